@@ -1,0 +1,56 @@
+# Short targets; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+PEERS := .venv-peers
+BIN := $(VENV)/bin
+
+# Colour and pager settings of the caller must not change what the tools print into files.
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev run test test-slow test-peers lint bench manifests requirements clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.run-installed ## create .venv with what `make run` needs
+
+install-dev: $(VENV)/.dev-installed ## add what tests, lint and benchmarks need
+
+$(VENV)/.run-installed: requirements.txt requirements-local.txt
+	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(VENV) requirements.txt requirements-local.txt
+	@touch $@
+
+$(VENV)/.dev-installed: $(VENV)/.run-installed requirements-dev.txt
+	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(VENV) requirements-dev.txt
+	@touch $@
+
+$(PEERS)/.installed: requirements-peers.txt
+	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(PEERS) requirements-peers.txt
+	@touch $@
+
+run: install ## start Redis, database, web, scaler and reconciler; prints the URL
+	@$(BIN)/python scripts/run_local.py
+
+test: install-dev ## all tests but the long ones
+	@sh scripts/install_test_services.sh
+	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not peers"
+
+test-slow: install-dev ## the long fault and soak tests
+	@sh scripts/install_test_services.sh
+	@$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-peers: install-dev $(PEERS)/.installed ## our engine against independent engines
+	@$(PEERS)/bin/python -m pytest -m peers tests/peers -p no:cacheprovider
+
+lint: install-dev ## ruff, mypy, frozen files, manifests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+clean: ## remove what make created, but not your runs (var/)
+	@rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+requirements: install-dev ## pin the .in files anew (needs the network)
+	@sh scripts/pin_requirements.sh $(BIN)
