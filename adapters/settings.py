@@ -1,0 +1,182 @@
+"""Every setting of every role, read once from the environment; the only reader of `os.environ`."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from contracts.errors import InvalidSettings
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The platform's settings; the defaults are those of one machine."""
+
+    database_url: str = f"sqlite:///{PROJECT_ROOT / 'var' / 'backtests.db'}"
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    queue_name: str = "backtests"
+    data_dir: Path = PROJECT_ROOT / "data"
+    log_level: str = "INFO"
+    log_format: str = "text"  # text or json
+    image_tag: str = "dev"
+    api_tokens: tuple[str, ...] = ()  # empty: everyone who reaches the port may submit
+    secret_key: str = ""  # signs the browser's session; empty: one is made at each start
+    run_timeout_s: int = 300
+    run_memory_mb: int = 2048  # address space that one run may use beyond what the process holds at its start
+    lease_s: float = 60.0
+    heartbeat_s: float = 15.0
+    reconcile_s: float = 10.0
+    enqueue_grace_s: float = 30.0  # a PENDING run that is not in the list for so long is enqueued again
+    pending_timeout_s: float = 3600.0  # a run that could not be enqueued for so long is given up
+    max_losses: int = 3
+    max_handbacks: int = 20
+    max_queue_depth: int = 200_000  # above it submissions are answered 429
+    max_bulk_runs: int = 20_000  # runs in one bulk submission
+    max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower
+    ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
+    scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"
+    scaler_max_processes: int = 0  # 0: the number of cores
+
+
+_SECRETS = ("database_url", "redis_url", "api_tokens", "secret_key")
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Settings from `environ` (the process environment when None); InvalidSettings lists every fault at once."""
+    source = dict(os.environ if environ is None else environ)
+    faults: list[str] = []
+    _read_secret_files(source, faults)
+    values = _parse(source, faults)
+    _check(values, faults)
+    if faults:
+        raise InvalidSettings("settings are not valid:\n" + "\n".join(f"  {fault}" for fault in faults))
+    return Settings(**values)
+
+
+def _read_secret_files(source: dict[str, str], faults: list[str]) -> None:
+    names = [name.upper() for name in _SECRETS] + ["DB_PASSWORD", "DB_USER", "REDIS_PASSWORD"]
+    for name in names:
+        path = source.get(f"{name}_FILE")
+        if not path:
+            continue
+        try:
+            source[name] = Path(path).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            faults.append(f"{name}_FILE={path!r}: {error.strerror}")
+
+
+def _parse(source: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for each in fields(Settings):
+        text = source.get(each.name.upper(), "")
+        if text == "":
+            continue
+        try:
+            values[each.name] = _PARSERS[each.name](text)
+        except ValueError as error:
+            shown = "…" if each.name in _SECRETS else repr(text)
+            faults.append(f"{each.name.upper()}={shown}: {error}")
+    if "database_url" not in values and source.get("DB_HOST"):
+        values["database_url"] = _mysql_url(source, faults)
+    if source.get("REDIS_PASSWORD"):
+        values["redis_url"] = _with_credentials(values.get("redis_url", Settings.redis_url), source)
+    return values
+
+
+def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
+    missing = [name for name in ("DB_NAME", "DB_USER", "DB_PASSWORD") if not source.get(name)]
+    faults.extend(f"{name} is missing, since DB_HOST is set" for name in missing)
+    port = source.get("DB_PORT") or "3306"
+    if not port.isdigit():
+        faults.append(f"DB_PORT={port!r}: a port number is expected")
+    user, password = (quote(source.get(name, ""), safe="") for name in ("DB_USER", "DB_PASSWORD"))
+    return f"mysql+pymysql://{user}:{password}@{source['DB_HOST']}:{port}/{source.get('DB_NAME', '')}?charset=utf8mb4"
+
+
+def _with_credentials(url: str, source: Mapping[str, str]) -> str:
+    scheme, _, address = url.partition("://")
+    user = quote(source.get("REDIS_USERNAME", ""), safe="")
+    return f"{scheme}://{user}:{quote(source['REDIS_PASSWORD'], safe='')}@{address.rpartition('@')[2]}"
+
+
+def _check(values: Mapping[str, Any], faults: list[str]) -> None:
+    lease_s = values.get("lease_s", Settings.lease_s)
+    heartbeat_s = values.get("heartbeat_s", Settings.heartbeat_s)
+    if heartbeat_s * 2 > lease_s:
+        faults.append(f"HEARTBEAT_S={heartbeat_s:g}: at most half of LEASE_S={lease_s:g}, or a slow beat loses the run")
+
+
+def _positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
+    def parse(text: str) -> int | float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not 0 < number < 1e12:
+            raise ValueError(f"a positive {'whole number' if kind is int else 'number'} is expected")
+        return number
+
+    return parse
+
+
+def _cores(text: str) -> int:
+    if not text.isdigit():
+        raise ValueError("a whole number is expected; 0 means the number of cores")
+    return int(text)
+
+
+def _one_of(*accepted: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in accepted:
+            raise ValueError(f"accepted: {', '.join(accepted)}")
+        return text
+
+    return parse
+
+
+def _url(*schemes: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError(f"a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)} is expected")
+        return text
+
+    return parse
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    tokens = tuple(token.strip() for token in text.split(",") if token.strip())
+    if any(len(token) < 16 for token in tokens):
+        raise ValueError("each token, separated by commas, has at least 16 characters")
+    return tokens
+
+
+_PARSERS: dict[str, Callable[[str], Any]] = {
+    "database_url": _url("sqlite", "mysql+pymysql", "mariadb+pymysql"),
+    "redis_url": _url("redis", "rediss", "unix"),
+    "queue_name": str,
+    "data_dir": Path,
+    "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+    "log_format": _one_of("text", "json"),
+    "image_tag": str,
+    "api_tokens": _tokens,
+    "secret_key": str,
+    "run_timeout_s": _positive(int),
+    "run_memory_mb": _positive(int),
+    "lease_s": _positive(float),
+    "heartbeat_s": _positive(float),
+    "reconcile_s": _positive(float),
+    "enqueue_grace_s": _positive(float),
+    "pending_timeout_s": _positive(float),
+    "max_losses": _positive(int),
+    "max_handbacks": _positive(int),
+    "max_queue_depth": _positive(int),
+    "max_bulk_runs": _positive(int),
+    "max_body_mb": _positive(int),
+    "ready_file": Path,
+    "scaler_manifest": Path,
+    "scaler_max_processes": _cores,
+}

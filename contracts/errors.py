@@ -1,0 +1,63 @@
+"""Every fault that a user can understand; anything else is an internal error."""
+
+from collections.abc import Mapping
+
+
+class PlatformError(Exception):
+    """Base of all faults whose text is meant for people."""
+
+
+class InvalidRequest(PlatformError):
+    """One or more fields of a request are wrong; `errors` maps each field to what is wrong with it."""
+
+    def __init__(self, errors: Mapping[str, str], message: str = "the request is not valid") -> None:
+        super().__init__(message)
+        self.errors = dict(errors)
+
+
+class UnknownRun(PlatformError):
+    """No run has this run_id."""
+
+
+class UnknownTicker(PlatformError):
+    """No price file exists for this ticker and timeframe."""
+
+
+class BadPriceFile(PlatformError):
+    """A price file breaks its format; the text names file, line and fault."""
+
+
+class NoPricesInRange(PlatformError):
+    """The ticker has prices, but none between the requested dates."""
+
+
+class StaleMessage(PlatformError):
+    """The message speaks of an attempt that is not waiting any more."""
+
+
+class LeaseLost(PlatformError):
+    """Another process owns the run by now; nothing may be written under the old lease."""
+
+
+class Conflict(PlatformError):
+    """The run's state does not allow what was asked."""
+
+
+class QueueFull(PlatformError):
+    """Too many runs are waiting; `retry_after_s` says when to try again."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class QueueUnavailable(PlatformError):
+    """Redis does not answer."""
+
+
+class RunTimeout(PlatformError):
+    """The run took longer than its time limit."""
+
+
+class InvalidSettings(PlatformError):
+    """Settings are missing or wrong; the text lists all of them."""

@@ -1,0 +1,110 @@
+"""What the platform answers about one run. Frozen: fields are never removed or renamed, a new field has a default."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypedDict
+
+PublicStatus = Literal["pending", "running", "completed", "failed"]
+ExitReason = Literal["signal", "stop_loss", "take_profit", "trailing_stop", "end_of_data"]
+
+CHART_NAMES = (
+    "equity_curve",
+    "drawdown_curve",
+    "portfolio_orders",
+    "trade_pnl",
+    "cumulative_return",
+    "candlestick",
+)
+
+
+class EquityPoint(TypedDict):
+    """Equity after a bar's fills."""
+
+    date: str
+    equity: float
+
+
+class DrawdownPoint(TypedDict):
+    """(running peak − equity) / running peak × 100, so it is ≥ 0."""
+
+    date: str
+    drawdown_pct: float
+
+
+class PortfolioPoint(TypedDict):
+    """Cash and the market value of the position; their sum is the total."""
+
+    date: str
+    cash: float
+    position: float
+    total: float
+
+
+class SignalPoint(TypedDict):
+    """A bar on which the rule said BUY or SELL, and that bar's close."""
+
+    date: str
+    action: Literal["BUY", "SELL"]
+    price: float
+
+
+class Candle(TypedDict):
+    """One bar of prices."""
+
+    date: str
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+
+
+class TradeRow(TypedDict):
+    """A trade from its entry to its exit, or to the last bar when it is still open."""
+
+    trade_no: int
+    side: Literal["BUY", "SELL"]
+    size: float
+    entry_timestamp: str
+    entry_price: float
+    entry_fees: float
+    exit_timestamp: str
+    exit_price: float
+    exit_fees: float
+    pnl_abs: float
+    pnl_pct: float
+    holding_period: float
+    exit_reason: ExitReason
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunResult:
+    """One run as `GET /api/runs/<run_id>` shows it; curves are null until it has completed."""
+
+    run_id: str
+    status: PublicStatus
+    request: dict[str, Any]
+    error_type: str | None = None
+    error_message: str | None = None
+    metrics: dict[str, float | int | None] | None = None
+    metrics_notes: dict[str, str] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    equity_curve: list[EquityPoint] | None = None
+    drawdown_curve: list[DrawdownPoint] | None = None
+    portfolio_curve: list[PortfolioPoint] | None = None
+    trades: list[TradeRow] | None = None
+    signals: list[SignalPoint] | None = None
+    price_candles: list[Candle] | None = None
+    rejected_orders: list[dict[str, Any]] | None = None
+    charts: dict[str, str] | None = None
+    chart_base64: str | None = None
+    data_hash: str | None = None
+    engine_version: str | None = None
+    image_tag: str | None = None
+    result_hash: str | None = None
+    attempt: int = 1
+    created_at: str | None = None
+    started_at: str | None = None
+    completed_at: str | None = None
+    queue_wait_s: float | None = None
+    run_s: float | None = None

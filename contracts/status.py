@@ -1,0 +1,46 @@
+"""The closed list of states that a run can be in."""
+
+from enum import StrEnum
+
+
+class RunStatus(StrEnum):
+    """PENDING → RUNNING → SUCCEEDED | FAILED, forward only within one attempt."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+
+    @property
+    def is_terminal(self) -> bool:
+        """True when nothing will change this attempt any more."""
+        return self in (RunStatus.SUCCEEDED, RunStatus.FAILED)
+
+    @property
+    def public(self) -> str:
+        """The word that the HTTP API uses for this state."""
+        return "completed" if self is RunStatus.SUCCEEDED else self.value.lower()
+
+    @classmethod
+    def from_public(cls, word: str) -> "RunStatus":
+        """The state that the HTTP API calls `word`; ValueError names the accepted words."""
+        for status in cls:
+            if status.public == word:
+                return status
+        accepted = ", ".join(status.public for status in cls)
+        raise ValueError(f"{word!r} is not a status; accepted: {accepted}")
+
+
+class ErrorType(StrEnum):
+    """Why a run is FAILED."""
+
+    NO_PRICES = "no_prices"
+    BAD_PRICES = "bad_prices"
+    BAD_PARAMS = "bad_params"
+    ENGINE_ERROR = "engine_error"
+    TIMEOUT = "timeout"
+    MEMORY = "memory"
+    CANCELLED = "cancelled"
+    WORKER_LOST = "worker_lost"
+    HANDBACKS = "handed_back_too_often"
+    SYSTEM_ERROR = "system_error"
