@@ -1,0 +1,46 @@
+"""The bars that a rule reads, checked once, with the indicators that several rules or parameters share."""
+
+from collections.abc import Callable, Hashable, Mapping
+from typing import Any
+
+import numpy as np
+
+Column = Any  # a one-dimensional array or a pandas Series; pandas is not imported for its name
+Array = np.ndarray[tuple[int], np.dtype[np.float64]]
+
+
+class Prices:
+    """OHLCV columns as float64 arrays, oldest bar first, and a memo of the indicators taken from them.
+
+    The memo is what makes a grid over parameters fast: 1,000 pairs of averages need about 60 of them. Arrays that are
+    handed out are read-only, since others may hold them too.
+    """
+
+    def __init__(self, data: Mapping[str, Column]) -> None:
+        self._data = data
+        self._columns: dict[str, Array] = {}
+        self._indicators: dict[Hashable, Any] = {}
+
+    def __getitem__(self, name: str) -> Array:
+        """The column `name`; ValueError if it is not one-dimensional, or holds NaN or infinity."""
+        column = self._columns.get(name)
+        if column is None:
+            column = self._columns[name] = _checked(name, self._data[name])
+        return column
+
+    def indicator(self, compute: Callable[..., Any], columns: tuple[str, ...], *params: Hashable) -> Any:
+        """compute(*columns, *params), computed once for these prices."""
+        key = (compute, columns, params)
+        if key not in self._indicators:
+            self._indicators[key] = compute(*(self[name] for name in columns), *params)
+        return self._indicators[key]
+
+
+def _checked(name: str, values: Column) -> Array:
+    column = np.ascontiguousarray(values, dtype=np.float64)
+    if column.ndim != 1:
+        raise ValueError(f"{name} has {column.ndim} dimensions; a column has one value per bar")
+    if not np.isfinite(column).all():
+        bar = int(np.flatnonzero(~np.isfinite(column))[0])
+        raise ValueError(f"{name} is {column[bar]} at bar {bar}; every bar must have a finite number")
+    return column
