@@ -1,0 +1,34 @@
+"""When a bar opens and closes, in UTC; standard library only, so that web and Job share one convention."""
+
+from datetime import datetime, timedelta
+
+from contracts.run_request import Timeframe
+
+TIMEFRAMES: tuple[Timeframe, ...] = ("1d", "1h", "5m")
+
+# Seconds from a bar's Date in the price file to its open and its close. A daily bar is dated by its day; by convention
+# it opens at 14:30 and closes at 21:00 UTC (the New York session in winter). An intraday bar is dated by its start.
+OPEN_OFFSET_S: dict[Timeframe, int] = {"1d": 14 * 3600 + 30 * 60, "1h": 0, "5m": 0}
+CLOSE_OFFSET_S: dict[Timeframe, int] = {"1d": 21 * 3600, "1h": 3600, "5m": 300}
+
+# The shape of the Date column: d is a digit, everything else stands for itself.
+DATE_LAYOUT: dict[Timeframe, str] = {
+    "1d": "dddd-dd-dd",
+    "1h": "dddd-dd-ddTdd:dd:ddZ",
+    "5m": "dddd-dd-ddTdd:dd:ddZ",
+}
+
+
+def bar_open_time(bar_date: str, timeframe: Timeframe) -> str:
+    """ISO 8601 UTC time at which the bar with this Date opens."""
+    return _shifted(bar_date, OPEN_OFFSET_S[timeframe])
+
+
+def bar_close_time(bar_date: str, timeframe: Timeframe) -> str:
+    """ISO 8601 UTC time at which the bar with this Date closes."""
+    return _shifted(bar_date, CLOSE_OFFSET_S[timeframe])
+
+
+def _shifted(bar_date: str, seconds: int) -> str:
+    start = datetime.fromisoformat(bar_date[:19])
+    return (start + timedelta(seconds=seconds)).isoformat() + "Z"
