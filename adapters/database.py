@@ -1,0 +1,134 @@
+"""Engines and the database's own clock, for SQLite and for MySQL or MariaDB."""
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import DateTime, create_engine, event, literal
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.functions import FunctionElement
+
+log = logging.getLogger(__name__)
+
+BUSY_TIMEOUT_S = 30.0  # how long a SQLite writer waits for another one
+_MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
+# too many connections, shutdown in progress, lock wait timeout, deadlock (2000 to 2999: the connection broke);
+# the transaction can be repeated as it is
+_MYSQL_TRANSIENT = frozenset({1040, 1053, 1205, 1213})
+
+Timestamp = (
+    DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql").with_variant(mysql.DATETIME(fsp=6), "mariadb")
+)  # UTC without an offset, microseconds
+
+
+class database_now(FunctionElement[datetime]):
+    """The database's UTC time, `offset_s` seconds later; the only clock that decides anything."""
+
+    type = DateTime()
+    inherit_cache = True
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        super().__init__(literal(float(offset_s)))
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element: database_now, compiler: Any, **options: Any) -> str:
+    # SQLite knows milliseconds; three zeros make the text as long, and so as sortable, as Python's
+    offset_s = compiler.process(element.clauses, **options)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {offset_s} || ' seconds') || '000')"
+
+
+@compiles(database_now, "mysql")
+@compiles(database_now, "mariadb")
+def _mysql_now(element: database_now, compiler: Any, **options: Any) -> str:
+    return f"(UTC_TIMESTAMP(6) + INTERVAL {compiler.process(element.clauses, **options)} SECOND)"
+
+
+def connect_database(database_url: str, *, pool_size: int = 0) -> Engine:
+    """An engine for `database_url`; without a pool each connection is closed after use, as a short process wants it."""
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return _connect_sqlite(url)
+    pooled: dict[str, Any] = {"poolclass": NullPool}
+    if pool_size:
+        pooled = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
+    return create_engine(url, connect_args=_mysql_arguments(url), pool_pre_ping=bool(pool_size), **pooled)
+
+
+def _mysql_arguments(url: URL) -> dict[str, Any]:
+    # READ COMMITTED: a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks
+    isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    arguments: dict[str, Any] = {
+        "connect_timeout": 5,
+        "read_timeout": 30,
+        "write_timeout": 30,
+        "init_command": isolation,
+    }
+    if not any(name.startswith("ssl") for name in url.query):
+        arguments["ssl_disabled"] = True  # loading the CA certificates costs 33 ms, paid at each Job's start
+    return arguments
+
+
+def _connect_sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, poolclass=NullPool)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says so, not where sqlite3 guesses
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # a transaction that reads first and writes later fails at once when another writer came between; IMMEDIATE waits
+    mode = "DEFERRED" if connection.get_execution_options().get("read_only") else "IMMEDIATE"
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection for queries only; it blocks no writer."""
+    with engine.connect().execution_options(read_only=True) as connection:
+        yield connection
+
+
+def is_duplicate_key(error: IntegrityError) -> bool:
+    """True when a unique index refused the row, as opposed to a fault of the statement."""
+    if isinstance(error.orig, sqlite3.IntegrityError):
+        return "UNIQUE constraint failed" in str(error.orig)
+    return _error_number(error) == _MYSQL_DUPLICATE_KEY
+
+
+def is_transient(error: OperationalError) -> bool:
+    """True when the database was away or two transactions collided, so that a repetition can succeed."""
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return "locked" in str(error.orig) or "busy" in str(error.orig)
+    number = _error_number(error)
+    return (
+        error.connection_invalidated or number in _MYSQL_TRANSIENT or 2000 <= number < 3000
+    )  # 2000s: the client's own
+
+
+def _error_number(error: IntegrityError | OperationalError) -> int:
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else 0
+
+
+def utc_text(moment: datetime | None) -> str | None:
+    """ISO 8601 with a Z, microseconds included; None stays None."""
+    return None if moment is None else f"{moment.isoformat(timespec='microseconds')}Z"

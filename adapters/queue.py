@@ -1,0 +1,141 @@
+"""The Redis queue: what a message is, how it is put there, and what waits. Redis can be lost at any moment."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.queue import EnqueueData
+from rq.serializers import JSONSerializer
+
+from adapters.settings import Settings
+from contracts.errors import QueueUnavailable
+
+# The only function that may run; named, so that the web tier never imports it.
+RUN_FUNCTION = "consumer.task.run_backtest"
+KEPT_S = 3600  # finished and failed jobs stay visible in Redis for an hour; RQ's own default keeps failures for a year
+CHUNK = 500  # messages per round trip; more do not make it faster
+_RQ_VERSION_CACHE = "__rq_redis_server_version"  # where RQ keeps the server's version on a client
+
+
+@dataclass(frozen=True, slots=True)
+class RunMessage:
+    """What is pushed: ids for the Job, which reads the request from the database, and words for people."""
+
+    run_id: str
+    attempt: int
+    request: dict[str, Any]
+    at_front: bool
+
+    @property
+    def job_id(self) -> str:
+        """RQ's id of this message."""
+        return job_id_of(self.run_id, self.attempt)
+
+
+def job_id_of(run_id: str, attempt: int) -> str:
+    """RQ's id of the message for one attempt of a run."""
+    return f"{run_id}-{attempt}"
+
+
+def attempt_of(job_id: str) -> tuple[str, int]:
+    """The run_id and attempt that an RQ id names; ValueError when it is none of ours."""
+    run_id, _, attempt = job_id.rpartition("-")
+    if len(run_id) != 36 or not attempt.isdigit():
+        raise ValueError(f"{job_id!r} is not <run_id>-<attempt>")
+    return run_id, int(attempt)
+
+
+def describe(request: dict[str, Any]) -> str:
+    """One line for people who look into the queue: `AAPL RSI_14_30_70 2004-01-01..2013-03-01`."""
+    rule = request.get("rule_id") or request["rule_type"]
+    return f"{request['ticker']} {rule} {request['start_date']}..{request['end_date']}"
+
+
+def connect_redis(redis_url: str, timeout_s: float = 5.0) -> Redis:
+    """A client that never blocks for long and never repeats a command: a repeated pop would take a second message."""
+    client = Redis.from_url(
+        redis_url, socket_timeout=timeout_s, socket_connect_timeout=min(timeout_s, 2.0), retry=Retry(NoBackoff(), 0)
+    )
+    # RQ asks INFO for the version and, when the ACL forbids that, pops without its intermediate list; 6.2 is required
+    setattr(client, _RQ_VERSION_CACHE, (6, 2, 0))
+    return client
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as error:
+        raise QueueUnavailable(f"Redis does not answer: {error}") from error
+
+
+class RunQueue:
+    """The list of waiting runs; every method raises QueueUnavailable while Redis is away."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._redis = connect_redis(settings.redis_url)
+        self._queue = Queue(settings.queue_name, connection=self._redis, serializer=JSONSerializer)
+        self._timeout_s = settings.run_timeout_s
+
+    def enqueue(self, messages: Sequence[RunMessage]) -> None:
+        """Push messages: those of people to the front, those of batches to the back."""
+        with _reachable():
+            for start in range(0, len(messages), CHUNK):
+                self._queue.enqueue_many([self._data(message) for message in messages[start : start + CHUNK]])
+
+    def _data(self, message: RunMessage) -> EnqueueData:
+        return Queue.prepare_data(
+            RUN_FUNCTION,
+            args=[message.run_id, message.attempt],
+            timeout=self._timeout_s,
+            result_ttl=KEPT_S,
+            failure_ttl=KEPT_S,
+            description=describe(message.request),
+            job_id=message.job_id,
+            at_front=message.at_front,
+            meta=message.request | {"run_id": message.run_id, "attempt": message.attempt},
+        )
+
+    def depth(self) -> int:
+        """How many messages wait."""
+        with _reachable():
+            return self._redis.llen(self._queue.key)
+
+    def waiting_ids(self) -> list[str]:
+        """RQ ids of all waiting messages, the next one first."""
+        with _reachable():
+            return [as_words(job_id) for job_id in self._redis.lrange(self._queue.key, 0, -1)]
+
+    def position(self, run_id: str, attempt: int) -> int | None:
+        """How many messages are popped before this one; None when it does not wait."""
+        with _reachable():
+            return cast("int | None", self._redis.lpos(self._queue.key, job_id_of(run_id, attempt)))
+
+    def remove(self, run_id: str, attempt: int) -> None:
+        """Take a message off the queue; nothing happens when it is gone already."""
+        with _reachable():
+            job_id = job_id_of(run_id, attempt)
+            self._redis.lrem(self._queue.key, 1, job_id)
+            self._redis.delete(f"rq:job:{job_id}")
+
+    def ping(self) -> None:
+        """Return when Redis answers."""
+        with _reachable():
+            self._redis.ping()
+
+
+def as_words(raw: bytes | str) -> str:
+    """What Redis answered, as text; bytes that are none become replacement characters."""
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else raw
+
+
+def request_from_meta(meta: bytes) -> dict[str, Any]:
+    """The request that a message shows to people."""
+    return cast("dict[str, Any]", json.loads(meta))

@@ -1,0 +1,260 @@
+"""The run repository: each change of a run's state is one UPDATE guarded by the old state, and one event beside it.
+
+The caller owns the transaction. Every function says what it raises when another process was faster.
+"""
+
+import json
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy.engine import Connection
+
+from adapters.database import database_now
+from adapters.tables import run_charts, run_events, runs
+from contracts.errors import Conflict, LeaseLost, StaleMessage, UnknownRun
+from contracts.run_request import RunRequest
+from contracts.status import ErrorType, RunStatus
+
+HOST = socket.gethostname()[:128]
+ERROR_MESSAGE_LENGTH = 1000  # characters, the width of the column
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """The right to work on one attempt of a run, for as long as its lease is extended."""
+
+    run_id: str
+    attempt: int
+    token: str
+    request: RunRequest
+
+
+@dataclass(frozen=True, slots=True)
+class NewRun:
+    """A validated request that is about to be recorded."""
+
+    request: RunRequest
+    request_hash: str
+    idempotency_key: str | None = None
+    reproduces: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a run that waits for its message."""
+
+    run_id: str
+    attempt: int
+
+
+def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
+    """Record requests as PENDING; returns the database's time of it. IntegrityError when one exists already."""
+    created_at = connection.execute(select(database_now())).scalar_one()
+    connection.execute(insert(runs), [_row(new, created_at) for new in new_runs])
+    events = [
+        _event(str(new.request.run_id), 1, None, RunStatus.PENDING, "submitted") | {"at": created_at}
+        for new in new_runs
+    ]
+    connection.execute(insert(run_events), events)
+    return created_at
+
+
+def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
+    request = new.request
+    return {
+        "run_id": request.run_id,
+        "batch_id": request.batch_id,
+        "label": request.label,
+        "idempotency_key": new.idempotency_key,
+        "ticker": request.ticker,
+        "timeframe": request.timeframe,
+        "rule_type": request.rule_type,
+        "rule_id": request.rule_id,
+        "params_json": json.dumps(request.params, ensure_ascii=False),
+        "request_json": json.dumps(request.to_json(), ensure_ascii=False),
+        "request_hash": new.request_hash,
+        "status": RunStatus.PENDING,
+        "attempt": 1,
+        "reproduces": new.reproduces,
+        "waiting_since": created_at,
+        "created_at": created_at,
+    }
+
+
+def mark_enqueued(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Stamp the time at which these runs' messages were put on the queue."""
+    connection.execute(
+        update(runs)
+        .where(runs.c.run_id.in_(run_ids), runs.c.status == RunStatus.PENDING)
+        .values(enqueued_at=database_now())
+    )
+
+
+def claim(connection: Connection, waiting: Attempt, token: str, lease_s: float, worker: str) -> Claim:
+    """Move a PENDING attempt to RUNNING under `token`; StaleMessage unless exactly one row matched."""
+    guard = and_(runs.c.run_id == waiting.run_id, runs.c.attempt == waiting.attempt, runs.c.status == RunStatus.PENDING)
+    values = {
+        "status": RunStatus.RUNNING,
+        "lease_token": token,
+        "lease_until": database_now(lease_s),
+        "started_at": database_now(),
+        "worker": worker[:128],
+    }
+    if not _changed(connection, guard, values):
+        raise StaleMessage(f"run {waiting.run_id} attempt {waiting.attempt} is not waiting")
+    _record(connection, waiting.run_id, waiting.attempt, RunStatus.PENDING, RunStatus.RUNNING, f"claimed by {worker}")
+    text = connection.execute(select(runs.c.request_json).where(runs.c.run_id == waiting.run_id)).scalar_one()
+    return Claim(waiting.run_id, waiting.attempt, token, RunRequest.from_json(json.loads(text)))
+
+
+def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
+    """Keep the run for `lease_s` more seconds; LeaseLost when it was cancelled or given to somebody else."""
+    if _changed(connection, _held(held), {"lease_until": database_now(lease_s)}):
+        return
+    cancelled = connection.execute(select(runs.c.cancel_requested).where(runs.c.run_id == held.run_id)).scalar()
+    raise LeaseLost("the run was cancelled" if cancelled else "another process owns the run")
+
+
+def finish(connection: Connection, held: Claim, result: Mapping[str, Any], charts: Mapping[str, bytes]) -> None:
+    """Record result, charts and SUCCEEDED together; LeaseLost, with nothing to keep, when the lease is gone."""
+    values = {**result, "status": RunStatus.SUCCEEDED, "completed_at": database_now(), **_NO_LEASE, **_NO_ERROR}
+    if not _changed(connection, _held(held), values):
+        raise LeaseLost(f"run {held.run_id} attempt {held.attempt} belongs to another process")
+    if charts:
+        rows = [{"run_id": held.run_id, "name": name, "png": png} for name, png in charts.items()]
+        connection.execute(insert(run_charts), rows)
+    _record(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.SUCCEEDED, "finished")
+
+
+def fail(connection: Connection, held: Claim, error_type: ErrorType, message: str) -> None:
+    """Record that the run cannot succeed, with the reason for people; LeaseLost when the lease is gone."""
+    if not _changed(connection, _held(held), _failure(error_type, message)):
+        raise LeaseLost(f"run {held.run_id} attempt {held.attempt} belongs to another process")
+    _record(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.FAILED, f"{error_type}: {message}")
+
+
+def hand_back(connection: Connection, held: Claim, max_handbacks: int) -> RunStatus:
+    """Give the run back as its next attempt, or FAILED after too many; LeaseLost when the lease is gone already."""
+    guard = and_(_held(held), runs.c.handbacks < max_handbacks)
+    values = {**_next_attempt(held.attempt), "handbacks": runs.c.handbacks + 1}
+    if _changed(connection, guard, values):
+        _record(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.PENDING, "handed back")
+        return RunStatus.PENDING
+    fail(connection, held, ErrorType.HANDBACKS, f"the run was interrupted {max_handbacks} times by shutdowns")
+    return RunStatus.FAILED
+
+
+def lose(connection: Connection, lost: Attempt, token: str, max_losses: int, reason: str) -> RunStatus:
+    """Give a run whose process is dead its next attempt, or FAILED at the last loss; LeaseLost when it is not so."""
+    held = and_(
+        runs.c.run_id == lost.run_id,
+        runs.c.attempt == lost.attempt,
+        runs.c.lease_token == token,
+        runs.c.status == RunStatus.RUNNING,
+    )
+    losses = {"losses": runs.c.losses + 1}
+    if _changed(connection, and_(held, runs.c.losses < max_losses - 1), {**_next_attempt(lost.attempt), **losses}):
+        _record(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.PENDING, reason)
+        return RunStatus.PENDING
+    message = f"the process that ran it died {max_losses} times; last: {reason}"
+    if _changed(connection, held, {**_failure(ErrorType.WORKER_LOST, message), **losses}):
+        _record(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.FAILED, message)
+        return RunStatus.FAILED
+    raise LeaseLost(f"run {lost.run_id} attempt {lost.attempt} is not running under this lease")
+
+
+def give_up(connection: Connection, waiting: Attempt, error_type: ErrorType, message: str) -> None:
+    """FAIL a run that waits; StaleMessage when it does not wait any more."""
+    guard = and_(runs.c.run_id == waiting.run_id, runs.c.attempt == waiting.attempt, runs.c.status == RunStatus.PENDING)
+    if not _changed(connection, guard, _failure(error_type, message)):
+        raise StaleMessage(f"run {waiting.run_id} attempt {waiting.attempt} is not waiting")
+    reason = f"{error_type}: {message}"
+    _record(connection, waiting.run_id, waiting.attempt, RunStatus.PENDING, RunStatus.FAILED, reason)
+
+
+def cancel(connection: Connection, run_id: str) -> None:
+    """FAIL a waiting or running run as cancelled; its process notices at its next heartbeat. Conflict when it ended."""
+    for status in (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.PENDING):  # again: it may be handed back meanwhile
+        attempt = _attempt_of(connection, run_id)
+        guard = and_(runs.c.run_id == run_id, runs.c.attempt == attempt, runs.c.status == status)
+        if _changed(
+            connection, guard, {**_failure(ErrorType.CANCELLED, "cancelled on request"), "cancel_requested": 1}
+        ):
+            _record(connection, run_id, attempt, status, RunStatus.FAILED, "cancelled")
+            return
+    raise Conflict(f"run {run_id} has ended already, so there is nothing to cancel")
+
+
+def retry(connection: Connection, run_id: str) -> Attempt:
+    """Make a FAILED run wait again as its next attempt; Conflict when it has not failed."""
+    attempt = _attempt_of(connection, run_id)
+    guard = and_(runs.c.run_id == run_id, runs.c.attempt == attempt, runs.c.status == RunStatus.FAILED)
+    values = {**_next_attempt(attempt), **_NO_ERROR, "losses": 0, "handbacks": 0, "cancel_requested": 0}
+    if not _changed(connection, guard, {**values, "completed_at": None}):
+        raise Conflict(f"run {run_id} has not failed, so there is nothing to retry")
+    _record(connection, run_id, attempt + 1, RunStatus.FAILED, RunStatus.PENDING, "retried on request")
+    return Attempt(run_id, attempt + 1)
+
+
+_NO_LEASE = {"lease_token": None, "lease_until": None}
+_NO_ERROR = {"error_type": None, "error_message": None}
+
+
+def _failure(error_type: ErrorType, message: str) -> dict[str, Any]:
+    return {
+        "status": RunStatus.FAILED,
+        "error_type": error_type,
+        "error_message": message[:ERROR_MESSAGE_LENGTH],
+        "completed_at": database_now(),
+        **_NO_LEASE,
+    }
+
+
+def _next_attempt(attempt: int) -> dict[str, Any]:
+    return {
+        "status": RunStatus.PENDING,
+        "attempt": attempt + 1,
+        "waiting_since": database_now(),
+        "enqueued_at": None,
+        "started_at": None,
+        **_NO_LEASE,
+    }
+
+
+def _held(held: Claim) -> ColumnElement[bool]:
+    return and_(runs.c.run_id == held.run_id, runs.c.lease_token == held.token, runs.c.status == RunStatus.RUNNING)
+
+
+def _changed(connection: Connection, guard: ColumnElement[bool], values: Mapping[str, Any]) -> bool:
+    return connection.execute(update(runs).where(guard).values(**values)).rowcount == 1
+
+
+def _attempt_of(connection: Connection, run_id: str) -> int:
+    attempt: int | None = connection.execute(select(runs.c.attempt).where(runs.c.run_id == run_id)).scalar()
+    if attempt is None:
+        raise UnknownRun(f"no run has the id {run_id}")
+    return attempt
+
+
+def _event(
+    run_id: str, attempt: int, from_status: RunStatus | None, to_status: RunStatus, reason: str
+) -> dict[str, Any]:
+    return {
+        "run_id": run_id,
+        "attempt": attempt,
+        "from_status": from_status,
+        "to_status": to_status,
+        "reason": reason[:255],
+        "host": HOST,
+    }
+
+
+def _record(
+    connection: Connection, run_id: str, attempt: int, from_status: RunStatus, to_status: RunStatus, reason: str
+) -> None:
+    event = _event(run_id, attempt, from_status, to_status, reason)
+    connection.execute(insert(run_events).values(**event, at=database_now()))

@@ -1,0 +1,81 @@
+"""`python -m adapters.schema`: create what is missing in the database; run by an operator, never by the web tier."""
+
+import logging
+import sys
+import time
+
+from sqlalchemy import inspect, text
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError, ProgrammingError
+from sqlalchemy.schema import CreateColumn
+
+from adapters.database import connect_database
+from adapters.logs import configure_logging
+from adapters.settings import load_settings
+from adapters.tables import metadata
+from contracts.errors import PlatformError
+
+log = logging.getLogger(__name__)
+
+
+def create_schema(engine: Engine) -> list[str]:
+    """Create missing tables, columns and indexes; returns their names. Existing data is never touched."""
+    present = set(inspect(engine).get_table_names())
+    created = [name for name in metadata.tables if name not in present]
+    metadata.create_all(engine)
+    for table in metadata.sorted_tables:
+        if table.name not in created:
+            created += _add_missing(engine, table.name)
+    return created
+
+
+def _add_missing(engine: Engine, table_name: str) -> list[str]:
+    table, inspector = metadata.tables[table_name], inspect(engine)
+    columns = {column["name"] for column in inspector.get_columns(table_name)}
+    indexes = {index["name"] for index in inspector.get_indexes(table_name)}
+    added = []
+    with engine.begin() as connection:
+        for column in table.columns:
+            if column.name not in columns:
+                definition = CreateColumn(column).compile(engine)
+                connection.execute(text(f"ALTER TABLE {table_name} ADD COLUMN {definition}"))
+                added.append(f"{table_name}.{column.name}")
+        for index in table.indexes:
+            if index.name not in indexes:
+                index.create(connection)
+                added.append(str(index.name))
+    return added
+
+
+def wait_for_schema(engine: Engine, wait_s: float = 60.0) -> list[str]:
+    """Create the schema, waiting up to `wait_s` for a database that is still starting."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            return create_schema(engine)
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("database_unreachable waiting=1s reason=%s", str(error.orig))
+            time.sleep(1.0)
+
+
+def main() -> int:
+    """Create the schema of DATABASE_URL; 0 when it is there afterwards."""
+    try:
+        settings = load_settings()
+    except PlatformError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    configure_logging(settings, role="schema")
+    try:
+        created = wait_for_schema(connect_database(settings.database_url))
+    except (OperationalError, ProgrammingError) as error:
+        log.error("schema_failed reason=%s", str(error.orig))
+        return 1
+    log.info("schema_ready created=%s", ",".join(created) or "nothing")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""`python -m consumer`: pop one message, run it, persist it, exit.
+
+Exit code 0: the run succeeded, was handed back, its message was stale, or the queue was empty. 1: the run failed, or
+nothing could be persisted.
+"""
+
+from consumer.termination import termination
+
+termination.install()  # before the imports below, which take long enough for a signal to get lost
+
+import sys  # noqa: E402
+
+from consumer.job import main  # noqa: E402
+
+if __name__ == "__main__":
+    sys.exit(main())

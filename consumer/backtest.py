@@ -1,0 +1,85 @@
+"""From a request to everything that is stored about its run; no database, no queue."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from adapters.curves import encode_equity, encode_signals, encode_trades, significant
+from adapters.prices import PriceSeries, read_prices
+from contracts.run_request import RunRequest, canonical_json
+from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
+from rules.registry import build_rule
+
+WARMUP_BARS = 250
+PERIODS_PER_YEAR = {"1d": 252, "1h": 1638, "5m": 19656}  # bars in a year of New York sessions
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a finished run leaves behind: columns of its row, and its charts by name."""
+
+    columns: dict[str, Any]
+    charts: dict[str, bytes]
+
+
+def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
+    """Run one request; PlatformError for faults of the prices, ValueError for params that the rule refuses."""
+    prices = read_prices(data_dir, request.ticker, request.timeframe, request.start_date, request.end_date, WARMUP_BARS)
+    result = run_engine(request, prices)
+    equity = result.equity_curve.tolist()
+    trades = [asdict(trade) for trade in result.trades]
+    metrics: dict[str, Any] = asdict(result.metrics)
+    notes: dict[str, str] = {}
+    columns = {
+        "total_return_pct": metrics["total_return_pct"],
+        "sharpe_ratio": metrics["sharpe_ratio"],
+        "max_drawdown_pct": metrics["max_drawdown_pct"],
+        "num_trades": metrics["num_trades"],
+        "metrics_json": json.dumps({"values": metrics, "notes": notes}, allow_nan=False),
+        "equity_curve_json": encode_equity(prices.bar_dates()[prices.first_bar :], equity, request.timeframe),
+        "trades_json": encode_trades(trades, [order._asdict() for order in result.rejected_orders], prices.clipped),
+        "signals_json": encode_signals(result.signals.tolist(), prices["Close"][prices.first_bar :].tolist()),
+        "data_hash": prices.data_hash,
+        "engine_version": ENGINE_VERSION,
+        "image_tag": image_tag,
+        "result_hash": result_hash(metrics, trades, equity),
+    }
+    return Outcome(columns, {})
+
+
+def run_engine(request: RunRequest, prices: PriceSeries) -> BacktestResult:
+    """The engine's result for a request on its prices."""
+    rule = build_rule(request.rule_type, request.params)
+    engine = BacktestEngine(
+        initial_capital=request.initial_capital,
+        fee_rate=request.fee_rate,
+        slippage_bps=request.slippage_bps,
+        position_size=request.position_size,
+        size_type=request.size_type,
+        direction=request.direction,
+        fill=request.fill,
+        stop_loss_pct=request.stop_loss_pct,
+        take_profit_pct=request.take_profit_pct,
+        trailing_stop_pct=request.trailing_stop_pct,
+        fractional_shares=request.fractional_shares,
+        periods_per_year=PERIODS_PER_YEAR[request.timeframe],
+    )
+    return engine.run(prices.columns, rule.generate_signals, request.ticker, first_bar=prices.first_bar)
+
+
+def result_hash(metrics: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:
+    """SHA-256 over metrics, trades and equity as canonical JSON at 10 significant digits."""
+    values = _rounded({"metrics": metrics, "trades": trades, "equity": equity})
+    return hashlib.sha256(canonical_json(values).encode()).hexdigest()
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, float):
+        return significant(value)
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return value

@@ -1,0 +1,79 @@
+"""The Job's program: wait for database and queue, pop one message, work on it, and say the outcome as an exit code."""
+
+import logging
+import os
+import socket
+import sys
+import time
+from collections.abc import Callable
+from uuid import uuid4
+
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+
+from adapters.database import connect_database
+from adapters.logs import configure_logging
+from adapters.queue import connect_redis
+from adapters.settings import Settings, load_settings
+from consumer.termination import termination
+from consumer.worker import RunWorker
+from contracts.errors import InvalidSettings
+
+log = logging.getLogger(__name__)
+
+EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+PATIENCE_S = 60.0  # how long a Job waits for a database or queue that is not there, before anything is popped
+
+
+def main() -> int:
+    """Work on one message; the exit code is the outcome (see consumer/__main__.py)."""
+    try:
+        settings = load_settings()
+    except InvalidSettings as error:
+        sys.stderr.write(f"{error}\n")
+        return EXIT_USAGE
+    configure_logging(settings, role="consumer")
+    engine = connect_database(settings.database_url)
+    redis = connect_redis(settings.redis_url)
+    if not (_wait_for("database", lambda: _ping(engine)) and _wait_for("redis", redis.ping)):
+        return EXIT_FAILED
+    worker = RunWorker(
+        Queue(settings.queue_name, connection=redis, serializer=JSONSerializer),
+        engine,
+        settings,
+        name=f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}",
+    )
+    _work(worker, settings)
+    return EXIT_OK if worker.outcome_is_good else EXIT_FAILED
+
+
+def _work(worker: RunWorker, settings: Settings) -> None:
+    termination.begin_work()
+    try:
+        # RQ's own lines repeat ours
+        worker.work(burst=True, max_jobs=1, logging_level="WARNING")
+    except RedisError as error:
+        log.warning("redis_unreachable after=work reason=%s", error)  # the database has the outcome already
+
+
+def _ping(engine: Engine) -> None:
+    with engine.connect():
+        pass
+
+
+def _wait_for(what: str, ping: Callable[[], object]) -> bool:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            ping()
+            return True
+        except (OperationalError, RedisError) as error:
+            reason = getattr(error, "orig", error)
+            if time.monotonic() > deadline:
+                log.error("%s_unreachable gave_up_after_s=%.0f reason=%s", what, PATIENCE_S, reason)
+                return False
+            log.warning("%s_unreachable waiting_s=1 reason=%s", what, reason)
+            time.sleep(1.0)

@@ -1,0 +1,35 @@
+"""Writes that wait out a database which is away, and the claim that a process works under."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from adapters.database import is_transient
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
+
+
+def persist(engine: Engine, write: Callable[[Connection], T], patience_s: float) -> T:
+    """What `write` returns from its own committed transaction; repeated for `patience_s` while the database is away.
+
+    `write` must be guarded, so that a repetition after a commit whose answer got lost changes nothing.
+    """
+    deadline = time.monotonic() + patience_s
+    pause_s = _FIRST_PAUSE_S
+    while True:
+        try:
+            with engine.begin() as connection:
+                return write(connection)
+        except OperationalError as error:
+            if not is_transient(error) or time.monotonic() + pause_s > deadline:
+                raise
+            log.warning("database_unreachable pause_s=%.1f reason=%s", pause_s, error.orig)
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)

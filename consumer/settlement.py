@@ -1,0 +1,89 @@
+"""What becomes of a run when its work horse is gone: recorded in the database, and its next attempt enqueued."""
+
+import logging
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
+
+from adapters.queue import RunMessage, RunQueue
+from adapters.runs import Attempt, Claim, fail, hand_back, lose, mark_enqueued
+from adapters.settings import Settings
+from consumer.horse import HorseExit
+from consumer.lease import persist
+from contracts.errors import LeaseLost, QueueUnavailable
+from contracts.status import ErrorType, RunStatus
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 20.0  # below the pod's grace period; afterwards the lease runs out and the reconciler takes over
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a Job's process ended, and why."""
+
+    is_good: bool
+    reason: str
+
+
+class Settlement:
+    """The parent's last writes about the run that it holds."""
+
+    def __init__(self, engine: Engine, settings: Settings, held: Claim) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._held = held
+
+    def settle(self, status: int, *, stopped: bool, overtime: bool) -> Verdict:
+        """Record what the work horse could not: a stop, a time limit, a death."""
+        if status == HorseExit.SUCCEEDED:
+            return Verdict(True, "succeeded")
+        if status == HorseExit.FAILED:
+            return Verdict(False, "failed; the database has the reason")
+        if status == HorseExit.OVERTAKEN:
+            return Verdict(True, "overtaken")
+        try:
+            if stopped:
+                return self.hand_back()
+            return self._time_out() if overtime else self._lose(status)
+        except LeaseLost as error:
+            log.info("run_overtaken attempt=%d reason=%s", self._held.attempt, error)
+            return Verdict(True, str(error))
+        except OperationalError as error:
+            log.error("outcome_not_persisted attempt=%d reason=%s", self._held.attempt, error.orig)
+            return Verdict(False, "the database does not answer")
+
+    def hand_back(self) -> Verdict:
+        """Give the run back as its next attempt, and enqueue that at once."""
+        limit = self._settings.max_handbacks
+        status = persist(self._engine, lambda connection: hand_back(connection, self._held, limit), PATIENCE_S)
+        log.info("run_handed_back attempt=%d status=%s", self._held.attempt, status)
+        self._enqueue_next(status)
+        return Verdict(status is RunStatus.PENDING, "handed back")
+
+    def _lose(self, status: int) -> Verdict:
+        cause = f"signal {-status}" if status < 0 else f"exit code {status}"
+        reason = f"its process died ({cause})"
+        lost, token, limit = Attempt(self._held.run_id, self._held.attempt), self._held.token, self._settings.max_losses
+        after = persist(self._engine, lambda connection: lose(connection, lost, token, limit, reason), PATIENCE_S)
+        log.warning("run_lost attempt=%d cause=%s status=%s", self._held.attempt, cause, after)
+        self._enqueue_next(after)
+        return Verdict(False, reason)
+
+    def _time_out(self) -> Verdict:
+        reason = f"the run took longer than its time limit of {self._settings.run_timeout_s} s and was killed"
+        persist(self._engine, lambda connection: fail(connection, self._held, ErrorType.TIMEOUT, reason), PATIENCE_S)
+        log.warning("run_timed_out attempt=%d", self._held.attempt)
+        return Verdict(False, reason)
+
+    def _enqueue_next(self, status: RunStatus) -> None:
+        if status is not RunStatus.PENDING:
+            return
+        request = self._held.request.to_json()
+        message = RunMessage(self._held.run_id, self._held.attempt + 1, request, at_front=True)  # it has waited already
+        try:
+            RunQueue(self._settings).enqueue([message])
+            persist(self._engine, lambda connection: mark_enqueued(connection, [self._held.run_id]), PATIENCE_S)
+        except (QueueUnavailable, OperationalError) as error:
+            log.warning("enqueue_postponed attempt=%d reason=%s", message.attempt, error)

@@ -1,0 +1,92 @@
+"""What the work horse does: run the claimed backtest and record its result, or the reason why there is none."""
+
+import logging
+import resource
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from adapters.runs import Claim, fail, finish
+from adapters.settings import Settings
+from consumer.backtest import Outcome, backtest
+from consumer.horse import HorseExit
+from consumer.lease import persist
+from contracts.errors import BadPriceFile, LeaseLost, NoPricesInRange, PlatformError, UnknownTicker
+from contracts.status import ErrorType
+
+log = logging.getLogger(__name__)
+
+RESULT_PATIENCE_S = (
+    600.0  # a finished result is kept for so long while the database is away; the parent keeps the lease
+)
+
+
+def run_backtest(held: Claim, engine: Engine, settings: Settings) -> HorseExit:
+    """Run the claimed request and persist what came of it."""
+    try:
+        outcome = _limited(held, settings)
+    except Exception as error:  # every fault of a run ends as its recorded reason
+        return _record_failure(held, engine, error)
+    return _record_success(held, engine, outcome)
+
+
+def _limited(held: Claim, settings: Settings) -> Outcome:
+    _limit_memory(settings.run_memory_mb)
+    with UnixSignalDeathPenalty(settings.run_timeout_s, JobTimeoutException):
+        return backtest(held.request, settings.data_dir, settings.image_tag)
+
+
+def _limit_memory(beyond_mb: int) -> None:
+    """Let allocations fail at `beyond_mb` more than is mapped now, before the kernel kills whomever it likes."""
+    mapped_pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    limit = mapped_pages * resource.getpagesize() + beyond_mb * 1024 * 1024
+    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
+    try:
+        persist(engine, lambda connection: finish(connection, held, outcome.columns, outcome.charts), RESULT_PATIENCE_S)
+    except LeaseLost as error:
+        log.warning("result_dropped attempt=%d reason=%s", held.attempt, error)
+        return HorseExit.OVERTAKEN
+    except DBAPIError as error:
+        return _record_failure(held, engine, error)
+    log.info("run_succeeded attempt=%d result_hash=%s", held.attempt, outcome.columns["result_hash"])
+    return HorseExit.SUCCEEDED
+
+
+def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
+    error_type, message = explain(error)
+    if not isinstance(error, PlatformError):
+        log.error("run_trace attempt=%d\n%s", held.attempt, "".join(traceback.format_exception(error)).rstrip())
+    write: Callable[[Connection], None] = lambda connection: fail(connection, held, error_type, message)  # noqa: E731
+    try:
+        persist(engine, write, RESULT_PATIENCE_S)
+    except LeaseLost:
+        return HorseExit.OVERTAKEN
+    except OperationalError as away:
+        log.error("failure_not_persisted attempt=%d reason=%s", held.attempt, away.orig)
+        return HorseExit.NOT_PERSISTED
+    log.info("run_failed attempt=%d error_type=%s reason=%s", held.attempt, error_type, message)
+    return HorseExit.FAILED
+
+
+def explain(error: Exception) -> tuple[ErrorType, str]:
+    """The error type of a run's fault, and one sentence for people."""
+    if isinstance(error, NoPricesInRange | UnknownTicker):
+        return ErrorType.NO_PRICES, str(error)
+    if isinstance(error, BadPriceFile):
+        return ErrorType.BAD_PRICES, str(error)
+    if isinstance(error, JobTimeoutException):
+        return ErrorType.TIMEOUT, "the run took longer than its time limit"
+    if isinstance(error, MemoryError):
+        return ErrorType.MEMORY, "the run needed more memory than one run may use"
+    if isinstance(error, DBAPIError):
+        return ErrorType.SYSTEM_ERROR, f"the result could not be stored: {error.orig}"
+    if isinstance(error, ValueError):
+        return ErrorType.BAD_PARAMS, str(error)
+    return ErrorType.ENGINE_ERROR, f"internal error: {type(error).__name__}; the log has the trace"

@@ -1,0 +1,51 @@
+"""What SIGTERM means in each phase of a Job's process; imports nothing heavy, since it must stand before all imports.
+
+A process that is PID 1 ignores SIGTERM until it has a handler of its own, so a handler that came after the imports
+would let a terminated pod pop a message and be killed with it.
+"""
+
+import os
+import signal
+from contextlib import suppress
+from types import FrameType
+
+
+class Termination:
+    """The request to stop, and the process that has to die for it."""
+
+    def __init__(self) -> None:
+        self.requested = False
+        self._horse_pid = 0
+        self._idle = True
+
+    def install(self) -> None:
+        """From here on SIGTERM and SIGINT are handled here; while nothing has been popped they end the process."""
+        signal.signal(signal.SIGTERM, self._handle)
+        signal.signal(signal.SIGINT, self._handle)
+
+    def begin_work(self) -> None:
+        """From here on the process may own a message, so a signal only leaves a note and stops the work horse."""
+        self._idle = False
+        if self.requested:
+            os._exit(0)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        self.requested = True
+        if self._idle:
+            os._exit(0)
+        self.stop_horse()
+
+    def watch(self, horse_pid: int) -> None:
+        """Name the process that has to die for a stop, 0 for none; a stop that came just before reaches it too."""
+        self._horse_pid = horse_pid
+        if self.requested:
+            self.stop_horse()
+
+    def stop_horse(self) -> None:
+        """Kill the work horse, if there is one; what it had not committed does not exist."""
+        if self._horse_pid:
+            with suppress(ProcessLookupError):
+                os.kill(self._horse_pid, signal.SIGKILL)
+
+
+termination = Termination()
