@@ -6,7 +6,8 @@ Input columns are (bars,) float64, oldest bar first, without NaN. Too few bars f
 import numpy as np
 
 from rules.prices import Array
-from rules.smoothing import smooth, window_sums
+from rules.smoothing import decayed_sums
+from rules.windows import window_deviations, window_max, window_means, window_min
 
 
 def _blank(bars: int) -> Array:
@@ -18,15 +19,42 @@ def _check_period(name: str, period: int) -> None:
         raise ValueError(f"{name} is {period}; must be a whole number of at least 2")
 
 
+def _floats(*columns: Array) -> list[Array]:
+    """The columns as float64 arrays; a pandas Series would align its rows by label, and shifted rows would not shift."""
+    return [np.asarray(column, dtype=np.float64) for column in columns]
+
+
+def _sum(values: Array) -> float:
+    """The sum in the order of the bars; np.sum's order depends on the CPU."""
+    return float(np.add.accumulate(values)[-1])
+
+
+def _mean(values: Array) -> float:
+    """The mean, exactly the value where all are equal."""
+    return float(values[0]) + _sum(values - values[0]) / values.size
+
+
+def _wilder_sums(values: Array, period: int) -> Array:
+    """Wilder's smoothed sum, `period` times his average, from the window of the first `period` values on.
+
+    values: (bars,) with at least `period` bars; overwritten. Shape (bars - period + 1,).
+    """
+    seed, sums = _sum(values[:period]), values[period - 1 :]
+    sums[0] = seed
+    decayed_sums(sums[1:], 1.0 - 1.0 / period, seed)
+    return sums
+
+
 def sma(close: Array, period: int) -> Array:
     """Simple moving average in the input's unit, NaN for the first `period` - 1 bars.
 
-    close: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's SMA to 1e-9. ValueError if period < 2.
+    close: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's SMA to 1e-9; where the last `period` closes are the
+    same it is that close to the last bit. ValueError if period < 2.
     """
+    (close,) = _floats(close)
     _check_period("period", period)
     average = _blank(close.size)
-    if close.size >= period:
-        np.divide(window_sums(close, period), period, out=average[period - 1 :])
+    average[period - 1 :] = window_means(close, period)
     return average
 
 
@@ -36,18 +64,17 @@ def ema(close: Array, period: int) -> Array:
     close: (bars,) float64, oldest first, no NaN. The first value is the mean of the first `period` closes, as in
     TA-Lib's EMA (equal to 1e-9); pandas' ewm starts from the first close instead. ValueError if period < 2.
     """
+    (close,) = _floats(close)
     _check_period("period", period)
-    return _seeded(close, period, 2.0 / (period + 1))
-
-
-def _seeded(values: Array, period: int, weight: float) -> Array:
-    """`values` smoothed with `weight`, starting at bar `period` - 1 with the mean of the bars until then."""
-    smoothed = _blank(values.size)
-    if values.size >= period:
-        seed = window_sums(values[:period], period)[0] / period
-        smoothed[period - 1] = seed
-        smoothed[period:] = smooth(values[period:], weight, float(seed))
-    return smoothed
+    average = _blank(close.size)
+    if close.size >= period:
+        seed, decay = _mean(close[:period]), 1.0 - 2.0 / (period + 1)
+        average[period - 1] = seed
+        # the close's lead over its average decays and takes in each change: exactly 0 at the end of a flat stretch
+        lead = decayed_sums(close[period:] - close[period - 1 : -1], decay, (float(close[period - 1]) - seed) / decay)
+        np.multiply(lead, decay, out=lead)
+        np.subtract(close[period:], lead, out=average[period:])
+    return average
 
 
 def rsi(close: Array, period: int = 14) -> Array:
@@ -57,14 +84,16 @@ def rsi(close: Array, period: int = 14) -> Array:
     first `period` changes (Wilder 1978; equal to TA-Lib's RSI to 1e-9). A flat stretch with
     neither gain nor loss is NaN, not 0 or 100. ValueError if period < 2.
     """
+    (close,) = _floats(close)
     _check_period("period", period)
     strength = _blank(close.size)
     if close.size > period:
         change = close[1:] - close[:-1]
-        gain = _seeded(np.maximum(change, 0.0), period, 1.0 / period)[period - 1 :]
-        loss = _seeded(np.maximum(-change, 0.0), period, 1.0 / period)[period - 1 :]
-        total = gain + loss
-        np.divide(100.0 * gain, total, out=strength[period:], where=total > 0.0)
+        gain = _wilder_sums(np.maximum(change, 0.0), period)
+        total = _wilder_sums(np.abs(change, out=change), period)
+        np.multiply(gain, 100.0, out=gain)
+        with np.errstate(invalid="ignore"):  # 0 / 0 is the flat stretch's NaN
+            np.divide(gain, total, out=strength[period:])
     return strength
 
 
@@ -75,6 +104,7 @@ def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple
     one's, and the MACD is shown only where the signal line has a value, both as in TA-Lib's MACD (equal to 1e-9).
     ValueError if fast or signal is under 2, or fast >= slow (TA-Lib would swap them).
     """
+    (close,) = _floats(close)
     _check_period("fast", fast)
     _check_period("signal", signal)
     if fast >= slow:
@@ -86,3 +116,125 @@ def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple
         line[first:] = gap[signal - 1 :]
         signal_line[first:] = ema(gap, signal)[signal - 1 :]
     return line, signal_line, line - signal_line
+
+
+def bollinger_bands(close: Array, period: int = 20, width: float = 2.0) -> tuple[Array, Array, Array]:
+    """Upper, middle and lower band, in the price's unit; NaN for the first `period` - 1 bars.
+
+    The middle is the SMA, the bands lie `width` population standard deviations (ddof 0) from it (Bollinger 2001).
+    close: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's BBANDS to 1e-9, as long as TA-Lib has the
+    digits: it takes the variance as a difference of squares, which loses them where prices dwarf their moves.
+    ValueError if period < 2.
+    """
+    (close,) = _floats(close)
+    _check_period("period", period)
+    middle, distance = sma(close, period), _blank(close.size)
+    distance[period - 1 :] = window_deviations(close, period)
+    np.multiply(distance, width, out=distance)
+    return middle + distance, middle, middle - distance
+
+
+def true_range(high: Array, low: Array, close: Array) -> Array:
+    """The bar's range with the close before it taken in, from the second bar on; shape (bars - 1,) (Wilder 1978)."""
+    before = close[:-1]
+    return np.subtract(np.maximum(high[1:], before), np.minimum(low[1:], before))
+
+
+def atr(high: Array, low: Array, close: Array, period: int = 14) -> Array:
+    """Average True Range in the price's unit, NaN for the first `period` bars.
+
+    high, low, close: (bars,) float64, oldest first, no NaN. Wilder smoothing seeded with the mean of the first `period`
+    true ranges, which start at the second bar (Wilder 1978; equal to TA-Lib's ATR to 1e-9). ValueError if period < 2.
+    """
+    high, low, close = _floats(high, low, close)
+    _check_period("period", period)
+    average = _blank(close.size)
+    if close.size > period:
+        np.divide(_wilder_sums(true_range(high, low, close), period), period, out=average[period:])
+    return average
+
+
+def stochastic(
+    high: Array, low: Array, close: Array, period: int = 14, smooth: int = 3, signal: int = 3
+) -> tuple[Array, Array]:
+    """%K and %D, 0 to 100; NaN before bar period + smooth + signal - 3.
+
+    %K is the close's place between the lowest low and the highest high of `period` bars, averaged over `smooth` bars;
+    %D is its average over `signal` bars. Equal to TA-Lib's STOCH (simple averages) to 1e-9, but where the lowest low is
+    the highest high there is no place between them: NaN, and NaN in the averages over it; TA-Lib says 0.
+    high, low, close: (bars,) float64, oldest first, no NaN. ValueError if any of the three lengths is under 2.
+    """
+    high, low, close = _floats(high, low, close)
+    for name, bars in (("period", period), ("smooth", smooth), ("signal", signal)):
+        _check_period(name, bars)
+    k, d, first = _blank(close.size), _blank(close.size), period + smooth + signal - 3
+    if close.size > first:
+        lowest = window_min(low, period)
+        with np.errstate(invalid="ignore"):
+            place = 100.0 * ((close[period - 1 :] - lowest) / (window_max(high, period) - lowest))
+        smoothed = window_means(place, smooth)
+        k[first:] = smoothed[signal - 1 :]
+        d[first:] = window_means(smoothed, signal)
+    return k, d
+
+
+def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array, Array, Array]:
+    """ADX, +DI and -DI, 0 to 100; the DIs are NaN for the first `period` bars, the ADX for the first 2 * period - 1.
+
+    high, low, close: (bars,) float64, oldest first, no NaN. Smoothed as Wilder (1978) did and seeded as TA-Lib's ADX,
+    PLUS_DI and MINUS_DI (equal to 1e-9): the first sums hold `period` - 1 bars. Without any range so far the DIs are 0,
+    as there; with neither DI the directional index is 0, where TA-Lib repeats the ADX of the bar before.
+    ValueError if period < 2.
+    """
+    high, low, close = _floats(high, low, close)
+    _check_period("period", period)
+    strength, plus, minus = _blank(close.size), _blank(close.size), _blank(close.size)
+    if close.size > period:
+        plus[period:], minus[period:] = _directional_indicators(high, low, close, period)
+    if close.size >= 2 * period:
+        index = _share(np.abs(plus[period:] - minus[period:]), plus[period:] + minus[period:])
+        np.divide(_wilder_sums(index, period), period, out=strength[2 * period - 1 :])
+    return strength, plus, minus
+
+
+def _directional_indicators(high: Array, low: Array, close: Array, period: int) -> tuple[Array, Array]:
+    """+DI and -DI from bar `period` on."""
+    up, down = high[1:] - high[:-1], low[:-1] - low[1:]
+    rises = np.where((up > down) & (up > 0.0), up, 0.0)
+    falls = np.where((down > up) & (down > 0.0), down, 0.0)
+    ranges = _late_wilder_sums(true_range(high, low, close), period)
+    return _share(_late_wilder_sums(rises, period), ranges), _share(_late_wilder_sums(falls, period), ranges)
+
+
+def _late_wilder_sums(values: Array, period: int) -> Array:
+    """Wilder's smoothed sum seeded with `period` - 1 values, from the next one on; `values` is overwritten."""
+    return decayed_sums(values[period - 1 :], 1.0 - 1.0 / period, _sum(values[: period - 1]))
+
+
+def _share(part: Array, whole: Array) -> Array:
+    """100 * part / whole, 0 where whole is 0."""
+    return np.divide(100.0 * part, whole, out=np.zeros(part.size), where=whole > 0.0)
+
+
+def obv(close: Array, volume: Array) -> Array:
+    """On-Balance Volume in shares, from the first bar on: volume added when the close rises, taken off when it falls.
+
+    close, volume: (bars,) float64, oldest first, no NaN. Starts with the first bar's volume, as TA-Lib's OBV does
+    (equal to 1e-9); Granville (1963) and most charts start at 0, so only differences mean anything.
+    """
+    close, volume = _floats(close, volume)
+    flow = volume.copy()
+    flow[1:] *= np.sign(close[1:] - close[:-1])
+    return np.add.accumulate(flow)
+
+
+def vwap(high: Array, low: Array, close: Array, volume: Array) -> Array:
+    """Volume-weighted average of the typical price (high + low + close) / 3, in the price's unit.
+
+    Anchored at the first bar given: pass one session to get the session's VWAP. NaN until the first bar with volume.
+    high, low, close, volume: (bars,) float64, oldest first, no NaN. TA-Lib has none to compare with.
+    """
+    high, low, close, volume = _floats(high, low, close, volume)
+    traded = np.add.accumulate(volume)
+    value = np.add.accumulate((high + low + close) / 3.0 * volume)
+    return np.divide(value, traded, out=_blank(close.size), where=traded > 0.0)

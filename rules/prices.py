@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 
 Column = Any  # a one-dimensional array or a pandas Series; pandas is not imported for its name
-Array = np.ndarray[tuple[int], np.dtype[np.float64]]
+Array = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 
 
 class Prices:
     """OHLCV columns as float64 arrays, oldest bar first, and a memo of the indicators taken from them.
 
-    The memo is what makes a grid over parameters fast: 1,000 pairs of averages need about 60 of them. Arrays that are
-    handed out are read-only, since others may hold them too.
+    The memo is what makes a grid over parameters fast: 1,000 pairs of averages need about 60 of them. Nobody may write
+    into the arrays that are handed out, since others hold them too.
     """
 
     def __init__(self, data: Mapping[str, Column]) -> None:

@@ -11,7 +11,16 @@ FAMILIES = {
     "RSI": ("rules.oscillators", "RsiRule"),
     "MACD": ("rules.oscillators", "MacdRule"),
     "RSI_MACD": ("rules.oscillators", "RsiMacdRule"),
-    "MA_CROSS": ("rules.averages", "MaCrossRule"),
+    "MA_CROSS": ("rules.trend", "MaCrossRule"),
+    "BOLLINGER": ("rules.volatility", "BollingerRule"),
+    "VOLUME": ("rules.volume", "VolumeRule"),
+    "TREND": ("rules.trend", "TrendRule"),
+    "ATR": ("rules.volatility", "AtrRule"),
+    "MOMENTUM": ("rules.papers", "MomentumRule"),
+    "VALUE": ("rules.papers", "ValueRule"),
+    "MEAN_REVERSION": ("rules.papers", "MeanReversionRule"),
+    "BREAKOUT": ("rules.papers", "BreakoutRule"),
+    "COMPOSITE": ("rules.composite", "CompositeRule"),
 }
 
 

@@ -1,72 +1,58 @@
-"""Exponential smoothing and sums over windows, without a Python loop over bars and with the same bits on every CPU.
+"""Exponentially decaying sums without a Python loop over bars, and with the same bits on every CPU.
 
-No BLAS and no SIMD reduction: numpy's accumulate works element by element in a fixed order, and so do the products.
+No BLAS and no reduction, whose order of additions depends on the CPU: numpy's accumulate adds one after the other.
 """
 
 from functools import lru_cache
-from itertools import accumulate
 from math import log
 
 import numpy as np
 
 from rules.prices import Array
 
-BLOCK = 64  # bars smoothed by one scaled cumulative sum
-LARGEST_SCALE = 30.0  # natural logarithm of the largest factor within a block, 1e13: far from overflow
+BLOCK = 256  # bars that one scaled cumulative sum covers
+ROWS = 64  # blocks worked on together: 128 KB, so that the passes over them stay in the second-level cache
+LARGEST_SCALE = (
+    100.0  # natural logarithm of the largest factor within a block, e^100: values up to 1e260 do not overflow
+)
 
 
-def smooth(values: Array, weight: float, seed: float) -> Array:
-    """y[t] = y[t-1] + weight * (values[t] - y[t-1]) with y[-1] = `seed`; shape (bars,).
+def decayed_sums(values: Array, decay: float, start: float) -> Array:
+    """s[t] = decay * s[t-1] + values[t] with s[-1] = `start`, written into `values`; shape (bars,).
 
-    values: (bars,) float64 without NaN; 0 < weight < 1. Solved block by block: within a block y is a cumulative sum of
-    values / decay^k times decay^k, and only the last value goes from block to block, in Python. Each block is measured
-    from the value before it, so that a flat stretch of prices stays flat to the last bit.
+    values: (bars,) float64 without NaN, contiguous; 0 < decay < 1. Within a block, s is decay^k times the cumulative
+    sum of values / decay^k, whose rounding errors decay with it; only its last s goes on to the next, in Python.
+    Equal to the recursion within a few units of the last digit.
     """
-    bars, (length, up, down) = values.size, _block(weight)
-    blocks = -(-bars // length)
-    padded = np.zeros(blocks * length)
-    padded[:bars] = values
-    table = padded.reshape(blocks, length)
-    origin = table[:, 0].copy()
-    sums = np.add.accumulate((table - origin[:, None]) * up, axis=1)
-    sums *= down
-    fade = float(down[-1])
-    ends = (sums[:, -1]).tolist()
-    starts = list(
-        accumulate(zip(origin.tolist(), ends, strict=True), lambda y, block: _carried(y, block, fade), initial=seed)
-    )[:-1]
-    sums += (np.array(starts) - origin)[:, None] * down
-    sums += origin[:, None]
-    return sums.reshape(-1)[:bars]
+    length, up, down = _powers(decay)
+    whole = values.size // length * length
+    for first in range(0, whole, length * ROWS):
+        rows = values[first : min(first + length * ROWS, whole)].reshape(-1, length)
+        start = _decay_rows(rows, up, down, decay, start)
+    rest = values[whole:].reshape(1, -1)
+    if rest.size:
+        _decay_rows(rest, up[: rest.size], down[: rest.size], decay, start)
+    return values
 
 
-def _carried(before: float, block: tuple[float, float], fade: float) -> float:
-    """The smoothed value at a block's end from the one before the block."""
-    origin, end = block
-    return (before - origin) * fade + end + origin
+def _decay_rows(rows: Array, up: Array, down: Array, decay: float, start: float) -> float:
+    """Turn rows of consecutive values into their decayed sums; the last of them."""
+    np.multiply(rows, up, out=rows)
+    np.add.accumulate(rows, axis=1, out=rows)
+    carries, fade = [], float(down[-1])
+    for total in rows[:, -1].tolist():
+        carries.append(start * decay)
+        start = (carries[-1] + total) * fade
+    np.add(rows, np.array(carries)[:, None], out=rows)
+    np.multiply(rows, down, out=rows)
+    return start
 
 
 @lru_cache(maxsize=1024)
-def _block(weight: float) -> tuple[int, Array, Array]:
-    """A block's length, weight / decay^k to multiply the values with, and decay^k to multiply the sums with."""
-    decay = 1.0 - weight
+def _powers(decay: float) -> tuple[int, Array, Array]:
+    """A block's length for this decay, with decay^-k and decay^k for the bars k of a block."""
     length = max(1, min(BLOCK, int(LARGEST_SCALE / -log(decay))))
-    down = np.multiply.accumulate(np.full(length, decay))
-    return length, weight / down, down
-
-
-def window_sums(values: Array, period: int) -> Array:
-    """The sum of the last `period` values, from the bar `period` - 1 on; shape (bars - period + 1,).
-
-    Put together from a block's tail and the next block's head, so that nothing is ever subtracted: no error builds up
-    over the bars, and a huge value leaves no trace once it has left the window.
-    """
-    count = values.size - period + 1
-    blocks = -(-values.size // period)
-    padded = np.zeros(blocks * period)
-    padded[: values.size] = values
-    table = padded.reshape(blocks, period)
-    tails = np.add.accumulate(table[:, ::-1], axis=1)[:, ::-1]
-    heads = np.add.accumulate(table, axis=1)
-    heads[:, -1] = 0.0  # a window that is one whole block is all tail
-    return tails.reshape(-1)[:count] + heads.reshape(-1)[period - 1 : values.size]
+    down = np.full(length, decay)
+    down[0] = 1.0
+    np.multiply.accumulate(down, out=down)
+    return length, 1.0 / down, down
