@@ -1,1 +1,96 @@
 """Fixtures for all tests; standard library and pytest only at the top, since the peers environment loads this too."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.services.mariadb_server import MariaDBServer
+    from tests.services.processes import Programs
+    from tests.services.redis_server import RedisServer
+
+
+@pytest.fixture(scope="session")
+def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that all processes of this test run have in common."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def redis_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """This test process's Redis server; use `redis_server`, which empties it."""
+    from tests.services.fixtures import redis_servers
+
+    yield from redis_servers(tmp_path_factory.mktemp("redis"))
+
+
+@pytest.fixture
+def redis_server(redis_process: RedisServer) -> Iterator[RedisServer]:
+    """A real, empty Redis server that the test may stop, restart, pause and flush."""
+    redis_process.reset()
+    yield redis_process
+    redis_process.resume()
+
+
+@pytest.fixture(scope="session")
+def mariadb_process(tmp_path_factory: pytest.TempPathFactory, shared_directory: Path) -> Iterator[MariaDBServer]:
+    """This test process's MariaDB server; use `mariadb_server` or `mariadb_url`."""
+    from tests.services.fixtures import mariadb_servers
+
+    yield from mariadb_servers(tmp_path_factory.mktemp("mariadb"), shared_directory)
+
+
+@pytest.fixture
+def mariadb_server(mariadb_process: MariaDBServer) -> Iterator[MariaDBServer]:
+    """A real MariaDB server with the platform's empty tables that the test may stop, restart and pause."""
+    from tests.services.fixtures import emptied
+
+    mariadb_process.resume()
+    mariadb_process.start()
+    emptied(mariadb_process.url())
+    yield mariadb_process
+    mariadb_process.resume()
+    mariadb_process.start()
+
+
+@pytest.fixture
+def mariadb_url(mariadb_server: MariaDBServer) -> str:
+    """URL of a MariaDB database with the platform's empty tables."""
+    return mariadb_server.url()
+
+
+@pytest.fixture
+def sqlite_url(tmp_path: Path) -> str:
+    """URL of a new SQLite database with the platform's empty tables."""
+    from tests.services.fixtures import sqlite_url as create
+
+    return create(tmp_path)
+
+
+@pytest.fixture(params=["sqlite", "mariadb"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """URL of a database with the platform's empty tables: the test runs on SQLite and on MariaDB."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.fixture
+def platform_settings(database_url: str, redis_server: RedisServer) -> dict[str, str]:
+    """Environment variables of a platform on real services; leases of 3 s, so that faults are noticed quickly."""
+    from tests.services.fixtures import settings_of
+
+    return settings_of(database_url, redis_server.url)
+
+
+@pytest.fixture
+def programs(platform_settings: dict[str, str], tmp_path: Path) -> Iterator[Programs]:
+    """Starts `python -m …` processes with `platform_settings`; all of them are gone after the test."""
+    from tests.services.fixtures import programs as start
+
+    yield from start(tmp_path / "logs", platform_settings)

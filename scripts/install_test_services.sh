@@ -1,0 +1,33 @@
+#!/bin/sh
+# Installs what the tests need beside Python: MariaDB and Chromium. As root on Debian and Ubuntu only; elsewhere it says so.
+set -eu
+
+missing=""
+[ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null 2>&1 || missing="$missing mariadb-server"
+command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+[ -n "$missing" ] || exit 0
+
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "Not installed:$missing; the tests that need them are skipped (install them yourself to run all tests)."
+    exit 0
+fi
+
+# Debian starts a database server as soon as it is installed, unless this file forbids it; the tests start their own
+policy=/usr/sbin/policy-rc.d
+made_policy=""
+if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' >"$policy"
+    chmod +x "$policy"
+    made_policy=yes
+fi
+trap '[ -z "$made_policy" ] || rm -f "$policy"' EXIT
+
+echo "installing$missing"
+log=$(mktemp)
+# shellcheck disable=SC2086  # a list of packages
+if ! { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing; } \
+    </dev/null >"$log" 2>&1; then
+    tail -n 20 "$log"
+    echo "Could not install$missing; the tests that need them are skipped."
+fi
+rm -f "$log"

@@ -1,0 +1,134 @@
+"""A real MariaDB server of a test process's own; its empty data directory is made once and copied."""
+
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+import pymysql
+
+from tests.services.ports import free_port
+from tests.services.waiting import service_missing, wait_until
+
+USER, PASSWORD, DATABASE = "backtests", "only-for-tests", "backtests"
+# small and fast: the tests kill processes, not machines, so nothing needs to reach the disk
+_FAST = (
+    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-method=nosync",
+    "--innodb-doublewrite=0",
+    "--innodb-buffer-pool-size=64M",
+    "--innodb-log-file-size=16M",
+    "--skip-log-bin",
+    "--performance-schema=OFF",
+    "--max-connections=400",
+    "--skip-name-resolve",
+)
+
+
+def _binary(*names: str) -> str:
+    for name in names:
+        if found := shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin"])):
+            return found
+    return service_missing(f"MariaDB is not installed ({names[0]} not found); sh scripts/install_test_services.sh")
+
+
+def _as_user() -> list[str]:
+    return ["--user=root"] if os.geteuid() == 0 else []
+
+
+def data_template(shared: Path) -> Path:
+    """A fresh data directory under `shared`, made by the first test process that asks for it."""
+    template = shared / "mariadb-template"
+    with (shared / "mariadb-template.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not template.exists():
+            _install(shared / "mariadb-template.new")
+            (shared / "mariadb-template.new").rename(template)
+    return template
+
+
+def _install(directory: Path) -> None:
+    binary = _binary("mariadb-install-db", "mysql_install_db")
+    command = [binary, "--no-defaults", *_as_user(), f"--datadir={directory}", "--skip-test-db"]
+    made = subprocess.run(
+        [*command, "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, f"{' '.join(command)}\n{made.stdout}\n{made.stderr}"
+
+
+class MariaDBServer:
+    """mariadbd on a unix socket and a free port of 127.0.0.1, with one empty database and its user."""
+
+    def __init__(self, directory: Path, template: Path) -> None:
+        self._directory = directory
+        self._data = directory / "data"
+        self._socket = Path(f"/tmp/mariadb-test-{os.getpid()}.sock")  # short: a socket's path has 107 characters
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+        shutil.copytree(template, self._data)
+
+    def url(self, database: str = DATABASE, port: int | None = None) -> str:
+        """The SQLAlchemy URL of a database; `port` when a proxy stands in front."""
+        return f"mysql+pymysql://{USER}:{PASSWORD}@127.0.0.1:{port or self.port}/{database}?charset=utf8mb4"
+
+    def start(self) -> None:
+        """Run the server, unless it runs; returns when it answers."""
+        if self._process:
+            return
+        command = [_binary("mariadbd", "mysqld"), "--no-defaults", *_as_user(), f"--datadir={self._data}"]
+        command += [f"--socket={self._socket}", f"--pid-file={self._directory / 'pid'}", f"--port={self.port}"]
+        with (self._directory / "mariadb.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--bind-address=127.0.0.1", *_FAST], stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until(self._answers, 60, "mariadbd's answer")
+
+    def create_database(self, name: str = DATABASE) -> None:
+        """An empty database that the tests' user may do everything in; one that exists is dropped."""
+        self.execute(
+            f"DROP DATABASE IF EXISTS {name}",
+            f"CREATE DATABASE {name} CHARACTER SET utf8mb4",
+            f"CREATE USER IF NOT EXISTS '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
+            f"GRANT ALL ON {name}.* TO '{USER}'@'127.0.0.1'",
+        )
+
+    def stop(self) -> None:
+        """Kill the server at once, as a crash would."""
+        self.resume()
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def pause(self) -> None:
+        """Freeze the server: connections stay open and nothing is answered."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on; nothing happens when it runs."""
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
+
+    def execute(self, *statements: str) -> None:
+        """Run statements as the server's root."""
+        with (
+            pymysql.connect(unix_socket=str(self._socket), user="root", autocommit=True) as connection,
+            connection.cursor() as cursor,
+        ):
+            for statement in statements:
+                cursor.execute(statement)
+
+    def _answers(self) -> bool:
+        assert self._process and self._process.poll() is None, (self._directory / "mariadb.log").read_text()
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), timeout=5) as probe:
+                return bool(probe.recv(1))  # the server greets first
+        except OSError:
+            return False

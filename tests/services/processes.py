@@ -1,0 +1,119 @@
+"""The platform's programs as real processes: started, watched through their logs, and reaped without exception."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from uuid import uuid4
+
+import psutil
+
+from tests.services.waiting import wait_until
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+_TAG = "TEST_PROCESS_TAG"  # inherited by all descendants, so that none is left behind
+
+
+class Program:
+    """One started program and its log."""
+
+    def __init__(self, command: list[str], environ: Mapping[str, str], log_path: Path) -> None:
+        self._log_path = log_path
+        with log_path.open("wb") as log:
+            self._process = subprocess.Popen(
+                command, cwd=PROJECT_ROOT, env=dict(environ), stdout=log, stderr=subprocess.STDOUT,
+                stdin=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
+        self.pid = self._process.pid
+
+    @property
+    def log(self) -> str:
+        """Everything that it has printed so far."""
+        return self._log_path.read_text(encoding="utf-8", errors="replace")
+
+    def wait_for_line(self, pattern: str, timeout_s: float = 30.0) -> str:
+        """The first line of its log that matches the regular expression; AssertionError when it exits without it."""
+
+        def found() -> str | None:
+            ended = self._process.poll() is not None
+            for line in self.log.splitlines():
+                if re.search(pattern, line):
+                    return line
+            assert not ended, f"exit code {self._process.returncode} before {pattern!r} was logged:\n{self.log}"
+            return None
+
+        return wait_until(found, timeout_s, f"{pattern!r} in the log") or ""
+
+    def wait(self, timeout_s: float = 60.0) -> int:
+        """Its exit code; negative when a signal killed it. AssertionError with its log after `timeout_s`."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"pid {self.pid} did not end within {timeout_s:g} s:\n{self.log}") from None
+
+    def is_running(self) -> bool:
+        """True until it has exited."""
+        return self._process.poll() is None
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send a signal to this one process."""
+        self._process.send_signal(signum)
+
+    def children(self) -> list[int]:
+        """Process ids of its living children."""
+        try:
+            return [child.pid for child in psutil.Process(self.pid).children() if child.status() != "zombie"]
+        except psutil.NoSuchProcess:
+            return []
+
+
+class Programs:
+    """Starts the platform's programs with one test's settings."""
+
+    def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
+        self._directory = directory
+        self._tag = uuid4().hex
+        self.environ = {**_own_environment(), **environ, _TAG: self._tag}
+        self.started: list[Program] = []
+
+    def start(self, module: str, *arguments: str, **settings: str) -> Program:
+        """`python -m module arguments` from the checkout, with these settings on top of the test's."""
+        return self.run([sys.executable, "-m", module, *arguments], **settings)
+
+    def run(self, command: list[str], **settings: str) -> Program:
+        """Any command, watched and reaped like the platform's own programs."""
+        log_path = self._directory / f"{len(self.started)}.log"
+        program = Program(command, self.environ | settings, log_path)
+        self.started.append(program)
+        return program
+
+    def reap(self) -> None:
+        """Kill everything that was started here, descendants included."""
+        for process in psutil.process_iter():
+            if _tag_of(process) == self._tag:
+                _kill(process)
+        for program in self.started:
+            program.wait(10)
+
+
+def _own_environment() -> dict[str, str]:
+    """The test process's environment without anything that could steer the platform."""
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def _tag_of(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(_TAG)
+    except (psutil.Error, OSError):
+        return None
+
+
+def _kill(process: psutil.Process) -> None:
+    try:
+        process.kill()
+    except psutil.NoSuchProcess:
+        return

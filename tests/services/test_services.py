@@ -1,0 +1,83 @@
+"""The services that other tests stand on."""
+
+import signal
+from collections.abc import Iterator
+
+import pytest
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy import select
+
+from adapters.database import connect_database, database_now, reading
+from tests.services.processes import Programs
+from tests.services.redis_server import RedisServer
+from tests.services.tcp_proxy import TcpProxy
+from tests.services.waiting import wait_until
+
+NO_RETRY = Retry(NoBackoff(), 0)
+
+
+@pytest.fixture
+def proxy(redis_server: RedisServer) -> Iterator[TcpProxy]:
+    proxy = TcpProxy(redis_server.port)
+    yield proxy
+    proxy.close()
+
+
+def test_a_restarted_redis_is_empty(redis_server: RedisServer) -> None:
+    with redis_server.client() as client:
+        client.set("key", "value")
+
+    redis_server.stop()
+    redis_server.start()
+
+    with redis_server.client() as client:
+        assert client.dbsize() == 0
+
+
+def test_a_database_tells_its_time(database_url: str) -> None:
+    with reading(connect_database(database_url)) as connection:
+        assert connection.execute(select(database_now())).scalar_one().year > 2020
+
+
+def test_no_process_outlives_its_starter(programs: Programs) -> None:
+    program = programs.run(["sh", "-c", "setsid sleep 600 & echo started; wait"])
+    program.wait_for_line("started")
+    (orphan,) = program.children()
+
+    programs.reap()
+
+    assert program.wait() == -signal.SIGKILL
+    wait_until(lambda: not _exists(orphan), 5)
+
+
+def test_a_cut_proxy_breaks_and_refuses_connections(proxy: TcpProxy) -> None:
+    client = redis.Redis(port=proxy.port, socket_timeout=5, retry=NO_RETRY)
+    assert client.ping()
+
+    proxy.cut()
+    with pytest.raises(redis.exceptions.ConnectionError):
+        client.ping()
+
+    proxy.restore()
+    assert client.ping()
+    client.close()
+
+
+def test_a_frozen_proxy_answers_nothing(proxy: TcpProxy) -> None:
+    client = redis.Redis(port=proxy.port, socket_timeout=0.3, retry=NO_RETRY)
+
+    proxy.freeze()
+    with pytest.raises(redis.exceptions.TimeoutError):
+        client.ping()
+
+    proxy.restore()
+    assert client.ping()
+    client.close()
+
+
+def _exists(pid: int) -> bool:
+    import psutil
+
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
