@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from engine.bars import Bars, check_bars, check_first_bar, check_signals
+from engine.ledger import Fill, Ledger, RejectedOrder
 from engine.metrics import PerformanceMetrics, measure
-from engine.result import BacktestResult, Fill, RejectedOrder, Trade
+from engine.result import BacktestResult, Trade
 from engine.simulation import Simulation, Terms
 from engine.stops import Stops
 
@@ -98,18 +99,15 @@ class BacktestEngine:
         signals are ignored, and everything in the result (curves, signals, bar numbers) begins at first_bar as bar 0.
         ValueError for bad prices, signals or first_bar; whatever strategy_func raises passes through.
         """
-        simulation, signals = self._simulate(data, strategy_func, first_bar)
-        path = simulation.equity_path()
+        ledger, bars, signals = self._trade(data, strategy_func, first_bar)
+        path = ledger.equity_path(bars.close)
         return BacktestResult(
             ticker=ticker,
             equity_curve=path[1:],
             signals=signals,
-            metrics=self._measure(simulation, path),
-            rejected_orders=simulation.rejected_orders(),
-            fills=tuple(simulation.fills),
-            initial_capital=float(self.initial_capital),
-            fee_rate=float(self.fee_rate),
-            last_close=float(simulation.bars.close[-1]),
+            metrics=measure(path, self.periods_per_year, ledger.num_trades()),
+            last_close=bars.close.item(-1),
+            ledger=ledger,
             engine_version=ENGINE_VERSION,
         )
 
@@ -121,24 +119,25 @@ class BacktestEngine:
         first_bar: int = 0,
     ) -> PerformanceMetrics:
         """The metrics of `run` and nothing else: the light path for grids, which check their prices once."""
-        simulation, _ = self._simulate(data, strategy_func, first_bar)
-        return self._measure(simulation, simulation.equity_path())
+        ledger, bars, _ = self._trade(data, strategy_func, first_bar)
+        return measure(ledger.equity_path(bars.close), self.periods_per_year, ledger.num_trades())
 
-    def _simulate(
+    def _trade(
         self, data: Mapping[str, Any] | Bars, strategy_func: Callable[[Any], np.ndarray], first_bar: int
-    ) -> tuple[Simulation, np.ndarray]:
+    ) -> tuple[Ledger, Bars, np.ndarray]:
         bars = check_bars(data)
         first_bar = check_first_bar(first_bar, len(bars))
         signals = check_signals(strategy_func(bars.source), len(bars))[first_bar:]
-        traded = bars.since(first_bar)
-        simulation = Simulation(traded, signals, float(self.initial_capital), self._terms(), self._stops(traded))
+        bars = bars.since(first_bar)
+        simulation = Simulation(bars, signals, self._terms(), self._stops(bars))
         simulation.walk()
-        return simulation, signals
+        return simulation.ledger, bars, signals
 
     def _terms(self) -> Terms:
         return Terms(
+            initial_capital=float(self.initial_capital),
             fee_rate=float(self.fee_rate),
-            slippage=self.slippage_bps / 10_000.0,
+            slippage=float(self.slippage_bps) / 10_000.0,
             position_size=float(self.position_size),
             percent=self.size_type == "percent",
             longshort=self.direction == "longshort",
@@ -149,9 +148,6 @@ class BacktestEngine:
     def _stops(self, bars: Bars) -> Stops | None:
         percents = (self.stop_loss_pct, self.take_profit_pct, self.trailing_stop_pct)
         return None if percents == (None, None, None) else Stops(bars, *percents)
-
-    def _measure(self, simulation: Simulation, path: np.ndarray) -> PerformanceMetrics:
-        return measure(path, self.periods_per_year, (len(simulation.fills) + 1) // 2)
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:

@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
 
 import numpy as np
 
+from engine.ledger import Fill, Ledger, RejectedOrder
 from engine.metrics import PerformanceMetrics
-
-Side = Literal["BUY", "SELL"]
-Moment = Literal["open", "intrabar", "close"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,79 +36,52 @@ class Trade:
     is_open: bool
 
 
-class RejectedOrder(NamedTuple):
-    """An opening order that bought nothing: the bar of its fill, its side (BUY, SELL) and the reason.
-
-    reason: no_cash (nothing left), budget_below_one_share (position_size is too small for the price),
-    cash_below_one_share (cash does not cover one share and its fee).
-    """
-
-    bar: int
-    side: str
-    reason: str
-
-
-class Fill(NamedTuple):
-    """One execution, and the account right after it."""
-
-    bar: int
-    at: str
-    reason: str
-    price: float
-    shares_after: float
-    cash_after: float
-
-
 @dataclass(frozen=True, eq=False)
 class BacktestResult:
-    """The outcome of one run.
+    """The outcome of one run; bars are numbered from the run's first_bar, and all arrays begin there.
 
-    equity_curve: (bars,) float64, equity after each traded bar. signals: (bars,) int8. Both begin at the run's
-    first_bar. fills: entries and exits in turn. The properties are computed when first read.
+    equity_curve: (bars,) float64, equity after each bar. signals: (bars,) int8. The properties below are worked out
+    from the ledger when first read, so that a run of which only the equity is wanted does not pay for them.
     """
 
     ticker: str
     equity_curve: np.ndarray
     signals: np.ndarray
     metrics: PerformanceMetrics
-    rejected_orders: tuple[RejectedOrder, ...]
-    fills: tuple[Fill, ...]
-    initial_capital: float
-    fee_rate: float
     last_close: float
+    ledger: Ledger
     engine_version: str
+
+    @cached_property
+    def fills(self) -> tuple[Fill, ...]:
+        """Every execution in order: entries and exits in turn."""
+        return self.ledger.fills()
+
+    @cached_property
+    def rejected_orders(self) -> tuple[RejectedOrder, ...]:
+        """Every opening order that bought nothing, in order."""
+        return self.ledger.rejected_orders()
 
     @cached_property
     def trades(self) -> tuple[Trade, ...]:
         """All trades in order of entry, the open one included."""
-        last = Fill(len(self.equity_curve) - 1, "close", "end_of_data", self.last_close, 0.0, 0.0)
         entries, exits = self.fills[0::2], self.fills[1::2]
-        closed = [
-            _trade(no, entry, exit_, self.fee_rate, False)
-            for no, (entry, exit_) in enumerate(zip(entries, exits, strict=False))
-        ]
+        pairs = enumerate(zip(entries, exits, strict=False))
+        trades = [_trade(number, entry, exit_, self.ledger.fee_rate, False) for number, (entry, exit_) in pairs]
         if len(entries) > len(exits):
-            closed.append(_trade(len(exits), entries[-1], last, self.fee_rate, True))
-        return tuple(closed)
+            end = Fill(len(self.equity_curve) - 1, "close", "end_of_data", self.last_close, 0.0, self.ledger.cash)
+            trades.append(_trade(len(exits), entries[-1], end, self.ledger.fee_rate, True))
+        return tuple(trades)
 
     @cached_property
     def cash_curve(self) -> np.ndarray:
-        """Cash after each traded bar, (bars,) float64; equity = cash + shares * close."""
-        return self._levels([self.initial_capital] + [fill.cash_after for fill in self.fills])
+        """Cash after each bar's fills, (bars,) float64; equity = cash + shares * close."""
+        return self.ledger.cash_curve(len(self.equity_curve))
 
     @cached_property
     def shares_curve(self) -> np.ndarray:
-        """Shares held after each traded bar, (bars,) float64, negative when short."""
-        return self._levels([0.0] + [fill.shares_after for fill in self.fills])
-
-    def _levels(self, levels: list[float]) -> np.ndarray:
-        bars = len(self.equity_curve)
-        return np.repeat(levels, spans([fill.bar for fill in self.fills], bars))
-
-
-def spans(fill_bars: list[int], bars: int) -> np.ndarray:
-    """How many bars each account level lasts: (fills + 1,) integers that sum to `bars`."""
-    return np.diff(np.array([0, *fill_bars, bars]))
+        """Shares held after each bar's fills, (bars,) float64, negative when short."""
+        return self.ledger.shares_curve(len(self.equity_curve))
 
 
 def _trade(number: int, entry: Fill, exit_: Fill, fee_rate: float, is_open: bool) -> Trade:

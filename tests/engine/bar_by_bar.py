@@ -1,0 +1,124 @@
+"""The rules of the engine once more, as one slow loop over bars that shares no code with it: the tests' authority.
+
+Everything is a plain float or list; nothing is vectorised, looked up ahead or skipped, so each line can be checked
+against docs/engine.md by eye.
+"""
+
+import math
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Account:
+    """The state after the bars so far."""
+
+    cash: float
+    shares: float = 0.0
+    entry: dict = field(default_factory=dict)
+    best: float = math.nan
+    trades: list = field(default_factory=list)
+    rejected: list = field(default_factory=list)
+    equity: list = field(default_factory=list)
+
+
+def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, slippage_bps=0.0, position_size=10_000.0,
+             size_type="value", direction="longonly", fill="close", stop_loss_pct=None, take_profit_pct=None,
+             trailing_stop_pct=None, fractional_shares=False) -> Account:  # fmt: skip
+    """Trades, rejected orders and equity of `signals` on `bars` (lists of floats by lower-case column name)."""
+    account = Account(initial_capital)
+    slip = slippage_bps / 10_000
+    waiting = 0
+
+    def fee(price, shares):
+        return fee_rate * price * shares
+
+    def open_position(bar, price, side, at):
+        price = price * (1 + side * slip)
+        budget = account.cash * position_size / 100 if size_type == "percent" else position_size
+        shares = min(budget / price, account.cash / (price * (1 + fee_rate)))
+        if not fractional_shares:
+            shares = math.floor(shares + 1e-9)
+        if shares <= 0:
+            account.rejected.append((bar, "BUY" if side > 0 else "SELL"))
+            return
+        account.cash -= side * price * shares + fee(price, shares)
+        account.shares = side * shares
+        account.entry = {"bar": bar, "price": price, "at": at}
+        account.best = price
+
+    def close_position(bar, price, reason, at, slips=True):
+        side, shares = math.copysign(1, account.shares), abs(account.shares)
+        if slips:
+            price = price * (1 - side * slip)
+        account.cash += side * price * shares - fee(price, shares)
+        record(bar, price, reason, at, fee(price, shares))
+        account.shares = 0.0
+
+    def record(bar, price, reason, at, exit_fees):
+        side, shares = math.copysign(1, account.shares), abs(account.shares)
+        account.trades.append({
+            "side": "BUY" if side > 0 else "SELL", "size": shares,
+            "entry_bar": account.entry["bar"], "entry_price": account.entry["price"], "entry_at": account.entry["at"],
+            "exit_bar": bar, "exit_price": price, "exit_at": at, "exit_reason": reason,
+            "pnl_abs": side * (price - account.entry["price"]) * shares - fee(account.entry["price"], shares) - exit_fees,
+        })  # fmt: skip
+
+    def order(bar, price, signal, at):
+        if signal * account.shares < 0:
+            close_position(bar, price, "signal", at)
+            if direction == "longshort":
+                open_position(bar, price, signal, at)
+        elif account.shares == 0 and (signal > 0 or (signal < 0 and direction == "longshort")):
+            open_position(bar, price, signal, at)
+
+    def levels():
+        side, entry = math.copysign(1, account.shares), account.entry["price"]
+        stops = []
+        if stop_loss_pct is not None:
+            stops.append((entry * (1 - side * stop_loss_pct / 100), "stop_loss"))
+        if trailing_stop_pct is not None:
+            stops.append((account.best * (1 - side * trailing_stop_pct / 100), "trailing_stop"))
+        nearest = max(stops, key=lambda stop: side * stop[0]) if stops else None
+        target = entry * (1 + side * take_profit_pct / 100) if take_profit_pct is not None else None
+        return side, nearest, target
+
+    def gap(bar):
+        side, stop, target = levels()
+        price = bars["open"][bar]
+        if stop and side * price <= side * stop[0]:
+            close_position(bar, price, stop[1], "open")
+        elif target is not None and side * price >= side * target:
+            close_position(bar, price, "take_profit", "open", slips=False)
+
+    def touch(bar):
+        side, stop, target = levels()
+        worst, best = (bars["low"][bar], bars["high"][bar]) if side > 0 else (bars["high"][bar], bars["low"][bar])
+        if stop and side * worst <= side * stop[0]:
+            close_position(bar, stop[0], stop[1], "intrabar")
+        elif target is not None and side * best >= side * target:
+            close_position(bar, target, "take_profit", "intrabar", slips=False)
+
+    last = len(bars["close"]) - 1
+    for bar in range(last + 1):
+        if account.shares:
+            gap(bar)
+        if waiting:
+            order(bar, bars["open"][bar], waiting, "open")
+            if account.shares and account.entry["bar"] == bar:
+                gap(bar)
+        if account.shares:
+            touch(bar)
+        waiting = 0
+        signal = int(signals[bar])
+        if fill == "close":
+            order(bar, bars["close"][bar], signal, "close")
+        elif signal * account.shares <= 0:
+            # An order is placed, or not, by the position held when its signal appears.
+            waiting = signal
+        if account.shares:
+            nearer = max if account.shares > 0 else min
+            account.best = nearer(account.best, bars["close"][bar])
+        account.equity.append(account.cash + account.shares * bars["close"][bar])
+    if account.shares:
+        record(last, bars["close"][last], "end_of_data", "close", 0.0)
+    return account
