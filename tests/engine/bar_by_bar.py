@@ -21,9 +21,9 @@ class Account:
     equity: list = field(default_factory=list)
 
 
-def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, slippage_bps=0.0, position_size=10_000.0,
-             size_type="value", direction="longonly", fill="close", stop_loss_pct=None, take_profit_pct=None,
-             trailing_stop_pct=None, fractional_shares=False) -> Account:  # fmt: skip
+def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, slippage_bps=0.0,
+             position_size=10_000.0, size_type="value", direction="longonly", fill="close", stop_loss_pct=None,
+             take_profit_pct=None, trailing_stop_pct=None, fractional_shares=False) -> Account:  # fmt: skip
     """Trades, rejected orders and equity of `signals` on `bars` (lists of floats by lower-case column name)."""
     account = Account(initial_capital)
     slip = slippage_bps / 10_000
@@ -56,11 +56,12 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
 
     def record(bar, price, reason, at, exit_fees):
         side, shares = math.copysign(1, account.shares), abs(account.shares)
+        bought = account.entry["price"]
         account.trades.append({
             "side": "BUY" if side > 0 else "SELL", "size": shares,
             "entry_bar": account.entry["bar"], "entry_price": account.entry["price"], "entry_at": account.entry["at"],
             "exit_bar": bar, "exit_price": price, "exit_at": at, "exit_reason": reason,
-            "pnl_abs": side * (price - account.entry["price"]) * shares - fee(account.entry["price"], shares) - exit_fees,
+            "pnl_abs": side * (price - bought) * shares - fee(bought, shares) - exit_fees,
         })  # fmt: skip
 
     def order(bar, price, signal, at):
