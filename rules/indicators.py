@@ -20,7 +20,7 @@ def _check_period(name: str, period: int) -> None:
 
 
 def _floats(*columns: Array) -> list[Array]:
-    """The columns as float64 arrays; a pandas Series would align its rows by label, and shifted rows would not shift."""
+    """The columns as float64 arrays; a pandas Series aligns its rows by label, so that shifted rows would not shift."""
     return [np.asarray(column, dtype=np.float64) for column in columns]
 
 

@@ -1,1 +1,25 @@
-"""The web tier."""
+"""The web tier: pages, API, validation, submission. It knows neither the engine nor numpy."""
+
+import secrets
+
+from flask import Flask
+
+from adapters.logs import configure_logging
+from adapters.settings import Settings, load_settings
+from web import access, api, errors, health, pages
+from web.platform import build_platform
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The application; settings come from the environment unless they are given."""
+    settings = settings or load_settings()
+    configure_logging(settings, role="web")
+    app = Flask(__name__)
+    app.secret_key = settings.secret_key or secrets.token_hex(32)
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
+    app.extensions["platform"] = build_platform(settings)
+    access.protect(app)
+    errors.register(app)
+    for module in (health, api, pages):
+        app.register_blueprint(module.blueprint)
+    return app

@@ -1,0 +1,176 @@
+"""What the web tier asks the database about runs; nothing here changes anything."""
+
+import json
+from collections.abc import Mapping
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.curves import (
+    decode_equity,
+    decode_signals,
+    decode_trades,
+    drawdown_points,
+    equity_points,
+    portfolio_points,
+    signal_points,
+    trade_rows,
+)
+from adapters.database import utc_text
+from adapters.price_rows import price_rows
+from adapters.tables import run_charts, run_events, runs
+from adapters.tickers import Tickers
+from contracts.errors import UnknownRun, UnknownTicker
+from contracts.run_result import Candle, RunResult
+from contracts.status import RunStatus
+
+STATUS_COLUMNS = (
+    runs.c.run_id,
+    runs.c.status,
+    runs.c.attempt,
+    runs.c.batch_id,
+    runs.c.label,
+    runs.c.ticker,
+    runs.c.rule_id,
+    runs.c.error_type,
+    runs.c.error_message,
+    runs.c.created_at,
+    runs.c.waiting_since,
+    runs.c.enqueued_at,
+    runs.c.started_at,
+    runs.c.completed_at,
+    runs.c.total_return_pct,
+    runs.c.sharpe_ratio,
+    runs.c.max_drawdown_pct,
+    runs.c.num_trades,
+)
+
+
+def run_status(connection: Connection, run_id: str) -> RowMapping:
+    """The small columns of one run, for polling; UnknownRun when there is none."""
+    row = connection.execute(select(*STATUS_COLUMNS).where(runs.c.run_id == run_id)).mappings().one_or_none()
+    if row is None:
+        raise UnknownRun(f"no run has the id {run_id}")
+    return row
+
+
+def run_row(connection: Connection, run_id: str) -> RowMapping:
+    """All columns of one run; UnknownRun when there is none."""
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one_or_none()
+    if row is None:
+        raise UnknownRun(f"no run has the id {run_id}")
+    return row
+
+
+def chart_png(connection: Connection, run_id: str, name: str) -> bytes | None:
+    """One chart as PNG bytes, or None when it was not rendered."""
+    query = select(run_charts.c.png).where(run_charts.c.run_id == run_id, run_charts.c.name == name)
+    png: bytes | None = connection.execute(query).scalar()
+    return png
+
+
+def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
+    """All charts of a run by name."""
+    rows = connection.execute(select(run_charts.c.name, run_charts.c.png).where(run_charts.c.run_id == run_id))
+    return {row.name: row.png for row in rows}
+
+
+def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """A run's whole story, oldest first."""
+    rows = connection.execute(select(run_events).where(run_events.c.run_id == run_id).order_by(run_events.c.id))
+    return [
+        {
+            "attempt": row.attempt,
+            "from_status": row.from_status,
+            "to_status": row.to_status,
+            "at": utc_text(row.at),
+            "reason": row.reason,
+            "host": row.host,
+        }
+        for row in rows
+    ]
+
+
+def counts_by_status(connection: Connection) -> dict[str, int]:
+    """How many runs are in each state."""
+    rows = connection.execute(select(runs.c.status, func.count()).group_by(runs.c.status))
+    counted: dict[str, int] = dict(rows.tuples().all())
+    return {status.value: counted.get(status.value, 0) for status in RunStatus}
+
+
+def latest_times(connection: Connection, limit: int = 1000) -> tuple[list[float], list[float]]:
+    """Queue waits and durations, in seconds, of the last `limit` runs that ended."""
+    rows = connection.execute(
+        select(runs.c.waiting_since, runs.c.started_at, runs.c.completed_at)
+        .where(runs.c.completed_at.is_not(None), runs.c.started_at.is_not(None))
+        .order_by(runs.c.completed_at.desc())
+        .limit(limit)
+    ).all()
+    waits = [(row.started_at - row.waiting_since).total_seconds() for row in rows]
+    return waits, [(row.completed_at - row.started_at).total_seconds() for row in rows]
+
+
+def run_result(row: RowMapping, charts: Mapping[str, str], tickers: Tickers) -> RunResult:
+    """One run as the contract shows it; the curves are derived here from the stored series."""
+    request = json.loads(row["request_json"])
+    started, completed = row["started_at"], row["completed_at"]
+    known: dict[str, Any] = {
+        "run_id": row["run_id"],
+        "status": RunStatus(row["status"]).public,
+        "request": request,
+        "error_type": row["error_type"],
+        "error_message": row["error_message"],
+        "data_hash": row["data_hash"],
+        "engine_version": row["engine_version"],
+        "image_tag": row["image_tag"],
+        "result_hash": row["result_hash"],
+        "attempt": row["attempt"],
+        "created_at": utc_text(row["created_at"]),
+        "started_at": utc_text(started),
+        "completed_at": utc_text(completed),
+        "queue_wait_s": seconds_between(row["waiting_since"], started),
+        "run_s": seconds_between(started, completed),
+    }
+    if row["status"] != RunStatus.SUCCEEDED:
+        return RunResult(**known)
+    return RunResult(
+        **known, **_derived(row, request, tickers), charts=dict(charts), chart_base64=charts.get("equity_curve")
+    )
+
+
+def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers) -> dict[str, Any]:
+    bars, equity = decode_equity(row["equity_curve_json"])
+    trades, rejected, clipped = decode_trades(row["trades_json"])
+    stored = json.loads(row["metrics_json"])
+    capital, timeframe = request["initial_capital"], request["timeframe"]
+    return {
+        "metrics": stored["values"],
+        "metrics_notes": stored["notes"],
+        "notes": [clipped] if clipped else [],
+        "equity_curve": equity_points(bars, equity),
+        "drawdown_curve": drawdown_points(bars, equity, capital),
+        "portfolio_curve": portfolio_points(bars, equity, trades, capital),
+        "trades": trade_rows(trades, bars, timeframe),
+        "signals": signal_points(bars, decode_signals(row["signals_json"])),
+        "price_candles": candles_of(row, request, tickers),
+        "rejected_orders": [order | {"date": bars[order["bar"]]} for order in rejected],
+    }
+
+
+def candles_of(row: RowMapping, request: Mapping[str, Any], tickers: Tickers) -> list[Candle] | None:
+    """The run's prices, while the price file is still the one that it ran on; None afterwards."""
+    try:
+        path = tickers.path(row["ticker"], row["timeframe"])
+    except UnknownTicker:
+        return None
+    start, end = (date.fromisoformat(request[name]) for name in ("start_date", "end_date"))
+    return price_rows(path, row["data_hash"], start, end)
+
+
+def seconds_between(earlier: datetime | None, later: datetime | None) -> float | None:
+    """Seconds between two times; None while one of them is unknown."""
+    if earlier is None or later is None:
+        return None
+    return round((later - earlier).total_seconds(), 6)

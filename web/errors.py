@@ -1,0 +1,80 @@
+"""Faults as answers: JSON for programs, a page for people; the trace stays in the log."""
+
+import logging
+
+from flask import Flask, g, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from redis.exceptions import RedisError
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from contracts.errors import (
+    Conflict,
+    InvalidRequest,
+    PlatformError,
+    QueueFull,
+    QueueUnavailable,
+    UnknownRun,
+    UnknownTicker,
+)
+
+log = logging.getLogger(__name__)
+
+_STATUS_CODES: tuple[tuple[type[PlatformError], int], ...] = (
+    (InvalidRequest, 400),
+    (UnknownRun, 404),
+    (UnknownTicker, 404),
+    (Conflict, 409),
+    (QueueFull, 429),
+    (QueueUnavailable, 503),
+)
+_API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
+
+
+def register(app: Flask) -> None:
+    """Answer every fault in one form."""
+    app.register_error_handler(PlatformError, _platform_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _internal_error)
+
+
+def _platform_error(error: PlatformError) -> ResponseReturnValue:
+    code = next((code for kind, code in _STATUS_CODES if isinstance(error, kind)), 500)
+    if code == 500:
+        return _internal_error(error)
+    body: dict[str, object] = {"error": str(error)}
+    if isinstance(error, InvalidRequest):
+        body["errors"] = error.errors
+    headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, QueueFull) else {}
+    return _answer(code, body, headers)
+
+
+def _http_error(error: HTTPException) -> ResponseReturnValue:
+    code = error.code or 500
+    headers = {"WWW-Authenticate": "Bearer"} if code == 401 else {}
+    allowed = getattr(error, "valid_methods", None)
+    if allowed:
+        headers["Allow"] = ", ".join(allowed)
+    return _answer(code, {"error": error.description or error.name}, headers)
+
+
+def _internal_error(error: Exception) -> ResponseReturnValue:
+    run_id = getattr(g, "run_id", None) or (request.view_args or {}).get("run_id")
+    away = isinstance(error, DBAPIError | PoolTimeout | RedisError)
+    log.error("internal_error path=%s run_id=%s", request.path, run_id, exc_info=error)
+    body: dict[str, object] = {"error": "Internal server error", "run_id": str(run_id) if run_id else None}
+    return _answer(503 if away else 500, body, {"Retry-After": "5"} if away else {})
+
+
+def _answer(code: int, body: dict[str, object], headers: dict[str, str]) -> ResponseReturnValue:
+    if wants_json():
+        return jsonify(body), code, headers
+    return render_template("error.html", code=code, **body), code, headers
+
+
+def wants_json() -> bool:
+    """Whether the client is a program: an API path, a JSON body, or no wish for HTML."""
+    if request.path.startswith(_API_PATHS) or request.is_json:
+        return True
+    return not request.accept_mimetypes.accept_html

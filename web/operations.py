@@ -1,0 +1,68 @@
+"""What can be done to a run that exists: cancel, retry, reproduce, and see its place in the queue."""
+
+import json
+import logging
+
+from sqlalchemy.engine import RowMapping
+from werkzeug.datastructures import Headers
+
+from adapters.database import reading
+from adapters.queue import RunMessage
+from adapters.run_queries import run_row, run_status
+from adapters.runs import cancel, retry
+from contracts.errors import InvalidRequest, QueueUnavailable
+from contracts.run_request import RunRequest
+from web.platform import Platform, platform
+from web.submission import Accepted, clone_of
+from web.validation import ValidRequest
+
+log = logging.getLogger(__name__)
+
+MAX_KEY_LENGTH = 128  # of an Idempotency-Key, the width of its column
+
+
+def idempotency_key(headers: Headers) -> str | None:
+    """The Idempotency-Key header, or None; InvalidRequest when it is empty, too long or not printable."""
+    key = headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+        raise InvalidRequest({"Idempotency-Key": f"1 to {MAX_KEY_LENGTH} printable characters are accepted"})
+    return key
+
+
+def queue_position(row: RowMapping) -> int | None:
+    """How many messages are popped before this run's; None when that cannot be known."""
+    try:
+        return platform().queue.position(row["run_id"], row["attempt"])
+    except QueueUnavailable:
+        return None
+
+
+def cancel_run(on: Platform, run_id: str) -> None:
+    """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
+    with on.engine.begin() as connection:
+        attempt = run_status(connection, run_id)["attempt"]
+        cancel(connection, run_id)
+    log.info("run_cancelled run_id=%s", run_id)
+    try:
+        on.queue.remove(run_id, attempt)
+    except QueueUnavailable as error:
+        log.warning("message_left reason=%s run_id=%s", error, run_id)  # it is stale; its Job finds that out
+
+
+def retry_run(on: Platform, run_id: str) -> None:
+    """Make a failed run wait again as its next attempt; Conflict when it has not failed."""
+    with on.engine.begin() as connection:
+        waiting = retry(connection, run_id)
+        request = json.loads(run_row(connection, run_id)["request_json"])
+    log.info("run_retried attempt=%d run_id=%s", waiting.attempt, run_id)
+    on.submission.enqueue([RunMessage(run_id, waiting.attempt, request, at_front=True)])
+
+
+def reproduce_run(on: Platform, run_id: str) -> Accepted:
+    """The same request as a new run that knows which one it repeats."""
+    with reading(on.engine) as connection:
+        row = run_row(connection, run_id)
+    request = clone_of(RunRequest.from_json(json.loads(row["request_json"])))
+    return on.submission.submit(ValidRequest(request, row["request_hash"]), reproduces=run_id)

@@ -1,0 +1,39 @@
+"""What the views work with: one set of connections per web process."""
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+from sqlalchemy.engine import Engine
+
+from adapters.database import connect_database
+from adapters.queue import RunQueue
+from adapters.settings import Settings
+from adapters.tickers import Tickers
+from web.submission import Submission
+
+POOL_SIZE = 8  # connections per web process; one per thread of web/gunicorn.conf.py
+_KEY = "platform"
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Database, queue, prices and the way in."""
+
+    settings: Settings
+    engine: Engine
+    queue: RunQueue
+    tickers: Tickers
+    submission: Submission
+
+
+def build_platform(settings: Settings) -> Platform:
+    """Connect lazily to everything that the settings name."""
+    engine = connect_database(settings.database_url, pool_size=POOL_SIZE)
+    queue = RunQueue(settings)
+    return Platform(settings, engine, queue, Tickers(settings.data_dir), Submission(engine, queue, settings))
+
+
+def platform() -> Platform:
+    """The platform of the current application."""
+    return cast(Platform, current_app.extensions[_KEY])
