@@ -20,7 +20,7 @@ def _check_period(name: str, period: int) -> None:
 
 
 def _floats(*columns: Array) -> list[Array]:
-    """The columns as float64 arrays; a pandas Series aligns its rows by label, so that shifted rows would not shift."""
+    """The columns as float64 arrays; a pandas Series would align shifted rows by label, and so undo the shift."""
     return [np.asarray(column, dtype=np.float64) for column in columns]
 
 
@@ -91,9 +91,9 @@ def rsi(close: Array, period: int = 14) -> Array:
         change = close[1:] - close[:-1]
         gain = _wilder_sums(np.maximum(change, 0.0), period)
         total = _wilder_sums(np.abs(change, out=change), period)
-        np.multiply(gain, 100.0, out=gain)
         with np.errstate(invalid="ignore"):  # 0 / 0 is the flat stretch's NaN
             np.divide(gain, total, out=strength[period:])
+        strength *= 100.0  # last, so that gains alone are 100 and not a digit more
     return strength
 
 
@@ -183,7 +183,8 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array,
 
     high, low, close: (bars,) float64, oldest first, no NaN. Smoothed as Wilder (1978) did and seeded as TA-Lib's ADX,
     PLUS_DI and MINUS_DI (equal to 1e-9): the first sums hold `period` - 1 bars. Without any range so far the DIs are 0,
-    as there; with neither DI the directional index is 0, where TA-Lib repeats the ADX of the bar before.
+    as there; with neither DI the directional index is 0. TA-Lib takes sums below 1e-14 for 0 and then repeats the ADX of
+    the bar before, which tiny prices can show.
     ValueError if period < 2.
     """
     high, low, close = _floats(high, low, close)
