@@ -183,9 +183,7 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array,
 
     high, low, close: (bars,) float64, oldest first, no NaN. Smoothed as Wilder (1978) did and seeded as TA-Lib's ADX,
     PLUS_DI and MINUS_DI (equal to 1e-9): the first sums hold `period` - 1 bars. Without any range so far the DIs are 0,
-    as there; with neither DI the directional index is 0. TA-Lib takes sums below 1e-14 for 0 and then repeats the ADX of
-    the bar before, which tiny prices can show.
-    ValueError if period < 2.
+    as there; with neither DI the directional index is 0. ValueError if period < 2.
     """
     high, low, close = _floats(high, low, close)
     _check_period("period", period)

@@ -1,0 +1,125 @@
+"""What holds for every rule of the catalog, whatever its condition."""
+
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rules.base import BaseRule, Signal
+from rules.catalog import RULES, check_params, complete_params, rule_label
+from rules.registry import FAMILIES, build_rule
+
+DRAWS = 6  # random params per rule, from a fixed seed
+
+
+def random_value(draw, param):
+    if param.kind == "int":
+        return draw.randint(param.minimum, min(param.maximum, 300))
+    if param.kind == "float":
+        return round(draw.uniform(param.minimum, param.maximum), 2)
+    return draw.choice(param.choices)
+
+
+def random_params(rule_type, seed):
+    """Params that the catalog accepts, drawn from `seed`."""
+    draw = random.Random(f"{rule_type} {seed}")
+    if rule_type == "COMPOSITE":
+        members = draw.sample([name for name in RULES if name != "COMPOSITE"], 3)
+        rules = [{"rule_type": name, "params": random_params(name, seed)} for name in members]
+        return {"mode": draw.choice(["all", "any", "majority"]), "rules": rules}
+    while True:
+        params = {param.name: random_value(draw, param) for param in RULES[rule_type].params}
+        if not check_params(rule_type, params):
+            return params
+
+
+PARAMS = [(name, {}) for name in RULES] + [(name, random_params(name, seed)) for name in RULES for seed in range(DRAWS)]
+LABELS = [rule_label(*case) for case in PARAMS]
+every_rule = pytest.mark.parametrize(("rule_type", "params"), PARAMS, ids=LABELS)
+
+
+def cut(ohlcv, bars):
+    return {name: column[:bars].copy() for name, column in ohlcv.items()}
+
+
+def test_every_rule_of_the_catalog_can_be_built_and_no_other():
+    assert set(FAMILIES) == set(RULES)
+    assert all(build_rule(name).rule_type == name for name in RULES)
+
+
+@every_rule
+def test_a_later_bar_never_changes_an_earlier_signal(rule_type, params, random_ohlcv):
+    ohlcv, rule = random_ohlcv(1300, seed=11, volatility=0.03), build_rule(rule_type, params)
+    whole = rule.generate_signals(ohlcv)
+
+    for bars in (*range(1, 60, 7), 126, 255, 256, 257, 512, 819, 1000, 1299):
+        np.testing.assert_array_equal(rule.generate_signals(cut(ohlcv, bars)), whole[:bars])
+
+
+@every_rule
+def test_signals_are_int8_of_1_0_and_minus_1_one_per_bar(rule_type, params, random_ohlcv):
+    rule = build_rule(rule_type, params)
+
+    for bars in (0, 1, 2, 3, 15, 400):
+        signals = rule.generate_signals(random_ohlcv(bars, seed=bars))
+        assert signals.dtype == np.int8
+        assert signals.shape == (bars,)
+        assert np.isin(signals, list(Signal)).all()
+
+
+@every_rule
+def test_signals_do_not_depend_on_the_currency(rule_type, params, random_ohlcv):
+    ohlcv, rule = random_ohlcv(1000, seed=12), build_rule(rule_type, params)
+    scaled = {name: column * 4.0 for name, column in ohlcv.items()}  # a power of two scales without rounding
+
+    np.testing.assert_array_equal(rule.generate_signals(scaled), rule.generate_signals(ohlcv))
+
+
+@every_rule
+def test_asking_twice_gives_the_same_and_leaves_the_prices_alone(rule_type, params, random_ohlcv):
+    ohlcv, rule = random_ohlcv(700, seed=13), build_rule(rule_type, params)
+    before = {name: column.copy() for name, column in ohlcv.items()}
+
+    first, second = rule.generate_signals(ohlcv), rule.generate_signals(ohlcv)
+
+    np.testing.assert_array_equal(first, second)
+    for name, column in before.items():
+        np.testing.assert_array_equal(ohlcv[name], column)
+
+
+@pytest.mark.parametrize("rule_type", RULES)
+def test_a_data_frame_and_its_arrays_give_the_same_signals(rule_type, random_ohlcv):
+    ohlcv, rule = random_ohlcv(900, seed=14), build_rule(rule_type)
+    frame = pd.DataFrame(ohlcv, index=pd.date_range("2001-01-01", periods=900, tz="UTC"))
+
+    np.testing.assert_array_equal(rule.generate_signals(frame), rule.generate_signals(ohlcv))
+
+
+@pytest.mark.parametrize("rule_type", RULES)
+def test_metadata_is_the_catalogs(rule_type):
+    metadata, spec = build_rule(rule_type).metadata, RULES[rule_type]
+
+    assert (metadata.rule_type, metadata.title, metadata.source) == (rule_type, spec.title, spec.source)
+    assert metadata.params == complete_params(rule_type, {})
+    assert metadata.label == rule_label(rule_type, {})
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize(("rule_type", "column"), [("RSI", "Close"), ("ATR", "High"), ("VOLUME", "Volume")])
+def test_a_price_that_is_no_number_is_refused_by_column_and_bar(rule_type, column, bad, random_ohlcv):
+    ohlcv = random_ohlcv(100, seed=15)
+    ohlcv[column][42] = bad
+
+    with pytest.raises(ValueError, match=f"{column} is {bad} at bar 42"):
+        build_rule(rule_type).generate_signals(ohlcv)
+
+
+def test_bad_params_are_refused_together_when_a_rule_is_built():
+    with pytest.raises(ValueError, match="params.period: 1 is out of range.*params.oversold: 'x' is not a number"):
+        build_rule("RSI", {"period": 1, "oversold": "x"})
+
+
+def test_a_rule_without_its_condition_cannot_be_made():
+    with pytest.raises(TypeError, match="abstract"):
+        BaseRule({})

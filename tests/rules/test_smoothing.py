@@ -1,0 +1,68 @@
+"""The block-wise sums against the recursions and windows that they stand for."""
+
+import math
+from itertools import accumulate
+
+import numpy as np
+import pytest
+
+from rules.smoothing import decayed_sums
+from rules.windows import window_deviations, window_max, window_means, window_min, window_sums
+
+SIZES = (0, 1, 2, 90, 91, 255, 256, 257, 512, 16_383, 16_384, 16_385, 40_000)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("decay", [1 / 3, 0.5, 13 / 14, 199 / 201, 399 / 400])
+def test_decayed_sums_are_the_recursion(decay, size):
+    values = np.random.default_rng(size).normal(size=size)
+    expected = list(accumulate(values.tolist(), lambda total, value: decay * total + value, initial=0.7))[1:]
+
+    sums = decayed_sums(values, decay, 0.7)
+
+    np.testing.assert_allclose(sums, expected, rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("period", [*range(2, 40), 100, 200, 399, 400])
+@pytest.mark.parametrize("scale", [1e-290, 1e-9, 1e12, 1e250])
+def test_decayed_sums_neither_overflow_nor_vanish(scale, period):
+    values = np.random.default_rng(period).random(2000)
+
+    sums = decayed_sums(values * scale, 1 - 2 / (period + 1), scale)
+
+    np.testing.assert_allclose(sums / scale, decayed_sums(values, 1 - 2 / (period + 1), 1.0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 19, 20, 21, 400, 16_384 + 19, 16_384 + 20, 40_000])
+@pytest.mark.parametrize("period", [2, 3, 20, 400])
+def test_windows_are_what_a_loop_over_them_finds(period, size):
+    values = np.random.default_rng(size).normal(100.0, 5.0, size)
+    windows = [values[end - period : end].tolist() for end in range(period, size + 1)]
+
+    np.testing.assert_allclose(window_sums(values, period), [math.fsum(w) for w in windows], rtol=1e-13)
+    np.testing.assert_array_equal(window_max(values, period), [max(w) for w in windows])
+    np.testing.assert_array_equal(window_min(values, period), [min(w) for w in windows])
+
+
+@pytest.mark.parametrize("period", [2, 3, 20])
+def test_means_and_deviations_are_exact_where_a_loop_is(period):
+    values = np.round(np.random.default_rng(1).normal(100.0, 0.01, 2000), 2)  # cents: many flat windows
+    windows = [values[end - period : end] for end in range(period, values.size + 1)]
+    flat = np.array([(w == w[0]).all() for w in windows])
+
+    means, deviations = window_means(values, period), window_deviations(values, period)
+
+    np.testing.assert_allclose(means, [w.mean() for w in windows], rtol=1e-14)
+    np.testing.assert_allclose(deviations, [w.std() for w in windows], rtol=1e-9, atol=1e-12)
+    assert flat.any() or period == 20
+    assert (means[flat] == values[period - 1 :][flat]).all()
+    assert (deviations[flat] == 0.0).all()
+
+
+def test_windows_without_a_number_have_no_sum():
+    values = np.arange(30.0)
+    values[7] = np.nan
+
+    sums = window_sums(values, 5)
+
+    assert np.flatnonzero(np.isnan(sums)).tolist() == [3, 4, 5, 6, 7]
