@@ -30,13 +30,14 @@ class PerformanceMetrics:
 
 def measure(path: np.ndarray, periods_per_year: float, num_trades: int) -> PerformanceMetrics:
     """The metrics of an equity path (bars + 1,): the initial capital first, then the equity of each bar."""
-    drawdown_pct = max_drawdown_pct(path)
-    return PerformanceMetrics(
-        total_return_pct=_finite_or_none((path.item(-1) / path.item(0) - 1.0) * 100.0),
-        sharpe_ratio=sharpe_ratio(path, periods_per_year) if drawdown_pct < 100.0 else None,
-        max_drawdown_pct=_finite_or_none(drawdown_pct),
-        num_trades=num_trades,
-    )
+    with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as None, not as a warning
+        drawdown_pct = max_drawdown_pct(path)
+        return PerformanceMetrics(
+            total_return_pct=_finite_or_none((path.item(-1) / path.item(0) - 1.0) * 100.0),
+            sharpe_ratio=sharpe_ratio(path, periods_per_year) if drawdown_pct < 100.0 else None,
+            max_drawdown_pct=_finite_or_none(drawdown_pct),
+            num_trades=num_trades,
+        )
 
 
 def max_drawdown_pct(path: np.ndarray) -> float:
