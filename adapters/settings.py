@@ -34,12 +34,16 @@ class Settings:
     pending_timeout_s: float = 3600.0  # a run that could not be enqueued for so long is given up
     max_losses: int = 3
     max_handbacks: int = 20
+    web_host: str = "127.0.0.1"  # the address that the web tier listens on; 0.0.0.0 in a container
+    port: int = 5000
+    web_concurrency: int = 2  # web processes, of eight threads each
     max_queue_depth: int = 200_000  # above it submissions are answered 429
     max_bulk_runs: int = 20_000  # runs in one bulk submission
     max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower
     ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
     scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"
     scaler_max_processes: int = 0  # 0: the number of cores
+    scaler_pause_file: Path = PROJECT_ROOT / "var" / "scaler.paused"  # while it exists the local scaler starts nothing
 
 
 _SECRETS = ("database_url", "redis_url", "api_tokens", "secret_key")
@@ -55,6 +59,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     if faults:
         raise InvalidSettings("settings are not valid:\n" + "\n".join(f"  {fault}" for fault in faults))
     return Settings(**values)
+
+
+def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process with `changes`, for a child process."""
+    return {**os.environ, **changes}
 
 
 def _read_secret_files(source: dict[str, str], faults: list[str]) -> None:
@@ -173,10 +182,14 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "pending_timeout_s": _positive(float),
     "max_losses": _positive(int),
     "max_handbacks": _positive(int),
+    "web_host": str,
+    "port": _positive(int),
+    "web_concurrency": _positive(int),
     "max_queue_depth": _positive(int),
     "max_bulk_runs": _positive(int),
     "max_body_mb": _positive(int),
     "ready_file": Path,
     "scaler_manifest": Path,
     "scaler_max_processes": _cores,
+    "scaler_pause_file": Path,
 }

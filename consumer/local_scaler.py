@@ -1,0 +1,189 @@
+"""`python -m consumer.local_scaler`: on one machine what KEDA is to a cluster: one process per queued message."""
+
+import logging
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from redis.exceptions import RedisError
+
+from adapters.logs import configure_logging
+from adapters.queue import connect_redis
+from adapters.settings import PROJECT_ROOT, Settings, environment_with, load_settings
+from consumer.scaling import ScaledJob, jobs_to_start, read_scaled_job
+from contracts.errors import InvalidSettings
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.5  # a process starts faster than a pod, so looking less often would be most of the wait
+GRACE_S = 25.0  # for processes that hand their runs back; afterwards they are killed
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A Job's process, and the file that it writes after its pop."""
+
+    process: "subprocess.Popen[bytes]"
+    ready_file: Path
+    started_at: float
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is still going to take a message."""
+        return not self.ready_file.exists()
+
+
+class LocalScaler:
+    """Looks at the queue every half second and whenever a child ends; starts, reaps and stops children."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._redis = connect_redis(settings.redis_url)
+        self._list = f"rq:queue:{settings.queue_name}"
+        self._manifest_stamp = 0.0
+        self._children: list[Child] = []
+        self._started = 0
+        self._stopping = False
+        self._redis_is_away = self._was_paused = False
+        self._scratch = tempfile.TemporaryDirectory(prefix="backtest-scaler-")
+        self.scaled_job = self._read_manifest()
+
+    def _read_manifest(self) -> ScaledJob:
+        path = self._settings.scaler_manifest
+        scaled_job = read_scaled_job(path)
+        self._manifest_stamp = path.stat().st_mtime
+        log.info("manifest_read path=%s max_jobs=%d", path, scaled_job.max_jobs)
+        if scaled_job.list_name != self._list:
+            log.warning("manifest_differs its_list=%s used=%s", scaled_job.list_name, self._list)
+        return scaled_job
+
+    @property
+    def capacity(self) -> int:
+        """Processes at the same time: never above the manifest's limit nor the machine's cores."""
+        return min(self.scaled_job.max_jobs, self._settings.scaler_max_processes or os.cpu_count() or 1)
+
+    def run(self) -> None:
+        """Scale until SIGTERM or SIGINT, then pass it on and wait for the children."""
+        wakeup = self._install_signals()
+        log.info("scaler_started list=%s capacity=%d", self._list, self.capacity)
+        while not self._stopping:
+            self._reap()
+            self._scale()
+            if select.select([wakeup], [], [], POLL_S)[0]:
+                os.read(wakeup, 4096)
+        self._stop_children()
+        self._scratch.cleanup()
+
+    def _install_signals(self) -> int:
+        wakeup, written = os.pipe()
+        os.set_blocking(written, False)
+        signal.set_wakeup_fd(written, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _wake)
+        signal.signal(signal.SIGTERM, self._request_stop)
+        signal.signal(signal.SIGINT, self._request_stop)
+        return wakeup
+
+    def _request_stop(self, signum: int, frame: FrameType | None) -> None:
+        self._stopping = True
+
+    def _reap(self) -> None:
+        for child in [child for child in self._children if child.process.poll() is not None]:
+            self._children.remove(child)
+            child.ready_file.unlink(missing_ok=True)
+            seconds = time.monotonic() - child.started_at
+            log.info(
+                "job_ended pid=%d exit_code=%d seconds=%.2f running=%d",
+                child.process.pid,
+                child.process.returncode,
+                seconds,
+                len(self._children),
+            )
+
+    def _scale(self) -> None:
+        self._reread_manifest()
+        waiting = self._waiting()
+        if self._is_paused() or not waiting:
+            return
+        pending = sum(child.is_pending for child in self._children)
+        for _ in range(
+            jobs_to_start(waiting, len(self._children), pending, self.scaled_job.list_length, self.capacity)
+        ):
+            self._start()
+
+    def _reread_manifest(self) -> None:
+        try:
+            if self._settings.scaler_manifest.stat().st_mtime != self._manifest_stamp:
+                self.scaled_job = self._read_manifest()
+        except (OSError, InvalidSettings) as error:
+            log.warning("manifest_unreadable kept=previous reason=%s", error)
+
+    def _waiting(self) -> int:
+        try:
+            waiting = self._redis.llen(self._list)
+        except RedisError as error:
+            if not self._redis_is_away:
+                log.warning("redis_unreachable polling_every_s=%.1f reason=%s", POLL_S, error)
+            self._redis_is_away = True
+            return 0
+        if self._redis_is_away:
+            log.info("redis_reachable waiting=%d", waiting)
+        self._redis_is_away = False
+        return waiting
+
+    def _is_paused(self) -> bool:
+        paused = self.scaled_job.paused or self._settings.scaler_pause_file.exists()
+        if paused != self._was_paused:
+            log.info("scaler_paused running=%d" if paused else "scaler_resumed running=%d", len(self._children))
+        self._was_paused = paused
+        return paused
+
+    def _start(self) -> None:
+        self._started += 1
+        ready_file = Path(self._scratch.name) / str(self._started)
+        environment = environment_with({**self.scaled_job.environment, "READY_FILE": str(ready_file)})
+        program, *arguments = self.scaled_job.command
+        command = [sys.executable if program == "python" else program, *arguments]
+        process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdin=subprocess.DEVNULL)
+        self._children.append(Child(process, ready_file, time.monotonic()))
+        log.info("job_started pid=%d running=%d", process.pid, len(self._children))
+
+    def _stop_children(self) -> None:
+        log.info("scaler_stopping running=%d", len(self._children))
+        for child in self._children:
+            child.process.terminate()
+        deadline = time.monotonic() + GRACE_S
+        for child in self._children:
+            try:
+                child.process.wait(max(0.0, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                log.warning("job_killed pid=%d after_s=%.0f", child.process.pid, GRACE_S)
+                child.process.kill()
+                child.process.wait()
+        self._reap()
+
+
+def _wake(signum: int, frame: FrameType | None) -> None:
+    """A child has ended: the signal itself wakes the loop."""
+
+
+def main() -> int:
+    """Scale until a signal ends it; 2 when the settings or the manifest are wrong."""
+    try:
+        settings = load_settings()
+        configure_logging(settings, role="scaler")
+        LocalScaler(settings).run()
+    except InvalidSettings as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

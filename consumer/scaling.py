@@ -1,0 +1,61 @@
+"""How many Jobs to start: KEDA's `accurate` strategy with the numbers of the ScaledJob manifest."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from contracts.errors import InvalidSettings
+
+PAUSED_ANNOTATION = "autoscaling.keda.sh/paused"
+
+
+@dataclass(frozen=True, slots=True)
+class ScaledJob:
+    """What the manifest says to a scaler."""
+
+    list_name: str
+    list_length: int  # messages per Job
+    max_jobs: int
+    paused: bool
+    command: tuple[str, ...]
+    environment: dict[str, str]  # of the container, as far as its values are written in the manifest
+
+
+def read_scaled_job(path: Path) -> ScaledJob:
+    """The ScaledJob of a manifest; InvalidSettings says what is missing in which file."""
+    try:
+        manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _parse(manifest)
+    except OSError as error:
+        raise InvalidSettings(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
+        raise InvalidSettings(f"{path}: not a ScaledJob with a redis trigger ({error!r})") from None
+
+
+def _parse(manifest: dict[str, Any]) -> ScaledJob:
+    spec = manifest["spec"]
+    trigger = next(each["metadata"] for each in spec["triggers"] if each["type"] == "redis")
+    container = spec["jobTargetRef"]["template"]["spec"]["containers"][0]
+    annotations = manifest["metadata"].get("annotations") or {}
+    return ScaledJob(
+        list_name=trigger["listName"],
+        list_length=int(trigger.get("listLength", 5)),  # KEDA's default
+        max_jobs=int(spec.get("maxReplicaCount", 100)),  # KEDA's default
+        paused=str(annotations.get(PAUSED_ANNOTATION, "false")).lower() == "true",
+        command=tuple(container["command"]),
+        environment={each["name"]: each["value"] for each in container.get("env", []) if "value" in each},
+    )
+
+
+def jobs_to_start(waiting: int, unfinished: int, pending: int, list_length: int, max_jobs: int) -> int:
+    """How many Jobs KEDA's `accurate` strategy creates at one poll.
+
+    waiting: messages in the list. unfinished: Jobs that have not ended. pending: those of them that have not popped,
+    and so are still going to take a message (KEDA 2.20, pkg/scaling/executor/scale_jobs.go).
+    """
+    wanted = min(-(-waiting // list_length), max_jobs)
+    if wanted + unfinished - pending > max_jobs:
+        return max(0, max_jobs - unfinished)
+    return max(0, wanted - pending)
