@@ -14,13 +14,13 @@ RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/li
 
 FROM python:3.11-slim
 # PYTHONDONTWRITEBYTECODE: a read-only file system would refuse it anyway. MPLCONFIGDIR: the one place that may be
-# written to. HOST: a container's loopback is nobody else's. OPENBLAS_NUM_THREADS: numpy's import takes 109 ms of CPU instead of 365.
+# written to. WEB_HOST: a container's loopback is nobody else's. OPENBLAS_NUM_THREADS: numpy's import takes 109 ms of CPU instead of 365.
 ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
     MPLCONFIGDIR=/tmp/matplotlib \
     OPENBLAS_NUM_THREADS=1 \
-    HOST=0.0.0.0
+    WEB_HOST=0.0.0.0
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app

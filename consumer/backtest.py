@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.curves import encode_equity, encode_signals, encode_trades, significant
+from adapters.performance import Performance, performance
 from adapters.prices import PriceSeries, read_prices
 from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
@@ -30,14 +31,14 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
     result = run_engine(request, prices)
     equity = result.equity_curve.tolist()
     trades = [asdict(trade) for trade in result.trades]
-    metrics: dict[str, Any] = asdict(result.metrics)
-    notes: dict[str, str] = {}
+    measured = measure(request, prices, result, trades)
+    metrics = measured.metrics
     columns = {
         "total_return_pct": metrics["total_return_pct"],
         "sharpe_ratio": metrics["sharpe_ratio"],
         "max_drawdown_pct": metrics["max_drawdown_pct"],
         "num_trades": metrics["num_trades"],
-        "metrics_json": json.dumps({"values": metrics, "notes": notes}, allow_nan=False),
+        "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(prices.bar_dates()[prices.first_bar :], equity, request.timeframe),
         "trades_json": encode_trades(trades, [order._asdict() for order in result.rejected_orders], prices.clipped),
         "signals_json": encode_signals(result.signals.tolist(), prices["Close"][prices.first_bar :].tolist()),
@@ -47,6 +48,23 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "result_hash": result_hash(metrics, trades, equity),
     }
     return Outcome(columns, {})
+
+
+def measure(
+    request: RunRequest, prices: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
+) -> Performance:
+    """The engine's metrics and those derived from its equity and trades."""
+    return performance(
+        asdict(result.metrics),
+        result.equity_curve,
+        prices["Close"][prices.first_bar :],
+        prices.timestamps[prices.first_bar :],
+        trades,
+        initial_capital=request.initial_capital,
+        fee_rate=request.fee_rate,
+        periods_per_year=PERIODS_PER_YEAR[request.timeframe],
+        rejected_orders=len(result.rejected_orders),
+    )
 
 
 def run_engine(request: RunRequest, prices: PriceSeries) -> BacktestResult:

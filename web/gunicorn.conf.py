@@ -10,6 +10,7 @@ _shared_memory = Path("/dev/shm")
 bind = f"{_settings.web_host}:{_settings.port}"
 workers = _settings.web_concurrency
 worker_class = "gthread"
+preload_app = True  # all processes sign sessions with the same key, and share the memory of what they import
 threads = 8  # as many as web.platform.POOL_SIZE, so that no thread waits for a connection
 timeout = 60
 graceful_timeout = 25  # seconds; below the pod's grace period

@@ -13,7 +13,6 @@ from scripts.manifests.documents import Platform, Workload
 
 _PARTS = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "REDIS_USERNAME", "REDIS_PASSWORD")
 KNOWN_NAMES = frozenset([each.name.upper() for each in fields(Settings)]) | frozenset(_PARTS)
-SERVER_NAMES = frozenset({"HOST", "PORT", "WEB_CONCURRENCY"})  # web/gunicorn.conf.py reads these
 _LIBRARY_NAMES = frozenset({"OPENBLAS_NUM_THREADS"})
 SECRET_NAMES = frozenset({"DATABASE_URL", "DB_PASSWORD", "REDIS_PASSWORD", "API_TOKENS", "SECRET_KEY"})
 STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret
@@ -35,7 +34,7 @@ def check_names(platform: Platform) -> Iterator[str]:
     for workload in platform.workloads:
         if not workload.is_ours:
             continue
-        for name in workload.own_env.keys() - KNOWN_NAMES - SERVER_NAMES - _LIBRARY_NAMES:
+        for name in workload.own_env.keys() - KNOWN_NAMES - _LIBRARY_NAMES:
             yield workload.fault(f"{name} is not a setting of adapters/settings.py")
         try:
             load_settings(environment_of(workload, platform.config))
