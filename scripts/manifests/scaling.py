@@ -150,8 +150,8 @@ def check_connections(platform: Platform) -> Iterator[str]:
 def connections(platform: Platform) -> dict[str, int]:
     """How many MySQL connections each role may hold at once, a rolling update's extra pods included."""
     web, reconciler = platform.one("Deployment", "web"), platform.one("Deployment", "reconciler")
-    servers = next(each.own_env["WEB_CONCURRENCY"]["value"] for each in platform.workloads if each.document is web)
-    per_web = int(servers) * constant(platform.root, "web/platform.py", "POOL_SIZE")
+    servers = [each.own_env["WEB_CONCURRENCY"]["value"] for each in platform.workloads if each.document is web]
+    per_web = int(servers[0]) * constant(platform.root, "web/platform.py", "POOL_SIZE")
     return {
         "Jobs": platform.of_kind("ScaledJob")[0].spec["maxReplicaCount"] * CONNECTIONS_PER_JOB,
         "web": (web.spec["replicas"] + web.spec["strategy"]["rollingUpdate"]["maxSurge"]) * per_web,
