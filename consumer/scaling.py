@@ -20,7 +20,7 @@ class ScaledJob:
     max_jobs: int
     paused: bool
     command: tuple[str, ...]
-    environment: dict[str, str]  # of the container, as far as its values are written in the manifest
+    environment: dict[str, str]  # of the container, as far as its values are written in the manifest; no logins
 
 
 def read_scaled_job(path: Path) -> ScaledJob:
@@ -45,7 +45,11 @@ def _parse(manifest: dict[str, Any]) -> ScaledJob:
         max_jobs=int(spec.get("maxReplicaCount", 100)),  # KEDA's default
         paused=str(annotations.get(PAUSED_ANNOTATION, "false")).lower() == "true",
         command=tuple(container["command"]),
-        environment={each["name"]: each["value"] for each in container.get("env", []) if "value" in each},
+        environment={
+            each["name"]: each["value"]
+            for each in container.get("env", [])
+            if "value" in each and not each["name"].startswith("REDIS_")  # this machine's Redis has its own users
+        },
     )
 
 
