@@ -43,7 +43,13 @@ test-slow: install-dev ## the long fault and soak tests
 test-peers: install-dev $(PEERS)/.installed ## our engine against independent engines
 	@$(PEERS)/bin/python -m pytest -m peers tests/peers -p no:cacheprovider
 
-lint: install-dev ## ruff, mypy, frozen files, manifests
+manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas, and what schemas cannot say
+	@$(BIN)/python -m scripts.manifests
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
+	@$(BIN)/hadolint Dockerfile
+
+lint: install-dev manifests ## ruff, mypy, frozen files, manifests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from adapters.settings import Settings, load_settings
-from scripts.manifests.environment import KNOWN_NAMES, SERVER_NAMES
+from scripts.manifests.environment import KNOWN_NAMES
 
 ROOT = Path(__file__).resolve().parents[2]
 FILE = ROOT / ".env.example"
@@ -15,7 +15,7 @@ def example() -> dict[str, str]:
 
 
 def test_every_setting_is_in_the_example() -> None:
-    assert example().keys() == KNOWN_NAMES | SERVER_NAMES
+    assert example().keys() == KNOWN_NAMES
 
 
 def test_the_example_changes_nothing() -> None:
@@ -35,9 +35,7 @@ def test_every_setting_in_the_example_has_a_comment() -> None:
 
 def test_every_name_is_read_by_the_code() -> None:
     settings = (ROOT / "adapters/settings.py").read_text(encoding="utf-8")
-    server = (ROOT / "web/gunicorn.conf.py").read_text(encoding="utf-8")
 
     unread = [name for name in KNOWN_NAMES if name not in settings and name.lower() not in settings]
-    unread += [name for name in SERVER_NAMES if name not in server]
 
     assert unread == []

@@ -1,0 +1,44 @@
+"""Make every manifest name one image: `python scripts/set_image.py ghcr.io/owner/stock-backtest:1a2b3c4`.
+
+Promotion is the commit of what this changes. k8s/ and keda/ change together, so web never enqueues for another build.
+"""
+
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+_IMAGE = re.compile(r"[a-z0-9]+([./-][a-z0-9_]+)*/stock-backtest:[0-9a-f]{7,40}")
+_LINE = re.compile(r"^(\s*(?:- )?image: )\S+/stock-backtest:\S+", re.MULTILINE)
+
+
+def set_image(root: Path, image: str) -> list[str]:
+    """Write `image` into all manifests below `root`; the files that changed. ValueError for a tag that may move."""
+    if not _IMAGE.fullmatch(image):
+        raise ValueError(f"{image!r}: <registry>/<owner>/stock-backtest:<git commit, 7 to 40 hex digits> is expected")
+    changed = []
+    for file in sorted([*(root / "k8s").rglob("*.yaml"), *(root / "keda").rglob("*.yaml")]):
+        before = file.read_text(encoding="utf-8")
+        after = _LINE.sub(rf"\g<1>{image}", before)
+        if after != before:
+            file.write_text(after, encoding="utf-8")
+            changed.append(str(file.relative_to(root)))
+    return changed
+
+
+def main() -> int:
+    """Set the image that the command line names."""
+    if len(sys.argv) != 2:
+        print("usage: python scripts/set_image.py <registry>/<owner>/stock-backtest:<commit>", file=sys.stderr)
+        return 2
+    try:
+        changed = set_image(ROOT, sys.argv[1])
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print("\n".join(changed) if changed else "every manifest names this image already")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Redis as k8s/redis.yaml starts it, its own script and configuration included, at other paths and on a free port."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from adapters.queue import connect_redis
+from scripts.manifests.documents import Platform
+from tests.services.ports import free_port
+from tests.services.redis_server import redis_binary
+from tests.services.waiting import wait_until
+
+PASSWORDS = {user: f"the {user}'s $ecret #1" for user in ("web", "worker", "reconciler", "keda", "inspect")}
+
+ADMIN = "test-admin"  # reads the log of refused commands; no user of the manifest may
+
+
+class AclRedis:
+    """A server whose users are those of the manifest."""
+
+    def __init__(self, platform: Platform, directory: Path) -> None:
+        self.port = free_port()
+        self._log = directory / "redis.log"
+        self._paths = {
+            "/run/redis": directory / "run",
+            "/etc/redis": directory / "etc",
+            "dir /data": directory / "data",
+        }
+        for path in self._paths.values():
+            path.mkdir()
+        for name, text in platform.one("ConfigMap", "redis-config").body["data"].items():
+            (directory / "etc" / name).write_text(self._moved(text))
+        with (directory / "etc" / "redis.conf").open("a") as config:
+            config.write(f"port {self.port}\nbind 127.0.0.1\n")
+        self._script = directory / "etc" / "start.sh"
+        script = self._script.read_text().replace(
+            "user default off", f"user {ADMIN} on nopass ~* +@all\nuser default off"
+        )
+        self._script.write_text(script)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _moved(self, text: str) -> str:
+        for theirs, ours in self._paths.items():
+            text = text.replace(theirs, f"dir {ours}" if theirs.startswith("dir ") else str(ours))
+        return text
+
+    def start(self, **missing: None) -> None:
+        """Run the manifest's script; returns when the probe's user is answered."""
+        binary = Path(redis_binary())
+        environ = {f"{user.upper()}_PASSWORD": word for user, word in PASSWORDS.items() if user not in missing}
+        environ["PATH"] = f"{binary.parent}{os.pathsep}{os.environ['PATH']}"
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                ["sh", str(self._script)], env=environ, stdout=log, stderr=log, start_new_session=True
+            )
+        wait_until(self._answers, 20, "redis-server's answer")
+
+    def _answers(self) -> bool:
+        assert self._process and self._process.poll() is None, self._log.read_text()
+        try:
+            with connect_redis(f"redis://probe:probe@127.0.0.1:{self.port}/0") as client:
+                return bool(client.ping())
+        except RedisError:
+            return False
+
+    def stop(self) -> None:
+        """Kill the server."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+    def client(self, user: str) -> Redis:
+        """A client that is logged in as one of the manifest's users."""
+        return Redis(port=self.port, username=user, password=PASSWORDS[user], decode_responses=True)
+
+    def settings(self, user: str) -> dict[str, str]:
+        """What a role gets into its environment to log in as `user`."""
+        return {
+            "REDIS_URL": f"redis://127.0.0.1:{self.port}/0",
+            "REDIS_USERNAME": user,
+            "REDIS_PASSWORD": PASSWORDS[user],
+        }
+
+    def refusals(self) -> list[str]:
+        """Every command that a user was refused since the last call, as `user: command`.
+
+        Without CLIENT, with which redis-py asks for Redis Enterprise's maintenance notices and takes no for an answer.
+        """
+        with Redis(port=self.port, username=ADMIN, password="any", decode_responses=True) as client:
+            found = [
+                f"{entry['username']}: {entry['object']}" for entry in client.acl_log() if entry["object"] != "client"
+            ]
+            client.acl_log_reset()
+        return found

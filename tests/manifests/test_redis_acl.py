@@ -1,0 +1,160 @@
+"""The Redis users of k8s/redis.yaml: each may do its role's work and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from redis import Redis
+from redis.exceptions import AuthenticationError, NoPermissionError
+from rq import Queue
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from adapters.queue import RunMessage, RunQueue, connect_redis
+from adapters.settings import load_settings
+from scripts.manifests.documents import read_platform
+from tests.manifests.acl_redis import PASSWORDS, AclRedis
+
+ROOT = Path(__file__).resolve().parents[2]
+LIST = "rq:queue:backtests"
+# KEDA 2.20 reads the length with this: a list that is none must be an error, not a number
+KEDA_SCRIPT = """
+    local listName = KEYS[1]
+    local listType = redis.call('type', listName).ok
+    local cmd = {zset = 'zcard', set = 'scard', list = 'llen', hash = 'hlen', none = 'llen'}
+    return redis.call(cmd[listType], listName)
+"""
+REQUEST = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2012-12-31"}
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AclRedis]:
+    started = AclRedis(read_platform(ROOT), tmp_path_factory.mktemp("acl"))
+    started.start()
+    yield started
+    started.stop()
+
+
+def message() -> RunMessage:
+    return RunMessage(str(uuid4()), 1, REQUEST, at_front=True)
+
+
+def queue_as(server: AclRedis, user: str) -> RunQueue:
+    return RunQueue(load_settings(server.settings(user)))
+
+
+@pytest.mark.parametrize("user", ["web", "reconciler"])
+def test_those_who_enqueue_may_use_the_whole_queue(server: AclRedis, user: str) -> None:
+    queue, waiting = queue_as(server, user), message()
+
+    queue.enqueue([waiting])
+    seen = (queue.depth(), queue.position(waiting.run_id, 1), waiting.job_id in queue.waiting_ids())
+    queue.remove(waiting.run_id, 1)
+    queue.ping()
+
+    assert seen == (1, 0, True)
+    assert server.refusals() == []
+
+
+def test_a_worker_pops_reads_and_tidies_with_rq_s_own_commands(server: AclRedis) -> None:
+    queue_as(server, "web").enqueue([message()])
+    worker = Redis(port=server.port, username="worker", password=PASSWORDS["worker"])
+    queue = Queue("backtests", connection=worker, serializer=JSONSerializer)
+
+    job, _ = Queue.dequeue_any([queue], timeout=None, connection=worker, serializer=JSONSerializer) or (None, None)
+    assert isinstance(job, Job)
+    job.refresh()
+    job.delete()
+
+    assert job.func_name == "consumer.task.run_backtest"
+    assert worker.llen(LIST) == 0
+    assert server.refusals() == []
+
+
+def test_keda_counts_the_waiting_messages(server: AclRedis) -> None:
+    waiting = message()
+    queue_as(server, "web").enqueue([waiting])
+
+    with server.client("keda") as keda:
+        counted = keda.eval(KEDA_SCRIPT, 1, LIST)
+
+    queue_as(server, "web").remove(waiting.run_id, 1)
+    assert counted == 1
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["LPOP", LIST], ["LRANGE", LIST, "0", "-1"], ["DEL", LIST], ["LLEN", "rq:queue:others"], ["INFO"], ["KEYS", "*"]],
+    ids=lambda command: " ".join(command),
+)
+def test_keda_may_do_nothing_else(server: AclRedis, command: list[str]) -> None:
+    with server.client("keda") as keda, pytest.raises(NoPermissionError):
+        keda.execute_command(*command)
+
+
+def test_a_script_of_keda_may_not_do_more_than_keda(server: AclRedis) -> None:
+    with server.client("keda") as keda, pytest.raises(Exception, match="(?i)permission|no permissions|can't run"):
+        keda.eval("return redis.call('del', KEYS[1])", 1, LIST)
+
+
+def test_people_may_look_into_the_queue_and_touch_nothing(server: AclRedis) -> None:
+    waiting = message()
+    queue_as(server, "web").enqueue([waiting])
+
+    with server.client("inspect") as people:
+        seen = people.lrange(LIST, 0, -1)
+        described = people.hget(f"rq:job:{waiting.job_id}", "description")
+        for refused in (["DEL", LIST], ["LPOP", LIST], ["KEYS", "*"], ["FLUSHALL"], ["CONFIG", "GET", "*"]):
+            with pytest.raises(NoPermissionError):
+                people.execute_command(*refused)
+
+    queue_as(server, "web").remove(waiting.run_id, 1)
+    assert seen == [waiting.job_id]
+    assert described == "AAPL RSI 2004-01-01..2012-12-31"
+
+
+@pytest.mark.parametrize("user", ["web", "worker", "reconciler"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["FLUSHALL"],
+        ["CONFIG", "SET", "maxmemory", "1"],
+        ["ACL", "LIST"],
+        ["KEYS", "*"],
+        ["SHUTDOWN"],
+        ["GET", "others"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_no_role_may_administrate_or_leave_its_keys(server: AclRedis, user: str, command: list[str]) -> None:
+    with server.client(user) as client, pytest.raises(NoPermissionError):
+        client.execute_command(*command)
+
+
+def test_web_may_not_pop(server: AclRedis) -> None:
+    with server.client("web") as web, pytest.raises(NoPermissionError):
+        web.lpop(LIST)
+
+
+def test_nobody_gets_in_without_a_password(server: AclRedis) -> None:
+    stranger = connect_redis(f"redis://127.0.0.1:{server.port}/0")
+
+    with stranger, pytest.raises(AuthenticationError):
+        stranger.ping()
+
+
+def test_the_probe_s_user_may_only_ping(server: AclRedis) -> None:
+    with Redis(port=server.port, username="probe", password="any") as probe:
+        assert probe.ping()
+        with pytest.raises(NoPermissionError):
+            probe.llen(LIST)
+
+
+def test_a_missing_password_stops_the_start(tmp_path: Path) -> None:
+    lacking = AclRedis(read_platform(ROOT), tmp_path)
+
+    with pytest.raises(AssertionError, match="KEDA_PASSWORD"):
+        lacking.start(keda=None)
