@@ -1,0 +1,70 @@
+"""Promotion and the first Secret: what the two scripts write."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from scripts.fill_secret import TEMPLATE, fill
+from scripts.manifests.checks import faults_of
+from scripts.manifests.documents import read_platform
+from scripts.set_image import set_image
+
+ROOT = Path(__file__).resolve().parents[2]
+IMAGE = "ghcr.io/somebody/stock-backtest:0123456789ab"
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of everything that the checks read."""
+    for folder in ("k8s", "keda", "web", ".github"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    for file in ("Dockerfile", "docker-compose.yml"):
+        shutil.copy(ROOT / file, tmp_path / file)
+    return tmp_path
+
+
+def test_promotion_changes_every_manifest_that_names_the_image(checkout: Path) -> None:
+    changed = set_image(checkout, IMAGE)
+
+    assert changed == ["k8s/reconciler.yaml", "k8s/schema/job.yaml", "k8s/web.yaml", "keda/scaledjob.yaml"]
+    assert {each.container["image"] for each in read_platform(checkout).workloads if each.is_ours} == {IMAGE}
+    assert faults_of(read_platform(checkout)) == []
+
+
+def test_promotion_to_the_image_that_runs_already_changes_nothing(checkout: Path) -> None:
+    set_image(checkout, IMAGE)
+
+    assert set_image(checkout, IMAGE) == []
+
+
+@pytest.mark.parametrize(
+    "image",
+    ["ghcr.io/somebody/stock-backtest:latest", "stock-backtest:0123456", "ghcr.io/Somebody/stock-backtest:0123456"],
+)
+def test_a_tag_that_may_move_is_refused(checkout: Path, image: str) -> None:
+    with pytest.raises(ValueError, match="git commit, 7 to 40 hex digits"):
+        set_image(checkout, image)
+
+
+def test_the_filled_secret_has_a_value_of_its_own_for_every_key() -> None:
+    template = yaml.safe_load(TEMPLATE.read_text())["stringData"]
+
+    values = yaml.safe_load(fill(TEMPLATE.read_text()))["stringData"]
+
+    assert values.keys() == template.keys()
+    assert len(set(values.values())) == len(values)
+    assert all(len(value) == 48 for value in values.values())
+
+
+def test_the_secret_s_script_prints_what_kubectl_takes() -> None:
+    printed = subprocess.run(
+        [sys.executable, "scripts/fill_secret.py"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+
+    assert yaml.safe_load(printed.stdout)["kind"] == "Secret"
