@@ -9,6 +9,9 @@ Column = Any  # a one-dimensional array or a pandas Series; pandas is not import
 Array = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 
 
+MEMO_BYTES = 256 * 2**20  # of indicators kept, counted as one array each
+
+
 class Prices:
     """OHLCV columns as float64 arrays, oldest bar first, and a memo of the indicators taken from them.
 
@@ -29,10 +32,13 @@ class Prices:
         return column
 
     def indicator(self, compute: Callable[..., Any], columns: tuple[str, ...], *params: Hashable) -> Any:
-        """compute(*columns, *params), computed once for these prices."""
+        """compute(*columns, *params), computed once for these prices while the memo has room."""
         key = (compute, columns, params)
         if key not in self._indicators:
-            self._indicators[key] = compute(*(self[name] for name in columns), *params)
+            arrays = [self[name] for name in columns]
+            while self._indicators and len(self._indicators) >= MEMO_BYTES // (8 * max(1, arrays[0].size)):
+                del self._indicators[next(iter(self._indicators))]  # the oldest
+            self._indicators[key] = compute(*arrays, *params)
         return self._indicators[key]
 
 

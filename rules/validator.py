@@ -1,0 +1,120 @@
+"""Checks that a rule keeps the promises of every rule, on prices of your own."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rules.base import BaseRule
+from rules.catalog import RULES, check_params
+from rules.prices import Column
+from rules.registry import rule_class
+
+CUTS = 24  # lengths that the prices are cut to when looking for look-ahead
+COLUMNS = ("Open", "High", "Low", "Close", "Volume")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One broken promise: which check found it (metadata, params, signals, look_ahead, determinism, input) and what."""
+
+    check: str
+    message: str
+
+
+class RuleValidator:
+    """Holds prices and says what a rule does wrong on them.
+
+    data: data["Open" | "High" | "Low" | "Close" | "Volume"] gives a column, oldest bar first; at least 2 bars. The more
+    bars and the more signals they cause, the more a check can see. ValueError for fewer.
+    """
+
+    def __init__(self, data: Mapping[str, Column]) -> None:
+        self._data = {name: np.array(data[name], dtype=np.float64) for name in COLUMNS}
+        self._bars = self._data["Close"].size
+        if self._bars < 2:
+            raise ValueError(f"data has {self._bars} bars; at least 2 are needed to cut it short")
+
+    def validate(self, rule: BaseRule) -> list[Finding]:
+        """Every broken promise of `rule`, metadata first; empty when there is none.
+
+        Whatever the rule raises passes through. If the signals have a wrong form, nothing further is asked of them.
+        """
+        described = [*_metadata_findings(rule), *_params_findings(rule)]
+        signals = rule.generate_signals(self._copy(self._bars))
+        malformed = list(_form_findings(signals, self._bars))
+        if malformed:
+            return described + malformed
+        return [
+            *described,
+            *self._determinism_findings(rule, signals),
+            *self._input_findings(rule),
+            *self._look_ahead_findings(rule, signals),
+        ]
+
+    def _copy(self, bars: int) -> dict[str, Column]:
+        return {name: column[:bars].copy() for name, column in self._data.items()}
+
+    def _determinism_findings(self, rule: BaseRule, signals: Column) -> Iterator[Finding]:
+        """The same rule again, and a fresh one of its class and params, must repeat the signals."""
+        for who, other in (("the rule asked again", rule), ("a fresh copy of the rule", type(rule)(rule.params))):
+            bars = np.flatnonzero(other.generate_signals(self._copy(self._bars)) != signals)
+            if bars.size:
+                yield Finding("determinism", f"{who} signals otherwise on {bars.size} bars, first on bar {bars[0]}")
+
+    def _input_findings(self, rule: BaseRule) -> Iterator[Finding]:
+        data = self._copy(self._bars)
+        rule.generate_signals(data)
+        for name, column in data.items():
+            if not np.array_equal(column, self._data[name]):
+                yield Finding("input", f"the rule changes the column {name} that it is given")
+
+    def _look_ahead_findings(self, rule: BaseRule, signals: Column) -> Iterator[Finding]:
+        """The first cut whose signals differ from those with all bars; one is enough."""
+        for bars in self._cuts(signals):
+            early = rule.generate_signals(self._copy(bars))
+            malformed = list(_form_findings(early, bars))
+            if malformed:
+                yield malformed[0]
+                return
+            if not np.array_equal(early, signals[:bars]):
+                bar = int(np.flatnonzero(early != signals[:bars])[0])
+                yield Finding(
+                    "look_ahead", f"the signal of bar {bar} changes when the bars after {bars - 1} are cut off"
+                )
+                return
+
+    def _cuts(self, signals: Column) -> list[int]:
+        """Lengths spread over the prices, and right behind some signals, where a peek of one bar would show."""
+        spread = np.linspace(1, self._bars - 1, CUTS).astype(int)
+        signalled = np.flatnonzero(signals[:-1]) + 1
+        behind = signalled[np.linspace(0, signalled.size - 1, min(CUTS, signalled.size)).astype(int)]
+        return sorted({*spread.tolist(), *behind.tolist()})
+
+
+def _metadata_findings(rule: BaseRule) -> Iterator[Finding]:
+    metadata = rule.metadata
+    for name in ("label", "title", "description", "buy", "sell", "source"):
+        if not getattr(metadata, name):
+            yield Finding("metadata", f"{name} is empty")
+    if metadata.category != RULES[rule.rule_type].category:
+        yield Finding("metadata", f"category is {metadata.category}; the catalog has {RULES[rule.rule_type].category}")
+    if not isinstance(rule, rule_class(rule.rule_type)):
+        yield Finding("metadata", f"{type(rule).__name__} is not the class that is built for {rule.rule_type}")
+
+
+def _params_findings(rule: BaseRule) -> Iterator[Finding]:
+    for field, message in check_params(rule.rule_type, rule.params).items():
+        yield Finding("params", f"{field}: {message}")
+
+
+def _form_findings(signals: Column, bars: int) -> Iterator[Finding]:
+    """What is wrong with the form of the signals: type, shape, values."""
+    if not isinstance(signals, np.ndarray) or signals.dtype != np.int8:
+        kind = signals.dtype if isinstance(signals, np.ndarray) else type(signals).__name__
+        yield Finding("signals", f"the signals are {kind}; must be an array of int8")
+    elif signals.shape != (bars,):
+        yield Finding("signals", f"the shape of the signals is {signals.shape}; must be ({bars},), one per bar")
+    elif signals.size and (signals.min() < -1 or signals.max() > 1):
+        bar = int(np.flatnonzero(np.abs(signals.astype(np.int16)) > 1)[0])
+        yield Finding("signals", f"the signal of bar {bar} is {signals[bar]}; must be 1 (buy), -1 (sell) or 0")

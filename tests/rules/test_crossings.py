@@ -1,0 +1,52 @@
+"""Crossings, levels and stances, bar by bar as written down by hand."""
+
+import numpy as np
+import pytest
+
+from rules.crossings import crossings, held, levels, turns
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ([-1, 1, 1, -1, -1], [0, 1, 0, -1, 0]),
+        ([-1, 0, 1], [0, 0, 1]),  # through a touch
+        ([1, 0, 1], [0, 0, 1]),  # touch and part to the same side: it was not above, now it is
+        ([-1, 0, -1], [0, 0, -1]),
+        ([0, 0, 0], [0, 0, 0]),
+        ([1, 1, 1], [0, 0, 0]),
+        ([NAN, 1, -1], [0, 0, -1]),  # the first value comes from nowhere
+        ([NAN, NAN, -1, NAN, 1, 1], [0] * 6),
+        ([1], [0]),
+        ([], []),
+    ],
+)
+def test_a_line_crosses_zero(line, expected):
+    line = np.array(line, dtype=float)
+
+    assert crossings(line, np.zeros(line.size)).tolist() == expected
+    assert crossings(np.zeros(line.size), line).tolist() == [-signal for signal in expected]
+
+
+def test_levels_cancel_where_both_hold():
+    buy, sell = np.array([True, False, True, False]), np.array([False, True, True, False])
+
+    assert levels(buy, sell).tolist() == [1, -1, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("signals", "stances", "changes"),
+    [
+        ([0, 1, 0, 0, -1, -1, 0, 1], [0, 1, 1, 1, -1, -1, -1, 1], [0, 1, 0, 0, -1, 0, 0, 1]),
+        ([1, 0], [1, 1], [0, 0]),
+        ([0, 0], [0, 0], [0, 0]),
+        ([], [], []),
+    ],
+)
+def test_a_stance_is_held_until_the_next_signal_and_turns_with_it(signals, stances, changes):
+    signals = np.array(signals, dtype=np.int8)
+
+    assert held(signals).tolist() == stances
+    assert turns(held(signals)).tolist() == changes

@@ -1,0 +1,202 @@
+"""A grid gives what single runs give, ranks it, and computes shared indicators once."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from engine.engine import BacktestEngine
+from rules import trend
+from rules.indicators import sma
+from rules.optimizer import METRICS, ParameterOptimizer
+from rules.registry import build_rule
+
+ROOT = Path(__file__).parents[2]
+GRID = {"fast": [5, 10, 20], "slow": [10, 30, 60]}
+
+
+@pytest.fixture(scope="module")
+def prices(real_ohlcv):
+    return real_ohlcv("AAPL")
+
+
+@pytest.fixture(scope="module")
+def optimizer(prices):
+    return ParameterOptimizer("MA_CROSS", prices, BacktestEngine(slippage_bps=5.0), first_bar=100)
+
+
+def test_each_combination_has_the_metrics_of_a_run_of_its_own(optimizer, prices):
+    result = optimizer.search(GRID)
+
+    assert len(result.combinations) == 7
+    for params, values in zip(result.combinations, result.values, strict=True):
+        rule = build_rule("MA_CROSS", params)
+        run = BacktestEngine(slippage_bps=5.0).run(prices, rule.generate_signals, "AAPL", first_bar=100)
+        assert values.tolist() == [getattr(run.metrics, name) for name in METRICS]
+
+
+def test_the_catalogs_constraint_holds_without_being_named(optimizer):
+    pairs = [(params["fast"], params["slow"]) for params in optimizer.search(GRID).combinations]
+
+    assert pairs == [(5, 10), (5, 30), (5, 60), (10, 30), (10, 60), (20, 30), (20, 60)]
+
+
+@pytest.mark.parametrize(
+    ("constraint", "pairs"),
+    [
+        ("slow >= 60", [(5, 60), (10, 60), (20, 60)]),
+        ("slow == 10", [(5, 10)]),
+        ("fast > slow", []),
+        ("fast != 5", [(10, 30), (10, 60), (20, 30), (20, 60)]),
+    ],
+)
+def test_a_constraint_leaves_out_what_it_says(optimizer, constraint, pairs):
+    result = optimizer.search(GRID, constraints=[constraint])
+
+    assert [(params["fast"], params["slow"]) for params in result.combinations] == pairs
+
+
+@pytest.mark.parametrize("constraint", ["fast <", "fast << slow", "window < slow", "fast < slowly", "__import__('os')"])
+def test_a_constraint_that_is_no_comparison_is_refused(optimizer, constraint):
+    with pytest.raises(ValueError, match="constraint"):
+        optimizer.search(GRID, constraints=[constraint])
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_the_top_is_ranked_by_the_metric(optimizer, metric):
+    result = optimizer.search(GRID, metric=metric)
+    top = result.top(4)
+
+    ranked = sorted(result.values[:, METRICS.index(metric)].tolist(), reverse=metric != "max_drawdown_pct")
+    assert top[metric].tolist() == ranked[:4]
+    assert list(top.columns) == ["fast", "slow", *METRICS]
+    assert result.best()["fast"] == top["fast"][0]
+
+
+def test_a_metric_without_a_value_ranks_last(prices):
+    # an RSI over 14 bars never falls below 1: no trades, no Sharpe ratio
+    result = ParameterOptimizer("RSI", prices).search({"oversold": [1.0, 30.0]})
+
+    assert math.isnan(result.values[0][METRICS.index("sharpe_ratio")])
+    assert result.order() == [1, 0]
+    assert result.best()["oversold"] == 30.0
+
+
+def test_nothing_is_best_where_nothing_was_traded(prices):
+    result = ParameterOptimizer("RSI", prices).search({"oversold": [1.0]})
+
+    assert result.best() is None
+
+
+def test_a_heatmap_has_the_metric_at_its_params_and_gaps_where_nothing_ran(optimizer):
+    result = optimizer.search(GRID, metric="total_return_pct")
+
+    heatmap = result.heatmap("fast", "slow")
+
+    assert heatmap.values.shape == (3, 3)
+    for params, values in zip(result.combinations, result.values, strict=True):
+        cell = heatmap.y_values.index(params["slow"]), heatmap.x_values.index(params["fast"])
+        assert heatmap.values[cell] == values[0]
+    assert np.isnan(heatmap.values[0, 1])
+    assert np.isnan(heatmap.values).sum() == 9 - len(result.combinations)
+
+
+def test_a_heatmap_shows_the_best_over_the_other_axes(optimizer):
+    result = optimizer.search({**GRID, "kind": ["sma", "ema"]}, metric="max_drawdown_pct")
+
+    cell = result.heatmap("fast", "slow").values[2, 0]
+
+    both = [
+        values[METRICS.index("max_drawdown_pct")]
+        for params, values in zip(result.combinations, result.values, strict=True)
+        if (params["fast"], params["slow"]) == (5, 60)
+    ]
+    assert cell == min(both)
+    assert len(set(both)) == 2
+
+
+@pytest.mark.parametrize("axes", [("fast", "fast"), ("fast", "kind")])
+def test_a_heatmap_needs_two_axes_of_the_grid(optimizer, axes):
+    with pytest.raises(ValueError, match="must be two of the grid's axes: fast, slow"):
+        optimizer.search(GRID).heatmap(*axes)
+
+
+def test_progress_counts_up_to_the_number_of_combinations(optimizer):
+    calls = []
+
+    result = optimizer.search(GRID, progress=lambda done, total: calls.append((done, total)))
+
+    total = len(result.combinations)
+    assert calls == [(done, total) for done in range(1, total + 1)]
+
+
+def test_an_average_that_many_combinations_share_is_computed_once(prices, monkeypatch):
+    periods = []
+
+    def counted(close, period):
+        periods.append(period)
+        return sma(close, period)
+
+    monkeypatch.setitem(trend.AVERAGES, "sma", counted)
+
+    ParameterOptimizer("MA_CROSS", prices).search({"fast": [5, 10, 20], "slow": [30, 40, 50, 60]})
+
+    assert sorted(periods) == [5, 10, 20, 30, 40, 50, 60]
+
+
+def test_ranges_of_numpy_are_fine(optimizer):
+    result = optimizer.search({"fast": np.arange(5, 16, 5), "slow": np.array([30, 60])})
+
+    assert [type(params["fast"]) for params in result.combinations] == [int] * 6
+
+
+def test_fixed_params_hold_for_every_combination(optimizer):
+    result = optimizer.search({"fast": [5, 10]}, fixed={"kind": "ema", "slow": 80})
+
+    assert result.combinations == (
+        {"fast": 5, "slow": 80, "kind": "ema"},
+        {"fast": 10, "slow": 80, "kind": "ema"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("grid", "fixed", "message"),
+    [
+        ({"fast": [1, 5]}, {}, "fast: 1 is out of range: must be a whole number from 2 to 200"),
+        ({"fast": [5.5]}, {}, "fast: 5.5 is not a whole number"),
+        ({"window": [5]}, {}, "MA_CROSS has no such parameter"),
+        ({"fast": []}, {}, "fast: no values to try"),
+        ({"fast": [5]}, {"kind": "wma"}, "kind: 'wma' is not one of: sma, ema"),
+        ({"fast": [5]}, {"fast": 6}, "fast: stands in both grid and fixed"),
+    ],
+)
+def test_a_value_that_the_catalog_refuses_is_refused_before_any_run(optimizer, grid, fixed, message):
+    with pytest.raises(ValueError, match=message):
+        optimizer.search(grid, fixed=fixed)
+
+
+def test_an_unknown_metric_or_rule_is_refused(optimizer, prices):
+    with pytest.raises(ValueError, match="metric is 'profit'; must be one of total_return_pct"):
+        optimizer.search(GRID, metric="profit")
+    with pytest.raises(ValueError, match="'NOPE' is not one of: RSI"):
+        ParameterOptimizer("NOPE", prices)
+
+
+def test_a_composite_can_be_searched_too(prices):
+    members = [{"rule_type": "RSI"}, {"rule_type": "MACD"}, {"rule_type": "BOLLINGER"}]
+
+    result = ParameterOptimizer("COMPOSITE", prices).search({"mode": ["all", "majority"], "rules": [members]})
+
+    assert len(result.top()) == 2
+    assert result.heatmap("mode", "rules").values.shape == (1, 2)
+
+
+def test_pandas_is_loaded_for_the_table_only():
+    code = "import sys, rules.optimizer; print('pandas' in sys.modules)"
+
+    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert answer.stdout.strip() == "False"

@@ -1,0 +1,121 @@
+"""The validator finds nothing in the catalog's rules, and each kind of broken promise in a rule that breaks it."""
+
+import re
+
+import numpy as np
+import pytest
+
+from rules.catalog import RULES
+from rules.oscillators import RsiRule
+from rules.registry import build_rule
+from rules.validator import RuleValidator
+
+
+@pytest.fixture(scope="module")
+def validator(real_ohlcv):
+    return RuleValidator(real_ohlcv("GOOG"))
+
+
+def checks(findings):
+    return [finding.check for finding in findings]
+
+
+@pytest.mark.parametrize("rule_type", RULES)
+def test_the_catalogs_rules_keep_their_promises(rule_type, validator):
+    assert validator.validate(build_rule(rule_type)) == []
+
+
+class PeeksAtTomorrow(RsiRule):
+    def signals(self, prices):
+        return np.roll(super().signals(prices), -1)
+
+
+class PeeksAtTheEnd(RsiRule):
+    def signals(self, prices):
+        return (prices["Close"] < prices["Close"].mean()).astype(np.int8)
+
+
+class ReturnsFloats(RsiRule):
+    def signals(self, prices):
+        return super().signals(prices).astype(float)
+
+
+class ReturnsAList(RsiRule):
+    def signals(self, prices):
+        return super().signals(prices).tolist()
+
+
+class ReturnsTooFew(RsiRule):
+    def signals(self, prices):
+        return super().signals(prices)[1:]
+
+
+class ReturnsTwos(RsiRule):
+    def signals(self, prices):
+        return super().signals(prices) * np.int8(2)
+
+
+class Remembers(RsiRule):
+    calls = 0
+
+    def signals(self, prices):
+        self.calls += 1
+        return np.roll(super().signals(prices), self.calls)
+
+
+class DependsOnChance(RsiRule):
+    rng = np.random.default_rng(1)
+
+    def signals(self, prices):
+        return self.rng.integers(-1, 2, prices["Close"].size).astype(np.int8)
+
+
+class WritesIntoItsInput(RsiRule):
+    def signals(self, prices):
+        signals = super().signals(prices)
+        prices["Close"][0] = 1.0
+        return signals
+
+
+@pytest.mark.parametrize(
+    ("broken", "check", "words"),
+    [
+        (PeeksAtTomorrow, "look_ahead", "changes when the bars after"),
+        (PeeksAtTheEnd, "look_ahead", "changes when the bars after"),
+        (ReturnsFloats, "signals", "the signals are float64; must be an array of int8"),
+        (ReturnsAList, "signals", "the signals are list; must be an array of int8"),
+        (ReturnsTooFew, "signals", r"the shape of the signals is \(2147,\); must be \(2148,\)"),
+        (ReturnsTwos, "signals", "must be 1 .buy., -1 .sell. or 0"),
+        (Remembers, "determinism", "the rule asked again signals otherwise"),
+        (DependsOnChance, "determinism", "signals otherwise"),
+        (WritesIntoItsInput, "input", "changes the column Close"),
+    ],
+)
+def test_a_broken_promise_is_found_and_named(broken, check, words, validator):
+    findings = validator.validate(broken({}))
+
+    messages = [finding.message for finding in findings if finding.check == check]
+    assert messages, checks(findings)
+    assert any(re.search(words, message) for message in messages)
+
+
+def test_params_out_of_bounds_are_found_by_field(validator):
+    findings = validator.validate(RsiRule({"period": 500}))
+
+    assert checks(findings) == ["params"]
+    assert "params.period: 500 is out of range" in findings[0].message
+
+
+def test_a_class_that_is_not_the_catalogs_is_named(validator):
+    class Other(build_rule("MACD").__class__):
+        rule_type = "RSI"
+
+        def signals(self, prices):
+            return np.zeros(prices["Close"].size, dtype=np.int8)
+
+    assert checks(validator.validate(Other({}))) == ["metadata"]
+
+
+def test_one_bar_is_too_few_to_look_for_look_ahead(random_ohlcv):
+    with pytest.raises(ValueError, match="data has 1 bars; at least 2 are needed"):
+        RuleValidator(random_ohlcv(1, seed=1))
