@@ -96,7 +96,7 @@ def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
 def counts_by_status(connection: Connection) -> dict[str, int]:
     """How many runs are in each state."""
     rows = connection.execute(select(runs.c.status, func.count()).group_by(runs.c.status))
-    counted: dict[str, int] = dict(rows.tuples().all())
+    counted: dict[str, int] = {row[0]: row[1] for row in rows}
     return {status.value: counted.get(status.value, 0) for status in RunStatus}
 
 
