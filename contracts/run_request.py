@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -48,8 +48,8 @@ class RunRequest:
     label: Annotated[str, MaxLen(64)] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """This request as plain JSON values; dates as YYYY-MM-DD."""
-        values = asdict(self)
+        """This request as plain JSON values; dates as YYYY-MM-DD. `params` is this request's own: do not change it."""
+        values = {name: getattr(self, name) for name in FIELD_NAMES}  # asdict copies each value, at ten times the cost
         values["start_date"] = self.start_date.isoformat()
         values["end_date"] = self.end_date.isoformat()
         return values
