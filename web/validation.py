@@ -152,6 +152,8 @@ def _check_combinations(request: RunRequest, errors: dict[str, str]) -> None:
         text = getattr(request, name)
         if text and not text.isprintable():
             errors[name] = f"{_shown(text)} has characters that cannot be shown"
+    if request.batch_id and ("/" in request.batch_id or request.batch_id in (".", "..")):
+        errors["batch_id"] = f"{_shown(request.batch_id)} cannot stand in an address: no slash, and not . or .."
 
 
 def _shown(value: Any) -> str:
