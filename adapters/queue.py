@@ -125,6 +125,21 @@ class RunQueue:
             self._redis.lrem(self._queue.key, 1, job_id)
             self._redis.delete(f"rq:job:{job_id}")
 
+    def remove_many(self, job_ids: Sequence[str]) -> None:
+        """Take messages off the queue, the waiting and the missing alike; from the end of the list that is nearer."""
+        with _reachable():
+            for start in range(0, len(job_ids), CHUNK):
+                self._remove_chunk(job_ids[start : start + CHUNK])
+
+    def _remove_chunk(self, job_ids: Sequence[str]) -> None:
+        place = self._redis.lpos(self._queue.key, job_ids[0])
+        from_tail = isinstance(place, int) and place > self._redis.llen(self._queue.key) / 2
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in reversed(job_ids) if from_tail else job_ids:
+                pipeline.lrem(self._queue.key, -1 if from_tail else 1, job_id)
+            pipeline.delete(*(f"rq:job:{job_id}" for job_id in job_ids))
+            pipeline.execute()
+
     def ping(self) -> None:
         """Return when Redis answers."""
         with _reachable():

@@ -19,6 +19,10 @@ class UnknownRun(PlatformError):
     """No run has this run_id."""
 
 
+class UnknownBatch(PlatformError):
+    """No run belongs to this batch_id."""
+
+
 class UnknownTicker(PlatformError):
     """No price file exists for this ticker and timeframe."""
 

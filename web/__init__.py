@@ -6,7 +6,7 @@ from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, api, errors, health, pages
+from web import access, api, bulk, errors, health, pages
 from web.platform import build_platform
 
 
@@ -20,6 +20,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["platform"] = build_platform(settings)
     access.protect(app)
     errors.register(app)
-    for module in (health, api, pages):
+    for module in (health, api, bulk, pages):
         app.register_blueprint(module.blueprint)
     return app

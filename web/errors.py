@@ -15,6 +15,7 @@ from contracts.errors import (
     PlatformError,
     QueueFull,
     QueueUnavailable,
+    UnknownBatch,
     UnknownRun,
     UnknownTicker,
 )
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 _STATUS_CODES: tuple[tuple[type[PlatformError], int], ...] = (
     (InvalidRequest, 400),
     (UnknownRun, 404),
+    (UnknownBatch, 404),
     (UnknownTicker, 404),
     (Conflict, 409),
     (QueueFull, 429),

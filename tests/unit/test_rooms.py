@@ -14,9 +14,11 @@ NUMPY_FREE_ADAPTERS = frozenset(
     f"adapters.{name}"
     for name in (
         "bar_times",
+        "batch_queries",
         "chart_texts",
         "curves",
         "database",
+        "leaderboard",
         "logs",
         "metric_catalog",
         "price_file",
