@@ -77,7 +77,8 @@ class GridResult:
 
         rows = self.order()[:count]
         params = [{name: self.combinations[row][name] for name in self.grid} for row in rows]
-        return DataFrame(params, columns=list(self.grid)).join(DataFrame(self.values[rows], columns=list(METRICS)))
+        metrics = DataFrame(self.values[rows], columns=list(METRICS)).astype({"num_trades": int})
+        return DataFrame(params, columns=list(self.grid)).join(metrics)
 
     def heatmap(self, x_name: str, y_name: str) -> Heatmap:
         """The metric over two axes; where other axes vary too, the best value over them.
