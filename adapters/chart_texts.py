@@ -1,0 +1,95 @@
+"""What each chart shows, in one sentence, for people who do not see it; standard library only, for the web tier."""
+
+from collections.abc import Callable, Sequence
+
+from contracts.run_result import RunResult, TradeRow
+
+
+def alt_text(name: str, result: RunResult) -> str:
+    """One sentence with the finding of the chart `name` of a completed run; KeyError for an unknown name."""
+    return f"{TEXTS[name](result)}."
+
+
+def _equity(result: RunResult) -> str:
+    metrics = result.metrics or {}
+    start = float(result.request.get("initial_capital", 0))
+    end, holding = metrics.get("final_equity"), metrics.get("buy_hold_return_pct")
+    if end is None:
+        return f"Equity of {_subject(result)}"
+    held = "" if holding is None else f", while buying and holding {_changed(holding)}"
+    return f"Equity of {_subject(result)} went from {start:,.0f} to {end:,.0f}{held}"
+
+
+def _drawdown(result: RunResult) -> str:
+    deepest = max(result.drawdown_curve or [], key=lambda point: point["drawdown_pct"], default=None)
+    if deepest is None or deepest["drawdown_pct"] <= 0:
+        return f"Equity of {_subject(result)} was never below an earlier peak"
+    depth, day = deepest["drawdown_pct"], deepest["date"][:10]
+    return f"Equity of {_subject(result)} fell at most {depth:.1f}% below its earlier peak, on {day}"
+
+
+def _orders(result: RunResult) -> str:
+    bought, sold = _order_counts(result.trades or [])
+    if not bought + sold:
+        return f"Closing price of {_subject(result)} without orders, since there were no trades"
+    return f"Closing price of {_subject(result)} with {_orders_of(bought, sold)}"
+
+
+def _trade_pnl(result: RunResult) -> str:
+    returns = [trade["pnl_pct"] for trade in result.trades or []]
+    if not returns:
+        return f"{_subject(result)} made no trades"
+    won = sum(pnl_pct > 0 for pnl_pct in returns)
+    trades = "1 trade" if len(returns) == 1 else f"{len(returns):,} trades"
+    between = f"between {min(returns):+.1f}% and {max(returns):+.1f}%"
+    return f"{won:,} of {trades} of {_subject(result)} won, with returns {between}"
+
+
+def _cumulative_return(result: RunResult) -> str:
+    metrics = result.metrics or {}
+    strategy, holding = metrics.get("total_return_pct"), metrics.get("buy_hold_return_pct")
+    if strategy is None:
+        return f"Cumulative return of {_subject(result)}"
+    if holding is None:
+        return f"{_subject(result)} {_changed(strategy)}"
+    side = "ahead of" if strategy >= holding else "behind"
+    distance = f"{abs(strategy - holding):,.1f} percentage points {side} buying and holding"
+    return f"{_subject(result)} {_changed(strategy)}, {distance}"
+
+
+def _candlestick(result: RunResult) -> str:
+    days = [point["date"][:10] for point in result.equity_curve or []]
+    dates = f" from {days[0]} to {days[-1]}" if days else ""
+    bought, sold = _order_counts(result.trades or [])
+    marked = f"with {_orders_of(bought, sold)} marked" if bought + sold else "with no trades to mark"
+    return f"Candles and volume of {result.request.get('ticker')}{dates}, {marked}"
+
+
+def _subject(result: RunResult) -> str:
+    request = result.request
+    return f"{request.get('ticker')} with {request.get('rule_id') or request.get('rule_type')}"
+
+
+def _changed(percent: float) -> str:
+    return f"{'gained' if percent >= 0 else 'lost'} {abs(percent):,.1f}%"
+
+
+def _order_counts(trades: Sequence[TradeRow]) -> tuple[int, int]:
+    """Buys and sells: every entry, and every exit but those of open trades."""
+    entries = [trade["side"] for trade in trades]
+    exits = [trade["side"] for trade in trades if not trade["is_open"]]
+    return entries.count("BUY") + exits.count("SELL"), entries.count("SELL") + exits.count("BUY")
+
+
+def _orders_of(bought: int, sold: int) -> str:
+    return f"{bought:,} {'buy' if bought == 1 else 'buys'} and {sold:,} {'sell' if sold == 1 else 'sells'}"
+
+
+TEXTS: dict[str, Callable[[RunResult], str]] = {
+    "equity_curve": _equity,
+    "drawdown_curve": _drawdown,
+    "portfolio_orders": _orders,
+    "trade_pnl": _trade_pnl,
+    "cumulative_return": _cumulative_return,
+    "candlestick": _candlestick,
+}

@@ -1,0 +1,80 @@
+"""What drawing charts leaves behind in its process and on its disk: nothing."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import matplotlib
+
+ROOT = Path(__file__).resolve().parents[2]
+
+DRAW = """
+import gc, json, sys
+from datetime import date
+from pathlib import Path
+
+import psutil
+
+from adapters.charts import ChartData, render_charts
+from adapters.prices import read_prices
+from matplotlib.figure import Figure
+
+prices = read_prices(Path("data"), "FB", "1d", date(2012, 5, 18), date(2013, 3, 1), warmup_bars=0)
+held = 100_000 * prices["Close"] / prices["Close"][0]
+columns = {name.lower(): column for name, column in prices.columns.items()}
+run = ChartData(subject="FB", timestamps=prices.timestamps, **columns, equity=held, buy_hold_equity=held,
+                initial_capital=100_000.0, trades=[])
+process = psutil.Process()
+
+def draw(rounds):
+    for _ in range(rounds):
+        render_charts(run)
+        gc.collect()  # figures refer to themselves: only what survives a collection is left behind
+    objects = gc.get_objects()
+    figures = sum(isinstance(each, Figure) for each in objects)
+    resident = process.memory_info().rss
+    return {"figures": figures, "objects": len(objects), "files": process.num_fds(), "resident_bytes": resident}
+
+first, last = draw(2), draw(int(sys.argv[1]))
+print(json.dumps({"first": first, "last": last, "modules": sorted(sys.modules)}))
+"""
+
+
+def drawn(cache: Path, rounds: int, *preamble: str) -> dict:
+    """What a process that draws 12 charts and then 6 per round says about itself; it may write to `cache` only.
+
+    A fixed threshold makes the C library give every picture's pixels back as soon as they are free.
+    """
+    own = {"MPLCONFIGDIR": str(cache), "PYTHONDONTWRITEBYTECODE": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
+    command = [sys.executable, "-W", "error", "-c", "\n".join([*preamble, DRAW]), str(rounds)]
+    answer = subprocess.run(command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False)
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout)
+
+
+def test_two_hundred_charts_leave_no_figure_no_memory_and_no_file_behind(tmp_path):
+    process = drawn(tmp_path, 34)
+
+    first, last = process["first"], process["last"]
+    assert (first["figures"], last["figures"]) == (0, 0)
+    assert last["objects"] - first["objects"] < 34  # not even one per round
+    assert last["files"] == first["files"]
+    assert last["resident_bytes"] - first["resident_bytes"] < 34 * 2**20  # one kept picture per round is 4 MB each
+    assert not {"matplotlib.pyplot", "pandas"} & set(process["modules"])
+
+
+def test_with_a_baked_list_of_fonts_nothing_is_written(tmp_path):
+    baked, empty = tmp_path / "baked", tmp_path / "empty"
+    baked.mkdir()
+    empty.mkdir()
+    for entry in Path(matplotlib.get_data_path()).iterdir():
+        (baked / entry.name).symlink_to(entry)
+    list_fonts = [sys.executable, "-c", "import matplotlib.font_manager"]
+    subprocess.run(list_fonts, env=os.environ | {"MPLCONFIGDIR": str(baked)}, check=True)
+    assert list(baked.glob("fontlist-*.json"))
+
+    drawn(empty, 0, "import matplotlib", f"matplotlib.get_data_path = lambda: {str(baked)!r}")
+
+    assert list(empty.iterdir()) == []

@@ -1,0 +1,91 @@
+"""The sentence that stands for a chart where nobody sees it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from adapters.chart_texts import alt_text
+from contracts.run_result import CHART_NAMES, RunResult
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def result(**changed) -> RunResult:
+    """A completed run of two trades, the second still open."""
+    row = {"entry_price": 10.0, "exit_price": 12.0}
+    values = {
+        "run_id": "00000000-0000-4000-8000-000000000000",
+        "status": "completed",
+        "request": {"ticker": "AAPL", "rule_type": "RSI", "rule_id": "RSI_14_30_70", "initial_capital": 100_000.0},
+        "metrics": {"total_return_pct": 34.56, "final_equity": 134_560.4, "buy_hold_return_pct": 512.3},
+        "equity_curve": [{"date": "2004-01-02", "equity": 100_000.0}, {"date": "2013-03-01", "equity": 134_560.4}],
+        "drawdown_curve": [{"date": "2004-01-02", "drawdown_pct": 0.0}, {"date": "2008-11-20", "drawdown_pct": 23.45}],
+        "trades": [
+            {**row, "side": "BUY", "pnl_pct": 20.0, "is_open": False},
+            {**row, "side": "BUY", "pnl_pct": -3.25, "is_open": True},
+        ],
+    }
+    return RunResult(**{**values, **changed})
+
+
+EMPTY = result(trades=[], drawdown_curve=[{"date": "2004-01-02", "drawdown_pct": 0.0}])
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        (
+            "equity_curve",
+            "Equity of AAPL with RSI_14_30_70 went from 100,000 to 134,560, while buying and holding gained 512.3%.",
+        ),
+        (
+            "drawdown_curve",
+            "Equity of AAPL with RSI_14_30_70 fell at most 23.4% below its earlier peak, on 2008-11-20.",
+        ),
+        ("portfolio_orders", "Closing price of AAPL with RSI_14_30_70 with 2 buys and 1 sell."),
+        ("trade_pnl", "1 of 2 trades of AAPL with RSI_14_30_70 won, with returns between -3.2% and +20.0%."),
+        (
+            "cumulative_return",
+            "AAPL with RSI_14_30_70 gained 34.6%, 477.7 percentage points behind buying and holding.",
+        ),
+        ("candlestick", "Candles and volume of AAPL from 2004-01-02 to 2013-03-01, with 2 buys and 1 sell marked."),
+    ],
+)
+def test_the_sentence_states_the_finding(name, sentence):
+    assert alt_text(name, result()) == sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("drawdown_curve", "Equity of AAPL with RSI_14_30_70 was never below an earlier peak."),
+        ("portfolio_orders", "Closing price of AAPL with RSI_14_30_70 without orders, since there were no trades."),
+        ("trade_pnl", "AAPL with RSI_14_30_70 made no trades."),
+        ("candlestick", "Candles and volume of AAPL from 2004-01-02 to 2013-03-01, with no trades to mark."),
+    ],
+)
+def test_without_trades_the_sentence_says_so(name, sentence):
+    assert alt_text(name, EMPTY) == sentence
+
+
+def test_a_short_trade_sells_first():
+    short = result(trades=[{"side": "SELL", "pnl_pct": 1.0, "is_open": True}])
+
+    assert alt_text("portfolio_orders", short) == "Closing price of AAPL with RSI_14_30_70 with 0 buys and 1 sell."
+
+
+@pytest.mark.parametrize("name", CHART_NAMES)
+def test_every_chart_has_a_sentence_even_when_values_are_missing(name):
+    sentence = alt_text(name, result(metrics=None, equity_curve=None, drawdown_curve=None, trades=None))
+
+    assert sentence.endswith(".") and "AAPL" in sentence and "None" not in sentence
+
+
+def test_the_sentences_load_no_numpy():
+    script = "import sys, adapters.chart_texts; print('numpy' in sys.modules)"
+
+    answer = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
+
+    assert answer.stdout.strip() == "False"
