@@ -20,9 +20,9 @@ log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S = 30.0  # how long a SQLite writer waits for another one
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
-# too many connections, shutdown in progress, lock wait timeout, deadlock (2000 to 2999: the connection broke);
-# the transaction can be repeated as it is
-_MYSQL_TRANSIENT = frozenset({1040, 1053, 1205, 1213})
+# too many connections (of all, of this user), shutdown in progress, lock wait timeout, deadlock, read-only while
+# another server takes over, connection killed (2000 to 2999: it broke); the transaction can be repeated as it is
+_MYSQL_TRANSIENT = frozenset({1040, 1203, 1053, 1205, 1213, 1290, 1836, 1927})
 
 Timestamp = (
     DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql").with_variant(mysql.DATETIME(fsp=6), "mariadb")

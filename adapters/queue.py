@@ -1,6 +1,7 @@
 """The Redis queue: what a message is, how it is put there, and what waits. Redis can be lost at any moment."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from contracts.errors import QueueUnavailable
 RUN_FUNCTION = "consumer.task.run_backtest"
 KEPT_S = 3600  # finished and failed jobs stay visible in Redis for an hour; RQ's own default keeps failures for a year
 CHUNK = 500  # messages per round trip; more do not make it faster
+_JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]{1,6})")
 _RQ_VERSION_CACHE = "__rq_redis_server_version"  # where RQ keeps the server's version on a client
 
 
@@ -46,10 +48,10 @@ def job_id_of(run_id: str, attempt: int) -> str:
 
 def attempt_of(job_id: str) -> tuple[str, int]:
     """The run_id and attempt that an RQ id names; ValueError when it is none of ours."""
-    run_id, _, attempt = job_id.rpartition("-")
-    if len(run_id) != 36 or not attempt.isdigit():
-        raise ValueError(f"{job_id!r} is not <run_id>-<attempt>")
-    return run_id, int(attempt)
+    named = _JOB_ID.fullmatch(job_id)
+    if not named:
+        raise ValueError("its id is not <run_id>-<attempt>")
+    return named[1], int(named[2])
 
 
 def describe(request: dict[str, Any]) -> str:
@@ -68,8 +70,16 @@ def connect_redis(redis_url: str, timeout_s: float = 5.0) -> Redis:
     return client
 
 
+def queue_of(settings: Settings, timeout_s: float = 5.0) -> Queue:
+    """The platform's one queue; JSON, so that a message is readable and reading it runs nothing."""
+    return Queue(
+        settings.queue_name, connection=connect_redis(settings.redis_url, timeout_s), serializer=JSONSerializer
+    )
+
+
 @contextmanager
-def _reachable() -> Iterator[None]:
+def reachable() -> Iterator[None]:
+    """Faults of Redis as QueueUnavailable."""
     try:
         yield
     except (RedisError, OSError) as error:
@@ -80,13 +90,13 @@ class RunQueue:
     """The list of waiting runs; every method raises QueueUnavailable while Redis is away."""
 
     def __init__(self, settings: Settings) -> None:
-        self._redis = connect_redis(settings.redis_url)
-        self._queue = Queue(settings.queue_name, connection=self._redis, serializer=JSONSerializer)
+        self._queue = queue_of(settings)
+        self._redis = self._queue.connection
         self._timeout_s = settings.run_timeout_s
 
     def enqueue(self, messages: Sequence[RunMessage]) -> None:
         """Push messages: those of people to the front, those of batches to the back."""
-        with _reachable():
+        with reachable():
             for start in range(0, len(messages), CHUNK):
                 self._queue.enqueue_many([self._data(message) for message in messages[start : start + CHUNK]])
 
@@ -105,22 +115,22 @@ class RunQueue:
 
     def depth(self) -> int:
         """How many messages wait."""
-        with _reachable():
+        with reachable():
             return self._redis.llen(self._queue.key)
 
     def waiting_ids(self) -> list[str]:
         """RQ ids of all waiting messages, the next one first."""
-        with _reachable():
+        with reachable():
             return [as_words(job_id) for job_id in self._redis.lrange(self._queue.key, 0, -1)]
 
     def position(self, run_id: str, attempt: int) -> int | None:
         """How many messages are popped before this one; None when it does not wait."""
-        with _reachable():
+        with reachable():
             return cast("int | None", self._redis.lpos(self._queue.key, job_id_of(run_id, attempt)))
 
     def remove(self, run_id: str, attempt: int) -> None:
         """Take a message off the queue; nothing happens when it is gone already."""
-        with _reachable():
+        with reachable():
             job_id = job_id_of(run_id, attempt)
             self._redis.lrem(self._queue.key, 1, job_id)
             self._redis.delete(f"rq:job:{job_id}")
@@ -142,7 +152,7 @@ class RunQueue:
 
     def ping(self) -> None:
         """Return when Redis answers."""
-        with _reachable():
+        with reachable():
             self._redis.ping()
 
 

@@ -4,7 +4,6 @@ The caller owns the transaction. Every function says what it raises when another
 """
 
 import json
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,12 +13,12 @@ from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.engine import Connection
 
 from adapters.database import database_now
+from adapters.run_events import event, record_event
 from adapters.tables import run_charts, run_events, runs
 from contracts.errors import Conflict, LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, RunStatus
 
-HOST = socket.gethostname()[:128]
 ERROR_MESSAGE_LENGTH = 1000  # characters, the width of the column
 
 
@@ -56,8 +55,7 @@ def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
     created_at = connection.execute(select(database_now())).scalar_one()
     connection.execute(insert(runs), [_row(new, created_at) for new in new_runs])
     events = [
-        _event(str(new.request.run_id), 1, None, RunStatus.PENDING, "submitted") | {"at": created_at}
-        for new in new_runs
+        event(str(new.request.run_id), 1, None, RunStatus.PENDING, "submitted") | {"at": created_at} for new in new_runs
     ]
     connection.execute(insert(run_events), events)
     return created_at
@@ -95,8 +93,12 @@ def mark_enqueued(connection: Connection, run_ids: Sequence[str]) -> None:
 
 
 def claim(connection: Connection, waiting: Attempt, token: str, lease_s: float, worker: str) -> Claim:
-    """Move a PENDING attempt to RUNNING under `token`; StaleMessage unless exactly one row matched."""
-    guard = and_(runs.c.run_id == waiting.run_id, runs.c.attempt == waiting.attempt, runs.c.status == RunStatus.PENDING)
+    """Move a PENDING attempt to RUNNING under `token`; StaleMessage unless exactly one row matched.
+
+    Asked again under the same token, since the answer to a commit may get lost, it returns the same claim.
+    """
+    mine = and_(runs.c.run_id == waiting.run_id, runs.c.lease_token == token)
+    guard = _waiting(waiting)
     values = {
         "status": RunStatus.RUNNING,
         "lease_token": token,
@@ -104,10 +106,12 @@ def claim(connection: Connection, waiting: Attempt, token: str, lease_s: float, 
         "started_at": database_now(),
         "worker": worker[:128],
     }
-    if not _changed(connection, guard, values):
+    if _changed(connection, guard, values):
+        reason = f"claimed by {worker}"
+        record_event(connection, waiting.run_id, waiting.attempt, RunStatus.PENDING, RunStatus.RUNNING, reason)
+    text = connection.execute(select(runs.c.request_json).where(mine)).scalar()
+    if text is None:
         raise StaleMessage(f"run {waiting.run_id} attempt {waiting.attempt} is not waiting")
-    _record(connection, waiting.run_id, waiting.attempt, RunStatus.PENDING, RunStatus.RUNNING, f"claimed by {worker}")
-    text = connection.execute(select(runs.c.request_json).where(runs.c.run_id == waiting.run_id)).scalar_one()
     return Claim(waiting.run_id, waiting.attempt, token, RunRequest.from_json(json.loads(text)))
 
 
@@ -121,20 +125,29 @@ def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
 
 def finish(connection: Connection, held: Claim, result: Mapping[str, Any], charts: Mapping[str, bytes]) -> None:
     """Record result, charts and SUCCEEDED together; LeaseLost, with nothing to keep, when the lease is gone."""
-    values = {**result, "status": RunStatus.SUCCEEDED, "completed_at": database_now(), **_NO_LEASE, **_NO_ERROR}
+    values = {**result, "status": RunStatus.SUCCEEDED, "completed_at": database_now(), "lease_until": None, **_NO_ERROR}
     if not _changed(connection, _held(held), values):
-        raise LeaseLost(f"run {held.run_id} attempt {held.attempt} belongs to another process")
+        return _check_ended(connection, held, RunStatus.SUCCEEDED)
     if charts:
         rows = [{"run_id": held.run_id, "name": name, "png": png} for name, png in charts.items()]
         connection.execute(insert(run_charts), rows)
-    _record(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.SUCCEEDED, "finished")
+    return record_event(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.SUCCEEDED, "finished")
 
 
 def fail(connection: Connection, held: Claim, error_type: ErrorType, message: str) -> None:
     """Record that the run cannot succeed, with the reason for people; LeaseLost when the lease is gone."""
-    if not _changed(connection, _held(held), _failure(error_type, message)):
+    values = {**_failure(error_type, message), "lease_token": held.token}
+    if not _changed(connection, _held(held), values):
+        return _check_ended(connection, held, RunStatus.FAILED)
+    reason = f"{error_type}: {message}"
+    return record_event(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.FAILED, reason)
+
+
+def _check_ended(connection: Connection, held: Claim, status: RunStatus) -> None:
+    """Return when this very claim has ended the run so, its commit's answer having been lost; else LeaseLost."""
+    ended = and_(_unchanged(held.run_id, held.attempt, status), runs.c.lease_token == held.token)
+    if connection.execute(select(runs.c.id).where(ended)).first() is None:
         raise LeaseLost(f"run {held.run_id} attempt {held.attempt} belongs to another process")
-    _record(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.FAILED, f"{error_type}: {message}")
 
 
 def hand_back(connection: Connection, held: Claim, max_handbacks: int) -> RunStatus:
@@ -142,7 +155,7 @@ def hand_back(connection: Connection, held: Claim, max_handbacks: int) -> RunSta
     guard = and_(_held(held), runs.c.handbacks < max_handbacks)
     values = {**_next_attempt(held.attempt), "handbacks": runs.c.handbacks + 1}
     if _changed(connection, guard, values):
-        _record(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.PENDING, "handed back")
+        record_event(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.PENDING, "handed back")
         return RunStatus.PENDING
     fail(connection, held, ErrorType.HANDBACKS, f"the run was interrupted {max_handbacks} times by shutdowns")
     return RunStatus.FAILED
@@ -150,54 +163,62 @@ def hand_back(connection: Connection, held: Claim, max_handbacks: int) -> RunSta
 
 def lose(connection: Connection, lost: Attempt, token: str, max_losses: int, reason: str) -> RunStatus:
     """Give a run whose process is dead its next attempt, or FAILED at the last loss; LeaseLost when it is not so."""
-    held = and_(
-        runs.c.run_id == lost.run_id,
-        runs.c.attempt == lost.attempt,
-        runs.c.lease_token == token,
-        runs.c.status == RunStatus.RUNNING,
-    )
+    held = and_(_unchanged(lost.run_id, lost.attempt, RunStatus.RUNNING), runs.c.lease_token == token)
     losses = {"losses": runs.c.losses + 1}
     if _changed(connection, and_(held, runs.c.losses < max_losses - 1), {**_next_attempt(lost.attempt), **losses}):
-        _record(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.PENDING, reason)
+        record_event(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.PENDING, reason)
         return RunStatus.PENDING
     message = f"the process that ran it died {max_losses} times; last: {reason}"
     if _changed(connection, held, {**_failure(ErrorType.WORKER_LOST, message), **losses}):
-        _record(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.FAILED, message)
+        record_event(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.FAILED, message)
         return RunStatus.FAILED
     raise LeaseLost(f"run {lost.run_id} attempt {lost.attempt} is not running under this lease")
 
 
 def give_up(connection: Connection, waiting: Attempt, error_type: ErrorType, message: str) -> None:
     """FAIL a run that waits; StaleMessage when it does not wait any more."""
-    guard = and_(runs.c.run_id == waiting.run_id, runs.c.attempt == waiting.attempt, runs.c.status == RunStatus.PENDING)
-    if not _changed(connection, guard, _failure(error_type, message)):
+    if not _changed(connection, _waiting(waiting), _failure(error_type, message)):
         raise StaleMessage(f"run {waiting.run_id} attempt {waiting.attempt} is not waiting")
     reason = f"{error_type}: {message}"
-    _record(connection, waiting.run_id, waiting.attempt, RunStatus.PENDING, RunStatus.FAILED, reason)
+    record_event(connection, waiting.run_id, waiting.attempt, RunStatus.PENDING, RunStatus.FAILED, reason)
 
 
 def cancel(connection: Connection, run_id: str) -> None:
     """FAIL a waiting or running run as cancelled; its process notices at its next heartbeat. Conflict when it ended."""
-    for status in (RunStatus.PENDING, RunStatus.RUNNING, RunStatus.PENDING):  # again: it may be handed back meanwhile
-        attempt = _attempt_of(connection, run_id)
-        guard = and_(runs.c.run_id == run_id, runs.c.attempt == attempt, runs.c.status == status)
-        if _changed(
-            connection, guard, {**_failure(ErrorType.CANCELLED, "cancelled on request"), "cancel_requested": 1}
-        ):
-            _record(connection, run_id, attempt, status, RunStatus.FAILED, "cancelled")
-            return
-    raise Conflict(f"run {run_id} has ended already, so there is nothing to cancel")
+    attempt, status = _locked(connection, run_id)
+    values = {**_failure(ErrorType.CANCELLED, "cancelled on request"), "cancel_requested": 1}
+    if status.is_terminal or not _changed(connection, _unchanged(run_id, attempt, status), values):
+        raise Conflict(f"run {run_id} has ended already, so there is nothing to cancel")
+    record_event(connection, run_id, attempt, status, RunStatus.FAILED, "cancelled on request")
 
 
 def retry(connection: Connection, run_id: str) -> Attempt:
     """Make a FAILED run wait again as its next attempt; Conflict when it has not failed."""
-    attempt = _attempt_of(connection, run_id)
-    guard = and_(runs.c.run_id == run_id, runs.c.attempt == attempt, runs.c.status == RunStatus.FAILED)
+    attempt, status = _locked(connection, run_id)
     values = {**_next_attempt(attempt), **_NO_ERROR, "losses": 0, "handbacks": 0, "cancel_requested": 0}
-    if not _changed(connection, guard, {**values, "completed_at": None}):
+    failed = _unchanged(run_id, attempt, RunStatus.FAILED)
+    if status is not RunStatus.FAILED or not _changed(connection, failed, {**values, "completed_at": None}):
         raise Conflict(f"run {run_id} has not failed, so there is nothing to retry")
-    _record(connection, run_id, attempt + 1, RunStatus.FAILED, RunStatus.PENDING, "retried on request")
+    record_event(connection, run_id, attempt, RunStatus.FAILED, RunStatus.PENDING, "retried on request")
     return Attempt(run_id, attempt + 1)
+
+
+def _locked(connection: Connection, run_id: str) -> tuple[int, RunStatus]:
+    """A run's attempt and state, which nobody else can change in this transaction; UnknownRun when there is none."""
+    # SQLite ignores FOR UPDATE: there the transaction has had the only write lock since it began
+    query = select(runs.c.attempt, runs.c.status).where(runs.c.run_id == run_id).with_for_update()
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise UnknownRun(f"no run has the id {run_id}")
+    return row.attempt, RunStatus(row.status)
+
+
+def _waiting(waiting: Attempt) -> ColumnElement[bool]:
+    return _unchanged(waiting.run_id, waiting.attempt, RunStatus.PENDING)
+
+
+def _unchanged(run_id: str, attempt: int, status: RunStatus) -> ColumnElement[bool]:
+    return and_(runs.c.run_id == run_id, runs.c.attempt == attempt, runs.c.status == status)
 
 
 _NO_LEASE = {"lease_token": None, "lease_until": None}
@@ -231,30 +252,3 @@ def _held(held: Claim) -> ColumnElement[bool]:
 
 def _changed(connection: Connection, guard: ColumnElement[bool], values: Mapping[str, Any]) -> bool:
     return connection.execute(update(runs).where(guard).values(**values)).rowcount == 1
-
-
-def _attempt_of(connection: Connection, run_id: str) -> int:
-    attempt: int | None = connection.execute(select(runs.c.attempt).where(runs.c.run_id == run_id)).scalar()
-    if attempt is None:
-        raise UnknownRun(f"no run has the id {run_id}")
-    return attempt
-
-
-def _event(
-    run_id: str, attempt: int, from_status: RunStatus | None, to_status: RunStatus, reason: str
-) -> dict[str, Any]:
-    return {
-        "run_id": run_id,
-        "attempt": attempt,
-        "from_status": from_status,
-        "to_status": to_status,
-        "reason": reason[:255],
-        "host": HOST,
-    }
-
-
-def _record(
-    connection: Connection, run_id: str, attempt: int, from_status: RunStatus, to_status: RunStatus, reason: str
-) -> None:
-    event = _event(run_id, attempt, from_status, to_status, reason)
-    connection.execute(insert(run_events).values(**event, at=database_now()))

@@ -9,16 +9,14 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from redis.exceptions import RedisError
-from rq import Queue
-from rq.serializers import JSONSerializer
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
 from adapters.database import connect_database
 from adapters.logs import configure_logging
-from adapters.queue import connect_redis
+from adapters.queue import queue_of
 from adapters.settings import Settings, load_settings
-from consumer.termination import termination
+from consumer.messages import redis_may_fail
 from consumer.worker import RunWorker
 from contracts.errors import InvalidSettings
 
@@ -37,26 +35,18 @@ def main() -> int:
         return EXIT_USAGE
     configure_logging(settings, role="consumer")
     engine = connect_database(settings.database_url)
-    redis = connect_redis(settings.redis_url)
-    if not (_wait_for("database", lambda: _ping(engine)) and _wait_for("redis", redis.ping)):
+    queue = queue_of(settings, redis_timeout_s(settings))
+    if not (_wait_for("database", lambda: _ping(engine)) and _wait_for("redis", queue.connection.ping)):
         return EXIT_FAILED
-    worker = RunWorker(
-        Queue(settings.queue_name, connection=redis, serializer=JSONSerializer),
-        engine,
-        settings,
-        name=f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}",
-    )
-    _work(worker, settings)
+    worker = RunWorker(queue, engine, settings, name=f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}")
+    with redis_may_fail("work"):
+        worker.work(burst=True, max_jobs=1, logging_level="WARNING")  # RQ's other lines repeat ours
     return EXIT_OK if worker.outcome_is_good else EXIT_FAILED
 
 
-def _work(worker: RunWorker, settings: Settings) -> None:
-    termination.begin_work()
-    try:
-        # RQ's own lines repeat ours
-        worker.work(burst=True, max_jobs=1, logging_level="WARNING")
-    except RedisError as error:
-        log.warning("redis_unreachable after=work reason=%s", error)  # the database has the outcome already
+def redis_timeout_s(settings: Settings) -> float:
+    """How long the parent may wait for Redis: it sits in the same loop that extends the lease."""
+    return min(5.0, (settings.lease_s - settings.heartbeat_s) / 3)
 
 
 def _ping(engine: Engine) -> None:

@@ -10,7 +10,7 @@ from adapters.queue import RunMessage, RunQueue
 from adapters.runs import Attempt, Claim, fail, hand_back, lose, mark_enqueued
 from adapters.settings import Settings
 from consumer.horse import HorseExit
-from consumer.lease import persist
+from consumer.persistence import persist
 from contracts.errors import LeaseLost, QueueUnavailable
 from contracts.status import ErrorType, RunStatus
 
@@ -45,7 +45,7 @@ class Settlement:
             return Verdict(True, "overtaken")
         try:
             if stopped:
-                return self.hand_back()
+                return self._hand_back()
             return self._time_out() if overtime else self._lose(status)
         except LeaseLost as error:
             log.info("run_overtaken attempt=%d reason=%s", self._held.attempt, error)
@@ -54,7 +54,7 @@ class Settlement:
             log.error("outcome_not_persisted attempt=%d reason=%s", self._held.attempt, error.orig)
             return Verdict(False, "the database does not answer")
 
-    def hand_back(self) -> Verdict:
+    def _hand_back(self) -> Verdict:
         """Give the run back as its next attempt, and enqueue that at once."""
         limit = self._settings.max_handbacks
         status = persist(self._engine, lambda connection: hand_back(connection, self._held, limit), PATIENCE_S)

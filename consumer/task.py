@@ -3,7 +3,8 @@
 import logging
 import resource
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
@@ -14,37 +15,49 @@ from adapters.runs import Claim, fail, finish
 from adapters.settings import Settings
 from consumer.backtest import Outcome, backtest
 from consumer.horse import HorseExit
-from consumer.lease import persist
-from contracts.errors import BadPriceFile, LeaseLost, NoPricesInRange, PlatformError, UnknownTicker
+from consumer.persistence import persist
+from contracts.errors import BadPriceFile, LeaseLost, NoPricesInRange, PlatformError, RunTimeout, UnknownTicker
 from contracts.status import ErrorType
 
 log = logging.getLogger(__name__)
 
-RESULT_PATIENCE_S = (
-    600.0  # a finished result is kept for so long while the database is away; the parent keeps the lease
-)
+# a finished result is kept for so long while the database is away; the parent keeps the lease
+RESULT_PATIENCE_S = 600.0
 
 
-def run_backtest(held: Claim, engine: Engine, settings: Settings) -> HorseExit:
-    """Run the claimed request and persist what came of it."""
+def run_backtest(held: Claim, engine: Engine, settings: Settings, say_computed: Callable[[], None]) -> HorseExit:
+    """Run the claimed request and persist what came of it; `say_computed` is called in between."""
     try:
-        outcome = _limited(held, settings)
+        with _memory_limit(settings.run_memory_mb):
+            outcome = _compute(held, settings)
     except Exception as error:  # every fault of a run ends as its recorded reason
+        say_computed()
         return _record_failure(held, engine, error)
+    say_computed()
     return _record_success(held, engine, outcome)
 
 
-def _limited(held: Claim, settings: Settings) -> Outcome:
-    _limit_memory(settings.run_memory_mb)
-    with UnixSignalDeathPenalty(settings.run_timeout_s, JobTimeoutException):
-        return backtest(held.request, settings.data_dir, settings.image_tag)
+def _compute(held: Claim, settings: Settings) -> Outcome:
+    limit_s = settings.run_timeout_s
+    try:
+        with UnixSignalDeathPenalty(limit_s, JobTimeoutException):
+            return backtest(held.request, settings.data_dir, settings.image_tag)
+    except JobTimeoutException as error:
+        raise RunTimeout(f"the run took longer than its time limit of {limit_s} s") from error
 
 
-def _limit_memory(beyond_mb: int) -> None:
+@contextmanager
+def _memory_limit(beyond_mb: int) -> Iterator[None]:
     """Let allocations fail at `beyond_mb` more than is mapped now, before the kernel kills whomever it likes."""
-    mapped_pages = int(Path("/proc/self/statm").read_text().split()[0]) if Path("/proc/self/statm").exists() else 0
+    unlimited = resource.getrlimit(resource.RLIMIT_AS)
+    statm = Path("/proc/self/statm")
+    mapped_pages = int(statm.read_text().split()[0]) if statm.exists() else 0
     limit = mapped_pages * resource.getpagesize() + beyond_mb * 1024 * 1024
-    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.getrlimit(resource.RLIMIT_AS)[1]))
+    resource.setrlimit(resource.RLIMIT_AS, (limit, unlimited[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, unlimited)  # the reason must be written, too
 
 
 def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
@@ -81,8 +94,8 @@ def explain(error: Exception) -> tuple[ErrorType, str]:
         return ErrorType.NO_PRICES, str(error)
     if isinstance(error, BadPriceFile):
         return ErrorType.BAD_PRICES, str(error)
-    if isinstance(error, JobTimeoutException):
-        return ErrorType.TIMEOUT, "the run took longer than its time limit"
+    if isinstance(error, RunTimeout):
+        return ErrorType.TIMEOUT, str(error)
     if isinstance(error, MemoryError):
         return ErrorType.MEMORY, "the run needed more memory than one run may use"
     if isinstance(error, DBAPIError):

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from tests.services.mariadb_server import MariaDBServer
     from tests.services.processes import Programs
     from tests.services.redis_server import RedisServer
+    from tests.services.runs import Submitter
 
 
 @pytest.fixture(scope="session")
@@ -94,3 +95,11 @@ def programs(platform_settings: dict[str, str], tmp_path: Path) -> Iterator[Prog
     from tests.services.fixtures import programs as start
 
     yield from start(tmp_path / "logs", platform_settings)
+
+
+@pytest.fixture
+def submitter(platform_settings: dict[str, str]) -> Submitter:
+    """Submits runs into database and queue, and reads back what became of them."""
+    from tests.services.runs import Submitter
+
+    return Submitter(platform_settings)

@@ -1,0 +1,163 @@
+"""The repairs that one pass of the reconciler makes; each is guarded, so that two at once do no harm."""
+
+import logging
+import time
+from collections.abc import Iterator
+
+from sqlalchemy.engine import Connection, Engine
+
+from adapters.database import reading
+from adapters.logs import run_context
+from adapters.lost_runs import (
+    ExpiredLease,
+    expired_leases,
+    live_attempts,
+    messages_for,
+    unqueueable,
+    waiting_without_word,
+)
+from adapters.queue import RunQueue, attempt_of, job_id_of
+from adapters.queue_remains import QueueRemains
+from adapters.runs import Attempt, give_up, lose, mark_enqueued
+from adapters.settings import Settings
+from contracts.errors import LeaseLost, QueueUnavailable, StaleMessage
+from contracts.status import ErrorType, RunStatus
+
+log = logging.getLogger(__name__)
+
+_PAGE = 5_000  # waiting runs per query
+_BATCH = 500  # runs per round trip to Redis
+_WRITES = 100  # runs per transaction; SQLite's other writers wait for it
+
+
+class Repairs:
+    """What has to be done so that each accepted run ends, whatever died."""
+
+    def __init__(self, engine: Engine, settings: Settings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._queue = RunQueue(settings)
+        self._remains = QueueRemains(settings)
+        self._queue_away_since: float | None = None
+        self._over: set[str] = set()  # popped messages that were over at the last pass
+
+    def make(self, *, judge_leases: bool) -> None:
+        """One pass over everything; without the queue, only what the database alone can mend."""
+        lost = self._expire_leases() if judge_leases else []
+        try:
+            self._enqueue(lost)
+            self._enqueue_missing()
+            self._clean_queue()
+        except QueueUnavailable as error:
+            self._without_queue(error)
+        else:
+            self._queue_away_since = None
+
+    # Leases
+
+    def _expire_leases(self) -> list[str]:
+        """Give runs whose process went silent their next attempt; returns those run_ids."""
+        again: list[str] = []
+        while True:
+            with reading(self._engine) as connection:
+                expired = expired_leases(connection, _WRITES)
+            with self._engine.begin() as connection:
+                after = [(each.lost.run_id, self._lose(connection, each)) for each in expired]
+            again += [run_id for run_id, status in after if status is RunStatus.PENDING]
+            if len(expired) < _WRITES:
+                return again
+
+    def _lose(self, connection: Connection, expired: ExpiredLease) -> RunStatus | None:
+        lost, limit = expired.lost, self._settings.max_losses
+        with run_context(lost.run_id):
+            try:
+                status = lose(connection, lost, expired.token, limit, "its process was not heard of in time")
+            except LeaseLost:
+                return None  # it was heard of, or its result came, between query and UPDATE
+            log.warning("lease_expired attempt=%d status=%s", lost.attempt, status)
+            return status
+
+    # Messages
+
+    def _enqueue_missing(self) -> None:
+        """Put every waiting run on the queue that should be there and is not."""
+        # the list is read first: whoever is popped from here on is still taken for waiting
+        on_queue = set(self._queue.waiting_ids())
+        for page in self._pages_of_waiting():
+            missing = [each for each in page if job_id_of(each.run_id, each.attempt) not in on_queue]
+            self._enqueue([each.run_id for each in missing])
+
+    def _pages_of_waiting(self) -> Iterator[list[Attempt]]:
+        after_id: int | None = 0
+        while after_id is not None:
+            with reading(self._engine) as connection:
+                page, after_id = waiting_without_word(connection, self._settings.enqueue_grace_s, after_id, _PAGE)
+            yield page
+
+    def _enqueue(self, run_ids: list[str]) -> None:
+        for start in range(0, len(run_ids), _BATCH):
+            with reading(self._engine) as connection:
+                messages = messages_for(connection, run_ids[start : start + _BATCH])
+            if not messages:
+                continue
+            self._queue.enqueue(messages)
+            with self._engine.begin() as connection:
+                mark_enqueued(connection, [message.run_id for message in messages])
+            for message in messages:
+                with run_context(message.run_id):
+                    log.info("enqueued_again attempt=%d", message.attempt)
+
+    # What is left in Redis
+
+    def _clean_queue(self) -> None:
+        """Forget popped messages whose attempt is over, once two passes in a row have seen them."""
+        over = self._over_ids()
+        if forgotten := over & self._over:  # seen once only: its own process may just be putting it away
+            self._remains.forget(forgotten)
+            log.info("messages_forgotten count=%d", len(forgotten))
+        self._over = over - forgotten
+        self._remains.expire()
+
+    def _over_ids(self) -> set[str]:
+        popped = sorted(self._remains.popped_ids())
+        over = set()
+        for start in range(0, len(popped), _BATCH):
+            chunk = popped[start : start + _BATCH]
+            named = {job_id: attempt for job_id in chunk if (attempt := _attempt_of(job_id))}
+            with reading(self._engine) as connection:
+                live = live_attempts(connection, [run_id for run_id, _ in named.values()])
+            over |= {job_id for job_id in chunk if named.get(job_id) not in live}
+        return over
+
+    # Without Redis
+
+    def _without_queue(self, error: QueueUnavailable) -> None:
+        """Remember since when the queue is away, and FAIL what has waited for it too long."""
+        now = time.monotonic()
+        since = self._queue_away_since = self._queue_away_since or now
+        log.warning("queue_unreachable for_s=%.0f reason=%s", now - since, error)
+        patience_s = self._settings.pending_timeout_s
+        while now - since >= patience_s:
+            with reading(self._engine) as connection:
+                waiting = unqueueable(connection, patience_s, _WRITES)
+            with self._engine.begin() as connection:
+                for each in waiting:
+                    self._give_up(connection, each)
+            if len(waiting) < _WRITES:
+                return
+
+    def _give_up(self, connection: Connection, waiting: Attempt) -> None:
+        message = f"the queue could not be reached for {self._settings.pending_timeout_s:.0f} s"
+        with run_context(waiting.run_id):
+            try:
+                give_up(connection, waiting, ErrorType.SYSTEM_ERROR, message)
+            except StaleMessage:
+                return  # somebody works on it after all
+            log.error("run_given_up attempt=%d reason=%s", waiting.attempt, message)
+
+
+def _attempt_of(job_id: str) -> tuple[str, int] | None:
+    try:
+        return attempt_of(job_id)
+    except ValueError:
+        return None

@@ -1,0 +1,149 @@
+"""The reconciler mends what is left behind, alone or beside another one, with or without its databases."""
+
+import signal
+
+import pytest
+from sqlalchemy import update
+
+from adapters.database import database_now
+from adapters.runs import Attempt, claim
+from adapters.tables import runs
+from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
+from tests.services.processes import Programs
+from tests.services.redis_server import RedisServer
+from tests.services.runs import Submitter
+from tests.services.scaler import work_off
+from tests.services.waiting import wait_until
+
+
+def test_a_run_that_was_never_enqueued_is_worked(programs: Programs, submitter: Submitter) -> None:
+    submitter.record(3)
+    programs.start("consumer.reconciler")
+
+    work_off(programs, submitter)
+
+    assert submitter.statuses() == {"SUCCEEDED": 3}
+    check_tables(submitter.engine)
+
+
+def test_a_flushed_queue_is_filled_again_without_duplicates(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
+    submitter.submit(1000)
+    redis_server.client().flushall()
+
+    programs.start("consumer.reconciler", ENQUEUE_GRACE_S="0.5")
+    wait_until(lambda: submitter.queue.depth() >= 1000, 30)
+    waiting = submitter.queue.waiting_ids()
+
+    assert len(waiting) == len(set(waiting)) == 1000
+
+
+def test_an_expired_lease_becomes_the_next_attempt(programs: Programs, submitter: Submitter) -> None:
+    (run_id,) = submitter.record()
+    with submitter.engine.begin() as connection:
+        claim(connection, Attempt(run_id, 1), "token-of-the-dead", 0.1, "a process that is gone")
+
+    programs.start("consumer.reconciler")
+    work_off(programs, submitter)
+
+    assert submitter.row(run_id)["losses"] == 1
+    assert (1, "RUNNING", "PENDING") in submitter.events(run_id)
+    check_tables(submitter.engine)
+
+
+def test_the_last_loss_fails_the_run(programs: Programs, submitter: Submitter) -> None:
+    (run_id,) = submitter.record()
+    with submitter.engine.begin() as connection:
+        claim(connection, Attempt(run_id, 1), "token-of-the-dead", 0.1, "a process that is gone")
+
+    programs.start("consumer.reconciler", MAX_LOSSES="1")
+    wait_until(submitter.all_ended)
+
+    assert submitter.row(run_id)["error_type"] == "worker_lost"
+    check_tables(submitter.engine)
+
+
+def test_only_one_of_two_leads_and_the_other_succeeds_it(programs: Programs, submitter: Submitter) -> None:
+    first = programs.start("consumer.reconciler")
+    first.wait_for_line("reconciler_leads")
+    second = programs.start("consumer.reconciler")
+    second.wait_for_line("reconciler_stands_by|reconciler_started")
+
+    first.send(signal.SIGKILL)
+    second.wait_for_line("reconciler_leads")
+    submitter.record()
+    work_off(programs, submitter)
+
+    check_tables(submitter.engine)
+
+
+def test_a_waiting_run_is_given_up_when_the_queue_stays_away(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
+    redis_server.stop()
+    (run_id,) = submitter.record()
+
+    reconciler = programs.start("consumer.reconciler", PENDING_TIMEOUT_S="2")
+    wait_until(submitter.all_ended)
+
+    assert submitter.row(run_id)["error_type"] == "system_error"
+    assert f"run_id={run_id}" in reconciler.wait_for_line("run_given_up")
+    check_tables(submitter.engine)
+
+
+def test_a_long_wait_alone_gives_nothing_up(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
+    (run_id,) = submitter.record()
+    with submitter.engine.begin() as connection:
+        connection.execute(update(runs).values(waiting_since=database_now(-7200)))
+    redis_server.stop()
+
+    reconciler = programs.start("consumer.reconciler", PENDING_TIMEOUT_S="3600")
+    reconciler.wait_for_line("queue_unreachable")
+    redis_server.start()
+    work_off(programs, submitter)
+
+    assert submitter.status(run_id) == "SUCCEEDED"
+
+
+def test_it_waits_for_a_database_that_comes_later(programs: Programs, submitter: Submitter) -> None:
+    submitter.record()
+    reconciler = programs.start("consumer.reconciler", DATABASE_URL="mysql+pymysql://nobody:x@127.0.0.1:1/none")
+
+    reconciler.wait_for_line("database_unreachable")
+
+    assert reconciler.is_running()
+    reconciler.send(signal.SIGTERM)
+    assert reconciler.wait(timeout_s=10) == 0
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_it_stops_at_once(programs: Programs, signum: signal.Signals) -> None:
+    reconciler = programs.start("consumer.reconciler", RECONCILE_S="3600")
+    reconciler.wait_for_line("reconciler_leads")
+
+    reconciler.send(signum)
+
+    assert reconciler.wait(timeout_s=5) == 0
+    assert "reconciler_stopped" in reconciler.log
+
+
+def test_remains_of_dead_processes_are_removed(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
+    (run_id,) = submitter.submit()
+    programs.start("consumer").wait()
+    redis = redis_server.client()
+    redis.rpush("rq:queue:backtests:intermediate", f"{run_id}-1", "garbage")
+    redis.set(f"rq:queue:backtests:intermediate:first_seen:{run_id}-1", 1)
+    redis.zadd("rq:wip:backtests", {f"{run_id}-1:0123456789abcdef": 9e9})
+    redis.sadd("rq:workers", "rq:worker:dead")
+    redis.sadd("rq:workers:backtests", "rq:worker:dead")
+    assert left_in_redis(redis)
+
+    programs.start("consumer.reconciler")
+
+    check_queue_is_clean(redis)
+    wait_until(lambda: not redis.scard("rq:workers") and not redis.scard("rq:workers:backtests"), 10)
