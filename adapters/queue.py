@@ -137,7 +137,7 @@ class RunQueue:
 
     def remove_many(self, job_ids: Sequence[str]) -> None:
         """Take messages off the queue, the waiting and the missing alike; from the end of the list that is nearer."""
-        with _reachable():
+        with reachable():
             for start in range(0, len(job_ids), CHUNK):
                 self._remove_chunk(job_ids[start : start + CHUNK])
 
