@@ -80,9 +80,8 @@ def _require_free_port(host: str, port: int) -> None:
         except PermissionError:
             raise CannotRun(f"port {port} needs root; choose another one: PORT=5000 make run") from None
         except OSError:
-            raise CannotRun(
-                f"port {port} is in use; stop that program, or choose another port: PORT=5001 make run"
-            ) from None
+            hint = f"stop that program, or choose another port: PORT={port + 1} make run"
+            raise CannotRun(f"port {port} is in use; {hint}") from None
 
 
 def _start_redis(environment: dict[str, str]) -> "subprocess.Popen[bytes]":

@@ -90,11 +90,14 @@ class Programs:
         self.started.append(program)
         return program
 
+    def survivors(self) -> list[psutil.Process]:
+        """Processes started here, descendants included, that are still alive."""
+        return [process for process in psutil.process_iter() if _tag_of(process) == self._tag]
+
     def reap(self) -> None:
         """Kill everything that was started here, descendants included."""
-        for process in psutil.process_iter():
-            if _tag_of(process) == self._tag:
-                _kill(process)
+        for process in self.survivors():
+            _kill(process)
         for program in self.started:
             program.wait(10)
 

@@ -1,0 +1,123 @@
+"""`make run` brings a platform up on one machine, gives a result over HTTP, and leaves nothing behind."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.settings import PROJECT_ROOT
+from tests.services.ports import free_port
+from tests.services.processes import Program, Programs
+from tests.services.waiting import wait_until
+
+REQUEST = {
+    "ticker": "AAPL",
+    "rule_type": "RSI",
+    "params": {"period": 14, "oversold": 30, "overbought": 70},
+    "start_date": "2004-01-01",
+    "end_date": "2013-03-01",
+}
+
+
+@pytest.fixture
+def checkout(tmp_path: Path) -> Path:
+    """A copy of the files that git knows or would add, so that the run's database and logs stay out of this one."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    for name in listed:
+        if (PROJECT_ROOT / name).is_file():
+            (tmp_path / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT_ROOT / name, tmp_path / "checkout" / name)
+    return tmp_path / "checkout"
+
+
+@pytest.fixture
+def platform_settings() -> dict[str, str]:
+    """Nothing: `make run` brings its own database and queue."""
+    return {}
+
+
+def run_local(programs: Programs, checkout: Path, **settings: str) -> Program:
+    return programs.run([sys.executable, str(checkout / "scripts" / "run_local.py")], **settings)
+
+
+def call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
+    data = json.dumps(body).encode() if body else None
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        found: dict[str, Any] = json.load(answer)
+        return found
+
+
+def completed(url: str) -> dict[str, Any] | None:
+    run = call(url)
+    return run if run["status"] in ("completed", "failed") else None
+
+
+def test_one_command_and_one_request_give_a_backtest_of_real_prices(programs: Programs, checkout: Path) -> None:
+    port = free_port()
+
+    platform = run_local(programs, checkout, PORT=str(port))
+    platform.wait_for_line(f"Backtests are ready at http://127.0.0.1:{port}", 60)
+    accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST)
+    url = f"http://127.0.0.1:{port}/api/runs/{accepted['run_id']}"
+    run = wait_until(lambda: completed(url), 60, "the result")
+    platform.send(signal.SIGINT)
+
+    assert run is not None
+    assert run["status"] == "completed", run["error_message"]
+    assert run["metrics"]["num_trades"] == len(run["trades"]) > 0
+    assert set(run["charts"]) == {
+        f"{name}_base64"
+        for name in (
+            "equity_curve", "drawdown_curve", "portfolio_orders", "trade_pnl", "cumulative_return", "candlestick"
+        )
+    }  # fmt: skip
+    assert platform.wait(30) == 0
+    assert programs.survivors() == []
+
+
+def test_a_second_start_keeps_the_runs(programs: Programs, checkout: Path) -> None:
+    port = free_port()
+    first = run_local(programs, checkout, PORT=str(port))
+    first.wait_for_line("Backtests are ready", 60)
+    accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST | {"charts": False})
+    first.send(signal.SIGINT)
+    first.wait(30)
+
+    second = run_local(programs, checkout, PORT=str(port))
+    second.wait_for_line("Backtests are ready", 60)
+    run = wait_until(lambda: completed(f"http://127.0.0.1:{port}/api/runs/{accepted['run_id']}"), 60, "the result")
+    second.send(signal.SIGTERM)
+    second.wait(30)
+
+    assert run is not None
+    assert run["status"] == "completed", run["error_message"]
+
+
+def test_a_port_in_use_is_said_with_the_way_out(programs: Programs, checkout: Path, redis_server: Any) -> None:
+    taken = str(redis_server.port)
+
+    platform = run_local(programs, checkout, PORT=taken)
+
+    assert platform.wait(30) == 1
+    assert f"port {taken} is in use" in platform.log
+    assert f"PORT={int(taken) + 1} make run" in platform.log
+
+
+def test_a_database_that_does_not_exist_is_said(programs: Programs, checkout: Path) -> None:
+    platform = run_local(programs, checkout, PORT=str(free_port()), DATABASE_URL="postgres://nowhere/x")
+
+    assert platform.wait(60) == 1
+    assert "DATABASE_URL=…: a URL that starts with sqlite://" in platform.log

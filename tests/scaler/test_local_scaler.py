@@ -1,0 +1,127 @@
+"""The local scaler starts one process per message, within its limits, and leaves none behind."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+import yaml
+from sqlalchemy import select
+
+from adapters.database import connect_database, reading
+from adapters.settings import PROJECT_ROOT, load_settings
+from adapters.tables import runs
+from tests.services.processes import Program, Programs
+from tests.services.waiting import wait_until
+from web import create_app
+
+REQUEST = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2010-01-01", "end_date": "2013-03-01", "charts": False}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """The scaler itself never speaks to the database, so one kind will do."""
+    return sqlite_url
+
+
+def submit(platform_settings: dict[str, str], count: int) -> None:
+    client = create_app(load_settings(platform_settings)).test_client()
+    for period in range(2, count + 2):
+        answer = client.post("/run_backtest", json=REQUEST | {"params": {"period": period}})
+        assert answer.status_code == 202, answer.text
+
+
+def statuses(platform_settings: dict[str, str]) -> list[str]:
+    with reading(connect_database(platform_settings["DATABASE_URL"])) as connection:
+        return list(connection.execute(select(runs.c.status)).scalars())
+
+
+def finished(platform_settings: dict[str, str], count: int) -> bool:
+    return statuses(platform_settings).count("SUCCEEDED") == count
+
+
+def log_lines(scaler: Program, event: str) -> list[str]:
+    return [line for line in scaler.log.splitlines() if f" {event} " in line]
+
+
+def test_each_message_gets_a_process_of_its_own_and_none_too_many(
+    programs: Programs, platform_settings: dict[str, str]
+) -> None:
+    submit(platform_settings, 6)
+
+    scaler = programs.start("consumer.local_scaler", SCALER_MAX_PROCESSES="3")
+    wait_until(lambda: finished(platform_settings, 6), 60, "six results")
+    wait_until(lambda: len(log_lines(scaler, "job_ended")) == 6, 20, "six exits")
+
+    running = [int(line.split("running=")[1].split()[0]) for line in log_lines(scaler, "job_started")]
+    assert len(running) == 6
+    assert max(running) <= 3
+    assert all("exit_code=0" in line for line in log_lines(scaler, "job_ended"))
+
+
+def test_the_manifests_limit_holds_too(programs: Programs, platform_settings: dict[str, str], tmp_path: Path) -> None:
+    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+    manifest["spec"]["maxReplicaCount"] = 1
+    limited = tmp_path / "scaledjob.yaml"
+    limited.write_text(yaml.safe_dump(manifest))
+    submit(platform_settings, 3)
+
+    scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(limited), SCALER_MAX_PROCESSES="4")
+    wait_until(lambda: finished(platform_settings, 3), 60, "three results")
+
+    assert all("running=1" in line for line in log_lines(scaler, "job_started"))
+
+
+def test_a_paused_scaler_starts_nothing_until_it_is_resumed(
+    programs: Programs, platform_settings: dict[str, str], tmp_path: Path
+) -> None:
+    pause = tmp_path / "paused"
+    pause.touch()
+    submit(platform_settings, 1)
+
+    scaler = programs.start("consumer.local_scaler", SCALER_PAUSE_FILE=str(pause))
+    scaler.wait_for_line("scaler_paused")
+    started_while_paused = log_lines(scaler, "job_started")
+    pause.unlink()
+    wait_until(lambda: finished(platform_settings, 1), 60, "the result")
+
+    assert started_while_paused == []
+    assert "scaler_resumed" in scaler.log
+
+
+def test_sigterm_is_passed_on_and_no_process_is_left(programs: Programs, platform_settings: dict[str, str]) -> None:
+    submit(platform_settings, 4)
+    scaler = programs.start("consumer.local_scaler", SCALER_MAX_PROCESSES="4")
+    scaler.wait_for_line("job_started")
+    family = psutil.Process(scaler.pid).children(recursive=True)
+
+    scaler.send(signal.SIGTERM)
+    exit_code = scaler.wait(40)
+
+    assert exit_code == 0
+    assert not [process.pid for process in family if psutil.pid_exists(process.pid) and process.is_running()]
+    assert not set(statuses(platform_settings)) & {"RUNNING", "FAILED"}
+
+
+def test_a_missing_redis_is_said_once_and_waited_for(
+    programs: Programs, platform_settings: dict[str, str], redis_server: Any
+) -> None:
+    redis_server.stop()
+
+    scaler = programs.start("consumer.local_scaler")
+    scaler.wait_for_line("redis_unreachable")
+    redis_server.start()
+    scaler.wait_for_line("redis_reachable")
+    submit(platform_settings, 1)
+    wait_until(lambda: finished(platform_settings, 1), 60, "the result")
+
+    assert scaler.log.count("redis_unreachable") == 1
+
+
+def test_a_wrong_manifest_ends_it_with_a_sentence(programs: Programs) -> None:
+    scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=os.devnull)
+
+    assert scaler.wait(30) == 2
+    assert "not a ScaledJob" in scaler.log
