@@ -56,7 +56,7 @@ def encode_equity(bars: Sequence[str], equity: Sequence[float], timeframe: Timef
         {
             "start": bars[0],
             "unit_s": unit_s,
-            "steps": [step // unit_s for step in steps],
+            "steps": _digits([step // unit_s for step in steps]),
             "decimals": decimals,
             "equity": [values[0], *(after - before for before, after in pairwise(values))],
         }
@@ -67,11 +67,16 @@ def decode_equity(text: str) -> tuple[list[str], list[float]]:
     """The bars and the equity that `encode_equity` wrote."""
     stored = json.loads(text)
     start, unit_s, scale = _moment(stored["start"]), stored["unit_s"], 10 ** stored["decimals"]
-    offsets = accumulate(stored["steps"], initial=0)
+    offsets = accumulate(map(int, stored["steps"]), initial=0)
     moments = (start + timedelta(seconds=offset * unit_s) for offset in offsets)
     daily = len(stored["start"]) == 10
     bars = [moment.strftime("%Y-%m-%d") if daily else moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in moments]
     return bars, [value / scale for value in accumulate(stored["equity"])]
+
+
+def _digits(steps: list[int]) -> str | list[int]:
+    """Steps of one digit as one text, half as long as a list of them; a series with longer gaps stays a list."""
+    return "".join(map(str, steps)) if all(step < 10 for step in steps) else steps
 
 
 def _equity_decimals(equity: Sequence[float]) -> int:
@@ -96,27 +101,32 @@ def decode_trades(text: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]
 
 
 def encode_signals(signals: Sequence[int], closes: Sequence[float]) -> str:
-    """Signals as runs of equal ones [bar, bars, ±1], and the closes of those bars as differences."""
+    """Signals as spans [first bar, ±1, decimals, price, step, step, …] of equal ones on consecutive bars.
+
+    Prices are closes as they are displayed; each step is the difference to the price before it, in the last decimal.
+    """
     spans: list[list[int]] = []
-    prices: list[int] = []
+    next_bar = price = 0
     for bar, signal in enumerate(signals):
         if not signal:
             continue
-        prices.append(round(closes[bar] * 10_000))
-        if spans and spans[-1][0] + spans[-1][1] == bar and spans[-1][2] == signal:
-            spans[-1][1] += 1
+        decimals = _price_decimals(closes[bar])
+        before, price = price, round(closes[bar] * 10**decimals)
+        if bar == next_bar and spans and spans[-1][1:3] == [signal, decimals]:
+            spans[-1].append(price - before)
         else:
-            spans.append([bar, 1, int(signal)])
-    steps = [after - before for before, after in pairwise([0, *prices])]
-    return _compact({"spans": spans, "prices": steps})
+            spans.append([bar, int(signal), decimals, price])
+        next_bar = bar + 1
+    return _compact(spans)
 
 
 def decode_signals(text: str) -> list[tuple[int, int, float]]:
-    """(bar, ±1, close) of each signal that `encode_signals` wrote."""
-    stored = json.loads(text)
-    prices = accumulate(stored["prices"])
-    bars = ((bar, signal) for first, count, signal in stored["spans"] for bar in range(first, first + count))
-    return [(bar, signal, price / 10_000) for (bar, signal), price in zip(bars, prices, strict=True)]
+    """(bar, ±1, close as it is displayed) of each signal that `encode_signals` wrote."""
+    return [
+        (first + position, signal, price / 10**decimals)
+        for first, signal, decimals, *steps in json.loads(text)
+        for position, price in enumerate(accumulate(steps))
+    ]
 
 
 def equity_points(bars: Sequence[str], equity: Sequence[float]) -> list[EquityPoint]:
@@ -192,7 +202,11 @@ def signal_points(bars: Sequence[str], signals: Sequence[tuple[int, int, float]]
 
 def display_price(price: float) -> float:
     """2 decimals, 4 below 1."""
-    return round(price, 2 if abs(price) >= 1 else 4)
+    return round(price, _price_decimals(price))
+
+
+def _price_decimals(price: float) -> int:
+    return 2 if abs(price) >= 1 else 4
 
 
 def significant(value: float) -> float:

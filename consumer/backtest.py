@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.curves import encode_equity, encode_signals, encode_trades, significant
+from adapters.curves import encode_equity, encode_signals, encode_trades, significant, trade_rows
 from adapters.performance import Performance, performance
 from adapters.prices import PriceSeries, read_prices
 from contracts.run_request import RunRequest, canonical_json
@@ -47,7 +47,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "image_tag": image_tag,
         "result_hash": result_hash(metrics, trades, equity),
     }
-    return Outcome(columns, {})
+    return Outcome(columns, draw_charts(request, prices, result, trades) if request.charts else {})
 
 
 def measure(
@@ -65,6 +65,31 @@ def measure(
         periods_per_year=PERIODS_PER_YEAR[request.timeframe],
         rejected_orders=len(result.rejected_orders),
     )
+
+
+def draw_charts(
+    request: RunRequest, prices: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
+) -> dict[str, bytes]:
+    """PNG of each chart by its name in the contract."""
+    from adapters.charts import ChartData, render_charts  # matplotlib takes half a second, which bulk runs do not pay
+
+    traded = slice(prices.first_bar, None)
+    bars = prices.bar_dates()[traded]
+    close = prices["Close"][traded]
+    data = ChartData(
+        subject=f"{request.ticker} {request.rule_id or request.rule_type}",
+        timestamps=prices.timestamps[traded],
+        open=prices["Open"][traded],
+        high=prices["High"][traded],
+        low=prices["Low"][traded],
+        close=close,
+        volume=prices["Volume"][traded],
+        equity=result.equity_curve,
+        buy_hold_equity=request.initial_capital * close / (close[0] * (1.0 + request.fee_rate)),
+        initial_capital=request.initial_capital,
+        trades=trade_rows(trades, bars, request.timeframe),
+    )
+    return render_charts(data)
 
 
 def run_engine(request: RunRequest, prices: PriceSeries) -> BacktestResult:

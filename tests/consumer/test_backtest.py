@@ -1,0 +1,126 @@
+"""From a request to the columns of its row: small, reproducible, and readable without numpy."""
+
+import json
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.curves import decode_equity, decode_signals, decode_trades, portfolio_points, trade_rows
+from adapters.settings import PROJECT_ROOT
+from consumer.backtest import backtest
+from contracts.errors import NoPricesInRange, UnknownTicker
+from contracts.run_request import RunRequest
+from rules.catalog import RULES
+
+DATA = PROJECT_ROOT / "data"
+WHOLE = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1), charts=False)
+STORED = ("metrics_json", "equity_curve_json", "trades_json", "signals_json")
+LARGEST_RUN = 40 * 1024  # bytes of a 3,270-bar run without charts
+
+
+def columns_of(request: RunRequest) -> dict[str, Any]:
+    return backtest(request, DATA, "test").columns
+
+
+@pytest.mark.parametrize("rule_type", RULES)
+def test_a_run_of_thirteen_years_takes_at_most_40_kb(rule_type: str) -> None:
+    columns = columns_of(replace(WHOLE, rule_type=rule_type))
+
+    assert sum(len(columns[name]) for name in STORED) <= LARGEST_RUN
+
+
+def test_the_same_request_gives_the_same_hash() -> None:
+    assert columns_of(WHOLE)["result_hash"] == columns_of(WHOLE)["result_hash"]
+
+
+def test_another_fee_gives_another_hash() -> None:
+    assert columns_of(WHOLE)["result_hash"] != columns_of(replace(WHOLE, fee_rate=0.002))["result_hash"]
+
+
+def test_equity_read_back_is_cash_plus_position_at_each_bar() -> None:
+    columns = columns_of(replace(WHOLE, rule_type="MA_CROSS", direction="longshort"))
+
+    bars, equity = decode_equity(columns["equity_curve_json"])
+    trades, _, _ = decode_trades(columns["trades_json"])
+    points = portfolio_points(bars, equity, trades, WHOLE.initial_capital)
+    closed_at = {trade["exit_bar"] for trade in trades} - {trade["entry_bar"] for trade in trades}
+    flat = [points[bar] for bar in closed_at if bar < len(bars) - 1]
+
+    assert len(bars) == 3270
+    assert all(abs(point["cash"] + point["position"] - point["total"]) < 0.011 for point in points)
+    assert all(abs(point["position"]) < 0.02 for point in flat)
+
+
+def test_trades_read_back_carry_the_contracts_times() -> None:
+    columns = columns_of(WHOLE)
+
+    bars, _ = decode_equity(columns["equity_curve_json"])
+    trades, _, _ = decode_trades(columns["trades_json"])
+    first = trade_rows(trades, bars, "1d")[0]
+    invested = trades[0]["entry_price"] * first["size"]
+
+    assert first["trade_no"] == 0
+    assert first["side"] == "BUY"
+    assert first["entry_timestamp"].endswith("T21:00:00Z")
+    assert first["pnl_pct"] == pytest.approx(first["pnl_abs"] / invested * 100, abs=1e-3)
+
+
+def test_a_fill_at_the_next_open_is_dated_by_the_open() -> None:
+    columns = columns_of(replace(WHOLE, fill="next_open"))
+
+    bars, _ = decode_equity(columns["equity_curve_json"])
+    trades, _, _ = decode_trades(columns["trades_json"])
+
+    assert trade_rows(trades, bars, "1d")[0]["entry_timestamp"].endswith("T14:30:00Z")
+
+
+def test_bars_before_the_start_warm_up_and_are_not_reported() -> None:
+    columns = columns_of(replace(WHOLE, start_date=date(2005, 1, 3)))
+
+    bars, _ = decode_equity(columns["equity_curve_json"])
+    signals = decode_signals(columns["signals_json"])
+
+    assert bars[0] == "2005-01-03"
+    assert all(0 <= bar < len(bars) for bar, _, _ in signals)
+
+
+def test_warm_up_gives_a_signal_on_the_very_first_bar() -> None:
+    whole = columns_of(WHOLE)
+    bars, _ = decode_equity(whole["equity_curve_json"])
+    bar, signal, _ = decode_signals(whole["signals_json"])[10]
+
+    late = columns_of(replace(WHOLE, start_date=date.fromisoformat(bars[bar])))
+
+    assert decode_signals(late["signals_json"])[0][:2] == (0, signal)
+
+
+def test_dates_beyond_the_prices_are_clipped_and_said() -> None:
+    columns = columns_of(replace(WHOLE, end_date=date(2020, 1, 1)))
+
+    _, _, clipped = decode_trades(columns["trades_json"])
+
+    assert clipped is not None
+    assert "clipped to 2000-03-01 to 2013-03-01" in clipped
+
+
+def test_metrics_without_a_value_say_why() -> None:
+    quiet = replace(WHOLE, params={"oversold": 1.0, "overbought": 99.0}, start_date=date(2012, 1, 3))
+
+    stored = json.loads(columns_of(quiet)["metrics_json"])
+
+    assert stored["values"]["num_trades"] == 0
+    assert stored["values"]["win_rate"] is None
+    assert stored["notes"]["win_rate"] == "no closed trades"
+
+
+def test_no_prices_in_range_is_refused() -> None:
+    with pytest.raises(NoPricesInRange, match="2000-03-01 to 2013-03-01"):
+        columns_of(replace(WHOLE, start_date=date(2014, 1, 1), end_date=date(2015, 1, 1)))
+
+
+def test_an_unknown_ticker_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UnknownTicker):
+        backtest(WHOLE, tmp_path, "test")
