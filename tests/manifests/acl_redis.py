@@ -86,6 +86,11 @@ class AclRedis:
             "REDIS_PASSWORD": PASSWORDS[user],
         }
 
+    def lose_everything(self) -> None:
+        """What an empty volume would be after a restart."""
+        with Redis(port=self.port, username=ADMIN, password="any") as client:
+            client.flushall()
+
     def refusals(self) -> list[str]:
         """Every command that a user was refused since the last call, as `user: command`.
 
