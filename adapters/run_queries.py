@@ -71,6 +71,11 @@ def chart_png(connection: Connection, run_id: str, name: str) -> bytes | None:
     return png
 
 
+def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
+    """Which charts of a run were rendered."""
+    return frozenset(connection.execute(select(run_charts.c.name).where(run_charts.c.run_id == run_id)).scalars())
+
+
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
     """All charts of a run by name."""
     rows = connection.execute(select(run_charts.c.name, run_charts.c.png).where(run_charts.c.run_id == run_id))

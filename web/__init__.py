@@ -3,10 +3,11 @@
 import secrets
 
 from flask import Flask
+from flask_bootstrap import Bootstrap5
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, api, bulk, errors, health, pages
+from web import access, api, bulk, errors, formats, health, pages
 from web.platform import build_platform
 
 
@@ -20,6 +21,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["platform"] = build_platform(settings)
     access.protect(app)
     errors.register(app)
+    formats.register(app)
+    Bootstrap5(app)  # only for the static files that it brings; its macros write inline styles
     for module in (health, api, bulk, pages):
         app.register_blueprint(module.blueprint)
     return app

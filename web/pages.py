@@ -1,31 +1,123 @@
-"""The pages for people."""
+"""The pages for people: a new run, one run, and the way in."""
 
 import hmac
+import json
+from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, abort, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Unauthorized
 
 from adapters.database import reading
-from adapters.run_queries import run_row
+from adapters.run_queries import STATUS_COLUMNS, chart_names, events_of, run_result, run_row
+from adapters.tables import runs
+from contracts.status import RunStatus
+from rules.catalog import RULES, ParamSpec
+from web import operations, run_view
 from web.platform import platform
 
 blueprint = Blueprint("pages", __name__)
 
+LATEST = 8  # runs beside the form
+NAVIGATION = (("pages.dashboard", "New run"),)
+
+
+@blueprint.app_context_processor
+def words() -> dict[str, Any]:
+    """What every template may use."""
+    return {"navigation": NAVIGATION, "default_members": default_members}
+
+
+def default_members(param: ParamSpec) -> list[dict[str, Any]]:
+    """The members that a composite rule begins with, as plain JSON values."""
+    return [dict(member) for member in param.default]
+
 
 @blueprint.get("/")
 def dashboard() -> str:
-    """The form for a new run."""
-    return render_template("dashboard.html")
+    """The form for a new run, filled from another run with ?clone=<run_id>."""
+    origin = request.args.get("clone")
+    with reading(platform().engine) as connection:
+        values = _request_of(connection, origin) if origin else {}
+        latest = _latest(connection)
+    return render_template(
+        "dashboard.html",
+        rules=list(RULES.values()),
+        tickers=_ticker_ranges(),
+        values=values,
+        origin=origin,
+        latest=latest,
+    )
+
+
+def _request_of(connection: Connection, run_id: str) -> dict[str, Any]:
+    """A run's request without what belongs to that run alone; 404 for what is no run_id."""
+    try:
+        UUID(run_id)
+    except ValueError:
+        abort(404, f"{run_id[:40]!r} is not the id of a run, so it cannot be cloned")
+    values: dict[str, Any] = json.loads(run_row(connection, run_id)["request_json"])
+    return {name: value for name, value in values.items() if name not in ("run_id", "batch_id", "rule_id")}
+
+
+def _latest(connection: Connection) -> list[Any]:
+    query = select(*STATUS_COLUMNS, runs.c.rule_type).order_by(runs.c.id.desc()).limit(LATEST)
+    return list(connection.execute(query).mappings())
+
+
+def _ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
+    """First day, last day and bars of each ticker and timeframe."""
+    return {
+        ticker: {
+            timeframe: {
+                "first_date": held.first_date.isoformat(),
+                "last_date": held.last_date.isoformat(),
+                "bars": held.bars,
+            }
+            for timeframe, held in ranges.items()
+        }
+        for ticker, ranges in platform().tickers.all().items()
+    }
 
 
 @blueprint.get("/result/<uuid:run_id>")
 def result(run_id: UUID) -> str:
     """One run, a permalink from the first second."""
+    tab = request.args.get("tab", "stats")
+    if tab not in run_view.TABS:
+        abort(404, f"a run has no tab {tab[:40]!r}; there are {', '.join(run_view.TABS)}")
     with reading(platform().engine) as connection:
         row = run_row(connection, str(run_id))
-    return render_template("result.html", run=row)
+        events = events_of(connection, str(run_id))
+        rendered = chart_names(connection, str(run_id))
+    position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
+    view = run_result(row, {}, platform().tickers)
+    return render_template(
+        "result.html",
+        run=row,
+        view=view,
+        tab=tab,
+        tabs=run_view.TABS,
+        events=events,
+        position=position,
+        **_completed(view, tab, rendered),
+    )
+
+
+def _completed(view: Any, tab: str, rendered: frozenset[str]) -> dict[str, Any]:
+    """What only a completed run has."""
+    if view.status != "completed":
+        return {"failure": run_view.failure({"error_type": view.error_type})}
+    return {
+        "leading": run_view.kpis(view, run_view.LEADING_METRICS),
+        "others": run_view.kpis(view, run_view.OTHER_METRICS),
+        "signed_metrics": run_view.SIGNED_METRICS,
+        "charts": run_view.charts(view, run_view.TAB_CHARTS[tab], rendered),
+        "no_trades": run_view.why_no_trades(view),
+    }
 
 
 @blueprint.route("/login", methods=["GET", "POST"])

@@ -1,0 +1,40 @@
+"""Runs in a wanted state, made with the platform's own functions."""
+
+from typing import Any
+
+from flask import Flask
+
+from adapters.runs import Attempt, claim, fail, finish
+from consumer.backtest import backtest
+from contracts.status import ErrorType
+from web.platform import Platform
+
+REQUEST = {
+    "ticker": "AAPL",
+    "rule_type": "RSI",
+    "params": {"period": 14, "oversold": 30, "overbought": 70},
+    "start_date": "2005-01-03",
+    "end_date": "2009-12-31",
+    "charts": False,
+}
+
+
+def make(app: Flask, state: str, fields: dict[str, Any]) -> str:
+    """The run_id of a run that is pending, running, completed or failed."""
+    answer = app.test_client().post("/run_backtest", json=REQUEST | fields)
+    assert answer.status_code == 202, answer.get_data(as_text=True)
+    run_id: str = answer.get_json()["run_id"]
+    platform: Platform = app.extensions["platform"]
+    if state == "pending":
+        return run_id
+    with platform.engine.begin() as connection:
+        held = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
+    if state == "running":
+        return run_id
+    with platform.engine.begin() as connection:
+        if state == "failed":
+            fail(connection, held, ErrorType.ENGINE_ERROR, "division by <zero>")
+        else:
+            outcome = backtest(held.request, platform.settings.data_dir, "test")
+            finish(connection, held, outcome.columns, outcome.charts)
+    return run_id

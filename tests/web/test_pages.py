@@ -1,0 +1,108 @@
+"""What the pages show, with and without data, and for people who ask for nonsense."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from rules.catalog import RULES
+from tests.web.conftest import RunMaker
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Pages do not depend on the kind of database; the queries behind them are tested on both."""
+    return sqlite_url
+
+
+def test_the_form_has_every_rule_of_the_catalog_with_its_bounds(browser_client: FlaskClient) -> None:
+    page = browser_client.get("/").get_data(as_text=True)
+
+    for name, rule in RULES.items():
+        assert f'<template data-rule="{name}"' in page
+        for param in rule.params:
+            if param.kind == "int":
+                assert f'data-param="{param.name}" value="{param.default}"' in page
+
+
+def test_without_runs_the_form_says_how_the_first_one_starts(browser_client: FlaskClient) -> None:
+    page = browser_client.get("/").get_data(as_text=True)
+
+    assert "No runs yet" in page
+
+
+def test_the_form_is_filled_from_the_run_that_is_cloned(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run("pending", label="an <b>odd</b> label")
+
+    page = browser_client.get(f"/?clone={run_id}").get_data(as_text=True)
+
+    assert '"period": 14' in page.replace(":14", ": 14")
+    assert "\\u003cb\\u003eodd" in page
+    assert "<b>odd" not in page
+
+
+@pytest.mark.parametrize("origin", ["nonsense", "%00", UNKNOWN, "🙂"])
+def test_a_clone_of_what_is_no_run_is_not_found(browser_client: FlaskClient, origin: str) -> None:
+    assert browser_client.get(f"/?clone={origin}").status_code == 404
+
+
+@pytest.mark.parametrize("state", ["pending", "running"])
+def test_a_waiting_run_says_what_it_waits_for(browser_client: FlaskClient, make_run: RunMaker, state: str) -> None:
+    run_id = make_run(state)
+
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+
+    assert f'data-status-url="/status/{run_id}" data-status="{state}"' in page
+    assert "Cancel run" in page
+
+
+@pytest.mark.parametrize("tab", ["stats", "equity", "drawdown", "portfolio", "trades", "candles"])
+def test_each_tab_of_a_completed_run_has_an_address(browser_client: FlaskClient, make_run: RunMaker, tab: str) -> None:
+    run_id = make_run("completed")
+
+    answer = browser_client.get(f"/result/{run_id}?tab={tab}")
+
+    assert answer.status_code == 200
+    assert f'id="tab-{tab}" aria-selected="true"' in answer.get_data(as_text=True)
+
+
+def test_a_failed_run_says_what_happened_and_what_to_do(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run("failed")
+
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+
+    assert "The engine stopped at an error" in page
+    assert "division by &lt;zero&gt;" in page
+    assert f'data-post="/api/runs/{run_id}/retry"' in page
+
+
+def test_a_run_without_trades_says_why(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    never = make_run("completed", params={"period": 14, "oversold": 1, "overbought": 99})
+    too_dear = make_run("completed", position_size=0.5)
+
+    assert "no signal" in browser_client.get(f"/result/{never}").get_data(as_text=True)
+    assert "rejected" in browser_client.get(f"/result/{too_dear}").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    "path", [f"/result/{UNKNOWN}", "/result/not-a-uuid", "/result/%F0%9F%98%80", "/nowhere", f"/result/{UNKNOWN}?tab=x"]
+)
+def test_what_does_not_exist_is_a_page_for_people_and_json_for_programs(browser_client: FlaskClient, path: str) -> None:
+    page = browser_client.get(path)
+    answer = browser_client.get(path, headers={"Accept": "application/json"})
+
+    assert (page.status_code, answer.status_code) == (404, 404)
+    assert "Not found" in page.get_data(as_text=True)
+    assert answer.get_json()["error"]
+
+
+def test_no_page_has_inline_script_or_style(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run("completed")
+
+    for path in ("/", "/login", "/nowhere", f"/result/{run_id}?tab=portfolio"):
+        page = browser_client.get(path).get_data(as_text=True)
+
+        assert " style=" not in page, path
+        assert "<style" not in page, path
+        assert page.count("<script") == page.count('<script type="module" src='), path
+        assert "onclick" not in page, path

@@ -1,0 +1,106 @@
+"""How numbers and times are written on pages: signs, thousands, units, UTC with an age."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+
+from contracts.status import RunStatus
+
+ABSENT = "—"
+_STEPS_S = ((86_400, "d"), (3600, "h"), (60, "min"))
+
+
+def register(app: Flask) -> None:
+    """Make these functions filters of the templates."""
+    for filter_ in (
+        number,
+        money,
+        signed,
+        duration,
+        moment,
+        age,
+        iso,
+        short_hash,
+        direction_class,
+        plain,
+        public_status,
+    ):
+        app.jinja_env.filters[filter_.__name__] = filter_
+
+
+def plain(value: Any) -> str:
+    """A value as a person would type it: 14, 0.001, sma, yes; a dash for nothing."""
+    if value is None:
+        return ABSENT
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
+
+
+def number(value: float | None, decimals: int = 2) -> str:
+    """1,234.50; a dash for None."""
+    return ABSENT if value is None else f"{value:,.{decimals}f}".replace("-", "−")
+
+
+def money(value: float | None) -> str:
+    """Money to the cent, without cents from a million on."""
+    return number(value, 0 if value is not None and abs(value) >= 1e6 else 2)
+
+
+def signed(value: float | None, decimals: int = 2) -> str:
+    """+1,234.50 or −3.20 with a real minus sign, so that direction never hangs on colour; a dash for None."""
+    if value is None:
+        return ABSENT
+    text = f"{abs(value):,.{decimals}f}"
+    if not text.strip("0.,"):
+        return text
+    return f"{'+' if value > 0 else '−'}{text}"
+
+
+def direction_class(value: float | None) -> str:
+    """The CSS class of a rise, a fall, or neither."""
+    return "flat" if not value else "up" if value > 0 else "down"
+
+
+def duration(seconds: float | None) -> str:
+    """340 ms, 12.3 s, 4 min 05 s, 2 h 07 min; a dash for None."""
+    if seconds is None:
+        return ABSENT
+    if seconds < 1:
+        return f"{max(seconds, 0) * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def moment(value: datetime | None) -> str:
+    """2026-11-21 01:19:44 UTC; a dash for None."""
+    return ABSENT if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def iso(value: datetime) -> str:
+    """A UTC time as the datetime attribute of a <time>."""
+    return f"{value.isoformat(timespec='milliseconds')}Z"
+
+
+def age(value: datetime | None, now: datetime | None = None) -> str:
+    """How long ago: 12 s ago, 3 min ago, 2 d ago; a dash for None."""
+    if value is None:
+        return ABSENT
+    passed_s = ((now or datetime.now(UTC).replace(tzinfo=None)) - value).total_seconds()
+    for step_s, unit in _STEPS_S:
+        if passed_s >= step_s:
+            return f"{passed_s // step_s:.0f} {unit} ago"
+    return f"{passed_s:.0f} s ago" if passed_s >= 1 else "just now"
+
+
+def short_hash(text: str | None) -> str:
+    """The first twelve characters of a hash; a dash for None."""
+    return text[:12] if text else ABSENT
+
+
+def public_status(status: str) -> str:
+    """The word for a stored state: completed rather than SUCCEEDED."""
+    return RunStatus(status).public

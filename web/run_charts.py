@@ -1,0 +1,161 @@
+"""The charts of a run as SVG, for runs without pictures: in the places and colours of the PNG charts."""
+
+from collections.abc import Callable, Sequence
+from itertools import accumulate
+
+from markupsafe import Markup
+
+from contracts.run_result import Candle, RunResult
+from web.svg_plot import Plot
+
+MAX_CANDLES = 220  # more are joined to wider candles, which say so
+HOLDING = ("muted", "buy and hold")
+
+
+def chart_svg(name: str, result: RunResult, alt: str) -> Markup:
+    """The chart `name` of a completed run; KeyError for an unknown name."""
+    return CHARTS[name](result, alt)
+
+
+def _dates(result: RunResult) -> list[str]:
+    return [point["date"] for point in result.equity_curve or []]
+
+
+def holding_returns(result: RunResult) -> list[float] | None:
+    """Return in percent of buying at the first close and holding, per bar; None when the prices are not at hand."""
+    candles = result.price_candles
+    if not candles or len(candles) != len(result.equity_curve or []):
+        return None
+    first = candles[0]["close"]
+    return [(candle["close"] / first - 1) * 100 for candle in candles]
+
+
+def _equity(result: RunResult, alt: str) -> Markup:
+    capital = float(result.request["initial_capital"])
+    equity = [point["equity"] for point in result.equity_curve or []]
+    holding = [capital * (1 + change / 100) for change in holding_returns(result) or []]
+    return _lines(_dates(result), equity, holding, capital, "", alt)
+
+
+def _cumulative_return(result: RunResult, alt: str) -> Markup:
+    capital = float(result.request["initial_capital"])
+    returns = [(point["equity"] / capital - 1) * 100 for point in result.equity_curve or []]
+    return _lines(_dates(result), returns, holding_returns(result) or [], 0.0, "%", alt)
+
+
+def _lines(
+    dates: list[str], strategy: Sequence[float], holding: Sequence[float], base: float, unit: str, alt: str
+) -> Markup:
+    everything = [*strategy, *holding, base]
+    plot = Plot(dates, min(everything), max(everything), unit=unit)
+    plot.level(base)
+    plot.line(holding, HOLDING[0])
+    plot.area(strategy, base, "amber")
+    plot.line(strategy, "amber")
+    plot.legend([("amber", "strategy"), *([HOLDING] if holding else [])])
+    return plot.svg(alt)
+
+
+def _drawdown(result: RunResult, alt: str) -> Markup:
+    depths = [-point["drawdown_pct"] for point in result.drawdown_curve or []]
+    plot = Plot(_dates(result), min(depths, default=0.0), 0.0, unit="%")
+    plot.level(0)
+    plot.area(depths, 0, "down")
+    plot.line(depths, "down")
+    return plot.svg(alt)
+
+
+def _orders(result: RunResult, alt: str) -> Markup:
+    candles = result.price_candles
+    if not candles:
+        return _without_prices(result)
+    closes = [candle["close"] for candle in candles]
+    plot = Plot([candle["date"] for candle in candles], min(closes), max(closes))
+    plot.line(closes, "muted")
+    _mark_orders(plot, result, {candle["date"][:19]: bar for bar, candle in enumerate(candles)})
+    plot.legend([("muted", "close"), ("up", "buy"), ("down", "sell")])
+    return plot.svg(alt)
+
+
+def _mark_orders(plot: Plot, result: RunResult, bars: dict[str, int]) -> None:
+    """Arrows where orders filled; `bars` are positions by date, or by date and time."""
+    for trade in result.trades or []:
+        long = trade["side"] == "BUY"
+        orders = [(trade["entry_timestamp"], trade["entry_price"], long)]
+        if not trade["is_open"]:
+            orders.append((trade["exit_timestamp"], trade["exit_price"], not long))
+        for timestamp, price, bought in orders:
+            bar = bars.get(timestamp[:10], bars.get(timestamp[:19]))
+            if bar is not None:
+                plot.arrow(bar, price, bought, f"{'Bought' if bought else 'Sold'} {timestamp[:10]} at {price:,.2f}")
+
+
+def _trade_pnl(result: RunResult, alt: str) -> Markup:
+    trades, dates = result.trades or [], _dates(result)
+    positions = {bar_date[:10]: bar for bar, bar_date in enumerate(dates)}
+    returns = [trade["pnl_pct"] for trade in trades]
+    plot = Plot(dates, min([*returns, 0.0]), max([*returns, 0.0]), unit="%")
+    plot.level(0)
+    for trade in trades:
+        title = f"Trade {trade['trade_no']}: {trade['pnl_pct']:+.2f}%, closed {trade['exit_timestamp'][:10]}"
+        css = "up" if trade["pnl_pct"] > 0 else "down"
+        plot.dot(positions.get(trade["exit_timestamp"][:10], 0), trade["pnl_pct"], css, title)
+    return plot.svg(alt)
+
+
+def _candlestick(result: RunResult, alt: str) -> Markup:
+    if not result.price_candles:
+        return _without_prices(result)
+    candles, group = joined(result.price_candles)
+    plot = Plot(
+        [candle["date"] for candle in candles],
+        min(candle["low"] for candle in candles),
+        max(candle["high"] for candle in candles),
+    )
+    for bar, candle in enumerate(candles):
+        prices = (candle["open"], candle["high"], candle["low"], candle["close"])
+        plot.candle(bar, *prices, 1.0, f"{candle['date']}: " + " · ".join(f"{price:,.2f}" for price in prices))
+    positions = {candle["date"][:19]: index // group for index, candle in enumerate(result.price_candles)}
+    _mark_orders(plot, result, positions)
+    plot.legend([("up", "rise, buy"), ("down", "fall, sell"), *([("muted", f"{group} bars per candle")] * (group > 1))])
+    return plot.svg(alt)
+
+
+def joined(candles: Sequence[Candle]) -> tuple[list[Candle], int]:
+    """At most MAX_CANDLES candles, and how many bars each of them stands for."""
+    group = -(-len(candles) // MAX_CANDLES)
+    return [_join(candles[start : start + group]) for start in range(0, len(candles), group)], group
+
+
+def _join(candles: Sequence[Candle]) -> Candle:
+    return {
+        "date": candles[0]["date"],
+        "open": candles[0]["open"],
+        "high": max(candle["high"] for candle in candles),
+        "low": min(candle["low"] for candle in candles),
+        "close": candles[-1]["close"],
+        "volume": sum(candle["volume"] for candle in candles),
+    }
+
+
+def _without_prices(result: RunResult) -> Markup:
+    return Markup(
+        '<p class="empty"><strong>The prices of this run are gone</strong>The price file of {} has changed since, so '
+        "its bars cannot be shown beside these trades. Clone the run to repeat it on the present prices.</p>"
+    ).format(result.request["ticker"])
+
+
+def rolling(values: Sequence[float], bars: int) -> list[float]:
+    """Sums over the last `bars` values, one per position from the first full window on."""
+    sums = list(accumulate(values, initial=0.0))
+    return [after - before for before, after in zip(sums, sums[bars:], strict=False)]
+
+
+CHARTS: dict[str, Callable[[RunResult, str], Markup]] = {
+    "equity_curve": _equity,
+    "drawdown_curve": _drawdown,
+    "portfolio_orders": _orders,
+    "trade_pnl": _trade_pnl,
+    "cumulative_return": _cumulative_return,
+    "candlestick": _candlestick,
+}

@@ -1,0 +1,84 @@
+// Replaces parts of the page with the same parts of another address, without a reload.
+// Links and GET forms with data-swap="id …" are followed this way; without JavaScript they work as they are.
+import { announce } from "./announce.js";
+
+let latest = 0;
+
+export async function swap(url, ids, { push = true, quiet = false } = {}) {
+  const turn = ++latest;
+  const parts = ids.map((id) => document.getElementById(id)).filter(Boolean);
+  if (!quiet) parts.forEach((part) => part.setAttribute("aria-busy", "true"));
+  try {
+    const response = await fetch(url, { headers: { Accept: "text/html" }, credentials: "same-origin" });
+    const next = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (turn !== latest) return;
+    replaceParts(next, ids);
+    if (push) {
+      history.pushState({ swap: ids }, "", response.url);
+      document.title = next.title;
+    }
+  } catch {
+    announce("The page could not be loaded; the server may be away. Try again.");
+  } finally {
+    parts.forEach((part) => part.removeAttribute("aria-busy"));
+  }
+}
+
+export function replaceParts(next, ids) {
+  for (const id of ids) {
+    const old = document.getElementById(id);
+    // an answer without the part (an error page, say) takes the place of the whole content
+    const target = next.getElementById(id) && old ? id : "main";
+    const fresh = next.getElementById(target);
+    if (!fresh) continue;
+    const focused = document.activeElement?.id;
+    const node = document.importNode(fresh, true);
+    document.getElementById(target).replaceWith(node);
+    if (focused && node.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus();
+    node.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
+    if (target === "main") break;
+  }
+}
+
+export function visit(url) {
+  return swap(url, ["main"]).then(() => {
+    window.scrollTo(0, 0);
+    document.getElementById("main").focus({ preventScroll: true });
+  });
+}
+
+function idsOf(element) {
+  return element.dataset.swap.split(" ");
+}
+
+function onClick(event) {
+  const link = event.target.closest("a[data-swap]");
+  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
+  event.preventDefault();
+  swap(link.href, idsOf(link));
+}
+
+function onSubmit(event) {
+  const form = event.target;
+  if (!form.dataset.swap || form.method !== "get") return;
+  event.preventDefault();
+  swap(addressOf(form), idsOf(form));
+}
+
+export function addressOf(form) {
+  const url = new URL(form.action, location.href);
+  const filled = [...new FormData(form)].filter(([, value]) => value !== "");
+  url.search = new URLSearchParams(filled).toString();
+  return url.href;
+}
+
+export function startSwapping() {
+  history.replaceState({ swap: ["main"] }, "");
+  document.addEventListener("click", onClick);
+  document.addEventListener("submit", onSubmit);
+  document.addEventListener("change", (event) => {
+    const form = event.target.closest?.("form[data-swap][data-on-change]");
+    if (form) form.requestSubmit();
+  });
+  window.addEventListener("popstate", () => swap(location.href, ["main"], { push: false }));
+}

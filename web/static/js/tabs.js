@@ -1,0 +1,24 @@
+// Arrow keys, Home and End move between tabs; each tab is a link with an address of its own.
+const MOVES = {
+  ArrowRight: (index, count) => (index + 1) % count,
+  ArrowLeft: (index, count) => (index - 1 + count) % count,
+  Home: () => 0,
+  End: (_, count) => count - 1,
+};
+
+function onKey(event) {
+  const move = MOVES[event.key];
+  if (!move || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
+  if (event.target.closest?.("input, select, textarea, [contenteditable], pre, .scroll, .frame")) return;
+  const tabs = [...document.querySelectorAll('[role="tablist"] [role="tab"]')];
+  if (!tabs.length) return;
+  event.preventDefault();
+  const current = Math.max(0, tabs.findIndex((tab) => tab.getAttribute("aria-selected") === "true"));
+  const next = tabs[move(current, tabs.length)];
+  next.focus();
+  next.click();
+}
+
+export function startTabs() {
+  document.addEventListener("keydown", onKey);
+}

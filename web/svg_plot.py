@@ -1,0 +1,179 @@
+"""A plot as SVG: lines, areas, candles and marks over bars; colours are CSS classes, since styles may not be inline."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from math import ceil, floor, isfinite, log10
+
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT = 1000, 400  # the proportions of the PNG charts
+LEFT, RIGHT, TOP, BOTTOM = (
+    14,
+    92,
+    26,
+    34,
+)  # margins; the labels of the y axis stand on the right, beside the latest value
+COLUMNS = 450  # a line is thinned to this many columns, each with its lowest and highest value
+Y_TICKS, X_TICKS = 5, 8
+
+
+class Plot:
+    """Bars from left to right, one scale from `low` to `high`; shapes are drawn in the order of the calls."""
+
+    def __init__(self, dates: Sequence[str], low: float, high: float, height: int = HEIGHT, unit: str = "") -> None:
+        if high <= low:  # a flat line lies in the middle
+            low, high = low - (abs(low) * 0.01 or 1), high + (abs(high) * 0.01 or 1)
+        self._dates, self._height, self._unit = dates, height, unit
+        margin = (high - low) * 0.04
+        self._low, self._high = low - margin, high + margin
+        self._shapes: list[str] = []
+
+    def x(self, bar: float) -> float:
+        """Pixels of a bar's middle."""
+        return round(LEFT + (bar + 0.5) / max(len(self._dates), 1) * (WIDTH - LEFT - RIGHT), 1)
+
+    def y(self, value: float) -> float:
+        """Pixels of a value, downwards."""
+        inner = self._height - TOP - BOTTOM
+        return round(TOP + (self._high - value) / (self._high - self._low) * inner, 1)
+
+    def line(self, values: Sequence[float | None], css: str) -> None:
+        """A line through one value per bar, with gaps where there is none."""
+        for part in _parts(values):
+            points = " ".join(f"{self.x(bar)},{self.y(value)}" for bar, value in thinned(part))
+            self._shapes.append(f'<polyline class="line s-{css}" points="{points}"/>')
+
+    def steps(self, values: Sequence[float], css: str) -> None:
+        """A staircase: each value holds for its whole bar."""
+        half = 0.5
+        corners = [(bar + edge, value) for bar, value in enumerate(values) for edge in (-half, half)]
+        points = " ".join(f"{self.x(bar)},{self.y(value)}" for bar, value in corners)
+        self._shapes.append(f'<polyline class="line s-{css}" points="{points}"/>')
+
+    def area(self, values: Sequence[float], base: float, css: str) -> None:
+        """The area between one value per bar and a level."""
+        if not values:
+            return
+        level, corners = self.y(base), list(thinned(list(enumerate(values))))
+        points = " ".join(f"{self.x(bar)},{self.y(value)}" for bar, value in corners)
+        ends = f"{self.x(corners[-1][0])},{level} {self.x(corners[0][0])},{level}"
+        self._shapes.append(f'<polygon class="area f-{css}" points="{points} {ends}"/>')
+
+    def level(self, value: float) -> None:
+        """A horizontal line across the plot."""
+        y = self.y(value)
+        self._shapes.append(f'<line class="base" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
+
+    def dot(self, bar: float, value: float, css: str, title: str) -> None:
+        """A dot that says `title` under the mouse."""
+        place = f'cx="{self.x(bar)}" cy="{self.y(value)}" r="4"'
+        self._shapes.append(f'<circle class="f-{css}" {place}><title>{escape(title)}</title></circle>')
+
+    def arrow(self, bar: float, value: float, up: bool, title: str) -> None:
+        """A triangle below a bought price, or above a sold one."""
+        x, y, sign = self.x(bar), self.y(value), 1 if up else -1
+        points = f"{x},{y + sign * 3:.1f} {x - 5:.1f},{y + sign * 12:.1f} {x + 5:.1f},{y + sign * 12:.1f}"
+        css = "up" if up else "down"
+        self._shapes.append(f'<polygon class="f-{css} mark" points="{points}"><title>{escape(title)}</title></polygon>')
+
+    def candle(self, bar: float, open_: float, high: float, low: float, close: float, width: float, title: str) -> None:
+        """A candle `width` bars wide; a rise is hollow, so that direction does not hang on colour."""
+        css = "up" if close >= open_ else "down"
+        half = max(min(width * (WIDTH - LEFT - RIGHT) / max(len(self._dates), 1) * 0.35, 8), 0.5)
+        x, top, bottom = self.x(bar), self.y(max(open_, close)), self.y(min(open_, close))
+        fill = "hollow" if css == "up" else f"f-{css}"
+        self._shapes.append(
+            f'<g class="s-{css}"><title>{escape(title)}</title>'
+            f'<line x1="{x}" x2="{x}" y1="{self.y(high)}" y2="{self.y(low)}"/>'
+            f'<rect class="{fill}" x="{x - half:.1f}" y="{top}" width="{2 * half:.1f}"'
+            f' height="{max(bottom - top, 1):.1f}"/></g>'
+        )
+
+    def legend(self, entries: Iterable[tuple[str, str]]) -> None:
+        """Names of the lines, (css, text), in the upper left corner."""
+        x = float(LEFT)
+        for css, text in entries:
+            self._shapes.append(f'<rect class="f-{css}" x="{x}" y="9" width="14" height="4"/>')
+            self._shapes.append(f'<text class="axis" x="{x + 20}" y="16">{escape(text)}</text>')
+            x += 44 + 8.6 * len(text)
+
+    def svg(self, alt: str) -> Markup:
+        """The finished picture with `alt` for people who do not see it."""
+        return Markup(
+            f'<svg viewBox="0 0 {WIDTH} {self._height}" role="img" aria-label="{escape(alt)}">'
+            + "".join([*self._y_axis(), *self._x_axis(), *self._shapes])
+            + "</svg>"
+        )
+
+    def _y_axis(self) -> Iterator[str]:
+        for value, text in axis_ticks(self._low, self._high, self._unit):
+            y = self.y(value)
+            yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
+            yield f'<text class="axis" x="{WIDTH - RIGHT + 8}" y="{y + 5:.1f}">{escape(text)}</text>'
+
+    def _x_axis(self) -> Iterator[str]:
+        bottom = self._height - BOTTOM
+        for bar, text in date_ticks(self._dates):
+            x = self.x(bar)
+            yield f'<line class="rule" x1="{x}" x2="{x}" y1="{TOP}" y2="{bottom}"/>'
+            anchor = "start" if x < LEFT + 40 else "middle"
+            yield f'<text class="axis" text-anchor="{anchor}" x="{x}" y="{bottom + 22}">{escape(text)}</text>'
+
+
+def _parts(values: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
+    """The stretches without a gap, as (bar, value)."""
+    part: list[tuple[int, float]] = []
+    for bar, value in enumerate(values):
+        if value is not None and isfinite(value):
+            part.append((bar, value))
+        elif part:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def thinned(points: Sequence[tuple[int, float]]) -> Iterator[tuple[int, float]]:
+    """At most two points per column, its lowest and its highest in their order, so that no peak is lost."""
+    size = len(points) / COLUMNS
+    if size <= 2:
+        yield from points
+        return
+    for column in range(COLUMNS):
+        inside = points[round(column * size) : round((column + 1) * size)]
+        lowest, highest = min(inside, key=_value), max(inside, key=_value)
+        yield from sorted({lowest, highest})
+    yield points[-1]
+
+
+def _value(point: tuple[int, float]) -> float:
+    return point[1]
+
+
+def axis_ticks(low: float, high: float, unit: str) -> list[tuple[float, str]]:
+    """About five round values between low and high, with their labels."""
+    raw = (high - low) / Y_TICKS
+    magnitude = 10.0 ** floor(log10(raw))
+    step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude >= raw)
+    decimals = max(0, -floor(log10(step) + 1e-9)) + (step / magnitude == 2.5 and step < 25)
+    values = [index * step for index in range(ceil(low / step), floor(high / step) + 1)]
+    return [(value, tick_text(value, decimals, unit)) for value in values]
+
+
+def tick_text(value: float, decimals: int, unit: str) -> str:
+    """A label of at most nine characters: 12.5k and 3.2M from ten thousand on."""
+    for factor, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(value) >= factor * (10 if suffix == "k" else 1):
+            return f"{value / factor:,.4g}{suffix}{unit}".replace("-", "−")
+    return f"{value:,.{decimals}f}{unit}".replace("-", "−")
+
+
+def date_ticks(dates: Sequence[str]) -> list[tuple[int, str]]:
+    """At most eight bars that begin a year, a month or a day, with that as their label."""
+    for length in (4, 7, 10, 16):
+        firsts = [
+            (bar, text[:length]) for bar, text in enumerate(dates) if bar and text[:length] != dates[bar - 1][:length]
+        ]
+        if len(firsts) >= 3 or length == 16:
+            every = ceil(len(firsts) / X_TICKS) or 1
+            return [(bar, text.replace("T", " ")) for bar, text in firsts[::every]]
+    return []
