@@ -6,7 +6,7 @@ Input columns are (bars,) float64, oldest bar first, without NaN. Too few bars f
 import numpy as np
 
 from rules.prices import Array
-from rules.smoothing import decayed_sums
+from rules.smoothing import decayed_ratio, decayed_sums
 from rules.windows import window_deviations, window_max, window_means, window_min
 
 
@@ -39,10 +39,13 @@ def _wilder_sums(values: Array, period: int) -> Array:
 
     values: (bars,) with at least `period` bars; overwritten. Shape (bars - period + 1,).
     """
-    seed, sums = _sum(values[:period]), values[period - 1 :]
-    sums[0] = seed
-    decayed_sums(sums[1:], 1.0 - 1.0 / period, seed)
-    return sums
+    return decayed_sums(_wilder_seeded(values, period), 1.0 - 1.0 / period, 0.0)
+
+
+def _wilder_seeded(values: Array, period: int) -> Array:
+    """The values from bar `period` - 1 on, of which the first is the sum of those until then; written into `values`."""
+    values[period - 1] = _sum(values[:period])
+    return values[period - 1 :]
 
 
 def sma(close: Array, period: int) -> Array:
@@ -89,10 +92,9 @@ def rsi(close: Array, period: int = 14) -> Array:
     strength = _blank(close.size)
     if close.size > period:
         change = close[1:] - close[:-1]
-        gain = _wilder_sums(np.maximum(change, 0.0), period)
-        total = _wilder_sums(np.abs(change, out=change), period)
-        with np.errstate(invalid="ignore"):  # 0 / 0 is the flat stretch's NaN
-            np.divide(gain, total, out=strength[period:])
+        gain = _wilder_seeded(np.maximum(change, 0.0), period)
+        move = _wilder_seeded(np.abs(change, out=change), period)
+        decayed_ratio(gain, move, 1.0 - 1.0 / period, 0.0, out=strength[period:])
         strength *= 100.0  # last, so that gains alone are 100 and not a digit more
     return strength
 
@@ -189,25 +191,24 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array,
     _check_period("period", period)
     strength, plus, minus = _blank(close.size), _blank(close.size), _blank(close.size)
     if close.size > period:
-        plus[period:], minus[period:] = _directional_indicators(high, low, close, period)
+        _directional_indicators(high, low, close, period, plus[period:], minus[period:])
     if close.size >= 2 * period:
         index = _share(np.abs(plus[period:] - minus[period:]), plus[period:] + minus[period:])
         np.divide(_wilder_sums(index, period), period, out=strength[2 * period - 1 :])
     return strength, plus, minus
 
 
-def _directional_indicators(high: Array, low: Array, close: Array, period: int) -> tuple[Array, Array]:
-    """+DI and -DI from bar `period` on."""
+def _directional_indicators(high: Array, low: Array, close: Array, period: int, plus: Array, minus: Array) -> None:
+    """Write +DI and -DI, from bar `period` on, into `plus` and `minus`."""
     up, down = high[1:] - high[:-1], low[:-1] - low[1:]
     rises = np.where((up > down) & (up > 0.0), up, 0.0)
     falls = np.where((down > up) & (down > 0.0), down, 0.0)
-    ranges = _late_wilder_sums(true_range(high, low, close), period)
-    return _share(_late_wilder_sums(rises, period), ranges), _share(_late_wilder_sums(falls, period), ranges)
-
-
-def _late_wilder_sums(values: Array, period: int) -> Array:
-    """Wilder's smoothed sum seeded with `period` - 1 values, from the next one on; `values` is overwritten."""
-    return decayed_sums(values[period - 1 :], 1.0 - 1.0 / period, _sum(values[: period - 1]))
+    ranges = true_range(high, low, close)
+    for moves, share in ((rises, plus), (falls, minus)):
+        start = complex(_sum(moves[: period - 1]), _sum(ranges[: period - 1]))
+        decayed_ratio(moves[period - 1 :], ranges[period - 1 :], 1.0 - 1.0 / period, start, out=share)
+        share *= 100.0
+        share[np.isnan(share)] = 0.0
 
 
 def _share(part: Array, whole: Array) -> Array:

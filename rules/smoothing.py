@@ -5,6 +5,7 @@ No BLAS and no reduction, whose order of additions depends on the CPU: numpy's a
 
 from functools import lru_cache
 from math import log
+from typing import Any
 
 import numpy as np
 
@@ -39,13 +40,49 @@ def _decay_rows(rows: Array, up: Array, down: Array, decay: float, start: float)
     """Turn rows of consecutive values into their decayed sums; the last of them."""
     np.multiply(rows, up, out=rows)
     np.add.accumulate(rows, axis=1, out=rows)
-    carries, fade = [], float(down[-1])
-    for total in rows[:, -1].tolist():
+    carries, last = _carries(rows[:, -1].tolist(), start, decay, float(down[-1]))
+    np.add(rows, carries[:, None], out=rows)
+    np.multiply(rows, down, out=rows)
+    return float(last)
+
+
+def decayed_ratio(part: Array, whole: Array, decay: float, start: complex, out: Array) -> None:
+    """Write the decayed sums of `part` divided by those of `whole` into `out`, NaN for 0 / 0; all of shape (bars,).
+
+    part, whole: (bars,) float64 >= 0 without NaN; start: their sums before, as real and imaginary part. The two sums go
+    through one complex cumulative sum, which takes no longer than a real one; its additions are those of two real ones.
+    Both carry the same power of the decay, so the ratio needs none.
+    """
+    length, up, down = _powers(decay)
+    twice, fade = np.repeat(up, 2), float(down[-1])
+    for first in range(0, part.size, length * ROWS):
+        chunk = slice(first, first + length * ROWS)
+        sums = _pairs(part[chunk], whole[chunk], length)
+        scaled = sums.view(np.float64)
+        np.multiply(scaled, twice, out=scaled)
+        np.add.accumulate(sums, axis=1, out=sums)
+        carries, start = _carries(sums[:, -1].tolist(), start, decay, fade)
+        np.add(sums, carries[:, None], out=sums)
+        ratio = sums.reshape(-1)[: part[chunk].size]
+        with np.errstate(invalid="ignore"):
+            np.divide(ratio.real, ratio.imag, out=out[chunk])
+
+
+def _pairs(part: Array, whole: Array, length: int) -> Any:
+    """part + i * whole in rows of `length`, the last one filled up with zeros."""
+    rows = np.zeros((-(-part.size // length), length), dtype=np.complex128)
+    pairs = rows.reshape(-1)[: part.size]
+    pairs.real, pairs.imag = part, whole
+    return rows
+
+
+def _carries(totals: list[Any], start: Any, decay: float, fade: float) -> tuple[Any, Any]:
+    """What each row takes over from the rows before it, as an array, and the decayed sum at the end of the last one."""
+    carries = []
+    for total in totals:
         carries.append(start * decay)
         start = (carries[-1] + total) * fade
-    np.add(rows, np.array(carries)[:, None], out=rows)
-    np.multiply(rows, down, out=rows)
-    return start
+    return np.array(carries), start
 
 
 @lru_cache(maxsize=1024)

@@ -6,7 +6,7 @@ from itertools import accumulate
 import numpy as np
 import pytest
 
-from rules.smoothing import decayed_sums
+from rules.smoothing import decayed_ratio, decayed_sums
 from rules.windows import window_deviations, window_max, window_means, window_min, window_sums
 
 SIZES = (0, 1, 2, 90, 91, 255, 256, 257, 512, 16_383, 16_384, 16_385, 40_000)
@@ -31,6 +31,26 @@ def test_decayed_sums_neither_overflow_nor_vanish(scale, period):
     sums = decayed_sums(values * scale, 1 - 2 / (period + 1), scale)
 
     np.testing.assert_allclose(sums / scale, decayed_sums(values, 1 - 2 / (period + 1), 1.0), rtol=1e-12)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("decay", [0.5, 13 / 14, 399 / 400])
+def test_a_decayed_ratio_is_that_of_two_recursions(decay, size):
+    part, whole = np.random.default_rng(size).random((2, size))
+    expected = decayed_sums(part.copy(), decay, 0.3) / decayed_sums(whole.copy(), decay, 0.9)
+    ratio = np.empty(size)
+
+    decayed_ratio(part, whole, decay, 0.3 + 0.9j, out=ratio)
+
+    np.testing.assert_allclose(ratio, expected, rtol=1e-12)
+
+
+def test_a_ratio_of_nothing_to_nothing_is_no_number_until_something_comes():
+    ratio, values = np.empty(3), np.array([0.0, 0.0, 2.0])
+
+    decayed_ratio(values, values, 0.5, 0.0, out=ratio)
+
+    np.testing.assert_array_equal(ratio, [np.nan, np.nan, 1.0])
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 19, 20, 21, 400, 16_384 + 19, 16_384 + 20, 40_000])
