@@ -29,8 +29,8 @@ def titled_canvas(title: str, subject: str, finding: str, color: str = BRIGHT) -
     canvas = Canvas()
     heading = canvas.text(LEFT, TITLE_PX, title, AMBER, 10.5, font=BOLD_FONT, va="center_baseline")
     words = canvas.text(EDGE_PX, TITLE_PX, finding, color, 10.5, font=BOLD_FONT, ha="right", va="center_baseline")
-    left = heading.get_window_extent().x1 + 24
-    room = int((words.get_window_extent().x0 - 24 - left) / CHARACTER_PX)
+    left = canvas.extent(heading).x1 + 24
+    room = int((canvas.extent(words).x0 - 24 - left) / CHARACTER_PX)
     shown = subject if len(subject) <= room else subject[: max(room - 1, 0)] + "…"
     canvas.text(left, TITLE_PX, shown, MUTED, va="center_baseline")
     return canvas
@@ -40,7 +40,7 @@ def legend(canvas: Canvas, *entries: tuple[str, str]) -> None:
     """Words in the colour, and with the sign, of what they name."""
     left = LEFT
     for words, color in entries:
-        left = canvas.text(left, LEGEND_PX, words, color, va="center_baseline").get_window_extent().x1 + 36
+        left = canvas.extent(canvas.text(left, LEGEND_PX, words, color, va="center_baseline")).x1 + 36
 
 
 def value_panel(

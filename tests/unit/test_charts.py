@@ -4,9 +4,11 @@ import dataclasses
 import io
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pytest
+from matplotlib.artist import Artist
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
@@ -20,6 +22,7 @@ from adapters.charts import CHARTS, TIP_DOWN, TIP_UP, ChartData, render_charts
 from adapters.prices import PriceSeries, read_prices
 from contracts.run_result import CHART_NAMES, TradeRow
 
+Drawn = TypeVar("Drawn", bound=Artist)
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
@@ -86,15 +89,20 @@ def intraday(data: ChartData) -> ChartData:
     return dataclasses.replace(data, timestamps=np.datetime64("2024-01-02T14:30:00") + minutes, trades=[])
 
 
+def drawn(canvas: Canvas, kind: type[Drawn]) -> list[Drawn]:
+    """Everything of one kind that stands on a canvas."""
+    return [artist for artist in canvas.artists if isinstance(artist, kind)]
+
+
 def lines(canvas: Canvas, marker: object) -> list[np.ndarray]:
-    """Points (n, 2) of every drawn line with this marker."""
-    drawn = (artist for artist in canvas.figure.findobj(Line2D) if artist.get_marker() == marker)
-    return [artist.get_xydata() for artist in drawn if len(artist.get_xdata())]
+    """Points (n, 2) of every line with this marker."""
+    marked = (line for line in drawn(canvas, Line2D) if line.get_marker() == marker)
+    return [line.get_xydata() for line in marked if len(line.get_xdata())]
 
 
 def words(canvas: Canvas) -> list[str]:
     """Everything that is written on a canvas."""
-    return [text.get_text() for text in canvas.figure.findobj(Text)]
+    return [text.get_text() for text in drawn(canvas, Text)]
 
 
 LONG = chart_data(
@@ -141,8 +149,8 @@ def test_pictures_of_equal_data_are_equal_and_of_other_data_are_not():
 def test_all_words_are_inside_the_picture_and_large_enough(case, name):
     canvas = CHARTS[name](CASES[case])
 
-    for text in canvas.figure.findobj(Text):
-        extent = text.get_window_extent()
+    for text in drawn(canvas, Text):
+        extent = canvas.extent(text)
         assert text.get_fontsize() >= 9
         assert extent.x0 >= 0 and extent.y0 >= 0 and extent.x1 <= WIDTH_PX and extent.y1 <= HEIGHT_PX, text.get_text()
     assert len(canvas.png()) > 5_000
@@ -151,9 +159,10 @@ def test_all_words_are_inside_the_picture_and_large_enough(case, name):
 @pytest.mark.parametrize("name", CHART_NAMES)
 @pytest.mark.parametrize("case", CASES)
 def test_no_two_words_cover_each_other(case, name):
-    texts = [text for text in CHARTS[name](CASES[case]).figure.findobj(Text) if text.get_text() != "no trades"]
+    canvas = CHARTS[name](CASES[case])
+    texts = [text for text in drawn(canvas, Text) if text.get_text() != "no trades"]
 
-    boxes = [(text.get_text(), text.get_window_extent().shrunk(0.98, 0.6)) for text in texts]
+    boxes = [(text.get_text(), canvas.extent(text).shrunk(0.98, 0.6)) for text in texts]
     covered = [(one, other) for at, (one, box) in enumerate(boxes) for other, its in boxes[:at] if box.overlaps(its)]
     assert not covered
 
@@ -178,7 +187,7 @@ def test_orders_stand_at_their_bar_and_price():
 
 def test_an_open_trade_has_no_exit_order_and_a_hollow_mark():
     (buys,), (sells,) = (lines(CHARTS["portfolio_orders"](LONG), tip) for tip in (TIP_UP, TIP_DOWN))
-    hollow = [mark for mark in CHARTS["trade_pnl"](LONG).figure.findobj(Line2D) if mark.get_markerfacecolor() == "none"]
+    hollow = [mark for mark in drawn(CHARTS["trade_pnl"](LONG), Line2D) if mark.get_markerfacecolor() == "none"]
 
     assert (buys[:, 0].tolist(), sells[:, 0].tolist()) == ([10, 3000, 600], [500, 400])
     assert [mark.get_xdata().tolist() for mark in hollow if len(mark.get_xdata())] == [[3269]]
@@ -219,7 +228,7 @@ def test_prices_far_apart_stand_on_a_log_scale_that_is_named():
 def test_few_bars_are_their_own_candles():
     canvas = CHARTS["candlestick"](SHORT)
 
-    wicks_and_bodies = sum(len(drawn.get_segments()) for drawn in canvas.figure.findobj(LineCollection))
+    wicks_and_bodies = sum(len(group.get_segments()) for group in drawn(canvas, LineCollection))
     assert "196 candles" in words(canvas)
     assert wicks_and_bodies > 2 * 196 + 196  # and volume, and the grid
 
