@@ -23,6 +23,7 @@ def test_the_catalog_loads_the_standard_library_only():
         "rules",
         "rules.catalog",
         "rules.parameters",
+        "rules.specs",
     }
 
 
