@@ -86,9 +86,13 @@ class AclRedis:
             "REDIS_PASSWORD": PASSWORDS[user],
         }
 
+    def administrator(self) -> Redis:
+        """A client that may do everything; only tests have one."""
+        return Redis(port=self.port, username=ADMIN, password="any", decode_responses=True)
+
     def lose_everything(self) -> None:
         """What an empty volume would be after a restart."""
-        with Redis(port=self.port, username=ADMIN, password="any") as client:
+        with self.administrator() as client:
             client.flushall()
 
     def refusals(self) -> list[str]:
@@ -96,7 +100,7 @@ class AclRedis:
 
         Without CLIENT, with which redis-py asks for Redis Enterprise's maintenance notices and takes no for an answer.
         """
-        with Redis(port=self.port, username=ADMIN, password="any", decode_responses=True) as client:
+        with self.administrator() as client:
             found = [
                 f"{entry['username']}: {entry['object']}" for entry in client.acl_log() if entry["object"] != "client"
             ]

@@ -14,6 +14,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from adapters.queue import RunMessage, RunQueue, connect_redis
+from adapters.queue_remains import QueueRemains
 from adapters.settings import load_settings
 from scripts.manifests.documents import read_platform
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
@@ -72,6 +73,30 @@ def test_a_worker_pops_reads_and_tidies_with_rq_s_own_commands(server: AclRedis)
     assert job.func_name == "consumer.task.run_backtest"
     assert worker.llen(LIST) == 0
     assert server.refusals() == []
+
+
+def test_the_reconciler_removes_what_dead_processes_left(server: AclRedis) -> None:
+    server.lose_everything()
+    waiting = message()
+    queue_as(server, "web").enqueue([waiting])
+    with server.administrator() as administrator:
+        administrator.lmove(LIST, f"{LIST}:intermediate", "LEFT", "RIGHT")
+        administrator.zadd("rq:wip:backtests", {f"{waiting.job_id}:execution": 9e9})
+        administrator.hset(f"rq:execution:{waiting.job_id}:execution", "id", "execution")
+        for registry in ("finished", "failed"):
+            administrator.zadd(f"rq:{registry}:backtests", {message().job_id: 1})
+        for workers in ("rq:workers", "rq:workers:backtests"):
+            administrator.sadd(workers, "rq:worker:dead")
+
+    remains = QueueRemains(load_settings(server.settings("reconciler")))
+    popped = remains.popped_ids()
+    remains.forget(popped)
+    remains.expire()
+
+    assert popped == {waiting.job_id}
+    assert server.refusals() == []
+    with server.administrator() as administrator:
+        assert administrator.keys("rq:*") == ["rq:queues"]
 
 
 def test_keda_counts_the_waiting_messages(server: AclRedis) -> None:

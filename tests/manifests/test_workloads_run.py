@@ -134,6 +134,20 @@ def test_a_terminated_job_ends_within_its_grace_period_and_loses_nothing(web: Cl
     assert redis.refusals() == []
 
 
+def test_the_reconciler_enqueues_again_what_redis_lost(web: Cluster, redis: AclRedis) -> None:
+    run_id = submit(web)
+    redis.lose_everything()
+
+    reconciler = web.start("reconciler")
+    wait_until(lambda: waiting(redis) == 1, 30, "the message")
+    stopped = reconciler.terminate()
+    web.start("backtest").wait()
+
+    assert web.ask(f"/status/{run_id}")["status"] == "completed"
+    assert stopped == 0, reconciler.log
+    assert redis.refusals() == []
+
+
 def test_the_demo_shows_a_result_and_how_to_trace_it(web: Cluster, redis: AclRedis, tmp_path: Path) -> None:
     with (tmp_path / "demo.log").open("wb") as log:
         demo = subprocess.Popen(
