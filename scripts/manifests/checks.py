@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 
-from scripts.manifests import delivery, environment, pods, scaling, schemas, wiring
+from scripts.manifests import delivery, environment, monitoring, pods, scaling, schemas, wiring
 from scripts.manifests.documents import Platform
 
 CHECKS: tuple[Callable[[Platform], Iterator[str]], ...] = (
@@ -35,6 +35,8 @@ CHECKS: tuple[Callable[[Platform], Iterator[str]], ...] = (
     delivery.check_prune_exemptions,
     delivery.check_workflows,
     delivery.check_folders,
+    monitoring.check_metrics,
+    monitoring.check_scraping,
 )
 
 

@@ -1,6 +1,7 @@
 """What the code says about itself, read without importing it: routes, ports, pools."""
 
 import ast
+import re
 from pathlib import Path
 
 _METHODS = ("get", "post", "delete", "put", "route")
@@ -34,3 +35,9 @@ def constant(root: Path, file: str, name: str) -> int:
         if isinstance(node, ast.Assign) and name in [ast.unparse(target) for target in node.targets]:
             return int(ast.literal_eval(node.value))
     raise LookupError(f"{file} assigns no whole number to {name}")
+
+
+def metric_names(root: Path) -> set[str]:
+    """The metrics that web's /metrics exposes."""
+    source = (root / "web/health.py").read_text(encoding="utf-8")
+    return set(re.findall(r'MetricFamily\(\s*"(\w+)"', source))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from tests.manifests.changes import (
     Change,
+    alert,
     application,
     body,
     config,
     container,
+    dashboard,
     drop,
+    endpoint,
     job,
     keda_login,
     labels,
@@ -222,5 +225,21 @@ BAD: dict[str, list[tuple[Change, str]]] = {
     ],
     "check_prune_exemptions": [
         (lambda p: body(p, "StatefulSet", "mysql")["metadata"].pop("annotations"), "Prune=false is expected"),
+    ],
+    "check_metrics": [
+        (
+            lambda p: alert(p, "BacktestsWaitLong").update(expr="max(backtest_wait_seconds) > 300"),
+            "web/health.py exposes no metric backtest_wait_seconds",
+        ),
+        (
+            lambda p: dashboard(p).update(
+                {"stock-backtest.json": '{"panels": [{"targets": [{"expr": "backtest_jobs"}]}]}'}
+            ),
+            "web/health.py exposes no metric backtest_jobs",
+        ),
+    ],
+    "check_scraping": [
+        (lambda p: endpoint(p).update(port="metrics"), "no Service that it selects has the port 'metrics'"),
+        (lambda p: endpoint(p).update(path="/prometheus"), "web has no route /prometheus"),
     ],
 }

@@ -84,3 +84,16 @@ def service(platform: Platform, name: str) -> Any:
 
 def probe(platform: Platform, kind: str) -> Any:
     return container(platform)[kind]["httpGet"]
+
+
+def alert(platform: Platform, name: str) -> Any:
+    rules = body(platform, "PrometheusRule", "stock-backtest")["spec"]["groups"][0]["rules"]
+    return next(rule for rule in rules if rule["alert"] == name)
+
+
+def dashboard(platform: Platform) -> Any:
+    return body(platform, "ConfigMap", "stock-backtest-dashboard")["data"]
+
+
+def endpoint(platform: Platform) -> Any:
+    return body(platform, "ServiceMonitor", "stock-backtest")["spec"]["endpoints"][0]
