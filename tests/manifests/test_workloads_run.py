@@ -148,22 +148,50 @@ def test_the_reconciler_enqueues_again_what_redis_lost(web: Cluster, redis: AclR
     assert redis.refusals() == []
 
 
-def test_the_demo_shows_a_result_and_how_to_trace_it(web: Cluster, redis: AclRedis, tmp_path: Path) -> None:
-    with (tmp_path / "demo.log").open("wb") as log:
-        demo = subprocess.Popen(
-            ["sh", "scripts/demo.sh", web.url], cwd=ROOT, stdout=log, stderr=log,
-            env={**os.environ, "API_TOKEN": STAND_IN, "PYTHON": sys.executable},
-        )  # fmt: skip
-    wait_until(lambda: waiting(redis) == 1 or demo.poll() is not None, 30, "the demo's message")
+def script(web: Cluster, log_path: Path, *command: str) -> subprocess.Popen[bytes]:
+    """One of the scripts for people, pointed at web."""
+    environ = {**os.environ, "API_TOKEN": STAND_IN, "PYTHON": sys.executable}
+    with log_path.open("wb") as log:
+        return subprocess.Popen([*command, web.url], cwd=ROOT, stdout=log, stderr=log, env=environ)
 
+
+def run_its_job(web: Cluster, redis: AclRedis, started: subprocess.Popen[bytes]) -> int:
+    """Exit code of a script after the Job that its submission needs."""
+    wait_until(lambda: waiting(redis) == 1 or started.poll() is not None, 60, "the script's message")
     web.start("backtest").wait()
-    exit_code = demo.wait(60)
-    printed = (tmp_path / "demo.log").read_text()
+    return started.wait(60)
 
+
+def test_the_demo_shows_a_result_and_how_to_trace_it(web: Cluster, redis: AclRedis, tmp_path: Path) -> None:
+    log = tmp_path / "demo.log"
+
+    exit_code = run_its_job(web, redis, script(web, log, "sh", "scripts/demo.sh"))
+
+    printed = log.read_text()
     assert exit_code == 0, printed
     assert "total_return_pct" in printed
     assert "image_tag          0123abc" in printed
     assert f"{web.url}/result/" in printed
+
+
+def test_the_smoke_check_finds_the_platform_whole(web: Cluster, redis: AclRedis, tmp_path: Path) -> None:
+    log = tmp_path / "verify.log"
+
+    exit_code = run_its_job(web, redis, script(web, log, sys.executable, "scripts/verify_mvp.py"))
+
+    assert exit_code == 0, log.read_text()
+    assert "6 charts" in log.read_text()
+
+
+def test_the_smoke_check_says_what_is_wrong(web: Cluster, redis: AclRedis, tmp_path: Path) -> None:
+    log = tmp_path / "verify.log"
+
+    checked = script(web, log, sys.executable, "scripts/verify_mvp.py", "--wait-s", "0")  # no Job runs, so it stays
+
+    assert checked.wait(60) == 1
+    assert "NOT WHOLE: run" in log.read_text()
+    assert "is still pending after 0 s" in log.read_text()
+    assert web.start("backtest").wait() == 0
 
 
 def test_no_workload_may_write_into_its_tree(web: Cluster) -> None:
