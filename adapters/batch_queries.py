@@ -56,6 +56,7 @@ def runs_by_hash(connection: Connection, batch_id: str, hashes: Sequence[str]) -
 
 def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
     """Counts, failures and times of a batch; UnknownBatch when no run belongs to it."""
+    require_batch(connection, batch_id)
     counts = _counts(connection, batch_id)
     times = _times(connection, batch_id)
     waits = [wait for row in times if (wait := seconds_between(row["waiting_since"], row["started_at"])) is not None]
@@ -75,11 +76,15 @@ def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
     }
 
 
+def require_batch(connection: Connection, batch_id: str) -> None:
+    """UnknownBatch when no run belongs to it."""
+    if connection.execute(select(runs.c.id).where(runs.c.batch_id == batch_id).limit(1)).first() is None:
+        raise UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
+
+
 def _counts(connection: Connection, batch_id: str) -> dict[str, int]:
     grouped = select(runs.c.status, func.count()).where(runs.c.batch_id == batch_id).group_by(runs.c.status)
     counted: dict[str, int] = {row[0]: row[1] for row in connection.execute(grouped)}
-    if not counted:
-        raise UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
     return {status.public: counted.get(status, 0) for status in RunStatus}
 
 

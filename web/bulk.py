@@ -9,12 +9,21 @@ from uuid import uuid4
 from flask import Blueprint, Response, jsonify, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.batch_queries import batch_heatmap, batch_leaderboard, batch_page, batch_runs, batch_summary, csv_rows
+from adapters.batch_queries import (
+    batch_heatmap,
+    batch_leaderboard,
+    batch_page,
+    batch_runs,
+    batch_summary,
+    csv_rows,
+    require_batch,
+)
 from adapters.database import reading
 from adapters.leaderboard import METRIC_NAMES, Goal, default_goal, tried_note
 from contracts.errors import InvalidRequest
 from web import operations
 from web.api import conditional
+from web.batch_operations import cancel_batch, retry_batch
 from web.bulk_body import batch_id_of, read_lines, validate_lines
 from web.bulk_submission import plan_bulk, submit_bulk
 from web.platform import platform
@@ -68,7 +77,7 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
     with reading(platform().engine) as connection:
         page = batch_page(connection, batch_id, after, limit)
         if not page:
-            batch_summary(connection, batch_id)  # an unknown batch is a 404, a page behind the last one is not
+            require_batch(connection, batch_id)  # an unknown batch is a 404, a page behind the last one is not
     return {"batch_id": batch_id, "runs": page, "next_after": page[-1]["request_hash"] if len(page) == limit else None}
 
 
@@ -78,7 +87,7 @@ def batch_map(batch_id: str) -> Response:
     axes = (request.args.get("x"), request.args.get("y"))
     chosen = (axes[0], axes[1]) if axes[0] and axes[1] else None
     with reading(platform().engine) as connection:
-        batch_summary(connection, batch_id)
+        require_batch(connection, batch_id)
         shown = batch_heatmap(connection, batch_id, asked_metric(), chosen, request.args.get("ticker"))
     return conditional(jsonify({"batch_id": batch_id, "metric": asked_metric(), "heatmap": shown}))
 
@@ -87,11 +96,24 @@ def batch_map(batch_id: str) -> Response:
 def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
     with reading(platform().engine) as connection:
-        batch_summary(connection, batch_id)
+        require_batch(connection, batch_id)
         rows = list(csv_rows(batch_runs(connection, batch_id)))
     response = Response(stream_with_context(_csv_lines(rows)), mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=f"{batch_id}.csv")
     return response
+
+
+@blueprint.post("/api/batches/<batch_id>/cancel")
+def cancel(batch_id: str) -> ResponseReturnValue:
+    """End all waiting and running runs of a batch as failed (cancelled)."""
+    return {"batch_id": batch_id, "cancelled": cancel_batch(platform(), batch_id)}
+
+
+@blueprint.post("/api/batches/<batch_id>/retry")
+def retry(batch_id: str) -> ResponseReturnValue:
+    """Make the failed runs of a batch wait again; the cancelled ones only with ?cancelled=true."""
+    retried = retry_batch(platform(), batch_id, cancelled_too=_flag("cancelled"))
+    return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200
 
 
 def _csv_lines(rows: list[list[object]]) -> Iterator[str]:

@@ -26,6 +26,15 @@ _FAST = (
     "--max-connections=400",
     "--skip-name-resolve",
 )
+# for measurements: a commit is on the disk before it is answered, as in production
+DURABLE = (
+    "--innodb-flush-log-at-trx-commit=1",
+    "--innodb-buffer-pool-size=1G",
+    "--innodb-log-file-size=512M",
+    "--skip-log-bin",
+    "--max-connections=400",
+    "--skip-name-resolve",
+)
 
 
 def _binary(*names: str) -> str:
@@ -65,8 +74,9 @@ def _install(directory: Path) -> None:
 class MariaDBServer:
     """mariadbd on a unix socket and a free port of 127.0.0.1, with one empty database and its user."""
 
-    def __init__(self, directory: Path, template: Path) -> None:
+    def __init__(self, directory: Path, template: Path, options: tuple[str, ...] = _FAST) -> None:
         self._directory = directory
+        self._options = options
         self._data = directory / "data"
         self._socket = Path(f"/tmp/mariadb-test-{os.getpid()}.sock")  # short: a socket's path has 107 characters
         self.port = free_port()
@@ -85,7 +95,7 @@ class MariaDBServer:
         command += [f"--socket={self._socket}", f"--pid-file={self._directory / 'pid'}", f"--port={self.port}"]
         with (self._directory / "mariadb.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "--bind-address=127.0.0.1", *_FAST], stdout=log, stderr=log, start_new_session=True
+                [*command, "--bind-address=127.0.0.1", *self._options], stdout=log, stderr=log, start_new_session=True
             )
         wait_until(self._answers, 60, "mariadbd's answer")
 

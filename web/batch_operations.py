@@ -1,0 +1,78 @@
+"""What can be done to all runs of a batch that exists: cancel them, retry the failed ones."""
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+
+from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.exc import OperationalError
+
+from adapters.batch_changes import cancel_some, retry_some
+from adapters.batch_queries import require_batch
+from adapters.database import is_transient, reading
+from adapters.queue import RunMessage, job_id_of
+from contracts.errors import QueueUnavailable
+from contracts.status import ErrorType
+from web.platform import Platform
+
+log = logging.getLogger(__name__)
+
+TRIES = 5  # of a transaction that collides with those of running Jobs
+
+
+def cancel_batch(on: Platform, batch_id: str) -> int:
+    """How many waiting and running runs of a batch were ended as cancelled; UnknownBatch when there is none."""
+
+    def take_off(rows: Sequence[RowMapping]) -> None:
+        try:
+            on.queue.remove_many([job_id_of(row["run_id"], row["attempt"]) for row in rows])
+        except QueueUnavailable as error:  # the messages are stale; their Jobs find that out
+            log.warning("messages_left count=%d reason=%s batch_id=%s", len(rows), error, batch_id)
+
+    cancelled = _in_portions(on, batch_id, lambda connection: cancel_some(connection, batch_id), take_off)
+    log.info("batch_cancelled runs=%d batch_id=%s", cancelled, batch_id)
+    return cancelled
+
+
+def retry_batch(on: Platform, batch_id: str, *, cancelled_too: bool) -> int:
+    """How many failed runs of a batch wait again; UnknownBatch when there is none."""
+    excluded = frozenset[ErrorType]() if cancelled_too else frozenset({ErrorType.CANCELLED})
+
+    def put_on(rows: Sequence[RowMapping]) -> None:
+        on.submission.enqueue([_message(row) for row in rows])
+
+    retried = _in_portions(on, batch_id, lambda connection: retry_some(connection, batch_id, excluded), put_on)
+    log.info("batch_retried runs=%d batch_id=%s", retried, batch_id)
+    return retried
+
+
+def _message(row: RowMapping) -> RunMessage:
+    return RunMessage(row["run_id"], row["attempt"] + 1, json.loads(row["request_json"]), at_front=False)
+
+
+def _in_portions(
+    on: Platform,
+    batch_id: str,
+    change: Callable[[Connection], Sequence[RowMapping]],
+    afterwards: Callable[[Sequence[RowMapping]], None],
+) -> int:
+    """Change a batch a portion at a time, tell the queue after each commit, and count."""
+    with reading(on.engine) as connection:
+        require_batch(connection, batch_id)
+    total = 0
+    while rows := _committed(on, change):
+        afterwards(rows)
+        total += len(rows)
+    return total
+
+
+def _committed(on: Platform, change: Callable[[Connection], Sequence[RowMapping]]) -> Sequence[RowMapping]:
+    """The rows of one portion; a deadlock with a Job's own transition is tried again."""
+    for last in (False,) * (TRIES - 1) + (True,):
+        try:
+            with on.engine.begin() as connection:
+                return change(connection)
+        except OperationalError as error:
+            if last or not is_transient(error):
+                raise
+    raise AssertionError("unreachable")
