@@ -86,10 +86,10 @@ class SignalAnalyzer:
     def counts(self) -> SignalCounts:
         """How many bars buy, sell, and how often in a year."""
         bars, buys, sells = self._close.size, int((self._signals > 0).sum()), int((self._signals < 0).sum())
-        share = (buys + sells) / bars if bars else None
-        return SignalCounts(
-            bars, buys, sells, *((None, None) if share is None else (100.0 * share, share * self._periods_per_year))
-        )
+        if not bars:
+            return SignalCounts(0, 0, 0, None, None)
+        share = (buys + sells) / bars
+        return SignalCounts(bars, buys, sells, 100.0 * share, share * self._periods_per_year)
 
     def clustering(self) -> tuple[Clustering, Clustering]:
         """How the buys and the sells bunch up, in this order."""

@@ -174,7 +174,8 @@ def _member_schema(rule_type: str) -> dict[str, Any]:
 def warmup_bars(rule_type: str, params: Mapping[str, Any]) -> int:
     """Bars before the first traded one after which more of them would no longer change the rule's signals.
 
-    Windows need their length; recursive smoothing has no end, and counts until less than 1e-6 of its seed is left.
+    Windows need their length; recursive smoothing has no end, and counts until less than 1e-6 of its seed is left. Not
+    counted: the direction of ATR and the stances of a COMPOSITE, which last until the next signal, however long.
     """
     full = complete_params(rule_type, params)
     if rule_type == "COMPOSITE":
