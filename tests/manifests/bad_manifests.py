@@ -205,6 +205,10 @@ BAD: dict[str, list[tuple[Change, str]]] = {
             lambda p: redis_config(p).update({"redis.conf": "appendonly yes\nmaxmemory 1mb\n"}),
             "expected the line 'maxmemory-policy noeviction'",
         ),
+        (
+            lambda p: config(p).update(MAX_QUEUE_DEPTH="1000000"),
+            "1000000 messages (MAX_QUEUE_DEPTH) need a maxmemory of",
+        ),
     ],
     "check_connections": [
         (lambda p: scaled(p).update(maxReplicaCount=500), "max_connections is 250, and 1000 (Jobs)"),

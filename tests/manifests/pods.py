@@ -18,6 +18,7 @@ from scripts.manifests.environment import STAND_IN, environment_of
 from tests.services.waiting import service_missing
 
 ROOT = Path(__file__).resolve().parents[2]
+PYTHON = Path(sys.executable)  # the interpreter that stands in for the image's
 
 
 def image_tree(target: Path) -> Path:
@@ -39,7 +40,7 @@ def image_environment() -> dict[str, str]:
     last_stage = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2].replace("\\\n", " ")
     pairs = [pair for line in re.findall(r"^ENV (.*)$", last_stage, re.MULTILINE) for pair in line.split()]
     environ = dict(pair.split("=", 1) for pair in pairs)
-    return {**environ, "IMAGE_TAG": "0123abc", "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin", "HOME": "/"}
+    return {**environ, "IMAGE_TAG": "0123abc", "PATH": f"{PYTHON.parent}:/usr/bin:/bin", "HOME": "/"}
 
 
 def as_user(uid: int) -> list[str]:

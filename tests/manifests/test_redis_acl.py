@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -18,6 +19,7 @@ from adapters.queue_remains import QueueRemains
 from adapters.settings import load_settings
 from scripts.manifests.documents import read_platform
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
+from tests.services.redis_server import redis_binary
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = "rq:queue:backtests"
@@ -139,6 +141,19 @@ def test_people_may_look_into_the_queue_and_touch_nothing(server: AclRedis) -> N
     queue_as(server, "web").remove(waiting.run_id, 1)
     assert seen == [waiting.job_id]
     assert described == "AAPL RSI 2004-01-01..2012-12-31"
+
+
+def test_people_log_in_with_redis_cli_and_no_password_in_argv(server: AclRedis) -> None:
+    client = Path(redis_binary()).with_name("redis-cli")
+    asked = subprocess.run(
+        [client, "-p", str(server.port), "--user", "inspect", "LLEN", LIST],
+        env={"REDISCLI_AUTH": PASSWORDS["inspect"]},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert asked.stdout.strip() == "0"
 
 
 @pytest.mark.parametrize("user", ["web", "worker", "reconciler"])
