@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -184,6 +185,14 @@ def test_nobody_gets_in_without_a_password(server: AclRedis) -> None:
 
     with stranger, pytest.raises(AuthenticationError):
         stranger.ping()
+
+
+def test_other_hosts_are_asked_for_a_login_instead_of_being_turned_away(server: AclRedis) -> None:
+    # protected mode refuses everyone but 127.0.0.1 while the default user has no password
+    with socket.create_connection(("127.0.0.1", server.port), timeout=5, source_address=("127.0.0.2", 0)) as stranger:
+        stranger.sendall(b"PING\r\n")
+
+        assert stranger.recv(100).startswith(b"-NOAUTH")
 
 
 def test_the_probe_s_user_may_only_ping(server: AclRedis) -> None:
