@@ -9,6 +9,7 @@ from typing import Any
 from adapters.curves import encode_equity, encode_signals, encode_trades, significant, trade_rows
 from adapters.performance import Performance, performance
 from adapters.prices import PriceSeries, read_prices
+from adapters.sparkline import encode_sparkline
 from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
 from rules.registry import build_rule
@@ -41,6 +42,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(prices.bar_dates()[prices.first_bar :], equity, request.timeframe),
         "trades_json": encode_trades(trades, [order._asdict() for order in result.rejected_orders], prices.clipped),
+        "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals.tolist(), prices["Close"][prices.first_bar :].tolist()),
         "data_hash": prices.data_hash,
         "engine_version": ENGINE_VERSION,

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Flask
 
+from adapters.sparkline import decode_sparkline
 from contracts.status import RunStatus
 
 ABSENT = "—"
@@ -25,6 +26,7 @@ def register(app: Flask) -> None:
         direction_class,
         plain,
         public_status,
+        sparkline_points,
     ):
         app.jinja_env.filters[filter_.__name__] = filter_
 
@@ -104,3 +106,10 @@ def short_hash(text: str | None) -> str:
 def public_status(status: str) -> str:
     """The word for a stored state: completed rather than SUCCEEDED."""
     return RunStatus(status).public
+
+
+def sparkline_points(shape: str) -> str:
+    """A stored sparkline as points of a picture 96 wide and 24 high."""
+    heights = decode_sparkline(shape)
+    step = 96 / max(len(heights) - 1, 1)
+    return " ".join(f"{index * step:.4g},{22 - height * 0.32:.4g}" for index, height in enumerate(heights))

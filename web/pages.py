@@ -22,7 +22,7 @@ from web.platform import platform
 blueprint = Blueprint("pages", __name__)
 
 LATEST = 8  # runs beside the form
-NAVIGATION = (("pages.dashboard", "New run"),)
+NAVIGATION = (("pages.dashboard", "New run"), ("runs.history", "Runs"))
 
 
 @blueprint.app_context_processor

@@ -14,6 +14,7 @@ LEFT, RIGHT, TOP, BOTTOM = (
 )  # margins; the labels of the y axis stand on the right, beside the latest value
 COLUMNS = 450  # a line is thinned to this many columns, each with its lowest and highest value
 Y_TICKS, X_TICKS = 5, 8
+LOG_FROM = 8  # positive values that differ by this factor stand on a logarithmic scale, as in the PNG charts
 
 
 class Plot:
@@ -23,8 +24,10 @@ class Plot:
         if high <= low:  # a flat line lies in the middle
             low, high = low - (abs(low) * 0.01 or 1), high + (abs(high) * 0.01 or 1)
         self._dates, self._height, self._unit = dates, height, unit
-        margin = (high - low) * 0.04
-        self._low, self._high = low - margin, high + margin
+        self._log = low > 0 and high >= low * LOG_FROM
+        bottom, top = self._scaled(low), self._scaled(high)
+        margin = (top - bottom) * 0.04
+        self._bottom, self._top = bottom - margin, top + margin
         self._shapes: list[str] = []
 
     def x(self, bar: float) -> float:
@@ -34,7 +37,10 @@ class Plot:
     def y(self, value: float) -> float:
         """Pixels of a value, downwards."""
         inner = self._height - TOP - BOTTOM
-        return round(TOP + (self._high - value) / (self._high - self._low) * inner, 1)
+        return round(TOP + (self._top - self._scaled(value)) / (self._top - self._bottom) * inner, 1)
+
+    def _scaled(self, value: float) -> float:
+        return log10(max(value, 1e-12)) if self._log else value
 
     def line(self, values: Sequence[float | None], css: str) -> None:
         """A line through one value per bar, with gaps where there is none."""
@@ -105,7 +111,10 @@ class Plot:
         )
 
     def _y_axis(self) -> Iterator[str]:
-        for value, text in axis_ticks(self._low, self._high, self._unit):
+        ticks = log_ticks if self._log else axis_ticks
+        if self._log:
+            yield f'<text class="axis" text-anchor="end" x="{WIDTH - RIGHT}" y="16">log scale</text>'
+        for value, text in ticks(self._bottom, self._top, self._unit):
             y = self.y(value)
             yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
             yield f'<text class="axis" x="{WIDTH - RIGHT + 8}" y="{y + 5:.1f}">{escape(text)}</text>'
@@ -157,6 +166,14 @@ def axis_ticks(low: float, high: float, unit: str) -> list[tuple[float, str]]:
     decimals = max(0, -floor(log10(step) + 1e-9)) + (step / magnitude == 2.5 and step < 25)
     values = [index * step for index in range(ceil(low / step), floor(high / step) + 1)]
     return [(value, tick_text(value, decimals, unit)) for value in values]
+
+
+def log_ticks(bottom: float, top: float, unit: str) -> list[tuple[float, str]]:
+    """1, 2 and 5 times powers of ten between two powers of ten; of powers alone when those are enough."""
+    powers = [10.0**exponent for exponent in range(floor(bottom), ceil(top))]
+    digits = (1, 2, 5) if len(powers) <= 2 else (1, 3) if len(powers) <= 4 else (1,)
+    values = [digit * power for power in powers for digit in digits if bottom <= log10(digit * power) <= top]
+    return [(value, tick_text(value, max(0, -floor(log10(value) + 1e-9)), unit)) for value in values]
 
 
 def tick_text(value: float, decimals: int, unit: str) -> str:

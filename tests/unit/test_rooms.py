@@ -25,9 +25,11 @@ NUMPY_FREE_ADAPTERS = frozenset(
         "price_file",
         "price_rows",
         "queue",
+        "run_list",
         "run_queries",
         "runs",
         "settings",
+        "sparkline",
         "tables",
         "tickers",
     )

@@ -1,14 +1,27 @@
 // Starts what a page needs, at its load and again after a part of it was swapped.
 import { startAges } from "./ages.js";
+import { startComparing } from "./comparing.js";
 import { startCopying } from "./copying.js";
 import { startLive } from "./live.js";
+import { startRefreshing } from "./refreshing.js";
 import { startRunActions } from "./run_actions.js";
 import { startRunForm } from "./run_form.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startSwapping } from "./swap.js";
 import { startTabs } from "./tabs.js";
 
-for (const start of [startAges, startCopying, startLive, startRunActions, startShortcuts, startSwapping, startTabs]) start();
+const STARTS = [
+  startAges,
+  startComparing,
+  startCopying,
+  startLive,
+  startRefreshing,
+  startRunActions,
+  startShortcuts,
+  startSwapping,
+  startTabs,
+];
+for (const start of STARTS) start();
 
 function enhance(root) {
   const form = root.querySelector("#run-form");

@@ -3,11 +3,14 @@
 import { announce } from "./announce.js";
 
 let latest = 0;
+let awaited = 0; // swaps that somebody asked for and that have not been answered
 
-export async function swap(url, ids, { push = true, quiet = false } = {}) {
+export async function swap(url, ids, { push = true, quiet = false, yields = false } = {}) {
+  if (yields && awaited) return;
   const turn = ++latest;
   const parts = ids.map((id) => document.getElementById(id)).filter(Boolean);
   if (!quiet) parts.forEach((part) => part.setAttribute("aria-busy", "true"));
+  awaited += yields ? 0 : 1;
   try {
     const response = await fetch(url, { headers: { Accept: "text/html" }, credentials: "same-origin" });
     const next = new DOMParser().parseFromString(await response.text(), "text/html");
@@ -18,8 +21,9 @@ export async function swap(url, ids, { push = true, quiet = false } = {}) {
       document.title = next.title;
     }
   } catch {
-    announce("The page could not be loaded; the server may be away. Try again.");
+    if (!yields) announce("The page could not be loaded; the server may be away. Try again.");
   } finally {
+    awaited -= yields ? 0 : 1;
     parts.forEach((part) => part.removeAttribute("aria-busy"));
   }
 }

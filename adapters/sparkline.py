@@ -1,0 +1,23 @@
+"""The shape of an equity curve in a few characters, so that a list of runs shows it without reading whole series."""
+
+from collections.abc import Sequence
+
+POINTS = 48  # characters; the width of its column is 64
+LEVELS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"  # from the lowest value to the highest
+
+
+def encode_sparkline(values: Sequence[float]) -> str:
+    """At most POINTS characters, each the height of one point; the first and the last value are among them."""
+    if not values:
+        return ""
+    count = min(len(values), POINTS)
+    last = len(values) - 1
+    chosen = [values[round(index * last / max(count - 1, 1))] for index in range(count)]
+    low, high = min(chosen), max(chosen)
+    scale = (len(LEVELS) - 1) / (high - low) if high > low else 0.0
+    return "".join(LEVELS[round((value - low) * scale)] if scale else LEVELS[len(LEVELS) // 2] for value in chosen)
+
+
+def decode_sparkline(text: str) -> list[int]:
+    """Heights from 0 to 63."""
+    return [LEVELS.index(character) for character in text]

@@ -1,0 +1,57 @@
+"""A table of a million runs, made by MariaDB itself within a minute or two: what a year of use leaves behind."""
+
+from sqlalchemy.engine import Engine
+
+TICKERS, BATCHES, LABELS = 50, 1000, 200
+
+# Everything follows from the row's number: `r…` are fractions between 0 and 1 that look random and never change.
+_ROWS = """
+INSERT INTO backtest_results (
+  run_id, batch_id, label, ticker, timeframe, rule_type, rule_id, params_json, request_json, request_hash, status,
+  attempt, losses, handbacks, cancel_requested, waiting_since, enqueued_at, started_at, completed_at, created_at,
+  error_type, error_message, total_return_pct, sharpe_ratio, max_drawdown_pct, num_trades, metrics_json,
+  equity_curve_json, trades_json, signals_json, sparkline, data_hash, engine_version, image_tag, result_hash)
+SELECT
+  CONCAT(LPAD(HEX(seq), 8, '0'), '-0000-4000-8000-', LPAD(HEX(seq), 12, '0')),
+  IF(r1 < 0.8, CONCAT('sweep-', seq DIV {per_batch}), NULL),
+  IF(r2 < 0.02, CONCAT('idea ', FLOOR(r3 * {labels})), NULL),
+  CONCAT('TICK', LPAD(FLOOR(r1 * r3 * {tickers}), 2, '0')), '1d',
+  ELT(1 + FLOOR(r4 * 13), 'RSI', 'MACD', 'RSI_MACD', 'MA_CROSS', 'BOLLINGER', 'VOLUME', 'TREND', 'ATR', 'MOMENTUM',
+      'VALUE', 'MEAN_REVERSION', 'BREAKOUT', 'COMPOSITE'),
+  CONCAT('RSI_', FLOOR(r5 * 30), '_30_70'), '{{"period":14,"oversold":30,"overbought":70}}', REPEAT('q', 600),
+  SHA2(seq, 256),
+  IF(seq > {waiting}, 'PENDING', IF(r6 < 0.01, 'FAILED', 'SUCCEEDED')), 1, 0, 0, 0,
+  born, born, IF(seq > {waiting}, NULL, born + INTERVAL 1 SECOND), IF(seq > {waiting}, NULL, born + INTERVAL 2 SECOND),
+  born, IF(r6 < 0.01, 'engine_error', NULL), NULL,
+  IF(done, (r5 + r2 - 0.9) * 100, NULL), IF(done, (r5 + r3 - 0.9) * 2, NULL), IF(done, r2 * 60, NULL),
+  IF(done, FLOOR(r3 * 200), NULL), IF(done, REPEAT('m', 700), NULL), '', '', '', REPEAT('aBcD', 12), SHA2(r1, 256),
+  '1.0.0', 'bench', SHA2(r2, 256)
+FROM (
+  SELECT seq, TIMESTAMP '2025-01-01 00:00:00' + INTERVAL seq * 30 SECOND AS born,
+    CONV(SUBSTR(hash, 1, 8), 16, 10) / 4294967296 AS r1, CONV(SUBSTR(hash, 9, 8), 16, 10) / 4294967296 AS r2,
+    CONV(SUBSTR(hash, 17, 8), 16, 10) / 4294967296 AS r3, CONV(SUBSTR(hash, 25, 8), 16, 10) / 4294967296 AS r4,
+    CONV(SUBSTR(hash, 33, 8), 16, 10) / 4294967296 AS r5, CONV(SUBSTR(hash, 41, 8), 16, 10) / 4294967296 AS r6,
+    seq <= {waiting} AND CONV(SUBSTR(hash, 41, 8), 16, 10) / 4294967296 >= 0.01 AS done
+  FROM (SELECT seq, SHA2(seq, 256) AS hash FROM seq_{first}_to_{last}) AS hashed
+) AS numbers
+"""
+CHUNK = 100_000
+
+
+def fill(engine: Engine, rows: int) -> None:
+    """Insert `rows` runs, oldest first; the last hundred of them wait. MariaDB only, since it has sequences."""
+    for first in range(1, rows + 1, CHUNK):
+        last = min(first + CHUNK - 1, rows)
+        statement = _ROWS.format(
+            per_batch=max(rows // BATCHES, 1),
+            labels=LABELS,
+            tickers=TICKERS,
+            waiting=rows - 100,
+            first=first,
+            last=last,
+        )
+        with engine.begin() as connection:
+            connection.exec_driver_sql("SET SESSION unique_checks=0")
+            connection.exec_driver_sql(statement)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("ANALYZE TABLE backtest_results")

@@ -1,0 +1,54 @@
+"""Two to five runs side by side."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from adapters.tables import runs
+from tests.web.conftest import RunMaker
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One database is enough: the query is a lookup by ids."""
+    return sqlite_url
+
+
+def test_runs_are_compared_by_metrics_and_by_what_differs(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    one, other = make_run(), make_run(params={"period": 7}, start_date="2006-01-03")
+
+    page = browser_client.get(f"/compare?run={one}&run={other}").get_data(as_text=True)
+
+    assert "Compare 2 runs" in page
+    assert "Sharpe ratio" in page
+    assert "params.period" in page
+    assert "start_date" in page
+    assert "params.oversold" not in page  # 30 is the default of the one and was sent by the other
+    assert "prices of AAPL differ" not in page
+
+
+def test_runs_on_different_prices_are_compared_with_a_warning(
+    page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    one, other = make_run(), make_run()
+    with page_app.extensions["platform"].engine.begin() as connection:
+        connection.execute(update(runs).where(runs.c.run_id == other).values(data_hash="0" * 64))
+
+    page = browser_client.get(f"/compare?run={one}&run={other}").get_data(as_text=True)
+
+    assert "The prices of AAPL differ between these runs" in page
+
+
+@pytest.mark.parametrize("query", ["", "run=x", "run=x&run=y", "&".join(f"run={n}" for n in range(6))])
+def test_what_cannot_be_compared_is_refused(browser_client: FlaskClient, query: str) -> None:
+    assert browser_client.get(f"/compare?{query}").status_code == 400
+
+
+def test_unknown_and_unfinished_runs_are_not_compared(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    done, waiting = make_run(), make_run("pending")
+
+    assert browser_client.get(f"/compare?run={done}&run={UNKNOWN}").status_code == 404
+    assert browser_client.get(f"/compare?run={done}&run={waiting}").status_code == 400
