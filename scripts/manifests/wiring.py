@@ -105,13 +105,13 @@ def check_arrows(platform: Platform) -> Iterator[str]:
     ways_in = {arrow for policy in policies for arrow in _ways_in(platform, policy)}
     ways_out = {arrow for policy in policies for arrow in _ways_out(platform, policy)}
     for source, target in sorted(needed - ways_in):
-        yield f"k8s/networkpolicies.yaml: {source} needs {target}, and no policy lets it in"
+        yield f"k8s/02-networkpolicies.yaml: {source} needs {target}, and no policy lets it in"
     for source, target in sorted({arrow for arrow in needed if arrow[0] != "keda"} - ways_out):
-        yield f"k8s/networkpolicies.yaml: {source} needs {target}, and no policy lets it out"
+        yield f"k8s/02-networkpolicies.yaml: {source} needs {target}, and no policy lets it out"
     for source, target in sorted((ways_in | ways_out) - needed):
-        yield f"k8s/networkpolicies.yaml: {source} may talk to {target}, and nothing of it does"
+        yield f"k8s/02-networkpolicies.yaml: {source} may talk to {target}, and nothing of it does"
     if not any(policy.spec["podSelector"] == {} and len(policy.spec["policyTypes"]) == 2 for policy in policies):
-        yield "k8s/networkpolicies.yaml: no policy denies ingress and egress of all pods"
+        yield "k8s/02-networkpolicies.yaml: no policy denies ingress and egress of all pods"
 
 
 def _component(workload: Workload) -> str:
