@@ -69,7 +69,7 @@ class BaseRule(ABC):
 
         data: data["Open" | "High" | "Low" | "Close" | "Volume"] gives a column, oldest bar first: an array or a pandas
         Series; a DataFrame will do. Bars before the indicators' first value are 0.
-        ValueError if a column that the rule reads holds NaN or infinity, or is not one-dimensional.
+        ValueError names the column that the rule reads and that is missing, or has NaN, infinity or another length.
         """
         return self.signals(data if isinstance(data, Prices) else Prices(data))
 

@@ -124,8 +124,8 @@ def bollinger_bands(close: Array, period: int = 20, width: float = 2.0) -> tuple
     """Upper, middle and lower band, in the price's unit; NaN for the first `period` - 1 bars.
 
     The middle is the SMA, the bands lie `width` population standard deviations (ddof 0) from it (Bollinger 2001).
-    close: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's BBANDS to 1e-9, as long as TA-Lib has the
-    digits: it takes the variance as a difference of squares, which loses them where prices dwarf their moves.
+    close: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's BBANDS to 1e-9, also where prices dwarf
+    their moves.
     ValueError if period < 2.
     """
     (close,) = _floats(close)
@@ -208,12 +208,13 @@ def _directional_indicators(high: Array, low: Array, close: Array, period: int, 
         start = complex(_sum(moves[: period - 1]), _sum(ranges[: period - 1]))
         decayed_ratio(moves[period - 1 :], ranges[period - 1 :], 1.0 - 1.0 / period, start, out=share)
         share *= 100.0
-        share[np.isnan(share)] = 0.0
+        if not np.isnan(ranges).any():  # 0 / 0 is no range so far; a missing price must stay missing
+            share[np.isnan(share)] = 0.0
 
 
 def _share(part: Array, whole: Array) -> Array:
     """100 * part / whole, 0 where whole is 0."""
-    return np.divide(100.0 * part, whole, out=np.zeros(part.size), where=whole > 0.0)
+    return np.divide(100.0 * part, whole, out=np.zeros(part.size), where=whole != 0.0)
 
 
 def obv(close: Array, volume: Array) -> Array:

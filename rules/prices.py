@@ -25,10 +25,14 @@ class Prices:
         self._indicators: dict[Hashable, Any] = {}
 
     def __getitem__(self, name: str) -> Array:
-        """The column `name`; ValueError if it is not one-dimensional, or holds NaN or infinity."""
+        """The column `name`; ValueError if it is missing, has another length than others, or a value is no number."""
         column = self._columns.get(name)
         if column is None:
-            column = self._columns[name] = _checked(name, self._data[name])
+            column = _checked(name, _column(self._data, name))
+            for other, known in self._columns.items():
+                if known.size != column.size:
+                    raise ValueError(f"{name} has {column.size} bars and {other} {known.size}; must have one length")
+            self._columns[name] = column
         return column
 
     def indicator(self, compute: Callable[..., Any], columns: tuple[str, ...], *params: Hashable) -> Any:
@@ -42,8 +46,18 @@ class Prices:
         return self._indicators[key]
 
 
+def _column(data: Mapping[str, Column], name: str) -> Column:
+    try:
+        return data[name]
+    except KeyError:
+        raise ValueError(f"data has no column {name}") from None
+
+
 def _checked(name: str, values: Column) -> Array:
-    column = np.ascontiguousarray(values, dtype=np.float64)
+    try:
+        column = np.ascontiguousarray(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name} must hold numbers: {error}") from None
     if column.ndim != 1:
         raise ValueError(f"{name} has {column.ndim} dimensions; a column has one value per bar")
     if not np.isfinite(column).all():

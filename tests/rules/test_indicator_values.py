@@ -109,6 +109,16 @@ def test_tiny_moves_count_in_rsi_like_large_ones():
     assert rsi(close * 1e-17, 14)[14:] == pytest.approx(rsi(close, 14)[14:])
 
 
+def test_no_recursive_indicator_has_a_number_after_a_missing_price_where_talibs_rsi_says_0(random_ohlcv):
+    close = random_ohlcv(1000, seed=9)["Close"]
+    close[500] = NAN
+
+    for line in (rsi(close, 14), ema(close, 14), *macd(close), atr(close, close, close, 14), *adx(close, close, close)):
+        assert np.isfinite(line[60:500]).all()
+        assert np.isnan(line[501:]).all()
+    assert talib.RSI(close, 14)[-1] == 0.0
+
+
 def test_flat_highs_and_lows_have_no_stochastic_where_talib_says_0():
     flat = np.full(40, 12.34)
 

@@ -106,6 +106,13 @@ def test_tiny_and_huge_prices_give_talibs_values(scale, random_ohlcv):
     assert_same(adx(high, low, close, 14)[0], talib.ADX(high, low, close, 14))
 
 
+@pytest.mark.parametrize("base", [1e4, 1e6, 1e8])
+def test_bands_equal_talib_where_prices_dwarf_their_moves(base, random_ohlcv):
+    close = base + np.round(random_ohlcv(500, seed=8)["Close"], 2) / 100.0
+
+    assert_all_same(bollinger_bands(close, 20), talib.BBANDS(close, 20, 2.0, 2.0))
+
+
 def test_vwap_is_the_value_traded_so_far_over_the_shares_traded_so_far(real_ohlcv):
     ohlcv = real_ohlcv("IBM")
     high, low, close, volume = ohlcv["High"], ohlcv["Low"], ohlcv["Close"], ohlcv["Volume"]

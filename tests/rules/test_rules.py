@@ -8,6 +8,7 @@ import pytest
 
 from rules.base import BaseRule, Signal
 from rules.catalog import RULES, check_params, complete_params, rule_label
+from rules.prices import Prices
 from rules.registry import FAMILIES, build_rule
 
 DRAWS = 6  # random params per rule, from a fixed seed
@@ -113,6 +114,37 @@ def test_a_price_that_is_no_number_is_refused_by_column_and_bar(rule_type, colum
 
     with pytest.raises(ValueError, match=f"{column} is {bad} at bar 42"):
         build_rule(rule_type).generate_signals(ohlcv)
+
+
+def test_a_column_that_is_missing_or_short_or_no_numbers_is_refused_by_name(random_ohlcv):
+    ohlcv, rule = random_ohlcv(100, seed=16), build_rule("ATR")
+
+    with pytest.raises(ValueError, match="data has no column High"):
+        rule.generate_signals({name: ohlcv[name] for name in ("Low", "Close")})
+    with pytest.raises(ValueError, match="High has 99 bars and Close 100; must have one length"):
+        rule.generate_signals({**ohlcv, "High": ohlcv["High"][1:]})
+    with pytest.raises(ValueError, match="Close must hold numbers"):
+        rule.generate_signals({**ohlcv, "Close": ["a"] * 100})
+    with pytest.raises(ValueError, match="Close has 2 dimensions"):
+        rule.generate_signals({**ohlcv, "Close": ohlcv["Close"].reshape(10, 10)})
+
+
+def test_indicators_are_computed_once_while_there_is_room_and_again_when_there_is_not(random_ohlcv, monkeypatch):
+    ohlcv, calls = random_ohlcv(100, seed=17), []
+
+    def line(close, period):
+        calls.append(period)
+        return close * period
+
+    prices = Prices(ohlcv)
+    for period in (1, 2, 1, 2):
+        prices.indicator(line, ("Close",), period)
+    assert calls == [1, 2]
+
+    monkeypatch.setattr("rules.prices.MEMO_BYTES", 2 * 8 * 100)
+    for period in (3, 2, 3, 1):
+        np.testing.assert_array_equal(prices.indicator(line, ("Close",), period), ohlcv["Close"] * period)
+    assert calls == [1, 2, 3, 1]
 
 
 def test_bad_params_are_refused_together_when_a_rule_is_built():
