@@ -54,6 +54,9 @@ lint: install-dev manifests ## ruff, mypy, frozen files, manifests
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
+	@$(BIN)/python scripts/bench/run.py $(if $(SUBJECT),--subject $(SUBJECT))
+
 clean: ## remove what make created, but not your runs (var/)
 	@rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -73,15 +73,15 @@ class BacktestResult:
             trades.append(_trade(len(exits), entries[-1], end, self.ledger.fee_rate, True))
         return tuple(trades)
 
-    @cached_property
+    @property
     def cash_curve(self) -> np.ndarray:
         """Cash after each bar's fills, (bars,) float64; equity = cash + shares * close."""
-        return self.ledger.cash_curve(len(self.equity_curve))
+        return self.ledger.curves(len(self.equity_curve))[0]
 
-    @cached_property
+    @property
     def shares_curve(self) -> np.ndarray:
         """Shares held after each bar's fills, (bars,) float64, negative when short."""
-        return self.ledger.shares_curve(len(self.equity_curve))
+        return self.ledger.curves(len(self.equity_curve))[1]
 
 
 def _trade(number: int, entry: Fill, exit_: Fill, fee_rate: float, is_open: bool) -> Trade:

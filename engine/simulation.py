@@ -39,17 +39,17 @@ class Simulation:
     """
 
     def __init__(self, bars: Bars, signals: np.ndarray, terms: Terms, stops: Stops | None) -> None:
-        capital = terms.initial_capital
-        self.ledger = Ledger(capital, terms.fee_rate, "open" if terms.next_open else "close", capital)
-        self._terms = terms
+        self.ledger = Ledger(terms.initial_capital, terms.fee_rate, "open" if terms.next_open else "close")
         self._stops = stops
-        self._cost_factor = 1.0 + terms.fee_rate
+        self._value = None if terms.percent else terms.position_size
+        self._percent = terms.position_size
+        self._longshort, self._next_open, self._fractional = terms.longshort, terms.next_open, terms.fractional_shares
+        self._slippage, self._cost_factor = terms.slippage, 1.0 + terms.fee_rate
         self._bars = len(bars)
-        self._place_orders(bars, signals)
+        self._place_orders(bars, signals, terms)
 
-    def _place_orders(self, bars: Bars, signals: np.ndarray) -> None:
+    def _place_orders(self, bars: Bars, signals: np.ndarray, terms: Terms) -> None:
         """Number the orders; note the bar, side and price that each would fill at."""
-        terms = self._terms
         delay = 1 if terms.next_open else 0
         # With next_open the last bar's signal has no bar left to fill on.
         fill_bars = (signals[: len(signals) - delay] != 0).nonzero()[0]
@@ -66,12 +66,12 @@ class Simulation:
 
     def walk(self) -> None:
         """Open and close positions from the first order to the last."""
-        starts, streak, order = self._starts, 0, 0
+        starts, stops, leave, bars, prices = self._starts, self._stops, self.ledger.leave, self._bar, self._price
         last = len(starts) - 1
+        streak = order = 0
         while streak < last:
             entered = self._enter(order, starts[streak + 1])
-            hit = self._stop_hit(starts[streak + 1]) if entered and self._stops else None
-            if hit is not None:
+            if stops is not None and entered and (hit := self._stop_hit(stops, starts[streak + 1])):
                 self._leave_at(hit)
                 order = min(self._first_order_since(hit.bar), starts[streak + 1])
                 streak += order == starts[streak + 1]
@@ -79,39 +79,43 @@ class Simulation:
             streak += 1
             order = starts[streak]
             if entered and streak < last:
-                self.ledger.leave(self._bar[order], self._price[order])
+                leave(bars[order], prices[order])
 
     def _enter(self, order: int, stop: int) -> bool:
         """Open a position with the first order of `order` to `stop - 1` that buys anything; whether one did."""
         side = self._side[order]
-        if side < 0 and not self._terms.longshort:
+        if side < 0 and not self._longshort:
             return False
-        shares = self._affordable_shares(self._price[order])
+        price = self._price[order]
+        shares = self._affordable_shares(price)
         if shares <= 0.0:
             first, order = order, self._next_affordable(order, stop)
             self.ledger.rejected.append((self._fill_bars[first:order], side, self._rejection_reason()))
             if order == stop:
                 return False
-            shares = self._affordable_shares(self._price[order])
-        self.ledger.enter(self._bar[order], self._price[order], side * shares)
+            price = self._price[order]
+            shares = self._affordable_shares(price)
+        self.ledger.enter(self._bar[order], price, side * shares)
         return True
 
     def _affordable_shares(self, price: float) -> float:
         """min(budget / price, cash / (price * (1 + fee_rate))), whole unless fractional; long or short alike."""
-        shares = min(self._budget() / price, self.ledger.cash / (price * self._cost_factor))
-        return shares if self._terms.fractional_shares else float(floor(shares + SHARE_ROUNDING))
+        shares = self._budget() / price
+        cap = self.ledger.cash / (price * self._cost_factor)
+        if cap < shares:
+            shares = cap
+        return shares if self._fractional else float(floor(shares + SHARE_ROUNDING))
 
     def _budget(self) -> float:
         """Money for one trade. Orders are sized when flat, so cash is equity."""
-        terms = self._terms
-        return self.ledger.cash * terms.position_size / 100.0 if terms.percent else terms.position_size
+        return self._value or self.ledger.cash * self._percent / 100.0
 
     def _next_affordable(self, order: int, stop: int) -> int:
         """The first order after the rejected `order` and before `stop` that buys anything, or `stop`.
 
         Cash stays as it is while flat, so only the price decides: numpy skips the prices that cannot be affordable.
         """
-        if self._terms.fractional_shares or self.ledger.cash <= 0.0:
+        if self._fractional or self.ledger.cash <= 0.0:
             return stop
         limit = min(self._budget(), self.ledger.cash / self._cost_factor) * SKIP_MARGIN
         for later in (self._prices[order + 1 : stop] <= limit).nonzero()[0].tolist():
@@ -125,28 +129,25 @@ class Simulation:
         budget_binds = self._budget() < self.ledger.cash / self._cost_factor
         return "budget_below_one_share" if budget_binds else "cash_below_one_share"
 
-    def _stop_hit(self, exit_order: int) -> StopHit | None:
+    def _stop_hit(self, stops: Stops, exit_order: int) -> StopHit | None:
         """The stop or target that ends the open position before order `exit_order` does."""
-        assert self._stops is not None
-        ledger, next_open = self.ledger, self._terms.next_open
-        side = 1 if ledger.shares_after[-1] > 0 else -1
-        entry_bar = ledger.fill_bars[-1]
+        entry_bar, entry_price, shares, _ = self.ledger.accounts[-1]
         # A position opened at a close is first at risk on the next bar, one opened at an open on the same bar.
-        start = entry_bar if next_open else entry_bar + 1
+        start = entry_bar if self._next_open else entry_bar + 1
         stop, open_only = self._bars, None
         if exit_order < len(self._bar):
             exit_bar = self._bar[exit_order]
-            stop, open_only = (exit_bar, exit_bar) if next_open else (exit_bar + 1, None)
-        return self._stops.first_hit(side, ledger.fill_prices[-1], entry_bar, start, stop, open_only)
+            stop, open_only = (exit_bar, exit_bar) if self._next_open else (exit_bar + 1, None)
+        return stops.first_hit(1 if shares > 0 else -1, entry_price, entry_bar, start, stop, open_only)
 
     def _leave_at(self, hit: StopHit) -> None:
         """Leave the position at a stop or target. Slippage, against the trade, applies to stops, not to targets."""
         ledger = self.ledger
-        slippage = 0.0 if hit.reason == "take_profit" else self._terms.slippage
-        factor = 1.0 - slippage if ledger.shares_after[-1] > 0 else 1.0 + slippage
-        ledger.hits[len(ledger.fill_bars)] = hit
+        slippage = 0.0 if hit.reason == "take_profit" else self._slippage
+        factor = 1.0 - slippage if ledger.shares > 0 else 1.0 + slippage
+        ledger.hits[len(ledger.accounts)] = hit
         ledger.leave(hit.bar, hit.price * factor)
 
     def _first_order_since(self, bar: int) -> int:
         """The first order whose signal stands on `bar` or later: after a stop that bar's signal may open again."""
-        return int(self._fill_bars.searchsorted(bar + 1 if self._terms.next_open else bar))
+        return int(self._fill_bars.searchsorted(bar + 1 if self._next_open else bar))
