@@ -76,8 +76,8 @@ def _blocks(values: Array, period: int) -> Array:
     return padded.reshape(-1, period)
 
 
-def _tails(ufunc: Any, rows: Array) -> Array:
-    tails: Array = ufunc.accumulate(rows[:, ::-1], axis=1)
+def _tails(ufunc: Any, rows: Any) -> Any:
+    tails = ufunc.accumulate(rows[:, ::-1], axis=1)
     return tails[:, ::-1].reshape(-1)
 
 
@@ -86,7 +86,8 @@ def _sums(values: Array, period: int) -> Array:
     tails = _tails(np.add, rows)
     np.add.accumulate(rows, axis=1, out=rows)
     rows[:, -1] = 0.0  # a window that is one whole block is all tail
-    return tails[: values.size - period + 1] + rows.reshape(-1)[period - 1 : values.size]
+    sums: Array = tails[: values.size - period + 1] + rows.reshape(-1)[period - 1 : values.size]
+    return sums
 
 
 def _largest(values: Array, period: int) -> Array:
@@ -108,14 +109,20 @@ def _extremes(ufunc: Any, values: Array, period: int) -> Array:
 def _deviations(values: Array, period: int) -> Array:
     """As window_deviations; each window is measured from the last value of the block that it starts in."""
     count, rows = values.size - period + 1, _blocks(values, period)
-    behind, ahead = rows - rows[:, -1:], rows.copy()
+    ahead = rows.copy()
     ahead[1:] -= rows[:-1, -1:]
-    total = _joined(behind, ahead, period, count)
-    squares = _joined(behind * behind, ahead * ahead, period, count)
-    return np.sqrt(np.maximum(squares / period - (total / period) ** 2, 0.0))
-
-
-def _joined(behind: Array, ahead: Array, period: int, count: int) -> Array:
-    tails, heads = _tails(np.add, behind), np.add.accumulate(ahead, axis=1)
+    tails, heads = _tails(np.add, _with_squares(rows - rows[:, -1:])), _with_squares(ahead)
+    np.add.accumulate(heads, axis=1, out=heads)
     heads[:, -1] = 0.0
-    return tails[:count] + heads.reshape(-1)[period - 1 : period - 1 + count]
+    means = tails[:count] + heads.reshape(-1)[period - 1 : period - 1 + count]
+    means /= period
+    deviations: Array = np.sqrt(np.maximum(means.imag - means.real * means.real, 0.0))
+    return deviations
+
+
+def _with_squares(values: Array) -> Any:
+    """values + i * values^2: one complex sum gives both in the time of one, by the additions of two real ones."""
+    pairs = np.empty(values.shape, dtype=np.complex128)
+    pairs.real = values
+    np.multiply(values, values, out=pairs.imag)
+    return pairs
