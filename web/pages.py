@@ -16,7 +16,7 @@ from adapters.run_queries import STATUS_COLUMNS, chart_names, events_of, run_res
 from adapters.tables import runs
 from contracts.status import RunStatus
 from rules.catalog import RULES, ParamSpec
-from web import operations, run_view
+from web import operations, reproductions, run_view
 from web.platform import platform
 
 blueprint = Blueprint("pages", __name__)
@@ -93,6 +93,8 @@ def result(run_id: UUID) -> str:
         row = run_row(connection, str(run_id))
         events = events_of(connection, str(run_id))
         rendered = chart_names(connection, str(run_id))
+        origin = reproductions.origin_of(connection, row)
+        repetitions = reproductions.repetitions_of(connection, row)
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
     view = run_result(row, {}, platform().tickers)
     return render_template(
@@ -103,6 +105,9 @@ def result(run_id: UUID) -> str:
         tabs=run_view.TABS,
         events=events,
         position=position,
+        origin=origin,
+        repetitions=repetitions,
+        repetition_summary=reproductions.summary(repetitions),
         **_completed(view, tab, rendered),
     )
 

@@ -30,6 +30,7 @@ NUMPY_FREE_ADAPTERS = frozenset(
         "runs",
         "settings",
         "sparkline",
+        "strategies",
         "tables",
         "tickers",
     )

@@ -1,5 +1,6 @@
 // The form of a new run: what it asks for as JSON, the faults at their fields, and the way to the run's page.
 import { announce } from "./announce.js";
+import { startPresets } from "./presets.js";
 import { showDates } from "./run_dates.js";
 import { sendJson } from "./requests.js";
 import { readParams, showParams } from "./rule_params.js";
@@ -35,7 +36,7 @@ export function fillForm(form, values) {
     else input.value = value ?? "";
   }
   showParams(form, values.params ?? {});
-  showDates(form, values.start_date, values.end_date);
+  if ("start_date" in values || !form.elements.start_date.value) showDates(form, values.start_date, values.end_date);
 }
 
 function curl(request) {
@@ -100,6 +101,10 @@ async function submit(form) {
 export function startRunForm(form) {
   const initial = JSON.parse(form.dataset.values);
   fillForm(form, initial);
+  startPresets(form, { read: readRequest, fill: (values) => {
+    fillForm(form, values);
+    describe(form);
+  } });
   describe(form);
   form.addEventListener("input", () => describe(form));
   form.addEventListener("change", (event) => {
@@ -117,6 +122,7 @@ export function startRunForm(form) {
     for (const input of form.elements) if (input.name) input.value = input.defaultValue ?? input.value;
     for (const select of form.querySelectorAll("select[name]")) select.value = [...select.options].find((each) => each.defaultSelected)?.value ?? select.options[0]?.value;
     for (const name of CHECKS) form.elements[name].checked = form.elements[name].defaultChecked;
+    form.elements.start_date.value = "";
     fillForm(form, initial);
     describe(form);
   });

@@ -1,0 +1,62 @@
+"""A run done again is compared with the first one, bit for bit."""
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from adapters.runs import Attempt, claim, finish
+from adapters.tables import runs
+from consumer.backtest import backtest
+from tests.web.conftest import RunMaker
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One database is enough: the query is a lookup by ids."""
+    return sqlite_url
+
+
+@pytest.fixture
+def repeated(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -> tuple[str, str]:
+    """Ids of a completed run and of its completed repetition."""
+    origin = make_run()
+    again = browser_client.post(f"/api/runs/{origin}/reproduce").get_json()["run_id"]
+    platform = page_app.extensions["platform"]
+    with platform.engine.begin() as connection:
+        held = claim(connection, Attempt(again, 1), "token", 60.0, "test")
+        outcome = backtest(held.request, platform.settings.data_dir, "test")
+        finish(connection, held, outcome.columns, outcome.charts)
+    return origin, again
+
+
+def test_a_repetition_that_waits_says_what_will_be_compared(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    origin = make_run()
+    again = browser_client.post(f"/api/runs/{origin}/reproduce").get_json()["run_id"]
+
+    assert 'data-verdict="waiting"' in browser_client.get(f"/result/{again}").get_data(as_text=True)
+
+
+def test_equal_results_are_called_identical_on_both_pages(
+    browser_client: FlaskClient, repeated: tuple[str, str]
+) -> None:
+    origin, again = repeated
+
+    assert 'data-verdict="identical"' in browser_client.get(f"/result/{again}").get_data(as_text=True)
+    assert "Reproduced 1 time: 1 identical" in browser_client.get(f"/result/{origin}").get_data(as_text=True)
+
+
+def test_one_changed_character_is_a_difference_with_its_cause(
+    page_app: Flask, browser_client: FlaskClient, repeated: tuple[str, str]
+) -> None:
+    origin, again = repeated
+    stored = runs.c.equity_curve_json
+    with page_app.extensions["platform"].engine.begin() as connection:
+        changed = {"equity_curve_json": stored + " ", "engine_version": "0.9.9"}
+        connection.execute(update(runs).where(runs.c.run_id == origin).values(**changed))
+
+    page = browser_client.get(f"/result/{again}").get_data(as_text=True)
+
+    assert 'data-verdict="different"' in page
+    assert "in equity from those of" in page
+    assert "Not the same around them: the engine" in page
