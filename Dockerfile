@@ -10,6 +10,10 @@ RUN pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --requ
 # Matplotlib's list of fonts, beside the fonts: making it takes 230 ms, which every Job with charts would pay.
 RUN MPLCONFIGDIR="$(/opt/venv/bin/python -c 'import matplotlib; print(matplotlib.get_data_path())')" \
     /opt/venv/bin/python -B -c 'import matplotlib.font_manager'
+# The list of fonts, baked beside the fonts: each Job that draws charts would otherwise scan them anew, for 230 ms.
+RUN fonts=$(/opt/venv/bin/python -B -c "import matplotlib; print(matplotlib.get_data_path())") \
+    && MPLCONFIGDIR=$fonts /opt/venv/bin/python -B -c "import matplotlib.font_manager" \
+    && ls "$fonts"/fontlist-*.json
 COPY . /app
 # Bytecode for everything, since the root file system is read-only and each Job is a cold start. The sources never
 # change inside an image, so Python need not compare their times.

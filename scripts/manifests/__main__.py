@@ -6,10 +6,16 @@ from pathlib import Path
 from scripts.manifests.checks import faults_of
 from scripts.manifests.documents import read_platform
 
+ROOT = Path(__file__).resolve().parent.parent.parent
 
-def main() -> int:
-    """Check the checkout that this file stands in."""
-    platform = read_platform(Path(__file__).resolve().parent.parent.parent)
+
+def main(root: Path = ROOT) -> int:
+    """Check the manifests below `root`; 0 when there is nothing to say."""
+    try:
+        platform = read_platform(root)
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 1
     faults = faults_of(platform)
     sys.stderr.writelines(f"{fault}\n" for fault in faults)
     if not faults:

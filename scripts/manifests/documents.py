@@ -103,10 +103,21 @@ def read_platform(root: Path) -> Platform:
     return Platform(root, [document for file in files for document in _read(root, file)])
 
 
+class _StrictLoader(yaml.SafeLoader):
+    """YAML as the API server reads it: a key that stands twice is a fault, not the second one's victory."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = {key for key in keys if keys.count(key) > 1}
+        if twice:
+            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
 def _read(root: Path, file: Path) -> list[Document]:
     shown = str(file.relative_to(root))
     try:
-        bodies = list(yaml.safe_load_all(file.read_text(encoding="utf-8")))
+        bodies = list(yaml.load_all(file.read_text(encoding="utf-8"), _StrictLoader))
     except yaml.YAMLError as error:
         raise ValueError(f"{shown}: not YAML: {error}") from error
     return [Document(shown, body) for body in bodies if body]

@@ -32,6 +32,9 @@ def check_names(platform: Platform) -> Iterator[str]:
     for name in platform.config.keys() - KNOWN_NAMES:
         yield f"k8s/configmap.yaml: {name} is not a setting of adapters/settings.py"
     for workload in platform.workloads:
+        names = [entry["name"] for entry in workload.container.get("env", [])]
+        for name in {name for name in names if names.count(name) > 1}:
+            yield workload.fault(f"{name} stands twice among its settings")
         if not workload.is_ours:
             continue
         for name in workload.own_env.keys() - KNOWN_NAMES - _LIBRARY_NAMES:

@@ -131,6 +131,7 @@ BAD: dict[str, list[tuple[Change, str]]] = {
     ],
     "check_names": [
         (lambda p: config(p).update(QUEUE="backtests"), "QUEUE is not a setting of adapters/settings.py"),
+        (lambda p: container(p)["env"].append({"name": "WEB_HOST"}), "WEB_HOST stands twice among its settings"),
         (lambda p: set_env(p, "web", "TOKEN", "x"), "TOKEN is not a setting of adapters/settings.py"),
         (lambda p: config(p).update(HEARTBEAT_S="50"), "HEARTBEAT_S=50: at most half of LEASE_S"),
         (lambda p: container(p, "schema").pop("env"), "DB_PASSWORD is missing, since DB_HOST is set"),

@@ -67,6 +67,16 @@ def test_a_filled_secret_beside_the_template_is_nobody_s_business(tmp_path: Path
     assert not [each for each in platform.documents if each.file == "k8s/secret/secret.yaml"]
 
 
+def test_a_key_that_stands_twice_is_named(tmp_path: Path) -> None:
+    (tmp_path / "keda").mkdir()
+    (tmp_path / "keda/scaledjob.yaml").write_text(
+        "kind: ScaledJob\nspec:\n  maxReplicaCount: 1\n  maxReplicaCount: 9\n"
+    )
+
+    with pytest.raises(ValueError, match=r"(?s)keda/scaledjob.yaml: not YAML: .*maxReplicaCount.* stands twice"):
+        read_platform(tmp_path)
+
+
 def test_every_check_is_shown_to_fail() -> None:
     elsewhere = {"check_workflows", "check_folders"}
 

@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from scripts.fill_secret import TEMPLATE, fill
+from scripts.manifests.__main__ import main
 from scripts.manifests.checks import faults_of
 from scripts.manifests.documents import read_platform
 from scripts.set_image import set_image
@@ -35,6 +36,27 @@ def test_promotion_changes_every_manifest_that_names_the_image(checkout: Path) -
     assert changed == ["k8s/reconciler.yaml", "k8s/schema/job.yaml", "k8s/web.yaml", "keda/scaledjob.yaml"]
     assert {each.container["image"] for each in read_platform(checkout).workloads if each.is_ours} == {IMAGE}
     assert faults_of(read_platform(checkout)) == []
+
+
+def test_the_command_says_each_fault_on_a_line_and_ends_with_1(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = checkout / "keda/scaledjob.yaml"
+    manifest.write_text(manifest.read_text().replace("backoffLimit: 0", "backoffLimit: 6"))
+
+    exit_code = main(checkout)
+
+    assert exit_code == 1
+    assert capsys.readouterr().err == (
+        "keda/scaledjob.yaml: ScaledJob/backtest: expected backoffLimit 0: a replacement pod pops another message\n"
+    )
+
+
+def test_the_command_names_a_file_that_is_not_yaml(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (checkout / "k8s/web.yaml").write_text("kind: [Deployment")
+
+    assert main(checkout) == 1
+    assert capsys.readouterr().err.startswith("k8s/web.yaml: not YAML:")
 
 
 def test_promotion_to_the_image_that_runs_already_changes_nothing(checkout: Path) -> None:
