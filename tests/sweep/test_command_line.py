@@ -1,0 +1,155 @@
+"""scripts/bulk_submit.py as people run it: a process of its own against a real web tier."""
+
+import csv
+import io
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from adapters.tables import runs
+from tests.services.finished_runs import break_down, succeed
+from tests.services.processes import PROJECT_ROOT, Programs
+from tests.services.waiting import wait_until
+
+PROGRAM = PROJECT_ROOT / "scripts" / "bulk_submit.py"
+SPEC = """
+name: Three
+base: {ticker: [AAPL, IBM], start_date: 2004-01-01, end_date: 2006-12-31, rule_type: RSI}
+parameters: {period: [7, 14, 21]}
+metric: sharpe_ratio
+"""
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    """A sweep of six runs."""
+    path = tmp_path / "three.yaml"
+    path.write_text(SPEC, encoding="utf-8")
+    return path
+
+
+def run(base_url: str, *arguments: object) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, str(PROGRAM), *map(str, arguments), "--url", base_url]
+    return subprocess.run(command, capture_output=True, text=True, timeout=120, cwd="/", check=False)
+
+
+def run_ids(app: Flask) -> list[str]:
+    with app.extensions["platform"].engine.connect() as connection:
+        return list(connection.execute(select(runs.c.run_id).order_by(runs.c.id)).scalars())
+
+
+def finish(app: Flask, run_ids: list[str]) -> None:
+    for number, run_id in enumerate(run_ids):
+        metrics = {"sharpe_ratio": number / 10, "num_trades": number, "total_return_pct": 1.5}
+        succeed(app.extensions["platform"].engine, run_id, metrics)
+
+
+def test_a_plan_counts_and_sends_nothing(app: Flask, base_url: str, spec: Path) -> None:
+    planned = run(base_url, "plan", spec)
+
+    assert planned.returncode == 0, planned.stderr
+    assert "Three: 6 runs as batch three-" in planned.stdout
+    assert "new 6, already there 0" in planned.stdout
+    assert 'AAPL RSI {"period": 7}' in planned.stdout
+    assert "... and 1 more" in planned.stdout
+    assert run_ids(app) == []
+
+
+def test_the_same_submission_again_goes_on_and_makes_no_second_run(app: Flask, base_url: str, spec: Path) -> None:
+    first = run(base_url, "submit", spec, "--detach")
+    again = run(base_url, "submit", spec, "--detach")
+
+    assert (first.returncode, again.returncode) == (0, 0), first.stderr
+    assert first.stdout == again.stdout == f"{first.stdout.strip()}\n"
+    assert "6 of them there already" in again.stderr
+    assert len(run_ids(app)) == 6
+    assert "new 0, already there 6 (6 pending)" in run(base_url, "plan", spec).stdout
+
+
+def test_a_finished_sweep_ends_in_its_leaderboard(app: Flask, base_url: str, spec: Path) -> None:
+    run(base_url, "submit", spec, "--detach")
+    finish(app, run_ids(app))
+
+    ended = run(base_url, "submit", spec, "--top", 2)
+
+    lines = ended.stdout.splitlines()
+    assert ended.returncode == 0, ended.stderr
+    assert lines[0].split()[:4] == ["rank", "ticker", "rule", "sharpe_ratio"]
+    assert lines[1].split()[:4] == ["1", "IBM", "RSI_21_30_70", "0.500"]
+    assert lines[-1].startswith("6 combinations were tried")
+    assert "6/6" in ended.stderr
+    assert len(run_ids(app)) == 6
+
+
+def test_failed_runs_end_in_exit_code_1_and_can_be_retried(app: Flask, base_url: str, spec: Path) -> None:
+    run(base_url, "submit", spec, "--detach")
+    finish(app, run_ids(app)[1:])
+    break_down(app.extensions["platform"].engine, run_ids(app)[0])
+
+    ended = run(base_url, "submit", spec)
+    retried = run(base_url, "retry", spec, "--failed")
+
+    assert ended.returncode == 1
+    assert "1 runs failed: 1 no_prices" in ended.stderr
+    assert "1 runs of three-" in retried.stderr
+    status = json.loads(run(base_url, "status", spec).stdout)
+    assert status["counts"] == {"pending": 1, "running": 0, "completed": 5, "failed": 0}
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_results_are_data_on_stdout_and_the_warning_is_not(app: Flask, base_url: str, spec: Path, form: str) -> None:
+    run(base_url, "submit", spec, "--detach")
+    finish(app, run_ids(app))
+
+    shown = run(base_url, "results", spec, "--format", form, "--constraint", "num_trades < 3")
+
+    rows: list[dict[str, Any]] = (
+        list(csv.DictReader(io.StringIO(shown.stdout))) if form == "csv" else json.loads(shown.stdout)["leaderboard"]
+    )
+    assert [str(row["rank"]) for row in rows] == ["1", "2", "3"]
+    assert [row["run_id"] for row in rows] == run_ids(app)[2::-1]
+    assert "3 of 6 completed runs break a constraint" in shown.stderr
+
+
+def test_a_batch_is_cancelled_by_its_id(app: Flask, base_url: str, spec: Path) -> None:
+    batch_id = run(base_url, "submit", spec, "--detach").stdout.strip()
+
+    cancelled = run(base_url, "cancel", batch_id)
+
+    assert cancelled.stderr == f"6 runs of {batch_id} cancelled\n"
+    assert run(base_url, "status", batch_id, "--watch").returncode == 1
+
+
+def test_the_servers_faults_keep_all_runs_out(app: Flask, base_url: str, spec: Path) -> None:
+    spec.write_text(SPEC.replace("IBM", "NOPE"), encoding="utf-8")
+
+    refused = run(base_url, "submit", spec)
+
+    assert refused.returncode == 2
+    assert refused.stdout == ""
+    assert "NOPE {'period': 14}: ticker: no 1d prices of ticker 'NOPE'" in refused.stderr
+    assert run_ids(app) == []
+
+
+def test_an_unknown_batch_is_a_wrong_question(base_url: str) -> None:
+    asked = run(base_url, "results", "nowhere")
+
+    assert (asked.returncode, "no run belongs to batch 'nowhere'" in asked.stderr) == (2, True)
+
+
+def test_an_interrupt_detaches_and_says_how_to_go_on(app: Flask, base_url: str, spec: Path, programs: Programs) -> None:
+    following = programs.run([sys.executable, str(PROGRAM), "submit", str(spec), "--url", base_url])
+    following.wait_for_line("waiting 6")
+
+    following.send(signal.SIGINT)
+
+    assert following.wait() == 130
+    assert f"submit {spec}" in following.log
+    wait_until(lambda: len(run_ids(app)) == 6)

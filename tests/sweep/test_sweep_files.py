@@ -1,0 +1,156 @@
+"""Sweeps from YAML, CSV and JSON lines; every fault at once, with its line."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.sweep.faults import BadSweep
+from scripts.sweep.table_files import read_sweep
+from tests.services.processes import PROJECT_ROOT
+
+SPEC = """name: My sweep
+base:
+  tickers: [AAPL, IBM]
+  start_date: 2004-01-01
+  end_date: 2006-12-31
+  rule_type: MA_CROSS
+  params: {kind: ema}
+parameters:
+  fast: {min: 5, max: 15, step: 5}
+  slow: [10, 20]
+where: ["fast < slow"]
+metric: {name: calmar_ratio}
+constraints: ["num_trades >= 3"]
+"""
+
+
+def written(folder: Path, text: str, name: str = "sweep.yaml") -> Path:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def faults_of(path: Path) -> list[str]:
+    with pytest.raises(BadSweep) as raised:
+        read_sweep(path)
+    return raised.value.faults
+
+
+def test_a_grid_is_crossed_with_the_tickers(tmp_path: Path) -> None:
+    sweep = read_sweep(written(tmp_path, SPEC))
+
+    assert len(sweep.runs) == 8
+    assert sweep.runs[0].values == {
+        "charts": False,
+        "ticker": "AAPL",
+        "start_date": "2004-01-01",
+        "end_date": "2006-12-31",
+        "rule_type": "MA_CROSS",
+        "params": {"kind": "ema", "fast": 5, "slow": 10},
+    }
+    assert (sweep.name, sweep.metric, sweep.goal) == ("My sweep", "calmar_ratio", "max")
+    assert [condition.text for condition in sweep.constraints] == ["num_trades >= 3"]
+
+
+def test_the_batch_id_follows_the_content(tmp_path: Path) -> None:
+    first, again = (read_sweep(written(tmp_path, SPEC)) for _ in range(2))
+    reworded = read_sweep(
+        written(tmp_path, f"# a comment\n{SPEC}constraints: []\n".replace('["num_trades >= 3"]', "[]", 1))
+    )
+    changed = read_sweep(written(tmp_path, SPEC.replace("[10, 20]", "[10, 25]")))
+
+    assert first.batch_id == again.batch_id == reworded.batch_id != changed.batch_id
+    assert first.batch_id.startswith("my-sweep-")
+
+
+def test_all_faults_of_a_spec_are_listed_with_their_lines(tmp_path: Path) -> None:
+    spec = (
+        SPEC.replace("rule_type: MA_CROSS", "rule_type: MA_CROSS\n  fee: 0.1")
+        .replace("max: 15", "max: 1")
+        .replace("fast < slow", "fast < luck")
+        .replace("calmar_ratio", "fame")
+        .replace("num_trades >= 3", "exec('x')")
+        + "seed: -1\ncolour: red\n"
+    )
+
+    found = faults_of(written(tmp_path, spec))
+
+    assert [fault.split(": ")[:2] for fault in found] == [
+        ["line 16", "colour"],
+        ["line 7", "base.fee"],
+        ["line 15", "seed"],
+        ["line 13", "metric"],
+        ["line 14", "constraints"],
+        ["line 10", "parameters.fast"],
+        ["line 12", "where"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (
+            ("[10, 20]", "[10, 500]"),
+            "line 10: parameters.slow: 500 is out of range: must be a whole number from 3 to 400",
+        ),
+        (("rule_type: MA_CROSS", "rule_type: LUCK"), "line 6: base.rule_type: 'LUCK' is not one of RSI"),
+        (("tickers: [AAPL, IBM]", "initial_capital: 5"), "base.ticker: one ticker or a list of tickers is required"),
+        (("where:", "run_cap: 3\nwhere:"), "line 11: run_cap: 4 combinations x 2 tickers are more than 3"),
+        (("min: 5", "min: 1"), "line 9: parameters.fast: 1 is out of range"),
+        (("fast < slow", "slow < fast - 10"), "line 8: parameters: no combination is left, see where"),
+        (("end_date: 2006-12-31", "label: x"), "line 2: base: end_date is required"),
+        (("parameters:", "method: magic\nparameters:"), "line 8: method: 'magic' is not one of grid, random, list"),
+    ],
+)
+def test_a_fault_names_line_field_and_accepted_range(tmp_path: Path, change: tuple[str, str], said: str) -> None:
+    found = faults_of(written(tmp_path, SPEC.replace(*change)))
+
+    assert any(said in fault for fault in found), found
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1", "just words", "", "a: b: c", "!!python/object/apply:os.system [true]"])
+def test_a_file_that_is_no_spec_is_refused(tmp_path: Path, text: str) -> None:
+    assert faults_of(written(tmp_path, text))[0].startswith("line ")
+
+
+def test_a_list_gives_its_combinations_as_they_are(tmp_path: Path) -> None:
+    spec = (
+        SPEC[: SPEC.index("parameters")]
+        + "method: list\nparameters:\n  - {fast: 5, slow: 9}\n  - {fast: 7, slow: 30}\n"
+    )
+
+    sweep = read_sweep(written(tmp_path, spec))
+
+    assert [run.values["params"]["slow"] for run in sweep.runs] == [9, 30, 9, 30]
+
+
+def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(tmp_path: Path) -> None:
+    text = "ticker,rule_type,params.period,start_date,end_date,fee_rate\nAAPL,RSI,14,2004-01-01,2005-01-01,\n"
+
+    sweep = read_sweep(written(tmp_path, text, "runs.csv"))
+
+    assert sweep.runs[0].place == "line 2"
+    assert sweep.runs[0].values == {
+        "charts": False, "ticker": "AAPL", "rule_type": "RSI", "params": {"period": 14},
+        "start_date": "2004-01-01", "end_date": "2005-01-01",
+    }  # fmt: skip
+
+
+def test_faulty_lines_of_tables_are_numbered(tmp_path: Path) -> None:
+    table = written(tmp_path, "ticker,rule\nAAPL,RSI\nIBM\n", "runs.csv")
+    lines = written(tmp_path, '{"ticker": "AAPL"}\n\n{"ticker"\n[1]\n{"luck": 1}\n', "runs.jsonl")
+
+    assert [fault.split(":")[0] for fault in faults_of(table)] == ["line 2", "line 3"]
+    assert [fault.split(":")[0] for fault in faults_of(lines)] == ["line 3", "line 4", "line 5"]
+
+
+def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
+    assert "No such file" in faults_of(tmp_path / "nothing.yaml")[0]
+    assert ".jsonl" in faults_of(written(tmp_path, "x", "runs.txt"))[0]
+    (tmp_path / "latin.csv").write_bytes(b"ticker\n\xff\n")
+    assert "not UTF-8" in faults_of(tmp_path / "latin.csv")[0]
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT_ROOT / "docs" / "examples").iterdir()), ids=lambda path: path.name)
+def test_every_example_is_a_valid_sweep(path: Path) -> None:
+    assert read_sweep(path).runs
