@@ -7,7 +7,7 @@ from flask_bootstrap import Bootstrap5
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, api, bulk, compare_pages, errors, formats, health, pages, presets, runs_pages
+from web import access, api, bulk, compare_pages, errors, formats, health, pages, presets, result_pages, runs_pages
 from web.platform import build_platform
 
 
@@ -23,6 +23,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     formats.register(app)
     Bootstrap5(app)  # only for the static files that it brings; its macros write inline styles
-    for module in (health, api, bulk, pages, runs_pages, compare_pages, presets):
+    for module in (health, api, bulk, pages, runs_pages, compare_pages, presets, result_pages):
         app.register_blueprint(module.blueprint)
     return app

@@ -27,6 +27,7 @@ def register(app: Flask) -> None:
         plain,
         public_status,
         sparkline_points,
+        heat,
     ):
         app.jinja_env.filters[filter_.__name__] = filter_
 
@@ -113,3 +114,10 @@ def sparkline_points(shape: str) -> str:
     heights = decode_sparkline(shape)
     step = 96 / max(len(heights) - 1, 1)
     return " ".join(f"{index * step:.4g},{22 - height * 0.32:.4g}" for index, height in enumerate(heights))
+
+
+def heat(value: float | None, largest: float) -> str:
+    """A cell's shade by its share of the largest value: up-0 to up-5 or down-0 to down-5; none for None."""
+    if value is None or not largest:
+        return "none"
+    return f"{'up' if value >= 0 else 'down'}-{min(round(abs(value) / largest * 5), 5)}"

@@ -14,10 +14,12 @@ from werkzeug.exceptions import Unauthorized
 from adapters.database import reading
 from adapters.run_queries import STATUS_COLUMNS, chart_names, events_of, run_result, run_row
 from adapters.tables import runs
+from contracts.run_result import RunResult
 from contracts.status import RunStatus
-from rules.catalog import RULES, ParamSpec
+from rules.catalog import RULES, ParamSpec, complete_params
 from web import operations, reproductions, run_view
 from web.platform import platform
+from web.trade_table import COLUMNS, trade_page
 
 blueprint = Blueprint("pages", __name__)
 
@@ -105,6 +107,7 @@ def result(run_id: UUID) -> str:
         tabs=run_view.TABS,
         events=events,
         position=position,
+        full_params=complete_params(row["rule_type"], view.request["params"]),
         origin=origin,
         repetitions=repetitions,
         repetition_summary=reproductions.summary(repetitions),
@@ -112,17 +115,43 @@ def result(run_id: UUID) -> str:
     )
 
 
-def _completed(view: Any, tab: str, rendered: frozenset[str]) -> dict[str, Any]:
+def _completed(view: RunResult, tab: str, rendered: frozenset[str]) -> dict[str, Any]:
     """What only a completed run has."""
     if view.status != "completed":
-        return {"failure": run_view.failure({"error_type": view.error_type})}
+        return {"failure": run_view.failure(view.error_type)}
+    shared = {
+        "no_trades": run_view.why_no_trades(view),
+        "charts": run_view.charts(view, run_view.TAB_CHARTS[tab], rendered),
+        "signed_metrics": run_view.SIGNED_METRICS,
+    }
+    return shared | TAB_VALUES[tab](view) if tab in TAB_VALUES else shared
+
+
+def _stats(view: RunResult) -> dict[str, Any]:
     return {
         "leading": run_view.kpis(view, run_view.LEADING_METRICS),
         "others": run_view.kpis(view, run_view.OTHER_METRICS),
-        "signed_metrics": run_view.SIGNED_METRICS,
-        "charts": run_view.charts(view, run_view.TAB_CHARTS[tab], rendered),
-        "no_trades": run_view.why_no_trades(view),
+        "stats": run_view.stats(view),
     }
+
+
+def _trades(view: RunResult) -> dict[str, Any]:
+    names = ("side", "outcome", "reason", "sort", "order")
+    return {
+        "trade_page": trade_page(view.trades or [], request.args),
+        "trade_columns": COLUMNS,
+        "reasons": sorted({trade["exit_reason"] for trade in view.trades or []}),
+        "asked": {name: request.args[name] for name in names if request.args.get(name)},
+    }
+
+
+def _candles(view: RunResult) -> dict[str, Any]:
+    shown = run_view.candle_range(view, request.args)
+    ranged = {"charts": [run_view.ranged_candles(view, shown)]} if shown.first or shown.last else {}
+    return {"ranges": shown, **ranged}
+
+
+TAB_VALUES = {"stats": _stats, "trades": _trades, "candles": _candles}
 
 
 @blueprint.route("/login", methods=["GET", "POST"])

@@ -1,14 +1,16 @@
 """The charts of a run as SVG, for runs without pictures: in the places and colours of the PNG charts."""
 
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from dataclasses import dataclass
 
 from markupsafe import Markup
 
 from contracts.run_result import Candle, RunResult
-from web.svg_plot import Plot
+from web.svg_plot import HEIGHT, WIDTH, Plot
 
 MAX_CANDLES = 220  # more are joined to wider candles, which say so
+HALF = (520, 230)  # pixels of a chart that has another one beside it
 HOLDING = ("muted", "buy and hold")
 
 
@@ -56,9 +58,9 @@ def _lines(
     return plot.svg(alt)
 
 
-def _drawdown(result: RunResult, alt: str) -> Markup:
+def _drawdown(result: RunResult, alt: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Markup:
     depths = [-point["drawdown_pct"] for point in result.drawdown_curve or []]
-    plot = Plot(_dates(result), min(depths, default=0.0), 0.0, unit="%")
+    plot = Plot(_dates(result), min(depths, default=0.0), 0.0, size, unit="%")
     plot.level(0)
     plot.area(depths, 0, "down")
     plot.line(depths, "down")
@@ -72,51 +74,68 @@ def _orders(result: RunResult, alt: str) -> Markup:
     closes = [candle["close"] for candle in candles]
     plot = Plot([candle["date"] for candle in candles], min(closes), max(closes))
     plot.line(closes, "muted")
-    _mark_orders(plot, result, {candle["date"][:19]: bar for bar, candle in enumerate(candles)})
+    _mark_orders(plot, result, [candle["date"] for candle in candles])
     plot.legend([("muted", "close"), ("up", "buy"), ("down", "sell")])
     return plot.svg(alt)
 
 
-def _mark_orders(plot: Plot, result: RunResult, bars: dict[str, int]) -> None:
-    """Arrows where orders filled; `bars` are positions by date, or by date and time."""
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One fill of a trade."""
+
+    timestamp: str
+    price: float
+    size: float
+    bought: bool
+
+
+def orders_of(result: RunResult) -> list[Order]:
+    """Entries and exits of all trades in the order of time."""
+    orders = []
     for trade in result.trades or []:
         long = trade["side"] == "BUY"
-        orders = [(trade["entry_timestamp"], trade["entry_price"], long)]
+        orders.append(Order(trade["entry_timestamp"], trade["entry_price"], trade["size"], long))
         if not trade["is_open"]:
-            orders.append((trade["exit_timestamp"], trade["exit_price"], not long))
-        for timestamp, price, bought in orders:
-            bar = bars.get(timestamp[:10], bars.get(timestamp[:19]))
-            if bar is not None:
-                plot.arrow(bar, price, bought, f"{'Bought' if bought else 'Sold'} {timestamp[:10]} at {price:,.2f}")
+            orders.append(Order(trade["exit_timestamp"], trade["exit_price"], trade["size"], not long))
+    return sorted(orders, key=lambda order: order.timestamp)
+
+
+def _mark_orders(plot: Plot, result: RunResult, dates: Sequence[str], group: int = 1) -> None:
+    """Arrows where orders filled; `group` bars of `dates` are one bar of the plot."""
+    for order in orders_of(result):
+        bar = bisect_right(dates, order.timestamp) - 1  # the bar that had begun by then
+        if bar >= 0 and order.timestamp[:10] <= dates[-1][:10]:
+            words = f"{'Bought' if order.bought else 'Sold'} {order.timestamp[:10]} at {order.price:,.2f}"
+            plot.arrow(bar // group, order.price, order.bought, words)
 
 
 def _trade_pnl(result: RunResult, alt: str) -> Markup:
     trades, dates = result.trades or [], _dates(result)
-    positions = {bar_date[:10]: bar for bar, bar_date in enumerate(dates)}
     returns = [trade["pnl_pct"] for trade in trades]
     plot = Plot(dates, min([*returns, 0.0]), max([*returns, 0.0]), unit="%")
     plot.level(0)
     for trade in trades:
         title = f"Trade {trade['trade_no']}: {trade['pnl_pct']:+.2f}%, closed {trade['exit_timestamp'][:10]}"
         css = "up" if trade["pnl_pct"] > 0 else "down"
-        plot.dot(positions.get(trade["exit_timestamp"][:10], 0), trade["pnl_pct"], css, title)
+        plot.dot(bisect_right(dates, trade["exit_timestamp"]) - 1, trade["pnl_pct"], css, title)
     return plot.svg(alt)
 
 
 def _candlestick(result: RunResult, alt: str) -> Markup:
-    if not result.price_candles:
+    return candles_svg(result, result.price_candles or [], alt)
+
+
+def candles_svg(result: RunResult, shown: Sequence[Candle], alt: str) -> Markup:
+    """Candles with the orders among them; a sentence instead when the prices are not at hand."""
+    if not shown:
         return _without_prices(result)
-    candles, group = joined(result.price_candles)
-    plot = Plot(
-        [candle["date"] for candle in candles],
-        min(candle["low"] for candle in candles),
-        max(candle["high"] for candle in candles),
-    )
+    candles, group = joined(shown)
+    lows, highs = [candle["low"] for candle in candles], [candle["high"] for candle in candles]
+    plot = Plot([candle["date"] for candle in candles], min(lows), max(highs))
     for bar, candle in enumerate(candles):
         prices = (candle["open"], candle["high"], candle["low"], candle["close"])
         plot.candle(bar, *prices, 1.0, f"{candle['date']}: " + " · ".join(f"{price:,.2f}" for price in prices))
-    positions = {candle["date"][:19]: index // group for index, candle in enumerate(result.price_candles)}
-    _mark_orders(plot, result, positions)
+    _mark_orders(plot, result, [candle["date"] for candle in shown], group)
     plot.legend([("up", "rise, buy"), ("down", "fall, sell"), *([("muted", f"{group} bars per candle")] * (group > 1))])
     return plot.svg(alt)
 
@@ -145,10 +164,20 @@ def _without_prices(result: RunResult) -> Markup:
     ).format(result.request["ticker"])
 
 
-def rolling(values: Sequence[float], bars: int) -> list[float]:
-    """Sums over the last `bars` values, one per position from the first full window on."""
-    sums = list(accumulate(values, initial=0.0))
-    return [after - before for before, after in zip(sums, sums[bars:], strict=False)]
+def rolling_sharpe_svg(result: RunResult, ratios: Sequence[float | None], bars: int) -> Markup:
+    """The Sharpe ratio of the last `bars` bars."""
+    known = [ratio for ratio in ratios if ratio is not None]
+    plot = Plot(_dates(result), min([*known, 0.0]), max([*known, 0.0]), HALF)
+    plot.level(0)
+    plot.line(ratios, "amber")
+    return plot.svg(
+        f"Sharpe ratio of the last {bars} bars, from {min(known):.2f} to {max(known):.2f}, now {known[-1]:.2f}."
+    )
+
+
+def drawdown_svg(result: RunResult, alt: str) -> Markup:
+    """The drawdown in half the width."""
+    return _drawdown(result, alt, HALF)
 
 
 CHARTS: dict[str, Callable[[RunResult, str], Markup]] = {

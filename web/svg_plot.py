@@ -13,17 +13,20 @@ LEFT, RIGHT, TOP, BOTTOM = (
     34,
 )  # margins; the labels of the y axis stand on the right, beside the latest value
 COLUMNS = 450  # a line is thinned to this many columns, each with its lowest and highest value
-Y_TICKS, X_TICKS = 5, 8
+Y_TICKS = 5
 LOG_FROM = 8  # positive values that differ by this factor stand on a logarithmic scale, as in the PNG charts
 
 
 class Plot:
     """Bars from left to right, one scale from `low` to `high`; shapes are drawn in the order of the calls."""
 
-    def __init__(self, dates: Sequence[str], low: float, high: float, height: int = HEIGHT, unit: str = "") -> None:
+    def __init__(
+        self, dates: Sequence[str], low: float, high: float, size: tuple[int, int] = (WIDTH, HEIGHT), unit: str = ""
+    ) -> None:
         if high <= low:  # a flat line lies in the middle
             low, high = low - (abs(low) * 0.01 or 1), high + (abs(high) * 0.01 or 1)
-        self._dates, self._height, self._unit = dates, height, unit
+        self._dates, self._unit = dates, unit
+        self._width, self._height = size
         self._log = low > 0 and high >= low * LOG_FROM
         bottom, top = self._scaled(low), self._scaled(high)
         margin = (top - bottom) * 0.04
@@ -32,7 +35,7 @@ class Plot:
 
     def x(self, bar: float) -> float:
         """Pixels of a bar's middle."""
-        return round(LEFT + (bar + 0.5) / max(len(self._dates), 1) * (WIDTH - LEFT - RIGHT), 1)
+        return round(LEFT + (bar + 0.5) / max(len(self._dates), 1) * (self._width - LEFT - RIGHT), 1)
 
     def y(self, value: float) -> float:
         """Pixels of a value, downwards."""
@@ -67,7 +70,7 @@ class Plot:
     def level(self, value: float) -> None:
         """A horizontal line across the plot."""
         y = self.y(value)
-        self._shapes.append(f'<line class="base" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>')
+        self._shapes.append(f'<line class="base" x1="{LEFT}" x2="{self._width - RIGHT}" y1="{y}" y2="{y}"/>')
 
     def dot(self, bar: float, value: float, css: str, title: str) -> None:
         """A dot that says `title` under the mouse."""
@@ -84,7 +87,7 @@ class Plot:
     def candle(self, bar: float, open_: float, high: float, low: float, close: float, width: float, title: str) -> None:
         """A candle `width` bars wide; a rise is hollow, so that direction does not hang on colour."""
         css = "up" if close >= open_ else "down"
-        half = max(min(width * (WIDTH - LEFT - RIGHT) / max(len(self._dates), 1) * 0.35, 8), 0.5)
+        half = max(min(width * (self._width - LEFT - RIGHT) / max(len(self._dates), 1) * 0.35, 8), 0.5)
         x, top, bottom = self.x(bar), self.y(max(open_, close)), self.y(min(open_, close))
         fill = "hollow" if css == "up" else f"f-{css}"
         self._shapes.append(
@@ -105,7 +108,7 @@ class Plot:
     def svg(self, alt: str) -> Markup:
         """The finished picture with `alt` for people who do not see it."""
         return Markup(
-            f'<svg viewBox="0 0 {WIDTH} {self._height}" role="img" aria-label="{escape(alt)}">'
+            f'<svg viewBox="0 0 {self._width} {self._height}" role="img" aria-label="{escape(alt)}">'
             + "".join([*self._y_axis(), *self._x_axis(), *self._shapes])
             + "</svg>"
         )
@@ -113,15 +116,15 @@ class Plot:
     def _y_axis(self) -> Iterator[str]:
         ticks = log_ticks if self._log else axis_ticks
         if self._log:
-            yield f'<text class="axis" text-anchor="end" x="{WIDTH - RIGHT}" y="16">log scale</text>'
+            yield f'<text class="axis" text-anchor="end" x="{self._width - RIGHT}" y="16">log scale</text>'
         for value, text in ticks(self._bottom, self._top, self._unit):
             y = self.y(value)
-            yield f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y}" y2="{y}"/>'
-            yield f'<text class="axis" x="{WIDTH - RIGHT + 8}" y="{y + 5:.1f}">{escape(text)}</text>'
+            yield f'<line class="rule" x1="{LEFT}" x2="{self._width - RIGHT}" y1="{y}" y2="{y}"/>'
+            yield f'<text class="axis" x="{self._width - RIGHT + 8}" y="{y + 5:.1f}">{escape(text)}</text>'
 
     def _x_axis(self) -> Iterator[str]:
         bottom = self._height - BOTTOM
-        for bar, text in date_ticks(self._dates):
+        for bar, text in date_ticks(self._dates, self._width // 120):
             x = self.x(bar)
             yield f'<line class="rule" x1="{x}" x2="{x}" y1="{TOP}" y2="{bottom}"/>'
             anchor = "start" if x < LEFT + 40 else "middle"
@@ -163,34 +166,39 @@ def axis_ticks(low: float, high: float, unit: str) -> list[tuple[float, str]]:
     raw = (high - low) / Y_TICKS
     magnitude = 10.0 ** floor(log10(raw))
     step = next(factor * magnitude for factor in (1, 2, 2.5, 5, 10) if factor * magnitude >= raw)
-    decimals = max(0, -floor(log10(step) + 1e-9)) + (step / magnitude == 2.5 and step < 25)
     values = [index * step for index in range(ceil(low / step), floor(high / step) + 1)]
-    return [(value, tick_text(value, decimals, unit)) for value in values]
+    return [(value, tick_text(value, step, unit)) for value in values]
 
 
 def log_ticks(bottom: float, top: float, unit: str) -> list[tuple[float, str]]:
     """1, 2 and 5 times powers of ten between two powers of ten; of powers alone when those are enough."""
-    powers = [10.0**exponent for exponent in range(floor(bottom), ceil(top))]
-    digits = (1, 2, 5) if len(powers) <= 2 else (1, 3) if len(powers) <= 4 else (1,)
+    powers = [10.0**exponent for exponent in range(floor(bottom), floor(top) + 1)]
+    digits = (1, 2, 5) if len(powers) <= 3 else (1, 3) if len(powers) <= 4 else (1,)
     values = [digit * power for power in powers for digit in digits if bottom <= log10(digit * power) <= top]
-    return [(value, tick_text(value, max(0, -floor(log10(value) + 1e-9)), unit)) for value in values]
+    return [(value, tick_text(value, value, unit)) for value in values]
 
 
-def tick_text(value: float, decimals: int, unit: str) -> str:
-    """A label of at most nine characters: 12.5k and 3.2M from ten thousand on."""
-    for factor, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if abs(value) >= factor * (10 if suffix == "k" else 1):
-            return f"{value / factor:,.4g}{suffix}{unit}".replace("-", "−")
-    return f"{value:,.{decimals}f}{unit}".replace("-", "−")
+def tick_text(value: float, step: float, unit: str) -> str:
+    """A value with the decimals that tell it from its neighbour one step away; millions and above are abbreviated."""
+    for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+        if max(abs(value), step) >= size:
+            return f"{value / size:,.{_decimals(step / size)}f}{letter}{unit}".replace("-", "−")
+    return f"{value:,.{_decimals(step)}f}{unit}".replace("-", "−")
 
 
-def date_ticks(dates: Sequence[str]) -> list[tuple[int, str]]:
-    """At most eight bars that begin a year, a month or a day, with that as their label."""
+def _decimals(step: float) -> int:
+    """Decimals that write a step of 1, 2, 2.5 or 5 times a power of ten."""
+    exponent = floor(log10(step) + 1e-9)
+    return max(0, -exponent + (round(step / 10.0**exponent, 6) == 2.5))
+
+
+def date_ticks(dates: Sequence[str], most: int) -> list[tuple[int, str]]:
+    """At most so many bars that begin a year, a month or a day, with that as their label."""
     for length in (4, 7, 10, 16):
         firsts = [
             (bar, text[:length]) for bar, text in enumerate(dates) if bar and text[:length] != dates[bar - 1][:length]
         ]
         if len(firsts) >= 3 or length == 16:
-            every = ceil(len(firsts) / X_TICKS) or 1
+            every = ceil(len(firsts) / most) or 1
             return [(bar, text.replace("T", " ")) for bar, text in firsts[::every]]
     return []

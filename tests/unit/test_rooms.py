@@ -22,6 +22,7 @@ NUMPY_FREE_ADAPTERS = frozenset(
         "leaderboard",
         "logs",
         "metric_catalog",
+        "period_returns",
         "price_file",
         "price_rows",
         "queue",

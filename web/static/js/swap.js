@@ -2,6 +2,7 @@
 // Links and GET forms with data-swap="id …" are followed this way; without JavaScript they work as they are.
 import { announce } from "./announce.js";
 
+const WHOLE = ["navigation", "main"];
 let latest = 0;
 let awaited = 0; // swaps that somebody asked for and that have not been answered
 
@@ -17,7 +18,7 @@ export async function swap(url, ids, { push = true, quiet = false, yields = fals
     if (turn !== latest) return;
     replaceParts(next, ids);
     if (push) {
-      history.pushState({ swap: ids }, "", response.url);
+      history.pushState(null, "", response.url);
       document.title = next.title;
     }
   } catch {
@@ -45,7 +46,7 @@ export function replaceParts(next, ids) {
 }
 
 export function visit(url) {
-  return swap(url, ["main"]).then(() => {
+  return swap(url, WHOLE).then(() => {
     window.scrollTo(0, 0);
     document.getElementById("main").focus({ preventScroll: true });
   });
@@ -59,7 +60,7 @@ function onClick(event) {
   const link = event.target.closest("a[data-swap]");
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  swap(link.href, idsOf(link));
+  swap(link.href, idsOf(link), { push: link.dataset.push !== "no" });
 }
 
 function onSubmit(event) {
@@ -77,12 +78,22 @@ export function addressOf(form) {
 }
 
 export function startSwapping() {
-  history.replaceState({ swap: ["main"] }, "");
   document.addEventListener("click", onClick);
   document.addEventListener("submit", onSubmit);
+  document.addEventListener(
+    "toggle",
+    (event) => {
+      const id = event.target.open && event.target.querySelector?.("[id^='table-']")?.id;
+      if (id && event.target.dataset.load && !event.target.dataset.loaded) {
+        event.target.dataset.loaded = "yes";
+        swap(event.target.dataset.load, [id], { push: false });
+      }
+    },
+    true,
+  );
   document.addEventListener("change", (event) => {
     const form = event.target.closest?.("form[data-swap][data-on-change]");
     if (form) form.requestSubmit();
   });
-  window.addEventListener("popstate", () => swap(location.href, ["main"], { push: false }));
+  window.addEventListener("popstate", () => swap(location.href, WHOLE, { push: false }));
 }

@@ -1,0 +1,135 @@
+"""A run's trades and the numbers behind its charts, as pages and as files."""
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from contracts.run_result import CHART_NAMES
+from tests.web.conftest import RunMaker
+from web.trade_table import COLUMNS
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One database is enough: the query is a lookup by id."""
+    return sqlite_url
+
+
+@pytest.fixture
+def run_id(make_run: RunMaker) -> str:
+    """A completed run of sixty-odd trades."""
+    return make_run(rule_type="MACD", params={}, direction="longshort", stop_loss_pct=4)
+
+
+def trades(client: FlaskClient, run_id: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = client.get(f"/api/runs/{run_id}").get_json()["trades"]
+    return found
+
+
+def test_trades_fill_pages_and_the_second_goes_on_where_the_first_ended(
+    browser_client: FlaskClient, run_id: str
+) -> None:
+    count = len(trades(browser_client, run_id))
+
+    first = browser_client.get(f"/result/{run_id}?tab=trades").get_data(as_text=True)
+    second = browser_client.get(f"/result/{run_id}?tab=trades&page=2").get_data(as_text=True)
+
+    assert count > 50
+    assert '<tr><td class="number">49</td>' in first
+    assert '<tr><td class="number">50</td>' not in first
+    assert '<tr><td class="number">50</td>' in second
+    assert f"{count} of {count} trades" in first
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_trades_are_sorted_by_any_column(browser_client: FlaskClient, run_id: str, name: str) -> None:
+    listed = browser_client.get(f"/result/{run_id}/trades.json?sort={name}&order=desc").get_json()["trades"]
+
+    values = [trade[name] for trade in listed]
+    assert values == sorted(values, reverse=True)
+    assert len(values) == len(trades(browser_client, run_id))
+
+
+def test_trades_are_filtered_by_side_outcome_and_reason(browser_client: FlaskClient, run_id: str) -> None:
+    query = "side=SELL&outcome=lost&reason=stop_loss"
+
+    listed = browser_client.get(f"/result/{run_id}/trades.json?{query}").get_json()["trades"]
+
+    expected = [
+        trade
+        for trade in trades(browser_client, run_id)
+        if trade["side"] == "SELL" and trade["pnl_abs"] <= 0 and trade["exit_reason"] == "stop_loss"
+    ]
+    assert listed == expected != []
+
+
+def test_the_csv_holds_what_the_api_says(browser_client: FlaskClient, run_id: str) -> None:
+    answer = browser_client.get(f"/result/{run_id}/trades.csv")
+
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    assert answer.headers["Content-Disposition"] == f"attachment; filename=trades-{run_id}.csv"
+    assert [float(row["pnl_abs"]) for row in rows] == [trade["pnl_abs"] for trade in trades(browser_client, run_id)]
+
+
+@pytest.mark.parametrize("query", ["sort=evil", "order=up", "side=LONG", "outcome=x", "reason=x", "page=0", "page=99"])
+def test_a_view_of_trades_that_cannot_be_meant_is_refused(browser_client: FlaskClient, run_id: str, query: str) -> None:
+    assert browser_client.get(f"/result/{run_id}?tab=trades&{query}").status_code == 400
+
+
+@pytest.mark.parametrize("name", CHART_NAMES)
+def test_each_chart_has_its_numbers_as_table_and_csv(browser_client: FlaskClient, run_id: str, name: str) -> None:
+    page = browser_client.get(f"/result/{run_id}/tables/{name}")
+    rows = list(
+        csv.reader(io.StringIO(browser_client.get(f"/result/{run_id}/tables/{name}.csv").get_data(as_text=True)))
+    )
+
+    assert page.status_code == 200
+    assert f'id="table-{name}"' in page.get_data(as_text=True)
+    assert rows[-1][0] in page.get_data(as_text=True)  # the latest row comes first on the page
+    assert len(rows) > 50
+
+
+def test_equity_is_cash_and_position_in_its_table(browser_client: FlaskClient, run_id: str) -> None:
+    text = browser_client.get(f"/result/{run_id}/tables/equity_curve.csv").get_data(as_text=True)
+
+    for row in csv.DictReader(io.StringIO(text)):
+        assert float(row["equity"]) == pytest.approx(float(row["cash"]) + float(row["position"]), abs=0.011)
+
+
+@pytest.mark.parametrize("path", ["tables/evil", "tables/equity_curve?page=0", "tables/equity_curve?page=x"])
+def test_tables_that_do_not_exist_are_refused(browser_client: FlaskClient, run_id: str, path: str) -> None:
+    assert browser_client.get(f"/result/{run_id}/{path}").status_code in (400, 404)
+
+
+def test_a_run_without_result_has_no_tables(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    waiting = make_run("pending")
+
+    assert browser_client.get(f"/result/{waiting}/trades.csv").status_code == 409
+    assert browser_client.get(f"/result/{UNKNOWN}/tables/equity_curve").status_code == 404
+
+
+def test_candles_of_a_range_are_those_between_its_days(browser_client: FlaskClient, run_id: str) -> None:
+    page = browser_client.get(f"/result/{run_id}?tab=candles&from=2009-11-02&to=2009-11-30").get_data(as_text=True)
+
+    assert "2009-11-02 to 2009-11-30" in page
+    assert page.count("<rect class=") - 2 == 20  # trading days of that month, without the legend's two
+
+
+@pytest.mark.parametrize("query", ["from=x", "from=2009-02-30", "from=2009-12-01&to=2009-11-01"])
+def test_a_range_of_candles_that_cannot_be_meant_is_refused(
+    browser_client: FlaskClient, run_id: str, query: str
+) -> None:
+    assert browser_client.get(f"/result/{run_id}?tab=candles&{query}").status_code == 400
+
+
+def test_the_stats_show_returns_of_months_and_years(browser_client: FlaskClient, run_id: str) -> None:
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+
+    assert "Monthly returns" in page
+    assert 'class="mono">2005</th>' in page
+    assert "Sharpe ratio of the last 126 bars" in page
