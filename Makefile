@@ -46,6 +46,7 @@ test-peers: install-dev $(PEERS)/.installed ## our engine against independent en
 manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas, and what schemas cannot say
 	@$(BIN)/python -m scripts.manifests
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/hadolint Dockerfile
 
