@@ -45,8 +45,8 @@ def cluster(redis: AclRedis, mariadb_process: MariaDBServer) -> Iterator[Cluster
     """The platform without KEDA: schema, web and reconciler under the manifests' user."""
     as_user(USER)  # skips before anything is started
     mariadb_process.execute(
-        f"CREATE DATABASE {DATABASE} CHARACTER SET utf8mb4",
-        f"CREATE USER 'backtest'@'127.0.0.1' IDENTIFIED BY '{STAND_IN}'",
+        f"CREATE OR REPLACE DATABASE {DATABASE} CHARACTER SET utf8mb4",
+        f"CREATE OR REPLACE USER 'backtest'@'127.0.0.1' IDENTIFIED BY '{STAND_IN}'",
         f"GRANT ALL ON {DATABASE}.* TO 'backtest'@'127.0.0.1'",
     )
     here = {
