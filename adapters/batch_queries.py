@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Select, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.batch_times import spread, throughput
 from adapters.database import utc_text
 from adapters.leaderboard import Goal, Heatmap, heatmap, rank
 from adapters.run_queries import seconds_between
@@ -104,23 +105,6 @@ def _times(connection: Connection, batch_id: str) -> Sequence[RowMapping]:
     columns = select(runs.c.waiting_since, runs.c.started_at, runs.c.completed_at)
     started = columns.where(runs.c.batch_id == batch_id, runs.c.started_at.is_not(None))
     return connection.execute(started.order_by(runs.c.id.desc()).limit(MAX_TIMED_RUNS)).mappings().all()
-
-
-def throughput(ends: Sequence[datetime]) -> float | None:
-    """Runs per second between the first and the last of these ends; None for fewer than two."""
-    if len(ends) < 2:
-        return None
-    seconds = (max(ends) - min(ends)).total_seconds()
-    return round((len(ends) - 1) / seconds, 3) if seconds else None
-
-
-def spread(seconds: Sequence[float]) -> dict[str, float | None]:
-    """Average, median, 95th and 99th percentile (nearest rank) and maximum; all None of nothing."""
-    if not seconds:
-        return dict.fromkeys(("average", "p50", "p95", "p99", "max"))
-    ordered = sorted(seconds)
-    ranks = {f"p{percent}": ordered[-(-percent * len(ordered) // 100) - 1] for percent in (50, 95, 99)}
-    return {"average": round(sum(ordered) / len(ordered), 6), **ranks, "max": ordered[-1]}
 
 
 def batch_leaderboard(connection: Connection, batch_id: str, metric: str, goal: Goal, top: int) -> list[dict[str, Any]]:

@@ -1,0 +1,156 @@
+"""Show the queue scale Jobs: submit a wave of runs, follow it, and report queue depth and Jobs over time.
+
+Speaks HTTP to any running platform, on one machine or in a cluster, and takes the times from its answers. Writes
+<out>.png and <out>.json, and a summary to stdout. Exit codes: 0 all runs completed, 1 some failed, 2 wrong question,
+3 the platform cannot be reached, 130 interrupted (the runs go on).
+"""
+
+import argparse
+import itertools
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from anywhere
+
+from scripts.autoscaling.picture import draw
+from scripts.autoscaling.timeline import in_words, summary, wave_of
+from scripts.sweep.client import Client
+from scripts.sweep.faults import (
+    EXIT_BAD_SPEC,
+    EXIT_DETACHED,
+    EXIT_OK,
+    EXIT_RUNS_FAILED,
+    EXIT_UNREACHABLE,
+    BadSweep,
+    Unreachable,
+)
+from scripts.sweep.progress import Progress, follow
+from scripts.sweep.sweep import PlannedRun
+
+MANIFEST = Path(__file__).resolve().parents[1] / "keda" / "scaledjob.yaml"
+MAX_RUNS = 10_000
+EXAMPLES = """examples:
+  python scripts/autoscale_demo.py --runs 200
+  python scripts/autoscale_demo.py --runs 120 --rate 2 --out var/steady
+  python scripts/autoscale_demo.py --url https://backtests.example.com --runs 500 --limit 100
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the demo; the exit code is the outcome."""
+    asked = parser().parse_args(arguments)
+    progress = Progress()
+    client = Client(asked.url, os.environ.get("API_TOKEN"), progress.say)
+    try:
+        return demonstrate(client, asked, progress)
+    except BadSweep as error:
+        progress.say("\n".join(error.faults))
+        return EXIT_BAD_SPEC
+    except Unreachable as error:
+        progress.say(str(error))
+        return EXIT_UNREACHABLE
+    except KeyboardInterrupt:
+        progress.say("\ninterrupted; the runs go on")
+        return EXIT_DETACHED
+
+
+def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -> int:
+    """Submit, follow, report."""
+    batch_id = f"autoscale-{uuid4().hex[:12]}"
+    planned = list(itertools.islice(wave_runs(client), asked.runs))
+    progress.say(
+        f"submitting {len(planned)} runs as batch {batch_id}{f', {asked.rate:g} a second' if asked.rate else ''}"
+    )
+    send(client, batch_id, planned, asked.rate)
+    follow(lambda: client.batch(batch_id), progress)
+    runs = list(client.runs(batch_id))
+    wave, limit = wave_of(runs), asked.limit or manifest_limit(client.base_url)
+    numbers = {"url": client.base_url, "batch_id": batch_id, "rate_per_s": asked.rate} | summary(runs, wave, limit)
+    asked.out.parent.mkdir(parents=True, exist_ok=True)
+    draw(wave, numbers, asked.out.with_suffix(".png"))
+    asked.out.with_suffix(".json").write_text(json.dumps({**numbers, "wave": vars(wave)}) + "\n", encoding="utf-8")
+    print(in_words(numbers))
+    progress.say(f"written: {asked.out.with_suffix('.png')} and {asked.out.with_suffix('.json')}")
+    return EXIT_OK if numbers["completed"] == numbers["runs"] else EXIT_RUNS_FAILED
+
+
+def wave_runs(client: Client) -> Iterator[PlannedRun]:
+    """Different runs over all daily tickers of the platform, each over all of its prices."""
+    listed = json.loads(client.text("/api/tickers"))["tickers"]
+    daily = [(each["ticker"], each["timeframes"]["1d"]) for each in listed if "1d" in each["timeframes"]]
+    bounds = itertools.product(range(5, 40), range(20, 41, 2), range(60, 81, 2))
+    for (period, oversold, overbought), (ticker, held) in itertools.product(bounds, daily):
+        values: dict[str, Any] = {
+            "ticker": ticker,
+            "rule_type": "RSI",
+            "params": {"period": period, "oversold": oversold, "overbought": overbought},
+            "start_date": held["first_date"],
+            "end_date": held["last_date"],
+            "charts": False,
+        }
+        yield PlannedRun(values, f"{ticker} {period}")
+
+
+def send(client: Client, batch_id: str, planned: list[PlannedRun], rate: float | None) -> None:
+    """All at once, or one at a time at a steady rate; a late one does not delay the next."""
+    if not rate:
+        for _ in client.submit(batch_id, planned):
+            pass
+        return
+    start = time.monotonic()
+    for number, run in enumerate(planned):
+        time.sleep(max(0.0, start + number / rate - time.monotonic()))
+        for _ in client.submit(batch_id, [run]):
+            pass
+
+
+def manifest_limit(url: str) -> int:
+    """maxReplicaCount of keda/scaledjob.yaml; on this machine at most its cores, as the local scaler has it."""
+    documents = yaml.safe_load_all(MANIFEST.read_text(encoding="utf-8"))
+    scaled = next(document for document in documents if document and document["kind"] == "ScaledJob")
+    limit = int(scaled["spec"]["maxReplicaCount"])
+    local = urlsplit(url).hostname in ("127.0.0.1", "localhost")
+    return min(limit, os.cpu_count() or limit) if local else limit
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    formatter = argparse.RawDescriptionHelpFormatter
+    whole = argparse.ArgumentParser(
+        prog="autoscale_demo.py", description=__doc__, epilog=EXAMPLES, formatter_class=formatter
+    )
+    whole.add_argument("--url", default=os.environ.get("BACKTEST_URL", "http://127.0.0.1:5000"))
+    whole.add_argument("--runs", type=_runs, default=200, help="how many (default: 200)")
+    whole.add_argument("--rate", type=_rate, help="submissions per second; without it all at once")
+    whole.add_argument("--limit", type=_runs, help="the scaler's limit (default: that of keda/scaledjob.yaml)")
+    whole.add_argument("--out", type=Path, default=Path("var/autoscale"), help="report files (default: var/autoscale)")
+    return whole
+
+
+def _runs(text: str) -> int:
+    if not text.isdigit() or not 0 < int(text) <= MAX_RUNS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MAX_RUNS}")
+    return int(text)
+
+
+def _rate(text: str) -> float:
+    try:
+        rate = float(text)
+    except ValueError:
+        rate = 0.0
+    if not 0 < rate <= 1000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, at most 1000")
+    return rate
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,91 @@
+"""A wave of runs over time, from the timestamps that the API gives: who scaled does not matter."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from adapters.batch_times import spread
+
+
+@dataclass(frozen=True)
+class Wave:
+    """Steps over time: at `seconds[i]` after the first submission the counts become those at i."""
+
+    seconds: list[float]
+    waiting: list[int]
+    running: list[int]
+    ended: list[int]
+
+
+def wave_of(runs: Sequence[dict[str, Any]]) -> Wave:
+    """Waiting, running and ended runs at every moment at which one of them changes."""
+    start = min(_moment(run["created_at"]) for run in runs)
+    changes: dict[float, list[tuple[int, int, int]]] = {}  # of one moment together: in between, nothing was ever so
+    for moment, change in (each for run in runs for each in _changes(run)):
+        changes.setdefault((_moment(moment) - start).total_seconds(), []).append(change)
+    wave, counts = Wave([], [], [], []), [0, 0, 0]
+    for second in sorted(changes):
+        counts = [sum(deltas) for deltas in zip(counts, *changes[second], strict=True)]
+        wave.seconds.append(second)
+        for series, count in zip((wave.waiting, wave.running, wave.ended), counts, strict=True):
+            series.append(count)
+    return wave
+
+
+def _changes(run: dict[str, Any]) -> Iterable[tuple[str, tuple[int, int, int]]]:
+    """What each moment of a run changes: (waiting, running, ended)."""
+    yield run["created_at"], (1, 0, 0)
+    if run["started_at"]:
+        yield run["started_at"], (-1, 1, 0)
+    if run["completed_at"]:
+        yield run["completed_at"], (0, -1, 1) if run["started_at"] else (-1, 0, 1)
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+def summary(runs: Sequence[dict[str, Any]], wave: Wave, limit: int) -> dict[str, Any]:
+    """The wave in numbers: counts, peaks, latencies in seconds, Jobs against messages."""
+    ended = [run for run in runs if run["completed_at"]]
+    last = max(wave.seconds)
+    return {
+        "runs": len(runs),
+        "completed": sum(run["status"] == "completed" for run in runs),
+        "failed": sum(run["status"] == "failed" for run in runs),
+        "messages": len(runs),
+        "jobs": sum(run["attempt"] for run in runs if run["started_at"]),
+        "limit": limit,
+        "peak_waiting": max(wave.waiting),
+        "peak_running": max(wave.running),
+        "seconds": round(last, 3),
+        "runs_per_s": round(len(ended) / last, 3) if last else None,
+        "submit_to_start_s": spread(_between(runs, "created_at", "started_at")),
+        "start_to_done_s": spread(_between(runs, "started_at", "completed_at")),
+    }
+
+
+def _between(runs: Iterable[dict[str, Any]], earlier: str, later: str) -> list[float]:
+    timed = (run for run in runs if run[earlier] and run[later])
+    return [(_moment(run[later]) - _moment(run[earlier])).total_seconds() for run in timed]
+
+
+def in_words(numbers: dict[str, Any]) -> str:
+    """The summary for a terminal."""
+    wait, took = numbers["submit_to_start_s"], numbers["start_to_done_s"]
+    return "\n".join(
+        [
+            f"runs            {numbers['runs']}: {numbers['completed']} completed, {numbers['failed']} failed",
+            f"time            {numbers['seconds']:.1f} s, {numbers['runs_per_s']} runs/s",
+            f"peak            {numbers['peak_waiting']} waiting, {numbers['peak_running']} running "
+            f"(limit {numbers['limit']})",
+            f"Jobs            {numbers['jobs']} took {numbers['messages']} messages",
+            f"submit to start {_percentiles(wait)}",
+            f"start to done   {_percentiles(took)}",
+        ]
+    )
+
+
+def _percentiles(spread_s: dict[str, float | None]) -> str:
+    return "  ".join(f"{name} {value:.2f} s" for name, value in spread_s.items() if value is not None) or "-"
