@@ -141,7 +141,7 @@ run_events = Table(
     Column("reason", _text(255)),
     Column("host", _text(128)),
     Index("ix_events_run", "run_id", "id"),
-    Index("ix_events_at", "at"),
+    Index("ix_events_at", "at", "from_status", "to_status"),  # the queue over time is counted in the index alone
     **_OPTIONS,
 )
 

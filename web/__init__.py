@@ -7,7 +7,21 @@ from flask_bootstrap import Bootstrap5
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, api, bulk, compare_pages, errors, formats, health, pages, presets, result_pages, runs_pages
+from web import (
+    access,
+    api,
+    batch_pages,
+    bulk,
+    compare_pages,
+    errors,
+    formats,
+    health,
+    pages,
+    presets,
+    queue_pages,
+    result_pages,
+    runs_pages,
+)
 from web.platform import build_platform
 
 
@@ -23,6 +37,17 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     formats.register(app)
     Bootstrap5(app)  # only for the static files that it brings; its macros write inline styles
-    for module in (health, api, bulk, pages, runs_pages, compare_pages, presets, result_pages):
+    for module in (
+        health,
+        api,
+        bulk,
+        pages,
+        runs_pages,
+        compare_pages,
+        presets,
+        result_pages,
+        queue_pages,
+        batch_pages,
+    ):
         app.register_blueprint(module.blueprint)
     return app

@@ -24,7 +24,7 @@ from web.trade_table import COLUMNS, trade_page
 blueprint = Blueprint("pages", __name__)
 
 LATEST = 8  # runs beside the form
-NAVIGATION = (("pages.dashboard", "New run"), ("runs.history", "Runs"))
+NAVIGATION = (("pages.dashboard", "New run"), ("runs.history", "Runs"), ("queue.page", "Queue"))
 
 
 @blueprint.app_context_processor

@@ -51,11 +51,14 @@ class Plot:
             points = " ".join(f"{self.x(bar)},{self.y(value)}" for bar, value in thinned(part))
             self._shapes.append(f'<polyline class="line s-{css}" points="{points}"/>')
 
-    def steps(self, values: Sequence[float], css: str) -> None:
+    def steps(self, values: Sequence[float], css: str, filled: bool = False) -> None:
         """A staircase: each value holds for its whole bar."""
-        half = 0.5
-        corners = [(bar + edge, value) for bar, value in enumerate(values) for edge in (-half, half)]
+        corners = [(bar + edge, value) for bar, value in enumerate(values) for edge in (-0.5, 0.5)]
         points = " ".join(f"{self.x(bar)},{self.y(value)}" for bar, value in corners)
+        if filled:
+            level = self.y(0)
+            ends = f"{self.x(len(values) - 0.5)},{level} {self.x(-0.5)},{level}"
+            self._shapes.append(f'<polygon class="area f-{css}" points="{points} {ends}"/>')
         self._shapes.append(f'<polyline class="line s-{css}" points="{points}"/>')
 
     def area(self, values: Sequence[float], base: float, css: str) -> None:
@@ -200,5 +203,6 @@ def date_ticks(dates: Sequence[str], most: int) -> list[tuple[int, str]]:
         ]
         if len(firsts) >= 3 or length == 16:
             every = ceil(len(firsts) / most) or 1
-            return [(bar, text.replace("T", " ")) for bar, text in firsts[::every]]
+            within_a_day = length == 16 and dates[0][:10] == dates[-1][:10]
+            return [(bar, text[11:] if within_a_day else text.replace("T", " ")) for bar, text in firsts[::every]]
     return []

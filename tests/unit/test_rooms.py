@@ -14,6 +14,7 @@ NUMPY_FREE_ADAPTERS = frozenset(
     f"adapters.{name}"
     for name in (
         "bar_times",
+        "batch_cells",
         "batch_changes",
         "batch_queries",
         "batch_times",
@@ -27,6 +28,7 @@ NUMPY_FREE_ADAPTERS = frozenset(
         "price_file",
         "price_rows",
         "queue",
+        "queue_history",
         "run_list",
         "run_queries",
         "runs",

@@ -1,0 +1,151 @@
+"""How many runs waited and ran at any time, from the events that each change of state leaves: exact, without a sampler.
+
+The numbers of now are counted; from there the events are walked backwards. So nothing is lost by a restart, and nothing
+has to run to record it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Integer, case, func, literal, select
+from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from adapters.database import database_now
+from adapters.tables import run_events, runs
+from contracts.status import RunStatus
+
+LATEST_TIMES = 1000  # runs over which waits and durations are taken
+
+
+class steps_after(FunctionElement[int]):
+    """In which step of `step_s` seconds after `start` a time lies: 0, 1, 2 …"""
+
+    type = Integer()
+    inherit_cache = True
+
+    def __init__(self, moment: Any, start: datetime, step_s: int) -> None:
+        super().__init__(moment, literal(start.isoformat(" ", "microseconds")), literal(float(step_s)))
+
+
+@compiles(steps_after, "sqlite")
+def _sqlite_steps(element: steps_after, compiler: Any, **options: Any) -> str:
+    moment, start, step_s = (compiler.process(each, **options) for each in element.clauses)
+    return f"CAST((julianday({moment}) - julianday({start})) * 86400.0 / {step_s} AS INTEGER)"
+
+
+@compiles(steps_after, "mysql")
+@compiles(steps_after, "mariadb")
+def _mysql_steps(element: steps_after, compiler: Any, **options: Any) -> str:
+    moment, start, step_s = (compiler.process(each, **options) for each in element.clauses)
+    return f"FLOOR(TIMESTAMPDIFF(MICROSECOND, CAST({start} AS DATETIME(6)), {moment}) / 1000000 / {step_s})"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePoint:
+    """The state at the end of one step, and how many runs ended during it."""
+
+    at: datetime
+    waiting: int
+    running: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """The queue now, and how it came to this; times in seconds, oldest first, None where nothing is known."""
+
+    now: datetime
+    waiting: int
+    running: int
+    oldest_waiting: RowMapping | None
+    waits_s: list[float]
+    durations_s: list[float]
+    points: list[QueuePoint]
+
+
+def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueState:
+    """Now and the last `window_s` seconds in steps of `step_s`."""
+    now = connection.execute(select(database_now())).scalar_one()
+    # steps begin at round times, so that a page that is loaded again shows the same steps
+    end = _floor(now, step_s) + timedelta(seconds=step_s)
+    start = end - timedelta(seconds=window_s)
+    waiting, running = (_count(connection, state) for state in (RunStatus.PENDING, RunStatus.RUNNING))
+    changes = _changes(connection, start, step_s)
+    points = _points(changes, waiting, running, start, window_s // step_s, step_s)
+    waits, durations = _times(connection, start)
+    return QueueState(now, waiting, running, _oldest_waiting(connection), waits, durations, points)
+
+
+def _floor(moment: datetime, step_s: int) -> datetime:
+    midnight = datetime(moment.year, moment.month, moment.day)
+    seconds = int((moment - midnight).total_seconds())
+    return midnight + timedelta(seconds=seconds // step_s * step_s)
+
+
+def _count(connection: Connection, status: RunStatus) -> int:
+    return connection.execute(select(func.count()).select_from(runs).where(runs.c.status == status)).scalar_one()
+
+
+def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, RowMapping]:
+    """Per step: by how much the waiting and the running became more, and how many ended."""
+    arrived, left = run_events.c.to_status, run_events.c.from_status
+
+    def change(status: RunStatus) -> Any:
+        return func.sum(case((arrived == status, 1), else_=0)) - func.sum(case((left == status, 1), else_=0))
+
+    ended = func.sum(case((arrived.in_([RunStatus.SUCCEEDED, RunStatus.FAILED]), 1), else_=0))
+    step = steps_after(run_events.c.at, start, step_s)
+    query = select(
+        step.label("step"),
+        change(RunStatus.PENDING).label("waiting"),
+        change(RunStatus.RUNNING).label("running"),
+        ended.label("ended"),
+    )
+    rows = connection.execute(query.where(run_events.c.at >= start).group_by("step")).mappings()
+    return {int(row["step"]): row for row in rows}
+
+
+def _points(
+    changes: dict[int, RowMapping], waiting: int, running: int, start: datetime, steps: int, step_s: int
+) -> list[QueuePoint]:
+    """Backwards from now: the state at the end of a step is the present one less what changed after it."""
+    waiting -= sum(int(change["waiting"]) for step, change in changes.items() if step >= steps)
+    running -= sum(int(change["running"]) for step, change in changes.items() if step >= steps)
+    points = []
+    for step in reversed(range(steps)):
+        change = changes.get(step)
+        ended = int(change["ended"]) if change else 0
+        # events and counts are read one after the other; a change in between must not show a negative number
+        points.append(QueuePoint(start + timedelta(seconds=step * step_s), max(waiting, 0), max(running, 0), ended))
+        if change:
+            waiting, running = waiting - int(change["waiting"]), running - int(change["running"])
+    return points[::-1]
+
+
+def _times(connection: Connection, start: datetime) -> tuple[list[float], list[float]]:
+    """Waits of the latest runs that started since, and durations of those of them that ended."""
+    latest = (
+        select(runs.c.waiting_since, runs.c.started_at, runs.c.completed_at)
+        .where(runs.c.started_at >= start)
+        .order_by(runs.c.started_at.desc())
+        .limit(LATEST_TIMES)
+    )
+    rows = connection.execute(latest).all()
+    waits = [(row.started_at - row.waiting_since).total_seconds() for row in rows]
+    return waits, [(row.completed_at - row.started_at).total_seconds() for row in rows if row.completed_at]
+
+
+def _oldest_waiting(connection: Connection) -> RowMapping | None:
+    columns = (runs.c.run_id, runs.c.ticker, runs.c.rule_id, runs.c.rule_type, runs.c.waiting_since)
+    pending = select(*columns).where(runs.c.status == RunStatus.PENDING)
+    return connection.execute(pending.order_by(runs.c.id).limit(1)).mappings().one_or_none()
+
+
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """The nearest-rank percentile; None of nothing."""
+    ordered = sorted(values)
+    return ordered[-(-percent * len(ordered) // 100) - 1] if ordered else None

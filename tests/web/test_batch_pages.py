@@ -1,0 +1,79 @@
+"""A batch as a page: progress, the best runs, and a map over two parameters."""
+
+import pytest
+from flask.testing import FlaskClient
+
+from adapters.leaderboard import Heatmap
+from tests.web.conftest import RunMaker
+from web.batch_pages import heat_rows, shade
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """The queries are tested on both databases where they live."""
+    return sqlite_url
+
+
+def crossing(make_run: RunMaker, state: str, fast: int, slow: int) -> str:
+    return make_run(state, batch_id="grid <1>", rule_type="MA_CROSS", params={"fast": fast, "slow": slow})
+
+
+def test_a_batch_shows_its_progress_and_leads_to_its_best_runs(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    done = [crossing(make_run, "completed", fast, slow) for fast in (5, 10) for slow in (50, 100)]
+    crossing(make_run, "failed", 20, 50)
+    crossing(make_run, "pending", 20, 100)
+
+    page = browser_client.get("/batches/grid <1>").get_data(as_text=True)
+
+    assert "5 of 6 ended" in page
+    assert "4 completed, 1 failed, 0 running, 1 pending" in page
+    assert "grid &lt;1&gt;" in page
+    assert 'data-refresh-s="2"' in page
+    assert all(page.count(f"/result/{run_id}") == 2 for run_id in done)  # in the leaderboard and in the map
+    assert "Sharpe ratio over" in page
+
+
+def test_a_batch_is_ranked_by_the_chosen_metric(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    for slow in (50, 100, 150):
+        crossing(make_run, "completed", 10, slow)
+    best = browser_client.get("/api/batches/grid <1>?metric=num_trades").get_json()["leaderboard"][0]["run_id"]
+
+    page = browser_client.get("/batches/grid <1>?metric=num_trades").get_data(as_text=True)
+
+    assert page.index(f"/result/{best}") == page.index("/result/")
+    assert "data-refresh-s" not in page
+
+
+@pytest.mark.parametrize("query", ["metric=evil", "goal=up"])
+def test_an_unknown_ranking_is_refused(browser_client: FlaskClient, make_run: RunMaker, query: str) -> None:
+    crossing(make_run, "pending", 5, 50)
+
+    assert browser_client.get(f"/batches/grid <1>?{query}").status_code == 400
+
+
+def test_an_unknown_batch_is_not_found(browser_client: FlaskClient) -> None:
+    page = browser_client.get("/batches/<script>alert(1)</script>")
+
+    assert page.status_code == 404
+    assert "<script>alert" not in page.get_data(as_text=True)
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "expected"),
+    [(None, 0, 1, "none"), (1, 1, 1, "up-5"), (0.9, 0.9, 1.9, "up-1"), (1.9, 0.9, 1.9, "up-5"), (-2, -2, 1, "down-5"),
+     (-0.1, -2, 1, "down-1"), (0.0, -2, 1, "up-1")],
+)  # fmt: skip
+def test_shades_go_from_the_lowest_to_the_highest_value(
+    value: float | None, low: float, high: float, expected: str
+) -> None:
+    assert shade(value, low, high) == expected
+
+
+def test_a_cell_without_run_leads_nowhere() -> None:
+    grid: Heatmap = {
+        "x": "fast", "y": "slow", "x_values": [5, 10], "y_values": [50], "cells": [[1.0, None]], "runs_per_cell": 1,
+    }  # fmt: skip
+
+    [row] = heat_rows(grid, {(5, 50): "the run"})
+
+    assert [(cell["value"], cell["run_id"]) for cell in row["cells"]] == [(1.0, "the run"), (None, None)]

@@ -1,0 +1,131 @@
+"""The queue now and over time, against a plain count of what was true at each moment."""
+
+import random
+from datetime import datetime, timedelta
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import insert, select
+
+from adapters.database import database_now, reading
+from adapters.queue_history import percentile, queue_state
+from adapters.tables import run_events, runs
+from tests.services.redis_server import RedisServer
+from tests.web.conftest import RunMaker
+
+Event = tuple[str, str | None, str, datetime]  # run, from, to, at
+
+
+def story(chance: random.Random, begins: datetime, now: datetime) -> list[Event]:
+    """One run's events from its submission until now: some wait still, some were handed back, some failed."""
+    run_id, at, state = str(uuid4()), begins, "PENDING"
+    events: list[Event] = [(run_id, None, "PENDING", at)]
+    while state not in ("SUCCEEDED", "FAILED"):
+        at += timedelta(seconds=chance.uniform(0.1, 90))
+        if at >= now:
+            break
+        choices = ["RUNNING"] * 5 + ["FAILED"] if state == "PENDING" else ["SUCCEEDED"] * 4 + ["PENDING", "FAILED"]
+        arrived = chance.choice(choices)
+        events.append((run_id, state, arrived, at))
+        state = arrived
+    return events
+
+
+def record(app: Flask, stories: list[list[Event]]) -> None:
+    rows, events = [], []
+    for number, each in enumerate(stories):
+        run_id, _, state, _ = each[-1]
+        started = [at for _, _, arrived, at in each if arrived == "RUNNING"]
+        rows.append({
+            "run_id": run_id, "ticker": "AAPL", "rule_type": "RSI", "params_json": "{}", "request_json": "{}",
+            "request_hash": f"{number:064d}", "status": state, "waiting_since": each[0][3], "created_at": each[0][3],
+            "started_at": started[-1] if started else None,
+            "completed_at": each[-1][3] if state in ("SUCCEEDED", "FAILED") else None,
+        })  # fmt: skip
+        events += [
+            {"run_id": run_id, "attempt": 1, "from_status": left, "to_status": arrived, "at": at}
+            for _, left, arrived, at in each
+        ]
+    with app.extensions["platform"].engine.begin() as connection:
+        connection.execute(insert(runs), rows)
+        connection.execute(insert(run_events), events)
+
+
+def state_at(each: list[Event], moment: datetime) -> str | None:
+    passed = [arrived for _, _, arrived, at in each if at < moment]
+    return passed[-1] if passed else None
+
+
+def test_depth_and_running_are_exact_at_the_end_of_every_step(page_app: Flask) -> None:
+    chance = random.Random(11)
+    with reading(page_app.extensions["platform"].engine) as connection:
+        now = connection.execute(select(database_now())).scalar_one()
+    stories = [story(chance, now - timedelta(seconds=chance.uniform(1, 1500)), now) for _ in range(120)]
+    record(page_app, stories)
+
+    with reading(page_app.extensions["platform"].engine) as connection:
+        state = queue_state(connection, 900, 5)
+
+    assert len(state.points) == 180
+    for point in state.points:
+        end = min(point.at + timedelta(seconds=5), state.now)
+        states = [state_at(each, end) for each in stories]
+        assert (point.waiting, point.running) == (states.count("PENDING"), states.count("RUNNING")), point
+    ended = sum(
+        arrived in ("SUCCEEDED", "FAILED") and at >= state.points[0].at
+        for each in stories
+        for _, _, arrived, at in each
+    )
+    assert sum(point.ended for point in state.points) == ended
+
+
+def test_now_is_counted_and_the_oldest_is_named(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    oldest, _, _ = make_run("pending"), make_run("pending"), make_run("running")
+
+    answer = browser_client.get("/api/queue").get_json()
+
+    assert (answer["waiting"], answer["running"], answer["messages"]) == (2, 1, 3)  # nobody popped the third message
+    assert answer["oldest_waiting"]["run_id"] == oldest
+    assert answer["points"][-1]["waiting"] == 2
+    assert answer["queue_wait_s"]["p50"] >= 0
+
+
+def test_without_redis_the_page_says_that_nothing_is_lost(
+    browser_client: FlaskClient, make_run: RunMaker, redis_server: RedisServer
+) -> None:
+    make_run("pending")
+    redis_server.stop()
+
+    page = browser_client.get("/queue")
+
+    assert page.status_code == 200
+    assert "Redis does not answer" in page.get_data(as_text=True)
+    redis_server.start()
+
+
+@pytest.mark.parametrize("window", ["15m", "1h", "6h", "24h"])
+def test_each_window_has_its_page(browser_client: FlaskClient, window: str) -> None:
+    page = browser_client.get(f"/queue?window={window}").get_data(as_text=True)
+
+    assert f"over the last {window}" in page
+    assert "The queue is empty" in page
+
+
+def test_an_unknown_window_is_refused(browser_client: FlaskClient) -> None:
+    assert browser_client.get("/queue?window=1y").status_code == 400
+    assert "window" in browser_client.get("/api/queue?window=1y").get_json()["errors"]
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "expected"), [([], 95, None), ([3.0], 50, 3.0), ([1.0, 2.0, 3.0, 4.0], 50, 2.0)]
+)
+def test_a_percentile_is_the_nearest_rank(values: list[float], percent: int, expected: float | None) -> None:
+    assert percentile(values, percent) == expected
+
+
+def test_events_are_counted_by_the_index(page_app: Flask) -> None:
+    columns = {tuple(index.columns.keys()) for index in run_events.indexes}
+
+    assert ("at", "from_status", "to_status") in columns
