@@ -145,6 +145,13 @@ class Cluster:
         for pod in self.pods:
             pod.kill()
 
+    def probe_web(self) -> Any:
+        """What web's readiness probe is answered, within the patience of its manifest."""
+        pod = next(each for each in self._platform.workloads if each.document.name == "web")
+        probe = pod.container["readinessProbe"]
+        with urlopen(self.url + probe["httpGet"]["path"], timeout=probe["timeoutSeconds"]) as answer:
+            return json.loads(answer.read())
+
     def ask(self, path: str, body: object = None) -> Any:
         """JSON from web, with the token that its API_TOKENS name."""
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {STAND_IN}"}

@@ -95,9 +95,17 @@ def waiting(redis: AclRedis) -> int:
         return int(keda.eval(KEDA_SCRIPT, 1, LIST))
 
 
-def test_web_is_alive_ready_and_has_numbers(web: Cluster, redis: AclRedis) -> None:
+def test_web_is_alive_and_ready(web: Cluster) -> None:
     assert web.ask("/health") == {"status": "ok"}
-    assert web.ask("/ready")["redis"] == "ok"
+    assert web.probe_web() == {"status": "ready", "database": "ok", "redis": "ok"}
+
+
+def test_web_stays_ready_while_redis_hangs(web: Cluster, redis: AclRedis) -> None:
+    with redis.hanging():
+        answer = web.probe_web()
+
+    assert answer["status"] == "ready"
+    assert answer["redis"].startswith("unreachable")
 
 
 def test_one_message_becomes_one_job_and_one_result(web: Cluster, redis: AclRedis) -> None:
