@@ -1,6 +1,7 @@
 """The HTTP API of single runs."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 from uuid import UUID
@@ -152,12 +153,21 @@ def rules() -> Response:
             "sell": rule.sell,
             "source": rule.source,
             "constraints": rule.constraints,
-            "params": [{each.name: getattr(param, each.name) for each in fields(param)} for param in rule.params],
-            "schema": rule_schema(name),
+            "params": [
+                {each.name: _plain(getattr(param, each.name)) for each in fields(param)} for param in rule.params
+            ],
+            "schema": _plain(rule_schema(name)),
         }
         for name, rule in RULES.items()
     ]
     return conditional(jsonify({"rules": listed}))
+
+
+def _plain(value: Any) -> Any:
+    """The catalog's frozen mappings and tuples as JSON can show them."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 @blueprint.get("/api/tickers")
