@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+
     from tests.services.mariadb_server import MariaDBServer
     from tests.services.processes import Programs
     from tests.services.redis_server import RedisServer
@@ -103,3 +106,18 @@ def submitter(platform_settings: dict[str, str]) -> Submitter:
     from tests.services.runs import Submitter
 
     return Submitter(platform_settings)
+
+
+@pytest.fixture
+def app(platform_settings: dict[str, str]) -> Iterator[Flask]:
+    """The web tier inside the test process, on the test's database and Redis."""
+    from tests.services.web_app import web_app
+
+    with web_app(platform_settings) as application:
+        yield application
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of `app`, without cookies of others."""
+    return app.test_client()

@@ -1,4 +1,4 @@
-"""A served platform whose runs a thread finishes in place of Jobs."""
+"""A platform behind a real socket."""
 
 from collections.abc import Iterator
 
@@ -6,18 +6,10 @@ import pytest
 from flask import Flask
 
 from tests.services.live_web import served
-from tests.services.web_app import web_app
-
-
-@pytest.fixture
-def app(platform_settings: dict[str, str]) -> Iterator[Flask]:
-    """The application on the test's database and Redis."""
-    with web_app(platform_settings) as application:
-        yield application
 
 
 @pytest.fixture
 def base_url(app: Flask) -> Iterator[str]:
-    """Its address."""
+    """The address of the web tier."""
     with served(app) as url:
         yield url

@@ -1,0 +1,102 @@
+"""The answers of the HTTP API as JSON Schemas; those of the contract are made from its dataclasses instead."""
+
+from typing import Any
+
+from contracts.status import RunStatus
+
+TEXT: dict[str, Any] = {"type": "string"}
+COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
+
+
+def json_object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
+    """An object that has all of `required`, and may have `optional`."""
+    return {"type": "object", "properties": required | optional, "required": list(required)}
+
+
+def nullable(schema: dict[str, Any]) -> dict[str, Any]:
+    """This, or null."""
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def ref(name: str) -> dict[str, Any]:
+    """One of the document's named schemas."""
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_STATUS_WORD = {"enum": [status.public for status in RunStatus]}
+_SECONDS = nullable({"type": "number"})
+_SPREAD = json_object(dict.fromkeys(("average", "p50", "p95", "p99", "max"), _SECONDS))
+_MOMENT = nullable({"type": "string", "format": "date-time"})
+_RUN_TIMES = {
+    "created_at": _MOMENT,
+    "started_at": _MOMENT,
+    "completed_at": _MOMENT,
+    "queue_wait_s": _SECONDS,
+    "run_s": _SECONDS,
+}
+
+ANSWERS: dict[str, Any] = {
+    "Error": json_object(
+        {"error": TEXT},
+        errors={
+            "type": "object",
+            "additionalProperties": TEXT,
+            "description": "by field; of a bulk call by line.field",
+        },
+        run_id=nullable(TEXT),
+    ),
+    "Accepted": json_object({"run_id": TEXT, "status": _STATUS_WORD, "status_url": TEXT, "result_url": TEXT}),
+    "Status": json_object(
+        {"run_id": TEXT, "status": _STATUS_WORD, "attempt": {"type": "integer"}, **_RUN_TIMES},
+        position=nullable(COUNT),
+        error_type=nullable(TEXT),
+        error_message=nullable(TEXT),
+        waiting_since=_MOMENT,
+        result_url=TEXT,
+    ),
+    "BatchRun": json_object(
+        {
+            "run_id": TEXT,
+            "ticker": TEXT,
+            "rule_type": TEXT,
+            "params": {"type": "object"},
+            "status": _STATUS_WORD,
+            "attempt": {"type": "integer"},
+            "metrics": nullable({"type": "object"}),
+            **_RUN_TIMES,
+        },
+        error_type=nullable(TEXT),
+        error_message=nullable(TEXT),
+    ),
+    "Bulk": json_object(
+        {
+            "batch_id": TEXT,
+            "runs": COUNT,
+            "new": COUNT,
+            "status_url": TEXT,
+            "existing": {"type": "object", "additionalProperties": COUNT},
+            "run_ids": {"type": "array", "items": nullable(TEXT)},
+        }
+    ),
+    "Batch": json_object(
+        {
+            "batch_id": TEXT,
+            "runs": COUNT,
+            "created_at": _MOMENT,
+            "completed_at": _MOMENT,
+            "counts": json_object({status.public: COUNT for status in RunStatus}),
+            "failures": {"type": "object", "additionalProperties": COUNT},
+            "throughput_per_s": _SECONDS,
+            "queue_wait_s": _SPREAD,
+            "run_s": _SPREAD,
+            "metric": TEXT,
+            "note": TEXT,
+            "goal": {"enum": ["max", "min"]},
+            "leaderboard": {"type": "array", "items": ref("BatchRun")},
+        }
+    ),
+    "BatchPage": json_object(
+        {"batch_id": TEXT, "runs": {"type": "array", "items": ref("BatchRun")}, "next_after": nullable(TEXT)}
+    ),
+    "Heatmap": json_object({"batch_id": TEXT, "metric": TEXT, "heatmap": nullable({"type": "object"})}),
+}
