@@ -1,0 +1,136 @@
+"""Pictures of every page for the documentation: `python scripts/screenshots.py --url http://127.0.0.1:5000`.
+
+Submits a few runs and a small batch to a running platform over HTTP, waits for them, and photographs each page in
+headless Chromium at desktop and phone width into docs/images/.
+"""
+
+import argparse
+import io
+import json
+import os
+import shutil
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, Page, sync_playwright
+
+IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
+WIDTHS = {"desktop": 1440, "phone": 390}
+DATES = {"start_date": "2003-01-02", "end_date": "2013-03-01"}
+RUN = {
+    "ticker": "AAPL",
+    "rule_type": "MA_CROSS",
+    "params": {"fast": 20, "slow": 100},
+    "position_size": 90,
+    "size_type": "percent",
+    "stop_loss_pct": 15,
+    "label": "trend with a stop",
+    **DATES,
+}
+OTHERS: list[dict[str, Any]] = [
+    {"ticker": "AAPL", "rule_type": "MOMENTUM", "position_size": 90, "size_type": "percent", **DATES},
+    {"ticker": "MSFT", "rule_type": "BOLLINGER", "position_size": 90, "size_type": "percent", **DATES},
+    {"ticker": "IBM", "rule_type": "RSI", "params": {"oversold": 1, "overbought": 99}, **DATES},
+]
+PATIENCE_S = 180.0
+
+
+class Site:
+    """A running platform, spoken to over HTTP."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url.rstrip("/")
+
+    def call(self, path: str, values: Any = None) -> Any:
+        """The JSON answer; `values` are posted."""
+        body = None if values is None else json.dumps(values).encode()
+        asked = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(asked, timeout=30) as answer:
+            return json.load(answer)
+
+    def run(self, values: dict[str, Any]) -> str:
+        """The run_id of a submitted run."""
+        run_id: str = self.call("/run_backtest", values)["run_id"]
+        return run_id
+
+    def wait(self, run_id: str) -> None:
+        """Until the run has ended."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self.call(f"/status/{run_id}")["status"] in ("pending", "running"):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"run {run_id} did not end within {PATIENCE_S:g} s; is a scaler running?")
+            time.sleep(0.2)
+
+
+def main() -> None:
+    """Make the pictures."""
+    parser = argparse.ArgumentParser(description="photograph every page of a running platform into docs/images/")
+    parser.add_argument("--url", default="http://127.0.0.1:5000", help="where the platform runs")
+    site = Site(parser.parse_args().url)
+    executable = shutil.which("chromium") or sys.exit("Chromium is not installed (chromium not found)")
+    pages = submitted(site)
+    IMAGES.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=executable, args=arguments)
+        for device, width in WIDTHS.items():
+            photograph(browser, site, pages, device, width)
+        browser.close()
+
+
+def submitted(site: Site) -> dict[str, str]:
+    """The pages by the name of their picture, after everything on them has ended."""
+    batch = f"ma-cross-{int(time.time())}"
+    grid = [
+        {"ticker": "AAPL", "rule_type": "MA_CROSS", "params": {"fast": fast, "slow": slow}, "charts": False, **DATES}
+        for fast in (5, 10, 15, 20, 30, 40)
+        for slow in (50, 80, 100, 150, 200)
+    ]
+    members = site.call(f"/api/runs/bulk?batch_id={batch}", grid)["run_ids"]
+    one, *others = [site.run(each) for each in [RUN, *OTHERS]]
+    for run_id in [*members, one, *others]:
+        site.wait(run_id)
+    compared = "&".join(f"run={run_id}" for run_id in [one, *others[:2]])
+    tabs = ("equity", "drawdown", "portfolio", "trades", "candles")
+    return {
+        "new-run": f"/?clone={one}",
+        "run-stats": f"/result/{one}",
+        **{f"run-{tab}": f"/result/{one}?tab={tab}" for tab in tabs},
+        "run-without-trades": f"/result/{others[2]}",
+        "runs": "/runs",
+        "compare": f"/compare?{compared}",
+        "batch": f"/batches/{batch}",
+        "queue": "/queue?window=5m",
+        "not-found": "/result/no-such-run",
+    }
+
+
+def photograph(browser: Browser, site: Site, pages: dict[str, str], device: str, width: int) -> None:
+    """One picture of each page, as tall as the page, but at most three screens."""
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    for name, path in pages.items():
+        page.goto(site.url + path, wait_until="networkidle")
+        path_of_picture = IMAGES / f"{name}-{device}.png"
+        save(page.screenshot(full_page=True, clip=top_of(page, width)), path_of_picture)
+        print(path_of_picture.relative_to(IMAGES.parents[1]))
+    page.close()
+
+
+def save(png: bytes, path: Path) -> None:
+    """Write a picture with 128 colours, which nobody tells from all of them at a third of the size."""
+    picture = Image.open(io.BytesIO(png)).convert("RGB")
+    picture.quantize(128, dither=Image.Dither.NONE).save(path, optimize=True)
+
+
+def top_of(page: Page, width: int) -> Any:
+    """The upper part of the page."""
+    height = page.evaluate("document.documentElement.scrollHeight")
+    return {"x": 0, "y": 0, "width": width, "height": min(height, 2700)}
+
+
+if __name__ == "__main__":
+    main()

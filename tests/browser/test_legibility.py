@@ -1,0 +1,102 @@
+"""Every page at both widths: nothing sticks out, nothing is small, and every word has contrast enough."""
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+
+# Text, its size in pixels and its contrast (WCAG 2.2) against the nearest opaque background behind it.
+MEASURE = r"""() => {
+  const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
+  const numbers = (color) => (color.match(/[\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+  const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
+  const over = (front, back) => {
+    const alpha = front[3] ?? 1;
+    return [0, 1, 2].map((i) => front[i] * alpha + back[i] * (1 - alpha));
+  };
+  const background = (element) => {
+    const layers = [];
+    for (let each = element; each; each = each.parentElement) {
+      const color = numbers(getComputedStyle(each).backgroundColor);
+      layers.push(color);
+      if ((color[3] ?? 1) === 1) break;
+    }
+    return layers.reverse().reduce((back, front) => over(front, back), [0, 0, 0]);
+  };
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const text = walker.currentNode.textContent.trim();
+    const element = walker.currentNode.parentElement;
+    const box = element.getBoundingClientRect();
+    const skipped = "option, noscript, script, svg, .visually-hidden, :disabled";
+    if (!text || box.width < 2 || box.height < 2 || element.closest(skipped)) continue;
+    const style = getComputedStyle(element);
+    if (style.visibility !== "visible") continue;
+    const back = background(element);
+    const [one, other] = [light(over(numbers(style.color), back)), light(back)].sort((a, b) => b - a);
+    found.push({ text: text.slice(0, 40), px: parseFloat(style.fontSize), contrast: (one + 0.05) / (other + 0.05) });
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def addresses(site: object) -> dict[str, str]:
+    """Filled in by the first test of the module: the pages of a completed run."""
+    return {}
+
+
+def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
+    if not addresses:
+        dates = {"start_date": "2005-01-03", "end_date": "2009-12-31"}
+        runs = [{"ticker": "AAPL", "rule_type": "MA_CROSS", "params": {"fast": f, "slow": s}, **dates}
+                for f in (5, 9) for s in (30, 60)]  # fmt: skip
+        visit.page.request.post("/api/runs/bulk?batch_id=legible", data=runs)
+        visit.page.goto("/batches/legible")
+        expect(visit.page.locator("#batch")).to_contain_text("4 of 4 ended", timeout=60_000)
+        listed = visit.page.request.get("/api/runs?batch=legible").json()["runs"]
+        one, other = listed[0]["run_id"], listed[1]["run_id"]
+        tabs = ("stats", "equity", "drawdown", "portfolio", "trades", "candles")
+        addresses |= {f"run {tab}": f"/result/{one}?tab={tab}" for tab in tabs}
+        addresses |= {"compare": f"/compare?run={one}&run={other}", "batch": "/batches/legible", "form": "/"}
+        addresses |= {"runs": "/runs", "no runs": "/runs?label=none", "queue": "/queue", "login": "/login"}
+        addresses |= {"composite": f"/?clone={one}", "table": f"/result/{one}/tables/equity_curve"}
+    return addresses
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_every_page_is_legible(visit: Visit, addresses: dict[str, str], width: int) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 844})
+
+    faults = []
+    for name, path in pages(visit, addresses).items():
+        visit.open(path)
+        if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
+            faults.append(f"{name}: {wide} px wide")
+        for each in page.evaluate(MEASURE):
+            if each["px"] < 14 or each["contrast"] < 4.5:
+                faults.append(f"{name}: {each['text']!r} {each['px']} px, contrast {each['contrast']:.2f}")
+
+    assert faults == []
+
+
+def test_every_control_has_a_name_and_shows_the_focus(visit: Visit, addresses: dict[str, str]) -> None:
+    page = visit.page
+
+    faults = []
+    for name, path in pages(visit, addresses).items():
+        visit.open(path)
+        for control in page.locator("a:visible, button:visible, input:visible, select:visible").all():
+            named = control.evaluate(
+                "e => (e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || e.title).trim()"
+            )
+            if not named:
+                faults.append(f"{name}: {control.evaluate('e => e.outerHTML')[:100]}")
+        page.keyboard.press("Tab")
+        page.keyboard.press("Tab")
+        if page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "none":
+            faults.append(f"{name}: the focus is not visible")
+
+    assert faults == []
