@@ -1,0 +1,80 @@
+"""Who may change something: tokens, cross-site requests, and the headers of every answer."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.services.web_app import run_values, web_app
+
+TOKEN, OTHER = "a-token-of-16-or-more", "another-token-for-bots"
+
+
+@pytest.fixture
+def guarded(platform_settings: dict[str, str]) -> Iterator[FlaskClient]:
+    """A client of a platform that knows two tokens."""
+    with web_app(platform_settings | {"API_TOKENS": f"{TOKEN},{OTHER}"}) as app:
+        yield app.test_client()
+
+
+@pytest.mark.parametrize("token", [TOKEN, OTHER])
+def test_a_known_token_may_submit(guarded: FlaskClient, token: str) -> None:
+    answer = guarded.post("/run_backtest", json=run_values(), headers={"Authorization": f"Bearer {token}"})
+
+    assert answer.status_code == 202
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", f"Basic {TOKEN}", f"Bearer {TOKEN}x", f"Bearer {TOKEN[:-1]}", "Bearer é"]
+)
+@pytest.mark.parametrize("path", ["/run_backtest", "/api/runs/bulk", "/api/batches/b/cancel", "/api/batches/b/retry"])
+def test_without_a_known_token_nothing_may_be_changed(
+    guarded: FlaskClient, path: str, authorization: str | None
+) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+
+    answer = guarded.post(path, json=run_values(), headers=headers)
+
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert TOKEN not in answer.text
+
+
+def test_reading_needs_no_token(guarded: FlaskClient) -> None:
+    assert {guarded.get(path).status_code for path in ("/health", "/api/rules", "/api/tickers", "/api/runs")} == {200}
+
+
+def test_a_browser_that_has_shown_its_token_may_submit(guarded: FlaskClient) -> None:
+    assert guarded.post("/login", data={"token": "wrong"}).status_code == 401
+    assert guarded.post("/run_backtest", json=run_values()).status_code == 401
+
+    assert guarded.post("/login", data={"token": TOKEN}).status_code == 302
+    assert guarded.post("/run_backtest", json=run_values()).status_code == 202
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_another_sites_page_may_change_nothing(client: FlaskClient, site: str) -> None:
+    answer = client.post("/run_backtest", json=run_values(), headers={"Sec-Fetch-Site": site})
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_our_own_page_may(client: FlaskClient, site: str) -> None:
+    assert client.post("/run_backtest", json=run_values(), headers={"Sec-Fetch-Site": site}).status_code == 202
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/api/rules", "/nowhere", "/api/nowhere"])
+def test_every_answer_is_hardened(client: FlaskClient, path: str) -> None:
+    headers = client.get(path).headers
+
+    assert "default-src 'self'" in headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+
+
+def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
+    answer = client.get("/run_backtest")
+
+    assert (answer.status_code, answer.json is not None) == (405, True)
+    assert "POST" in answer.headers["Allow"]
