@@ -116,11 +116,16 @@ def claim(connection: Connection, waiting: Attempt, token: str, lease_s: float, 
 
 
 def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
-    """Keep the run for `lease_s` more seconds; LeaseLost when it was cancelled or given to somebody else."""
+    """Keep the run for `lease_s` more seconds; LeaseLost when it was cancelled or given to somebody else.
+
+    Nothing happens when this very claim has just ended the run.
+    """
     if _changed(connection, _held(held), {"lease_until": database_now(lease_s)}):
         return
-    cancelled = connection.execute(select(runs.c.cancel_requested).where(runs.c.run_id == held.run_id)).scalar()
-    raise LeaseLost("the run was cancelled" if cancelled else "another process owns the run")
+    query = select(runs.c.lease_token, runs.c.cancel_requested).where(runs.c.run_id == held.run_id)
+    row = connection.execute(query).one()
+    if row.lease_token != held.token:
+        raise LeaseLost("the run was cancelled" if row.cancel_requested else "another process owns the run")
 
 
 def finish(connection: Connection, held: Claim, result: Mapping[str, Any], charts: Mapping[str, bytes]) -> None:

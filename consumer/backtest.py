@@ -10,6 +10,7 @@ from adapters.curves import encode_equity, encode_signals, encode_trades, signif
 from adapters.performance import Performance, performance
 from adapters.prices import PriceSeries, read_prices
 from adapters.sparkline import encode_sparkline
+from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
 from rules.registry import build_rule
@@ -27,7 +28,7 @@ class Outcome:
 
 
 def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
-    """Run one request; PlatformError for faults of the prices, ValueError for params that the rule refuses."""
+    """Run one request; PlatformError for faults of prices and params."""
     prices = read_prices(data_dir, request.ticker, request.timeframe, request.start_date, request.end_date, WARMUP_BARS)
     result = run_engine(request, prices)
     equity = result.equity_curve.tolist()
@@ -95,8 +96,11 @@ def draw_charts(
 
 
 def run_engine(request: RunRequest, prices: PriceSeries) -> BacktestResult:
-    """The engine's result for a request on its prices."""
-    rule = build_rule(request.rule_type, request.params)
+    """The engine's result for a request on its prices; BadParams when the rule refuses its params."""
+    try:
+        rule = build_rule(request.rule_type, request.params)
+    except ValueError as error:
+        raise BadParams(str(error)) from error
     engine = BacktestEngine(
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,

@@ -40,14 +40,13 @@ class Lifeline:
             os.write(self._horse_end, b"c")
 
     def is_cut(self, wait_s: float) -> bool:
-        """True as soon as the horse is gone, False when it says something or `wait_s` are over."""
-        if not select.select([self._parent_end], [], [], wait_s)[0]:
-            return False
-        if os.read(self._parent_end, 1):
+        """True as soon as the horse is gone, False when it still lives after `wait_s`."""
+        while select.select([self._parent_end], [], [], wait_s)[0]:
+            if not os.read(self._parent_end, 1):
+                os.close(self._parent_end)
+                return True
             self.is_computed = True
-            return False
-        os.close(self._parent_end)
-        return True
+        return False
 
 
 def die_with(parent_pid: int) -> None:

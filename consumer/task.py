@@ -16,7 +16,15 @@ from adapters.settings import Settings
 from consumer.backtest import Outcome, backtest
 from consumer.horse import HorseExit
 from consumer.persistence import persist
-from contracts.errors import BadPriceFile, LeaseLost, NoPricesInRange, PlatformError, RunTimeout, UnknownTicker
+from contracts.errors import (
+    BadParams,
+    BadPriceFile,
+    LeaseLost,
+    NoPricesInRange,
+    PlatformError,
+    RunTimeout,
+    UnknownTicker,
+)
 from contracts.status import ErrorType
 
 log = logging.getLogger(__name__)
@@ -66,7 +74,7 @@ def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
     except LeaseLost as error:
         log.warning("result_dropped attempt=%d reason=%s", held.attempt, error)
         return HorseExit.OVERTAKEN
-    except DBAPIError as error:
+    except Exception as error:  # a value that the database refuses, a full disk, an outage without an end
         return _record_failure(held, engine, error)
     log.info("run_succeeded attempt=%d result_hash=%s", held.attempt, outcome.columns["result_hash"])
     return HorseExit.SUCCEEDED
@@ -100,6 +108,6 @@ def explain(error: Exception) -> tuple[ErrorType, str]:
         return ErrorType.MEMORY, "the run needed more memory than one run may use"
     if isinstance(error, DBAPIError):
         return ErrorType.SYSTEM_ERROR, f"the result could not be stored: {error.orig}"
-    if isinstance(error, ValueError):
+    if isinstance(error, BadParams):
         return ErrorType.BAD_PARAMS, str(error)
     return ErrorType.ENGINE_ERROR, f"internal error: {type(error).__name__}; the log has the trace"

@@ -35,6 +35,10 @@ class NoPricesInRange(PlatformError):
     """The ticker has prices, but none between the requested dates."""
 
 
+class BadParams(PlatformError):
+    """The rule refuses its params, though the web tier took them."""
+
+
 class StaleMessage(PlatformError):
     """The message speaks of an attempt that is not waiting any more."""
 

@@ -96,8 +96,9 @@ class Programs:
 
     def reap(self) -> None:
         """Kill everything that was started here, descendants included."""
-        for process in self.survivors():
-            _kill(process)
+        while survivors := self.survivors():
+            for process in survivors:
+                _kill(process)  # repeated, since one may just have been starting another
         for program in self.started:
             program.wait(10)
 
@@ -110,7 +111,7 @@ def _own_environment() -> dict[str, str]:
 
 def _tag_of(process: psutil.Process) -> str | None:
     try:
-        return process.environ().get(_TAG)
+        return None if process.status() == psutil.STATUS_ZOMBIE else process.environ().get(_TAG)
     except (psutil.Error, OSError):
         return None
 

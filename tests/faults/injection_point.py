@@ -1,0 +1,36 @@
+"""One fault that a process is started with, seen from the test."""
+
+from pathlib import Path
+from uuid import uuid4
+
+from tests.services.waiting import wait_until
+
+INJECTION = Path(__file__).resolve().parent / "injection"
+
+
+class Fault:
+    """What a process has to be told to misbehave, and whether it has done so."""
+
+    def __init__(self, directory: Path, at: str, do: str, when: str = "before", times: int = 1) -> None:
+        self._directory = directory / f"fault-{uuid4().hex[:8]}"
+        self._directory.mkdir()
+        self.environ = {
+            "PYTHONPATH": str(INJECTION),
+            "FAULT_AT": at,
+            "FAULT_DO": do,
+            "FAULT_WHEN": when,
+            "FAULT_TIMES": str(times),
+            "FAULT_DIR": str(self._directory),
+        }
+
+    def wait(self, times: int = 1, timeout_s: float = 30.0) -> None:
+        """Return when the function has been reached so often."""
+        wait_until(lambda: self.count() >= times, timeout_s, f"{self.environ['FAULT_AT']} being reached")
+
+    def count(self) -> int:
+        """How often the fault has happened."""
+        return len(list(self._directory.glob("reached-*")))
+
+    def let_go(self) -> None:
+        """End all pauses."""
+        (self._directory / "go").touch()
