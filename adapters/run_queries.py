@@ -1,7 +1,7 @@
 """What the web tier asks the database about runs; nothing here changes anything."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, datetime
 from typing import Any
 
@@ -26,6 +26,7 @@ from contracts.errors import UnknownRun, UnknownTicker
 from contracts.run_result import Candle, RunResult
 from contracts.status import RunStatus
 
+CURVES = frozenset({"equity_curve", "drawdown_curve", "portfolio_curve", "signals", "price_candles"})
 STATUS_COLUMNS = (
     runs.c.run_id,
     runs.c.status,
@@ -117,8 +118,10 @@ def latest_times(connection: Connection, limit: int = 1000) -> tuple[list[float]
     return waits, [(row.completed_at - row.started_at).total_seconds() for row in rows]
 
 
-def run_result(row: RowMapping, charts: Mapping[str, str], tickers: Tickers) -> RunResult:
-    """One run as the contract shows it; the curves are derived here from the stored series."""
+def run_result(
+    row: RowMapping, charts: Mapping[str, str], tickers: Tickers, curves: frozenset[str] = CURVES
+) -> RunResult:
+    """One run as the contract shows it; those `curves` that are asked for are derived here from the stored series."""
     request = json.loads(row["request_json"])
     started, completed = row["started_at"], row["completed_at"]
     known: dict[str, Any] = {
@@ -141,26 +144,29 @@ def run_result(row: RowMapping, charts: Mapping[str, str], tickers: Tickers) -> 
     if row["status"] != RunStatus.SUCCEEDED:
         return RunResult(**known)
     return RunResult(
-        **known, **_derived(row, request, tickers), charts=dict(charts), chart_base64=charts.get("equity_curve")
+        **known, **_derived(row, request, tickers, curves), charts=dict(charts), chart_base64=charts.get("equity_curve")
     )
 
 
-def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers) -> dict[str, Any]:
+def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers, curves: frozenset[str]) -> dict[str, Any]:
     bars, equity = decode_equity(row["equity_curve_json"])
     trades, rejected, clipped = decode_trades(row["trades_json"])
     stored = json.loads(row["metrics_json"])
     capital, timeframe = request["initial_capital"], request["timeframe"]
+    derive: dict[str, Callable[[], Any]] = {
+        "equity_curve": lambda: equity_points(bars, equity),
+        "drawdown_curve": lambda: drawdown_points(bars, equity, capital),
+        "portfolio_curve": lambda: portfolio_points(bars, equity, trades, capital),
+        "signals": lambda: signal_points(bars, decode_signals(row["signals_json"])),
+        "price_candles": lambda: candles_of(row, request, tickers),
+    }
     return {
         "metrics": stored["values"],
         "metrics_notes": stored["notes"],
         "notes": [clipped] if clipped else [],
-        "equity_curve": equity_points(bars, equity),
-        "drawdown_curve": drawdown_points(bars, equity, capital),
-        "portfolio_curve": portfolio_points(bars, equity, trades, capital),
         "trades": trade_rows(trades, bars, timeframe),
-        "signals": signal_points(bars, decode_signals(row["signals_json"])),
-        "price_candles": candles_of(row, request, tickers),
         "rejected_orders": [order | {"date": bars[order["bar"]]} for order in rejected],
+        **{name: curve() for name, curve in derive.items() if name in curves},
     }
 
 

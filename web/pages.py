@@ -12,12 +12,13 @@ from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Unauthorized
 
 from adapters.database import reading
-from adapters.run_queries import STATUS_COLUMNS, chart_names, events_of, run_result, run_row
+from adapters.run_queries import STATUS_COLUMNS, chart_names, events_of, run_row
 from adapters.tables import runs
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
 from rules.catalog import RULES, ParamSpec, complete_params
 from web import operations, reproductions, run_view
+from web.access import is_allowed
 from web.platform import platform
 from web.trade_table import COLUMNS, trade_page
 
@@ -30,7 +31,7 @@ NAVIGATION = (("pages.dashboard", "New run"), ("runs.history", "Runs"), ("queue.
 @blueprint.app_context_processor
 def words() -> dict[str, Any]:
     """What every template may use."""
-    return {"navigation": NAVIGATION, "default_members": default_members}
+    return {"navigation": NAVIGATION, "default_members": default_members, "may_change": is_allowed()}
 
 
 def default_members(param: ParamSpec) -> list[dict[str, Any]]:
@@ -61,7 +62,11 @@ def _request_of(connection: Connection, run_id: str) -> dict[str, Any]:
         UUID(run_id)
     except ValueError:
         abort(404, f"{run_id[:40]!r} is not the id of a run, so it cannot be cloned")
-    values: dict[str, Any] = json.loads(run_row(connection, run_id)["request_json"])
+    return _own_request(json.loads(run_row(connection, run_id)["request_json"]))
+
+
+def _own_request(values: dict[str, Any]) -> dict[str, Any]:
+    """A request without what belongs to one run, or to its batch, alone."""
     return {name: value for name, value in values.items() if name not in ("run_id", "batch_id", "rule_id")}
 
 
@@ -98,7 +103,7 @@ def result(run_id: UUID) -> str:
         origin = reproductions.origin_of(connection, row)
         repetitions = reproductions.repetitions_of(connection, row)
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
-    view = run_result(row, {}, platform().tickers)
+    view = run_view.page_result(row, tab, platform().tickers)
     return render_template(
         "result.html",
         run=row,
@@ -107,6 +112,8 @@ def result(run_id: UUID) -> str:
         tabs=run_view.TABS,
         events=events,
         position=position,
+        has_pictures=bool(rendered),
+        with_charts=_own_request(view.request) | {"charts": True},
         full_params=complete_params(row["rule_type"], view.request["params"]),
         origin=origin,
         repetitions=repetitions,

@@ -10,6 +10,7 @@ from contracts.run_result import Candle, RunResult
 from web.svg_plot import HEIGHT, WIDTH, Plot
 
 MAX_CANDLES = 220  # more are joined to wider candles, which say so
+LOW = (WIDTH, 280)
 HALF = (520, 230)  # pixels of a chart that has another one beside it
 HOLDING = ("muted", "buy and hold")
 
@@ -32,11 +33,16 @@ def holding_returns(result: RunResult) -> list[float] | None:
     return [(candle["close"] / first - 1) * 100 for candle in candles]
 
 
-def _equity(result: RunResult, alt: str) -> Markup:
+def equity_svg(result: RunResult, alt: str) -> Markup:
+    """Equity, as wide as a page and lower than the chart of its own tab."""
+    return _equity(result, alt, LOW)
+
+
+def _equity(result: RunResult, alt: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Markup:
     capital = float(result.request["initial_capital"])
     equity = [point["equity"] for point in result.equity_curve or []]
     holding = [capital * (1 + change / 100) for change in holding_returns(result) or []]
-    return _lines(_dates(result), equity, holding, capital, "", alt)
+    return _lines(_dates(result), equity, holding, capital, "", alt, size)
 
 
 def _cumulative_return(result: RunResult, alt: str) -> Markup:
@@ -46,10 +52,16 @@ def _cumulative_return(result: RunResult, alt: str) -> Markup:
 
 
 def _lines(
-    dates: list[str], strategy: Sequence[float], holding: Sequence[float], base: float, unit: str, alt: str
+    dates: list[str],
+    strategy: Sequence[float],
+    holding: Sequence[float],
+    base: float,
+    unit: str,
+    alt: str,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> Markup:
     everything = [*strategy, *holding, base]
-    plot = Plot(dates, min(everything), max(everything), unit=unit)
+    plot = Plot(dates, min(everything), max(everything), size, unit)
     plot.level(base)
     plot.line(holding, HOLDING[0])
     plot.area(strategy, base, "amber")
@@ -134,7 +146,7 @@ def candles_svg(result: RunResult, shown: Sequence[Candle], alt: str) -> Markup:
     plot = Plot([candle["date"] for candle in candles], min(lows), max(highs))
     for bar, candle in enumerate(candles):
         prices = (candle["open"], candle["high"], candle["low"], candle["close"])
-        plot.candle(bar, *prices, 1.0, f"{candle['date']}: " + " · ".join(f"{price:,.2f}" for price in prices))
+        plot.candle(bar, prices, f"{candle['date']}: " + " · ".join(f"{price:,.2f}" for price in prices))
     _mark_orders(plot, result, [candle["date"] for candle in shown], group)
     plot.legend([("up", "rise, buy"), ("down", "fall, sell"), *([("muted", f"{group} bars per candle")] * (group > 1))])
     return plot.svg(alt)

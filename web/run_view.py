@@ -5,14 +5,18 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from markupsafe import Markup
+from sqlalchemy.engine import RowMapping
 
 from adapters.chart_texts import alt_text
 from adapters.metric_catalog import METRICS_BY_NAME, Metric
 from adapters.period_returns import YearReturns, monthly_returns, rolling_sharpe
+from adapters.run_queries import run_result
+from adapters.tickers import Tickers
 from contracts.errors import InvalidRequest
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
-from web.run_charts import candles_svg, chart_svg, drawdown_svg, rolling_sharpe_svg
+from web.run_charts import candles_svg, chart_svg, drawdown_svg, equity_svg, rolling_sharpe_svg
+from web.svg_plot import LEFT, RIGHT, WIDTH
 
 TABS = {
     "stats": "Stats",
@@ -30,6 +34,15 @@ TAB_CHARTS = {
     "trades": (),
     "candles": ("candlestick",),
 }
+# What each tab derives from the stored series; a page computes nothing that it does not show.
+TAB_CURVES = {
+    "stats": frozenset({"equity_curve", "drawdown_curve", "price_candles"}),
+    "equity": frozenset({"equity_curve", "price_candles"}),
+    "drawdown": frozenset({"equity_curve", "drawdown_curve"}),
+    "portfolio": frozenset({"equity_curve", "price_candles"}),
+    "trades": frozenset({"equity_curve"}),
+    "candles": frozenset({"equity_curve", "price_candles"}),
+}
 CHART_TITLES = {
     "equity_curve": "Equity",
     "drawdown_curve": "Drawdown",
@@ -38,6 +51,14 @@ CHART_TITLES = {
     "cumulative_return": "Cumulative return",
     "candlestick": "Candles",
 }
+CHART_SERIES = {
+    "equity_curve": "equity_curve",
+    "drawdown_curve": "drawdown_curve",
+    "cumulative_return": "cumulative_return",
+    "portfolio_orders": "candlestick",
+    "candlestick": "candlestick",
+}
+PNG_LEFT, PNG_RIGHT = 28 / 1600, 1424 / 1600  # where adapters.chart_frame begins and ends the bars of a picture
 LEADING_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
 OTHER_METRICS = (
     "cagr",
@@ -101,6 +122,27 @@ class ChartView:
     alt: str
     svg: Markup | None
 
+    @property
+    def series(self) -> str | None:
+        """The chart whose table has one row per bar of this one; None where no row belongs to a bar."""
+        return CHART_SERIES.get(self.name)
+
+    @property
+    def left(self) -> float:
+        """Where the first bar begins, as a fraction of the width."""
+        return PNG_LEFT if self.svg is None else LEFT / WIDTH
+
+    @property
+    def right(self) -> float:
+        """Where the last bar ends, as a fraction of the width."""
+        return PNG_RIGHT if self.svg is None else 1 - RIGHT / WIDTH
+
+
+def page_result(row: RowMapping, tab: str, tickers: Tickers) -> RunResult:
+    """The run with what its tab shows; with everything when there are no trades, since the reason may lie anywhere."""
+    result = run_result(row, {}, tickers, TAB_CURVES[tab])
+    return result if result.trades or result.status != "completed" else run_result(row, {}, tickers)
+
 
 def kpis(result: RunResult, names: tuple[str, ...]) -> list[Kpi]:
     """The named metrics that this run has, with the reason where one has no value."""
@@ -128,6 +170,7 @@ class Stats:
     largest: float
     window: int
     sharpe: Markup | None
+    equity: Markup
     drawdown: Markup
 
 
@@ -140,7 +183,11 @@ def stats(result: RunResult) -> Stats:
     window = ROLLING_BARS[timeframe]
     ratios = rolling_sharpe(equity, capital, window, PERIODS_PER_YEAR[timeframe])
     sharpe = rolling_sharpe_svg(result, ratios, window) if any(ratio is not None for ratio in ratios) else None
-    return Stats(months, largest, window, sharpe, drawdown_svg(result, alt_text("drawdown_curve", result)))
+    equity_chart, drawdown = (draw(result, alt_text(name, result)) for name, draw in SMALL_CHARTS.items())
+    return Stats(months, largest, window, sharpe, equity_chart, drawdown)
+
+
+SMALL_CHARTS = {"equity_curve": equity_svg, "drawdown_curve": drawdown_svg}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """A plot as SVG: lines, areas, candles and marks over bars; colours are CSS classes, since styles may not be inline."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from math import ceil, floor, isfinite, log10
 
 from markupsafe import Markup, escape
@@ -31,33 +32,35 @@ class Plot:
         bottom, top = self._scaled(low), self._scaled(high)
         margin = (top - bottom) * 0.04
         self._bottom, self._top = bottom - margin, top + margin
+        self._bar_px = (self._width - LEFT - RIGHT) / max(len(dates), 1)
+        self._unit_px = (self._height - TOP - BOTTOM) / (self._top - self._bottom)
         self._shapes: list[str] = []
 
     def x(self, bar: float) -> float:
         """Pixels of a bar's middle."""
-        return round(LEFT + (bar + 0.5) / max(len(self._dates), 1) * (self._width - LEFT - RIGHT), 1)
+        return LEFT + (bar + 0.5) * self._bar_px
 
     def y(self, value: float) -> float:
         """Pixels of a value, downwards."""
-        inner = self._height - TOP - BOTTOM
-        return round(TOP + (self._top - self._scaled(value)) / (self._top - self._bottom) * inner, 1)
+        return TOP + (self._top - self._scaled(value)) * self._unit_px
 
     def _scaled(self, value: float) -> float:
         return log10(max(value, 1e-12)) if self._log else value
 
+    def _points(self, points: Iterable[tuple[float, float]]) -> str:
+        return " ".join([f"{self.x(bar):.1f},{self.y(value):.1f}" for bar, value in points])
+
     def line(self, values: Sequence[float | None], css: str) -> None:
         """A line through one value per bar, with gaps where there is none."""
-        for part in _parts(values):
-            points = " ".join(f"{self.x(bar)},{self.y(value)}" for bar, value in thinned(part))
-            self._shapes.append(f'<polyline class="line s-{css}" points="{points}"/>')
+        for first, part in _parts(values):
+            self._shapes.append(f'<polyline class="line s-{css}" points="{self._points(thinned(part, first))}"/>')
 
     def steps(self, values: Sequence[float], css: str, filled: bool = False) -> None:
         """A staircase: each value holds for its whole bar."""
         corners = [(bar + edge, value) for bar, value in enumerate(values) for edge in (-0.5, 0.5)]
-        points = " ".join(f"{self.x(bar)},{self.y(value)}" for bar, value in corners)
+        points = self._points(corners)
         if filled:
-            level = self.y(0)
-            ends = f"{self.x(len(values) - 0.5)},{level} {self.x(-0.5)},{level}"
+            ends = self._points([(len(values) - 0.5, 0.0), (-0.5, 0.0)])
             self._shapes.append(f'<polygon class="area f-{css}" points="{points} {ends}"/>')
         self._shapes.append(f'<polyline class="line s-{css}" points="{points}"/>')
 
@@ -65,38 +68,37 @@ class Plot:
         """The area between one value per bar and a level."""
         if not values:
             return
-        level, corners = self.y(base), list(thinned(list(enumerate(values))))
-        points = " ".join(f"{self.x(bar)},{self.y(value)}" for bar, value in corners)
-        ends = f"{self.x(corners[-1][0])},{level} {self.x(corners[0][0])},{level}"
-        self._shapes.append(f'<polygon class="area f-{css}" points="{points} {ends}"/>')
+        corners = list(thinned(values))
+        ends = self._points([(corners[-1][0], base), (corners[0][0], base)])
+        self._shapes.append(f'<polygon class="area f-{css}" points="{self._points(corners)} {ends}"/>')
 
     def level(self, value: float) -> None:
         """A horizontal line across the plot."""
-        y = self.y(value)
+        y = f"{self.y(value):.1f}"
         self._shapes.append(f'<line class="base" x1="{LEFT}" x2="{self._width - RIGHT}" y1="{y}" y2="{y}"/>')
 
     def dot(self, bar: float, value: float, css: str, title: str) -> None:
         """A dot that says `title` under the mouse."""
-        place = f'cx="{self.x(bar)}" cy="{self.y(value)}" r="4"'
+        place = f'cx="{self.x(bar):.1f}" cy="{self.y(value):.1f}" r="4"'
         self._shapes.append(f'<circle class="f-{css}" {place}><title>{escape(title)}</title></circle>')
 
     def arrow(self, bar: float, value: float, up: bool, title: str) -> None:
         """A triangle below a bought price, or above a sold one."""
         x, y, sign = self.x(bar), self.y(value), 1 if up else -1
-        points = f"{x},{y + sign * 3:.1f} {x - 5:.1f},{y + sign * 12:.1f} {x + 5:.1f},{y + sign * 12:.1f}"
+        points = f"{x:.1f},{y + sign * 3:.1f} {x - 5:.1f},{y + sign * 12:.1f} {x + 5:.1f},{y + sign * 12:.1f}"
         css = "up" if up else "down"
         self._shapes.append(f'<polygon class="f-{css} mark" points="{points}"><title>{escape(title)}</title></polygon>')
 
-    def candle(self, bar: float, open_: float, high: float, low: float, close: float, width: float, title: str) -> None:
-        """A candle `width` bars wide; a rise is hollow, so that direction does not hang on colour."""
-        css = "up" if close >= open_ else "down"
-        half = max(min(width * (self._width - LEFT - RIGHT) / max(len(self._dates), 1) * 0.35, 8), 0.5)
+    def candle(self, bar: float, prices: tuple[float, float, float, float], title: str) -> None:
+        """Open, high, low and close; a rise is hollow, so that direction does not hang on colour."""
+        open_, high, low, close = prices
+        css, fill = ("up", "hollow") if close >= open_ else ("down", "f-down")
+        half = max(min(self._bar_px * 0.35, 8), 0.5)
         x, top, bottom = self.x(bar), self.y(max(open_, close)), self.y(min(open_, close))
-        fill = "hollow" if css == "up" else f"f-{css}"
         self._shapes.append(
             f'<g class="s-{css}"><title>{escape(title)}</title>'
-            f'<line x1="{x}" x2="{x}" y1="{self.y(high)}" y2="{self.y(low)}"/>'
-            f'<rect class="{fill}" x="{x - half:.1f}" y="{top}" width="{2 * half:.1f}"'
+            f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{self.y(high):.1f}" y2="{self.y(low):.1f}"/>'
+            f'<rect class="{fill}" x="{x - half:.1f}" y="{top:.1f}" width="{2 * half:.1f}"'
             f' height="{max(bottom - top, 1):.1f}"/></g>'
         )
 
@@ -122,46 +124,47 @@ class Plot:
             yield f'<text class="axis" text-anchor="end" x="{self._width - RIGHT}" y="16">log scale</text>'
         for value, text in ticks(self._bottom, self._top, self._unit):
             y = self.y(value)
-            yield f'<line class="rule" x1="{LEFT}" x2="{self._width - RIGHT}" y1="{y}" y2="{y}"/>'
+            yield f'<line class="rule" x1="{LEFT}" x2="{self._width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
             yield f'<text class="axis" x="{self._width - RIGHT + 8}" y="{y + 5:.1f}">{escape(text)}</text>'
 
     def _x_axis(self) -> Iterator[str]:
         bottom = self._height - BOTTOM
         for bar, text in date_ticks(self._dates, self._width // 120):
             x = self.x(bar)
-            yield f'<line class="rule" x1="{x}" x2="{x}" y1="{TOP}" y2="{bottom}"/>'
+            yield f'<line class="rule" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{bottom}"/>'
             anchor = "start" if x < LEFT + 40 else "middle"
-            yield f'<text class="axis" text-anchor="{anchor}" x="{x}" y="{bottom + 22}">{escape(text)}</text>'
+            yield f'<text class="axis" text-anchor="{anchor}" x="{x:.1f}" y="{bottom + 22}">{escape(text)}</text>'
 
 
-def _parts(values: Sequence[float | None]) -> Iterator[list[tuple[int, float]]]:
-    """The stretches without a gap, as (bar, value)."""
-    part: list[tuple[int, float]] = []
+def _parts(values: Sequence[float | None]) -> Iterator[tuple[int, list[float]]]:
+    """The stretches without a gap: the bar at which each begins, and its values."""
+    part: list[float] = []
     for bar, value in enumerate(values):
         if value is not None and isfinite(value):
-            part.append((bar, value))
+            part.append(value)
         elif part:
-            yield part
+            yield bar - len(part), part
             part = []
     if part:
-        yield part
+        yield len(values) - len(part), part
 
 
-def thinned(points: Sequence[tuple[int, float]]) -> Iterator[tuple[int, float]]:
-    """At most two points per column, its lowest and its highest in their order, so that no peak is lost."""
-    size = len(points) / COLUMNS
+def thinned(values: Sequence[float], first: int = 0) -> Iterator[tuple[int, float]]:
+    """(bar, value) of at most two bars per column, its lowest and its highest in their order, so that no peak is lost.
+
+    `first` is the bar of the first value.
+    """
+    size = len(values) / COLUMNS
     if size <= 2:
-        yield from points
+        yield from enumerate(values, start=first)
         return
-    for column in range(COLUMNS):
-        inside = points[round(column * size) : round((column + 1) * size)]
-        lowest, highest = min(inside, key=_value), max(inside, key=_value)
-        yield from sorted({lowest, highest})
-    yield points[-1]
-
-
-def _value(point: tuple[int, float]) -> float:
-    return point[1]
+    edges = [round(column * size) for column in range(COLUMNS + 1)]
+    for start, end in pairwise(edges):
+        inside = values[start:end]
+        low, high = min(inside), max(inside)
+        for at in sorted({inside.index(low), inside.index(high)}):
+            yield first + start + at, inside[at]
+    yield first + len(values) - 1, values[-1]
 
 
 def axis_ticks(low: float, high: float, unit: str) -> list[tuple[float, str]]:
@@ -198,9 +201,8 @@ def _decimals(step: float) -> int:
 def date_ticks(dates: Sequence[str], most: int) -> list[tuple[int, str]]:
     """At most so many bars that begin a year, a month or a day, with that as their label."""
     for length in (4, 7, 10, 16):
-        firsts = [
-            (bar, text[:length]) for bar, text in enumerate(dates) if bar and text[:length] != dates[bar - 1][:length]
-        ]
+        starts = [text[:length] for text in dates]
+        firsts = [(bar, now) for bar, (before, now) in enumerate(pairwise(starts), start=1) if now != before]
         if len(firsts) >= 3 or length == 16:
             every = ceil(len(firsts) / most) or 1
             within_a_day = length == 16 and dates[0][:10] == dates[-1][:10]

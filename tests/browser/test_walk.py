@@ -183,6 +183,37 @@ def test_a_reproduction_is_found_identical_bit_for_bit(visit: Visit) -> None:
     expect(page.locator("#reproduction")).to_have_attribute("data-verdict", "identical", timeout=JOB_MS)
 
 
+def test_a_chart_reads_its_numbers_out_under_mouse_and_keys(visit: Visit) -> None:
+    page = visit.page
+    address = new_run(visit, ticker="IBM", rule_type="MOMENTUM")
+    page.goto(f"{address}?tab=equity")
+    chart = page.locator("#chart-equity_curve .frame")
+
+    chart.hover(position={"x": 400, "y": 100})
+    expect(chart.locator(".readout")).to_contain_text("buy and hold")
+    page.mouse.move(0, 0)
+    chart.focus()
+    page.keyboard.press("ArrowRight")
+
+    expect(chart.locator(".readout")).to_contain_text("2013-03-01")  # the last bar
+    expect(page.locator("#tab-equity")).to_have_attribute("aria-selected", "true")
+
+
+def test_a_run_without_pictures_gets_them_by_one_click(visit: Visit) -> None:
+    page = visit.page
+    run = {"ticker": "IBM", "rule_type": "RSI", "charts": False, "start_date": "2005-01-03", "end_date": "2009-12-31"}
+    page.goto(page.request.post("/run_backtest", data=run).json()["result_url"])
+    wait_for_result(page)
+
+    page.get_by_role("button", name="Clone with charts").click()
+    page.wait_for_url(lambda url: "/result/" in url)
+    expect(page.get_by_role("button", name="Clone with charts")).to_have_count(0)
+    wait_for_result(page)
+    page.locator("#tab-equity").click()
+
+    expect(page.locator("#chart-equity_curve img")).to_be_visible()
+
+
 def test_keys_lead_to_the_search_and_to_a_new_run(visit: Visit) -> None:
     page = visit.page
     visit.open("/runs")

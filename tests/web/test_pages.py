@@ -3,8 +3,10 @@
 import pytest
 from flask.testing import FlaskClient
 
+from adapters.settings import load_settings
 from rules.catalog import RULES
 from tests.web.conftest import RunMaker
+from web import create_app
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -106,3 +108,18 @@ def test_no_page_has_inline_script_or_style(browser_client: FlaskClient, make_ru
         assert "<style" not in page, path
         assert page.count("<script") == page.count('<script type="module" src='), path
         assert "onclick" not in page, path
+
+
+def test_where_tokens_are_asked_for_the_page_leads_to_the_login(platform_settings: dict[str, str]) -> None:
+    token = "a-token-of-enough-length"
+    client = create_app(load_settings(platform_settings | {"API_TOKENS": token})).test_client()
+    html = {"Accept": "text/html"}
+
+    before = client.get("/", headers=html).get_data(as_text=True)
+    refused = client.post("/login", data={"token": "x" * 20}, headers=html)
+    entered = client.post("/login", data={"token": token}, headers=html)
+    after = client.get("/", headers=html).get_data(as_text=True)
+
+    assert '<a href="/login">Log in</a>' in before
+    assert (refused.status_code, entered.status_code) == (401, 302)
+    assert '<a href="/login">Log in</a>' not in after

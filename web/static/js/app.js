@@ -2,6 +2,7 @@
 import { startAges } from "./ages.js";
 import { startComparing } from "./comparing.js";
 import { startCopying } from "./copying.js";
+import { startCrosshair } from "./crosshair.js";
 import { startLive } from "./live.js";
 import { startRefreshing } from "./refreshing.js";
 import { startRunActions } from "./run_actions.js";
@@ -14,6 +15,7 @@ const STARTS = [
   startAges,
   startComparing,
   startCopying,
+  startCrosshair,
   startLive,
   startRefreshing,
   startRunActions,

@@ -5,7 +5,7 @@ import { swap, visit } from "./swap.js";
 
 async function act(button) {
   button.disabled = true;
-  const { ok, body } = await sendJson(button.dataset.post, {});
+  const { ok, body } = await sendJson(button.dataset.post, JSON.parse(button.dataset.body ?? "{}"));
   button.disabled = false;
   const fault = document.getElementById("action-fault");
   if (!ok) {

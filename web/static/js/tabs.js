@@ -19,6 +19,15 @@ function onKey(event) {
   next.click();
 }
 
+// On a narrow screen the chosen tab may lie outside.
+function reveal() {
+  const list = document.querySelector('[role="tablist"]');
+  const chosen = list?.querySelector('[aria-selected="true"]');
+  if (chosen) list.scrollLeft = chosen.offsetLeft - (list.clientWidth - chosen.clientWidth) / 2;
+}
+
 export function startTabs() {
+  reveal();
+  document.addEventListener("swapped", reveal);
   document.addEventListener("keydown", onKey);
 }
