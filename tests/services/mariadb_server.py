@@ -14,9 +14,9 @@ from tests.services.ports import free_port
 from tests.services.waiting import service_missing, wait_until
 
 USER, PASSWORD, DATABASE = "backtests", "only-for-tests", "backtests"
-# small and fast: the tests kill processes, not machines, so nothing needs to reach the disk
+# small and fast: nothing needs to reach the disk
 _FAST = (
-    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-log-at-trx-commit=2",  # a commit outlives the process, which tests kill, but not the machine
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
     "--innodb-buffer-pool-size=64M",

@@ -1,0 +1,105 @@
+"""The database is away, frozen or full: nothing is lost, and nothing succeeds without its result."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.faults.injection_point import Fault
+from tests.faults.recovery import measured
+from tests.services.fixtures import settings_of
+from tests.services.invariants import check_queue_is_clean, check_tables
+from tests.services.mariadb_server import MariaDBServer
+from tests.services.processes import Programs
+from tests.services.redis_server import RedisServer
+from tests.services.runs import Submitter
+from tests.services.tcp_proxy import TcpProxy
+from tests.services.waiting import wait_until
+
+
+@pytest.fixture
+def proxy(mariadb_server: MariaDBServer) -> Iterator[TcpProxy]:
+    proxy = TcpProxy(mariadb_server.port)
+    yield proxy
+    proxy.close()
+
+
+@pytest.fixture
+def behind_proxy(proxy: TcpProxy, mariadb_server: MariaDBServer, redis_server: RedisServer) -> dict[str, str]:
+    """Settings of a process that reaches the database through the proxy only."""
+    return settings_of(mariadb_server.url(port=proxy.port), redis_server.url)
+
+
+@pytest.fixture
+def database_url(mariadb_url: str) -> str:
+    """SQLite is a file: it cannot be away."""
+    return mariadb_url
+
+
+@pytest.mark.parametrize(
+    ("moment", "at"),
+    [("at the claim", "consumer.worker:RunWorker.execute_job"), ("at the result", "consumer.task:_record_success")],
+)
+@pytest.mark.parametrize("away", ["cut", "freeze"])
+def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
+    moment: str,
+    at: str,
+    away: str,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
+    proxy: TcpProxy,
+    behind_proxy: dict[str, str],
+    database_url: str,
+) -> None:
+    pause = fault(at, "pause")
+    (run_id,) = submitter.submit()
+    consumer = programs.start("consumer", **behind_proxy | pause.environ | {"LEASE_S": "60", "HEARTBEAT_S": "0.5"})
+    pause.wait()
+
+    proxy.cut() if away == "cut" else proxy.freeze()
+    pause.let_go()
+    if away == "cut":
+        consumer.wait_for_line("database_unreachable")
+    with measured(f"database away {moment} ({away})", database_url):
+        proxy.restore()
+        exit_code = consumer.wait()
+
+    row = submitter.row(run_id)
+    assert exit_code == 0
+    assert (row["status"], row["attempt"], row["losses"]) == ("SUCCEEDED", 1, 0)
+    check_tables(submitter.engine)
+    check_queue_is_clean(redis_server.client())
+
+
+@pytest.mark.parametrize("away_s", [6, pytest.param(30, marks=pytest.mark.slow)])
+def test_an_outage_longer_than_a_lease_loses_nothing(
+    away_s: int,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    mariadb_server: MariaDBServer,
+    fault: Callable[..., Fault],
+    database_url: str,
+) -> None:
+    pause = fault("consumer.task:_record_success", "pause")
+    (run_id,) = submitter.submit()
+    consumer = programs.start("consumer", **pause.environ)
+    reconciler = programs.start("consumer.reconciler")
+    pause.wait()
+    others = submitter.submit(4)
+
+    mariadb_server.stop()
+    pause.let_go()
+    wait_until(lambda: consumer.log.count("heartbeat_missed") >= away_s * 2, away_s * 4)
+    mariadb_server.start()
+    with measured(f"database killed for {away_s} s in the middle of runs", database_url):
+        programs.start("consumer.local_scaler")
+        wait_until(submitter.all_ended, 60)
+
+    row = submitter.row(run_id)
+    assert (row["status"], row["attempt"], row["losses"]) == ("SUCCEEDED", 1, 0)
+    assert [submitter.status(other) for other in others] == ["SUCCEEDED"] * 4
+    assert consumer.wait() == 0 and reconciler.is_running()
+    check_tables(submitter.engine)
+    check_queue_is_clean(redis_server.client())

@@ -1,0 +1,105 @@
+"""Many runs while random processes are killed every second; figures go where FAULT_SOAK says."""
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.services.invariants import check_queue_is_clean, check_tables
+from tests.services.processes import Program, Programs
+from tests.services.redis_server import RedisServer
+from tests.services.runs import Submitter
+
+SEED = 20_261_121
+STEADY = ("consumer.reconciler", "consumer.local_scaler")
+
+
+class Killer:
+    """Kills one process of the platform each second; what a cluster would start again is started again."""
+
+    def __init__(self, programs: Programs, redis_server: RedisServer) -> None:
+        self._programs = programs
+        self._redis_server = redis_server
+        self._random = random.Random(SEED)
+        self._steady: dict[str, Program] = {module: programs.start(module) for module in STEADY}
+        self.kills: dict[str, int] = {}
+
+    def strike(self) -> None:
+        """Kill one more."""
+        dice = self._random.random()
+        if dice < 0.02:
+            self._redis_server.stop()
+            self._redis_server.start()
+            self._count("Redis, restarted empty")
+        elif dice < 0.10:
+            module = self._random.choice(STEADY)
+            self._steady[module].send(signal.SIGKILL)
+            self._steady[module] = self._programs.start(module)
+            self._count(module)
+        else:
+            self._strike_consumer()
+
+    def _strike_consumer(self) -> None:
+        consumers = [process for process in self._programs.survivors() if _is_consumer(process)]
+        if not consumers:
+            return
+        signum = self._random.choice([signal.SIGKILL, signal.SIGTERM])
+        try:
+            self._random.choice(consumers).send_signal(signum)
+        except psutil.NoSuchProcess:
+            return
+        self._count(f"consumer or work horse, {signum.name}")
+
+    def _count(self, what: str) -> None:
+        self.kills[what] = self.kills.get(what, 0) + 1
+
+
+def _is_consumer(process: psutil.Process) -> bool:
+    try:
+        return process.cmdline()[-2:] == ["-m", "consumer"]
+    except psutil.Error:
+        return False
+
+
+@pytest.mark.parametrize(
+    "count",
+    [30, pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)])],
+)
+def test_every_run_ends_once_while_processes_are_killed(
+    count: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, database_url: str
+) -> None:
+    began = time.monotonic()
+    for start in range(0, count, 500):
+        submitter.submit(min(500, count - start))
+    killer = Killer(programs, redis_server)
+
+    deadline = time.monotonic() + max(150, 1.5 * count)
+    while not submitter.all_ended():
+        assert time.monotonic() < deadline, f"{submitter.statuses()} after {killer.kills}"
+        time.sleep(1.0)
+        killer.strike()
+
+    took_s = time.monotonic() - began
+    check_tables(submitter.engine)
+    check_queue_is_clean(redis_server.client())
+    statuses = submitter.statuses()
+    assert sum(statuses.values()) == count
+    _report(database_url, count, took_s, statuses, killer.kills)
+
+
+def _report(database_url: str, count: int, took_s: float, statuses: dict[str, int], kills: dict[str, int]) -> None:
+    if path := os.environ.get("FAULT_SOAK"):
+        line = {
+            "database": database_url.partition(":")[0].partition("+")[0],
+            "runs": count,
+            "took_s": round(took_s),
+            "statuses": statuses,
+            "kills": kills,
+        }
+        with Path(path).open("a", encoding="utf-8") as lines:
+            lines.write(json.dumps(line) + "\n")
