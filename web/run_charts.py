@@ -11,6 +11,7 @@ from web.svg_plot import HEIGHT, WIDTH, Plot
 
 MAX_CANDLES = 220  # more are joined to wider candles, which say so
 LOW = (WIDTH, 280)
+LEAST_DEPTH = -1.0  # percent; a run that never lost shows its flat line at the top
 HALF = (520, 230)  # pixels of a chart that has another one beside it
 HOLDING = ("muted", "buy and hold")
 
@@ -72,7 +73,7 @@ def _lines(
 
 def _drawdown(result: RunResult, alt: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Markup:
     depths = [-point["drawdown_pct"] for point in result.drawdown_curve or []]
-    plot = Plot(_dates(result), min(depths, default=0.0), 0.0, size, unit="%")
+    plot = Plot(_dates(result), min([*depths, LEAST_DEPTH]), 0.0, size, unit="%")
     plot.level(0)
     plot.area(depths, 0, "down")
     plot.line(depths, "down")
