@@ -3,11 +3,13 @@
 import logging
 import sys
 import time
+from typing import Any
 
-from sqlalchemy import inspect, text
+from sqlalchemy import Column, inspect, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.schema import CreateColumn
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from adapters.database import connect_database
 from adapters.logs import configure_logging
@@ -37,14 +39,21 @@ def _add_missing(engine: Engine, table_name: str) -> list[str]:
     with engine.begin() as connection:
         for column in table.columns:
             if column.name not in columns:
-                definition = CreateColumn(column).compile(engine)
-                connection.execute(text(f"ALTER TABLE {table_name} ADD COLUMN {definition}"))
+                connection.execute(text(f"ALTER TABLE {table_name} ADD COLUMN {_definition(column, engine)}"))
                 added.append(f"{table_name}.{column.name}")
         for index in table.indexes:
             if index.name not in indexes:
                 index.create(connection)
                 added.append(str(index.name))
     return added
+
+
+def _definition(column: Column[Any], engine: Engine) -> str:
+    """The column as ALTER TABLE wants it; rows that are there already get its default."""
+    definition = str(CreateColumn(column).compile(engine))
+    if column.nullable or not isinstance(column.default, ScalarElementColumnDefault):
+        return definition
+    return f"{definition} DEFAULT {column.default.arg!r}"
 
 
 def wait_for_schema(engine: Engine, wait_s: float = 60.0) -> list[str]:

@@ -1,0 +1,117 @@
+"""Stored series come back as they were, within the digits that they are stored with."""
+
+import math
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from adapters.curves import (
+    TRADE_COLUMNS,
+    decode_equity,
+    decode_signals,
+    decode_trades,
+    drawdown_points,
+    encode_equity,
+    encode_signals,
+    encode_trades,
+    portfolio_points,
+)
+
+RANDOM = random.Random(7)
+
+
+def walk(start: float, bars: int) -> list[float]:
+    values = [start]
+    for _ in range(bars - 1):
+        values.append(values[-1] * (1 + RANDOM.uniform(-0.02, 0.02)))
+    return values
+
+
+def daily(bars: int) -> list[str]:
+    days = (datetime(2000, 3, 1, tzinfo=UTC) + timedelta(days=number) for number in range(bars * 2))
+    return [day.strftime("%Y-%m-%d") for day in days if day.weekday() < 5][:bars]
+
+
+def intraday(bars: int, minutes: int) -> list[str]:
+    moments = (datetime(2012, 1, 2, 14, 30, tzinfo=UTC) + timedelta(minutes=minutes * n * 3) for n in range(bars))
+    return [moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in moments]
+
+
+@pytest.mark.parametrize("capital", [1e-6, 0.5, 99.0, 1_000.0, 100_000.0, 1e12])
+def test_equity_comes_back_within_nine_digits_or_cents(capital: float) -> None:
+    bars, equity = daily(500), walk(capital, 500)
+
+    back_bars, back = decode_equity(encode_equity(bars, equity, "1d"))
+
+    assert back_bars == bars
+    tolerance = 0.006 if capital >= 1_000 else max(equity) * 1e-8
+    assert max(abs(a - b) for a, b in zip(back, equity, strict=True)) <= tolerance
+
+
+@pytest.mark.parametrize(("timeframe", "minutes"), [("1h", 60), ("5m", 5)])
+def test_intraday_bars_come_back(timeframe: str, minutes: int) -> None:
+    bars = [*intraday(40, minutes), "2012-02-06T14:30:00Z"]
+
+    back, _ = decode_equity(encode_equity(bars, walk(100_000.0, 41), timeframe))  # type: ignore[arg-type]
+
+    assert back == bars
+
+
+def test_a_single_bar_comes_back() -> None:
+    assert decode_equity(encode_equity(["2004-01-02"], [100_000.0], "1d")) == (["2004-01-02"], [100_000.0])
+
+
+def test_thirteen_years_of_equity_take_less_than_27_kilobytes() -> None:
+    assert len(encode_equity(daily(3270), walk(100_000.0, 3270), "1d")) < 27_000
+
+
+def test_signals_come_back_with_their_closes() -> None:
+    signals = [RANDOM.choice([0, 0, 1, 1, -1]) for _ in range(300)]
+    closes = [round(value, 4) for value in walk(31.0, 300)]
+
+    back = decode_signals(encode_signals(signals, closes))
+
+    assert back == [
+        (bar, signal, pytest.approx(closes[bar], abs=0.00501)) for bar, signal in enumerate(signals) if signal
+    ]
+
+
+def test_no_signals_come_back_as_none() -> None:
+    assert decode_signals(encode_signals([0, 0, 0], [1.0, 2.0, 3.0])) == []
+
+
+def test_trades_keep_ten_digits() -> None:
+    trade = dict.fromkeys(TRADE_COLUMNS, 1 / 3) | {"side": "BUY", "entry_bar": 4, "is_open": True}
+
+    (back,), rejected, clipped = decode_trades(encode_trades([trade], [{"reason": "no cash", "count": 2}], "clipped"))
+
+    assert back["entry_price"] == 0.3333333333
+    assert (back["side"], back["entry_bar"], back["is_open"]) == ("BUY", 4, True)
+    assert (rejected, clipped) == ([{"reason": "no cash", "count": 2}], "clipped")
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_numbers_that_are_none_are_never_stored(bad: float) -> None:
+    trade = dict.fromkeys(TRADE_COLUMNS, bad)
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        encode_trades([trade], [], None)
+
+
+def test_drawdown_is_measured_from_the_capital_or_a_later_peak() -> None:
+    points = drawdown_points(["a", "b", "c", "d"], [90.0, 110.0, 55.0, 120.0], 100.0)
+
+    assert [point["drawdown_pct"] for point in points] == [10.0, 0.0, 50.0, 0.0]
+
+
+def test_cash_follows_from_the_trades() -> None:
+    trade = {
+        "side": "BUY", "size": 10, "entry_bar": 1, "entry_price": 5.0, "entry_fees": 0.5,
+        "exit_bar": 2, "exit_price": 6.0, "exit_fees": 0.6, "is_open": False,
+    }  # fmt: skip
+
+    points = portfolio_points(["a", "b", "c"], [100.0, 99.5, 108.9], [trade], 100.0)
+
+    assert [point["cash"] for point in points] == [100.0, 49.5, 108.9]
+    assert [point["position"] for point in points] == [0.0, 50.0, 0.0]
