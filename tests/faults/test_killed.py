@@ -47,3 +47,34 @@ def test_a_killed_consumer_s_run_is_finished_by_the_next(
     assert (row["status"], row["losses"]) == ("SUCCEEDED", losses)
     check_tables(submitter.engine)
     check_queue_is_clean(redis_server.client())
+
+
+DEFAULTS = {"LEASE_S": "60", "HEARTBEAT_S": "15", "RECONCILE_S": "10", "ENQUEUE_GRACE_S": "30"}
+QUICK = {"LEASE_S": "6", "HEARTBEAT_S": "2", "RECONCILE_S": "2", "ENQUEUE_GRACE_S": "5"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("settings", "within_s"), [(DEFAULTS, 90.0), (QUICK, 20.0)], ids=["with default settings", "with quick settings"]
+)
+def test_a_killed_consumer_is_replaced_within_its_lease_and_a_pass(
+    settings: dict[str, str],
+    within_s: float,
+    programs: Programs,
+    submitter: Submitter,
+    fault: Callable[..., Fault],
+    database_url: str,
+    request: pytest.FixtureRequest,
+) -> None:
+    pause = fault("consumer.task:backtest", "pause")
+    (run_id,) = submitter.submit()
+    victim = programs.start("consumer", **settings | pause.environ)
+    programs.start("consumer.reconciler", **settings).wait_for_line("reconciler_leads")
+    pause.wait()
+    programs.start("consumer.local_scaler", **settings).wait_for_line("scaler_started")
+
+    with measured(f"consumer SIGKILLed {request.node.callspec.id.partition('-')[2]}", database_url):
+        victim.send(signal.SIGKILL)
+        wait_until(submitter.all_ended, within_s)
+
+    assert submitter.status(run_id) == "SUCCEEDED"
