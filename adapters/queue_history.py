@@ -1,7 +1,7 @@
 """How many runs waited and ran at any time, from the events that each change of state leaves: exact, without a sampler.
 
-The numbers of now are counted; from there the events are walked backwards. So nothing is lost by a restart, and nothing
-has to run to record it.
+The numbers of now are counted, and the events say how they came about. So nothing is lost by a restart, and nothing has
+to run to record it.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, case, func, literal, select
+from sqlalchemy import ColumnElement, Integer, case, func, literal, select
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
@@ -46,7 +46,7 @@ def _mysql_steps(element: steps_after, compiler: Any, **options: Any) -> str:
 
 @dataclass(frozen=True, slots=True)
 class QueuePoint:
-    """The state at the end of one step, and how many runs ended during it."""
+    """The most that waited and ran at a time during one step, and how many runs ended in it."""
 
     at: datetime
     waiting: int
@@ -91,39 +91,52 @@ def _count(connection: Connection, status: RunStatus) -> int:
 
 
 def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, RowMapping]:
-    """Per step: by how much the waiting and the running became more, and how many ended."""
+    """Per step: by how much waiting and running changed, their peaks since `start`, and how many runs ended."""
     arrived, left = run_events.c.to_status, run_events.c.from_status
 
-    def change(status: RunStatus) -> Any:
-        return func.sum(case((arrived == status, 1), else_=0)) - func.sum(case((left == status, 1), else_=0))
+    def change(status: RunStatus) -> ColumnElement[int]:
+        return case((arrived == status, 1), else_=0) - case((left == status, 1), else_=0)
 
-    ended = func.sum(case((arrived.in_([RunStatus.SUCCEEDED, RunStatus.FAILED]), 1), else_=0))
-    step = steps_after(run_events.c.at, start, step_s)
-    query = select(
-        step.label("step"),
-        change(RunStatus.PENDING).label("waiting"),
-        change(RunStatus.RUNNING).label("running"),
-        ended.label("ended"),
+    changes = {"waiting": change(RunStatus.PENDING), "running": change(RunStatus.RUNNING)}
+    in_order = (run_events.c.at, run_events.c.id)
+    events = select(
+        steps_after(run_events.c.at, start, step_s).label("step"),
+        *(each.label(name) for name, each in changes.items()),
+        *(
+            func.sum(each).over(order_by=in_order, rows=(None, 0)).label(f"{name}_since")
+            for name, each in changes.items()
+        ),
+        case((arrived.in_([RunStatus.SUCCEEDED, RunStatus.FAILED]), 1), else_=0).label("ended"),
     )
-    rows = connection.execute(query.where(run_events.c.at >= start).group_by("step")).mappings()
+    timeline = events.where(run_events.c.at >= start).subquery()
+    sums = (func.sum(timeline.c[name]).label(name) for name in ("waiting", "running", "ended"))
+    peaks = (func.max(timeline.c[f"{name}_since"]).label(f"{name}_peak") for name in changes)
+    rows = connection.execute(select(timeline.c.step, *sums, *peaks).group_by(timeline.c.step)).mappings()
     return {int(row["step"]): row for row in rows}
 
 
 def _points(
     changes: dict[int, RowMapping], waiting: int, running: int, start: datetime, steps: int, step_s: int
 ) -> list[QueuePoint]:
-    """Backwards from now: the state at the end of a step is the present one less what changed after it."""
-    waiting -= sum(int(change["waiting"]) for step, change in changes.items() if step >= steps)
-    running -= sum(int(change["running"]) for step, change in changes.items() if step >= steps)
+    """The most at a time in each step: what a step begins with, or a peak inside it.
+
+    The state at the start is the present one less everything that has changed since.
+    """
+    first_waiting = waiting - sum(int(change["waiting"]) for change in changes.values())
+    first_running = running - sum(int(change["running"]) for change in changes.values())
+    waiting, running = first_waiting, first_running
     points = []
-    for step in reversed(range(steps)):
-        change = changes.get(step)
-        ended = int(change["ended"]) if change else 0
-        # events and counts are read one after the other; a change in between must not show a negative number
-        points.append(QueuePoint(start + timedelta(seconds=step * step_s), max(waiting, 0), max(running, 0), ended))
-        if change:
-            waiting, running = waiting - int(change["waiting"]), running - int(change["running"])
-    return points[::-1]
+    for step in range(steps):
+        most_waiting, most_running, ended = waiting, running, 0
+        if change := changes.get(step):
+            most_waiting = max(waiting, first_waiting + int(change["waiting_peak"]))
+            most_running = max(running, first_running + int(change["running_peak"]))
+            waiting, running = waiting + int(change["waiting"]), running + int(change["running"])
+            ended = int(change["ended"])
+        # counts and events are read one after the other; a change in between must not show a negative number
+        at = start + timedelta(seconds=step * step_s)
+        points.append(QueuePoint(at, max(most_waiting, 0), max(most_running, 0), ended))
+    return points
 
 
 def _times(connection: Connection, start: datetime) -> tuple[list[float], list[float]]:

@@ -17,6 +17,7 @@ blueprint = Blueprint("queue", __name__)
 
 # Seconds of a window and of its steps: 150 or 180 steps each.
 WINDOWS = {"5m": (300, 2), "15m": (900, 5), "1h": (3600, 20), "6h": (21_600, 120), "24h": (86_400, 480)}
+REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}  # a long window changes slowly and costs more
 PLOT_SIZE = (1400, 330)
 
 
@@ -43,6 +44,7 @@ def page() -> str:
         per_minute=_ended_per_minute(state),
         window=window,
         windows=list(WINDOWS),
+        refresh_s=REFRESH_S[window],
         chart=queue_chart(state.points, window),
     )
 
