@@ -33,7 +33,6 @@ The same command again goes on where it was: runs that the batch has already are
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the outcome."""
     asked = parser().parse_args(arguments)
-    asked.program = f"python {sys.argv[0]}"
     progress = Progress()
     client = Client(asked.url, os.environ.get("API_TOKEN"), progress.say)
     try:

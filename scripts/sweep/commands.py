@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import sys
 from argparse import Namespace
 from pathlib import Path
@@ -72,11 +73,12 @@ def submit(client: Client, asked: Namespace, progress: Progress) -> int:
 
 
 def _detached(progress: Progress, batch_id: str, asked: Namespace) -> int:
+    program, there = shlex.join(["python", sys.argv[0]]), shlex.join([batch_id, "--url", asked.url])
     progress.say(
         f"\ndetached; what was submitted goes on without this program.\n"
-        f"  go on:      {asked.program} submit {asked.sweep}\n"
-        f"  watch:      {asked.program} status {batch_id} --watch\n"
-        f"  call off:   {asked.program} cancel {batch_id}"
+        f"  go on:      {shlex.join(['python', *sys.argv])}\n"
+        f"  watch:      {program} status {there} --watch\n"
+        f"  call off:   {program} cancel {there}"
     )
     return EXIT_DETACHED
 

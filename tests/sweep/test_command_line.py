@@ -151,5 +151,6 @@ def test_an_interrupt_detaches_and_says_how_to_go_on(app: Flask, base_url: str, 
     following.send(signal.SIGINT)
 
     assert following.wait() == 130
-    assert f"submit {spec}" in following.log
+    assert f"submit {spec} --url {base_url}" in following.log  # the very command that goes on
+    assert f"--url {base_url} --watch" in following.log
     wait_until(lambda: len(run_ids(app)) == 6)
