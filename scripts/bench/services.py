@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import tempfile
 import time
@@ -10,7 +11,8 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import Any, NoReturn
 
 from adapters.database import connect_database
 from adapters.schema import create_schema
@@ -44,6 +46,7 @@ class Platform:
 @contextmanager
 def platform(web_processes: int, **settings: str) -> Iterator[Platform]:
     """A platform with commits on the disk and Redis' append-only file, gone afterwards."""
+    signal.signal(signal.SIGTERM, _leave)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         directory = Path(folder)
         redis = RedisServer(directory, APPEND_ONLY)
@@ -65,6 +68,10 @@ def platform(web_processes: int, **settings: str) -> Iterator[Platform]:
         finally:
             database.stop()
             redis.stop()
+
+
+def _leave(signum: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + signum)  # through every `finally`, so that no server is left behind
 
 
 def _wait_for(running: Platform) -> None:
