@@ -89,6 +89,8 @@ def _parse(source: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
         except ValueError as error:
             shown = "…" if each.name in _SECRETS else repr(text)
             faults.append(f"{each.name.upper()}={shown}: {error}")
+    if "lease_s" in values and not source.get("HEARTBEAT_S"):
+        values["heartbeat_s"] = values["lease_s"] / 4  # as the defaults are to each other
     if "database_url" not in values and source.get("DB_HOST"):
         values["database_url"] = _mysql_url(source, faults)
     if source.get("REDIS_PASSWORD"):

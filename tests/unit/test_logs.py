@@ -1,0 +1,70 @@
+"""Every line about a run carries its run_id, also each line of a trace."""
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from adapters.logs import configure_logging, current_run_id, run_context
+from adapters.settings import Settings
+
+RUN_ID = "0b9f2d57-6d5a-4a59-9d3c-5a1f5f1f2c11"
+log = logging.getLogger("test")
+
+
+@pytest.fixture(autouse=True)
+def restored() -> Iterator[None]:
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+
+
+def log_a_fault() -> None:
+    try:
+        raise ValueError("two\nlines")
+    except ValueError:
+        log.exception("run_trace")
+
+
+def test_each_line_of_a_trace_carries_the_run_id(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(), role="test")
+
+    with run_context(RUN_ID):
+        log_a_fault()
+
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) > 3
+    assert all(f"run_id={RUN_ID}" in line for line in lines)
+
+
+def test_lines_outside_of_a_run_carry_none(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(), role="test")
+
+    with run_context(RUN_ID):
+        assert current_run_id() == RUN_ID
+    log.info("queue_empty")
+
+    assert "run_id" not in capsys.readouterr().err
+    assert current_run_id() == ""
+
+
+def test_a_json_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_format="json"), role="test")
+
+    with run_context(RUN_ID):
+        log_a_fault()
+
+    line = json.loads(capsys.readouterr().err)
+    assert (line["level"], line["role"], line["message"], line["run_id"]) == ("ERROR", "test", "run_trace", RUN_ID)
+    assert "ValueError" in line["trace"]
+
+
+def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(log_level="ERROR"), role="test")
+
+    log.warning("quiet")
+
+    assert capsys.readouterr().err == ""

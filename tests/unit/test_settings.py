@@ -1,0 +1,72 @@
+"""Settings come from the environment; every fault is told at once, and no secret is shown."""
+
+from pathlib import Path
+
+import pytest
+
+from adapters.settings import Settings, load_settings
+from contracts.errors import InvalidSettings
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert load_settings({}) == Settings()
+
+
+def test_all_faults_are_told_at_once() -> None:
+    with pytest.raises(InvalidSettings) as told:
+        load_settings({"LEASE_S": "soon", "RUN_TIMEOUT_S": "-1", "REDIS_URL": "http://x", "LOG_FORMAT": "xml"})
+
+    text = str(told.value)
+    assert all(name in text for name in ("LEASE_S='soon'", "RUN_TIMEOUT_S='-1'", "REDIS_URL", "LOG_FORMAT='xml'"))
+
+
+@pytest.mark.parametrize("text", ["nan", "inf", "0", "-3", "1e13", "ten", "²"])
+def test_a_duration_is_a_positive_number(text: str) -> None:
+    with pytest.raises(InvalidSettings, match="LEASE_S"):
+        load_settings({"LEASE_S": text})
+
+
+def test_a_secret_never_stands_in_the_message() -> None:
+    with pytest.raises(InvalidSettings) as told:
+        load_settings({"DATABASE_URL": "oracle://scott:tiger@db/x", "API_TOKENS": "short-secret"})
+
+    assert "tiger" not in str(told.value) and "short-secret" not in str(told.value)
+
+
+def test_a_lease_alone_brings_its_heartbeat_along() -> None:
+    assert load_settings({"LEASE_S": "10"}).heartbeat_s == 2.5
+
+
+def test_a_heartbeat_that_could_lose_the_run_is_refused() -> None:
+    with pytest.raises(InvalidSettings, match="HEARTBEAT_S=6: at most half of LEASE_S=10"):
+        load_settings({"LEASE_S": "10", "HEARTBEAT_S": "6"})
+
+
+def test_a_database_is_named_by_its_parts() -> None:
+    parts = {"DB_HOST": "db", "DB_NAME": "runs", "DB_USER": "u@x", "DB_PASSWORD": "p/w:%"}
+
+    url = load_settings(parts).database_url
+
+    assert url == "mysql+pymysql://u%40x:p%2Fw%3A%25@db:3306/runs?charset=utf8mb4"
+
+
+def test_missing_parts_of_a_database_are_named() -> None:
+    with pytest.raises(InvalidSettings, match=r"(?s)DB_NAME.*DB_USER.*DB_PASSWORD"):
+        load_settings({"DB_HOST": "db"})
+
+
+def test_a_secret_may_be_a_file(tmp_path: Path) -> None:
+    (tmp_path / "url").write_text("redis://:hidden@redis:6379/0\n")
+
+    assert load_settings({"REDIS_URL_FILE": str(tmp_path / "url")}).redis_url == "redis://:hidden@redis:6379/0"
+
+
+def test_a_secret_s_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSettings, match="SECRET_KEY_FILE=.*No such file"):
+        load_settings({"SECRET_KEY_FILE": str(tmp_path / "none")})
+
+
+def test_redis_credentials_go_into_its_url() -> None:
+    environ = {"REDIS_URL": "redis://redis:6379/0", "REDIS_USERNAME": "worker", "REDIS_PASSWORD": "a/b"}
+
+    assert load_settings(environ).redis_url == "redis://worker:a%2Fb@redis:6379/0"
