@@ -19,6 +19,7 @@ from contracts.status import RunStatus
 from rules.catalog import RULES, ParamSpec, complete_params
 from web import operations, reproductions, run_view
 from web.access import is_allowed
+from web.candle_range import candle_range, ranged_candles
 from web.platform import platform
 from web.trade_table import COLUMNS, trade_page
 
@@ -153,8 +154,8 @@ def _trades(view: RunResult) -> dict[str, Any]:
 
 
 def _candles(view: RunResult) -> dict[str, Any]:
-    shown = run_view.candle_range(view, request.args)
-    ranged = {"charts": [run_view.ranged_candles(view, shown)]} if shown.first or shown.last else {}
+    shown = candle_range(view, request.args)
+    ranged = {"charts": [ranged_candles(view, shown)]} if shown.first or shown.last else {}
     return {"ranges": shown, **ranged}
 
 

@@ -1,8 +1,6 @@
 """One run as its page shows it: metrics in order, charts with their texts, why there were no trades, what failed."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
 
 from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
@@ -12,10 +10,9 @@ from adapters.metric_catalog import METRICS_BY_NAME, Metric
 from adapters.period_returns import YearReturns, monthly_returns, rolling_sharpe
 from adapters.run_queries import run_result
 from adapters.tickers import Tickers
-from contracts.errors import InvalidRequest
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
-from web.run_charts import candles_svg, chart_svg, drawdown_svg, equity_svg, rolling_sharpe_svg
+from web.run_charts import chart_svg, drawdown_svg, equity_svg, rolling_sharpe_svg
 from web.svg_plot import LEFT, RIGHT, WIDTH
 
 TABS = {
@@ -79,8 +76,6 @@ OTHER_METRICS = (
 )
 PERIODS_PER_YEAR = {"1d": 252, "1h": 1638, "5m": 19656}  # bars in a year of New York sessions, as the engine counts
 ROLLING_BARS = {"1d": 126, "1h": 273, "5m": 390}  # six months, two months, one week
-QUICK_DAYS = (("1M", 31), ("3M", 92), ("6M", 183), ("1Y", 365), ("3Y", 1096))
-NO_BARS = Markup('<p class="empty"><strong>No bars in this range</strong>Choose dates inside the run.</p>')
 SIGNED_METRICS = frozenset({"total_return_pct", "cagr", "avg_trade_return", "buy_hold_return_pct", "expectancy"})
 
 # What happened, and what to do next, by cause.
@@ -188,47 +183,6 @@ def stats(result: RunResult) -> Stats:
 
 
 SMALL_CHARTS = {"equity_curve": equity_svg, "drawdown_curve": drawdown_svg}
-
-
-@dataclass(frozen=True, slots=True)
-class CandleRange:
-    """The candles that are shown: from `first` to `last` (None: all), the last day, and the quick ranges."""
-
-    first: str | None
-    last: str | None
-    end: str
-    quick: list[tuple[str, str | None]]
-
-
-def candle_range(result: RunResult, arguments: Mapping[str, str]) -> CandleRange:
-    """The range that the arguments ask for; InvalidRequest when it is none."""
-    first, last = (_day(arguments, name) for name in ("from", "to"))
-    if first and last and first > last:
-        raise InvalidRequest({"to": f"{last} is before {first}"})
-    end = (result.equity_curve or [{"date": result.request["end_date"], "equity": 0.0}])[-1]["date"][:10]
-    quick = [(text, (date.fromisoformat(end) - timedelta(days=days)).isoformat()) for text, days in QUICK_DAYS]
-    return CandleRange(first, last, end, [*quick, ("All", None)])
-
-
-def _day(arguments: Mapping[str, str], name: str) -> str | None:
-    text = arguments.get(name)
-    try:
-        return date.fromisoformat(text).isoformat() if text else None
-    except ValueError:
-        raise InvalidRequest({name: f"{text!r:.40} is not a date of the form YYYY-MM-DD"}) from None
-
-
-def ranged_candles(result: RunResult, shown: CandleRange) -> ChartView:
-    """The candles of a range, drawn here whether or not there is a picture of all of them."""
-    candles = [
-        candle
-        for candle in result.price_candles or []
-        if (shown.first or "") <= candle["date"][:10] <= (shown.last or "9999")
-    ]
-    span = f"{candles[0]['date'][:10]} to {candles[-1]['date'][:10]}" if candles else "no bars"
-    alt = f"Candles of {result.request['ticker']}, {span}, with the orders among them."
-    svg = candles_svg(result, candles, alt) if candles or not result.price_candles else NO_BARS
-    return ChartView("candlestick", CHART_TITLES["candlestick"], alt, svg)
 
 
 def failure(error_type: str | None) -> tuple[str, str]:
