@@ -12,7 +12,8 @@ from tests.services.ports import free_port
 from tests.services.waiting import service_missing, wait_until
 
 _FORGETFUL = ("--save", "", "--appendonly", "no")
-APPEND_ONLY = ("--save", "", "--appendonly", "yes")  # for measurements: as in production
+# for measurements: as in production
+APPEND_ONLY = ("--save", "", "--appendonly", "yes", "--hash-max-ziplist-value", "1024")
 
 
 def redis_binary() -> str:
