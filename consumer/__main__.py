@@ -8,9 +8,7 @@ from consumer.termination import termination
 
 termination.install()  # before the imports below, which take long enough for a signal to get lost
 
-import sys  # noqa: E402
-
 from consumer.job import main  # noqa: E402
 
 if __name__ == "__main__":
-    sys.exit(main())
+    termination.leave(main())
