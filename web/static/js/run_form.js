@@ -50,6 +50,8 @@ function describe(form) {
   document.getElementById("request-curl").textContent = curl(request);
   const percent = request.size_type === "percent";
   form.querySelector('label[for="f-position_size"] .unit').textContent = percent ? "% of equity" : "money";
+  const fee = request.fee_rate;
+  form.querySelector('label[for="f-fee_rate"] .unit').textContent = Number.isFinite(fee) ? `= ${Number((fee * 100).toPrecision(6))} %` : "fraction";
   form.dispatchEvent(new CustomEvent("described", { detail: request }));
 }
 

@@ -17,10 +17,9 @@ export async function swap(url, ids, { push = true, quiet = false, yields = fals
     const next = new DOMParser().parseFromString(await response.text(), "text/html");
     if (turn !== latest) return;
     replaceParts(next, ids);
-    if (push) {
-      history.pushState(null, "", response.url);
-      document.title = next.title;
-    }
+    if (push) history.pushState(null, "", response.url);
+    // a table that is folded out within a page does not change what the page is called
+    if (!ids.every((id) => id.startsWith("table-"))) document.title = next.title;
   } catch {
     if (!yields) announce("The page could not be loaded; the server may be away. Try again.");
   } finally {
