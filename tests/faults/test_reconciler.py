@@ -26,17 +26,18 @@ def test_a_run_that_was_never_enqueued_is_worked(programs: Programs, submitter: 
     check_tables(submitter.engine)
 
 
+@pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_a_flushed_queue_is_filled_again_without_duplicates(
-    programs: Programs, submitter: Submitter, redis_server: RedisServer
+    count: int, programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
-    submitter.submit(1000)
+    submitter.submit(count)
     redis_server.client().flushall()
 
     programs.start("consumer.reconciler", ENQUEUE_GRACE_S="0.5")
-    wait_until(lambda: submitter.queue.depth() >= 1000, 30)
+    wait_until(lambda: submitter.queue.depth() >= count, 60)
     waiting = submitter.queue.waiting_ids()
 
-    assert len(waiting) == len(set(waiting)) == 1000
+    assert len(waiting) == len(set(waiting)) == count
 
 
 def test_an_expired_lease_becomes_the_next_attempt(programs: Programs, submitter: Submitter) -> None:
