@@ -14,7 +14,7 @@ from adapters.database import connect_database
 from scripts.bench.bulk_speed import body_of, send
 from scripts.bench.services import Platform, cores, platform, row
 
-RUNS_PER_PROCESS = 30
+RUNS_PER_PROCESS = 15
 FLOOR = """
 import os, sys
 import numpy, pymysql, rq, sqlalchemy
