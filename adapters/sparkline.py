@@ -16,8 +16,3 @@ def encode_sparkline(values: Sequence[float]) -> str:
     low, high = min(chosen), max(chosen)
     scale = (len(LEVELS) - 1) / (high - low) if high > low else 0.0
     return "".join(LEVELS[round((value - low) * scale)] if scale else LEVELS[len(LEVELS) // 2] for value in chosen)
-
-
-def decode_sparkline(text: str) -> list[int]:
-    """Heights from 0 to 63."""
-    return [LEVELS.index(character) for character in text]

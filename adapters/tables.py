@@ -55,7 +55,8 @@ _LISTED_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_
 
 def _metric_index(name: str, metric: str) -> Index:
     """An order by one metric that also holds what lists are filtered by, so that no row is read for a refusal."""
-    return Index(name, metric, "id", "ticker", "rule_type", *(other for other in _LISTED_METRICS if other != metric))
+    others = (other for other in _LISTED_METRICS if other != metric)
+    return Index(name, metric, "id", "ticker", "rule_type", "created_at", *others)
 
 
 runs = Table(

@@ -1,11 +1,12 @@
 """How numbers and times are written on pages: signs, thousands, units, UTC with an age."""
 
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 from flask import Flask
 
-from adapters.sparkline import decode_sparkline
+from adapters.sparkline import LEVELS
 from contracts.status import RunStatus
 
 ABSENT = "—"
@@ -109,11 +110,18 @@ def public_status(status: str) -> str:
     return RunStatus(status).public
 
 
+SPARK_Y = {level: f"{22 - height * 0.32:.4g}" for height, level in enumerate(LEVELS)}
+
+
+@cache
+def _spark_x(points: int) -> tuple[str, ...]:
+    step = 96 / max(points - 1, 1)
+    return tuple(f"{index * step:.4g}," for index in range(points))
+
+
 def sparkline_points(shape: str) -> str:
-    """A stored sparkline as points of a picture 96 wide and 24 high."""
-    heights = decode_sparkline(shape)
-    step = 96 / max(len(heights) - 1, 1)
-    return " ".join(f"{index * step:.4g},{22 - height * 0.32:.4g}" for index, height in enumerate(heights))
+    """A stored sparkline as points of a picture 96 wide and 24 high; looked up, since a list shows fifty of them."""
+    return " ".join([x + SPARK_Y[level] for x, level in zip(_spark_x(len(shape)), shape, strict=True)])
 
 
 def heat(value: float | None, largest: float) -> str:
