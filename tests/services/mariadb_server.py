@@ -97,7 +97,11 @@ class MariaDBServer:
             self._process = subprocess.Popen(
                 [*command, "--bind-address=127.0.0.1", *self._options], stdout=log, stderr=log, start_new_session=True
             )
-        wait_until(self._answers, 60, "mariadbd's answer")
+        try:
+            wait_until(self._answers, 90, "mariadbd's answer")
+        except AssertionError as error:
+            log_tail = (self._directory / "mariadb.log").read_text(errors="replace")[-3000:]
+            raise AssertionError(f"{error}; exit code {self._process.poll()}; its log:\n{log_tail}") from None
 
     def create_database(self, name: str = DATABASE) -> None:
         """An empty database that the tests' user may do everything in; one that exists is dropped."""
