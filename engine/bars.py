@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 PRICE_COLUMNS = ("Open", "High", "Low", "Close")
+LOWEST_PRICE, HIGHEST_PRICE = 1e-100, 1e100  # between them no number of shares overflows
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +35,8 @@ def check_bars(data: Mapping[str, Any] | Bars) -> Bars:
 
     data: gives the columns Open, High, Low, Close by name: a pandas DataFrame, or a mapping of arrays (bars,).
     ValueError for fewer than two bars, a missing column, unequal lengths, an index that does not rise, and for a
-    price that is NaN, infinite, zero or negative. Order of High and Low is the price file's business.
+    price that is NaN, infinite, zero, negative, or outside 1e-100 to 1e100. Order of High and Low is the price file's
+    business.
     """
     if isinstance(data, Bars):
         return data
@@ -43,7 +45,7 @@ def check_bars(data: Mapping[str, Any] | Bars) -> Bars:
     _check_index(data)
     for name, column in zip(PRICE_COLUMNS, (bars.open, bars.high, bars.low, bars.close), strict=True):
         # A NaN makes min() NaN, and NaN compares false: two reductions see every bad value.
-        if not (column.min() > 0.0 and column.max() < np.inf):
+        if not (column.min() >= LOWEST_PRICE and column.max() <= HIGHEST_PRICE):
             raise ValueError(_bad_price(name, column))
     return bars
 
@@ -98,5 +100,6 @@ def _check_index(data: Any) -> None:
 
 
 def _bad_price(name: str, column: np.ndarray) -> str:
-    bar = int(np.flatnonzero(~((column > 0.0) & (column < np.inf)))[0])
-    return f"data: column {name!r} must hold finite prices above 0, got {column[bar]} at bar {bar}"
+    bar = int(np.flatnonzero(~((column >= LOWEST_PRICE) & (column <= HIGHEST_PRICE)))[0])
+    accepted = f"finite prices above 0 ({LOWEST_PRICE:g} to {HIGHEST_PRICE:g})"
+    return f"data: column {name!r} must hold {accepted}, got {column[bar]} at bar {bar}"

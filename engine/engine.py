@@ -4,9 +4,10 @@ It works in bar numbers, with numpy over bars and Python over trades. It does no
 between runs, and gives the same bits on every CPU. docs/engine.md states each rule of the fill logic in words.
 """
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Real
 from typing import Any
 
@@ -129,10 +130,11 @@ class BacktestEngine:
         first_bar = check_first_bar(first_bar, len(bars))
         signals = check_signals(strategy_func(bars.source), len(bars))[first_bar:]
         bars = bars.since(first_bar)
-        simulation = Simulation(bars, signals, self._terms(), self._stops(bars))
+        simulation = Simulation(bars, signals, self._terms, self._stops(bars))
         simulation.walk()
         return simulation.ledger, bars, signals
 
+    @cached_property
     def _terms(self) -> Terms:
         return Terms(
             initial_capital=float(self.initial_capital),
@@ -151,13 +153,14 @@ class BacktestEngine:
 
 
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    if value not in choices:
+    if not (isinstance(value, str) and value in choices):
         raise ValueError(f"{name}: must be one of {', '.join(choices)}, got {value!r}")
 
 
 def _check_number(name: str, value: Any, accepted: str, inside: Callable[[float], bool]) -> None:
-    is_number = isinstance(value, Real) and not isinstance(value, bool)
-    if not (is_number and math.isfinite(value) and inside(value)):
+    # NaN compares false; infinity, and an int too large for a float, are above the largest float.
+    is_number = isinstance(value, Real) and not isinstance(value, bool) and value <= sys.float_info.max
+    if not (is_number and inside(value)):
         raise ValueError(f"{name}: must be a number {accepted}, got {value!r}")
 
 

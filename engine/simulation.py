@@ -14,6 +14,7 @@ from engine.ledger import Ledger
 from engine.stops import StopHit, Stops
 
 SHARE_ROUNDING = 1e-9  # shares; 99.9999999999 is 100 shares seen through floating point
+FEW_STREAKS = 16  # up to here a loop over trades is quicker than arrays of trades
 SKIP_MARGIN = 1.0 + 1e-6  # prices this far above the price of one affordable share are rejected unseen
 
 
@@ -58,16 +59,49 @@ class Simulation:
         prices = (bars.open if terms.next_open else bars.close)[fill_bars]
         if terms.slippage:
             prices *= np.where(sides > 0, 1.0 + terms.slippage, 1.0 - terms.slippage)
-        turns = (sides[1:] != sides[:-1]).nonzero()[0]
-        self._starts = [0, *(turns + 1).tolist(), len(sides)] if len(sides) else [0]
-        self._fill_bars, self._prices = fill_bars, prices
+        turned = np.ones(len(sides) + 1, dtype=np.bool_)
+        np.not_equal(sides[1:], sides[:-1], out=turned[1:-1])
+        self._starts = turned.nonzero()[0]
+        self._fill_bars, self._prices, self._sides = fill_bars, prices, sides
         # One number costs half as much from a memoryview as from an array.
         self._bar, self._price, self._side = fill_bars.data, prices.data, sides.data
 
     def walk(self) -> None:
         """Open and close positions from the first order to the last."""
-        starts, stops, leave, bars, prices = self._starts, self._stops, self.ledger.leave, self._bar, self._price
-        last = len(starts) - 1
+        many = len(self._starts) > FEW_STREAKS
+        if not (many and self._stops is None and self._value is not None and self._trade_at_once(self._value)):
+            self._trade_in_turn()
+
+    def _trade_at_once(self, value: float) -> bool:
+        """Book all trades by array where the first order of each streak is filled for `value`; whether that was so.
+
+        The same operations in the same order as in turn, so the bits are the same. Once cash binds or an order buys
+        nothing, what follows depends on that: then nothing is booked, and all of it is left to `_trade_in_turn`.
+        """
+        orders = self._orders_filled()
+        prices = self._prices[orders]
+        with np.errstate(over="ignore", invalid="ignore"):  # sizes beyond all cash are refused below
+            wanted = value / prices[::2]
+            shares = wanted if self._fractional else np.floor(wanted + SHARE_ROUNDING)
+            signed = shares * self._sides[orders[::2]]
+            cash = self.ledger.cash_after(prices, signed)
+            caps = cash[: len(prices) : 2] / (prices[::2] * self._cost_factor)
+        if not shares.all() or (caps < wanted).any():
+            return False
+        self.ledger.book(self._fill_bars[orders], prices, signed, cash)
+        return True
+
+    def _orders_filled(self) -> np.ndarray:
+        """The order behind each fill, entries and exits in turn, if every streak's first order is filled."""
+        firsts = self._starts[:-1]
+        if self._longshort:
+            return firsts.repeat(2)[1:]
+        return firsts[1:] if self._sides[0] < 0 else firsts
+
+    def _trade_in_turn(self) -> None:
+        """Open and close one position after the other, each with the cash that the one before left."""
+        starts, leave, bars, prices = self._starts.tolist(), self.ledger.leave, self._bar, self._price
+        stops, last = self._stops, len(starts) - 1
         streak = order = 0
         while streak < last:
             entered = self._enter(order, starts[streak + 1])

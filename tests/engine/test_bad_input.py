@@ -32,6 +32,9 @@ def frame(**changes) -> pd.DataFrame:
         ("slippage_bps", 1001, "from 0 to 1000"),
         ("position_size", 0, "above 0"),
         ("position_size", float("inf"), "above 0"),
+        ("position_size", 10**400, "above 0"),
+        ("position_size", None, "above 0"),
+        ("stop_loss_pct", float("nan"), "above 0 and below 100"),
         ("stop_loss_pct", 0, "above 0 and below 100"),
         ("stop_loss_pct", -3, "above 0 and below 100"),
         ("stop_loss_pct", 100, "above 0 and below 100"),
@@ -43,6 +46,7 @@ def frame(**changes) -> pd.DataFrame:
         ("size_type", "shares", "one of value, percent"),
         ("direction", "both", "one of longonly, longshort"),
         ("direction", ["longonly"], "one of longonly, longshort"),
+        ("fill", np.array(["close", "open"]), "one of close, next_open"),
         ("fill", "open", "one of close, next_open"),
         ("fractional_shares", "yes", "True or False"),
     ],
@@ -68,10 +72,12 @@ def test_percent_over_100_is_refused():
         ("unequal lengths", GOOD | {"Low": [1.0, 2.0]}, r"one length, got \[2, 4\] bars"),
         ("two dimensions", GOOD | {"Low": np.ones((4, 2))}, r"'Low' must have one dimension, .* got shape \(4, 2\)"),
         ("words", GOOD | {"Low": ["a", "b", "c", "d"]}, "'Low' must hold numbers"),
-        ("NaN", GOOD | {"Close": [1, np.nan, 1, 1]}, "'Close' must hold finite prices above 0, got nan at bar 1"),
-        ("infinity", GOOD | {"High": [1, 1, np.inf, 1]}, "'High' must hold finite prices above 0, got inf at bar 2"),
-        ("zero", GOOD | {"Open": [0, 1, 1, 1]}, "'Open' must hold finite prices above 0, got 0.0 at bar 0"),
-        ("negative", GOOD | {"Low": [1, 1, 1, -2]}, "'Low' must hold finite prices above 0, got -2.0 at bar 3"),
+        ("NaN", GOOD | {"Close": [1, np.nan, 1, 1]}, "'Close' must hold finite prices above 0 .*, got nan at bar 1"),
+        ("infinity", GOOD | {"High": [1, 1, np.inf, 1]}, "'High' must hold finite prices above 0 .*, got inf at bar 2"),
+        ("zero", GOOD | {"Open": [0, 1, 1, 1]}, "'Open' must hold finite prices above 0 .*, got 0.0 at bar 0"),
+        ("negative", GOOD | {"Low": [1, 1, 1, -2]}, "'Low' must hold finite prices above 0 .*, got -2.0 at bar 3"),
+        ("next to nothing", GOOD | {"Low": [1, 1, 1, 1e-101]}, r"1e-100 to 1e\+100\), got 1e-101 at bar 3"),
+        ("next to infinity", GOOD | {"High": [1, 1, 1, 1e101]}, r"1e-100 to 1e\+100\), got 1e\+101 at bar 3"),
         ("an unsorted index", frame().iloc[::-1], "index must rise strictly"),
         ("a bar twice", frame().iloc[[0, 1, 1, 2]], "index must rise strictly"),
     ],
@@ -128,3 +134,13 @@ def test_checked_bars_are_not_checked_again():
     bars = check_bars(GOOD)
 
     assert check_bars(bars) is bars
+
+
+@pytest.mark.parametrize("fractional", [False, True])
+def test_a_trade_from_the_lowest_to_the_highest_price_gives_finite_equity(fractional):
+    engine = BacktestEngine(initial_capital=1e12, position_size=1e308, fractional_shares=fractional)
+
+    result = engine.run(flat([1e-100, 1e100]), follow([1, 0]), "TEST")
+
+    assert len(result.trades) == 1
+    assert np.isfinite(result.equity_curve).all()
