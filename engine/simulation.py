@@ -4,8 +4,8 @@ Signals of one side that follow each other, with zeros between them, form a stre
 unless that one is rejected or a stop closes the position. So the walk goes from streak to streak, not from bar to bar.
 """
 
-from dataclasses import dataclass
 from math import floor
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,8 +18,7 @@ FEW_STREAKS = 16  # up to here a loop over trades is quicker than arrays of trad
 SKIP_MARGIN = 1.0 + 1e-6  # prices this far above the price of one affordable share are rejected unseen
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """The conditions that every order of a run is filled under."""
 
     initial_capital: float

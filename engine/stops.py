@@ -4,7 +4,6 @@ All prices here are signed: times +1 for a long position, -1 for a short one. A 
 larger one, a stop is always touched from above, and each rule stands here once for both sides. Negation is exact.
 """
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -33,8 +32,7 @@ class SignedPrices(NamedTuple):
     close: np.ndarray
 
 
-@dataclass(frozen=True, slots=True)
-class Levels:
+class Levels(NamedTuple):
     """The signed levels of one position: fixed stop and target, and the trailing stop's share of the best price."""
 
     entry: float
