@@ -51,6 +51,8 @@ manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas
 	@$(BIN)/hadolint Dockerfile
 
 lint: install-dev manifests ## ruff, mypy, frozen files, manifests
+	@find engine -name '*.py' | LC_ALL=C sort | xargs sha256sum | diff engine/SHA256SUMS - || \
+		{ echo "engine/ is frozen; see docs/engine.md, 'New behaviour stays outside'"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy

@@ -76,14 +76,14 @@ class Ledger:
         value = price * shares
         self.shares = shares
         self.cash = cash = self.cash - value - self.fee_rate * abs(value)
-        self._accounts.append((bar, price, shares, cash))
+        self.accounts.append((bar, price, shares, cash))
 
     def leave(self, bar: int, price: float) -> None:
         """Close the open position: cash receives its value, less fee_rate of it."""
         value = price * self.shares
         self.shares = 0.0
         self.cash = cash = self.cash + value - self.fee_rate * abs(value)
-        self._accounts.append((bar, price, 0.0, cash))
+        self.accounts.append((bar, price, 0.0, cash))
 
     def cash_after(self, prices: np.ndarray, shares: np.ndarray) -> np.ndarray:
         """Cash at first, then after each fill, if signed `shares` are entered and left at `prices` in turn; not booked.

@@ -16,6 +16,7 @@ SETTINGS = [
         ("longonly", "longshort"), ("close", "next_open"), (False, True), (0.0, 7.0)
     )
 ]
+OPEN_AT_THE_END = 1  # a seed
 SIZES = (150.0, 9_000.0, 100_000.0)  # of 100,000: below the dearest shares, well within the cash, and all of it
 
 
@@ -51,3 +52,14 @@ def test_orders_well_within_the_cash_are_booked_by_array(settings, monkeypatch):
     monkeypatch.setattr(Simulation, "_trade_in_turn", refuse)
 
     assert len(run(settings | {"position_size": 9_000.0}, 1).trades) > 20
+
+
+def test_a_wrapper_may_close_what_was_booked_by_array():
+    result = run({"position_size": 9_000.0}, OPEN_AT_THE_END)
+    closed = run({"position_size": 9_000.0}, OPEN_AT_THE_END)
+
+    closed.ledger.leave(299, 50.0)
+
+    assert result.trades[-1].is_open
+    assert closed.fills[:-1] == result.fills
+    assert closed.ledger.curves(300)[1][-1] == 0.0
