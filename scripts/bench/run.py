@@ -54,7 +54,7 @@ def write_section(subject: str, rows: list[dict[str, Any]]) -> None:
     page = PAGE.read_text() if PAGE.exists() else INTRODUCTION
     old = re.compile(rf"^## {subject.capitalize()}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     page, replaced = old.subn(lambda _: f"{section}\n", page)
-    PAGE.write_text(page if replaced else f"{page.rstrip()}\n\n{section}")
+    PAGE.write_text((page if replaced else f"{page.rstrip()}\n\n{section}").rstrip() + "\n")
 
 
 def machine() -> str:
