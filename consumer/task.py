@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from adapters.runs import Claim, fail, finish
 from adapters.settings import Settings
@@ -106,7 +106,7 @@ def explain(error: Exception) -> tuple[ErrorType, str]:
         return ErrorType.TIMEOUT, str(error)
     if isinstance(error, MemoryError):
         return ErrorType.MEMORY, "the run needed more memory than one run may use"
-    if isinstance(error, DBAPIError):
+    if isinstance(error, DBAPIError) and not isinstance(error, ProgrammingError | InterfaceError):
         return ErrorType.SYSTEM_ERROR, f"the result could not be stored: {error.orig}"
     if isinstance(error, BadParams):
         return ErrorType.BAD_PARAMS, str(error)
