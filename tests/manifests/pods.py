@@ -70,7 +70,8 @@ class Pod:
         self._as_user = as_user(user)
         tmp.mkdir()
         os.chown(tmp, user, user)
-        self._environ = {name: self._in_pod(value) for name, value in environ.items()}
+        # PATH is this machine's own, and the checkout itself may lie under /tmp
+        self._environ = {name: value if name == "PATH" else self._in_pod(value) for name, value in environ.items()}
         self._log = tmp.with_suffix(".log")
         self._process = self._run(workload.container["command"], self._log)
         self.pid = self._process.pid
