@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from adapters.bar_times import PERIODS_PER_YEAR
 from adapters.curves import encode_equity, encode_signals, encode_trades, significant, trade_rows
 from adapters.performance import Performance, performance
 from adapters.prices import PriceSeries, read_prices
@@ -16,7 +17,6 @@ from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
 from rules.registry import build_rule
 
 WARMUP_BARS = 250
-PERIODS_PER_YEAR = {"1d": 252, "1h": 1638, "5m": 19656}  # bars in a year of New York sessions
 
 
 @dataclass(frozen=True, slots=True)

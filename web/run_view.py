@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
 
+from adapters.bar_times import PERIODS_PER_YEAR
 from adapters.chart_texts import alt_text
 from adapters.metric_catalog import METRICS_BY_NAME, Metric
 from adapters.period_returns import YearReturns, monthly_returns, rolling_sharpe
@@ -74,7 +75,6 @@ OTHER_METRICS = (
     "open_trades",
     "rejected_orders",
 )
-PERIODS_PER_YEAR = {"1d": 252, "1h": 1638, "5m": 19656}  # bars in a year of New York sessions, as the engine counts
 ROLLING_BARS = {"1d": 126, "1h": 273, "5m": 390}  # six months, two months, one week
 SIGNED_METRICS = frozenset({"total_return_pct", "cagr", "avg_trade_return", "buy_hold_return_pct", "expectancy"})
 
