@@ -44,7 +44,7 @@ class NewRun:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a run that waits for its message."""
+    """One attempt of a run."""
 
     run_id: str
     attempt: int
@@ -188,13 +188,14 @@ def give_up(connection: Connection, waiting: Attempt, error_type: ErrorType, mes
     record_event(connection, waiting.run_id, waiting.attempt, RunStatus.PENDING, RunStatus.FAILED, reason)
 
 
-def cancel(connection: Connection, run_id: str) -> None:
+def cancel(connection: Connection, run_id: str) -> Attempt:
     """FAIL a waiting or running run as cancelled; its process notices at its next heartbeat. Conflict when it ended."""
     attempt, status = _locked(connection, run_id)
     values = cancelled_values()
     if status.is_terminal or not _changed(connection, _unchanged(run_id, attempt, status), values):
         raise Conflict(f"run {run_id} has ended already, so there is nothing to cancel")
     record_event(connection, run_id, attempt, status, RunStatus.FAILED, "cancelled on request")
+    return Attempt(run_id, attempt)
 
 
 def retry(connection: Connection, run_id: str) -> Attempt:

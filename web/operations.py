@@ -8,7 +8,7 @@ from werkzeug.datastructures import Headers
 
 from adapters.database import reading
 from adapters.queue import RunMessage
-from adapters.run_queries import run_row, run_status
+from adapters.run_queries import run_row
 from adapters.runs import cancel, retry
 from contracts.errors import InvalidRequest, QueueUnavailable
 from contracts.run_request import RunRequest
@@ -42,11 +42,10 @@ def queue_position(row: RowMapping) -> int | None:
 def cancel_run(on: Platform, run_id: str) -> None:
     """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
     with on.engine.begin() as connection:
-        attempt = run_status(connection, run_id)["attempt"]
-        cancel(connection, run_id)
+        cancelled = cancel(connection, run_id)
     log.info("run_cancelled run_id=%s", run_id)
     try:
-        on.queue.remove(run_id, attempt)
+        on.queue.remove(run_id, cancelled.attempt)
     except QueueUnavailable as error:
         log.warning("message_left reason=%s run_id=%s", error, run_id)  # it is stale; its Job finds that out
 
