@@ -1,5 +1,6 @@
 """The database is away, frozen or full: nothing is lost, and nothing succeeds without its result."""
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -12,8 +13,10 @@ from tests.services.mariadb_server import MariaDBServer
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
+from tests.services.scaler import work_off
 from tests.services.tcp_proxy import TcpProxy
 from tests.services.waiting import wait_until
+from tests.services.web_app import run_values, web_app
 
 
 @pytest.fixture
@@ -70,6 +73,64 @@ def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
     assert (row["status"], row["attempt"], row["losses"]) == ("SUCCEEDED", 1, 0)
     check_tables(submitter.engine)
     check_queue_is_clean(redis_server.client())
+
+
+@pytest.mark.parametrize(
+    ("at", "signum", "attempt", "line"),
+    [
+        pytest.param("consumer.worker:RunWorker._claim", None, 1, "run_claimed", id="claim"),
+        pytest.param("consumer.task:_record_success", None, 1, "run_succeeded", id="result"),
+        pytest.param("consumer.worker:RunWorker._work", signal.SIGTERM, 2, "run_overtaken", id="hand-back"),
+    ],
+)
+def test_a_commit_whose_answer_is_lost_is_not_made_twice(
+    at: str,
+    signum: signal.Signals | None,
+    attempt: int,
+    line: str,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
+    proxy: TcpProxy,
+    behind_proxy: dict[str, str],
+) -> None:
+    pause = fault(at, "pause")
+    (run_id,) = submitter.submit()
+    quiet = {"LEASE_S": "300", "HEARTBEAT_S": "100"}  # no heartbeat commits in between
+    consumer = programs.start("consumer", **behind_proxy | pause.environ | quiet)
+    pause.wait()
+
+    proxy.lose_the_answer_to(b"COMMIT")
+    if signum:
+        consumer.send(signum)
+    pause.let_go()
+    consumer.wait_for_line(f"{line}.*{run_id}")
+    assert consumer.wait() == 0
+    programs.start("consumer.reconciler")
+    work_off(programs, submitter)
+
+    row = submitter.row(run_id)
+    assert proxy.lost_answers == 1
+    assert (row["status"], row["attempt"], row["losses"], row["handbacks"]) == ("SUCCEEDED", attempt, 0, attempt - 1)
+    assert len(submitter.events(run_id)) == 1 + 2 * attempt
+    check_tables(submitter.engine)
+    check_queue_is_clean(redis_server.client())
+
+
+def test_a_submission_whose_commit_s_answer_is_lost_is_sent_again_without_a_second_run(
+    submitter: Submitter, proxy: TcpProxy, behind_proxy: dict[str, str]
+) -> None:
+    with web_app(behind_proxy) as app:
+        client, once = app.test_client(), {"Idempotency-Key": "once"}
+        client.get("/ready")
+        proxy.lose_the_answer_to(b"COMMIT")
+        first = client.post("/run_backtest", json=run_values(), headers=once)
+        again = client.post("/run_backtest", json=run_values(), headers=once)
+
+    assert (proxy.lost_answers, first.status_code, again.status_code) == (1, 503, 200)
+    assert submitter.statuses() == {"PENDING": 1}
+    assert submitter.status(again.get_json()["run_id"]) == "PENDING"
 
 
 @pytest.mark.parametrize("away_s", [6, pytest.param(30, marks=pytest.mark.slow)])

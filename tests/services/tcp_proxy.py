@@ -16,6 +16,8 @@ class TcpProxy:
         self._target_port = target_port
         self._delay_s = 0.0
         self._flowing = True
+        self._unanswered = b""
+        self.lost_answers = 0  # how often `lose_the_answer_to` has had its way
         self._writers: set[asyncio.StreamWriter] = set()
         self._server: asyncio.Server | None = None
         self._loop = asyncio.new_event_loop()
@@ -39,6 +41,10 @@ class TcpProxy:
     def delay(self, seconds: float) -> None:
         """Hold back each piece of data for so long, in both directions."""
         self._delay_s = seconds
+
+    def lose_the_answer_to(self, request: bytes) -> None:
+        """Let the next piece of data that ends so through, and break its connection in place of the server's answer."""
+        self._unanswered = request
 
     def close(self) -> None:
         """End the proxy and its thread."""
@@ -73,7 +79,11 @@ class TcpProxy:
             return
         self._writers |= {writer, far_writer}
         try:
-            await asyncio.gather(self._pump(reader, far_writer), self._pump(far_reader, writer))
+            carried_out = asyncio.Event()
+            await asyncio.gather(
+                self._pump(reader, far_writer, lambda data: self._let_through(data, carried_out)),
+                self._pump(far_reader, writer, lambda _: self._withhold(carried_out)),
+            )
         except (OSError, asyncio.CancelledError):
             pass
         finally:
@@ -81,8 +91,21 @@ class TcpProxy:
                 each.transport.abort()
                 self._writers.discard(each)
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _let_through(self, data: bytes, carried_out: asyncio.Event) -> None:
+        if self._unanswered and data.endswith(self._unanswered):
+            carried_out.set()
+
+    def _withhold(self, carried_out: asyncio.Event) -> None:
+        if carried_out.is_set():
+            self._unanswered = b""
+            self.lost_answers += 1
+            raise ConnectionAbortedError("the answer gets lost")
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, look_at: Callable[[bytes], None]
+    ) -> None:
         while data := await reader.read(65536):
+            look_at(data)
             await asyncio.sleep(self._delay_s)
             while not self._flowing:
                 await asyncio.sleep(0.01)
