@@ -76,7 +76,7 @@ class Programs:
     def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
         self._directory = directory
         self._tag = uuid4().hex
-        self.environ = {**_own_environment(), **environ, _TAG: self._tag}
+        self.environ = {**_own_environment(), "TMPDIR": str(directory), **environ, _TAG: self._tag}
         self.started: list[Program] = []
 
     def start(self, module: str, *arguments: str, **settings: str) -> Program:
@@ -105,7 +105,7 @@ class Programs:
 
 def _own_environment() -> dict[str, str]:
     """The test process's environment without anything that could steer the platform."""
-    kept = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+    kept = ("PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 
