@@ -136,8 +136,9 @@ def retry(run_id: UUID) -> ResponseReturnValue:
 @blueprint.post("/api/runs/<uuid:run_id>/reproduce")
 def reproduce(run_id: UUID) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
-    accepted = operations.reproduce_run(platform(), str(run_id))
-    return accepted_answer(accepted.run_id, accepted.status)
+    key = operations.idempotency_key(request.headers)
+    accepted = operations.reproduce_run(platform(), str(run_id), key)
+    return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
 
 
 @blueprint.get("/api/rules")

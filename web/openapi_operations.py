@@ -88,9 +88,13 @@ def details() -> dict[str, dict[str, Any]]:
             "responses": _responses("202", "Accepted", "waits again", f404="no such run", f409="it has not failed")
         },
         "POST /api/runs/{run_id}/reproduce": {
-            "responses": _responses(
-                "202", "Accepted", "the same request as a new run", f404="no such run", f429="the queue is full"
-            )
+            "parameters": [key],
+            "responses": {
+                "200": _answer("Accepted", "this key has made its run already"),
+                **_responses(
+                    "202", "Accepted", "the same request as a new run", f404="no such run", f429="the queue is full"
+                ),
+            },
         },
         "GET /api/batches/{batch_id}": {
             "parameters": [

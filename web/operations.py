@@ -59,9 +59,9 @@ def retry_run(on: Platform, run_id: str) -> None:
     on.submission.enqueue([RunMessage(run_id, waiting.attempt, request, at_front=True)])
 
 
-def reproduce_run(on: Platform, run_id: str) -> Accepted:
-    """The same request as a new run that knows which one it repeats."""
+def reproduce_run(on: Platform, run_id: str, key: str | None) -> Accepted:
+    """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
     with reading(on.engine) as connection:
         row = run_row(connection, run_id)
     request = clone_of(RunRequest.from_json(json.loads(row["request_json"])))
-    return on.submission.submit(ValidRequest(request, row["request_hash"]), reproduces=run_id)
+    return on.submission.submit(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)

@@ -40,10 +40,10 @@ class Visit:
         """Go there; scripts have started when this returns."""
         self.page.goto(self.site.url + path, wait_until="load")
 
-    def expect_refusal(self, code: int) -> None:
-        """Forget one answer with this status, which Chromium prints as an error."""
-        expected = next((fault for fault in self.faults if f"status of {code}" in fault), None)
-        assert expected is not None, f"no answer with {code} among {self.faults}"
+    def expect_fault(self, words: str) -> None:
+        """Forget one failed request, such as `status of 400`, which Chromium prints as an error."""
+        expected = next((fault for fault in self.faults if words in fault), None)
+        assert expected is not None, f"no {words!r} among {self.faults}"
         self.faults.remove(expected)
 
 

@@ -3,39 +3,12 @@
 import signal
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import BROKEN, Visit
+from tests.browser.steps import JOB_MS, new_run, submit, wait_for_result
 
 TABS = ("stats", "equity", "drawdown", "portfolio", "trades", "candles")
-JOB_MS = 30_000  # a Job needs a second; a busy machine may need many
-
-
-def submit(visit: Visit, **fields: str) -> str:
-    """Fill the open form, run it, and return the run's address."""
-    page = visit.page
-    for name, value in fields.items():
-        control = page.locator(f'[name="{name}"], [data-path="params.{name}"]').first
-        if control.evaluate("element => element.tagName") == "SELECT":
-            control.select_option(value)
-        else:
-            control.fill(value)
-    page.get_by_role("button", name="Run backtest").click()
-    page.wait_for_url("**/result/*")
-    return page.url
-
-
-def wait_for_result(page: Page) -> None:
-    """Until the page shows the tabs, or what failed."""
-    expect(page.locator("#tab-panel")).to_be_visible(timeout=JOB_MS)
-
-
-def new_run(visit: Visit, **fields: str) -> str:
-    """The address of a completed run."""
-    visit.open("/")
-    address = submit(visit, **fields)
-    wait_for_result(visit.page)
-    return address
 
 
 def test_from_the_form_to_every_tab_without_a_reload(visit: Visit) -> None:
@@ -86,7 +59,7 @@ def test_a_fault_stands_at_its_field_and_the_entries_stay(visit: Visit) -> None:
     expect(page.locator('[data-fault="fee_rate"]')).to_contain_text("below 0.1")
     expect(page.locator('[name="fee_rate"]')).to_have_value("0.5")
     expect(page.locator('[aria-invalid="true"]').first).to_be_focused()
-    visit.expect_refusal(400)
+    visit.expect_fault("status of 400")
 
 
 def test_a_composite_rule_is_put_together_from_members(visit: Visit) -> None:
@@ -98,7 +71,7 @@ def test_a_composite_rule_is_put_together_from_members(visit: Visit) -> None:
     page.locator('[data-path="params.rules[2].params.period"]').fill("0")
     page.get_by_role("button", name="Run backtest").click()
     expect(page.locator('[data-fault="params.rules[2].params.period"]')).to_contain_text("out of range")
-    visit.expect_refusal(400)
+    visit.expect_fault("status of 400")
 
     page.locator('[data-path="params.rules[2].params.period"]').fill("21")
     page.get_by_role("button", name="Run backtest").click()
@@ -139,7 +112,7 @@ def test_a_preset_is_saved_loaded_modified_and_deleted(visit: Visit) -> None:
     page.get_by_label("Name of a new preset").fill(name)
     page.get_by_role("button", name="Save").click()
     expect(page.locator("#preset-fault")).to_contain_text("already")
-    visit.expect_refusal(409)
+    visit.expect_fault("status of 409")
     visit.open("/")
     page.get_by_label("Load a preset").select_option(label=f"{name} · BOLLINGER")
     expect(page.locator('[data-path="params.width"]')).to_have_value("2.5")
@@ -273,6 +246,7 @@ def test_queue_and_batch_follow_a_batch_live(visit: Visit) -> None:
 @pytest.mark.parametrize("path", ["/result/not-a-run", "/runs?sharpe_min=x", "/batches/none", "/compare"])
 def test_a_wrong_address_is_a_page_with_a_way_on(visit: Visit, path: str) -> None:
     visit.open(path)
-    visit.expect_refusal(404 if "run" in path and "?" not in path or "none" in path else 400)
+    missing = "run" in path and "?" not in path or "none" in path
+    visit.expect_fault(f"status of {404 if missing else 400}")
 
     expect(visit.page.get_by_role("link", name="New run").last).to_be_visible()

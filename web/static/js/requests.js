@@ -13,3 +13,15 @@ export async function sendJson(url, values, { method = "POST", headers = {} } = 
     return { ok: false, status: 0, body: { error: "The server does not answer. Your entries are kept; try again." } };
   }
 }
+
+const unanswered = new Map(); // address and body of a request whose fate is unknown: the key that it was sent with
+
+// As sendJson, for what makes a run: sent again after a lost answer it carries the same key, and makes no second one.
+export async function sendOnce(url, values) {
+  const request = `${url} ${JSON.stringify(values)}`;
+  const key = unanswered.get(request) ?? crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}`;
+  unanswered.set(request, key);
+  const answer = await sendJson(url, values, { headers: { "Idempotency-Key": key } });
+  if (answer.status >= 200 && answer.status < 500) unanswered.delete(request);
+  return answer;
+}

@@ -1,11 +1,11 @@
 // Buttons that change a run: cancel, retry, reproduce.
 import { announce } from "./announce.js";
-import { sendJson } from "./requests.js";
+import { sendOnce } from "./requests.js";
 import { swap, visit } from "./swap.js";
 
 async function act(button) {
   button.disabled = true;
-  const { ok, body } = await sendJson(button.dataset.post, JSON.parse(button.dataset.body ?? "{}"));
+  const { ok, body } = await sendOnce(button.dataset.post, JSON.parse(button.dataset.body ?? "{}"));
   button.disabled = false;
   const fault = document.getElementById("action-fault");
   if (!ok) {

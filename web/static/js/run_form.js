@@ -2,7 +2,7 @@
 import { announce } from "./announce.js";
 import { startPresets } from "./presets.js";
 import { showDates } from "./run_dates.js";
-import { sendJson } from "./requests.js";
+import { sendOnce } from "./requests.js";
 import { readParams, showParams } from "./rule_params.js";
 import { visit } from "./swap.js";
 
@@ -88,8 +88,7 @@ async function submit(form) {
   clearFaults(form);
   const button = form.querySelector('[type="submit"]');
   button.disabled = true;
-  const headers = { "Idempotency-Key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
-  const { ok, status, body } = await sendJson("/run_backtest", readRequest(form), { headers });
+  const { ok, status, body } = await sendOnce("/run_backtest", readRequest(form));
   button.disabled = false;
   if (ok) {
     announce("The run was accepted");

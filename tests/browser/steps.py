@@ -1,0 +1,34 @@
+"""What a person does on the dashboard in one walk after another."""
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+
+JOB_MS = 30_000  # a Job needs a second; a busy machine may need many
+
+
+def submit(visit: Visit, **fields: str) -> str:
+    """Fill the open form, run it, and return the run's address."""
+    page = visit.page
+    for name, value in fields.items():
+        control = page.locator(f'[name="{name}"], [data-path="params.{name}"]').first
+        if control.evaluate("element => element.tagName") == "SELECT":
+            control.select_option(value)
+        else:
+            control.fill(value)
+    page.get_by_role("button", name="Run backtest").click()
+    page.wait_for_url("**/result/*")
+    return page.url
+
+
+def wait_for_result(page: Page) -> None:
+    """Until the page shows the tabs, or what failed."""
+    expect(page.locator("#tab-panel")).to_be_visible(timeout=JOB_MS)
+
+
+def new_run(visit: Visit, **fields: str) -> str:
+    """The address of a completed run."""
+    visit.open("/")
+    address = submit(visit, **fields)
+    wait_for_result(visit.page)
+    return address
