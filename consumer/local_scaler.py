@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.5  # a process starts faster than a pod, so looking less often would be most of the wait
 GRACE_S = 25.0  # for processes that hand their runs back; afterwards they are killed
+REST_S = 5.0  # after a process that failed without taking a message: the next one will hardly do better at once
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class LocalScaler:
         self._manifest_stamp = 0.0
         self._children: list[Child] = []
         self._started = 0
+        self._rest_until = 0.0
         self._stopping = False
         self._redis_is_away = self._was_paused = False
         self._scratch = tempfile.TemporaryDirectory(prefix="backtest-scaler-")
@@ -96,6 +98,7 @@ class LocalScaler:
     def _reap(self) -> None:
         for child in [child for child in self._children if child.process.poll() is not None]:
             self._children.remove(child)
+            self._rest_after(child)
             child.ready_file.unlink(missing_ok=True)
             seconds = time.monotonic() - child.started_at
             log.info(
@@ -106,10 +109,15 @@ class LocalScaler:
                 len(self._children),
             )
 
+    def _rest_after(self, ended: Child) -> None:
+        if ended.is_pending and ended.process.returncode > 0:
+            self._rest_until = time.monotonic() + REST_S
+            log.error("job_failed_at_start pid=%d next_in_s=%.0f", ended.process.pid, REST_S)
+
     def _scale(self) -> None:
         self._reread_manifest()
         waiting = self._waiting()
-        if self._is_paused() or not waiting:
+        if self._is_paused() or not waiting or time.monotonic() < self._rest_until:
             return
         pending = sum(child.is_pending for child in self._children)
         for _ in range(

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import select
 from adapters.database import connect_database, reading
 from adapters.settings import PROJECT_ROOT, load_settings
 from adapters.tables import runs
+from consumer.local_scaler import REST_S
 from tests.services.processes import Program, Programs
 from tests.services.waiting import wait_until
 from web import create_app
@@ -118,6 +120,24 @@ def test_a_missing_redis_is_said_once_and_waited_for(
     wait_until(lambda: finished(platform_settings, 1), 60, "the result")
 
     assert scaler.log.count("redis_unreachable") == 1
+
+
+def test_processes_that_fail_at_their_start_do_not_follow_each_other_at_once(
+    programs: Programs, platform_settings: dict[str, str], tmp_path: Path
+) -> None:
+    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+    container = manifest["spec"]["jobTargetRef"]["template"]["spec"]["containers"][0]
+    container["command"] = ["python", "-c", "raise SystemExit(1)"]
+    broken = tmp_path / "scaledjob.yaml"
+    broken.write_text(yaml.safe_dump(manifest))
+    submit(platform_settings, 1)
+
+    scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(broken))
+    wait_until(lambda: len(log_lines(scaler, "job_failed_at_start")) == 2, 20, "the second failure")
+
+    first, second = (datetime.fromisoformat(line.split()[0]) for line in log_lines(scaler, "job_started"))
+    assert (second - first).total_seconds() >= REST_S
+    assert statuses(platform_settings) == ["PENDING"]
 
 
 def test_a_wrong_manifest_ends_it_with_a_sentence(programs: Programs) -> None:
