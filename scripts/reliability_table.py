@@ -50,7 +50,7 @@ def recovery_table(recoveries: list[dict[str, Any]]) -> str:
 def soak_table(soaks: list[dict[str, Any]]) -> str:
     """What long soaks came to."""
     rows = []
-    for line in soaks:
+    for line in sorted(soaks, key=lambda soak: (soak["database"], soak["runs"])):
         ended = ", ".join(f"{count} {status}" for status, count in sorted(line["statuses"].items()))
         kills = ", ".join(f"{count} × {what}" for what, count in sorted(line["kills"].items()))
         rows.append(f"| {line['database']} | {line['runs']} | {line['took_s'] / 60:.1f} | {kills} | {ended} |")
