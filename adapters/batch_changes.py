@@ -1,6 +1,6 @@
 """Changes of many runs of a batch at once: the transitions and events of single runs, a thousand in a transaction.
 
-The caller owns the transaction, and repeats the call until it answers with nothing.
+The caller owns the transaction, and repeats the call with the last row's id until it answers with nothing.
 """
 
 from collections.abc import Sequence
@@ -18,29 +18,32 @@ from contracts.status import ErrorType, RunStatus
 AT_ONCE = 1000  # runs per transaction, so that nobody waits long for their locks
 
 
-def cancel_some(connection: Connection, batch_id: str) -> Sequence[RowMapping]:
-    """FAIL up to AT_ONCE waiting or running runs of a batch as cancelled; their run_id and attempt, [] at the end."""
+def cancel_some(connection: Connection, batch_id: str, after_id: int) -> Sequence[RowMapping]:
+    """FAIL up to AT_ONCE living runs of a batch as cancelled; id, run_id and attempt of each, [] at the end."""
     living = runs.c.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
-    rows = _locked(connection, batch_id, living)
+    rows = _locked(connection, batch_id, living, after_id)
     _change(connection, living, rows, cancelled_values(), RunStatus.FAILED, "cancelled on request")
     return rows
 
 
-def retry_some(connection: Connection, batch_id: str, excluded: frozenset[ErrorType]) -> Sequence[RowMapping]:
-    """Make up to AT_ONCE failed runs of a batch wait again; run_id, attempt and request of each, [] at the end.
+def retry_some(
+    connection: Connection, batch_id: str, excluded: frozenset[ErrorType], after_id: int
+) -> Sequence[RowMapping]:
+    """Make up to AT_ONCE failed runs of a batch wait again; id, run_id, attempt, request of each, [] at the end.
 
     Runs that failed for an `excluded` reason stay as they are.
     """
     failed = and_(runs.c.status == RunStatus.FAILED, runs.c.error_type.not_in(excluded))
-    rows = _locked(connection, batch_id, failed)
+    rows = _locked(connection, batch_id, failed, after_id)
     _change(connection, failed, rows, retried_values(runs.c.attempt + 1), RunStatus.PENDING, "retried on request")
     return rows
 
 
-def _locked(connection: Connection, batch_id: str, which: ColumnElement[bool]) -> Sequence[RowMapping]:
+def _locked(connection: Connection, batch_id: str, which: ColumnElement[bool], after_id: int) -> Sequence[RowMapping]:
     """Rows that nobody else changes before this transaction ends; SQLite's writers are alone anyway."""
-    columns = select(runs.c.run_id, runs.c.attempt, runs.c.status, runs.c.request_json)
-    query = columns.where(runs.c.batch_id == batch_id, which).order_by(runs.c.id).limit(AT_ONCE)
+    columns = select(runs.c.id, runs.c.run_id, runs.c.attempt, runs.c.status, runs.c.request_json)
+    members = columns.where(runs.c.batch_id == batch_id, runs.c.id > after_id, which)
+    query = members.order_by(runs.c.id).limit(AT_ONCE)
     return connection.execute(query.with_for_update()).mappings().all()
 
 

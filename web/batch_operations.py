@@ -29,7 +29,7 @@ def cancel_batch(on: Platform, batch_id: str) -> int:
         except QueueUnavailable as error:  # the messages are stale; their Jobs find that out
             log.warning("messages_left count=%d reason=%s batch_id=%s", len(rows), error, batch_id)
 
-    cancelled = _in_portions(on, batch_id, lambda connection: cancel_some(connection, batch_id), take_off)
+    cancelled = _in_portions(on, batch_id, lambda connection, after: cancel_some(connection, batch_id, after), take_off)
     log.info("batch_cancelled runs=%d batch_id=%s", cancelled, batch_id)
     return cancelled
 
@@ -41,7 +41,9 @@ def retry_batch(on: Platform, batch_id: str, *, cancelled_too: bool) -> int:
     def put_on(rows: Sequence[RowMapping]) -> None:
         on.submission.enqueue([_message(row) for row in rows])
 
-    retried = _in_portions(on, batch_id, lambda connection: retry_some(connection, batch_id, excluded), put_on)
+    retried = _in_portions(
+        on, batch_id, lambda connection, after: retry_some(connection, batch_id, excluded, after), put_on
+    )
     log.info("batch_retried runs=%d batch_id=%s", retried, batch_id)
     return retried
 
@@ -53,25 +55,28 @@ def _message(row: RowMapping) -> RunMessage:
 def _in_portions(
     on: Platform,
     batch_id: str,
-    change: Callable[[Connection], Sequence[RowMapping]],
+    change: Callable[[Connection, int], Sequence[RowMapping]],
     afterwards: Callable[[Sequence[RowMapping]], None],
 ) -> int:
-    """Change a batch a portion at a time, tell the queue after each commit, and count."""
+    """Change a batch a portion at a time, each run once, tell the queue after each commit, and count."""
     with reading(on.engine) as connection:
         require_batch(connection, batch_id)
-    total = 0
-    while rows := _committed(on, change):
+    total, after_id = 0, 0
+    while rows := _committed(on, change, after_id):
         afterwards(rows)
         total += len(rows)
+        after_id = rows[-1]["id"]
     return total
 
 
-def _committed(on: Platform, change: Callable[[Connection], Sequence[RowMapping]]) -> Sequence[RowMapping]:
+def _committed(
+    on: Platform, change: Callable[[Connection, int], Sequence[RowMapping]], after_id: int
+) -> Sequence[RowMapping]:
     """The rows of one portion; a deadlock with a Job's own transition is tried again."""
     for last in (False,) * (TRIES - 1) + (True,):
         try:
             with on.engine.begin() as connection:
-                return change(connection)
+                return change(connection, after_id)
         except OperationalError as error:
             if last or not is_transient(error):
                 raise

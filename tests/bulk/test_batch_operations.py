@@ -1,14 +1,17 @@
 """Cancelling a batch and retrying its failed runs."""
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from adapters.runs import Attempt, claim
+from adapters.queue import RunMessage
+from adapters.runs import Attempt, claim, fail
 from adapters.tables import run_events, runs
+from contracts.status import ErrorType
 from tests.services.finished_runs import break_down, succeed
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values
@@ -104,6 +107,26 @@ def test_cancelled_runs_are_retried_when_asked_for(client: FlaskClient, batch: l
 
     assert client.post("/api/batches/b/retry?cancelled=true").json["retried"] == 1502
     assert client.post("/api/batches/b/retry?cancelled=true").json["retried"] == 0
+
+
+def test_a_run_that_fails_again_meanwhile_is_retried_once(
+    app: Flask, client: FlaskClient, batch: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = app.extensions["platform"]
+    client.post("/api/batches/b/cancel")
+    enqueue = platform.submission.enqueue
+
+    def enqueue_and_fail_the_first(messages: list[RunMessage]) -> None:
+        enqueue(messages)
+        first = Attempt(messages[0].run_id, messages[0].attempt)
+        with platform.engine.begin() as connection:
+            fail(connection, claim(connection, first, str(uuid4()), 60, "test"), ErrorType.NO_PRICES, "again")
+
+    monkeypatch.setattr(platform.submission, "enqueue", enqueue_and_fail_the_first)
+    answer = client.post("/api/batches/b/retry?cancelled=true")
+
+    assert answer.json["retried"] == 1502
+    assert {row.attempt for row in rows_of(app).values()} == {1, 2}
 
 
 @pytest.mark.parametrize("action", ["cancel", "retry"])

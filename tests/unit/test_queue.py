@@ -48,6 +48,17 @@ def test_a_removed_message_leaves_nothing(queue: RunQueue, redis_server: RedisSe
     assert not redis_server.client().exists(f"rq:job:{RUN_ID}-1")
 
 
+def test_many_messages_are_removed_from_among_others(queue: RunQueue, redis_server: RedisServer) -> None:
+    queue.enqueue([message(attempt) for attempt in range(1, 5001)])
+    removed = [*range(2, 5001, 2), 6000]  # every other one, across the chunks of a removal, and one that does not wait
+
+    queue.remove_many([job_id_of(RUN_ID, attempt) for attempt in removed])
+
+    assert queue.waiting_ids() == [job_id_of(RUN_ID, attempt) for attempt in range(1, 5001, 2)]
+    bodies = set(redis_server.client().scan_iter("rq:job:*", count=1000))
+    assert bodies == {f"rq:job:{job_id_of(RUN_ID, attempt)}" for attempt in range(1, 5001, 2)}
+
+
 def test_a_redis_that_is_away_is_said_to_be(redis_server: RedisServer) -> None:
     queue = RunQueue(load_settings({"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}))
 
