@@ -10,6 +10,7 @@ from adapters.chart_candles import Candles, legible_candles
 from adapters.chart_canvas import AMBER, AXIS, BRIGHT, DOWN, MUTED, TEXT, UP, Canvas, Panel
 from adapters.chart_frame import BOTTOM, LEFT, RIGHT, Tag, legend, notice, titled_canvas, value_panel
 from adapters.chart_scales import Times, short_number
+from adapters.curves import FillBars
 from contracts.run_result import TradeRow
 
 VOLUME_TOP = 138.0  # pixels from the bottom; prices begin above
@@ -39,6 +40,7 @@ class ChartData:
     buy_hold_equity: Numbers
     initial_capital: float
     trades: Sequence[TradeRow]
+    fill_bars: Sequence[FillBars]  # of each trade
 
     @property
     def heading(self) -> str:
@@ -117,7 +119,7 @@ def trade_pnl(data: ChartData) -> Canvas:
         value_panel(canvas, data.timestamps, (np.array([-1.0, 1.0]),), suffix="%")
         notice(canvas, NO_TRADES)
         return canvas
-    bars = _bars(data.timestamps, [trade["exit_timestamp"] for trade in data.trades])
+    bars = np.array([left for _, left in data.fill_bars], dtype=float)
     is_open = np.array([trade["is_open"] for trade in data.trades], dtype=bool)
     won, mean_pct = pnl_pct > 0, float(pnl_pct.mean())
     finding = f"{won.sum():,} of {len(won):,} won, average {mean_pct:+.2f}%"
@@ -207,19 +209,14 @@ def _mark_candles(panel: Panel, candles: Candles, orders: Orders, shape: int, co
 
 def _orders(data: ChartData) -> tuple[Orders, Orders]:
     """Buys and sells: each trade's entry, and its exit unless it is still open."""
-    fills = [(trade["entry_timestamp"], trade["entry_price"], trade["side"] == "BUY") for trade in data.trades]
-    closed = [trade for trade in data.trades if not trade["is_open"]]
-    fills += [(trade["exit_timestamp"], trade["exit_price"], trade["side"] == "SELL") for trade in closed]
-    bars = _bars(data.timestamps, [time for time, _, _ in fills])
+    trades = list(zip(data.trades, data.fill_bars, strict=True))
+    fills = [(entry, trade["entry_price"], trade["side"] == "BUY") for trade, (entry, _) in trades]
+    closed = [(trade, left) for trade, (_, left) in trades if not trade["is_open"]]
+    fills += [(left, trade["exit_price"], trade["side"] == "SELL") for trade, left in closed]
+    bars = np.array([bar for bar, _, _ in fills], dtype=float)
     prices = np.array([price for _, price, _ in fills], dtype=float)
     is_buy = np.array([bought for _, _, bought in fills], dtype=bool)
     return Orders(bars[is_buy], prices[is_buy]), Orders(bars[~is_buy], prices[~is_buy])
-
-
-def _bars(timestamps: Times, times: Sequence[str]) -> Numbers:
-    """Index of the bar in which each ISO 8601 UTC time lies."""
-    moments = np.array([time.removesuffix("Z") for time in times], dtype="M8[s]")
-    return np.clip(np.searchsorted(timestamps, moments, side="right") - 1, 0, len(timestamps) - 1).astype(float)
 
 
 def _marker_size_pt(count: int) -> float:

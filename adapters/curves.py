@@ -16,6 +16,8 @@ from adapters.bar_times import bar_close_time, bar_open_time
 from contracts.run_request import Timeframe
 from contracts.run_result import DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
 
+FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
+
 _DAY_S = 86_400
 TRADE_COLUMNS = (
     "side",
@@ -165,6 +167,11 @@ def portfolio_points(
         {"date": bar, "cash": round(money, 2), "position": round(total - money, 2), "total": total}
         for bar, money, total in zip(bars, cash, equity, strict=True)
     ]
+
+
+def fill_bars(trades: Sequence[Mapping[str, Any]]) -> list[FillBars]:
+    """Bars of each trade's entry and exit. Times do not tell them: within a day a bar closes as the next one opens."""
+    return [(trade["entry_bar"], trade["exit_bar"]) for trade in trades]
 
 
 def trade_rows(trades: Sequence[Mapping[str, Any]], bars: Sequence[str], timeframe: Timeframe) -> list[TradeRow]:

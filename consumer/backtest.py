@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from adapters.bar_times import PERIODS_PER_YEAR
-from adapters.curves import encode_equity, encode_signals, encode_trades, significant, trade_rows
+from adapters.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
 from adapters.performance import Performance, performance
 from adapters.prices import PriceSeries, read_prices
 from adapters.sparkline import encode_sparkline
@@ -91,6 +91,7 @@ def draw_charts(
         buy_hold_equity=request.initial_capital * close / (close[0] * (1.0 + request.fee_rate)),
         initial_capital=request.initial_capital,
         trades=trade_rows(trades, bars, request.timeframe),
+        fill_bars=fill_bars(trades),
     )
     return render_charts(data)
 

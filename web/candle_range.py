@@ -1,11 +1,13 @@
 """Which candles of a run are shown: all of them, or those of a range of days."""
 
-from collections.abc import Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from markupsafe import Markup
 
+from adapters.curves import FillBars
 from contracts.errors import InvalidRequest
 from contracts.run_result import RunResult
 from web.run_charts import candles_svg
@@ -43,14 +45,11 @@ def _day(arguments: Mapping[str, str], name: str) -> str | None:
         raise InvalidRequest({name: f"{text!r:.40} is not a date of the form YYYY-MM-DD"}) from None
 
 
-def ranged_candles(result: RunResult, shown: CandleRange) -> ChartView:
+def ranged_candles(result: RunResult, fills: Sequence[FillBars], shown: CandleRange) -> ChartView:
     """The candles of a range, drawn here whether or not there is a picture of all of them."""
-    candles = [
-        candle
-        for candle in result.price_candles or []
-        if (shown.first or "") <= candle["date"][:10] <= (shown.last or "9999")
-    ]
-    span = f"{candles[0]['date'][:10]} to {candles[-1]['date'][:10]}" if candles else "no bars"
+    days = [candle["date"][:10] for candle in result.price_candles or []]
+    bars = range(bisect_left(days, shown.first or ""), bisect_right(days, shown.last or "9999"))
+    span = f"{days[bars[0]]} to {days[bars[-1]]}" if bars else "no bars"
     alt = f"Candles of {result.request['ticker']}, {span}, with the orders among them."
-    svg = candles_svg(result, candles, alt) if candles or not result.price_candles else NO_BARS
+    svg = candles_svg(result, fills, bars, alt) if bars or not days else NO_BARS
     return ChartView("candlestick", CHART_TITLES["candlestick"], alt, svg)

@@ -8,9 +8,10 @@ from uuid import UUID
 from flask import Blueprint, abort, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 from werkzeug.exceptions import Unauthorized
 
+from adapters.curves import FillBars
 from adapters.database import reading
 from adapters.run_queries import STATUS_COLUMNS, chart_names, events_of, run_row
 from adapters.tables import runs
@@ -119,19 +120,22 @@ def result(run_id: UUID) -> str:
         origin=origin,
         repetitions=repetitions,
         repetition_summary=reproductions.summary(repetitions),
-        **_completed(view, tab, rendered),
+        **_completed(row, view, tab, rendered),
     )
 
 
-def _completed(view: RunResult, tab: str, rendered: frozenset[str]) -> dict[str, Any]:
+def _completed(row: RowMapping, view: RunResult, tab: str, rendered: frozenset[str]) -> dict[str, Any]:
     """What only a completed run has."""
     if view.status != "completed":
         return {"failure": run_view.failure(view.error_type)}
+    fills = run_view.page_fills(row)
     shared = {
         "no_trades": run_view.why_no_trades(view),
-        "charts": run_view.charts(view, run_view.TAB_CHARTS[tab], rendered),
+        "charts": run_view.charts(view, fills, run_view.TAB_CHARTS[tab], rendered),
         "signed_metrics": run_view.SIGNED_METRICS,
     }
+    if tab == "candles":
+        return shared | _candles(view, fills)
     return shared | TAB_VALUES[tab](view) if tab in TAB_VALUES else shared
 
 
@@ -153,13 +157,13 @@ def _trades(view: RunResult) -> dict[str, Any]:
     }
 
 
-def _candles(view: RunResult) -> dict[str, Any]:
+def _candles(view: RunResult, fills: list[FillBars]) -> dict[str, Any]:
     shown = candle_range(view, request.args)
-    ranged = {"charts": [ranged_candles(view, shown)]} if shown.first or shown.last else {}
+    ranged = {"charts": [ranged_candles(view, fills, shown)]} if shown.first or shown.last else {}
     return {"ranges": shown, **ranged}
 
 
-TAB_VALUES = {"stats": _stats, "trades": _trades, "candles": _candles}
+TAB_VALUES = {"stats": _stats, "trades": _trades}
 
 
 @blueprint.route("/login", methods=["GET", "POST"])

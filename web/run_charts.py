@@ -1,11 +1,11 @@
 """The charts of a run as SVG, for runs without pictures: in the places and colours of the PNG charts."""
 
-from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from adapters.curves import FillBars
 from contracts.run_result import Candle, RunResult
 from web.svg_plot import HEIGHT, WIDTH, Plot
 
@@ -16,8 +16,10 @@ HALF = (520, 230)  # pixels of a chart that has another one beside it
 HOLDING = ("muted", "buy and hold")
 
 
-def chart_svg(name: str, result: RunResult, alt: str) -> Markup:
-    """The chart `name` of a completed run; KeyError for an unknown name."""
+def chart_svg(name: str, result: RunResult, fills: Sequence[FillBars], alt: str) -> Markup:
+    """The chart `name` of a completed run whose trades have these `fills`; KeyError for an unknown name."""
+    if name in MARKED_CHARTS:
+        return MARKED_CHARTS[name](result, fills, alt)
     return CHARTS[name](result, alt)
 
 
@@ -80,14 +82,15 @@ def _drawdown(result: RunResult, alt: str, size: tuple[int, int] = (WIDTH, HEIGH
     return plot.svg(alt)
 
 
-def _orders(result: RunResult, alt: str) -> Markup:
+def _orders(result: RunResult, fills: Sequence[FillBars], alt: str) -> Markup:
     candles = result.price_candles
     if not candles:
         return _without_prices(result)
     closes = [candle["close"] for candle in candles]
     plot = Plot([candle["date"] for candle in candles], min(closes), max(closes))
     plot.line(closes, "muted")
-    _mark_orders(plot, result, [candle["date"] for candle in candles])
+    for bar, order in filled_orders(result, fills):
+        _mark(plot, bar, order)
     plot.legend([("muted", "close"), ("up", "buy"), ("down", "sell")])
     return plot.svg(alt)
 
@@ -96,6 +99,8 @@ def _orders(result: RunResult, alt: str) -> Markup:
 class Order:
     """One fill of a trade."""
 
+    trade_no: int
+    is_entry: bool
     timestamp: str
     price: float
     size: float
@@ -105,41 +110,45 @@ class Order:
 def orders_of(result: RunResult) -> list[Order]:
     """Entries and exits of all trades in the order of time."""
     orders = []
-    for trade in result.trades or []:
-        long = trade["side"] == "BUY"
-        orders.append(Order(trade["entry_timestamp"], trade["entry_price"], trade["size"], long))
+    for number, trade in enumerate(result.trades or []):
+        long, size = trade["side"] == "BUY", trade["size"]
+        orders.append(Order(number, True, trade["entry_timestamp"], trade["entry_price"], size, long))
         if not trade["is_open"]:
-            orders.append(Order(trade["exit_timestamp"], trade["exit_price"], trade["size"], not long))
+            orders.append(Order(number, False, trade["exit_timestamp"], trade["exit_price"], size, not long))
     return sorted(orders, key=lambda order: order.timestamp)
 
 
-def _mark_orders(plot: Plot, result: RunResult, dates: Sequence[str], group: int = 1) -> None:
-    """Arrows where orders filled; `group` bars of `dates` are one bar of the plot."""
-    for order in orders_of(result):
-        bar = bisect_right(dates, order.timestamp) - 1  # the bar that had begun by then
-        if bar >= 0 and order.timestamp[:10] <= dates[-1][:10]:
-            words = f"{'Bought' if order.bought else 'Sold'} {order.timestamp[:10]} at {order.price:,.2f}"
-            plot.arrow(bar // group, order.price, order.bought, words)
+def filled_orders(result: RunResult, fills: Sequence[FillBars]) -> list[tuple[int, Order]]:
+    """Each order with the bar on which it filled."""
+    return [(fills[order.trade_no][0 if order.is_entry else 1], order) for order in orders_of(result)]
 
 
-def _trade_pnl(result: RunResult, alt: str) -> Markup:
+def _mark(plot: Plot, bar: int, order: Order) -> None:
+    """An arrow where an order filled."""
+    when = order.timestamp[:16].replace("T", " ")
+    plot.arrow(bar, order.price, order.bought, f"{'Bought' if order.bought else 'Sold'} {when} at {order.price:,.2f}")
+
+
+def _trade_pnl(result: RunResult, fills: Sequence[FillBars], alt: str) -> Markup:
     trades, dates = result.trades or [], _dates(result)
     returns = [trade["pnl_pct"] for trade in trades]
     plot = Plot(dates, min([*returns, 0.0]), max([*returns, 0.0]), unit="%")
     plot.level(0)
-    for trade in trades:
-        title = f"Trade {trade['trade_no']}: {trade['pnl_pct']:+.2f}%, closed {trade['exit_timestamp'][:10]}"
+    for trade, (_, left) in zip(trades, fills, strict=True):
+        when = trade["exit_timestamp"][:16].replace("T", " ")
+        title = f"Trade {trade['trade_no']}: {trade['pnl_pct']:+.2f}%, closed {when}"
         css = "up" if trade["pnl_pct"] > 0 else "down"
-        plot.dot(bisect_right(dates, trade["exit_timestamp"]) - 1, trade["pnl_pct"], css, title)
+        plot.dot(left, trade["pnl_pct"], css, title)
     return plot.svg(alt)
 
 
-def _candlestick(result: RunResult, alt: str) -> Markup:
-    return candles_svg(result, result.price_candles or [], alt)
+def _candlestick(result: RunResult, fills: Sequence[FillBars], alt: str) -> Markup:
+    return candles_svg(result, fills, range(len(result.price_candles or [])), alt)
 
 
-def candles_svg(result: RunResult, shown: Sequence[Candle], alt: str) -> Markup:
-    """Candles with the orders among them; a sentence instead when the prices are not at hand."""
+def candles_svg(result: RunResult, fills: Sequence[FillBars], bars: range, alt: str) -> Markup:
+    """The candles of `bars` with the orders among them; a sentence instead when the prices are not at hand."""
+    shown = (result.price_candles or [])[bars.start : bars.stop]
     if not shown:
         return _without_prices(result)
     candles, group = joined(shown)
@@ -148,7 +157,9 @@ def candles_svg(result: RunResult, shown: Sequence[Candle], alt: str) -> Markup:
     for bar, candle in enumerate(candles):
         prices = (candle["open"], candle["high"], candle["low"], candle["close"])
         plot.candle(bar, prices, f"{candle['date']}: " + " · ".join(f"{price:,.2f}" for price in prices))
-    _mark_orders(plot, result, [candle["date"] for candle in shown], group)
+    for bar, order in filled_orders(result, fills):
+        if bar in bars:
+            _mark(plot, (bar - bars.start) // group, order)
     plot.legend([("up", "rise, buy"), ("down", "fall, sell"), *([("muted", f"{group} bars per candle")] * (group > 1))])
     return plot.svg(alt)
 
@@ -196,8 +207,10 @@ def drawdown_svg(result: RunResult, alt: str) -> Markup:
 CHARTS: dict[str, Callable[[RunResult, str], Markup]] = {
     "equity_curve": _equity,
     "drawdown_curve": _drawdown,
+    "cumulative_return": _cumulative_return,
+}
+MARKED_CHARTS: dict[str, Callable[[RunResult, Sequence[FillBars], str], Markup]] = {
     "portfolio_orders": _orders,
     "trade_pnl": _trade_pnl,
-    "cumulative_return": _cumulative_return,
     "candlestick": _candlestick,
 }

@@ -1,5 +1,6 @@
 """One run as its page shows it: metrics in order, charts with their texts, why there were no trades, what failed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -7,6 +8,7 @@ from sqlalchemy.engine import RowMapping
 
 from adapters.bar_times import PERIODS_PER_YEAR
 from adapters.chart_texts import alt_text
+from adapters.curves import FillBars, decode_trades, fill_bars
 from adapters.metric_catalog import METRICS_BY_NAME, Metric
 from adapters.period_returns import YearReturns, monthly_returns, rolling_sharpe
 from adapters.run_queries import run_result
@@ -139,6 +141,12 @@ def page_result(row: RowMapping, tab: str, tickers: Tickers) -> RunResult:
     return result if result.trades or result.status != "completed" else run_result(row, {}, tickers)
 
 
+def page_fills(row: RowMapping) -> list[FillBars]:
+    """The bars on which a completed run's trades began and ended."""
+    trades, _, _ = decode_trades(row["trades_json"])
+    return fill_bars(trades)
+
+
 def kpis(result: RunResult, names: tuple[str, ...]) -> list[Kpi]:
     """The named metrics that this run has, with the reason where one has no value."""
     metrics = result.metrics or {}
@@ -147,14 +155,13 @@ def kpis(result: RunResult, names: tuple[str, ...]) -> list[Kpi]:
     ]
 
 
-def charts(result: RunResult, names: tuple[str, ...], rendered: frozenset[str]) -> list[ChartView]:
-    """The named charts with the sentences that say what they show."""
-    return [_chart(result, name, name in rendered) for name in names]
-
-
-def _chart(result: RunResult, name: str, rendered: bool) -> ChartView:
-    alt = alt_text(name, result)
-    return ChartView(name, CHART_TITLES[name], alt, None if rendered else chart_svg(name, result, alt))
+def charts(
+    result: RunResult, fills: Sequence[FillBars], names: tuple[str, ...], rendered: frozenset[str]
+) -> list[ChartView]:
+    """The named charts with the sentences that say what they show; those not `rendered` by the Job are drawn here."""
+    alts = {name: alt_text(name, result) for name in names}
+    drawn = {name: chart_svg(name, result, fills, alts[name]) for name in names if name not in rendered}
+    return [ChartView(name, CHART_TITLES[name], alts[name], drawn.get(name)) for name in names]
 
 
 @dataclass(frozen=True, slots=True)

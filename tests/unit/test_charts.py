@@ -64,6 +64,7 @@ def chart_data(ticker: str, start: date, end: date, *spans: tuple[str, int, int,
         buy_hold_equity=held,
         initial_capital=100_000.0,
         trades=[trade(prices, number, *span) for number, span in enumerate(spans)],
+        fill_bars=[(entry, left) for _, entry, left, _ in spans],
     )
 
 
@@ -71,7 +72,7 @@ def first_bars(data: ChartData, bars: int) -> ChartData:
     """The same run, shorter and without trades."""
     series = ("timestamps", "open", "high", "low", "close", "volume", "equity", "buy_hold_equity")
     cut = {name: getattr(data, name)[:bars] for name in series}
-    return dataclasses.replace(data, trades=[], **cut)
+    return dataclasses.replace(data, trades=[], fill_bars=[], **cut)
 
 
 def constant(data: ChartData) -> ChartData:
@@ -79,14 +80,14 @@ def constant(data: ChartData) -> ChartData:
     flat = np.full(len(data.close), 5.0)
     prices = dict.fromkeys(("open", "high", "low", "close"), flat)
     return dataclasses.replace(
-        data, **prices, volume=flat * 0, equity=flat * 20_000, buy_hold_equity=flat * 20_000, trades=[]
+        data, **prices, volume=flat * 0, equity=flat * 20_000, buy_hold_equity=flat * 20_000, trades=[], fill_bars=[]
     )
 
 
 def intraday(data: ChartData) -> ChartData:
     """The same numbers as five-minute bars."""
     minutes = np.arange(len(data.close)) * np.timedelta64(300, "s")
-    return dataclasses.replace(data, timestamps=np.datetime64("2024-01-02T14:30:00") + minutes, trades=[])
+    return dataclasses.replace(data, timestamps=np.datetime64("2024-01-02T14:30:00") + minutes)
 
 
 def drawn(canvas: Canvas, kind: type[Drawn]) -> list[Drawn]:
@@ -117,7 +118,7 @@ SHORT = chart_data("FB", date(2012, 5, 18), date(2013, 3, 1), ("BUY", 30, 60, Fa
 CASES = {
     "thirteen years": LONG,
     "ten months": SHORT,
-    "no trades": dataclasses.replace(SHORT, trades=[], equity=np.full(196, 100_000.0)),
+    "no trades": dataclasses.replace(SHORT, trades=[], fill_bars=[], equity=np.full(196, 100_000.0)),
     "one bar": first_bars(SHORT, 1),
     "four bars": first_bars(SHORT, 4),
     "nothing moves": constant(SHORT),
@@ -183,6 +184,18 @@ def test_orders_stand_at_their_bar_and_price():
 
     assert buys.tolist() == [[bar, SHORT.close[bar]] for bar in (30, 120)]
     assert sells.tolist() == [[bar, SHORT.close[bar]] for bar in (90, 60)]
+
+
+def test_an_order_at_the_close_of_a_bar_within_the_day_stands_at_that_bar_not_at_the_next():
+    data = intraday(SHORT)
+    ends = [f"{time + np.timedelta64(300, 's')}Z" for time in data.timestamps]
+    closing = [row | {"entry_timestamp": ends[entry], "exit_timestamp": ends[left]}
+               for row, (entry, left) in zip(data.trades, data.fill_bars, strict=True)]  # fmt: skip
+
+    (buys,), (sells,) = (lines(CHARTS["candlestick"](dataclasses.replace(data, trades=closing)), tip)
+                         for tip in (TIP_UP, TIP_DOWN))  # fmt: skip
+
+    assert (buys[:, 0].tolist(), sells[:, 0].tolist()) == ([30, 120], [60, 90])
 
 
 def test_an_open_trade_has_no_exit_order_and_a_hollow_mark():

@@ -25,7 +25,7 @@ prices = read_prices(Path("data"), "FB", "1d", date(2012, 5, 18), date(2013, 3, 
 held = 100_000 * prices["Close"] / prices["Close"][0]
 columns = {name.lower(): column for name, column in prices.columns.items()}
 run = ChartData(subject="FB", timestamps=prices.timestamps, **columns, equity=held, buy_hold_equity=held,
-                initial_capital=100_000.0, trades=[])
+                initial_capital=100_000.0, trades=[], fill_bars=[])
 process = psutil.Process()
 
 def draw(rounds):
