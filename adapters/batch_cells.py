@@ -14,11 +14,16 @@ Cell = tuple[Any, Any]
 
 
 def best_cells(
-    connection: Connection, batch_id: str, metric: str, goal: Goal, axes: tuple[str, str]
+    connection: Connection, batch_id: str, metric: str, goal: Goal, axes: tuple[str, str], ticker: str | None = None
 ) -> dict[Cell, str]:
-    """The run_id of the best completed run by (x, y); runs without a value of the metric stand behind no cell."""
+    """The run_id of the best completed run by (x, y), of `ticker` alone or of all tickers.
+
+    Runs without a value of the metric stand behind no cell.
+    """
     columns = select(runs.c.run_id, runs.c.params_json, runs.c.metrics_json)
     completed = columns.where(runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED)
+    if ticker:
+        completed = completed.where(runs.c.ticker == ticker)
     best: dict[Cell, tuple[float, str]] = {}
     for row in connection.execute(completed):
         params, value = json.loads(row.params_json), json.loads(row.metrics_json)["values"].get(metric)

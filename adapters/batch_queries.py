@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.batch_times import spread, throughput
@@ -104,18 +104,32 @@ def _times(connection: Connection, batch_id: str) -> Sequence[RowMapping]:
     return connection.execute(started.order_by(runs.c.id.desc()).limit(MAX_TIMED_RUNS)).mappings().all()
 
 
-def batch_leaderboard(connection: Connection, batch_id: str, metric: str, goal: Goal, top: int) -> list[dict[str, Any]]:
-    """The `top` completed runs of a batch by `metric`, best first; runs without a value of it are left out."""
+def batch_tickers(connection: Connection, batch_id: str) -> dict[str, int]:
+    """Runs of a batch by ticker, in the order of the alphabet; UnknownBatch when no run belongs to it."""
+    grouped = select(runs.c.ticker, func.count()).where(runs.c.batch_id == batch_id).group_by(runs.c.ticker)
+    counted = {row[0]: row[1] for row in connection.execute(grouped.order_by(runs.c.ticker))}
+    if not counted:
+        require_batch(connection, batch_id)
+    return counted
+
+
+def batch_leaderboard(
+    connection: Connection, batch_id: str, metric: str, goal: Goal, top: int, ticker: str | None = None
+) -> list[dict[str, Any]]:
+    """The `top` completed runs of a batch, or of its one `ticker`, by `metric`, best first; a run without it is out."""
     column = _HEADLINE.get(metric)
+    completed = select(*_RUN_COLUMNS).where(*_completed(batch_id, ticker))
     if column is None:
-        return rank(batch_runs(connection, batch_id, RunStatus.SUCCEEDED), metric, goal, top)
-    best = _completed(batch_id).where(column.is_not(None))
+        found = connection.execute(completed.order_by(runs.c.id).execution_options(yield_per=1000)).mappings()
+        return rank(map(batch_run, found), metric, goal, top)
+    best = completed.where(column.is_not(None))
     ordered = best.order_by(column.desc() if goal == "max" else column.asc(), runs.c.id).limit(top)
     return [batch_run(row) for row in connection.execute(ordered).mappings()]
 
 
-def _completed(batch_id: str) -> Select[Any]:
-    return select(*_RUN_COLUMNS).where(runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED)
+def _completed(batch_id: str, ticker: str | None) -> list[ColumnElement[bool]]:
+    completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED]
+    return completed + ([runs.c.ticker == ticker] if ticker else [])
 
 
 def batch_heatmap(
@@ -125,10 +139,8 @@ def batch_heatmap(
 
     A cell is the median of its completed runs, over `ticker` alone or over all tickers.
     """
-    completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED]
-    completed += [runs.c.ticker == ticker] if ticker else []
     column = _HEADLINE.get(metric, runs.c.metrics_json)
-    rows = connection.execute(select(runs.c.params_json, column.label("value")).where(*completed))
+    rows = connection.execute(select(runs.c.params_json, column.label("value")).where(*_completed(batch_id, ticker)))
     points = [(json.loads(row.params_json), _value(row.value, metric)) for row in rows]
     return heatmap(points, axes)
 

@@ -103,6 +103,7 @@ def submitted(site: Site) -> dict[str, str]:
         "run-without-trades": f"/result/{others[2]}",
         "runs": "/runs",
         "compare": f"/compare?{compared}",
+        "batches": "/batches",
         "batch": f"/batches/{batch}",
         "queue": "/queue?window=5m",
         "not-found": "/result/no-such-run",

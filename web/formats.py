@@ -1,10 +1,12 @@
 """How numbers and times are written on pages: signs, thousands, units, UTC with an age."""
 
+import re
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
 from flask import Flask
+from markupsafe import Markup
 
 from adapters.sparkline import LEVELS
 from contracts.status import RunStatus
@@ -29,6 +31,7 @@ def register(app: Flask) -> None:
         public_status,
         sparkline_points,
         heat,
+        breakable,
     ):
         app.jinja_env.filters[filter_.__name__] = filter_
 
@@ -98,6 +101,12 @@ def age(value: datetime | None, now: datetime | None = None) -> str:
         if passed_s >= step_s:
             return f"{passed_s // step_s:.0f} {unit} ago"
     return f"{passed_s:.0f} s ago" if passed_s >= 1 else "just now"
+
+
+def breakable(text: str) -> Markup:
+    """An identifier that narrow columns may break after _ and -, rather than in the middle of a number."""
+    parts = re.split(r"(?<=[_-])", text)
+    return Markup("<wbr>").join(parts)
 
 
 def short_hash(text: str | None) -> str:

@@ -96,6 +96,13 @@ def details() -> dict[str, dict[str, Any]]:
                 ),
             },
         },
+        "GET /api/batches": {
+            "parameters": [
+                _query("after", {"type": "integer", "minimum": 0}, "next_after of the page before"),
+                _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "25 by default"),
+            ],
+            "responses": _responses("200", "Batches", "batches, newest first, a page at a time"),
+        },
         "GET /api/batches/{batch_id}": {
             "parameters": [
                 metric,

@@ -24,6 +24,8 @@ def ref(name: str) -> dict[str, Any]:
 
 
 _STATUS_WORD = {"enum": [status.public for status in RunStatus]}
+_COUNTS = json_object({status.public: COUNT for status in RunStatus})
+_NAMED_RUN = json_object({"run_id": TEXT, "ticker": TEXT, "rule_type": TEXT})
 _SECONDS = nullable({"type": "number"})
 _SPREAD = json_object(dict.fromkeys(("average", "p50", "p95", "p99", "max"), _SECONDS))
 _MOMENT = nullable({"type": "string", "format": "date-time"})
@@ -84,7 +86,7 @@ ANSWERS: dict[str, Any] = {
             "runs": COUNT,
             "created_at": _MOMENT,
             "completed_at": _MOMENT,
-            "counts": json_object({status.public: COUNT for status in RunStatus}),
+            "counts": _COUNTS,
             "failures": {"type": "object", "additionalProperties": COUNT},
             "throughput_per_s": _SECONDS,
             "queue_wait_s": _SPREAD,
@@ -93,6 +95,19 @@ ANSWERS: dict[str, Any] = {
             "note": TEXT,
             "goal": {"enum": ["max", "min"]},
             "leaderboard": {"type": "array", "items": ref("BatchRun")},
+        }
+    ),
+    "Batches": json_object({"batches": {"type": "array", "items": ref("ListedBatch")}, "next_after": nullable(COUNT)}),
+    "ListedBatch": json_object(
+        {
+            "batch_id": TEXT,
+            "runs": COUNT,
+            "counts": _COUNTS,
+            "progress_pct": {"type": "number", "minimum": 0, "maximum": 100},
+            "created_at": _MOMENT,
+            "last_activity_at": _MOMENT,
+            "first_run": _NAMED_RUN,
+            "last_run": _NAMED_RUN,
         }
     ),
     "BatchPage": json_object(

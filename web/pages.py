@@ -27,7 +27,13 @@ from web.trade_table import COLUMNS, trade_page
 blueprint = Blueprint("pages", __name__)
 
 LATEST = 8  # runs beside the form
-NAVIGATION = (("pages.dashboard", "New run"), ("runs.history", "Runs"), ("queue.page", "Queue"))
+# The way to each section, its name, and the pages that belong to it.
+NAVIGATION = (
+    ("pages.dashboard", "New run", ()),
+    ("runs.history", "Runs", ("pages.result", "comparison.compare")),
+    ("batches.listed", "Batches", ("batches.page",)),
+    ("queue.page", "Queue", ()),
+)
 
 
 @blueprint.app_context_processor

@@ -61,6 +61,7 @@ def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
         addresses |= {f"run {tab}": f"/result/{one}?tab={tab}" for tab in tabs}
         addresses |= {"compare": f"/compare?run={one}&run={other}", "batch": "/batches/legible", "form": "/"}
         addresses |= {"runs": "/runs", "no runs": "/runs?label=none", "queue": "/queue", "login": "/login"}
+        addresses |= {"batches": "/batches", "no batches": "/batches?after=1"}
         addresses |= {"composite": f"/?clone={one}", "table": f"/result/{one}/tables/equity_curve"}
     return addresses
 

@@ -243,6 +243,31 @@ def test_queue_and_batch_follow_a_batch_live(visit: Visit) -> None:
     expect(page.locator("#chart-equity_curve svg")).to_be_visible()  # drawn here, since a batch renders no pictures
 
 
+def test_a_batch_is_found_in_the_list_and_its_map_is_read_by_ticker(visit: Visit) -> None:
+    page = visit.page
+    dates = {"start_date": "2005-01-03", "end_date": "2006-12-29"}
+    grid = [
+        {"ticker": ticker, "rule_type": "MA_CROSS", "params": {"fast": f, "slow": s}, "charts": False, **dates}
+        for ticker in ("AAPL", "IBM")
+        for f in (5, 10)
+        for s in (30, 60)
+    ]
+    page.request.post("/api/runs/bulk?batch_id=two-tickers", data=grid)
+    visit.open("/")
+
+    page.get_by_role("navigation", name="Main").get_by_role("link", name="Batches").click()
+    row = page.locator("#batches-list tr", has_text="two-tickers")
+    expect(row).to_contain_text("100%", timeout=JOB_MS)  # the page follows the batch by itself
+    expect(row.get_by_role("img", name="8 completed, 0 failed, 0 running, 0 pending")).to_be_visible()
+    row.get_by_role("link", name="two-tickers").click()
+    expect(page.locator("#batch")).to_contain_text("a cell is the median of up to 2 runs")
+    page.get_by_label("Ticker").select_option("IBM")
+
+    expect(page.get_by_role("heading", name="Best runs of IBM")).to_be_visible()
+    expect(page.locator("#batch")).not_to_contain_text("a cell is the median")
+    assert "ticker=IBM" in page.url
+
+
 @pytest.mark.parametrize("path", ["/result/not-a-run", "/runs?sharpe_min=x", "/batches/none", "/compare"])
 def test_a_wrong_address_is_a_page_with_a_way_on(visit: Visit, path: str) -> None:
     visit.open(path)

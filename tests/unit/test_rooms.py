@@ -16,6 +16,7 @@ NUMPY_FREE_ADAPTERS = frozenset(
         "bar_times",
         "batch_cells",
         "batch_changes",
+        "batch_list",
         "batch_queries",
         "batch_times",
         "chart_texts",

@@ -1,11 +1,14 @@
 """A batch as a page: progress, the best runs, and a map over two parameters."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
 from adapters.leaderboard import Heatmap
 from tests.web.conftest import RunMaker
 from web.batch_pages import heat_rows, shade
+from web.formats import number
 
 
 @pytest.fixture
@@ -16,6 +19,60 @@ def database_url(sqlite_url: str) -> str:
 
 def crossing(make_run: RunMaker, state: str, fast: int, slow: int) -> str:
     return make_run(state, batch_id="grid <1>", rule_type="MA_CROSS", params={"fast": fast, "slow": slow})
+
+
+def crossing_of(make_run: RunMaker, ticker: str) -> list[str]:
+    """Four completed runs of one ticker."""
+    return [
+        make_run(batch_id="both", ticker=ticker, rule_type="MA_CROSS", params={"fast": fast, "slow": slow})
+        for fast in (5, 10)
+        for slow in (50, 100)
+    ]
+
+
+def test_a_batch_of_several_tickers_is_read_for_one_of_them(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    apple, ibm = crossing_of(make_run, "AAPL"), crossing_of(make_run, "IBM")
+    grid = browser_client.get("/api/batches/both/heatmap?ticker=IBM&x=fast&y=slow").get_json()["heatmap"]
+
+    every = browser_client.get("/batches/both").get_data(as_text=True)
+    page = browser_client.get("/batches/both?ticker=IBM").get_data(as_text=True)
+
+    assert '<option value="">all 2 tickers</option><option value="AAPL">AAPL · 4 runs</option>' in every
+    assert "a cell is the median of up to 2 runs" in every
+    assert '<option value="IBM" selected>' in page
+    assert not any(run_id in page for run_id in apple)
+    assert all(page.count(f"/result/{run_id}") == 2 for run_id in ibm)  # in the leaderboard and in the map
+    assert f'/result/{ibm[0]}">{number(grid["cells"][0][0])}</a>' in page
+    assert "a cell is the median" not in page
+    assert "4 combinations were tried" in page
+
+
+def test_a_batch_of_one_ticker_offers_no_choice(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    crossing(make_run, "pending", 5, 50)
+
+    assert 'name="ticker"' not in browser_client.get("/batches/grid <1>").get_data(as_text=True)
+
+
+def test_a_ticker_that_the_batch_does_not_have_is_refused(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    crossing(make_run, "pending", 5, 50)
+
+    answer = browser_client.get("/batches/grid <1>?ticker=IBM")
+
+    assert answer.status_code == 400
+    assert "is not one of this batch&#39;s: AAPL" in answer.get_data(as_text=True)
+
+
+@pytest.mark.parametrize("metric", ["sharpe_ratio", "calmar_ratio"])
+def test_no_column_of_the_leaderboard_stands_there_twice(
+    browser_client: FlaskClient, make_run: RunMaker, metric: str
+) -> None:
+    crossing(make_run, "completed", 5, 50)
+
+    page = browser_client.get(f"/batches/grid <1>?metric={metric}").get_data(as_text=True)
+
+    heads = re.findall(r'<th scope="col"[^>]*>([^<]*)</th>', page)
+    assert heads.count("Sharpe ratio") == 1
+    assert len(heads) == len(set(heads))
 
 
 def test_a_batch_shows_its_progress_and_leads_to_its_best_runs(browser_client: FlaskClient, make_run: RunMaker) -> None:
