@@ -26,12 +26,16 @@ class ExpiredLease:
 
 
 def expired_leases(connection: Connection, limit: int) -> list[ExpiredLease]:
-    """Up to `limit` running attempts whose lease has run out, the longest dead first."""
+    """Up to `limit` running attempts whose lease has run out, the longest dead first, locked for this transaction.
+
+    Those that somebody else has locked are left out, so that they hold nobody up; a later call finds them.
+    """
     rows = connection.execute(
         select(runs.c.run_id, runs.c.attempt, runs.c.lease_token)
         .where(runs.c.status == RunStatus.RUNNING, runs.c.lease_until < database_now())
         .order_by(runs.c.lease_until)
         .limit(limit)
+        .with_for_update(skip_locked=True)  # SQLite ignores that: there a writer is alone
     )
     return [ExpiredLease(Attempt(row.run_id, row.attempt), row.lease_token) for row in rows]
 

@@ -9,14 +9,14 @@ from typing import Any, cast
 
 from redis import Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from redis.retry import Retry
 from rq import Queue
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
 from adapters.settings import Settings
-from contracts.errors import QueueUnavailable
+from contracts.errors import QueueOutOfMemory, QueueUnavailable
 
 # The only function that may run; named, so that the web tier never imports it.
 RUN_FUNCTION = "consumer.task.run_backtest"
@@ -107,9 +107,11 @@ def _own_fields(message: RunMessage) -> dict[str, Any]:
 
 @contextmanager
 def reachable() -> Iterator[None]:
-    """Faults of Redis as QueueUnavailable."""
+    """Faults of Redis as QueueUnavailable, a full Redis as QueueOutOfMemory."""
     try:
         yield
+    except OutOfMemoryError as error:
+        raise QueueOutOfMemory(f"Redis is full: {error}") from error
     except (RedisError, OSError) as error:
         raise QueueUnavailable(f"Redis does not answer: {error}") from error
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from redis.client import Pipeline
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError
 from rq import Queue, Worker
 from rq.job import Job
 from rq.utils import now
@@ -71,6 +71,16 @@ class MessageWorker(Worker):
     def run_maintenance_tasks(self) -> None:
         """Registries are cleaned by the reconciler, once for all."""
 
+    def register_birth(self) -> None:
+        """Enter the list of workers; a full Redis refuses that, and must be worked off all the same."""
+        with redis_may_fail("birth"):
+            super().register_birth()  # type: ignore[no-untyped-call]
+
+    def set_state(self, state: str, pipeline: Pipeline | None = None) -> None:
+        """What people see of this worker."""
+        with redis_may_fail("state"):
+            super().set_state(state, pipeline)
+
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """RQ's sign of life, also after the run, when Redis may be gone."""
         with redis_may_fail("heartbeat"):
@@ -89,15 +99,28 @@ class MessageWorker(Worker):
         """Pop exactly one message; None when there was none, or when it is not one of ours."""
         queue = self.queues[0]
         termination.begin_work()
-        raw = self.connection.lmove(queue.key, queue.intermediate_queue_key, "LEFT", "RIGHT")
-        if self._settings.ready_file:
-            self._settings.ready_file.write_text("popped\n", encoding="utf-8")
+        raw = self._pop(queue)
+        self._say_popped()
         if raw is None:
             log.info("queue_empty queue=%s", queue.name)
             self.outcome_is_good = True
             return None
         job = self._accepted(raw, queue)
         return (job, queue) if job else None
+
+    def _pop(self, queue: Queue) -> bytes | str | None:
+        try:
+            return self.connection.lmove(queue.key, queue.intermediate_queue_key, "LEFT", "RIGHT")
+        except OutOfMemoryError:  # a move needs room, taking away does not; the database remembers the run anyway
+            return self.connection.lpop(queue.key)
+
+    def _say_popped(self) -> None:
+        """Write the ready file, which only keeps the scaler's count right: no message is given up for it."""
+        try:
+            if self._settings.ready_file:
+                self._settings.ready_file.write_text("popped\n", encoding="utf-8")
+        except OSError as error:
+            log.warning("ready_file_not_written reason=%s", error)
 
     def _accepted(self, raw: bytes | str, queue: Queue) -> Job | None:
         """The message, unless it is garbage, names another function, or has lost its body."""
@@ -133,15 +156,21 @@ class MessageWorker(Worker):
         """Move the message to the finished or failed ones, or away when another attempt has replaced it."""
         job.ended_at = now()
         with redis_may_fail("tidy"):
-            if status == HorseExit.SUCCEEDED:
-                self.handle_job_success(job, queue, queue.started_job_registry)
-            elif status == HorseExit.FAILED:
-                self.handle_job_failure(job, queue, exc_string=reason)
-            else:
-                self._forget(job, queue)
+            try:
+                self._put_away(job, queue, status, reason)
+            except OutOfMemoryError:
+                self._forget(job, queue)  # that needs no room, and makes some
+
+    def _put_away(self, job: Job, queue: Queue, status: int, reason: str) -> None:
+        if status == HorseExit.SUCCEEDED:
+            self.handle_job_success(job, queue, queue.started_job_registry)
+        elif status == HorseExit.FAILED:
+            self.handle_job_failure(job, queue, exc_string=reason)
+        else:
+            self._forget(job, queue)
 
     def _forget(self, job: Job, queue: Queue) -> None:
-        with self.connection.pipeline() as pipeline:
+        with self.connection.pipeline(transaction=False) as pipeline:  # a full Redis begins no transaction
             pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
             self.cleanup_execution(job, pipeline=pipeline)
             pipeline.delete(job.key)
@@ -149,7 +178,7 @@ class MessageWorker(Worker):
 
     def ignore(self, job: Job, queue: Queue) -> None:
         """Drop a message whose attempt is not waiting; its body may belong to a process that works on it now."""
-        with redis_may_fail("ignore"), self.connection.pipeline() as pipeline:
+        with redis_may_fail("ignore"), self.connection.pipeline(transaction=False) as pipeline:
             pipeline.lrem(queue.intermediate_queue_key, 1, job.id)
             pipeline.expire(job.key, KEPT_S)
             pipeline.execute()

@@ -20,7 +20,7 @@ from adapters.queue import RunQueue, attempt_of, job_id_of
 from adapters.queue_remains import QueueRemains
 from adapters.runs import Attempt, give_up, lose, mark_enqueued
 from adapters.settings import Settings
-from contracts.errors import LeaseLost, QueueUnavailable, StaleMessage
+from contracts.errors import QueueOutOfMemory, QueueUnavailable, StaleMessage
 from contracts.status import ErrorType, RunStatus
 
 log = logging.getLogger(__name__)
@@ -45,13 +45,14 @@ class Repairs:
         """One pass over everything; without the queue, only what the database alone can mend."""
         lost = self._expire_leases() if judge_leases else []
         try:
-            self._enqueue(lost)
-            self._enqueue_missing()
-            self._clean_queue()
+            self._enqueue_missing(lost)
         except QueueUnavailable as error:
-            self._without_queue(error)
-        else:
-            self._queue_away_since = None
+            return self._without_queue(error)
+        self._queue_away_since = None
+        try:
+            self._clean_queue()
+        except QueueUnavailable as error:  # no run waits for that, so none is given up for it
+            log.warning("queue_not_cleaned reason=%s", error)
 
     # Leases
 
@@ -59,33 +60,35 @@ class Repairs:
         """Give runs whose process went silent their next attempt; returns those run_ids."""
         again: list[str] = []
         while True:
-            with reading(self._engine) as connection:
-                expired = expired_leases(connection, _WRITES)
             with self._engine.begin() as connection:
+                expired = expired_leases(connection, _WRITES)
                 after = [(each.lost.run_id, self._lose(connection, each)) for each in expired]
             again += [run_id for run_id, status in after if status is RunStatus.PENDING]
             if len(expired) < _WRITES:
                 return again
 
-    def _lose(self, connection: Connection, expired: ExpiredLease) -> RunStatus | None:
+    def _lose(self, connection: Connection, expired: ExpiredLease) -> RunStatus:
         lost, limit = expired.lost, self._settings.max_losses
         with run_context(lost.run_id):
-            try:
-                status = lose(connection, lost, expired.token, limit, "its process was not heard of in time")
-            except LeaseLost:
-                return None  # it was heard of, or its result came, between query and UPDATE
+            status = lose(connection, lost, expired.token, limit, "its process was not heard of in time")
             log.warning("lease_expired attempt=%d status=%s", lost.attempt, status)
             return status
 
     # Messages
 
-    def _enqueue_missing(self) -> None:
-        """Put every waiting run on the queue that should be there and is not."""
+    def _enqueue_missing(self, lost: list[str]) -> None:
+        """Put every waiting run on the queue that should be there and is not, those that were just lost first."""
         # the list is read first: whoever is popped from here on is still taken for waiting
         on_queue = set(self._queue.waiting_ids())
-        for page in self._pages_of_waiting():
-            missing = [each for each in page if job_id_of(each.run_id, each.attempt) not in on_queue]
-            self._enqueue([each.run_id for each in missing])
+        try:
+            self._enqueue(lost)
+            for page in self._pages_of_waiting():
+                missing = [each for each in page if job_id_of(each.run_id, each.attempt) not in on_queue]
+                self._enqueue([each.run_id for each in missing])
+        except QueueOutOfMemory as error:
+            if not on_queue:
+                raise  # nothing that is popped will make room
+            log.warning("queue_full waiting=%d reason=%s", len(on_queue), error)
 
     def _pages_of_waiting(self) -> Iterator[list[Attempt]]:
         after_id: int | None = 0

@@ -63,6 +63,10 @@ class QueueUnavailable(PlatformError):
     """Redis does not answer."""
 
 
+class QueueOutOfMemory(QueueUnavailable):
+    """Redis answers, but has no room for a message more."""
+
+
 class RunTimeout(PlatformError):
     """The run took longer than its time limit."""
 

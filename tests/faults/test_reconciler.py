@@ -148,3 +148,15 @@ def test_remains_of_dead_processes_are_removed(
 
     check_queue_is_clean(redis)
     wait_until(lambda: not redis.scard("rq:workers") and not redis.scard("rq:workers:backtests"), 10)
+
+
+def test_a_queue_that_cannot_be_cleaned_gives_up_no_run(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
+    (run_id,) = submitter.submit()
+    redis_server.client().set("rq:wip:backtests", "not a registry")
+
+    reconciler = programs.start("consumer.reconciler", PENDING_TIMEOUT_S="0.1")
+    wait_until(lambda: reconciler.log.count("WRONGTYPE") >= 3, 20)
+
+    assert submitter.status(run_id) == "PENDING"

@@ -1,0 +1,69 @@
+"""Somebody holds a lock of the database and does not let go: a frozen process, a dead machine, a forgotten console."""
+
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import select, text
+
+from adapters.database import connect_database
+from adapters.runs import Attempt, claim
+from adapters.tables import runs
+from tests.faults.injection_point import Fault
+from tests.services.invariants import check_tables
+from tests.services.processes import Programs
+from tests.services.runs import Submitter
+from tests.services.scaler import work_off
+from tests.services.waiting import wait_until
+
+
+@pytest.fixture
+def database_url(mariadb_url: str) -> str:
+    """SQLite locks the whole file, and the kernel frees it when its process dies."""
+    return mariadb_url
+
+
+def test_a_locked_run_holds_no_other_lost_run_up(programs: Programs, submitter: Submitter) -> None:
+    locked, other = submitter.record(2)
+    with submitter.engine.begin() as connection:
+        claim(connection, Attempt(locked, 1), "dead", -20, "dead")
+        claim(connection, Attempt(other, 1), "dead", -10, "dead")
+
+    with connect_database(str(submitter.settings.database_url)).begin() as console:
+        console.execute(select(runs.c.status).where(runs.c.run_id == locked).with_for_update())
+        programs.start("consumer.reconciler")
+        wait_until(lambda: submitter.row(other)["attempt"] == 2, 15)
+
+        assert submitter.status(locked) == "RUNNING"
+    wait_until(lambda: submitter.row(locked)["attempt"] == 2, 15)
+    work_off(programs, submitter)
+    check_tables(submitter.engine)
+
+
+def test_the_server_ends_a_transaction_that_falls_silent(database_url: str) -> None:
+    with connect_database(database_url).connect() as connection:
+        allowed_s = connection.execute(text("SELECT @@SESSION.wait_timeout")).scalar_one()
+
+    assert allowed_s <= 30, "seconds for which a frozen process would keep its locks"
+
+
+@pytest.mark.slow
+def test_a_process_that_freezes_inside_a_transaction_keeps_its_locks_for_half_a_minute(
+    programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
+) -> None:
+    pause = fault("adapters.runs:record_event", "pause")
+    (run_id,) = submitter.submit()
+    frozen = programs.start("consumer", **pause.environ)
+    pause.wait()
+    frozen.send(signal.SIGSTOP)
+
+    programs.start("consumer.reconciler", ENQUEUE_GRACE_S="5")
+    programs.start("consumer.local_scaler")
+    wait_until(submitter.all_ended, 60)
+    pause.let_go()
+    os.kill(frozen.pid, signal.SIGCONT)
+
+    assert frozen.wait() == 0
+    assert submitter.status(run_id) == "SUCCEEDED"
+    check_tables(submitter.engine)
