@@ -111,8 +111,11 @@ class LocalScaler:
 
     def _rest_after(self, ended: Child) -> None:
         if ended.is_pending and ended.process.returncode > 0:
-            self._rest_until = time.monotonic() + REST_S
-            log.error("job_failed_at_start pid=%d next_in_s=%.0f", ended.process.pid, REST_S)
+            self._rest("job_failed_at_start", f"exit code {ended.process.returncode}")
+
+    def _rest(self, event: str, reason: object) -> None:
+        self._rest_until = time.monotonic() + REST_S
+        log.error("%s next_in_s=%.0f reason=%s", event, REST_S, reason)
 
     def _scale(self) -> None:
         self._reread_manifest()
@@ -120,10 +123,12 @@ class LocalScaler:
         if self._is_paused() or not waiting or time.monotonic() < self._rest_until:
             return
         pending = sum(child.is_pending for child in self._children)
-        for _ in range(
-            jobs_to_start(waiting, len(self._children), pending, self.scaled_job.list_length, self.capacity)
-        ):
-            self._start()
+        wanted = jobs_to_start(waiting, len(self._children), pending, self.scaled_job.list_length, self.capacity)
+        try:
+            for _ in range(wanted):
+                self._start()
+        except OSError as error:  # the machine has no process, memory or file descriptor left for it
+            self._rest("job_not_started", error)
 
     def _reread_manifest(self) -> None:
         try:

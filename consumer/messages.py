@@ -6,7 +6,7 @@ Nothing here decides anything about a run, so that each step may fail without hu
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, RedisError
@@ -112,7 +112,7 @@ class MessageWorker(Worker):
         try:
             return self.connection.lmove(queue.key, queue.intermediate_queue_key, "LEFT", "RIGHT")
         except OutOfMemoryError:  # a move needs room, taking away does not; the database remembers the run anyway
-            return self.connection.lpop(queue.key)
+            return cast("bytes | str | None", self.connection.lpop(queue.key))
 
     def _say_popped(self) -> None:
         """Write the ready file, which only keeps the scaler's count right: no message is given up for it."""

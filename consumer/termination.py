@@ -36,8 +36,9 @@ class Termination:
         That would take the handlers away while it tidies up for tens of milliseconds, and a signal that came then would
         turn a finished run into a failed Job.
         """
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with suppress(OSError, AttributeError):  # its reader is gone, or it was closed from the beginning
+                stream.flush()
         os._exit(exit_code)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:

@@ -5,6 +5,7 @@ happens there, before or after (FAULT_WHEN) the function itself; FAULT_TIMES is 
 """
 
 import collections
+import errno
 import importlib.abc
 import importlib.machinery
 import itertools
@@ -51,6 +52,10 @@ def fail() -> None:
     raise RuntimeError("injected fault")
 
 
+def find_no_process() -> None:
+    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+
+
 ACTIONS: dict[str, Callable[[], None]] = {
     "pause": pause,
     "kill": kill,
@@ -58,6 +63,7 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "eat_memory": eat_memory,
     "fail": fail,
     "refuse_nan": refuse_nan,
+    "find_no_process": find_no_process,
     "none": lambda: None,  # FAULT_WHEN=result: the function returns something that no database takes
 }
 
