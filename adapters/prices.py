@@ -69,15 +69,16 @@ def read_prices(
     """Bars from `start_date` to `end_date`, both inclusive, and up to `warmup_bars` before them.
 
     UnknownTicker when there is no such file, BadPriceFile (file, line, fault) when any of it is broken, NoPricesInRange
-    when it has no bar between the dates.
+    when it has fewer than two bars between the dates: a backtest needs two.
     """
     path = price_path(data_dir, ticker, timeframe)
     content = path.read_bytes()
     timestamps, columns = parse_prices(content, path.name, timeframe)
     first, after = np.searchsorted(timestamps, [np.datetime64(start_date), np.datetime64(end_date) + DAY])
     held = f"{ticker} has {timeframe} prices from {timestamps[0].astype('M8[D]')} to {timestamps[-1].astype('M8[D]')}"
-    if first >= after:
-        raise NoPricesInRange(f"no prices between {start_date} and {end_date}: {held}")
+    if after - first < 2:
+        found = "only one bar, and a backtest needs two," if after > first else "no prices"
+        raise NoPricesInRange(f"{found} between {start_date} and {end_date}: {held}")
     warm = max(0, int(first) - warmup_bars)
     return PriceSeries(
         ticker,

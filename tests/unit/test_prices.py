@@ -44,7 +44,7 @@ def test_both_ends_of_the_range_are_inclusive():
 def test_columns_are_those_of_the_file():
     line = (DATA / "AAPL.csv").read_text().splitlines()[-1]
 
-    prices = read_prices(DATA, "AAPL", "1d", date(2013, 3, 1), date(2013, 3, 1))
+    prices = read_prices(DATA, "AAPL", "1d", date(2013, 2, 28), date(2013, 3, 1))
 
     last = [f"{prices[name][-1]:.6f}" for name in ("Open", "High", "Low", "Close")]
     assert ["2013-03-01", *last, f"{prices['Volume'][-1]:.0f}"] == line.split(",")
@@ -96,6 +96,14 @@ def test_a_range_without_bars_is_an_error_with_the_tickers_range(start, end):
         read_prices(DATA, "AAPL", "1d", start, end)
 
 
+@pytest.mark.parametrize(
+    ("start", "end"), [(date(2012, 12, 31), date(2013, 1, 1)), (date(2000, 1, 1), date(2000, 3, 1))]
+)
+def test_one_bar_is_too_few_for_a_backtest_and_that_is_said(start, end):
+    with pytest.raises(NoPricesInRange, match=f"only one bar, and a backtest needs two, between {start} and {end}"):
+        read_prices(DATA, "AAPL", "1d", start, end)
+
+
 def test_a_ticker_without_a_file_is_unknown():
     with pytest.raises(UnknownTicker, match="no 5m prices of ticker 'AAPL'"):
         read_prices(DATA, "AAPL", "5m", date(2004, 1, 1), date(2005, 1, 1))
@@ -110,10 +118,10 @@ def test_intraday_bars_are_dated_by_their_start(folder):
 
 
 def test_daily_bars_open_and_close_with_new_york(folder):
-    prices = read_prices(folder, "ABC", "1d", date(2024, 1, 4), date(2024, 1, 4), warmup_bars=0)
+    prices = read_prices(folder, "ABC", "1d", date(2024, 1, 3), date(2024, 1, 4), warmup_bars=0)
 
-    assert prices.open_times() == ["2024-01-04T14:30:00Z"]
-    assert prices.close_times() == ["2024-01-04T21:00:00Z"]
+    assert prices.open_times() == ["2024-01-03T14:30:00Z", "2024-01-04T14:30:00Z"]
+    assert prices.close_times() == ["2024-01-03T21:00:00Z", "2024-01-04T21:00:00Z"]
 
 
 @pytest.mark.parametrize(
