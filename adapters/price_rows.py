@@ -3,7 +3,7 @@
 import hashlib
 from bisect import bisect_left
 from collections.abc import Iterable
-from datetime import date, timedelta
+from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def _cached_rows(
         return None
     lines = price_lines(content, path.name)
     first = bisect_left(lines, start_date.isoformat())
-    after = bisect_left(lines, (end_date + timedelta(days=1)).isoformat())
+    after = bisect_left(lines, f"{end_date.isoformat()}~")  # behind all bars of that day; 9999-12-31 has no day after it
     return _candles(lines[first:after])
 
 

@@ -129,6 +129,15 @@ def test_candles_of_all_intraday_bars_of_the_last_day_are_included(tmp_path):
     assert candles is not None and [candle["date"] for candle in candles] == ["2024-01-02T23:00:00Z"]
 
 
+def test_candles_until_the_end_of_the_calendar_are_all_that_there_are():
+    data_hash = Tickers(DATA).get("AAPL").data_hash
+
+    candles = price_rows(DATA / "AAPL.csv", data_hash, date(2013, 2, 27), date.max)
+
+    assert candles is not None
+    assert [candle["date"] for candle in candles] == ["2013-02-27", "2013-02-28", "2013-03-01"]
+
+
 def test_there_are_no_candles_once_the_file_has_changed_or_gone(tmp_path):
     path = tmp_path / "ABC.csv"
     path.write_text(BAR)
