@@ -34,7 +34,7 @@ def _cached_rows(
         return None
     lines = price_lines(content, path.name)
     first = bisect_left(lines, start_date.isoformat())
-    after = bisect_left(lines, f"{end_date.isoformat()}~")  # behind all bars of that day; 9999-12-31 has no day after it
+    after = bisect_left(lines, f"{end_date.isoformat()}~")  # behind that day's bars; 9999-12-31 has no next day
     return _candles(lines[first:after])
 
 

@@ -13,6 +13,7 @@ from contracts.status import RunStatus
 
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
 DISORDER = timedelta(minutes=5)
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)  # no run is older; a day later the calendar ends
 RANGED = {
     "total_return_pct": runs.c.total_return_pct,
     "sharpe_ratio": runs.c.sharpe_ratio,
@@ -164,10 +165,10 @@ def _dates(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool
     """Days as a range of ids, which every index ends with, beside the exact times."""
     conditions: list[ColumnElement[bool]] = []
     if wanted.created_from:
-        start = datetime.combine(wanted.created_from, datetime.min.time())
+        start = datetime.combine(max(wanted.created_from, FIRST_DAY), datetime.min.time())
         conditions += [runs.c.created_at >= start, runs.c.id >= _first_id(connection, start - DISORDER)]
     if wanted.created_to:
-        end = datetime.combine(wanted.created_to + timedelta(days=1), datetime.min.time())
+        end = datetime.combine(min(wanted.created_to, LAST_DAY) + timedelta(days=1), datetime.min.time())
         conditions += [runs.c.created_at < end, runs.c.id <= _last_id(connection, end + DISORDER)]
     return conditions
 

@@ -121,6 +121,8 @@ FILTERS = {
     "label=Idea": lambda _: False,
     "from=2026-03-05&to=2026-03-06": lambda each: datetime(2026, 3, 5) <= each["created_at"] < datetime(2026, 3, 7),
     "from=2031-01-01": lambda _: False,
+    "from=0001-01-01&to=9999-12-31": lambda _: True,
+    "to=0001-01-01": lambda _: False,
     "sharpe_min=0.5": lambda each: each["sharpe_ratio"] is not None and each["sharpe_ratio"] >= 0.5,
     "return_min=-10&return_max=10": lambda each: (
         each["total_return_pct"] is not None and -10 <= each["total_return_pct"] <= 10
