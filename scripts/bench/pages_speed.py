@@ -45,7 +45,8 @@ QUERIES = (
     "ticker=TICK46&sort=sharpe", "rule=VALUE&sort=return", "ticker=TICK20&rule=VALUE&sort=sharpe",
     "batch=sweep-500&sort=sharpe", "label=idea 17&sort=return", "status=completed&sort=sharpe",
     "status=failed&sort=sharpe", "sharpe_min=1.5", "sharpe_min=2.1&ticker=TICK40", "sharpe_min=1&drawdown_max=10",
-    "ticker=TICK10&rule=ATR&sharpe_min=1", "sharpe_min=1&return_max=-80",
+    "ticker=TICK10&rule=ATR&sharpe_min=1", "sharpe_min=1&return_max=-80", "sharpe_min=1&return_max=-50",
+    "drawdown_max=1&sort=return", "drawdown_max=10&sharpe_min=1&sort=return",
 )  # fmt: skip
 
 

@@ -98,6 +98,29 @@ def test_pages_by_a_metric_hold_every_run_that_has_it_once(
     assert found == ids(having)
 
 
+@pytest.mark.parametrize("few_runs", [0, 1000])  # searched for in the wanted order, and sorted at once
+@pytest.mark.parametrize(("sort", "metric"), SORTS)
+def test_bounds_on_one_metric_and_an_order_by_another_go_together(
+    browser_client: FlaskClient,
+    rows: list[dict[str, Any]],
+    sort: str,
+    metric: str,
+    few_runs: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("adapters.run_list.FEW_RUNS", few_runs)
+
+    found = all_pages(browser_client, f"sort={sort}&drawdown_max=30&trades_min=5")
+
+    having = [
+        each
+        for each in rows[::-1]
+        if each[metric] is not None and each["max_drawdown_pct"] <= 30 and each["num_trades"] >= 5
+    ]
+    assert found == ids(sorted(having, key=lambda each: -each[metric]))
+    assert found
+
+
 @pytest.mark.parametrize("sort", ["created", "sharpe"])
 def test_going_back_shows_the_page_before(browser_client: FlaskClient, rows: list[dict[str, Any]], sort: str) -> None:
     first = browser_client.get(f"/api/runs?limit=20&sort={sort}").get_json()
