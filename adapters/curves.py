@@ -164,7 +164,7 @@ def portfolio_points(
             changes[trade["exit_bar"]] += sign * trade["exit_price"] * trade["size"] - trade["exit_fees"]
     cash = list(accumulate(changes[:-1], initial=initial_capital))[1:]
     return [
-        {"date": bar, "cash": round(money, 2), "position": round(total - money, 2), "total": total}
+        {"date": bar, "cash": round(money, 2), "position": round(total - money, 2) + 0.0, "total": total}
         for bar, money, total in zip(bars, cash, equity, strict=True)
     ]
 

@@ -114,7 +114,11 @@ def photograph(browser: Browser, site: Site, pages: dict[str, str], device: str,
     """One picture of each page, as tall as the page, but at most three screens."""
     page = browser.new_page(viewport={"width": width, "height": 900})
     for name, path in pages.items():
+        page.set_viewport_size({"width": width, "height": 900})
         page.goto(site.url + path, wait_until="networkidle")
+        page.set_viewport_size(
+            {"width": width, "height": top_of(page, width)["height"]}
+        )  # what sticks stands at the end
         path_of_picture = IMAGES / f"{name}-{device}.png"
         save(page.screenshot(full_page=True, clip=top_of(page, width)), path_of_picture)
         print(path_of_picture.relative_to(IMAGES.parents[1]))

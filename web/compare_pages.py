@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -19,11 +20,12 @@ from contracts.status import RunStatus
 from rules.catalog import complete_params
 from web.platform import platform
 from web.run_view import LEADING_METRICS, OTHER_METRICS, SIGNED_METRICS
-from web.svg_plot import Plot
+from web.svg_plot import Plot, drawn_twice
 
 blueprint = Blueprint("comparison", __name__)
 
 LEAST, MOST = 2, 5
+PLOT_SIZE = (1400, 420)
 NOT_COMPARED = frozenset({"run_id", "rule_id", "charts", "params"})
 
 
@@ -58,7 +60,7 @@ def compare() -> str:
     return render_template(
         "compare.html",
         runs=compared,
-        chart=growth_chart(compared),
+        charts=drawn_twice(partial(growth_chart, compared), PLOT_SIZE),
         metrics=metric_rows(compared),
         signed_metrics=SIGNED_METRICS,
         differences=differences([each.request for each in compared]),
@@ -95,11 +97,11 @@ def _compared(row: RowMapping) -> Compared:
     return Compared(row, asked, json.loads(row["metrics_json"])["values"], bars, growth)
 
 
-def growth_chart(compared: Sequence[Compared]) -> Markup:
+def growth_chart(compared: Sequence[Compared], size: tuple[int, int]) -> Markup:
     """Equity of all runs, each in percent of its own initial capital, over the dates of all of them."""
     dates = sorted({bar for each in compared for bar in each.bars})
     values = [value for each in compared for value in each.growth]
-    plot = Plot(dates, min([*values, 100.0]), max([*values, 100.0]), unit="%")
+    plot = Plot(dates, min([*values, 100.0]), max([*values, 100.0]), size, "%")
     plot.level(100)
     for number, each in enumerate(compared, start=1):
         plot.line(_spread(each, dates), f"c{number}")

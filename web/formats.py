@@ -46,8 +46,11 @@ def plain(value: Any) -> str:
 
 
 def number(value: float | None, decimals: int = 2) -> str:
-    """1,234.50; a dash for None."""
-    return ABSENT if value is None else f"{value:,.{decimals}f}".replace("-", "−")
+    """1,234.50; a dash for None, and no sign before a zero."""
+    if value is None:
+        return ABSENT
+    text = f"{value:,.{decimals}f}"
+    return text.replace("-", "−" if text.strip("-0.,") else "")
 
 
 def money(value: float | None) -> str:
@@ -104,8 +107,8 @@ def age(value: datetime | None, now: datetime | None = None) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """An identifier that narrow columns may break after _ and -, rather than in the middle of a number."""
-    parts = re.split(r"(?<=[_-])", text)
+    """An identifier that narrow columns may break after _, + and -, rather than in the middle of a number."""
+    parts = re.split(r"(?<=[_+-])", text)
     return Markup("<wbr>").join(parts)
 
 

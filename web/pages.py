@@ -150,6 +150,7 @@ def _stats(view: RunResult) -> dict[str, Any]:
         "leading": run_view.kpis(view, run_view.LEADING_METRICS),
         "others": run_view.kpis(view, run_view.OTHER_METRICS),
         "stats": run_view.stats(view),
+        "below_zero": run_view.below_zero(view),
     }
 
 

@@ -1,6 +1,7 @@
 """The queue now and over time: the page on the wall, and the same as JSON."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from flask import Blueprint, jsonify, render_template, request
@@ -11,7 +12,7 @@ from adapters.database import reading, utc_text
 from adapters.queue_history import QueuePoint, QueueState, percentile, queue_state
 from contracts.errors import InvalidRequest, QueueUnavailable
 from web.platform import platform
-from web.svg_plot import Plot
+from web.svg_plot import Plot, drawn_twice
 
 blueprint = Blueprint("queue", __name__)
 
@@ -45,7 +46,7 @@ def page() -> str:
         window=window,
         windows=list(WINDOWS),
         refresh_s=REFRESH_S[window],
-        chart=queue_chart(state.points, window),
+        charts=drawn_twice(partial(queue_chart, state.points, window), PLOT_SIZE),
     )
 
 
@@ -107,11 +108,11 @@ def _ended_per_minute(state: QueueState) -> int:
     return round(ended * 60 / (steps * step_s))
 
 
-def queue_chart(points: list[QueuePoint], window: str) -> Markup:
+def queue_chart(points: list[QueuePoint], window: str, size: tuple[int, int]) -> Markup:
     """Waiting and running runs over time, as two staircases."""
     waiting, running = [float(point.waiting) for point in points], [float(point.running) for point in points]
     dates = [point.at.isoformat(timespec="seconds") for point in points]
-    plot = Plot(dates, 0.0, max([*waiting, *running, 4.0]), PLOT_SIZE)
+    plot = Plot(dates, 0.0, max([*waiting, *running, 4.0]), size)
     plot.steps(waiting, "amber", filled=True)
     plot.steps(running, "up")
     plot.legend([("amber", "waiting"), ("up", "running")])

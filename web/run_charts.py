@@ -7,7 +7,7 @@ from markupsafe import Markup
 
 from adapters.curves import FillBars
 from contracts.run_result import Candle, RunResult
-from web.svg_plot import HEIGHT, WIDTH, Plot
+from web.svg_plot import HEIGHT, WIDTH, Drawn, Plot, drawn_twice
 
 MAX_CANDLES = 220  # more are joined to wider candles, which say so
 LOW = (WIDTH, 280)
@@ -36,9 +36,9 @@ def holding_returns(result: RunResult) -> list[float] | None:
     return [(candle["close"] / first - 1) * 100 for candle in candles]
 
 
-def equity_svg(result: RunResult, alt: str) -> Markup:
-    """Equity, as wide as a page and lower than the chart of its own tab."""
-    return _equity(result, alt, LOW)
+def equity_drawn(result: RunResult, alt: str) -> list[Drawn]:
+    """Equity, as wide as a page and lower than the chart of its own tab, and as wide as a phone."""
+    return drawn_twice(lambda size: _equity(result, alt, size), LOW)
 
 
 def _equity(result: RunResult, alt: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Markup:

@@ -37,7 +37,7 @@ def read_filter(arguments: Mapping[str, str]) -> RunFilter:
         try:
             return parse(text)
         except ValueError as error:
-            errors[name] = f"{text[:60]!r} is not accepted: {error}"
+            errors[name] = f"{text[:60]!r} is not accepted; accepted: {error}"
             return None
 
     sort = read("sort", _one_of(*SORTS)) or "created"
@@ -75,7 +75,7 @@ def _cursor(sort: str) -> Callable[[str], Cursor]:
     def parse(text: str) -> Cursor:
         number, _, value = text.partition("~")
         if not number.isascii() or not number.isdigit() or len(number) > 18 or (sort == "created") == bool(value):
-            raise ValueError("take it from the link to the next page")
+            raise ValueError("what the link to the next or previous page says")
         return Cursor(int(number), _number(value) if value else None)
 
     return parse
@@ -84,7 +84,7 @@ def _cursor(sort: str) -> Callable[[str], Cursor]:
 def _one_of(*accepted: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text not in accepted:
-            raise ValueError(f"one of {', '.join(accepted)} is")
+            raise ValueError(", ".join(accepted))
         return text
 
     return parse
@@ -93,7 +93,7 @@ def _one_of(*accepted: str) -> Callable[[str], str]:
 def _words(length: int) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if len(text) > length or not text.isprintable():
-            raise ValueError(f"at most {length} printable characters are")
+            raise ValueError(f"at most {length} printable characters")
         return text
 
     return parse
@@ -103,7 +103,7 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise ValueError("a date of the form YYYY-MM-DD is") from None
+        raise ValueError("a date of the form YYYY-MM-DD") from None
 
 
 def _number(text: str) -> float:
@@ -112,11 +112,11 @@ def _number(text: str) -> float:
     except ValueError:
         value = float("nan")
     if not isfinite(value) or abs(value) > 1e15:
-        raise ValueError("a number from -1e15 to 1e15 is")
+        raise ValueError("a number from -1e15 to 1e15")
     return value
 
 
 def _limit(text: str) -> int:
     if not text.isascii() or not text.isdigit() or len(text) > 4 or not 1 <= int(text) <= MAX_LIMIT:
-        raise ValueError(f"a whole number from 1 to {MAX_LIMIT} is")
+        raise ValueError(f"a whole number from 1 to {MAX_LIMIT}")
     return int(text)

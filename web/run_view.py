@@ -15,8 +15,8 @@ from adapters.run_queries import run_result
 from adapters.tickers import Tickers
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
-from web.run_charts import chart_svg, drawdown_svg, equity_svg, rolling_sharpe_svg
-from web.svg_plot import LEFT, RIGHT, WIDTH
+from web.run_charts import chart_svg, drawdown_svg, equity_drawn, rolling_sharpe_svg
+from web.svg_plot import LEFT, RIGHT, WIDTH, Drawn
 
 TABS = {
     "stats": "Stats",
@@ -172,7 +172,7 @@ class Stats:
     largest: float
     window: int
     sharpe: Markup | None
-    equity: Markup
+    equity: list[Drawn]
     drawdown: Markup
 
 
@@ -185,11 +185,20 @@ def stats(result: RunResult) -> Stats:
     window = ROLLING_BARS[timeframe]
     ratios = rolling_sharpe(equity, capital, window, PERIODS_PER_YEAR[timeframe])
     sharpe = rolling_sharpe_svg(result, ratios, window) if any(ratio is not None for ratio in ratios) else None
-    equity_chart, drawdown = (draw(result, alt_text(name, result)) for name, draw in SMALL_CHARTS.items())
-    return Stats(months, largest, window, sharpe, equity_chart, drawdown)
+    equity_charts = equity_drawn(result, alt_text("equity_curve", result))
+    drawdown = drawdown_svg(result, alt_text("drawdown_curve", result))
+    return Stats(months, largest, window, sharpe, equity_charts, drawdown)
 
 
-SMALL_CHARTS = {"equity_curve": equity_svg, "drawdown_curve": drawdown_svg}
+def below_zero(result: RunResult) -> str | None:
+    """What to bear in mind when equity was once below zero; None when it never was."""
+    first = next((point["date"] for point in result.equity_curve or [] if point["equity"] < 0), None)
+    if first is None:
+        return None
+    return (
+        f"On {first[:10]} the position had lost more than all there was. A broker would have closed it before; nothing "
+        "here does, so ratios and percentages from that day on say little. Size it smaller, or give it a stop."
+    )
 
 
 def failure(error_type: str | None) -> tuple[str, str]:

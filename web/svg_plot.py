@@ -1,6 +1,7 @@
 """A plot as SVG: lines, areas, candles and marks over bars; colours are CSS classes, since styles may not be inline."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, floor, isfinite, log10
 
@@ -13,9 +14,28 @@ LEFT, RIGHT, TOP, BOTTOM = (
     26,
     34,
 )  # margins; the labels of the y axis stand on the right, beside the latest value
+PHONE = (366, 250)  # fits a screen of 390 pixels, at which 14 px letters stay 14 px
 COLUMNS = 450  # a line is thinned to this many columns, each with its lowest and highest value
 Y_TICKS = 5
 LOG_FROM = 8  # positive values that differ by this factor stand on a logarithmic scale, as in the PNG charts
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """One of two drawings of the same: for pages, or for phones, where the wide one's letters would be too small."""
+
+    svg: Markup
+    css: str
+    left: float  # where the first bar begins and the last one ends, as fractions of the width
+    right: float
+
+
+def drawn_twice(draw: Callable[[tuple[int, int]], Markup], size: tuple[int, int]) -> list[Drawn]:
+    """What `draw` makes of `size` and of a phone's size; the style sheet shows one of them."""
+    return [
+        Drawn(draw((width, height)), css, LEFT / width, 1 - RIGHT / width)
+        for (width, height), css in ((size, "wide-only"), (PHONE, "phone-only"))
+    ]
 
 
 class Plot:
@@ -121,7 +141,7 @@ class Plot:
     def _y_axis(self) -> Iterator[str]:
         ticks = log_ticks if self._log else axis_ticks
         if self._log:
-            yield f'<text class="axis" text-anchor="end" x="{self._width - RIGHT}" y="16">log scale</text>'
+            yield f'<text class="axis" text-anchor="end" x="{self._width - 6}" y="16">log scale</text>'
         for value, text in ticks(self._bottom, self._top, self._unit):
             y = self.y(value)
             yield f'<line class="rule" x1="{LEFT}" x2="{self._width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'

@@ -41,6 +41,13 @@ MEASURE = r"""() => {
 }"""
 
 
+# Pixels of the smallest letters of the visible charts that are drawn for this width.
+CHART_LETTERS = """() => [...document.querySelectorAll(".wide-only > svg, .phone-only > svg")]
+  .filter((svg) => svg.clientWidth)
+  .map((svg) => Math.min(...[...svg.querySelectorAll("text")].map(
+    (text) => parseFloat(getComputedStyle(text).fontSize) * svg.clientWidth / svg.viewBox.baseVal.width)))"""
+
+
 @pytest.fixture(scope="module")
 def addresses(site: object) -> dict[str, str]:
     """Filled in by the first test of the module: the pages of a completed run."""
@@ -62,7 +69,15 @@ def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
         addresses |= {"compare": f"/compare?run={one}&run={other}", "batch": "/batches/legible", "form": "/"}
         addresses |= {"runs": "/runs", "no runs": "/runs?label=none", "queue": "/queue", "login": "/login"}
         addresses |= {"batches": "/batches", "no batches": "/batches?after=1"}
-        addresses |= {"composite": f"/?clone={one}", "table": f"/result/{one}/tables/equity_curve"}
+        both = {"ticker": "AAPL", "rule_type": "COMPOSITE", "params": {}, "charts": False, **dates}
+        composite = visit.page.request.post("/run_backtest", data=both).json()["result_url"]
+        visit.page.goto(composite)
+        expect(visit.page.locator("#tab-panel")).to_be_visible(timeout=60_000)
+        addresses |= {
+            "composite": f"{composite}?tab=portfolio",
+            "clone": f"/?clone={one}",
+            "table": f"/result/{one}/tables/equity_curve",
+        }
     return addresses
 
 
@@ -101,3 +116,25 @@ def test_every_control_has_a_name_and_shows_the_focus(visit: Visit, addresses: d
             faults.append(f"{name}: the focus is not visible")
 
     assert faults == []
+
+
+@pytest.mark.parametrize("name", ["run stats", "queue", "compare"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_letters_of_charts_are_as_large_as_the_text_around_them(
+    visit: Visit, addresses: dict[str, str], name: str, width: int
+) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 844})
+
+    visit.open(pages(visit, addresses)[name])
+
+    [smallest] = visit.page.evaluate(CHART_LETTERS)  # one of the two drawings, not both
+    assert smallest >= 13
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
+def test_a_run_can_be_started_without_scrolling(visit: Visit, size: tuple[int, int]) -> None:
+    visit.page.set_viewport_size({"width": size[0], "height": size[1]})
+
+    visit.open("/")
+
+    expect(visit.page.get_by_role("button", name="Run backtest")).to_be_in_viewport()

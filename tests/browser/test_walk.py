@@ -173,6 +173,18 @@ def test_a_chart_reads_its_numbers_out_under_mouse_and_keys(visit: Visit) -> Non
     expect(page.locator("#tab-equity")).to_have_attribute("aria-selected", "true")
 
 
+def test_a_chart_reads_its_numbers_out_under_a_finger(visit: Visit) -> None:
+    page = visit.page
+    page.goto(f"{new_run(visit, ticker='IBM', rule_type='MOMENTUM')}?tab=equity")
+    chart = page.locator("#chart-equity_curve .frame")
+    box = chart.bounding_box()
+    assert box is not None
+
+    chart.dispatch_event("pointerdown", {"clientX": box["x"] + box["width"] / 2, "clientY": box["y"] + 50})
+
+    expect(chart.locator(".readout")).to_contain_text("buy and hold")
+
+
 def test_a_run_without_pictures_gets_them_by_one_click(visit: Visit) -> None:
     page = visit.page
     run = {"ticker": "IBM", "rule_type": "RSI", "charts": False, "start_date": "2005-01-03", "end_date": "2009-12-31"}

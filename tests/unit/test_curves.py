@@ -115,3 +115,9 @@ def test_cash_follows_from_the_trades() -> None:
 
     assert [point["cash"] for point in points] == [100.0, 49.5, 108.9]
     assert [point["position"] for point in points] == [0.0, 50.0, 0.0]
+
+
+def test_a_position_of_nothing_has_no_sign() -> None:
+    [point] = portfolio_points(["a"], [100.0 - 1e-9], [], 100.0)
+
+    assert str(point["position"]) == "0.0"

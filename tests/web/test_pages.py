@@ -78,6 +78,19 @@ def test_a_failed_run_says_what_happened_and_what_to_do(browser_client: FlaskCli
     assert f'data-post="/api/runs/{run_id}/retry"' in page
 
 
+def test_a_run_that_lost_more_than_it_had_says_so(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    shorts = {"direction": "longshort", "position_size": 90, "size_type": "percent", "rule_type": "COMPOSITE"}
+    dates = {"start_date": "2003-01-02", "end_date": "2013-03-01"}
+    ruined, sound = make_run(**shorts, params={}, **dates), make_run()
+    points = browser_client.get(f"/api/runs/{ruined}").get_json()["equity_curve"]
+
+    page = browser_client.get(f"/result/{ruined}").get_data(as_text=True)
+
+    first = next(point["date"] for point in points if point["equity"] < 0)
+    assert f"On {first} the position had lost more than all there was" in page
+    assert "Equity fell below zero" not in browser_client.get(f"/result/{sound}").get_data(as_text=True)
+
+
 def test_a_run_without_trades_says_why(browser_client: FlaskClient, make_run: RunMaker) -> None:
     never = make_run("completed", params={"period": 14, "oversold": 1, "overbought": 99})
     too_dear = make_run("completed", position_size=0.5)

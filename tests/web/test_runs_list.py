@@ -222,3 +222,21 @@ def test_a_search_for_the_start_of_an_id_leads_to_the_run(
     run_id = rows[3]["run_id"]
 
     assert browser_client.get(f"/search?q={run_id[:9]}").headers["Location"] == f"/result/{run_id}"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("sharpe_min=x", "'x' is not accepted; accepted: a number from -1e15 to 1e15"),
+     ("order=up", "'up' is not accepted; accepted: desc, asc")],
+)  # fmt: skip
+def test_a_refused_filter_says_what_is_accepted_and_leads_on(client: FlaskClient, query: str, words: str) -> None:
+    answer = client.get(f"/runs?{query}", headers={"Accept": "text/html"})
+
+    page = answer.get_data(as_text=True).replace("&#39;", "'")
+    assert (answer.status_code, words in page, 'href="/runs">All runs' in page) == (400, True, True)
+
+
+def test_a_list_of_one_page_ends_with_its_last_run(client: FlaskClient) -> None:
+    page = client.get("/runs", headers={"Accept": "text/html"}).get_data(as_text=True)
+
+    assert 'aria-label="Pages"' not in page

@@ -71,7 +71,7 @@ async function onKey(event) {
 }
 
 export function startCrosshair() {
-  document.addEventListener("pointermove", onMove);
+  for (const pointing of ["pointermove", "pointerdown"]) document.addEventListener(pointing, onMove);
   document.addEventListener("keydown", onKey);
   for (const leaving of ["pointerleave", "blur"]) {
     document.addEventListener(leaving, (event) => event.target.matches?.(".frame[data-series]") && hide(event.target), true);
