@@ -27,9 +27,11 @@ _MYSQL_SESSION = (
     f"SET SESSION wait_timeout = {SILENCE_S}, /*M! tx_isolation *//*!80000 transaction_isolation */ = 'READ-COMMITTED'"
 )
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
-# too many connections (of all, of this user), shutdown in progress, lock wait timeout, deadlock, read-only while
-# another server takes over, connection killed (2000 to 2999: it broke); the transaction can be repeated as it is
-_MYSQL_TRANSIENT = frozenset({1040, 1203, 1053, 1205, 1213, 1290, 1836, 1927})
+# too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
+# read-only while another server takes over, connection or statement killed (MariaDB's max_statement_time too), a Galera
+# node that is not ready, a rollback by group replication (2000 to 2999: the connection broke); the transaction can be
+# repeated as it is
+_MYSQL_TRANSIENT = frozenset({1040, 1203, 1226, 1053, 1205, 1213, 1290, 1836, 1927, 1317, 1969, 1047, 3101})
 
 Timestamp = (
     DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql").with_variant(mysql.DATETIME(fsp=6), "mariadb")

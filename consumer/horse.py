@@ -4,6 +4,7 @@ import os
 import select
 import signal
 import sys
+import time
 from contextlib import suppress
 from enum import IntEnum
 
@@ -24,7 +25,7 @@ class Lifeline:
 
     def __init__(self) -> None:
         self._parent_end, self._horse_end = os.pipe()
-        self.is_computed = False  # in the parent: the run is computed, and only its result has to be written
+        self.computed_at: float | None = None  # in the parent: since then only the result has to be written
 
     def keep_horse_end(self) -> None:
         """To be called in the work horse after the fork."""
@@ -45,7 +46,7 @@ class Lifeline:
             if not os.read(self._parent_end, 1):
                 os.close(self._parent_end)
                 return True
-            self.is_computed = True
+            self.computed_at = time.monotonic()
         return False
 
 

@@ -35,7 +35,7 @@ class Settlement:
         self._settings = settings
         self._held = held
 
-    def settle(self, status: int, *, stopped: bool, overtime: bool) -> Verdict:
+    def settle(self, status: int, *, stopped: bool, timed_out: bool) -> Verdict:
         """Record what the work horse could not: a stop, a time limit, a death."""
         if status == HorseExit.SUCCEEDED:
             return Verdict(True, "succeeded")
@@ -46,7 +46,7 @@ class Settlement:
         try:
             if stopped:
                 return self._hand_back()
-            return self._time_out() if overtime else self._lose(status)
+            return self._time_out() if timed_out else self._lose(status)
         except LeaseLost as error:
             log.info("run_overtaken attempt=%d reason=%s", self._held.attempt, error)
             return Verdict(True, str(error))

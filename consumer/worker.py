@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 CLAIM_PATIENCE_S = 120.0  # a popped message is worth waiting for; afterwards the reconciler enqueues it again
 OVERTIME_S = 5.0  # beyond its time limit a work horse may take so long to stop by itself
+WRITING_S = 1500.0  # for a result, and then for its failure, a work horse waits 600 s each; beyond that it hangs
 
 
 class RunWorker(MessageWorker):
@@ -37,6 +38,7 @@ class RunWorker(MessageWorker):
         self._engine = engine
         self._held: Claim | None = None
         self._deadline = 0.0
+        self._timed_out = False
         super().__init__(queue, settings, name)
 
     def execute_job(self, job: Job, queue: Queue) -> None:
@@ -70,7 +72,7 @@ class RunWorker(MessageWorker):
         # a signal that came between pop and claim finds no work horse to kill
         status = HorseExit.NOT_PERSISTED if termination.requested else self._work(job, queue)
         settlement = Settlement(self._engine, self._settings, held)
-        verdict = settlement.settle(status, stopped=termination.requested, overtime=time.monotonic() > self._deadline)
+        verdict = settlement.settle(status, stopped=termination.requested, timed_out=self._timed_out)
         self.outcome_is_good = verdict.is_good
         self.tidy(job, queue, status, verdict.reason)
 
@@ -95,9 +97,10 @@ class RunWorker(MessageWorker):
 
     def _beat(self, job: Job) -> None:
         """Extend the lease, and stop the work horse when the run is not ours any more or takes too long."""
-        if self._lifeline.is_computed:
-            self._deadline = float("inf")  # its result may wait for the database for longer than it took
-        elif time.monotonic() > self._deadline:
+        if self._lifeline.computed_at:
+            self._deadline = self._lifeline.computed_at + WRITING_S
+        if time.monotonic() > self._deadline:
+            self._timed_out = not self._lifeline.computed_at
             termination.stop_horse()
         assert self._held
         try:

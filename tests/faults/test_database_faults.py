@@ -4,12 +4,15 @@ import signal
 from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import select, text
 
+from adapters.database import reading
+from adapters.tables import runs
 from tests.faults.injection_point import Fault
 from tests.faults.recovery import measured
 from tests.services.fixtures import settings_of
 from tests.services.invariants import check_queue_is_clean, check_tables
-from tests.services.mariadb_server import MariaDBServer
+from tests.services.mariadb_server import USER, MariaDBServer
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
@@ -131,6 +134,50 @@ def test_a_submission_whose_commit_s_answer_is_lost_is_sent_again_without_a_seco
     assert (proxy.lost_answers, first.status_code, again.status_code) == (1, 503, 200)
     assert submitter.statuses() == {"PENDING": 1}
     assert submitter.status(again.get_json()["run_id"]) == "PENDING"
+
+
+def test_a_result_outlives_a_server_that_has_no_connection_left_for_its_user(
+    programs: Programs, submitter: Submitter, mariadb_server: MariaDBServer, fault: Callable[..., Fault]
+) -> None:
+    pause = fault("consumer.task:_record_success", "pause")
+    (run_id,) = submitter.submit()
+    consumer = programs.start("consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"})
+    pause.wait()
+
+    mariadb_server.execute(f"ALTER USER '{USER}'@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1")
+    with submitter.engine.connect():
+        pause.let_go()
+        consumer.wait_for_line("max_user_connections")
+        mariadb_server.execute(f"ALTER USER '{USER}'@'127.0.0.1' WITH MAX_USER_CONNECTIONS 0")
+
+    assert consumer.wait() == 0
+    assert (submitter.status(run_id), submitter.row(run_id)["attempt"]) == ("SUCCEEDED", 1)
+
+
+def test_a_result_whose_statement_is_killed_on_the_server_is_written_again(
+    programs: Programs, submitter: Submitter, mariadb_server: MariaDBServer, fault: Callable[..., Fault]
+) -> None:
+    pause = fault("consumer.task:_record_success", "pause")
+    (run_id,) = submitter.submit()
+    consumer = programs.start("consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"})
+    pause.wait()
+
+    with submitter.engine.begin() as console:
+        console.execute(select(runs.c.id).where(runs.c.run_id == run_id).with_for_update())
+        pause.let_go()
+        statement = wait_until(lambda: _waiting_update(submitter), 20)
+        mariadb_server.execute(f"KILL QUERY {statement}")
+        consumer.wait_for_line("interrupted")
+
+    assert consumer.wait() == 0
+    assert (submitter.status(run_id), submitter.row(run_id)["attempt"]) == ("SUCCEEDED", 1)
+
+
+def _waiting_update(submitter: Submitter) -> int | None:
+    """Id of the connection that is updating a run, None while there is none."""
+    query = "SELECT id FROM information_schema.processlist WHERE info LIKE 'UPDATE backtest_results SET%'"
+    with reading(submitter.engine) as connection:
+        return connection.execute(text(query)).scalar()
 
 
 @pytest.mark.parametrize("away_s", [6, pytest.param(30, marks=pytest.mark.slow)])

@@ -68,6 +68,23 @@ def test_a_run_over_its_time_limit_fails(
     check_queue_is_clean(redis_server.client())
 
 
+def test_a_work_horse_that_hangs_on_its_result_is_replaced(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+) -> None:
+    (run_id,) = submitter.submit()
+    hang = fault("consumer.task:_record_success", "pause")
+    soon = {"FAULT_CONSTANT": "consumer.worker:WRITING_S=1"}
+
+    consumer = programs.start("consumer", **hang.environ | soon)
+
+    assert consumer.wait(timeout_s=20) == 1
+    work_off(programs, submitter)
+    row = submitter.row(run_id)
+    assert (row["status"], row["attempt"], row["losses"]) == ("SUCCEEDED", 2, 1)
+    check_tables(submitter.engine)
+    check_queue_is_clean(redis_server.client())
+
+
 def test_a_run_that_eats_memory_fails(programs: Programs, submitter: Submitter, fault: Callable[..., Fault]) -> None:
     (run_id,) = submitter.submit()
 

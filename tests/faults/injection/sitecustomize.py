@@ -153,9 +153,17 @@ def fill_disk(module: ModuleType) -> None:
     sqlite3.dbapi2.connect = connect_to_full  # type: ignore[attr-defined]
 
 
+def set_constant(module: ModuleType) -> None:
+    setattr(module, CONSTANT, float(VALUE))
+
+
 patches: dict[str, Callable[[ModuleType], None]] = {}
 if MODULE:
     patches[MODULE] = make_faulty
+OWNER, _, ASSIGNMENT = os.environ.get("FAULT_CONSTANT", "").partition(":")  # module:NAME=seconds
+CONSTANT, _, VALUE = ASSIGNMENT.partition("=")
+if OWNER:
+    patches[OWNER] = set_constant
 if CLOCK_OFF_S := float(os.environ.get("FAULT_CLOCK_S", "0")):
     true_time = time.time
     time.time = lambda: true_time() + CLOCK_OFF_S
