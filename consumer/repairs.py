@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from adapters.database import reading
 from adapters.logs import run_context
@@ -51,8 +52,10 @@ class Repairs:
         self._queue_away_since = None
         try:
             self._clean_queue()
-        except QueueUnavailable as error:  # no run waits for that, so none is given up for it
-            log.warning("queue_not_cleaned reason=%s", error)
+        except DBAPIError:
+            raise
+        except Exception as error:  # whatever strangers have put there; no run waits for that, so none is given up
+            log.warning("queue_not_cleaned reason=%r", error)
 
     # Leases
 

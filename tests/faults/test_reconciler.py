@@ -1,8 +1,10 @@
 """The reconciler mends what is left behind, alone or beside another one, with or without its databases."""
 
 import signal
+from collections.abc import Callable
 
 import pytest
+from redis import Redis
 from sqlalchemy import update
 
 from adapters.database import database_now
@@ -150,13 +152,24 @@ def test_remains_of_dead_processes_are_removed(
     wait_until(lambda: not redis.scard("rq:workers") and not redis.scard("rq:workers:backtests"), 10)
 
 
-def test_a_queue_that_cannot_be_cleaned_gives_up_no_run(
-    programs: Programs, submitter: Submitter, redis_server: RedisServer
+def _spoil_registry(redis: Redis) -> None:
+    redis.set("rq:wip:backtests", "not a registry")
+
+
+def _spoil_workers(redis: Redis) -> None:
+    redis.sadd("rq:workers:backtests", b"\xff is no text")
+
+
+@pytest.mark.parametrize("spoil", [_spoil_registry, _spoil_workers])
+def test_a_queue_that_cannot_be_cleaned_costs_no_run(
+    spoil: Callable[[Redis], None], programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
-    (run_id,) = submitter.submit()
-    redis_server.client().set("rq:wip:backtests", "not a registry")
+    (on_queue,), (not_queued,) = submitter.submit(), submitter.record()
+    spoil(redis_server.client())
 
     reconciler = programs.start("consumer.reconciler", PENDING_TIMEOUT_S="0.1")
-    wait_until(lambda: reconciler.log.count("WRONGTYPE") >= 3, 20)
+    reconciler.wait_for_line(f"enqueued_again.*{not_queued}")
+    wait_until(lambda: reconciler.log.count("queue_not_cleaned") >= 3, 20)
 
-    assert submitter.status(run_id) == "PENDING"
+    assert reconciler.is_running()
+    assert [submitter.status(run_id) for run_id in (on_queue, not_queued)] == ["PENDING", "PENDING"]
