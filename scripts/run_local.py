@@ -4,6 +4,7 @@ REDIS_URL and DATABASE_URL replace the embedded servers, PORT the port 5000; a `
 leaves open.
 """
 
+import contextlib
 import os
 import re
 import shutil
@@ -42,7 +43,10 @@ def main() -> int:
         _require_free_port(environment["WEB_HOST"], int(environment["PORT"]))
         VAR.mkdir(exist_ok=True)
         if not environment.get("REDIS_URL"):
-            redis = _start_redis(environment)
+            port = _free_port()
+            redis = _start_redis(port)
+            _wait_for_redis(redis, port)
+            environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
         _create_schema(environment)
         return _run_procfile(environment)
     except CannotRun as error:
@@ -84,20 +88,18 @@ def _require_free_port(host: str, port: int) -> None:
             raise CannotRun(f"port {port} is in use; {hint}") from None
 
 
-def _start_redis(environment: dict[str, str]) -> "subprocess.Popen[bytes]":
-    """A Redis of our own on a free port of the loopback interface; sets REDIS_URL."""
+def _start_redis(port: int) -> "subprocess.Popen[bytes]":
+    """A Redis of our own on the loopback interface; it may not answer yet."""
     program = _redis_server()
     folder = VAR / "redis"
     folder.mkdir(exist_ok=True)
-    port = _free_port()
     print(f"starting Redis on port {port} ({program}, log: var/redis.log)", flush=True)
     settings = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--appendonly", "yes"]
     settings += ["--hash-max-ziplist-value", "1024"]  # a waiting message takes 1.2 KB in place of 2.7
+    settings += ["--set-proc-title", "no"]  # a title is written over the environment, by which processes are told apart
     with (VAR / "redis.log").open("ab") as log:
         # a session of its own: Ctrl-C must not reach it before the others have handed their runs back
         process = subprocess.Popen([program, *settings], stdout=log, stderr=log, start_new_session=True)
-    _wait_for_redis(process, port)
-    environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
     print(f"  look into the queue: {Path(program).with_name('redis-cli')} -p {port} LRANGE rq:queue:backtests 0 -1")
     return process
 
@@ -132,12 +134,10 @@ def _free_port() -> int:
 def _wait_for_redis(process: "subprocess.Popen[bytes]", port: int) -> None:
     deadline = time.monotonic() + START_PATIENCE_S
     while time.monotonic() < deadline and process.poll() is None:
-        with socket.socket() as client:
-            client.settimeout(1.0)
-            if client.connect_ex(("127.0.0.1", port)) == 0:
-                client.sendall(b"PING\r\n")
-                if client.recv(16).startswith(b"+PONG"):  # an error while it loads its file
-                    return
+        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0) as client:
+            client.sendall(b"PING\r\n")
+            if client.recv(16).startswith(b"+PONG"):  # an error while it loads its file
+                return
         time.sleep(0.05)
     process.kill()
     raise CannotRun("Redis did not start; var/redis.log says why. To begin with an empty queue, remove var/redis")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from psutil import Process
 
 from adapters.settings import PROJECT_ROOT
 from tests.services.ports import free_port
@@ -104,6 +105,38 @@ def test_a_second_start_keeps_the_runs(programs: Programs, checkout: Path) -> No
 
     assert run is not None
     assert run["status"] == "completed", run["error_message"]
+
+
+SILENT_REDIS = """#!/bin/sh
+[ "$1" = --version ] && echo "Redis server v=7.0.0" && exit
+exec sleep 1000
+"""
+
+
+def test_an_interrupted_start_leaves_no_redis_behind(programs: Programs, checkout: Path, tmp_path: Path) -> None:
+    silent = tmp_path / "silent" / "redis-server"
+    silent.parent.mkdir()
+    silent.write_text(SILENT_REDIS)
+    silent.chmod(0o755)
+    path = f"{silent.parent}:{programs.environ['PATH']}"
+    platform = run_local(programs, checkout, PORT=str(free_port()), PATH=path)
+    platform.wait_for_line("starting Redis", 60)
+    wait_until(lambda: any(Process(pid).name() == "sleep" for pid in platform.children()), 30, "the silent Redis")
+
+    platform.send(signal.SIGTERM)
+
+    assert platform.wait(30) == 0
+    assert programs.survivors() == []
+
+
+def test_no_process_of_a_killed_start_is_lost_from_sight(programs: Programs, checkout: Path) -> None:
+    platform = run_local(programs, checkout, PORT=str(free_port()))
+    platform.wait_for_line("preparing the database", 60)
+
+    platform.send(signal.SIGKILL)
+    platform.wait(30)
+
+    assert "redis-server" in {process.name() for process in programs.survivors()}
 
 
 def test_a_port_in_use_is_said_with_the_way_out(programs: Programs, checkout: Path, redis_server: Any) -> None:
