@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from scripts.bench.subject import exit_on_sigterm
+
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
 INTRODUCTION = """# Benchmarks
@@ -31,6 +33,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="run the benchmarks and write docs/benchmarks.md")
     parser.add_argument("--subject", choices=subjects, help="only this one; the other sections stay")
     chosen = parser.parse_args().subject
+    exit_on_sigterm()
     for subject in [chosen] if chosen else subjects:
         rows = measure(subject)
         write_section(subject, rows)
@@ -39,12 +42,17 @@ def main() -> None:
 
 def measure(subject: str) -> list[dict[str, Any]]:
     """The rows that the subject's program prints; its last line of output is the JSON."""
-    program = Path(__file__).with_name(f"{subject}_speed.py")
+    command = [sys.executable, "-m", "scripts.bench.subject", subject]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
-    finished = subprocess.run(
-        [sys.executable, str(program)], cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True
-    )
-    rows: list[dict[str, Any]] = json.loads(finished.stdout.splitlines()[-1])
+    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
+        try:
+            output, _ = process.communicate()
+        except SystemExit:  # a Ctrl-C reaches the subject without our help
+            process.terminate()
+            raise
+    if process.returncode:
+        raise SystemExit(f"{subject}: exit code {process.returncode}")
+    rows: list[dict[str, Any]] = json.loads(output.splitlines()[-1])
     return rows
 
 

@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import sys
 import tempfile
 import time
@@ -11,8 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
-from typing import Any, NoReturn
+from typing import Any
 
 from adapters.database import connect_database
 from adapters.schema import create_schema
@@ -46,7 +44,6 @@ class Platform:
 @contextmanager
 def platform(web_processes: int, **settings: str) -> Iterator[Platform]:
     """A platform with commits on the disk and Redis' append-only file, gone afterwards."""
-    signal.signal(signal.SIGTERM, _leave)
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         directory = Path(folder)
         redis = RedisServer(directory, APPEND_ONLY)
@@ -68,10 +65,6 @@ def platform(web_processes: int, **settings: str) -> Iterator[Platform]:
         finally:
             database.stop()
             redis.stop()
-
-
-def _leave(signum: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + signum)  # through every `finally`, so that no server is left behind
 
 
 def _wait_for(running: Platform) -> None:

@@ -43,6 +43,7 @@ class RedisServer:
             return
         with (self._directory / "redis.log").open("ab") as log:
             command = [redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
+            command += ["--set-proc-title", "no"]  # a title is written over the environment and its tag
             self._process = subprocess.Popen([*command, *self._options], stdout=log, stderr=log, start_new_session=True)
         wait_until(self._answers, 20, "redis-server's answer")
 

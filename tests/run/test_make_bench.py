@@ -1,0 +1,43 @@
+"""`make bench` measures real servers, and leaves none behind when it is stopped."""
+
+import contextlib
+import signal
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.services.mariadb_server import MariaDBServer
+from tests.services.processes import Programs
+from tests.services.waiting import wait_until
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
+SERVERS = {"mariadbd", "redis-server"}
+
+
+@pytest.fixture
+def platform_settings() -> dict[str, str]:
+    """Nothing: a benchmark brings its own servers."""
+    return {}
+
+
+def running(programs: Programs) -> set[str]:
+    """Names of the processes that were started, descendants included."""
+    names = set()
+    for process in programs.survivors():
+        with contextlib.suppress(psutil.NoSuchProcess):
+            names.add(process.name())
+    return names
+
+
+def test_a_stopped_benchmark_leaves_no_server_behind(programs: Programs, mariadb_process: MariaDBServer) -> None:
+    written = PAGE.read_bytes()
+    bench = programs.run([sys.executable, "-m", "scripts.bench.run", "--subject", "job"])
+    wait_until(lambda: running(programs) >= SERVERS, 60, "the servers")
+
+    bench.send(signal.SIGTERM)
+
+    assert bench.wait(30) == 128 + signal.SIGTERM
+    assert running(programs) == set()
+    assert PAGE.read_bytes() == written
