@@ -95,18 +95,19 @@ def _equity_decimals(equity: Sequence[float]) -> int:
 
 
 def encode_trades(
-    trades: Iterable[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], clipped: str | None
+    trades: Iterable[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], notes: Sequence[str]
 ) -> str:
-    """Trades as rows of TRADE_COLUMNS, rejected orders counted by reason, and the note on clipped dates."""
+    """Trades as rows of TRADE_COLUMNS, rejected orders, and what a reader should know, in sentences."""
     rows = [[_short(trade[column]) for column in TRADE_COLUMNS] for trade in trades]
-    return _compact({"columns": TRADE_COLUMNS, "rows": rows, "rejected": list(rejected), "clipped": clipped})
+    return _compact({"columns": TRADE_COLUMNS, "rows": rows, "rejected": list(rejected), "notes": list(notes)})
 
 
-def decode_trades(text: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], str | None]:
-    """The trades, rejected orders and note that `encode_trades` wrote."""
+def decode_trades(text: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """The trades, rejected orders and notes that `encode_trades` wrote."""
     stored = json.loads(text)
     trades = [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
-    return trades, stored["rejected"], stored["clipped"]
+    clipped = stored.get("clipped")  # the only note of older runs
+    return trades, stored["rejected"], stored.get("notes", [clipped] if clipped else [])
 
 
 def encode_signals(signals: Sequence[int], closes: Sequence[float]) -> str:

@@ -150,7 +150,7 @@ def run_result(
 
 def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers, curves: frozenset[str]) -> dict[str, Any]:
     bars, equity = decode_equity(row["equity_curve_json"])
-    trades, rejected, clipped = decode_trades(row["trades_json"])
+    trades, rejected, notes = decode_trades(row["trades_json"])
     stored = json.loads(row["metrics_json"])
     capital, timeframe = request["initial_capital"], request["timeframe"]
     derive: dict[str, Callable[[], Any]] = {
@@ -163,7 +163,7 @@ def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers, curv
     return {
         "metrics": stored["values"],
         "metrics_notes": stored["notes"],
-        "notes": [clipped] if clipped else [],
+        "notes": notes,
         "trades": trade_rows(trades, bars, timeframe),
         "rejected_orders": [order | {"date": bars[order["bar"]]} for order in rejected],
         **{name: curve() for name, curve in derive.items() if name in curves},

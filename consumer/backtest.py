@@ -14,6 +14,7 @@ from adapters.sparkline import encode_sparkline
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
+from rules.catalog import longest_lookback
 from rules.registry import build_rule
 
 WARMUP_BARS = 250
@@ -42,7 +43,9 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "num_trades": metrics["num_trades"],
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(prices.bar_dates()[prices.first_bar :], equity, request.timeframe),
-        "trades_json": encode_trades(trades, [order._asdict() for order in result.rejected_orders], prices.clipped),
+        "trades_json": encode_trades(
+            trades, [order._asdict() for order in result.rejected_orders], notes_on(request, prices)
+        ),
         "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals.tolist(), prices["Close"][prices.first_bar :].tolist()),
         "data_hash": prices.data_hash,
@@ -51,6 +54,18 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "result_hash": result_hash(metrics, trades, equity),
     }
     return Outcome(columns, draw_charts(request, prices, result, trades) if request.charts else {})
+
+
+def notes_on(request: RunRequest, prices: PriceSeries) -> list[str]:
+    """Sentences on dates that were clipped, and on a rule that looks back further than any run has bars before it."""
+    name, before = longest_lookback(request.rule_type, request.params)
+    notes = [prices.clipped] if prices.clipped else []
+    if before > WARMUP_BARS:
+        bars = len(prices) - prices.first_bar
+        silent = f"no signal on the first {min(before - prices.first_bar, bars):,} of {bars:,} bars"
+        needed = f"{name} needs {before:,} bars before its first signal with these params"
+        notes.append(f"{needed}, and {prices.first_bar} come before the run: it has {silent}")
+    return notes
 
 
 def measure(

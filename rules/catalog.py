@@ -23,6 +23,7 @@ __all__ = [
     "RuleSpec",
     "check_params",
     "complete_params",
+    "longest_lookback",
     "rule_label",
     "rule_schema",
     "warmup_bars",
@@ -177,39 +178,48 @@ def warmup_bars(rule_type: str, params: Mapping[str, Any]) -> int:
     Windows need their length; recursive smoothing has no end, and counts until less than 1e-6 of its seed is left. Not
     counted: the direction of ATR and the stances of a COMPOSITE, which last until the next signal, however long.
     """
+    return max(_BARS_BEFORE[name](full, True) for name, full in _members(rule_type, params))
+
+
+def longest_lookback(rule_type: str, params: Mapping[str, Any]) -> tuple[str, int]:
+    """The rule, or the member of a COMPOSITE, that looks back furthest, and how many bars come before its first signal.
+
+    No signal comes earlier, but for the sells of RSI_MACD, which its RSI alone gives.
+    """
+    bars, name = max((_BARS_BEFORE[name](full, False), name) for name, full in _members(rule_type, params))
+    return name, bars
+
+
+def _members(rule_type: str, params: Mapping[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    """Each rule of a COMPOSITE, else the rule itself, with complete params."""
     full = complete_params(rule_type, params)
-    if rule_type == "COMPOSITE":
-        return max(warmup_bars(member["rule_type"], member["params"]) for member in full["rules"])
-    return _WARMUP[rule_type](full)
+    return [(m["rule_type"], m["params"]) for m in full["rules"]] if rule_type == "COMPOSITE" else [(rule_type, full)]
 
 
-def _ema_bars(period: int) -> int:
-    return period + EMA_MEMORY * (period + 1)
+def _ema_bars(period: int, fade: bool) -> int:
+    return period + EMA_MEMORY * (period + 1) * fade
 
 
-def _wilder_bars(period: int) -> int:
-    return period + WILDER_MEMORY * period
+def _wilder_bars(period: int, fade: bool) -> int:
+    return period + WILDER_MEMORY * period * fade
 
 
-def _macd_bars(params: Mapping[str, Any]) -> int:
-    return _ema_bars(params["slow"]) + _ema_bars(params["signal"])
+def _macd_bars(params: Mapping[str, Any], fade: bool) -> int:
+    return _ema_bars(params["slow"], fade) + _ema_bars(params["signal"], fade) - 1
 
 
-def _cross_bars(params: Mapping[str, Any]) -> int:
-    return _ema_bars(params["slow"]) if params["kind"] == "ema" else int(params["slow"])
-
-
-_WARMUP: dict[str, Callable[[Mapping[str, Any]], int]] = {
-    "RSI": lambda p: _wilder_bars(p["period"]),
+# Bars before the first signal, and if asked for, those over which recursive smoothing fades.
+_BARS_BEFORE: dict[str, Callable[[Mapping[str, Any], bool], int]] = {
+    "RSI": lambda p, fade: _wilder_bars(p["period"], fade),
     "MACD": _macd_bars,
-    "RSI_MACD": lambda p: max(_wilder_bars(p["period"]), _macd_bars(p)),
-    "MA_CROSS": _cross_bars,
-    "BOLLINGER": lambda p: p["period"],
-    "VOLUME": lambda p: p["period"] + 1,
-    "TREND": lambda p: 2 * _wilder_bars(p["period"]),
-    "ATR": lambda p: _wilder_bars(p["period"]),
-    "MOMENTUM": lambda p: p["lookback"],
-    "VALUE": lambda p: p["lookback"] + p["average"] // 2,
-    "MEAN_REVERSION": lambda p: p["lookback"] + p["window"],
-    "BREAKOUT": lambda p: p["lookback"],
+    "RSI_MACD": lambda p, fade: max(_wilder_bars(p["period"], fade), _macd_bars(p, fade)),
+    "MA_CROSS": lambda p, fade: _ema_bars(p["slow"], fade and p["kind"] == "ema"),
+    "BOLLINGER": lambda p, _: p["period"] - 1,
+    "VOLUME": lambda p, _: p["period"],
+    "TREND": lambda p, fade: 2 * _wilder_bars(p["period"], fade) - 1,
+    "ATR": lambda p, fade: _wilder_bars(p["period"], fade) + 1,
+    "MOMENTUM": lambda p, _: p["lookback"],
+    "VALUE": lambda p, _: p["lookback"] + p["average"] // 2,
+    "MEAN_REVERSION": lambda p, _: p["lookback"] + p["window"] - 1,
+    "BREAKOUT": lambda p, _: p["lookback"],
 }

@@ -100,10 +100,30 @@ def test_warm_up_gives_a_signal_on_the_very_first_bar() -> None:
 def test_dates_beyond_the_prices_are_clipped_and_said() -> None:
     columns = columns_of(replace(WHOLE, end_date=date(2020, 1, 1)))
 
-    _, _, clipped = decode_trades(columns["trades_json"])
-
-    assert clipped is not None
+    _, _, (clipped,) = decode_trades(columns["trades_json"])
     assert "clipped to 2000-03-01 to 2013-03-01" in clipped
+
+
+def test_a_rule_that_looks_back_further_than_a_run_is_warmed_up_says_where_it_is_silent() -> None:
+    columns = columns_of(replace(WHOLE, rule_type="VALUE", start_date=date(2008, 1, 2)))
+
+    _, _, (note,) = decode_trades(columns["trades_json"])
+    bars, _ = decode_equity(columns["equity_curve_json"])
+    assert note == (
+        "VALUE needs 819 bars before its first signal with these params, and 250 come before the run: "
+        f"it has no signal on the first 569 of {len(bars):,} bars"
+    )
+    assert decode_signals(columns["signals_json"])[0][0] >= 569
+
+
+def test_a_short_run_of_such_a_rule_is_silent_throughout_and_says_so() -> None:
+    member = {"rule_type": "RSI"}, {"rule_type": "VALUE"}
+    composite = replace(WHOLE, rule_type="COMPOSITE", params={"rules": [*member]}, start_date=date(2012, 1, 3))
+
+    _, _, (note,) = decode_trades(columns_of(composite)["trades_json"])
+
+    assert note.startswith("VALUE needs 819 bars")
+    assert note.endswith("no signal on the first 291 of 291 bars")
 
 
 def test_metrics_without_a_value_say_why() -> None:

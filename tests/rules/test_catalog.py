@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 
-from rules.catalog import RULES, check_params, complete_params, rule_label, rule_schema, warmup_bars
+from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label, rule_schema, warmup_bars
 
 TECHNICAL = ["RSI", "MACD", "RSI_MACD", "MA_CROSS", "BOLLINGER", "VOLUME", "TREND", "ATR"]
 PAPERS = ["MOMENTUM", "VALUE", "MEAN_REVERSION", "BREAKOUT"]
@@ -210,3 +210,4 @@ def test_the_longest_member_decides_a_composites_warmup():
 
     assert warmup_bars("COMPOSITE", {"rules": members}) == 400
     assert warmup_bars("MA_CROSS", {}) == 50
+    assert longest_lookback("COMPOSITE", {"rules": members}) == ("BREAKOUT", 400)

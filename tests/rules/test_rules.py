@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rules.base import BaseRule, Signal
-from rules.catalog import RULES, check_params, complete_params, rule_label
+from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label
 from rules.prices import Prices
 from rules.registry import FAMILIES, build_rule
 
@@ -87,6 +87,30 @@ def test_asking_twice_gives_the_same_and_leaves_the_prices_alone(rule_type, para
     np.testing.assert_array_equal(first, second)
     for name, column in before.items():
         np.testing.assert_array_equal(ohlcv[name], column)
+
+
+SENSITIVE = {
+    "RSI": {"period": 5, "oversold": 49.0, "overbought": 51.0},
+    "MACD": {"fast": 3, "slow": 6, "signal": 4},
+    "MA_CROSS": {"fast": 3, "slow": 8},
+    "BOLLINGER": {"period": 6, "width": 0.5},
+    "VOLUME": {"period": 6, "multiple": 1.0},
+    "TREND": {"period": 4, "threshold": 5.0},
+    "ATR": {"period": 4, "multiple": 0.5},
+    "MOMENTUM": {"lookback": 20, "skip": 2},
+    "VALUE": {"lookback": 126, "average": 9, "threshold": 0.0},
+    "MEAN_REVERSION": {"lookback": 2, "window": 10, "threshold": 0.5},
+    "BREAKOUT": {"lookback": 6},
+}
+
+
+@pytest.mark.parametrize("rule_type", SENSITIVE)
+def test_the_first_signal_comes_as_soon_as_the_longest_lookback_says(rule_type, random_ohlcv):
+    rule = build_rule(rule_type, SENSITIVE[rule_type])
+
+    signalled = [np.flatnonzero(rule.generate_signals(random_ohlcv(160, seed))) for seed in range(100)]
+
+    assert min(bars[0] for bars in signalled if bars.size) == longest_lookback(rule_type, SENSITIVE[rule_type])[1]
 
 
 @pytest.mark.parametrize("rule_type", RULES)

@@ -1,5 +1,6 @@
 """Stored series come back as they were, within the digits that they are stored with."""
 
+import json
 import math
 import random
 from datetime import UTC, datetime, timedelta
@@ -84,11 +85,18 @@ def test_no_signals_come_back_as_none() -> None:
 def test_trades_keep_ten_digits() -> None:
     trade = dict.fromkeys(TRADE_COLUMNS, 1 / 3) | {"side": "BUY", "entry_bar": 4, "is_open": True}
 
-    (back,), rejected, clipped = decode_trades(encode_trades([trade], [{"reason": "no cash", "count": 2}], "clipped"))
+    (back,), rejected, notes = decode_trades(encode_trades([trade], [{"reason": "no cash", "count": 2}], ["clipped"]))
 
     assert back["entry_price"] == 0.3333333333
     assert (back["side"], back["entry_bar"], back["is_open"]) == ("BUY", 4, True)
-    assert (rejected, clipped) == ([{"reason": "no cash", "count": 2}], "clipped")
+    assert (rejected, notes) == ([{"reason": "no cash", "count": 2}], ["clipped"])
+
+
+@pytest.mark.parametrize(("clipped", "notes"), [("clipped", ["clipped"]), (None, [])])
+def test_the_note_of_an_older_run_is_still_read(clipped: str | None, notes: list[str]) -> None:
+    stored = json.dumps({"columns": TRADE_COLUMNS, "rows": [], "rejected": [], "clipped": clipped})
+
+    assert decode_trades(stored) == ([], [], notes)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
@@ -96,7 +104,7 @@ def test_numbers_that_are_none_are_never_stored(bad: float) -> None:
     trade = dict.fromkeys(TRADE_COLUMNS, bad)
 
     with pytest.raises(ValueError, match="not JSON compliant"):
-        encode_trades([trade], [], None)
+        encode_trades([trade], [], [])
 
 
 def test_drawdown_is_measured_from_the_capital_or_a_later_peak() -> None:
