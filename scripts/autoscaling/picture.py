@@ -35,7 +35,6 @@ def draw(wave: Wave, numbers: dict[str, Any], path: Path) -> None:
 
 def _title(numbers: dict[str, Any]) -> str:
     wait = numbers["submit_to_start_s"]
-    return (
-        f"{numbers['runs']} runs in {numbers['seconds']:.0f} s ({numbers['runs_per_s']:.1f} runs/s); "
-        f"submit to start p50 {wait['p50']:.1f} s, p95 {wait['p95']:.1f} s"
-    )
+    started = "none started" if wait["p50"] is None else f"p50 {wait['p50']:.1f} s, p95 {wait['p95']:.1f} s"
+    rate = "" if numbers["runs_per_s"] is None else f" ({numbers['runs_per_s']:.1f} runs/s)"
+    return f"{numbers['runs']} runs in {numbers['seconds']:.0f} s{rate}; submit to start {started}"

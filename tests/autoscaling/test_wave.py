@@ -67,6 +67,16 @@ def test_the_picture_is_a_png_and_leaves_no_figure_behind(tmp_path: Path) -> Non
     assert plt.get_fignums() == []
 
 
+def test_a_wave_of_which_nothing_started_has_a_picture_too(tmp_path: Path) -> None:
+    cancelled = [run(0, None, 0), run(0, None, 0)]
+
+    numbers = summary(cancelled, wave_of(cancelled), limit=4)
+    draw(wave_of(cancelled), numbers, tmp_path / "wave.png")
+
+    assert (tmp_path / "wave.png").read_bytes().startswith(b"\x89PNG")
+    assert "start to done   -" in in_words(numbers)
+
+
 def test_the_documented_result_adds_up() -> None:
     shown = json.loads((Path(__file__).parents[2] / "docs" / "images" / "autoscaling.json").read_text())
 
