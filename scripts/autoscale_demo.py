@@ -49,8 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the demo; the exit code is the outcome."""
     asked = parser().parse_args(arguments)
     progress = Progress()
-    client = Client(asked.url, os.environ.get("API_TOKEN"), progress.say)
     try:
+        client = Client(asked.url, os.environ.get("API_TOKEN"), progress.say)
         return demonstrate(client, asked, progress)
     except BadSweep as error:
         progress.say("\n".join(error.faults))

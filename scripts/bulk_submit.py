@@ -34,8 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the outcome."""
     asked = parser().parse_args(arguments)
     progress = Progress()
-    client = Client(asked.url, os.environ.get("API_TOKEN"), progress.say)
     try:
+        client = Client(asked.url, os.environ.get("API_TOKEN"), progress.say)
         return int(getattr(commands, asked.command)(client, asked, progress))
     except BadSweep as error:
         progress.end()

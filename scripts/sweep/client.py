@@ -4,6 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlencode
@@ -32,6 +33,8 @@ class Client:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        if not self.base_url.startswith(("http://", "https://")):
+            raise BadSweep([f"url {base_url!r} does not begin with http:// or https://"])
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._say, self._sleep, self._jitter = say, sleep, jitter
 
@@ -106,7 +109,7 @@ class Client:
             except HTTPError as error:
                 failures += error.code != 429
                 self._wait_or_raise(error, failures)
-            except (URLError, OSError, ValueError) as error:
+            except (URLError, OSError, HTTPException, ValueError) as error:  # an answer cut off in the middle, too
                 failures += 1
                 self._wait(failures, str(getattr(error, "reason", error)))
 

@@ -70,6 +70,25 @@ def test_a_server_that_stays_away_is_unreachable() -> None:
     assert len(pauses) == TRIES - 1
 
 
+def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
+    pauses: list[float] = []
+    complete = answers()
+
+    def view() -> Response:
+        return complete() if pauses else Response(iter([b'{"new": ']), 202, {"Content-Length": "100"})
+
+    with server_that(view) as url:
+        sent = list(patient(url, pauses).submit("b", RUNS))
+
+    assert (sent, pauses) == ([(3, 3)], [1.0])
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:5000", "localhost:5000", "ftp://host", ""])
+def test_an_address_that_is_not_http_is_refused_at_once(url: str) -> None:
+    with pytest.raises(BadSweep, match="does not begin with http:// or https://"):
+        Client(url)
+
+
 def test_a_servers_own_fault_is_not_repeated() -> None:
     pauses: list[float] = []
     with server_that(answers(500)) as url, pytest.raises(Unreachable, match="HTTP 500"):
