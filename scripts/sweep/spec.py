@@ -33,6 +33,15 @@ class _Faults:
         """Note a fault at `path`, such as ("base", "fee_rate")."""
         self.found.append(f"line {self._line(path)}: {'.'.join(path) or 'the file'}: {message}")
 
+    def add_repeated_keys(self) -> None:
+        """Note every field and parameter that stands twice; YAML's reader takes the last and says nothing."""
+        entries = self._document.value if isinstance(self._document, yaml.MappingNode) else []
+        for node in (self._document, *(value for _, value in entries)):
+            keys = [key for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
+            for number, key in enumerate(keys):
+                if key.value in [other.value for other in keys[:number]]:
+                    self.found.append(f"line {key.start_mark.line + 1}: {key.value}: stands twice")
+
     def _line(self, path: Sequence[str]) -> int:
         node, line = self._document, 1
         for part in path:
@@ -55,6 +64,7 @@ def read_spec(path: Path) -> Sweep:
     if not isinstance(spec, dict):
         raise BadSweep([f"line 1: a mapping with {', '.join(FIELDS)} is expected"])
     faults = _Faults(document)
+    faults.add_repeated_keys()
     sweep = _sweep(spec, path, faults)
     if faults.found or sweep is None:
         raise BadSweep(faults.found)
@@ -73,7 +83,7 @@ def _sweep(spec: dict[str, Any], path: Path, faults: _Faults) -> Sweep | None:
     seed = _whole(spec, "seed", 0, 0, faults)
     metric, goal = _ranking(spec, faults)
     constraints = _conditions(spec, "constraints", METRIC_NAMES, faults)
-    if base is None or not tickers or method not in METHODS or base.get("rule_type") not in RULES:
+    if base is None or not tickers or method not in METHODS or not _has_rule(base):
         return None
     combinations = _combinations(spec, method, base, (run_cap // len(tickers), seed), faults)
     if len(combinations) * len(tickers) > run_cap:
@@ -93,9 +103,16 @@ def _base(given: Any, faults: _Faults) -> dict[str, Any] | None:
     for name in ("start_date", "end_date", "rule_type"):
         if name not in given:
             faults.add(["base"], f"{name} is required")
-    if "rule_type" in given and given["rule_type"] not in RULES:
+    if "rule_type" in given and given["rule_type"] not in list(RULES):
         faults.add(["base", "rule_type"], f"{given['rule_type']!r} is not one of {', '.join(RULES)}")
+    if not isinstance(given.get("params") or {}, dict):
+        faults.add(["base", "params"], f"{given['params']!r} is not a mapping of parameter names to their values")
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in given.items()}
+
+
+def _has_rule(base: Mapping[str, Any]) -> bool:
+    """Whether parameters can be checked; RULES as a list, since what YAML gives need not have a hash."""
+    return base.get("rule_type") in list(RULES) and isinstance(base.get("params") or {}, dict)
 
 
 def _tickers(base: dict[str, Any] | None, faults: _Faults) -> list[str]:

@@ -49,7 +49,7 @@ def ranking(asked: Any) -> tuple[str, Goal]:
     if name not in METRIC_NAMES:
         raise ValueError(f"{name!r} is not one of {', '.join(METRIC_NAMES)}")
     goal = wanted.get("goal", default_goal(name))
-    if goal not in GOALS:
+    if goal not in list(GOALS):
         raise ValueError(f"goal {goal!r} is not one of {', '.join(GOALS)}")
     return name, GOALS[goal]
 

@@ -28,6 +28,8 @@ def read_sweep(path: Path) -> Sweep:
         raise BadSweep([f"{path}: {error.strerror}"]) from None
     except UnicodeDecodeError:
         raise BadSweep([f"{path}: not UTF-8 text"]) from None
+    except csv.Error as error:
+        raise BadSweep([f"{path}: not CSV: {error}"]) from None
 
 
 def _listed(path: Path, lines: Iterator[tuple[int, Any]]) -> Sweep:
@@ -64,6 +66,10 @@ def _csv_runs(path: Path) -> Iterator[tuple[int, Any]]:
     """Columns are the request's fields, and `params.<name>` for each parameter; an empty cell leaves the default."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
+        names = [name.strip() for name in reader.fieldnames or ()]
+        if repeated := sorted({name for name in names if names.count(name) > 1}):
+            yield 1, f"columns that stand twice: {', '.join(map(repr, repeated))}"
+            return
         for row in reader:
             if None in row or None in row.values():
                 yield reader.line_num, f"{len(reader.fieldnames or ())} cells are expected, as in the first line"

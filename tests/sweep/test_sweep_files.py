@@ -54,9 +54,7 @@ def test_a_grid_is_crossed_with_the_tickers(tmp_path: Path) -> None:
 
 def test_the_batch_id_follows_the_content(tmp_path: Path) -> None:
     first, again = (read_sweep(written(tmp_path, SPEC)) for _ in range(2))
-    reworded = read_sweep(
-        written(tmp_path, f"# a comment\n{SPEC}constraints: []\n".replace('["num_trades >= 3"]', "[]", 1))
-    )
+    reworded = read_sweep(written(tmp_path, f"# a comment\n{SPEC}".replace('["num_trades >= 3"]', "[]", 1)))
     changed = read_sweep(written(tmp_path, SPEC.replace("[10, 20]", "[10, 25]")))
 
     assert first.batch_id == again.batch_id == reworded.batch_id != changed.batch_id
@@ -99,6 +97,11 @@ def test_all_faults_of_a_spec_are_listed_with_their_lines(tmp_path: Path) -> Non
         (("min: 5", "min: 1"), "line 9: parameters.fast: 1 is out of range"),
         (("fast < slow", "slow < fast - 10"), "line 8: parameters: no combination is left, see where"),
         (("end_date: 2006-12-31", "label: x"), "line 2: base: end_date is required"),
+        (("rule_type: MA_CROSS", "rule_type: [RSI]"), "line 6: base.rule_type: ['RSI'] is not one of RSI, "),
+        (("{kind: ema}", "[ema]"), "line 7: base.params: ['ema'] is not a mapping of parameter names"),
+        (("{name: calmar_ratio}", "{goal: [max]}"), "line 12: metric: goal ['max'] is not one of max, min"),
+        (("  slow:", "  fast: 7\n  slow:"), "line 10: fast: stands twice"),
+        (("where:", "name: y\nwhere:"), "line 11: name: stands twice"),
         (("parameters:", "method: magic\nparameters:"), "line 8: method: 'magic' is not one of grid, random, list"),
     ],
 )
@@ -149,6 +152,17 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
     assert ".jsonl" in faults_of(written(tmp_path, "x", "runs.txt"))[0]
     (tmp_path / "latin.csv").write_bytes(b"ticker\n\xff\n")
     assert "not UTF-8" in faults_of(tmp_path / "latin.csv")[0]
+
+
+@pytest.mark.parametrize(
+    ("table", "said"),
+    [
+        ("ticker,rule_type, ticker\nAAPL,RSI,IBM\n", "line 1: columns that stand twice: 'ticker'"),
+        (f"ticker,rule_type\n{'A' * 200_000},RSI\n", "not CSV: field larger than field limit"),
+    ],
+)
+def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, table: str, said: str) -> None:
+    assert said in faults_of(written(tmp_path, table, "runs.csv"))[0]
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT_ROOT / "docs" / "examples").iterdir()), ids=lambda path: path.name)
