@@ -158,7 +158,7 @@ def _combinations(
 
 
 def _complete_axes(rule_type: str, grid: Grid, fixed: Mapping[str, Any]) -> Grid:
-    """The axes with plain numbers (np.arange gives others), as combinations carry them; ValueError as for `search`."""
+    """The axes with plain numbers (np.arange gives others), each value once; ValueError as for `search`."""
     axes = {
         name: [value.item() if isinstance(value, np.generic) else value for value in values]
         for name, values in grid.items()
@@ -166,7 +166,15 @@ def _complete_axes(rule_type: str, grid: Grid, fixed: Mapping[str, Any]) -> Grid
     faults = [f"{name}: stands in both grid and fixed" for name in axes if name in fixed]
     if faults := faults + _axes_faults(rule_type, {**{name: [value] for name, value in fixed.items()}, **axes}):
         raise ValueError("; ".join(faults))
-    return {name: [complete_params(rule_type, {name: value})[name] for value in axes[name]] for name in axes}
+    return {
+        name: _distinct([complete_params(rule_type, {name: value})[name] for value in values])
+        for name, values in axes.items()
+    }
+
+
+def _distinct(values: list[Any]) -> list[Any]:
+    """Each value once, the first ones; the members of a COMPOSITE have no hash."""
+    return [value for place, value in enumerate(values) if values.index(value) == place]
 
 
 def _axes_faults(rule_type: str, axes: Grid) -> list[str]:
@@ -184,7 +192,7 @@ def _axes_faults(rule_type: str, axes: Grid) -> list[str]:
 
 def _parse(text: str, rule_type: str) -> Callable[[Combination], bool]:
     """The comparison that `text` says, such as "fast < slow" or "period >= 10"; nothing is evaluated as code."""
-    names = [spec.name for spec in RULES[rule_type].params]
+    names = [spec.name for spec in RULES[rule_type].params if spec.kind in ("int", "float")]
     parts = text.split()
     if len(parts) != 3 or parts[1] not in COMPARISONS or parts[0] not in names:
         raise ValueError(

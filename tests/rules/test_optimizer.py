@@ -59,7 +59,10 @@ def test_a_constraint_leaves_out_what_it_says(optimizer, constraint, pairs):
     assert [(params["fast"], params["slow"]) for params in result.combinations] == pairs
 
 
-@pytest.mark.parametrize("constraint", ["fast <", "fast << slow", "window < slow", "fast < slowly", "__import__('os')"])
+@pytest.mark.parametrize(
+    "constraint",
+    ["fast <", "fast << slow", "window < slow", "fast < slowly", "kind < 5", "fast < kind", "__import__('os')"],
+)
 def test_a_constraint_that_is_no_comparison_is_refused(optimizer, constraint):
     with pytest.raises(ValueError, match="constraint"):
         optimizer.search(GRID, constraints=[constraint])
@@ -116,6 +119,16 @@ def test_a_heatmap_shows_the_best_over_the_other_axes(optimizer):
     ]
     assert cell == min(both)
     assert len(set(both)) == 2
+
+
+def test_a_value_that_stands_twice_is_tried_once_and_leaves_no_gap(optimizer):
+    result = optimizer.search({"fast": [5, 5, 9], "slow": [20, 20]})
+
+    heatmap = result.heatmap("fast", "slow")
+
+    assert [params["fast"] for params in result.combinations] == [5, 9]
+    assert (heatmap.x_values, heatmap.y_values) == ((5, 9), (20,))
+    assert heatmap.values.shape == (1, 2)
 
 
 @pytest.mark.parametrize("axes", [("fast", "fast"), ("fast", "kind")])
