@@ -2,11 +2,11 @@
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, create_engine, event, literal
 from sqlalchemy.dialects import mysql
@@ -18,6 +18,9 @@ from sqlalchemy.sql.functions import FunctionElement
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
+TRIES = 5  # of a transaction that collides with others
 BUSY_TIMEOUT_S = 30.0  # how long a SQLite writer waits for another one
 SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word
 # READ COMMITTED: a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks.
@@ -112,6 +115,24 @@ def reading(engine: Engine) -> Iterator[Connection]:
     """A connection for queries only; it blocks no writer."""
     with engine.connect().execution_options(read_only=True) as connection:
         yield connection
+
+
+def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
+    """What `change` returns from its own committed transaction; made again when that collides with another one.
+
+    When the connection breaks, the OperationalError is raised: nobody knows whether the change was made. So it is when
+    SQLite stays locked, since each try has waited for BUSY_TIMEOUT_S.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            with engine.begin() as connection:
+                return change(connection)
+        except OperationalError as error:
+            has_waited = isinstance(error.orig, sqlite3.OperationalError)
+            if has_waited or error.connection_invalidated or not is_transient(error):
+                raise
+    with engine.begin() as connection:
+        return change(connection)
 
 
 def is_duplicate_key(error: IntegrityError) -> bool:

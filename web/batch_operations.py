@@ -5,19 +5,16 @@ import logging
 from collections.abc import Callable, Sequence
 
 from sqlalchemy.engine import Connection, RowMapping
-from sqlalchemy.exc import OperationalError
 
 from adapters.batch_changes import cancel_some, retry_some
 from adapters.batch_queries import require_batch
-from adapters.database import is_transient, reading
+from adapters.database import committed, reading
 from adapters.queue import RunMessage, job_id_of
 from contracts.errors import QueueUnavailable
 from contracts.status import ErrorType
 from web.platform import Platform
 
 log = logging.getLogger(__name__)
-
-TRIES = 5  # of a transaction that collides with those of running Jobs
 
 
 def cancel_batch(on: Platform, batch_id: str) -> int:
@@ -62,22 +59,12 @@ def _in_portions(
     with reading(on.engine) as connection:
         require_batch(connection, batch_id)
     total, after_id = 0, 0
-    while rows := _committed(on, change, after_id):
+
+    def change_portion(connection: Connection) -> Sequence[RowMapping]:
+        return change(connection, after_id)
+
+    while rows := committed(on.engine, change_portion):
         afterwards(rows)
         total += len(rows)
         after_id = rows[-1]["id"]
     return total
-
-
-def _committed(
-    on: Platform, change: Callable[[Connection, int], Sequence[RowMapping]], after_id: int
-) -> Sequence[RowMapping]:
-    """The rows of one portion; a deadlock with a Job's own transition is tried again."""
-    for last in (False,) * (TRIES - 1) + (True,):
-        try:
-            with on.engine.begin() as connection:
-                return change(connection, after_id)
-        except OperationalError as error:
-            if last or not is_transient(error):
-                raise
-    raise AssertionError("unreachable")

@@ -6,7 +6,7 @@ import logging
 from sqlalchemy.engine import RowMapping
 from werkzeug.datastructures import Headers
 
-from adapters.database import reading
+from adapters.database import committed, reading
 from adapters.queue import RunMessage
 from adapters.run_queries import run_row
 from adapters.runs import cancel, retry
@@ -41,8 +41,7 @@ def queue_position(row: RowMapping) -> int | None:
 
 def cancel_run(on: Platform, run_id: str) -> None:
     """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
-    with on.engine.begin() as connection:
-        cancelled = cancel(connection, run_id)
+    cancelled = committed(on.engine, lambda connection: cancel(connection, run_id))
     log.info("run_cancelled run_id=%s", run_id)
     try:
         on.queue.remove(run_id, cancelled.attempt)
@@ -52,8 +51,8 @@ def cancel_run(on: Platform, run_id: str) -> None:
 
 def retry_run(on: Platform, run_id: str) -> None:
     """Make a failed run wait again as its next attempt; Conflict when it has not failed."""
-    with on.engine.begin() as connection:
-        waiting = retry(connection, run_id)
+    waiting = committed(on.engine, lambda connection: retry(connection, run_id))
+    with reading(on.engine) as connection:
         request = json.loads(run_row(connection, run_id)["request_json"])
     log.info("run_retried attempt=%d run_id=%s", waiting.attempt, run_id)
     on.submission.enqueue([RunMessage(run_id, waiting.attempt, request, at_front=True)])

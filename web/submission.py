@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from adapters.database import is_duplicate_key, reading
+from adapters.database import committed, is_duplicate_key, reading
 from adapters.queue import RunMessage, RunQueue
 from adapters.runs import NewRun, insert_runs, mark_enqueued
 from adapters.settings import Settings
@@ -54,8 +54,7 @@ class Submission:
         request = replace(valid.request, run_id=str(uuid4()))
         new = NewRun(request, valid.request_hash, idempotency_key, reproduces)
         try:
-            with self._engine.begin() as connection:
-                insert_runs(connection, [new])
+            committed(self._engine, lambda connection: insert_runs(connection, [new]))
         except IntegrityError as error:
             return self._existing(error, valid, idempotency_key)
         log.info("run_accepted rule=%s ticker=%s run_id=%s", request.rule_id, request.ticker, request.run_id)

@@ -3,19 +3,22 @@
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sqlalchemy import select, text
 
-from adapters.database import connect_database
-from adapters.runs import Attempt, claim
+from adapters.database import connect_database, reading
+from adapters.runs import Attempt, cancel, claim
 from adapters.tables import runs
 from tests.faults.injection_point import Fault
 from tests.services.invariants import check_tables
+from tests.services.mariadb_server import MariaDBServer
 from tests.services.processes import Programs
 from tests.services.runs import Submitter
 from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
+from tests.services.web_app import web_app
 
 
 @pytest.fixture
@@ -46,6 +49,33 @@ def test_the_server_ends_a_transaction_that_falls_silent(database_url: str) -> N
         allowed_s = connection.execute(text("SELECT @@SESSION.wait_timeout")).scalar_one()
 
     assert allowed_s <= 30, "seconds for which a frozen process would keep its locks"
+
+
+@pytest.mark.parametrize("what", ["cancel", "retry"])
+def test_a_change_that_collides_with_another_is_made_again(
+    what: str, submitter: Submitter, platform_settings: dict[str, str], mariadb_server: MariaDBServer
+) -> None:
+    (run_id,) = submitter.record()
+    with submitter.engine.begin() as connection:
+        if what == "retry":
+            cancel(connection, run_id)
+
+    with web_app(platform_settings) as app, ThreadPoolExecutor(1) as pool:
+        with submitter.engine.begin() as console:
+            console.execute(select(runs.c.status).where(runs.c.run_id == run_id).with_for_update())
+            answer = pool.submit(app.test_client().post, f"/api/runs/{run_id}/{what}")
+            # as a deadlock does it, but at a time of our choice
+            mariadb_server.execute(f"KILL QUERY {wait_until(lambda: _waiting_for_lock(submitter))}")
+
+        assert answer.result().status_code in (200, 202), answer.result().text
+    assert submitter.status(run_id) == ("FAILED" if what == "cancel" else "PENDING")
+
+
+def _waiting_for_lock(submitter: Submitter) -> int | None:
+    """Id of the connection that waits for a lock on a run, None while there is none."""
+    query = "SELECT id FROM information_schema.processlist WHERE info LIKE 'SELECT%backtest_results%FOR UPDATE'"
+    with reading(submitter.engine) as connection:
+        return connection.execute(text(query)).scalar()
 
 
 @pytest.mark.slow
