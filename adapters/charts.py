@@ -1,60 +1,19 @@
 """The six charts of a run as PNG for a dark page; nothing is kept between calls, nothing is written to disk."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
 from adapters.chart_candles import Candles, legible_candles
 from adapters.chart_canvas import AMBER, AXIS, BRIGHT, DOWN, MUTED, TEXT, UP, Canvas, Panel
+from adapters.chart_data import ChartData, Numbers, Orders
 from adapters.chart_frame import BOTTOM, LEFT, RIGHT, Tag, legend, notice, titled_canvas, value_panel
-from adapters.chart_scales import Times, short_number
-from adapters.curves import FillBars
-from contracts.run_result import TradeRow
+from adapters.chart_scales import short_number
 
 VOLUME_TOP = 138.0  # pixels from the bottom; prices begin above
 DASHED = (0, (4, 4))
 TIP_UP, TIP_DOWN = 6, 7  # Matplotlib's carets, which touch the price with their tip instead of covering it
 NO_TRADES = "no trades"
-
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class ChartData:
-    """What the charts show: the traded bars, at least one, each array (bars,), and the trades of the contract.
-
-    timestamps: datetime64[s], the bars' Date. subject: a few words beside the title, such as "AAPL RSI_14_30_70".
-    equity and buy_hold_equity: money after each bar.
-    """
-
-    subject: str
-    timestamps: Times
-    open: Numbers
-    high: Numbers
-    low: Numbers
-    close: Numbers
-    volume: Numbers
-    equity: Numbers
-    buy_hold_equity: Numbers
-    initial_capital: float
-    trades: Sequence[TradeRow]
-    fill_bars: Sequence[FillBars]  # of each trade
-
-    @property
-    def heading(self) -> str:
-        """Subject and dates."""
-        first, last = self.timestamps[[0, -1]].astype("M8[D]")
-        return f"{self.subject} {first} to {last}"
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """Fills of one side: their bars and prices."""
-
-    bars: Numbers
-    prices: Numbers
 
 
 def render_charts(data: ChartData) -> dict[str, bytes]:
@@ -98,7 +57,7 @@ def drawdown_curve(data: ChartData) -> Canvas:
 
 def portfolio_orders(data: ChartData) -> Canvas:
     """Fills on the closing price."""
-    buys, sells = _orders(data)
+    buys, sells = data.orders()
     count = len(buys.bars) + len(sells.bars)
     finding = f"{len(buys.bars):,} bought, {len(sells.bars):,} sold" if count else NO_TRADES
     canvas = titled_canvas("ORDERS", data.heading, finding)
@@ -156,7 +115,7 @@ def cumulative_return(data: ChartData) -> Canvas:
 def candlestick(data: ChartData) -> Canvas:
     """Candles with volume and the bars on which orders were filled."""
     candles = legible_candles(data.timestamps, data.open, data.high, data.low, data.close, data.volume)
-    buys, sells = _orders(data)
+    buys, sells = data.orders()
     canvas = titled_canvas("CANDLES", data.heading, _candle_finding(data, candles))
     tag = _price_tag(candles.close)
     panel = value_panel(canvas, candles.timestamps, (candles.low, candles.high), tag, bottom=VOLUME_TOP)
@@ -205,18 +164,6 @@ def _mark_candles(panel: Panel, candles: Candles, orders: Orders, shape: int, co
     marked = np.unique(np.searchsorted(candles.starts, orders.bars, side="right") - 1)
     y = candles.low[marked] if shape == TIP_UP else candles.high[marked]
     panel.markers(marked.astype(float), y, shape, color, _marker_size_pt(len(marked)))
-
-
-def _orders(data: ChartData) -> tuple[Orders, Orders]:
-    """Buys and sells: each trade's entry, and its exit unless it is still open."""
-    trades = list(zip(data.trades, data.fill_bars, strict=True))
-    fills = [(entry, trade["entry_price"], trade["side"] == "BUY") for trade, (entry, _) in trades]
-    closed = [(trade, left) for trade, (_, left) in trades if not trade["is_open"]]
-    fills += [(left, trade["exit_price"], trade["side"] == "SELL") for trade, left in closed]
-    bars = np.array([bar for bar, _, _ in fills], dtype=float)
-    prices = np.array([price for _, price, _ in fills], dtype=float)
-    is_buy = np.array([bought for _, _, bought in fills], dtype=bool)
-    return Orders(bars[is_buy], prices[is_buy]), Orders(bars[~is_buy], prices[~is_buy])
 
 
 def _marker_size_pt(count: int) -> float:

@@ -89,7 +89,9 @@ def draw_charts(
     request: RunRequest, prices: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
 ) -> dict[str, bytes]:
     """PNG of each chart by its name in the contract."""
-    from adapters.charts import ChartData, render_charts  # matplotlib takes half a second, which bulk runs do not pay
+    # matplotlib takes half a second, which bulk runs do not pay
+    from adapters.chart_data import ChartData
+    from adapters.charts import render_charts
 
     traded = slice(prices.first_bar, None)
     bars = prices.bar_dates()[traded]
