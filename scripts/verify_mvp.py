@@ -9,6 +9,7 @@ import json
 import os
 import sys
 import time
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
@@ -46,11 +47,16 @@ class Client:
                 return bytes(answer.read())
         except HTTPError as error:
             raise NotWhole(f"{path} answers {error.code}: {error.read()[:300].decode(errors='replace')}") from None
-        except (URLError, OSError) as error:
+        except (URLError, OSError, HTTPException, ValueError) as error:  # ValueError: the address is none
             raise NotWhole(f"{path} does not answer: {error}") from None
 
     def json(self, path: str, body: Any = None) -> Any:
-        return json.loads(self.fetch(path, body))
+        """The JSON value of a 2xx answer; NotWhole for everything else, such as a proxy's page."""
+        answer = self.fetch(path, body)
+        try:
+            return json.loads(answer)
+        except ValueError:
+            raise NotWhole(f"{path} does not answer with JSON but {answer[:60]!r}") from None
 
 
 def expect(holds: bool, fault: str) -> None:

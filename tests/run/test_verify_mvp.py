@@ -1,0 +1,32 @@
+"""scripts/verify_mvp.py says in a sentence why a platform is not whole; on whole ones the other tests run it."""
+
+import subprocess
+import sys
+
+from flask import Flask
+
+from adapters.settings import PROJECT_ROOT
+from tests.services.live_web import served
+
+
+def verified(url: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "scripts/verify_mvp.py", url, "--wait-s", "0"]
+    return subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_a_page_in_the_place_of_an_answer_is_named() -> None:
+    proxy = Flask(__name__)
+    proxy.add_url_rule("/health", "health", lambda: "<h1>Welcome</h1>")
+
+    with served(proxy) as url:
+        ended = verified(url)
+
+    assert ended.returncode == 1
+    assert ended.stderr == "NOT WHOLE: /health does not answer with JSON but b'<h1>Welcome</h1>'\n"
+
+
+def test_an_address_that_is_none_is_named() -> None:
+    ended = verified("nowhere")
+
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("NOT WHOLE: /health does not answer: unknown url type")
