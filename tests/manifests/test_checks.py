@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from consumer.settlement import PATIENCE_S
 from scripts.manifests.checks import CHECKS, faults_of
 from scripts.manifests.documents import Platform, read_platform
+from scripts.manifests.scaling import HAND_BACK_S
 from tests.manifests.bad_manifests import BAD
 from tests.manifests.changes import Change
 
@@ -23,6 +25,10 @@ def as_they_stand() -> Platform:
 
 def test_the_manifests_as_they_stand_have_no_fault(as_they_stand: Platform) -> None:
     assert faults_of(as_they_stand) == []
+
+
+def test_the_time_to_hand_a_run_back_is_the_consumers() -> None:
+    assert HAND_BACK_S == PATIENCE_S
 
 
 @pytest.mark.parametrize(
