@@ -76,6 +76,8 @@ def _read_secret_files(source: dict[str, str], faults: list[str]) -> None:
             source[name] = Path(path).read_text(encoding="utf-8").strip()
         except OSError as error:
             faults.append(f"{name}_FILE={path!r}: {error.strerror}")
+        except UnicodeDecodeError:
+            faults.append(f"{name}_FILE={path!r}: not UTF-8 text")
 
 
 def _parse(source: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
@@ -102,8 +104,10 @@ def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
     missing = [name for name in ("DB_NAME", "DB_USER", "DB_PASSWORD") if not source.get(name)]
     faults.extend(f"{name} is missing, since DB_HOST is set" for name in missing)
     port = source.get("DB_PORT") or "3306"
-    if not port.isdigit():
-        faults.append(f"DB_PORT={port!r}: a port number is expected")
+    try:
+        _port(port)
+    except ValueError as error:
+        faults.append(f"DB_PORT={port!r}: {error}")
     user, password = (quote(source.get(name, ""), safe="") for name in ("DB_USER", "DB_PASSWORD"))
     return f"mysql+pymysql://{user}:{password}@{source['DB_HOST']}:{port}/{source.get('DB_NAME', '')}?charset=utf8mb4"
 
@@ -132,6 +136,12 @@ def _positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
         return number
 
     return parse
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) < 65536:
+        raise ValueError("a number from 1 to 65535 is expected")
+    return int(text)
 
 
 def _cores(text: str) -> int:
@@ -185,7 +195,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "max_losses": _positive(int),
     "max_handbacks": _positive(int),
     "web_host": str,
-    "port": _positive(int),
+    "port": _port,
     "web_concurrency": _positive(int),
     "max_queue_depth": _positive(int),
     "max_bulk_runs": _positive(int),

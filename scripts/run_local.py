@@ -69,7 +69,7 @@ def _environment() -> dict[str, str]:
     dotenv = ROOT / ".env"
     from_file = procfiles.parse(dotenv.read_text(encoding="utf-8")) if dotenv.exists() else {}
     environment = {"WEB_HOST": "127.0.0.1", "PORT": "5000", **from_file, **os.environ}
-    if not environment["PORT"].isdigit() or not 0 < int(environment["PORT"]) < 65536:
+    if not environment["PORT"].isdecimal() or not 0 < int(environment["PORT"]) < 65536:
         raise SystemExit(f"PORT={environment['PORT']!r}: a number from 1 to 65535 is expected")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     environment["PYTHONUNBUFFERED"] = "1"

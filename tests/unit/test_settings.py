@@ -26,6 +26,22 @@ def test_a_duration_is_a_positive_number(text: str) -> None:
         load_settings({"LEASE_S": text})
 
 
+@pytest.mark.parametrize("name", ["PORT", "DB_PORT"])
+@pytest.mark.parametrize("text", ["0", "65536", "-1", "http", "²", "80.0"])
+def test_a_port_is_a_number_that_a_port_can_have(name: str, text: str) -> None:
+    parts = {"DB_HOST": "db", "DB_NAME": "runs", "DB_USER": "u", "DB_PASSWORD": "p"}
+
+    with pytest.raises(InvalidSettings, match=f"  {name}='{text}': a number from 1 to 65535 is expected"):
+        load_settings({**parts, name: text})
+
+
+def test_a_secret_s_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(b"\xff\xfe")
+
+    with pytest.raises(InvalidSettings, match="SECRET_KEY_FILE=.*not UTF-8 text"):
+        load_settings({"SECRET_KEY_FILE": str(tmp_path / "key")})
+
+
 def test_a_secret_never_stands_in_the_message() -> None:
     with pytest.raises(InvalidSettings) as told:
         load_settings({"DATABASE_URL": "oracle://scott:tiger@db/x", "API_TOKENS": "short-secret"})
