@@ -7,7 +7,6 @@ keep 10 significant digits, equity its cents.
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any
@@ -35,16 +34,6 @@ TRADE_COLUMNS = (
     "exit_reason",
     "is_open",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class StoredSeries:
-    """A run's own series, as they are in the database; `bars` are the Dates of the traded bars."""
-
-    bars: list[str]
-    equity: list[float]
-    trades: list[dict[str, Any]]
-    signals: list[tuple[int, int, float]]  # bar, 1 or -1, close
 
 
 def encode_equity(bars: Sequence[str], equity: Sequence[float], timeframe: Timeframe) -> str:
@@ -242,10 +231,3 @@ def _moment(text: str) -> datetime:
 
 def _compact(values: Any) -> str:
     return json.dumps(values, separators=(",", ":"), allow_nan=False)
-
-
-def decode_series(equity_json: str, trades_json: str, signals_json: str) -> StoredSeries:
-    """All stored series of one run."""
-    bars, equity = decode_equity(equity_json)
-    trades, _, _ = decode_trades(trades_json)
-    return StoredSeries(bars, equity, trades, decode_signals(signals_json))

@@ -1,6 +1,5 @@
 """The Redis queue: what a message is, how it is put there, and what waits. Redis can be lost at any moment."""
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -195,8 +194,3 @@ class RunQueue:
 def as_words(raw: bytes | str) -> str:
     """What Redis answered, as text; bytes that are none become replacement characters."""
     return raw.decode(errors="replace") if isinstance(raw, bytes) else raw
-
-
-def request_from_meta(meta: bytes) -> dict[str, Any]:
-    """The request that a message shows to people."""
-    return cast("dict[str, Any]", json.loads(meta))

@@ -15,7 +15,6 @@ from web.validation import ValidRequest, parse_json, validate_request
 ARRAY_TYPES = ("application/json",)
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
 MAX_LISTED_LINES = 100  # faulty lines that an answer lists; it says how many more there are
-BATCH_ID_LENGTH = 64  # characters, the width of the column
 
 Line = tuple[int, Any]  # its number, from 1, and its JSON value
 

@@ -16,7 +16,6 @@ from contracts.errors import BadPriceFile, InvalidRequest, UnknownTicker
 from contracts.run_request import FIELD_NAMES, RunRequest, request_hash
 from rules.catalog import check_params, complete_params, rule_label
 
-MAX_DEPTH = 20  # of nested JSON; the contract needs four
 SHOWN_CHARACTERS = 60  # of a refused value in its message
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
