@@ -96,17 +96,18 @@ class MessageWorker(Worker):
     def dequeue_job_and_maintain_ttl(
         self, timeout: int | None, max_idle_time: int | None = None
     ) -> tuple[Job, Queue] | None:
-        """Pop exactly one message; None when there was none, or when it is not one of ours."""
+        """Pop exactly one message; None when there was none, when it is not one of ours, or when Redis failed."""
         queue = self.queues[0]
         termination.begin_work()
-        raw = self._pop(queue)
-        self._say_popped()
-        if raw is None:
+        with redis_may_fail("pop"):
+            raw = self._pop(queue)
+            self._say_popped()
+            if raw is not None:
+                job = self._accepted(raw, queue)
+                return (job, queue) if job else None
             log.info("queue_empty queue=%s", queue.name)
             self.outcome_is_good = True
-            return None
-        job = self._accepted(raw, queue)
-        return (job, queue) if job else None
+        return None
 
     def _pop(self, queue: Queue) -> bytes | str | None:
         try:

@@ -171,3 +171,20 @@ def test_programs_may_start_before_redis_and_the_database_answer(
     assert submitter.status(run_id) == "SUCCEEDED"
     consumer.send(signal.SIGTERM)
     assert consumer.wait() == 0
+
+
+def test_a_queue_that_cannot_be_popped_ends_the_job_and_then_its_runs(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
+    (run_id,) = submitter.record()
+    redis_server.client().set("rq:queue:backtests", "not a list")
+
+    consumer = programs.start("consumer")
+    exit_code = consumer.wait()
+    programs.start("consumer.reconciler", PENDING_TIMEOUT_S="0.5")
+    wait_until(submitter.all_ended, 20)
+
+    assert exit_code == 1
+    assert "redis_unreachable step=pop" in consumer.log and "Traceback" not in consumer.log
+    assert submitter.row(run_id)["error_type"] == "system_error"
+    check_tables(submitter.engine)
