@@ -34,8 +34,8 @@ def test_a_killed_consumer_s_run_is_finished_by_the_next(
     at, when, losses = POINTS[point]
     pause = fault(at, "pause", when=when)
     (run_id,) = submitter.submit()
+    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")  # a paused writer locks all of SQLite
     victim = programs.start("consumer", **pause.environ)
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
     pause.wait()
     programs.start("consumer.local_scaler").wait_for_line("started")
 
