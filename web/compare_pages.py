@@ -120,12 +120,13 @@ def _spread(each: Compared, dates: Sequence[str]) -> list[float | None]:
 
 
 def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:
-    """Each metric that one of the runs has."""
+    """Each metric that one of the runs has. The best value is one of those that traded: to do nothing loses nothing."""
     rows = []
     for name in (*LEADING_METRICS, *OTHER_METRICS):
         values = [each.metrics.get(name) for each in compared]
+        traded = [each.metrics.get(name) for each in compared if each.metrics.get("num_trades")]
         if any(value is not None for value in values):
-            rows.append(MetricRow(METRICS_BY_NAME[name], values, _best(METRICS_BY_NAME[name], values)))
+            rows.append(MetricRow(METRICS_BY_NAME[name], values, _best(METRICS_BY_NAME[name], traded)))
     return rows
 
 

@@ -15,6 +15,7 @@ from adapters.curves import FillBars
 from adapters.database import reading
 from adapters.run_queries import STATUS_COLUMNS, chart_names, events_of, run_row
 from adapters.tables import runs
+from contracts.errors import InvalidRequest
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
 from rules.catalog import RULES, ParamSpec, complete_params
@@ -170,7 +171,15 @@ def _candles(view: RunResult, fills: list[FillBars]) -> dict[str, Any]:
     return {"ranges": shown, **ranged}
 
 
-TAB_VALUES = {"stats": _stats, "trades": _trades}
+def _equity(view: RunResult) -> dict[str, Any]:
+    beside = request.args.get("beside", "holding")
+    if beside not in ("holding", "nothing"):
+        raise InvalidRequest({"beside": f"{beside[:40]!r} is not one of holding, nothing"})
+    alone = {"charts": [run_view.equity_alone(view)]} if beside == "nothing" else {}
+    return {"beside": beside, **alone}
+
+
+TAB_VALUES = {"stats": _stats, "equity": _equity, "trades": _trades}
 
 
 @blueprint.route("/login", methods=["GET", "POST"])

@@ -41,11 +41,20 @@ def equity_drawn(result: RunResult, alt: str) -> list[Drawn]:
     return drawn_twice(lambda size: _equity(result, alt, size), LOW)
 
 
+def equity_alone_svg(result: RunResult, alt: str) -> Markup:
+    """Equity on a scale of its own, for a strategy that buying and holding dwarfs."""
+    return _equity_beside(result, [], alt, (WIDTH, HEIGHT))
+
+
 def _equity(result: RunResult, alt: str, size: tuple[int, int] = (WIDTH, HEIGHT)) -> Markup:
     capital = float(result.request["initial_capital"])
-    equity = [point["equity"] for point in result.equity_curve or []]
     holding = [capital * (1 + change / 100) for change in holding_returns(result) or []]
-    return _lines(_dates(result), equity, holding, capital, "", alt, size)
+    return _equity_beside(result, holding, alt, size)
+
+
+def _equity_beside(result: RunResult, holding: Sequence[float], alt: str, size: tuple[int, int]) -> Markup:
+    equity = [point["equity"] for point in result.equity_curve or []]
+    return _lines(_dates(result), equity, holding, float(result.request["initial_capital"]), "", alt, size)
 
 
 def _cumulative_return(result: RunResult, alt: str) -> Markup:

@@ -15,7 +15,7 @@ from adapters.run_queries import run_result
 from adapters.tickers import Tickers
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
-from web.run_charts import chart_svg, drawdown_svg, equity_drawn, rolling_sharpe_svg
+from web.run_charts import chart_svg, drawdown_svg, equity_alone_svg, equity_drawn, rolling_sharpe_svg
 from web.svg_plot import LEFT, RIGHT, WIDTH, Drawn
 
 TABS = {
@@ -162,6 +162,12 @@ def charts(
     alts = {name: alt_text(name, result) for name in names}
     drawn = {name: chart_svg(name, result, fills, alts[name]) for name in names if name not in rendered}
     return [ChartView(name, CHART_TITLES[name], alts[name], drawn.get(name)) for name in names]
+
+
+def equity_alone(result: RunResult) -> ChartView:
+    """Equity without buying and holding beside it, drawn here whether or not there is a picture."""
+    alt = alt_text("equity_curve", result)
+    return ChartView("equity_curve", CHART_TITLES["equity_curve"], alt, equity_alone_svg(result, alt))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Two to five runs side by side."""
 
+import re
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -52,3 +54,14 @@ def test_unknown_and_unfinished_runs_are_not_compared(browser_client: FlaskClien
 
     assert browser_client.get(f"/compare?run={done}&run={UNKNOWN}").status_code == 404
     assert browser_client.get(f"/compare?run={done}&run={waiting}").status_code == 400
+
+
+def test_a_run_that_never_traded_is_best_at_nothing(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    idle = make_run(params={"period": 14, "oversold": 1, "overbought": 99})
+    one, other = make_run(), make_run(rule_type="MACD", params={})
+
+    page = browser_client.get(f"/compare?run={idle}&run={one}&run={other}").get_data(as_text=True)
+
+    cells = re.findall(r'<td class="number">(★ )?<span class="[^"]*">', page)
+    assert any(cells)
+    assert not any(cells[::3])

@@ -1,5 +1,7 @@
 """What the pages show, with and without data, and for people who ask for nonsense."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -76,6 +78,32 @@ def test_a_failed_run_says_what_happened_and_what_to_do(browser_client: FlaskCli
     assert "The engine stopped at an error" in page
     assert "division by &lt;zero&gt;" in page
     assert f'data-post="/api/runs/{run_id}/retry"' in page
+
+
+def test_equity_is_shown_on_a_scale_of_its_own(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run()
+
+    both = browser_client.get(f"/result/{run_id}?tab=equity").get_data(as_text=True)
+    alone = browser_client.get(f"/result/{run_id}?tab=equity&beside=nothing").get_data(as_text=True)
+
+    assert (both.count('class="line s-muted"'), alone.count('class="line s-muted"')) == (1, 0)
+    assert alone.count('class="line s-amber"') == 1
+    assert browser_client.get(f"/result/{run_id}?tab=equity&beside=x").status_code == 400
+
+
+def test_all_candles_are_the_range_that_is_marked_at_first(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run()
+
+    page = browser_client.get(f"/result/{run_id}?tab=candles").get_data(as_text=True)
+    year = browser_client.get(f"/result/{run_id}?tab=candles&from=2008-12-31&to=2009-12-31").get_data(as_text=True)
+
+    assert marked_links(page) == ["All"]
+    assert marked_links(year) == ["1Y"]
+
+
+def marked_links(page: str) -> list[str]:
+    """What the buttons say that are marked as the present choice."""
+    return re.findall(r'data-swap="run" aria-current="true"[^>]*>([^<]*)</a>', page)
 
 
 def test_a_run_that_lost_more_than_it_had_says_so(browser_client: FlaskClient, make_run: RunMaker) -> None:
