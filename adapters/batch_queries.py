@@ -76,9 +76,14 @@ def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
     }
 
 
+def is_batch(connection: Connection, batch_id: str) -> bool:
+    """Whether a run belongs to it."""
+    return connection.execute(select(runs.c.id).where(runs.c.batch_id == batch_id).limit(1)).first() is not None
+
+
 def require_batch(connection: Connection, batch_id: str) -> None:
     """UnknownBatch when no run belongs to it."""
-    if connection.execute(select(runs.c.id).where(runs.c.batch_id == batch_id).limit(1)).first() is None:
+    if not is_batch(connection, batch_id):
         raise UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
 
 

@@ -42,10 +42,11 @@ def _is_value(value: Any) -> bool:
 
 
 def tried_note(tried: int) -> str:
-    """What to bear in mind when reading the best of `tried` combinations."""
+    """What to bear in mind when reading the best of `tried` runs."""
+    runs = "1 run was" if tried == 1 else f"{tried:,} runs were"
     return (
-        f"{tried} combinations were tried on the same prices: the best of many looks better than it is "
-        "(selection bias), so confirm it on dates that took no part in the choice."
+        f"{runs} tried: the best of many looks better than it is (selection bias), so confirm it on dates "
+        "that took no part in the choice."
     )
 
 

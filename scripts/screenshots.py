@@ -84,13 +84,7 @@ def main() -> None:
 
 def submitted(site: Site) -> dict[str, str]:
     """The pages by the name of their picture, after everything on them has ended."""
-    batch = f"ma-cross-{int(time.time())}"
-    grid = [
-        {"ticker": "AAPL", "rule_type": "MA_CROSS", "params": {"fast": fast, "slow": slow}, "charts": False, **DATES}
-        for fast in (5, 10, 15, 20, 30, 40)
-        for slow in (50, 80, 100, 150, 200)
-    ]
-    members = site.call(f"/api/runs/bulk?batch_id={batch}", grid)["run_ids"]
+    batch, members = submitted_batches(site)
     one, *others = [site.run(each) for each in [RUN, *OTHERS]]
     for run_id in [*members, one, *others]:
         site.wait(run_id)
@@ -108,6 +102,26 @@ def submitted(site: Site) -> dict[str, str]:
         "queue": "/queue?window=5m",
         "not-found": "/result/no-such-run",
     }
+
+
+def submitted_batches(site: Site) -> tuple[str, list[str]]:
+    """The newest of three batches, and the runs of all three."""
+    sweeps = {
+        "rsi": ("RSI", ("IBM",), "period", (7, 14, 21), "oversold", (25, 30)),
+        "bollinger": ("BOLLINGER", ("MSFT",), "period", (10, 20, 30), "width", (1.5, 2.0)),
+        "ma-cross": ("MA_CROSS", ("AAPL", "IBM"), "fast", (5, 10, 15, 20, 30, 40), "slow", (50, 80, 100, 150, 200)),
+    }
+    batch, members = "", []
+    for name, (rule_type, tickers, x, across, y, down) in sweeps.items():
+        batch = f"{name}-{int(time.time())}"
+        grid = [
+            {"ticker": ticker, "rule_type": rule_type, "params": {x: one, y: other}, "charts": False, **DATES}
+            for ticker in tickers
+            for one in across
+            for other in down
+        ]
+        members += site.call(f"/api/runs/bulk?batch_id={batch}", grid)["run_ids"]
+    return batch, members
 
 
 def photograph(browser: Browser, site: Site, pages: dict[str, str], device: str, width: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from adapters.batch_queries import is_batch
 from adapters.database import reading, utc_text
 from adapters.run_list import RunPage, list_runs, run_with_prefix
 from adapters.run_queries import seconds_between
@@ -74,13 +75,17 @@ def _listed_run(row: Any) -> dict[str, Any]:
 
 @blueprint.get("/search")
 def search() -> ResponseReturnValue:
-    """Where words lead: to the run whose id begins so, else to the list filtered by ticker, rule, state or label."""
+    """Where words lead: to the run whose id begins so, to the batch called so, else to the list filtered by them."""
     words = request.args.get("q", "").split()
     if len(words) == 1 and _ID_START.fullmatch(words[0].lower()):
         with reading(platform().engine) as connection:
             run_id = run_with_prefix(connection, words[0].lower())
         if run_id:
             return redirect(url_for("pages.result", run_id=run_id))
+    named = " ".join(words)
+    with reading(platform().engine) as connection:
+        if is_batch(connection, named):
+            return redirect(url_for("batches.page", batch_id=named))
     return redirect(url_for("runs.history", **_filters_of(words)))
 
 

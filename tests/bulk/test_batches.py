@@ -32,7 +32,7 @@ def test_a_batch_is_counted_by_state_and_reason(client: FlaskClient, batch: list
     assert answer["completed_at"] is None
     assert answer["throughput_per_s"] > 0
     assert answer["queue_wait_s"]["p95"] >= answer["queue_wait_s"]["p50"] >= 0
-    assert answer["note"].startswith("5 combinations were tried")
+    assert answer["note"].startswith("5 runs were tried")
 
 
 @pytest.mark.parametrize(

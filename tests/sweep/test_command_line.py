@@ -83,7 +83,7 @@ def test_a_finished_sweep_ends_in_its_leaderboard(app: Flask, base_url: str, spe
     assert ended.returncode == 0, ended.stderr
     assert lines[0].split()[:4] == ["rank", "ticker", "rule", "sharpe_ratio"]
     assert lines[1].split()[:4] == ["1", "IBM", "RSI_21_30_70", "0.500"]
-    assert lines[-1].startswith("6 combinations were tried")
+    assert lines[-1].startswith("6 runs were tried")
     assert "6/6" in ended.stderr
     assert len(run_ids(app)) == 6
 

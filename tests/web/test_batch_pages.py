@@ -44,7 +44,7 @@ def test_a_batch_of_several_tickers_is_read_for_one_of_them(browser_client: Flas
     assert all(page.count(f"/result/{run_id}") == 2 for run_id in ibm)  # in the leaderboard and in the map
     assert f'/result/{ibm[0]}">{number(grid["cells"][0][0])}</a>' in page
     assert "a cell is the median" not in page
-    assert "4 combinations were tried" in page
+    assert "4 runs were tried" in page
 
 
 def test_a_batch_of_one_ticker_offers_no_choice(browser_client: FlaskClient, make_run: RunMaker) -> None:

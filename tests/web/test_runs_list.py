@@ -3,7 +3,7 @@
 import random
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import parse_qs, urlparse
+from urllib.parse import parse_qs, quote, urlparse
 from uuid import UUID
 
 import pytest
@@ -214,6 +214,14 @@ def test_no_fitting_run_says_how_to_see_others(browser_client: FlaskClient) -> N
 )
 def test_a_search_leads_to_the_filtered_list(browser_client: FlaskClient, words: str, target: str) -> None:
     assert browser_client.get("/search", query_string={"q": words}).headers["Location"] == target
+
+
+def test_a_search_for_the_name_of_a_batch_leads_to_it(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+    name = next(row["batch_id"] for row in rows if row["batch_id"])
+
+    assert (
+        browser_client.get("/search", query_string={"q": f" {name} "}).headers["Location"] == f"/batches/{quote(name)}"
+    )
 
 
 def test_a_search_for_the_start_of_an_id_leads_to_the_run(
