@@ -15,7 +15,7 @@ LEFT, RIGHT, TOP, BOTTOM = (
     34,
 )  # margins; the labels of the y axis stand on the right, beside the latest value
 PHONE = (366, 250)  # fits a screen of 390 pixels, at which 14 px letters stay 14 px
-COLUMNS = 450  # a line is thinned to this many columns, each with its lowest and highest value
+COLUMNS = 450  # a line is thinned to at most this many columns, each with its lowest and highest value
 Y_TICKS = 5
 LOG_FROM = 8  # positive values that differ by this factor stand on a logarithmic scale, as in the PNG charts
 
@@ -54,6 +54,7 @@ class Plot:
         self._bottom, self._top = bottom - margin, top + margin
         self._bar_px = (self._width - LEFT - RIGHT) / max(len(dates), 1)
         self._unit_px = (self._height - TOP - BOTTOM) / (self._top - self._bottom)
+        self._columns = min(COLUMNS, (self._width - LEFT - RIGHT) // 2)  # of two pixels each
         self._shapes: list[str] = []
 
     def x(self, bar: float) -> float:
@@ -73,7 +74,9 @@ class Plot:
     def line(self, values: Sequence[float | None], css: str) -> None:
         """A line through one value per bar, with gaps where there is none."""
         for first, part in _parts(values):
-            self._shapes.append(f'<polyline class="line s-{css}" points="{self._points(thinned(part, first))}"/>')
+            self._shapes.append(
+                f'<polyline class="line s-{css}" points="{self._points(thinned(part, first, self._columns))}"/>'
+            )
 
     def steps(self, values: Sequence[float], css: str, filled: bool = False) -> None:
         """A staircase: each value holds for its whole bar."""
@@ -88,7 +91,7 @@ class Plot:
         """The area between one value per bar and a level."""
         if not values:
             return
-        corners = list(thinned(values))
+        corners = list(thinned(values, columns=self._columns))
         ends = self._points([(corners[-1][0], base), (corners[0][0], base)])
         self._shapes.append(f'<polygon class="area f-{css}" points="{self._points(corners)} {ends}"/>')
 
@@ -169,16 +172,16 @@ def _parts(values: Sequence[float | None]) -> Iterator[tuple[int, list[float]]]:
         yield len(values) - len(part), part
 
 
-def thinned(values: Sequence[float], first: int = 0) -> Iterator[tuple[int, float]]:
+def thinned(values: Sequence[float], first: int = 0, columns: int = COLUMNS) -> Iterator[tuple[int, float]]:
     """(bar, value) of at most two bars per column, its lowest and its highest in their order, so that no peak is lost.
 
     `first` is the bar of the first value.
     """
-    size = len(values) / COLUMNS
+    size = len(values) / columns
     if size <= 2:
         yield from enumerate(values, start=first)
         return
-    edges = [round(column * size) for column in range(COLUMNS + 1)]
+    edges = [round(column * size) for column in range(columns + 1)]
     for start, end in pairwise(edges):
         inside = values[start:end]
         low, high = min(inside), max(inside)

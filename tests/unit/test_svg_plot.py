@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from web.svg_plot import COLUMNS, Plot, axis_ticks, date_ticks, log_ticks, thinned
+from web.svg_plot import COLUMNS, PHONE, Plot, axis_ticks, date_ticks, log_ticks, thinned
 
 
 def test_a_thinned_line_keeps_its_lowest_and_highest_value() -> None:
@@ -53,3 +53,16 @@ def test_every_curve_gives_well_formed_svg(values: list[float]) -> None:
 
     assert root.attrib["aria-label"] == '<script>"&'
     assert "nan" not in plot.svg("").lower()
+
+
+def test_a_narrow_plot_has_fewer_points_and_keeps_its_peak() -> None:
+    values = [float(index % 97) for index in range(5000)] + [1000.0] + [0.0] * 5000
+    dates = [f"bar {index:05d}" for index in range(len(values))]
+
+    wide, narrow = (Plot(dates, 0.0, 1000.0, size) for size in ((1400, 400), PHONE))
+    for plot in (wide, narrow):
+        plot.line(values, "amber")
+
+    highest = {plot: f",{plot.y(1000.0):.1f} " in plot.svg("") for plot in (wide, narrow)}
+    assert all(highest.values())
+    assert len(narrow.svg("")) < len(wide.svg("")) / 2
