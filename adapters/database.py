@@ -23,12 +23,6 @@ T = TypeVar("T")
 TRIES = 5  # of a transaction that collides with others
 BUSY_TIMEOUT_S = 30.0  # how long a SQLite writer waits for another one
 SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word
-# READ COMMITTED: a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks.
-# wait_timeout: the server rolls back for a client that froze or whose machine died, which would keep its locks for
-# eight hours. One round trip for both; the comments name the variable as MariaDB and as MySQL 8 know it.
-_MYSQL_SESSION = (
-    f"SET SESSION wait_timeout = {SILENCE_S}, /*M! tx_isolation *//*!80000 transaction_isolation */ = 'READ-COMMITTED'"
-)
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
 # too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
 # read-only while another server takes over, connection or statement killed (MariaDB's max_statement_time too), a Galera
@@ -64,27 +58,41 @@ def _mysql_now(element: database_now, compiler: Any, **options: Any) -> str:
     return f"(UTC_TIMESTAMP(6) + INTERVAL {compiler.process(element.clauses, **options)} SECOND)"
 
 
-def connect_database(database_url: str, *, pool_size: int = 0) -> Engine:
-    """An engine for `database_url`; without a pool each connection is closed after use, as a short process wants it."""
+def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = SILENCE_S) -> Engine:
+    """An engine for `database_url`; without a pool each connection is closed after use, as a short process wants it.
+
+    answer_s: how long MySQL may take to answer one statement.
+    """
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         return _connect_sqlite(url)
     pooled: dict[str, Any] = {"poolclass": NullPool}
     if pool_size:
         pooled = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
-    return create_engine(url, connect_args=_mysql_arguments(url), pool_pre_ping=bool(pool_size), **pooled)
+    arguments = _mysql_arguments(url, answer_s)
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=bool(pool_size), **pooled)
+    event.listen(engine, "connect", _prepare_mysql)
+    return engine
 
 
-def _mysql_arguments(url: URL) -> dict[str, Any]:
+def _mysql_arguments(url: URL, answer_s: int) -> dict[str, Any]:
+    # READ COMMITTED: a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks
+    isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
     arguments: dict[str, Any] = {
         "connect_timeout": 5,
-        "read_timeout": SILENCE_S,
+        "read_timeout": answer_s,
         "write_timeout": SILENCE_S,
-        "init_command": _MYSQL_SESSION,
+        "init_command": isolation,
     }
     if not any(name.startswith("ssl") for name in url.query):
         arguments["ssl_disabled"] = True  # loading the CA certificates costs 33 ms, paid at each Job's start
     return arguments
+
+
+def _prepare_mysql(connection: Any, _record: Any) -> None:
+    """Let the server roll back for a client that froze or whose machine died; it would keep its locks for 8 hours."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION wait_timeout = {SILENCE_S}")
 
 
 def _connect_sqlite(url: URL) -> Engine:

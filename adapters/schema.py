@@ -19,6 +19,8 @@ from contracts.errors import PlatformError
 
 log = logging.getLogger(__name__)
 
+ANSWER_S = 3600  # an index on a large table takes its time
+
 
 def create_schema(engine: Engine) -> list[str]:
     """Create missing tables, columns and indexes; returns their names. Existing data is never touched."""
@@ -78,7 +80,7 @@ def main() -> int:
         return 2
     configure_logging(settings, role="schema")
     try:
-        created = wait_for_schema(connect_database(settings.database_url))
+        created = wait_for_schema(connect_database(settings.database_url, answer_s=ANSWER_S))
     except (OperationalError, ProgrammingError) as error:
         log.error("schema_failed reason=%s", str(error.orig))
         return 1

@@ -44,10 +44,11 @@ def test_a_locked_run_holds_no_other_lost_run_up(programs: Programs, submitter: 
     check_tables(submitter.engine)
 
 
-def test_the_server_ends_a_transaction_that_falls_silent(database_url: str) -> None:
+def test_a_session_sees_what_others_commit_and_ends_when_it_falls_silent(database_url: str) -> None:
     with connect_database(database_url).connect() as connection:
-        allowed_s = connection.execute(text("SELECT @@SESSION.wait_timeout")).scalar_one()
+        allowed_s, isolation = connection.execute(text("SELECT @@wait_timeout, @@tx_isolation")).one()
 
+    assert isolation == "READ-COMMITTED"
     assert allowed_s <= 30, "seconds for which a frozen process would keep its locks"
 
 

@@ -5,9 +5,10 @@ from threading import Barrier, Thread
 import pytest
 from sqlalchemy import inspect, text
 from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError
 
 from adapters.database import connect_database
-from adapters.schema import create_schema
+from adapters.schema import ANSWER_S, create_schema
 from adapters.tables import metadata
 from tests.services.runs import Submitter
 
@@ -54,6 +55,15 @@ def test_a_missing_index_is_added(engine: Engine) -> None:
     added = create_schema(engine)
 
     assert added == ["ix_events_at"]
+
+
+def test_a_change_may_take_longer_than_others_wait_for_an_answer(mariadb_url: str) -> None:
+    hasty, patient = (connect_database(mariadb_url, answer_s=seconds) for seconds in (1, ANSWER_S))
+
+    with pytest.raises(OperationalError, match="timed out"), hasty.connect() as connection:
+        connection.execute(text("SELECT SLEEP(1.5)"))
+    with patient.connect() as connection:
+        assert connection.execute(text("SELECT SLEEP(1.5)")).scalar_one() == 0
 
 
 def test_a_missing_table_is_created(engine: Engine) -> None:
