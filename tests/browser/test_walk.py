@@ -62,6 +62,12 @@ def test_a_fault_stands_at_its_field_and_the_entries_stay(visit: Visit) -> None:
     visit.expect_fault("status of 400")
 
 
+def test_a_click_cannot_meet_a_scroll_that_is_still_going_on(visit: Visit) -> None:
+    visit.open("/")
+
+    assert visit.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+
+
 def test_a_composite_rule_is_put_together_from_members(visit: Visit) -> None:
     page = visit.page
     visit.open("/")
