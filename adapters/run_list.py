@@ -21,7 +21,7 @@ RANGED = {
     "num_trades": runs.c.num_trades,
 }
 SORTS = ("created", *RANGED)
-FEW_RUNS = 60_000  # that are sorted at once, in 25 ms, instead of looked for in the wanted order, for up to 400
+FEW_RUNS = 120_000  # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
 _LISTED = (
     runs.c.id,
     runs.c.run_id,
