@@ -36,13 +36,18 @@ def _orders(result: RunResult) -> str:
 
 
 def _trade_pnl(result: RunResult) -> str:
-    returns = [trade["pnl_pct"] for trade in result.trades or []]
-    if not returns:
+    trades = result.trades or []
+    if not trades:
         return f"{_subject(result)} made no trades"
-    won = sum(pnl_pct > 0 for pnl_pct in returns)
-    trades = "1 trade" if len(returns) == 1 else f"{len(returns):,} trades"
-    between = f"between {min(returns):+.1f}% and {max(returns):+.1f}%"
-    return f"{won:,} of {trades} of {_subject(result)} won, with returns {between}"
+    closed = [trade["pnl_pct"] for trade in trades if not trade["is_open"]]
+    if not closed:
+        return f"The only trade of {_subject(result)} is still open, at {trades[0]['pnl_pct']:+.1f}%"
+    still_open = "" if len(closed) == len(trades) else "; the last one is still open"
+    if len(closed) == 1:
+        outcome = "won" if closed[0] > 0 else "lost"
+        return f"The one closed trade of {_subject(result)} {outcome}, with a return of {closed[0]:+.1f}%{still_open}"
+    won, between = sum(pnl_pct > 0 for pnl_pct in closed), f"between {min(closed):+.1f}% and {max(closed):+.1f}%"
+    return f"{won:,} of {len(closed):,} closed trades of {_subject(result)} won, with returns {between}{still_open}"
 
 
 def _cumulative_return(result: RunResult) -> str:

@@ -80,19 +80,27 @@ def trade_pnl(data: ChartData) -> Canvas:
         return canvas
     bars = np.array([left for _, left in data.fill_bars], dtype=float)
     is_open = np.array([trade["is_open"] for trade in data.trades], dtype=bool)
-    won, mean_pct = pnl_pct > 0, float(pnl_pct.mean())
-    finding = f"{won.sum():,} of {len(won):,} won, average {mean_pct:+.2f}%"
+    won, closed = pnl_pct > 0, ~is_open
+    mean_pct, finding = _average(pnl_pct, closed)
     canvas = titled_canvas("TRADE P&L", data.heading, finding, _color(data, mean_pct))
     panel = value_panel(canvas, data.timestamps, (pnl_pct, np.zeros(1)), suffix="%")
     panel.level(0, AXIS, 1.2)
     panel.level(mean_pct, AMBER, 0.9, linestyle=DASHED)
     size_pt = _marker_size_pt(len(pnl_pct)) + 0.5
     for chosen, shape, color in ((won, "^", UP), (~won, "v", DOWN)):
-        panel.markers(bars[chosen & ~is_open], pnl_pct[chosen & ~is_open], shape, color, size_pt)
+        panel.markers(bars[chosen & closed], pnl_pct[chosen & closed], shape, color, size_pt)
         still = chosen & is_open
         panel.markers(bars[still], pnl_pct[still], shape, "none", size_pt, markeredgecolor=color, markeredgewidth=1.1)
     legend(canvas, ("▲ won", UP), ("▼ lost", DOWN), ("△▽ still open", TEXT), ("╌ average", AMBER))
     return canvas
+
+
+def _average(pnl_pct: np.ndarray, closed: np.ndarray) -> tuple[float, str]:
+    """The mean return of ended trades, percent, and how many of them won; that of the open one when none has ended."""
+    if not closed.any():
+        return float(pnl_pct.mean()), f"the only trade is still open, at {pnl_pct.mean():+.2f}%"
+    ended = pnl_pct[closed]
+    return float(ended.mean()), f"{(ended > 0).sum():,} of {len(ended):,} closed won, average {ended.mean():+.2f}%"
 
 
 def cumulative_return(data: ChartData) -> Canvas:

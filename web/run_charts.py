@@ -145,7 +145,8 @@ def _trade_pnl(result: RunResult, fills: Sequence[FillBars], alt: str) -> Markup
     plot.level(0)
     for trade, (_, left) in zip(trades, fills, strict=True):
         when = trade["exit_timestamp"][:16].replace("T", " ")
-        title = f"Trade {trade['trade_no']}: {trade['pnl_pct']:+.2f}%, closed {when}"
+        end = f"still open at the end, {when}" if trade["is_open"] else f"closed {when}"
+        title = f"Trade {trade['trade_no']}: {trade['pnl_pct']:+.2f}%, {end}"
         css = "up" if trade["pnl_pct"] > 0 else "down"
         plot.dot(left, trade["pnl_pct"], css, title)
     return plot.svg(alt)

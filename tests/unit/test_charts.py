@@ -205,6 +205,15 @@ def test_an_open_trade_has_no_exit_order_and_a_hollow_mark():
     assert [mark.get_xdata().tolist() for mark in hollow if len(mark.get_xdata())] == [[3269]]
 
 
+def test_wins_and_their_average_are_those_of_trades_that_have_ended():
+    first, second, still_open = LONG.trades
+    only_open = dataclasses.replace(LONG, trades=[still_open], fill_bars=LONG.fill_bars[2:])
+    average = (first["pnl_pct"] + second["pnl_pct"]) / 2
+
+    assert f"1 of 2 closed won, average {average:+.2f}%" in words(CHARTS["trade_pnl"](LONG))
+    assert f"the only trade is still open, at {still_open['pnl_pct']:+.2f}%" in words(CHARTS["trade_pnl"](only_open))
+
+
 def test_trades_stand_at_their_exit_and_return():
     canvas = CHARTS["trade_pnl"](SHORT)
     first, second = SHORT.trades

@@ -45,7 +45,10 @@ EMPTY = result(trades=[], drawdown_curve=[{"date": "2004-01-02", "drawdown_pct":
             "Equity of AAPL with RSI_14_30_70 fell at most 23.4% below its earlier peak, on 2008-11-20.",
         ),
         ("portfolio_orders", "Closing price of AAPL with RSI_14_30_70 with 2 buys and 1 sell."),
-        ("trade_pnl", "1 of 2 trades of AAPL with RSI_14_30_70 won, with returns between -3.2% and +20.0%."),
+        (
+            "trade_pnl",
+            "The one closed trade of AAPL with RSI_14_30_70 won, with a return of +20.0%; the last one is still open.",
+        ),
         (
             "cumulative_return",
             "AAPL with RSI_14_30_70 gained 34.6%, 477.7 percentage points behind buying and holding.",
@@ -55,6 +58,31 @@ EMPTY = result(trades=[], drawdown_curve=[{"date": "2004-01-02", "drawdown_pct":
 )
 def test_the_sentence_states_the_finding(name, sentence):
     assert alt_text(name, result()) == sentence
+
+
+@pytest.mark.parametrize(
+    ("closed_pcts", "open_pcts", "sentence"),
+    [
+        (
+            [20.0, -3.0],
+            [],
+            "1 of 2 closed trades of AAPL with RSI_14_30_70 won, with returns between -3.0% and +20.0%.",
+        ),
+        (
+            [20.0, -3.0],
+            [90.0],
+            "1 of 2 closed trades of AAPL with RSI_14_30_70 won, with returns between -3.0% and +20.0%; "
+            "the last one is still open.",
+        ),
+        ([-3.0], [], "The one closed trade of AAPL with RSI_14_30_70 lost, with a return of -3.0%."),
+        ([], [90.0], "The only trade of AAPL with RSI_14_30_70 is still open, at +90.0%."),
+    ],
+)
+def test_wins_are_counted_among_the_trades_that_have_ended(closed_pcts, open_pcts, sentence):
+    trades = [{"pnl_pct": pct, "is_open": False} for pct in closed_pcts]
+    trades += [{"pnl_pct": pct, "is_open": True} for pct in open_pcts]
+
+    assert alt_text("trade_pnl", result(trades=trades)) == sentence
 
 
 @pytest.mark.parametrize(
