@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,12 @@ if TYPE_CHECKING:
     from tests.services.processes import Programs
     from tests.services.redis_server import RedisServer
     from tests.services.runs import Submitter
+
+
+def pytest_configure() -> None:
+    """Take SIGINT back: what a shell starts in the background ignores it, and so would every program started here."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
