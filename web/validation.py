@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -19,6 +19,7 @@ from rules.catalog import check_params, complete_params, rule_label
 SHOWN_CHARACTERS = 60  # of a refused value in its message
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
+_DEFAULT_SIZE = next(field.default for field in fields(RunRequest) if field.name == "position_size")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,7 @@ def validate_request(values: Any, tickers: Tickers) -> ValidRequest:
         errors.update(check_params(values["rule_type"], values.get("params", {})))
     if "ticker" not in errors and isinstance(values.get("ticker"), str):
         _check_ticker(values, errors, tickers)
-    if request is not None:
-        _check_combinations(request, errors)
+    _check_combinations(values, errors)
     if request is None or errors:
         raise InvalidRequest(errors)
     full_params = complete_params(request.rule_type, request.params)
@@ -142,17 +142,22 @@ def _as_date(value: Any) -> date | None:
         return None
 
 
-def _check_combinations(request: RunRequest, errors: dict[str, str]) -> None:
-    if request.end_date <= request.start_date:
-        errors["end_date"] = f"{request.end_date} is not after start_date {request.start_date}"
-    if request.size_type == "percent" and request.position_size > 100:
-        errors["position_size"] = f"{request.position_size:g} is more than 100, and size_type is percent"
+def _check_combinations(values: Mapping[str, Any], errors: dict[str, str]) -> None:
+    """What the contract's types cannot say, of every field that has its type, whatever is wrong with the others."""
+    start, end = (_as_date(values.get(name)) for name in _DATE_FIELDS)
+    if start and end and end <= start:
+        errors["end_date"] = f"{end} is not after start_date {start}"
+    size = values.get("position_size", _DEFAULT_SIZE)
+    if values.get("size_type") == "percent" and isinstance(size, int | float) and size > 100:
+        errors.setdefault("position_size", f"{size:g} is more than 100, and size_type is percent")
     for name in ("batch_id", "label", "rule_id"):
-        text = getattr(request, name)
-        if text and not text.isprintable():
-            errors[name] = f"{_shown(text)} has characters that cannot be shown"
-    if request.batch_id and ("/" in request.batch_id or request.batch_id in (".", "..")):
-        errors["batch_id"] = f"{_shown(request.batch_id)} cannot stand in an address: no slash, and not . or .."
+        text = values.get(name)
+        if isinstance(text, str) and text and not text.isprintable():
+            errors.setdefault(name, f"{_shown(text)} has characters that cannot be shown")
+    batch_id = values.get("batch_id")
+    if isinstance(batch_id, str) and ("/" in batch_id or batch_id in (".", "..")):
+        fault = f"{_shown(batch_id)} cannot stand in an address: no slash, and not . or .."
+        errors.setdefault("batch_id", fault)
 
 
 def _shown(value: Any) -> str:

@@ -116,6 +116,14 @@ def test_all_faults_of_a_request_are_told_together(client: FlaskClient) -> None:
     }  # fmt: skip
 
 
+def test_faults_between_fields_are_told_beside_those_of_other_fields(client: FlaskClient) -> None:
+    values = run_values(
+        fee_rate=2, start_date="2010-01-02", end_date="2010-01-01", size_type="percent", batch_id="a/b", label="\u0007"
+    )
+
+    assert set(faults(client, values)) == {"fee_rate", "end_date", "position_size", "batch_id", "label"}
+
+
 @pytest.mark.parametrize("number", [NaN, INFINITY, -INFINITY])
 def test_nan_and_infinity_are_no_json(client: FlaskClient, number: float) -> None:
     assert "is not a JSON number" in faults(client, run_values(initial_capital=number))["body"]
