@@ -11,10 +11,10 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
-from adapters.database import connect_database
 from adapters.logs import configure_logging
 from adapters.settings import load_settings
-from adapters.tables import metadata
+from adapters.store.database import connect_database
+from adapters.store.tables import metadata
 from contracts.errors import PlatformError
 
 log = logging.getLogger(__name__)

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.bar_times import PERIODS_PER_YEAR
-from adapters.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
-from adapters.performance import Performance, performance
-from adapters.prices import PriceSeries, read_prices
-from adapters.sparkline import encode_sparkline
+from adapters.analysis.performance import Performance, performance
+from adapters.analysis.price_series import PriceSeries, read_prices
+from adapters.prices.bar_times import PERIODS_PER_YEAR
+from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
+from adapters.results.sparkline import encode_sparkline
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
@@ -90,8 +90,8 @@ def draw_charts(
 ) -> dict[str, bytes]:
     """PNG of each chart by its name in the contract."""
     # matplotlib takes half a second, which bulk runs do not pay
-    from adapters.chart_data import ChartData
-    from adapters.charts import render_charts
+    from adapters.charts.data import ChartData
+    from adapters.charts.render import render_charts
 
     traded = slice(prices.first_bar, None)
     bars = prices.bar_dates()[traded]

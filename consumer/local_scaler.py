@@ -15,7 +15,7 @@ from types import FrameType
 from redis.exceptions import RedisError
 
 from adapters.logs import configure_logging
-from adapters.queue import connect_redis
+from adapters.queue.connection import connect_redis
 from adapters.settings import PROJECT_ROOT, Settings, environment_with, load_settings
 from consumer.scaling import ScaledJob, jobs_to_start, read_scaled_job
 from contracts.errors import InvalidSettings

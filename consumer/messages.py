@@ -15,7 +15,8 @@ from rq.job import Job
 from rq.utils import now
 
 from adapters.logs import set_run_id
-from adapters.queue import KEPT_S, RUN_FUNCTION, as_words, attempt_of
+from adapters.queue.connection import as_words
+from adapters.queue.messages import KEPT_S, RUN_FUNCTION, attempt_of
 from adapters.settings import Settings
 from consumer.horse import HorseExit
 from consumer.termination import termination

@@ -20,10 +20,10 @@ from uuid import uuid4  # noqa: E402
 from sqlalchemy.engine import Engine  # noqa: E402
 from sqlalchemy.exc import DBAPIError  # noqa: E402
 
-from adapters.database import connect_database  # noqa: E402
-from adapters.leadership import give_up_lead, take_lead  # noqa: E402
 from adapters.logs import configure_logging  # noqa: E402
 from adapters.settings import Settings, load_settings  # noqa: E402
+from adapters.store.database import connect_database  # noqa: E402
+from adapters.store.leases import give_up_lead, take_lead  # noqa: E402
 from consumer.repairs import Repairs  # noqa: E402
 from contracts.errors import InvalidSettings  # noqa: E402
 

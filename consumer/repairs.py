@@ -7,9 +7,13 @@ from collections.abc import Iterator
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.database import reading
 from adapters.logs import run_context
-from adapters.lost_runs import (
+from adapters.queue.messages import attempt_of, job_id_of
+from adapters.queue.remains import QueueRemains
+from adapters.queue.run_queue import RunQueue
+from adapters.settings import Settings
+from adapters.store.database import reading
+from adapters.store.lost_runs import (
     ExpiredLease,
     expired_leases,
     live_attempts,
@@ -17,10 +21,8 @@ from adapters.lost_runs import (
     unqueueable,
     waiting_without_word,
 )
-from adapters.queue import RunQueue, attempt_of, job_id_of
-from adapters.queue_remains import QueueRemains
-from adapters.runs import Attempt, give_up, lose, mark_enqueued
-from adapters.settings import Settings
+from adapters.store.new_runs import mark_enqueued
+from adapters.store.runs import Attempt, give_up, lose
 from contracts.errors import QueueOutOfMemory, QueueUnavailable, StaleMessage
 from contracts.status import ErrorType, RunStatus
 

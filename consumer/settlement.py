@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from adapters.queue import RunMessage, RunQueue
-from adapters.runs import Attempt, Claim, fail, hand_back, lose, mark_enqueued
+from adapters.queue.messages import RunMessage
+from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
+from adapters.store.new_runs import mark_enqueued
+from adapters.store.runs import Attempt, Claim, fail, hand_back, lose
 from consumer.horse import HorseExit
 from consumer.persistence import persist
 from contracts.errors import LeaseLost, QueueUnavailable

@@ -11,8 +11,8 @@ from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
-from adapters.runs import Claim, fail, finish
 from adapters.settings import Settings
+from adapters.store.runs import Claim, fail, finish
 from consumer.backtest import Outcome, backtest
 from consumer.horse import HorseExit
 from consumer.persistence import persist

@@ -14,9 +14,9 @@ from rq.job import Job
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from adapters.queue import attempt_of
-from adapters.runs import Attempt, Claim, claim, extend_lease
+from adapters.queue.messages import attempt_of
 from adapters.settings import Settings
+from adapters.store.runs import Attempt, Claim, claim, extend_lease
 from consumer.horse import HorseExit, Lifeline, die_with
 from consumer.messages import MessageWorker, redis_may_fail
 from consumer.persistence import persist

@@ -10,8 +10,8 @@ from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from adapters.price_file import price_faults, price_lines
-from adapters.tickers import FILE_NAME, is_ticker, price_path
+from adapters.prices.price_file import price_faults, price_lines
+from adapters.prices.tickers import FILE_NAME, is_ticker, price_path
 from contracts.errors import PlatformError
 from contracts.run_request import Timeframe
 

@@ -10,8 +10,10 @@ from flask import Blueprint, Response, abort, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from adapters.database import reading, utc_text
-from adapters.run_queries import chart_png, chart_pngs, events_of, run_result, run_row, run_status, seconds_between
+from adapters.results.run_result import run_result
+from adapters.results.times import seconds_between, utc_text
+from adapters.store.database import reading
+from adapters.store.run_queries import chart_png, chart_pngs, events_of, run_row, run_status
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from rules.catalog import RULES, rule_schema

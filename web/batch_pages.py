@@ -5,12 +5,13 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from adapters.batch_cells import Cell, best_cells
-from adapters.batch_list import BatchPage, ListedBatch, list_batches
-from adapters.batch_queries import batch_heatmap, batch_leaderboard, batch_summary, batch_tickers
-from adapters.database import reading, utc_text
-from adapters.leaderboard import METRIC_NAMES, Heatmap, tried_note
-from adapters.metric_catalog import METRICS_BY_NAME
+from adapters.results.leaderboard import METRIC_NAMES, Heatmap, tried_note
+from adapters.results.metrics import METRICS_BY_NAME
+from adapters.results.times import utc_text
+from adapters.store.batch_cells import Cell, best_cells
+from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
+from adapters.store.batches import batch_heatmap, batch_leaderboard, batch_summary, batch_tickers
+from adapters.store.database import reading
 from contracts.errors import InvalidRequest
 from web.api import conditional
 from web.bulk import asked_goal, asked_metric, asked_number

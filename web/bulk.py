@@ -9,7 +9,8 @@ from uuid import uuid4
 from flask import Blueprint, Response, jsonify, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.batch_queries import (
+from adapters.results.leaderboard import METRIC_NAMES, Goal, default_goal, tried_note
+from adapters.store.batches import (
     batch_heatmap,
     batch_leaderboard,
     batch_page,
@@ -18,8 +19,7 @@ from adapters.batch_queries import (
     csv_rows,
     require_batch,
 )
-from adapters.database import reading
-from adapters.leaderboard import METRIC_NAMES, Goal, default_goal, tried_note
+from adapters.store.database import reading
 from contracts.errors import InvalidRequest
 from web import operations
 from web.api import conditional

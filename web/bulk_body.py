@@ -6,8 +6,8 @@ from typing import Any
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from adapters.prices.tickers import TickerRange, Tickers
 from adapters.settings import Settings
-from adapters.tickers import TickerRange, Tickers
 from contracts.errors import InvalidRequest
 from contracts.run_request import Timeframe
 from web.validation import ValidRequest, parse_json, validate_request

@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError, OperationalError
 
-from adapters.batch_queries import runs_by_hash
-from adapters.database import is_duplicate_key, is_transient, reading
-from adapters.queue import RunMessage
-from adapters.runs import NewRun, insert_runs
+from adapters.queue.messages import RunMessage
+from adapters.store.batches import runs_by_hash
+from adapters.store.database import is_duplicate_key, is_transient, reading
+from adapters.store.new_runs import NewRun, insert_runs
 from contracts.errors import Conflict
 from contracts.status import RunStatus
 from web.platform import Platform

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 
 from markupsafe import Markup
 
-from adapters.curves import FillBars
+from adapters.results.curves import FillBars
 from contracts.errors import InvalidRequest
 from contracts.run_result import RunResult
 from web.run_charts import candles_svg

@@ -11,10 +11,10 @@ from flask import Blueprint, render_template, request
 from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
 
-from adapters.curves import decode_equity
-from adapters.database import reading
-from adapters.metric_catalog import METRICS_BY_NAME, Metric
-from adapters.run_list import runs_by_id
+from adapters.results.curves import decode_equity
+from adapters.results.metrics import METRICS_BY_NAME, Metric
+from adapters.store.database import reading
+from adapters.store.run_list import runs_by_id
 from contracts.errors import InvalidRequest, UnknownRun
 from contracts.status import RunStatus
 from rules.catalog import complete_params

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
-from adapters.sparkline import LEVELS
+from adapters.results.sparkline import LEVELS
 from contracts.status import RunStatus
 
 ABSENT = "—"

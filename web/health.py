@@ -11,9 +11,9 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.database import reading
-from adapters.run_queries import counts_by_status, latest_times
-from adapters.tables import runs
+from adapters.store.database import reading
+from adapters.store.run_queries import counts_by_status, latest_times
+from adapters.store.tables import runs
 from contracts.errors import QueueUnavailable
 from web.platform import platform
 

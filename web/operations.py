@@ -6,10 +6,10 @@ import logging
 from sqlalchemy.engine import RowMapping
 from werkzeug.datastructures import Headers
 
-from adapters.database import committed, reading
-from adapters.queue import RunMessage
-from adapters.run_queries import run_row
-from adapters.runs import cancel, retry
+from adapters.queue.messages import RunMessage
+from adapters.store.database import committed, reading
+from adapters.store.run_queries import run_row
+from adapters.store.runs import cancel, retry
 from contracts.errors import InvalidRequest, QueueUnavailable
 from contracts.run_request import RunRequest
 from web.platform import Platform, platform

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection, RowMapping
 from werkzeug.exceptions import Unauthorized
 
-from adapters.curves import FillBars
-from adapters.database import reading
-from adapters.run_queries import STATUS_COLUMNS, chart_names, events_of, run_row
-from adapters.tables import runs
+from adapters.results.curves import FillBars
+from adapters.store.database import reading
+from adapters.store.run_queries import STATUS_COLUMNS, chart_names, events_of, run_row
+from adapters.store.tables import runs
 from contracts.errors import InvalidRequest
 from contracts.run_result import RunResult
 from contracts.status import RunStatus

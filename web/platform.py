@@ -6,10 +6,10 @@ from typing import cast
 from flask import current_app
 from sqlalchemy.engine import Engine
 
-from adapters.database import connect_database
-from adapters.queue import RunQueue
+from adapters.prices.tickers import Tickers
+from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
-from adapters.tickers import Tickers
+from adapters.store.database import connect_database
 from web.submission import Submission
 
 POOL_SIZE = 8  # connections per web process; one per thread of web/gunicorn.conf.py

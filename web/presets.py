@@ -6,8 +6,8 @@ from flask import Blueprint, abort, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
-from adapters.database import is_duplicate_key, reading
-from adapters.strategies import count_presets, delete_preset, list_presets, save_preset
+from adapters.store.database import is_duplicate_key, reading
+from adapters.store.presets import count_presets, delete_preset, list_presets, save_preset
 from contracts.errors import Conflict, InvalidRequest
 from web.api import json_body
 from web.platform import platform

@@ -8,8 +8,9 @@ from flask import Blueprint, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
-from adapters.database import reading, utc_text
-from adapters.queue_history import QueuePoint, QueueState, percentile, queue_state
+from adapters.results.times import percentile, utc_text
+from adapters.store.database import reading
+from adapters.store.queue_history import QueuePoint, QueueState, queue_state
 from contracts.errors import InvalidRequest, QueueUnavailable
 from web.platform import platform
 from web.svg_plot import Plot, drawn_twice

@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.tables import runs
+from adapters.store.tables import runs
 from contracts.status import RunStatus
 
 Verdict = Literal["identical", "different", "waiting", "failed"]

@@ -5,8 +5,9 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from adapters.database import reading
-from adapters.run_queries import run_result, run_row
+from adapters.results.run_result import run_result
+from adapters.store.database import reading
+from adapters.store.run_queries import run_row
 from contracts.errors import Conflict, InvalidRequest
 from contracts.run_result import RunResult
 from web.chart_tables import TABLES, ChartTable, chart_table

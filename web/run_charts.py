@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from adapters.curves import FillBars
+from adapters.results.curves import FillBars
 from contracts.run_result import Candle, RunResult
 from web.svg_plot import HEIGHT, WIDTH, Drawn, Plot, drawn_twice
 

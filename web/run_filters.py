@@ -5,7 +5,7 @@ from datetime import date
 from math import isfinite
 from typing import Any, TypeVar
 
-from adapters.run_list import Cursor, RunFilter
+from adapters.store.run_list import Cursor, RunFilter
 from contracts.errors import InvalidRequest
 from contracts.status import RunStatus
 from rules.catalog import RULES

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
 
-from adapters.bar_times import PERIODS_PER_YEAR
-from adapters.chart_texts import alt_text
-from adapters.curves import FillBars, decode_trades, fill_bars
-from adapters.metric_catalog import METRICS_BY_NAME, Metric
-from adapters.period_returns import YearReturns, monthly_returns, rolling_sharpe
-from adapters.run_queries import run_result
-from adapters.tickers import Tickers
+from adapters.prices.bar_times import PERIODS_PER_YEAR
+from adapters.prices.tickers import Tickers
+from adapters.results.chart_texts import alt_text
+from adapters.results.curves import FillBars, decode_trades, fill_bars
+from adapters.results.metrics import METRICS_BY_NAME, Metric
+from adapters.results.period_returns import YearReturns, monthly_returns, rolling_sharpe
+from adapters.results.run_result import run_result
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
 from web.run_charts import chart_svg, drawdown_svg, equity_alone_svg, equity_drawn, rolling_sharpe_svg
@@ -58,7 +58,7 @@ CHART_SERIES = {
     "portfolio_orders": "candlestick",
     "candlestick": "candlestick",
 }
-PNG_LEFT, PNG_RIGHT = 28 / 1600, 1424 / 1600  # where adapters.chart_frame begins and ends the bars of a picture
+PNG_LEFT, PNG_RIGHT = 28 / 1600, 1424 / 1600  # where adapters.charts.frame begins and ends the bars of a picture
 LEADING_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
 OTHER_METRICS = (
     "cagr",

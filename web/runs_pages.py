@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.batch_queries import is_batch
-from adapters.database import reading, utc_text
-from adapters.run_list import RunPage, list_runs, run_with_prefix
-from adapters.run_queries import seconds_between
+from adapters.results.times import seconds_between, utc_text
+from adapters.store.batches import is_batch
+from adapters.store.database import reading
+from adapters.store.run_list import RunPage, list_runs, run_with_prefix
 from contracts.status import RunStatus
 from rules.catalog import RULES
 from web.platform import platform

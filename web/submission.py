@@ -9,11 +9,12 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from adapters.database import committed, is_duplicate_key, reading
-from adapters.queue import RunMessage, RunQueue
-from adapters.runs import NewRun, insert_runs, mark_enqueued
+from adapters.queue.messages import RunMessage
+from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
-from adapters.tables import runs
+from adapters.store.database import committed, is_duplicate_key, reading
+from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
+from adapters.store.tables import runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from adapters.tickers import Tickers
+from adapters.prices.tickers import Tickers
 from contracts.errors import BadPriceFile, InvalidRequest, UnknownTicker
 from contracts.run_request import FIELD_NAMES, RunRequest, request_hash
 from rules.catalog import check_params, complete_params, rule_label

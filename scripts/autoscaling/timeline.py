@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapters.batch_times import spread
+from adapters.results.times import spread
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.database import connect_database
-from adapters.queue_history import percentile
+from adapters.results.times import percentile
 from adapters.schema import create_schema
 from adapters.settings import load_settings
+from adapters.store.database import connect_database
 from scripts.bench.many_runs import fill
 from scripts.bench.services import row
 from tests.services.fixtures import settings_of

@@ -10,7 +10,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from adapters.database import connect_database
+from adapters.store.database import connect_database
 from scripts.bench.bulk_speed import body_of, send
 from scripts.bench.services import Platform, cores, platform, row
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.leaderboard import Goal, rank, tried_note
+from adapters.results.leaderboard import Goal, rank, tried_note
 from scripts.sweep.conditions import Condition
 
 SHOWN_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "win_rate")

@@ -8,9 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from adapters.queue import RunMessage
-from adapters.runs import Attempt, claim, fail
-from adapters.tables import run_events, runs
+from adapters.queue.messages import RunMessage
+from adapters.store.runs import Attempt, claim, fail
+from adapters.store.tables import run_events, runs
 from contracts.status import ErrorType
 from tests.services.finished_runs import break_down, succeed
 from tests.services.redis_server import RedisServer

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from adapters.tables import run_events, runs
+from adapters.store.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values
 

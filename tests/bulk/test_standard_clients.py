@@ -9,7 +9,7 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from adapters.queue import KEPT_S, RUN_FUNCTION, describe
+from adapters.queue.messages import KEPT_S, RUN_FUNCTION, describe
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values
 

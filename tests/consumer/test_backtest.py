@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.curves import decode_equity, decode_signals, decode_trades, portfolio_points, trade_rows
+from adapters.results.curves import decode_equity, decode_signals, decode_trades, portfolio_points, trade_rows
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest
 from contracts.errors import NoPricesInRange, UnknownTicker

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import hashlib
-from adapters.performance import performance
+from adapters.analysis.performance import performance
 from dataclasses import asdict
 from engine.engine import BacktestEngine
 from rules.catalog import RULES

@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import select, text
 
-from adapters.database import connect_database, reading
-from adapters.runs import Attempt, cancel, claim
-from adapters.tables import runs
+from adapters.store.database import connect_database, reading
+from adapters.store.runs import Attempt, cancel, claim
+from adapters.store.tables import runs
 from tests.faults.injection_point import Fault
 from tests.services.invariants import check_tables
 from tests.services.mariadb_server import MariaDBServer
@@ -83,7 +83,7 @@ def _waiting_for_lock(submitter: Submitter) -> int | None:
 def test_a_process_that_freezes_inside_a_transaction_keeps_its_locks_for_half_a_minute(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("adapters.runs:record_event", "pause")
+    pause = fault("adapters.store.runs:record_event", "pause")
     (run_id,) = submitter.submit()
     frozen = programs.start("consumer", **pause.environ)
     pause.wait()

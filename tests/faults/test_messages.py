@@ -9,7 +9,8 @@ from rq import Callback, Queue, Retry, Webhook
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from adapters.queue import RUN_FUNCTION, queue_of
+from adapters.queue.connection import queue_of
+from adapters.queue.messages import RUN_FUNCTION
 from tests.services.invariants import check_queue_is_clean, check_tables
 from tests.services.ports import free_port
 from tests.services.processes import Programs

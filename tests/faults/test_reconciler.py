@@ -7,9 +7,9 @@ import pytest
 from redis import Redis
 from sqlalchemy import update
 
-from adapters.database import database_now
-from adapters.runs import Attempt, claim
-from adapters.tables import runs
+from adapters.store.database import database_now
+from adapters.store.runs import Attempt, claim
+from adapters.store.tables import runs
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from adapters.runs import cancel
+from adapters.store.runs import cancel
 from contracts.errors import Conflict
 from tests.faults.injection_point import INJECTION, Fault
 from tests.faults.recovery import measured

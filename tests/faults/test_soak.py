@@ -12,8 +12,8 @@ import psutil
 import pytest
 from sqlalchemy import select
 
-from adapters.database import reading
-from adapters.tables import runs
+from adapters.store.database import reading
+from adapters.store.tables import runs
 from contracts.status import ErrorType
 from tests.services.invariants import check_queue_is_clean, check_tables
 from tests.services.processes import Program, Programs

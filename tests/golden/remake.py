@@ -5,7 +5,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from adapters.prices import read_prices
+from adapters.analysis.price_series import read_prices
 from engine.engine import BacktestEngine, BacktestResult
 from rules.catalog import RULES
 from rules.registry import build_rule

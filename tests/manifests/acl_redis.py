@@ -12,7 +12,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from adapters.queue import connect_redis
+from adapters.queue.connection import connect_redis
 from scripts.manifests.documents import Platform
 from tests.services.ports import free_port
 from tests.services.redis_server import redis_binary

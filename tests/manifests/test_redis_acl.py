@@ -15,8 +15,10 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from adapters.queue import RunMessage, RunQueue, connect_redis
-from adapters.queue_remains import QueueRemains
+from adapters.queue.connection import connect_redis
+from adapters.queue.messages import RunMessage
+from adapters.queue.remains import QueueRemains
+from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
 from scripts.manifests.documents import read_platform
 from tests.manifests.acl_redis import PASSWORDS, AclRedis

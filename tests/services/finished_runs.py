@@ -6,7 +6,7 @@ from uuid import uuid4
 
 from sqlalchemy.engine import Engine
 
-from adapters.runs import Attempt, claim, fail, finish
+from adapters.store.runs import Attempt, claim, fail, finish
 from contracts.status import ErrorType
 
 

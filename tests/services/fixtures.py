@@ -6,9 +6,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
-from adapters.database import connect_database
 from adapters.schema import create_schema
-from adapters.tables import metadata
+from adapters.store.database import connect_database
+from adapters.store.tables import metadata
 from tests.services.mariadb_server import MariaDBServer, data_template
 from tests.services.processes import PROJECT_ROOT, Programs
 from tests.services.redis_server import RedisServer

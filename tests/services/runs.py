@@ -8,11 +8,12 @@ from uuid import uuid4
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
-from adapters.database import connect_database, reading
-from adapters.queue import RunMessage, RunQueue
-from adapters.runs import NewRun, insert_runs, mark_enqueued
+from adapters.queue.messages import RunMessage
+from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings, load_settings
-from adapters.tables import run_events, runs
+from adapters.store.database import connect_database, reading
+from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
+from adapters.store.tables import run_events, runs
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import RunStatus
 

@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters import chart_canvas
-from adapters.chart_candles import legible_candles
-from adapters.chart_scales import log_ticks, short_number, time_ticks, value_limits, value_ticks
-from adapters.prices import read_prices
+from adapters.analysis.price_series import read_prices
+from adapters.charts import canvas as chart_canvas
+from adapters.charts.candles import legible_candles
+from adapters.charts.scales import log_ticks, short_number, time_ticks, value_limits, value_ticks
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 LONG = read_prices(DATA, "AAPL", "1d", date(2000, 3, 1), date(2013, 3, 1)).timestamps

@@ -14,11 +14,11 @@ from matplotlib.lines import Line2D
 from matplotlib.text import Text
 from PIL import Image
 
-from adapters.chart_candles import legible_candles
-from adapters.chart_canvas import HEIGHT_PX, WIDTH_PX, Canvas
-from adapters.chart_data import ChartData
-from adapters.charts import CHARTS, TIP_DOWN, TIP_UP, render_charts
-from adapters.prices import PriceSeries, read_prices
+from adapters.analysis.price_series import PriceSeries, read_prices
+from adapters.charts.candles import legible_candles
+from adapters.charts.canvas import HEIGHT_PX, WIDTH_PX, Canvas
+from adapters.charts.data import ChartData
+from adapters.charts.render import CHARTS, TIP_DOWN, TIP_UP, render_charts
 from contracts.run_result import CHART_NAMES, TradeRow
 
 Drawn = TypeVar("Drawn", bound=Artist)

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import psutil
 
-from adapters.chart_canvas import Canvas
-from adapters.chart_data import ChartData
-from adapters.charts import render_charts
-from adapters.prices import read_prices
+from adapters.charts.canvas import Canvas
+from adapters.charts.data import ChartData
+from adapters.charts.render import render_charts
+from adapters.analysis.price_series import read_prices
 
 prices = read_prices(Path("data"), "FB", "1d", date(2012, 5, 18), date(2013, 3, 1), warmup_bars=0)
 held = 100_000 * prices["Close"] / prices["Close"][0]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.chart_texts import alt_text
+from adapters.results.chart_texts import alt_text
 from contracts.run_result import CHART_NAMES, RunResult
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -112,7 +112,7 @@ def test_every_chart_has_a_sentence_even_when_values_are_missing(name):
 
 
 def test_the_sentences_load_no_numpy():
-    script = "import sys, adapters.chart_texts; print('numpy' in sys.modules)"
+    script = "import sys, adapters.results.chart_texts; print('numpy' in sys.modules)"
 
     answer = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
 

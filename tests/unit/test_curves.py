@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.curves import (
+from adapters.results.curves import (
     TRADE_COLUMNS,
     decode_equity,
     decode_signals,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from adapters.metric_catalog import METRICS
+from adapters.results.metrics import METRICS
 
 
 def test_the_page_lists_every_metric_with_its_definition():

@@ -6,7 +6,7 @@ import statistics
 
 import pytest
 
-from adapters.period_returns import monthly_returns, rolling_sharpe
+from adapters.results.period_returns import monthly_returns, rolling_sharpe
 
 
 def test_each_month_starts_from_the_equity_before_it() -> None:

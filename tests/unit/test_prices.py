@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from adapters.price_file import HEADER, price_faults, price_lines
-from adapters.prices import parse_prices, read_prices
+from adapters.analysis.price_series import parse_prices, read_prices
+from adapters.prices.price_file import HEADER, price_faults, price_lines
 from contracts.errors import BadPriceFile, NoPricesInRange, UnknownTicker
 
 DATA = Path(__file__).resolve().parents[2] / "data"

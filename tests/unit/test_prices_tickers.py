@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from adapters.price_file import HEADER
-from adapters.price_rows import price_rows
-from adapters.tickers import TickerRange, Tickers, is_ticker
+from adapters.prices.candles import price_rows
+from adapters.prices.price_file import HEADER
+from adapters.prices.tickers import TickerRange, Tickers, is_ticker
 from contracts.errors import BadPriceFile, UnknownTicker
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -152,7 +152,8 @@ def test_there_are_no_candles_once_the_file_has_changed_or_gone(tmp_path):
 
 
 def test_the_web_tiers_readers_load_no_numpy():
-    script = "import sys, adapters.tickers, adapters.price_rows, adapters.bar_times; print('numpy' in sys.modules)"
+    modules = ", ".join(f"adapters.prices.{name}" for name in ("tickers", "candles", "bar_times"))
+    script = f"import sys, {modules}; print('numpy' in sys.modules)"
 
     answer = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
 

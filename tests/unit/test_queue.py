@@ -2,7 +2,8 @@
 
 import pytest
 
-from adapters.queue import RunMessage, RunQueue, attempt_of, job_id_of
+from adapters.queue.messages import RunMessage, attempt_of, job_id_of
+from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
 from contracts.errors import QueueUnavailable
 from tests.services.ports import free_port

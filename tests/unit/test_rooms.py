@@ -10,36 +10,16 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ROOMS = ("contracts", "engine", "rules", "adapters", "web", "consumer", "scripts")
 STDLIB = frozenset(sys.stdlib_module_names)
-NUMPY_FREE_ADAPTERS = frozenset(
-    f"adapters.{name}"
-    for name in (
-        "bar_times",
-        "batch_cells",
-        "batch_changes",
-        "batch_list",
-        "batch_queries",
-        "batch_times",
-        "chart_texts",
-        "curves",
-        "database",
-        "leaderboard",
-        "logs",
-        "metric_catalog",
-        "period_returns",
-        "price_file",
-        "price_rows",
-        "queue",
-        "queue_history",
-        "run_list",
-        "run_queries",
-        "runs",
-        "settings",
-        "sparkline",
-        "strategies",
-        "tables",
-        "tickers",
-    )
-)
+# The rooms inside adapters, and which of their neighbours each may import; settings and logs are open to all of them.
+ADAPTERS = {
+    "prices": frozenset[str](),
+    "results": frozenset({"prices"}),
+    "queue": frozenset[str](),
+    "store": frozenset({"queue", "results"}),
+    "analysis": frozenset({"prices", "results"}),
+    "charts": frozenset({"prices", "results"}),
+}
+LOADING_NUMPY = frozenset({"analysis", "charts"})
 HEAVY = frozenset({"numpy", "pandas", "matplotlib", "scipy"})
 
 
@@ -56,7 +36,7 @@ def imports_of(path: Path) -> set[str]:
 
 
 def module_of(name: str) -> str:
-    """The module part of a dotted name: at most room and file, for our rooms; the package for others."""
+    """The module part of a dotted name: at most room and file or inner room, for our rooms; the package for others."""
     parts = name.split(".")
     return ".".join(parts[:2]) if parts[0] in ROOMS else parts[0]
 
@@ -83,11 +63,17 @@ def forbidden(path: Path, imported: str) -> str | None:
         return "the catalog uses the standard library only"
     if room == "adapters" and ours and target_room not in ("adapters", "contracts"):
         return "adapters imports contracts only"
+    if room == "adapters" and (inner := path.relative_to(ROOT).parts[1]) in ADAPTERS:
+        neighbour = target.partition(".")[2]
+        if neighbour in ADAPTERS.keys() - {inner} - ADAPTERS[inner]:
+            return f"adapters/{inner} does not know adapters/{neighbour}"
     if room == "web":
         if ours and not (
-            target_room in ("web", "contracts") or target == "rules.catalog" or target in NUMPY_FREE_ADAPTERS
+            target_room in ("web", "contracts")
+            or target == "rules.catalog"
+            or (target_room == "adapters" and target.partition(".")[2] not in LOADING_NUMPY)
         ):
-            return "web imports contracts, rules.catalog and the adapters that load no numpy"
+            return "web imports contracts, rules.catalog and the rooms of adapters that load no numpy"
         if target in HEAVY:
             return "web loads no numpy"
     if room == "consumer" and target_room == "web":
@@ -109,7 +95,8 @@ def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
 
 
 def test_a_forbidden_import_is_noticed() -> None:
-    assert forbidden(ROOT / "web" / "views.py", "adapters.prices.read_prices")
+    assert forbidden(ROOT / "web" / "views.py", "adapters.analysis.price_series.read_prices")
+    assert forbidden(ROOT / "adapters" / "queue" / "remains.py", "adapters.store.tables.runs")
     assert forbidden(ROOT / "engine" / "engine.py", "contracts.errors.PlatformError")
     assert forbidden(ROOT / "consumer" / "job.py", "web.create_app")
     assert forbidden(ROOT / "adapters" / "queue.py", "rules.catalog.RULES")
@@ -135,9 +122,17 @@ def test_a_job_loads_neither_pandas_nor_pydantic_nor_matplotlib_nor_the_orm() ->
     assert not loaded & {"pandas", "pydantic", "matplotlib", "flask", "web"}
 
 
-def test_every_init_file_but_the_web_tiers_is_empty() -> None:
+def test_an_init_file_holds_a_docstring_at_most_but_the_web_tiers() -> None:
     filled = [
-        path for room in ROOMS if room != "web" for path in (ROOT / room).rglob("__init__.py") if path.stat().st_size
+        path.relative_to(ROOT).as_posix()
+        for room in ROOMS
+        for path in (ROOT / room).rglob("__init__.py")
+        if path != ROOT / "web" / "__init__.py" and not _is_docstring_at_most(path)
     ]
 
     assert filled == []
+
+
+def _is_docstring_at_most(path: Path) -> bool:
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)

@@ -7,8 +7,9 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.engine import Connection, Engine
 
-from adapters.database import connect_database
-from adapters.runs import (
+from adapters.store.database import connect_database
+from adapters.store.new_runs import mark_enqueued
+from adapters.store.runs import (
     Attempt,
     Claim,
     cancel,
@@ -19,7 +20,6 @@ from adapters.runs import (
     give_up,
     hand_back,
     lose,
-    mark_enqueued,
     retry,
 )
 from contracts.errors import Conflict, LeaseLost, StaleMessage, UnknownRun

@@ -7,9 +7,9 @@ from sqlalchemy import inspect, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from adapters.database import connect_database
 from adapters.schema import ANSWER_S, create_schema
-from adapters.tables import metadata
+from adapters.store.database import connect_database
+from adapters.store.tables import metadata
 from tests.services.runs import Submitter
 
 

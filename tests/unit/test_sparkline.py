@@ -1,7 +1,7 @@
 """The shape of an equity curve in a few characters."""
 
-from adapters.sparkline import LEVELS, POINTS, encode_sparkline
-from adapters.tables import runs
+from adapters.results.sparkline import LEVELS, POINTS, encode_sparkline
+from adapters.store.tables import runs
 from web.formats import sparkline_points
 
 

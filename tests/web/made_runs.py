@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from adapters.runs import Attempt, claim, fail, finish
+from adapters.store.runs import Attempt, claim, fail, finish
 from consumer.backtest import backtest
 from contracts.status import ErrorType
 from web.platform import Platform

@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
-from adapters.tables import runs
+from adapters.store.tables import runs
 from tests.services.finished_runs import break_down, succeed
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, web_app

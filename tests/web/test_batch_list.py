@@ -7,9 +7,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import Engine, update
 
-from adapters.database import database_now
-from adapters.runs import Attempt, claim
-from adapters.tables import runs
+from adapters.store.database import database_now
+from adapters.store.runs import Attempt, claim
+from adapters.store.tables import runs
 from tests.services.finished_runs import break_down, succeed
 from tests.services.web_app import run_values, sweep_values
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from adapters.leaderboard import Heatmap
+from adapters.results.leaderboard import Heatmap
 from tests.web.conftest import RunMaker
 from web.batch_pages import heat_rows, shade
 from web.formats import number

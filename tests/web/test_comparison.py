@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from adapters.tables import runs
+from adapters.store.tables import runs
 from tests.web.conftest import RunMaker
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

@@ -9,9 +9,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 
-from adapters.database import database_now, reading
-from adapters.queue_history import percentile, queue_state
-from adapters.tables import run_events, runs
+from adapters.results.times import percentile
+from adapters.store.database import database_now, reading
+from adapters.store.queue_history import queue_state
+from adapters.store.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.web.conftest import RunMaker
 

@@ -5,8 +5,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
 
-from adapters.runs import Attempt, claim, finish
-from adapters.tables import runs
+from adapters.store.runs import Attempt, claim, finish
+from adapters.store.tables import runs
 from consumer.backtest import backtest
 from tests.web.conftest import RunMaker
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert
 
-from adapters.tables import runs
+from adapters.store.tables import runs
 from web.platform import Platform
 
 COUNT = 230
@@ -108,7 +108,7 @@ def test_bounds_on_one_metric_and_an_order_by_another_go_together(
     few_runs: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("adapters.run_list.FEW_RUNS", few_runs)
+    monkeypatch.setattr("adapters.store.run_list.FEW_RUNS", few_runs)
 
     found = all_pages(browser_client, f"sort={sort}&drawdown_max=30&trades_min=5")
 

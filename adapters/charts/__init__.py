@@ -1,0 +1,1 @@
+"""The PNG charts of a run, drawn by Matplotlib in the Job."""

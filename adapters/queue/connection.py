@@ -1,0 +1,49 @@
+"""Redis as every role reaches it: quick to give up, and never asked twice for the same thing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.exceptions import OutOfMemoryError, RedisError
+from redis.retry import Retry
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from adapters.settings import Settings
+from contracts.errors import QueueOutOfMemory, QueueUnavailable
+
+_RQ_VERSION_CACHE = "__rq_redis_server_version"  # where RQ keeps the server's version on a client
+
+
+def connect_redis(redis_url: str, timeout_s: float = 5.0) -> Redis:
+    """A client that never blocks for long and never repeats a command: a repeated pop would take a second message."""
+    client = Redis.from_url(
+        redis_url, socket_timeout=timeout_s, socket_connect_timeout=min(timeout_s, 2.0), retry=Retry(NoBackoff(), 0)
+    )
+    # RQ asks INFO for the version and, when the ACL forbids that, pops without its intermediate list; 6.2 is required
+    setattr(client, _RQ_VERSION_CACHE, (6, 2, 0))
+    return client
+
+
+def queue_of(settings: Settings, timeout_s: float = 5.0) -> Queue:
+    """The platform's one queue; JSON, so that a message is readable and reading it runs nothing."""
+    return Queue(
+        settings.queue_name, connection=connect_redis(settings.redis_url, timeout_s), serializer=JSONSerializer
+    )
+
+
+@contextmanager
+def reachable() -> Iterator[None]:
+    """Faults of Redis as QueueUnavailable, a full Redis as QueueOutOfMemory."""
+    try:
+        yield
+    except OutOfMemoryError as error:
+        raise QueueOutOfMemory(f"Redis is full: {error}") from error
+    except (RedisError, OSError) as error:
+        raise QueueUnavailable(f"Redis does not answer: {error}") from error
+
+
+def as_words(raw: bytes | str) -> str:
+    """What Redis answered, as text; bytes that are none become replacement characters."""
+    return raw.decode(errors="replace") if isinstance(raw, bytes) else raw

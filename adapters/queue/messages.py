@@ -1,0 +1,56 @@
+"""What a message is: ids for the Job, which reads the request from the database, and words for people."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from rq.serializers import JSONSerializer
+
+# The only function that may run; named, so that the web tier never imports it.
+RUN_FUNCTION = "consumer.task.run_backtest"
+KEPT_S = 3600  # finished and failed jobs stay visible in Redis for an hour; RQ's own default keeps failures for a year
+_JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]{1,6})")
+
+
+@dataclass(frozen=True, slots=True)
+class RunMessage:
+    """One attempt of a run, as it is pushed."""
+
+    run_id: str
+    attempt: int
+    request: dict[str, Any]
+    at_front: bool
+
+    @property
+    def job_id(self) -> str:
+        """RQ's id of this message."""
+        return job_id_of(self.run_id, self.attempt)
+
+
+def job_id_of(run_id: str, attempt: int) -> str:
+    """RQ's id of the message for one attempt of a run."""
+    return f"{run_id}-{attempt}"
+
+
+def attempt_of(job_id: str) -> tuple[str, int]:
+    """The run_id and attempt that an RQ id names; ValueError when it is none of ours."""
+    named = _JOB_ID.fullmatch(job_id)
+    if not named:
+        raise ValueError("its id is not <run_id>-<attempt>")
+    return named[1], int(named[2])
+
+
+def describe(request: dict[str, Any]) -> str:
+    """One line for people who look into the queue: `AAPL RSI_14_30_70 2004-01-01..2013-03-01`."""
+    rule = request.get("rule_id") or request["rule_type"]
+    return f"{request['ticker']} {rule} {request['start_date']}..{request['end_date']}"
+
+
+def own_fields(message: RunMessage) -> dict[str, Any]:
+    """What tells a message of one push from the others: the call for RQ, and the request in words for people."""
+    call: tuple[Any, ...] = (RUN_FUNCTION, None, [message.run_id, message.attempt], {})
+    return {
+        "data": JSONSerializer.dumps(call),  # RQ reads it with and without zlib; without, redis-cli shows it
+        "description": describe(message.request),
+        "meta": JSONSerializer.dumps(message.request | {"run_id": message.run_id, "attempt": message.attempt}),
+    }

@@ -1,0 +1,89 @@
+"""One run as the contract shows it, from its row: what is stored, and the curves that follow from it."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import date
+from typing import Any
+
+from sqlalchemy.engine import RowMapping
+
+from adapters.prices.candles import price_rows
+from adapters.prices.tickers import Tickers
+from adapters.results.curves import (
+    decode_equity,
+    decode_signals,
+    decode_trades,
+    drawdown_points,
+    equity_points,
+    portfolio_points,
+    signal_points,
+    trade_rows,
+)
+from adapters.results.times import seconds_between, utc_text
+from contracts.errors import UnknownTicker
+from contracts.run_result import Candle, RunResult
+from contracts.status import RunStatus
+
+CURVES = frozenset({"equity_curve", "drawdown_curve", "portfolio_curve", "signals", "price_candles"})
+
+
+def run_result(
+    row: RowMapping, charts: Mapping[str, str], tickers: Tickers, curves: frozenset[str] = CURVES
+) -> RunResult:
+    """One run as the contract shows it; those `curves` that are asked for are derived here from the stored series."""
+    request = json.loads(row["request_json"])
+    started, completed = row["started_at"], row["completed_at"]
+    known: dict[str, Any] = {
+        "run_id": row["run_id"],
+        "status": RunStatus(row["status"]).public,
+        "request": request,
+        "error_type": row["error_type"],
+        "error_message": row["error_message"],
+        "data_hash": row["data_hash"],
+        "engine_version": row["engine_version"],
+        "image_tag": row["image_tag"],
+        "result_hash": row["result_hash"],
+        "attempt": row["attempt"],
+        "created_at": utc_text(row["created_at"]),
+        "started_at": utc_text(started),
+        "completed_at": utc_text(completed),
+        "queue_wait_s": seconds_between(row["waiting_since"], started),
+        "run_s": seconds_between(started, completed),
+    }
+    if row["status"] != RunStatus.SUCCEEDED:
+        return RunResult(**known)
+    return RunResult(
+        **known, **_derived(row, request, tickers, curves), charts=dict(charts), chart_base64=charts.get("equity_curve")
+    )
+
+
+def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers, curves: frozenset[str]) -> dict[str, Any]:
+    bars, equity = decode_equity(row["equity_curve_json"])
+    trades, rejected, notes = decode_trades(row["trades_json"])
+    stored = json.loads(row["metrics_json"])
+    capital, timeframe = request["initial_capital"], request["timeframe"]
+    derive: dict[str, Callable[[], Any]] = {
+        "equity_curve": lambda: equity_points(bars, equity),
+        "drawdown_curve": lambda: drawdown_points(bars, equity, capital),
+        "portfolio_curve": lambda: portfolio_points(bars, equity, trades, capital),
+        "signals": lambda: signal_points(bars, decode_signals(row["signals_json"])),
+        "price_candles": lambda: candles_of(row, request, tickers),
+    }
+    return {
+        "metrics": stored["values"],
+        "metrics_notes": stored["notes"],
+        "notes": notes,
+        "trades": trade_rows(trades, bars, timeframe),
+        "rejected_orders": [order | {"date": bars[order["bar"]]} for order in rejected],
+        **{name: curve() for name, curve in derive.items() if name in curves},
+    }
+
+
+def candles_of(row: RowMapping, request: Mapping[str, Any], tickers: Tickers) -> list[Candle] | None:
+    """The run's prices, while the price file is still the one that it ran on; None afterwards."""
+    try:
+        path = tickers.path(row["ticker"], row["timeframe"])
+    except UnknownTicker:
+        return None
+    start, end = (date.fromisoformat(request[name]) for name in ("start_date", "end_date"))
+    return price_rows(path, row["data_hash"], start, end)

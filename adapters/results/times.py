@@ -1,0 +1,38 @@
+"""Times of runs in words and numbers: when, how long, and how that spreads over many runs."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+
+def throughput(ends: Sequence[datetime]) -> float | None:
+    """Runs per second between the first and the last of these ends; None for fewer than two."""
+    if len(ends) < 2:
+        return None
+    seconds = (max(ends) - min(ends)).total_seconds()
+    return round((len(ends) - 1) / seconds, 3) if seconds else None
+
+
+def spread(seconds: Sequence[float]) -> dict[str, float | None]:
+    """Average, median, 95th and 99th percentile (nearest rank) and maximum; all None of nothing."""
+    if not seconds:
+        return dict.fromkeys(("average", "p50", "p95", "p99", "max"))
+    ranks = {f"p{percent}": percentile(seconds, percent) for percent in (50, 95, 99)}
+    return {"average": round(sum(seconds) / len(seconds), 6), **ranks, "max": max(seconds)}
+
+
+def percentile(values: Sequence[float], percent: int) -> float | None:
+    """The nearest-rank percentile; None of nothing."""
+    ordered = sorted(values)
+    return ordered[-(-percent * len(ordered) // 100) - 1] if ordered else None
+
+
+def seconds_between(earlier: datetime | None, later: datetime | None) -> float | None:
+    """Seconds between two times; None while one of them is unknown."""
+    if earlier is None or later is None:
+        return None
+    return round((later - earlier).total_seconds(), 6)
+
+
+def utc_text(moment: datetime | None) -> str | None:
+    """ISO 8601 with a Z, microseconds included; None stays None."""
+    return None if moment is None else f"{moment.isoformat(timespec='microseconds')}Z"

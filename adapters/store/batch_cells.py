@@ -1,0 +1,35 @@
+"""Which run of a batch stands behind each pair of two parameters' values."""
+
+import json
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from adapters.results.leaderboard import Goal
+from adapters.store.tables import runs
+from contracts.status import RunStatus
+
+Cell = tuple[Any, Any]
+
+
+def best_cells(
+    connection: Connection, batch_id: str, metric: str, goal: Goal, axes: tuple[str, str], ticker: str | None = None
+) -> dict[Cell, str]:
+    """The run_id of the best completed run by (x, y), of `ticker` alone or of all tickers.
+
+    Runs without a value of the metric stand behind no cell.
+    """
+    columns = select(runs.c.run_id, runs.c.params_json, runs.c.metrics_json)
+    completed = columns.where(runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED)
+    if ticker:
+        completed = completed.where(runs.c.ticker == ticker)
+    best: dict[Cell, tuple[float, str]] = {}
+    for row in connection.execute(completed):
+        params, value = json.loads(row.params_json), json.loads(row.metrics_json)["values"].get(metric)
+        if value is None or not set(axes) <= set(params):
+            continue
+        cell, rank = (params[axes[0]], params[axes[1]]), value if goal == "max" else -value
+        if cell not in best or rank > best[cell][0]:
+            best[cell] = (rank, row.run_id)
+    return {cell: run_id for cell, (_, run_id) in best.items()}

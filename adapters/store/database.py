@@ -1,0 +1,165 @@
+"""Engines and the database's own clock, for SQLite and for MySQL or MariaDB."""
+
+import logging
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from sqlalchemy import DateTime, create_engine, event, literal
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.functions import FunctionElement
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+TRIES = 5  # of a transaction that collides with others
+BUSY_TIMEOUT_S = 30.0  # how long a SQLite writer waits for another one
+SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word
+_MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
+# too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
+# read-only while another server takes over, connection or statement killed (MariaDB's max_statement_time too), a Galera
+# node that is not ready, a rollback by group replication (2000 to 2999: the connection broke); the transaction can be
+# repeated as it is
+_MYSQL_TRANSIENT = frozenset({1040, 1203, 1226, 1053, 1205, 1213, 1290, 1836, 1927, 1317, 1969, 1047, 3101})
+
+Timestamp = (
+    DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql").with_variant(mysql.DATETIME(fsp=6), "mariadb")
+)  # UTC without an offset, microseconds
+
+
+class database_now(FunctionElement[datetime]):
+    """The database's UTC time, `offset_s` seconds later; the only clock that decides anything."""
+
+    type = DateTime()
+    inherit_cache = True
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        super().__init__(literal(float(offset_s)))
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element: database_now, compiler: Any, **options: Any) -> str:
+    # SQLite knows milliseconds; three zeros make the text as long, and so as sortable, as Python's
+    offset_s = compiler.process(element.clauses, **options)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {offset_s} || ' seconds') || '000')"
+
+
+@compiles(database_now, "mysql")
+@compiles(database_now, "mariadb")
+def _mysql_now(element: database_now, compiler: Any, **options: Any) -> str:
+    return f"(UTC_TIMESTAMP(6) + INTERVAL {compiler.process(element.clauses, **options)} SECOND)"
+
+
+def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = SILENCE_S) -> Engine:
+    """An engine for `database_url`; without a pool each connection is closed after use, as a short process wants it.
+
+    answer_s: how long MySQL may take to answer one statement.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return _connect_sqlite(url)
+    pooled: dict[str, Any] = {"poolclass": NullPool}
+    if pool_size:
+        pooled = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
+    arguments = _mysql_arguments(url, answer_s)
+    engine = create_engine(url, connect_args=arguments, pool_pre_ping=bool(pool_size), **pooled)
+    event.listen(engine, "connect", _prepare_mysql)
+    return engine
+
+
+def _mysql_arguments(url: URL, answer_s: int) -> dict[str, Any]:
+    # READ COMMITTED: a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks
+    isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    arguments: dict[str, Any] = {
+        "connect_timeout": 5,
+        "read_timeout": answer_s,
+        "write_timeout": SILENCE_S,
+        "init_command": isolation,
+    }
+    if not any(name.startswith("ssl") for name in url.query):
+        arguments["ssl_disabled"] = True  # loading the CA certificates costs 33 ms, paid at each Job's start
+    return arguments
+
+
+def _prepare_mysql(connection: Any, _record: Any) -> None:
+    """Let the server roll back for a client that froze or whose machine died; it would keep its locks for 8 hours."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION wait_timeout = {SILENCE_S}")
+
+
+def _connect_sqlite(url: URL) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, poolclass=NullPool)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says so, not where sqlite3 guesses
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # a transaction that reads first and writes later fails at once when another writer came between; IMMEDIATE waits
+    mode = "DEFERRED" if connection.get_execution_options().get("read_only") else "IMMEDIATE"
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection for queries only; it blocks no writer."""
+    with engine.connect().execution_options(read_only=True) as connection:
+        yield connection
+
+
+def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
+    """What `change` returns from its own committed transaction; made again when that collides with another one.
+
+    When the connection breaks, the OperationalError is raised: nobody knows whether the change was made. So it is when
+    SQLite stays locked, since each try has waited for BUSY_TIMEOUT_S.
+    """
+    for _ in range(TRIES - 1):
+        try:
+            with engine.begin() as connection:
+                return change(connection)
+        except OperationalError as error:
+            has_waited = isinstance(error.orig, sqlite3.OperationalError)
+            if has_waited or error.connection_invalidated or not is_transient(error):
+                raise
+    with engine.begin() as connection:
+        return change(connection)
+
+
+def is_duplicate_key(error: IntegrityError) -> bool:
+    """True when a unique index refused the row, as opposed to a fault of the statement."""
+    if isinstance(error.orig, sqlite3.IntegrityError):
+        return "UNIQUE constraint failed" in str(error.orig)
+    return _error_number(error) == _MYSQL_DUPLICATE_KEY
+
+
+def is_transient(error: OperationalError) -> bool:
+    """True when the database was away or two transactions collided, so that a repetition can succeed."""
+    if isinstance(error.orig, sqlite3.OperationalError):
+        return "locked" in str(error.orig) or "busy" in str(error.orig)
+    number = _error_number(error)
+    return (
+        error.connection_invalidated or number in _MYSQL_TRANSIENT or 2000 <= number < 3000
+    )  # 2000s: the client's own
+
+
+def _error_number(error: IntegrityError | OperationalError) -> int:
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else 0

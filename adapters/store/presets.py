@@ -1,0 +1,45 @@
+"""Presets: named form parameters. They define no trading logic; the rule catalog does."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select
+from sqlalchemy.engine import Connection
+
+from adapters.results.times import utc_text
+from adapters.store.database import database_now
+from adapters.store.tables import strategies
+
+
+def list_presets(connection: Connection) -> list[dict[str, Any]]:
+    """All presets by name."""
+    rows = connection.execute(select(strategies).order_by(strategies.c.name))
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "rule_type": row.rule_type,
+            "form": json.loads(row.form_json),
+            "created_at": utc_text(row.created_at),
+        }
+        for row in rows
+    ]
+
+
+def count_presets(connection: Connection) -> int:
+    """How many presets there are."""
+    return connection.execute(select(func.count()).select_from(strategies)).scalar_one()
+
+
+def save_preset(connection: Connection, name: str, form: Mapping[str, Any]) -> int:
+    """Record a preset and return its id; IntegrityError when the name is taken."""
+    values = {"name": name, "rule_type": form["rule_type"], "form_json": json.dumps(form, ensure_ascii=False)}
+    saved = connection.execute(insert(strategies).values(**values, created_at=database_now()))
+    key = saved.inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def delete_preset(connection: Connection, preset_id: int) -> bool:
+    """Remove a preset; False when there is none with this id."""
+    return connection.execute(delete(strategies).where(strategies.c.id == preset_id)).rowcount == 1

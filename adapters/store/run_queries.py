@@ -1,0 +1,102 @@
+"""What the web tier asks the database about runs; nothing here changes anything."""
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.results.times import utc_text
+from adapters.store.tables import run_charts, run_events, runs
+from contracts.errors import UnknownRun
+from contracts.status import RunStatus
+
+CURVES = frozenset({"equity_curve", "drawdown_curve", "portfolio_curve", "signals", "price_candles"})
+STATUS_COLUMNS = (
+    runs.c.run_id,
+    runs.c.status,
+    runs.c.attempt,
+    runs.c.batch_id,
+    runs.c.label,
+    runs.c.ticker,
+    runs.c.rule_id,
+    runs.c.error_type,
+    runs.c.error_message,
+    runs.c.created_at,
+    runs.c.waiting_since,
+    runs.c.enqueued_at,
+    runs.c.started_at,
+    runs.c.completed_at,
+    runs.c.total_return_pct,
+    runs.c.sharpe_ratio,
+    runs.c.max_drawdown_pct,
+    runs.c.num_trades,
+)
+
+
+def run_status(connection: Connection, run_id: str) -> RowMapping:
+    """The small columns of one run, for polling; UnknownRun when there is none."""
+    row = connection.execute(select(*STATUS_COLUMNS).where(runs.c.run_id == run_id)).mappings().one_or_none()
+    if row is None:
+        raise UnknownRun(f"no run has the id {run_id}")
+    return row
+
+
+def run_row(connection: Connection, run_id: str) -> RowMapping:
+    """All columns of one run; UnknownRun when there is none."""
+    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one_or_none()
+    if row is None:
+        raise UnknownRun(f"no run has the id {run_id}")
+    return row
+
+
+def chart_png(connection: Connection, run_id: str, name: str) -> bytes | None:
+    """One chart as PNG bytes, or None when it was not rendered."""
+    query = select(run_charts.c.png).where(run_charts.c.run_id == run_id, run_charts.c.name == name)
+    png: bytes | None = connection.execute(query).scalar()
+    return png
+
+
+def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
+    """Which charts of a run were rendered."""
+    return frozenset(connection.execute(select(run_charts.c.name).where(run_charts.c.run_id == run_id)).scalars())
+
+
+def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
+    """All charts of a run by name."""
+    rows = connection.execute(select(run_charts.c.name, run_charts.c.png).where(run_charts.c.run_id == run_id))
+    return {row.name: row.png for row in rows}
+
+
+def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """A run's whole story, oldest first."""
+    rows = connection.execute(select(run_events).where(run_events.c.run_id == run_id).order_by(run_events.c.id))
+    return [
+        {
+            "attempt": row.attempt,
+            "from_status": row.from_status,
+            "to_status": row.to_status,
+            "at": utc_text(row.at),
+            "reason": row.reason,
+            "host": row.host,
+        }
+        for row in rows
+    ]
+
+
+def counts_by_status(connection: Connection) -> dict[str, int]:
+    """How many runs are in each state."""
+    rows = connection.execute(select(runs.c.status, func.count()).group_by(runs.c.status))
+    counted: dict[str, int] = {row[0]: row[1] for row in rows}
+    return {status.value: counted.get(status.value, 0) for status in RunStatus}
+
+
+def latest_times(connection: Connection, limit: int = 1000) -> tuple[list[float], list[float]]:
+    """Queue waits and durations, in seconds, of the last `limit` runs that ended."""
+    rows = connection.execute(
+        select(runs.c.waiting_since, runs.c.started_at, runs.c.completed_at)
+        .where(runs.c.completed_at.is_not(None), runs.c.started_at.is_not(None))
+        .order_by(runs.c.completed_at.desc())
+        .limit(limit)
+    ).all()
+    waits = [(row.started_at - row.waiting_since).total_seconds() for row in rows]
+    return waits, [(row.completed_at - row.started_at).total_seconds() for row in rows]

@@ -1,0 +1,172 @@
+"""The tables. Schema changes are additive: a new column has a default or may be null."""
+
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Double,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine
+
+from adapters.store.database import Timestamp
+
+metadata = MetaData()
+
+MYSQL = ("mysql", "mariadb")
+
+
+def _on_mysql(generic: TypeEngine, special: TypeEngine) -> TypeEngine:  # type: ignore[type-arg]
+    for name in MYSQL:
+        generic = generic.with_variant(special, name)
+    return generic
+
+
+def _ascii(length: int) -> TypeEngine:  # type: ignore[type-arg]
+    """Identifiers: compared byte by byte, one byte each in an index."""
+    return _on_mysql(String(length), mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"))
+
+
+def _text(length: int) -> TypeEngine:  # type: ignore[type-arg]
+    """Words of people: any script, but 'a' and 'A' differ, as they do in SQLite."""
+    return _on_mysql(String(length), mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"))
+
+
+LongText = _on_mysql(Text(), mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"))  # TEXT holds 64 KB only
+LongBlob = _on_mysql(LargeBinary(), mysql.MEDIUMBLOB())
+Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself for INTEGER only
+
+_OPTIONS: dict[str, Any] = {
+    f"{name}_{option}": value for name in MYSQL for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"))
+}
+
+METRIC_INDEXES = {
+    "total_return_pct": "ix_runs_return",
+    "sharpe_ratio": "ix_runs_sharpe",
+    "max_drawdown_pct": "ix_runs_drawdown",
+    "num_trades": "ix_runs_trades",
+}
+LISTED_INDEX = "ix_runs_listed"
+
+
+def _metric_index(metric: str) -> Index:
+    """An order by one metric that also holds what lists are filtered by, so that no row is read for a refusal."""
+    others = (other for other in METRIC_INDEXES if other != metric)
+    return Index(METRIC_INDEXES[metric], metric, "id", "ticker", "rule_type", "created_at", *others)
+
+
+runs = Table(
+    "backtest_results",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),  # in order of submission: pages of the list are cut by it
+    Column("run_id", _ascii(36), nullable=False, unique=True),
+    Column("batch_id", _text(64)),
+    Column("label", _text(64)),
+    Column("idempotency_key", _text(128), unique=True),
+    Column("ticker", _ascii(15), nullable=False),
+    Column("timeframe", _ascii(4), nullable=False, default="1d"),
+    Column("rule_type", _ascii(32), nullable=False),
+    Column("rule_id", _text(64)),
+    Column("params_json", LongText, nullable=False),
+    Column("request_json", LongText, nullable=False),
+    Column("request_hash", _ascii(64), nullable=False),
+    Column("status", _ascii(10), nullable=False),
+    Column("attempt", Integer, nullable=False, default=1),
+    Column("lease_token", _ascii(36)),
+    Column("lease_until", Timestamp),
+    Column("losses", SmallInteger, nullable=False, default=0),
+    Column("handbacks", SmallInteger, nullable=False, default=0),
+    Column("cancel_requested", SmallInteger, nullable=False, default=0),
+    Column("waiting_since", Timestamp, nullable=False),  # when this attempt became PENDING
+    Column("enqueued_at", Timestamp),  # when its message was last put on the queue; null: not yet
+    Column("error_type", _ascii(32)),
+    Column("error_message", _text(1000)),
+    Column("total_return_pct", Double),
+    Column("sharpe_ratio", Double),
+    Column("max_drawdown_pct", Double),
+    Column("num_trades", Integer),
+    Column("metrics_json", LongText),
+    Column("equity_curve_json", LongText),
+    Column("trades_json", LongText),
+    Column("signals_json", LongText),
+    Column("sparkline", _ascii(64)),  # the shape of the equity curve for lists, see adapters.results.sparkline
+    Column("data_hash", _ascii(64)),
+    Column("engine_version", _ascii(32)),
+    Column("image_tag", _ascii(128)),
+    Column("result_hash", _ascii(64)),
+    Column("reproduces", _ascii(36)),  # the run_id that this run repeats
+    Column("worker", _text(128)),  # host and process of the last claim
+    Column("created_at", Timestamp, nullable=False),
+    Column("started_at", Timestamp),
+    Column("completed_at", Timestamp),
+    UniqueConstraint("batch_id", "request_hash", name="uq_batch_request"),
+    Index("ix_runs_status", "status", "id"),
+    Index("ix_runs_lease", "status", "lease_until"),
+    # the columns behind an id are never searched by: with them a list's page is found in the index alone
+    Index("ix_runs_ticker", "ticker", "id", "rule_type", "status"),
+    Index("ix_runs_rule", "rule_type", "id"),
+    Index("ix_runs_batch", "batch_id", "id", "status", "completed_at"),  # batches are listed and counted in it alone
+    Index("ix_runs_label", "label", "id"),
+    Index("ix_runs_created", "created_at"),
+    Index("ix_runs_started", "started_at"),
+    Index("ix_runs_completed", "completed_at"),
+    *map(_metric_index, METRIC_INDEXES),
+    Index(LISTED_INDEX, "id", "ticker", "rule_type", "created_at", *METRIC_INDEXES),  # the same by submission
+    Index("ix_runs_reproduces", "reproduces"),
+    **_OPTIONS,
+)
+
+run_charts = Table(
+    "run_charts",
+    metadata,
+    Column("run_id", _ascii(36), primary_key=True),
+    Column("name", _ascii(32), primary_key=True),
+    Column("png", LongBlob, nullable=False),
+    **_OPTIONS,
+)
+
+run_events = Table(
+    "run_events",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("run_id", _ascii(36), nullable=False),
+    Column("attempt", Integer, nullable=False),
+    Column("from_status", _ascii(10)),
+    Column("to_status", _ascii(10), nullable=False),
+    Column("at", Timestamp, nullable=False),
+    Column("reason", _text(255)),
+    Column("host", _text(128)),
+    Index("ix_events_run", "run_id", "id"),
+    Index("ix_events_at", "at", "from_status", "to_status"),  # the queue over time is counted in the index alone
+    **_OPTIONS,
+)
+
+strategies = Table(
+    "strategies",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("name", _text(64), nullable=False, unique=True),
+    Column("rule_type", _ascii(32), nullable=False),
+    Column("form_json", LongText, nullable=False),
+    Column("created_at", Timestamp, nullable=False),
+    **_OPTIONS,
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", _ascii(32), primary_key=True),
+    Column("holder", _ascii(64), nullable=False),
+    Column("until", Timestamp, nullable=False),
+    **_OPTIONS,
+)
