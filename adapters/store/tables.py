@@ -151,6 +151,48 @@ run_events = Table(
     **_OPTIONS,
 )
 
+# Prices by content: bars are kept once per data_hash, whatever ticker they were loaded for, and never change.
+price_parts = Table(
+    "price_parts",
+    metadata,
+    Column("data_hash", _ascii(64), primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),
+    Column("bars", Integer, nullable=False),
+    Column("packed", LongBlob, nullable=False),  # see adapters.prices.packing
+    **_OPTIONS,
+)
+
+price_versions = Table(
+    "price_versions",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("ticker", _ascii(15), nullable=False),
+    Column("timeframe", _ascii(4), nullable=False),
+    Column("data_hash", _ascii(64), nullable=False),
+    Column("first_bar", _ascii(20), nullable=False),  # Date as the canonical CSV writes it
+    Column("last_bar", _ascii(20), nullable=False),
+    Column("bars", Integer, nullable=False),
+    Column("price_decimals", SmallInteger, nullable=False),
+    Column("volume_decimals", SmallInteger, nullable=False),
+    Column("source", _text(255)),  # a file's name, or where it was downloaded
+    Column("note", _text(255)),
+    Column("report_json", LongText, nullable=False),  # what was done to the file, and what was odd about it
+    Column("loaded_by", _text(128)),
+    Column("loaded_at", Timestamp, nullable=False),
+    UniqueConstraint("ticker", "timeframe", "data_hash", name="uq_price_version"),
+    Index("ix_price_versions_hash", "data_hash"),
+    **_OPTIONS,
+)
+
+price_series = Table(
+    "price_series",
+    metadata,
+    Column("ticker", _ascii(15), primary_key=True),
+    Column("timeframe", _ascii(4), primary_key=True),
+    Column("data_hash", _ascii(64), nullable=False),  # of the current version
+    **_OPTIONS,
+)
+
 strategies = Table(
     "strategies",
     metadata,

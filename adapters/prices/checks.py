@@ -1,0 +1,130 @@
+"""What is odd about bars that are sound one by one: gaps, jumps, stale ends; and what a new version changes."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+from adapters.prices.bars import Bars, bar_date
+from adapters.prices.findings import Finding
+
+SPLITS = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 50, 100)
+SPLIT_TOLERANCE = 0.03  # of a jump's factor around a whole one: what a price moves on the day of a split
+LARGEST_STEP = 0.5  # change of a close from bar to bar, as a fraction, above which it is worth a look
+STALE_BARS = 10  # equal closes at the end: a delisted ticker, or a feed that stands still
+SHOWN = 5  # dates in a sentence
+
+
+def oddities(bars: Bars) -> list[Finding]:
+    """Warnings about a whole series, none of which refuses it."""
+    found = [*_gaps(bars), *_jumps(bars), *_volumes(bars), *_stale_end(bars)]
+    return [Finding("warning", text) for text in found]
+
+
+def _gaps(bars: Bars) -> Iterator[str]:
+    """Sessions of the exchange that daily bars leave out; tickers that trade at weekends trade every day."""
+    if bars.timeframe != "1d" or len(bars) < 2:
+        return
+    held = {_day(seconds) for seconds in bars.times}
+    expected = _sessions(min(held), max(held), weekends=any(day.weekday() > 4 for day in held))
+    missing = [day for day in expected if day not in held]
+    extra = sorted(held - set(expected))
+    if missing:
+        yield f"{len(missing):,} sessions of the exchange have no bar: {_dates(missing)}"
+    if extra:
+        yield f"{len(extra):,} bars on days on which the New York exchange was closed: {_dates(extra)}"
+
+
+def _sessions(first: date, last: date, *, weekends: bool) -> list[date]:
+    """Days from first to last on which New York trades, or all of them."""
+    from holidays import financial_holidays  # 30 ms that only a load pays
+
+    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
+    if weekends:
+        return days
+    closed = financial_holidays("NYSE", years=range(first.year, last.year + 1))
+    return [day for day in days if day.weekday() < 5 and day not in closed]
+
+
+def _jumps(bars: Bars) -> Iterator[str]:
+    closes, dates = bars.prices[3], bars.times
+    factors = [(after / before, time) for before, after, time in zip(closes, closes[1:], dates[1:], strict=False)]
+    splits = [(factor, time) for factor, time in factors if _is_split(factor)]
+    if splits:
+        named = [f"{bar_date(time, bars.timeframe)} (×{factor:.3g})" for factor, time in splits[:SHOWN]]
+        yield f"{len(splits):,} jumps that look like splits, so the prices may not be adjusted: {_listed(named, splits)}"
+    large = [(factor, time) for factor, time in factors if abs(factor - 1) > LARGEST_STEP and not _is_split(factor)]
+    if large:
+        named = [f"{bar_date(time, bars.timeframe)} ({(factor - 1) * 100:+.0f}%)" for factor, time in large[:SHOWN]]
+        yield f"{len(large):,} closes that moved by over {LARGEST_STEP:.0%} in one bar: {_listed(named, large)}"
+
+
+def _is_split(factor: float) -> bool:
+    """Whether a close changed by a whole factor, up or down."""
+    ratio = max(factor, 1 / factor)
+    return any(abs(ratio / whole - 1) < SPLIT_TOLERANCE for whole in SPLITS)
+
+
+def _volumes(bars: Bars) -> Iterator[str]:
+    silent = sum(not volume for volume in bars.volume)
+    if 0 < silent < len(bars):
+        yield f"{silent:,} bars of {len(bars):,} have no volume"
+
+
+def _stale_end(bars: Bars) -> Iterator[str]:
+    closes = bars.prices[3]
+    equal = next((number for number, close in enumerate(reversed(closes)) if close != closes[-1]), len(closes))
+    if equal >= STALE_BARS:
+        yield f"the last {equal:,} closes are equal: is the series still alive?"
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """How a version differs from the one before: bars by date, and the largest revision of a close, in percent."""
+
+    added: int
+    revised: list[str]
+    removed: list[str]
+    largest_pct: float
+
+    def findings(self) -> list[Finding]:
+        """Warnings: history that is rewritten, or shortened."""
+        texts = []
+        if self.revised:
+            by = f"by up to {self.largest_pct:.3g}% of the close"
+            listed = _listed(self.revised[:SHOWN], self.revised)
+            texts.append(f"{len(self.revised):,} bars differ from the current version, {by}: {listed}")
+        if self.removed:
+            listed = _listed(self.removed[:SHOWN], self.removed)
+            texts.append(f"{len(self.removed):,} bars of the current version are missing: {listed}")
+        return [Finding("warning", text) for text in texts]
+
+
+def changes(bars: Bars, before: Bars) -> Changes:
+    """What `bars` change of the version `before`."""
+    now, then = _by_time(bars), _by_time(before)
+    common = [time for time in before.times if time in now]
+    revised = [time for time in common if now[time] != then[time]]
+    largest = max((abs(now[time][3] / then[time][3] - 1) * 100 for time in revised), default=0.0)
+    removed = [time for time in before.times if time not in now]
+    named = [[bar_date(time, bars.timeframe) for time in times] for times in (revised, removed)]
+    return Changes(len(bars) - len(common), named[0], named[1], largest)
+
+
+def _by_time(bars: Bars) -> dict[int, tuple[float, ...]]:
+    scale, volume_scale = 10**bars.price_decimals, 10**bars.volume_decimals
+    columns = zip(*bars.prices, bars.volume, strict=True)
+    rows = ((*(price / scale for price in row[:4]), row[4] / volume_scale) for row in columns)
+    return dict(zip(bars.times, rows, strict=True))
+
+
+def _day(seconds: int) -> date:
+    return datetime.fromtimestamp(seconds, UTC).date()
+
+
+def _dates(days: Sequence[date]) -> str:
+    return _listed([day.isoformat() for day in days[:SHOWN]], days)
+
+
+def _listed(named: Sequence[str], every: Sequence[object]) -> str:
+    more = f" and {len(every) - SHOWN:,} more" if len(every) > SHOWN else ""
+    return ", ".join(named) + more

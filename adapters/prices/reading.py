@@ -1,0 +1,191 @@
+"""A price file becomes bars: what it means is worked out, said, and checked line by line."""
+
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_HALF_EVEN, Decimal
+from itertools import compress
+from zoneinfo import ZoneInfo
+
+from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Numbers
+from adapters.prices.cells import date_reader, number, seconds_of_day, seconds_of_time, writes_decimal_comma
+from adapters.prices.findings import Faults, Finding, lines_in_words, refuse
+from adapters.prices.table import Table, read_table
+from contracts.run_request import Timeframe
+
+MOST = Decimal(10**MOST_DIGITS)  # of a price or a volume
+ADJUSTED_DIGITS = 7  # significant ones that the lowest adjusted price keeps
+PRICES = ("open", "high", "low", "close")
+NULLS = frozenset({"", "null", "nan", "n/a", "-"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meaning:
+    """What the file itself does not say."""
+
+    timeframe: Timeframe
+    adjust: bool = True  # multiply the whole bar by Adj Close / Close, where the file has both
+    zone: str | None = None  # of times without an offset, such as America/New_York
+
+
+@dataclass(slots=True)
+class Reading:
+    """The bars of a file, what was done to it in sentences, and what is odd about it."""
+
+    bars: Bars
+    done: list[str]
+    warnings: list[Finding] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Rows:
+    """The rows of a file while they are made into bars."""
+
+    lines: list[int]
+    times: list[int]
+    columns: dict[str, list[Decimal]]
+
+
+def read_prices(content: bytes, meaning: Meaning) -> Reading:
+    """The bars of a CSV; Refused names every fault with its line."""
+    table = read_table(content)
+    reading_done: list[str] = []
+    warnings: list[Finding] = []
+    if table.ignored:
+        reading_done.append(f"columns left out: {', '.join(table.ignored)}")
+    rows = _rows(_without_nulls(table, warnings), meaning, warnings)
+    if len(rows.times) > 1 and rows.times[0] > rows.times[-1]:
+        rows = _reversed(rows)
+        reading_done.append("newest first in the file: turned round")
+    reading_done += _adjust(rows, meaning)
+    _check_rows(rows, meaning.timeframe)
+    return Reading(_bars(rows, meaning.timeframe), reading_done, warnings)
+
+
+def _without_nulls(table: Table, warnings: list[Finding]) -> Table:
+    """The table without rows that have no prices at all, as Yahoo writes days without trading."""
+    places = [table.columns[name] for name in PRICES]
+    kept = [any(row[place].strip().lower() not in NULLS for place in places) for row in table.rows]
+    if all(kept):
+        return table
+    left_out = [line for line, keep in zip(table.lines, kept, strict=True) if not keep]
+    if len(left_out) == len(kept):
+        raise refuse("no row has a price", table.lines[0])
+    warnings.append(Finding("warning", f"rows without prices left out: {lines_in_words(left_out)}"))
+    return replace(table, rows=list(compress(table.rows, kept)), lines=list(compress(table.lines, kept)))
+
+
+def _rows(table: Table, meaning: Meaning, warnings: list[Finding]) -> _Rows:
+    faults = Faults()
+    times = _times(table, meaning, faults)
+    columns = {name: _numbers(table, name, faults) for name in (*PRICES, "adjusted") if name in table.columns}
+    if "volume" in table.columns:
+        columns["volume"] = _numbers(table, "volume", faults)
+    else:
+        columns["volume"] = [Decimal(0)] * len(times)
+        warnings.append(Finding("warning", "no column for Volume: taken as 0, so rules that read volume say nothing"))
+    faults.check()
+    return _Rows(list(table.lines), times, columns)
+
+
+def _times(table: Table, meaning: Meaning, faults: Faults) -> list[int]:
+    cells = table.column("date")
+    if "clock" in table.columns:
+        cells = [f"{day}T{clock}" for day, clock in zip(cells, table.column("clock"), strict=True)]
+    read, zone = date_reader(cells), ZoneInfo(meaning.zone) if meaning.zone else None
+    daily, times = meaning.timeframe == "1d", []
+    for cell, line in zip(cells, table.lines, strict=True):
+        moment = read(cell)
+        if moment is None:
+            faults.add(line, f"Date {cell[:40]!r} is not a date; YYYY-MM-DD is understood everywhere")
+            continue
+        seconds = seconds_of_day(moment) if daily else seconds_of_time(moment, zone)
+        if seconds is None:
+            raise refuse(f"Date {cell!r} has no offset from UTC; name the time zone, such as America/New_York", line)
+        times.append(seconds)
+    return times
+
+
+def _numbers(table: Table, name: str, faults: Faults) -> list[Decimal]:
+    cells = table.column(name)
+    comma, title, found = writes_decimal_comma(cells, table.delimiter), _TITLES[name], []
+    for cell, line in zip(cells, table.lines, strict=True):
+        value = number(cell, comma)
+        if value is None and name == "volume" and cell.lower() in NULLS:
+            value = Decimal(0)
+        if value is None:
+            faults.add(line, f"{title} {cell[:40]!r} is not a number")
+        elif value < 0 or value >= MOST or (value == 0 and name != "volume"):
+            wanted = "at least 0" if name == "volume" else "above 0"
+            faults.add(line, f"{title} {cell[:40]} is out of range: {wanted} and below 1e{MOST_DIGITS}")
+        else:
+            found.append(value)
+    return found
+
+
+_TITLES = {name: name.capitalize() for name in (*PRICES, "volume")} | {"adjusted": "Adj Close"}
+
+
+def _reversed(rows: _Rows) -> _Rows:
+    return _Rows(rows.lines[::-1], rows.times[::-1], {name: values[::-1] for name, values in rows.columns.items()})
+
+
+def _adjust(rows: _Rows, meaning: Meaning) -> list[str]:
+    """Multiply whole bars by Adj Close / Close, if that is wanted; what was done, in a sentence."""
+    adjusted = rows.columns.pop("adjusted", None)
+    if adjusted is None:
+        return []
+    if not meaning.adjust:
+        return ["Adj Close left out, as asked: prices are as they were quoted"]
+    ratios = [after / before for after, before in zip(adjusted, rows.columns["close"], strict=True)]
+    if all(ratio == 1 for ratio in ratios):
+        return ["Adj Close is Close on every bar: nothing to adjust"]
+    step = Decimal(1).scaleb(min(values.adjusted() for values in adjusted) - ADJUSTED_DIGITS + 1)
+    for name in PRICES:  # rounding is monotonic: High stays the highest
+        pairs = zip(rows.columns[name], ratios, strict=True)
+        rows.columns[name] = [(price * ratio).quantize(step, ROUND_HALF_EVEN) for price, ratio in pairs]
+    least, most = min(ratios), max(ratios)
+    return [f"prices of whole bars multiplied by Adj Close / Close, {least:.4f} to {most:.4f}; volumes as they are"]
+
+
+def _check_rows(rows: _Rows, timeframe: Timeframe) -> None:
+    """Refused with every bar that is out of order, repeated, or impossible."""
+    faults = Faults()
+    named = "two bars on one day; is this an intraday file?" if timeframe == "1d" else "two bars at one time"
+    for before, after, line in zip(rows.times, rows.times[1:], rows.lines[1:], strict=False):
+        if after == before:
+            faults.add(line, f"Date appears twice: {named}")
+        elif after < before:
+            faults.add(line, "Date is before that of the row above; the dates must ascend, or descend, throughout")
+    for bar in zip(rows.lines, *(rows.columns[name] for name in PRICES), strict=True):
+        if fault := _bar_fault(*bar[1:]):
+            faults.add(bar[0], fault)
+    faults.check()
+
+
+def _bar_fault(open_: Decimal, high: Decimal, low: Decimal, close: Decimal) -> str | None:
+    if high < max(open_, close, low):
+        return f"High {high} is below the highest of Open, Low and Close ({max(open_, close, low)})"
+    return f"Low {low} is above the lowest of Open and Close ({min(open_, close)})" if low > min(open_, close) else None
+
+
+def _bars(rows: _Rows, timeframe: Timeframe) -> Bars:
+    prices = [rows.columns[name] for name in PRICES]
+    decimals = _decimals([value for column in prices for value in column], LEAST_DECIMALS)
+    volume_decimals = _decimals(rows.columns["volume"], 0)
+    scaled = [_scaled(column, decimals) for column in prices]
+    if min(map(min, scaled)) <= 0:
+        raise refuse(f"the lowest price is below 1e-{decimals}, the smallest that fits beside the highest")
+    volume = _scaled(rows.columns["volume"], volume_decimals)
+    return Bars(timeframe, array("q", rows.times), tuple(scaled), volume, decimals, volume_decimals)  # type: ignore[arg-type]
+
+
+def _decimals(values: Sequence[Decimal], least: int) -> int:
+    """Decimals that hold all values exactly, as far as a number of 15 digits can."""
+    needed = max(-int(value.normalize().as_tuple().exponent) for value in values)
+    room = MOST_DIGITS - 1 - max(max(values).adjusted(), 0)
+    return max(0, min(max(needed, least), room))
+
+
+def _scaled(values: Sequence[Decimal], decimals: int) -> Numbers:
+    return array("q", [int(value.scaleb(decimals).to_integral_value(ROUND_HALF_EVEN)) for value in values])

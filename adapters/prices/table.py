@@ -1,0 +1,112 @@
+"""A price file as rows and named columns, whoever exported it."""
+
+import csv
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adapters.prices.findings import refuse
+
+DELIMITERS = ",;\t|"
+REQUIRED = ("date", "open", "high", "low", "close")
+# What exporters call a column, in lower case and without spaces, underscores, dots and angle brackets.
+NAMES = {
+    "date": ("date", "datetime", "timestamp", "time", ""),
+    "clock": ("time",),  # beside a date, as Stooq writes it
+    "open": ("open",),
+    "high": ("high",),
+    "low": ("low",),
+    "close": ("close", "price", "last", "closelast"),
+    "adjusted": ("adjclose", "adjustedclose"),
+    "volume": ("volume", "vol"),
+}
+_MAGIC = (
+    (b"PK\x03\x04", "a zip archive"),
+    (b"\x89PNG", "a PNG picture"),
+    (b"%PDF", "a PDF"),
+    (b"\xd0\xcf\x11", "an Excel file"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Cells by row; `columns` says in which cell each known column is, `lines` in which line of the file a row is."""
+
+    rows: Sequence[Sequence[str]]
+    lines: Sequence[int]
+    columns: Mapping[str, int]
+    ignored: Sequence[str]
+    delimiter: str
+
+    def column(self, name: str) -> list[str]:
+        """The cells of a known column."""
+        place = self.columns[name]
+        return [row[place].strip() for row in self.rows]
+
+
+def unpacked(content: bytes, most_bytes: int) -> bytes:
+    """The content, gunzipped when it is gzip; Refused above `most_bytes`, before more is unpacked."""
+    if content.startswith(b"\x1f\x8b"):
+        stream = zlib.decompressobj(wbits=31)
+        try:
+            content = stream.decompress(content, most_bytes + 1)
+        except zlib.error as error:
+            raise refuse(f"not a whole gzip file: {error}") from None
+    if len(content) > most_bytes:
+        raise refuse(f"the file has more than {most_bytes / 2**20:,.0f} MB, which is the limit (MAX_PRICES_MB)")
+    return content
+
+
+def read_table(content: bytes) -> Table:
+    """The rows of a CSV; Refused when it is none, or lacks a column."""
+    lines = _text(content).splitlines()
+    first = next((number for number, line in enumerate(lines) if line.strip()), None)
+    if first is None:
+        raise refuse("the file is empty; a CSV with Date, Open, High, Low, Close and Volume is expected")
+    delimiter = max(DELIMITERS, key=lines[first].count)
+    header = next(csv.reader([lines[first]], delimiter=delimiter))
+    columns, ignored = _columns(header)
+    start = first + _extra_header_lines(lines[first + 1 :], columns)
+    rows = list(csv.reader(lines[start + 1 :], delimiter=delimiter))
+    numbered = [(row, line) for line, row in enumerate(rows, start=start + 2) if any(cell.strip() for cell in row)]
+    if not numbered:
+        raise refuse("no bars after the header", start + 2)
+    for row, line in numbered:
+        if len(row) <= max(columns.values()):
+            raise refuse(f"{len(row)} columns, but the header has {len(header)}", line)
+    return Table([row for row, _ in numbered], [line for _, line in numbered], columns, ignored, delimiter)
+
+
+def _text(content: bytes) -> str:
+    for magic, what in _MAGIC:
+        if content.startswith(magic):
+            raise refuse(f"this is {what}, not a CSV file")
+    if content.lstrip()[:15].lower().startswith((b"<!doctype", b"<html")):
+        raise refuse("this is an HTML page, perhaps of a login or an error, not a CSV file")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise refuse(f"byte 0x{content[error.start]:02x} is not UTF-8 text", line) from None
+    if "\0" in text:
+        raise refuse("this is not text but binary data")
+    return text
+
+
+def _columns(header: Sequence[str]) -> tuple[dict[str, int], list[str]]:
+    """The place of each known column, and the names of those that are ignored."""
+    plain = ["".join(each for each in name.lower() if each not in ' _.<>"') for name in header]
+    columns: dict[str, int] = {}
+    for column, names in NAMES.items():
+        taken = columns.values()
+        place = next((plain.index(name) for name in names if name in plain and plain.index(name) not in taken), None)
+        if place is not None:
+            columns[column] = place
+    if missing := [name.capitalize() for name in REQUIRED if name not in columns]:
+        raise refuse(f"no column for {', '.join(missing)}; the header has {', '.join(map(repr, header[:12]))}", 1)
+    return columns, [name for place, name in enumerate(header) if place not in columns.values() and name.strip()]
+
+
+def _extra_header_lines(lines: Sequence[str], columns: Mapping[str, int]) -> int:
+    """How many lines of yfinance's header follow the first: one of tickers, one that says Date alone."""
+    return 2 if len(lines) > 1 and lines[0].startswith("Ticker") and lines[1].startswith(("Date", "Datetime")) else 0

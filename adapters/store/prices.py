@@ -1,0 +1,248 @@
+"""The prices of all tickers, by content: versions of each series, one of them current, and their bars.
+
+What has a data_hash never changes, so bars once read may be kept; which version is current is asked each time.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Select, and_, delete, exists, func, insert, select, update
+from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.exc import IntegrityError
+
+from adapters.prices.bars import Bars
+from adapters.prices.packing import pack, unpack
+from adapters.store.database import committed, database_now, is_duplicate_key, reading
+from adapters.store.tables import price_parts, price_series, price_versions, runs
+from contracts.errors import Conflict, UnknownTicker
+from contracts.run_request import Timeframe
+
+CACHED_SERIES = 8  # unpacked; a million intraday bars are 48 MB, 3,270 daily ones 160 KB
+PARTS_AT_ONCE = 1  # per statement: a part may have 3 MB, and MySQL's smallest packet is 4 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a series; `is_current` is the one that new runs get."""
+
+    ticker: str
+    timeframe: Timeframe
+    data_hash: str
+    first_bar: str
+    last_bar: str
+    bars: int
+    price_decimals: int
+    volume_decimals: int
+    source: str | None
+    note: str | None
+    report: dict[str, Any]
+    loaded_by: str | None
+    loaded_at: datetime
+    is_current: bool
+
+    @property
+    def first_date(self) -> date:
+        """Day of the first bar."""
+        return date.fromisoformat(self.first_bar[:10])
+
+    @property
+    def last_date(self) -> date:
+        """Day of the last bar."""
+        return date.fromisoformat(self.last_bar[:10])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where bars come from, for those who look at the version later."""
+
+    source: str | None = None
+    note: str | None = None
+    report: dict[str, Any]
+    loaded_by: str | None = None
+
+
+def save_version(engine: Engine, ticker: str, bars: Bars, origin: Origin) -> None:
+    """Make these bars the current version of the series; a version that is there already only becomes current again.
+
+    One transaction: whoever reads meanwhile sees the version before. Of two at once both end, and the later is current.
+    """
+    try:
+        committed(engine, lambda connection: _save(connection, ticker, bars, origin))
+    except IntegrityError as error:  # somebody has just stored the same bars, or the first ones of this series
+        if not is_duplicate_key(error):
+            raise
+        committed(engine, lambda connection: _save(connection, ticker, bars, origin))
+
+
+def _save(connection: Connection, ticker: str, bars: Bars, origin: Origin) -> None:
+    series = (price_series.c.ticker == ticker, price_series.c.timeframe == bars.timeframe)
+    current = {"data_hash": bars.data_hash}
+    if connection.execute(select(price_series.c.ticker).where(*series).with_for_update()).first() is None:
+        connection.execute(
+            insert(price_series).values(ticker=ticker, timeframe=bars.timeframe, data_hash=bars.data_hash)
+        )
+    else:
+        connection.execute(update(price_series).where(*series).values(**current))
+    known = price_parts.c.data_hash == bars.data_hash
+    if connection.execute(select(price_parts.c.part).where(known).limit(1)).first() is None:
+        for number, (count, packed) in enumerate(pack(bars)):
+            connection.execute(insert(price_parts).values(**current, part=number, bars=count, packed=packed))
+    same = (price_versions.c.ticker == ticker, price_versions.c.timeframe == bars.timeframe)
+    if connection.execute(
+        select(price_versions.c.id).where(*same, price_versions.c.data_hash == bars.data_hash)
+    ).first():
+        return
+    connection.execute(insert(price_versions).values(**_row(ticker, bars, origin), loaded_at=database_now()))
+
+
+def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:
+    return {
+        "ticker": ticker,
+        "timeframe": bars.timeframe,
+        "data_hash": bars.data_hash,
+        "first_bar": bars.first,
+        "last_bar": bars.last,
+        "bars": len(bars),
+        "price_decimals": bars.price_decimals,
+        "volume_decimals": bars.volume_decimals,
+        "source": origin.source,
+        "note": origin.note,
+        "report_json": json.dumps(origin.report, ensure_ascii=False),
+        "loaded_by": origin.loaded_by,
+    }
+
+
+def _versions() -> Select[Any]:
+    current = and_(
+        price_series.c.ticker == price_versions.c.ticker,
+        price_series.c.timeframe == price_versions.c.timeframe,
+        price_series.c.data_hash == price_versions.c.data_hash,
+    )
+    columns = select(price_versions, price_series.c.ticker.is_not(None).label("is_current"))
+    return columns.select_from(price_versions.outerjoin(price_series, current))
+
+
+def _version(row: RowMapping) -> Version:
+    values = {name: value for name, value in row.items() if name not in ("id", "report_json", "is_current")}
+    return Version(**values, report=json.loads(row["report_json"]), is_current=bool(row["is_current"]))
+
+
+def current_versions(connection: Connection) -> list[Version]:
+    """The current version of every series, by ticker and timeframe."""
+    query = _versions().where(price_series.c.ticker.is_not(None))
+    ordered = query.order_by(price_versions.c.ticker, price_versions.c.timeframe)
+    return [_version(row) for row in connection.execute(ordered).mappings()]
+
+
+def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> list[Version]:
+    """All versions of one series, the latest first; UnknownTicker when there is none."""
+    query = _versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
+    found = [_version(row) for row in connection.execute(query.order_by(price_versions.c.id.desc())).mappings()]
+    if not found:
+        raise UnknownTicker(f"no {timeframe} prices of ticker {ticker[:32]!r}")
+    return found
+
+
+def version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None) -> Version:
+    """One version of a series, the current one for None; UnknownTicker says what there is instead."""
+    query = _versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
+    wanted = price_series.c.ticker.is_not(None) if data_hash is None else price_versions.c.data_hash == data_hash
+    row = connection.execute(query.where(wanted)).mappings().one_or_none()
+    if row is None:
+        raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
+    return _version(row)
+
+
+def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
+    rows = connection.execute(select(price_series.c.ticker, price_series.c.timeframe).order_by(price_series.c.ticker))
+    held = [(row.ticker, row.timeframe) for row in rows]
+    own = [frame for name, frame in held if name == ticker]
+    if timeframe in own:
+        return f"{ticker} has no {timeframe} prices with data_hash {str(data_hash)[:12]}"
+    there = (
+        f"it has {', '.join(own)}"
+        if own
+        else f"known are {', '.join(dict.fromkeys(name for name, _ in held)) or 'none'}"
+    )
+    return f"no {timeframe} prices of ticker {ticker[:32]!r}; {there}"
+
+
+def packed_parts(connection: Connection, data_hash: str) -> list[bytes]:
+    """The packed bars of one content, in order; [] when there are none."""
+    query = select(price_parts.c.packed).where(price_parts.c.data_hash == data_hash).order_by(price_parts.c.part)
+    return list(connection.execute(query).scalars())
+
+
+class PriceStore:
+    """Prices as pages and validation ask for them; unpacked bars are kept by their hash."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.bars = lru_cache(maxsize=CACHED_SERIES)(self._bars)
+
+    def all(self) -> dict[str, dict[Timeframe, Version]]:
+        """Current versions by ticker and timeframe."""
+        found: dict[str, dict[Timeframe, Version]] = {}
+        with reading(self._engine) as connection:
+            for each in current_versions(connection):
+                found.setdefault(each.ticker, {})[each.timeframe] = each
+        return found
+
+    def get(self, ticker: str, timeframe: Timeframe = "1d", data_hash: str | None = None) -> Version:
+        """One version, the current one for None; UnknownTicker when there is none."""
+        with reading(self._engine) as connection:
+            return version(connection, ticker, timeframe, data_hash)
+
+    def _bars(self, data_hash: str) -> Bars:
+        """The bars of one content; UnknownTicker when they have been pruned."""
+        with reading(self._engine) as connection:
+            query = select(price_versions).where(price_versions.c.data_hash == data_hash).limit(1)
+            row = connection.execute(query).mappings().one_or_none()
+            parts = packed_parts(connection, data_hash)
+        if row is None or not parts:
+            raise UnknownTicker(f"the prices with data_hash {data_hash[:12]} are not in the store")
+        return unpack(parts, row["timeframe"], row["price_decimals"], row["volume_decimals"])
+
+
+def delete_version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str) -> None:
+    """Forget a version; Conflict while it is current or a run refers to it."""
+    found = version(connection, ticker, timeframe, data_hash)
+    if found.is_current:
+        raise Conflict(f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first")
+    if connection.execute(select(runs.c.id).where(runs.c.data_hash == data_hash).limit(1)).first():
+        raise Conflict(f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them")
+    _forget(connection, [found])
+
+
+def unused_versions(connection: Connection) -> list[Version]:
+    """Versions that are not current and that no run refers to, oldest first."""
+    used = exists().where(runs.c.data_hash == price_versions.c.data_hash)
+    query = _versions().where(price_series.c.ticker.is_(None), ~used).order_by(price_versions.c.id)
+    return [_version(row) for row in connection.execute(query).mappings()]
+
+
+def _forget(connection: Connection, versions: Sequence[Version]) -> None:
+    for each in versions:
+        same = (price_versions.c.ticker == each.ticker, price_versions.c.timeframe == each.timeframe)
+        connection.execute(delete(price_versions).where(*same, price_versions.c.data_hash == each.data_hash))
+        left = select(func.count()).select_from(price_versions).where(price_versions.c.data_hash == each.data_hash)
+        if not connection.execute(left).scalar_one():
+            connection.execute(delete(price_parts).where(price_parts.c.data_hash == each.data_hash))
+
+
+def prune(engine: Engine, *, dry_run: bool) -> list[Version]:
+    """Forget all unused versions, or only list them."""
+    if dry_run:
+        with reading(engine) as connection:
+            return unused_versions(connection)
+
+    def forget(connection: Connection) -> list[Version]:
+        found = unused_versions(connection)
+        _forget(connection, found)
+        return found
+
+    return committed(engine, forget)
