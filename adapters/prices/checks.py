@@ -51,7 +51,8 @@ def _jumps(bars: Bars) -> Iterator[str]:
     splits = [(factor, time) for factor, time in factors if _is_split(factor)]
     if splits:
         named = [f"{bar_date(time, bars.timeframe)} (×{factor:.3g})" for factor, time in splits[:SHOWN]]
-        yield f"{len(splits):,} jumps that look like splits, so the prices may not be adjusted: {_listed(named, splits)}"
+        listed = _listed(named, splits)
+        yield f"{len(splits):,} jumps that look like splits, so the prices may not be adjusted: {listed}"
     large = [(factor, time) for factor, time in factors if abs(factor - 1) > LARGEST_STEP and not _is_split(factor)]
     if large:
         named = [f"{bar_date(time, bars.timeframe)} ({(factor - 1) * 100:+.0f}%)" for factor, time in large[:SHOWN]]

@@ -65,12 +65,14 @@ def read_table(content: bytes) -> Table:
         raise refuse("the file is empty; a CSV with Date, Open, High, Low, Close and Volume is expected")
     delimiter = max(DELIMITERS, key=lines[first].count)
     header = next(csv.reader([lines[first]], delimiter=delimiter))
+    start = first + 1
+    if len(lines) > start + 1 and lines[start].startswith("Ticker") and lines[start + 1].startswith("Date"):
+        header[0], start = "Date", start + 2  # yfinance writes a line of names, one of tickers, and one for the index
     columns, ignored = _columns(header)
-    start = first + _extra_header_lines(lines[first + 1 :], columns)
-    rows = list(csv.reader(lines[start + 1 :], delimiter=delimiter))
-    numbered = [(row, line) for line, row in enumerate(rows, start=start + 2) if any(cell.strip() for cell in row)]
+    rows = list(csv.reader(lines[start:], delimiter=delimiter))
+    numbered = [(row, line) for line, row in enumerate(rows, start=start + 1) if any(cell.strip() for cell in row)]
     if not numbered:
-        raise refuse("no bars after the header", start + 2)
+        raise refuse("no bars after the header", start + 1)
     for row, line in numbered:
         if len(row) <= max(columns.values()):
             raise refuse(f"{len(row)} columns, but the header has {len(header)}", line)
@@ -105,8 +107,3 @@ def _columns(header: Sequence[str]) -> tuple[dict[str, int], list[str]]:
     if missing := [name.capitalize() for name in REQUIRED if name not in columns]:
         raise refuse(f"no column for {', '.join(missing)}; the header has {', '.join(map(repr, header[:12]))}", 1)
     return columns, [name for place, name in enumerate(header) if place not in columns.values() and name.strip()]
-
-
-def _extra_header_lines(lines: Sequence[str], columns: Mapping[str, int]) -> int:
-    """How many lines of yfinance's header follow the first: one of tickers, one that says Date alone."""
-    return 2 if len(lines) > 1 and lines[0].startswith("Ticker") and lines[1].startswith(("Date", "Datetime")) else 0

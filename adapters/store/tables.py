@@ -123,6 +123,7 @@ runs = Table(
     *map(_metric_index, METRIC_INDEXES),
     Index(LISTED_INDEX, "id", "ticker", "rule_type", "created_at", *METRIC_INDEXES),  # the same by submission
     Index("ix_runs_reproduces", "reproduces"),
+    Index("ix_runs_prices", "data_hash", "id"),  # which runs read a version of prices
     **_OPTIONS,
 )
 

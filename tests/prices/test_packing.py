@@ -1,0 +1,47 @@
+"""Packed bars are the bars, in parts that every database takes."""
+
+from array import array
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from adapters.prices.bars import Bars
+from adapters.prices.packing import BARS_PER_PART, pack, unpack
+
+NUMBERS = st.integers(-(10**15), 10**15)
+
+
+def column(bars: int) -> st.SearchStrategy[list[int]]:
+    return st.lists(NUMBERS, min_size=bars, max_size=bars)
+
+
+def series(columns: list[list[int]]) -> Bars:
+    times, *prices, volume = (array("q", column) for column in columns)
+    return Bars("1d", times, tuple(prices), volume, 6, 0)  # type: ignore[arg-type]
+
+
+def unpacked(bars: Bars) -> Bars:
+    return unpack((packed for _, packed in pack(bars)), "1d", 6, 0)
+
+
+@settings(deadline=None)
+@given(
+    st.integers(1, 40).flatmap(
+        lambda bars: st.lists(st.lists(NUMBERS, min_size=bars, max_size=bars), min_size=6, max_size=6)
+    )
+)
+def test_any_numbers_come_back(columns: list[list[int]]) -> None:
+    bars = series(columns)
+
+    assert unpacked(bars) == bars
+
+
+def test_a_part_of_the_largest_numbers_fits_a_packet_and_parts_join_without_a_seam() -> None:
+    wild = [(-1) ** number * (10**15 - number * number) for number in range(BARS_PER_PART + 5)]
+    bars = series([wild] * 6)
+
+    parts = list(pack(bars))
+
+    assert [count for count, _ in parts] == [BARS_PER_PART, 5]
+    assert max(len(packed) for _, packed in parts) < 4_000_000
+    assert unpacked(bars) == bars

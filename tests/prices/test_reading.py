@@ -1,0 +1,136 @@
+"""Price files as people have them are understood, and what cannot be meant is refused by line."""
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from adapters.prices.bars import csv_chunks
+from adapters.prices.findings import Refused, in_words
+from adapters.prices.reading import Meaning, Reading, read_prices
+from adapters.prices.table import unpacked
+from contracts.run_request import Timeframe
+from tests.prices.exports import EXPORTS
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+HEADER = "Date,Open,High,Low,Close,Volume\n"
+GOOD = "2013-02-28,63,64,62,63,100\n"
+CANONICAL = (
+    "Date,Open,High,Low,Close,Volume\n"
+    "2013-02-28,63.436000,63.983000,63.057000,63.057000,80628800\n"
+    "2013-03-01,62.571000,62.597000,61.425000,61.496000,137899100\n"
+)
+
+
+def read(text: str, timeframe: Timeframe = "1d", *, adjust: bool = True, zone: str | None = None) -> Reading:
+    return read_prices(text.encode(), Meaning(timeframe=timeframe, adjust=adjust, zone=zone))
+
+
+def canonical(reading: Reading) -> str:
+    return b"".join(csv_chunks(reading.bars)).decode()
+
+
+def refused(text: str | bytes, timeframe: Timeframe = "1d") -> list[str]:
+    with pytest.raises(Refused) as fault:
+        read_prices(text.encode() if isinstance(text, str) else text, Meaning(timeframe=timeframe))
+    return [in_words(finding) for finding in fault.value.findings]
+
+
+def test_the_shipped_files_are_canonical_so_their_hashes_stay() -> None:
+    for path in sorted(DATA.glob("*.csv")):
+        content = path.read_bytes()
+
+        reading = read_prices(content, Meaning(timeframe="1d"))
+
+        assert reading.bars.data_hash == hashlib.sha256(content).hexdigest(), path.name
+        assert not reading.done, path.name
+
+
+def test_every_known_export_becomes_the_same_bars() -> None:
+    for source, text in EXPORTS.items():
+        assert canonical(read(text, adjust=False)) == CANONICAL, source
+
+
+def test_adjusting_multiplies_whole_bars_by_the_ratio_of_the_closes_and_says_so() -> None:
+    reading = read(EXPORTS["Yahoo"])
+
+    first = canonical(reading).splitlines()[1].split(",")
+    assert float(first[4]) == pytest.approx(55.0)
+    assert float(first[2]) == pytest.approx(63.983 * 55.0 / 63.057)
+    assert first[5] == "80628800"
+    assert "multiplied by Adj Close / Close, 0.8722 to 0.8723" in reading.done[0]
+
+
+def test_not_adjusting_is_said_too_and_so_is_nothing_to_adjust() -> None:
+    assert read(EXPORTS["Yahoo"], adjust=False).done == ["Adj Close left out, as asked: prices are as they were quoted"]
+    assert read(EXPORTS["a plain export"]).done == ["Adj Close is Close on every bar: nothing to adjust"]
+
+
+def test_rows_without_prices_are_left_out_with_a_warning() -> None:
+    reading = read(f"{HEADER}{GOOD}2013-03-01,null,null,null,null,null\n2013-03-04,63,64,62,63,100\n")
+
+    assert len(reading.bars) == 2
+    assert [in_words(each) for each in reading.warnings] == ["rows without prices left out: line 3"]
+
+
+def test_intraday_times_need_an_offset_or_a_zone() -> None:
+    rows = HEADER + "2013-03-01 09:30:00,63,64,62,63,100\n2013-03-01 10:30:00,63,64,62,63,100\n"
+
+    assert refused(rows, "1h") == [
+        "line 2: Date '2013-03-01 09:30:00' has no offset from UTC; name the time zone, such as America/New_York"
+    ]
+    assert read(rows, "1h", zone="America/New_York").bars.first == "2013-03-01T14:30:00Z"
+    assert read(rows.replace(":00:00,", ":00:00+01:00,").replace(":30:00,", ":30:00+01:00,"), "1h").bars.first == (
+        "2013-03-01T08:30:00Z"
+    )
+
+
+def test_an_order_of_day_and_month_that_cannot_be_told_is_refused() -> None:
+    assert "may mean 2013-01-02 or 2013-02-01" in refused(f"{HEADER}01/02/2013,1,1,1,1,1\n01/03/2013,1,1,1,1,1\n")[0]
+    assert read(f"{HEADER}01/02/2013,1,1,1,1,1\n01/13/2013,1,1,1,1,1\n").bars.first == "2013-01-02"
+    assert read(f"{HEADER}01/02/2013,1,1,1,1,1\n13/02/2013,1,1,1,1,1\n").bars.first == "2013-02-01"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "the file is empty"),
+        ("\n\n", "the file is empty"),
+        (HEADER, "line 2: no bars after the header"),
+        (b"PK\x03\x04rest", "a zip archive"),
+        (b"\x89PNG\r\n", "a PNG picture"),
+        ("<!DOCTYPE html><html><title>Log in</title>", "an HTML page"),
+        ("Date\n2013-03-01\n", "no column for Open, High, Low, Close"),
+        (b"Date,Open\xff\n", "byte 0xff is not UTF-8"),
+        (HEADER + "2013-02-28,63,64\n", "line 2: 3 columns, but the header has 6"),
+        (HEADER + GOOD + "2013-02-30,63,64,62,63,100\n", "line 3: Date '2013-02-30' is not a date"),
+        (HEADER + GOOD + "2013-03-01,x,64,62,63,100\n", "line 3: Open 'x' is not a number"),
+        (HEADER + GOOD + "2013-03-01,0,64,62,63,100\n", "line 3: Open 0 is out of range: above 0"),
+        (HEADER + GOOD + "2013-03-01,63,64,62,63,-1\n", "line 3: Volume -1 is out of range: at least 0"),
+        (HEADER + GOOD + "2013-03-01,63,1e99,62,63,1\n", "line 3: High 1e99 is out of range"),
+        (HEADER + GOOD + "2013-03-01,63,62,61,60,1\n", "line 3: High 62 is below the highest"),
+        (HEADER + GOOD + "2013-03-01,63,64,63,62,1\n", "line 3: Low 63 is above the lowest"),
+        (HEADER + GOOD + GOOD, "line 3: Date appears twice"),
+        (HEADER + GOOD + "2013-02-27,63,64,62,63,100\n2013-03-01,63,64,62,63,1\n", "line 3: Date is before"),
+    ],
+)
+def test_bad_files_are_refused_in_words(text: str | bytes, says: str) -> None:
+    assert any(says in fault for fault in refused(text)), refused(text)
+
+
+def test_all_faults_are_named_together_up_to_a_bound() -> None:
+    faults = refused(HEADER + GOOD + "2013-03-01,x,64,62,63,100\n" * 150)
+
+    assert len(faults) == 101
+    assert faults[-1] == "50 more faults are not listed"
+
+
+def test_gzip_is_unpacked_up_to_the_bound_and_no_further() -> None:
+    packed = gzip.compress(b"0" * 10_000_000)
+
+    assert unpacked(gzip.compress(HEADER.encode()), 1000) == HEADER.encode()
+    with pytest.raises(Refused, match="more than 1 MB"):
+        unpacked(packed, 2**20)
+    with pytest.raises(Refused, match="not a whole gzip file"):
+        unpacked(b"\x1f\x8bxxxxxxxxxxxx", 2**20)
