@@ -11,8 +11,9 @@ from adapters.prices.packing import BARS_PER_PART, pack, unpack
 NUMBERS = st.integers(-(10**15), 10**15)
 
 
-def column(bars: int) -> st.SearchStrategy[list[int]]:
-    return st.lists(NUMBERS, min_size=bars, max_size=bars)
+COLUMNS = st.integers(1, 40).flatmap(
+    lambda bars: st.lists(st.lists(NUMBERS, min_size=bars, max_size=bars), min_size=6, max_size=6)
+)
 
 
 def series(columns: list[list[int]]) -> Bars:
@@ -25,11 +26,7 @@ def unpacked(bars: Bars) -> Bars:
 
 
 @settings(deadline=None)
-@given(
-    st.integers(1, 40).flatmap(
-        lambda bars: st.lists(st.lists(NUMBERS, min_size=bars, max_size=bars), min_size=6, max_size=6)
-    )
-)
+@given(COLUMNS)
 def test_any_numbers_come_back(columns: list[list[int]]) -> None:
     bars = series(columns)
 
