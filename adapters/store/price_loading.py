@@ -1,16 +1,19 @@
 """Loading a price file: read, checked, compared with the current version, and stored; the same behind every door."""
 
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, cast
 
 from sqlalchemy.engine import Engine
 
 from adapters.prices.bars import Bars
 from adapters.prices.checks import changes, oddities
-from adapters.prices.findings import Finding
+from adapters.prices.findings import Finding, Refused
 from adapters.prices.reading import Meaning, read_prices
+from adapters.prices.tickers import FILE_NAME
 from adapters.store.prices import Origin, PriceStore, save_version
 from contracts.errors import UnknownTicker
+from contracts.run_request import Timeframe
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,3 +68,29 @@ def load(
     """Store what was examined as the current version of its series."""
     origin = Origin(source=source, note=note, report=report.as_json(), loaded_by=loaded_by)
     save_version(engine, report.ticker, report.bars, origin)
+
+
+def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
+    """Take in the price files of a folder that the store does not know: (file, what became of it) of each.
+
+    A file whose content is a version already changes nothing, so a newer version that somebody has loaded stays
+    current. A broken file is left out, in words; the others are loaded all the same.
+    """
+    store = PriceStore(engine)
+    return [(path.name, _take_in(engine, store, path)) for path in sorted(folder.glob("*.csv"))]
+
+
+def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
+    named = FILE_NAME.fullmatch(path.name)
+    if named is None:
+        return "left out: not named <TICKER>.csv, <TICKER>_1h.csv or <TICKER>_5m.csv"
+    ticker, timeframe = named[1], cast(Timeframe, named[2] or "1d")
+    try:
+        report = examine(store, ticker, path.read_bytes(), Meaning(timeframe=timeframe))
+        store.get(ticker, timeframe, report.bars.data_hash)
+        return "known"
+    except UnknownTicker:
+        load(engine, report, source=path.name)
+        return f"{report.outcome}: {len(report.bars):,} bars from {report.bars.first} to {report.bars.last}"
+    except Refused as fault:
+        return f"left out: {fault}"

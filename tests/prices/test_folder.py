@@ -1,0 +1,57 @@
+"""The price files of a folder are taken in once, and nothing that people have loaded is undone by that."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import Engine
+
+from adapters.store.database import connect_database
+from adapters.store.price_loading import load_folder
+from adapters.store.prices import PriceStore
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+CSV = "Date,Open,High,Low,Close,Volume\n2013-02-28,63,64,62,63,100\n2013-03-01,63,64,62,{close},100\n"
+
+
+@pytest.fixture
+def engine(database_url: str) -> Engine:
+    return connect_database(database_url)
+
+
+def test_the_shipped_folder_fills_an_empty_store_and_is_known_afterwards(engine: Engine) -> None:
+    first, again = load_folder(engine, DATA), load_folder(engine, DATA)
+
+    assert first[0] == ("AAPL.csv", "new: 3,270 bars from 2000-03-01 to 2013-03-01")
+    assert {outcome for _, outcome in again} == {"known"}
+    assert list(PriceStore(engine).all()) == ["AAPL", "FB", "GOOG", "IBM", "MSFT"]
+
+
+def test_an_added_and_a_changed_file_are_taken_in_and_an_older_one_does_not_come_back(
+    engine: Engine, tmp_path: Path
+) -> None:
+    (tmp_path / "NEW.csv").write_text(CSV.format(close=63.5))
+    load_folder(engine, tmp_path)
+
+    (tmp_path / "NEW.csv").write_text(CSV.format(close=63.6))
+    (tmp_path / "BRK-B_5m.csv").write_text(
+        CSV.replace("02-28", "02-28T14:30:00Z").replace("03-01", "03-01T14:30:00Z").format(close=63)
+    )
+    assert [outcome.partition(":")[0] for _, outcome in load_folder(engine, tmp_path)] == ["new", "changed"]
+    latest = PriceStore(engine).get("NEW").data_hash
+
+    (tmp_path / "NEW.csv").write_text(CSV.format(close=63.5))
+    assert dict(load_folder(engine, tmp_path))["NEW.csv"] == "known"
+    assert PriceStore(engine).get("NEW").data_hash == latest
+
+
+def test_broken_and_misnamed_files_are_left_out_in_words(engine: Engine, tmp_path: Path) -> None:
+    (tmp_path / "BAD.csv").write_text("Date,Price\n2013-02-28,1\n")
+    (tmp_path / "lower.csv").write_text(CSV)
+    shutil.copy(DATA / "FB.csv", tmp_path)
+
+    outcomes = dict(load_folder(engine, tmp_path))
+
+    assert outcomes["BAD.csv"].startswith("left out: line 1: no column for Open")
+    assert outcomes["lower.csv"].startswith("left out: not named")
+    assert list(PriceStore(engine).all()) == ["FB"]
