@@ -7,23 +7,16 @@ from flask_bootstrap import Bootstrap5
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import (
-    access,
-    api,
-    batch_pages,
-    bulk,
-    compare_pages,
-    errors,
-    formats,
-    health,
-    openapi,
-    pages,
-    presets,
-    queue_pages,
-    result_pages,
-    runs_pages,
-)
+from web import access, errors, formats, health
+from web.batches import api as batches_api
+from web.batches import pages as batches_pages
+from web.documents import openapi
 from web.platform import build_platform
+from web.presets import api as presets_api
+from web.queue import pages as queue_pages
+from web.runs import api as runs_api
+from web.runs import comparison, history, tables
+from web.runs import pages as runs_pages
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -40,16 +33,16 @@ def create_app(settings: Settings | None = None) -> Flask:
     Bootstrap5(app)  # only for the static files that it brings; its macros write inline styles
     for module in (
         health,
-        api,
-        bulk,
+        runs_api,
+        batches_api,
         openapi,
-        pages,
         runs_pages,
-        compare_pages,
-        presets,
-        result_pages,
+        history,
+        comparison,
+        presets_api,
+        tables,
         queue_pages,
-        batch_pages,
+        batches_pages,
     ):
         app.register_blueprint(module.blueprint)
     return app

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from adapters.results.leaderboard import Heatmap
 from tests.web.conftest import RunMaker
-from web.batch_pages import heat_rows, shade
+from web.batches.pages import heat_rows, shade
 from web.formats import number
 
 

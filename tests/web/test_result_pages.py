@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 
 from contracts.run_result import CHART_NAMES
 from tests.web.conftest import RunMaker
-from web.trade_table import COLUMNS
+from web.runs.trade_table import COLUMNS
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

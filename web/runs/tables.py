@@ -1,0 +1,91 @@
+"""What belongs to a run's page beside its tabs: its trades and the numbers behind its charts, as tables and files."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+
+from adapters.results.run_result import run_result
+from adapters.store.database import reading
+from adapters.store.run_queries import run_row
+from contracts.errors import Conflict, InvalidRequest
+from contracts.run_result import RunResult
+from web.platform import platform
+from web.runs.chart_tables import TABLES, ChartTable, chart_table
+from web.runs.trade_table import chosen_trades, rows_csv, trades_csv
+from web.runs.view import CHART_TITLES
+
+blueprint = Blueprint("result_pages", __name__)
+
+ROWS_PER_PAGE = 100
+
+
+def completed_result(run_id: UUID) -> RunResult:
+    """A completed run's result without its pictures; Conflict while it has none."""
+    with reading(platform().engine) as connection:
+        row = run_row(connection, str(run_id))
+    result = run_result(row, {}, platform().tickers)
+    if result.status != "completed":
+        raise Conflict(f"run {run_id} is {result.status}, so it has no result")
+    return result
+
+
+@blueprint.get("/result/<uuid:run_id>/trades.csv")
+def trades_file(run_id: UUID) -> Response:
+    """The trades as CSV, filtered and sorted as on the page."""
+    chosen = chosen_trades(completed_result(run_id).trades or [], request.args)
+    return _csv(trades_csv(chosen), f"trades-{run_id}.csv")
+
+
+@blueprint.get("/result/<uuid:run_id>/trades.json")
+def trades_json(run_id: UUID) -> Response:
+    """The trades as JSON, filtered and sorted as on the page."""
+    return jsonify(
+        {"run_id": str(run_id), "trades": chosen_trades(completed_result(run_id).trades or [], request.args)}
+    )
+
+
+@blueprint.get("/result/<uuid:run_id>/tables/<name>.csv")
+def table_file(run_id: UUID, name: str) -> Response:
+    """The numbers behind a chart as CSV."""
+    table = _table(run_id, name)
+    return _csv(rows_csv(table.columns, table.rows), f"{name}-{run_id}.csv")
+
+
+@blueprint.get("/result/<uuid:run_id>/tables/<name>")
+def table(run_id: UUID, name: str) -> ResponseReturnValue:
+    """The numbers behind a chart, a page at a time; the last rows first, which are the latest."""
+    numbers = _table(run_id, name)
+    pages = max(-(-len(numbers.rows) // ROWS_PER_PAGE), 1)
+    page = _page(pages)
+    latest_first = numbers.rows[::-1]
+    return render_template(
+        "runs/table.html",
+        run_id=run_id,
+        name=name,
+        title=CHART_TITLES[name],
+        columns=numbers.columns,
+        rows=latest_first[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE],
+        count=len(numbers.rows),
+        page=page,
+        pages=pages,
+    )
+
+
+def _table(run_id: UUID, name: str) -> ChartTable:
+    if name not in TABLES:
+        abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(TABLES)}")
+    return chart_table(name, completed_result(run_id))
+
+
+def _page(pages: int) -> int:
+    text = request.args.get("page", "1")
+    if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= pages:
+        raise InvalidRequest({"page": f"{text[:40]!r} is not a page from 1 to {pages}"})
+    return int(text)
+
+
+def _csv(text: str, name: str) -> Response:
+    response = Response(text, mimetype="text/csv")
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
