@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from flask import Request
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from adapters.prices.tickers import TickerRange, Tickers
 from adapters.settings import Settings
 from contracts.errors import InvalidRequest
 from contracts.run_request import Timeframe
-from web.runs.validation import ValidRequest, parse_json, validate_request
+from web.arguments import parse_json, typed_body
+from web.runs.validation import ValidRequest, validate_request
 
 ARRAY_TYPES = ("application/json",)
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
@@ -19,16 +20,9 @@ MAX_LISTED_LINES = 100  # faulty lines that an answer lists; it says how many mo
 Line = tuple[int, Any]  # its number, from 1, and its JSON value
 
 
-def read_lines(request: Request, settings: Settings) -> list[Line]:
+def read_lines(settings: Settings) -> list[Line]:
     """The runs of a request with their line numbers; 413, 415, or InvalidRequest for lines that are not JSON."""
-    max_bytes = settings.max_body_mb * 1024 * 1024
-    if request.mimetype not in ARRAY_TYPES + LINE_TYPES:
-        accepted = ", ".join(ARRAY_TYPES + LINE_TYPES)
-        raise UnsupportedMediaType(f"Content-Type {request.mimetype or 'is missing'}; accepted: {accepted}")
-    request.max_content_length = max_bytes
-    if (request.content_length or 0) > max_bytes:
-        raise RequestEntityTooLarge(f"the body has {request.content_length} bytes; at most {max_bytes} are accepted")
-    body = request.get_data()
+    body = typed_body(*ARRAY_TYPES, *LINE_TYPES, max_bytes=settings.max_body_mb * 1024 * 1024)
     lines = _array(body) if request.mimetype in ARRAY_TYPES else _ndjson(body)
     if not lines:
         raise InvalidRequest({"body": "no runs; an array of at least one, or one JSON object per line, is expected"})

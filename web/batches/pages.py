@@ -12,10 +12,9 @@ from adapters.store.batch_cells import Cell, best_cells
 from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
 from adapters.store.batches import batch_heatmap, batch_leaderboard, batch_summary, batch_tickers
 from adapters.store.database import reading
-from contracts.errors import InvalidRequest
-from web.batches.api import asked_goal, asked_metric, asked_number
+from web.answers import conditional
+from web.arguments import MAX_DIGITS, asked_ranking, one_of, read_argument, reading_arguments, whole_number
 from web.platform import platform
-from web.runs.api import conditional
 from web.runs.view import LEADING_METRICS, SIGNED_METRICS
 
 blueprint = Blueprint("batches", __name__)
@@ -48,16 +47,11 @@ def listed_api() -> Response:
 
 
 def _asked_batches() -> BatchPage:
-    after, limit = _asked_after(), asked_number("limit", BATCHES, 1, MOST_BATCHES)
+    with reading_arguments(request.args) as read:
+        after: int | None = read("after", whole_number(0, 10**MAX_DIGITS), None)
+        limit = read("limit", whole_number(1, MOST_BATCHES), BATCHES)
     with reading(platform().engine) as connection:
         return list_batches(connection, after, limit)
-
-
-def _asked_after() -> int | None:
-    text = request.args.get("after") or None
-    if text is not None and (not text.isascii() or not text.isdigit() or len(text) > 18):
-        raise InvalidRequest({"after": f"{text[:60]!r} is not accepted: take next_after of the page before"})
-    return None if text is None else int(text)
 
 
 def _counts(batch: ListedBatch) -> dict[str, int]:
@@ -80,10 +74,10 @@ def _as_json(batch: ListedBatch) -> dict[str, Any]:
 @blueprint.get("/batches/<batch_id>")
 def page(batch_id: str) -> str:
     """Progress, leaderboard and heatmap of a batch: ?metric=sharpe_ratio&goal=max&ticker=AAPL."""
-    metric, goal = asked_metric(), asked_goal()
+    metric, goal = asked_ranking()
     with reading(platform().engine) as connection:
         tickers = batch_tickers(connection, batch_id)
-        ticker = _asked_ticker(tickers)
+        ticker: str | None = read_argument("ticker", one_of(*tickers), None)
         summary = batch_summary(connection, batch_id)
         leaders = batch_leaderboard(connection, batch_id, metric, goal, LEADERS, ticker)
         grid = batch_heatmap(connection, batch_id, metric, ticker=ticker)
@@ -104,13 +98,6 @@ def page(batch_id: str) -> str:
         note=tried_note(tickers[ticker] if ticker else summary["runs"]),
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
     )
-
-
-def _asked_ticker(tickers: Mapping[str, int]) -> str | None:
-    ticker = request.args.get("ticker") or None
-    if ticker is not None and ticker not in tickers:
-        raise InvalidRequest({"ticker": f"{ticker[:60]!r} is not one of this batch's: {', '.join(tickers)}"})
-    return ticker
 
 
 def heat_rows(grid: Heatmap, cells: Mapping[Cell, str]) -> list[dict[str, Any]]:

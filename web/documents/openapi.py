@@ -9,10 +9,10 @@ from werkzeug.routing import Rule
 
 from contracts.run_result import CHART_NAMES
 from rules.catalog import RULES, rule_schema
+from web.answers import conditional
 from web.documents.contract_schemas import request_schema, result_schema
 from web.documents.openapi_operations import details, fault
 from web.documents.openapi_schemas import ANSWERS, TEXT
-from web.runs.api import conditional
 
 blueprint = Blueprint("openapi", __name__)
 

@@ -9,8 +9,8 @@ from sqlalchemy.exc import IntegrityError
 from adapters.store.database import is_duplicate_key, reading
 from adapters.store.presets import count_presets, delete_preset, list_presets, save_preset
 from contracts.errors import Conflict, InvalidRequest
+from web.arguments import json_body
 from web.platform import platform
-from web.runs.api import json_body
 from web.runs.validation import validate_request
 
 blueprint = Blueprint("presets", __name__)

@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, jsonify, render_template, request
+from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 
 from adapters.results.times import percentile, utc_text
 from adapters.store.database import reading
 from adapters.store.queue_history import QueuePoint, QueueState, queue_state
-from contracts.errors import InvalidRequest, QueueUnavailable
+from contracts.errors import QueueUnavailable
+from web.arguments import one_of, read_argument
 from web.platform import platform
 from web.svg_plot import Plot, drawn_twice
 
@@ -77,10 +78,7 @@ def numbers() -> ResponseReturnValue:
 
 
 def _window() -> str:
-    window = request.args.get("window", "15m")
-    if window not in WINDOWS:
-        raise InvalidRequest({"window": f"{window[:40]!r} is not one of {', '.join(WINDOWS)}"})
-    return window
+    return read_argument("window", one_of(*WINDOWS), "15m")
 
 
 def _messages() -> int | None:

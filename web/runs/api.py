@@ -1,14 +1,11 @@
 """The HTTP API of single runs."""
 
 import base64
-from collections.abc import Mapping
 from dataclasses import fields
-from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, g, jsonify, request, url_for
+from flask import Blueprint, Response, abort, g, jsonify, url_for
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from adapters.results.run_result import run_result
 from adapters.results.times import seconds_between, utc_text
@@ -16,31 +13,20 @@ from adapters.store.database import reading
 from adapters.store.run_queries import chart_png, chart_pngs, events_of, run_row, run_status
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
-from rules.catalog import RULES, rule_schema
+from web.answers import conditional
+from web.arguments import idempotency_key, json_body
 from web.platform import platform
 from web.runs import operations
-from web.runs.validation import parse_json, validate_request
+from web.runs.validation import validate_request
 
-blueprint = Blueprint("api", __name__)
-
-MAX_REQUEST_BYTES = 64 * 1024  # of one run; the largest COMPOSITE takes under 4 KB
-
-
-def json_body(max_bytes: int = MAX_REQUEST_BYTES) -> Any:
-    """The request's JSON; 415 without the content type, 413 above `max_bytes`, InvalidRequest for bad JSON."""
-    if request.mimetype != "application/json":
-        raise UnsupportedMediaType(f"Content-Type {request.mimetype or 'is missing'}; accepted: application/json")
-    request.max_content_length = max_bytes
-    if (request.content_length or 0) > max_bytes:
-        raise RequestEntityTooLarge(f"the body has {request.content_length} bytes; at most {max_bytes} are accepted")
-    return parse_json(request.get_data())
+blueprint = Blueprint("run_api", __name__)
 
 
 @blueprint.post("/run_backtest")
 def run_backtest() -> ResponseReturnValue:
     """Record and enqueue one run; answer 202 with where to watch it."""
     valid = validate_request(json_body(), platform().tickers)
-    accepted = platform().submission.submit(valid, operations.idempotency_key(request.headers))
+    accepted = platform().submission.submit(valid, idempotency_key())
     return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
 
 
@@ -50,8 +36,8 @@ def accepted_answer(run_id: str, status: RunStatus, existed: bool = False) -> Re
     body = {
         "run_id": run_id,
         "status": status.public,
-        "status_url": url_for("api.status", run_id=run_id),
-        "result_url": url_for("pages.result", run_id=run_id),
+        "status_url": url_for("run_api.status", run_id=run_id),
+        "result_url": url_for("run.page", run_id=run_id),
     }
     return body, 200 if existed else 202
 
@@ -75,17 +61,9 @@ def status(run_id: UUID) -> Response:
         "completed_at": utc_text(row["completed_at"]),
         "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
         "run_s": seconds_between(row["started_at"], row["completed_at"]),
-        "result_url": url_for("pages.result", run_id=run_id),
+        "result_url": url_for("run.page", run_id=run_id),
     }
     return conditional(jsonify(body))
-
-
-def conditional(response: Response) -> Response:
-    """The response with an ETag, or 304 when the client has it already."""
-    response.add_etag()
-    response.headers["Cache-Control"] = "no-cache"
-    response.make_conditional(request)
-    return response
 
 
 @blueprint.get("/api/runs/<uuid:run_id>")
@@ -138,57 +116,5 @@ def retry(run_id: UUID) -> ResponseReturnValue:
 @blueprint.post("/api/runs/<uuid:run_id>/reproduce")
 def reproduce(run_id: UUID) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
-    key = operations.idempotency_key(request.headers)
-    accepted = operations.reproduce_run(platform(), str(run_id), key)
+    accepted = operations.reproduce_run(platform(), str(run_id), idempotency_key())
     return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
-
-
-@blueprint.get("/api/rules")
-def rules() -> Response:
-    """The rule catalog: parameters, bounds, conditions and sources."""
-    listed = [
-        {
-            "rule_type": name,
-            "title": rule.title,
-            "description": rule.description,
-            "category": rule.category,
-            "buy": rule.buy,
-            "sell": rule.sell,
-            "source": rule.source,
-            "constraints": rule.constraints,
-            "params": [
-                {each.name: _plain(getattr(param, each.name)) for each in fields(param)} for param in rule.params
-            ],
-            "schema": _plain(rule_schema(name)),
-        }
-        for name, rule in RULES.items()
-    ]
-    return conditional(jsonify({"rules": listed}))
-
-
-def _plain(value: Any) -> Any:
-    """The catalog's frozen mappings and tuples as JSON can show them."""
-    if isinstance(value, Mapping):
-        return {name: _plain(each) for name, each in value.items()}
-    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
-
-
-@blueprint.get("/api/tickers")
-def tickers() -> Response:
-    """Tickers with their timeframes and date ranges."""
-    listed = [
-        {
-            "ticker": ticker,
-            "timeframes": {
-                timeframe: {
-                    "first_date": held.first_date.isoformat(),
-                    "last_date": held.last_date.isoformat(),
-                    "bars": held.bars,
-                    "data_hash": held.data_hash,
-                }
-                for timeframe, held in ranges.items()
-            },
-        }
-        for ticker, ranges in platform().tickers.all().items()
-    ]
-    return conditional(jsonify({"tickers": listed}))

@@ -10,6 +10,7 @@ from markupsafe import Markup
 from adapters.results.curves import FillBars
 from contracts.errors import InvalidRequest
 from contracts.run_result import RunResult
+from web.arguments import day, reading_arguments
 from web.runs.charts import candles_svg
 from web.runs.view import CHART_TITLES, ChartView
 
@@ -29,7 +30,8 @@ class CandleRange:
 
 def candle_range(result: RunResult, arguments: Mapping[str, str]) -> CandleRange:
     """The range that the arguments ask for; InvalidRequest when it is none."""
-    first, last = (_day(arguments, name) for name in ("from", "to"))
+    with reading_arguments(arguments) as read:
+        first, last = (_text(read(name, day, None)) for name in ("from", "to"))
     if first and last and first > last:
         raise InvalidRequest({"to": f"{last} is before {first}"})
     end = (result.equity_curve or [{"date": result.request["end_date"], "equity": 0.0}])[-1]["date"][:10]
@@ -37,12 +39,8 @@ def candle_range(result: RunResult, arguments: Mapping[str, str]) -> CandleRange
     return CandleRange(first, last, end, [*quick, ("All", None)])
 
 
-def _day(arguments: Mapping[str, str], name: str) -> str | None:
-    text = arguments.get(name)
-    try:
-        return date.fromisoformat(text).isoformat() if text else None
-    except ValueError:
-        raise InvalidRequest({name: f"{text!r:.40} is not a date of the form YYYY-MM-DD"}) from None
+def _text(moment: date | None) -> str | None:
+    return moment.isoformat() if moment else None
 
 
 def ranged_candles(result: RunResult, fills: Sequence[FillBars], shown: CandleRange) -> ChartView:

@@ -50,7 +50,7 @@ class MetricRow:
 
 
 @blueprint.get("/compare")
-def compare() -> str:
+def page() -> str:
     """The runs named by ?run=<run_id>&run=<run_id>…"""
     run_ids = _asked_ids(request.args.getlist("run"))
     with reading(platform().engine) as connection:

@@ -22,7 +22,7 @@ _STATES = frozenset(status.public for status in RunStatus)
 
 
 @blueprint.get("/runs")
-def history() -> str:
+def page() -> str:
     """All runs by filter and order, a page at a time."""
     page = _page()
     given = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
@@ -81,12 +81,12 @@ def search() -> ResponseReturnValue:
         with reading(platform().engine) as connection:
             run_id = run_with_prefix(connection, words[0].lower())
         if run_id:
-            return redirect(url_for("pages.result", run_id=run_id))
+            return redirect(url_for("run.page", run_id=run_id))
     named = " ".join(words)
     with reading(platform().engine) as connection:
         if is_batch(connection, named):
             return redirect(url_for("batches.page", batch_id=named))
-    return redirect(url_for("runs.history", **_filters_of(words)))
+    return redirect(url_for("runs.page", **_filters_of(words)))
 
 
 def _filters_of(words: list[str]) -> dict[str, Any]:

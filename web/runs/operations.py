@@ -4,31 +4,18 @@ import json
 import logging
 
 from sqlalchemy.engine import RowMapping
-from werkzeug.datastructures import Headers
 
 from adapters.queue.messages import RunMessage
 from adapters.store.database import committed, reading
 from adapters.store.run_queries import run_row
 from adapters.store.runs import cancel, retry
-from contracts.errors import InvalidRequest, QueueUnavailable
+from contracts.errors import QueueUnavailable
 from contracts.run_request import RunRequest
 from web.platform import Platform, platform
 from web.runs.submission import Accepted, clone_of
 from web.runs.validation import ValidRequest
 
 log = logging.getLogger(__name__)
-
-MAX_KEY_LENGTH = 128  # of an Idempotency-Key, the width of its column
-
-
-def idempotency_key(headers: Headers) -> str | None:
-    """The Idempotency-Key header, or None; InvalidRequest when it is empty, too long or not printable."""
-    key = headers.get("Idempotency-Key")
-    if key is None:
-        return None
-    if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
-        raise InvalidRequest({"Idempotency-Key": f"1 to {MAX_KEY_LENGTH} printable characters are accepted"})
-    return key
 
 
 def queue_position(row: RowMapping) -> int | None:

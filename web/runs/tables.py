@@ -8,14 +8,16 @@ from flask.typing import ResponseReturnValue
 from adapters.results.run_result import run_result
 from adapters.store.database import reading
 from adapters.store.run_queries import run_row
-from contracts.errors import Conflict, InvalidRequest
+from contracts.errors import Conflict
 from contracts.run_result import RunResult
+from web.answers import csv_file
+from web.arguments import read_argument, whole_number
 from web.platform import platform
 from web.runs.chart_tables import TABLES, ChartTable, chart_table
-from web.runs.trade_table import chosen_trades, rows_csv, trades_csv
+from web.runs.trade_table import chosen_trades, trade_rows
 from web.runs.view import CHART_TITLES
 
-blueprint = Blueprint("result_pages", __name__)
+blueprint = Blueprint("tables", __name__)
 
 ROWS_PER_PAGE = 100
 
@@ -34,7 +36,7 @@ def completed_result(run_id: UUID) -> RunResult:
 def trades_file(run_id: UUID) -> Response:
     """The trades as CSV, filtered and sorted as on the page."""
     chosen = chosen_trades(completed_result(run_id).trades or [], request.args)
-    return _csv(trades_csv(chosen), f"trades-{run_id}.csv")
+    return csv_file(trade_rows(chosen), f"trades-{run_id}.csv")
 
 
 @blueprint.get("/result/<uuid:run_id>/trades.json")
@@ -49,7 +51,7 @@ def trades_json(run_id: UUID) -> Response:
 def table_file(run_id: UUID, name: str) -> Response:
     """The numbers behind a chart as CSV."""
     table = _table(run_id, name)
-    return _csv(rows_csv(table.columns, table.rows), f"{name}-{run_id}.csv")
+    return csv_file([table.columns, *table.rows], f"{name}-{run_id}.csv")
 
 
 @blueprint.get("/result/<uuid:run_id>/tables/<name>")
@@ -79,13 +81,4 @@ def _table(run_id: UUID, name: str) -> ChartTable:
 
 
 def _page(pages: int) -> int:
-    text = request.args.get("page", "1")
-    if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= pages:
-        raise InvalidRequest({"page": f"{text[:40]!r} is not a page from 1 to {pages}"})
-    return int(text)
-
-
-def _csv(text: str, name: str) -> Response:
-    response = Response(text, mimetype="text/csv")
-    response.headers.set("Content-Disposition", "attachment", filename=name)
-    return response
+    return read_argument("page", whole_number(1, pages), 1)

@@ -1,13 +1,11 @@
 """A run's trades as a table: filtered, sorted by any column, a page at a time, or whole as CSV."""
 
-import csv
-import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
-from contracts.errors import InvalidRequest
 from contracts.run_result import TradeRow
+from web.arguments import one_of, reading_arguments, whole_number
 
 COLUMNS = {
     "trade_no": "#",
@@ -24,6 +22,8 @@ COLUMNS = {
     "holding_period": "Days",
     "exit_reason": "Closed by",
 }
+# An open trade has none of these yet; the contract holds the last close there, at which the trade is valued.
+EXIT_COLUMNS = frozenset({"exit_timestamp", "exit_price", "exit_fees"})
 OUTCOMES = ("won", "lost", "open")
 PAGE_SIZE = 50
 
@@ -41,10 +41,13 @@ class TradePage:
 
 def chosen_trades(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> list[TradeRow]:
     """The trades that the arguments ask for, in their order: side, outcome, reason, sort, order."""
-    side, outcome = _word(arguments, "side", ("BUY", "SELL")), _word(arguments, "outcome", OUTCOMES)
-    reason = _word(arguments, "reason", tuple({trade["exit_reason"] for trade in trades}))
-    sort = _word(arguments, "sort", tuple(COLUMNS)) or "trade_no"
-    descending = _word(arguments, "order", ("asc", "desc")) == "desc"
+    reasons = {trade["exit_reason"] for trade in trades}
+    with reading_arguments(arguments) as read:
+        side: str | None = read("side", one_of("BUY", "SELL"), None)
+        outcome: str | None = read("outcome", one_of(*OUTCOMES), None)
+        reason: str | None = read("reason", one_of(*sorted(reasons)), None)
+        sort = read("sort", one_of(*COLUMNS), "trade_no")
+        descending = read("order", one_of("asc", "desc"), "asc") == "desc"
     chosen = [
         trade
         for trade in trades
@@ -60,34 +63,19 @@ def outcome_of(trade: TradeRow) -> str:
     return "open" if trade["is_open"] else "won" if trade["pnl_abs"] > 0 else "lost"
 
 
-def _word(arguments: Mapping[str, str], name: str, accepted: Sequence[str]) -> str | None:
-    given = arguments.get(name) or None
-    if given is not None and given not in accepted:
-        raise InvalidRequest({name: f"{given[:40]!r} is not one of {', '.join(sorted(accepted)) or 'none'}"})
-    return given
-
-
 def trade_page(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> TradePage:
     """The page of the chosen trades that `page` names, from 1; InvalidRequest when there is none."""
     chosen = chosen_trades(trades, arguments)
     pages = max(ceil(len(chosen) / PAGE_SIZE), 1)
-    text = arguments.get("page") or "1"
-    if not text.isascii() or not text.isdigit() or len(text) > 6 or not 1 <= int(text) <= pages:
-        raise InvalidRequest({"page": f"{text[:40]!r} is not a page from 1 to {pages}"})
-    page = int(text)
+    with reading_arguments(arguments) as read:
+        page = read("page", whole_number(1, pages), 1)
     shown = chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     return TradePage(shown, len(chosen), page, pages, sum(trade["pnl_abs"] for trade in chosen))
 
 
-def trades_csv(trades: Sequence[TradeRow]) -> str:
-    """All columns of the trades, the contract's names in the first line."""
-    return rows_csv([*COLUMNS, "is_open"], [[trade[name] for name in [*COLUMNS, "is_open"]] for trade in trades])  # type: ignore[literal-required]
-
-
-def rows_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """CSV with a header."""
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return text.getvalue()
+def trade_rows(trades: Sequence[TradeRow]) -> Iterator[Sequence[object]]:
+    """The trades as rows of a file, the contract's names in the first; what an open trade has not done yet is empty."""
+    names = (*COLUMNS, "is_open")
+    yield names
+    for trade in trades:
+        yield [None if trade["is_open"] and name in EXIT_COLUMNS else trade[name] for name in names]  # type: ignore[literal-required]

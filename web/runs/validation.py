@@ -36,19 +36,6 @@ def request_adapter() -> TypeAdapter[RunRequest]:
     return TypeAdapter(RunRequest)
 
 
-def parse_json(body: bytes) -> Any:
-    """The JSON value of a body; InvalidRequest for malformed JSON, NaN, Infinity or absurd nesting."""
-    try:
-        return json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise InvalidRequest({"body": f"not valid JSON: {reason}"}, "the body is not valid JSON") from None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not a JSON number")
-
-
 def validate_request(values: Any, tickers: Tickers) -> ValidRequest:
     """The request that `values` ask for; InvalidRequest with every fault by field."""
     if not isinstance(values, dict):

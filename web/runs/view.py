@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
@@ -133,6 +134,11 @@ class ChartView:
     def right(self) -> float:
         """Where the last bar ends, as a fraction of the width."""
         return PNG_RIGHT if self.svg is None else 1 - RIGHT / WIDTH
+
+
+def own_request(values: dict[str, Any]) -> dict[str, Any]:
+    """A request without what belongs to one run, or to its batch, alone."""
+    return {name: value for name, value in values.items() if name not in ("run_id", "batch_id", "rule_id")}
 
 
 def page_result(row: RowMapping, tab: str, tickers: Tickers) -> RunResult:
