@@ -115,6 +115,7 @@ runs = Table(
     # the columns behind an id are never searched by: with them a list's page is found in the index alone
     Index("ix_runs_ticker", "ticker", "id", "rule_type", "status"),
     Index("ix_runs_rule", "rule_type", "id"),
+    Index("ix_runs_rule_id", "rule_id", "id"),
     Index("ix_runs_batch", "batch_id", "id", "status", "completed_at"),  # batches are listed and counted in it alone
     Index("ix_runs_label", "label", "id"),
     Index("ix_runs_created", "created_at"),

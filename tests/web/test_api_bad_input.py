@@ -68,6 +68,8 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
         ({"start_date": 1072915200}, "start_date", "YYYY-MM-DD"),
         ({"start_date": "2014-01-01", "end_date": "2015-01-01"}, "start_date", "2000-03-01 to 2013-03-01"),
         ({"start_date": "1990-01-01", "end_date": "1991-01-01"}, "end_date", "2000-03-01 to 2013-03-01"),
+        ({"start_date": "2004-01-03", "end_date": "2004-01-04"}, "end_date", "no prices between"),  # a weekend
+        ({"start_date": "2004-01-02", "end_date": "2004-01-04"}, "end_date", "only 1 bar, and a backtest needs 2"),
         ({"initial_capital": -5}, "initial_capital", "above 0"),
         ({"initial_capital": 0}, "initial_capital", "above 0"),
         ({"initial_capital": "100000"}, "initial_capital", "above 0"),
@@ -78,6 +80,7 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
         ({"slippage_bps": 1001}, "slippage_bps", "0 to 1000"),
         ({"position_size": 0}, "position_size", "above 0"),
         ({"position_size": 101, "size_type": "percent"}, "position_size", "more than 100"),
+        ({"position_size": 10**309, "size_type": "percent"}, "position_size", "000"),
         ({"size_type": "shares"}, "size_type", "'value' or 'percent'"),
         ({"direction": "short"}, "direction", "'longonly' or 'longshort'"),
         ({"timeframe": "1w"}, "timeframe", "'1d'"),

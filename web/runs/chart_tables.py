@@ -50,7 +50,12 @@ def _orders(result: RunResult) -> ChartTable:
 
 def _trade_pnl(result: RunResult) -> ChartTable:
     rows = [
-        (trade["exit_timestamp"].replace("T", " "), trade["trade_no"], trade["pnl_abs"], trade["pnl_pct"])
+        (
+            "still open" if trade["is_open"] else trade["exit_timestamp"].replace("T", " "),
+            trade["trade_no"] + 1,
+            trade["pnl_abs"],
+            trade["pnl_pct"],
+        )
         for trade in result.trades or []
     ]
     return ChartTable(("closed", "trade", "profit", "return %"), rows)

@@ -16,6 +16,7 @@ from adapters.results.metrics import METRICS_BY_NAME, Metric
 from adapters.store.database import reading
 from adapters.store.run_list import runs_by_id
 from contracts.errors import InvalidRequest, UnknownRun
+from contracts.run_request import LABEL_FIELDS
 from contracts.status import RunStatus
 from rules.catalog import complete_params
 from web.platform import platform
@@ -26,7 +27,9 @@ blueprint = Blueprint("comparison", __name__)
 
 LEAST, MOST = 2, 5
 PLOT_SIZE = (1400, 420)
-NOT_COMPARED = frozenset({"run_id", "rule_id", "charts", "params"})
+NOT_COMPARED = LABEL_FIELDS | {"params"}
+# What a run says of how it came about; shown where it is not the same in all runs.
+RECEIPT = {"data_hash": "prices", "engine_version": "engine", "result_hash": "result"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ def page() -> str:
         metrics=metric_rows(compared),
         signed_metrics=SIGNED_METRICS,
         differences=differences([each.request for each in compared]),
+        receipts=_unequal([{words: each[name] for name, words in RECEIPT.items()} for each in rows]),
         prices_differ=_prices_differ(rows),
     )
 
@@ -144,8 +148,13 @@ def differences(requests: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]
         | {f"params.{name}": value for name, value in complete_params(asked["rule_type"], asked["params"]).items()}
         for asked in requests
     ]
-    names = dict.fromkeys(name for each in flat for name in each)
-    rows = [(name, [each.get(name) for each in flat]) for name in names]
+    return _unequal(flat)
+
+
+def _unequal(runs: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
+    """The names whose values are not the same in all runs, with those values."""
+    names = dict.fromkeys(name for each in runs for name in each)
+    rows = [(name, [each.get(name) for each in runs]) for name in names]
     return [(name, values) for name, values in rows if any(value != values[0] for value in values)]
 
 

@@ -27,7 +27,7 @@ METRICS = {
 }
 SORTS = {"created": "created", **METRICS}
 BOUNDS = tuple(f"{name}_{side}" for name in METRICS for side in ("min", "max"))
-NAMES = ("ticker", "rule", "status", "batch", "label", "from", "to", *BOUNDS)
+NAMES = ("ticker", "rule", "name", "status", "batch", "label", "from", "to", *BOUNDS)
 ALL_NAMES = (*NAMES, "sort", "order", "limit", "after", "before")
 
 
@@ -43,6 +43,7 @@ def _wanted(read: Reader) -> dict[str, Any]:
     return {
         "ticker": read("ticker", ticker_symbol, None),
         "rule_type": read("rule", one_of(*RULES), None),
+        "rule_id": read("name", words(64), None),  # its column and field kept the older word
         "status": read("status", RunStatus.from_public, None),
         "batch_id": read("batch", words(64), None),
         "label": read("label", words(64), None),

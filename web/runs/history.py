@@ -19,6 +19,7 @@ blueprint = Blueprint("runs", __name__)
 
 _ID_START = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,27})?")
 _STATES = frozenset(status.public for status in RunStatus)
+_NAME_STARTS = tuple(f"{rule}_" for rule in RULES)
 
 
 @blueprint.get("/runs")
@@ -90,7 +91,7 @@ def search() -> ResponseReturnValue:
 
 
 def _filters_of(words: list[str]) -> dict[str, Any]:
-    """Known tickers, rules and states by their names, everything else as the label."""
+    """Known tickers, rules, states and names such as RSI_14_30_70 as such, everything else as the label."""
     tickers = platform().tickers.all()
     found: dict[str, Any] = {}
     rest = []
@@ -99,6 +100,8 @@ def _filters_of(words: list[str]) -> dict[str, Any]:
             found["ticker"] = word.upper()
         elif word.upper() in RULES and "rule" not in found:
             found["rule"] = word.upper()
+        elif word.startswith(_NAME_STARTS) and "name" not in found:
+            found["name"] = word
         elif word.lower() in _STATES and "status" not in found:
             found["status"] = word.lower()
         else:

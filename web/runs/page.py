@@ -17,7 +17,7 @@ from web.platform import platform
 from web.runs import operations, reproductions
 from web.runs import view as run_view
 from web.runs.candle_range import candle_range, ranged_candles
-from web.runs.trade_table import COLUMNS, trade_page
+from web.runs.trade_table import COLUMNS, POSITION_WORDS, trade_page
 
 blueprint = Blueprint("run", __name__)
 
@@ -83,6 +83,7 @@ def _trades(view: RunResult) -> dict[str, Any]:
     return {
         "trade_page": trade_page(view.trades or [], request.args),
         "trade_columns": COLUMNS,
+        "position_words": POSITION_WORDS,
         "reasons": sorted({trade["exit_reason"] for trade in view.trades or []}),
         "asked": {name: request.args[name] for name in names if request.args.get(name)},
     }

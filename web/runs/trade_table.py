@@ -24,6 +24,7 @@ COLUMNS = {
 }
 # An open trade has none of these yet; the contract holds the last close there, at which the trade is valued.
 EXIT_COLUMNS = frozenset({"exit_timestamp", "exit_price", "exit_fees"})
+POSITION_WORDS = {"BUY": "long", "SELL": "short"}  # what a page calls the position that an entry opens
 OUTCOMES = ("won", "lost", "open")
 PAGE_SIZE = 50
 
@@ -43,7 +44,7 @@ def chosen_trades(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> l
     """The trades that the arguments ask for, in their order: side, outcome, reason, sort, order."""
     reasons = {trade["exit_reason"] for trade in trades}
     with reading_arguments(arguments) as read:
-        side: str | None = read("side", one_of("BUY", "SELL"), None)
+        side: str | None = read("side", one_of(*POSITION_WORDS), None)
         outcome: str | None = read("outcome", one_of(*OUTCOMES), None)
         reason: str | None = read("reason", one_of(*sorted(reasons)), None)
         sort = read("sort", one_of(*COLUMNS), "trade_no")

@@ -16,6 +16,7 @@ from contracts.errors import BadPriceFile, InvalidRequest, UnknownTicker
 from contracts.run_request import FIELD_NAMES, RunRequest, request_hash
 from rules.catalog import check_params, complete_params, rule_label
 
+LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
@@ -117,9 +118,10 @@ def _check_ticker(values: Mapping[str, Any], errors: dict[str, str], tickers: Ti
         errors["ticker"] = str(error)
         return
     start, end = (_as_date(values.get(name)) for name in _DATE_FIELDS)
-    if start and end and (start > held.last_date or end < held.first_date):
+    if start and end and start < end and (bars := held.bars_between(start, end)) < LEAST_BARS:
+        found = f"only {bars} bar, and a backtest needs {LEAST_BARS}," if bars else "no prices"
         span = f"{ticker} has {timeframe} prices from {held.first_date} to {held.last_date}"
-        errors["start_date" if start > held.last_date else "end_date"] = f"no prices between {start} and {end}: {span}"
+        errors["start_date" if start > held.last_date else "end_date"] = f"{found} between {start} and {end}: {span}"
 
 
 def _as_date(value: Any) -> date | None:
@@ -136,7 +138,7 @@ def _check_combinations(values: Mapping[str, Any], errors: dict[str, str]) -> No
         errors["end_date"] = f"{end} is not after start_date {start}"
     size = values.get("position_size", _DEFAULT_SIZE)
     if values.get("size_type") == "percent" and isinstance(size, int | float) and size > 100:
-        errors.setdefault("position_size", f"{size:g} is more than 100, and size_type is percent")
+        errors.setdefault("position_size", f"{_shown(size)} is more than 100, and size_type is percent")
     for name in ("batch_id", "label", "rule_id"):
         text = values.get(name)
         if isinstance(text, str) and text and not text.isprintable():
