@@ -1,9 +1,9 @@
-"""Crossings, levels and stances, bar by bar as written down by hand."""
+"""Crossings, levels, stances and shifted lines, bar by bar as written down by hand."""
 
 import numpy as np
 import pytest
 
-from rules.crossings import crossings, held, levels, turns
+from rules.arrays import crossings, directions, held, levels, shift, turns
 
 NAN = float("nan")
 
@@ -50,3 +50,21 @@ def test_a_stance_is_held_until_the_next_signal_and_turns_with_it(signals, stanc
 
     assert held(signals).tolist() == stances
     assert turns(held(signals)).tolist() == changes
+
+
+@pytest.mark.parametrize(
+    ("up", "down", "expected"),
+    [
+        ([0, 1, 0, 0, 0, 1], [0, 0, 0, 1, 0, 0], [0, 1, 1, -1, -1, 1]),
+        ([1, 0, 1, 1, 0], [0, 0, 1, 1, 0], [1, 1, -1, 1, 1]),  # both at once turn it round, each time
+        ([1, 1, 0], [1, 0, 1], [0, 1, -1]),  # where there is no direction there is none to turn
+        ([], [], []),
+    ],
+)
+def test_a_direction_lasts_until_the_next_and_both_at_once_turn_it(up, down, expected):
+    assert directions(np.array(up, dtype=bool), np.array(down, dtype=bool)).tolist() == expected
+
+
+@pytest.mark.parametrize(("bars", "expected"), [(0, [1, 2, 3]), (1, [NAN, 1, 2]), (3, [NAN] * 3), (5, [NAN] * 3)])
+def test_a_shifted_line_says_on_each_bar_what_it_said_before(bars, expected):
+    np.testing.assert_array_equal(shift(np.array([1.0, 2.0, 3.0]), bars), expected)
