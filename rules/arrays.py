@@ -44,6 +44,13 @@ def turns(stances: Signals) -> Signals:
     return changes
 
 
+def reversals(stances: Signals) -> Signals:
+    """The stance on the bars where it is the opposite of the bar before, else 0; a first stance is no reversal."""
+    changes = np.zeros(stances.size, dtype=np.int8)
+    np.multiply(stances[1:], stances[1:] == -stances[:-1], out=changes[1:], casting="unsafe")
+    return changes
+
+
 def directions(up: Flags, down: Flags) -> Signals:
     """1 since a bar that was `up`, -1 since one that was `down`, 0 before the first of them; shape (bars,).
 

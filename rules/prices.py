@@ -23,6 +23,7 @@ class Prices:
     crossings = staticmethod(arrays.crossings)
     held = staticmethod(arrays.held)
     turns = staticmethod(arrays.turns)
+    reversals = staticmethod(arrays.reversals)
     directions = staticmethod(arrays.directions)
     shift = staticmethod(arrays.shift)
 

@@ -217,7 +217,8 @@ class AtrRule(BaseRule):
 
     In a rise the line is the highest close of the last `period` bars less `multiple` ATRs; the first close below it
     turns the rise into a fall. In a fall it is the lowest close plus `multiple` ATRs; the first close above it turns it
-    back. Neither is known before the first such close. A window, not the whole trade, makes the extreme, so the line
+    back. Before the first such close neither is known, and that close gives no signal: Wilder's point is one to stop
+    and reverse at, and there is nothing to reverse. A window, not the whole trade, makes the extreme, so the line
     does not depend on how far back the prices reach. A close beyond both lines, which overlap when the multiple is
     small, turns whatever direction there is.
     """
@@ -248,9 +249,7 @@ class AtrRule(BaseRule):
         reach = self.params["multiple"] * prices.indicator("atr", HIGH_LOW_CLOSE, period)
         above = close > prices.indicator("lowest", CLOSE, period) + reach
         below = close < prices.indicator("highest", CLOSE, period) - reach
-        turned = prices.turns(prices.directions(above, below))
-        turned[: period + 1] = 0
-        return turned
+        return prices.reversals(prices.directions(above, below))
 
 
 RULES = (RsiRule, MacdRule, RsiMacdRule, MaCrossRule, BollingerRule, VolumeRule, TrendRule, AtrRule)

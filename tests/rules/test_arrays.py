@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rules.arrays import crossings, directions, held, levels, shift, turns
+from rules.arrays import crossings, directions, held, levels, reversals, shift, turns
 
 NAN = float("nan")
 
@@ -37,19 +37,22 @@ def test_levels_cancel_where_both_hold():
 
 
 @pytest.mark.parametrize(
-    ("signals", "stances", "changes"),
+    ("signals", "stances", "changes", "reversed_on"),
     [
-        ([0, 1, 0, 0, -1, -1, 0, 1], [0, 1, 1, 1, -1, -1, -1, 1], [0, 1, 0, 0, -1, 0, 0, 1]),
-        ([1, 0], [1, 1], [0, 0]),
-        ([0, 0], [0, 0], [0, 0]),
-        ([], [], []),
+        ([0, 1, 0, 0, -1, -1, 0, 1], [0, 1, 1, 1, -1, -1, -1, 1], [0, 1, 0, 0, -1, 0, 0, 1], [4, 7]),
+        ([1, 0], [1, 1], [0, 0], []),
+        ([0, 0], [0, 0], [0, 0], []),
+        ([], [], [], []),
     ],
 )
-def test_a_stance_is_held_until_the_next_signal_and_turns_with_it(signals, stances, changes):
+def test_a_stance_is_held_until_the_next_signal_and_turns_with_it(signals, stances, changes, reversed_on):
     signals = np.array(signals, dtype=np.int8)
 
     assert held(signals).tolist() == stances
     assert turns(held(signals)).tolist() == changes
+    assert reversals(held(signals)).tolist() == [
+        change if bar in reversed_on else 0 for bar, change in enumerate(changes)
+    ]
 
 
 @pytest.mark.parametrize(
