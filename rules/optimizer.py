@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from engine.engine import BacktestEngine, check_bars
-from rules.catalog import RULES, check_params, complete_params
-from rules.parameters import value_fault
-from rules.prices import Array, Column, Prices
-from rules.registry import rule_class
+from rules.arrays import Array, Column
+from rules.catalog import CLASSES, RULES, check_params, complete_params
+from rules.prices import Prices
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -110,7 +109,7 @@ class ParameterOptimizer:
     ) -> None:
         if faults := check_params(rule_type, {}):
             raise ValueError("; ".join(f"{field}: {message}" for field, message in faults.items()))
-        self._rule_type, self._rule = rule_type, rule_class(rule_type)
+        self._rule_type, self._rule = rule_type, CLASSES[rule_type]
         self._bars, self._prices = check_bars(data), Prices(data)
         self._engine, self._first_bar = engine or BacktestEngine(), first_bar
 
@@ -183,10 +182,8 @@ def _axes_faults(rule_type: str, axes: Grid) -> list[str]:
     known = {spec.name: spec for spec in RULES[rule_type].params}
     for name, values in axes.items():
         for value in values:
-            if name not in known or known[name].kind == "rules":
-                faults += [f"{field}: {message}" for field, message in check_params(rule_type, {name: value}).items()]
-            elif fault := value_fault(known[name], value):
-                faults.append(f"{name}: {fault}")
+            found = known[name].faults(value, name) if name in known else check_params(rule_type, {name: value})
+            faults += [f"{field}: {message}" for field, message in found.items()]
     return faults
 
 

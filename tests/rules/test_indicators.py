@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import talib
 
-from rules.indicators import adx, atr, bollinger_bands, ema, macd, obv, rsi, sma, stochastic, vwap
+from rules.indicators import adx, atr, bollinger_bands, ema, highest, lowest, macd, obv, rsi, sma, stochastic, vwap
 
 PERIODS = (2, 3, 5, 14, 20, 50, 63, 64, 65, 100, 200, 255, 256, 257, 400)
 LENGTHS = (1, 2, 3, 14, 15, 16, 27, 28, 29, 64, 65, 257, 401, 1500)
@@ -29,11 +29,13 @@ def series(bars, random_ohlcv):
 
 @pytest.mark.parametrize("bars", LENGTHS)
 @pytest.mark.parametrize("period", PERIODS)
-def test_averages_equal_talib_for_every_length_around_the_period(period, bars, random_ohlcv):
+def test_averages_and_extremes_equal_talib_for_every_length_around_the_period(period, bars, random_ohlcv):
     _, _, close, _ = series(bars, random_ohlcv)
 
     assert_same(sma(close, period), talib.SMA(close, period))
     assert_same(ema(close, period), talib.EMA(close, period))
+    assert_same(highest(close, period), talib.MAX(close, period))
+    assert_same(lowest(close, period), talib.MIN(close, period))
 
 
 @pytest.mark.parametrize("bars", LENGTHS)

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from engine.engine import BacktestEngine
-from rules import trend
 from rules.indicators import sma
 from rules.optimizer import METRICS, ParameterOptimizer
 from rules.registry import build_rule
@@ -153,7 +152,7 @@ def test_an_average_that_many_combinations_share_is_computed_once(prices, monkey
         periods.append(period)
         return sma(close, period)
 
-    monkeypatch.setitem(trend.AVERAGES, "sma", counted)
+    monkeypatch.setattr("rules.indicators.sma", counted)
 
     ParameterOptimizer("MA_CROSS", prices).search({"fast": [5, 10, 20], "slow": [30, 40, 50, 60]})
 

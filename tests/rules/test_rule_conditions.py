@@ -83,7 +83,7 @@ def expected_atr(ohlcv, period=14, multiple=3.0):
             direction = -direction
         elif above or below:
             direction = 1 if above else -1
-        signals[bar] = direction if direction != before and bar > period else 0
+        signals[bar] = direction if direction == -before else 0
     return signals
 
 
@@ -208,6 +208,15 @@ def test_a_composite_is_the_vote_of_its_members_stances(mode, size, real_ohlcv):
 
     assert signals == expected_vote(mode, members)
     assert {1, -1} <= set(signals)
+
+
+def test_the_first_direction_of_atr_is_no_signal_and_the_first_reversal_is():
+    close = np.array([10.0] * 6 + [20.0, 21.0, 10.0, 9.0])  # a rise begins on bar 6, and ends on bar 8
+    ohlc = {"High": close + 0.5, "Low": close - 0.5, "Close": close}
+
+    signals = build_rule("ATR", {"period": 3, "multiple": 1.0}).generate_signals(ohlc)
+
+    assert signals.tolist() == [0, 0, 0, 0, 0, 0, 0, 0, -1, 0]
 
 
 def test_a_halted_stock_makes_no_average_cross():

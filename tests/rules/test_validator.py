@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rules.catalog import RULES
-from rules.oscillators import RsiRule
 from rules.registry import build_rule
+from rules.technical import RsiRule
 from rules.validator import RuleValidator
 
 
@@ -108,7 +108,7 @@ def test_params_out_of_bounds_are_found_by_field(validator):
 
 def test_a_class_that_is_not_the_catalogs_is_named(validator):
     class Other(build_rule("MACD").__class__):
-        rule_type = "RSI"
+        spec = RULES["RSI"]
 
         def signals(self, prices):
             return np.zeros(prices["Close"].size, dtype=np.int8)

@@ -59,8 +59,6 @@ def forbidden(path: Path, imported: str) -> str | None:
         and not (name == "rules/optimizer.py" and target_room == "engine")
     ):
         return "rules imports nothing of ours; the optimizer also the engine"
-    if name in ("rules/catalog.py", "rules/parameters.py", "rules/specs.py") and not ours and target not in STDLIB:
-        return "the catalog uses the standard library only"
     if room == "adapters" and ours and target_room not in ("adapters", "contracts"):
         return "adapters imports contracts only"
     if room == "adapters" and (inner := path.relative_to(ROOT).parts[1]) in ADAPTERS:

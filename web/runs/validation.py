@@ -14,7 +14,7 @@ from pydantic_core import ErrorDetails
 from adapters.prices.tickers import Tickers
 from contracts.errors import BadPriceFile, InvalidRequest, UnknownTicker
 from contracts.run_request import FIELD_NAMES, RunRequest, request_hash
-from rules.catalog import check_params, complete_params, rule_label
+from rules.catalog import check_params, checked_rule
 
 LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
@@ -50,9 +50,9 @@ def validate_request(values: Any, tickers: Tickers) -> ValidRequest:
     _check_combinations(values, errors)
     if request is None or errors:
         raise InvalidRequest(errors)
-    full_params = complete_params(request.rule_type, request.params)
-    named = replace(request, rule_id=request.rule_id or rule_label(request.rule_type, request.params))
-    return ValidRequest(named, request_hash(named, full_params))
+    rule = checked_rule(request.rule_type, request.params)
+    named = replace(request, rule_id=request.rule_id or rule.label)
+    return ValidRequest(named, request_hash(named, rule.params))
 
 
 def _typed(values: Mapping[str, Any], errors: dict[str, str]) -> RunRequest | None:

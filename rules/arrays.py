@@ -1,11 +1,11 @@
-"""Signals from lines and thresholds: int8 arrays of 1, -1 and 0."""
+"""Arrays of one value per bar: lines and thresholds in, signals out as int8 of 1, -1 and 0."""
 
 from typing import Any
 
 import numpy as np
 
-from rules.prices import Array
-
+Column = Any  # a one-dimensional array or a pandas Series; pandas is not imported for its name
+Array = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
 Flags = np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]
 Signals = np.ndarray[tuple[Any, ...], np.dtype[np.int8]]
 
@@ -42,3 +42,30 @@ def turns(stances: Signals) -> Signals:
     changes = np.zeros(stances.size, dtype=np.int8)
     np.multiply(stances[1:], stances[1:] != stances[:-1], out=changes[1:], casting="unsafe")
     return changes
+
+
+def reversals(stances: Signals) -> Signals:
+    """The stance on the bars where it is the opposite of the bar before, else 0; a first stance is no reversal."""
+    changes = np.zeros(stances.size, dtype=np.int8)
+    np.multiply(stances[1:], stances[1:] == -stances[:-1], out=changes[1:], casting="unsafe")
+    return changes
+
+
+def directions(up: Flags, down: Flags) -> Signals:
+    """1 since a bar that was `up`, -1 since one that was `down`, 0 before the first of them; shape (bars,).
+
+    A bar that is both turns whatever direction there is.
+    """
+    both = up & down
+    if not both.any():
+        return held(levels(up, down))
+    flips = np.multiply.accumulate(1 - 2 * both.view(np.int8), dtype=np.int8)
+    return held(levels(up, down) * flips) * flips
+
+
+def shift(line: Array, bars: int) -> Array:
+    """The line `bars` later: each bar has the value of `bars` before it, the first ones NaN; shape (bars,)."""
+    shifted = np.empty(line.size)
+    shifted[:bars] = np.nan
+    shifted[bars:] = line[: max(0, line.size - bars)]
+    return shifted
