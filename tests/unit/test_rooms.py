@@ -78,7 +78,7 @@ def forbidden(path: Path, imported: str) -> str | None:
             return "web loads no numpy"
     if room == "consumer" and target_room == "web":
         return "consumer does not know web"
-    if room == "scripts" and target_room in ("web", "consumer") and not name.startswith("scripts/bench/"):
+    if room == "scripts" and target_room in ("web", "consumer", "tests"):
         return "scripts import contracts, rules and adapters, and speak HTTP to a running platform"
     return None
 
@@ -100,6 +100,7 @@ def test_a_forbidden_import_is_noticed() -> None:
     assert forbidden(ROOT / "engine" / "engine.py", "contracts.errors.PlatformError")
     assert forbidden(ROOT / "consumer" / "job.py", "web.create_app")
     assert forbidden(ROOT / "adapters" / "queue.py", "rules.catalog.RULES")
+    assert forbidden(ROOT / "scripts" / "demo.py", "tests.services.processes.Programs")
     assert not forbidden(ROOT / "web" / "views.py", "rules.catalog.RULES")
 
 
