@@ -10,6 +10,7 @@ from flask import Blueprint, Response, abort, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from adapters.results.metrics import METRICS
 from adapters.results.run_result import run_result
 from adapters.results.times import seconds_between, utc_text
 from adapters.store.database import reading
@@ -192,3 +193,10 @@ def tickers() -> Response:
         for ticker, ranges in platform().tickers.all().items()
     ]
     return conditional(jsonify({"tickers": listed}))
+
+
+@blueprint.get("/api/metrics")
+def metrics() -> Response:
+    """Every metric of a run: its unit, its formula, and whether more or less of it is better."""
+    shown = ("name", "title", "unit", "better", "formula")
+    return conditional(jsonify({"metrics": [{name: getattr(metric, name) for name in shown} for metric in METRICS]}))
