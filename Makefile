@@ -56,9 +56,10 @@ lint: install-dev manifests ## ruff, mypy, frozen files, manifests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy -p scripts.manifests  # by itself, since the other scripts are not imported as `scripts.…`
 
 bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
-	@$(BIN)/python -m scripts.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
+	@$(BIN)/python -m tests.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
 
 clean: ## remove what make created, but not your runs (var/)
 	@rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

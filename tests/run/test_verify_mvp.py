@@ -29,4 +29,4 @@ def test_an_address_that_is_none_is_named() -> None:
     ended = verified("nowhere")
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith("NOT WHOLE: /health does not answer: unknown url type")
+    assert ended.stderr.startswith("NOT WHOLE: url 'nowhere' does not begin with http:// or https://")

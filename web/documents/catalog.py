@@ -1,4 +1,4 @@
-"""The rule catalog as JSON."""
+"""The catalogs of rules and metrics as JSON."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
+from adapters.results.metrics import METRICS
 from rules.catalog import RULES, rule_schema
 from web.answers import conditional
 
@@ -40,3 +41,10 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+@blueprint.get("/api/metrics")
+def metrics() -> Response:
+    """Every metric of a run: its unit, its formula, and whether more or less of it is better."""
+    shown = ("name", "title", "unit", "better", "formula")
+    return conditional(jsonify({"metrics": [{name: getattr(metric, name) for name in shown} for metric in METRICS]}))

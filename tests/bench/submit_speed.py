@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.settings import Settings
-from scripts.bench.services import platform, row
+from tests.bench.services import platform, row
 
 RATE = 100  # requests per second
 SECONDS = 20

@@ -143,13 +143,13 @@ def peers(task: str) -> dict[str, float]:
     if not PEERS_PYTHON.exists():
         raise SystemExit(f"{PEERS_PYTHON} is missing: make test-peers builds it")
     if task == "cold":
-        command = [str(PEERS_PYTHON), "scripts/bench/engine_peers.py"]
+        command = [str(PEERS_PYTHON), "tests/bench/engine_peers.py"]
         return {
             "vectorbt": best(lambda: run_process([*command, "cold-vectorbt"]), 1),
             "backtesting.py": best(lambda: run_process([*command, "cold-backtesting"]), 3),
         }
     finished = subprocess.run(
-        [str(PEERS_PYTHON), "scripts/bench/engine_peers.py", task], cwd=ROOT, check=True, stdout=subprocess.PIPE
+        [str(PEERS_PYTHON), "tests/bench/engine_peers.py", task], cwd=ROOT, check=True, stdout=subprocess.PIPE
     )
     times: dict[str, float] = json.loads(finished.stdout.splitlines()[-1])
     return times

@@ -7,8 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.results.leaderboard import Goal, rank, tried_note
-from scripts.sweep.conditions import Condition
+from backtests.conditions import Condition
 
 SHOWN_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "win_rate")
 
@@ -19,45 +18,43 @@ class Leaderboard:
 
     batch_id: str
     metric: str
-    goal: Goal
+    goal: str  # max or min
     ranked: tuple[dict[str, Any], ...]
     tried: int
     completed: int
-    excluded: int  # completed runs that break a constraint
     constraints: tuple[str, ...]
-
-    @property
-    def note(self) -> str:
-        """What to bear in mind: how many combinations were tried."""
-        kept = f" {self.excluded} of {self.completed} completed runs break a constraint." if self.constraints else ""
-        return tried_note(self.tried) + kept
+    note: str  # what to bear in mind when reading it
 
 
 def leaderboard(
-    batch_id: str, listed: Iterable[dict[str, Any]], metric: str, goal: Goal, constraints: Sequence[Condition], top: int
+    batch: Mapping[str, Any], listed: Iterable[dict[str, Any]], constraints: Sequence[Condition], top: int
 ) -> Leaderboard:
-    """The `top` completed runs that keep all constraints, best first."""
-    runs = list(listed)
-    completed = [run for run in runs if run["status"] == "completed"]
+    """The `top` completed runs that keep all constraints, best first; those without a value are left out."""
+    completed = [run for run in listed if run["status"] == "completed"]
     kept = [run for run in completed if all(condition.holds(run["metrics"]) for condition in constraints)]
-    ranked = tuple(rank(kept, metric, goal, top))
-    texts = tuple(condition.text for condition in constraints)
-    return Leaderboard(batch_id, metric, goal, ranked, len(runs), len(completed), len(completed) - len(kept), texts)
+    broken = f" {len(completed) - len(kept)} of {len(completed)} completed runs break a constraint."
+    return Leaderboard(
+        batch_id=batch["batch_id"],
+        metric=batch["metric"],
+        goal=batch["goal"],
+        ranked=tuple(_ranked(kept, batch["metric"], batch["goal"])[:top]),
+        tried=batch["runs"],
+        completed=len(completed),
+        constraints=tuple(condition.text for condition in constraints),
+        note=batch["note"] + (broken if constraints else ""),
+    )
+
+
+def _ranked(runs: Iterable[dict[str, Any]], metric: str, goal: str) -> list[dict[str, Any]]:
+    valued = [run for run in runs if run["metrics"].get(metric) is not None]
+    return sorted(valued, key=lambda run: run["metrics"][metric], reverse=goal == "max")
 
 
 def as_json(board: Leaderboard) -> str:
     """One JSON object with the ranks and the note."""
-    shown = {
-        "batch_id": board.batch_id,
-        "metric": board.metric,
-        "goal": board.goal,
-        "constraints": board.constraints,
-        "tried": board.tried,
-        "completed": board.completed,
-        "note": board.note,
-        "leaderboard": [{"rank": place, **run} for place, run in enumerate(board.ranked, start=1)],
-    }
-    return json.dumps(shown, indent=2)
+    ranks = [{"rank": place, **run} for place, run in enumerate(board.ranked, start=1)]
+    shown = {name: value for name, value in vars(board).items() if name != "ranked"}
+    return json.dumps(shown | {"leaderboard": ranks}, indent=2)
 
 
 def as_csv(board: Leaderboard) -> str:

@@ -6,7 +6,7 @@ from decimal import Decimal, InvalidOperation
 from math import prod
 from typing import Any
 
-from scripts.sweep.conditions import Condition
+from backtests.conditions import Condition
 
 MAX_ENUMERATED = 2_000_000  # combinations that are looked at, before `where` has chosen among them
 DRAWS_PER_RUN = 50  # random combinations that are tried for each one that `where` accepts

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from scripts.bench.subject import exit_on_sigterm
+from tests.bench.subject import exit_on_sigterm
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -42,7 +42,7 @@ def main() -> None:
 
 def measure(subject: str) -> list[dict[str, Any]]:
     """The rows that the subject's program prints; its last line of output is the JSON."""
-    command = [sys.executable, "-m", "scripts.bench.subject", subject]
+    command = [sys.executable, "-m", "tests.bench.subject", subject]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
         try:

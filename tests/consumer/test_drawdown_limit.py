@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from consumer.risk_limit import run_with_drawdown_limit
+from consumer.wrappers.drawdown_limit import run_with_drawdown_limit
 from engine.engine import BacktestEngine
 from tests.engine.markets import cases, flat, follow, ohlc, trade_rows
 

@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.request import Request, urlopen
 
-from scripts.bench.services import Platform, cores, platform, row
+from tests.bench.services import Platform, cores, platform, row
 
 BUDGET_RUNS_PER_S = 5000
-PER_CALL = 2000  # runs, as scripts/bulk_submit.py sends them
+PER_CALL = 2000  # runs, as the client sends them
 CALLS = 24
 QUEUE = "rq:queue:backtests"
 DEEP = 100_000  # waiting runs

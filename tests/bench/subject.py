@@ -1,4 +1,4 @@
-"""`python -m scripts.bench.subject engine`: one subject of the benchmarks in this process.
+"""`python -m tests.bench.subject engine`: one subject of the benchmarks in this process.
 
 A SIGTERM ends it through every `finally`, so that no server that it started is left behind.
 """
@@ -22,4 +22,4 @@ def _exit(signum: int, frame: FrameType | None) -> NoReturn:
 
 if __name__ == "__main__":
     exit_on_sigterm()
-    import_module(f"scripts.bench.{sys.argv[1]}_speed").main()
+    import_module(f"tests.bench.{sys.argv[1]}_speed").main()

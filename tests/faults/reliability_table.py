@@ -1,6 +1,6 @@
 """Write the measured tables of docs/reliability.md.
 
-usage: python scripts/reliability_table.py RECOVERIES SOAKS
+usage: python -m tests.faults.reliability_table RECOVERIES SOAKS
 
 The two files are what the fault tests append to when FAULT_REPORT and FAULT_SOAK name them, for example
     FAULT_REPORT=/tmp/recoveries FAULT_SOAK=/tmp/soaks python -m pytest -m "slow or not slow" tests/faults
@@ -13,7 +13,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "reliability.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 
 
 def main() -> int:

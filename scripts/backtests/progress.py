@@ -5,9 +5,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from typing import Any, TextIO
+from typing import TextIO
 
-POLL_S = 1.0
 WINDOW_S = 30.0  # over which the rate is taken
 LINE_EVERY_S = 10.0  # without a terminal
 BAR = 10  # characters
@@ -78,14 +77,3 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def follow(look: Callable[[], Any], progress: Progress, sleep: Callable[[float], None] = time.sleep) -> Any:
-    """The batch once all of its runs have ended."""
-    while True:
-        batch = look()
-        progress.show(batch["counts"])
-        if not living(batch["counts"]):
-            progress.end()
-            return batch
-        sleep(POLL_S)

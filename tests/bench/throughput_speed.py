@@ -11,8 +11,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 from adapters.store.database import connect_database
-from scripts.bench.bulk_speed import body_of, send
-from scripts.bench.services import Platform, cores, platform, row
+from tests.bench.bulk_speed import body_of, send
+from tests.bench.services import Platform, cores, platform, row
 
 RUNS_PER_PROCESS = 15
 FLOOR = """

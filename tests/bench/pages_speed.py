@@ -20,8 +20,8 @@ from adapters.results.times import percentile
 from adapters.schema import create_schema
 from adapters.settings import load_settings
 from adapters.store.database import connect_database
-from scripts.bench.many_runs import fill
-from scripts.bench.services import row
+from tests.bench.many_runs import fill
+from tests.bench.services import row
 from tests.services.fixtures import settings_of
 from tests.services.mariadb_server import DURABLE, MariaDBServer, data_template
 from tests.services.redis_server import RedisServer
