@@ -27,7 +27,8 @@ METRICS = {
 }
 SORTS = {"created": "created", **METRICS}
 BOUNDS = tuple(f"{name}_{side}" for name in METRICS for side in ("min", "max"))
-NAMES = ("ticker", "rule", "name", "status", "batch", "label", "from", "to", *BOUNDS)
+FOLDED = ("batch", "from", "to", *BOUNDS)  # seldom wanted, so the page folds them away
+NAMES = ("ticker", "rule", "name", "status", "label", *FOLDED)
 ALL_NAMES = (*NAMES, "sort", "order", "limit", "after", "before")
 
 

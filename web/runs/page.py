@@ -14,6 +14,7 @@ from contracts.status import RunStatus
 from rules.catalog import complete_params
 from web.arguments import one_of, read_argument
 from web.platform import platform
+from web.request_fields import FIELDS, asked_again
 from web.runs import operations, reproductions
 from web.runs import view as run_view
 from web.runs.candle_range import candle_range, ranged_candles
@@ -42,10 +43,11 @@ def page(run_id: UUID) -> str:
         view=view,
         tab=tab,
         tabs=run_view.TABS,
+        fields=FIELDS,
         events=events,
         position=position,
         has_pictures=bool(rendered),
-        with_charts=run_view.own_request(view.request) | {"charts": True},
+        with_charts=asked_again(view.request) | {"charts": True},
         full_params=complete_params(row["rule_type"], view.request["params"]),
         origin=origin,
         repetitions=repetitions,
@@ -61,7 +63,7 @@ def _completed(row: RowMapping, view: RunResult, tab: str, rendered: frozenset[s
     fills = run_view.page_fills(row)
     shared = {
         "no_trades": run_view.why_no_trades(view),
-        "charts": run_view.charts(view, fills, run_view.TAB_CHARTS[tab], rendered),
+        "charts": run_view.charts(view, fills, run_view.TABS[tab].charts, rendered),
         "signed_metrics": run_view.SIGNED_METRICS,
     }
     if tab == "candles":
