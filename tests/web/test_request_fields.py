@@ -63,17 +63,11 @@ def test_a_preset_keeps_what_belongs_to_the_strategy() -> None:
 
 def test_values_are_said_with_their_units() -> None:
     said = {
-        "fee_rate": 0.001,
-        "slippage_bps": 25,
-        "initial_capital": 1e5,
-        "direction": "longonly",
-        "stop_loss_pct": 5.5,
+        ("fee_rate", 0.001): "0.1 %",
+        ("slippage_bps", 25): "25 bps",
+        ("initial_capital", 1e5): "100,000",
+        ("direction", "longonly"): "long only",
+        ("stop_loss_pct", 5.5): "5.5 %",
     }
 
-    assert {name: FIELDS[name].said(value) for name, value in given.items()} == {
-        "fee_rate": "0.1 %",
-        "slippage_bps": "25 bps",
-        "initial_capital": "100,000",
-        "direction": "long only",
-        "stop_loss_pct": "5 %",
-    }
+    assert {(name, value): FIELDS[name].said(value) for name, value in said} == said

@@ -121,7 +121,7 @@ def _check_combinations(values: Mapping[str, Any], errors: dict[str, str]) -> No
             errors.setdefault(name, f"{_shown(text)} has characters that cannot be shown")
     batch_id = values.get("batch_id")
     if isinstance(batch_id, str) and ("/" in batch_id or batch_id in (".", "..")):
-        fault = f"{_shown(batch_id)} cannot stand in an address: no slash, and not . or .."
+        fault = f"{_shown(batch_id)} cannot be part of an address: no slash, and not . or .."
         errors.setdefault("batch_id", fault)
 
 

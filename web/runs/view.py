@@ -100,7 +100,7 @@ class ChartView:
 
     @property
     def title(self) -> str:
-        """What stands above it."""
+        """Its heading."""
         return CHARTS[self.name].title
 
     @property
