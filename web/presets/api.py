@@ -1,4 +1,7 @@
-"""Presets of the form: save, list, delete. A preset holds parameters only; what they mean is the rule catalog's."""
+"""Presets of the form: save, list, delete. A preset holds parameters only; what they mean is the rule catalog's.
+
+Its address and the name of its list keep an older word, strategies, on which programs rely.
+"""
 
 from typing import Any
 
