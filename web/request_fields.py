@@ -52,9 +52,11 @@ class RequestField:
         return {"flag": "true or false", "date": "a date of the form YYYY-MM-DD", "object": "an object"}[self.kind]
 
     def said(self, value: Any) -> str:
-        """A value as pages show it: long only, 0.1 %, 25 bps, yes."""
+        """A value as pages show it, of a flag what it is when set: long only, 0.1 %, 25 bps, fractional shares."""
         if self.kind == "choice":
             return self.choices[value]
+        if self.kind == "flag":
+            return self.about.help
         if self.about.unit == "fraction":
             return f"{plain(value * 100)} %"
         return f"{plain(value)} {_SIGNS.get(self.about.unit, self.about.unit)}".strip()
