@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, render_template, request
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.curves import FillBars
 from adapters.store.database import reading
@@ -33,8 +33,7 @@ def page(run_id: UUID) -> str:
         row = run_row(connection, str(run_id))
         events = events_of(connection, str(run_id))
         rendered = chart_names(connection, str(run_id))
-        origin = reproductions.origin_of(connection, row)
-        repetitions = reproductions.repetitions_of(connection, row)
+        reproduced = _reproductions(connection, row)
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
     view = run_view.page_result(row, tab, platform().tickers)
     return render_template(
@@ -49,11 +48,18 @@ def page(run_id: UUID) -> str:
         has_pictures=bool(rendered),
         with_charts=asked_again(view.request) | {"charts": True},
         full_params=complete_params(row["rule_type"], view.request["params"]),
-        origin=origin,
-        repetitions=repetitions,
-        repetition_summary=reproductions.summary(repetitions),
+        **reproduced,
         **_completed(row, view, tab, rendered),
     )
+
+
+def _reproductions(connection: Connection, row: RowMapping) -> dict[str, Any]:
+    repetitions = reproductions.repetitions_of(connection, row)
+    return {
+        "origin": reproductions.origin_of(connection, row),
+        "repetitions": repetitions,
+        "repetition_summary": reproductions.summary(repetitions),
+    }
 
 
 def _completed(row: RowMapping, view: RunResult, tab: str, rendered: frozenset[str]) -> dict[str, Any]:
