@@ -66,7 +66,7 @@ def _metric_index(metric: str) -> Index:
 
 
 runs = Table(
-    "backtest_results",
+    "backtest_results",  # an older name; a row is a run from its submission on
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),  # in order of submission: pages of the list are cut by it
     Column("run_id", _ascii(36), nullable=False, unique=True),
@@ -152,8 +152,8 @@ run_events = Table(
     **_OPTIONS,
 )
 
-strategies = Table(
-    "strategies",
+presets = Table(
+    "strategies",  # an older word for presets
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("name", _text(64), nullable=False, unique=True),

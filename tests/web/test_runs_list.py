@@ -91,7 +91,7 @@ def test_pages_by_a_metric_hold_every_run_that_has_it_once(
 ) -> None:
     found = all_pages(browser_client, f"sort={sort}&order={order}")
 
-    # equal values stand in the order of submission, or against it
+    # equal values are in the order of submission, or against it
     having = [each for each in (rows if order == "asc" else rows[::-1]) if each[metric] is not None]
     sign = 1 if order == "asc" else -1
     having.sort(key=lambda each: sign * each[metric])

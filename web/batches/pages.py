@@ -88,7 +88,6 @@ def page(batch_id: str) -> str:
         leaders=leaders,
         metric=METRICS_BY_NAME[metric],
         metrics=[METRICS_BY_NAME[name] for name in METRIC_NAMES],
-        goal=goal,
         headline=[METRICS_BY_NAME[name] for name in LEADING_METRICS if name != metric],
         tickers=tickers,
         ticker=ticker,

@@ -11,12 +11,16 @@ from typing_extensions import TypedDict
 
 from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
+from web.request_fields import FIELDS
 
 
 @cache
 def request_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
     """JSON Schema of RunRequest."""
-    return TypeAdapter(RunRequest).json_schema(ref_template=reference)
+    schema = TypeAdapter(RunRequest).json_schema(ref_template=reference)
+    for name, each in FIELDS.items():
+        schema["properties"][name] |= {"title": each.about.title, "description": each.accepts}
+    return schema
 
 
 @cache

@@ -56,7 +56,7 @@ def _path(rule: Rule) -> str:
 
 
 def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
-    """One operation: its words are the view's docstring, what is special about it stands in openapi_operations."""
+    """One operation: its words are the view's docstring, what is special about it is in openapi_operations."""
     view = app.view_functions[rule.endpoint]
     operation: dict[str, Any] = {
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",

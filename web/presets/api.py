@@ -1,4 +1,7 @@
-"""Presets of the form: save, list, delete. A preset holds parameters only; what they mean is the rule catalog's."""
+"""Presets of the form: save, list, delete. A preset holds parameters only; what they mean is the rule catalog's.
+
+Its address and the name of its list keep an older word, strategies, on which programs rely.
+"""
 
 from typing import Any
 
@@ -11,28 +14,13 @@ from adapters.store.presets import count_presets, delete_preset, list_presets, s
 from contracts.errors import Conflict, InvalidRequest
 from web.arguments import json_body
 from web.platform import platform
+from web.request_fields import PRESET_FIELDS
 from web.runs.validation import validate_request
 
 blueprint = Blueprint("presets", __name__)
 
 MAX_PRESETS = 500  # all of them are in the form's list
 MAX_ID = 2**31
-# What belongs to a strategy; ticker, dates and labels belong to one run.
-PRESET_FIELDS = (
-    "rule_type",
-    "params",
-    "initial_capital",
-    "fee_rate",
-    "slippage_bps",
-    "position_size",
-    "size_type",
-    "direction",
-    "fill",
-    "stop_loss_pct",
-    "take_profit_pct",
-    "trailing_stop_pct",
-    "fractional_shares",
-)
 
 
 @blueprint.get("/api/strategies")

@@ -12,7 +12,7 @@ from contracts.errors import InvalidRequest
 from contracts.run_result import RunResult
 from web.arguments import day, reading_arguments
 from web.runs.charts import candles_svg
-from web.runs.view import CHART_TITLES, ChartView
+from web.runs.view import ChartView
 
 QUICK_DAYS = (("1M", 31), ("3M", 92), ("6M", 183), ("1Y", 365), ("3Y", 1096))
 NO_BARS = Markup('<p class="empty"><strong>No bars in this range</strong>Choose dates inside the run.</p>')
@@ -50,4 +50,4 @@ def ranged_candles(result: RunResult, fills: Sequence[FillBars], shown: CandleRa
     span = f"{days[bars[0]]} to {days[bars[-1]]}" if bars else "no bars"
     alt = f"Candles of {result.request['ticker']}, {span}, with the orders among them."
     svg = candles_svg(result, fills, bars, alt) if bars or not days else NO_BARS
-    return ChartView("candlestick", CHART_TITLES["candlestick"], alt, svg)
+    return ChartView("candlestick", alt, svg)

@@ -17,11 +17,6 @@ class ChartTable:
     rows: Sequence[Row]
 
 
-def chart_table(name: str, result: RunResult) -> ChartTable:
-    """The table behind the chart `name` of a completed run; KeyError for an unknown name."""
-    return TABLES[name](result)
-
-
 def _equity(result: RunResult) -> ChartTable:
     capital = float(result.request["initial_capital"])
     points = result.portfolio_curve or []
@@ -81,11 +76,20 @@ def _candles(result: RunResult) -> ChartTable:
     return ChartTable(("date", *names), rows)
 
 
-TABLES: dict[str, Callable[[RunResult], ChartTable]] = {
-    "equity_curve": _equity,
-    "drawdown_curve": _drawdown,
-    "portfolio_orders": _orders,
-    "trade_pnl": _trade_pnl,
-    "cumulative_return": _cumulative_return,
-    "candlestick": _candles,
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart's title, the numbers behind it, and the chart whose table has one row per bar of this one, if any."""
+
+    title: str
+    table: Callable[[RunResult], ChartTable]
+    series: str | None
+
+
+CHARTS = {
+    "equity_curve": Chart("Equity", _equity, "equity_curve"),
+    "drawdown_curve": Chart("Drawdown", _drawdown, "drawdown_curve"),
+    "portfolio_orders": Chart("Orders on price", _orders, "candlestick"),
+    "trade_pnl": Chart("Profit and loss of each trade", _trade_pnl, None),
+    "cumulative_return": Chart("Cumulative return", _cumulative_return, "cumulative_return"),
+    "candlestick": Chart("Candles", _candles, "candlestick"),
 }

@@ -175,7 +175,7 @@ def candles_svg(result: RunResult, fills: Sequence[FillBars], bars: range, alt: 
 
 
 def joined(candles: Sequence[Candle]) -> tuple[list[Candle], int]:
-    """At most MAX_CANDLES candles, and how many bars each of them stands for."""
+    """At most MAX_CANDLES candles, and how many bars each of them covers."""
     group = -(-len(candles) // MAX_CANDLES)
     return [_join(candles[start : start + group]) for start in range(0, len(candles), group)], group
 

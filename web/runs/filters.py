@@ -1,4 +1,4 @@
-"""The filters of the runs list as they stand in an address: read, checked, and written back."""
+"""The filters of the runs list as an address holds them: read, checked, and written back."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -27,7 +27,8 @@ METRICS = {
 }
 SORTS = {"created": "created", **METRICS}
 BOUNDS = tuple(f"{name}_{side}" for name in METRICS for side in ("min", "max"))
-NAMES = ("ticker", "rule", "name", "status", "batch", "label", "from", "to", *BOUNDS)
+FOLDED = ("batch", "from", "to", *BOUNDS)  # seldom wanted, so the page folds them away
+NAMES = ("ticker", "rule", "name", "status", "label", *FOLDED)
 ALL_NAMES = (*NAMES, "sort", "order", "limit", "after", "before")
 
 
@@ -62,7 +63,7 @@ def _wanted(read: Reader) -> dict[str, Any]:
 
 
 def cursor_text(cursor: Cursor | None) -> str | None:
-    """A cursor as it stands in an address: 812, or 812~1.25 in an order by a metric."""
+    """A cursor as an address holds it: 812, or 812~1.25 in an order by a metric."""
     if cursor is None:
         return None
     return str(cursor.id) if cursor.value is None else f"{cursor.id}~{cursor.value!r}"

@@ -13,7 +13,7 @@ from adapters.store.run_queries import STATUS_COLUMNS, run_row
 from adapters.store.tables import runs
 from rules.catalog import RULES, ParamSpec
 from web.platform import platform
-from web.runs.view import own_request
+from web.request_fields import FIELDS, asked_again
 
 blueprint = Blueprint("form", __name__)
 
@@ -29,6 +29,7 @@ def page() -> str:
         latest = _latest(connection)
     return render_template(
         "runs/new.html",
+        fields=FIELDS,
         rules=list(RULES.values()),
         tickers=_ticker_ranges(),
         values=values,
@@ -44,7 +45,7 @@ def _request_of(connection: Connection, run_id: str) -> dict[str, Any]:
         UUID(run_id)
     except ValueError:
         abort(404, f"{run_id[:40]!r} is not the id of a run, so it cannot be cloned")
-    return own_request(json.loads(run_row(connection, run_id)["request_json"]))
+    return asked_again(json.loads(run_row(connection, run_id)["request_json"]))
 
 
 def _latest(connection: Connection) -> list[Any]:

@@ -13,12 +13,12 @@ from adapters.store.run_list import RunPage, list_runs, run_with_prefix
 from contracts.status import RunStatus
 from rules.catalog import RULES
 from web.platform import platform
-from web.runs.filters import NAMES, cursor_text, read_filter
+from web.runs.filters import FOLDED, NAMES, cursor_text, read_filter
 
 blueprint = Blueprint("runs", __name__)
 
 _ID_START = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,27})?")
-_STATES = frozenset(status.public for status in RunStatus)
+_STATES = tuple(status.public for status in RunStatus)
 _NAME_STARTS = tuple(f"{rule}_" for rule in RULES)
 
 
@@ -36,7 +36,8 @@ def page() -> str:
         filtered=any(name in given for name in NAMES),
         rules=list(RULES),
         tickers=list(platform().tickers.all()),
-        states=[status.public for status in RunStatus],
+        folded_out=any(name in given for name in FOLDED),
+        states=_STATES,
         is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
     )
 

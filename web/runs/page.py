@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, render_template, request
-from sqlalchemy.engine import RowMapping
+from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.curves import FillBars
 from adapters.store.database import reading
@@ -14,6 +14,7 @@ from contracts.status import RunStatus
 from rules.catalog import complete_params
 from web.arguments import one_of, read_argument
 from web.platform import platform
+from web.request_fields import FIELDS, asked_again
 from web.runs import operations, reproductions
 from web.runs import view as run_view
 from web.runs.candle_range import candle_range, ranged_candles
@@ -32,8 +33,7 @@ def page(run_id: UUID) -> str:
         row = run_row(connection, str(run_id))
         events = events_of(connection, str(run_id))
         rendered = chart_names(connection, str(run_id))
-        origin = reproductions.origin_of(connection, row)
-        repetitions = reproductions.repetitions_of(connection, row)
+        reproduced = _reproductions(connection, row)
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
     view = run_view.page_result(row, tab, platform().tickers)
     return render_template(
@@ -42,16 +42,24 @@ def page(run_id: UUID) -> str:
         view=view,
         tab=tab,
         tabs=run_view.TABS,
+        fields=FIELDS,
         events=events,
         position=position,
         has_pictures=bool(rendered),
-        with_charts=run_view.own_request(view.request) | {"charts": True},
+        with_charts=asked_again(view.request) | {"charts": True},
         full_params=complete_params(row["rule_type"], view.request["params"]),
-        origin=origin,
-        repetitions=repetitions,
-        repetition_summary=reproductions.summary(repetitions),
+        **reproduced,
         **_completed(row, view, tab, rendered),
     )
+
+
+def _reproductions(connection: Connection, row: RowMapping) -> dict[str, Any]:
+    repetitions = reproductions.repetitions_of(connection, row)
+    return {
+        "origin": reproductions.origin_of(connection, row),
+        "repetitions": repetitions,
+        "repetition_summary": reproductions.summary(repetitions),
+    }
 
 
 def _completed(row: RowMapping, view: RunResult, tab: str, rendered: frozenset[str]) -> dict[str, Any]:
@@ -61,7 +69,7 @@ def _completed(row: RowMapping, view: RunResult, tab: str, rendered: frozenset[s
     fills = run_view.page_fills(row)
     shared = {
         "no_trades": run_view.why_no_trades(view),
-        "charts": run_view.charts(view, fills, run_view.TAB_CHARTS[tab], rendered),
+        "charts": run_view.charts(view, fills, run_view.TABS[tab].charts, rendered),
         "signed_metrics": run_view.SIGNED_METRICS,
     }
     if tab == "candles":

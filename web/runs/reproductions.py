@@ -1,4 +1,4 @@
-"""Whether a run that was done again came to the same result, bit for bit."""
+"""Whether a reproduced run came to the same result, bit for bit."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -27,7 +27,7 @@ RETRY_AFTER_S = 30  # what a client is told to wait when the queue is full
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The run that stands for a request, and whether it existed before."""
+    """The run of a request, and whether it existed before."""
 
     run_id: str
     status: RunStatus

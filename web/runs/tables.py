@@ -13,9 +13,8 @@ from contracts.run_result import RunResult
 from web.answers import csv_file
 from web.arguments import read_argument, whole_number
 from web.platform import platform
-from web.runs.chart_tables import TABLES, ChartTable, chart_table
+from web.runs.chart_tables import CHARTS, ChartTable
 from web.runs.trade_table import chosen_trades, trade_rows
-from web.runs.view import CHART_TITLES
 
 blueprint = Blueprint("tables", __name__)
 
@@ -65,7 +64,7 @@ def table(run_id: UUID, name: str) -> ResponseReturnValue:
         "runs/table.html",
         run_id=run_id,
         name=name,
-        title=CHART_TITLES[name],
+        title=CHARTS[name].title,
         columns=numbers.columns,
         rows=latest_first[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE],
         count=len(numbers.rows),
@@ -75,9 +74,9 @@ def table(run_id: UUID, name: str) -> ResponseReturnValue:
 
 
 def _table(run_id: UUID, name: str) -> ChartTable:
-    if name not in TABLES:
-        abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(TABLES)}")
-    return chart_table(name, completed_result(run_id))
+    if name not in CHARTS:
+        abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHARTS)}")
+    return CHARTS[name].table(completed_result(run_id))
 
 
 def _page(pages: int) -> int:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from typing import Any
@@ -13,14 +13,15 @@ from pydantic_core import ErrorDetails
 
 from adapters.prices.tickers import Tickers
 from contracts.errors import BadPriceFile, InvalidRequest, UnknownTicker
-from contracts.run_request import FIELD_NAMES, RunRequest, request_hash
+from contracts.run_request import RunRequest, request_hash
 from rules.catalog import check_params, checked_rule
+from web.request_fields import FIELDS
 
 LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
-_DEFAULT_SIZE = next(field.default for field in fields(RunRequest) if field.name == "position_size")
+_LABELS = tuple(name for name, each in FIELDS.items() if each.about.section == "label" and each.kind == "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def _typed(values: Mapping[str, Any], errors: dict[str, str]) -> RunRequest | No
     given = {name: value for name, value in values.items() if name != "run_id"}
     for name in _DATE_FIELDS:
         if isinstance(given.get(name), str) and not _DATE.fullmatch(given[name]):  # pydantic also takes "1072915200"
-            errors[name] = f"{_shown(given[name])} is not accepted; accepted: {_RANGES[name]}"
+            errors[name] = f"{_shown(given[name])} is not accepted; accepted: {FIELDS[name].accepts}"
     try:  # from JSON, since pydantic's strict mode takes dates and floats as JSON writes them there
         request = request_adapter().validate_json(json.dumps(given), strict=True)
     except ValidationError as faults:
@@ -73,39 +74,14 @@ def _typed(values: Mapping[str, Any], errors: dict[str, str]) -> RunRequest | No
 
 
 def _message(fault: ErrorDetails, values: Mapping[str, Any]) -> str:
-    kind, context = fault["type"], fault.get("ctx", {})
+    kind = fault["type"]
     if kind in ("missing", "missing_argument"):
         return "required"
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        accepted = ", ".join(name for name in FIELD_NAMES if name != "run_id")
+        accepted = ", ".join(name for name in FIELDS if name != "run_id")
         return f"unknown field; accepted: {accepted}"
-    field = str(fault["loc"][0]) if fault["loc"] else "body"
-    value = _shown(values.get(field))
-    if kind == "literal_error":
-        return f"{value} is not one of {context['expected']}"
-    wanted = _RANGES.get(field)
-    return f"{value} is not accepted; accepted: {wanted}" if wanted else f"{value}: {fault['msg']}"
-
-
-_RANGES = {
-    "rule_type": "a name in the rule catalog, see /api/rules",
-    "start_date": "a date of the form YYYY-MM-DD",
-    "end_date": "a date of the form YYYY-MM-DD",
-    "ticker": "1 to 15 of A-Z 0-9 . ^ = -",
-    "initial_capital": "a number above 0, at most 1e12",
-    "fee_rate": "a fraction from 0 to below 0.1",
-    "slippage_bps": "basis points from 0 to 1000",
-    "position_size": "a number above 0, at most 1e12; at most 100 when size_type is percent",
-    "stop_loss_pct": "a percentage above 0 and below 100, or null",
-    "take_profit_pct": "a percentage above 0 and at most 1000, or null",
-    "trailing_stop_pct": "a percentage above 0 and below 100, or null",
-    "fractional_shares": "true or false",
-    "charts": "true or false",
-    "batch_id": "1 to 64 characters, or null",
-    "label": "at most 64 characters, or null",
-    "rule_id": "at most 64 characters, or null",
-    "params": "an object of the rule's parameters",
-}
+    field = str(fault["loc"][0])
+    return f"{_shown(values.get(field))} is not accepted; accepted: {FIELDS[field].accepts}"
 
 
 def _check_ticker(values: Mapping[str, Any], errors: dict[str, str], tickers: Tickers) -> None:
@@ -136,16 +112,16 @@ def _check_combinations(values: Mapping[str, Any], errors: dict[str, str]) -> No
     start, end = (_as_date(values.get(name)) for name in _DATE_FIELDS)
     if start and end and end <= start:
         errors["end_date"] = f"{end} is not after start_date {start}"
-    size = values.get("position_size", _DEFAULT_SIZE)
+    size = values.get("position_size", FIELDS["position_size"].default)
     if values.get("size_type") == "percent" and isinstance(size, int | float) and size > 100:
         errors.setdefault("position_size", f"{_shown(size)} is more than 100, and size_type is percent")
-    for name in ("batch_id", "label", "rule_id"):
+    for name in _LABELS:
         text = values.get(name)
         if isinstance(text, str) and text and not text.isprintable():
             errors.setdefault(name, f"{_shown(text)} has characters that cannot be shown")
     batch_id = values.get("batch_id")
     if isinstance(batch_id, str) and ("/" in batch_id or batch_id in (".", "..")):
-        fault = f"{_shown(batch_id)} cannot stand in an address: no slash, and not . or .."
+        fault = f"{_shown(batch_id)} cannot be part of an address: no slash, and not . or .."
         errors.setdefault("batch_id", fault)
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
@@ -16,48 +15,28 @@ from adapters.results.period_returns import YearReturns, monthly_returns, rollin
 from adapters.results.run_result import run_result
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
+from web.runs.chart_tables import CHARTS
 from web.runs.charts import chart_svg, drawdown_svg, equity_alone_svg, equity_drawn, rolling_sharpe_svg
 from web.svg_plot import LEFT, RIGHT, WIDTH, Drawn
 
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab of a run: its title, its charts, and what it derives from the stored series, which is all that it shows."""
+
+    title: str
+    curves: frozenset[str]
+    charts: tuple[str, ...] = ()
+
+
+_PRICED = frozenset({"equity_curve", "price_candles"})
 TABS = {
-    "stats": "Stats",
-    "equity": "Equity",
-    "drawdown": "Drawdown",
-    "portfolio": "Portfolio",
-    "trades": "Trades",
-    "candles": "Candles",
-}
-TAB_CHARTS = {
-    "stats": (),
-    "equity": ("equity_curve",),
-    "drawdown": ("drawdown_curve",),
-    "portfolio": ("portfolio_orders", "trade_pnl", "cumulative_return"),
-    "trades": (),
-    "candles": ("candlestick",),
-}
-# What each tab derives from the stored series; a page computes nothing that it does not show.
-TAB_CURVES = {
-    "stats": frozenset({"equity_curve", "drawdown_curve", "price_candles"}),
-    "equity": frozenset({"equity_curve", "price_candles"}),
-    "drawdown": frozenset({"equity_curve", "drawdown_curve"}),
-    "portfolio": frozenset({"equity_curve", "price_candles"}),
-    "trades": frozenset({"equity_curve"}),
-    "candles": frozenset({"equity_curve", "price_candles"}),
-}
-CHART_TITLES = {
-    "equity_curve": "Equity",
-    "drawdown_curve": "Drawdown",
-    "portfolio_orders": "Orders on price",
-    "trade_pnl": "Profit and loss of each trade",
-    "cumulative_return": "Cumulative return",
-    "candlestick": "Candles",
-}
-CHART_SERIES = {
-    "equity_curve": "equity_curve",
-    "drawdown_curve": "drawdown_curve",
-    "cumulative_return": "cumulative_return",
-    "portfolio_orders": "candlestick",
-    "candlestick": "candlestick",
+    "stats": Tab("Stats", _PRICED | {"drawdown_curve"}),
+    "equity": Tab("Equity", _PRICED, ("equity_curve",)),
+    "drawdown": Tab("Drawdown", frozenset({"equity_curve", "drawdown_curve"}), ("drawdown_curve",)),
+    "portfolio": Tab("Portfolio", _PRICED, ("portfolio_orders", "trade_pnl", "cumulative_return")),
+    "trades": Tab("Trades", frozenset({"equity_curve"})),
+    "candles": Tab("Candles", _PRICED, ("candlestick",)),
 }
 PNG_LEFT, PNG_RIGHT = 28 / 1600, 1424 / 1600  # where adapters.charts.frame begins and ends the bars of a picture
 LEADING_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
@@ -84,7 +63,7 @@ SIGNED_METRICS = frozenset({"total_return_pct", "cagr", "avg_trade_return", "buy
 # What happened, and what to do next, by cause.
 FAILURES: dict[str, tuple[str, str]] = {
     ErrorType.NO_PRICES: ("There are no prices between these dates.", "Clone the run and choose dates with prices."),
-    ErrorType.BAD_PRICES: ("The price file is broken.", "Mend the line that the message names, then retry."),
+    ErrorType.BAD_PRICES: ("The price file is broken.", "Fix the line that the message names, then retry."),
     ErrorType.BAD_PARAMS: ("The rule refused its parameters.", "Clone the run and change the parameters."),
     ErrorType.ENGINE_ERROR: (
         "The engine stopped at an error.",
@@ -116,14 +95,18 @@ class ChartView:
     """One chart: a picture when the Job rendered one, else drawn here."""
 
     name: str
-    title: str
     alt: str
     svg: Markup | None
 
     @property
+    def title(self) -> str:
+        """Its heading."""
+        return CHARTS[self.name].title
+
+    @property
     def series(self) -> str | None:
         """The chart whose table has one row per bar of this one; None where no row belongs to a bar."""
-        return CHART_SERIES.get(self.name)
+        return CHARTS[self.name].series
 
     @property
     def left(self) -> float:
@@ -136,14 +119,9 @@ class ChartView:
         return PNG_RIGHT if self.svg is None else 1 - RIGHT / WIDTH
 
 
-def own_request(values: dict[str, Any]) -> dict[str, Any]:
-    """A request without what belongs to one run, or to its batch, alone."""
-    return {name: value for name, value in values.items() if name not in ("run_id", "batch_id", "rule_id")}
-
-
 def page_result(row: RowMapping, tab: str, tickers: Tickers) -> RunResult:
     """The run with what its tab shows; with everything when there are no trades, since the reason may lie anywhere."""
-    result = run_result(row, {}, tickers, TAB_CURVES[tab])
+    result = run_result(row, {}, tickers, TABS[tab].curves)
     return result if result.trades or result.status != "completed" else run_result(row, {}, tickers)
 
 
@@ -167,13 +145,13 @@ def charts(
     """The named charts with the sentences that say what they show; those not `rendered` by the Job are drawn here."""
     alts = {name: alt_text(name, result) for name in names}
     drawn = {name: chart_svg(name, result, fills, alts[name]) for name in names if name not in rendered}
-    return [ChartView(name, CHART_TITLES[name], alts[name], drawn.get(name)) for name in names]
+    return [ChartView(name, alts[name], drawn.get(name)) for name in names]
 
 
 def equity_alone(result: RunResult) -> ChartView:
     """Equity without buying and holding beside it, drawn here whether or not there is a picture."""
     alt = alt_text("equity_curve", result)
-    return ChartView("equity_curve", CHART_TITLES["equity_curve"], alt, equity_alone_svg(result, alt))
+    return ChartView("equity_curve", alt, equity_alone_svg(result, alt))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,25 +6,23 @@ import { sendOnce } from "../requests.js";
 import { readParams, showParams } from "./rule_params.js";
 import { visit } from "../swap.js";
 
-const CHECKS = ["fractional_shares", "charts"];
-const TEXTS = ["ticker", "timeframe", "start_date", "end_date", "rule_type", "size_type", "direction", "fill"];
-const NUMBERS = ["initial_capital", "position_size", "fee_rate", "slippage_bps"];
-const OPTIONAL = ["stop_loss_pct", "take_profit_pct", "trailing_stop_pct"];
-
 export function numberOf(input) {
   if (input.validity.badInput) return "not a number";
   return input.value === "" ? null : Number(input.value);
 }
 
+function valueOf(input) {
+  if (input.type === "checkbox") return input.checked;
+  return input.type === "number" ? numberOf(input) : input.value.trim();
+}
+
 export function readRequest(form) {
-  const field = (name) => form.elements[name];
   const request = {};
-  for (const name of TEXTS) request[name] = field(name).value;
-  request.params = readParams(form.querySelector("#rule-params"));
-  for (const name of NUMBERS) request[name] = numberOf(field(name));
-  for (const name of OPTIONAL) if (numberOf(field(name)) !== null) request[name] = numberOf(field(name));
-  for (const name of CHECKS) request[name] = field(name).checked;
-  if (field("label").value.trim()) request.label = field("label").value.trim();
+  for (const input of form.querySelectorAll("[data-field]")) {
+    const value = valueOf(input);
+    if (value || value === 0 || value === false || !("optional" in input.dataset)) request[input.name] = value;
+    if (input.name === "rule_type") request.params = readParams(form.querySelector("#rule-params"));
+  }
   return request;
 }
 
@@ -122,7 +120,7 @@ export function startRunForm(form) {
     clearFaults(form);
     for (const input of form.elements) if (input.name) input.value = input.defaultValue ?? input.value;
     for (const select of form.querySelectorAll("select[name]")) select.value = [...select.options].find((each) => each.defaultSelected)?.value ?? select.options[0]?.value;
-    for (const name of CHECKS) form.elements[name].checked = form.elements[name].defaultChecked;
+    for (const box of form.querySelectorAll("[data-field][type='checkbox']")) box.checked = box.defaultChecked;
     form.elements.start_date.value = "";
     fillForm(form, initial);
     describe(form);
