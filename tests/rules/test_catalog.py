@@ -104,12 +104,20 @@ def test_a_choice_is_one_of_the_choices(value):
     assert check_params("MA_CROSS", {"kind": value})["params.kind"].endswith("is not one of: sma, ema")
 
 
-@pytest.mark.parametrize("rule_type", ["rsi", "", "NO_SUCH_RULE", None, 5, ["RSI"], {}])
-def test_an_unknown_rule_is_refused_by_name(rule_type):
-    faults = check_params(rule_type, {})
+def test_an_unknown_rule_is_refused_by_name():
+    for rule_type in ("rsi", "", "NO_SUCH_RULE", None, 5, 10**5000, ["RSI"], {}):
+        faults = check_params(rule_type, {})
+        assert list(faults) == ["rule_type"]
+        assert "RSI, MACD" in faults["rule_type"]
 
-    assert list(faults) == ["rule_type"]
-    assert "RSI, MACD" in faults["rule_type"]
+
+@pytest.mark.parametrize(
+    ("unknown", "meant"),
+    [("rsi", "RSI"), ("RSI_MACDD", "RSI_MACD or MACD"), ("bollinger bands", "BOLLINGER"), ("breakoff", "BREAKOUT")],
+)
+def test_an_unknown_rule_is_answered_with_the_nearest_names(unknown, meant):
+    assert check_params(unknown, {})["rule_type"].endswith(f"COMPOSITE; did you mean {meant}?")
+    assert "did you mean" not in check_params("ZZZZ", {})["rule_type"]
 
 
 @pytest.mark.parametrize("params", [None, [], "period=14", 14])
