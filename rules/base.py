@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from enum import IntEnum
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
 
@@ -17,14 +16,6 @@ if TYPE_CHECKING:
 LABEL_CHARACTERS = 64  # the width of the rule_id column
 WILDER_MEMORY = 14  # periods after which Wilder's smoothing keeps less than 1e-6 of its seed: (1 - 1/p)^(14 p) < e^-14
 EMA_MEMORY = 7  # the same for an EMA, whose weight is 2 / (period + 1)
-
-
-class Signal(IntEnum):
-    """What a rule says about one bar."""
-
-    SELL = -1
-    HOLD = 0
-    BUY = 1
 
 
 class BaseRule(ABC):

@@ -10,21 +10,9 @@ from typing import Any
 
 from rules import composite
 from rules.base import BaseRule
-from rules.parameters import Faults, ParamSpec, RuleSpec, shown
-
-__all__ = [
-    "CLASSES",
-    "RULES",
-    "ParamSpec",
-    "RuleSpec",
-    "check_params",
-    "checked_rule",
-    "complete_params",
-    "longest_lookback",
-    "rule_label",
-    "rule_schema",
-    "warmup_bars",
-]
+from rules.parameters import Faults, shown
+from rules.parameters import ParamSpec as ParamSpec
+from rules.parameters import RuleSpec as RuleSpec
 
 CLASSES: Mapping[str, type[BaseRule]] = MappingProxyType(
     {**composite.MEMBERS, **{rule.spec.name: rule for rule in composite.RULES}}
@@ -35,8 +23,17 @@ RULES: Mapping[str, RuleSpec] = MappingProxyType({name: rule.spec for name, rule
 def check_params(rule_type: object, params: object) -> Faults:
     """Every fault by field, such as {"params.period": "1 is out of range: ..."}; empty when the rule can be built."""
     if not isinstance(rule_type, str) or rule_type not in RULES:
-        return {"rule_type": f"{shown(rule_type)} is not one of: {', '.join(RULES)}"}
+        return {"rule_type": unknown_rule(rule_type)}
     return RULES[rule_type].faults(params)
+
+
+def unknown_rule(rule_type: object) -> str:
+    """What there is instead of an unknown rule: all names, and those that are nearly the same."""
+    from difflib import get_close_matches  # for a fault only: a Job pays for its imports
+
+    near = get_close_matches(shown(rule_type).strip("'").upper(), RULES)
+    meant = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"{shown(rule_type)} is not one of: {', '.join(RULES)}{meant}"
 
 
 def checked_rule(rule_type: str, params: Mapping[str, Any]) -> BaseRule:
