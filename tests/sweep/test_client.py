@@ -20,6 +20,7 @@ def server_that(answer: Callable[[], Response]) -> Iterator[str]:
     """The address of a server whose every POST is answered so."""
     app = Flask(__name__)
     app.add_url_rule("/api/runs/bulk", "bulk", answer, methods=["POST"])
+    app.add_url_rule("/run_backtest", "one", answer, methods=["POST"])
     app.add_url_rule("/api/metrics", "metrics", answer)
     with served(app) as url:
         yield url
@@ -148,3 +149,26 @@ def test_a_token_is_sent() -> None:
         Client(url, token="secret").plan(RUNS)
 
     assert seen == ["Bearer secret"]
+
+
+def test_a_submission_that_is_sent_again_has_the_key_of_the_first_time() -> None:
+    keys: list[str | None] = []
+
+    def view() -> Response:
+        keys.append(request.headers.get("Idempotency-Key"))
+        return Response('{"run_id": "r"}', 503 if len(keys) == 1 else 202)
+
+    with server_that(view) as url:
+        client = patient(url, [])
+        run_ids = [client.submit(RUNS[0]) for _ in range(2)]
+
+    assert run_ids == ["r", "r"]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_run_that_takes_too_long_is_a_timeout() -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/status/r", "status", lambda: {"status": "running"})
+
+    with served(app) as url, pytest.raises(TimeoutError, match=r"run r is still running after 0.01 s"):
+        Client(url, sleep=lambda seconds: None).wait("r", timeout_s=0.01)
