@@ -77,7 +77,8 @@ class Client:
             answer = self._bulk(requests, start, batch_id, dry_run="false")
             run_ids += answer["run_ids"]
             new += answer["new"]
-            self._say(f"submitted {len(run_ids)} of {len(requests)}")
+            if len(requests) > RUNS_PER_CALL:
+                self._say(f"submitted {len(run_ids)} of {len(requests)}")
         return Submitted(batch_id, run_ids, new)
 
     def _submit_one(self, request: RunRequest) -> str:
