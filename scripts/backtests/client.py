@@ -19,7 +19,7 @@ DEFAULT_URL = "http://127.0.0.1:5000"
 LIVING = ("pending", "running")
 
 Json = dict[str, Any]
-RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them; dates as YYYY-MM-DD
+RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them
 
 
 class Submitted(NamedTuple):
@@ -83,7 +83,7 @@ class Client:
 
     def _submit_one(self, request: RunRequest) -> str:
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
-        return str(self._json("/run_backtest", json.dumps(request).encode(), headers)["run_id"])
+        return str(self._json("/run_backtest", _as_json(request).encode(), headers)["run_id"])
 
     def plan(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Plan:
         """What submitting them would do; nothing is recorded. Refused with the faults of all requests."""
@@ -105,7 +105,7 @@ class Client:
     def _bulk(self, requests: Sequence[RunRequest], start: int, batch_id: str, dry_run: str) -> Any:
         """Send the requests of one call, which begin at `start`; faults are numbered from 1 over all of them."""
         query = urlencode({"batch_id": batch_id, "dry_run": dry_run})
-        body = "\n".join(map(json.dumps, requests[start : start + RUNS_PER_CALL])).encode()
+        body = "\n".join(map(_as_json, requests[start : start + RUNS_PER_CALL])).encode()
         try:
             return self._json(f"/api/runs/bulk?{query}", body, {"Content-Type": "application/x-ndjson"})
         except Refused as refused:
@@ -199,6 +199,10 @@ class Client:
             return json.loads(answer)
         except ValueError:
             raise Unreachable(f"{path} does not answer with JSON but {answer[:60]!r}") from None
+
+
+def _as_json(request: RunRequest) -> str:
+    return json.dumps(request, default=str)  # dates as YYYY-MM-DD
 
 
 def _shifted(place: str, start: int) -> str:
