@@ -110,7 +110,7 @@ def _refused(code: int, body: bytes) -> Refused:
     try:
         answer = json.loads(body)
     except ValueError:
-        answer = {}
-    if not isinstance(answer, dict):
-        answer = {}
-    return Refused(code, str(answer.get("error", f"HTTP {code}: {said}")), answer.get("errors", {}))
+        answer = None
+    if not isinstance(answer, dict) or "error" not in answer:
+        answer = {"error": f"HTTP {code}: {said}"}
+    return Refused(code, str(answer["error"]), answer.get("errors", {}))

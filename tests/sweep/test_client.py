@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask, Response, request
 
@@ -172,3 +174,38 @@ def test_a_run_that_takes_too_long_is_a_timeout() -> None:
 
     with served(app) as url, pytest.raises(TimeoutError, match=r"run r is still running after 0.01 s"):
         Client(url, sleep=lambda seconds: None).wait("r", timeout_s=0.01)
+
+
+def test_a_refusal_that_is_not_about_the_runs_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def view() -> Response:
+        asked.append(request.path)
+        return Response('{"error": "a token is needed"}', 401)
+
+    monkeypatch.setattr("backtests.client.RUNS_PER_CALL", 1)
+    with server_that(view) as url, pytest.raises(Refused, match=r"^a token is needed$"):
+        Client(url).plan(RUNS)
+
+    assert len(asked) == 1
+
+
+def test_a_page_that_refuses_is_quoted() -> None:
+    for page in ("<h1>Forbidden</h1>", '["no"]', '{"errors": ["no"]}'):
+        with server_that(lambda page=page: Response(page, 403)) as url, pytest.raises(Refused) as raised:
+            Client(url).metrics()
+
+        assert str(raised.value) == f"HTTP 403: {page}"
+
+
+def test_dates_and_numbers_of_numpy_may_be_in_a_request() -> None:
+    sent: list[Any] = []
+
+    def view() -> Response:
+        sent.append(request.get_json())
+        return Response('{"run_id": "r"}', 202)
+
+    with server_that(view) as url:
+        Client(url).submit({"params": {"period": np.arange(14, 15)[0]}, "start_date": date(2005, 1, 3)})
+
+    assert sent == [{"params": {"period": 14}, "start_date": "2005-01-03"}]
