@@ -88,7 +88,10 @@ def test_a_server_that_has_answered_once_may_restart() -> None:
 
 def test_a_server_that_stays_away_is_unreachable_after_the_patience_that_was_asked_for() -> None:
     pauses: list[float] = []
-    with server_that(answers(*[503] * 50)) as url, pytest.raises(Unreachable, match="cannot be reached: HTTP 503: .*not now"):
+    with (
+        server_that(answers(*[503] * 50)) as url,
+        pytest.raises(Unreachable, match="cannot be reached: HTTP 503: .*not now"),
+    ):
         Client(url, patience_s=9, sleep=pauses.append, jitter=lambda: 0.5).submit(RUNS, "b")
 
     assert pauses == [1.0, 2.0, 4.0]
