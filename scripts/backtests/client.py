@@ -3,6 +3,7 @@
 import json
 import random
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any, NamedTuple, overload
@@ -14,12 +15,12 @@ from backtests.transport import Transport
 
 RUNS_PER_CALL = 2000
 PAGE = 2000  # runs in one answer
-POLL_S = 0.5
+RUN_POLL_S, BATCH_POLL_S = 0.5, 1.0
 DEFAULT_URL = "http://127.0.0.1:5000"
 LIVING = ("pending", "running")
 
 Json = dict[str, Any]
-RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them; dates as YYYY-MM-DD
+RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them
 
 
 class Submitted(NamedTuple):
@@ -77,34 +78,36 @@ class Client:
             answer = self._bulk(requests, start, batch_id, dry_run="false")
             run_ids += answer["run_ids"]
             new += answer["new"]
-            self._say(f"submitted {len(run_ids)} of {len(requests)}")
+            if len(requests) > RUNS_PER_CALL:
+                self._say(f"submitted {len(run_ids)} of {len(requests)}")
         return Submitted(batch_id, run_ids, new)
 
     def _submit_one(self, request: RunRequest) -> str:
         headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
-        return str(self._json("/run_backtest", json.dumps(request).encode(), headers)["run_id"])
+        return str(self._json("/run_backtest", _as_json(request).encode(), headers)["run_id"])
 
     def plan(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Plan:
         """What submitting them would do; nothing is recorded. Refused with the faults of all requests."""
-        planned, refusals = Plan(0, {}), list[Refused]()
+        new, existing, refusals = 0, Counter[str](), list[Refused]()
         for start in range(0, len(requests), RUNS_PER_CALL):
             try:
                 answer = self._bulk(requests, start, batch_id or str(uuid4()), dry_run="true")
             except Refused as refused:
+                if not refused.errors:  # not about these requests
+                    raise
                 refusals.append(refused)
                 continue
-            states = planned.existing.keys() | answer["existing"].keys()
-            existing = {state: planned.existing.get(state, 0) + answer["existing"].get(state, 0) for state in states}
-            planned = Plan(planned.new + answer["new"], existing)
+            new += answer["new"]
+            existing.update(answer["existing"])
         if refusals:
             errors = {place: fault for refused in refusals for place, fault in refused.errors.items()}
             raise Refused(refusals[0].code, "\n".join(each.message for each in refusals), errors)
-        return planned
+        return Plan(new, dict(existing))
 
     def _bulk(self, requests: Sequence[RunRequest], start: int, batch_id: str, dry_run: str) -> Any:
         """Send the requests of one call, which begin at `start`; faults are numbered from 1 over all of them."""
         query = urlencode({"batch_id": batch_id, "dry_run": dry_run})
-        body = "\n".join(map(json.dumps, requests[start : start + RUNS_PER_CALL])).encode()
+        body = "\n".join(map(_as_json, requests[start : start + RUNS_PER_CALL])).encode()
         try:
             return self._json(f"/api/runs/bulk?{query}", body, {"Content-Type": "application/x-ndjson"})
         except Refused as refused:
@@ -125,7 +128,7 @@ class Client:
         while (status := self.status(run_id)["status"]) in LIVING:
             if time.monotonic() >= deadline:
                 raise TimeoutError(f"run {run_id} is still {status} after {timeout_s:g} s")
-            self._sleep(POLL_S)
+            self._sleep(RUN_POLL_S)
         return self.run(run_id)
 
     def cancel_run(self, run_id: str) -> None:
@@ -151,7 +154,7 @@ class Client:
             seen(batch)
             if not any(batch["counts"][state] for state in LIVING):
                 return batch
-            self._sleep(POLL_S)
+            self._sleep(BATCH_POLL_S)
 
     def runs(self, batch_id: str) -> Iterator[Json]:
         """All runs of a batch with their metrics, without their curves."""
@@ -198,6 +201,15 @@ class Client:
             return json.loads(answer)
         except ValueError:
             raise Unreachable(f"{path} does not answer with JSON but {answer[:60]!r}") from None
+
+
+def _as_json(request: RunRequest) -> str:
+    return json.dumps(request, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    """What JSON does not know: a number of numpy's as Python's, a date as YYYY-MM-DD."""
+    return value.item() if hasattr(value, "item") else str(value)
 
 
 def _shifted(place: str, start: int) -> str:

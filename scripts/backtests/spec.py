@@ -104,7 +104,7 @@ def _sweep(spec: dict[str, Any], path: Path, catalog: Catalog, faults: _Faults) 
     if len(combinations) * len(tickers) > run_cap:
         faults.add(["run_cap"], f"{len(combinations)} combinations x {len(tickers)} tickers are more than {run_cap}")
     values = crossed(base, tickers, combinations)
-    runs = tuple(PlannedRun(each, f"{each['ticker']} {json.dumps(each['params'])}") for each in values)
+    runs = tuple(PlannedRun(each, f"{each['ticker']} {json.dumps(each['params'], default=str)}") for each in values)
     return Sweep(str(spec.get("name") or path.stem), runs, metric, goal, constraints, faults.place_of)
 
 

@@ -60,7 +60,7 @@ class Sweep:
         return told + [line for line in refused.message.splitlines() if not told or "are listed" in line]
 
     def _told(self, field: str, run: PlannedRun, fault: str, more: int) -> str:
-        others = f"and {more} more runs" if more else ""
+        others = f"and {more} more run{'s' if more > 1 else ''}" if more else ""
         if self.place_of is None:
             return f"{run.place}: {field}: {fault}" + (f" ({others})" if more else "")
         return f"{self.place_of(field)}: {fault} ({f'{run.place} {others}'.rstrip()})"

@@ -65,10 +65,11 @@ class Transport:
             return body
         if code == 429:
             raise _Full(headers.get("Retry-After"))
+        said = f"HTTP {code}: {body[:200].decode(errors='replace')}"
         if code in AWAY:
-            raise _Away(f"HTTP {code}", nobody=False)
+            raise _Away(said, nobody=False)
         if code >= 500:
-            raise Unreachable(f"{request.full_url} answers HTTP {code}: {body[:200].decode(errors='replace')}")
+            raise Unreachable(f"{request.full_url} answers {said}")
         raise _refused(code, body)
 
     def _patience_with(self, away: "_Away") -> float:
@@ -110,7 +111,7 @@ def _refused(code: int, body: bytes) -> Refused:
     try:
         answer = json.loads(body)
     except ValueError:
-        answer = {}
-    if not isinstance(answer, dict):
-        answer = {}
-    return Refused(code, str(answer.get("error", f"HTTP {code}: {said}")), answer.get("errors", {}))
+        answer = None
+    if not isinstance(answer, dict) or "error" not in answer:
+        answer = {"error": f"HTTP {code}: {said}"}
+    return Refused(code, str(answer["error"]), answer.get("errors", {}))

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask, Response, request
 
@@ -20,6 +22,7 @@ def server_that(answer: Callable[[], Response]) -> Iterator[str]:
     """The address of a server whose every POST is answered so."""
     app = Flask(__name__)
     app.add_url_rule("/api/runs/bulk", "bulk", answer, methods=["POST"])
+    app.add_url_rule("/run_backtest", "one", answer, methods=["POST"])
     app.add_url_rule("/api/metrics", "metrics", answer)
     with served(app) as url:
         yield url
@@ -85,7 +88,10 @@ def test_a_server_that_has_answered_once_may_restart() -> None:
 
 def test_a_server_that_stays_away_is_unreachable_after_the_patience_that_was_asked_for() -> None:
     pauses: list[float] = []
-    with server_that(answers(*[503] * 50)) as url, pytest.raises(Unreachable, match="cannot be reached: HTTP 503"):
+    with (
+        server_that(answers(*[503] * 50)) as url,
+        pytest.raises(Unreachable, match="cannot be reached: HTTP 503: .*not now"),
+    ):
         Client(url, patience_s=9, sleep=pauses.append, jitter=lambda: 0.5).submit(RUNS, "b")
 
     assert pauses == [1.0, 2.0, 4.0]
@@ -148,3 +154,61 @@ def test_a_token_is_sent() -> None:
         Client(url, token="secret").plan(RUNS)
 
     assert seen == ["Bearer secret"]
+
+
+def test_a_submission_that_is_sent_again_has_the_key_of_the_first_time() -> None:
+    keys: list[str | None] = []
+
+    def view() -> Response:
+        keys.append(request.headers.get("Idempotency-Key"))
+        return Response('{"run_id": "r"}', 503 if len(keys) == 1 else 202)
+
+    with server_that(view) as url:
+        client = patient(url, [])
+        run_ids = [client.submit(RUNS[0]) for _ in range(2)]
+
+    assert run_ids == ["r", "r"]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_run_that_takes_too_long_is_a_timeout() -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/status/r", "status", lambda: {"status": "running"})
+
+    with served(app) as url, pytest.raises(TimeoutError, match=r"run r is still running after 0.01 s"):
+        Client(url, sleep=lambda seconds: None).wait("r", timeout_s=0.01)
+
+
+def test_a_refusal_that_is_not_about_the_runs_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def view() -> Response:
+        asked.append(request.path)
+        return Response('{"error": "a token is needed"}', 401)
+
+    monkeypatch.setattr("backtests.client.RUNS_PER_CALL", 1)
+    with server_that(view) as url, pytest.raises(Refused, match=r"^a token is needed$"):
+        Client(url).plan(RUNS)
+
+    assert len(asked) == 1
+
+
+def test_a_page_that_refuses_is_quoted() -> None:
+    for page in ("<h1>Forbidden</h1>", '["no"]', '{"errors": ["no"]}'):
+        with server_that(lambda page=page: Response(page, 403)) as url, pytest.raises(Refused) as raised:
+            Client(url).metrics()
+
+        assert str(raised.value) == f"HTTP 403: {page}"
+
+
+def test_dates_and_numbers_of_numpy_may_be_in_a_request() -> None:
+    sent: list[Any] = []
+
+    def view() -> Response:
+        sent.append(request.get_json())
+        return Response('{"run_id": "r"}', 202)
+
+    with server_that(view) as url:
+        Client(url).submit({"params": {"period": np.arange(14, 15)[0]}, "start_date": date(2005, 1, 3)})
+
+    assert sent == [{"params": {"period": 14}, "start_date": "2005-01-03"}]
