@@ -2,41 +2,33 @@
 
 from collections.abc import Callable, Iterator
 
-from scripts.manifests import delivery, environment, monitoring, pods, scaling, schemas, wiring
+from scripts.manifests import delivery, environment, scaling, schemas, wiring
 from scripts.manifests.documents import Platform
 
 CHECKS: tuple[Callable[[Platform], Iterator[str]], ...] = (
     schemas.check_schemas,
-    wiring.check_namespaces,
-    wiring.check_selectors,
+    schemas.check_house_rules,
     wiring.check_services,
     wiring.check_probes,
+    wiring.check_mounts,
+    wiring.check_accounts,
     wiring.check_arrows,
-    pods.check_images,
-    pods.check_resources,
-    pods.check_privileges,
-    pods.check_volumes,
-    pods.check_accounts,
-    environment.check_names,
-    environment.check_config_values,
-    environment.check_service_links,
+    environment.check_settings,
+    environment.check_secrets_in_the_open,
     environment.check_secret_keys,
     environment.check_database_names,
     environment.check_compose,
-    scaling.check_delivery,
-    scaling.check_trigger,
+    scaling.check_times,
+    scaling.check_triggers,
     scaling.check_redis_users,
     scaling.check_readiness_gate,
-    scaling.check_run_memory,
-    scaling.check_redis_memory,
+    scaling.check_memory,
+    scaling.check_requests,
     scaling.check_connections,
-    delivery.check_dockerfile,
-    delivery.check_argocd,
-    delivery.check_prune_exemptions,
-    delivery.check_workflows,
+    delivery.check_image,
     delivery.check_folders,
-    monitoring.check_metrics,
-    monitoring.check_scraping,
+    delivery.check_metrics,
+    delivery.check_scraping,
 )
 
 
