@@ -42,24 +42,18 @@ def check_probes(platform: Platform) -> Iterator[str]:
                 yield workload.fault(f"{kind}: the container has no port {get['port']!r}")
 
 
-def check_mounts(platform: Platform) -> Iterator[str]:
-    """Mounts of volumes that do not exist, and programs of ours without the only place that they may write to."""
-    for workload in platform.workloads:
-        volumes = {each["name"] for each in workload.pod.get("volumes", [])}
-        volumes |= {each["metadata"]["name"] for each in workload.document.spec.get("volumeClaimTemplates", [])}
-        mounts = workload.container.get("volumeMounts", [])
-        for name in {mount["name"] for mount in mounts} - volumes:
-            yield workload.fault(f"mounts the volume {name!r}, which the pod does not have")
-        if workload.is_ours and "/tmp" not in [mount["mountPath"] for mount in mounts]:
-            yield workload.fault("needs a volume on /tmp, the only place that may be written to")
-
-
-def check_accounts(platform: Platform) -> Iterator[str]:
-    """Pods under accounts that do not exist, which are never created."""
+def check_pods(platform: Platform) -> Iterator[str]:
+    """Accounts and volumes that do not exist, and programs of ours without the only place that they may write to."""
     accounts = [each.name for each in platform.of_kind("ServiceAccount")]
     for workload in platform.workloads:
         if workload.pod.get("serviceAccountName") not in accounts:
             yield workload.fault(f"serviceAccountName {workload.pod.get('serviceAccountName')!r} does not exist")
+        volumes = workload.pod["volumes"] + workload.document.spec.get("volumeClaimTemplates", [])
+        mounts = {mount["name"]: mount["mountPath"] for mount in workload.container["volumeMounts"]}
+        for name in mounts.keys() - {each.get("name") or each["metadata"]["name"] for each in volumes}:
+            yield workload.fault(f"mounts the volume {name!r}, which the pod does not have")
+        if workload.is_ours and "/tmp" not in mounts.values():
+            yield workload.fault("needs a volume on /tmp, the only place that may be written to")
 
 
 def check_arrows(platform: Platform) -> Iterator[str]:

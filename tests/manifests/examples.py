@@ -81,11 +81,11 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         ("container:web livenessProbe httpGet path", "/healthz", "livenessProbe: web has no route /healthz"),
         ("container:web readinessProbe httpGet port", "web", "readinessProbe: the container has no port 'web'"),
     ],
-    "check_mounts": [
+    "check_pods": [
+        ("pod:web serviceAccountName", "default", "serviceAccountName 'default' does not exist"),
         ("pod:redis volumes 0", GONE, "mounts the volume 'config', which the pod does not have"),
         ("container:reconciler volumeMounts", [], "needs a volume on /tmp"),
     ],
-    "check_accounts": [("pod:web serviceAccountName", "default", "serviceAccountName 'default' does not exist")],
     "check_arrows": [
         ("NetworkPolicy/redis spec ingress 0 from 1", GONE, "KEDA must reach Redis"),
         ("NetworkPolicy/to-mysql spec podSelector matchExpressions 0 values 1", GONE, "'worker'"),
@@ -130,11 +130,9 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         (f"{TRIGGER} metadata listLength", "5", "expected {'listLength': '1'"),
         (f"{TRIGGER} metadata address", "redis:6379", "'address': 'redis.stock-backtest.svc.cluster.local:6379'"),
         (f"{TRIGGER} metadata username", "web", "'username': 'keda'"),
+        ("ConfigMap/redis-config data start.sh", "user keda on ~rq:* resetchannels", "the user keda must be allowed"),
         (f"{TRIGGER} metadata password", "x", "'password': 'x'"),
         (f"{TRIGGER} authenticationRef name", "x", "the TriggerAuthentication 'x' does not exist"),
-    ],
-    "check_redis_users": [
-        ("container:reconciler env +", {"name": "REDIS_USERNAME", "value": "boss"}, "'boss' is not a user"),
     ],
     "check_readiness_gate": [
         ("container:backtest env +", {"name": "READY_FILE", "value": "/app/popped"}, "is not on a volume of the pod"),

@@ -17,7 +17,6 @@ from scripts.manifests.schemas import check_schemas
 from tests.manifests.examples import EXAMPLES, spoil
 
 ROOT = Path(__file__).resolve().parents[2]
-NAMED = {check.__name__: check for check in CHECKS}
 
 
 @pytest.fixture(scope="module")
@@ -30,10 +29,10 @@ def test_the_manifests_as_they_are_have_no_fault(as_they_are: Platform) -> None:
 
 
 def test_every_check_is_shown_to_fail() -> None:
-    assert EXAMPLES.keys() == NAMED.keys()
+    assert EXAMPLES.keys() == CHECKS.keys()
 
 
-@pytest.mark.parametrize("check", NAMED)
+@pytest.mark.parametrize("check", CHECKS)
 def test_bad_manifests_are_named(as_they_are: Platform, check: str) -> None:
     for where, value, fault in EXAMPLES[check]:
         platform = copy.deepcopy(as_they_are)
@@ -41,7 +40,7 @@ def test_bad_manifests_are_named(as_they_are: Platform, check: str) -> None:
         if check == "check_schemas":  # it looks at each object alone, and takes a tenth of a second for each
             platform.documents[:] = [each for each in platform.documents if each not in as_they_are.documents]
 
-        found = list(NAMED[check](platform))
+        found = list(CHECKS[check](platform))
 
         assert any(fault in each for each in found), f"{where}: {found}"
 
