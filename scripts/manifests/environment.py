@@ -13,7 +13,6 @@ from scripts.manifests.documents import Platform, Workload
 _PARTS = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "REDIS_USERNAME", "REDIS_PASSWORD")
 KNOWN_NAMES = frozenset([each.name.upper() for each in fields(Settings)]) | frozenset(_PARTS)
 _LIBRARY_NAMES = frozenset({"OPENBLAS_NUM_THREADS"})
-SECRET_NAMES = frozenset({"DATABASE_URL", "DB_PASSWORD", "REDIS_PASSWORD", "API_TOKENS", "SECRET_KEY"})
 STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret
 SECRET_NAME = "stock-backtest-secrets"
 PLACEHOLDER = "change-me"
@@ -41,20 +40,6 @@ def check_settings(platform: Platform) -> Iterator[str]:
             load_settings(environment_of(workload, platform.config))
         except InvalidSettings as error:
             yield workload.fault(str(error))
-
-
-def check_secrets_in_the_open(platform: Platform) -> Iterator[str]:
-    """Secrets that strayed into the ConfigMap, into a container's own values or into argv."""
-    for name in platform.config.keys() & SECRET_NAMES:
-        yield f"k8s/configmap.yaml: {name} belongs into the Secret"
-    for workload in platform.workloads:
-        words = " ".join(workload.container.get("command", []) + workload.container.get("args", []))
-        for name, entry in workload.own_env.items():
-            if name in SECRET_NAMES or "PASSWORD" in name:
-                if "value" in entry:
-                    yield workload.fault(f"{name} is in the open: take it from the Secret")
-                if f"$({name})" in words:
-                    yield workload.fault(f"{name} is in argv, which everyone on the node can read")
 
 
 def check_secret_keys(platform: Platform) -> Iterator[str]:
