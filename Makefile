@@ -43,10 +43,11 @@ test-slow: install-dev ## the long fault and soak tests
 test-peers: install-dev $(PEERS)/.installed ## our engine against independent engines
 	@$(PEERS)/bin/python -m pytest -m peers tests/peers -p no:cacheprovider
 
-manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas, and what schemas cannot say
+manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas, house rules, and how they fit together
 	@$(BIN)/python -m scripts.manifests
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/zizmor --quiet --offline .github
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/hadolint Dockerfile
 
