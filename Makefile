@@ -43,10 +43,11 @@ test-slow: install-dev ## the long fault and soak tests
 test-peers: install-dev $(PEERS)/.installed ## our engine against independent engines
 	@$(PEERS)/bin/python -m pytest -m peers tests/peers -p no:cacheprovider
 
-manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas, and what schemas cannot say
+manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas, house rules, and how they fit together
 	@$(BIN)/python -m scripts.manifests
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.dependabot .github/dependabot.yml
+	@$(BIN)/zizmor --quiet --offline .github
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/hadolint Dockerfile
 
@@ -56,9 +57,10 @@ lint: install-dev manifests ## ruff, mypy, frozen files, manifests
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/mypy -p scripts.manifests  # by itself, since the other scripts are not imported as `scripts.…`
 
 bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
-	@$(BIN)/python -m scripts.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
+	@$(BIN)/python -m tests.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
 
 clean: ## remove what make created, but not your runs (var/)
 	@rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

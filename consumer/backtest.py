@@ -14,7 +14,8 @@ from adapters.results.sparkline import encode_sparkline
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
-from rules.catalog import longest_lookback
+from rules.base import BaseRule
+from rules.prices import Prices
 from rules.registry import build_rule
 
 WARMUP_BARS = 250
@@ -31,7 +32,8 @@ class Outcome:
 def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
     prices = read_prices(data_dir, request.ticker, request.timeframe, request.start_date, request.end_date, WARMUP_BARS)
-    result = run_engine(request, prices)
+    rule = rule_of(request)
+    result = run_engine(request, rule, prices)
     equity = result.equity_curve.tolist()
     trades = [asdict(trade) for trade in result.trades]
     measured = measure(request, prices, result, trades)
@@ -44,7 +46,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(prices.bar_dates()[prices.first_bar :], equity, request.timeframe),
         "trades_json": encode_trades(
-            trades, [order._asdict() for order in result.rejected_orders], notes_on(request, prices)
+            trades, [order._asdict() for order in result.rejected_orders], notes_on(rule, prices)
         ),
         "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals.tolist(), prices["Close"][prices.first_bar :].tolist()),
@@ -56,9 +58,9 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
     return Outcome(columns, draw_charts(request, prices, result, trades) if request.charts else {})
 
 
-def notes_on(request: RunRequest, prices: PriceSeries) -> list[str]:
+def notes_on(rule: BaseRule, prices: PriceSeries) -> list[str]:
     """Sentences on dates that were clipped, and on a rule that looks back further than any run has bars before it."""
-    name, before = longest_lookback(request.rule_type, request.params)
+    name, before = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
     if before > WARMUP_BARS:
         bars = len(prices) - prices.first_bar
@@ -113,12 +115,16 @@ def draw_charts(
     return render_charts(data)
 
 
-def run_engine(request: RunRequest, prices: PriceSeries) -> BacktestResult:
-    """The engine's result for a request on its prices; BadParams when the rule refuses its params."""
+def rule_of(request: RunRequest) -> BaseRule:
+    """The rule that a request asks for; BadParams when it refuses its params."""
     try:
-        rule = build_rule(request.rule_type, request.params)
+        return build_rule(request.rule_type, request.params)
     except ValueError as error:
         raise BadParams(str(error)) from error
+
+
+def run_engine(request: RunRequest, rule: BaseRule, prices: PriceSeries) -> BacktestResult:
+    """The engine's result of a rule's signals for a request on its prices."""
     engine = BacktestEngine(
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
@@ -133,7 +139,9 @@ def run_engine(request: RunRequest, prices: PriceSeries) -> BacktestResult:
         fractional_shares=request.fractional_shares,
         periods_per_year=PERIODS_PER_YEAR[request.timeframe],
     )
-    return engine.run(prices.columns, rule.generate_signals, request.ticker, first_bar=prices.first_bar)
+    return engine.run(
+        prices.columns, lambda columns: rule.signals(Prices(columns)), request.ticker, first_bar=prices.first_bar
+    )
 
 
 def result_hash(metrics: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -14,8 +14,33 @@ SizeType = Literal["value", "percent"]
 Direction = Literal["longonly", "longshort"]
 Fill = Literal["close", "next_open"]
 
-# What the run is called and how it is shown; two requests that differ only here have the same result.
-LABEL_FIELDS = frozenset({"run_id", "rule_id", "batch_id", "label", "charts"})
+Section = Literal["market", "rule", "orders", "stops", "label"]
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What people read of a field: forms, messages, presets and the API's description take it from here.
+
+    A request's rule, orders and stops are its strategy, which a preset keeps; market is what it trades and when. Two
+    requests that differ in fields of the section label alone have the same result.
+    """
+
+    title: str
+    section: Section
+    help: str = ""
+    unit: str = ""
+    choices: tuple[str, ...] = ()  # what a form calls the values of a Literal, in their order
+    asked: bool = True  # False: not a person's to fill in
+
+
+Percent = Annotated[float, Gt(0), Lt(100)]
+Text = Annotated[str, MaxLen(64)]
+
+
+def about(field_: Field[Any]) -> About:
+    """What people read of a dataclass' field, whose type is Annotated with it."""
+    found: About = next(each for each in field_.type.__metadata__ if isinstance(each, About))  # type: ignore[union-attr]
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,28 +49,49 @@ class RunRequest:
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
-    ticker: Annotated[str, MinLen(1), MaxLen(15)]
-    rule_type: Annotated[str, MinLen(1), MaxLen(32)]
-    start_date: date
-    end_date: date
-    run_id: Annotated[str, MinLen(36), MaxLen(36)] | None = None  # UUID4, issued by the web tier
-    params: dict[str, Any] = field(default_factory=dict)  # as sent; the rule catalog knows the bounds
-    rule_id: Annotated[str, MaxLen(64)] | None = None  # a label only; never drives execution
-    initial_capital: Annotated[float, Gt(0), Le(1e12)] = 100_000.0  # money
-    fee_rate: Annotated[float, Ge(0), Lt(0.1)] = 0.001  # fraction of traded value, each side
-    slippage_bps: Annotated[float, Ge(0), Le(1000)] = 0.0  # basis points against the trade, each side
-    position_size: Annotated[float, Gt(0), Le(1e12)] = 10_000.0  # money, or percent (≤ 100) of equity
-    size_type: SizeType = "value"
-    direction: Direction = "longonly"
-    timeframe: Timeframe = "1d"
-    fill: Fill = "close"  # at the close of the signal's bar, or at the next bar's open
-    stop_loss_pct: Annotated[float, Gt(0), Lt(100)] | None = None  # percent of the entry price
-    take_profit_pct: Annotated[float, Gt(0), Le(1000)] | None = None  # percent of the entry price
-    trailing_stop_pct: Annotated[float, Gt(0), Lt(100)] | None = None  # percent of the best price since entry
-    fractional_shares: bool = False
-    charts: bool = True  # whether the Job renders the PNG charts
-    batch_id: Annotated[str, MinLen(1), MaxLen(64)] | None = None
-    label: Annotated[str, MaxLen(64)] | None = None
+    ticker: Annotated[str, MinLen(1), MaxLen(15), About("Ticker", "market", "A-Z 0-9 . ^ = -")]
+    rule_type: Annotated[str, MinLen(1), MaxLen(32), About("Trading rule", "rule", "a name in the catalog, /api/rules")]
+    start_date: Annotated[date, About("From", "market", "first day, included")]
+    end_date: Annotated[date, About("To", "market", "last day, included")]
+    run_id: Annotated[
+        Annotated[str, MinLen(36), MaxLen(36)] | None,
+        About("Run", "label", "UUID4, issued by the web tier", asked=False),
+    ] = None
+    params: Annotated[dict[str, Any], About("Parameters", "rule", "the rule catalog knows the bounds")] = field(
+        default_factory=dict
+    )
+    rule_id: Annotated[Text | None, About("Name", "label", "a label only; never drives execution", asked=False)] = None
+    initial_capital: Annotated[float, Gt(0), Le(1e12), About("Initial capital", "orders", unit="money")] = 100_000.0
+    fee_rate: Annotated[
+        float, Ge(0), Lt(0.1), About("Fee rate", "orders", "of the traded value, each side", "fraction")
+    ] = 0.001
+    slippage_bps: Annotated[
+        float, Ge(0), Le(1000), About("Slippage", "orders", "against the trade, each side", "basis points")
+    ] = 0.0
+    position_size: Annotated[
+        float, Gt(0), Le(1e12), About("Position size", "orders", "money per trade, or at most 100 percent of equity")
+    ] = 10_000.0
+    size_type: Annotated[SizeType, About("Size is", "orders", choices=("money per trade", "percent of equity"))] = (
+        "value"
+    )
+    direction: Annotated[Direction, About("Direction", "orders", choices=("long only", "long and short"))] = "longonly"
+    timeframe: Annotated[Timeframe, About("Timeframe", "market", choices=("1 day", "1 hour", "5 minutes"))] = "1d"
+    fill: Annotated[Fill, About("Orders fill at", "orders", choices=("signal bar's close", "next bar's open"))] = (
+        "close"
+    )
+    stop_loss_pct: Annotated[Percent | None, About("Stop loss", "stops", "of the entry price", "percent")] = None
+    take_profit_pct: Annotated[
+        Annotated[float, Gt(0), Le(1000)] | None, About("Take profit", "stops", "of the entry price", "percent")
+    ] = None
+    trailing_stop_pct: Annotated[
+        Percent | None, About("Trailing stop", "stops", "of the best price since the entry", "percent")
+    ] = None
+    fractional_shares: Annotated[bool, About("Shares", "orders", "fractional shares")] = False
+    charts: Annotated[bool, About("Charts", "label", "render pictures")] = True
+    batch_id: Annotated[
+        Annotated[str, MinLen(1), MaxLen(64)] | None, About("Batch", "label", "groups the runs of a call", asked=False)
+    ] = None
+    label: Annotated[Text | None, About("Label", "label", "to find the run again")] = None
 
     def to_json(self) -> dict[str, Any]:
         """This request as plain JSON values; dates as YYYY-MM-DD. `params` is this request's own: do not change it."""
@@ -64,6 +110,8 @@ class RunRequest:
 
 
 FIELD_NAMES = tuple(each.name for each in fields(RunRequest))
+# What the run is called and how it is shown; everything else decides the result.
+LABEL_FIELDS = frozenset(each.name for each in fields(RunRequest) if about(each).section == "label")
 
 
 def canonical_json(values: Any) -> str:

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from rules.crossings import Signals
-from rules.prices import Array, Column, Prices
+from rules.arrays import Array, Column, Signals
+from rules.prices import Prices
 
 Bars = np.ndarray[tuple[Any, ...], np.dtype[np.intp]]
 Side = Literal["BUY", "SELL"]

@@ -1,68 +1,44 @@
-"""What every rule is: metadata from the catalog, and signals from prices."""
+"""What every rule is: its catalog entry, how far it looks back, and signals from prices; numpy only for the signals."""
+
+from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import IntEnum
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+from zlib import crc32
 
-from rules.catalog import RULES, complete_params, rule_label, warmup_bars
-from rules.crossings import Signals
-from rules.prices import Column, Prices
+from rules.parameters import RuleSpec
 
+if TYPE_CHECKING:
+    from rules.arrays import Column, Signals
+    from rules.prices import Prices
 
-class Signal(IntEnum):
-    """What a rule says about one bar."""
-
-    SELL = -1
-    HOLD = 0
-    BUY = 1
-
-
-@dataclass(frozen=True)
-class RuleMetadata:
-    """One built rule in words; `params` are complete and `warmup_bars` may exceed what a run feeds (250 bars)."""
-
-    rule_type: str
-    label: str
-    title: str
-    description: str
-    category: str
-    params: Mapping[str, Any]
-    buy: str
-    sell: str
-    source: str
-    warmup_bars: int
+LABEL_CHARACTERS = 64  # the width of the rule_id column
+WILDER_MEMORY = 14  # periods after which Wilder's smoothing keeps less than 1e-6 of its seed: (1 - 1/p)^(14 p) < e^-14
+EMA_MEMORY = 7  # the same for an EMA, whose weight is 2 / (period + 1)
 
 
 class BaseRule(ABC):
     """A rule with complete params; it keeps no state from one call to the next.
 
-    params: free of faults (see rules.catalog.check_params); what is missing gets the catalog's default.
+    params: free of faults (see RuleSpec.faults); what is missing gets its default.
     """
 
-    rule_type: ClassVar[str]
+    spec: ClassVar[RuleSpec]
 
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
-        self.params = complete_params(self.rule_type, params or {})
+        self.params = self.spec.complete(params or {})
 
     @property
-    def metadata(self) -> RuleMetadata:
-        """The rule in words, for reports and the validator."""
-        spec, params = RULES[self.rule_type], self.params
-        label, warmup = rule_label(self.rule_type, params), warmup_bars(self.rule_type, params)
-        return RuleMetadata(
-            self.rule_type,
-            label,
-            spec.title,
-            spec.description,
-            spec.category,
-            params,
-            spec.buy,
-            spec.sell,
-            spec.source,
-            warmup,
-        )
+    def label(self) -> str:
+        """A short name of the rule with its params, such as RSI_14_30_70; at most 64 characters.
+
+        A longer one (a COMPOSITE of many) is cut and ends in the CRC-32 of the whole, so that two of them still differ.
+        """
+        label = self.spec.label(self.params)
+        if len(label) <= LABEL_CHARACTERS:
+            return label
+        return f"{label[: LABEL_CHARACTERS - 9]}~{crc32(label.encode()):08x}"
 
     def generate_signals(self, data: Mapping[str, Column] | Prices) -> Signals:
         """1 (buy), -1 (sell) or 0 for each bar, int8, shape (bars,); no bar depends on a later one.
@@ -71,8 +47,36 @@ class BaseRule(ABC):
         Series; a DataFrame will do. Bars before the indicators' first value are 0.
         ValueError names the column that the rule reads and that is missing, or has NaN, infinity or another length.
         """
+        from rules.prices import Prices  # numpy, which the web tier does without
+
         return self.signals(data if isinstance(data, Prices) else Prices(data))
 
     @abstractmethod
     def signals(self, prices: Prices) -> Signals:
         """The signals for checked prices, whose indicators may be shared with other rules."""
+
+    @abstractmethod
+    def lookback(self) -> int:
+        """How many bars come before the first signal; for each rule of a vote, the longest is also told by name."""
+
+    def warmup_bars(self) -> int:
+        """Bars before the first traded one after which more of them would no longer change the signals.
+
+        Windows need their length; recursive smoothing has no end, and counts until less than 1e-6 of its seed is left.
+        Not counted: a state that lasts until the next signal, however long, as ATR's direction does.
+        """
+        return self.lookback()
+
+    def longest_lookback(self) -> tuple[str, int]:
+        """The rule's name and lookback; of a vote, those of the member that looks back furthest."""
+        return self.spec.name, self.lookback()
+
+
+def ema_bars(period: int) -> int:
+    """The bars of an EMA until its seed has faded."""
+    return period + EMA_MEMORY * (period + 1)
+
+
+def wilder_bars(period: int) -> int:
+    """The bars of Wilder's smoothing until its seed has faded."""
+    return period + WILDER_MEMORY * period

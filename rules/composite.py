@@ -1,49 +1,147 @@
 """The rule whose members vote."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from __future__ import annotations
 
-import numpy as np
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
+from rules import papers, technical
 from rules.base import BaseRule
-from rules.crossings import Signals, held, levels, turns
-from rules.prices import Prices
-from rules.registry import build_rule
+from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, shown
+
+if TYPE_CHECKING:
+    from rules.arrays import Signals
+    from rules.prices import Prices
+
+MEMBERS: Mapping[str, type[BaseRule]] = {
+    rule.spec.name: rule for family in (technical, papers) for rule in family.RULES
+}
+
+
+class MembersParam(ParamSpec):
+    """The members of a vote, as a list of objects with rule_type and params; they do not nest."""
+
+    def faults(self, value: object, field: str) -> Faults:
+        """Faults of the list, or of each member under its place."""
+        wanted = f"a list of {self.range()} objects with rule_type and params"
+        if not isinstance(value, (list, tuple)):
+            return {field: f"{shown(value)} is not {wanted}"}
+        if not self.minimum <= len(value) <= self.maximum:  # type: ignore[operator]  # members have bounds
+            return {field: f"a list of {len(value)} is not {wanted}"}
+        return {
+            path: fault
+            for place, member in enumerate(value)
+            for path, fault in _member_faults(member, f"{field}[{place}]").items()
+        }
+
+    def complete(self, value: Any) -> list[dict[str, Any]]:
+        """Each member with complete params."""
+        return [
+            {"rule_type": name, "params": MEMBERS[name].spec.complete(params)} for name, params in map(_named, value)
+        ]
+
+    def label(self, value: Any) -> str:
+        """The members' own labels, such as RSI_14_30_70+MACD_12_26_9."""
+        return "+".join(MEMBERS[name].spec.label(params) for name, params in map(_named, value))
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the list."""
+        return {
+            "description": f"{self.help} ({self.unit})",
+            "type": "array",
+            "minItems": self.minimum,
+            "maxItems": self.maximum,
+            "items": {"oneOf": [_member_schema(rule.spec) for rule in MEMBERS.values()]},
+            "default": [dict(member) for member in self.default],
+        }
+
+
+def _named(member: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    return member["rule_type"], member.get("params", {})
+
+
+def _member_faults(member: object, path: str) -> Faults:
+    if not isinstance(member, Mapping):
+        return {path: f"{shown(member)} is not an object with rule_type and params"}
+    faults = {
+        f"{path}.{str(name)[:FIELD_CHARACTERS]}": "a member has rule_type and params only"
+        for name in member
+        if name not in ("rule_type", "params")
+    }
+    name = member.get("rule_type")
+    if not isinstance(name, str) or name not in MEMBERS:
+        return faults | {f"{path}.rule_type": f"{shown(name)} is not one of: {', '.join(MEMBERS)}"}
+    return faults | MEMBERS[name].spec.faults(member.get("params", {}), f"{path}.params")
+
+
+def _member_schema(spec: RuleSpec) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"rule_type": {"const": spec.name}, "params": spec.schema()},
+        "required": ["rule_type"],
+        "additionalProperties": False,
+    }
 
 
 class CompositeRule(BaseRule):
     """The vote of several rules, each with the stance of its latest signal: 1, -1, or 0 before its first one."""
 
-    rule_type = "COMPOSITE"
+    spec = RuleSpec(
+        "COMPOSITE",
+        "Vote of several rules",
+        "Each member's stance is its latest signal, buy or sell; the members vote with their stances on every bar.",
+        "composite",
+        (
+            ParamSpec(
+                "mode",
+                "choice",
+                "majority",
+                help="all: every member agrees; majority: more than half do; any: the latest change of stance decides",
+                choices=("all", "any", "majority"),
+            ),
+            MembersParam(
+                "rules",
+                "rules",
+                (MappingProxyType({"rule_type": "RSI"}), MappingProxyType({"rule_type": "MACD"})),
+                2,
+                5,
+                1,
+                "The members, each with a rule_type and its params; no COMPOSITE among them",
+                "rules",
+            ),
+        ),
+        "the vote is buy",
+        "the vote is sell",
+        "L. Lam, C. Suen, Application of Majority Voting to Pattern Recognition, IEEE Transactions on Systems, Man, "
+        "and Cybernetics A 27 (1997), for the vote",
+    )
 
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
         super().__init__(params)
-        self._members = [build_rule(member["rule_type"], member["params"]) for member in self.params["rules"]]
+        self._members = [MEMBERS[name](params) for name, params in map(_named, self.params["rules"])]
+
+    def lookback(self) -> int:
+        return self.longest_lookback()[1]
+
+    def longest_lookback(self) -> tuple[str, int]:
+        """Name and lookback of the member that looks back furthest."""
+        bars, name = max((member.lookback(), member.spec.name) for member in self._members)
+        return name, bars
+
+    def warmup_bars(self) -> int:
+        return max(member.warmup_bars() for member in self._members)
 
     def signals(self, prices: Prices) -> Signals:
         """The outcome of the vote on every bar; 0 while it has none."""
-        stances = np.stack([held(member.signals(prices)) for member in self._members])
-        return VOTES[self.params["mode"]](stances)
+        stances = [prices.held(member.signals(prices)) for member in self._members]
+        if self.params["mode"] == "any":  # members that turn on the same bar count against each other
+            changes: Any = sum(prices.turns(stance) for stance in stances)
+            return prices.held(prices.levels(changes > 0, changes < 0))
+        needed = len(stances) if self.params["mode"] == "all" else len(stances) // 2 + 1
+        buys: Any = sum(stance > 0 for stance in stances)
+        sells: Any = sum(stance < 0 for stance in stances)
+        return prices.levels(buys >= needed, sells >= needed)
 
 
-def _unanimous(stances: Signals) -> Signals:
-    """Every member has the same stance; stances: (members, bars)."""
-    return levels(np.logical_and.reduce(stances > 0), np.logical_and.reduce(stances < 0))
-
-
-def _majority(stances: Signals) -> Signals:
-    """More than half of all members, those without a stance counted in, have the same stance."""
-    balance = stances.shape[0] // 2
-    return levels(
-        np.add.reduce(stances > 0, axis=0, dtype=np.int8) > balance,
-        np.add.reduce(stances < 0, axis=0, dtype=np.int8) > balance,
-    )
-
-
-def _latest(stances: Signals) -> Signals:
-    """The stance that a member took last; members that turn on the same bar count against each other."""
-    changes = np.add.reduce(np.stack([turns(stance) for stance in stances]), axis=0, dtype=np.int8)
-    return held(np.sign(changes))
-
-
-VOTES: dict[str, Callable[[Signals], Signals]] = {"all": _unanimous, "any": _latest, "majority": _majority}
+RULES = (CompositeRule,)

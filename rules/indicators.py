@@ -3,9 +3,11 @@
 Input columns are (bars,) float64, oldest bar first, without NaN. Too few bars for an indicator give NaN throughout.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from rules.prices import Array
+from rules.arrays import Array
 from rules.smoothing import decayed_ratio, decayed_sums
 from rules.windows import window_deviations, window_max, window_means, window_min
 
@@ -239,3 +241,45 @@ def vwap(high: Array, low: Array, close: Array, volume: Array) -> Array:
     traded = np.add.accumulate(volume)
     value = np.add.accumulate((high + low + close) / 3.0 * volume)
     return np.divide(value, traded, out=_blank(close.size), where=traded > 0.0)
+
+
+def highest(values: Array, period: int) -> Array:
+    """The largest of the last `period` values, in their unit, NaN for the first `period` - 1 bars.
+
+    values: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's MAX. ValueError if period < 2.
+    """
+    return _extreme(window_max, values, period)
+
+
+def lowest(values: Array, period: int) -> Array:
+    """The smallest of the last `period` values, in their unit, NaN for the first `period` - 1 bars.
+
+    values: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's MIN. ValueError if period < 2.
+    """
+    return _extreme(window_min, values, period)
+
+
+def _extreme(of_windows: Callable[[Array, int], Array], values: Array, period: int) -> Array:
+    (values,) = _floats(values)
+    _check_period("period", period)
+    extreme = _blank(values.size)
+    extreme[period - 1 :] = of_windows(values, period)
+    return extreme
+
+
+def return_moments(close: Array, lookback: int, window: int) -> tuple[Array, Array, Array]:
+    """The return over `lookback` bars, and the mean and standard deviation (ddof 0) of the last `window` of them.
+
+    close: (bars,) float64 above 0, oldest first, no NaN. Simple returns as fractions, which overlap; NaN for the first
+    `lookback` bars, their moments for the first `lookback` + `window` - 1. ValueError if window < 2.
+    """
+    (close,) = _floats(close)
+    _check_period("window", window)
+    returns, mean, deviation = _blank(close.size), _blank(close.size), _blank(close.size)
+    first = lookback + window - 1
+    if close.size > lookback:
+        np.divide(close[lookback:], close[:-lookback], out=returns[lookback:])
+        returns -= 1.0
+        mean[first:] = window_means(returns[lookback:], window)
+        deviation[first:] = window_deviations(returns[lookback:], window)
+    return returns, mean, deviation

@@ -4,23 +4,24 @@ The best combination of many is partly luck. It says what worked on these prices
 """
 
 import operator
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from engine.engine import BacktestEngine, check_bars
-from rules.catalog import RULES, check_params, complete_params
-from rules.parameters import value_fault
-from rules.prices import Array, Column, Prices
+from engine.engine import BacktestEngine, PerformanceMetrics, check_bars
+from rules.arrays import Array, Column
+from rules.base import BaseRule
+from rules.parameters import RuleSpec, shown
+from rules.prices import Prices
 from rules.registry import rule_class
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
+METRICS = tuple(each.name for each in fields(PerformanceMetrics))
 SMALLER_IS_BETTER = ("max_drawdown_pct",)
 COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -28,11 +29,12 @@ COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "==": operator.eq,
-    "!=": operator.ne,
+    "!=": lambda left, right: left < right or left > right,  # false for a metric without a value, as the others are
 }
 
 Grid = Mapping[str, Sequence[Any]]
 Combination = dict[str, Any]
+Holds = Callable[[Mapping[str, Any]], bool]  # whether a comparison holds for these params and metrics
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Heatmap:
 class GridResult:
     """Every combination with its metrics, in the order of the grid.
 
-    values: (combinations, 4) float64, columns as METRICS, NaN where a metric has no value.
+    values: (combinations, metrics) float64, columns as METRICS, NaN where a metric has no value.
     """
 
     grid: Grid
@@ -60,16 +62,21 @@ class GridResult:
     metric: str
 
     def order(self) -> list[int]:
-        """The combinations from best to worst; those without a value last, equals in the order of the grid."""
-        column = self.values[:, METRICS.index(self.metric)]
+        """The combinations from best to worst; those without trades or value last, equals in the order of the grid."""
+        column = self._ranked()
         ranks = np.argsort(column if self.metric in SMALLER_IS_BETTER else -column, kind="stable")
         return [int(row) for row in ranks]
 
+    def _ranked(self) -> Array:
+        """The metric by combination, NaN where nothing was traded: that has no drawdown, and is best at nothing."""
+        traded = self.values[:, METRICS.index("num_trades")] > 0
+        return np.where(traded, self.values[:, METRICS.index(self.metric)], np.nan)
+
     def best(self) -> Combination | None:
-        """The params of the best combination, or None if none has a value."""
-        first = self.order()[:1]
-        known = [i for i in first if not np.isnan(self.values[i, METRICS.index(self.metric)])]
-        return dict(self.combinations[known[0]]) if known else None
+        """The params of the best combination, or None if none has trades and a value."""
+        if np.isnan(self._ranked()).all():
+            return None
+        return dict(self.combinations[self.order()[0]])
 
     def top(self, count: int = 10) -> "DataFrame":
         """The `count` best combinations, one row each: the params of the grid, then the metrics. Loads pandas."""
@@ -81,7 +88,7 @@ class GridResult:
         return DataFrame(params, columns=list(self.grid)).join(metrics)
 
     def heatmap(self, x_name: str, y_name: str) -> Heatmap:
-        """The metric over two axes; where other axes vary too, the best value over them.
+        """The metric over two axes; where other axes vary too, the best value over them, NaN where nothing was traded.
 
         ValueError if a name is not an axis of the grid, or both are the same.
         """
@@ -90,8 +97,7 @@ class GridResult:
         x_values, y_values = tuple(self.grid[x_name]), tuple(self.grid[y_name])
         cells = np.full((len(y_values), len(x_values)), np.nan)
         better = np.fmin if self.metric in SMALLER_IS_BETTER else np.fmax
-        column = self.values[:, METRICS.index(self.metric)]
-        for combination, value in zip(self.combinations, column, strict=True):
+        for combination, value in zip(self.combinations, self._ranked(), strict=True):
             cell = y_values.index(combination[y_name]), x_values.index(combination[x_name])
             cells[cell] = better(cells[cell], value)
         return Heatmap(self.metric, x_name, y_name, x_values, y_values, cells)
@@ -100,17 +106,19 @@ class GridResult:
 class ParameterOptimizer:
     """One rule, one engine and one set of prices to try parameters on.
 
-    data: the columns Open, High, Low, Close and Volume by name, oldest bar first, checked once; what the engine refuses
-    is refused here. first_bar: the first bar that is traded, after bars that warm the indicators up. Indicators that
-    several combinations need are computed once.
+    rule: a name in the catalog, or a class of your own. data: the columns Open, High, Low, Close and Volume by name,
+    oldest bar first, checked once; what the engine refuses is refused here. first_bar: the first bar that is traded,
+    after bars that warm the indicators up. Indicators that several combinations need are computed once.
     """
 
     def __init__(
-        self, rule_type: str, data: Mapping[str, Column], engine: BacktestEngine | None = None, first_bar: int = 0
+        self,
+        rule: str | type[BaseRule],
+        data: Mapping[str, Column],
+        engine: BacktestEngine | None = None,
+        first_bar: int = 0,
     ) -> None:
-        if faults := check_params(rule_type, {}):
-            raise ValueError("; ".join(f"{field}: {message}" for field, message in faults.items()))
-        self._rule_type, self._rule = rule_type, rule_class(rule_type)
+        self._rule = rule_class(rule)
         self._bars, self._prices = check_bars(data), Prices(data)
         self._engine, self._first_bar = engine or BacktestEngine(), first_bar
 
@@ -122,54 +130,51 @@ class ParameterOptimizer:
         fixed: Mapping[str, Any] | None = None,
         progress: Callable[[int, int], None] | None = None,
     ) -> GridResult:
-        """Backtest every combination of `grid` that the constraints allow; deterministic.
+        """Backtest every combination of `grid` and keep those that the constraints allow; deterministic.
 
         grid: values to try by parameter; the last parameter varies fastest. fixed: values of other parameters, else the
-        catalog's defaults. constraints: "name < name" or "name >= number", with < <= > >= == !=, on top of the
-        catalog's own. metric: one of METRICS. progress: called with (done, total) after each combination.
+        rule's defaults. constraints: "name < name" or "name >= number", with < <= > >= == !=, on top of the rule's own;
+        names are parameters, looked at before a run, and metrics, after it. metric: one of METRICS. progress: called
+        with (done, total) after each run.
         ValueError names unknown or refused parameters, a constraint that cannot be read, or an unknown metric.
         """
         if metric not in METRICS:
             raise ValueError(f"metric is {metric!r}; must be one of {', '.join(METRICS)}")
-        grid = _complete_axes(self._rule_type, grid, fixed or {})
-        combinations = tuple(_combinations(self._rule_type, grid, constraints, fixed or {}))
-        values = np.empty((len(combinations), len(METRICS)))
-        for done, params in enumerate(combinations, start=1):
-            values[done - 1] = self._measure(params)
+        spec, fixed = self._rule.spec, fixed or {}
+        axes = _complete_axes(spec, grid, fixed)
+        on_params, on_metrics = _parse_all((*spec.constraints, *constraints), spec)
+        tried = (self._rule({**fixed, **dict(zip(axes, values, strict=True))}) for values in product(*axes.values()))
+        rules = [rule for rule in tried if all(holds(rule.params) for holds in on_params)]
+        values = np.empty((len(rules), len(METRICS)))
+        kept = []
+        for place, rule in enumerate(rules):
+            result = self._measure(rule)
+            values[place] = tuple(result.values())
+            if all(holds(result | rule.params) for holds in on_metrics):
+                kept.append(place)
             if progress:
-                progress(done, len(combinations))
-        return GridResult(grid, combinations, values, metric)
+                progress(place + 1, len(rules))
+        return GridResult(axes, tuple(rules[place].params for place in kept), values[kept], metric)
 
-    def _measure(self, params: Combination) -> tuple[float, ...]:
-        rule = self._rule(params)
+    def _measure(self, rule: BaseRule) -> dict[str, float]:
+        """The metrics of one run by name, NaN for one that has no value."""
         metrics = self._engine.summarize(self._bars, lambda _: rule.signals(self._prices), first_bar=self._first_bar)
-        return tuple(np.nan if (value := getattr(metrics, name)) is None else value for name in METRICS)
+        return {name: np.nan if (value := getattr(metrics, name)) is None else value for name in METRICS}
 
 
-def _combinations(
-    rule_type: str, grid: Grid, constraints: Sequence[str], fixed: Mapping[str, Any]
-) -> Iterator[Combination]:
-    """The complete params of every combination that the constraints allow, the last axis fastest."""
-    rules = [_parse(text, rule_type) for text in (*RULES[rule_type].constraints, *constraints)]
-    for values in product(*grid.values()):
-        params = complete_params(rule_type, {**fixed, **dict(zip(grid, values, strict=True))})
-        if all(holds(params) for holds in rules):
-            yield params
-
-
-def _complete_axes(rule_type: str, grid: Grid, fixed: Mapping[str, Any]) -> Grid:
+def _complete_axes(spec: RuleSpec, grid: Grid, fixed: Mapping[str, Any]) -> Grid:
     """The axes with plain numbers (np.arange gives others), each value once; ValueError as for `search`."""
-    axes = {
-        name: [value.item() if isinstance(value, np.generic) else value for value in values]
-        for name, values in grid.items()
-    }
-    faults = [f"{name}: stands in both grid and fixed" for name in axes if name in fixed]
-    if faults := faults + _axes_faults(rule_type, {**{name: [value] for name, value in fixed.items()}, **axes}):
+    faults = [f"{name}: appears in both grid and fixed" for name in grid if name in fixed]
+    axes = {}
+    for name, values in grid.items():
+        if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+            faults.append(f"{name}: {shown(values)} is not a list of values to try")
+        else:
+            axes[name] = [value.item() if isinstance(value, np.generic) else value for value in values]
+    if faults := faults + _axes_faults(spec, {**{name: [value] for name, value in fixed.items()}, **axes}):
         raise ValueError("; ".join(faults))
-    return {
-        name: _distinct([complete_params(rule_type, {name: value})[name] for value in values])
-        for name, values in axes.items()
-    }
+    params = {param.name: param for param in spec.params}
+    return {name: _distinct([params[name].complete(value) for value in values]) for name, values in axes.items()}
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -177,22 +182,26 @@ def _distinct(values: list[Any]) -> list[Any]:
     return [value for place, value in enumerate(values) if values.index(value) == place]
 
 
-def _axes_faults(rule_type: str, axes: Grid) -> list[str]:
+def _axes_faults(spec: RuleSpec, axes: Grid) -> list[str]:
     """Every axis without values, unknown parameter and value out of bounds."""
-    faults = [f"{name}: no values to try" for name, values in axes.items() if not len(values)]
-    known = {spec.name: spec for spec in RULES[rule_type].params}
+    faults = [f"{name}: no values to try" for name, values in axes.items() if not values]
+    known = {param.name: param for param in spec.params}
     for name, values in axes.items():
         for value in values:
-            if name not in known or known[name].kind == "rules":
-                faults += [f"{field}: {message}" for field, message in check_params(rule_type, {name: value}).items()]
-            elif fault := value_fault(known[name], value):
-                faults.append(f"{name}: {fault}")
+            found = known[name].faults(value, name) if name in known else spec.faults({name: value})
+            faults += [f"{field}: {message}" for field, message in found.items()]
     return faults
 
 
-def _parse(text: str, rule_type: str) -> Callable[[Combination], bool]:
+def _parse_all(texts: Iterable[str], spec: RuleSpec) -> tuple[list[Holds], list[Holds]]:
+    """The comparisons of parameters alone, and those that need a run's metrics."""
+    params = [param.name for param in spec.params if param.kind in ("int", "float")]
+    parsed = [(_parse(text, [*params, *METRICS]), {*text.split()} & {*METRICS} - {*params}) for text in texts]
+    return [holds for holds, metrics in parsed if not metrics], [holds for holds, metrics in parsed if metrics]
+
+
+def _parse(text: str, names: Sequence[str]) -> Holds:
     """The comparison that `text` says, such as "fast < slow" or "period >= 10"; nothing is evaluated as code."""
-    names = [spec.name for spec in RULES[rule_type].params if spec.kind in ("int", "float")]
     parts = text.split()
     if len(parts) != 3 or parts[1] not in COMPARISONS or parts[0] not in names:
         raise ValueError(
@@ -201,9 +210,9 @@ def _parse(text: str, rule_type: str) -> Callable[[Combination], bool]:
         )
     left, compare, right = parts[0], COMPARISONS[parts[1]], parts[2]
     if right in names:
-        return lambda params: compare(params[left], params[right])
+        return lambda values: compare(values[left], values[right])
     try:
         number = float(right)
     except ValueError:
         raise ValueError(f"constraint {text!r}: {right!r} is neither a number nor one of {', '.join(names)}") from None
-    return lambda params: compare(params[left], number)
+    return lambda values: compare(values[left], number)

@@ -4,13 +4,18 @@ The papers rank stocks against each other, buy one end of the ranking and sell t
 ranking: its own past takes the place of the others, and a threshold takes the place of a decile.
 """
 
-import numpy as np
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from rules.base import BaseRule
-from rules.crossings import Signals, levels
-from rules.indicators import sma
-from rules.prices import Array, Prices
-from rules.windows import window_deviations, window_max, window_means, window_min
+from rules.parameters import RuleSpec, bars, number
+
+if TYPE_CHECKING:
+    from rules.arrays import Signals
+    from rules.prices import Prices
+
+CLOSE = ("Close",)
 
 
 class MomentumRule(BaseRule):
@@ -21,16 +26,31 @@ class MomentumRule(BaseRule):
     and Pedersen (2012) do so with each instrument's own past return, as here. The default is six months less a week.
     """
 
-    rule_type = "MOMENTUM"
+    spec = RuleSpec(
+        "MOMENTUM",
+        "Time-series momentum",
+        "Buys what has risen over the past months and sells what has fallen, leaving out the most recent days, "
+        "which tend to reverse.",
+        "paper",
+        (
+            bars("lookback", 126, 20, 504, "Bars over which the past return is taken (126 are six months)"),
+            bars("skip", 5, 0, 63, "Most recent bars that are left out"),
+            number("threshold", 0.0, 0.0, 100.0, 0.5, "Past return that counts as a rise, or as a fall", "%"),
+        ),
+        "return from `lookback` bars ago to `skip` bars ago > threshold",
+        "the same return < -threshold",
+        "N. Jegadeesh, S. Titman, Returns to Buying Winners and Selling Losers, Journal of Finance 48 (1993); "
+        "T. Moskowitz, Y. H. Ooi, L. H. Pedersen, Time Series Momentum, Journal of Financial Economics 104 (2012)",
+        ("skip < lookback",),
+    )
+
+    def lookback(self) -> int:
+        return int(self.params["lookback"])
 
     def signals(self, prices: Prices) -> Signals:
-        """Buy where the return from `lookback` to `skip` bars ago is > threshold %, sell where it is < -threshold %."""
-        close, lookback, threshold = prices["Close"], self.params["lookback"], self.params["threshold"] / 100.0
-        signals = np.zeros(close.size, dtype=np.int8)
-        before = close[:-lookback]
-        after = close[lookback - self.params["skip"] :][: before.size]
-        signals[lookback:] = levels(after > before * (1.0 + threshold), after < before * (1.0 - threshold))
-        return signals
+        close, threshold = prices["Close"], self.params["threshold"] / 100.0
+        before, after = prices.shift(close, self.params["lookback"]), prices.shift(close, self.params["skip"])
+        return prices.levels(after > before * (1.0 + threshold), after < before * (1.0 - threshold))
 
 
 class ValueRule(BaseRule):
@@ -41,17 +61,37 @@ class ValueRule(BaseRule):
     it is the average around `lookback` bars ago over today's close, three years by default.
     """
 
-    rule_type = "VALUE"
+    spec = RuleSpec(
+        "VALUE",
+        "Long-term reversal",
+        "Buys what is cheap against its own price of years ago and sells what is dear against it.",
+        "paper",
+        (
+            bars(
+                "lookback",
+                756,
+                126,
+                1260,
+                "How long ago the price is compared (756 bars are three years); a run gets 250 bars from before its "
+                "start at most, so it has no signal in its first years",
+            ),
+            bars("average", 126, 2, 252, "Bars around that day over which the old price is averaged"),
+            number("threshold", 20.0, 0.0, 90.0, 1.0, "Gap to the old price that counts as cheap, or as dear", "%"),
+        ),
+        "average close around `lookback` bars ago is over threshold % above today's close",
+        "average close around `lookback` bars ago is over threshold % below today's close",
+        "W. De Bondt, R. Thaler, Does the Stock Market Overreact?, Journal of Finance 40 (1985); "
+        "C. Asness, T. Moskowitz, L. H. Pedersen, Value and Momentum Everywhere, Journal of Finance 68 (2013)",
+    )
+
+    def lookback(self) -> int:
+        return int(self.params["lookback"] + self.params["average"] // 2)
 
     def signals(self, prices: Prices) -> Signals:
-        """Buy where the old average is over threshold % above the close, sell where it is as much below it."""
         close, average, threshold = prices["Close"], self.params["average"], self.params["threshold"] / 100.0
         delay = self.params["lookback"] - (average - 1) // 2  # bars since the last of those averaged; never below 1
-        signals = np.zeros(close.size, dtype=np.int8)
-        old: Array = prices.indicator(sma, ("Close",), average)[:-delay]
-        today = close[delay:]
-        signals[delay:] = levels(old > today * (1.0 + threshold), old < today * (1.0 - threshold))
-        return signals
+        old = prices.shift(prices.indicator("sma", CLOSE, average), delay)
+        return prices.levels(old > close * (1.0 + threshold), old < close * (1.0 - threshold))
 
 
 class MeanReversionRule(BaseRule):
@@ -62,23 +102,31 @@ class MeanReversionRule(BaseRule):
     as many bars: its z-score within the last `window` overlapping returns (ddof 0), itself included.
     """
 
-    rule_type = "MEAN_REVERSION"
+    spec = RuleSpec(
+        "MEAN_REVERSION",
+        "Short-term reversal",
+        "Buys after an unusually bad week and sells after an unusually good one.",
+        "paper",
+        (
+            bars("lookback", 5, 1, 60, "Bars of the return that may reverse (5 are a week)"),
+            bars("window", 60, 10, 250, "Such returns, the latest included, that say what is usual"),
+            number("threshold", 1.5, 0.5, 4.0, 0.1, "Distance from the usual return", "standard deviations"),
+        ),
+        "z-score of the last return < -threshold",
+        "z-score of the last return > threshold",
+        "B. Lehmann, Fads, Martingales, and Market Efficiency, Quarterly Journal of Economics 105 (1990); "
+        "N. Jegadeesh, Evidence of Predictable Behavior of Security Returns, Journal of Finance 45 (1990); "
+        "J. Poterba, L. Summers, Mean Reversion in Stock Prices, Journal of Financial Economics 22 (1988)",
+    )
+
+    def lookback(self) -> int:
+        return int(self.params["lookback"] + self.params["window"] - 1)
 
     def signals(self, prices: Prices) -> Signals:
-        """Buy where the z-score of the last return is < -threshold, sell where it is > threshold."""
-        close, lookback, window = prices["Close"], self.params["lookback"], self.params["window"]
-        signals = np.zeros(close.size, dtype=np.int8)
-        if close.size >= lookback + window:
-            returns: Array = prices.indicator(_returns, ("Close",), lookback)
-            usual, reach = window_means(returns, window), self.params["threshold"] * window_deviations(returns, window)
-            last = returns[window - 1 :]
-            signals[lookback + window - 1 :] = levels(last < usual - reach, last > usual + reach)
-        return signals
-
-
-def _returns(close: Array, lookback: int) -> Array:
-    """Simple returns over `lookback` bars, as fractions; shape (bars - lookback,)."""
-    return close[lookback:] / close[:-lookback] - 1.0
+        lookback, window = self.params["lookback"], self.params["window"]
+        last, usual, deviation = prices.indicator("return_moments", CLOSE, lookback, window)
+        reach = self.params["threshold"] * deviation
+        return prices.levels(last < usual - reach, last > usual + reach)
 
 
 class BreakoutRule(BaseRule):
@@ -89,14 +137,29 @@ class BreakoutRule(BaseRule):
     The papers hold for ten days or until the opposite signal; here the engine decides how long a position is held.
     """
 
-    rule_type = "BREAKOUT"
+    spec = RuleSpec(
+        "BREAKOUT",
+        "Trading range break",
+        "Buys when the close leaves its recent range upwards and sells when it leaves it downwards.",
+        "paper",
+        (
+            bars("lookback", 50, 2, 400, "Bars before this one that make the range"),
+            number("band", 0.0, 0.0, 10.0, 0.1, "How far beyond the range the close must be", "%"),
+        ),
+        "close > highest close of the bars before x (1 + band)",
+        "close < lowest close of the bars before x (1 - band)",
+        "W. Brock, J. Lakonishok, B. LeBaron, Simple Technical Trading Rules and the Stochastic Properties of "
+        "Stock Returns, Journal of Finance 47 (1992); R. Donchian, Financial Analysts Journal 16 (1960)",
+    )
+
+    def lookback(self) -> int:
+        return int(self.params["lookback"])
 
     def signals(self, prices: Prices) -> Signals:
-        """Buy where the close is above the range of the `lookback` bars before by the band, sell where below it."""
         close, lookback, band = prices["Close"], self.params["lookback"], self.params["band"] / 100.0
-        signals = np.zeros(close.size, dtype=np.int8)
-        highest = prices.indicator(window_max, ("Close",), lookback)[:-1]
-        lowest = prices.indicator(window_min, ("Close",), lookback)[:-1]
-        now = close[lookback:]
-        signals[lookback:] = levels(now > highest * (1.0 + band), now < lowest * (1.0 - band))
-        return signals
+        highest = prices.shift(prices.indicator("highest", CLOSE, lookback), 1)
+        lowest = prices.shift(prices.indicator("lowest", CLOSE, lookback), 1)
+        return prices.levels(close > highest * (1.0 + band), close < lowest * (1.0 - band))
+
+
+RULES = (MomentumRule, ValueRule, MeanReversionRule, BreakoutRule)

@@ -1,15 +1,16 @@
-"""What a rule's parameter is, and the fault of one value; standard library only, so that the web tier may load it."""
+"""What a rule and its parameters are, and the faults of given values; standard library only, for the web tier."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, Literal
 
 ParamKind = Literal["int", "float", "choice", "rules"]
 Category = Literal["technical", "paper", "composite"]
+Faults = dict[str, str]  # messages by field
 
 SHOWN_CHARACTERS = 60  # of a refused value, in a message
 SHOWN_BITS = 200  # an int above this is named by its size: Python refuses to print ints of over 4,300 digits
+FIELD_CHARACTERS = 64  # of a name that a client made up, in a field's path
 
 
 @dataclass(frozen=True)
@@ -30,10 +31,63 @@ class ParamSpec:
     unit: str = ""
     choices: tuple[str, ...] = ()
 
+    def faults(self, value: object, field: str) -> Faults:
+        """Why `value` is not accepted, under `field` or what is inside it.
+
+        An int is fine for a float. A float is never fine for an int, 14.0 neither: the label, the stored request and
+        the array sizes are those of an int, and a client that writes 14.0 may next write 14.5.
+        """
+        fault = self._choice_fault(value) if self.kind == "choice" else self._number_fault(value)
+        return {field: fault} if fault else {}
+
+    def _choice_fault(self, value: object) -> str | None:
+        known = isinstance(value, str) and value in self.choices
+        return None if known else f"{shown(value)} is not one of: {', '.join(self.choices)}"
+
+    def _number_fault(self, value: Any) -> str | None:
+        wanted = f"{'a whole number' if self.kind == 'int' else 'a number'} from {self.range()}"
+        if not is_number(value) or (self.kind == "int" and not isinstance(value, int)):
+            return f"{shown(value)} is not {wanted}"
+        # compared as it is: float() of a huge int would raise OverflowError; NaN lies nowhere
+        inside = self.minimum <= value <= self.maximum
+        return None if inside else f"{shown(value)} is out of range: must be {wanted}"
+
+    def range(self) -> str:
+        """The bounds in their short form: 0.5 to 2 rather than 0.50 to 2.0."""
+        return f"{self.minimum:g} to {self.maximum:g}"
+
+    def complete(self, value: Any) -> Any:
+        """An accepted value in the parameter's kind: 30 becomes 30.0 for a float."""
+        return float(value) if self.kind == "float" else value
+
+    def label(self, value: Any) -> str:
+        """A complete value as a rule's label shows it."""
+        return f"{value:.10g}" if isinstance(value, float) else str(value)
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema (2020-12) of the value."""
+        common = {"description": self.help + (f" ({self.unit})" if self.unit else "")}
+        if self.kind == "choice":
+            return common | {"type": "string", "enum": list(self.choices), "default": self.default}
+        kind = "integer" if self.kind == "int" else "number"
+        return common | {"type": kind, "minimum": self.minimum, "maximum": self.maximum, "default": self.default}
+
+
+def bars(name: str, default: int, minimum: int, maximum: int, text: str) -> ParamSpec:
+    """A parameter that counts bars."""
+    return ParamSpec(name, "int", default, minimum, maximum, 1, text, "bars")
+
+
+def number(
+    name: str, default: float, minimum: float, maximum: float, step: float, text: str, unit: str = ""
+) -> ParamSpec:
+    """A parameter that is a number in `unit`."""
+    return ParamSpec(name, "float", default, minimum, maximum, step, text, unit)
+
 
 @dataclass(frozen=True)
 class RuleSpec:
-    """One rule of the catalog. `buy` and `sell` say the conditions; each constraint reads "name < name"."""
+    """A rule in words, for forms, validation and docs. Each of the `constraints` reads "name < name"."""
 
     name: str
     title: str
@@ -44,6 +98,48 @@ class RuleSpec:
     sell: str
     source: str
     constraints: tuple[str, ...] = ()
+
+    def faults(self, params: object, path: str = "params") -> Faults:
+        """Every fault of `params` by field; empty when the rule can be built with them."""
+        if not isinstance(params, Mapping):
+            return {path: f"{shown(params)} is not an object of parameter names and values"}
+        known = {param.name: param for param in self.params}
+        faults: Faults = {}
+        for name, value in params.items():
+            field = f"{path}.{str(name)[:FIELD_CHARACTERS]}"
+            if name in known:
+                faults |= known[name].faults(value, field)
+            else:
+                has = f"{self.name} has no such parameter; it has: {', '.join(known)}"
+                faults[field] = f"{shown(value)} given, but {has}"
+        return faults | self._constraints_faults(params, path, faults)
+
+    def _constraints_faults(self, params: Mapping[str, Any], path: str, faults: Iterable[str]) -> Faults:
+        """Faults of the constraints whose both sides are in order by themselves; a value not given is its default."""
+        values = {p.name: params.get(p.name, p.default) for p in self.params if f"{path}.{p.name}" not in faults}
+        found: Faults = {}
+        for left, right in (constraint.split(" < ") for constraint in self.constraints):
+            if left in values and right in values and not values[left] < values[right]:
+                too_large = f"{shown(values[left])} must be less than {right}, which is {shown(values[right])}"
+                found[f"{path}.{left}"] = too_large
+        return found
+
+    def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Params without faults in the spec's order, defaults filled in; shares nothing with `params` or the spec."""
+        return {spec.name: spec.complete(params.get(spec.name, spec.default)) for spec in self.params}
+
+    def label(self, params: Mapping[str, Any]) -> str:
+        """The name with all of its complete params, such as RSI_14_30_70; as long as it takes."""
+        return "_".join([self.name, *(spec.label(params[spec.name]) for spec in self.params)])
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema (2020-12) of the params; constraints between them are in its description."""
+        schema = {
+            "type": "object",
+            "properties": {param.name: param.schema() for param in self.params},
+            "additionalProperties": False,
+        }
+        return schema | ({"description": f"with {', '.join(self.constraints)}"} if self.constraints else {})
 
 
 def shown(value: object) -> str:
@@ -57,40 +153,3 @@ def shown(value: object) -> str:
 def is_number(value: object) -> bool:
     """Whether `value` is an int or a float; true and false are not numbers here."""
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def value_fault(spec: ParamSpec, value: object) -> str | None:
-    """Why `value` is no choice or number that `spec` accepts, or None. Not for kind "rules".
-
-    An int is fine for a float. A float is never fine for an int, 14.0 neither: the label, the stored request and
-    the array sizes are those of an int, and a client that writes 14.0 may next write 14.5.
-    """
-    if spec.kind == "choice":
-        accepted = ", ".join(spec.choices)
-        return None if isinstance(value, str) and value in spec.choices else f"{shown(value)} is not one of: {accepted}"
-    wanted = (
-        f"{'a whole number' if spec.kind == 'int' else 'a number'} from {bound(spec.minimum)} to {bound(spec.maximum)}"
-    )
-    if not is_number(value) or (spec.kind == "int" and not isinstance(value, int)):
-        return f"{shown(value)} is not {wanted}"
-    return None if _within(spec, value) else f"{shown(value)} is out of range: must be {wanted}"
-
-
-def _within(spec: ParamSpec, value: Any) -> bool:
-    # ints are compared as they are: float() of a huge int would raise OverflowError
-    if isinstance(value, float) and not isfinite(value):
-        return False
-    return bool(spec.minimum is None or value >= spec.minimum) and bool(spec.maximum is None or value <= spec.maximum)
-
-
-def bound(value: float | None) -> str:
-    """A bound in its short form: 2 and 0.5 rather than 2.0 and 0.50."""
-    return "" if value is None else f"{value:g}"
-
-
-def constraint_fault(constraint: str, values: Mapping[str, Any]) -> tuple[str, str] | None:
-    """The left-hand name and why `constraint` ("fast < slow") does not hold for `values`, or None."""
-    left, right = constraint.split(" < ")
-    if values[left] < values[right]:
-        return None
-    return left, f"{shown(values[left])} must be less than {right}, which is {shown(values[right])}"

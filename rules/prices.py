@@ -1,23 +1,31 @@
-"""The bars that a rule reads, checked once, with the indicators that several rules or parameters share."""
+"""The bars that a rule reads, checked once, with all that it makes signals of them with."""
 
 from collections.abc import Callable, Hashable, Mapping
 from typing import Any
 
 import numpy as np
 
-Column = Any  # a one-dimensional array or a pandas Series; pandas is not imported for its name
-Array = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
-
+from rules import arrays, indicators
+from rules.arrays import Array, Column
 
 MEMO_BYTES = 256 * 2**20  # of indicators kept, counted as one array each
 
 
 class Prices:
-    """OHLCV columns as float64 arrays, oldest bar first, and a memo of the indicators taken from them.
+    """OHLCV columns as float64 arrays, oldest bar first, a memo of the indicators taken from them, and array functions.
 
     The memo is what makes a grid over parameters fast: 1,000 pairs of averages need about 60 of them. Nobody may write
-    into the arrays that are handed out, since others hold them too.
+    into the arrays that are handed out, since others hold them too. With the functions of rules.arrays as its own, a
+    rule needs no numpy by name, so that its module can be loaded for its catalog entry alone.
     """
+
+    levels = staticmethod(arrays.levels)
+    crossings = staticmethod(arrays.crossings)
+    held = staticmethod(arrays.held)
+    turns = staticmethod(arrays.turns)
+    reversals = staticmethod(arrays.reversals)
+    directions = staticmethod(arrays.directions)
+    shift = staticmethod(arrays.shift)
 
     def __init__(self, data: Mapping[str, Column]) -> None:
         self._data = data
@@ -35,14 +43,18 @@ class Prices:
             self._columns[name] = column
         return column
 
-    def indicator(self, compute: Callable[..., Any], columns: tuple[str, ...], *params: Hashable) -> Any:
-        """compute(*columns, *params), computed once for these prices while the memo has room."""
-        key = (compute, columns, params)
+    def indicator(self, name: str | Callable[..., Any], columns: tuple[str, ...], *params: Hashable) -> Any:
+        """The function `name` of rules.indicators, or one of your own, of the columns and params.
+
+        It is computed once for these prices while the memo has room.
+        """
+        key = (name, columns, params)
         if key not in self._indicators:
-            arrays = [self[name] for name in columns]
-            while self._indicators and len(self._indicators) >= MEMO_BYTES // (8 * max(1, arrays[0].size)):
+            compute = getattr(indicators, name) if isinstance(name, str) else name
+            read = [self[column] for column in columns]
+            while self._indicators and len(self._indicators) >= MEMO_BYTES // (8 * max(1, read[0].size)):
                 del self._indicators[next(iter(self._indicators))]  # the oldest
-            self._indicators[key] = compute(*arrays, *params)
+            self._indicators[key] = compute(*read, *params)
         return self._indicators[key]
 
 

@@ -1,38 +1,24 @@
-"""Rules by name; only the module of the rule asked for is imported, since each run pays for its imports."""
+"""Rules by name or class, with their params checked: the way in for whoever has not checked them."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from rules.base import BaseRule
-from rules.catalog import check_params
-
-FAMILIES = {
-    "RSI": ("rules.oscillators", "RsiRule"),
-    "MACD": ("rules.oscillators", "MacdRule"),
-    "RSI_MACD": ("rules.oscillators", "RsiMacdRule"),
-    "MA_CROSS": ("rules.trend", "MaCrossRule"),
-    "BOLLINGER": ("rules.volatility", "BollingerRule"),
-    "VOLUME": ("rules.volume", "VolumeRule"),
-    "TREND": ("rules.trend", "TrendRule"),
-    "ATR": ("rules.volatility", "AtrRule"),
-    "MOMENTUM": ("rules.papers", "MomentumRule"),
-    "VALUE": ("rules.papers", "ValueRule"),
-    "MEAN_REVERSION": ("rules.papers", "MeanReversionRule"),
-    "BREAKOUT": ("rules.papers", "BreakoutRule"),
-    "COMPOSITE": ("rules.composite", "CompositeRule"),
-}
+from rules.catalog import CLASSES, unknown_rule
 
 
-def build_rule(rule_type: str, params: Mapping[str, Any] | None = None) -> BaseRule:
-    """The rule `rule_type` with `params`; ValueError naming every fault of the two."""
-    if faults := check_params(rule_type, {} if params is None else params):
+def build_rule(rule: str | type[BaseRule], params: Mapping[str, Any] | None = None) -> BaseRule:
+    """The rule of the catalog, or of a class of your own, with `params`; ValueError naming every fault."""
+    chosen, params = rule_class(rule), {} if params is None else params
+    if faults := chosen.spec.faults(params):
         raise ValueError("; ".join(f"{field}: {message}" for field, message in faults.items()))
-    return rule_class(rule_type)(params)
+    return chosen(params)
 
 
-def rule_class(rule_type: str) -> type[BaseRule]:
-    """The class behind a name of the catalog; imports its family."""
-    module, name = FAMILIES[rule_type]
-    family: type[BaseRule] = getattr(import_module(module), name)
-    return family
+def rule_class(rule: str | type[BaseRule]) -> type[BaseRule]:
+    """The class behind a name of the catalog, or the class itself; ValueError with the nearest names."""
+    if isinstance(rule, type) and issubclass(rule, BaseRule):
+        return rule
+    if not isinstance(rule, str) or rule not in CLASSES:
+        raise ValueError(f"rule_type: {unknown_rule(rule)}")
+    return CLASSES[rule]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rules.prices import Array
+from rules.arrays import Array
 
 BLOCK = 256  # bars that one scaled cumulative sum covers
 ROWS = 64  # blocks worked on together: 128 KB, so that the passes over them stay in the second-level cache

@@ -5,10 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rules.arrays import Column
 from rules.base import BaseRule
-from rules.catalog import RULES, check_params
-from rules.prices import Column
-from rules.registry import rule_class
+from rules.catalog import CLASSES
 
 CUTS = 24  # lengths that the prices are cut to when looking for look-ahead
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
@@ -93,18 +92,16 @@ class RuleValidator:
 
 
 def _metadata_findings(rule: BaseRule) -> Iterator[Finding]:
-    metadata = rule.metadata
-    for name in ("label", "title", "description", "buy", "sell", "source"):
-        if not getattr(metadata, name):
+    for name in ("name", "title", "description", "buy", "sell", "source"):
+        if not getattr(rule.spec, name):
             yield Finding("metadata", f"{name} is empty")
-    if metadata.category != RULES[rule.rule_type].category:
-        yield Finding("metadata", f"category is {metadata.category}; the catalog has {RULES[rule.rule_type].category}")
-    if not isinstance(rule, rule_class(rule.rule_type)):
-        yield Finding("metadata", f"{type(rule).__name__} is not the class that is built for {rule.rule_type}")
+    known = CLASSES.get(rule.spec.name)
+    if known and not isinstance(rule, known):
+        yield Finding("metadata", f"{type(rule).__name__} has the name of another rule, {rule.spec.name}")
 
 
 def _params_findings(rule: BaseRule) -> Iterator[Finding]:
-    for field, message in check_params(rule.rule_type, rule.params).items():
+    for field, message in rule.spec.faults(rule.params).items():
         yield Finding("params", f"{field}: {message}")
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from rules.prices import Array
+from rules.arrays import Array
 
 CHUNK = 16_384  # windows worked on together, so that the passes over them stay in the second-level cache
 

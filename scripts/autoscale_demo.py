@@ -9,6 +9,7 @@ import argparse
 import itertools
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -19,29 +20,19 @@ from uuid import uuid4
 
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # so that it runs from anywhere
-
-from scripts.autoscaling.picture import draw
-from scripts.autoscaling.timeline import in_words, summary, wave_of
-from scripts.sweep.client import Client
-from scripts.sweep.faults import (
-    EXIT_BAD_SPEC,
-    EXIT_DETACHED,
-    EXIT_OK,
-    EXIT_RUNS_FAILED,
-    EXIT_UNREACHABLE,
-    BadSweep,
-    Unreachable,
-)
-from scripts.sweep.progress import Progress, follow
-from scripts.sweep.sweep import PlannedRun
+from autoscaling.picture import draw
+from autoscaling.timeline import in_words, summary, wave_of
+from backtests import BadInput, Client, Refused, Unreachable
+from backtests.client import DEFAULT_URL
+from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_OK, EXIT_RUNS_FAILED, EXIT_UNREACHABLE, called
+from backtests.progress import Progress
 
 MANIFEST = Path(__file__).resolve().parents[1] / "keda" / "scaledjob.yaml"
 MAX_RUNS = 10_000
 EXAMPLES = """examples:
-  python scripts/autoscale_demo.py --runs 200
-  python scripts/autoscale_demo.py --runs 120 --rate 2 --out var/steady
-  python scripts/autoscale_demo.py --url https://backtests.example.com --runs 500 --limit 100
+  %(prog)s --runs 200
+  %(prog)s --runs 120 --rate 2 --out var/steady
+  %(prog)s --url https://backtests.example.com --runs 500 --limit 100
 """
 
 
@@ -50,11 +41,11 @@ def main(arguments: list[str] | None = None) -> int:
     asked = parser().parse_args(arguments)
     progress = Progress()
     try:
-        client = Client(asked.url, os.environ.get("API_TOKEN"), progress.say)
+        client = Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say)
         return demonstrate(client, asked, progress)
-    except BadSweep as error:
-        progress.say("\n".join(error.faults))
-        return EXIT_BAD_SPEC
+    except (BadInput, Refused) as error:
+        progress.say(str(error))
+        return EXIT_BAD_INPUT
     except Unreachable as error:
         progress.say(str(error))
         return EXIT_UNREACHABLE
@@ -71,10 +62,10 @@ def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -
         f"submitting {len(planned)} runs as batch {batch_id}{f', {asked.rate:g} a second' if asked.rate else ''}"
     )
     send(client, batch_id, planned, asked.rate)
-    follow(lambda: client.batch(batch_id), progress)
+    batch = client.wait_batch(batch_id, lambda batch: progress.show(batch["counts"]))
     runs = list(client.runs(batch_id))
-    wave, limit = wave_of(runs), asked.limit or manifest_limit(client.base_url)
-    numbers = {"url": client.base_url, "batch_id": batch_id, "rate_per_s": asked.rate} | summary(runs, wave, limit)
+    wave, limit = wave_of(runs), asked.limit or manifest_limit(client.url)
+    numbers = {"url": client.url, "rate_per_s": asked.rate} | summary(batch, runs, wave, limit)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     draw(wave, numbers, asked.out.with_suffix(".png"))
     asked.out.with_suffix(".json").write_text(json.dumps({**numbers, "wave": vars(wave)}) + "\n", encoding="utf-8")
@@ -83,13 +74,12 @@ def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -
     return EXIT_OK if numbers["completed"] == numbers["runs"] else EXIT_RUNS_FAILED
 
 
-def wave_runs(client: Client) -> Iterator[PlannedRun]:
+def wave_runs(client: Client) -> Iterator[dict[str, Any]]:
     """Different runs over all daily tickers of the platform, each over all of its prices."""
-    listed = json.loads(client.text("/api/tickers"))["tickers"]
-    daily = [(each["ticker"], each["timeframes"]["1d"]) for each in listed if "1d" in each["timeframes"]]
+    daily = [(each["ticker"], each["timeframes"]["1d"]) for each in client.tickers() if "1d" in each["timeframes"]]
     bounds = itertools.product(range(5, 40), range(20, 41, 2), range(60, 81, 2))
     for (period, oversold, overbought), (ticker, held) in itertools.product(bounds, daily):
-        values: dict[str, Any] = {
+        yield {
             "ticker": ticker,
             "rule_type": "RSI",
             "params": {"period": period, "oversold": oversold, "overbought": overbought},
@@ -97,20 +87,17 @@ def wave_runs(client: Client) -> Iterator[PlannedRun]:
             "end_date": held["last_date"],
             "charts": False,
         }
-        yield PlannedRun(values, f"{ticker} {period}")
 
 
-def send(client: Client, batch_id: str, planned: list[PlannedRun], rate: float | None) -> None:
+def send(client: Client, batch_id: str, planned: list[dict[str, Any]], rate: float | None) -> None:
     """All at once, or one at a time at a steady rate; a late one does not delay the next."""
     if not rate:
-        for _ in client.submit(batch_id, planned):
-            pass
+        client.submit(planned, batch_id)
         return
     start = time.monotonic()
     for number, run in enumerate(planned):
         time.sleep(max(0.0, start + number / rate - time.monotonic()))
-        for _ in client.submit(batch_id, [run]):
-            pass
+        client.submit([run], batch_id)
 
 
 def manifest_limit(url: str) -> int:
@@ -126,9 +113,9 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     formatter = argparse.RawDescriptionHelpFormatter
     whole = argparse.ArgumentParser(
-        prog="autoscale_demo.py", description=__doc__, epilog=EXAMPLES, formatter_class=formatter
+        prog=shlex.join(called()), description=__doc__, epilog=EXAMPLES, formatter_class=formatter
     )
-    whole.add_argument("--url", default=os.environ.get("BACKTEST_URL", "http://127.0.0.1:5000"))
+    whole.add_argument("--url", default=os.environ.get("BACKTEST_URL", DEFAULT_URL))
     whole.add_argument("--runs", type=_runs, default=200, help="how many (default: 200)")
     whole.add_argument("--rate", type=_rate, help="submissions per second; without it all at once")
     whole.add_argument("--limit", type=_runs, help="the scaler's limit (default: that of keda/scaledjob.yaml)")

@@ -30,7 +30,7 @@ START_PATIENCE_S = 60.0
 
 
 class CannotRun(Exception):
-    """Something that the user has to mend first; the text says what and how."""
+    """Something that the user has to fix first; the text says what and how."""
 
 
 def main() -> int:

@@ -6,17 +6,17 @@ headless Chromium at desktop and phone width into docs/images/.
 
 import argparse
 import io
-import json
 import os
 import shutil
 import sys
 import time
-import urllib.request
 from pathlib import Path
 from typing import Any
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from backtests import Client
 
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 WIDTHS = {"desktop": 1440, "phone": 390}
@@ -39,55 +39,28 @@ OTHERS: list[dict[str, Any]] = [
 PATIENCE_S = 180.0
 
 
-class Site:
-    """A running platform, spoken to over HTTP."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url.rstrip("/")
-
-    def call(self, path: str, values: Any = None) -> Any:
-        """The JSON answer; `values` are posted."""
-        body = None if values is None else json.dumps(values).encode()
-        asked = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(asked, timeout=30) as answer:
-            return json.load(answer)
-
-    def run(self, values: dict[str, Any]) -> str:
-        """The run_id of a submitted run."""
-        run_id: str = self.call("/run_backtest", values)["run_id"]
-        return run_id
-
-    def wait(self, run_id: str) -> None:
-        """Until the run has ended."""
-        deadline = time.monotonic() + PATIENCE_S
-        while self.call(f"/status/{run_id}")["status"] in ("pending", "running"):
-            if time.monotonic() > deadline:
-                raise SystemExit(f"run {run_id} did not end within {PATIENCE_S:g} s; is a scaler running?")
-            time.sleep(0.2)
-
-
 def main() -> None:
     """Make the pictures."""
     parser = argparse.ArgumentParser(description="photograph every page of a running platform into docs/images/")
     parser.add_argument("--url", default="http://127.0.0.1:5000", help="where the platform runs")
-    site = Site(parser.parse_args().url)
+    client = Client(parser.parse_args().url)
     executable = shutil.which("chromium") or sys.exit("Chromium is not installed (chromium not found)")
-    pages = submitted(site)
+    pages = submitted(client)
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         browser = playwright.chromium.launch(executable_path=executable, args=arguments)
         for device, width in WIDTHS.items():
-            photograph(browser, site, pages, device, width)
+            photograph(browser, client.url, pages, device, width)
         browser.close()
 
 
-def submitted(site: Site) -> dict[str, str]:
+def submitted(client: Client) -> dict[str, str]:
     """The pages by the name of their picture, after everything on them has ended."""
-    batch, members = submitted_batches(site)
-    one, *others = [site.run(each) for each in [RUN, *OTHERS]]
+    batch, members = submitted_batches(client)
+    one, *others = [client.submit(each) for each in [RUN, *OTHERS]]
     for run_id in [*members, one, *others]:
-        site.wait(run_id)
+        client.wait(run_id, PATIENCE_S)
     compared = "&".join(f"run={run_id}" for run_id in [one, *others[:2]])
     tabs = ("equity", "drawdown", "portfolio", "trades", "candles")
     return {
@@ -104,7 +77,7 @@ def submitted(site: Site) -> dict[str, str]:
     }
 
 
-def submitted_batches(site: Site) -> tuple[str, list[str]]:
+def submitted_batches(client: Client) -> tuple[str, list[str]]:
     """The newest of three batches, and the runs of all three."""
     sweeps = {
         "rsi": ("RSI", ("IBM",), "period", (7, 14, 21), "oversold", (25, 30)),
@@ -120,16 +93,16 @@ def submitted_batches(site: Site) -> tuple[str, list[str]]:
             for one in across
             for other in down
         ]
-        members += site.call(f"/api/runs/bulk?batch_id={batch}", grid)["run_ids"]
+        members += client.submit(grid, batch).run_ids
     return batch, members
 
 
-def photograph(browser: Browser, site: Site, pages: dict[str, str], device: str, width: int) -> None:
+def photograph(browser: Browser, url: str, pages: dict[str, str], device: str, width: int) -> None:
     """One picture of each page, as tall as the page, but at most three screens."""
     page = browser.new_page(viewport={"width": width, "height": 900})
     for name, path in pages.items():
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(site.url + path, wait_until="networkidle")
+        page.goto(url + path, wait_until="networkidle")
         page.set_viewport_size(
             {"width": width, "height": top_of(page, width)["height"]}
         )  # what sticks stands at the end

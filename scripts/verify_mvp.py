@@ -5,14 +5,11 @@ Exit code 0 when everything is as it should be; 1 with the reason otherwise. API
 """
 
 import argparse
-import json
 import os
 import sys
-import time
-from http.client import HTTPException
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+
+from backtests import BacktestsError, Client
 
 REQUEST = {
     "ticker": "AAPL",
@@ -31,90 +28,37 @@ class NotWhole(Exception):
     """Something is not as it should be; the text says what."""
 
 
-class Client:
-    """HTTP to one platform."""
-
-    def __init__(self, base_url: str, token: str) -> None:
-        self._base_url = base_url.rstrip("/")
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-
-    def fetch(self, path: str, body: Any = None) -> bytes:
-        """The body of a 2xx answer; NotWhole for everything else."""
-        data = None if body is None else json.dumps(body).encode()
-        headers = self._headers | ({"Content-Type": "application/json"} if data else {})
-        try:
-            with urlopen(Request(self._base_url + path, data, headers), timeout=30) as answer:
-                return bytes(answer.read())
-        except HTTPError as error:
-            raise NotWhole(f"{path} answers {error.code}: {error.read()[:300].decode(errors='replace')}") from None
-        except (URLError, OSError, HTTPException, ValueError) as error:  # ValueError: the address is none
-            raise NotWhole(f"{path} does not answer: {error}") from None
-
-    def json(self, path: str, body: Any = None) -> Any:
-        """The JSON value of a 2xx answer; NotWhole for everything else, such as a proxy's page."""
-        answer = self.fetch(path, body)
-        try:
-            return json.loads(answer)
-        except ValueError:
-            raise NotWhole(f"{path} does not answer with JSON but {answer[:60]!r}") from None
-
-
 def expect(holds: bool, fault: str) -> None:
     """NotWhole with `fault` unless it holds."""
     if not holds:
         raise NotWhole(fault)
 
 
-def wait_until_ready(client: Client, wait_s: float) -> None:
-    """Return when /health and /ready are content; NotWhole with the last reason after `wait_s`."""
-    deadline = time.monotonic() + wait_s
-    while True:
-        try:
-            expect(client.json("/health") == {"status": "ok"}, '/health does not say {"status": "ok"}')
-            client.json("/ready")
-            return
-        except NotWhole:
-            if time.monotonic() > deadline:
-                raise
-        time.sleep(1.0)
-
-
-def follow(client: Client, run_id: str, wait_s: float) -> dict[str, Any]:
-    """The run's status when it has ended; NotWhole when it failed or takes longer than `wait_s`."""
-    deadline = time.monotonic() + wait_s
-    while True:
-        status: dict[str, Any] = client.json(f"/status/{run_id}")
-        if status["status"] == "completed":
-            return status
-        expect(status["status"] != "failed", f"run {run_id} failed: {status['error_message']}")
-        expect(time.monotonic() < deadline, f"run {run_id} is still {status['status']} after {wait_s:g} s")
-        time.sleep(0.5)
-
-
-def look_at_result(client: Client, run_id: str) -> dict[str, Any]:
-    """The run's result, complete; NotWhole names what is missing."""
-    result: dict[str, Any] = client.json(f"/api/runs/{run_id}")
+def look_at(result: dict[str, Any], client: Client) -> None:
+    """Return when the result of a run is complete; NotWhole names what is missing."""
+    run_id = result["run_id"]
+    expect(result["status"] == "completed", f"run {run_id} failed: {result['error_message']}")
     for name in METRICS:
         expect(isinstance(result["metrics"].get(name), int | float), f"the metric {name} is missing")
     for name in ("equity_curve", "trades", "signals", "result_hash", "data_hash"):
         expect(bool(result[name]), f"{name} is empty")
     for name in CHARTS:
-        expect(client.fetch(f"/result/{run_id}/charts/{name}.png").startswith(PNG), f"the chart {name} is no PNG")
-    expect(run_id.encode() in client.fetch(f"/result/{run_id}"), "the result page does not name its run")
-    story = [event["to_status"] for event in client.json(f"/api/runs/{run_id}/events")["events"]]
+        expect(client.read(f"/result/{run_id}/charts/{name}.png").startswith(PNG), f"the chart {name} is no PNG")
+    expect(run_id.encode() in client.read(f"/result/{run_id}"), "the result page does not name its run")
+    story = [event["to_status"] for event in client.get(f"/api/runs/{run_id}/events")["events"]]
     expect(story[0] == "PENDING" and story[-1] == "SUCCEEDED", f"the run's story reads {story}")
-    return result
 
 
 def verify(client: Client, wait_s: float) -> None:
     """Go through everything once, saying what was seen."""
-    wait_until_ready(client, wait_s)
+    expect(client.get("/health") == {"status": "ok"}, '/health does not say {"status": "ok"}')
+    client.get("/ready")
     print("health and readiness: ok")
-    run_id = client.json("/run_backtest", REQUEST)["run_id"]
+    run_id = client.submit(REQUEST)
     print(f"submitted: run_id {run_id}")
-    status = follow(client, run_id, wait_s)
-    print(f"completed: waited {status['queue_wait_s']:.2f} s, ran {status['run_s']:.2f} s, attempt {status['attempt']}")
-    result = look_at_result(client, run_id)
+    result = client.wait(run_id, wait_s)
+    look_at(result, client)
+    print(f"completed: waited {result['queue_wait_s']:.2f} s, ran {result['run_s']:.2f} s, attempt {result['attempt']}")
     shown = ", ".join(f"{name} {result['metrics'][name]:,.2f}" for name in METRICS)
     print(f"result: {shown}; {len(CHARTS)} charts; image {result['image_tag']}")
 
@@ -128,8 +72,9 @@ def main() -> int:
     )
     arguments = parser.parse_args()
     try:
-        verify(Client(arguments.base_url, os.environ.get("API_TOKEN", "")), arguments.wait_s)
-    except NotWhole as fault:
+        client = Client(arguments.base_url, os.environ.get("API_TOKEN"), patience_s=arguments.wait_s)
+        verify(client, arguments.wait_s)
+    except (NotWhole, BacktestsError, TimeoutError) as fault:
         print(f"NOT WHOLE: {fault}", file=sys.stderr)
         return 1
     print("the platform is whole")

@@ -7,23 +7,34 @@ from flask_bootstrap import Bootstrap5
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import (
-    access,
-    api,
-    batch_pages,
-    bulk,
-    compare_pages,
-    errors,
-    formats,
-    health,
-    openapi,
-    pages,
-    presets,
-    queue_pages,
-    result_pages,
-    runs_pages,
-)
+from web import access, errors, formats, health, navigation
+from web.batches import api as batches_api
+from web.batches import pages as batches_pages
+from web.documents import catalog, openapi
 from web.platform import build_platform
+from web.presets import api as presets_api
+from web.prices import api as prices_api
+from web.queue import pages as queue_pages
+from web.runs import api as runs_api
+from web.runs import comparison, form, history, page, tables
+
+BLUEPRINTS = (
+    access.blueprint,
+    health.blueprint,
+    catalog.blueprint,
+    openapi.blueprint,
+    runs_api.blueprint,
+    form.blueprint,
+    history.blueprint,
+    page.blueprint,
+    tables.blueprint,
+    comparison.blueprint,
+    batches_api.blueprint,
+    batches_pages.blueprint,
+    prices_api.blueprint,
+    presets_api.blueprint,
+    queue_pages.blueprint,
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -37,19 +48,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     access.protect(app)
     errors.register(app)
     formats.register(app)
+    navigation.register(app)
     Bootstrap5(app)  # only for the static files that it brings; its macros write inline styles
-    for module in (
-        health,
-        api,
-        bulk,
-        openapi,
-        pages,
-        runs_pages,
-        compare_pages,
-        presets,
-        result_pages,
-        queue_pages,
-        batch_pages,
-    ):
-        app.register_blueprint(module.blueprint)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
     return app

@@ -2,11 +2,16 @@
 
 import hmac
 
-from flask import Flask, Response, request, session
+from flask import Blueprint, Flask, Response, redirect, render_template, request, session, url_for
+from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import Forbidden, Unauthorized
 
+from web.arguments import MAX_BODY_BYTES, read_body
 from web.platform import platform
 
+blueprint = Blueprint("access", __name__)
+
+MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
@@ -19,7 +24,7 @@ _HEADERS = {
 
 def protect(app: Flask) -> None:
     """Check each request that changes something, and send the security headers with each answer."""
-    app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict")
+    app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", MAX_CONTENT_LENGTH=MAX_BODY_BYTES)
     app.before_request(_check)
     app.after_request(_harden)
 
@@ -29,7 +34,7 @@ def _check() -> None:
         return
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Forbidden("cross-site requests are refused")
-    if request.endpoint != "pages.login" and not is_allowed():
+    if request.endpoint != "access.login" and not is_allowed():
         raise Unauthorized("a token is needed: send it as 'Authorization: Bearer <token>', or log in at /login")
 
 
@@ -44,7 +49,11 @@ def knows_token(authorization: str) -> bool:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         return False
-    given = token.strip().encode()
+    return _is_token(token.strip())
+
+
+def _is_token(text: str) -> bool:
+    given = text.encode()
     return any(hmac.compare_digest(given, known.encode()) for known in platform().settings.api_tokens)
 
 
@@ -52,3 +61,15 @@ def _harden(response: Response) -> Response:
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
     return response
+
+
+@blueprint.route("/login", methods=["GET", "POST"])
+def login() -> ResponseReturnValue:
+    """Let a browser show its token once."""
+    if request.method == "GET":
+        return render_template("login.html")
+    read_body(MAX_LOGIN_BYTES)
+    if not _is_token(request.form.get("token", "")):
+        raise Unauthorized("this token is not known")
+    session["allowed"] = True
+    return redirect(url_for("form.page"))

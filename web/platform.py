@@ -10,7 +10,7 @@ from adapters.prices.tickers import Tickers
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
 from adapters.store.database import connect_database
-from web.submission import Submission
+from web.runs.submission import Submission
 
 POOL_SIZE = 8  # connections per web process; one per thread of web/gunicorn.conf.py
 _KEY = "platform"

@@ -13,11 +13,11 @@ LEFT, RIGHT, TOP, BOTTOM = (
     92,
     26,
     34,
-)  # margins; the labels of the y axis stand on the right, beside the latest value
+)  # margins; the labels of the y axis are on the right, beside the latest value
 PHONE = (366, 250)  # fits a screen of 390 pixels, at which 14 px letters stay 14 px
 COLUMNS = 450  # a line is thinned to at most this many columns, each with its lowest and highest value
 Y_TICKS = 5
-LOG_FROM = 8  # positive values that differ by this factor stand on a logarithmic scale, as in the PNG charts
+LOG_FROM = 8  # positive values that differ by this factor get a logarithmic scale, as in the PNG charts
 
 
 @dataclass(frozen=True, slots=True)

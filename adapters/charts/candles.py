@@ -1,13 +1,13 @@
 """Candles that stay legible: of too many bars, those of the shortest calendar period that leaves few enough."""
 
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from adapters.charts.scales import Times, period_starts
+from adapters.charts.data import ChartData, Times
 
-MAX_CANDLES = 320  # 4.4 pixels of 1,400 each
+MAX_CANDLES = 200  # 7 pixels of 1,400 each, so that a hollow body can be told from a filled one
 PERIODS = (
     ("m", 15, "15-minute"),
     ("h", 1, "hourly"),
@@ -18,32 +18,35 @@ PERIODS = (
     ("M", 3, "quarterly"),
     ("Y", 1, "yearly"),
 )
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 
-@dataclass(frozen=True)
-class Candles:
-    """OHLCV, each (candles,); `starts` are the bars at which candles begin, `period` is "" if each is one bar."""
-
-    starts: np.ndarray[Any, np.dtype[np.int64]]
-    timestamps: Times
-    open: Numbers
-    high: Numbers
-    low: Numbers
-    close: Numbers
-    volume: Numbers
-    period: str
+Bars = np.ndarray[Any, np.dtype[np.int64]]
 
 
-def legible_candles(
-    timestamps: Times, open_: Numbers, high: Numbers, low: Numbers, close: Numbers, volume: Numbers
-) -> Candles:
-    """The bars themselves when there are at most 320, else the candles of the first period with at most 320."""
-    if len(timestamps) <= MAX_CANDLES:
-        return Candles(np.arange(len(timestamps)), timestamps, open_, high, low, close, volume, "")
-    splits = ((period_starts(timestamps, unit, count), period) for unit, count, period in PERIODS)
-    starts, period = next(split for split in splits if len(split[0]) <= MAX_CANDLES or split[1] == "yearly")
-    ends = np.append(starts[1:], len(timestamps)) - 1
-    highest, lowest = np.maximum.reduceat(high, starts), np.minimum.reduceat(low, starts)
-    volumes = np.add.reduceat(volume, starts)
-    return Candles(starts, timestamps[starts], open_[starts], highest, lowest, close[ends], volumes, period)
+def legible_candles(data: ChartData) -> tuple[ChartData, Bars, str]:
+    """The data with a bar per candle, the bars at which candles begin, and their period, "" where each is one bar.
+
+    Candles are the bars themselves when there are at most 200, else those of the first period with at most 200.
+    """
+    starts, period = np.arange(len(data.close)), ""
+    for unit, count, name in PERIODS:
+        if len(starts) > MAX_CANDLES:
+            starts, period = period_starts(data.timestamps, unit, count), name
+    candles = replace(
+        data,
+        timestamps=data.timestamps[starts],
+        open=data.open[starts],
+        high=np.maximum.reduceat(data.high, starts),
+        low=np.minimum.reduceat(data.low, starts),
+        close=data.close[np.append(starts[1:], len(data.close)) - 1],
+        volume=np.add.reduceat(data.volume, starts),
+    )
+    return candles, starts, period
+
+
+def period_starts(timestamps: Times, unit: str, count: int) -> Bars:
+    """Index of the first bar of each period of `count` units, the first bar of all included; weeks begin on Monday."""
+    periods = timestamps.astype(f"M8[{unit}]").astype(np.int64)
+    if (unit, count) == ("D", 7):
+        periods = periods + 3  # 1970-01-01 was a Thursday
+    return np.concatenate(([0], np.flatnonzero(np.diff(periods // count)) + 1))

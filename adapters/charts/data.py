@@ -6,19 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from adapters.charts.scales import Times
 from adapters.results.curves import FillBars
 from contracts.run_result import TradeRow
 
+Times = np.ndarray[Any, np.dtype[np.datetime64]]
 Numbers = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@dataclass(frozen=True, slots=True)
-class Orders:
-    """Fills of one side: their bars and prices."""
-
-    bars: Numbers
-    prices: Numbers
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +34,11 @@ class ChartData:
     trades: Sequence[TradeRow]
     fill_bars: Sequence[FillBars]  # of each trade
 
-    @property
-    def heading(self) -> str:
-        """Subject and dates."""
-        first, last = self.timestamps[[0, -1]].astype("M8[D]")
-        return f"{self.subject} {first} to {last}"
-
-    def orders(self) -> tuple[Orders, Orders]:
-        """Buys and sells: each trade's entry, and its exit unless it is still open."""
+    def orders(self) -> tuple[Numbers, Numbers]:
+        """Buys and sells, each (2, fills), bars and prices: each trade's entry, and its exit unless still open."""
         trades = list(zip(self.trades, self.fill_bars, strict=True))
         fills = [(entry, trade["entry_price"], trade["side"] == "BUY") for trade, (entry, _) in trades]
         closed = [(trade, left) for trade, (_, left) in trades if not trade["is_open"]]
         fills += [(left, trade["exit_price"], trade["side"] == "SELL") for trade, left in closed]
-        bars = np.array([bar for bar, _, _ in fills], dtype=float)
-        prices = np.array([price for _, price, _ in fills], dtype=float)
-        is_buy = np.array([bought for _, _, bought in fills], dtype=bool)
-        return Orders(bars[is_buy], prices[is_buy]), Orders(bars[~is_buy], prices[~is_buy])
+        bars, prices, bought = np.array(fills, dtype=float).reshape(-1, 3).T
+        return np.stack((bars, prices))[:, bought == 1], np.stack((bars, prices))[:, bought == 0]

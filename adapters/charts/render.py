@@ -1,203 +1,189 @@
-"""The six charts of a run as PNG for a dark page; nothing is kept between calls, nothing is written to disk."""
+"""The six charts of a run as PNG for reports; nothing is kept between calls, nothing is written to disk."""
 
 from collections.abc import Callable
+from typing import Any
 
+import matplotlib
 import numpy as np
 
-from adapters.charts.candles import Candles, legible_candles
-from adapters.charts.canvas import AMBER, AXIS, BRIGHT, DOWN, MUTED, TEXT, UP, Canvas, Panel
-from adapters.charts.data import ChartData, Numbers, Orders
-from adapters.charts.frame import BOTTOM, LEFT, RIGHT, Tag, legend, notice, titled_canvas, value_panel
-from adapters.charts.scales import short_number
+from adapters.charts.candles import legible_candles
+from adapters.charts.data import ChartData, Numbers
+from adapters.charts.frame import (
+    BOTTOM,
+    DOWN,
+    MUTED,
+    STYLE,
+    TEXT,
+    UP,
+    Axes,
+    Figure,
+    chart,
+    header,
+    line,
+    number,
+    panel,
+    png,
+    tag,
+    time_axis,
+    value_axis,
+)
 
-VOLUME_TOP = 138.0  # pixels from the bottom; prices begin above
-DASHED = (0, (4, 4))
+VOLUME_TOP = 138  # pixels from the bottom; prices begin above
+DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}
 TIP_UP, TIP_DOWN = 6, 7  # Matplotlib's carets, which touch the price with their tip instead of covering it
-NO_TRADES = "no trades"
 
 
 def render_charts(data: ChartData) -> dict[str, bytes]:
-    """PNG of each chart, by its name in the contract; 1600 × 640 pixels, 20 to 50 KB each."""
-    return {name: draw(data).png() for name, draw in CHARTS.items()}
+    """PNG of each chart, by its name in the contract; 1600 × 640 pixels, 15 to 45 KB each."""
+    with matplotlib.rc_context(STYLE):
+        return {name: png(draw(data)) for name, draw in CHARTS.items()}
 
 
-def equity_curve(data: ChartData) -> Canvas:
+def equity_curve(data: ChartData) -> Figure:
     """Equity against buying and holding."""
+    figure, axes = chart(len(data.close))
     start, end = data.initial_capital, float(data.equity[-1])
-    finding = f"{_money(start)} → {_money(end)} ({end / start - 1:+,.1%})" if data.trades else NO_TRADES
-    canvas = titled_canvas("EQUITY", data.heading, finding, _color(data, end - start))
-    series = (data.equity, data.buy_hold_equity, np.array([start]))
-    panel = value_panel(canvas, data.timestamps, series, Tag(end, _money(end), AMBER))
-    panel.level(start, MUTED, 0.7, linestyle=DASHED)
-    panel.line(data.buy_hold_equity, MUTED, 0.9)
-    panel.area(data.equity, panel.low, AMBER, 0.10)
-    panel.line(data.equity, AMBER, 1.4)
-    legend(canvas, ("━ strategy", AMBER), ("━ buy and hold", MUTED), ("╌ initial capital", MUTED))
-    return canvas
+    axes.axhline(start, color=MUTED, label="initial capital", **DASHED)
+    line(axes, data.buy_hold_equity, MUTED, "buy and hold", 0.9)
+    line(axes, data.equity, UP, "strategy")
+    value_axis(axes, number)
+    tag(axes, end, _money(end), UP)
+    time_axis(axes, data.timestamps)
+    header(figure, data, f"Equity: {_money(start)} → {_money(end)} ({end / start - 1:+,.1%})")
+    return figure
 
 
-def drawdown_curve(data: ChartData) -> Canvas:
+def drawdown_curve(data: ChartData) -> Figure:
     """How far equity is below its peak so far, drawn downwards, percent."""
+    figure, axes = chart(len(data.close))
     peaks = np.maximum.accumulate(np.append(data.initial_capital, data.equity))[1:]
-    drawdown = (peaks - data.equity) / peaks * 100
-    worst = int(drawdown.argmax())
-    when = data.timestamps[worst].item().strftime("%d %b %Y")
-    finding = f"deepest {drawdown[worst]:.1f}% on {when}" if drawdown[worst] > 0 else "no drawdown"
-    canvas = titled_canvas("DRAWDOWN", data.heading, finding if data.trades else NO_TRADES, _color(data, -1))
-    tag = Tag(-float(drawdown[-1]), f"{0.0 - drawdown[-1]:.1f}%", DOWN)
-    panel = value_panel(canvas, data.timestamps, (-drawdown, np.zeros(1)), tag, "%")
-    panel.area(-drawdown, 0, DOWN, 0.25)
-    panel.level(0, AXIS)
-    panel.line(-drawdown, DOWN, 1.1)
-    if drawdown[worst] > 0:
-        panel.markers(np.array([float(worst)]), -drawdown[[worst]], TIP_UP, BRIGHT, 6)
-    legend(canvas, ("━ below the highest equity so far", DOWN), ("▲ deepest", BRIGHT))
-    return canvas
+    drawdown = (data.equity - peaks) / peaks * 100
+    worst = int(drawdown.argmin())
+    deepest, day = drawdown[worst], data.timestamps[worst].astype("M8[D]")
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    axes.fill_between(
+        *line(axes, drawdown, DOWN, "below the highest equity so far"), color=DOWN, alpha=0.2, linewidth=0
+    )
+    if deepest < 0:
+        _mark(axes, np.array([[worst], [deepest]]), TIP_UP, TEXT, "deepest")
+    value_axis(axes, _percent)
+    tag(axes, drawdown[-1], f"{drawdown[-1]:.1f}%", DOWN)
+    time_axis(axes, data.timestamps)
+    header(figure, data, f"Drawdown: deepest {-deepest:.1f}% on {day}" if deepest < 0 else "Drawdown: none")
+    return figure
 
 
-def portfolio_orders(data: ChartData) -> Canvas:
+def portfolio_orders(data: ChartData) -> Figure:
     """Fills on the closing price."""
+    figure, axes = chart(len(data.close))
+    line(axes, data.close, MUTED, "close", 1.0)
     buys, sells = data.orders()
-    count = len(buys.bars) + len(sells.bars)
-    finding = f"{len(buys.bars):,} bought, {len(sells.bars):,} sold" if count else NO_TRADES
-    canvas = titled_canvas("ORDERS", data.heading, finding)
-    panel = value_panel(canvas, data.timestamps, (data.close, buys.prices, sells.prices), _price_tag(data.close))
-    panel.line(data.close, MUTED, 1.0)
-    size_pt = _marker_size_pt(count)
-    panel.markers(buys.bars, buys.prices, TIP_UP, UP, size_pt)
-    panel.markers(sells.bars, sells.prices, TIP_DOWN, DOWN, size_pt)
-    legend(canvas, ("━ close", MUTED), ("▲ buy", UP), ("▼ sell", DOWN))
-    return canvas
+    _mark(axes, buys, TIP_UP, UP, "buy")
+    _mark(axes, sells, TIP_DOWN, DOWN, "sell")
+    _price_axis(axes, data)
+    time_axis(axes, data.timestamps)
+    header(figure, data, f"Orders: {buys.shape[1]:,} bought, {sells.shape[1]:,} sold")
+    return figure
 
 
-def trade_pnl(data: ChartData) -> Canvas:
+def trade_pnl(data: ChartData) -> Figure:
     """Gain or loss of each trade, percent of what it cost, at the bar on which it ended."""
+    figure, axes = chart(len(data.close))
     pnl_pct = np.array([trade["pnl_pct"] for trade in data.trades], dtype=float)
-    if not len(pnl_pct):
-        canvas = titled_canvas("TRADE P&L", data.heading, NO_TRADES)
-        value_panel(canvas, data.timestamps, (np.array([-1.0, 1.0]),), suffix="%")
-        notice(canvas, NO_TRADES)
-        return canvas
     bars = np.array([left for _, left in data.fill_bars], dtype=float)
-    is_open = np.array([trade["is_open"] for trade in data.trades], dtype=bool)
-    won, closed = pnl_pct > 0, ~is_open
-    mean_pct, finding = _average(pnl_pct, closed)
-    canvas = titled_canvas("TRADE P&L", data.heading, finding, _color(data, mean_pct))
-    panel = value_panel(canvas, data.timestamps, (pnl_pct, np.zeros(1)), suffix="%")
-    panel.level(0, AXIS, 1.2)
-    panel.level(mean_pct, AMBER, 0.9, linestyle=DASHED)
-    size_pt = _marker_size_pt(len(pnl_pct)) + 0.5
-    for chosen, shape, color in ((won, "^", UP), (~won, "v", DOWN)):
-        panel.markers(bars[chosen & closed], pnl_pct[chosen & closed], shape, color, size_pt)
-        still = chosen & is_open
-        panel.markers(bars[still], pnl_pct[still], shape, "none", size_pt, markeredgecolor=color, markeredgewidth=1.1)
-    legend(canvas, ("▲ won", UP), ("▼ lost", DOWN), ("△▽ still open", TEXT), ("╌ average", AMBER))
-    return canvas
-
-
-def _average(pnl_pct: np.ndarray, closed: np.ndarray) -> tuple[float, str]:
-    """The mean return of ended trades, percent, and how many of them won; that of the open one when none has ended."""
-    if not closed.any():
-        return float(pnl_pct.mean()), f"the only trade is still open, at {pnl_pct.mean():+.2f}%"
+    points = np.stack((bars, pnl_pct))
+    closed = np.array([not trade["is_open"] for trade in data.trades], dtype=bool)
     ended = pnl_pct[closed]
-    return float(ended.mean()), f"{(ended > 0).sum():,} of {len(ended):,} closed won, average {ended.mean():+.2f}%"
+    axes.axhline(0, color=MUTED, linewidth=0.8)
+    for won, shape, color, label in ((pnl_pct > 0, "^", UP, "won"), (pnl_pct <= 0, "v", DOWN, "lost")):
+        axes.vlines(bars[won], 0, pnl_pct[won], color=color, linewidth=0.7, alpha=0.5)
+        _mark(axes, points[:, won & closed], shape, color, label)
+    _mark(axes, points[:, ~closed], "D", TEXT, "still open", markerfacecolor="white", markeredgecolor=TEXT)
+    if len(ended):
+        axes.axhline(ended.mean(), color=TEXT, label="average", **DASHED)
+        finding = f"{(ended > 0).sum():,} of {len(ended):,} closed won, average {ended.mean():+.2f}%"
+    else:
+        finding = f"the only trade is still open, at {pnl_pct.sum():+.2f}%"
+    value_axis(axes, _percent)
+    time_axis(axes, data.timestamps)
+    header(figure, data, f"Trade P&L: {finding}")
+    return figure
 
 
-def cumulative_return(data: ChartData) -> Canvas:
-    """Return since the start against buying and holding, percent."""
-    strategy, holding = ((each / data.initial_capital - 1) * 100 for each in (data.equity, data.buy_hold_equity))
-    ahead = float(strategy[-1] - holding[-1])
+def cumulative_return(data: ChartData) -> Figure:
+    """Return since the start against buying and holding; drawn as growth, so that it can stand on a log scale."""
+    figure, axes = chart(len(data.close))
+    axes.axhline(1, color=MUTED, **DASHED)
+    x, held = line(axes, data.buy_hold_equity / data.initial_capital, MUTED, "buy and hold", 0.9)
+    _, growth = line(axes, data.equity / data.initial_capital, TEXT, "strategy")
+    area: Any = {"interpolate": True, "alpha": 0.25, "linewidth": 0}
+    axes.fill_between(x, growth, held, growth > held, color=UP, label="ahead", **area)
+    axes.fill_between(x, growth, held, growth < held, color=DOWN, label="behind", **area)
+    value_axis(axes, lambda factor: f"{(factor - 1) * 100:+,.5g}%")
+    end, ahead = data.equity[-1], (data.equity - data.buy_hold_equity)[-1] / data.initial_capital * 100
+    tag(axes, end / data.initial_capital, f"{end / data.initial_capital - 1:+,.1%}", TEXT)
+    time_axis(axes, data.timestamps)
     words = f"{abs(ahead):,.1f} points {'ahead of' if ahead >= 0 else 'behind'} buy and hold"
-    canvas = titled_canvas("CUMULATIVE RETURN", data.heading, words if data.trades else NO_TRADES, _color(data, ahead))
-    tag = Tag(float(strategy[-1]), f"{strategy[-1]:+,.1f}%", BRIGHT)
-    panel = value_panel(canvas, data.timestamps, (strategy, holding, np.zeros(1)), tag, "%")
-    panel.area(np.maximum(strategy, 0), 0, UP, 0.22)
-    panel.area(np.minimum(strategy, 0), 0, DOWN, 0.22)
-    panel.level(0, AXIS, 1.2)
-    panel.line(holding, MUTED, 0.9)
-    panel.line(strategy, BRIGHT, 1.3)
-    legend(canvas, ("━ strategy", BRIGHT), ("■ gain", UP), ("■ loss", DOWN), ("━ buy and hold", MUTED))
-    return canvas
+    header(figure, data, f"Cumulative return: {words}")
+    return figure
 
 
-def candlestick(data: ChartData) -> Canvas:
-    """Candles with volume and the bars on which orders were filled."""
-    candles = legible_candles(data.timestamps, data.open, data.high, data.low, data.close, data.volume)
-    buys, sells = data.orders()
-    canvas = titled_canvas("CANDLES", data.heading, _candle_finding(data, candles))
-    tag = _price_tag(candles.close)
-    panel = value_panel(canvas, candles.timestamps, (candles.low, candles.high), tag, bottom=VOLUME_TOP)
-    _draw_volume(canvas, candles)
-    _draw_candles(panel, candles)
-    for orders, shape, color in ((buys, TIP_UP, UP), (sells, TIP_DOWN, DOWN)):
-        _mark_candles(panel, candles, orders, shape, color)
-    legend(canvas, ("■ up", UP), ("■ down", DOWN), ("▲ buy", UP), ("▼ sell", DOWN), ("▮ volume", MUTED))
-    return canvas
+def candlestick(data: ChartData) -> Figure:
+    """Candles, volume below them, and a mark at each candle that had orders: below it bought, above it sold."""
+    candles, starts, period = legible_candles(data)
+    has_volume, count = candles.volume.any(), len(candles.close)
+    figure, axes = chart(count, VOLUME_TOP if has_volume else BOTTOM)
+    _draw_candles(axes, candles)
+    for orders, outside, shape, color, label in zip(
+        data.orders(), (candles.low, candles.high), (TIP_UP, TIP_DOWN), (UP, DOWN), ("buy", "sell"), strict=True
+    ):
+        marked = np.unique(np.searchsorted(starts, orders[0], side="right") - 1)
+        _mark(axes, np.stack((marked, outside[marked])), shape, color, label)
+    _price_axis(axes, data)
+    time_axis(axes, candles.timestamps)
+    if has_volume:
+        axes.tick_params(labelbottom=False)
+        below = panel(figure, count, BOTTOM, VOLUME_TOP - 8)
+        below.bar(np.arange(count), candles.volume, 0.7, color=MUTED, alpha=0.6, label="volume")
+        below.set_yticks([candles.volume.max()], [number(candles.volume.max(), 3)])
+        time_axis(below, candles.timestamps)
+    of_bars = f" {period} candles of {len(data.close):,} bars" if period else " bars"
+    header(figure, data, f"Candles: {count:,}{of_bars}")
+    return figure
 
 
-def _candle_finding(data: ChartData, candles: Candles) -> str:
-    count = len(candles.close)
-    words = f"{count:,} {candles.period} {'candle' if count == 1 else 'candles'}".replace("  ", " ")
-    if not data.trades:
-        return f"{words}, {NO_TRADES}"
-    return f"{words} of {len(data.close):,} bars" if candles.period else words
-
-
-def _draw_candles(panel: Panel, candles: Candles) -> None:
-    """Wicks and bodies, blue where the close is not below the open."""
-    x = np.arange(len(candles.close), dtype=float)
-    width_pt = min(0.72 * panel.bar_width_pt, 12.0)
+def _draw_candles(axes: Axes, candles: ChartData) -> None:
+    """Wicks and bodies: blue and hollow where the close is not below the open, else orange and filled."""
+    x = np.arange(len(candles.close))
     rising = candles.close >= candles.open
-    for chosen, color in ((rising, UP), (~rising, DOWN)):
-        panel.verticals(x[chosen], candles.low[chosen], candles.high[chosen], color, 0.7)
-        low = np.minimum(candles.open, candles.close)[chosen]
-        high = np.maximum(candles.open, candles.close)[chosen]
-        panel.verticals(x[chosen], low, high, color, width_pt, least_pt=0.7)
+    for side, color, face, label in ((rising, UP, "white", "up"), (~rising, DOWN, DOWN, "down")):
+        opened, change = candles.open[side], (candles.close - candles.open)[side]
+        axes.vlines(x[side], candles.low[side], candles.high[side], color=color, linewidth=0.7)
+        axes.bar(x[side], change, 0.7, opened, facecolor=face, edgecolor=color, linewidth=0.6, label=label)
 
 
-def _draw_volume(canvas: Canvas, candles: Candles) -> None:
-    """Volume as bars in a strip below the prices."""
-    x = np.arange(len(candles.close), dtype=float)
-    highest = float(candles.volume.max())
-    if highest == 0:
-        return
-    strip = Panel(canvas, (LEFT, BOTTOM, RIGHT, VOLUME_TOP - 8), len(x), 0, highest, log=False)
-    strip.verticals(x, np.zeros_like(x), candles.volume, MUTED, min(0.72 * strip.bar_width_pt, 12.0), 0.55)
-    strip.level(0, AXIS)
-    canvas.text(RIGHT + 14, (BOTTOM + strip.top) / 2, short_number(highest, highest / 10), MUTED, va="center")
+def _mark(axes: Axes, points: Numbers, shape: Any, color: str, label: str, **style: Any) -> None:
+    """Marks, smaller where there are many, with a white rim that keeps them apart where they overlap."""
+    size_pt = float(np.interp(points.shape[1], [40, 400], [6.0, 3.5]))
+    style = {"color": color, "markeredgecolor": "white"} | style
+    axes.plot(*points, linestyle="none", marker=shape, markersize=size_pt, label=label, clip_on=False, **style)
 
 
-def _mark_candles(panel: Panel, candles: Candles, orders: Orders, shape: int, color: str) -> None:
-    """One mark per candle that had orders: bought below its low, sold above its high."""
-    marked = np.unique(np.searchsorted(candles.starts, orders.bars, side="right") - 1)
-    y = candles.low[marked] if shape == TIP_UP else candles.high[marked]
-    panel.markers(marked.astype(float), y, shape, color, _marker_size_pt(len(marked)))
-
-
-def _marker_size_pt(count: int) -> float:
-    """Smaller marks where there are many."""
-    return float(np.interp(count, [40, 400], [6.0, 3.5]))
-
-
-def _color(data: ChartData, change: float) -> str:
-    """Colour of a finding: blue for better, orange for worse, neither without trades."""
-    if not data.trades or change == 0:
-        return BRIGHT
-    return UP if change > 0 else DOWN
+def _price_axis(axes: Axes, data: ChartData) -> None:
+    close = float(data.close[-1])
+    value_axis(axes, number)
+    tag(axes, close, f"{close:,.2f}" if close >= 1 else f"{close:.4g}", MUTED)
 
 
 def _money(amount: float) -> str:
-    if abs(amount) < 100:
-        return f"{amount:.4g}"
-    return short_number(amount, 1 if abs(amount) < 1e6 else abs(amount) / 100)
+    return number(round(amount, 0 if abs(amount) >= 100 else 2))
 
 
-def _price_tag(close: Numbers) -> Tag:
-    price = float(close[-1])
-    return Tag(price, f"{price:,.2f}" if price >= 1 else f"{price:.4g}", TEXT)
+def _percent(value: float) -> str:
+    return f"{value:,.4g}%"
 
 
-CHARTS: dict[str, Callable[[ChartData], Canvas]] = {
+CHARTS: dict[str, Callable[[ChartData], Figure]] = {
     "equity_curve": equity_curve,
     "drawdown_curve": drawdown_curve,
     "portfolio_orders": portfolio_orders,

@@ -3,7 +3,8 @@
 import hashlib
 import logging
 import re
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 
@@ -28,6 +29,16 @@ class TickerRange:
     last_date: date
     bars: int
     data_hash: str
+    days: str = field(default="", repr=False, compare=False)  # the bars' days, YYYY-MM-DD each, one after another
+
+    def bars_between(self, first: date, last: date) -> int:
+        """How many bars there are from one day to another, both included."""
+        bars = range(self.bars)
+        start = bisect_left(bars, first.isoformat(), key=self._day)
+        return bisect_right(bars, last.isoformat(), lo=start, key=self._day) - start
+
+    def _day(self, bar: int) -> str:
+        return self.days[bar * 10 : bar * 10 + 10]
 
 
 def is_ticker(text: str) -> bool:
@@ -99,7 +110,8 @@ def _read_range(path: Path, ticker: str, timeframe: Timeframe) -> TickerRange:
     content = path.read_bytes()
     lines = price_lines(content, path.name)
     first, last = (_bar_date(path.name, lines, index) for index in (0, -1))
-    return TickerRange(ticker, timeframe, first, last, len(lines), hashlib.sha256(content).hexdigest())
+    days = "".join(f"{line[:10]:10}" for line in lines)
+    return TickerRange(ticker, timeframe, first, last, len(lines), hashlib.sha256(content).hexdigest(), days)
 
 
 def _bar_date(name: str, lines: list[str], index: int) -> date:

@@ -9,12 +9,12 @@ from sqlalchemy.engine import Connection
 
 from adapters.results.times import utc_text
 from adapters.store.database import database_now
-from adapters.store.tables import strategies
+from adapters.store.tables import presets
 
 
 def list_presets(connection: Connection) -> list[dict[str, Any]]:
     """All presets by name."""
-    rows = connection.execute(select(strategies).order_by(strategies.c.name))
+    rows = connection.execute(select(presets).order_by(presets.c.name))
     return [
         {
             "id": row.id,
@@ -29,17 +29,17 @@ def list_presets(connection: Connection) -> list[dict[str, Any]]:
 
 def count_presets(connection: Connection) -> int:
     """How many presets there are."""
-    return connection.execute(select(func.count()).select_from(strategies)).scalar_one()
+    return connection.execute(select(func.count()).select_from(presets)).scalar_one()
 
 
 def save_preset(connection: Connection, name: str, form: Mapping[str, Any]) -> int:
     """Record a preset and return its id; IntegrityError when the name is taken."""
     values = {"name": name, "rule_type": form["rule_type"], "form_json": json.dumps(form, ensure_ascii=False)}
-    saved = connection.execute(insert(strategies).values(**values, created_at=database_now()))
+    saved = connection.execute(insert(presets).values(**values, created_at=database_now()))
     key = saved.inserted_primary_key
     return int(key[0]) if key else 0
 
 
 def delete_preset(connection: Connection, preset_id: int) -> bool:
     """Remove a preset; False when there is none with this id."""
-    return connection.execute(delete(strategies).where(strategies.c.id == preset_id)).rowcount == 1
+    return connection.execute(delete(presets).where(presets.c.id == preset_id)).rowcount == 1

@@ -59,6 +59,7 @@ class RunFilter:
 
     ticker: str | None = None
     rule_type: str | None = None
+    rule_id: str | None = None  # the name of rule and params, such as RSI_14_30_70
     status: RunStatus | None = None
     batch_id: str | None = None
     label: str | None = None
@@ -123,7 +124,8 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
     bounded = [name for name in RANGED if _bounds(wanted, name)]
-    if not bounded or wanted.batch_id is not None or wanted.label is not None or connection.dialect.name not in MYSQL:
+    few = any(each is not None for each in (wanted.rule_id, wanted.batch_id, wanted.label))
+    if not bounded or few or connection.dialect.name not in MYSQL:
         return None
     fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
     if fewest < FEW_RUNS:
@@ -184,7 +186,7 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
 
 
 def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
-    equal = ("ticker", "rule_type", "batch_id", "label")
+    equal = ("ticker", "rule_type", "rule_id", "batch_id", "label")
     given = {name: value for name in equal if (value := getattr(wanted, name)) is not None}
     conditions = [runs.c[name] == value for name, value in given.items()] + _state(wanted)
     bounds = [bound for name in RANGED for bound in _bounds(wanted, name)]

@@ -66,7 +66,7 @@ def _metric_index(metric: str) -> Index:
 
 
 runs = Table(
-    "backtest_results",
+    "backtest_results",  # an older name; a row is a run from its submission on
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),  # in order of submission: pages of the list are cut by it
     Column("run_id", _ascii(36), nullable=False, unique=True),
@@ -115,6 +115,7 @@ runs = Table(
     # the columns behind an id are never searched by: with them a list's page is found in the index alone
     Index("ix_runs_ticker", "ticker", "id", "rule_type", "status"),
     Index("ix_runs_rule", "rule_type", "id"),
+    Index("ix_runs_rule_id", "rule_id", "id"),
     Index("ix_runs_batch", "batch_id", "id", "status", "completed_at"),  # batches are listed and counted in it alone
     Index("ix_runs_label", "label", "id"),
     Index("ix_runs_created", "created_at"),
@@ -194,8 +195,8 @@ price_series = Table(
     **_OPTIONS,
 )
 
-strategies = Table(
-    "strategies",
+presets = Table(
+    "strategies",  # an older word for presets
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("name", _text(64), nullable=False, unique=True),

@@ -7,7 +7,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from scripts.autoscaling.timeline import Wave
+from autoscaling.timeline import Wave
 
 WAITING, RUNNING, ENDED, LIMIT = "#4c78a8", "#f58518", "#54a24b", "#b279a2"
 
@@ -34,7 +34,7 @@ def draw(wave: Wave, numbers: dict[str, Any], path: Path) -> None:
 
 
 def _title(numbers: dict[str, Any]) -> str:
-    wait = numbers["submit_to_start_s"]
+    wait = numbers["queue_wait_s"]
     started = "none started" if wait["p50"] is None else f"p50 {wait['p50']:.1f} s, p95 {wait['p95']:.1f} s"
     rate = "" if numbers["runs_per_s"] is None else f" ({numbers['runs_per_s']:.1f} runs/s)"
-    return f"{numbers['runs']} runs in {numbers['seconds']:.0f} s{rate}; submit to start {started}"
+    return f"{numbers['runs']} runs in {numbers['seconds']:.0f} s{rate}; queue wait {started}"

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from adapters.results.times import spread
-
 
 @dataclass(frozen=True)
 class Wave:
@@ -46,34 +44,28 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def summary(runs: Sequence[dict[str, Any]], wave: Wave, limit: int) -> dict[str, Any]:
-    """The wave in numbers: counts, peaks, latencies in seconds, Jobs against messages."""
-    ended = [run for run in runs if run["completed_at"]]
+def summary(batch: dict[str, Any], runs: Sequence[dict[str, Any]], wave: Wave, limit: int) -> dict[str, Any]:
+    """The wave in numbers: counts, peaks, the batch's latencies in seconds, Jobs against messages."""
     last = max(wave.seconds)
     return {
+        "batch_id": batch["batch_id"],
         "runs": len(runs),
-        "completed": sum(run["status"] == "completed" for run in runs),
-        "failed": sum(run["status"] == "failed" for run in runs),
+        "completed": batch["counts"]["completed"],
+        "failed": batch["counts"]["failed"],
         "messages": len(runs),
         "jobs": sum(run["attempt"] for run in runs if run["started_at"]),
         "limit": limit,
         "peak_waiting": max(wave.waiting),
         "peak_running": max(wave.running),
         "seconds": round(last, 3),
-        "runs_per_s": round(len(ended) / last, 3) if last else None,
-        "submit_to_start_s": spread(_between(runs, "created_at", "started_at")),
-        "start_to_done_s": spread(_between(runs, "started_at", "completed_at")),
+        "runs_per_s": round(wave.ended[-1] / last, 3) if last else None,
+        "queue_wait_s": batch["queue_wait_s"],
+        "run_s": batch["run_s"],
     }
-
-
-def _between(runs: Iterable[dict[str, Any]], earlier: str, later: str) -> list[float]:
-    timed = (run for run in runs if run[earlier] and run[later])
-    return [(_moment(run[later]) - _moment(run[earlier])).total_seconds() for run in timed]
 
 
 def in_words(numbers: dict[str, Any]) -> str:
     """The summary for a terminal."""
-    wait, took = numbers["submit_to_start_s"], numbers["start_to_done_s"]
     return "\n".join(
         [
             f"runs            {numbers['runs']}: {numbers['completed']} completed, {numbers['failed']} failed",
@@ -81,8 +73,8 @@ def in_words(numbers: dict[str, Any]) -> str:
             f"peak            {numbers['peak_waiting']} waiting, {numbers['peak_running']} running "
             f"(limit {numbers['limit']})",
             f"Jobs            {numbers['jobs']} took {numbers['messages']} messages",
-            f"submit to start {_percentiles(wait)}",
-            f"start to done   {_percentiles(took)}",
+            f"queue wait      {_percentiles(numbers['queue_wait_s'])}",
+            f"run             {_percentiles(numbers['run_s'])}",
         ]
     )
 

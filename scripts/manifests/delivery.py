@@ -1,70 +1,54 @@
-"""Do image, Argo CD and the workflow deliver what the manifests run?"""
+"""Do image, folders and monitoring fit what the manifests run and web exposes?"""
 
 import json
 import re
 from collections.abc import Iterator
 
-from scripts.manifests.documents import FOLDERS, SECRET_TEMPLATE, Platform, Workload
+from scripts.manifests.documents import Platform
 
-_SYNCED = ("k8s", "keda")
-_PINNED = re.compile(r"^[\w.-]+/[\w./-]+@[0-9a-f]{40} # v\d+(\.\d+)*$")
-
-
-def check_dockerfile(platform: Platform) -> Iterator[str]:
-    """An image whose user, port or default command differs from what the manifests expect."""
-    text = platform.text("Dockerfile")
-    for workload in (each for each in platform.workloads if each.is_ours):
-        user = workload.pod["securityContext"].get("runAsUser")
-        if f"\nUSER {user}:{user}\n" not in text:
-            yield workload.fault(f"runs as {user}, and the Dockerfile has no line USER {user}:{user}")
-        for port in workload.container.get("ports", []):
-            if f"\nEXPOSE {port['containerPort']}\n" not in text:
-                yield workload.fault(f"the Dockerfile does not EXPOSE {port['containerPort']}")
-        if workload.document.name == "web" and f"\nCMD {_exec_form(workload)}\n" not in text:
-            yield workload.fault("its command differs from the Dockerfile's CMD")
+_METRIC = re.compile(r"\bbacktest_\w+")
+_EXPOSED = re.compile(r'MetricFamily\(\s*"(\w+)"')
 
 
-def _exec_form(workload: Workload) -> str:
-    return json.dumps(workload.container.get("command"))
-
-
-def check_argocd(platform: Platform) -> Iterator[str]:
-    """An Application that leaves a folder out, drifts, or would meet what must not be synchronised."""
-    for application in platform.of_kind("Application"):
-        sources = application.spec["sources"]
-        if [source["path"] for source in sources] != list(_SYNCED):
-            yield application.fault(f"its sources must be {' and '.join(_SYNCED)}")
-        automated = application.spec["syncPolicy"].get("automated", {})
-        if automated.get("selfHeal") is not True or automated.get("prune") is not True:
-            yield application.fault("automated sync with prune and selfHeal is expected")
-    for document in platform.documents:
-        synced = document.file.rpartition("/")[0] in _SYNCED
-        if synced and document.kind in ("Secret", "Job", "Application"):
-            yield document.fault("must not stand where kubectl apply -f k8s/ and Argo CD take it along")
-
-
-def check_prune_exemptions(platform: Platform) -> Iterator[str]:
-    """Databases, or their namespace, that a file lost from git would delete."""
-    for document in platform.of_kind("StatefulSet") + platform.of_kind("Namespace"):
-        annotations = document.body["metadata"].get("annotations", {})
-        if annotations.get("argocd.argoproj.io/sync-options") != "Prune=false":
-            yield document.fault("the annotation argocd.argoproj.io/sync-options: Prune=false is expected")
-
-
-def check_workflows(platform: Platform) -> Iterator[str]:
-    """Actions that are not pinned by commit, with their version beside it."""
-    for file in sorted((platform.root / ".github/workflows").glob("*.yml")):
-        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-            _, found, action = line.partition("uses: ")
-            if found and not _PINNED.match(action.strip()):
-                yield f".github/workflows/{file.name}:{number}: {action}: expected owner/action@<40 hex> # v<version>"
+def check_image(platform: Platform) -> Iterator[str]:
+    """Roles that do not run the same build, and an image whose user, port or command is not what they expect."""
+    ours = [workload for workload in platform.workloads if workload.is_ours]
+    if len({workload.container["image"] for workload in ours}) != 1:
+        yield "one build for all roles, but the manifests name several"
+    dockerfile = platform.text("Dockerfile").splitlines()
+    for workload in ours:
+        user = workload.pod["securityContext"]["runAsUser"]
+        lines = [f"USER {user}:{user}"]
+        lines += [f"EXPOSE {port['containerPort']}" for port in workload.container.get("ports", [])]
+        lines += [f"CMD {json.dumps(workload.container['command'])}"] if workload.document.name == "web" else []
+        yield from (workload.fault(f"the Dockerfile has no line {line}") for line in lines if line not in dockerfile)
 
 
 def check_folders(platform: Platform) -> Iterator[str]:
-    """Manifests in folders that nothing here checks."""
-    for folder in _SYNCED:
-        for file in sorted((platform.root / folder).rglob("*.y*ml")):
-            shown = file.relative_to(platform.root)
-            ignored = shown.parent.as_posix() == "k8s/secret" and file.name != SECRET_TEMPLATE
-            if (shown.parent.as_posix() not in FOLDERS or file.suffix != ".yaml") and not ignored:
-                yield f"{shown}: manifests are *.yaml in {', '.join(FOLDERS)}"
+    """Objects that kubectl apply -f k8s/ and Argo CD must not take along."""
+    for document in platform.documents:
+        if document.file.count("/") == 1 and document.kind in ("Secret", "Job", "Application"):
+            yield document.fault("must not be where kubectl apply -f k8s/ and Argo CD take it along")
+
+
+def check_metrics(platform: Platform) -> Iterator[str]:
+    """Alerts and panels over metrics that web does not expose; they would stay silent forever."""
+    known = set(_EXPOSED.findall(platform.text("web/health.py")))
+    for document in platform.documents:
+        if document.file.startswith("k8s/monitoring/"):
+            text = json.dumps(document.body).replace(r"\n", " ")
+            for name in set(_METRIC.findall(text)) - known:
+                yield document.fault(f"web/health.py exposes no metric {name}")
+
+
+def check_scraping(platform: Platform) -> Iterator[str]:
+    """A ServiceMonitor that finds no Service, port or route."""
+    for monitor in platform.of_kind("ServiceMonitor"):
+        wanted = monitor.spec["selector"]["matchLabels"].items()
+        services = [each for each in platform.of_kind("Service") if wanted <= each.body["metadata"]["labels"].items()]
+        ports = [port["name"] for service in services for port in service.spec["ports"]]
+        for endpoint in monitor.spec["endpoints"]:
+            if endpoint["port"] not in ports:
+                yield monitor.fault(f"no Service that it selects has the port {endpoint['port']!r}")
+            if endpoint["path"] not in platform.routes:
+                yield monitor.fault(f"web has no route {endpoint['path']}")

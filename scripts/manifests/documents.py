@@ -1,20 +1,23 @@
-"""The manifests as they stand in the checkout, and how to look into them."""
+"""The manifests as they are in the checkout, and how to look into them."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
 
-FOLDERS = ("k8s", "k8s/secret", "k8s/schema", "k8s/argocd", "k8s/monitoring", "keda")
 SECRET_TEMPLATE = "secret.example.yaml"  # filled copies may lie beside it and are nobody's business
 OUR_IMAGE = "/stock-backtest:"
+_UNITS = {"": 1.0, "m": 1e-3, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
+_ROUTE = re.compile(r'^@\w+\.(?:get|post|delete|put|route)\(\s*"([^"]+)"', re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Document:
-    """One Kubernetes object and the file that it stands in."""
+    """One Kubernetes object and the file that it is in."""
 
     file: str  # relative to the checkout
     body: dict[str, Any]
@@ -34,8 +37,8 @@ class Document:
     @property
     def pod_template(self) -> dict[str, Any] | None:
         """The template of the pods that this object makes; None for objects that make none."""
-        owner = self.spec.get("jobTargetRef", {}) if self.kind == "ScaledJob" else self.spec
-        return owner.get("template") if self.kind in ("Deployment", "StatefulSet", "Job", "ScaledJob") else None
+        template = self.spec.get("jobTargetRef", self.spec).get("template")
+        return template if self.kind in ("Deployment", "StatefulSet", "Job", "ScaledJob") else None
 
     def fault(self, text: str) -> str:
         return f"{self.file}: {self.kind}/{self.name}: {text}"
@@ -43,7 +46,7 @@ class Document:
 
 @dataclass(frozen=True)
 class Workload:
-    """An object that makes pods, with its pod and the pod's single container."""
+    """An object that makes pods, with its pod and one of the pod's containers."""
 
     document: Document
     labels: dict[str, str]
@@ -60,6 +63,16 @@ class Workload:
         """The container's own entries by name, without those of envFrom."""
         return {str(each.get("name")): each for each in self.container.get("env", [])}
 
+    @property
+    def ports(self) -> list[str]:
+        """The names of the ports that it serves."""
+        return [port["name"] for port in self.container.get("ports", [])]
+
+    @property
+    def memory_limit_mb(self) -> float:
+        """MiB that it may hold before it is killed."""
+        return amount(self.container["resources"]["limits"]["memory"]) / 2**20
+
     def fault(self, text: str) -> str:
         return self.document.fault(text)
 
@@ -75,9 +88,11 @@ class Platform:
         return [each for each in self.documents if each.kind == kind]
 
     def one(self, kind: str, name: str) -> Document:
-        """The object of this kind and name; an empty one where there is none, so that its rules fail one by one."""
-        found = [each for each in self.of_kind(kind) if each.name == name]
-        return found[0] if found else Document("(missing)", {"kind": kind, "metadata": {"name": name}})
+        """The object of this kind and name; LookupError when there is none."""
+        for each in self.of_kind(kind):
+            if each.name == name:
+                return each
+        raise LookupError(f"{kind}/{name}")
 
     @property
     def workloads(self) -> Iterator[Workload]:
@@ -87,46 +102,44 @@ class Platform:
                 for container in template["spec"].get("initContainers", []) + template["spec"]["containers"]:
                     yield Workload(document, template["metadata"].get("labels", {}), template["spec"], container)
 
+    def workload(self, name: str) -> Workload:
+        """The first container of the workload with this name; LookupError when there is none."""
+        for each in self.workloads:
+            if each.document.name == name:
+                return each
+        raise LookupError(f"no workload is named {name}")
+
     @property
     def config(self) -> dict[str, str]:
         """The settings that all roles share."""
         return dict(self.one("ConfigMap", "stock-backtest-config").body.get("data", {}))
+
+    @property
+    def routes(self) -> set[str]:
+        """The paths of all routes of web, read from its decorators without importing them."""
+        return {path for file in (self.root / "web").rglob("*.py") for path in _ROUTE.findall(file.read_text("utf-8"))}
 
     def text(self, file: str) -> str:
         return (self.root / file).read_text(encoding="utf-8")
 
 
 def read_platform(root: Path) -> Platform:
-    """Every object of every manifest below `root`; ValueError names a file that is not YAML."""
-    files = [file for folder in FOLDERS for file in sorted((root / folder).glob("*.yaml"))]
+    """Every object of every manifest below `root`; ValueError names a file that is not YAML, or has a key twice."""
+    files = [file for folder in ("k8s", "keda") for file in sorted((root / folder).rglob("*.y*ml"))]
     files = [file for file in files if file.parent.name != "secret" or file.name == SECRET_TEMPLATE]
     return Platform(root, [document for file in files for document in _read(root, file)])
-
-
-class _StrictLoader(yaml.SafeLoader):
-    """YAML as the API server reads it: a key that stands twice is a fault, not the second one's victory."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = {key for key in keys if keys.count(key) > 1}
-        if twice:
-            raise yaml.constructor.ConstructorError(None, None, f"{twice} stands twice", node.start_mark)
-        return super().construct_mapping(node, deep)
 
 
 def _read(root: Path, file: Path) -> list[Document]:
     shown = str(file.relative_to(root))
     try:
-        bodies = list(yaml.load_all(file.read_text(encoding="utf-8"), _StrictLoader))
-    except yaml.YAMLError as error:
+        bodies = list(YAML(typ="safe", pure=True).load_all(file.read_text(encoding="utf-8")))
+    except YAMLError as error:
         raise ValueError(f"{shown}: not YAML: {error}") from error
     return [Document(shown, body) for body in bodies if body]
 
 
-def matches(selector: dict[str, Any], labels: dict[str, str]) -> bool:
-    """True when a label selector (matchLabels, and matchExpressions with In) picks these labels."""
-    wanted = selector.get("matchLabels", {})
-    listed = selector.get("matchExpressions", [])
-    return all(labels.get(key) == value for key, value in wanted.items()) and all(
-        labels.get(each["key"]) in each["values"] for each in listed if each["operator"] == "In"
-    )
+def amount(quantity: str) -> float:
+    """Cores or bytes of a Kubernetes quantity: "200m" is 0.2; LookupError for units that nobody here means."""
+    number = quantity.rstrip("mKMGi")
+    return float(number) * _UNITS[quantity[len(number) :]]

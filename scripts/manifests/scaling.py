@@ -1,14 +1,11 @@
-"""Does the ScaledJob keep what was learnt about one Job per message, and does everything fit into the databases?"""
+"""Does the ScaledJob start Jobs for the queue's own lists, in time, and does everything fit into the databases?"""
 
 import re
 from collections.abc import Iterator
-from typing import Any
 from urllib.parse import urlsplit
 
 from adapters.settings import Settings
-from scripts.manifests.documents import Document, Platform
-from scripts.manifests.quantities import mebibytes
-from scripts.manifests.sources import constant
+from scripts.manifests.documents import Platform, amount
 
 SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
 HAND_BACK_S = 20  # consumer.settlement.PATIENCE_S: how long a terminated Job tries to hand its run back
@@ -17,150 +14,106 @@ CONNECTIONS_PER_RECONCILER = 2
 SPARE_CONNECTIONS = 20  # schema Job, backups, people
 BYTES_PER_MESSAGE = 3000  # measured: 2,708 with every field of a request in its meta
 RUN_BASE_MB = 200  # what a Job's two processes hold before the run begins, generously
+_MAX_CONNECTIONS = re.compile(r"--max-connections=(\d+)")
+_MAXMEMORY = re.compile(r"^maxmemory (\d+)mb$", re.MULTILINE)
+_POOL_SIZE = re.compile(r"^POOL_SIZE = (\d+)", re.MULTILINE)
+_KEDAS_KEYS = re.compile(r"^user keda .*?(~.*) resetchannels", re.MULTILINE)
 
 
-def check_delivery(platform: Platform) -> Iterator[str]:
-    """Numbers and strategies that would lose, repeat or delay messages."""
-    for document in platform.of_kind("ScaledJob"):
-        spec, job = document.spec, document.spec["jobTargetRef"]
-        pod, run_s = job["template"]["spec"], int(platform.config["RUN_TIMEOUT_S"])
-        grace_s = pod.get("terminationGracePeriodSeconds", 30)
-        facts = {
-            "strategy accurate: messages are popped at start": spec["scalingStrategy"].get("strategy") == "accurate",
-            "pendingPodConditions [Ready]: or polls before the pop make Jobs that find nothing": (
-                spec["scalingStrategy"].get("pendingPodConditions") == ["Ready"]
-            ),
-            "rollout gradual: the default deletes running Jobs upon any edit": (
-                spec["rollout"].get("strategy") == "gradual"
-            ),
-            "pollingInterval of 1 to 5 s": 1 <= spec["pollingInterval"] <= 5,
-            "minReplicaCount 0": spec.get("minReplicaCount", 0) == 0,
-            "successfulJobsHistoryLimit 0": spec.get("successfulJobsHistoryLimit") == 0,
-            "failedJobsHistoryLimit of at least 500, since KEDA does not remove the oldest first": (
-                spec.get("failedJobsHistoryLimit", 100) >= 500
-            ),
-            "ttlSecondsAfterFinished": job.get("ttlSecondsAfterFinished", 0) > 0,
-            "parallelism 1 and completions 1": (job.get("parallelism"), job.get("completions")) == (1, 1),
-            "backoffLimit 0: a replacement pod pops another message": job.get("backoffLimit") == 0,
-            "restartPolicy Never: a restarted container pops another message": pod.get("restartPolicy") == "Never",
-            f"terminationGracePeriodSeconds above the {HAND_BACK_S} s of handing back": grace_s > HAND_BACK_S,
-            f"activeDeadlineSeconds of at least {run_s} + {SCHEDULING_S} + {grace_s}": (
-                job.get("activeDeadlineSeconds", 0) >= run_s + SCHEDULING_S + grace_s
-            ),
-            "an exec-form command, so that Python is PID 1 and hears SIGTERM": (
-                pod["containers"][0].get("command", [""])[0] == "python"
-            ),
-        }
-        yield from (document.fault(f"expected {fact}") for fact, holds in facts.items() if not holds)
+def check_times(platform: Platform) -> Iterator[str]:
+    """A grace period or a deadline that ends a Job before its run could be handed back, scheduled or finished."""
+    job = platform.workload("backtest")
+    grace_s = job.pod["terminationGracePeriodSeconds"]
+    needed_s = int(platform.config["RUN_TIMEOUT_S"]) + SCHEDULING_S + grace_s
+    if grace_s <= HAND_BACK_S:
+        yield job.fault(f"expected terminationGracePeriodSeconds above the {HAND_BACK_S} s of handing back")
+    if job.document.spec["jobTargetRef"]["activeDeadlineSeconds"] < needed_s:
+        yield job.fault(f"expected activeDeadlineSeconds of at least {needed_s}: run, scheduling and grace")
 
 
-def check_trigger(platform: Platform) -> Iterator[str]:
-    """A trigger that watches another list, server, database or user than the one the Jobs pop from."""
-    config = platform.config
-    url = urlsplit(config["REDIS_URL"])
-    for document in platform.of_kind("ScaledJob"):
-        trigger = document.spec["triggers"][0]
-        metadata, namespace = trigger["metadata"], document.body["metadata"]["namespace"]
-        expected = {
-            "listName": f"rq:queue:{config['QUEUE_NAME']}",
-            "listLength": "1",
-            "address": f"{url.hostname}.{namespace}.svc.cluster.local:{url.port}",
-            "databaseIndex": url.path.strip("/") or "0",
-        }
-        for key, value in expected.items():
-            if metadata.get(key) != value:
-                yield document.fault(f"trigger {key}: expected {value!r}, found {metadata.get(key)!r}")
-        name = trigger["authenticationRef"]["name"]
-        if name not in [each.name for each in platform.of_kind("TriggerAuthentication")]:
-            yield document.fault(f"the TriggerAuthentication {name!r} does not exist")
-        yield from _user_faults(platform, document, metadata)
-
-
-def _user_faults(platform: Platform, document: Document, metadata: dict[str, Any]) -> Iterator[str]:
-    keys = redis_users(platform).get(metadata.get("username", ""))
-    if keys is None:
-        yield document.fault(f"trigger username {metadata.get('username')!r} is not a user of k8s/redis.yaml")
-    elif keys != f"~{metadata['listName']}":
-        yield document.fault(f"the user {metadata['username']} may read {keys}, and the trigger {metadata['listName']}")
-
-
-def redis_users(platform: Platform) -> dict[str, str]:
-    """Each Redis user of k8s/redis.yaml and the key pattern that it may touch."""
-    script = platform.one("ConfigMap", "redis-config").body.get("data", {}).get("start.sh", "")
-    return dict(re.findall(r'^user (\w+) on #\$\(hash "\$\w+"\) (~\S+)', script, re.MULTILINE))
-
-
-def check_redis_users(platform: Platform) -> Iterator[str]:
-    """Roles that log in as users whom Redis does not know."""
-    for workload in platform.workloads:
-        user = workload.own_env.get("REDIS_USERNAME", {}).get("value")
-        if "REDIS_PASSWORD" in workload.own_env and user not in redis_users(platform):
-            yield workload.fault(f"REDIS_USERNAME {user!r} is not a user of k8s/redis.yaml")
+def check_triggers(platform: Platform) -> Iterator[str]:
+    """Triggers that watch other lists than the Jobs pop from, at another place, or as a user who may not."""
+    config, scaled = platform.config, platform.one("ScaledJob", "backtest")
+    url, logins = urlsplit(config["REDIS_URL"]), [each.name for each in platform.of_kind("TriggerAuthentication")]
+    place = {
+        "listLength": "1",
+        "address": f"{url.hostname}.{scaled.body['metadata']['namespace']}.svc.cluster.local:{url.port}",
+        "databaseIndex": url.path.strip("/") or "0",
+        "username": "keda",
+    }
+    lists = [f"rq:queue:{config['QUEUE_NAME']}"]
+    triggers = scaled.spec["triggers"]
+    if [trigger["metadata"]["listName"] for trigger in triggers] != lists:
+        yield scaled.fault(f"expected one trigger for each of {lists}")
+    users = platform.one("ConfigMap", "redis-config").body["data"]["start.sh"]
+    if _KEDAS_KEYS.findall(users) != [" ".join(f"~{name}" for name in lists)]:
+        yield f"k8s/redis.yaml: the user keda must be allowed to read {lists}"
+    if len(triggers) > 1 and scaled.spec["scalingStrategy"].get("multipleScalersCalculation") != "sum":
+        yield scaled.fault("expected multipleScalersCalculation sum, since a Job takes from any list")
+    for trigger in triggers:
+        if trigger["metadata"] != {"listName": trigger["metadata"]["listName"], **place}:
+            yield scaled.fault(f"trigger {trigger['metadata']}: expected {place}")
+        if trigger["authenticationRef"]["name"] not in logins:
+            yield scaled.fault(f"the TriggerAuthentication {trigger['authenticationRef']['name']!r} does not exist")
 
 
 def check_readiness_gate(platform: Platform) -> Iterator[str]:
     """A readiness probe that does not wait for the file which the Job writes after its pop."""
-    for document in platform.of_kind("ScaledJob"):
-        container = document.spec["jobTargetRef"]["template"]["spec"]["containers"][0]
-        probe, mounts = container.get("readinessProbe", {}), container.get("volumeMounts", [])
-        file = next((each["value"] for each in container["env"] if each["name"] == "READY_FILE"), "")
-        words = probe.get("exec", {}).get("command", [])
-        if not file or not any(file.startswith(f"{each['mountPath']}/") for each in mounts):
-            yield document.fault(f"READY_FILE {file!r} is not on a volume of the pod")
-        if f"until test -e {file};" not in " ".join(words):
-            yield document.fault(f"the readiness probe does not wait for READY_FILE {file!r}")
-        if words[:1] != ["timeout"] or int(words[1]) >= probe.get("timeoutSeconds", 1):
-            yield document.fault("the readiness probe's exec is not bounded below timeoutSeconds")
+    job = platform.workload("backtest")
+    file, probe = job.own_env["READY_FILE"]["value"], job.container["readinessProbe"]
+    words = probe["exec"]["command"]
+    if not any(file.startswith(f"{mount['mountPath']}/") for mount in job.container["volumeMounts"]):
+        yield job.fault(f"READY_FILE {file!r} is not on a volume of the pod")
+    if f"until test -e {file};" not in words[-1]:
+        yield job.fault(f"the readiness probe does not wait for READY_FILE {file!r}")
+    if words[0] != "timeout" or int(words[1]) >= probe["timeoutSeconds"]:
+        yield job.fault("the readiness probe's exec is not bounded below timeoutSeconds")
 
 
-def check_run_memory(platform: Platform) -> Iterator[str]:
-    """A memory limit that kills the pod before the run reaches its own limit and fails with a reason."""
-    for document in platform.of_kind("ScaledJob"):
-        container = document.spec["jobTargetRef"]["template"]["spec"]["containers"][0]
-        limit_mb = mebibytes(container["resources"]["limits"]["memory"])
-        run_mb = int(platform.config["RUN_MEMORY_MB"])
-        if run_mb + RUN_BASE_MB > limit_mb:
-            yield document.fault(f"RUN_MEMORY_MB {run_mb} + {RUN_BASE_MB} exceeds the memory limit of {limit_mb:g} MiB")
-
-
-def check_redis_memory(platform: Platform) -> Iterator[str]:
-    """A Redis that may grow to its pod's limit: rewriting its file forks it, and the kernel would kill it."""
-    data = platform.one("ConfigMap", "redis-config").body.get("data", {}).get("redis.conf", "")
+def check_memory(platform: Platform) -> Iterator[str]:
+    """Limits that kill a Job before its run fails by its own, or Redis while a rewrite of its file forks it."""
+    job, redis = platform.workload("backtest"), platform.workload("redis")
+    run_mb = int(platform.config["RUN_MEMORY_MB"]) + RUN_BASE_MB
+    if run_mb > job.memory_limit_mb:
+        yield job.fault(f"RUN_MEMORY_MB + {RUN_BASE_MB} exceeds the memory limit of {job.memory_limit_mb:g} MiB")
+    conf = platform.one("ConfigMap", "redis-config").body["data"]["redis.conf"]
     for line in ("appendonly yes", "maxmemory-policy noeviction", "aclfile /run/redis/users.acl"):
-        if line not in data.splitlines():
+        if line not in conf.splitlines():
             yield f"k8s/redis.yaml: redis.conf: expected the line {line!r}"
-    found = re.search(r"^maxmemory (\d+)mb$", data, re.MULTILINE)
-    depth = int(platform.config.get("MAX_QUEUE_DEPTH", Settings.max_queue_depth))
-    needed_mb = depth * BYTES_PER_MESSAGE // 2**20
-    if found and int(found[1]) < needed_mb:
-        yield f"k8s/redis.yaml: redis.conf: {depth} messages (MAX_QUEUE_DEPTH) need a maxmemory of {needed_mb}mb"
+    redis_mb = int(_MAXMEMORY.findall(conf)[0])
+    needed_mb = int(platform.config.get("MAX_QUEUE_DEPTH", Settings.max_queue_depth)) * BYTES_PER_MESSAGE // 2**20
+    if redis_mb < needed_mb:
+        yield f"k8s/redis.yaml: redis.conf: MAX_QUEUE_DEPTH messages need a maxmemory of {needed_mb}mb"
+    if redis_mb * 2 > redis.memory_limit_mb:
+        yield redis.fault(f"maxmemory twice, while a rewrite forks, must fit into {redis.memory_limit_mb:g} MiB")
+
+
+def check_requests(platform: Platform) -> Iterator[str]:
+    """Requests above their limits, with which the API server refuses every pod."""
     for workload in platform.workloads:
-        if workload.document.name == "redis":
-            limit_mb = mebibytes(workload.container["resources"]["limits"]["memory"])
-            if not found or int(found[1]) * 2 > limit_mb:
-                yield workload.fault(f"maxmemory twice, while a rewrite forks, must fit into {limit_mb:g} MiB")
+        resources = workload.container["resources"]
+        for kind, limit in resources["limits"].items():
+            if amount(resources["requests"][kind]) > amount(limit):
+                yield workload.fault(f"{kind}: the request {resources['requests'][kind]} is above the limit {limit}")
 
 
 def check_connections(platform: Platform) -> Iterator[str]:
     """A MySQL that would refuse connections when every Job and every web thread holds one."""
-    needed = connections(platform)
-    for workload in platform.workloads:
-        if workload.document.name == "mysql":
-            found = re.search(r"--max-connections=(\d+)", " ".join(workload.container.get("args", [])))
-            allowed = int(found[1]) if found else 151  # MySQL's default
-            if sum(needed.values()) > allowed:
-                shown = " + ".join(f"{count} ({who})" for who, count in needed.items())
-                yield workload.fault(f"max_connections is {allowed}, and {shown} may be needed")
+    mysql, needed = platform.workload("mysql"), connections(platform)
+    allowed = int(_MAX_CONNECTIONS.findall(" ".join(mysql.container["args"]))[0])
+    if sum(needed.values()) > allowed:
+        shown = " + ".join(f"{count} ({who})" for who, count in needed.items())
+        yield mysql.fault(f"max_connections is {allowed}, and {shown} may be needed")
 
 
 def connections(platform: Platform) -> dict[str, int]:
     """How many MySQL connections each role may hold at once, a rolling update's extra pods included."""
-    web, reconciler = platform.one("Deployment", "web"), platform.one("Deployment", "reconciler")
-    servers = [each.own_env["WEB_CONCURRENCY"]["value"] for each in platform.workloads if each.document is web]
-    per_web = int(servers[0]) * constant(platform.root, "web/platform.py", "POOL_SIZE")
+    web, reconciler = platform.workload("web"), platform.workload("reconciler")
+    pool_size = int(_POOL_SIZE.findall(platform.text("web/platform.py"))[0])
+    pods = web.document.spec["replicas"] + web.document.spec["strategy"]["rollingUpdate"]["maxSurge"]
     return {
-        "Jobs": platform.of_kind("ScaledJob")[0].spec["maxReplicaCount"] * CONNECTIONS_PER_JOB,
-        "web": (web.spec["replicas"] + web.spec["strategy"]["rollingUpdate"]["maxSurge"]) * per_web,
-        "reconciler": (reconciler.spec["replicas"] + 1) * CONNECTIONS_PER_RECONCILER,
+        "Jobs": platform.one("ScaledJob", "backtest").spec["maxReplicaCount"] * CONNECTIONS_PER_JOB,
+        "web": pods * int(web.own_env["WEB_CONCURRENCY"]["value"]) * pool_size,
+        "reconciler": (reconciler.document.spec["replicas"] + 1) * CONNECTIONS_PER_RECONCILER,
         "spare": SPARE_CONNECTIONS,
     }

@@ -235,6 +235,25 @@ def test_the_list_is_filtered_without_a_reload_and_the_address_keeps_it(visit: V
     assert "label=only+here" in page.url
 
 
+def test_the_next_page_of_a_list_begins_at_its_top(visit: Visit) -> None:
+    page = visit.page
+    dates = {"start_date": "2005-01-03", "end_date": "2005-03-29"}
+    grid = [
+        {"ticker": "IBM", "rule_type": "RSI", "params": {"period": period}, "charts": False, **dates}
+        for period in range(2, 26)
+    ]
+    page.request.post("/api/runs/bulk?batch_id=pages", data=grid)
+    page.request.post("/api/batches/pages/cancel")  # nothing here needs their results
+    page.set_viewport_size({"width": 1440, "height": 320})
+    visit.open("/runs?batch=pages&limit=12")
+    first = page.locator("#runs-list tbody th").first.inner_text()
+
+    page.get_by_role("link", name="Next").click()
+
+    expect(page.locator("#runs-list tbody th").first).not_to_have_text(first)
+    expect(page.locator("#runs-list tbody th").first).to_be_in_viewport()
+
+
 def test_queue_and_batch_follow_a_batch_live(visit: Visit) -> None:
     page = visit.page
     dates = {"start_date": "2005-01-03", "end_date": "2006-12-29"}

@@ -115,6 +115,21 @@ def test_the_csv_export_has_a_line_for_each_run(client: FlaskClient, batch: list
     assert lines[3]["error_type"] == "no_prices"
 
 
+def test_a_file_is_named_after_its_batch_in_any_script(client: FlaskClient) -> None:
+    assert client.post("/api/runs/bulk?batch_id=日本", json=sweep_values(1)).status_code == 202
+
+    answer = client.get("/api/batches/日本/runs.csv")
+
+    named = answer.headers["Content-Disposition"]
+    assert named.isascii(), named  # a server can send no other header
+    assert "filename*=UTF-8''%E6%97%A5%E6%9C%AC.csv" in named
+
+
+def test_words_outside_ascii_are_refused_where_the_column_has_none(client: FlaskClient, batch: list[str]) -> None:
+    for query in ("runs?after=日", "heatmap?ticker=日"):
+        assert client.get(f"/api/batches/b/{query}").status_code == 400, query
+
+
 @pytest.mark.parametrize("path", ["", "/runs", "/runs.csv", "/heatmap"])
 def test_an_unknown_batch_is_not_found(client: FlaskClient, path: str) -> None:
     answer = client.get(f"/api/batches/nowhere{path}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def measured(fault: str, database_url: str) -> Iterator[None]:
-    """Measure from the fault to the end of the last run; scripts/reliability_table.py reads the lines."""
+    """Measure from the fault to the end of the last run; reliability_table.py reads the lines."""
     began = time.monotonic()
     yield
     report = os.environ.get("FAULT_REPORT")

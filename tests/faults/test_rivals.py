@@ -152,7 +152,7 @@ def test_a_web_process_that_dies_before_enqueueing_loses_no_run(
 
     from tests.services.web_app import run_values
 
-    pause = fault("web.submission:Submission.enqueue", "pause")
+    pause = fault("web.runs.submission:Submission.enqueue", "pause")
     port = free_port()
     web = programs.run(
         [sys.executable, "-m", "gunicorn", "web:create_app()", "--bind", f"127.0.0.1:{port}", "--threads", "2"],

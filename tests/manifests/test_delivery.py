@@ -48,7 +48,7 @@ def test_the_command_says_each_fault_on_a_line_and_ends_with_1(
 
     assert exit_code == 1
     assert capsys.readouterr().err == (
-        "keda/scaledjob.yaml: ScaledJob/backtest: expected backoffLimit 0: a replacement pod pops another message\n"
+        "keda/scaledjob.yaml: ScaledJob/backtest: $.spec.jobTargetRef.backoffLimit: 0 was expected\n"
     )
 
 

@@ -1,11 +1,13 @@
 """The catalog: every bad parameter is found, named and explained; labels, schemas and warm-up follow from it."""
 
 import json
+from itertools import product
 
 import jsonschema
 import pytest
 
 from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label, rule_schema, warmup_bars
+from tests.rules.loops import naming
 
 TECHNICAL = ["RSI", "MACD", "RSI_MACD", "MA_CROSS", "BOLLINGER", "VOLUME", "TREND", "ATR"]
 PAPERS = ["MOMENTUM", "VALUE", "MEAN_REVERSION", "BREAKOUT"]
@@ -18,37 +20,34 @@ def test_rules_stand_in_display_order():
     assert all(name == spec.name for name, spec in RULES.items())
 
 
-@pytest.mark.parametrize("rule_type", RULES)
-def test_the_defaults_are_accepted_also_when_written_out(rule_type):
-    assert check_params(rule_type, {}) == {}
-    assert check_params(rule_type, complete_params(rule_type, {})) == {}
+def test_the_defaults_are_accepted_also_when_written_out():
+    assert {name: check_params(name, {}) for name in RULES} == dict.fromkeys(RULES, {})
+    assert {name: check_params(name, complete_params(name, {})) for name in RULES} == dict.fromkeys(RULES, {})
 
 
-@pytest.mark.parametrize("rule_type", RULES)
-def test_every_rule_explains_itself(rule_type):
-    spec = RULES[rule_type]
-
-    assert all((spec.title, spec.description, spec.buy, spec.sell, spec.source))
-    assert all(param.help for param in spec.params)
-
-
-@pytest.mark.parametrize(("rule_type", "param"), NUMBERS)
-def test_a_number_is_accepted_up_to_its_bounds_and_refused_beyond(rule_type, param):
-    def faults(value):
-        return check_params(rule_type, {param.name: value}).get(f"params.{param.name}", "")
-
-    kind = int if param.kind == "int" else float
-    assert "out of range" not in faults(kind(param.minimum))
-    assert "out of range" not in faults(kind(param.maximum))
-    for value in (kind(param.minimum) - 1, kind(param.maximum) + 1):
-        assert f"{value} is out of range" in faults(value)
-        assert f"from {param.minimum:g} to {param.maximum:g}" in faults(value)
+def test_every_rule_explains_itself():
+    for spec in RULES.values():
+        with naming(rule=spec.name):
+            assert all((spec.title, spec.description, spec.buy, spec.sell, spec.source))
+            assert all(param.help for param in spec.params)
 
 
-@pytest.mark.parametrize("value", ["14", None, True, False, [14], {"a": 1}, float("nan"), float("inf"), -float("inf")])
-@pytest.mark.parametrize(("rule_type", "param"), NUMBERS)
-def test_what_is_no_finite_number_is_refused_for_a_number(rule_type, param, value):
-    assert list(check_params(rule_type, {param.name: value})) == [f"params.{param.name}"]
+def test_a_number_is_accepted_up_to_its_bounds_and_refused_beyond():
+    for rule_type, param in NUMBERS:
+        kind = int if param.kind == "int" else float
+        least, most = kind(param.minimum), kind(param.maximum)
+        for value in (least, most, least - 1, most + 1):
+            fault = check_params(rule_type, {param.name: value}).get(f"params.{param.name}", "")
+            with naming(rule=rule_type, param=param.name, value=value):
+                assert (f"{value} is out of range" in fault) == (not least <= value <= most)
+                assert (f"from {param.minimum:g} to {param.maximum:g}" in fault) == (not least <= value <= most)
+
+
+def test_what_is_no_finite_number_is_refused_for_a_number():
+    no_numbers = ("14", None, True, False, [14], {"a": 1}, float("nan"), float("inf"), -float("inf"))
+    for (rule_type, param), value in product(NUMBERS, no_numbers):
+        with naming(rule=rule_type, param=param.name, value=value):
+            assert list(check_params(rule_type, {param.name: value})) == [f"params.{param.name}"]
 
 
 def test_an_int_is_fine_for_a_float_but_no_float_is_fine_for_an_int():
@@ -56,12 +55,11 @@ def test_an_int_is_fine_for_a_float_but_no_float_is_fine_for_an_int():
     assert check_params("RSI", {"period": 14.0}) == {"params.period": "14.0 is not a whole number from 2 to 200"}
 
 
-@pytest.mark.parametrize("value", [10**400, -(10**400), 10**5000], ids=["positive", "negative", "unprintable"])
 @pytest.mark.parametrize("name", ["period", "oversold"])
-def test_a_huge_integer_is_refused_and_named_by_its_size(name, value):
-    message = check_params("RSI", {name: value})[f"params.{name}"]
-
-    assert message.startswith(f"an integer of {value.bit_length()} bits is out of range")
+def test_a_huge_integer_is_refused_and_named_by_its_size(name):
+    for value in (10**400, -(10**400), 10**5000):
+        message = check_params("RSI", {name: value})[f"params.{name}"]
+        assert message.startswith(f"an integer of {value.bit_length()} bits is out of range")
 
 
 def test_a_long_value_is_cut_in_the_message():
@@ -99,17 +97,25 @@ def test_a_bound_is_reported_before_the_comparison_that_it_spoils():
     assert "out of range" in check_params("MACD", {"fast": 101, "slow": 50})["params.fast"]
 
 
-@pytest.mark.parametrize("value", ["wma", "SMA", None, 1, ["sma"]])
-def test_a_choice_is_one_of_the_choices(value):
-    assert check_params("MA_CROSS", {"kind": value})["params.kind"].endswith("is not one of: sma, ema")
+def test_a_choice_is_one_of_the_choices():
+    for value in ("wma", "SMA", None, 1, ["sma"]):
+        assert check_params("MA_CROSS", {"kind": value})["params.kind"].endswith("is not one of: sma, ema")
 
 
-@pytest.mark.parametrize("rule_type", ["rsi", "", "NO_SUCH_RULE", None, 5, ["RSI"], {}])
-def test_an_unknown_rule_is_refused_by_name(rule_type):
-    faults = check_params(rule_type, {})
+def test_an_unknown_rule_is_refused_by_name():
+    for rule_type in ("rsi", "", "NO_SUCH_RULE", None, 5, 10**5000, ["RSI"], {}):
+        faults = check_params(rule_type, {})
+        assert list(faults) == ["rule_type"]
+        assert "RSI, MACD" in faults["rule_type"]
 
-    assert list(faults) == ["rule_type"]
-    assert "RSI, MACD" in faults["rule_type"]
+
+@pytest.mark.parametrize(
+    ("unknown", "meant"),
+    [("rsi", "RSI"), ("RSI_MACDD", "RSI_MACD or MACD"), ("bollinger bands", "BOLLINGER"), ("breakoff", "BREAKOUT")],
+)
+def test_an_unknown_rule_is_answered_with_the_nearest_names(unknown, meant):
+    assert check_params(unknown, {})["rule_type"].endswith(f"COMPOSITE; did you mean {meant}?")
+    assert "did you mean" not in check_params("ZZZZ", {})["rule_type"]
 
 
 @pytest.mark.parametrize("params", [None, [], "period=14", 14])
@@ -142,9 +148,10 @@ def test_a_member_is_a_plain_rule_with_its_params(member, field):
     assert list(check_params("COMPOSITE", {"rules": [MEMBER, member]})) == [field]
 
 
-@pytest.mark.parametrize("rules", [[], [MEMBER], [MEMBER] * 6, "RSI", {"0": MEMBER}, None, 3])
-def test_a_composite_has_two_to_five_members(rules):
-    assert list(check_params("COMPOSITE", {"rules": rules})) == ["params.rules"]
+def test_a_composite_has_two_to_five_members():
+    for rules in ([], [MEMBER], [MEMBER] * 6, "RSI", {"0": MEMBER}, None, 3):
+        with naming(rules=rules):
+            assert list(check_params("COMPOSITE", {"rules": rules})) == ["params.rules"]
 
 
 @pytest.mark.parametrize(
@@ -183,12 +190,12 @@ def test_complete_params_fills_in_defaults_and_shares_nothing():
     assert complete_params("COMPOSITE", {}) == complete_params("COMPOSITE", {})
 
 
-@pytest.mark.parametrize("rule_type", RULES)
-def test_the_schema_accepts_the_defaults_and_is_json(rule_type):
-    schema = json.loads(json.dumps(rule_schema(rule_type)))
-
-    jsonschema.Draft202012Validator.check_schema(schema)
-    jsonschema.validate(complete_params(rule_type, {}), schema, cls=jsonschema.Draft202012Validator)
+def test_the_schema_accepts_the_defaults_and_is_json():
+    for rule_type in RULES:
+        schema = json.loads(json.dumps(rule_schema(rule_type)))
+        with naming(rule=rule_type):
+            jsonschema.Draft202012Validator.check_schema(schema)
+            jsonschema.validate(complete_params(rule_type, {}), schema, cls=jsonschema.Draft202012Validator)
 
 
 @pytest.mark.parametrize("params", [{"period": 1}, {"period": "14"}, {"x": 1}, {"oversold": 51}, {"oversold": True}])

@@ -5,7 +5,21 @@ import pandas as pd
 import pytest
 import talib
 
-from rules.indicators import adx, atr, bollinger_bands, ema, macd, obv, rsi, sma, stochastic, vwap
+from rules.indicators import (
+    adx,
+    atr,
+    bollinger_bands,
+    ema,
+    highest,
+    lowest,
+    macd,
+    obv,
+    return_moments,
+    rsi,
+    sma,
+    stochastic,
+    vwap,
+)
 
 NAN = float("nan")
 
@@ -47,6 +61,22 @@ def test_bollinger_bands_lie_population_deviations_from_the_mean():
     assert_values(upper, [NAN, 6.0, 12.0])
     assert_values(middle, [NAN, 3.0, 6.0])
     assert_values(lower, [NAN, 0.0, 0.0])
+
+
+def test_the_extremes_are_those_of_the_last_values():
+    values = np.array([3.0, 1.0, 4.0, 1.0, 5.0])
+
+    assert_values(highest(values, 3), [NAN, NAN, 4.0, 4.0, 5.0])
+    assert_values(lowest(values, 3), [NAN, NAN, 1.0, 1.0, 1.0])
+
+
+def test_return_moments_are_those_of_the_last_returns():
+    # returns over two bars: 4/1 - 1 = 3, 4/2 - 1 = 1, 2/4 - 1 = -1/2
+    returns, mean, deviation = return_moments(np.array([1.0, 2.0, 4.0, 4.0, 2.0]), 2, 2)
+
+    assert_values(returns, [NAN, NAN, 3.0, 1.0, -0.5])
+    assert_values(mean, [NAN, NAN, NAN, 2.0, 0.25])
+    assert_values(deviation, [NAN, NAN, NAN, 1.0, 0.75])
 
 
 def test_atr_takes_gaps_into_the_range_and_averages_as_wilder_did():
@@ -182,7 +212,7 @@ def test_the_input_is_left_as_it_was(random_ohlcv):
         np.testing.assert_array_equal(column, copy)
 
 
-@pytest.mark.parametrize("call", [sma, ema, rsi, bollinger_bands])
+@pytest.mark.parametrize("call", [sma, ema, rsi, bollinger_bands, highest, lowest])
 @pytest.mark.parametrize("period", [1, 0, -3])
 def test_a_period_below_2_is_refused(call, period):
     with pytest.raises(ValueError, match=f"period is {period}; must be a whole number of at least 2"):

@@ -1,10 +1,13 @@
 """Every indicator against TA-Lib's C library: same values, same first valid bar."""
 
+from itertools import product
+
 import numpy as np
 import pytest
 import talib
 
-from rules.indicators import adx, atr, bollinger_bands, ema, macd, obv, rsi, sma, stochastic, vwap
+from rules.indicators import adx, atr, bollinger_bands, ema, highest, lowest, macd, obv, rsi, sma, stochastic, vwap
+from tests.rules.loops import naming
 
 PERIODS = (2, 3, 5, 14, 20, 50, 63, 64, 65, 100, 200, 255, 256, 257, 400)
 LENGTHS = (1, 2, 3, 14, 15, 16, 27, 28, 29, 64, 65, 257, 401, 1500)
@@ -27,47 +30,48 @@ def series(bars, random_ohlcv):
     return ohlcv["High"], ohlcv["Low"], ohlcv["Close"], ohlcv["Volume"]
 
 
-@pytest.mark.parametrize("bars", LENGTHS)
-@pytest.mark.parametrize("period", PERIODS)
-def test_averages_equal_talib_for_every_length_around_the_period(period, bars, random_ohlcv):
-    _, _, close, _ = series(bars, random_ohlcv)
-
-    assert_same(sma(close, period), talib.SMA(close, period))
-    assert_same(ema(close, period), talib.EMA(close, period))
-
-
-@pytest.mark.parametrize("bars", LENGTHS)
-@pytest.mark.parametrize("period", PERIODS)
-def test_wilder_indicators_equal_talib_for_every_length_around_the_period(period, bars, random_ohlcv):
-    high, low, close, _ = series(bars, random_ohlcv)
-
-    assert_same(rsi(close, period), talib.RSI(close, period))
-    assert_same(atr(high, low, close, period), talib.ATR(high, low, close, period))
-    assert_all_same(
-        adx(high, low, close, period),
-        (
-            talib.ADX(high, low, close, period),
-            talib.PLUS_DI(high, low, close, period),
-            talib.MINUS_DI(high, low, close, period),
-        ),
-    )
+def test_averages_and_extremes_equal_talib_for_every_length_around_the_period(random_ohlcv):
+    for period, bars in product(PERIODS, LENGTHS):
+        with naming(period=period, bars=bars):
+            _, _, close, _ = series(bars, random_ohlcv)
+            assert_same(sma(close, period), talib.SMA(close, period))
+            assert_same(ema(close, period), talib.EMA(close, period))
+            assert_same(highest(close, period), talib.MAX(close, period))
+            assert_same(lowest(close, period), talib.MIN(close, period))
 
 
-@pytest.mark.parametrize("bars", LENGTHS)
-@pytest.mark.parametrize("period", PERIODS)
-def test_bands_and_stochastic_equal_talib_for_every_length_around_the_period(period, bars, random_ohlcv):
-    high, low, close, _ = series(bars, random_ohlcv)
+def test_wilder_indicators_equal_talib_for_every_length_around_the_period(random_ohlcv):
+    for period, bars in product(PERIODS, LENGTHS):
+        with naming(period=period, bars=bars):
+            high, low, close, _ = series(bars, random_ohlcv)
+            assert_same(rsi(close, period), talib.RSI(close, period))
+            assert_same(atr(high, low, close, period), talib.ATR(high, low, close, period))
+            assert_all_same(
+                adx(high, low, close, period),
+                (
+                    talib.ADX(high, low, close, period),
+                    talib.PLUS_DI(high, low, close, period),
+                    talib.MINUS_DI(high, low, close, period),
+                ),
+            )
 
-    assert_all_same(bollinger_bands(close, period, 2.5), talib.BBANDS(close, period, 2.5, 2.5))
-    assert_all_same(stochastic(high, low, close, period, 3, 4), talib.STOCH(high, low, close, period, 3, 0, 4, 0))
+
+def test_bands_and_stochastic_equal_talib_for_every_length_around_the_period(random_ohlcv):
+    for period, bars in product(PERIODS, LENGTHS):
+        with naming(period=period, bars=bars):
+            high, low, close, _ = series(bars, random_ohlcv)
+            assert_all_same(bollinger_bands(close, period, 2.5), talib.BBANDS(close, period, 2.5, 2.5))
+            assert_all_same(
+                stochastic(high, low, close, period, 3, 4), talib.STOCH(high, low, close, period, 3, 0, 4, 0)
+            )
 
 
-@pytest.mark.parametrize("bars", (*LENGTHS, 33, 34, 35))
-@pytest.mark.parametrize("lengths", [(12, 26, 9), (2, 3, 2), (50, 100, 100), (5, 300, 20), (100, 101, 2)])
-def test_macd_equals_talib(lengths, bars, random_ohlcv):
-    _, _, close, _ = series(bars, random_ohlcv)
-
-    assert_all_same(macd(close, *lengths), talib.MACD(close, *lengths))
+def test_macd_equals_talib(random_ohlcv):
+    periods = ((12, 26, 9), (2, 3, 2), (50, 100, 100), (5, 300, 20), (100, 101, 2))
+    for lengths, bars in product(periods, (*LENGTHS, 33, 34, 35)):
+        with naming(lengths=lengths, bars=bars):
+            _, _, close, _ = series(bars, random_ohlcv)
+            assert_all_same(macd(close, *lengths), talib.MACD(close, *lengths))
 
 
 @pytest.mark.parametrize("ticker", TICKERS)

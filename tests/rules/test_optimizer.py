@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from engine.engine import BacktestEngine
-from rules import trend
+from rules.base import BaseRule
 from rules.indicators import sma
 from rules.optimizer import METRICS, ParameterOptimizer
+from rules.parameters import RuleSpec, number
 from rules.registry import build_rule
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +61,38 @@ def test_a_constraint_leaves_out_what_it_says(optimizer, constraint, pairs):
 
 
 @pytest.mark.parametrize(
+    ("constraint", "holds"),
+    [
+        ("num_trades >= 60", lambda metrics: metrics["num_trades"] >= 60),
+        ("max_drawdown_pct < 4", lambda metrics: metrics["max_drawdown_pct"] < 4),
+        ("num_trades > slow", lambda metrics: metrics["num_trades"] > metrics["slow"]),
+        ("sharpe_ratio >= 1000", lambda metrics: False),
+    ],
+)
+def test_a_constraint_on_metrics_leaves_out_runs_that_break_it(optimizer, constraint, holds):
+    everything = optimizer.search(GRID)
+    results = [
+        params | dict(zip(METRICS, values, strict=True))
+        for params, values in zip(everything.combinations, everything.values.tolist(), strict=True)
+    ]
+
+    kept = optimizer.search(GRID, constraints=[constraint])
+
+    assert list(kept.combinations) == [
+        params for params, result in zip(everything.combinations, results, strict=True) if holds(result)
+    ]
+    assert kept.values.shape == (len(kept.combinations), len(METRICS))
+    assert kept.best() in (*kept.combinations, None)
+
+
+@pytest.mark.parametrize("comparison", ["<", "<=", ">", ">=", "==", "!="])
+def test_a_metric_without_a_value_meets_no_constraint(prices, comparison):
+    result = ParameterOptimizer("RSI", prices).search({"oversold": [1.0]}, constraints=[f"sharpe_ratio {comparison} 1"])
+
+    assert result.combinations == ()
+
+
+@pytest.mark.parametrize(
     "constraint",
     ["fast <", "fast << slow", "window < slow", "fast < slowly", "kind < 5", "fast < kind", "__import__('os')"],
 )
@@ -88,8 +121,20 @@ def test_a_metric_without_a_value_ranks_last(prices):
     assert result.best()["oversold"] == 30.0
 
 
-def test_nothing_is_best_where_nothing_was_traded(prices):
-    result = ParameterOptimizer("RSI", prices).search({"oversold": [1.0]})
+@pytest.mark.parametrize("metric", METRICS)
+def test_a_combination_without_trades_is_best_at_nothing(prices, metric):
+    grid = {"oversold": [1.0, 30.0], "period": [14]}  # an RSI over 14 bars never falls below 1
+
+    result = ParameterOptimizer("RSI", prices).search(grid, metric=metric)
+
+    assert result.order() == [1, 0]
+    assert result.best()["oversold"] == 30.0
+    assert np.isnan(result.heatmap("oversold", "period").values).tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_nothing_is_best_where_nothing_was_traded(prices, metric):
+    result = ParameterOptimizer("RSI", prices).search({"oversold": [1.0]}, metric=metric)
 
     assert result.best() is None
 
@@ -153,7 +198,7 @@ def test_an_average_that_many_combinations_share_is_computed_once(prices, monkey
         periods.append(period)
         return sma(close, period)
 
-    monkeypatch.setitem(trend.AVERAGES, "sma", counted)
+    monkeypatch.setattr("rules.indicators.sma", counted)
 
     ParameterOptimizer("MA_CROSS", prices).search({"fast": [5, 10, 20], "slow": [30, 40, 50, 60]})
 
@@ -182,8 +227,12 @@ def test_fixed_params_hold_for_every_combination(optimizer):
         ({"fast": [5.5]}, {}, "fast: 5.5 is not a whole number"),
         ({"window": [5]}, {}, "MA_CROSS has no such parameter"),
         ({"fast": []}, {}, "fast: no values to try"),
+        ({"fast": 5}, {}, "fast: 5 is not a list of values to try"),
+        ({"fast": np.float64(5.0)}, {}, "fast: .*5.0.* is not a list of values to try"),
+        ({"kind": "sma"}, {}, "kind: 'sma' is not a list of values to try"),
+        ({"fast": {"from": 5}}, {}, "fast: a dict is not a list of values to try"),
         ({"fast": [5]}, {"kind": "wma"}, "kind: 'wma' is not one of: sma, ema"),
-        ({"fast": [5]}, {"fast": 6}, "fast: stands in both grid and fixed"),
+        ({"fast": [5]}, {"fast": 6}, "fast: appears in both grid and fixed"),
     ],
 )
 def test_a_value_that_the_catalog_refuses_is_refused_before_any_run(optimizer, grid, fixed, message):
@@ -194,8 +243,34 @@ def test_a_value_that_the_catalog_refuses_is_refused_before_any_run(optimizer, g
 def test_an_unknown_metric_or_rule_is_refused(optimizer, prices):
     with pytest.raises(ValueError, match="metric is 'profit'; must be one of total_return_pct"):
         optimizer.search(GRID, metric="profit")
-    with pytest.raises(ValueError, match="'NOPE' is not one of: RSI"):
-        ParameterOptimizer("NOPE", prices)
+    with pytest.raises(ValueError, match="'MA_CROS' is not one of: RSI.*did you mean MA_CROSS?"):
+        ParameterOptimizer("MA_CROS", prices)
+
+
+def test_a_rule_of_ones_own_is_searched_like_one_of_the_catalog(prices):
+    class Gap(BaseRule):
+        """Buys an open far below the close before, and sells one far above it."""
+
+        spec = RuleSpec(
+            "GAP", "Gap", "Buys gaps down.", "technical", (number("gap", 1.0, 0.0, 9.0, 0.1, "Width", "%"),), "", "", ""
+        )
+
+        def lookback(self):
+            return 1
+
+        def signals(self, prices):
+            before = prices.shift(prices["Close"], 1)
+            change_pct = 100.0 * (prices["Open"] / before - 1.0)
+            return prices.levels(change_pct < -self.params["gap"], change_pct > self.params["gap"])
+
+    optimizer = ParameterOptimizer(Gap, prices)
+
+    result = optimizer.search({"gap": [0.5, 2]}, constraints=["num_trades > 0"])
+
+    assert result.combinations == ({"gap": 0.5}, {"gap": 2.0})
+    assert result.values[0].tolist() != result.values[1].tolist()
+    with pytest.raises(ValueError, match="gap: 10 is out of range: must be a number from 0 to 9"):
+        optimizer.search({"gap": [10]})
 
 
 def test_a_composite_can_be_searched_too(prices):

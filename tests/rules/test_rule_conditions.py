@@ -5,6 +5,7 @@ import pytest
 import talib
 
 from rules.registry import build_rule
+from tests.rules.loops import naming
 
 TICKERS = ("AAPL", "GOOG", "IBM", "MSFT")
 
@@ -83,7 +84,7 @@ def expected_atr(ohlcv, period=14, multiple=3.0):
             direction = -direction
         elif above or below:
             direction = 1 if above else -1
-        signals[bar] = direction if direction != before and bar > period else 0
+        signals[bar] = direction if direction == -before else 0
     return signals
 
 
@@ -167,15 +168,17 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize("ticker", TICKERS)
-@pytest.mark.parametrize(("rule_type", "expected", "params"), CASES)
-def test_a_rule_signals_where_its_condition_holds(rule_type, expected, params, ticker, real_ohlcv):
-    ohlcv = real_ohlcv(ticker)
-
-    signals = build_rule(rule_type, params).generate_signals(ohlcv)
-
-    assert signals.tolist() == expected(ohlcv, **params)
-    assert {1, -1} & set(signals.tolist()), "these prices do not exercise the rule"
+@pytest.mark.parametrize("rule_type", dict.fromkeys(rule_type for rule_type, _, _ in CASES))
+def test_a_rule_signals_where_its_condition_holds(rule_type, real_ohlcv):
+    for name, expected, params in CASES:
+        if name != rule_type:
+            continue
+        for ticker in TICKERS:
+            with naming(ticker=ticker, params=params):
+                ohlcv = real_ohlcv(ticker)
+                signals = build_rule(rule_type, params).generate_signals(ohlcv).tolist()
+                assert signals == expected(ohlcv, **params)
+                assert {1, -1} & set(signals), "these prices do not exercise the rule"
 
 
 def expected_vote(mode, members):
@@ -197,17 +200,26 @@ def expected_vote(mode, members):
 
 
 @pytest.mark.parametrize("mode", ["all", "any", "majority"])
-@pytest.mark.parametrize("size", [2, 3, 4, 5])
-def test_a_composite_is_the_vote_of_its_members_stances(mode, size, real_ohlcv):
+def test_a_composite_is_the_vote_of_its_members_stances(mode, real_ohlcv):
     ohlcv = real_ohlcv("IBM")
-    names = ["RSI", "MACD", "MA_CROSS", "ATR", "BOLLINGER"][:size]
+    names = ["RSI", "MACD", "MA_CROSS", "ATR", "BOLLINGER"]
     members = [build_rule(name).generate_signals(ohlcv).tolist() for name in names]
-    rule = build_rule("COMPOSITE", {"mode": mode, "rules": [{"rule_type": name} for name in names]})
 
-    signals = rule.generate_signals(ohlcv).tolist()
+    for size in (2, 3, 4, 5):
+        rule = build_rule("COMPOSITE", {"mode": mode, "rules": [{"rule_type": name} for name in names[:size]]})
+        signals = rule.generate_signals(ohlcv).tolist()
+        with naming(size=size):
+            assert signals == expected_vote(mode, members[:size])
+            assert {1, -1} <= set(signals)
 
-    assert signals == expected_vote(mode, members)
-    assert {1, -1} <= set(signals)
+
+def test_the_first_direction_of_atr_is_no_signal_and_the_first_reversal_is():
+    close = np.array([10.0] * 6 + [20.0, 21.0, 10.0, 9.0])  # a rise begins on bar 6, and ends on bar 8
+    ohlc = {"High": close + 0.5, "Low": close - 0.5, "Close": close}
+
+    signals = build_rule("ATR", {"period": 3, "multiple": 1.0}).generate_signals(ohlc)
+
+    assert signals.tolist() == [0, 0, 0, 0, 0, 0, 0, 0, -1, 0]
 
 
 def test_a_halted_stock_makes_no_average_cross():

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rules.base import BaseRule, Signal
-from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label
+from rules.base import BaseRule
+from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label, warmup_bars
 from rules.prices import Prices
-from rules.registry import FAMILIES, build_rule
+from rules.registry import build_rule
+from tests.rules.loops import naming
 
 DRAWS = 6  # random params per rule, from a fixed seed
 
@@ -35,58 +36,60 @@ def random_params(rule_type, seed):
             return params
 
 
-PARAMS = [(name, {}) for name in RULES] + [(name, random_params(name, seed)) for name in RULES for seed in range(DRAWS)]
-LABELS = [rule_label(*case) for case in PARAMS]
-every_rule = pytest.mark.parametrize(("rule_type", "params"), PARAMS, ids=LABELS)
+def variants(rule_type):
+    """The rule with its defaults, and with random params."""
+    return [build_rule(rule_type), *(build_rule(rule_type, random_params(rule_type, seed)) for seed in range(DRAWS))]
+
+
+every_rule = pytest.mark.parametrize("rule_type", RULES)
 
 
 def cut(ohlcv, bars):
     return {name: column[:bars].copy() for name, column in ohlcv.items()}
 
 
-def test_every_rule_of_the_catalog_can_be_built_and_no_other():
-    assert set(FAMILIES) == set(RULES)
-    assert all(build_rule(name).rule_type == name for name in RULES)
+@every_rule
+def test_a_later_bar_never_changes_an_earlier_signal(rule_type, random_ohlcv):
+    ohlcv = random_ohlcv(1300, seed=11, volatility=0.03)
+
+    for rule in variants(rule_type):
+        whole = rule.generate_signals(ohlcv)
+        for bars in (*range(1, 60, 7), 126, 255, 256, 257, 512, 819, 1000, 1299):
+            with naming(params=rule.params, bars=bars):
+                np.testing.assert_array_equal(rule.generate_signals(cut(ohlcv, bars)), whole[:bars])
 
 
 @every_rule
-def test_a_later_bar_never_changes_an_earlier_signal(rule_type, params, random_ohlcv):
-    ohlcv, rule = random_ohlcv(1300, seed=11, volatility=0.03), build_rule(rule_type, params)
-    whole = rule.generate_signals(ohlcv)
-
-    for bars in (*range(1, 60, 7), 126, 255, 256, 257, 512, 819, 1000, 1299):
-        np.testing.assert_array_equal(rule.generate_signals(cut(ohlcv, bars)), whole[:bars])
-
-
-@every_rule
-def test_signals_are_int8_of_1_0_and_minus_1_one_per_bar(rule_type, params, random_ohlcv):
-    rule = build_rule(rule_type, params)
-
-    for bars in (0, 1, 2, 3, 15, 400):
-        signals = rule.generate_signals(random_ohlcv(bars, seed=bars))
-        assert signals.dtype == np.int8
-        assert signals.shape == (bars,)
-        assert np.isin(signals, list(Signal)).all()
+def test_signals_are_int8_of_1_0_and_minus_1_one_per_bar(rule_type, random_ohlcv):
+    for rule in variants(rule_type):
+        for bars in (0, 1, 2, 3, 15, 400):
+            with naming(params=rule.params, bars=bars):
+                signals = rule.generate_signals(random_ohlcv(bars, seed=bars))
+                assert signals.dtype == np.int8
+                assert signals.shape == (bars,)
+                assert np.isin(signals, (-1, 0, 1)).all()
 
 
 @every_rule
-def test_signals_do_not_depend_on_the_currency(rule_type, params, random_ohlcv):
-    ohlcv, rule = random_ohlcv(1000, seed=12), build_rule(rule_type, params)
+def test_signals_do_not_depend_on_the_currency(rule_type, random_ohlcv):
+    ohlcv = random_ohlcv(1000, seed=12)
     scaled = {name: column * 4.0 for name, column in ohlcv.items()}  # a power of two scales without rounding
 
-    np.testing.assert_array_equal(rule.generate_signals(scaled), rule.generate_signals(ohlcv))
+    for rule in variants(rule_type):
+        with naming(params=rule.params):
+            np.testing.assert_array_equal(rule.generate_signals(scaled), rule.generate_signals(ohlcv))
 
 
 @every_rule
-def test_asking_twice_gives_the_same_and_leaves_the_prices_alone(rule_type, params, random_ohlcv):
-    ohlcv, rule = random_ohlcv(700, seed=13), build_rule(rule_type, params)
+def test_asking_twice_gives_the_same_and_leaves_the_prices_alone(rule_type, random_ohlcv):
+    ohlcv = random_ohlcv(700, seed=13)
     before = {name: column.copy() for name, column in ohlcv.items()}
 
-    first, second = rule.generate_signals(ohlcv), rule.generate_signals(ohlcv)
-
-    np.testing.assert_array_equal(first, second)
-    for name, column in before.items():
-        np.testing.assert_array_equal(ohlcv[name], column)
+    for rule in variants(rule_type):
+        with naming(params=rule.params):
+            np.testing.assert_array_equal(rule.generate_signals(ohlcv), rule.generate_signals(ohlcv))
+            for name, column in before.items():
+                np.testing.assert_array_equal(ohlcv[name], column)
 
 
 SENSITIVE = {
@@ -113,7 +116,7 @@ def test_the_first_signal_comes_as_soon_as_the_longest_lookback_says(rule_type, 
     assert min(bars[0] for bars in signalled if bars.size) == longest_lookback(rule_type, SENSITIVE[rule_type])[1]
 
 
-@pytest.mark.parametrize("rule_type", RULES)
+@every_rule
 def test_a_data_frame_and_its_arrays_give_the_same_signals(rule_type, random_ohlcv):
     ohlcv, rule = random_ohlcv(900, seed=14), build_rule(rule_type)
     frame = pd.DataFrame(ohlcv, index=pd.date_range("2001-01-01", periods=900, tz="UTC"))
@@ -121,13 +124,14 @@ def test_a_data_frame_and_its_arrays_give_the_same_signals(rule_type, random_ohl
     np.testing.assert_array_equal(rule.generate_signals(frame), rule.generate_signals(ohlcv))
 
 
-@pytest.mark.parametrize("rule_type", RULES)
-def test_metadata_is_the_catalogs(rule_type):
-    metadata, spec = build_rule(rule_type).metadata, RULES[rule_type]
+@every_rule
+def test_a_built_rule_is_the_catalogs(rule_type):
+    rule = build_rule(rule_type)
 
-    assert (metadata.rule_type, metadata.title, metadata.source) == (rule_type, spec.title, spec.source)
-    assert metadata.params == complete_params(rule_type, {})
-    assert metadata.label == rule_label(rule_type, {})
+    assert rule.spec is RULES[rule_type]
+    assert rule.params == complete_params(rule_type, {})
+    assert rule.label == rule_label(rule_type, {})
+    assert rule.warmup_bars() == warmup_bars(rule_type, {})
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

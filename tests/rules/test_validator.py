@@ -5,9 +5,11 @@ import re
 import numpy as np
 import pytest
 
+from rules.base import BaseRule
 from rules.catalog import RULES
-from rules.oscillators import RsiRule
+from rules.parameters import RuleSpec, bars
 from rules.registry import build_rule
+from rules.technical import RsiRule
 from rules.validator import RuleValidator
 
 
@@ -108,12 +110,40 @@ def test_params_out_of_bounds_are_found_by_field(validator):
 
 def test_a_class_that_is_not_the_catalogs_is_named(validator):
     class Other(build_rule("MACD").__class__):
-        rule_type = "RSI"
+        spec = RULES["RSI"]
 
         def signals(self, prices):
             return np.zeros(prices["Close"].size, dtype=np.int8)
 
     assert checks(validator.validate(Other({}))) == ["metadata"]
+
+
+class Quiet(BaseRule):
+    """A rule that is in no catalog and never signals."""
+
+    spec = RuleSpec(
+        "QUIET", "Quiet", "Says nothing.", "technical", (bars("period", 5, 2, 9, "None"),), "never", "never", ""
+    )
+
+    def lookback(self):
+        return 0
+
+    def signals(self, prices):
+        return prices.levels(prices["Close"] < 0.0, prices["Close"] < 0.0)
+
+
+def test_a_rule_that_is_in_no_catalog_is_held_to_the_same_promises(validator):
+    findings = validator.validate(Quiet({"period": 10}))
+
+    assert checks(findings) == ["metadata", "params"]
+    assert findings[0].message == "source is empty"
+    assert "params.period: 10 is out of range" in findings[1].message
+
+
+def test_a_rule_of_ones_own_is_built_with_its_params_checked():
+    assert build_rule(Quiet).label == "QUIET_5"
+    with pytest.raises(ValueError, match="params.period: 10 is out of range: must be a whole number from 2 to 9"):
+        build_rule(Quiet, {"period": 10})
 
 
 def test_one_bar_is_too_few_to_look_for_look_ahead(random_ohlcv):

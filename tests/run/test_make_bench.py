@@ -33,7 +33,7 @@ def running(programs: Programs) -> set[str]:
 
 def test_a_stopped_benchmark_leaves_no_server_behind(programs: Programs, mariadb_process: MariaDBServer) -> None:
     written = PAGE.read_bytes()
-    bench = programs.run([sys.executable, "-m", "scripts.bench.run", "--subject", "job"])
+    bench = programs.run([sys.executable, "-m", "tests.bench.run", "--subject", "job"])
     wait_until(lambda: running(programs) >= SERVERS, 60, "the servers")
 
     bench.send(signal.SIGTERM)

@@ -2,8 +2,8 @@
 
 import pytest
 
-from scripts.sweep.axes import axis_values, drawn, grid
-from scripts.sweep.conditions import parse_condition
+from backtests.axes import axis_values, drawn, grid
+from backtests.conditions import parse_condition
 
 AXES = {"fast": [5, 10, 15], "slow": [10, 20]}
 WHERE = [parse_condition("fast < slow", ("fast", "slow"))]

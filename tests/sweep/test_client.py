@@ -3,18 +3,18 @@
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import Any
 
+import numpy as np
 import pytest
 from flask import Flask, Response, request
 
-from scripts.sweep.client import TRIES, Client
-from scripts.sweep.faults import BadSweep, Unreachable
-from scripts.sweep.sweep import PlannedRun
+from backtests import BadInput, Client, Refused, Unreachable
 from tests.services.live_web import served
 from tests.services.ports import free_port
 
-RUNS = [PlannedRun({"ticker": f"T{number}"}, f"line {number + 2}") for number in range(3)]
+RUNS = [{"ticker": f"T{number}"} for number in range(3)]
 
 
 @contextmanager
@@ -22,6 +22,8 @@ def server_that(answer: Callable[[], Response]) -> Iterator[str]:
     """The address of a server whose every POST is answered so."""
     app = Flask(__name__)
     app.add_url_rule("/api/runs/bulk", "bulk", answer, methods=["POST"])
+    app.add_url_rule("/run_backtest", "one", answer, methods=["POST"])
+    app.add_url_rule("/api/metrics", "metrics", answer)
     with served(app) as url:
         yield url
 
@@ -33,7 +35,9 @@ def answers(*codes: int) -> Callable[[], Response]:
     def view() -> Response:
         code = left.pop(0) if left else 202
         sent = len(request.get_data().splitlines())
-        body: dict[str, Any] = {"new": sent, "existing": {}} if code == 202 else {"error": "not now"}
+        body: dict[str, Any] = (
+            {"new": sent, "run_ids": ["id"] * sent, "existing": {}} if code == 202 else {"error": "not now"}
+        )
         return Response(json.dumps(body), code, {"Retry-After": "4"})
 
     return view
@@ -46,28 +50,57 @@ def patient(url: str, pauses: list[float]) -> Client:
 def test_a_full_queue_is_waited_for_as_long_as_it_says_and_a_little_more() -> None:
     pauses: list[float] = []
     with server_that(answers(*[429] * 10)) as url:
-        sent = list(patient(url, pauses).submit("b", RUNS))
+        sent = patient(url, pauses).submit(RUNS, "b")
 
-    assert sent == [(3, 3)]
+    assert sent == ("b", ["id"] * 3, 3)
     assert pauses == [5.0] * 10
 
 
 def test_a_server_that_comes_back_is_waited_for() -> None:
     pauses: list[float] = []
     with server_that(answers(503, 502, 503)) as url:
-        list(patient(url, pauses).submit("b", RUNS))
+        patient(url, pauses).submit(RUNS, "b")
 
     assert pauses == [1.0, 2.0, 4.0]
 
 
-def test_a_server_that_stays_away_is_unreachable() -> None:
+def test_an_address_where_nobody_has_ever_answered_is_given_up_within_three_seconds() -> None:
+    for url, reason in ((f"http://127.0.0.1:{free_port()}", "refused"), ("http://nowhere.invalid", "")):
+        pauses: list[float] = []
+
+        with pytest.raises(Unreachable, match=f"{url} cannot be reached: .*{reason}"):
+            patient(url, pauses).metrics()
+
+        assert 0 < sum(pauses) <= 3
+
+
+def test_a_server_that_has_answered_once_may_restart() -> None:
     pauses: list[float] = []
-    url = f"http://127.0.0.1:{free_port()}"
+    with server_that(answers()) as url:
+        client = patient(url, pauses)
+        client.submit(RUNS, "b")
 
-    with pytest.raises(Unreachable, match=r"cannot be reached: .*refused"):
-        list(patient(url, pauses).submit("b", RUNS))
+    with pytest.raises(Unreachable, match="refused"):
+        client.submit(RUNS, "b")
 
-    assert len(pauses) == TRIES - 1
+    assert 20 < sum(pauses) <= 30
+
+
+def test_a_server_that_stays_away_is_unreachable_after_the_patience_that_was_asked_for() -> None:
+    pauses: list[float] = []
+    with (
+        server_that(answers(*[503] * 50)) as url,
+        pytest.raises(Unreachable, match="cannot be reached: HTTP 503: .*not now"),
+    ):
+        Client(url, patience_s=9, sleep=pauses.append, jitter=lambda: 0.5).submit(RUNS, "b")
+
+    assert pauses == [1.0, 2.0, 4.0]
+
+
+def test_a_page_in_the_place_of_an_answer_is_not_the_platform() -> None:
+    said = "/api/metrics does not answer with JSON but b'<h1>Welcome"
+    with server_that(lambda: Response("<h1>Welcome</h1>")) as url, pytest.raises(Unreachable, match=said):
+        patient(url, []).metrics()
 
 
 def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
@@ -78,34 +111,36 @@ def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
         return complete() if pauses else Response(iter([b'{"new": ']), 202, {"Content-Length": "100"})
 
     with server_that(view) as url:
-        sent = list(patient(url, pauses).submit("b", RUNS))
+        sent = patient(url, pauses).submit(RUNS, "b")
 
-    assert (sent, pauses) == ([(3, 3)], [1.0])
+    assert (sent.new, pauses) == (3, [1.0])
 
 
 @pytest.mark.parametrize("url", ["127.0.0.1:5000", "localhost:5000", "ftp://host", ""])
 def test_an_address_that_is_not_http_is_refused_at_once(url: str) -> None:
-    with pytest.raises(BadSweep, match="does not begin with http:// or https://"):
+    with pytest.raises(BadInput, match="does not begin with http:// or https://"):
         Client(url)
 
 
 def test_a_servers_own_fault_is_not_repeated() -> None:
     pauses: list[float] = []
     with server_that(answers(500)) as url, pytest.raises(Unreachable, match="HTTP 500"):
-        list(patient(url, pauses).submit("b", RUNS))
+        patient(url, pauses).submit(RUNS, "b")
 
     assert pauses == []
 
 
-def test_the_servers_faults_are_told_by_the_files_lines() -> None:
+def test_faults_are_numbered_over_all_calls(monkeypatch: pytest.MonkeyPatch) -> None:
     def view() -> Response:
-        body = {"error": "1 of 3 runs", "errors": {"2.ticker": "unknown", "2.fee_rate": "too high"}}
+        body = {"error": "1 of 2 runs", "errors": {"1.ticker": "unknown"}}
         return Response(json.dumps(body), 400)
 
-    with server_that(view) as url, pytest.raises(BadSweep) as raised:
-        Client(url).plan("b", RUNS)
+    monkeypatch.setattr("backtests.client.RUNS_PER_CALL", 2)
+    with server_that(view) as url, pytest.raises(Refused) as raised:
+        Client(url).plan(RUNS, "b")
 
-    assert raised.value.faults == ["line 3: ticker: unknown", "line 3: fee_rate: too high"]
+    assert (raised.value.code, raised.value.errors) == (400, {"1.ticker": "unknown", "3.ticker": "unknown"})
+    assert str(raised.value) == "1.ticker: unknown\n3.ticker: unknown"
 
 
 def test_a_token_is_sent() -> None:
@@ -116,6 +151,64 @@ def test_a_token_is_sent() -> None:
         return Response('{"new": 0, "existing": {}}')
 
     with server_that(view) as url:
-        Client(url, token="secret").plan("b", RUNS)
+        Client(url, token="secret").plan(RUNS)
 
     assert seen == ["Bearer secret"]
+
+
+def test_a_submission_that_is_sent_again_has_the_key_of_the_first_time() -> None:
+    keys: list[str | None] = []
+
+    def view() -> Response:
+        keys.append(request.headers.get("Idempotency-Key"))
+        return Response('{"run_id": "r"}', 503 if len(keys) == 1 else 202)
+
+    with server_that(view) as url:
+        client = patient(url, [])
+        run_ids = [client.submit(RUNS[0]) for _ in range(2)]
+
+    assert run_ids == ["r", "r"]
+    assert keys[0] == keys[1] != keys[2]
+
+
+def test_a_run_that_takes_too_long_is_a_timeout() -> None:
+    app = Flask(__name__)
+    app.add_url_rule("/status/r", "status", lambda: {"status": "running"})
+
+    with served(app) as url, pytest.raises(TimeoutError, match=r"run r is still running after 0.01 s"):
+        Client(url, sleep=lambda seconds: None).wait("r", timeout_s=0.01)
+
+
+def test_a_refusal_that_is_not_about_the_runs_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def view() -> Response:
+        asked.append(request.path)
+        return Response('{"error": "a token is needed"}', 401)
+
+    monkeypatch.setattr("backtests.client.RUNS_PER_CALL", 1)
+    with server_that(view) as url, pytest.raises(Refused, match=r"^a token is needed$"):
+        Client(url).plan(RUNS)
+
+    assert len(asked) == 1
+
+
+def test_a_page_that_refuses_is_quoted() -> None:
+    for page in ("<h1>Forbidden</h1>", '["no"]', '{"errors": ["no"]}'):
+        with server_that(lambda page=page: Response(page, 403)) as url, pytest.raises(Refused) as raised:
+            Client(url).metrics()
+
+        assert str(raised.value) == f"HTTP 403: {page}"
+
+
+def test_dates_and_numbers_of_numpy_may_be_in_a_request() -> None:
+    sent: list[Any] = []
+
+    def view() -> Response:
+        sent.append(request.get_json())
+        return Response('{"run_id": "r"}', 202)
+
+    with server_that(view) as url:
+        Client(url).submit({"params": {"period": np.arange(14, 15)[0]}, "start_date": date(2005, 1, 3)})
+
+    assert sent == [{"params": {"period": 14}, "start_date": "2005-01-03"}]

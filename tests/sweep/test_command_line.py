@@ -17,6 +17,7 @@ from adapters.store.tables import runs
 from tests.services.finished_runs import break_down, succeed
 from tests.services.processes import PROJECT_ROOT, Programs
 from tests.services.waiting import wait_until
+from tests.web.made_runs import make
 
 PROGRAM = PROJECT_ROOT / "scripts" / "bulk_submit.py"
 SPEC = """
@@ -134,8 +135,80 @@ def test_the_servers_faults_keep_all_runs_out(app: Flask, base_url: str, spec: P
 
     assert refused.returncode == 2
     assert refused.stdout == ""
-    assert "NOPE {'period': 14}: ticker: no 1d prices of ticker 'NOPE'" in refused.stderr
+    assert refused.stderr.count("ticker 'NOPE'") == 1
+    assert "line 3: base.ticker: no 1d prices of ticker 'NOPE'" in refused.stderr
+    assert '(NOPE {"period": 7} and 2 more runs)' in refused.stderr
     assert run_ids(app) == []
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_platforms_faults_are_told_once_with_line_field_and_a_run_that_has_them(base_url: str, spec: Path) -> None:
+    faulty = {
+        "[7, 14, 21]": (
+            "[1, 7, 500]",
+            "line 4: parameters.period: 1 is out of range: must be a whole number from 2 to",
+        ),
+        "{period:": ("{perod:", "line 4: parameters.perod: 7 given, but RSI has no such parameter; it has: period, "),
+        "rule_type: RSI": ("rule_type: RSI, fee: 1", "line 3: base.fee: unknown field; accepted: ticker, rule_type, "),
+        ", end_date: 2006-12-31": ("", "line 3: base.end_date: required"),
+        "RSI}": ("RSI, params: {oversold: 0}}", "line 3: base.params.oversold: 0 is out of range"),
+        "parameters: {period: [7, 14, 21]}": (
+            "method: list\nparameters: [{period: 2004-01-01}]",
+            "line 5: parameters.period: '2004-01-01' is not a whole number",
+        ),
+        "ticker: [AAPL, IBM]": ("tickers: [NOPE]", "line 3: base.tickers: no 1d prices of ticker 'NOPE'"),
+    }
+    for right, (wrong, said) in faulty.items():
+        spec.write_text(SPEC.replace(right, wrong), encoding="utf-8")
+
+        planned = run(base_url, "plan", spec)
+
+        assert planned.returncode == 2
+        (line,) = planned.stderr.splitlines()
+        assert line.startswith(said), line
+        assert line.endswith(("and 1 more run)", "more runs)"))
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_the_platforms_faults_in_a_table_have_the_lines_that_are_its_own(base_url: str, tmp_path: Path) -> None:
+    table = tmp_path / "runs.csv"
+    row = "AAPL,RSI,2004-01-01,2006-12-31"
+    columns = "ticker,rule_type,start_date,end_date,fee_rate,params.period"
+    table.write_text(f"{columns}\n{row},,7\n{row},0.5,500\n\n{row},x,7\n", encoding="utf-8")
+
+    planned = run(base_url, "plan", table)
+
+    assert [line.split(": ")[:2] for line in planned.stderr.splitlines()] == [
+        ["line 3", "fee_rate"], ["line 3", "params.period"], ["line 5", "fee_rate"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_retry_that_finds_cancelled_runs_only_says_how_to_retry_them(base_url: str, spec: Path) -> None:
+    run(base_url, "submit", spec, "--detach")
+    run(base_url, "cancel", spec)
+
+    nothing = run(base_url, "retry", spec, "--failed")
+    retried = run(base_url, "retry", spec, "--failed", "--cancelled")
+
+    assert nothing.stderr.startswith("0 runs of three-")
+    assert "6 cancelled ones do not: --failed --cancelled retries them too" in nothing.stderr
+    assert retried.stderr.startswith("6 runs of three-")
+    assert "cancelled" not in retried.stderr
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_an_estimate_is_made_of_runs_that_are_as_much_work(app: Flask, base_url: str, spec: Path) -> None:
+    make(app, "completed", {"batch_id": "drawn", "charts": True})
+
+    before = run(base_url, "plan", spec).stdout
+    make(app, "completed", {"batch_id": "plain", "charts": False})
+    make(app, "completed", {"batch_id": "drawn later", "charts": True})
+    after = run(base_url, "plan", spec, "--jobs", 2).stdout
+
+    assert "no estimate: none of the last 10 batches has completed runs without charts" in before
+    assert "with 2 Jobs at a time: " in after
+    assert "as in batch plain, the latest without charts" in after
 
 
 def test_an_unknown_batch_is_a_wrong_question(base_url: str) -> None:
@@ -151,6 +224,7 @@ def test_an_interrupt_detaches_and_says_how_to_go_on(app: Flask, base_url: str, 
     following.send(signal.SIGINT)
 
     assert following.wait() == 130
-    assert f"submit {spec} --url {base_url}" in following.log  # the very command that goes on
+    command = f"{sys.executable} {PROGRAM} submit {spec} --url {base_url}"
+    assert f"go on:      {command}\n" in following.log
     assert f"--url {base_url} --watch" in following.log
     wait_until(lambda: len(run_ids(app)) == 6)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scripts.sweep.conditions import BadCondition, parse_condition
+from backtests.conditions import BadCondition, parse_condition
 
 NAMES = ("fast", "slow", "kind")
 

@@ -3,7 +3,7 @@
 import io
 from itertools import count
 
-from scripts.sweep.progress import Progress, describe, duration, follow
+from backtests.progress import Progress, describe, duration
 
 EMPTY = {"pending": 4, "running": 0, "completed": 0, "failed": 0}
 HALF = {"pending": 1, "running": 1, "completed": 1, "failed": 1}
@@ -54,15 +54,6 @@ def test_the_rate_is_that_of_the_last_seconds() -> None:
     progress.show({"pending": 80, "running": 0, "completed": 20, "failed": 0})
 
     assert "2.0/s ETA 40 s" in log.getvalue()
-
-
-def test_following_ends_with_the_last_run() -> None:
-    looks = iter([{"counts": EMPTY}, {"counts": HALF}, {"counts": ENDED}])
-    pauses: list[float] = []
-
-    batch = follow(lambda: next(looks), Progress(io.StringIO()), pauses.append)
-
-    assert (batch, len(pauses)) == ({"counts": ENDED}, 2)
 
 
 def test_durations_are_short() -> None:

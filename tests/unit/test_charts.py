@@ -2,26 +2,25 @@
 
 import dataclasses
 import io
+import time
 from datetime import date
 from pathlib import Path
-from typing import TypeVar
 
+import matplotlib
 import numpy as np
 import pytest
-from matplotlib.artist import Artist
-from matplotlib.collections import LineCollection
-from matplotlib.lines import Line2D
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
 from adapters.analysis.price_series import PriceSeries, read_prices
+from adapters.charts import frame
 from adapters.charts.candles import legible_candles
-from adapters.charts.canvas import HEIGHT_PX, WIDTH_PX, Canvas
 from adapters.charts.data import ChartData
 from adapters.charts.render import CHARTS, TIP_DOWN, TIP_UP, render_charts
 from contracts.run_result import CHART_NAMES, TradeRow
 
-Drawn = TypeVar("Drawn", bound=Artist)
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
@@ -48,17 +47,13 @@ def trade(prices: PriceSeries, number: int, side: str, entry: int, exit_: int, i
 
 
 def chart_data(ticker: str, start: date, end: date, *spans: tuple[str, int, int, bool]) -> ChartData:
-    """All in at the first bar of a range, and these trades: (side, bar of entry, bar of exit, still open)."""
+    """Half in at the first bar of a range, and these trades: (side, bar of entry, bar of exit, still open)."""
     prices = read_prices(DATA, ticker, "1d", start, end, warmup_bars=0)
     held = 100_000 * prices["Close"] / prices["Close"][0]
     return ChartData(
         subject=f"{ticker} RSI_14_30_70",
         timestamps=prices.timestamps,
-        open=prices["Open"],
-        high=prices["High"],
-        low=prices["Low"],
-        close=prices["Close"],
-        volume=prices["Volume"],
+        **{name.lower(): column for name, column in prices.columns.items()},
         equity=(held + 100_000) / 2,
         buy_hold_equity=held,
         initial_capital=100_000.0,
@@ -67,42 +62,51 @@ def chart_data(ticker: str, start: date, end: date, *spans: tuple[str, int, int,
     )
 
 
-def first_bars(data: ChartData, bars: int) -> ChartData:
-    """The same run, shorter and without trades."""
+def bars_of(data: ChartData, chosen: np.ndarray | slice) -> ChartData:
+    """The same run with other bars and without trades."""
     series = ("timestamps", "open", "high", "low", "close", "volume", "equity", "buy_hold_equity")
-    cut = {name: getattr(data, name)[:bars] for name in series}
-    return dataclasses.replace(data, trades=[], fill_bars=[], **cut)
+    return dataclasses.replace(data, trades=[], fill_bars=[], **{name: getattr(data, name)[chosen] for name in series})
 
 
 def constant(data: ChartData) -> ChartData:
     """Prices that never move, no volume, no trades."""
     flat = np.full(len(data.close), 5.0)
     prices = dict.fromkeys(("open", "high", "low", "close"), flat)
-    return dataclasses.replace(
-        data, **prices, volume=flat * 0, equity=flat * 20_000, buy_hold_equity=flat * 20_000, trades=[], fill_bars=[]
-    )
+    money = dict.fromkeys(("equity", "buy_hold_equity"), flat * 20_000)
+    return dataclasses.replace(data, **prices, **money, volume=flat * 0, trades=[], fill_bars=[])
 
 
-def intraday(data: ChartData) -> ChartData:
-    """The same numbers as five-minute bars."""
-    minutes = np.arange(len(data.close)) * np.timedelta64(300, "s")
-    return dataclasses.replace(data, timestamps=np.datetime64("2024-01-02T14:30:00") + minutes)
+def intraday(data: ChartData, bars_per_day: int = 78) -> ChartData:
+    """The same numbers as five-minute bars of sessions that begin at 14:30."""
+    days, bars = np.divmod(np.arange(len(data.close)), bars_per_day)
+    times = days * np.timedelta64(86_400, "s") + bars * np.timedelta64(300, "s")
+    return dataclasses.replace(data, timestamps=np.datetime64("2024-01-02T14:30:00") + times)
 
 
-def drawn(canvas: Canvas, kind: type[Drawn]) -> list[Drawn]:
-    """Everything of one kind that stands on a canvas."""
-    return [artist for artist in canvas.artists if isinstance(artist, kind)]
+def drawn(name: str, data: ChartData) -> Figure:
+    """A chart as it is before it becomes pixels."""
+    with matplotlib.rc_context(frame.STYLE):
+        figure = CHARTS[name](data)
+        FigureCanvasAgg(figure).draw()
+    return figure
 
 
-def lines(canvas: Canvas, marker: object) -> list[np.ndarray]:
-    """Points (n, 2) of every line with this marker."""
-    marked = (line for line in drawn(canvas, Line2D) if line.get_marker() == marker)
-    return [line.get_xydata() for line in marked if len(line.get_xdata())]
+def marks(figure: Figure, label: str) -> list[tuple[float, float]]:
+    """Points of the line or marks with this label in the legend."""
+    (found,) = (line for line in figure.axes[0].lines if line.get_label() == label)
+    return [tuple(point) for point in found.get_xydata().tolist()]
 
 
-def words(canvas: Canvas) -> list[str]:
-    """Everything that is written on a canvas."""
-    return [text.get_text() for text in drawn(canvas, Text)]
+def words(figure: Figure) -> dict[str, Text]:
+    """Everything that is written on a chart; ticks beyond the limits are not."""
+    texts = [*figure.texts, *figure.legends[0].get_texts()]
+    for axes in figure.axes:
+        texts += axes.texts
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = axis.get_view_interval()
+            inside = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
+            texts += [label for tick in inside for label in (tick.label1, tick.label2) if label.get_visible()]
+    return {text.get_text(): text for text in texts if text.get_text()}
 
 
 LONG = chart_data(
@@ -114,75 +118,74 @@ LONG = chart_data(
     ("BUY", 3000, 3269, True),
 )
 SHORT = chart_data("FB", date(2012, 5, 18), date(2013, 3, 1), ("BUY", 30, 60, False), ("SELL", 90, 120, False))
+NO_TRADES = dataclasses.replace(SHORT, trades=[], fill_bars=[], equity=np.full(196, 100_000.0))
 CASES = {
     "thirteen years": LONG,
     "ten months": SHORT,
-    "no trades": dataclasses.replace(SHORT, trades=[], fill_bars=[], equity=np.full(196, 100_000.0)),
-    "one bar": first_bars(SHORT, 1),
-    "four bars": first_bars(SHORT, 4),
+    "no trades": NO_TRADES,
+    "one bar": bars_of(SHORT, slice(1)),
+    "four bars": bars_of(SHORT, slice(4)),
     "nothing moves": constant(SHORT),
     "five minutes": intraday(LONG),
+    "three sessions": intraday(SHORT),
     "ruined": dataclasses.replace(SHORT, equity=np.linspace(100_000, -50_000, 196)),
     "long name": dataclasses.replace(LONG, subject="AAPL " + "COMPOSITE_" * 7),
+    "a trillion": dataclasses.replace(SHORT, equity=SHORT.equity * 1e7, initial_capital=1e12),
 }
 
 
-def test_there_is_one_picture_per_chart_of_the_contract():
+def test_there_is_one_small_picture_per_chart_of_the_contract_and_its_bytes_depend_on_the_data_alone():
     pictures = render_charts(LONG)
 
     assert tuple(pictures) == CHART_NAMES
     for png in pictures.values():
         picture = Image.open(io.BytesIO(png))
-        assert (picture.format, picture.size) == ("PNG", (1600, 640))
-        assert len(png) < 80_000
+        assert (picture.format, picture.size, picture.mode) == ("PNG", (1600, 640), "P")
+        assert len(png) < 50_000
+    assert render_charts(LONG) == pictures
+    changed = render_charts(dataclasses.replace(LONG, equity=LONG.equity * 1.1))
+    differing = [name for name in CHART_NAMES if changed[name] != pictures[name]]
+    assert differing == ["equity_curve", "cumulative_return"]
 
 
-def test_pictures_of_equal_data_are_equal_and_of_other_data_are_not():
-    changed = dataclasses.replace(SHORT, equity=SHORT.equity * 1.1)
+def test_drawing_leaves_the_settings_of_matplotlib_as_they_were():
+    before = dict(matplotlib.rcParams)
 
-    assert render_charts(SHORT) == render_charts(SHORT)
-    assert render_charts(changed)["equity_curve"] != render_charts(SHORT)["equity_curve"]
+    render_charts(bars_of(SHORT, slice(4)))
+
+    assert dict(matplotlib.rcParams) == before
 
 
-@pytest.mark.parametrize("name", CHART_NAMES)
 @pytest.mark.parametrize("case", CASES)
-def test_all_words_are_inside_the_picture_and_large_enough(case, name):
-    canvas = CHARTS[name](CASES[case])
+def test_all_words_are_inside_the_picture_large_enough_and_apart(case):
+    for name in CHART_NAMES:
+        figure = drawn(name, CASES[case])
+        texts = words(figure)
+        boxes = {word: text.get_window_extent() for word, text in texts.items()}
 
-    for text in drawn(canvas, Text):
-        extent = canvas.extent(text)
-        assert text.get_fontsize() >= 9
-        assert extent.x0 >= 0 and extent.y0 >= 0 and extent.x1 <= WIDTH_PX and extent.y1 <= HEIGHT_PX, text.get_text()
-    assert len(canvas.png()) > 5_000
-
-
-@pytest.mark.parametrize("name", CHART_NAMES)
-@pytest.mark.parametrize("case", CASES)
-def test_no_two_words_cover_each_other(case, name):
-    canvas = CHARTS[name](CASES[case])
-    texts = [text for text in drawn(canvas, Text) if text.get_text() != "no trades"]
-
-    boxes = [(text.get_text(), canvas.extent(text).shrunk(0.98, 0.6)) for text in texts]
-    covered = [(one, other) for at, (one, box) in enumerate(boxes) for other, its in boxes[:at] if box.overlaps(its)]
-    assert not covered
+        for word, box in boxes.items():
+            assert texts[word].get_fontsize() >= 9
+            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= frame.WIDTH_PX and box.y1 <= frame.HEIGHT_PX, (name, word)
+        small = [(word, box.shrunk(0.98, 0.6)) for word, box in boxes.items()]
+        pairs = [(one, other) for at, one in enumerate(small) for other in small[:at]]
+        covered = [(one, other) for (one, box), (other, its) in pairs if box.overlaps(its)]
+        assert not covered, name
 
 
 @pytest.mark.parametrize("name", CHART_NAMES)
-@pytest.mark.parametrize("case", ["no trades", "one bar", "nothing moves"])
-def test_a_run_without_trades_says_so_on_every_chart(case, name):
-    assert "no trades" in " ".join(words(CHARTS[name](CASES[case])))
+def test_a_run_says_that_it_has_no_trades_only_when_it_has_none(name):
+    for data, said in ((NO_TRADES, True), (CASES["one bar"], True), (CASES["nothing moves"], True), (SHORT, False)):
+        assert any("no trades" in word for word in words(drawn(name, data))) is said
 
 
-@pytest.mark.parametrize("name", CHART_NAMES)
-def test_a_run_with_trades_does_not_say_that_it_has_none(name):
-    assert "no trades" not in " ".join(words(CHARTS[name](SHORT)))
+def test_orders_stand_at_their_bar_and_price_and_an_open_trade_has_no_exit():
+    figure = drawn("portfolio_orders", LONG)
 
-
-def test_orders_stand_at_their_bar_and_price():
-    (buys,), (sells,) = (lines(CHARTS["portfolio_orders"](SHORT), tip) for tip in (TIP_UP, TIP_DOWN))
-
-    assert buys.tolist() == [[bar, SHORT.close[bar]] for bar in (30, 120)]
-    assert sells.tolist() == [[bar, SHORT.close[bar]] for bar in (90, 60)]
+    assert marks(figure, "buy") == [(bar, LONG.close[bar]) for bar in (10, 3000, 600)]
+    assert marks(figure, "sell") == [(bar, LONG.close[bar]) for bar in (500, 400)]
+    assert "Orders: 3 bought, 2 sold" in words(figure)
+    shapes = {line.get_label(): line.get_marker() for line in figure.axes[0].lines}
+    assert (shapes["buy"], shapes["sell"]) == (TIP_UP, TIP_DOWN)
 
 
 def test_an_order_at_the_close_of_a_bar_within_the_day_stands_at_that_bar_not_at_the_next():
@@ -191,89 +194,137 @@ def test_an_order_at_the_close_of_a_bar_within_the_day_stands_at_that_bar_not_at
     closing = [row | {"entry_timestamp": ends[entry], "exit_timestamp": ends[left]}
                for row, (entry, left) in zip(data.trades, data.fill_bars, strict=True)]  # fmt: skip
 
-    (buys,), (sells,) = (lines(CHARTS["candlestick"](dataclasses.replace(data, trades=closing)), tip)
-                         for tip in (TIP_UP, TIP_DOWN))  # fmt: skip
+    figure = drawn("candlestick", dataclasses.replace(data, trades=closing))
 
-    assert (buys[:, 0].tolist(), sells[:, 0].tolist()) == ([30, 120], [60, 90])
-
-
-def test_an_open_trade_has_no_exit_order_and_a_hollow_mark():
-    (buys,), (sells,) = (lines(CHARTS["portfolio_orders"](LONG), tip) for tip in (TIP_UP, TIP_DOWN))
-    hollow = [mark for mark in drawn(CHARTS["trade_pnl"](LONG), Line2D) if mark.get_markerfacecolor() == "none"]
-
-    assert (buys[:, 0].tolist(), sells[:, 0].tolist()) == ([10, 3000, 600], [500, 400])
-    assert [mark.get_xdata().tolist() for mark in hollow if len(mark.get_xdata())] == [[3269]]
+    assert marks(figure, "buy") == [(bar, data.low[bar]) for bar in (30, 120)]
+    assert marks(figure, "sell") == [(bar, data.high[bar]) for bar in (60, 90)]
 
 
-def test_wins_and_their_average_are_those_of_trades_that_have_ended():
-    first, second, still_open = LONG.trades
-    only_open = dataclasses.replace(LONG, trades=[still_open], fill_bars=LONG.fill_bars[2:])
-    average = (first["pnl_pct"] + second["pnl_pct"]) / 2
+def test_trades_stand_at_their_exit_and_return_and_wins_are_those_of_trades_that_have_ended():
+    figure = drawn("trade_pnl", LONG)
+    first, second, third = (row["pnl_pct"] for row in LONG.trades)
 
-    assert f"1 of 2 closed won, average {average:+.2f}%" in words(CHARTS["trade_pnl"](LONG))
-    assert f"the only trade is still open, at {still_open['pnl_pct']:+.2f}%" in words(CHARTS["trade_pnl"](only_open))
+    assert sorted(marks(figure, "won") + marks(figure, "lost")) == [(400, first), (600, second)]
+    assert marks(figure, "still open") == [(3269, third)]
+    assert f"Trade P&L: 1 of 2 closed won, average {(first + second) / 2:+.2f}%" in words(figure)
+    assert {y for _, y in marks(figure, "average")} == {(first + second) / 2}
 
-
-def test_trades_stand_at_their_exit_and_return():
-    canvas = CHARTS["trade_pnl"](SHORT)
-    first, second = SHORT.trades
-
-    marks = {tuple(point) for shape in "^v" for points in lines(canvas, shape) for point in points.tolist()}
-    assert marks == {(60, first["pnl_pct"]), (120, second["pnl_pct"])}
+    only_open = dataclasses.replace(LONG, trades=LONG.trades[2:], fill_bars=LONG.fill_bars[2:])
+    assert f"Trade P&L: the only trade is still open, at {third:+.2f}%" in words(drawn("trade_pnl", only_open))
 
 
-def test_drawdown_is_drawn_downwards_and_names_its_deepest_day():
-    equity = np.array([100_000, 120_000, 90_000, 96_000, 130_000], dtype=float)
-    data = dataclasses.replace(first_bars(SHORT, 5), equity=equity, trades=SHORT.trades[:1])
+def test_drawdown_is_drawn_downwards_from_the_initial_capital_and_names_its_deepest_day():
+    def drawdown(*equity: float) -> Figure:
+        data = bars_of(SHORT, slice(len(equity)))
+        return drawn("drawdown_curve", dataclasses.replace(data, equity=np.array(equity), trades=SHORT.trades[:1]))
 
-    canvas = CHARTS["drawdown_curve"](data)
+    figure = drawdown(100_000, 120_000, 90_000, 96_000, 130_000)
 
-    curve = max(lines(canvas, "None"), key=len)
-    assert curve[:, 1].tolist() == [0, 0, -25, -20, 0]
-    assert "deepest 25.0% on 22 May 2012" in words(canvas)
-
-
-def test_a_loss_from_the_first_bar_counts_against_the_initial_capital():
-    data = dataclasses.replace(
-        first_bars(SHORT, 3), equity=np.array([80_000.0, 90_000, 70_000]), trades=SHORT.trades[:1]
-    )
-
-    assert "deepest 30.0% on 22 May 2012" in words(CHARTS["drawdown_curve"](data))
+    assert marks(figure, "below the highest equity so far") == [(0, 0), (1, 0), (2, -25), (3, -20), (4, 0)]
+    assert marks(figure, "deepest") == [(2, -25)]
+    assert "Drawdown: deepest 25.0% on 2012-05-22" in words(figure)
+    assert "Drawdown: deepest 30.0% on 2012-05-22" in words(drawdown(80_000, 90_000, 70_000))
+    assert "Drawdown: none" in words(drawdown(100_000, 110_000))
 
 
-def test_prices_far_apart_stand_on_a_log_scale_that_is_named():
-    assert "log scale" in words(CHARTS["candlestick"](LONG))
-    assert "log scale" not in words(CHARTS["candlestick"](SHORT))
+def test_equity_and_return_state_the_values_of_the_last_bar():
+    data = dataclasses.replace(SHORT, equity=SHORT.equity * 1.25 / SHORT.equity[-1] * 100_000)
+    held = (SHORT.buy_hold_equity[-1] / 100_000 - 1) * 100
+
+    equity, returned = drawn("equity_curve", data), drawn("cumulative_return", data)
+
+    assert {"Equity: 100,000 → 125,000 (+25.0%)", "125,000"} <= words(equity).keys()
+    assert {f"Cumulative return: {25 - held:.1f} points ahead of buy and hold", "+25.0%"} <= words(returned).keys()
+    assert marks(equity, "buy and hold")[-1] == (195, SHORT.buy_hold_equity[-1])
 
 
-def test_few_bars_are_their_own_candles():
-    canvas = CHARTS["candlestick"](SHORT)
+def test_positive_values_whose_highest_is_eight_times_the_lowest_stand_on_a_log_scale_that_is_named():
+    def scale(lowest: float, highest: float) -> tuple[str, bool]:
+        data = dataclasses.replace(NO_TRADES, close=np.linspace(lowest, highest, 196))
+        figure = drawn("portfolio_orders", data)
+        return figure.axes[0].get_yscale(), any("log scale" in word for word in words(figure))
 
-    wicks_and_bodies = sum(len(group.get_segments()) for group in drawn(canvas, LineCollection))
-    assert "196 candles" in words(canvas)
-    assert wicks_and_bodies > 2 * 196 + 196  # and volume, and the grid
+    assert scale(10, 79.9) == ("linear", False)
+    assert scale(10, 80) == ("log", True)
+    assert drawn("equity_curve", CASES["ruined"]).axes[0].get_yscale() == "linear"
 
 
-def test_many_bars_become_candles_of_a_period_that_is_named():
-    assert "157 monthly candles of 3,270 bars" in words(CHARTS["candlestick"](LONG))
+def test_dates_stand_at_their_bars_without_nights_and_weekends():
+    def ticks(data: ChartData) -> dict[str, float]:
+        axes = drawn("equity_curve", data).axes[0]
+        return {label.get_text(): at for label, at in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)}
+
+    assert list(ticks(LONG)) == [str(year) for year in range(2001, 2014)]
+    assert ticks(LONG)["2001"] == 212
+    assert ticks(SHORT)["2013"] == np.flatnonzero(SHORT.timestamps >= np.datetime64("2013-01-01"))[0]
+    assert ticks(intraday(SHORT))["03 Jan"] == 78
+    hourly = np.concatenate([day + np.arange(14, 21) * np.timedelta64(3600, "s") for day in SHORT.timestamps[:8]])
+    week = dataclasses.replace(bars_of(SHORT, slice(56)), timestamps=hourly)
+    days = {label: hourly[int(at)].item().strftime("%d %b") for label, at in ticks(week).items() if ":" not in label}
+    assert days and all(label == day for label, day in days.items())
 
 
-def test_a_candle_of_a_period_has_its_first_open_highest_high_lowest_low_and_last_close():
-    candles = legible_candles(LONG.timestamps, LONG.open, LONG.high, LONG.low, LONG.close, LONG.volume)
+def test_few_bars_are_their_own_candles_hollow_when_rising_over_their_volume():
+    figure = drawn("candlestick", SHORT)
+    prices, volume = figure.axes
 
+    rising = [bar.get_facecolor() == (1, 1, 1, 1) for bar in prices.patches]
+    assert (len(rising), sum(rising)) == (196, (SHORT.close >= SHORT.open).sum())
+    assert [bar.get_height() for bar in volume.patches] == SHORT.volume.tolist()
+    assert "Candles: 196 bars" in words(figure)
+    assert len(drawn("candlestick", CASES["nothing moves"]).axes) == 1  # no volume, no room for it
+
+
+def test_many_bars_become_candles_of_a_period_that_is_named_with_marks_outside():
+    candles, starts, _ = legible_candles(LONG)
     march = LONG.timestamps.astype("M8[M]") == np.datetime64("2008-03")
-    at = int(np.flatnonzero(candles.timestamps.astype("M8[M]") == np.datetime64("2008-03"))[0])
-    whole = (candles.open[at], candles.high[at], candles.low[at], candles.close[at], candles.volume[at])
+    at = int(np.searchsorted(starts, np.flatnonzero(march)[0]))
+
+    whole = [getattr(candles, name)[at] for name in ("open", "high", "low", "close", "volume")]
     highest, lowest = LONG.high[march].max(), LONG.low[march].min()
-    assert whole == (LONG.open[march][0], highest, lowest, LONG.close[march][-1], LONG.volume[march].sum())
+    assert whole == [LONG.open[march][0], highest, lowest, LONG.close[march][-1], LONG.volume[march].sum()]
+    figure = drawn("candlestick", LONG)
+    assert "Candles: 157 monthly candles of 3,270 bars" in words(figure)
+    for label, outside in (("buy", candles.low), ("sell", candles.high)):
+        assert all(y == outside[int(x)] for x, y in marks(figure, label))
+    assert candles.timestamps[int(marks(figure, "buy")[0][0])].astype("M8[M]") == LONG.timestamps[10].astype("M8[M]")
 
 
-def test_marks_of_orders_stand_outside_their_candles():
-    candles = legible_candles(LONG.timestamps, LONG.open, LONG.high, LONG.low, LONG.close, LONG.volume)
+def test_weeks_begin_on_monday():
+    years = LONG.timestamps.astype("M8[Y]").astype(int) + 1970
+    two_years = bars_of(LONG, (years >= 2010) & (years < 2012))
 
-    canvas = CHARTS["candlestick"](LONG)
+    candles, _, period = legible_candles(two_years)
 
-    (buys,), (sells,) = (lines(canvas, tip) for tip in (TIP_UP, TIP_DOWN))
-    assert 10 ** buys[:, 1] == pytest.approx(candles.low[buys[:, 0].astype(int)])
-    assert 10 ** sells[:, 1] == pytest.approx(candles.high[sells[:, 0].astype(int)])
-    assert candles.timestamps[int(buys[0, 0])].astype("M8[M]") == LONG.timestamps[10].astype("M8[M]")
+    assert period == "weekly"
+    second, third = candles.timestamps.astype("M8[D]")[1:3].tolist()
+    assert (second, third) == (date(2010, 1, 11), date(2010, 1, 19))  # the 18th: closed
+
+
+def test_a_million_bars_keep_their_extremes_and_take_a_moment():
+    many = intraday(bars_of(LONG, np.arange(1_000_000) % 3270))
+    many.equity[[123_456, 400_001]] = 9e6, 1.0
+    started = time.process_time()
+
+    figure = drawn("equity_curve", many)
+
+    curve = marks(figure, "strategy")
+    assert len(curve) < 5_000
+    assert [abs(x - at) < 700 and y for x, y in (max(curve, key=lambda p: p[1]), min(curve, key=lambda p: p[1]))
+            for at in (123_456, 400_001) if abs(x - at) < 700] == [9e6, 1.0]  # fmt: skip
+    render_charts(many)
+    assert time.process_time() - started < 20
+
+
+@pytest.mark.parametrize("name", ["TEXT", "MUTED", "UP", "DOWN"])
+def test_words_and_marks_stand_out_from_the_paper(name):
+    channels = np.array(matplotlib.colors.to_rgb(getattr(frame, name)))
+    linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+
+    assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) >= 4.5  # WCAG 2.2
+
+
+def test_numbers_have_six_digits_at_most():
+    numbers = (137_675.0, 1_250_000.0, 0.0025, 2.5, 11_512_600_000.0, 1e12, -0.5)
+
+    assert [frame.number(each) for each in numbers] == ["137,675", "1.25M", "0.0025", "2.5", "11.5126B", "1T", "-0.5"]

@@ -9,7 +9,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.services.web_app import run_values
-from web.contract_schemas import request_schema, result_schema
+from web.documents.contract_schemas import request_schema, result_schema
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = {"run_request": request_schema, "run_result": result_schema}

@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from adapters.results.leaderboard import Heatmap
 from tests.web.conftest import RunMaker
-from web.batch_pages import heat_rows, shade
+from web.batches.pages import heat_rows, shade
 from web.formats import number
 
 
@@ -59,7 +59,7 @@ def test_a_ticker_that_the_batch_does_not_have_is_refused(browser_client: FlaskC
     answer = browser_client.get("/batches/grid <1>?ticker=IBM")
 
     assert answer.status_code == 400
-    assert "is not one of this batch&#39;s: AAPL" in answer.get_data(as_text=True)
+    assert "&#39;IBM&#39; is not accepted; accepted: AAPL" in answer.get_data(as_text=True)
 
 
 @pytest.mark.parametrize("metric", ["sharpe_ratio", "calmar_ratio"])

@@ -28,6 +28,8 @@ def test_runs_are_compared_by_metrics_and_by_what_differs(browser_client: FlaskC
     assert "Sharpe ratio" in page
     assert "params.period" in page
     assert "start_date" in page
+    assert '<th scope="row">result</th>' in page
+    assert '<th scope="row">prices</th>' not in page  # both ran on the same
     assert "params.oversold" not in page  # 30 is the default of the one and was sent by the other
     assert "prices of AAPL differ" not in page
 
@@ -42,6 +44,16 @@ def test_runs_on_different_prices_are_compared_with_a_warning(
     page = browser_client.get(f"/compare?run={one}&run={other}").get_data(as_text=True)
 
     assert "The prices of AAPL differ between these runs" in page
+
+
+def test_runs_that_differ_in_nothing_but_their_labels_are_called_equal(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    one, other = make_run(), make_run(label="again")
+
+    page = browser_client.get(f"/compare?run={one}&run={other}").get_data(as_text=True)
+
+    assert "agree bit for bit" in page
 
 
 @pytest.mark.parametrize("query", ["", "run=x", "run=x&run=y", "&".join(f"run={n}" for n in range(6))])

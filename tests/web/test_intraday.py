@@ -1,4 +1,4 @@
-"""Runs on bars within a day: orders stand at the bar that they filled on, and times say the hour."""
+"""Runs on bars within a day: orders are drawn at the bar that they filled on, and times say the hour."""
 
 import re
 from datetime import datetime, timedelta

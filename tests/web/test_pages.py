@@ -4,7 +4,9 @@ import re
 
 import pytest
 from flask.testing import FlaskClient
+from markupsafe import escape
 
+from adapters.results.metrics import METRICS
 from adapters.settings import load_settings
 from rules.catalog import RULES
 from tests.web.conftest import RunMaker
@@ -58,6 +60,20 @@ def test_a_waiting_run_says_what_it_waits_for(browser_client: FlaskClient, make_
 
     assert f'data-status-url="/status/{run_id}" data-status="{state}"' in page
     assert "Cancel run" in page
+
+
+def test_every_metric_of_a_run_is_on_its_page_with_its_value(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run(rule_type="MACD", params={}, direction="longshort")
+    metrics = browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"]
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+    shown = dict(re.findall(r'data-metric="(\w+)".*?class="value[^>]*>([^<]*)<', page, re.DOTALL))
+
+    for metric in METRICS:
+        if metric.name == "max_drawdown_bars":
+            continue  # the same duration as max_drawdown_days, in another unit
+        number = re.sub(r"[^\d.−]", "", shown[metric.name]).replace("−", "-")
+        assert float(number) == pytest.approx(metrics[metric.name], abs=0.00501), metric.name
+        assert escape(metric.formula) in page
 
 
 @pytest.mark.parametrize("tab", ["stats", "equity", "drawdown", "portfolio", "trades", "candles"])

@@ -1,4 +1,4 @@
-"""A run done again is compared with the first one, bit for bit."""
+"""A reproduced run is compared with the first one, bit for bit."""
 
 import pytest
 from flask import Flask

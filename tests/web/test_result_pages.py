@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from flask.testing import FlaskClient
 
 from contracts.run_result import CHART_NAMES
 from tests.web.conftest import RunMaker
-from web.trade_table import COLUMNS
+from web.runs.trade_table import COLUMNS
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -40,9 +41,8 @@ def test_trades_fill_pages_and_the_second_goes_on_where_the_first_ended(
     second = browser_client.get(f"/result/{run_id}?tab=trades&page=2").get_data(as_text=True)
 
     assert count > 50
-    assert '<tr><td class="number">49</td>' in first
-    assert '<tr><td class="number">50</td>' not in first
-    assert '<tr><td class="number">50</td>' in second
+    assert re.findall(r'<tr><td class="number">(\d+)</td>', first) == [str(number) for number in range(1, 51)]
+    assert '<tr><td class="number">51</td>' in second
     assert f"{count} of {count} trades" in first
 
 
@@ -66,6 +66,31 @@ def test_trades_are_filtered_by_side_outcome_and_reason(browser_client: FlaskCli
         if trade["side"] == "SELL" and trade["pnl_abs"] <= 0 and trade["exit_reason"] == "stop_loss"
     ]
     assert listed == expected != []
+
+
+def test_sides_are_positions_on_the_page(browser_client: FlaskClient, run_id: str) -> None:
+    page = browser_client.get(f"/result/{run_id}?tab=trades&sort=side").get_data(as_text=True)
+
+    words = re.findall(r'<tr><td class="number">\d+</td><td>(\w+)</td>', page)
+    assert set(words) <= {"long", "short"} != set()
+    assert '<option value="BUY">long</option>' in page
+
+
+def test_a_trade_that_is_still_open_has_no_exit(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    held = make_run(rule_type="MA_CROSS", params={}, end_date="2007-12-31")
+    last = trades(browser_client, held)[-1]
+    assert last["is_open"]
+
+    page = browser_client.get(f"/result/{held}?tab=trades&outcome=open").get_data(as_text=True)
+    file = browser_client.get(f"/result/{held}/trades.csv").get_data(as_text=True)
+    profits = browser_client.get(f"/result/{held}/tables/trade_pnl.csv").get_data(as_text=True)
+
+    assert "<td>still open</td>" in page
+    assert last["exit_timestamp"][:10] not in re.search(r"<tbody>.*</tbody>", page, re.DOTALL)[0]  # type: ignore[index]
+    row = list(csv.DictReader(io.StringIO(file)))[-1]
+    assert (row["exit_timestamp"], row["exit_price"], row["exit_fees"], row["is_open"]) == ("", "", "", "True")
+    assert float(row["pnl_abs"]) == last["pnl_abs"]
+    assert profits.splitlines()[-1].startswith(f"still open,{last['trade_no'] + 1},")
 
 
 def test_the_csv_holds_what_the_api_says(browser_client: FlaskClient, run_id: str) -> None:

@@ -91,7 +91,7 @@ def test_pages_by_a_metric_hold_every_run_that_has_it_once(
 ) -> None:
     found = all_pages(browser_client, f"sort={sort}&order={order}")
 
-    # equal values stand in the order of submission, or against it
+    # equal values are in the order of submission, or against it
     having = [each for each in (rows if order == "asc" else rows[::-1]) if each[metric] is not None]
     sign = 1 if order == "asc" else -1
     having.sort(key=lambda each: sign * each[metric])
@@ -142,6 +142,9 @@ FILTERS = {
     "status=completed&batch=sweep": lambda each: each["status"] == "SUCCEEDED" and each["batch_id"] == "sweep",
     "label=idea": lambda each: each["label"] == "idea",
     "label=Idea": lambda _: False,
+    "ticker=msft": lambda each: each["ticker"] == "MSFT",
+    "name=R_17": lambda each: each["rule_id"] == "R_17",
+    "name=%E6%97%A5": lambda _: False,
     "from=2026-03-05&to=2026-03-06": lambda each: datetime(2026, 3, 5) <= each["created_at"] < datetime(2026, 3, 7),
     "from=2031-01-01": lambda _: False,
     "from=0001-01-01&to=9999-12-31": lambda _: True,
@@ -171,7 +174,7 @@ def test_a_filter_shows_the_runs_that_it_names(
     [
         "sharpe_min=abc", "sharpe_min=nan", "return_max=inf", "status=done", "rule=EVIL", "from=2026-02-30", "limit=0",
         "limit=1000", "limit=٣", "sort=id", "order=up", "after=x", "after=1~2", "sort=sharpe&after=5", "before=-1",
-        "unknown=1", "ticker=" + "A" * 16, "label=%00",
+        "unknown=1", "ticker=" + "A" * 16, "ticker=%E6%97%A5", "label=%00",
     ],
 )  # fmt: skip
 def test_a_filter_that_cannot_be_meant_is_refused_by_name(browser_client: FlaskClient, query: str) -> None:
@@ -207,6 +210,7 @@ def test_no_fitting_run_says_how_to_see_others(browser_client: FlaskClient) -> N
     [
         ("aapl", "/runs?ticker=AAPL"),
         ("AAPL rsi failed", "/runs?ticker=AAPL&rule=RSI&status=failed"),
+        ("aapl RSI_15_30_80", "/runs?ticker=AAPL&name=RSI_15_30_80"),
         ("my idea", "/runs?label=my+idea"),
         ("", "/runs"),
         ("deadbeef", "/runs?label=deadbeef"),

@@ -1,12 +1,12 @@
 // Starts what a page needs, at its load and again after a part of it was swapped.
 import { startAges } from "./ages.js";
-import { startComparing } from "./comparing.js";
+import { startComparing } from "./runs/comparing.js";
 import { startCopying } from "./copying.js";
-import { startCrosshair } from "./crosshair.js";
-import { startLive } from "./live.js";
+import { startCrosshair } from "./runs/crosshair.js";
+import { startLive } from "./runs/live.js";
 import { startRefreshing } from "./refreshing.js";
-import { startRunActions } from "./run_actions.js";
-import { startRunForm } from "./run_form.js";
+import { startRunActions } from "./runs/actions.js";
+import { startRunForm } from "./runs/form.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startSwapping } from "./swap.js";
 import { startTabs } from "./tabs.js";

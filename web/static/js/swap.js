@@ -59,7 +59,13 @@ function onClick(event) {
   const link = event.target.closest("a[data-swap]");
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  swap(link.href, idsOf(link), { push: link.dataset.push !== "no" });
+  const swapped = swap(link.href, idsOf(link), { push: link.dataset.push !== "no" });
+  if (link.rel) swapped.then(() => topOf(document.getElementById(idsOf(link)[0]))?.scrollIntoView());
+}
+
+// Where a reader begins with another page of a list, whose link was at the end of the page before.
+function topOf(part) {
+  return part?.querySelector("[data-page-top]") ?? part;
 }
 
 function onSubmit(event) {

@@ -1,0 +1,71 @@
+"""Arrays of one value per bar: lines and thresholds in, signals out as int8 of 1, -1 and 0."""
+
+from typing import Any
+
+import numpy as np
+
+Column = Any  # a one-dimensional array or a pandas Series; pandas is not imported for its name
+Array = np.ndarray[tuple[Any, ...], np.dtype[np.float64]]
+Flags = np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]
+Signals = np.ndarray[tuple[Any, ...], np.dtype[np.int8]]
+
+
+def levels(buy: Flags, sell: Flags) -> Signals:
+    """1 where `buy`, -1 where `sell`, 0 where neither or both; shape (bars,)."""
+    return np.subtract(buy.view(np.int8), sell.view(np.int8), dtype=np.int8)
+
+
+def crossings(line: Array, other: Array) -> Signals:
+    """1 where `line` crosses above `other`, -1 where it crosses below, else 0; shape (bars,).
+
+    A cross is a bar above (below) after a bar that was not; lines that touch and part to the same side cross anew.
+    A bar without a value (NaN) in one of them is no bar to come from, so the first values of the lines never cross.
+    """
+    signals = np.zeros(line.size, dtype=np.int8)
+    upward = (line > other)[1:] & (line <= other)[:-1]
+    downward = (line < other)[1:] & (line >= other)[:-1]
+    np.subtract(upward.view(np.int8), downward.view(np.int8), out=signals[1:])
+    return signals
+
+
+def held(signals: Signals) -> Signals:
+    """The latest signal that was not 0, carried forward; 0 before the first one; shape (bars,)."""
+    stances = np.zeros(signals.size, dtype=np.int8)
+    at = np.flatnonzero(signals)
+    if at.size:
+        stances[at[0] :] = np.repeat(signals[at], np.diff(at, append=signals.size))
+    return stances
+
+
+def turns(stances: Signals) -> Signals:
+    """The stance on the bars where it is another than on the bar before, else 0; the first bar is no turn."""
+    changes = np.zeros(stances.size, dtype=np.int8)
+    np.multiply(stances[1:], stances[1:] != stances[:-1], out=changes[1:], casting="unsafe")
+    return changes
+
+
+def reversals(stances: Signals) -> Signals:
+    """The stance on the bars where it is the opposite of the bar before, else 0; a first stance is no reversal."""
+    changes = np.zeros(stances.size, dtype=np.int8)
+    np.multiply(stances[1:], stances[1:] == -stances[:-1], out=changes[1:], casting="unsafe")
+    return changes
+
+
+def directions(up: Flags, down: Flags) -> Signals:
+    """1 since a bar that was `up`, -1 since one that was `down`, 0 before the first of them; shape (bars,).
+
+    A bar that is both turns whatever direction there is.
+    """
+    both = up & down
+    if not both.any():
+        return held(levels(up, down))
+    flips = np.multiply.accumulate(1 - 2 * both.view(np.int8), dtype=np.int8)
+    return held(levels(up, down) * flips) * flips
+
+
+def shift(line: Array, bars: int) -> Array:
+    """The line `bars` later: each bar has the value of `bars` before it, the first ones NaN; shape (bars,)."""
+    shifted = np.empty(line.size)
+    shifted[:bars] = np.nan
+    shifted[bars:] = line[: max(0, line.size - bars)]
+    return shifted

@@ -1,0 +1,6 @@
+"""Backtests on a running platform: `Client` for programs and notebooks, the command `backtests` for whole sweeps."""
+
+from backtests.client import Client, Plan, Submitted
+from backtests.errors import BacktestsError, BadInput, Refused, Unreachable
+
+__all__ = ["BacktestsError", "BadInput", "Client", "Plan", "Refused", "Submitted", "Unreachable"]

@@ -1,0 +1,105 @@
+"""Submit a sweep of backtests, follow it, and rank its results. Speaks HTTP to a running platform.
+
+Data goes to stdout, progress to stderr. Exit codes: 0 all right, 1 some runs failed, 2 the sweep or the question is
+wrong, 3 the platform cannot be reached, 130 detached by Ctrl-C.
+"""
+
+import argparse
+import os
+import shlex
+import sys
+
+from backtests import commands
+from backtests.client import DEFAULT_URL, Client
+from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE
+from backtests.errors import BadInput, Refused, Unreachable
+from backtests.progress import Progress
+
+EXAMPLES = """examples:
+  %(prog)s plan docs/examples/rsi.yaml
+  %(prog)s submit docs/examples/rsi.yaml
+  %(prog)s submit docs/examples/runs.csv --detach
+  %(prog)s status docs/examples/rsi.yaml --watch
+  %(prog)s results docs/examples/rsi.yaml --top 20 --format csv > best.csv
+  %(prog)s results rsi-bounds-0123456789 --metric calmar_ratio --constraint "num_trades >= 20"
+  %(prog)s retry docs/examples/rsi.yaml --failed
+  %(prog)s cancel docs/examples/rsi.yaml
+
+The same command again goes on where it was: runs that the batch has already are not made twice.
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit code is the outcome."""
+    asked = parser().parse_args(arguments)
+    progress = Progress()
+    try:
+        client = Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say)
+        return int(getattr(commands, asked.command)(client, asked, progress))
+    except (BadInput, Refused) as error:
+        progress.say(str(error))
+        return EXIT_BAD_INPUT
+    except Unreachable as error:
+        progress.say(str(error))
+        return EXIT_UNREACHABLE
+    except KeyboardInterrupt:
+        progress.say("\nstopped; the same command again goes on where it was")
+        return EXIT_DETACHED
+    except BrokenPipeError:  # the reader of stdout has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # Python flushes it at exit
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    whole = argparse.ArgumentParser(
+        prog=shlex.join(commands.called()),
+        description=__doc__,
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands_of = whole.add_subparsers(dest="command", required=True, metavar="command")
+    common, ranked = _common(), _ranked()
+    file_help, either_help = "sweep file: .yaml, .csv or .jsonl", "sweep file, or a batch id"
+    planning = commands_of.add_parser("plan", parents=[common], help="say what submit would do")
+    planning.add_argument("sweep", help=file_help)
+    planning.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1,
+                          help="Jobs at a time, for the estimate (default: this machine's cores)")  # fmt: skip
+    submitting = commands_of.add_parser("submit", parents=[common, ranked], help="submit, follow, rank")
+    submitting.add_argument("sweep", help=file_help)
+    submitting.add_argument("--detach", action="store_true", help="do not follow; print the batch id")
+    watching = commands_of.add_parser("status", parents=[common], help="counts and times")
+    watching.add_argument("--watch", action="store_true", help="until all runs have ended")
+    results = commands_of.add_parser("results", parents=[common, ranked], help="the leaderboard")
+    cancelling = commands_of.add_parser("cancel", parents=[common], help="end what has not ended")
+    retrying = commands_of.add_parser("retry", parents=[common], help="run failed runs again")
+    retrying.add_argument("--failed", action="store_true", help="the failed runs")
+    retrying.add_argument("--cancelled", action="store_true", help="the cancelled ones too")
+    for command in (watching, results, cancelling, retrying):
+        command.add_argument("sweep", help=either_help)
+    return whole
+
+
+def _common() -> argparse.ArgumentParser:
+    """What every command takes."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--url", default=os.environ.get("BACKTEST_URL", DEFAULT_URL),
+                        help="the platform (default: %(default)s); a token comes from $API_TOKEN")  # fmt: skip
+    common.add_argument("--batch", help="a batch id of your own; by default the sweep's name and content make it")
+    return common
+
+
+def _ranked() -> argparse.ArgumentParser:
+    """What commands that print a leaderboard take."""
+    ranked = argparse.ArgumentParser(add_help=False)
+    ranked.add_argument("--top", type=_positive, default=20, help="ranks to print (default: 20)")
+    ranked.add_argument("--format", choices=("table", "csv", "json"), default="table")
+    ranked.add_argument("--metric", help="rank by this metric instead of the sweep's")
+    ranked.add_argument("--constraint", action="append", default=[], help='such as "max_drawdown_pct < 30"; repeatable')
+    return ranked
+
+
+def _positive(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
+    return int(text)

@@ -1,0 +1,79 @@
+"""Progress of a batch on stderr: a bar that moves on a terminal, a plain line now and then elsewhere."""
+
+import shutil
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import TextIO
+
+WINDOW_S = 30.0  # over which the rate is taken
+LINE_EVERY_S = 10.0  # without a terminal
+BAR = 10  # characters
+
+
+class Progress:
+    """Says how far a batch is; `now` is replaced in tests."""
+
+    def __init__(self, stream: TextIO = sys.stderr, now: Callable[[], float] = time.monotonic) -> None:
+        self._stream, self._now = stream, now
+        self._ended: deque[tuple[float, int]] = deque()
+        self._on_terminal = stream.isatty()
+        self._last_line = -LINE_EVERY_S
+        self._width = 0
+
+    def show(self, counts: Mapping[str, int]) -> None:
+        """Show the counts of a batch; without a terminal every LINE_EVERY_S, and when all have ended."""
+        text = describe(counts, self._rate(counts))
+        if self._on_terminal:
+            columns = shutil.get_terminal_size().columns - 1
+            self._stream.write("\r" + text[:columns].ljust(min(self._width, columns)))
+            self._width = len(text)
+        elif self._now() - self._last_line >= LINE_EVERY_S or not living(counts):
+            self._last_line = self._now()
+            self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def say(self, text: str) -> None:
+        """A line of its own."""
+        self.end()
+        self._stream.write(text + "\n")
+        self._stream.flush()
+
+    def end(self) -> None:
+        """Leave the bar as it is and go on below it."""
+        if self._width:
+            self._stream.write("\n")
+            self._width = 0
+
+    def _rate(self, counts: Mapping[str, int]) -> float | None:
+        """Runs that end per second, over the last WINDOW_S; None until two looks differ."""
+        now = self._now()
+        self._ended.append((now, counts["completed"] + counts["failed"]))
+        while now - self._ended[0][0] > WINDOW_S and len(self._ended) > 2:
+            self._ended.popleft()
+        (start, before), (end, after) = self._ended[0], self._ended[-1]
+        return (after - before) / (end - start) if end > start and after > before else None
+
+
+def living(counts: Mapping[str, int]) -> int:
+    """Runs that have not ended yet."""
+    return counts["pending"] + counts["running"]
+
+
+def describe(counts: Mapping[str, int], rate: float | None) -> str:
+    """`[######----] 60/100 waiting 30 running 10 done 58 failed 2 4.1/s ETA 10 s`; 80 columns hold most batches."""
+    total, left = sum(counts.values()), living(counts)
+    filled = BAR * (total - left) // total if total else 0
+    speed = f" {rate:.1f}/s ETA {duration(left / rate)}" if rate and left else ""
+    return (
+        f"[{'#' * filled}{'-' * (BAR - filled)}] {total - left}/{total} waiting {counts['pending']} "
+        f"running {counts['running']} done {counts['completed']} failed {counts['failed']}{speed}"
+    )
+
+
+def duration(seconds: float) -> str:
+    """`45 s`, `12 min`, `3.5 h`."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

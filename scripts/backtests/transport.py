@@ -1,0 +1,117 @@
+"""HTTP to one address: patient with a platform that is busy or restarts, quick to say that nobody is there."""
+
+import json
+from collections.abc import Callable, Mapping
+from http.client import HTTPException
+from socket import gaierror
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from backtests.errors import BadInput, Refused, Unreachable
+
+TIMEOUT_S = 60.0  # of one call
+PATIENCE_S = 30.0  # of pauses while a platform that is there does not answer
+FIRST_PATIENCE_S = 3.0  # the same where nothing has ever answered: a wrong address is likelier than a restart
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 5.0
+FULL_PAUSE_S = 30.0  # when a full queue does not say how long it will be full
+AWAY = (502, 503, 504)  # a proxy without its platform, or a platform without its database
+
+
+class Transport:
+    """One address. patience_s: replaces both PATIENCE_S and FIRST_PATIENCE_S."""
+
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        patience_s: float | None,
+        say: Callable[[str], None],
+        sleep: Callable[[float], None],
+        jitter: Callable[[], float],
+    ) -> None:
+        if not url.startswith(("http://", "https://")):
+            raise BadInput([f"url {url!r} does not begin with http:// or https://"])
+        self.url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self._patience_s, self._say, self._sleep, self._jitter = patience_s, say, sleep, jitter
+        self._has_answered = False
+
+    def call(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> bytes:
+        """The body of a 2xx answer; a full queue is waited for without end, everything else while patience lasts."""
+        request = Request(self.url + path, body, self._headers | dict(headers or {}))
+        waited_s, pause_s = 0.0, FIRST_PAUSE_S
+        while True:
+            try:
+                return self._once(request)
+            except _Full as full:
+                self._wait(full.seconds * (1 + self._jitter() / 2), "the queue is full")
+            except _Away as away:
+                now_s = pause_s * (0.5 + self._jitter())
+                if waited_s + now_s > self._patience_with(away):
+                    raise Unreachable(f"{self.url} cannot be reached: {away}") from None
+                self._wait(now_s, f"{self.url} cannot be reached ({away})")
+                waited_s, pause_s = waited_s + now_s, min(pause_s * 2, LONGEST_PAUSE_S)
+
+    def _once(self, request: Request) -> bytes:
+        try:
+            with _answer(request) as answer:
+                code, headers, body = answer.status, answer.headers, bytes(answer.read())
+        except (URLError, OSError, HTTPException) as error:  # an answer cut off in the middle, too
+            reason = getattr(error, "reason", error)
+            raise _Away(str(reason), nobody=isinstance(reason, ConnectionRefusedError | gaierror)) from None
+        self._has_answered = True
+        if code < 400:
+            return body
+        if code == 429:
+            raise _Full(headers.get("Retry-After"))
+        said = f"HTTP {code}: {body[:200].decode(errors='replace')}"
+        if code in AWAY:
+            raise _Away(said, nobody=False)
+        if code >= 500:
+            raise Unreachable(f"{request.full_url} answers {said}")
+        raise _refused(code, body)
+
+    def _patience_with(self, away: "_Away") -> float:
+        if self._patience_s is not None:
+            return self._patience_s
+        return FIRST_PATIENCE_S if away.nobody and not self._has_answered else PATIENCE_S
+
+    def _wait(self, seconds: float, why: str) -> None:
+        self._say(f"{why}; trying again in {seconds:.0f} s")
+        self._sleep(seconds)
+
+
+class _Full(Exception):
+    """The queue is full for so many seconds."""
+
+    def __init__(self, retry_after: str | None) -> None:
+        super().__init__(retry_after)
+        self.seconds = float(retry_after) if retry_after and retry_after.isdigit() else FULL_PAUSE_S
+
+
+class _Away(Exception):
+    """No answer of the platform this time. nobody: the address does not exist, or nothing listens there."""
+
+    def __init__(self, reason: str, *, nobody: bool) -> None:
+        super().__init__(reason)
+        self.nobody = nobody
+
+
+def _answer(request: Request) -> Any:
+    try:
+        return urlopen(request, timeout=TIMEOUT_S)
+    except HTTPError as error:  # an answer like any other
+        return error
+
+
+def _refused(code: int, body: bytes) -> Refused:
+    """What the platform says is wrong; a proxy in front of it may say it in a page of its own."""
+    said = body[:200].decode(errors="replace")
+    try:
+        answer = json.loads(body)
+    except ValueError:
+        answer = None
+    if not isinstance(answer, dict) or "error" not in answer:
+        answer = {"error": f"HTTP {code}: {said}"}
+    return Refused(code, str(answer["error"]), answer.get("errors", {}))

@@ -1,0 +1,113 @@
+"""How many runs per second POST /api/runs/bulk accepts, and what 100,000 waiting runs change.
+
+Real gunicorn, MariaDB with a flush at each commit, Redis with its append-only file; the clients send from this machine.
+"""
+
+import json
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.request import Request, urlopen
+
+from tests.bench.services import Platform, cores, platform, row
+
+BUDGET_RUNS_PER_S = 5000
+PER_CALL = 2000  # runs, as the client sends them
+CALLS = 24
+QUEUE = "rq:queue:backtests"
+DEEP = 100_000  # waiting runs
+
+
+def main() -> None:
+    """Print the rows as one line of JSON."""
+    rows = []
+    with platform(web_processes=cores()) as running:
+        rate(running, "warm", 4)
+        accepted = statistics.median(rate(running, f"r{number}", CALLS) for number in range(3))
+        rows.append(
+            row(
+                f"bulk submission, runs accepted and durable, {cores()} web processes, {PER_CALL:,} runs a call",
+                accepted,
+                "runs/s",
+                BUDGET_RUNS_PER_S,
+                budget=">= 1",
+                note="median of 3; reference: the budget",
+            )  # fmt: skip
+        )
+        rows += depth_rows(running)
+    print(json.dumps(rows))
+
+
+def rate(running: Platform, batch_id: str, calls: int) -> float:
+    """Runs per second over so many calls of one batch, several at a time."""
+    bodies = [body_of(number) for number in range(calls)]
+    url = f"{running.base_url}/api/runs/bulk?batch_id={batch_id}"
+    start = time.perf_counter()
+    with ThreadPoolExecutor(2 * cores()) as pool:
+        new = sum(pool.map(lambda body: send(url, body), bodies))
+    seconds = time.perf_counter() - start
+    assert new == calls * PER_CALL, f"{new} new runs"
+    return new / seconds
+
+
+def body_of(call: int) -> bytes:
+    """The NDJSON of one call; no two calls have a run in common."""
+    lines = (
+        {
+            "ticker": "AAPL", "rule_type": "RSI", "charts": False, "start_date": "2004-01-01", "end_date": "2013-03-01",
+            "params": {"period": 2 + number % 100, "oversold": 20 + number // 100, "overbought": 70 + call / 10},
+        }
+        for number in range(PER_CALL)
+    )  # fmt: skip
+    return "\n".join(map(json.dumps, lines)).encode()
+
+
+def send(url: str, body: bytes) -> int:
+    """How many new runs a call made."""
+    with urlopen(Request(url, body, {"Content-Type": "application/x-ndjson"}), timeout=120) as answer:
+        return int(json.load(answer)["new"])
+
+
+def depth_rows(running: Platform) -> list[dict[str, Any]]:
+    """What is asked most, with an empty queue and with DEEP runs in it."""
+    client = running.redis.client()
+    client.flushall()
+    empty_bytes = client.info("memory")["used_memory"]
+    shallow = measures(running)
+    while (waiting := client.llen(QUEUE)) < DEEP:
+        rate(running, f"deep{waiting}", min(CALLS, -(-(DEEP - waiting) // PER_CALL)))
+    message_bytes = (client.info("memory")["used_memory"] - empty_bytes) / client.llen(QUEUE)
+    deep = measures(running)
+    rows = [row(f"{name} with {DEEP:,} waiting runs", deep[name], "ms", shallow[name], note="reference: empty queue")
+            for name in deep]  # fmt: skip
+    return [*rows, row("Redis memory per waiting message", message_bytes, "bytes")]
+
+
+def measures(running: Platform) -> dict[str, float]:
+    """Median milliseconds of a pop, of a submission, of a status and of the queue's depth."""
+    client, values = running.redis.client(), json.loads(body_of(0).splitlines()[0])
+    run_id = running.call("/run_backtest", values)["run_id"]
+    submission = timed(lambda: running.call("/run_backtest", values))
+    return {
+        "pop (LMOVE to RQ's intermediate list)": timed(
+            lambda: client.lmove(QUEUE, f"{QUEUE}:intermediate", "LEFT", "RIGHT")
+        ),
+        "POST /run_backtest": submission,
+        "GET /status/<run_id>": timed(lambda: running.call(f"/status/{run_id}")),
+        "GET /ready": timed(lambda: running.call("/ready")),
+    }
+
+
+def timed(action: Any, repetitions: int = 50) -> float:
+    """Median milliseconds."""
+    times = []
+    for _ in range(repetitions):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times) * 1e3
+
+
+if __name__ == "__main__":
+    main()

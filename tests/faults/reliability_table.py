@@ -1,0 +1,62 @@
+"""Write the measured tables of docs/reliability.md.
+
+usage: python -m tests.faults.reliability_table RECOVERIES SOAKS
+
+The two files are what the fault tests append to when FAULT_REPORT and FAULT_SOAK name them, for example
+    FAULT_REPORT=/tmp/recoveries FAULT_SOAK=/tmp/soaks python -m pytest -m "slow or not slow" tests/faults
+"""
+
+import json
+import statistics
+import sys
+from collections import defaultdict
+from pathlib import Path
+from typing import Any
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
+
+
+def main() -> int:
+    """Replace the tables between their markers; 2 when the two files are not named."""
+    if len(sys.argv) != 3:
+        print(__doc__, file=sys.stderr)
+        return 2
+    recoveries, soaks = (_lines(Path(name)) for name in sys.argv[1:])
+    page = PAGE.read_text(encoding="utf-8")
+    for name, table in {"recoveries": recovery_table(recoveries), "soaks": soak_table(soaks)}.items():
+        before, _, rest = page.partition(f"<!-- {name} -->")
+        _, end, after = rest.partition(f"<!-- end of {name} -->")
+        page = f"{before}<!-- {name} -->\n{table}\n{end}{after}"
+    PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def recovery_table(recoveries: list[dict[str, Any]]) -> str:
+    """Seconds from each fault to the end of its last run."""
+    by_fault: dict[str, list[float]] = defaultdict(list)
+    for line in recoveries:
+        by_fault[line["fault"]].append(line["recovery_s"])
+    rows = [
+        f"| {fault} | {statistics.median(seconds):.1f} | {max(seconds):.1f} | {len(seconds)} |"
+        for fault, seconds in sorted(by_fault.items())
+    ]
+    return "\n".join(["| fault | p50 [s] | max [s] | times |", "|---|---|---|---|", *rows])
+
+
+def soak_table(soaks: list[dict[str, Any]]) -> str:
+    """What long soaks came to."""
+    rows = []
+    for line in sorted(soaks, key=lambda soak: (soak["database"], soak["runs"])):
+        ended = ", ".join(f"{count} {status}" for status, count in sorted(line["statuses"].items()))
+        kills = ", ".join(f"{count} × {what}" for what, count in sorted(line["kills"].items()))
+        rows.append(f"| {line['database']} | {line['runs']} | {line['took_s'] / 60:.1f} | {kills} | {ended} |")
+    header = ["| database | runs | minutes | killed | ended as |", "|---|---|---|---|---|"]
+    return "\n".join([*header, *rows])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

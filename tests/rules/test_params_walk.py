@@ -1,0 +1,41 @@
+"""A run's params are checked and completed once by the web tier, and once by its Job."""
+
+from collections import Counter
+
+import pytest
+
+from adapters.prices.tickers import Tickers
+from adapters.settings import PROJECT_ROOT
+from consumer.backtest import backtest
+from rules.parameters import RuleSpec
+from web.validation import validate_request
+
+DATA = PROJECT_ROOT / "data"
+ASKED = {
+    "ticker": "AAPL",
+    "rule_type": "RSI",
+    "params": {"period": 10},
+    "start_date": "2004-01-01",
+    "end_date": "2005-01-01",
+    "charts": False,
+}
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    counted = Counter()
+    faults, complete = RuleSpec.faults, RuleSpec.complete
+    monkeypatch.setattr(RuleSpec, "faults", lambda *args: counted.update(["faults"]) or faults(*args))
+    monkeypatch.setattr(RuleSpec, "complete", lambda *args: counted.update(["complete"]) or complete(*args))
+    return counted
+
+
+def test_a_request_is_checked_and_completed_once_by_the_web_tier_and_once_by_the_job(calls):
+    valid = validate_request(ASKED, Tickers(DATA))
+
+    assert calls == {"faults": 1, "complete": 1}
+
+    calls.clear()
+    backtest(valid.request, DATA, "test")
+
+    assert calls == {"faults": 1, "complete": 1}

@@ -1,0 +1,74 @@
+"""The contract is the only list of a request's fields: form, messages and API description follow it."""
+
+import re
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+from annotated_types import Ge, Lt
+from flask import Flask
+from flask.testing import FlaskClient
+from markupsafe import escape
+
+from contracts.run_request import LABEL_FIELDS, About
+from tests.services.web_app import run_values
+from web.request_fields import FIELDS, PRESET_FIELDS, read_fields
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Nothing is recorded here."""
+    return sqlite_url
+
+
+@dataclass
+class MadeUp:
+    """A contract with a field that the real one does not have."""
+
+    leverage: Annotated[Annotated[float, Ge(1), Lt(5)] | None, About("Leverage", "orders", "of equity", "times")] = None
+    hedged: Annotated[bool, About("Hedge", "orders", "hedge the market")] = True
+
+
+def test_every_field_of_the_contract_is_in_form_messages_and_description(client: FlaskClient) -> None:
+    form = client.get("/").text
+    described = client.get("/api/openapi.json").json["components"]["schemas"]["RunRequest"]["properties"]
+
+    for name, field in FIELDS.items():
+        if field.about.asked and name != "params":
+            control = re.search(rf'<(input|select)[^>]* name="{name}" data-field[^>]*>', form)
+            assert control, f"{name} is not in the form"
+            assert str(escape(field.about.title)) in form
+            assert str(escape(field.about.help)) in form or name in ("ticker", "rule_type")
+        if name != "run_id":
+            refused = client.post("/run_backtest", json=run_values(**{name: [1]})).json["errors"][name]
+            assert refused == f"[1] is not accepted; accepted: {field.accepts}"
+            assert described[name]["description"] == field.accepts
+
+
+def test_a_new_field_needs_no_other_line(app: Flask) -> None:
+    fields = read_fields(MadeUp)
+    with app.test_request_context():
+        form = app.jinja_env.get_template("runs/_fields.html").make_module({"fields": fields}).section("orders")  # type: ignore[attr-defined]
+
+    assert fields["leverage"].accepts == "times from 1 to below 5 (of equity), or null"
+    assert re.search(r'type="number"[^>]* min="1" max="5"[^>]* name="leverage" data-field data-optional', form)
+    assert re.search(r'type="checkbox"[^>]* name="hedged" data-field checked', form)
+
+
+def test_a_preset_keeps_what_belongs_to_the_strategy() -> None:
+    assert {"rule_type", "params", "fee_rate", "stop_loss_pct"} <= set(PRESET_FIELDS)
+    assert not LABEL_FIELDS & set(PRESET_FIELDS)
+    assert not {"ticker", "timeframe", "start_date", "end_date"} & set(PRESET_FIELDS)
+
+
+def test_values_are_said_with_their_units() -> None:
+    said = {
+        ("fee_rate", 0.001): "0.1 %",
+        ("slippage_bps", 25): "25 bps",
+        ("initial_capital", 1e5): "100,000",
+        ("direction", "longonly"): "long only",
+        ("stop_loss_pct", 5.5): "5.5 %",
+        ("fractional_shares", True): "fractional shares",
+    }
+
+    assert {(name, value): FIELDS[name].said(value) for name, value in said} == said

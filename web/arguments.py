@@ -1,0 +1,188 @@
+"""What a request carries beside its path: query, headers and body, each with a bound and one style of fault."""
+
+import json
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import date
+from math import isfinite
+from typing import Any, Protocol, TypeVar
+
+from flask import request
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+
+from adapters.prices.tickers import is_ticker
+from adapters.results.leaderboard import METRIC_NAMES, Goal, default_goal
+from contracts.errors import InvalidRequest
+
+MAX_BODY_BYTES = 64 * 1024  # of every body but a bulk submission; the largest COMPOSITE takes under 4 KB
+MAX_KEY_LENGTH = 128  # of an Idempotency-Key, the width of its column
+MAX_DIGITS = 18  # of a whole number: the ids of 64 bits
+T = TypeVar("T")
+D = TypeVar("D")
+
+
+class Reader(Protocol):
+    """Reads one argument by name with a parser; an empty or absent one is `default`."""
+
+    def __call__(self, name: str, parse: Callable[[str], T], default: D) -> T | D: ...
+
+
+@contextmanager
+def reading_arguments(values: Mapping[str, str], known: Collection[str] | None = None) -> Iterator[Reader]:
+    """A reader of `values`; when the block ends, InvalidRequest with the faults of all that it read.
+
+    A parser raises ValueError with what it accepts. Where `known` is given, an argument of another name is a fault too.
+    """
+    unknown = [name for name in values if known is not None and name not in known]
+    errors = {name: f"unknown; accepted: {', '.join(known or ())}" for name in unknown}
+
+    def read(name: str, parse: Callable[[str], T], default: D) -> T | D:
+        text = values.get(name, "").strip()
+        try:
+            return parse(text) if text else default
+        except ValueError as error:
+            errors[name] = f"{text[:60]!r} is not accepted; accepted: {error}"
+            return default
+
+    yield read
+    if errors:
+        raise InvalidRequest(errors)
+
+
+def read_argument(name: str, parse: Callable[[str], T], default: D) -> T | D:
+    """One argument of the query alone; InvalidRequest when it is not accepted."""
+    with reading_arguments(request.args) as read:
+        return read(name, parse, default)
+
+
+def one_of(*accepted: str) -> Callable[[str], str]:
+    """A parser of a word among others."""
+
+    def parse(text: str) -> str:
+        if text not in accepted:
+            raise ValueError(", ".join(accepted) or "nothing")
+        return text
+
+    return parse
+
+
+def whole_number(least: int, most: int) -> Callable[[str], int]:
+    """A parser of a whole number between two bounds, both included."""
+
+    def parse(text: str) -> int:
+        if not is_digits(text) or not least <= int(text) <= most:
+            raise ValueError(f"a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def is_digits(text: str) -> bool:
+    """Whether a text is a whole number that the database can hold."""
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
+
+
+def words(length: int) -> Callable[[str], str]:
+    """A parser of printable text up to a length."""
+
+    def parse(text: str) -> str:
+        if len(text) > length or not text.isprintable():
+            raise ValueError(f"at most {length} printable characters")
+        return text
+
+    return parse
+
+
+def ticker_symbol(text: str) -> str:
+    """Parse what may name a ticker, in capitals; the column behind it holds nothing outside ASCII."""
+    if not is_ticker(text.upper()):
+        raise ValueError("1 to 15 of A-Z 0-9 . ^ = -")
+    return text.upper()
+
+
+def request_hash(text: str) -> str:
+    """Parse what a page of a batch ended with."""
+    if not text.isascii() or not text.isalnum():
+        raise ValueError("next_after of the page before")
+    return text
+
+
+def flag(text: str) -> bool:
+    """Parse true or false."""
+    return one_of("true", "false")(text) == "true"
+
+
+def day(text: str) -> date:
+    """Parse YYYY-MM-DD."""
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError("a date of the form YYYY-MM-DD") from None
+
+
+def number(text: str) -> float:
+    """Parse a number that is not absurdly large."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not isfinite(value) or abs(value) > 1e15:
+        raise ValueError("a number from -1e15 to 1e15")
+    return value
+
+
+def asked_ranking() -> tuple[str, Goal]:
+    """The query's metric, the Sharpe ratio by default, and its goal, else what is better for that metric."""
+    with reading_arguments(request.args) as read:
+        metric = read("metric", one_of(*METRIC_NAMES), "sharpe_ratio")
+        goal = read("goal", one_of("max", "min"), default_goal(metric))
+    return metric, goal  # type: ignore[return-value]  # one_of lets no other word pass
+
+
+def idempotency_key() -> str | None:
+    """The Idempotency-Key header, or None; InvalidRequest when it is empty, too long or not printable."""
+    key = request.headers.get("Idempotency-Key")
+    if key is None:
+        return None
+    if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
+        raise InvalidRequest({"Idempotency-Key": f"1 to {MAX_KEY_LENGTH} printable characters are accepted"})
+    return key
+
+
+def json_body() -> Any:
+    """The request's JSON; 415 without the content type, 413 when it is too large, InvalidRequest for bad JSON."""
+    return parse_json(typed_body("application/json"))
+
+
+def typed_body(*accepted: str, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The body of a request that has one of the accepted content types; 415, or what `read_body` raises."""
+    if request.mimetype not in accepted:
+        raise UnsupportedMediaType(f"Content-Type {request.mimetype or 'is missing'}; accepted: {', '.join(accepted)}")
+    return read_body(max_bytes)
+
+
+def read_body(max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """The body, or nothing when it is a form, whose fields are in `request.form` then; 413 above `max_bytes`.
+
+    400 when its chunks break their format: the server reports that as an OSError of the stream.
+    """
+    request.max_content_length = max_bytes
+    if (request.content_length or 0) > max_bytes:
+        raise RequestEntityTooLarge(f"the body has {request.content_length} bytes; at most {max_bytes} are accepted")
+    try:
+        return request.get_data(parse_form_data=True)
+    except OSError:
+        raise BadRequest("the body breaks off, or is not chunked as it says") from None
+
+
+def parse_json(body: bytes) -> Any:
+    """The JSON value of a body; InvalidRequest for malformed JSON, NaN, Infinity or absurd nesting."""
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise InvalidRequest({"body": f"not valid JSON: {reason}"}, "the body is not valid JSON") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not a JSON number")

@@ -1,0 +1,1 @@
+"""Batches: many runs in one call, and what has become of them."""

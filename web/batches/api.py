@@ -1,0 +1,122 @@
+"""The HTTP API of batches: many runs in one call, and what has become of them."""
+
+import hashlib
+from uuid import uuid4
+
+from flask import Blueprint, Response, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+
+from adapters.results.leaderboard import tried_note
+from adapters.store.batches import (
+    batch_heatmap,
+    batch_leaderboard,
+    batch_page,
+    batch_runs,
+    batch_summary,
+    csv_rows,
+    require_batch,
+)
+from adapters.store.database import reading
+from web.answers import conditional, csv_file
+from web.arguments import (
+    asked_ranking,
+    flag,
+    idempotency_key,
+    read_argument,
+    reading_arguments,
+    request_hash,
+    ticker_symbol,
+    whole_number,
+)
+from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
+from web.batches.bulk_submission import plan_bulk, submit_bulk
+from web.batches.operations import cancel_batch, retry_batch
+from web.platform import platform
+
+blueprint = Blueprint("batch_api", __name__)
+
+MAX_PAGE = 2000  # runs in one answer of a batch's runs
+MAX_TOP = 1000  # ranks in one leaderboard
+
+
+@blueprint.post("/api/runs/bulk")
+def bulk() -> ResponseReturnValue:
+    """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
+    dry_run = read_argument("dry_run", flag, False)
+    lines = read_lines(platform().settings)
+    batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
+    valid = validate_lines(lines, batch_id, platform().tickers)
+    answer = plan_bulk(platform(), batch_id, valid) if dry_run else submit_bulk(platform(), batch_id, valid)
+    body = {
+        "batch_id": batch_id,
+        "runs": len(valid),
+        "new": answer.new,
+        "existing": answer.existing,
+        "run_ids": answer.run_ids,
+        "status_url": url_for("batch_api.batch", batch_id=batch_id),
+    }
+    return body, 202 if answer.new and not dry_run else 200
+
+
+def _issued_batch_id() -> str:
+    """A new batch; the same one for the same Idempotency-Key, so that a repeated call makes no second run."""
+    key = idempotency_key()
+    return f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}" if key else str(uuid4())
+
+
+@blueprint.get("/api/batches/<batch_id>")
+def batch(batch_id: str) -> Response:
+    """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&top=10."""
+    metric, goal = asked_ranking()
+    top = read_argument("top", whole_number(0, MAX_TOP), 10)
+    with reading(platform().engine) as connection:
+        summary = batch_summary(connection, batch_id)
+        best = batch_leaderboard(connection, batch_id, metric, goal, top) if top else []
+    ranking = {"metric": metric, "goal": goal, "leaderboard": best, "note": tried_note(summary["runs"])}
+    return conditional(jsonify(summary | ranking))
+
+
+@blueprint.get("/api/batches/<batch_id>/runs")
+def batch_members(batch_id: str) -> ResponseReturnValue:
+    """The runs of a batch, a page at a time: ?after=<next_after of the page before>&limit=1000."""
+    with reading_arguments(request.args) as read:
+        limit = read("limit", whole_number(1, MAX_PAGE), 1000)
+        after = read("after", request_hash, "")
+    with reading(platform().engine) as connection:
+        page = batch_page(connection, batch_id, after, limit)
+        if not page:
+            require_batch(connection, batch_id)  # an unknown batch is a 404, a page behind the last one is not
+    return {"batch_id": batch_id, "runs": page, "next_after": page[-1]["request_hash"] if len(page) == limit else None}
+
+
+@blueprint.get("/api/batches/<batch_id>/heatmap")
+def batch_map(batch_id: str) -> Response:
+    """A metric over two parameters: ?metric=sharpe_ratio&x=period&y=oversold&ticker=AAPL, the last three optional."""
+    metric, _ = asked_ranking()
+    axes = (request.args.get("x"), request.args.get("y"))
+    chosen = (axes[0], axes[1]) if axes[0] and axes[1] else None
+    with reading(platform().engine) as connection:
+        require_batch(connection, batch_id)
+        shown = batch_heatmap(connection, batch_id, metric, chosen, read_argument("ticker", ticker_symbol, None))
+    return conditional(jsonify({"batch_id": batch_id, "metric": metric, "heatmap": shown}))
+
+
+@blueprint.get("/api/batches/<batch_id>/runs.csv")
+def batch_csv(batch_id: str) -> Response:
+    """All runs of a batch as CSV, one per line."""
+    with reading(platform().engine) as connection:
+        require_batch(connection, batch_id)
+        return csv_file(csv_rows(batch_runs(connection, batch_id)), f"{batch_id}.csv")
+
+
+@blueprint.post("/api/batches/<batch_id>/cancel")
+def cancel(batch_id: str) -> ResponseReturnValue:
+    """End all waiting and running runs of a batch as failed (cancelled)."""
+    return {"batch_id": batch_id, "cancelled": cancel_batch(platform(), batch_id)}
+
+
+@blueprint.post("/api/batches/<batch_id>/retry")
+def retry(batch_id: str) -> ResponseReturnValue:
+    """Make the failed runs of a batch wait again; the cancelled ones only with ?cancelled=true."""
+    retried = retry_batch(platform(), batch_id, cancelled_too=read_argument("cancelled", flag, False))
+    return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200

@@ -1,0 +1,118 @@
+"""A bulk submission as it arrives: a JSON array or NDJSON, and the faults of its runs by line."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from adapters.prices.tickers import TickerRange, Tickers
+from adapters.settings import Settings
+from contracts.errors import InvalidRequest
+from contracts.run_request import Timeframe
+from web.arguments import parse_json, typed_body
+from web.runs.validation import ValidRequest, validate_request
+
+ARRAY_TYPES = ("application/json",)
+LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
+MAX_LISTED_LINES = 100  # faulty lines that an answer lists; it says how many more there are
+
+Line = tuple[int, Any]  # its number, from 1, and its JSON value
+
+
+def read_lines(settings: Settings) -> list[Line]:
+    """The runs of a request with their line numbers; 413, 415, or InvalidRequest for lines that are not JSON."""
+    body = typed_body(*ARRAY_TYPES, *LINE_TYPES, max_bytes=settings.max_body_mb * 1024 * 1024)
+    lines = _array(body) if request.mimetype in ARRAY_TYPES else _ndjson(body)
+    if not lines:
+        raise InvalidRequest({"body": "no runs; an array of at least one, or one JSON object per line, is expected"})
+    if len(lines) > settings.max_bulk_runs:
+        raise RequestEntityTooLarge(f"{len(lines)} runs in one call; at most {settings.max_bulk_runs} are accepted")
+    return lines
+
+
+def _array(body: bytes) -> list[Line]:
+    values = parse_json(body)
+    if not isinstance(values, list):
+        raise InvalidRequest({"body": f"a JSON array of runs is expected, not a {type(values).__name__}"})
+    return list(enumerate(values, start=1))
+
+
+def _ndjson(body: bytes) -> list[Line]:
+    lines: list[Line] = []
+    faults: dict[str, str] = {}
+    for number, text in enumerate(body.splitlines(), start=1):
+        if not text.strip():
+            continue
+        try:
+            lines.append((number, parse_json(text)))
+        except InvalidRequest as error:
+            faults[f"{number}.body"] = error.errors["body"]
+    if faults:
+        raise faulty(faults, len(faults), len(lines) + len(faults))
+    return lines
+
+
+def batch_id_of(lines: Sequence[Line], asked: str | None, issued: str) -> str:
+    """The one batch of a call: the query's, else that of its first run, else `issued`."""
+    first = lines[0][1]
+    named = asked or (first.get("batch_id") if isinstance(first, dict) else None)
+    return named if isinstance(named, str) and named else issued
+
+
+def validate_lines(lines: Sequence[Line], batch_id: str, tickers: Tickers) -> list[ValidRequest]:
+    """All runs of a call, as members of its batch; InvalidRequest with the faults of every line."""
+    remembered = _Remembered(tickers.data_dir)
+    valid: list[ValidRequest] = []
+    faults: dict[str, str] = {}
+    faulty_lines = 0
+    for number, values in lines:
+        try:
+            valid.append(validate_request(_in_batch(values, batch_id), remembered))
+        except InvalidRequest as error:
+            faulty_lines += 1
+            if faulty_lines <= MAX_LISTED_LINES:
+                faults.update({f"{number}.{field}": fault for field, fault in error.errors.items()})
+    if faulty_lines:
+        raise faulty(faults, faulty_lines, len(lines))
+    return valid
+
+
+def _in_batch(values: Any, batch_id: str) -> Any:
+    if not isinstance(values, dict):
+        return values
+    own = values.get("batch_id")
+    if own is not None and own != batch_id:
+        raise InvalidRequest({"batch_id": f"{str(own)[:64]!r} is not the call's batch {batch_id[:64]!r}"})
+    return {**values, "batch_id": batch_id}
+
+
+def faulty(faults: dict[str, str], faulty_lines: int, lines: int) -> InvalidRequest:
+    """The error that lists faults by `<line>.<field>`, of at most MAX_LISTED_LINES lines."""
+    more = f"; the first {MAX_LISTED_LINES} are listed" if faulty_lines > MAX_LISTED_LINES else ""
+    listed = dict(_first_lines(faults)) if more else faults
+    return InvalidRequest(listed, f"{faulty_lines} of {lines} runs are not valid, so none was recorded{more}")
+
+
+def _first_lines(faults: dict[str, str]) -> Iterator[tuple[str, str]]:
+    numbers: set[str] = set()
+    for place, fault in faults.items():
+        numbers.add(place.partition(".")[0])
+        if len(numbers) > MAX_LISTED_LINES:
+            return
+        yield place, fault
+
+
+class _Remembered(Tickers):
+    """The price files as they are during one call: each is looked up once, not once per run."""
+
+    def __init__(self, data_dir: Any) -> None:
+        super().__init__(data_dir)
+        self._seen: dict[tuple[str, str], TickerRange] = {}
+
+    def get(self, ticker: str, timeframe: Timeframe = "1d") -> TickerRange:
+        """Range of one ticker, as Tickers.get says."""
+        key = (ticker, timeframe)
+        if key not in self._seen:
+            self._seen[key] = super().get(ticker, timeframe)
+        return self._seen[key]

@@ -1,0 +1,96 @@
+"""Accept many runs at once: one transaction for all of them, then their messages in pipelines."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from adapters.queue.messages import RunMessage
+from adapters.store.batches import runs_by_hash
+from adapters.store.database import is_duplicate_key, is_transient, reading
+from adapters.store.new_runs import NewRun, insert_runs
+from contracts.errors import Conflict
+from contracts.status import RunStatus
+from web.platform import Platform
+from web.runs.validation import ValidRequest
+
+log = logging.getLogger(__name__)
+
+TRIES = 5  # of a transaction that collides with another submission of the same batch
+INSERT_ROWS = 1000  # per statement: about 1 MB, far below every server's max_allowed_packet
+
+
+@dataclass(frozen=True, slots=True)
+class BulkAnswer:
+    """The run of each line, in the call's order, and how many of them are new."""
+
+    run_ids: list[str | None]  # None in a dry run, where a new run would get its id
+    new: int
+    existing: dict[str, int]  # runs that existed already, counted by the API's status words
+
+
+def plan_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
+    """What a submission would do; nothing is recorded."""
+    with reading(on.engine) as connection:
+        known = runs_by_hash(connection, batch_id, [each.request_hash for each in valid])
+    run_ids = {request_hash: run_id for request_hash, (run_id, _) in known.items()}
+    return _answer(valid, run_ids, known)
+
+
+def submit_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
+    """Record and enqueue those runs that the batch does not have yet; QueueFull above the configured depth."""
+    for _ in range(TRIES):
+        answer, new = _record(on, batch_id, valid)
+        if answer is not None:
+            log.info("bulk_accepted new=%d existing=%d batch_id=%s", answer.new, len(valid) - answer.new, batch_id)
+            on.submission.enqueue([_message(each) for each in new])
+            return answer
+    raise Conflict(f"batch {batch_id} is being submitted by others at the same time; send the same call again")
+
+
+def _record(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> tuple[BulkAnswer | None, list[NewRun]]:
+    """The answer and the runs that were recorded; None when somebody else recorded some of them meanwhile."""
+    hashes = [each.request_hash for each in valid]
+    with reading(on.engine) as connection:
+        known = runs_by_hash(connection, batch_id, hashes)
+    missing = {each.request_hash: each for each in valid if each.request_hash not in known}
+    new = [NewRun(replace(each.request, run_id=str(uuid4())), key) for key, each in missing.items()]
+    if new:
+        on.submission.refuse_when_full(len(new))
+        if not _insert(on, new):
+            return None, []
+    run_ids = {key: run_id for key, (run_id, _) in known.items()}
+    return _answer(valid, run_ids | {each.request_hash: str(each.request.run_id) for each in new}, known), new
+
+
+def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
+    """Whether all rows were recorded; False, with none of them, after a collision with another submission."""
+    try:
+        with on.engine.begin() as connection:
+            for start in range(0, len(new), INSERT_ROWS):
+                insert_runs(connection, new[start : start + INSERT_ROWS])
+    except IntegrityError as error:
+        if not is_duplicate_key(error):
+            raise
+        return False
+    except OperationalError as error:
+        if not is_transient(error) or error.connection_invalidated:
+            raise
+        return False
+    return True
+
+
+def _message(new: NewRun) -> RunMessage:
+    return RunMessage(str(new.request.run_id), 1, new.request.to_json(), at_front=False)
+
+
+def _answer(
+    valid: Sequence[ValidRequest], run_ids: dict[str, str], known: dict[str, tuple[str, RunStatus]]
+) -> BulkAnswer:
+    counts: dict[str, int] = {}
+    for _, status in known.values():
+        counts[status.public] = counts.get(status.public, 0) + 1
+    new = len({each.request_hash for each in valid} - known.keys())
+    return BulkAnswer([run_ids.get(each.request_hash) for each in valid], new, counts)

@@ -1,0 +1,50 @@
+"""The catalogs of rules and metrics as JSON."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from flask import Blueprint, Response, jsonify
+
+from adapters.results.metrics import METRICS
+from rules.catalog import RULES, rule_schema
+from web.answers import conditional
+
+blueprint = Blueprint("catalog", __name__)
+
+
+@blueprint.get("/api/rules")
+def rules() -> Response:
+    """The rule catalog: parameters, bounds, conditions and sources."""
+    listed = [
+        {
+            "rule_type": name,
+            "title": rule.title,
+            "description": rule.description,
+            "category": rule.category,
+            "buy": rule.buy,
+            "sell": rule.sell,
+            "source": rule.source,
+            "constraints": rule.constraints,
+            "params": [
+                {each.name: _plain(getattr(param, each.name)) for each in fields(param)} for param in rule.params
+            ],
+            "schema": _plain(rule_schema(name)),
+        }
+        for name, rule in RULES.items()
+    ]
+    return conditional(jsonify({"rules": listed}))
+
+
+def _plain(value: Any) -> Any:
+    """The catalog's frozen mappings and tuples as JSON can show them."""
+    if isinstance(value, Mapping):
+        return {name: _plain(each) for name, each in value.items()}
+    return [_plain(each) for each in value] if isinstance(value, tuple | list) else value
+
+
+@blueprint.get("/api/metrics")
+def metrics() -> Response:
+    """Every metric of a run: its unit, its formula, and whether more or less of it is better."""
+    shown = ("name", "title", "unit", "better", "formula")
+    return conditional(jsonify({"metrics": [{name: getattr(metric, name) for name in shown} for metric in METRICS]}))

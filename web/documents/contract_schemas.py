@@ -1,0 +1,55 @@
+"""The contract's dataclasses as JSON Schemas, made by pydantic."""
+
+import types
+from dataclasses import MISSING, fields
+from functools import cache, reduce
+from operator import or_
+from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
+
+from pydantic import BaseModel, TypeAdapter, create_model
+from typing_extensions import TypedDict
+
+from contracts.run_request import RunRequest
+from contracts.run_result import RunResult
+from web.request_fields import FIELDS
+
+
+@cache
+def request_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
+    """JSON Schema of RunRequest."""
+    schema = TypeAdapter(RunRequest).json_schema(ref_template=reference)
+    for name, each in FIELDS.items():
+        schema["properties"][name] |= {"title": each.about.title, "description": each.accepts}
+    return schema
+
+
+@cache
+def result_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
+    """JSON Schema of RunResult; its parts are in `$defs`."""
+    members: Any = {each.name: (_described(each.type), _default(each)) for each in fields(RunResult)}
+    described: type[BaseModel] = create_model(RunResult.__name__, __doc__=RunResult.__doc__, **members)
+    return described.model_json_schema(ref_template=reference)
+
+
+def _default(field: Any) -> Any:
+    if field.default_factory is not MISSING:
+        return field.default_factory()
+    return ... if field.default is MISSING else field.default
+
+
+def _described(kind: Any) -> Any:
+    """The same type as pydantic can describe it: before Python 3.12 it takes typing_extensions' TypedDict only."""
+    if is_typeddict(kind):
+        return _typed_dict(kind)
+    if isinstance(kind, types.UnionType):
+        return reduce(or_, map(_described, get_args(kind)))
+    if get_origin(kind) in (list, dict):
+        return types.GenericAlias(get_origin(kind), tuple(map(_described, get_args(kind))))
+    return kind
+
+
+@cache
+def _typed_dict(kind: Any) -> Any:
+    described = TypedDict(kind.__name__, get_type_hints(kind))  # type: ignore[misc]  # made from another one
+    described.__doc__ = kind.__doc__
+    return described

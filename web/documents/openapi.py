@@ -1,0 +1,100 @@
+"""The HTTP API in OpenAPI 3.1: routes from the application itself, bodies from the contract and the rule catalog."""
+
+import copy
+import re
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, jsonify
+from werkzeug.routing import Rule
+
+from contracts.run_result import CHART_NAMES
+from rules.catalog import RULES, rule_schema
+from web.answers import conditional
+from web.documents.contract_schemas import request_schema, result_schema
+from web.documents.openapi_operations import details, fault
+from web.documents.openapi_schemas import ANSWERS, TEXT
+
+blueprint = Blueprint("openapi", __name__)
+
+VERSION = "1"
+_PREFIXES = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics", "/result/<uuid:run_id>/charts/")
+_REFERENCE = "#/components/schemas/{model}"
+
+
+@blueprint.get("/api/openapi.json")
+def openapi() -> Response:
+    """This description."""
+    return conditional(jsonify(description_of(current_app)))
+
+
+def description_of(app: Flask) -> dict[str, Any]:
+    """The OpenAPI document of everything that the application answers to programs."""
+    paths: dict[str, dict[str, Any]] = {}
+    for rule in sorted(app.url_map.iter_rules(), key=str):
+        if str(rule).startswith(_PREFIXES):
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                paths.setdefault(_path(rule), {})[method.lower()] = _operation(app, rule, method)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Stock backtests", "version": VERSION, "description": _INTRODUCTION},
+        "paths": paths,
+        "components": {
+            "schemas": _schemas(),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+    }
+
+
+_INTRODUCTION = (
+    "Each run is one isolated, reproducible Job. Submit it, watch its status, read its result. When tokens are "
+    "configured, every request that changes something carries one."
+)
+
+
+def _path(rule: Rule) -> str:
+    return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule))
+
+
+def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
+    """One operation: its words are the view's docstring, what is special about it is in openapi_operations."""
+    view = app.view_functions[rule.endpoint]
+    operation: dict[str, Any] = {
+        "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
+        "summary": (view.__doc__ or rule.endpoint).strip().split("\n")[0],
+        "parameters": [_path_parameter(rule, name) for name in sorted(rule.arguments)],
+        "responses": {"200": {"description": "the answer"}, "default": fault("what was wrong")},
+    }
+    if method != "GET":
+        operation["security"] = [{"token": []}, {}]
+    special = details().get(f"{method} {_path(rule)}", {})
+    parameters = operation["parameters"] + special.get("parameters", [])
+    return operation | special | {"parameters": parameters}
+
+
+def _path_parameter(rule: Rule, name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = {"type": "string", "format": "uuid"} if f"<uuid:{name}>" in str(rule) else dict(TEXT)
+    if f"<int:{name}>" in str(rule):
+        schema = {"type": "integer"}
+    if name == "name":
+        schema["enum"] = list(CHART_NAMES)
+    return {"name": name, "in": "path", "required": True, "schema": schema}
+
+
+def _schemas() -> dict[str, Any]:
+    """Every named schema."""
+    request = _by_name("RunRequest", request_schema(_REFERENCE))
+    main = request["RunRequest"]
+    main["properties"]["run_id"] = {"type": "null", "description": "issued by the server; leave it out"}
+    main["properties"]["rule_type"]["enum"] = list(RULES)
+    main["oneOf"] = [
+        {"properties": {"rule_type": {"const": name}, "params": {"$ref": f"#/components/schemas/{name}Params"}}}
+        for name in RULES
+    ]
+    params = {f"{name}Params": rule_schema(name) for name in RULES}
+    return {**request, **_by_name("RunResult", result_schema(_REFERENCE)), **params, **ANSWERS}
+
+
+def _by_name(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema and what it is made of, each under its own name."""
+    parts = {part: value for part, value in schema.items() if part != "$defs"}
+    return copy.deepcopy({**schema.get("$defs", {}), name: parts})

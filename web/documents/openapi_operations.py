@@ -1,0 +1,166 @@
+"""What is special about each operation of the HTTP API: its bodies, its query, its answers."""
+
+from functools import cache
+from typing import Any
+
+from adapters.results.leaderboard import METRIC_NAMES
+from web.documents.openapi_schemas import TEXT, json_object, ref
+
+
+def _answer(name: str, what: str) -> dict[str, Any]:
+    return {"description": what, "content": {"application/json": {"schema": ref(name)}}}
+
+
+def fault(what: str) -> dict[str, Any]:
+    """The answer to a wrong request."""
+    return _answer("Error", what)
+
+
+def _query(name: str, schema: dict[str, Any], what: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": schema, "description": what}
+
+
+def _responses(code: str, name: str, what: str, **faults: str) -> dict[str, Any]:
+    """Answers of an operation; `faults` are words by `f<code>`."""
+    known = {each.removeprefix("f"): fault(words) for each, words in faults.items()}
+    return {code: _answer(name, what), **known, "default": fault("what was wrong")}
+
+
+@cache
+def details() -> dict[str, dict[str, Any]]:
+    """What is special about an operation: bodies, query, answers."""
+    key = {
+        "name": "Idempotency-Key",
+        "in": "header",
+        "required": False,
+        "schema": {"type": "string", "maxLength": 128},
+        "description": "the same key makes no second run",
+    }
+    metric = _query("metric", {"enum": list(METRIC_NAMES)}, "to rank by; sharpe_ratio by default")
+    refused = {
+        "f400": "every fault by field",
+        "f413": "too large",
+        "f415": "not JSON",
+        "f429": "the queue is full, see Retry-After",
+    }
+    existed = _answer("Accepted", "this key, or this batch, has the run already")
+    return {
+        "POST /run_backtest": {
+            "parameters": [key],
+            "requestBody": _body({"application/json": ref("RunRequest")}),
+            "responses": {
+                "200": existed,
+                **_responses("202", "Accepted", "recorded", **refused, f409="the key was used for another request"),
+            },
+        },
+        "POST /api/runs/bulk": {
+            "parameters": [
+                key,
+                _query("batch_id", {"type": "string", "maxLength": 64}, "the batch of all runs of this call"),
+                _query("dry_run", {"enum": ["true", "false"]}, "say what would happen, record nothing"),
+            ],
+            "requestBody": _body(
+                {
+                    "application/json": {"type": "array", "items": ref("RunRequest")},
+                    "application/x-ndjson": ref("RunRequest"),
+                }
+            ),
+            "responses": {
+                "200": _answer("Bulk", "nothing was new, or a dry run"),
+                **_responses("202", "Bulk", "recorded", **refused),
+            },
+        },
+        "GET /status/{run_id}": {
+            "responses": _responses(
+                "200", "Status", "state and times; 304 while nothing has changed", f404="no such run"
+            )
+        },
+        "GET /api/runs/{run_id}": {
+            "responses": _responses("200", "RunResult", "everything about the run", f404="no such run")
+        },
+        "POST /api/runs/{run_id}/cancel": {
+            "responses": {
+                "200": {"description": "ended as failed (cancelled)"},
+                **faults(f404="no such run", f409="it has ended already"),
+            }
+        },
+        "POST /api/runs/{run_id}/retry": {
+            "responses": _responses("202", "Accepted", "waits again", f404="no such run", f409="it has not failed")
+        },
+        "POST /api/runs/{run_id}/reproduce": {
+            "parameters": [key],
+            "responses": {
+                "200": _answer("Accepted", "this key has made its run already"),
+                **_responses(
+                    "202", "Accepted", "the same request as a new run", f404="no such run", f429="the queue is full"
+                ),
+            },
+        },
+        "GET /api/batches": {
+            "parameters": [
+                _query("after", {"type": "integer", "minimum": 0}, "next_after of the page before"),
+                _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "25 by default"),
+            ],
+            "responses": _responses("200", "Batches", "batches, newest first, a page at a time"),
+        },
+        "GET /api/batches/{batch_id}": {
+            "parameters": [
+                metric,
+                _query("goal", {"enum": ["max", "min"]}, "follows from the metric"),
+                _query("top", {"type": "integer", "minimum": 0, "maximum": 1000}, "ranks; 10 by default"),
+            ],
+            "responses": _responses("200", "Batch", "counts, times, leaderboard", f404="no such batch"),
+        },
+        "GET /api/batches/{batch_id}/runs": {
+            "parameters": [
+                _query("after", TEXT, "next_after of the page before"),
+                _query("limit", {"type": "integer", "minimum": 1, "maximum": 2000}, "1000 by default"),
+            ],
+            "responses": _responses("200", "BatchPage", "runs, a page at a time", f404="no such batch"),
+        },
+        "GET /api/batches/{batch_id}/heatmap": {
+            "parameters": [
+                metric,
+                *(_query(axis, TEXT, "a parameter") for axis in ("x", "y")),
+                _query("ticker", TEXT, "of this ticker only"),
+            ],
+            "responses": _responses("200", "Heatmap", "the metric over two parameters", f404="no such batch"),
+        },
+        "POST /api/batches/{batch_id}/retry": {
+            "parameters": [_query("cancelled", {"enum": ["true", "false"]}, "the cancelled runs too")],
+            "responses": {
+                "200": {"description": "nothing to retry"},
+                "202": {"description": "wait again"},
+                **faults(f404="no such batch"),
+            },
+        },
+        "POST /api/strategies": {
+            "requestBody": _body({"application/json": json_object({"name": TEXT, "request": ref("RunRequest")})}),
+            "responses": {
+                "201": {"description": "saved"},
+                **faults(f400="every fault by field", f409="the name is taken"),
+            },
+        },
+        "DELETE /api/strategies/{preset_id}": {
+            "responses": {"204": {"description": "deleted"}, **faults(f404="no such preset")}
+        },
+        "GET /ready": {
+            "responses": {
+                "200": {"description": "runs are accepted"},
+                "503": {"description": "the database is away"},
+                "default": fault("what was wrong"),
+            }
+        },
+    }
+
+
+def _body(schemas: dict[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {kind: {"schema": schema} for kind, schema in schemas.items()}}
+
+
+def faults(**words: str) -> dict[str, Any]:
+    """Wrong requests by `f<code>`, and the default."""
+    return {
+        **{code.removeprefix("f"): fault(text) for code, text in words.items()},
+        "default": fault("what was wrong"),
+    }

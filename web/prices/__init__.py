@@ -1,0 +1,1 @@
+"""Prices: which tickers there are, with their timeframes and date ranges."""

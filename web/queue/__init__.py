@@ -1,0 +1,1 @@
+"""The queue, now and over time."""

@@ -1,0 +1,119 @@
+"""The queue now and over time: the page on the wall, and the same as JSON."""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from flask import Blueprint, jsonify, render_template
+from flask.typing import ResponseReturnValue
+from markupsafe import Markup
+
+from adapters.results.times import percentile, utc_text
+from adapters.store.database import reading
+from adapters.store.queue_history import QueuePoint, QueueState, queue_state
+from contracts.errors import QueueUnavailable
+from web.arguments import one_of, read_argument
+from web.platform import platform
+from web.svg_plot import Plot, drawn_twice
+
+blueprint = Blueprint("queue", __name__)
+
+# Seconds of a window and of its steps: 150 or 180 steps each.
+WINDOWS = {"5m": (300, 2), "15m": (900, 5), "1h": (3600, 20), "6h": (21_600, 120), "24h": (86_400, 480)}
+REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}  # a long window changes slowly and costs more
+PLOT_SIZE = (1400, 330)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Half of the values are at most p50, 19 of 20 at most p95; seconds, None of nothing."""
+
+    p50: float | None
+    p95: float | None
+
+
+@blueprint.get("/queue")
+def page() -> str:
+    """Depth, running Jobs and waits, now and over time."""
+    window = _window()
+    with reading(platform().engine) as connection:
+        state = queue_state(connection, *WINDOWS[window])
+    return render_template(
+        "queue/queue.html",
+        state=state,
+        messages=_messages(),
+        waits=_spread(state.waits_s),
+        durations=_spread(state.durations_s),
+        per_minute=_ended_per_minute(state),
+        window=window,
+        windows=list(WINDOWS),
+        refresh_s=REFRESH_S[window],
+        charts=drawn_twice(partial(queue_chart, state.points, window), PLOT_SIZE),
+    )
+
+
+@blueprint.get("/api/queue")
+def numbers() -> ResponseReturnValue:
+    """The same as JSON: ?window=15m, 1h, 6h or 24h."""
+    window = _window()
+    with reading(platform().engine) as connection:
+        state = queue_state(connection, *WINDOWS[window])
+    oldest = state.oldest_waiting
+    body = {
+        "at": utc_text(state.now),
+        "waiting": state.waiting,
+        "running": state.running,
+        "messages": _messages(),
+        "oldest_waiting": {"run_id": oldest["run_id"], "since": utc_text(oldest["waiting_since"])} if oldest else None,
+        "queue_wait_s": _pair(_spread(state.waits_s)),
+        "run_s": _pair(_spread(state.durations_s)),
+        "window": window,
+        "step_s": WINDOWS[window][1],
+        "points": [
+            {"at": utc_text(point.at), "waiting": point.waiting, "running": point.running, "ended": point.ended}
+            for point in state.points
+        ],
+    }
+    return jsonify(body)
+
+
+def _window() -> str:
+    return read_argument("window", one_of(*WINDOWS), "15m")
+
+
+def _messages() -> int | None:
+    """Messages in Redis; None while it does not answer."""
+    try:
+        return platform().queue.depth()
+    except QueueUnavailable:
+        return None
+
+
+def _spread(values: list[float]) -> Spread:
+    return Spread(percentile(values, 50), percentile(values, 95))
+
+
+def _pair(spread: Spread) -> dict[str, Any]:
+    return {"p50": spread.p50, "p95": spread.p95}
+
+
+def _ended_per_minute(state: QueueState) -> int:
+    """Runs that ended in the last minute, or in the last step where that is longer."""
+    if len(state.points) < 2:
+        return 0
+    step_s = (state.points[1].at - state.points[0].at).total_seconds()
+    steps = max(round(60 / step_s), 1)
+    ended = sum(point.ended for point in state.points[-steps:])
+    return round(ended * 60 / (steps * step_s))
+
+
+def queue_chart(points: list[QueuePoint], window: str, size: tuple[int, int]) -> Markup:
+    """Waiting and running runs over time, as two staircases."""
+    waiting, running = [float(point.waiting) for point in points], [float(point.running) for point in points]
+    dates = [point.at.isoformat(timespec="seconds") for point in points]
+    plot = Plot(dates, 0.0, max([*waiting, *running, 4.0]), size)
+    plot.steps(waiting, "amber", filled=True)
+    plot.steps(running, "up")
+    plot.legend([("amber", "waiting"), ("up", "running")])
+    most = f"at most {max(waiting):.0f} runs waited and {max(running):.0f} ran at a time"
+    return plot.svg(f"The last {window}: {most}; now {waiting[-1]:.0f} wait and {running[-1]:.0f} run.")

@@ -1,0 +1,1 @@
+"""Runs: the form, the list, one run, its numbers, and what can be done to it."""

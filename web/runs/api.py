@@ -1,0 +1,120 @@
+"""The HTTP API of single runs."""
+
+import base64
+from dataclasses import fields
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, g, jsonify, url_for
+from flask.typing import ResponseReturnValue
+
+from adapters.results.run_result import run_result
+from adapters.results.times import seconds_between, utc_text
+from adapters.store.database import reading
+from adapters.store.run_queries import chart_png, chart_pngs, events_of, run_row, run_status
+from contracts.run_result import CHART_NAMES
+from contracts.status import RunStatus
+from web.answers import conditional
+from web.arguments import idempotency_key, json_body
+from web.platform import platform
+from web.runs import operations
+from web.runs.validation import validate_request
+
+blueprint = Blueprint("run_api", __name__)
+
+
+@blueprint.post("/run_backtest")
+def run_backtest() -> ResponseReturnValue:
+    """Record and enqueue one run; answer 202 with where to watch it."""
+    valid = validate_request(json_body(), platform().tickers)
+    accepted = platform().submission.submit(valid, idempotency_key())
+    return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
+
+
+def accepted_answer(run_id: str, status: RunStatus, existed: bool = False) -> ResponseReturnValue:
+    """202, or 200 for a run that existed already, with where to watch it."""
+    g.run_id = run_id
+    body = {
+        "run_id": run_id,
+        "status": status.public,
+        "status_url": url_for("run_api.status", run_id=run_id),
+        "result_url": url_for("run.page", run_id=run_id),
+    }
+    return body, 200 if existed else 202
+
+
+@blueprint.get("/status/<uuid:run_id>")
+def status(run_id: UUID) -> Response:
+    """State, position and times of one run; small, and 304 while nothing has changed."""
+    with reading(platform().engine) as connection:
+        row = run_status(connection, str(run_id))
+    state = RunStatus(row["status"])
+    body = {
+        "run_id": row["run_id"],
+        "status": state.public,
+        "attempt": row["attempt"],
+        "position": operations.queue_position(row) if state is RunStatus.PENDING else None,
+        "error_type": row["error_type"],
+        "error_message": row["error_message"],
+        "created_at": utc_text(row["created_at"]),
+        "waiting_since": utc_text(row["waiting_since"]),
+        "started_at": utc_text(row["started_at"]),
+        "completed_at": utc_text(row["completed_at"]),
+        "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
+        "run_s": seconds_between(row["started_at"], row["completed_at"]),
+        "result_url": url_for("run.page", run_id=run_id),
+    }
+    return conditional(jsonify(body))
+
+
+@blueprint.get("/api/runs/<uuid:run_id>")
+def run(run_id: UUID) -> Response:
+    """Everything about one run, as the contract says."""
+    with reading(platform().engine) as connection:
+        row = run_row(connection, str(run_id))
+        pngs = chart_pngs(connection, str(run_id)) if row["status"] == RunStatus.SUCCEEDED else {}
+    charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
+    result = run_result(row, charts, platform().tickers)
+    return conditional(jsonify({each.name: getattr(result, each.name) for each in fields(result)}))
+
+
+@blueprint.get("/api/runs/<uuid:run_id>/events")
+def events(run_id: UUID) -> ResponseReturnValue:
+    """The run's whole story: every transition with its time, reason and host."""
+    with reading(platform().engine) as connection:
+        run_status(connection, str(run_id))
+        return {"run_id": str(run_id), "events": events_of(connection, str(run_id))}
+
+
+@blueprint.get("/result/<uuid:run_id>/charts/<name>.png")
+def chart(run_id: UUID, name: str) -> Response:
+    """One chart as a picture; a finished run's never changes."""
+    if name not in CHART_NAMES:
+        abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHART_NAMES)}")
+    with reading(platform().engine) as connection:
+        png = chart_png(connection, str(run_id), name)
+    if png is None:
+        abort(404, "this run has no such chart: it has not completed, or was run without charts")
+    response = Response(png, mimetype="image/png")
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    return response
+
+
+@blueprint.post("/api/runs/<uuid:run_id>/cancel")
+def cancel(run_id: UUID) -> ResponseReturnValue:
+    """End a waiting or running run as failed (cancelled); 409 when it has ended already."""
+    operations.cancel_run(platform(), str(run_id))
+    return {"run_id": str(run_id), "status": RunStatus.FAILED.public}
+
+
+@blueprint.post("/api/runs/<uuid:run_id>/retry")
+def retry(run_id: UUID) -> ResponseReturnValue:
+    """Make a failed run wait again as its next attempt; 409 when it has not failed."""
+    operations.retry_run(platform(), str(run_id))
+    return accepted_answer(str(run_id), RunStatus.PENDING)
+
+
+@blueprint.post("/api/runs/<uuid:run_id>/reproduce")
+def reproduce(run_id: UUID) -> ResponseReturnValue:
+    """Run the same request again as a new run, to compare the results bit for bit."""
+    accepted = operations.reproduce_run(platform(), str(run_id), idempotency_key())
+    return accepted_answer(accepted.run_id, accepted.status, accepted.existed)

@@ -1,0 +1,95 @@
+"""The numbers behind each chart."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from contracts.run_result import RunResult
+from web.runs.charts import holding_returns, orders_of
+
+Row = Sequence[str | float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class ChartTable:
+    """Column names and rows; dates and words are text, everything else a number."""
+
+    columns: tuple[str, ...]
+    rows: Sequence[Row]
+
+
+def _equity(result: RunResult) -> ChartTable:
+    capital = float(result.request["initial_capital"])
+    points = result.portfolio_curve or []
+    returns = holding_returns(result)
+    holding: Sequence[float | None]
+    holding = [None] * len(points) if returns is None else [capital * (1 + change / 100) for change in returns]
+    rows = [
+        (point["date"], point["total"], point["cash"], point["position"], held)
+        for point, held in zip(points, holding, strict=True)
+    ]
+    return ChartTable(("date", "equity", "cash", "position", "buy and hold"), rows)
+
+
+def _drawdown(result: RunResult) -> ChartTable:
+    rows = [(point["date"], point["drawdown_pct"]) for point in result.drawdown_curve or []]
+    return ChartTable(("date", "drawdown %"), rows)
+
+
+def _orders(result: RunResult) -> ChartTable:
+    rows = [
+        (order.timestamp.replace("T", " "), "buy" if order.bought else "sell", order.price, order.size)
+        for order in orders_of(result)
+    ]
+    return ChartTable(("time", "side", "price", "size"), rows)
+
+
+def _trade_pnl(result: RunResult) -> ChartTable:
+    rows = [
+        (
+            "still open" if trade["is_open"] else trade["exit_timestamp"].replace("T", " "),
+            trade["trade_no"] + 1,
+            trade["pnl_abs"],
+            trade["pnl_pct"],
+        )
+        for trade in result.trades or []
+    ]
+    return ChartTable(("closed", "trade", "profit", "return %"), rows)
+
+
+def _cumulative_return(result: RunResult) -> ChartTable:
+    capital = float(result.request["initial_capital"])
+    points = result.equity_curve or []
+    holding: Sequence[float | None] = holding_returns(result) or [None] * len(points)
+    rows = [
+        (point["date"], (point["equity"] / capital - 1) * 100, held)
+        for point, held in zip(points, holding, strict=True)
+    ]
+    return ChartTable(("date", "strategy %", "buy and hold %"), rows)
+
+
+def _candles(result: RunResult) -> ChartTable:
+    names = ("open", "high", "low", "close", "volume")
+    rows = [
+        (candle["date"], *(candle[name] for name in names))  # type: ignore[literal-required]
+        for candle in result.price_candles or []
+    ]
+    return ChartTable(("date", *names), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A chart's title, the numbers behind it, and the chart whose table has one row per bar of this one, if any."""
+
+    title: str
+    table: Callable[[RunResult], ChartTable]
+    series: str | None
+
+
+CHARTS = {
+    "equity_curve": Chart("Equity", _equity, "equity_curve"),
+    "drawdown_curve": Chart("Drawdown", _drawdown, "drawdown_curve"),
+    "portfolio_orders": Chart("Orders on price", _orders, "candlestick"),
+    "trade_pnl": Chart("Profit and loss of each trade", _trade_pnl, None),
+    "cumulative_return": Chart("Cumulative return", _cumulative_return, "cumulative_return"),
+    "candlestick": Chart("Candles", _candles, "candlestick"),
+}

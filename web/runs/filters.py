@@ -1,0 +1,79 @@
+"""The filters of the runs list as an address holds them: read, checked, and written back."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from adapters.store.run_list import Cursor, RunFilter
+from contracts.status import RunStatus
+from rules.catalog import RULES
+from web.arguments import (
+    Reader,
+    day,
+    is_digits,
+    number,
+    one_of,
+    reading_arguments,
+    ticker_symbol,
+    whole_number,
+    words,
+)
+
+DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+METRICS = {
+    "return": "total_return_pct",
+    "sharpe": "sharpe_ratio",
+    "drawdown": "max_drawdown_pct",
+    "trades": "num_trades",
+}
+SORTS = {"created": "created", **METRICS}
+BOUNDS = tuple(f"{name}_{side}" for name in METRICS for side in ("min", "max"))
+FOLDED = ("batch", "from", "to", *BOUNDS)  # seldom wanted, so the page folds them away
+NAMES = ("ticker", "rule", "name", "status", "label", *FOLDED)
+ALL_NAMES = (*NAMES, "sort", "order", "limit", "after", "before")
+
+
+def read_filter(arguments: Mapping[str, str]) -> RunFilter:
+    """The filter that an address asks for; InvalidRequest names every value that cannot be meant."""
+    with reading_arguments(arguments, known=ALL_NAMES) as read:
+        return RunFilter(**_wanted(read))
+
+
+def _wanted(read: Reader) -> dict[str, Any]:
+    sort = read("sort", one_of(*SORTS), "created")
+    order = read("order", one_of("desc", "asc"), "desc")
+    return {
+        "ticker": read("ticker", ticker_symbol, None),
+        "rule_type": read("rule", one_of(*RULES), None),
+        "rule_id": read("name", words(64), None),  # its column and field kept the older word
+        "status": read("status", RunStatus.from_public, None),
+        "batch_id": read("batch", words(64), None),
+        "label": read("label", words(64), None),
+        "created_from": read("from", day, None),
+        "created_to": read("to", day, None),
+        "ranges": {
+            column: (read(f"{name}_min", number, None), read(f"{name}_max", number, None))
+            for name, column in METRICS.items()
+        },
+        "sort": SORTS[sort],
+        "descending": order == "desc",
+        "after": read("after", _cursor(sort), None),
+        "before": read("before", _cursor(sort), None),
+        "limit": read("limit", whole_number(1, MAX_LIMIT), DEFAULT_LIMIT),
+    }
+
+
+def cursor_text(cursor: Cursor | None) -> str | None:
+    """A cursor as an address holds it: 812, or 812~1.25 in an order by a metric."""
+    if cursor is None:
+        return None
+    return str(cursor.id) if cursor.value is None else f"{cursor.id}~{cursor.value!r}"
+
+
+def _cursor(sort: str) -> Callable[[str], Cursor]:
+    def parse(text: str) -> Cursor:
+        start, _, value = text.partition("~")
+        if not is_digits(start) or (sort == "created") == bool(value):
+            raise ValueError("what the link to the next or previous page says")
+        return Cursor(int(start), number(value) if value else None)
+
+    return parse

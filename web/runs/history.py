@@ -1,0 +1,110 @@
+"""The history of all runs: as a page, as JSON, and where a search leads."""
+
+import re
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+
+from adapters.results.times import seconds_between, utc_text
+from adapters.store.batches import is_batch
+from adapters.store.database import reading
+from adapters.store.run_list import RunPage, list_runs, run_with_prefix
+from contracts.status import RunStatus
+from rules.catalog import RULES
+from web.platform import platform
+from web.runs.filters import FOLDED, NAMES, cursor_text, read_filter
+
+blueprint = Blueprint("runs", __name__)
+
+_ID_START = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,27})?")
+_STATES = tuple(status.public for status in RunStatus)
+_NAME_STARTS = tuple(f"{rule}_" for rule in RULES)
+
+
+@blueprint.get("/runs")
+def page() -> str:
+    """All runs by filter and order, a page at a time."""
+    page = _page()
+    given = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
+    return render_template(
+        "runs/history.html",
+        runs=page.rows,
+        next=cursor_text(page.next),
+        previous=cursor_text(page.previous),
+        given=given,
+        filtered=any(name in given for name in NAMES),
+        rules=list(RULES),
+        tickers=list(platform().tickers.all()),
+        folded_out=any(name in given for name in FOLDED),
+        states=_STATES,
+        is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
+    )
+
+
+def _page() -> RunPage:
+    wanted = read_filter(request.args)
+    with reading(platform().engine) as connection:
+        return list_runs(connection, wanted)
+
+
+@blueprint.get("/api/runs")
+def listed() -> Response:
+    """All runs by filter and order, as JSON; `next` and `previous` are values for `after` and `before`."""
+    page = _page()
+    body = {
+        "runs": [_listed_run(row) for row in page.rows],
+        "next": cursor_text(page.next),
+        "previous": cursor_text(page.previous),
+    }
+    return jsonify(body)
+
+
+def _listed_run(row: Any) -> dict[str, Any]:
+    same = ("run_id", "ticker", "timeframe", "rule_type", "rule_id", "label", "batch_id", "error_type")
+    numbers = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
+    return {
+        **{name: row[name] for name in same},
+        "status": RunStatus(row["status"]).public,
+        "metrics": {name: row[name] for name in numbers} if row["status"] == RunStatus.SUCCEEDED else None,
+        "created_at": utc_text(row["created_at"]),
+        "started_at": utc_text(row["started_at"]),
+        "completed_at": utc_text(row["completed_at"]),
+        "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
+        "run_s": seconds_between(row["started_at"], row["completed_at"]),
+    }
+
+
+@blueprint.get("/search")
+def search() -> ResponseReturnValue:
+    """Where words lead: to the run whose id begins so, to the batch called so, else to the list filtered by them."""
+    words = request.args.get("q", "").split()
+    if len(words) == 1 and _ID_START.fullmatch(words[0].lower()):
+        with reading(platform().engine) as connection:
+            run_id = run_with_prefix(connection, words[0].lower())
+        if run_id:
+            return redirect(url_for("run.page", run_id=run_id))
+    named = " ".join(words)
+    with reading(platform().engine) as connection:
+        if is_batch(connection, named):
+            return redirect(url_for("batches.page", batch_id=named))
+    return redirect(url_for("runs.page", **_filters_of(words)))
+
+
+def _filters_of(words: list[str]) -> dict[str, Any]:
+    """Known tickers, rules, states and names such as RSI_14_30_70 as such, everything else as the label."""
+    tickers = platform().tickers.all()
+    found: dict[str, Any] = {}
+    rest = []
+    for word in words:
+        if word.upper() in tickers and "ticker" not in found:
+            found["ticker"] = word.upper()
+        elif word.upper() in RULES and "rule" not in found:
+            found["rule"] = word.upper()
+        elif word.startswith(_NAME_STARTS) and "name" not in found:
+            found["name"] = word
+        elif word.lower() in _STATES and "status" not in found:
+            found["status"] = word.lower()
+        else:
+            rest.append(word)
+    return found | ({"label": " ".join(rest)} if rest else {})

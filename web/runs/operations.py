@@ -1,0 +1,53 @@
+"""What can be done to a run that exists: cancel, retry, reproduce, and see its place in the queue."""
+
+import json
+import logging
+
+from sqlalchemy.engine import RowMapping
+
+from adapters.queue.messages import RunMessage
+from adapters.store.database import committed, reading
+from adapters.store.run_queries import run_row
+from adapters.store.runs import cancel, retry
+from contracts.errors import QueueUnavailable
+from contracts.run_request import RunRequest
+from web.platform import Platform, platform
+from web.runs.submission import Accepted, clone_of
+from web.runs.validation import ValidRequest
+
+log = logging.getLogger(__name__)
+
+
+def queue_position(row: RowMapping) -> int | None:
+    """How many messages are popped before this run's; None when that cannot be known."""
+    try:
+        return platform().queue.position(row["run_id"], row["attempt"])
+    except QueueUnavailable:
+        return None
+
+
+def cancel_run(on: Platform, run_id: str) -> None:
+    """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
+    cancelled = committed(on.engine, lambda connection: cancel(connection, run_id))
+    log.info("run_cancelled run_id=%s", run_id)
+    try:
+        on.queue.remove(run_id, cancelled.attempt)
+    except QueueUnavailable as error:
+        log.warning("message_left reason=%s run_id=%s", error, run_id)  # it is stale; its Job finds that out
+
+
+def retry_run(on: Platform, run_id: str) -> None:
+    """Make a failed run wait again as its next attempt; Conflict when it has not failed."""
+    waiting = committed(on.engine, lambda connection: retry(connection, run_id))
+    with reading(on.engine) as connection:
+        request = json.loads(run_row(connection, run_id)["request_json"])
+    log.info("run_retried attempt=%d run_id=%s", waiting.attempt, run_id)
+    on.submission.enqueue([RunMessage(run_id, waiting.attempt, request, at_front=True)])
+
+
+def reproduce_run(on: Platform, run_id: str, key: str | None) -> Accepted:
+    """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
+    with reading(on.engine) as connection:
+        row = run_row(connection, run_id)
+    request = clone_of(RunRequest.from_json(json.loads(row["request_json"])))
+    return on.submission.submit(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)

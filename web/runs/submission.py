@@ -1,0 +1,115 @@
+"""Accept a run: record it, then push its message. The recorded row is the promise; the message can come later."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from uuid import uuid4
+
+from sqlalchemy import select
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import DBAPIError, IntegrityError
+
+from adapters.queue.messages import RunMessage
+from adapters.queue.run_queue import RunQueue
+from adapters.settings import Settings
+from adapters.store.database import committed, is_duplicate_key, reading
+from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
+from adapters.store.tables import runs
+from contracts.errors import Conflict, QueueFull, QueueUnavailable
+from contracts.run_request import RunRequest
+from contracts.status import RunStatus
+from web.runs.validation import ValidRequest
+
+log = logging.getLogger(__name__)
+
+RETRY_AFTER_S = 30  # what a client is told to wait when the queue is full
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The run of a request, and whether it existed before."""
+
+    run_id: str
+    status: RunStatus
+    existed: bool
+
+
+class Submission:
+    """What every way of submitting shares."""
+
+    def __init__(self, engine: Engine, queue: RunQueue, settings: Settings) -> None:
+        self._engine = engine
+        self._queue = queue
+        self._settings = settings
+
+    def submit(
+        self, valid: ValidRequest, idempotency_key: str | None = None, reproduces: str | None = None
+    ) -> Accepted:
+        """Record and enqueue one run; the existing one when the key, or the batch, has this request already.
+
+        Conflict when the key was used for another request; QueueFull above the configured depth.
+        """
+        if idempotency_key and (known := self._by_key(idempotency_key, valid)):
+            return known
+        self.refuse_when_full(1)
+        request = replace(valid.request, run_id=str(uuid4()))
+        new = NewRun(request, valid.request_hash, idempotency_key, reproduces)
+        try:
+            committed(self._engine, lambda connection: insert_runs(connection, [new]))
+        except IntegrityError as error:
+            return self._existing(error, valid, idempotency_key)
+        log.info("run_accepted rule=%s ticker=%s run_id=%s", request.rule_id, request.ticker, request.run_id)
+        self.enqueue([RunMessage(str(request.run_id), 1, request.to_json(), at_front=request.batch_id is None)])
+        return Accepted(str(request.run_id), RunStatus.PENDING, existed=False)
+
+    def refuse_when_full(self, new_runs: int) -> None:
+        """QueueFull when so many more runs would wait than are allowed; an unreachable queue refuses nobody."""
+        limit = self._settings.max_queue_depth
+        try:
+            depth = self._queue.depth()
+        except QueueUnavailable:
+            return
+        if depth + new_runs > limit:
+            raise QueueFull(f"{depth} runs wait already, and at most {limit} may; try again later", RETRY_AFTER_S)
+
+    def enqueue(self, messages: Sequence[RunMessage]) -> None:
+        """Push messages of recorded runs; when that fails the reconciler does it later."""
+        try:
+            self._queue.enqueue(messages)
+            with self._engine.begin() as connection:
+                mark_enqueued(connection, [message.run_id for message in messages])
+        except (QueueUnavailable, DBAPIError) as error:
+            for message in messages:
+                log.warning("enqueue_postponed reason=%s run_id=%s", error, message.run_id)
+
+    def _by_key(self, idempotency_key: str, valid: ValidRequest) -> Accepted | None:
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(runs.c.run_id, runs.c.status, runs.c.request_hash).where(
+                    runs.c.idempotency_key == idempotency_key
+                )
+            ).one_or_none()
+        if row is None:
+            return None
+        if row.request_hash != valid.request_hash:
+            raise Conflict("this Idempotency-Key was used for a different request")
+        return Accepted(row.run_id, RunStatus(row.status), existed=True)
+
+    def _existing(self, error: IntegrityError, valid: ValidRequest, idempotency_key: str | None) -> Accepted:
+        """The run that made an insert fail: somebody sent the same key, or the same request in the batch."""
+        if not is_duplicate_key(error):
+            raise error
+        if idempotency_key and (known := self._by_key(idempotency_key, valid)):
+            return known
+        with reading(self._engine) as connection:
+            row = connection.execute(
+                select(runs.c.run_id, runs.c.status).where(
+                    runs.c.batch_id == valid.request.batch_id, runs.c.request_hash == valid.request_hash
+                )
+            ).one()
+        return Accepted(row.run_id, RunStatus(row.status), existed=True)
+
+
+def clone_of(request: RunRequest) -> RunRequest:
+    """The same request as a new run outside any batch."""
+    return replace(request, run_id=None, batch_id=None)

@@ -1,0 +1,83 @@
+"""What belongs to a run's page beside its tabs: its trades and the numbers behind its charts, as tables and files."""
+
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+
+from adapters.results.run_result import run_result
+from adapters.store.database import reading
+from adapters.store.run_queries import run_row
+from contracts.errors import Conflict
+from contracts.run_result import RunResult
+from web.answers import csv_file
+from web.arguments import read_argument, whole_number
+from web.platform import platform
+from web.runs.chart_tables import CHARTS, ChartTable
+from web.runs.trade_table import chosen_trades, trade_rows
+
+blueprint = Blueprint("tables", __name__)
+
+ROWS_PER_PAGE = 100
+
+
+def completed_result(run_id: UUID) -> RunResult:
+    """A completed run's result without its pictures; Conflict while it has none."""
+    with reading(platform().engine) as connection:
+        row = run_row(connection, str(run_id))
+    result = run_result(row, {}, platform().tickers)
+    if result.status != "completed":
+        raise Conflict(f"run {run_id} is {result.status}, so it has no result")
+    return result
+
+
+@blueprint.get("/result/<uuid:run_id>/trades.csv")
+def trades_file(run_id: UUID) -> Response:
+    """The trades as CSV, filtered and sorted as on the page."""
+    chosen = chosen_trades(completed_result(run_id).trades or [], request.args)
+    return csv_file(trade_rows(chosen), f"trades-{run_id}.csv")
+
+
+@blueprint.get("/result/<uuid:run_id>/trades.json")
+def trades_json(run_id: UUID) -> Response:
+    """The trades as JSON, filtered and sorted as on the page."""
+    return jsonify(
+        {"run_id": str(run_id), "trades": chosen_trades(completed_result(run_id).trades or [], request.args)}
+    )
+
+
+@blueprint.get("/result/<uuid:run_id>/tables/<name>.csv")
+def table_file(run_id: UUID, name: str) -> Response:
+    """The numbers behind a chart as CSV."""
+    table = _table(run_id, name)
+    return csv_file([table.columns, *table.rows], f"{name}-{run_id}.csv")
+
+
+@blueprint.get("/result/<uuid:run_id>/tables/<name>")
+def table(run_id: UUID, name: str) -> ResponseReturnValue:
+    """The numbers behind a chart, a page at a time; the last rows first, which are the latest."""
+    numbers = _table(run_id, name)
+    pages = max(-(-len(numbers.rows) // ROWS_PER_PAGE), 1)
+    page = _page(pages)
+    latest_first = numbers.rows[::-1]
+    return render_template(
+        "runs/table.html",
+        run_id=run_id,
+        name=name,
+        title=CHARTS[name].title,
+        columns=numbers.columns,
+        rows=latest_first[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE],
+        count=len(numbers.rows),
+        page=page,
+        pages=pages,
+    )
+
+
+def _table(run_id: UUID, name: str) -> ChartTable:
+    if name not in CHARTS:
+        abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHARTS)}")
+    return CHARTS[name].table(completed_result(run_id))
+
+
+def _page(pages: int) -> int:
+    return read_argument("page", whole_number(1, pages), 1)

@@ -1,0 +1,82 @@
+"""A run's trades as a table: filtered, sorted by any column, a page at a time, or whole as CSV."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+
+from contracts.run_result import TradeRow
+from web.arguments import one_of, reading_arguments, whole_number
+
+COLUMNS = {
+    "trade_no": "#",
+    "side": "Side",
+    "size": "Size",
+    "entry_timestamp": "Entry",
+    "entry_price": "Price",
+    "entry_fees": "Fee",
+    "exit_timestamp": "Exit",
+    "exit_price": "Price",
+    "exit_fees": "Fee",
+    "pnl_abs": "Profit",
+    "pnl_pct": "Return",
+    "holding_period": "Days",
+    "exit_reason": "Closed by",
+}
+# An open trade has none of these yet; the contract holds the last close there, at which the trade is valued.
+EXIT_COLUMNS = frozenset({"exit_timestamp", "exit_price", "exit_fees"})
+POSITION_WORDS = {"BUY": "long", "SELL": "short"}  # what a page calls the position that an entry opens
+OUTCOMES = ("won", "lost", "open")
+PAGE_SIZE = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TradePage:
+    """One page of trades, and what the filter left of them."""
+
+    trades: Sequence[TradeRow]
+    matching: int
+    page: int
+    pages: int
+    pnl_abs: float  # of all matching trades
+
+
+def chosen_trades(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> list[TradeRow]:
+    """The trades that the arguments ask for, in their order: side, outcome, reason, sort, order."""
+    reasons = {trade["exit_reason"] for trade in trades}
+    with reading_arguments(arguments) as read:
+        side: str | None = read("side", one_of(*POSITION_WORDS), None)
+        outcome: str | None = read("outcome", one_of(*OUTCOMES), None)
+        reason: str | None = read("reason", one_of(*sorted(reasons)), None)
+        sort = read("sort", one_of(*COLUMNS), "trade_no")
+        descending = read("order", one_of("asc", "desc"), "asc") == "desc"
+    chosen = [
+        trade
+        for trade in trades
+        if side in (None, trade["side"])
+        and outcome in (None, outcome_of(trade))
+        and (reason is None or trade["exit_reason"] == reason)
+    ]
+    return sorted(chosen, key=lambda trade: trade[sort], reverse=descending)  # type: ignore[literal-required]
+
+
+def outcome_of(trade: TradeRow) -> str:
+    """won, lost, or open while it has not ended."""
+    return "open" if trade["is_open"] else "won" if trade["pnl_abs"] > 0 else "lost"
+
+
+def trade_page(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> TradePage:
+    """The page of the chosen trades that `page` names, from 1; InvalidRequest when there is none."""
+    chosen = chosen_trades(trades, arguments)
+    pages = max(ceil(len(chosen) / PAGE_SIZE), 1)
+    with reading_arguments(arguments) as read:
+        page = read("page", whole_number(1, pages), 1)
+    shown = chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    return TradePage(shown, len(chosen), page, pages, sum(trade["pnl_abs"] for trade in chosen))
+
+
+def trade_rows(trades: Sequence[TradeRow]) -> Iterator[Sequence[object]]:
+    """The trades as rows of a file, the contract's names in the first; what an open trade has not done yet is empty."""
+    names = (*COLUMNS, "is_open")
+    yield names
+    for trade in trades:
+        yield [None if trade["is_open"] and name in EXIT_COLUMNS else trade[name] for name in names]  # type: ignore[literal-required]

@@ -1,0 +1,213 @@
+"""One run as its page shows it: metrics in order, charts with their texts, why there were no trades, what failed."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+from sqlalchemy.engine import RowMapping
+
+from adapters.prices.bar_times import PERIODS_PER_YEAR
+from adapters.prices.tickers import Tickers
+from adapters.results.chart_texts import alt_text
+from adapters.results.curves import FillBars, decode_trades, fill_bars
+from adapters.results.metrics import METRICS_BY_NAME, Metric
+from adapters.results.period_returns import YearReturns, monthly_returns, rolling_sharpe
+from adapters.results.run_result import run_result
+from contracts.run_result import RunResult
+from contracts.status import ErrorType
+from web.runs.chart_tables import CHARTS
+from web.runs.charts import chart_svg, drawdown_svg, equity_alone_svg, equity_drawn, rolling_sharpe_svg
+from web.svg_plot import LEFT, RIGHT, WIDTH, Drawn
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab of a run: its title, its charts, and what it derives from the stored series, which is all that it shows."""
+
+    title: str
+    curves: frozenset[str]
+    charts: tuple[str, ...] = ()
+
+
+_PRICED = frozenset({"equity_curve", "price_candles"})
+TABS = {
+    "stats": Tab("Stats", _PRICED | {"drawdown_curve"}),
+    "equity": Tab("Equity", _PRICED, ("equity_curve",)),
+    "drawdown": Tab("Drawdown", frozenset({"equity_curve", "drawdown_curve"}), ("drawdown_curve",)),
+    "portfolio": Tab("Portfolio", _PRICED, ("portfolio_orders", "trade_pnl", "cumulative_return")),
+    "trades": Tab("Trades", frozenset({"equity_curve"})),
+    "candles": Tab("Candles", _PRICED, ("candlestick",)),
+}
+PNG_LEFT, PNG_RIGHT = 28 / 1600, 1424 / 1600  # where adapters.charts.frame begins and ends the bars of a picture
+LEADING_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
+OTHER_METRICS = (
+    "cagr",
+    "volatility",
+    "sortino_ratio",
+    "calmar_ratio",
+    "win_rate",
+    "profit_factor",
+    "expectancy",
+    "sqn",
+    "exposure_pct",
+    "avg_trade_return",
+    "buy_hold_return_pct",
+    "max_drawdown_days",
+    "final_equity",
+    "open_trades",
+    "rejected_orders",
+)
+ROLLING_BARS = {"1d": 126, "1h": 273, "5m": 390}  # six months, two months, one week
+SIGNED_METRICS = frozenset({"total_return_pct", "cagr", "avg_trade_return", "buy_hold_return_pct", "expectancy"})
+
+# What happened, and what to do next, by cause.
+FAILURES: dict[str, tuple[str, str]] = {
+    ErrorType.NO_PRICES: ("There are no prices between these dates.", "Clone the run and choose dates with prices."),
+    ErrorType.BAD_PRICES: ("The price file is broken.", "Fix the line that the message names, then retry."),
+    ErrorType.BAD_PARAMS: ("The rule refused its parameters.", "Clone the run and change the parameters."),
+    ErrorType.ENGINE_ERROR: (
+        "The engine stopped at an error.",
+        "The same request would fail again; search the logs for this run's id.",
+    ),
+    ErrorType.TIMEOUT: ("The run took longer than its time limit.", "Clone it with fewer bars or members."),
+    ErrorType.MEMORY: ("The run needed more memory than it may use.", "Clone it with fewer bars or members."),
+    ErrorType.CANCELLED: ("The run was cancelled.", "Retry it to let it run after all."),
+    ErrorType.WORKER_LOST: (
+        "The process that ran it died more than once.",
+        "Retry it; if it is lost again, look for killed or evicted pods.",
+    ),
+    ErrorType.HANDBACKS: ("It was interrupted by shutdowns too often.", "Retry it when the cluster is quiet."),
+    ErrorType.SYSTEM_ERROR: ("Something around the run failed, not the run itself.", "Retry it."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Kpi:
+    """One metric ready to be shown."""
+
+    metric: Metric
+    value: float | int | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ChartView:
+    """One chart: a picture when the Job rendered one, else drawn here."""
+
+    name: str
+    alt: str
+    svg: Markup | None
+
+    @property
+    def title(self) -> str:
+        """Its heading."""
+        return CHARTS[self.name].title
+
+    @property
+    def series(self) -> str | None:
+        """The chart whose table has one row per bar of this one; None where no row belongs to a bar."""
+        return CHARTS[self.name].series
+
+    @property
+    def left(self) -> float:
+        """Where the first bar begins, as a fraction of the width."""
+        return PNG_LEFT if self.svg is None else LEFT / WIDTH
+
+    @property
+    def right(self) -> float:
+        """Where the last bar ends, as a fraction of the width."""
+        return PNG_RIGHT if self.svg is None else 1 - RIGHT / WIDTH
+
+
+def page_result(row: RowMapping, tab: str, tickers: Tickers) -> RunResult:
+    """The run with what its tab shows; with everything when there are no trades, since the reason may lie anywhere."""
+    result = run_result(row, {}, tickers, TABS[tab].curves)
+    return result if result.trades or result.status != "completed" else run_result(row, {}, tickers)
+
+
+def page_fills(row: RowMapping) -> list[FillBars]:
+    """The bars on which a completed run's trades began and ended."""
+    trades, _, _ = decode_trades(row["trades_json"])
+    return fill_bars(trades)
+
+
+def kpis(result: RunResult, names: tuple[str, ...]) -> list[Kpi]:
+    """The named metrics that this run has, with the reason where one has no value."""
+    metrics = result.metrics or {}
+    return [
+        Kpi(METRICS_BY_NAME[name], metrics[name], result.metrics_notes.get(name)) for name in names if name in metrics
+    ]
+
+
+def charts(
+    result: RunResult, fills: Sequence[FillBars], names: tuple[str, ...], rendered: frozenset[str]
+) -> list[ChartView]:
+    """The named charts with the sentences that say what they show; those not `rendered` by the Job are drawn here."""
+    alts = {name: alt_text(name, result) for name in names}
+    drawn = {name: chart_svg(name, result, fills, alts[name]) for name in names if name not in rendered}
+    return [ChartView(name, alts[name], drawn.get(name)) for name in names]
+
+
+def equity_alone(result: RunResult) -> ChartView:
+    """Equity without buying and holding beside it, drawn here whether or not there is a picture."""
+    alt = alt_text("equity_curve", result)
+    return ChartView("equity_curve", alt, equity_alone_svg(result, alt))
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Returns by month, the largest of them without its sign, and how Sharpe ratio and drawdown developed."""
+
+    months: list[YearReturns]
+    largest: float
+    window: int
+    sharpe: Markup | None
+    equity: list[Drawn]
+    drawdown: Markup
+
+
+def stats(result: RunResult) -> Stats:
+    """What the first tab shows beside the metrics."""
+    points, capital = result.equity_curve or [], float(result.request["initial_capital"])
+    equity, timeframe = [point["equity"] for point in points], result.request["timeframe"]
+    months = monthly_returns([point["date"] for point in points], equity, capital)
+    largest = max((abs(value) for year in months for value in year.months if value is not None), default=0.0)
+    window = ROLLING_BARS[timeframe]
+    ratios = rolling_sharpe(equity, capital, window, PERIODS_PER_YEAR[timeframe])
+    sharpe = rolling_sharpe_svg(result, ratios, window) if any(ratio is not None for ratio in ratios) else None
+    equity_charts = equity_drawn(result, alt_text("equity_curve", result))
+    drawdown = drawdown_svg(result, alt_text("drawdown_curve", result))
+    return Stats(months, largest, window, sharpe, equity_charts, drawdown)
+
+
+def below_zero(result: RunResult) -> str | None:
+    """What to bear in mind when equity was once below zero; None when it never was."""
+    first = next((point["date"] for point in result.equity_curve or [] if point["equity"] < 0), None)
+    if first is None:
+        return None
+    return (
+        f"On {first[:10]} the position had lost more than all there was. A broker would have closed it before; nothing "
+        "here does, so ratios and percentages from that day on say little. Size it smaller, or give it a stop."
+    )
+
+
+def failure(error_type: str | None) -> tuple[str, str]:
+    """What happened to a failed run, and what to do next."""
+    return FAILURES.get(error_type or "", ("The run failed.", "Retry it."))
+
+
+def why_no_trades(result: RunResult) -> str | None:
+    """Why a completed run made no trades; None when it made some."""
+    if result.trades is None or result.trades:
+        return None
+    rejected = result.rejected_orders or []
+    if rejected:
+        return f"{len(rejected):,} orders were rejected; the first on {rejected[0]['date']}: {rejected[0]['reason']}."
+    signals = result.signals or []
+    if not signals:
+        bars = len(result.equity_curve or [])
+        return f"The rule gave no signal on any of the {bars:,} bars. Loosen its parameters or take more bars."
+    actions = {signal["action"] for signal in signals}
+    if actions == {"SELL"} and result.request["direction"] == "longonly":
+        return f"The rule gave {len(signals):,} sell signals and no buy signal, and a long-only run opens with a buy."
+    return f"The rule gave {len(signals):,} signals, and none of them could open a position."

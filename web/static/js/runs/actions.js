@@ -1,0 +1,27 @@
+// Buttons that change a run: cancel, retry, reproduce.
+import { announce } from "../announce.js";
+import { sendOnce } from "../requests.js";
+import { swap, visit } from "../swap.js";
+
+async function act(button) {
+  button.disabled = true;
+  const { ok, body } = await sendOnce(button.dataset.post, JSON.parse(button.dataset.body ?? "{}"));
+  button.disabled = false;
+  const fault = document.getElementById("action-fault");
+  if (!ok) {
+    fault.textContent = body.error;
+    fault.hidden = false;
+  } else if (button.dataset.then === "follow") {
+    announce("The run was submitted again");
+    await visit(body.result_url);
+  } else {
+    await swap(location.href, ["run"], { push: false });
+  }
+}
+
+export function startRunActions() {
+  document.addEventListener("click", (event) => {
+    const button = event.target.closest("button[data-post]");
+    if (button) act(button);
+  });
+}

@@ -1,0 +1,78 @@
+// Watches one run until it has ended: asks for its status with back-off, not at all while the tab is hidden,
+// and swaps the page's content when the state changes.
+import { announce } from "../announce.js";
+import { swap } from "../swap.js";
+
+const FIRST_MS = 300;
+const SLOWEST_MS = 5000;
+const FACTOR = 1.3;
+
+let watched = null;
+
+class Watch {
+  constructor(panel) {
+    this.panel = panel;
+    this.url = panel.dataset.statusUrl;
+    this.status = panel.dataset.status;
+    this.attempt = Number(panel.dataset.attempt);
+    this.delay = FIRST_MS;
+    this.schedule();
+  }
+
+  schedule() {
+    clearTimeout(this.timer);
+    if (!document.hidden) this.timer = setTimeout(() => this.poll(), this.delay);
+    this.delay = Math.min(this.delay * FACTOR, SLOWEST_MS);
+  }
+
+  wake() {
+    this.delay = FIRST_MS;
+    this.schedule();
+  }
+
+  stop() {
+    clearTimeout(this.timer);
+  }
+
+  async poll() {
+    try {
+      // the browser sends the ETag that it holds and hands over the body it kept when the answer is 304
+      const response = await fetch(this.url, { cache: "no-cache", headers: { Accept: "application/json" } });
+      if (!response.ok) throw new Error(String(response.status));
+      this.say("");
+      await this.show(await response.json());
+    } catch {
+      this.say("The server does not answer; asking again.");
+    }
+    if (watched === this) this.schedule();
+  }
+
+  async show(now) {
+    if (now.status !== this.status || now.attempt !== this.attempt) {
+      this.stop();
+      announce(`Run ${now.status}`);
+      await swap(location.href, ["run"], { push: false, quiet: true });
+      return;
+    }
+    const place = this.panel.querySelector("[data-position]");
+    if (place) place.textContent = now.position === null ? "being fetched" : now.position === 0 ? "next" : `${now.position + 1}.`;
+  }
+
+  say(text) {
+    const line = this.panel.querySelector("[data-connection]");
+    if (line && line.textContent !== text) line.textContent = text;
+  }
+}
+
+function watch() {
+  const panel = document.querySelector("[data-status-url]");
+  if (watched && watched.panel === panel) return;
+  watched?.stop();
+  watched = panel ? new Watch(panel) : null;
+}
+
+export function startLive() {
+  watch();
+  document.addEventListener("swapped", watch);
+  document.addEventListener("visibilitychange", () => (document.hidden ? watched?.stop() : watched?.wake()));
+}
