@@ -70,7 +70,7 @@ def _latest_batch(client: Client, charts: bool) -> dict[str, Any] | None:
 
 
 def _has_charts(client: Client, batch: dict[str, Any]) -> bool:
-    """Whether its first run was asked to draw charts, and with that as good as always all of them."""
+    """Whether its first run draws charts; the runs of a sweep are alike in that."""
     return bool(client.run(batch["first_run"]["run_id"])["request"]["charts"])
 
 
