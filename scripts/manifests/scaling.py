@@ -48,7 +48,8 @@ def check_triggers(platform: Platform) -> Iterator[str]:
     users = platform.one("ConfigMap", "redis-config").body["data"]["start.sh"]
     if _KEDAS_KEYS.findall(users) != [" ".join(f"~{name}" for name in lists)]:
         yield f"k8s/redis.yaml: the user keda must be allowed to read {lists}"
-    if len(triggers) > 1 and scaled.spec["scalingStrategy"].get("multipleScalersCalculation") != "sum":
+    default = "sum" if len(triggers) == 1 else "max"
+    if scaled.spec["scalingStrategy"].get("multipleScalersCalculation", default) != "sum":
         yield scaled.fault("expected multipleScalersCalculation sum, since a Job takes from any list")
     for trigger in triggers:
         if trigger["metadata"] != {"listName": trigger["metadata"]["listName"], **place}:
