@@ -148,7 +148,7 @@ def candlestick(data: ChartData) -> Figure:
         below.set_yticks([candles.volume.max()], [number(candles.volume.max(), 3)])
         below.set_ylim(0)
         time_axis(below, candles.timestamps)
-    each = f"{count:,} {period} for {len(data.close):,} bars" if period else "one per bar"
+    each = f"{count:,} {period}" if period else "one per bar"
     header(figure, data, f"Candles, {each}: {_order_counts(data)}")
     return figure
 

@@ -286,7 +286,7 @@ def test_many_bars_become_candles_of_a_period_that_is_named_with_marks_outside()
     highest, lowest = LONG.high[march].max(), LONG.low[march].min()
     assert whole == [LONG.open[march][0], highest, lowest, LONG.close[march][-1], LONG.volume[march].sum()]
     figure = drawn("candlestick", LONG)
-    assert "Candles, 157 monthly for 3,270 bars: 3 bought, 2 sold" in words(figure)
+    assert "Candles, 157 monthly: 3 bought, 2 sold" in words(figure)
     for label, outside in (("buy", candles.low), ("sell", candles.high)):
         assert all(y == outside[int(x)] for x, y in marks(figure, label))
     assert candles.timestamps[int(marks(figure, "buy")[0][0])].astype("M8[M]") == LONG.timestamps[10].astype("M8[M]")
