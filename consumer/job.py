@@ -16,7 +16,7 @@ from adapters.logs import configure_logging
 from adapters.queue.connection import queue_of
 from adapters.settings import Settings, load_settings
 from adapters.store.database import connect_database
-from consumer.messages import redis_may_fail
+from consumer.messages import MessageWorker
 from consumer.worker import RunWorker
 from contracts.errors import InvalidSettings
 
@@ -38,10 +38,9 @@ def main() -> int:
     queue = queue_of(settings, redis_timeout_s(settings))
     if not (_wait_for("database", lambda: _ping(engine)) and _wait_for("redis", queue.connection.ping)):
         return EXIT_FAILED
-    worker = RunWorker(queue, engine, settings, name=f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}")
-    with redis_may_fail("work"):
-        worker.work(burst=True, max_jobs=1, logging_level="WARNING")  # RQ's other lines repeat ours
-    return EXIT_OK if worker.outcome_is_good else EXIT_FAILED
+    name = f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}"
+    is_good = RunWorker(MessageWorker(queue, settings, name), engine, settings).work()
+    return EXIT_OK if is_good else EXIT_FAILED
 
 
 def redis_timeout_s(settings: Settings) -> float:

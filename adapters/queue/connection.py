@@ -13,17 +13,12 @@ from rq.serializers import JSONSerializer
 from adapters.settings import Settings
 from contracts.errors import QueueOutOfMemory, QueueUnavailable
 
-_RQ_VERSION_CACHE = "__rq_redis_server_version"  # where RQ keeps the server's version on a client
-
 
 def connect_redis(redis_url: str, timeout_s: float = 5.0) -> Redis:
     """A client that never blocks for long and never repeats a command: a repeated pop would take a second message."""
-    client = Redis.from_url(
+    return Redis.from_url(
         redis_url, socket_timeout=timeout_s, socket_connect_timeout=min(timeout_s, 2.0), retry=Retry(NoBackoff(), 0)
     )
-    # RQ asks INFO for the version and, when the ACL forbids that, pops without its intermediate list; 6.2 is required
-    setattr(client, _RQ_VERSION_CACHE, (6, 2, 0))
-    return client
 
 
 def queue_of(settings: Settings, timeout_s: float = 5.0) -> Queue:
