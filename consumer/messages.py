@@ -6,7 +6,7 @@ Nothing here decides anything about a run, so that each step may fail without hu
 import logging
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
@@ -44,15 +44,17 @@ def redis_may_fail(step: str) -> Iterator[None]:
 class MessageWorker:
     """What RQ's tools know as a worker: it takes one message, and says how far that has come."""
 
-    def __init__(self, queue: Queue, settings: Settings, name: str) -> None:
+    def __init__(self, queues: Sequence[Queue], settings: Settings, name: str) -> None:
         self.name = name
         self._key = f"{Worker.redis_worker_namespace_prefix}{name}"
-        self._lists = (REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY % queue.name)
-        self._queue = queue
-        self._redis = queue.connection
+        self._lists = (REDIS_WORKER_KEYS, *(WORKERS_BY_QUEUE_KEY % queue.name for queue in queues))
+        self._queues = queues
+        self._queue = queues[0]  # the one that the message was taken from
+        self._redis = self._queue.connection
         self._ready_file = settings.ready_file
         self._ttl_s = round(settings.heartbeat_s) + SILENCE_S
         self._born = utcformat(now())
+        self._names = ",".join(queue.name for queue in queues)
         self._execution: Execution | None = None
 
     # The one message
@@ -64,10 +66,18 @@ class MessageWorker:
         self._say_popped()
         if raw is not None:
             return self._accepted(raw)
-        log.info("queue_empty queue=%s", self._queue.name)
+        log.info("queue_empty queues=%s", self._names)
         return None
 
     def _take(self) -> bytes | str | None:
+        """One id from the first queue that has any."""
+        for queue in self._queues:
+            self._queue = queue
+            if (raw := self._move_one()) is not None:
+                return raw
+        return None
+
+    def _move_one(self) -> bytes | str | None:
         try:
             return self._redis.lmove(self._queue.key, self._queue.intermediate_queue_key, "LEFT", "RIGHT")
         except OutOfMemoryError:  # a move needs room, taking away does not; the database remembers the run anyway
@@ -107,10 +117,10 @@ class MessageWorker:
             pipeline.execute()
 
     def put_back(self, job: Job) -> bool:
-        """Return a message that nothing was done for to the front of the queue; whether it is there."""
+        """Return a message that nothing was done for to its queue; whether it is there."""
         with redis_may_fail("put_back"), self._redis.pipeline() as pipeline:
             pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)
-            pipeline.lpush(self._queue.key, job.id)
+            pipeline.rpush(self._queue.key, job.id)
             pipeline.execute()
             log.info("message_put_back")
             return True
@@ -143,7 +153,7 @@ class MessageWorker:
             self._key,
             mapping={
                 "birth": self._born, "last_heartbeat": utcformat(now()), "state": WorkerStatus.BUSY,
-                "current_job": job.id, "queues": self._queue.name, "hostname": socket.gethostname(),
+                "current_job": job.id, "queues": self._names, "hostname": socket.gethostname(),
                 "pid": os.getpid(), "ip_address": "unknown",
             },
         )  # fmt: skip

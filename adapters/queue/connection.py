@@ -21,11 +21,11 @@ def connect_redis(redis_url: str, timeout_s: float = 5.0) -> Redis:
     )
 
 
-def queue_of(settings: Settings, timeout_s: float = 5.0) -> Queue:
-    """The platform's one queue; JSON, so that a message is readable and reading it runs nothing."""
-    return Queue(
-        settings.queue_name, connection=connect_redis(settings.redis_url, timeout_s), serializer=JSONSerializer
-    )
+def queues_of(settings: Settings, timeout_s: float = 5.0) -> tuple[Queue, Queue]:
+    """The queue of people and that of batches; JSON, so that a message is readable and reading it runs nothing."""
+    connection = connect_redis(settings.redis_url, timeout_s)
+    people, bulk = (Queue(name, connection=connection, serializer=JSONSerializer) for name in settings.queue_names)
+    return people, bulk
 
 
 @contextmanager

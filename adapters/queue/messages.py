@@ -19,7 +19,7 @@ class RunMessage:
     run_id: str
     attempt: int
     request: dict[str, Any]
-    at_front: bool
+    is_bulk: bool  # waits in the list of batches, which is popped when that of people is empty
 
     @property
     def job_id(self) -> str:

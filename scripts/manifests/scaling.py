@@ -33,6 +33,9 @@ def check_delivery(platform: Platform) -> Iterator[str]:
             "rollout gradual: the default deletes running Jobs upon any edit": (
                 spec["rollout"].get("strategy") == "gradual"
             ),
+            "multipleScalersCalculation sum: a Job takes from either list": (
+                spec["scalingStrategy"].get("multipleScalersCalculation") == "sum"
+            ),
             "pollingInterval of 1 to 5 s": 1 <= spec["pollingInterval"] <= 5,
             "minReplicaCount 0": spec.get("minReplicaCount", 0) == 0,
             "successfulJobsHistoryLimit 0": spec.get("successfulJobsHistoryLimit") == 0,
@@ -59,35 +62,38 @@ def check_trigger(platform: Platform) -> Iterator[str]:
     config = platform.config
     url = urlsplit(config["REDIS_URL"])
     for document in platform.of_kind("ScaledJob"):
-        trigger = document.spec["triggers"][0]
-        metadata, namespace = trigger["metadata"], document.body["metadata"]["namespace"]
-        expected = {
-            "listName": f"rq:queue:{config['QUEUE_NAME']}",
-            "listLength": "1",
-            "address": f"{url.hostname}.{namespace}.svc.cluster.local:{url.port}",
-            "databaseIndex": url.path.strip("/") or "0",
-        }
-        for key, value in expected.items():
-            if metadata.get(key) != value:
-                yield document.fault(f"trigger {key}: expected {value!r}, found {metadata.get(key)!r}")
-        name = trigger["authenticationRef"]["name"]
-        if name not in [each.name for each in platform.of_kind("TriggerAuthentication")]:
-            yield document.fault(f"the TriggerAuthentication {name!r} does not exist")
-        yield from _user_faults(platform, document, metadata)
+        triggers, namespace = document.spec["triggers"], document.body["metadata"]["namespace"]
+        lists = [f"rq:queue:{name}" for name in Settings(queue_name=config["QUEUE_NAME"]).queue_names]
+        if len(triggers) != len(lists):
+            yield document.fault(f"expected a trigger for each of {', '.join(lists)}")
+        for trigger, list_name in zip(triggers, lists, strict=False):
+            expected = {
+                "listName": list_name,
+                "listLength": "1",
+                "address": f"{url.hostname}.{namespace}.svc.cluster.local:{url.port}",
+                "databaseIndex": url.path.strip("/") or "0",
+            }
+            for key, value in expected.items():
+                if (found := trigger["metadata"].get(key)) != value:
+                    yield document.fault(f"trigger {key}: expected {value!r}, found {found!r}")
+            name = trigger["authenticationRef"]["name"]
+            if name not in [each.name for each in platform.of_kind("TriggerAuthentication")]:
+                yield document.fault(f"the TriggerAuthentication {name!r} does not exist")
+            yield from _user_faults(platform, document, trigger["metadata"], lists)
 
 
-def _user_faults(platform: Platform, document: Document, metadata: dict[str, Any]) -> Iterator[str]:
+def _user_faults(platform: Platform, document: Document, metadata: dict[str, Any], lists: list[str]) -> Iterator[str]:
     keys = redis_users(platform).get(metadata.get("username", ""))
     if keys is None:
         yield document.fault(f"trigger username {metadata.get('username')!r} is not a user of k8s/redis.yaml")
-    elif keys != f"~{metadata['listName']}":
-        yield document.fault(f"the user {metadata['username']} may read {keys}, and the trigger {metadata['listName']}")
+    elif keys.split() != [f"~{each}" for each in lists]:
+        yield document.fault(f"the user {metadata['username']} may read {keys}, and the triggers {', '.join(lists)}")
 
 
 def redis_users(platform: Platform) -> dict[str, str]:
-    """Each Redis user of k8s/redis.yaml and the key pattern that it may touch."""
+    """Each Redis user of k8s/redis.yaml and the key patterns that it may touch."""
     script = platform.one("ConfigMap", "redis-config").body.get("data", {}).get("start.sh", "")
-    return dict(re.findall(r'^user (\w+) on #\$\(hash "\$\w+"\) (~\S+)', script, re.MULTILINE))
+    return dict(re.findall(r'^user (\w+) on #\$\(hash "\$\w+"\) (~.*?) resetchannels', script, re.MULTILINE))
 
 
 def check_redis_users(platform: Platform) -> Iterator[str]:

@@ -75,9 +75,10 @@ _SCALED_JOB = _custom(
         scalingStrategy=_object(
             ("strategy",),
             strategy={"enum": ["default", "custom", "accurate", "eager"]},
+            multipleScalersCalculation={"enum": ["max", "min", "avg", "sum"]},
             pendingPodConditions={"type": "array", "items": {"enum": ["Ready", "PodScheduled", "Initialized"]}},
         ),
-        triggers={"type": "array", "minItems": 1, "maxItems": 1, "items": _REDIS_TRIGGER},
+        triggers={"type": "array", "minItems": 1, "items": _REDIS_TRIGGER},
     ),
 )
 

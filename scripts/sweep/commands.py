@@ -43,8 +43,9 @@ def _states(existing: dict[str, int]) -> str:
 
 def _estimate(client: Client, new: int, jobs: int) -> str:
     """How long so many runs will take, by the latest runs of the platform."""
-    numbers = dict(re.findall(r"^(backtest_\w+) ([0-9.eE+-]+)$", client.text("/metrics"), re.MULTILINE))
-    run_s, waiting = float(numbers.get("backtest_run_seconds", 0)), float(numbers.get("backtest_queue_depth", 0))
+    numbers = re.findall(r"^(backtest_\w+)(?:{.*})? ([0-9.eE+-]+)$", client.text("/metrics"), re.MULTILINE)
+    run_s = sum(float(value) for name, value in numbers if name == "backtest_run_seconds")
+    waiting = sum(float(value) for name, value in numbers if name == "backtest_queue_depth")
     if not run_s:
         return "no estimate: no run has ended on this platform yet"
     seconds = (run_s + PROCESS_START_S) * (new + waiting) / jobs

@@ -41,7 +41,7 @@ def test_a_running_message_is_shown_with_its_worker(
     shown = programs.run([str(Path(sys.executable).with_name("rq")), "info", "--url", redis_server.url, "--raw"])
 
     assert (worker.get_state(), worker.get_current_job_id(), worker.pid) == ("busy", job.id, consumer.pid)
-    assert worker.queue_names() == ["backtests"]
+    assert worker.queue_names() == ["backtests", "backtests-bulk"]
     assert (job.get_status(), job.worker_name, execution.worker_name) == ("started", worker.name, worker.name)
     assert queue.started_job_registry.get_job_ids() == [job.id]
     assert shown.wait() == 0 and f"worker {worker.name} " in shown.log

@@ -164,6 +164,7 @@ BAD: dict[str, list[tuple[Change, str]]] = {
     "check_delivery": [
         (lambda p: scaled(p)["scalingStrategy"].update(strategy="eager"), "expected strategy accurate"),
         (lambda p: scaled(p)["scalingStrategy"].pop("pendingPodConditions"), "expected pendingPodConditions [Ready]"),
+        (lambda p: scaled(p)["scalingStrategy"].pop("multipleScalersCalculation"), "multipleScalersCalculation sum"),
         (lambda p: scaled(p)["rollout"].update(strategy="default"), "expected rollout gradual"),
         (lambda p: scaled(p).update(pollingInterval=30), "expected pollingInterval of 1 to 5 s"),
         (lambda p: scaled(p).update(minReplicaCount=1), "expected minReplicaCount 0"),
@@ -179,6 +180,11 @@ BAD: dict[str, list[tuple[Change, str]]] = {
     ],
     "check_trigger": [
         (lambda p: config(p).update(QUEUE_NAME="runs"), "listName: expected 'rq:queue:runs'"),
+        (
+            lambda p: scaled(p)["triggers"].pop(),
+            "expected a trigger for each of rq:queue:backtests, rq:queue:backtests-",
+        ),
+        (lambda p: scaled(p)["triggers"].reverse(), "listName: expected 'rq:queue:backtests'"),
         (lambda p: config(p).update(REDIS_URL="redis://redis:6379/3"), "databaseIndex: expected '3'"),
         (lambda p: trigger(p)["metadata"].update(listLength="5"), "listLength: expected '1'"),
         (lambda p: trigger(p)["metadata"].update(address="redis:6379"), "address: expected 'redis.stock-backtest.svc"),
