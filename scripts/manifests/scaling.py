@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+from adapters.queue.messages import BYTES_PER_MESSAGE
 from adapters.settings import Settings
 from scripts.manifests.documents import Document, Platform
 from scripts.manifests.quantities import mebibytes
@@ -15,7 +16,6 @@ HAND_BACK_S = 20  # consumer.settlement.PATIENCE_S: how long a terminated Job tr
 CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result
 CONNECTIONS_PER_RECONCILER = 2
 SPARE_CONNECTIONS = 20  # schema Job, backups, people
-BYTES_PER_MESSAGE = 3000  # measured: 2,708 with every field of a request in its meta
 RUN_BASE_MB = 200  # what a Job's two processes hold before the run begins, generously
 
 

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
 
 from adapters.queue.connection import connect_redis, queues_of
-from adapters.queue.messages import RunMessage
+from adapters.queue.messages import BYTES_PER_MESSAGE, RunMessage
 from adapters.queue.remains import QueueRemains
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
@@ -22,6 +22,7 @@ from consumer.messages import MessageWorker
 from scripts.manifests.documents import read_platform
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
 from tests.services.redis_server import redis_binary
+from tests.services.runs import new_request
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = "rq:queue:backtests"
@@ -109,6 +110,21 @@ def test_the_reconciler_removes_what_dead_processes_left(server: AclRedis) -> No
     assert server.refusals() == []
     with server.administrator() as administrator:
         assert administrator.keys("rq:*") == ["rq:queues"]
+
+
+def test_a_waiting_message_takes_the_memory_that_the_manifests_reckon_with(server: AclRedis) -> None:
+    fields = {
+        "params": {"period": 14, "oversold": 30, "overbought": 70}, "stop_loss_pct": 2.5, "take_profit_pct": 10.5,
+        "trailing_stop_pct": 3.5, "batch_id": "b" * 64, "label": "l" * 64, "ticker": "ABCDEFGHIJKLMNO",
+    }  # fmt: skip
+    waiting = [RunMessage(str(uuid4()), 1, new_request(**fields).to_json(), is_bulk=True) for _ in range(5000)]
+    with server.administrator() as administrator:
+        before = administrator.info("memory")["used_memory"]
+        queue_as(server, "web").enqueue(waiting)
+        used = administrator.info("memory")["used_memory"] - before
+        queue_as(server, "web").remove_many([each.job_id for each in waiting])
+
+    assert 0.75 * BYTES_PER_MESSAGE < used / len(waiting) < BYTES_PER_MESSAGE
 
 
 def test_keda_counts_the_waiting_messages_of_each_list(server: AclRedis) -> None:
