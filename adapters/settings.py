@@ -45,6 +45,11 @@ class Settings:
     scaler_max_processes: int = 0  # 0: the number of cores
     scaler_pause_file: Path = PROJECT_ROOT / "var" / "scaler.paused"  # while it exists the local scaler starts nothing
 
+    @property
+    def queue_names(self) -> tuple[str, str]:
+        """RQ's queues in the order in which Jobs look into them: that of people, that of batches."""
+        return self.queue_name, f"{self.queue_name}-bulk"
+
 
 _SECRETS = ("database_url", "redis_url", "api_tokens", "secret_key")
 

@@ -13,7 +13,7 @@ from adapters.store.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values
 
-QUEUE = "rq:queue:backtests"
+QUEUE = "rq:queue:backtests-bulk"
 
 
 def rows_of(app: Flask) -> list[Any]:
@@ -46,11 +46,13 @@ def test_lines_of_json_are_accepted_as_well(app: Flask, client: FlaskClient) -> 
     assert [row.batch_id for row in rows_of(app)] == ["lines"] * 3
 
 
-def test_a_message_of_a_batch_waits_behind_a_persons(client: FlaskClient, redis_server: RedisServer) -> None:
+def test_a_run_of_a_batch_waits_behind_those_of_people(client: FlaskClient) -> None:
     batch = client.post("/api/runs/bulk", json=sweep_values(2)).json["run_ids"]
-    person = client.post("/run_backtest", json=run_values()).json["run_id"]
+    people = [client.post("/run_backtest", json=run_values()).json["run_id"] for _ in range(3)]
 
-    assert redis_server.client().lrange(QUEUE, 0, -1) == [f"{person}-1", *(f"{run_id}-1" for run_id in batch)]
+    positions = [client.get(f"/status/{run_id}").json["position"] for run_id in (*people, *batch)]
+
+    assert positions == [0, 1, 2, 3, 4]
 
 
 def test_one_faulty_line_keeps_all_runs_out(app: Flask, client: FlaskClient, redis_server: RedisServer) -> None:

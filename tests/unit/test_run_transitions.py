@@ -208,6 +208,17 @@ def test_a_waiting_or_running_run_is_cancelled_once(
     assert submitter.row(waiting.run_id)["error_type"] == ErrorType.CANCELLED
 
 
+def test_a_run_that_has_finished_is_not_cancelled(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+    held = claimed(engine, waiting)
+    does(engine, lambda connection: finish(connection, held, RESULT, {}))
+    finished = submitter.row(waiting.run_id)
+
+    with pytest.raises(Conflict):
+        does(engine, lambda connection: cancel(connection, waiting.run_id))
+
+    assert submitter.row(waiting.run_id) == finished
+
+
 def test_a_failed_run_is_retried_as_its_next_attempt(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
     held = claimed(engine, waiting)
     does(engine, lambda connection: fail(connection, held, ErrorType.ENGINE_ERROR, "x" * 5000))

@@ -83,7 +83,7 @@ def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
 
 
 def _message(new: NewRun) -> RunMessage:
-    return RunMessage(str(new.request.run_id), 1, new.request.to_json(), at_front=False)
+    return RunMessage(str(new.request.run_id), 1, new.request.to_json(), is_bulk=True)
 
 
 def _answer(

@@ -59,7 +59,7 @@ class Submission:
         except IntegrityError as error:
             return self._existing(error, valid, idempotency_key)
         log.info("run_accepted rule=%s ticker=%s run_id=%s", request.rule_id, request.ticker, request.run_id)
-        self.enqueue([RunMessage(str(request.run_id), 1, request.to_json(), at_front=request.batch_id is None)])
+        self.enqueue([RunMessage(str(request.run_id), 1, request.to_json(), is_bulk=request.batch_id is not None)])
         return Accepted(str(request.run_id), RunStatus.PENDING, existed=False)
 
     def refuse_when_full(self, new_runs: int) -> None:
