@@ -110,7 +110,7 @@ class Repairs:
                 continue
             self._queue.enqueue(messages)
             with self._engine.begin() as connection:
-                mark_enqueued(connection, [message.run_id for message in messages])
+                mark_enqueued(connection, messages)
             for message in messages:
                 with run_context(message.run_id):
                     log.info("enqueued_again attempt=%d", message.attempt)

@@ -158,3 +158,15 @@ def test_runs_are_accepted_while_redis_is_away(app: Flask, client: FlaskClient, 
 
     assert answer.status_code == 202
     assert [(row.status, row.enqueued_at) for row in rows_of(app)] == [("PENDING", None)] * 3
+
+
+def test_an_absent_redis_costs_one_line_of_the_log_per_call(
+    client: FlaskClient, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_server.stop()
+
+    client.post("/api/runs/bulk", json=sweep_values(3))
+    run_id = client.post("/run_backtest", json=run_values()).json["run_id"]
+
+    said = [record.getMessage() for record in caplog.records if "enqueue_postponed" in record.getMessage()]
+    assert [line.rpartition(" ")[2] for line in said] == ["runs=3", f"run_id={run_id}"]
