@@ -61,7 +61,7 @@ def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
 
 
 def mark_enqueued(connection: Connection, messages: Iterable[RunMessage]) -> None:
-    """Stamp the time at which these messages were put on the queue; an attempt that has been replaced stays as it is."""
+    """Stamp the time at which these messages were put on the queue; a later attempt than theirs stays as it is."""
     run_ids: dict[int, list[str]] = {}
     for message in messages:
         run_ids.setdefault(message.attempt, []).append(message.run_id)
