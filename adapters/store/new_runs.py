@@ -60,6 +60,11 @@ def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
     }
 
 
+def now_waiting(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Let runs that this transaction has inserted wait since now; for one whose inserts took their time."""
+    connection.execute(update(runs).where(runs.c.run_id.in_(run_ids)).values(waiting_since=database_now()))
+
+
 def mark_enqueued(connection: Connection, messages: Iterable[RunMessage]) -> None:
     """Stamp the time at which these messages were put on the queue; a later attempt than theirs stays as it is."""
     run_ids: dict[int, list[str]] = {}
