@@ -86,6 +86,6 @@ class Settlement:
         message = RunMessage(self._held.run_id, self._held.attempt + 1, request.to_json(), is_bulk)
         try:
             RunQueue(self._settings).enqueue([message])
-            persist(self._engine, lambda connection: mark_enqueued(connection, [self._held.run_id]), PATIENCE_S)
+            persist(self._engine, lambda connection: mark_enqueued(connection, [message]), PATIENCE_S)
         except (QueueUnavailable, OperationalError) as error:
             log.warning("enqueue_postponed attempt=%d reason=%s", message.attempt, error)

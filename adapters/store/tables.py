@@ -169,5 +169,6 @@ leases = Table(
     Column("name", _ascii(32), primary_key=True),
     Column("holder", _ascii(64), nullable=False),
     Column("until", Timestamp, nullable=False),
+    Column("since", Timestamp),  # since when holders have followed each other without a gap
     **_OPTIONS,
 )

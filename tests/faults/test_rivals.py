@@ -16,6 +16,7 @@ from tests.services.ports import free_port
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
+from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
 
 
@@ -165,10 +166,9 @@ def test_a_clock_that_is_an_hour_off_changes_nothing(
 
     wait_until(lambda: _lease_was_extended(submitter, run_id), 20)
     pause.let_go()
-    for _ in waiting:
-        assert programs.start("consumer", **wrong).wait() == 0
+    started = work_off(programs, submitter, **wrong)
 
-    assert consumer.wait() == 0
+    assert {each.wait() for each in (consumer, *started)} == {0}
     assert [submitter.row(each)["attempt"] for each in (run_id, *waiting)] == [1, 1, 1]
     assert submitter.statuses() == {"SUCCEEDED": 3}
     check_tables(submitter.engine)

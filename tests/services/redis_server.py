@@ -7,7 +7,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
-from scripts.run_local import CannotRun, redis_server
+from run_local import CannotRun, redis_server
 from tests.services.ports import free_port
 from tests.services.waiting import service_missing, wait_until
 

@@ -52,10 +52,10 @@ class Submitter:
     def enqueue(self, run_ids: Sequence[str], attempt: int = 1, *, is_bulk: bool = False) -> None:
         """Put messages on the queue and stamp them."""
         request = new_request().to_json()
-        self.queue.enqueue([RunMessage(run_id, attempt, request, is_bulk) for run_id in run_ids])
+        messages = [RunMessage(run_id, attempt, request, is_bulk) for run_id in run_ids]
+        self.queue.enqueue(messages)
         with self.engine.begin() as connection:
-            for start in range(0, len(run_ids), 500):
-                mark_enqueued(connection, run_ids[start : start + 500])
+            mark_enqueued(connection, messages)
 
     def submit(self, count: int = 1, **fields: Any) -> list[str]:
         """Record and enqueue runs; returns their ids."""

@@ -77,10 +77,10 @@ class Submission:
         try:
             self._queue.enqueue(messages)
             with self._engine.begin() as connection:
-                mark_enqueued(connection, [message.run_id for message in messages])
+                mark_enqueued(connection, messages)
         except (QueueUnavailable, DBAPIError) as error:
-            for message in messages:
-                log.warning("enqueue_postponed reason=%s run_id=%s", error, message.run_id)
+            which = f"run_id={messages[0].run_id}" if len(messages) == 1 else f"runs={len(messages)}"
+            log.warning("enqueue_postponed reason=%s %s", error, which)
 
     def _by_key(self, idempotency_key: str, valid: ValidRequest) -> Accepted | None:
         with reading(self._engine) as connection:
