@@ -10,6 +10,7 @@ from adapters.analysis.performance import Performance, performance
 from adapters.analysis.price_series import PriceSeries, read_prices
 from adapters.prices.bar_times import PERIODS_PER_YEAR
 from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
+from adapters.results.metrics.table import HEADLINE_NAMES
 from adapters.results.sparkline import encode_sparkline
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
@@ -37,10 +38,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
     measured = measure(request, prices, result, trades)
     metrics = measured.metrics
     columns = {
-        "total_return_pct": metrics["total_return_pct"],
-        "sharpe_ratio": metrics["sharpe_ratio"],
-        "max_drawdown_pct": metrics["max_drawdown_pct"],
-        "num_trades": metrics["num_trades"],
+        **{name: metrics[name] for name in HEADLINE_NAMES},
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(prices.bar_dates()[prices.first_bar :], equity, request.timeframe),
         "trades_json": encode_trades(

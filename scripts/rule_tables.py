@@ -1,32 +1,12 @@
-"""Write the rules' tables in docs/rules.md from the catalog; with --check only say whether they are up to date.
-
-The tables stand between two marker lines, so the text around them stays as it was written.
-"""
-
-import sys
-from pathlib import Path
+"""Write the rules' tables in docs/rules.md from the catalog; with --check only say whether they are up to date."""
 
 from rules.catalog import RULES, ParamSpec, RuleSpec, warmup_bars
-
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "rules.md"
-START, END = "<!-- catalog: start -->\n", "<!-- catalog: end -->\n"
+from scripts.marked_tables import renew
 
 
 def main() -> int:
     """0 when the page has the catalog's tables (after writing, always); 1 when --check finds others."""
-    page = PAGE.read_text()
-    head, rest = page.split(START)
-    tail = rest.split(END)[1]
-    wanted = f"{head}{START}\n{tables()}\n{END}{tail}"
-    if "--check" in sys.argv[1:]:
-        return 0 if page == wanted else _complain()
-    PAGE.write_text(wanted)
-    return 0
-
-
-def _complain() -> int:
-    print("docs/rules.md differs from the catalog; run: python -m scripts.rule_tables", file=sys.stderr)
-    return 1
+    return renew("rules.md", tables(), "python -m scripts.rule_tables")
 
 
 def tables() -> str:

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from adapters.results.leaderboard import METRIC_NAMES, Heatmap, tried_note
-from adapters.results.metrics import METRICS_BY_NAME
+from adapters.results.leaderboard import Heatmap, tried_note
+from adapters.results.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.results.times import utc_text
 from adapters.store.batch_cells import Cell, best_cells
 from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
@@ -16,7 +16,6 @@ from contracts.errors import InvalidRequest
 from web.api import conditional
 from web.bulk import asked_goal, asked_metric, asked_number
 from web.platform import platform
-from web.run_view import LEADING_METRICS, SIGNED_METRICS
 
 blueprint = Blueprint("batches", __name__)
 
@@ -93,14 +92,13 @@ def page(batch_id: str) -> str:
         batch=summary,
         leaders=leaders,
         metric=METRICS_BY_NAME[metric],
-        metrics=[METRICS_BY_NAME[name] for name in METRIC_NAMES],
+        metrics=METRICS,
         goal=goal,
-        headline=[METRICS_BY_NAME[name] for name in LEADING_METRICS if name != metric],
+        headline=[each for each in HEADLINES.values() if each.name != metric],
         tickers=tickers,
         ticker=ticker,
         grid=grid,
         rows=heat_rows(grid, cells) if grid else [],
-        signed_metrics=SIGNED_METRICS,
         note=tried_note(tickers[ticker] if ticker else summary["runs"]),
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
     )

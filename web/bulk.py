@@ -9,7 +9,8 @@ from uuid import uuid4
 from flask import Blueprint, Response, jsonify, request, stream_with_context, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.results.leaderboard import METRIC_NAMES, Goal, default_goal, tried_note
+from adapters.results.leaderboard import Goal, default_goal, tried_note
+from adapters.results.metrics.table import METRIC_NAMES
 from adapters.store.batches import (
     batch_heatmap,
     batch_leaderboard,

@@ -12,14 +12,14 @@ from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
 
 from adapters.results.curves import decode_equity
-from adapters.results.metrics import METRICS_BY_NAME, Metric
+from adapters.results.metrics.entry import Metric
+from adapters.results.metrics.table import METRICS
 from adapters.store.database import reading
 from adapters.store.run_list import runs_by_id
 from contracts.errors import InvalidRequest, UnknownRun
 from contracts.status import RunStatus
 from rules.catalog import complete_params
 from web.platform import platform
-from web.run_view import LEADING_METRICS, OTHER_METRICS, SIGNED_METRICS
 from web.svg_plot import Plot, drawn_twice
 
 blueprint = Blueprint("comparison", __name__)
@@ -62,7 +62,6 @@ def compare() -> str:
         runs=compared,
         charts=drawn_twice(partial(growth_chart, compared), PLOT_SIZE),
         metrics=metric_rows(compared),
-        signed_metrics=SIGNED_METRICS,
         differences=differences([each.request for each in compared]),
         prices_differ=_prices_differ(rows),
     )
@@ -122,11 +121,11 @@ def _spread(each: Compared, dates: Sequence[str]) -> list[float | None]:
 def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:
     """Each metric that one of the runs has. The best value is one of those that traded: to do nothing loses nothing."""
     rows = []
-    for name in (*LEADING_METRICS, *OTHER_METRICS):
-        values = [each.metrics.get(name) for each in compared]
-        traded = [each.metrics.get(name) for each in compared if each.metrics.get("num_trades")]
+    for metric in METRICS:
+        values = [each.metrics.get(metric.name) for each in compared]
+        traded = [each.metrics.get(metric.name) for each in compared if each.metrics.get("num_trades")]
         if any(value is not None for value in values):
-            rows.append(MetricRow(METRICS_BY_NAME[name], values, _best(METRICS_BY_NAME[name], traded)))
+            rows.append(MetricRow(metric, values, _best(metric, traded)))
     return rows
 
 

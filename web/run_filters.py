@@ -5,21 +5,17 @@ from datetime import date
 from math import isfinite
 from typing import Any, TypeVar
 
+from adapters.results.metrics.table import HEADLINES
 from adapters.store.run_list import Cursor, RunFilter
 from contracts.errors import InvalidRequest
 from contracts.status import RunStatus
 from rules.catalog import RULES
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
-METRICS = {
-    "return": "total_return_pct",
-    "sharpe": "sharpe_ratio",
-    "drawdown": "max_drawdown_pct",
-    "trades": "num_trades",
-}
-SORTS = {"created": "created", **METRICS}
-BOUNDS = tuple(f"{name}_{side}" for name in METRICS for side in ("min", "max"))
-NAMES = ("ticker", "rule", "status", "batch", "label", "from", "to", *BOUNDS)
+SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
+BOUNDS = tuple(f"{short}_{side}" for short in HEADLINES for side in ("min", "max"))
+MORE_NAMES = ("batch", "from", "to", *BOUNDS)
+NAMES = ("ticker", "rule", "status", "label", *MORE_NAMES)
 ALL_NAMES = (*NAMES, "sort", "order", "limit", "after", "before")
 T = TypeVar("T")
 
@@ -51,7 +47,8 @@ def read_filter(arguments: Mapping[str, str]) -> RunFilter:
         "created_from": read("from", _day),
         "created_to": read("to", _day),
         "ranges": {
-            column: (read(f"{name}_min", _number), read(f"{name}_max", _number)) for name, column in METRICS.items()
+            metric.name: (read(f"{short}_min", _number), read(f"{short}_max", _number))
+            for short, metric in HEADLINES.items()
         },
         "sort": SORTS[sort],
         "descending": order == "desc",

@@ -10,7 +10,8 @@ from adapters.prices.bar_times import PERIODS_PER_YEAR
 from adapters.prices.tickers import Tickers
 from adapters.results.chart_texts import alt_text
 from adapters.results.curves import FillBars, decode_trades, fill_bars
-from adapters.results.metrics import METRICS_BY_NAME, Metric
+from adapters.results.metrics.entry import Metric
+from adapters.results.metrics.table import METRICS
 from adapters.results.period_returns import YearReturns, monthly_returns, rolling_sharpe
 from adapters.results.run_result import run_result
 from contracts.run_result import RunResult
@@ -59,26 +60,7 @@ CHART_SERIES = {
     "candlestick": "candlestick",
 }
 PNG_LEFT, PNG_RIGHT = 28 / 1600, 1424 / 1600  # where adapters.charts.frame begins and ends the bars of a picture
-LEADING_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
-OTHER_METRICS = (
-    "cagr",
-    "volatility",
-    "sortino_ratio",
-    "calmar_ratio",
-    "win_rate",
-    "profit_factor",
-    "expectancy",
-    "sqn",
-    "exposure_pct",
-    "avg_trade_return",
-    "buy_hold_return_pct",
-    "max_drawdown_days",
-    "final_equity",
-    "open_trades",
-    "rejected_orders",
-)
 ROLLING_BARS = {"1d": 126, "1h": 273, "5m": 390}  # six months, two months, one week
-SIGNED_METRICS = frozenset({"total_return_pct", "cagr", "avg_trade_return", "buy_hold_return_pct", "expectancy"})
 
 # What happened, and what to do next, by cause.
 FAILURES: dict[str, tuple[str, str]] = {
@@ -136,9 +118,8 @@ class ChartView:
 
 
 def page_result(row: RowMapping, tab: str, tickers: Tickers) -> RunResult:
-    """The run with what its tab shows; with everything when there are no trades, since the reason may lie anywhere."""
-    result = run_result(row, {}, tickers, TAB_CURVES[tab])
-    return result if result.trades or result.status != "completed" else run_result(row, {}, tickers)
+    """The run with what its tab shows; without trades also its signals, among which the reason may lie."""
+    return run_result(row, {}, tickers, TAB_CURVES[tab] | ({"signals"} if row["num_trades"] == 0 else set()))
 
 
 def page_fills(row: RowMapping) -> list[FillBars]:
@@ -147,12 +128,14 @@ def page_fills(row: RowMapping) -> list[FillBars]:
     return fill_bars(trades)
 
 
-def kpis(result: RunResult, names: tuple[str, ...]) -> list[Kpi]:
-    """The named metrics that this run has, with the reason where one has no value."""
-    metrics = result.metrics or {}
-    return [
-        Kpi(METRICS_BY_NAME[name], metrics[name], result.metrics_notes.get(name)) for name in names if name in metrics
-    ]
+def kpis(result: RunResult) -> dict[str, list[Kpi]]:
+    """The metrics that this run has, by section, with the reason where one has no value; those of lists come first."""
+    sections: dict[str, list[Kpi]] = {"Headline": []}
+    for metric in METRICS:
+        if metric.name in (metrics := result.metrics or {}):
+            kpi = Kpi(metric, metrics[metric.name], result.metrics_notes.get(metric.name))
+            sections.setdefault("Headline" if metric.headline else metric.section, []).append(kpi)
+    return sections
 
 
 def charts(

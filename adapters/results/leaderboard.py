@@ -6,12 +6,9 @@ from math import isfinite
 from statistics import median
 from typing import Any, Literal, TypedDict
 
-from adapters.results.metrics import METRICS
+from adapters.results.metrics.table import METRICS_BY_NAME
 
 Goal = Literal["max", "min"]
-
-_BETTER_LOW = frozenset(metric.name for metric in METRICS if metric.better == "low")
-METRIC_NAMES = tuple(metric.name for metric in METRICS)
 
 
 class Heatmap(TypedDict):
@@ -27,7 +24,7 @@ class Heatmap(TypedDict):
 
 def default_goal(metric: str) -> Goal:
     """Whether more or less of a metric is better."""
-    return "min" if metric in _BETTER_LOW else "max"
+    return "min" if METRICS_BY_NAME[metric].better == "low" else "max"
 
 
 def rank(listed: Iterable[dict[str, Any]], metric: str, goal: Goal, top: int) -> list[dict[str, Any]]:

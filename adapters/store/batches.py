@@ -11,15 +11,12 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.leaderboard import Goal, Heatmap, heatmap, rank
 from adapters.results.times import seconds_between, spread, throughput, utc_text
-from adapters.store.tables import runs
+from adapters.store.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
 from contracts.status import RunStatus
 
 HASHES_PER_QUERY = 1000
 MAX_TIMED_RUNS = 10_000  # the latest runs, over which times and percentiles are taken
-_HEADLINE = {
-    name: runs.c[name] for name in ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
-}  # metrics with a column of their own, so that no JSON has to be read for them
 _RUN_COLUMNS = (
     runs.c.run_id,
     runs.c.request_hash,
@@ -120,7 +117,7 @@ def batch_leaderboard(
     connection: Connection, batch_id: str, metric: str, goal: Goal, top: int, ticker: str | None = None
 ) -> list[dict[str, Any]]:
     """The `top` completed runs of a batch, or of its one `ticker`, by `metric`, best first; a run without it is out."""
-    column = _HEADLINE.get(metric)
+    column = HEADLINE_COLUMNS.get(metric)
     completed = select(*_RUN_COLUMNS).where(*_completed(batch_id, ticker))
     if column is None:
         found = connection.execute(completed.order_by(runs.c.id).execution_options(yield_per=1000)).mappings()
@@ -142,7 +139,7 @@ def batch_heatmap(
 
     A cell is the median of its completed runs, over `ticker` alone or over all tickers.
     """
-    column = _HEADLINE.get(metric, runs.c.metrics_json)
+    column = HEADLINE_COLUMNS.get(metric, runs.c.metrics_json)
     rows = connection.execute(select(runs.c.params_json, column.label("value")).where(*_completed(batch_id, ticker)))
     points = [(json.loads(row.params_json), _value(row.value, metric)) for row in rows]
     return heatmap(points, axes)

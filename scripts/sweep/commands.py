@@ -8,7 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from adapters.results.leaderboard import METRIC_NAMES
+from adapters.results.metrics.table import METRIC_NAMES
 from scripts.sweep.client import Client
 from scripts.sweep.conditions import BadCondition, parse_condition
 from scripts.sweep.faults import EXIT_DETACHED, EXIT_OK, EXIT_RUNS_FAILED, BadSweep

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from adapters.results.leaderboard import Goal, rank, tried_note
+from adapters.results.metrics.table import HEADLINE_NAMES
 from scripts.sweep.conditions import Condition
 
-SHOWN_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "win_rate")
+SHOWN_METRICS = (*HEADLINE_NAMES, "win_rate")
 
 
 @dataclass(frozen=True)

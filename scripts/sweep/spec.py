@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from adapters.results.leaderboard import METRIC_NAMES
+from adapters.results.metrics.table import METRIC_NAMES
 from contracts.run_request import FIELD_NAMES
 from rules.catalog import RULES, check_params
 from scripts.sweep.axes import axis_values, drawn, grid

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.results.leaderboard import METRIC_NAMES, Goal, default_goal
+from adapters.results.leaderboard import Goal, default_goal
+from adapters.results.metrics.table import METRIC_NAMES
 from scripts.sweep.conditions import Condition
 
 GOALS: Mapping[str, Goal] = {"max": "max", "min": "min", "maximize": "max", "minimize": "min"}

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
+from adapters.results import run_result
 from contracts.run_result import CHART_NAMES
 from tests.web.conftest import RunMaker
 from web.trade_table import COLUMNS
@@ -133,3 +134,17 @@ def test_the_stats_show_returns_of_months_and_years(browser_client: FlaskClient,
     assert "Monthly returns" in page
     assert 'class="mono">2005</th>' in page
     assert "Sharpe ratio of the last 126 bars" in page
+
+
+def test_a_result_without_trades_is_derived_once_and_says_why(
+    browser_client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = make_run(params={"period": 14, "oversold": 1, "overbought": 99})
+    decoded: list[str] = []
+    decode = run_result.decode_equity
+    monkeypatch.setattr(run_result, "decode_equity", lambda text: decoded.append(text) or decode(text))
+
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+
+    assert "The rule gave no signal on any of the" in page
+    assert len(decoded) == 1
