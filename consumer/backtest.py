@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from adapters.analysis.performance import Performance, performance
+from adapters.analysis.performance import ANALYSIS_VERSION, Performance, performance
 from adapters.analysis.price_series import PriceSeries, read_prices
 from adapters.prices.bar_times import PERIODS_PER_YEAR
 from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
@@ -17,8 +17,6 @@ from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
 from rules.catalog import longest_lookback
 from rules.registry import build_rule
-
-WARMUP_BARS = 250
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,50 +29,52 @@ class Outcome:
 
 def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
-    prices = read_prices(data_dir, request.ticker, request.timeframe, request.start_date, request.end_date, WARMUP_BARS)
-    result = run_engine(request, prices)
+    prices = read_prices(data_dir, request.ticker, request.timeframe, request.start_date, request.end_date)
+    result, traded = run_engine(request, prices), prices.traded()
     equity = result.equity_curve.tolist()
     trades = [asdict(trade) for trade in result.trades]
-    measured = measure(request, prices, result, trades)
+    measured = measure(request, traded, result, trades)
     metrics = measured.metrics
     columns = {
         **{name: metrics[name] for name in HEADLINE_NAMES},
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
-        "equity_curve_json": encode_equity(prices.bar_dates()[prices.first_bar :], equity, request.timeframe),
+        "equity_curve_json": encode_equity(traded.bar_dates(), equity, request.timeframe),
         "trades_json": encode_trades(
             trades, [order._asdict() for order in result.rejected_orders], notes_on(request, prices)
         ),
         "sparkline": encode_sparkline(equity),
-        "signals_json": encode_signals(result.signals.tolist(), prices["Close"][prices.first_bar :].tolist()),
+        "signals_json": encode_signals(result.signals.tolist(), traded["Close"].tolist()),
         "data_hash": prices.data_hash,
         "engine_version": ENGINE_VERSION,
+        "analysis_version": ANALYSIS_VERSION,
         "image_tag": image_tag,
         "result_hash": result_hash(metrics, trades, equity),
     }
-    return Outcome(columns, draw_charts(request, prices, result, trades) if request.charts else {})
+    return Outcome(columns, draw_charts(request, traded, result, trades) if request.charts else {})
 
 
 def notes_on(request: RunRequest, prices: PriceSeries) -> list[str]:
-    """Sentences on dates that were clipped, and on a rule that looks back further than any run has bars before it."""
-    name, before = longest_lookback(request.rule_type, request.params)
+    """Sentences on dates that were clipped, and on a history that is shorter than the rule needs."""
+    name, needed = longest_lookback(request.rule_type, request.params)
     notes = [prices.clipped] if prices.clipped else []
-    if before > WARMUP_BARS:
+    if (missing := needed - prices.first_bar) > 0:
         bars = len(prices) - prices.first_bar
-        silent = f"no signal on the first {min(before - prices.first_bar, bars):,} of {bars:,} bars"
-        needed = f"{name} needs {before:,} bars before its first signal with these params"
-        notes.append(f"{needed}, and {prices.first_bar} come before the run: it has {silent}")
+        notes.append(
+            f"{name} needs {needed:,} bars before its first signal with these params, and the prices begin "
+            f"{prices.first_bar:,} before the run: no signal on the first {min(missing, bars):,} of {bars:,} bars"
+        )
     return notes
 
 
 def measure(
-    request: RunRequest, prices: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
+    request: RunRequest, traded: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
 ) -> Performance:
     """The engine's metrics and those derived from its equity and trades."""
     return performance(
         asdict(result.metrics),
         result.equity_curve,
-        prices["Close"][prices.first_bar :],
-        prices.timestamps[prices.first_bar :],
+        traded["Close"],
+        traded.timestamps,
         trades,
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
@@ -84,28 +84,26 @@ def measure(
 
 
 def draw_charts(
-    request: RunRequest, prices: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
+    request: RunRequest, traded: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
 ) -> dict[str, bytes]:
     """PNG of each chart by its name in the contract."""
     # matplotlib takes half a second, which bulk runs do not pay
     from adapters.charts.data import ChartData
     from adapters.charts.render import render_charts
 
-    traded = slice(prices.first_bar, None)
-    bars = prices.bar_dates()[traded]
-    close = prices["Close"][traded]
+    close = traded["Close"]
     data = ChartData(
         subject=f"{request.ticker} {request.rule_id or request.rule_type}",
-        timestamps=prices.timestamps[traded],
-        open=prices["Open"][traded],
-        high=prices["High"][traded],
-        low=prices["Low"][traded],
+        timestamps=traded.timestamps,
+        open=traded["Open"],
+        high=traded["High"],
+        low=traded["Low"],
         close=close,
-        volume=prices["Volume"][traded],
+        volume=traded["Volume"],
         equity=result.equity_curve,
         buy_hold_equity=request.initial_capital * close / (close[0] * (1.0 + request.fee_rate)),
         initial_capital=request.initial_capital,
-        trades=trade_rows(trades, bars, request.timeframe),
+        trades=trade_rows(trades, traded.bar_dates(), request.timeframe),
         fill_bars=fill_bars(trades),
     )
     return render_charts(data)

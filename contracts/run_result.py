@@ -100,6 +100,7 @@ class RunResult:
     chart_base64: str | None = None
     data_hash: str | None = None
     engine_version: str | None = None
+    analysis_version: str | None = None
     image_tag: str | None = None
     result_hash: str | None = None
     attempt: int = 1

@@ -21,7 +21,7 @@ class Signal(IntEnum):
 
 @dataclass(frozen=True)
 class RuleMetadata:
-    """One built rule in words; `params` are complete and `warmup_bars` may exceed what a run feeds (250 bars)."""
+    """One built rule in words; `params` are complete."""
 
     rule_type: str
     label: str

@@ -170,8 +170,7 @@ _SPECS = (
                 756,
                 126,
                 1260,
-                "How long ago the price is compared (756 bars are three years); a run gets 250 bars from before its "
-                "start at most, so it has no signal in its first years",
+                "How long ago the price is compared (756 bars are three years)",
             ),
             _bars("average", 126, 2, 252, "Bars around that day over which the old price is averaged"),
             _number("threshold", 20.0, 0.0, 90.0, 1.0, "Gap to the old price that counts as cheap, or as dear", "%"),

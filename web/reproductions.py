@@ -17,7 +17,12 @@ STORED = {
     "trades_json": "trades",
     "signals_json": "signals",
 }
-CAUSES = {"data_hash": "the price file", "engine_version": "the engine", "image_tag": "the image"}
+CAUSES = {
+    "data_hash": "the price file",
+    "engine_version": "the engine",
+    "analysis_version": "the warm-up of rules and the derived metrics",
+    "image_tag": "the image",
+}
 MAX_SHOWN = 20
 
 

@@ -41,6 +41,7 @@ def run_result(
         "error_message": row["error_message"],
         "data_hash": row["data_hash"],
         "engine_version": row["engine_version"],
+        "analysis_version": row["analysis_version"],
         "image_tag": row["image_tag"],
         "result_hash": row["result_hash"],
         "attempt": row["attempt"],

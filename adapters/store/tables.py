@@ -95,6 +95,7 @@ runs = Table(
     Column("sparkline", _ascii(64)),  # the shape of the equity curve for lists, see adapters.results.sparkline
     Column("data_hash", _ascii(64)),
     Column("engine_version", _ascii(32)),
+    Column("analysis_version", _ascii(32)),  # of what lies around the engine; null in runs from before it was recorded
     Column("image_tag", _ascii(128)),
     Column("result_hash", _ascii(64)),
     Column("reproduces", _ascii(36)),  # the run_id that this run repeats

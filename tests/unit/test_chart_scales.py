@@ -17,7 +17,7 @@ SHORT = read_prices(DATA, "FB", "1d", date(2012, 5, 18), date(2013, 3, 1)).times
 
 
 def test_weeks_begin_on_monday():
-    prices = read_prices(DATA, "AAPL", "1d", date(2010, 1, 1), date(2012, 1, 1), warmup_bars=0)
+    prices = read_prices(DATA, "AAPL", "1d", date(2010, 1, 1), date(2012, 1, 1)).traded()
 
     candles = legible_candles(prices.timestamps, *prices.columns.values())
 
