@@ -40,7 +40,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(traded.bar_dates(), equity, request.timeframe),
         "trades_json": encode_trades(
-            trades, [order._asdict() for order in result.rejected_orders], notes_on(request, prices)
+            trades, [order._asdict() for order in result.rejected_orders], notes_on(request, prices, result)
         ),
         "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals.tolist(), traded["Close"].tolist()),
@@ -53,8 +53,8 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
     return Outcome(columns, draw_charts(request, traded, result, trades) if request.charts else {})
 
 
-def notes_on(request: RunRequest, prices: PriceSeries) -> list[str]:
-    """Sentences on dates that were clipped, and on a history that is shorter than the rule needs."""
+def notes_on(request: RunRequest, prices: PriceSeries, result: BacktestResult) -> list[str]:
+    """Sentences on dates that were clipped, on a history shorter than the rule needs, and on an account that is empty."""
     name, needed = longest_lookback(request.rule_type, request.params)
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
@@ -62,6 +62,13 @@ def notes_on(request: RunRequest, prices: PriceSeries) -> list[str]:
         notes.append(
             f"{name} needs {needed:,} bars before its first signal with these params, and the prices begin "
             f"{prices.first_bar:,} before the run: no signal on the first {min(missing, bars):,} of {bars:,} bars"
+        )
+    if result.equity_curve.min() <= 0:
+        ruined_on = prices.traded().bar_dates()[int((result.equity_curve <= 0).argmax())]
+        notes.append(
+            f"On {ruined_on[:10]} the position had lost all there was, or more. A broker would have closed it before; "
+            "nothing here does, so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, "
+            "or give it a stop."
         )
     return notes
 

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
 
 from adapters.results.curves import decode_equity
+from adapters.results.leaderboard import is_ruined
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS
 from adapters.store.database import reading
@@ -119,13 +120,13 @@ def _spread(each: Compared, dates: Sequence[str]) -> list[float | None]:
 
 
 def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:
-    """Each metric that one of the runs has. The best value is one of those that traded: to do nothing loses nothing."""
+    """Each metric that one of the runs has. The best is one that traded and was not ruined."""
     rows = []
     for metric in METRICS:
         values = [each.metrics.get(metric.name) for each in compared]
-        traded = [each.metrics.get(metric.name) for each in compared if each.metrics.get("num_trades")]
+        rivals = [each.metrics for each in compared if each.metrics.get("num_trades") and not is_ruined(each.metrics)]
         if any(value is not None for value in values):
-            rows.append(MetricRow(metric, values, _best(metric, traded)))
+            rows.append(MetricRow(metric, values, _best(metric, [each.get(metric.name) for each in rivals])))
     return rows
 
 

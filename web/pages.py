@@ -149,7 +149,6 @@ def _stats(view: RunResult) -> dict[str, Any]:
     return {
         "kpis": run_view.kpis(view),
         "stats": run_view.stats(view),
-        "below_zero": run_view.below_zero(view),
     }
 
 

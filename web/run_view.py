@@ -179,17 +179,6 @@ def stats(result: RunResult) -> Stats:
     return Stats(months, largest, window, sharpe, equity_charts, drawdown)
 
 
-def below_zero(result: RunResult) -> str | None:
-    """What to bear in mind when equity was once below zero; None when it never was."""
-    first = next((point["date"] for point in result.equity_curve or [] if point["equity"] < 0), None)
-    if first is None:
-        return None
-    return (
-        f"On {first[:10]} the position had lost more than all there was. A broker would have closed it before; nothing "
-        "here does, so ratios and percentages from that day on say little. Size it smaller, or give it a stop."
-    )
-
-
 def failure(error_type: str | None) -> tuple[str, str]:
     """What happened to a failed run, and what to do next."""
     return FAILURES.get(error_type or "", ("The run failed.", "Retry it."))

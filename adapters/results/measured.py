@@ -41,8 +41,13 @@ class Measured:
         """A metric of the engine's own; NoValue where the engine has none."""
         value = self.core[name]
         if value is None:
-            raise NoValue(RUINED if self.path.min() <= 0 else STEADY)
+            raise NoValue(RUINED if self.is_ruined else STEADY)
         return value
+
+    @property
+    def is_ruined(self) -> bool:
+        """Whether equity was ever 0 or less, after which no ratio or rate says anything."""
+        return bool(self.path.min() <= 0)
 
     @property
     def bars(self) -> int:
@@ -52,7 +57,7 @@ class Measured:
     @cached_property
     def returns(self) -> Array:
         """Simple return of each bar, the first one from the initial capital; NoValue once equity was 0 or less."""
-        if self.path.min() <= 0:
+        if self.is_ruined:
             raise NoValue(RUINED)
         return self.path[1:] / self.path[:-1] - 1.0
 

@@ -6,7 +6,7 @@ from adapters.results.metrics.entry import Metric
 
 def cagr(run: Measured) -> float:
     """Yearly growth in percent."""
-    if run.path[-1] <= 0:
+    if run.is_ruined:
         raise NoValue(RUINED)
     growth = float(run.path[-1] / run.path[0])
     return float(growth ** (run.periods_per_year / run.bars) - 1.0) * 100.0
