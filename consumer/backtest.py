@@ -8,7 +8,6 @@ from typing import Any
 
 from adapters.analysis.performance import ANALYSIS_VERSION, Performance, performance
 from adapters.analysis.price_series import PriceSeries, read_prices
-from adapters.prices.bar_times import PERIODS_PER_YEAR
 from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
 from adapters.results.metrics.table import HEADLINE_NAMES
 from adapters.results.sparkline import encode_sparkline
@@ -54,7 +53,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
 
 
 def notes_on(request: RunRequest, prices: PriceSeries, result: BacktestResult) -> list[str]:
-    """Sentences on dates that were clipped, on a history shorter than the rule needs, and on an account that is empty."""
+    """Sentences on clipped dates, a history shorter than the rule needs, and an account that was once empty."""
     name, needed = longest_lookback(request.rule_type, request.params)
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
@@ -85,7 +84,7 @@ def measure(
         trades,
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
-        periods_per_year=PERIODS_PER_YEAR[request.timeframe],
+        periods_per_year=traded.bars_per_year,
         rejected_orders=len(result.rejected_orders),
     )
 
@@ -134,7 +133,7 @@ def run_engine(request: RunRequest, prices: PriceSeries) -> BacktestResult:
         take_profit_pct=request.take_profit_pct,
         trailing_stop_pct=request.trailing_stop_pct,
         fractional_shares=request.fractional_shares,
-        periods_per_year=PERIODS_PER_YEAR[request.timeframe],
+        periods_per_year=prices.bars_per_year,
     )
     return engine.run(prices.columns, rule.generate_signals, request.ticker, first_bar=prices.first_bar)
 

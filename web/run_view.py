@@ -172,7 +172,8 @@ def stats(result: RunResult) -> Stats:
     months = monthly_returns([point["date"] for point in points], equity, capital)
     largest = max((abs(value) for year in months for value in year.months if value is not None), default=0.0)
     window = ROLLING_BARS[timeframe]
-    ratios = rolling_sharpe(equity, capital, window, PERIODS_PER_YEAR[timeframe])
+    bars_per_year = (result.metrics or {}).get("bars_per_year") or PERIODS_PER_YEAR[timeframe]
+    ratios = rolling_sharpe(equity, capital, window, bars_per_year)
     sharpe = rolling_sharpe_svg(result, ratios, window) if any(ratio is not None for ratio in ratios) else None
     equity_charts = equity_drawn(result, alt_text("equity_curve", result))
     drawdown = drawdown_svg(result, alt_text("drawdown_curve", result))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters.analysis.bars_per_year import bars_per_year
 from adapters.prices.bar_times import CLOSE_OFFSET_S, DATE_LAYOUT, OPEN_OFFSET_S
 from adapters.prices.price_file import COLUMNS, price_faults, price_lines
 from adapters.prices.tickers import price_path
@@ -28,6 +29,7 @@ class PriceSeries:
     timestamps: (bars,) datetime64[s], the bars' Date: midnight of a daily bar, the start of an intraday one.
     columns: Open, High, Low, Close, Volume, each (bars,) float64, contiguous, finite; prices are positive.
     first_bar: index of the first bar that may be traded.
+    bars_per_year: of the whole series, so that all its runs are annualised alike.
     clipped: a sentence when the request reached beyond the prices.
     """
 
@@ -37,6 +39,7 @@ class PriceSeries:
     columns: dict[str, Column]
     first_bar: int
     data_hash: str
+    bars_per_year: int
     clipped: str | None
 
     def __getitem__(self, column: str) -> Column:
@@ -89,6 +92,7 @@ def read_prices(data_dir: Path, ticker: str, timeframe: Timeframe, start_date: d
         {name: column[:after] for name, column in columns.items()},
         int(first),
         hashlib.sha256(content).hexdigest(),
+        bars_per_year(timestamps),
         _clipped(held, timestamps, start_date, end_date),
     )
 

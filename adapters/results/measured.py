@@ -8,6 +8,8 @@ from typing import Any
 
 Array = Any  # of numpy; operators and methods of an array need no import
 
+DAY_S = 86_400
+DAYS_PER_YEAR = 365.25
 TOO_FEW_BARS = "fewer than two returns"
 RUINED = "equity fell to zero or below"
 STEADY = "equity did not vary"
@@ -48,6 +50,16 @@ class Measured:
     def is_ruined(self) -> bool:
         """Whether equity was ever 0 or less, after which no ratio or rate says anything."""
         return bool(self.path.min() <= 0)
+
+    @property
+    def years(self) -> float:
+        """Calendar time from the first bar to the last."""
+        return self.days_between(1, self.bars) / DAYS_PER_YEAR
+
+    def days_between(self, start: int, end: int) -> float:
+        """Calendar days between two positions in the path; the initial capital counts from the first bar."""
+        seconds = self.timestamps[[max(start - 1, 0), max(end - 1, 0)]].astype("M8[s]").astype("i8")
+        return float(seconds[1] - seconds[0]) / DAY_S
 
     @property
     def bars(self) -> int:

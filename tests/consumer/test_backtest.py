@@ -1,12 +1,14 @@
 """From a request to the columns of its row: small, reproducible, and readable without numpy."""
 
 import json
+import math
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
 from adapters.analysis.performance import ANALYSIS_VERSION
@@ -16,6 +18,7 @@ from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest
 from contracts.errors import NoPricesInRange, UnknownTicker
 from contracts.run_request import RunRequest
+from engine.metrics import measure
 from rules.catalog import RULES
 from rules.registry import build_rule
 
@@ -154,6 +157,21 @@ def test_enough_history_needs_no_note() -> None:
     columns = columns_of(replace(WHOLE, rule_type="VALUE", start_date=date(2008, 1, 2)))
 
     assert decode_trades(columns["trades_json"])[2] == []
+
+
+def test_a_market_that_never_closes_has_a_year_of_365_bars(tmp_path: Path) -> None:
+    days = [date(2020, 1, 1) + timedelta(days=number) for number in range(500)]
+    prices = [100 + 20 * math.sin(number / 9) for number in range(500)]
+    rows = [f"{day},{price},{price},{price},{price},1" for day, price in zip(days, prices, strict=True)]
+    (tmp_path / "BTC-USD.csv").write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""]))
+    request = replace(WHOLE, ticker="BTC-USD", start_date=date(2020, 11, 2), end_date=days[-1])
+
+    columns = backtest(request, tmp_path, "test").columns
+
+    _, equity = decode_equity(columns["equity_curve_json"])
+    path = np.array([request.initial_capital, *equity])
+    assert json.loads(columns["metrics_json"])["values"]["bars_per_year"] == 365
+    assert columns["sharpe_ratio"] == pytest.approx(measure(path, 365.0, 0).sharpe_ratio, rel=1e-4)
 
 
 def test_a_run_says_which_version_of_the_analysis_made_it() -> None:

@@ -44,8 +44,8 @@ def test_series_metrics_equal_empyrical(seed, bars, periods_per_year, spread):
     ours = of(equity, periods_per_year=periods_per_year).metrics
     core = measure(np.concatenate(([100.0], equity)), periods_per_year, 0)
 
-    def agrees(value, function):
-        expected = function(exact, annualization=periods_per_year)
+    def agrees(value, function, annualization=periods_per_year):
+        expected = function(exact, annualization=annualization)
         return value == pytest.approx(expected, rel=1e-9, abs=1e-9) if math.isfinite(expected) else value is None
 
     assert agrees(core.sharpe_ratio, empyrical.sharpe_ratio)
@@ -53,12 +53,26 @@ def test_series_metrics_equal_empyrical(seed, bars, periods_per_year, spread):
     assert core.max_drawdown_pct / 100 == pytest.approx(-empyrical.max_drawdown(exact), rel=1e-9, abs=1e-9)
     assert agrees(ours["sortino_ratio"], empyrical.sortino_ratio)
     assert agrees(ours["volatility"] / 100, empyrical.annual_volatility)
-    assert agrees(ours["cagr"] / 100, empyrical.cagr)
-    assert agrees(ours["calmar_ratio"], empyrical.calmar_ratio)
+    if bars > 92:  # theirs counts bars, ours the days from the first to the last
+        calendar = 365.25 * bars / (bars - 1)
+        assert agrees(ours["cagr"] / 100, empyrical.cagr, calendar)
+        assert agrees(ours["calmar_ratio"], empyrical.calmar_ratio, calendar)
 
 
-def test_growth_is_annualised_over_the_bars():
-    assert of([110, 121], periods_per_year=4).metrics["cagr"] == pytest.approx((1.21**2 - 1) * 100)
+@pytest.mark.parametrize("last", ["2024-07-02", "2026-01-01"])
+def test_growth_is_annualised_over_calendar_time_whatever_the_bars(last):
+    timestamps = np.array(["2024-01-01", "2024-01-02", last], "M8[D]")
+    years = float((timestamps[-1] - timestamps[0]).astype(int)) / 365.25
+
+    assert of([105, 110, 121], timestamps=timestamps).metrics["cagr"] == pytest.approx((1.21 ** (1 / years) - 1) * 100)
+
+
+@pytest.mark.parametrize(("days", "exists"), [(91, False), (92, True)])
+def test_growth_of_less_than_a_quarter_of_a_year_is_not_annualised(days, exists):
+    result = of([101, 90, 102], timestamps=np.array([0, 1, days], "M8[D]"))
+
+    assert (result.metrics["cagr"] is not None) == (result.metrics["calmar_ratio"] is not None) == exists
+    assert result.notes.get("cagr") == (None if exists else "too short for a yearly rate")
 
 
 def test_volatility_and_sortino_by_hand():
@@ -134,7 +148,8 @@ def test_trade_metrics_by_hand():
         ("equity fell to zero or below", ["cagr", "calmar_ratio", "sortino_ratio"], [0, 50], [], 100),
         ("equity fell to zero or below", ["cagr", "calmar_ratio", "sortino_ratio"], [-1, 250], [], 100),
         ("fewer than two returns", ["volatility"], [101], [], 100),
-        ("too large for a number", ["cagr"], [1e9, 1e12], [], 100),
+        ("too short for a yearly rate", ["cagr", "calmar_ratio"], [101, 90], [], 100),
+        ("too large for a number", ["cagr"], [1e12] * 93, [], 1e-80),
     ],
 )
 def test_a_metric_without_a_value_says_why(reason, names, equity, trades, capital):

@@ -3,8 +3,6 @@
 from adapters.results.measured import Measured
 from adapters.results.metrics.entry import Metric
 
-DAY_S = 86_400
-
 
 def deepest_span(run: Measured) -> tuple[int, int]:
     """Positions in the path of the peak before the maximum drawdown and of its recovery (or the last); equal if none.
@@ -18,12 +16,6 @@ def deepest_span(run: Measured) -> tuple[int, int]:
     peak = int((run.path[: bottom + 1] == height).nonzero()[0][-1])
     recovered = (run.path[bottom:] >= height).nonzero()[0]
     return peak, bottom + int(recovered[0]) if len(recovered) else run.bars
-
-
-def days_between(run: Measured, start: int, end: int) -> float:
-    """Calendar days between two positions in the path; the initial capital counts from the first bar's timestamp."""
-    seconds = run.timestamps.astype("M8[s]").astype("i8")
-    return float(seconds[max(end - 1, 0)] - seconds[max(start - 1, 0)]) / DAY_S
 
 
 METRICS = (
@@ -43,7 +35,7 @@ METRICS = (
         title="Drawdown duration",
         unit="days",
         section="Drawdown",
-        compute=lambda run: days_between(run, *deepest_span(run)),
+        compute=lambda run: run.days_between(*deepest_span(run)),
         formula="Calendar days from the peak before the maximum drawdown until equity is back at it, or to the last "
         "bar.",
         better="low",

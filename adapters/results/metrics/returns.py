@@ -3,13 +3,17 @@
 from adapters.results.measured import RUINED, Measured, NoValue
 from adapters.results.metrics.entry import Metric
 
+LEAST_YEARS = 0.25  # a shorter run says nothing about a year: 1% in two days would be 500% in one
+
 
 def cagr(run: Measured) -> float:
-    """Yearly growth in percent."""
+    """Yearly growth in percent, over calendar time."""
     if run.is_ruined:
         raise NoValue(RUINED)
+    if run.years < LEAST_YEARS:
+        raise NoValue("too short for a yearly rate")
     growth = float(run.path[-1] / run.path[0])
-    return float(growth ** (run.periods_per_year / run.bars) - 1.0) * 100.0
+    return float(growth ** (1.0 / run.years) - 1.0) * 100.0
 
 
 def buy_hold_return_pct(run: Measured) -> float:
@@ -35,8 +39,8 @@ METRICS = (
         unit="percent",
         section="Return",
         compute=cagr,
-        formula="(1 + total return) ^ (P / n) - 1: the yearly growth that gives the total return; n bars, P bars in a "
-        "year.",
+        formula="(1 + total return) ^ (1 / years) - 1: the yearly growth that gives the total return; years of 365.25 "
+        "days from the first bar to the last, at least a quarter of one.",
         better="high",
         signed=True,
     ),

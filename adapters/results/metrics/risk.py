@@ -75,4 +75,12 @@ METRICS = (
         compute=lambda run: run.bars_held / run.bars * 100.0,
         formula="Share of the bars at whose close a position is held.",
     ),
+    Metric(
+        name="bars_per_year",
+        title="Bars per year",
+        unit="count",
+        section="Risk",
+        compute=lambda run: run.periods_per_year,
+        formula="P: sessions per year (the nearest of 252, 260, 365) times the median of bars per session.",
+    ),
 )
