@@ -49,7 +49,8 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "image_tag": image_tag,
         "result_hash": result_hash(metrics, trades, equity),
     }
-    return Outcome(columns, draw_charts(request, traded, result, trades) if request.charts else {})
+    held_pct = metrics["buy_hold_return_pct"] or 0.0  # always a number, since prices are above zero
+    return Outcome(columns, draw_charts(request, traded, result, trades, held_pct) if request.charts else {})
 
 
 def notes_on(request: RunRequest, prices: PriceSeries, result: BacktestResult) -> list[str]:
@@ -84,13 +85,18 @@ def measure(
         trades,
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
+        slippage_bps=request.slippage_bps,
         periods_per_year=traded.bars_per_year,
         rejected_orders=len(result.rejected_orders),
     )
 
 
 def draw_charts(
-    request: RunRequest, traded: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
+    request: RunRequest,
+    traded: PriceSeries,
+    result: BacktestResult,
+    trades: list[dict[str, Any]],
+    buy_hold_return_pct: float,
 ) -> dict[str, bytes]:
     """PNG of each chart by its name in the contract."""
     # matplotlib takes half a second, which bulk runs do not pay
@@ -107,7 +113,7 @@ def draw_charts(
         close=close,
         volume=traded["Volume"],
         equity=result.equity_curve,
-        buy_hold_equity=request.initial_capital * close / (close[0] * (1.0 + request.fee_rate)),
+        buy_hold_equity=request.initial_capital * (1.0 + buy_hold_return_pct / 100.0) * close / close[-1],
         initial_capital=request.initial_capital,
         trades=trade_rows(trades, traded.bar_dates(), request.timeframe),
         fill_bars=fill_bars(trades),

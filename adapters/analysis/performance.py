@@ -35,13 +35,24 @@ def performance(
     *,
     initial_capital: float,
     fee_rate: float,
+    slippage_bps: float = 0.0,
     periods_per_year: float,
     rejected_orders: int = 0,
 ) -> Performance:
     """The metrics of one run, of whose arguments `Measured` says what they are; equity: (bars,) float64."""
     path = np.concatenate(([initial_capital], equity))
-    peaks = np.maximum.accumulate(path)
-    run = Measured(core, path, peaks, close, timestamps, trades, fee_rate, periods_per_year, rejected_orders)
+    run = Measured(
+        core=core,
+        path=path,
+        peaks=np.maximum.accumulate(path),
+        close=close,
+        timestamps=timestamps,
+        trades=trades,
+        fee_rate=fee_rate,
+        slippage_bps=slippage_bps,
+        periods_per_year=periods_per_year,
+        rejected_orders=rejected_orders,
+    )
     metrics: dict[str, float | int | None] = {}
     notes: dict[str, str] = {}
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a reason, not as a warning

@@ -20,13 +20,14 @@ class NoValue(Exception):
     """This metric does not exist for this run; the text says why."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Measured:
     """One run in numbers. Sums run in the order of the bars, so that they are the same on every CPU.
 
     core: the engine's own metrics by name. path: (bars + 1,) float64, the initial capital and then each bar's equity.
     peaks: its running maximum. close: (bars,) float64. timestamps: (bars,) datetime64. trades: fields of the engine's
-    trades by name, in order. fee_rate: fraction of traded value. periods_per_year: bars in a year.
+    trades by name, in order. fee_rate: fraction of traded value. slippage_bps: basis points against each trade.
+    periods_per_year: bars in a year.
     """
 
     core: Mapping[str, float | int | None]
@@ -36,6 +37,7 @@ class Measured:
     timestamps: Array
     trades: Sequence[Mapping[str, Any]]
     fee_rate: float
+    slippage_bps: float
     periods_per_year: float
     rejected_orders: int
 

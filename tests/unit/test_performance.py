@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.analysis.performance import Performance, performance
+from adapters.analysis.performance import performance
 from adapters.results.metrics.table import METRIC_NAMES
 from engine.metrics import measure
 
@@ -19,14 +19,14 @@ def trade(pnl_abs=1.0, pnl_pct=1.0, entry_bar=0, exit_bar=1, is_open=False):
     return {"pnl_abs": pnl_abs, "pnl_pct": pnl_pct, "entry_bar": entry_bar, "exit_bar": exit_bar, "is_open": is_open}
 
 
-def of(equity, trades=(), capital=100.0, close=None, timestamps=None, periods_per_year=252.0, core=CORE) -> Performance:
+def of(equity, trades=(), capital=100.0, close=None, timestamps=None, periods_per_year=252.0, core=CORE, **terms):
     equity = np.asarray(equity, dtype=float)
     if timestamps is None:
         timestamps = np.datetime64("2024-01-01") + np.arange(len(equity))
     close = np.full(len(equity), 50.0) if close is None else np.asarray(close, float)
     return performance(
         core, equity, close, timestamps, list(trades),
-        initial_capital=capital, fee_rate=0.001, periods_per_year=periods_per_year, rejected_orders=3,
+        initial_capital=capital, fee_rate=0.001, periods_per_year=periods_per_year, rejected_orders=3, **terms,
     )  # fmt: skip
 
 
@@ -113,8 +113,10 @@ def test_days_are_calendar_days_over_weekends_and_hours():
     assert of([120, 100, 120], timestamps=hourly).metrics["max_drawdown_days"] == 0.25
 
 
-def test_buy_and_hold_pays_the_fee_once():
-    assert of([100, 100], close=[50, 75]).metrics["buy_hold_return_pct"] == pytest.approx((1.5 / 1.001 - 1) * 100)
+def test_buy_and_hold_pays_fee_and_slippage_once():
+    metrics = of([100, 100], close=[50, 75], slippage_bps=20).metrics
+
+    assert metrics["buy_hold_return_pct"] == pytest.approx((1.5 / 1.001 / 1.002 - 1) * 100)
 
 
 def test_trade_metrics_by_hand():

@@ -148,3 +148,18 @@ def test_a_result_without_trades_is_derived_once_and_says_why(
 
     assert "The rule gave no signal on any of the" in page
     assert len(decoded) == 1
+
+
+def test_buy_and_hold_is_one_number_in_metrics_charts_and_tables(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run(fee_rate=0.02, slippage_bps=100)
+    result = browser_client.get(f"/api/runs/{run_id}").get_json()
+
+    file = browser_client.get(f"/result/{run_id}/tables/cumulative_return.csv").get_data(as_text=True)
+
+    returns = [float(row["buy and hold %"]) for row in csv.DictReader(io.StringIO(file))]
+    first, last = result["price_candles"][0]["close"], result["price_candles"][-1]["close"]
+    assert returns[-1] == pytest.approx(result["metrics"]["buy_hold_return_pct"], abs=1e-9)
+    assert returns[-1] == pytest.approx((last / first / 1.02 / 1.01 - 1) * 100, rel=2e-3)
+    assert returns[0] == pytest.approx((1 / 1.02 / 1.01 - 1) * 100, abs=0.2)

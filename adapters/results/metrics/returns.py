@@ -17,8 +17,9 @@ def cagr(run: Measured) -> float:
 
 
 def buy_hold_return_pct(run: Measured) -> float:
-    """All capital bought at the first close with its fee, marked to the last close (no exit fee), in percent."""
-    return (float(run.close[-1]) / (float(run.close[0]) * (1.0 + run.fee_rate)) - 1.0) * 100.0
+    """All capital bought at the first close, fee and slippage paid, marked to the last close (no exit), in percent."""
+    paid = float(run.close[0]) * (1.0 + run.slippage_bps / 10_000.0) * (1.0 + run.fee_rate)
+    return (float(run.close[-1]) / paid - 1.0) * 100.0
 
 
 METRICS = (
@@ -50,7 +51,8 @@ METRICS = (
         unit="percent",
         section="Return",
         compute=buy_hold_return_pct,
-        formula="All capital at the first traded close, fee paid, in fractions of shares, marked to the last close.",
+        formula="All capital at the first traded close, fee and slippage paid, in fractions of shares, marked to the "
+        "last close. The charts and tables beside a strategy show the same.",
         signed=True,
     ),
     Metric(
