@@ -47,7 +47,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "engine_version": ENGINE_VERSION,
         "analysis_version": ANALYSIS_VERSION,
         "image_tag": image_tag,
-        "result_hash": result_hash(metrics, trades, equity),
+        "result_hash": result_hash(asdict(result.metrics), trades, equity),
     }
     held_pct = metrics["buy_hold_return_pct"] or 0.0  # always a number, since prices are above zero
     return Outcome(columns, draw_charts(request, traded, result, trades, held_pct) if request.charts else {})
@@ -144,9 +144,9 @@ def run_engine(request: RunRequest, prices: PriceSeries) -> BacktestResult:
     return engine.run(prices.columns, rule.generate_signals, request.ticker, first_bar=prices.first_bar)
 
 
-def result_hash(metrics: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:
-    """SHA-256 over metrics, trades and equity as canonical JSON at 10 significant digits."""
-    values = _rounded({"metrics": metrics, "trades": trades, "equity": equity})
+def result_hash(core: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:
+    """SHA-256 over the engine's own metrics, trades and equity as canonical JSON at 10 significant digits."""
+    values = _rounded({"metrics": core, "trades": trades, "equity": equity})
     return hashlib.sha256(canonical_json(values).encode()).hexdigest()
 
 

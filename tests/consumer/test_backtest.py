@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from adapters.analysis.performance import ANALYSIS_VERSION
+from adapters.analysis import performance
 from adapters.analysis.price_series import read_prices
 from adapters.results.curves import decode_equity, decode_signals, decode_trades, portfolio_points, trade_rows
 from adapters.settings import PROJECT_ROOT
@@ -46,6 +46,14 @@ def test_the_same_request_gives_the_same_hash() -> None:
 
 def test_another_fee_gives_another_hash() -> None:
     assert columns_of(WHOLE)["result_hash"] != columns_of(replace(WHOLE, fee_rate=0.002))["result_hash"]
+
+
+def test_a_derived_metric_is_no_part_of_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = columns_of(WHOLE)["result_hash"]
+
+    monkeypatch.setattr(performance, "METRICS", [each for each in performance.METRICS if each.name != "sqn"])
+
+    assert columns_of(WHOLE)["result_hash"] == before
 
 
 def test_equity_read_back_is_cash_plus_position_at_each_bar() -> None:
@@ -175,7 +183,7 @@ def test_a_market_that_never_closes_has_a_year_of_365_bars(tmp_path: Path) -> No
 
 
 def test_a_run_says_which_version_of_the_analysis_made_it() -> None:
-    assert columns_of(WHOLE)["analysis_version"] == ANALYSIS_VERSION
+    assert columns_of(WHOLE)["analysis_version"] == performance.ANALYSIS_VERSION
 
 
 def test_metrics_without_a_value_say_why() -> None:
