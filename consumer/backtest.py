@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from adapters.analysis.excursions import excursions
 from adapters.analysis.performance import ANALYSIS_VERSION, Performance, performance
 from adapters.analysis.price_series import PriceSeries, read_prices
 from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
@@ -31,7 +32,8 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
     prices = read_prices(data_dir, request.ticker, request.timeframe, request.start_date, request.end_date)
     result, traded = run_engine(request, prices), prices.traded()
     equity = result.equity_curve.tolist()
-    trades = [asdict(trade) for trade in result.trades]
+    filled = [asdict(trade) for trade in result.trades]
+    trades = [trade | excursions(trade, traded["High"], traded["Low"]) for trade in filled]
     measured = measure(request, traded, result, trades)
     metrics = measured.metrics
     columns = {
@@ -47,7 +49,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "engine_version": ENGINE_VERSION,
         "analysis_version": ANALYSIS_VERSION,
         "image_tag": image_tag,
-        "result_hash": result_hash(asdict(result.metrics), trades, equity),
+        "result_hash": result_hash(asdict(result.metrics), filled, equity),
     }
     held_pct = metrics["buy_hold_return_pct"] or 0.0  # always a number, since prices are above zero
     return Outcome(columns, draw_charts(request, traded, result, trades, held_pct) if request.charts else {})
@@ -86,6 +88,7 @@ def measure(
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
         slippage_bps=request.slippage_bps,
+        risk_free_rate=request.risk_free_rate,
         periods_per_year=traded.bars_per_year,
         rejected_orders=len(result.rejected_orders),
     )

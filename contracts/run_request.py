@@ -43,6 +43,7 @@ class RunRequest:
     take_profit_pct: Annotated[float, Gt(0), Le(1000)] | None = None  # percent of the entry price
     trailing_stop_pct: Annotated[float, Gt(0), Lt(100)] | None = None  # percent of the best price since entry
     fractional_shares: bool = False
+    risk_free_rate: Annotated[float, Ge(0), Lt(1)] = 0.0  # fraction per year, for the Sharpe and Sortino ratios
     charts: bool = True  # whether the Job renders the PNG charts
     batch_id: Annotated[str, MinLen(1), MaxLen(64)] | None = None
     label: Annotated[str, MaxLen(64)] | None = None

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from contracts.errors import InvalidRequest
 from contracts.run_result import TradeRow
@@ -21,6 +22,8 @@ COLUMNS = {
     "exit_fees": "Fee",
     "pnl_abs": "Profit",
     "pnl_pct": "Return",
+    "mae_pct": "Worst",
+    "mfe_pct": "Best",
     "holding_period": "Days",
     "exit_reason": "Closed by",
 }
@@ -52,7 +55,7 @@ def chosen_trades(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> l
         and outcome in (None, outcome_of(trade))
         and (reason is None or trade["exit_reason"] == reason)
     ]
-    return sorted(chosen, key=lambda trade: trade[sort], reverse=descending)  # type: ignore[literal-required]
+    return sorted(chosen, key=lambda trade: _sort_value(trade, sort), reverse=descending)
 
 
 def outcome_of(trade: TradeRow) -> str:
@@ -81,7 +84,13 @@ def trade_page(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> Trad
 
 def trades_csv(trades: Sequence[TradeRow]) -> str:
     """All columns of the trades, the contract's names in the first line."""
-    return rows_csv([*COLUMNS, "is_open"], [[trade[name] for name in [*COLUMNS, "is_open"]] for trade in trades])  # type: ignore[literal-required]
+    names = [*COLUMNS, "is_open"]
+    return rows_csv(names, [[trade.get(name) for name in names] for trade in trades])
+
+
+def _sort_value(trade: TradeRow, name: str) -> Any:
+    """One column of a trade; an older run, whose trades have no excursions, keeps its order."""
+    return trade.get(name, 0.0)
 
 
 def rows_csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -112,6 +112,7 @@ _RANGES = {
     "take_profit_pct": "a percentage above 0 and at most 1000, or null",
     "trailing_stop_pct": "a percentage above 0 and below 100, or null",
     "fractional_shares": "true or false",
+    "risk_free_rate": "a fraction per year from 0 to below 1",
     "charts": "true or false",
     "batch_id": "1 to 64 characters, or null",
     "label": "at most 64 characters, or null",

@@ -36,6 +36,7 @@ def performance(
     initial_capital: float,
     fee_rate: float,
     slippage_bps: float = 0.0,
+    risk_free_rate: float = 0.0,
     periods_per_year: float,
     rejected_orders: int = 0,
 ) -> Performance:
@@ -46,10 +47,11 @@ def performance(
         path=path,
         peaks=np.maximum.accumulate(path),
         close=close,
-        timestamps=timestamps,
+        timestamps=np.concatenate((timestamps[:1], timestamps)),
         trades=trades,
         fee_rate=fee_rate,
         slippage_bps=slippage_bps,
+        risk_free_rate=risk_free_rate,
         periods_per_year=periods_per_year,
         rejected_orders=rejected_orders,
     )

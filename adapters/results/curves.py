@@ -19,6 +19,7 @@ from contracts.run_result import DrawdownPoint, EquityPoint, PortfolioPoint, Sig
 FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
 
 _DAY_S = 86_400
+EXCURSIONS = ("mae_pct", "mfe_pct")
 TRADE_COLUMNS = (
     "side",
     "size",
@@ -34,6 +35,7 @@ TRADE_COLUMNS = (
     "pnl_pct",
     "exit_reason",
     "is_open",
+    *EXCURSIONS,
 )
 
 
@@ -181,7 +183,7 @@ def _trade_row(number: int, trade: Mapping[str, Any], bars: Sequence[str], timef
     entry = _fill_time(bars[trade["entry_bar"]], trade["entry_at"], timeframe)
     left = _fill_time(bars[trade["exit_bar"]], trade["exit_at"], timeframe)
     held_s = (_moment(left) - _moment(entry)).total_seconds()
-    return {
+    row: TradeRow = {
         "trade_no": number,
         "side": trade["side"],
         "size": trade["size"],
@@ -197,6 +199,9 @@ def _trade_row(number: int, trade: Mapping[str, Any], bars: Sequence[str], timef
         "exit_reason": trade["exit_reason"],
         "is_open": trade["is_open"],
     }
+    if "mae_pct" in trade:  # older runs have none
+        row["mae_pct"], row["mfe_pct"] = (round(trade[name], 4) for name in EXCURSIONS)
+    return row
 
 
 def _fill_time(bar: str, at: str, timeframe: Timeframe) -> str:

@@ -25,9 +25,10 @@ class Measured:
     """One run in numbers. Sums run in the order of the bars, so that they are the same on every CPU.
 
     core: the engine's own metrics by name. path: (bars + 1,) float64, the initial capital and then each bar's equity.
-    peaks: its running maximum. close: (bars,) float64. timestamps: (bars,) datetime64. trades: fields of the engine's
+    peaks: its running maximum. close: (bars,) float64. timestamps: (bars + 1,) datetime64 of the path, the capital's
+    being the first bar's. trades: fields of the engine's
     trades by name, in order. fee_rate: fraction of traded value. slippage_bps: basis points against each trade.
-    periods_per_year: bars in a year.
+    risk_free_rate: fraction per year. periods_per_year: bars in a year.
     """
 
     core: Mapping[str, float | int | None]
@@ -38,6 +39,7 @@ class Measured:
     trades: Sequence[Mapping[str, Any]]
     fee_rate: float
     slippage_bps: float
+    risk_free_rate: float
     periods_per_year: float
     rejected_orders: int
 
@@ -59,9 +61,13 @@ class Measured:
         return self.days_between(1, self.bars) / DAYS_PER_YEAR
 
     def days_between(self, start: int, end: int) -> float:
-        """Calendar days between two positions in the path; the initial capital counts from the first bar."""
-        seconds = self.timestamps[[max(start - 1, 0), max(end - 1, 0)]].astype("M8[s]").astype("i8")
-        return float(seconds[1] - seconds[0]) / DAY_S
+        """Calendar days between two positions in the path."""
+        return float(self.seconds[end] - self.seconds[start]) / DAY_S
+
+    @cached_property
+    def seconds(self) -> Array:
+        """Seconds since 1970 of each point of the path."""
+        return self.timestamps.astype("M8[s]").astype("i8")
 
     @property
     def bars(self) -> int:
@@ -74,6 +80,18 @@ class Measured:
         if self.is_ruined:
             raise NoValue(RUINED)
         return self.path[1:] / self.path[:-1] - 1.0
+
+    @property
+    def excess_returns(self) -> Array:
+        """Return of each bar above the risk-free one, which compounds to the yearly rate."""
+        return self.returns - ((1.0 + self.risk_free_rate) ** (1.0 / self.periods_per_year) - 1.0)
+
+    @cached_property
+    def ordered_returns(self) -> Array:
+        """The returns, lowest first."""
+        ordered = self.returns.copy()
+        ordered.sort()
+        return ordered
 
     @cached_property
     def drawdowns(self) -> Array:

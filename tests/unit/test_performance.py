@@ -15,8 +15,15 @@ from engine.metrics import measure
 CORE = {"total_return_pct": 1.0, "sharpe_ratio": 1.0, "max_drawdown_pct": 1.0, "num_trades": 1}
 
 
-def trade(pnl_abs=1.0, pnl_pct=1.0, entry_bar=0, exit_bar=1, is_open=False):
-    return {"pnl_abs": pnl_abs, "pnl_pct": pnl_pct, "entry_bar": entry_bar, "exit_bar": exit_bar, "is_open": is_open}
+TRADE = {
+    "side": "BUY", "size": 1.0, "entry_price": 100.0, "exit_price": 100.0, "entry_fees": 0.0, "exit_fees": 0.0,
+    "exit_reason": "signal", "mae_pct": 0.0, "mfe_pct": 0.0,
+}  # fmt: skip
+
+
+def trade(pnl_abs=1.0, pnl_pct=1.0, entry_bar=0, exit_bar=1, is_open=False, **fields):
+    bars = {"entry_bar": entry_bar, "exit_bar": exit_bar, "is_open": is_open}
+    return TRADE | bars | {"pnl_abs": pnl_abs, "pnl_pct": pnl_pct} | fields
 
 
 def of(equity, trades=(), capital=100.0, close=None, timestamps=None, periods_per_year=252.0, core=CORE, **terms):
@@ -140,6 +147,14 @@ def test_trade_metrics_by_hand():
 @pytest.mark.parametrize(
     ("reason", "names", "equity", "trades", "capital"),
     [
+        ("no winning trades", ["largest_win"], [100, 100], [trade(-1)], 100),
+        ("no losing trades", ["largest_loss"], [100, 100], [trade(5)], 100),
+        ("no closed short trades", ["short_win_rate", "short_profit"], [100, 100], [trade(5)], 100),
+        ("never invested", ["exposure_adjusted_return"], [100, 100], [], 100),
+        ("fewer than four returns", ["kurtosis"], [101, 100, 99], [], 100),
+        ("equity did not vary", ["skewness", "kurtosis"], [100] * 5, [], 100),
+        ("the 5th percentile of the returns is zero", ["tail_ratio"], [100] * 5, [], 100),
+        ("equity fell to zero or below", ["var_95_pct", "best_day_pct", "worst_month_pct"], [-5, 50], [], 100),
         ("no closed trades", ["win_rate", "profit_factor", "expectancy", "avg_trade_return"], [100, 100], [], 100),
         ("no losing trades", ["profit_factor"], [100, 100], [trade(5)], 100),
         ("fewer than two closed trades", ["sqn"], [100, 100], [trade(5)], 100),
@@ -173,7 +188,7 @@ def test_a_sharpe_ratio_without_a_value_says_why(equity, reason):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(-1e13, 1e13), min_size=1, max_size=20), st.floats(1e-6, 1e12))
 def test_nothing_but_finite_numbers_leaves(equity, capital):
-    result = of(equity, [trade(1e-300), trade(-1e-300)], capital, close=[1.0] * len(equity))
+    result = of(equity, [trade(1e-300, exit_bar=0), trade(-1e-300, exit_bar=0)], capital, close=[1.0] * len(equity))
 
     for name, value in result.metrics.items():
         assert (value is None) == (name in result.notes)

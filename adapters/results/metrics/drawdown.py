@@ -1,6 +1,8 @@
 """How far equity fell below its peak, and for how long."""
 
-from adapters.results.measured import Measured
+import math
+
+from adapters.results.measured import DAY_S, Measured, total
 from adapters.results.metrics.entry import Metric
 
 
@@ -18,6 +20,14 @@ def deepest_span(run: Measured) -> tuple[int, int]:
     return peak, bottom + int(recovered[0]) if len(recovered) else run.bars
 
 
+def longest_days(run: Measured) -> float:
+    """Calendar days of the longest stretch from a peak until equity is back at it, or to the last bar."""
+    peaks = (run.drawdowns == 0.0).nonzero()[0]
+    begun, ended = peaks[:-1], peaks[1:]
+    recovered = (run.seconds[ended] - run.seconds[begun])[ended - begun > 1]
+    return max(int(recovered.max(initial=0)), int(run.seconds[-1] - run.seconds[peaks[-1]])) / DAY_S
+
+
 METRICS = (
     Metric(
         name="max_drawdown_pct",
@@ -32,7 +42,7 @@ METRICS = (
     ),
     Metric(
         name="max_drawdown_days",
-        title="Drawdown duration",
+        title="Deepest drawdown lasted",
         unit="days",
         section="Drawdown",
         compute=lambda run: run.days_between(*deepest_span(run)),
@@ -42,11 +52,40 @@ METRICS = (
     ),
     Metric(
         name="max_drawdown_bars",
-        title="Drawdown duration in bars",
+        title="Deepest drawdown in bars",
         unit="bars",
         section="Drawdown",
         compute=lambda run: deepest_span(run)[1] - deepest_span(run)[0],
         formula="The same duration, counted in bars.",
         better="low",
+    ),
+    Metric(
+        name="longest_drawdown_days",
+        title="Longest drawdown",
+        unit="days",
+        section="Drawdown",
+        compute=longest_days,
+        formula="Calendar days of the longest stretch from a peak until equity is back at it, or to the last bar; it "
+        "need not be the deepest.",
+        better="low",
+    ),
+    Metric(
+        name="time_under_water_pct",
+        title="Time under water",
+        unit="percent",
+        section="Drawdown",
+        compute=lambda run: int((run.drawdowns[1:] > 0.0).sum()) / run.bars * 100.0,
+        formula="Share of the bars at whose close equity is below an earlier peak.",
+        better="low",
+    ),
+    Metric(
+        name="ulcer_index",
+        title="Ulcer index",
+        unit="percent",
+        section="Drawdown",
+        compute=lambda run: math.sqrt(total(run.drawdowns[1:] ** 2) / run.bars) * 100.0,
+        formula="Square root of the mean squared drawdown of the bars. Quantstats divides by n - 1.",
+        better="low",
+        source="Martin & McCann (1989), The Investor's Guide to Fidelity Funds",
     ),
 )

@@ -8,7 +8,7 @@ import { visit } from "./swap.js";
 
 const CHECKS = ["fractional_shares", "charts"];
 const TEXTS = ["ticker", "timeframe", "start_date", "end_date", "rule_type", "size_type", "direction", "fill"];
-const NUMBERS = ["initial_capital", "position_size", "fee_rate", "slippage_bps"];
+const NUMBERS = ["initial_capital", "position_size", "fee_rate", "slippage_bps", "risk_free_rate"];
 const OPTIONAL = ["stop_loss_pct", "take_profit_pct", "trailing_stop_pct"];
 
 export function numberOf(input) {
