@@ -12,7 +12,8 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from adapters.prices.tickers import is_ticker
-from adapters.results.leaderboard import METRIC_NAMES, Goal, default_goal
+from adapters.results.leaderboard import Goal, default_goal
+from adapters.results.metrics.table import METRIC_NAMES
 from contracts.errors import InvalidRequest
 
 MAX_BODY_BYTES = 64 * 1024  # of every body but a bulk submission; the largest COMPOSITE takes under 4 KB

@@ -6,12 +6,11 @@ from math import isfinite
 from statistics import median
 from typing import Any, Literal, TypedDict
 
-from adapters.results.metrics import METRICS
+from adapters.results.metrics.table import METRICS_BY_NAME
 
 Goal = Literal["max", "min"]
 
-_BETTER_LOW = frozenset(metric.name for metric in METRICS if metric.better == "low")
-METRIC_NAMES = tuple(metric.name for metric in METRICS)
+RUIN_PCT = 100.0  # maximum drawdown at which equity was 0 or less
 
 
 class Heatmap(TypedDict):
@@ -27,14 +26,20 @@ class Heatmap(TypedDict):
 
 def default_goal(metric: str) -> Goal:
     """Whether more or less of a metric is better."""
-    return "min" if metric in _BETTER_LOW else "max"
+    return "min" if METRICS_BY_NAME[metric].better == "low" else "max"
 
 
 def rank(listed: Iterable[dict[str, Any]], metric: str, goal: Goal, top: int) -> list[dict[str, Any]]:
-    """The `top` runs by a metric, best first; runs without a finite value of it are left out."""
-    valued = (run for run in listed if _is_value((run["metrics"] or {}).get(metric)))
+    """The `top` runs by a metric, best first; runs without a finite value of it, and ruined ones, are left out."""
+    valued = (run for run in listed if run["metrics"] and _is_value(run["metrics"].get(metric)))
+    sound = (run for run in valued if not is_ruined(run["metrics"]))
     choose = heapq.nlargest if goal == "max" else heapq.nsmallest
-    return choose(top, valued, key=lambda run: run["metrics"][metric])
+    return choose(top, sound, key=lambda run: run["metrics"][metric])
+
+
+def is_ruined(metrics: Mapping[str, Any]) -> bool:
+    """Whether a run once had nothing left: whatever it came to afterwards, no broker would have let it go on."""
+    return (metrics.get("max_drawdown_pct") or 0.0) >= RUIN_PCT
 
 
 def _is_value(value: Any) -> bool:

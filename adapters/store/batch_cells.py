@@ -7,8 +7,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from adapters.results.leaderboard import Goal
+from adapters.store.batches import ranked
 from adapters.store.tables import runs
-from contracts.status import RunStatus
 
 Cell = tuple[Any, Any]
 
@@ -21,11 +21,8 @@ def best_cells(
     Runs without a value of the metric stand behind no cell.
     """
     columns = select(runs.c.run_id, runs.c.params_json, runs.c.metrics_json)
-    completed = columns.where(runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED)
-    if ticker:
-        completed = completed.where(runs.c.ticker == ticker)
     best: dict[Cell, tuple[float, str]] = {}
-    for row in connection.execute(completed):
+    for row in connection.execute(columns.where(*ranked(batch_id, ticker))):
         params, value = json.loads(row.params_json), json.loads(row.metrics_json)["values"].get(metric)
         if value is None or not set(axes) <= set(params):
             continue

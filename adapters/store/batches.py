@@ -6,20 +6,17 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.results.leaderboard import Goal, Heatmap, heatmap, rank
+from adapters.results.leaderboard import RUIN_PCT, Goal, Heatmap, heatmap, rank
 from adapters.results.times import seconds_between, spread, throughput, utc_text
-from adapters.store.tables import runs
+from adapters.store.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
 from contracts.status import RunStatus
 
 HASHES_PER_QUERY = 1000
 MAX_TIMED_RUNS = 10_000  # the latest runs, over which times and percentiles are taken
-_HEADLINE = {
-    name: runs.c[name] for name in ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
-}  # metrics with a column of their own, so that no JSON has to be read for them
 _RUN_COLUMNS = (
     runs.c.run_id,
     runs.c.request_hash,
@@ -119,9 +116,9 @@ def batch_tickers(connection: Connection, batch_id: str) -> dict[str, int]:
 def batch_leaderboard(
     connection: Connection, batch_id: str, metric: str, goal: Goal, top: int, ticker: str | None = None
 ) -> list[dict[str, Any]]:
-    """The `top` completed runs of a batch, or of its one `ticker`, by `metric`, best first; a run without it is out."""
-    column = _HEADLINE.get(metric)
-    completed = select(*_RUN_COLUMNS).where(*_completed(batch_id, ticker))
+    """The `top` runs of a batch, or of its one `ticker`, by `metric`, best first; runs without it are left out."""
+    column = HEADLINE_COLUMNS.get(metric)
+    completed = select(*_RUN_COLUMNS).where(*ranked(batch_id, ticker))
     if column is None:
         found = connection.execute(completed.order_by(runs.c.id).execution_options(yield_per=1000)).mappings()
         return rank(map(batch_run, found), metric, goal, top)
@@ -130,8 +127,11 @@ def batch_leaderboard(
     return [batch_run(row) for row in connection.execute(ordered).mappings()]
 
 
-def _completed(batch_id: str, ticker: str | None) -> list[ColumnElement[bool]]:
-    completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED]
+def ranked(batch_id: str, ticker: str | None) -> list[ColumnElement[bool]]:
+    """Which runs of a batch, or of its one `ticker`, have a place in rankings: completed, and not ruined."""
+    drawdown = runs.c.max_drawdown_pct
+    sound = or_(drawdown.is_(None), drawdown < RUIN_PCT)
+    completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED, sound]
     return completed + ([runs.c.ticker == ticker] if ticker else [])
 
 
@@ -142,8 +142,8 @@ def batch_heatmap(
 
     A cell is the median of its completed runs, over `ticker` alone or over all tickers.
     """
-    column = _HEADLINE.get(metric, runs.c.metrics_json)
-    rows = connection.execute(select(runs.c.params_json, column.label("value")).where(*_completed(batch_id, ticker)))
+    column = HEADLINE_COLUMNS.get(metric, runs.c.metrics_json)
+    rows = connection.execute(select(runs.c.params_json, column.label("value")).where(*ranked(batch_id, ticker)))
     points = [(json.loads(row.params_json), _value(row.value, metric)) for row in rows]
     return heatmap(points, axes)
 

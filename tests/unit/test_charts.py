@@ -48,7 +48,7 @@ def trade(prices: PriceSeries, number: int, side: str, entry: int, exit_: int, i
 
 def chart_data(ticker: str, start: date, end: date, *spans: tuple[str, int, int, bool]) -> ChartData:
     """Half in at the first bar of a range, and these trades: (side, bar of entry, bar of exit, still open)."""
-    prices = read_prices(DATA, ticker, "1d", start, end, warmup_bars=0)
+    prices = read_prices(DATA, ticker, "1d", start, end).traded()
     held = 100_000 * prices["Close"] / prices["Close"][0]
     return ChartData(
         subject=f"{ticker} RSI_14_30_70",

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from adapters.results.leaderboard import METRIC_NAMES, Heatmap, tried_note
-from adapters.results.metrics import METRICS_BY_NAME
+from adapters.results.leaderboard import Heatmap, tried_note
+from adapters.results.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.results.times import utc_text
 from adapters.store.batch_cells import Cell, best_cells
 from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
@@ -15,7 +15,6 @@ from adapters.store.database import reading
 from web.answers import conditional
 from web.arguments import MAX_DIGITS, asked_ranking, one_of, read_argument, reading_arguments, whole_number
 from web.platform import platform
-from web.runs.view import LEADING_METRICS, SIGNED_METRICS
 
 blueprint = Blueprint("batches", __name__)
 
@@ -87,13 +86,12 @@ def page(batch_id: str) -> str:
         batch=summary,
         leaders=leaders,
         metric=METRICS_BY_NAME[metric],
-        metrics=[METRICS_BY_NAME[name] for name in METRIC_NAMES],
-        headline=[METRICS_BY_NAME[name] for name in LEADING_METRICS if name != metric],
+        metrics=METRICS,
+        headline=[each for each in HEADLINES.values() if each.name != metric],
         tickers=tickers,
         ticker=ticker,
         grid=grid,
         rows=heat_rows(grid, cells) if grid else [],
-        signed_metrics=SIGNED_METRICS,
         note=tried_note(tickers[ticker] if ticker else summary["runs"]),
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
     )
