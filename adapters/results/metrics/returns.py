@@ -1,8 +1,6 @@
 """What a run earned."""
 
-from itertools import pairwise
-
-from adapters.results.measured import RUINED, Measured, NoValue
+from adapters.results.measured import RUINED, Array, Measured, NoValue
 from adapters.results.metrics.costs import total_fees, total_slippage
 from adapters.results.metrics.entry import Metric
 
@@ -25,14 +23,15 @@ def buy_hold_return_pct(run: Measured) -> float:
     return (float(run.close[-1]) / paid - 1.0) * 100.0
 
 
-def period_returns(run: Measured, unit: str) -> list[float]:
+def period_returns(run: Measured, unit: str) -> Array:
     """Return in percent of each calendar day ("D") or month ("M") in UTC, from the last equity before it."""
     if run.is_ruined:
         raise NoValue(RUINED)
-    periods = run.timestamps[1:].astype(f"M8[{unit}]")
-    ends = (periods[1:] != periods[:-1]).nonzero()[0] + 1
-    levels = [float(run.path[0]), *run.path[ends].tolist(), float(run.path[-1])]
-    return [(after / before - 1.0) * 100.0 for before, after in pairwise(levels)]
+    periods = run.timestamps.astype(f"M8[{unit}]")
+    kept = run.path > 0.0  # both ends, and of the bars between them the last of each period
+    kept[1:-1] = periods[2:] != periods[1:-1]
+    levels = run.path[kept]
+    return (levels[1:] / levels[:-1] - 1.0) * 100.0
 
 
 def gross_return_pct(run: Measured) -> float:
@@ -43,13 +42,13 @@ def gross_return_pct(run: Measured) -> float:
 
 def period_metric(which: str, period: str) -> Metric:
     """Return of the best or the worst of the calendar days or months."""
-    choose, unit = max if which == "best" else min, period[0].upper()
+    extreme, unit = "max" if which == "best" else "min", period[0].upper()
     return Metric(
         name=f"{which}_{period}_pct",
         title=f"{which.capitalize()} {period}",
         unit="percent",
         section="Return",
-        compute=lambda run: choose(period_returns(run, unit)),
+        compute=lambda run: float(getattr(period_returns(run, unit), extreme)()),
         formula=f"Return of the {which} calendar {period} (UTC), from the last equity before it.",
         better="high",
         signed=True,
