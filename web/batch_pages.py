@@ -5,12 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from adapters.results.leaderboard import METRIC_NAMES, Heatmap, tried_note
+from adapters.results.leaderboard import METRIC_NAMES, Cell, Heatmap, tried_note
 from adapters.results.metrics import METRICS_BY_NAME
 from adapters.results.times import utc_text
-from adapters.store.batch_cells import Cell, best_cells
 from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
-from adapters.store.batches import batch_heatmap, batch_leaderboard, batch_summary, batch_tickers
+from adapters.store.batches import batch_grid, batch_leaderboard, batch_summary, batch_tickers
 from adapters.store.database import reading
 from contracts.errors import InvalidRequest
 from web.api import conditional
@@ -86,8 +85,8 @@ def page(batch_id: str) -> str:
         ticker = _asked_ticker(tickers)
         summary = batch_summary(connection, batch_id)
         leaders = batch_leaderboard(connection, batch_id, metric, goal, LEADERS, ticker)
-        grid = batch_heatmap(connection, batch_id, metric, ticker=ticker)
-        cells = best_cells(connection, batch_id, metric, goal, (grid["x"], grid["y"]), ticker) if grid else {}
+        grid = batch_grid(connection, batch_id, metric, ticker=ticker)
+    heatmap = grid.heatmap() if grid else None
     return render_template(
         "batch.html",
         batch=summary,
@@ -98,8 +97,8 @@ def page(batch_id: str) -> str:
         headline=[METRICS_BY_NAME[name] for name in LEADING_METRICS if name != metric],
         tickers=tickers,
         ticker=ticker,
-        grid=grid,
-        rows=heat_rows(grid, cells) if grid else [],
+        grid=heatmap,
+        rows=heat_rows(heatmap, grid.best_runs(goal)) if grid and heatmap else [],
         signed_metrics=SIGNED_METRICS,
         note=tried_note(tickers[ticker] if ticker else summary["runs"]),
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),

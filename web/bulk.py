@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 
 from adapters.results.leaderboard import METRIC_NAMES, Goal, default_goal, tried_note
 from adapters.store.batches import (
-    batch_heatmap,
+    batch_grid,
     batch_leaderboard,
     batch_page,
     batch_runs,
@@ -88,7 +88,8 @@ def batch_map(batch_id: str) -> Response:
     chosen = (axes[0], axes[1]) if axes[0] and axes[1] else None
     with reading(platform().engine) as connection:
         require_batch(connection, batch_id)
-        shown = batch_heatmap(connection, batch_id, asked_metric(), chosen, request.args.get("ticker"))
+        grid = batch_grid(connection, batch_id, asked_metric(), chosen, request.args.get("ticker"))
+    shown = grid.heatmap() if grid else None
     return conditional(jsonify({"batch_id": batch_id, "metric": asked_metric(), "heatmap": shown}))
 
 

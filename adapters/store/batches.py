@@ -1,15 +1,17 @@
 """What the web tier asks the database about batches; nothing here changes anything."""
 
+import heapq
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.results.leaderboard import Goal, Heatmap, heatmap, rank
+from adapters.results.leaderboard import Goal, Grid, Measured, grid_of
 from adapters.results.times import seconds_between, spread, throughput, utc_text
 from adapters.store.tables import runs
 from contracts.errors import UnknownBatch
@@ -86,13 +88,13 @@ def require_batch(connection: Connection, batch_id: str) -> None:
 
 
 def _counts(connection: Connection, batch_id: str) -> tuple[dict[str, int], datetime, datetime | None]:
-    """Runs by state, the first submission and the last end, all in one pass over the batch."""
-    grouped = select(runs.c.status, func.count(), func.min(runs.c.created_at), func.max(runs.c.completed_at))
+    """Runs by state, the first submission and the last end; all but one row comes from the index ix_runs_batch."""
+    grouped = select(runs.c.status, func.count(), func.min(runs.c.id), func.max(runs.c.completed_at))
     rows = connection.execute(grouped.where(runs.c.batch_id == batch_id).group_by(runs.c.status)).all()
     counted: dict[str, int] = {row[0]: row[1] for row in rows}
-    ends = [row[3] for row in rows if row[3]]
+    first = connection.execute(select(runs.c.created_at).where(runs.c.id == min(row[2] for row in rows))).scalar_one()
     counts = {status.public: counted.get(status, 0) for status in RunStatus}
-    return counts, min(row[2] for row in rows), max(ends, default=None)
+    return counts, first, max((row[3] for row in rows if row[3]), default=None)
 
 
 def _failures(connection: Connection, batch_id: str) -> dict[str, int]:
@@ -121,38 +123,46 @@ def batch_leaderboard(
 ) -> list[dict[str, Any]]:
     """The `top` completed runs of a batch, or of its one `ticker`, by `metric`, best first; a run without it is out."""
     column = _HEADLINE.get(metric)
-    completed = select(*_RUN_COLUMNS).where(*_completed(batch_id, ticker))
     if column is None:
-        found = connection.execute(completed.order_by(runs.c.id).execution_options(yield_per=1000)).mappings()
-        return rank(map(batch_run, found), metric, goal, top)
-    best = completed.where(column.is_not(None))
+        found = (row for row in _measured(connection, batch_id, metric, ticker) if row[0] is not None)
+        choose = heapq.nlargest if goal == "max" else heapq.nsmallest
+        run_ids = [run_id for _, run_id, _ in choose(top, found, key=itemgetter(0))]
+        rows = connection.execute(select(*_RUN_COLUMNS).where(runs.c.run_id.in_(run_ids))).mappings()
+        listed = {row["run_id"]: batch_run(row) for row in rows}
+        return [listed[run_id] for run_id in run_ids]
+    best = select(*_RUN_COLUMNS).where(*_completed(batch_id, ticker), column.is_not(None))
     ordered = best.order_by(column.desc() if goal == "max" else column.asc(), runs.c.id).limit(top)
     return [batch_run(row) for row in connection.execute(ordered).mappings()]
+
+
+def batch_grid(
+    connection: Connection, batch_id: str, metric: str, axes: tuple[str, str] | None = None, ticker: str | None = None
+) -> Grid | None:
+    """The completed runs over two parameters, of `ticker` alone or of all tickers, see `grid_of`."""
+    groups: dict[str, list[Measured]] = {}  # a sweep repeats the same texts of parameters for each ticker
+    for value, run_id, params_json in _measured(connection, batch_id, metric, ticker):
+        group = groups.setdefault(params_json, [])
+        if value is not None:
+            group.append((float(value), run_id))
+    return grid_of([(json.loads(text), group) for text, group in groups.items()], axes)
+
+
+def _measured(
+    connection: Connection, batch_id: str, metric: str, ticker: str | None
+) -> Iterator[tuple[float | None, str, str]]:
+    """Metric, run_id and params_json of each completed run, in the order of submission."""
+    column = _HEADLINE.get(metric)
+    value = runs.c.metrics_json if column is None else column
+    query = select(value, runs.c.run_id, runs.c.params_json).where(*_completed(batch_id, ticker)).order_by(runs.c.id)
+    rows = connection.execute(query)
+    if column is not None:
+        return (tuple(row) for row in rows)
+    return ((json.loads(stored)["values"].get(metric), run_id, text) for stored, run_id, text in rows)
 
 
 def _completed(batch_id: str, ticker: str | None) -> list[ColumnElement[bool]]:
     completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED]
     return completed + ([runs.c.ticker == ticker] if ticker else [])
-
-
-def batch_heatmap(
-    connection: Connection, batch_id: str, metric: str, axes: tuple[str, str] | None = None, ticker: str | None = None
-) -> Heatmap | None:
-    """The metric over two parameters: those of `axes`, else the two that vary most; None when fewer vary.
-
-    A cell is the median of its completed runs, over `ticker` alone or over all tickers.
-    """
-    column = _HEADLINE.get(metric, runs.c.metrics_json)
-    rows = connection.execute(select(runs.c.params_json, column.label("value")).where(*_completed(batch_id, ticker)))
-    points = [(json.loads(row.params_json), _value(row.value, metric)) for row in rows]
-    return heatmap(points, axes)
-
-
-def _value(stored: Any, metric: str) -> float | None:
-    if not isinstance(stored, str):
-        return None if stored is None else float(stored)
-    value: float | None = json.loads(stored)["values"].get(metric)
-    return value
 
 
 def batch_page(connection: Connection, batch_id: str, after: str, limit: int) -> list[dict[str, Any]]:
