@@ -6,17 +6,16 @@ import io
 from collections.abc import Iterator
 from uuid import uuid4
 
-from flask import Blueprint, Response, jsonify, request, stream_with_context, url_for
+from flask import Blueprint, Response, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from adapters.results.leaderboard import METRIC_NAMES, Goal, default_goal, tried_note
+from adapters.store.batch_export import export_rows
 from adapters.store.batches import (
     batch_grid,
     batch_leaderboard,
     batch_page,
-    batch_runs,
     batch_summary,
-    csv_rows,
     require_batch,
 )
 from adapters.store.database import reading
@@ -98,8 +97,7 @@ def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
     with reading(platform().engine) as connection:
         require_batch(connection, batch_id)
-        rows = list(csv_rows(batch_runs(connection, batch_id)))
-    response = Response(stream_with_context(_csv_lines(rows)), mimetype="text/csv")
+    response = Response(_csv_lines(export_rows(platform().engine, batch_id)), mimetype="text/csv")
     response.headers.set("Content-Disposition", "attachment", filename=f"{batch_id}.csv")
     return response
 
@@ -117,7 +115,7 @@ def retry(batch_id: str) -> ResponseReturnValue:
     return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200
 
 
-def _csv_lines(rows: list[list[object]]) -> Iterator[str]:
+def _csv_lines(rows: Iterator[list[object]]) -> Iterator[str]:
     for row in rows:
         line = io.StringIO()
         csv.writer(line).writerow(row)

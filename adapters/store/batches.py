@@ -2,7 +2,6 @@
 
 import heapq
 import json
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
@@ -18,11 +17,11 @@ from contracts.errors import UnknownBatch
 from contracts.status import RunStatus
 
 HASHES_PER_QUERY = 1000
-MAX_TIMED_RUNS = 10_000  # the latest runs, over which times and percentiles are taken
+MAX_TIMED_RUNS = 1000  # the latest runs, over which times and percentiles are taken, as for the queue and /metrics
 _HEADLINE = {
     name: runs.c[name] for name in ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
 }  # metrics with a column of their own, so that no JSON has to be read for them
-_RUN_COLUMNS = (
+RUN_COLUMNS = (
     runs.c.run_id,
     runs.c.request_hash,
     runs.c.label,
@@ -127,10 +126,10 @@ def batch_leaderboard(
         found = (row for row in _measured(connection, batch_id, metric, ticker) if row[0] is not None)
         choose = heapq.nlargest if goal == "max" else heapq.nsmallest
         run_ids = [run_id for _, run_id, _ in choose(top, found, key=itemgetter(0))]
-        rows = connection.execute(select(*_RUN_COLUMNS).where(runs.c.run_id.in_(run_ids))).mappings()
+        rows = connection.execute(select(*RUN_COLUMNS).where(runs.c.run_id.in_(run_ids))).mappings()
         listed = {row["run_id"]: batch_run(row) for row in rows}
         return [listed[run_id] for run_id in run_ids]
-    best = select(*_RUN_COLUMNS).where(*_completed(batch_id, ticker), column.is_not(None))
+    best = select(*RUN_COLUMNS).where(*_completed(batch_id, ticker), column.is_not(None))
     ordered = best.order_by(column.desc() if goal == "max" else column.asc(), runs.c.id).limit(top)
     return [batch_run(row) for row in connection.execute(ordered).mappings()]
 
@@ -167,16 +166,8 @@ def _completed(batch_id: str, ticker: str | None) -> list[ColumnElement[bool]]:
 
 def batch_page(connection: Connection, batch_id: str, after: str, limit: int) -> list[dict[str, Any]]:
     """The next `limit` runs of a batch by request hash, an order that its unique index gives for nothing."""
-    query = select(*_RUN_COLUMNS).where(runs.c.batch_id == batch_id, runs.c.request_hash > after)
+    query = select(*RUN_COLUMNS).where(runs.c.batch_id == batch_id, runs.c.request_hash > after)
     return [batch_run(row) for row in connection.execute(query.order_by(runs.c.request_hash).limit(limit)).mappings()]
-
-
-def batch_runs(connection: Connection, batch_id: str, status: RunStatus | None = None) -> Iterator[dict[str, Any]]:
-    """All runs of a batch, or those in one state, in the order of submission; for rankings and exports."""
-    query = select(*_RUN_COLUMNS).where(runs.c.batch_id == batch_id).order_by(runs.c.id)
-    if status is not None:
-        query = query.where(runs.c.status == status)
-    return map(batch_run, connection.execute(query.execution_options(yield_per=1000)).mappings())
 
 
 def batch_run(row: RowMapping) -> dict[str, Any]:
@@ -201,23 +192,3 @@ def batch_run(row: RowMapping) -> dict[str, Any]:
         "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
         "run_s": seconds_between(row["started_at"], row["completed_at"]),
     }
-
-
-def csv_rows(listed: Iterator[dict[str, Any]]) -> Iterator[list[Any]]:
-    """A header and one row per run, params and metrics in columns of their own; empty where a run has no value."""
-    rows = list(listed)
-    params = _names(row["params"] for row in rows)
-    metrics = _names(row["metrics"] or {} for row in rows)
-    fixed = ("run_id", "ticker", "rule_type", "rule_id", "label", "status", "error_type", "queue_wait_s", "run_s")
-    yield [*fixed, *(f"params.{name}" for name in params), *metrics]
-    for row in rows:
-        values = [row[name] for name in fixed] + [row["params"].get(name) for name in params]
-        yield [_cell(value) for value in [*values, *((row["metrics"] or {}).get(name) for name in metrics)]]
-
-
-def _names(objects: Iterator[dict[str, Any]] | Any) -> list[str]:
-    return list(Counter(name for each in objects for name in each))
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, list | dict) else value

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from adapters.store import batch_export
 from tests.services.finished_runs import break_down, succeed
 from tests.services.web_app import run_values, sweep_values
 
@@ -113,6 +114,20 @@ def test_the_csv_export_has_a_line_for_each_run(client: FlaskClient, batch: list
     assert [line["sharpe_ratio"] for line in lines] == ["0.5", "1.5", "", "", ""]
     assert [line["params.period"] for line in lines] == ["2", "3", "4", "5", "6"]
     assert lines[3]["error_type"] == "no_prices"
+
+
+def test_the_csv_export_is_read_while_it_is_sent(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_export, "PORTION", 2)
+    client.post("/api/runs/bulk?batch_id=b", json=sweep_values(5))
+
+    lines = client.get("/api/batches/b/runs.csv").iter_encoded()
+    header = next(lines)
+    client.post("/api/runs/bulk?batch_id=b", json=sweep_values(6))
+
+    assert header.startswith(b"run_id,ticker")
+    assert len(list(lines)) == 6
 
 
 @pytest.mark.parametrize("path", ["", "/runs", "/runs.csv", "/heatmap"])
