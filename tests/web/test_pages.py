@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from markupsafe import escape
 
-from adapters.results.metrics import METRICS
+from adapters.results.metrics.table import METRICS
 from adapters.settings import load_settings
 from rules.catalog import RULES
 from tests.web.conftest import RunMaker
