@@ -126,9 +126,9 @@ def _spread(each: Compared, dates: Sequence[str]) -> list[float | None]:
 def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:
     """Each metric that one of the runs has. The best is one that traded and was not ruined."""
     rows = []
+    rivals = [each.metrics for each in compared if each.metrics.get("num_trades") and not is_ruined(each.metrics)]
     for metric in METRICS:
         values = [each.metrics.get(metric.name) for each in compared]
-        rivals = [each.metrics for each in compared if each.metrics.get("num_trades") and not is_ruined(each.metrics)]
         if any(value is not None for value in values):
             rows.append(MetricRow(metric, values, _best(metric, [each.get(metric.name) for each in rivals])))
     return rows
