@@ -218,7 +218,7 @@ def test_trades_of_an_older_run_have_no_excursions_and_are_shown_and_sorted(
     page = browser_client.get(f"/result/{run_id}?tab=trades&sort=mae_pct").get_data(as_text=True)
     file = browser_client.get(f"/result/{run_id}/trades.csv").get_data(as_text=True)
 
-    assert '<tr><td class="number">0</td>' in page
+    assert '<tr><td class="number">1</td>' in page
     assert {row["mae_pct"] for row in csv.DictReader(io.StringIO(file))} == {""}
     assert "mae_pct" not in trades(browser_client, run_id)[0]
 
