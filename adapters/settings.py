@@ -45,6 +45,11 @@ class Settings:
     scaler_max_processes: int = 0  # 0: the number of cores
     scaler_pause_file: Path = PROJECT_ROOT / "var" / "scaler.paused"  # while it exists the local scaler starts nothing
 
+    @property
+    def queue_names(self) -> tuple[str, str]:
+        """RQ's queues in the order in which Jobs look into them: that of people, that of batches."""
+        return self.queue_name, f"{self.queue_name}-bulk"
+
 
 _SECRETS = ("database_url", "redis_url", "api_tokens", "secret_key")
 
@@ -109,7 +114,18 @@ def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
     except ValueError as error:
         faults.append(f"DB_PORT={port!r}: {error}")
     user, password = (quote(source.get(name, ""), safe="") for name in ("DB_USER", "DB_PASSWORD"))
-    return f"mysql+pymysql://{user}:{password}@{source['DB_HOST']}:{port}/{source.get('DB_NAME', '')}?charset=utf8mb4"
+    address = f"{source['DB_HOST']}:{port}/{source.get('DB_NAME', '')}"
+    return f"mysql+pymysql://{user}:{password}@{address}?charset=utf8mb4{_tls(source, faults)}"
+
+
+def _tls(source: Mapping[str, str], faults: list[str]) -> str:
+    """With a CA the connection is encrypted, and only a server whose certificate names DB_HOST is spoken to."""
+    path = source.get("DB_TLS_CA")
+    if not path:
+        return ""
+    if not Path(path).is_file():
+        faults.append(f"DB_TLS_CA={path!r}: there is no such file")
+    return f"&ssl_ca={quote(path, safe='')}"
 
 
 def _with_credentials(url: str, source: Mapping[str, str]) -> str:

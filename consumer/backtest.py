@@ -2,23 +2,24 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from adapters.analysis.performance import Performance, performance
+from adapters.analysis.excursions import excursions
+from adapters.analysis.performance import ANALYSIS_VERSION, Performance, performance
 from adapters.analysis.price_series import PriceSeries, read_prices
-from adapters.prices.bar_times import PERIODS_PER_YEAR
 from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
+from adapters.results.metrics.table import HEADLINE_NAMES
 from adapters.results.sparkline import encode_sparkline
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
-from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult
+from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult, Trade
 from rules.base import BaseRule
 from rules.prices import Prices
 from rules.registry import build_rule
 
-WARMUP_BARS = 250
+TRADE_FIELDS = tuple(each.name for each in fields(Trade))  # asdict would copy each value, at five times the cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,85 +32,97 @@ class Outcome:
 
 def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
-    prices = read_prices(data_dir, request.ticker, request.timeframe, request.start_date, request.end_date, WARMUP_BARS)
+    prices = read_prices(data_dir, request.ticker, request.timeframe, request.start_date, request.end_date)
     rule = rule_of(request)
-    result = run_engine(request, rule, prices)
+    result, traded = run_engine(request, rule, prices), prices.traded()
     equity = result.equity_curve.tolist()
-    trades = [asdict(trade) for trade in result.trades]
-    measured = measure(request, prices, result, trades)
+    filled = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
+    trades = [trade | excursions(trade, traded["High"], traded["Low"]) for trade in filled]
+    measured = measure(request, traded, result, trades)
     metrics = measured.metrics
     columns = {
-        "total_return_pct": metrics["total_return_pct"],
-        "sharpe_ratio": metrics["sharpe_ratio"],
-        "max_drawdown_pct": metrics["max_drawdown_pct"],
-        "num_trades": metrics["num_trades"],
+        **{name: metrics[name] for name in HEADLINE_NAMES},
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
-        "equity_curve_json": encode_equity(prices.bar_dates()[prices.first_bar :], equity, request.timeframe),
+        "equity_curve_json": encode_equity(traded.bar_dates(), equity, request.timeframe),
         "trades_json": encode_trades(
-            trades, [order._asdict() for order in result.rejected_orders], notes_on(rule, prices)
+            trades, [order._asdict() for order in result.rejected_orders], notes_on(rule, prices, result)
         ),
         "sparkline": encode_sparkline(equity),
-        "signals_json": encode_signals(result.signals.tolist(), prices["Close"][prices.first_bar :].tolist()),
+        "signals_json": encode_signals(result.signals.tolist(), traded["Close"].tolist()),
         "data_hash": prices.data_hash,
         "engine_version": ENGINE_VERSION,
+        "analysis_version": ANALYSIS_VERSION,
         "image_tag": image_tag,
-        "result_hash": result_hash(metrics, trades, equity),
+        "result_hash": result_hash(asdict(result.metrics), filled, equity),
     }
-    return Outcome(columns, draw_charts(request, prices, result, trades) if request.charts else {})
+    held_pct = metrics["buy_hold_return_pct"] or 0.0  # always a number, since prices are above zero
+    return Outcome(columns, draw_charts(request, traded, result, trades, held_pct) if request.charts else {})
 
 
-def notes_on(rule: BaseRule, prices: PriceSeries) -> list[str]:
-    """Sentences on dates that were clipped, and on a rule that looks back further than any run has bars before it."""
-    name, before = rule.longest_lookback()
+def notes_on(rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
+    """Sentences on clipped dates, a history shorter than the rule needs, and an account that was once empty."""
+    name, needed = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
-    if before > WARMUP_BARS:
+    if (missing := needed - prices.first_bar) > 0:
         bars = len(prices) - prices.first_bar
-        silent = f"no signal on the first {min(before - prices.first_bar, bars):,} of {bars:,} bars"
-        needed = f"{name} needs {before:,} bars before its first signal with these params"
-        notes.append(f"{needed}, and {prices.first_bar} come before the run: it has {silent}")
+        notes.append(
+            f"{name} needs {needed:,} bars before its first signal with these params, of which the prices have "
+            f"{prices.first_bar:,} before the run: no signal on the first {min(missing, bars):,} of {bars:,} bars"
+        )
+    if result.equity_curve.min() <= 0:
+        ruined_on = prices.traded().bar_dates()[int((result.equity_curve <= 0).argmax())]
+        notes.append(
+            f"On {ruined_on[:10]} the position had lost all there was, or more. A broker would have closed it before; "
+            "nothing here does, so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, "
+            "or give it a stop."
+        )
     return notes
 
 
 def measure(
-    request: RunRequest, prices: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
+    request: RunRequest, traded: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
 ) -> Performance:
     """The engine's metrics and those derived from its equity and trades."""
     return performance(
         asdict(result.metrics),
         result.equity_curve,
-        prices["Close"][prices.first_bar :],
-        prices.timestamps[prices.first_bar :],
+        traded["Close"],
+        traded.timestamps,
         trades,
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
-        periods_per_year=PERIODS_PER_YEAR[request.timeframe],
+        slippage_bps=request.slippage_bps,
+        risk_free_rate=request.risk_free_rate,
+        periods_per_year=traded.bars_per_year,
         rejected_orders=len(result.rejected_orders),
     )
 
 
 def draw_charts(
-    request: RunRequest, prices: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
+    request: RunRequest,
+    traded: PriceSeries,
+    result: BacktestResult,
+    trades: list[dict[str, Any]],
+    buy_hold_return_pct: float,
 ) -> dict[str, bytes]:
     """PNG of each chart by its name in the contract."""
     # matplotlib takes half a second, which bulk runs do not pay
     from adapters.charts.data import ChartData
     from adapters.charts.render import render_charts
 
-    traded = slice(prices.first_bar, None)
-    bars = prices.bar_dates()[traded]
-    close = prices["Close"][traded]
+    close = traded["Close"]
     data = ChartData(
         subject=f"{request.ticker} {request.rule_id or request.rule_type}",
-        timestamps=prices.timestamps[traded],
-        open=prices["Open"][traded],
-        high=prices["High"][traded],
-        low=prices["Low"][traded],
+        timestamps=traded.timestamps,
+        open=traded["Open"],
+        high=traded["High"],
+        low=traded["Low"],
         close=close,
-        volume=prices["Volume"][traded],
+        volume=traded["Volume"],
         equity=result.equity_curve,
-        buy_hold_equity=request.initial_capital * close / (close[0] * (1.0 + request.fee_rate)),
+        buy_hold_equity=request.initial_capital * (1.0 + buy_hold_return_pct / 100.0) * close / close[-1],
         initial_capital=request.initial_capital,
-        trades=trade_rows(trades, bars, request.timeframe),
+        trades=trade_rows(trades, traded.bar_dates(), request.timeframe),
         fill_bars=fill_bars(trades),
     )
     return render_charts(data)
@@ -137,16 +150,16 @@ def run_engine(request: RunRequest, rule: BaseRule, prices: PriceSeries) -> Back
         take_profit_pct=request.take_profit_pct,
         trailing_stop_pct=request.trailing_stop_pct,
         fractional_shares=request.fractional_shares,
-        periods_per_year=PERIODS_PER_YEAR[request.timeframe],
+        periods_per_year=prices.bars_per_year,
     )
     return engine.run(
         prices.columns, lambda columns: rule.signals(Prices(columns)), request.ticker, first_bar=prices.first_bar
     )
 
 
-def result_hash(metrics: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:
-    """SHA-256 over metrics, trades and equity as canonical JSON at 10 significant digits."""
-    values = _rounded({"metrics": metrics, "trades": trades, "equity": equity})
+def result_hash(core: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:
+    """SHA-256 over the engine's own metrics, trades and equity as canonical JSON at 10 significant digits."""
+    values = _rounded({"metrics": core, "trades": trades, "equity": equity})
     return hashlib.sha256(canonical_json(values).encode()).hexdigest()
 
 

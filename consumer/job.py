@@ -13,10 +13,10 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
 from adapters.logs import configure_logging
-from adapters.queue.connection import queue_of
+from adapters.queue.connection import queues_of
 from adapters.settings import Settings, load_settings
 from adapters.store.database import connect_database
-from consumer.messages import redis_may_fail
+from consumer.messages import MessageWorker
 from consumer.worker import RunWorker
 from contracts.errors import InvalidSettings
 
@@ -35,13 +35,12 @@ def main() -> int:
         return EXIT_USAGE
     configure_logging(settings, role="consumer")
     engine = connect_database(settings.database_url)
-    queue = queue_of(settings, redis_timeout_s(settings))
-    if not (_wait_for("database", lambda: _ping(engine)) and _wait_for("redis", queue.connection.ping)):
+    queues = queues_of(settings, redis_timeout_s(settings))
+    if not (_wait_for("database", lambda: _ping(engine)) and _wait_for("redis", queues[0].connection.ping)):
         return EXIT_FAILED
-    worker = RunWorker(queue, engine, settings, name=f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}")
-    with redis_may_fail("work"):
-        worker.work(burst=True, max_jobs=1, logging_level="WARNING")  # RQ's other lines repeat ours
-    return EXIT_OK if worker.outcome_is_good else EXIT_FAILED
+    name = f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}"
+    is_good = RunWorker(MessageWorker(queues, settings, name), engine, settings).work()
+    return EXIT_OK if is_good else EXIT_FAILED
 
 
 def redis_timeout_s(settings: Settings) -> float:

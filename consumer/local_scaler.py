@@ -42,12 +42,12 @@ class Child:
 
 
 class LocalScaler:
-    """Looks at the queue every half second and whenever a child ends; starts, reaps and stops children."""
+    """Looks at both lists every half second and whenever a child ends; starts, reaps and stops children."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._redis = connect_redis(settings.redis_url)
-        self._list = f"rq:queue:{settings.queue_name}"
+        self._lists = tuple(f"rq:queue:{name}" for name in settings.queue_names)
         self._manifest_stamp = 0.0
         self._children: list[Child] = []
         self._started = 0
@@ -62,8 +62,8 @@ class LocalScaler:
         scaled_job = read_scaled_job(path)
         self._manifest_stamp = path.stat().st_mtime
         log.info("manifest_read path=%s max_jobs=%d", path, scaled_job.max_jobs)
-        if scaled_job.list_name != self._list:
-            log.warning("manifest_differs its_list=%s used=%s", scaled_job.list_name, self._list)
+        if set(scaled_job.list_names) != set(self._lists):
+            log.warning("manifest_differs its_lists=%s used=%s", ",".join(scaled_job.list_names), ",".join(self._lists))
         return scaled_job
 
     @property
@@ -74,7 +74,7 @@ class LocalScaler:
     def run(self) -> None:
         """Scale until SIGTERM or SIGINT, then pass it on and wait for the children."""
         wakeup = self._install_signals()
-        log.info("scaler_started list=%s capacity=%d", self._list, self.capacity)
+        log.info("scaler_started lists=%s capacity=%d", ",".join(self._lists), self.capacity)
         while not self._stopping:
             self._reap()
             self._scale()
@@ -139,7 +139,7 @@ class LocalScaler:
 
     def _waiting(self) -> int:
         try:
-            waiting = self._redis.llen(self._list)
+            waiting = sum(self._redis.llen(each) for each in self._lists)
         except RedisError as error:
             if not self._redis_is_away:
                 log.warning("redis_unreachable polling_every_s=%.1f reason=%s", POLL_S, error)

@@ -1,4 +1,4 @@
-"""`python -m consumer.reconciler`: every few seconds, mend what crashes and outages have left behind.
+"""`python -m consumer.reconciler`: every few seconds, repair what crashes and outages have left behind.
 
 One process is enough and two do no harm: a row in the database says which one works.
 """
@@ -30,47 +30,52 @@ from contracts.errors import InvalidSettings  # noqa: E402
 log = logging.getLogger("consumer.reconciler")
 
 LEAD = "reconciler"
-PASSES_PER_LEAD = 3  # a leader that has missed so many passes is succeeded
+LEADS_PER_LEASE = 6  # a leader that is silent for this part of a run's lease is succeeded, within 10 s by default
+RENEWALS_PER_LEAD = 3
 
 
 class Reconciler:
-    """Repairs in a loop, while it leads."""
+    """Repairs in a loop, while it leads.
+
+    Leases are judged once leaders have been able to write for the length of one. Before that the database may have been
+    away, so that nobody could extend a lease: the row in `leases` tells that to a process that has just started, too.
+    A silence of less than half a lease costs nobody theirs, since each process extends it every quarter.
+    """
 
     def __init__(self, engine: Engine, settings: Settings) -> None:
         self._engine = engine
         self._settings = settings
-        self._repairs = Repairs(engine, settings)
+        self._repairs = Repairs(engine, settings, self._take_lead)
         self._holder = f"{socket.gethostname()[:40]}.{os.getpid()}.{uuid4().hex[:8]}"
+        self._lead_s = settings.lease_s / LEADS_PER_LEASE
         self._leads = False
         self._rests = False  # between two passes
-        self._judge_after = 0.0
 
     def run(self) -> NoReturn:
-        """Make a pass every `reconcile_s` seconds until a signal ends the process."""
+        """Keep the lead and make a pass every `reconcile_s` seconds of it, until a signal ends the process."""
+        next_pass = 0.0
+        pause_s = min(self._lead_s / RENEWALS_PER_LEAD, self._settings.reconcile_s)
         while True:
-            started = time.monotonic()
-            self._pass()
+            try:
+                led_s = self._take_lead()
+                if led_s is not None and time.monotonic() >= next_pass:
+                    next_pass = time.monotonic() + self._settings.reconcile_s
+                    self._repairs.make(judge_leases=led_s >= self._settings.lease_s)
+            except DBAPIError as error:
+                self._leads = False
+                log.warning("pass_failed reason=%s", error.orig)
             self._rests = True
-            time.sleep(max(0.0, self._settings.reconcile_s - (time.monotonic() - started)))
+            time.sleep(pause_s)
             self._rests = False
 
-    def _pass(self) -> None:
-        try:
-            if self._takes_lead():
-                self._repairs.make(judge_leases=time.monotonic() >= self._judge_after)
-        except DBAPIError as error:
-            # while the database was away nobody could extend a lease: give everyone the time of one
-            self._judge_after = time.monotonic() + self._settings.reconcile_s + self._settings.lease_s
-            self._leads = False
-            log.warning("database_unreachable reason=%s", error.orig)
-
-    def _takes_lead(self) -> bool:
-        lead_s = PASSES_PER_LEAD * self._settings.reconcile_s
-        leads = take_lead(self._engine, LEAD, self._holder, lead_s)
+    def _take_lead(self) -> float | None:
+        gap_s = self._settings.lease_s / 2 - self._lead_s  # a lead that has run out was silent all its time
+        led_s = take_lead(self._engine, LEAD, self._holder, self._lead_s, gap_s)
+        leads = led_s is not None
         if leads != self._leads:
             log.info("reconciler_%s holder=%s", "leads" if leads else "stands_by", self._holder)
         self._leads = leads
-        return leads
+        return led_s
 
     def retire(self) -> None:
         """Let another reconciler take over at once, unless the database may be what this one hangs on."""
@@ -105,7 +110,7 @@ class _Stop(BaseException):
 
 def _stop(signum: int, frame: object) -> NoReturn:
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, signal.SIG_DFL)  # the second signal is not discussed
+        signal.signal(each, signal.SIG_DFL)  # a second signal ends the process at once
     raise _Stop
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
@@ -36,16 +36,17 @@ _WRITES = 100  # runs per transaction; SQLite's other writers wait for it
 class Repairs:
     """What has to be done so that each accepted run ends, whatever died."""
 
-    def __init__(self, engine: Engine, settings: Settings) -> None:
+    def __init__(self, engine: Engine, settings: Settings, keep_lead: Callable[[], object]) -> None:
         self._engine = engine
         self._settings = settings
         self._queue = RunQueue(settings)
         self._remains = QueueRemains(settings)
+        self._keep_lead = keep_lead  # called now and then, since filling an empty queue again may take minutes
         self._queue_away_since: float | None = None
         self._over: set[str] = set()  # popped messages that were over at the last pass
 
     def make(self, *, judge_leases: bool) -> None:
-        """One pass over everything; without the queue, only what the database alone can mend."""
+        """One pass over everything; without the queue, only what the database alone can repair."""
         lost = self._expire_leases() if judge_leases else []
         try:
             self._enqueue_missing(lost)
@@ -106,11 +107,12 @@ class Repairs:
         for start in range(0, len(run_ids), _BATCH):
             with reading(self._engine) as connection:
                 messages = messages_for(connection, run_ids[start : start + _BATCH])
+            self._keep_lead()
             if not messages:
                 continue
             self._queue.enqueue(messages)
             with self._engine.begin() as connection:
-                mark_enqueued(connection, [message.run_id for message in messages])
+                mark_enqueued(connection, messages)
             for message in messages:
                 with run_context(message.run_id):
                     log.info("enqueued_again attempt=%d", message.attempt)

@@ -15,7 +15,7 @@ PAUSED_ANNOTATION = "autoscaling.keda.sh/paused"
 class ScaledJob:
     """What the manifest says to a scaler."""
 
-    list_name: str
+    list_names: tuple[str, ...]
     list_length: int  # messages per Job
     max_jobs: int
     paused: bool
@@ -30,18 +30,18 @@ def read_scaled_job(path: Path) -> ScaledJob:
         return _parse(manifest)
     except OSError as error:
         raise InvalidSettings(f"{path}: {error.strerror}") from None
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
         raise InvalidSettings(f"{path}: not a ScaledJob with a redis trigger ({error!r})") from None
 
 
 def _parse(manifest: dict[str, Any]) -> ScaledJob:
     spec = manifest["spec"]
-    trigger = next(each["metadata"] for each in spec["triggers"] if each["type"] == "redis")
+    triggers = [each["metadata"] for each in spec["triggers"] if each["type"] == "redis"]
     container = spec["jobTargetRef"]["template"]["spec"]["containers"][0]
     annotations = manifest["metadata"].get("annotations") or {}
     return ScaledJob(
-        list_name=trigger["listName"],
-        list_length=int(trigger.get("listLength", 5)),  # KEDA's default
+        list_names=tuple(each["listName"] for each in triggers),
+        list_length=int(triggers[0].get("listLength", 5)),  # KEDA's default
         max_jobs=int(spec.get("maxReplicaCount", 100)),  # KEDA's default
         paused=str(annotations.get(PAUSED_ANNOTATION, "false")).lower() == "true",
         command=tuple(container["command"]),
@@ -56,7 +56,7 @@ def _parse(manifest: dict[str, Any]) -> ScaledJob:
 def jobs_to_start(waiting: int, unfinished: int, pending: int, list_length: int, max_jobs: int) -> int:
     """How many Jobs KEDA's `accurate` strategy creates at one poll.
 
-    waiting: messages in the list. unfinished: Jobs that have not ended. pending: those of them that have not popped,
+    waiting: messages in the lists. unfinished: Jobs that have not ended. pending: those of them that have not popped,
     and so are still going to take a message (KEDA 2.20, pkg/scaling/executor/scale_jobs.go).
     """
     wanted = min(-(-waiting // list_length), max_jobs)

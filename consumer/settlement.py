@@ -82,10 +82,10 @@ class Settlement:
     def _enqueue_next(self, status: RunStatus) -> None:
         if status is not RunStatus.PENDING:
             return
-        request = self._held.request.to_json()
-        message = RunMessage(self._held.run_id, self._held.attempt + 1, request, at_front=True)  # it has waited already
+        request, is_bulk = self._held.request, self._held.request.batch_id is not None
+        message = RunMessage(self._held.run_id, self._held.attempt + 1, request.to_json(), is_bulk)
         try:
             RunQueue(self._settings).enqueue([message])
-            persist(self._engine, lambda connection: mark_enqueued(connection, [self._held.run_id]), PATIENCE_S)
+            persist(self._engine, lambda connection: mark_enqueued(connection, [message]), PATIENCE_S)
         except (QueueUnavailable, OperationalError) as error:
             log.warning("enqueue_postponed attempt=%d reason=%s", message.attempt, error)

@@ -1,15 +1,17 @@
-"""The forking RQ worker of a Job: pops one message, claims its run, keeps the lease while a work horse runs it.
+"""The forking parent of a Job: pops one message, claims its run, keeps the lease while a work horse runs it.
 
-RQ brings the message format and the registries. What decides is the database: the parent claims before the fork and
-settles the outcome after it. All of Redis is the parent's business and may fail at any point without hurting the run.
+What decides is the database: the parent claims before the fork and settles the outcome after it. All of Redis is the
+parent's business and may fail at any point without hurting the run.
 """
 
 import logging
 import os
+import signal
 import time
+from typing import NoReturn
 from uuid import uuid4
 
-from rq import Queue
+from redis.exceptions import RedisError
 from rq.job import Job
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
@@ -18,7 +20,7 @@ from adapters.queue.messages import attempt_of
 from adapters.settings import Settings
 from adapters.store.runs import Attempt, Claim, claim, extend_lease
 from consumer.horse import HorseExit, Lifeline, die_with
-from consumer.messages import MessageWorker, redis_may_fail
+from consumer.messages import MessageWorker
 from consumer.persistence import persist
 from consumer.settlement import Settlement
 from consumer.termination import termination
@@ -31,103 +33,107 @@ OVERTIME_S = 5.0  # beyond its time limit a work horse may take so long to stop 
 WRITING_S = 1500.0  # for a result, and then for its failure, a work horse waits 600 s each; beyond that it hangs
 
 
-class RunWorker(MessageWorker):
+class RunWorker:
     """One message, one run, one outcome."""
 
-    def __init__(self, queue: Queue, engine: Engine, settings: Settings, name: str) -> None:
+    def __init__(self, messages: MessageWorker, engine: Engine, settings: Settings) -> None:
+        self._messages = messages
         self._engine = engine
-        self._held: Claim | None = None
+        self._settings = settings
         self._deadline = 0.0
         self._timed_out = False
-        super().__init__(queue, settings, name)
 
-    def execute_job(self, job: Job, queue: Queue) -> None:
-        """Claim the run, let a work horse run it, settle the outcome."""
+    def work(self) -> bool:
+        """Pop one message and see its run through; False when that failed, or nothing could be persisted."""
+        try:
+            job = self._messages.pop()
+        except RedisError as error:
+            log.warning("redis_unreachable step=pop reason=%s", error)
+            return False
+        return self.execute_job(job) if job else True
+
+    def execute_job(self, job: Job) -> bool:
+        """Claim the run, let a work horse run it, settle the outcome; whether that is good."""
         waiting = Attempt(*attempt_of(job.id))
         try:
-            self._held = self._claim(waiting)
+            held = self._claim(waiting)
         except StaleMessage as error:
             log.info("message_stale attempt=%d reason=%s", waiting.attempt, error)
-            self.outcome_is_good = True
-            self.ignore(job, queue)
+            self._messages.ignore(job)
+            return True
         except OperationalError as error:
             log.error("claim_failed attempt=%d reason=%s", waiting.attempt, error.orig)
-            if termination.requested:
-                self.put_back(job, queue)
-        else:
-            self._run(self._held, job, queue)
+            return termination.requested and self._messages.put_back(job)
+        return self._run(held, job)
 
     def _claim(self, waiting: Attempt) -> Claim:
-        token, lease_s = str(uuid4()), self._settings.lease_s
+        token, lease_s, name = str(uuid4()), self._settings.lease_s, self._messages.name
         held = persist(
             self._engine,
-            lambda connection: claim(connection, waiting, token, lease_s, self.name),
+            lambda connection: claim(connection, waiting, token, lease_s, name),
             CLAIM_PATIENCE_S,
             lambda: termination.requested,
         )
-        log.info("run_claimed attempt=%d worker=%s", waiting.attempt, self.name)
+        log.info("run_claimed attempt=%d worker=%s", waiting.attempt, name)
         return held
 
-    def _run(self, held: Claim, job: Job, queue: Queue) -> None:
+    def _run(self, held: Claim, job: Job) -> bool:
         # a signal that came between pop and claim finds no work horse to kill
-        status = HorseExit.NOT_PERSISTED if termination.requested else self._work(job, queue)
+        status = HorseExit.NOT_PERSISTED if termination.requested else self._work(held, job)
         settlement = Settlement(self._engine, self._settings, held)
         verdict = settlement.settle(status, stopped=termination.requested, timed_out=self._timed_out)
-        self.outcome_is_good = verdict.is_good
-        self.tidy(job, queue, status, verdict.reason)
+        self._messages.tidy(job, status, verdict.reason)
+        return verdict.is_good
 
-    def _work(self, job: Job, queue: Queue) -> int:
+    def _work(self, held: Claim, job: Job) -> int:
         """Exit code of the work horse; negative when a signal killed it."""
         self._deadline = time.monotonic() + self._settings.run_timeout_s + OVERTIME_S
         self._engine.dispose()  # a connection must not live in two processes
-        self._lifeline = Lifeline()
-        self.fork_work_horse(job, queue)
-        self._lifeline.keep_parent_end()
-        termination.watch(self.horse_pid)
-        self.show_start(job)
-        while not self._lifeline.is_cut(self._pause_s()):
-            self._beat(job)
-        _, status = os.waitpid(self.horse_pid, 0)
+        lifeline, parent_pid = Lifeline(), os.getpid()
+        horse_pid = os.fork()
+        if horse_pid == 0:
+            self._be_horse(held, lifeline, parent_pid)
+        lifeline.keep_parent_end()
+        termination.watch(horse_pid)
+        self._messages.show_start(job)
+        while not lifeline.is_cut(self._pause_s()):
+            self._beat(held, lifeline)
+            self._messages.show_life(job)
+        _, status = os.waitpid(horse_pid, 0)
         termination.watch(0)
-        self._horse_pid = 0
         return os.waitstatus_to_exitcode(status)
 
     def _pause_s(self) -> float:
         return max(0.1, min(self._settings.heartbeat_s, self._deadline - time.monotonic()))
 
-    def _beat(self, job: Job) -> None:
+    def _beat(self, held: Claim, lifeline: Lifeline) -> None:
         """Extend the lease, and stop the work horse when the run is not ours any more or takes too long."""
-        if self._lifeline.computed_at:
-            self._deadline = self._lifeline.computed_at + WRITING_S
+        if lifeline.computed_at:
+            self._deadline = lifeline.computed_at + WRITING_S
         if time.monotonic() > self._deadline:
-            self._timed_out = not self._lifeline.computed_at
+            self._timed_out = not lifeline.computed_at
             termination.stop_horse()
-        assert self._held
         try:
             with self._engine.begin() as connection:
-                extend_lease(connection, self._held, self._settings.lease_s)
+                extend_lease(connection, held, self._settings.lease_s)
         except LeaseLost as error:
-            log.warning("lease_lost attempt=%d reason=%s", self._held.attempt, error)
+            log.warning("lease_lost attempt=%d reason=%s", held.attempt, error)
             termination.stop_horse()
         except OperationalError as error:
-            log.warning("heartbeat_missed attempt=%d reason=%s", self._held.attempt, error.orig)
-        with redis_may_fail("heartbeat"):
-            if self.execution:
-                self.maintain_heartbeats(job)
+            log.warning("heartbeat_missed attempt=%d reason=%s", held.attempt, error.orig)
 
-    def main_work_horse(self, job: Job, queue: Queue) -> None:
+    def _be_horse(self, held: Claim, lifeline: Lifeline, parent_pid: int) -> NoReturn:
         """The forked process: run the claimed backtest; it needs no Redis."""
-        parent_pid = self.pid
         status = HorseExit.NOT_PERSISTED
         try:
-            self.setup_work_horse_signals()  # type: ignore[no-untyped-call]
-            self._is_horse = True
-            self._lifeline.keep_horse_end()
-            assert self._held and parent_pid
+            os.setpgrp()  # Ctrl-C in a terminal is for the parent, which hands the run back
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            lifeline.keep_horse_end()
             die_with(parent_pid)
             from consumer.task import run_backtest  # numpy and the engine are loaded by the work horse only
 
-            status = run_backtest(self._held, self._engine, self._settings, self._lifeline.say_computed)
+            status = run_backtest(held, self._engine, self._settings, lifeline.say_computed)
         except BaseException:
             log.exception("work_horse_died")
         finally:

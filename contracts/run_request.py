@@ -87,6 +87,12 @@ class RunRequest:
         Percent | None, About("Trailing stop", "stops", "of the best price since the entry", "percent")
     ] = None
     fractional_shares: Annotated[bool, About("Shares", "orders", "fractional shares")] = False
+    risk_free_rate: Annotated[
+        float,
+        Ge(0),
+        Lt(1),
+        About("Risk-free rate", "orders", "per year, for Sharpe and Sortino", "fraction"),
+    ] = 0.0
     charts: Annotated[bool, About("Charts", "label", "render pictures")] = True
     batch_id: Annotated[
         Annotated[str, MinLen(1), MaxLen(64)] | None, About("Batch", "label", "groups the runs of a call", asked=False)

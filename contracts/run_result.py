@@ -1,7 +1,7 @@
 """What the platform answers about one run. Frozen: fields are never removed or renamed, a new field has a default."""
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 PublicStatus = Literal["pending", "running", "completed", "failed"]
 ExitReason = Literal["signal", "stop_loss", "take_profit", "trailing_stop", "end_of_data"]
@@ -75,6 +75,8 @@ class TradeRow(TypedDict):
     holding_period: float
     exit_reason: ExitReason
     is_open: bool
+    mae_pct: NotRequired[float]  # furthest against the trade, percent of its entry price, ≥ 0; not in older runs
+    mfe_pct: NotRequired[float]  # furthest for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,7 @@ class RunResult:
     chart_base64: str | None = None
     data_hash: str | None = None
     engine_version: str | None = None
+    analysis_version: str | None = None
     image_tag: str | None = None
     result_hash: str | None = None
     attempt: int = 1

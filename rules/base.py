@@ -57,7 +57,7 @@ class BaseRule(ABC):
 
     @abstractmethod
     def lookback(self) -> int:
-        """How many bars come before the first signal; for each rule of a vote, the longest is also told by name."""
+        """How many bars come before the first signal."""
 
     def warmup_bars(self) -> int:
         """Bars before the first traded one after which more of them would no longer change the signals.

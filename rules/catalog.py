@@ -42,10 +42,7 @@ def checked_rule(rule_type: str, params: Mapping[str, Any]) -> BaseRule:
 
 
 def complete_params(rule_type: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """`params` in the catalog's order with defaults filled in and numbers in their kind (30 becomes 30.0 for a float).
-
-    params: free of faults (see check_params). The answer shares nothing with `params` or the catalog.
-    """
+    """As RuleSpec.complete, for params that have no faults (see check_params)."""
     return RULES[rule_type].complete(params)
 
 

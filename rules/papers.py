@@ -72,8 +72,7 @@ class ValueRule(BaseRule):
                 756,
                 126,
                 1260,
-                "How long ago the price is compared (756 bars are three years); a run gets 250 bars from before its "
-                "start at most, so it has no signal in its first years",
+                "How long ago the price is compared (756 bars are three years)",
             ),
             bars("average", 126, 2, 252, "Bars around that day over which the old price is averaged"),
             number("threshold", 20.0, 0.0, 90.0, 1.0, "Gap to the old price that counts as cheap, or as dear", "%"),

@@ -46,10 +46,10 @@ class ParamSpec:
 
     def _number_fault(self, value: Any) -> str | None:
         wanted = f"{'a whole number' if self.kind == 'int' else 'a number'} from {self.range()}"
-        if not is_number(value) or (self.kind == "int" and not isinstance(value, int)):
+        if isinstance(value, bool) or not isinstance(value, int if self.kind == "int" else (int, float)):
             return f"{shown(value)} is not {wanted}"
         # compared as it is: float() of a huge int would raise OverflowError; NaN lies nowhere
-        inside = self.minimum <= value <= self.maximum
+        inside = self.minimum <= value <= self.maximum  # type: ignore[operator]  # a number has bounds
         return None if inside else f"{shown(value)} is out of range: must be {wanted}"
 
     def range(self) -> str:
@@ -125,7 +125,10 @@ class RuleSpec:
         return found
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
-        """Params without faults in the spec's order, defaults filled in; shares nothing with `params` or the spec."""
+        """`params` in the spec's order, defaults filled in and numbers in their kind; shares nothing with either.
+
+        params: free of faults.
+        """
         return {spec.name: spec.complete(params.get(spec.name, spec.default)) for spec in self.params}
 
     def label(self, params: Mapping[str, Any]) -> str:
@@ -148,8 +151,3 @@ def shown(value: object) -> str:
         return f"an integer of {value.bit_length()} bits"
     text = repr(value) if not isinstance(value, (list, dict, tuple)) else f"a {type(value).__name__}"
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
-
-
-def is_number(value: object) -> bool:
-    """Whether `value` is an int or a float; true and false are not numbers here."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)

@@ -25,7 +25,7 @@ from honcho.manager import SIGNALS, Manager
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
-OLDEST_REDIS = (6, 2)
+OLDEST_REDIS = (6, 2)  # the first with LMOVE
 START_PATIENCE_S = 60.0
 
 
@@ -90,12 +90,12 @@ def _require_free_port(host: str, port: int) -> None:
 
 def _start_redis(port: int) -> "subprocess.Popen[bytes]":
     """A Redis of our own on the loopback interface; it may not answer yet."""
-    program = _redis_server()
+    program = redis_server()
     folder = VAR / "redis"
     folder.mkdir(exist_ok=True)
     print(f"starting Redis on port {port} ({program}, log: var/redis.log)", flush=True)
     settings = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--appendonly", "yes"]
-    settings += ["--hash-max-ziplist-value", "1024"]  # a waiting message takes 1.2 KB in place of 2.7
+    settings += ["--hash-max-ziplist-value", "1024"]  # a waiting message takes less than half
     settings += ["--set-proc-title", "no"]  # a title is written over the environment, by which processes are told apart
     with (VAR / "redis.log").open("ab") as log:
         # a session of its own: Ctrl-C must not reach it before the others have handed their runs back
@@ -104,7 +104,8 @@ def _start_redis(port: int) -> "subprocess.Popen[bytes]":
     return process
 
 
-def _redis_server() -> str:
+def redis_server() -> str:
+    """The installed redis-server, unless it is too old, else the bundled one; CannotRun when there is none."""
     installed = shutil.which("redis-server")
     if installed and _redis_version(installed) >= OLDEST_REDIS:
         return installed
@@ -112,8 +113,9 @@ def _redis_server() -> str:
     bundled = Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
     if bundled and bundled.exists():
         return str(bundled)
+    oldest = ".".join(map(str, OLDEST_REDIS))
     raise CannotRun(
-        "no Redis server found: install redis-server 6.2 or newer (Debian, Ubuntu: apt-get install redis-server; "
+        f"no Redis server found: install redis-server {oldest} or newer (Debian, Ubuntu: apt-get install redis-server; "
         "macOS: brew install redis), or point REDIS_URL at one that runs"
     )
 

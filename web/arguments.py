@@ -8,10 +8,12 @@ from math import isfinite
 from typing import Any, Protocol, TypeVar
 
 from flask import request
+from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from adapters.prices.tickers import is_ticker
-from adapters.results.leaderboard import METRIC_NAMES, Goal, default_goal
+from adapters.results.leaderboard import Goal, default_goal
+from adapters.results.metrics.table import METRIC_NAMES
 from contracts.errors import InvalidRequest
 
 MAX_BODY_BYTES = 64 * 1024  # of every body but a bulk submission; the largest COMPOSITE takes under 4 KB
@@ -164,15 +166,22 @@ def typed_body(*accepted: str, max_bytes: int = MAX_BODY_BYTES) -> bytes:
 def read_body(max_bytes: int = MAX_BODY_BYTES) -> bytes:
     """The body, or nothing when it is a form, whose fields are in `request.form` then; 413 above `max_bytes`.
 
-    400 when its chunks break their format: the server reports that as an OSError of the stream.
+    400 when its chunks break off or break their format; the server only notices while they are read.
     """
-    request.max_content_length = max_bytes
+    request.max_content_length = max_bytes + 1  # a body that does not tell its length is cut there, and so noticed
     if (request.content_length or 0) > max_bytes:
-        raise RequestEntityTooLarge(f"the body has {request.content_length} bytes; at most {max_bytes} are accepted")
+        raise _too_large(max_bytes)
     try:
-        return request.get_data(parse_form_data=True)
-    except OSError:
+        body = request.get_data(parse_form_data=True)
+    except (OSError, ParseException):
         raise BadRequest("the body breaks off, or is not chunked as it says") from None
+    if len(body) > max_bytes:
+        raise _too_large(max_bytes)
+    return body
+
+
+def _too_large(max_bytes: int) -> RequestEntityTooLarge:
+    return RequestEntityTooLarge(f"the body is too large; at most {max_bytes} bytes are accepted")
 
 
 def parse_json(body: bytes) -> Any:

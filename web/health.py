@@ -73,10 +73,13 @@ class _RunNumbers:
         yield GaugeMetricFamily("backtest_queue_wait_seconds", "Mean wait of the last 1,000 runs", value=mean(waits))
         yield GaugeMetricFamily("backtest_run_seconds", "Mean duration of the last 1,000 runs", value=mean(durations))
         try:
-            depth = platform().queue.depth()
+            depths = platform().queue.depths()
         except QueueUnavailable:
             return  # no number is better than a wrong one
-        yield GaugeMetricFamily("backtest_queue_depth", "Messages that wait", value=depth)
+        by_queue = GaugeMetricFamily("backtest_queue_depth", "Messages that wait in each queue", labels=["queue"])
+        for name, depth in depths.items():
+            by_queue.add_metric([name], depth)
+        yield by_queue
 
 
 @blueprint.get("/metrics")

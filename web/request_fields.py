@@ -97,4 +97,4 @@ PRESET_FIELDS = tuple(name for name, each in FIELDS.items() if each.about.sectio
 
 def asked_again(values: dict[str, Any]) -> dict[str, Any]:
     """A request without what belongs to its run, or to its batch, alone."""
-    return {name: value for name, value in values.items() if FIELDS[name].about.asked}
+    return {name: values[name] for name, each in FIELDS.items() if each.about.asked and name in values}

@@ -1,13 +1,14 @@
 """Prices of one ticker as arrays, validated; numpy without pandas, since every Job pays for its imports."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from adapters.analysis.bars_per_year import bars_per_year
 from adapters.prices.bar_times import CLOSE_OFFSET_S, DATE_LAYOUT, OPEN_OFFSET_S
 from adapters.prices.price_file import COLUMNS, price_faults, price_lines
 from adapters.prices.tickers import price_path
@@ -23,11 +24,12 @@ DAY = np.timedelta64(1, "D")
 
 @dataclass(frozen=True)
 class PriceSeries:
-    """Bars of one ticker, oldest first: up to `warmup_bars` that are not traded, then those of the requested range.
+    """Bars of one ticker, oldest first: all from before the requested range, which are not traded, then the range.
 
     timestamps: (bars,) datetime64[s], the bars' Date: midnight of a daily bar, the start of an intraday one.
     columns: Open, High, Low, Close, Volume, each (bars,) float64, contiguous, finite; prices are positive.
     first_bar: index of the first bar that may be traded.
+    bars_per_year: of the whole series, so that all its runs are annualised alike.
     clipped: a sentence when the request reached beyond the prices.
     """
 
@@ -37,6 +39,7 @@ class PriceSeries:
     columns: dict[str, Column]
     first_bar: int
     data_hash: str
+    bars_per_year: int
     clipped: str | None
 
     def __getitem__(self, column: str) -> Column:
@@ -44,6 +47,11 @@ class PriceSeries:
 
     def __len__(self) -> int:
         return len(self.timestamps)
+
+    def traded(self) -> "PriceSeries":
+        """The bars of the requested range alone."""
+        columns = {name: column[self.first_bar :] for name, column in self.columns.items()}
+        return replace(self, timestamps=self.timestamps[self.first_bar :], columns=columns, first_bar=0)
 
     def bar_dates(self) -> list[str]:
         """Date of each bar as its price file writes it."""
@@ -63,10 +71,8 @@ class PriceSeries:
         return [f"{time}Z" for time in (self.timestamps + np.timedelta64(offset_s, "s")).astype("U19").tolist()]
 
 
-def read_prices(
-    data_dir: Path, ticker: str, timeframe: Timeframe, start_date: date, end_date: date, warmup_bars: int = 250
-) -> PriceSeries:
-    """Bars from `start_date` to `end_date`, both inclusive, and up to `warmup_bars` before them.
+def read_prices(data_dir: Path, ticker: str, timeframe: Timeframe, start_date: date, end_date: date) -> PriceSeries:
+    """Bars from `start_date` to `end_date`, both inclusive, and all before them.
 
     UnknownTicker when there is no such file, BadPriceFile (file, line, fault) when any of it is broken, NoPricesInRange
     when it has fewer than two bars between the dates: a backtest needs two.
@@ -79,14 +85,14 @@ def read_prices(
     if after - first < 2:
         found = "only one bar, and a backtest needs two," if after > first else "no prices"
         raise NoPricesInRange(f"{found} between {start_date} and {end_date}: {held}")
-    warm = max(0, int(first) - warmup_bars)
     return PriceSeries(
         ticker,
         timeframe,
-        timestamps[warm:after],
-        {name: column[warm:after] for name, column in columns.items()},
-        int(first) - warm,
+        timestamps[:after],
+        {name: column[:after] for name, column in columns.items()},
+        int(first),
         hashlib.sha256(content).hexdigest(),
+        bars_per_year(timestamps),
         _clipped(held, timestamps, start_date, end_date),
     )
 

@@ -28,7 +28,7 @@ EDGE = 1576  # right end of the header, pixels
 PALETTE_SIZE = 32  # colours; with antialiasing no chart shows a difference to 16 million, at less than half the bytes
 LOG_FROM = 8.0  # times the lowest value: from there on, a linear scale hides what happened at the low end
 DATE_FORMATS = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]  # ticks of years, months, … seconds
-DATE_ZEROS = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%H:%M"]  # and those that begin the next longer unit
+DATE_ZEROS = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%d %b"]  # where a longer unit begins; last, a single tick
 SUBJECT_CHARACTERS = 52  # leave room for the longest legend
 TAG_HEIGHT_PX = 34
 
@@ -67,7 +67,7 @@ STYLE: dict[Any, Any] = {
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG of at most 64 colours."""
+    """The figure as a PNG of few colours."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
@@ -144,14 +144,15 @@ def tag(axes: Axes, value: float, words: str, color: str) -> None:
 
 
 def time_axis(axes: Axes, timestamps: Times) -> None:
-    """Round dates at the first bar at or after each, since nights and weekends have no room on the axis."""
+    """Round dates, each at the first bar at or after it, since nights have no room; of few bars, their own dates."""
     numbers = date2num(timestamps)
     locator = AutoDateLocator(minticks=4, maxticks=14)
-    ticks = locator.tick_values(timestamps[0].item(), (timestamps[-1] + 1).item())  # a second, for runs of one bar
+    ticks = numbers if len(numbers) < 5 else locator.tick_values(timestamps[0].item(), timestamps[-1].item())
     tick_of_bar: dict[int, float] = {}
     for tick in ticks[(ticks >= numbers[0]) & (ticks <= numbers[-1])]:
         bar = int(np.searchsorted(numbers, tick))
-        if int(tick) > int(tick_of_bar.get(bar, 0)):  # of several in one gap, the first of the bar's own day
+        # Of several in one gap, the first on the bar's own day.
+        if bar not in tick_of_bar or int(tick) > int(tick_of_bar[bar]):
             tick_of_bar[bar] = tick
     dates = ConciseDateFormatter(locator, formats=DATE_FORMATS, zero_formats=DATE_ZEROS)
     words = dates.format_ticks(list(tick_of_bar.values()))

@@ -82,7 +82,7 @@ def portfolio_orders(data: ChartData) -> Figure:
     _mark(axes, sells, TIP_DOWN, DOWN, "sell")
     _price_axis(axes, data)
     time_axis(axes, data.timestamps)
-    header(figure, data, f"Orders: {buys.shape[1]:,} bought, {sells.shape[1]:,} sold")
+    header(figure, data, f"Orders: {_order_counts(data)}")
     return figure
 
 
@@ -146,9 +146,10 @@ def candlestick(data: ChartData) -> Figure:
         below = panel(figure, count, BOTTOM, VOLUME_TOP - 8)
         below.bar(np.arange(count), candles.volume, 0.7, color=MUTED, alpha=0.6, label="volume")
         below.set_yticks([candles.volume.max()], [number(candles.volume.max(), 3)])
+        below.set_ylim(0)
         time_axis(below, candles.timestamps)
-    of_bars = f" {period} candles of {len(data.close):,} bars" if period else " bars"
-    header(figure, data, f"Candles: {count:,}{of_bars}")
+    each = f"{count:,} {period}" if period else "one per bar"
+    header(figure, data, f"Candles, {each}: {_order_counts(data)}")
     return figure
 
 
@@ -173,6 +174,11 @@ def _price_axis(axes: Axes, data: ChartData) -> None:
     close = float(data.close[-1])
     value_axis(axes, number)
     tag(axes, close, f"{close:,.2f}" if close >= 1 else f"{close:.4g}", MUTED)
+
+
+def _order_counts(data: ChartData) -> str:
+    buys, sells = data.orders()
+    return f"{buys.shape[1]:,} bought, {sells.shape[1]:,} sold"
 
 
 def _money(amount: float) -> str:

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from contracts.run_request import Timeframe
 
 TIMEFRAMES: tuple[Timeframe, ...] = ("1d", "1h", "5m")
-PERIODS_PER_YEAR: dict[Timeframe, int] = {"1d": 252, "1h": 1638, "5m": 19656}  # bars in a year of New York sessions
+# Bars in a year of runs from before it was counted and recorded as the metric bars_per_year.
+PERIODS_PER_YEAR: dict[Timeframe, int] = {"1d": 252, "1h": 1638, "5m": 19656}
 
 # Seconds from a bar's Date in the price file to its open and its close. A daily bar is dated by its day; by convention
 # it opens at 14:30 and closes at 21:00 UTC (the New York session in winter). An intraday bar is dated by its start.

@@ -2,11 +2,11 @@
 
 import hashlib
 from bisect import bisect_left
-from collections.abc import Iterable
 from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
+from adapters.prices.display import display_price
 from adapters.prices.price_file import price_lines
 from contracts.run_result import Candle
 
@@ -43,13 +43,8 @@ def _candles(lines: list[str]) -> list[Candle]:
     if not lines:
         return []
     dates, opens, highs, lows, closes, volumes = zip(*[line.split(",") for line in lines], strict=True)
-    prices = zip(*map(_display_prices, (opens, highs, lows, closes)), strict=True)
+    prices = zip(*([display_price(float(text)) for text in each] for each in (opens, highs, lows, closes)), strict=True)
     return [
         {"date": bar_date, "open": open_, "high": high, "low": low, "close": close, "volume": float(volume)}
         for bar_date, (open_, high, low, close), volume in zip(dates, prices, volumes, strict=True)
     ]
-
-
-def _display_prices(texts: Iterable[str]) -> list[float]:
-    """Prices with 2 decimals, 4 below 1; truncation after adding a half is three times as fast as `round`."""
-    return [int(price * 100 + 0.5) / 100 if price >= 1 else int(price * 1e4 + 0.5) / 1e4 for price in map(float, texts)]

@@ -3,13 +3,13 @@
 from collections.abc import Collection
 from typing import cast
 
+from rq import Queue
 from rq.executions import ExecutionRegistry
 from rq.intermediate_queue import IntermediateQueue
 from rq.job import Job
-from rq.registry import FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.worker_registration import clean_worker_registry
 
-from adapters.queue.connection import as_words, queue_of, reachable
+from adapters.queue.connection import as_words, queues_of, reachable
 from adapters.settings import Settings
 
 _CHUNK = 500  # messages per round trip
@@ -19,49 +19,53 @@ class QueueRemains:
     """Messages that were popped; every method raises QueueUnavailable while Redis is away."""
 
     def __init__(self, settings: Settings) -> None:
-        self._queue = queue_of(settings)
-        self._redis = self._queue.connection
-        self._started = StartedJobRegistry(queue=self._queue)
-        self._intermediate = IntermediateQueue(self._queue.key, self._redis)
+        self._queues = queues_of(settings)
+        self._redis = self._queues[0].connection
+        self._intermediates = [IntermediateQueue(queue.key, self._redis) for queue in self._queues]
 
     def popped_ids(self) -> set[str]:
         """Ids of all messages that are marked as being worked on, rightly or not."""
+        popped: set[str] = set()
         with reachable():
-            popped = self._redis.lrange(self._intermediate.key, 0, -1)
-            started = self._executions()
-        return {entry.rpartition(":")[0] for entry in started} | {as_words(job_id) for job_id in popped}
+            for queue, intermediate in zip(self._queues, self._intermediates, strict=True):
+                popped |= {as_words(job_id) for job_id in self._redis.lrange(intermediate.key, 0, -1)}
+                popped |= {entry.rpartition(":")[0] for entry in self._executions(queue)}
+        return popped
 
-    def _executions(self) -> list[str]:
-        """Entries of the registry of started messages: <job_id>:<execution_id>."""
-        entries = cast("list[bytes]", self._redis.zrange(self._started.key, 0, -1))
+    def _executions(self, queue: Queue) -> list[str]:
+        """Entries of a queue's registry of started messages: <job_id>:<execution_id>."""
+        entries = cast("list[bytes]", self._redis.zrange(queue.started_job_registry.key, 0, -1))
         return [as_words(entry) for entry in entries]
 
     def forget(self, job_ids: Collection[str]) -> None:
         """Remove every trace of popped messages."""
         wanted, ordered = set(job_ids), sorted(job_ids)
         with reachable():
-            executions = [entry for entry in self._executions() if entry.rpartition(":")[0] in wanted]
-            for start in range(0, len(executions), _CHUNK):
-                chunk = executions[start : start + _CHUNK]
-                self._redis.delete(*(f"rq:execution:{entry}" for entry in chunk))
-                self._redis.zrem(self._started.key, *chunk)
+            for queue in self._queues:
+                self._forget_executions(queue, wanted)
             for start in range(0, len(ordered), _CHUNK):
                 self._forget(ordered[start : start + _CHUNK])
+
+    def _forget_executions(self, queue: Queue, job_ids: set[str]) -> None:
+        executions = [entry for entry in self._executions(queue) if entry.rpartition(":")[0] in job_ids]
+        for start in range(0, len(executions), _CHUNK):
+            chunk = executions[start : start + _CHUNK]
+            self._redis.delete(*(f"rq:execution:{entry}" for entry in chunk))
+            self._redis.zrem(queue.started_job_registry.key, *chunk)
 
     def _forget(self, job_ids: list[str]) -> None:
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
-                pipeline.lrem(self._intermediate.key, 0, job_id)
-                pipeline.delete(
-                    as_words(Job.key_for(job_id)),
-                    ExecutionRegistry.key_template.format(job_id),
-                    self._intermediate.get_first_seen_key(job_id),
-                )
+                pipeline.delete(as_words(Job.key_for(job_id)), ExecutionRegistry.key_template.format(job_id))
+                for intermediate in self._intermediates:
+                    pipeline.lrem(intermediate.key, 0, job_id)
+                    pipeline.delete(intermediate.get_first_seen_key(job_id))
             pipeline.execute()
 
     def expire(self) -> None:
         """Drop dead workers, and finished and failed messages that were kept for long enough."""
         with reachable():
-            clean_worker_registry(self._queue)
-            FinishedJobRegistry(queue=self._queue).cleanup()
-            FailedJobRegistry(queue=self._queue).cleanup()
+            for queue in self._queues:
+                clean_worker_registry(queue)
+                queue.finished_job_registry.cleanup()
+                queue.failed_job_registry.cleanup()

@@ -1,4 +1,7 @@
-"""The list of waiting runs: how a message is put there, and what waits. Redis can be lost at any moment."""
+"""The lists of waiting runs, first in first out each: how a message is put there, and what waits.
+
+Jobs take from the list of people, and from that of batches when it is empty. Redis can be lost at any moment.
+"""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -6,60 +9,62 @@ from typing import Any, cast
 from rq import Queue
 from rq.job import JobStatus
 
-from adapters.queue.connection import as_words, queue_of, reachable
+from adapters.queue.connection import as_words, queues_of, reachable
 from adapters.queue.messages import KEPT_S, RUN_FUNCTION, RunMessage, job_id_of, own_fields
 from adapters.settings import Settings
 
 CHUNK = 500  # messages per round trip; more do not make it faster
 REMOVED_AT_ONCE = 1000  # messages per script, for which Redis serves nobody else
-# Blanks the named messages in one walk along the list and takes the blanks out in another. A command for each of them
+# Blanks the named messages in one walk along each list and takes the blanks out in another. A command for each of them
 # would walk past all messages before it: minutes for a large batch in the middle of a long queue.
 _REMOVE = """
-local named, missing, place = {}, #ARGV, 0
+local named, missing = {}, #ARGV
 for _, id in ipairs(ARGV) do named[id] = true end
-local length = redis.call('LLEN', KEYS[1])
-while missing > 0 and place < length do
-  for _, id in ipairs(redis.call('LRANGE', KEYS[1], place, place + 999)) do
-    if named[id] then
-      redis.call('LSET', KEYS[1], place, '')
-      missing = missing - 1
+for _, list in ipairs(KEYS) do
+  local place, blanks, length = 0, 0, redis.call('LLEN', list)
+  while missing > 0 and place < length do
+    for _, id in ipairs(redis.call('LRANGE', list, place, place + 999)) do
+      if named[id] then
+        redis.call('LSET', list, place, '')
+        missing, blanks = missing - 1, blanks + 1
+      end
+      place = place + 1
     end
-    place = place + 1
   end
+  if blanks > 0 then redis.call('LREM', list, blanks, '') end
 end
-if missing < #ARGV then redis.call('LREM', KEYS[1], #ARGV - missing, '') end
 """
 
 
 class RunQueue:
-    """The list of waiting runs; every method raises QueueUnavailable while Redis is away."""
+    """The lists of waiting runs; every method raises QueueUnavailable while Redis is away."""
 
     def __init__(self, settings: Settings) -> None:
-        self._queue = queue_of(settings)
-        self._redis = self._queue.connection
+        self._people, self._bulk = queues_of(settings)
+        self._redis = self._people.connection
         self._timeout_s = settings.run_timeout_s
 
     def enqueue(self, messages: Sequence[RunMessage]) -> None:
-        """Push messages: those of people to the front, those of batches to the back."""
+        """Push messages to the back of their lists, in the order given."""
         with reachable():
-            for start in range(0, len(messages), CHUNK):
-                self._push(messages[start : start + CHUNK])
+            for queue in (self._people, self._bulk):
+                pushed = [message for message in messages if message.is_bulk == (queue is self._bulk)]
+                for start in range(0, len(pushed), CHUNK):
+                    self._push(queue, pushed[start : start + CHUNK])
 
-    def _push(self, messages: Sequence[RunMessage]) -> None:
+    def _push(self, queue: Queue, messages: Sequence[RunMessage]) -> None:
         """One round trip, as RQ's enqueue_many makes it, at a fifth of its cost: RQ writes the first message only."""
-        common = self._written_by_rq(messages[0])
+        common = self._written_by_rq(queue, messages[0])
         with self._redis.pipeline() as pipeline:
-            pipeline.sadd(Queue.redis_queues_keys, self._queue.key)
+            pipeline.sadd(Queue.redis_queues_keys, self._people.key, self._bulk.key)
             for message in messages:
                 pipeline.hset(f"rq:job:{message.job_id}", mapping=common | own_fields(message))
-            for message in messages:
-                push = pipeline.lpush if message.at_front else pipeline.rpush
-                push(self._queue.key, message.job_id)
+            pipeline.rpush(queue.key, *(message.job_id for message in messages))
             pipeline.execute()
 
-    def _written_by_rq(self, message: RunMessage) -> dict[str, Any]:
+    def _written_by_rq(self, queue: Queue, message: RunMessage) -> dict[str, Any]:
         """A message as RQ itself stores it; messages of one push differ in `own_fields` only."""
-        job = self._queue.create_job(
+        job = queue.create_job(
             RUN_FUNCTION,
             args=[message.run_id, message.attempt],
             timeout=self._timeout_s,
@@ -71,34 +76,48 @@ class RunQueue:
         job.enqueued_at = job.created_at
         return job.to_dict()
 
+    def depths(self) -> dict[str, int]:
+        """How many messages wait in each queue, by its name, in the order in which Jobs look into them."""
+        with reachable(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.llen(self._people.key)
+            pipeline.llen(self._bulk.key)
+            return dict(zip((self._people.name, self._bulk.name), pipeline.execute(), strict=True))
+
     def depth(self) -> int:
         """How many messages wait."""
-        with reachable():
-            return self._redis.llen(self._queue.key)
+        return sum(self.depths().values())
 
     def waiting_ids(self) -> list[str]:
         """RQ ids of all waiting messages, the next one first."""
         with reachable():
-            return [as_words(job_id) for job_id in self._redis.lrange(self._queue.key, 0, -1)]
+            lists = [self._redis.lrange(queue.key, 0, -1) for queue in (self._people, self._bulk)]
+        return [as_words(job_id) for waiting in lists for job_id in waiting]
 
     def position(self, run_id: str, attempt: int) -> int | None:
         """How many messages are popped before this one; None when it does not wait."""
-        with reachable():
-            return cast("int | None", self._redis.lpos(self._queue.key, job_id_of(run_id, attempt)))
+        job_id = job_id_of(run_id, attempt)
+        with reachable(), self._redis.pipeline() as pipeline:
+            pipeline.lpos(self._people.key, job_id)
+            pipeline.lpos(self._bulk.key, job_id)
+            pipeline.llen(self._people.key)
+            place, bulk_place, people = cast("tuple[int | None, int | None, int]", pipeline.execute())
+        return people + bulk_place if bulk_place is not None else place
 
     def remove(self, run_id: str, attempt: int) -> None:
-        """Take a message off the queue; nothing happens when it is gone already."""
-        with reachable():
-            job_id = job_id_of(run_id, attempt)
-            self._redis.lrem(self._queue.key, 1, job_id)
-            self._redis.delete(f"rq:job:{job_id}")
+        """Take a message off its list; nothing happens when it is gone already."""
+        job_id = job_id_of(run_id, attempt)
+        with reachable(), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.lrem(self._people.key, 1, job_id)
+            pipeline.lrem(self._bulk.key, 1, job_id)
+            pipeline.delete(f"rq:job:{job_id}")
+            pipeline.execute()
 
     def remove_many(self, job_ids: Sequence[str]) -> None:
-        """Take messages off the queue, the waiting and the missing alike."""
+        """Take messages off their lists, the waiting and the missing alike."""
         with reachable():
             for start in range(0, len(job_ids), REMOVED_AT_ONCE):
                 chunk = job_ids[start : start + REMOVED_AT_ONCE]
-                self._redis.eval(_REMOVE, 1, self._queue.key, *chunk)
+                self._redis.eval(_REMOVE, 2, self._people.key, self._bulk.key, *chunk)
                 self._redis.delete(*(f"rq:job:{job_id}" for job_id in chunk))
 
     def ping(self) -> None:

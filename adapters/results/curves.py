@@ -12,6 +12,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from adapters.prices.bar_times import bar_close_time, bar_open_time
+from adapters.prices.display import display_price, price_units
 from contracts.run_request import Timeframe
 from contracts.run_result import DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
 
@@ -33,6 +34,8 @@ TRADE_COLUMNS = (
     "pnl_pct",
     "exit_reason",
     "is_open",
+    "mae_pct",
+    "mfe_pct",
 )
 
 
@@ -109,8 +112,7 @@ def encode_signals(signals: Sequence[int], closes: Sequence[float]) -> str:
     for bar, signal in enumerate(signals):
         if not signal:
             continue
-        decimals = _price_decimals(closes[bar])
-        before, price = price, round(closes[bar] * 10**decimals)
+        before, (price, decimals) = price, price_units(closes[bar])
         if bar == next_bar and spans and spans[-1][1:3] == [signal, decimals]:
             spans[-1].append(price - before)
         else:
@@ -126,6 +128,14 @@ def decode_signals(text: str) -> list[tuple[int, int, float]]:
         for first, signal, decimals, *steps in json.loads(text)
         for position, price in enumerate(accumulate(steps))
     ]
+
+
+def close_dates(bars: Sequence[str], timeframe: Timeframe) -> Sequence[str]:
+    """What is known at a bar's close is dated by it, as trades are: equity, drawdown, portfolio and signals.
+
+    Candles, and everything of a day, keep the bar's own date.
+    """
+    return bars if timeframe == "1d" else [bar_close_time(bar, timeframe) for bar in bars]
 
 
 def equity_points(bars: Sequence[str], equity: Sequence[float]) -> list[EquityPoint]:
@@ -173,7 +183,7 @@ def _trade_row(number: int, trade: Mapping[str, Any], bars: Sequence[str], timef
     entry = _fill_time(bars[trade["entry_bar"]], trade["entry_at"], timeframe)
     left = _fill_time(bars[trade["exit_bar"]], trade["exit_at"], timeframe)
     held_s = (_moment(left) - _moment(entry)).total_seconds()
-    return {
+    row: TradeRow = {
         "trade_no": number,
         "side": trade["side"],
         "size": trade["size"],
@@ -189,6 +199,9 @@ def _trade_row(number: int, trade: Mapping[str, Any], bars: Sequence[str], timef
         "exit_reason": trade["exit_reason"],
         "is_open": trade["is_open"],
     }
+    if "mae_pct" in trade:  # older runs have none
+        row["mae_pct"], row["mfe_pct"] = trade["mae_pct"], trade["mfe_pct"]
+    return row
 
 
 def _fill_time(bar: str, at: str, timeframe: Timeframe) -> str:
@@ -199,18 +212,8 @@ def _fill_time(bar: str, at: str, timeframe: Timeframe) -> str:
 def signal_points(bars: Sequence[str], signals: Sequence[tuple[int, int, float]]) -> list[SignalPoint]:
     """Signals with the date and close of their bars."""
     return [
-        {"date": bars[bar], "action": "BUY" if signal > 0 else "SELL", "price": display_price(close)}
-        for bar, signal, close in signals
+        {"date": bars[bar], "action": "BUY" if signal > 0 else "SELL", "price": price} for bar, signal, price in signals
     ]
-
-
-def display_price(price: float) -> float:
-    """2 decimals, 4 below 1."""
-    return round(price, _price_decimals(price))
-
-
-def _price_decimals(price: float) -> int:
-    return 2 if abs(price) >= 1 else 4
 
 
 def significant(value: float) -> float:

@@ -10,6 +10,7 @@ from sqlalchemy.engine import RowMapping
 from adapters.prices.candles import price_rows
 from adapters.prices.tickers import Tickers
 from adapters.results.curves import (
+    close_dates,
     decode_equity,
     decode_signals,
     decode_trades,
@@ -41,6 +42,7 @@ def run_result(
         "error_message": row["error_message"],
         "data_hash": row["data_hash"],
         "engine_version": row["engine_version"],
+        "analysis_version": row["analysis_version"],
         "image_tag": row["image_tag"],
         "result_hash": row["result_hash"],
         "attempt": row["attempt"],
@@ -62,11 +64,12 @@ def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers, curv
     trades, rejected, notes = decode_trades(row["trades_json"])
     stored = json.loads(row["metrics_json"])
     capital, timeframe = request["initial_capital"], request["timeframe"]
+    closes = close_dates(bars, timeframe)
     derive: dict[str, Callable[[], Any]] = {
-        "equity_curve": lambda: equity_points(bars, equity),
-        "drawdown_curve": lambda: drawdown_points(bars, equity, capital),
-        "portfolio_curve": lambda: portfolio_points(bars, equity, trades, capital),
-        "signals": lambda: signal_points(bars, decode_signals(row["signals_json"])),
+        "equity_curve": lambda: equity_points(closes, equity),
+        "drawdown_curve": lambda: drawdown_points(closes, equity, capital),
+        "portfolio_curve": lambda: portfolio_points(closes, equity, trades, capital),
+        "signals": lambda: signal_points(closes, decode_signals(row["signals_json"])),
         "price_candles": lambda: candles_of(row, request, tickers),
     }
     return {

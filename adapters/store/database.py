@@ -72,6 +72,7 @@ def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = S
     arguments = _mysql_arguments(url, answer_s)
     engine = create_engine(url, connect_args=arguments, pool_pre_ping=bool(pool_size), **pooled)
     event.listen(engine, "connect", _prepare_mysql)
+    event.listen(engine, "begin", _begin_mysql)
     return engine
 
 
@@ -93,6 +94,12 @@ def _prepare_mysql(connection: Any, _record: Any) -> None:
     """Let the server roll back for a client that froze or whose machine died; it would keep its locks for 8 hours."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET SESSION wait_timeout = {SILENCE_S}")
+
+
+def _begin_mysql(connection: Connection) -> None:
+    # for this one transaction: queries of one answer see one state, as in SQLite; a writer wants the latest one
+    if connection.get_execution_options().get("read_only"):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
 def _connect_sqlite(url: URL) -> Engine:
@@ -120,7 +127,7 @@ def _begin_sqlite(connection: Connection) -> None:
 
 @contextmanager
 def reading(engine: Engine) -> Iterator[Connection]:
-    """A connection for queries only; it blocks no writer."""
+    """A connection for queries only, which all see the state at the first of them; it blocks no writer."""
     with engine.connect().execution_options(read_only=True) as connection:
         yield connection
 

@@ -59,19 +59,13 @@ def waiting_without_word(
 
 
 def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMessage]:
-    """The messages of those runs that are waiting now, oldest run first.
-
-    A batch goes to the back of the queue; a person's run, and one that has waited before, to the front.
-    """
+    """The messages of those runs that are waiting now, oldest run first."""
     rows = connection.execute(
         select(runs.c.run_id, runs.c.attempt, runs.c.batch_id, runs.c.request_json)
         .where(runs.c.run_id.in_(run_ids), runs.c.status == RunStatus.PENDING)
         .order_by(runs.c.id)
     )
-    return [
-        RunMessage(row.run_id, row.attempt, json.loads(row.request_json), row.batch_id is None or row.attempt > 1)
-        for row in rows
-    ]
+    return [RunMessage(row.run_id, row.attempt, json.loads(row.request_json), row.batch_id is not None) for row in rows]
 
 
 def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Attempt]:

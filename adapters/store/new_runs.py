@@ -1,7 +1,7 @@
 """Runs on their way in: recorded as PENDING, and stamped once their messages are on the queue."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection
 
+from adapters.queue.messages import RunMessage
 from adapters.store.database import database_now
 from adapters.store.events import event
 from adapters.store.tables import run_events, runs
@@ -59,10 +60,16 @@ def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
     }
 
 
-def mark_enqueued(connection: Connection, run_ids: Sequence[str]) -> None:
-    """Stamp the time at which these runs' messages were put on the queue."""
-    connection.execute(
-        update(runs)
-        .where(runs.c.run_id.in_(run_ids), runs.c.status == RunStatus.PENDING)
-        .values(enqueued_at=database_now())
-    )
+def now_waiting(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Let runs that this transaction has inserted wait since now; for one whose inserts took their time."""
+    connection.execute(update(runs).where(runs.c.run_id.in_(run_ids)).values(waiting_since=database_now()))
+
+
+def mark_enqueued(connection: Connection, messages: Iterable[RunMessage]) -> None:
+    """Stamp the time at which these messages were put on the queue; a later attempt than theirs stays as it is."""
+    run_ids: dict[int, list[str]] = {}
+    for message in messages:
+        run_ids.setdefault(message.attempt, []).append(message.run_id)
+    for attempt, sent in run_ids.items():  # nearly always one
+        waiting = (runs.c.run_id.in_(sent), runs.c.attempt == attempt, runs.c.status == RunStatus.PENDING)
+        connection.execute(update(runs).where(*waiting).values(enqueued_at=database_now()))

@@ -132,9 +132,7 @@ def _points(
             most_running = max(running, first_running + int(change["running_peak"]))
             waiting, running = waiting + int(change["waiting"]), running + int(change["running"])
             ended = int(change["ended"])
-        # counts and events are read one after the other; a change in between must not show a negative number
-        at = start + timedelta(seconds=step * step_s)
-        points.append(QueuePoint(at, max(most_waiting, 0), max(most_running, 0), ended))
+        points.append(QueuePoint(start + timedelta(seconds=step * step_s), most_waiting, most_running, ended))
     return points
 
 

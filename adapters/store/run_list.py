@@ -8,19 +8,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.store.tables import LISTED_INDEX, METRIC_INDEXES, MYSQL, runs
+from adapters.store.tables import HEADLINE_COLUMNS, LISTED_INDEX, METRIC_INDEXES, MYSQL, runs
 from contracts.status import RunStatus
 
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
 DISORDER = timedelta(minutes=5)
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)  # no run is older; a day later the calendar ends
-RANGED = {
-    "total_return_pct": runs.c.total_return_pct,
-    "sharpe_ratio": runs.c.sharpe_ratio,
-    "max_drawdown_pct": runs.c.max_drawdown_pct,
-    "num_trades": runs.c.num_trades,
-}
-SORTS = ("created", *RANGED)
 FEW_RUNS = 120_000  # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
 _LISTED = (
     runs.c.id,
@@ -37,7 +30,7 @@ _LISTED = (
     runs.c.waiting_since,
     runs.c.started_at,
     runs.c.completed_at,
-    *RANGED.values(),
+    *HEADLINE_COLUMNS.values(),
     runs.c.sparkline,
 )
 
@@ -123,7 +116,7 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
     keeps all bounds, it searches the whole table for a page that it expects at the start. So what is bounded to few
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
-    bounded = [name for name in RANGED if _bounds(wanted, name)]
+    bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
     few = any(each is not None for each in (wanted.rule_id, wanted.batch_id, wanted.label))
     if not bounded or few or connection.dialect.name not in MYSQL:
         return None
@@ -144,7 +137,7 @@ def _estimated_runs(connection: Connection, wanted: RunFilter, name: str) -> int
 
 def _bounds(wanted: RunFilter, name: str) -> list[ColumnElement[bool]]:
     least, most = wanted.ranges.get(name, (None, None))
-    column = RANGED[name]
+    column = HEADLINE_COLUMNS[name]
     return ([column >= least] if least is not None else []) + ([column <= most] if most is not None else [])
 
 
@@ -152,7 +145,7 @@ def _page_ids(wanted: RunFilter, conditions: list[ColumnElement[bool]], index: s
     """The ids of the page and of one run more, in the order in which they are met."""
     descending = wanted.descending != (wanted.before is not None)
     cursor = wanted.before or wanted.after
-    column = RANGED.get(wanted.sort)
+    column = HEADLINE_COLUMNS.get(wanted.sort)
     if column is not None:
         conditions = [*conditions, column.is_not(None)]
     if cursor is not None:
@@ -189,13 +182,13 @@ def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement
     equal = ("ticker", "rule_type", "rule_id", "batch_id", "label")
     given = {name: value for name in equal if (value := getattr(wanted, name)) is not None}
     conditions = [runs.c[name] == value for name, value in given.items()] + _state(wanted)
-    bounds = [bound for name in RANGED for bound in _bounds(wanted, name)]
+    bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]
     return conditions + bounds + _dates(connection, wanted)
 
 
 def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:
     """The wanted state; where metrics are asked for it is implied, since only succeeded runs have them."""
-    by_metrics = wanted.sort in RANGED or any(_bounds(wanted, name) for name in RANGED)
+    by_metrics = wanted.sort in HEADLINE_COLUMNS or any(_bounds(wanted, name) for name in HEADLINE_COLUMNS)
     if wanted.status is None or (by_metrics and wanted.status is RunStatus.SUCCEEDED):
         return []
     return [false()] if by_metrics else [runs.c.status == wanted.status]

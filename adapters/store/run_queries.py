@@ -6,11 +6,10 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.times import utc_text
-from adapters.store.tables import run_charts, run_events, runs
+from adapters.store.tables import HEADLINE_COLUMNS, run_charts, run_events, runs
 from contracts.errors import UnknownRun
 from contracts.status import RunStatus
 
-CURVES = frozenset({"equity_curve", "drawdown_curve", "portfolio_curve", "signals", "price_candles"})
 STATUS_COLUMNS = (
     runs.c.run_id,
     runs.c.status,
@@ -26,10 +25,7 @@ STATUS_COLUMNS = (
     runs.c.enqueued_at,
     runs.c.started_at,
     runs.c.completed_at,
-    runs.c.total_return_pct,
-    runs.c.sharpe_ratio,
-    runs.c.max_drawdown_pct,
-    runs.c.num_trades,
+    *HEADLINE_COLUMNS.values(),
 )
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
+from adapters.results.metrics.table import HEADLINES
 from adapters.store.database import Timestamp
 
 metadata = MetaData()
@@ -50,12 +51,7 @@ _OPTIONS: dict[str, Any] = {
     f"{name}_{option}": value for name in MYSQL for option, value in (("engine", "InnoDB"), ("charset", "utf8mb4"))
 }
 
-METRIC_INDEXES = {
-    "total_return_pct": "ix_runs_return",
-    "sharpe_ratio": "ix_runs_sharpe",
-    "max_drawdown_pct": "ix_runs_drawdown",
-    "num_trades": "ix_runs_trades",
-}
+METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
 LISTED_INDEX = "ix_runs_listed"
 
 
@@ -91,10 +87,7 @@ runs = Table(
     Column("enqueued_at", Timestamp),  # when its message was last put on the queue; null: not yet
     Column("error_type", _ascii(32)),
     Column("error_message", _text(1000)),
-    Column("total_return_pct", Double),
-    Column("sharpe_ratio", Double),
-    Column("max_drawdown_pct", Double),
-    Column("num_trades", Integer),
+    *(Column(metric.name, Integer if metric.unit == "count" else Double) for metric in HEADLINES.values()),
     Column("metrics_json", LongText),
     Column("equity_curve_json", LongText),
     Column("trades_json", LongText),
@@ -102,6 +95,7 @@ runs = Table(
     Column("sparkline", _ascii(64)),  # the shape of the equity curve for lists, see adapters.results.sparkline
     Column("data_hash", _ascii(64)),
     Column("engine_version", _ascii(32)),
+    Column("analysis_version", _ascii(32)),  # of what lies around the engine; null in runs from before it was recorded
     Column("image_tag", _ascii(128)),
     Column("result_hash", _ascii(64)),
     Column("reproduces", _ascii(36)),  # the run_id that this run repeats
@@ -127,6 +121,8 @@ runs = Table(
     Index("ix_runs_prices", "data_hash", "id"),  # which runs read a version of prices
     **_OPTIONS,
 )
+
+HEADLINE_COLUMNS = {name: runs.c[name] for name in METRIC_INDEXES}  # the metrics that no JSON has to be read for
 
 run_charts = Table(
     "run_charts",
@@ -212,5 +208,6 @@ leases = Table(
     Column("name", _ascii(32), primary_key=True),
     Column("holder", _ascii(64), nullable=False),
     Column("until", Timestamp, nullable=False),
+    Column("since", Timestamp),  # since when holders have followed each other without a gap
     **_OPTIONS,
 )

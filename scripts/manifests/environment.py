@@ -10,7 +10,7 @@ from adapters.settings import Settings, load_settings
 from contracts.errors import InvalidSettings
 from scripts.manifests.documents import Platform, Workload
 
-_PARTS = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "REDIS_USERNAME", "REDIS_PASSWORD")
+_PARTS = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "DB_TLS_CA", "REDIS_USERNAME", "REDIS_PASSWORD")
 KNOWN_NAMES = frozenset([each.name.upper() for each in fields(Settings)]) | frozenset(_PARTS)
 _LIBRARY_NAMES = frozenset({"OPENBLAS_NUM_THREADS"})
 STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret

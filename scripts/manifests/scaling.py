@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from adapters.queue.messages import BYTES_PER_MESSAGE
 from adapters.settings import Settings
 from scripts.manifests.documents import Platform, amount
 
@@ -12,7 +13,6 @@ HAND_BACK_S = 20  # consumer.settlement.PATIENCE_S: how long a terminated Job tr
 CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result
 CONNECTIONS_PER_RECONCILER = 2
 SPARE_CONNECTIONS = 20  # schema Job, backups, people
-BYTES_PER_MESSAGE = 3000  # measured: 2,708 with every field of a request in its meta
 RUN_BASE_MB = 200  # what a Job's two processes hold before the run begins, generously
 _MAX_CONNECTIONS = re.compile(r"--max-connections=(\d+)")
 _MAXMEMORY = re.compile(r"^maxmemory (\d+)mb$", re.MULTILINE)
@@ -41,14 +41,15 @@ def check_triggers(platform: Platform) -> Iterator[str]:
         "databaseIndex": url.path.strip("/") or "0",
         "username": "keda",
     }
-    lists = [f"rq:queue:{config['QUEUE_NAME']}"]
+    lists = [f"rq:queue:{name}" for name in Settings(queue_name=config["QUEUE_NAME"]).queue_names]
     triggers = scaled.spec["triggers"]
     if [trigger["metadata"]["listName"] for trigger in triggers] != lists:
         yield scaled.fault(f"expected one trigger for each of {lists}")
     users = platform.one("ConfigMap", "redis-config").body["data"]["start.sh"]
     if _KEDAS_KEYS.findall(users) != [" ".join(f"~{name}" for name in lists)]:
         yield f"k8s/redis.yaml: the user keda must be allowed to read {lists}"
-    if len(triggers) > 1 and scaled.spec["scalingStrategy"].get("multipleScalersCalculation") != "sum":
+    default = "sum" if len(triggers) == 1 else "max"
+    if scaled.spec["scalingStrategy"].get("multipleScalersCalculation", default) != "sum":
         yield scaled.fault("expected multipleScalersCalculation sum, since a Job takes from any list")
     for trigger in triggers:
         if trigger["metadata"] != {"listName": trigger["metadata"]["listName"], **place}:

@@ -15,7 +15,7 @@ from tests.bench.services import Platform, cores, platform, row
 BUDGET_RUNS_PER_S = 5000
 PER_CALL = 2000  # runs, as the client sends them
 CALLS = 24
-QUEUE = "rq:queue:backtests"
+QUEUE = "rq:queue:backtests-bulk"
 DEEP = 100_000  # waiting runs
 
 

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from adapters.store import batch_export
 from tests.services.finished_runs import break_down, succeed
 from tests.services.web_app import run_values, sweep_values
 
@@ -61,6 +62,24 @@ def test_all_runs_of_a_batch_are_paged_once_each(client: FlaskClient, batch: lis
         after = page["next_after"]
 
     assert sorted(seen) == sorted(batch)
+
+
+@pytest.mark.parametrize("metric", ["total_return_pct", "expectancy"])
+def test_a_run_that_once_had_nothing_left_has_no_place_in_any_ranking(
+    app: Flask, client: FlaskClient, metric: str
+) -> None:
+    grid = [{"period": period, "oversold": low, "overbought": 70} for period in (5, 10) for low in (20, 30)]
+    run_ids = client.post("/api/runs/bulk?batch_id=r", json=[run_values(params=each) for each in grid]).json["run_ids"]
+    for run_id, value, drawdown in zip(run_ids, [900.0, 1.0, 2.0, 3.0], [100.0, 99.9, 50.0, None], strict=True):
+        engine = app.extensions["platform"].engine
+        succeed(engine, run_id, {metric: value, "max_drawdown_pct": drawdown, "num_trades": 1})
+
+    board = client.get(f"/api/batches/r?metric={metric}").json["leaderboard"]
+    cells = client.get(f"/api/batches/r/heatmap?metric={metric}").json["heatmap"]["cells"]
+
+    assert [run["metrics"][metric] for run in board] == [3.0, 2.0, 1.0]
+    assert 900.0 not in [value for row in cells for value in row]
+    assert run_ids[0] not in client.get(f"/batches/r?metric={metric}").text
 
 
 def test_a_two_parameter_grid_is_a_heatmap(app: Flask, client: FlaskClient) -> None:
@@ -128,6 +147,20 @@ def test_a_file_is_named_after_its_batch_in_any_script(client: FlaskClient) -> N
 def test_words_outside_ascii_are_refused_where_the_column_has_none(client: FlaskClient, batch: list[str]) -> None:
     for query in ("runs?after=日", "heatmap?ticker=日"):
         assert client.get(f"/api/batches/b/{query}").status_code == 400, query
+
+
+def test_the_csv_export_is_read_while_it_is_sent(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_export, "PORTION", 2)
+    client.post("/api/runs/bulk?batch_id=b", json=sweep_values(5))
+
+    lines = client.get("/api/batches/b/runs.csv").iter_encoded()
+    header = next(lines)
+    client.post("/api/runs/bulk?batch_id=b", json=sweep_values(6))
+
+    assert header.startswith(b"run_id,ticker")
+    assert len(list(lines)) == 6
 
 
 @pytest.mark.parametrize("path", ["", "/runs", "/runs.csv", "/heatmap"])

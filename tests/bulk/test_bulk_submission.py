@@ -1,6 +1,8 @@
 """POST /api/runs/bulk: all or nothing, once per batch, in order, and durable before it is answered."""
 
 import json
+import time
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,12 +10,15 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
 
+from adapters.store.new_runs import NewRun, insert_runs
 from adapters.store.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values
+from web.batches import bulk_submission
 
-QUEUE = "rq:queue:backtests"
+QUEUE = "rq:queue:backtests-bulk"
 
 
 def rows_of(app: Flask) -> list[Any]:
@@ -46,11 +51,13 @@ def test_lines_of_json_are_accepted_as_well(app: Flask, client: FlaskClient) -> 
     assert [row.batch_id for row in rows_of(app)] == ["lines"] * 3
 
 
-def test_a_message_of_a_batch_waits_behind_a_persons(client: FlaskClient, redis_server: RedisServer) -> None:
+def test_a_run_of_a_batch_waits_behind_those_of_people(client: FlaskClient) -> None:
     batch = client.post("/api/runs/bulk", json=sweep_values(2)).json["run_ids"]
-    person = client.post("/run_backtest", json=run_values()).json["run_id"]
+    people = [client.post("/run_backtest", json=run_values()).json["run_id"] for _ in range(3)]
 
-    assert redis_server.client().lrange(QUEUE, 0, -1) == [f"{person}-1", *(f"{run_id}-1" for run_id in batch)]
+    positions = [client.get(f"/status/{run_id}").json["position"] for run_id in (*people, *batch)]
+
+    assert positions == [0, 1, 2, 3, 4]
 
 
 def test_one_faulty_line_keeps_all_runs_out(app: Flask, client: FlaskClient, redis_server: RedisServer) -> None:
@@ -158,3 +165,30 @@ def test_runs_are_accepted_while_redis_is_away(app: Flask, client: FlaskClient, 
 
     assert answer.status_code == 202
     assert [(row.status, row.enqueued_at) for row in rows_of(app)] == [("PENDING", None)] * 3
+
+
+def test_runs_wait_since_the_end_of_a_slow_insert(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def insert_slowly(connection: Connection, new: Sequence[NewRun]) -> None:
+        insert_runs(connection, new)
+        time.sleep(1.5 * bulk_submission.SLOW_S)
+
+    monkeypatch.setattr(bulk_submission, "insert_runs", insert_slowly)
+    client.post("/api/runs/bulk", json=sweep_values(3))
+
+    inserts_s = [(row.waiting_since - row.created_at).total_seconds() for row in rows_of(app)]
+    assert len(inserts_s) == 3
+    assert min(inserts_s) > bulk_submission.SLOW_S
+
+
+def test_an_absent_redis_costs_one_line_of_the_log_per_call(
+    client: FlaskClient, redis_server: RedisServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    redis_server.stop()
+
+    client.post("/api/runs/bulk", json=sweep_values(3))
+    run_id = client.post("/run_backtest", json=run_values()).json["run_id"]
+
+    said = [record.getMessage() for record in caplog.records if "enqueue_postponed" in record.getMessage()]
+    assert [line.rpartition(" ")[2] for line in said] == ["runs=3", f"run_id={run_id}"]

@@ -16,10 +16,10 @@ from tests.services.web_app import run_values
 TIMES = {"created_at", "enqueued_at"}
 
 
-def raw_queue(redis_server: RedisServer) -> Queue:
+def raw_queue(redis_server: RedisServer, name: str = "backtests") -> Queue:
     from redis import Redis
 
-    return Queue("backtests", connection=Redis.from_url(redis_server.url), serializer=JSONSerializer)
+    return Queue(name, connection=Redis.from_url(redis_server.url), serializer=JSONSerializer)
 
 
 def test_a_message_is_the_one_that_rq_writes(client: FlaskClient, redis_server: RedisServer) -> None:
@@ -45,8 +45,9 @@ def test_messages_of_one_push_keep_their_own_words(client: FlaskClient, redis_se
     listed = [run_values(ticker=ticker, batch_id="b") for ticker in ("AAPL", "IBM")]
     run_ids = client.post("/api/runs/bulk", json=listed).json["run_ids"]
 
-    jobs = [raw_queue(redis_server).fetch_job(f"{run_id}-1") for run_id in run_ids]
+    jobs = [raw_queue(redis_server, "backtests-bulk").fetch_job(f"{run_id}-1") for run_id in run_ids]
 
+    assert {job.origin for job in jobs} == {"backtests-bulk"}
     assert [job.args for job in jobs] == [[run_id, 1] for run_id in run_ids]
     assert [job.description for job in jobs] == [
         f"{ticker} RSI_14_30_70 2004-01-01..2006-12-31" for ticker in ("AAPL", "IBM")
@@ -63,16 +64,18 @@ def test_rqs_classes_list_the_queue(client: FlaskClient, redis_server: RedisServ
 
     assert (queue.count, queue.job_ids) == (1, [f"{run_id}-1"])
     assert queue.jobs[0].get_status() == "queued"
-    assert Queue.all(connection=queue.connection, serializer=JSONSerializer)[0].name == "backtests"
+    queues = Queue.all(connection=queue.connection, serializer=JSONSerializer)
+    assert {each.name for each in queues} == {"backtests", "backtests-bulk"}
     assert Job.fetch(f"{run_id}-1", connection=queue.connection, serializer=JSONSerializer).args == [run_id, 1]
 
 
 def test_rq_info_counts_the_queue(client: FlaskClient, redis_server: RedisServer) -> None:
     client.post("/run_backtest", json=run_values())
+    client.post("/api/runs/bulk", json=[run_values(batch_id="b")])
 
     program = Path(sys.executable).with_name("rq")
     shown = subprocess.run([program, "info", "--url", redis_server.url], capture_output=True, text=True, timeout=60)
 
     assert shown.returncode == 0, shown.stderr
-    assert "backtests" in shown.stdout
-    assert "1 queues, 1 jobs total" in shown.stdout
+    assert "backtests-bulk" in shown.stdout
+    assert "2 queues, 2 jobs total" in shown.stdout

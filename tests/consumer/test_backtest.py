@@ -1,23 +1,31 @@
 """From a request to the columns of its row: small, reproducible, and readable without numpy."""
 
 import json
+import math
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
+import numpy as np
 import pytest
 
+from adapters.analysis import performance
+from adapters.analysis.price_series import read_prices
 from adapters.results.curves import decode_equity, decode_signals, decode_trades, portfolio_points, trade_rows
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest
 from contracts.errors import NoPricesInRange, UnknownTicker
 from contracts.run_request import RunRequest
+from engine.metrics import measure
 from rules.catalog import RULES
+from rules.registry import build_rule
 
 DATA = PROJECT_ROOT / "data"
 WHOLE = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1), charts=False)
 STORED = ("metrics_json", "equity_curve_json", "trades_json", "signals_json")
+LONG_MEMORY = {"MA_CROSS": {"fast": 50, "slow": 200, "kind": "ema"}}  # 250 bars were not enough for it
 LARGEST_RUN = 40 * 1024  # bytes of a 3,270-bar run without charts
 
 
@@ -38,6 +46,14 @@ def test_the_same_request_gives_the_same_hash() -> None:
 
 def test_another_fee_gives_another_hash() -> None:
     assert columns_of(WHOLE)["result_hash"] != columns_of(replace(WHOLE, fee_rate=0.002))["result_hash"]
+
+
+def test_a_derived_metric_is_no_part_of_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = columns_of(WHOLE)["result_hash"]
+
+    monkeypatch.setattr(performance, "METRICS", [each for each in performance.METRICS if each.name != "sqn"])
+
+    assert columns_of(WHOLE)["result_hash"] == before
 
 
 def test_equity_read_back_is_cash_plus_position_at_each_bar() -> None:
@@ -100,30 +116,74 @@ def test_warm_up_gives_a_signal_on_the_very_first_bar() -> None:
 def test_dates_beyond_the_prices_are_clipped_and_said() -> None:
     columns = columns_of(replace(WHOLE, end_date=date(2020, 1, 1)))
 
-    _, _, (clipped,) = decode_trades(columns["trades_json"])
+    _, _, (clipped, _) = decode_trades(columns["trades_json"])
     assert "clipped to 2000-03-01 to 2013-03-01" in clipped
 
 
-def test_a_rule_that_looks_back_further_than_a_run_is_warmed_up_says_where_it_is_silent() -> None:
-    columns = columns_of(replace(WHOLE, rule_type="VALUE", start_date=date(2008, 1, 2)))
+@pytest.mark.parametrize("rule_type", RULES)
+def test_the_signals_of_a_run_are_those_of_the_whole_history_cut_at_its_dates(rule_type: str) -> None:
+    params = LONG_MEMORY.get(rule_type, {})
+    history = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
+    dates, signals = history.bar_dates(), build_rule(rule_type, params).generate_signals(history.columns)
+    chance = Random(rule_type)
+
+    for _ in range(12):
+        first, last = sorted(chance.sample(range(len(dates)), 2))
+        start, end = date.fromisoformat(dates[first]), date.fromisoformat(dates[last])
+        columns = columns_of(replace(WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=end))
+        found = {bar: signal for bar, signal, _ in decode_signals(columns["signals_json"])}
+
+        expected = {bar: int(signal) for bar, signal in enumerate(signals[first : last + 1]) if signal}
+        assert found == expected, (start, end)
+
+
+def test_a_history_that_is_shorter_than_the_rule_needs_is_said() -> None:
+    columns = columns_of(replace(WHOLE, rule_type="VALUE", start_date=date(2002, 1, 2)))
 
     _, _, (note,) = decode_trades(columns["trades_json"])
     bars, _ = decode_equity(columns["equity_curve_json"])
     assert note == (
-        "VALUE needs 819 bars before its first signal with these params, and 250 come before the run: "
-        f"it has no signal on the first 569 of {len(bars):,} bars"
+        "VALUE needs 819 bars before its first signal with these params, of which the prices have 460 before the run: "
+        f"no signal on the first 359 of {len(bars):,} bars"
     )
-    assert decode_signals(columns["signals_json"])[0][0] >= 569
+    assert decode_signals(columns["signals_json"])[0][0] >= 359
 
 
 def test_a_short_run_of_such_a_rule_is_silent_throughout_and_says_so() -> None:
     member = {"rule_type": "RSI"}, {"rule_type": "VALUE"}
-    composite = replace(WHOLE, rule_type="COMPOSITE", params={"rules": [*member]}, start_date=date(2012, 1, 3))
+    short = replace(WHOLE, start_date=date(2000, 3, 8), end_date=date(2000, 12, 29))
 
-    _, _, (note,) = decode_trades(columns_of(composite)["trades_json"])
+    _, _, (note,) = decode_trades(
+        columns_of(replace(short, rule_type="COMPOSITE", params={"rules": [*member]}))["trades_json"]
+    )
 
     assert note.startswith("VALUE needs 819 bars")
-    assert note.endswith("no signal on the first 291 of 291 bars")
+    assert note.endswith("no signal on the first 207 of 207 bars")
+
+
+def test_enough_history_needs_no_note() -> None:
+    columns = columns_of(replace(WHOLE, rule_type="VALUE", start_date=date(2008, 1, 2)))
+
+    assert decode_trades(columns["trades_json"])[2] == []
+
+
+def test_a_market_that_never_closes_has_a_year_of_365_bars(tmp_path: Path) -> None:
+    days = [date(2020, 1, 1) + timedelta(days=number) for number in range(500)]
+    prices = [100 + 20 * math.sin(number / 9) for number in range(500)]
+    rows = [f"{day},{price},{price},{price},{price},1" for day, price in zip(days, prices, strict=True)]
+    (tmp_path / "BTC-USD.csv").write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""]))
+    request = replace(WHOLE, ticker="BTC-USD", start_date=date(2020, 11, 2), end_date=days[-1])
+
+    columns = backtest(request, tmp_path, "test").columns
+
+    _, equity = decode_equity(columns["equity_curve_json"])
+    path = np.array([request.initial_capital, *equity])
+    assert json.loads(columns["metrics_json"])["values"]["bars_per_year"] == 365
+    assert columns["sharpe_ratio"] == pytest.approx(measure(path, 365.0, 0).sharpe_ratio, rel=1e-4)
+
+
+def test_a_run_says_which_version_of_the_analysis_made_it() -> None:
+    assert columns_of(WHOLE)["analysis_version"] == performance.ANALYSIS_VERSION
 
 
 def test_metrics_without_a_value_say_why() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import select, text
 
-from adapters.store.database import reading
+from adapters.store.database import database_now, reading
 from adapters.store.tables import runs
 from tests.faults.injection_point import Fault
 from tests.faults.recovery import measured
@@ -211,3 +211,33 @@ def test_an_outage_longer_than_a_lease_loses_nothing(
     assert consumer.wait() == 0 and reconciler.is_running()
     check_tables(submitter.engine)
     check_queue_is_clean(redis_server.client())
+
+
+def test_a_reconciler_that_starts_after_an_outage_leaves_time_to_extend_leases(
+    programs: Programs, submitter: Submitter, mariadb_server: MariaDBServer, fault: Callable[..., Fault]
+) -> None:
+    pause = fault("consumer.task:_record_success", "pause")
+    (run_id,) = submitter.submit()
+    before = programs.start("consumer.reconciler")
+    consumer = programs.start("consumer", **pause.environ)
+    pause.wait()
+    before.send(signal.SIGKILL)
+    mariadb_server.stop()
+    wait_until(lambda: consumer.log.count("heartbeat_missed") >= 6, 60)
+    consumer.send(signal.SIGSTOP)  # it does not notice yet that the database is back
+
+    mariadb_server.start()
+    (not_queued,) = submitter.record()
+    wait_until(lambda: _lease_is_over(submitter, run_id), 30)
+    programs.start("consumer.reconciler").wait_for_line(f"enqueued_again.*{not_queued}")
+    consumer.send(signal.SIGCONT)
+    pause.let_go()
+
+    assert consumer.wait() == 0
+    assert (submitter.status(run_id), submitter.row(run_id)["attempt"]) == ("SUCCEEDED", 1)
+
+
+def _lease_is_over(submitter: Submitter, run_id: str) -> bool:
+    query = select(runs.c.id).where(runs.c.run_id == run_id, runs.c.lease_until < database_now())
+    with reading(submitter.engine) as connection:
+        return connection.execute(query).first() is not None

@@ -9,7 +9,7 @@ from rq import Callback, Queue, Retry, Webhook
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from adapters.queue.connection import queue_of
+from adapters.queue.connection import queues_of
 from adapters.queue.messages import RUN_FUNCTION
 from tests.services.invariants import check_queue_is_clean, check_tables
 from tests.services.ports import free_port
@@ -48,7 +48,7 @@ def test_a_foreign_message_is_refused_and_the_queue_goes_on(
     put: Callable[[Queue], None], programs: Programs, submitter: Submitter
 ) -> None:
     (run_id,) = submitter.submit()
-    put(queue_of(submitter.settings))
+    put(queues_of(submitter.settings)[0])
 
     refusing = programs.start("consumer")
     assert refusing.wait() == 0
@@ -105,7 +105,7 @@ def test_callbacks_webhooks_and_retries_of_a_message_are_dropped(
     programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
     (run_id,) = submitter.record(ticker="NONE")
-    queue = queue_of(submitter.settings)
+    queue = queues_of(submitter.settings)[0]
     queue.enqueue(
         RUN_FUNCTION,
         run_id,
@@ -149,7 +149,7 @@ def test_a_failed_run_ends_with_exit_code_1_and_its_reason(
 def test_plain_rq_reads_the_queue(programs: Programs, submitter: Submitter, redis_server: RedisServer) -> None:
     run_ids = submitter.submit(3)
 
-    queue = Queue("backtests", connection=queue_of(submitter.settings).connection, serializer=JSONSerializer)
+    queue = Queue("backtests", connection=queues_of(submitter.settings)[0].connection, serializer=JSONSerializer)
     jobs = queue.get_jobs()
     shown = programs.run([str(Path(sys.executable).with_name("rq")), "info", "--url", redis_server.url, "--raw"])
 

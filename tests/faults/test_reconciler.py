@@ -1,15 +1,20 @@
-"""The reconciler mends what is left behind, alone or beside another one, with or without its databases."""
+"""The reconciler repairs what is left behind, alone or beside another one, with or without its databases."""
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
+import pymysql
 import pytest
 from redis import Redis
 from sqlalchemy import update
+from sqlalchemy.exc import OperationalError
 
 from adapters.store.database import database_now
+from adapters.store.leases import take_lead
 from adapters.store.runs import Attempt, claim
-from adapters.store.tables import runs
+from adapters.store.tables import leases, runs
+from consumer.reconciler import LEAD, Reconciler
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
@@ -115,11 +120,53 @@ def test_it_waits_for_a_database_that_comes_later(programs: Programs, submitter:
     submitter.record()
     reconciler = programs.start("consumer.reconciler", DATABASE_URL="mysql+pymysql://nobody:x@127.0.0.1:1/none")
 
-    reconciler.wait_for_line("database_unreachable")
+    reconciler.wait_for_line("pass_failed")
 
     assert reconciler.is_running()
     reconciler.send(signal.SIGTERM)
     assert reconciler.wait(timeout_s=10) == 0
+
+
+class _Repairs:
+    """Fails its first pass as a deadlock does, and ends the second; remembers whether leases were judged."""
+
+    def __init__(self) -> None:
+        self.judged: list[bool] = []
+
+    def make(self, *, judge_leases: bool) -> None:
+        self.judged.append(judge_leases)
+        if len(self.judged) == 2:
+            raise KeyboardInterrupt
+        raise OperationalError("UPDATE", {}, pymysql.OperationalError(1213, "Deadlock found"))
+
+
+def test_a_deadlock_delays_no_judgement(submitter: Submitter, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = replace(submitter.settings, lease_s=30, reconcile_s=0.01)
+    take_lead(submitter.engine, LEAD, "the one before", 0, 0)
+    with submitter.engine.begin() as connection:
+        connection.execute(update(leases).values(since=database_now(-60)))
+    reconciler, repairs = Reconciler(submitter.engine, settings), _Repairs()
+    monkeypatch.setattr(reconciler, "_repairs", repairs)
+
+    with pytest.raises(KeyboardInterrupt):
+        reconciler.run()
+
+    assert repairs.judged == [True, True]
+
+
+def test_a_restart_delays_no_judgement(programs: Programs, submitter: Submitter) -> None:
+    (run_id,) = submitter.record()
+    slow = {"LEASE_S": "60", "HEARTBEAT_S": "15"}
+    first = programs.start("consumer.reconciler", **slow)
+    first.wait_for_line("reconciler_leads")
+    with submitter.engine.begin() as connection:
+        connection.execute(update(leases).values(since=database_now(-60)))
+    first.send(signal.SIGTERM)
+    first.wait()
+    with submitter.engine.begin() as connection:
+        claim(connection, Attempt(run_id, 1), "token-of-the-dead", 0.1, "a process that is gone")
+
+    programs.start("consumer.reconciler", **slow).wait_for_line("lease_expired", 30)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.services.ports import free_port
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
+from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
 
 
@@ -112,6 +114,43 @@ def _try_to_cancel(submitter: Submitter, run_id: str) -> bool:
     return True
 
 
+def test_a_cancel_just_before_the_result_wins(
+    programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
+) -> None:
+    pause = fault("consumer.task:_record_success", "pause")
+    (run_id,) = submitter.submit()
+    consumer = programs.start("consumer", LEASE_S="3600", HEARTBEAT_S="1800", **pause.environ)  # no beat comes between
+    pause.wait()
+
+    assert _try_to_cancel(submitter, run_id)
+    pause.let_go()
+
+    assert consumer.wait() == 0
+    assert "result_dropped" in consumer.log
+    assert submitter.row(run_id)["error_type"] == "cancelled"
+    check_tables(submitter.engine)
+
+
+def test_a_cancel_that_meets_the_result_s_open_transaction_waits_for_it_and_loses(
+    programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
+) -> None:
+    pause = fault("consumer.task:finish", "pause", when="after")  # written, not committed
+    (run_id,) = submitter.submit()
+    consumer = programs.start("consumer", **pause.environ)
+    pause.wait()
+
+    with ThreadPoolExecutor(1) as pool:
+        cancelled = pool.submit(_try_to_cancel, submitter, run_id)
+        with pytest.raises(TimeoutError):
+            cancelled.result(timeout=1)
+        pause.let_go()
+
+        assert cancelled.result(timeout=20) is False
+    assert consumer.wait() == 0
+    assert submitter.status(run_id) == "SUCCEEDED"
+    check_tables(submitter.engine)
+
+
 @pytest.mark.parametrize("off_s", [3600, -3600])
 def test_a_clock_that_is_an_hour_off_changes_nothing(
     off_s: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
@@ -127,10 +166,9 @@ def test_a_clock_that_is_an_hour_off_changes_nothing(
 
     wait_until(lambda: _lease_was_extended(submitter, run_id), 20)
     pause.let_go()
-    for _ in waiting:
-        assert programs.start("consumer", **wrong).wait() == 0
+    started = work_off(programs, submitter, **wrong)
 
-    assert consumer.wait() == 0
+    assert {each.wait() for each in (consumer, *started)} == {0}
     assert [submitter.row(each)["attempt"] for each in (run_id, *waiting)] == [1, 1, 1]
     assert submitter.statuses() == {"SUCCEEDED": 3}
     check_tables(submitter.engine)

@@ -26,7 +26,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 def golden(ticker: str) -> dict[str, Any]:
     """Every rule under every setting: metrics, counts, and samples of trades and equity at 10 significant digits."""
-    prices = read_prices(DATA, ticker, "1d", date(2000, 1, 1), date(2013, 12, 31), 0)
+    prices = read_prices(DATA, ticker, "1d", date(2000, 1, 1), date(2013, 12, 31))
     signals = {name: build_rule(name, {}).generate_signals(prices.columns) for name in RULES}
     return {
         f"{name}, {label}": summary(

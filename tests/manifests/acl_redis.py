@@ -111,7 +111,7 @@ class AclRedis:
     def refusals(self) -> list[str]:
         """Every command that a user was refused since the last call, as `user: command`.
 
-        Without CLIENT, with which redis-py asks for Redis Enterprise's maintenance notices and takes no for an answer.
+        Without CLIENT, with which redis-py's own default client says who it is and takes no for an answer.
         """
         with self.administrator() as client:
             found = [

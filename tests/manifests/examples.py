@@ -8,8 +8,7 @@ from scripts.manifests.documents import Platform
 
 GONE = object()  # in place of a value: the key is deleted
 CONFIG, TIMES = "ConfigMap/stock-backtest-config data", "ScaledJob/backtest spec jobTargetRef"
-LISTS = "ScaledJob/backtest spec triggers"
-TRIGGER = f"{LISTS} 0"
+TRIGGER = "ScaledJob/backtest spec triggers 0"
 LOGIN = "TriggerAuthentication/backtest-redis spec secretTargetRef 0"
 SECRET = "Secret/stock-backtest-secrets stringData"
 REDIS = "ConfigMap/redis-config data redis.conf"
@@ -123,7 +122,7 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
     "check_triggers": [
         (f"{CONFIG} QUEUE_NAME", "runs", "expected one trigger for each of ['rq:queue:runs"),
         (f"{TRIGGER} metadata listName", "rq:queue:others", "expected one trigger for each of"),
-        (f"{LISTS} +", {"metadata": {"listName": "x"}, "authenticationRef": {"name": ""}}, "multipleScalersCal"),
+        ("ScaledJob/backtest spec scalingStrategy multipleScalersCalculation", "max", "expected multipleScalersCalc"),
         (TRIGGER, GONE, "expected one trigger for each of"),
         (f"{CONFIG} REDIS_URL", "redis://redis:6379/3", "'databaseIndex': '3'"),
         (f"{TRIGGER} metadata listLength", "5", "expected {'listLength': '1'"),

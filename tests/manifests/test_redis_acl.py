@@ -11,21 +11,22 @@ from uuid import uuid4
 import pytest
 from redis import Redis
 from redis.exceptions import AuthenticationError, NoPermissionError
-from rq import Queue
-from rq.job import Job
-from rq.serializers import JSONSerializer
 
-from adapters.queue.connection import connect_redis
-from adapters.queue.messages import RunMessage
+from adapters.queue.connection import connect_redis, queues_of
+from adapters.queue.messages import BYTES_PER_MESSAGE, RunMessage
 from adapters.queue.remains import QueueRemains
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
+from consumer.horse import HorseExit
+from consumer.messages import MessageWorker
 from scripts.manifests.documents import read_platform
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
 from tests.services.redis_server import redis_binary
+from tests.services.runs import new_request
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = "rq:queue:backtests"
+LISTS = [LIST, f"{LIST}-bulk"]
 # KEDA 2.20 reads the length with this: a list that is none must be an error, not a number
 KEDA_SCRIPT = """
     local listName = KEYS[1]
@@ -44,8 +45,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AclRedis]:
     started.stop()
 
 
-def message() -> RunMessage:
-    return RunMessage(str(uuid4()), 1, REQUEST, at_front=True)
+def message(is_bulk: bool = False) -> RunMessage:
+    return RunMessage(str(uuid4()), 1, REQUEST, is_bulk)
 
 
 def queue_as(server: AclRedis, user: str) -> RunQueue:
@@ -54,70 +55,99 @@ def queue_as(server: AclRedis, user: str) -> RunQueue:
 
 @pytest.mark.parametrize("user", ["web", "reconciler"])
 def test_those_who_enqueue_may_use_the_whole_queue(server: AclRedis, user: str) -> None:
-    queue, waiting = queue_as(server, user), message()
+    queue, waiting, bulk = queue_as(server, user), message(), message(is_bulk=True)
 
-    queue.enqueue([waiting])
-    seen = (queue.depth(), queue.position(waiting.run_id, 1), waiting.job_id in queue.waiting_ids())
+    queue.enqueue([waiting, bulk])
+    seen = (queue.depths(), queue.position(bulk.run_id, 1), queue.waiting_ids())
     queue.remove(waiting.run_id, 1)
+    queue.remove_many([bulk.job_id])
     queue.ping()
 
-    assert seen == (1, 0, True)
+    assert seen == ({"backtests": 1, "backtests-bulk": 1}, 1, [waiting.job_id, bulk.job_id])
     assert server.refusals() == []
 
 
-def test_a_worker_pops_reads_and_tidies_with_rq_s_own_commands(server: AclRedis) -> None:
-    queue_as(server, "web").enqueue([message()])
-    worker = Redis(port=server.port, username="worker", password=PASSWORDS["worker"])
-    queue = Queue("backtests", connection=worker, serializer=JSONSerializer)
+@pytest.mark.parametrize("status", [HorseExit.SUCCEEDED, HorseExit.FAILED, HorseExit.NOT_PERSISTED])
+def test_a_worker_takes_shows_and_tidies_a_message_of_each_list(server: AclRedis, status: HorseExit) -> None:
+    waiting, bulk = message(), message(is_bulk=True)
+    queue_as(server, "web").enqueue([bulk, waiting])
+    settings = load_settings(server.settings("worker"))
+    taken = []
 
-    job, _ = Queue.dequeue_any([queue], timeout=None, connection=worker, serializer=JSONSerializer) or (None, None)
-    assert isinstance(job, Job)
-    job.refresh()
-    job.delete()
+    for _ in LISTS:
+        worker = MessageWorker(queues_of(settings), settings, "worker")
+        job = worker.pop()
+        assert job
+        worker.show_start(job)
+        worker.show_life(job)
+        worker.tidy(job, status, "because")
+        taken.append(job.id)
 
-    assert job.func_name == "consumer.task.run_backtest"
-    assert worker.llen(LIST) == 0
+    assert taken == [waiting.job_id, bulk.job_id]
     assert server.refusals() == []
 
 
 def test_the_reconciler_removes_what_dead_processes_left(server: AclRedis) -> None:
     server.lose_everything()
-    waiting = message()
-    queue_as(server, "web").enqueue([waiting])
+    waiting = [message(), message(is_bulk=True)]
+    queue_as(server, "web").enqueue(waiting)
     with server.administrator() as administrator:
-        administrator.lmove(LIST, f"{LIST}:intermediate", "LEFT", "RIGHT")
-        administrator.zadd("rq:wip:backtests", {f"{waiting.job_id}:execution": 9e9})
-        administrator.hset(f"rq:execution:{waiting.job_id}:execution", "id", "execution")
-        for registry in ("finished", "failed"):
-            administrator.zadd(f"rq:{registry}:backtests", {message().job_id: 1})
-        for workers in ("rq:workers", "rq:workers:backtests"):
-            administrator.sadd(workers, "rq:worker:dead")
+        for each, name in zip(waiting, ("backtests", "backtests-bulk"), strict=True):
+            administrator.lmove(f"rq:queue:{name}", f"rq:queue:{name}:intermediate", "LEFT", "RIGHT")
+            administrator.zadd(f"rq:wip:{name}", {f"{each.job_id}:execution": 9e9})
+            administrator.hset(f"rq:execution:{each.job_id}:execution", "id", "execution")
+            for registry in ("finished", "failed"):
+                administrator.zadd(f"rq:{registry}:{name}", {message().job_id: 1})
+            for workers in ("rq:workers", f"rq:workers:{name}"):
+                administrator.sadd(workers, f"rq:worker:dead-{name}")
 
     remains = QueueRemains(load_settings(server.settings("reconciler")))
     popped = remains.popped_ids()
     remains.forget(popped)
     remains.expire()
 
-    assert popped == {waiting.job_id}
+    assert popped == {each.job_id for each in waiting}
     assert server.refusals() == []
     with server.administrator() as administrator:
         assert administrator.keys("rq:*") == ["rq:queues"]
 
 
-def test_keda_counts_the_waiting_messages(server: AclRedis) -> None:
-    waiting = message()
-    queue_as(server, "web").enqueue([waiting])
+def test_a_waiting_message_takes_the_memory_that_the_manifests_reckon_with(server: AclRedis) -> None:
+    fields = {
+        "params": {"period": 14, "oversold": 30, "overbought": 70}, "stop_loss_pct": 2.5, "take_profit_pct": 10.5,
+        "trailing_stop_pct": 3.5, "batch_id": "b" * 64, "label": "l" * 64, "ticker": "ABCDEFGHIJKLMNO",
+    }  # fmt: skip
+    waiting = [RunMessage(str(uuid4()), 1, new_request(**fields).to_json(), is_bulk=True) for _ in range(5000)]
+    with server.administrator() as administrator:
+        before = administrator.info("memory")["used_memory"]
+        queue_as(server, "web").enqueue(waiting)
+        used = administrator.info("memory")["used_memory"] - before
+        queue_as(server, "web").remove_many([each.job_id for each in waiting])
+
+    assert 0.75 * BYTES_PER_MESSAGE < used / len(waiting) < BYTES_PER_MESSAGE
+
+
+def test_keda_counts_the_waiting_messages_of_each_list(server: AclRedis) -> None:
+    waiting = [message(), message(is_bulk=True), message(is_bulk=True)]
+    queue_as(server, "web").enqueue(waiting)
 
     with server.client("keda") as keda:
-        counted = keda.eval(KEDA_SCRIPT, 1, LIST)
+        counted = [keda.eval(KEDA_SCRIPT, 1, each) for each in LISTS]
 
-    queue_as(server, "web").remove(waiting.run_id, 1)
-    assert counted == 1
+    queue_as(server, "web").remove_many([each.job_id for each in waiting])
+    assert counted == [1, 2]
 
 
 @pytest.mark.parametrize(
     "command",
-    [["LPOP", LIST], ["LRANGE", LIST, "0", "-1"], ["DEL", LIST], ["LLEN", "rq:queue:others"], ["INFO"], ["KEYS", "*"]],
+    [
+        ["LPOP", LIST],
+        ["LRANGE", LIST, "0", "-1"],
+        ["DEL", LIST],
+        ["LLEN", f"{LIST}:intermediate"],
+        ["INFO"],
+        ["KEYS", "*"],
+    ],
     ids=lambda command: " ".join(command),
 )
 def test_keda_may_do_nothing_else(server: AclRedis, command: list[str]) -> None:

@@ -11,9 +11,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "rules.md"
 
 
-def test_the_tables_are_the_catalogs():
+def test_the_tables_of_rules_and_metrics_are_the_catalogs():
     check = subprocess.run(
-        [sys.executable, "-m", "scripts.rule_tables", "--check"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "scripts.catalog_tables", "--check"], cwd=ROOT, capture_output=True, text=True
     )
 
     assert check.returncode == 0, check.stderr

@@ -166,7 +166,7 @@ def test_a_heatmap_shows_the_best_over_the_other_axes(optimizer):
     assert len(set(both)) == 2
 
 
-def test_a_value_that_stands_twice_is_tried_once_and_leaves_no_gap(optimizer):
+def test_a_value_that_appears_twice_is_tried_once_and_leaves_no_gap(optimizer):
     result = optimizer.search({"fast": [5, 5, 9], "slow": [20, 20]})
 
     heatmap = result.heatmap("fast", "slow")

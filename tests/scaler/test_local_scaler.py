@@ -63,6 +63,16 @@ def test_each_message_gets_a_process_of_its_own_and_none_too_many(
     assert all("exit_code=0" in line for line in log_lines(scaler, "job_ended"))
 
 
+def test_both_lists_are_scaled_for(programs: Programs, platform_settings: dict[str, str]) -> None:
+    client = create_app(load_settings(platform_settings)).test_client()
+    for fields in ({}, {"batch_id": "b"}):
+        assert client.post("/run_backtest", json=REQUEST | fields).status_code == 202
+
+    programs.start("consumer.local_scaler")
+
+    wait_until(lambda: finished(platform_settings, 2), 60, "a result of each list")
+
+
 def test_the_manifests_limit_holds_too(programs: Programs, platform_settings: dict[str, str], tmp_path: Path) -> None:
     manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
     manifest["spec"]["maxReplicaCount"] = 1

@@ -40,7 +40,7 @@ def test_a_job_for_two_messages_is_rounded_up() -> None:
 def test_the_shipped_manifest_is_understood() -> None:
     scaled_job = read_scaled_job(MANIFEST)
 
-    assert scaled_job.list_name == "rq:queue:backtests"
+    assert scaled_job.list_names == ("rq:queue:backtests", "rq:queue:backtests-bulk")
     assert scaled_job.list_length == 1
     assert scaled_job.command == ("python", "-m", "consumer")
     assert not scaled_job.paused

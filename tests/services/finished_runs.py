@@ -6,14 +6,14 @@ from uuid import uuid4
 
 from sqlalchemy.engine import Engine
 
+from adapters.results.metrics.table import HEADLINE_NAMES
 from adapters.store.runs import Attempt, claim, fail, finish
 from contracts.status import ErrorType
 
 
 def succeed(engine: Engine, run_id: str, metrics: Mapping[str, float | None]) -> None:
     """Let a waiting first attempt succeed with these metrics."""
-    headline = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
-    result = {name: metrics.get(name) for name in headline}
+    result = {name: metrics.get(name) for name in HEADLINE_NAMES}
     stored = json.dumps({"values": dict(metrics), "notes": {}})
     with engine.begin() as connection:
         held = claim(connection, Attempt(run_id, 1), str(uuid4()), 60, "test")

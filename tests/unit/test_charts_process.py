@@ -22,7 +22,7 @@ from adapters.charts.frame import Figure
 from adapters.charts.render import render_charts
 from adapters.analysis.price_series import read_prices
 
-prices = read_prices(Path("data"), "FB", "1d", date(2012, 5, 18), date(2013, 3, 1), warmup_bars=0)
+prices = read_prices(Path("data"), "FB", "1d", date(2012, 5, 18), date(2013, 3, 1)).traded()
 held = 100_000 * prices["Close"] / prices["Close"][0]
 columns = {name.lower(): column for name, column in prices.columns.items()}
 run = ChartData(subject="FB", timestamps=prices.timestamps, **columns, equity=held, buy_hold_equity=held,

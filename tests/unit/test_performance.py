@@ -8,25 +8,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.analysis.performance import Performance, performance
-from adapters.results.metrics import METRIC_NAMES
+from adapters.analysis.performance import performance
+from adapters.results.metrics.table import METRIC_NAMES
 from engine.metrics import measure
 
 CORE = {"total_return_pct": 1.0, "sharpe_ratio": 1.0, "max_drawdown_pct": 1.0, "num_trades": 1}
 
 
-def trade(pnl_abs=1.0, pnl_pct=1.0, entry_bar=0, exit_bar=1, is_open=False):
-    return {"pnl_abs": pnl_abs, "pnl_pct": pnl_pct, "entry_bar": entry_bar, "exit_bar": exit_bar, "is_open": is_open}
+TRADE = {
+    "side": "BUY", "size": 1.0, "entry_price": 100.0, "exit_price": 100.0, "entry_fees": 0.0, "exit_fees": 0.0,
+    "exit_reason": "signal", "mae_pct": 0.0, "mfe_pct": 0.0,
+}  # fmt: skip
 
 
-def of(equity, trades=(), capital=100.0, close=None, timestamps=None, periods_per_year=252.0, core=CORE) -> Performance:
+def trade(pnl_abs=1.0, pnl_pct=1.0, entry_bar=0, exit_bar=1, is_open=False, **fields):
+    bars = {"entry_bar": entry_bar, "exit_bar": exit_bar, "is_open": is_open}
+    return TRADE | bars | {"pnl_abs": pnl_abs, "pnl_pct": pnl_pct} | fields
+
+
+def of(equity, trades=(), capital=100.0, close=None, timestamps=None, periods_per_year=252.0, core=CORE, **terms):
     equity = np.asarray(equity, dtype=float)
     if timestamps is None:
         timestamps = np.datetime64("2024-01-01") + np.arange(len(equity))
     close = np.full(len(equity), 50.0) if close is None else np.asarray(close, float)
     return performance(
         core, equity, close, timestamps, list(trades),
-        initial_capital=capital, fee_rate=0.001, periods_per_year=periods_per_year, rejected_orders=3,
+        initial_capital=capital, fee_rate=0.001, periods_per_year=periods_per_year, rejected_orders=3, **terms,
     )  # fmt: skip
 
 
@@ -44,8 +51,8 @@ def test_series_metrics_equal_empyrical(seed, bars, periods_per_year, spread):
     ours = of(equity, periods_per_year=periods_per_year).metrics
     core = measure(np.concatenate(([100.0], equity)), periods_per_year, 0)
 
-    def agrees(value, function):
-        expected = function(exact, annualization=periods_per_year)
+    def agrees(value, function, annualization=periods_per_year):
+        expected = function(exact, annualization=annualization)
         return value == pytest.approx(expected, rel=1e-9, abs=1e-9) if math.isfinite(expected) else value is None
 
     assert agrees(core.sharpe_ratio, empyrical.sharpe_ratio)
@@ -53,12 +60,26 @@ def test_series_metrics_equal_empyrical(seed, bars, periods_per_year, spread):
     assert core.max_drawdown_pct / 100 == pytest.approx(-empyrical.max_drawdown(exact), rel=1e-9, abs=1e-9)
     assert agrees(ours["sortino_ratio"], empyrical.sortino_ratio)
     assert agrees(ours["volatility"] / 100, empyrical.annual_volatility)
-    assert agrees(ours["cagr"] / 100, empyrical.cagr)
-    assert agrees(ours["calmar_ratio"], empyrical.calmar_ratio)
+    if bars > 92:  # theirs counts bars, ours the days from the first to the last
+        calendar = 365.25 * bars / (bars - 1)
+        assert agrees(ours["cagr"] / 100, empyrical.cagr, calendar)
+        assert agrees(ours["calmar_ratio"], empyrical.calmar_ratio, calendar)
 
 
-def test_growth_is_annualised_over_the_bars():
-    assert of([110, 121], periods_per_year=4).metrics["cagr"] == pytest.approx((1.21**2 - 1) * 100)
+@pytest.mark.parametrize("last", ["2024-07-02", "2026-01-01"])
+def test_growth_is_annualised_over_calendar_time_whatever_the_bars(last):
+    timestamps = np.array(["2024-01-01", "2024-01-02", last], "M8[D]")
+    years = float((timestamps[-1] - timestamps[0]).astype(int)) / 365.25
+
+    assert of([105, 110, 121], timestamps=timestamps).metrics["cagr"] == pytest.approx((1.21 ** (1 / years) - 1) * 100)
+
+
+@pytest.mark.parametrize(("days", "exists"), [(91, False), (92, True)])
+def test_growth_of_less_than_a_quarter_of_a_year_is_not_annualised(days, exists):
+    result = of([101, 90, 102], timestamps=np.array([0, 1, days], "M8[D]"))
+
+    assert (result.metrics["cagr"] is not None) == (result.metrics["calmar_ratio"] is not None) == exists
+    assert result.notes.get("cagr") == (None if exists else "too short for a yearly rate")
 
 
 def test_volatility_and_sortino_by_hand():
@@ -99,8 +120,10 @@ def test_days_are_calendar_days_over_weekends_and_hours():
     assert of([120, 100, 120], timestamps=hourly).metrics["max_drawdown_days"] == 0.25
 
 
-def test_buy_and_hold_pays_the_fee_once():
-    assert of([100, 100], close=[50, 75]).metrics["buy_hold_return_pct"] == pytest.approx((1.5 / 1.001 - 1) * 100)
+def test_buy_and_hold_pays_fee_and_slippage_once():
+    metrics = of([100, 100], close=[50, 75], slippage_bps=20).metrics
+
+    assert metrics["buy_hold_return_pct"] == pytest.approx((1.5 / 1.001 / 1.002 - 1) * 100)
 
 
 def test_trade_metrics_by_hand():
@@ -124,6 +147,14 @@ def test_trade_metrics_by_hand():
 @pytest.mark.parametrize(
     ("reason", "names", "equity", "trades", "capital"),
     [
+        ("no winning trades", ["largest_win"], [100, 100], [trade(-1)], 100),
+        ("no losing trades", ["largest_loss"], [100, 100], [trade(5)], 100),
+        ("no closed short trades", ["short_win_rate", "short_profit"], [100, 100], [trade(5)], 100),
+        ("never invested", ["exposure_adjusted_return"], [100, 100], [], 100),
+        ("fewer than four returns", ["kurtosis"], [101, 100, 99], [], 100),
+        ("equity did not vary", ["skewness", "kurtosis"], [100] * 5, [], 100),
+        ("the 5th percentile of the returns is zero", ["tail_ratio"], [100] * 5, [], 100),
+        ("equity fell to zero or below", ["var_95_pct", "best_day_pct", "worst_month_pct"], [-5, 50], [], 100),
         ("no closed trades", ["win_rate", "profit_factor", "expectancy", "avg_trade_return"], [100, 100], [], 100),
         ("no losing trades", ["profit_factor"], [100, 100], [trade(5)], 100),
         ("fewer than two closed trades", ["sqn"], [100, 100], [trade(5)], 100),
@@ -131,9 +162,11 @@ def test_trade_metrics_by_hand():
         ("no bar with a loss", ["sortino_ratio"], [101, 102], [], 100),
         ("no drawdown", ["calmar_ratio"], [101, 102], [], 100),
         ("equity fell to zero or below", ["cagr", "calmar_ratio", "volatility", "sortino_ratio"], [10, -5], [], 100),
-        ("equity fell to zero or below", ["volatility", "sortino_ratio"], [0, 50], [], 100),
+        ("equity fell to zero or below", ["cagr", "calmar_ratio", "sortino_ratio"], [0, 50], [], 100),
+        ("equity fell to zero or below", ["cagr", "calmar_ratio", "sortino_ratio"], [-1, 250], [], 100),
         ("fewer than two returns", ["volatility"], [101], [], 100),
-        ("too large for a number", ["cagr"], [1e9, 1e12], [], 100),
+        ("too short for a yearly rate", ["cagr", "calmar_ratio"], [101, 90], [], 100),
+        ("too large for a number", ["cagr"], [1e12] * 93, [], 1e-80),
     ],
 )
 def test_a_metric_without_a_value_says_why(reason, names, equity, trades, capital):
@@ -155,7 +188,7 @@ def test_a_sharpe_ratio_without_a_value_says_why(equity, reason):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(-1e13, 1e13), min_size=1, max_size=20), st.floats(1e-6, 1e12))
 def test_nothing_but_finite_numbers_leaves(equity, capital):
-    result = of(equity, [trade(1e-300), trade(-1e-300)], capital, close=[1.0] * len(equity))
+    result = of(equity, [trade(1e-300, exit_bar=0), trade(-1e-300, exit_bar=0)], capital, close=[1.0] * len(equity))
 
     for name, value in result.metrics.items():
         assert (value is None) == (name in result.notes)

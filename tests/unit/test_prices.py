@@ -34,7 +34,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_both_ends_of_the_range_are_inclusive():
-    prices = read_prices(DATA, "AAPL", "1d", date(2004, 1, 2), date(2004, 1, 9), warmup_bars=0)
+    prices = read_prices(DATA, "AAPL", "1d", date(2004, 1, 2), date(2004, 1, 9)).traded()
 
     assert prices.bar_dates() == [f"2004-01-0{day}" for day in (2, 5, 6, 7, 8, 9)]
     assert prices.first_bar == 0
@@ -59,12 +59,14 @@ def test_columns_are_contiguous_floats_of_one_length():
     assert all(each.flags.c_contiguous and len(each) == len(prices) for each in arrays)
 
 
-@pytest.mark.parametrize(("start", "warm"), [(date(2000, 3, 1), 0), (date(2000, 3, 8), 5), (date(2004, 1, 2), 250)])
-def test_up_to_250_bars_come_before_the_first_traded_one(start, warm):
+@pytest.mark.parametrize(("start", "before"), [(date(2000, 3, 1), 0), (date(2000, 3, 8), 5), (date(2004, 1, 2), 964)])
+def test_all_earlier_bars_come_before_the_first_traded_one(start, before):
     prices = read_prices(DATA, "MSFT", "1d", start, date(2005, 1, 1))
 
-    assert prices.first_bar == warm
-    assert prices.bar_dates()[warm] == start.isoformat()
+    assert prices.first_bar == before
+    assert prices.bar_dates()[before] == start.isoformat()
+    assert prices.bar_dates()[0] == "2000-03-01"
+    assert prices.traded().bar_dates() == prices.bar_dates()[before:]
 
 
 def test_data_hash_is_that_of_the_file():
@@ -118,7 +120,7 @@ def test_intraday_bars_are_dated_by_their_start(folder):
 
 
 def test_daily_bars_open_and_close_with_new_york(folder):
-    prices = read_prices(folder, "ABC", "1d", date(2024, 1, 3), date(2024, 1, 4), warmup_bars=0)
+    prices = read_prices(folder, "ABC", "1d", date(2024, 1, 3), date(2024, 1, 4)).traded()
 
     assert prices.open_times() == ["2024-01-03T14:30:00Z", "2024-01-04T14:30:00Z"]
     assert prices.close_times() == ["2024-01-03T21:00:00Z", "2024-01-04T21:00:00Z"]

@@ -1,5 +1,7 @@
 """The queue: readable messages in the right order, and a clear word while Redis is away."""
 
+import random
+
 import pytest
 
 from adapters.queue.messages import RunMessage, attempt_of, job_id_of
@@ -18,16 +20,37 @@ def queue(redis_server: RedisServer) -> RunQueue:
     return RunQueue(load_settings({"REDIS_URL": redis_server.url}))
 
 
-def message(attempt: int = 1, at_front: bool = False) -> RunMessage:
-    return RunMessage(RUN_ID, attempt, new_request().to_json(), at_front)
+def message(attempt: int = 1, is_bulk: bool = False) -> RunMessage:
+    return RunMessage(RUN_ID, attempt, new_request().to_json(), is_bulk)
 
 
-def test_a_person_s_message_overtakes_batches(queue: RunQueue) -> None:
-    queue.enqueue([message(1), message(2)])
-    queue.enqueue([message(3, at_front=True)])
+def test_people_are_served_before_batches_and_each_in_order(queue: RunQueue) -> None:
+    for number, is_bulk in enumerate((False, True, False, True, False), start=1):
+        queue.enqueue([message(number, is_bulk)])
 
-    assert queue.waiting_ids() == [job_id_of(RUN_ID, attempt) for attempt in (3, 1, 2)]
-    assert [queue.position(RUN_ID, attempt) for attempt in (3, 1, 2, 4)] == [0, 1, 2, None]
+    assert queue.waiting_ids() == [job_id_of(RUN_ID, attempt) for attempt in (1, 3, 5, 2, 4)]
+    assert [queue.position(RUN_ID, attempt) for attempt in (1, 3, 5, 2, 4, 6)] == [0, 1, 2, 3, 4, None]
+    assert queue.depths() == {"backtests": 3, "backtests-bulk": 2}
+    assert queue.depth() == 5
+
+
+def test_a_person_s_position_never_rises(queue: RunQueue, redis_server: RedisServer) -> None:
+    chance, redis, places = random.Random(5), redis_server.client(), dict[int, int]()
+    for number in range(1, 301):
+        match chance.choice(["person", "batch", "pop", "cancel"]):
+            case "person":
+                queue.enqueue([message(number)])
+                places[number] = len(places)
+            case "batch":
+                queue.enqueue([message(number, is_bulk=True)])
+            case "pop":
+                redis.lpop("rq:queue:backtests")
+            case "cancel" if places:
+                queue.remove(RUN_ID, chance.choice(list(places)))
+
+        now = {attempt: queue.position(RUN_ID, attempt) for attempt in places}
+        assert all(place is None or place <= places[attempt] for attempt, place in now.items()), f"step {number}: {now}"
+        places = {attempt: place for attempt, place in now.items() if place is not None}
 
 
 def test_a_message_says_in_words_what_it_is(queue: RunQueue, redis_server: RedisServer) -> None:
@@ -39,8 +62,9 @@ def test_a_message_says_in_words_what_it_is(queue: RunQueue, redis_server: Redis
     assert RUN_ID in body["data"]
 
 
-def test_a_removed_message_leaves_nothing(queue: RunQueue, redis_server: RedisServer) -> None:
-    queue.enqueue([message()])
+@pytest.mark.parametrize("is_bulk", [False, True])
+def test_a_removed_message_leaves_nothing(is_bulk: bool, queue: RunQueue, redis_server: RedisServer) -> None:
+    queue.enqueue([message(is_bulk=is_bulk)])
 
     queue.remove(RUN_ID, 1)
     queue.remove(RUN_ID, 1)
@@ -50,7 +74,7 @@ def test_a_removed_message_leaves_nothing(queue: RunQueue, redis_server: RedisSe
 
 
 def test_many_messages_are_removed_from_among_others(queue: RunQueue, redis_server: RedisServer) -> None:
-    queue.enqueue([message(attempt) for attempt in range(1, 5001)])
+    queue.enqueue([message(attempt, is_bulk=attempt > 1500) for attempt in range(1, 5001)])
     removed = [*range(2, 5001, 2), 6000]  # every other one, across the chunks of a removal, and one that does not wait
 
     queue.remove_many([job_id_of(RUN_ID, attempt) for attempt in removed])

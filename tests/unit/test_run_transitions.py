@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy.engine import Connection, Engine
 
+from adapters.queue.messages import RunMessage
 from adapters.store.database import connect_database
 from adapters.store.new_runs import mark_enqueued
 from adapters.store.runs import (
@@ -42,6 +43,10 @@ def waiting(submitter: Submitter) -> Attempt:
 def claimed(engine: Engine, waiting: Attempt, token: str = "mine", lease_s: float = 60) -> Claim:
     with engine.begin() as connection:
         return claim(connection, waiting, token, lease_s, "test")
+
+
+def message(run_id: str, attempt: int) -> RunMessage:
+    return RunMessage(run_id, attempt, {}, is_bulk=False)
 
 
 def does(engine: Engine, change: Callable[[Connection], object]) -> object:
@@ -208,6 +213,17 @@ def test_a_waiting_or_running_run_is_cancelled_once(
     assert submitter.row(waiting.run_id)["error_type"] == ErrorType.CANCELLED
 
 
+def test_a_run_that_has_finished_is_not_cancelled(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+    held = claimed(engine, waiting)
+    does(engine, lambda connection: finish(connection, held, RESULT, {}))
+    finished = submitter.row(waiting.run_id)
+
+    with pytest.raises(Conflict):
+        does(engine, lambda connection: cancel(connection, waiting.run_id))
+
+    assert submitter.row(waiting.run_id) == finished
+
+
 def test_a_failed_run_is_retried_as_its_next_attempt(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
     held = claimed(engine, waiting)
     does(engine, lambda connection: fail(connection, held, ErrorType.ENGINE_ERROR, "x" * 5000))
@@ -250,7 +266,18 @@ def test_only_waiting_runs_are_stamped(engine: Engine, submitter: Submitter) -> 
     waits, works = submitter.record(2)
     claimed(engine, Attempt(works, 1))
 
-    does(engine, lambda connection: mark_enqueued(connection, [waits, works]))
+    does(engine, lambda connection: mark_enqueued(connection, [message(waits, 1), message(works, 1)]))
 
     assert submitter.row(waits)["enqueued_at"] is not None
     assert submitter.row(works)["enqueued_at"] is None
+
+
+def test_a_message_of_an_earlier_attempt_stamps_nothing(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+    does(engine, lambda connection: cancel(connection, waiting.run_id))
+    does(engine, lambda connection: retry(connection, waiting.run_id))
+
+    does(engine, lambda connection: mark_enqueued(connection, [message(waiting.run_id, 1)]))
+    assert submitter.row(waiting.run_id)["enqueued_at"] is None
+
+    does(engine, lambda connection: mark_enqueued(connection, [message(waiting.run_id, 2)]))
+    assert submitter.row(waiting.run_id)["enqueued_at"] is not None

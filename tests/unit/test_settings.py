@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from adapters.settings import Settings, load_settings
 from contracts.errors import InvalidSettings
@@ -64,6 +65,19 @@ def test_a_database_is_named_by_its_parts() -> None:
     url = load_settings(parts).database_url
 
     assert url == "mysql+pymysql://u%40x:p%2Fw%3A%25@db:3306/runs?charset=utf8mb4"
+
+
+def test_the_authority_of_a_database_goes_into_its_url(tmp_path: Path) -> None:
+    authority = tmp_path / "our ca.pem"
+    authority.touch()
+    parts = {"DB_HOST": "db", "DB_NAME": "runs", "DB_USER": "u", "DB_PASSWORD": "p", "DB_TLS_CA": str(authority)}
+
+    url = make_url(load_settings(parts).database_url)
+
+    assert url.query == {"charset": "utf8mb4", "ssl_ca": str(authority)}
+    authority.unlink()
+    with pytest.raises(InvalidSettings, match=r"DB_TLS_CA='.*our ca.pem': there is no such file"):
+        load_settings(parts)
 
 
 def test_missing_parts_of_a_database_are_named() -> None:

@@ -107,6 +107,17 @@ def test_a_waiting_run_is_cancelled_once(client: FlaskClient, redis_server: Redi
     assert redis_server.client().llen(QUEUE) == 0
 
 
+def test_a_single_retry_of_a_batch_s_run_is_a_person_s(
+    app: Flask, client: FlaskClient, redis_server: RedisServer
+) -> None:
+    run_id = submitted(client, batch_id="b")
+    break_down(app.extensions["platform"].engine, run_id)
+
+    client.post(f"/api/runs/{run_id}/retry")
+
+    assert redis_server.client().lrange(QUEUE, 0, -1) == [f"{run_id}-2"]
+
+
 def test_a_failed_run_is_retried_as_its_next_attempt(
     app: Flask, client: FlaskClient, redis_server: RedisServer
 ) -> None:
@@ -118,7 +129,7 @@ def test_a_failed_run_is_retried_as_its_next_attempt(
     status = client.get(f"/status/{run_id}").json
     assert (answer.status_code, again.status_code) == (202, 409)
     assert (status["status"], status["attempt"], status["error_message"]) == ("pending", 2, None)
-    assert redis_server.client().lindex(QUEUE, 0) == f"{run_id}-2"
+    assert redis_server.client().lindex(QUEUE, -1) == f"{run_id}-2"
     assert [event["to_status"] for event in client.get(f"/api/runs/{run_id}/events").json["events"]] == [
         "PENDING", "RUNNING", "FAILED", "PENDING",
     ]  # fmt: skip

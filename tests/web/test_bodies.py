@@ -1,17 +1,19 @@
 """Bodies that are too large, or that break off: a fault of the sender, never one of ours."""
 
 import socket
+import sys
 from collections.abc import Iterator
-from urllib.parse import urlparse
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.services.live_web import served
+from tests.services.ports import free_port
+from tests.services.processes import Programs
 from tests.services.web_app import web_app
 
 TOKEN = "a-token-of-16-or-more"
+FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
@@ -28,7 +30,7 @@ def guarded(platform_settings: dict[str, str]) -> Iterator[Flask]:
         yield app
 
 
-@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"])
+@pytest.mark.parametrize("kind", [FORM, "multipart/form-data; boundary=x", "text/plain"])
 def test_a_login_reads_no_more_than_a_token_needs(guarded: Flask, kind: str) -> None:
     body = b"--x\r\nContent-Disposition: form-data; name=token\r\n\r\n" + b"x" * 100_000 + b"\r\n--x--\r\n"
 
@@ -39,18 +41,27 @@ def test_every_route_bounds_a_body_that_it_does_not_expect(client: FlaskClient) 
     assert client.application.config["MAX_CONTENT_LENGTH"] == 64 * 1024
 
 
-def test_a_malformed_chunk_is_the_senders_fault(guarded: Flask) -> None:
-    paths = {"/login": "application/x-www-form-urlencoded", "/run_backtest": "application/json"}
-    with served(guarded) as url:
-        codes = {path: _chunked(url, path, kind, b"nonsense\r\n{}\r\n0\r\n\r\n") for path, kind in paths.items()}
+def test_chunks_that_break_their_format_or_the_bound_are_the_senders_fault(programs: Programs) -> None:
+    port = str(free_port())
+    web = programs.run(
+        [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"],
+        PORT=port, WEB_HOST="127.0.0.1", WEB_CONCURRENCY="1", API_TOKENS=TOKEN,
+    )  # fmt: skip
+    web.wait_for_line("Booting worker")
+    routes = {"/login": FORM, "/run_backtest": "application/json", "/api/runs/bulk": "application/x-ndjson"}
 
-    assert codes == dict.fromkeys(paths, b"400")
+    malformed = {route: _chunked(port, route, kind, b"nonsense\r\n{}\r\n0\r\n\r\n") for route, kind in routes.items()}
+    unended = {route: _chunked(port, route, kind, b"2\r\n{}XX0\r\n\r\n") for route, kind in routes.items()}
+    spaces = b"%x\r\n" % 70_000 + b" " * 70_000 + b"\r\n0\r\n\r\n"
+    too_large = {route: _chunked(port, route, kind, spaces) for route, kind in list(routes.items())[:2]}
+
+    assert malformed == unended == dict.fromkeys(routes, b"400")
+    assert too_large == {"/login": b"413", "/run_backtest": b"413"}
 
 
-def _chunked(url: str, path: str, kind: str, chunks: bytes) -> bytes:
+def _chunked(port: str, path: str, kind: str, chunks: bytes) -> bytes:
     """The status code of a POST with these bytes as its chunked body."""
-    server = urlparse(url)
-    head = f"POST {path} HTTP/1.1\r\nHost: {server.netloc}\r\nContent-Type: {kind}\r\nAuthorization: Bearer {TOKEN}\r\n"
-    with socket.create_connection((server.hostname, server.port), timeout=20) as connection:  # type: ignore[arg-type]
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nAuthorization: Bearer {TOKEN}\r\n"
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=20) as connection:
         connection.sendall(f"{head}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + chunks)
         return connection.makefile("rb").readline().split()[1]

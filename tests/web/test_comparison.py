@@ -77,3 +77,14 @@ def test_a_run_that_never_traded_is_best_at_nothing(browser_client: FlaskClient,
     cells = re.findall(r'<td class="number">(★ )?<span class="[^"]*">', page)
     assert any(cells)
     assert not any(cells[::3])
+
+
+def test_a_run_that_lost_all_there_was_is_best_at_nothing(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    sound, ruined = make_run(), make_run(
+        direction="longshort", position_size=90, size_type="percent", rule_type="COMPOSITE", params={},
+        start_date="2003-01-02", end_date="2013-03-01",
+    )  # fmt: skip
+
+    page = browser_client.get(f"/compare?run={sound}&run={ruined}").get_data(as_text=True)
+
+    assert re.findall(r'<td class="number">★', page) == []

@@ -84,3 +84,15 @@ def test_the_trades_say_the_hour(browser_client: FlaskClient, make_run: RunMaker
 
     assert f">{trade['entry_timestamp'][:16].replace('T', ' ')}</td>" in page
     assert f">{trade['holding_period']:.2f}</td>" in page
+
+
+def test_equity_is_dated_by_the_close_at_which_trades_are(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run(**HOURLY, **DATES)
+
+    result = browser_client.get(f"/api/runs/{run_id}").get_json()
+
+    first = next(point for point in result["portfolio_curve"] if point["position"])
+    assert first["date"] == result["trades"][0]["entry_timestamp"]
+    assert first["date"] in [signal["date"] for signal in result["signals"]]
+    assert result["equity_curve"][0]["date"] == f"{(START + timedelta(hours=1)).isoformat()}Z"
+    assert result["price_candles"][0]["date"] == f"{START.isoformat()}Z"

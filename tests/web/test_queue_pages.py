@@ -85,14 +85,25 @@ def test_every_step_says_the_most_that_waited_and_ran_at_a_time(page_app: Flask)
 
 
 def test_now_is_counted_and_the_oldest_is_named(browser_client: FlaskClient, make_run: RunMaker) -> None:
-    oldest, _, _ = make_run("pending"), make_run("pending"), make_run("running")
+    oldest, _, _ = make_run("pending"), make_run("pending", batch_id="b"), make_run("running")
 
     answer = browser_client.get("/api/queue").get_json()
 
     assert (answer["waiting"], answer["running"], answer["messages"]) == (2, 1, 3)  # nobody popped the third message
+    assert answer["queues"] == {"backtests": 2, "backtests-bulk": 1}
     assert answer["oldest_waiting"]["run_id"] == oldest
     assert answer["points"][-1]["running"] == 1
     assert answer["queue_wait_s"]["p50"] >= 0
+
+
+def test_the_depth_of_each_queue_is_shown_and_scraped(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    make_run("pending"), make_run("pending", batch_id="b")
+
+    page, metrics = (browser_client.get(path).get_data(as_text=True) for path in ("/queue", "/metrics"))
+
+    assert "1 in backtests, 1 in backtests-bulk" in page
+    assert 'backtest_queue_depth{queue="backtests"} 1.0' in metrics
+    assert 'backtest_queue_depth{queue="backtests-bulk"} 1.0' in metrics
 
 
 def test_without_redis_the_page_says_that_nothing_is_lost(

@@ -1,9 +1,11 @@
 """A reproduced run is compared with the first one, bit for bit."""
 
+import json
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from adapters.store.runs import Attempt, claim, finish
 from adapters.store.tables import runs
@@ -60,3 +62,38 @@ def test_one_changed_character_is_a_difference_with_its_cause(
     assert 'data-verdict="different"' in page
     assert "in equity from those of" in page
     assert "Not the same around them: the engine" in page
+
+
+def test_a_metric_that_only_the_later_run_has_is_named_and_no_difference(
+    page_app: Flask, browser_client: FlaskClient, repeated: tuple[str, str]
+) -> None:
+    origin, again = repeated
+    with page_app.extensions["platform"].engine.begin() as connection:
+        text = connection.execute(select(runs.c.metrics_json).where(runs.c.run_id == origin)).scalar_one()
+        stored = json.loads(text)
+        del stored["values"]["sqn"]
+        older = {"metrics_json": json.dumps(stored), "analysis_version": None}
+        connection.execute(update(runs).where(runs.c.run_id == origin).values(**older))
+
+    page = browser_client.get(f"/result/{again}").get_data(as_text=True)
+
+    assert 'data-verdict="identical"' in page
+    assert "Only one of the two has: sqn." in page
+
+
+def test_a_changed_metric_is_named_with_the_version_that_changed_it(
+    page_app: Flask, browser_client: FlaskClient, repeated: tuple[str, str]
+) -> None:
+    origin, again = repeated
+    with page_app.extensions["platform"].engine.begin() as connection:
+        text = connection.execute(select(runs.c.metrics_json).where(runs.c.run_id == origin)).scalar_one()
+        stored = json.loads(text)
+        stored["values"]["cagr"] += 1.0
+        older = {"metrics_json": json.dumps(stored), "analysis_version": None}
+        connection.execute(update(runs).where(runs.c.run_id == origin).values(**older))
+
+    page = browser_client.get(f"/result/{again}").get_data(as_text=True)
+
+    assert 'data-verdict="different"' in page
+    assert "in cagr from those of" in page
+    assert "Not the same around them: the warm-up of rules and the derived metrics" in page

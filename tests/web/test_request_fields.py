@@ -1,5 +1,6 @@
 """The contract is the only list of a request's fields: form, messages and API description follow it."""
 
+import json
 import re
 from dataclasses import dataclass
 from typing import Annotated
@@ -9,9 +10,12 @@ from annotated_types import Ge, Lt
 from flask import Flask
 from flask.testing import FlaskClient
 from markupsafe import escape
+from sqlalchemy import update
 
+from adapters.store.tables import runs
 from contracts.run_request import LABEL_FIELDS, About
 from tests.services.web_app import run_values
+from tests.web.conftest import RunMaker
 from web.request_fields import FIELDS, PRESET_FIELDS, read_fields
 
 
@@ -53,6 +57,22 @@ def test_a_new_field_needs_no_other_line(app: Flask) -> None:
     assert fields["leverage"].accepts == "times from 1 to below 5 (of equity), or null"
     assert re.search(r'type="number"[^>]* min="1" max="5"[^>]* name="leverage" data-field data-optional', form)
     assert re.search(r'type="checkbox"[^>]* name="hedged" data-field checked', form)
+
+
+def test_a_run_from_before_a_field_was_added_keeps_its_page(
+    page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run()
+    older = {name: value for name, value in run_values().items() if name not in ("charts", "fill")}
+    with page_app.extensions["platform"].engine.begin() as connection:
+        stored = json.dumps({"initial_capital": 100_000.0, "timeframe": "1d", "direction": "longonly", **older})
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(request_json=stored))
+
+    page = browser_client.get(f"/result/{run_id}")
+
+    assert page.status_code == 200
+    assert "Initial capital" in page.text
+    assert "Orders fill at" not in page.text
 
 
 def test_a_preset_keeps_what_belongs_to_the_strategy() -> None:

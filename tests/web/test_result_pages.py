@@ -2,12 +2,17 @@
 
 import csv
 import io
+import json
 import re
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
 
+from adapters.results import run_result
+from adapters.store.tables import runs
 from contracts.run_result import CHART_NAMES
 from tests.web.conftest import RunMaker
 from web.runs.trade_table import COLUMNS
@@ -158,3 +163,77 @@ def test_the_stats_show_returns_of_months_and_years(browser_client: FlaskClient,
     assert "Monthly returns" in page
     assert 'class="mono">2005</th>' in page
     assert "Sharpe ratio of the last 126 bars" in page
+
+
+def test_a_result_without_trades_is_derived_once_and_says_why(
+    browser_client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = make_run(params={"period": 14, "oversold": 1, "overbought": 99})
+    decoded: list[str] = []
+    decode = run_result.decode_equity
+    monkeypatch.setattr(run_result, "decode_equity", lambda text: decoded.append(text) or decode(text))
+
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+
+    assert "The rule gave no signal on any of the" in page
+    assert len(decoded) == 1
+
+
+def test_buy_and_hold_is_one_number_in_metrics_charts_and_tables(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run(fee_rate=0.02, slippage_bps=100)
+    result = browser_client.get(f"/api/runs/{run_id}").get_json()
+
+    file = browser_client.get(f"/result/{run_id}/tables/cumulative_return.csv").get_data(as_text=True)
+
+    returns = [float(row["buy and hold %"]) for row in csv.DictReader(io.StringIO(file))]
+    first, last = result["price_candles"][0]["close"], result["price_candles"][-1]["close"]
+    assert returns[-1] == pytest.approx(result["metrics"]["buy_hold_return_pct"], abs=1e-9)
+    assert returns[-1] == pytest.approx((last / first / 1.02 / 1.01 - 1) * 100, rel=2e-3)
+    assert returns[0] == pytest.approx((1 / 1.02 / 1.01 - 1) * 100, abs=0.2)
+
+
+def test_a_risk_free_rate_lowers_the_sharpe_ratio_and_is_shown(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    plain, asked = (make_run(**fields) for fields in ({}, {"risk_free_rate": 0.04}))
+
+    ratios = [browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"] for run_id in (plain, asked)]
+    page = browser_client.get(f"/result/{asked}").get_data(as_text=True)
+
+    assert ratios[1]["sharpe_ratio"] < ratios[0]["sharpe_ratio"]
+    assert ratios[1]["sortino_ratio"] < ratios[0]["sortino_ratio"]
+    assert ratios[1]["volatility"] == ratios[0]["volatility"]
+    assert "<dt>Risk-free rate</dt><dd>4 %</dd>" in page
+
+
+def test_trades_of_an_older_run_have_no_excursions_and_are_shown_and_sorted(
+    page_app: Flask, browser_client: FlaskClient, run_id: str
+) -> None:
+    with page_app.extensions["platform"].engine.begin() as connection:
+        stored = json.loads(connection.execute(select(runs.c.trades_json).where(runs.c.run_id == run_id)).scalar_one())
+        older = {"columns": stored["columns"][:-2], "rows": [row[:-2] for row in stored["rows"]]}
+        text = json.dumps(stored | older)
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(trades_json=text))
+
+    page = browser_client.get(f"/result/{run_id}?tab=trades&sort=mae_pct").get_data(as_text=True)
+    file = browser_client.get(f"/result/{run_id}/trades.csv").get_data(as_text=True)
+
+    assert '<tr><td class="number">1</td>' in page
+    assert {row["mae_pct"] for row in csv.DictReader(io.StringIO(file))} == {""}
+    assert "mae_pct" not in trades(browser_client, run_id)[0]
+
+
+def test_the_rolling_sharpe_ratio_has_the_run_s_own_bars_per_year(
+    page_app: Flask, browser_client: FlaskClient, run_id: str
+) -> None:
+    def highest() -> float:
+        page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+        return float(re.findall(r"Sharpe ratio of the last 126 bars, from [-\d.]+ to ([\d.]+)", page)[0])
+
+    daily = highest()
+    with page_app.extensions["platform"].engine.begin() as connection:
+        stored = json.loads(connection.execute(select(runs.c.metrics_json).where(runs.c.run_id == run_id)).scalar_one())
+        stored["values"]["bars_per_year"] = 4 * 252
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(metrics_json=json.dumps(stored)))
+
+    assert highest() == pytest.approx(2 * daily, abs=0.02)

@@ -46,7 +46,7 @@ def retry_batch(on: Platform, batch_id: str, *, cancelled_too: bool) -> int:
 
 
 def _message(row: RowMapping) -> RunMessage:
-    return RunMessage(row["run_id"], row["attempt"] + 1, json.loads(row["request_json"]), at_front=False)
+    return RunMessage(row["run_id"], row["attempt"] + 1, json.loads(row["request_json"]), is_bulk=True)
 
 
 def _in_portions(

@@ -50,6 +50,6 @@ def _described(kind: Any) -> Any:
 
 @cache
 def _typed_dict(kind: Any) -> Any:
-    described = TypedDict(kind.__name__, get_type_hints(kind))  # type: ignore[misc]  # made from another one
+    described = TypedDict(kind.__name__, get_type_hints(kind, include_extras=True))  # type: ignore[misc]  # made from another one
     described.__doc__ = kind.__doc__
     return described

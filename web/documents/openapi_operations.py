@@ -3,7 +3,7 @@
 from functools import cache
 from typing import Any
 
-from adapters.results.leaderboard import METRIC_NAMES
+from adapters.results.metrics.table import METRIC_NAMES
 from web.documents.openapi_schemas import TEXT, json_object, ref
 
 

@@ -41,7 +41,7 @@ def page() -> str:
     return render_template(
         "queue/queue.html",
         state=state,
-        messages=_messages(),
+        depths=_depths(),
         waits=_spread(state.waits_s),
         durations=_spread(state.durations_s),
         per_minute=_ended_per_minute(state),
@@ -58,12 +58,13 @@ def numbers() -> ResponseReturnValue:
     window = _window()
     with reading(platform().engine) as connection:
         state = queue_state(connection, *WINDOWS[window])
-    oldest = state.oldest_waiting
+    oldest, depths = state.oldest_waiting, _depths()
     body = {
         "at": utc_text(state.now),
         "waiting": state.waiting,
         "running": state.running,
-        "messages": _messages(),
+        "messages": None if depths is None else sum(depths.values()),
+        "queues": depths,
         "oldest_waiting": {"run_id": oldest["run_id"], "since": utc_text(oldest["waiting_since"])} if oldest else None,
         "queue_wait_s": _pair(_spread(state.waits_s)),
         "run_s": _pair(_spread(state.durations_s)),
@@ -81,10 +82,10 @@ def _window() -> str:
     return read_argument("window", one_of(*WINDOWS), "15m")
 
 
-def _messages() -> int | None:
-    """Messages in Redis; None while it does not answer."""
+def _depths() -> dict[str, int] | None:
+    """Messages in each of Redis' queues; None while it does not answer."""
     try:
-        return platform().queue.depth()
+        return platform().queue.depths()
     except QueueUnavailable:
         return None
 

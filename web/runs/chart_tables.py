@@ -47,7 +47,7 @@ def _trade_pnl(result: RunResult) -> ChartTable:
     rows = [
         (
             "still open" if trade["is_open"] else trade["exit_timestamp"].replace("T", " "),
-            trade["trade_no"] + 1,
+            str(trade["trade_no"] + 1),
             trade["pnl_abs"],
             trade["pnl_pct"],
         )

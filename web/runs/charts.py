@@ -28,12 +28,12 @@ def _dates(result: RunResult) -> list[str]:
 
 
 def holding_returns(result: RunResult) -> list[float] | None:
-    """Return in percent of buying at the first close and holding, per bar; None when the prices are not at hand."""
+    """Return in percent of buying and holding, per bar, to the Job's own end; None without the prices."""
     candles = result.price_candles
     if not candles or len(candles) != len(result.equity_curve or []):
         return None
-    first = candles[0]["close"]
-    return [(candle["close"] / first - 1) * 100 for candle in candles]
+    end_pct, last = (result.metrics or {}).get("buy_hold_return_pct") or 0.0, candles[-1]["close"]
+    return [((1 + end_pct / 100) * candle["close"] / last - 1) * 100 for candle in candles]
 
 
 def equity_drawn(result: RunResult, alt: str) -> list[Drawn]:

@@ -12,7 +12,9 @@ from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
 
 from adapters.results.curves import decode_equity
-from adapters.results.metrics import METRICS_BY_NAME, Metric
+from adapters.results.leaderboard import is_ruined
+from adapters.results.metrics.entry import Metric
+from adapters.results.metrics.table import METRICS
 from adapters.store.database import reading
 from adapters.store.run_list import runs_by_id
 from contracts.errors import InvalidRequest, UnknownRun
@@ -20,7 +22,6 @@ from contracts.run_request import LABEL_FIELDS
 from contracts.status import RunStatus
 from rules.catalog import complete_params
 from web.platform import platform
-from web.runs.view import LEADING_METRICS, OTHER_METRICS, SIGNED_METRICS
 from web.svg_plot import Plot, drawn_twice
 
 blueprint = Blueprint("comparison", __name__)
@@ -65,7 +66,6 @@ def page() -> str:
         runs=compared,
         charts=drawn_twice(partial(growth_chart, compared), PLOT_SIZE),
         metrics=metric_rows(compared),
-        signed_metrics=SIGNED_METRICS,
         differences=differences([each.request for each in compared]),
         receipts=_unequal([{words: each[name] for name, words in RECEIPT.items()} for each in rows]),
         prices_differ=_prices_differ(rows),
@@ -124,13 +124,13 @@ def _spread(each: Compared, dates: Sequence[str]) -> list[float | None]:
 
 
 def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:
-    """Each metric that one of the runs has. The best value is one of those that traded: to do nothing loses nothing."""
+    """Each metric that one of the runs has. The best is one that traded and was not ruined."""
     rows = []
-    for name in (*LEADING_METRICS, *OTHER_METRICS):
-        values = [each.metrics.get(name) for each in compared]
-        traded = [each.metrics.get(name) for each in compared if each.metrics.get("num_trades")]
+    rivals = [each.metrics for each in compared if each.metrics.get("num_trades") and not is_ruined(each.metrics)]
+    for metric in METRICS:
+        values = [each.metrics.get(metric.name) for each in compared]
         if any(value is not None for value in values):
-            rows.append(MetricRow(METRICS_BY_NAME[name], values, _best(METRICS_BY_NAME[name], traded)))
+            rows.append(MetricRow(metric, values, _best(metric, [each.get(metric.name) for each in rivals])))
     return rows
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from adapters.results.metrics.table import HEADLINES
 from adapters.store.run_list import Cursor, RunFilter
 from contracts.status import RunStatus
 from rules.catalog import RULES
@@ -19,14 +20,8 @@ from web.arguments import (
 )
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
-METRICS = {
-    "return": "total_return_pct",
-    "sharpe": "sharpe_ratio",
-    "drawdown": "max_drawdown_pct",
-    "trades": "num_trades",
-}
-SORTS = {"created": "created", **METRICS}
-BOUNDS = tuple(f"{name}_{side}" for name in METRICS for side in ("min", "max"))
+SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
+BOUNDS = tuple(f"{short}_{side}" for short in HEADLINES for side in ("min", "max"))
 FOLDED = ("batch", "from", "to", *BOUNDS)  # seldom wanted, so the page folds them away
 NAMES = ("ticker", "rule", "name", "status", "label", *FOLDED)
 ALL_NAMES = (*NAMES, "sort", "order", "limit", "after", "before")
@@ -51,8 +46,8 @@ def _wanted(read: Reader) -> dict[str, Any]:
         "created_from": read("from", day, None),
         "created_to": read("to", day, None),
         "ranges": {
-            column: (read(f"{name}_min", number, None), read(f"{name}_max", number, None))
-            for name, column in METRICS.items()
+            metric.name: (read(f"{short}_min", number, None), read(f"{short}_max", number, None))
+            for short, metric in HEADLINES.items()
         },
         "sort": SORTS[sort],
         "descending": order == "desc",

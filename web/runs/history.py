@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
+from adapters.results.metrics.table import HEADLINE_NAMES, HEADLINES
 from adapters.results.times import seconds_between, utc_text
 from adapters.store.batches import is_batch
 from adapters.store.database import reading
@@ -34,6 +35,7 @@ def page() -> str:
         previous=cursor_text(page.previous),
         given=given,
         filtered=any(name in given for name in NAMES),
+        headlines=HEADLINES,
         rules=list(RULES),
         tickers=list(platform().tickers.all()),
         folded_out=any(name in given for name in FOLDED),
@@ -62,11 +64,10 @@ def listed() -> Response:
 
 def _listed_run(row: Any) -> dict[str, Any]:
     same = ("run_id", "ticker", "timeframe", "rule_type", "rule_id", "label", "batch_id", "error_type")
-    numbers = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
     return {
         **{name: row[name] for name in same},
         "status": RunStatus(row["status"]).public,
-        "metrics": {name: row[name] for name in numbers} if row["status"] == RunStatus.SUCCEEDED else None,
+        "metrics": {name: row[name] for name in HEADLINE_NAMES} if row["status"] == RunStatus.SUCCEEDED else None,
         "created_at": utc_text(row["created_at"]),
         "started_at": utc_text(row["started_at"]),
         "completed_at": utc_text(row["completed_at"]),

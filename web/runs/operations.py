@@ -42,7 +42,7 @@ def retry_run(on: Platform, run_id: str) -> None:
     with reading(on.engine) as connection:
         request = json.loads(run_row(connection, run_id)["request_json"])
     log.info("run_retried attempt=%d run_id=%s", waiting.attempt, run_id)
-    on.submission.enqueue([RunMessage(run_id, waiting.attempt, request, at_front=True)])
+    on.submission.enqueue([RunMessage(run_id, waiting.attempt, request, is_bulk=False)])
 
 
 def reproduce_run(on: Platform, run_id: str, key: str | None) -> Accepted:

@@ -70,7 +70,6 @@ def _completed(row: RowMapping, view: RunResult, tab: str, rendered: frozenset[s
     shared = {
         "no_trades": run_view.why_no_trades(view),
         "charts": run_view.charts(view, fills, run_view.TABS[tab].charts, rendered),
-        "signed_metrics": run_view.SIGNED_METRICS,
     }
     if tab == "candles":
         return shared | _candles(view, fills)
@@ -79,10 +78,8 @@ def _completed(row: RowMapping, view: RunResult, tab: str, rendered: frozenset[s
 
 def _stats(view: RunResult) -> dict[str, Any]:
     return {
-        "leading": run_view.kpis(view, run_view.LEADING_METRICS),
-        "others": run_view.kpis(view, run_view.OTHER_METRICS),
+        "kpis": run_view.kpis(view),
         "stats": run_view.stats(view),
-        "below_zero": run_view.below_zero(view),
     }
 
 

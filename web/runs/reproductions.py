@@ -1,8 +1,9 @@
 """Whether a reproduced run came to the same result, bit for bit."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, RowMapping
@@ -11,23 +12,25 @@ from adapters.store.tables import runs
 from contracts.status import RunStatus
 
 Verdict = Literal["identical", "different", "waiting", "failed"]
-STORED = {
-    "metrics_json": "metrics",
-    "equity_curve_json": "equity",
-    "trades_json": "trades",
-    "signals_json": "signals",
+CAUSES = {
+    "data_hash": "the price file",
+    "engine_version": "the engine",
+    "analysis_version": "the warm-up of rules and the derived metrics",
+    "image_tag": "the image",
 }
-CAUSES = {"data_hash": "the price file", "engine_version": "the engine", "image_tag": "the image"}
 MAX_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Reproduction:
-    """One repetition: the run on the other side, the verdict, what differs, and what was not the same around it."""
+    """One repetition: the run on the other side, the verdict, what differs of all that both have, what only one has,
+    and what was not the same around it.
+    """
 
     other: RowMapping
     verdict: Verdict
     differing: list[str]
+    only_one: list[str]
     causes: list[str]
 
 
@@ -49,14 +52,26 @@ def _judged(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reprodu
     states = {origin["status"], again["status"]}
     if states != {RunStatus.SUCCEEDED}:
         verdict: Verdict = "failed" if RunStatus.FAILED in states else "waiting"
-        return Reproduction(other, verdict, [], [])
-    differing = _unequal(origin, again, STORED)
-    causes = _unequal(origin, again, CAUSES) if differing else []
-    return Reproduction(other, "different" if differing else "identical", differing, causes)
+        return Reproduction(other, verdict, [], [], [])
+    one, two = _stored(origin), _stored(again)
+    differing = [name for name in one if name in two and one[name] != two[name]]
+    causes = [words for column, words in CAUSES.items() if origin[column] != again[column]] if differing else []
+    return Reproduction(
+        other, "different" if differing else "identical", differing, sorted(one.keys() ^ two.keys()), causes
+    )
 
 
-def _unequal(one: RowMapping, other: RowMapping, names: dict[str, str]) -> list[str]:
-    return [words for column, words in names.items() if one[column] != other[column]]
+def _stored(row: RowMapping) -> dict[str, Any]:
+    """All numbers that a run left behind, by name: metrics and columns of trades apart, since later ones have more."""
+    trades = json.loads(row["trades_json"])
+    columns = zip(*trades["rows"], strict=True) if trades["rows"] else [()] * len(trades["columns"])
+    return {
+        "equity": row["equity_curve_json"],
+        "signals": row["signals_json"],
+        "rejected orders": trades["rejected"],
+        **{f"{name} of trades": values for name, values in zip(trades["columns"], columns, strict=True)},
+        **json.loads(row["metrics_json"])["values"],
+    }
 
 
 def summary(repetitions: Sequence[Reproduction]) -> str:

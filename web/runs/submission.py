@@ -59,7 +59,7 @@ class Submission:
         except IntegrityError as error:
             return self._existing(error, valid, idempotency_key)
         log.info("run_accepted rule=%s ticker=%s run_id=%s", request.rule_id, request.ticker, request.run_id)
-        self.enqueue([RunMessage(str(request.run_id), 1, request.to_json(), at_front=request.batch_id is None)])
+        self.enqueue([RunMessage(str(request.run_id), 1, request.to_json(), is_bulk=request.batch_id is not None)])
         return Accepted(str(request.run_id), RunStatus.PENDING, existed=False)
 
     def refuse_when_full(self, new_runs: int) -> None:
@@ -77,10 +77,10 @@ class Submission:
         try:
             self._queue.enqueue(messages)
             with self._engine.begin() as connection:
-                mark_enqueued(connection, [message.run_id for message in messages])
+                mark_enqueued(connection, messages)
         except (QueueUnavailable, DBAPIError) as error:
-            for message in messages:
-                log.warning("enqueue_postponed reason=%s run_id=%s", error, message.run_id)
+            which = f"run_id={messages[0].run_id}" if len(messages) == 1 else f"runs={len(messages)}"
+            log.warning("enqueue_postponed reason=%s %s", error, which)
 
     def _by_key(self, idempotency_key: str, valid: ValidRequest) -> Accepted | None:
         with reading(self._engine) as connection:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
+from typing import Any
 
 from contracts.run_result import TradeRow
 from web.arguments import one_of, reading_arguments, whole_number
@@ -19,6 +20,8 @@ COLUMNS = {
     "exit_fees": "Fee",
     "pnl_abs": "Profit",
     "pnl_pct": "Return",
+    "mae_pct": "Worst",
+    "mfe_pct": "Best",
     "holding_period": "Days",
     "exit_reason": "Closed by",
 }
@@ -56,7 +59,7 @@ def chosen_trades(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> l
         and outcome in (None, outcome_of(trade))
         and (reason is None or trade["exit_reason"] == reason)
     ]
-    return sorted(chosen, key=lambda trade: trade[sort], reverse=descending)  # type: ignore[literal-required]
+    return sorted(chosen, key=lambda trade: _sort_value(trade, sort), reverse=descending)
 
 
 def outcome_of(trade: TradeRow) -> str:
@@ -79,4 +82,9 @@ def trade_rows(trades: Sequence[TradeRow]) -> Iterator[Sequence[object]]:
     names = (*COLUMNS, "is_open")
     yield names
     for trade in trades:
-        yield [None if trade["is_open"] and name in EXIT_COLUMNS else trade[name] for name in names]  # type: ignore[literal-required]
+        yield [None if trade["is_open"] and name in EXIT_COLUMNS else trade.get(name) for name in names]
+
+
+def _sort_value(trade: TradeRow, name: str) -> Any:
+    """One column of a trade; an older run, whose trades have no excursions, keeps its order."""
+    return trade.get(name, 0.0)

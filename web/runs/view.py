@@ -10,7 +10,8 @@ from adapters.prices.bar_times import PERIODS_PER_YEAR
 from adapters.prices.tickers import Tickers
 from adapters.results.chart_texts import alt_text
 from adapters.results.curves import FillBars, decode_trades, fill_bars
-from adapters.results.metrics import METRICS_BY_NAME, Metric
+from adapters.results.metrics.entry import Metric
+from adapters.results.metrics.table import METRICS
 from adapters.results.period_returns import YearReturns, monthly_returns, rolling_sharpe
 from adapters.results.run_result import run_result
 from contracts.run_result import RunResult
@@ -39,26 +40,7 @@ TABS = {
     "candles": Tab("Candles", _PRICED, ("candlestick",)),
 }
 PNG_LEFT, PNG_RIGHT = 28 / 1600, 1424 / 1600  # where adapters.charts.frame begins and ends the bars of a picture
-LEADING_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
-OTHER_METRICS = (
-    "cagr",
-    "volatility",
-    "sortino_ratio",
-    "calmar_ratio",
-    "win_rate",
-    "profit_factor",
-    "expectancy",
-    "sqn",
-    "exposure_pct",
-    "avg_trade_return",
-    "buy_hold_return_pct",
-    "max_drawdown_days",
-    "final_equity",
-    "open_trades",
-    "rejected_orders",
-)
 ROLLING_BARS = {"1d": 126, "1h": 273, "5m": 390}  # six months, two months, one week
-SIGNED_METRICS = frozenset({"total_return_pct", "cagr", "avg_trade_return", "buy_hold_return_pct", "expectancy"})
 
 # What happened, and what to do next, by cause.
 FAILURES: dict[str, tuple[str, str]] = {
@@ -120,9 +102,8 @@ class ChartView:
 
 
 def page_result(row: RowMapping, tab: str, tickers: Tickers) -> RunResult:
-    """The run with what its tab shows; with everything when there are no trades, since the reason may lie anywhere."""
-    result = run_result(row, {}, tickers, TABS[tab].curves)
-    return result if result.trades or result.status != "completed" else run_result(row, {}, tickers)
+    """The run with what its tab shows; without trades also its signals, among which the reason may lie."""
+    return run_result(row, {}, tickers, TABS[tab].curves | ({"signals"} if row["num_trades"] == 0 else set()))
 
 
 def page_fills(row: RowMapping) -> list[FillBars]:
@@ -131,12 +112,14 @@ def page_fills(row: RowMapping) -> list[FillBars]:
     return fill_bars(trades)
 
 
-def kpis(result: RunResult, names: tuple[str, ...]) -> list[Kpi]:
-    """The named metrics that this run has, with the reason where one has no value."""
-    metrics = result.metrics or {}
-    return [
-        Kpi(METRICS_BY_NAME[name], metrics[name], result.metrics_notes.get(name)) for name in names if name in metrics
-    ]
+def kpis(result: RunResult) -> dict[str, list[Kpi]]:
+    """The metrics that this run has, by section, with the reason where one has no value; those of lists come first."""
+    sections: dict[str, list[Kpi]] = {"Headline": []}
+    for metric in METRICS:
+        if metric.name in (metrics := result.metrics or {}):
+            kpi = Kpi(metric, metrics[metric.name], result.metrics_notes.get(metric.name))
+            sections.setdefault("Headline" if metric.headline else metric.section, []).append(kpi)
+    return sections
 
 
 def charts(
@@ -173,22 +156,12 @@ def stats(result: RunResult) -> Stats:
     months = monthly_returns([point["date"] for point in points], equity, capital)
     largest = max((abs(value) for year in months for value in year.months if value is not None), default=0.0)
     window = ROLLING_BARS[timeframe]
-    ratios = rolling_sharpe(equity, capital, window, PERIODS_PER_YEAR[timeframe])
+    bars_per_year = (result.metrics or {}).get("bars_per_year") or PERIODS_PER_YEAR[timeframe]
+    ratios = rolling_sharpe(equity, capital, window, bars_per_year)
     sharpe = rolling_sharpe_svg(result, ratios, window) if any(ratio is not None for ratio in ratios) else None
     equity_charts = equity_drawn(result, alt_text("equity_curve", result))
     drawdown = drawdown_svg(result, alt_text("drawdown_curve", result))
     return Stats(months, largest, window, sharpe, equity_charts, drawdown)
-
-
-def below_zero(result: RunResult) -> str | None:
-    """What to bear in mind when equity was once below zero; None when it never was."""
-    first = next((point["date"] for point in result.equity_curve or [] if point["equity"] < 0), None)
-    if first is None:
-        return None
-    return (
-        f"On {first[:10]} the position had lost more than all there was. A broker would have closed it before; nothing "
-        "here does, so ratios and percentages from that day on say little. Size it smaller, or give it a stop."
-    )
 
 
 def failure(error_type: str | None) -> tuple[str, str]:

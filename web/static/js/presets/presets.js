@@ -2,7 +2,7 @@
 import { announce } from "../announce.js";
 import { sendJson } from "../requests.js";
 
-const URL = "/api/strategies";
+const URL = "/api/strategies"; // an older word for presets
 
 // What a preset decides, as text; compared with what it was right after loading, so that defaults count too.
 function strategyOf(preset, request) {

@@ -1,0 +1,45 @@
+"""Bars per year are counted from the bars; New York's daily bars have 252, whichever part of them is looked at."""
+
+from random import Random
+
+import numpy as np
+import pytest
+
+from adapters.analysis.bars_per_year import bars_per_year
+from adapters.analysis.price_series import parse_prices
+from adapters.settings import PROJECT_ROOT
+
+DAYS = np.arange(np.datetime64("2019-01-01"), np.datetime64("2022-01-01"))
+WEEKDAYS = DAYS[np.is_busday(DAYS)]
+
+
+def bars(days: np.ndarray, times: list[str]) -> np.ndarray:
+    return np.array([f"{day}T{time}" for day in days for time in times], "M8[s]")
+
+
+@pytest.mark.parametrize("ticker", ["AAPL", "FB", "GOOG", "IBM", "MSFT"])
+def test_daily_bars_of_new_york_are_252_over_any_range(ticker: str) -> None:
+    name = f"{ticker}.csv"
+    timestamps, _ = parse_prices((PROJECT_ROOT / "data" / name).read_bytes(), name, "1d")
+    chance = Random(ticker)
+
+    for _ in range(300):
+        first, last = sorted(chance.sample(range(len(timestamps)), 2))
+        assert bars_per_year(timestamps[first : last + 1]) == 252, (first, last)
+
+
+@pytest.mark.parametrize(
+    ("kind", "timestamps", "expected"),
+    [
+        ("currencies, all weekdays", WEEKDAYS.astype("M8[s]"), 260),
+        ("bitcoin, every day", DAYS.astype("M8[s]"), 365),
+        ("bitcoin, two weeks", DAYS[:14].astype("M8[s]"), 365),
+        ("bitcoin, hourly", bars(DAYS, [f"{hour:02}:00" for hour in range(24)]), 365 * 24),
+        ("hourly from 14:00, 6.5 of them", bars(WEEKDAYS[:200], [f"{hour}:30" for hour in range(14, 21)]), 252 * 7),
+        ("five minutes of a session", bars(WEEKDAYS[:9], [f"{14 + n // 12}:{n % 12 * 5:02}" for n in range(78)]),
+         252 * 78),
+        ("with a half day", bars(WEEKDAYS[:9], ["14:30", "15:30", "16:30"])[:-2], 252 * 3),
+    ],
+)  # fmt: skip
+def test_bars_per_year_of_other_series(kind: str, timestamps: np.ndarray, expected: int) -> None:
+    assert bars_per_year(timestamps) == expected
