@@ -1,8 +1,12 @@
-"""`python -m adapters.schema`: create what is missing in the database; run by an operator, never by the web tier."""
+"""`python -m adapters.schema`: create what is missing in the database; run by an operator, never by the web tier.
+
+An empty store of prices is filled from DATA_DIR; with --take-in, files that were added or changed there are loaded too.
+"""
 
 import logging
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, inspect, text
@@ -13,7 +17,9 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 from adapters.logs import configure_logging
 from adapters.settings import load_settings
-from adapters.store.database import connect_database
+from adapters.store.database import connect_database, reading
+from adapters.store.price_loading import load_folder
+from adapters.store.prices import current_versions
 from adapters.store.tables import metadata
 from contracts.errors import PlatformError
 
@@ -80,12 +86,23 @@ def main() -> int:
         return 2
     configure_logging(settings, role="schema")
     try:
-        created = wait_for_schema(connect_database(settings.database_url, answer_s=ANSWER_S))
+        engine = connect_database(settings.database_url, answer_s=ANSWER_S)
+        created = wait_for_schema(engine)
     except (OperationalError, ProgrammingError) as error:
         log.error("schema_failed reason=%s", str(error.orig))
         return 1
     log.info("schema_ready created=%s", ",".join(created) or "nothing")
+    take_in_prices(engine, settings.data_dir, always="--take-in" in sys.argv[1:])
     return 0
+
+
+def take_in_prices(engine: Engine, data_dir: Path, *, always: bool) -> None:
+    """Fill an empty store with the price files of a folder; `always`: take in what was added or changed since, too."""
+    with reading(engine) as connection:
+        is_empty = not current_versions(connection)
+    for name, outcome in load_folder(engine, data_dir) if always or is_empty else []:
+        if outcome != "known":
+            log.info("prices_taken_in file=%s %s", name, outcome)
 
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 import hashlib
 import json
 from dataclasses import asdict, dataclass, fields
-from pathlib import Path
 from typing import Any
 
 from adapters.analysis.excursions import excursions
 from adapters.analysis.performance import ANALYSIS_VERSION, Performance, performance
-from adapters.analysis.price_series import PriceSeries, read_prices
+from adapters.analysis.price_series import PriceSeries, price_series
+from adapters.prices.packing import PackedPrices
 from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
 from adapters.results.metrics.table import HEADLINE_NAMES
 from adapters.results.sparkline import encode_sparkline
@@ -30,9 +30,9 @@ class Outcome:
     charts: dict[str, bytes]
 
 
-def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
+def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
-    prices = read_prices(data_dir, request.ticker, request.timeframe, request.start_date, request.end_date)
+    prices = price_series(packed, request.start_date, request.end_date)
     rule = rule_of(request)
     result, traded = run_engine(request, rule, prices), prices.traded()
     equity = result.equity_curve.tolist()

@@ -11,6 +11,7 @@ from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
+from adapters.prices.packing import PackedPrices
 from adapters.settings import Settings
 from adapters.store.runs import Claim, fail, finish
 from consumer.backtest import Outcome, backtest
@@ -18,7 +19,7 @@ from consumer.horse import HorseExit
 from consumer.persistence import persist
 from contracts.errors import (
     BadParams,
-    BadPriceFile,
+    BadPrices,
     LeaseLost,
     NoPricesInRange,
     PlatformError,
@@ -33,11 +34,17 @@ log = logging.getLogger(__name__)
 RESULT_PATIENCE_S = 600.0
 
 
-def run_backtest(held: Claim, engine: Engine, settings: Settings, say_computed: Callable[[], None]) -> HorseExit:
+def run_backtest(
+    held: Claim,
+    prices: PackedPrices | UnknownTicker,
+    engine: Engine,
+    settings: Settings,
+    say_computed: Callable[[], None],
+) -> HorseExit:
     """Run the claimed request and persist what came of it; `say_computed` is called in between."""
     try:
         with _memory_limit(settings.run_memory_mb):
-            outcome = _compute(held, settings)
+            outcome = _compute(held, prices, settings)
     except Exception as error:  # every fault of a run ends as its recorded reason
         say_computed()
         return _record_failure(held, engine, error)
@@ -45,11 +52,13 @@ def run_backtest(held: Claim, engine: Engine, settings: Settings, say_computed: 
     return _record_success(held, engine, outcome)
 
 
-def _compute(held: Claim, settings: Settings) -> Outcome:
+def _compute(held: Claim, prices: PackedPrices | UnknownTicker, settings: Settings) -> Outcome:
+    if isinstance(prices, UnknownTicker):
+        raise prices
     limit_s = settings.run_timeout_s
     try:
         with UnixSignalDeathPenalty(limit_s, JobTimeoutException):
-            return backtest(held.request, settings.data_dir, settings.image_tag)
+            return backtest(held.request, prices, settings.image_tag)
     except JobTimeoutException as error:
         raise RunTimeout(f"the run took longer than its time limit of {limit_s} s") from error
 
@@ -100,7 +109,7 @@ def explain(error: Exception) -> tuple[ErrorType, str]:
     """The error type of a run's fault, and one sentence for people."""
     if isinstance(error, NoPricesInRange | UnknownTicker):
         return ErrorType.NO_PRICES, str(error)
-    if isinstance(error, BadPriceFile):
+    if isinstance(error, BadPrices):
         return ErrorType.BAD_PRICES, str(error)
     if isinstance(error, RunTimeout):
         return ErrorType.TIMEOUT, str(error)

@@ -13,11 +13,12 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 from rq.job import Job
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from adapters.queue.messages import attempt_of
 from adapters.settings import Settings
+from adapters.store.prices import prices_of
 from adapters.store.runs import Attempt, Claim, claim, extend_lease
 from consumer.horse import HorseExit, Lifeline, die_with
 from consumer.messages import MessageWorker
@@ -67,13 +68,15 @@ class RunWorker:
         return self._run(held, job)
 
     def _claim(self, waiting: Attempt) -> Claim:
+        """The claimed run; its prices are read with the same connection, so that the work horse needs none for them."""
         token, lease_s, name = str(uuid4()), self._settings.lease_s, self._messages.name
-        held = persist(
-            self._engine,
-            lambda connection: claim(connection, waiting, token, lease_s, name),
-            CLAIM_PATIENCE_S,
-            lambda: termination.requested,
-        )
+
+        def take(connection: Connection) -> Claim:
+            held = claim(connection, waiting, token, lease_s, name)
+            self._prices = prices_of(connection, held.request)
+            return held
+
+        held = persist(self._engine, take, CLAIM_PATIENCE_S, lambda: termination.requested)
         log.info("run_claimed attempt=%d worker=%s", waiting.attempt, name)
         return held
 
@@ -133,7 +136,7 @@ class RunWorker:
             die_with(parent_pid)
             from consumer.task import run_backtest  # numpy and the engine are loaded by the work horse only
 
-            status = run_backtest(held, self._engine, self._settings, lifeline.say_computed)
+            status = run_backtest(held, self._prices, self._engine, self._settings, lifeline.say_computed)
         except BaseException:
             log.exception("work_horse_died")
         finally:

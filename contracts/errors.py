@@ -24,11 +24,11 @@ class UnknownBatch(PlatformError):
 
 
 class UnknownTicker(PlatformError):
-    """No price file exists for this ticker and timeframe."""
+    """There are no prices of this ticker and timeframe, or none with this data_hash."""
 
 
-class BadPriceFile(PlatformError):
-    """A price file breaks its format; the text names file, line and fault."""
+class BadPrices(PlatformError):
+    """The stored prices cannot be read: their bytes are not those that were stored."""
 
 
 class NoPricesInRange(PlatformError):

@@ -76,6 +76,10 @@ class RunRequest:
     )
     direction: Annotated[Direction, About("Direction", "orders", choices=("long only", "long and short"))] = "longonly"
     timeframe: Annotated[Timeframe, About("Timeframe", "market", choices=("1 day", "1 hour", "5 minutes"))] = "1d"
+    data_hash: Annotated[
+        Annotated[str, MinLen(64), MaxLen(64)] | None,
+        About("Prices", "market", "a version of the ticker's prices; the current one when left out", asked=False),
+    ] = None
     fill: Annotated[Fill, About("Orders fill at", "orders", choices=("signal bar's close", "next bar's open"))] = (
         "close"
     )

@@ -1,4 +1,4 @@
-"""Check a folder of price files and print every fault with its file and line; exit status 1 when there is any."""
+"""Check a folder of price files as loading does, and print what was found; exit status 1 when there are faults."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from adapters.prices.price_file import price_faults, price_lines
-from adapters.prices.tickers import FILE_NAME, is_ticker, price_path
-from contracts.errors import PlatformError
+from adapters.prices.checks import oddities
+from adapters.prices.findings import Finding, Refused, in_words
+from adapters.prices.reading import Meaning, read_prices
+from adapters.prices.tickers import FILE_NAME
 from contracts.run_request import Timeframe
 
 
-def file_faults(path: Path) -> Iterator[str]:
-    """Yield every fault of one price file as a line of text."""
+def findings(path: Path) -> Iterator[Finding]:
+    """What there is to say about one price file."""
     name = FILE_NAME.fullmatch(path.name)
-    if name is None or not is_ticker(name[1]):
-        yield f"{path.name}: not named <TICKER>.csv, <TICKER>_1h.csv or <TICKER>_5m.csv (A-Z 0-9 . ^ = -)"
+    if name is None:
+        yield Finding("error", "not named <TICKER>.csv, <TICKER>_1h.csv or <TICKER>_5m.csv (A-Z 0-9 . ^ = -)")
         return
-    timeframe = cast(Timeframe, name[2] or "1d")
     try:
-        lines = price_lines(price_path(path.parent, name[1], timeframe).read_bytes(), path.name)
-    except PlatformError as error:
-        yield str(error)
-        return
-    for line_no, fault in price_faults(lines, timeframe):
-        yield f"{path.name}, line {line_no}: {fault}"
+        reading = read_prices(path.read_bytes(), Meaning(timeframe=cast(Timeframe, name[2] or "1d")))
+    except Refused as fault:
+        yield from fault.findings
+    else:
+        yield from reading.warnings + oddities(reading.bars)
 
 
 def main() -> int:
-    """Print the faults of all files and a summary; 0 when there are files and none has a fault."""
+    """Print the findings of all files and a summary; 0 when there are files and none is refused."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("data"), help="folder to check (default: data)")
     folder = parser.parse_args().folder
@@ -41,8 +40,10 @@ def main() -> int:
     if not paths:
         print(f"{folder}: no *.csv files")
         return 1
-    faults = [fault for path in paths for fault in file_faults(path)]
-    print(*faults, f"{len(faults)} faults in {len(paths)} files", sep="\n")
+    found = [(path.name, finding) for path in paths for finding in findings(path)]
+    print(*(f"{name}: {finding.level}: {in_words(finding)}" for name, finding in found), sep="\n")
+    faults = sum(finding.level == "error" for _, finding in found)
+    print(f"{faults} faults and {len(found) - faults} warnings in {len(paths)} files")
     return 1 if faults else 0
 
 

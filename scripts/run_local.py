@@ -147,7 +147,8 @@ def _wait_for_redis(process: "subprocess.Popen[bytes]", port: int) -> None:
 
 def _create_schema(environment: dict[str, str]) -> None:
     print("preparing the database", flush=True)
-    finished = subprocess.run([sys.executable, "-m", "adapters.schema"], cwd=ROOT, env=environment, check=False)
+    command = [sys.executable, "-m", "adapters.schema", "--take-in"]
+    finished = subprocess.run(command, cwd=ROOT, env=environment, check=False)
     if finished.returncode:
         raise CannotRun("the database could not be prepared; the lines above say why (DATABASE_URL names it)")
 

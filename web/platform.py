@@ -6,10 +6,10 @@ from typing import cast
 from flask import current_app
 from sqlalchemy.engine import Engine
 
-from adapters.prices.tickers import Tickers
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
 from adapters.store.database import connect_database
+from adapters.store.prices import PriceStore
 from web.runs.submission import Submission
 
 POOL_SIZE = 8  # connections per web process; one per thread of web/gunicorn.conf.py
@@ -23,7 +23,7 @@ class Platform:
     settings: Settings
     engine: Engine
     queue: RunQueue
-    tickers: Tickers
+    prices: PriceStore
     submission: Submission
 
 
@@ -31,7 +31,7 @@ def build_platform(settings: Settings) -> Platform:
     """Connect lazily to everything that the settings name."""
     engine = connect_database(settings.database_url, pool_size=POOL_SIZE)
     queue = RunQueue(settings)
-    return Platform(settings, engine, queue, Tickers(settings.data_dir), Submission(engine, queue, settings))
+    return Platform(settings, engine, queue, PriceStore(engine), Submission(engine, queue, settings))
 
 
 def platform() -> Platform:

@@ -1,24 +1,17 @@
-"""Prices of one ticker as arrays, validated; numpy without pandas, since every Job pays for its imports."""
+"""Prices of one ticker as arrays; numpy without pandas, since every Job pays for its imports."""
 
-import hashlib
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from adapters.analysis.bars_per_year import bars_per_year
-from adapters.prices.bar_times import CLOSE_OFFSET_S, DATE_LAYOUT, OPEN_OFFSET_S
-from adapters.prices.price_file import COLUMNS, price_faults, price_lines
-from adapters.prices.tickers import price_path
-from contracts.errors import BadPriceFile, NoPricesInRange
+from adapters.analysis.unpacking import Column, Timestamps, unpacked_columns
+from adapters.prices.bar_times import CLOSE_OFFSET_S, OPEN_OFFSET_S
+from adapters.prices.packing import PackedPrices
+from contracts.errors import NoPricesInRange
 from contracts.run_request import Timeframe
 
-NUMBER_CHARACTERS = b"0123456789.,+-eETZ:\n"
-Timestamps = np.ndarray[tuple[int], np.dtype[np.datetime64]]
-Column = np.ndarray[tuple[int], np.dtype[np.float64]]
-FIRST_DATE = np.datetime64("0001-01-01")  # of Python's calendar; numpy's has a year 0
 DAY = np.timedelta64(1, "D")
 
 
@@ -71,15 +64,13 @@ class PriceSeries:
         return [f"{time}Z" for time in (self.timestamps + np.timedelta64(offset_s, "s")).astype("U19").tolist()]
 
 
-def read_prices(data_dir: Path, ticker: str, timeframe: Timeframe, start_date: date, end_date: date) -> PriceSeries:
+def price_series(packed: PackedPrices, start_date: date, end_date: date) -> PriceSeries:
     """Bars from `start_date` to `end_date`, both inclusive, and all before them.
 
-    UnknownTicker when there is no such file, BadPriceFile (file, line, fault) when any of it is broken, NoPricesInRange
-    when it has fewer than two bars between the dates: a backtest needs two.
+    NoPricesInRange when fewer than two bars are between the dates: a backtest needs two.
     """
-    path = price_path(data_dir, ticker, timeframe)
-    content = path.read_bytes()
-    timestamps, columns = parse_prices(content, path.name, timeframe)
+    ticker, timeframe = packed.ticker, packed.timeframe
+    timestamps, columns = unpacked_columns(packed)
     first, after = np.searchsorted(timestamps, [np.datetime64(start_date), np.datetime64(end_date) + DAY])
     held = f"{ticker} has {timeframe} prices from {timestamps[0].astype('M8[D]')} to {timestamps[-1].astype('M8[D]')}"
     if after - first < 2:
@@ -91,7 +82,7 @@ def read_prices(data_dir: Path, ticker: str, timeframe: Timeframe, start_date: d
         timestamps[:after],
         {name: column[:after] for name, column in columns.items()},
         int(first),
-        hashlib.sha256(content).hexdigest(),
+        packed.data_hash,
         bars_per_year(timestamps),
         _clipped(held, timestamps, start_date, end_date),
     )
@@ -103,54 +94,3 @@ def _clipped(held: str, timestamps: Timestamps, start_date: date, end_date: date
         return None
     used = f"{max(first, start_date)} to {min(last, end_date)}"
     return f"{held}: {start_date} to {end_date} was clipped to {used}"
-
-
-def parse_prices(content: bytes, name: str, timeframe: Timeframe) -> tuple[Timestamps, dict[str, Column]]:
-    """Timestamps and columns of a whole price file; BadPriceFile names the first line that is broken and why.
-
-    Valid files are checked by whole arrays; only a broken one is read again line by line to find the fault.
-    """
-    lines = price_lines(content, name)
-    try:
-        return _parsed(lines, timeframe)
-    except ValueError as error:
-        line_no, fault = next(price_faults(lines, timeframe), (2, str(error)))
-        raise BadPriceFile(f"{name}, line {line_no}: {fault}") from None
-
-
-def _parsed(lines: list[str], timeframe: Timeframe) -> tuple[Timestamps, dict[str, Column]]:
-    """Timestamps and columns; ValueError unless every bar is valid."""
-    width = len(DATE_LAYOUT[timeframe]) + 1  # one character more shows a date that is too long
-    row = np.dtype([("Date", f"U{width}"), *((column, np.float64) for column in COLUMNS[1:])])
-    if "".join(lines).encode().translate(None, NUMBER_CHARACTERS):
-        raise ValueError("characters that no number and no date has")
-    # Four times as fast as splitting in Python, and without pandas' half second of import.
-    table = np.loadtxt(lines, row, comments=None, delimiter=",", ndmin=1)
-    if len(table) != len(lines):
-        raise ValueError("empty lines")
-    timestamps = _timestamps(np.ascontiguousarray(table["Date"]), timeframe)
-    columns = {column: np.ascontiguousarray(table[column]) for column in COLUMNS[1:]}
-    _check_numbers(columns)
-    return timestamps, columns
-
-
-def _timestamps(dates: np.ndarray[Any, np.dtype[np.str_]], timeframe: Timeframe) -> Timestamps:
-    """Ascending datetime64[s] of dates in exactly the layout of the timeframe; ValueError otherwise."""
-    layout = DATE_LAYOUT[timeframe]
-    codes = dates.view(np.uint32).reshape(len(dates), -1)
-    for position, character in enumerate(layout + "\0"):
-        lowest, highest = ("0", "9") if character == "d" else (character, character)
-        column = codes[:, position]
-        if column.min() < ord(lowest) or column.max() > ord(highest):
-            raise ValueError("dates of another layout")
-    timestamps = dates.astype("U19").astype("M8[s]")  # without the Z, which numpy does not read
-    if (timestamps[1:] <= timestamps[:-1]).any() or timestamps[0] < FIRST_DATE:
-        raise ValueError("dates not ascending, or before the calendar")
-    return timestamps
-
-
-def _check_numbers(columns: dict[str, Column]) -> None:
-    open_, high, low, close, volume = columns.values()
-    sound = (low > 0) & (low <= np.minimum(open_, close)) & (high >= np.maximum(open_, close))
-    if not (sound.all() and np.isfinite(high).all() and np.isfinite(volume).all() and (volume >= 0).all()):
-        raise ValueError("prices or volumes that cannot be")

@@ -8,7 +8,8 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from adapters.prices.bars import Bars, Numbers
@@ -17,6 +18,18 @@ from contracts.run_request import Timeframe
 BARS_PER_PART = 65_536  # six columns of at most eight bytes: below MySQL's smallest packet of 4 MB
 _TYPES = "bhiq"  # signed integers of 1, 2, 4 and 8 bytes
 _HEAD = struct.Struct("<cqI")  # type of the steps, first number, how many steps follow
+
+
+@dataclass(frozen=True, slots=True)
+class PackedPrices:
+    """All bars of one version of a ticker's prices, as they lie in the database."""
+
+    ticker: str
+    timeframe: Timeframe
+    data_hash: str
+    price_decimals: int
+    volume_decimals: int
+    parts: Sequence[bytes]
 
 
 def pack(bars: Bars) -> Iterator[tuple[int, bytes]]:
@@ -55,14 +68,15 @@ def columns_of(part: bytes) -> Iterator[tuple[str, int, bytes]]:
         yield kind.decode(), first, raw[start:at]
 
 
-def unpack(parts: Iterable[bytes], timeframe: Timeframe, price_decimals: int, volume_decimals: int) -> Bars:
+def unpack(packed: PackedPrices) -> Bars:
     """The bars that `pack` packed; in plain Python, for pages. A Job reads the same with numpy."""
     columns = [array("q") for _ in range(6)]
-    for part in parts:
+    for part in packed.parts:
         for column, (kind, first, raw) in zip(columns, columns_of(part), strict=True):
             column.extend(accumulate(_steps(kind, raw), initial=first))
-    times, *prices, volume = columns
-    return Bars(timeframe, times, tuple(prices), volume, price_decimals, volume_decimals)  # type: ignore[arg-type]
+    times, open_, high, low, close, volume = columns
+    prices = (open_, high, low, close)
+    return Bars(packed.timeframe, times, prices, volume, packed.price_decimals, packed.volume_decimals)
 
 
 def _steps(kind: str, raw: bytes) -> Numbers:

@@ -7,8 +7,6 @@ from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
-from adapters.prices.candles import price_rows
-from adapters.prices.tickers import Tickers
 from adapters.results.curves import (
     close_dates,
     decode_equity,
@@ -21,15 +19,15 @@ from adapters.results.curves import (
     trade_rows,
 )
 from adapters.results.times import seconds_between, utc_text
-from contracts.errors import UnknownTicker
 from contracts.run_result import Candle, RunResult
 from contracts.status import RunStatus
 
+CandleSource = Callable[[str, date, date], list[Candle] | None]  # of a data_hash, from day to day
 CURVES = frozenset({"equity_curve", "drawdown_curve", "portfolio_curve", "signals", "price_candles"})
 
 
 def run_result(
-    row: RowMapping, charts: Mapping[str, str], tickers: Tickers, curves: frozenset[str] = CURVES
+    row: RowMapping, charts: Mapping[str, str], prices: CandleSource, curves: frozenset[str] = CURVES
 ) -> RunResult:
     """One run as the contract shows it; those `curves` that are asked for are derived here from the stored series."""
     request = json.loads(row["request_json"])
@@ -55,11 +53,13 @@ def run_result(
     if row["status"] != RunStatus.SUCCEEDED:
         return RunResult(**known)
     return RunResult(
-        **known, **_derived(row, request, tickers, curves), charts=dict(charts), chart_base64=charts.get("equity_curve")
+        **known, **_derived(row, request, prices, curves), charts=dict(charts), chart_base64=charts.get("equity_curve")
     )
 
 
-def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers, curves: frozenset[str]) -> dict[str, Any]:
+def _derived(
+    row: RowMapping, request: Mapping[str, Any], prices: CandleSource, curves: frozenset[str]
+) -> dict[str, Any]:
     bars, equity = decode_equity(row["equity_curve_json"])
     trades, rejected, notes = decode_trades(row["trades_json"])
     stored = json.loads(row["metrics_json"])
@@ -70,7 +70,7 @@ def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers, curv
         "drawdown_curve": lambda: drawdown_points(closes, equity, capital),
         "portfolio_curve": lambda: portfolio_points(closes, equity, trades, capital),
         "signals": lambda: signal_points(closes, decode_signals(row["signals_json"])),
-        "price_candles": lambda: candles_of(row, request, tickers),
+        "price_candles": lambda: _candles(row, request, prices),
     }
     return {
         "metrics": stored["values"],
@@ -82,11 +82,7 @@ def _derived(row: RowMapping, request: Mapping[str, Any], tickers: Tickers, curv
     }
 
 
-def candles_of(row: RowMapping, request: Mapping[str, Any], tickers: Tickers) -> list[Candle] | None:
-    """The run's prices, while the price file is still the one that it ran on; None afterwards."""
-    try:
-        path = tickers.path(row["ticker"], row["timeframe"])
-    except UnknownTicker:
-        return None
+def _candles(row: RowMapping, request: Mapping[str, Any], prices: CandleSource) -> list[Candle] | None:
+    """The bars that the run read; None for a run of long ago whose prices were never stored."""
     start, end = (date.fromisoformat(request[name]) for name in ("start_date", "end_date"))
-    return price_rows(path, row["data_hash"], start, end)
+    return prices(row["data_hash"], start, end)

@@ -15,14 +15,17 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from adapters.prices.bars import Bars
-from adapters.prices.packing import pack, unpack
+from adapters.prices.candles import candles
+from adapters.prices.packing import PackedPrices, pack, unpack
+from adapters.prices.tickers import is_ticker
 from adapters.store.database import committed, database_now, is_duplicate_key, reading
 from adapters.store.tables import price_parts, price_series, price_versions, runs
 from contracts.errors import Conflict, UnknownTicker
-from contracts.run_request import Timeframe
+from contracts.run_request import RunRequest, Timeframe
+from contracts.run_result import Candle
 
 CACHED_SERIES = 8  # unpacked; a million intraday bars are 48 MB, 3,270 daily ones 160 KB
-PARTS_AT_ONCE = 1  # per statement: a part may have 3 MB, and MySQL's smallest packet is 4 MB
+CACHED_RANGES = 16  # results looked at in a row; 3,270 candles are about 2 MB
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,8 @@ def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> li
 
 def version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None) -> Version:
     """One version of a series, the current one for None; UnknownTicker says what there is instead."""
+    if not (is_ticker(ticker) and timeframe.isascii() and (data_hash or "").isascii()):  # nor can their columns be
+        raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
     query = _versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
     wanted = price_series.c.ticker.is_not(None) if data_hash is None else price_versions.c.data_hash == data_hash
     row = connection.execute(query.where(wanted)).mappings().one_or_none()
@@ -171,10 +176,25 @@ def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str
     return f"no {timeframe} prices of ticker {ticker[:32]!r}; {there}"
 
 
-def packed_parts(connection: Connection, data_hash: str) -> list[bytes]:
-    """The packed bars of one content, in order; [] when there are none."""
-    query = select(price_parts.c.packed).where(price_parts.c.data_hash == data_hash).order_by(price_parts.c.part)
-    return list(connection.execute(query).scalars())
+def packed_prices(
+    connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None
+) -> PackedPrices:
+    """The bars of one version of a series, the current one for None; UnknownTicker when there is none."""
+    return _packed(connection, version(connection, ticker, timeframe, data_hash))
+
+
+def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | UnknownTicker:
+    """The bars that a run reads, or the reason why there are none."""
+    try:
+        return packed_prices(connection, request.ticker, request.timeframe, request.data_hash)
+    except UnknownTicker as error:
+        return error
+
+
+def _packed(connection: Connection, held: Version) -> PackedPrices:
+    query = select(price_parts.c.packed).where(price_parts.c.data_hash == held.data_hash).order_by(price_parts.c.part)
+    parts = list(connection.execute(query).scalars())
+    return PackedPrices(held.ticker, held.timeframe, held.data_hash, held.price_decimals, held.volume_decimals, parts)
 
 
 class PriceStore:
@@ -183,6 +203,7 @@ class PriceStore:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.bars = lru_cache(maxsize=CACHED_SERIES)(self._bars)
+        self.candles = lru_cache(maxsize=CACHED_RANGES)(self._candles)
 
     def all(self) -> dict[str, dict[Timeframe, Version]]:
         """Current versions by ticker and timeframe."""
@@ -200,12 +221,21 @@ class PriceStore:
     def _bars(self, data_hash: str) -> Bars:
         """The bars of one content; UnknownTicker when they have been pruned."""
         with reading(self._engine) as connection:
-            query = select(price_versions).where(price_versions.c.data_hash == data_hash).limit(1)
-            row = connection.execute(query).mappings().one_or_none()
-            parts = packed_parts(connection, data_hash)
-        if row is None or not parts:
-            raise UnknownTicker(f"the prices with data_hash {data_hash[:12]} are not in the store")
-        return unpack(parts, row["timeframe"], row["price_decimals"], row["volume_decimals"])
+            row = (
+                connection.execute(_versions().where(price_versions.c.data_hash == data_hash).limit(1))
+                .mappings()
+                .first()
+            )
+            if row is None:
+                raise UnknownTicker(f"the prices with data_hash {data_hash[:12]} are not in the store")
+            return unpack(_packed(connection, _version(row)))
+
+    def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
+        """Candles of a version, both days included; None where it is not in the store. Shared: not to be changed."""
+        try:
+            return candles(self.bars(data_hash), start_date, end_date)
+        except UnknownTicker:
+            return None
 
 
 def delete_version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
     from tests.services.processes import Program
     from tests.services.redis_server import RedisServer
 
-BROKEN = "BROKEN"  # a ticker whose prices begin and end well, and are nonsense in between
+BROKEN = "BROKEN"  # a ticker whose stored prices are damaged
 
 
 @dataclass
@@ -47,23 +46,27 @@ class Visit:
         self.faults.remove(expected)
 
 
-@pytest.fixture(scope="module")
-def data_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project's prices, and a ticker whose run must fail."""
-    from tests.services.processes import PROJECT_ROOT
+def store_broken_prices(database_url: str) -> None:
+    """Prices of a ticker whose run must fail: their bytes are spoilt in the database."""
+    from sqlalchemy import update
 
-    folder = tmp_path_factory.mktemp("prices")
-    for source in (PROJECT_ROOT / "data").glob("*.csv"):
-        shutil.copy(source, folder)
-    lines = (folder / "IBM.csv").read_text().splitlines()
-    lines[100] = lines[100].replace(",", ",x", 1)
-    (folder / f"{BROKEN}.csv").write_text("\n".join(lines) + "\n")
-    return folder
+    from adapters.prices.reading import Meaning, read_prices
+    from adapters.store.database import connect_database
+    from adapters.store.prices import Origin, save_version
+    from adapters.store.tables import price_parts
+    from tests.services.prices import DATA
+
+    content = (DATA / "IBM.csv").read_bytes().replace(b"2013-03-01", b"2013-03-04")
+    bars, engine = read_prices(content, Meaning(timeframe="1d")).bars, connect_database(database_url)
+    save_version(engine, BROKEN, bars, Origin(report={}))
+    with engine.begin() as connection:
+        spoilt = update(price_parts).where(price_parts.c.data_hash == bars.data_hash)
+        connection.execute(spoilt.values(packed=b"not what was stored"))
 
 
 @pytest.fixture(scope="module")
 def site(
-    redis_process: RedisServer, mariadb_process: MariaDBServer, data_dir: Path, tmp_path_factory: pytest.TempPathFactory
+    redis_process: RedisServer, mariadb_process: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Site]:
     """The platform on Redis and MariaDB, with one scaler."""
     import sys
@@ -76,7 +79,8 @@ def site(
     mariadb_process.start()
     port = str(free_port())
     settings = settings_of(emptied(mariadb_process.url()), redis_process.url)
-    settings |= {"DATA_DIR": str(data_dir), "PORT": port, "WEB_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
+    store_broken_prices(settings["DATABASE_URL"])
+    settings |= {"PORT": port, "WEB_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
     for starter in programs(tmp_path_factory.mktemp("site"), settings):
         web = starter.run([sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"])
         scaler = starter.start("consumer.local_scaler")

@@ -12,15 +12,15 @@ import numpy as np
 import pytest
 
 from adapters.analysis import performance
-from adapters.analysis.price_series import read_prices
 from adapters.results.curves import decode_equity, decode_signals, decode_trades, portfolio_points, trade_rows
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest
-from contracts.errors import NoPricesInRange, UnknownTicker
+from contracts.errors import NoPricesInRange
 from contracts.run_request import RunRequest
 from engine.metrics import measure
 from rules.catalog import RULES
 from rules.registry import build_rule
+from tests.services.prices import packed_file, read_prices
 
 DATA = PROJECT_ROOT / "data"
 WHOLE = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1), charts=False)
@@ -30,7 +30,7 @@ LARGEST_RUN = 40 * 1024  # bytes of a 3,270-bar run without charts
 
 
 def columns_of(request: RunRequest) -> dict[str, Any]:
-    return backtest(request, DATA, "test").columns
+    return backtest(request, packed_file(DATA, request.ticker), "test").columns
 
 
 @pytest.mark.parametrize("rule_type", RULES)
@@ -174,7 +174,7 @@ def test_a_market_that_never_closes_has_a_year_of_365_bars(tmp_path: Path) -> No
     (tmp_path / "BTC-USD.csv").write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""]))
     request = replace(WHOLE, ticker="BTC-USD", start_date=date(2020, 11, 2), end_date=days[-1])
 
-    columns = backtest(request, tmp_path, "test").columns
+    columns = backtest(request, packed_file(tmp_path, request.ticker), "test").columns
 
     _, equity = decode_equity(columns["equity_curve_json"])
     path = np.array([request.initial_capital, *equity])
@@ -199,8 +199,3 @@ def test_metrics_without_a_value_say_why() -> None:
 def test_no_prices_in_range_is_refused() -> None:
     with pytest.raises(NoPricesInRange, match="2000-03-01 to 2013-03-01"):
         columns_of(replace(WHOLE, start_date=date(2014, 1, 1), end_date=date(2015, 1, 1)))
-
-
-def test_an_unknown_ticker_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UnknownTicker):
-        backtest(WHOLE, tmp_path, "test")

@@ -5,10 +5,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from adapters.analysis.price_series import read_prices
 from engine.engine import BacktestEngine, BacktestResult
 from rules.catalog import RULES
 from rules.registry import build_rule
+from tests.services.prices import read_prices
 
 FOLDER = Path(__file__).parent
 DATA = FOLDER.parents[1] / "data"

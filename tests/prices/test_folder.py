@@ -9,6 +9,7 @@ from sqlalchemy.engine import Engine
 from adapters.store.database import connect_database
 from adapters.store.price_loading import load_folder
 from adapters.store.prices import PriceStore
+from tests.services.prices import without_prices
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 CSV = "Date,Open,High,Low,Close,Volume\n2013-02-28,63,64,62,63,100\n2013-03-01,63,64,62,{close},100\n"
@@ -16,7 +17,8 @@ CSV = "Date,Open,High,Low,Close,Volume\n2013-02-28,63,64,62,63,100\n2013-03-01,6
 
 @pytest.fixture
 def engine(database_url: str) -> Engine:
-    return connect_database(database_url)
+    """A database without prices."""
+    return without_prices(connect_database(database_url))
 
 
 def test_the_shipped_folder_fills_an_empty_store_and_is_known_afterwards(engine: Engine) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.prices.bars import Bars
-from adapters.prices.packing import BARS_PER_PART, pack, unpack
+from adapters.prices.packing import BARS_PER_PART, PackedPrices, pack, unpack
 
 NUMBERS = st.integers(-(10**15), 10**15)
 
@@ -21,8 +21,13 @@ def series(columns: list[list[int]]) -> Bars:
     return Bars("1d", times, tuple(prices), volume, 6, 0)  # type: ignore[arg-type]
 
 
+def packed_prices(bars: Bars) -> PackedPrices:
+    parts = [part for _, part in pack(bars)]
+    return PackedPrices("ABC", "1d", "hash", bars.price_decimals, bars.volume_decimals, parts)
+
+
 def unpacked(bars: Bars) -> Bars:
-    return unpack((packed for _, packed in pack(bars)), "1d", 6, 0)
+    return unpack(packed_prices(bars))
 
 
 @settings(deadline=None)

@@ -16,6 +16,7 @@ from adapters.store.price_loading import examine, load
 from adapters.store.prices import Origin, PriceStore, delete_version, prune, save_version, version, versions_of
 from adapters.store.tables import price_parts, price_series, price_versions
 from contracts.errors import Conflict, UnknownTicker
+from tests.services.prices import without_prices
 from tests.services.runs import new_request
 
 DATA = Path(__file__).resolve().parents[2] / "data"
@@ -25,7 +26,8 @@ ORIGIN = Origin(source="test", report={})
 
 @pytest.fixture
 def engine(database_url: str) -> Engine:
-    return connect_database(database_url)
+    """A database without prices."""
+    return without_prices(connect_database(database_url))
 
 
 def bars(close: float = 63.5) -> Bars:

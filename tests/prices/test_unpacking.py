@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 
 from adapters.analysis.unpacking import unpacked_columns
-from adapters.prices.packing import BARS_PER_PART, pack
+from adapters.prices.packing import BARS_PER_PART
 from adapters.prices.reading import Meaning, read_prices
-from tests.prices.test_packing import COLUMNS, series
+from tests.prices.test_packing import COLUMNS, packed_prices, series
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
@@ -19,7 +19,7 @@ def test_every_number_of_the_shipped_prices_is_the_float_of_its_text() -> None:
         bars = read_prices(content, Meaning(timeframe="1d")).bars
         rows = [line.split(",") for line in content.decode().splitlines()[1:]]
 
-        timestamps, columns = unpacked_columns([each for _, each in pack(bars)], bars.price_decimals, 0)
+        timestamps, columns = unpacked_columns(packed_prices(bars))
 
         assert timestamps.astype("M8[D]").astype(str).tolist() == [row[0] for row in rows]
         for place, name in enumerate(("Open", "High", "Low", "Close", "Volume"), start=1):
@@ -31,7 +31,7 @@ def test_every_number_of_the_shipped_prices_is_the_float_of_its_text() -> None:
 def test_any_numbers_are_unpacked_alike_with_and_without_numpy(columns: list[list[int]]) -> None:
     bars = series(columns)
 
-    timestamps, unpacked = unpacked_columns([each for _, each in pack(bars)], 6, 0)
+    timestamps, unpacked = unpacked_columns(packed_prices(bars))
 
     assert timestamps.astype(np.int64).tolist() == list(bars.times)
     assert unpacked["High"].tolist() == [price / 10**6 for price in bars.prices[1]]
@@ -40,7 +40,7 @@ def test_any_numbers_are_unpacked_alike_with_and_without_numpy(columns: list[lis
 def test_parts_join_without_a_seam() -> None:
     bars = series([[7 * number for number in range(BARS_PER_PART + 3)]] * 6)
 
-    timestamps, columns = unpacked_columns([each for _, each in pack(bars)], 0, 0)
+    timestamps, columns = unpacked_columns(packed_prices(bars))
 
     assert np.array_equal(timestamps.astype(np.int64), 7 * np.arange(BARS_PER_PART + 3))
     assert np.array_equal(columns["Volume"], 7.0 * np.arange(BARS_PER_PART + 3))

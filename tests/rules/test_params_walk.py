@@ -4,10 +4,12 @@ from collections import Counter
 
 import pytest
 
-from adapters.prices.tickers import Tickers
 from adapters.settings import PROJECT_ROOT
+from adapters.store.database import connect_database
+from adapters.store.prices import PriceStore
 from consumer.backtest import backtest
 from rules.parameters import RuleSpec
+from tests.services.prices import packed_file
 from web.runs.validation import validate_request
 
 DATA = PROJECT_ROOT / "data"
@@ -30,12 +32,12 @@ def calls(monkeypatch):
     return counted
 
 
-def test_a_request_is_checked_and_completed_once_by_the_web_tier_and_once_by_the_job(calls):
-    valid = validate_request(ASKED, Tickers(DATA))
+def test_a_request_is_checked_and_completed_once_by_the_web_tier_and_once_by_the_job(calls, sqlite_url):
+    valid = validate_request(ASKED, PriceStore(connect_database(sqlite_url)))
 
     assert calls == {"faults": 1, "complete": 1}
 
     calls.clear()
-    backtest(valid.request, DATA, "test")
+    backtest(valid.request, packed_file(DATA, "AAPL"), "test")
 
     assert calls == {"faults": 1, "complete": 1}

@@ -1,7 +1,11 @@
 """What the fixtures of tests/conftest.py are made of; imported lazily, since not every environment has it all."""
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from sqlalchemy.engine import Engine
@@ -10,6 +14,7 @@ from adapters.schema import create_schema
 from adapters.store.database import connect_database
 from adapters.store.tables import metadata
 from tests.services.mariadb_server import MariaDBServer, data_template
+from tests.services.prices import restore_seed
 from tests.services.processes import PROJECT_ROOT, Programs
 from tests.services.redis_server import RedisServer
 
@@ -36,17 +41,29 @@ def mariadb_servers(directory: Path, shared: Path) -> Iterator[MariaDBServer]:
 
 def sqlite_url(directory: Path) -> str:
     """A new SQLite database with the platform's tables."""
-    url = f"sqlite:///{directory / 'backtests.db'}"
-    create_schema(connect_database(url))
-    return url
+    shutil.copy(_sqlite_template(), directory / "backtests.db")
+    return f"sqlite:///{directory / 'backtests.db'}"
+
+
+@cache
+def _sqlite_template() -> Path:
+    """A database with the tables and the shipped prices, which takes a second to make and is copied for each test."""
+    path = Path(tempfile.mkdtemp(prefix="backtest-template-")) / "backtests.db"
+    engine = connect_database(f"sqlite:///{path}")
+    create_schema(engine)
+    restore_seed(engine)
+    atexit.register(shutil.rmtree, path.parent, ignore_errors=True)
+    return path
 
 
 def emptied(url: str) -> str:
-    """The same database with no row in any of the platform's tables."""
+    """The same database with the shipped prices, and no row in any other of the platform's tables."""
     engine: Engine = connect_database(url)
     with engine.begin() as connection:
         for table in metadata.sorted_tables:
-            connection.execute(table.delete())
+            if not table.name.startswith("price_"):
+                connection.execute(table.delete())
+    restore_seed(engine)
     return url
 
 

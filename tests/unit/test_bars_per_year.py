@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from adapters.analysis.bars_per_year import bars_per_year
-from adapters.analysis.price_series import parse_prices
+from adapters.analysis.unpacking import unpacked_columns
 from adapters.settings import PROJECT_ROOT
+from tests.services.prices import packed_file
 
 DAYS = np.arange(np.datetime64("2019-01-01"), np.datetime64("2022-01-01"))
 WEEKDAYS = DAYS[np.is_busday(DAYS)]
@@ -19,8 +20,7 @@ def bars(days: np.ndarray, times: list[str]) -> np.ndarray:
 
 @pytest.mark.parametrize("ticker", ["AAPL", "FB", "GOOG", "IBM", "MSFT"])
 def test_daily_bars_of_new_york_are_252_over_any_range(ticker: str) -> None:
-    name = f"{ticker}.csv"
-    timestamps, _ = parse_prices((PROJECT_ROOT / "data" / name).read_bytes(), name, "1d")
+    timestamps, _ = unpacked_columns(packed_file(PROJECT_ROOT / "data", ticker))
     chance = Random(ticker)
 
     for _ in range(300):

@@ -14,12 +14,13 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from adapters.analysis.price_series import PriceSeries, read_prices
+from adapters.analysis.price_series import PriceSeries
 from adapters.charts import frame
 from adapters.charts.candles import legible_candles
 from adapters.charts.data import ChartData
 from adapters.charts.render import CHARTS, TIP_DOWN, TIP_UP, render_charts
 from contracts.run_result import CHART_NAMES, TradeRow
+from tests.services.prices import read_prices
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 

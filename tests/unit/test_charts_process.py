@@ -20,7 +20,7 @@ import psutil
 from adapters.charts.data import ChartData
 from adapters.charts.frame import Figure
 from adapters.charts.render import render_charts
-from adapters.analysis.price_series import read_prices
+from tests.services.prices import read_prices
 
 prices = read_prices(Path("data"), "FB", "1d", date(2012, 5, 18), date(2013, 3, 1)).traded()
 held = 100_000 * prices["Close"] / prices["Close"][0]

@@ -1,26 +1,25 @@
 """A price looks the same wherever it is shown."""
 
-from pathlib import Path
+from datetime import date
 
 import pytest
 
-from adapters.prices.candles import price_rows
-from adapters.prices.tickers import Tickers
+from adapters.prices.candles import candles
+from adapters.prices.reading import Meaning, read_prices
 from adapters.results.curves import decode_signals, encode_signals, trade_rows
-from tests.unit.test_prices import content
+from tests.prices.test_series import content
 
 
 @pytest.mark.parametrize(("price", "shown"), [(10.125, 10.13), (10.375, 10.38), (0.00625, 0.0063), (31.0, 31.0)])
-def test_candle_trade_and_signal_show_one_price(tmp_path: Path, price: float, shown: float) -> None:
+def test_candle_trade_and_signal_show_one_price(price: float, shown: float) -> None:
     bars = [f"2024-01-0{day},{price},{price},{price},{price},1" for day in (2, 3)]
-    (tmp_path / "ABC.csv").write_bytes(content(*bars))
-    held = Tickers(tmp_path).all()["ABC"]["1d"]
+    held = read_prices(content(*bars), Meaning(timeframe="1d")).bars
     trade = dict.fromkeys(("size", "entry_fees", "exit_fees", "pnl_abs", "pnl_pct"), 1.0) | {
         "side": "BUY", "entry_bar": 0, "entry_at": "close", "entry_price": price, "exit_bar": 1, "exit_at": "close",
         "exit_price": price, "exit_reason": "signal", "is_open": False,
     }  # fmt: skip
 
-    (candle, _) = price_rows(tmp_path / "ABC.csv", held.data_hash, held.first_date, held.last_date) or []
+    (candle, _) = candles(held, date(2024, 1, 1), date(2024, 1, 9))
     (row,) = trade_rows([trade], ["2024-01-02", "2024-01-03"], "1d")
     ((_, _, signalled),) = decode_signals(encode_signals([1], [price]))
 

@@ -7,6 +7,7 @@ from flask import Flask
 from adapters.store.runs import Attempt, claim, fail, finish
 from consumer.backtest import backtest
 from contracts.status import ErrorType
+from tests.services.prices import run_prices
 from web.platform import Platform
 
 REQUEST = {
@@ -35,6 +36,6 @@ def make(app: Flask, state: str, fields: dict[str, Any]) -> str:
         if state == "failed":
             fail(connection, held, ErrorType.ENGINE_ERROR, "division by <zero>")
         else:
-            outcome = backtest(held.request, platform.settings.data_dir, "test")
+            outcome = backtest(held.request, run_prices(connection, held.request), "test")
             finish(connection, held, outcome.columns, outcome.charts)
     return run_id

@@ -8,6 +8,8 @@ from xml.etree import ElementTree
 import pytest
 from flask.testing import FlaskClient
 
+from adapters.store.database import connect_database
+from adapters.store.price_loading import load_folder
 from tests.web.conftest import RunMaker
 
 START = datetime(2024, 1, 2, 14)
@@ -24,7 +26,7 @@ def database_url(sqlite_url: str) -> str:
 
 @pytest.fixture
 def platform_settings(platform_settings: dict[str, str], tmp_path: Path) -> dict[str, str]:
-    """A platform whose only prices are sixty hours of a wave."""
+    """A platform that also has sixty hours of a wave."""
     folder = tmp_path / "prices"
     folder.mkdir()
     lines = ["Date,Open,High,Low,Close,Volume"]
@@ -34,7 +36,8 @@ def platform_settings(platform_settings: dict[str, str], tmp_path: Path) -> dict
         start = START + timedelta(hours=bar)
         lines.append(f"{start.isoformat()}Z,{opened:.2f},{high:.2f},{low:.2f},{close:.2f},1000")
     (folder / "WAVE_1h.csv").write_text("\n".join(lines) + "\n")
-    return platform_settings | {"DATA_DIR": str(folder)}
+    load_folder(connect_database(platform_settings["DATABASE_URL"]), folder)
+    return platform_settings
 
 
 def marks_and_candles(page: str) -> tuple[list[float], dict[str, float]]:

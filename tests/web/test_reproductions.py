@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 from adapters.store.runs import Attempt, claim, finish
 from adapters.store.tables import runs
 from consumer.backtest import backtest
+from tests.services.prices import run_prices
 from tests.web.conftest import RunMaker
 
 
@@ -27,7 +28,7 @@ def repeated(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -
     platform = page_app.extensions["platform"]
     with platform.engine.begin() as connection:
         held = claim(connection, Attempt(again, 1), "token", 60.0, "test")
-        outcome = backtest(held.request, platform.settings.data_dir, "test")
+        outcome = backtest(held.request, run_prices(connection, held.request), "test")
         finish(connection, held, outcome.columns, outcome.charts)
     return origin, again
 

@@ -44,7 +44,7 @@ def bulk() -> ResponseReturnValue:
     dry_run = read_argument("dry_run", flag, False)
     lines = read_lines(platform().settings)
     batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
-    valid = validate_lines(lines, batch_id, platform().tickers)
+    valid = validate_lines(lines, batch_id, platform().prices)
     answer = plan_bulk(platform(), batch_id, valid) if dry_run else submit_bulk(platform(), batch_id, valid)
     body = {
         "batch_id": batch_id,

@@ -1,15 +1,15 @@
 """A bulk submission as it arrives: a JSON array or NDJSON, and the faults of its runs by line."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
 
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from adapters.prices.tickers import TickerRange, Tickers
 from adapters.settings import Settings
+from adapters.store.prices import PriceStore
 from contracts.errors import InvalidRequest
-from contracts.run_request import Timeframe
 from web.arguments import parse_json, typed_body
 from web.runs.validation import ValidRequest, validate_request
 
@@ -60,9 +60,9 @@ def batch_id_of(lines: Sequence[Line], asked: str | None, issued: str) -> str:
     return named if isinstance(named, str) and named else issued
 
 
-def validate_lines(lines: Sequence[Line], batch_id: str, tickers: Tickers) -> list[ValidRequest]:
+def validate_lines(lines: Sequence[Line], batch_id: str, prices: PriceStore) -> list[ValidRequest]:
     """All runs of a call, as members of its batch; InvalidRequest with the faults of every line."""
-    remembered = _Remembered(tickers.data_dir)
+    remembered = _Remembered(prices)
     valid: list[ValidRequest] = []
     faults: dict[str, str] = {}
     faulty_lines = 0
@@ -103,16 +103,9 @@ def _first_lines(faults: dict[str, str]) -> Iterator[tuple[str, str]]:
         yield place, fault
 
 
-class _Remembered(Tickers):
-    """The price files as they are during one call: each is looked up once, not once per run."""
+class _Remembered:
+    """The prices as they are during one call: each series is looked up once, not once per run."""
 
-    def __init__(self, data_dir: Any) -> None:
-        super().__init__(data_dir)
-        self._seen: dict[tuple[str, str], TickerRange] = {}
-
-    def get(self, ticker: str, timeframe: Timeframe = "1d") -> TickerRange:
-        """Range of one ticker, as Tickers.get says."""
-        key = (ticker, timeframe)
-        if key not in self._seen:
-            self._seen[key] = super().get(ticker, timeframe)
-        return self._seen[key]
+    def __init__(self, prices: PriceStore) -> None:
+        self.get = cache(prices.get)
+        self.bars = prices.bars

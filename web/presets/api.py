@@ -53,7 +53,7 @@ def _valid(body: Any) -> tuple[str, dict[str, Any]]:
     name = body["name"].strip() if isinstance(body.get("name"), str) else ""
     if not 0 < len(name) <= 64 or not name.isprintable():
         raise InvalidRequest({"name": "1 to 64 printable characters are accepted"})
-    values = validate_request(body.get("request"), platform().tickers).request.to_json()
+    values = validate_request(body.get("request"), platform().prices).request.to_json()
     return name, {field: values[field] for field in PRESET_FIELDS}
 
 

@@ -24,6 +24,6 @@ def tickers() -> Response:
                 for timeframe, held in ranges.items()
             },
         }
-        for ticker, ranges in platform().tickers.all().items()
+        for ticker, ranges in platform().prices.all().items()
     ]
     return conditional(jsonify({"tickers": listed}))

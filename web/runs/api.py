@@ -25,7 +25,7 @@ blueprint = Blueprint("run_api", __name__)
 @blueprint.post("/run_backtest")
 def run_backtest() -> ResponseReturnValue:
     """Record and enqueue one run; answer 202 with where to watch it."""
-    valid = validate_request(json_body(), platform().tickers)
+    valid = validate_request(json_body(), platform().prices)
     accepted = platform().submission.submit(valid, idempotency_key())
     return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
 
@@ -73,7 +73,7 @@ def run(run_id: UUID) -> Response:
         row = run_row(connection, str(run_id))
         pngs = chart_pngs(connection, str(run_id)) if row["status"] == RunStatus.SUCCEEDED else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
-    result = run_result(row, charts, platform().tickers)
+    result = run_result(row, charts, platform().prices.candles)
     return conditional(jsonify({each.name: getattr(result, each.name) for each in fields(result)}))
 
 

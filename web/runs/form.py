@@ -64,7 +64,7 @@ def _ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
             }
             for timeframe, held in ranges.items()
         }
-        for ticker, ranges in platform().tickers.all().items()
+        for ticker, ranges in platform().prices.all().items()
     }
 
 

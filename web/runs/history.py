@@ -37,7 +37,7 @@ def page() -> str:
         filtered=any(name in given for name in NAMES),
         headlines=HEADLINES,
         rules=list(RULES),
-        tickers=list(platform().tickers.all()),
+        tickers=list(platform().prices.all()),
         folded_out=any(name in given for name in FOLDED),
         states=_STATES,
         is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
@@ -94,7 +94,7 @@ def search() -> ResponseReturnValue:
 
 def _filters_of(words: list[str]) -> dict[str, Any]:
     """Known tickers, rules, states and names such as RSI_14_30_70 as such, everything else as the label."""
-    tickers = platform().tickers.all()
+    tickers = platform().prices.all()
     found: dict[str, Any] = {}
     rest = []
     for word in words:

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import replace
 
 from sqlalchemy.engine import RowMapping
 
@@ -50,4 +51,5 @@ def reproduce_run(on: Platform, run_id: str, key: str | None) -> Accepted:
     with reading(on.engine) as connection:
         row = run_row(connection, run_id)
     request = clone_of(RunRequest.from_json(json.loads(row["request_json"])))
+    request = replace(request, data_hash=row["data_hash"])  # that of the run, whatever has been loaded since
     return on.submission.submit(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)

@@ -35,7 +35,7 @@ def page(run_id: UUID) -> str:
         rendered = chart_names(connection, str(run_id))
         reproduced = _reproductions(connection, row)
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
-    view = run_view.page_result(row, tab, platform().tickers)
+    view = run_view.page_result(row, tab, platform().prices.candles)
     return render_template(
         "runs/run.html",
         run=row,

@@ -13,7 +13,7 @@ from contracts.status import RunStatus
 
 Verdict = Literal["identical", "different", "waiting", "failed"]
 CAUSES = {
-    "data_hash": "the price file",
+    "data_hash": "the prices",
     "engine_version": "the engine",
     "analysis_version": "the warm-up of rules and the derived metrics",
     "image_tag": "the image",

@@ -25,7 +25,7 @@ def completed_result(run_id: UUID) -> RunResult:
     """A completed run's result without its pictures; Conflict while it has none."""
     with reading(platform().engine) as connection:
         row = run_row(connection, str(run_id))
-    result = run_result(row, {}, platform().tickers)
+    result = run_result(row, {}, platform().prices.candles)
     if result.status != "completed":
         raise Conflict(f"run {run_id} is {result.status}, so it has no result")
     return result

@@ -2,26 +2,40 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from adapters.prices.tickers import Tickers
-from contracts.errors import BadPriceFile, InvalidRequest, UnknownTicker
-from contracts.run_request import RunRequest, request_hash
+from adapters.prices.bars import Bars
+from adapters.prices.candles import bars_between
+from adapters.store.prices import Version
+from contracts.errors import InvalidRequest, UnknownTicker
+from contracts.run_request import RunRequest, Timeframe, request_hash
 from rules.catalog import check_params, checked_rule
 from web.request_fields import FIELDS
 
+SURE_DAYS = 40  # no market is closed for so long
 LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
 _LABELS = tuple(name for name, each in FIELDS.items() if each.about.section == "label" and each.kind == "text")
+
+
+class PriceSource(Protocol):
+    """Where requests find their prices: the store, or what one call remembers of it."""
+
+    def get(self, ticker: str, timeframe: Timeframe = "1d", data_hash: str | None = None) -> Version:
+        """One version, the current one for None; UnknownTicker when there is none."""
+
+    @property
+    def bars(self) -> Callable[[str], Bars]:
+        """The bars of a data_hash."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +52,22 @@ def request_adapter() -> TypeAdapter[RunRequest]:
     return TypeAdapter(RunRequest)
 
 
-def validate_request(values: Any, tickers: Tickers) -> ValidRequest:
+def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
     """The request that `values` ask for; InvalidRequest with every fault by field."""
     if not isinstance(values, dict):
         raise InvalidRequest({"body": f"a JSON object is expected, not {_shown(values)}"})
     errors: dict[str, str] = {}
+    held: Version | None = None
     request = _typed(values, errors)
     if "params" not in errors and isinstance(values.get("rule_type"), str):
         errors.update(check_params(values["rule_type"], values.get("params", {})))
     if "ticker" not in errors and isinstance(values.get("ticker"), str):
-        _check_ticker(values, errors, tickers)
+        held = _check_prices(values, errors, prices)
     _check_combinations(values, errors)
-    if request is None or errors:
+    if request is None or held is None or errors:
         raise InvalidRequest(errors)
     rule = checked_rule(request.rule_type, request.params)
-    named = replace(request, rule_id=request.rule_id or rule.label)
+    named = replace(request, rule_id=request.rule_id or rule.label, data_hash=held.data_hash)
     return ValidRequest(named, request_hash(named, rule.params))
 
 
@@ -84,20 +99,29 @@ def _message(fault: ErrorDetails, values: Mapping[str, Any]) -> str:
     return f"{_shown(values.get(field))} is not accepted; accepted: {FIELDS[field].accepts}"
 
 
-def _check_ticker(values: Mapping[str, Any], errors: dict[str, str], tickers: Tickers) -> None:
-    ticker, timeframe = values["ticker"], values.get("timeframe", "1d")
-    if "timeframe" in errors or not isinstance(timeframe, str):
-        return
+def _check_prices(values: Mapping[str, Any], errors: dict[str, str], prices: PriceSource) -> Version | None:
+    """The version that the run would read, or None with the fault in `errors`."""
+    ticker, timeframe, data_hash = values["ticker"], values.get("timeframe", "1d"), values.get("data_hash")
+    if {"timeframe", "data_hash"} & errors.keys() or not isinstance(timeframe, str):
+        return None
     try:
-        held = tickers.get(ticker, timeframe)  # type: ignore[arg-type]  # an unknown timeframe is refused there
-    except (UnknownTicker, BadPriceFile) as error:
-        errors["ticker"] = str(error)
-        return
+        held = prices.get(ticker, timeframe, data_hash)  # type: ignore[arg-type]  # an unknown one is refused there
+    except UnknownTicker as error:
+        errors["data_hash" if "data_hash" in str(error) else "ticker"] = str(error)
+        return None
     start, end = (_as_date(values.get(name)) for name in _DATE_FIELDS)
-    if start and end and start < end and (bars := held.bars_between(start, end)) < LEAST_BARS:
+    if start and end and start < end and (bars := _bars_between(held, start, end, prices)) < LEAST_BARS:
         found = f"only {bars} bar, and a backtest needs {LEAST_BARS}," if bars else "no prices"
         span = f"{ticker} has {timeframe} prices from {held.first_date} to {held.last_date}"
         errors["start_date" if start > held.last_date else "end_date"] = f"{found} between {start} and {end}: {span}"
+    return held
+
+
+def _bars_between(held: Version, start: date, end: date, prices: PriceSource) -> int:
+    """How many bars a range has; over SURE_DAYS that lie within the prices they are not counted, just enough."""
+    if (min(end, held.last_date) - max(start, held.first_date)).days > SURE_DAYS:
+        return LEAST_BARS
+    return len(bars_between(prices.bars(held.data_hash), start, end))
 
 
 def _as_date(value: Any) -> date | None:

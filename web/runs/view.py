@@ -7,13 +7,12 @@ from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
 
 from adapters.prices.bar_times import PERIODS_PER_YEAR
-from adapters.prices.tickers import Tickers
 from adapters.results.chart_texts import alt_text
 from adapters.results.curves import FillBars, decode_trades, fill_bars
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS
 from adapters.results.period_returns import YearReturns, monthly_returns, rolling_sharpe
-from adapters.results.run_result import run_result
+from adapters.results.run_result import CandleSource, run_result
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
 from web.runs.chart_tables import CHARTS
@@ -101,9 +100,9 @@ class ChartView:
         return PNG_RIGHT if self.svg is None else 1 - RIGHT / WIDTH
 
 
-def page_result(row: RowMapping, tab: str, tickers: Tickers) -> RunResult:
+def page_result(row: RowMapping, tab: str, prices: CandleSource) -> RunResult:
     """The run with what its tab shows; without trades also its signals, among which the reason may lie."""
-    return run_result(row, {}, tickers, TABS[tab].curves | ({"signals"} if row["num_trades"] == 0 else set()))
+    return run_result(row, {}, prices, TABS[tab].curves | ({"signals"} if row["num_trades"] == 0 else set()))
 
 
 def page_fills(row: RowMapping) -> list[FillBars]:

@@ -1,0 +1,65 @@
+"""Prices for tests: the shipped files as the store packs them, and as a Job reads them."""
+
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from sqlalchemy import delete, select
+from sqlalchemy.engine import Connection, Engine
+
+from adapters.analysis.price_series import PriceSeries, price_series
+from adapters.prices.packing import PackedPrices, pack
+from adapters.prices.reading import Meaning
+from adapters.prices.reading import read_prices as read
+from adapters.store.database import reading
+from adapters.store.price_loading import load_folder
+from adapters.store.prices import prices_of
+from adapters.store.tables import price_parts, price_versions
+from adapters.store.tables import price_series as series_table
+from contracts.run_request import RunRequest, Timeframe
+
+DATA = Path(__file__).resolve().parents[2] / "data"
+
+
+@cache
+def packed_content(content: bytes, ticker: str, timeframe: Timeframe) -> PackedPrices:
+    """A price file as the store keeps it."""
+    bars = read(content, Meaning(timeframe=timeframe)).bars
+    parts = [part for _, part in pack(bars)]
+    return PackedPrices(ticker, timeframe, bars.data_hash, bars.price_decimals, bars.volume_decimals, parts)
+
+
+def packed_file(folder: Path, ticker: str, timeframe: Timeframe = "1d") -> PackedPrices:
+    """The same of a file in a folder, named as those of data/ are."""
+    suffix = "" if timeframe == "1d" else f"_{timeframe}"
+    return packed_content((folder / f"{ticker}{suffix}.csv").read_bytes(), ticker, timeframe)
+
+
+def read_prices(folder: Path, ticker: str, timeframe: Timeframe, start: date, end: date) -> PriceSeries:
+    """What a Job reads of a file that was loaded into the store."""
+    return price_series(packed_file(folder, ticker, timeframe), start, end)
+
+
+def run_prices(connection: Connection, request: RunRequest) -> PackedPrices:
+    """What the Job of a request gets."""
+    found = prices_of(connection, request)
+    assert isinstance(found, PackedPrices), found
+    return found
+
+
+def restore_seed(engine: Engine) -> None:
+    """Leave the shipped prices, and nothing else, in the store."""
+    with reading(engine) as connection:
+        held = {row.ticker: row.data_hash for row in connection.execute(select(price_versions))}
+        current = {row.ticker: row.data_hash for row in connection.execute(select(series_table))}
+    if held == current == {path.stem: packed_file(DATA, path.stem).data_hash for path in DATA.glob("*.csv")}:
+        return
+    load_folder(without_prices(engine), DATA)
+
+
+def without_prices(engine: Engine) -> Engine:
+    """The same database with an empty store of prices."""
+    with engine.begin() as connection:
+        for table in (price_parts, price_versions, series_table):
+            connection.execute(delete(table))
+    return engine
