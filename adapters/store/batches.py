@@ -2,7 +2,7 @@
 
 import heapq
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -153,14 +153,14 @@ def batch_grid(
 
 def _measured(
     connection: Connection, batch_id: str, metric: str, ticker: str | None
-) -> Iterator[tuple[float | None, str, str]]:
+) -> Iterable[tuple[float | None, str, str]]:
     """Metric, run_id and params_json of each ranked run, in the order of submission."""
     column = HEADLINE_COLUMNS.get(metric)
     value = runs.c.metrics_json if column is None else column
     query = select(value, runs.c.run_id, runs.c.params_json).where(*_ranked(batch_id, ticker)).order_by(runs.c.id)
-    rows = connection.execute(query)
+    rows = connection.execute(query).all()
     if column is not None:
-        return (tuple(row) for row in rows)
+        return rows
     return ((json.loads(stored)["values"].get(metric), run_id, text) for stored, run_id, text in rows)
 
 
