@@ -40,6 +40,7 @@ class Settings:
     max_queue_depth: int = 200_000  # above it submissions are answered 429
     max_bulk_runs: int = 20_000  # runs in one bulk submission
     max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower
+    max_prices_mb: int = 64  # of one price file, as it is sent and as it is unpacked; a million bars have 50
     ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
     scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"
     scaler_max_processes: int = 0  # 0: the number of cores
@@ -216,6 +217,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "max_queue_depth": _positive(int),
     "max_bulk_runs": _positive(int),
     "max_body_mb": _positive(int),
+    "max_prices_mb": _positive(int),
     "ready_file": Path,
     "scaler_manifest": Path,
     "scaler_max_processes": _cores,

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import date
 from math import isfinite
 from typing import Any, Protocol, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
@@ -120,6 +121,14 @@ def day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise ValueError("a date of the form YYYY-MM-DD") from None
+
+
+def time_zone(text: str) -> str:
+    """Parse the name of a time zone."""
+    try:
+        return ZoneInfo(text).key
+    except (ValueError, OSError, ZoneInfoNotFoundError):
+        raise ValueError("a time zone such as America/New_York") from None
 
 
 def number(text: str) -> float:

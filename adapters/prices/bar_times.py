@@ -13,13 +13,6 @@ PERIODS_PER_YEAR: dict[Timeframe, int] = {"1d": 252, "1h": 1638, "5m": 19656}
 OPEN_OFFSET_S: dict[Timeframe, int] = {"1d": 14 * 3600 + 30 * 60, "1h": 0, "5m": 0}
 CLOSE_OFFSET_S: dict[Timeframe, int] = {"1d": 21 * 3600, "1h": 3600, "5m": 300}
 
-# The shape of the Date column: d is a digit, everything else stands for itself.
-DATE_LAYOUT: dict[Timeframe, str] = {
-    "1d": "dddd-dd-dd",
-    "1h": "dddd-dd-ddTdd:dd:ddZ",
-    "5m": "dddd-dd-ddTdd:dd:ddZ",
-}
-
 
 def bar_open_time(bar_date: str, timeframe: Timeframe) -> str:
     """ISO 8601 UTC time at which the bar with this Date opens."""

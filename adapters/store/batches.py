@@ -2,7 +2,7 @@
 
 import heapq
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -49,6 +49,12 @@ def runs_by_hash(connection: Connection, batch_id: str, hashes: Sequence[str]) -
         for row in connection.execute(columns.where(wanted)):
             found[row.request_hash] = (row.run_id, RunStatus(row.status))
     return found
+
+
+def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collection[str]) -> int:
+    """How many runs of a batch read other versions of prices than these."""
+    others = (runs.c.batch_id == batch_id, runs.c.data_hash.not_in(hashes))
+    return connection.execute(select(func.count()).select_from(runs).where(*others)).scalar_one()
 
 
 def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:

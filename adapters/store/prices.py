@@ -18,6 +18,7 @@ from adapters.prices.bars import Bars
 from adapters.prices.candles import candles
 from adapters.prices.packing import PackedPrices, pack, unpack
 from adapters.prices.tickers import is_ticker
+from adapters.results.sparkline import encode_sparkline
 from adapters.store.database import committed, database_now, is_duplicate_key, reading
 from adapters.store.tables import price_parts, price_series, price_versions, runs
 from contracts.errors import Conflict, UnknownTicker
@@ -43,6 +44,7 @@ class Version:
     source: str | None
     note: str | None
     report: dict[str, Any]
+    sparkline: str
     loaded_by: str | None
     loaded_at: datetime
     is_current: bool
@@ -115,6 +117,7 @@ def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:
         "source": origin.source,
         "note": origin.note,
         "report_json": json.dumps(origin.report, ensure_ascii=False),
+        "sparkline": encode_sparkline(bars.prices[3]),
         "loaded_by": origin.loaded_by,
     }
 
@@ -236,6 +239,12 @@ class PriceStore:
             return candles(self.bars(data_hash), start_date, end_date)
         except UnknownTicker:
             return None
+
+
+def run_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
+    """How many runs read each of these versions."""
+    counted = select(runs.c.data_hash, func.count()).where(runs.c.data_hash.in_(hashes)).group_by(runs.c.data_hash)
+    return {row[0]: row[1] for row in connection.execute(counted)}
 
 
 def delete_version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str) -> None:

@@ -175,6 +175,7 @@ price_versions = Table(
     Column("source", _text(255)),  # a file's name, or where it was downloaded
     Column("note", _text(255)),
     Column("report_json", LongText, nullable=False),  # what was done to the file, and what was odd about it
+    Column("sparkline", _ascii(64)),  # the shape of the closes for lists, see adapters.results.sparkline
     Column("loaded_by", _text(128)),
     Column("loaded_at", Timestamp, nullable=False),
     UniqueConstraint("ticker", "timeframe", "data_hash", name="uq_price_version"),

@@ -15,7 +15,7 @@ ADAPTERS = {
     "prices": frozenset[str](),
     "results": frozenset({"prices"}),
     "queue": frozenset[str](),
-    "store": frozenset({"queue", "results"}),
+    "store": frozenset({"prices", "queue", "results"}),
     "analysis": frozenset({"prices", "results"}),
     "charts": frozenset({"prices", "results"}),
 }

@@ -51,6 +51,7 @@ def bulk() -> ResponseReturnValue:
         "runs": len(valid),
         "new": answer.new,
         "existing": answer.existing,
+        "on_other_prices": answer.on_other_prices,
         "run_ids": answer.run_ids,
         "status_url": url_for("batch_api.batch", batch_id=batch_id),
     }

@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from adapters.queue.messages import RunMessage
-from adapters.store.batches import runs_by_hash
+from adapters.store.batches import runs_by_hash, runs_on_other_prices
 from adapters.store.database import is_duplicate_key, is_transient, reading
 from adapters.store.new_runs import NewRun, insert_runs, now_waiting
 from contracts.errors import Conflict
@@ -31,14 +31,16 @@ class BulkAnswer:
     run_ids: list[str | None]  # None in a dry run, where a new run would get its id
     new: int
     existing: dict[str, int]  # runs that existed already, counted by the API's status words
+    on_other_prices: int = 0  # runs of the batch that read other versions of the prices; counted in a dry run
 
 
 def plan_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
     """What a submission would do; nothing is recorded."""
     with reading(on.engine) as connection:
         known = runs_by_hash(connection, batch_id, [each.request_hash for each in valid])
+        others = runs_on_other_prices(connection, batch_id, {str(each.request.data_hash) for each in valid})
     run_ids = {request_hash: run_id for request_hash, (run_id, _) in known.items()}
-    return _answer(valid, run_ids, known)
+    return replace(_answer(valid, run_ids, known), on_other_prices=others)
 
 
 def submit_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:

@@ -1,1 +1,1 @@
-"""Prices: which tickers there are, with their timeframes and date ranges."""
+"""Prices: tickers with the versions of their series, loading, and what each version differs in."""

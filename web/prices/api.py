@@ -1,8 +1,23 @@
-"""The HTTP API of prices."""
+"""The HTTP API of prices: series, their versions, and loading."""
 
-from flask import Blueprint, Response, jsonify
+from typing import Any, cast
 
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from adapters.prices.bar_times import TIMEFRAMES
+from adapters.prices.bars import csv_chunks
+from adapters.prices.findings import Refused, in_words
+from adapters.prices.reading import Meaning
+from adapters.prices.table import unpacked
+from adapters.results.times import utc_text
+from adapters.store.database import reading
+from adapters.store.price_loading import Report, examine, load
+from adapters.store.prices import Version, delete_version, run_counts, version, versions_of
+from contracts.errors import InvalidRequest
+from contracts.run_request import Timeframe
 from web.answers import conditional
+from web.arguments import flag, one_of, read_body, reading_arguments, ticker_symbol, time_zone, words
 from web.platform import platform
 
 blueprint = Blueprint("prices", __name__)
@@ -27,3 +42,85 @@ def tickers() -> Response:
         for ticker, ranges in platform().prices.all().items()
     ]
     return conditional(jsonify({"tickers": listed}))
+
+
+@blueprint.get("/api/prices")
+def series() -> Response:
+    """The current version of every series."""
+    listed = [_as_json(held) for ranges in platform().prices.all().values() for held in ranges.values()]
+    return conditional(jsonify({"series": listed}))
+
+
+@blueprint.get("/api/prices/<ticker>/<timeframe>")
+def versions(ticker: str, timeframe: str) -> Response:
+    """All versions of one series, the latest first, and how many runs read each."""
+    with reading(platform().engine) as connection:
+        found = versions_of(connection, *named_series(ticker, timeframe))
+        counts = run_counts(connection, [each.data_hash for each in found])
+    listed = [_as_json(each) | {"runs": counts.get(each.data_hash, 0), "report": each.report} for each in found]
+    return conditional(jsonify({"ticker": ticker, "timeframe": timeframe, "versions": listed}))
+
+
+def _as_json(held: Version) -> dict[str, Any]:
+    same = ("ticker", "timeframe", "data_hash", "first_bar", "last_bar", "bars", "is_current", "source", "note")
+    loaded = {"loaded_by": held.loaded_by, "loaded_at": utc_text(held.loaded_at)}
+    return {name: getattr(held, name) for name in same} | loaded
+
+
+@blueprint.put("/api/prices/<ticker>/<timeframe>")
+def put(ticker: str, timeframe: str) -> ResponseReturnValue:
+    """Load a CSV, plain or gzip, as the current version of a series; with ?dry_run=true only report on it.
+
+    ?adjust=false leaves Adj Close out; ?timezone=America/New_York is where times without an offset are; ?source= and
+    ?note= are kept with the version.
+    """
+    symbol, frame = named_series(ticker, timeframe)
+    with reading_arguments(request.args, known=("dry_run", "adjust", "timezone", "source", "note")) as read:
+        dry_run, adjust = read("dry_run", flag, False), read("adjust", flag, True)
+        zone = read("timezone", time_zone, None)
+        source, note = read("source", words(255), None), read("note", words(255), None)
+    report = _examined(symbol, Meaning(timeframe=frame, adjust=adjust, zone=zone))
+    stores = not dry_run and report.outcome != "unchanged"
+    if stores:
+        load(platform().engine, report, source=source, note=note)
+    return report.as_json() | {"stored": stores}, 201 if stores else 200
+
+
+def _examined(ticker: str, meaning: Meaning) -> Report:
+    most_bytes = platform().settings.max_prices_mb * 2**20
+    try:
+        return examine(platform().prices, ticker, unpacked(read_body(most_bytes), most_bytes), meaning)
+    except Refused as refused:
+        errors: dict[str, str] = {}
+        for finding in refused.findings:
+            place = f"line {finding.line}" if finding.line else "file"
+            errors[place] = f"{errors[place]}; {finding.message}" if place in errors else finding.message
+        raise InvalidRequest(errors, f"the file cannot be loaded: {in_words(refused.findings[0])}") from None
+
+
+@blueprint.get("/api/prices/<ticker>/<timeframe>/<data_hash>.csv")
+def file(ticker: str, timeframe: str, data_hash: str) -> Response:
+    """The bars of a version as the CSV whose SHA-256 is its data_hash."""
+    with reading(platform().engine) as connection:
+        held = version(connection, *named_series(ticker, timeframe), data_hash)
+    response = Response(csv_chunks(platform().prices.bars(held.data_hash)), mimetype="text/csv")
+    response.headers.set(
+        "Content-Disposition", "attachment", filename=f"{held.ticker}_{timeframe}_{data_hash[:12]}.csv"
+    )
+    return response
+
+
+@blueprint.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")
+def delete(ticker: str, timeframe: str, data_hash: str) -> ResponseReturnValue:
+    """Forget a version; 409 while it is current or a run refers to it."""
+    with platform().engine.begin() as connection:
+        delete_version(connection, *named_series(ticker, timeframe), data_hash)
+    return "", 204
+
+
+def named_series(ticker: str, timeframe: str) -> tuple[str, Timeframe]:
+    """The ticker, in capitals, and timeframe of an address; InvalidRequest for what cannot name a series."""
+    with reading_arguments({"ticker": ticker, "timeframe": timeframe}) as read:
+        symbol = read("ticker", ticker_symbol, "")
+        frame = read("timeframe", one_of(*TIMEFRAMES), "1d")
+    return symbol, cast(Timeframe, frame)
