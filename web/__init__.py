@@ -14,6 +14,7 @@ from web.documents import catalog, openapi
 from web.platform import build_platform
 from web.presets import api as presets_api
 from web.prices import api as prices_api
+from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.runs import api as runs_api
 from web.runs import comparison, form, history, page, tables
@@ -32,6 +33,7 @@ BLUEPRINTS = (
     batches_api.blueprint,
     batches_pages.blueprint,
     prices_api.blueprint,
+    prices_pages.blueprint,
     presets_api.blueprint,
     queue_pages.blueprint,
 )

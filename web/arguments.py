@@ -103,10 +103,10 @@ def ticker_symbol(text: str) -> str:
     return text.upper()
 
 
-def request_hash(text: str) -> str:
-    """Parse what a page of a batch ended with."""
-    if not text.isascii() or not text.isalnum():
-        raise ValueError("next_after of the page before")
+def sha256(text: str) -> str:
+    """Parse a hash, such as that which a page of a batch ended with."""
+    if not text.isascii() or not text.isalnum() or len(text) > 64:
+        raise ValueError("a SHA-256 in hexadecimal digits")
     return text
 
 

@@ -52,6 +52,7 @@ class RunFilter:
 
     ticker: str | None = None
     rule_type: str | None = None
+    data_hash: str | None = None  # the version of prices that was read
     rule_id: str | None = None  # the name of rule and params, such as RSI_14_30_70
     status: RunStatus | None = None
     batch_id: str | None = None
@@ -117,7 +118,7 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
     bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
-    few = any(each is not None for each in (wanted.rule_id, wanted.batch_id, wanted.label))
+    few = any(each is not None for each in (wanted.data_hash, wanted.rule_id, wanted.batch_id, wanted.label))
     if not bounded or few or connection.dialect.name not in MYSQL:
         return None
     fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
@@ -179,7 +180,7 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
 
 
 def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
-    equal = ("ticker", "rule_type", "rule_id", "batch_id", "label")
+    equal = ("ticker", "rule_type", "rule_id", "batch_id", "label", "data_hash")
     given = {name: value for name in equal if (value := getattr(wanted, name)) is not None}
     conditions = [runs.c[name] == value for name, value in given.items()] + _state(wanted)
     bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]

@@ -23,7 +23,7 @@ from web.arguments import (
     idempotency_key,
     read_argument,
     reading_arguments,
-    request_hash,
+    sha256,
     ticker_symbol,
     whole_number,
 )
@@ -81,7 +81,7 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
     """The runs of a batch, a page at a time: ?after=<next_after of the page before>&limit=1000."""
     with reading_arguments(request.args) as read:
         limit = read("limit", whole_number(1, MAX_PAGE), 1000)
-        after = read("after", request_hash, "")
+        after = read("after", sha256, "")
     with reading(platform().engine) as connection:
         page = batch_page(connection, batch_id, after, limit)
         if not page:

@@ -14,6 +14,7 @@ from web.arguments import (
     number,
     one_of,
     reading_arguments,
+    sha256,
     ticker_symbol,
     whole_number,
     words,
@@ -22,7 +23,7 @@ from web.arguments import (
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
 BOUNDS = tuple(f"{short}_{side}" for short in HEADLINES for side in ("min", "max"))
-FOLDED = ("batch", "from", "to", *BOUNDS)  # seldom wanted, so the page folds them away
+FOLDED = ("batch", "prices", "from", "to", *BOUNDS)  # seldom wanted, so the page folds them away
 NAMES = ("ticker", "rule", "name", "status", "label", *FOLDED)
 ALL_NAMES = (*NAMES, "sort", "order", "limit", "after", "before")
 
@@ -43,6 +44,7 @@ def _wanted(read: Reader) -> dict[str, Any]:
         "status": read("status", RunStatus.from_public, None),
         "batch_id": read("batch", words(64), None),
         "label": read("label", words(64), None),
+        "data_hash": read("prices", sha256, None),
         "created_from": read("from", day, None),
         "created_to": read("to", day, None),
         "ranges": {

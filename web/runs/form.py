@@ -6,11 +6,13 @@ from uuid import UUID
 
 from flask import Blueprint, abort, render_template, request
 from sqlalchemy import select
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.store.database import reading
+from adapters.store.prices import Version, version
 from adapters.store.run_queries import STATUS_COLUMNS, run_row
 from adapters.store.tables import runs
+from contracts.errors import UnknownTicker
 from rules.catalog import RULES, ParamSpec
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again
@@ -22,10 +24,14 @@ LATEST = 8  # runs beside the form
 
 @blueprint.get("/")
 def page() -> str:
-    """The form for a new run, filled from another run with ?clone=<run_id>."""
+    """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&timeframe=1d."""
     origin = request.args.get("clone")
+    values: dict[str, Any] = {name: request.args[name] for name in ("ticker", "timeframe") if request.args.get(name)}
+    newer: Version | None = None
     with reading(platform().engine) as connection:
-        values = _request_of(connection, origin) if origin else {}
+        if origin:
+            row = _run(connection, origin)
+            values, newer = asked_again(json.loads(row["request_json"])), _newer_prices(connection, row)
         latest = _latest(connection)
     return render_template(
         "runs/new.html",
@@ -34,18 +40,28 @@ def page() -> str:
         tickers=_ticker_ranges(),
         values=values,
         origin=origin,
+        newer_prices=newer,
         latest=latest,
         default_members=default_members,
     )
 
 
-def _request_of(connection: Connection, run_id: str) -> dict[str, Any]:
-    """A run's request without what belongs to that run alone; 404 for what is no run_id."""
+def _run(connection: Connection, run_id: str) -> RowMapping:
+    """The run that is cloned; 404 for what is no run_id."""
     try:
         UUID(run_id)
     except ValueError:
         abort(404, f"{run_id[:40]!r} is not the id of a run, so it cannot be cloned")
-    return asked_again(json.loads(run_row(connection, run_id)["request_json"]))
+    return run_row(connection, run_id)
+
+
+def _newer_prices(connection: Connection, row: RowMapping) -> Version | None:
+    """The version that a clone would read, where that is another than the run's own."""
+    try:
+        current = version(connection, row["ticker"], row["timeframe"])
+    except UnknownTicker:
+        return None
+    return None if row["data_hash"] in (None, current.data_hash) else current
 
 
 def _latest(connection: Connection) -> list[Any]:

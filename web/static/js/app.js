@@ -2,6 +2,7 @@
 import { startAges } from "./ages.js";
 import { startComparing } from "./runs/comparing.js";
 import { startCopying } from "./copying.js";
+import { startPriceLoading } from "./prices/loading.js";
 import { startCrosshair } from "./runs/crosshair.js";
 import { startLive } from "./runs/live.js";
 import { startRefreshing } from "./refreshing.js";
@@ -28,6 +29,8 @@ for (const start of STARTS) start();
 function enhance(root) {
   const form = root.querySelector("#run-form");
   if (form) startRunForm(form);
+  const loading = root.querySelector("#price-loading");
+  if (loading) startPriceLoading(loading);
 }
 
 document.addEventListener("swapped", (event) => enhance(event.target));

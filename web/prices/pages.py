@@ -1,0 +1,56 @@
+"""Prices as pages: all series with loading, and one series with its versions."""
+
+from functools import partial
+
+from flask import Blueprint, render_template
+from markupsafe import Markup
+
+from adapters.prices.bars import Bars
+from adapters.prices.candles import candles
+from adapters.store.database import reading
+from adapters.store.prices import Version, run_counts, versions_of
+from web.platform import platform
+from web.prices.api import named_series
+from web.runs.charts import joined
+from web.svg_plot import Plot, drawn_twice
+
+blueprint = Blueprint("prices_pages", __name__)
+
+SHOWN_BARS = 250  # of the chart of a series: a year of days
+PLOT_SIZE = (1000, 300)
+
+
+@blueprint.get("/prices")
+def listed() -> str:
+    """Every series with its range, and the way to load more."""
+    held = [each for ranges in platform().prices.all().values() for each in ranges.values()]
+    return render_template("prices/list.html", series=held, max_mb=platform().settings.max_prices_mb)
+
+
+@blueprint.get("/prices/<ticker>/<timeframe>")
+def page(ticker: str, timeframe: str) -> str:
+    """One series: its latest bars, and its versions with what each changed and how many runs read it."""
+    with reading(platform().engine) as connection:
+        versions = versions_of(connection, *named_series(ticker, timeframe))
+        counts = run_counts(connection, [each.data_hash for each in versions])
+    current = next(each for each in versions if each.is_current)
+    draw = partial(candle_chart, platform().prices.bars(current.data_hash), current)
+    return render_template(
+        "prices/series.html",
+        current=current,
+        versions=versions,
+        run_counts=counts,
+        charts=drawn_twice(draw, PLOT_SIZE),
+    )
+
+
+def candle_chart(bars: Bars, held: Version, size: tuple[int, int]) -> Markup:
+    """The latest candles of a series."""
+    shown, _ = joined(candles(bars, held.first_date, held.last_date)[-SHOWN_BARS:])
+    plot = Plot([each["date"] for each in shown], min(each["low"] for each in shown),
+                max(each["high"] for each in shown), size)  # fmt: skip
+    for bar, each in enumerate(shown):
+        prices = (each["open"], each["high"], each["low"], each["close"])
+        plot.candle(bar, prices, f"{each['date']}: " + " · ".join(f"{price:,.2f}" for price in prices))
+    ends = f"from {shown[0]['close']:,.2f} on {shown[0]['date'][:10]} to {shown[-1]['close']:,.2f}"
+    return plot.svg(f"Latest bars of {held.ticker}: {ends} on {shown[-1]['date'][:10]}.")

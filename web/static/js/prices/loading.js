@@ -1,0 +1,131 @@
+// Loading of price files: each is examined by the server first, and stored only when asked for after that.
+import { announce } from "../announce.js";
+import { swap } from "../swap.js";
+
+// The ticker and timeframe that a file's name says, or as much of it as can be one.
+export function named(fileName) {
+  const stem = fileName.replace(/\.(gz|txt|csv)$/gi, "").replace(/\.(csv|txt)$/i, "");
+  const timeframe = /[_ ](1h|5m)$/i.exec(stem)?.[1]?.toLowerCase();
+  const words = stem.replace(/[_ ](1h|5m|1d|d)$/i, "").replace(/^(daily|nasdaq|nyse)[_ ]/i, "").split(/[ ,_(]/);
+  return { ticker: words[0].replace(/\.us$/i, "").toUpperCase().replace(/[^A-Z0-9.^=-]/g, "").slice(0, 15), timeframe };
+}
+
+async function put(file, ticker, timeframe, options) {
+  const query = new URLSearchParams(Object.entries(options).filter(([, value]) => value !== ""));
+  const address = `/api/prices/${encodeURIComponent(ticker || "-")}/${timeframe}?${query}`;
+  try {
+    const response = await fetch(address, { method: "PUT", body: file, headers: { "Content-Type": "text/csv", Accept: "application/json" } });
+    return { ok: response.ok, body: await response.json() };
+  } catch {
+    return { ok: false, body: { error: "The server does not answer; nothing was stored." } };
+  }
+}
+
+function paragraph(text, css = "") {
+  const line = document.createElement("p");
+  line.className = css;
+  line.textContent = text;
+  return line;
+}
+
+// What the server says about one file, as lines.
+function lines({ ok, body }) {
+  if (!ok) {
+    const faults = Object.entries(body.errors ?? {}).map(([place, text]) => `${place}: ${text}`);
+    return (faults.length ? faults : [body.error]).map((text) => paragraph(text, "fault"));
+  }
+  const what = { new: "A new series", changed: "A new version", unchanged: "Nothing new" }[body.outcome];
+  const changed = body.outcome === "changed" ? `: ${body.added} bars added, ${body.revised} revised, ${body.removed} removed` : "";
+  const range = `${body.bars.toLocaleString("en")} bars from ${body.first_bar.slice(0, 10)} to ${body.last_bar.slice(0, 10)}`;
+  return [
+    paragraph(`${what}${changed}. ${range}.`),
+    ...body.done.map((text) => paragraph(`${text}.`, "hint")),
+    ...body.warnings.map((each) => paragraph(each.message, "fault")),
+  ];
+}
+
+export function startPriceLoading(form) {
+  const input = form.querySelector("#price-files");
+  const drop = form.querySelector("[data-drop]");
+  const reports = form.querySelector("#price-reports");
+  const button = form.querySelector("#price-load");
+  let chosen = [];
+
+  const options = () => ({
+    adjust: form.querySelector("#price-adjust").checked ? "" : "false",
+    timezone: form.querySelector("#price-timezone").value.trim(),
+    note: form.querySelector("#price-note").value.trim(),
+  });
+
+  function showButton() {
+    const ready = chosen.filter((each) => each.ready).length;
+    button.disabled = !ready;
+    button.textContent = ready > 1 ? `Load ${ready} files` : "Load";
+  }
+
+  async function examine(each) {
+    each.ready = false;
+    each.report.replaceChildren(paragraph("Reading…", "hint"));
+    showButton();
+    const asked = (each.asked = {});
+    const answer = await put(each.file, each.ticker.value.trim(), each.timeframe, { ...options(), dry_run: "true" });
+    if (each.asked !== asked) return; // another question has been asked since
+    each.report.replaceChildren(...lines(answer));
+    each.ready = answer.ok && answer.body.outcome !== "unchanged";
+    showButton();
+  }
+
+  function show(file, number) {
+    const guess = named(file.name);
+    const row = document.createElement("div");
+    row.className = "notice";
+    const label = document.createElement("label");
+    label.htmlFor = `price-ticker-${number}`;
+    label.textContent = `${file.name} is `;
+    const ticker = Object.assign(document.createElement("input"), { id: label.htmlFor, value: guess.ticker, maxLength: 15 });
+    ticker.className = "form-control form-control-sm ticker-input";
+    const report = document.createElement("div");
+    row.append(label, ticker, report);
+    reports.append(row);
+    const each = { file, ticker, report, timeframe: guess.timeframe ?? form.querySelector("#price-timeframe").value };
+    ticker.addEventListener("change", () => examine(each));
+    return each;
+  }
+
+  async function choose(files) {
+    reports.replaceChildren();
+    chosen = [...files].map(show);
+    for (const each of chosen) await examine(each);
+  }
+
+  input.addEventListener("change", () => choose(input.files));
+  for (const name of ["dragenter", "dragover"]) drop.addEventListener(name, (event) => {
+    event.preventDefault();
+    drop.classList.add("over");
+  });
+  for (const name of ["dragleave", "drop"]) drop.addEventListener(name, () => drop.classList.remove("over"));
+  drop.addEventListener("drop", (event) => {
+    event.preventDefault();
+    choose(event.dataTransfer.files);
+  });
+  for (const id of ["price-timeframe", "price-timezone", "price-adjust"]) {
+    form.querySelector(`#${id}`).addEventListener("change", () => {
+      for (const each of chosen) each.timeframe = named(each.file.name).timeframe ?? form.querySelector("#price-timeframe").value;
+      chosen.forEach(examine);
+    });
+  }
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    button.disabled = true;
+    let stored = 0;
+    for (const each of chosen.filter((one) => one.ready)) {
+      const answer = await put(each.file, each.ticker.value.trim(), each.timeframe, { ...options(), source: each.file.name });
+      each.ready = false;
+      each.report.prepend(...(answer.ok ? [paragraph("✓ Loaded.", "up")] : lines(answer)));
+      stored += answer.ok ? 1 : 0;
+    }
+    announce(`${stored} files loaded`);
+    if (stored) await swap(window.location.href, ["price-series"], { push: false });
+    showButton();
+  });
+}
