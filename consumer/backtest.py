@@ -12,9 +12,11 @@ from adapters.analysis.price_series import PriceSeries, read_prices
 from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
 from adapters.results.metrics.table import HEADLINE_NAMES
 from adapters.results.sparkline import encode_sparkline
+from consumer.wrappers.account_limits import with_liquidation
+from consumer.wrappers.exits import EngineWithExits
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
-from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult, Trade
+from engine.engine import ENGINE_VERSION, BacktestResult, Trade, check_bars
 from rules.base import BaseRule
 from rules.prices import Prices
 from rules.registry import build_rule
@@ -137,23 +139,33 @@ def rule_of(request: RunRequest) -> BaseRule:
 
 
 def run_engine(request: RunRequest, rule: BaseRule, prices: PriceSeries) -> BacktestResult:
-    """The engine's result of a rule's signals for a request on its prices."""
-    engine = BacktestEngine(
+    """The engine's result of a rule's signals for a request on its prices, cut where the account is liquidated."""
+    engine, bars = engine_of(request, prices.bars_per_year), check_bars(prices.columns)
+    result = engine.run(bars, lambda columns: rule.signals(Prices(columns)), request.ticker, first_bar=prices.first_bar)
+    if request.liquidate_below_pct is None:
+        return result
+    return with_liquidation(result, engine, bars.since(prices.first_bar), request.liquidate_below_pct)
+
+
+def engine_of(request: RunRequest, bars_per_year: float) -> EngineWithExits:
+    """The engine under a request's terms."""
+    return EngineWithExits(
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
         slippage_bps=request.slippage_bps,
         position_size=request.position_size,
         size_type=request.size_type,
-        direction=request.direction,
+        direction="longonly" if request.direction == "longonly" else "longshort",
         fill=request.fill,
         stop_loss_pct=request.stop_loss_pct,
         take_profit_pct=request.take_profit_pct,
         trailing_stop_pct=request.trailing_stop_pct,
         fractional_shares=request.fractional_shares,
-        periods_per_year=prices.bars_per_year,
-    )
-    return engine.run(
-        prices.columns, lambda columns: rule.signals(Prices(columns)), request.ticker, first_bar=prices.first_bar
+        periods_per_year=bars_per_year,
+        exit_after_bars=request.exit_after_bars,
+        atr_stop_multiple=request.atr_stop_multiple,
+        atr_stop_period=request.atr_stop_period,
+        short_only=request.direction == "shortonly",
     )
 
 
