@@ -47,7 +47,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(traded.bar_dates(), equity, request.timeframe),
         "trades_json": encode_trades(
-            trades, [order._asdict() for order in result.rejected_orders], notes_on(rule, prices, result)
+            trades, [order._asdict() for order in result.rejected_orders], notes_on(request, rule, prices, result)
         ),
         "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals.tolist(), traded["Close"].tolist()),
@@ -61,8 +61,8 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
     return Outcome(columns, draw_charts(request, traded, result, trades, held_pct) if request.charts else {})
 
 
-def notes_on(rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
-    """Sentences on clipped dates, a history shorter than the rule needs, and an account that was once empty."""
+def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
+    """Sentences on clipped dates, a history shorter than the rule needs, and an account that was emptied."""
     name, needed = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
@@ -71,14 +71,25 @@ def notes_on(rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> lis
             f"{name} needs {needed:,} bars before its first signal with these params, and the prices begin "
             f"{prices.first_bar:,} before the run: no signal on the first {min(missing, bars):,} of {bars:,} bars"
         )
-    if result.equity_curve.min() <= 0:
-        ruined_on = prices.traded().bar_dates()[int((result.equity_curve <= 0).argmax())]
-        notes.append(
-            f"On {ruined_on[:10]} the position had lost all there was, or more. A broker would have closed it before; "
-            "nothing here does, so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, "
-            "or give it a stop."
-        )
-    return notes
+    return notes + account_notes(request, prices, result)
+
+
+def account_notes(request: RunRequest, prices: PriceSeries, result: BacktestResult) -> list[str]:
+    """A sentence on an account that was liquidated, or emptied without being so."""
+    level_pct = request.liquidate_below_pct
+    passed = result.equity_curve <= request.initial_capital * (level_pct or 0.0) / 100.0
+    if not passed.any():
+        return []
+    day = prices.traded().bar_dates()[int(passed.argmax())][:10]
+    if level_pct is not None:
+        return [
+            f"On {day} equity was {level_pct:g} % of the initial capital or less: liquidation, and no trade afterwards"
+        ]
+    return [
+        f"On {day} the position had lost all there was, or more. A broker would have closed it before; nothing here does, "
+        "so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, or give it a stop or a "
+        "level of liquidation."
+    ]
 
 
 def measure(

@@ -23,7 +23,8 @@ class Account:
 
 def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, slippage_bps=0.0,
              position_size=10_000.0, size_type="value", direction="longonly", fill="close", stop_loss_pct=None,
-             take_profit_pct=None, trailing_stop_pct=None, fractional_shares=False, exit_after_bars=None, atr_stop=None) -> Account:  # fmt: skip
+             take_profit_pct=None, trailing_stop_pct=None, fractional_shares=False, exit_after_bars=None,
+             atr_stop=None) -> Account:  # fmt: skip
     """Trades, rejected orders and equity of `signals` on `bars` (lists of floats by lower-case column name).
 
     atr_stop: distance of the stop from the entry price, by the bar of the entry's signal; NaN for none.
