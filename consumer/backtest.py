@@ -62,7 +62,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
 
 
 def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
-    """Sentences on clipped dates, a history shorter than the rule needs, and an account that was emptied."""
+    """Sentences on clipped dates, a history shorter than the rule needs, and an account that lost too much."""
     name, needed = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
@@ -86,9 +86,9 @@ def account_notes(request: RunRequest, prices: PriceSeries, result: BacktestResu
             f"On {day} equity was {level_pct:g} % of the initial capital or less: liquidation, and no trade afterwards"
         ]
     return [
-        f"On {day} the position had lost all there was, or more. A broker would have closed it before; nothing here does, "
-        "so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, or give it a stop or a "
-        "level of liquidation."
+        f"On {day} the position had lost all there was, or more. A broker would have closed it before; nothing here "
+        "does, so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, or give it a stop "
+        "or a level of liquidation."
     ]
 
 

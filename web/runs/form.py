@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from adapters.store.database import reading
 from adapters.store.run_queries import STATUS_COLUMNS, run_row
 from adapters.store.tables import runs
+from contracts.run_request import RunRequest
 from rules.catalog import RULES, ParamSpec
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again
@@ -40,12 +41,13 @@ def page() -> str:
 
 
 def _request_of(connection: Connection, run_id: str) -> dict[str, Any]:
-    """A run's request without what belongs to that run alone; 404 for what is no run_id."""
+    """A run's request, complete, without what belongs to that run alone; 404 for what is no run_id."""
     try:
         UUID(run_id)
     except ValueError:
         abort(404, f"{run_id[:40]!r} is not the id of a run, so it cannot be cloned")
-    return asked_again(json.loads(run_row(connection, run_id)["request_json"]))
+    request = RunRequest.from_json(json.loads(run_row(connection, run_id)["request_json"]))
+    return asked_again(request.to_json())
 
 
 def _latest(connection: Connection) -> list[Any]:
