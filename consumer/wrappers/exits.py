@@ -106,7 +106,7 @@ class Exits(Stops):
     def _latest_exit(self, entry_bar: int) -> StopHit:
         """Where a position ends if nothing ends it before, perhaps beyond the last bar; the price is not known yet."""
         at, bar = "open" if self._delay else "close", entry_bar + self._exit_after_bars
-        later = int(self._closing_bars.searchsorted(entry_bar, side="right"))
+        later = int(self._closing_bars.searchsorted(entry_bar))
         if later < len(self._closing_bars) and (buy := self._closing_bars.item(later)) < bar:
             return StopHit(buy, math.nan, "signal", at)
         return StopHit(bar, math.nan, "time_exit", at)
