@@ -15,9 +15,9 @@ class Prices:
     """OHLCV columns as float64 arrays, oldest bar first, a memo of the indicators taken from them, and array functions.
 
     The memo is what makes a grid over parameters fast: 1,000 pairs of averages need about 60 of them. Nobody may write
-    into the arrays that are handed out, since others hold them too; numpy refuses it for the columns, at whose prices
-    the engine fills orders. With the functions of rules.arrays as its own, a
-    rule needs no numpy by name, so that its module can be loaded for its catalog entry alone.
+    into the arrays that are handed out, since others hold them too; columns are read-only, since orders fill at them.
+    With the functions of rules.arrays as its own, a rule needs no numpy by name, so that its module can be loaded for
+    its catalog entry alone.
     """
 
     levels = staticmethod(arrays.levels)
