@@ -12,9 +12,11 @@ from adapters.prices.packing import PackedPrices
 from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
 from adapters.results.metrics.table import HEADLINE_NAMES
 from adapters.results.sparkline import encode_sparkline
+from consumer.wrappers.account_limits import with_liquidation
+from consumer.wrappers.exits import EngineWithExits
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
-from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult, Trade
+from engine.engine import ENGINE_VERSION, BacktestResult, Trade, check_bars
 from rules.base import BaseRule
 from rules.prices import Prices
 from rules.registry import build_rule
@@ -45,7 +47,7 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(traded.bar_dates(), equity, request.timeframe),
         "trades_json": encode_trades(
-            trades, [order._asdict() for order in result.rejected_orders], notes_on(rule, prices, result)
+            trades, [order._asdict() for order in result.rejected_orders], notes_on(request, rule, prices, result)
         ),
         "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals.tolist(), traded["Close"].tolist()),
@@ -59,8 +61,8 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
     return Outcome(columns, draw_charts(request, traded, result, trades, held_pct) if request.charts else {})
 
 
-def notes_on(rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
-    """Sentences on clipped dates, a history shorter than the rule needs, and an account that was once empty."""
+def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
+    """Sentences on clipped dates, a history shorter than the rule needs, and an account that lost too much."""
     name, needed = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
@@ -69,14 +71,25 @@ def notes_on(rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> lis
             f"{name} needs {needed:,} bars before its first signal with these params, of which the prices have "
             f"{prices.first_bar:,} before the run: no signal on the first {min(missing, bars):,} of {bars:,} bars"
         )
-    if result.equity_curve.min() <= 0:
-        ruined_on = prices.traded().bar_dates()[int((result.equity_curve <= 0).argmax())]
-        notes.append(
-            f"On {ruined_on[:10]} the position had lost all there was, or more. A broker would have closed it before; "
-            "nothing here does, so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, "
-            "or give it a stop."
-        )
-    return notes
+    return notes + account_notes(request, prices, result)
+
+
+def account_notes(request: RunRequest, prices: PriceSeries, result: BacktestResult) -> list[str]:
+    """A sentence on an account that was liquidated, or emptied without being so."""
+    level_pct = request.liquidate_below_pct
+    passed = result.equity_curve <= request.initial_capital * (level_pct or 0.0) / 100.0
+    if not passed.any():
+        return []
+    day = prices.traded().bar_dates()[int(passed.argmax())][:10]
+    if level_pct is not None:
+        return [
+            f"On {day} equity was {level_pct:g} % of the initial capital or less: liquidation, and no trade afterwards"
+        ]
+    return [
+        f"On {day} the position had lost all there was, or more. A broker would have closed it before; nothing here "
+        "does, so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, or give it a stop "
+        "or a level of liquidation."
+    ]
 
 
 def measure(
@@ -137,23 +150,33 @@ def rule_of(request: RunRequest) -> BaseRule:
 
 
 def run_engine(request: RunRequest, rule: BaseRule, prices: PriceSeries) -> BacktestResult:
-    """The engine's result of a rule's signals for a request on its prices."""
-    engine = BacktestEngine(
+    """The engine's result of a rule's signals for a request on its prices, cut where the account is liquidated."""
+    engine, bars = engine_of(request, prices.bars_per_year), check_bars(prices.columns)
+    result = engine.run(bars, lambda columns: rule.signals(Prices(columns)), request.ticker, first_bar=prices.first_bar)
+    if request.liquidate_below_pct is None:
+        return result
+    return with_liquidation(result, engine, bars.since(prices.first_bar), request.liquidate_below_pct)
+
+
+def engine_of(request: RunRequest, bars_per_year: float) -> EngineWithExits:
+    """The engine under a request's terms."""
+    return EngineWithExits(
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
         slippage_bps=request.slippage_bps,
         position_size=request.position_size,
         size_type=request.size_type,
-        direction=request.direction,
+        direction="longonly" if request.direction == "longonly" else "longshort",
         fill=request.fill,
         stop_loss_pct=request.stop_loss_pct,
         take_profit_pct=request.take_profit_pct,
         trailing_stop_pct=request.trailing_stop_pct,
         fractional_shares=request.fractional_shares,
-        periods_per_year=prices.bars_per_year,
-    )
-    return engine.run(
-        prices.columns, lambda columns: rule.signals(Prices(columns)), request.ticker, first_bar=prices.first_bar
+        periods_per_year=bars_per_year,
+        exit_after_bars=request.exit_after_bars,
+        atr_stop_multiple=request.atr_stop_multiple,
+        atr_stop_period=request.atr_stop_period,
+        short_only=request.direction == "shortonly",
     )
 
 

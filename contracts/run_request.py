@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 Timeframe = Literal["1d", "1h", "5m"]
 SizeType = Literal["value", "percent"]
-Direction = Literal["longonly", "longshort"]
+Direction = Literal["longonly", "longshort", "shortonly"]
 Fill = Literal["close", "next_open"]
 
 Section = Literal["market", "rule", "orders", "stops", "label"]
@@ -31,6 +31,8 @@ class About:
     unit: str = ""
     choices: tuple[str, ...] = ()  # what a form calls the values of a Literal, in their order
     asked: bool = True  # False: not a person's to fill in
+    suggested: Any = None  # what a form begins with where that is not the default
+    added_later: bool = False  # after hashes of requests were recorded: at its default it is no part of them
 
 
 Percent = Annotated[float, Gt(0), Lt(100)]
@@ -74,11 +76,15 @@ class RunRequest:
     size_type: Annotated[SizeType, About("Size is", "orders", choices=("money per trade", "percent of equity"))] = (
         "value"
     )
-    direction: Annotated[Direction, About("Direction", "orders", choices=("long only", "long and short"))] = "longonly"
+    direction: Annotated[
+        Direction, About("Direction", "orders", choices=("long only", "long and short", "short only"))
+    ] = "longonly"
     timeframe: Annotated[Timeframe, About("Timeframe", "market", choices=("1 day", "1 hour", "5 minutes"))] = "1d"
     data_hash: Annotated[
         Annotated[str, MinLen(64), MaxLen(64)] | None,
-        About("Prices", "market", "a version of the ticker's prices; the current one when left out", asked=False),
+        About(
+            "Prices", "market", "a version of the ticker's prices, else the current one", asked=False, added_later=True
+        ),
     ] = None
     fill: Annotated[Fill, About("Orders fill at", "orders", choices=("signal bar's close", "next bar's open"))] = (
         "close"
@@ -89,6 +95,28 @@ class RunRequest:
     ] = None
     trailing_stop_pct: Annotated[
         Percent | None, About("Trailing stop", "stops", "of the best price since the entry", "percent")
+    ] = None
+    exit_after_bars: Annotated[
+        Annotated[int, Ge(1), Le(100_000)] | None,
+        About("Time exit", "stops", "whole number, after the bar of the entry", "bars", added_later=True),
+    ] = None
+    atr_stop_multiple: Annotated[
+        Annotated[float, Gt(0), Le(50)] | None,
+        About("ATR stop", "stops", "of the ATR at the entry, from the entry price", "times ATR", added_later=True),
+    ] = None
+    atr_stop_period: Annotated[
+        int, Ge(2), Le(200), About("ATR period", "stops", "whole number, of the ATR stop", "bars", added_later=True)
+    ] = 14
+    liquidate_below_pct: Annotated[
+        Annotated[float, Ge(0), Lt(100)] | None,
+        About(
+            "Liquidation",
+            "stops",
+            "of the initial capital: with that or less the account is closed for good",
+            "percent",
+            suggested=0,
+            added_later=True,
+        ),
     ] = None
     fractional_shares: Annotated[bool, About("Shares", "orders", "fractional shares")] = False
     risk_free_rate: Annotated[
@@ -122,6 +150,7 @@ class RunRequest:
 FIELD_NAMES = tuple(each.name for each in fields(RunRequest))
 # What the run is called and how it is shown; everything else decides the result.
 LABEL_FIELDS = frozenset(each.name for each in fields(RunRequest) if about(each).section == "label")
+_ADDED_LATER = {each.name: each.default for each in fields(RunRequest) if about(each).added_later}
 
 
 def canonical_json(values: Any) -> str:
@@ -130,8 +159,13 @@ def canonical_json(values: Any) -> str:
 
 
 def request_hash(request: RunRequest, full_params: Mapping[str, Any]) -> str:
-    """SHA-256 over everything that decides the result; `full_params` are the params with their defaults filled in."""
-    values = {name: value for name, value in request.to_json().items() if name not in LABEL_FIELDS}
+    """SHA-256 over everything that decides the result; `full_params` are the params with their defaults filled in.
+
+    A field added later counts only when it is not at its default, so that older requests keep their hash.
+    """
+    unchanged = {name for name, default in _ADDED_LATER.items() if getattr(request, name) == default}
+    left_out = LABEL_FIELDS | unchanged
+    values = {name: value for name, value in request.to_json().items() if name not in left_out}
     values["params"] = dict(full_params)
     return hashlib.sha256(canonical_json(_floats(values)).encode()).hexdigest()
 

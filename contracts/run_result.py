@@ -4,7 +4,9 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NotRequired, TypedDict
 
 PublicStatus = Literal["pending", "running", "completed", "failed"]
-ExitReason = Literal["signal", "stop_loss", "take_profit", "trailing_stop", "end_of_data"]
+ExitReason = Literal[
+    "signal", "stop_loss", "take_profit", "trailing_stop", "end_of_data", "time_exit", "atr_stop", "liquidation"
+]
 
 CHART_NAMES = (
     "equity_curve",

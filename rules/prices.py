@@ -15,8 +15,9 @@ class Prices:
     """OHLCV columns as float64 arrays, oldest bar first, a memo of the indicators taken from them, and array functions.
 
     The memo is what makes a grid over parameters fast: 1,000 pairs of averages need about 60 of them. Nobody may write
-    into the arrays that are handed out, since others hold them too. With the functions of rules.arrays as its own, a
-    rule needs no numpy by name, so that its module can be loaded for its catalog entry alone.
+    into the arrays that are handed out, since others hold them too; columns are read-only, since orders fill at them.
+    With the functions of rules.arrays as its own, a rule needs no numpy by name, so that its module can be loaded for
+    its catalog entry alone.
     """
 
     levels = staticmethod(arrays.levels)
@@ -33,14 +34,15 @@ class Prices:
         self._indicators: dict[Hashable, Any] = {}
 
     def __getitem__(self, name: str) -> Array:
-        """The column `name`; ValueError if it is missing, has another length than others, or a value is no number."""
+        """The column `name`, read-only; ValueError if missing, of another length than others, or with no number."""
         column = self._columns.get(name)
         if column is None:
             column = _checked(name, _column(self._data, name))
             for other, known in self._columns.items():
                 if known.size != column.size:
                     raise ValueError(f"{name} has {column.size} bars and {other} {known.size}; must have one length")
-            self._columns[name] = column
+            self._columns[name] = column = column.view()
+            column.flags.writeable = False
         return column
 
     def indicator(self, name: str | Callable[..., Any], columns: tuple[str, ...], *params: Hashable) -> Any:

@@ -51,6 +51,11 @@ class RequestField:
             return f"{least} {self.bounds['max_length']} characters"
         return {"flag": "true or false", "date": "a date of the form YYYY-MM-DD", "object": "an object"}[self.kind]
 
+    @property
+    def begins_with(self) -> Any:
+        """What a form has in it at first; None for nothing."""
+        return self.default if self.about.suggested is None else self.about.suggested
+
     def said(self, value: Any) -> str:
         """A value as pages show it, of a flag what it is when set: long only, 0.1 %, 25 bps, fractional shares."""
         if self.kind == "choice":

@@ -14,12 +14,16 @@ import pytest
 from adapters.analysis import performance
 from adapters.results.curves import decode_equity, decode_signals, decode_trades, portfolio_points, trade_rows
 from adapters.settings import PROJECT_ROOT
-from consumer.backtest import backtest
+from consumer.backtest import backtest, run_engine
 from contracts.errors import NoPricesInRange
 from contracts.run_request import RunRequest
+from engine.engine import BacktestEngine
 from engine.metrics import measure
 from rules.catalog import RULES
+from rules.optimizer import ParameterOptimizer
+from rules.prices import Prices
 from rules.registry import build_rule
+from rules.technical import RsiRule
 from tests.services.prices import packed_file, read_prices
 
 DATA = PROJECT_ROOT / "data"
@@ -184,6 +188,71 @@ def test_a_market_that_never_closes_has_a_year_of_365_bars(tmp_path: Path) -> No
 
 def test_a_run_says_which_version_of_the_analysis_made_it() -> None:
     assert columns_of(WHOLE)["analysis_version"] == performance.ANALYSIS_VERSION
+
+
+class KnowsPrices(RsiRule):
+    """Makes the prices that it is filled at."""
+
+    def signals(self, prices: Any) -> Any:
+        prices["Close"][:] = np.linspace(1, 100, prices["Close"].size)
+        return np.resize([1, 0], prices["Close"].size).astype(np.int8)
+
+
+@pytest.mark.parametrize("caller", ["job", "grid", "notebook"])
+def test_a_rule_cannot_write_into_the_prices_that_it_is_filled_at(caller: str) -> None:
+    prices = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
+    close = prices["Close"].copy()
+    callers = {
+        "job": lambda: run_engine(WHOLE, KnowsPrices(), prices),
+        "grid": lambda: ParameterOptimizer(KnowsPrices, prices.columns).search({"period": [14]}),
+        "notebook": lambda: BacktestEngine().run(prices.columns, lambda data: KnowsPrices().signals(Prices(data))),
+    }
+
+    with pytest.raises(ValueError, match="read-only"):
+        callers[caller]()
+
+    assert (prices["Close"] == close).all()
+
+
+WITH_EXITS = {
+    "time_exit": {"exit_after_bars": 3},
+    "atr_stop": {"atr_stop_multiple": 2.0, "atr_stop_period": 10},
+    "liquidation": {"liquidate_below_pct": 99.0, "position_size": 100_000.0},
+}
+
+
+@pytest.mark.parametrize("reason", WITH_EXITS)
+def test_a_request_chooses_its_exits(reason: str) -> None:
+    columns = columns_of(replace(WHOLE, direction="longshort", **WITH_EXITS[reason]))
+
+    trades, _, _ = decode_trades(columns["trades_json"])
+    assert reason in {trade["exit_reason"] for trade in trades}
+
+
+def test_a_request_for_shorts_alone_buys_nothing() -> None:
+    columns = columns_of(replace(WHOLE, direction="shortonly"))
+
+    trades, _, _ = decode_trades(columns["trades_json"])
+    assert {trade["side"] for trade in trades} == {"SELL"}
+
+
+def test_a_liquidated_account_says_when_and_trades_no_more() -> None:
+    columns = columns_of(replace(WHOLE, rule_type="MACD", **WITH_EXITS["liquidation"]))
+
+    trades, _, notes = decode_trades(columns["trades_json"])
+    bars, equity = decode_equity(columns["equity_curve_json"])
+    passed = next(bar for bar, money in enumerate(equity) if money <= 99_000)
+    assert notes[-1].startswith(f"On {bars[passed]} equity was 99 % of the initial capital or less: liquidation")
+    assert max(trade["entry_bar"] for trade in trades) <= passed
+    assert len(set(equity[passed:])) == 1
+
+
+def test_an_account_that_is_not_liquidated_says_that_it_could_be() -> None:
+    ruined = replace(WHOLE, rule_type="VALUE", direction="shortonly", position_size=100_000.0, fill="next_open")
+
+    _, _, notes = decode_trades(columns_of(ruined)["trades_json"])
+
+    assert "or a level of liquidation" in notes[-1]
 
 
 def test_metrics_without_a_value_say_why() -> None:

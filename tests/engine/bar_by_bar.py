@@ -1,7 +1,7 @@
 """The rules of the engine once more, as one slow loop over bars that shares no code with it: the tests' authority.
 
 Everything is a plain float or list; nothing is vectorised, looked up ahead or skipped, so each line can be checked
-against docs/engine.md by eye.
+against docs/engine.md by eye. The exits of consumer/wrappers are here too.
 """
 
 import math
@@ -23,11 +23,16 @@ class Account:
 
 def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, slippage_bps=0.0,
              position_size=10_000.0, size_type="value", direction="longonly", fill="close", stop_loss_pct=None,
-             take_profit_pct=None, trailing_stop_pct=None, fractional_shares=False) -> Account:  # fmt: skip
-    """Trades, rejected orders and equity of `signals` on `bars` (lists of floats by lower-case column name)."""
+             take_profit_pct=None, trailing_stop_pct=None, fractional_shares=False, exit_after_bars=None,
+             atr_stop=None) -> Account:  # fmt: skip
+    """Trades, rejected orders and equity of `signals` on `bars` (lists of floats by lower-case column name).
+
+    atr_stop: distance of the stop from the entry price, by the bar of the entry's signal; NaN for none.
+    """
     account = Account(initial_capital)
     slip = slippage_bps / 10_000
     waiting = 0
+    sides = {"longonly": (1,), "longshort": (1, -1), "shortonly": (-1,)}[direction]
 
     def fee(price, shares):
         return fee_rate * price * shares
@@ -43,7 +48,8 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
             return
         account.cash -= side * price * shares + fee(price, shares)
         account.shares = side * shares
-        account.entry = {"bar": bar, "price": price, "at": at}
+        distance = math.nan if atr_stop is None else atr_stop[bar if at == "close" else bar - 1]
+        account.entry = {"bar": bar, "price": price, "at": at, "atr_stop": price - side * distance}
         account.best = price
 
     def close_position(bar, price, reason, at, slips=True):
@@ -69,14 +75,24 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
             close_position(bar, price, "signal", at)
             if direction == "longshort":
                 open_position(bar, price, signal, at)
-        elif account.shares == 0 and (signal > 0 or (signal < 0 and direction == "longshort")):
+        elif account.shares == 0 and signal in sides:
             open_position(bar, price, signal, at)
+
+    def time_exit(bar, price, signal, at):
+        """The signal that may still open: only one against the position that has just been closed."""
+        side = math.copysign(1, account.shares)
+        if not account.shares or exit_after_bars is None or bar < account.entry["bar"] + exit_after_bars:
+            return signal
+        close_position(bar, price, "time_exit", at)
+        return signal if signal == -side else 0
 
     def levels():
         side, entry = math.copysign(1, account.shares), account.entry["price"]
         stops = []
         if stop_loss_pct is not None:
             stops.append((entry * (1 - side * stop_loss_pct / 100), "stop_loss"))
+        if not math.isnan(account.entry["atr_stop"]):
+            stops.append((account.entry["atr_stop"], "atr_stop"))
         if trailing_stop_pct is not None:
             stops.append((account.best * (1 - side * trailing_stop_pct / 100), "trailing_stop"))
         nearest = max(stops, key=lambda stop: side * stop[0]) if stops else None
@@ -103,6 +119,8 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
     for bar in range(last + 1):
         if account.shares:
             gap(bar)
+        if fill == "next_open":
+            waiting = time_exit(bar, bars["open"][bar], waiting, "open")
         if waiting:
             order(bar, bars["open"][bar], waiting, "open")
             if account.shares and account.entry["bar"] == bar:
@@ -112,7 +130,7 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         waiting = 0
         signal = int(signals[bar])
         if fill == "close":
-            order(bar, bars["close"][bar], signal, "close")
+            order(bar, bars["close"][bar], time_exit(bar, bars["close"][bar], signal, "close"), "close")
         elif signal * account.shares <= 0:
             # An order is placed, or not, by the position held when its signal appears.
             waiting = signal

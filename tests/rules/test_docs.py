@@ -1,4 +1,4 @@
-"""The page about rules says what the catalog says, and its examples print what it shows."""
+"""The pages about rules and engine say what the catalog says, and their examples print what they show."""
 
 import contextlib
 import io
@@ -7,8 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
-PAGE = ROOT / "docs" / "rules.md"
 
 
 def test_the_tables_of_rules_and_metrics_are_the_catalogs():
@@ -19,8 +20,10 @@ def test_the_tables_of_rules_and_metrics_are_the_catalogs():
     assert check.returncode == 0, check.stderr
 
 
-def test_the_examples_print_what_the_page_shows():
-    examples = re.findall(r"```python\n(.*?)```\n\n```output\n(.*?)```", PAGE.read_text(), re.DOTALL)
+@pytest.mark.parametrize(("page", "count"), [("rules.md", 5), ("engine.md", 1)])
+def test_the_examples_print_what_the_page_shows(page, count):
+    text = (ROOT / "docs" / page).read_text()
+    examples = re.findall(r"```python\n(.*?)```\n\n```output\n(.*?)```", text, re.DOTALL)
     namespace = {}
 
     for code, output in examples:
@@ -29,4 +32,4 @@ def test_the_examples_print_what_the_page_shows():
             exec(code, namespace)  # noqa: S102 - our own page
         assert printed.getvalue() == output
 
-    assert len(examples) == 5
+    assert len(examples) == count

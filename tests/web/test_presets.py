@@ -1,9 +1,14 @@
 """Presets hold form parameters, under names of their own."""
 
+import json
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
+
+from adapters.store.tables import presets
 
 REQUEST = {
     "ticker": "AAPL",
@@ -33,6 +38,17 @@ def test_a_preset_keeps_the_strategy_and_not_the_run(browser_client: FlaskClient
     assert preset["form"]["params"] == {"period": 14}
     assert preset["form"]["stop_loss_pct"] == 5
     assert not {"ticker", "start_date", "end_date", "label", "run_id"} & set(preset["form"])
+
+
+def test_fields_younger_than_a_preset_have_their_default_in_it(page_app: Flask, browser_client: FlaskClient) -> None:
+    save(browser_client, "older")
+    with page_app.extensions["platform"].engine.begin() as connection:
+        connection.execute(update(presets).values(form_json=json.dumps({"rule_type": "RSI", "stop_loss_pct": 5})))
+
+    [preset] = browser_client.get("/api/strategies").get_json()["strategies"]
+    assert preset["form"]["stop_loss_pct"] == 5
+    assert preset["form"]["exit_after_bars"] is None
+    assert preset["form"]["atr_stop_period"] == 14
 
 
 def test_a_name_is_given_once(browser_client: FlaskClient) -> None:

@@ -31,6 +31,7 @@ class MadeUp:
 
     leverage: Annotated[Annotated[float, Ge(1), Lt(5)] | None, About("Leverage", "orders", "of equity", "times")] = None
     hedged: Annotated[bool, About("Hedge", "orders", "hedge the market")] = True
+    floor_pct: Annotated[Annotated[float, Ge(0), Lt(100)] | None, About("Floor", "orders", suggested=0)] = None
 
 
 def test_every_field_of_the_contract_is_in_form_messages_and_description(client: FlaskClient) -> None:
@@ -55,7 +56,11 @@ def test_a_new_field_needs_no_other_line(app: Flask) -> None:
         form = app.jinja_env.get_template("runs/_fields.html").make_module({"fields": fields}).section("orders")  # type: ignore[attr-defined]
 
     assert fields["leverage"].accepts == "times from 1 to below 5 (of equity), or null"
-    assert re.search(r'type="number"[^>]* min="1" max="5"[^>]* name="leverage" data-field data-optional', form)
+    assert re.search(
+        r'type="number"[^>]* min="1" max="5"[^>]* placeholder="none" [^>]*name="leverage" data-field data-optional',
+        form,
+    )
+    assert re.search(r'placeholder="none" value="0" [^>]*name="floor_pct"', form)
     assert re.search(r'type="checkbox"[^>]* name="hedged" data-field checked', form)
 
 
@@ -73,6 +78,20 @@ def test_a_run_from_before_a_field_was_added_keeps_its_page(
     assert page.status_code == 200
     assert "Initial capital" in page.text
     assert "Orders fill at" not in page.text
+
+
+def test_a_clone_of_such_a_run_asks_for_the_same_again(
+    page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run("pending")
+    with page_app.extensions["platform"].engine.begin() as connection:
+        older = json.dumps(run_values())
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(request_json=older))
+
+    form = browser_client.get(f"/?clone={run_id}").text
+
+    assert re.search(r'value="0" [^>]*name="liquidate_below_pct"', form)
+    assert '"liquidate_below_pct": null' in form
 
 
 def test_a_preset_keeps_what_belongs_to_the_strategy() -> None:

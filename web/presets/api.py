@@ -14,7 +14,7 @@ from adapters.store.presets import count_presets, delete_preset, list_presets, s
 from contracts.errors import Conflict, InvalidRequest
 from web.arguments import json_body
 from web.platform import platform
-from web.request_fields import PRESET_FIELDS
+from web.request_fields import FIELDS, PRESET_FIELDS
 from web.runs.validation import validate_request
 
 blueprint = Blueprint("presets", __name__)
@@ -25,9 +25,11 @@ MAX_ID = 2**31
 
 @blueprint.get("/api/strategies")
 def presets() -> ResponseReturnValue:
-    """All presets by name."""
+    """All presets by name; fields younger than a preset have their default in it."""
     with reading(platform().engine) as connection:
-        return jsonify({"strategies": list_presets(connection)})
+        saved = list_presets(connection)
+    defaults = {name: FIELDS[name].default for name in PRESET_FIELDS}
+    return jsonify({"strategies": [preset | {"form": defaults | preset["form"]} for preset in saved]})
 
 
 @blueprint.post("/api/strategies")

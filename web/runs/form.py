@@ -13,6 +13,7 @@ from adapters.store.prices import Version, version
 from adapters.store.run_queries import STATUS_COLUMNS, run_row
 from adapters.store.tables import runs
 from contracts.errors import UnknownTicker
+from contracts.run_request import RunRequest
 from rules.catalog import RULES, ParamSpec
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again
@@ -31,7 +32,10 @@ def page() -> str:
     with reading(platform().engine) as connection:
         if origin:
             row = _run(connection, origin)
-            values, newer = asked_again(json.loads(row["request_json"])), _newer_prices(connection, row)
+            request = RunRequest.from_json(
+                json.loads(row["request_json"])
+            )  # complete, also where it is older than a field
+            values, newer = asked_again(request.to_json()), _newer_prices(connection, row)
         latest = _latest(connection)
     return render_template(
         "runs/new.html",

@@ -1,0 +1,73 @@
+"""Limits of the account: a finished result is cut at the bar that passed one, and nothing is traded afterwards.
+
+The engine runs as ever. Nothing before the cut changes, since no engine rule looks ahead.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from engine.bars import Bars
+from engine.engine import BacktestEngine, BacktestResult
+from engine.ledger import Ledger
+from engine.metrics import measure
+from engine.stops import StopHit
+
+Flags = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+def with_liquidation(result: BacktestResult, engine: BacktestEngine, bars: Bars, below_pct: float) -> BacktestResult:
+    """The result up to the first close at which equity is `below_pct` percent of the initial capital or less.
+
+    engine and bars: those of the result, bars from its first_bar on. The position is closed as a signal of that bar
+    would be: at its close, or with next_open at the next open, with fee and slippage, as exit_reason "liquidation".
+    Prices may move past the level within a bar, so equity may end below it. Later trades and rejected orders are gone;
+    `signals` stay what the strategy said. ValueError unless 0 <= below_pct < 100.
+    """
+    if not 0 <= below_pct < 100:
+        raise ValueError(f"below_pct: must be a number from 0 to below 100, got {below_pct!r}")
+    passed = result.equity_curve <= engine.initial_capital * below_pct / 100.0
+    return _closed_at_first(passed, "liquidation", result, engine, bars)
+
+
+def with_drawdown_limit(result: BacktestResult, engine: BacktestEngine, bars: Bars, limit_pct: float) -> BacktestResult:
+    """The same for the first close that is `limit_pct` percent or more below the running peak of equity.
+
+    The initial capital is the first peak; exit_reason is "drawdown_limit". ValueError unless 0 < limit_pct < 100.
+    """
+    if not 0 < limit_pct < 100:
+        raise ValueError(f"limit_pct: must be a number above 0 and below 100, got {limit_pct!r}")
+    peak = np.maximum(np.maximum.accumulate(result.equity_curve), engine.initial_capital)
+    passed = (peak - result.equity_curve) / peak * 100.0 >= limit_pct
+    return _closed_at_first(passed, "drawdown_limit", result, engine, bars)
+
+
+def _closed_at_first(
+    passed: Flags, reason: str, result: BacktestResult, engine: BacktestEngine, bars: Bars
+) -> BacktestResult:
+    """The result cut at the first bar that passed; with next_open the last bar has no open left to close at."""
+    next_open = engine.fill == "next_open"
+    if not passed[: len(bars) - next_open].any():
+        return result
+    ledger = _cut(result.ledger, int(passed.argmax()))
+    if ledger.shares:
+        bar = int(passed.argmax()) + next_open
+        price = (bars.open if next_open else bars.close).item(bar)
+        slippage = engine.slippage_bps / 10_000 * (1 if ledger.shares < 0 else -1)
+        ledger.hits[len(ledger.accounts)] = StopHit(bar, price, reason, ledger.moment)
+        ledger.leave(bar, price * (1 + slippage))
+    path = ledger.equity_path(bars.close)
+    metrics = measure(path, engine.periods_per_year, ledger.num_trades())
+    return replace(result, equity_curve=path[1:], metrics=metrics, ledger=ledger)
+
+
+def _cut(whole: Ledger, bar: int) -> Ledger:
+    """What the ledger held after the fills of `bar`."""
+    ledger = Ledger(whole.initial_capital, whole.fee_rate, whole.moment)
+    ledger.accounts.extend(account for account in whole.accounts if account[0] <= bar)
+    ledger.hits.update((number, hit) for number, hit in whole.hits.items() if number < len(ledger.accounts))
+    ledger.rejected.extend((fill_bars[fill_bars <= bar], side, why) for fill_bars, side, why in whole.rejected)
+    if ledger.accounts:
+        _, _, ledger.shares, ledger.cash = ledger.accounts[-1]
+    return ledger

@@ -1,0 +1,125 @@
+"""Limits of the account, which leave the engine closed: a drawdown limit and a liquidation."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from consumer.wrappers.account_limits import with_drawdown_limit, with_liquidation
+from engine.engine import BacktestEngine, check_bars
+from tests.engine.markets import cases, flat, follow, ohlc, trade_rows
+
+ALL_IN = {"initial_capital": 1_000, "position_size": 1_000, "fee_rate": 0}
+LIMITS = pytest.mark.parametrize("limit", [with_drawdown_limit, with_liquidation])
+
+
+def limited(limit, engine, prices, signals, percent):
+    """A run of `signals` under one limit."""
+    return limit(engine.run(prices, follow(signals), "TEST"), engine, check_bars(prices), percent)
+
+
+def test_the_position_is_closed_at_the_close_that_passes_the_drawdown_limit():
+    engine = BacktestEngine(**ALL_IN)
+
+    result = limited(with_drawdown_limit, engine, flat([100, 120, 95, 60, 200]), [1, 0, 0, 0, 0], 20)
+
+    assert trade_rows(result, "entry_bar", "exit_bar", "exit_price", "exit_reason", "is_open") == [
+        (0, 2, 95, "drawdown_limit", False)
+    ]
+    assert result.equity_curve.tolist() == [1_000, 1_200, 950, 950, 950]
+    assert result.metrics.total_return_pct == pytest.approx(-5)
+
+
+def test_it_is_closed_at_the_first_close_at_or_below_the_level_of_liquidation():
+    engine = BacktestEngine(**ALL_IN)
+
+    result = limited(with_liquidation, engine, flat([100, 120, 95, 60, 50, 200]), [1, 0, 0, 0, 0, 0], 60)
+
+    assert trade_rows(result, "exit_bar", "exit_price", "exit_reason") == [(3, 60, "liquidation")]
+    assert result.equity_curve.tolist() == [1_000, 1_200, 950, 600, 600, 600]
+
+
+def test_a_short_that_lost_everything_is_closed_and_stays_closed():
+    engine = BacktestEngine(**ALL_IN, direction="longshort")
+    prices, signals = flat([100, 150, 210, 50, 60]), [-1, 0, 0, 0, 1]
+
+    plain, result = engine.run(prices, follow(signals)), limited(with_liquidation, engine, prices, signals, 0)
+
+    assert plain.equity_curve.tolist() == [1_000, 500, -100, 1_500, 1_400]
+    assert result.equity_curve.tolist() == [1_000, 500, -100, -100, -100]
+    assert trade_rows(result, "exit_bar", "exit_reason") == [(2, "liquidation")]
+
+
+def test_with_next_open_it_is_closed_at_the_next_open():
+    engine = BacktestEngine(**ALL_IN, fill="next_open")
+    bars = ohlc([(100, 100, 100, 100), (100, 100, 70, 70), (60, 60, 50, 50), (90, 90, 90, 90)])
+
+    result = limited(with_drawdown_limit, engine, bars, [1, 0, 0, 0], 20)
+
+    assert trade_rows(result, "exit_bar", "exit_at", "exit_price") == [(2, "open", 60)]
+    assert result.equity_curve.tolist() == [1_000, 700, 600, 600]
+
+
+def test_with_next_open_the_last_bar_has_no_open_to_close_at():
+    engine = BacktestEngine(**ALL_IN, fill="next_open")
+
+    result = limited(with_liquidation, engine, flat([100, 100, 10]), [1, 0, 0], 50)
+
+    assert trade_rows(result, "exit_reason") == [("end_of_data",)]
+
+
+def test_closing_a_short_pays_fee_and_slippage():
+    engine = BacktestEngine(
+        **ALL_IN | {"fee_rate": 0.01, "position_size": 500}, slippage_bps=100, direction="longshort"
+    )
+
+    result = limited(with_drawdown_limit, engine, flat([100, 200, 50]), [-1, 0, 0], 30)
+
+    (trade,) = result.trades
+    assert (trade.exit_bar, trade.exit_price, trade.exit_fees) == (1, pytest.approx(202), pytest.approx(10.1))
+    assert result.equity_curve[-1] == pytest.approx(1_000 + trade.pnl_abs)
+
+
+def test_nothing_is_opened_after_the_limit():
+    engine = BacktestEngine(**ALL_IN)
+
+    result = limited(with_drawdown_limit, engine, flat([100, 50, 60, 90]), [1, -1, 1, 0], 20)
+
+    assert trade_rows(result, "entry_bar", "exit_bar", "exit_reason") == [(0, 1, "signal")]
+    assert result.equity_curve.tolist() == [1_000, 500, 500, 500]
+
+
+@settings(max_examples=200, deadline=None)
+@given(cases(), st.sampled_from([with_drawdown_limit, with_liquidation]))
+def test_up_to_the_limit_nothing_differs_and_from_there_on_equity_stands_still(case, limit):
+    prices, signals, options = case
+    engine = BacktestEngine(**options)
+    percent = 10 if limit is with_drawdown_limit else 90
+
+    plain = engine.run(prices, follow(signals), "TEST")
+    result = limited(limit, engine, prices, signals, percent)
+
+    capital = np.full(len(signals), options["initial_capital"])
+    peak = np.maximum(np.maximum.accumulate(plain.equity_curve), capital) if limit is with_drawdown_limit else capital
+    passed = [*np.flatnonzero((peak - plain.equity_curve) / peak >= 0.1), len(signals)][0]
+    np.testing.assert_array_equal(result.equity_curve[:passed], plain.equity_curve[:passed])
+    assert len(set(result.equity_curve[passed + 1 :].tolist())) <= 1
+    total = sum(trade.pnl_abs for trade in result.trades)
+    assert total == pytest.approx(result.equity_curve[-1] - options["initial_capital"], abs=1e-4)
+
+
+@LIMITS
+def test_an_unreached_limit_changes_nothing(limit):
+    engine = BacktestEngine(**ALL_IN)
+    prices, signals = flat([100, 99, 98, 97]), [1, 0, 0, 0]
+
+    result = limited(limit, engine, prices, signals, 50)
+
+    assert result.trades == engine.run(prices, follow(signals)).trades
+
+
+@LIMITS
+@pytest.mark.parametrize("percent", [-1, 100, float("nan")])
+def test_a_bad_limit_is_named(limit, percent):
+    with pytest.raises(ValueError, match=f"_pct: must be a number .* below 100, got {percent!r}"):
+        limited(limit, BacktestEngine(), flat([1, 1]), [0, 0], percent)
