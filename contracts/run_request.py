@@ -82,9 +82,7 @@ class RunRequest:
     timeframe: Annotated[Timeframe, About("Timeframe", "market", choices=("1 day", "1 hour", "5 minutes"))] = "1d"
     data_hash: Annotated[
         Annotated[str, MinLen(64), MaxLen(64)] | None,
-        About(
-            "Prices", "market", "a version of the ticker's prices, else the current one", asked=False, added_later=True
-        ),
+        About("Prices", "market", "a version of the ticker's prices", asked=False, added_later=True),
     ] = None
     fill: Annotated[Fill, About("Orders fill at", "orders", choices=("signal bar's close", "next bar's open"))] = (
         "close"

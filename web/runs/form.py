@@ -32,10 +32,8 @@ def page() -> str:
     with reading(platform().engine) as connection:
         if origin:
             row = _run(connection, origin)
-            request = RunRequest.from_json(
-                json.loads(row["request_json"])
-            )  # complete, also where it is older than a field
-            values, newer = asked_again(request.to_json()), _newer_prices(connection, row)
+            cloned = RunRequest.from_json(json.loads(row["request_json"]))  # with all fields, also younger ones
+            values, newer = asked_again(cloned.to_json()), _newer_prices(connection, row)
         latest = _latest(connection)
     return render_template(
         "runs/new.html",
