@@ -29,9 +29,9 @@ def _gaps(bars: Bars) -> Iterator[str]:
     missing = [day for day in expected if day not in held]
     extra = sorted(held - set(expected))
     if missing:
-        yield f"{len(missing):,} sessions of the exchange have no bar: {_dates(missing)}"
+        yield f"a session of the exchange has no bar, {_times(len(missing))}: {_dates(missing)}"
     if extra:
-        yield f"{len(extra):,} bars on days on which the New York exchange was closed: {_dates(extra)}"
+        yield f"a bar on a day on which the New York exchange was closed, {_times(len(extra))}: {_dates(extra)}"
 
 
 def _sessions(first: date, last: date, *, weekends: bool) -> list[date]:
@@ -52,11 +52,15 @@ def _jumps(bars: Bars) -> Iterator[str]:
     if splits:
         named = [f"{bar_date(time, bars.timeframe)} (×{factor:.3g})" for factor, time in splits[:SHOWN]]
         listed = _listed(named, splits)
-        yield f"{len(splits):,} jumps that look like splits, so the prices may not be adjusted: {listed}"
+        yield f"a jump looks like a split, {_times(len(splits))}, so the prices may not be adjusted: {listed}"
     large = [(factor, time) for factor, time in factors if abs(factor - 1) > LARGEST_STEP and not _is_split(factor)]
     if large:
         named = [f"{bar_date(time, bars.timeframe)} ({(factor - 1) * 100:+.0f}%)" for factor, time in large[:SHOWN]]
-        yield f"{len(large):,} closes that moved by over {LARGEST_STEP:.0%} in one bar: {_listed(named, large)}"
+        yield f"a close moved by over {LARGEST_STEP:.0%} in one bar, {_times(len(large))}: {_listed(named, large)}"
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
 
 
 def _is_split(factor: float) -> bool:
@@ -68,7 +72,7 @@ def _is_split(factor: float) -> bool:
 def _volumes(bars: Bars) -> Iterator[str]:
     silent = sum(not volume for volume in bars.volume)
     if 0 < silent < len(bars):
-        yield f"{silent:,} bars of {len(bars):,} have no volume"
+        yield f"no volume in {silent:,} of {len(bars):,} bars"
 
 
 def _stale_end(bars: Bars) -> Iterator[str]:

@@ -69,6 +69,7 @@ def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
         addresses |= {"compare": f"/compare?run={one}&run={other}", "batch": "/batches/legible", "form": "/"}
         addresses |= {"runs": "/runs", "no runs": "/runs?label=none", "queue": "/queue", "login": "/login"}
         addresses |= {"batches": "/batches", "no batches": "/batches?after=1"}
+        addresses |= {"prices": "/prices", "one series": "/prices/MSFT/1d"}
         both = {"ticker": "AAPL", "rule_type": "COMPOSITE", "params": {}, "charts": False, **dates}
         composite = visit.page.request.post("/run_backtest", data=both).json()["result_url"]
         visit.page.goto(composite)

@@ -134,7 +134,7 @@ def test_a_failed_run_says_what_happened_and_can_be_retried(visit: Visit) -> Non
 
     submit(visit, ticker=BROKEN)
 
-    expect(page.get_by_text("The price file is broken")).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_text("The prices cannot be read")).to_be_visible(timeout=JOB_MS)
     expect(page.locator("#run")).to_contain_text(f"the stored prices of {BROKEN}")
     page.get_by_role("button", name="Retry").click()
     expect(page.locator(".timeline li")).to_have_count(6, timeout=JOB_MS)

@@ -93,7 +93,7 @@ def test_the_price_checker_finds_no_fault_in_our_files():
     assert (report.returncode, report.stdout.splitlines()) == (
         0,
         [
-            "AAPL.csv: warning: 1 closes that moved by over 50% in one bar: 2000-09-29 (-52%)",
+            "AAPL.csv: warning: a close moved by over 50% in one bar, once: 2000-09-29 (-52%)",
             "0 faults and 1 warnings in 5 files",
         ],
     )

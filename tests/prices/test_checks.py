@@ -29,26 +29,26 @@ def test_thirteen_years_of_real_prices_have_one_oddity_a_real_crash() -> None:
         for finding in oddities(read_prices(path.read_bytes(), Meaning(timeframe="1d")).bars)
     ]
 
-    assert found == ["1 closes that moved by over 50% in one bar: 2000-09-29 (-52%)"]
+    assert found == ["a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"]
 
 
 def test_missing_sessions_and_bars_on_closed_days_are_named() -> None:
     rows = "2011-12-23,1,1,1,1,1\n2011-12-26,1,1,1,1,1\n2011-12-28,1,1,1,1,1\n"  # the 26th was closed, the 27th was not
     bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")).bars
 
-    assert "1 sessions of the exchange have no bar: 2011-12-27" in words(bars)
-    assert "1 bars on days on which the New York exchange was closed: 2011-12-26" in words(bars)
+    assert "a session of the exchange has no bar, once: 2011-12-27" in words(bars)
+    assert "a bar on a day on which the New York exchange was closed, once: 2011-12-26" in words(bars)
 
 
 def test_tickers_that_trade_at_weekends_are_expected_every_day() -> None:
     rows = "2012-01-06,1,1,1,1,1\n2012-01-07,1,1,1,1,1\n2012-01-09,1,1,1,1,1\n"
     bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")).bars
 
-    assert words(bars) == "1 sessions of the exchange have no bar: 2012-01-08"
+    assert words(bars) == "a session of the exchange has no bar, once: 2012-01-08"
 
 
 def test_a_jump_by_a_whole_factor_looks_like_a_split() -> None:
-    assert "look like splits" in words(daily([100, 101, 50.6, 51]))
+    assert "looks like a split" in words(daily([100, 101, 50.6, 51]))
     assert "moved by over 50%" in words(daily([100, 101, 45, 46]))
 
 
@@ -56,7 +56,7 @@ def test_silent_bars_and_a_stale_end_are_named() -> None:
     assert "closes are equal" in words(daily([1.0, 1.1, *[1.2] * 10]))
     mixed = "2012-01-03,1,1,1,1,0\n2012-01-04,1,1,1,1,5\n"
     bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{mixed}".encode(), Meaning(timeframe="1d")).bars
-    assert words(bars) == "1 bars of 2 have no volume"
+    assert words(bars) == "no volume in 1 of 2 bars"
 
 
 def test_a_new_version_says_what_it_adds_revises_and_drops() -> None:

@@ -144,6 +144,40 @@ def details() -> dict[str, dict[str, Any]]:
         "DELETE /api/strategies/{preset_id}": {
             "responses": {"204": {"description": "deleted"}, **faults(f404="no such preset")}
         },
+        "PUT /api/prices/{ticker}/{timeframe}": {
+            "parameters": [
+                _query("dry_run", {"enum": ["true", "false"]}, "report on the file, store nothing"),
+                _query(
+                    "adjust", {"enum": ["true", "false"]}, "multiply whole bars by Adj Close / Close; true by default"
+                ),
+                _query("timezone", TEXT, "of times without an offset, such as America/New_York"),
+                _query("source", {"type": "string", "maxLength": 255}, "where the file is from; kept with the version"),
+                _query("note", {"type": "string", "maxLength": 255}, "kept with the version"),
+            ],
+            "requestBody": _body(
+                {kind: {"type": "string", "format": "binary"} for kind in ("text/csv", "application/gzip")}
+            ),
+            "responses": {
+                "200": _answer("PriceReport", "a dry run, or nothing was new"),
+                **_responses("201", "PriceReport", "loaded", f400="every fault by line", f413="too large"),
+            },
+        },
+        "GET /api/prices": {"responses": _responses("200", "PriceSeries", "the current version of every series")},
+        "GET /api/prices/{ticker}/{timeframe}": {
+            "responses": _responses("200", "PriceVersions", "the versions, latest first", f404="no such series")
+        },
+        "GET /api/prices/{ticker}/{timeframe}/{data_hash}.csv": {
+            "responses": {
+                "200": {"description": "the bars", "content": {"text/csv": {"schema": TEXT}}},
+                **faults(f404="no such version"),
+            }
+        },
+        "DELETE /api/prices/{ticker}/{timeframe}/{data_hash}": {
+            "responses": {
+                "204": {"description": "deleted"},
+                **faults(f404="no such version", f409="it is the current one, or runs refer to it"),
+            }
+        },
         "GET /ready": {
             "responses": {
                 "200": {"description": "runs are accepted"},

@@ -37,6 +37,20 @@ _RUN_TIMES = {
     "run_s": _SECONDS,
 }
 
+_VERSION = {
+    "ticker": TEXT,
+    "timeframe": TEXT,
+    "data_hash": TEXT,
+    "first_bar": TEXT,
+    "last_bar": TEXT,
+    "bars": COUNT,
+    "is_current": {"type": "boolean"},
+    "source": nullable(TEXT),
+    "note": nullable(TEXT),
+    "loaded_by": nullable(TEXT),
+    "loaded_at": _MOMENT,
+}
+
 ANSWERS: dict[str, Any] = {
     "Error": json_object(
         {"error": TEXT},
@@ -114,4 +128,32 @@ ANSWERS: dict[str, Any] = {
         {"batch_id": TEXT, "runs": {"type": "array", "items": ref("BatchRun")}, "next_after": nullable(TEXT)}
     ),
     "Heatmap": json_object({"batch_id": TEXT, "metric": TEXT, "heatmap": nullable({"type": "object"})}),
+    "PriceSeries": json_object({"series": {"type": "array", "items": json_object(_VERSION)}}),
+    "PriceVersions": json_object(
+        {
+            "ticker": TEXT,
+            "timeframe": TEXT,
+            "versions": {
+                "type": "array",
+                "items": json_object(_VERSION | {"runs": COUNT, "report": nullable({"type": "object"})}),
+            },
+        }
+    ),
+    "PriceReport": json_object(
+        {
+            "ticker": TEXT,
+            "timeframe": TEXT,
+            "outcome": {"enum": ["new", "changed", "unchanged"]},
+            "stored": {"type": "boolean"},
+            "data_hash": TEXT,
+            "bars": COUNT,
+            "first_bar": TEXT,
+            "last_bar": TEXT,
+            "added": COUNT,
+            "revised": COUNT,
+            "removed": COUNT,
+            "done": {"type": "array", "items": TEXT},
+            "warnings": {"type": "array", "items": {"type": "object"}},
+        }
+    ),
 }

@@ -159,7 +159,7 @@ def _unequal(runs: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
 
 
 def _prices_differ(rows: Sequence[RowMapping]) -> list[str]:
-    """Tickers whose runs saw different price files."""
+    """Tickers whose runs saw different versions of the prices."""
     hashes: dict[tuple[str, str], set[str]] = {}
     for row in rows:
         hashes.setdefault((row["ticker"], row["timeframe"]), set()).add(row["data_hash"])

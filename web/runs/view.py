@@ -44,7 +44,7 @@ ROLLING_BARS = {"1d": 126, "1h": 273, "5m": 390}  # six months, two months, one 
 # What happened, and what to do next, by cause.
 FAILURES: dict[str, tuple[str, str]] = {
     ErrorType.NO_PRICES: ("There are no prices between these dates.", "Clone the run and choose dates with prices."),
-    ErrorType.BAD_PRICES: ("The price file is broken.", "Fix the line that the message names, then retry."),
+    ErrorType.BAD_PRICES: ("The prices cannot be read.", "Load them again on the page Prices, then retry."),
     ErrorType.BAD_PARAMS: ("The rule refused its parameters.", "Clone the run and change the parameters."),
     ErrorType.ENGINE_ERROR: (
         "The engine stopped at an error.",

@@ -1,0 +1,67 @@
+"""Own prices in the dashboard: from an exported file to a run, and to the same run after newer prices came."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+from tests.browser.steps import new_run, wait_for_result
+from tests.services.prices import DATA
+
+TICKER = "OWN"
+
+
+def exported(path: Path, bars: int, factor: float = 1.0) -> Path:
+    """A daily file as Yahoo exports it: quoted dates, Adj Close, one `null` line."""
+    lines = ["Date,Open,High,Low,Close,Adj Close,Volume", "2000-02-29,null,null,null,null,null,null"]
+    for line in (DATA / "MSFT.csv").read_text().splitlines()[1 : bars + 1]:
+        date, *prices, volume = line.split(",")
+        opened, high, low, close = (f"{float(price) * factor:.4f}" for price in prices[:4])
+        lines.append(f"{date},{opened},{high},{low},{close},{float(close) * 0.9:.4f},{volume}")
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def load(visit: Visit, file: Path, says: str) -> None:
+    """Drop a file on the page, see what is in it, and load it."""
+    visit.open("/prices")
+    visit.page.locator("#price-files").set_input_files(str(file))
+    expect(visit.page.locator("#price-reports")).to_contain_text(says)
+    visit.page.get_by_role("button", name="Load").click()
+    expect(visit.page.locator("#price-reports")).to_contain_text("Loaded")
+    expect(visit.page.locator("#price-series")).to_contain_text(TICKER)
+
+
+def metrics(visit: Visit) -> list[str]:
+    return visit.page.locator("[data-metric] .value").all_inner_texts()
+
+
+def test_a_dropped_export_is_run_and_run_again_the_same_after_newer_prices(visit: Visit, tmp_path: Path) -> None:
+    page = visit.page
+    load(visit, exported(tmp_path / f"{TICKER}.csv", 400), "A new series. 400 bars")
+    address = new_run(visit, ticker=TICKER)
+    first = metrics(visit)
+
+    load(visit, exported(tmp_path / f"{TICKER}.csv", 500, factor=1.5), "100 bars added, 400 revised, 0 removed")
+    page.goto(address)
+    page.get_by_role("button", name="Reproduce").click()
+    page.wait_for_url(lambda url: "/result/" in url and url != address)
+    wait_for_result(page)
+
+    assert first and metrics(visit) == first
+    expect(page.locator("main")).to_contain_text(re.compile("identical|same", re.IGNORECASE))
+    page.goto(address)
+    page.get_by_role("link", name="Clone").click()
+    expect(page.locator("#newer-prices")).to_contain_text(f"The prices of {TICKER} are newer")
+
+
+def test_a_file_that_is_no_price_file_says_where_it_is_wrong(visit: Visit, tmp_path: Path) -> None:
+    (tmp_path / "bad.csv").write_text("Date,Open\n2020-01-02,1\n")
+    visit.open("/prices")
+
+    visit.page.locator("#price-files").set_input_files(str(tmp_path / "bad.csv"))
+
+    expect(visit.page.locator("#price-reports")).to_contain_text("line 1: no column for High, Low, Close")
+    expect(visit.page.locator("#price-load")).to_be_disabled()
+    visit.expect_fault("status of 400")
