@@ -133,7 +133,7 @@ def reading(engine: Engine) -> Iterator[Connection]:
 
 
 def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
-    """What `change` returns from its own committed transaction; made again when that collides with another one.
+    """What `change` returns from its own committed transaction; retried when that collides with another one.
 
     When the connection breaks, the OperationalError is raised: nobody knows whether the change was made. So it is when
     SQLite stays locked, since each try has waited for BUSY_TIMEOUT_S.

@@ -81,7 +81,7 @@ def test_a_cancelled_run_is_stopped_and_stores_no_result(
     with submitter.engine.begin() as connection:
         cancel(connection, run_id)
 
-    assert consumer.wait(timeout_s=20) == 0  # its horse is paused for ever: the heartbeat ends it
+    assert consumer.wait(timeout_s=20) == 0  # its horse stays paused: the heartbeat ends it
     assert submitter.row(run_id)["error_type"] == "cancelled"
     check_tables(submitter.engine)
 

@@ -193,8 +193,8 @@ def _join(candles: Sequence[Candle]) -> Candle:
 
 def _without_prices(result: RunResult) -> Markup:
     return Markup(
-        '<p class="empty"><strong>The prices of this run are gone</strong>The price file of {} has changed since, so '
-        "its bars cannot be shown beside these trades. Clone the run to repeat it on the present prices.</p>"
+        '<p class="empty"><strong>The prices of this run are gone</strong>It read a file of {} that was never '
+        "stored, so its bars cannot be shown beside these trades. Clone the run to repeat it on the present prices.</p>"
     ).format(result.request["ticker"])
 
 
