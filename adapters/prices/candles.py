@@ -1,11 +1,9 @@
 """Candles for display; standard library only, since the web tier shows them."""
 
 from bisect import bisect_left
-from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from adapters.prices.bars import Bars, bar_date
-from adapters.prices.display import display_price
 from contracts.run_result import Candle
 
 _DAY_S = 86_400
@@ -22,17 +20,13 @@ def _midnight(day: date) -> int:
 
 
 def candles(bars: Bars, start_date: date, end_date: date) -> list[Candle]:
-    """Candles from `start_date` to `end_date`, both inclusive, with prices as they are shown."""
+    """Candles from `start_date` to `end_date`, both inclusive, with prices as they are stored."""
     chosen = bars_between(bars, start_date, end_date)
     part = slice(chosen.start, chosen.stop)
     dates = [bar_date(seconds, bars.timeframe) for seconds in bars.times[part]]
-    shown = zip(*(_shown(column[part], 10**bars.price_decimals) for column in bars.prices), strict=True)
-    scale = 10**bars.volume_decimals
+    scale, volume_scale = 10**bars.price_decimals, 10**bars.volume_decimals
+    prices = zip(*([price / scale for price in column[part]] for column in bars.prices), strict=True)
     return [
-        {"date": bar, "open": open_, "high": high, "low": low, "close": close, "volume": volume / scale}
-        for bar, (open_, high, low, close), volume in zip(dates, shown, bars.volume[part], strict=True)
+        {"date": bar, "open": open_, "high": high, "low": low, "close": close, "volume": volume / volume_scale}
+        for bar, (open_, high, low, close), volume in zip(dates, prices, bars.volume[part], strict=True)
     ]
-
-
-def _shown(prices: Sequence[int], scale: int) -> list[float]:
-    return [display_price(price / scale) for price in prices]

@@ -43,9 +43,9 @@ def test_tickers_of_the_field_are_tickers_and_nothing_else_is():
         assert not is_ticker(text), text
 
 
-def test_candles_are_rounded_for_display():
+def test_candles_have_the_prices_as_they_are_stored():
     assert candles(bars(BAR), date(2024, 1, 1), date(2024, 1, 2)) == [
-        {"date": "2024-01-02", "open": 10.0, "high": 12.35, "low": 0.1234, "close": 11.0, "volume": 100.0}
+        {"date": "2024-01-02", "open": 10.0, "high": 12.345, "low": 0.12344, "close": 11.0, "volume": 100.0}
     ]
 
 
