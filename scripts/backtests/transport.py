@@ -37,9 +37,18 @@ class Transport:
         self._patience_s, self._say, self._sleep, self._jitter = patience_s, say, sleep, jitter
         self._has_answered = False
 
-    def call(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> bytes:
-        """The body of a 2xx answer; a full queue is waited for without end, everything else while patience lasts."""
-        request = Request(self.url + path, body, self._headers | dict(headers or {}))
+    def call(
+        self,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        method: str | None = None,
+    ) -> bytes:
+        """The body of a 2xx answer; a full queue is waited for without end, everything else while patience lasts.
+
+        method: by default GET, and POST with a body.
+        """
+        request = Request(self.url + path, body, self._headers | dict(headers or {}), method=method)
         waited_s, pause_s = 0.0, FIRST_PAUSE_S
         while True:
             try:
