@@ -17,6 +17,7 @@ from backtests.transport import Transport
 RUNS_PER_CALL = 2000
 PAGE = 2000  # runs in one answer
 RUN_POLL_S, BATCH_POLL_S = 0.5, 1.0
+LOADING_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
 DEFAULT_URL = "http://127.0.0.1:5000"
 LIVING = ("pending", "running")
 
@@ -212,7 +213,8 @@ class Client:
             dry_run=str(dry_run).lower(), adjust=str(adjust).lower(), timezone=timezone, source=source, note=note
         )
         headers, packed = {"Content-Type": "text/csv"}, gzip.compress(content, mtime=0)
-        report: Json = self._json(_series(ticker, timeframe) + query, packed, headers, "PUT")
+        path = _series(ticker, timeframe) + query
+        report: Json = self._json(path, packed, headers, method="PUT", timeout_s=LOADING_TIMEOUT_S)
         return report
 
     def prices(self) -> list[Json]:
@@ -240,14 +242,8 @@ class Client:
         """The bytes of any address, such as a page or a chart."""
         return self._transport.call(path)
 
-    def _json(
-        self,
-        path: str,
-        body: bytes | None = None,
-        headers: Mapping[str, str] | None = None,
-        method: str | None = None,
-    ) -> Any:
-        answer = self._transport.call(path, body, headers, method)
+    def _json(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, **more: Any) -> Any:
+        answer = self._transport.call(path, body, headers, **more)
         try:
             return json.loads(answer)
         except ValueError:
