@@ -24,7 +24,7 @@ from autoscaling.picture import draw
 from autoscaling.timeline import in_words, summary, wave_of
 from backtests import BadInput, Client, Refused, Unreachable
 from backtests.client import DEFAULT_URL
-from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_OK, EXIT_RUNS_FAILED, EXIT_UNREACHABLE, called
+from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_OK, EXIT_SOME_FAILED, EXIT_UNREACHABLE, called
 from backtests.progress import Progress
 
 MANIFEST = Path(__file__).resolve().parents[1] / "keda" / "scaledjob.yaml"
@@ -71,7 +71,7 @@ def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -
     asked.out.with_suffix(".json").write_text(json.dumps({**numbers, "wave": vars(wave)}) + "\n", encoding="utf-8")
     print(in_words(numbers))
     progress.say(f"written: {asked.out.with_suffix('.png')} and {asked.out.with_suffix('.json')}")
-    return EXIT_OK if numbers["completed"] == numbers["runs"] else EXIT_RUNS_FAILED
+    return EXIT_OK if numbers["completed"] == numbers["runs"] else EXIT_SOME_FAILED
 
 
 def wave_runs(client: Client) -> Iterator[dict[str, Any]]:

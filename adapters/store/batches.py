@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.leaderboard import RUIN_PCT, Goal, Grid, Measured, grid_of
 from adapters.results.times import seconds_between, spread, throughput, utc_text
-from adapters.store.tables import HEADLINE_COLUMNS, runs
+from adapters.store.tables import HEADLINE_COLUMNS, price_series, runs
 from contracts.errors import UnknownBatch
 from contracts.status import RunStatus
 
@@ -52,8 +52,9 @@ def runs_by_hash(connection: Connection, batch_id: str, hashes: Sequence[str]) -
 
 
 def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collection[str]) -> int:
-    """How many runs of a batch read other versions of prices than these."""
-    others = (runs.c.batch_id == batch_id, runs.c.data_hash.not_in(hashes))
+    """How many runs of a batch read versions of prices that are neither among these nor current."""
+    current = select(price_series.c.data_hash)
+    others = (runs.c.batch_id == batch_id, runs.c.data_hash.not_in(hashes), runs.c.data_hash.not_in(current))
     return connection.execute(select(func.count()).select_from(runs).where(*others)).scalar_one()
 
 

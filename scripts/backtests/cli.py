@@ -1,13 +1,15 @@
-"""Submit a sweep of backtests, follow it, and rank its results. Speaks HTTP to a running platform.
+"""Submit a sweep of backtests, follow it, and rank its results; load prices. Speaks HTTP to a running platform.
 
-Data goes to stdout, progress to stderr. Exit codes: 0 all right, 1 some runs failed, 2 the sweep or the question is
-wrong, 3 the platform cannot be reached, 130 detached by Ctrl-C.
+Data goes to stdout, progress to stderr. Exit codes: 0 all right, 1 some runs failed or some prices were refused, 2 the
+sweep or the question is wrong, 3 the platform cannot be reached, 130 detached by Ctrl-C.
 """
 
 import argparse
 import os
+import re
 import shlex
 import sys
+from datetime import date
 
 from backtests import commands
 from backtests.client import DEFAULT_URL, Client
@@ -24,14 +26,32 @@ EXAMPLES = """examples:
   %(prog)s results rsi-bounds-0123456789 --metric calmar_ratio --constraint "num_trades >= 20"
   %(prog)s retry docs/examples/rsi.yaml --failed
   %(prog)s cancel docs/examples/rsi.yaml
+  %(prog)s load AAPL.csv MSFT.csv
 
 The same command again goes on where it was: runs that the batch has already are not made twice.
+"""
+LOADING = """Load price files, or Yahoo's prices, into a running platform.
+
+Ticker and timeframe are read off a file's name: AAPL.csv, BRK-B_1h.csv, and what Stooq, TradingView, Alpha Vantage and
+Investing.com call theirs. Exit codes: 0 all were loaded or are there already, 1 some were refused, 2 the question is
+wrong, 3 the platform cannot be reached.
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the outcome."""
-    asked = parser().parse_args(arguments)
+    return _run(parser().parse_args(arguments))
+
+
+def load_prices() -> int:
+    """Run the command `load` alone, as scripts/load_prices.py does."""
+    alone = argparse.ArgumentParser(
+        description=LOADING, parents=[_loading()], formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    return _run(alone.parse_args())
+
+
+def _run(asked: argparse.Namespace) -> int:
     progress = Progress()
     try:
         client = Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say)
@@ -77,14 +97,37 @@ def parser() -> argparse.ArgumentParser:
     retrying.add_argument("--cancelled", action="store_true", help="the cancelled ones too")
     for command in (watching, results, cancelling, retrying):
         command.add_argument("sweep", help=either_help)
+    commands_of.add_parser("load", parents=[_loading()], help="load price files, or Yahoo's prices")
     return whole
 
 
-def _common() -> argparse.ArgumentParser:
-    """What every command takes."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--url", default=os.environ.get("BACKTEST_URL", DEFAULT_URL),
+def _loading() -> argparse.ArgumentParser:
+    """What the command `load` takes."""
+    loading = argparse.ArgumentParser(add_help=False, parents=[_address()])
+    loading.set_defaults(command="load")
+    loading.add_argument("files", nargs="*", metavar="FILE", help="price files")
+    loading.add_argument("--folder", action="append", default=[], help="all *.csv of a folder; repeatable")
+    loading.add_argument("--yahoo", nargs="+", type=_ticker, metavar="TICKER", help="these tickers from Yahoo Finance")
+    loading.add_argument("--from", dest="since", type=_day, metavar="YYYY-MM-DD", help="first day, with --yahoo")
+    loading.add_argument("--ticker", type=_ticker, help="of the one file that is named, instead of what its name says")
+    loading.add_argument("--timeframe", choices=("1d", "1h", "5m"), help="instead of what the names say")
+    loading.add_argument("--no-adjust", action="store_true", help="leave Adj Close out; else whole bars follow it")
+    loading.add_argument("--timezone", help="of times without an offset, such as America/New_York")
+    loading.add_argument("--note", help="kept with the versions")
+    loading.add_argument("--dry-run", action="store_true", help="report only, and store nothing")
+    return loading
+
+
+def _address() -> argparse.ArgumentParser:
+    address = argparse.ArgumentParser(add_help=False)
+    address.add_argument("--url", default=os.environ.get("BACKTEST_URL", DEFAULT_URL),
                         help="the platform (default: %(default)s); a token comes from $API_TOKEN")  # fmt: skip
+    return address
+
+
+def _common() -> argparse.ArgumentParser:
+    """What every command about batches takes."""
+    common = argparse.ArgumentParser(add_help=False, parents=[_address()])
     common.add_argument("--batch", help="a batch id of your own; by default the sweep's name and content make it")
     return common
 
@@ -103,3 +146,16 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def _ticker(text: str) -> str:
+    if not re.fullmatch(r"[A-Z0-9.^=-]{1,15}", text.upper(), re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a ticker: 1 to 15 of A-Z 0-9 . ^ = -")
+    return text.upper()
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date of the form YYYY-MM-DD") from None

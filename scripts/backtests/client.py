@@ -1,5 +1,6 @@
-"""The platform's HTTP API for programs: submit, wait, read results."""
+"""The platform's HTTP API for programs: submit, wait, read results, load prices."""
 
+import gzip
 import json
 import random
 import time
@@ -16,6 +17,7 @@ from backtests.transport import Transport
 RUNS_PER_CALL = 2000
 PAGE = 2000  # runs in one answer
 RUN_POLL_S, BATCH_POLL_S = 0.5, 1.0
+LOADING_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
 DEFAULT_URL = "http://127.0.0.1:5000"
 LIVING = ("pending", "running")
 
@@ -32,10 +34,14 @@ class Submitted(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """What a submission would do: new runs, and runs by state that the batch has already."""
+    """What a submission would do: new runs, and runs by state that the batch has already.
+
+    on_other_prices: runs of the batch on versions of the prices that are not current any more.
+    """
 
     new: int
     existing: dict[str, int]
+    on_other_prices: int
 
 
 class Client:
@@ -88,7 +94,7 @@ class Client:
 
     def plan(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Plan:
         """What submitting them would do; nothing is recorded. Refused with the faults of all requests."""
-        new, existing, refusals = 0, Counter[str](), list[Refused]()
+        new, existing, others, refusals = 0, Counter[str](), set[int](), list[Refused]()
         for start in range(0, len(requests), RUNS_PER_CALL):
             try:
                 answer = self._bulk(requests, start, batch_id or str(uuid4()), dry_run="true")
@@ -99,10 +105,11 @@ class Client:
                 continue
             new += answer["new"]
             existing.update(answer["existing"])
+            others.add(answer["on_other_prices"])
         if refusals:
             errors = {place: fault for refused in refusals for place, fault in refused.errors.items()}
             raise Refused(refusals[0].code, "\n".join(each.message for each in refusals), errors)
-        return Plan(new, dict(existing))
+        return Plan(new, dict(existing), min(others, default=0))  # of the whole batch, whichever runs a call has
 
     def _bulk(self, requests: Sequence[RunRequest], start: int, batch_id: str, dry_run: str) -> Any:
         """Send the requests of one call, which begin at `start`; faults are numbered from 1 over all of them."""
@@ -185,22 +192,71 @@ class Client:
         """The metrics of a run: names, units, formulas, and which direction is better."""
         return list(self.get("/api/metrics")["metrics"])
 
+    def load_prices(
+        self,
+        ticker: str,
+        content: bytes,
+        timeframe: str = "1d",
+        *,
+        dry_run: bool = False,
+        adjust: bool = True,
+        timezone: str | None = None,
+        source: str | None = None,
+        note: str | None = None,
+    ) -> Json:
+        """Make a CSV the current version of a ticker's prices; the report on it. dry_run: only report.
+
+        adjust: multiply whole bars by Adj Close / Close where the file has both. timezone: of times without an offset,
+        such as America/New_York. Refused names each fault by `line <number>`, or `file`.
+        """
+        query = _query(
+            dry_run=str(dry_run).lower(), adjust=str(adjust).lower(), timezone=timezone, source=source, note=note
+        )
+        headers, packed = {"Content-Type": "text/csv"}, gzip.compress(content, mtime=0)
+        path = _series(ticker, timeframe) + query
+        report: Json = self._json(path, packed, headers, method="PUT", timeout_s=LOADING_TIMEOUT_S)
+        return report
+
+    def prices(self) -> list[Json]:
+        """The current version of every ticker and timeframe."""
+        return list(self.get("/api/prices")["series"])
+
+    def price_versions(self, ticker: str, timeframe: str = "1d") -> list[Json]:
+        """All versions of a ticker's prices, the latest first, each with its report and the number of its runs."""
+        return list(self.get(_series(ticker, timeframe))["versions"])
+
+    def price_csv(self, ticker: str, timeframe: str, data_hash: str) -> bytes:
+        """The CSV of a version, whose SHA-256 is its data_hash."""
+        return self.read(f"{_series(ticker, timeframe)}/{quote(data_hash, safe='')}.csv")
+
+    def delete_prices(self, ticker: str, timeframe: str, data_hash: str) -> None:
+        """Forget a version; Refused (409) while it is current or a run refers to it."""
+        self._transport.call(f"{_series(ticker, timeframe)}/{quote(data_hash, safe='')}", method="DELETE")
+
     def get(self, path: str, **query: object) -> Json:
         """The JSON object of any address of the API; None is left out of the query."""
-        asked = urlencode({name: value for name, value in query.items() if value is not None})
-        found: Json = self._json(f"{path}?{asked}" if asked else path)
+        found: Json = self._json(path + _query(**query))
         return found
 
     def read(self, path: str) -> bytes:
         """The bytes of any address, such as a page or a chart."""
         return self._transport.call(path)
 
-    def _json(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Any:
-        answer = self._transport.call(path, body, headers)
+    def _json(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, **more: Any) -> Any:
+        answer = self._transport.call(path, body, headers, **more)
         try:
             return json.loads(answer)
         except ValueError:
             raise Unreachable(f"{path} does not answer with JSON but {answer[:60]!r}") from None
+
+
+def _series(ticker: str, timeframe: str) -> str:
+    return f"/api/prices/{quote(ticker, safe='')}/{quote(timeframe, safe='')}"
+
+
+def _query(**values: object) -> str:
+    asked = urlencode({name: value for name, value in values.items() if value is not None})
+    return f"?{asked}" if asked else ""
 
 
 def _as_json(request: RunRequest) -> str:

@@ -1,4 +1,4 @@
-"""What the command line does: plan, submit, status, results, cancel, retry."""
+"""What the command line does: plan, submit, status, results, cancel, retry, load."""
 
 import json
 import re
@@ -13,12 +13,13 @@ from backtests.catalog import read_catalog
 from backtests.client import Client, Plan
 from backtests.conditions import BadCondition, parse_condition
 from backtests.errors import BadInput, Refused
+from backtests.loading import Outcome, as_table, load_source, sources_of
 from backtests.progress import Progress, duration
 from backtests.results import FORMATS, leaderboard
 from backtests.sweep import Sweep
 from backtests.table_files import read_sweep
 
-EXIT_OK, EXIT_RUNS_FAILED, EXIT_BAD_INPUT, EXIT_UNREACHABLE, EXIT_DETACHED = 0, 1, 2, 3, 130
+EXIT_OK, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_UNREACHABLE, EXIT_DETACHED = 0, 1, 2, 3, 130
 PROCESS_START_S = 0.5  # a Job's process needs about so long before its run starts
 LOOKED_AT = 10  # latest batches, for an estimate
 FIRST_SHOWN = 5
@@ -31,6 +32,8 @@ def plan(client: Client, asked: Namespace, progress: Progress) -> int:
     print(f"{sweep.name}: {len(sweep.runs)} runs as batch {batch_id}")
     states = ", ".join(f"{count} {status}" for status, count in found.existing.items())
     print(f"  new {found.new}, already there {sum(found.existing.values())}{f' ({states})' if states else ''}")
+    if found.on_other_prices:
+        print(f"  {found.on_other_prices} runs of the batch read older versions of the prices; they stay as they are")
     for values in sweep.requests[:FIRST_SHOWN]:
         print(f"  {values.get('ticker')} {values.get('rule_type')} {json.dumps(values.get('params', {}))}")
     if len(sweep.runs) > FIRST_SHOWN:
@@ -123,7 +126,7 @@ def _outcome(client: Client, batch: dict[str, Any], progress: Progress) -> int:
         return EXIT_OK
     reasons = ", ".join(f"{count} {reason}" for reason, count in batch["failures"].items())
     progress.say(f"{batch['counts']['failed']} runs failed: {reasons}")
-    return EXIT_RUNS_FAILED
+    return EXIT_SOME_FAILED
 
 
 def status(client: Client, asked: Namespace, progress: Progress) -> int:
@@ -137,7 +140,7 @@ def status(client: Client, asked: Namespace, progress: Progress) -> int:
     progress.end()
     left_out = ("leaderboard", "metric", "goal", "note")
     print(json.dumps({name: value for name, value in look.items() if name not in left_out}, indent=2))
-    return EXIT_RUNS_FAILED if look["counts"]["failed"] else EXIT_OK
+    return EXIT_SOME_FAILED if look["counts"]["failed"] else EXIT_OK
 
 
 def results(client: Client, asked: Namespace, progress: Progress) -> int:
@@ -183,6 +186,19 @@ def retry(client: Client, asked: Namespace, progress: Progress) -> int:
     left = f"; {cancelled} cancelled ones do not: --failed --cancelled retries them too" if cancelled else ""
     progress.say(f"{retried} runs of {batch_id} wait again{left}")
     return EXIT_OK
+
+
+def load(client: Client, asked: Namespace, progress: Progress) -> int:
+    """Load prices; print a table of what became of them, also of those before a platform went away."""
+    sources, outcomes = sources_of(asked, progress.say), list[Outcome]()
+    try:
+        for number, each in enumerate(sources, start=1):
+            progress.say(f"{number}/{len(sources)} {each.name} as {each.ticker} {each.timeframe}")
+            outcomes.append(load_source(client, each, asked))
+    finally:
+        if outcomes:
+            print(as_table(outcomes))
+    return EXIT_SOME_FAILED if any(outcome.faults for outcome in outcomes) else EXIT_OK
 
 
 def _sweep_of(client: Client, asked: Namespace) -> tuple[Sweep, str]:

@@ -77,7 +77,7 @@ def as_table(board: Leaderboard) -> str:
     for place, run in enumerate(board.ranked, start=1):
         numbers = [_number(run["metrics"].get(name)) for name in metrics]
         rows.append([str(place), run["ticker"], run["rule_id"] or run["rule_type"], *numbers, run["run_id"]])
-    return "\n".join([*_aligned(rows), "", board.note])
+    return "\n".join([*aligned(rows), "", board.note])
 
 
 def _number(value: float | int | None) -> str:
@@ -86,7 +86,8 @@ def _number(value: float | int | None) -> str:
     return str(value) if isinstance(value, int) else f"{value:.3f}"
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table whose columns are as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

@@ -37,13 +37,23 @@ class Transport:
         self._patience_s, self._say, self._sleep, self._jitter = patience_s, say, sleep, jitter
         self._has_answered = False
 
-    def call(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> bytes:
-        """The body of a 2xx answer; a full queue is waited for without end, everything else while patience lasts."""
-        request = Request(self.url + path, body, self._headers | dict(headers or {}))
+    def call(
+        self,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        method: str | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> bytes:
+        """The body of a 2xx answer; a full queue is waited for without end, everything else while patience lasts.
+
+        method: by default GET, and POST with a body. timeout_s: of silence.
+        """
+        request = Request(self.url + path, body, self._headers | dict(headers or {}), method=method)
         waited_s, pause_s = 0.0, FIRST_PAUSE_S
         while True:
             try:
-                return self._once(request)
+                return self._once(request, timeout_s)
             except _Full as full:
                 self._wait(full.seconds * (1 + self._jitter() / 2), "the queue is full")
             except _Away as away:
@@ -53,9 +63,9 @@ class Transport:
                 self._wait(now_s, f"{self.url} cannot be reached ({away})")
                 waited_s, pause_s = waited_s + now_s, min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def _once(self, request: Request) -> bytes:
+    def _once(self, request: Request, timeout_s: float) -> bytes:
         try:
-            with _answer(request) as answer:
+            with _answer(request, timeout_s) as answer:
                 code, headers, body = answer.status, answer.headers, bytes(answer.read())
         except (URLError, OSError, HTTPException) as error:  # an answer cut off in the middle, too
             reason = getattr(error, "reason", error)
@@ -98,9 +108,9 @@ class _Away(Exception):
         self.nobody = nobody
 
 
-def _answer(request: Request) -> Any:
+def _answer(request: Request, timeout_s: float) -> Any:
     try:
-        return urlopen(request, timeout=TIMEOUT_S)
+        return urlopen(request, timeout=timeout_s)
     except HTTPError as error:  # an answer like any other
         return error
 

@@ -18,7 +18,7 @@ def curls(page: str) -> list[str]:
     return [block for block in blocks if block.startswith("curl")]
 
 
-@pytest.mark.parametrize(("page", "expected"), [("api.md", ["run_id", "errors"]), ("bulk.md", ["batch_id"])])
+@pytest.mark.parametrize(("page", "expected"), [("api.md", ["run_id", "outcome", "errors"]), ("bulk.md", ["batch_id"])])
 def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[str]) -> None:
     with served(app) as url:
         commands = [command.replace("http://127.0.0.1:5000", url) for command in curls(page)]
@@ -32,7 +32,7 @@ def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[st
 def test_the_page_names_every_route_and_no_other(app: Flask) -> None:
     text = (DOCS / "api.md").read_text(encoding="utf-8")
 
-    named = {each.rstrip("`.") for each in re.findall(r"(?:GET|POST|DELETE|\|POST) (/(?:api|status)/?[^\s`?,]*)", text)}
+    named = {each.rstrip("`.") for each in re.findall(r"(?:GET|POST|PUT|DELETE|\|POST) (/(?:api|status)/?[^\s`?,]*)", text)}
 
     routes = {re.sub(r"<\w+:(\w+)>", r"<\1>", str(rule)) for rule in app.url_map.iter_rules()}
     assert named == {route for route in routes if route.startswith(("/api/", "/status/"))}

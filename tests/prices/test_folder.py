@@ -1,11 +1,15 @@
 """The price files of a folder are taken in once, and nothing that people have loaded is undone by that."""
 
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy.engine import Engine
 
+from adapters.settings import PROJECT_ROOT
 from adapters.store.database import connect_database
 from adapters.store.price_loading import load_folder
 from adapters.store.prices import PriceStore
@@ -57,3 +61,32 @@ def test_broken_and_misnamed_files_are_left_out_in_words(engine: Engine, tmp_pat
     assert outcomes["BAD.csv"].startswith("left out: line 1: no column for Open")
     assert outcomes["lower.csv"].startswith("left out: not named")
     assert list(PriceStore(engine).all()) == ["FB"]
+
+
+def test_the_schema_command_fills_an_empty_store_and_with_take_in_says_what_is_new_since(
+    database_url: str, tmp_path: Path
+) -> None:
+    engine = without_prices(connect_database(database_url))
+    (tmp_path / "NEW.csv").write_text(CSV.format(close=63.5))
+    first = schema(database_url, tmp_path)
+    (tmp_path / "NEW.csv").write_text(CSV.format(close=63.6))
+    (tmp_path / "ADDED.csv").write_text(CSV.format(close=63.5))
+
+    plain, taking_in = schema(database_url, tmp_path), schema(database_url, tmp_path, "--take-in")
+
+    assert "prices_taken_in file=NEW.csv new: 2 bars from 2013-02-28 to 2013-03-01" in first
+    assert "prices_taken_in" not in plain
+    assert "prices_taken_in file=NEW.csv changed: 2 bars" in taking_in
+    assert "prices_taken_in file=ADDED.csv new: 2 bars" in taking_in
+    assert list(PriceStore(engine).all()) == ["ADDED", "NEW"]
+
+
+def schema(database_url: str, data_dir: Path, *arguments: str) -> str:
+    """What `python -m adapters.schema` logs."""
+    environment = os.environ | {"DATABASE_URL": database_url, "DATA_DIR": str(data_dir)}
+    command = [sys.executable, "-m", "adapters.schema", *arguments]
+    finished = subprocess.run(
+        command, cwd=PROJECT_ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        check=True,
+    )  # fmt: skip
+    return finished.stdout

@@ -89,13 +89,14 @@ def test_one_command_and_one_request_give_a_backtest_of_real_prices(programs: Pr
     assert programs.survivors() == []
 
 
-def test_a_second_start_keeps_the_runs(programs: Programs, checkout: Path) -> None:
+def test_a_second_start_keeps_the_runs_and_takes_in_added_prices(programs: Programs, checkout: Path) -> None:
     port = free_port()
     first = run_local(programs, checkout, PORT=str(port))
     first.wait_for_line("Backtests are ready", 60)
     accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST | {"charts": False})
     first.send(signal.SIGINT)
     first.wait(30)
+    (checkout / "data" / "NEW.csv").write_bytes((checkout / "data" / "FB.csv").read_bytes())
 
     second = run_local(programs, checkout, PORT=str(port))
     second.wait_for_line("Backtests are ready", 60)
@@ -105,6 +106,7 @@ def test_a_second_start_keeps_the_runs(programs: Programs, checkout: Path) -> No
 
     assert run is not None
     assert run["status"] == "completed", run["error_message"]
+    assert "prices_taken_in file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
 
 
 SILENT_REDIS = """#!/bin/sh

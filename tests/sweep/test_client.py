@@ -148,7 +148,7 @@ def test_a_token_is_sent() -> None:
 
     def view() -> Response:
         seen.append(request.headers.get("Authorization"))
-        return Response('{"new": 0, "existing": {}}')
+        return Response('{"new": 0, "existing": {}, "on_other_prices": 0}')
 
     with server_that(view) as url:
         Client(url, token="secret").plan(RUNS)

@@ -14,6 +14,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from adapters.store.tables import runs
+from backtests import Client
 from tests.services.finished_runs import break_down, succeed
 from tests.services.processes import PROJECT_ROOT, Programs
 from tests.services.waiting import wait_until
@@ -72,6 +73,31 @@ def test_the_same_submission_again_goes_on_and_makes_no_second_run(app: Flask, b
     assert "6 of them there already" in again.stderr
     assert len(run_ids(app)) == 6
     assert "new 0, already there 6 (6 pending)" in run(base_url, "plan", spec).stdout
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_a_sweep_after_an_update_of_prices_is_new_and_plan_says_so(base_url: str, spec: Path) -> None:
+    run(base_url, "submit", spec, "--detach", "--batch", "b")
+    fewer = (PROJECT_ROOT / "data" / "IBM.csv").read_bytes().splitlines(keepends=True)[:-1]
+    Client(base_url).load_prices("IBM", b"".join(fewer))
+
+    planned = run(base_url, "plan", spec, "--batch", "b").stdout.splitlines()
+
+    assert planned[1:3] == [
+        "  new 3, already there 3 (3 pending)",
+        "  3 runs of the batch read older versions of the prices; they stay as they are",
+    ]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_runs_of_other_tickers_are_not_on_older_prices(base_url: str, spec: Path) -> None:
+    run(base_url, "submit", spec, "--detach", "--batch", "b")
+    spec.write_text(SPEC.replace("[AAPL, IBM]", "[AAPL]"), encoding="utf-8")
+
+    planned = run(base_url, "plan", spec, "--batch", "b").stdout
+
+    assert "new 0, already there 3 (3 pending)" in planned
+    assert "older versions" not in planned
 
 
 def test_a_finished_sweep_ends_in_its_leaderboard(app: Flask, base_url: str, spec: Path) -> None:

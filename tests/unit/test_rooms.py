@@ -77,7 +77,7 @@ def forbidden(path: Path, imported: str) -> str | None:
             return "web loads no numpy"
     if room == "consumer" and target_room == "web":
         return "consumer does not know web"
-    if name.startswith("scripts/backtests/") and target not in STDLIB | {"backtests", "yaml"}:
+    if name.startswith("scripts/backtests/") and target not in STDLIB | {"backtests", "yaml", "yfinance"}:
         return "the client knows the platform by its HTTP API only"
     if room == "scripts" and target_room in ("web", "consumer", "tests"):
         return "scripts import contracts, rules and adapters, and speak HTTP to a running platform"

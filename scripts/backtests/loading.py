@@ -1,0 +1,145 @@
+"""Price files, or Yahoo's prices, sent to the platform one after another, and what became of each."""
+
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from time import sleep
+from typing import Any
+
+from backtests.client import Client
+from backtests.errors import BadInput, Refused
+from backtests.price_names import Series, series_named
+from backtests.results import aligned
+from backtests.yahoo import require_yfinance, yahoo_csv
+
+TOO_LARGE = 413
+COLUMNS = ("file", "ticker", "timeframe", "bars", "from", "to", "outcome", "warnings")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A price file, or what stands for one."""
+
+    name: str
+    ticker: str
+    timeframe: str
+    read: Callable[[], bytes]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a source: the platform's report, or its faults by place."""
+
+    source: Source
+    report: dict[str, Any] | None
+    faults: dict[str, str]
+
+    def cells(self) -> list[str]:
+        """Its row of the table."""
+        named = [self.source.name, self.source.ticker, self.source.timeframe]
+        if self.report is None:
+            return [*named, "-", "-", "-", "refused", "-"]
+        report = self.report
+        shown = (f"{report['bars']:,}", report["first_bar"], report["last_bar"], report["outcome"])
+        return [*named, *shown, str(len(report["warnings"]))]
+
+    def lines(self) -> Iterator[str]:
+        """All that there is to say about it, a sentence each."""
+        for place, fault in self.faults.items():
+            yield f"{self.source.name}: {place}: {fault}"
+        if self.report is not None:
+            for sentence in self.report["done"]:
+                yield f"{self.source.name}: {sentence}"
+            for warning in self.report["warnings"]:
+                place = f"line {warning['line']}: " if warning["line"] else ""
+                yield f"{self.source.name}: warning: {place}{warning['message']}"
+
+
+def sources_of(asked: Namespace, say: Callable[[str], None]) -> list[Source]:
+    """What the command line names; BadInput with all that is wrong about it, before anything is sent."""
+    if asked.yahoo:
+        return _yahoo(asked, say)
+    paths = [Path(name) for name in asked.files]
+    for folder in asked.folder:
+        paths += sorted(Path(folder).glob("*.csv"))
+    if not paths:
+        raise BadInput(["no price files: name some, or a --folder that has *.csv files, or --yahoo TICKER"])
+    if asked.ticker and len(paths) > 1:
+        raise BadInput([f"--ticker {asked.ticker} is for one file, and these are {len(paths)}"])
+    named = [(path, _series(path, asked)) for path in paths]
+    if faults := [fault for each in named if (fault := _fault(*each))] or _repeated(named):
+        raise BadInput(faults)
+    return [Source(path.name, series.ticker, str(series.timeframe), path.read_bytes) for path, series in named]
+
+
+def _yahoo(asked: Namespace, say: Callable[[str], None]) -> list[Source]:
+    if asked.files or asked.folder or asked.ticker or asked.since is None:
+        raise BadInput(["--yahoo takes the tickers and --from YYYY-MM-DD, and neither files nor --ticker"])
+    require_yfinance()
+    frame = asked.timeframe or "1d"
+    return [
+        Source(f"Yahoo Finance {ticker}", ticker, frame, partial(yahoo_csv, ticker, frame, asked.since, say, sleep))
+        for ticker in asked.yahoo
+    ]
+
+
+def _series(path: Path, asked: Namespace) -> Series:
+    named = series_named(path.name) or Series("", "1d")
+    return Series(asked.ticker or named.ticker, asked.timeframe or named.timeframe)
+
+
+def _fault(path: Path, series: Series) -> str | None:
+    if not path.is_file():
+        return f"{path}: no such file"
+    if not series.ticker:
+        return f"{path}: its name does not say which ticker it holds: name it <TICKER>.csv, or say --ticker"
+    if series.timeframe is None:
+        return f"{path}: its name speaks of another timeframe than 1d, 1h and 5m; if it is one of them, say --timeframe"
+    return None
+
+
+def _repeated(named: Sequence[tuple[Path, Series]]) -> list[str]:
+    """Files of one series, of which only the last would stay current."""
+    seen: dict[Series, Path] = {}
+    return [
+        f"{seen[series]} and {path} are both {series.ticker} {series.timeframe}; load one of them"
+        for path, series in named
+        if seen.setdefault(series, path) != path
+    ]
+
+
+def load_source(client: Client, source: Source, asked: Namespace) -> Outcome:
+    """Send one source. Refused when the question is wrong, or who asks, so that no other would be taken either."""
+    try:
+        content = source.read()
+    except (BadInput, OSError) as error:
+        return Outcome(source, None, {"file": str(error)})
+    try:
+        return Outcome(source, _sent(client, source, content, asked), {})
+    except Refused as refused:
+        about_the_file = any(place == "file" or place.startswith("line ") for place in refused.errors)
+        if not about_the_file and refused.code != TOO_LARGE:
+            raise
+        return Outcome(source, None, refused.errors or {"file": refused.message})
+
+
+def _sent(client: Client, source: Source, content: bytes, asked: Namespace) -> dict[str, Any]:
+    return client.load_prices(
+        source.ticker,
+        content,
+        source.timeframe,
+        dry_run=asked.dry_run,
+        adjust=not asked.no_adjust,
+        timezone=asked.timezone,
+        source=source.name,
+        note=asked.note,
+    )
+
+
+def as_table(outcomes: Sequence[Outcome]) -> str:
+    """A row for each source, and below it all that was done, warned of, and wrong."""
+    rows = aligned([COLUMNS, *(outcome.cells() for outcome in outcomes)])
+    said = [line for outcome in outcomes for line in outcome.lines()]
+    return "\n".join([*rows, *([""] if said else []), *said])

@@ -1,0 +1,50 @@
+"""Which ticker and timeframe a price file holds, as far as its name says so."""
+
+import re
+from typing import NamedTuple
+
+# Names that exports have when nobody gave them one; none of them is a ticker that was meant.
+NAMELESS = frozenset({"chart", "data", "download", "export", "history", "ohlcv", "prices", "quotes", "stock", "table"})
+TIMEFRAMES = {
+    "": "1d",
+    "1d": "1d",
+    "d": "1d",
+    "daily": "1d",
+    "1h": "1h",
+    "h": "1h",
+    "60": "1h",
+    "60min": "1h",
+    "5m": "5m",
+    "5": "5m",
+    "5min": "5m",
+}
+_TICKER = r"(?P<ticker>[A-Z0-9.^=-]{1,15}?)"
+_PATTERNS = (
+    rf"{_TICKER}[._]us(?:_(?P<frame>[dhwm]|5))?",  # Stooq: aapl.us, aapl_us_d
+    rf"{_TICKER}(?:_(?P<frame>\d+[dhmw]))?",  # ours: AAPL, BRK-B_1h
+    rf"[A-Z0-9]+_{_TICKER}, (?P<frame>\d*[A-Z]?)(?:_[0-9a-f]+)?",  # TradingView: NASDAQ_AAPL, 1D
+    rf"(?P<frame>daily)(?:_adjusted)?_{_TICKER}",  # Alpha Vantage: daily_AAPL
+    rf"intraday_(?P<frame>\d+min)_{_TICKER}",  # Alpha Vantage: intraday_5min_AAPL
+    rf"{_TICKER} Historical Data",  # Investing.com
+)
+
+
+class Series(NamedTuple):
+    """What a file holds; timeframe: None for one that the platform does not have."""
+
+    ticker: str
+    timeframe: str | None
+
+
+def series_named(name: str) -> Series | None:
+    """The series that a file's name, without its folder, speaks of; None when it says nothing.
+
+    A copy's number, as browsers add it, is not part of the name: `AAPL (1).csv`.
+    """
+    stem = re.sub(r" ?\(\d+\)$", "", re.sub(r"\.(csv|txt)$", "", name, flags=re.IGNORECASE))
+    for pattern in _PATTERNS:
+        found = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
+        if found and found["ticker"].lower() not in NAMELESS:
+            frame = found.groupdict().get("frame") or ""
+            return Series(found["ticker"].upper(), TIMEFRAMES.get(frame.lower()))
+    return None

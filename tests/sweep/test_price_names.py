@@ -1,0 +1,43 @@
+"""Which series a price file's name speaks of."""
+
+import pytest
+
+from backtests.price_names import series_named
+
+NAMES = {
+    "AAPL.csv": ("AAPL", "1d"),
+    "aapl.CSV": ("AAPL", "1d"),
+    "AAPL (1).csv": ("AAPL", "1d"),
+    "^GSPC.csv": ("^GSPC", "1d"),
+    "EURUSD=X_5m.csv": ("EURUSD=X", "5m"),
+    "BRK-B_1h.csv": ("BRK-B", "1h"),
+    "0700.HK.csv": ("0700.HK", "1d"),
+    "aapl.us.csv": ("AAPL", "1d"),
+    "aapl.us.txt": ("AAPL", "1d"),
+    "aapl_us_d.csv": ("AAPL", "1d"),
+    "brk-b_us_h.csv": ("BRK-B", "1h"),
+    "aapl_us_w.csv": ("AAPL", None),
+    "NASDAQ_AAPL, 1D.csv": ("AAPL", "1d"),
+    "NASDAQ_AAPL, 1D_5c3f7.csv": ("AAPL", "1d"),
+    "BATS_BRK.B, 60.csv": ("BRK.B", "1h"),
+    "NYSE_IBM, 5.csv": ("IBM", "5m"),
+    "NYSE_IBM, 1W.csv": ("IBM", None),
+    "daily_AAPL.csv": ("AAPL", "1d"),
+    "daily_adjusted_IBM.csv": ("IBM", "1d"),
+    "intraday_5min_IBM.csv": ("IBM", "5m"),
+    "intraday_15min_IBM.csv": ("IBM", None),
+    "AAPL Historical Data.csv": ("AAPL", "1d"),
+    "AAPL Historical Data (2).csv": ("AAPL", "1d"),
+    "AAPL_15m.csv": ("AAPL", None),
+    "data.csv": None,
+    "download (3).csv": None,
+    "HistoricalData_1700000000000.csv": None,
+    "quotes of last week.csv": None,
+    "../AAPL.csv": None,
+    ".csv": None,
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_says_ticker_and_timeframe_or_nothing(name: str) -> None:
+    assert series_named(name) == NAMES[name]

@@ -1,0 +1,119 @@
+"""Prices of Yahoo Finance, from a stand-in of yfinance that returns what the real one does."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from backtests.errors import BadInput
+from backtests.yahoo import yahoo_csv
+from tests.services.processes import PROJECT_ROOT
+
+STAND_IN = """
+import pandas as pd
+from yfinance.exceptions import YFRateLimitError
+
+asked = []
+faults = []  # raised one after another before there is an answer
+
+class Ticker:
+    def __init__(self, ticker):
+        self.ticker = ticker
+
+    def history(self, **options):
+        asked.append({"ticker": self.ticker, **options})
+        if faults:
+            raise faults.pop(0)
+        columns = ["Open", "High", "Low", "Close", "Adj Close", "Volume"]
+        days = pd.DatetimeIndex([], name="Date") if self.ticker == "NONE" else pd.DatetimeIndex(
+            ["2013-02-28", "2013-03-01"], name="Date", tz="America/New_York")
+        rows = [[63.436, 63.983, 63.057, 63.057, 55.0, 80628800], [62.571, 62.597, 61.425, 61.496, 53.64, 137899100]]
+        return pd.DataFrame(rows[: len(days)], index=days, columns=columns)
+"""
+EXCEPTIONS = """
+class YFException(Exception): pass
+class YFRateLimitError(YFException):
+    def __init__(self): super().__init__("Too Many Requests. Rate limited. Try after a while.")
+"""
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path) -> Path:
+    """A folder with a package yfinance in it."""
+    (tmp_path / "site" / "yfinance").mkdir(parents=True)
+    (tmp_path / "site" / "yfinance" / "__init__.py").write_text(STAND_IN)
+    (tmp_path / "site" / "yfinance" / "exceptions.py").write_text(EXCEPTIONS)
+    return tmp_path / "site"
+
+
+@pytest.fixture
+def fetch(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], bytes]:
+    """Fetches daily prices through the stand-in, with pauses that are noted in `fetch.pauses` and not made."""
+    monkeypatch.syspath_prepend(str(stand_in))
+    for name in ("yfinance", "yfinance.exceptions"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+
+    def fetched(ticker: str) -> bytes:
+        return yahoo_csv(ticker, "1d", date(2010, 1, 1), lambda text: None, fetched.pauses.append)  # type: ignore[attr-defined]
+
+    fetched.pauses = []  # type: ignore[attr-defined]
+    return fetched
+
+
+def test_prices_are_asked_for_as_they_were_quoted_and_up_to_yesterday(fetch: Callable[[str], bytes]) -> None:
+    lines = fetch("AAPL").decode().splitlines()
+
+    import yfinance
+
+    assert lines[0] == "Date,Open,High,Low,Close,Adj Close,Volume"
+    assert lines[1] == "2013-02-28 00:00:00-05:00,63.436,63.983,63.057,63.057,55.0,80628800"
+    assert yfinance.asked == [
+        {"ticker": "AAPL", "start": date(2010, 1, 1), "end": datetime.now(UTC).date(), "interval": "1d",
+         "auto_adjust": False, "actions": False}
+    ]  # fmt: skip
+
+
+def test_a_refusal_and_a_lost_network_are_tried_again_after_longer_and_longer_pauses(
+    fetch: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import yfinance
+
+    monkeypatch.setattr(yfinance, "faults", [yfinance.YFRateLimitError(), ConnectionResetError("reset")])
+
+    assert fetch("AAPL").startswith(b"Date,")
+    assert fetch.pauses == [2.0, 8.0]  # type: ignore[attr-defined]
+
+
+def test_what_is_empty_every_time_is_given_up_in_words(fetch: Callable[[str], bytes]) -> None:
+    with pytest.raises(BadInput, match="Yahoo Finance: no 1d prices from 2010-01-01 to"):
+        fetch("NONE")
+
+    assert fetch.pauses == [2.0, 8.0, 30.0]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(base_url: str, stand_in: Path) -> None:
+    loaded = load(base_url, stand_in, "--yahoo", "NEW", "BRK-B", "--from", "2010-01-01")
+
+    assert loaded.returncode == 0, loaded.stderr
+    assert [line.split() for line in loaded.stdout.splitlines()[1:3]] == [
+        ["Yahoo", "Finance", ticker, ticker, "1d", "2", "2013-02-28", "2013-03-01", "new", "0"]
+        for ticker in ("NEW", "BRK-B")
+    ]
+    assert "Yahoo Finance NEW: prices of whole bars multiplied by Adj Close / Close, 0.8722 to 0.8723" in loaded.stdout
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_without_the_package_the_way_to_it_is_said(base_url: str, tmp_path: Path) -> None:
+    loaded = load(base_url, tmp_path, "--yahoo", "AAPL", "--from", "2010-01-01")
+
+    assert (loaded.returncode, "pip install -r requirements-yahoo.txt" in loaded.stderr) == (2, True)
+
+
+def load(base_url: str, packages: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    command = [sys.executable, "scripts/load_prices.py", *arguments, "--url", base_url]
+    environment = {"PYTHONPATH": str(packages)}
+    return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
