@@ -103,7 +103,7 @@ def test_a_broken_file_is_refused_by_line_and_the_others_are_loaded(base_url: st
     assert "BAD.csv: line 2: High 'x' is not a number\n" in loaded.stdout
     assert "BAD.csv: line 3: Date '2013-02-29' is not a date" in loaded.stdout
     assert "EMPTY.csv: file: the file is empty" in loaded.stdout
-    assert "GOOD.csv: warning: 1 bars of 30 have no volume" in loaded.stdout
+    assert "GOOD.csv: warning: no volume in 1 of 30 bars" in loaded.stdout
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
