@@ -3,12 +3,12 @@
 from collections import Counter
 
 import pytest
-from web.validation import validate_request
 
 from adapters.prices.tickers import Tickers
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest
 from rules.parameters import RuleSpec
+from web.runs.validation import validate_request
 
 DATA = PROJECT_ROOT / "data"
 ASKED = {
