@@ -16,7 +16,7 @@ from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestEngine, BacktestResult, Trade
 from rules.base import BaseRule
-from rules.prices import Prices
+from rules.prices import TIME, Prices
 from rules.registry import build_rule
 
 TRADE_FIELDS = tuple(each.name for each in fields(Trade))  # asdict would copy each value, at five times the cost
@@ -60,7 +60,7 @@ def backtest(request: RunRequest, data_dir: Path, image_tag: str) -> Outcome:
 
 
 def notes_on(rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
-    """Sentences on clipped dates, a history shorter than the rule needs, and an account that was once empty."""
+    """Sentences on clipped dates, a history shorter than the rule needs, a rule that says one thing only, and ruin."""
     name, needed = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
@@ -69,6 +69,9 @@ def notes_on(rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> lis
             f"{name} needs {needed:,} bars before its first signal with these params, and the prices begin "
             f"{prices.first_bar:,} before the run: no signal on the first {min(missing, bars):,} of {bars:,} bars"
         )
+    if result.signals[0] and (result.signals == result.signals[0]).all():
+        side = "buy" if result.signals[0] > 0 else "sell"
+        notes.append(f"The rule says {side} on every one of the {len(result.signals):,} bars, and nothing else")
     if result.equity_curve.min() <= 0:
         ruined_on = prices.traded().bar_dates()[int((result.equity_curve <= 0).argmax())]
         notes.append(
@@ -152,9 +155,8 @@ def run_engine(request: RunRequest, rule: BaseRule, prices: PriceSeries) -> Back
         fractional_shares=request.fractional_shares,
         periods_per_year=prices.bars_per_year,
     )
-    return engine.run(
-        prices.columns, lambda columns: rule.signals(Prices(columns)), request.ticker, first_bar=prices.first_bar
-    )
+    dated = Prices({**prices.columns, TIME: prices.timestamps})
+    return engine.run(prices.columns, lambda _: rule.signals(dated), request.ticker, first_bar=prices.first_bar)
 
 
 def result_hash(core: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:

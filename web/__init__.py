@@ -15,6 +15,7 @@ from web.platform import build_platform
 from web.presets import api as presets_api
 from web.prices import api as prices_api
 from web.queue import pages as queue_pages
+from web.rules import api as rules_api
 from web.runs import api as runs_api
 from web.runs import comparison, form, history, page, tables
 
@@ -22,6 +23,7 @@ BLUEPRINTS = (
     access.blueprint,
     health.blueprint,
     catalog.blueprint,
+    rules_api.blueprint,
     openapi.blueprint,
     runs_api.blueprint,
     form.blueprint,

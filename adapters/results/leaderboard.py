@@ -55,6 +55,24 @@ def tried_note(tried: int) -> str:
     )
 
 
+def flat_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Params by name, those inside another one by a dotted name: {"inputs": {"fast": 5}} has inputs.fast.
+
+    Of an input with bounds, {value, min, max}, it is the value.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{part}": _plain(given) for part, given in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _plain(given: Any) -> Any:
+    return given.get("value") if isinstance(given, Mapping) else given
+
+
 def heatmap(
     points: Sequence[tuple[Mapping[str, Any], float | None]], axes: tuple[str, str] | None = None
 ) -> Heatmap | None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from adapters.results.leaderboard import Goal
+from adapters.results.leaderboard import Goal, flat_params
 from adapters.store.batches import ranked
 from adapters.store.tables import runs
 
@@ -23,7 +23,7 @@ def best_cells(
     columns = select(runs.c.run_id, runs.c.params_json, runs.c.metrics_json)
     best: dict[Cell, tuple[float, str]] = {}
     for row in connection.execute(columns.where(*ranked(batch_id, ticker))):
-        params, value = json.loads(row.params_json), json.loads(row.metrics_json)["values"].get(metric)
+        params, value = flat_params(json.loads(row.params_json)), json.loads(row.metrics_json)["values"].get(metric)
         if value is None or not set(axes) <= set(params):
             continue
         cell, rank = (params[axes[0]], params[axes[1]]), value if goal == "max" else -value

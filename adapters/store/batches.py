@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.results.leaderboard import RUIN_PCT, Goal, Heatmap, heatmap, rank
+from adapters.results.leaderboard import RUIN_PCT, Goal, Heatmap, flat_params, heatmap, rank
 from adapters.results.times import seconds_between, spread, throughput, utc_text
 from adapters.store.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
@@ -144,7 +144,7 @@ def batch_heatmap(
     """
     column = HEADLINE_COLUMNS.get(metric, runs.c.metrics_json)
     rows = connection.execute(select(runs.c.params_json, column.label("value")).where(*ranked(batch_id, ticker)))
-    points = [(json.loads(row.params_json), _value(row.value, metric)) for row in rows]
+    points = [(flat_params(json.loads(row.params_json)), _value(row.value, metric)) for row in rows]
     return heatmap(points, axes)
 
 
@@ -195,7 +195,7 @@ def batch_run(row: RowMapping) -> dict[str, Any]:
 
 def csv_rows(listed: Iterator[dict[str, Any]]) -> Iterator[list[Any]]:
     """A header and one row per run, params and metrics in columns of their own; empty where a run has no value."""
-    rows = list(listed)
+    rows = [row | {"params": flat_params(row["params"])} for row in listed]
     params = _names(row["params"] for row in rows)
     metrics = _names(row["metrics"] or {} for row in rows)
     fixed = ("run_id", "ticker", "rule_type", "rule_id", "label", "status", "error_type", "queue_wait_s", "run_s")

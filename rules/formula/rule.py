@@ -11,6 +11,7 @@ from zlib import crc32
 
 from rules.base import BaseRule
 from rules.formula.checker import LARGEST, WORDS, compile_formula, free_names
+from rules.formula.functions import FUNCTIONS, SERIES
 from rules.formula.graph import Formula
 from rules.formula.text import MAX_CHARACTERS, MAX_NAME_CHARACTERS, FormulaError, filled_in
 from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, shown
@@ -122,8 +123,11 @@ class FormulaSpec(RuleSpec):
         return f"{'_'.join([self.name, *numbers])}~{crc32(texts.encode()):08x}"
 
     def schema(self) -> dict[str, Any]:
-        """JSON Schema of the params; the language is described in docs/rules.md."""
-        return super().schema() | {"dependentRequired": {name: list(TEXTS) for name in (*TEXTS, "inputs")}}
+        """JSON Schema of the params, with all that a text can name."""
+        series, functions = ", ".join(SERIES), ", ".join(each.signature for each in FUNCTIONS.values())
+        language = f"Numbers, inputs, + - * /, comparisons, and, or, not; on each bar: {series}; functions: {functions}"
+        required = {name: list(TEXTS) for name in (*TEXTS, "inputs")}
+        return super().schema() | {"description": language, "dependentRequired": required}
 
 
 def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:

@@ -70,6 +70,10 @@ def details() -> dict[str, dict[str, Any]]:
                 **_responses("202", "Bulk", "recorded", **refused),
             },
         },
+        "POST /api/rules/check": {
+            "requestBody": _body({"application/json": json_object({"rule_type": TEXT}, params={"type": "object"})}),
+            "responses": _responses("200", "RuleCheck", "whether a rule can be built so, or why not"),
+        },
         "GET /status/{run_id}": {
             "responses": _responses(
                 "200", "Status", "state and times; 304 while nothing has changed", f404="no such run"
