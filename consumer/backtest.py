@@ -66,7 +66,7 @@ def notes_on(rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> lis
     if (missing := needed - prices.first_bar) > 0:
         bars = len(prices) - prices.first_bar
         notes.append(
-            f"{name} needs {needed:,} bars before its first signal with these params, and the prices begin "
+            f"{name} needs {needed:,} bars before its first signal with these params, of which the prices have "
             f"{prices.first_bar:,} before the run: no signal on the first {min(missing, bars):,} of {bars:,} bars"
         )
     if result.signals[0] and (result.signals == result.signals[0]).all():

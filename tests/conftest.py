@@ -26,6 +26,17 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Let each test take as many times longer as the machine does; those of the peers bring no consumer to measure."""
+    from tests.services.waiting import slowness
+
+    for item in items:
+        if not item.get_closest_marker("peers"):
+            marker = item.get_closest_marker("timeout")
+            limit_s = float(marker.args[0] if marker else config.getoption("timeout") or config.getini("timeout"))
+            item.add_marker(pytest.mark.timeout(limit_s * slowness()), append=False)
+
+
 @pytest.fixture(scope="session")
 def shared_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory that all processes of this test run have in common."""

@@ -2,9 +2,10 @@
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from urllib.parse import quote
 
-from flask import Response, request, send_file
+from flask import Response, request
 
 
 def conditional(response: Response) -> Response:
@@ -16,7 +17,19 @@ def conditional(response: Response) -> Response:
 
 
 def csv_file(rows: Iterable[Sequence[object]], name: str) -> Response:
-    """Rows, the first of them a header, as a CSV file to be saved; its name may hold any character."""
-    text = io.StringIO()
-    csv.writer(text).writerows(rows)
-    return send_file(io.BytesIO(text.getvalue().encode()), "text/csv", as_attachment=True, download_name=name)
+    """Rows, the first of them a header, as a CSV file to be saved, sent while they are read.
+
+    The file's name may hold any character; headers are ASCII, so it is written in both ways that browsers know.
+    """
+    response = Response(_csv_lines(rows), mimetype="text/csv")
+    plain = name.encode("ascii", "ignore").decode()
+    other = {} if plain == name else {"filename*": f"UTF-8''{quote(name, safe='')}"}
+    response.headers.set("Content-Disposition", "attachment", filename=plain, **other)
+    return response
+
+
+def _csv_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
+    for row in rows:
+        line = io.StringIO()
+        csv.writer(line).writerow(row)
+        yield line.getvalue()

@@ -9,7 +9,7 @@ Prices = np.ndarray[Any, np.dtype[np.float64]]
 
 
 def excursions(trade: Mapping[str, Any], high: Prices, low: Prices) -> dict[str, float]:
-    """mae_pct and mfe_pct of a trade, each >= 0, in percent of its entry price.
+    """mae_pct and mfe_pct of a trade, each >= 0, in percent of its entry price, to 4 decimals.
 
     high, low: (bars,) of the traded bars. They count on bars that the position was held throughout: not on that of an
     entry at the close, nor on that of an exit at the open or at a stop within the bar, where only the fill counts.
@@ -21,4 +21,4 @@ def excursions(trade: Mapping[str, Any], high: Prices, low: Prices) -> dict[str,
     highest = max(entry, high[first:after].max(initial=left))
     down, up = float(entry - lowest) / entry * 100.0, float(highest - entry) / entry * 100.0
     against, favourable = (down, up) if trade["side"] == "BUY" else (up, down)
-    return {"mae_pct": round(against, 4), "mfe_pct": round(favourable, 4)}  # one per trade of a stored row
+    return {"mae_pct": round(against, 4), "mfe_pct": round(favourable, 4)}

@@ -7,6 +7,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
+from sys import intern
 
 from adapters.prices.bar_times import TIMEFRAMES
 from adapters.prices.price_file import price_lines
@@ -29,16 +30,11 @@ class TickerRange:
     last_date: date
     bars: int
     data_hash: str
-    days: str = field(default="", repr=False, compare=False)  # the bars' days, YYYY-MM-DD each, one after another
+    days: tuple[str, ...] = field(default=(), repr=False, compare=False)  # of each bar, YYYY-MM-DD
 
     def bars_between(self, first: date, last: date) -> int:
         """How many bars there are from one day to another, both included."""
-        bars = range(self.bars)
-        start = bisect_left(bars, first.isoformat(), key=self._day)
-        return bisect_right(bars, last.isoformat(), lo=start, key=self._day) - start
-
-    def _day(self, bar: int) -> str:
-        return self.days[bar * 10 : bar * 10 + 10]
+        return bisect_right(self.days, last.isoformat()) - bisect_left(self.days, first.isoformat())
 
 
 def is_ticker(text: str) -> bool:
@@ -110,7 +106,7 @@ def _read_range(path: Path, ticker: str, timeframe: Timeframe) -> TickerRange:
     content = path.read_bytes()
     lines = price_lines(content, path.name)
     first, last = (_bar_date(path.name, lines, index) for index in (0, -1))
-    days = "".join(f"{line[:10]:10}" for line in lines)
+    days = tuple(intern(line[:10]) for line in lines)  # the bars of a day share one text
     return TickerRange(ticker, timeframe, first, last, len(lines), hashlib.sha256(content).hexdigest(), days)
 
 

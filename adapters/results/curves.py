@@ -19,7 +19,6 @@ from contracts.run_result import DrawdownPoint, EquityPoint, PortfolioPoint, Sig
 FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
 
 _DAY_S = 86_400
-EXCURSIONS = ("mae_pct", "mfe_pct")
 TRADE_COLUMNS = (
     "side",
     "size",
@@ -35,7 +34,8 @@ TRADE_COLUMNS = (
     "pnl_pct",
     "exit_reason",
     "is_open",
-    *EXCURSIONS,
+    "mae_pct",
+    "mfe_pct",
 )
 
 
@@ -200,7 +200,7 @@ def _trade_row(number: int, trade: Mapping[str, Any], bars: Sequence[str], timef
         "is_open": trade["is_open"],
     }
     if "mae_pct" in trade:  # older runs have none
-        row["mae_pct"], row["mfe_pct"] = (round(trade[name], 4) for name in EXCURSIONS)
+        row["mae_pct"], row["mfe_pct"] = trade["mae_pct"], trade["mfe_pct"]
     return row
 
 

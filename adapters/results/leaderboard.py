@@ -2,6 +2,7 @@
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from math import isfinite
 from statistics import median
 from typing import Any, Literal, TypedDict
@@ -9,6 +10,9 @@ from typing import Any, Literal, TypedDict
 from adapters.results.metrics.table import METRICS_BY_NAME
 
 Goal = Literal["max", "min"]
+Params = Mapping[str, Any]
+Cell = tuple[Any, Any]  # the values of two parameters
+Measured = tuple[float, str]  # the metric of a run, and its run_id
 
 RUIN_PCT = 100.0  # maximum drawdown at which equity was 0 or less
 
@@ -55,66 +59,63 @@ def tried_note(tried: int) -> str:
     )
 
 
-def flat_params(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Params by name, those inside another one by a dotted name: {"inputs": {"fast": 5}} has inputs.fast.
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Completed runs of a batch by the values of two parameters: metric and run_id of each that has the metric."""
 
-    Of an input with bounds, {value, min, max}, it is the value.
+    x: str
+    y: str
+    x_values: list[Any]
+    y_values: list[Any]
+    cells: Mapping[Cell, Sequence[Measured]]
+
+    def heatmap(self) -> Heatmap:
+        """The median of each cell."""
+        medians = {cell: median(value for value, _ in measured) for cell, measured in self.cells.items()}
+        return {
+            "x": self.x,
+            "y": self.y,
+            "x_values": self.x_values,
+            "y_values": self.y_values,
+            "cells": [[medians.get((across, up)) for across in self.x_values] for up in self.y_values],
+            "runs_per_cell": max(map(len, self.cells.values()), default=0),
+        }
+
+    def best_runs(self, goal: Goal) -> dict[Cell, str]:
+        """The run_id of the best run of each cell."""
+        choose = max if goal == "max" else min
+        return {cell: choose(measured, key=_metric)[1] for cell, measured in self.cells.items()}
+
+
+def grid_of(groups: Sequence[tuple[Params, Sequence[Measured]]], axes: tuple[str, str] | None = None) -> Grid | None:
+    """The runs over the parameters of `axes`, else over the two that vary most; None when fewer than two vary.
+
+    groups: the runs by their parameters, which may be without a run that has the metric.
     """
-    flat: dict[str, Any] = {}
-    for name, value in params.items():
-        if isinstance(value, Mapping):
-            flat |= {f"{name}.{part}": _plain(given) for part, given in value.items()}
-        else:
-            flat[name] = value
-    return flat
-
-
-def _plain(given: Any) -> Any:
-    return given.get("value") if isinstance(given, Mapping) else given
-
-
-def heatmap(
-    points: Sequence[tuple[Mapping[str, Any], float | None]], axes: tuple[str, str] | None = None
-) -> Heatmap | None:
-    """The metric over two parameters, given (params, metric) of each run; None when fewer than two parameters vary."""
-    varying = _varying(points)
+    varying = _varying([params for params, _ in groups])
     if axes is None and len(varying) < 2:
         return None
     x, y = axes or sorted(varying, key=lambda name: -len(varying[name]))[:2]
-    xs, ys = (_ordered({params[name] for params, _ in points if name in params}) for name in (x, y))
-    cells = _cells(points, x, y)
-    return {
-        "x": x,
-        "y": y,
-        "x_values": xs,
-        "y_values": ys,
-        "cells": [[_median(cells.get((across, up), [])) for across in xs] for up in ys],
-        "runs_per_cell": max(map(len, cells.values()), default=0),
-    }
+    cells: dict[Cell, list[Measured]] = {}
+    for params, measured in groups:
+        if measured and x in params and y in params:
+            cells.setdefault((params[x], params[y]), []).extend(measured)
+    xs, ys = (_ordered({params[name] for params, _ in groups if name in params}) for name in (x, y))
+    return Grid(x, y, xs, ys, cells)
 
 
-def _varying(points: Sequence[tuple[Mapping[str, Any], float | None]]) -> dict[str, set[Any]]:
+def _metric(measured: Measured) -> float:
+    return measured[0]
+
+
+def _varying(listed: Sequence[Params]) -> dict[str, set[Any]]:
     values: dict[str, set[Any]] = {}
-    for params, _ in points:
+    for params in listed:
         for name, value in params.items():
             if isinstance(value, int | float | str):
                 values.setdefault(name, set()).add(value)
     return {name: found for name, found in values.items() if len(found) > 1}
 
 
-def _cells(
-    points: Sequence[tuple[Mapping[str, Any], float | None]], x: str, y: str
-) -> dict[tuple[Any, Any], list[float]]:
-    cells: dict[tuple[Any, Any], list[float]] = {}
-    for params, value in points:
-        if x in params and y in params and _is_value(value):
-            cells.setdefault((params[x], params[y]), []).append(float(value or 0.0))
-    return cells
-
-
 def _ordered(values: set[Any]) -> list[Any]:
     return sorted(values, key=lambda value: (isinstance(value, str), value))
-
-
-def _median(values: Sequence[float]) -> float | None:
-    return median(values) if values else None

@@ -26,9 +26,9 @@ class Measured:
 
     core: the engine's own metrics by name. path: (bars + 1,) float64, the initial capital and then each bar's equity.
     peaks: its running maximum. close: (bars,) float64. timestamps: (bars + 1,) datetime64 of the path, the capital's
-    being the first bar's. trades: fields of the engine's
-    trades by name, in order. fee_rate: fraction of traded value. slippage_bps: basis points against each trade.
-    risk_free_rate: fraction per year. periods_per_year: bars in a year.
+    being the first bar's. trades: fields of the engine's trades by name, with their excursions, in order. fee_rate:
+    fraction of traded value. slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
+    periods_per_year: bars in a year.
     """
 
     core: Mapping[str, float | int | None]

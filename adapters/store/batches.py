@@ -1,23 +1,25 @@
 """What the web tier asks the database about batches; nothing here changes anything."""
 
+import heapq
 import json
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.results.leaderboard import RUIN_PCT, Goal, Heatmap, flat_params, heatmap, rank
+from adapters.results.flat_params import flat_params
+from adapters.results.leaderboard import RUIN_PCT, Goal, Grid, Measured, grid_of
 from adapters.results.times import seconds_between, spread, throughput, utc_text
 from adapters.store.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
 from contracts.status import RunStatus
 
 HASHES_PER_QUERY = 1000
-MAX_TIMED_RUNS = 10_000  # the latest runs, over which times and percentiles are taken
-_RUN_COLUMNS = (
+MAX_TIMED_RUNS = 1000  # the latest runs, over which times and percentiles are taken, as for the queue and /metrics
+RUN_COLUMNS = (
     runs.c.run_id,
     runs.c.request_hash,
     runs.c.label,
@@ -83,13 +85,13 @@ def require_batch(connection: Connection, batch_id: str) -> None:
 
 
 def _counts(connection: Connection, batch_id: str) -> tuple[dict[str, int], datetime, datetime | None]:
-    """Runs by state, the first submission and the last end, all in one pass over the batch."""
-    grouped = select(runs.c.status, func.count(), func.min(runs.c.created_at), func.max(runs.c.completed_at))
+    """Runs by state, the first submission and the last end; all but one row comes from the index ix_runs_batch."""
+    grouped = select(runs.c.status, func.count(), func.min(runs.c.id), func.max(runs.c.completed_at))
     rows = connection.execute(grouped.where(runs.c.batch_id == batch_id).group_by(runs.c.status)).all()
     counted: dict[str, int] = {row[0]: row[1] for row in rows}
-    ends = [row[3] for row in rows if row[3]]
+    first = connection.execute(select(runs.c.created_at).where(runs.c.id == min(row[2] for row in rows))).scalar_one()
     counts = {status.public: counted.get(status, 0) for status in RunStatus}
-    return counts, min(row[2] for row in rows), max(ends, default=None)
+    return counts, first, max((row[3] for row in rows if row[3]), default=None)
 
 
 def _failures(connection: Connection, batch_id: str) -> dict[str, int]:
@@ -118,16 +120,19 @@ def batch_leaderboard(
 ) -> list[dict[str, Any]]:
     """The `top` runs of a batch, or of its one `ticker`, by `metric`, best first; runs without it are left out."""
     column = HEADLINE_COLUMNS.get(metric)
-    completed = select(*_RUN_COLUMNS).where(*ranked(batch_id, ticker))
     if column is None:
-        found = connection.execute(completed.order_by(runs.c.id).execution_options(yield_per=1000)).mappings()
-        return rank(map(batch_run, found), metric, goal, top)
-    best = completed.where(column.is_not(None))
+        found = (row for row in _measured(connection, batch_id, metric, ticker) if row[0] is not None)
+        choose = heapq.nlargest if goal == "max" else heapq.nsmallest
+        run_ids = [run_id for _, run_id, _ in choose(top, found, key=itemgetter(0))]
+        rows = connection.execute(select(*RUN_COLUMNS).where(runs.c.run_id.in_(run_ids))).mappings()
+        listed = {row["run_id"]: batch_run(row) for row in rows}
+        return [listed[run_id] for run_id in run_ids]
+    best = select(*RUN_COLUMNS).where(*_ranked(batch_id, ticker), column.is_not(None))
     ordered = best.order_by(column.desc() if goal == "max" else column.asc(), runs.c.id).limit(top)
     return [batch_run(row) for row in connection.execute(ordered).mappings()]
 
 
-def ranked(batch_id: str, ticker: str | None) -> list[ColumnElement[bool]]:
+def _ranked(batch_id: str, ticker: str | None) -> list[ColumnElement[bool]]:
     """Which runs of a batch, or of its one `ticker`, have a place in rankings: completed, and not ruined."""
     drawdown = runs.c.max_drawdown_pct
     sound = or_(drawdown.is_(None), drawdown < RUIN_PCT)
@@ -135,38 +140,35 @@ def ranked(batch_id: str, ticker: str | None) -> list[ColumnElement[bool]]:
     return completed + ([runs.c.ticker == ticker] if ticker else [])
 
 
-def batch_heatmap(
+def batch_grid(
     connection: Connection, batch_id: str, metric: str, axes: tuple[str, str] | None = None, ticker: str | None = None
-) -> Heatmap | None:
-    """The metric over two parameters: those of `axes`, else the two that vary most; None when fewer vary.
+) -> Grid | None:
+    """The completed runs over two parameters, of `ticker` alone or of all tickers, see `grid_of`."""
+    groups: dict[str, list[Measured]] = {}  # a sweep repeats the same texts of parameters for each ticker
+    for value, run_id, params_json in _measured(connection, batch_id, metric, ticker):
+        group = groups.setdefault(params_json, [])
+        if value is not None:
+            group.append((float(value), run_id))
+    return grid_of([(flat_params(json.loads(text)), group) for text, group in groups.items()], axes)
 
-    A cell is the median of its completed runs, over `ticker` alone or over all tickers.
-    """
-    column = HEADLINE_COLUMNS.get(metric, runs.c.metrics_json)
-    rows = connection.execute(select(runs.c.params_json, column.label("value")).where(*ranked(batch_id, ticker)))
-    points = [(flat_params(json.loads(row.params_json)), _value(row.value, metric)) for row in rows]
-    return heatmap(points, axes)
 
-
-def _value(stored: Any, metric: str) -> float | None:
-    if not isinstance(stored, str):
-        return None if stored is None else float(stored)
-    value: float | None = json.loads(stored)["values"].get(metric)
-    return value
+def _measured(
+    connection: Connection, batch_id: str, metric: str, ticker: str | None
+) -> Iterable[tuple[float | None, str, str]]:
+    """Metric, run_id and params_json of each ranked run, in the order of submission."""
+    column = HEADLINE_COLUMNS.get(metric)
+    value = runs.c.metrics_json if column is None else column
+    query = select(value, runs.c.run_id, runs.c.params_json).where(*_ranked(batch_id, ticker)).order_by(runs.c.id)
+    rows = connection.execute(query).all()
+    if column is not None:
+        return rows
+    return ((json.loads(stored)["values"].get(metric), run_id, text) for stored, run_id, text in rows)
 
 
 def batch_page(connection: Connection, batch_id: str, after: str, limit: int) -> list[dict[str, Any]]:
     """The next `limit` runs of a batch by request hash, an order that its unique index gives for nothing."""
-    query = select(*_RUN_COLUMNS).where(runs.c.batch_id == batch_id, runs.c.request_hash > after)
+    query = select(*RUN_COLUMNS).where(runs.c.batch_id == batch_id, runs.c.request_hash > after)
     return [batch_run(row) for row in connection.execute(query.order_by(runs.c.request_hash).limit(limit)).mappings()]
-
-
-def batch_runs(connection: Connection, batch_id: str, status: RunStatus | None = None) -> Iterator[dict[str, Any]]:
-    """All runs of a batch, or those in one state, in the order of submission; for rankings and exports."""
-    query = select(*_RUN_COLUMNS).where(runs.c.batch_id == batch_id).order_by(runs.c.id)
-    if status is not None:
-        query = query.where(runs.c.status == status)
-    return map(batch_run, connection.execute(query.execution_options(yield_per=1000)).mappings())
 
 
 def batch_run(row: RowMapping) -> dict[str, Any]:
@@ -191,23 +193,3 @@ def batch_run(row: RowMapping) -> dict[str, Any]:
         "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
         "run_s": seconds_between(row["started_at"], row["completed_at"]),
     }
-
-
-def csv_rows(listed: Iterator[dict[str, Any]]) -> Iterator[list[Any]]:
-    """A header and one row per run, params and metrics in columns of their own; empty where a run has no value."""
-    rows = [row | {"params": flat_params(row["params"])} for row in listed]
-    params = _names(row["params"] for row in rows)
-    metrics = _names(row["metrics"] or {} for row in rows)
-    fixed = ("run_id", "ticker", "rule_type", "rule_id", "label", "status", "error_type", "queue_wait_s", "run_s")
-    yield [*fixed, *(f"params.{name}" for name in params), *metrics]
-    for row in rows:
-        values = [row[name] for name in fixed] + [row["params"].get(name) for name in params]
-        yield [_cell(value) for value in [*values, *((row["metrics"] or {}).get(name) for name in metrics)]]
-
-
-def _names(objects: Iterator[dict[str, Any]] | Any) -> list[str]:
-    return list(Counter(name for each in objects for name in each))
-
-
-def _cell(value: Any) -> Any:
-    return json.dumps(value) if isinstance(value, list | dict) else value

@@ -43,7 +43,7 @@ def main() -> None:
 def measure(subject: str) -> list[dict[str, Any]]:
     """The rows that the subject's program prints; its last line of output is the JSON."""
     command = [sys.executable, "-m", "tests.bench.subject", subject]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OPENBLAS_NUM_THREADS": "1"}
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}", "OPENBLAS_NUM_THREADS": "1"}
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
         try:
             output, _ = process.communicate()

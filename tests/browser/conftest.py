@@ -90,12 +90,12 @@ def browser() -> Iterator[Browser]:
     """Headless Chromium."""
     import os
 
-    from tests.services.waiting import service_missing
+    from tests.services.waiting import service_missing, slowness
 
     executable = shutil.which("chromium") or service_missing("Chromium is not installed (chromium not found)")
     from playwright.sync_api import expect, sync_playwright
 
-    expect.set_options(timeout=15_000)  # a busy machine may need long; nothing waits longer than it must
+    expect.set_options(timeout=15_000 * slowness())  # nothing waits longer than it must
     with sync_playwright() as playwright:
         arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
         started = playwright.chromium.launch(executable_path=executable, args=arguments)

@@ -3,8 +3,9 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
+from tests.services.waiting import slowness
 
-JOB_MS = 30_000  # a Job needs a second; a busy machine may need many
+JOB_MS = 30_000 * slowness()  # a Job needs a second; a busy machine may need many
 
 
 def submit(visit: Visit, **fields: str) -> str:

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from adapters.store import batch_export
 from tests.services.finished_runs import break_down, succeed
 from tests.services.web_app import run_values, sweep_values
 
@@ -146,6 +147,20 @@ def test_a_file_is_named_after_its_batch_in_any_script(client: FlaskClient) -> N
 def test_words_outside_ascii_are_refused_where_the_column_has_none(client: FlaskClient, batch: list[str]) -> None:
     for query in ("runs?after=日", "heatmap?ticker=日"):
         assert client.get(f"/api/batches/b/{query}").status_code == 400, query
+
+
+def test_the_csv_export_is_read_while_it_is_sent(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_export, "PORTION", 2)
+    client.post("/api/runs/bulk?batch_id=b", json=sweep_values(5))
+
+    lines = client.get("/api/batches/b/runs.csv").iter_encoded()
+    header = next(lines)
+    client.post("/api/runs/bulk?batch_id=b", json=sweep_values(6))
+
+    assert header.startswith(b"run_id,ticker")
+    assert len(list(lines)) == 6
 
 
 @pytest.mark.parametrize("path", ["", "/runs", "/runs.csv", "/heatmap"])

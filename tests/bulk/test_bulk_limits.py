@@ -21,7 +21,7 @@ def test_a_body_over_the_cap_is_refused(platform_settings: dict[str, str]) -> No
         )
 
     assert answer.status_code == 413
-    assert "at most 1048576 are accepted" in answer.json["error"]
+    assert "at most 1048576" in answer.json["error"]
 
 
 def test_a_batch_that_would_overfill_the_queue_is_told_when_to_come_back(

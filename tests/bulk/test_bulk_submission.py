@@ -16,7 +16,7 @@ from adapters.store.new_runs import NewRun, insert_runs
 from adapters.store.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values
-from web import bulk_submission
+from web.batches import bulk_submission
 
 QUEUE = "rq:queue:backtests-bulk"
 

@@ -143,7 +143,7 @@ def test_a_history_that_is_shorter_than_the_rule_needs_is_said() -> None:
     _, _, (note,) = decode_trades(columns["trades_json"])
     bars, _ = decode_equity(columns["equity_curve_json"])
     assert note == (
-        "VALUE needs 819 bars before its first signal with these params, and the prices begin 460 before the run: "
+        "VALUE needs 819 bars before its first signal with these params, of which the prices have 460 before the run: "
         f"no signal on the first 359 of {len(bars):,} bars"
     )
     assert decode_signals(columns["signals_json"])[0][0] >= 359

@@ -13,6 +13,7 @@ PROGRAM = """
 import hashlib
 from adapters.analysis.performance import performance
 from dataclasses import asdict
+from adapters.analysis.excursions import excursions
 from engine.engine import BacktestEngine
 from rules.catalog import RULES
 from rules.registry import build_rule
@@ -32,9 +33,11 @@ for settings in (
             continue
         rule = build_rule(rule_type, {})
         result = BacktestEngine(**settings).run(prices, rule.generate_signals, "TEST", first_bar=250)
+        trades = [asdict(trade) for trade in result.trades]
+        trades = [each | excursions(each, prices["High"][250:], prices["Low"][250:]) for each in trades]
         derived = performance(
             asdict(result.metrics), result.equity_curve, prices["Close"][250:],
-            np.datetime64("2000-01-01") + np.arange(5750), [asdict(trade) for trade in result.trades],
+            np.datetime64("2000-01-01") + np.arange(5750), trades,
             initial_capital=1e5, fee_rate=0.001, periods_per_year=252.0,
         )
         digest.update(result.equity_curve.tobytes() + result.signals.tobytes())

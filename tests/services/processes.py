@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import psutil
 
-from tests.services.waiting import wait_until
+from tests.services.waiting import slowness, wait_until
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 _TAG = "TEST_PROCESS_TAG"  # inherited by all descendants, so that none is left behind
@@ -49,6 +49,7 @@ class Program:
 
     def wait(self, timeout_s: float = 60.0) -> int:
         """Its exit code; negative when a signal killed it. AssertionError with its log after `timeout_s`."""
+        timeout_s *= slowness()
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:

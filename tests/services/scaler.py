@@ -4,6 +4,7 @@ import time
 
 from tests.services.processes import Program, Programs
 from tests.services.runs import Submitter
+from tests.services.waiting import slowness
 
 
 def work_off(
@@ -14,6 +15,7 @@ def work_off(
     A message may be left over: the reconciler sends one again when it looks between a consumer's pop and its claim.
     """
     started: list[Program] = []
+    timeout_s *= slowness()
     deadline = time.monotonic() + timeout_s
     while submitter.queue.depth() or not submitter.all_ended():
         assert time.monotonic() < deadline, f"not all runs ended within {timeout_s:g} s: {submitter.statuses()}"

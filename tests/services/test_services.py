@@ -10,6 +10,7 @@ from redis.retry import Retry
 from sqlalchemy import select
 
 from adapters.store.database import connect_database, database_now, reading
+from tests.services import waiting
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
 from tests.services.tcp_proxy import TcpProxy
@@ -23,6 +24,13 @@ def proxy(redis_server: RedisServer) -> Iterator[TcpProxy]:
     proxy = TcpProxy(redis_server.port)
     yield proxy
     proxy.close()
+
+
+def test_a_time_limit_follows_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(waiting, "slowness", lambda: 4.0)
+
+    with pytest.raises(AssertionError, match=r"did not come true within 0\.4 s"):
+        wait_until(lambda: False, 0.1)
 
 
 def test_a_restarted_redis_is_empty(redis_server: RedisServer) -> None:

@@ -1,8 +1,12 @@
-"""Waiting for conditions, and what becomes of a test whose service is missing."""
+"""Waiting for conditions as long as the machine needs, and what becomes of a test whose service is missing."""
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import NoReturn, TypeVar
 
 import pytest
@@ -10,8 +14,20 @@ import pytest
 T = TypeVar("T")
 
 
+REFERENCE_S = 0.5  # to start Python and import the consumer, on two quiet cores; the tests' time limits are for those
+
+
+@cache
+def slowness() -> float:
+    """How many times longer this machine takes, measured once in each test process; 1 for a faster one."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "import consumer.worker"], cwd=Path(__file__).parents[2], check=True)
+    return max(1.0, (time.monotonic() - began) / REFERENCE_S)
+
+
 def wait_until(condition: Callable[[], T], timeout_s: float = 20.0, what: str = "the condition") -> T:
-    """What `condition` returns as soon as it is true; AssertionError after `timeout_s`."""
+    """What `condition` returns as soon as it is true; AssertionError after `timeout_s` of a quiet machine."""
+    timeout_s *= slowness()
     deadline = time.monotonic() + timeout_s
     while True:
         if value := condition():

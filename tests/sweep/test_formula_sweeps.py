@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.results.leaderboard import flat_params, heatmap
+from adapters.results.flat_params import flat_params
 from backtests.catalog import Catalog
 from backtests.conditions import parse_condition
 from backtests.errors import BadInput, Refused
@@ -91,14 +91,13 @@ def test_inputs_that_are_no_object_are_left_for_the_platform_to_refuse() -> None
 
 
 def test_a_map_has_inputs_for_axes() -> None:
-    points = [
-        ({"inputs": {"fast": {"value": fast}, "slow": slow}}, fast * slow) for fast in (1, 2) for slow in (3, 4, 5)
-    ]
+    params = [{"inputs": {"fast": {"value": fast}, "slow": slow}} for fast in (1, 2) for slow in (3, 4, 5)]
 
-    found = heatmap([(flat_params(params), float(value)) for params, value in points])
+    grid = grid_of([(flat_params(each), [(float(place), "run")]) for place, each in enumerate(params)])
 
-    assert found is not None
-    assert (found["x"], found["y"], found["cells"]) == ("inputs.slow", "inputs.fast", [[3, 4, 5], [6, 8, 10]])
+    assert grid is not None
+    found = grid.heatmap()
+    assert (found["x"], found["y"], found["cells"]) == ("inputs.slow", "inputs.fast", [[0, 1, 2], [3, 4, 5]])
 
 
 def test_a_leaderboard_as_csv_has_a_column_for_each_input() -> None:

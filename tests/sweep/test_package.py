@@ -65,7 +65,7 @@ def test_the_installed_package_and_its_command_speak_to_a_platform(
 
     assert used.returncode == 0, used.stderr
     assert used.stdout.splitlines() == [
-        "fee_rate: 1 is not accepted; accepted: a fraction from 0 to below 0.1",
+        "fee_rate: 1 is not accepted; accepted: fraction from 0 to below 0.1 (of the traded value, each side)",
         "1 True Plan(new=0, existing={'pending': 1}) {'pending': 2, 'running': 0, 'completed': 1, 'failed': 0}",
         "2 0 2",
     ]

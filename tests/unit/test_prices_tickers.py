@@ -188,3 +188,14 @@ def test_the_price_checker_prints_every_fault_with_file_and_line(tmp_path):
         "lower.csv: not named <TICKER>.csv, <TICKER>_1h.csv or <TICKER>_5m.csv (A-Z 0-9 . ^ = -)",
         "5 faults in 3 files",
     ]
+
+
+def test_bars_between_two_days_are_counted_with_both(tmp_path):
+    (tmp_path / "ABC_1h.csv").write_text(
+        f"{HEADER}\n" + "".join(f"2024-01-0{day}T1{hour}:00:00Z,1,1,1,1,1\n" for day in (2, 3, 5) for hour in (4, 5))
+    )
+    held = Tickers(tmp_path).get("ABC", "1h")
+
+    counts = [held.bars_between(date(2024, 1, first), date(2024, 1, last)) for first, last in ((2, 3), (4, 4), (3, 9))]
+
+    assert counts == [4, 0, 4]

@@ -91,7 +91,7 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
         ({"trailing_stop_pct": "5%"}, "trailing_stop_pct", "above 0"),
         ({"fractional_shares": "yes"}, "fractional_shares", "true or false"),
         ({"risk_free_rate": 1}, "risk_free_rate", "below 1"),
-        ({"risk_free_rate": -0.01}, "risk_free_rate", "fraction per year from 0"),
+        ({"risk_free_rate": -0.01}, "risk_free_rate", "fraction from 0 to below 1"),
         ({"charts": 1}, "charts", "true or false"),
         ({"batch_id": ""}, "batch_id", "1 to 64"),
         ({"batch_id": "a/b"}, "batch_id", "slash"),

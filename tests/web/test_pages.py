@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 from markupsafe import escape
 
-from adapters.results.metrics import METRICS
+from adapters.results.metrics.table import METRICS
 from adapters.settings import load_settings
 from rules.catalog import RULES
 from tests.web.conftest import RunMaker
@@ -69,10 +69,9 @@ def test_every_metric_of_a_run_is_on_its_page_with_its_value(browser_client: Fla
     shown = dict(re.findall(r'data-metric="(\w+)".*?class="value[^>]*>([^<]*)<', page, re.DOTALL))
 
     for metric in METRICS:
-        if metric.name == "max_drawdown_bars":
-            continue  # the same duration as max_drawdown_days, in another unit
         number = re.sub(r"[^\d.−]", "", shown[metric.name]).replace("−", "-")
-        assert float(number) == pytest.approx(metrics[metric.name], abs=0.00501), metric.name
+        decimals = 1 if metric.unit == "days" else 2
+        assert float(number) == pytest.approx(metrics[metric.name], abs=0.501 * 10**-decimals), metric.name
         assert escape(metric.formula) in page
 
 

@@ -218,6 +218,22 @@ def test_trades_of_an_older_run_have_no_excursions_and_are_shown_and_sorted(
     page = browser_client.get(f"/result/{run_id}?tab=trades&sort=mae_pct").get_data(as_text=True)
     file = browser_client.get(f"/result/{run_id}/trades.csv").get_data(as_text=True)
 
-    assert '<tr><td class="number">0</td>' in page
+    assert '<tr><td class="number">1</td>' in page
     assert {row["mae_pct"] for row in csv.DictReader(io.StringIO(file))} == {""}
     assert "mae_pct" not in trades(browser_client, run_id)[0]
+
+
+def test_the_rolling_sharpe_ratio_has_the_run_s_own_bars_per_year(
+    page_app: Flask, browser_client: FlaskClient, run_id: str
+) -> None:
+    def highest() -> float:
+        page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+        return float(re.findall(r"Sharpe ratio of the last 126 bars, from [-\d.]+ to ([\d.]+)", page)[0])
+
+    daily = highest()
+    with page_app.extensions["platform"].engine.begin() as connection:
+        stored = json.loads(connection.execute(select(runs.c.metrics_json).where(runs.c.run_id == run_id)).scalar_one())
+        stored["values"]["bars_per_year"] = 4 * 252
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(metrics_json=json.dumps(stored)))
+
+    assert highest() == pytest.approx(2 * daily, abs=0.02)

@@ -7,13 +7,12 @@ from flask import Blueprint, Response, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from adapters.results.leaderboard import tried_note
+from adapters.store.batch_export import export_rows
 from adapters.store.batches import (
-    batch_heatmap,
+    batch_grid,
     batch_leaderboard,
     batch_page,
-    batch_runs,
     batch_summary,
-    csv_rows,
     require_batch,
 )
 from adapters.store.database import reading
@@ -97,7 +96,8 @@ def batch_map(batch_id: str) -> Response:
     chosen = (axes[0], axes[1]) if axes[0] and axes[1] else None
     with reading(platform().engine) as connection:
         require_batch(connection, batch_id)
-        shown = batch_heatmap(connection, batch_id, metric, chosen, read_argument("ticker", ticker_symbol, None))
+        grid = batch_grid(connection, batch_id, metric, chosen, read_argument("ticker", ticker_symbol, None))
+    shown = grid.heatmap() if grid else None
     return conditional(jsonify({"batch_id": batch_id, "metric": metric, "heatmap": shown}))
 
 
@@ -106,7 +106,7 @@ def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
     with reading(platform().engine) as connection:
         require_batch(connection, batch_id)
-        return csv_file(csv_rows(batch_runs(connection, batch_id)), f"{batch_id}.csv")
+    return csv_file(export_rows(platform().engine, batch_id), f"{batch_id}.csv")
 
 
 @blueprint.post("/api/batches/<batch_id>/cancel")

@@ -5,12 +5,11 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from adapters.results.leaderboard import Heatmap, tried_note
+from adapters.results.leaderboard import Cell, Heatmap, tried_note
 from adapters.results.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.results.times import utc_text
-from adapters.store.batch_cells import Cell, best_cells
 from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
-from adapters.store.batches import batch_heatmap, batch_leaderboard, batch_summary, batch_tickers
+from adapters.store.batches import batch_grid, batch_leaderboard, batch_summary, batch_tickers
 from adapters.store.database import reading
 from web.answers import conditional
 from web.arguments import MAX_DIGITS, asked_ranking, one_of, read_argument, reading_arguments, whole_number
@@ -79,8 +78,8 @@ def page(batch_id: str) -> str:
         ticker: str | None = read_argument("ticker", one_of(*tickers), None)
         summary = batch_summary(connection, batch_id)
         leaders = batch_leaderboard(connection, batch_id, metric, goal, LEADERS, ticker)
-        grid = batch_heatmap(connection, batch_id, metric, ticker=ticker)
-        cells = best_cells(connection, batch_id, metric, goal, (grid["x"], grid["y"]), ticker) if grid else {}
+        grid = batch_grid(connection, batch_id, metric, ticker=ticker)
+    heatmap = grid.heatmap() if grid else None
     return render_template(
         "batches/batch.html",
         batch=summary,
@@ -90,8 +89,8 @@ def page(batch_id: str) -> str:
         headline=[each for each in HEADLINES.values() if each.name != metric],
         tickers=tickers,
         ticker=ticker,
-        grid=grid,
-        rows=heat_rows(grid, cells) if grid else [],
+        grid=heatmap,
+        rows=heat_rows(heatmap, grid.best_runs(goal)) if grid and heatmap else [],
         note=tried_note(tickers[ticker] if ticker else summary["runs"]),
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
     )

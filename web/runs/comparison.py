@@ -12,7 +12,8 @@ from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
 
 from adapters.results.curves import decode_equity
-from adapters.results.leaderboard import flat_params, is_ruined
+from adapters.results.flat_params import flat_params
+from adapters.results.leaderboard import is_ruined
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS
 from adapters.store.database import reading
@@ -126,9 +127,9 @@ def _spread(each: Compared, dates: Sequence[str]) -> list[float | None]:
 def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:
     """Each metric that one of the runs has. The best is one that traded and was not ruined."""
     rows = []
+    rivals = [each.metrics for each in compared if each.metrics.get("num_trades") and not is_ruined(each.metrics)]
     for metric in METRICS:
         values = [each.metrics.get(metric.name) for each in compared]
-        rivals = [each.metrics for each in compared if each.metrics.get("num_trades") and not is_ruined(each.metrics)]
         if any(value is not None for value in values):
             rows.append(MetricRow(metric, values, _best(metric, [each.get(metric.name) for each in rivals])))
     return rows

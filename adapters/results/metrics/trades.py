@@ -167,6 +167,7 @@ METRICS = (
         compute=lambda run: extreme(run, max, 1),
         formula="Profit of the best closed trade, if it won.",
         better="high",
+        signed=True,
     ),
     Metric(
         name="largest_loss",
@@ -176,6 +177,7 @@ METRICS = (
         compute=lambda run: extreme(run, min, -1),
         formula="Profit, below 0, of the worst closed trade, if it lost.",
         better="high",
+        signed=True,
     ),
     Metric(
         name="winning_streak",
