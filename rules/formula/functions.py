@@ -69,6 +69,19 @@ class Function:
         shown = [each.name + ("" if each.default is None else f" = {each.default:g}") for each in self.arguments]
         return f"{self.name}({', '.join(shown)})"
 
+    @property
+    def call(self) -> str:
+        """A call that can be used as it is, such as rsi(close, 14)."""
+        return f"{self.name}({', '.join(map(_argument_for_example, self.arguments))})"
+
+
+def _argument_for_example(argument: Argument) -> str:
+    if argument.kind == "condition":
+        return "close < open" if argument.name == "b" else "close > open"
+    if argument.kind in ("bars", "value"):
+        return "20" if argument.default is None else f"{argument.default:g}"
+    return "open" if argument.name == "b" else "close"
+
 
 def _bars(name: str = "n", default: int | None = None, least: int = 2) -> Argument:
     return Argument(name, "bars", default, least)

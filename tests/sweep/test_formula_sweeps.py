@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from adapters.results.flat_params import flat_params
+from adapters.results.leaderboard import grid_of
 from backtests.catalog import Catalog
 from backtests.conditions import parse_condition
 from backtests.errors import BadInput, Refused
