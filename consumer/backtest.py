@@ -65,9 +65,16 @@ def notes_on(rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> lis
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
         bars = len(prices) - prices.first_bar
+        early = f"the first {min(missing, bars):,} of {bars:,} bars"
+        # a part of a formula may decide before the rest has values
+        first, until = (
+            ("all of it has values", f"a part of it is unknown on {early}")
+            if rule.spec.category == "formula"
+            else ("its first signal", f"no signal on {early}")
+        )
         notes.append(
-            f"{name} needs {needed:,} bars before its first signal with these params, of which the prices have "
-            f"{prices.first_bar:,} before the run: no signal on the first {min(missing, bars):,} of {bars:,} bars"
+            f"{name} needs {needed:,} bars before {first} with these params, of which the prices have "
+            f"{prices.first_bar:,} before the run: {until}"
         )
     if result.signals[0] and (result.signals == result.signals[0]).all():
         side = "buy" if result.signals[0] > 0 else "sell"
