@@ -3,6 +3,7 @@
 import ast
 import operator
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any
 
@@ -31,13 +32,20 @@ _PARTS = "numbers, names, + - * /, comparisons, and, or, not, and functions of t
 
 
 def compile_formula(buy: str, sell: str, inputs: Mapping[str, float]) -> tuple[Formula | None, dict[str, FormulaError]]:
-    """The formula, or None with what is wrong by text; also an input that neither text uses is wrong."""
-    checker, conditions, faults = _Checker(inputs), {}, {}
+    """The formula, or None with what is wrong by text. Both are shared: leave them alone."""
+    return _compiled(buy, sell, tuple(inputs.items()))
+
+
+@lru_cache(maxsize=64)  # a rule is checked first, and then built
+def _compiled(
+    buy: str, sell: str, inputs: tuple[tuple[str, float], ...]
+) -> tuple[Formula | None, dict[str, FormulaError]]:
+    checker, conditions, faults = _Checker(dict(inputs)), {}, {}
     for name, text in (("buy", buy), ("sell", sell)):
         try:
             conditions[name] = checker.condition(text)
         except FormulaError as error:
-            faults[name] = error
+            faults[name] = error.with_traceback(None)  # kept without the frames that it came through
     if "buy" in faults and (after := faults.get("sell")) and after.unknown:
         del faults["sell"]  # the name may be one that `buy` would have given
     if faults:
