@@ -29,4 +29,4 @@ def test_the_examples_print_what_the_page_shows():
             exec(code, namespace)  # noqa: S102 - our own page
         assert printed.getvalue() == output
 
-    assert len(examples) == 5
+    assert len(examples) == 7
