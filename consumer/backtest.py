@@ -18,7 +18,7 @@ from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestResult, Trade, check_bars
 from rules.base import BaseRule
-from rules.prices import Prices
+from rules.prices import TIME, Prices
 from rules.registry import build_rule
 
 TRADE_FIELDS = tuple(each.name for each in fields(Trade))  # asdict would copy each value, at five times the cost
@@ -62,15 +62,25 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
 
 
 def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
-    """Sentences on clipped dates, a history shorter than the rule needs, and an account that lost too much."""
+    """Sentences on clipped dates, a short history, a rule that says one thing only, and a lost account."""
     name, needed = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
         bars = len(prices) - prices.first_bar
-        notes.append(
-            f"{name} needs {needed:,} bars before its first signal with these params, of which the prices have "
-            f"{prices.first_bar:,} before the run: no signal on the first {min(missing, bars):,} of {bars:,} bars"
+        early = f"the first {min(missing, bars):,} of {bars:,} bars"
+        # a part of a formula may decide before the rest has values
+        first, until = (
+            ("all of it has values", f"a part of it is unknown on {early}")
+            if rule.spec.category == "formula"
+            else ("its first signal", f"no signal on {early}")
         )
+        notes.append(
+            f"{name} needs {needed:,} bars before {first} with these params, of which the prices have "
+            f"{prices.first_bar:,} before the run: {until}"
+        )
+    if result.signals[0] and (result.signals == result.signals[0]).all():
+        side = "buy" if result.signals[0] > 0 else "sell"
+        notes.append(f"The rule says {side} on every one of the {len(result.signals):,} bars, and nothing else")
     return notes + account_notes(request, prices, result)
 
 
@@ -152,7 +162,10 @@ def rule_of(request: RunRequest) -> BaseRule:
 def run_engine(request: RunRequest, rule: BaseRule, prices: PriceSeries) -> BacktestResult:
     """The engine's result of a rule's signals for a request on its prices, cut where the account is liquidated."""
     engine, bars = engine_of(request, prices.bars_per_year), check_bars(prices.columns)
-    result = engine.run(bars, lambda columns: rule.signals(Prices(columns)), request.ticker, first_bar=prices.first_bar)
+    times = {TIME: prices.timestamps}
+    result = engine.run(
+        bars, lambda columns: rule.signals(Prices({**columns, **times})), request.ticker, first_bar=prices.first_bar
+    )
     if request.liquidate_below_pct is None:
         return result
     return with_liquidation(result, engine, bars.since(prices.first_bar), request.liquidate_below_pct)

@@ -9,7 +9,7 @@ import numpy as np
 
 from rules.arrays import Array
 from rules.smoothing import decayed_ratio, decayed_sums
-from rules.windows import window_deviations, window_max, window_means, window_min
+from rules.windows import window_deviations, window_max, window_means, window_min, window_sums, window_weighted_means
 
 
 def _blank(bars: int) -> Array:
@@ -50,17 +50,36 @@ def _wilder_seeded(values: Array, period: int) -> Array:
     return values[period - 1 :]
 
 
+def _over_windows(of_windows: Callable[[Array, int], Array], values: Array, period: int) -> Array:
+    (values,) = _floats(values)
+    _check_period("period", period)
+    line = _blank(values.size)
+    line[period - 1 :] = of_windows(values, period)
+    return line
+
+
 def sma(close: Array, period: int) -> Array:
     """Simple moving average in the input's unit, NaN for the first `period` - 1 bars.
 
     close: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's SMA to 1e-9; where the last `period` closes are the
     same it is that close to the last bit. ValueError if period < 2.
     """
-    (close,) = _floats(close)
-    _check_period("period", period)
-    average = _blank(close.size)
-    average[period - 1 :] = window_means(close, period)
-    return average
+    return _over_windows(window_means, close, period)
+
+
+def wma(close: Array, period: int) -> Array:
+    """Moving average with weights 1 to `period`, the latest counting most; else as sma, and equal to TA-Lib's WMA."""
+    return _over_windows(window_weighted_means, close, period)
+
+
+def stdev(close: Array, period: int) -> Array:
+    """Population standard deviation (ddof 0) of the last `period` values, in their unit; else as highest."""
+    return _over_windows(window_deviations, close, period)
+
+
+def total(values: Array, period: int) -> Array:
+    """The sum of the last `period` values, in their unit; else as highest. Equal to TA-Lib's SUM to 1e-9."""
+    return _over_windows(window_sums, values, period)
 
 
 def ema(close: Array, period: int) -> Array:
@@ -248,7 +267,7 @@ def highest(values: Array, period: int) -> Array:
 
     values: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's MAX. ValueError if period < 2.
     """
-    return _extreme(window_max, values, period)
+    return _over_windows(window_max, values, period)
 
 
 def lowest(values: Array, period: int) -> Array:
@@ -256,15 +275,7 @@ def lowest(values: Array, period: int) -> Array:
 
     values: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's MIN. ValueError if period < 2.
     """
-    return _extreme(window_min, values, period)
-
-
-def _extreme(of_windows: Callable[[Array, int], Array], values: Array, period: int) -> Array:
-    (values,) = _floats(values)
-    _check_period("period", period)
-    extreme = _blank(values.size)
-    extreme[period - 1 :] = of_windows(values, period)
-    return extreme
+    return _over_windows(window_min, values, period)
 
 
 def return_moments(close: Array, lookback: int, window: int) -> tuple[Array, Array, Array]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-ParamKind = Literal["int", "float", "choice", "rules"]
-Category = Literal["technical", "paper", "composite"]
+ParamKind = Literal["int", "float", "choice", "rules", "text", "inputs"]
+Category = Literal["technical", "paper", "composite", "formula"]
 Faults = dict[str, str]  # messages by field
 
 SHOWN_CHARACTERS = 60  # of a refused value, in a message
@@ -17,7 +17,8 @@ FIELD_CHARACTERS = 64  # of a name that a client made up, in a field's path
 class ParamSpec:
     """One parameter of a rule: its kind, default and accepted range (bounds are inclusive).
 
-    `minimum` and `maximum` bound a number, or the count of members of kind "rules"; they are None for a choice.
+    `minimum` and `maximum` bound a number, or the count of members of kind "rules" and of names of kind "inputs"; they
+    are None for a choice and a text.
     `step` is what a form's arrows add; values between the steps are accepted.
     """
 

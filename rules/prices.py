@@ -8,6 +8,7 @@ import numpy as np
 from rules import arrays, indicators
 from rules.arrays import Array, Column
 
+TIME = "Time"  # a column of datetime64, UTC: each bar's date, or when it began
 MEMO_BYTES = 256 * 2**20  # of indicators kept, counted as one array each
 
 
@@ -62,9 +63,16 @@ class Prices:
 
 def _column(data: Mapping[str, Column], name: str) -> Column:
     try:
-        return data[name]
+        return data[name] if name != TIME else _seconds(data[name])
     except KeyError:
+        if name == TIME and getattr(index := getattr(data, "index", None), "dtype", np.dtype(bool)).kind == "M":
+            return _seconds(index)
         raise ValueError(f"data has no column {name}") from None
+
+
+def _seconds(times: Column) -> Column:
+    """Seconds since 1970 (UTC) of datetime64 values, such as a DataFrame's index of times."""
+    return np.asarray(times, dtype="M8[s]").astype(np.float64)
 
 
 def _checked(name: str, values: Column) -> Array:

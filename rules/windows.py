@@ -40,6 +40,16 @@ def window_means(values: Array, period: int) -> Array:
     return means
 
 
+def window_weighted_means(values: Array, period: int) -> Array:
+    """The mean of the last `period` values with weights 1 to `period`, the latest counting most; as window_means."""
+    means = _over_chunks(_weighted_sums, values, period)
+    np.divide(means, period * (period + 1) / 2, out=means)
+    flat = flat_windows(values, period)
+    if flat is not None:
+        means[flat] = values[period - 1 :][flat]
+    return means
+
+
 def flat_windows(values: Array, period: int) -> Any:
     """Which windows hold one value only, as flags of shape (bars - period + 1,); None where there is none.
 
@@ -87,6 +97,19 @@ def _sums(values: Array, period: int) -> Array:
     np.add.accumulate(rows, axis=1, out=rows)
     rows[:, -1] = 0.0  # a window that is one whole block is all tail
     sums: Array = tails[: values.size - period + 1] + rows.reshape(-1)[period - 1 : values.size]
+    return sums
+
+
+def _weighted_sums(values: Array, period: int) -> Array:
+    """Sums with weights 1 to `period`: sums of a tail's sums, then a head with the weights that the tail leaves it."""
+    count, rows = values.size - period + 1, _blocks(values, period)
+    tails = np.add.accumulate(np.add.accumulate(rows[:, ::-1], axis=1), axis=1)[:, ::-1].reshape(-1)
+    before = np.tile(np.arange(period, 0.0, -1.0), len(rows))[:count]  # bars of the window in the tail
+    heads = np.add.accumulate(rows, axis=1)
+    weighted = np.add.accumulate(rows * np.arange(1.0, period + 1.0), axis=1)
+    heads[:, -1] = weighted[:, -1] = 0.0  # a window that is one whole block is all tail
+    ends = slice(period - 1, period - 1 + count)
+    sums: Array = tails[:count] + (weighted.reshape(-1)[ends] + before * heads.reshape(-1)[ends])
     return sums
 
 

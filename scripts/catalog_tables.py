@@ -8,7 +8,7 @@ from pathlib import Path
 
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS
-from rules.catalog import RULES, ParamSpec, RuleSpec, warmup_bars
+from rules.catalog import EXAMPLES, FUNCTIONS, RULES, SERIES, Example, ParamSpec, RuleSpec, warmup_bars
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 START, END = "<!-- catalog: start -->\n", "<!-- catalog: end -->\n"
@@ -55,14 +55,40 @@ def rule_section(spec: RuleSpec) -> str:
         "|---|---|---|---|---|---|",
         *[param_row(param) for param in spec.params],
         "",
+        *(formula_tables() if spec.name == "FORMULA" else []),
     ]
     return "\n".join(lines)
+
+
+def formula_tables() -> list[str]:
+    """What a formula can name, and the worked examples, in Markdown."""
+    series = [f"| `{each.name}` | {each.help} |" for each in SERIES.values()]
+    functions = [
+        f"| `{each.signature}` | {each.result} | {each.help} | `{each.example}` |" for each in FUNCTIONS.values()
+    ]
+    examples = [f"- {each.title} ({each.source}):\n\n{_example_block(each)}" for each in EXAMPLES]
+    return [
+        "| series | on each bar |", "|---|---|", *series, "",
+        "| function | result | on each bar | example |", "|---|---|---|---|", *functions, "",
+        "Worked examples, each a click away in the editor:", "", *examples,
+    ]  # fmt: skip
+
+
+def _example_block(example: Example) -> str:
+    inputs = ", ".join(
+        f"{name} = {each['value']:g} ({each['min']:g}..{each['max']:g})" for name, each in example.inputs.items()
+    )
+    texts = [("buy", example.buy), ("sell", example.sell), *([("inputs", inputs)] if inputs else [])]
+    lines = [f"{name + ':':8}{text}".replace("\n", f"\n{'':8}") for name, text in texts]
+    return "\n".join(["  ```", *(f"  {line}" for text in lines for line in text.split("\n")), "  ```", ""])
 
 
 def param_row(param: ParamSpec) -> str:
     """One parameter as a row of the table."""
     kind = " or ".join(param.choices) if param.kind == "choice" else param.kind
-    default = "RSI and MACD" if param.kind == "rules" else f"{param.default}"
+    default = {"rules": "RSI and MACD", "text": f"`{param.default}`", "inputs": "fast and slow"}.get(
+        param.kind, f"{param.default}"
+    )
     bounds = ["" if value is None else f"{value:g}" for value in (param.minimum, param.maximum)]
     meaning = param.help + (f" ({param.unit})" if param.unit else "")
     return f"| `{param.name}` | {kind} | {default} | {bounds[0]} | {bounds[1]} | {meaning} |"

@@ -16,6 +16,7 @@ from web.presets import api as presets_api
 from web.prices import api as prices_api
 from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
+from web.rules import api as rules_api
 from web.runs import api as runs_api
 from web.runs import comparison, form, history, page, tables
 
@@ -23,6 +24,7 @@ BLUEPRINTS = (
     access.blueprint,
     health.blueprint,
     catalog.blueprint,
+    rules_api.blueprint,
     openapi.blueprint,
     runs_api.blueprint,
     form.blueprint,

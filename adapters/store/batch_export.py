@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, Engine
 
+from adapters.results.flat_params import flat_params
 from adapters.results.metrics.table import METRIC_NAMES
 from adapters.store.batches import RUN_COLUMNS, batch_run
 from adapters.store.database import reading
@@ -34,11 +35,13 @@ def export_rows(engine: Engine, batch_id: str) -> Iterator[list[Any]]:
 
 def _param_names(connection: Connection, batch_id: str) -> list[str]:
     texts = connection.execute(select(runs.c.params_json).where(runs.c.batch_id == batch_id).order_by(runs.c.id))
-    return list(dict.fromkeys(name for text in dict.fromkeys(texts.scalars()) for name in json.loads(text)))
+    return list(
+        dict.fromkeys(name for text in dict.fromkeys(texts.scalars()) for name in flat_params(json.loads(text)))
+    )
 
 
 def _row(run: dict[str, Any], params: Sequence[str]) -> list[Any]:
-    metrics = run["metrics"] or {}
+    metrics, own = run["metrics"] or {}, flat_params(run["params"])
     values = [run[name] for name in _FIXED]
-    values += [run["params"].get(name) for name in params] + [metrics.get(name) for name in METRIC_NAMES]
+    values += [own.get(name) for name in params] + [metrics.get(name) for name in METRIC_NAMES]
     return [json.dumps(value) if isinstance(value, list | dict) else value for value in values]

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.results.flat_params import flat_params
 from adapters.results.leaderboard import RUIN_PCT, Goal, Grid, Measured, grid_of
 from adapters.results.times import seconds_between, spread, throughput, utc_text
 from adapters.store.tables import HEADLINE_COLUMNS, price_series, runs
@@ -155,7 +156,7 @@ def batch_grid(
         group = groups.setdefault(params_json, [])
         if value is not None:
             group.append((float(value), run_id))
-    return grid_of([(json.loads(text), group) for text, group in groups.items()], axes)
+    return grid_of([(flat_params(json.loads(text)), group) for text, group in groups.items()], axes)
 
 
 def _measured(

@@ -73,11 +73,18 @@ def _check_value(node: ast.expr, text: str, names: Collection[str]) -> None:
         _check_value(node.right, text, names)
     elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
         _check_value(node.operand, text, names)
-    elif isinstance(node, ast.Name):
-        if node.id not in names:
-            raise BadCondition(f"{text!r}: {node.id!r} is not one of {', '.join(sorted(names))}")
+    elif (name := _name(node)) is not None:
+        if name not in names:
+            raise BadCondition(f"{text!r}: {name!r} is not one of {', '.join(sorted(names))}")
     elif not isinstance(node, ast.Constant) or type(node.value) not in (int, float, str):
         raise BadCondition(f"{text!r} is not a condition; accepted: {FORM}")
+
+
+def _name(node: ast.expr) -> str | None:
+    """The name that a node is, such as fast or inputs.fast; None for anything else."""
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        return f"{node.value.id}.{node.attr}"
+    return node.id if isinstance(node, ast.Name) else None
 
 
 def _compare(comparison: ast.Compare, values: Mapping[str, Any]) -> bool:
@@ -91,8 +98,8 @@ def _compare(comparison: ast.Compare, values: Mapping[str, Any]) -> bool:
 
 
 def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
-    if isinstance(node, ast.Name):
-        return _known(values[node.id])
+    if (name := _name(node)) is not None:
+        return _known(values[name])
     if isinstance(node, ast.Constant):
         return node.value
     if isinstance(node, ast.UnaryOp):

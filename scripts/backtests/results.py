@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from backtests.conditions import Condition
+from backtests.sweep import flat_params
 
 SHOWN_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "win_rate")
 
@@ -59,13 +60,14 @@ def as_json(board: Leaderboard) -> str:
 
 def as_csv(board: Leaderboard) -> str:
     """A header and one line per rank, all params and metrics in columns of their own."""
-    params = list(dict.fromkeys(name for run in board.ranked for name in run["params"]))
+    flat = [flat_params(run["params"]) for run in board.ranked]
+    params = list(dict.fromkeys(name for each in flat for name in each))
     metrics = list(dict.fromkeys(name for run in board.ranked for name in run["metrics"]))
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
     writer.writerow(["rank", "run_id", "ticker", "rule_type", *(f"params.{name}" for name in params), *metrics])
-    for place, run in enumerate(board.ranked, start=1):
-        known = [run["params"].get(name) for name in params] + [run["metrics"].get(name) for name in metrics]
+    for place, (run, own) in enumerate(zip(board.ranked, flat, strict=True), start=1):
+        known = [own.get(name) for name in params] + [run["metrics"].get(name) for name in metrics]
         writer.writerow([place, run["run_id"], run["ticker"], run["rule_type"], *known])
     return written.getvalue().rstrip("\n")
 

@@ -15,7 +15,7 @@ from backtests.axes import axis_values, drawn, grid
 from backtests.catalog import Catalog
 from backtests.conditions import BadCondition, Condition, parse_condition
 from backtests.errors import BadInput
-from backtests.sweep import PlannedRun, Sweep, crossed, ranking
+from backtests.sweep import PlannedRun, Sweep, crossed, flat_params, ranking
 
 FIELDS = ("name", "base", "method", "parameters", "where", "metric", "constraints", "run_cap", "seed")
 METHODS = ("grid", "random", "list")
@@ -36,9 +36,9 @@ class _Faults:
     def place_of(self, field: str) -> str:
         """The place of a field of the request: among the parameters, else in the base, where its name may differ."""
         group, _, name = field.partition(".")
-        paths = [("parameters", name), ("base", "params", name)] if group == "params" else [("base", field)]
+        paths = [("parameters", name), ("base", "params", *name.split("."))] if group == "params" else [("base", field)]
         paths += [("base", "tickers")] if field == "ticker" else []
-        return self._place(max(paths, key=lambda path: len(self._nodes(path))))
+        return self._place(max(paths, key=lambda path: len(self._nodes(path)) / len(path)))
 
     def add_repeated_keys(self) -> None:
         """Note every field and parameter that appears twice; YAML's reader takes the last and says nothing."""
@@ -99,7 +99,7 @@ def _sweep(spec: dict[str, Any], path: Path, catalog: Catalog, faults: _Faults) 
     constraints = _conditions(spec, "constraints", catalog.goals, faults)
     if base is None or not tickers or method not in METHODS:
         return None
-    defaults = catalog.defaults[base["rule_type"]] | (base.get("params") or {})
+    defaults = flat_params(catalog.defaults[base["rule_type"]] | (base.get("params") or {}))
     combinations = _combinations(spec, method, defaults, (run_cap // len(tickers), seed), faults)
     if len(combinations) * len(tickers) > run_cap:
         faults.add(["run_cap"], f"{len(combinations)} combinations x {len(tickers)} tickers are more than {run_cap}")

@@ -86,7 +86,33 @@ def crossed(
     """One request for each ticker and combination; charts are left out unless the base asks for them."""
     fixed = base.get("params") or {}
     return [
-        {"charts": False, **base, "ticker": ticker, "params": {**fixed, **combination}}
+        {"charts": False, **base, "ticker": ticker, "params": with_params(fixed, combination)}
         for ticker in tickers
         for combination in combinations
     ]
+
+
+def with_params(fixed: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`fixed` with `given` on top, in which inputs.fast is the input `fast`; one that has bounds keeps them."""
+    params = dict(fixed)
+    for name, value in given.items():
+        group, _, part = name.partition(".")
+        if not part:
+            params[name] = value
+            continue
+        inside = params[group] if isinstance(params.get(group), Mapping) else {}
+        bounds = inside.get(part)
+        params[group] = {**inside, part: {**bounds, "value": value} if isinstance(bounds, Mapping) else value}
+    return params
+
+
+def flat_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The reverse: params by name, inputs by theirs, such as inputs.fast."""
+    flat: dict[str, Any] = {}
+    for name, value in params.items():
+        inside = value if isinstance(value, Mapping) else {}
+        flat |= {
+            f"{name}.{part}": each["value"] if isinstance(each, Mapping) else each for part, each in inside.items()
+        }
+        flat |= {} if isinstance(value, Mapping) else {name: value}
+    return flat

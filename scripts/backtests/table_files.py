@@ -9,7 +9,7 @@ from typing import Any
 from backtests.catalog import Catalog
 from backtests.errors import BadInput
 from backtests.spec import read_spec
-from backtests.sweep import PlannedRun, Sweep
+from backtests.sweep import PlannedRun, Sweep, with_params
 
 
 def read_sweep(path: Path, catalog: Catalog) -> Sweep:
@@ -77,7 +77,7 @@ def _from_cells(row: dict[str, str], text_fields: Collection[str]) -> dict[str, 
             params[name.removeprefix("params.")] = _typed(cell)
         else:
             values[name] = cell if name in text_fields else _typed(cell)
-    return values | ({"params": params} if params else {})
+    return values | ({"params": with_params({}, params)} if params else {})
 
 
 def _typed(cell: str) -> Any:

@@ -74,6 +74,9 @@ def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
         composite = visit.page.request.post("/run_backtest", data=both).json()["result_url"]
         visit.page.goto(composite)
         expect(visit.page.locator("#tab-panel")).to_be_visible(timeout=60_000)
+        own = {"ticker": "AAPL", "rule_type": "FORMULA", "params": {}, "charts": False, **dates}
+        formula = visit.page.request.post("/run_backtest", data=own).json()["run_id"]
+        addresses |= {"own rule": f"/result/{formula}", "editor": f"/?clone={formula}"}
         addresses |= {
             "composite": f"{composite}?tab=portfolio",
             "clone": f"/?clone={one}",
@@ -105,7 +108,7 @@ def test_every_control_has_a_name_and_shows_the_focus(visit: Visit, addresses: d
     faults = []
     for name, path in pages(visit, addresses).items():
         visit.open(path)
-        for control in page.locator("a:visible, button:visible, input:visible, select:visible").all():
+        for control in page.locator("a:visible, button:visible, input:visible, select:visible, textarea:visible").all():
             named = control.evaluate(
                 "e => (e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || e.title).trim()"
             )

@@ -16,7 +16,7 @@ MEMBER = {"rule_type": "RSI", "params": {}}
 
 
 def test_rules_stand_in_display_order():
-    assert list(RULES) == [*TECHNICAL, *PAPERS, "COMPOSITE"]
+    assert list(RULES) == [*TECHNICAL, *PAPERS, "COMPOSITE", "FORMULA"]
     assert all(name == spec.name for name, spec in RULES.items())
 
 
@@ -114,7 +114,7 @@ def test_an_unknown_rule_is_refused_by_name():
     [("rsi", "RSI"), ("RSI_MACDD", "RSI_MACD or MACD"), ("bollinger bands", "BOLLINGER"), ("breakoff", "BREAKOUT")],
 )
 def test_an_unknown_rule_is_answered_with_the_nearest_names(unknown, meant):
-    assert check_params(unknown, {})["rule_type"].endswith(f"COMPOSITE; did you mean {meant}?")
+    assert check_params(unknown, {})["rule_type"].endswith(f"FORMULA; did you mean {meant}?")
     assert "did you mean" not in check_params("ZZZZ", {})["rule_type"]
 
 

@@ -6,7 +6,23 @@ import numpy as np
 import pytest
 import talib
 
-from rules.indicators import adx, atr, bollinger_bands, ema, highest, lowest, macd, obv, rsi, sma, stochastic, vwap
+from rules.indicators import (
+    adx,
+    atr,
+    bollinger_bands,
+    ema,
+    highest,
+    lowest,
+    macd,
+    obv,
+    rsi,
+    sma,
+    stdev,
+    stochastic,
+    total,
+    vwap,
+    wma,
+)
 from tests.rules.loops import naming
 
 PERIODS = (2, 3, 5, 14, 20, 50, 63, 64, 65, 100, 200, 255, 256, 257, 400)
@@ -38,6 +54,9 @@ def test_averages_and_extremes_equal_talib_for_every_length_around_the_period(ra
             assert_same(ema(close, period), talib.EMA(close, period))
             assert_same(highest(close, period), talib.MAX(close, period))
             assert_same(lowest(close, period), talib.MIN(close, period))
+            assert_same(wma(close, period), talib.WMA(close, period))
+            assert_same(total(close, period), talib.SUM(close, period))
+            assert_same(stdev(close, period), talib.STDDEV(close, period))
 
 
 def test_wilder_indicators_equal_talib_for_every_length_around_the_period(random_ohlcv):

@@ -8,10 +8,12 @@ import pytest
 
 from rules.base import BaseRule
 from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label, warmup_bars
+from rules.formula.examples import EXAMPLES
 from rules.prices import Prices
 from rules.registry import build_rule
 from tests.rules.loops import naming
 
+WITHOUT_TIME = [example for example in EXAMPLES if "month" not in example.buy]
 DRAWS = 6  # random params per rule, from a fixed seed
 
 
@@ -26,8 +28,10 @@ def random_value(draw, param):
 def random_params(rule_type, seed):
     """Params that the catalog accepts, drawn from `seed`."""
     draw = random.Random(f"{rule_type} {seed}")
+    if rule_type == "FORMULA":
+        return draw.choice(WITHOUT_TIME).params
     if rule_type == "COMPOSITE":
-        members = draw.sample([name for name in RULES if name != "COMPOSITE"], 3)
+        members = draw.sample([name for name in RULES if name not in ("COMPOSITE", "FORMULA")], 3)
         rules = [{"rule_type": name, "params": random_params(name, seed)} for name in members]
         return {"mode": draw.choice(["all", "any", "majority"]), "rules": rules}
     while True:

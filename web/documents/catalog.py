@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from adapters.results.metrics.table import METRICS
-from rules.catalog import RULES, rule_schema
+from rules.catalog import EXAMPLES, FUNCTIONS, RULES, SERIES, rule_schema
 from web.answers import conditional
 
 blueprint = Blueprint("catalog", __name__)
@@ -15,7 +15,7 @@ blueprint = Blueprint("catalog", __name__)
 
 @blueprint.get("/api/rules")
 def rules() -> Response:
-    """The rule catalog: parameters, bounds, conditions and sources."""
+    """The rule catalog: parameters, bounds, conditions and sources; and the language of FORMULA."""
     listed = [
         {
             "rule_type": name,
@@ -33,7 +33,20 @@ def rules() -> Response:
         }
         for name, rule in RULES.items()
     ]
-    return conditional(jsonify({"rules": listed}))
+    return conditional(jsonify({"rules": listed, "formula": _language()}))
+
+
+def _language() -> dict[str, Any]:
+    """What the texts of FORMULA can name, and worked examples."""
+    return {
+        "series": [{"name": each.name, "help": each.help} for each in SERIES.values()],
+        "functions": [
+            {"name": each.name, "group": each.group, "signature": each.signature, "result": each.result,
+             "help": each.help, "example": each.example}
+            for each in FUNCTIONS.values()
+        ],
+        "examples": [{"title": each.title, "source": each.source, "params": each.params} for each in EXAMPLES],
+    }  # fmt: skip
 
 
 def _plain(value: Any) -> Any:

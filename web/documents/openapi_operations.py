@@ -4,7 +4,7 @@ from functools import cache
 from typing import Any
 
 from adapters.results.metrics.table import METRIC_NAMES
-from web.documents.openapi_schemas import TEXT, json_object, ref
+from web.documents.openapi_schemas import COUNT, TEXT, json_object, ref
 
 
 def _answer(name: str, what: str) -> dict[str, Any]:
@@ -69,6 +69,10 @@ def details() -> dict[str, dict[str, Any]]:
                 "200": _answer("Bulk", "nothing was new, or a dry run"),
                 **_responses("202", "Bulk", "recorded", **refused),
             },
+        },
+        "POST /api/rules/check": {
+            "requestBody": _body({"application/json": json_object({"rule_type": TEXT}, params={"type": "object"})}),
+            "responses": _responses("200", "RuleCheck", "whether a rule can be built so, or why not"),
         },
         "GET /status/{run_id}": {
             "responses": _responses(
@@ -139,6 +143,13 @@ def details() -> dict[str, dict[str, Any]]:
             "responses": {
                 "201": {"description": "saved"},
                 **faults(f400="every fault by field", f409="the name is taken"),
+            },
+        },
+        "PUT /api/strategies/{preset_id}": {
+            "requestBody": _body({"application/json": json_object({"version": COUNT, "request": ref("RunRequest")})}),
+            "responses": {
+                "200": {"description": "saved as the next version"},
+                **faults(f400="every fault by field", f404="no such preset", f409="there is a later version"),
             },
         },
         "DELETE /api/strategies/{preset_id}": {

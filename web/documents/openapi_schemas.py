@@ -61,6 +61,23 @@ ANSWERS: dict[str, Any] = {
         },
         run_id=nullable(TEXT),
     ),
+    "RuleCheck": json_object(
+        {
+            "valid": {"type": "boolean"},
+            "errors": {"type": "object", "additionalProperties": TEXT, "description": "by field; empty when valid"},
+            "places": {
+                "type": "object",
+                "additionalProperties": json_object({"line": COUNT, "column": COUNT}),
+                "description": "of the faults in the texts of FORMULA, from 1",
+            },
+            "inputs": nullable(
+                {"type": "array", "items": TEXT, "description": "names that the texts leave open; null: unreadable"}
+            ),
+            "label": nullable(TEXT),
+            "lookback_bars": nullable(COUNT),
+            "warmup_bars": nullable(COUNT),
+        }
+    ),
     "Accepted": json_object({"run_id": TEXT, "status": _STATUS_WORD, "status_url": TEXT, "result_url": TEXT}),
     "Status": json_object(
         {"run_id": TEXT, "status": _STATUS_WORD, "attempt": {"type": "integer"}, **_RUN_TIMES},

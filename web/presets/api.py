@@ -1,4 +1,4 @@
-"""Presets of the form: save, list, delete. A preset holds parameters only; what they mean is the rule catalog's.
+"""Presets of the form: save, change, list, delete. One holds parameters only; what they mean is the rule catalog's.
 
 Its address and the name of its list keep an older word, strategies, on which programs rely.
 """
@@ -7,10 +7,11 @@ from typing import Any
 
 from flask import Blueprint, abort, jsonify
 from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from adapters.store.database import is_duplicate_key, reading
-from adapters.store.presets import count_presets, delete_preset, list_presets, save_preset
+from adapters.store.presets import change_preset, count_presets, delete_preset, list_presets, list_versions, save_preset
 from contracts.errors import Conflict, InvalidRequest
 from web.arguments import json_body
 from web.platform import platform
@@ -35,7 +36,9 @@ def presets() -> ResponseReturnValue:
 @blueprint.post("/api/strategies")
 def save() -> ResponseReturnValue:
     """Save {name, request} as a preset; 409 when the name is taken."""
-    name, form = _valid(json_body())
+    body = json_body()
+    _check_body(body, "name")
+    name, form = _name(body), _form(body)
     try:
         with platform().engine.begin() as connection:
             if count_presets(connection) >= MAX_PRESETS:
@@ -45,18 +48,54 @@ def save() -> ResponseReturnValue:
         if not is_duplicate_key(error):
             raise
         raise Conflict(f"a preset is called {name!r} already; choose another name, or delete that one first") from None
-    return {"id": preset_id, "name": name, "rule_type": form["rule_type"], "form": form}, 201
+    return {"id": preset_id, "name": name, "rule_type": form["rule_type"], "version": 1, "form": form}, 201
 
 
-def _valid(body: Any) -> tuple[str, dict[str, Any]]:
-    """Name and form of a preset; its request is checked as a run's would be."""
-    if not isinstance(body, dict) or set(body) - {"name", "request"}:
-        raise InvalidRequest({"body": "an object with name and request is expected"})
+@blueprint.put("/api/strategies/<int:preset_id>")
+def change(preset_id: int) -> ResponseReturnValue:
+    """Make {version, request} the version after `version`, the latest one that the client knows; 409 when it is not."""
+    body = json_body()
+    _check_body(body, "version")
+    version = body.get("version")
+    if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < MAX_ID:
+        raise InvalidRequest({"version": "the number of the preset's latest version is expected"})
+    form = _form(body)
+    with platform().engine.begin() as connection:
+        if not _versions(connection, preset_id):
+            abort(404, f"there is no preset {preset_id}")
+        if not change_preset(connection, preset_id, version, form):
+            raise Conflict(f"version {version} is not the preset's latest; load it again first")
+    return {"id": preset_id, "rule_type": form["rule_type"], "version": version + 1, "form": form}
+
+
+@blueprint.get("/api/strategies/<int:preset_id>/versions")
+def versions(preset_id: int) -> ResponseReturnValue:
+    """Every version of a preset, the latest first; 404 when there is no such preset."""
+    with reading(platform().engine) as connection:
+        found = _versions(connection, preset_id)
+    return {"versions": found} if found else abort(404, f"there is no preset {preset_id}")
+
+
+def _versions(connection: Connection, preset_id: int) -> list[dict[str, Any]]:
+    return list_versions(connection, preset_id) if preset_id < MAX_ID else []
+
+
+def _check_body(body: Any, other: str) -> None:
+    if not isinstance(body, dict) or set(body) - {other, "request"}:
+        raise InvalidRequest({"body": f"an object with {other} and request is expected"})
+
+
+def _name(body: dict[str, Any]) -> str:
     name = body["name"].strip() if isinstance(body.get("name"), str) else ""
     if not 0 < len(name) <= 64 or not name.isprintable():
         raise InvalidRequest({"name": "1 to 64 printable characters are accepted"})
+    return name
+
+
+def _form(body: dict[str, Any]) -> dict[str, Any]:
+    """The form of a preset; its request is checked as a run's would be."""
     values = validate_request(body.get("request"), platform().prices).request.to_json()
-    return name, {field: values[field] for field in PRESET_FIELDS}
+    return {field: values[field] for field in PRESET_FIELDS}
 
 
 @blueprint.delete("/api/strategies/<int:preset_id>")

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from sqlalchemy.engine import RowMapping
 
 from adapters.results.curves import decode_equity
+from adapters.results.flat_params import flat_params
 from adapters.results.leaderboard import is_ruined
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS
@@ -143,12 +144,13 @@ def _best(metric: Metric, values: Sequence[float | int | None]) -> float | int |
 
 def differences(requests: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
     """Fields and params, defaults included, whose values are not the same in all requests."""
-    flat = [
-        {name: value for name, value in asked.items() if name not in NOT_COMPARED}
-        | {f"params.{name}": value for name, value in complete_params(asked["rule_type"], asked["params"]).items()}
-        for asked in requests
-    ]
-    return _unequal(flat)
+    return _unequal([_flat(asked) for asked in requests])
+
+
+def _flat(asked: dict[str, Any]) -> dict[str, Any]:
+    params = flat_params(complete_params(asked["rule_type"], asked["params"]))
+    fields = {name: value for name, value in asked.items() if name not in NOT_COMPARED}
+    return fields | {f"params.{name}": value for name, value in params.items()}
 
 
 def _unequal(runs: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:

@@ -14,7 +14,7 @@ from adapters.store.run_queries import STATUS_COLUMNS, run_row
 from adapters.store.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
-from rules.catalog import RULES, ParamSpec
+from rules.catalog import EXAMPLES, FUNCTIONS, RULES, SERIES, ParamSpec
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again
 
@@ -39,6 +39,9 @@ def page() -> str:
         "runs/new.html",
         fields=FIELDS,
         rules=list(RULES.values()),
+        series=SERIES.values(),
+        functions=list(FUNCTIONS.values()),
+        examples=EXAMPLES,
         tickers=_ticker_ranges(),
         values=values,
         origin=origin,

@@ -11,7 +11,7 @@ from adapters.store.database import reading
 from adapters.store.run_queries import chart_names, events_of, run_row
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
-from rules.catalog import complete_params
+from rules.catalog import complete_params, filled_texts
 from web.arguments import one_of, read_argument
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again
@@ -36,6 +36,7 @@ def page(run_id: UUID) -> str:
         reproduced = _reproductions(connection, row)
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
     view = run_view.page_result(row, tab, platform().prices.candles)
+    full_params = complete_params(row["rule_type"], view.request["params"])
     return render_template(
         "runs/run.html",
         run=row,
@@ -47,7 +48,8 @@ def page(run_id: UUID) -> str:
         position=position,
         has_pictures=bool(rendered),
         with_charts=asked_again(view.request) | {"charts": True},
-        full_params=complete_params(row["rule_type"], view.request["params"]),
+        full_params=full_params,
+        texts=filled_texts(full_params) if row["rule_type"] == "FORMULA" else {},
         **reproduced,
         **_completed(row, view, tab, rendered),
     )

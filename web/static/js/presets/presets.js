@@ -1,12 +1,12 @@
-// Presets of the form: load, save, delete, and whether the form still says what the loaded one says.
+// Presets of the form: load, save, change, delete, and whether the form still says what the loaded version says.
 import { announce } from "../announce.js";
 import { sendJson } from "../requests.js";
 
 const URL = "/api/strategies"; // an older word for presets
 
 // What a preset decides, as text; compared with what it was right after loading, so that defaults count too.
-function strategyOf(preset, request) {
-  return JSON.stringify(Object.keys(preset.form).map((name) => request[name] ?? null));
+function strategyOf({ form }, request) {
+  return JSON.stringify(Object.keys(form).map((name) => request[name] ?? null));
 }
 
 export function startPresets(form, { read, fill }) {
@@ -15,21 +15,35 @@ export function startPresets(form, { read, fill }) {
   const remove = panel.querySelector("#preset-delete");
   const state = panel.querySelector("#preset-state");
   const fault = panel.querySelector("#preset-fault");
+  const version = panel.querySelector("#preset-version");
+  const change = panel.querySelector("#preset-change");
   let presets = [];
+  let versions = []; // of the chosen preset, the latest first
   let loaded = "";
 
   const chosen = () => presets.find((preset) => String(preset.id) === list.value);
 
+  const shown = () => versions.find((each) => String(each.version) === version.value);
+
   function show(request) {
-    const preset = chosen();
-    remove.disabled = !preset;
-    state.textContent = !preset ? "" : strategyOf(preset, request) === loaded ? "as saved" : "modified from preset";
+    const same = shown() && strategyOf(shown(), request) === loaded;
+    remove.disabled = !chosen();
+    change.disabled = !shown() || same;
+    state.textContent = !shown() ? "" : same ? "as saved" : "modified from preset";
   }
 
   function remember() {
     const request = read(form);
-    loaded = chosen() ? strategyOf(chosen(), request) : "";
+    loaded = shown() ? strategyOf(shown(), request) : "";
     show(request);
+  }
+
+  async function loadVersions() {
+    const { ok, body } = chosen() ? await sendJson(`${URL}/${chosen().id}/versions`, null, { method: "GET" }) : { ok: false, body: {} };
+    versions = ok ? body.versions : [];
+    fault.textContent = body.error ?? "";
+    version.replaceChildren(...versions.map((each) => new Option(`Version ${each.version} · ${each.created_at.slice(0, 10)}`, each.version)));
+    version.hidden = versions.length < 2;
   }
 
   async function load(selected = "") {
@@ -42,13 +56,26 @@ export function startPresets(form, { read, fill }) {
     list.replaceChildren(new Option(presets.length ? "Load a preset…" : "No presets yet", ""));
     for (const preset of presets) list.add(new Option(`${preset.name} · ${preset.rule_type}`, preset.id));
     list.value = selected;
+    await loadVersions();
     remember();
   }
 
-  list.addEventListener("change", () => {
-    fault.textContent = "";
-    if (chosen()) fill(chosen().form);
+  list.addEventListener("change", async () => {
+    await loadVersions();
+    if (shown()) fill(shown().form);
     remember();
+  });
+  version.addEventListener("change", () => {
+    fill(shown().form);
+    remember();
+  });
+  change.addEventListener("click", async () => {
+    const preset = chosen();
+    const { ok, body } = await sendJson(`${URL}/${preset.id}`, { version: versions[0].version, request: read(form) }, { method: "PUT" });
+    fault.textContent = ok ? "" : [body.error, ...Object.values(body.errors ?? {})].join(": ");
+    if (!ok) return;
+    announce(`Version ${body.version} of preset ${preset.name} saved`);
+    await load(String(preset.id));
   });
   form.addEventListener("described", (event) => show(event.detail));
   panel.querySelector("#preset-save").addEventListener("submit", async (event) => {

@@ -2,6 +2,7 @@
 import { announce } from "../announce.js";
 import { startPresets } from "../presets/presets.js";
 import { showDates } from "./dates.js";
+import { showFault } from "./faults.js";
 import { sendOnce } from "../requests.js";
 import { readParams, showParams } from "./rule_params.js";
 import { visit } from "../swap.js";
@@ -61,7 +62,7 @@ export function showFaults(form, errors, message) {
       left.push(`${name}: ${text}`);
       continue;
     }
-    line.textContent = text;
+    showFault(line, text);
     inputOf(form, name)?.setAttribute("aria-invalid", "true");
   }
   const box = document.getElementById("form-fault");

@@ -1,5 +1,6 @@
 // The parameters of the chosen rule, copied from the catalog's templates; a composite rule has members with their own.
 import { numberOf } from "./form.js";
+import { readInputs, startFormula } from "./formula.js";
 
 let copies = 0;
 
@@ -23,6 +24,8 @@ function fill(place, ruleType, params, path) {
     input.setAttribute("aria-describedby", `e-${input.id}`);
     if (name in params) input.value = params[name];
   }
+  const formula = place.querySelector("[data-formula]");
+  if (formula) startFormula(formula, params);
   const members = place.querySelector("[data-members]");
   if (members) fillMembers(members, params[members.dataset.members] ?? JSON.parse(members.dataset.default), path);
 }
@@ -39,7 +42,7 @@ function ruleSelect(chosen) {
   const select = document.createElement("select");
   select.className = "form-select";
   for (const each of document.querySelectorAll("template[data-rule]")) {
-    if (each.content.querySelector("[data-members]")) continue;
+    if (each.content.querySelector("[data-members], [data-formula]")) continue;
     select.add(new Option(`${each.dataset.rule} · ${each.dataset.title}`, each.dataset.rule, false, each.dataset.rule === chosen));
   }
   return select;
@@ -93,7 +96,7 @@ function readFlat(place) {
 
 export function readParams(place) {
   const members = place.querySelector("[data-members]");
-  if (!members) return readFlat(place);
+  if (!members) return { ...readFlat(place), ...readInputs(place) };
   const own = [...place.querySelectorAll("[data-param]")].filter((input) => !members.contains(input));
   const params = Object.fromEntries(own.map((input) => [input.dataset.param, input.value]));
   return { ...params, [members.dataset.members]: valuesOf(members) };

@@ -1,0 +1,22 @@
+"""A rule's params side by side, as axes, columns and comparisons need them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def flat_params(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Params by name, those inside another one by a dotted name: {"inputs": {"fast": 5}} has inputs.fast.
+
+    Of an input with bounds, {value, min, max}, it is the value.
+    """
+    flat: dict[str, Any] = {}
+    for name, value in params.items():
+        if isinstance(value, Mapping):
+            flat |= {f"{name}.{part}": _plain(given) for part, given in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def _plain(given: Any) -> Any:
+    return given.get("value") if isinstance(given, Mapping) else given

@@ -1,0 +1,207 @@
+"""The graph of a formula computed over arrays, each node once, freed after its last use.
+
+A number is float64, NaN where it has no value: before the first one, after a division by zero, beyond the range of
+floats. A condition is int8 of 1 (true), -1 (false) and 0 (unknown, since a number in it has no value), so that `and` is
+the minimum, `or` the maximum and `not` the sign (Kleene): what is unknown never becomes true by way of `not`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from rules import indicators
+from rules.arrays import Array, Flags, Signals, crossings, directions, levels, shift
+from rules.formula.graph import Formula, Node
+from rules.prices import Prices
+
+Condition = Signals
+SECONDS_PER_DAY = 86_400.0
+
+
+def evaluate(formula: Formula, prices: Prices) -> tuple[Flags, Flags]:
+    """Where buy and where sell is true, each (bars,). ValueError as for Prices."""
+    left = Counter(operand for node in formula.nodes for operand in node.arrays)
+    left.update((formula.buy, formula.sell))
+    held: dict[Node, Any] = {}
+    with np.errstate(all="ignore"):
+        for node in formula.nodes:
+            held[node] = _computed(node, held, prices)
+            left.subtract(node.arrays)
+            for operand in node.arrays:
+                if not left[operand]:
+                    held.pop(operand, None)
+    return held[formula.buy] > 0, held[formula.sell] > 0
+
+
+def _computed(node: Node, held: Mapping[Node, Any], prices: Prices) -> Any:
+    if not node.operands:
+        return prices[node.op]
+    if node.op in BAR_BY_BAR:
+        return _finite(BAR_BY_BAR[node.op](*(held[each] if isinstance(each, Node) else each for each in node.operands)))
+    numbers: Any = node.operands[len(node.arrays) :]
+    if any(each.operands for each in node.arrays):
+        return _over_values(getattr(indicators, node.op), [held[each] for each in node.arrays], numbers)
+    compute = OVER_COLUMNS.get(node.op, node.op)  # of columns, from which other rules may ask the same
+    return _finite(prices.indicator(compute, tuple(each.op for each in node.arrays), *numbers))
+
+
+def _finite(made: Any) -> Any:
+    """Numbers with NaN for what is infinite; conditions, and arrays of which one is taken later, as they are."""
+    if isinstance(made, tuple) or made.dtype == np.int8:
+        return made
+    infinite = np.isinf(made)
+    return np.where(infinite, np.nan, made) if infinite.any() else made
+
+
+def _over_values(compute: Callable[..., Any], lines: list[Array], numbers: tuple[Any, ...]) -> Any:
+    """`compute` over the bars on which all lines have a value; NaN on the others, as if they were not there."""
+    known = ~np.isnan(lines[0])
+    for line in lines[1:]:
+        known &= ~np.isnan(line)
+    first = int(known.argmax()) if known.any() else known.size
+    where: Any = slice(first, None) if known[first:].all() else known
+    made = compute(*(line[where] for line in lines), *numbers)
+    if isinstance(made, tuple):
+        return tuple(_placed(each, where, known.size) for each in made)
+    return _finite(_placed(made, where, known.size))
+
+
+def _placed(values: Array, where: Any, bars: int) -> Array:
+    line = np.full(bars, np.nan)
+    line[where] = values
+    return line
+
+
+def _constant(close: Array, truth: float) -> Condition:
+    return np.full(close.size, int(truth), dtype=np.int8)
+
+
+def _equal(a: Any, b: Any) -> Any:
+    return levels(a == b, (a < b) | (a > b))
+
+
+def _crosses(a: Any, b: Any) -> tuple[Condition, Flags]:
+    """1 where a crosses above b, -1 where below; and where both have a value on this bar and the one before."""
+    a, b = np.broadcast_arrays(a, b)
+    known = ~(np.isnan(a) | np.isnan(b))
+    known[1:] &= known[:-1].copy()
+    known[:1] = False
+    return crossings(a, b), known
+
+
+def _crosses_above(a: Any, b: Any) -> Condition:
+    crossed, known = _crosses(a, b)
+    return levels(crossed > 0, known & (crossed <= 0))
+
+
+def _crosses_below(a: Any, b: Any) -> Condition:
+    crossed, known = _crosses(a, b)
+    return levels(crossed < 0, known & (crossed >= 0))
+
+
+def _held_count(flags: Flags, bars: int) -> Any:
+    """On how many of the last `bars` bars the flag is set, from bar `bars` - 1 on."""
+    total = np.concatenate(([0], np.add.accumulate(flags, dtype=np.int64)))
+    return total[bars:] - total[:-bars] if bars < total.size else total[:0]
+
+
+def _above_for(condition: Condition, bars: int) -> Condition:
+    held = np.zeros(condition.size, dtype=np.int8)
+    true, known = _held_count(condition > 0, bars), _held_count(condition != 0, bars) == bars
+    held[bars - 1 :] = levels(true == bars, known & (true < bars))
+    return held
+
+
+def _count(condition: Condition, bars: int) -> Array:
+    counted = np.full(condition.size, np.nan)
+    unknown = _held_count(condition == 0, bars)
+    counted[bars - 1 :] = np.where(unknown == 0, _held_count(condition > 0, bars), np.nan)
+    return counted
+
+
+def _last(flags: Flags) -> Any:
+    """The bar on which the flag was last set, -1 before the first one."""
+    return np.maximum.accumulate(np.where(flags, np.arange(flags.size), -1))
+
+
+def _bars_since(condition: Condition) -> Array:
+    at = _last(condition > 0)
+    since: Array = np.arange(condition.size, dtype=np.float64) - at
+    since[_last(condition == 0) >= at] = np.nan  # unknown since then, or never true
+    return since
+
+
+def _latest(a: Condition, b: Condition) -> Condition:
+    stances = directions(a > 0, b > 0)
+    unknown = (a == 0) | (b == 0)
+    stances[_last(unknown) > _last(~unknown & (a != b))] = 0
+    return stances
+
+
+def _becomes(condition: Condition) -> Condition:
+    """As `condition and not` the one before it, but unknown where one of them is."""
+    turned = np.zeros(condition.size, dtype=np.int8)
+    now, before = condition[1:], condition[:-1]
+    np.multiply(np.minimum(now, -before), np.abs(now * before), out=turned[1:])
+    return turned
+
+
+def _days(time: Array) -> Any:
+    return np.floor(time / SECONDS_PER_DAY).astype("M8[D]")
+
+
+def _day_of_week(time: Array) -> Any:
+    return (np.floor(time / SECONDS_PER_DAY) + 3.0) % 7.0 + 1.0  # 1970 began on a Thursday
+
+
+def _day_of_month(time: Array) -> Any:
+    days = _days(time)
+    return (days - days.astype("M8[M]").astype("M8[D]")).astype(np.float64) + 1.0
+
+
+def _month(time: Array) -> Any:
+    return _days(time).astype("M8[M]").astype(np.int64) % 12 + 1.0
+
+
+# What keeps to its bars: operators, and functions whose arguments may lack values here and there.
+BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
+    "+": np.add,
+    "-": np.subtract,
+    "*": np.multiply,
+    "/": np.divide,
+    "<": lambda a, b: levels(np.less(a, b), np.greater_equal(a, b)),
+    "<=": lambda a, b: levels(np.less_equal(a, b), np.greater(a, b)),
+    ">": lambda a, b: levels(np.greater(a, b), np.less_equal(a, b)),
+    ">=": lambda a, b: levels(np.greater_equal(a, b), np.less(a, b)),
+    "==": _equal,
+    "!=": lambda a, b: -_equal(a, b),
+    "and": lambda *conditions: np.minimum.reduce(conditions),
+    "or": lambda *conditions: np.maximum.reduce(conditions),
+    "not": np.negative,
+    "constant": _constant,
+    "output": lambda arrays, place: arrays[int(place)],
+    "prev": shift,
+    "change": lambda x, bars: x - shift(x, bars),
+    "roc": lambda x, bars: 100.0 * (x / shift(x, bars) - 1.0),
+    "abs": np.abs,
+    "min": np.minimum,
+    "max": np.maximum,
+    "crosses_above": _crosses_above,
+    "crosses_below": _crosses_below,
+    "above_for": _above_for,
+    "count": _count,
+    "bars_since": _bars_since,
+    "latest": _latest,
+    "becomes": _becomes,
+}
+# What is taken from columns, which have no gaps, beside the functions of rules.indicators.
+OVER_COLUMNS: Mapping[str, Callable[..., Any]] = {
+    "hl2": lambda high, low: (high + low) / 2.0,
+    "hlc3": lambda high, low, close: (high + low + close) / 3.0,
+    "ohlc4": lambda open_, high, low, close: (open_ + high + low + close) / 4.0,
+    "day_of_week": _day_of_week,
+    "day_of_month": _day_of_month,
+    "month": _month,
+}

@@ -1,0 +1,67 @@
+"""What a checked formula is: operations on arrays, of which equal ones are one."""
+
+from dataclasses import dataclass
+
+from rules.formula.functions import Kind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Node:
+    """An array of one value per bar: what an operation makes of others and of plain numbers.
+
+    op: a column (Close), a function by its name on the numpy side, an operator, "output" (one array of several), or
+    "constant" (a condition that is the same on every bar). lookback: bars without a value before the first one.
+    warmup: bars after which more of them before would not change it.
+    """
+
+    op: str
+    operands: tuple["Node | float", ...]
+    kind: Kind
+    lookback: int
+    warmup: int
+
+    @property
+    def arrays(self) -> list["Node"]:
+        """The operands that are no plain numbers."""
+        return [each for each in self.operands if isinstance(each, Node)]
+
+
+Value = Node | float  # of a part of a formula: an array, or a plain number
+
+
+@dataclass(frozen=True, slots=True)
+class Formula:
+    """Two conditions over shared nodes, which are in an order in which they can be computed."""
+
+    nodes: tuple[Node, ...]
+    buy: Node
+    sell: Node
+
+
+class Graph:
+    """The nodes of one rule as they are met."""
+
+    def __init__(self) -> None:
+        self._nodes: dict[tuple[str, tuple[Value, ...]], Node] = {}
+
+    def node(self, op: str, operands: tuple[Value, ...], kind: Kind, lookback: int = 0, fade: int = 0) -> Node:
+        """The node of this operation; the same one for equal operands. lookback, fade: its own part of them."""
+        key = (op, operands)
+        if key not in self._nodes:
+            before = [each for each in operands if isinstance(each, Node)]
+            first = max((each.lookback for each in before), default=0) + lookback
+            settled = max((each.warmup for each in before), default=0) + lookback + fade
+            self._nodes[key] = Node(op, operands, kind, first, settled)
+        return self._nodes[key]
+
+    def column(self, name: str) -> Node:
+        """The node of a price column."""
+        return self.node(name, (), "number")
+
+    def formula(self, buy: Node, sell: Node) -> Formula:
+        """Both conditions with the nodes that they need."""
+        needed = {buy, sell}
+        for node in reversed(self._nodes.values()):
+            if node in needed:
+                needed.update(node.arrays)
+        return Formula(tuple(node for node in self._nodes.values() if node in needed), buy, sell)

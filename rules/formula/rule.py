@@ -1,0 +1,211 @@
+"""FORMULA: a rule whose conditions are text, an entry of the catalog like any other."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+from zlib import crc32
+
+from rules.base import BaseRule
+from rules.formula.checker import LARGEST, WORDS, compile_formula, free_names
+from rules.formula.functions import FUNCTIONS, SERIES
+from rules.formula.graph import Formula
+from rules.formula.text import MAX_CHARACTERS, MAX_NAME_CHARACTERS, FormulaError, filled_in
+from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, shown
+
+if TYPE_CHECKING:
+    from rules.arrays import Signals
+    from rules.prices import Prices
+
+NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}")
+TEXTS = ("buy", "sell")
+
+
+class TextParam(ParamSpec):
+    """A text; what it says is checked with the other params."""
+
+    def faults(self, value: object, field: str) -> Faults:
+        """Whether it is a text that is not too long."""
+        if isinstance(value, str) and len(value) <= MAX_CHARACTERS:
+            return {}
+        given = f"a text of {len(value):,} characters" if isinstance(value, str) else shown(value)
+        return {field: f"{given} is not a text of at most {MAX_CHARACTERS:,} characters"}
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the text."""
+        return {"description": self.help, "type": "string", "maxLength": MAX_CHARACTERS, "default": self.default}
+
+
+class InputsParam(ParamSpec):
+    """Named numbers, each a number or an object with value and optional bounds, min and max."""
+
+    def faults(self, value: object, field: str) -> Faults:
+        """Faults of the object, or of each input under its name."""
+        wanted = f"an object of at most {self.maximum:g} names, each with a number or {{value, min, max}}"
+        if not isinstance(value, Mapping):
+            return {field: f"{shown(value)} is not {wanted}"}
+        if len(value) > (self.maximum or 0):
+            return {field: f"{len(value)} inputs given; must be {wanted}"}
+        found = {f"{field}.{str(name)[:FIELD_CHARACTERS]}": _input_fault(name, given) for name, given in value.items()}
+        return {path: fault for path, fault in found.items() if fault}
+
+    def complete(self, value: Any) -> dict[str, Any]:
+        """Each input's number by its name."""
+        return {name: plain_number(given) for name, given in value.items()}
+
+    def label(self, value: Any) -> str:
+        """The numbers, such as 12_26."""
+        return "_".join(f"{number:.10g}" for number in value.values())
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the object."""
+        number = {"type": "number", "exclusiveMinimum": -LARGEST, "exclusiveMaximum": LARGEST}
+        bounded = {
+            "type": "object",
+            "properties": {"value": number, "min": number, "max": number},
+            "required": ["value"],
+            "additionalProperties": False,
+        }
+        return {
+            "description": self.help,
+            "type": "object",
+            "maxProperties": self.maximum,
+            "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+            "additionalProperties": {"anyOf": [number, bounded]},
+            "default": {name: dict(given) for name, given in self.default.items()},
+        }
+
+
+def plain_number(given: Any) -> Any:
+    """An input's number, with or without bounds around it."""
+    return given["value"] if isinstance(given, Mapping) else given
+
+
+def _input_fault(name: object, given: Any) -> str | None:
+    if not isinstance(name, str) or not NAME.fullmatch(name) or name in WORDS:
+        return f"{shown(name)} is no name: a letter, then at most 29 letters, digits and _, and no word of formulas"
+    parts: Mapping[str, Any] = given if isinstance(given, Mapping) else {"value": given}
+    if not {"value"} <= set(parts) <= {"value", "min", "max"}:
+        return "an input is a number, or an object with value, min and max"
+    for part in parts.values():
+        if isinstance(part, bool) or not isinstance(part, int | float) or not -LARGEST < part < LARGEST:
+            return f"{shown(part)} is not a number between -1e15 and 1e15"
+    least, value, most = parts.get("min", -LARGEST), parts["value"], parts.get("max", LARGEST)
+    return None if least <= value <= most else f"{shown(value)} is out of range: must be from {least:g} to {most:g}"
+
+
+class FormulaSpec(RuleSpec):
+    """The entry of FORMULA: its params make sense together only. Without any it is its own example."""
+
+    def faults(self, params: object, path: str = "params") -> Faults:
+        """Faults by field; those of a text show the place in it."""
+        faults = super().faults(params, path)
+        if faults or not isinstance(params, Mapping) or not params:
+            return faults
+        if missing := [name for name in TEXTS if name not in params]:
+            return {f"{path}.{name}": "required: a condition, such as close > sma(close, 200)" for name in missing}
+        full = self.complete(params)
+        return {f"{path}.{name}": error.shown(full[name]) for name, error in text_faults(full).items()} or {
+            f"{path}.inputs.{name}": f"neither buy nor sell names {name}" for name in unused_inputs(full)
+        }
+
+    def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
+        """As RuleSpec.complete; where texts are given, the inputs are none unless they are given too."""
+        return super().complete({"inputs": {}, **params} if params else params)
+
+    def label(self, params: Mapping[str, Any]) -> str:
+        """The inputs and the CRC-32 of the texts, such as FORMULA_12_26~1a2b3c4d."""
+        numbers = [f"{number:.10g}" for number in params["inputs"].values()]
+        texts = "\0".join(params[name] for name in TEXTS)
+        return f"{'_'.join([self.name, *numbers])}~{crc32(texts.encode()):08x}"
+
+    def schema(self) -> dict[str, Any]:
+        """JSON Schema of the params, with all that a text can name."""
+        series, functions = ", ".join(SERIES), ", ".join(each.signature for each in FUNCTIONS.values())
+        language = f"Numbers, inputs, + - * /, comparisons, and, or, not; on each bar: {series}; functions: {functions}"
+        required = {name: list(TEXTS) for name in (*TEXTS, "inputs")}
+        return super().schema() | {"description": language, "dependentRequired": required}
+
+
+def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:
+    """What is wrong with the texts of complete params, by buy and sell."""
+    return compile_formula(full["buy"], full["sell"], full["inputs"])[1]
+
+
+def unused_inputs(full: Mapping[str, Any]) -> list[str]:
+    """Inputs that no text names: sweeping one would repeat the same run. Texts: free of faults."""
+    named = free_names(*(full[name] for name in TEXTS))
+    return [name for name in full["inputs"] if name not in named]
+
+
+class FormulaRule(BaseRule):
+    """Two conditions in text over shared parts, each true, false or unknown on a bar; unknown is never a signal."""
+
+    spec = FormulaSpec(
+        "FORMULA",
+        "Your own rule",
+        "Buys and sells where the conditions that you write hold.",
+        "formula",
+        (
+            TextParam(
+                "buy",
+                "text",
+                "crosses_above(ema(close, fast), ema(close, slow)) and rsi(close, 14) < 70",
+                help="Lines of `name = expression`, then a condition; where it holds is the buy signal",
+            ),
+            TextParam(
+                "sell",
+                "text",
+                "crosses_below(ema(close, fast), ema(close, slow)) or close < highest(high, 22) - 3 * atr(22)",
+                help="The same for the sell signal; names given in buy are known here",
+            ),
+            InputsParam(
+                "inputs",
+                "inputs",
+                MappingProxyType(
+                    {
+                        "fast": MappingProxyType({"value": 12, "min": 2, "max": 100}),
+                        "slow": MappingProxyType({"value": 26, "min": 3, "max": 300}),
+                    }
+                ),
+                0,
+                12,
+                help="Numbers that the texts name, each a number or {value, min, max}; swept as inputs.name",
+            ),
+        ),
+        "the buy text holds",
+        "the sell text holds",
+        "yours; the language is on the page about rules",
+    )
+
+    @cached_property
+    def formula(self) -> Formula:
+        """The graph of both conditions; FormulaError for params with faults."""
+        formula, faults = compile_formula(self.params["buy"], self.params["sell"], self.params["inputs"])
+        if formula is None:
+            raise next(iter(faults.values()))
+        return formula
+
+    def lookback(self) -> int:
+        return max(self.formula.buy.lookback, self.formula.sell.lookback)
+
+    def warmup_bars(self) -> int:
+        return max(self.formula.buy.warmup, self.formula.sell.warmup)
+
+    def signals(self, prices: Prices) -> Signals:
+        from rules.formula.evaluation import evaluate  # numpy, which the web tier does without
+
+        buy, sell = evaluate(self.formula, prices)
+        return prices.levels(buy, sell)
+
+
+def filled_texts(params: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of complete params with the values of their inputs in place of the names."""
+    values = {name: f"{number:.10g}" for name, number in params["inputs"].items()}
+    return {name: filled_in(params[name], values) for name in TEXTS}
+
+
+RULES = (FormulaRule,)

@@ -1,0 +1,120 @@
+"""The text of a formula as Python's syntax tree, bounded and of a closed alphabet, and faults that show their place."""
+
+import ast
+import re
+from functools import lru_cache
+
+MAX_CHARACTERS = 2_000  # of one text
+MAX_NODES = 200  # of one text's expressions
+MAX_DEPTH = 30  # of parentheses, and of expressions in expressions
+MAX_NAMES = 40  # that one rule may give
+MAX_NAME_CHARACTERS = 30
+SHOWN_CHARACTERS = 40  # of a part of the formula, in a message
+
+_TOKEN = re.compile(
+    r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<comment>\#[ -~]*)"
+    r"|(?P<operator><=|>=|==|!=|[-+*/<>=(),])|[ \t\n]",
+    re.ASCII,
+)
+# What people write who know another language, and what it is called here.
+_HINTS = {
+    "&": "write `and`", "|": "write `or`", "!": "write `not`", "~": "write `not`", ".": "nothing has parts here",
+    "[": "the value n bars before is prev(x, n)", ":": "a name is given with `=`",
+    '"': "a formula holds no text", "'": "a formula holds no text", "%": "write 0.05 for 5 %",
+    "^": "write x * x", ";": "begin a new line", "\r": "end lines with a newline alone",
+}  # fmt: skip
+
+
+class FormulaError(ValueError):
+    """What is wrong with a formula, and where: line and column count from 1.
+
+    unknown: the name that nothing here has, if that is what is wrong.
+    """
+
+    def __init__(self, message: str, line: int, column: int, unknown: str | None = None) -> None:
+        super().__init__(message)
+        self.message, self.line, self.column, self.unknown = message, line, column, unknown
+
+    def shown(self, text: str) -> str:
+        """The message with the line that it is about and a caret below its column."""
+        lines = text.split("\n")
+        line = lines[min(self.line, len(lines)) - 1]
+        start = max(0, self.column - SHOWN_CHARACTERS)
+        part = "".join(character if " " <= character <= "~" else " " for character in line[start : start + 80])
+        where = f"line {self.line}, column {self.column}"
+        return f"{where}: {self.message}\n{part}\n{' ' * (self.column - 1 - start)}^"
+
+
+@lru_cache(maxsize=256)  # a sweep checks the same text with many inputs
+def parse(text: str) -> tuple[ast.stmt, ...]:
+    """The lines of a formula, at least one; FormulaError for what cannot be one. The tree is shared: leave it alone."""
+    if len(text) > MAX_CHARACTERS:
+        raise FormulaError(f"{len(text):,} characters are more than {MAX_CHARACTERS:,}", 1, 1)
+    _check_tokens(text)
+    try:
+        body = ast.parse(text).body
+    except (MemoryError, RecursionError):
+        raise FormulaError(f"more than {MAX_DEPTH} expressions inside each other", 1, 1) from None
+    except SyntaxError as error:
+        raise FormulaError(_words(error), error.lineno or 1, error.offset or 1) from None
+    if not body:
+        raise FormulaError("a condition is expected, such as close > sma(close, 200)", 1, 1)
+    nodes = [node for line in body for node in ast.walk(line) if isinstance(node, ast.expr)]
+    if len(nodes) > MAX_NODES:
+        line = max(node.lineno for node in nodes)
+        raise FormulaError(f"{len(nodes)} names, numbers and operations are more than {MAX_NODES}", line, 1)
+    return tuple(body)
+
+
+def _check_tokens(text: str) -> None:
+    """FormulaError at the first character that no formula has, and at parentheses that are too deep."""
+    place = depth = 0
+    while place < len(text):
+        token = _TOKEN.match(text, place)
+        if token is None:
+            raise _at(text, place, _stranger(text[place]))
+        place, kind = token.end(), token.lastgroup
+        if kind == "number" and re.match(r"[\w.]", text[place : place + 1], re.ASCII):
+            raise _at(text, token.start(), "a number is written like 12, 0.5 or 1e6, and ends before a letter")
+        if kind == "name" and len(token.group()) > MAX_NAME_CHARACTERS:
+            raise _at(text, token.start(), f"a name has at most {MAX_NAME_CHARACTERS} characters")
+        depth += {"(": 1, ")": -1}.get(token.group(), 0)
+        if depth > MAX_DEPTH:
+            raise _at(text, token.start(), f"more than {MAX_DEPTH} parentheses inside each other")
+
+
+def _stranger(character: str) -> str:
+    if not " " <= character <= "~" and character not in _HINTS:
+        return f"the character U+{ord(character):04X} is not accepted; formulas are plain ASCII text"
+    hint = f": {_HINTS[character]}" if character in _HINTS else ""
+    return f"`{character if character != chr(13) else 'carriage return'}` has no meaning here{hint}"
+
+
+def _at(text: str, place: int, message: str) -> FormulaError:
+    before = text[:place]
+    return FormulaError(message, before.count("\n") + 1, place - (before.rfind("\n") + 1) + 1)
+
+
+def _words(error: SyntaxError) -> str:
+    """What Python says of the syntax, in the words of formulas."""
+    said = str(error.msg)
+    if said.startswith(("unexpected indent", "unindent", "expected an indented")):
+        return "a line begins without spaces; an expression of several lines is put in parentheses"
+    if "never closed" in said or "unmatched" in said or "does not match" in said:
+        return said
+    return "this is not expected here: a line is `name = expression`, and the last one a condition"
+
+
+def part_of(text: str, node: ast.expr) -> str:
+    """The part of the text that a node stands for, as messages quote it."""
+    part = " ".join((ast.get_source_segment(text, node) or "").split())
+    return part if len(part) <= SHOWN_CHARACTERS else part[: SHOWN_CHARACTERS - 1] + "…"
+
+
+def filled_in(text: str, values: dict[str, str]) -> str:
+    """The text with names replaced by their values; comments stay as they are."""
+
+    def replaced(token: re.Match[str]) -> str:
+        return values.get(token.group(), token.group()) if token.lastgroup == "name" else token.group()
+
+    return _TOKEN.sub(replaced, text)

@@ -1,0 +1,131 @@
+"""A rule of one's own, written in the browser."""
+
+import json
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visit
+from tests.browser.steps import submit, wait_for_result
+
+BUY = "crosses_above(ema(close, fast), ema(close, slow)) and rsi(close, 14) < 70"
+SELL = "crosses_below(ema(close, fast), ema(close, slow)) or close < highest(high, 22) - 3 * atr(22)"
+
+
+def open_editor(visit: Visit) -> Page:
+    page = visit.page
+    visit.open("/")
+    page.locator('[name="rule_type"]').select_option("FORMULA")
+    expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
+    return page
+
+
+def write(page: Page, buy: str, sell: str) -> None:
+    page.locator('[data-path="params.buy"]').fill(buy)
+    page.locator('[data-path="params.sell"]').fill(sell)
+
+
+def asked(page: Page) -> dict[str, object]:
+    """The request that the form would send."""
+    values: dict[str, object] = json.loads(page.locator("#request-json").inner_text())
+    return values
+
+
+def test_a_rule_is_written_run_and_cloned(visit: Visit) -> None:
+    page = open_editor(visit)
+    write(page, "close > 1", "close < 1")
+    expect(page.locator("[data-input]")).to_have_count(0)
+
+    write(page, BUY, SELL)
+    expect(page.locator("[data-input]")).to_have_count(2)
+    page.locator('[data-path="params.inputs.fast"]').fill("12")
+    page.get_by_label("fast to").fill("90")
+    expect(page.locator("[data-formula-state]")).to_have_text("✓ Ready. It needs 26 bars before its first value.")
+    submit(visit, ticker="AAPL")
+    wait_for_result(page)
+
+    shown = page.get_by_label("buy, with the values of its inputs")
+    expect(shown).to_have_text(BUY.replace("fast", "12").replace("slow", "26"))
+    page.get_by_role("link", name="Clone").click()
+    expect(page.locator('[data-path="params.buy"]')).to_have_value(BUY)
+    expect(page.locator('[data-path="params.inputs.fast"]')).to_have_value("12")
+    expect(page.get_by_label("fast to")).to_have_value("90")
+    expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
+    assert asked(page)["params"] == {
+        "buy": BUY,
+        "sell": SELL,
+        "inputs": {"fast": {"value": 12, "min": 2, "max": 90}, "slow": {"value": 26, "min": 3, "max": 300}},
+    }
+
+
+def test_a_fault_is_shown_at_its_place_while_somebody_types(visit: Visit) -> None:
+    page = open_editor(visit)
+
+    write(page, "close > higest(high, 20)", "close < 1")
+
+    fault = page.locator('[data-fault="params.buy"]')
+    expect(fault).to_contain_text("did you mean `highest`?")
+    expect(fault.locator("code")).to_have_text("close > higest(high, 20)\n        ^")
+    expect(page.locator('[data-path="params.buy"]')).to_have_attribute("aria-invalid", "true")
+    page.locator('[data-path="params.buy"]').fill("close > highest(high, 20)")
+    expect(fault).to_be_empty()
+    expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
+
+
+def test_an_input_that_goes_and_comes_back_finds_its_number_again(visit: Visit) -> None:
+    page = open_editor(visit)
+    write(page, "close > sma(close, n)", "close < 1")
+    page.locator('[data-path="params.inputs.n"]').fill("7")
+    expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
+
+    page.locator('[data-path="params.buy"]').fill("close > 1")
+    expect(page.locator("[data-input]")).to_have_count(0)
+    page.locator('[data-path="params.buy"]').fill("close > sma(close, n)")
+
+    expect(page.locator('[data-path="params.inputs.n"]')).to_have_value("7")
+
+
+def test_every_worked_example_is_a_click_away_and_ready_and_can_be_undone(visit: Visit) -> None:
+    page = open_editor(visit)
+    first = page.locator('[data-path="params.sell"]').input_value()
+
+    for example in page.locator("[data-example]").all():
+        example.click()
+        params = json.loads(example.get_attribute("data-example") or "")
+        expect(page.locator('[data-path="params.buy"]')).to_have_value(params["buy"])
+        expect(page.locator("[data-input]")).to_have_count(len(params["inputs"]))
+        expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
+        assert asked(page)["params"] == params
+
+    page.locator('[data-path="params.sell"]').focus()
+    while page.locator('[data-path="params.sell"]').input_value() != first:
+        page.keyboard.press("Control+z")
+
+
+def test_a_function_of_the_list_is_written_where_the_cursor_is(visit: Visit) -> None:
+    page = open_editor(visit)
+    write(page, "close > ", "close < 1")
+    page.locator('[data-path="params.buy"]').press("End")
+
+    page.locator('[data-insert="highest(close, 20)"]').click()
+
+    expect(page.locator('[data-path="params.buy"]')).to_have_value("close > highest(close, 20)")
+    expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
+
+
+def test_a_rule_is_saved_and_changed_and_its_first_version_comes_back(visit: Visit) -> None:
+    page = open_editor(visit)
+    write(page, "close > sma(close, n)", "close < 1")
+    page.locator('[data-path="params.inputs.n"]').fill("7")
+    page.get_by_label("Name of a new preset").fill("own")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#preset-state")).to_have_text("as saved")
+    expect(page.get_by_role("button", name="Add version")).to_be_disabled()
+
+    page.locator('[data-path="params.inputs.n"]').fill("8")
+    expect(page.locator("#preset-state")).to_have_text("modified from preset")
+    page.get_by_role("button", name="Add version").click()
+    expect(page.get_by_label("Version of the preset").locator("option")).to_have_count(2)
+    page.get_by_label("Version of the preset").select_option("1")
+
+    expect(page.locator('[data-path="params.inputs.n"]')).to_have_value("7")
+    expect(page.locator("#preset-state")).to_have_text("as saved")

@@ -1,0 +1,54 @@
+"""A built-in rule written as a formula gives the same signals, bit for bit."""
+
+import numpy as np
+import pytest
+
+from rules.catalog import RULES, complete_params
+from rules.registry import build_rule
+from tests.rules.formulas import as_formula, formula
+from tests.rules.loops import naming
+from tests.rules.test_rules import random_params
+
+TICKERS = ("AAPL", "GOOG", "IBM", "MSFT", "FB")
+DRAWS = 12
+
+
+@pytest.mark.parametrize("rule_type", [name for name in RULES if name not in ("COMPOSITE", "FORMULA")])
+def test_a_rule_written_as_a_formula_gives_the_same_signals(rule_type, real_ohlcv):
+    params = [complete_params(rule_type, {}), *(random_params(rule_type, seed) for seed in range(DRAWS))]
+    tried = [(each, build_rule(rule_type, each), formula(*as_formula(rule_type, each))) for each in params]
+    signalled = 0
+
+    for ticker in TICKERS:
+        ohlcv = real_ohlcv(ticker)
+        for each, rule, written in tried:
+            with naming(ticker=ticker, params=each):
+                signals = rule.generate_signals(ohlcv)
+                np.testing.assert_array_equal(written.generate_signals(ohlcv), signals)
+                signalled += np.count_nonzero(signals)
+
+    assert signalled > 100
+
+
+@pytest.mark.parametrize("rule_type", [name for name in RULES if name not in ("COMPOSITE", "FORMULA")])
+def test_a_rule_written_as_a_formula_looks_back_as_far(rule_type):
+    for params in (complete_params(rule_type, {}), *(random_params(rule_type, seed) for seed in range(DRAWS))):
+        with naming(params=params):
+            written = formula(*as_formula(rule_type, params))
+            assert written.lookback() == build_rule(rule_type, params).lookback()
+
+
+def test_a_vote_written_as_a_formula_gives_the_same_signals(real_ohlcv):
+    vote = build_rule("COMPOSITE", {"mode": "all"})
+    stances = (
+        "cheap = latest(rsi(close, 14) < 30, rsi(close, 14) > 70)\n"
+        "up = latest(crosses_above(macd_line(close), macd_signal(close)), "
+        "crosses_below(macd_line(close), macd_signal(close)))\n"
+    )
+    written = formula(f"{stances}cheap and up", "not cheap and not up")
+
+    for ticker in TICKERS:
+        with naming(ticker=ticker):
+            signals = vote.generate_signals(real_ohlcv(ticker))
+            np.testing.assert_array_equal(written.generate_signals(real_ohlcv(ticker)), signals)
+            assert np.count_nonzero(signals)

@@ -1,0 +1,112 @@
+"""Inputs of a formula are swept by their names, from the file to the map and the leaderboard."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from adapters.results.flat_params import flat_params
+from adapters.results.leaderboard import grid_of
+from backtests.catalog import Catalog
+from backtests.conditions import parse_condition
+from backtests.errors import BadInput, Refused
+from backtests.results import Leaderboard, as_csv
+from backtests.sweep import Sweep, with_params
+from backtests.table_files import read_sweep
+from rules.catalog import RULES, check_params
+
+CATALOG = Catalog(
+    frozenset({"ticker", "rule_type", "start_date", "end_date"}),
+    {name: {param.name: param.default for param in rule.params} for name, rule in RULES.items()},
+    {"sharpe_ratio": "max"},
+)
+SPEC = """base:
+  ticker: AAPL
+  start_date: 2004-01-01
+  end_date: 2006-12-31
+  rule_type: FORMULA
+  params:
+    buy: crosses_above(ema(close, fast), ema(close, slow))
+    sell: crosses_below(ema(close, fast), ema(close, slow))
+    inputs: {fast: {value: 12, min: 2, max: 100}, slow: 26}
+parameters:
+  inputs.fast: {min: 5, max: 15, step: 5}
+  inputs.slow: [10, 20]
+where: ["inputs.fast < inputs.slow"]
+"""
+
+
+def sweep_of(folder: Path, text: str, name: str = "sweep.yaml") -> Sweep:
+    path = folder / name
+    path.write_text(text, encoding="utf-8")
+    return read_sweep(path, CATALOG)
+
+
+def test_inputs_are_swept_by_their_dotted_names(tmp_path: Path) -> None:
+    swept = [run["params"] for run in sweep_of(tmp_path, SPEC).requests]
+
+    assert [flat_params(params) for params in swept] == [
+        {"buy": swept[0]["buy"], "sell": swept[0]["sell"], "inputs.fast": fast, "inputs.slow": slow}
+        for fast, slow in ((5, 10), (5, 20), (10, 20), (15, 20))
+    ]
+    assert swept[0]["inputs"] == {"fast": {"value": 5, "min": 2, "max": 100}, "slow": 10}  # bounds are kept
+    assert not any(check_params("FORMULA", params) for params in swept)
+
+
+def test_a_condition_on_an_input_that_is_not_swept_reads_its_value(tmp_path: Path) -> None:
+    text = SPEC.replace("  inputs.slow: [10, 20]\n", "").replace("max: 15, step: 5", "max: 30, step: 5")
+
+    assert [run["params"]["inputs"]["fast"]["value"] for run in sweep_of(tmp_path, text).requests] == [
+        5,
+        10,
+        15,
+        20,
+        25,
+    ]
+
+
+def test_an_unknown_name_in_a_condition_is_refused_by_its_whole_name(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="'inputs.quick' is not one of"):
+        sweep_of(tmp_path, SPEC.replace("inputs.fast <", "inputs.quick <"))
+    with pytest.raises(ValueError, match="is not a condition"):
+        parse_condition("a.b.c > 1", ["a.b.c"])
+
+
+def test_a_fault_of_an_input_is_told_at_its_line(tmp_path: Path) -> None:
+    sweep = sweep_of(tmp_path, SPEC)
+
+    told = sweep.faults_in(Refused(400, "refused", {"1.params.inputs.fast": "out of range", "1.params.sell": "no"}))
+
+    assert [line.split(":")[0] for line in told] == ["line 11", "line 8"]
+
+
+def test_a_column_of_a_table_is_an_input(tmp_path: Path) -> None:
+    table = "ticker,rule_type,params.buy,params.inputs.n\nAAPL,FORMULA,close > n,5\n"
+
+    assert sweep_of(tmp_path, table, "sweep.csv").requests[0]["params"] == {"buy": "close > n", "inputs": {"n": 5}}
+
+
+def test_inputs_that_are_no_object_are_left_for_the_platform_to_refuse() -> None:
+    assert with_params({"inputs": 5}, {"inputs.n": 1}) == {"inputs": {"n": 1}}
+    assert with_params({"period": 5}, {"period": 6}) == {"period": 6}
+
+
+def test_a_map_has_inputs_for_axes() -> None:
+    params = [{"inputs": {"fast": {"value": fast}, "slow": slow}} for fast in (1, 2) for slow in (3, 4, 5)]
+
+    grid = grid_of([(flat_params(each), [(float(place), "run")]) for place, each in enumerate(params)])
+
+    assert grid is not None
+    found = grid.heatmap()
+    assert (found["x"], found["y"], found["cells"]) == ("inputs.slow", "inputs.fast", [[0, 1, 2], [3, 4, 5]])
+
+
+def test_a_leaderboard_as_csv_has_a_column_for_each_input() -> None:
+    run = {"run_id": "1", "ticker": "AAPL", "rule_type": "FORMULA", "metrics": {"sharpe_ratio": 1.0}}
+    ranked = tuple(
+        run | {"params": {"buy": "close > n", "inputs": {"n": given}}} for given in (5, {"value": 6, "min": 1})
+    )
+
+    lines = list(csv.DictReader(as_csv(Leaderboard("b", "sharpe_ratio", "max", ranked, 2, 2, (), "")).splitlines()))
+
+    assert [line["params.inputs.n"] for line in lines] == ["5", "6"]

@@ -1,0 +1,136 @@
+"""A rule of one's own from the check to the run's page, its batch and its clone."""
+
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.rules.hostile_formulas import HOSTILE
+from tests.web.conftest import RunMaker
+
+FORMULA: dict[str, Any] = {
+    "buy": "crosses_above(ema(close, fast), ema(close, slow)) and rsi(close, 14) < 70",
+    "sell": "crosses_below(ema(close, fast), ema(close, slow)) or close < highest(high, 22) - 3 * atr(22)",
+    "inputs": {"fast": {"value": 12, "min": 2, "max": 100}, "slow": 26},
+}
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Nothing here depends on the database."""
+    return sqlite_url
+
+
+def check(client: FlaskClient, rule_type: Any, params: Any) -> dict[str, Any]:
+    answer = client.post("/api/rules/check", json={"rule_type": rule_type, "params": params})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.get_json()
+    return found
+
+
+def own(make_run: RunMaker, inputs: dict[str, Any], **fields: Any) -> str:
+    return make_run(rule_type="FORMULA", params=FORMULA | {"inputs": inputs}, **fields)
+
+
+def test_a_valid_rule_is_described(browser_client: FlaskClient) -> None:
+    found = check(browser_client, "FORMULA", FORMULA)
+
+    assert found["valid"]
+    assert found["inputs"] == ["fast", "slow"]
+    assert found["label"].startswith("FORMULA_12_26~")
+    assert (found["lookback_bars"], found["warmup_bars"]) == (26, 330)
+    assert check(browser_client, "RSI", {"period": 10})["label"] == "RSI_10_30_70"
+
+
+def test_a_fault_has_its_field_its_place_and_a_caret(browser_client: FlaskClient) -> None:
+    found = check(browser_client, "FORMULA", {"buy": "close > 1", "sell": "x = 1\nclose < higest(high, 5)"})
+
+    assert not found["valid"]
+    assert found["places"] == {"params.sell": {"line": 2, "column": 9}}
+    assert "did you mean `highest`?" in found["errors"]["params.sell"]
+    assert found["label"] is None
+
+
+def test_names_that_are_to_be_inputs_are_told_before_they_have_values(browser_client: FlaskClient) -> None:
+    texts = {"buy": "ema(close, fast) > 1", "sell": "close < limit"}
+
+    assert check(browser_client, "FORMULA", texts)["inputs"] == ["fast", "limit"]
+    assert check(browser_client, "FORMULA", texts | {"sell": "close <"})["inputs"] is None
+    assert check(browser_client, "FORMULA", {"buy": "close > n"})["inputs"] == ["n"]
+
+
+def test_a_hostile_formula_is_refused_by_every_way_in_and_makes_no_run(browser_client: FlaskClient) -> None:
+    dates = {"ticker": "AAPL", "start_date": "2005-01-03", "end_date": "2009-12-31"}
+
+    for text in (each for each in HOSTILE if len(each) < 10_000 and "\ud800" not in each):
+        params = {"buy": text, "sell": "close < 1"}
+        assert not check(browser_client, "FORMULA", params)["valid"], text
+        answer = browser_client.post("/run_backtest", json=dates | {"rule_type": "FORMULA", "params": params})
+        assert (answer.status_code, list(answer.get_json()["errors"])) == (400, ["params.buy"]), text
+
+    assert browser_client.get("/api/runs").get_json()["runs"] == []
+
+
+@pytest.mark.parametrize("body", [[], {}, {"params": {}}, {"rule_type": "RSI", "x": 1}])
+def test_a_check_of_something_else_is_refused(browser_client: FlaskClient, body: Any) -> None:
+    assert browser_client.post("/api/rules/check", json=body).status_code == 400
+
+
+@pytest.mark.parametrize("rule_type", [None, 5, ["FORMULA"], "nope"])
+@pytest.mark.parametrize("params", [None, [], {"buy": 5, "sell": None}, {"inputs": {"n": 1}}])
+def test_a_check_of_nonsense_says_what_is_wrong(browser_client: FlaskClient, rule_type: Any, params: Any) -> None:
+    assert check(browser_client, rule_type, params)["errors"]
+    assert check(browser_client, "FORMULA", params)["errors"]
+
+
+def test_a_run_shows_the_formula_with_its_values_and_clones_as_it_was_sent(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = own(make_run, FORMULA["inputs"])
+
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+    clone = browser_client.get(f"/?clone={run_id}").get_data(as_text=True)
+
+    assert "crosses_above(ema(close, 12), ema(close, 26)) and rsi(close, 14) &lt; 70" in page
+    values = json.loads(clone.split("data-values='")[1].split("'")[0])
+    assert values["params"] == FORMULA
+
+
+def test_a_batch_maps_two_inputs_and_exports_them(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    for fast in (8, 12):
+        for slow in (26, 40):
+            own(make_run, {"fast": {"value": fast, "max": 50}, "slow": slow}, batch_id="own")
+
+    found = browser_client.get("/api/batches/own/heatmap").get_json()["heatmap"]
+    page = browser_client.get("/batches/own").get_data(as_text=True)
+    lines = list(csv.DictReader(io.StringIO(browser_client.get("/api/batches/own/runs.csv").text)))
+
+    assert {found["x"], found["y"]} == {"inputs.fast", "inputs.slow"}
+    assert "inputs.fast" in page
+    assert page.count("/result/") == 8  # four in the leaderboard, four in the map
+    assert {line["params.inputs.fast"] for line in lines} == {"8", "12"}
+
+
+def test_a_rule_that_always_buys_is_explained(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run(rule_type="FORMULA", params={"buy": "close > 0", "sell": "close < 0"})
+
+    assert "The rule says buy on every one of the" in browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+
+
+def test_a_formula_may_ask_for_the_calendar(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run(rule_type="FORMULA", params={"buy": "day_of_week == 1", "sell": "day_of_week == 5"})
+
+    bought = [trade["entry_timestamp"][:10] for trade in browser_client.get(f"/api/runs/{run_id}").get_json()["trades"]]
+
+    assert "2005-01-10" in bought  # a Monday
+
+
+def test_the_language_is_in_the_catalog(browser_client: FlaskClient) -> None:
+    language = browser_client.get("/api/rules").get_json()["formula"]
+
+    assert {"name": "close", "help": "the bar's last price"} in language["series"]
+    assert "rsi(x, n = 14)" in [each["signature"] for each in language["functions"]]
+    assert all(check(browser_client, "FORMULA", each["params"])["valid"] for each in language["examples"])

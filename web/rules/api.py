@@ -1,0 +1,55 @@
+"""The check of a rule and its params: what the editor asks while somebody types."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+
+from contracts.errors import InvalidRequest
+from rules.catalog import FormulaError, check_params, checked_rule, complete_params, free_names, text_faults
+from web.arguments import json_body
+
+blueprint = Blueprint("rule_api", __name__)
+
+TEXTS = {"params.buy": "buy", "params.sell": "sell"}
+
+
+@blueprint.post("/api/rules/check")
+def check() -> ResponseReturnValue:
+    """Whether {rule_type, params} make a rule: its faults by field, or its label and the bars that it needs."""
+    body = json_body()
+    if not isinstance(body, dict) or not {"rule_type"} <= set(body) <= {"rule_type", "params"}:
+        raise InvalidRequest({"body": "an object with rule_type and params is expected"})
+    rule_type, params = body["rule_type"], body.get("params", {})
+    errors = check_params(rule_type, params)
+    is_formula = rule_type == "FORMULA" and isinstance(params, dict)
+    return {
+        "valid": not errors,
+        "errors": errors,
+        "places": _places(params, errors) if is_formula and params else {},
+        "inputs": _open_names(params) if is_formula else [],
+        **(_described(rule_type, params) if not errors else dict.fromkeys(("label", "lookback_bars", "warmup_bars"))),
+    }
+
+
+def _described(rule_type: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    rule = checked_rule(rule_type, params)
+    return {"label": rule.label, "lookback_bars": rule.lookback(), "warmup_bars": rule.warmup_bars()}
+
+
+def _places(params: Mapping[str, Any], errors: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Line and column of the faults in the texts, when nothing else is at fault."""
+    if not set(errors) <= set(TEXTS) or not all(isinstance(params.get(name), str) for name in TEXTS.values()):
+        return {}
+    faults = text_faults(complete_params("FORMULA", params))
+    return {f"params.{name}": {"line": error.line, "column": error.column} for name, error in faults.items()}
+
+
+def _open_names(params: Mapping[str, Any]) -> list[str] | None:
+    """The names that are to be inputs; None while a text cannot be read."""
+    texts = [text for text in map(params.get, TEXTS.values()) if isinstance(text, str) and text.strip()]
+    try:
+        return free_names(*texts)
+    except FormulaError:
+        return None
