@@ -32,7 +32,9 @@ def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[st
 def test_the_page_names_every_route_and_no_other(app: Flask) -> None:
     text = (DOCS / "api.md").read_text(encoding="utf-8")
 
-    named = {each.rstrip("`.") for each in re.findall(r"(?:GET|POST|PUT|DELETE|\|POST) (/(?:api|status)/?[^\s`?,]*)", text)}
+    named = {
+        each.rstrip("`.") for each in re.findall(r"(?:GET|POST|PUT|DELETE|\|POST) (/(?:api|status)/?[^\s`?,]*)", text)
+    }
 
     routes = {re.sub(r"<\w+:(\w+)>", r"<\1>", str(rule)) for rule in app.url_map.iter_rules()}
     assert named == {route for route in routes if route.startswith(("/api/", "/status/"))}
