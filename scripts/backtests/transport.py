@@ -3,11 +3,12 @@
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from socket import gaierror
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import HTTPHandler, Request, build_opener
+from urllib.request import HTTPHandler, OpenerDirector, Request, build_opener
 
 from backtests.errors import BadInput, Refused, Unreachable
 
@@ -122,12 +123,14 @@ class _Handler(HTTPHandler):
         return self.do_open(_Connection, req)
 
 
-_opener = build_opener(_Handler)
+@cache
+def _opener() -> OpenerDirector:
+    return build_opener(_Handler)
 
 
 def _answer(request: Request, timeout_s: float) -> Any:
     try:
-        return _opener.open(request, timeout=timeout_s)
+        return _opener().open(request, timeout=timeout_s)
     except HTTPError as error:  # an answer like any other
         return error
 
