@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
-from http.client import HTTPException
+from contextlib import suppress
+from functools import cache
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from socket import gaierror
 from typing import Any
 from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
+from urllib.request import HTTPHandler, OpenerDirector, Request, build_opener
 
 from backtests.errors import BadInput, Refused, Unreachable
 
@@ -108,9 +110,27 @@ class _Away(Exception):
         self.nobody = nobody
 
 
+class _Connection(HTTPConnection):
+    """Reads the answer even when its request was not read to the end: that is how 413 comes for a large body."""
+
+    def send(self, data: Any) -> None:
+        with suppress(BrokenPipeError, ConnectionResetError):  # without an answer, reading it raises
+            super().send(data)
+
+
+class _Handler(HTTPHandler):
+    def http_open(self, req: Request) -> HTTPResponse:
+        return self.do_open(_Connection, req)
+
+
+@cache
+def _opener() -> OpenerDirector:
+    return build_opener(_Handler)
+
+
 def _answer(request: Request, timeout_s: float) -> Any:
     try:
-        return urlopen(request, timeout=timeout_s)
+        return _opener().open(request, timeout=timeout_s)
     except HTTPError as error:  # an answer like any other
         return error
 

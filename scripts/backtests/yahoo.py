@@ -34,7 +34,7 @@ def yahoo_csv(
             )
             if len(frame):
                 return bytes(frame.to_csv().encode())
-            reason = f"no {timeframe} prices from {since} to {until}"
+            reason = reason or f"no {timeframe} prices from {since} to {until}"  # after a fault it answers so, too
         except (YFException, OSError) as error:  # OSError: the network's
             reason = str(error) or type(error).__name__
         if pause_s is not None:

@@ -1,9 +1,12 @@
 """The client waits as the server asks, tries again while nobody answers, and gives up in words."""
 
 import json
+import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -120,6 +123,28 @@ def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
 def test_an_address_that_is_not_http_is_refused_at_once(url: str) -> None:
     with pytest.raises(BadInput, match="does not begin with http:// or https://"):
         Client(url)
+
+
+@contextmanager
+def refusing_unread() -> Iterator[str]:
+    """The address of a server that answers one request with 413 and closes before it has read the body, as gunicorn."""
+
+    def refuse() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(1000)
+            connection.sendall(b'HTTP/1.1 413 Too Large\r\nContent-Length: 22\r\n\r\n{"error": "too large"}')
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = Thread(target=refuse)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join()
+
+
+def test_a_body_that_is_refused_before_it_is_read_is_not_taken_for_a_lost_connection() -> None:
+    with refusing_unread() as url, pytest.raises(Refused, match="too large"):
+        Client(url, patience_s=0).load_prices("A", os.urandom(20_000_000))
 
 
 def test_a_servers_own_fault_is_not_repeated() -> None:

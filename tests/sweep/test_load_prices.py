@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -38,8 +39,6 @@ def load(base_url: str, *arguments: object) -> "subprocess.CompletedProcess[str]
 
 def daily(bars: int, close: float = 10.0) -> str:
     """A plain export of so many weekdays."""
-    from datetime import date, timedelta
-
     days = (date(1988, 1, 4) + timedelta(days=7 * (number // 5) + number % 5) for number in range(bars))
     rows = (f"{day},{close},{close + 1 + n % 7},{close - 1},{close},{close / 2},1000\n" for n, day in enumerate(days))
     return HEADER + "".join(rows)

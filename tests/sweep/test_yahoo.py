@@ -94,6 +94,17 @@ def test_what_is_empty_every_time_is_given_up_in_words(fetch: Callable[[str], by
     assert fetch.pauses == [2.0, 8.0, 30.0]  # type: ignore[attr-defined]
 
 
+def test_a_fault_is_told_and_not_the_empty_answers_after_it(
+    fetch: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import yfinance
+
+    monkeypatch.setattr(yfinance, "faults", [ConnectionResetError("the network is down")])
+
+    with pytest.raises(BadInput, match="Yahoo Finance: the network is down"):
+        fetch("NONE")
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(base_url: str, stand_in: Path) -> None:
     loaded = load(base_url, stand_in, "--yahoo", "NEW", "BRK-B", "--from", "2010-01-01")
