@@ -1,4 +1,4 @@
-"""How a price is shown: one rounding for candles, trades and signals; standard library only."""
+"""How a price is shown: one rounding for trades, signals and the readout of candles; standard library only."""
 
 
 def display_price(price: float) -> float:

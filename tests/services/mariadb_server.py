@@ -62,6 +62,7 @@ def data_template(shared: Path) -> Path:
 def _install(directory: Path) -> None:
     binary = _binary("mariadb-install-db", "mysql_install_db")
     command = [binary, "--no-defaults", *_as_user(), f"--datadir={directory}", "--skip-test-db"]
+    command += [f"--tmpdir={directory.parent}"]  # a server that starts removes every temporary table of its tmpdir
     made = subprocess.run(
         [*command, "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M"],
         capture_output=True,
@@ -93,6 +94,7 @@ class MariaDBServer:
             return
         command = [_binary("mariadbd", "mysqld"), "--no-defaults", *_as_user(), f"--datadir={self._data}"]
         command += [f"--socket={self._socket}", f"--pid-file={self._directory / 'pid'}", f"--port={self.port}"]
+        command += [f"--tmpdir={self._directory}"]
         with (self._directory / "mariadb.log").open("ab") as log:
             self._process = subprocess.Popen(
                 [*command, "--bind-address=127.0.0.1", *self._options], stdout=log, stderr=log, start_new_session=True

@@ -11,7 +11,7 @@ from tests.prices.test_series import content
 
 
 @pytest.mark.parametrize(("price", "shown"), [(10.125, 10.13), (10.375, 10.38), (0.00625, 0.0063), (31.0, 31.0)])
-def test_candle_trade_and_signal_show_one_price(price: float, shown: float) -> None:
+def test_trade_and_signal_show_one_price_and_the_candle_has_the_stored_one(price: float, shown: float) -> None:
     bars = [f"2024-01-0{day},{price},{price},{price},{price},1" for day in (2, 3)]
     held = read_prices(content(*bars), Meaning(timeframe="1d")).bars
     trade = dict.fromkeys(("size", "entry_fees", "exit_fees", "pnl_abs", "pnl_pct"), 1.0) | {
@@ -23,4 +23,5 @@ def test_candle_trade_and_signal_show_one_price(price: float, shown: float) -> N
     (row,) = trade_rows([trade], ["2024-01-02", "2024-01-03"], "1d")
     ((_, _, signalled),) = decode_signals(encode_signals([1], [price]))
 
-    assert candle["close"] == row["entry_price"] == row["exit_price"] == signalled == shown
+    assert row["entry_price"] == row["exit_price"] == signalled == shown
+    assert candle["close"] == price

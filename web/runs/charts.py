@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from adapters.prices.display import display_price
 from adapters.results.curves import FillBars
 from contracts.run_result import Candle, RunResult
 from web.svg_plot import HEIGHT, WIDTH, Drawn, Plot, drawn_twice
@@ -166,7 +167,7 @@ def candles_svg(result: RunResult, fills: Sequence[FillBars], bars: range, alt: 
     plot = Plot([candle["date"] for candle in candles], min(lows), max(highs))
     for bar, candle in enumerate(candles):
         prices = (candle["open"], candle["high"], candle["low"], candle["close"])
-        plot.candle(bar, prices, f"{candle['date']}: " + " · ".join(f"{price:,.2f}" for price in prices))
+        plot.candle(bar, prices, f"{candle['date']}: " + " · ".join(f"{display_price(price):,.2f}" for price in prices))
     for bar, order in filled_orders(result, fills):
         if bar in bars:
             _mark(plot, (bar - bars.start) // group, order)
