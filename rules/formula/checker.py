@@ -7,11 +7,11 @@ from functools import lru_cache
 from math import isfinite
 from typing import Any
 
-from rules.formula.functions import FUNCTIONS, MAX_BARS, SERIES, Argument, Function
+from rules.formula.functions import FUNCTIONS, SERIES, Argument, Function
 from rules.formula.graph import Formula, Graph, Node, Value
-from rules.formula.text import MAX_DEPTH, MAX_NAMES, FormulaError, parse, part_of
+from rules.formula.limits import LARGEST, MAX_BARS, MAX_DEPTH, MAX_NAMES
+from rules.formula.text import FormulaError, parse, part_of
 
-LARGEST = 1e15  # of a plain number: above it not every whole number can be told from the next
 WORDS = frozenset({*SERIES, *FUNCTIONS, "and", "or", "not"})
 
 _ARITHMETIC: dict[type[ast.operator], tuple[str, Callable[[float, float], float]]] = {
