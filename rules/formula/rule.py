@@ -56,10 +56,6 @@ class InputsParam(ParamSpec):
         """Each input's number by its name."""
         return {name: plain_number(given) for name, given in value.items()}
 
-    def label(self, value: Any) -> str:
-        """The numbers, such as 12_26."""
-        return "_".join(f"{number:.10g}" for number in value.values())
-
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the object."""
         number = {"type": "number", "exclusiveMinimum": -LARGEST, "exclusiveMaximum": LARGEST}
