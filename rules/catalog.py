@@ -11,14 +11,6 @@ from typing import Any
 from rules import composite
 from rules.base import BaseRule
 from rules.formula import rule as formula
-from rules.formula.checker import free_names as free_names
-from rules.formula.examples import EXAMPLES as EXAMPLES
-from rules.formula.examples import Example as Example
-from rules.formula.functions import FUNCTIONS as FUNCTIONS
-from rules.formula.functions import SERIES as SERIES
-from rules.formula.rule import filled_texts as filled_texts
-from rules.formula.rule import text_faults as text_faults
-from rules.formula.text import FormulaError as FormulaError
 from rules.parameters import Faults, shown
 from rules.parameters import ParamSpec as ParamSpec
 from rules.parameters import RuleSpec as RuleSpec

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS
-from rules.catalog import EXAMPLES, FUNCTIONS, RULES, SERIES, Example, ParamSpec, RuleSpec, warmup_bars
+from rules.catalog import RULES, ParamSpec, RuleSpec, warmup_bars
+from rules.language import EXAMPLES, FUNCTIONS, SERIES, Example
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 START, END = "<!-- catalog: start -->\n", "<!-- catalog: end -->\n"

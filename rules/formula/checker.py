@@ -2,16 +2,16 @@
 
 import ast
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from math import isfinite
 from typing import Any
 
-from rules.formula.functions import FUNCTIONS, MAX_BARS, SERIES, Argument, Function
+from rules.formula.functions import FUNCTIONS, SERIES, Argument, Function
 from rules.formula.graph import Formula, Graph, Node, Value
-from rules.formula.text import MAX_DEPTH, MAX_NAMES, FormulaError, parse, part_of
+from rules.formula.limits import LARGEST, MAX_BARS, MAX_DEPTH, MAX_NAMES
+from rules.formula.text import FormulaError, parse, part_of
 
-LARGEST = 1e15  # of a plain number: above it not every whole number can be told from the next
 WORDS = frozenset({*SERIES, *FUNCTIONS, "and", "or", "not"})
 
 _ARITHMETIC: dict[type[ast.operator], tuple[str, Callable[[float, float], float]]] = {
@@ -67,6 +67,14 @@ def free_names(*texts: str) -> list[str]:
 
 def _fault(node: ast.expr | ast.stmt, message: str, unknown: str | None = None) -> FormulaError:
     return FormulaError(message, node.lineno, node.col_offset + 1, unknown)
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    """The nearest of the known names as a question; nothing where none is near."""
+    from difflib import get_close_matches  # for a fault only: a Job pays for its imports
+
+    near = get_close_matches(name.lower(), list(known), 1)
+    return f"; did you mean `{near[0]}`?" if near else ""
 
 
 class _Checker:
@@ -149,15 +157,8 @@ class _Checker:
             return columns[0] if name == SERIES[name].columns[0].lower() else self.graph.node(name, columns, "number")
         if name in FUNCTIONS:
             raise _fault(node, f"`{name}` is a function: {FUNCTIONS[name].signature}")
-        meant = self._near(name, [*SERIES, *self._values, *FUNCTIONS])
+        meant = _near(name, [*SERIES, *self._values, *FUNCTIONS])
         raise _fault(node, f"`{name}` is not known: give it a value as an input{meant}", name)
-
-    def _near(self, name: str, known: list[str]) -> str:
-        """The nearest of the known names as a question; nothing where none is near."""
-        from difflib import get_close_matches  # for a fault only: a Job pays for its imports
-
-        near = get_close_matches(name.lower(), known, 1)
-        return f"; did you mean `{near[0]}`?" if near else ""
 
     def _unary(self, node: ast.UnaryOp, depth: int) -> Value:
         if isinstance(node.op, ast.Not):
@@ -233,7 +234,7 @@ class _Checker:
             raise _fault(node, f"`{name}` is a series, no function; that of n bars before is prev({name}, n)")
         if name in self._values:
             raise _fault(node, f"`{name}` is the name of a value, no function")
-        raise _fault(node, f"there is no function `{name}`{self._near(name, list(FUNCTIONS))}", name)
+        raise _fault(node, f"there is no function `{name}`{_near(name, FUNCTIONS)}", name)
 
     def _argument(self, function: Function, wanted: Argument, node: ast.expr | None, depth: int) -> Value:
         if node is None:

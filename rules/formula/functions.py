@@ -13,7 +13,6 @@ from rules.base import EMA_MEMORY, WILDER_MEMORY
 Kind = Literal["number", "condition"]  # of what a formula has on each bar
 ArgumentKind = Literal["series", "number", "bars", "value", "condition"]
 
-MAX_BARS = 5_000  # the longest window: twenty years of days
 HIGH_LOW_CLOSE = ("High", "Low", "Close")
 OHLC = ("Open", "High", "Low", "Close")
 

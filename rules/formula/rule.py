@@ -1,8 +1,10 @@
-"""FORMULA: a rule whose conditions are text, an entry of the catalog like any other."""
+"""FORMULA: a rule whose conditions are text, an entry of the catalog like any other.
+
+The language is imported where it is needed: a Job of another rule does without it.
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from functools import cached_property
 from types import MappingProxyType
@@ -10,17 +12,15 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from rules.base import BaseRule
-from rules.formula.checker import LARGEST, WORDS, compile_formula, free_names
-from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.graph import Formula
-from rules.formula.text import MAX_CHARACTERS, MAX_NAME_CHARACTERS, FormulaError, filled_in
+from rules.formula.limits import LARGEST, MAX_CHARACTERS, MAX_NAME_CHARACTERS
 from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, shown
 
 if TYPE_CHECKING:
     from rules.arrays import Signals
+    from rules.formula.graph import Formula
+    from rules.formula.text import FormulaError
     from rules.prices import Prices
 
-NAME = re.compile(rf"[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}")
 TEXTS = ("buy", "sell")
 
 
@@ -56,10 +56,6 @@ class InputsParam(ParamSpec):
         """Each input's number by its name."""
         return {name: plain_number(given) for name, given in value.items()}
 
-    def label(self, value: Any) -> str:
-        """The numbers, such as 12_26."""
-        return "_".join(f"{number:.10g}" for number in value.values())
-
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the object."""
         number = {"type": "number", "exclusiveMinimum": -LARGEST, "exclusiveMaximum": LARGEST}
@@ -73,7 +69,7 @@ class InputsParam(ParamSpec):
             "description": self.help,
             "type": "object",
             "maxProperties": self.maximum,
-            "propertyNames": {"pattern": f"^{NAME.pattern}$"},
+            "propertyNames": {"pattern": f"^[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}$"},
             "additionalProperties": {"anyOf": [number, bounded]},
             "default": {name: dict(given) for name, given in self.default.items()},
         }
@@ -84,8 +80,15 @@ def plain_number(given: Any) -> Any:
     return given["value"] if isinstance(given, Mapping) else given
 
 
+def _is_name(name: object) -> bool:
+    from rules.formula.checker import WORDS
+
+    plain = isinstance(name, str) and name.isascii() and name.isidentifier() and name[0] != "_"
+    return plain and len(str(name)) <= MAX_NAME_CHARACTERS and name not in WORDS
+
+
 def _input_fault(name: object, given: Any) -> str | None:
-    if not isinstance(name, str) or not NAME.fullmatch(name) or name in WORDS:
+    if not _is_name(name):
         return f"{shown(name)} is no name: a letter, then at most 29 letters, digits and _, and no word of formulas"
     parts: Mapping[str, Any] = given if isinstance(given, Mapping) else {"value": given}
     if not {"value"} <= set(parts) <= {"value", "min", "max"}:
@@ -124,6 +127,8 @@ class FormulaSpec(RuleSpec):
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the params, with all that a text can name."""
+        from rules.formula.functions import FUNCTIONS, SERIES
+
         series, functions = ", ".join(SERIES), ", ".join(each.signature for each in FUNCTIONS.values())
         language = f"Numbers, inputs, + - * /, comparisons, and, or, not; on each bar: {series}; functions: {functions}"
         required = {name: list(TEXTS) for name in (*TEXTS, "inputs")}
@@ -132,11 +137,15 @@ class FormulaSpec(RuleSpec):
 
 def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:
     """What is wrong with the texts of complete params, by buy and sell."""
+    from rules.formula.checker import compile_formula
+
     return compile_formula(full["buy"], full["sell"], full["inputs"])[1]
 
 
 def unused_inputs(full: Mapping[str, Any]) -> list[str]:
     """Inputs that no text names: sweeping one would repeat the same run. Texts: free of faults."""
+    from rules.formula.checker import free_names
+
     named = free_names(*(full[name] for name in TEXTS))
     return [name for name in full["inputs"] if name not in named]
 
@@ -184,6 +193,8 @@ class FormulaRule(BaseRule):
     @cached_property
     def formula(self) -> Formula:
         """The graph of both conditions; FormulaError for params with faults."""
+        from rules.formula.checker import compile_formula
+
         formula, faults = compile_formula(self.params["buy"], self.params["sell"], self.params["inputs"])
         if formula is None:
             raise next(iter(faults.values()))
@@ -204,6 +215,8 @@ class FormulaRule(BaseRule):
 
 def filled_texts(params: Mapping[str, Any]) -> dict[str, str]:
     """The texts of complete params with the values of their inputs in place of the names."""
+    from rules.formula.text import filled_in
+
     values = {name: f"{number:.10g}" for name, number in params["inputs"].items()}
     return {name: filled_in(params[name], values) for name in TEXTS}
 

@@ -4,11 +4,8 @@ import ast
 import re
 from functools import lru_cache
 
-MAX_CHARACTERS = 2_000  # of one text
-MAX_NODES = 200  # of one text's expressions
-MAX_DEPTH = 30  # of parentheses, and of expressions in expressions
-MAX_NAMES = 40  # that one rule may give
-MAX_NAME_CHARACTERS = 30
+from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NAME_CHARACTERS, MAX_NODES
+
 SHOWN_CHARACTERS = 40  # of a part of the formula, in a message
 
 _TOKEN = re.compile(

@@ -129,3 +129,21 @@ def test_a_rule_is_saved_and_changed_and_its_first_version_comes_back(visit: Vis
 
     expect(page.locator('[data-path="params.inputs.n"]')).to_have_value("7")
     expect(page.locator("#preset-state")).to_have_text("as saved")
+
+
+def test_a_check_that_was_put_off_does_nothing_once_another_rule_is_chosen(visit: Visit) -> None:
+    visit.page.clock.install()
+    page = open_editor(visit)
+
+    page.evaluate(
+        """() => {
+          const area = document.querySelector('[data-path="params.buy"]');
+          area.dispatchEvent(new Event("input", { bubbles: true }));
+          const select = document.querySelector('[name="rule_type"]');
+          select.value = "RSI";
+          select.dispatchEvent(new Event("change", { bubbles: true }));
+        }"""
+    )
+    page.clock.run_for(1_000)  # longer than the editor's pause; a script's error ends the test
+
+    expect(page.locator('[data-path="params.period"]')).to_have_value("14")

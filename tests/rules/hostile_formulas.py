@@ -81,6 +81,7 @@ UNICODE = [
     "\x7fclose > 1", "\x08close > 1", "ℯ > 1", "ſma(close, 5) > 1", "close > 1\x85",
 ]  # fmt: skip
 SIZES = [
+    "-" * 100 + "1 > close", "not " * 100 + "close > 1",
     "(" * 10_000, "(" * 500 + "close" + ")" * 500 + " > 1", "-" * 1_900 + "1 > close", "not " * 450 + "close > 1",
     "close > 1 and " * 140 + "close > 1", "close" + " + close" * 240 + " > 1", "x" * 2_001, "a" * 1_000_000,
     "close > " + "1 + " * 450 + "1", "sma(" * 300 + "close", "abs(" * 40 + "close" + ")" * 40 + " > 1",

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from rules.catalog import check_params
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.text import MAX_CHARACTERS
+from rules.formula.limits import MAX_CHARACTERS
 from rules.registry import build_rule
 from tests.rules.hostile_formulas import HOSTILE
 from tests.rules.loops import naming

@@ -20,6 +20,22 @@ def test_the_catalog_and_a_built_rule_load_the_standard_library_only():
     assert {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names) == {"rules"}
 
 
+def test_a_rule_of_the_catalog_loads_nothing_of_the_language_of_formulas():
+    modules = loaded_by("from rules.registry import build_rule; build_rule('RSI', {'period': 9})")
+
+    assert {module for module in modules if "formula" in module} == {
+        "rules.formula",
+        "rules.formula.limits",
+        "rules.formula.rule",
+    }
+
+
+def test_the_language_of_formulas_loads_the_standard_library_only():
+    modules = loaded_by("import rules.language")
+
+    assert {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names) == {"rules"}
+
+
 def test_signals_load_numpy_but_no_other_package():
     modules = loaded_by("from rules.registry import build_rule; build_rule('RSI').generate_signals({'Close': [1.0]})")
 

@@ -69,10 +69,10 @@ def forbidden(path: Path, imported: str) -> str | None:
     if room == "web":
         if ours and not (
             target_room in ("web", "contracts")
-            or target == "rules.catalog"
+            or target in ("rules.catalog", "rules.language")
             or (target_room == "adapters" and target.partition(".")[2] not in LOADING_NUMPY)
         ):
-            return "web imports contracts, rules.catalog and the rooms of adapters that load no numpy"
+            return "web imports contracts, rules.catalog, rules.language and the rooms of adapters that load no numpy"
         if target in HEAVY:
             return "web loads no numpy"
     if room == "consumer" and target_room == "web":

@@ -39,6 +39,13 @@ def test_without_a_known_token_nothing_may_be_changed(
     assert TOKEN not in answer.text
 
 
+def test_checking_a_rule_changes_nothing_and_needs_no_token(guarded: FlaskClient) -> None:
+    asked = {"rule_type": "FORMULA", "params": {"buy": "close > 1", "sell": "close < 1"}}
+
+    assert guarded.post("/api/rules/check", json=asked).get_json()["valid"]
+    assert guarded.post("/api/rules/check", json=asked, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
 def test_reading_needs_no_token(guarded: FlaskClient) -> None:
     assert {guarded.get(path).status_code for path in ("/health", "/api/rules", "/api/tickers", "/api/runs")} == {200}
 

@@ -7,7 +7,8 @@ from typing import Any
 from flask import Blueprint, Response, jsonify
 
 from adapters.results.metrics.table import METRICS
-from rules.catalog import EXAMPLES, FUNCTIONS, RULES, SERIES, rule_schema
+from rules.catalog import RULES, rule_schema
+from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.answers import conditional
 
 blueprint = Blueprint("catalog", __name__)

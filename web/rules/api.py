@@ -7,7 +7,8 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from contracts.errors import InvalidRequest
-from rules.catalog import FormulaError, check_params, checked_rule, complete_params, free_names, text_faults
+from rules.catalog import check_params, checked_rule, complete_params
+from rules.language import FormulaError, free_names, text_faults
 from web.arguments import json_body
 
 blueprint = Blueprint("rule_api", __name__)

@@ -14,7 +14,8 @@ from adapters.store.run_queries import STATUS_COLUMNS, run_row
 from adapters.store.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
-from rules.catalog import EXAMPLES, FUNCTIONS, RULES, SERIES, ParamSpec
+from rules.catalog import RULES, ParamSpec
+from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again
 

@@ -11,7 +11,8 @@ from adapters.store.database import reading
 from adapters.store.run_queries import chart_names, events_of, run_row
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
-from rules.catalog import complete_params, filled_texts
+from rules.catalog import complete_params
+from rules.language import filled_texts
 from web.arguments import one_of, read_argument
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again

@@ -89,6 +89,7 @@ export function startFormula(editor, params) {
   }
 
   async function check() {
+    if (!editor.isConnected) return; // another rule has taken its place
     const asked = ++turn;
     const given = Object.fromEntries(texts.map((area) => [area.dataset.param, area.value]));
     const { ok, body } = await sendJson("/api/rules/check", {
