@@ -1,7 +1,7 @@
 """A price file becomes bars: what it means is worked out, said, and checked line by line."""
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, Decimal
 from itertools import compress
@@ -109,8 +109,9 @@ def _times(table: Table, meaning: Meaning, faults: Faults) -> list[int]:
 def _numbers(table: Table, name: str, faults: Faults) -> list[Decimal]:
     cells = table.column(name)
     comma, title, found = writes_decimal_comma(cells, table.delimiter), _TITLES[name], []
+    meant = {cell: number(cell, comma) for cell in set(cells)}  # prices repeat: one number for all cells of one text
     for cell, line in zip(cells, table.lines, strict=True):
-        value = number(cell, comma)
+        value = meant[cell]
         if value is None and name == "volume" and cell.lower() in NULLS:
             value = Decimal(0)
         if value is None:
@@ -171,8 +172,8 @@ def _bar_fault(open_: Decimal, high: Decimal, low: Decimal, close: Decimal) -> s
 
 def _bars(rows: _Rows, timeframe: Timeframe) -> Bars:
     prices = [rows.columns[name] for name in PRICES]
-    decimals = _decimals([value for column in prices for value in column], LEAST_DECIMALS)
-    volume_decimals = _decimals(rows.columns["volume"], 0)
+    decimals = _decimals(set().union(*prices), LEAST_DECIMALS)
+    volume_decimals = _decimals(set(rows.columns["volume"]), 0)
     scaled = [_scaled(column, decimals) for column in prices]
     if min(map(min, scaled)) <= 0:
         raise refuse(f"the lowest price is below 1e-{decimals}, the smallest that fits beside the highest")
@@ -180,7 +181,7 @@ def _bars(rows: _Rows, timeframe: Timeframe) -> Bars:
     return Bars(timeframe, array("q", rows.times), tuple(scaled), volume, decimals, volume_decimals)  # type: ignore[arg-type]
 
 
-def _decimals(values: Sequence[Decimal], least: int) -> int:
+def _decimals(values: Set[Decimal], least: int) -> int:
     """Decimals that hold all values exactly, as far as a number of 15 digits can."""
     needed = max(-int(value.normalize().as_tuple().exponent) for value in values)
     room = MOST_DIGITS - 1 - max(max(values).adjusted(), 0)
@@ -188,4 +189,5 @@ def _decimals(values: Sequence[Decimal], least: int) -> int:
 
 
 def _scaled(values: Sequence[Decimal], decimals: int) -> Numbers:
-    return array("q", [int(value.scaleb(decimals).to_integral_value(ROUND_HALF_EVEN)) for value in values])
+    whole = {value: int(value.scaleb(decimals).to_integral_value(ROUND_HALF_EVEN)) for value in set(values)}
+    return array("q", map(whole.__getitem__, values))
