@@ -153,6 +153,13 @@ def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> li
     return found
 
 
+def version_counts(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many versions each series has, by ticker and timeframe."""
+    series = (price_versions.c.ticker, price_versions.c.timeframe)
+    rows = connection.execute(select(*series, func.count()).group_by(*series))
+    return {(ticker, timeframe): count for ticker, timeframe, count in rows}
+
+
 def version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None) -> Version:
     """One version of a series, the current one for None; UnknownTicker says what there is instead."""
     if not (is_ticker(ticker) and timeframe.isascii() and (data_hash or "").isascii()):  # nor can their columns be

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from adapters.prices.bars import Bars
 from adapters.prices.candles import candles
 from adapters.store.database import reading
-from adapters.store.prices import Version, run_counts, versions_of
+from adapters.store.prices import Version, run_counts, version_counts, versions_of
 from web.platform import platform
 from web.prices.api import named_series
 from web.runs.charts import joined
@@ -24,7 +24,10 @@ PLOT_SIZE = (1000, 300)
 def listed() -> str:
     """Every series with its range, and the way to load more."""
     held = [each for ranges in platform().prices.all().values() for each in ranges.values()]
-    return render_template("prices/list.html", series=held, max_mb=platform().settings.max_prices_mb)
+    with reading(platform().engine) as connection:
+        counts = version_counts(connection)
+    max_mb = platform().settings.max_prices_mb
+    return render_template("prices/list.html", series=held, version_counts=counts, max_mb=max_mb)
 
 
 @blueprint.get("/prices/<ticker>/<timeframe>")
