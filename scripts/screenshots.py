@@ -36,6 +36,7 @@ OTHERS: list[dict[str, Any]] = [
     {"ticker": "MSFT", "rule_type": "BOLLINGER", "position_size": 90, "size_type": "percent", **DATES},
     {"ticker": "IBM", "rule_type": "RSI", "params": {"oversold": 1, "overbought": 99}, **DATES},
 ]
+FORMULA = {"ticker": "AAPL", "rule_type": "FORMULA", "position_size": 90, "size_type": "percent", **DATES}
 PATIENCE_S = 180.0
 
 
@@ -58,13 +59,14 @@ def main() -> None:
 def submitted(client: Client) -> dict[str, str]:
     """The pages by the name of their picture, after everything on them has ended."""
     batch, members = submitted_batches(client)
-    one, *others = [client.submit(each) for each in [RUN, *OTHERS]]
-    for run_id in [*members, one, *others]:
+    one, formula, *others = [client.submit(each) for each in [RUN, FORMULA, *OTHERS]]
+    for run_id in [*members, one, formula, *others]:
         client.wait(run_id, PATIENCE_S)
     compared = "&".join(f"run={run_id}" for run_id in [one, *others[:2]])
     tabs = ("equity", "drawdown", "portfolio", "trades", "candles")
     return {
         "new-run": f"/?clone={one}",
+        "new-formula": f"/?clone={formula}",
         "run-stats": f"/result/{one}",
         **{f"run-{tab}": f"/result/{one}?tab={tab}" for tab in tabs},
         "run-without-trades": f"/result/{others[2]}",
@@ -72,6 +74,8 @@ def submitted(client: Client) -> dict[str, str]:
         "compare": f"/compare?{compared}",
         "batches": "/batches",
         "batch": f"/batches/{batch}",
+        "prices": "/prices",
+        "prices-of-one": "/prices/AAPL/1d",
         "queue": "/queue?window=5m",
         "not-found": "/result/no-such-run",
     }
