@@ -11,8 +11,8 @@ from adapters.store.database import reading
 from adapters.store.prices import Version, run_counts, version_counts, versions_of
 from web.platform import platform
 from web.prices.api import named_series
-from web.runs.charts import joined
-from web.svg_plot import Plot, drawn_twice
+from web.runs.charts import candle_plot, joined
+from web.svg_plot import drawn_twice
 
 blueprint = Blueprint("prices_pages", __name__)
 
@@ -50,10 +50,5 @@ def page(ticker: str, timeframe: str) -> str:
 def candle_chart(bars: Bars, held: Version, size: tuple[int, int]) -> Markup:
     """The latest candles of a series."""
     shown, _ = joined(candles(bars, held.first_date, held.last_date)[-SHOWN_BARS:])
-    plot = Plot([each["date"] for each in shown], min(each["low"] for each in shown),
-                max(each["high"] for each in shown), size)  # fmt: skip
-    for bar, each in enumerate(shown):
-        prices = (each["open"], each["high"], each["low"], each["close"])
-        plot.candle(bar, prices, f"{each['date']}: " + " · ".join(f"{price:,.2f}" for price in prices))
     ends = f"from {shown[0]['close']:,.2f} on {shown[0]['date'][:10]} to {shown[-1]['close']:,.2f}"
-    return plot.svg(f"Latest bars of {held.ticker}: {ends} on {shown[-1]['date'][:10]}.")
+    return candle_plot(shown, size).svg(f"Latest bars of {held.ticker}: {ends} on {shown[-1]['date'][:10]}.")

@@ -163,16 +163,22 @@ def candles_svg(result: RunResult, fills: Sequence[FillBars], bars: range, alt: 
     if not shown:
         return _without_prices(result)
     candles, group = joined(shown)
-    lows, highs = [candle["low"] for candle in candles], [candle["high"] for candle in candles]
-    plot = Plot([candle["date"] for candle in candles], min(lows), max(highs))
-    for bar, candle in enumerate(candles):
-        prices = (candle["open"], candle["high"], candle["low"], candle["close"])
-        plot.candle(bar, prices, f"{candle['date']}: " + " · ".join(f"{display_price(price):,.2f}" for price in prices))
+    plot = candle_plot(candles)
     for bar, order in filled_orders(result, fills):
         if bar in bars:
             _mark(plot, (bar - bars.start) // group, order)
     plot.legend([("up", "rise, buy"), ("down", "fall, sell"), *([("muted", f"{group} bars per candle")] * (group > 1))])
     return plot.svg(alt)
+
+
+def candle_plot(candles: Sequence[Candle], size: tuple[int, int] = (WIDTH, HEIGHT)) -> Plot:
+    """A plot with these candles, each with its prices as its text."""
+    lows, highs = [candle["low"] for candle in candles], [candle["high"] for candle in candles]
+    plot = Plot([candle["date"] for candle in candles], min(lows), max(highs), size)
+    for bar, candle in enumerate(candles):
+        prices = (candle["open"], candle["high"], candle["low"], candle["close"])
+        plot.candle(bar, prices, f"{candle['date']}: " + " · ".join(f"{display_price(price):,.2f}" for price in prices))
+    return plot
 
 
 def joined(candles: Sequence[Candle]) -> tuple[list[Candle], int]:
