@@ -7,7 +7,8 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from adapters.settings import load_settings
 from adapters.store.database import connect_database
-from adapters.store.prices import Version, prune
+from adapters.store.price_pruning import prune
+from adapters.store.prices import Version
 from contracts.errors import PlatformError
 
 

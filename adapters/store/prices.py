@@ -10,7 +10,7 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, delete, exists, func, insert, select, update
+from sqlalchemy import Select, and_, func, insert, select, update
 from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
@@ -21,7 +21,7 @@ from adapters.prices.tickers import is_ticker
 from adapters.results.sparkline import encode_sparkline
 from adapters.store.database import committed, database_now, is_duplicate_key, reading
 from adapters.store.tables import price_parts, price_series, price_versions, runs
-from contracts.errors import Conflict, UnknownTicker
+from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest, Timeframe
 from contracts.run_result import Candle
 
@@ -122,7 +122,8 @@ def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:
     }
 
 
-def _versions() -> Select[Any]:
+def select_versions() -> Select[Any]:
+    """Rows for `version_of`, of all versions."""
     current = and_(
         price_series.c.ticker == price_versions.c.ticker,
         price_series.c.timeframe == price_versions.c.timeframe,
@@ -132,22 +133,23 @@ def _versions() -> Select[Any]:
     return columns.select_from(price_versions.outerjoin(price_series, current))
 
 
-def _version(row: RowMapping) -> Version:
+def version_of(row: RowMapping) -> Version:
+    """A row of `select_versions`."""
     values = {name: value for name, value in row.items() if name not in ("id", "report_json", "is_current")}
     return Version(**values, report=json.loads(row["report_json"]), is_current=bool(row["is_current"]))
 
 
 def current_versions(connection: Connection) -> list[Version]:
     """The current version of every series, by ticker and timeframe."""
-    query = _versions().where(price_series.c.ticker.is_not(None))
+    query = select_versions().where(price_series.c.ticker.is_not(None))
     ordered = query.order_by(price_versions.c.ticker, price_versions.c.timeframe)
-    return [_version(row) for row in connection.execute(ordered).mappings()]
+    return [version_of(row) for row in connection.execute(ordered).mappings()]
 
 
 def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> list[Version]:
     """All versions of one series, the latest first; UnknownTicker when there is none."""
-    query = _versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
-    found = [_version(row) for row in connection.execute(query.order_by(price_versions.c.id.desc())).mappings()]
+    query = select_versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
+    found = [version_of(row) for row in connection.execute(query.order_by(price_versions.c.id.desc())).mappings()]
     if not found:
         raise UnknownTicker(f"no {timeframe} prices of ticker {ticker[:32]!r}")
     return found
@@ -164,12 +166,12 @@ def version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash
     """One version of a series, the current one for None; UnknownTicker says what there is instead."""
     if not (is_ticker(ticker) and timeframe.isascii() and (data_hash or "").isascii()):  # nor can their columns be
         raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
-    query = _versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
+    query = select_versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
     wanted = price_series.c.ticker.is_not(None) if data_hash is None else price_versions.c.data_hash == data_hash
     row = connection.execute(query.where(wanted)).mappings().one_or_none()
     if row is None:
         raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
-    return _version(row)
+    return version_of(row)
 
 
 def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
@@ -232,13 +234,13 @@ class PriceStore:
         """The bars of one content; UnknownTicker when they have been pruned."""
         with reading(self._engine) as connection:
             row = (
-                connection.execute(_versions().where(price_versions.c.data_hash == data_hash).limit(1))
+                connection.execute(select_versions().where(price_versions.c.data_hash == data_hash).limit(1))
                 .mappings()
                 .first()
             )
             if row is None:
                 raise UnknownTicker(f"the prices with data_hash {data_hash[:12]} are not in the store")
-            return unpack(_packed(connection, _version(row)))
+            return unpack(_packed(connection, version_of(row)))
 
     def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
         """Candles of a version, both days included; None where it is not in the store. Shared: not to be changed."""
@@ -252,43 +254,3 @@ def run_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
     """How many runs read each of these versions."""
     counted = select(runs.c.data_hash, func.count()).where(runs.c.data_hash.in_(hashes)).group_by(runs.c.data_hash)
     return {row[0]: row[1] for row in connection.execute(counted)}
-
-
-def delete_version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str) -> None:
-    """Forget a version; Conflict while it is current or a run refers to it."""
-    found = version(connection, ticker, timeframe, data_hash)
-    if found.is_current:
-        raise Conflict(f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first")
-    if connection.execute(select(runs.c.id).where(runs.c.data_hash == data_hash).limit(1)).first():
-        raise Conflict(f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them")
-    _forget(connection, [found])
-
-
-def unused_versions(connection: Connection) -> list[Version]:
-    """Versions that are not current and that no run refers to, oldest first."""
-    used = exists().where(runs.c.data_hash == price_versions.c.data_hash)
-    query = _versions().where(price_series.c.ticker.is_(None), ~used).order_by(price_versions.c.id)
-    return [_version(row) for row in connection.execute(query).mappings()]
-
-
-def _forget(connection: Connection, versions: Sequence[Version]) -> None:
-    for each in versions:
-        same = (price_versions.c.ticker == each.ticker, price_versions.c.timeframe == each.timeframe)
-        connection.execute(delete(price_versions).where(*same, price_versions.c.data_hash == each.data_hash))
-        left = select(func.count()).select_from(price_versions).where(price_versions.c.data_hash == each.data_hash)
-        if not connection.execute(left).scalar_one():
-            connection.execute(delete(price_parts).where(price_parts.c.data_hash == each.data_hash))
-
-
-def prune(engine: Engine, *, dry_run: bool) -> list[Version]:
-    """Forget all unused versions, or only list them."""
-    if dry_run:
-        with reading(engine) as connection:
-            return unused_versions(connection)
-
-    def forget(connection: Connection) -> list[Version]:
-        found = unused_versions(connection)
-        _forget(connection, found)
-        return found
-
-    return committed(engine, forget)

@@ -13,7 +13,8 @@ from adapters.store import prices as store_module
 from adapters.store.database import connect_database
 from adapters.store.new_runs import NewRun, insert_runs
 from adapters.store.price_loading import examine, load
-from adapters.store.prices import Origin, PriceStore, delete_version, prune, save_version, version, versions_of
+from adapters.store.price_pruning import delete_version, prune
+from adapters.store.prices import Origin, PriceStore, save_version, version, versions_of
 from adapters.store.tables import price_parts, price_series, price_versions
 from contracts.errors import Conflict, UnknownTicker
 from tests.services.prices import without_prices

@@ -13,7 +13,8 @@ from adapters.prices.table import unpacked
 from adapters.results.times import utc_text
 from adapters.store.database import reading
 from adapters.store.price_loading import Report, examine, load
-from adapters.store.prices import Version, delete_version, run_counts, version, versions_of
+from adapters.store.price_pruning import delete_version
+from adapters.store.prices import Version, run_counts, version, versions_of
 from contracts.errors import InvalidRequest
 from contracts.run_request import Timeframe
 from web.answers import conditional
