@@ -96,10 +96,8 @@ def _save(connection: Connection, ticker: str, bars: Bars, origin: Origin) -> No
     if connection.execute(select(price_parts.c.part).where(known).limit(1)).first() is None:
         for number, (count, packed) in enumerate(pack(bars)):
             connection.execute(insert(price_parts).values(**current, part=number, bars=count, packed=packed))
-    same = (price_versions.c.ticker == ticker, price_versions.c.timeframe == bars.timeframe)
-    if connection.execute(
-        select(price_versions.c.id).where(*same, price_versions.c.data_hash == bars.data_hash)
-    ).first():
+    kept = _versions_of(ticker, bars.timeframe).where(price_versions.c.data_hash == bars.data_hash)
+    if connection.execute(kept).first():
         return
     connection.execute(insert(price_versions).values(**_row(ticker, bars, origin), loaded_at=database_now()))
 
@@ -133,6 +131,10 @@ def select_versions() -> Select[Any]:
     return columns.select_from(price_versions.outerjoin(price_series, current))
 
 
+def _versions_of(ticker: str, timeframe: str) -> Select[Any]:
+    return select_versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
+
+
 def version_of(row: RowMapping) -> Version:
     """A row of `select_versions`."""
     values = {name: value for name, value in row.items() if name not in ("id", "report_json", "is_current")}
@@ -148,7 +150,7 @@ def current_versions(connection: Connection) -> list[Version]:
 
 def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> list[Version]:
     """All versions of one series, the latest first; UnknownTicker when there is none."""
-    query = select_versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
+    query = _versions_of(ticker, timeframe)
     found = [version_of(row) for row in connection.execute(query.order_by(price_versions.c.id.desc())).mappings()]
     if not found:
         raise UnknownTicker(f"no {timeframe} prices of ticker {ticker[:32]!r}")
@@ -166,7 +168,7 @@ def version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash
     """One version of a series, the current one for None; UnknownTicker says what there is instead."""
     if not (is_ticker(ticker) and timeframe.isascii() and (data_hash or "").isascii()):  # nor can their columns be
         raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
-    query = select_versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
+    query = _versions_of(ticker, timeframe)
     wanted = price_series.c.ticker.is_not(None) if data_hash is None else price_versions.c.data_hash == data_hash
     row = connection.execute(query.where(wanted)).mappings().one_or_none()
     if row is None:
