@@ -22,9 +22,10 @@ import yaml
 
 from autoscaling.picture import draw
 from autoscaling.timeline import in_words, summary, wave_of
-from backtests import BadInput, Client, Refused, Unreachable
+from backtests import Client
+from backtests.cli import exit_code
 from backtests.client import DEFAULT_URL
-from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_OK, EXIT_SOME_FAILED, EXIT_UNREACHABLE, called
+from backtests.commands import EXIT_OK, EXIT_SOME_FAILED, called
 from backtests.progress import Progress
 
 MANIFEST = Path(__file__).resolve().parents[1] / "keda" / "scaledjob.yaml"
@@ -39,19 +40,7 @@ EXAMPLES = """examples:
 def main(arguments: list[str] | None = None) -> int:
     """Run the demo; the exit code is the outcome."""
     asked = parser().parse_args(arguments)
-    progress = Progress()
-    try:
-        client = Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say)
-        return demonstrate(client, asked, progress)
-    except (BadInput, Refused) as error:
-        progress.say(str(error))
-        return EXIT_BAD_INPUT
-    except Unreachable as error:
-        progress.say(str(error))
-        return EXIT_UNREACHABLE
-    except KeyboardInterrupt:
-        progress.say("\ninterrupted; the runs go on")
-        return EXIT_DETACHED
+    return exit_code(demonstrate, asked, "interrupted; the runs go on")
 
 
 def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -> int:

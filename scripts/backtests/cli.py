@@ -9,6 +9,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Callable
 from datetime import date
 
 from backtests import commands
@@ -16,6 +17,8 @@ from backtests.client import DEFAULT_URL, Client
 from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE
 from backtests.errors import BadInput, Refused, Unreachable
 from backtests.progress import Progress
+
+Work = Callable[[Client, argparse.Namespace, Progress], int]
 
 EXAMPLES = """examples:
   %(prog)s plan docs/examples/rsi.yaml
@@ -52,10 +55,14 @@ def load_prices() -> int:
 
 
 def _run(asked: argparse.Namespace) -> int:
+    return exit_code(getattr(commands, asked.command), asked, "stopped; the same command again goes on where it was")
+
+
+def exit_code(work: Work, asked: argparse.Namespace, when_stopped: str) -> int:
+    """What `work` ends with on the platform at `asked.url`, or the code of what went wrong, which is said."""
     progress = Progress()
     try:
-        client = Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say)
-        return int(getattr(commands, asked.command)(client, asked, progress))
+        return work(Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say), asked, progress)
     except (BadInput, Refused) as error:
         progress.say(str(error))
         return EXIT_BAD_INPUT
@@ -63,7 +70,7 @@ def _run(asked: argparse.Namespace) -> int:
         progress.say(str(error))
         return EXIT_UNREACHABLE
     except KeyboardInterrupt:
-        progress.say("\nstopped; the same command again goes on where it was")
+        progress.say(f"\n{when_stopped}")
         return EXIT_DETACHED
     except BrokenPipeError:  # the reader of stdout has seen enough
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123  # Python flushes it at exit
