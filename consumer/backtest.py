@@ -34,7 +34,7 @@ class Outcome:
 
 def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
-    prices = price_series(packed, request.start_date, request.end_date)
+    prices = price_series(packed, request.start_date, request.end_date, request.bars_per_year)
     rule = rule_of(request)
     result, traded = run_engine(request, rule, prices), prices.traded()
     equity = result.equity_curve.tolist()

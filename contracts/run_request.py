@@ -123,6 +123,10 @@ class RunRequest:
         Lt(1),
         About("Risk-free rate", "orders", "per year, for Sharpe and Sortino", "fraction"),
     ] = 0.0
+    bars_per_year: Annotated[
+        Annotated[int, Ge(1), Le(200_000)] | None,
+        About("Bars per year", "market", "whole number, instead of the count of the prices", "bars", added_later=True),
+    ] = None
     charts: Annotated[bool, About("Charts", "label", "render pictures")] = True
     batch_id: Annotated[
         Annotated[str, MinLen(1), MaxLen(64)] | None, About("Batch", "label", "groups the runs of a call", asked=False)

@@ -10,6 +10,19 @@ Flags = np.ndarray[tuple[Any, ...], np.dtype[np.bool_]]
 Signals = np.ndarray[tuple[Any, ...], np.dtype[np.int8]]
 
 
+def form_fault(signals: object, bars: int | None) -> str | None:
+    """What is wrong with the form of signals, int8 of 1, -1 and 0 and, where known, shape (bars,); None if nothing."""
+    if not isinstance(signals, np.ndarray) or signals.dtype != np.int8:
+        kind = signals.dtype if isinstance(signals, np.ndarray) else type(signals).__name__
+        return f"the signals are {kind}; must be an array of int8, as signals.astype(np.int8) is"
+    if bars is not None and signals.shape != (bars,):
+        return f"the shape of the signals is {signals.shape}; must be ({bars},), one per bar"
+    if signals.size and (signals.min() < -1 or signals.max() > 1):
+        bar = int(np.flatnonzero(np.abs(signals.astype(np.int16)) > 1)[0])
+        return f"the signal of bar {bar} is {signals[bar]}; must be 1 (buy), -1 (sell) or 0"
+    return None
+
+
 def levels(buy: Flags, sell: Flags) -> Signals:
     """1 where `buy`, -1 where `sell`, 0 where neither or both; shape (bars,)."""
     return np.subtract(buy.view(np.int8), sell.view(np.int8), dtype=np.int8)

@@ -45,11 +45,17 @@ class BaseRule(ABC):
 
         data: data["Open" | "High" | "Low" | "Close" | "Volume"] gives a column, oldest bar first: an array or a pandas
         Series; a DataFrame will do. Bars before the indicators' first value are 0.
-        ValueError names the column that the rule reads and that is missing, or has NaN, infinity or another length.
+        ValueError names the column that the rule reads and that is missing, or has NaN, infinity or another length, and
+        says what is wrong with signals that are not of this form.
         """
-        from rules.prices import Prices  # numpy, which the web tier does without
+        from rules.arrays import form_fault  # numpy, which the web tier does without
+        from rules.prices import Prices
 
-        return self.signals(data if isinstance(data, Prices) else Prices(data))
+        prices = data if isinstance(data, Prices) else Prices(data)
+        signals = self.signals(prices)
+        if fault := form_fault(signals, prices.bars):
+            raise ValueError(f"{self.spec.name}: {fault}")
+        return signals
 
     @abstractmethod
     def signals(self, prices: Prices) -> Signals:

@@ -46,6 +46,11 @@ class Prices:
             column.flags.writeable = False
         return column
 
+    @property
+    def bars(self) -> int | None:
+        """How many bars the columns have; None before the first of them is read."""
+        return next((column.size for column in self._columns.values()), None)
+
     def indicator(self, name: str | Callable[..., Any], columns: tuple[str, ...], *params: Hashable) -> Any:
         """The function `name` of rules.indicators, or one of your own, of the columns and params.
 

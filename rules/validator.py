@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rules.arrays import Column
+from rules.arrays import Column, Signals, form_fault
 from rules.base import BaseRule
 from rules.catalog import CLASSES
+from rules.prices import Prices
 
 CUTS = 24  # lengths that the prices are cut to when looking for look-ahead
 COLUMNS = ("Open", "High", "Low", "Close", "Volume")
@@ -40,33 +41,32 @@ class RuleValidator:
         Whatever the rule raises passes through. If the signals have a wrong form, nothing further is asked of them.
         """
         described = [*_metadata_findings(rule), *_params_findings(rule)]
-        signals = rule.generate_signals(self._copy(self._bars))
-        malformed = list(_form_findings(signals, self._bars))
-        if malformed:
-            return described + malformed
+        signals = self._signals(rule, self._bars)
+        if malformed := form_fault(signals, self._bars):
+            return [*described, Finding("signals", malformed)]
         return [
             *described,
             *self._determinism_findings(rule, signals),
             *self._look_ahead_findings(rule, signals),
         ]
 
-    def _copy(self, bars: int) -> dict[str, Column]:
-        return {name: column[:bars].copy() for name, column in self._data.items()}
+    def _signals(self, rule: BaseRule, bars: int) -> Signals:
+        """The rule's own signals of the first `bars` bars, whatever their form."""
+        return rule.signals(Prices({name: column[:bars].copy() for name, column in self._data.items()}))
 
     def _determinism_findings(self, rule: BaseRule, signals: Column) -> Iterator[Finding]:
         """The same rule again, and a fresh one of its class and params, must repeat the signals."""
         for who, other in (("the rule asked again", rule), ("a fresh copy of the rule", type(rule)(rule.params))):
-            bars = np.flatnonzero(other.generate_signals(self._copy(self._bars)) != signals)
+            bars = np.flatnonzero(self._signals(other, self._bars) != signals)
             if bars.size:
                 yield Finding("determinism", f"{who} signals otherwise on {bars.size} bars, first on bar {bars[0]}")
 
     def _look_ahead_findings(self, rule: BaseRule, signals: Column) -> Iterator[Finding]:
         """The first cut whose signals differ from those with all bars; one is enough."""
         for bars in self._cuts(signals):
-            early = rule.generate_signals(self._copy(bars))
-            malformed = list(_form_findings(early, bars))
-            if malformed:
-                yield malformed[0]
+            early = self._signals(rule, bars)
+            if malformed := form_fault(early, bars):
+                yield Finding("signals", malformed)
                 return
             if not np.array_equal(early, signals[:bars]):
                 bar = int(np.flatnonzero(early != signals[:bars])[0])
@@ -95,15 +95,3 @@ def _metadata_findings(rule: BaseRule) -> Iterator[Finding]:
 def _params_findings(rule: BaseRule) -> Iterator[Finding]:
     for field, message in rule.spec.faults(rule.params).items():
         yield Finding("params", f"{field}: {message}")
-
-
-def _form_findings(signals: Column, bars: int) -> Iterator[Finding]:
-    """What is wrong with the form of the signals: type, shape, values."""
-    if not isinstance(signals, np.ndarray) or signals.dtype != np.int8:
-        kind = signals.dtype if isinstance(signals, np.ndarray) else type(signals).__name__
-        yield Finding("signals", f"the signals are {kind}; must be an array of int8, as signals.astype(np.int8) is")
-    elif signals.shape != (bars,):
-        yield Finding("signals", f"the shape of the signals is {signals.shape}; must be ({bars},), one per bar")
-    elif signals.size and (signals.min() < -1 or signals.max() > 1):
-        bar = int(np.flatnonzero(np.abs(signals.astype(np.int16)) > 1)[0])
-        yield Finding("signals", f"the signal of bar {bar} is {signals[bar]}; must be 1 (buy), -1 (sell) or 0")

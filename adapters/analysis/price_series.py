@@ -5,10 +5,10 @@ from datetime import date
 
 import numpy as np
 
-from adapters.analysis.bars_per_year import bars_per_year
 from adapters.analysis.unpacking import Column, Timestamps, unpacked_columns
 from adapters.prices.bar_times import CLOSE_OFFSET_S, OPEN_OFFSET_S
 from adapters.prices.packing import PackedPrices
+from adapters.prices.sessions import bars_per_year
 from contracts.errors import NoPricesInRange
 from contracts.run_request import Timeframe
 
@@ -22,7 +22,7 @@ class PriceSeries:
     timestamps: (bars,) datetime64[s], the bars' Date: midnight of a daily bar, the start of an intraday one.
     columns: Open, High, Low, Close, Volume, each (bars,) float64, contiguous, finite; prices are positive.
     first_bar: index of the first bar that may be traded.
-    bars_per_year: of the whole series, so that all its runs are annualised alike.
+    bars_per_year: of the whole series, so that all its runs are annualised alike, unless the request says otherwise.
     clipped: a sentence when the request reached beyond the prices.
     """
 
@@ -64,8 +64,12 @@ class PriceSeries:
         return [f"{time}Z" for time in (self.timestamps + np.timedelta64(offset_s, "s")).astype("U19").tolist()]
 
 
-def price_series(packed: PackedPrices, start_date: date, end_date: date) -> PriceSeries:
+def price_series(
+    packed: PackedPrices, start_date: date, end_date: date, asked_per_year: int | None = None
+) -> PriceSeries:
     """Bars from `start_date` to `end_date`, both inclusive, and all before them.
+
+    asked_per_year: bars of a year where the one who asks knows better than the count of the whole series.
 
     NoPricesInRange when fewer than two bars are between the dates: a backtest needs two.
     """
@@ -83,7 +87,7 @@ def price_series(packed: PackedPrices, start_date: date, end_date: date) -> Pric
         {name: column[:after] for name, column in columns.items()},
         int(first),
         packed.data_hash,
-        bars_per_year(timestamps),
+        asked_per_year or packed.bars_per_year or bars_per_year(timestamps.view(np.int64).tolist()),
         _clipped(held, timestamps, start_date, end_date),
     )
 

@@ -22,7 +22,10 @@ _HEAD = struct.Struct("<cqI")  # type of the steps, first number, how many steps
 
 @dataclass(frozen=True, slots=True)
 class PackedPrices:
-    """All bars of one version of a ticker's prices, as they lie in the database."""
+    """All bars of one version of a ticker's prices, as they lie in the database.
+
+    bars_per_year: as counted when they were loaded; None in versions from before it was recorded.
+    """
 
     ticker: str
     timeframe: Timeframe
@@ -30,6 +33,7 @@ class PackedPrices:
     price_decimals: int
     volume_decimals: int
     parts: Sequence[bytes]
+    bars_per_year: int | None = None
 
 
 def pack(bars: Bars) -> Iterator[tuple[int, bytes]]:

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from adapters.prices.bars import Bars
 from adapters.prices.candles import candles
 from adapters.prices.packing import PackedPrices, pack, unpack
+from adapters.prices.sessions import bars_per_year
 from adapters.prices.tickers import is_ticker
 from adapters.results.sparkline import encode_sparkline
 from adapters.store.database import committed, database_now, is_duplicate_key, reading
@@ -41,6 +42,7 @@ class Version:
     bars: int
     price_decimals: int
     volume_decimals: int
+    bars_per_year: int | None  # None in versions from before it was recorded
     source: str | None
     note: str | None
     report: dict[str, Any]
@@ -112,6 +114,7 @@ def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:
         "bars": len(bars),
         "price_decimals": bars.price_decimals,
         "volume_decimals": bars.volume_decimals,
+        "bars_per_year": bars_per_year(bars.times),
         "source": origin.source,
         "note": origin.note,
         "report_json": json.dumps(origin.report, ensure_ascii=False),
@@ -208,7 +211,8 @@ def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | Unk
 def _packed(connection: Connection, held: Version) -> PackedPrices:
     query = select(price_parts.c.packed).where(price_parts.c.data_hash == held.data_hash).order_by(price_parts.c.part)
     parts = list(connection.execute(query).scalars())
-    return PackedPrices(held.ticker, held.timeframe, held.data_hash, held.price_decimals, held.volume_decimals, parts)
+    decimals = (held.price_decimals, held.volume_decimals)
+    return PackedPrices(held.ticker, held.timeframe, held.data_hash, *decimals, parts, held.bars_per_year)
 
 
 class PriceStore:

@@ -172,6 +172,7 @@ price_versions = Table(
     Column("bars", Integer, nullable=False),
     Column("price_decimals", SmallInteger, nullable=False),
     Column("volume_decimals", SmallInteger, nullable=False),
+    Column("bars_per_year", Integer),  # counted from the bars; null in versions from before it was recorded
     Column("source", _text(255)),  # a file's name, or where it was downloaded
     Column("note", _text(255)),
     Column("report_json", LongText, nullable=False),  # what was done to the file, and what was odd about it

@@ -186,6 +186,23 @@ def test_a_market_that_never_closes_has_a_year_of_365_bars(tmp_path: Path) -> No
     assert columns["sharpe_ratio"] == pytest.approx(measure(path, 365.0, 0).sharpe_ratio, rel=1e-4)
 
 
+def test_who_knows_the_year_of_a_series_better_says_so_in_the_request() -> None:
+    counted, asked = columns_of(WHOLE), columns_of(replace(WHOLE, bars_per_year=4 * 252))
+
+    values = json.loads(asked["metrics_json"])["values"]
+    assert values["bars_per_year"] == 4 * 252
+    assert asked["sharpe_ratio"] == pytest.approx(2 * counted["sharpe_ratio"])
+    assert values["cagr"] == json.loads(counted["metrics_json"])["values"]["cagr"]  # by the calendar
+
+
+def test_the_count_recorded_with_the_prices_is_what_a_run_takes() -> None:
+    recorded = replace(packed_file(DATA, WHOLE.ticker), bars_per_year=260)
+
+    columns = backtest(WHOLE, recorded, "test").columns
+
+    assert json.loads(columns["metrics_json"])["values"]["bars_per_year"] == 260
+
+
 def test_a_run_says_which_version_of_the_analysis_made_it() -> None:
     assert columns_of(WHOLE)["analysis_version"] == performance.ANALYSIS_VERSION
 

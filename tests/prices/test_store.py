@@ -10,11 +10,11 @@ from sqlalchemy.engine import Engine
 from adapters.prices.bars import Bars
 from adapters.prices.reading import Meaning, read_prices
 from adapters.store import prices as store_module
-from adapters.store.database import connect_database
+from adapters.store.database import connect_database, reading
 from adapters.store.new_runs import NewRun, insert_runs
 from adapters.store.price_loading import examine, load
 from adapters.store.price_pruning import delete_version, prune
-from adapters.store.prices import Origin, PriceStore, save_version, version, versions_of
+from adapters.store.prices import Origin, PriceStore, packed_prices, save_version, version, versions_of
 from adapters.store.tables import price_parts, price_series, price_versions
 from contracts.errors import Conflict, UnknownTicker
 from tests.services.prices import without_prices
@@ -158,6 +158,16 @@ def test_pruning_forgets_unused_versions_and_a_dry_run_only_lists_them(engine: E
     prune(engine, dry_run=False)
     assert count(engine) == (2, 2, 2)
     assert PriceStore(engine).bars(old.data_hash) == old  # OTHER still has it
+
+
+def test_a_version_records_how_many_bars_make_a_year(engine: Engine) -> None:
+    bars = read_prices((DATA / "AAPL.csv").read_bytes(), Meaning(timeframe="1d")).bars
+
+    save_version(engine, "AAPL", bars, ORIGIN)
+
+    with reading(engine) as connection:
+        assert version(connection, "AAPL", "1d").bars_per_year == 252
+        assert packed_prices(connection, "AAPL", "1d").bars_per_year == 252
 
 
 def test_a_series_larger_than_a_packet_is_stored_in_parts(engine: Engine) -> None:

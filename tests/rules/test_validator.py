@@ -97,6 +97,15 @@ def test_a_broken_promise_is_found_and_named(broken, check, words, validator):
     assert any(re.search(words, message) for message in messages)
 
 
+@pytest.mark.parametrize(
+    ("broken", "words"),
+    [(ReturnsFloats, r"RSI: .*signals.astype\(np.int8\)"), (ReturnsTooFew, "one per bar"), (ReturnsTwos, "must be 1")],
+)
+def test_signals_of_a_wrong_form_reach_no_engine(broken, words, real_ohlcv):
+    with pytest.raises(ValueError, match=words):
+        broken({}).generate_signals(real_ohlcv("GOOG"))
+
+
 def test_params_out_of_bounds_are_found_by_field(validator):
     findings = validator.validate(RsiRule({"period": 500}))
 

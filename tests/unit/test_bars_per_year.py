@@ -5,8 +5,8 @@ from random import Random
 import numpy as np
 import pytest
 
-from adapters.analysis.bars_per_year import bars_per_year
-from adapters.analysis.unpacking import unpacked_columns
+from adapters.prices.packing import unpack
+from adapters.prices.sessions import bars_per_year
 from adapters.settings import PROJECT_ROOT
 from tests.services.prices import packed_file
 
@@ -20,12 +20,12 @@ def bars(days: np.ndarray, times: list[str]) -> np.ndarray:
 
 @pytest.mark.parametrize("ticker", ["AAPL", "FB", "GOOG", "IBM", "MSFT"])
 def test_daily_bars_of_new_york_are_252_over_any_range(ticker: str) -> None:
-    timestamps, _ = unpacked_columns(packed_file(PROJECT_ROOT / "data", ticker))
+    times = unpack(packed_file(PROJECT_ROOT / "data", ticker)).times
     chance = Random(ticker)
 
     for _ in range(300):
-        first, last = sorted(chance.sample(range(len(timestamps)), 2))
-        assert bars_per_year(timestamps[first : last + 1]) == 252, (first, last)
+        first, last = sorted(chance.sample(range(len(times)), 2))
+        assert bars_per_year(times[first : last + 1]) == 252, (first, last)
 
 
 @pytest.mark.parametrize(
@@ -42,4 +42,4 @@ def test_daily_bars_of_new_york_are_252_over_any_range(ticker: str) -> None:
     ],
 )  # fmt: skip
 def test_bars_per_year_of_other_series(kind: str, timestamps: np.ndarray, expected: int) -> None:
-    assert bars_per_year(timestamps) == expected
+    assert bars_per_year(timestamps.astype(np.int64).tolist()) == expected

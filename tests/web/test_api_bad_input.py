@@ -102,6 +102,8 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
         ({"fractional_shares": "yes"}, "fractional_shares", "true or false"),
         ({"risk_free_rate": 1}, "risk_free_rate", "below 1"),
         ({"risk_free_rate": -0.01}, "risk_free_rate", "fraction from 0 to below 1"),
+        ({"bars_per_year": 0}, "bars_per_year", "bars from 1 to 200000"),
+        ({"bars_per_year": 252.5}, "bars_per_year", "whole number"),
         ({"charts": 1}, "charts", "true or false"),
         ({"batch_id": ""}, "batch_id", "1 to 64"),
         ({"batch_id": "a/b"}, "batch_id", "slash"),

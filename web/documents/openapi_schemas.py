@@ -44,6 +44,7 @@ _VERSION = {
     "first_bar": TEXT,
     "last_bar": TEXT,
     "bars": COUNT,
+    "bars_per_year": nullable(COUNT),
     "is_current": {"type": "boolean"},
     "source": nullable(TEXT),
     "note": nullable(TEXT),

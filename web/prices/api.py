@@ -63,9 +63,9 @@ def versions(ticker: str, timeframe: str) -> Response:
 
 
 def _as_json(held: Version) -> dict[str, Any]:
-    same = ("ticker", "timeframe", "data_hash", "first_bar", "last_bar", "bars", "is_current", "source", "note")
+    bars = ("ticker", "timeframe", "data_hash", "first_bar", "last_bar", "bars", "bars_per_year")
     loaded = {"loaded_by": held.loaded_by, "loaded_at": utc_text(held.loaded_at)}
-    return {name: getattr(held, name) for name in same} | loaded
+    return {name: getattr(held, name) for name in (*bars, "is_current", "source", "note")} | loaded
 
 
 @blueprint.put("/api/prices/<ticker>/<timeframe>")
