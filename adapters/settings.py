@@ -93,7 +93,7 @@ def _parse(source: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
         if text == "":
             continue
         try:
-            values[each.name] = _PARSERS[each.name](text)
+            values[each.name] = (_PARSERS.get(each.name) or _PARSERS_BY_TYPE[each.type])(text)
         except ValueError as error:
             shown = "…" if each.name in _SECRETS else repr(text)
             faults.append(f"{each.name.upper()}={shown}: {error}")
@@ -192,34 +192,19 @@ def _tokens(text: str) -> tuple[str, ...]:
     return tokens
 
 
-_PARSERS: dict[str, Callable[[str], Any]] = {
+_PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not say it all
     "database_url": _url("sqlite", "mysql+pymysql", "mariadb+pymysql"),
     "redis_url": _url("redis", "rediss", "unix"),
-    "queue_name": str,
-    "data_dir": Path,
     "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": _one_of("text", "json"),
-    "image_tag": str,
     "api_tokens": _tokens,
-    "secret_key": str,
-    "run_timeout_s": _positive(int),
-    "run_memory_mb": _positive(int),
-    "lease_s": _positive(float),
-    "heartbeat_s": _positive(float),
-    "reconcile_s": _positive(float),
-    "enqueue_grace_s": _positive(float),
-    "pending_timeout_s": _positive(float),
-    "max_losses": _positive(int),
-    "max_handbacks": _positive(int),
-    "web_host": str,
     "port": _port,
-    "web_concurrency": _positive(int),
-    "max_queue_depth": _positive(int),
-    "max_bulk_runs": _positive(int),
-    "max_body_mb": _positive(int),
-    "max_prices_mb": _positive(int),
-    "ready_file": Path,
-    "scaler_manifest": Path,
     "scaler_max_processes": _cores,
-    "scaler_pause_file": Path,
+}
+_PARSERS_BY_TYPE: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    Path: Path,
+    Path | None: Path,
+    int: _positive(int),
+    float: _positive(float),
 }

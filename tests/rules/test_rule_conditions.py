@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import talib
 
+from rules.catalog import RULES
 from rules.registry import build_rule
 from tests.rules.loops import naming
 
@@ -179,6 +180,10 @@ def test_a_rule_signals_where_its_condition_holds(rule_type, real_ohlcv):
                 signals = build_rule(rule_type, params).generate_signals(ohlcv).tolist()
                 assert signals == expected(ohlcv, **params)
                 assert {1, -1} & set(signals), "these prices do not exercise the rule"
+
+
+def test_every_rule_that_is_no_vote_and_no_text_has_its_condition_here():
+    assert {rule_type for rule_type, _, _ in CASES} == set(RULES) - {"COMPOSITE", "FORMULA"}
 
 
 def expected_vote(mode, members):

@@ -1,5 +1,6 @@
 """Settings come from the environment; every fault is told at once, and no secret is shown."""
 
+from dataclasses import asdict, fields
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,19 @@ from contracts.errors import InvalidSettings
 
 def test_an_empty_environment_gives_the_defaults() -> None:
     assert load_settings({}) == Settings()
+
+
+def test_every_setting_can_be_set() -> None:
+    special = {"DATABASE_URL": "sqlite:///x", "REDIS_URL": "redis://x", "LOG_LEVEL": "INFO", "LOG_FORMAT": "json"}
+    names = {each.name.upper(): "120" for each in fields(Settings)} | special
+    names |= {"API_TOKENS": "a" * 16, "HEARTBEAT_S": "60"}
+
+    values = load_settings(names)
+
+    assert {name: type(value) for name, value in asdict(values).items() if name != "ready_file"} == {
+        name: type(value) for name, value in asdict(Settings()).items() if name != "ready_file"
+    }
+    assert (values.max_losses, values.reconcile_s, values.ready_file) == (120, 120.0, Path("120"))
 
 
 def test_all_faults_are_told_at_once() -> None:
