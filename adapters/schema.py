@@ -29,7 +29,10 @@ ANSWER_S = 3600  # an index on a large table takes its time
 
 
 def create_schema(engine: Engine) -> list[str]:
-    """Create missing tables, columns and indexes; returns their names. Existing data is never touched."""
+    """Create missing tables, columns and indexes, and indexes anew that had other columns; returns their names.
+
+    Existing data is never touched.
+    """
     present = set(inspect(engine).get_table_names())
     created = [name for name in metadata.tables if name not in present]
     metadata.create_all(engine)
@@ -42,7 +45,7 @@ def create_schema(engine: Engine) -> list[str]:
 def _add_missing(engine: Engine, table_name: str) -> list[str]:
     table, inspector = metadata.tables[table_name], inspect(engine)
     columns = {column["name"] for column in inspector.get_columns(table_name)}
-    indexes = {index["name"] for index in inspector.get_indexes(table_name)}
+    indexes = {index["name"]: index["column_names"] for index in inspector.get_indexes(table_name)}
     added = []
     with engine.begin() as connection:
         for column in table.columns:
@@ -50,9 +53,12 @@ def _add_missing(engine: Engine, table_name: str) -> list[str]:
                 connection.execute(text(f"ALTER TABLE {table_name} ADD COLUMN {_definition(column, engine)}"))
                 added.append(f"{table_name}.{column.name}")
         for index in table.indexes:
-            if index.name not in indexes:
-                index.create(connection)
-                added.append(str(index.name))
+            if indexes.get(index.name) == list(index.columns.keys()):
+                continue
+            if index.name in indexes:
+                index.drop(connection)
+            index.create(connection)
+            added.append(str(index.name))
     return added
 
 

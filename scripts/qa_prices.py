@@ -6,25 +6,23 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from adapters.prices.checks import oddities
 from adapters.prices.findings import Finding, Refused, in_words
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.tickers import FILE_NAME
-from contracts.run_request import Timeframe
+from adapters.prices.tickers import FILE_NAMES, series_of_file
 
 
 def findings(path: Path) -> Iterator[Finding]:
     """What there is to say about one price file."""
-    name = FILE_NAME.fullmatch(path.name)
-    if name is None:
-        yield Finding("error", "not named <TICKER>.csv, <TICKER>_1h.csv or <TICKER>_5m.csv (A-Z 0-9 . ^ = -)")
+    named = series_of_file(path.name)
+    if named is None:
+        yield Finding("error", f"not named {FILE_NAMES} (A-Z 0-9 . ^ = -)")
         return
     try:
-        reading = read_prices(path.read_bytes(), Meaning(timeframe=cast(Timeframe, name[2] or "1d")))
+        reading = read_prices(path.read_bytes(), Meaning(timeframe=named[1]))
     except Refused as fault:
         yield from fault.findings
     else:

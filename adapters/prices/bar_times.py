@@ -1,10 +1,11 @@
 """When a bar opens and closes, in UTC; standard library only, so that web and Job share one convention."""
 
 from datetime import datetime, timedelta
+from typing import get_args
 
 from contracts.run_request import Timeframe
 
-TIMEFRAMES: tuple[Timeframe, ...] = ("1d", "1h", "5m")
+TIMEFRAMES: tuple[Timeframe, ...] = get_args(Timeframe)
 # Bars in a year of runs from before it was counted and recorded as the metric bars_per_year.
 PERIODS_PER_YEAR: dict[Timeframe, int] = {"1d": 252, "1h": 1638, "5m": 19656}
 

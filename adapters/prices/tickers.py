@@ -1,11 +1,23 @@
 """What may name a ticker, and the file of its prices."""
 
 import re
+from typing import cast
 
+from adapters.prices.bar_times import TIMEFRAMES
+from contracts.run_request import Timeframe
+
+_DAILY, *_INTRADAY = TIMEFRAMES
 TICKER = re.compile(r"[A-Z0-9.^=-]{1,15}", re.ASCII)
-FILE_NAME = re.compile(r"([A-Z0-9.^=-]{1,15}?)(?:_(1h|5m))?\.csv", re.ASCII)
+FILE_NAMES = " or ".join(", ".join(["<TICKER>.csv", *(f"<TICKER>_{each}.csv" for each in _INTRADAY)]).rsplit(", ", 1))
+_FILE_NAME = re.compile(rf"([A-Z0-9.^=-]{{1,15}}?)(?:_({'|'.join(_INTRADAY)}))?\.csv", re.ASCII)
 
 
 def is_ticker(text: str) -> bool:
     """Whether `text` may name a ticker: 1–15 of A–Z 0–9 . ^ = -, and no two dots in a row."""
     return TICKER.fullmatch(text) is not None and ".." not in text
+
+
+def series_of_file(name: str) -> tuple[str, Timeframe] | None:
+    """Ticker and timeframe of a price file's name; None when it is not one of FILE_NAMES."""
+    named = _FILE_NAME.fullmatch(name)
+    return (named[1], cast(Timeframe, named[2] or _DAILY)) if named else None

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from sqlalchemy.engine import Engine
 
@@ -10,10 +10,9 @@ from adapters.prices.bars import Bars
 from adapters.prices.checks import changes, oddities
 from adapters.prices.findings import Finding, Refused
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.tickers import FILE_NAME
+from adapters.prices.tickers import FILE_NAMES, series_of_file
 from adapters.store.prices import Origin, PriceStore, save_version
 from contracts.errors import UnknownTicker
-from contracts.run_request import Timeframe
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,10 +80,10 @@ def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
 
 
 def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
-    named = FILE_NAME.fullmatch(path.name)
+    named = series_of_file(path.name)
     if named is None:
-        return "left out: not named <TICKER>.csv, <TICKER>_1h.csv or <TICKER>_5m.csv"
-    ticker, timeframe = named[1], cast(Timeframe, named[2] or "1d")
+        return f"left out: not named {FILE_NAMES}"
+    ticker, timeframe = named
     try:
         report = examine(store, ticker, path.read_bytes(), Meaning(timeframe=timeframe))
         store.get(ticker, timeframe, report.bars.data_hash)

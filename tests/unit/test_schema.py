@@ -57,6 +57,14 @@ def test_a_missing_index_is_added(engine: Engine) -> None:
     assert added == ["ix_events_at"]
 
 
+def test_an_index_over_other_columns_is_made_anew(engine: Engine) -> None:
+    suffix = "" if engine.dialect.name == "sqlite" else " ON run_events"
+    drop(engine, f"DROP INDEX ix_events_at{suffix}", "CREATE INDEX ix_events_at ON run_events (at, to_status)")
+
+    assert create_schema(engine) == ["ix_events_at"]
+    assert create_schema(engine) == []
+
+
 def test_a_change_may_take_longer_than_others_wait_for_an_answer(mariadb_url: str) -> None:
     hasty, patient = (connect_database(mariadb_url, answer_s=seconds) for seconds in (1, ANSWER_S))
 

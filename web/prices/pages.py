@@ -11,6 +11,7 @@ from adapters.store.database import reading
 from adapters.store.prices import Version, run_counts, version_counts, versions_of
 from web.platform import platform
 from web.prices.api import named_series
+from web.request_fields import FIELDS
 from web.runs.charts import candle_plot, joined
 from web.svg_plot import drawn_twice
 
@@ -26,8 +27,8 @@ def listed() -> str:
     held = [each for ranges in platform().prices.all().values() for each in ranges.values()]
     with reading(platform().engine) as connection:
         counts = version_counts(connection)
-    max_mb = platform().settings.max_prices_mb
-    return render_template("prices/list.html", series=held, version_counts=counts, max_mb=max_mb)
+    offered = {"max_mb": platform().settings.max_prices_mb, "timeframes": FIELDS["timeframe"].choices}
+    return render_template("prices/list.html", series=held, version_counts=counts, **offered)
 
 
 @blueprint.get("/prices/<ticker>/<timeframe>")

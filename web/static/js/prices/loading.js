@@ -2,11 +2,12 @@
 import { announce } from "../announce.js";
 import { swap } from "../swap.js";
 
-// The ticker and timeframe that a file's name says, or as much of it as can be one.
-export function named(fileName) {
+// The ticker that a file's name says, or as much of it as can be one, and its timeframe if that is among `known`.
+function named(fileName, known) {
   const stem = fileName.replace(/\.(gz|txt|csv)$/gi, "").replace(/\.(csv|txt)$/i, "");
-  const timeframe = /[_ ](1h|5m)$/i.exec(stem)?.[1]?.toLowerCase();
-  const words = stem.replace(/[_ ](1h|5m|1d|d)$/i, "").replace(/^(daily|nasdaq|nyse)[_ ]/i, "").split(/[ ,_(]/);
+  const suffix = /[_ ](\d+[mhd]|d)$/i;
+  const timeframe = known.find((each) => each === suffix.exec(stem)?.[1].toLowerCase());
+  const words = stem.replace(suffix, "").replace(/^(daily|nasdaq|nyse)[_ ]/i, "").split(/[ ,_(]/);
   return { ticker: words[0].replace(/\.us$/i, "").toUpperCase().replace(/[^A-Z0-9.^=-]/g, "").slice(0, 15), timeframe };
 }
 
@@ -49,6 +50,7 @@ export function startPriceLoading(form) {
   const drop = form.querySelector("[data-drop]");
   const reports = form.querySelector("#price-reports");
   const button = form.querySelector("#price-load");
+  const frames = form.querySelector("#price-timeframe");
   let chosen = [];
 
   const options = () => ({
@@ -75,8 +77,13 @@ export function startPriceLoading(form) {
     showButton();
   }
 
+  function guessed(file) {
+    const { ticker, timeframe } = named(file.name, [...frames.options].map((option) => option.value));
+    return { ticker, timeframe: timeframe ?? frames.value };
+  }
+
   function show(file, number) {
-    const guess = named(file.name);
+    const guess = guessed(file);
     const row = document.createElement("div");
     row.className = "notice";
     const label = document.createElement("label");
@@ -87,7 +94,7 @@ export function startPriceLoading(form) {
     const report = document.createElement("div");
     row.append(label, ticker, report);
     reports.append(row);
-    const each = { file, ticker, report, timeframe: guess.timeframe ?? form.querySelector("#price-timeframe").value };
+    const each = { file, ticker, report, timeframe: guess.timeframe };
     ticker.addEventListener("change", () => examine(each));
     return each;
   }
@@ -110,7 +117,7 @@ export function startPriceLoading(form) {
   });
   for (const id of ["price-timeframe", "price-timezone", "price-adjust"]) {
     form.querySelector(`#${id}`).addEventListener("change", () => {
-      for (const each of chosen) each.timeframe = named(each.file.name).timeframe ?? form.querySelector("#price-timeframe").value;
+      for (const each of chosen) each.timeframe = guessed(each.file).timeframe;
       chosen.forEach(examine);
     });
   }
