@@ -1,0 +1,34 @@
+"""Which bars of a run are asked for, and how many of them one point of the answer stands for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from contracts.errors import InvalidRequest
+from web.arguments import reading_arguments, whole_number
+
+DEFAULT_POINTS, MOST_POINTS = 4_000, 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Bars `first` to `stop`, exclusive, in groups of `group`: a point begins at each bar of `starts`."""
+
+    first: int
+    stop: int
+    group: int
+
+    @property
+    def starts(self) -> range:
+        """The first bar of each group."""
+        return range(self.first, self.stop, self.group)
+
+
+def window(arguments: Mapping[str, str], bars: int) -> Window:
+    """The window that `from`, `to` and `max` ask for among so many bars; InvalidRequest when it is none."""
+    with reading_arguments(arguments) as read:
+        first = read("from", whole_number(0, max(bars - 1, 0)), 0)
+        stop = read("to", whole_number(1, max(bars, 1)), bars)
+        most = read("max", whole_number(1, MOST_POINTS), DEFAULT_POINTS)
+    if stop <= first < bars:
+        raise InvalidRequest({"to": f"{stop} is not after from, which is {first}"})
+    return Window(first, stop, max(1, -(-(stop - first) // most)))
