@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 from zlib import crc32
 
@@ -11,6 +12,7 @@ from rules.parameters import RuleSpec
 
 if TYPE_CHECKING:
     from rules.arrays import Column, Signals
+    from rules.formula.graph import Formula
     from rules.prices import Prices
 
 LABEL_CHARACTERS = 64  # the width of the rule_id column
@@ -72,6 +74,25 @@ class BaseRule(ABC):
         Not counted: a state that lasts until the next signal, however long, as ATR's direction does.
         """
         return self.lookback()
+
+    def conditions(self) -> tuple[str, str]:
+        """Buy and sell as texts of FORMULA, which name `inputs`; they give the very same signals."""
+        buy, sell = self.spec.conditions
+        return buy.format_map(self.params), sell.format_map(self.params)
+
+    def inputs(self) -> dict[str, float]:
+        """The numbers that the texts of the conditions name."""
+        return {name: value for name, value in self.params.items() if isinstance(value, int | float)}
+
+    @cached_property
+    def formula(self) -> Formula:
+        """The graph of both conditions; FormulaError for params with faults."""
+        from rules.formula.checker import compile_formula  # a Job that explains nothing does without it
+
+        formula, faults = compile_formula(*self.conditions(), self.inputs())
+        if formula is None:
+            raise next(iter(faults.values()))
+        return formula
 
     def longest_lookback(self) -> tuple[str, int]:
         """The rule's name and lookback; of a vote, those of the member that looks back furthest."""

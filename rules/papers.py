@@ -42,6 +42,10 @@ class MomentumRule(BaseRule):
         "N. Jegadeesh, S. Titman, Returns to Buying Winners and Selling Losers, Journal of Finance 48 (1993); "
         "T. Moskowitz, Y. H. Ooi, L. H. Pedersen, Time Series Momentum, Journal of Financial Economics 104 (2012)",
         ("skip < lookback",),
+        (
+            "prev(close, skip) > prev(close, lookback) * (1 + threshold / 100)",
+            "prev(close, skip) < prev(close, lookback) * (1 - threshold / 100)",
+        ),
     )
 
     def lookback(self) -> int:
@@ -81,15 +85,26 @@ class ValueRule(BaseRule):
         "average close around `lookback` bars ago is over threshold % below today's close",
         "W. De Bondt, R. Thaler, Does the Stock Market Overreact?, Journal of Finance 40 (1985); "
         "C. Asness, T. Moskowitz, L. H. Pedersen, Value and Momentum Everywhere, Journal of Finance 68 (2013)",
+        conditions=(
+            "prev(sma(close, average), delay) > close * (1 + threshold / 100)",
+            "prev(sma(close, average), delay) < close * (1 - threshold / 100)",
+        ),
     )
+
+    @property
+    def _delay(self) -> int:
+        """Bars since the last of those averaged; never below 1."""
+        return int(self.params["lookback"] - (self.params["average"] - 1) // 2)
+
+    def inputs(self) -> dict[str, float]:
+        return super().inputs() | {"delay": self._delay}
 
     def lookback(self) -> int:
         return int(self.params["lookback"] + self.params["average"] // 2)
 
     def signals(self, prices: Prices) -> Signals:
         close, average, threshold = prices["Close"], self.params["average"], self.params["threshold"] / 100.0
-        delay = self.params["lookback"] - (average - 1) // 2  # bars since the last of those averaged; never below 1
-        old = prices.shift(prices.indicator("sma", CLOSE, average), delay)
+        old = prices.shift(prices.indicator("sma", CLOSE, average), self._delay)
         return prices.levels(old > close * (1.0 + threshold), old < close * (1.0 - threshold))
 
 
@@ -116,6 +131,13 @@ class MeanReversionRule(BaseRule):
         "B. Lehmann, Fads, Martingales, and Market Efficiency, Quarterly Journal of Economics 105 (1990); "
         "N. Jegadeesh, Evidence of Predictable Behavior of Security Returns, Journal of Finance 45 (1990); "
         "J. Poterba, L. Summers, Mean Reversion in Stock Prices, Journal of Financial Economics 22 (1988)",
+        conditions=(
+            "last_return = close / prev(close, lookback) - 1\n"
+            "unusually_low = sma(last_return, window) - threshold * stdev(last_return, window)\n"
+            "unusually_high = sma(last_return, window) + threshold * stdev(last_return, window)\n"
+            "last_return < unusually_low",
+            "last_return > unusually_high",
+        ),
     )
 
     def lookback(self) -> int:
@@ -149,6 +171,10 @@ class BreakoutRule(BaseRule):
         "close < lowest close of the bars before x (1 - band)",
         "W. Brock, J. Lakonishok, B. LeBaron, Simple Technical Trading Rules and the Stochastic Properties of "
         "Stock Returns, Journal of Finance 47 (1992); R. Donchian, Financial Analysts Journal 16 (1960)",
+        conditions=(
+            "close > prev(highest(close, lookback)) * (1 + band / 100)",
+            "close < prev(lowest(close, lookback)) * (1 - band / 100)",
+        ),
     )
 
     def lookback(self) -> int:

@@ -88,7 +88,11 @@ def number(
 
 @dataclass(frozen=True)
 class RuleSpec:
-    """A rule in words, for forms, validation and docs. Each of the `constraints` reads "name < name"."""
+    """A rule in words, for forms, validation and docs. Each of the `constraints` reads "name < name".
+
+    conditions: buy and sell as texts of FORMULA over the params, from which the rule's lines and explanations are
+    derived; {name} stands for a choice, which is no number.
+    """
 
     name: str
     title: str
@@ -99,6 +103,7 @@ class RuleSpec:
     sell: str
     source: str
     constraints: tuple[str, ...] = ()
+    conditions: tuple[str, str] = ("", "")
 
     def faults(self, params: object, path: str = "params") -> Faults:
         """Every fault of `params` by field; empty when the rule can be built with them."""

@@ -26,6 +26,7 @@ MACD_PARAMS = (
     bars("signal", 9, 2, 100, "Bars of the signal line, an EMA of the MACD"),
 )
 FAST_BELOW_SLOW = ("fast < slow",)
+MACD_LINES = "macd_line(close, fast, slow, signal), macd_signal(close, fast, slow, signal)"
 
 
 class RsiRule(BaseRule):
@@ -38,6 +39,7 @@ class RsiRule(BaseRule):
         "RSI < oversold",
         "RSI > overbought",
         "J. W. Wilder, New Concepts in Technical Trading Systems (1978), section VI",
+        conditions=("rsi(close, period) < oversold", "rsi(close, period) > overbought"),
     )
 
     def lookback(self) -> int:
@@ -62,6 +64,7 @@ class MacdRule(BaseRule):
         "MACD crosses below its signal line",
         "G. Appel, The Moving Average Convergence-Divergence Trading Method (1985)",
         FAST_BELOW_SLOW,
+        (f"crosses_above({MACD_LINES})", f"crosses_below({MACD_LINES})"),
     )
 
     def lookback(self) -> int:
@@ -92,6 +95,10 @@ class RsiMacdRule(MacdRule):
         "MACD crosses below its signal line, or RSI > overbought",
         "Appel (1985) and Wilder (1978), combined",
         FAST_BELOW_SLOW,
+        (
+            f"crosses_above({MACD_LINES}) and rsi(close, period) < overbought",
+            f"crosses_below({MACD_LINES}) or rsi(close, period) > overbought",
+        ),
     )
 
     def lookback(self) -> int:
@@ -121,6 +128,10 @@ class MaCrossRule(BaseRule):
         "fast average crosses below the slow one",
         "W. Brock, J. Lakonishok, B. LeBaron, Journal of Finance 47 (1992), variable-length moving averages",
         FAST_BELOW_SLOW,
+        (
+            "crosses_above({kind}(close, fast), {kind}(close, slow))",
+            "crosses_below({kind}(close, fast), {kind}(close, slow))",
+        ),
     )
 
     def lookback(self) -> int:
@@ -149,6 +160,7 @@ class BollingerRule(BaseRule):
         "close < lower band",
         "close > upper band",
         "J. Bollinger, Bollinger on Bollinger Bands (2001)",
+        conditions=("close < bollinger_lower(close, period, width)", "close > bollinger_upper(close, period, width)"),
     )
 
     def lookback(self) -> int:
@@ -173,6 +185,10 @@ class VolumeRule(BaseRule):
         "volume > multiple x its average over the bars before, and the close is up",
         "volume > multiple x its average over the bars before, and the close is down",
         "J. E. Granville, Granville's New Strategy of Daily Stock Market Timing (1976)",
+        conditions=(
+            "volume > multiple * prev(sma(volume, period)) and close > prev(close)",
+            "volume > multiple * prev(sma(volume, period)) and close < prev(close)",
+        ),
     )
 
     def lookback(self) -> int:
@@ -198,6 +214,10 @@ class TrendRule(BaseRule):
         "ADX > threshold and +DI crosses above -DI",
         "ADX > threshold and +DI crosses below -DI",
         "Wilder (1978), section IV",
+        conditions=(
+            "adx(period) > threshold and crosses_above(plus_di(period), minus_di(period))",
+            "adx(period) > threshold and crosses_below(plus_di(period), minus_di(period))",
+        ),
     )
 
     def lookback(self) -> int:
@@ -236,6 +256,13 @@ class AtrRule(BaseRule):
         "in a rise: close falls below the highest close of the period - multiple x ATR",
         "Wilder (1978), section III, volatility system; C. Le Beau's chandelier exit, in A. Elder, "
         "Come Into My Trading Room (2002)",
+        conditions=(
+            "line_of_fall = lowest(close, period) + multiple * atr(period)\n"
+            "line_of_rise = highest(close, period) - multiple * atr(period)\n"
+            "rises = latest(close > line_of_fall, close < line_of_rise)\n"
+            "becomes(rises)",
+            "becomes(not rises)",
+        ),
     )
 
     def lookback(self) -> int:

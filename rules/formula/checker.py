@@ -50,7 +50,7 @@ def _compiled(
         del faults["sell"]  # the name may be one that `buy` would have given
     if faults:
         return None, faults
-    return checker.graph.formula(conditions["buy"], conditions["sell"]), {}
+    return checker.graph.formula(conditions["buy"], conditions["sell"], checker.names()), {}
 
 
 def free_names(*texts: str) -> list[str]:
@@ -103,6 +103,10 @@ class _Checker:
         if not isinstance(last, ast.Expr):
             raise _fault(last, "the last line must be a condition, such as close > sma(close, 200)")
         return self._condition(last.value, 1, "the last line must be a condition")
+
+    def names(self) -> dict[Node, str]:
+        """The nodes that were given a name, by the first one that each was given."""
+        return {node: name for name, node in reversed(self._values.items()) if isinstance(node, Node)}
 
     def _assign(self, line: ast.stmt) -> None:
         if not isinstance(line, ast.Assign) or len(line.targets) != 1 or not isinstance(line.targets[0], ast.Name):

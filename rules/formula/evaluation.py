@@ -6,7 +6,7 @@ the minimum, `or` the maximum and `not` the sign (Kleene): what is unknown never
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,8 +22,14 @@ SECONDS_PER_DAY = 86_400.0
 
 def evaluate(formula: Formula, prices: Prices) -> tuple[Flags, Flags]:
     """Where buy and where sell is true, each (bars,). ValueError as for Prices."""
+    held = values_of(formula, prices, (formula.buy, formula.sell))
+    return held[formula.buy] > 0, held[formula.sell] > 0
+
+
+def values_of(formula: Formula, prices: Prices, wanted: Iterable[Node]) -> dict[Node, Any]:
+    """The arrays of the `wanted` nodes of a formula; ValueError as for Prices."""
     left = Counter(operand for node in formula.nodes for operand in node.arrays)
-    left.update((formula.buy, formula.sell))
+    left.update(wanted)
     held: dict[Node, Any] = {}
     with np.errstate(all="ignore"):
         for node in formula.nodes:
@@ -32,7 +38,7 @@ def evaluate(formula: Formula, prices: Prices) -> tuple[Flags, Flags]:
             for operand in node.arrays:
                 if not left[operand]:
                     held.pop(operand, None)
-    return held[formula.buy] > 0, held[formula.sell] > 0
+    return held
 
 
 def _computed(node: Node, held: Mapping[Node, Any], prices: Prices) -> Any:

@@ -1,5 +1,6 @@
 """What a checked formula is: operations on arrays, of which equal ones are one."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rules.formula.functions import Kind
@@ -31,11 +32,15 @@ Value = Node | float  # of a part of a formula: an array, or a plain number
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """Two conditions over shared nodes, which are in an order in which they can be computed."""
+    """Two conditions over shared nodes, which are in an order in which they can be computed.
+
+    names: those that the texts give to nodes.
+    """
 
     nodes: tuple[Node, ...]
     buy: Node
     sell: Node
+    names: Mapping[Node, str]
 
 
 class Graph:
@@ -58,10 +63,10 @@ class Graph:
         """The node of a price column."""
         return self.node(name, (), "number")
 
-    def formula(self, buy: Node, sell: Node) -> Formula:
+    def formula(self, buy: Node, sell: Node, names: Mapping[Node, str]) -> Formula:
         """Both conditions with the nodes that they need."""
         needed = {buy, sell}
         for node in reversed(self._nodes.values()):
             if node in needed:
                 needed.update(node.arrays)
-        return Formula(tuple(node for node in self._nodes.values() if node in needed), buy, sell)
+        return Formula(tuple(node for node in self._nodes.values() if node in needed), buy, sell, names)

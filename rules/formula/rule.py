@@ -6,7 +6,6 @@ The language is imported where it is needed: a Job of another rule does without 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -17,7 +16,6 @@ from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, show
 
 if TYPE_CHECKING:
     from rules.arrays import Signals
-    from rules.formula.graph import Formula
     from rules.formula.text import FormulaError
     from rules.prices import Prices
 
@@ -190,15 +188,11 @@ class FormulaRule(BaseRule):
         "yours; the language is on the page about rules",
     )
 
-    @cached_property
-    def formula(self) -> Formula:
-        """The graph of both conditions; FormulaError for params with faults."""
-        from rules.formula.checker import compile_formula
+    def conditions(self) -> tuple[str, str]:
+        return self.params["buy"], self.params["sell"]
 
-        formula, faults = compile_formula(self.params["buy"], self.params["sell"], self.params["inputs"])
-        if formula is None:
-            raise next(iter(faults.values()))
-        return formula
+    def inputs(self) -> dict[str, float]:
+        return dict(self.params["inputs"])
 
     def lookback(self) -> int:
         return max(self.formula.buy.lookback, self.formula.sell.lookback)

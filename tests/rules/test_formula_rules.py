@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from rules.catalog import RULES, complete_params
+from rules.language import free_names
 from rules.registry import build_rule
-from tests.rules.formulas import as_formula, formula
+from tests.rules.formulas import formula
 from tests.rules.loops import naming
 from tests.rules.test_rules import random_params
 
@@ -13,10 +14,17 @@ TICKERS = ("AAPL", "GOOG", "IBM", "MSFT", "FB")
 DRAWS = 12
 
 
+def as_formula(rule_type, params):
+    """FORMULA with the conditions that the rule says are its own."""
+    rule = build_rule(rule_type, params)
+    used = {name: value for name, value in rule.inputs().items() if name in free_names(*rule.conditions())}
+    return formula(*rule.conditions(), **used)
+
+
 @pytest.mark.parametrize("rule_type", [name for name in RULES if name not in ("COMPOSITE", "FORMULA")])
 def test_a_rule_written_as_a_formula_gives_the_same_signals(rule_type, real_ohlcv):
     params = [complete_params(rule_type, {}), *(random_params(rule_type, seed) for seed in range(DRAWS))]
-    tried = [(each, build_rule(rule_type, each), formula(*as_formula(rule_type, each))) for each in params]
+    tried = [(each, build_rule(rule_type, each), as_formula(rule_type, each)) for each in params]
     signalled = 0
 
     for ticker in TICKERS:
@@ -34,7 +42,7 @@ def test_a_rule_written_as_a_formula_gives_the_same_signals(rule_type, real_ohlc
 def test_a_rule_written_as_a_formula_looks_back_as_far(rule_type):
     for params in (complete_params(rule_type, {}), *(random_params(rule_type, seed) for seed in range(DRAWS))):
         with naming(params=params):
-            written = formula(*as_formula(rule_type, params))
+            written = as_formula(rule_type, params)
             assert written.lookback() == build_rule(rule_type, params).lookback()
 
 
