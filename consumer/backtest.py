@@ -9,7 +9,7 @@ from adapters.analysis.excursions import excursions
 from adapters.analysis.performance import ANALYSIS_VERSION, Performance, performance
 from adapters.analysis.price_series import PriceSeries, price_series
 from adapters.prices.packing import PackedPrices
-from adapters.results.curves import encode_equity, encode_signals, encode_trades, fill_bars, significant, trade_rows
+from adapters.results.curves import encode_equity, encode_signals, encode_trades, significant
 from adapters.results.metrics.table import HEADLINE_NAMES
 from adapters.results.sparkline import encode_sparkline
 from consumer.wrappers.account_limits import with_liquidation
@@ -26,10 +26,10 @@ TRADE_FIELDS = tuple(each.name for each in fields(Trade))  # asdict would copy e
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished run leaves behind: columns of its row, and its charts by name."""
+    """What a finished run leaves behind: columns of its row, and what its rule looked at, packed."""
 
     columns: dict[str, Any]
-    charts: dict[str, bytes]
+    lines: list[bytes]
 
 
 def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outcome:
@@ -57,8 +57,16 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
         "image_tag": image_tag,
         "result_hash": result_hash(asdict(result.metrics), filled, equity),
     }
-    held_pct = metrics["buy_hold_return_pct"] or 0.0  # always a number, since prices are above zero
-    return Outcome(columns, draw_charts(request, traded, result, trades, held_pct) if request.charts else {})
+    return Outcome(columns, lines_of(rule, prices) if request.batch_id is None else [])
+
+
+def lines_of(rule: BaseRule, prices: PriceSeries) -> list[bytes]:
+    """The rule's lines and the truth of its conditions on the traded bars."""
+    from adapters.analysis.run_lines import packed_lines  # bulk runs do without both
+    from rules.explanation import explain
+
+    found = explain(rule, Prices({**prices.columns, TIME: prices.timestamps}), prices.first_bar)
+    return packed_lines(found.head, found.values, found.truths)
 
 
 def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
@@ -119,36 +127,6 @@ def measure(
         periods_per_year=traded.bars_per_year,
         rejected_orders=len(result.rejected_orders),
     )
-
-
-def draw_charts(
-    request: RunRequest,
-    traded: PriceSeries,
-    result: BacktestResult,
-    trades: list[dict[str, Any]],
-    buy_hold_return_pct: float,
-) -> dict[str, bytes]:
-    """PNG of each chart by its name in the contract."""
-    # matplotlib takes half a second, which bulk runs do not pay
-    from adapters.charts.data import ChartData
-    from adapters.charts.render import render_charts
-
-    close = traded["Close"]
-    data = ChartData(
-        subject=f"{request.ticker} {request.rule_id or request.rule_type}",
-        timestamps=traded.timestamps,
-        open=traded["Open"],
-        high=traded["High"],
-        low=traded["Low"],
-        close=close,
-        volume=traded["Volume"],
-        equity=result.equity_curve,
-        buy_hold_equity=request.initial_capital * (1.0 + buy_hold_return_pct / 100.0) * close / close[-1],
-        initial_capital=request.initial_capital,
-        trades=trade_rows(trades, traded.bar_dates(), request.timeframe),
-        fill_bars=fill_bars(trades),
-    )
-    return render_charts(data)
 
 
 def rule_of(request: RunRequest) -> BaseRule:

@@ -32,6 +32,7 @@ log = logging.getLogger(__name__)
 
 # a finished result is kept for so long while the database is away; the parent keeps the lease
 RESULT_PATIENCE_S = 600.0
+DRAWING_S = 60  # for the charts, which take a second; of a million bars, three
 
 
 def run_backtest(
@@ -49,7 +50,21 @@ def run_backtest(
         say_computed()
         return _record_failure(held, engine, error)
     say_computed()
-    return _record_success(held, engine, outcome)
+    ended = _record_success(held, engine, outcome)
+    if ended is HorseExit.SUCCEEDED and held.request.charts:
+        _draw_charts(held.run_id, engine)
+    return ended
+
+
+def _draw_charts(run_id: str, engine: Engine) -> None:
+    """Draw the charts of a run that has succeeded, whatever becomes of them."""
+    from consumer.draw_charts import draw_charts  # matplotlib takes half a second
+
+    try:
+        with UnixSignalDeathPenalty(DRAWING_S, JobTimeoutException):
+            draw_charts(engine, run_id)
+    except Exception:  # the run has its result, and the charts are drawn when somebody asks for them
+        log.exception("charts_not_drawn")
 
 
 def _compute(held: Claim, prices: PackedPrices | UnknownTicker, settings: Settings) -> Outcome:
@@ -79,7 +94,7 @@ def _memory_limit(beyond_mb: int) -> Iterator[None]:
 
 def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
     try:
-        persist(engine, lambda connection: finish(connection, held, outcome.columns, outcome.charts), RESULT_PATIENCE_S)
+        persist(engine, lambda connection: finish(connection, held, outcome.columns, outcome.lines), RESULT_PATIENCE_S)
     except LeaseLost as error:
         log.warning("result_dropped attempt=%d reason=%s", held.attempt, error)
         return HorseExit.OVERTAKEN

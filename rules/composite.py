@@ -119,22 +119,22 @@ class CompositeRule(BaseRule):
 
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
         super().__init__(params)
-        self._members = [MEMBERS[name](params) for name, params in map(_named, self.params["rules"])]
+        self.members = [MEMBERS[name](params) for name, params in map(_named, self.params["rules"])]
 
     def lookback(self) -> int:
         return self.longest_lookback()[1]
 
     def longest_lookback(self) -> tuple[str, int]:
         """Name and lookback of the member that looks back furthest."""
-        bars, name = max((member.lookback(), member.spec.name) for member in self._members)
+        bars, name = max((member.lookback(), member.spec.name) for member in self.members)
         return name, bars
 
     def warmup_bars(self) -> int:
-        return max(member.warmup_bars() for member in self._members)
+        return max(member.warmup_bars() for member in self.members)
 
     def signals(self, prices: Prices) -> Signals:
         """The outcome of the vote on every bar; 0 while it has none."""
-        stances = [prices.held(member.signals(prices)) for member in self._members]
+        stances = [prices.held(member.signals(prices)) for member in self.members]
         if self.params["mode"] == "any":  # members that turn on the same bar count against each other
             changes: Any = sum(prices.turns(stance) for stance in stances)
             return prices.held(prices.levels(changes > 0, changes < 0))

@@ -18,7 +18,7 @@ from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
-from web.runs import comparison, form, history, page, tables
+from web.runs import comparison, explanations, form, history, page, tables
 
 BLUEPRINTS = (
     access.blueprint,
@@ -27,6 +27,7 @@ BLUEPRINTS = (
     rules_api.blueprint,
     openapi.blueprint,
     runs_api.blueprint,
+    explanations.blueprint,
     form.blueprint,
     history.blueprint,
     page.blueprint,

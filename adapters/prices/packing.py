@@ -17,7 +17,7 @@ from contracts.run_request import Timeframe
 
 BARS_PER_PART = 65_536  # six columns of at most eight bytes: below MySQL's smallest packet of 4 MB
 _TYPES = "bhiq"  # signed integers of 1, 2, 4 and 8 bytes
-_HEAD = struct.Struct("<cqI")  # type of the steps, first number, how many steps follow
+HEAD = struct.Struct("<cqI")  # of a column: type of the steps, first number, how many steps follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def pack(bars: Bars) -> Iterator[tuple[int, bytes]]:
 def _packed(column: Numbers) -> bytes:
     steps = [after - before for before, after in pairwise(column)]
     kind = _smallest_type(steps)
-    return _HEAD.pack(kind.encode(), column[0], len(steps)) + _by_significance(array(kind, steps))
+    return HEAD.pack(kind.encode(), column[0], len(steps)) + _by_significance(array(kind, steps))
 
 
 def _smallest_type(steps: Sequence[int]) -> str:
@@ -64,11 +64,11 @@ def _by_significance(steps: Numbers) -> bytes:
 
 
 def columns_of(part: bytes) -> Iterator[tuple[str, int, bytes]]:
-    """(type, first number, bytes of the steps by significance) of the six columns of one packed part."""
+    """(type, first number, bytes of the steps by significance) of the columns of one packed part."""
     raw, at = zlib.decompress(part), 0
     while at < len(raw):
-        kind, first, count = _HEAD.unpack_from(raw, at)
-        start, at = at + _HEAD.size, at + _HEAD.size + count * array(kind.decode()).itemsize
+        kind, first, count = HEAD.unpack_from(raw, at)
+        start, at = at + HEAD.size, at + HEAD.size + count * array(kind.decode()).itemsize
         yield kind.decode(), first, raw[start:at]
 
 
@@ -76,11 +76,16 @@ def unpack(packed: PackedPrices) -> Bars:
     """The bars that `pack` packed; in plain Python, for pages. A Job reads the same with numpy."""
     columns = [array("q") for _ in range(6)]
     for part in packed.parts:
-        for column, (kind, first, raw) in zip(columns, columns_of(part), strict=True):
-            column.extend(accumulate(_steps(kind, raw), initial=first))
+        for column, packed_column in zip(columns, columns_of(part), strict=True):
+            column.extend(numbers_of(*packed_column))
     times, open_, high, low, close, volume = columns
     prices = (open_, high, low, close)
     return Bars(packed.timeframe, times, prices, volume, packed.price_decimals, packed.volume_decimals)
+
+
+def numbers_of(kind: str, first: int, raw: bytes) -> Iterator[int]:
+    """The numbers of one packed column."""
+    return accumulate(_steps(kind, raw), initial=first)
 
 
 def _steps(kind: str, raw: bytes) -> Numbers:

@@ -5,8 +5,10 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.prices.packing import columns_of
+from adapters.results.run_lines import BARS_PER_PART, RunLines, decode_head
 from adapters.results.times import utc_text
-from adapters.store.tables import HEADLINE_COLUMNS, run_charts, run_events, runs
+from adapters.store.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs
 from contracts.errors import UnknownRun
 from contracts.status import RunStatus
 
@@ -55,6 +57,25 @@ def chart_png(connection: Connection, run_id: str, name: str) -> bytes | None:
 def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
     """Which charts of a run were rendered."""
     return frozenset(connection.execute(select(run_charts.c.name).where(run_charts.c.run_id == run_id)).scalars())
+
+
+def lines_head(connection: Connection, run_id: str) -> dict[str, Any] | None:
+    """What the rule of a run looked at, without the values; None of a bulk run, or one from before lines were kept."""
+    query = select(run_lines.c.packed).where(run_lines.c.run_id == run_id, run_lines.c.part == 0)
+    head = connection.execute(query).scalar()
+    return None if head is None else decode_head(head)
+
+
+def lines_of(connection: Connection, run_id: str, bars: range) -> RunLines | None:
+    """The lines of a run around these bars; None where there are none."""
+    head = lines_head(connection, run_id)
+    if head is None:
+        return None
+    first, last = (bar // BARS_PER_PART for bar in (bars.start, max(bars.stop - 1, bars.start)))
+    between = run_lines.c.part.between(first + 1, last + 1)
+    query = select(run_lines.c.packed).where(run_lines.c.run_id == run_id, between).order_by(run_lines.c.part)
+    parts = [list(columns_of(packed)) for packed in connection.execute(query).scalars()]
+    return RunLines(head, first * BARS_PER_PART, parts)
 
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:

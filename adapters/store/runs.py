@@ -4,7 +4,7 @@ The caller owns the transaction. Every function says what it raises when another
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from adapters.store.database import database_now
 from adapters.store.events import record_event
-from adapters.store.tables import run_charts, runs
+from adapters.store.tables import run_charts, run_lines, runs
 from contracts.errors import Conflict, LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, RunStatus
@@ -75,15 +75,22 @@ def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
         raise LeaseLost("the run was cancelled" if row.cancel_requested else "another process owns the run")
 
 
-def finish(connection: Connection, held: Claim, result: Mapping[str, Any], charts: Mapping[str, bytes]) -> None:
-    """Record result, charts and SUCCEEDED together; LeaseLost, with nothing to keep, when the lease is gone."""
+def finish(connection: Connection, held: Claim, result: Mapping[str, Any], lines: Sequence[bytes] = ()) -> None:
+    """Record result, lines and SUCCEEDED together; LeaseLost, with nothing to keep, when the lease is gone."""
     values = {**result, "status": RunStatus.SUCCEEDED, "completed_at": database_now(), "lease_until": None, **_NO_ERROR}
     if not _changed(connection, _held(held), values):
         return _check_ended(connection, held, RunStatus.SUCCEEDED)
-    if charts:
-        rows = [{"run_id": held.run_id, "name": name, "png": png} for name, png in charts.items()]
-        connection.execute(insert(run_charts), rows)
+    if lines:
+        rows = [{"run_id": held.run_id, "part": part, "packed": packed} for part, packed in enumerate(lines)]
+        connection.execute(insert(run_lines), rows)
     return record_event(connection, held.run_id, held.attempt, RunStatus.RUNNING, RunStatus.SUCCEEDED, "finished")
+
+
+def save_charts(connection: Connection, run_id: str, charts: Mapping[str, bytes]) -> None:
+    """Store the charts of a completed run; IntegrityError when somebody else has done so."""
+    connection.execute(
+        insert(run_charts), [{"run_id": run_id, "name": name, "png": png} for name, png in charts.items()]
+    )
 
 
 def fail(connection: Connection, held: Claim, error_type: ErrorType, message: str) -> None:

@@ -133,6 +133,15 @@ run_charts = Table(
     **_OPTIONS,
 )
 
+run_lines = Table(
+    "run_lines",
+    metadata,
+    Column("run_id", _ascii(36), primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False),  # 0 is the head, see adapters.results.run_lines
+    Column("packed", LongBlob, nullable=False),
+    **_OPTIONS,
+)
+
 run_events = Table(
     "run_events",
     metadata,

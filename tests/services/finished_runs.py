@@ -17,7 +17,7 @@ def succeed(engine: Engine, run_id: str, metrics: Mapping[str, float | None]) ->
     stored = json.dumps({"values": dict(metrics), "notes": {}})
     with engine.begin() as connection:
         held = claim(connection, Attempt(run_id, 1), str(uuid4()), 60, "test")
-        finish(connection, held, {**result, "metrics_json": stored}, {})
+        finish(connection, held, {**result, "metrics_json": stored})
 
 
 def break_down(engine: Engine, run_id: str, message: str = "no prices") -> None:

@@ -103,12 +103,12 @@ def test_the_claim_returns_the_request_as_it_was_recorded(engine: Engine, submit
     assert (request.ticker, request.label, request.params) == ("IBM", "Grüße \N{SNOWMAN}", {"period": 9})
 
 
-def test_a_finished_run_has_its_result_its_charts_and_no_lease(
+def test_a_finished_run_has_its_result_its_lines_and_no_lease(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
     held = claimed(engine, waiting)
 
-    does(engine, lambda connection: finish(connection, held, RESULT, {"equity_curve": b"png"}))
+    does(engine, lambda connection: finish(connection, held, RESULT, [b"head", b"part"]))
 
     row = submitter.row(waiting.run_id)
     assert (row["status"], row["metrics_json"], row["lease_until"]) == ("SUCCEEDED", "{}", None)
@@ -119,7 +119,7 @@ def test_a_finish_may_be_repeated(engine: Engine, waiting: Attempt, submitter: S
     held = claimed(engine, waiting)
 
     for _ in range(2):
-        does(engine, lambda connection: finish(connection, held, RESULT, {"equity_curve": b"png"}))
+        does(engine, lambda connection: finish(connection, held, RESULT, [b"head", b"part"]))
 
     assert [event[2] for event in submitter.events(waiting.run_id)] == ["PENDING", "RUNNING", "SUCCEEDED"]
 
@@ -141,7 +141,7 @@ def test_nothing_is_finished_under_a_lease_that_is_gone(
     does(engine, lambda connection: take_away(connection, held))
 
     with pytest.raises(LeaseLost):
-        does(engine, lambda connection: finish(connection, held, RESULT, {}))
+        does(engine, lambda connection: finish(connection, held, RESULT))
 
     assert submitter.row(waiting.run_id)["metrics_json"] is None
 
@@ -160,7 +160,7 @@ def test_a_lease_is_extended_by_its_holder_only(engine: Engine, waiting: Attempt
 
 def test_a_beat_after_the_own_end_is_no_loss(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
     held = claimed(engine, waiting)
-    does(engine, lambda connection: finish(connection, held, RESULT, {}))
+    does(engine, lambda connection: finish(connection, held, RESULT))
 
     does(engine, lambda connection: extend_lease(connection, held, 60))
 
@@ -215,7 +215,7 @@ def test_a_waiting_or_running_run_is_cancelled_once(
 
 def test_a_run_that_has_finished_is_not_cancelled(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
     held = claimed(engine, waiting)
-    does(engine, lambda connection: finish(connection, held, RESULT, {}))
+    does(engine, lambda connection: finish(connection, held, RESULT))
     finished = submitter.row(waiting.run_id)
 
     with pytest.raises(Conflict):

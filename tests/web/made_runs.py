@@ -6,6 +6,7 @@ from flask import Flask
 
 from adapters.store.runs import Attempt, claim, fail, finish
 from consumer.backtest import backtest
+from consumer.draw_charts import draw_charts
 from contracts.status import ErrorType
 from tests.services.prices import run_prices
 from web.platform import Platform
@@ -37,5 +38,7 @@ def make(app: Flask, state: str, fields: dict[str, Any]) -> str:
             fail(connection, held, ErrorType.ENGINE_ERROR, "division by <zero>")
         else:
             outcome = backtest(held.request, run_prices(connection, held.request), "test")
-            finish(connection, held, outcome.columns, outcome.charts)
+            finish(connection, held, outcome.columns, outcome.lines)
+    if held.request.charts and state == "completed":
+        draw_charts(platform.engine, run_id)
     return run_id

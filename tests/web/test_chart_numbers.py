@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from adapters.charts import render
 from adapters.charts.data import ChartData
+from consumer import draw_charts
 from tests.web.conftest import RunMaker
 
 
@@ -32,7 +33,7 @@ def lines(axes: Axes) -> dict[str, Any]:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[ChartData]:
     """What each picture of the runs to come is drawn from."""
     seen: list[ChartData] = []
-    monkeypatch.setattr(render, "render_charts", lambda data: seen.append(data) or {})
+    monkeypatch.setattr(draw_charts, "render_charts", lambda data: seen.append(data) or {"equity_curve": b"png"})
     return seen
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from adapters.results.metrics.table import METRIC_NAMES
 from web.documents.openapi_schemas import COUNT, TEXT, json_object, ref
+from web.runs.windows import DEFAULT_POINTS, MOST_POINTS
 
 
 def _answer(name: str, what: str) -> dict[str, Any]:
@@ -24,6 +25,13 @@ def _responses(code: str, name: str, what: str, **faults: str) -> dict[str, Any]
     """Answers of an operation; `faults` are words by `f<code>`."""
     known = {each.removeprefix("f"): fault(words) for each, words in faults.items()}
     return {code: _answer(name, what), **known, "default": fault("what was wrong")}
+
+
+WINDOW = [
+    _query("from", COUNT, "number of the first bar, from 0"),
+    _query("to", COUNT, "number of the bar after the last; the number of bars by default"),
+    _query("max", {"type": "integer", "minimum": 1, "maximum": MOST_POINTS}, f"points; {DEFAULT_POINTS} by default"),
+]
 
 
 @cache
@@ -81,6 +89,16 @@ def details() -> dict[str, dict[str, Any]]:
         },
         "GET /api/runs/{run_id}": {
             "responses": _responses("200", "RunResult", "everything about the run", f404="no such run")
+        },
+        "GET /api/runs/{run_id}/lines": {
+            "parameters": WINDOW,
+            "responses": _responses("200", "Lines", "the lines", f404="no such run", f409="it has not completed"),
+        },
+        "GET /api/runs/{run_id}/explanation": {
+            "parameters": [_query("bar", COUNT, "number of a traded bar, from 0; the last one by default")],
+            "responses": _responses(
+                "200", "Explanation", "the bar in words", f404="no such run", f409="it has not completed"
+            ),
         },
         "POST /api/runs/{run_id}/cancel": {
             "responses": {

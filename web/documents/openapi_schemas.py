@@ -27,6 +27,7 @@ _STATUS_WORD = {"enum": [status.public for status in RunStatus]}
 _COUNTS = json_object({status.public: COUNT for status in RunStatus})
 _NAMED_RUN = json_object({"run_id": TEXT, "ticker": TEXT, "rule_type": TEXT})
 _SECONDS = nullable({"type": "number"})
+_TRUTH = nullable({"type": "boolean"})  # null: a number in it has no value yet
 _SPREAD = json_object(dict.fromkeys(("average", "p50", "p95", "p99", "max"), _SECONDS))
 _MOMENT = nullable({"type": "string", "format": "date-time"})
 _RUN_TIMES = {
@@ -87,6 +88,43 @@ ANSWERS: dict[str, Any] = {
         error_message=nullable(TEXT),
         waiting_since=_MOMENT,
         result_url=TEXT,
+    ),
+    "Lines": json_object(
+        {
+            "total": COUNT,
+            "first": COUNT,
+            "bars_per_point": COUNT,
+            "lines": nullable(
+                {
+                    "type": "array",
+                    "items": json_object(
+                        {
+                            "name": TEXT,
+                            "pane": {"enum": ["price", "below"]},
+                            "group": {"type": "string", "description": "lines of one group share a pane"},
+                            "levels": {"type": "array", "items": {"type": "number"}},
+                            "values": {"type": "array", "items": nullable({"type": "number"})},
+                        }
+                    ),
+                }
+            ),
+        },
+        note={"type": "string", "description": "why there are none"},
+    ),
+    "Explanation": json_object(
+        {
+            "bar": COUNT,
+            "date": TEXT,
+            "signal": {"enum": ["buy", "sell", "none"]},
+            "sides": nullable(json_object(dict.fromkeys(("buy", "sell"), json_object({"met": _TRUTH, "words": TEXT})))),
+            "conditions": {
+                "type": "array",
+                "items": json_object({"side": {"enum": ["buy", "sell"]}, "words": TEXT, "met": _TRUTH}, member=TEXT),
+            },
+            "account": {"type": "array", "items": TEXT},
+            "sentence": TEXT,
+        },
+        note={"type": "string", "description": "why there are no sides"},
     ),
     "BatchRun": json_object(
         {

@@ -22,6 +22,11 @@ class Window:
         """The first bar of each group."""
         return range(self.first, self.stop, self.group)
 
+    @property
+    def lasts(self) -> list[int]:
+        """The last bar of each group."""
+        return [min(start + self.group, self.stop) - 1 for start in self.starts]
+
 
 def window(arguments: Mapping[str, str], bars: int) -> Window:
     """The window that `from`, `to` and `max` ask for among so many bars; InvalidRequest when it is none."""

@@ -1,0 +1,86 @@
+"""`python -m consumer.draw_charts <run_id>`: draw and store the charts of a completed run that has none.
+
+Exit code 0: they are there. 1: the run or its prices are not, or it has not completed.
+"""
+
+import json
+import logging
+import sys
+
+import numpy as np
+from sqlalchemy.engine import Engine, RowMapping
+from sqlalchemy.exc import IntegrityError
+
+from adapters.analysis.price_series import price_series
+from adapters.charts.data import ChartData
+from adapters.charts.render import render_charts
+from adapters.logs import configure_logging
+from adapters.prices.packing import PackedPrices
+from adapters.results.curves import decode_equity, decode_trades, fill_bars, trade_rows
+from adapters.settings import load_settings
+from adapters.store.database import committed, connect_database, is_duplicate_key, reading
+from adapters.store.prices import packed_prices
+from adapters.store.run_queries import chart_names, run_row
+from adapters.store.runs import save_charts
+from contracts.errors import Conflict, PlatformError
+from contracts.run_request import RunRequest
+from contracts.status import RunStatus
+
+log = logging.getLogger(__name__)
+
+
+def draw_charts(engine: Engine, run_id: str) -> None:
+    """Draw and store the charts of a completed run, unless it has them; PlatformError where that cannot be."""
+    with reading(engine) as connection:
+        row = run_row(connection, run_id)
+        if row["status"] != RunStatus.SUCCEEDED:
+            raise Conflict(f"run {run_id} has not completed, so there is nothing to draw")
+        if chart_names(connection, run_id):
+            return
+        packed = packed_prices(connection, row["ticker"], row["timeframe"], row["data_hash"])
+    charts = render_charts(chart_data(row, packed))
+    try:
+        committed(engine, lambda connection: save_charts(connection, run_id, charts))
+    except IntegrityError as error:
+        if not is_duplicate_key(error):  # somebody else has drawn the same
+            raise
+
+
+def chart_data(row: RowMapping, packed: PackedPrices) -> ChartData:
+    """What the charts of a completed run show, from what is stored of it."""
+    request = RunRequest.from_json(json.loads(row["request_json"]))
+    traded = price_series(packed, request.start_date, request.end_date).traded()
+    _, equity = decode_equity(row["equity_curve_json"])
+    trades, _, _ = decode_trades(row["trades_json"])
+    held_pct = json.loads(row["metrics_json"])["values"]["buy_hold_return_pct"] or 0.0
+    close = traded["Close"]
+    return ChartData(
+        subject=f"{request.ticker} {request.rule_id or request.rule_type}",
+        timestamps=traded.timestamps,
+        open=traded["Open"],
+        high=traded["High"],
+        low=traded["Low"],
+        close=close,
+        volume=traded["Volume"],
+        equity=np.array(equity),
+        buy_hold_equity=request.initial_capital * (1.0 + held_pct / 100.0) * close / close[-1],
+        initial_capital=request.initial_capital,
+        trades=trade_rows(trades, traded.bar_dates(), request.timeframe),
+        fill_bars=fill_bars(trades),
+    )
+
+
+def main() -> int:
+    """Draw the charts of the run that the command line names."""
+    settings = load_settings()
+    configure_logging(settings, role="charts")
+    try:
+        draw_charts(connect_database(settings.database_url), sys.argv[1])
+    except PlatformError as error:
+        log.warning("charts_not_drawn reason=%s", error)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,93 @@
+"""The parts of a formula in words: what a line is called, and whether it belongs on the price."""
+
+from collections.abc import Mapping
+
+from rules.formula.functions import FUNCTIONS, SERIES
+from rules.formula.graph import Node, Value
+
+ARITHMETIC = ("+", "-", "*", "/")
+COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
+CROSSES = ("crosses_above", "crosses_below")
+# What people call them; everything else keeps its name in the language.
+_TITLES = {name: name.upper() for name in ("sma", "ema", "wma", "vwap", "rsi", "roc", "atr", "adx", "obv")} | {
+    "macd_line": "MACD",
+    "macd_signal": "MACD signal",
+    "macd_histogram": "MACD histogram",
+    "stochastic_k": "%K",
+    "stochastic_d": "%D",
+    "bollinger_upper": "upper band",
+    "bollinger_middle": "middle band",
+    "bollinger_lower": "lower band",
+    "plus_di": "+DI",
+    "minus_di": "-DI",
+}
+_BINDING = {"or": 0, "and": 1, "not": 2, **dict.fromkeys(COMPARISONS, 3), "+": 4, "-": 4, "*": 5, "/": 5}
+_BY_OPERATION = {(each.computed_by or each.name, each.output): each for each in FUNCTIONS.values()}
+_SAME_UNIT = frozenset(("sma", "ema", "wma", "highest", "lowest", "prev", "min", "max", "abs", "bollinger_bands"))
+_PRICES = frozenset(("hl2", "hlc3", "ohlc4", "vwap"))
+_DIFFERENCES = frozenset(("change", "stdev", "atr"))
+
+
+def name_of(value: Value, names: Mapping[Node, str]) -> str:
+    """What a part of a formula is called: a sum by the name that its text gives it, a call by its function."""
+    if not isinstance(value, Node):
+        return f"{value:.10g}"
+    if not value.operands:
+        return value.op.lower()
+    if value in names and value.op in ARITHMETIC:
+        return names[value].replace("_", " ")
+    if value.op in "*/" and value.operands[1] == 1.0:
+        return name_of(value.operands[0], names)
+    if value.op == "not":
+        return f"not {_inside(value, value.operands[0], names)}"
+    if value.op in _BINDING:
+        return f" {value.op} ".join(_inside(value, each, names) for each in value.operands)
+    return value.op if value.op in SERIES else _call(value, names)
+
+
+def _inside(outer: Node, value: Value, names: Mapping[Node, str]) -> str:
+    """A part as it stands inside an operation: in parentheses where that would bind stronger."""
+    name = name_of(value, names)
+    if not isinstance(value, Node) or value.op not in _BINDING or " " not in name or name == names.get(value):
+        return name
+    binds_as_well = _BINDING[value.op] == _BINDING[outer.op] and outer.op in "-/"
+    return f"({name})" if _BINDING[value.op] < _BINDING[outer.op] or binds_as_well else name
+
+
+def _call(node: Node, names: Mapping[Node, str]) -> str:
+    if node.op == "constant":
+        return "always" if node.operands[1] == 1.0 else "never"
+    if node.op == "prev" and node.operands[1] == 0:
+        return name_of(node.operands[0], names)
+    inner, output = (node.arrays[0], node.operands[1]) if node.op == "output" else (node, None)
+    function = _BY_OPERATION[inner.op, output]  # type: ignore[index]  # an output's place is a whole number
+    given = [name_of(each, names) for each in inner.operands[len(function.columns) :]]
+    if function.name in _TITLES and given[:1] == ["close"]:
+        del given[0]  # what an indicator is taken of unless something else is said
+    if function.name == "prev" and given[1] == "1":
+        del given[1]
+    return f"{_TITLES.get(function.name, function.name)}({', '.join(given)})" if given else _TITLES[function.name]
+
+
+def unit_of(value: Value) -> str:
+    """price, change (a difference of prices), volume, number (no unit), or other."""
+    if not isinstance(value, Node):
+        return "number"
+    if not value.operands:
+        return {"Volume": "volume", "Time": "other"}.get(value.op, "price")
+    if value.op in _PRICES:
+        return "price"
+    units = [unit_of(each) for each in value.operands]
+    if value.op in _DIFFERENCES:
+        return "change" if units[0] == "price" else "other"
+    if value.op in _SAME_UNIT or value.op == "output":
+        return units[0]
+    return _unit_of_sum(value.op, units[0], units[1]) if value.op in ARITHMETIC else "other"
+
+
+def _unit_of_sum(sign: str, left: str, right: str) -> str:
+    if sign == "-" and left == right == "price":
+        return "change"
+    if sign in "+-":
+        return left if right in (left, "change", "number") else right if left == "change" else "other"
+    return left if right == "number" else right if left == "number" and sign == "*" else "other"

@@ -1,0 +1,165 @@
+"""The conditions of a rule in words with numbers: what held on a bar, and what held it back."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import floor, log10
+from typing import Any
+
+Condition = Mapping[str, Any]  # as rules.explanation.Explanation.head says
+SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "=", "!=": "≠"} | {
+    "crosses_above": "crosses above",
+    "crosses_below": "crosses below",
+}
+OPPOSITES = {"<": "≥", "<=": ">", ">": "≤", ">=": "<", "==": "≠", "!=": "="} | {
+    "crosses_above": "does not cross above",
+    "crosses_below": "does not cross below",
+}
+LEAST_DIGITS, MOST_DIGITS = 4, 8  # significant ones of a number; more where two different numbers would look the same
+
+
+@dataclass(frozen=True, slots=True)
+class BarState:
+    """What a rule saw on one bar: the lines by their places in its head, and the truths of its conditions."""
+
+    lines: Sequence[Mapping[str, Any]]
+    value: Callable[[int], float | None]
+    truth: Callable[[int], bool | None]
+
+    def met(self, condition: Condition) -> bool | None:
+        """Whether a condition held; None where a number in it had no value."""
+        return self.truth(condition["truth"])
+
+    def said(self, condition: Condition) -> str:
+        """Why a condition held or did not: its decisive parts as they were."""
+        return _SAID.get(condition["op"], _said_comparison)(self, condition)
+
+    def wanted(self, condition: Condition) -> str:
+        """A comparison as the rule wants it, with the numbers of the bar."""
+        return self._compared(condition, SIGNS[condition["op"]])
+
+    def _compared(self, condition: Condition, sign: str) -> str:
+        """Both sides with their numbers, of so many digits that those look different that are."""
+        left, right = condition["of"]
+        digits = LEAST_DIGITS
+        while digits < MOST_DIGITS and self._number(left) != self._number(right):
+            if self._rounded(left, digits) != self._rounded(right, digits):
+                break
+            digits += 1
+        return f" {sign} ".join(self._text(side, digits) for side in (left, right))
+
+    def _number(self, side: Mapping[str, Any]) -> float | None:
+        return self.value(side["line"]) if "line" in side else side.get("number")
+
+    def _rounded(self, side: Mapping[str, Any], digits: int) -> float | None:
+        value = self._number(side)
+        return value if value is None or "number" in side else float(f"{value:.{digits}g}")
+
+    def _text(self, side: Mapping[str, Any], digits: int) -> str:
+        """A number as the rule has it, or a name and its number: RSI(14) 28.4, close * 0.8 = 3.25."""
+        name = name_of(side, self.lines)
+        if "number" in side:
+            return name
+        sums = any(f" {sign} " in name for sign in "+-*/")
+        return f"{name}{' =' if sums else ''} {number_text(self._number(side), digits)}"
+
+
+def _said_comparison(state: BarState, condition: Condition) -> str:
+    signs = OPPOSITES if state.met(condition) is False else SIGNS
+    words = state._compared(condition, signs[condition["op"]])
+    return words if state.met(condition) is not None else f"{words} (unknown)"
+
+
+def _said_and(state: BarState, condition: Condition) -> str:
+    held = [state.said(each) for each in condition["of"] if state.met(each)]
+    others = [state.said(each) for each in condition["of"] if not state.met(each)]
+    return ", but ".join(" and ".join(words) for words in (held, others) if words)
+
+
+def _said_or(state: BarState, condition: Condition) -> str:
+    decisive = [each for each in condition["of"] if state.met(each)] or condition["of"]
+    return " and ".join(map(state.said, decisive))
+
+
+def _said_inner(state: BarState, condition: Condition) -> str:
+    return state.said(condition["of"][0])
+
+
+def _said_becomes(state: BarState, condition: Condition) -> str:
+    (inner,) = condition["of"]
+    already = state.met(inner) and not state.met(condition)
+    return f"{state.said(inner)}{', as on the bar before' if already else ''}"
+
+
+def _said_latest(state: BarState, condition: Condition) -> str:
+    """The condition that turned it last, as it is on this bar."""
+    first, second = condition["of"]
+    turned = first if state.met(condition) else second
+    return state.said(turned) if state.met(turned) else f"{wanted(turned, state.lines)} held last"
+
+
+def _said_above_for(state: BarState, condition: Condition) -> str:
+    (inner,), bars = condition["of"], condition["bars"]
+    words = f"{state.said(inner)} for {bars} bars" if state.met(condition) else state.said(inner)
+    return f"{words}, but not for {bars} bars" if state.met(inner) and not state.met(condition) else words
+
+
+def _said_constant(state: BarState, condition: Condition) -> str:
+    return "this always holds" if state.met(condition) else "this never holds"
+
+
+def _said_stance(state: BarState, condition: Condition) -> str:
+    return f"{condition['name']} {'agrees' if state.met(condition) else 'does not'}"
+
+
+def _said_vote(state: BarState, condition: Condition) -> str:
+    members = condition["of"]
+    if condition["mode"] == "any":
+        return f"the latest change of a member was {'' if state.met(condition) else 'not '}to {condition['side']}"
+    agreeing = [each["name"] for each in members if state.met(each)]
+    named = f" ({', '.join(agreeing)})" if agreeing else ""
+    return f"{len(agreeing)} of {len(members)} members agree{named}"
+
+
+_SAID: Mapping[str, Callable[[BarState, Condition], str]] = {
+    "and": _said_and,
+    "or": _said_or,
+    "not": _said_inner,
+    "becomes": _said_becomes,
+    "latest": _said_latest,
+    "above_for": _said_above_for,
+    "constant": _said_constant,
+    "stance": _said_stance,
+    "vote": _said_vote,
+}
+
+
+def comparisons(condition: Condition, member: str | None = None) -> Iterator[tuple[str | None, Condition]]:
+    """The comparisons that a condition is made of, each with the member of a vote that it belongs to."""
+    if condition["op"] in SIGNS:
+        yield member, condition
+        return
+    for each in condition["of"]:
+        yield from comparisons(each, condition.get("name", member))
+
+
+def wanted(condition: Condition, lines: Sequence[Mapping[str, Any]]) -> str:
+    """A comparison as the rule wants it, or all that a condition is made of, without the numbers of a bar."""
+    if condition["op"] not in SIGNS:
+        return f" {condition['op']} ".join(wanted(each, lines) for each in condition["of"])
+    return f" {SIGNS[condition['op']]} ".join(name_of(side, lines) for side in condition["of"])
+
+
+def name_of(side: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> str:
+    """What one side of a comparison is called."""
+    if "number" in side:
+        return f"{side['number']:,.10g}".replace("-", "−")
+    return str(lines[side["line"]]["name"] if "line" in side else side["text"])
+
+
+def number_text(value: float | None, digits: int) -> str:
+    """1,234, 28.4, 0.0123; (no value) for None."""
+    if value is None:
+        return "(no value)"
+    decimals = digits - 1 - floor(log10(abs(value))) if value else 0
+    text = f"{value:,.{max(decimals, 0)}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
