@@ -67,6 +67,10 @@ class QueueOutOfMemory(QueueUnavailable):
     """Redis answers, but has no room for a message more."""
 
 
+class DrawingUnavailable(PlatformError):
+    """The charts of a run cannot be drawn just now."""
+
+
 class RunTimeout(PlatformError):
     """The run took longer than its time limit."""
 

@@ -11,6 +11,7 @@ from werkzeug.exceptions import HTTPException
 
 from contracts.errors import (
     Conflict,
+    DrawingUnavailable,
     InvalidRequest,
     PlatformError,
     QueueFull,
@@ -30,6 +31,7 @@ _STATUS_CODES: tuple[tuple[type[PlatformError], int], ...] = (
     (Conflict, 409),
     (QueueFull, 429),
     (QueueUnavailable, 503),
+    (DrawingUnavailable, 503),
 )
 _API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
 

@@ -47,13 +47,6 @@ def run_row(connection: Connection, run_id: str) -> RowMapping:
     return row
 
 
-def chart_png(connection: Connection, run_id: str, name: str) -> bytes | None:
-    """One chart as PNG bytes, or None when it was not rendered."""
-    query = select(run_charts.c.png).where(run_charts.c.run_id == run_id, run_charts.c.name == name)
-    png: bytes | None = connection.execute(query).scalar()
-    return png
-
-
 def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
     """Which charts of a run were rendered."""
     return frozenset(connection.execute(select(run_charts.c.name).where(run_charts.c.run_id == run_id)).scalars())

@@ -49,6 +49,40 @@ def test_a_killed_consumer_s_run_is_finished_by_the_next(
     check_queue_is_clean(redis_server.client())
 
 
+AFTER_THE_RESULT = {
+    "between result and charts": ("consumer.task:_draw_charts", "before"),
+    "inside the charts' transaction": ("consumer.draw_charts:save_charts", "after"),
+}
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
+@pytest.mark.parametrize("point", AFTER_THE_RESULT)
+def test_a_consumer_that_ends_before_its_charts_are_stored_leaves_a_run_that_has_succeeded(
+    point: str,
+    signum: signal.Signals,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
+) -> None:
+    at, when = AFTER_THE_RESULT[point]
+    pause = fault(at, "pause", when=when)
+    (run_id,) = submitter.submit(charts=True)
+    victim = programs.start("consumer", **pause.environ)
+    pause.wait()
+    assert submitter.status(run_id) == "SUCCEEDED"
+
+    victim.send(signum)
+    exit_code = victim.wait()
+    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+    check_queue_is_clean(redis_server.client())
+
+    row = submitter.row(run_id)
+    assert exit_code == (0 if signum == signal.SIGTERM else -signal.SIGKILL)
+    assert (row["status"], row["attempt"], row["losses"], row["handbacks"]) == ("SUCCEEDED", 1, 0, 0)
+    check_tables(submitter.engine)
+
+
 DEFAULTS = {"LEASE_S": "60", "HEARTBEAT_S": "15", "RECONCILE_S": "10", "ENQUEUE_GRACE_S": "30"}
 QUICK = {"LEASE_S": "6", "HEARTBEAT_S": "2", "RECONCILE_S": "2", "ENQUEUE_GRACE_S": "5"}
 

@@ -1,6 +1,7 @@
 """The HTTP API of single runs."""
 
 import base64
+import json
 from dataclasses import fields
 from uuid import UUID
 
@@ -10,13 +11,14 @@ from flask.typing import ResponseReturnValue
 from adapters.results.run_result import run_result
 from adapters.results.times import seconds_between, utc_text
 from adapters.store.database import reading
-from adapters.store.run_queries import chart_png, chart_pngs, events_of, run_row, run_status
+from adapters.store.run_queries import events_of, run_row, run_status
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
 from web.arguments import idempotency_key, json_body
 from web.platform import platform
 from web.runs import operations
+from web.runs.drawing import pictures
 from web.runs.validation import validate_request
 
 blueprint = Blueprint("run_api", __name__)
@@ -71,7 +73,7 @@ def run(run_id: UUID) -> Response:
     """Everything about one run, as the contract says."""
     with reading(platform().engine) as connection:
         row = run_row(connection, str(run_id))
-        pngs = chart_pngs(connection, str(run_id)) if row["status"] == RunStatus.SUCCEEDED else {}
+    pngs = pictures(platform(), row) if json.loads(row["request_json"])["charts"] else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
     result = run_result(row, charts, platform().prices.candles)
     return conditional(jsonify({each.name: getattr(result, each.name) for each in fields(result)}))
@@ -91,9 +93,10 @@ def chart(run_id: UUID, name: str) -> Response:
     if name not in CHART_NAMES:
         abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHART_NAMES)}")
     with reading(platform().engine) as connection:
-        png = chart_png(connection, str(run_id), name)
+        row = run_row(connection, str(run_id))
+    png = pictures(platform(), row).get(name)
     if png is None:
-        abort(404, "this run has no such chart: it has not completed, or was run without charts")
+        abort(404, "this run has no such chart: it has not completed, or its prices are not in the store any more")
     response = Response(png, mimetype="image/png")
     response.headers["Cache-Control"] = "private, max-age=3600"
     return response
