@@ -81,6 +81,19 @@ class TradeRow(TypedDict):
     mfe_pct: NotRequired[float]  # furthest for it
 
 
+class ConditionSummary(TypedDict):
+    """A comparison of the rule over a run: on how many of its bars it was true or unknown, where it came closest."""
+
+    side: Literal["buy", "sell"]
+    member: str | None  # of a vote
+    words: str
+    bars: int
+    true: int
+    unknown: int
+    nearest_date: str | None  # null where it was never false
+    nearest: str | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """One run as `GET /api/runs/<run_id>` shows it; curves are null until it has completed."""
@@ -100,6 +113,7 @@ class RunResult:
     signals: list[SignalPoint] | None = None
     price_candles: list[Candle] | None = None
     rejected_orders: list[dict[str, Any]] | None = None
+    explanation_summary: list[ConditionSummary] | None = None
     charts: dict[str, str] | None = None
     chart_base64: str | None = None
     data_hash: str | None = None

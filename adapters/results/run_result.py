@@ -1,12 +1,13 @@
 """One run as the contract shows it, from its row: what is stored, and the curves that follow from it."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
+from adapters.results.condition_summary import condition_summaries
 from adapters.results.curves import (
     close_dates,
     decode_equity,
@@ -18,8 +19,9 @@ from adapters.results.curves import (
     signal_points,
     trade_rows,
 )
+from adapters.results.run_lines import decode_head
 from adapters.results.times import seconds_between, utc_text
-from contracts.run_result import Candle, RunResult
+from contracts.run_result import Candle, ConditionSummary, RunResult
 from contracts.status import RunStatus
 
 CandleSource = Callable[[str, date, date], list[Candle] | None]  # of a data_hash, from day to day
@@ -78,8 +80,14 @@ def _derived(
         "notes": notes,
         "trades": trade_rows(trades, bars, timeframe),
         "rejected_orders": [order | {"date": bars[order["bar"]]} for order in rejected],
+        "explanation_summary": _explanation_summary(row, closes),
         **{name: curve() for name, curve in derive.items() if name in curves},
     }
+
+
+def _explanation_summary(row: RowMapping, dates: Sequence[str]) -> list[ConditionSummary] | None:
+    head = row["lines_head"]
+    return None if head is None else condition_summaries(decode_head(head), dates)
 
 
 def _candles(row: RowMapping, request: Mapping[str, Any], prices: CandleSource) -> list[Candle] | None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.prices.packing import columns_of
@@ -40,8 +40,10 @@ def run_status(connection: Connection, run_id: str) -> RowMapping:
 
 
 def run_row(connection: Connection, run_id: str) -> RowMapping:
-    """All columns of one run; UnknownRun when there is none."""
-    row = connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one_or_none()
+    """All columns of one run, and the head of its lines as lines_head; UnknownRun when there is none."""
+    head = and_(run_lines.c.run_id == runs.c.run_id, run_lines.c.part == 0)
+    query = select(runs, run_lines.c.packed.label("lines_head")).select_from(runs.outerjoin(run_lines, head))
+    row = connection.execute(query.where(runs.c.run_id == run_id)).mappings().one_or_none()
     if row is None:
         raise UnknownRun(f"no run has the id {run_id}")
     return row
@@ -52,23 +54,16 @@ def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
     return frozenset(connection.execute(select(run_charts.c.name).where(run_charts.c.run_id == run_id)).scalars())
 
 
-def lines_head(connection: Connection, run_id: str) -> dict[str, Any] | None:
-    """What the rule of a run looked at, without the values; None of a bulk run, or one from before lines were kept."""
-    query = select(run_lines.c.packed).where(run_lines.c.run_id == run_id, run_lines.c.part == 0)
-    head = connection.execute(query).scalar()
-    return None if head is None else decode_head(head)
-
-
-def lines_of(connection: Connection, run_id: str, bars: range) -> RunLines | None:
-    """The lines of a run around these bars; None where there are none."""
-    head = lines_head(connection, run_id)
-    if head is None:
+def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines | None:
+    """The lines of a run, whose row is `run_row`'s, around these bars; None of a bulk run, or one of before lines."""
+    if row["lines_head"] is None:
         return None
     first, last = (bar // BARS_PER_PART for bar in (bars.start, max(bars.stop - 1, bars.start)))
     between = run_lines.c.part.between(first + 1, last + 1)
-    query = select(run_lines.c.packed).where(run_lines.c.run_id == run_id, between).order_by(run_lines.c.part)
+    mine = run_lines.c.run_id == row["run_id"]
+    query = select(run_lines.c.packed).where(mine, between).order_by(run_lines.c.part)
     parts = [list(columns_of(packed)) for packed in connection.execute(query).scalars()]
-    return RunLines(head, first * BARS_PER_PART, parts)
+    return RunLines(decode_head(row["lines_head"]), first * BARS_PER_PART, parts)
 
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:

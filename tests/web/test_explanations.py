@@ -193,6 +193,58 @@ def test_answers_are_as_the_api_is_described(
         Draft202012Validator(validator | {"$ref": f"#/components/schemas/{schema}"}).validate(answer)
 
 
+def test_a_result_says_how_often_each_part_held_and_how_close_it_came(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run(params={"oversold": 5.0})
+    result = browser_client.get(f"/api/runs/{run_id}").json
+    (line,) = lines_of(browser_client, run_id)["lines"]
+    closest = min(range(len(line["values"])), key=line["values"].__getitem__)
+
+    buy, sell = result["explanation_summary"]
+
+    assert buy == {
+        "side": "buy",
+        "member": None,
+        "words": "RSI(14) < 5",
+        "bars": 1259,
+        "true": 0,
+        "unknown": 0,
+        "nearest_date": result["equity_curve"][closest]["date"],
+        "nearest": f"RSI(14) {line['values'][closest]:.4g} ≥ 5",
+    }
+    assert sell["true"] == sum(value > 70 for value in line["values"])
+
+
+HELD_BACK = {
+    "To buy: RSI(14) &lt; 1 held on none of 1,259 bars; it came closest on 2008-": {"params": {"oversold": 1.0}},
+    "To sell: RSI(14) &gt; 99 held on none of": {
+        "params": {"oversold": 1.0, "overbought": 99.0},
+        "direction": "longshort",
+    },
+    "What the rule wants of them together never came about.": {
+        "rule_type": "FORMULA",
+        "params": {"buy": "rsi(close) < 30 and rsi(close) > 70", "sell": "close < 0"},
+    },
+}
+
+
+@pytest.mark.parametrize("words", HELD_BACK)
+def test_a_run_without_trades_says_what_held_it_back(
+    words: str, browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    page = browser_client.get(f"/result/{make_run(**HELD_BACK[words])}").text
+
+    assert words in page
+    assert "Loosen its parameters" not in page
+
+
+def test_a_run_of_a_batch_without_trades_says_what_to_try(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run(batch_id="sweep", params={"oversold": 1.0, "overbought": 99.0})
+
+    assert "Loosen its parameters" in browser_client.get(f"/result/{run_id}").text
+
+
 def test_a_run_that_has_not_completed_has_no_lines(browser_client: FlaskClient, make_run: RunMaker) -> None:
     run_id = make_run("pending")
 

@@ -13,6 +13,7 @@ from sqlalchemy.engine import RowMapping
 from adapters.prices.bars import Bars, bar_date
 from adapters.prices.candles import bars_between
 from adapters.results.curves import decode_signals, decode_trades
+from adapters.results.reasons import BarState, comparisons
 from adapters.results.run_lines import RunLines, stored_lines
 from adapters.store.database import reading
 from adapters.store.run_queries import lines_of, run_row
@@ -21,7 +22,6 @@ from contracts.status import RunStatus
 from web.arguments import read_argument, whole_number
 from web.platform import platform
 from web.runs.bar_account import account_words
-from web.runs.reasons import BarState, comparisons
 from web.runs.windows import window
 
 blueprint = Blueprint("explanations", __name__)
@@ -37,7 +37,7 @@ def lines(run_id: UUID) -> ResponseReturnValue:
     total = len(_traded(row)[1])
     shown = window(request.args, total)
     with reading(platform().engine) as connection:
-        kept = lines_of(connection, str(run_id), range(shown.first, shown.stop))
+        kept = lines_of(connection, row, range(shown.first, shown.stop))
     body = {"total": total, "first": shown.first, "bars_per_point": shown.group}
     if kept is None:
         return jsonify(body | {"lines": None, "note": NO_LINES})
@@ -58,7 +58,7 @@ def explanation(run_id: UUID) -> ResponseReturnValue:
     series, traded = _traded(row)
     bar = read_argument("bar", whole_number(0, len(traded) - 1), len(traded) - 1)
     with reading(platform().engine) as connection:
-        kept = lines_of(connection, str(run_id), range(bar, bar + 1))
+        kept = lines_of(connection, row, range(bar, bar + 1))
     signal = next((each for at, each, _ in decode_signals(row["signals_json"]) if at == bar), 0)
     trades, rejected, _ = decode_trades(row["trades_json"])
     account = account_words(bar, signal, len(traded) - 1, json.loads(row["request_json"]), trades, rejected)

@@ -8,6 +8,7 @@ from sqlalchemy.engine import RowMapping
 
 from adapters.prices.bar_times import PERIODS_PER_YEAR
 from adapters.results.chart_texts import alt_text
+from adapters.results.condition_summary import held_back
 from adapters.results.curves import FillBars, decode_trades, fill_bars
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS
@@ -178,8 +179,16 @@ def why_no_trades(result: RunResult) -> str | None:
     signals = result.signals or []
     if not signals:
         bars = len(result.equity_curve or [])
-        return f"The rule gave no signal on any of the {bars:,} bars. Loosen its parameters or take more bars."
+        return f"The rule gave no signal on any of the {bars:,} bars. {_held_back(result)}"
     actions = {signal["action"] for signal in signals}
     if actions == {"SELL"} and result.request["direction"] == "longonly":
-        return f"The rule gave {len(signals):,} sell signals and no buy signal, and a long-only run opens with a buy."
+        given = f"The rule gave {len(signals):,} sell signals and no buy signal, and a long-only run opens with a buy."
+        return f"{given} {_held_back(result)}"
     return f"The rule gave {len(signals):,} signals, and none of them could open a position."
+
+
+def _held_back(result: RunResult) -> str:
+    """What kept the sides of the rule that open positions from holding, or what to try where that is not known."""
+    sides = {"longonly": ("buy",), "shortonly": ("sell",)}.get(result.request["direction"], ("buy", "sell"))
+    said = [held_back(result.explanation_summary or [], side) for side in sides]
+    return " ".join(filter(None, said)) or "Loosen its parameters or take more bars."
