@@ -18,7 +18,7 @@ from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
-from web.runs import comparison, explanations, form, history, page, tables
+from web.runs import comparison, explanations, form, history, page, report, tables
 
 BLUEPRINTS = (
     access.blueprint,
@@ -31,6 +31,7 @@ BLUEPRINTS = (
     form.blueprint,
     history.blueprint,
     page.blueprint,
+    report.blueprint,
     tables.blueprint,
     comparison.blueprint,
     batches_api.blueprint,

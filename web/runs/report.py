@@ -1,0 +1,67 @@
+"""A run as one file to share: request, metrics, charts, trades, receipt; it needs no script and no other file."""
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+from uuid import UUID
+
+from flask import Blueprint, Response, render_template
+
+from adapters.results.chart_texts import alt_text
+from adapters.results.run_result import run_result
+from adapters.store.database import reading
+from adapters.store.run_queries import events_of, run_row
+from contracts.errors import Conflict
+from contracts.run_result import CHART_NAMES
+from rules.catalog import complete_params
+from rules.language import filled_texts
+from web.platform import platform
+from web.request_fields import FIELDS, asked_again
+from web.runs import view as run_view
+from web.runs.drawing import pictures
+from web.runs.trade_table import POSITION_WORDS
+
+blueprint = Blueprint("report", __name__)
+
+
+@blueprint.get("/result/<uuid:run_id>/report.html")
+def page(run_id: UUID) -> Response:
+    """A completed run as one file; its charts are drawn now where they are missing."""
+    with reading(platform().engine) as connection:
+        row = run_row(connection, str(run_id))
+        events = events_of(connection, str(run_id))
+    view = run_result(row, {}, platform().prices.candles)
+    if view.status != "completed":
+        raise Conflict(f"run {run_id} is {view.status}, so there is nothing to report")
+    drawn = pictures(platform(), row)
+    params = complete_params(row["rule_type"], view.request["params"])
+    html = render_template(
+        "runs/report.html",
+        css=_css(),
+        run=row,
+        view=view,
+        events=events,
+        fields=FIELDS,
+        full_params=params,
+        texts=filled_texts(params) if row["rule_type"] == "FORMULA" else {},
+        kpis=run_view.kpis(view),
+        no_trades=run_view.why_no_trades(view),
+        charts=[
+            (alt_text(name, view), base64.b64encode(drawn[name]).decode()) for name in CHART_NAMES if name in drawn
+        ],
+        position_words=POSITION_WORDS,
+        asked=asked_again(view.request),
+    )
+    return Response(html, headers={"Content-Security-Policy": _policy()})
+
+
+@cache
+def _css() -> str:
+    return (Path(__file__).parents[1] / "static" / "css" / "report.css").read_text(encoding="utf-8")
+
+
+def _policy() -> str:
+    """Nothing but the report's own style, by its hash, and pictures inside the file."""
+    digest = base64.b64encode(hashlib.sha256(_css().encode()).digest()).decode()
+    return f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; base-uri 'none'; frame-ancestors 'none'"
