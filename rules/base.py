@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -16,11 +15,9 @@ if TYPE_CHECKING:
     from rules.prices import Prices
 
 LABEL_CHARACTERS = 64  # the width of the rule_id column
-WILDER_MEMORY = 14  # periods after which Wilder's smoothing keeps less than 1e-6 of its seed: (1 - 1/p)^(14 p) < e^-14
-EMA_MEMORY = 7  # the same for an EMA, whose weight is 2 / (period + 1)
 
 
-class BaseRule(ABC):
+class BaseRule:
     """A rule with complete params; it keeps no state from one call to the next.
 
     params: free of faults (see RuleSpec.faults); what is missing gets its default.
@@ -59,13 +56,18 @@ class BaseRule(ABC):
             raise ValueError(f"{self.spec.name}: {fault}")
         return signals
 
-    @abstractmethod
     def signals(self, prices: Prices) -> Signals:
-        """The signals for checked prices, whose indicators may be shared with other rules."""
+        """The signals for checked prices, whose indicators may be shared with other rules.
 
-    @abstractmethod
+        A rule may compute the same in its own way, as those of the catalog do that sweeps run by the thousand.
+        """
+        from rules.formula.evaluation import evaluate  # numpy, which the web tier does without
+
+        return prices.levels(*evaluate(self.formula, prices))
+
     def lookback(self) -> int:
         """How many bars come before the first signal."""
+        return max(self.formula.buy.lookback, self.formula.sell.lookback)
 
     def warmup_bars(self) -> int:
         """Bars before the first traded one after which more of them would no longer change the signals.
@@ -73,7 +75,7 @@ class BaseRule(ABC):
         Windows need their length; recursive smoothing has no end, and counts until less than 1e-6 of its seed is left.
         Not counted: a state that lasts until the next signal, however long, as ATR's direction does.
         """
-        return self.lookback()
+        return max(self.formula.buy.warmup, self.formula.sell.warmup)
 
     def conditions(self) -> tuple[str, str]:
         """Buy and sell as texts of FORMULA, which name `inputs`; they give the very same signals."""
@@ -97,13 +99,3 @@ class BaseRule(ABC):
     def longest_lookback(self) -> tuple[str, int]:
         """The rule's name and lookback; of a vote, those of the member that looks back furthest."""
         return self.spec.name, self.lookback()
-
-
-def ema_bars(period: int) -> int:
-    """The bars of an EMA until its seed has faded."""
-    return period + EMA_MEMORY * (period + 1)
-
-
-def wilder_bars(period: int) -> int:
-    """The bars of Wilder's smoothing until its seed has faded."""
-    return period + WILDER_MEMORY * period

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rules.base import BaseRule, ema_bars, wilder_bars
+from rules.base import BaseRule
 from rules.parameters import ParamSpec, RuleSpec, bars, number
 
 if TYPE_CHECKING:
@@ -45,9 +45,6 @@ class RsiRule(BaseRule):
     def lookback(self) -> int:
         return int(self.params["period"])
 
-    def warmup_bars(self) -> int:
-        return wilder_bars(self.params["period"])
-
     def signals(self, prices: Prices) -> Signals:
         strength = prices.indicator("rsi", CLOSE, self.params["period"])
         return prices.levels(strength < self.params["oversold"], strength > self.params["overbought"])
@@ -69,9 +66,6 @@ class MacdRule(BaseRule):
 
     def lookback(self) -> int:
         return int(self.params["slow"] + self.params["signal"] - 1)
-
-    def warmup_bars(self) -> int:
-        return ema_bars(self.params["slow"]) + ema_bars(self.params["signal"]) - 1
 
     def signals(self, prices: Prices) -> Signals:
         fast, slow, signal = self.params["fast"], self.params["slow"], self.params["signal"]
@@ -104,9 +98,6 @@ class RsiMacdRule(MacdRule):
     def lookback(self) -> int:
         return max(int(self.params["period"]), super().lookback())
 
-    def warmup_bars(self) -> int:
-        return max(wilder_bars(self.params["period"]), super().warmup_bars())
-
     def signals(self, prices: Prices) -> Signals:
         crosses = super().signals(prices)
         strength, overbought = prices.indicator("rsi", CLOSE, self.params["period"]), self.params["overbought"]
@@ -136,9 +127,6 @@ class MaCrossRule(BaseRule):
 
     def lookback(self) -> int:
         return int(self.params["slow"])
-
-    def warmup_bars(self) -> int:
-        return ema_bars(self.params["slow"]) if self.params["kind"] == "ema" else self.lookback()
 
     def signals(self, prices: Prices) -> Signals:
         average = self.params["kind"]
@@ -223,9 +211,6 @@ class TrendRule(BaseRule):
     def lookback(self) -> int:
         return int(2 * self.params["period"] - 1)
 
-    def warmup_bars(self) -> int:
-        return 2 * wilder_bars(self.params["period"]) - 1
-
     def signals(self, prices: Prices) -> Signals:
         strength, plus, minus = prices.indicator("adx", HIGH_LOW_CLOSE, self.params["period"])
         crosses, trending = prices.crossings(plus, minus), strength > self.params["threshold"]
@@ -267,9 +252,6 @@ class AtrRule(BaseRule):
 
     def lookback(self) -> int:
         return int(self.params["period"] + 1)
-
-    def warmup_bars(self) -> int:
-        return wilder_bars(self.params["period"]) + 1
 
     def signals(self, prices: Prices) -> Signals:
         close, period = prices["Close"], self.params["period"]

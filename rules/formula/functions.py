@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Literal
 
-from rules.base import EMA_MEMORY, WILDER_MEMORY
-
 Kind = Literal["number", "condition"]  # of what a formula has on each bar
 ArgumentKind = Literal["series", "number", "bars", "value", "condition"]
 
+WILDER_MEMORY = 14  # periods after which Wilder's smoothing keeps less than 1e-6 of its seed: (1 - 1/p)^(14 p) < e^-14
+EMA_MEMORY = 7  # the same for an EMA, whose weight is 2 / (period + 1)
 HIGH_LOW_CLOSE = ("High", "Low", "Close")
 OHLC = ("Open", "High", "Low", "Close")
 

@@ -15,9 +15,7 @@ from rules.formula.limits import LARGEST, MAX_CHARACTERS, MAX_NAME_CHARACTERS
 from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, shown
 
 if TYPE_CHECKING:
-    from rules.arrays import Signals
     from rules.formula.text import FormulaError
-    from rules.prices import Prices
 
 TEXTS = ("buy", "sell")
 
@@ -193,18 +191,6 @@ class FormulaRule(BaseRule):
 
     def inputs(self) -> dict[str, float]:
         return dict(self.params["inputs"])
-
-    def lookback(self) -> int:
-        return max(self.formula.buy.lookback, self.formula.sell.lookback)
-
-    def warmup_bars(self) -> int:
-        return max(self.formula.buy.warmup, self.formula.sell.warmup)
-
-    def signals(self, prices: Prices) -> Signals:
-        from rules.formula.evaluation import evaluate  # numpy, which the web tier does without
-
-        buy, sell = evaluate(self.formula, prices)
-        return prices.levels(buy, sell)
 
 
 def filled_texts(params: Mapping[str, Any]) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """What holds for every rule of the catalog, whatever its condition."""
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -184,6 +185,10 @@ def test_bad_params_are_refused_together_when_a_rule_is_built():
         build_rule("RSI", {"period": 1, "oversold": "x"})
 
 
-def test_a_rule_without_its_condition_cannot_be_made():
-    with pytest.raises(TypeError, match="abstract"):
-        BaseRule({})
+class Undecided(BaseRule):
+    spec = replace(RULES["RSI"], conditions=("", ""))
+
+
+def test_a_rule_without_its_conditions_says_so():
+    with pytest.raises(ValueError, match="a condition is expected"):
+        Undecided().generate_signals({"Close": [1.0, 2.0]})
