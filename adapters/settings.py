@@ -37,6 +37,7 @@ class Settings:
     web_host: str = "127.0.0.1"  # the address that the web tier listens on; 0.0.0.0 in a container
     port: int = 5000
     web_concurrency: int = 2  # web processes, of eight threads each
+    connections_per_address: int = 1000  # to one web process; beyond them the one silent longest is closed
     max_queue_depth: int = 200_000  # above it submissions are answered 429
     max_bulk_runs: int = 20_000  # runs in one bulk submission
     max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower

@@ -9,8 +9,7 @@ from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import request
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped]
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from adapters.prices.tickers import is_ticker
 from adapters.results.leaderboard import Goal, default_goal
@@ -173,17 +172,11 @@ def typed_body(*accepted: str, max_bytes: int = MAX_BODY_BYTES) -> bytes:
 
 
 def read_body(max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The body, or nothing when it is a form, whose fields are in `request.form` then; 413 above `max_bytes`.
-
-    400 when its chunks break off or break their format; the server only notices while they are read.
-    """
+    """The body, or nothing when it is a form, whose fields are in `request.form` then; 413 above `max_bytes`."""
     request.max_content_length = max_bytes + 1  # a body that does not tell its length is cut there, and so noticed
     if (request.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)
-    try:
-        body = request.get_data(parse_form_data=True)
-    except (OSError, ParseException):
-        raise BadRequest("the body breaks off, or is not chunked as it says") from None
+    body = request.get_data(parse_form_data=True)
     if len(body) > max_bytes:
         raise _too_large(max_bytes)
     return body

@@ -9,11 +9,10 @@ _shared_memory = Path("/dev/shm")
 
 bind = f"{_settings.web_host}:{_settings.port}"
 workers = _settings.web_concurrency
-worker_class = "gthread"
+worker_class = "web.front.FrontWorker"
 preload_app = True  # all processes sign sessions with the same key, and share the memory of what they import
 threads = 8  # as many as web.platform.POOL_SIZE, so that no thread waits for a connection
 timeout = 60
 graceful_timeout = 25  # seconds; below the pod's grace period
-keepalive = 75  # seconds; longer than an ingress keeps its side open, so that it never writes into a closing connection
 worker_tmp_dir = str(_shared_memory) if _shared_memory.is_dir() else None  # a heartbeat on disk stalls with the disk
 control_socket_disable = True
