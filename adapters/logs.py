@@ -10,6 +10,7 @@ from contextvars import ContextVar
 
 from adapters.settings import Settings
 
+_CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
 _run_id: ContextVar[str] = ContextVar("run_id", default="")
 
 
@@ -38,6 +39,10 @@ class _TextFormatter(logging.Formatter):
 
     def __init__(self, role: str) -> None:
         super().__init__(f"%(asctime)s.%(msecs)03dZ %(levelname)s {role} %(message)s", "%Y-%m-%dT%H:%M:%S")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """One line, whatever an address or a name holds; only a trace has more."""
+        return super().formatMessage(record).translate(_CONTROLS)
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from contracts.errors import InvalidSettings
 
@@ -37,6 +37,8 @@ class Settings:
     web_host: str = "127.0.0.1"  # the address that the web tier listens on; 0.0.0.0 in a container
     port: int = 5000
     web_concurrency: int = 2  # web processes, of eight threads each
+    trusted_hosts: tuple[str, ...] = ()  # names under which people reach the web tier, beside those of loopback
+    trusted_proxy: str = ""  # the address whose X-Forwarded-Proto and -For are believed; * for any
     connections_per_address: int = 1000  # to one web process; beyond them the one silent longest is closed
     max_queue_depth: int = 200_000  # above it submissions are answered 429
     max_bulk_runs: int = 20_000  # runs in one bulk submission
@@ -181,13 +183,21 @@ def _url(*schemes: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
             raise ValueError(f"a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)} is expected")
+        try:
+            urlsplit(text).port  # noqa: B018  # a property that parses
+        except ValueError:
+            raise ValueError("no URL: / ? # @ : in a name or password are written %2F %3F %23 %40 %3A") from None
         return text
 
     return parse
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def _tokens(text: str) -> tuple[str, ...]:
-    tokens = tuple(token.strip() for token in text.split(",") if token.strip())
+    tokens = _names(text)
     if any(len(token) < 16 for token in tokens):
         raise ValueError("each token, separated by commas, has at least 16 characters")
     return tokens
@@ -199,6 +209,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not
     "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": _one_of("text", "json"),
     "api_tokens": _tokens,
+    "trusted_hosts": _names,
     "port": _port,
     "scaler_max_processes": _cores,
 }

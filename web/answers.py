@@ -7,6 +7,8 @@ from urllib.parse import quote
 
 from flask import Response, request
 
+_FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+
 
 def conditional(response: Response) -> Response:
     """The response with an ETag, or 304 when the client has it already."""
@@ -31,5 +33,10 @@ def csv_file(rows: Iterable[Sequence[object]], name: str) -> Response:
 def _csv_lines(rows: Iterable[Sequence[object]]) -> Iterator[str]:
     for row in rows:
         line = io.StringIO()
-        csv.writer(line).writerow(row)
+        csv.writer(line).writerow(map(_cell, row))
         yield line.getvalue()
+
+
+def _cell(value: object) -> object:
+    """A text that a spreadsheet would take for a formula begins with an apostrophe, as one typed by hand would."""
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_SIGNS) else value

@@ -123,6 +123,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
             max_request_header_size=HEADER_BYTES,
             max_request_body_size=max(settings.max_body_mb, settings.max_prices_mb) * 2**20,
             ident=None,
+            **_proxy(settings.trusted_proxy),
         )
         Front.per_address = settings.connections_per_address
         return [
@@ -141,6 +142,11 @@ class FrontWorker(Worker):  # type: ignore[misc]
     def _tick(self) -> None:
         self.notify()
         wasyncore.loop(timeout=TICK_S, map=self._map, use_poll=True, count=1)
+
+
+def _proxy(address: str) -> dict[str, object]:
+    believed = {"x-forwarded-proto", "x-forwarded-for"}
+    return {"trusted_proxy": address, "trusted_proxy_headers": believed} if address else {}
 
 
 def _open(front: Front) -> list[Connection]:

@@ -72,3 +72,11 @@ def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -
     log.warning("quiet")
 
     assert capsys.readouterr().err == ""
+
+
+def test_a_name_from_outside_writes_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(Settings(), role="web")
+
+    logging.getLogger("test").info("path=%s", "/a\n2026-01-01 INFO web forged\r\x1b[2K")
+
+    assert capsys.readouterr().err.splitlines()[0].endswith("path=/a\\x0a2026-01-01 INFO web forged\\x0d\\x1b[2K")

@@ -114,3 +114,10 @@ def test_redis_credentials_go_into_its_url() -> None:
     environ = {"REDIS_URL": "redis://redis:6379/0", "REDIS_USERNAME": "worker", "REDIS_PASSWORD": "a/b"}
 
     assert load_settings(environ).redis_url == "redis://worker:a%2Fb@redis:6379/0"
+
+
+def test_a_password_that_breaks_its_url_is_told_without_being_shown() -> None:
+    with pytest.raises(InvalidSettings, match="REDIS_URL=…: no URL: .*%2F") as told:
+        load_settings({"REDIS_URL": "redis://:secret/word@127.0.0.1:6379/0"})
+
+    assert "secret" not in str(told.value)

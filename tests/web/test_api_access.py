@@ -85,3 +85,36 @@ def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
 
     assert (answer.status_code, answer.json is not None) == (405, True)
     assert "POST" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://localhost.evil.example", "http://localhost:81"]
+)
+def test_a_foreign_origin_may_change_nothing_whatever_else_it_sends(client: FlaskClient, origin: str) -> None:
+    sent = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
+
+    assert client.post("/run_backtest", json=run_values(), headers=sent).status_code == 403
+
+
+def test_our_own_origin_may(client: FlaskClient) -> None:
+    assert client.post("/run_backtest", json=run_values(), headers={"Origin": "http://localhost"}).status_code == 202
+
+
+def test_a_name_that_is_not_ours_is_refused_but_for_probes(platform_settings: dict[str, str]) -> None:
+    with web_app(platform_settings | {"TRUSTED_HOSTS": "runs.example, .lab.example"}) as app:
+        client = app.test_client()
+        asked = {host: client.get("/", headers={"Host": host}).status_code for host in (
+            "localhost:5000", "127.0.0.1", "[::1]:5000", "runs.example", "a.lab.example:80", "evil.example", "",
+            "runs.example.evil", "127.0.0.1.evil")}  # fmt: skip
+        probes = {client.get(path, headers={"Host": "10.1.2.3:5000"}).status_code for path in ("/health", "/metrics")}
+
+    assert asked == dict.fromkeys(list(asked)[:5], 200) | dict.fromkeys(list(asked)[5:], 400)
+    assert probes == {200}
+
+
+def test_over_tls_the_session_s_cookie_and_the_address_stay_there(guarded: FlaskClient) -> None:
+    plain = guarded.post("/login", data={"token": TOKEN})
+    over_tls = guarded.post("/login", data={"token": TOKEN}, base_url="https://localhost")
+
+    assert "Secure" in over_tls.headers["Set-Cookie"] and "Strict-Transport-Security" in over_tls.headers
+    assert "Secure" not in plain.headers["Set-Cookie"] and "Strict-Transport-Security" not in plain.headers

@@ -144,8 +144,8 @@ def _check_combinations(values: Mapping[str, Any], errors: dict[str, str]) -> No
         if isinstance(text, str) and text and not text.isprintable():
             errors.setdefault(name, f"{_shown(text)} has characters that cannot be shown")
     batch_id = values.get("batch_id")
-    if isinstance(batch_id, str) and ("/" in batch_id or batch_id in (".", "..")):
-        fault = f"{_shown(batch_id)} cannot be part of an address: no slash, and not . or .."
+    if isinstance(batch_id, str) and ("/" in batch_id or batch_id in (".", "..") or batch_id != batch_id.strip()):
+        fault = f"{_shown(batch_id)} cannot be part of an address: no slash, no space at its ends, and not . or .."
         errors.setdefault("batch_id", fault)
 
 
