@@ -72,7 +72,7 @@ def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueStat
     # steps begin at round times, so that a page that is loaded again shows the same steps
     end = _floor(now, step_s) + timedelta(seconds=step_s)
     start = end - timedelta(seconds=window_s)
-    waiting, running = (_count(connection, state) for state in (RunStatus.PENDING, RunStatus.RUNNING))
+    waiting, running = (count_of(connection, state) for state in (RunStatus.PENDING, RunStatus.RUNNING))
     changes = _changes(connection, start, step_s)
     points = _points(changes, waiting, running, start, window_s // step_s, step_s)
     waits, durations = _times(connection, start)
@@ -85,7 +85,8 @@ def _floor(moment: datetime, step_s: int) -> datetime:
     return midnight + timedelta(seconds=seconds // step_s * step_s)
 
 
-def _count(connection: Connection, status: RunStatus) -> int:
+def count_of(connection: Connection, status: RunStatus) -> int:
+    """How many runs are in this state."""
     return connection.execute(select(func.count()).select_from(runs).where(runs.c.status == status)).scalar_one()
 
 

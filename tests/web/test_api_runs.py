@@ -193,6 +193,28 @@ def test_a_full_queue_is_429_with_when_to_come_back(platform_settings: dict[str,
         assert (answer.headers["Retry-After"], count_runs(app)) == ("30", 2)
 
 
+def test_a_retry_is_refused_when_the_queue_is_full(platform_settings: dict[str, str]) -> None:
+    with web_app(platform_settings | {"MAX_QUEUE_DEPTH": "2"}) as app:
+        client = app.test_client()
+        bulk = [run_values(params={"period": period}) for period in (5, 6)]
+        run_ids = client.post("/api/runs/bulk?batch_id=b", json=bulk).json["run_ids"]
+        client.post("/api/batches/b/cancel")
+        for _ in range(2):
+            client.post("/run_backtest", json=run_values())
+
+        one, batch = client.post(f"/api/runs/{run_ids[0]}/retry"), client.post("/api/batches/b/retry?cancelled=true")
+
+        assert (one.status_code, batch.status_code) == (429, 429)
+        assert client.get("/api/batches/b").json["counts"]["pending"] == 0
+
+
+def test_without_redis_the_runs_in_the_database_fill_the_queue(platform_settings: dict[str, str]) -> None:
+    with web_app(platform_settings | {"MAX_QUEUE_DEPTH": "2", "REDIS_URL": "redis://127.0.0.1:9/0"}) as app:
+        codes = [app.test_client().post("/run_backtest", json=run_values()).status_code for _ in range(3)]
+
+    assert codes == [202, 202, 429]
+
+
 def test_a_known_key_is_answered_although_the_queue_is_full(platform_settings: dict[str, str]) -> None:
     with web_app(platform_settings | {"MAX_QUEUE_DEPTH": "1"}) as app:
         send = {"json": run_values(), "headers": {"Idempotency-Key": "k"}}

@@ -32,15 +32,21 @@ def cancel_batch(on: Platform, batch_id: str) -> int:
 
 
 def retry_batch(on: Platform, batch_id: str, *, cancelled_too: bool) -> int:
-    """How many failed runs of a batch wait again; UnknownBatch when there is none."""
+    """How many failed runs of a batch wait again; UnknownBatch when there is none.
+
+    QueueFull in the middle leaves the rest failed; whoever asks again later goes on with them.
+    """
     excluded = frozenset[ErrorType]() if cancelled_too else frozenset({ErrorType.CANCELLED})
 
     def put_on(rows: Sequence[RowMapping]) -> None:
         on.submission.enqueue([_message(row) for row in rows])
 
-    retried = _in_portions(
-        on, batch_id, lambda connection, after: retry_some(connection, batch_id, excluded, after), put_on
-    )
+    def change(connection: Connection, after: int) -> Sequence[RowMapping]:
+        rows = retry_some(connection, batch_id, excluded, after)
+        on.submission.refuse_when_full(len(rows))  # and so takes back what this portion has changed
+        return rows
+
+    retried = _in_portions(on, batch_id, change, put_on)
     log.info("batch_retried runs=%d batch_id=%s", retried, batch_id)
     return retried
 

@@ -38,7 +38,8 @@ def cancel_run(on: Platform, run_id: str) -> None:
 
 
 def retry_run(on: Platform, run_id: str) -> None:
-    """Make a failed run wait again as its next attempt; Conflict when it has not failed."""
+    """Make a failed run wait again as its next attempt; Conflict when it has not failed, QueueFull."""
+    on.submission.refuse_when_full(1)
     waiting = committed(on.engine, lambda connection: retry(connection, run_id))
     with reading(on.engine) as connection:
         request = json.loads(run_row(connection, run_id)["request_json"])

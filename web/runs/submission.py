@@ -14,6 +14,7 @@ from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
 from adapters.store.database import committed, is_duplicate_key, reading
 from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
+from adapters.store.queue_history import count_of
 from adapters.store.tables import runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
@@ -63,12 +64,13 @@ class Submission:
         return Accepted(str(request.run_id), RunStatus.PENDING, existed=False)
 
     def refuse_when_full(self, new_runs: int) -> None:
-        """QueueFull when so many more runs would wait than are allowed; an unreachable queue refuses nobody."""
+        """QueueFull when so many more runs would wait than are allowed; without Redis those in the database count."""
         limit = self._settings.max_queue_depth
         try:
             depth = self._queue.depth()
         except QueueUnavailable:
-            return
+            with reading(self._engine) as connection:
+                depth = count_of(connection, RunStatus.PENDING)
         if depth + new_runs > limit:
             raise QueueFull(f"{depth} runs wait already, and at most {limit} may; try again later", RETRY_AFTER_S)
 
