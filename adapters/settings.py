@@ -47,6 +47,7 @@ class Settings:
     ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
     scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"
     scaler_max_processes: int = 0  # 0: the number of cores
+    scaler_start: str = "warm"  # how it starts Jobs: forked from a warm template, or plain processes
     scaler_pause_file: Path = PROJECT_ROOT / "var" / "scaler.paused"  # while it exists the local scaler starts nothing
 
     @property
@@ -212,6 +213,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not
     "trusted_hosts": _names,
     "port": _port,
     "scaler_max_processes": _cores,
+    "scaler_start": _one_of("warm", "plain"),
 }
 _PARSERS_BY_TYPE: dict[Any, Callable[[str], Any]] = {
     str: str,

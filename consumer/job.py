@@ -5,7 +5,7 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from redis.exceptions import RedisError
@@ -26,10 +26,10 @@ EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
 PATIENCE_S = 60.0  # how long a Job waits for a database or queue that is not there, before anything is popped
 
 
-def main() -> int:
-    """Work on one message; the exit code is the outcome (see consumer/__main__.py)."""
+def main(environ: Mapping[str, str] | None = None) -> int:
+    """Work on one message; the exit code is the outcome (see consumer/__main__.py). None: the process's environment."""
     try:
-        settings = load_settings()
+        settings = load_settings(environ)
     except InvalidSettings as error:
         sys.stderr.write(f"{error}\n")
         return EXIT_USAGE

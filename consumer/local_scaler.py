@@ -1,14 +1,13 @@
 """`python -m consumer.local_scaler`: on one machine what KEDA is to a cluster: one process per queued message."""
 
 import logging
+import math
 import os
 import select
 import signal
-import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -16,40 +15,27 @@ from redis.exceptions import RedisError
 
 from adapters.logs import configure_logging
 from adapters.queue.connection import connect_redis
-from adapters.settings import PROJECT_ROOT, Settings, environment_with, load_settings
+from adapters.settings import Settings, load_settings
+from consumer.children import Children
 from consumer.scaling import ScaledJob, jobs_to_start, read_scaled_job
 from contracts.errors import InvalidSettings
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.5  # a process starts faster than a pod, so looking less often would be most of the wait
+POLL_S = 0.05  # a Job starts within that, so looking less often would be most of a click's wait; 0.3 % of a core
 GRACE_S = 25.0  # for processes that hand their runs back; afterwards they are killed
 REST_S = 5.0  # after a process that failed without taking a message: the next one will hardly do better at once
 
 
-@dataclass(frozen=True, slots=True)
-class Child:
-    """A Job's process, and the file that it writes after its pop."""
-
-    process: "subprocess.Popen[bytes]"
-    ready_file: Path
-    started_at: float
-
-    @property
-    def is_pending(self) -> bool:
-        """Whether it is still going to take a message."""
-        return not self.ready_file.exists()
-
-
 class LocalScaler:
-    """Looks at both lists every half second and whenever a child ends; starts, reaps and stops children."""
+    """Looks at both lists every POLL_S and whenever a Job ends; starts, reaps and stops Jobs."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._redis = connect_redis(settings.redis_url)
         self._lists = tuple(f"rq:queue:{name}" for name in settings.queue_names)
         self._manifest_stamp = 0.0
-        self._children: list[Child] = []
+        self._children = Children(settings.scaler_start)
         self._started = 0
         self._rest_until = 0.0
         self._stopping = False
@@ -73,45 +59,38 @@ class LocalScaler:
 
     def run(self) -> None:
         """Scale until SIGTERM or SIGINT, then pass it on and wait for the children."""
-        wakeup = self._install_signals()
+        self._install_signals()
         log.info("scaler_started lists=%s capacity=%d", ",".join(self._lists), self.capacity)
         while not self._stopping:
             self._reap()
             self._scale()
-            if select.select([wakeup], [], [], POLL_S)[0]:
-                os.read(wakeup, 4096)
+            self._pause()
         self._stop_children()
         self._scratch.cleanup()
 
-    def _install_signals(self) -> int:
-        wakeup, written = os.pipe()
+    def _pause(self) -> None:
+        """Until the next look, or until a Job has ended."""
+        if self._wakeup in select.select([self._wakeup, *self._children.speaking], [], [], POLL_S)[0]:
+            os.read(self._wakeup, 4096)
+
+    def _install_signals(self) -> None:
+        self._wakeup, written = os.pipe()
         os.set_blocking(written, False)
         signal.set_wakeup_fd(written, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, _wake)
         signal.signal(signal.SIGTERM, self._request_stop)
         signal.signal(signal.SIGINT, self._request_stop)
-        return wakeup
 
     def _request_stop(self, signum: int, frame: FrameType | None) -> None:
         self._stopping = True
 
     def _reap(self) -> None:
-        for child in [child for child in self._children if child.process.poll() is not None]:
-            self._children.remove(child)
-            self._rest_after(child)
+        for child, exit_code in self._children.reap():
+            if child.is_pending and exit_code > 0:
+                self._rest("job_failed_at_start", f"exit code {exit_code}")
             child.ready_file.unlink(missing_ok=True)
-            seconds = time.monotonic() - child.started_at
-            log.info(
-                "job_ended pid=%d exit_code=%d seconds=%.2f running=%d",
-                child.process.pid,
-                child.process.returncode,
-                seconds,
-                len(self._children),
-            )
-
-    def _rest_after(self, ended: Child) -> None:
-        if ended.is_pending and ended.process.returncode > 0:
-            self._rest("job_failed_at_start", f"exit code {ended.process.returncode}")
+            seconds, running = time.monotonic() - child.started_at, len(self._children)
+            log.info("job_ended pid=%d exit_code=%d seconds=%.2f running=%d", child.pid, exit_code, seconds, running)
 
     def _rest(self, event: str, reason: object) -> None:
         self._rest_until = time.monotonic() + REST_S
@@ -119,11 +98,12 @@ class LocalScaler:
 
     def _scale(self) -> None:
         self._reread_manifest()
+        self._children.warm_up(self.scaled_job)
         waiting = self._waiting()
         if self._is_paused() or not waiting or time.monotonic() < self._rest_until:
             return
-        pending = sum(child.is_pending for child in self._children)
-        wanted = jobs_to_start(waiting, len(self._children), pending, self.scaled_job.list_length, self.capacity)
+        running, pending = len(self._children), self._children.pending
+        wanted = jobs_to_start(waiting, running, pending, self.scaled_job.list_length, self.capacity)
         try:
             for _ in range(wanted):
                 self._start()
@@ -134,12 +114,16 @@ class LocalScaler:
         try:
             if self._settings.scaler_manifest.stat().st_mtime != self._manifest_stamp:
                 self.scaled_job = self._read_manifest()
+                self._children.drop_template()
         except (OSError, InvalidSettings) as error:
             log.warning("manifest_unreadable kept=previous reason=%s", error)
 
     def _waiting(self) -> int:
         try:
-            waiting = sum(self._redis.llen(each) for each in self._lists)
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for each in self._lists:
+                    pipeline.llen(each)
+                waiting: int = sum(pipeline.execute())
         except RedisError as error:
             if not self._redis_is_away:
                 log.warning("redis_unreachable polling_every_s=%.1f reason=%s", POLL_S, error)
@@ -159,31 +143,26 @@ class LocalScaler:
 
     def _start(self) -> None:
         self._started += 1
-        ready_file = Path(self._scratch.name) / str(self._started)
-        environment = environment_with({**self.scaled_job.environment, "READY_FILE": str(ready_file)})
-        program, *arguments = self.scaled_job.command
-        command = [sys.executable if program == "python" else program, *arguments]
-        process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdin=subprocess.DEVNULL)
-        self._children.append(Child(process, ready_file, time.monotonic()))
-        log.info("job_started pid=%d running=%d", process.pid, len(self._children))
+        self._children.start(self.scaled_job, Path(self._scratch.name) / str(self._started))
 
     def _stop_children(self) -> None:
         log.info("scaler_stopping running=%d", len(self._children))
-        for child in self._children:
-            child.process.terminate()
-        deadline = time.monotonic() + GRACE_S
-        for child in self._children:
-            try:
-                child.process.wait(max(0.0, deadline - time.monotonic()))
-            except subprocess.TimeoutExpired:
-                log.warning("job_killed pid=%d after_s=%.0f", child.process.pid, GRACE_S)
-                child.process.kill()
-                child.process.wait()
-        self._reap()
+        self._children.drop_template()
+        self._children.signal(signal.SIGTERM)
+        self._wait_for_children(time.monotonic() + GRACE_S)
+        if len(self._children):
+            log.warning("jobs_killed running=%d after_s=%.0f", len(self._children), GRACE_S)
+            self._children.signal(signal.SIGKILL)
+            self._wait_for_children(math.inf)
+
+    def _wait_for_children(self, deadline: float) -> None:
+        while len(self._children) and time.monotonic() < deadline:
+            self._pause()
+            self._reap()
 
 
 def _wake(signum: int, frame: FrameType | None) -> None:
-    """A child has ended: the signal itself wakes the loop."""
+    """A Job has ended: the signal itself wakes the loop."""
 
 
 def main() -> int:

@@ -9,6 +9,7 @@ import signal
 import sys
 from contextlib import suppress
 from types import FrameType
+from typing import NoReturn
 
 
 class Termination:
@@ -30,7 +31,7 @@ class Termination:
         if self.requested:
             os._exit(0)
 
-    def leave(self, exit_code: int) -> None:
+    def leave(self, exit_code: int) -> NoReturn:
         """End the process with its outcome, without the interpreter's own farewell.
 
         That would take the handlers away while it tidies up for tens of milliseconds, and a signal that came then would

@@ -1,0 +1,200 @@
+"""The local scaler's Jobs: one process each, forked from a warm template where that works, else started plainly."""
+
+import ctypes
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.settings import PROJECT_ROOT, environment_with
+from consumer.scaling import ScaledJob
+
+log = logging.getLogger(__name__)
+
+FORKED_COMMAND = ("python", "-m", "consumer")  # what the template can stand in for
+ANSWER_S = 5.0  # a template that forks nothing for so long hangs
+TEMPLATE_REST_S = 60.0  # after a template that could not be used: the next one will hardly do better at once
+EXIT_UNKNOWN = 255  # of a Job whose template died before it could say
+_PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A Job's process, and the file that it writes after its pop."""
+
+    pid: int
+    ready_file: Path
+    started_at: float
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is still going to take a message."""
+        return not self.ready_file.exists()
+
+
+class Template:
+    """The process that forks Jobs (consumer/template.py), seen from the scaler."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._socket.settimeout(ANSWER_S)
+        with theirs:
+            self.pid = _spawn([sys.executable, "-m", "consumer.template"], environment, theirs.fileno())
+        self.is_ready = False
+        self._ended: dict[int, int] = {}
+
+    def fileno(self) -> int:
+        """For select: readable when it has something to say."""
+        return self._socket.fileno()
+
+    def fork(self, ready_file: Path) -> int | None:
+        """The pid of a new Job; None when the template is gone, or of no use any more."""
+        with suppress(OSError):  # a broken pipe, or a timeout
+            self._socket.send(str(ready_file).encode())
+            while answer := self._read():
+                if answer[0] == "started":
+                    return int(answer[1])
+        return None
+
+    def ended(self) -> dict[int, int]:
+        """Exit codes by pid of the Jobs that have ended since the last call."""
+        with suppress(OSError):
+            while select.select([self._socket], [], [], 0)[0] and self._read():
+                pass
+        ended, self._ended = self._ended, {}
+        return ended
+
+    def _read(self) -> list[str]:
+        """The next thing that it says, once that is noted; empty when it is gone."""
+        words = self._socket.recv(64).decode().split()
+        if words[:1] == ["ready"]:
+            self.is_ready = True
+        if words[:1] == ["ended"]:
+            self._ended[int(words[1])] = int(words[2])
+        return words
+
+    def kill(self) -> dict[int, int]:
+        """End it; its Jobs go on as children of ours. Exit codes by pid of those that had ended before."""
+        with suppress(ProcessLookupError, ChildProcessError):  # it was waited for already
+            os.kill(self.pid, signal.SIGKILL)
+            os.waitpid(self.pid, 0)
+        ended = self.ended()
+        self._socket.close()
+        return ended
+
+
+class Children:
+    """Jobs by their pid, however they were started."""
+
+    def __init__(self, way: str) -> None:
+        self._wants_template = way == "warm" and sys.platform == "linux"
+        self._template: Template | None = None
+        self._next_template_at = 0.0
+        self._children: dict[int, Child] = {}
+        self._codes: dict[int, int] = {}  # exit codes that a template told last
+        if self._wants_template:  # Jobs whose template has died become children of ours
+            ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+    def __len__(self) -> int:
+        return len(self._children)
+
+    @property
+    def pending(self) -> int:
+        """How many are still going to take a message."""
+        return sum(child.is_pending for child in self._children.values())
+
+    @property
+    def speaking(self) -> list[int]:
+        """File descriptors to wait for beside SIGCHLD, which the Jobs of a template do not send us."""
+        return [self._template.fileno()] if self._template else []
+
+    def warm_up(self, scaled_job: ScaledJob) -> None:
+        """See that there is a template, where there can be one; it takes a second to be ready."""
+        is_wanted = self._wants_template and scaled_job.command == FORKED_COMMAND
+        if self._template or not is_wanted or time.monotonic() < self._next_template_at:
+            return
+        self._next_template_at = time.monotonic() + TEMPLATE_REST_S
+        try:
+            self._template = Template(environment_with(scaled_job.environment))
+        except OSError as error:
+            log.warning("template_not_started next_in_s=%.0f reason=%s", TEMPLATE_REST_S, error)
+
+    def drop_template(self) -> None:
+        """End the template, if there is one; its Jobs go on."""
+        if not self._template:
+            return
+        if self._template.is_ready:
+            self._next_template_at = 0.0
+        self._codes |= self._template.kill()
+        log.info("template_ended pid=%d was_ready=%s", self._template.pid, self._template.is_ready)
+        self._template = None
+
+    def start(self, scaled_job: ScaledJob, ready_file: Path) -> None:
+        """Start one Job; OSError when the machine has no room for it."""
+        way, pid = "warm", self._fork(ready_file)
+        if pid is None:
+            way, pid = "plain", _spawn_job(scaled_job, ready_file)
+        self._children[pid] = Child(pid, ready_file, time.monotonic())
+        log.info("job_started pid=%d way=%s running=%d", pid, way, len(self))
+
+    def _fork(self, ready_file: Path) -> int | None:
+        if not self._template or not self._template.is_ready:
+            return None
+        pid = self._template.fork(ready_file)
+        if pid is None:
+            self.drop_template()
+        return pid
+
+    def reap(self) -> Iterator[tuple[Child, int]]:
+        """Each Job that has ended since the last call, with its exit code; negative when a signal killed it."""
+        gone = [pid for pid in self._children if not _is_alive(pid)]  # first: the template tells the code before
+        self._codes |= dict(_own_ended())
+        if self._template:
+            self._codes |= self._template.ended()
+            if self._template.pid in self._codes:
+                self.drop_template()
+        codes, self._codes = self._codes, {}
+        for pid in self._children.keys() & (codes.keys() | gone):
+            yield self._children.pop(pid), codes.get(pid, EXIT_UNKNOWN)
+
+    def signal(self, signum: signal.Signals) -> None:
+        """Send a signal to every Job."""
+        for pid in self._children:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signum)
+
+
+def _spawn_job(scaled_job: ScaledJob, ready_file: Path) -> int:
+    environment = environment_with({**scaled_job.environment, "READY_FILE": str(ready_file)})
+    program, *arguments = scaled_job.command
+    return _spawn([sys.executable if program == "python" else program, *arguments], environment, subprocess.DEVNULL)
+
+
+def _spawn(command: list[str], environment: dict[str, str], stdin: int) -> int:
+    """The pid of a new process in a session of its own."""
+    process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdin=stdin, start_new_session=True)
+    process.returncode = 0  # `_own_ended` waits for it; Popen would take the exit code away when it is forgotten
+    return process.pid
+
+
+def _own_ended() -> Iterator[tuple[int, int]]:
+    """Pid and exit code of each of our own children that has ended, those left by a template or a dead Job included."""
+    with suppress(ChildProcessError):  # none is left
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            yield ended[0], os.waitstatus_to_exitcode(ended[1])
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

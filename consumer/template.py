@@ -1,0 +1,87 @@
+"""`python -m consumer.template`: a process that has imported what a Job needs, and forks one Job per request.
+
+The local scaler starts it, with a socket as its standard input. A request is the path of a Job's ready file; the
+answers are `ready` once, `started <pid>` for each request, and `ended <pid> <exit code>`. It ends when its socket is
+closed, after MAX_FORKS, and instead of answering when a module that it has loaded was changed; the scaler then starts
+another one. The standard library's forkserver can do none of that, and loses exit codes when it dies.
+"""
+
+from consumer.termination import termination
+
+termination.install()  # here for the Jobs, which are forked with it
+
+import gc  # noqa: E402
+
+gc.disable()  # as in a Job of its own; a collection would also copy the pages that Jobs share
+
+import os  # noqa: E402
+import signal  # noqa: E402
+import socket  # noqa: E402
+import sys  # noqa: E402
+from contextlib import suppress  # noqa: E402
+from pathlib import Path  # noqa: E402
+from typing import NoReturn  # noqa: E402
+
+import adapters.charts.render  # noqa: E402, F401
+import consumer.task  # noqa: E402, F401
+import rules.formula.evaluation  # noqa: E402, F401
+from adapters.settings import environment_with  # noqa: E402
+from consumer import job  # noqa: E402
+
+ROOMS = frozenset({"adapters", "consumer", "contracts", "engine", "rules"})
+MAX_FORKS = 1000  # then a new one, so that nothing can grow in it
+
+
+def main() -> None:
+    """Serve the scaler at the other end of the standard input."""
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        sys.exit("template: an import has started a thread, which no forked Job would have; plain processes are used")
+    requests = socket.socket(fileno=sys.stdin.fileno())
+    signal.signal(signal.SIGCHLD, lambda signum, frame: report_ended(requests))
+    requests.send(b"ready")
+    versions = source_versions()
+    for _ in range(int(MAX_FORKS)):
+        ready_file = requests.recv(4096).decode()
+        if not ready_file or source_versions() != versions:
+            return
+        fork_job(requests, ready_file)
+
+
+def source_versions() -> dict[str, int]:
+    """Time of the last change of each of our loaded modules' files, in nanoseconds; 0 for one that is gone."""
+    paths = {module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] in ROOMS}
+    return {path: _changed_at(Path(path)) for path in paths if path}
+
+
+def _changed_at(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.exists() else 0
+
+
+def fork_job(requests: socket.socket, ready_file: str) -> None:
+    """Fork one Job and say its pid."""
+    pid = os.fork()
+    if pid == 0:
+        be_job(requests, ready_file)
+    requests.send(b"started %d" % pid)
+
+
+def be_job(requests: socket.socket, ready_file: str) -> NoReturn:
+    """In the forked process: all that `python -m consumer` does after its imports, in a session of its own."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    requests.close()
+    os.open(os.devnull, os.O_RDONLY)  # takes the place of the socket, which was the standard input
+    termination.leave(job.main(environment_with({"READY_FILE": ready_file})))
+
+
+def report_ended(requests: socket.socket) -> None:
+    """Say the exit code of each Job that has ended, and only then let its pid go, so that none gets lost in between."""
+    with suppress(ChildProcessError):  # none is left
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            exit_code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+            requests.send(b"ended %d %d" % (ended.si_pid, exit_code))
+            os.waitpid(ended.si_pid, 0)
+
+
+if __name__ == "__main__":
+    main()
