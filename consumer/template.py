@@ -22,6 +22,10 @@ from contextlib import suppress  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import NoReturn  # noqa: E402
 
+import pymysql  # noqa: E402, F401
+import sqlalchemy.dialects.mysql.pymysql  # noqa: E402
+import sqlalchemy.dialects.sqlite  # noqa: E402, F401
+
 import adapters.charts.render  # noqa: E402, F401
 import consumer.task  # noqa: E402, F401
 import rules.formula.evaluation  # noqa: E402, F401
