@@ -20,6 +20,7 @@ from consumer.scaling import ScaledJob
 log = logging.getLogger(__name__)
 
 FORKED_COMMAND = ("python", "-m", "consumer")  # what the template can stand in for
+MAX_FORKS = 1000  # of one template, so that nothing can grow in it
 ANSWER_S = 5.0  # a template that forks nothing for so long hangs
 TEMPLATE_REST_S = 60.0  # after a template that could not be used: the next one will hardly do better at once
 EXIT_UNKNOWN = 255  # of a Job whose template died before it could say
@@ -49,6 +50,7 @@ class Template:
         with theirs:
             self.pid = _spawn([sys.executable, "-m", "consumer.template"], environment, theirs.fileno())
         self.is_ready = False
+        self.forks = 0
         self._ended: dict[int, int] = {}
 
     def fileno(self) -> int:
@@ -61,6 +63,7 @@ class Template:
             self._socket.send(str(ready_file).encode())
             while answer := self._read():
                 if answer[0] == "started":
+                    self.forks += 1
                     return int(answer[1])
         return None
 
@@ -77,6 +80,7 @@ class Template:
         words = self._socket.recv(64).decode().split()
         if words[:1] == ["ready"]:
             self.is_ready = True
+            log.info("template_ready pid=%d", self.pid)
         if words[:1] == ["ended"]:
             self._ended[int(words[1])] = int(words[2])
         return words
@@ -118,6 +122,8 @@ class Children:
 
     def warm_up(self, scaled_job: ScaledJob) -> None:
         """See that there is a template, where there can be one; it takes a second to be ready."""
+        if self._template and self._template.forks >= MAX_FORKS:
+            self.drop_template()
         is_wanted = self._wants_template and scaled_job.command == FORKED_COMMAND
         if self._template or not is_wanted or time.monotonic() < self._next_template_at:
             return

@@ -2,8 +2,8 @@
 
 The local scaler starts it, with a socket as its standard input. A request is the path of a Job's ready file; the
 answers are `ready` once, `started <pid>` for each request, and `ended <pid> <exit code>`. It ends when its socket is
-closed, after MAX_FORKS, and instead of answering when a module that it has loaded was changed; the scaler then starts
-another one. The standard library's forkserver can do none of that, and loses exit codes when it dies.
+closed, and instead of answering when a module that it has loaded was changed; the scaler then starts another one. The
+standard library's forkserver does none of that, and loses its children's exit codes when it dies.
 """
 
 from consumer.termination import termination
@@ -26,14 +26,16 @@ import pymysql  # noqa: E402, F401
 import sqlalchemy.dialects.mysql.pymysql  # noqa: E402
 import sqlalchemy.dialects.sqlite  # noqa: E402, F401
 
-import adapters.charts.render  # noqa: E402, F401
+import adapters.analysis.run_lines  # noqa: E402, F401
+import consumer.draw_charts  # noqa: E402
 import consumer.task  # noqa: E402, F401
+import rules.explanation  # noqa: E402
+import rules.formula.checker  # noqa: E402, F401
 import rules.formula.evaluation  # noqa: E402, F401
 from adapters.settings import environment_with  # noqa: E402
 from consumer import job  # noqa: E402
 
 ROOMS = frozenset({"adapters", "consumer", "contracts", "engine", "rules"})
-MAX_FORKS = 1000  # then a new one, so that nothing can grow in it
 
 
 def main() -> None:
@@ -44,10 +46,7 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda signum, frame: report_ended(requests))
     requests.send(b"ready")
     versions = source_versions()
-    for _ in range(int(MAX_FORKS)):
-        ready_file = requests.recv(4096).decode()
-        if not ready_file or source_versions() != versions:
-            return
+    while (ready_file := requests.recv(4096).decode()) and source_versions() == versions:
         fork_job(requests, ready_file)
 
 
