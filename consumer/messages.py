@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import cast
 
 from redis.client import Pipeline
-from redis.exceptions import OutOfMemoryError, RedisError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from rq import Queue, Worker
 from rq.executions import Execution
 from rq.job import Job, JobStatus
@@ -29,6 +29,7 @@ from consumer.termination import termination
 
 log = logging.getLogger(__name__)
 
+MOST_REFUSED = 1_000  # messages that are not ours, which one process throws away
 SILENCE_S = 60  # beyond a heartbeat, until RQ's tools take a silent worker or execution for dead
 
 
@@ -60,13 +61,20 @@ class MessageWorker:
     # The one message
 
     def pop(self) -> Job | None:
-        """Take exactly one message; None when there was none, or one that is not ours. RedisError when Redis failed."""
+        """Take exactly one message; None when there was none of ours. RedisError when Redis failed.
+
+        What is not ours is thrown away on the way to it, so that a flood of it costs no process each.
+        """
         termination.begin_work()
-        raw = self._take()
-        self._say_popped()
-        if raw is not None:
-            return self._accepted(raw)
-        log.info("queue_empty queues=%s", self._names)
+        for refused in range(MOST_REFUSED):
+            raw = self._take()
+            if not refused:
+                self._say_popped()
+            if raw is None:
+                log.info("queue_empty queues=%s", self._names)
+                return None
+            if (job := self._accepted(raw)) or termination.requested:
+                return job
         return None
 
     def _take(self) -> bytes | str | None:
@@ -82,6 +90,13 @@ class MessageWorker:
             return self._redis.lmove(self._queue.key, self._queue.intermediate_queue_key, "LEFT", "RIGHT")
         except OutOfMemoryError:  # a move needs room, taking away does not; the database remembers the run anyway
             return cast("bytes | str | None", self._redis.lpop(self._queue.key))
+        except ResponseError as error:
+            if not str(error).startswith("WRONGTYPE"):
+                raise
+            self._redis.llen(self._queue.key)  # raises the same when it is the queue itself that is no list
+            log.warning("intermediate_list_replaced key=%s reason=%s", self._queue.intermediate_queue_key, error)
+            self._redis.delete(self._queue.intermediate_queue_key)  # a stranger's; it would stop the queue for good
+            return self._move_one()
 
     def _say_popped(self) -> None:
         """Write the ready file, which only keeps the scaler's count right: no message is given up for it."""

@@ -30,7 +30,7 @@ import adapters.analysis.run_lines  # noqa: E402, F401
 import consumer.draw_charts  # noqa: E402
 import consumer.task  # noqa: E402, F401
 import rules.explanation  # noqa: E402
-import rules.formula.checker  # noqa: E402, F401
+import rules.formula.checker  # noqa: E402
 import rules.formula.evaluation  # noqa: E402, F401
 from adapters.settings import environment_with  # noqa: E402
 from consumer import job  # noqa: E402

@@ -53,8 +53,31 @@ def test_a_foreign_message_is_refused_and_the_queue_goes_on(
     refusing = programs.start("consumer")
     assert refusing.wait() == 0
     assert "message_refused" in refusing.log
+    assert submitter.status(run_id) == "SUCCEEDED"
+
+
+def test_one_process_refuses_a_flood_of_foreign_messages(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
+    redis_server.client().rpush("rq:queue:backtests", *(f"nonsense {number}" for number in range(900)))
+    (run_id,) = submitter.submit()
+
     assert programs.start("consumer").wait() == 0
 
+    assert submitter.status(run_id) == "SUCCEEDED"
+    check_queue_is_clean(redis_server.client())
+
+
+def test_a_stranger_s_value_in_place_of_the_intermediate_list_is_put_away(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
+    redis_server.client().set("rq:queue:backtests:intermediate", "mine")
+    (run_id,) = submitter.submit()
+
+    consumer = programs.start("consumer")
+
+    assert consumer.wait() == 0
+    assert "intermediate_list_replaced" in consumer.log
     assert submitter.status(run_id) == "SUCCEEDED"
 
 
