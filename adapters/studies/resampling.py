@@ -92,7 +92,7 @@ def _drawdowns(path: Array) -> Array:
 def interval(values: Array) -> list[float]:
     """The middle LEVEL of the values: its lower and its upper end, by nearest rank."""
     ordered = np.sort(values)
-    tail = int(len(ordered) * (1 - LEVEL) / 2)
+    tail = round(len(ordered) * (1 - LEVEL) / 2)
     return [float(ordered[tail]), float(ordered[len(ordered) - 1 - tail])]
 
 

@@ -1,4 +1,4 @@
-"""The probability of backtest overfitting, against the paper's procedure written out, and on cases with a known answer."""
+"""The probability of backtest overfitting, against the paper's own procedure, and on cases with a known answer."""
 
 import math
 from itertools import combinations

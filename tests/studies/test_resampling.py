@@ -82,8 +82,15 @@ print(shuffled_trades([1.01, 0.98, 1.03] * 7, 5, 300), overfitting(np.stack([blo
 """
 
 
-@pytest.mark.parametrize("core", ["Prescott", "Haswell"])
-def test_the_same_seed_gives_the_same_bits_on_another_cpu(core: str) -> None:
+def printed(**environment: str) -> bytes:
+    """What PROGRAM prints in a process of its own."""
+    command = [sys.executable, "-c", PROGRAM]
+    return subprocess.run(
+        command, capture_output=True, cwd=PROJECT_ROOT, env=os.environ | environment, check=True
+    ).stdout
+
+
+def test_the_same_seed_gives_the_same_bits_on_another_cpu() -> None:
     here = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, cwd=PROJECT_ROOT, check=True).stdout
     other = os.environ | {"OPENBLAS_CORETYPE": core, "NPY_DISABLE_CPU_FEATURES": "X86_V4 X86_V3"}
 
