@@ -68,12 +68,18 @@ def judge_here(engine: Engine, study_id: str) -> dict[str, Any]:
     return verdict
 
 
-def complete(client: FlaskClient, engine: Engine, **changes: Any) -> dict[str, Any]:
-    """A study from its submission to its end, as the API shows it."""
-    study_id, studies = submit_study(client, **changes), leader(engine)
+def work_through(engine: Engine, study_id: str) -> None:
+    """Take a study to its verdict."""
+    studies = leader(engine)
     while state_of(engine, study_id) is not StudyStatus.JUDGING:
         studies.advance()
         run_all(engine)
     judge_here(engine, study_id)
+
+
+def complete(client: FlaskClient, engine: Engine, **changes: Any) -> dict[str, Any]:
+    """A study from its submission to its end, as the API shows it."""
+    study_id = submit_study(client, **changes)
+    work_through(engine, study_id)
     study: dict[str, Any] = client.get(f"/api/studies/{study_id}").json
     return study
