@@ -49,7 +49,7 @@ def run_all(engine: Engine) -> int:
         with engine.begin() as connection:
             held = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
             outcome = backtest(held.request, run_prices(connection, held.request), "test")
-            finish(connection, held, outcome.columns, outcome.charts)
+            finish(connection, held, outcome.columns, outcome.lines)
     return len(waiting)
 
 
