@@ -36,7 +36,7 @@ from contracts.study import StudyRequest, StudyStatus, Window
 
 log = logging.getLogger(__name__)
 
-MAX_JUDGEMENTS = 3  # starts of the verdict's process, which may be killed with the machine
+MAX_JUDGEMENTS = 5  # starts of the verdict's process, which may be killed with the machine
 _INSERT_ROWS = 1000  # per statement, as in a bulk submission
 
 

@@ -6,7 +6,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.services.processes import Programs
-from tests.services.studies import submit_study
+from tests.services.studies import GRID, submit_study
 from tests.services.waiting import wait_until
 
 
@@ -17,7 +17,7 @@ def ended(client: FlaskClient, study_id: str) -> dict[str, Any] | None:
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_walk_forward_goes_through_by_itself(client: FlaskClient, programs: Programs) -> None:
-    study_id = submit_study(client)
+    study_id = submit_study(client, combinations=GRID[:2], test_days=700)
     programs.start("consumer.reconciler")
     programs.start("consumer.local_scaler")
 
@@ -25,4 +25,4 @@ def test_a_walk_forward_goes_through_by_itself(client: FlaskClient, programs: Pr
 
     assert study is not None
     assert (study["status"], study["outcome"] in ("holds", "luck", "fails")) == ("completed", True), study["sentence"]
-    assert study["counts"] == {"pending": 0, "running": 0, "completed": 4 * 6 + 4, "failed": 0}
+    assert study["counts"] == {"pending": 0, "running": 0, "completed": 2 * 2 + 2, "failed": 0}
