@@ -10,7 +10,7 @@ from adapters.results.metrics.table import METRICS
 from rules.catalog import RULES
 from web.platform import platform
 from web.studies.api import asked_studies, described
-from web.studies.pictures import equity_picture, folds_picture, luck_picture
+from web.studies.pictures import equity_picture, folds_picture, luck_of_best, luck_of_one
 
 blueprint = Blueprint("studies", __name__)
 
@@ -55,8 +55,11 @@ def _pictures(verdict: dict[str, Any]) -> Any:
     if verdict["equity"]:
         what = "Out-of-sample equity, test parts one after the other" if verdict["out_of_sample"] else "Its equity"
         yield what, equity_picture(*decode_equity(verdict["equity"]))
-    if folds[0]["evidence"] and (picture := luck_picture(folds[0]["evidence"])):
-        yield f"What luck gives as the best of {folds[0]['evidence']['trials']:,}, and what was seen in sample", picture
+    ahead, first = verdict["out_of_sample"], folds[0]["evidence"]
+    if ahead and ahead["evidence"] and (picture := luck_of_one(ahead["evidence"])):
+        yield "The Sharpe ratio that a path without skill gives out of sample, and the observed one", picture
+    if not ahead and first and (picture := luck_of_best(first)):
+        yield f"The Sharpe ratio that luck gives as the best of {first['trials']:,}, and the observed one", picture
 
 
 def _ratios(fold: dict[str, Any]) -> tuple[float | None, float | None]:

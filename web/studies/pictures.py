@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from adapters.results.sharpe_evidence import luck_sharpe
 
-WIDTH, HEIGHT, EDGE = 720, 220, 24  # EDGE: room above, and below for words
+WIDTH, HEIGHT, EDGE = 720, 240, 36  # EDGE: room above, and below for words
 STEPS = 120  # points of a curve
 _NORMAL = NormalDist()
 
@@ -61,22 +61,32 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
     words = [
         _text(2, HEIGHT - 6, dates[0][:10], "start"),
         _text(WIDTH - 2, HEIGHT - 6, dates[-1][:10], "end"),
-        _text(2, 16, f"{high:,.0f}", "start"),
+        _text(2, 27, f"{high:,.0f}", "start"),
         _text(2, HEIGHT - EDGE - 4, f"{low:,.0f}", "start"),
     ]
     alt = f"Equity from {equity[0]:,.0f} on {dates[0][:10]} to {equity[-1]:,.0f} on {dates[-1][:10]}"
     return _svg([f'<polyline class="s-amber" points="{points}"/>', *words], alt)
 
 
-def luck_picture(evidence: dict[str, Any]) -> Markup | None:
+def luck_of_best(evidence: dict[str, Any]) -> Markup | None:
+    """The best of the trials without skill against the best that was observed; None where the trials do not spread."""
+    luck, trials = evidence["luck_sharpe_ratio"], evidence["trials"]
+    return luck_picture(evidence["sharpe_ratio"], luck, luck / luck_sharpe(1.0, trials), trials) if luck else None
+
+
+def luck_of_one(evidence: dict[str, Any]) -> Markup | None:
+    """One path without skill against the one that was observed; None where its probability says nothing."""
+    share, observed = evidence["probabilistic"], evidence["sharpe_ratio"]
+    if share is None or not 0 < share < 1 or share == 0.5:
+        return None
+    return luck_picture(observed, 0.0, observed / _NORMAL.inv_cdf(share), 1)
+
+
+def luck_picture(observed: float, luck: float, one: float, trials: int) -> Markup:
     """How likely luck alone gives each Sharpe ratio as the best of the trials, and the one that was observed.
 
-    None where the ratios of the trials do not spread.
+    one: standard deviation of the ratio of one trial.
     """
-    observed, luck, trials = evidence["sharpe_ratio"], evidence["luck_sharpe_ratio"], evidence["trials"]
-    if not luck or not evidence["sharpe_variance"]:
-        return None
-    one = luck / luck_sharpe(1.0, trials)  # annualised deviation of one trial's ratio
     low, high = min(observed, luck - 3 * one, 0.0), max(observed, luck + 3 * one)
     ratios = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
     densities = [_best_density(ratio / one, trials) for ratio in ratios]
@@ -88,7 +98,7 @@ def luck_picture(evidence: dict[str, Any]) -> Markup | None:
     shapes = [
         f'<polyline class="s-luck" points="{points}"/>',
         f'<line class="s-amber" x1="{mark:.1f}" x2="{mark:.1f}" y1="{EDGE}" y2="{HEIGHT - EDGE}"/>',
-        _text(min(max(mark, 60), WIDTH - 60), 16, f"observed {observed:.2f}"),
+        _text(min(max(mark, 120), WIDTH - 120), 27, f"observed {observed:.2f}"),
         _text(EDGE + (luck - low) / (high - low) * (WIDTH - 2 * EDGE), HEIGHT - 6, f"luck gives {luck:.2f}"),
     ]
     return _svg(
