@@ -5,9 +5,11 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from adapters.analysis.benchmark import benchmark_closes
 from adapters.analysis.excursions import excursions
 from adapters.analysis.performance import ANALYSIS_VERSION, Performance, performance
 from adapters.analysis.price_series import PriceSeries, price_series
+from adapters.analysis.unpacking import Column
 from adapters.prices.packing import PackedPrices
 from adapters.results.curves import encode_equity, encode_signals, encode_trades, significant
 from adapters.results.metrics.table import HEADLINE_NAMES
@@ -40,7 +42,8 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
     equity = result.equity_curve.tolist()
     filled = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
     trades = [trade | excursions(trade, traded["High"], traded["Low"]) for trade in filled]
-    measured = measure(request, traded, result, trades)
+    beside = benchmark_closes(packed.benchmark, traded.timestamps) if packed.benchmark else None
+    measured = measure(request, traded, result, trades, beside)
     metrics = measured.metrics
     columns = {
         **{name: metrics[name] for name in HEADLINE_NAMES},
@@ -111,7 +114,11 @@ def account_notes(request: RunRequest, prices: PriceSeries, result: BacktestResu
 
 
 def measure(
-    request: RunRequest, traded: PriceSeries, result: BacktestResult, trades: list[dict[str, Any]]
+    request: RunRequest,
+    traded: PriceSeries,
+    result: BacktestResult,
+    trades: list[dict[str, Any]],
+    benchmark: Column | None,
 ) -> Performance:
     """The engine's metrics and those derived from its equity and trades."""
     return performance(
@@ -126,6 +133,7 @@ def measure(
         risk_free_rate=request.risk_free_rate,
         periods_per_year=traded.bars_per_year,
         rejected_orders=len(result.rejected_orders),
+        benchmark=benchmark,
     )
 
 

@@ -1,4 +1,4 @@
-"""`python -m consumer.reconciler`: every few seconds, repair what crashes and outages have left behind.
+"""`python -m consumer.reconciler`: every few seconds, advance studies and repair what crashes and outages have left.
 
 One process is enough and two do no harm: a row in the database says which one works.
 """
@@ -25,6 +25,7 @@ from adapters.settings import Settings, load_settings  # noqa: E402
 from adapters.store.database import connect_database  # noqa: E402
 from adapters.store.leases import give_up_lead, take_lead  # noqa: E402
 from consumer.repairs import Repairs  # noqa: E402
+from consumer.studies import Studies  # noqa: E402
 from contracts.errors import InvalidSettings  # noqa: E402
 
 log = logging.getLogger("consumer.reconciler")
@@ -35,7 +36,7 @@ RENEWALS_PER_LEAD = 3
 
 
 class Reconciler:
-    """Repairs in a loop, while it leads.
+    """Repairs, and studies that move on, in a loop, while it leads.
 
     Leases are judged once leaders have been able to write for the length of one. Before that the database may have been
     away, so that nobody could extend a lease: the row in `leases` tells that to a process that has just started, too.
@@ -46,6 +47,7 @@ class Reconciler:
         self._engine = engine
         self._settings = settings
         self._repairs = Repairs(engine, settings, self._take_lead)
+        self._studies = Studies(engine, self._repairs.enqueue)
         self._holder = f"{socket.gethostname()[:40]}.{os.getpid()}.{uuid4().hex[:8]}"
         self._lead_s = settings.lease_s / LEADS_PER_LEASE
         self._leads = False
@@ -61,6 +63,8 @@ class Reconciler:
                 if led_s is not None and time.monotonic() >= next_pass:
                     next_pass = time.monotonic() + self._settings.reconcile_s
                     self._repairs.make(judge_leases=led_s >= self._settings.lease_s)
+                if led_s is not None:
+                    self._studies.advance()
             except DBAPIError as error:
                 self._leads = False
                 log.warning("pass_failed reason=%s", error.orig)

@@ -87,10 +87,10 @@ class Repairs:
         # the list is read first: whoever is popped from here on is still taken for waiting
         on_queue = set(self._queue.waiting_ids())
         try:
-            self._enqueue(lost)
+            self.enqueue(lost)
             for page in self._pages_of_waiting():
                 missing = [each for each in page if job_id_of(each.run_id, each.attempt) not in on_queue]
-                self._enqueue([each.run_id for each in missing])
+                self.enqueue([each.run_id for each in missing])
         except QueueOutOfMemory as error:
             if not on_queue:
                 raise  # nothing that is popped will make room
@@ -103,7 +103,8 @@ class Repairs:
                 page, after_id = waiting_without_word(connection, self._settings.enqueue_grace_s, after_id, _PAGE)
             yield page
 
-    def _enqueue(self, run_ids: list[str]) -> None:
+    def enqueue(self, run_ids: list[str]) -> None:
+        """Put those of the runs on the queue that are waiting; QueueUnavailable while Redis is away."""
         for start in range(0, len(run_ids), _BATCH):
             with reading(self._engine) as connection:
                 messages = messages_for(connection, run_ids[start : start + _BATCH])
@@ -115,7 +116,7 @@ class Repairs:
                 mark_enqueued(connection, messages)
             for message in messages:
                 with run_context(message.run_id):
-                    log.info("enqueued_again attempt=%d", message.attempt)
+                    log.info("enqueued attempt=%d", message.attempt)
 
     # What is left in Redis
 

@@ -23,6 +23,10 @@ class UnknownBatch(PlatformError):
     """No run belongs to this batch_id."""
 
 
+class UnknownStudy(PlatformError):
+    """No study has this study_id."""
+
+
 class UnknownTicker(PlatformError):
     """There are no prices of this ticker and timeframe, or none with this data_hash."""
 

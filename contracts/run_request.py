@@ -127,6 +127,14 @@ class RunRequest:
         Annotated[int, Ge(1), Le(200_000)] | None,
         About("Bars per year", "market", "whole number, instead of the count of the prices", "bars", added_later=True),
     ] = None
+    benchmark: Annotated[
+        Annotated[str, MinLen(1), MaxLen(15)] | None,
+        About("Benchmark", "orders", "a ticker, for alpha and beta; by default the same", added_later=True),
+    ] = None
+    benchmark_hash: Annotated[
+        Annotated[str, MinLen(64), MaxLen(64)] | None,
+        About("Benchmark's prices", "market", "a version of its prices", asked=False, added_later=True),
+    ] = None
     charts: Annotated[bool, About("Charts", "label", "render pictures")] = True
     batch_id: Annotated[
         Annotated[str, MinLen(1), MaxLen(64)] | None, About("Batch", "label", "groups the runs of a call", asked=False)

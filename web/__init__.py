@@ -19,6 +19,8 @@ from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
 from web.runs import comparison, explanations, form, history, page, report, tables
+from web.studies import api as studies_api
+from web.studies import pages as studies_pages
 
 BLUEPRINTS = (
     access.blueprint,
@@ -36,6 +38,8 @@ BLUEPRINTS = (
     comparison.blueprint,
     batches_api.blueprint,
     batches_pages.blueprint,
+    studies_api.blueprint,
+    studies_pages.blueprint,
     prices_api.blueprint,
     prices_pages.blueprint,
     presets_api.blueprint,

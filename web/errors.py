@@ -18,6 +18,7 @@ from contracts.errors import (
     QueueUnavailable,
     UnknownBatch,
     UnknownRun,
+    UnknownStudy,
     UnknownTicker,
 )
 
@@ -27,6 +28,7 @@ _STATUS_CODES: tuple[tuple[type[PlatformError], int], ...] = (
     (InvalidRequest, 400),
     (UnknownRun, 404),
     (UnknownBatch, 404),
+    (UnknownStudy, 404),
     (UnknownTicker, 404),
     (Conflict, 409),
     (QueueFull, 429),

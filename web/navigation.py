@@ -11,6 +11,7 @@ NAVIGATION = (
     ("form.page", "New run", ()),
     ("runs.page", "Runs", ("run.page", "comparison.page")),
     ("batches.listed", "Batches", ("batches.page",)),
+    ("studies.listed", "Studies", ("studies.page",)),
     ("prices_pages.listed", "Prices", ("prices_pages.page",)),
     ("queue.page", "Queue", ()),
 )

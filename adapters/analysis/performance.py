@@ -39,6 +39,7 @@ def performance(
     risk_free_rate: float = 0.0,
     periods_per_year: float,
     rejected_orders: int = 0,
+    benchmark: Array | None = None,
 ) -> Performance:
     """The metrics of one run, of whose arguments `Measured` says what they are; equity: (bars,) float64."""
     path = np.concatenate(([initial_capital], equity))
@@ -54,6 +55,7 @@ def performance(
         risk_free_rate=risk_free_rate,
         periods_per_year=periods_per_year,
         rejected_orders=rejected_orders,
+        benchmark=benchmark,
     )
     metrics: dict[str, float | int | None] = {}
     notes: dict[str, str] = {}

@@ -24,7 +24,8 @@ HEAD = struct.Struct("<cqI")  # of a column: type of the steps, first number, ho
 class PackedPrices:
     """All bars of one version of a ticker's prices, as they lie in the database.
 
-    bars_per_year: as counted when they were loaded; None in versions from before it was recorded.
+    bars_per_year: as counted when they were loaded; None in versions from before it was recorded. benchmark: the prices
+    that a run on these is held against; None for their own.
     """
 
     ticker: str
@@ -34,6 +35,7 @@ class PackedPrices:
     volume_decimals: int
     parts: Sequence[bytes]
     bars_per_year: int | None = None
+    benchmark: "PackedPrices | None" = None
 
 
 def pack(bars: Bars) -> Iterator[tuple[int, bytes]]:

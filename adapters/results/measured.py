@@ -10,6 +10,7 @@ Array = Any  # of numpy; operators and methods of an array need no import
 
 DAY_S = 86_400
 DAYS_PER_YEAR = 365.25
+LEAST_PAIRS = 30  # returns of run and benchmark; with fewer their relation is chance
 TOO_FEW_BARS = "fewer than two returns"
 RUINED = "equity fell to zero or below"
 STEADY = "equity did not vary"
@@ -28,7 +29,8 @@ class Measured:
     peaks: its running maximum. close: (bars,) float64. timestamps: (bars + 1,) datetime64 of the path, the capital's
     being the first bar's. trades: fields of the engine's trades by name, with their excursions, in order. fee_rate:
     fraction of traded value. slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
-    periods_per_year: bars in a year.
+    periods_per_year: bars in a year. benchmark: (bars,) float64, closes of what the run is held against, NaN before its
+    first one; None for the run's own prices.
     """
 
     core: Mapping[str, float | int | None]
@@ -42,6 +44,7 @@ class Measured:
     risk_free_rate: float
     periods_per_year: float
     rejected_orders: int
+    benchmark: Array | None = None
 
     def core_value(self, name: str) -> float:
         """A metric of the engine's own; NoValue where the engine has none."""
@@ -83,8 +86,29 @@ class Measured:
 
     @property
     def excess_returns(self) -> Array:
-        """Return of each bar above the risk-free one, which compounds to the yearly rate."""
-        return self.returns - ((1.0 + self.risk_free_rate) ** (1.0 / self.periods_per_year) - 1.0)
+        """Return of each bar above the risk-free one."""
+        return self.returns - self.bar_rate
+
+    @property
+    def bar_rate(self) -> float:
+        """The risk-free return of one bar, which compounds to the yearly rate."""
+        rate: float = (1.0 + self.risk_free_rate) ** (1.0 / self.periods_per_year) - 1.0
+        return rate
+
+    @cached_property
+    def beside_benchmark(self) -> tuple[Array, Array]:
+        """Returns of the run and of its benchmark, from close to close, on the bars on which both have one.
+
+        NoValue for fewer than LEAST_PAIRS of them, and where the benchmark did not vary.
+        """
+        closes = self.close if self.benchmark is None else self.benchmark
+        first = int((closes != closes).sum())  # NaN alone differs from itself
+        theirs = closes[first + 1 :] / closes[first:-1] - 1.0
+        if len(theirs) < LEAST_PAIRS:
+            raise NoValue(f"fewer than {LEAST_PAIRS} returns beside the benchmark")
+        if theirs.min() == theirs.max():
+            raise NoValue("the benchmark did not vary")
+        return self.returns[first + 1 :], theirs
 
     @cached_property
     def ordered_returns(self) -> Array:

@@ -5,7 +5,7 @@ What has a data_hash never changes, so bars once read may be kept; which version
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -201,9 +201,13 @@ def packed_prices(
 
 
 def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | UnknownTicker:
-    """The bars that a run reads, or the reason why there are none."""
+    """The bars that a run reads, with those of its benchmark, or the reason why there are none."""
     try:
-        return packed_prices(connection, request.ticker, request.timeframe, request.data_hash)
+        own = packed_prices(connection, request.ticker, request.timeframe, request.data_hash)
+        if request.benchmark is None:
+            return own
+        other = packed_prices(connection, request.benchmark, request.timeframe, request.benchmark_hash)
+        return replace(own, benchmark=other)
     except UnknownTicker as error:
         return error
 

@@ -202,6 +202,29 @@ price_series = Table(
     **_OPTIONS,
 )
 
+studies = Table(
+    "studies",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("study_id", _ascii(36), nullable=False, unique=True),
+    Column("idempotency_key", _text(128), unique=True),
+    Column("name", _text(64), nullable=False),
+    Column("kind", _ascii(16), nullable=False),
+    Column("ticker", _ascii(15), nullable=False),
+    Column("rule_type", _ascii(32), nullable=False),
+    Column("plan_json", LongText, nullable=False),  # contracts.study.StudyPlan
+    Column("status", _ascii(10), nullable=False),
+    Column("choices_json", LongText),  # of each window, once it is made: consumer.studies
+    Column("judgements", SmallInteger, nullable=False, default=0),  # how often the verdict's process was started
+    Column("outcome", _ascii(16)),
+    Column("sentence", _text(255)),  # the verdict, or why there is none
+    Column("verdict_json", LongText),  # adapters.studies.verdict
+    Column("created_at", Timestamp, nullable=False),
+    Column("completed_at", Timestamp),
+    Index("ix_studies_status", "status"),
+    **_OPTIONS,
+)
+
 presets = Table(
     "strategies",  # an older word for presets
     metadata,

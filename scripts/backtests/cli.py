@@ -29,6 +29,7 @@ EXAMPLES = """examples:
   %(prog)s results rsi-bounds-0123456789 --metric calmar_ratio --constraint "num_trades >= 20"
   %(prog)s retry docs/examples/rsi.yaml --failed
   %(prog)s cancel docs/examples/rsi.yaml
+  %(prog)s study docs/examples/walk_forward.yaml
   %(prog)s load AAPL.csv MSFT.csv
 
 The same command again goes on where it was: runs that the batch has already are not made twice.
@@ -104,6 +105,10 @@ def parser() -> argparse.ArgumentParser:
     retrying.add_argument("--cancelled", action="store_true", help="the cancelled ones too")
     for command in (watching, results, cancelling, retrying):
         command.add_argument("sweep", help=either_help)
+    studying = commands_of.add_parser("study", parents=[_address()], help="is the best of a sweep more than luck?")
+    studying.add_argument("sweep", help="sweep file: .yaml with a section study")
+    studying.add_argument("--dry-run", action="store_true", help="say what it costs, and start nothing")
+    studying.add_argument("--detach", action="store_true", help="do not follow; print the study id")
     commands_of.add_parser("load", parents=[_loading()], help="load price files, or Yahoo's prices")
     return whole
 

@@ -180,6 +180,34 @@ class Client:
         query = f"cancelled={str(cancelled).lower()}"
         return int(self._json(f"/api/batches/{quote(batch_id, safe='')}/retry?{query}", b"")["retried"])
 
+    def plan_study(self, study: RunRequest) -> Json:
+        """What a study would cost: runs, parts, and seconds at the pace of the latest batch; nothing is recorded."""
+        return self._study(study, "?dry_run=true", {})
+
+    def submit_study(self, study: RunRequest, key: str | None = None) -> Json:
+        """Start a study: its study_id, batch_id and page_url; the same key makes no second one."""
+        return self._study(study, "", {"Idempotency-Key": key or str(uuid4())})
+
+    def _study(self, study: RunRequest, query: str, headers: Mapping[str, str]) -> Json:
+        sent = {"Content-Type": "application/json", **headers}
+        answer: Json = self._json(f"/api/studies{query}", _as_json(study).encode(), sent)
+        return answer
+
+    def study(self, study_id: str) -> Json:
+        """Everything about a study: its plan, its runs by state, what was chosen, and the verdict."""
+        return self.get(f"/api/studies/{quote(study_id, safe='')}")
+
+    def wait_study(self, study_id: str, seen: Callable[[Json], None] = lambda study: None) -> Json:
+        """The study once it has ended; `seen` is told of each look at it."""
+        while (study := self.study(study_id))["completed_at"] is None:
+            seen(study)
+            self._sleep(BATCH_POLL_S)
+        return study
+
+    def cancel_study(self, study_id: str) -> None:
+        """End a study without a verdict; Refused (409) when it has ended."""
+        self._json(f"/api/studies/{quote(study_id, safe='')}/cancel", b"")
+
     def rules(self) -> list[Json]:
         """The trading rules: names, parameters with defaults and bounds, conditions, sources."""
         return list(self.get("/api/rules")["rules"])

@@ -1,4 +1,4 @@
-"""What the command line does: plan, submit, status, results, cancel, retry, load."""
+"""What the command line does: plan, submit, status, results, cancel, retry, study, load."""
 
 import json
 import re
@@ -16,6 +16,7 @@ from backtests.errors import BadInput, Refused
 from backtests.loading import Outcome, as_table, load_source, sources_of
 from backtests.progress import Progress, duration
 from backtests.results import FORMATS, leaderboard
+from backtests.studies import cost_text, study_key, study_request
 from backtests.sweep import Sweep
 from backtests.table_files import read_sweep
 
@@ -23,6 +24,7 @@ EXIT_OK, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_UNREACHABLE, EXIT_DETACHED = 0, 
 PROCESS_START_S = 0.5  # a Job's process needs about so long before its run starts
 LOOKED_AT = 10  # latest batches, for an estimate
 FIRST_SHOWN = 5
+NOTHING_YET = dict.fromkeys(("pending", "running", "completed", "failed"), 0)
 
 
 def plan(client: Client, asked: Namespace, progress: Progress) -> int:
@@ -186,6 +188,28 @@ def retry(client: Client, asked: Namespace, progress: Progress) -> int:
     left = f"; {cancelled} cancelled ones do not: --failed --cancelled retries them too" if cancelled else ""
     progress.say(f"{retried} runs of {batch_id} wait again{left}")
     return EXIT_OK
+
+
+def study(client: Client, asked: Namespace, progress: Progress) -> int:
+    """Say what the study of a file costs, start it, follow it, and print its verdict."""
+    request = study_request(read_sweep(Path(asked.sweep), read_catalog(client)))
+    cost = client.plan_study(request)
+    progress.say(cost_text(cost))
+    if asked.dry_run:
+        return EXIT_OK
+    started = client.submit_study(request, study_key(request, cost))
+    progress.say(f"page: {client.url}{started['page_url']}")
+    if asked.detach:
+        print(started["study_id"])
+        return EXIT_OK
+    try:
+        ended = client.wait_study(started["study_id"], lambda each: progress.show(each["counts"] or NOTHING_YET))
+    except KeyboardInterrupt:
+        progress.say("\nstopped watching; the study goes on, and the same command watches it again")
+        return EXIT_DETACHED
+    progress.end()
+    print(ended["sentence"])
+    return EXIT_OK if ended["status"] == "completed" else EXIT_SOME_FAILED
 
 
 def load(client: Client, asked: Namespace, progress: Progress) -> int:

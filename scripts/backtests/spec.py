@@ -1,6 +1,6 @@
 """A sweep read from YAML: base, parameters, method, conditions; every fault with its line.
 
-The fields of the base and the values of the parameters are the platform's to check.
+The fields of the base, the values of the parameters and the terms of a study are the platform's to check.
 """
 
 import json
@@ -17,7 +17,7 @@ from backtests.conditions import BadCondition, Condition, parse_condition
 from backtests.errors import BadInput
 from backtests.sweep import PlannedRun, Sweep, crossed, flat_params, ranking
 
-FIELDS = ("name", "base", "method", "parameters", "where", "metric", "constraints", "run_cap", "seed")
+FIELDS = ("name", "base", "method", "parameters", "where", "metric", "constraints", "run_cap", "seed", "study")
 METHODS = ("grid", "random", "list")
 DEFAULT_RUN_CAP = 20_000
 
@@ -105,7 +105,11 @@ def _sweep(spec: dict[str, Any], path: Path, catalog: Catalog, faults: _Faults) 
         faults.add(["run_cap"], f"{len(combinations)} combinations x {len(tickers)} tickers are more than {run_cap}")
     values = crossed(base, tickers, combinations)
     runs = tuple(PlannedRun(each, f"{each['ticker']} {json.dumps(each['params'], default=str)}") for each in values)
-    return Sweep(str(spec.get("name") or path.stem), runs, metric, goal, constraints, faults.place_of)
+    study = spec.get("study")
+    if not isinstance(study, dict | None):
+        faults.add(["study"], f"{study!r} is not a mapping with kind: walk_forward, holdout or selection")
+        return None
+    return Sweep(str(spec.get("name") or path.stem), runs, metric, goal, constraints, faults.place_of, study)
 
 
 def _base(given: Any, catalog: Catalog, faults: _Faults) -> dict[str, Any] | None:

@@ -28,7 +28,7 @@ class Sweep:
     """Everything that a file says. metric and goal: None where the platform's own are good.
 
     place_of: the place in the file of a field of all runs, such as "line 4: base.fee_rate"; None in a file that has a
-    line for each run.
+    line for each run. study: how its runs are to be judged, for the command `study`.
     """
 
     name: str
@@ -37,6 +37,7 @@ class Sweep:
     goal: str | None = None
     constraints: tuple[Condition, ...] = ()
     place_of: Callable[[str], str] | None = None
+    study: Mapping[str, Any] | None = None
 
     @property
     def requests(self) -> list[dict[str, Any]]:

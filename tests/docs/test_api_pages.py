@@ -18,7 +18,9 @@ def curls(page: str) -> list[str]:
     return [block for block in blocks if block.startswith("curl")]
 
 
-@pytest.mark.parametrize(("page", "expected"), [("api.md", ["run_id", "outcome", "errors"]), ("bulk.md", ["batch_id"])])
+@pytest.mark.parametrize(
+    ("page", "expected"), [("api.md", ["run_id", "seconds", "outcome", "errors"]), ("bulk.md", ["batch_id"])]
+)
 def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[str]) -> None:
     with served(app) as url:
         commands = [command.replace("http://127.0.0.1:5000", url) for command in curls(page)]

@@ -215,7 +215,7 @@ def test_a_queue_that_cannot_be_cleaned_costs_no_run(
     spoil(redis_server.client())
 
     reconciler = programs.start("consumer.reconciler", PENDING_TIMEOUT_S="0.1")
-    reconciler.wait_for_line(f"enqueued_again.*{not_queued}")
+    reconciler.wait_for_line(f"enqueued .*{not_queued}")
     wait_until(lambda: reconciler.log.count("queue_not_cleaned") >= 3, 20)
 
     assert reconciler.is_running()

@@ -18,8 +18,9 @@ ADAPTERS = {
     "store": frozenset({"prices", "queue", "results"}),
     "analysis": frozenset({"prices", "results"}),
     "charts": frozenset({"prices", "results"}),
+    "studies": frozenset({"results"}),
 }
-LOADING_NUMPY = frozenset({"analysis", "charts"})
+LOADING_NUMPY = frozenset({"analysis", "charts", "studies"})
 NAMING = (ROOT / "web" / "__init__.py", ROOT / "scripts" / "backtests" / "__init__.py")  # what others import by name
 HEAVY = frozenset({"numpy", "pandas", "matplotlib", "scipy"})
 

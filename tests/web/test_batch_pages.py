@@ -1,11 +1,15 @@
 """A batch as a page: progress, the best runs, and a map over two parameters."""
 
+import math
 import re
+import statistics
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from adapters.results.leaderboard import Heatmap
+from adapters.results.sharpe_evidence import MeasuredSharpe, deflated_sharpe
 from tests.web.conftest import RunMaker
 from web.batches.pages import heat_rows, shade
 from web.formats import number
@@ -134,3 +138,28 @@ def test_a_cell_without_run_leads_nowhere() -> None:
     [row] = heat_rows(grid, {(5, 50): "the run"})
 
     assert [(cell["value"], cell["run_id"]) for cell in row["cells"]] == [(1.0, "the run"), (None, None)]
+
+
+def test_the_best_run_is_held_against_luck_without_being_asked(
+    page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    crossing_of(make_run, "IBM")
+    runs = [browser_client.get(f"/api/runs/{run_id}").get_json() for run_id in crossing_of(make_run, "AAPL")]
+    make_run("failed", batch_id="both", rule_type="MA_CROSS", params={"fast": 7, "slow": 50})
+
+    page = browser_client.get("/batches/both?ticker=AAPL").get_data(as_text=True)
+
+    best = max(runs, key=lambda run: run["metrics"]["sharpe_ratio"])
+    per_bar = [run["metrics"]["sharpe_ratio"] / math.sqrt(252) for run in runs]
+    length, moments = len(best["equity_curve"]), (best["metrics"]["skewness"], best["metrics"]["kurtosis"] + 3)
+    measured = MeasuredSharpe(max(per_bar), length, *moments)
+    expected = deflated_sharpe(measured, statistics.variance(per_bar), 5)  # four with a ratio, one that failed
+    assert f"{expected * 100:.1f}%" in page
+    assert f"<strong>AAPL {best['request']['rule_id']}</strong>" in page
+    assert "everything that this batch has tried on AAPL" in page
+
+
+def test_a_batch_without_a_ratio_says_nothing_about_luck(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    crossing(make_run, "pending", 5, 50)
+
+    assert "more than luck" not in browser_client.get("/batches/grid <1>").get_data(as_text=True)

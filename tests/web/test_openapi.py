@@ -13,6 +13,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from rules.catalog import RULES
 from tests.services.finished_runs import break_down
+from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
 
 JSON = "application/json"
@@ -78,8 +79,10 @@ def test_every_described_route_answers_as_it_is_described(
     run_id = client.post("/run_backtest", json=run_values()).json["run_id"]
     break_down(app.extensions["platform"].engine, run_id)
     preset = client.post("/api/strategies", json={"name": "mine", "request": run_values()}).json["id"]
-    known = {"run_id": run_id, "batch_id": batch_id, "preset_id": preset, "name": "equity_curve"}
+    study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
+    known = {"study_id": study_id, "run_id": run_id, "batch_id": batch_id, "preset_id": preset, "name": "equity_curve"}
     bodies = {"/run_backtest": run_values(fee_rate=0.002), "/api/runs/bulk": sweep_values(2), "/api/strategies": None}
+    bodies["/api/studies"] = WALK_FORWARD
     bodies["/api/strategies"] = {"name": "other", "request": run_values()}
 
     for path, methods in document["paths"].items():

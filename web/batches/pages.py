@@ -8,6 +8,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from adapters.results.leaderboard import Cell, Heatmap, tried_note
 from adapters.results.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.results.times import utc_text
+from adapters.store.batch_evidence import batch_evidence
 from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
 from adapters.store.batches import batch_grid, batch_leaderboard, batch_summary, batch_tickers
 from adapters.store.database import reading
@@ -79,11 +80,13 @@ def page(batch_id: str) -> str:
         summary = batch_summary(connection, batch_id)
         leaders = batch_leaderboard(connection, batch_id, metric, goal, LEADERS, ticker)
         grid = batch_grid(connection, batch_id, metric, ticker=ticker)
+        evidence = batch_evidence(connection, batch_id, ticker)
     heatmap = grid.heatmap() if grid else None
     return render_template(
         "batches/batch.html",
         batch=summary,
         leaders=leaders,
+        evidence=evidence,
         metric=METRICS_BY_NAME[metric],
         metrics=METRICS,
         headline=[each for each in HEADLINES.values() if each.name != metric],

@@ -10,7 +10,7 @@ from werkzeug.routing import Rule
 from contracts.run_result import CHART_NAMES
 from rules.catalog import RULES, rule_schema
 from web.answers import conditional
-from web.documents.contract_schemas import request_schema, result_schema
+from web.documents.contract_schemas import request_schema, result_schema, study_schema
 from web.documents.openapi_operations import details, fault
 from web.documents.openapi_schemas import ANSWERS, TEXT
 
@@ -91,7 +91,8 @@ def _schemas() -> dict[str, Any]:
         for name in RULES
     ]
     params = {f"{name}Params": rule_schema(name) for name in RULES}
-    return {**request, **_by_name("RunResult", result_schema(_REFERENCE)), **params, **ANSWERS}
+    results = _by_name("RunResult", result_schema(_REFERENCE))
+    return {**request, **results, "StudyRequest": copy.deepcopy(study_schema()), **params, **ANSWERS}
 
 
 def _by_name(name: str, schema: dict[str, Any]) -> dict[str, Any]:

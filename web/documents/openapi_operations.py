@@ -156,6 +156,30 @@ def details() -> dict[str, dict[str, Any]]:
                 **faults(f404="no such batch"),
             },
         },
+        "POST /api/studies": {
+            "parameters": [key, _query("dry_run", {"enum": ["true", "false"]}, "say what it costs, record nothing")],
+            "requestBody": _body({"application/json": ref("StudyRequest")}),
+            "responses": {
+                "200": {"description": "a dry run, or this key has its study already"},
+                **_responses("202", "StudyAccepted", "recorded; it runs by itself", **refused),
+            },
+        },
+        "GET /api/studies": {
+            "parameters": [
+                _query("after", {"type": "integer", "minimum": 0}, "next_after of the page before"),
+                _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "25 by default"),
+            ],
+            "responses": _responses("200", "Studies", "studies, newest first, a page at a time"),
+        },
+        "GET /api/studies/{study_id}": {
+            "responses": _responses("200", "Study", "plan, progress, choices, verdict", f404="no such study")
+        },
+        "POST /api/studies/{study_id}/cancel": {
+            "responses": {
+                "200": {"description": "ended without a verdict, its runs with it"},
+                **faults(f404="no such study", f409="it has ended already"),
+            }
+        },
         "POST /api/strategies": {
             "requestBody": _body({"application/json": json_object({"name": TEXT, "request": ref("RunRequest")})}),
             "responses": {

@@ -3,6 +3,7 @@
 from typing import Any
 
 from contracts.status import RunStatus
+from contracts.study import StudyStatus
 
 TEXT: dict[str, Any] = {"type": "string"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
@@ -51,6 +52,19 @@ _VERSION = {
     "note": nullable(TEXT),
     "loaded_by": nullable(TEXT),
     "loaded_at": _MOMENT,
+}
+
+_STUDY = {
+    "study_id": TEXT,
+    "name": TEXT,
+    "kind": TEXT,
+    "ticker": TEXT,
+    "rule_type": TEXT,
+    "status": {"enum": [status.public for status in StudyStatus]},
+    "outcome": nullable({"enum": ["holds", "luck", "fails", "none"]}),
+    "sentence": nullable(TEXT),
+    "created_at": _MOMENT,
+    "completed_at": _MOMENT,
 }
 
 ANSWERS: dict[str, Any] = {
@@ -184,6 +198,20 @@ ANSWERS: dict[str, Any] = {
         {"batch_id": TEXT, "runs": {"type": "array", "items": ref("BatchRun")}, "next_after": nullable(TEXT)}
     ),
     "Heatmap": json_object({"batch_id": TEXT, "metric": TEXT, "heatmap": nullable({"type": "object"})}),
+    "StudyAccepted": json_object({"study_id": TEXT, "batch_id": TEXT, "status_url": TEXT, "page_url": TEXT}),
+    "Studies": json_object({"studies": {"type": "array", "items": json_object(_STUDY)}, "next_after": nullable(COUNT)}),
+    "Study": json_object(
+        {
+            **_STUDY,
+            "batch_id": TEXT,
+            "request": ref("StudyRequest"),
+            "windows": {"type": "array", "items": {"type": "object"}},
+            "runs": json_object({"training": COUNT, "test": COUNT}),
+            "counts": nullable(_COUNTS),
+            "choices": nullable({"type": "array", "items": {"type": "object"}}),
+            "verdict": nullable({"type": "object"}),
+        }
+    ),
     "PriceSeries": json_object({"series": {"type": "array", "items": json_object(_VERSION)}}),
     "PriceVersions": json_object(
         {

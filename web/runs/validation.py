@@ -63,11 +63,17 @@ def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
         errors.update(check_params(values["rule_type"], values.get("params", {})))
     if "ticker" not in errors and isinstance(values.get("ticker"), str):
         held = _check_prices(values, errors, prices)
+    beside = _check_benchmark(request, errors, prices) if request else None
     _check_combinations(values, errors)
     if request is None or held is None or errors:
         raise InvalidRequest(errors)
     rule = checked_rule(request.rule_type, request.params)
-    named = replace(request, rule_id=request.rule_id or rule.label, data_hash=held.data_hash)
+    named = replace(
+        request,
+        rule_id=request.rule_id or rule.label,
+        data_hash=held.data_hash,
+        benchmark_hash=beside.data_hash if beside else None,
+    )
     return ValidRequest(named, request_hash(named, rule.params))
 
 
@@ -114,6 +120,23 @@ def _check_prices(values: Mapping[str, Any], errors: dict[str, str], prices: Pri
         found = f"only {bars} bar, and a backtest needs {LEAST_BARS}," if bars else "no prices"
         span = f"{ticker} has {timeframe} prices from {held.first_date} to {held.last_date}"
         errors["start_date" if start > held.last_date else "end_date"] = f"{found} between {start} and {end}: {span}"
+    return held
+
+
+def _check_benchmark(request: RunRequest, errors: dict[str, str], prices: PriceSource) -> Version | None:
+    """The version that the run is held against; None without a benchmark, or with the fault in `errors`."""
+    if request.benchmark is None:
+        if request.benchmark_hash is not None:
+            errors["benchmark_hash"] = "given without a benchmark"
+        return None
+    try:
+        held = prices.get(request.benchmark, request.timeframe, request.benchmark_hash)
+    except UnknownTicker as error:
+        errors["benchmark_hash" if "data_hash" in str(error) else "benchmark"] = str(error)
+        return None
+    if request.start_date > held.last_date or request.end_date < held.first_date:
+        span = f"has {held.timeframe} prices from {held.first_date} to {held.last_date}"
+        errors["benchmark"] = f"{held.ticker} {span}, none of them between {request.start_date} and {request.end_date}"
     return held
 
 

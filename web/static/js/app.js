@@ -10,6 +10,7 @@ import { startRunActions } from "./runs/actions.js";
 import { startRunForm } from "./runs/form.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startSwapping } from "./swap.js";
+import { startStudyForm } from "./studies/form.js";
 import { startTabs } from "./tabs.js";
 
 const STARTS = [
@@ -31,6 +32,8 @@ function enhance(root) {
   if (form) startRunForm(form);
   const loading = root.querySelector("#price-loading");
   if (loading) startPriceLoading(loading);
+  const study = root.querySelector("#study-form");
+  if (study) startStudyForm(study);
 }
 
 document.addEventListener("swapped", (event) => enhance(event.target));

@@ -1,0 +1,97 @@
+"""What a study sees of a run, and of runs one after the other: returns with their times, and what they amount to."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from sqlalchemy.engine import RowMapping
+
+from adapters.results.choice import Metrics
+from adapters.results.curves import decode_equity, decode_trades, encode_equity
+from adapters.results.measured import Measured, NoValue, total
+from adapters.results.metrics.returns import cagr
+from adapters.results.metrics.risk import kurtosis, skewness, spread
+from adapters.results.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
+from adapters.studies.resampling import Array, trade_steps
+from contracts.run_request import Timeframe
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """One run: its metrics, and each bar's date, simple return and closed trades; equity is stored to the cent."""
+
+    metrics: Metrics
+    dates: list[str]
+    returns: Array
+    profits: list[float]
+    capital: float
+
+    def sharpe(self) -> MeasuredSharpe:
+        """Its Sharpe ratio per bar; NoValue where it has none."""
+        ratio, skew, tails = (self.metrics[name] for name in ("sharpe_ratio", "skewness", "kurtosis"))
+        if ratio is None or skew is None or tails is None:
+            raise NoValue("it has no Sharpe ratio")
+        per_bar = ratio / float(self.metrics["bars_per_year"] or 0) ** 0.5
+        return MeasuredSharpe(per_bar, len(self.returns), skew, tails + 3)
+
+
+def run_data(row: RowMapping, capital: float) -> RunData:
+    """A run from its stored metrics, equity and trades."""
+    dates, equity = decode_equity(row["equity_curve_json"])
+    path = np.array([capital, *equity])
+    profits = [trade["pnl_abs"] for trade in decode_trades(row["trades_json"])[0] if not trade["is_open"]]
+    with np.errstate(divide="ignore", invalid="ignore"):  # an account that was emptied is ruined, and so not chosen
+        returns = path[1:] / path[:-1] - 1.0
+    return RunData(json.loads(row["metrics_json"])["values"], dates, returns, profits, capital)
+
+
+@dataclass(frozen=True, slots=True)
+class Stitched:
+    """Runs one after the other, each with the money that the one before has left."""
+
+    dates: list[str]
+    returns: Array
+    trade_steps: list[float]
+    measured: Measured
+
+    def sharpe(self) -> MeasuredSharpe:
+        """The Sharpe ratio of all returns; NoValue for too few or constant ones."""
+        if len(self.returns) < LEAST_RETURNS:
+            raise NoValue(f"fewer than {LEAST_RETURNS} returns")
+        run = self.measured
+        per_bar = total(run.excess_returns) / run.bars / spread(run)
+        return MeasuredSharpe(per_bar, run.bars, skewness(run), kurtosis(run) + 3)
+
+    def amounts(self) -> dict[str, float]:
+        """Return, CAGR and maximum drawdown, in percent; NoValue when it is too short for a yearly rate."""
+        growth = float(self.measured.path[-1] / self.measured.path[0])
+        drawdown_pct = float(self.measured.drawdowns.max()) * 100
+        return {"total_return_pct": (growth - 1) * 100, "cagr": cagr(self.measured), "max_drawdown_pct": drawdown_pct}
+
+    def encoded(self, timeframe: Timeframe) -> str:
+        """Its equity as runs store theirs."""
+        return encode_equity(self.dates, self.measured.path[1:].tolist(), timeframe)
+
+
+def stitched(parts: Sequence[RunData], risk_free_rate: float) -> Stitched:
+    """At least one run, none of them ruined, in the order of time."""
+    returns = np.concatenate([part.returns for part in parts])
+    dates = [date for part in parts for date in part.dates]
+    path = parts[0].capital * np.concatenate(([1.0], np.multiply.accumulate(1.0 + returns)))
+    times = np.array([date.removesuffix("Z") for date in dates], "M8[s]")
+    measured = Measured(
+        core={},
+        path=path,
+        peaks=np.maximum.accumulate(path),
+        close=path[1:],
+        timestamps=np.concatenate((times[:1], times)),
+        trades=[],
+        fee_rate=0.0,
+        slippage_bps=0.0,
+        risk_free_rate=risk_free_rate,
+        periods_per_year=float(parts[0].metrics["bars_per_year"] or 0),
+        rejected_orders=0,
+    )
+    steps = [step for part in parts for step in trade_steps(part.profits, part.capital)]
+    return Stitched(dates, returns, steps, measured)

@@ -1,0 +1,130 @@
+"""Confidence intervals by resampling: bit for bit the same for the same seed, whatever the CPU.
+
+Sums and products run in the order of the bars, without BLAS; numpy's own sums group their terms by the CPU.
+"""
+
+import math
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from adapters.results.measured import NoValue
+from adapters.results.sharpe_evidence import LEAST_RETURNS
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+LEVEL = 0.90  # of the intervals: 5% of the samples are below, 5% above
+LEAST_TRADES = 10  # fewer have too few orders to be told apart
+CELLS_AT_ONCE = 2_000_000  # bars times samples held at a time: 16 MB for each array
+
+
+def mean_block(returns: int) -> int:
+    """Mean length of the bootstrap's blocks: the cube root of the number of returns, the order that theory gives."""
+    return max(1, round(math.cbrt(returns)))
+
+
+def stationary_indices(rng: np.random.Generator, length: int, samples: int, block: float) -> Array:
+    """Places (length, samples) of a stationary bootstrap: blocks of geometric length with this mean, wrapped around.
+
+    Politis & Romano (1994), The Stationary Bootstrap, Journal of the American Statistical Association 89.
+    """
+    starts = rng.integers(0, length, (length, samples))
+    begins = rng.random((length, samples)) < 1 / block
+    begins[0] = True
+    rows = np.arange(length)[:, None]
+    since = np.maximum.accumulate(np.where(begins, rows, 0), axis=0)
+    places: Array = (np.take_along_axis(starts, since, axis=0) + rows - since) % length
+    return places
+
+
+def bootstrap(returns: Array, years: float, bars_per_year: float, seed: int, samples: int) -> dict[str, Any]:
+    """Intervals of Sharpe ratio, CAGR and maximum drawdown, the last two in percent, with all that makes them again.
+
+    returns: (bars,) simple. years: calendar time that they cover. NoValue for fewer than LEAST_RETURNS, or constant
+    ones.
+    """
+    if len(returns) < LEAST_RETURNS:
+        raise NoValue(f"fewer than {LEAST_RETURNS} returns")
+    if returns.min() == returns.max():
+        raise NoValue("equity did not vary")
+    rng, block = np.random.default_rng(seed), mean_block(len(returns))
+    at_once = max(1, CELLS_AT_ONCE // len(returns))
+    parts = [
+        _measured(
+            returns[stationary_indices(rng, len(returns), min(at_once, samples - done), block)], years, bars_per_year
+        )
+        for done in range(0, samples, at_once)
+    ]
+    sharpe, cagr, drawdown = (np.concatenate(each) for each in zip(*parts, strict=True))
+    return {
+        "seed": seed,
+        "samples": samples,
+        "mean_block": block,
+        "level": LEVEL,
+        "sharpe_ratio": interval(sharpe[np.isfinite(sharpe)]),
+        "cagr": interval(cagr),
+        "max_drawdown_pct": interval(drawdown),
+    }
+
+
+def _measured(resampled: Array, years: float, bars_per_year: float) -> tuple[Array, Array, Array]:
+    """Sharpe ratio, CAGR and maximum drawdown of each column."""
+    bars = len(resampled)
+    mean = np.add.accumulate(resampled, axis=0)[-1] / bars
+    centred = resampled - mean
+    deviation = np.sqrt(np.add.accumulate(centred * centred, axis=0)[-1] / (bars - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):  # a sample of bars without a position has no ratio
+        sharpe = mean / deviation * math.sqrt(bars_per_year)
+    path = np.multiply.accumulate(1.0 + resampled, axis=0)
+    growth = np.array([(math.pow(each, 1 / years) - 1) * 100 for each in path[-1].tolist()])
+    return sharpe, growth, _drawdowns(path)
+
+
+def _drawdowns(path: Array) -> Array:
+    """Largest fall of each column from its running peak, which begins at 1, in percent."""
+    peaks = np.maximum(np.maximum.accumulate(path, axis=0), 1.0)
+    falls: Array = ((peaks - path) / peaks).max(axis=0) * 100.0
+    return falls
+
+
+def interval(values: Array) -> list[float]:
+    """The middle LEVEL of the values: its lower and its upper end, by nearest rank."""
+    ordered = np.sort(values)
+    tail = round(len(ordered) * (1 - LEVEL) / 2)
+    return [float(ordered[tail]), float(ordered[len(ordered) - 1 - tail])]
+
+
+def trade_steps(profits: Sequence[float], capital: float) -> list[float]:
+    """Equity after each closed trade over that before it; profits: money earned by each, in order.
+
+    NoValue once equity was 0 or less.
+    """
+    equity = list(accumulate(profits, initial=capital))
+    if min(equity) <= 0:
+        raise NoValue("equity fell to zero or below")
+    return [after / before for before, after in pairwise(equity)]
+
+
+def shuffled_trades(steps: Sequence[float], seed: int, samples: int) -> dict[str, Any]:
+    """Maximum drawdown, in percent, of the same trades in other orders, seen at the trades' ends alone.
+
+    steps: of `trade_steps`, so that each order ends with the same equity. NoValue for fewer than LEAST_TRADES.
+    """
+    if len(steps) < LEAST_TRADES:
+        raise NoValue(f"fewer than {LEAST_TRADES} closed trades")
+    rng, given = np.random.default_rng(seed), np.asarray(steps, float)
+    orders = rng.permuted(np.tile(given, (samples, 1)), axis=1).T
+    falls = _drawdowns(np.multiply.accumulate(orders, axis=0))
+    observed = float(_drawdowns(np.multiply.accumulate(given[:, None], axis=0))[0])
+    return {
+        "seed": seed,
+        "samples": samples,
+        "level": LEVEL,
+        "trades": len(steps),
+        "observed_pct": observed,
+        "median_pct": float(np.sort(falls)[samples // 2]),
+        "max_drawdown_pct": interval(falls),
+        "share_worse": float((falls > observed * (1 + 1e-12)).sum() / samples),
+    }

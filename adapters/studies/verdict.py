@@ -1,0 +1,187 @@
+"""The verdict of a study: what its runs prove, in numbers with their inputs, and in one sentence.
+
+A number that would mean nothing is null, and `notes` has the reason under its name.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import asdict
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from adapters.results.flat_params import flat_params
+from adapters.results.measured import NoValue
+from adapters.results.sharpe_evidence import evidence
+from adapters.studies.overfitting import BLOCKS, block_sums, overfitting
+from adapters.studies.path import RunData, Stitched, stitched
+from adapters.studies.resampling import bootstrap, shuffled_trades
+from adapters.studies.sentence import of_selection, of_test_parts
+from contracts.study import StudyPlan
+
+SAMPLES = 2000  # of the bootstrap and of the orders of trades
+
+Load = Callable[[str], RunData | None]  # of a run_id; None for a run that has not succeeded
+Json = dict[str, Any]
+
+
+def verdict_of(plan: StudyPlan, choices: Sequence[Json], training: Sequence[Sequence[str]], load: Load) -> Json:
+    """The verdict as JSON. training: run_ids of all combinations by window; choices: what the leader chose there."""
+    return _Verdict(plan, choices, training, load).made()
+
+
+class _Verdict:
+    """One verdict in the making; `notes` collects the reasons of what has no value."""
+
+    def __init__(self, plan: StudyPlan, choices: Sequence[Json], training: Sequence[Sequence[str]], load: Load) -> None:
+        self._plan, self._choices, self._training, self._load = plan, choices, training, load
+        self._notes: dict[str, str] = {}
+
+    def made(self) -> Json:
+        folds = [self._fold(number) for number in range(len(self._plan.windows))]
+        subject = self._subject()
+        ahead = self._ahead(subject) if subject and self._plan.windows[0].test else None
+        reasons = ("folds.0", "folds.0.evidence", "out_of_sample", "out_of_sample.evidence")
+        reason = next((self._notes[name] for name in reasons if name in self._notes), "a number is missing")
+        if self._plan.windows[0].test:
+            found = of_test_parts(folds, ahead, reason)
+        else:
+            found = of_selection(folds[0], self._plan.training_runs, reason)
+        return {
+            "outcome": found.outcome,
+            "sentence": found.sentence,
+            "trials": self._plan.training_runs,
+            "folds": folds,
+            "out_of_sample": ahead,
+            "equity": subject.encoded(self._plan.request.base["timeframe"]) if subject else None,
+            "bootstrap": self._known("bootstrap", lambda: self._bootstrap(subject)),
+            "shuffled_trades": self._known("shuffled_trades", lambda: self._shuffled(subject)),
+            "parameters": list(_parameters(folds)),
+            "notes": self._notes,
+        }
+
+    def _known(self, name: str, compute: Callable[[], Any]) -> Any:
+        try:
+            return compute()
+        except NoValue as reason:
+            self._notes[name] = str(reason)
+            return None
+
+    def _fold(self, number: int) -> Json:
+        """One window: what was tried and chosen there, how much luck alone gives, and what came of it afterwards."""
+        window, choice = self._plan.windows[number], self._choices[number]
+        sharpes, sums, bars = self._tried(self._training[number])
+        chosen = [self._chosen(each) for each in choice["chosen"]]
+        place = f"folds.{number}"
+        if not chosen:
+            self._notes[place] = "no combination has the metric and keeps the constraints"
+        best = self._load(choice["chosen"][0]["train_run"]) if chosen else None
+        return {
+            "train": window.train,
+            "test": window.test,
+            "eligible": choice["eligible"],
+            "failed": choice["failed"],
+            "with_sharpe": len(sharpes),
+            "chosen": chosen,
+            "evidence": self._known(f"{place}.evidence", lambda: self._evidence(best, sharpes)),
+            "overfitting": self._known(f"{place}.overfitting", lambda: _overfitting(sums, bars)),
+        }
+
+    def _tried(self, run_ids: Sequence[str]) -> tuple[list[float], list[Any], int]:
+        """Of a training part: the Sharpe ratios per bar, the sums of blocks, and the bars; each run is read once."""
+        sharpes, sums, bars = list[float](), list[Any](), 0
+        for run_id in run_ids:
+            run = self._load(run_id)
+            if run is None or not np.isfinite(run.returns).all():
+                continue
+            bars = len(run.returns)
+            with suppress(NoValue):
+                sums.append(block_sums(run.returns))
+            with suppress(NoValue):
+                sharpes.append(run.sharpe().sharpe)
+        return sharpes, sums, bars
+
+    def _evidence(self, best: RunData | None, sharpes: Sequence[float]) -> Json:
+        if best is None:
+            raise NoValue("nothing was chosen")
+        bars_per_year = float(best.metrics["bars_per_year"] or 0)
+        return asdict(evidence(best.sharpe(), sharpes, self._plan.training_runs, bars_per_year))
+
+    def _chosen(self, each: Json) -> Json:
+        """A combination that was chosen, with what its runs came to."""
+        parts = {part: self._load(each[f"{part}_run"]) if each[f"{part}_run"] else None for part in ("train", "test")}
+        shown = ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown_pct", "num_trades", "buy_hold_return_pct")
+        measured = {part: {name: run.metrics[name] for name in shown} if run else None for part, run in parts.items()}
+        return {**each, **measured}
+
+    def _subject(self) -> Stitched | None:
+        """What the verdict is about: the test parts of the first choices, or the choice itself where none is tested."""
+        key = "test_run" if self._plan.windows[0].test else "train_run"
+        runs = [self._load(choice["chosen"][0][key]) for choice in self._choices if choice["chosen"]]
+        sound = [run for run in runs if run and np.isfinite(run.returns).all() and (run.returns > -1).all()]
+        if not sound:
+            self._notes["out_of_sample"] = "no chosen combination has a run to be judged by"
+            return None
+        if len(sound) < len(self._choices):
+            self._notes["equity"] = f"{len(self._choices) - len(sound)} of {len(self._choices)} parts are missing"
+        return stitched(sound, float(self._plan.request.base["risk_free_rate"]))
+
+    def _ahead(self, subject: Stitched) -> Json:
+        """Out of sample: amounts, Sharpe ratio and its probability; of one path, so nothing is deflated."""
+        ratio = self._known("out_of_sample.evidence", subject.sharpe)
+        bars_per_year = subject.measured.periods_per_year
+        return {
+            "bars": subject.measured.bars,
+            "amounts": self._known("out_of_sample.amounts", subject.amounts),
+            "evidence": asdict(evidence(ratio, [ratio.sharpe], 1, bars_per_year)) if ratio else None,
+            "efficiency": self._known("out_of_sample.efficiency", self._efficiency),
+        }
+
+    def _efficiency(self) -> float:
+        """Yearly growth of the test parts over that of the training parts of the same choices.
+
+        Growth rates are logarithmic, of all parts together over all their years. Pardo (2008), The Evaluation and
+        Optimization of Trading Strategies, calls it walk-forward efficiency.
+        """
+        trained, tested = ([*self._growths(part)] for part in ("train_run", "test_run"))
+        in_sample, ahead = (math.fsum(g for g, _ in each) / math.fsum(y for _, y in each) for each in (trained, tested))
+        if in_sample <= 0:
+            raise NoValue("the choices did not grow in sample")
+        return ahead / in_sample
+
+    def _growths(self, key: str) -> Iterator[tuple[float, float]]:
+        """Logarithmic growth and years of the first choice's run in each window."""
+        for choice in self._choices:
+            run = self._load(choice["chosen"][0][key]) if choice["chosen"] else None
+            if run is None or not (run.returns > -1).all():
+                raise NoValue("a part is missing, or its account was emptied")
+            first, last = (np.datetime64(day[:10]) for day in (run.dates[0], run.dates[-1]))
+            yield math.fsum(map(math.log1p, run.returns.tolist())), float((last - first).astype(int) + 1) / 365.25
+
+    def _bootstrap(self, subject: Stitched | None) -> Json:
+        if subject is None:
+            raise NoValue("there is nothing to resample")
+        run = subject.measured
+        return bootstrap(subject.returns, run.years, run.periods_per_year, self._plan.request.seed, SAMPLES)
+
+    def _shuffled(self, subject: Stitched | None) -> Json:
+        if subject is None:
+            raise NoValue("there is nothing to shuffle")
+        return shuffled_trades(subject.trade_steps, self._plan.request.seed, SAMPLES)
+
+
+def _overfitting(sums: Sequence[Any], bars: int) -> Json:
+    if not sums:
+        raise NoValue("no run is long enough to be split into blocks")
+    return overfitting(np.stack(sums), bars // BLOCKS)
+
+
+def _parameters(folds: Sequence[Json]) -> Iterator[Json]:
+    """Each parameter with its values by fold (the first choices), how many differ, and how often it changed."""
+    chosen = [flat_params(fold["chosen"][0]["params"]) for fold in folds if fold["chosen"]]
+    for name in dict.fromkeys(name for params in chosen for name in params):
+        values = [params.get(name) for params in chosen]
+        changes = sum(before != after for before, after in pairwise(values))
+        yield {"name": name, "values": values, "distinct": len(set(map(repr, values))), "changes": changes}

@@ -1,0 +1,160 @@
+"""Studies move on: the leader starts their runs, chooses, and has them judged, one guarded transaction at a time.
+
+A transaction changes the state of a study and inserts the runs of the new one, so that a crash at any point leaves
+either both or neither; messages that were not sent are sent by the repairs.
+"""
+
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from adapters.results.choice import Criterion, parse_constraint, ranked
+from adapters.results.leaderboard import default_goal
+from adapters.store.database import reading
+from adapters.store.new_runs import NewRun, insert_runs
+from adapters.store.studies import (
+    Study,
+    count_judgement,
+    existing_runs,
+    fail_study,
+    has_living_runs,
+    living_studies,
+    metrics_of,
+    move,
+    study_of,
+    study_row,
+)
+from consumer.study_runs import run_of, runs_over, training_runs
+from contracts.errors import QueueUnavailable
+from contracts.study import StudyRequest, StudyStatus, Window
+
+log = logging.getLogger(__name__)
+
+MAX_JUDGEMENTS = 5  # starts of the verdict's process, which may be killed with the machine
+_INSERT_ROWS = 1000  # per statement, as in a bulk submission
+
+
+class Studies:
+    """Advances every study that is not over; `enqueue` sends the messages of runs by their ids."""
+
+    def __init__(self, engine: Engine, enqueue: Callable[[list[str]], None]) -> None:
+        self._engine = engine
+        self._enqueue = enqueue
+        self._judges: dict[str, subprocess.Popen[bytes]] = {}
+
+    def advance(self) -> None:
+        """Take each living study one step further, if it is time for it."""
+        with reading(self._engine) as connection:
+            study_ids = living_studies(connection)
+        for study_id in study_ids:
+            self._advance(study_id)
+
+    def _advance(self, study_id: str) -> None:
+        with reading(self._engine) as connection:
+            study = study_of(study_row(connection, study_id))
+        if study.status.is_terminal:  # since a moment ago
+            return
+        try:
+            _STEPS[study.status](self, study)
+        except DBAPIError:
+            raise
+        except Exception as error:  # a fault of one study must not keep the others, and the repairs, from going on
+            log.exception("study_failed study_id=%s", study_id)
+            with self._engine.begin() as connection:
+                reason = f"internal error: {type(error).__name__}; the reconciler's log has the trace"
+                fail_study(connection, study_id, study.status, reason)
+
+    def _train(self, study: Study) -> None:
+        """Start every combination on every training part."""
+        combinations = range(len(study.plan.request.combinations))
+        new = [run for window in study.plan.windows for run in runs_over(study, window.train, combinations)]
+        self._start(study, StudyStatus.TRAINING, new)
+
+    def _choose(self, study: Study) -> None:
+        """Once all have ended: choose on each training part, and start the chosen on its test part."""
+        with reading(self._engine) as connection:
+            if has_living_runs(connection, study.batch_id):
+                return
+            choices = [_choice(connection, study, window) for window in study.plan.windows]
+        new = [
+            run_of(study, window.test, each["place"])
+            for window, choice in zip(study.plan.windows, choices, strict=True)
+            for each in choice["chosen"]
+            if window.test
+        ]
+        self._start(study, StudyStatus.TESTING, new, choices_json=json.dumps(choices))
+
+    def _start(self, study: Study, after: StudyStatus, new: Iterable[NewRun], **values: Any) -> None:
+        """Record the runs of the next state with the change to it, then send their messages."""
+        by_id = {str(run.request.run_id): run for run in new}  # a training part may be an earlier fold's test part
+        with self._engine.begin() as connection:
+            if not move(connection, study.study_id, study.status, after, **values):
+                return
+            known = existing_runs(connection, list(by_id))
+            missing = [run for run_id, run in by_id.items() if run_id not in known]
+            for start in range(0, len(missing), _INSERT_ROWS):
+                insert_runs(connection, missing[start : start + _INSERT_ROWS])
+        log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
+        try:
+            self._enqueue([str(run.request.run_id) for run in missing])
+        except QueueUnavailable as error:
+            log.warning("enqueue_postponed study_id=%s reason=%s", study.study_id, error)
+
+    def _close(self, study: Study) -> None:
+        """Once the test parts have ended: have the study judged."""
+        with self._engine.begin() as connection:
+            if not has_living_runs(connection, study.batch_id):
+                move(connection, study.study_id, StudyStatus.TESTING, StudyStatus.JUDGING)
+
+    def _judge(self, study: Study) -> None:
+        """Start the verdict's process, one at a time in all, unless it has died too often."""
+        self._judges = {study_id: judge for study_id, judge in self._judges.items() if judge.poll() is None}
+        if self._judges:
+            return
+        with self._engine.begin() as connection:
+            if study.judgements >= MAX_JUDGEMENTS:
+                reason = f"the process that judges it died {study.judgements} times; the reconciler's log has its words"
+                fail_study(connection, study.study_id, StudyStatus.JUDGING, reason)
+                return
+            if not count_judgement(connection, study):
+                return
+        command = [sys.executable, "-m", "consumer.study_verdict", study.study_id]
+        self._judges[study.study_id] = subprocess.Popen(command)
+        log.info("study_judged_by study_id=%s pid=%d", study.study_id, self._judges[study.study_id].pid)
+
+
+_STEPS: dict[StudyStatus, Callable[[Studies, Study], None]] = {
+    StudyStatus.ACCEPTED: Studies._train,
+    StudyStatus.TRAINING: Studies._choose,
+    StudyStatus.TESTING: Studies._close,
+    StudyStatus.JUDGING: Studies._judge,
+}
+
+
+def _choice(connection: Connection, study: Study, window: Window) -> dict[str, Any]:
+    """What is chosen on a training part, the best first, and out of how many that could have been."""
+    request, run_ids = study.plan.request, training_runs(study, window.train)
+    tried = metrics_of(connection, run_ids)
+    places = ranked(request.combinations, tried, criterion_of(request))
+    chosen = [
+        {
+            "place": place,
+            "params": request.combinations[place],
+            "train_run": run_ids[place],
+            "test_run": str(run_of(study, window.test, place).request.run_id) if window.test else None,
+        }
+        for place in places[: study.plan.chosen]
+    ]
+    return {"eligible": len(places), "failed": tried.count(None), "chosen": chosen}
+
+
+def criterion_of(request: StudyRequest) -> Criterion:
+    """How the study chooses."""
+    goal = request.goal or default_goal(request.metric)
+    return Criterion(request.metric, goal, list(map(parse_constraint, request.constraints)), request.by_neighbourhood)

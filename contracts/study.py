@@ -1,0 +1,115 @@
+"""A study: a plan of many backtests that ends in a verdict. A new field has a default; none is removed or renamed."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+
+Kind = Literal["selection", "holdout", "walk_forward"]
+
+
+class StudyStatus(StrEnum):
+    """ACCEPTED → TRAINING → TESTING → JUDGING → COMPLETED, each once; FAILED or CANCELLED from any but the last."""
+
+    ACCEPTED = "ACCEPTED"
+    TRAINING = "TRAINING"
+    TESTING = "TESTING"
+    JUDGING = "JUDGING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+
+    @property
+    def public(self) -> str:
+        """The word that the HTTP API uses."""
+        return self.value.lower()
+
+    @property
+    def is_terminal(self) -> bool:
+        """True when nothing will change it any more."""
+        return self in (StudyStatus.COMPLETED, StudyStatus.FAILED, StudyStatus.CANCELLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StudyRequest:
+    """What is to be studied.
+
+    base: a run's request without run_id, params, batch_id, label and charts; its dates are those of the whole study.
+    combinations: complete params, of which each is tried on each training part. metric, goal, constraints,
+    by_neighbourhood: how one is chosen. holdout_share: the last part of the dates, as a fraction, of kind holdout.
+    chosen: how many combinations the holdout tries. train_days, test_days: calendar days of a fold of kind
+    walk_forward; anchored: every training part begins with the study. seed: of all that is drawn at random.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    kind: Kind
+    base: dict[str, Any]
+    combinations: Annotated[list[dict[str, Any]], MinLen(1)]
+    name: Annotated[str, MinLen(1), MaxLen(64)] = "Study"
+    metric: str = "sharpe_ratio"
+    goal: Literal["max", "min"] | None = None
+    constraints: Annotated[list[str], MaxLen(20)] = field(default_factory=list)
+    by_neighbourhood: bool = False
+    holdout_share: Annotated[float, Gt(0), Lt(1)] = 0.3
+    chosen: Annotated[int, Ge(1), Le(20)] = 1
+    train_days: Annotated[int, Ge(1), Le(36_525)] = 730
+    test_days: Annotated[int, Ge(1), Le(36_525)] = 182
+    anchored: bool = False
+    seed: Annotated[int, Ge(0), Lt(2**32)] = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """This request as plain JSON values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "StudyRequest":
+        """The request that `to_json` wrote."""
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A training part and the test part behind it, each as first and last day, both included."""
+
+    train: tuple[str, str]
+    test: tuple[str, str] | None  # None in a study of kind selection
+
+
+@dataclass(frozen=True, slots=True)
+class StudyPlan:
+    """A checked request with all that follows from it: what the leader works from.
+
+    request.base is a whole run request, its prices named by data_hash; combinations differ in what they do.
+    """
+
+    request: StudyRequest
+    windows: tuple[Window, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """This plan as plain JSON values."""
+        return {"request": self.request.to_json(), "windows": [asdict(window) for window in self.windows]}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> "StudyPlan":
+        """The plan that `to_json` wrote."""
+        windows = (Window(tuple(w["train"]), tuple(w["test"]) if w["test"] else None) for w in values["windows"])
+        return cls(StudyRequest.from_json(values["request"]), tuple(windows))
+
+    @property
+    def training_runs(self) -> int:
+        """Runs of the training parts: everything that is tried."""
+        return len(self.windows) * len(self.request.combinations)
+
+    @property
+    def test_runs(self) -> int:
+        """The most runs of the test parts."""
+        chosen = min(self.chosen, len(self.request.combinations))
+        return sum(chosen for window in self.windows if window.test)
+
+    @property
+    def chosen(self) -> int:
+        """How many combinations of each training part are tried on its test part."""
+        return self.request.chosen if self.request.kind == "holdout" else 1

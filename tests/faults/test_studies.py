@@ -1,0 +1,124 @@
+"""A walk-forward during which every process is killed, and Redis emptied: each run is made once, and one verdict."""
+
+import json
+import signal
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import psutil
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import func, select
+from sqlalchemy.engine import Engine
+
+from adapters.store.database import reading
+from adapters.store.tables import runs
+from tests.faults.injection_point import Fault
+from tests.services.invariants import check_tables
+from tests.services.processes import Program, Programs
+from tests.services.redis_server import RedisServer
+from tests.services.studies import BASE, judge_here, submit_study
+from tests.services.waiting import wait_until
+
+STEADY = ("consumer.reconciler", "consumer.local_scaler")
+GRID = [{"fast": fast, "slow": slow} for fast in range(5, 55, 5) for slow in range(60, 260, 20)]
+FOLDS = 5
+
+
+class Killer:
+    """Kills everything at once, as a power cut does, and starts it again."""
+
+    def __init__(self, programs: Programs) -> None:
+        self._programs = programs
+        self.start()
+
+    def start(self) -> None:
+        """Start what a cluster keeps running."""
+        self._steady: list[Program] = [self._programs.start(module) for module in STEADY]
+
+    def strike(self) -> int:
+        """Kill every process of the platform; how many there were."""
+        victims = self._programs.survivors()
+        for victim in victims:
+            try:
+                victim.send_signal(signal.SIGKILL)
+            except psutil.NoSuchProcess:
+                continue
+        return len(victims)
+
+
+def made(engine: Engine) -> int:
+    with reading(engine) as connection:
+        return int(connection.execute(select(func.count()).select_from(runs)).scalar_one())
+
+
+def ended(client: FlaskClient, study_id: str) -> dict[str, Any] | None:
+    study: dict[str, Any] = client.get(f"/api/studies/{study_id}").json
+    return study if study["completed_at"] else None
+
+
+def has_come_to(client: FlaskClient, study_id: str, state: str, completed: int) -> bool:
+    """Whether a study is in a state, with so many runs completed."""
+    study = client.get(f"/api/studies/{study_id}").json
+    return study["status"] == state and study["counts"]["completed"] >= completed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize("combinations", [10, 100])
+def test_a_walk_forward_survives_the_death_of_everything(
+    combinations: int, app: Flask, client: FlaskClient, programs: Programs, redis_server: RedisServer
+) -> None:
+    engine = app.extensions["platform"].engine
+    base = BASE | {"start_date": "2000-03-01", "end_date": "2008-12-31"}
+    study_id = submit_study(client, base=base, combinations=GRID[:combinations], train_days=1000, test_days=400)
+    killer, tried = Killer(programs), FOLDS * combinations
+
+    for state, completed in (("training", 5), ("training", tried // 2), ("testing", tried), ("judging", tried + FOLDS)):
+        wait_until(partial(has_come_to, client, study_id, state, completed), 600, state)
+        assert killer.strike() >= len(STEADY)
+        redis_server.client().flushall()
+        killer.start()
+    study = wait_until(lambda: ended(client, study_id), 600, "the verdict")
+
+    assert study is not None
+    assert study["status"] == "completed", study["sentence"]
+    assert len(study["windows"]) == FOLDS
+    assert study["counts"]["completed"] == made(engine) == tried + FOLDS
+    assert study["verdict"] == json.loads(json.dumps(judge_here(engine, study_id)))
+    check_tables(engine)
+
+
+POINTS = {
+    "between the state and its runs": ("consumer.studies:move", "after"),
+    "between the runs and the commit": ("consumer.studies:insert_runs", "after"),
+    "between messages and their marking": ("consumer.repairs:mark_enqueued", "before"),
+    "between the count of a judge and its start": ("consumer.studies:count_judgement", "after"),
+    "in the verdict's process": ("adapters.studies.verdict:stitched", "before"),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_a_leader_or_a_judge_that_is_killed_is_succeeded(
+    point: str,
+    app: Flask,
+    client: FlaskClient,
+    programs: Programs,
+    fault: Callable[..., Fault],
+) -> None:
+    at, when = POINTS[point]
+    killing = fault(at, "kill", when=when)
+    study_id = submit_study(client, combinations=GRID[:2], test_days=700)
+    programs.start("consumer.local_scaler")
+    programs.start("consumer.reconciler", **killing.environ)
+    killing.wait()
+
+    programs.start("consumer.reconciler")
+    study = wait_until(lambda: ended(client, study_id), 90, "the verdict")
+
+    assert study is not None
+    assert study["status"] == "completed", study["sentence"]
+    assert study["counts"]["completed"] == made(app.extensions["platform"].engine) == 2 * 2 + 2
+    check_tables(app.extensions["platform"].engine)

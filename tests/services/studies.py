@@ -1,0 +1,85 @@
+"""Studies worked off inside the test process: the leader's steps, their runs and the verdict, without waiting."""
+
+from typing import Any
+
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.engine import Engine
+
+from adapters.store.database import reading
+from adapters.store.runs import Attempt, claim, finish
+from adapters.store.studies import study_of, study_row
+from adapters.store.tables import runs
+from consumer.backtest import backtest
+from consumer.studies import Studies
+from consumer.study_verdict import judge, store
+from contracts.status import RunStatus
+from contracts.study import StudyStatus
+from tests.services.prices import run_prices
+
+BASE = {
+    "ticker": "AAPL",
+    "rule_type": "MA_CROSS",
+    "start_date": "2003-01-01",
+    "end_date": "2008-12-31",
+    "size_type": "percent",
+    "position_size": 100,
+}
+GRID = [{"fast": fast, "slow": slow} for fast in (5, 10, 20) for slow in (50, 100)]
+WALK_FORWARD = {"kind": "walk_forward", "base": BASE, "combinations": GRID, "train_days": 730, "test_days": 365}
+
+
+def submit_study(client: FlaskClient, **changes: Any) -> str:
+    """The id of a new study."""
+    answer = client.post("/api/studies", json=WALK_FORWARD | changes)
+    assert answer.status_code == 202, answer.text
+    return str(answer.json["study_id"])
+
+
+def leader(engine: Engine) -> Studies:
+    """The leader's studies; nobody sends messages, and no process judges."""
+    return Studies(engine, lambda run_ids: None)
+
+
+def run_all(engine: Engine) -> int:
+    """Work on every waiting run here; how many there were."""
+    with reading(engine) as connection:
+        waiting = connection.execute(select(runs.c.run_id).where(runs.c.status == RunStatus.PENDING)).scalars().all()
+    for run_id in waiting:
+        with engine.begin() as connection:
+            held = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
+            outcome = backtest(held.request, run_prices(connection, held.request), "test")
+            finish(connection, held, outcome.columns, outcome.lines)
+    return len(waiting)
+
+
+def state_of(engine: Engine, study_id: str) -> StudyStatus:
+    """The state of a study."""
+    with reading(engine) as connection:
+        return study_of(study_row(connection, study_id)).status
+
+
+def judge_here(engine: Engine, study_id: str) -> dict[str, Any]:
+    """The verdict, computed and stored as the verdict's process does it."""
+    with reading(engine) as connection:
+        study = study_of(study_row(connection, study_id))
+    verdict = judge(engine, study)
+    store(engine, study, verdict)
+    return verdict
+
+
+def work_through(engine: Engine, study_id: str) -> None:
+    """Take a study to its verdict."""
+    studies = leader(engine)
+    while state_of(engine, study_id) is not StudyStatus.JUDGING:
+        studies.advance()
+        run_all(engine)
+    judge_here(engine, study_id)
+
+
+def complete(client: FlaskClient, engine: Engine, **changes: Any) -> dict[str, Any]:
+    """A study from its submission to its end, as the API shows it."""
+    study_id = submit_study(client, **changes)
+    work_through(engine, study_id)
+    study: dict[str, Any] = client.get(f"/api/studies/{study_id}").json
+    return study

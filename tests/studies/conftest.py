@@ -1,0 +1,12 @@
+"""The database of the application."""
+
+import pytest
+from flask import Flask
+from sqlalchemy.engine import Engine
+
+
+@pytest.fixture
+def engine(app: Flask) -> Engine:
+    """The engine that the application works with."""
+    found: Engine = app.extensions["platform"].engine
+    return found

@@ -1,0 +1,198 @@
+"""Verdicts: recomputed from the runs' own results by code of its own, and what noise and bad input come to."""
+
+import math
+from collections.abc import Callable
+from datetime import date, timedelta
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from flask.testing import FlaskClient
+from scipy import stats
+from sqlalchemy.engine import Engine
+
+from tests.services.studies import BASE, GRID, complete
+
+pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+Get = Callable[[str], dict[str, Any]]
+
+
+@pytest.fixture
+def run(client: FlaskClient) -> Get:
+    """A run by its id, as everybody reads it."""
+    return lambda run_id: dict(client.get(f"/api/runs/{run_id}").json)
+
+
+def returns_of(run: dict[str, Any]) -> "pd.Series[float]":
+    equity = pd.Series({point["date"]: point["equity"] for point in run["equity_curve"]})
+    return equity.pct_change().fillna(equity.iloc[0] / run["request"]["initial_capital"] - 1)
+
+
+def deflated(returns: "pd.Series[float]", others: list[float], trials: int) -> float:
+    """Bailey & López de Prado (2014), equation 2, with pandas and scipy."""
+    ratio = returns.mean() / returns.std()
+    quantiles = stats.norm.ppf([1 - 1 / trials, 1 - 1 / trials / math.e])
+    best = np.std(others, ddof=1) * (quantiles @ [1 - np.euler_gamma, np.euler_gamma]) if trials > 1 else 0.0
+    error = math.sqrt((1 - returns.skew() * ratio + (returns.kurt() + 2) / 4 * ratio**2) / (len(returns) - 1))
+    return float(stats.norm.cdf((ratio - best) / error))
+
+
+def overfitted(returns: pd.DataFrame, blocks: int = 16) -> float:
+    length = len(returns) // blocks
+    parts = np.split(returns.to_numpy()[len(returns) - length * blocks :], blocks)
+    below = 0
+    halves = list(combinations(range(blocks), blocks // 2))
+    for half in halves:
+        rest = [number for number in range(blocks) if number not in half]
+        inside, outside = (np.vstack([parts[number] for number in chosen]) for chosen in (half, rest))
+        with np.errstate(invalid="ignore"):
+            best, ratios = (np.nan_to_num(each.mean(axis=0) / each.std(axis=0, ddof=1)) for each in (inside, outside))
+        below += stats.rankdata(ratios)[best.argmax()] / (len(ratios) + 1) <= 0.5
+    return below / len(halves)
+
+
+def trained(client: FlaskClient, study: dict[str, Any], number: int) -> list[str]:
+    """The runs of a training part, found by their dates."""
+    first, last = study["windows"][number]["train"]
+    listed = client.get(f"/api/batches/{study['batch_id']}/runs?limit=2000").json["runs"]
+    runs = [client.get(f"/api/runs/{each['run_id']}").json for each in listed]
+    return [
+        each["run_id"] for each in runs if (each["request"]["start_date"], each["request"]["end_date"]) == (first, last)
+    ]
+
+
+def test_a_selection_recomputed_from_its_runs_is_the_same(client: FlaskClient, engine: Engine, run: Get) -> None:
+    study = complete(client, engine, kind="selection")
+    verdict = study["verdict"]
+
+    returns = {run_id: returns_of(run(run_id)) for run_id in trained(client, study, 0)}
+    ratios = {run_id: each.mean() / each.std() for run_id, each in returns.items()}
+    best = max(ratios, key=lambda run_id: ratios[run_id])
+
+    found = verdict["folds"][0]
+    assert len(returns) == found["evidence"]["trials"] == verdict["trials"] == len(GRID)
+    assert found["chosen"][0]["train_run"] == best
+    assert found["evidence"]["sharpe_ratio"] == pytest.approx(ratios[best] * math.sqrt(252), rel=1e-5)
+    expected = deflated(returns[best], list(ratios.values()), len(GRID))
+    assert found["evidence"]["deflated"] == pytest.approx(expected, rel=1e-4)
+    assert found["overfitting"]["probability"] == overfitted(pd.DataFrame(returns))
+    word = "holds" if expected >= 0.95 else "luck"
+    assert study["outcome"] == word
+    assert f"{round((1 - expected) * 100)}% chance" in study["sentence"] or "less than 1%" in study["sentence"]
+
+
+def test_a_walk_forward_recomputed_from_its_runs_is_the_same(client: FlaskClient, engine: Engine, run: Get) -> None:
+    study = complete(client, engine)
+    verdict = study["verdict"]
+
+    stitched, growth = [], {"train": [0.0, 0.0], "test": [0.0, 0.0]}
+    for number, fold in enumerate(verdict["folds"]):
+        runs = [run(run_id) for run_id in trained(client, study, number)]
+        best = max(runs, key=lambda each: each["metrics"]["sharpe_ratio"])
+        chosen = fold["chosen"][0]
+        assert (chosen["train_run"], chosen["params"]) == (best["run_id"], best["request"]["params"])
+        tested = run(chosen["test_run"])
+        assert tested["request"]["params"] == best["request"]["params"]
+        assert (tested["request"]["start_date"], tested["request"]["end_date"]) == tuple(fold["test"])
+        stitched.append(returns_of(tested))
+        for part, each in (("train", best), ("test", tested)):
+            days = [date.fromisoformat(each["equity_curve"][at]["date"]) for at in (0, -1)]
+            growth[part][0] += math.log(each["metrics"]["final_equity"] / 100_000)
+            growth[part][1] += ((days[1] - days[0]).days + 1) / 365.25
+    path = pd.concat(stitched)
+
+    ahead = verdict["out_of_sample"]
+    assert ahead["bars"] == len(path)
+    assert ahead["amounts"]["total_return_pct"] == pytest.approx(((1 + path).prod() - 1) * 100, rel=1e-6)
+    equity = (1 + path).cumprod()
+    assert ahead["amounts"]["max_drawdown_pct"] == pytest.approx((1 - equity / equity.cummax().clip(1)).max() * 100)
+    assert ahead["evidence"]["sharpe_ratio"] == pytest.approx(path.mean() / path.std() * math.sqrt(252), rel=1e-6)
+    assert ahead["evidence"]["probabilistic"] == pytest.approx(deflated(path, [], 1), rel=1e-6)
+    rates = {part: gained / years for part, (gained, years) in growth.items()}
+    assert ahead["efficiency"] == pytest.approx(rates["test"] / rates["train"], rel=1e-5)
+    first, last = (each["values"] for each in verdict["parameters"])
+    assert list(zip(first, last, strict=True)) == [
+        tuple(fold["chosen"][0]["params"].values()) for fold in verdict["folds"]
+    ]
+
+
+def noise(seed: int, days: int = 2600) -> str:
+    """A random walk without drift, as a CSV."""
+    rng = np.random.default_rng(seed)
+    closes = 100 * np.exp(np.cumsum(rng.normal(-0.00005, 0.01, days)))  # the mean of a day's return is 0
+    lines = ["Date,Open,High,Low,Close,Volume"]
+    day = date(2000, 1, 3)
+    for before, close in zip([100.0, *closes[:-1]], closes, strict=True):
+        lines.append(f"{day},{before:.4f},{max(before, close):.4f},{min(before, close):.4f},{close:.4f},1000")
+        day += timedelta(days=3 if day.weekday() == 4 else 1)
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("kind", ["selection", "walk_forward"])
+def test_noise_is_called_noise(client: FlaskClient, engine: Engine, kind: str) -> None:
+    loaded = client.put("/api/prices/NOISE/1d", data=noise(11), content_type="text/csv")
+    assert loaded.status_code == 201, loaded.text
+    base = BASE | {"ticker": "NOISE", "start_date": "2001-01-01", "end_date": "2009-12-31"}
+    grid = [{"fast": fast, "slow": slow} for fast in (3, 5, 8, 13, 21) for slow in (34, 55, 89, 144)]
+
+    study = complete(client, engine, kind=kind, base=base, combinations=grid)
+
+    assert study["outcome"] in ("luck", "fails")
+    assert "is what luck gives" in study["sentence"] or "out of sample" in study["sentence"]
+
+
+def test_a_grid_of_one_is_judged_without_deflation(client: FlaskClient, engine: Engine) -> None:
+    study = complete(client, engine, kind="selection", combinations=GRID[:1])
+
+    fold, notes = study["verdict"]["folds"][0], study["verdict"]["notes"]
+    assert fold["evidence"]["deflated"] == fold["evidence"]["probabilistic"]
+    assert fold["overfitting"] is None
+    assert notes["folds.0.overfitting"] == "fewer than two combinations with returns that vary"
+
+
+def test_folds_without_trades_and_constant_returns_have_reasons(client: FlaskClient, engine: Engine) -> None:
+    still = [{"period": 14, "oversold": oversold, "overbought": 90} for oversold in (1, 2)]
+    base = BASE | {"rule_type": "RSI"}
+
+    study = complete(client, engine, kind="selection", base=base, combinations=still)
+
+    verdict = study["verdict"]
+    assert study["outcome"] == "none"
+    assert study["sentence"] == "Nothing can be said: no combination has the metric and keeps the constraints."
+    assert (verdict["bootstrap"], verdict["shuffled_trades"], verdict["equity"]) == (None, None, None)
+    assert verdict["notes"]["folds.0.evidence"] == "nothing was chosen"
+
+
+def test_a_constraint_that_nothing_keeps_leaves_no_verdict(client: FlaskClient, engine: Engine) -> None:
+    study = complete(client, engine, constraints=["num_trades > 1000"])
+
+    assert study["outcome"] == "none"
+    assert study["counts"]["completed"] == study["runs"]["training"]
+
+
+def test_a_holdout_says_what_was_chosen_before_it(client: FlaskClient, engine: Engine) -> None:
+    study = complete(client, engine, kind="holdout", chosen=3, holdout_share=0.4)
+
+    chosen = study["verdict"]["folds"][0]["chosen"]
+    ratios = [each["train"]["sharpe_ratio"] for each in chosen]
+    assert len(chosen) == 3
+    assert ratios == sorted(ratios, reverse=True)
+    assert all(each["test"]["num_trades"] is not None for each in chosen)
+    assert "→" in study["sentence"]
+
+
+def test_the_same_study_again_is_bit_for_bit_the_same(client: FlaskClient, engine: Engine) -> None:
+    def stripped(study: dict[str, Any]) -> dict[str, Any]:
+        verdict = study["verdict"]
+        for fold in verdict["folds"]:
+            for each in fold["chosen"]:
+                del each["train_run"], each["test_run"]
+        return dict(verdict)
+
+    first, again = (stripped(complete(client, engine, name=name, seed=7)) for name in ("one", "two"))
+
+    assert first == again
+    assert first["bootstrap"]["seed"] == 7

@@ -1,0 +1,1 @@
+"""Studies: plans of many runs that end in a verdict."""

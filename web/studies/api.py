@@ -1,0 +1,157 @@
+"""The HTTP API of studies: what one would cost, its submission, how far it is, its verdict."""
+
+import json
+from typing import Any
+from uuid import UUID, uuid4
+
+from flask import Blueprint, Response, jsonify, request, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.exc import IntegrityError
+
+from adapters.results.times import utc_text
+from adapters.store.batch_list import list_batches
+from adapters.store.batches import batch_summary, is_batch
+from adapters.store.database import committed, is_duplicate_key, reading
+from adapters.store.studies import (
+    batch_of,
+    cancel_study,
+    insert_study,
+    list_studies,
+    study_of,
+    study_row,
+    study_with_key,
+)
+from contracts.errors import Conflict, QueueUnavailable
+from contracts.study import StudyPlan, StudyStatus
+from web.answers import conditional
+from web.arguments import MAX_DIGITS, flag, idempotency_key, read_argument, reading_arguments, typed_body, whole_number
+from web.batches.operations import cancel_batch
+from web.platform import platform
+from web.studies.validation import checked_plan
+
+blueprint = Blueprint("study_api", __name__)
+
+LOOKED_AT = 10  # latest batches, for how fast runs end
+LEAST_RUNS = 20  # of a batch that says it
+LISTED, MOST_LISTED = 25, 100
+
+
+@blueprint.post("/api/studies")
+def submit() -> ResponseReturnValue:
+    """Record a study, which then runs by itself; with ?dry_run=true only say what it would cost."""
+    settings = platform().settings
+    body = typed_body("application/json", max_bytes=settings.max_body_mb * 1024 * 1024)
+    plan = checked_plan(body, platform().prices, settings.max_bulk_runs)
+    if read_argument("dry_run", flag, False):
+        return cost_of(plan)
+    platform().submission.refuse_when_full(plan.training_runs)
+    study_id, is_new = _recorded(plan, idempotency_key())
+    where = {"status_url": url_for("study_api.study", study_id=study_id)}
+    page = {"page_url": url_for("studies.page", study_id=study_id)}
+    return {"study_id": study_id, "batch_id": batch_of(study_id), **where, **page}, 202 if is_new else 200
+
+
+def _recorded(plan: StudyPlan, key: str | None) -> tuple[str, bool]:
+    """The study's id, and whether it is new; Conflict when the key was used for another plan."""
+    study_id = str(uuid4())
+    try:
+        committed(platform().engine, lambda connection: insert_study(connection, study_id, plan, key))
+    except IntegrityError as error:
+        if key is None or not is_duplicate_key(error):
+            raise
+        with reading(platform().engine) as connection:
+            known = study_with_key(connection, key)
+        if known is None or json.loads(known["plan_json"]) != json.loads(json.dumps(plan.to_json())):
+            raise Conflict("this Idempotency-Key was used for a different study") from None
+        return known["study_id"], False
+    return study_id, True
+
+
+def cost_of(plan: StudyPlan) -> dict[str, Any]:
+    """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
+    with reading(platform().engine) as connection:
+        pace = _runs_per_s(connection)
+    try:
+        waiting = platform().queue.depth()
+    except QueueUnavailable:
+        waiting = 0
+    runs = plan.training_runs + plan.test_runs
+    return {
+        "runs": {"training": plan.training_runs, "test": plan.test_runs},
+        "combinations": len(plan.request.combinations),
+        "data_hash": plan.request.base["data_hash"],
+        "windows": plan.to_json()["windows"],
+        "waiting": waiting,
+        "runs_per_s": pace,
+        "seconds": round((runs + waiting) / pace, 1) if pace else None,
+    }
+
+
+def _runs_per_s(connection: Connection) -> float | None:
+    for batch in list_batches(connection, None, LOOKED_AT).batches:
+        if batch.ended >= LEAST_RUNS:
+            pace: float | None = batch_summary(connection, batch.batch_id)["throughput_per_s"]
+            return pace
+    return None
+
+
+@blueprint.get("/api/studies")
+def listed() -> Response:
+    """All studies, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
+    rows, next_after = asked_studies()
+    return conditional(jsonify({"studies": [_listed(row) for row in rows], "next_after": next_after}))
+
+
+def asked_studies() -> tuple[list[RowMapping], int | None]:
+    """The studies that the query asks for, and where the next page begins; None at the end."""
+    with reading_arguments(request.args) as read:
+        after: int | None = read("after", whole_number(0, 10**MAX_DIGITS), None)
+        limit = read("limit", whole_number(1, MOST_LISTED), LISTED)
+    with reading(platform().engine) as connection:
+        rows = list(list_studies(connection, after, limit + 1))
+    return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
+
+
+def _listed(row: RowMapping) -> dict[str, Any]:
+    shown = ("study_id", "name", "kind", "ticker", "rule_type", "outcome", "sentence")
+    times = {name: utc_text(row[name]) for name in ("created_at", "completed_at")}
+    return {**{name: row[name] for name in shown}, "status": StudyStatus(row["status"]).public, **times}
+
+
+@blueprint.get("/api/studies/<uuid:study_id>")
+def study(study_id: UUID) -> Response:
+    """Everything about a study: its plan, how far its runs are, what was chosen, the verdict."""
+    return conditional(jsonify(described(str(study_id))))
+
+
+def described(study_id: str) -> dict[str, Any]:
+    """A study as the API and its page show it; UnknownStudy when there is none."""
+    with reading(platform().engine) as connection:
+        row = study_row(connection, study_id)
+        found = study_of(row)
+        counts = batch_summary(connection, found.batch_id)["counts"] if is_batch(connection, found.batch_id) else None
+    return {
+        **_listed(row),
+        "batch_id": found.batch_id,
+        **found.plan.to_json(),
+        "runs": {"training": found.plan.training_runs, "test": found.plan.test_runs},
+        "counts": counts,
+        "choices": found.choices,
+        "verdict": json.loads(row["verdict_json"]) if row["verdict_json"] else None,
+    }
+
+
+@blueprint.post("/api/studies/<uuid:study_id>/cancel")
+def cancel(study_id: UUID) -> ResponseReturnValue:
+    """End a study without a verdict, and its waiting and running runs with it."""
+    with platform().engine.begin() as connection:
+        study_row(connection, str(study_id))
+        if not cancel_study(connection, str(study_id)):
+            raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
+    with reading(platform().engine) as connection:
+        has_runs = is_batch(connection, batch_of(str(study_id)))
+    return {
+        "study_id": str(study_id),
+        "cancelled": cancel_batch(platform(), batch_of(str(study_id))) if has_runs else 0,
+    }

@@ -1,0 +1,68 @@
+"""Studies as pages: all of them with a form for a new one; one with its verdict first."""
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, render_template
+
+from adapters.results.curves import decode_equity
+from adapters.results.metrics.table import METRICS
+from rules.catalog import RULES
+from web.platform import platform
+from web.studies.api import asked_studies, described
+from web.studies.pictures import equity_picture, folds_picture, luck_of_best, luck_of_one
+
+blueprint = Blueprint("studies", __name__)
+
+AXIS_KINDS = frozenset({"int", "float", "choice"})  # of params that a form can list values of
+
+
+@blueprint.get("/studies")
+def listed() -> str:
+    """All studies, newest first, and the form for a new one."""
+    rows, next_after = asked_studies()
+    return render_template(
+        "studies/list.html",
+        studies=rows,
+        next_after=next_after,
+        is_live=any(row["completed_at"] is None for row in rows),
+        rules=[rule for rule in RULES.values() if all(param.kind in AXIS_KINDS for param in rule.params)],
+        tickers=platform().prices.all(),
+        metrics=METRICS,
+    )
+
+
+@blueprint.get("/studies/<uuid:study_id>")
+def page(study_id: UUID) -> str:
+    """One study: the verdict in a sentence, then the pictures, then the tables; live while it goes on."""
+    study = described(str(study_id))
+    verdict = study["verdict"]
+    return render_template(
+        "studies/study.html",
+        study=study,
+        verdict=verdict,
+        pictures=list(_pictures(verdict)) if verdict else [],
+        is_live=study["completed_at"] is None,
+        total=study["runs"]["training"] + study["runs"]["test"],
+    )
+
+
+def _pictures(verdict: dict[str, Any]) -> Any:
+    """(title, picture) of what a verdict has."""
+    folds = verdict["folds"]
+    if verdict["out_of_sample"]:
+        yield "Sharpe ratio by fold: in sample (blue), out of sample (amber)", folds_picture(list(map(_ratios, folds)))
+    if verdict["equity"]:
+        what = "Out-of-sample equity, test parts one after the other" if verdict["out_of_sample"] else "Its equity"
+        yield what, equity_picture(*decode_equity(verdict["equity"]))
+    ahead, first = verdict["out_of_sample"], folds[0]["evidence"]
+    if ahead and ahead["evidence"] and (picture := luck_of_one(ahead["evidence"])):
+        yield "The Sharpe ratio that a path without skill gives out of sample, and the observed one", picture
+    if not ahead and first and (picture := luck_of_best(first)):
+        yield f"The Sharpe ratio that luck gives as the best of {first['trials']:,}, and the observed one", picture
+
+
+def _ratios(fold: dict[str, Any]) -> tuple[float | None, float | None]:
+    first = fold["chosen"][0] if fold["chosen"] else {}
+    train, test = (first.get(part) or {} for part in ("train", "test"))
+    return train.get("sharpe_ratio"), test.get("sharpe_ratio")

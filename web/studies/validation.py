@@ -1,0 +1,119 @@
+"""A study is checked here, once, at the border: all its faults together, each with what is accepted."""
+
+from dataclasses import replace
+from datetime import date
+from functools import cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from adapters.prices.candles import bars_between
+from adapters.results.choice import parse_constraint
+from adapters.results.metrics.table import METRIC_NAMES
+from adapters.results.sharpe_evidence import LEAST_RETURNS
+from adapters.store.prices import PriceStore
+from contracts.errors import InvalidRequest
+from contracts.run_request import RunRequest, canonical_json
+from contracts.study import StudyPlan, StudyRequest, Window
+from rules.catalog import check_params, complete_params
+from web.runs.validation import validate_request
+from web.studies.windows import windows_of
+
+OF_ITS_RUNS = ("run_id", "params", "rule_id", "batch_id", "label", "charts")  # what the study itself decides
+MAX_LISTED = 100  # faulty combinations that an answer lists
+Faults = dict[str, str]
+
+
+@cache
+def study_adapter() -> TypeAdapter[StudyRequest]:
+    """Pydantic's validator of the contract."""
+    return TypeAdapter(StudyRequest)
+
+
+def checked_plan(body: bytes, prices: PriceStore, max_runs: int) -> StudyPlan:
+    """The plan that a JSON body asks for; InvalidRequest with every fault by field."""
+    try:
+        request = study_adapter().validate_json(body, strict=True)
+    except ValidationError as error:
+        faults = error.errors(include_url=False)
+        raise InvalidRequest({".".join(map(str, each["loc"])) or "body": each["msg"] for each in faults}) from None
+    errors = _choice_faults(request) | _combination_faults(request)
+    base = _checked_base(request, prices, errors)
+    if base is None or errors:
+        raise InvalidRequest(errors)
+    return _plan(replace(request, combinations=_distinct(request)), base, prices, max_runs)
+
+
+def _choice_faults(request: StudyRequest) -> Faults:
+    errors: Faults = {}
+    if request.metric not in METRIC_NAMES:
+        errors["metric"] = f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(METRIC_NAMES)}"
+    if not request.name.isprintable():
+        errors["name"] = "it has characters that cannot be shown"
+    for number, text in enumerate(request.constraints):
+        try:
+            parse_constraint(text)
+        except ValueError as error:
+            errors[f"constraints.{number}"] = f"{text[:60]!r} is not accepted; accepted: {error}"
+    return errors
+
+
+def _combination_faults(request: StudyRequest) -> Faults:
+    """Faults of the params by the place of their combination, from 0."""
+    errors: Faults = {}
+    for number, params in enumerate(request.combinations):
+        for field, fault in check_params(request.base.get("rule_type"), params).items():
+            place = "base.rule_type" if field == "rule_type" else f"combinations.{number}{field.removeprefix('params')}"
+            errors.setdefault(place, fault)
+        if len(errors) >= MAX_LISTED:
+            break
+    return errors
+
+
+def _checked_base(request: StudyRequest, prices: PriceStore, errors: Faults) -> RunRequest | None:
+    """The request that all runs share, clipped to its prices; None with the faults in `errors`."""
+    for name in OF_ITS_RUNS:
+        if name in request.base:
+            errors[f"base.{name}"] = "decided by the study; leave it out"
+    given = {name: value for name, value in request.base.items() if name not in OF_ITS_RUNS}
+    try:
+        valid = validate_request({**given, "params": request.combinations[0], "charts": False}, prices).request
+    except InvalidRequest as error:
+        found = {f"base.{field}": fault for field, fault in error.errors.items() if not field.startswith("params")}
+        errors.update(found)
+        return None
+    held = prices.get(valid.ticker, valid.timeframe, valid.data_hash)
+    start, end = max(valid.start_date, held.first_date), min(valid.end_date, held.last_date)
+    return replace(valid, params={}, rule_id=None, start_date=start, end_date=end)
+
+
+def _distinct(request: StudyRequest) -> list[dict[str, Any]]:
+    """The combinations without those that mean the same as one before them."""
+    rule_type = request.base["rule_type"]
+    by_meaning = {canonical_json(complete_params(rule_type, each)): each for each in reversed(request.combinations)}
+    return list(reversed(by_meaning.values()))
+
+
+def _plan(request: StudyRequest, base: RunRequest, prices: PriceStore, max_runs: int) -> StudyPlan:
+    windows = windows_of(request, base.start_date, base.end_date)
+    if not windows:
+        days, needed = (base.end_date - base.start_date).days + 1, request.train_days + request.test_days
+        fault = f"{needed:,} days of train_days and test_days are longer than the {days:,} days of the prices asked for"
+        raise InvalidRequest({"train_days": fault})
+    if short := _short_part(windows, base, prices):
+        field = {"selection": "base.start_date", "holdout": "holdout_share"}.get(request.kind, "test_days")
+        raise InvalidRequest({field: f"{short}; a part needs at least {LEAST_RETURNS}"})
+    plan = StudyPlan(replace(request, base=base.to_json()), tuple(windows))
+    if (runs := plan.training_runs + plan.test_runs) > max_runs:
+        raise InvalidRequest({"combinations": f"{runs:,} runs in all; at most {max_runs:,} are accepted"})
+    return plan
+
+
+def _short_part(windows: list[Window], base: RunRequest, prices: PriceStore) -> str | None:
+    """A sentence on the first part with too few bars to say anything."""
+    bars = prices.bars(str(base.data_hash))
+    for first, last in (part for window in windows for part in (window.train, window.test) if part):
+        count = len(bars_between(bars, date.fromisoformat(first), date.fromisoformat(last)))
+        if count < LEAST_RETURNS:
+            return f"only {count} bars from {first} to {last}"
+    return None
