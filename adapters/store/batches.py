@@ -15,7 +15,7 @@ from adapters.results.leaderboard import RUIN_PCT, Goal, Grid, Measured, grid_of
 from adapters.results.times import seconds_between, spread, throughput, utc_text
 from adapters.store.tables import HEADLINE_COLUMNS, price_series, runs
 from contracts.errors import UnknownBatch
-from contracts.status import RunStatus
+from contracts.status import ErrorType, RunStatus
 
 HASHES_PER_QUERY = 1000
 MAX_TIMED_RUNS = 1000  # the latest runs, over which times and percentiles are taken, as for the queue and /metrics
@@ -63,6 +63,7 @@ def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
     """Counts, failures and times of a batch; UnknownBatch when no run belongs to it."""
     require_batch(connection, batch_id)
     counts, first, last = _counts(connection, batch_id)
+    failures = _failures(connection, batch_id) if counts[RunStatus.FAILED.public] else {}
     times = _times(connection, batch_id)
     waits = [wait for row in times if (wait := seconds_between(row["waiting_since"], row["started_at"])) is not None]
     durations = [took for row in times if (took := seconds_between(row["started_at"], row["completed_at"])) is not None]
@@ -71,7 +72,8 @@ def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
         "batch_id": batch_id,
         "runs": sum(counts.values()),
         "counts": counts,
-        "failures": _failures(connection, batch_id) if counts[RunStatus.FAILED.public] else {},
+        "failures": failures,
+        "cancelled": failures.get(ErrorType.CANCELLED, 0),
         "created_at": utc_text(first),
         "completed_at": None if counts["pending"] or counts["running"] else utc_text(last),
         "throughput_per_s": throughput(ends),
@@ -92,7 +94,7 @@ def require_batch(connection: Connection, batch_id: str) -> None:
 
 
 def _counts(connection: Connection, batch_id: str) -> tuple[dict[str, int], datetime, datetime | None]:
-    """Runs by state, the first submission and the last end; all but one row comes from the index ix_runs_batch."""
+    """Runs by state, the first submission and the last end; all but one row comes from an index."""
     grouped = select(runs.c.status, func.count(), func.min(runs.c.id), func.max(runs.c.completed_at))
     rows = connection.execute(grouped.where(runs.c.batch_id == batch_id).group_by(runs.c.status)).all()
     counted: dict[str, int] = {row[0]: row[1] for row in rows}

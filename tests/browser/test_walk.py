@@ -295,7 +295,7 @@ def test_a_batch_is_found_in_the_list_and_its_map_is_read_by_ticker(visit: Visit
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Batches").click()
     row = page.locator("#batches-list tr", has_text="two-tickers")
     expect(row).to_contain_text("100%", timeout=JOB_MS)  # the page follows the batch by itself
-    expect(row.get_by_role("img", name="8 completed, 0 failed, 0 running, 0 pending")).to_be_visible()
+    expect(row.get_by_role("img", name="8 completed, 0 failed, 0 cancelled, 0 running, 0 pending")).to_be_visible()
     row.get_by_role("link", name="two-tickers").click()
     page.wait_for_url("**/batches/two-tickers")  # and for its scripts, without which a choice does nothing
     expect(page.locator("#batch")).to_contain_text("a cell is the median of up to 2 runs")

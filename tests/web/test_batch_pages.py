@@ -83,7 +83,7 @@ def test_a_batch_shows_its_progress_and_leads_to_its_best_runs(browser_client: F
     page = browser_client.get("/batches/grid <1>").get_data(as_text=True)
 
     assert "5 of 6 ended" in page
-    assert "4 completed, 1 failed, 0 running, 1 pending" in page
+    assert "4 completed, 1 failed, 0 cancelled, 0 running, 1 pending" in page
     assert "grid &lt;1&gt;" in page
     assert 'data-refresh-s="2"' in page
     assert all(page.count(f"/result/{run_id}") == 2 for run_id in done)  # in the leaderboard and in the map

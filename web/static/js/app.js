@@ -1,6 +1,6 @@
 // Starts what a page needs, at its load and again after a part of it was swapped.
 import { startAges } from "./ages.js";
-import { startComparing } from "./runs/comparing.js";
+import { startColumns } from "./runs/columns.js";
 import { startCopying } from "./copying.js";
 import { startPriceLoading } from "./prices/loading.js";
 import { startCrosshair } from "./runs/crosshair.js";
@@ -8,18 +8,20 @@ import { startLive } from "./runs/live.js";
 import { startRefreshing } from "./refreshing.js";
 import { startRunActions } from "./runs/actions.js";
 import { startRunForm } from "./runs/form.js";
+import { startSelecting } from "./runs/selecting.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startSwapping } from "./swap.js";
 import { startTabs } from "./tabs.js";
 
 const STARTS = [
   startAges,
-  startComparing,
+  startColumns,
   startCopying,
   startCrosshair,
   startLive,
   startRefreshing,
   startRunActions,
+  startSelecting,
   startShortcuts,
   startSwapping,
   startTabs,
