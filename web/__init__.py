@@ -3,11 +3,10 @@
 import secrets
 
 from flask import Flask
-from flask_bootstrap import Bootstrap5
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, errors, formats, health, navigation
+from web import access, assets, errors, formats, health, navigation
 from web.batches import api as batches_api
 from web.batches import pages as batches_pages
 from web.documents import catalog, openapi
@@ -47,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The application; settings come from the environment unless they are given."""
     settings = settings or load_settings()
     configure_logging(settings, role="web")
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)  # web.assets serves the static files
     app.secret_key = settings.secret_key or secrets.token_hex(32)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = build_platform(settings)
@@ -55,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     formats.register(app)
     navigation.register(app)
-    Bootstrap5(app)  # only for the static files that it brings; its macros write inline styles
+    assets.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app

@@ -79,7 +79,9 @@ def test_cancel_is_not_where_reproduce_comes_to_be(visit: Visit) -> None:
     page = visit.page
     visit.site.scaler.send(signal.SIGSTOP)
     try:
-        answer = page.request.post("/run_backtest", data={"ticker": "IBM", "rule_type": "RSI", "charts": False, **DATES})
+        answer = page.request.post(
+            "/run_backtest", data={"ticker": "IBM", "rule_type": "RSI", "charts": False, **DATES}
+        )
         page.goto(answer.json()["result_url"])
         at = page.get_by_role("button", name="Cancel run").bounding_box()
     finally:

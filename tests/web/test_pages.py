@@ -96,7 +96,7 @@ def test_a_failed_run_says_what_happened_and_what_to_do(browser_client: FlaskCli
 
 
 @pytest.mark.parametrize(
-    ("error_type", "retry", "clone"), [(ErrorType.WORKER_LOST, 1, "btn-quiet"), (ErrorType.NO_PRICES, 0, "btn-amber")]
+    ("error_type", "retry", "clone"), [(ErrorType.WORKER_LOST, 1, "btn-quiet"), (ErrorType.NO_PRICES, 0, "btn-accent")]
 )
 def test_a_retry_is_offered_where_the_same_request_may_end_better(
     browser_client: FlaskClient, make_run: RunMaker, error_type: ErrorType, retry: int, clone: str

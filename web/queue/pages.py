@@ -113,8 +113,8 @@ def queue_chart(points: list[QueuePoint], window: str, size: tuple[int, int]) ->
     waiting, running = [float(point.waiting) for point in points], [float(point.running) for point in points]
     dates = [point.at.isoformat(timespec="seconds") for point in points]
     plot = Plot(dates, 0.0, max([*waiting, *running, 4.0]), size)
-    plot.steps(waiting, "amber", filled=True)
-    plot.steps(running, "up")
-    plot.legend([("amber", "waiting"), ("up", "running")])
+    plot.steps(waiting, "waiting", filled=True)
+    plot.steps(running, "running")
+    plot.legend([("waiting", "waiting"), ("running", "running")])
     most = f"at most {max(waiting):.0f} runs waited and {max(running):.0f} ran at a time"
     return plot.svg(f"The last {window}: {most}; now {waiting[-1]:.0f} wait and {running[-1]:.0f} run.")

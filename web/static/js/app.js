@@ -9,6 +9,7 @@ import { startRefreshing } from "./refreshing.js";
 import { startRunActions } from "./runs/actions.js";
 import { startRunForm } from "./runs/form.js";
 import { startSelecting } from "./runs/selecting.js";
+import { startSettings } from "./settings.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startSwapping } from "./swap.js";
 import { startTabs } from "./tabs.js";
@@ -22,6 +23,7 @@ const STARTS = [
   startRefreshing,
   startRunActions,
   startSelecting,
+  startSettings,
   startShortcuts,
   startSwapping,
   startTabs,
