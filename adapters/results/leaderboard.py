@@ -1,9 +1,7 @@
 """Runs of a batch against each other: ranks, and a metric over two parameters. Standard library only."""
 
-import heapq
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite
 from statistics import median
 from typing import Any, Literal, TypedDict
 
@@ -33,30 +31,20 @@ def default_goal(metric: str) -> Goal:
     return "min" if METRICS_BY_NAME[metric].better == "low" else "max"
 
 
-def rank(listed: Iterable[dict[str, Any]], metric: str, goal: Goal, top: int) -> list[dict[str, Any]]:
-    """The `top` runs by a metric, best first; runs without a finite value of it, and ruined ones, are left out."""
-    valued = (run for run in listed if run["metrics"] and _is_value(run["metrics"].get(metric)))
-    sound = (run for run in valued if not is_ruined(run["metrics"]))
-    choose = heapq.nlargest if goal == "max" else heapq.nsmallest
-    return choose(top, sound, key=lambda run: run["metrics"][metric])
-
-
 def is_ruined(metrics: Mapping[str, Any]) -> bool:
     """Whether a run once had nothing left: whatever it came to afterwards, no broker would have let it go on."""
     return (metrics.get("max_drawdown_pct") or 0.0) >= RUIN_PCT
 
 
-def _is_value(value: Any) -> bool:
-    return isinstance(value, int | float) and isfinite(value)
-
-
-def tried_note(tried: int) -> str:
-    """What to bear in mind when reading the best of `tried` runs."""
+def tried_note(tried: int, completed: int = 0, kept: int = 0) -> str:
+    """What to bear in mind when reading the best of `tried` runs, `kept` of the completed ones being ranked."""
     runs = "1 run was" if tried == 1 else f"{tried:,} runs were"
-    return (
+    note = (
         f"{runs} tried: the best of many looks better than it is (selection bias), so confirm it on dates "
         "that took no part in the choice."
     )
+    broken = f" {completed - kept:,} of {completed:,} completed runs break a constraint or lost everything."
+    return note + (broken if kept < completed else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +80,10 @@ def grid_of(groups: Sequence[tuple[Params, Sequence[Measured]]], axes: tuple[str
 
     groups: the runs by their parameters, which may be without a run that has the metric.
     """
-    varying = _varying([params for params, _ in groups])
+    varying = varying_params(groups)
     if axes is None and len(varying) < 2:
         return None
-    x, y = axes or sorted(varying, key=lambda name: -len(varying[name]))[:2]
+    x, y = axes or list(varying)[:2]
     cells: dict[Cell, list[Measured]] = {}
     for params, measured in groups:
         if measured and x in params and y in params:
@@ -108,13 +96,35 @@ def _metric(measured: Measured) -> float:
     return measured[0]
 
 
-def _varying(listed: Sequence[Params]) -> dict[str, set[Any]]:
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """The lowest, median and highest metric of the runs with one value of a parameter."""
+
+    value: Any
+    low: float
+    middle: float
+    high: float
+
+
+def slices(groups: Sequence[tuple[Params, Sequence[Measured]]], name: str) -> list[Slice]:
+    """The metric against one parameter, by its values in order; values without a measured run are left out."""
+    found: dict[Any, list[float]] = {}
+    for params, measured in groups:
+        if measured and name in params:
+            found.setdefault(params[name], []).extend(map(_metric, measured))
+    ordered = ((value, found[value]) for value in _ordered(set(found)))
+    return [Slice(value, min(metrics), median(metrics), max(metrics)) for value, metrics in ordered]
+
+
+def varying_params(groups: Sequence[tuple[Params, Sequence[Measured]]]) -> list[str]:
+    """The parameters that have more than one value, the one with the most values first."""
     values: dict[str, set[Any]] = {}
-    for params in listed:
+    for params, _ in groups:
         for name, value in params.items():
             if isinstance(value, int | float | str):
                 values.setdefault(name, set()).add(value)
-    return {name: found for name, found in values.items() if len(found) > 1}
+    varying = [name for name, found in values.items() if len(found) > 1]
+    return sorted(varying, key=lambda name: -len(values[name]))
 
 
 def _ordered(values: set[Any]) -> list[Any]:

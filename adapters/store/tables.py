@@ -127,6 +127,16 @@ runs = Table(
 IS_CANCELLED = runs.c.error_type == ErrorType.CANCELLED  # FAILED to the database, a word of its own to people
 HEADLINE_COLUMNS = {name: runs.c[name] for name in METRIC_INDEXES}  # the metrics that no JSON has to be read for
 
+batch_rankings = Table(
+    "batch_rankings",
+    metadata,
+    Column("batch_id", _text(64), primary_key=True),
+    Column("metric", _ascii(64), nullable=False),
+    Column("goal", _ascii(3), nullable=False),
+    Column("constraints_json", LongText, nullable=False),
+    **_OPTIONS,
+)
+
 run_charts = Table(
     "run_charts",
     metadata,

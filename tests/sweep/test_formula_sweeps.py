@@ -10,7 +10,7 @@ from adapters.results.leaderboard import grid_of
 from backtests.catalog import Catalog
 from backtests.conditions import parse_condition
 from backtests.errors import BadInput, Refused
-from backtests.results import Leaderboard, as_csv
+from backtests.results import as_csv
 from backtests.sweep import Sweep, with_params
 from backtests.table_files import read_sweep
 from rules.catalog import RULES, check_params
@@ -103,10 +103,8 @@ def test_a_map_has_inputs_for_axes() -> None:
 
 def test_a_leaderboard_as_csv_has_a_column_for_each_input() -> None:
     run = {"run_id": "1", "ticker": "AAPL", "rule_type": "FORMULA", "metrics": {"sharpe_ratio": 1.0}}
-    ranked = tuple(
-        run | {"params": {"buy": "close > n", "inputs": {"n": given}}} for given in (5, {"value": 6, "min": 1})
-    )
+    ranked = [run | {"params": {"buy": "close > n", "inputs": {"n": given}}} for given in (5, {"value": 6, "min": 1})]
 
-    lines = list(csv.DictReader(as_csv(Leaderboard("b", "sharpe_ratio", "max", ranked, 2, 2, (), "")).splitlines()))
+    lines = list(csv.DictReader(as_csv({"leaderboard": ranked}).splitlines()))
 
     assert [line["params.inputs.n"] for line in lines] == ["5", "6"]

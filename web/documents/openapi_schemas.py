@@ -165,6 +165,7 @@ ANSWERS: dict[str, Any] = {
             "metric": TEXT,
             "note": TEXT,
             "goal": {"enum": ["max", "min"]},
+            "constraints": {"type": "array", "items": TEXT},
             "leaderboard": {"type": "array", "items": ref("BatchRun")},
         }
     ),
