@@ -113,3 +113,32 @@ def test_more_than_five_ticked_runs_are_named_and_can_be_unticked(visit: Visit) 
 
     page.wait_for_url("**/compare?**")
     expect(page.get_by_role("heading", name="Compare 5 runs")).to_be_visible()
+
+
+def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/")
+    page.locator('[name="start_date"]').fill("2010-01-04")
+    page.get_by_text("Sweep: ranges").click()
+    for name, values in {
+        "period": ("5", "15", "5"),
+        "oversold": ("25", "30", "5"),
+        "overbought": ("65", "70", "5"),
+    }.items():
+        for part, value in zip(("from", "to", "step"), values, strict=True):
+            page.get_by_label(f"{name} {part}").fill(value)
+    expect(page.locator("[data-count]")).to_have_text("3 period × 2 oversold × 2 overbought = 12 runs")
+
+    page.get_by_role("button", name="Run 12 backtests").click()
+    page.wait_for_url("**/batches/*")
+    expect(page.locator("#batch")).to_contain_text("12 of 12 ended", timeout=60_000)
+    page.get_by_label("and down").select_option("overbought")
+    expect(page.get_by_role("heading", name="over period and overbought")).to_be_visible()
+    page.get_by_label("Only runs with").fill("num_trades >= 1000")
+    page.get_by_label("Only runs with").press("Enter")
+    expect(page.get_by_text("No completed run has this metric yet")).to_be_visible()
+    page.get_by_label("Only runs with").fill("")
+    page.get_by_label("Only runs with").press("Enter")
+    page.get_by_role("link", name="Compare the best 5").click()
+
+    expect(page.get_by_role("heading", name="Compare 5 runs")).to_be_visible()

@@ -111,9 +111,7 @@ def page(batch_id: str) -> str:
 def _parameters(groups: Sequence[tuple[Params, Sequence[Measured]]], ranking: Ranking) -> dict[str, Any]:
     """The metric against each parameter that varies, and the map over two of them."""
     varying = varying_params(groups)
-    x = read_argument("x", one_of(*varying), varying[0] if varying else "")
-    y = read_argument("y", one_of(*varying), next((name for name in varying if name != x), ""))
-    grid = grid_of(groups, (x, y)) if x and y and x != y else None
+    grid = grid_of(groups, _axes(varying)) if len(varying) > 1 else None
     heatmap = grid.heatmap() if grid else None
     return {
         "varying": varying,
@@ -122,6 +120,14 @@ def _parameters(groups: Sequence[tuple[Params, Sequence[Measured]]], ranking: Ra
         "rows": heat_rows(heatmap, grid.best_runs(ranking.goal)) if grid and heatmap else [],
         "scale": scale(heatmap) if heatmap else [],
     }
+
+
+def _axes(varying: Sequence[str]) -> tuple[str, str]:
+    """The two parameters that the map is asked for, else those that vary most."""
+    x = read_argument("x", one_of(*varying), varying[0])
+    others = [name for name in varying if name != x]
+    y = read_argument("y", one_of(*varying), others[0])
+    return x, others[0] if y == x else y
 
 
 def _bounds(grid: Heatmap) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import { startColumns } from "./runs/columns.js";
 import { startCopying } from "./copying.js";
 import { startPriceLoading } from "./prices/loading.js";
 import { startCrosshair } from "./runs/crosshair.js";
+import { startFullscreen } from "./fullscreen.js";
 import { startLive } from "./runs/live.js";
 import { startRefreshing } from "./refreshing.js";
 import { startRunActions } from "./runs/actions.js";
@@ -19,6 +20,7 @@ const STARTS = [
   startColumns,
   startCopying,
   startCrosshair,
+  startFullscreen,
   startLive,
   startRefreshing,
   startRunActions,

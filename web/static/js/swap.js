@@ -109,7 +109,7 @@ function onSubmit(event) {
 
 export function addressOf(form) {
   const url = new URL(form.action, location.href);
-  const filled = [...new FormData(form)].filter(([, value]) => value !== "");
+  const filled = [...new FormData(form)].filter(([name, value]) => value !== "" || "evenEmpty" in form.elements[name].dataset);
   url.search = new URLSearchParams(filled).toString();
   return url.href;
 }
