@@ -2,24 +2,30 @@
 
 import heapq
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.conditions import Condition
 from adapters.results.flat_params import flat_params
-from adapters.results.leaderboard import RUIN_PCT, Measured, Params
+from adapters.results.leaderboard import RUIN_PCT
+from adapters.results.surface import Surface
 from adapters.results.times import seconds_between, spread, throughput, utc_text
 from adapters.store.rankings import Ranking
 from adapters.store.tables import HEADLINE_COLUMNS, price_series, runs
 from contracts.errors import UnknownBatch
 from contracts.status import ErrorType, RunStatus
 
+Measurement = tuple[float | None, str, str]  # the metric of a run, its run_id, its parameters as they are stored
+
 HASHES_PER_QUERY = 1000
+MAX_PARSED = 20_000  # texts of parameters, those of a large batch: its page is loaded again every few seconds
 MAX_TIMED_RUNS = 1000  # the latest runs, over which times and percentiles are taken, as for the queue and /metrics
 RUN_COLUMNS = (
     runs.c.run_id,
@@ -126,14 +132,6 @@ def batch_tickers(connection: Connection, batch_id: str) -> dict[str, int]:
     return counted
 
 
-class Measurement(NamedTuple):
-    """One ranked run: its metric, which may have no value, and its parameters as they are stored."""
-
-    value: float | None
-    run_id: str
-    params_json: str
-
-
 def measured_runs(
     connection: Connection, batch_id: str, ranking: Ranking, ticker: str | None = None
 ) -> Sequence[Measurement]:
@@ -142,12 +140,12 @@ def measured_runs(
     others = [each for each in ranking.constraints if not _is_in_columns(each)]
     value = runs.c.metrics_json if column is None or others else column
     query = select(value, runs.c.run_id, runs.c.params_json).where(*_ranked(batch_id, ranking, ticker))
-    rows = connection.execute(query.order_by(runs.c.id)).all()
+    rows: Sequence[Any] = connection.execute(query.order_by(runs.c.id)).all()
     if value is column:
-        return [Measurement(*row) for row in rows]
+        return rows
     known = ((json.loads(stored)["values"], run_id, text) for stored, run_id, text in rows)
     return [
-        Measurement(metrics.get(ranking.metric), run_id, text)
+        (metrics.get(ranking.metric), run_id, text)
         for metrics, run_id, text in known
         if all(each.holds(metrics) for each in others)
     ]
@@ -158,10 +156,11 @@ def leaders(
 ) -> list[dict[str, Any]]:
     """The `top` runs among the measured ones, best first; those without the metric are left out."""
     choose = heapq.nlargest if ranking.goal == "max" else heapq.nsmallest
-    best = choose(top, (each for each in measured if each.value is not None), key=itemgetter(0))
-    rows = connection.execute(select(*RUN_COLUMNS).where(runs.c.run_id.in_([each.run_id for each in best]))).mappings()
+    best = choose(top, (each for each in measured if each[0] is not None), key=itemgetter(0))
+    run_ids = [run_id for _, run_id, _ in best]
+    rows = connection.execute(select(*RUN_COLUMNS).where(runs.c.run_id.in_(run_ids))).mappings()
     listed = {row["run_id"]: batch_run(row) for row in rows}
-    return [listed[each.run_id] for each in best]
+    return [listed[run_id] for run_id in run_ids]
 
 
 def _ranked(batch_id: str, ranking: Ranking, ticker: str | None) -> list[ColumnElement[bool]]:
@@ -177,15 +176,17 @@ def _is_in_columns(constraint: Condition) -> bool:
     return constraint.names <= HEADLINE_COLUMNS.keys()
 
 
-def params_and_values(measured: Sequence[Measurement]) -> list[tuple[Params, list[Measured]]]:
-    """The measured runs by their parameters, which a sweep repeats for each ticker."""
-    groups: dict[str, list[Measured]] = {}
-    for value, run_id, params_json in measured:
-        group = groups.setdefault(params_json, [])
-        if value is not None:
-            group.append((float(value), run_id))
-    known = json.loads(f"[{','.join(groups)}]")  # at once, in a third of the time of one after another
-    return [(flat_params(params), group) for params, group in zip(known, groups.values(), strict=True)]
+def surface_of(measured: Sequence[Measurement]) -> Surface:
+    """The measured runs over their parameters."""
+    metrics, run_ids, texts = zip(*measured, strict=True) if measured else ((), (), ())
+    flat = list(map(_flat, texts))
+    names = dict.fromkeys(chain.from_iterable(flat))
+    return Surface(metrics, run_ids, {name: [each.get(name) for each in flat] for name in names})
+
+
+@lru_cache(maxsize=MAX_PARSED)
+def _flat(params_json: str) -> Mapping[str, Any]:
+    return flat_params(json.loads(params_json))
 
 
 def batch_page(connection: Connection, batch_id: str, after: str, limit: int) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.results.leaderboard import Heatmap
+from adapters.results.surface import Heatmap
 from tests.services.finished_runs import succeed
 from tests.web.conftest import RunMaker
 from web.batches.pages import heat_rows, shade
@@ -112,6 +112,7 @@ def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(browser_client: FlaskC
     run_ids = browser_client.post("/api/runs/bulk", query_string={"batch_id": "b"} | ranking, json=grid).json["run_ids"]
     for run_id, trades, ratio in zip(run_ids, (5, 1, 8, 30), (0.5, 0.1, 0.2, 9.5), strict=True):
         metrics = {"num_trades": trades, "calmar_ratio": ratio, "sharpe_ratio": ratio}
+        metrics |= {"total_return_pct": 1.0, "max_drawdown_pct": 2.0}
         succeed(page_app.extensions["platform"].engine, run_id, metrics)
 
     batch = browser_client.get("/api/batches/b").get_json()

@@ -7,15 +7,15 @@ from uuid import uuid4
 from flask import Blueprint, Response, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.results.leaderboard import grid_of, tried_note
+from adapters.results.leaderboard import tried_note
 from adapters.store.batch_export import export_rows
 from adapters.store.batches import (
     batch_page,
     batch_summary,
     leaders,
     measured_runs,
-    params_and_values,
     require_batch,
+    surface_of,
 )
 from adapters.store.database import committed, reading
 from adapters.store.rankings import DEFAULT, keep_ranking, ranking_of
@@ -106,15 +106,15 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
 @blueprint.get("/api/batches/<batch_id>/heatmap")
 def batch_map(batch_id: str) -> Response:
     """A metric over two parameters: ?metric=sharpe_ratio&x=period&y=oversold&ticker=AAPL, the last three optional."""
-    axes = (request.args.get("x"), request.args.get("y"))
-    chosen = (axes[0], axes[1]) if axes[0] and axes[1] else None
     ticker: str | None = read_argument("ticker", ticker_symbol, None)
     with reading(platform().engine) as connection:
         require_batch(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking, ticker)
-    grid = grid_of(params_and_values(measured), chosen)
-    shown = grid.heatmap() if grid else None
+    surface = surface_of(measured)
+    axes = [request.args.get("x"), request.args.get("y")]
+    x, y = axes if all(axes) else [*surface.varying()[:2], None, None][:2]
+    shown = surface.grid(x, y).heatmap() if x and y else None
     return conditional(jsonify({"batch_id": batch_id, "metric": ranking.metric, "heatmap": shown}))
 
 

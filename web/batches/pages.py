@@ -5,11 +5,12 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from adapters.results.leaderboard import Cell, Heatmap, Measured, Params, grid_of, slices, tried_note, varying_params
+from adapters.results.leaderboard import tried_note
 from adapters.results.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
+from adapters.results.surface import Cell, Heatmap, Surface
 from adapters.results.times import utc_text
 from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
-from adapters.store.batches import batch_summary, batch_tickers, leaders, measured_runs, params_and_values
+from adapters.store.batches import batch_summary, batch_tickers, leaders, measured_runs, surface_of
 from adapters.store.database import reading
 from adapters.store.rankings import Ranking, ranking_of
 from web.answers import conditional
@@ -104,18 +105,18 @@ def page(batch_id: str) -> str:
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
         constraints=[each.text for each in ranking.constraints],
         note=tried_note(tickers[ticker]) if ticker else note_of(summary, len(measured)),
-        **_parameters(params_and_values(measured), ranking),
+        **_parameters(surface_of(measured), ranking),
     )
 
 
-def _parameters(groups: Sequence[tuple[Params, Sequence[Measured]]], ranking: Ranking) -> dict[str, Any]:
+def _parameters(surface: Surface, ranking: Ranking) -> dict[str, Any]:
     """The metric against each parameter that varies, and the map over two of them."""
-    varying = varying_params(groups)
-    grid = grid_of(groups, _axes(varying)) if len(varying) > 1 else None
+    varying = surface.varying()
+    grid = surface.grid(*_axes(varying)) if len(varying) > 1 else None
     heatmap = grid.heatmap() if grid else None
     return {
         "varying": varying,
-        "slices": [(name, slices_svg(slices(groups, name))) for name in varying[:MAX_SLICED]],
+        "slices": [(name, slices_svg(surface.slices(name))) for name in varying[:MAX_SLICED]],
         "grid": heatmap,
         "rows": heat_rows(heatmap, grid.best_runs(ranking.goal)) if grid and heatmap else [],
         "scale": scale(heatmap) if heatmap else [],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from adapters.results.leaderboard import Slice
+from adapters.results.surface import Slice
 from web.formats import number, plain
 
 WIDTH, HEIGHT = 420, 200
