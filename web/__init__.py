@@ -10,6 +10,7 @@ from web import access, assets, errors, formats, health, navigation
 from web.batches import api as batches_api
 from web.batches import pages as batches_pages
 from web.documents import catalog, openapi
+from web.documents import pages as documents_pages
 from web.platform import build_platform
 from web.presets import api as presets_api
 from web.prices import api as prices_api
@@ -25,6 +26,7 @@ BLUEPRINTS = (
     catalog.blueprint,
     rules_api.blueprint,
     openapi.blueprint,
+    documents_pages.blueprint,
     runs_api.blueprint,
     explanations.blueprint,
     form.blueprint,

@@ -24,15 +24,18 @@ from web.request_fields import FIELDS, asked_again
 
 blueprint = Blueprint("form", __name__)
 
+PREFILLED = ("ticker", "timeframe", "rule_type")  # by the address alone
 LATEST = 8  # lines beside the form, each of a run or of a batch
 LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
 
 
 @blueprint.get("/")
 def page() -> str:
-    """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&timeframe=1d."""
+    """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&rule_type=RSI."""
     origin = request.args.get("clone")
-    values: dict[str, Any] = {name: request.args[name] for name in ("ticker", "timeframe") if request.args.get(name)}
+    values: dict[str, Any] = {
+        name: request.args[name] for name in ("ticker", "timeframe", "rule_type") if request.args.get(name)
+    }
     newer: Version | None = None
     with reading(platform().engine) as connection:
         if origin:
