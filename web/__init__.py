@@ -18,7 +18,7 @@ from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
-from web.runs import comparison, explanations, form, history, page, report, tables
+from web.runs import breakdown, comparison, explanations, form, history, page, report, tables
 
 BLUEPRINTS = (
     access.blueprint,
@@ -56,6 +56,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     formats.register(app)
     navigation.register(app)
+    breakdown.register(app)
     assets.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
