@@ -19,6 +19,7 @@ def test_from_the_form_to_every_tab_without_a_reload(visit: Visit) -> None:
     submit(visit, ticker="MSFT", rule_type="MACD", label="a walk")
     wait_for_result(page)
 
+    page.locator("#tab-stats").focus()
     for name in TABS:
         expect(page.locator(f"#tab-{name}")).to_have_attribute("aria-selected", "true")
         for picture in page.locator("#tab-panel img").all():
@@ -123,6 +124,7 @@ def test_a_preset_is_saved_loaded_modified_and_deleted(visit: Visit) -> None:
     page.get_by_label("Load a preset").select_option(label=f"{name} · BOLLINGER")
     expect(page.locator('[data-path="params.width"]')).to_have_value("2.5")
     expect(page.locator("#preset-state")).to_have_text("as saved")
+    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete").click()
 
     expect(page.locator("#preset option")).to_have_text(["No presets yet"])
