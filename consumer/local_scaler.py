@@ -8,6 +8,7 @@ import signal
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
@@ -15,10 +16,11 @@ from redis.exceptions import RedisError
 
 from adapters.logs import configure_logging
 from adapters.queue.connection import connect_redis
+from adapters.queue.scaler_state import TOLD_S, ScalerState, tell
 from adapters.settings import Settings, load_settings
 from consumer.children import Children
 from consumer.scaling import ScaledJob, jobs_to_start, read_scaled_job
-from contracts.errors import InvalidSettings
+from contracts.errors import InvalidSettings, QueueUnavailable
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ class LocalScaler:
         self._started = 0
         self._rest_until = 0.0
         self._stopping = False
+        self._told: ScalerState | None = None
+        self._tell_at = 0.0
         self._redis_is_away = self._was_paused = False
         self._scratch = tempfile.TemporaryDirectory(prefix="backtest-scaler-")
         self.scaled_job = self._read_manifest()
@@ -99,8 +103,9 @@ class LocalScaler:
     def _scale(self) -> None:
         self._reread_manifest()
         self._children.warm_up(self.scaled_job)
-        waiting = self._waiting()
-        if self._is_paused() or not waiting or time.monotonic() < self._rest_until:
+        waiting, paused = self._waiting(), self._is_paused()
+        self._tell(ScalerState(self.capacity, paused))
+        if paused or not waiting or time.monotonic() < self._rest_until:
             return
         running, pending = len(self._children), self._children.pending
         wanted = jobs_to_start(waiting, running, pending, self.scaled_job.list_length, self.capacity)
@@ -140,6 +145,14 @@ class LocalScaler:
             log.info("scaler_paused running=%d" if paused else "scaler_resumed running=%d", len(self._children))
         self._was_paused = paused
         return paused
+
+    def _tell(self, state: ScalerState) -> None:
+        """Keep what pages say of this scaler true; Redis forgets it when nobody tells it again."""
+        if state == self._told and time.monotonic() < self._tell_at:
+            return
+        with suppress(QueueUnavailable):  # noticed when the lists were looked at
+            tell(self._redis, self._settings, state)
+            self._told, self._tell_at = state, time.monotonic() + TOLD_S / 3
 
     def _start(self) -> None:
         self._started += 1

@@ -24,13 +24,13 @@ from adapters.logs import configure_logging  # noqa: E402
 from adapters.settings import Settings, load_settings  # noqa: E402
 from adapters.store.database import connect_database  # noqa: E402
 from adapters.store.leases import give_up_lead, take_lead  # noqa: E402
+from adapters.store.upkeep import RECONCILER  # noqa: E402
 from consumer.repairs import Repairs  # noqa: E402
 from consumer.studies import Studies  # noqa: E402
 from contracts.errors import InvalidSettings  # noqa: E402
 
 log = logging.getLogger("consumer.reconciler")
 
-LEAD = "reconciler"
 LEADS_PER_LEASE = 6  # a leader that is silent for this part of a run's lease is succeeded, within 10 s by default
 RENEWALS_PER_LEAD = 3
 
@@ -74,7 +74,7 @@ class Reconciler:
 
     def _take_lead(self) -> float | None:
         gap_s = self._settings.lease_s / 2 - self._lead_s  # a lead that has run out was silent all its time
-        led_s = take_lead(self._engine, LEAD, self._holder, self._lead_s, gap_s)
+        led_s = take_lead(self._engine, RECONCILER, self._holder, self._lead_s, gap_s)
         leads = led_s is not None
         if leads != self._leads:
             log.info("reconciler_%s holder=%s", "leads" if leads else "stands_by", self._holder)
@@ -85,7 +85,7 @@ class Reconciler:
         """Let another reconciler take over at once, unless the database may be what this one hangs on."""
         if self._leads and self._rests:
             with suppress(DBAPIError):
-                give_up_lead(self._engine, LEAD, self._holder)
+                give_up_lead(self._engine, RECONCILER, self._holder)
         log.info("reconciler_stopped holder=%s", self._holder)
 
 

@@ -71,11 +71,14 @@ class RunRequest:
         float, Ge(0), Le(1000), About("Slippage", "orders", "against the trade, each side", "basis points")
     ] = 0.0
     position_size: Annotated[
-        float, Gt(0), Le(1e12), About("Position size", "orders", "money per trade, or at most 100 percent of equity")
+        float,
+        Gt(0),
+        Le(1e12),
+        About("Position size", "orders", "money per trade, or at most 100 percent of equity", suggested=99),
     ] = 10_000.0
-    size_type: Annotated[SizeType, About("Size is", "orders", choices=("money per trade", "percent of equity"))] = (
-        "value"
-    )
+    size_type: Annotated[
+        SizeType, About("Size is", "orders", choices=("money per trade", "percent of equity"), suggested="percent")
+    ] = "value"
     direction: Annotated[
         Direction, About("Direction", "orders", choices=("long only", "long and short", "short only"))
     ] = "longonly"

@@ -3,14 +3,14 @@
 import secrets
 
 from flask import Flask
-from flask_bootstrap import Bootstrap5
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, errors, formats, health, navigation
+from web import access, assets, errors, formats, health, navigation
 from web.batches import api as batches_api
 from web.batches import pages as batches_pages
 from web.documents import catalog, openapi
+from web.documents import pages as documents_pages
 from web.platform import build_platform
 from web.presets import api as presets_api
 from web.prices import api as prices_api
@@ -18,7 +18,7 @@ from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
-from web.runs import comparison, explanations, form, history, page, report, tables
+from web.runs import breakdown, comparison, explanations, form, history, page, report, tables
 from web.studies import api as studies_api
 from web.studies import pages as studies_pages
 
@@ -28,6 +28,7 @@ BLUEPRINTS = (
     catalog.blueprint,
     rules_api.blueprint,
     openapi.blueprint,
+    documents_pages.blueprint,
     runs_api.blueprint,
     explanations.blueprint,
     form.blueprint,
@@ -51,7 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The application; settings come from the environment unless they are given."""
     settings = settings or load_settings()
     configure_logging(settings, role="web")
-    app = Flask(__name__)
+    app = Flask(__name__, static_folder=None)  # web.assets serves the static files
     app.secret_key = settings.secret_key or secrets.token_hex(32)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = build_platform(settings)
@@ -59,7 +60,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     formats.register(app)
     navigation.register(app)
-    Bootstrap5(app)  # only for the static files that it brings; its macros write inline styles
+    breakdown.register(app)
+    assets.register(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app

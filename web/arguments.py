@@ -12,8 +12,10 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from adapters.prices.tickers import is_ticker
-from adapters.results.leaderboard import Goal, default_goal
+from adapters.results.conditions import Condition, parse_condition
+from adapters.results.leaderboard import default_goal
 from adapters.results.metrics.table import METRIC_NAMES
+from adapters.store.rankings import Ranking
 from contracts.errors import InvalidRequest
 
 MAX_BODY_BYTES = 64 * 1024  # of every body but a bulk submission; the largest COMPOSITE takes under 4 KB
@@ -141,12 +143,22 @@ def number(text: str) -> float:
     return value
 
 
-def asked_ranking() -> tuple[str, Goal]:
-    """The query's metric, the Sharpe ratio by default, and its goal, else what is better for that metric."""
+def asked_ranking(own: Ranking) -> Ranking:
+    """The query's metric, goal and constraints; for what it leaves out, those of the batch's `own` ranking.
+
+    Of another metric than the batch's own the goal is what is better for it. An empty constraint asks for none.
+    """
     with reading_arguments(request.args) as read:
-        metric = read("metric", one_of(*METRIC_NAMES), "sharpe_ratio")
-        goal = read("goal", one_of("max", "min"), default_goal(metric))
-    return metric, goal  # type: ignore[return-value]  # one_of lets no other word pass
+        metric = read("metric", one_of(*METRIC_NAMES), own.metric)
+        better = own.goal if metric == own.metric else default_goal(metric)
+        goal = read("goal", one_of("max", "min"), better)
+        asked = [read("constraint", condition, None)] if "constraint" in request.args else list(own.constraints)
+    return Ranking(metric, goal, [each for each in asked if each])  # type: ignore[arg-type]  # one_of lets no other word pass
+
+
+def condition(text: str) -> Condition:
+    """Parse a condition on metrics."""
+    return parse_condition(text, METRIC_NAMES)
 
 
 def idempotency_key() -> str | None:

@@ -1,6 +1,7 @@
 """How numbers and times are written on pages: signs, thousands, units, UTC with an age."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -9,7 +10,7 @@ from flask import Flask
 from markupsafe import Markup
 
 from adapters.results.sparkline import LEVELS
-from contracts.status import RunStatus
+from contracts.status import ErrorType, RunStatus
 
 ABSENT = "—"
 _STEPS_S = ((86_400, "d"), (3600, "h"), (60, "min"))
@@ -29,6 +30,7 @@ def register(app: Flask) -> None:
         direction_class,
         plain,
         public_status,
+        run_word,
         sparkline_points,
         heat,
         breakable,
@@ -120,6 +122,11 @@ def short_hash(text: str | None) -> str:
 def public_status(status: str) -> str:
     """The word for a stored state: completed rather than SUCCEEDED."""
     return RunStatus(status).public
+
+
+def run_word(run: Mapping[str, Any]) -> str:
+    """The word for the state of a run; cancelled is one of its own to people."""
+    return "cancelled" if run["error_type"] == ErrorType.CANCELLED else public_status(run["status"])
 
 
 SPARK_Y = {level: f"{22 - height * 0.32:.4g}" for height, level in enumerate(LEVELS)}

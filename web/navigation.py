@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, request
 
 from web.access import is_allowed
 
@@ -17,10 +17,26 @@ NAVIGATION = (
 )
 
 
+# Which media each palette is for, by the theme that a reader has chosen; print is always light. See js/settings.js.
+PALETTES = {
+    "system": {"light": "(prefers-color-scheme: light), print", "dark": "screen and (prefers-color-scheme: dark)"},
+    "light": {"light": "all", "dark": "not all"},
+    "dark": {"light": "print", "dark": "screen"},
+}
+
+
 def register(app: Flask) -> None:
     """Give every template what the frame of a page needs."""
     app.context_processor(_frame)
 
 
 def _frame() -> dict[str, Any]:
-    return {"navigation": NAVIGATION, "may_change": is_allowed()}
+    chosen = request.cookies.get("theme", "")
+    theme = chosen if chosen in PALETTES else "system"
+    return {
+        "navigation": NAVIGATION,
+        "may_change": is_allowed(),
+        "theme": theme,
+        "palettes": PALETTES[theme],
+        "shortcuts_are_off": request.cookies.get("shortcuts") == "off",
+    }

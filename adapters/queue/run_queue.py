@@ -11,6 +11,7 @@ from rq.job import JobStatus
 
 from adapters.queue.connection import as_words, queues_of, reachable
 from adapters.queue.messages import KEPT_S, RUN_FUNCTION, RunMessage, job_id_of, own_fields
+from adapters.queue.scaler_state import ScalerState, told
 from adapters.settings import Settings
 
 CHUNK = 500  # messages per round trip; more do not make it faster
@@ -42,6 +43,7 @@ class RunQueue:
     def __init__(self, settings: Settings) -> None:
         self._people, self._bulk = queues_of(settings)
         self._redis = self._people.connection
+        self._settings = settings
         self._timeout_s = settings.run_timeout_s
 
     def enqueue(self, messages: Sequence[RunMessage]) -> None:
@@ -119,6 +121,10 @@ class RunQueue:
                 chunk = job_ids[start : start + REMOVED_AT_ONCE]
                 self._redis.eval(_REMOVE, 2, self._people.key, self._bulk.key, *chunk)
                 self._redis.delete(*(f"rq:job:{job_id}" for job_id in chunk))
+
+    def scaler(self) -> ScalerState | None:
+        """What the local scaler has told of itself; None when none runs."""
+        return told(self._redis, self._settings)
 
     def ping(self) -> None:
         """Return when Redis answers."""

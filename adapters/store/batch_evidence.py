@@ -1,15 +1,14 @@
 """The best run of a batch against luck: how good the best of so many looks that have no skill at all."""
 
+import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.curves import decode_equity
 from adapters.results.sharpe_evidence import Evidence, MeasuredSharpe, evidence
-from adapters.store.batches import batch_leaderboard
 from adapters.store.tables import runs
 
 
@@ -17,23 +16,27 @@ from adapters.store.tables import runs
 class BatchEvidence:
     """The run with the highest Sharpe ratio, and what it proves after all that the batch has tried on its ticker."""
 
-    run: dict[str, Any]
+    run: RowMapping
     found: Evidence
 
 
 def batch_evidence(connection: Connection, batch_id: str, ticker: str | None = None) -> BatchEvidence | None:
     """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results of before skewness."""
-    best = next(iter(batch_leaderboard(connection, batch_id, "sharpe_ratio", "max", 1, ticker)), None)
-    if best is None or any(best["metrics"].get(name) is None for name in ("skewness", "kurtosis", "bars_per_year")):
+    measured = [runs.c.batch_id == batch_id, runs.c.sharpe_ratio.is_not(None)]
+    named = measured + ([runs.c.ticker == ticker] if ticker else [])
+    first = select(runs.c.run_id).where(*named).order_by(runs.c.sharpe_ratio.desc(), runs.c.id).limit(1)
+    best_id = connection.execute(first).scalar_one_or_none()
+    if best_id is None:
         return None
-    stored = select(runs.c.equity_curve_json, runs.c.timeframe).where(runs.c.run_id == best["run_id"])
-    equity, timeframe = connection.execute(stored).one()
+    best = connection.execute(select(runs).where(runs.c.run_id == best_id)).mappings().one()
+    metrics = json.loads(best["metrics_json"])["values"]
+    if any(metrics.get(name) is None for name in ("skewness", "kurtosis", "bars_per_year")):
+        return None
     own = (runs.c.batch_id == batch_id, runs.c.ticker == best["ticker"])
     trials = connection.execute(select(func.count()).select_from(runs).where(*own)).scalar_one()
-    alike = select(runs.c.sharpe_ratio).where(*own, runs.c.timeframe == timeframe, runs.c.sharpe_ratio.is_not(None))
-    metrics = best["metrics"]
+    alike = select(runs.c.sharpe_ratio).where(*measured, *own[1:], runs.c.timeframe == best["timeframe"])
     scale = math.sqrt(metrics["bars_per_year"])
     tried = [ratio / scale for ratio in connection.execute(alike).scalars()]
-    returns = len(decode_equity(equity)[1])
+    returns = len(decode_equity(best["equity_curve_json"])[1])
     measured = MeasuredSharpe(metrics["sharpe_ratio"] / scale, returns, metrics["skewness"], metrics["kurtosis"] + 3)
     return BatchEvidence(best, evidence(measured, tried, trials, metrics["bars_per_year"]))

@@ -1,7 +1,7 @@
 """Pages of batches, newest first; each page begins where the one before ended.
 
-Everything but a few rows by their id comes from the index ix_runs_batch: the batches from one jump per batch, their
-counts from one entry per run of the page's batches.
+Everything but a few rows by their id comes from the index ix_runs_batch_states: the batches from one jump per batch,
+their counts from one entry per run of the page's batches.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.store.tables import runs
+from adapters.store.tables import IS_CANCELLED, runs
 from contracts.status import RunStatus
 
 
@@ -22,6 +22,7 @@ class ListedBatch:
 
     batch_id: str
     counts: Mapping[RunStatus, int]
+    cancelled: int  # of the failed ones
     last_activity: datetime
     first: RowMapping
     last: RowMapping
@@ -87,7 +88,8 @@ def _listed(
     counted = {row.status: row.runs for row in states}
     moments = [last["created_at"], started, *(row.last_end for row in states)]
     latest = max(moment for moment in moments if moment is not None)
-    return ListedBatch(batch_id, {status: counted.get(status, 0) for status in RunStatus}, latest, first, last)
+    counts = {status: counted.get(status, 0) for status in RunStatus}
+    return ListedBatch(batch_id, counts, sum(int(row.cancelled) for row in states), latest, first, last)
 
 
 def _states(connection: Connection, batch_ids: Sequence[str]) -> dict[str, list[Any]]:
@@ -96,6 +98,7 @@ def _states(connection: Connection, batch_ids: Sequence[str]) -> dict[str, list[
         runs.c.batch_id,
         runs.c.status,
         func.count().label("runs"),
+        func.sum(case((IS_CANCELLED, 1), else_=0)).label("cancelled"),
         func.max(runs.c.id).label("last_id"),
         func.max(runs.c.completed_at).label("last_end"),
     )

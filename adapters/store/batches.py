@@ -2,22 +2,30 @@
 
 import heapq
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.results.conditions import Condition
 from adapters.results.flat_params import flat_params
-from adapters.results.leaderboard import RUIN_PCT, Goal, Grid, Measured, grid_of
+from adapters.results.leaderboard import RUIN_PCT
+from adapters.results.surface import Surface
 from adapters.results.times import seconds_between, spread, throughput, utc_text
+from adapters.store.rankings import Ranking
 from adapters.store.tables import HEADLINE_COLUMNS, price_series, runs
 from contracts.errors import UnknownBatch
-from contracts.status import RunStatus
+from contracts.status import ErrorType, RunStatus
+
+Measurement = tuple[float | None, str, str]  # the metric of a run, its run_id, its parameters as they are stored
 
 HASHES_PER_QUERY = 1000
+MAX_PARSED = 20_000  # texts of parameters, those of a large batch: its page is loaded again every few seconds
 MAX_TIMED_RUNS = 1000  # the latest runs, over which times and percentiles are taken, as for the queue and /metrics
 RUN_COLUMNS = (
     runs.c.run_id,
@@ -63,6 +71,7 @@ def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
     """Counts, failures and times of a batch; UnknownBatch when no run belongs to it."""
     require_batch(connection, batch_id)
     counts, first, last = _counts(connection, batch_id)
+    failures = _failures(connection, batch_id) if counts[RunStatus.FAILED.public] else {}
     times = _times(connection, batch_id)
     waits = [wait for row in times if (wait := seconds_between(row["waiting_since"], row["started_at"])) is not None]
     durations = [took for row in times if (took := seconds_between(row["started_at"], row["completed_at"])) is not None]
@@ -71,7 +80,8 @@ def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
         "batch_id": batch_id,
         "runs": sum(counts.values()),
         "counts": counts,
-        "failures": _failures(connection, batch_id) if counts[RunStatus.FAILED.public] else {},
+        "failures": failures,
+        "cancelled": failures.get(ErrorType.CANCELLED, 0),
         "created_at": utc_text(first),
         "completed_at": None if counts["pending"] or counts["running"] else utc_text(last),
         "throughput_per_s": throughput(ends),
@@ -92,7 +102,7 @@ def require_batch(connection: Connection, batch_id: str) -> None:
 
 
 def _counts(connection: Connection, batch_id: str) -> tuple[dict[str, int], datetime, datetime | None]:
-    """Runs by state, the first submission and the last end; all but one row comes from the index ix_runs_batch."""
+    """Runs by state, the first submission and the last end; all but one row comes from an index."""
     grouped = select(runs.c.status, func.count(), func.min(runs.c.id), func.max(runs.c.completed_at))
     rows = connection.execute(grouped.where(runs.c.batch_id == batch_id).group_by(runs.c.status)).all()
     counted: dict[str, int] = {row[0]: row[1] for row in rows}
@@ -122,54 +132,61 @@ def batch_tickers(connection: Connection, batch_id: str) -> dict[str, int]:
     return counted
 
 
-def batch_leaderboard(
-    connection: Connection, batch_id: str, metric: str, goal: Goal, top: int, ticker: str | None = None
+def measured_runs(
+    connection: Connection, batch_id: str, ranking: Ranking, ticker: str | None = None
+) -> Sequence[Measurement]:
+    """The runs of a batch, or of its one `ticker`, that keep all constraints, in the order of submission."""
+    column = HEADLINE_COLUMNS.get(ranking.metric)
+    others = [each for each in ranking.constraints if not _is_in_columns(each)]
+    value = runs.c.metrics_json if column is None or others else column
+    query = select(value, runs.c.run_id, runs.c.params_json).where(*_ranked(batch_id, ranking, ticker))
+    rows: Sequence[Any] = connection.execute(query.order_by(runs.c.id)).all()
+    if value is column:
+        return rows
+    known = ((json.loads(stored)["values"], run_id, text) for stored, run_id, text in rows)
+    return [
+        (metrics.get(ranking.metric), run_id, text)
+        for metrics, run_id, text in known
+        if all(each.holds(metrics) for each in others)
+    ]
+
+
+def leaders(
+    connection: Connection, measured: Sequence[Measurement], ranking: Ranking, top: int
 ) -> list[dict[str, Any]]:
-    """The `top` runs of a batch, or of its one `ticker`, by `metric`, best first; runs without it are left out."""
-    column = HEADLINE_COLUMNS.get(metric)
-    if column is None:
-        found = (row for row in _measured(connection, batch_id, metric, ticker) if row[0] is not None)
-        choose = heapq.nlargest if goal == "max" else heapq.nsmallest
-        run_ids = [run_id for _, run_id, _ in choose(top, found, key=itemgetter(0))]
-        rows = connection.execute(select(*RUN_COLUMNS).where(runs.c.run_id.in_(run_ids))).mappings()
-        listed = {row["run_id"]: batch_run(row) for row in rows}
-        return [listed[run_id] for run_id in run_ids]
-    best = select(*RUN_COLUMNS).where(*_ranked(batch_id, ticker), column.is_not(None))
-    ordered = best.order_by(column.desc() if goal == "max" else column.asc(), runs.c.id).limit(top)
-    return [batch_run(row) for row in connection.execute(ordered).mappings()]
+    """The `top` runs among the measured ones, best first; those without the metric are left out."""
+    choose = heapq.nlargest if ranking.goal == "max" else heapq.nsmallest
+    best = choose(top, (each for each in measured if each[0] is not None), key=itemgetter(0))
+    run_ids = [run_id for _, run_id, _ in best]
+    rows = connection.execute(select(*RUN_COLUMNS).where(runs.c.run_id.in_(run_ids))).mappings()
+    listed = {row["run_id"]: batch_run(row) for row in rows}
+    return [listed[run_id] for run_id in run_ids]
 
 
-def _ranked(batch_id: str, ticker: str | None) -> list[ColumnElement[bool]]:
-    """Which runs of a batch, or of its one `ticker`, have a place in rankings: completed, and not ruined."""
+def _ranked(batch_id: str, ranking: Ranking, ticker: str | None) -> list[ColumnElement[bool]]:
+    """Which runs may have a place: completed, not ruined, and keeping the constraints that columns can tell."""
     drawdown = runs.c.max_drawdown_pct
     sound = or_(drawdown.is_(None), drawdown < RUIN_PCT)
     completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED, sound]
-    return completed + ([runs.c.ticker == ticker] if ticker else [])
+    kept = [each for one in ranking.constraints if _is_in_columns(one) for each in one.over(HEADLINE_COLUMNS)]
+    return completed + kept + ([runs.c.ticker == ticker] if ticker else [])
 
 
-def batch_grid(
-    connection: Connection, batch_id: str, metric: str, axes: tuple[str, str] | None = None, ticker: str | None = None
-) -> Grid | None:
-    """The completed runs over two parameters, of `ticker` alone or of all tickers, see `grid_of`."""
-    groups: dict[str, list[Measured]] = {}  # a sweep repeats the same texts of parameters for each ticker
-    for value, run_id, params_json in _measured(connection, batch_id, metric, ticker):
-        group = groups.setdefault(params_json, [])
-        if value is not None:
-            group.append((float(value), run_id))
-    return grid_of([(flat_params(json.loads(text)), group) for text, group in groups.items()], axes)
+def _is_in_columns(constraint: Condition) -> bool:
+    return constraint.names <= HEADLINE_COLUMNS.keys()
 
 
-def _measured(
-    connection: Connection, batch_id: str, metric: str, ticker: str | None
-) -> Iterable[tuple[float | None, str, str]]:
-    """Metric, run_id and params_json of each ranked run, in the order of submission."""
-    column = HEADLINE_COLUMNS.get(metric)
-    value = runs.c.metrics_json if column is None else column
-    query = select(value, runs.c.run_id, runs.c.params_json).where(*_ranked(batch_id, ticker)).order_by(runs.c.id)
-    rows = connection.execute(query).all()
-    if column is not None:
-        return rows
-    return ((json.loads(stored)["values"].get(metric), run_id, text) for stored, run_id, text in rows)
+def surface_of(measured: Sequence[Measurement]) -> Surface:
+    """The measured runs over their parameters."""
+    metrics, run_ids, texts = zip(*measured, strict=True) if measured else ((), (), ())
+    flat = list(map(_flat, texts))
+    names = dict.fromkeys(chain.from_iterable(flat))
+    return Surface(metrics, run_ids, {name: [each.get(name) for each in flat] for name in names})
+
+
+@lru_cache(maxsize=MAX_PARSED)
+def _flat(params_json: str) -> Mapping[str, Any]:
+    return flat_params(json.loads(params_json))
 
 
 def batch_page(connection: Connection, batch_id: str, after: str, limit: int) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from adapters.store.database import database_now
 from adapters.store.tables import run_events, runs
+from adapters.store.upkeep import counted
 from contracts.status import RunStatus
 
 LATEST_TIMES = 1000  # runs over which waits and durations are taken
@@ -72,7 +73,7 @@ def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueStat
     # steps begin at round times, so that a page that is loaded again shows the same steps
     end = _floor(now, step_s) + timedelta(seconds=step_s)
     start = end - timedelta(seconds=window_s)
-    waiting, running = (count_of(connection, state) for state in (RunStatus.PENDING, RunStatus.RUNNING))
+    waiting, running = (counted(connection, state) for state in (RunStatus.PENDING, RunStatus.RUNNING))
     changes = _changes(connection, start, step_s)
     points = _points(changes, waiting, running, start, window_s // step_s, step_s)
     waits, durations = _times(connection, start)
@@ -83,11 +84,6 @@ def _floor(moment: datetime, step_s: int) -> datetime:
     midnight = datetime(moment.year, moment.month, moment.day)
     seconds = int((moment - midnight).total_seconds())
     return midnight + timedelta(seconds=seconds // step_s * step_s)
-
-
-def count_of(connection: Connection, status: RunStatus) -> int:
-    """How many runs are in this state."""
-    return connection.execute(select(func.count()).select_from(runs).where(runs.c.status == status)).scalar_one()
 
 
 def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, RowMapping]:

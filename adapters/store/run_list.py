@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.store.tables import HEADLINE_COLUMNS, LISTED_INDEX, METRIC_INDEXES, MYSQL, runs
+from adapters.store.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, MYSQL, runs
 from contracts.status import RunStatus
 
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
@@ -32,6 +32,7 @@ _LISTED = (
     runs.c.completed_at,
     *HEADLINE_COLUMNS.values(),
     runs.c.sparkline,
+    runs.c.request_json,
 )
 
 
@@ -55,6 +56,7 @@ class RunFilter:
     data_hash: str | None = None  # the version of prices that was read
     rule_id: str | None = None  # the name of rule and params, such as RSI_14_30_70
     status: RunStatus | None = None
+    cancelled: bool | None = None  # of the FAILED ones: only those that somebody cancelled, or only the others
     batch_id: str | None = None
     label: str | None = None
     created_from: date | None = None
@@ -192,7 +194,11 @@ def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:
     by_metrics = wanted.sort in HEADLINE_COLUMNS or any(_bounds(wanted, name) for name in HEADLINE_COLUMNS)
     if wanted.status is None or (by_metrics and wanted.status is RunStatus.SUCCEEDED):
         return []
-    return [false()] if by_metrics else [runs.c.status == wanted.status]
+    if by_metrics:
+        return [false()]
+    others = or_(runs.c.error_type.is_(None), ~IS_CANCELLED)
+    why = [] if wanted.cancelled is None else [IS_CANCELLED if wanted.cancelled else others]
+    return [runs.c.status == wanted.status, *why]
 
 
 def _dates(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:

@@ -21,6 +21,7 @@ from sqlalchemy.types import TypeEngine
 
 from adapters.results.metrics.table import HEADLINES
 from adapters.store.database import Timestamp
+from contracts.status import ErrorType
 
 metadata = MetaData()
 
@@ -110,7 +111,8 @@ runs = Table(
     Index("ix_runs_ticker", "ticker", "id", "rule_type", "status"),
     Index("ix_runs_rule", "rule_type", "id"),
     Index("ix_runs_rule_id", "rule_id", "id"),
-    Index("ix_runs_batch", "batch_id", "id", "status", "completed_at"),  # batches are listed and counted in it alone
+    # batches are listed and counted in it alone
+    Index("ix_runs_batch_states", "batch_id", "id", "status", "error_type", "completed_at"),
     Index("ix_runs_label", "label", "id"),
     Index("ix_runs_created", "created_at"),
     Index("ix_runs_started", "started_at"),
@@ -122,7 +124,18 @@ runs = Table(
     **_OPTIONS,
 )
 
+IS_CANCELLED = runs.c.error_type == ErrorType.CANCELLED  # FAILED to the database, a word of its own to people
 HEADLINE_COLUMNS = {name: runs.c[name] for name in METRIC_INDEXES}  # the metrics that no JSON has to be read for
+
+batch_rankings = Table(
+    "batch_rankings",
+    metadata,
+    Column("batch_id", _text(64), primary_key=True),
+    Column("metric", _ascii(64), nullable=False),
+    Column("goal", _ascii(3), nullable=False),
+    Column("constraints_json", LongText, nullable=False),
+    **_OPTIONS,
+)
 
 run_charts = Table(
     "run_charts",

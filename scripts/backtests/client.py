@@ -74,14 +74,24 @@ class Client:
     @overload
     def submit(self, requests: RunRequest, batch_id: str | None = None) -> str: ...
     @overload
-    def submit(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Submitted: ...
-    def submit(self, requests: RunRequest | Sequence[RunRequest], batch_id: str | None = None) -> str | Submitted:
-        """The run_id of one request; of several the batch that they are in. A batch has no request twice."""
+    def submit(
+        self, requests: Sequence[RunRequest], batch_id: str | None = None, ranking: Mapping[str, str] | None = None
+    ) -> Submitted: ...
+    def submit(
+        self,
+        requests: RunRequest | Sequence[RunRequest],
+        batch_id: str | None = None,
+        ranking: Mapping[str, str] | None = None,
+    ) -> str | Submitted:
+        """The run_id of one request; of several the batch that they are in. A batch has no request twice.
+
+        ranking: metric, goal and constraint by which the platform ranks the batch from now on, as `batch` takes them.
+        """
         if isinstance(requests, Mapping):
             return self._submit_one(requests if batch_id is None else {**requests, "batch_id": batch_id})
         batch_id, run_ids, new = batch_id or str(uuid4()), list[str](), 0
         for start in range(0, len(requests), RUNS_PER_CALL):
-            answer = self._bulk(requests, start, batch_id, dry_run="false")
+            answer = self._bulk(requests, start, batch_id, dry_run="false", **(ranking or {}))
             run_ids += answer["run_ids"]
             new += answer["new"]
             if len(requests) > RUNS_PER_CALL:
@@ -111,9 +121,9 @@ class Client:
             raise Refused(refusals[0].code, "\n".join(each.message for each in refusals), errors)
         return Plan(new, dict(existing), min(others, default=0))  # of the whole batch, whichever runs a call has
 
-    def _bulk(self, requests: Sequence[RunRequest], start: int, batch_id: str, dry_run: str) -> Any:
+    def _bulk(self, requests: Sequence[RunRequest], start: int, batch_id: str, **asked: str) -> Any:
         """Send the requests of one call, which begin at `start`; faults are numbered from 1 over all of them."""
-        query = urlencode({"batch_id": batch_id, "dry_run": dry_run})
+        query = urlencode({"batch_id": batch_id, **asked})
         body = "\n".join(map(_as_json, requests[start : start + RUNS_PER_CALL])).encode()
         try:
             return self._json(f"/api/runs/bulk?{query}", body, {"Content-Type": "application/x-ndjson"})
@@ -150,9 +160,21 @@ class Client:
         """The newest batches, newest first."""
         return list(self.get("/api/batches", limit=limit)["batches"])
 
-    def batch(self, batch_id: str, metric: str | None = None, goal: str | None = None, top: int = 0) -> Json:
-        """Counts and times of a batch, and its `top` runs by a metric; goal: max or min, by default what is better."""
-        return self.get(f"/api/batches/{quote(batch_id, safe='')}", metric=metric, goal=goal, top=top)
+    def batch(
+        self,
+        batch_id: str,
+        metric: str | None = None,
+        goal: str | None = None,
+        top: int = 0,
+        constraint: str | None = None,
+    ) -> Json:
+        """Counts and times of a batch, and its `top` runs; by what is None it is ranked as it was submitted.
+
+        goal: max or min, of another metric than the batch's own what is better for it. constraint: what a run has to
+        keep, such as "num_trades >= 5 and max_drawdown_pct < 30"; an empty one for none.
+        """
+        asked = {"metric": metric, "goal": goal, "constraint": constraint, "top": top}
+        return self.get(f"/api/batches/{quote(batch_id, safe='')}", **asked)
 
     def wait_batch(self, batch_id: str, seen: Callable[[Json], None] = lambda batch: None) -> Json:
         """The batch once all of its runs have ended, as `batch` gives it; `seen` is told of each look at it."""

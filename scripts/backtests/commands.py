@@ -11,11 +11,10 @@ from typing import Any
 
 from backtests.catalog import read_catalog
 from backtests.client import Client, Plan
-from backtests.conditions import BadCondition, parse_condition
 from backtests.errors import BadInput, Refused
 from backtests.loading import Outcome, as_table, load_source, sources_of
 from backtests.progress import Progress, duration
-from backtests.results import FORMATS, leaderboard
+from backtests.results import FORMATS
 from backtests.studies import cost_text, study_key, study_request
 from backtests.sweep import Sweep
 from backtests.table_files import read_sweep
@@ -86,8 +85,8 @@ def submit(client: Client, asked: Namespace, progress: Progress) -> int:
     there = sum(found.existing.values())
     progress.say(f"{sweep.name}: {len(sweep.runs)} runs as batch {batch_id}, {there} of them there already")
     try:
-        if found.new:
-            client.submit(sweep.requests, batch_id)
+        # where no run is new, one is enough to tell the platform what the file ranks by now
+        client.submit(sweep.requests if found.new else sweep.requests[:1], batch_id, sweep.ranking)
         if asked.detach:
             print(batch_id)
             return EXIT_OK
@@ -140,7 +139,7 @@ def status(client: Client, asked: Namespace, progress: Progress) -> int:
         progress.say("\nstopped watching; the batch goes on")
         return EXIT_DETACHED
     progress.end()
-    left_out = ("leaderboard", "metric", "goal", "note")
+    left_out = ("leaderboard", "metric", "goal", "constraints", "note")
     print(json.dumps({name: value for name, value in look.items() if name not in left_out}, indent=2))
     return EXIT_SOME_FAILED if look["counts"]["failed"] else EXIT_OK
 
@@ -157,18 +156,15 @@ def results(client: Client, asked: Namespace, progress: Progress) -> int:
 
 def _print_results(client: Client, batch_id: str, sweep: Sweep | None, asked: Namespace, progress: Progress) -> None:
     progress.end()
-    constraints = sweep.constraints if sweep else ()
+    ranking = dict(sweep.ranking) if sweep else {}
+    if asked.metric:
+        ranking = {name: value for name, value in ranking.items() if name == "constraint"} | {"metric": asked.metric}
     if asked.constraint:
-        names = [metric["name"] for metric in client.metrics()]
-        try:
-            constraints = tuple(parse_condition(text, names) for text in asked.constraint)
-        except BadCondition as error:
-            raise BadInput([str(error)]) from None
-    metric, goal = (asked.metric, None) if asked.metric or not sweep else (sweep.metric, sweep.goal)
-    board = leaderboard(client.batch(batch_id, metric, goal), client.runs(batch_id), constraints, asked.top)
-    print(FORMATS[asked.format](board))
+        ranking["constraint"] = " and ".join(asked.constraint)
+    batch = client.batch(batch_id, top=asked.top, **ranking)
+    print(FORMATS[asked.format](batch))
     if asked.format != "table":
-        progress.say(board.note)
+        progress.say(batch["note"])
 
 
 def cancel(client: Client, asked: Namespace, progress: Progress) -> int:

@@ -45,6 +45,13 @@ class Sweep:
         return [run.values for run in self.runs]
 
     @property
+    def ranking(self) -> dict[str, str]:
+        """What the file says about ranks, as the platform takes it; what it leaves out is the platform's to choose."""
+        constraint = " and ".join(each.text for each in self.constraints)
+        said = {"metric": self.metric, "goal": self.goal, "constraint": constraint}
+        return {name: value for name, value in said.items() if value}
+
+    @property
     def batch_id(self) -> str:
         """Equal for equal runs: the same file again is the same batch, a changed one is another."""
         slug = re.sub(r"[^a-z0-9]+", "-", self.name.lower()).strip("-")[:MAX_NAME] or "sweep"

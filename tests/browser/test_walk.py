@@ -19,6 +19,7 @@ def test_from_the_form_to_every_tab_without_a_reload(visit: Visit) -> None:
     submit(visit, ticker="MSFT", rule_type="MACD", label="a walk")
     wait_for_result(page)
 
+    page.locator("#tab-stats").focus()
     for name in TABS:
         expect(page.locator(f"#tab-{name}")).to_have_attribute("aria-selected", "true")
         for picture in page.locator("#tab-panel img").all():
@@ -123,6 +124,7 @@ def test_a_preset_is_saved_loaded_modified_and_deleted(visit: Visit) -> None:
     page.get_by_label("Load a preset").select_option(label=f"{name} · BOLLINGER")
     expect(page.locator('[data-path="params.width"]')).to_have_value("2.5")
     expect(page.locator("#preset-state")).to_have_text("as saved")
+    page.once("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="Delete").click()
 
     expect(page.locator("#preset option")).to_have_text(["No presets yet"])
@@ -295,7 +297,7 @@ def test_a_batch_is_found_in_the_list_and_its_map_is_read_by_ticker(visit: Visit
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Batches").click()
     row = page.locator("#batches-list tr", has_text="two-tickers")
     expect(row).to_contain_text("100%", timeout=JOB_MS)  # the page follows the batch by itself
-    expect(row.get_by_role("img", name="8 completed, 0 failed, 0 running, 0 pending")).to_be_visible()
+    expect(row.get_by_role("img", name="8 completed, 0 failed, 0 cancelled, 0 running, 0 pending")).to_be_visible()
     row.get_by_role("link", name="two-tickers").click()
     page.wait_for_url("**/batches/two-tickers")  # and for its scripts, without which a choice does nothing
     expect(page.locator("#batch")).to_contain_text("a cell is the median of up to 2 runs")

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from sqlalchemy import select
 
+from adapters.queue.run_queue import RunQueue
+from adapters.queue.scaler_state import ScalerState
 from adapters.settings import PROJECT_ROOT, load_settings
 from adapters.store.database import connect_database, reading
 from adapters.store.tables import runs
@@ -96,11 +98,14 @@ def test_a_paused_scaler_starts_nothing_until_it_is_resumed(
     scaler = programs.start("consumer.local_scaler", SCALER_PAUSE_FILE=str(pause))
     scaler.wait_for_line("scaler_paused")
     started_while_paused = log_lines(scaler, "job_started")
+    queue = RunQueue(load_settings(platform_settings))
+    wait_until(lambda: queue.scaler() == ScalerState(os.cpu_count() or 1, paused=True), 10, "what it says of itself")
     pause.unlink()
     wait_until(lambda: finished(platform_settings, 1), 60, "the result")
 
     assert started_while_paused == []
     assert "scaler_resumed" in scaler.log
+    assert queue.scaler() == ScalerState(os.cpu_count() or 1, paused=False)
 
 
 def test_sigterm_is_passed_on_and_no_process_is_left(programs: Programs, platform_settings: dict[str, str]) -> None:

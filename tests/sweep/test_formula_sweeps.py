@@ -1,16 +1,17 @@
 """Inputs of a formula are swept by their names, from the file to the map and the leaderboard."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
 
 from adapters.results.flat_params import flat_params
-from adapters.results.leaderboard import grid_of
+from adapters.store.batches import surface_of
 from backtests.catalog import Catalog
 from backtests.conditions import parse_condition
 from backtests.errors import BadInput, Refused
-from backtests.results import Leaderboard, as_csv
+from backtests.results import as_csv
 from backtests.sweep import Sweep, with_params
 from backtests.table_files import read_sweep
 from rules.catalog import RULES, check_params
@@ -94,19 +95,17 @@ def test_inputs_that_are_no_object_are_left_for_the_platform_to_refuse() -> None
 def test_a_map_has_inputs_for_axes() -> None:
     params = [{"inputs": {"fast": {"value": fast}, "slow": slow}} for fast in (1, 2) for slow in (3, 4, 5)]
 
-    grid = grid_of([(flat_params(each), [(float(place), "run")]) for place, each in enumerate(params)])
+    surface = surface_of([(float(place), "run", json.dumps(each)) for place, each in enumerate(params)])
+    x, y = surface.varying()
 
-    assert grid is not None
-    found = grid.heatmap()
+    found = surface.grid(x, y).heatmap()
     assert (found["x"], found["y"], found["cells"]) == ("inputs.slow", "inputs.fast", [[0, 1, 2], [3, 4, 5]])
 
 
 def test_a_leaderboard_as_csv_has_a_column_for_each_input() -> None:
     run = {"run_id": "1", "ticker": "AAPL", "rule_type": "FORMULA", "metrics": {"sharpe_ratio": 1.0}}
-    ranked = tuple(
-        run | {"params": {"buy": "close > n", "inputs": {"n": given}}} for given in (5, {"value": 6, "min": 1})
-    )
+    ranked = [run | {"params": {"buy": "close > n", "inputs": {"n": given}}} for given in (5, {"value": 6, "min": 1})]
 
-    lines = list(csv.DictReader(as_csv(Leaderboard("b", "sharpe_ratio", "max", ranked, 2, 2, (), "")).splitlines()))
+    lines = list(csv.DictReader(as_csv({"leaderboard": ranked}).splitlines()))
 
     assert [line["params.inputs.n"] for line in lines] == ["5", "6"]

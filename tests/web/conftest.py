@@ -36,9 +36,10 @@ def browser_client(page_app: Flask) -> FlaskClient:
 @pytest.fixture
 def make_run(page_app: Flask) -> RunMaker:
     """Submits a run, works on it in this process when `state` says so, and returns its run_id."""
+    from contracts.status import ErrorType
     from tests.web.made_runs import make
 
-    def run(state: str = "completed", **fields: Any) -> str:
-        return make(page_app, state, fields)
+    def run(state: str = "completed", error_type: ErrorType = ErrorType.ENGINE_ERROR, **fields: Any) -> str:
+        return make(page_app, state, fields, error_type)
 
     return run

@@ -21,8 +21,8 @@ REQUEST = {
 }
 
 
-def make(app: Flask, state: str, fields: dict[str, Any]) -> str:
-    """The run_id of a run that is pending, running, completed or failed."""
+def make(app: Flask, state: str, fields: dict[str, Any], error_type: ErrorType = ErrorType.ENGINE_ERROR) -> str:
+    """The run_id of a run that is pending, running, completed, or failed because of `error_type`."""
     answer = app.test_client().post("/run_backtest", json=REQUEST | fields)
     assert answer.status_code == 202, answer.get_data(as_text=True)
     run_id: str = answer.get_json()["run_id"]
@@ -35,7 +35,7 @@ def make(app: Flask, state: str, fields: dict[str, Any]) -> str:
         return run_id
     with platform.engine.begin() as connection:
         if state == "failed":
-            fail(connection, held, ErrorType.ENGINE_ERROR, "division by <zero>")
+            fail(connection, held, error_type, "division by <zero>")
         else:
             outcome = backtest(held.request, run_prices(connection, held.request), "test")
             finish(connection, held, outcome.columns, outcome.lines)

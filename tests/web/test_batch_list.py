@@ -118,7 +118,7 @@ def test_the_page_shows_progress_and_leads_to_each_batch(client: FlaskClient, en
 
     assert 'href="/batches/done%20%3C1%3E"' in page
     assert "done &lt;1&gt;" in page
-    assert "1 completed, 1 failed, 0 running, 0 pending" in page
+    assert "1 completed, 1 failed, 0 cancelled, 0 running, 0 pending" in page
     assert "AAPL … IBM" in page
     assert "/runs?batch=done+%3C1%3E&amp;status=failed" in page
     assert "data-refresh-s" not in page

@@ -8,8 +8,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.results.leaderboard import Heatmap
 from adapters.results.sharpe_evidence import MeasuredSharpe, deflated_sharpe
+from adapters.results.surface import Heatmap
+from tests.services.finished_runs import succeed
 from tests.web.conftest import RunMaker
 from web.batches.pages import heat_rows, shade
 from web.formats import number
@@ -87,7 +88,7 @@ def test_a_batch_shows_its_progress_and_leads_to_its_best_runs(browser_client: F
     page = browser_client.get("/batches/grid <1>").get_data(as_text=True)
 
     assert "5 of 6 ended" in page
-    assert "4 completed, 1 failed, 0 running, 1 pending" in page
+    assert "4 completed, 1 failed, 0 cancelled, 0 running, 1 pending" in page
     assert "grid &lt;1&gt;" in page
     assert 'data-refresh-s="2"' in page
     assert all(page.count(f"/result/{run_id}") == 2 for run_id in done)  # in the leaderboard and in the map
@@ -105,7 +106,46 @@ def test_a_batch_is_ranked_by_the_chosen_metric(browser_client: FlaskClient, mak
     assert "data-refresh-s" not in page
 
 
-@pytest.mark.parametrize("query", ["metric=evil", "goal=up"])
+def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(browser_client: FlaskClient, page_app: Flask) -> None:
+    grid = [
+        {"ticker": "AAPL", "rule_type": "MA_CROSS", "params": {"fast": fast, "slow": slow}, "charts": False,
+         "start_date": "2005-01-03", "end_date": "2009-12-31"} for fast in (5, 9) for slow in (30, 60)
+    ]  # fmt: skip
+    ranking = {"metric": "calmar_ratio", "goal": "min", "constraint": "num_trades >= 5 and calmar_ratio < 9"}
+    run_ids = browser_client.post("/api/runs/bulk", query_string={"batch_id": "b"} | ranking, json=grid).json["run_ids"]
+    for run_id, trades, ratio in zip(run_ids, (5, 1, 8, 30), (0.5, 0.1, 0.2, 9.5), strict=True):
+        metrics = {"num_trades": trades, "calmar_ratio": ratio, "sharpe_ratio": ratio}
+        metrics |= {"total_return_pct": 1.0, "max_drawdown_pct": 2.0}
+        succeed(page_app.extensions["platform"].engine, run_id, metrics)
+
+    batch = browser_client.get("/api/batches/b").get_json()
+    other = browser_client.get("/api/batches/b?metric=sharpe_ratio&constraint=").get_json()
+    heatmap = browser_client.get("/api/batches/b/heatmap?x=fast&y=slow").get_json()["heatmap"]
+    page = browser_client.get("/batches/b").get_data(as_text=True)
+
+    assert [run["run_id"] for run in batch["leaderboard"]] == [run_ids[2], run_ids[0]]
+    assert (batch["metric"], batch["goal"], batch["constraints"]) == ("calmar_ratio", "min", [ranking["constraint"]])
+    assert "2 of 4 completed runs break a constraint" in batch["note"]
+    assert [run["run_id"] for run in other["leaderboard"]][0] == run_ids[3]
+    assert heatmap["cells"] == [[0.5, 0.2]]
+    assert page.index(f"/result/{run_ids[2]}") == page.index("/result/")
+    assert "num_trades &gt;= 5 and calmar_ratio &lt; 9" in page
+    assert run_ids[1] not in page and run_ids[3] not in page
+
+
+def test_cancelled_runs_were_not_tried(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    for slow in (50, 100, 150):
+        crossing(make_run, "pending", 10, slow)
+    crossing(make_run, "completed", 5, 50)
+    browser_client.post("/api/batches/grid <1>/cancel")
+
+    batch = browser_client.get("/api/batches/grid <1>").get_json()
+
+    assert (batch["runs"], batch["cancelled"], batch["counts"]["failed"]) == (4, 3, 3)
+    assert batch["note"].startswith("1 run was tried")
+
+
+@pytest.mark.parametrize("query", ["metric=evil", "goal=up", "constraint=evil > 1", "constraint=1 < 2"])
 def test_an_unknown_ranking_is_refused(browser_client: FlaskClient, make_run: RunMaker, query: str) -> None:
     crossing(make_run, "pending", 5, 50)
 

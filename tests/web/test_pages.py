@@ -8,6 +8,7 @@ from markupsafe import escape
 
 from adapters.results.metrics.table import METRICS
 from adapters.settings import load_settings
+from contracts.status import ErrorType
 from rules.catalog import RULES
 from tests.web.conftest import RunMaker
 from web import create_app
@@ -92,7 +93,47 @@ def test_a_failed_run_says_what_happened_and_what_to_do(browser_client: FlaskCli
 
     assert "The engine stopped at an error" in page
     assert "division by &lt;zero&gt;" in page
-    assert f'data-post="/api/runs/{run_id}/retry"' in page
+
+
+@pytest.mark.parametrize(
+    ("error_type", "retry", "clone"), [(ErrorType.WORKER_LOST, 1, "btn-quiet"), (ErrorType.NO_PRICES, 0, "btn-accent")]
+)
+def test_a_retry_is_offered_where_the_same_request_may_end_better(
+    browser_client: FlaskClient, make_run: RunMaker, error_type: ErrorType, retry: int, clone: str
+) -> None:
+    run_id = make_run("failed", error_type=error_type)
+
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+
+    assert page.count(f'data-post="/api/runs/{run_id}/retry"') == retry
+    assert f'class="btn {clone}" href="/?clone={run_id}"' in page
+
+
+def test_a_cancelled_run_is_called_so_and_not_failed(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    cancelled, failed = make_run("pending", label="c"), make_run("failed", label="c")
+    browser_client.post(f"/api/runs/{cancelled}/cancel")
+
+    pages = [browser_client.get(path).get_data(as_text=True) for path in ("/", "/runs", f"/result/{cancelled}")]
+    lists = {
+        word: [run["run_id"] for run in browser_client.get(f"/api/runs?status={word}").get_json()["runs"]]
+        for word in ("cancelled", "failed")
+    }
+
+    assert all('class="state state-cancelled"' in page for page in pages)
+    assert "cancelled on request" in pages[2] and "state-failed" not in pages[2]
+    assert lists == {"cancelled": [cancelled], "failed": [failed]}
+
+
+def test_a_batch_is_one_of_the_latest_lines_beside_the_form(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    alone = make_run("pending")
+    for period in range(5, 15):
+        make_run("pending", batch_id="many", params={"period": period})
+
+    page = browser_client.get("/").get_data(as_text=True)
+
+    assert page.count('href="/batches/many"') == 1
+    assert "0 of 10 ended" in page
+    assert f'href="/result/{alone}"' in page
 
 
 def test_equity_is_shown_on_a_scale_of_its_own(browser_client: FlaskClient, make_run: RunMaker) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from datetime import datetime, timedelta
+from itertools import pairwise
 from uuid import uuid4
 
 import pytest
@@ -9,12 +10,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 
+from adapters.queue.connection import connect_redis
+from adapters.queue.scaler_state import ScalerState, tell
 from adapters.results.times import percentile
 from adapters.store.database import database_now, reading
 from adapters.store.queue_history import queue_state
 from adapters.store.tables import run_events, runs
+from adapters.store.upkeep import Upkeep
 from tests.services.redis_server import RedisServer
 from tests.web.conftest import RunMaker
+from web.queue.picture import MOST_LABELS, labelled
+from web.queue.troubles import describe
 
 Event = tuple[str, str | None, str, datetime]  # run, from, to, at
 
@@ -143,3 +149,56 @@ def test_events_are_counted_by_the_index(page_app: Flask) -> None:
     columns = {tuple(index.columns.keys()) for index in run_events.indexes}
 
     assert ("at", "from_status", "to_status") in columns
+
+
+@pytest.mark.parametrize("window", [300, 900, 3600, 21_600, 86_400])
+@pytest.mark.parametrize("ends", [datetime(2026, 11, 21, 0, 7, 3), datetime(2026, 11, 21, 16, 33)])
+def test_labels_of_the_time_axis_are_round_apart_and_short(window: int, ends: datetime) -> None:
+    moments = [ends - timedelta(seconds=window), ends]
+
+    found = labelled(moments)
+
+    assert 2 <= len(found) <= MOST_LABELS
+    assert all(moment.second == 0 for moment, _ in found)
+    assert all(moments[0] <= moment <= moments[1] for moment, _ in found)
+    gaps = [after - before for (_, before), (_, after) in pairwise(found)]
+    assert all(gap == pytest.approx(gaps[0]) and gap > 0.12 for gap in gaps)
+
+
+def seen(**changes: object) -> Upkeep:
+    """Two runs wait and none runs; a Job started a minute ago, and a reconciler works."""
+    now = datetime(2026, 11, 21, 12, 0, 0)
+    usual = {"last_start": now - timedelta(seconds=60), "waiting_since": now - timedelta(seconds=45), "waiting": 2}
+    return Upkeep(**({"now": now, "running": 0, "reconciler_until": now} | usual | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("state", "scaler", "words"),
+    [
+        (seen(), None, "No Job has started for 45.0 s; the queue has 2"),
+        (seen(running=1), None, None),  # KEDA's limit is not known
+        (seen(running=1), ScalerState(2, False), "No Job has started"),
+        (seen(running=2), ScalerState(2, False), None),
+        (seen(waiting=0, waiting_since=None), None, None),
+        (seen(), ScalerState(2, True), "paused"),
+        (seen(running=1, reconciler_until=None), None, "The reconciler has never run"),
+        (seen(running=1, reconciler_until=datetime(2026, 11, 21, 11, 58)), None, "has been gone for 2 min 00 s"),
+    ],
+)
+def test_what_hinders_runs_is_said(state: Upkeep, scaler: ScalerState | None, words: str | None) -> None:
+    found = describe(state, scaler)
+
+    assert len(found) == (0 if words is None else 1)
+    assert words is None or words in found[0]
+
+
+def test_a_paused_scaler_is_told_on_the_queue_page_and_to_the_run_that_waits(
+    browser_client: FlaskClient, make_run: RunMaker, page_app: Flask
+) -> None:
+    settings = page_app.extensions["platform"].settings
+    tell(connect_redis(settings.redis_url), settings, ScalerState(capacity=7, paused=True))
+
+    for path in ("/queue", f"/result/{make_run('pending')}"):
+        assert "The scaler is paused" in browser_client.get(path).get_data(as_text=True)
+    assert browser_client.get("/api/queue").get_json()["scaler"] == {"capacity": 7, "paused": True}
+    assert "limit 7" in browser_client.get("/queue").get_data(as_text=True)

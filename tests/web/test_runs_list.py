@@ -36,7 +36,7 @@ def row(number: int, chance: random.Random) -> dict[str, Any]:
         "batch_id": chance.choice([None, "sweep"]),
         "label": chance.choice([None, "idea", "<script>alert(1)</script>"]),
         "params_json": "{}",
-        "request_json": "{}",
+        "request_json": '{"start_date": "2005-01-03", "end_date": "2009-12-31"}',
         "request_hash": f"{number:064d}",
         "status": status,
         "waiting_since": created,

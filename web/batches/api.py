@@ -1,6 +1,7 @@
 """The HTTP API of batches: many runs in one call, and what has become of them."""
 
 import hashlib
+from typing import Any
 from uuid import uuid4
 
 from flask import Blueprint, Response, jsonify, request, url_for
@@ -9,13 +10,15 @@ from flask.typing import ResponseReturnValue
 from adapters.results.leaderboard import tried_note
 from adapters.store.batch_export import export_rows
 from adapters.store.batches import (
-    batch_grid,
-    batch_leaderboard,
     batch_page,
     batch_summary,
+    leaders,
+    measured_runs,
     require_batch,
+    surface_of,
 )
-from adapters.store.database import reading
+from adapters.store.database import committed, reading
+from adapters.store.rankings import DEFAULT, keep_ranking, ranking_of
 from web.answers import conditional, csv_file
 from web.arguments import (
     asked_ranking,
@@ -35,7 +38,8 @@ from web.platform import platform
 blueprint = Blueprint("batch_api", __name__)
 
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
-MAX_TOP = 1000  # ranks in one leaderboard
+MAX_TOP = 5000  # ranks in one leaderboard
+RANKED_BY = {"metric", "goal", "constraint"}
 
 
 @blueprint.post("/api/runs/bulk")
@@ -45,7 +49,10 @@ def bulk() -> ResponseReturnValue:
     lines = read_lines(platform().settings)
     batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
     valid = validate_lines(lines, batch_id, platform().prices)
+    ranking = asked_ranking(DEFAULT) if RANKED_BY & request.args.keys() else None
     answer = plan_bulk(platform(), batch_id, valid) if dry_run else submit_bulk(platform(), batch_id, valid)
+    if ranking and not dry_run:
+        committed(platform().engine, lambda connection: keep_ranking(connection, batch_id, ranking))
     body = {
         "batch_id": batch_id,
         "runs": len(valid),
@@ -66,14 +73,21 @@ def _issued_batch_id() -> str:
 
 @blueprint.get("/api/batches/<batch_id>")
 def batch(batch_id: str) -> Response:
-    """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&top=10."""
-    metric, goal = asked_ranking()
+    """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     top = read_argument("top", whole_number(0, MAX_TOP), 10)
     with reading(platform().engine) as connection:
         summary = batch_summary(connection, batch_id)
-        best = batch_leaderboard(connection, batch_id, metric, goal, top) if top else []
-    ranking = {"metric": metric, "goal": goal, "leaderboard": best, "note": tried_note(summary["runs"])}
-    return conditional(jsonify(summary | ranking))
+        ranking = asked_ranking(ranking_of(connection, batch_id))
+        measured = measured_runs(connection, batch_id, ranking) if top else []
+        best = leaders(connection, measured, ranking, top) if top else []
+    asked = {"metric": ranking.metric, "goal": ranking.goal, "constraints": [each.text for each in ranking.constraints]}
+    note = note_of(summary, len(measured) if top else summary["counts"]["completed"])
+    return conditional(jsonify(summary | asked | {"leaderboard": best, "note": note}))
+
+
+def note_of(summary: dict[str, Any], kept: int) -> str:
+    """What to bear in mind when reading the best of a batch, `kept` of whose completed runs are ranked."""
+    return tried_note(summary["runs"] - summary["cancelled"], summary["counts"]["completed"], kept)
 
 
 @blueprint.get("/api/batches/<batch_id>/runs")
@@ -92,14 +106,16 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
 @blueprint.get("/api/batches/<batch_id>/heatmap")
 def batch_map(batch_id: str) -> Response:
     """A metric over two parameters: ?metric=sharpe_ratio&x=period&y=oversold&ticker=AAPL, the last three optional."""
-    metric, _ = asked_ranking()
-    axes = (request.args.get("x"), request.args.get("y"))
-    chosen = (axes[0], axes[1]) if axes[0] and axes[1] else None
+    ticker: str | None = read_argument("ticker", ticker_symbol, None)
     with reading(platform().engine) as connection:
         require_batch(connection, batch_id)
-        grid = batch_grid(connection, batch_id, metric, chosen, read_argument("ticker", ticker_symbol, None))
-    shown = grid.heatmap() if grid else None
-    return conditional(jsonify({"batch_id": batch_id, "metric": metric, "heatmap": shown}))
+        ranking = asked_ranking(ranking_of(connection, batch_id))
+        measured = measured_runs(connection, batch_id, ranking, ticker)
+    surface = surface_of(measured)
+    axes = [request.args.get("x"), request.args.get("y")]
+    x, y = axes if all(axes) else [*surface.varying()[:2], None, None][:2]
+    shown = surface.grid(x, y).heatmap() if x and y else None
+    return conditional(jsonify({"batch_id": batch_id, "metric": ranking.metric, "heatmap": shown}))
 
 
 @blueprint.get("/api/batches/<batch_id>/runs.csv")

@@ -1,25 +1,31 @@
 """Batches as pages: all of them with their progress; one with its times, its best runs and a map of parameters."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from adapters.results.leaderboard import Cell, Heatmap, tried_note
+from adapters.results.leaderboard import tried_note
 from adapters.results.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
+from adapters.results.surface import Cell, Heatmap, Surface
 from adapters.results.times import utc_text
 from adapters.store.batch_evidence import batch_evidence
 from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
-from adapters.store.batches import batch_grid, batch_leaderboard, batch_summary, batch_tickers
+from adapters.store.batches import batch_summary, batch_tickers, leaders, measured_runs, surface_of
 from adapters.store.database import reading
+from adapters.store.rankings import Ranking, ranking_of
 from web.answers import conditional
 from web.arguments import MAX_DIGITS, asked_ranking, one_of, read_argument, reading_arguments, whole_number
+from web.batches.api import note_of
+from web.batches.slices import slices_svg
 from web.platform import platform
 
 blueprint = Blueprint("batches", __name__)
 
 LEADERS = 20
 SHADES = 5
+SCALE_STEPS = 6  # of the legend of a map
+MAX_SLICED = 8  # parameters that the metric is drawn against
 BATCHES, MOST_BATCHES = 25, 100  # on one page, by default and at most
 
 
@@ -29,7 +35,7 @@ def listed() -> str:
     found = _asked_batches()
     return render_template(
         "batches/list.html",
-        batches=[(batch, _counts(batch)) for batch in found.batches],
+        batches=[(batch, told_apart(_counts(batch), batch.cancelled)) for batch in found.batches],
         next_after=found.next_after,
         asked={name: request.args[name] for name in ("after", "limit") if request.args.get(name)},
         is_live=any(batch.is_live for batch in found.batches),
@@ -57,12 +63,18 @@ def _counts(batch: ListedBatch) -> dict[str, int]:
     return {status.public: runs for status, runs in batch.counts.items()}
 
 
+def told_apart(counts: Mapping[str, int], cancelled: int) -> dict[str, int]:
+    """Counts with a word of its own for the cancelled runs, which the API counts as failed."""
+    return {**counts, "failed": counts["failed"] - cancelled, "cancelled": cancelled}
+
+
 def _as_json(batch: ListedBatch) -> dict[str, Any]:
     ends = {"first_run": batch.first, "last_run": batch.last}
     return {
         "batch_id": batch.batch_id,
         "runs": batch.runs,
         "counts": _counts(batch),
+        "cancelled": batch.cancelled,
         "progress_pct": round(batch.ended / batch.runs * 100, 2),
         "created_at": utc_text(batch.first["created_at"]),
         "last_activity_at": utc_text(batch.last_activity),
@@ -72,37 +84,72 @@ def _as_json(batch: ListedBatch) -> dict[str, Any]:
 
 @blueprint.get("/batches/<batch_id>")
 def page(batch_id: str) -> str:
-    """Progress, leaderboard and heatmap of a batch: ?metric=sharpe_ratio&goal=max&ticker=AAPL."""
-    metric, goal = asked_ranking()
+    """A batch, ranked and mapped: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&ticker=AAPL&x=period."""
     with reading(platform().engine) as connection:
+        ranking = asked_ranking(ranking_of(connection, batch_id))
         tickers = batch_tickers(connection, batch_id)
         ticker: str | None = read_argument("ticker", one_of(*tickers), None)
         summary = batch_summary(connection, batch_id)
-        leaders = batch_leaderboard(connection, batch_id, metric, goal, LEADERS, ticker)
-        grid = batch_grid(connection, batch_id, metric, ticker=ticker)
+        measured = measured_runs(connection, batch_id, ranking, ticker)
+        best = leaders(connection, measured, ranking, LEADERS)
         evidence = batch_evidence(connection, batch_id, ticker)
-    heatmap = grid.heatmap() if grid else None
+    metric = METRICS_BY_NAME[ranking.metric]
     return render_template(
         "batches/batch.html",
         batch=summary,
-        leaders=leaders,
+        counts=told_apart(summary["counts"], summary["cancelled"]),
+        leaders=best,
         evidence=evidence,
-        metric=METRICS_BY_NAME[metric],
+        metric=metric,
         metrics=METRICS,
-        headline=[each for each in HEADLINES.values() if each.name != metric],
+        headline=[each for each in HEADLINES.values() if each is not metric],
         tickers=tickers,
         ticker=ticker,
-        grid=heatmap,
-        rows=heat_rows(heatmap, grid.best_runs(goal)) if grid and heatmap else [],
-        note=tried_note(tickers[ticker] if ticker else summary["runs"]),
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
+        constraints=[each.text for each in ranking.constraints],
+        note=tried_note(tickers[ticker]) if ticker else note_of(summary, len(measured)),
+        **_parameters(surface_of(measured), ranking),
     )
+
+
+def _parameters(surface: Surface, ranking: Ranking) -> dict[str, Any]:
+    """The metric against each parameter that varies, and the map over two of them."""
+    varying = surface.varying()
+    grid = surface.grid(*_axes(varying)) if len(varying) > 1 else None
+    heatmap = grid.heatmap() if grid else None
+    return {
+        "varying": varying,
+        "slices": [(name, slices_svg(surface.slices(name))) for name in varying[:MAX_SLICED]],
+        "grid": heatmap,
+        "rows": heat_rows(heatmap, grid.best_runs(ranking.goal)) if grid and heatmap else [],
+        "scale": scale(heatmap) if heatmap else [],
+    }
+
+
+def _axes(varying: Sequence[str]) -> tuple[str, str]:
+    """The two parameters that the map is asked for, else those that vary most."""
+    x = read_argument("x", one_of(*varying), varying[0])
+    others = [name for name in varying if name != x]
+    y = read_argument("y", one_of(*varying), others[0])
+    return x, others[0] if y == x else y
+
+
+def _bounds(grid: Heatmap) -> tuple[float, float]:
+    """The lowest and the highest value of a map."""
+    known = [value for row in grid["cells"] for value in row if value is not None]
+    return min(known, default=0.0), max(known, default=0.0)
+
+
+def scale(grid: Heatmap) -> list[tuple[str, float]]:
+    """The legend of a map: values from its lowest to its highest, each with its shade."""
+    low, high = _bounds(grid)
+    values = [low + (high - low) * step / SCALE_STEPS for step in range(SCALE_STEPS + 1)]
+    return [(shade(value, low, high), value) for value in values]
 
 
 def heat_rows(grid: Heatmap, cells: Mapping[Cell, str]) -> list[dict[str, Any]]:
     """Rows of the map: the value of each cell, its shade, and the run behind it."""
-    known = [value for row in grid["cells"] for value in row if value is not None]
-    low, high = min(known, default=0.0), max(known, default=0.0)
+    low, high = _bounds(grid)
     return [
         {
             "y": y,

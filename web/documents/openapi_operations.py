@@ -44,7 +44,8 @@ def details() -> dict[str, dict[str, Any]]:
         "schema": {"type": "string", "maxLength": 128},
         "description": "the same key makes no second run",
     }
-    metric = _query("metric", {"enum": list(METRIC_NAMES)}, "to rank by; sharpe_ratio by default")
+    metric = _query("metric", {"enum": list(METRIC_NAMES)}, "to rank by; by default what the batch was submitted with")
+    constraint = _query("constraint", TEXT, "what a ranked run keeps, such as num_trades >= 5")
     refused = {
         "f400": "every fault by field",
         "f413": "too large",
@@ -66,6 +67,9 @@ def details() -> dict[str, dict[str, Any]]:
                 key,
                 _query("batch_id", {"type": "string", "maxLength": 64}, "the batch of all runs of this call"),
                 _query("dry_run", {"enum": ["true", "false"]}, "say what would happen, record nothing"),
+                metric,
+                _query("goal", {"enum": ["max", "min"]}, "follows from the metric"),
+                constraint,
             ],
             "requestBody": _body(
                 {
@@ -129,6 +133,7 @@ def details() -> dict[str, dict[str, Any]]:
             "parameters": [
                 metric,
                 _query("goal", {"enum": ["max", "min"]}, "follows from the metric"),
+                constraint,
                 _query("top", {"type": "integer", "minimum": 0, "maximum": 1000}, "ranks; 10 by default"),
             ],
             "responses": _responses("200", "Batch", "counts, times, leaderboard", f404="no such batch"),
@@ -143,6 +148,7 @@ def details() -> dict[str, dict[str, Any]]:
         "GET /api/batches/{batch_id}/heatmap": {
             "parameters": [
                 metric,
+                constraint,
                 *(_query(axis, TEXT, "a parameter") for axis in ("x", "y")),
                 _query("ticker", TEXT, "of this ticker only"),
             ],

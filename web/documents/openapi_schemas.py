@@ -171,6 +171,7 @@ ANSWERS: dict[str, Any] = {
             "created_at": _MOMENT,
             "completed_at": _MOMENT,
             "counts": _COUNTS,
+            "cancelled": COUNT,
             "failures": {"type": "object", "additionalProperties": COUNT},
             "throughput_per_s": _SECONDS,
             "queue_wait_s": _SPREAD,
@@ -178,6 +179,7 @@ ANSWERS: dict[str, Any] = {
             "metric": TEXT,
             "note": TEXT,
             "goal": {"enum": ["max", "min"]},
+            "constraints": {"type": "array", "items": TEXT},
             "leaderboard": {"type": "array", "items": ref("BatchRun")},
         }
     ),
@@ -187,6 +189,7 @@ ANSWERS: dict[str, Any] = {
             "batch_id": TEXT,
             "runs": COUNT,
             "counts": _COUNTS,
+            "cancelled": COUNT,
             "progress_pct": {"type": "number", "minimum": 0, "maximum": 100},
             "created_at": _MOMENT,
             "last_activity_at": _MOMENT,

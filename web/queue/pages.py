@@ -1,27 +1,26 @@
 """The queue now and over time: the page on the wall, and the same as JSON."""
 
-from dataclasses import dataclass
-from functools import partial
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
-from markupsafe import Markup
 
 from adapters.results.times import percentile, utc_text
 from adapters.store.database import reading
-from adapters.store.queue_history import QueuePoint, QueueState, queue_state
+from adapters.store.queue_history import QueueState, queue_state
+from adapters.store.upkeep import upkeep
 from contracts.errors import QueueUnavailable
 from web.arguments import one_of, read_argument
 from web.platform import platform
-from web.svg_plot import Plot, drawn_twice
+from web.queue.picture import history_svg
+from web.queue.troubles import describe, scaler_told
 
 blueprint = Blueprint("queue", __name__)
 
 # Seconds of a window and of its steps: 150 or 180 steps each.
 WINDOWS = {"5m": (300, 2), "15m": (900, 5), "1h": (3600, 20), "6h": (21_600, 120), "24h": (86_400, 480)}
 REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}  # a long window changes slowly and costs more
-PLOT_SIZE = (1400, 330)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +37,27 @@ def page() -> str:
     window = _window()
     with reading(platform().engine) as connection:
         state = queue_state(connection, *WINDOWS[window])
+        seen = upkeep(connection)
+    scaler, per_minute = scaler_told(), _ended_per_minute(state)
+    moments = [point.at for point in state.points]
     return render_template(
         "queue/queue.html",
         state=state,
         depths=_depths(),
         waits=_spread(state.waits_s),
         durations=_spread(state.durations_s),
-        per_minute=_ended_per_minute(state),
+        per_minute=per_minute,
+        empty_in_s=state.waiting / per_minute * 60 if state.waiting and per_minute else None,
+        seen=seen,
+        scaler=scaler,
+        troubles=describe(seen, scaler),
         window=window,
         windows=list(WINDOWS),
         refresh_s=REFRESH_S[window],
-        charts=drawn_twice(partial(queue_chart, state.points, window), PLOT_SIZE),
+        waiting_svg=history_svg(moments, [point.waiting for point in state.points], "waiting"),
+        running_svg=history_svg(
+            moments, [point.running for point in state.points], "running", scaler.capacity if scaler else None
+        ),
     )
 
 
@@ -57,7 +66,7 @@ def numbers() -> ResponseReturnValue:
     """The same as JSON: ?window=15m, 1h, 6h or 24h."""
     window = _window()
     with reading(platform().engine) as connection:
-        state = queue_state(connection, *WINDOWS[window])
+        state, seen = queue_state(connection, *WINDOWS[window]), upkeep(connection)
     oldest, depths = state.oldest_waiting, _depths()
     body = {
         "at": utc_text(state.now),
@@ -70,6 +79,8 @@ def numbers() -> ResponseReturnValue:
         "run_s": _pair(_spread(state.durations_s)),
         "window": window,
         "step_s": WINDOWS[window][1],
+        "scaler": asdict(scaler) if (scaler := scaler_told()) else None,
+        "troubles": describe(seen, scaler),
         "points": [
             {"at": utc_text(point.at), "waiting": point.waiting, "running": point.running, "ended": point.ended}
             for point in state.points
@@ -106,15 +117,3 @@ def _ended_per_minute(state: QueueState) -> int:
     steps = max(round(60 / step_s), 1)
     ended = sum(point.ended for point in state.points[-steps:])
     return round(ended * 60 / (steps * step_s))
-
-
-def queue_chart(points: list[QueuePoint], window: str, size: tuple[int, int]) -> Markup:
-    """Waiting and running runs over time, as two staircases."""
-    waiting, running = [float(point.waiting) for point in points], [float(point.running) for point in points]
-    dates = [point.at.isoformat(timespec="seconds") for point in points]
-    plot = Plot(dates, 0.0, max([*waiting, *running, 4.0]), size)
-    plot.steps(waiting, "amber", filled=True)
-    plot.steps(running, "up")
-    plot.legend([("amber", "waiting"), ("up", "running")])
-    most = f"at most {max(waiting):.0f} runs waited and {max(running):.0f} ran at a time"
-    return plot.svg(f"The last {window}: {most}; now {waiting[-1]:.0f} wait and {running[-1]:.0f} run.")

@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.results.metrics.table import HEADLINES
 from adapters.store.run_list import Cursor, RunFilter
-from contracts.status import RunStatus
+from contracts.status import ErrorType, RunStatus
 from rules.catalog import RULES
 from web.arguments import (
     Reader,
@@ -21,6 +21,8 @@ from web.arguments import (
 )
 
 DEFAULT_LIMIT, MAX_LIMIT = 50, 200
+CANCELLED = ErrorType.CANCELLED.value  # asked for as a state of its own, and then not among the failed
+STATES = (*(status.public for status in RunStatus), CANCELLED)
 SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
 BOUNDS = tuple(f"{short}_{side}" for short in HEADLINES for side in ("min", "max"))
 FOLDED = ("batch", "prices", "from", "to", *BOUNDS)  # seldom wanted, so the page folds them away
@@ -41,7 +43,7 @@ def _wanted(read: Reader) -> dict[str, Any]:
         "ticker": read("ticker", ticker_symbol, None),
         "rule_type": read("rule", one_of(*RULES), None),
         "rule_id": read("name", words(64), None),  # its column and field kept the older word
-        "status": read("status", RunStatus.from_public, None),
+        **_state(read("status", one_of(*STATES), None)),
         "batch_id": read("batch", words(64), None),
         "label": read("label", words(64), None),
         "data_hash": read("prices", sha256, None),
@@ -57,6 +59,13 @@ def _wanted(read: Reader) -> dict[str, Any]:
         "before": read("before", _cursor(sort), None),
         "limit": read("limit", whole_number(1, MAX_LIMIT), DEFAULT_LIMIT),
     }
+
+
+def _state(word: str | None) -> dict[str, Any]:
+    if word is None:
+        return {}
+    status = RunStatus.FAILED if word == CANCELLED else RunStatus.from_public(word)
+    return {"status": status, "cancelled": word == CANCELLED if status is RunStatus.FAILED else None}
 
 
 def cursor_text(cursor: Cursor | None) -> str | None:

@@ -1,6 +1,7 @@
 """The form of a new run."""
 
 import json
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -8,12 +9,14 @@ from flask import Blueprint, abort, render_template, request
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.store.batch_list import ListedBatch, list_batches
 from adapters.store.database import reading
 from adapters.store.prices import Version, version
 from adapters.store.run_queries import STATUS_COLUMNS, run_row
 from adapters.store.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
+from contracts.status import RunStatus
 from rules.catalog import RULES, ParamSpec
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.platform import platform
@@ -21,14 +24,18 @@ from web.request_fields import FIELDS, asked_again
 
 blueprint = Blueprint("form", __name__)
 
-LATEST = 8  # runs beside the form
+PREFILLED = ("ticker", "timeframe", "rule_type")  # by the address alone
+LATEST = 8  # lines beside the form, each of a run or of a batch
+LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
 
 
 @blueprint.get("/")
 def page() -> str:
-    """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&timeframe=1d."""
+    """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&rule_type=RSI."""
     origin = request.args.get("clone")
-    values: dict[str, Any] = {name: request.args[name] for name in ("ticker", "timeframe") if request.args.get(name)}
+    values: dict[str, Any] = {
+        name: request.args[name] for name in ("ticker", "timeframe", "rule_type") if request.args.get(name)
+    }
     newer: Version | None = None
     with reading(platform().engine) as connection:
         if origin:
@@ -48,6 +55,7 @@ def page() -> str:
         origin=origin,
         newer_prices=newer,
         latest=latest,
+        latest_lives=any(map(_is_living, latest)),
         default_members=default_members,
     )
 
@@ -70,9 +78,23 @@ def _newer_prices(connection: Connection, row: RowMapping) -> Version | None:
     return None if row["data_hash"] in (None, current.data_hash) else current
 
 
-def _latest(connection: Connection) -> list[Any]:
-    query = select(*STATUS_COLUMNS, runs.c.rule_type).order_by(runs.c.id.desc()).limit(LATEST)
-    return list(connection.execute(query).mappings())
+def _latest(connection: Connection) -> list[RowMapping | ListedBatch]:
+    """What was submitted latest, newest first; a batch is one line, however many runs it has."""
+    alone = select(*STATUS_COLUMNS, runs.c.rule_type).where(runs.c.batch_id.is_(None))
+    found: list[RowMapping | ListedBatch] = list(
+        connection.execute(alone.order_by(runs.c.id.desc()).limit(LATEST)).mappings()
+    )
+    found += list_batches(connection, None, LATEST_BATCHES).batches
+    return sorted(found, key=_submitted_at, reverse=True)[:LATEST]
+
+
+def _submitted_at(line: RowMapping | ListedBatch) -> datetime:
+    moment: datetime = (line.first if isinstance(line, ListedBatch) else line)["created_at"]
+    return moment
+
+
+def _is_living(line: RowMapping | ListedBatch) -> bool:
+    return line.is_live if isinstance(line, ListedBatch) else not RunStatus(line["status"]).is_terminal
 
 
 def _ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:

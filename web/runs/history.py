@@ -1,5 +1,6 @@
 """The history of all runs: as a page, as JSON, and where a search leads."""
 
+import json
 import re
 from typing import Any
 
@@ -14,13 +15,23 @@ from adapters.store.run_list import RunPage, list_runs, run_with_prefix
 from contracts.status import RunStatus
 from rules.catalog import RULES
 from web.platform import platform
-from web.runs.filters import FOLDED, NAMES, cursor_text, read_filter
+from web.runs.filters import FOLDED, NAMES, STATES, cursor_text, read_filter
 
 blueprint = Blueprint("runs", __name__)
 
 _ID_START = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,27})?")
-_STATES = tuple(status.public for status in RunStatus)
 _NAME_STARTS = tuple(f"{rule}_" for rule in RULES)
+
+
+# What a reader may hide of the list, and what its heading says.
+COLUMNS = {
+    "equity": "Equity",
+    **{short: short.capitalize() for short in HEADLINES},
+    "dates": "Dates",
+    "label": "Label",
+    "batch": "Batch",
+    "created": "Submitted",
+}
 
 
 @blueprint.get("/runs")
@@ -31,6 +42,8 @@ def page() -> str:
     return render_template(
         "runs/history.html",
         runs=page.rows,
+        dates={row["run_id"]: _dates(row["request_json"]) for row in page.rows},
+        columns=COLUMNS,
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
         given=given,
@@ -39,9 +52,14 @@ def page() -> str:
         rules=list(RULES),
         tickers=list(platform().prices.all()),
         folded_out=any(name in given for name in FOLDED),
-        states=_STATES,
+        states=STATES,
         is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
     )
+
+
+def _dates(request_json: str) -> str:
+    asked = json.loads(request_json)
+    return f"{asked['start_date']} … {asked['end_date']}"
 
 
 def _page() -> RunPage:
@@ -104,7 +122,7 @@ def _filters_of(words: list[str]) -> dict[str, Any]:
             found["rule"] = word.upper()
         elif word.startswith(_NAME_STARTS) and "name" not in found:
             found["name"] = word
-        elif word.lower() in _STATES and "status" not in found:
+        elif word.lower() in STATES and "status" not in found:
             found["status"] = word.lower()
         else:
             rest.append(word)

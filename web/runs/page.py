@@ -15,6 +15,7 @@ from rules.catalog import complete_params
 from rules.language import filled_texts
 from web.arguments import one_of, read_argument
 from web.platform import platform
+from web.queue.troubles import troubles
 from web.request_fields import FIELDS, asked_again
 from web.runs import operations, reproductions
 from web.runs import view as run_view
@@ -35,6 +36,7 @@ def page(run_id: UUID) -> str:
         events = events_of(connection, str(run_id))
         rendered = chart_names(connection, str(run_id))
         reproduced = _reproductions(connection, row)
+        hindered = troubles(connection) if row["status"] == RunStatus.PENDING else []
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
     view = run_view.page_result(row, tab, platform().prices.candles)
     full_params = complete_params(row["rule_type"], view.request["params"])
@@ -47,6 +49,7 @@ def page(run_id: UUID) -> str:
         fields=FIELDS,
         events=events,
         position=position,
+        troubles=hindered,
         has_pictures=bool(rendered),
         with_charts=asked_again(view.request) | {"charts": True},
         full_params=full_params,

@@ -14,7 +14,7 @@ from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
 from adapters.store.database import committed, is_duplicate_key, reading
 from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
-from adapters.store.queue_history import count_of
+from adapters.store.upkeep import counted
 from adapters.store.tables import runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
@@ -70,7 +70,7 @@ class Submission:
             depth = self._queue.depth()
         except QueueUnavailable:
             with reading(self._engine) as connection:
-                depth = count_of(connection, RunStatus.PENDING)
+                depth = counted(connection, RunStatus.PENDING)
         if depth + new_runs > limit:
             raise QueueFull(f"{depth} runs wait already, and at most {limit} may; try again later", RETRY_AFTER_S)
 

@@ -42,24 +42,42 @@ TABS = {
 PNG_LEFT, PNG_RIGHT = 28 / 1600, 1424 / 1600  # where adapters.charts.frame begins and ends the bars of a picture
 ROLLING_BARS = {"1d": 126, "1h": 273, "5m": 390}  # six months, two months, one week
 
-# What happened, and what to do next, by cause.
-FAILURES: dict[str, tuple[str, str]] = {
-    ErrorType.NO_PRICES: ("There are no prices between these dates.", "Clone the run and choose dates with prices."),
-    ErrorType.BAD_PRICES: ("The prices cannot be read.", "Load them again on the page Prices, then retry."),
-    ErrorType.BAD_PARAMS: ("The rule refused its parameters.", "Clone the run and change the parameters."),
-    ErrorType.ENGINE_ERROR: (
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What happened to a failed run, what to do next, and whether the same request could end better."""
+
+    what: str
+    advice: str
+    retry_may_help: bool = True
+
+
+FAILURES: dict[str, Failure] = {
+    ErrorType.NO_PRICES: Failure(
+        "There are no prices between these dates.", "Clone the run and choose dates with prices.", False
+    ),
+    ErrorType.BAD_PRICES: Failure("The prices cannot be read.", "Load them again on the page Prices, then retry."),
+    ErrorType.BAD_PARAMS: Failure(
+        "The rule refused its parameters.", "Clone the run and change the parameters.", False
+    ),
+    ErrorType.ENGINE_ERROR: Failure(
         "The engine stopped at an error.",
         "The same request would fail again; search the logs for this run's id.",
+        False,
     ),
-    ErrorType.TIMEOUT: ("The run took longer than its time limit.", "Clone it with fewer bars or members."),
-    ErrorType.MEMORY: ("The run needed more memory than it may use.", "Clone it with fewer bars or members."),
-    ErrorType.CANCELLED: ("The run was cancelled.", "Retry it to let it run after all."),
-    ErrorType.WORKER_LOST: (
+    ErrorType.TIMEOUT: Failure(
+        "The run took longer than its time limit.", "Clone it with fewer bars or members.", False
+    ),
+    ErrorType.MEMORY: Failure(
+        "The run needed more memory than it may use.", "Clone it with fewer bars or members.", False
+    ),
+    ErrorType.CANCELLED: Failure("The run was cancelled.", "Retry it to let it run after all."),
+    ErrorType.WORKER_LOST: Failure(
         "The process that ran it died more than once.",
         "Retry it; if it is lost again, look for killed or evicted pods.",
     ),
-    ErrorType.HANDBACKS: ("It was interrupted by shutdowns too often.", "Retry it when the cluster is quiet."),
-    ErrorType.SYSTEM_ERROR: ("Something around the run failed, not the run itself.", "Retry it."),
+    ErrorType.HANDBACKS: Failure("It was interrupted by shutdowns too often.", "Retry it when the cluster is quiet."),
+    ErrorType.SYSTEM_ERROR: Failure("Something around the run failed, not the run itself.", "Retry it."),
 }
 
 
@@ -164,9 +182,9 @@ def stats(result: RunResult) -> Stats:
     return Stats(months, largest, window, sharpe, equity_charts, drawdown)
 
 
-def failure(error_type: str | None) -> tuple[str, str]:
+def failure(error_type: str | None) -> Failure:
     """What happened to a failed run, and what to do next."""
-    return FAILURES.get(error_type or "", ("The run failed.", "Retry it."))
+    return FAILURES.get(error_type or "", Failure("The run failed.", "Retry it."))
 
 
 def why_no_trades(result: RunResult) -> str | None:

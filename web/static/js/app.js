@@ -1,13 +1,16 @@
 // Starts what a page needs, at its load and again after a part of it was swapped.
 import { startAges } from "./ages.js";
-import { startComparing } from "./runs/comparing.js";
+import { startColumns } from "./runs/columns.js";
 import { startCopying } from "./copying.js";
 import { startPriceLoading } from "./prices/loading.js";
 import { startCrosshair } from "./runs/crosshair.js";
+import { startFullscreen } from "./fullscreen.js";
 import { startLive } from "./runs/live.js";
 import { startRefreshing } from "./refreshing.js";
 import { startRunActions } from "./runs/actions.js";
 import { startRunForm } from "./runs/form.js";
+import { startSelecting } from "./runs/selecting.js";
+import { startSettings } from "./settings.js";
 import { startShortcuts } from "./shortcuts.js";
 import { startSwapping } from "./swap.js";
 import { startStudyForm } from "./studies/form.js";
@@ -15,12 +18,15 @@ import { startTabs } from "./tabs.js";
 
 const STARTS = [
   startAges,
-  startComparing,
+  startColumns,
   startCopying,
   startCrosshair,
+  startFullscreen,
   startLive,
   startRefreshing,
   startRunActions,
+  startSelecting,
+  startSettings,
   startShortcuts,
   startSwapping,
   startTabs,

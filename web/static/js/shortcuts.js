@@ -1,9 +1,10 @@
-// "/" goes to the search, "n" to the form of a new run.
+// "/" goes to the search, "n" to the form of a new run, unless the reader has switched single keys off.
 function isTyping(target) {
   return target.closest?.("input, select, textarea, [contenteditable]") !== null;
 }
 
 function onKey(event) {
+  if (document.documentElement.classList.contains("shortcuts-off")) return;
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   if (event.key === "/") {
     const search = document.getElementById("search");

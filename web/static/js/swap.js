@@ -1,31 +1,56 @@
 // Replaces parts of the page with the same parts of another address, without a reload.
 // Links and GET forms with data-swap="id …" are followed this way; without JavaScript they work as they are.
-import { announce } from "./announce.js";
+import { ask } from "./connection.js";
+import { morph } from "./morph.js";
 
 const WHOLE = ["navigation", "main"];
+const AGAIN_MS = 2000; // until a page that somebody asked for is asked for again
 let latest = 0;
 let awaited = 0; // swaps that somebody asked for and that have not been answered
 
-export async function swap(url, ids, { push = true, quiet = false, yields = false } = {}) {
-  if (yields && awaited) return;
+// What somebody asked for: the content stays until an answer has come, and is asked for until then.
+export async function swap(url, ids, { push = true, quiet = false } = {}) {
   const turn = ++latest;
   const parts = ids.map((id) => document.getElementById(id)).filter(Boolean);
   if (!quiet) parts.forEach((part) => part.setAttribute("aria-busy", "true"));
-  awaited += yields ? 0 : 1;
-  try {
-    const response = await fetch(url, { headers: { Accept: "text/html" }, credentials: "same-origin" });
-    const next = new DOMParser().parseFromString(await response.text(), "text/html");
-    if (turn !== latest) return;
-    replaceParts(next, ids);
-    if (push) history.pushState(null, "", response.url);
-    // a table that is folded out within a page does not change what the page is called
-    if (!ids.every((id) => id.startsWith("table-"))) document.title = next.title;
-  } catch {
-    if (!yields) announce("The page could not be loaded; the server may be away. Try again.");
-  } finally {
-    awaited -= yields ? 0 : 1;
-    parts.forEach((part) => part.removeAttribute("aria-busy"));
+  awaited += 1;
+  const answer = await answered(url, turn);
+  awaited -= 1;
+  parts.forEach((part) => part.removeAttribute("aria-busy"));
+  if (!answer) return;
+  replaceParts(answer.page, ids);
+  if (push) history.pushState(null, "", answer.url);
+  // a table that is folded out within a page does not change what the page is called
+  if (!ids.every((id) => id.startsWith("table-"))) document.title = answer.page.title;
+}
+
+// The newest state of one part of this page, put in as quietly as can be. Nothing while somebody waits for another
+// page; whoever calls this calls again, so a server that does not answer is no more than that.
+export async function refresh(id) {
+  if (awaited) return;
+  const turn = ++latest;
+  const answer = await pageAt(location.href).catch(() => null);
+  const fresh = turn === latest && answer?.ok && answer.page.getElementById(id);
+  if (!fresh) return;
+  put(document.getElementById(id), fresh, true);
+  document.title = answer.page.title;
+}
+
+// null when something else was asked for meanwhile
+async function answered(url, turn) {
+  for (;;) {
+    const answer = await pageAt(url).catch(() => null);
+    if (turn !== latest) return null;
+    if (answer) return answer;
+    await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+    if (turn !== latest) return null;
   }
+}
+
+async function pageAt(url) {
+  const response = await ask(url, "text/html");
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  return { page, url: response.url, ok: response.ok };
 }
 
 export function replaceParts(next, ids) {
@@ -35,13 +60,20 @@ export function replaceParts(next, ids) {
     const target = next.getElementById(id) && old ? id : "main";
     const fresh = next.getElementById(target);
     if (!fresh) continue;
-    const focused = document.activeElement?.id;
-    const node = document.importNode(fresh, true);
-    document.getElementById(target).replaceWith(node);
-    if (focused && node.querySelector(`#${CSS.escape(focused)}`)) document.getElementById(focused).focus();
-    node.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
+    put(document.getElementById(target), fresh, fresh.matches("form"));
     if (target === "main") break;
   }
+}
+
+// A form is kept and adapted, since somebody may be typing into it.
+function put(old, fresh, isKept) {
+  const focused = document.activeElement?.id;
+  const node = document.importNode(fresh, true);
+  if (isKept) morph(old, node);
+  else old.replaceWith(node);
+  const shown = document.getElementById(fresh.id);
+  if (focused && document.activeElement === document.body) shown.querySelector(`#${CSS.escape(focused)}`)?.focus();
+  shown.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
 }
 
 export function visit(url) {
@@ -60,7 +92,7 @@ function onClick(event) {
   if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
   event.preventDefault();
   const swapped = swap(link.href, idsOf(link), { push: link.dataset.push !== "no" });
-  if (link.rel) swapped.then(() => topOf(document.getElementById(idsOf(link)[0]))?.scrollIntoView());
+  if (link.rel) swapped.then(() => topOf(document.getElementById(idsOf(link).at(-1)))?.scrollIntoView());
 }
 
 // Where a reader begins with another page of a list, whose link was at the end of the page before.
@@ -77,7 +109,7 @@ function onSubmit(event) {
 
 export function addressOf(form) {
   const url = new URL(form.action, location.href);
-  const filled = [...new FormData(form)].filter(([, value]) => value !== "");
+  const filled = [...new FormData(form)].filter(([name, value]) => value !== "" || "evenEmpty" in form.elements[name].dataset);
   url.search = new URLSearchParams(filled).toString();
   return url.href;
 }

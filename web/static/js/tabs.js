@@ -1,4 +1,4 @@
-// Arrow keys, Home and End move between tabs; each tab is a link with an address of its own.
+// Arrow keys, Home and End move between tabs while one of them has the focus; each is a link with an address of its own.
 const MOVES = {
   ArrowRight: (index, count) => (index + 1) % count,
   ArrowLeft: (index, count) => (index - 1 + count) % count,
@@ -9,9 +9,9 @@ const MOVES = {
 function onKey(event) {
   const move = MOVES[event.key];
   if (!move || event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
-  if (event.target.closest?.("input, select, textarea, [contenteditable], pre, .scroll, .frame")) return;
-  const tabs = [...document.querySelectorAll('[role="tablist"] [role="tab"]')];
-  if (!tabs.length) return;
+  const list = event.target.closest?.('[role="tablist"]');
+  if (!list) return;
+  const tabs = [...list.querySelectorAll('[role="tab"]')];
   event.preventDefault();
   const current = Math.max(0, tabs.findIndex((tab) => tab.getAttribute("aria-selected") === "true"));
   const next = tabs[move(current, tabs.length)];

@@ -90,6 +90,7 @@ export function startPresets(form, { read, fill }) {
   });
   remove.addEventListener("click", async () => {
     const preset = chosen();
+    if (!window.confirm(`Delete the preset ${preset.name} and its ${versions.length} versions?`)) return;
     const { ok, body } = await sendJson(`${URL}/${preset.id}`, null, { method: "DELETE" });
     fault.textContent = ok ? "" : body.error;
     announce(ok ? `Preset ${preset.name} deleted` : body.error);

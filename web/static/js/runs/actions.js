@@ -1,9 +1,10 @@
-// Buttons that change a run: cancel, retry, reproduce.
+// Buttons that change a run or a batch: cancel, retry, reproduce.
 import { announce } from "../announce.js";
 import { sendOnce } from "../requests.js";
 import { swap, visit } from "../swap.js";
 
 async function act(button) {
+  if (button.dataset.confirm && !window.confirm(button.dataset.confirm)) return;
   button.disabled = true;
   const { ok, body } = await sendOnce(button.dataset.post, JSON.parse(button.dataset.body ?? "{}"));
   button.disabled = false;
@@ -15,7 +16,7 @@ async function act(button) {
     announce("The run was submitted again");
     await visit(body.result_url);
   } else {
-    await swap(location.href, ["run"], { push: false });
+    await swap(location.href, [button.dataset.part ?? "run"], { push: false });
   }
 }
 

@@ -5,6 +5,7 @@ import { showDates } from "./dates.js";
 import { showFault } from "./faults.js";
 import { sendOnce } from "../requests.js";
 import { readParams, showParams } from "./rule_params.js";
+import { describeSweep, foldFaults, readAxes, requestsOf, showAxes } from "./sweep.js";
 import { visit } from "../swap.js";
 
 export function numberOf(input) {
@@ -51,6 +52,8 @@ function describe(form) {
   form.querySelector('label[for="f-position_size"] .unit').textContent = percent ? "% of equity" : "money";
   const fee = request.fee_rate;
   form.querySelector('label[for="f-fee_rate"] .unit').textContent = Number.isFinite(fee) ? `= ${Number((fee * 100).toPrecision(6))} %` : "fraction";
+  showAxes(form);
+  describeSweep(form);
   form.dispatchEvent(new CustomEvent("described", { detail: request }));
 }
 
@@ -87,14 +90,18 @@ async function submit(form) {
   clearFaults(form);
   const button = form.querySelector('[type="submit"]');
   button.disabled = true;
-  const { ok, status, body } = await sendOnce("/run_backtest", readRequest(form));
+  const axes = readAxes(form);
+  const isSweep = Object.keys(axes).length > 0;
+  const { ok, status, body } = isSweep
+    ? await sendOnce("/api/runs/bulk", requestsOf(readRequest(form), axes))
+    : await sendOnce("/run_backtest", readRequest(form));
   button.disabled = false;
   if (ok) {
-    announce("The run was accepted");
-    await visit(body.result_url);
+    announce(isSweep ? `${body.runs} runs were accepted` : "The run was accepted");
+    await visit(isSweep ? `/batches/${encodeURIComponent(body.batch_id)}` : body.result_url);
   } else {
     const hint = status === 401 ? " Log in at /login." : "";
-    showFaults(form, body.errors ?? {}, `${body.error}${hint}`);
+    showFaults(form, foldFaults(body.errors ?? {}), `${body.error}${hint}`);
   }
 }
 
@@ -123,6 +130,7 @@ export function startRunForm(form) {
     for (const select of form.querySelectorAll("select[name]")) select.value = [...select.options].find((each) => each.defaultSelected)?.value ?? select.options[0]?.value;
     for (const box of form.querySelectorAll("[data-field][type='checkbox']")) box.checked = box.defaultChecked;
     form.elements.start_date.value = "";
+    form.querySelector("[data-axes]").dataset.rule = "";
     fillForm(form, initial);
     describe(form);
   });

@@ -1,6 +1,7 @@
 // Watches one run until it has ended: asks for its status with back-off, not at all while the tab is hidden,
 // and swaps the page's content when the state changes.
 import { announce } from "../announce.js";
+import { ask } from "../connection.js";
 import { swap } from "../swap.js";
 
 const FIRST_MS = 300;
@@ -35,15 +36,9 @@ class Watch {
   }
 
   async poll() {
-    try {
-      // the browser sends the ETag that it holds and hands over the body it kept when the answer is 304
-      const response = await fetch(this.url, { cache: "no-cache", headers: { Accept: "application/json" } });
-      if (!response.ok) throw new Error(String(response.status));
-      this.say("");
-      await this.show(await response.json());
-    } catch {
-      this.say("The server does not answer; asking again.");
-    }
+    // the browser sends the ETag that it holds and hands over the body it kept when the answer is 304
+    const answer = await ask(this.url, "application/json", { cache: "no-cache" }).catch(() => null);
+    if (answer?.ok) await this.show(await answer.json());
     if (watched === this) this.schedule();
   }
 
@@ -56,11 +51,6 @@ class Watch {
     }
     const place = this.panel.querySelector("[data-position]");
     if (place) place.textContent = now.position === null ? "being fetched" : now.position === 0 ? "next" : `${now.position + 1}.`;
-  }
-
-  say(text) {
-    const line = this.panel.querySelector("[data-connection]");
-    if (line && line.textContent !== text) line.textContent = text;
   }
 }
 

@@ -1,0 +1,144 @@
+"""A page that stays open: what it keeps while it refreshes itself, and while the server is away."""
+
+import signal
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+
+DATES = {"start_date": "2005-01-03", "end_date": "2006-12-29"}
+OUTAGES = {
+    "a 503": lambda route: route.fulfill(status=503, content_type="text/html", body="<main id='main'>away</main>"),
+    "no network": lambda route: route.abort(),
+}
+
+
+@pytest.mark.parametrize("outage", OUTAGES)
+def test_a_page_survives_an_outage_and_says_since_when_it_is_old(visit: Visit, outage: str) -> None:
+    page = visit.page
+    line = page.locator("#connection")
+    visit.open("/queue")
+    expect(page.locator("#queue")).to_be_visible()
+    expect(line).to_be_hidden()
+
+    page.route("**/*", OUTAGES[outage])
+    expect(line).to_contain_text("Connection lost")
+    expect(line).to_contain_text("s ago, trying again")
+    expect(page.locator("#queue .wall")).to_be_visible()
+    page.get_by_role("link", name="Batches").first.evaluate("link => link.dataset.swap = 'navigation main'")
+    page.get_by_role("link", name="Batches").first.click()
+    expect(page.locator("#queue .wall")).to_be_visible()
+    page.unroute("**/*")
+
+    expect(page.get_by_role("heading", name="Batches")).to_be_visible()  # what was asked for comes by itself
+    expect(line).to_be_hidden()
+    visit.faults.clear()  # Chromium prints each request that failed
+
+
+def test_a_list_that_refreshes_itself_keeps_focus_scroll_ticks_and_order(visit: Visit) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": 420, "height": 800})
+    visit.site.scaler.send(signal.SIGSTOP)
+    try:
+        grid = [
+            {"ticker": "IBM", "rule_type": "RSI", "params": {"period": period}, "charts": False, **DATES}
+            for period in range(2, 9)
+        ]
+        page.request.post("/api/runs/bulk?batch_id=staying", data=grid)
+        visit.open("/runs?batch=staying")
+        page.locator("#runs-list thead").get_by_role("link", name="Submitted").click()
+        page.wait_for_url("**order=asc**")
+        row = page.locator("#runs-list tbody tr", has_text="RSI_5_")
+        row.get_by_role("checkbox").check()
+        row.get_by_role("link").first.focus()
+        scroll = page.locator("#runs-list .scroll")
+        scroll.evaluate("element => { element.scrollLeft = 40; element.dataset.same = 'yes'; }")
+        page.request.post(f"/api/runs/{row.get_by_role('checkbox').get_attribute('value')}/cancel")
+
+        expect(row).to_contain_text("cancelled")  # the list has refreshed itself
+        expect(row.get_by_role("link").first).to_be_focused()
+        expect(row.get_by_role("checkbox")).to_be_checked()
+        assert scroll.evaluate("element => element.scrollLeft") == 40
+        page.get_by_label("Ticker", exact=True).fill("ibm")
+        page.get_by_label("Ticker", exact=True).press("Enter")
+        page.wait_for_url("**ticker=ibm**")
+        assert "order=asc" in page.url
+        expect(page.get_by_role("link", name="Clear")).to_be_visible()
+
+        page.get_by_label("Tick all runs of this page").check()
+        expect(page.get_by_role("button", name="Cancel 6")).to_be_enabled()
+        page.get_by_role("button", name="Cancel 6").click()
+        expect(page.locator("#runs-list .state-cancelled")).to_have_count(7)
+    finally:
+        visit.site.scaler.send(signal.SIGCONT)
+        page.request.post("/api/batches/staying/cancel")
+
+
+def test_cancel_is_not_where_reproduce_comes_to_be(visit: Visit) -> None:
+    page = visit.page
+    visit.site.scaler.send(signal.SIGSTOP)
+    try:
+        answer = page.request.post(
+            "/run_backtest", data={"ticker": "IBM", "rule_type": "RSI", "charts": False, **DATES}
+        )
+        page.goto(answer.json()["result_url"])
+        at = page.get_by_role("button", name="Cancel run").bounding_box()
+    finally:
+        visit.site.scaler.send(signal.SIGCONT)
+
+    later = page.get_by_role("button", name="Reproduce")
+    expect(later).to_be_visible(timeout=30_000)
+    box = later.bounding_box()
+    assert at and box
+    assert at["y"] > box["y"] + box["height"]
+
+
+def test_more_than_five_ticked_runs_are_named_and_can_be_unticked(visit: Visit) -> None:
+    page = visit.page
+    grid = [
+        {"ticker": "IBM", "rule_type": "RSI", "params": {"period": period}, "charts": False, **DATES}
+        for period in range(2, 9)
+    ]
+    page.request.post("/api/runs/bulk?batch_id=ticked", data=grid)
+    visit.open("/runs?batch=ticked")
+    expect(page.locator("#runs-list .state-completed")).to_have_count(7, timeout=30_000)
+
+    page.get_by_label("Tick all runs of this page").check()
+    expect(page.locator("[data-hint]")).to_have_text("At most five runs can be compared; untick 2.")
+    expect(page.locator("[data-names]")).to_contain_text("IBM RSI_8_30_70")
+    for period in (2, 3):
+        page.locator("#runs-list tbody tr", has_text=f"RSI_{period}_").get_by_role("checkbox").uncheck()
+    page.get_by_role("button", name="Compare 5").click()
+
+    page.wait_for_url("**/compare?**")
+    expect(page.get_by_role("heading", name="Compare 5 runs")).to_be_visible()
+
+
+def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/")
+    page.locator('[name="start_date"]').fill("2010-01-04")
+    page.get_by_text("Sweep: ranges").click()
+    for name, values in {
+        "period": ("5", "15", "5"),
+        "oversold": ("25", "30", "5"),
+        "overbought": ("65", "70", "5"),
+    }.items():
+        for part, value in zip(("from", "to", "step"), values, strict=True):
+            page.get_by_label(f"{name} {part}").fill(value)
+    expect(page.locator("[data-count]")).to_have_text("3 period × 2 oversold × 2 overbought = 12 runs")
+
+    page.get_by_role("button", name="Run 12 backtests").click()
+    page.wait_for_url("**/batches/*")
+    expect(page.locator("#batch")).to_contain_text("12 of 12 ended", timeout=60_000)
+    page.get_by_label("and down").select_option("overbought")
+    expect(page.get_by_role("heading", name="over period and overbought")).to_be_visible()
+    page.get_by_label("Only runs with").fill("num_trades >= 1000")
+    page.get_by_label("Only runs with").press("Enter")
+    expect(page.get_by_text("No completed run has this metric yet")).to_be_visible()
+    page.get_by_label("Only runs with").fill("")
+    page.get_by_label("Only runs with").press("Enter")
+    page.get_by_role("link", name="Compare the best 5").click()
+
+    expect(page.get_by_role("heading", name="Compare 5 runs")).to_be_visible()

@@ -1,0 +1,73 @@
+"""What browsers get of style sheets, scripts and pages: small, and kept where it cannot change."""
+
+import gzip
+import re
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from web.assets import used_part
+
+ZIPPED = {"Accept-Encoding": "br, gzip"}
+SHEETS = Path(__file__).parents[2] / "web" / "static" / "css"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Nothing here depends on the kind of database."""
+    return sqlite_url
+
+
+def addresses(client: FlaskClient) -> list[str]:
+    return re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/runs").get_data(as_text=True))
+
+
+def test_static_files_are_compressed_and_kept_forever(browser_client: FlaskClient) -> None:
+    found = addresses(browser_client)
+
+    assert {Path(each).suffix for each in found} == {".css", ".js", ".svg"}
+    for address in found:
+        plain, zipped = browser_client.get(address), browser_client.get(address, headers=ZIPPED)
+        assert gzip.decompress(zipped.data) == plain.data, address
+        assert zipped.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert "Accept-Encoding" in zipped.headers["Vary"]
+
+
+def test_a_file_of_another_version_is_not_kept_under_its_name(browser_client: FlaskClient) -> None:
+    other = re.sub(r"/static/\w+/", "/static/0123456789abcdef/", addresses(browser_client)[-1])
+
+    assert browser_client.get(other).headers["Cache-Control"] == "no-cache"
+    assert browser_client.get("/static/0123456789abcdef/js/none.js").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/runs", "/api/rules"])
+def test_pages_and_json_are_compressed_for_those_who_ask(browser_client: FlaskClient, path: str) -> None:
+    plain, zipped = browser_client.get(path), browser_client.get(path, headers=ZIPPED)
+
+    assert gzip.decompress(zipped.data) == plain.data
+    assert "Content-Encoding" not in plain.headers
+    assert len(zipped.data) < len(plain.data) / 2
+
+
+def test_a_compressed_answer_is_known_again_by_its_etag(browser_client: FlaskClient) -> None:
+    first = browser_client.get("/api/rules", headers=ZIPPED)
+
+    again = browser_client.get("/api/rules", headers=ZIPPED | {"If-None-Match": first.headers["ETag"]})
+
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_of_a_style_sheet_only_rules_for_classes_in_use_are_left() -> None:
+    sheet = ":root{--a:1}.used,.unused{x:1}.used:hover .other{x:2}@media (min-width:1px){.unused{x:3}.used{x:4}}"
+
+    kept = used_part(f'@charset "UTF-8";{sheet}@keyframes turn{{to{{x:5}}}}', {"used"})
+
+    assert kept == ":root{--a:1}.used{x:1}@media (min-width:1px){.used{x:4}}"
+
+
+def test_the_palettes_name_the_same_meanings_and_hold_all_colours() -> None:
+    dark, light, other = ((SHEETS / f"{name}.css").read_text("utf-8") for name in ("dark", "light", "terminal"))
+
+    assert re.findall(r"--[\w-]+(?=:)", dark) == re.findall(r"--[\w-]+(?=:)", light)
+    assert re.findall(r"#[0-9a-f]{3,8}\b|rgba?\(", other) == []

@@ -1,0 +1,42 @@
+"""Why runs may wait for longer than they should, in sentences for the pages that people wait on."""
+
+from sqlalchemy.engine import Connection
+
+from adapters.queue.scaler_state import ScalerState
+from adapters.store.upkeep import Upkeep, upkeep
+from contracts.errors import QueueUnavailable
+from web.formats import duration
+from web.platform import platform
+
+STARVED_S = 20.0  # a Job starts within seconds, also in a cluster that is busy
+RECONCILER_GONE_S = 30.0  # its successor takes over within 10
+
+
+def scaler_told() -> ScalerState | None:
+    """What the local scaler says of itself; None under KEDA, or while Redis is away."""
+    try:
+        return platform().queue.scaler()
+    except QueueUnavailable:
+        return None
+
+
+def troubles(connection: Connection) -> list[str]:
+    """What hinders runs at present; nothing when all is well."""
+    return describe(upkeep(connection), scaler_told())
+
+
+def describe(seen: Upkeep, scaler: ScalerState | None) -> list[str]:
+    """The same of what has been seen."""
+    found = []
+    if scaler and scaler.paused:
+        found.append("The scaler is paused: what runs goes on, nothing new is started.")
+    elif seen.starved_s >= STARVED_S and seen.running < (scaler.capacity if scaler else 1):
+        found.append(
+            f"No Job has started for {duration(seen.starved_s)}; the queue has {seen.waiting:,}. "
+            "Does a scaler, or KEDA, watch it?"
+        )
+    gone_s = seen.reconciler_gone_s
+    if gone_s is None or gone_s >= RECONCILER_GONE_S:
+        since = "has never run" if gone_s is None else f"has been gone for {duration(gone_s)}"
+        found.append(f"The reconciler {since}: what a crash or an outage leaves behind is not repaired.")
+    return found

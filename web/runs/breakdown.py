@@ -1,0 +1,51 @@
+"""A result taken apart, the last part of its stats: drawdowns, returns by size, trades by side and by their end."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Flask
+from markupsafe import Markup
+
+from adapters.results.breakdown import Bin, ending_of, returns_histogram, side_of, trades_by, worst_drawdowns
+from contracts.run_result import RunResult
+from web.formats import number
+
+WIDTH, HEIGHT, BOTTOM = 640, 190, 26
+LABEL_EVERY = 5  # bins
+
+
+def register(app: Flask) -> None:
+    """Give templates the filter `breakdown`."""
+    app.jinja_env.filters["breakdown"] = breakdown
+
+
+def breakdown(view: RunResult) -> dict[str, Any]:
+    """What runs/_breakdown.html shows of a completed run."""
+    points, trades, capital = view.equity_curve or [], view.trades or [], float(view.request["initial_capital"])
+    equity = [point["equity"] for point in points]
+    return {
+        "drawdowns": worst_drawdowns([point["date"] for point in points], equity, capital) if points else [],
+        "histogram": histogram_svg(returns_histogram(equity, capital)),
+        "groups": [*trades_by(trades, side_of), *trades_by(trades, ending_of)],
+    }
+
+
+def histogram_svg(bins: Sequence[Bin]) -> Markup | None:
+    """One bar per bin, falls and rises in their colours; None without bins."""
+    if not bins:
+        return None
+    most, step = max(each.bars for each in bins), WIDTH / len(bins)
+    parts = [
+        f'<rect class="f-{"down" if each.low < 0 else "up"}" x="{place * step + 1:.1f}" width="{step - 2:.1f}" '
+        f'y="{_y(each.bars, most):.1f}" height="{HEIGHT - BOTTOM - _y(each.bars, most):.1f}"/>'
+        for place, each in enumerate(bins)
+    ]
+    zero = next(place for place, each in enumerate(bins) if each.low >= 0)
+    for place in range(zero % LABEL_EVERY, len(bins), LABEL_EVERY):
+        x, text = place * step, number(bins[place].low, 1)
+        parts.append(f'<text class="axis" text-anchor="middle" x="{x:.1f}" y="{HEIGHT - 6}">{text}%</text>')
+    return Markup(f'<svg viewBox="-30 0 {WIDTH + 60} {HEIGHT}" aria-hidden="true">{"".join(parts)}</svg>')
+
+
+def _y(bars: int, most: int) -> float:
+    return 8 + (HEIGHT - BOTTOM - 8) * (1 - bars / most)

@@ -1,0 +1,30 @@
+// Every question to the server goes through here, so that one line on the page can say since when its numbers are old.
+import { announce } from "./announce.js";
+
+const AWAY = [502, 503, 504]; // the server, or what it stands on, comes back by itself
+const PATIENCE_MS = 20_000; // a network that is gone may drop questions without a word
+
+let lost = false;
+
+// The answer, whatever it says; an Error when there is none, or the server says that it is away.
+export async function ask(url, accept, options = {}) {
+  try {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const answer = await fetch(url, { headers: { Accept: accept }, credentials: "same-origin", signal, ...options });
+    if (AWAY.includes(answer.status)) throw new Error(`status ${answer.status}`);
+    show(false);
+    return answer;
+  } catch (error) {
+    show(true);
+    throw error;
+  }
+}
+
+function show(isLost) {
+  if (isLost === lost) return;
+  lost = isLost;
+  const line = document.getElementById("connection");
+  line.hidden = !lost;
+  line.querySelector("time").dateTime = new Date().toISOString();
+  announce(lost ? "Connection lost, trying again" : "Connected again");
+}

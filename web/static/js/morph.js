@@ -1,0 +1,43 @@
+// Makes one element like another and keeps what is the same: focus, scroll position, and what is being typed.
+// Children with an id are found again wherever they have moved to, so that a row stays the row of its run.
+
+export function morph(old, fresh) {
+  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName || old.id !== fresh.id) old.replaceWith(fresh);
+  else if (old.nodeType !== Node.ELEMENT_NODE) write(old, fresh);
+  else if (!old.isEqualNode(fresh)) {
+    copyAttributes(old, fresh);
+    morphChildren(old, fresh);
+  }
+}
+
+function write(old, fresh) {
+  if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
+}
+
+function copyAttributes(old, fresh) {
+  for (const { name, value } of fresh.attributes) if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  for (const { name } of [...old.attributes]) {
+    const chosen = name === "open" && old.nodeName === "DETAILS"; // what the reader has folded out stays so
+    if (!chosen && !fresh.hasAttribute(name)) old.removeAttribute(name);
+  }
+}
+
+function morphChildren(old, fresh) {
+  let next = old.firstChild;
+  for (const wanted of [...fresh.childNodes]) {
+    const known = wanted.id ? [...old.children].find((each) => each.id === wanted.id) : null;
+    if (known && known !== next) old.insertBefore(known, next);
+    else if (!next || (next.id && !known && fresh.querySelector(`:scope > #${CSS.escape(next.id)}`))) {
+      old.insertBefore(wanted, next);
+      continue;
+    }
+    const current = known ?? next;
+    next = current.nextSibling;
+    morph(current, wanted);
+  }
+  while (next) {
+    const gone = next;
+    next = next.nextSibling;
+    gone.remove();
+  }
+}

@@ -1,0 +1,68 @@
+// A sweep from the form: ranges of a rule's parameters, how many runs they make, and all of them as one batch.
+const MOST_RUNS = 20_000; // of one bulk submission
+
+// One line of three fields for each number that the chosen rule takes, empty at first.
+export function showAxes(form) {
+  const place = form.querySelector("[data-axes]");
+  const rule = form.elements.rule_type.value;
+  if (place.dataset.rule === rule) return;
+  place.dataset.rule = rule;
+  const line = document.getElementById("sweep-axis");
+  const numbers = [...form.querySelectorAll('#rule-params > * [data-param][type="number"]')].filter((input) => !input.closest(".member"));
+  place.replaceChildren(...numbers.map((input) => axisLine(line, input)));
+  form.querySelector("#sweep").hidden = !numbers.length;
+}
+
+function axisLine(line, input) {
+  const axis = line.content.cloneNode(true);
+  axis.querySelector("fieldset").dataset.param = input.dataset.param;
+  axis.querySelector("legend").textContent = input.dataset.param;
+  for (const field of axis.querySelectorAll("input")) field.setAttribute("aria-label", `${input.dataset.param} ${field.dataset.axis}`);
+  axis.querySelector('[data-axis="step"]').value = input.step === "any" ? "" : input.step;
+  return axis;
+}
+
+// { period: [5, 10, 15] } of the lines that have both ends.
+export function readAxes(form) {
+  const axes = {};
+  for (const line of form.querySelectorAll("[data-axes] [data-param]")) {
+    const [from, to, step] = ["from", "to", "step"].map((name) => line.querySelector(`[data-axis="${name}"]`).valueAsNumber);
+    if (Number.isFinite(from) && Number.isFinite(to)) axes[line.dataset.param] = valuesOf(from, to, step);
+  }
+  return axes;
+}
+
+function valuesOf(from, to, step) {
+  if (!(step > 0) || to < from) return [from];
+  const count = Math.min(Math.floor((to - from) / step + 1e-9) + 1, MOST_RUNS + 1);
+  return Array.from({ length: count }, (_, at) => Number((from + at * step).toPrecision(12)));
+}
+
+export function countOf(axes) {
+  return Object.values(axes).reduce((count, values) => count * values.length, 1);
+}
+
+export function describeSweep(form) {
+  const axes = readAxes(form);
+  const lengths = Object.entries(axes).map(([name, values]) => `${values.length} ${name}`);
+  const count = countOf(axes);
+  const tooMany = count > MOST_RUNS ? `, and at most ${MOST_RUNS.toLocaleString("en")} go into a batch` : "";
+  form.querySelector("[data-count]").textContent = lengths.length ? `${lengths.join(" × ")} = ${count.toLocaleString("en")} runs${tooMany}` : "";
+  const button = form.querySelector('.actions [type="submit"]');
+  button.textContent = lengths.length ? `Run ${count.toLocaleString("en")} backtests` : "Run backtest";
+  button.disabled = count > MOST_RUNS;
+}
+
+// The request with each combination of the values, without pictures, which nobody would look at.
+export function requestsOf(request, axes) {
+  let combinations = [{}];
+  for (const [name, values] of Object.entries(axes)) {
+    combinations = combinations.flatMap((each) => values.map((value) => ({ ...each, [name]: value })));
+  }
+  return combinations.map((values) => ({ ...request, charts: false, params: { ...request.params, ...values } }));
+}
+
+// Faults of single runs, "3.params.fast", at the field that they are about; each is told once.
+export function foldFaults(errors) {
+  return Object.fromEntries(Object.entries(errors).map(([place, text]) => [place.replace(/^\d+\./, ""), text]));
+}
