@@ -22,21 +22,24 @@ class BatchEvidence:
 
 def batch_evidence(connection: Connection, batch_id: str, ticker: str | None = None) -> BatchEvidence | None:
     """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results of before skewness."""
-    measured = [runs.c.batch_id == batch_id, runs.c.sharpe_ratio.is_not(None)]
-    named = measured + ([runs.c.ticker == ticker] if ticker else [])
-    first = select(runs.c.run_id).where(*named).order_by(runs.c.sharpe_ratio.desc(), runs.c.id).limit(1)
-    best_id = connection.execute(first).scalar_one_or_none()
-    if best_id is None:
-        return None
-    best = connection.execute(select(runs).where(runs.c.run_id == best_id)).mappings().one()
-    metrics = json.loads(best["metrics_json"])["values"]
-    if any(metrics.get(name) is None for name in ("skewness", "kurtosis", "bars_per_year")):
+    best = _best(connection, batch_id, ticker)
+    metrics = json.loads(best["metrics_json"])["values"] if best else {}
+    if best is None or any(metrics.get(name) is None for name in ("skewness", "kurtosis", "bars_per_year")):
         return None
     own = (runs.c.batch_id == batch_id, runs.c.ticker == best["ticker"])
     trials = connection.execute(select(func.count()).select_from(runs).where(*own)).scalar_one()
-    alike = select(runs.c.sharpe_ratio).where(*measured, *own[1:], runs.c.timeframe == best["timeframe"])
+    alike = (runs.c.timeframe == best["timeframe"], runs.c.sharpe_ratio.is_not(None))
     scale = math.sqrt(metrics["bars_per_year"])
-    tried = [ratio / scale for ratio in connection.execute(alike).scalars()]
+    tried = [ratio / scale for ratio in connection.execute(select(runs.c.sharpe_ratio).where(*own, *alike)).scalars()]
     returns = len(decode_equity(best["equity_curve_json"])[1])
     measured = MeasuredSharpe(metrics["sharpe_ratio"] / scale, returns, metrics["skewness"], metrics["kurtosis"] + 3)
     return BatchEvidence(best, evidence(measured, tried, trials, metrics["bars_per_year"]))
+
+
+def _best(connection: Connection, batch_id: str, ticker: str | None) -> RowMapping | None:
+    """The row of the run with the highest Sharpe ratio; a ruined one has none."""
+    measured = [runs.c.batch_id == batch_id, runs.c.sharpe_ratio.is_not(None)]
+    named = measured + ([runs.c.ticker == ticker] if ticker else [])
+    first = select(runs.c.run_id).where(*named).order_by(runs.c.sharpe_ratio.desc(), runs.c.id).limit(1)
+    run_id = connection.execute(first).scalar_one_or_none()
+    return connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one_or_none()

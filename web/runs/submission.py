@@ -14,8 +14,8 @@ from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
 from adapters.store.database import committed, is_duplicate_key, reading
 from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
-from adapters.store.upkeep import counted
 from adapters.store.tables import runs
+from adapters.store.upkeep import counted
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
