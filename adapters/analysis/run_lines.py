@@ -12,7 +12,7 @@ from adapters.prices.packing import HEAD
 from adapters.results.run_lines import BARS_PER_PART, stored_lines
 
 DIGITS = 6  # of the largest value of a line: a pixel of a chart is a thousandth of it
-Numbers = np.ndarray[Any, np.dtype[np.int64]]
+Numbers = np.ndarray[Any, np.dtype[np.signedinteger[Any]]]
 
 
 def packed_lines(head: dict[str, Any], values: Sequence[Any], truths: Sequence[Any]) -> list[bytes]:
@@ -21,8 +21,8 @@ def packed_lines(head: dict[str, Any], values: Sequence[Any], truths: Sequence[A
     for line, each in zip(stored_lines(head), values, strict=True):
         known = ~np.isnan(each)
         line["decimals"] = _decimals(each[known])
-        columns += [_without_gaps(each, known, line["decimals"]), known.astype(np.int64)]
-    columns += [truth.astype(np.int64) for truth in truths]
+        columns += [_without_gaps(each, known, line["decimals"]), known.view(np.int8)]
+    columns += truths
     bars = len(columns[0])
     parts = [
         zlib.compress(b"".join(_packed(column[start : start + BARS_PER_PART]) for column in columns))

@@ -84,7 +84,7 @@ def _traded(row: RowMapping) -> tuple[Bars, range]:
 
 def _rule(kept: RunLines, series: Bars, place: int, bar: int) -> dict[str, Any]:
     """Both sides of the rule on a bar, and the comparisons that they are made of."""
-    state = bar_state(kept, series, place, bar)
+    state = _bar_state(kept, series, place, bar)
     sides = {side: kept.head[side] for side in ("buy", "sell")}
     return {
         "sides": {side: {"met": state.met(each), "words": state.said(each)} for side, each in sides.items()},
@@ -96,7 +96,7 @@ def _rule(kept: RunLines, series: Bars, place: int, bar: int) -> dict[str, Any]:
     }
 
 
-def bar_state(kept: RunLines, series: Bars, place: int, bar: int) -> BarState:
+def _bar_state(kept: RunLines, series: Bars, place: int, bar: int) -> BarState:
     """What the rule saw on a bar of the run, whose number in the series is `place`."""
     stored = [each["name"] for each in stored_lines(kept.head)]
 
