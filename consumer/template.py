@@ -35,7 +35,7 @@ import rules.formula.evaluation  # noqa: E402, F401
 from adapters.settings import environment_with  # noqa: E402
 from consumer import job  # noqa: E402
 
-ROOMS = frozenset({"adapters", "consumer", "contracts", "engine", "rules"})
+ROOMS = frozenset({"adapters", "consumer", "contracts", "engine", "rules", "__main__"})  # the last is this module
 
 
 def main() -> None:
@@ -44,20 +44,26 @@ def main() -> None:
         sys.exit("template: an import has started a thread, which no forked Job would have; plain processes are used")
     requests = socket.socket(fileno=sys.stdin.fileno())
     signal.signal(signal.SIGCHLD, lambda signum, frame: report_ended(requests))
-    requests.send(b"ready")
     versions = source_versions()
-    while (ready_file := requests.recv(4096).decode()) and source_versions() == versions:
+    requests.send(b"ready")
+    while ready_file := requests.recv(4096).decode():
+        if any(changed_at(path) != version for path, version in versions.items()):
+            return
         fork_job(requests, ready_file)
 
 
-def source_versions() -> dict[str, int]:
-    """Time of the last change of each of our loaded modules' files, in nanoseconds; 0 for one that is gone."""
+def source_versions() -> dict[Path, int]:
+    """Time of the last change of each of our loaded modules' files, in nanoseconds."""
     paths = {module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] in ROOMS}
-    return {path: _changed_at(Path(path)) for path in paths if path}
+    return {Path(path): changed_at(Path(path)) for path in paths if path}
 
 
-def _changed_at(path: Path) -> int:
-    return path.stat().st_mtime_ns if path.exists() else 0
+def changed_at(path: Path) -> int:
+    """0 for a file that is gone."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
 
 
 def fork_job(requests: socket.socket, ready_file: str) -> None:
