@@ -1,13 +1,15 @@
-"""Faults are taken on one database in each test run, and on both in the slow one."""
+"""Faults are taken on one database and one way of starting Jobs in each test run, on both in the slow one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.faults.injection_point import Fault
+from tests.services import fixtures
+from tests.services.processes import Programs
 
 
 @pytest.fixture(params=["mariadb", pytest.param("sqlite", marks=pytest.mark.slow)])
@@ -15,6 +17,14 @@ def database_url(request: pytest.FixtureRequest) -> str:
     """URL of a database with the platform's empty tables."""
     url: str = request.getfixturevalue(f"{request.param}_url")
     return url
+
+
+@pytest.fixture(params=["plain", pytest.param("warm", marks=pytest.mark.slow)])
+def programs(request: pytest.FixtureRequest, platform_settings: dict[str, str], tmp_path: Path) -> Iterator[Programs]:
+    """Starts `python -m …` processes; all of them are gone after the test. Jobs start plainly, or from a template."""
+    for starter in fixtures.programs(tmp_path / "logs", platform_settings | {"SCALER_START": request.param}):
+        starter.way = request.param
+        yield starter
 
 
 @pytest.fixture

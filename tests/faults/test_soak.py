@@ -1,4 +1,7 @@
-"""Many runs while random processes are killed every second; figures go where FAULT_SOAK says."""
+"""Many runs while random processes are killed every second; figures go where FAULT_SOAK says.
+
+The long soak of 20,000 comes in parts, so that it can be interrupted and gone on with: `-k part-07`.
+"""
 
 import json
 import os
@@ -6,6 +9,7 @@ import random
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -22,18 +26,27 @@ from tests.services.runs import Submitter
 from tests.services.waiting import slowness
 
 SEED = 20_261_121
+PART = [pytest.mark.slow, pytest.mark.timeout(3600)]
 STEADY = ("consumer.reconciler", "consumer.local_scaler")
 
 
 class Killer:
     """Kills one process of the platform at each strike; what a cluster would start again is started again."""
 
-    def __init__(self, programs: Programs, redis_server: RedisServer) -> None:
+    def __init__(self, programs: Programs, redis_server: RedisServer, seed: str) -> None:
         self._programs = programs
         self._redis_server = redis_server
-        self._random = random.Random(SEED)
+        self._random = random.Random(seed)
         self._steady: dict[str, Program] = {module: programs.start(module) for module in STEADY}
         self.kills: dict[str, int] = {}
+        self.largest_mb: dict[str, int] = {}
+
+    def weigh(self) -> None:
+        """Note the memory of the scaler and of its template."""
+        scaler = psutil.Process(self._steady["consumer.local_scaler"].pid)
+        for name, process in [("scaler", scaler), *(("template", each) for each in scaler.children()[:1])]:
+            with suppress(psutil.NoSuchProcess):
+                self.largest_mb[name] = max(self.largest_mb.get(name, 0), process.memory_info().rss >> 20)
 
     def strike(self) -> None:
         """Kill one more."""
@@ -59,7 +72,7 @@ class Killer:
             self._random.choice(consumers).send_signal(signum)
         except psutil.NoSuchProcess:
             return
-        self._count(f"consumer or work horse, {signum.name}")
+        self._count(f"consumer, work horse or template, {signum.name}")
 
     def _count(self, what: str) -> None:
         self.kills[what] = self.kills.get(what, 0) + 1
@@ -67,7 +80,7 @@ class Killer:
 
 def _is_consumer(process: psutil.Process) -> bool:
     try:
-        return process.cmdline()[-2:] == ["-m", "consumer"]
+        return process.cmdline()[-1:] in (["consumer"], ["consumer.template"])
     except psutil.Error:
         return False
 
@@ -77,22 +90,29 @@ def _is_consumer(process: psutil.Process) -> bool:
     [
         30,
         pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
-        pytest.param(2000, marks=[pytest.mark.slow, pytest.mark.timeout(3600)]),
+        pytest.param(2000, marks=PART),
+        *(pytest.param(1000, id=f"part-{part:02}", marks=PART) for part in range(1, 21)),
     ],
 )
 def test_every_run_ends_once_while_processes_are_killed(
-    count: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, database_url: str
+    count: int,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    database_url: str,
+    request: pytest.FixtureRequest,
 ) -> None:
     began = time.monotonic()
     for start in range(0, count, 500):
         submitter.submit(min(500, count - start))
-    killer = Killer(programs, redis_server)
+    killer = Killer(programs, redis_server, f"{SEED} {request.node.name}")
 
     deadline = time.monotonic() + max(150, 1.5 * count) * slowness()
     while not submitter.all_ended():
         assert time.monotonic() < deadline, f"{submitter.statuses()} after {killer.kills}"
         time.sleep(slowness())  # else a slow machine would be killed faster than it starts
         killer.strike()
+        killer.weigh()
 
     took_s = time.monotonic() - began
     check_tables(submitter.engine)
@@ -101,7 +121,7 @@ def test_every_run_ends_once_while_processes_are_killed(
     assert sum(outcomes.values()) == count
     # a run may fail here for one reason only: it was killed, or asked to stop, as often as it may be
     assert outcomes.keys() <= {"SUCCEEDED", ErrorType.WORKER_LOST, ErrorType.HANDBACKS}
-    _report(database_url, count, took_s, outcomes, killer.kills)
+    _report(database_url, count, took_s, outcomes, killer)
 
 
 def _outcomes(submitter: Submitter) -> dict[str, int]:
@@ -111,14 +131,15 @@ def _outcomes(submitter: Submitter) -> dict[str, int]:
     return dict(Counter(reason or "SUCCEEDED" for reason in reasons))
 
 
-def _report(database_url: str, count: int, took_s: float, outcomes: dict[str, int], kills: dict[str, int]) -> None:
+def _report(database_url: str, count: int, took_s: float, outcomes: dict[str, int], killer: Killer) -> None:
     if path := os.environ.get("FAULT_SOAK"):
         line = {
             "database": database_url.partition(":")[0].partition("+")[0],
             "runs": count,
             "took_s": round(took_s),
             "statuses": outcomes,
-            "kills": kills,
+            "kills": killer.kills,
+            "largest_mb": killer.largest_mb,
         }
         with Path(path).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -71,8 +72,25 @@ class Program:
             return []
 
 
+class ForkedJob(Program):
+    """A Job that was forked from a warm template: signals are for the Job, the exit code is its own."""
+
+    def __init__(self, environ: Mapping[str, str], log_path: Path) -> None:
+        pid_file = log_path.with_suffix(".pid")
+        super().__init__([sys.executable, "-m", "tests.services.forked_job", str(pid_file)], environ, log_path)
+        wait_until(lambda: pid_file.exists() or not self.is_running(), 30, "a forked Job")
+        self.pid = int(pid_file.read_text())
+
+    def send(self, signum: signal.Signals) -> None:
+        """Send a signal to the Job, unless it has ended."""
+        with suppress(ProcessLookupError):
+            os.kill(self.pid, signum)
+
+
 class Programs:
-    """Starts the platform's programs with one test's settings."""
+    """Starts the platform's programs with one test's settings; `way` is how Jobs are started, `plain` or `warm`."""
+
+    way = "plain"
 
     def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
         self._directory = directory
@@ -82,12 +100,18 @@ class Programs:
 
     def start(self, module: str, *arguments: str, **settings: str) -> Program:
         """`python -m module arguments` from the checkout, with these settings on top of the test's."""
+        if self.way == "warm" and module == "consumer":
+            return self._note(ForkedJob(self.environ | settings, self._log_path()))
         return self.run([sys.executable, "-m", module, *arguments], **settings)
 
     def run(self, command: list[str], **settings: str) -> Program:
         """Any command, watched and reaped like the platform's own programs."""
-        log_path = self._directory / f"{len(self.started)}.log"
-        program = Program(command, self.environ | settings, log_path)
+        return self._note(Program(command, self.environ | settings, self._log_path()))
+
+    def _log_path(self) -> Path:
+        return self._directory / f"{len(self.started)}.log"
+
+    def _note(self, program: Program) -> Program:
         self.started.append(program)
         return program
 

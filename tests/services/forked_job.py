@@ -1,0 +1,39 @@
+"""`python -m tests.services.forked_job FILE`: forks one Job from a warm template and ends as it does.
+
+The Job's pid is written to FILE, since signals are for the Job itself.
+"""
+
+import os
+import select
+import sys
+from pathlib import Path
+
+from adapters.settings import environment_with
+from consumer.children import Template
+
+
+def main(pid_file: Path) -> int:
+    """The Job's exit code; a signal that killed it kills this process, too."""
+    environment = environment_with({})
+    template = Template(environment)
+    while not template.is_ready:
+        exit_codes(template)
+    pid = template.fork(Path(environment.get("READY_FILE", pid_file.with_suffix(".ready"))))
+    pid_file.with_suffix(".new").write_text(str(pid))
+    pid_file.with_suffix(".new").rename(pid_file)
+    codes: dict[int, int] = {}
+    while pid not in codes:
+        codes |= exit_codes(template)
+    if codes[pid] < 0:
+        os.kill(os.getpid(), -codes[pid])
+    return codes[pid]
+
+
+def exit_codes(template: Template) -> dict[int, int]:
+    """Those that the template says next."""
+    select.select([template], [], [])
+    return template.ended()
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
