@@ -7,12 +7,16 @@ import json
 import statistics
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.request import Request, urlopen
+from uuid import uuid4
 
+from adapters.store.database import connect_database
+from adapters.store.new_runs import NewRun, insert_runs
 from tests.bench.services import Platform, cores, platform, row
+from tests.services.runs import new_request
 
-BUDGET_RUNS_PER_S = 5000
 PER_CALL = 2000  # runs, as the client sends them
 CALLS = 24
 QUEUE = "rq:queue:backtests-bulk"
@@ -30,13 +34,31 @@ def main() -> None:
                 f"bulk submission, runs accepted and durable, {cores()} web processes, {PER_CALL:,} runs a call",
                 accepted,
                 "runs/s",
-                BUDGET_RUNS_PER_S,
-                budget=">= 1",
-                note="median of 3; reference: the budget",
+                floor(running),
+                budget=">= 0.5",
+                note="median of 3; against two executemany, a commit and a pipeline of as many in one process",
             )  # fmt: skip
         )
         rows += depth_rows(running)
     print(json.dumps(rows))
+
+
+def floor(running: Platform) -> float:
+    """Runs per second of the bare writes behind a call: rows, events, one commit, one pipeline of messages."""
+    engine, client = connect_database(running.database_url), running.redis.client()
+    request = new_request()
+    start = time.perf_counter()
+    for _ in range(CALLS):
+        requests = [replace(request, run_id=str(uuid4())) for _ in range(PER_CALL)]
+        rows = [NewRun(each, str(each.run_id)) for each in requests]
+        with engine.begin() as connection:
+            insert_runs(connection, rows)
+        with client.pipeline() as pipeline:
+            for new in rows:
+                pipeline.hset(f"floor:{new.request.run_id}", mapping={"data": "x" * 100, "meta": "x" * 500})
+                pipeline.rpush("floor", str(new.request.run_id))
+            pipeline.execute()
+    return CALLS * PER_CALL / (time.perf_counter() - start)
 
 
 def rate(running: Platform, batch_id: str, calls: int) -> float:

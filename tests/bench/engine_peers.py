@@ -138,6 +138,34 @@ def grid() -> dict[str, float]:
     return {"vectorbt": best(run, 3)}
 
 
+def sweep() -> dict[str, float]:
+    """1,000 pairs of moving averages: vectorbt in one broadcast call, backtesting.py one after the other."""
+    from backtesting import Backtest, Strategy
+
+    frame = read_frame()
+    close = frame["Close"]
+    means = {window: close.rolling(window).mean().to_numpy() for window in range(2, 72)}
+
+    class Cross(Strategy):  # type: ignore[misc]
+        fast, slow = 2, 22
+
+        def init(self) -> None:
+            self.above = self.I(lambda: means[self.fast] > means[self.slow])
+
+        def next(self) -> None:
+            if self.above[-1] and not self.above[-2] and not self.position:
+                self.buy(size=max(1, int(10_000 // self.data.Close[-1])))
+            elif self.above[-2] and not self.above[-1] and self.position:
+                self.position.close()
+
+    test = Backtest(frame, Cross, cash=100_000, commission=0.001, trade_on_close=True, finalize_trades=True)
+    start = time.perf_counter()
+    for fast in range(2, 22):
+        for slow in range(22, 72):
+            test.run(fast=fast, slow=slow)
+    return {**grid(), "backtesting.py": (time.perf_counter() - start) * 1e3}
+
+
 def cold_vectorbt() -> float:
     """The final equity."""
     return float(vectorbt_rsi(read_frame()["Close"]).final_value())
@@ -152,6 +180,7 @@ TASKS: dict[str, Callable[[], Any]] = {
     "warm": warm,
     "large": large,
     "grid": grid,
+    "sweep": sweep,
     "cold-vectorbt": cold_vectorbt,
     "cold-backtesting": cold_backtesting,
 }

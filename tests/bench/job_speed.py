@@ -15,7 +15,7 @@ from typing import Any
 
 from adapters.schema import create_schema
 from adapters.store.database import connect_database
-from tests.services.fixtures import settings_of
+from tests.services.fixtures import emptied, settings_of
 from tests.services.mariadb_server import MariaDBServer, data_template
 from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
@@ -48,6 +48,7 @@ def main() -> None:
             database.start()
             database.create_database()
             create_schema(connect_database(database.url()))
+            emptied(database.url())
             best = measure(settings_of(database.url(), redis.url))
         finally:
             database.stop()

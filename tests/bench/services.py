@@ -14,7 +14,7 @@ from typing import Any
 
 from adapters.schema import create_schema
 from adapters.store.database import connect_database
-from tests.services.fixtures import programs
+from tests.services.fixtures import emptied, programs, sqlite_url
 from tests.services.mariadb_server import DURABLE, MariaDBServer, data_template
 from tests.services.ports import free_port
 from tests.services.processes import Programs
@@ -42,29 +42,51 @@ class Platform:
 
 
 @contextmanager
-def platform(web_processes: int, **settings: str) -> Iterator[Platform]:
+def platform(web_processes: int, database: str = "mariadb", **settings: str) -> Iterator[Platform]:
     """A platform with commits on the disk and Redis' append-only file, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         directory = Path(folder)
         redis = RedisServer(directory, APPEND_ONLY)
-        database = MariaDBServer(directory, data_template(directory), DURABLE)
-        try:
-            redis.start()
-            database.start()
-            database.create_database()
-            create_schema(connect_database(database.url()))
-            port = free_port()
-            environ = {"DATABASE_URL": database.url(), "REDIS_URL": redis.url, "PORT": str(port)}
-            environ |= {"WEB_CONCURRENCY": str(web_processes), "LOG_LEVEL": "WARNING", **settings}
-            for starter in programs(directory / "logs", environ):
-                web = [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"]
-                starter.run([*web, "--log-level", "warning"])
-                running = Platform(f"http://127.0.0.1:{port}", redis, database.url(), starter)
-                _wait_for(running)
-                yield running
-        finally:
-            database.stop()
-            redis.stop()
+        with DATABASES[database](directory) as database_url:
+            try:
+                redis.start()
+                yield from _running(directory, redis, database_url, web_processes, settings)
+            finally:
+                redis.stop()
+
+
+@contextmanager
+def _mariadb(directory: Path) -> Iterator[str]:
+    server = MariaDBServer(directory, data_template(directory), DURABLE)
+    try:
+        server.start()
+        server.create_database()
+        create_schema(connect_database(server.url()))
+        yield emptied(server.url())
+    finally:
+        server.stop()
+
+
+@contextmanager
+def _sqlite(directory: Path) -> Iterator[str]:
+    yield sqlite_url(directory)
+
+
+DATABASES = {"mariadb": _mariadb, "sqlite": _sqlite}
+
+
+def _running(
+    directory: Path, redis: RedisServer, database_url: str, web_processes: int, settings: dict[str, str]
+) -> Iterator[Platform]:
+    port = free_port()
+    environ = {"DATABASE_URL": database_url, "REDIS_URL": redis.url, "PORT": str(port)}
+    environ |= {"WEB_CONCURRENCY": str(web_processes), "LOG_LEVEL": "WARNING", **settings}
+    for starter in programs(directory / "logs", environ):
+        web = [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"]
+        starter.run([*web, "--log-level", "warning"])
+        running = Platform(f"http://127.0.0.1:{port}", redis, database_url, starter)
+        _wait_for(running)
+        yield running
 
 
 def _wait_for(running: Platform) -> None:

@@ -1,0 +1,52 @@
+"""From the click on "Run backtest" to the numbers in a real browser, without charts: median of 20, on MariaDB."""
+
+import json
+import shutil
+import statistics
+import time
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.bench.services import platform, row
+
+BUDGET_MS = 250
+CLICKS = 20
+
+
+def main() -> None:
+    """Print the rows as one line of JSON."""
+    with platform(web_processes=2) as running, sync_playwright() as playwright:
+        scaler = running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO")
+        scaler.wait_for_line("template_ready")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        page = browser.new_page(base_url=running.base_url)
+        measured = [click_ms(page, period) for period in range(2, CLICKS + 3)][1:]  # the first one warms up
+        browser.close()
+    what = "click to numbers in Chromium, RSI on 3,270 bars without charts"
+    print(
+        json.dumps(
+            [
+                row(f"{what}: median of {CLICKS}", statistics.median(measured), "ms", BUDGET_MS, budget="<= 1"),
+                row(f"{what}: slowest", max(measured), "ms"),
+            ]
+        )
+    )
+
+
+def click_ms(page: Page, period: int) -> float:
+    """Milliseconds from the click to the Sharpe ratio on the screen."""
+    page.goto("/", wait_until="load")
+    page.locator('[data-path="params.period"]').fill(str(period))
+    page.locator('[name="charts"]').uncheck()
+    button, number = (
+        page.get_by_role("button", name="Run backtest"),
+        page.locator('[data-metric="sharpe_ratio"] .value'),
+    )
+    began = time.perf_counter()
+    button.click()
+    number.wait_for()
+    return (time.perf_counter() - began) * 1e3
+
+
+if __name__ == "__main__":
+    main()
