@@ -75,7 +75,8 @@ def _spread(measured: MeasuredSharpe) -> float:
 class Evidence:
     """The best of many trials against luck, with all that goes into it; a number that does not exist has its reason.
 
-    deflated: the probabilistic ratio against luck's. sharpe_ratio, luck_sharpe_ratio: annualised. sharpe_variance: of the trials' ratios per bar.
+    deflated: the probabilistic ratio against luck's. sharpe_ratio, luck_sharpe_ratio: annualised. sharpe_variance: of
+    the trials' ratios per bar.
     """
 
     sharpe_ratio: float
