@@ -31,7 +31,7 @@ def main() -> int:
     """Judge the study that the command line names."""
     settings = load_settings()
     configure_logging(settings, role="verdict")
-    engine = connect_database(settings.database_url)
+    engine = connect_database(settings.database_url, pool_size=1)
     with reading(engine) as connection:
         study = study_of(study_row(connection, sys.argv[1]))
     if study.status is StudyStatus.JUDGING:
@@ -42,13 +42,13 @@ def main() -> int:
 def judge(engine: Engine, study: Study) -> dict[str, Any]:
     """The verdict of a study whose choices are made and whose runs have ended."""
     training = [training_runs(study, window.train) for window in study.plan.windows]
-    with reading(engine) as connection:
-        load = partial(_loaded, connection, study.plan.request.base["initial_capital"])
-        return verdict_of(study.plan, study.choices or [], training, load)
+    load = partial(_loaded, engine, study.plan.request.base["initial_capital"])
+    return verdict_of(study.plan, study.choices or [], training, load)
 
 
-def _loaded(connection: Connection, capital: float, run_id: str) -> RunData | None:
-    row = result_of(connection, run_id)
+def _loaded(engine: Engine, capital: float, run_id: str) -> RunData | None:
+    with reading(engine) as connection:  # not one for all: a server drops those that are silent during the statistics
+        row = result_of(connection, run_id)
     return run_data(row, capital) if row else None
 
 

@@ -53,11 +53,6 @@ def luck_sharpe(sharpe_variance: float, trials: int) -> float:
     return math.sqrt(sharpe_variance) * ((1 - EULER_GAMMA) * one + EULER_GAMMA * other)
 
 
-def deflated_sharpe(measured: MeasuredSharpe, sharpe_variance: float, trials: int) -> float:
-    """Probability, 0 to 1, that the best of `trials` is better than what luck gives."""
-    return probabilistic_sharpe(measured, luck_sharpe(sharpe_variance, trials))
-
-
 def least_track_record(measured: MeasuredSharpe, benchmark: float = 0.0, confidence: float = CONFIDENCE) -> float:
     """How many returns it takes until this Sharpe ratio is above `benchmark` with `confidence`.
 
@@ -80,7 +75,8 @@ def _spread(measured: MeasuredSharpe) -> float:
 class Evidence:
     """The best of many trials against luck, with all that goes into it; a number that does not exist has its reason.
 
-    sharpe_ratio, luck_sharpe_ratio: annualised. sharpe_variance: of the trials' ratios per bar.
+    deflated: the probabilistic ratio against luck's. sharpe_ratio, luck_sharpe_ratio: annualised. sharpe_variance: of
+    the trials' ratios per bar.
     """
 
     sharpe_ratio: float

@@ -53,6 +53,7 @@ def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
         "request_json": json.dumps(request.to_json(), ensure_ascii=False),
         "request_hash": new.request_hash,
         "data_hash": request.data_hash,
+        "benchmark_hash": request.benchmark_hash,
         "status": RunStatus.PENDING,
         "attempt": 1,
         "reproduces": new.reproduces,

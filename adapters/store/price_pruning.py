@@ -11,21 +11,23 @@ from adapters.store.tables import price_parts, price_series, price_versions, run
 from contracts.errors import Conflict
 from contracts.run_request import Timeframe
 
+READ_BY_RUNS = (runs.c.data_hash, runs.c.benchmark_hash)
+
 
 def delete_version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str) -> None:
     """Forget a version; Conflict while it is current or a run refers to it."""
     found = version(connection, ticker, timeframe, data_hash)
     if found.is_current:
         raise Conflict(f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first")
-    if connection.execute(select(runs.c.id).where(runs.c.data_hash == data_hash).limit(1)).first():
+    if any(connection.execute(select(runs.c.id).where(each == data_hash).limit(1)).first() for each in READ_BY_RUNS):
         raise Conflict(f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them")
     _forget(connection, [found])
 
 
 def unused_versions(connection: Connection) -> list[Version]:
     """Versions that are not current and that no run refers to, oldest first."""
-    used = exists().where(runs.c.data_hash == price_versions.c.data_hash)
-    query = select_versions().where(price_series.c.ticker.is_(None), ~used).order_by(price_versions.c.id)
+    unused = [~exists().where(each == price_versions.c.data_hash) for each in READ_BY_RUNS]
+    query = select_versions().where(price_series.c.ticker.is_(None), *unused).order_by(price_versions.c.id)
     return [version_of(row) for row in connection.execute(query).mappings()]
 
 

@@ -95,6 +95,7 @@ runs = Table(
     Column("signals_json", LongText),
     Column("sparkline", _ascii(64)),  # the shape of the equity curve for lists, see adapters.results.sparkline
     Column("data_hash", _ascii(64)),
+    Column("benchmark_hash", _ascii(64)),  # of the prices that the run is held against; null for its own
     Column("engine_version", _ascii(32)),
     Column("analysis_version", _ascii(32)),  # of what lies around the engine; null in runs from before it was recorded
     Column("image_tag", _ascii(128)),
@@ -121,6 +122,7 @@ runs = Table(
     Index(LISTED_INDEX, "id", "ticker", "rule_type", "created_at", *METRIC_INDEXES),  # the same by submission
     Index("ix_runs_reproduces", "reproduces"),
     Index("ix_runs_prices", "data_hash", "id"),  # which runs read a version of prices
+    Index("ix_runs_benchmark", "benchmark_hash"),
     **_OPTIONS,
 )
 

@@ -9,7 +9,6 @@ from scipy import stats
 from adapters.results.measured import NoValue
 from adapters.results.sharpe_evidence import (
     MeasuredSharpe,
-    deflated_sharpe,
     evidence,
     least_track_record,
     luck_sharpe,
@@ -23,6 +22,10 @@ FIVE_YEARS = MeasuredSharpe(2.5 / math.sqrt(250), 1250, -3, 10)
 VARIANCE = 0.5 / 250
 
 
+def deflated(measured: MeasuredSharpe, sharpe_variance: float, trials: int) -> float:
+    return probabilistic_sharpe(measured, luck_sharpe(sharpe_variance, trials))
+
+
 def test_the_probabilistic_ratio_is_that_of_the_papers_example(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("adapters.results.sharpe_evidence.LEAST_RETURNS", 24)
 
@@ -34,10 +37,10 @@ def test_the_probabilistic_ratio_is_that_of_the_papers_example(monkeypatch: pyte
 
 def test_the_deflated_ratio_is_that_of_the_papers_example() -> None:
     assert luck_sharpe(VARIANCE, 100) == pytest.approx(0.1132, abs=5e-5)
-    assert deflated_sharpe(FIVE_YEARS, VARIANCE, 100) == pytest.approx(0.9004, abs=5e-5)
-    assert deflated_sharpe(FIVE_YEARS, VARIANCE, 46) == pytest.approx(0.9505, abs=5e-5)
+    assert deflated(FIVE_YEARS, VARIANCE, 100) == pytest.approx(0.9004, abs=5e-5)
+    assert deflated(FIVE_YEARS, VARIANCE, 46) == pytest.approx(0.9505, abs=5e-5)
     normal = MeasuredSharpe(FIVE_YEARS.sharpe, 1250, 0, 3)
-    assert deflated_sharpe(normal, VARIANCE, 88) == pytest.approx(0.9505, abs=5e-5)
+    assert deflated(normal, VARIANCE, 88) == pytest.approx(0.9505, abs=5e-5)
 
 
 @pytest.mark.parametrize(("per_year", "years"), [(252, 2.73), (52, 2.83), (12, 3.24)])
@@ -59,7 +62,7 @@ def test_they_equal_an_independent_computation() -> None:
         error = np.sqrt((1 - skew * ratio + (tails - 1) / 4 * ratio**2) / (count - 1))
         expected = stats.norm.sf((math.sqrt(spread) * best - ratio) / error)
 
-        ours = deflated_sharpe(MeasuredSharpe(ratio, count, skew, tails), spread, trials)
+        ours = deflated(MeasuredSharpe(ratio, count, skew, tails), spread, trials)
         assert ours == pytest.approx(expected, rel=1e-9, abs=1e-12), (count, trials)
 
 

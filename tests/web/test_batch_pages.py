@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.results.sharpe_evidence import MeasuredSharpe, deflated_sharpe
+from adapters.results.sharpe_evidence import MeasuredSharpe, luck_sharpe, probabilistic_sharpe
 from adapters.results.surface import Heatmap
 from tests.services.finished_runs import succeed
 from tests.web.conftest import RunMaker
@@ -193,7 +193,7 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     per_bar = [run["metrics"]["sharpe_ratio"] / math.sqrt(252) for run in runs]
     length, moments = len(best["equity_curve"]), (best["metrics"]["skewness"], best["metrics"]["kurtosis"] + 3)
     measured = MeasuredSharpe(max(per_bar), length, *moments)
-    expected = deflated_sharpe(measured, statistics.variance(per_bar), 5)  # four with a ratio, one that failed
+    expected = probabilistic_sharpe(measured, luck_sharpe(statistics.variance(per_bar), 5))  # one of the five failed
     assert f"{expected * 100:.1f}%" in page
     assert f"<strong>AAPL {best['request']['rule_id']}</strong>" in page
     assert "everything that this batch has tried on AAPL" in page

@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from adapters.store.tables import price_series, runs
+from tests.services.prices import DATA
 from tests.services.web_app import run_values
 from tests.web.conftest import RunMaker
 
@@ -30,6 +31,18 @@ def test_a_run_is_held_against_it(browser_client: FlaskClient, make_run: RunMake
     assert own["metrics"]["beta"] != other["metrics"]["beta"]
     assert own["metrics"]["sharpe_ratio"] == other["metrics"]["sharpe_ratio"]
     assert "Information ratio" in browser_client.get(f"/result/{other['run_id']}").text
+
+
+def test_the_prices_that_a_run_is_held_against_are_kept_for_it(client: FlaskClient) -> None:
+    (old,) = client.get("/api/prices/IBM/1d").json["versions"]
+    client.post("/run_backtest", json=run_values(benchmark="IBM"))
+    newer = (DATA / "IBM.csv").read_bytes().splitlines(keepends=True)[:-1]
+    assert client.put("/api/prices/IBM/1d", data=b"".join(newer), content_type="text/csv").status_code == 201
+
+    answer = client.delete(f"/api/prices/IBM/1d/{old['data_hash']}")
+
+    assert answer.status_code == 409
+    assert "runs refer to IBM 1d" in answer.json["error"]
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def submit() -> ResponseReturnValue:
     body = typed_body("application/json", max_bytes=settings.max_body_mb * 1024 * 1024)
     plan = checked_plan(body, platform().prices, settings.max_bulk_runs)
     if read_argument("dry_run", flag, False):
-        return cost_of(plan)
+        return _cost(plan)
     platform().submission.refuse_when_full(plan.training_runs)
     study_id, is_new = _recorded(plan, idempotency_key())
     where = {"status_url": url_for("study_api.study", study_id=study_id)}
@@ -68,7 +68,7 @@ def _recorded(plan: StudyPlan, key: str | None) -> tuple[str, bool]:
     return study_id, True
 
 
-def cost_of(plan: StudyPlan) -> dict[str, Any]:
+def _cost(plan: StudyPlan) -> dict[str, Any]:
     """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
     with reading(platform().engine) as connection:
         pace = _runs_per_s(connection)
