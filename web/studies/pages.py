@@ -51,7 +51,7 @@ def _pictures(verdict: dict[str, Any]) -> Any:
     """(title, picture) of what a verdict has."""
     folds = verdict["folds"]
     if verdict["out_of_sample"]:
-        yield "Sharpe ratio by fold: in sample (blue), out of sample (amber)", folds_picture(list(map(_ratios, folds)))
+        yield "Sharpe ratio by fold: in sample first, out of sample beside it", folds_picture(list(map(_ratios, folds)))
     if verdict["equity"]:
         what = "Out-of-sample equity, test parts one after the other" if verdict["out_of_sample"] else "Its equity"
         yield what, equity_picture(*decode_equity(verdict["equity"]))

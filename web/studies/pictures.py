@@ -35,7 +35,7 @@ def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup
     shapes = [f'<line class="s-rule" x1="0" x2="{WIDTH}" y1="{zero:.1f}" y2="{zero:.1f}"/>']
     for number, pair in enumerate(ratios):
         middle = (number + 0.5) * room
-        for ratio, css, left in zip(pair, ("f-done", "f-amber"), (middle - width, middle), strict=True):
+        for ratio, css, left in zip(pair, ("f-done", "f-accent"), (middle - width, middle), strict=True):
             if ratio is not None:
                 y = _height(ratio, low, high)
                 place = f'x="{left:.1f}" width="{width:.1f}" y="{min(y, zero):.1f}" height="{abs(y - zero):.1f}"'
@@ -65,7 +65,7 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
         _text(2, HEIGHT - EDGE - 4, f"{low:,.0f}", "start"),
     ]
     alt = f"Equity from {equity[0]:,.0f} on {dates[0][:10]} to {equity[-1]:,.0f} on {dates[-1][:10]}"
-    return _svg([f'<polyline class="s-amber" points="{points}"/>', *words], alt)
+    return _svg([f'<polyline class="s-accent" points="{points}"/>', *words], alt)
 
 
 def luck_of_best(evidence: dict[str, Any]) -> Markup | None:
@@ -97,7 +97,7 @@ def luck_picture(observed: float, luck: float, one: float, trials: int) -> Marku
     mark = EDGE + (observed - low) / (high - low) * (WIDTH - 2 * EDGE)
     shapes = [
         f'<polyline class="s-luck" points="{points}"/>',
-        f'<line class="s-amber" x1="{mark:.1f}" x2="{mark:.1f}" y1="{EDGE}" y2="{HEIGHT - EDGE}"/>',
+        f'<line class="s-accent" x1="{mark:.1f}" x2="{mark:.1f}" y1="{EDGE}" y2="{HEIGHT - EDGE}"/>',
         _text(min(max(mark, 120), WIDTH - 120), 27, f"observed {observed:.2f}"),
         _text(EDGE + (luck - low) / (high - low) * (WIDTH - 2 * EDGE), HEIGHT - 6, f"luck gives {luck:.2f}"),
     ]
