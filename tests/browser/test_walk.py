@@ -229,7 +229,7 @@ def test_the_list_is_filtered_without_a_reload_and_the_address_keeps_it(visit: V
     visit.open("/runs")
     page.evaluate("window.neverReloaded = true")
 
-    page.get_by_label("Label").fill("only here")
+    page.locator("#r-label").fill("only here")
     page.keyboard.press("Enter")
 
     expect(page.locator("#runs-list tbody tr")).to_have_count(1)

@@ -53,7 +53,7 @@ async function pageAt(url) {
   return { page, url: response.url, ok: response.ok };
 }
 
-export function replaceParts(next, ids) {
+function replaceParts(next, ids) {
   for (const id of ids) {
     const old = document.getElementById(id);
     // an answer without the part (an error page, say) takes the place of the whole content
