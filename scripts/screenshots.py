@@ -63,12 +63,11 @@ def submitted(client: Client) -> dict[str, str]:
     for run_id in [*members, one, formula, *others]:
         client.wait(run_id, PATIENCE_S)
     compared = "&".join(f"run={run_id}" for run_id in [one, *others[:2]])
-    tabs = ("equity", "drawdown", "portfolio", "trades", "candles")
     return {
         "new-run": f"/?clone={one}",
         "new-formula": f"/?clone={formula}",
         "run-stats": f"/result/{one}",
-        **{f"run-{tab}": f"/result/{one}?tab={tab}" for tab in tabs},
+        **{f"run-{tab}": f"/result/{one}?tab={tab}" for tab in ("trades", "numbers")},
         "run-without-trades": f"/result/{others[2]}",
         "runs": "/runs",
         "compare": f"/compare?{compared}",

@@ -18,7 +18,7 @@ from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
-from web.runs import breakdown, comparison, explanations, form, history, page, report, tables
+from web.runs import bars, breakdown, comparison, curves, explanations, form, history, page, report, tables
 from web.studies import api as studies_api
 from web.studies import pages as studies_pages
 
@@ -35,6 +35,8 @@ BLUEPRINTS = (
     history.blueprint,
     page.blueprint,
     report.blueprint,
+    bars.blueprint,
+    curves.blueprint,
     tables.blueprint,
     comparison.blueprint,
     batches_api.blueprint,

@@ -16,6 +16,9 @@ HERE = Path(__file__).parent
 # of the package Bootstrap-Flask, which is not imported: nothing but this file is used
 _SHEET = "flask_bootstrap/static/bootstrap5/css/bootstrap.min.css"
 BOOTSTRAP = Path(str(distribution("bootstrap-flask").locate_file(_SHEET)))
+# TradingView Lightweight Charts, in a package whose Python is never imported
+_LIBRARY = "lightweight_charts_esistjosh/js/lightweight-charts.js"
+CHARTS = Path(str(distribution("lightweight-charts-esistjosh").locate_file(_LIBRARY)))
 TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 FOREVER = "public, max-age=31536000, immutable"
 COMPRESSED = frozenset({"text/html", "text/csv", "application/json"})
@@ -56,7 +59,8 @@ def _files() -> dict[str, bytes]:
     sources = [*HERE.glob("templates/**/*.html"), *folder.glob("js/**/*.js")]
     words = {word for path in sources for word in re.findall(r"[\w-]+", path.read_text(encoding="utf-8"))}
     bootstrap = re.sub(r"/\*.*?\*/", "", BOOTSTRAP.read_text(encoding="utf-8"), flags=re.DOTALL)
-    return own | {"css/bootstrap.css": used_part(bootstrap, words).encode()}
+    sheet = used_part(bootstrap, words).encode()
+    return own | {"css/bootstrap.css": sheet, "js/lightweight-charts.js": CHARTS.read_bytes()}
 
 
 def used_part(sheet: str, words: set[str]) -> str:

@@ -30,3 +30,21 @@ def candles(bars: Bars, start_date: date, end_date: date) -> list[Candle]:
         {"date": bar, "open": open_, "high": high, "low": low, "close": close, "volume": volume / volume_scale}
         for bar, (open_, high, low, close), volume in zip(dates, prices, bars.volume[part], strict=True)
     ]
+
+
+def candle_columns(bars: Bars, chosen: range) -> dict[str, list[float]]:
+    """Candles as columns, one for each number in `chosen`, which joins the bars up to the next one or the end.
+
+    time: seconds since 1970, UTC, of the first bar; volume: the sum.
+    """
+    parts = [slice(start, min(start + chosen.step, chosen.stop)) for start in chosen]
+    scale, volume_scale = 10**bars.price_decimals, 10**bars.volume_decimals
+    open_, high, low, close = bars.prices
+    return {
+        "time": [bars.times[part.start] for part in parts],
+        "open": [open_[part.start] / scale for part in parts],
+        "high": [max(high[part]) / scale for part in parts],
+        "low": [min(low[part]) / scale for part in parts],
+        "close": [close[part.stop - 1] / scale for part in parts],
+        "volume": [sum(bars.volume[part]) / volume_scale for part in parts],
+    }

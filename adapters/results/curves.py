@@ -6,7 +6,7 @@ keep 10 significant digits, equity its cents.
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any
@@ -60,10 +60,23 @@ def encode_equity(bars: Sequence[str], equity: Sequence[float], timeframe: Timef
 def decode_equity(text: str) -> tuple[list[str], list[float]]:
     """The bars and the equity that `encode_equity` wrote."""
     stored = json.loads(text)
-    offsets = accumulate(map(int, stored["steps"]), initial=0)
-    bars = _bars(stored["start"], offsets, stored["unit_s"])
+    return _bars(stored["start"], _offsets(stored), stored["unit_s"]), _equity(stored)
+
+
+def decode_equity_times(text: str) -> tuple[list[int], list[float]]:
+    """The same with the bars as seconds since 1970, UTC, which a million bars take a second less for."""
+    stored = json.loads(text)
+    start_s, unit_s = int(_moment(stored["start"]).timestamp()), stored["unit_s"]
+    return [start_s + offset * unit_s for offset in _offsets(stored)], _equity(stored)
+
+
+def _offsets(stored: Mapping[str, Any]) -> Iterable[int]:
+    return accumulate(map(int, stored["steps"]), initial=0)
+
+
+def _equity(stored: Mapping[str, Any]) -> list[float]:
     scale = 10 ** stored["decimals"]
-    return bars, [value / scale for value in accumulate(stored["equity"])]
+    return [value / scale for value in accumulate(stored["equity"])]
 
 
 def _bars(start: str, offsets: Iterable[int], unit_s: int) -> list[str]:
@@ -144,12 +157,15 @@ def equity_points(bars: Sequence[str], equity: Sequence[float]) -> list[EquityPo
 
 
 def drawdown_points(bars: Sequence[str], equity: Sequence[float], initial_capital: float) -> list[DrawdownPoint]:
+    """Percent below the running peak, per bar."""
+    depths = drawdowns_pct(equity, initial_capital)
+    return [{"date": bar, "drawdown_pct": depth} for bar, depth in zip(bars, depths, strict=True)]
+
+
+def drawdowns_pct(equity: Sequence[float], initial_capital: float) -> list[float]:
     """Percent below the running peak, which starts at the initial capital."""
     peaks = list(accumulate(equity, max, initial=initial_capital))[1:]
-    return [
-        {"date": bar, "drawdown_pct": round((peak - value) / peak * 100, 6)}
-        for bar, value, peak in zip(bars, equity, peaks, strict=True)
-    ]
+    return [round((peak - value) / peak * 100, 6) for value, peak in zip(equity, peaks, strict=True)]
 
 
 def portfolio_points(
@@ -176,12 +192,13 @@ def fill_bars(trades: Sequence[Mapping[str, Any]]) -> list[FillBars]:
 
 def trade_rows(trades: Sequence[Mapping[str, Any]], bars: Sequence[str], timeframe: Timeframe) -> list[TradeRow]:
     """Trades as the contract shows them: numbered, dated, prices at 2 decimals (4 below 1)."""
-    return [_trade_row(number, trade, bars, timeframe) for number, trade in enumerate(trades)]
+    return [trade_row(number, trade, bars.__getitem__, timeframe) for number, trade in enumerate(trades)]
 
 
-def _trade_row(number: int, trade: Mapping[str, Any], bars: Sequence[str], timeframe: Timeframe) -> TradeRow:
-    entry = _fill_time(bars[trade["entry_bar"]], trade["entry_at"], timeframe)
-    left = _fill_time(bars[trade["exit_bar"]], trade["exit_at"], timeframe)
+def trade_row(number: int, trade: Mapping[str, Any], date_of: Callable[[int], str], timeframe: Timeframe) -> TradeRow:
+    """One trade as the contract shows it; `date_of` gives the date of a bar by its number."""
+    entry = _fill_time(date_of(trade["entry_bar"]), trade["entry_at"], timeframe)
+    left = _fill_time(date_of(trade["exit_bar"]), trade["exit_at"], timeframe)
     held_s = (_moment(left) - _moment(entry)).total_seconds()
     row: TradeRow = {
         "trade_no": number,

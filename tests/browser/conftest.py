@@ -1,9 +1,10 @@
-"""A whole platform and a real browser: gunicorn, scaler and Jobs as processes, headless Chromium before them."""
+"""A whole platform and a real browser: gunicorn, scaler and Jobs as processes, a headless browser before them."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -89,22 +90,33 @@ def site(
         yield Site(f"http://127.0.0.1:{port}", scaler)
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """Headless Chromium."""
+@contextmanager
+def launched(name: str) -> Iterator[Browser]:
+    """Headless Chromium or Firefox, as the system has it."""
     import os
 
     from tests.services.waiting import service_missing, slowness
 
-    executable = shutil.which("chromium") or service_missing("Chromium is not installed (chromium not found)")
+    program = {"chromium": "chromium", "firefox": "firefox-esr"}[name]
+    executable = shutil.which(program) or shutil.which(name) or service_missing(f"{program} is not installed")
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=15_000 * slowness())  # nothing waits longer than it must
     with sync_playwright() as playwright:
-        arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-        started = playwright.chromium.launch(executable_path=executable, args=arguments)
+        if name == "firefox":  # by WebDriver BiDi, which the browser of any distribution speaks
+            started = playwright.firefox.launch(executable_path=executable, channel="moz-firefox")
+        else:
+            arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
+            started = playwright.chromium.launch(executable_path=executable, args=arguments)
         yield started
         started.close()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Headless Chromium."""
+    with launched("chromium") as started:
+        yield started
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ def test_every_metric_of_a_run_is_on_its_page_with_its_value(browser_client: Fla
         assert escape(metric.formula) in page
 
 
-@pytest.mark.parametrize("tab", ["stats", "equity", "drawdown", "portfolio", "trades", "candles"])
+@pytest.mark.parametrize("tab", ["stats", "trades", "numbers"])
 def test_each_tab_of_a_completed_run_has_an_address(browser_client: FlaskClient, make_run: RunMaker, tab: str) -> None:
     run_id = make_run("completed")
 
@@ -136,30 +136,24 @@ def test_a_batch_is_one_of_the_latest_lines_beside_the_form(browser_client: Flas
     assert f'href="/result/{alone}"' in page
 
 
-def test_equity_is_shown_on_a_scale_of_its_own(browser_client: FlaskClient, make_run: RunMaker) -> None:
-    run_id = make_run()
+@pytest.mark.parametrize("tab", ["equity", "drawdown", "portfolio", "candles"])
+def test_an_address_of_a_former_tab_leads_to_the_run(browser_client: FlaskClient, tab: str) -> None:
+    answer = browser_client.get(f"/result/{UNKNOWN}?tab={tab}")
 
-    both = browser_client.get(f"/result/{run_id}?tab=equity").get_data(as_text=True)
-    alone = browser_client.get(f"/result/{run_id}?tab=equity&beside=nothing").get_data(as_text=True)
-
-    assert (both.count('class="line s-muted"'), alone.count('class="line s-muted"')) == (1, 0)
-    assert alone.count('class="line s-amber"') == 1
-    assert browser_client.get(f"/result/{run_id}?tab=equity&beside=x").status_code == 400
+    assert (answer.status_code, answer.headers["Location"]) == (301, f"/result/{UNKNOWN}")
 
 
-def test_all_candles_are_the_range_that_is_marked_at_first(browser_client: FlaskClient, make_run: RunMaker) -> None:
-    run_id = make_run()
+def test_a_completed_run_has_its_chart_and_a_picture_without_scripts(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run(stop_loss_pct=5)
 
-    page = browser_client.get(f"/result/{run_id}?tab=candles").get_data(as_text=True)
-    year = browser_client.get(f"/result/{run_id}?tab=candles&from=2008-12-31&to=2009-12-31").get_data(as_text=True)
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
 
-    assert marked_links(page) == ["All"]
-    assert marked_links(year) == ["1Y"]
-
-
-def marked_links(page: str) -> list[str]:
-    """What the buttons say that are marked as the present choice."""
-    return re.findall(r'data-swap="run" aria-current="true"[^>]*>([^<]*)</a>', page)
+    assert f'data-bars="/api/runs/{run_id}/bars" data-lines="/api/runs/{run_id}/lines"' in page
+    assert 'data-stop-loss-pct="5' in page
+    assert f'<noscript><img src="/result/{run_id}/charts/candlestick.png"' in page
+    assert "https://www.tradingview.com/" in page  # as the licence of the charts' library asks
 
 
 def test_a_run_that_lost_more_than_it_had_says_so(browser_client: FlaskClient, make_run: RunMaker) -> None:
@@ -198,7 +192,7 @@ def test_what_does_not_exist_is_a_page_for_people_and_json_for_programs(browser_
 def test_no_page_has_inline_script_or_style(browser_client: FlaskClient, make_run: RunMaker) -> None:
     run_id = make_run("completed")
 
-    for path in ("/", "/login", "/nowhere", f"/result/{run_id}?tab=portfolio"):
+    for path in ("/", "/login", "/nowhere", f"/result/{run_id}?tab=numbers"):
         page = browser_client.get(path).get_data(as_text=True)
 
         assert " style=" not in page, path

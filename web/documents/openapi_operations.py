@@ -94,6 +94,23 @@ def details() -> dict[str, dict[str, Any]]:
         "GET /api/runs/{run_id}": {
             "responses": _responses("200", "RunResult", "everything about the run", f404="no such run")
         },
+        "GET /api/runs/{run_id}/bars": {
+            "parameters": WINDOW,
+            "responses": _responses(
+                "200", "RunBars", "the bars", f404="no such run, or its prices are gone", f409="it has not completed"
+            ),
+        },
+        "GET /api/curves": {
+            "parameters": [
+                _query("run", {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 10}, "run_id, once for each"),
+                _query("max", {"type": "integer", "minimum": 1, "maximum": 20_000}, "points of each; 4000 by default"),
+            ],
+            "responses": _responses("200", "Curves", "the curves", f400="not 1 to 10 completed", f404="no such run"),
+        },
+        "GET /api/prices/{ticker}/{timeframe}/bars": {
+            "parameters": WINDOW,
+            "responses": _responses("200", "Bars", "the bars", f404="no such series"),
+        },
         "GET /api/runs/{run_id}/lines": {
             "parameters": WINDOW,
             "responses": _responses("200", "Lines", "the lines", f404="no such run", f409="it has not completed"),

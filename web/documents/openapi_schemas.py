@@ -67,7 +67,38 @@ _STUDY = {
     "completed_at": _MOMENT,
 }
 
+_NUMBERS = {"type": "array", "items": {"type": "number"}}
+_TIMES = {"type": "array", "items": {"type": "integer"}, "description": "seconds since 1970, UTC"}
+_BARS = {
+    "total": COUNT,
+    "first": COUNT,
+    "bars_per_point": COUNT,
+    "time": _TIMES,
+    **dict.fromkeys(("open", "high", "low", "close", "volume"), _NUMBERS),
+}
+_ACCOUNT = {
+    **dict.fromkeys(("equity", "holding", "drawdown_pct", "position"), _NUMBERS),
+    "rolling_sharpe": {"type": "array", "items": nullable({"type": "number"})},
+    "trade_count": {**COUNT, "description": "trades that were open on these bars"},
+    "trades": {
+        "type": "array",
+        "items": {"type": "object"},
+        "description": "they, or none of too many",
+    },
+}
+_CURVE = {
+    "run_id": TEXT,
+    "name": TEXT,
+    "bars_per_point": COUNT,
+    "time": _TIMES,
+    "growth_pct": _NUMBERS,
+    "drawdown_pct": _NUMBERS,
+}
+
 ANSWERS: dict[str, Any] = {
+    "Bars": json_object(_BARS),
+    "RunBars": json_object(_BARS | _ACCOUNT),
+    "Curves": json_object({"curves": {"type": "array", "items": json_object(_CURVE)}}),
     "Error": json_object(
         {"error": TEXT},
         errors={

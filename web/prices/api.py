@@ -7,6 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from adapters.prices.bar_times import TIMEFRAMES
 from adapters.prices.bars import csv_chunks
+from adapters.prices.candles import candle_columns
 from adapters.prices.findings import Refused, in_words
 from adapters.prices.reading import Meaning
 from adapters.prices.table import unpacked
@@ -20,6 +21,7 @@ from contracts.run_request import Timeframe
 from web.answers import conditional
 from web.arguments import flag, one_of, read_body, reading_arguments, ticker_symbol, time_zone, words
 from web.platform import platform
+from web.runs.windows import window
 
 blueprint = Blueprint("prices", __name__)
 
@@ -109,6 +111,16 @@ def file(ticker: str, timeframe: str, data_hash: str) -> Response:
         "Content-Disposition", "attachment", filename=f"{held.ticker}_{timeframe}_{data_hash[:12]}.csv"
     )
     return response
+
+
+@blueprint.get("/api/prices/<ticker>/<timeframe>/bars")
+def bars(ticker: str, timeframe: str) -> Response:
+    """The current version's bars as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
+    held = platform().prices.get(*named_series(ticker, timeframe))
+    shown = window(request.args, held.bars)
+    columns = candle_columns(platform().prices.bars(held.data_hash), shown.starts)
+    body = {"total": held.bars, "first": shown.first, "bars_per_point": shown.group, **columns}
+    return conditional(jsonify(body))
 
 
 @blueprint.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")

@@ -1,10 +1,9 @@
-"""The numbers behind each chart."""
+"""The numbers behind each chart, as tables."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contracts.run_result import RunResult
-from web.runs.charts import holding_returns, orders_of
 
 Row = Sequence[str | float | None]
 
@@ -15,6 +14,15 @@ class ChartTable:
 
     columns: tuple[str, ...]
     rows: Sequence[Row]
+
+
+def holding_returns(result: RunResult) -> list[float] | None:
+    """Return in percent of buying and holding, per bar, to the Job's own end; None without the prices."""
+    candles = result.price_candles
+    if not candles or len(candles) != len(result.equity_curve or []):
+        return None
+    end_pct, last = (result.metrics or {}).get("buy_hold_return_pct") or 0.0, candles[-1]["close"]
+    return [((1 + end_pct / 100) * candle["close"] / last - 1) * 100 for candle in candles]
 
 
 def _equity(result: RunResult) -> ChartTable:
@@ -33,6 +41,27 @@ def _equity(result: RunResult) -> ChartTable:
 def _drawdown(result: RunResult) -> ChartTable:
     rows = [(point["date"], point["drawdown_pct"]) for point in result.drawdown_curve or []]
     return ChartTable(("date", "drawdown %"), rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One fill of a trade."""
+
+    timestamp: str
+    price: float
+    size: float
+    bought: bool
+
+
+def orders_of(result: RunResult) -> list[Order]:
+    """Entries and exits of all trades in the order of time."""
+    orders = []
+    for trade in result.trades or []:
+        long, size = trade["side"] == "BUY", trade["size"]
+        orders.append(Order(trade["entry_timestamp"], trade["entry_price"], size, long))
+        if not trade["is_open"]:
+            orders.append(Order(trade["exit_timestamp"], trade["exit_price"], size, not long))
+    return sorted(orders, key=lambda order: order.timestamp)
 
 
 def _orders(result: RunResult) -> ChartTable:
@@ -78,18 +107,17 @@ def _candles(result: RunResult) -> ChartTable:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart's title, the numbers behind it, and the chart whose table has one row per bar of this one, if any."""
+    """A chart's title, and the numbers behind it."""
 
     title: str
     table: Callable[[RunResult], ChartTable]
-    series: str | None
 
 
 CHARTS = {
-    "equity_curve": Chart("Equity", _equity, "equity_curve"),
-    "drawdown_curve": Chart("Drawdown", _drawdown, "drawdown_curve"),
-    "portfolio_orders": Chart("Orders on price", _orders, "candlestick"),
-    "trade_pnl": Chart("Profit and loss of each trade", _trade_pnl, None),
-    "cumulative_return": Chart("Cumulative return", _cumulative_return, "cumulative_return"),
-    "candlestick": Chart("Candles", _candles, "candlestick"),
+    "equity_curve": Chart("Equity", _equity),
+    "drawdown_curve": Chart("Drawdown", _drawdown),
+    "portfolio_orders": Chart("Orders on price", _orders),
+    "trade_pnl": Chart("Profit and loss of each trade", _trade_pnl),
+    "cumulative_return": Chart("Cumulative return", _cumulative_return),
+    "candlestick": Chart("Candles", _candles),
 }

@@ -1,9 +1,9 @@
 // Starts what a page needs, at its load and again after a part of it was swapped.
 import { startAges } from "./ages.js";
+import { startCharts } from "./charts/start.js";
 import { startColumns } from "./runs/columns.js";
 import { startCopying } from "./copying.js";
 import { startPriceLoading } from "./prices/loading.js";
-import { startCrosshair } from "./runs/crosshair.js";
 import { startFullscreen } from "./fullscreen.js";
 import { startLive } from "./runs/live.js";
 import { startRefreshing } from "./refreshing.js";
@@ -20,7 +20,6 @@ const STARTS = [
   startAges,
   startColumns,
   startCopying,
-  startCrosshair,
   startFullscreen,
   startLive,
   startRefreshing,
@@ -34,6 +33,8 @@ const STARTS = [
 for (const start of STARTS) start();
 
 function enhance(root) {
+  const charts = root.querySelectorAll("[data-bars], [data-curves]");
+  startCharts(charts);
   const form = root.querySelector("#run-form");
   if (form) startRunForm(form);
   const loading = root.querySelector("#price-loading");

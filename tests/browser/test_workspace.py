@@ -1,0 +1,272 @@
+"""Hands on the charts: zoom, drag, keys, trades and explanations, in Chromium and Firefox, at both widths."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Visit, launched
+from tests.browser.steps import new_run, wait_for_result
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+WIDTHS = pytest.mark.parametrize("width", [1440, 390])
+AXIS_PX = 90  # the prices' axis on the right, at most
+
+
+@pytest.fixture(scope="module", params=["chromium", "firefox"])
+def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
+    """One after the other."""
+    with launched(request.param) as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def runs(site: object, browser: Browser) -> dict[str, str]:
+    """Addresses of completed runs by name; filled by the first test of each browser."""
+    return {}
+
+
+def chart_of(visit: Visit, runs: dict[str, str], tab: str = "stats") -> Page:
+    """The page of a run with 60 trades, its chart drawn."""
+    if "traded" not in runs:
+        runs["traded"] = new_run(visit, ticker="AAPL", rule_type="RSI", stop_loss_pct="8")
+    visit.page.goto(f"{runs['traded']}?tab={tab}")
+    expect(visit.page.locator(".stage.drawn")).to_be_visible()
+    return visit.page
+
+
+def shown(page: Page) -> tuple[str, str]:
+    """First and last date of what the chart shows."""
+    first, last = re.findall(r"\d{4}-\d\d-\d\d", page.locator(".chart-range").inner_text())
+    return first, last
+
+
+def legend(page: Page) -> Locator:
+    return page.locator(".pane-legend").first
+
+
+def middle_of(stage: Locator) -> tuple[float, float]:
+    """A place on the price pane, in pixels of the window."""
+    stage.scroll_into_view_if_needed()
+    box = stage.bounding_box()
+    assert box is not None
+    return box["x"] + (box["width"] - AXIS_PX) / 2, box["y"] + 150
+
+
+@WIDTHS
+def test_the_chart_is_zoomed_and_dragged(visit: Visit, runs: dict[str, str], width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    page = chart_of(visit, runs)
+    everything = shown(page)
+    x, y = middle_of(page.locator(".stage"))
+
+    page.mouse.move(x, y)
+    for _ in range(5):
+        page.mouse.wheel(0, -300)
+    expect(page.locator(".chart-range")).not_to_contain_text(everything[0])
+    zoomed = shown(page)
+    page.mouse.down()
+    page.mouse.move(x + 100, y, steps=5)
+    page.mouse.up()
+    expect(page.locator(".chart-range")).not_to_contain_text(zoomed[1])
+    dragged = shown(page)
+    page.get_by_role("button", name="1Y", exact=True).click()
+    expect(page.locator(".chart-range")).to_contain_text(everything[1])
+    year = shown(page)
+    page.get_by_role("button", name="All", exact=True).click()
+
+    assert everything[0] < zoomed[0] < zoomed[1] < everything[1]
+    assert dragged[0] < zoomed[0]
+    assert int(everything[1][:4]) - int(year[0][:4]) == 1
+    expect(page.locator(".chart-range")).to_have_text(" to ".join(everything))
+
+
+@WIDTHS
+def test_the_chart_is_led_by_keys(visit: Visit, runs: dict[str, str], width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    page = chart_of(visit, runs)
+    everything = shown(page)
+
+    page.locator(".stage").focus()
+    page.keyboard.press("Home")
+    expect(legend(page)).to_contain_text(everything[0])
+    page.keyboard.press("ArrowRight")
+    expect(legend(page)).not_to_contain_text(everything[0])
+    page.keyboard.press("+")
+    expect(page.locator(".chart-range")).not_to_contain_text(everything[1])
+    page.keyboard.press("End")
+
+    expect(legend(page)).to_contain_text(everything[1])
+    expect(legend(page)).to_contain_text(
+        re.compile(r"O [\d.]+ H [\d.]+ L [\d.]+ C [\d.]+ *V [\d,]+ · (long|no position)")
+    )
+    expect(page.locator("#announcer")).to_contain_text("Equity")
+    expect(page.locator("#tab-stats")).to_have_attribute("aria-selected", "true")  # the keys did not reach the tabs
+
+
+def test_panes_and_scale_are_remembered(visit: Visit, runs: dict[str, str]) -> None:
+    page = chart_of(visit, runs)
+    panes = page.locator(".pane-legend").count()
+
+    page.get_by_role("button", name="Drawdown", exact=True).click()
+    page.get_by_role("button", name="Log", exact=True).click()
+    log = page.get_by_role("button", name="Log", exact=True).get_attribute("aria-pressed")
+    page = chart_of(visit, runs)
+
+    expect(page.locator(".pane-legend")).to_have_count(panes - 1)
+    expect(page.get_by_role("button", name="Drawdown", exact=True)).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("button", name="Log", exact=True)).to_have_attribute("aria-pressed", str(log))
+
+
+@WIDTHS
+def test_a_row_of_the_table_shows_its_trade_and_an_arrow_its_row(
+    visit: Visit, runs: dict[str, str], width: int
+) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    page = chart_of(visit, runs, "trades")
+    everything, card = shown(page), page.locator(".trade-card")
+
+    page.locator('[data-trade="4"]').click()
+    expect(card.get_by_role("heading")).to_contain_text("Trade 5, long")
+    row = page.locator("#trades tr[aria-current]")
+    expect(row).to_contain_text(card.locator("dd").first.inner_text()[:10])
+    expect(page.locator(".stage")).to_be_focused()
+    first, last = shown(page)
+    entry, exit_ = (card.locator("dd").nth(at).inner_text()[:10] for at in (0, 1))
+    card.get_by_role("button", name="Next trade").click()
+    expect(card.get_by_role("heading")).to_contain_text("Trade 6, long")
+    click_arrow_of_trade(page, "Trade 6")
+
+    assert everything[0] < first < entry <= exit_ < last < everything[1]
+    expect(row.locator("td").first).to_have_text("6")
+
+
+def click_arrow_of_trade(page: Page, name: str) -> None:
+    """Close the gap between what is known, that its arrows are near the middle, and where they are: by trying."""
+    card, stage = page.locator(".trade-card"), page.locator(".stage")
+    page.evaluate("document.querySelector('.trade-card h3').textContent = ''")
+    stage.evaluate("stage => stage.scrollIntoView({ block: 'center' })")
+    box = stage.bounding_box()
+    assert box is not None
+    for across in range(30, 70, 3):
+        for down in range(30, 300, 12):
+            page.mouse.click(box["x"] + (box["width"] - AXIS_PX) * across / 100, box["y"] + down)
+            if card.get_by_role("heading").inner_text().startswith(name):
+                return
+    raise AssertionError(f"no arrow of {name} was met")
+
+
+@WIDTHS
+def test_a_bar_says_why_the_rule_traded_there_or_not(visit: Visit, runs: dict[str, str], width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    page = chart_of(visit, runs)
+    why = page.locator(".explanation")
+
+    page.mouse.click(*middle_of(page.locator(".stage")))
+    expect(why).to_contain_text("RSI(14)")
+    clicked = why.locator("h3").inner_text()
+    page.locator(".stage").focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("Enter")
+
+    expect(why.locator("h3")).not_to_have_text(clicked)
+    expect(why.locator("li").first).to_contain_text(re.compile("[✓✗—] (buy|sell): "))
+    expect(page.locator(".pane-legend", has_text="RSI(14)")).to_be_visible()  # the rule's own line has its pane
+
+
+def test_a_finger_zooms_and_taps(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
+    if browser.browser_type.name != "chromium":
+        pytest.skip("only Chromium lets a test put two fingers down")
+    chart_of(visit, runs)
+    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    page = context.new_page()
+    page.goto(runs["traded"])
+    expect(page.locator(".stage.drawn")).to_be_visible()
+    everything = shown(page)
+    x, y = middle_of(page.locator(".stage"))
+
+    pinch = {"x": x, "y": y, "scaleFactor": 3, "gestureSourceType": "touch"}
+    context.new_cdp_session(page).send("Input.synthesizePinchGesture", pinch)
+    page.touchscreen.tap(x, y)
+
+    expect(page.locator(".explanation")).to_contain_text("RSI(14)")
+    assert everything[0] < shown(page)[0] < shown(page)[1] < everything[1]
+    context.close()
+
+
+def test_colours_follow_the_theme(visit: Visit, runs: dict[str, str]) -> None:
+    page = chart_of(visit, runs)
+    corner = """() => [...document.querySelector(".stage canvas").getContext("2d").getImageData(1, 40, 1, 1).data]"""
+    before = page.evaluate(corner)
+
+    page.evaluate(
+        """() => {
+        document.querySelector(".workspace").style.setProperty("--chart-background", "#123456");
+        document.documentElement.dataset.theme = "another";
+    }"""
+    )
+
+    page.wait_for_function(f"({corner})()[0] === 18")
+    assert before[0] != 18
+
+
+def test_a_run_of_a_batch_offers_to_be_run_again_with_its_lines(visit: Visit) -> None:
+    page = visit.page
+    run = {"ticker": "IBM", "rule_type": "RSI", "charts": False, "start_date": "2005-01-03", "end_date": "2009-12-31"}
+    [run_id] = page.request.post("/api/runs/bulk", data=[run]).json()["run_ids"]
+    page.goto(f"/result/{run_id}")
+    wait_for_result(page)
+    expect(page.locator(".stage.drawn")).to_be_visible()
+
+    page.get_by_role("button", name="Run it again").click()
+    page.wait_for_url(lambda url: run_id not in url)
+    wait_for_result(page)
+
+    expect(page.locator(".pane-legend", has_text="RSI(14)")).to_be_visible()
+    expect(page.get_by_role("button", name="Run it again")).to_be_hidden()
+
+
+def test_a_long_run_is_refined_where_one_zooms_in(visit: Visit) -> None:
+    page = visit.page
+    start = datetime(2024, 2, 1, tzinfo=UTC)
+    times = [(start + timedelta(minutes=5 * n)).isoformat() for n in range(28 * 24 * 12)]
+    rows = [f"{at},{10 + n % 7},{12 + n % 7},{9 + n % 7},{11 + n % 7},{n}" for n, at in enumerate(times)]
+    csv = "\n".join(["Date,Open,High,Low,Close,Volume", *rows])
+    page.request.put("/api/prices/LONG/5m", data=csv, headers={"Content-Type": "text/csv"})
+    small = {"direction": "longshort", "position_size": 20, "start_date": "2024-02-01", "end_date": "2024-02-28"}
+    run = {"ticker": "LONG", "timeframe": "5m", "rule_type": "MACD", **small}
+    page.goto(page.request.post("/run_backtest", data=run).json()["result_url"])
+    wait_for_result(page)
+    expect(page.locator(".stage.drawn")).to_be_visible()
+    expect(page.locator(".chart-status")).to_contain_text("zoom in to see them")
+
+    with page.expect_response(lambda answer: "/bars?from=" in answer.url) as refined:
+        page.get_by_role("button", name="1D", exact=True).click()
+
+    assert refined.value.json()["bars_per_point"] == 1
+    expect(page.locator(".chart-status")).to_have_text("")
+    expect(page.locator(".chart-range")).to_contain_text("to 2024-02-28 23:55")
+    page.locator(".stage").focus()
+    page.mouse.move(0, 0)  # what is under the mouse would be said otherwise
+    page.keyboard.press("End")
+    expect(legend(page)).to_contain_text(f"V {len(times) - 1:,}")
+
+
+def test_comparison_and_prices_are_drawn_in_the_same_kind_of_chart(visit: Visit, runs: dict[str, str]) -> None:
+    chart_of(visit, runs)
+    runs.setdefault("other", new_run(visit, ticker="MSFT", rule_type="MACD"))
+    one, other = (runs[name].rsplit("/", 1)[1] for name in ("traded", "other"))
+
+    visit.open(f"/compare?run={one}&run={other}")
+    expect(legend(visit.page)).to_contain_text(re.compile(r"1 [\d.,]+% *2 [\d.,]+%"))
+    expect(visit.page.locator(".pane-legend").nth(1)).to_contain_text("Drawdown")
+    visit.open("/prices/MSFT/1d")
+
+    expect(legend(visit.page)).to_contain_text(re.compile(r"C [\d.]+"))

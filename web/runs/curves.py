@@ -1,0 +1,76 @@
+"""How several runs grew, side by side: what the charts of a comparison and of a batch are drawn from."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify, request
+from sqlalchemy.engine import RowMapping
+
+from adapters.results.curves import decode_equity_times, drawdowns_pct
+from adapters.store.database import reading
+from adapters.store.run_list import runs_by_id
+from contracts.errors import InvalidRequest, UnknownRun
+from contracts.status import RunStatus
+from web.arguments import read_argument, whole_number
+from web.platform import platform
+from web.runs.bars import lasting
+
+blueprint = Blueprint("curves_api", __name__)
+
+MOST_RUNS = 10
+DEFAULT_POINTS, MOST_POINTS = 4_000, 20_000  # of each run
+
+
+@blueprint.get("/api/curves")
+def curves() -> Response:
+    """Equity in percent of the initial capital, and drawdown, of completed runs: ?run=<run_id>&run=…&max=4000."""
+    most = read_argument("max", whole_number(1, MOST_POINTS), DEFAULT_POINTS)
+    return lasting(jsonify({"curves": [_curve(row, most) for row in asked_rows(1, MOST_RUNS)]}))
+
+
+def _curve(row: RowMapping, most: int) -> dict[str, Any]:
+    capital = json.loads(row["request_json"])["initial_capital"]
+    times, equity = decode_equity_times(row["equity_curve_json"])
+    depths = drawdowns_pct(equity, capital)
+    group = -(-len(equity) // most)
+    parts = [slice(start, min(start + group, len(equity))) for start in range(0, len(equity), group)]
+    return {
+        "run_id": row["run_id"],
+        "name": f"{row['ticker']} {row['rule_id'] or row['rule_type']}",
+        "bars_per_point": group,
+        "time": [times[part.stop - 1] for part in parts],
+        "growth_pct": [round(equity[part.stop - 1] / capital * 100, 4) for part in parts],
+        "drawdown_pct": [max(depths[part]) for part in parts],
+    }
+
+
+def asked_rows(least: int, most: int) -> list[RowMapping]:
+    """The completed runs that ?run=<run_id>&run=<run_id>… names; InvalidRequest, or UnknownRun, for others."""
+    run_ids = list(dict.fromkeys(request.args.getlist("run")))
+    if not least <= len(run_ids) <= most:
+        raise InvalidRequest({"run": f"{len(run_ids)} runs are named; from {least} to {most} can be compared"})
+    for text in run_ids:
+        _check_id(text)
+    with reading(platform().engine) as connection:
+        rows = runs_by_id(connection, run_ids)
+    _check_states(run_ids, rows)
+    return rows
+
+
+def _check_id(text: str) -> None:
+    try:
+        UUID(text)
+    except ValueError:
+        raise InvalidRequest({"run": f"{text[:60]!r} is not the id of a run"}) from None
+
+
+def _check_states(run_ids: Sequence[str], rows: Sequence[RowMapping]) -> None:
+    known = {row["run_id"]: row["status"] for row in rows}
+    for run_id in run_ids:
+        if run_id not in known:
+            raise UnknownRun(f"no run has the id {run_id}")
+        if known[run_id] != RunStatus.SUCCEEDED:
+            state = RunStatus(known[run_id]).public
+            raise InvalidRequest({"run": f"{run_id} is {state}; only completed runs can be compared"})

@@ -1,0 +1,64 @@
+// Equity of several runs in percent of what each began with, and their drawdowns below.
+import { sendJson } from "../requests.js";
+import { Frame } from "./frame.js";
+import { loadLibrary, percent } from "./library.js";
+import { compactPercent, drawdown } from "./panes.js";
+import { drawRanges, firstOf } from "./ranges.js";
+import { line } from "./series.js";
+
+const STYLES = [0, 2, 0, 1, 3];
+
+export class Curves {
+  constructor(element) {
+    this.element = element;
+  }
+
+  async start() {
+    const curves = sendJson(this.element.dataset.curves, null, { method: "GET" });
+    const [library, { ok, body }] = await Promise.all([loadLibrary(), curves]);
+    this.element.querySelector(".chart-status").textContent = body.error ?? "";
+    if (!ok) return;
+    const data = aligned(body.curves);
+    this.frame = new Frame(this.element, library, data.times.some((time) => time % 86_400));
+    this.frame.data = data;
+    this.frame.setPanes(panesOf(body.curves), spread(data.growth.flat()));
+    drawRanges(this.element, data, (days) => this.frame.showPoints(days ? firstOf(data.times, days) : 0, data.total - 1));
+    this.frame.redraw();
+    requestAnimationFrame(() => performance.mark("chart-drawn"));
+  }
+
+  remove() {
+    this.frame?.remove();
+  }
+}
+
+function spread(values) {
+  const known = values.filter((value) => value !== null);
+  return known.reduce((most, value) => Math.max(most, value)) / known.reduce((least, value) => Math.min(least, value));
+}
+
+function panesOf(curves) {
+  const look = (at) => ({ options: { lineStyle: STYLES[at % STYLES.length], lineWidth: curves.length > 5 ? 1 : 2 } });
+  const each = (make) => curves.map((_, at) => make(`${at + 1}`, `c${(at % 5) + 1}`, at));
+  const growth = each((name, colour, at) => line(name, colour, (data) => data.growth[at], percent, { axis: compactPercent, ...look(at) }));
+  const depth = each((name, colour, at) => ({ ...drawdown(name, colour, (data) => data.depth[at], "line"), ...look(at) }));
+  return [
+    { id: "growth", name: "Equity", height: 340, log: true, series: growth },
+    { id: "depth", name: "Drawdown", title: "Drawdown", height: 170, series: depth },
+  ];
+}
+
+// All curves on the times of all of them: each with its last value while it has none of its own, nothing outside.
+function aligned(curves) {
+  const times = [...new Set(curves.flatMap((curve) => curve.time))].sort((one, other) => one - other);
+  const spread = (name) => curves.map((curve) => onto(times, curve.time, curve[name]));
+  return { times, total: times.length, growth: spread("growth_pct"), depth: spread("drawdown_pct") };
+}
+
+function onto(times, own, values) {
+  let at = -1;
+  return times.map((time) => {
+    while (at + 1 < own.length && own[at + 1] <= time) at += 1;
+    return at < 0 || time > own.at(-1) ? null : values[at];
+  });
+}

@@ -1,0 +1,243 @@
+// Panes over one time axis with one crosshair: what the charts of a run, of prices and of a comparison have in common.
+// A pane is {id, name, height, log, series}; a series is {kind, colour, points(data), said(data, at)}, the first of all
+// also {level(data, at)}. Data are {times, …} with one value per point in every column; null where there is none.
+import { announce } from "../announce.js";
+import { chartOptions, coloursOf, compact, moment, onThemeChange, text } from "./library.js";
+import { KINDS, withLevels } from "./series.js";
+
+const AXIS_PX = 30;
+const PHONE_PX = 700;
+const STEP = { ArrowLeft: -1, ArrowRight: 1 };
+const ZOOM = { "+": 0.7, "=": 0.7, "-": 1 / 0.7 };
+const LOG_FROM = 8;
+const LEVEL = { lineStyle: 2, lineWidth: 1, axisLabelVisible: false };
+const MARGIN_BARS = 0.5;
+
+function remembered(name, fallback) {
+  try {
+    return JSON.parse(localStorage.getItem(`chart-${name}`)) ?? fallback;
+  } catch {
+    return fallback;
+  }
+}
+
+export class Frame {
+  constructor(element, library, intraday) {
+    Object.assign(this, { element, library, intraday, panes: [], data: { times: [] }, cursor: null });
+    this.stage = element.querySelector(".stage");
+    this.hidden = new Set(remembered("hidden", ["sharpe", "returns"]));
+    this.log = remembered("log", null);
+    this.forget = onThemeChange(() => this.redraw());
+    this.watching = new ResizeObserver(() => this.chart && this.resize());
+    this.watching.observe(this.stage);
+    this.stage.addEventListener("keydown", (event) => this.onKey(event));
+  }
+
+  // `spread` is the highest value as a multiple of the lowest: where it is large, the scale is logarithmic by default.
+  setPanes(panes, spread) {
+    this.panes = panes;
+    this.log ??= spread >= LOG_FROM;
+    this.drawTools();
+  }
+
+  get shownPanes() {
+    return this.panes.filter((pane) => !this.hidden.has(pane.id));
+  }
+
+  // Everything anew: another theme, other panes. The range that was looked at stays.
+  redraw() {
+    const range = this.chart?.timeScale().getVisibleLogicalRange();
+    this.chart?.remove();
+    this.colours = coloursOf(this.element);
+    this.canvas = document.createElement("div");
+    this.canvas.setAttribute("aria-hidden", "true");
+    this.stage.replaceChildren(this.canvas);
+    this.stage.classList.add("drawn");
+    const scale = this.element.clientWidth < PHONE_PX ? 0.8 : 1;
+    const heights = this.shownPanes.map((pane) => Math.round(pane.height * scale));
+    this.height = heights.reduce((sum, height) => sum + height, AXIS_PX);
+    const size = { width: this.stage.clientWidth, height: this.height };
+    this.chart = this.library.createChart(this.canvas, { ...chartOptions(this.library, this.colours, this.intraday), ...size });
+    this.drawn = this.shownPanes.flatMap((pane, at) => pane.series.map((each) => this.addSeries(pane, each, at)));
+    this.divide(heights);
+    this.fill();
+    this.legends = this.shownPanes.map(() => this.stage.appendChild(text("p", "")));
+    this.legends.forEach((legend) => (legend.className = "pane-legend"));
+    this.onRedraw?.();
+    this.listen();
+    if (range) this.chart.timeScale().setVisibleLogicalRange(range);
+    else this.showAll();
+  }
+
+  // The library changes a pane's height at the cost of all others, as they were when it last drew: so the still empty
+  // chart is drawn after each change, and each is smaller by what the others will add to it.
+  divide(heights) {
+    this.drawAtOnce();
+    const panes = this.chart.panes();
+    const changes = panes.map((pane, at) => (heights[at] - pane.getHeight()) * (1 - 1 / panes.length));
+    panes.forEach((pane, at) => {
+      pane.setHeight(pane.getHeight() + changes[at]);
+      this.drawAtOnce();
+    });
+    this.chart.resize(this.stage.clientWidth, this.height, true);
+  }
+
+  // It only draws at once when its size is another one.
+  drawAtOnce() {
+    const { height } = this.chart.options();
+    this.chart.resize(this.stage.clientWidth, height === this.height ? height + 2 : this.height, true);
+  }
+
+  resize() {
+    this.chart.resize(this.stage.clientWidth, this.height);
+  }
+
+  addSeries(pane, each, at) {
+    const { library, colours } = this;
+    const colour = colours[each.colour];
+    const kind = KINDS[each.kind](colour, colours);
+    const series = this.chart.addSeries(
+      library[kind.type],
+      {
+        priceLineVisible: false,
+        priceFormat: { type: "custom", minMove: 0.0001, formatter: each.axis ?? compact },
+        ...(each.levels?.length ? { autoscaleInfoProvider: (own) => withLevels(own(), each.levels) } : {}),
+        ...kind.options,
+        ...each.options,
+      },
+      at,
+    );
+    const mode = pane.log && !each.overlaid && this.log ? this.library.PriceScaleMode.Logarithmic : this.library.PriceScaleMode.Normal;
+    series.priceScale().applyOptions({ mode, scaleMargins: each.margins ?? { top: 0.2, bottom: 0.06 } });
+    for (const level of each.levels ?? []) series.createPriceLine({ ...LEVEL, price: level, color: colours.muted });
+    return { ...each, pane, series };
+  }
+
+  show(data) {
+    this.data = data;
+    this.fill();
+  }
+
+  fill() {
+    for (const each of this.drawn) each.series.setData(each.points(this.data, this.colours));
+  }
+
+  listen() {
+    const scale = this.chart.timeScale();
+    this.chart.subscribeCrosshairMove((param) => this.legend(param.point || this.byKey ? (param.logical ?? null) : null));
+    this.chart.subscribeClick((param) => {
+      if (param.logical === undefined) return;
+      this.cursor = this.within(param.logical);
+      this.onPick?.(this.cursor, param.point);
+    });
+    scale.subscribeVisibleLogicalRangeChange(() => this.onRangeChange());
+  }
+
+  onRangeChange() {
+    const range = this.chart.timeScale().getVisibleLogicalRange();
+    if (!range) return;
+    const [from, to] = [range.from, range.to].map((logical) => moment(this.data.times[this.within(logical)], this.intraday));
+    this.element.querySelector(".chart-range").textContent = `${from} to ${to}`;
+    this.legend(null);
+    this.onRange?.();
+  }
+
+  within(logical) {
+    return Math.min(Math.max(Math.round(logical), 0), this.data.times.length - 1);
+  }
+
+  // Values under the crosshair, or at the right end of what is shown.
+  legend(logical) {
+    const { times } = this.data;
+    const at = this.within(logical ?? Math.floor(this.chart.timeScale().getVisibleLogicalRange().to));
+    this.shownPanes.forEach((pane, index) => {
+      const legend = this.legends[index];
+      const top = this.chart.panes()[index].getHTMLElement()?.offsetTop ?? 0;
+      legend.style.top = `${top + 4}px`;
+      legend.replaceChildren(...(index ? [] : [text("strong", moment(times[at] ?? 0, this.intraday))]));
+      if (pane.title) legend.append(text("span", pane.title));
+      for (const each of pane.series.filter((one) => one.said)) {
+        const part = text("span", each.said(this.data, at));
+        part.style.color = this.colours[each.colour];
+        legend.append(part);
+      }
+    });
+    return this.legends.map((legend) => [...legend.children].map((part) => part.textContent).join(" ")).join("; ");
+  }
+
+  showAll() {
+    this.showPoints(0, this.data.times.length - 1);
+  }
+
+  showPoints(from, to) {
+    this.chart.timeScale().setVisibleLogicalRange({ from: from - MARGIN_BARS, to: to + MARGIN_BARS });
+  }
+
+  onKey(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const last = this.data.times.length - 1;
+    if (STEP[event.key]) this.moveCursor((this.cursor ?? last + 1) + STEP[event.key] * (event.shiftKey ? 20 : 1));
+    else if (event.key === "Home") this.moveCursor(0);
+    else if (event.key === "End") this.moveCursor(last);
+    else if (ZOOM[event.key]) this.zoom(ZOOM[event.key]);
+    else if (event.key === "Enter" && this.cursor !== null) this.onPick?.(this.cursor, null);
+    else return;
+    event.preventDefault();
+    event.stopPropagation(); // the arrow keys also move between tabs
+  }
+
+  moveCursor(to) {
+    this.cursor = this.within(to);
+    const scale = this.chart.timeScale();
+    const { from, to: end } = scale.getVisibleLogicalRange();
+    const beyond = this.cursor < from ? this.cursor - from - 2 : this.cursor > end ? this.cursor - end + 2 : 0;
+    if (beyond) scale.setVisibleLogicalRange({ from: from + beyond, to: end + beyond });
+    const [first] = this.drawn;
+    this.byKey = true;
+    this.chart.setCrosshairPosition(first.level(this.data, this.cursor) ?? 0, this.data.times[this.cursor], first.series);
+    announce(this.legend(this.cursor));
+    this.byKey = false;
+  }
+
+  zoom(factor) {
+    const scale = this.chart.timeScale();
+    const { from, to } = scale.getVisibleLogicalRange();
+    const visible = this.cursor !== null && this.cursor >= from && this.cursor <= to;
+    const middle = visible ? this.cursor : (from + to) / 2;
+    scale.setVisibleLogicalRange({ from: middle - (middle - from) * factor, to: middle + (to - middle) * factor });
+  }
+
+  drawTools() {
+    const tools = this.element.querySelector(".chart-tools");
+    const panes = this.panes.slice(1).map((pane) => this.toggle(pane.name, () => !this.hidden.has(pane.id), () => this.hide(pane.id)));
+    const log = this.toggle("Log", () => this.log, () => this.setLog());
+    tools.querySelector(".switches").replaceChildren(...panes, log);
+    tools.hidden = false;
+  }
+
+  toggle(name, isOn, turn) {
+    const button = text("button", name);
+    button.type = "button";
+    button.className = "btn btn-quiet btn-sm";
+    const show = () => button.setAttribute("aria-pressed", isOn());
+    button.addEventListener("click", () => (turn(), show(), this.redraw()));
+    show();
+    return button;
+  }
+
+  hide(id) {
+    if (!this.hidden.delete(id)) this.hidden.add(id);
+    localStorage.setItem("chart-hidden", JSON.stringify([...this.hidden]));
+  }
+
+  setLog() {
+    this.log = !this.log;
+    localStorage.setItem("chart-log", JSON.stringify(this.log));
+  }
+
+  remove() {
+    this.forget();
+    this.watching.disconnect();
+    this.chart?.remove();
+  }
+}

@@ -1,0 +1,103 @@
+// What the chart of a run, or of prices alone, shows: its panes from the columns that the server sent.
+import { compact, number, percent, price, whole } from "./library.js";
+import { line, pointsOf } from "./series.js";
+import { outcome } from "./trades.js";
+
+export const compactPercent = (value) => `${compact(value)}%`;
+
+const LINE_COLOURS = 5;
+
+const candles = {
+  kind: "candles",
+  name: "",
+  colour: "text",
+  axis: price,
+  margins: { top: 0.1, bottom: 0.2 },
+  points: ({ times, open, high, low, close }) =>
+    times.map((time, at) => ({ time, open: open[at], high: high[at], low: low[at], close: close[at] })),
+  level: ({ close }, at) => close[at],
+  said: ({ open, high, low, close }, at) => `O ${price(open[at])} H ${price(high[at])} L ${price(low[at])} C ${price(close[at])}`,
+};
+
+const volume = {
+  kind: "columns",
+  name: "Volume",
+  colour: "muted",
+  overlaid: true,
+  margins: { top: 0.84, bottom: 0 },
+  options: { priceScaleId: "volume", lastValueVisible: false },
+  points: ({ times, open, close, volume: sold }, colours) =>
+    times.map((time, at) => ({ time, value: sold[at], color: `${close[at] >= open[at] ? colours.up : colours.down}60` })),
+  said: ({ volume: sold, position }, at) => `V ${whole(sold[at])}${position ? ` · ${held(position[at])}` : ""}`,
+};
+
+function held(shares) {
+  return shares ? `${shares > 0 ? "long" : "short"} ${Math.abs(shares).toLocaleString("en")}` : "no position";
+}
+
+function ruleLine(each, at) {
+  const colour = `c${(at % LINE_COLOURS) + 1}`;
+  const more = { levels: each.levels, options: { lineWidth: 1, lineStyle: at % 2 ? 2 : 0, lastValueVisible: each.pane !== "price" } };
+  return (index) => line(each.name, colour, (data) => data.lines[index].values, each.pane === "price" ? price : number, more);
+}
+
+// The rule's own lines: on the price, or in a pane for each group of them.
+function rulePanes(lines) {
+  const groups = new Map();
+  lines.forEach((each, index) => {
+    if (each.pane === "price") return;
+    const series = groups.get(each.group) ?? [];
+    groups.set(each.group, [...series, ruleLine(each, series.length)(index)]);
+  });
+  return [...groups].map(([group, series]) => ({ id: `rule ${group}`, name: group, height: 130, series }));
+}
+
+function priceLines(lines) {
+  const on = lines.map((each, index) => [each, index]).filter(([each]) => each.pane === "price");
+  return on.map(([each, index], at) => ruleLine(each, at)(index));
+}
+
+const returns = {
+  kind: "columns",
+  name: "Return of the trade",
+  colour: "muted",
+  axis: compactPercent,
+  options: { lastValueVisible: false },
+  points: ({ times, closed }, colours) =>
+    pointsOf(times, closed.map((trade) => trade?.pnl_pct ?? null)).map((point, at) =>
+      closed[at] ? { ...point, color: colours[outcome(closed[at])] } : point,
+    ),
+  said: ({ closed }, at) => `Return of the trade ${closed[at] ? percent(closed[at].pnl_pct) : "—"}`,
+};
+
+const account = [
+  {
+    id: "equity",
+    name: "Equity",
+    height: 160,
+    log: true,
+    series: [
+      line("Buy and hold", "holding", (data) => data.holding, number, { options: { lineStyle: 2 } }),
+      line("Equity", "strategy", (data) => data.equity, number, { kind: "area" }),
+    ],
+  },
+  { id: "drawdown", name: "Drawdown", height: 110, series: [drawdown("Drawdown", "down", (data) => data.drawdown_pct)] },
+  {
+    id: "sharpe",
+    name: "Rolling Sharpe",
+    height: 110,
+    series: [line("Rolling Sharpe ratio", "strategy", (data) => data.rolling_sharpe, number, { levels: [0] })],
+  },
+  { id: "returns", name: "Trade returns", height: 110, series: [returns] },
+];
+
+// Percent below the highest value so far, drawn downwards.
+export function drawdown(name, colour, values, kind = "below") {
+  const below = (data) => values(data).map((depth) => (depth === null ? null : -depth));
+  return { ...line(name, colour, below, percent, { kind, axis: compactPercent }), said: (data, at) => `${name} ${percent(below(data)[at])}` };
+}
+
+export function panesOf({ lines, equity }) {
+  const prices = { id: "price", name: "Price", height: 340, log: true, series: [candles, volume, ...priceLines(lines)] };
+  return [prices, ...rulePanes(lines), ...(equity ? account : [])];
+}

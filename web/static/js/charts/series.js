@@ -1,0 +1,43 @@
+// Kinds of series, and what the library calls them; a series of one column.
+// A rise is hollow, so that direction does not hang on colour.
+export const KINDS = {
+  candles: (_, colours) => ({
+    type: "CandlestickSeries",
+    options: {
+      upColor: colours.background, borderUpColor: colours.up, wickUpColor: colours.up,
+      downColor: colours.down, borderDownColor: colours.down, wickDownColor: colours.down,
+    },
+  }),
+  line: (colour) => ({ type: "LineSeries", options: { color: colour, lineWidth: 2 } }),
+  area: (colour) => ({ type: "AreaSeries", options: { lineColor: colour, topColor: `${colour}40`, bottomColor: `${colour}08`, lineWidth: 2 } }),
+  below: (colour) => ({
+    type: "BaselineSeries",
+    options: {
+      baseValue: { type: "price", price: 0 }, lineWidth: 2, bottomLineColor: colour, topLineColor: colour,
+      bottomFillColor1: `${colour}10`, bottomFillColor2: `${colour}50`, topFillColor1: "transparent", topFillColor2: "transparent",
+    },
+  }),
+  columns: (colour) => ({ type: "HistogramSeries", options: { color: colour } }),
+};
+
+// A series of one column; `values` gives it from the data.
+export function line(name, colour, values, format, more = {}) {
+  return {
+    name, colour, format, kind: "line",
+    points: (data) => pointsOf(data.times, values(data)),
+    level: (data, at) => values(data)[at],
+    said: (data, at) => `${name} ${format(values(data)[at])}`,
+    ...more,
+  };
+}
+
+export function pointsOf(times, values) {
+  return times.map((time, at) => (values[at] === null ? { time } : { time, value: values[at] }));
+}
+
+// The levels of a line are in view, so that one sees how far away it stayed.
+export function withLevels(info, levels) {
+  if (!info) return info;
+  const { minValue, maxValue } = info.priceRange;
+  return { ...info, priceRange: { minValue: Math.min(minValue, ...levels), maxValue: Math.max(maxValue, ...levels) } };
+}

@@ -1,0 +1,127 @@
+// Trades among the candles: an arrow whose tip is the price of each fill, a line from entry to exit in the colour of the
+// outcome, the levels of stop and target while the position was open; and the card of one trade.
+import { number, percent, price, signed, text } from "./library.js";
+
+const REACH_PX = 14;
+const ARROW_PX = 10;
+const CROWD_PX = 8; // of the chart's width per trade, below which arrows are half as large
+
+export function outcome(trade) {
+  return trade.is_open ? "muted" : trade.pnl_abs > 0 ? "up" : "down";
+}
+
+// A primitive of the library: it draws on the pane of the series that it is attached to.
+export class TradeLines {
+  constructor(frame, levelsPct) {
+    Object.assign(this, { frame, levelsPct, trades: [], chosen: null });
+    const renderer = { draw: (target) => target.useMediaCoordinateSpace(({ context }) => this.draw(context)) };
+    this.views = [{ renderer: () => renderer }];
+  }
+
+  attached({ series, requestUpdate }) {
+    Object.assign(this, { series, requestUpdate });
+  }
+
+  paneViews() {
+    return this.views;
+  }
+
+  show(trades, chosen) {
+    Object.assign(this, { trades, chosen });
+    this.requestUpdate?.();
+  }
+
+  placed(bar, value) {
+    const { first, group } = this.frame.data;
+    const x = this.frame.chart.timeScale().logicalToCoordinate(Math.floor((bar - first) / group));
+    return [x, this.series.priceToCoordinate(value)];
+  }
+
+  // Up where something was bought, down where it was sold; what fills on one bar in one direction is one arrow.
+  fills() {
+    return this.trades.flatMap((trade) => {
+      const entered = { trade, up: trade.side === "BUY", at: this.placed(trade.entry_bar, trade.entry_price) };
+      const left = { trade, up: trade.side !== "BUY", at: this.placed(trade.exit_bar, trade.exit_price) };
+      return trade.is_open ? [entered] : [entered, left];
+    });
+  }
+
+  draw(context) {
+    this.drawTrades(context);
+    const width = this.frame.chart.timeScale().width();
+    const fills = this.fills().filter(({ at: [x] }) => x >= 0 && x <= width);
+    const size = fills.length * CROWD_PX > 2 * width ? ARROW_PX / 2 : ARROW_PX;
+    for (const { up, at: [x, y] } of fills) {
+      const base = y + (up ? size : -size);
+      context.fillStyle = this.frame.colours[up ? "up" : "down"];
+      context.beginPath();
+      context.moveTo(x, y);
+      context.lineTo(x - size / 2, base);
+      context.lineTo(x + size / 2, base);
+      context.fill();
+    }
+  }
+
+  drawTrades(context) {
+    for (const trade of this.trades) {
+      const [left, top] = this.placed(trade.entry_bar, trade.entry_price);
+      const [right, bottom] = this.placed(trade.exit_bar, trade.exit_price);
+      context.strokeStyle = this.frame.colours[outcome(trade)];
+      context.lineWidth = trade.trade_no === this.chosen ? 4 : 1.5;
+      context.setLineDash([]);
+      stroke(context, left, top, right, bottom);
+      context.setLineDash([3, 3]);
+      context.lineWidth = 1;
+      for (const [pct, colour] of this.levelsPct) {
+        const level = trade.entry_price * (1 + ((trade.side === "BUY" ? 1 : -1) * pct) / 100);
+        const y = this.series.priceToCoordinate(level);
+        context.strokeStyle = this.frame.colours[colour];
+        stroke(context, left, y, Math.max(right, left + 1), y);
+      }
+    }
+    context.setLineDash([]);
+  }
+
+  // The trade that filled last on one of these bars.
+  filledFrom(first, stop) {
+    const on = (bar) => bar >= first && bar < stop;
+    return this.trades.findLast((trade) => on(trade.entry_bar) || (on(trade.exit_bar) && !trade.is_open));
+  }
+
+  // The trade whose arrow is within a finger's reach of a point; the nearest where there are several.
+  near({ x, y }) {
+    const away = ({ up, at: [left, top] }) => Math.hypot(left - x, top + (up ? ARROW_PX : -ARROW_PX) / 2 - y);
+    const nearest = this.fills().sort((one, other) => away(one) - away(other))[0];
+    return nearest && away(nearest) <= REACH_PX ? nearest.trade : null;
+  }
+}
+
+function stroke(context, left, top, right, bottom) {
+  context.beginPath();
+  context.moveTo(left, top);
+  context.lineTo(right, bottom);
+  context.stroke();
+}
+
+// What the card says about one trade, as pairs.
+function facts(trade, intraday) {
+  const when = (stamp) => stamp.slice(0, intraday ? 16 : 10).replace("T", " ");
+  const excursions = trade.mae_pct === undefined ? [] : [["Worst, best", `${number(trade.mae_pct)}%, ${percent(trade.mfe_pct)}`]];
+  return [
+    ["Entry", `${when(trade.entry_timestamp)} at ${price(trade.entry_price)}`],
+    ["Exit", trade.is_open ? "still open" : `${when(trade.exit_timestamp)} at ${price(trade.exit_price)}`],
+    ["Closed by", trade.is_open ? "—" : trade.exit_reason.replaceAll("_", " ")],
+    ["Profit", `${signed(trade.pnl_abs)} (${signed(trade.pnl_pct)}%)`],
+    ["Size", trade.size.toLocaleString("en")],
+    ["Held", `${number(trade.holding_period, intraday ? 2 : 0)} days`],
+    ["Fees", number(trade.entry_fees + trade.exit_fees)],
+    ...excursions,
+  ];
+}
+
+export function fillCard(card, trade, intraday) {
+  card.querySelector("h3").textContent = `Trade ${trade.trade_no + 1}, ${trade.side === "BUY" ? "long" : "short"}`;
+  const pairs = facts(trade, intraday).flatMap(([name, value]) => [text("dt", name), text("dd", value)]);
+  card.querySelector("dl").replaceChildren(...pairs);
+  card.hidden = false;
+}

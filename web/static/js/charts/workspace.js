@@ -1,0 +1,207 @@
+// The chart of a run, or of a series of prices: its bars in windows that are refined while one zooms in, trades among
+// them, and why the rule did what it did on the bar that was clicked.
+import { sendJson } from "../requests.js";
+import { Frame } from "./frame.js";
+import { explain } from "./explanation.js";
+import { loadLibrary } from "./library.js";
+import { panesOf } from "./panes.js";
+import { drawRanges, firstOf } from "./ranges.js";
+import { fillCard, TradeLines } from "./trades.js";
+
+const MOST_POINTS = 4000;
+const SETTLED_MS = 150;
+const ROOM_BARS = 15; // on both sides of a trade that is jumped to
+
+const json = (url) => sendJson(url, null, { method: "GET" });
+
+// The window around the bars from `from` to `to`, as wide again on both sides; null where `data` serve them as well.
+export function wantedWindow({ from, to }, data) {
+  const span = Math.max(to - from, 10);
+  const group = Math.max(1, Math.ceil((3 * span) / MOST_POINTS));
+  const inside = from >= data.first || data.first === 0;
+  const loaded = data.first + data.times.length * data.group;
+  if (inside && (to <= loaded || loaded >= data.total) && data.group < 2 * group) return null;
+  const first = Math.max(Math.floor((from - span) / group) * group, 0);
+  return { first, stop: Math.min(Math.ceil((to + span) / group) * group, data.total), group };
+}
+
+export class Workspace {
+  constructor(element) {
+    this.element = element;
+    this.urls = element.dataset;
+    this.intraday = element.dataset.timeframe !== "1d";
+    this.listening = new AbortController();
+    this.chosen = null;
+  }
+
+  async start() {
+    const [library, data] = await Promise.all([loadLibrary(), this.load(`max=${MOST_POINTS}`)]);
+    if (!data) return;
+    this.overview = data;
+    this.frame = new Frame(this.element, library, this.intraday);
+    this.lines = new TradeLines(this.frame, levelsOf(this.urls));
+    Object.assign(this.frame, {
+      data,
+      onRange: () => this.settle(),
+      onPick: (point, place) => this.pick(point, place),
+      onRedraw: () => this.drawTrades(),
+    });
+    this.frame.setPanes(panesOf(data), Math.max(...data.high) / Math.min(...data.low));
+    drawRanges(this.element, data, (days) => this.showLatest(days));
+    this.frame.redraw();
+    this.listen();
+    requestAnimationFrame(() => performance.mark("chart-drawn"));
+  }
+
+  listen() {
+    const { signal } = this.listening;
+    document.addEventListener("click", (event) => this.onClick(event), { signal });
+    document.addEventListener("swapped", () => this.showRow(), { signal });
+    for (const kind of ["pointerdown", "pointerup", "pointercancel"]) {
+      this.element.addEventListener(kind, () => (this.pressed = kind === "pointerdown"), { signal, capture: true });
+    }
+  }
+
+  async load(query) {
+    const [bars, lines] = await Promise.all([json(`${this.urls.bars}?${query}`), this.loadLines(query)]);
+    if (!bars.ok) return this.say(bars.body.error);
+    const { time: times, bars_per_point: group, trades = [], ...columns } = bars.body;
+    const closed = new Array(times.length).fill(null);
+    for (const trade of trades) closed[Math.floor((trade.exit_bar - columns.first) / group)] = trade;
+    closed.length = times.length;
+    return { ...columns, times, group, trades, lines, closed };
+  }
+
+  async loadLines(query) {
+    if (!this.urls.lines) return [];
+    const { body } = await json(`${this.urls.lines}?${query}`);
+    this.element.querySelector(".no-lines").hidden = body.lines !== null;
+    return body.lines ?? [];
+  }
+
+  say(words) {
+    this.element.querySelector(".chart-status").textContent = words;
+    return null;
+  }
+
+  // After zooming and scrolling have come to rest, and no finger is down.
+  settle() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => (this.pressed ? this.settle() : this.refine()), SETTLED_MS);
+  }
+
+  visible() {
+    const { from, to } = this.frame.chart.timeScale().getVisibleLogicalRange();
+    const { first, group } = this.frame.data;
+    return { from: first + from * group, to: first + to * group };
+  }
+
+  async refine() {
+    const wanted = wantedWindow(this.visible(), this.frame.data);
+    if (!wanted || !(await this.loadWindow(wanted))) return;
+    this.place(this.loadedFor);
+  }
+
+  async loadWindow({ first, stop, group }) {
+    const turn = (this.turn = (this.turn ?? 0) + 1);
+    const data = await this.load(`from=${first}&to=${stop}&max=${Math.ceil((stop - first) / group)}`);
+    if (!data || turn !== this.turn || this.listening.signal.aborted) return false;
+    this.loadedFor = this.visible(); // it may have moved meanwhile
+    this.frame.show(data);
+    this.drawTrades();
+    return true;
+  }
+
+  place({ from, to }) {
+    const { first, group } = this.frame.data;
+    this.frame.showPoints((from - first) / group + 0.5, (to - first) / group - 0.5);
+  }
+
+  async goTo(range) {
+    const wanted = wantedWindow(range, this.frame.data);
+    if (wanted) await this.loadWindow(wanted);
+    this.place(range);
+  }
+
+  showLatest(days) {
+    const { times, group, total } = this.overview;
+    return this.goTo({ from: days ? firstOf(times, days) * group : 0, to: total });
+  }
+
+  drawTrades() {
+    const { data, drawn } = this.frame;
+    const [{ series }] = drawn;
+    if (this.lines.series !== series) series.attachPrimitive(this.lines);
+    this.lines.show(data.trades, this.chosen);
+    const hidden = data.trade_count > data.trades.length;
+    this.say(hidden ? `${data.trade_count.toLocaleString("en")} trades are in this range: zoom in to see them.` : "");
+  }
+
+  pick(point, place) {
+    const { first, group, total } = this.frame.data;
+    const [bar, stop] = [first + point * group, Math.min(first + (point + 1) * group, total)];
+    const trade = place ? this.lines.near(place) : this.lines.filledFrom(bar, stop);
+    if (trade) this.choose(trade);
+    const panel = this.element.querySelector(".explanation");
+    if (panel) explain(panel, stop - 1);
+  }
+
+  choose(trade) {
+    this.chosen = trade.trade_no;
+    this.lines.show(this.frame.data.trades, this.chosen);
+    fillCard(this.element.querySelector(".trade-card"), trade, this.intraday);
+    this.showRow();
+  }
+
+  onClick(event) {
+    const link = event.target.closest("[data-trade]");
+    const step = event.target.closest("[data-trade-step]");
+    if (step) this.jump(this.chosen + Number(step.dataset.tradeStep));
+    if (!link) return;
+    event.preventDefault();
+    this.element.scrollIntoView();
+    this.frame.stage.focus({ preventScroll: true });
+    this.jump(Number(link.dataset.trade), Date.parse(link.dataset.at) / 1000);
+  }
+
+  // To a trade by its number. Where there are too many trades for one answer, its time says where it is.
+  async jump(number, seconds) {
+    const find = (data) => data.trades.find((trade) => trade.trade_no === number);
+    let trade = find(this.frame.data) ?? find(this.overview);
+    if (!trade && seconds) {
+      const after = this.overview.times.findIndex((time) => time > seconds);
+      const bar = (after < 0 ? this.overview.times.length : after) * this.overview.group;
+      await this.goTo({ from: Math.max(bar - 2 * this.overview.group, 0), to: Math.min(bar + 1, this.overview.total) });
+      trade = find(this.frame.data);
+    }
+    if (!trade) return;
+    const { entry_bar: entered, exit_bar: left } = trade;
+    const room = Math.max(ROOM_BARS, left - entered);
+    await this.goTo({ from: entered - room, to: left + room });
+    this.choose(trade);
+  }
+
+  // The row of the chosen trade, where the table shows it, and the address of the page of the table that does.
+  showRow() {
+    for (const row of document.querySelectorAll("#trades tr[aria-current]")) row.removeAttribute("aria-current");
+    if (this.chosen === null) return;
+    document.querySelector(`[data-trade="${this.chosen}"]`)?.closest("tr").setAttribute("aria-current", "true");
+    const link = this.element.querySelector(".trade-card a");
+    const page = Math.floor(this.chosen / Number(link.dataset.pageSize)) + 1;
+    link.href = `?tab=trades&page=${page}`;
+  }
+
+  remove() {
+    this.listening.abort();
+    clearTimeout(this.timer);
+    this.frame?.remove();
+  }
+}
+
+// Levels of the exit orders, in percent of the entry's price in the direction of the position, with their colours.
+function levelsOf({ stopLossPct, takeProfitPct }) {
+  const levels = [];
+  if (stopLossPct) levels.push([-Number(stopLossPct), "down"]);
+  if (takeProfitPct) levels.push([Number(takeProfitPct), "up"]);
+  return levels;
+}
