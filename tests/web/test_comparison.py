@@ -88,3 +88,11 @@ def test_a_run_that_lost_all_there_was_is_best_at_nothing(browser_client: FlaskC
     page = browser_client.get(f"/compare?run={sound}&run={ruined}").get_data(as_text=True)
 
     assert re.findall(r'<td class="number">★', page) == []
+
+
+def test_versions_of_prices_are_told_apart_once(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    first, second = make_run(ticker="AAPL"), make_run(ticker="IBM")
+
+    page = browser_client.get(f"/compare?run={first}&run={second}").text
+
+    assert ">prices<" in page and "data_hash" not in page

@@ -19,7 +19,7 @@ from web.runs.curves import asked_rows
 blueprint = Blueprint("comparison", __name__)
 
 LEAST, MOST = 2, 5
-NOT_COMPARED = LABEL_FIELDS | {"params"}
+NOT_COMPARED = LABEL_FIELDS | {"params", "data_hash", "benchmark_hash"}  # the receipt tells versions of prices apart
 # What a run says of how it came about; shown where it is not the same in all runs.
 RECEIPT = {"data_hash": "prices", "engine_version": "engine", "result_hash": "result"}
 

@@ -61,8 +61,7 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
     words = [
         _text(2, HEIGHT - 6, dates[0][:10], "start"),
         _text(WIDTH - 2, HEIGHT - 6, dates[-1][:10], "end"),
-        _text(2, 27, f"{high:,.0f}", "start"),
-        _text(2, HEIGHT - EDGE - 4, f"{low:,.0f}", "start"),
+        _text(2, 27, f"{low:,.0f} to {high:,.0f}", "start"),
     ]
     alt = f"Equity from {equity[0]:,.0f} on {dates[0][:10]} to {equity[-1]:,.0f} on {dates[-1][:10]}"
     return _svg([f'<polyline class="s-strategy" points="{points}"/>', *words], alt)
