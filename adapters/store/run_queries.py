@@ -39,6 +39,12 @@ def run_status(connection: Connection, run_id: str) -> RowMapping:
     return row
 
 
+def submitter(connection: Connection, run_id: str | None = None, batch_id: str | None = None) -> str | None:
+    """Who submitted a run, or the first run of a batch; None when nobody knows, or there is no such thing."""
+    which = runs.c.run_id == run_id if run_id else runs.c.batch_id == batch_id
+    return connection.execute(select(runs.c.submitted_by).where(which).order_by(runs.c.id).limit(1)).scalar()
+
+
 def run_row(connection: Connection, run_id: str) -> RowMapping:
     """All columns of one run, and the head of its lines as lines_head; UnknownRun when there is none."""
     head = and_(run_lines.c.run_id == runs.c.run_id, run_lines.c.part == 0)
