@@ -39,7 +39,7 @@ _HEADERS = {
 
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # over TLS alone: elsewhere browsers must ignore it
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_PROBES = frozenset({"health.health", "health.ready", "health.metrics"})  # asked for by the address of a pod
+PROBES = frozenset({"health.health", "health.ready", "health.metrics"})  # asked for by the address of a pod
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -60,7 +60,7 @@ def protect(app: Flask) -> None:
 def _check_host() -> None:
     """Refuse names that are not ours: a page elsewhere whose name is made to lead here would count as our own."""
     host = request.headers.get("Host", "")
-    if request.endpoint not in _PROBES and not _is_ours(host, platform().settings.trusted_hosts):
+    if request.endpoint not in PROBES and not _is_ours(host, platform().settings.trusted_hosts):
         raise BadRequest(f"the host {host[:100]!r} is not known here; TRUSTED_HOSTS names those that are")
 
 
@@ -85,12 +85,12 @@ def _check_origin() -> None:
 
 
 def _identify() -> None:
-    g.actor = None if request.endpoint in _PROBES | _STATIC else asking()
+    g.actor = None if request.endpoint in PROBES | _STATIC else asking()
     set_actor((g.actor and g.actor.name) or "")
 
 
 def _check_rate() -> None:
-    if request.endpoint in _PROBES | _STATIC:
+    if request.endpoint in PROBES | _STATIC:
         return
     change = "logins" if request.endpoint == _LOGIN else "changes"
     kind = change if changes_something() else "reads"
@@ -115,7 +115,7 @@ def _check_scope() -> None:
 
 
 def _needed_scope() -> str | None:
-    if request.endpoint in _PROBES | _STATIC | {_LOGIN}:
+    if request.endpoint in PROBES | _STATIC | {_LOGIN}:
         return None
     if request.endpoint in _OF_ADMINS:
         return "admin"

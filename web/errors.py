@@ -36,6 +36,7 @@ _STATUS_CODES: tuple[tuple[type[PlatformError], int], ...] = (
     (DrawingUnavailable, 503),
 )
 _API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
+_API_FILES = (".png", ".csv", ".json")  # of runs, whose addresses begin as those of pages do
 
 
 def register(app: Flask) -> None:
@@ -83,6 +84,6 @@ def _answer(code: int, body: dict[str, object], headers: dict[str, str]) -> Resp
 
 def wants_json() -> bool:
     """Whether the client is a program: an API path, a JSON body, or no wish for HTML."""
-    if request.path.startswith(_API_PATHS) or request.is_json:
+    if request.path.startswith(_API_PATHS) or request.path.endswith(_API_FILES) or request.is_json:
         return True
     return not request.accept_mimetypes.accept_html

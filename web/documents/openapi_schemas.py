@@ -14,6 +14,11 @@ def json_object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
     return {"type": "object", "properties": required | optional, "required": list(required)}
 
 
+def only(described: dict[str, Any]) -> dict[str, Any]:
+    """The same object with nothing else in it, as requests are."""
+    return described | {"additionalProperties": False}
+
+
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:
     """This, or null."""
     return {"anyOf": [schema, {"type": "null"}]}
@@ -170,6 +175,27 @@ ANSWERS: dict[str, Any] = {
             "sentence": TEXT,
         },
         note={"type": "string", "description": "why there are no sides"},
+    ),
+    "Audit": json_object(
+        {
+            "audit": {
+                "type": "array",
+                "items": json_object(
+                    {
+                        "id": COUNT,
+                        "at": _MOMENT,
+                        "actor": nullable(TEXT),
+                        "address": TEXT,
+                        "action": TEXT,
+                        "subject": TEXT,
+                        "status": COUNT,
+                        "run_id": nullable(TEXT),
+                        "batch_id": nullable(TEXT),
+                    }
+                ),
+            },
+            "next_after": nullable(COUNT),
+        }
     ),
     "BatchRun": json_object(
         {
