@@ -20,10 +20,12 @@ blueprint = Blueprint("access", __name__)
 MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOGIN = "access.login"
-_STATIC = frozenset({"static", "bootstrap.static"})
+_STATIC = frozenset({"asset"})
 _READING_POSTS = frozenset({"rule_api.check"})  # posts that change nothing
 _OF_ADMINS = frozenset({"prices.put", "prices.delete", "audit.page", "audit.listed"})
-_OF_SUBMITTERS = frozenset({"run_api.cancel", "run_api.retry", "batch_api.cancel", "batch_api.retry"})  # and of admins
+_OF_SUBMITTERS = frozenset(  # and of admins
+    {"run_api.cancel", "run_api.retry", "batch_api.cancel", "batch_api.retry", "study_api.cancel"}
+)
 _NO_TOKEN_YET = (
     "there is no token yet, so only this machine itself is answered: make one with "
     "'python -m adapters.tokens make NAME --scope admin', or set OPEN_ACCESS=true to answer everybody"
@@ -130,9 +132,9 @@ def changes_something() -> bool:
 def _is_somebody_else_s() -> bool:
     if request.endpoint not in _OF_SUBMITTERS:
         return False
-    named = {name: str(value) for name, value in (request.view_args or {}).items()}
+    [(kind, name)] = (request.view_args or {}).items()
     with reading(platform().engine) as connection:
-        return submitter(connection, **named) not in (None, g.actor.name)
+        return submitter(connection, kind, str(name)) not in (None, g.actor.name)
 
 
 def _harden(response: Response) -> Response:

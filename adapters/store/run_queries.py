@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.prices.packing import columns_of
 from adapters.results.run_lines import BARS_PER_PART, RunLines, decode_head
 from adapters.results.times import utc_text
-from adapters.store.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs
+from adapters.store.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs, studies
 from contracts.errors import UnknownRun
 from contracts.status import RunStatus
 
@@ -39,10 +39,11 @@ def run_status(connection: Connection, run_id: str) -> RowMapping:
     return row
 
 
-def submitter(connection: Connection, run_id: str | None = None, batch_id: str | None = None) -> str | None:
-    """Who submitted a run, or the first run of a batch; None when nobody knows, or there is no such thing."""
-    which = runs.c.run_id == run_id if run_id else runs.c.batch_id == batch_id
-    return connection.execute(select(runs.c.submitted_by).where(which).order_by(runs.c.id).limit(1)).scalar()
+def submitter(connection: Connection, kind: str, name: str) -> str | None:
+    """Who submitted what has this run_id or study_id, or the first run of this batch_id; None when nobody knows."""
+    table = studies if kind == "study_id" else runs
+    query = select(table.c.submitted_by).where(table.c[kind] == name).order_by(table.c.id)
+    return connection.execute(query.limit(1)).scalar()
 
 
 def run_row(connection: Connection, run_id: str) -> RowMapping:

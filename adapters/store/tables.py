@@ -235,6 +235,7 @@ studies = Table(
     Column("judgements", SmallInteger, nullable=False, default=0),  # how often the verdict's process was started
     Column("outcome", _ascii(16)),
     Column("sentence", _text(255)),  # the verdict, or why there is none
+    Column("submitted_by", _ascii(ACTOR_LENGTH)),  # as of runs
     Column("verdict_json", LongText),  # adapters.studies.verdict
     Column("created_at", Timestamp, nullable=False),
     Column("completed_at", Timestamp),

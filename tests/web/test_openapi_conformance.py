@@ -19,8 +19,8 @@ EXAMPLES = 8  # of each kind and operation, so that all of them take a minute at
 # fast average is faster than the slow one
 SENSIBLE = {"ticker": "AAPL", "timeframe": "1d", "start_date": "2004-01-01", "end_date": "2005-01-01"}
 SENSIBLE |= {"batch_id": None, "data_hash": None}
-# a body that no schema describes: a CSV file
-UNDESCRIBED = {("PUT", "/api/prices/{ticker}/{timeframe}")}
+# bodies that a schema does not describe well enough: a CSV file, and a plan whose windows must fit into the prices
+UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}", "POST /api/studies"}
 
 
 @pytest.fixture
@@ -55,10 +55,10 @@ def _ask(operation: Any, mode: GenerationMode, faults: dict[str, str]) -> None:
     def ask(case: Case) -> None:
         if mode is GenerationMode.POSITIVE:
             _make_sensible(case)
-        is_undescribed = (operation.method.upper(), operation.path) in UNDESCRIBED
+        checks = [not_a_server_error] if operation.label in UNDESCRIBED else None
         try:
-            answer = case.call()
-            case.validate_response(answer, checks=[not_a_server_error] if is_undescribed else None)
+            answer = case.call(headers={"Accept-Encoding": "identity"})
+            case.validate_response(answer, checks=checks)
         except FailureGroup as group:
             for fault in group.exceptions:
                 kind = f"{operation.label} {mode.value} {type(fault).__name__}"

@@ -24,6 +24,7 @@ _REFERENCE = "#/components/schemas/{model}"
 _IN_PATHS: dict[str, dict[str, Any]] = {
     "run_id": {"type": "string", "format": "uuid"},
     "batch_id": TEXT,
+    "study_id": {"type": "string", "format": "uuid"},
     "preset_id": COUNT,
     "name": {"enum": list(CHART_NAMES)},
     "ticker": {"type": "string", "pattern": "^[A-Za-z0-9.^=-]{1,15}$"},

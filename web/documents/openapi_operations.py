@@ -213,7 +213,7 @@ def details() -> dict[str, dict[str, Any]]:
         },
         "GET /api/studies": {
             "parameters": [
-                _query("after", {"type": "integer", "minimum": 0}, "next_after of the page before"),
+                _query("after", POSITION, "next_after of the page before"),
                 _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "25 by default"),
             ],
             "responses": _responses("200", "Studies", "studies, newest first, a page at a time"),
