@@ -14,7 +14,7 @@ from web.access import PROBES
 from web.answers import conditional
 from web.documents.contract_schemas import request_schema, result_schema, study_schema
 from web.documents.openapi_operations import details, fault
-from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT
+from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, TICKER
 
 blueprint = Blueprint("openapi", __name__)
 
@@ -27,7 +27,7 @@ _IN_PATHS: dict[str, dict[str, Any]] = {
     "study_id": {"type": "string", "format": "uuid"},
     "preset_id": COUNT,
     "name": {"enum": list(CHART_NAMES)},
-    "ticker": {"type": "string", "pattern": "^[A-Za-z0-9.^=-]{1,15}$"},
+    "ticker": TICKER,
     "timeframe": {"enum": list(TIMEFRAMES)},
     "data_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
 }

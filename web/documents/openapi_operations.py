@@ -6,7 +6,7 @@ from typing import Any
 from adapters.results.metrics.table import METRIC_NAMES
 from web.arguments import MAX_DIGITS, MAX_KEY_LENGTH
 from web.audit.pages import DEEDS, FILTERS, MOST_DEEDS
-from web.documents.openapi_schemas import COUNT, TEXT, json_object, only, ref
+from web.documents.openapi_schemas import COUNT, TEXT, TICKER, json_object, only, ref
 from web.runs.windows import DEFAULT_POINTS, MOST_POINTS
 
 
@@ -37,7 +37,7 @@ WINDOW = [
 
 ASCII = {"type": "string", "pattern": "^[ -~]*$"}
 HASH = {"type": "string", "pattern": "^[0-9A-Za-z]{0,64}$"}
-POSITION = {"type": "integer", "minimum": 0, "maximum": 10**MAX_DIGITS}
+POSITION = {"type": "integer", "minimum": 0, "maximum": 10**MAX_DIGITS - 1}
 UNCHECKED = {"description": "whatever it is, the answer says what is wrong with it"}
 NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "printable"}
 VERSION = {"type": "integer", "minimum": 1, "exclusiveMaximum": 2**31}
@@ -191,7 +191,7 @@ def details() -> dict[str, dict[str, Any]]:
                 metric,
                 constraint,
                 *(_query(axis, TEXT, "a parameter") for axis in ("x", "y")),
-                _query("ticker", TEXT, "of this ticker only"),
+                _query("ticker", TICKER, "of this ticker only"),
             ],
             "responses": _responses("200", "Heatmap", "the metric over two parameters", f404="no such batch"),
         },

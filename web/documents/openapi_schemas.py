@@ -6,6 +6,7 @@ from contracts.status import RunStatus
 from contracts.study import StudyStatus
 
 TEXT: dict[str, Any] = {"type": "string"}
+TICKER: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9.^=-]{1,15}$"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 
