@@ -87,6 +87,7 @@ def _check_origin() -> None:
 
 
 def _identify() -> None:
+    set_actor("")  # the thread has worked for others before
     g.actor = None if request.endpoint in PROBES | _STATIC else asking()
     set_actor((g.actor and g.actor.name) or "")
 

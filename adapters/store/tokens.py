@@ -42,9 +42,7 @@ def digest_of(token: str) -> str:
 def make_token(connection: Connection, name: str, scope: str, days: int | None = None) -> str:
     """A new token, valid for so many days or forever; it cannot be read again. Conflict when the name was used."""
     if not NAME.fullmatch(name):
-        raise InvalidRequest(
-            {"name": name}, f"the name {name!r} is not accepted; accepted: 1 to 64 of A-Z a-z 0-9 . _ -"
-        )
+        raise InvalidRequest({"name": name}, f"{name!r} is not accepted; accepted: 1 to 64 of A-Z a-z 0-9 . _ -")
     if days is not None and not 0 < days <= MOST_DAYS:
         raise InvalidRequest({"days": str(days)}, f"{days} days are not accepted; accepted: 1 to {MOST_DAYS}")
     token = secrets.token_urlsafe(32)
@@ -85,14 +83,10 @@ class TokenStore:
         """Whose token has this digest; None of an unknown, expired or revoked one."""
         if digest in self._configured:
             return self._configured[digest]
-        is_valid = (
-            tokens.c.revoked_at.is_(None),
-            or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > database_now()),
-        )
+        has_time = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > database_now())
+        valid = (tokens.c.digest == digest, tokens.c.revoked_at.is_(None), has_time)
         with reading(self._engine) as connection:
-            row = connection.execute(
-                select(tokens.c.name, tokens.c.scope).where(tokens.c.digest == digest, *is_valid)
-            ).one_or_none()
+            row = connection.execute(select(tokens.c.name, tokens.c.scope).where(*valid)).one_or_none()
         return Actor(row.name, row.scope) if row else None
 
     def are_asked_for(self) -> bool:

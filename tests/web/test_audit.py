@@ -10,6 +10,7 @@ import requests
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
+from adapters.logs import current_actor
 from tests.services.ports import free_port
 from tests.services.processes import Programs
 from tests.services.web_app import run_values, sweep_values, web_app
@@ -116,3 +117,12 @@ def test_the_log_says_who_asked_and_no_secret(programs: Programs, log_format: st
     assert faults
     told = [json.loads(line).get("actor") if log_format == "json" else line for line in faults]
     assert all("environment:1" in each for each in told)
+
+
+def test_a_line_does_not_name_who_asked_before(client: FlaskClient) -> None:
+    client.get("/api/runs", headers=SHOWN)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("web.access.asking", lambda: (_ for _ in ()).throw(RuntimeError("the database is away")))
+        client.get("/api/runs", headers=SHOWN)
+
+    assert current_actor() is None
