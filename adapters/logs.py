@@ -12,6 +12,7 @@ from adapters.settings import Settings
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
 _run_id: ContextVar[str] = ContextVar("run_id", default="")
+_actor: ContextVar[str] = ContextVar("actor", default="")
 
 
 @contextmanager
@@ -34,6 +35,20 @@ def current_run_id() -> str:
     return _run_id.get()
 
 
+def set_actor(name: str) -> None:
+    """Every line logged from here on, in this thread, names who asked; the empty string: nobody."""
+    _actor.set(name)
+
+
+def current_actor() -> str | None:
+    """Who asked, or None."""
+    return _actor.get() or None
+
+
+def _context() -> list[tuple[str, str]]:
+    return [(name, value.get()) for name, value in (("actor", _actor), ("run_id", _run_id)) if value.get()]
+
+
 class _TextFormatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
@@ -46,11 +61,9 @@ class _TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        run_id = _run_id.get()
-        if not run_id or f"run_id={run_id}" in text:
-            return text
-        # a trace has many lines, and `grep <run_id>` must find them all
-        return "\n".join(f"{line} run_id={run_id}" for line in text.split("\n"))
+        known = (f" {name}={value}" for name, value in _context() if f"{name}={value}" not in text)
+        told = "".join(known)
+        return text.replace("\n", f"{told}\n") + told  # a trace has many lines, and `grep <run_id>` must find them all
 
 
 class _JsonFormatter(logging.Formatter):
@@ -64,9 +77,8 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "role": self._role,
             "message": record.getMessage(),
+            **dict(_context()),
         }
-        if _run_id.get():
-            line["run_id"] = _run_id.get()
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)
         return json.dumps(line, ensure_ascii=False)

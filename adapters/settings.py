@@ -23,7 +23,14 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "text"  # text or json
     image_tag: str = "dev"
-    api_tokens: tuple[str, ...] = ()  # empty: everyone who reaches the port may submit
+    api_tokens: tuple[str, ...] = ()  # of admins, beside those in the database: tokens, or NAME:sha256:<digest>
+    open_reads: bool = False  # whether reading needs no token, where tokens are asked for
+    open_access: bool = False  # whether others than this machine are answered before there is any token
+    auth_proxy_header: str = ""  # in which the trusted proxy names the user that it has logged in
+    auth_proxy_scope: str = "submit"  # what such users may
+    logins_per_minute: int = 20  # of one address
+    changes_per_minute: int = 30_000  # requests of one token, or one address without any, that change something
+    reads_per_minute: int = 60_000  # the same for those that do not
     secret_key: str = ""  # signs the browser's session; empty: one is made at each start
     run_timeout_s: int = 300
     run_memory_mb: int = 2048  # address space that one run may use beyond what the process holds at its start
@@ -144,6 +151,10 @@ def _check(values: Mapping[str, Any], faults: list[str]) -> None:
     heartbeat_s = values.get("heartbeat_s", Settings.heartbeat_s)
     if heartbeat_s * 2 > lease_s:
         faults.append(f"HEARTBEAT_S={heartbeat_s:g}: at most half of LEASE_S={lease_s:g}, or a slow beat loses the run")
+    if values.get("auth_proxy_header") and values.get("trusted_proxy", "") in ("", "*"):
+        faults.append(
+            "AUTH_PROXY_HEADER: TRUSTED_PROXY must be the address of that one proxy, or anybody could be anybody"
+        )
 
 
 def _positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
@@ -204,12 +215,17 @@ def _tokens(text: str) -> tuple[str, ...]:
     return tokens
 
 
+def _bool(text: str) -> bool:
+    return _one_of("true", "false")(text) == "true"
+
+
 _PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not say it all
     "database_url": _url("sqlite", "mysql+pymysql", "mariadb+pymysql"),
     "redis_url": _url("redis", "rediss", "unix"),
     "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
     "log_format": _one_of("text", "json"),
     "api_tokens": _tokens,
+    "auth_proxy_scope": _one_of("read", "submit", "admin"),
     "trusted_hosts": _names,
     "port": _port,
     "scaler_max_processes": _cores,
@@ -217,6 +233,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not
 }
 _PARSERS_BY_TYPE: dict[Any, Callable[[str], Any]] = {
     str: str,
+    bool: _bool,
     Path: Path,
     Path | None: Path,
     int: _positive(int),

@@ -25,7 +25,7 @@ def run_of(study: Study, days: tuple[str, str], place: int) -> NewRun:
     own: dict[str, Any] = {"params": params, "rule_id": rule.label, "batch_id": study.batch_id, "label": asked.name}
     request = replace(RunRequest.from_json(asked.base), start_date=start_date, end_date=end_date, **own)
     key = request_hash(request, rule.params)
-    return NewRun(replace(request, run_id=_run_id(study.study_id, key)), key)
+    return NewRun(replace(request, run_id=_run_id(study.study_id, key)), key, submitted_by=study.submitted_by)
 
 
 def _run_id(study_id: str, key: str) -> str:

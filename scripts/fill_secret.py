@@ -1,20 +1,24 @@
 """The Secret with random values, ready for the cluster: `python scripts/fill_secret.py | kubectl apply -f -`.
 
 Takes the template k8s/secret/secret.example.yaml, so that its keys are listed in one place. Run it once: a second
-Secret does not change the passwords that MySQL was initialised with.
+Secret does not change the passwords that MySQL was initialised with. The first admin's token is told on stderr; the
+Secret has its digest only.
 """
 
+import hashlib
 import secrets
 import sys
 from pathlib import Path
 
 TEMPLATE = Path(__file__).resolve().parent.parent / "k8s/secret/secret.example.yaml"
 PLACEHOLDER = ": change-me"
+OF_ADMIN = "api-tokens"  # the key that has a digest in place of a random value
 
 
-def fill(template: str) -> str:
+def fill(template: str, admin_token: str) -> str:
     """The template with a random value of 192 bits at each placeholder; comments stay comments."""
-    lines = template.splitlines()
+    digest = hashlib.sha256(admin_token.encode()).hexdigest()
+    lines = template.replace(OF_ADMIN + PLACEHOLDER, f'{OF_ADMIN}: "admin:sha256:{digest}"').splitlines()
     return "\n".join(line if line.lstrip().startswith("#") else _fill_line(line) for line in lines) + "\n"
 
 
@@ -23,4 +27,6 @@ def _fill_line(line: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(fill(TEMPLATE.read_text(encoding="utf-8")))
+    token = secrets.token_urlsafe(32)
+    sys.stdout.write(fill(TEMPLATE.read_text(encoding="utf-8"), token))
+    sys.stderr.write(f"the admin's token, shown this once: {token}\n")

@@ -7,6 +7,8 @@ from flask import Flask
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
 from web import access, assets, errors, formats, health, navigation
+from web.audit import pages as audit_pages
+from web.audit import trail
 from web.batches import api as batches_api
 from web.batches import pages as batches_pages
 from web.documents import catalog, openapi
@@ -24,6 +26,7 @@ from web.studies import pages as studies_pages
 
 BLUEPRINTS = (
     access.blueprint,
+    audit_pages.blueprint,
     health.blueprint,
     catalog.blueprint,
     rules_api.blueprint,
@@ -59,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = build_platform(settings)
     access.protect(app)
+    trail.follow(app)
     errors.register(app)
     formats.register(app)
     navigation.register(app)

@@ -1,14 +1,17 @@
-"""Who may ask and change: by a name of ours only, never from another site, and with a token if any is configured."""
+"""Who may ask and change: by a name of ours only, never from another site, not too often, with a token of the scope."""
 
-import hmac
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, redirect, render_template, request, session, url_for
+from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, Forbidden, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, TooManyRequests, Unauthorized
 
+from adapters.logs import set_actor
+from adapters.store.database import reading
+from adapters.store.run_queries import submitter
+from web.actors import are_tokens_asked_for, asking, begin_session, holder_of
 from web.arguments import MAX_BODY_BYTES, read_body
 from web.platform import platform
 
@@ -16,7 +19,17 @@ blueprint = Blueprint("access", __name__)
 
 MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_OPEN_ENDPOINTS = frozenset({"access.login", "rule_api.check"})  # posts that change nothing that a token protects
+_LOGIN = "access.login"
+_STATIC = frozenset({"asset"})
+_READING_POSTS = frozenset({"rule_api.check"})  # posts that change nothing
+_OF_ADMINS = frozenset({"prices.put", "prices.delete", "audit.page", "audit.listed"})
+_OF_SUBMITTERS = frozenset(  # and of admins
+    {"run_api.cancel", "run_api.retry", "batch_api.cancel", "batch_api.retry", "study_api.cancel"}
+)
+_NO_TOKEN_YET = (
+    "there is no token yet, so only this machine itself is answered: make one with "
+    "'python -m adapters.tokens make NAME --scope admin', or set OPEN_ACCESS=true to answer everybody"
+)
 _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
     "frame-ancestors 'none'; form-action 'self'",
@@ -28,7 +41,7 @@ _HEADERS = {
 
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # over TLS alone: elsewhere browsers must ignore it
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-_PROBES = frozenset({"health.health", "health.ready", "health.metrics"})  # asked for by the address of a pod
+PROBES = frozenset({"health.health", "health.ready", "health.metrics"})  # asked for by the address of a pod
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -38,18 +51,18 @@ class _Sessions(SecureCookieSessionInterface):
 
 
 def protect(app: Flask) -> None:
-    """Check each request that changes something, and send the security headers with each answer."""
+    """Check each request before its view, and send the security headers with each answer."""
     app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", MAX_CONTENT_LENGTH=MAX_BODY_BYTES)
     app.session_interface = _Sessions()
-    app.before_request(_check_host)
-    app.before_request(_check)
+    for check in (_check_host, _identify, _check_rate, _check_origin, _check_scope):
+        app.before_request(check)
     app.after_request(_harden)
 
 
 def _check_host() -> None:
     """Refuse names that are not ours: a page elsewhere whose name is made to lead here would count as our own."""
     host = request.headers.get("Host", "")
-    if request.endpoint not in _PROBES and not _is_ours(host, platform().settings.trusted_hosts):
+    if request.endpoint not in PROBES and not _is_ours(host, platform().settings.trusted_hosts):
         raise BadRequest(f"the host {host[:100]!r} is not known here; TRUSTED_HOSTS names those that are")
 
 
@@ -63,7 +76,7 @@ def _is_ours(host: str, configured: Collection[str]) -> bool:
     return name in _LOOPBACK or name in configured or name.endswith(domains)
 
 
-def _check() -> None:
+def _check_origin() -> None:
     if request.method in _SAFE_METHODS:
         return
     origin = request.headers.get("Origin")  # sent by every browser with a request that changes something
@@ -71,27 +84,58 @@ def _check() -> None:
         raise Forbidden("cross-site requests are refused")
     if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Forbidden("cross-site requests are refused")
-    if request.endpoint not in _OPEN_ENDPOINTS and not is_allowed():
+
+
+def _identify() -> None:
+    set_actor("")  # the thread has worked for others before
+    g.actor = None if request.endpoint in PROBES | _STATIC else asking()
+    set_actor((g.actor and g.actor.name) or "")
+
+
+def _check_rate() -> None:
+    if request.endpoint in PROBES | _STATIC:
+        return
+    change = "logins" if request.endpoint == _LOGIN else "changes"
+    kind = change if changes_something() else "reads"
+    wait_s = platform().rates.wait_s(kind, (g.actor and g.actor.name) or request.remote_addr or "")
+    if wait_s:
+        raise TooManyRequests(f"too many {kind} within a minute; again in {wait_s} s", retry_after=wait_s)
+
+
+def _check_scope() -> None:
+    """Refuse a stranger, and a token for what goes beyond its scope."""
+    needed = _needed_scope()
+    if needed is None or (needed == "read" and platform().settings.open_reads):
+        return
+    if g.actor is None and not are_tokens_asked_for():
+        raise Forbidden(_NO_TOKEN_YET)
+    if g.actor is None:
         raise Unauthorized("a token is needed: send it as 'Authorization: Bearer <token>', or log in at /login")
+    if not g.actor.may(needed):
+        raise Forbidden(f"{g.actor.name} may {g.actor.scope}; the scope {needed} is needed here")
+    if not g.actor.may("admin") and _is_somebody_else_s():
+        raise Forbidden(f"this was submitted by somebody else; {g.actor.name} would need the scope admin")
 
 
-def is_allowed() -> bool:
-    """Whether this client may change something: no token is configured, or it has shown one."""
-    tokens = platform().settings.api_tokens
-    return not tokens or session.get("allowed") is True or knows_token(request.headers.get("Authorization", ""))
+def _needed_scope() -> str | None:
+    if request.endpoint in PROBES | _STATIC | {_LOGIN}:
+        return None
+    if request.endpoint in _OF_ADMINS:
+        return "admin"
+    return "submit" if changes_something() else "read"
 
 
-def knows_token(authorization: str) -> bool:
-    """Whether an Authorization header carries one of the configured tokens."""
-    scheme, _, token = authorization.partition(" ")
-    if scheme.lower() != "bearer":
+def changes_something() -> bool:
+    """Whether the request would change what is stored."""
+    return request.method not in _SAFE_METHODS and request.endpoint not in _READING_POSTS
+
+
+def _is_somebody_else_s() -> bool:
+    if request.endpoint not in _OF_SUBMITTERS:
         return False
-    return _is_token(token.strip())
-
-
-def _is_token(text: str) -> bool:
-    given = text.encode()
-    return any(hmac.compare_digest(given, known.encode()) for known in platform().settings.api_tokens)
+    [(kind, name)] = (request.view_args or {}).items()
+    with reading(platform().engine) as connection:
+        return submitter(connection, kind, str(name)) not in (None, g.actor.name)
 
 
 def _harden(response: Response) -> Response:
@@ -106,7 +150,9 @@ def login() -> ResponseReturnValue:
     if request.method == "GET":
         return render_template("login.html")
     read_body(MAX_LOGIN_BYTES)
-    if not _is_token(request.form.get("token", "")):
-        raise Unauthorized("this token is not known")
-    session["allowed"] = True
+    token = request.form.get("token", "")
+    g.actor = holder_of(token)
+    if g.actor is None:
+        raise Unauthorized("this token is not known, or not valid any more")
+    begin_session(token)
     return redirect(url_for("form.page"))

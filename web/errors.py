@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from contracts.errors import (
     Conflict,
@@ -36,6 +36,7 @@ _STATUS_CODES: tuple[tuple[type[PlatformError], int], ...] = (
     (DrawingUnavailable, 503),
 )
 _API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
+_API_FILES = (".png", ".csv", ".json")  # of runs, whose addresses begin as those of pages do
 
 
 def register(app: Flask) -> None:
@@ -62,6 +63,8 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
     allowed = getattr(error, "valid_methods", None)
     if allowed:
         headers["Allow"] = ", ".join(allowed)
+    if isinstance(error, TooManyRequests):
+        headers["Retry-After"] = str(error.retry_after)
     return _answer(code, {"error": error.description or error.name}, headers)
 
 
@@ -81,6 +84,6 @@ def _answer(code: int, body: dict[str, object], headers: dict[str, str]) -> Resp
 
 def wants_json() -> bool:
     """Whether the client is a program: an API path, a JSON body, or no wish for HTML."""
-    if request.path.startswith(_API_PATHS) or request.is_json:
+    if request.path.startswith(_API_PATHS) or request.path.endswith(_API_FILES) or request.is_json:
         return True
     return not request.accept_mimetypes.accept_html

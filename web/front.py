@@ -8,7 +8,9 @@ import logging
 import os
 import resource
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import Any
+from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 from waitress import wasyncore
@@ -18,6 +20,7 @@ from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
 from adapters.settings import load_settings
+from web.actors import PEER
 
 HEADERS_S = 10.0  # from a request's first byte to the end of its headers
 BODY_S = 20.0  # for a body, beside what its size allows
@@ -67,7 +70,12 @@ class Front(TcpWSGIServer):  # type: ignore[misc]
     """A listening socket and its connections."""
 
     channel_class = Connection
+    application: WSGIApplication
     per_address: int
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.application = _naming_peer(self.application)
 
     def handle_accept(self) -> None:
         """Take a connection, and let go of a silent one where there are too many."""
@@ -147,6 +155,16 @@ class FrontWorker(Worker):  # type: ignore[misc]
 def _proxy(address: str) -> dict[str, object]:
     believed = {"x-forwarded-proto", "x-forwarded-for"}
     return {"trusted_proxy": address, "trusted_proxy_headers": believed} if address else {}
+
+
+def _naming_peer(application: WSGIApplication) -> WSGIApplication:
+    """The application, told who is at the other end before a proxy's word is taken for it."""
+
+    def named(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        environ[PEER] = environ["REMOTE_ADDR"]
+        return application(environ, start_response)
+
+    return named
 
 
 def _open(front: Front) -> list[Connection]:

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, request
-
-from web.access import is_allowed
+from flask import Flask, g, request
 
 # The way to each section, its name, and the pages that belong to it.
 NAVIGATION = (
@@ -15,6 +13,7 @@ NAVIGATION = (
     ("prices_pages.listed", "Prices", ("prices_pages.page",)),
     ("queue.page", "Queue", ()),
 )
+FOR_ADMINS = (("audit.page", "Audit", ()),)
 
 
 # Which media each palette is for, by the theme that a reader has chosen; print is always light. See js/settings.js.
@@ -31,11 +30,13 @@ def register(app: Flask) -> None:
 
 
 def _frame() -> dict[str, Any]:
+    actor = g.get("actor")  # none yet when the request's host was refused
+    ways = NAVIGATION + FOR_ADMINS if actor and actor.may("admin") else NAVIGATION
     chosen = request.cookies.get("theme", "")
     theme = chosen if chosen in PALETTES else "system"
     return {
-        "navigation": NAVIGATION,
-        "may_change": is_allowed(),
+        "navigation": ways,
+        "may_change": bool(actor and actor.may("submit")),
         "theme": theme,
         "palettes": PALETTES[theme],
         "shortcuts_are_off": request.cookies.get("shortcuts") == "off",

@@ -10,6 +10,8 @@ from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
 from adapters.store.database import connect_database
 from adapters.store.prices import PriceStore
+from adapters.store.tokens import TokenStore
+from web.rates import Rates
 from web.runs.submission import Submission
 
 POOL_SIZE = 8  # connections per web process; one per thread of web/gunicorn.conf.py
@@ -18,20 +20,24 @@ _KEY = "platform"
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Database, queue, prices and the way in."""
+    """Database, queue, prices, the way in, and who may go it how often."""
 
     settings: Settings
     engine: Engine
     queue: RunQueue
     prices: PriceStore
     submission: Submission
+    tokens: TokenStore
+    rates: Rates
 
 
 def build_platform(settings: Settings) -> Platform:
     """Connect lazily to everything that the settings name."""
     engine = connect_database(settings.database_url, pool_size=POOL_SIZE)
     queue = RunQueue(settings)
-    return Platform(settings, engine, queue, PriceStore(engine), Submission(engine, queue, settings))
+    submission = Submission(engine, queue, settings)
+    tokens = TokenStore(engine, settings.api_tokens)
+    return Platform(settings, engine, queue, PriceStore(engine), submission, tokens, Rates(settings))
 
 
 def platform() -> Platform:

@@ -25,6 +25,7 @@ class NewRun:
     request_hash: str
     idempotency_key: str | None = None
     reproduces: str | None = None
+    submitted_by: str | None = None
 
 
 def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
@@ -57,6 +58,7 @@ def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
         "status": RunStatus.PENDING,
         "attempt": 1,
         "reproduces": new.reproduces,
+        "submitted_by": new.submitted_by,
         "waiting_since": created_at,
         "created_at": created_at,
     }

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.prices.packing import columns_of
 from adapters.results.run_lines import BARS_PER_PART, RunLines, decode_head
 from adapters.results.times import utc_text
-from adapters.store.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs
+from adapters.store.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs, studies
 from contracts.errors import UnknownRun
 from contracts.status import RunStatus
 
@@ -37,6 +37,13 @@ def run_status(connection: Connection, run_id: str) -> RowMapping:
     if row is None:
         raise UnknownRun(f"no run has the id {run_id}")
     return row
+
+
+def submitter(connection: Connection, kind: str, name: str) -> str | None:
+    """Who submitted what has this run_id or study_id, or the first run of this batch_id; None when nobody knows."""
+    table = studies if kind == "study_id" else runs
+    query = select(table.c.submitted_by).where(table.c[kind] == name).order_by(table.c.id)
+    return connection.execute(query.limit(1)).scalar()
 
 
 def run_row(connection: Connection, run_id: str) -> RowMapping:

@@ -46,6 +46,7 @@ class Study:
     plan: StudyPlan
     choices: list[dict[str, Any]] | None
     judgements: int
+    submitted_by: str | None
 
     @property
     def batch_id(self) -> str:
@@ -58,7 +59,9 @@ def batch_of(study_id: str) -> str:
     return f"study-{study_id}"
 
 
-def insert_study(connection: Connection, study_id: str, plan: StudyPlan, idempotency_key: str | None) -> None:
+def insert_study(
+    connection: Connection, study_id: str, plan: StudyPlan, idempotency_key: str | None, submitted_by: str | None
+) -> None:
     """Record a checked plan; IntegrityError when the key was used before."""
     request = plan.request
     values = {
@@ -70,6 +73,7 @@ def insert_study(connection: Connection, study_id: str, plan: StudyPlan, idempot
         "rule_type": request.base["rule_type"],
         "plan_json": json.dumps(plan.to_json(), ensure_ascii=False),
         "status": StudyStatus.ACCEPTED,
+        "submitted_by": submitted_by,
         "created_at": database_now(),
     }
     connection.execute(insert(studies).values(**values))
@@ -121,7 +125,7 @@ def study_of(row: RowMapping) -> Study:
     """A row as the leader works with it."""
     choices = json.loads(row["choices_json"]) if row["choices_json"] else None
     plan = StudyPlan.from_json(json.loads(row["plan_json"]))
-    return Study(row["study_id"], StudyStatus(row["status"]), plan, choices, row["judgements"])
+    return Study(row["study_id"], StudyStatus(row["status"]), plan, choices, row["judgements"], row["submitted_by"])
 
 
 def study_with_key(connection: Connection, idempotency_key: str) -> RowMapping | None:

@@ -54,6 +54,7 @@ _OPTIONS: dict[str, Any] = {
 
 METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
 LISTED_INDEX = "ix_runs_listed"
+ACTOR_LENGTH = 80  # characters of a token's name, or of a user's whom a proxy has logged in
 
 
 def _metric_index(metric: str) -> Index:
@@ -101,6 +102,7 @@ runs = Table(
     Column("image_tag", _ascii(128)),
     Column("result_hash", _ascii(64)),
     Column("reproduces", _ascii(36)),  # the run_id that this run repeats
+    Column("submitted_by", _ascii(ACTOR_LENGTH)),  # whose token; null where none was asked for
     Column("worker", _text(128)),  # host and process of the last claim
     Column("created_at", Timestamp, nullable=False),
     Column("started_at", Timestamp),
@@ -233,6 +235,7 @@ studies = Table(
     Column("judgements", SmallInteger, nullable=False, default=0),  # how often the verdict's process was started
     Column("outcome", _ascii(16)),
     Column("sentence", _text(255)),  # the verdict, or why there is none
+    Column("submitted_by", _ascii(ACTOR_LENGTH)),  # as of runs
     Column("verdict_json", LongText),  # adapters.studies.verdict
     Column("created_at", Timestamp, nullable=False),
     Column("completed_at", Timestamp),
@@ -269,5 +272,36 @@ leases = Table(
     Column("holder", _ascii(64), nullable=False),
     Column("until", Timestamp, nullable=False),
     Column("since", Timestamp),  # since when holders have followed each other without a gap
+    **_OPTIONS,
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("name", _ascii(ACTOR_LENGTH), primary_key=True),
+    Column("scope", _ascii(8), nullable=False),
+    Column("digest", _ascii(64), nullable=False, unique=True),  # SHA-256 of the token, which itself is nowhere
+    Column("made_at", Timestamp, nullable=False),
+    Column("expires_at", Timestamp),  # null: never
+    Column("revoked_at", Timestamp),
+    **_OPTIONS,
+)
+
+audit = Table(  # nothing is ever deleted from it, whatever is pruned elsewhere
+    "audit",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("at", Timestamp, nullable=False),
+    Column("actor", _ascii(ACTOR_LENGTH)),  # null: nobody that is known
+    Column("address", _ascii(45), nullable=False),
+    Column("action", _ascii(64), nullable=False),  # the endpoint, or the command
+    Column("subject", _text(255), nullable=False),  # the path, or what the command was given
+    Column("status", SmallInteger, nullable=False),  # of the answer
+    Column("run_id", _ascii(36)),
+    Column("batch_id", _text(64)),
+    Index("ix_audit_actor", "actor", "id"),
+    Index("ix_audit_action", "action", "id"),
+    Index("ix_audit_status", "status", "id"),
+    Index("ix_audit_run", "run_id", "id"),
     **_OPTIONS,
 )

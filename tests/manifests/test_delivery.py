@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from adapters.store.tokens import digest_of
 from scripts.fill_secret import TEMPLATE, fill
 from scripts.manifests.__main__ import main
 from scripts.manifests.checks import faults_of
@@ -77,9 +78,10 @@ def test_a_tag_that_may_move_is_refused(checkout: Path, image: str) -> None:
 def test_the_filled_secret_has_a_value_of_its_own_for_every_key() -> None:
     template = yaml.safe_load(TEMPLATE.read_text())["stringData"]
 
-    values = yaml.safe_load(fill(TEMPLATE.read_text()))["stringData"]
+    values = yaml.safe_load(fill(TEMPLATE.read_text(), "test"))["stringData"]
 
     assert values.keys() == template.keys()
+    assert values.pop("api-tokens") == f"admin:sha256:{digest_of('test')}"
     assert len(set(values.values())) == len(values)
     assert all(len(value) == 48 for value in values.values())
 
@@ -89,4 +91,6 @@ def test_the_secret_s_script_prints_what_kubectl_takes() -> None:
         [sys.executable, "scripts/fill_secret.py"], cwd=ROOT, capture_output=True, text=True, check=True
     )
 
-    assert yaml.safe_load(printed.stdout)["kind"] == "Secret"
+    token = printed.stderr.split()[-1]
+    assert yaml.safe_load(printed.stdout)["stringData"]["api-tokens"] == f"admin:sha256:{digest_of(token)}"
+    assert token not in printed.stdout

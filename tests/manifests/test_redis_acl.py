@@ -23,6 +23,7 @@ from scripts.manifests.documents import read_platform
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
 from tests.services.redis_server import redis_binary
 from tests.services.runs import new_request
+from web.rates import Rates
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = "rq:queue:backtests"
@@ -65,6 +66,14 @@ def test_those_who_enqueue_may_use_the_whole_queue(server: AclRedis, user: str) 
 
     assert seen == ({"backtests": 1, "backtests-bulk": 1}, 1, [waiting.job_id, bulk.job_id])
     assert server.refusals() == []
+
+
+def test_web_counts_how_often_somebody_asks(server: AclRedis) -> None:
+    rates = Rates(load_settings(server.settings("web") | {"READS_PER_MINUTE": "1"}))
+
+    waits = [rates.wait_s("reads", "192.0.2.7") for _ in range(2)]
+
+    assert (waits[0], 1 <= waits[1] <= 60, server.refusals()) == (0, True, [])
 
 
 @pytest.mark.parametrize("status", [HorseExit.SUCCEEDED, HorseExit.FAILED, HorseExit.NOT_PERSISTED])

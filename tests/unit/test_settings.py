@@ -18,7 +18,8 @@ def test_every_setting_can_be_set() -> None:
     special = {"DATABASE_URL": "sqlite:///x", "REDIS_URL": "redis://x", "LOG_LEVEL": "INFO", "LOG_FORMAT": "json"}
     special |= {"SCALER_START": "plain"}
     names = {each.name.upper(): "120" for each in fields(Settings)} | special
-    names |= {"API_TOKENS": "a" * 16, "HEARTBEAT_S": "60"}
+    names |= {"API_TOKENS": "a" * 16, "HEARTBEAT_S": "60", "OPEN_READS": "true", "OPEN_ACCESS": "false"}
+    names |= {"AUTH_PROXY_SCOPE": "read"}
 
     values = load_settings(names)
 
@@ -67,6 +68,12 @@ def test_a_secret_never_stands_in_the_message() -> None:
 
 def test_a_lease_alone_brings_its_heartbeat_along() -> None:
     assert load_settings({"LEASE_S": "10"}).heartbeat_s == 2.5
+
+
+@pytest.mark.parametrize("proxy", ["", "*"])
+def test_a_user_is_believed_of_one_named_proxy_only(proxy: str) -> None:
+    with pytest.raises(InvalidSettings, match="TRUSTED_PROXY must be the address"):
+        load_settings({"AUTH_PROXY_HEADER": "X-Forwarded-User", "TRUSTED_PROXY": proxy})
 
 
 def test_a_heartbeat_that_could_lose_the_run_is_refused() -> None:

@@ -39,15 +39,16 @@ def test_without_a_known_token_nothing_may_be_changed(
     assert TOKEN not in answer.text
 
 
-def test_checking_a_rule_changes_nothing_and_needs_no_token(guarded: FlaskClient) -> None:
+def test_checking_a_rule_is_reading_but_for_other_sites(guarded: FlaskClient, client: FlaskClient) -> None:
     asked = {"rule_type": "FORMULA", "params": {"buy": "close > 1", "sell": "close < 1"}}
 
-    assert guarded.post("/api/rules/check", json=asked).get_json()["valid"]
-    assert guarded.post("/api/rules/check", json=asked, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+    assert guarded.post("/api/rules/check", json=asked).status_code == 401
+    assert client.post("/api/rules/check", json=asked).get_json()["valid"]
+    assert client.post("/api/rules/check", json=asked, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
 
 
-def test_reading_needs_no_token(guarded: FlaskClient) -> None:
-    assert {guarded.get(path).status_code for path in ("/health", "/api/rules", "/api/tickers", "/api/runs")} == {200}
+def test_reading_needs_a_token_too(guarded: FlaskClient) -> None:
+    assert {guarded.get(path).status_code for path in ("/", "/api/rules", "/api/tickers", "/nowhere")} == {401}
 
 
 def test_a_browser_that_has_shown_its_token_may_submit(guarded: FlaskClient) -> None:

@@ -4,7 +4,7 @@ import hashlib
 from typing import Any
 from uuid import uuid4
 
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Blueprint, Response, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from adapters.results.leaderboard import tried_note
@@ -47,7 +47,7 @@ def bulk() -> ResponseReturnValue:
     """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
     dry_run = read_argument("dry_run", flag, False)
     lines = read_lines(platform().settings)
-    batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
+    g.batch_id = batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
     valid = validate_lines(lines, batch_id, platform().prices)
     ranking = asked_ranking(DEFAULT) if RANKED_BY & request.args.keys() else None
     answer = plan_bulk(platform(), batch_id, valid) if dry_run else submit_bulk(platform(), batch_id, valid)

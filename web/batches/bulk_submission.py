@@ -8,6 +8,7 @@ from uuid import uuid4
 
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from adapters.logs import current_actor
 from adapters.queue.messages import RunMessage
 from adapters.store.batches import runs_by_hash, runs_on_other_prices
 from adapters.store.database import is_duplicate_key, is_transient, reading
@@ -60,7 +61,10 @@ def _record(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> tuple
     with reading(on.engine) as connection:
         known = runs_by_hash(connection, batch_id, hashes)
     missing = {each.request_hash: each for each in valid if each.request_hash not in known}
-    new = [NewRun(replace(each.request, run_id=str(uuid4())), key) for key, each in missing.items()]
+    new = [
+        NewRun(replace(each.request, run_id=str(uuid4())), key, submitted_by=current_actor())
+        for key, each in missing.items()
+    ]
     if new:
         on.submission.refuse_when_full(len(new))
         if not _insert(on, new):

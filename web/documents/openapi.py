@@ -7,18 +7,30 @@ from typing import Any
 from flask import Blueprint, Flask, Response, current_app, jsonify
 from werkzeug.routing import Rule
 
+from adapters.prices.bar_times import TIMEFRAMES
 from contracts.run_result import CHART_NAMES
 from rules.catalog import RULES, rule_schema
+from web.access import PROBES
 from web.answers import conditional
 from web.documents.contract_schemas import request_schema, result_schema, study_schema
 from web.documents.openapi_operations import details, fault
-from web.documents.openapi_schemas import ANSWERS, TEXT
+from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, TICKER
 
 blueprint = Blueprint("openapi", __name__)
 
 VERSION = "1"
 _PREFIXES = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics", "/result/<uuid:run_id>/charts/")
 _REFERENCE = "#/components/schemas/{model}"
+_IN_PATHS: dict[str, dict[str, Any]] = {
+    "run_id": {"type": "string", "format": "uuid"},
+    "batch_id": TEXT,
+    "study_id": {"type": "string", "format": "uuid"},
+    "preset_id": COUNT,
+    "name": {"enum": list(CHART_NAMES)},
+    "ticker": TICKER,
+    "timeframe": {"enum": list(TIMEFRAMES)},
+    "data_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+}
 
 
 @blueprint.get("/api/openapi.json")
@@ -46,8 +58,8 @@ def description_of(app: Flask) -> dict[str, Any]:
 
 
 _INTRODUCTION = (
-    "Each run is one isolated, reproducible Job. Submit it, watch its status, read its result. When tokens are "
-    "configured, every request that changes something carries one."
+    "Each run is one isolated, reproducible Job. Submit it, watch its status, read its result. Where there are tokens, "
+    "every request but those of probes carries one. Whole numbers are written without a fraction: 14, not 14.0."
 )
 
 
@@ -64,7 +76,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         "parameters": [_path_parameter(rule, name) for name in sorted(rule.arguments)],
         "responses": {"200": {"description": "the answer"}, "default": fault("what was wrong")},
     }
-    if method != "GET":
+    if rule.endpoint not in PROBES:
         operation["security"] = [{"token": []}, {}]
     special = details().get(f"{method} {_path(rule)}", {})
     parameters = operation["parameters"] + special.get("parameters", [])
@@ -72,12 +84,7 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
 
 
 def _path_parameter(rule: Rule, name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = {"type": "string", "format": "uuid"} if f"<uuid:{name}>" in str(rule) else dict(TEXT)
-    if f"<int:{name}>" in str(rule):
-        schema = {"type": "integer"}
-    if name == "name":
-        schema["enum"] = list(CHART_NAMES)
-    return {"name": name, "in": "path", "required": True, "schema": schema}
+    return {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]}
 
 
 def _schemas() -> dict[str, Any]:
@@ -86,6 +93,9 @@ def _schemas() -> dict[str, Any]:
     main = request["RunRequest"]
     main["properties"]["run_id"] = {"type": "null", "description": "issued by the server; leave it out"}
     main["properties"]["rule_type"]["enum"] = list(RULES)
+    main["properties"]["ticker"]["pattern"] = "^[A-Z0-9.^=-]{1,15}$"
+    main["if"] = {"properties": {"size_type": {"const": "percent"}}, "required": ["size_type"]}
+    main["then"] = {"properties": {"position_size": {"maximum": 100}}, "required": ["position_size"]}
     main["oneOf"] = [
         {"properties": {"rule_type": {"const": name}, "params": {"$ref": f"#/components/schemas/{name}Params"}}}
         for name in RULES

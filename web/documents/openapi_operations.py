@@ -4,7 +4,9 @@ from functools import cache
 from typing import Any
 
 from adapters.results.metrics.table import METRIC_NAMES
-from web.documents.openapi_schemas import COUNT, TEXT, json_object, ref
+from web.arguments import MAX_DIGITS, MAX_KEY_LENGTH
+from web.audit.pages import DEEDS, FILTERS, MOST_DEEDS
+from web.documents.openapi_schemas import COUNT, TEXT, TICKER, json_object, only, ref
 from web.runs.windows import DEFAULT_POINTS, MOST_POINTS
 
 
@@ -33,6 +35,13 @@ WINDOW = [
     _query("max", {"type": "integer", "minimum": 1, "maximum": MOST_POINTS}, f"points; {DEFAULT_POINTS} by default"),
 ]
 
+ASCII = {"type": "string", "pattern": "^[ -~]*$"}
+HASH = {"type": "string", "pattern": "^[0-9A-Za-z]{0,64}$"}
+POSITION = {"type": "integer", "minimum": 0, "maximum": 10**MAX_DIGITS - 1}
+UNCHECKED = {"description": "whatever it is, the answer says what is wrong with it"}
+NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "printable"}
+VERSION = {"type": "integer", "minimum": 1, "exclusiveMaximum": 2**31}
+
 
 @cache
 def details() -> dict[str, dict[str, Any]]:
@@ -41,8 +50,8 @@ def details() -> dict[str, dict[str, Any]]:
         "name": "Idempotency-Key",
         "in": "header",
         "required": False,
-        "schema": {"type": "string", "maxLength": 128},
-        "description": "the same key makes no second run",
+        "schema": {"type": "string", "minLength": 1, "maxLength": MAX_KEY_LENGTH},
+        "description": "printable; the same key makes no second run",
     }
     metric = _query("metric", {"enum": list(METRIC_NAMES)}, "to rank by; by default what the batch was submitted with")
     constraint = _query("constraint", TEXT, "what a ranked run keeps, such as num_trades >= 5")
@@ -73,7 +82,7 @@ def details() -> dict[str, dict[str, Any]]:
             ],
             "requestBody": _body(
                 {
-                    "application/json": {"type": "array", "items": ref("RunRequest")},
+                    "application/json": {"type": "array", "minItems": 1, "items": ref("RunRequest")},
                     "application/x-ndjson": ref("RunRequest"),
                 }
             ),
@@ -83,7 +92,7 @@ def details() -> dict[str, dict[str, Any]]:
             },
         },
         "POST /api/rules/check": {
-            "requestBody": _body({"application/json": json_object({"rule_type": TEXT}, params={"type": "object"})}),
+            "requestBody": _body({"application/json": only(json_object({"rule_type": UNCHECKED}, params=UNCHECKED))}),
             "responses": _responses("200", "RuleCheck", "whether a rule can be built so, or why not"),
         },
         "GET /status/{run_id}": {
@@ -139,9 +148,24 @@ def details() -> dict[str, dict[str, Any]]:
                 ),
             },
         },
+        "GET /api/audit": {
+            "parameters": [
+                *(_query(name, ASCII | {"maxLength": most}, "only of this one") for name, most in FILTERS.items()),
+                _query("status", {"type": "integer", "minimum": 100, "maximum": 599}, "of the answer"),
+                _query("after", POSITION, "next_after of the page before"),
+                _query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_DEEDS}, f"{DEEDS} by default"),
+            ],
+            "responses": _responses("200", "Audit", "changes, logins and refusals, latest first", f403="not an admin"),
+        },
+        "GET /result/{run_id}/charts/{name}.png": {
+            "responses": {
+                "200": {"description": "the picture", "content": {"image/png": {}}},
+                **faults(f404="no such run or chart"),
+            }
+        },
         "GET /api/batches": {
             "parameters": [
-                _query("after", {"type": "integer", "minimum": 0}, "next_after of the page before"),
+                _query("after", POSITION, "next_after of the page before"),
                 _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "25 by default"),
             ],
             "responses": _responses("200", "Batches", "batches, newest first, a page at a time"),
@@ -157,7 +181,7 @@ def details() -> dict[str, dict[str, Any]]:
         },
         "GET /api/batches/{batch_id}/runs": {
             "parameters": [
-                _query("after", TEXT, "next_after of the page before"),
+                _query("after", HASH, "next_after of the page before"),
                 _query("limit", {"type": "integer", "minimum": 1, "maximum": 2000}, "1000 by default"),
             ],
             "responses": _responses("200", "BatchPage", "runs, a page at a time", f404="no such batch"),
@@ -167,7 +191,7 @@ def details() -> dict[str, dict[str, Any]]:
                 metric,
                 constraint,
                 *(_query(axis, TEXT, "a parameter") for axis in ("x", "y")),
-                _query("ticker", TEXT, "of this ticker only"),
+                _query("ticker", TICKER, "of this ticker only"),
             ],
             "responses": _responses("200", "Heatmap", "the metric over two parameters", f404="no such batch"),
         },
@@ -189,7 +213,7 @@ def details() -> dict[str, dict[str, Any]]:
         },
         "GET /api/studies": {
             "parameters": [
-                _query("after", {"type": "integer", "minimum": 0}, "next_after of the page before"),
+                _query("after", POSITION, "next_after of the page before"),
                 _query("limit", {"type": "integer", "minimum": 1, "maximum": 100}, "25 by default"),
             ],
             "responses": _responses("200", "Studies", "studies, newest first, a page at a time"),
@@ -204,14 +228,16 @@ def details() -> dict[str, dict[str, Any]]:
             }
         },
         "POST /api/strategies": {
-            "requestBody": _body({"application/json": json_object({"name": TEXT, "request": ref("RunRequest")})}),
+            "requestBody": _body({"application/json": only(json_object({"name": NAME, "request": ref("RunRequest")}))}),
             "responses": {
                 "201": {"description": "saved"},
                 **faults(f400="every fault by field", f409="the name is taken"),
             },
         },
         "PUT /api/strategies/{preset_id}": {
-            "requestBody": _body({"application/json": json_object({"version": COUNT, "request": ref("RunRequest")})}),
+            "requestBody": _body(
+                {"application/json": only(json_object({"version": VERSION, "request": ref("RunRequest")}))}
+            ),
             "responses": {
                 "200": {"description": "saved as the next version"},
                 **faults(f400="every fault by field", f404="no such preset", f409="there is a later version"),

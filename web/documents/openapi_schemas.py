@@ -6,12 +6,18 @@ from contracts.status import RunStatus
 from contracts.study import StudyStatus
 
 TEXT: dict[str, Any] = {"type": "string"}
+TICKER: dict[str, Any] = {"type": "string", "pattern": "^[A-Za-z0-9.^=-]{1,15}$"}
 COUNT: dict[str, Any] = {"type": "integer", "minimum": 0}
 
 
 def json_object(required: dict[str, Any], **optional: Any) -> dict[str, Any]:
     """An object that has all of `required`, and may have `optional`."""
     return {"type": "object", "properties": required | optional, "required": list(required)}
+
+
+def only(described: dict[str, Any]) -> dict[str, Any]:
+    """The same object with nothing else in it, as requests are."""
+    return described | {"additionalProperties": False}
 
 
 def nullable(schema: dict[str, Any]) -> dict[str, Any]:
@@ -170,6 +176,27 @@ ANSWERS: dict[str, Any] = {
             "sentence": TEXT,
         },
         note={"type": "string", "description": "why there are no sides"},
+    ),
+    "Audit": json_object(
+        {
+            "audit": {
+                "type": "array",
+                "items": json_object(
+                    {
+                        "id": COUNT,
+                        "at": _MOMENT,
+                        "actor": nullable(TEXT),
+                        "address": TEXT,
+                        "action": TEXT,
+                        "subject": TEXT,
+                        "status": COUNT,
+                        "run_id": nullable(TEXT),
+                        "batch_id": nullable(TEXT),
+                    }
+                ),
+            },
+            "next_after": nullable(COUNT),
+        }
     ),
     "BatchRun": json_object(
         {

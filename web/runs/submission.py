@@ -9,6 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from adapters.logs import current_actor
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
@@ -54,7 +55,7 @@ class Submission:
             return known
         self.refuse_when_full(1)
         request = replace(valid.request, run_id=str(uuid4()))
-        new = NewRun(request, valid.request_hash, idempotency_key, reproduces)
+        new = NewRun(request, valid.request_hash, idempotency_key, reproduces, current_actor())
         try:
             committed(self._engine, lambda connection: insert_runs(connection, [new]))
         except IntegrityError as error:

@@ -9,6 +9,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
+from adapters.logs import current_actor
 from adapters.results.times import utc_text
 from adapters.store.batch_list import list_batches
 from adapters.store.batches import batch_summary, is_batch
@@ -54,9 +55,9 @@ def submit() -> ResponseReturnValue:
 
 def _recorded(plan: StudyPlan, key: str | None) -> tuple[str, bool]:
     """The study's id, and whether it is new; Conflict when the key was used for another plan."""
-    study_id = str(uuid4())
+    study_id, by = str(uuid4()), current_actor()
     try:
-        committed(platform().engine, lambda connection: insert_study(connection, study_id, plan, key))
+        committed(platform().engine, lambda connection: insert_study(connection, study_id, plan, key, by))
     except IntegrityError as error:
         if key is None or not is_duplicate_key(error):
             raise

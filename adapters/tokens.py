@@ -1,0 +1,63 @@
+"""`python -m adapters.tokens make NAME --scope admin`: make, list and revoke the tokens that the web tier asks for."""
+
+import argparse
+import sys
+
+from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from adapters.settings import load_settings
+from adapters.store.audit import record_deed
+from adapters.store.database import connect_database
+from adapters.store.events import HOST
+from adapters.store.tokens import SCOPES, list_tokens, make_token, revoke_token
+from contracts.errors import PlatformError
+
+
+def main() -> int:
+    """Do what is asked in DATABASE_URL; 0 when it was done."""
+    asked = _arguments().parse_args()
+    try:
+        with connect_database(load_settings().database_url).begin() as connection:
+            sys.stdout.write(_do(connection, asked))
+    except PlatformError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except (OperationalError, ProgrammingError) as error:
+        sys.stderr.write(f"the database could not be used: {error.orig}\n")
+        return 1
+    return 0
+
+
+def _arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m adapters.tokens", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    make = commands.add_parser("make", help="print a new token; it is shown this once")
+    make.add_argument("name", help="of the person or program that gets it")
+    make.add_argument("--scope", choices=SCOPES, default="submit", help="what it may (default: %(default)s)")
+    make.add_argument("--days", type=int, help="for how long; without, until it is revoked")
+    commands.add_parser("revoke", help="end a token and its sessions").add_argument("name")
+    commands.add_parser("list", help="all tokens there ever were")
+    return parser
+
+
+def _do(connection: Connection, asked: argparse.Namespace) -> str:
+    """The answer to one command; what changes something is written into the audit in the same transaction."""
+    if asked.command == "list":
+        return "".join(map(_line, list_tokens(connection))) or "there is no token\n"
+    action = f"tokens.{asked.command}"
+    record_deed(connection, actor="command", address=HOST, action=action, subject=asked.name, status=200)
+    if asked.command == "make":
+        return f"{make_token(connection, asked.name, asked.scope, asked.days)}\n"
+    revoke_token(connection, asked.name)
+    return f"{asked.name} is revoked, and its sessions have ended\n"
+
+
+def _line(token: RowMapping) -> str:
+    times = {"made": token.made_at, "until": token.expires_at, "revoked": token.revoked_at}
+    told = (f"{word} {at:%Y-%m-%d %H:%M}" for word, at in times.items() if at)
+    return f"{token.name}: {token.scope}, {', '.join(told)}\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,128 @@
+"""The audit: one row for each change, login and refusal, for admins to read, and no secret in any log."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from flask.testing import FlaskClient
+from sqlalchemy import text
+
+from adapters.logs import current_actor
+from tests.services.ports import free_port
+from tests.services.processes import Programs
+from tests.services.web_app import run_values, sweep_values, web_app
+
+TOKEN = "a-token-of-16-or-more"
+SHOWN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def client(platform_settings: dict[str, str]) -> Iterator[FlaskClient]:
+    """A client of a platform that knows one token."""
+    with web_app(platform_settings | {"API_TOKENS": TOKEN}) as app:
+        yield app.test_client()
+
+
+def audit(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:
+    """The rows of the audit, oldest first."""
+    return list(reversed(client.get(f"/api/audit{query}", headers=SHOWN).json["audit"]))
+
+
+def test_who_changed_what_from_where_and_what_was_refused(client: FlaskClient) -> None:
+    at = {"REMOTE_ADDR": "192.0.2.7"}
+    run_id = client.post("/run_backtest", json=run_values(), headers=SHOWN, environ_base=at).json["run_id"]
+    client.post(f"/api/runs/{run_id}/cancel", headers=SHOWN)
+    batch_id = client.post("/api/runs/bulk", json=sweep_values(2), headers=SHOWN).json["batch_id"]
+    client.post("/run_backtest", json={}, headers=SHOWN)
+    client.get("/runs")
+    client.post("/login", data={"token": "wrong"})
+    client.post("/login", data={"token": TOKEN})
+
+    mine = "environment:1"
+    columns = ("actor", "address", "action", "subject", "status", "run_id", "batch_id")
+    assert [tuple(row[name] for name in columns) for row in audit(client)] == [
+        (mine, "192.0.2.7", "run_api.run_backtest", "/run_backtest", 202, run_id, None),
+        (mine, "127.0.0.1", "run_api.cancel", f"/api/runs/{run_id}/cancel", 200, run_id, None),
+        (mine, "127.0.0.1", "batch_api.bulk", "/api/runs/bulk", 202, None, batch_id),
+        (mine, "127.0.0.1", "run_api.run_backtest", "/run_backtest", 400, None, None),
+        (None, "127.0.0.1", "runs.page", "/runs", 401, None, None),
+        (None, "127.0.0.1", "access.login", "/login", 401, None, None),
+        (mine, "127.0.0.1", "access.login", "/login", 302, None, None),
+    ]
+
+
+def test_the_audit_is_found_by_filter_and_page_by_page(client: FlaskClient) -> None:
+    for fee_rate in (0.001, 0.002, 0.5):
+        client.post("/run_backtest", json=run_values(fee_rate=fee_rate), headers=SHOWN)
+    client.post("/login", data={"token": "wrong"})
+
+    first = client.get("/api/audit?limit=3", headers=SHOWN).json
+    rest = client.get(f"/api/audit?limit=3&after={first['next_after']}", headers=SHOWN).json
+    assert [row["status"] for row in first["audit"] + rest["audit"]] == [401, 400, 202, 202]
+    assert rest["next_after"] is None
+    assert [row["status"] for row in audit(client, "?action=access.login")] == [401]
+    assert len(audit(client, "?actor=environment:1&status=202")) == 2
+    assert client.get("/api/audit?actor=日", headers=SHOWN).status_code == 400
+    page = client.get("/audit?status=401", headers=SHOWN).text
+    assert ("access.login" in page, "run_api.run_backtest" in page) == (True, False)
+
+
+def test_a_stranger_cannot_fill_the_database_with_refusals(client: FlaskClient) -> None:
+    for _ in range(100):
+        client.get("/api/runs")
+
+    assert len(audit(client)) == 60
+
+
+def test_an_audit_that_cannot_be_written_fails_no_request(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    with client.application.extensions["platform"].engine.begin() as connection:
+        connection.execute(text("ALTER TABLE audit RENAME TO audit_elsewhere"))
+    try:
+        answer = client.post("/run_backtest", json=run_values(), headers=SHOWN)
+    finally:
+        with client.application.extensions["platform"].engine.begin() as connection:
+            connection.execute(text("ALTER TABLE audit_elsewhere RENAME TO audit"))
+
+    assert answer.status_code == 202
+    assert f"run_id={answer.json['run_id']}" in caplog.text.partition("audit_missed")[2]
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_log_says_who_asked_and_no_secret(programs: Programs, log_format: str) -> None:
+    port, planted = (
+        str(free_port()),
+        {name: f"planted-{name}-secret" for name in ("token", "key", "mysql", "redis", "wrong")},
+    )
+    web = programs.run(
+        [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"],
+        PORT=port, WEB_CONCURRENCY="1", LOG_LEVEL="DEBUG", LOG_FORMAT=log_format, API_TOKENS=planted["token"],
+        SECRET_KEY=planted["key"], DATABASE_URL=f"mysql+pymysql://u:{planted['mysql']}@127.0.0.1:1/x",
+        REDIS_URL=f"redis://:{planted['redis']}@127.0.0.1:1/0",
+    )  # fmt: skip
+    web.wait_for_line("Booting worker")
+    with requests.Session() as browser:
+        browser.post(f"http://127.0.0.1:{port}/login", data={"token": planted["token"]}, allow_redirects=False)
+        browser.post(f"http://127.0.0.1:{port}/login", data={"token": planted["wrong"]})
+        failed = browser.post(f"http://127.0.0.1:{port}/run_backtest", json=run_values())
+        planted["cookie"] = browser.cookies["session"]
+
+    assert (failed.status_code, len(planted["cookie"]) > 40) == (503, True)
+    assert {name for name, secret in planted.items() if secret in web.log} == set()
+    faults = [line for line in web.log.splitlines() if "internal_error path=/run_backtest" in line]
+    assert faults
+    told = [json.loads(line).get("actor") if log_format == "json" else line for line in faults]
+    assert all("environment:1" in each for each in told)
+
+
+def test_a_line_does_not_name_who_asked_before(client: FlaskClient) -> None:
+    client.get("/api/runs", headers=SHOWN)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("web.access.asking", lambda: (_ for _ in ()).throw(RuntimeError("the database is away")))
+        client.get("/api/runs", headers=SHOWN)
+
+    assert current_actor() is None

@@ -1,0 +1,90 @@
+"""Requests made at random from the OpenAPI document are answered as it says: neither side knows more than the other."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from flask import Flask
+from hypothesis import HealthCheck, Phase, assume, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import not_a_server_error
+from schemathesis.core.failures import FailureGroup
+
+from tests.services.redis_server import RedisServer
+from tests.services.web_app import run_values, sweep_values, web_app
+
+EXAMPLES = 5  # of each kind and operation, so that all of them take a minute at most
+# what no schema says of a run: the ticker is known, it has prices between the dates, a bulk call has one batch, and the
+# fast average is faster than the slow one
+SENSIBLE = {"ticker": "AAPL", "timeframe": "1d", "start_date": "2004-01-01", "end_date": "2005-01-01"}
+SENSIBLE |= {"batch_id": None, "data_hash": None, "benchmark": None}
+SENSIBLE_WORDS = {"batch_id": "c", "constraint": "sharpe_ratio > 0", "Idempotency-Key": "k"}
+# bodies that a schema does not describe well enough: a CSV file, and a plan whose windows must fit into the prices
+UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}", "POST /api/studies"}
+
+
+@pytest.fixture
+def described_app(sqlite_url: str, redis_server: RedisServer) -> Iterator[Flask]:
+    """A platform that answers whoever asks, with a few runs."""
+    with web_app({"DATABASE_URL": sqlite_url, "REDIS_URL": redis_server.url, "OPEN_ACCESS": "true"}) as app:
+        client = app.test_client()
+        client.post("/run_backtest", json=run_values())
+        client.post("/api/runs/bulk?batch_id=b", json=sweep_values(3))
+        yield app
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_random_requests_are_answered_as_the_document_says(described_app: Flask) -> None:
+    faults: dict[str, str] = {}
+    for each in schemathesis.openapi.from_wsgi("/api/openapi.json", described_app).get_all_operations():
+        for mode in GenerationMode:
+            if mode is GenerationMode.POSITIVE or each.ok().body or each.ok().query:
+                _ask(each.ok(), mode, faults)
+
+    assert not faults, "\n\n".join(f"{kind}: {fault}" for kind, fault in faults.items())
+
+
+def _ask(operation: Any, mode: GenerationMode, faults: dict[str, str]) -> None:
+    """Ask for one operation in many ways, and keep one fault of each kind."""
+
+    @settings(
+        max_examples=EXAMPLES, deadline=None, derandomize=True, database=None, phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )  # fmt: skip
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def ask(case: Case) -> None:
+        assume(all(value not in ({}, [], "") for value in (case.query or {}).values()))  # the same as no value
+        if mode is GenerationMode.POSITIVE:
+            _make_sensible(case)
+        checks = [not_a_server_error] if operation.label in UNDESCRIBED else None
+        try:
+            answer = case.call(headers={"Accept-Encoding": "identity"})
+            case.validate_response(answer, checks=checks)
+        except FailureGroup as group:
+            for fault in group.exceptions:
+                kind = f"{operation.label} {mode.value} {type(fault).__name__}"
+                faults.setdefault(kind, f"{fault} {case.query} {case.body!r}: {answer.text[:500]}")
+
+    ask()
+
+
+def _make_sensible(case: Case) -> None:
+    case.body = _sensible(case.body)
+    for sent in (case.query, case.headers):
+        for name in SENSIBLE_WORDS.keys() & (sent or {}).keys():
+            sent[name] = SENSIBLE_WORDS[name]
+
+
+def _sensible(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_sensible(each) for each in value]
+    if isinstance(value, dict):
+        known = SENSIBLE if "ticker" in value else {}
+        speeds = {name: speed for name, speed in {"fast": 2, "slow": 300}.items() if name in value}
+        return {name: _sensible(each) for name, each in value.items()} | known | speeds
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # JSON Schema does not tell 14.0 from 14; the platform does, as the document says
+    if isinstance(value, str):
+        return "".join(filter(str.isprintable, value)).strip() or "x"
+    return value
