@@ -39,6 +39,7 @@ ASCII = {"type": "string", "pattern": "^[ -~]*$"}
 HASH = {"type": "string", "pattern": "^[0-9A-Za-z]{0,64}$"}
 POSITION = {"type": "integer", "minimum": 0, "maximum": 10**MAX_DIGITS - 1}
 UNCHECKED = {"description": "whatever it is, the answer says what is wrong with it"}
+RUN_ID = {"type": "string", "format": "uuid"}
 NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "printable"}
 VERSION = {"type": "integer", "minimum": 1, "exclusiveMaximum": 2**31}
 
@@ -111,7 +112,10 @@ def details() -> dict[str, dict[str, Any]]:
         },
         "GET /api/curves": {
             "parameters": [
-                _query("run", {"type": "array", "items": TEXT, "minItems": 1, "maxItems": 10}, "run_id, once for each"),
+                _query(
+                    "run", {"type": "array", "items": RUN_ID, "minItems": 1, "maxItems": 10}, "run_id, once for each"
+                )
+                | {"required": True},
                 _query("max", {"type": "integer", "minimum": 1, "maximum": 20_000}, "points of each; 4000 by default"),
             ],
             "responses": _responses("200", "Curves", "the curves", f400="not 1 to 10 completed", f404="no such run"),
