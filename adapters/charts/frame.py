@@ -35,7 +35,7 @@ TAG_HEIGHT_PX = 34
 
 # Blue and vermilion of Okabe and Ito (2008), darkened: told apart in every colour blindness, 4.5 : 1 on white paper.
 UP, DOWN, TEXT, MUTED, GRID = "#0072b2", "#c04f00", "#1f2328", "#656d76", "#e4e7eb"
-# How much of each colour, the rest being paper: whole, on edges, in areas. Four bits a pixel, and exact where it matters.
+# How much of each colour, the rest being paper: whole, on edges, in areas. So few take half a byte per pixel.
 STRENGTHS = {UP: (1, 0.5, 0.25), DOWN: (1, 0.5, 0.22), TEXT: (1, 0.45), MUTED: (1, 0.6, 0.3), GRID: (1, 0)}
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib

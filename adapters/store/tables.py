@@ -103,6 +103,7 @@ runs = Table(
     Column("result_hash", _ascii(64)),
     Column("reproduces", _ascii(36)),  # the run_id that this run repeats
     Column("submitted_by", _ascii(ACTOR_LENGTH)),  # whose token; null where none was asked for
+    Column("pinned", SmallInteger),  # 1: kept, however old; else null
     Column("worker", _text(128)),  # host and process of the last claim
     Column("created_at", Timestamp, nullable=False),
     Column("started_at", Timestamp),

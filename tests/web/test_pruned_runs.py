@@ -1,0 +1,85 @@
+"""A run without its series shows its metrics, says what was deleted, and stumbles nowhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from adapters.store.database import database_now
+from adapters.store.retention import prune_runs
+from adapters.store.tables import runs
+from tests.web.conftest import RunMaker
+
+if TYPE_CHECKING:
+    from flask import Flask
+    from flask.testing import FlaskClient
+
+
+@pytest.fixture
+def pruned(page_app: Flask, make_run: RunMaker) -> str:
+    """The run_id of a completed run with charts, whose series were deleted."""
+    run_id = make_run(charts=True)
+    platform = page_app.extensions["platform"]
+    with platform.engine.begin() as connection:
+        connection.execute(runs.update().values(completed_at=database_now(-2 * 86_400)))
+    list(prune_runs(platform.engine, replace(platform.settings, keep_series_days=1)))
+    return run_id
+
+
+def test_its_page_shows_the_metrics_and_says_what_is_gone(browser_client: FlaskClient, pruned: str) -> None:
+    pages = [browser_client.get(f"/result/{pruned}?tab={tab}") for tab in ("stats", "candles")]
+
+    for page in pages:
+        assert page.status_code == 200
+        text = page.get_data(as_text=True)
+        assert 'data-metric="sharpe_ratio"' in text
+        assert "were deleted after the time that they are kept" in text
+        assert "tab=candles" not in text
+        assert "/reproduce" in text
+
+
+def test_its_result_has_metrics_and_receipt_but_no_curves(browser_client: FlaskClient, pruned: str) -> None:
+    result = browser_client.get(f"/api/runs/{pruned}").get_json()
+
+    assert (result["status"], result["equity_curve"], result["trades"], result["charts"]) == (
+        "completed",
+        None,
+        None,
+        {},
+    )
+    assert result["metrics"]["num_trades"] > 0
+    assert result["result_hash"]
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/result/{}/report.html", 409),
+        ("/result/{}/tables/equity_curve.csv", 409),
+        ("/result/{}/trades.csv", 409),
+        ("/api/runs/{}/explanation", 409),
+        ("/compare?run={}&run={other}", 409),
+        ("/result/{}/charts/equity_curve.png", 404),
+    ],
+)
+def test_what_needs_the_series_says_that_they_are_gone(
+    browser_client: FlaskClient, make_run: RunMaker, pruned: str, path: str, code: int
+) -> None:
+    answer = browser_client.get(path.format(pruned, other=make_run() if "other" in path else ""))
+
+    assert answer.status_code == code
+    assert code == 404 or "were deleted" in answer.get_data(as_text=True)
+
+
+def test_it_is_reproduced_and_the_metrics_are_compared(
+    page_app: Flask, browser_client: FlaskClient, make_run: RunMaker, pruned: str
+) -> None:
+    again = make_run()
+    with page_app.extensions["platform"].engine.begin() as connection:
+        connection.execute(runs.update().where(runs.c.run_id == again).values(reproduces=pruned))
+
+    page = browser_client.get(f"/result/{again}").get_data(as_text=True)
+
+    assert "identical" in page
