@@ -12,7 +12,7 @@ from adapters.queue.messages import attempt_of, job_id_of
 from adapters.queue.remains import QueueRemains
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
-from adapters.store.database import reading
+from adapters.store.database import committed, reading
 from adapters.store.lost_runs import (
     ExpiredLease,
     expired_leases,
@@ -23,6 +23,7 @@ from adapters.store.lost_runs import (
 )
 from adapters.store.new_runs import mark_enqueued
 from adapters.store.retention import Removed, is_configured, prune_runs
+from adapters.store.run_totals import fold
 from adapters.store.runs import Attempt, give_up, lose
 from contracts.errors import QueueOutOfMemory, QueueUnavailable, StaleMessage
 from contracts.status import ErrorType, RunStatus
@@ -50,6 +51,7 @@ class Repairs:
     def make(self, *, judge_leases: bool) -> None:
         """One pass over everything; without the queue, only what the database alone can repair."""
         lost = self._expire_leases() if judge_leases else []
+        committed(self._engine, fold)
         if is_configured(self._settings):
             self._prune()
         try:

@@ -128,8 +128,9 @@ def lose(connection: Connection, lost: Attempt, token: str, max_losses: int, rea
         record_event(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.PENDING, reason)
         return RunStatus.PENDING
     message = f"the process that ran it died {max_losses} times; last: {reason}"
+    failed = f"{ErrorType.WORKER_LOST}: {message}"
     if _changed(connection, held, {**_failure(ErrorType.WORKER_LOST, message), **losses}):
-        record_event(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.FAILED, message)
+        record_event(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.FAILED, failed)
         return RunStatus.FAILED
     raise LeaseLost(f"run {lost.run_id} attempt {lost.attempt} is not running under this lease")
 

@@ -176,6 +176,15 @@ run_events = Table(
     **_OPTIONS,
 )
 
+run_totals = Table(
+    "run_totals",  # one row, see adapters.store.run_totals
+    metadata,
+    Column("name", _ascii(32), primary_key=True),
+    Column("until", Timestamp, nullable=False),  # the events up to here are in the totals
+    Column("totals_json", LongText, nullable=False),
+    **_OPTIONS,
+)
+
 # Prices by content: bars are kept once per data_hash, whatever ticker they were loaded for, and never change.
 price_parts = Table(
     "price_parts",

@@ -18,13 +18,14 @@ SELECT
   CONCAT('TICK', LPAD(FLOOR(r1 * r3 * {tickers}), 2, '0')), '1d',
   ELT(1 + FLOOR(r4 * 13), 'RSI', 'MACD', 'RSI_MACD', 'MA_CROSS', 'BOLLINGER', 'VOLUME', 'TREND', 'ATR', 'MOMENTUM',
       'VALUE', 'MEAN_REVERSION', 'BREAKOUT', 'COMPOSITE'),
-  CONCAT('RSI_', FLOOR(r5 * 30), '_30_70'), '{{"period":14,"oversold":30,"overbought":70}}', REPEAT('q', 600),
+  CONCAT('RSI_', FLOOR(r5 * 30), '_30_70'), '{{"period":14,"oversold":30,"overbought":70}}', CONCAT('{{"q":"', REPEAT('q', 590), '"}}'),
   SHA2(seq, 256),
   IF(seq > {waiting}, 'PENDING', IF(r6 < 0.01, 'FAILED', 'SUCCEEDED')), 1, 0, 0, 0,
   born, born, IF(seq > {waiting}, NULL, born + INTERVAL 1 SECOND), IF(seq > {waiting}, NULL, born + INTERVAL 2 SECOND),
   born, IF(r6 < 0.01, 'engine_error', NULL), NULL,
   IF(done, (r5 + r2 - 0.9) * 100, NULL), IF(done, (r5 + r3 - 0.9) * 2, NULL), IF(done, r2 * 60, NULL),
-  IF(done, FLOOR(r3 * 200), NULL), IF(done, REPEAT('m', 700), NULL), '', '', '', REPEAT('aBcD', 12), SHA2(r1, 256),
+  IF(done, FLOOR(r3 * 200), NULL), 
+  IF(done, CONCAT('{{"values":{{"sharpe_ratio":', r5, '}},"notes":{{"m":"', REPEAT('m', 640), '"}}}}'), NULL), '', '', '', REPEAT('aBcD', 12), SHA2(r1, 256),
   '1.0.0', 'bench', SHA2(r2, 256)
 FROM (
   SELECT seq, TIMESTAMP '2025-01-01 00:00:00' + INTERVAL seq * 30 SECOND AS born,
