@@ -6,7 +6,7 @@ from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, assets, errors, formats, health, latency, navigation
+from web import access, assets, errors, formats, health, latency, navigation, storage
 from web.audit import pages as audit_pages
 from web.audit import trail
 from web.batches import api as batches_api
@@ -50,6 +50,7 @@ BLUEPRINTS = (
     prices_pages.blueprint,
     presets_api.blueprint,
     queue_pages.blueprint,
+    storage.blueprint,
 )
 
 

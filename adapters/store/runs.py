@@ -163,6 +163,13 @@ def retry(connection: Connection, run_id: str) -> Attempt:
     return Attempt(run_id, attempt + 1)
 
 
+def set_pinned(connection: Connection, run_id: str, pinned: bool) -> None:
+    """Keep a run from being pruned, or no longer; UnknownRun when there is none."""
+    mine = update(runs).where(runs.c.run_id == run_id)
+    if connection.execute(mine.values(pinned=1 if pinned else None)).rowcount != 1:
+        raise UnknownRun(f"no run has the id {run_id}")
+
+
 def _locked(connection: Connection, run_id: str) -> tuple[int, RunStatus]:
     """A run's attempt and state, which nobody else can change in this transaction; UnknownRun when there is none."""
     # SQLite ignores FOR UPDATE: there the transaction has had the only write lock since it began

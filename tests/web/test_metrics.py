@@ -13,6 +13,7 @@ from adapters.store.database import committed
 from adapters.store.run_totals import fold
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import service_missing
+from tests.services.web_app import web_app
 from tests.web.conftest import RunMaker
 
 if TYPE_CHECKING:
@@ -78,3 +79,12 @@ def test_without_redis_there_is_no_depth_but_everything_else(client: FlaskClient
     assert "backtest_queue_depth{" not in text
     assert 'backtest_runs{status="pending"} 0.0' in text
     redis_server.start()
+
+
+def test_the_page_of_storage_shows_the_room_and_what_is_kept(platform_settings: dict[str, str]) -> None:
+    with web_app(platform_settings | {"KEEP_CHARTS_DAYS": "30"}) as app:
+        text = app.test_client().get("/storage").get_data(as_text=True)
+
+    assert re.search(r"<th scope=\"row\">(runs|everything)</th>", text)
+    assert re.search(r"KEEP_CHARTS_DAYS</th><td class=\"number\">30 days", text)
+    assert re.search(r"KEEP_RUNS_COUNT</th><td class=\"number\">forever", text)

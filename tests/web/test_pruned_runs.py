@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from adapters.store.database import database_now
-from adapters.store.retention import prune_runs
+from adapters.store.retention import Removed, prune_runs
 from adapters.store.tables import runs
 from tests.web.conftest import RunMaker
 
@@ -21,11 +21,16 @@ if TYPE_CHECKING:
 def pruned(page_app: Flask, make_run: RunMaker) -> str:
     """The run_id of a completed run with charts, whose series were deleted."""
     run_id = make_run(charts=True)
-    platform = page_app.extensions["platform"]
+    prune_everything(page_app)
+    return run_id
+
+
+def prune_everything(app: Flask) -> list[Removed]:
+    """Let all runs be two days old, and delete their series."""
+    platform = app.extensions["platform"]
     with platform.engine.begin() as connection:
         connection.execute(runs.update().values(completed_at=database_now(-2 * 86_400)))
-    list(prune_runs(platform.engine, replace(platform.settings, keep_series_days=1)))
-    return run_id
+    return list(prune_runs(platform.engine, replace(platform.settings, keep_series_days=1)))
 
 
 def test_its_page_shows_the_metrics_and_says_what_is_gone(browser_client: FlaskClient, pruned: str) -> None:
@@ -38,6 +43,7 @@ def test_its_page_shows_the_metrics_and_says_what_is_gone(browser_client: FlaskC
         assert "were deleted after the time that they are kept" in text
         assert "tab=candles" not in text
         assert "/reproduce" in text
+        assert "report.html" not in text
 
 
 def test_its_result_has_metrics_and_receipt_but_no_curves(browser_client: FlaskClient, pruned: str) -> None:
@@ -83,3 +89,24 @@ def test_it_is_reproduced_and_the_metrics_are_compared(
     page = browser_client.get(f"/result/{again}").get_data(as_text=True)
 
     assert "identical" in page
+
+
+def test_a_pinned_run_keeps_its_series_until_it_is_unpinned(
+    page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run()
+
+    def prune() -> int:
+        return sum(portion["series"] for portion in prune_everything(page_app))
+
+    pinned = browser_client.post(f"/api/runs/{run_id}/pin")
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+    assert (pinned.get_json(), prune()) == ({"run_id": run_id, "pinned": True}, 0)
+    assert f'data-post="/api/runs/{run_id}/unpin"' in page
+
+    unpinned = browser_client.post(f"/api/runs/{run_id}/unpin")
+    assert (unpinned.get_json()["pinned"], prune()) == (False, 1)
+
+
+def test_a_run_that_is_not_there_cannot_be_pinned(browser_client: FlaskClient) -> None:
+    assert browser_client.post("/api/runs/00000000-0000-4000-8000-000000000000/pin").status_code == 404
