@@ -12,7 +12,7 @@ from adapters.queue.messages import attempt_of, job_id_of
 from adapters.queue.remains import QueueRemains
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
-from adapters.store.database import committed, reading
+from adapters.store.database import reading
 from adapters.store.lost_runs import (
     ExpiredLease,
     expired_leases,
@@ -22,8 +22,6 @@ from adapters.store.lost_runs import (
     waiting_without_word,
 )
 from adapters.store.new_runs import mark_enqueued
-from adapters.store.retention import Removed, is_configured, prune_runs
-from adapters.store.run_totals import fold
 from adapters.store.runs import Attempt, give_up, lose
 from contracts.errors import QueueOutOfMemory, QueueUnavailable, StaleMessage
 from contracts.status import ErrorType, RunStatus
@@ -46,14 +44,10 @@ class Repairs:
         self._keep_lead = keep_lead  # called now and then, since filling an empty queue again may take minutes
         self._queue_away_since: float | None = None
         self._over: set[str] = set()  # popped messages that were over at the last pass
-        self._pruning: Iterator[Removed] = iter(())
 
     def make(self, *, judge_leases: bool) -> None:
         """One pass over everything; without the queue, only what the database alone can repair."""
         lost = self._expire_leases() if judge_leases else []
-        committed(self._engine, fold)
-        if is_configured(self._settings):
-            self._prune()
         try:
             self._enqueue_missing(lost)
         except QueueUnavailable as error:
@@ -85,16 +79,6 @@ class Repairs:
             status = lose(connection, lost, expired.token, limit, "its process was not heard of in time")
             log.warning("lease_expired attempt=%d status=%s", lost.attempt, status)
             return status
-
-    # Retention
-
-    def _prune(self) -> None:
-        """Delete one portion of what is kept no longer; the walk over all runs begins anew when it is through."""
-        removed = next(self._pruning, None)
-        if removed is None:
-            self._pruning = prune_runs(self._engine, self._settings)
-        elif removed:
-            log.info("runs_pruned %s", " ".join(f"{part}={count}" for part, count in removed.items()))
 
     # Messages
 

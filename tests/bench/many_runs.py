@@ -19,14 +19,15 @@ SELECT
   ELT(1 + FLOOR(r4 * 13), 'RSI', 'MACD', 'RSI_MACD', 'MA_CROSS', 'BOLLINGER', 'VOLUME', 'TREND', 'ATR', 'MOMENTUM',
       'VALUE', 'MEAN_REVERSION', 'BREAKOUT', 'COMPOSITE'),
   CONCAT('RSI_', FLOOR(r5 * 30), '_30_70'), '{{"period":14,"oversold":30,"overbought":70}}',
-  CONCAT('{{"q":"', REPEAT('q', 590), '"}}'),
+  CONCAT('{{"start_date":"2004-01-01","end_date":"2013-03-01","q":"', REPEAT('q', 540), '"}}'),
   SHA2(seq, 256),
   IF(seq > {waiting}, 'PENDING', IF(r6 < 0.01, 'FAILED', 'SUCCEEDED')), 1, 0, 0, 0,
   born, born, IF(seq > {waiting}, NULL, born + INTERVAL 1 SECOND), IF(seq > {waiting}, NULL, born + INTERVAL 2 SECOND),
   born, IF(r6 < 0.01, 'engine_error', NULL), NULL,
   IF(done, (r5 + r2 - 0.9) * 100, NULL), IF(done, (r5 + r3 - 0.9) * 2, NULL), IF(done, r2 * 60, NULL),
   IF(done, FLOOR(r3 * 200), NULL),
-  IF(done, CONCAT('{{"values":{{"sharpe_ratio":', r5, '}},"notes":{{"m":"', REPEAT('m', 640), '"}}}}'), NULL),
+  IF(done, CONCAT('{{"values":{{"total_return_pct":', r5, ',"sharpe_ratio":', r3, ',"max_drawdown_pct":', r2,
+    ',"num_trades":9}},"notes":{{"m":"', REPEAT('m', 580), '"}}}}'), NULL),
   '', '', '', REPEAT('aBcD', 12), SHA2(r1, 256),
   '1.0.0', 'bench', SHA2(r2, 256)
 FROM (

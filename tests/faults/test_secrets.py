@@ -15,12 +15,6 @@ from tests.services.waiting import wait_until
 from tests.services.web_app import run_values
 
 SECRETS = ("database-Zq7 /@:x", "redis-Wm4-planted", "signing-key-Kx9", "token-Pv3-of-16-or-more", "guess-Bn5-planted")
-    "database-Zq7 /@:x",
-    "redis-Wm4-secret",
-    "signing-key-Kx9-secret",
-    "token-Pv3-planted-secret",
-    "guess-Bn5-secret",
-)
 DATABASE, REDIS, SIGNING_KEY, TOKEN, GUESS = SECRETS
 
 
