@@ -62,7 +62,7 @@ def test_no_secret_is_logged_or_answered(programs: Programs, log_format: str) ->
     answers += [asked(url + path, None, bearer) for path in ("/runs", "/api/runs", "/ready", "/metrics", "/queue")]
     answers += [asked(f"{url}/login", urlencode({"token": each}).encode(), {}) for each in (TOKEN, GUESS)]
     web.wait_for_line("internal_error")
-    workers[0].wait()
+    workers[0].wait_for_line("unreachable")
     workers[1].wait_for_line("pass_failed")
 
     told = "".join([*answers, *(program.log for program in (web, *workers))])
