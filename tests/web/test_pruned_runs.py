@@ -34,14 +34,14 @@ def prune_everything(app: Flask) -> list[Removed]:
 
 
 def test_its_page_shows_the_metrics_and_says_what_is_gone(browser_client: FlaskClient, pruned: str) -> None:
-    pages = [browser_client.get(f"/result/{pruned}?tab={tab}") for tab in ("stats", "candles")]
+    pages = [browser_client.get(f"/result/{pruned}?tab={tab}") for tab in ("stats", "trades")]
 
     for page in pages:
         assert page.status_code == 200
         text = page.get_data(as_text=True)
         assert 'data-metric="sharpe_ratio"' in text
         assert "were deleted after the time that they are kept" in text
-        assert "tab=candles" not in text
+        assert "tab=trades" not in text
         assert "/reproduce" in text
         assert "report.html" not in text
 
@@ -66,14 +66,15 @@ def test_its_result_has_metrics_and_receipt_but_no_curves(browser_client: FlaskC
         ("/result/{}/tables/equity_curve.csv", 409),
         ("/result/{}/trades.csv", 409),
         ("/api/runs/{}/explanation", 409),
-        ("/compare?run={}&run={other}", 409),
+        ("/api/curves?run={}", 409),
+        ("/api/runs/{}/bars", 409),
         ("/result/{}/charts/equity_curve.png", 404),
     ],
 )
 def test_what_needs_the_series_says_that_they_are_gone(
-    browser_client: FlaskClient, make_run: RunMaker, pruned: str, path: str, code: int
+    browser_client: FlaskClient, pruned: str, path: str, code: int
 ) -> None:
-    answer = browser_client.get(path.format(pruned, other=make_run() if "other" in path else ""))
+    answer = browser_client.get(path.format(pruned))
 
     assert answer.status_code == code
     assert code == 404 or "were deleted" in answer.get_data(as_text=True)
