@@ -43,7 +43,7 @@ def fold(connection: Connection) -> None:
     if row is None:
         connection.execute(insert(run_totals).values(name=NAME, until=settled, totals_json="{}"))
         return
-    until = min(settled, row.until + timedelta(seconds=MOST_S))
+    until = max(row.until, min(settled, row.until + timedelta(seconds=MOST_S)))  # clocks are set back, too
     summed = Counter(json.loads(row.totals_json)) + _counted(connection, row.until, until)
     unchanged = (run_totals.c.name == NAME, run_totals.c.until == row.until)
     connection.execute(update(run_totals).where(*unchanged).values(until=until, totals_json=json.dumps(summed)))

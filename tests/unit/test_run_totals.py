@@ -66,6 +66,16 @@ def test_every_change_is_counted_once_whether_it_was_added_up_or_not(counting: S
     assert now(counting)[DONE] == 2
 
 
+def test_a_clock_that_is_set_back_counts_nothing_twice(counting: Submitter, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended(counting, days=0)
+    committed(counting.engine, fold)
+
+    monkeypatch.setattr(run_totals, "SETTLED_S", 600.0)
+    committed(counting.engine, fold)
+
+    assert now(counting)[DONE] == 1
+
+
 def test_what_was_pruned_stays_counted(counting: Submitter) -> None:
     ended(counting, days=2)
     committed(counting.engine, fold)
