@@ -51,6 +51,11 @@ class Settings:
     max_bulk_runs: int = 20_000  # runs in one bulk submission
     max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower
     max_prices_mb: int = 64  # of one price file, as it is sent and as it is unpacked; a million bars have 50
+    keep_charts_days: int | None = None  # after its end a run's charts are kept so long; None: forever, here and below
+    keep_series_days: int | None = None  # equity, trades, signals and lines; metrics and receipt stay
+    keep_events_days: int | None = None
+    keep_runs_days: int | None = None  # whole runs
+    keep_runs_count: int | None = None  # of the runs that may be deleted, so many of the latest stay
     ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
     scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"
     scaler_max_processes: int = 0  # 0: the number of cores
@@ -237,5 +242,6 @@ _PARSERS_BY_TYPE: dict[Any, Callable[[str], Any]] = {
     Path: Path,
     Path | None: Path,
     int: _positive(int),
+    int | None: _positive(int),
     float: _positive(float),
 }

@@ -25,6 +25,7 @@ from adapters.settings import Settings, load_settings  # noqa: E402
 from adapters.store.database import connect_database  # noqa: E402
 from adapters.store.leases import give_up_lead, take_lead  # noqa: E402
 from adapters.store.upkeep import RECONCILER  # noqa: E402
+from consumer.bookkeeping import Bookkeeping  # noqa: E402
 from consumer.repairs import Repairs  # noqa: E402
 from consumer.studies import Studies  # noqa: E402
 from contracts.errors import InvalidSettings  # noqa: E402
@@ -47,6 +48,7 @@ class Reconciler:
         self._engine = engine
         self._settings = settings
         self._repairs = Repairs(engine, settings, self._take_lead)
+        self._books = Bookkeeping(engine, settings)
         self._studies = Studies(engine, self._repairs.enqueue)
         self._holder = f"{socket.gethostname()[:40]}.{os.getpid()}.{uuid4().hex[:8]}"
         self._lead_s = settings.lease_s / LEADS_PER_LEASE
@@ -63,6 +65,7 @@ class Reconciler:
                 if led_s is not None and time.monotonic() >= next_pass:
                     next_pass = time.monotonic() + self._settings.reconcile_s
                     self._repairs.make(judge_leases=led_s >= self._settings.lease_s)
+                    self._books.keep()
                 if led_s is not None:
                     self._studies.advance()
             except DBAPIError as error:

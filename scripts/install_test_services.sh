@@ -1,11 +1,12 @@
 #!/bin/sh
-# Installs what the tests need beside Python: MariaDB, Chromium and Firefox. As root on Debian and Ubuntu only; elsewhere it says so.
+# Installs what the tests need beside Python: MariaDB, Chromium, Firefox and promtool. As root on Debian and Ubuntu only; elsewhere it says so.
 set -eu
 
 missing=""
 [ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null 2>&1 || missing="$missing mariadb-server"
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v firefox-esr >/dev/null 2>&1 || command -v firefox >/dev/null 2>&1 || missing="$missing firefox-esr"
+command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -6,7 +6,7 @@ from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, assets, errors, formats, health, navigation
+from web import access, assets, errors, formats, health, latency, navigation, storage
 from web.audit import pages as audit_pages
 from web.audit import trail
 from web.batches import api as batches_api
@@ -50,6 +50,7 @@ BLUEPRINTS = (
     prices_pages.blueprint,
     presets_api.blueprint,
     queue_pages.blueprint,
+    storage.blueprint,
 )
 
 
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.secret_key = settings.secret_key or secrets.token_hex(32)
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = build_platform(settings)
+    latency.measure(app)
     access.protect(app)
     trail.follow(app)
     errors.register(app)

@@ -24,7 +24,7 @@ _STATIC = frozenset({"asset"})
 _READING_POSTS = frozenset({"rule_api.check"})  # posts that change nothing
 _OF_ADMINS = frozenset({"prices.put", "prices.delete", "audit.page", "audit.listed"})
 _OF_SUBMITTERS = frozenset(  # and of admins
-    {"run_api.cancel", "run_api.retry", "batch_api.cancel", "batch_api.retry", "study_api.cancel"}
+    {"run_api.cancel", "run_api.retry", "run_api.unpin", "batch_api.cancel", "batch_api.retry", "study_api.cancel"}
 )
 _NO_TOKEN_YET = (
     "there is no token yet, so only this machine itself is answered: make one with "

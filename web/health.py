@@ -1,20 +1,24 @@
 """Is it alive, is it ready, and what are its numbers: for probes and for Prometheus."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
+from adapters.results.times import seconds_between
 from adapters.store.database import reading
-from adapters.store.run_queries import counts_by_status, latest_times
+from adapters.store.run_totals import RUN, WAIT, Totals, histogram, totals
+from adapters.store.storage import bytes_by_kind
 from adapters.store.tables import runs
+from adapters.store.upkeep import Upkeep, upkeep
 from contracts.errors import QueueUnavailable
+from web.latency import register_latency
 from web.platform import platform
 
 log = logging.getLogger(__name__)
@@ -54,32 +58,50 @@ def _redis_state() -> str:
     return "ok"
 
 
-def mean(values: list[float]) -> float:
-    """The arithmetic mean; 0 of nothing, which is what a gauge shows before the first run."""
-    return sum(values) / len(values) if values else 0.0
-
-
 class _RunNumbers:
-    """Numbers of runs, read from the database and the queue at each scrape, so that they are exact after restarts."""
+    """Numbers of runs, read from the database and the queue at each scrape: exact, and the same from every pod."""
 
     def collect(self) -> Iterator[Metric]:
         with reading(platform().engine) as connection:
-            counts = counts_by_status(connection)
-            waits, durations = latest_times(connection)
-        by_status = GaugeMetricFamily("backtest_runs", "Runs in each state", labels=["status"])
-        for status, count in counts.items():
-            by_status.add_metric([status.lower()], count)
-        yield by_status
-        yield GaugeMetricFamily("backtest_queue_wait_seconds", "Mean wait of the last 1,000 runs", value=mean(waits))
-        yield GaugeMetricFamily("backtest_run_seconds", "Mean duration of the last 1,000 runs", value=mean(durations))
+            seen, room, counted = upkeep(connection), bytes_by_kind(connection), totals(connection)
+        states = {"pending": seen.waiting, "running": seen.running}
+        yield _gauges("backtest_runs", "Runs that have not ended", "status", states)
+        yield _gauges("backtest_database_bytes", "Room that data takes, with indexes", "kind", room)
+        yield _gauges("backtest_age_seconds", "Time since something that should be recent", "of", _ages_s(seen))
+        yield from _counters(counted) if counted else ()
         try:
             depths = platform().queue.depths()
         except QueueUnavailable:
             return  # no number is better than a wrong one
-        by_queue = GaugeMetricFamily("backtest_queue_depth", "Messages that wait in each queue", labels=["queue"])
-        for name, depth in depths.items():
-            by_queue.add_metric([name], depth)
-        yield by_queue
+        yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
+
+
+def _ages_s(seen: Upkeep) -> dict[str, float]:
+    """Of the oldest waiting run, 0 where none waits; of the last start; of the reconciler's word, 0 while one leads."""
+    oldest_s = seconds_between(seen.waiting_since, seen.now) or 0.0
+    known = {"last_claim": seconds_between(seen.last_start, seen.now), "reconciler": seen.reconciler_gone_s}
+    return {"oldest_waiting": oldest_s} | {name: age_s for name, age_s in known.items() if age_s is not None}
+
+
+def _gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=[label])
+    for value_of, value in values.items():
+        family.add_metric([value_of], value)
+    return family
+
+
+def _counters(counted: Totals) -> Iterator[Metric]:
+    """What only grows, over all that ever happened."""
+    changes = CounterMetricFamily("backtest_transitions", "Changes of state", labels=["from", "to", "cause"])
+    for key, count in counted.items():
+        if key.startswith("transition/"):
+            changes.add_metric(key.lower().split("/")[1:], count)
+    yield changes
+    wait = HistogramMetricFamily("backtest_queue_wait_seconds", "From waiting to running, of each attempt")
+    wait.add_metric([], *histogram(counted, WAIT))
+    run = HistogramMetricFamily("backtest_run_seconds", "From running to the end of each attempt")
+    run.add_metric([], *histogram(counted, RUN))
+    yield from (wait, run)
 
 
 @blueprint.get("/metrics")
@@ -87,4 +109,5 @@ def metrics() -> Response:
     """Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(_RunNumbers())
+    register_latency(registry)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)

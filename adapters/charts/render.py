@@ -34,7 +34,7 @@ TIP_UP, TIP_DOWN = 6, 7  # Matplotlib's carets, which touch the price with their
 
 
 def render_charts(data: ChartData) -> dict[str, bytes]:
-    """PNG of each chart, by its name in the contract; 1600 × 640 pixels, 15 to 45 KB each."""
+    """PNG of each chart, by its name in the contract; 1600 × 640 pixels, 10 to 30 KB each."""
     with matplotlib.rc_context(STYLE):
         return {name: png(draw(data)) for name, draw in CHARTS.items()}
 

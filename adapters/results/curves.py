@@ -13,9 +13,11 @@ from typing import Any
 
 from adapters.prices.bar_times import bar_close_time, bar_open_time
 from adapters.prices.display import display_price, price_units
+from contracts.errors import Conflict
 from contracts.run_request import Timeframe
 from contracts.run_result import DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
 
+PRUNED = "Equity, trades and signals were deleted after the time that they are kept; reproduce the run to see them."
 FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
 
 _DAY_S = 86_400
@@ -57,15 +59,22 @@ def encode_equity(bars: Sequence[str], equity: Sequence[float], timeframe: Timef
     )
 
 
-def decode_equity(text: str) -> tuple[list[str], list[float]]:
+def _stored(text: str | None) -> Any:
+    """What a column holds; Conflict where it was pruned."""
+    if text is None:
+        raise Conflict(PRUNED)
+    return json.loads(text)
+
+
+def decode_equity(text: str | None) -> tuple[list[str], list[float]]:
     """The bars and the equity that `encode_equity` wrote."""
-    stored = json.loads(text)
+    stored = _stored(text)
     return _bars(stored["start"], _offsets(stored), stored["unit_s"]), _equity(stored)
 
 
-def decode_equity_times(text: str) -> tuple[list[int], list[float]]:
+def decode_equity_times(text: str | None) -> tuple[list[int], list[float]]:
     """The same with the bars as seconds since 1970, UTC, which a million bars take a second less for."""
-    stored = json.loads(text)
+    stored = _stored(text)
     start_s, unit_s = int(_moment(stored["start"]).timestamp()), stored["unit_s"]
     return [start_s + offset * unit_s for offset in _offsets(stored)], _equity(stored)
 
@@ -107,9 +116,9 @@ def encode_trades(
     return _compact({"columns": TRADE_COLUMNS, "rows": rows, "rejected": list(rejected), "notes": list(notes)})
 
 
-def decode_trades(text: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+def decode_trades(text: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
     """The trades, rejected orders and notes that `encode_trades` wrote."""
-    stored = json.loads(text)
+    stored = _stored(text)
     trades = [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
     clipped = stored.get("clipped")  # the only note of older runs
     return trades, stored["rejected"], stored.get("notes", [clipped] if clipped else [])
@@ -134,11 +143,11 @@ def encode_signals(signals: Sequence[int], closes: Sequence[float]) -> str:
     return _compact(spans)
 
 
-def decode_signals(text: str) -> list[tuple[int, int, float]]:
+def decode_signals(text: str | None) -> list[tuple[int, int, float]]:
     """(bar, ±1, close as it is displayed) of each signal that `encode_signals` wrote."""
     return [
         (first + position, signal, price / 10**decimals)
-        for first, signal, decimals, *steps in json.loads(text)
+        for first, signal, decimals, *steps in _stored(text)
         for position, price in enumerate(accumulate(steps))
     ]
 

@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from adapters.results.condition_summary import condition_summaries
 from adapters.results.curves import (
+    PRUNED,
     close_dates,
     decode_equity,
     decode_signals,
@@ -62,9 +63,12 @@ def run_result(
 def _derived(
     row: RowMapping, request: Mapping[str, Any], prices: CandleSource, curves: frozenset[str]
 ) -> dict[str, Any]:
+    stored = json.loads(row["metrics_json"])
+    kept = {"metrics": stored["values"], "metrics_notes": stored["notes"]}
+    if row["equity_curve_json"] is None:
+        return {**kept, "notes": [PRUNED]}
     bars, equity = decode_equity(row["equity_curve_json"])
     trades, rejected, notes = decode_trades(row["trades_json"])
-    stored = json.loads(row["metrics_json"])
     capital, timeframe = request["initial_capital"], request["timeframe"]
     closes = close_dates(bars, timeframe)
     derive: dict[str, Callable[[], Any]] = {
@@ -75,8 +79,7 @@ def _derived(
         "price_candles": lambda: _candles(row, request, prices),
     }
     return {
-        "metrics": stored["values"],
-        "metrics_notes": stored["notes"],
+        **kept,
         "notes": notes,
         "trades": trade_rows(trades, bars, timeframe),
         "rejected_orders": [order | {"date": bars[order["bar"]]} for order in rejected],

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import and_, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.prices.packing import columns_of
@@ -10,7 +10,6 @@ from adapters.results.run_lines import BARS_PER_PART, RunLines, decode_head
 from adapters.results.times import utc_text
 from adapters.store.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs, studies
 from contracts.errors import UnknownRun
-from contracts.status import RunStatus
 
 STATUS_COLUMNS = (
     runs.c.run_id,
@@ -93,22 +92,3 @@ def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
         }
         for row in rows
     ]
-
-
-def counts_by_status(connection: Connection) -> dict[str, int]:
-    """How many runs are in each state."""
-    rows = connection.execute(select(runs.c.status, func.count()).group_by(runs.c.status))
-    counted: dict[str, int] = {row[0]: row[1] for row in rows}
-    return {status.value: counted.get(status.value, 0) for status in RunStatus}
-
-
-def latest_times(connection: Connection, limit: int = 1000) -> tuple[list[float], list[float]]:
-    """Queue waits and durations, in seconds, of the last `limit` runs that ended."""
-    rows = connection.execute(
-        select(runs.c.waiting_since, runs.c.started_at, runs.c.completed_at)
-        .where(runs.c.completed_at.is_not(None), runs.c.started_at.is_not(None))
-        .order_by(runs.c.completed_at.desc())
-        .limit(limit)
-    ).all()
-    waits = [(row.started_at - row.waiting_since).total_seconds() for row in rows]
-    return waits, [(row.completed_at - row.started_at).total_seconds() for row in rows]

@@ -128,8 +128,9 @@ def lose(connection: Connection, lost: Attempt, token: str, max_losses: int, rea
         record_event(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.PENDING, reason)
         return RunStatus.PENDING
     message = f"the process that ran it died {max_losses} times; last: {reason}"
+    failed = f"{ErrorType.WORKER_LOST}: {message}"
     if _changed(connection, held, {**_failure(ErrorType.WORKER_LOST, message), **losses}):
-        record_event(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.FAILED, message)
+        record_event(connection, lost.run_id, lost.attempt, RunStatus.RUNNING, RunStatus.FAILED, failed)
         return RunStatus.FAILED
     raise LeaseLost(f"run {lost.run_id} attempt {lost.attempt} is not running under this lease")
 
@@ -160,6 +161,13 @@ def retry(connection: Connection, run_id: str) -> Attempt:
         raise Conflict(f"run {run_id} has not failed, so there is nothing to retry")
     record_event(connection, run_id, attempt, RunStatus.FAILED, RunStatus.PENDING, "retried on request")
     return Attempt(run_id, attempt + 1)
+
+
+def set_pinned(connection: Connection, run_id: str, pinned: bool) -> None:
+    """Keep a run from being pruned, or no longer; UnknownRun when there is none."""
+    mine = update(runs).where(runs.c.run_id == run_id)
+    if connection.execute(mine.values(pinned=1 if pinned else None)).rowcount != 1:
+        raise UnknownRun(f"no run has the id {run_id}")
 
 
 def _locked(connection: Connection, run_id: str) -> tuple[int, RunStatus]:

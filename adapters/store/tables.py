@@ -103,6 +103,7 @@ runs = Table(
     Column("result_hash", _ascii(64)),
     Column("reproduces", _ascii(36)),  # the run_id that this run repeats
     Column("submitted_by", _ascii(ACTOR_LENGTH)),  # whose token; null where none was asked for
+    Column("pinned", SmallInteger),  # 1: kept, however old; else null
     Column("worker", _text(128)),  # host and process of the last claim
     Column("created_at", Timestamp, nullable=False),
     Column("started_at", Timestamp),
@@ -172,6 +173,15 @@ run_events = Table(
     Column("host", _text(128)),
     Index("ix_events_run", "run_id", "id"),
     Index("ix_events_at", "at", "from_status", "to_status"),  # the queue over time is counted in the index alone
+    **_OPTIONS,
+)
+
+run_totals = Table(
+    "run_totals",  # one row, see adapters.store.run_totals
+    metadata,
+    Column("name", _ascii(32), primary_key=True),
+    Column("until", Timestamp, nullable=False),  # the events up to here are in the totals
+    Column("totals_json", LongText, nullable=False),
     **_OPTIONS,
 )
 

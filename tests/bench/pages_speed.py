@@ -17,7 +17,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from adapters.results.times import percentile
-from adapters.schema import create_schema
+from adapters.schema import ANSWER_S, create_schema
 from adapters.settings import load_settings
 from adapters.store.database import connect_database
 from tests.bench.many_runs import fill
@@ -70,7 +70,7 @@ def application() -> Iterator[Flask]:
             redis.start()
             database.start()
             database.create_database()
-            engine = connect_database(database.url())
+            engine = connect_database(database.url(), answer_s=ANSWER_S)
             create_schema(engine)
             emptied(database.url())
             sys.stderr.write(f"inserting {ROWS:,} runs\n")

@@ -14,7 +14,8 @@ from adapters.store.database import database_now
 from adapters.store.leases import take_lead
 from adapters.store.runs import Attempt, claim
 from adapters.store.tables import leases, runs
-from consumer.reconciler import LEAD, Reconciler
+from adapters.store.upkeep import RECONCILER
+from consumer.reconciler import Reconciler
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
@@ -142,7 +143,7 @@ class _Repairs:
 
 def test_a_deadlock_delays_no_judgement(submitter: Submitter, monkeypatch: pytest.MonkeyPatch) -> None:
     settings = replace(submitter.settings, lease_s=30, reconcile_s=0.01)
-    take_lead(submitter.engine, LEAD, "the one before", 0, 0)
+    take_lead(submitter.engine, RECONCILER, "the one before", 0, 0)
     with submitter.engine.begin() as connection:
         connection.execute(update(leases).values(since=database_now(-60)))
     reconciler, repairs = Reconciler(submitter.engine, settings), _Repairs()

@@ -156,7 +156,11 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
     ],
     "check_folders": [("Service/web kind", "Secret", "must not be where kubectl apply -f k8s/")],
     "check_metrics": [
-        ("PrometheusRule/stock-backtest spec groups 0 rules 0 expr", "max(backtest_jobs)", "no metric backtest_jobs"),
+        (
+            "PrometheusRule/stock-backtest spec groups 0 rules 0 expr",
+            "max(backtest_jobs_total)",
+            "no metric backtest_jobs",
+        ),
         ("ConfigMap/stock-backtest-dashboard data x.json", '{"expr": "backtest_pods > 0"}', "no metric backtest_pods"),
     ],
     "check_scraping": [

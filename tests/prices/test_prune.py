@@ -1,4 +1,4 @@
-"""`python -m adapters.prune_prices` as an operator runs it."""
+"""`python -m adapters.prune prices` as an operator runs it."""
 
 import os
 import subprocess
@@ -16,7 +16,7 @@ CSV = "Date,Open,High,Low,Close,Volume\n2013-02-28,63,64,62,63,100\n2013-03-01,6
 
 
 def prune(database_url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "adapters.prune_prices", *arguments]
+    command = [sys.executable, "-m", "adapters.prune", "prices", *arguments]
     environment = os.environ | {"DATABASE_URL": database_url}
     return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
 

@@ -142,7 +142,7 @@ def test_there_is_one_small_picture_per_chart_of_the_contract_and_its_bytes_depe
     for png in pictures.values():
         picture = Image.open(io.BytesIO(png))
         assert (picture.format, picture.size, picture.mode) == ("PNG", (1600, 640), "P")
-        assert len(png) < 50_000
+        assert len(png) < 32_000
     assert render_charts(LONG) == pictures
     changed = render_charts(dataclasses.replace(LONG, equity=LONG.equity * 1.1))
     differing = [name for name in CHART_NAMES if changed[name] != pictures[name]]

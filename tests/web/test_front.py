@@ -1,5 +1,6 @@
 """Idle, slow and greedy connections hold no thread of the web tier: others are answered as if they were not there."""
 
+import re
 import resource
 import select
 import socket
@@ -135,3 +136,15 @@ def test_only_a_trusted_proxy_is_believed_and_nobody_s_script_name(programs: Pro
 
     assert is_secure(started(programs, WEB_CONCURRENCY="1", TRUSTED_PROXY="127.0.0.1"))
     assert not is_secure(started(programs, WEB_CONCURRENCY="1"))
+
+
+def test_all_processes_of_a_server_count_their_answers_together(programs: Programs) -> None:
+    port = started(programs, WEB_CONCURRENCY="3")
+    for _ in range(30):  # each on a connection of its own, which whichever process is first takes
+        assert probe(port) is not None
+
+    scrapes = [urlopen(f"http://127.0.0.1:{port}/metrics").read().decode() for _ in range(6)]
+
+    counts = {re.findall(r'count\{method="GET",route="/health",status="200"\} (\S+)', text)[0] for text in scrapes}
+    assert len(counts) == 1
+    assert float(counts.pop()) >= 30

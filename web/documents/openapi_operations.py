@@ -140,6 +140,12 @@ def details() -> dict[str, dict[str, Any]]:
                 **faults(f404="no such run", f409="it has ended already"),
             }
         },
+        **{
+            f"POST /api/runs/{{run_id}}/{word}": {
+                "responses": {"200": {"description": "whether it is pinned"}, **faults(f404="no such run")}
+            }
+            for word in ("pin", "unpin")
+        },
         "POST /api/runs/{run_id}/retry": {
             "responses": _responses("202", "Accepted", "waits again", f404="no such run", f409="it has not failed")
         },

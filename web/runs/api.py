@@ -10,8 +10,9 @@ from flask.typing import ResponseReturnValue
 
 from adapters.results.run_result import run_result
 from adapters.results.times import seconds_between, utc_text
-from adapters.store.database import reading
+from adapters.store.database import committed, reading
 from adapters.store.run_queries import events_of, run_row, run_status
+from adapters.store.runs import set_pinned
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
@@ -114,6 +115,20 @@ def retry(run_id: UUID) -> ResponseReturnValue:
     """Make a failed run wait again as its next attempt; 409 when it has not failed."""
     operations.retry_run(platform(), str(run_id))
     return accepted_answer(str(run_id), RunStatus.PENDING)
+
+
+@blueprint.post("/api/runs/<uuid:run_id>/pin")
+def pin(run_id: UUID) -> ResponseReturnValue:
+    """Keep a run with all that it has, however old it gets."""
+    committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), True))
+    return {"run_id": str(run_id), "pinned": True}
+
+
+@blueprint.post("/api/runs/<uuid:run_id>/unpin")
+def unpin(run_id: UUID) -> ResponseReturnValue:
+    """Let a run be deleted after the time that runs are kept."""
+    committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), False))
+    return {"run_id": str(run_id), "pinned": False}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/reproduce")

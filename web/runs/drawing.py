@@ -27,11 +27,11 @@ _drawers = BoundedSemaphore(2)  # of this web process; each takes about 120 MB
 
 
 def pictures(platform: Platform, row: RowMapping) -> dict[str, bytes]:
-    """The charts of a run by name, none before it has completed; drawn now if they are missing.
+    """The charts of a run by name, none before it has completed or without its series; drawn now if they are missing.
 
     DrawingUnavailable when too many others wait for theirs, or it takes too long.
     """
-    if row["status"] != RunStatus.SUCCEEDED:
+    if row["status"] != RunStatus.SUCCEEDED or row["equity_curve_json"] is None:
         return {}
     stored = _stored(platform, row)
     patience = time.monotonic() + _wait_s(row)

@@ -26,7 +26,7 @@ from web.runs.windows import window
 
 blueprint = Blueprint("explanations", __name__)
 
-NO_LINES = "This run has no lines: it is part of a batch, or from before they were kept. Run it again to have them."
+NO_LINES = "This run has no lines: it is part of a batch, or they are kept no longer. Run it again to have them."
 SIGNALS = {1: "buy", -1: "sell", 0: "none"}
 
 

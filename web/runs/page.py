@@ -74,6 +74,8 @@ def _completed(view: RunResult, tab: str) -> dict[str, Any]:
         return {"failure": run_view.failure(view.error_type)}
     kpis = run_view.kpis(view)
     shared = {"no_trades": run_view.why_no_trades(view), "headline": kpis.pop("Headline"), "page_size": PAGE_SIZE}
+    if view.equity_curve is None:  # pruned
+        tab = "stats"
     return shared | {"stats": _stats, "trades": _trades, "numbers": _numbers}[tab](view) | {"kpis": kpis}
 
 

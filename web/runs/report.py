@@ -9,6 +9,7 @@ from uuid import UUID
 from flask import Blueprint, Response, render_template
 
 from adapters.results.chart_texts import alt_text
+from adapters.results.curves import PRUNED
 from adapters.results.run_result import run_result
 from adapters.store.database import reading
 from adapters.store.run_queries import events_of, run_row
@@ -34,6 +35,8 @@ def page(run_id: UUID) -> Response:
     view = run_result(row, {}, platform().prices.candles)
     if view.status != "completed":
         raise Conflict(f"run {run_id} is {view.status}, so there is nothing to report")
+    if row["equity_curve_json"] is None:
+        raise Conflict(PRUNED)
     drawn = pictures(platform(), row)
     params = complete_params(row["rule_type"], view.request["params"])
     html = render_template(

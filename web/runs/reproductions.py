@@ -63,6 +63,9 @@ def _judged(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reprodu
 
 def _stored(row: RowMapping) -> dict[str, Any]:
     """All numbers that a run left behind, by name: metrics and columns of trades apart, since later ones have more."""
+    metrics: dict[str, Any] = json.loads(row["metrics_json"])["values"]
+    if row["trades_json"] is None:  # pruned
+        return metrics
     trades = json.loads(row["trades_json"])
     columns = zip(*trades["rows"], strict=True) if trades["rows"] else [()] * len(trades["columns"])
     return {
@@ -70,7 +73,7 @@ def _stored(row: RowMapping) -> dict[str, Any]:
         "signals": row["signals_json"],
         "rejected orders": trades["rejected"],
         **{f"{name} of trades": values for name, values in zip(trades["columns"], columns, strict=True)},
-        **json.loads(row["metrics_json"])["values"],
+        **metrics,
     }
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
+from adapters.results.curves import PRUNED
 from adapters.results.run_result import run_result
 from adapters.store.database import reading
 from adapters.store.run_queries import run_row
@@ -28,6 +29,8 @@ def completed_result(run_id: UUID) -> RunResult:
     result = run_result(row, {}, platform().prices.candles)
     if result.status != "completed":
         raise Conflict(f"run {run_id} is {result.status}, so it has no result")
+    if result.equity_curve is None:
+        raise Conflict(PRUNED)
     return result
 
 

@@ -1,0 +1,67 @@
+"""`python -m adapters.prune runs`, or `prices`: delete what is kept no longer; with --dry-run say what that would be.
+
+runs: charts, series, events and whole runs, by the settings KEEP_…. prices: versions of prices that are not current and
+that no run refers to.
+"""
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Iterator
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import OperationalError, ProgrammingError
+
+from adapters.settings import Settings, load_settings
+from adapters.store.database import connect_database
+from adapters.store.price_pruning import prune
+from adapters.store.prices import Version
+from adapters.store.retention import Removed, is_configured, prune_runs
+from contracts.errors import PlatformError
+
+
+def main() -> int:
+    """Prune the database of DATABASE_URL; 0 when that could be done."""
+    parser = argparse.ArgumentParser(prog="python -m adapters.prune", description=__doc__)
+    parser.add_argument("what", choices=["runs", "prices"])
+    parser.add_argument("--dry-run", action="store_true", help="delete nothing, say what would go")
+    asked = parser.parse_args()
+    try:
+        settings = load_settings()
+        engine = connect_database(settings.database_url)
+        lines = _runs(engine, settings, asked.dry_run) if asked.what == "runs" else _prices(engine, asked.dry_run)
+        for line in lines:
+            sys.stdout.write(f"{line}\n")
+    except PlatformError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    except (OperationalError, ProgrammingError) as error:
+        sys.stderr.write(f"the {asked.what} could not be read: {error.orig}\n")
+        return 1
+    return 0
+
+
+def _runs(engine: Engine, settings: Settings, dry_run: bool) -> Iterator[str]:
+    if not is_configured(settings):
+        yield "no KEEP_ setting is set, so everything is kept"
+        return
+    removed: Removed = Counter()
+    for portion in prune_runs(engine, settings, dry_run=dry_run):
+        removed += portion
+    counted = ", ".join(f"{removed[part]:,} {part}" for part in ("runs", "series", "lines", "charts", "events"))
+    yield f"{counted} {'would be ' if dry_run else ''}deleted, {removed['bytes'] / 1e6:,.1f} MB"
+
+
+def _prices(engine: Engine, dry_run: bool) -> Iterator[str]:
+    unused = prune(engine, dry_run=dry_run)
+    yield from map(_line, unused)
+    yield f"{len(unused)} versions {'would be ' if dry_run else ''}forgotten"
+
+
+def _line(unused: Version) -> str:
+    held = f"{unused.bars:,} bars from {unused.first_bar} to {unused.last_bar}"
+    return f"{unused.ticker} {unused.timeframe} {unused.data_hash[:12]}: {held}, loaded {unused.loaded_at:%Y-%m-%d}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,157 @@
+"""What is deleted of old runs, what is kept of them, and that the deleting may end anywhere."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from adapters.settings import PROJECT_ROOT
+from adapters.store import retention
+from adapters.store.database import reading
+from adapters.store.retention import Removed, prune_runs
+from adapters.store.tables import run_charts, run_events, run_lines, runs
+from tests.services.finished_runs import break_down
+from tests.services.old_runs import ended
+from tests.services.processes import Programs
+from tests.services.runs import Submitter
+
+GONE = (0, 0, 0, 0)
+WHOLE = (1, 2, 1, 3)  # row, charts, lines, events
+
+
+def left(submitter: Submitter, run_id: str) -> tuple[int, ...]:
+    """How many rows there are of a run: itself, its charts, its lines, its events."""
+    with reading(submitter.engine) as connection:
+        counts = (
+            select(func.count()).where(each.c.run_id == run_id) for each in (runs, run_charts, run_lines, run_events)
+        )
+        return tuple(connection.execute(count).scalar_one() for count in counts)
+
+
+def prune(submitter: Submitter, *, dry_run: bool = False, **keep: Any) -> Removed:
+    settings = replace(submitter.settings, **keep)
+    return sum(prune_runs(submitter.engine, settings, dry_run=dry_run), Counter())
+
+
+@pytest.mark.parametrize(
+    ("setting", "remains"),
+    [
+        ("keep_charts_days", (1, 0, 1, 3)),
+        ("keep_series_days", (1, 0, 0, 3)),
+        ("keep_events_days", (1, 2, 1, 0)),
+        ("keep_runs_days", GONE),
+    ],
+)
+def test_each_setting_deletes_its_kind_of_what_ended_long_ago(
+    submitter: Submitter, setting: str, remains: tuple[int, ...]
+) -> None:
+    old, young = ended(submitter, days=11), ended(submitter, days=9)
+
+    prune(submitter, **{setting: 10})
+
+    assert left(submitter, old) == remains
+    assert left(submitter, young) == WHOLE
+    assert submitter.row(young)["trades_json"] is not None
+
+
+def test_a_run_without_its_series_keeps_metrics_and_receipt(submitter: Submitter) -> None:
+    run_id = ended(submitter, days=11, columns={"result_hash": "abc"})
+    before = submitter.row(run_id)
+
+    prune(submitter, keep_series_days=10)
+
+    series = dict.fromkeys(("equity_curve_json", "trades_json", "signals_json"))
+    assert submitter.row(run_id) == before | series
+
+
+def test_what_matters_to_somebody_is_kept_however_old(submitter: Submitter) -> None:
+    marked = [ended(submitter, 11, columns) for columns in ({"batch_id": "b"}, {"label": "idea"}, {"pinned": 1})]
+    origin = ended(submitter, 11)
+    ended(submitter, 9, {"reproduces": origin})
+
+    removed = prune(submitter, keep_series_days=10, keep_runs_days=10, keep_runs_count=1)
+
+    assert removed == Counter()
+    assert [left(submitter, run_id) for run_id in (*marked, origin)] == [WHOLE] * 4
+
+
+def test_runs_that_have_not_ended_are_kept(submitter: Submitter) -> None:
+    waiting, failed = submitter.record(2)
+    break_down(submitter.engine, failed)
+
+    prune(submitter, keep_runs_count=1)
+    ended(submitter, days=0)
+    prune(submitter, keep_runs_count=1)
+
+    assert submitter.status(waiting) == "PENDING"
+    assert left(submitter, failed) == GONE
+
+
+def test_of_too_many_runs_the_oldest_go_and_those_that_are_kept_anyway_do_not_count(submitter: Submitter) -> None:
+    old = [ended(submitter, days=1) for _ in range(3)]
+    marked = ended(submitter, days=1, columns={"label": "idea"})
+    late = [ended(submitter, days=1) for _ in range(2)]
+
+    removed = prune(submitter, keep_runs_count=2)
+
+    assert removed["runs"] == 3
+    assert [left(submitter, run_id)[0] for run_id in (*old, marked, *late)] == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_dry_run_counts_what_would_go_and_deletes_nothing(submitter: Submitter) -> None:
+    run_ids = [ended(submitter, days=days) for days in (11, 21)]
+    keep = {"keep_charts_days": 5, "keep_series_days": 10, "keep_runs_days": 20}
+
+    foreseen = prune(submitter, dry_run=True, **keep)
+
+    assert [left(submitter, run_id) for run_id in run_ids] == [WHOLE] * 2
+    assert foreseen == prune(submitter, **keep)
+    assert (foreseen["runs"], foreseen["series"], foreseen["charts"], foreseen["events"]) == (1, 2, 4, 3)
+    assert foreseen["bytes"] > 2 * 300 + 4 * 30
+
+
+def test_a_walk_that_ends_in_the_middle_has_deleted_whole_portions_and_the_next_one_goes_on(
+    submitter: Submitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "DELETED", 2)
+    monkeypatch.setattr(retention, "LOOKED_AT", 3)
+    run_ids = [ended(submitter, days=11) for _ in range(5)]
+    settings = replace(submitter.settings, keep_runs_days=10)
+
+    first = next(prune_runs(submitter.engine, settings))
+
+    assert first["runs"] == 2
+    assert [left(submitter, run_id) for run_id in run_ids] == [GONE] * 2 + [WHOLE] * 3
+    assert prune(submitter, keep_runs_days=10)["runs"] == 3
+
+
+def test_the_command_says_what_went(submitter: Submitter, platform_settings: dict[str, str]) -> None:
+    ended(submitter, days=11)
+
+    def command(*arguments: str, **keep: str) -> str:
+        line = [sys.executable, "-m", "adapters.prune", "runs", *arguments]
+        environment = os.environ | platform_settings | keep
+        return subprocess.run(
+            line, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert command() == "no KEEP_ setting is set, so everything is kept\n"
+    said = "1 runs, 1 series, 1 lines, 2 charts, 3 events would be deleted, 0.0 MB\n"
+    assert command("--dry-run", KEEP_RUNS_DAYS="10") == said
+    assert command(KEEP_RUNS_DAYS="10") == said.replace("would be ", "")
+
+
+def test_the_reconciler_deletes_a_portion_per_pass_where_a_setting_says_so(
+    submitter: Submitter, programs: Programs
+) -> None:
+    old, young = ended(submitter, days=11), ended(submitter, days=9)
+
+    programs.start("consumer.reconciler", KEEP_RUNS_DAYS="10").wait_for_line("runs_pruned .*runs=1")
+
+    assert left(submitter, old) == GONE
+    assert left(submitter, young) == WHOLE
