@@ -13,8 +13,6 @@ NAVIGATION = (
     ("prices_pages.listed", "Prices", ("prices_pages.page",)),
     ("queue.page", "Queue", ()),
 )
-FOR_ADMINS = (("audit.page", "Audit", ()),)
-
 
 # Which media each palette is for, by the theme that a reader has chosen; print is always light. See js/settings.js.
 PALETTES = {
@@ -31,11 +29,11 @@ def register(app: Flask) -> None:
 
 def _frame() -> dict[str, Any]:
     actor = g.get("actor")  # none yet when the request's host was refused
-    ways = NAVIGATION + FOR_ADMINS if actor and actor.may("admin") else NAVIGATION
     chosen = request.cookies.get("theme", "")
     theme = chosen if chosen in PALETTES else "system"
     return {
-        "navigation": ways,
+        "navigation": NAVIGATION,
+        "may_administer": bool(actor and actor.may("admin")),
         "may_change": bool(actor and actor.may("submit")),
         "theme": theme,
         "palettes": PALETTES[theme],

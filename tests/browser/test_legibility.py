@@ -11,7 +11,10 @@ from tests.browser.conftest import Visit
 # Text, its size in pixels and its contrast (WCAG 2.2) against the nearest opaque background behind it.
 MEASURE = r"""() => {
   const channel = (value) => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4;
-  const numbers = (color) => (color.match(/[\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+  const numbers = (color) => {
+    const parts = (color.match(/[\d.]+/g) ?? [0, 0, 0, 0]).map(Number);
+    return color.startsWith("color(srgb") ? parts.map((part, place) => (place < 3 ? part * 255 : part)) : parts;
+  };
   const light = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b);
   const over = (front, back) => {
     const alpha = front[3] ?? 1;
@@ -44,11 +47,15 @@ MEASURE = r"""() => {
 }"""
 
 
-# Pixels of the smallest letters of the visible charts that are drawn for this width.
-CHART_LETTERS = """() => [...document.querySelectorAll(".wide-only > svg, .phone-only > svg")]
-  .filter((svg) => svg.clientWidth)
-  .map((svg) => Math.min(...[...svg.querySelectorAll("text")].map(
-    (text) => parseFloat(getComputedStyle(text).fontSize) * svg.clientWidth / svg.viewBox.baseVal.width)))"""
+# Pixels of the smallest letters of each visible picture with words.
+PICTURE_LETTERS = """() => [...document.querySelectorAll("main svg")]
+  .filter((svg) => svg.clientWidth && svg.querySelector("text"))
+  .map((svg) => {
+    const box = svg.viewBox.baseVal;
+    const scale = box?.width ? Math.min(svg.clientWidth / box.width, svg.clientHeight / box.height) : 1;
+    const sizes = [...svg.querySelectorAll("text")].map((text) => parseFloat(getComputedStyle(text).fontSize));
+    return scale * Math.min(...sizes);
+  })"""
 
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
@@ -136,15 +143,15 @@ def test_every_control_has_a_name_and_shows_the_focus(visit: Visit, addresses: d
 
 
 @pytest.mark.parametrize("width", [1440, 390])
-def test_letters_of_charts_are_as_large_as_the_text_around_them(
-    visit: Visit, addresses: dict[str, str], width: int
+@pytest.mark.parametrize("name", ["queue", "batch", "run stats"])
+def test_letters_of_pictures_are_as_large_as_the_text_around_them(
+    visit: Visit, addresses: dict[str, str], name: str, width: int
 ) -> None:
     visit.page.set_viewport_size({"width": width, "height": 844})
 
-    visit.open(pages(visit, addresses)["queue"])
+    visit.open(pages(visit, addresses)[name])
 
-    [smallest] = visit.page.evaluate(CHART_LETTERS)  # one of the two drawings, not both
-    assert smallest >= 13
+    assert min(visit.page.evaluate(PICTURE_LETTERS)) >= 13
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])

@@ -7,9 +7,9 @@ from markupsafe import Markup, escape
 from adapters.results.surface import Slice
 from web.formats import number, plain
 
-WIDTH, HEIGHT = 420, 200
+WIDTH, HEIGHT = 320, 170  # no wider than the narrowest place for it, so that letters are never drawn smaller
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 10, 26
-MOST_LABELS = 7  # along the bottom
+MOST_LABELS = 5  # along the bottom
 
 
 def slices_svg(slices: Sequence[Slice]) -> Markup:

@@ -10,7 +10,7 @@ from adapters.results.breakdown import Bin, ending_of, returns_histogram, side_o
 from contracts.run_result import RunResult
 from web.formats import number
 
-WIDTH, HEIGHT, BOTTOM = 640, 190, 26
+WIDTH, HEIGHT, BOTTOM = 320, 150, 26  # no wider than a phone, so that letters are never drawn smaller
 LABEL_EVERY = 5  # bins
 
 
