@@ -32,9 +32,9 @@ $(PEERS)/.installed: requirements-peers.txt
 run: install ## start Redis, database, web, scaler and reconciler; prints the URL
 	@$(BIN)/python scripts/run_local.py
 
-test: install-dev ## all tests but the long ones
+test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
 	@sh scripts/install_test_services.sh
-	@$(BIN)/python -m pytest -n auto --dist loadfile -m "not slow and not peers"
+	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile -m "not slow and not peers"
 
 test-slow: install-dev ## the long fault and soak tests
 	@sh scripts/install_test_services.sh

@@ -15,8 +15,6 @@ from tests.services.runs import Submitter
 from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
 
-pytestmark = pytest.mark.parametrize("programs", ["plain", "warm"], indirect=True)
-
 POINTS = {
     "between pop and claim": ("consumer.worker:RunWorker.execute_job", "before"),
     "after the claim": ("consumer.worker:RunWorker._work", "before"),

@@ -13,8 +13,6 @@ from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
 from tests.services.scaler import work_off
 
-pytestmark = pytest.mark.parametrize("programs", ["plain", "warm"], indirect=True)
-
 ENGINE = "consumer.task:backtest"
 
 
