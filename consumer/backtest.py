@@ -150,7 +150,10 @@ def run_engine(request: RunRequest, rule: BaseRule, prices: PriceSeries) -> Back
     engine, bars = engine_of(request, prices.bars_per_year), check_bars(prices.columns)
     times = {TIME: prices.timestamps}
     result = engine.run(
-        bars, lambda columns: rule.signals(Prices({**columns, **times})), request.ticker, first_bar=prices.first_bar
+        bars,
+        lambda columns: rule.generate_signals(Prices({**columns, **times})),
+        request.ticker,
+        first_bar=prices.first_bar,
     )
     if request.liquidate_below_pct is None:
         return result

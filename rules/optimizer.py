@@ -158,7 +158,9 @@ class ParameterOptimizer:
 
     def _measure(self, rule: BaseRule) -> dict[str, float]:
         """The metrics of one run by name, NaN for one that has no value."""
-        metrics = self._engine.summarize(self._bars, lambda _: rule.signals(self._prices), first_bar=self._first_bar)
+        metrics = self._engine.summarize(
+            self._bars, lambda _: rule.generate_signals(self._prices), first_bar=self._first_bar
+        )
         return {name: np.nan if (value := getattr(metrics, name)) is None else value for name in METRICS}
 
 

@@ -215,6 +215,26 @@ class KnowsPrices(RsiRule):
         return np.resize([1, 0], prices["Close"].size).astype(np.int8)
 
 
+class SaysFloats(RsiRule):
+    """Signals of a wrong form."""
+
+    def signals(self, prices: Any) -> Any:
+        return super().signals(prices).astype(float)
+
+
+@pytest.mark.parametrize("caller", ["job", "grid", "notebook"])
+def test_whoever_runs_a_rule_is_told_how_its_signals_become_right(caller: str) -> None:
+    prices = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
+    callers = {
+        "job": lambda: run_engine(WHOLE, SaysFloats(), prices),
+        "grid": lambda: ParameterOptimizer(SaysFloats, prices.columns).search({"period": [14]}),
+        "notebook": lambda: BacktestEngine().run(prices.columns, SaysFloats().generate_signals),
+    }
+
+    with pytest.raises(ValueError, match=r"RSI: the signals are float64; .*signals.astype\(np.int8\)"):
+        callers[caller]()
+
+
 @pytest.mark.parametrize("caller", ["job", "grid", "notebook"])
 def test_a_rule_cannot_write_into_the_prices_that_it_is_filled_at(caller: str) -> None:
     prices = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
