@@ -181,3 +181,7 @@ def test_a_megabyte_is_413(client: FlaskClient) -> None:
 
 def test_a_refused_value_is_cut_in_the_answer(client: FlaskClient) -> None:
     assert len(faults(client, run_values(fill="x" * 10_000))["fill"]) < 200
+
+
+def test_an_unknown_benchmark_is_told_beside_other_faults(client: FlaskClient) -> None:
+    assert set(faults(client, run_values(benchmark="NOPE", fee_rate=2))) == {"benchmark", "fee_rate"}

@@ -63,7 +63,7 @@ def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
         errors.update(check_params(values["rule_type"], values.get("params", {})))
     if "ticker" not in errors and isinstance(values.get("ticker"), str):
         held = _check_prices(values, errors, prices)
-    beside = _check_benchmark(request, errors, prices) if request else None
+    beside = _check_benchmark(values, errors, prices)
     _check_combinations(values, errors)
     if request is None or held is None or errors:
         raise InvalidRequest(errors)
@@ -123,20 +123,24 @@ def _check_prices(values: Mapping[str, Any], errors: dict[str, str], prices: Pri
     return held
 
 
-def _check_benchmark(request: RunRequest, errors: dict[str, str], prices: PriceSource) -> Version | None:
+def _check_benchmark(values: Mapping[str, Any], errors: dict[str, str], prices: PriceSource) -> Version | None:
     """The version that the run is held against; None without a benchmark, or with the fault in `errors`."""
-    if request.benchmark is None:
-        if request.benchmark_hash is not None:
+    benchmark, timeframe, data_hash = (values.get(name) for name in ("benchmark", "timeframe", "benchmark_hash"))
+    if {"benchmark", "timeframe", "benchmark_hash"} & errors.keys():
+        return None
+    if not isinstance(benchmark, str):
+        if data_hash is not None:
             errors["benchmark_hash"] = "given without a benchmark"
         return None
     try:
-        held = prices.get(request.benchmark, request.timeframe, request.benchmark_hash)
+        held = prices.get(benchmark, timeframe or "1d", data_hash)
     except UnknownTicker as error:
         errors["benchmark_hash" if "data_hash" in str(error) else "benchmark"] = str(error)
         return None
-    if request.start_date > held.last_date or request.end_date < held.first_date:
+    start, end = (_as_date(values.get(name)) for name in _DATE_FIELDS)
+    if start and end and (start > held.last_date or end < held.first_date):
         span = f"has {held.timeframe} prices from {held.first_date} to {held.last_date}"
-        errors["benchmark"] = f"{held.ticker} {span}, none of them between {request.start_date} and {request.end_date}"
+        errors["benchmark"] = f"{held.ticker} {span}, none of them between {start} and {end}"
     return held
 
 
