@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from adapters.results.measured import Measured, NoValue
 from adapters.results.metrics.entry import Metric
+from adapters.results.metrics.returns import price_paid
 from adapters.results.metrics.table import METRICS
 
 # Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
@@ -57,6 +58,8 @@ def performance(
         rejected_orders=rejected_orders,
         benchmark=benchmark,
     )
+    holding = np.concatenate(([initial_capital], initial_capital / price_paid(run) * close))
+    run = replace(run, held=replace(run, path=holding, peaks=np.maximum.accumulate(holding), trades=()))
     metrics: dict[str, float | int | None] = {}
     notes: dict[str, str] = {}
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a reason, not as a warning

@@ -30,7 +30,7 @@ class Measured:
     being the first bar's. trades: fields of the engine's trades by name, with their excursions, in order. fee_rate:
     fraction of traded value. slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
     periods_per_year: bars in a year. benchmark: (bars,) float64, closes of what the run is held against, NaN before its
-    first one; None for the run's own prices.
+    first one; None for the run's own prices. held: buying and holding with the same capital and costs, as a run.
     """
 
     core: Mapping[str, float | int | None]
@@ -45,6 +45,14 @@ class Measured:
     periods_per_year: float
     rejected_orders: int
     benchmark: Array | None = None
+    held: "Measured | None" = None
+
+    @property
+    def holding(self) -> "Measured":
+        """Buying and holding as a run; NoValue where it was not measured."""
+        if self.held is None:
+            raise NoValue("buying and holding was not measured")
+        return self.held
 
     def core_value(self, name: str) -> float:
         """A metric of the engine's own; NoValue where the engine has none."""

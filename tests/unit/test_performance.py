@@ -126,6 +126,18 @@ def test_buy_and_hold_pays_fee_and_slippage_once():
     assert metrics["buy_hold_return_pct"] == pytest.approx((1.5 / 1.001 / 1.002 - 1) * 100)
 
 
+def test_buy_and_hold_has_the_risk_of_a_run_that_bought_at_once_and_held():
+    close = 50 * np.cumprod(1 + np.random.default_rng(5).normal(0.001, 0.02, 300))
+    held = 100 * close / (close[0] * 1.001 * 1.002)
+    core = measure(np.concatenate(([100.0], held)), 252.0, 0)
+
+    metrics = of([100, -1] + [50] * 298, close=close, slippage_bps=20).metrics  # ruined, which is another matter
+
+    assert metrics["buy_hold_sharpe_ratio"] == pytest.approx(core.sharpe_ratio, rel=1e-9)
+    assert metrics["buy_hold_max_drawdown_pct"] == pytest.approx(core.max_drawdown_pct, rel=1e-9)
+    assert metrics["calmar_ratio"] is None
+
+
 def test_trade_metrics_by_hand():
     trades = [
         trade(30, 3, 0, 2), trade(-10, -1, 2, 3), trade(0, 0, 4, 4), trade(20, 2, 5, 6),

@@ -83,6 +83,28 @@ def test_trades_of_a_window_are_those_open_in_it(browser_client: FlaskClient, ru
     assert [{name: trade[name] for name in trades[0]} for trade in everything] == trades
 
 
+def test_the_trailing_stop_is_where_the_engine_left(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run(rule_type="MACD", params={}, direction="longshort", trailing_stop_pct=6)
+
+    bars = answer(browser_client, f"/api/runs/{run_id}/bars")
+
+    levels, stopped = bars["trailing_stop"], 0
+    for trade in bars["trades"]:
+        side, first, last = 1 if trade["side"] == "BUY" else -1, trade["entry_bar"] + 1, trade["exit_bar"]
+        worst = bars["low" if side > 0 else "high"]
+        assert all(side * worst[bar] > side * levels[bar] for bar in range(first, last))  # else it had left before
+        if trade["exit_reason"] == "trailing_stop":
+            stopped += 1
+            opened = side * min(side * bars["open"][last], side * levels[last])
+            assert trade["exit_price"] == pytest.approx(opened, abs=0.0051)  # the ledger is in cents
+    assert stopped > 10
+    assert None in levels
+
+
+def test_a_run_without_trailing_stop_has_no_level_of_it(browser_client: FlaskClient, run_id: str) -> None:
+    assert "trailing_stop" not in answer(browser_client, f"/api/runs/{run_id}/bars?max=2")
+
+
 def test_the_rolling_sharpe_ratio_begins_after_half_a_year(browser_client: FlaskClient, run_id: str) -> None:
     ratios = answer(browser_client, f"/api/runs/{run_id}/bars")["rolling_sharpe"]
 

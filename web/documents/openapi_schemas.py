@@ -92,6 +92,11 @@ _ACCOUNT = {
         "description": "they, or none of too many",
     },
 }
+_TRAILING_STOP = {
+    "type": "array",
+    "items": nullable({"type": "number"}),
+    "description": "its level during the bar, of runs that asked for one",
+}
 _CURVE = {
     "run_id": TEXT,
     "name": TEXT,
@@ -103,7 +108,7 @@ _CURVE = {
 
 ANSWERS: dict[str, Any] = {
     "Bars": json_object(_BARS),
-    "RunBars": json_object(_BARS | _ACCOUNT),
+    "RunBars": json_object(_BARS | _ACCOUNT, trailing_stop=_TRAILING_STOP),
     "Curves": json_object({"curves": {"type": "array", "items": json_object(_CURVE)}}),
     "Error": json_object(
         {"error": TEXT},

@@ -44,6 +44,7 @@ class RunBars:
     sharpe: Sequence[float | None]  # of the last ROLLING_BARS
     holding_per_price: float  # equity of buying and holding, as a multiple of the close
     trades: Sequence[Mapping[str, Any]]
+    trailing_stop: Sequence[float | None] | None  # the level during the bar, None without a position; None if not asked
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/bars")
@@ -97,7 +98,27 @@ def _decoded(row: RowMapping, series: Bars) -> RunBars:
         sharpe=rolling_sharpe(equity, asked.initial_capital, ROLLING_BARS[asked.timeframe], per_year),
         holding_per_price=held / last_close,
         trades=trades,
+        trailing_stop=_trailing_stop(trades, series, first, len(equity), asked.trailing_stop_pct),
     )
+
+
+def _trailing_stop(
+    trades: Sequence[Mapping[str, Any]], series: Bars, first: int, total: int, percent: float | None
+) -> Sequence[float | None] | None:
+    """The engine's level of each bar: `percent` behind the best of the entry price and the closes before the bar."""
+    if percent is None:
+        return None
+    levels: list[float | None] = [None] * total
+    scale = 10**series.price_decimals
+    for trade in trades:
+        best, nearer, factor = trade["entry_price"], max, 1 - percent / 100
+        if trade["side"] != "BUY":
+            nearer, factor = min, 1 + percent / 100
+        for bar in range(trade["entry_bar"], total if trade["is_open"] else trade["exit_bar"] + 1):
+            if levels[bar] is None:  # else one position was left and the next one entered on this bar
+                levels[bar] = round(best * factor, 4)
+            best = nearer(best, series.prices[3][first + bar] / scale)
+    return levels
 
 
 def _position(trades: Sequence[Mapping[str, Any]], total: int) -> Sequence[float]:
@@ -120,6 +141,7 @@ def columns(run: RunBars, shown: Window) -> dict[str, list[Any]]:
         "drawdown_pct": [max(run.drawdown_pct[start : last + 1]) for start, last in parts],
         "position": [run.position[last] for last in shown.lasts],
         "rolling_sharpe": [_rounded(run.sharpe[last]) for last in shown.lasts],
+        **({"trailing_stop": [run.trailing_stop[last] for last in shown.lasts]} if run.trailing_stop else {}),
     }
 
 

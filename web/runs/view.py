@@ -7,7 +7,7 @@ from sqlalchemy.engine import RowMapping
 from adapters.results.chart_texts import alt_text
 from adapters.results.condition_summary import held_back
 from adapters.results.metrics.entry import Metric
-from adapters.results.metrics.table import METRICS
+from adapters.results.metrics.table import METRICS, METRICS_BY_NAME
 from adapters.results.period_returns import YearReturns, monthly_returns
 from adapters.results.run_result import CandleSource, run_result
 from contracts.run_result import RunResult
@@ -75,6 +75,7 @@ class Kpi:
     metric: Metric
     value: float | int | None
     reason: str | None
+    holding: "Kpi | None" = None  # the same of buying and holding
 
 
 def page_result(row: RowMapping, tab: str, prices: CandleSource) -> RunResult:
@@ -86,10 +87,16 @@ def kpis(result: RunResult) -> dict[str, list[Kpi]]:
     """The metrics that this run has, by section, with the reason where one has no value; those of lists come first."""
     sections: dict[str, list[Kpi]] = {"Headline": []}
     for metric in METRICS:
-        if metric.name in (metrics := result.metrics or {}):
-            kpi = Kpi(metric, metrics[metric.name], result.metrics_notes.get(metric.name))
+        if metric.name in (result.metrics or {}):
+            kpi = _kpi(result, metric)
             sections.setdefault("Headline" if metric.headline else metric.section, []).append(kpi)
     return sections
+
+
+def _kpi(result: RunResult, metric: Metric) -> Kpi:
+    metrics = result.metrics or {}
+    holding = _kpi(result, METRICS_BY_NAME[metric.holding]) if metric.holding in metrics else None
+    return Kpi(metric, metrics[metric.name], result.metrics_notes.get(metric.name), holding)
 
 
 def chart_texts(result: RunResult) -> dict[str, tuple[str, str]]:

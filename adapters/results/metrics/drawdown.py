@@ -39,6 +39,15 @@ METRICS = (
         "first peak.",
         better="low",
         headline="drawdown",
+        holding="buy_hold_max_drawdown_pct",
+    ),
+    Metric(
+        name="buy_hold_max_drawdown_pct",
+        title="Maximum drawdown of buy and hold",
+        unit="percent",
+        section="Drawdown",
+        compute=lambda run: float(run.holding.drawdowns.max()) * 100.0,
+        formula="The largest fall of buying and holding from its running peak; the initial capital is the first peak.",
     ),
     Metric(
         name="max_drawdown_days",

@@ -17,7 +17,8 @@ class Metric:
     compute: the number from what was measured; NoValue with a reason where it does not exist. formula: the definition
     in one sentence. better: whether a reader would rather have it high or low; None where neither is better. signed: a
     gain or a loss, shown with its sign. headline: the short name, in addresses and indexes, of a metric that has a
-    column of its own, by which runs are listed, filtered and sorted. source: where the definition comes from.
+    column of its own, by which runs are listed, filtered and sorted. holding: the name of the metric that is the same
+    number of buying and holding, shown with it. source: where the definition comes from.
     """
 
     name: str
@@ -29,4 +30,5 @@ class Metric:
     better: Literal["high", "low"] | None = None
     signed: bool = False
     headline: str | None = None
+    holding: str | None = None
     source: str | None = None

@@ -19,8 +19,12 @@ def cagr(run: Measured) -> float:
 
 def buy_hold_return_pct(run: Measured) -> float:
     """All capital bought at the first close, fee and slippage paid, marked to the last close (no exit), in percent."""
-    paid = float(run.close[0]) * (1.0 + run.slippage_bps / 10_000.0) * (1.0 + run.fee_rate)
-    return (float(run.close[-1]) / paid - 1.0) * 100.0
+    return (float(run.close[-1]) / price_paid(run) - 1.0) * 100.0
+
+
+def price_paid(run: Measured) -> float:
+    """What a share costs who buys at the first close: fee and slippage included."""
+    return float(run.close[0]) * (1.0 + run.slippage_bps / 10_000.0) * (1.0 + run.fee_rate)
 
 
 def period_returns(run: Measured, unit: str) -> Array:
@@ -66,6 +70,7 @@ METRICS = (
         better="high",
         signed=True,
         headline="return",
+        holding="buy_hold_return_pct",
     ),
     Metric(
         name="cagr",

@@ -14,6 +14,11 @@ def sharpe_ratio(run: Measured) -> float:
     """The engine's own at a risk-free rate of 0, else that of the returns above it."""
     if run.risk_free_rate == 0.0:
         return run.core_value("sharpe_ratio")
+    return measured_sharpe(run)
+
+
+def measured_sharpe(run: Measured) -> float:
+    """Mean excess return over the deviation of returns, annualised."""
     return total(run.excess_returns) / run.bars / spread(run) * math.sqrt(run.periods_per_year)
 
 
@@ -108,7 +113,16 @@ METRICS = (
         "yearly risk-free rate r of the request, 0 by default, is (1 + r) ^ (1 / P) - 1 per bar.",
         better="high",
         headline="sharpe",
+        holding="buy_hold_sharpe_ratio",
         source="Sharpe (1994), Journal of Portfolio Management 21(1)",
+    ),
+    Metric(
+        name="buy_hold_sharpe_ratio",
+        title="Sharpe ratio of buy and hold",
+        unit="ratio",
+        section="Risk",
+        compute=lambda run: measured_sharpe(run.holding),
+        formula="The Sharpe ratio of buying and holding, costs paid, from the same capital on the same bars.",
     ),
     Metric(
         name="sortino_ratio",

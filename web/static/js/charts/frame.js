@@ -11,6 +11,7 @@ const STEP = { ArrowLeft: -1, ArrowRight: 1 };
 const ZOOM = { "+": 0.7, "=": 0.7, "-": 1 / 0.7 };
 const LOG_FROM = 8;
 const LEVEL = { lineStyle: 2, lineWidth: 1, axisLabelVisible: false };
+const NARROW_PX = 100;
 const MARGIN_BARS = 0.5;
 
 function remembered(name, fallback) {
@@ -56,8 +57,7 @@ export class Frame {
     const scale = this.element.clientWidth < PHONE_PX ? 0.8 : 1;
     const heights = this.shownPanes.map((pane) => Math.round(pane.height * scale));
     this.height = heights.reduce((sum, height) => sum + height, AXIS_PX);
-    const size = { width: this.stage.clientWidth, height: this.height };
-    this.chart = this.library.createChart(this.canvas, { ...chartOptions(this.library, this.colours, this.intraday), ...size });
+    this.chart = this.library.createChart(this.canvas, { ...chartOptions(this.library, this.colours, this.intraday), width: NARROW_PX, height: this.height });
     this.drawn = this.shownPanes.flatMap((pane, at) => pane.series.map((each) => this.addSeries(pane, each, at)));
     this.divide(heights);
     this.fill();
@@ -70,7 +70,7 @@ export class Frame {
   }
 
   // The library changes a pane's height at the cost of all others, as they were when it last drew: so the still empty
-  // chart is drawn after each change, and each is smaller by what the others will add to it.
+  // chart is drawn after each change, narrow as that is sooner done, and each is smaller by what the others will add to it.
   divide(heights) {
     this.drawAtOnce();
     const panes = this.chart.panes();
@@ -79,13 +79,13 @@ export class Frame {
       pane.setHeight(pane.getHeight() + changes[at]);
       this.drawAtOnce();
     });
-    this.chart.resize(this.stage.clientWidth, this.height, true);
+    this.resize();
   }
 
   // It only draws at once when its size is another one.
   drawAtOnce() {
     const { height } = this.chart.options();
-    this.chart.resize(this.stage.clientWidth, height === this.height ? height + 2 : this.height, true);
+    this.chart.resize(NARROW_PX, height === this.height ? height + 2 : this.height, true);
   }
 
   resize() {

@@ -97,7 +97,12 @@ export function drawdown(name, colour, values, kind = "below") {
   return { ...line(name, colour, below, percent, { kind, axis: compactPercent }), said: (data, at) => `${name} ${percent(below(data)[at])}` };
 }
 
-export function panesOf({ lines, equity }) {
-  const prices = { id: "price", name: "Price", height: 340, log: true, series: [candles, volume, ...priceLines(lines)] };
+const trailingStop = line("Trailing stop", "down", (data) => data.trailing_stop, price, {
+  options: { lineWidth: 1, lineStyle: 2, lineType: 1, lastValueVisible: false }, // in steps
+});
+
+export function panesOf({ lines, equity, trailing_stop: stops }) {
+  const series = [candles, volume, ...(stops ? [trailingStop] : []), ...priceLines(lines)];
+  const prices = { id: "price", name: "Price", height: 340, log: true, series };
   return [prices, ...rulePanes(lines), ...(equity ? account : [])];
 }

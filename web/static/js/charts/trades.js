@@ -1,6 +1,6 @@
 // Trades among the candles: an arrow whose tip is the price of each fill, a line from entry to exit in the colour of the
 // outcome, the levels of stop and target while the position was open; and the card of one trade.
-import { number, percent, price, signed, text } from "./library.js";
+import { number, percent, price, signed, text, whole } from "./library.js";
 
 const REACH_PX = 14;
 const ARROW_PX = 10;
@@ -113,7 +113,7 @@ function facts(trade, intraday) {
     ["Closed by", trade.is_open ? "—" : trade.exit_reason.replaceAll("_", " ")],
     ["Profit", `${signed(trade.pnl_abs)} (${signed(trade.pnl_pct)}%)`],
     ["Size", trade.size.toLocaleString("en")],
-    ["Held", `${number(trade.holding_period, intraday ? 2 : 0)} days`],
+    ["Held", `${(intraday ? number : whole)(trade.holding_period)} days`],
     ["Fees", number(trade.entry_fees + trade.exit_fees)],
     ...excursions,
   ];
