@@ -115,6 +115,22 @@ def test_more_than_five_ticked_runs_are_named_and_can_be_unticked(visit: Visit) 
     expect(page.get_by_role("heading", name="Compare 5 runs")).to_be_visible()
 
 
+def test_a_sweep_leaves_out_what_the_rule_does_not_allow(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/")
+    page.locator('[name="rule_type"]').select_option("MA_CROSS")
+    page.get_by_text("Sweep: ranges").click()
+    for name in ("fast", "slow"):
+        for part, value in (("from", "10"), ("to", "40"), ("step", "10")):
+            page.get_by_label(f"{name} {part}").fill(value)
+    expect(page.locator("[data-count]")).to_have_text("4 fast × 4 slow = 6 runs with fast < slow")
+
+    page.get_by_role("button", name="Run 6 backtests").click()
+
+    page.wait_for_url("**/batches/*")
+    expect(page.locator("#batch")).to_contain_text("6 of 6 ended", timeout=60_000)
+
+
 def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -> None:
     page = visit.page
     visit.open("/")

@@ -53,7 +53,7 @@ function describe(form) {
   const fee = request.fee_rate;
   form.querySelector('label[for="f-fee_rate"] .unit').textContent = Number.isFinite(fee) ? `= ${Number((fee * 100).toPrecision(6))} %` : "fraction";
   showAxes(form);
-  describeSweep(form);
+  describeSweep(form, request.params);
   form.dispatchEvent(new CustomEvent("described", { detail: request }));
 }
 
@@ -93,7 +93,7 @@ async function submit(form) {
   const axes = readAxes(form);
   const isSweep = Object.keys(axes).length > 0;
   const { ok, status, body } = isSweep
-    ? await sendOnce("/api/runs/bulk", requestsOf(readRequest(form), axes))
+    ? await sendOnce("/api/runs/bulk", requestsOf(form, readRequest(form), axes))
     : await sendOnce("/run_backtest", readRequest(form));
   button.disabled = false;
   if (ok) {

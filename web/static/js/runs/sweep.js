@@ -1,5 +1,6 @@
 // A sweep from the form: ranges of a rule's parameters, how many runs they make, and all of them as one batch.
 const MOST_RUNS = 20_000; // of one bulk submission
+const MOST_TRIED = 10 * MOST_RUNS; // combinations, of which the rule may allow fewer
 
 // One line of three fields for each number that the chosen rule takes, empty at first.
 export function showAxes(form) {
@@ -38,28 +39,38 @@ function valuesOf(from, to, step) {
   return Array.from({ length: count }, (_, at) => Number((from + at * step).toPrecision(12)));
 }
 
-export function countOf(axes) {
-  return Object.values(axes).reduce((count, values) => count * values.length, 1);
-}
-
-export function describeSweep(form) {
-  const axes = readAxes(form);
-  const lengths = Object.entries(axes).map(([name, values]) => `${values.length} ${name}`);
-  const count = countOf(axes);
-  const tooMany = count > MOST_RUNS ? `, and at most ${MOST_RUNS.toLocaleString("en")} go into a batch` : "";
-  form.querySelector("[data-count]").textContent = lengths.length ? `${lengths.join(" × ")} = ${count.toLocaleString("en")} runs${tooMany}` : "";
-  const button = form.querySelector('.actions [type="submit"]');
-  button.textContent = lengths.length ? `Run ${count.toLocaleString("en")} backtests` : "Run backtest";
-  button.disabled = count > MOST_RUNS;
-}
-
-// The request with each combination of the values, without pictures, which nobody would look at.
-export function requestsOf(request, axes) {
-  let combinations = [{}];
+// Each combination of the values that the rule itself allows ("fast < slow"), on top of the other params.
+function allowed(form, axes, params) {
+  let combinations = [params];
   for (const [name, values] of Object.entries(axes)) {
     combinations = combinations.flatMap((each) => values.map((value) => ({ ...each, [name]: value })));
   }
-  return combinations.map((values) => ({ ...request, charts: false, params: { ...request.params, ...values } }));
+  const conditions = conditionsOf(form).map((condition) => condition.split(" < "));
+  return combinations.filter((each) => conditions.every(([left, right]) => !(each[left] >= each[right])));
+}
+
+function conditionsOf(form) {
+  const rule = CSS.escape(form.elements.rule_type.value);
+  return JSON.parse(document.querySelector(`template[data-rule="${rule}"]`)?.dataset.constraints ?? "[]");
+}
+
+export function describeSweep(form, params) {
+  const axes = readAxes(form);
+  const lengths = Object.entries(axes).map(([name, values]) => `${values.length} ${name}`);
+  const product = Object.values(axes).reduce((count, values) => count * values.length, 1);
+  const count = product > MOST_TRIED ? product : allowed(form, axes, params).length;
+  const leftOut = product > count ? ` with ${conditionsOf(form).join(" and ")}` : "";
+  const tooMany = count > MOST_RUNS ? `, and at most ${MOST_RUNS.toLocaleString("en")} go into a batch` : "";
+  const words = `${lengths.join(" × ")} = ${count.toLocaleString("en")} runs${leftOut}${tooMany}`;
+  form.querySelector("[data-count]").textContent = lengths.length ? words : "";
+  const button = form.querySelector('.actions [type="submit"]');
+  button.textContent = lengths.length ? `Run ${count.toLocaleString("en")} backtests` : "Run backtest";
+  button.disabled = lengths.length > 0 && (count > MOST_RUNS || count === 0);
+}
+
+// The request with each allowed combination of the values, without pictures, which nobody would look at.
+export function requestsOf(form, request, axes) {
+  return allowed(form, axes, request.params).map((params) => ({ ...request, charts: false, params }));
 }
 
 // Faults of single runs, "3.params.fast", at the field that they are about; each is told once.
