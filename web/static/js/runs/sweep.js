@@ -5,7 +5,7 @@ const MOST_TRIED = 10 * MOST_RUNS; // combinations, of which the rule may allow 
 // One line of three fields for each number that the chosen rule takes, empty at first.
 export function showAxes(form) {
   const place = form.querySelector("[data-axes]");
-  const rule = form.elements.rule_type.value;
+  const { rule } = form.querySelector("#rule-params").dataset; // whose fields are there; another one may just be chosen
   if (place.dataset.rule === rule) return;
   place.dataset.rule = rule;
   const line = document.getElementById("sweep-axis");
