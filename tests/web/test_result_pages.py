@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+import threading
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from adapters.results import run_result
 from adapters.store.tables import runs
 from contracts.run_result import CHART_NAMES
 from tests.web.conftest import RunMaker
+from web.runs import page
 from web.runs.bars import run_bars
 from web.runs.trade_table import COLUMNS
 
@@ -224,3 +226,36 @@ def test_the_rolling_sharpe_ratio_has_the_run_s_own_bars_per_year(
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(metrics_json=json.dumps(stored)))
 
     assert last() == pytest.approx(2 * daily, abs=0.001)
+
+
+def test_a_page_that_prefers_to_wait_shows_the_run_that_ends_meanwhile(
+    app: Flask, browser_client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, slept = make_run("pending"), []
+
+    def cancel(seconds: float) -> None:
+        slept.append(seconds)
+        assert browser_client.post(f"/api/runs/{run_id}/cancel").status_code == 200
+
+    monkeypatch.setattr(page.time, "sleep", cancel)
+    assert 'data-status="pending"' in browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+    assert not slept
+
+    shown = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(as_text=True)
+
+    assert len(slept) == 1
+    assert "cancelled" in shown
+    assert 'data-status="pending"' not in shown
+
+
+def test_no_more_than_two_pages_of_a_process_are_held(
+    browser_client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = make_run("pending")
+    monkeypatch.setattr(page, "_held", threading.BoundedSemaphore(1))
+
+    with page._held:
+        monkeypatch.setattr(page.time, "sleep", lambda seconds: pytest.fail("held"))
+        shown = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(as_text=True)
+
+    assert 'data-status="pending"' in shown

@@ -1,5 +1,7 @@
 """One run as a page: what it waits for, what failed, or its result: a chart, and tables in tabs."""
 
+import threading
+import time
 from typing import Any
 from uuid import UUID
 
@@ -8,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.store.database import reading
-from adapters.store.run_queries import events_of, run_row
+from adapters.store.run_queries import events_of, run_row, run_status
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
 from rules.catalog import complete_params
@@ -22,6 +24,9 @@ from web.runs.trade_table import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
 
 blueprint = Blueprint("run", __name__)
 
+ENDING_S = 0.5  # a single run with warm processes ends within it, and needs no page that says that it waits
+LOOK_S = 0.015
+_held = threading.BoundedSemaphore(2)  # threads of this process that wait so; everybody else is answered at once
 FORMER_TABS = frozenset({"equity", "drawdown", "portfolio", "candles"})  # of addresses that people have kept
 
 
@@ -33,6 +38,8 @@ def page(run_id: UUID) -> ResponseReturnValue:
         return redirect(url_for("run.page", run_id=run_id), 301)
     if tab not in run_view.TABS:
         abort(404, f"a run has no tab {tab[:40]!r}; there are {', '.join(run_view.TABS)}")
+    if request.headers.get("Prefer") == "wait":
+        _await_end(str(run_id))
     with reading(platform().engine) as connection:
         row = run_row(connection, str(run_id))
         events = events_of(connection, str(run_id))
@@ -57,6 +64,21 @@ def page(run_id: UUID) -> ResponseReturnValue:
         **reproduced,
         **_completed(view, tab),
     )
+
+
+def _await_end(run_id: str) -> None:
+    """Give a run that was just submitted the time to end (RFC 7240's preference)."""
+    if not _held.acquire(blocking=False):
+        return
+    try:
+        until = time.monotonic() + ENDING_S
+        while time.monotonic() < until:
+            with reading(platform().engine) as connection:
+                if RunStatus(run_status(connection, run_id)["status"]).is_terminal:
+                    return
+            time.sleep(LOOK_S)
+    finally:
+        _held.release()
 
 
 def _reproductions(connection: Connection, row: RowMapping) -> dict[str, Any]:

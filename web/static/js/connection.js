@@ -7,10 +7,10 @@ const PATIENCE_MS = 20_000; // a network that is gone may drop questions without
 let lost = false;
 
 // The answer, whatever it says; an Error when there is none, or the server says that it is away.
-export async function ask(url, accept, options = {}) {
+export async function ask(url, accept, { headers, ...options } = {}) {
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);
-    const answer = await fetch(url, { headers: { Accept: accept }, credentials: "same-origin", signal, ...options });
+    const answer = await fetch(url, { headers: { Accept: accept, ...headers }, credentials: "same-origin", signal, ...options });
     if (AWAY.includes(answer.status)) throw new Error(`status ${answer.status}`);
     show(false);
     return answer;

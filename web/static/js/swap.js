@@ -9,12 +9,12 @@ let latest = 0;
 let awaited = 0; // swaps that somebody asked for and that have not been answered
 
 // What somebody asked for: the content stays until an answer has come, and is asked for until then.
-export async function swap(url, ids, { push = true, quiet = false } = {}) {
+export async function swap(url, ids, { push = true, quiet = false, headers = {} } = {}) {
   const turn = ++latest;
   const parts = ids.map((id) => document.getElementById(id)).filter(Boolean);
   if (!quiet) parts.forEach((part) => part.setAttribute("aria-busy", "true"));
   awaited += 1;
-  const answer = await answered(url, turn);
+  const answer = await answered(url, turn, headers);
   awaited -= 1;
   parts.forEach((part) => part.removeAttribute("aria-busy"));
   if (!answer) return;
@@ -37,9 +37,9 @@ export async function refresh(id) {
 }
 
 // null when something else was asked for meanwhile
-async function answered(url, turn) {
+async function answered(url, turn, headers) {
   for (;;) {
-    const answer = await pageAt(url).catch(() => null);
+    const answer = await pageAt(url, headers).catch(() => null);
     if (turn !== latest) return null;
     if (answer) return answer;
     await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
@@ -47,8 +47,8 @@ async function answered(url, turn) {
   }
 }
 
-async function pageAt(url) {
-  const response = await ask(url, "text/html");
+async function pageAt(url, headers) {
+  const response = await ask(url, "text/html", { headers });
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   return { page, url: response.url, ok: response.ok };
 }
@@ -76,8 +76,8 @@ function put(old, fresh, isKept) {
   shown.dispatchEvent(new CustomEvent("swapped", { bubbles: true }));
 }
 
-export function visit(url) {
-  return swap(url, WHOLE).then(() => {
+export function visit(url, headers) {
+  return swap(url, WHOLE, { headers }).then(() => {
     window.scrollTo(0, 0);
     document.getElementById("main").focus({ preventScroll: true });
   });

@@ -98,7 +98,8 @@ async function submit(form) {
   button.disabled = false;
   if (ok) {
     announce(isSweep ? `${body.runs} runs were accepted` : "The run was accepted");
-    await visit(isSweep ? `/batches/${encodeURIComponent(body.batch_id)}` : body.result_url);
+    if (isSweep) await visit(`/batches/${encodeURIComponent(body.batch_id)}`);
+    else await visit(body.result_url, { Prefer: "wait" }); // its numbers may be there in a moment
   } else {
     const hint = status === 401 ? " Log in at /login." : "";
     showFaults(form, foldFaults(body.errors ?? {}), `${body.error}${hint}`);
