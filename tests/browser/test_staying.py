@@ -3,11 +3,13 @@
 import signal
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import CDPSession, expect
 
 from tests.browser.conftest import Visit
 
 DATES = {"start_date": "2005-01-03", "end_date": "2006-12-29"}
+REFRESHES_OF_EIGHT_HOURS = 8 * 60 * 60  # one a second
+HURRY = 100
 OUTAGES = {
     "a 503": lambda route: route.fulfill(status=503, content_type="text/html", body="<main id='main'>away</main>"),
     "no network": lambda route: route.abort(),
@@ -158,3 +160,32 @@ def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -
     page.get_by_role("link", name="Compare the best 5").click()
 
     expect(page.get_by_role("heading", name="Compare 5 runs")).to_be_visible()
+
+
+@pytest.mark.slow
+def test_eight_hours_on_a_wall_leave_the_memory_of_the_browser_as_it_was(visit: Visit) -> None:
+    """Its clock runs a hundred times as fast; by half time everything is on it that five minutes of a window show."""
+    page = visit.page
+    page.add_init_script(f"const late = setTimeout; window.setTimeout = (then, ms) => late(then, ms / {HURRY})")
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+    answers: list[str] = []
+    page.on("response", lambda response: answers.append(response.url) if "/queue" in response.url else None)
+    visit.open("/queue?window=5m")
+
+    kept = []
+    for refreshes in (REFRESHES_OF_EIGHT_HOURS // 2, REFRESHES_OF_EIGHT_HOURS):
+        while len(answers) < refreshes:
+            page.request.post("/run_backtest", data={"ticker": "IBM", "rule_type": "RSI", "charts": False, **DATES})
+            page.wait_for_timeout(5000)
+        kept.append(memory_of(session))
+
+    print(kept)
+    assert all(kept[1][name] <= 1.1 * kept[0][name] for name in kept[0])
+
+
+def memory_of(session: CDPSession) -> dict[str, float]:
+    """Bytes, nodes and listeners that the page holds after a collection of what it does not."""
+    session.send("HeapProfiler.collectGarbage")
+    metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+    return {name: metrics[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
