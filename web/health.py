@@ -76,9 +76,13 @@ class _RunNumbers:
         yield from _counters(counted) if counted else ()
         try:
             depths = platform().queue.depths()
+            yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
+            messages = CounterMetricFamily("backtest_messages_refused", "Messages put away unworked", labels=["cause"])
+            for cause, count in platform().queue.refused().items():
+                messages.add_metric([cause], count)
+            yield messages
         except QueueUnavailable:
             return  # no number is better than a wrong one
-        yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
 
 
 def _ages_s(seen: Upkeep) -> dict[str, float]:
