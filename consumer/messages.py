@@ -20,7 +20,7 @@ from rq.utils import now, utcformat
 from rq.worker import WorkerStatus
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
-from adapters.logs import set_run_id
+from adapters.logs import set_log_context
 from adapters.queue.connection import as_words
 from adapters.queue.messages import FOREIGN, KEPT_S, REFUSED_KEY, RUN_FUNCTION, STALE, attempt_of
 from adapters.settings import Settings
@@ -111,7 +111,7 @@ class MessageWorker:
         job_id = as_words(raw)
         try:
             run_id, attempt = attempt_of(job_id)
-            set_run_id(run_id)
+            set_log_context(run_id=run_id, attempt=attempt)
             job = Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
             if job.func_name != RUN_FUNCTION or list(job.args) != [run_id, attempt]:
                 raise ValueError(f"it asks for {job.get_call_string()!r:.100}")

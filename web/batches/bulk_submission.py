@@ -9,7 +9,7 @@ from uuid import uuid4
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from adapters.logs import current_actor
+from adapters.logs import current_actor, log_context
 from adapters.queue.messages import RunMessage
 from adapters.store.batches import runs_by_hash, runs_on_other_prices
 from adapters.store.database import committed, is_duplicate_key, reading
@@ -50,8 +50,9 @@ def submit_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> B
     for _ in range(TRIES):
         answer, new = _record(on, batch_id, valid)
         if answer is not None:
-            log.info("bulk_accepted new=%d existing=%d batch_id=%s", answer.new, len(valid) - answer.new, batch_id)
-            on.submission.enqueue([_message(each) for each in new])
+            with log_context(batch_id=batch_id):
+                log.info("bulk_accepted new=%d existing=%d", answer.new, len(valid) - answer.new)
+                on.submission.enqueue([_message(each) for each in new])
             return answer
     raise Conflict(f"batch {batch_id} is being submitted by others at the same time; send the same call again")
 
