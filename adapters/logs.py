@@ -1,52 +1,42 @@
-"""Log lines of every role: stdout/stderr only, one line per event, the run_id on each line that concerns a run."""
+"""Log lines of every role: stdout/stderr only, one line per event, the run_id on each that concerns a run."""
 
 import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 
 from adapters.settings import Settings
 
 _CONTROLS = {code: f"\\x{code:02x}" for code in (*range(32), 127)}
-_run_id: ContextVar[str] = ContextVar("run_id", default="")
-_actor: ContextVar[str] = ContextVar("actor", default="")
+_known: ContextVar[Mapping[str, str]] = ContextVar("known", default=MappingProxyType({}))
+
+
+def set_log_context(**known: object) -> None:
+    """Every line logged from here on, in this thread, says these and no others: actor, run_id, batch_id, attempt."""
+    _known.set(_words(known))
 
 
 @contextmanager
-def run_context(run_id: str) -> Iterator[None]:
-    """Every line logged inside carries this run_id."""
-    token = _run_id.set(run_id)
+def log_context(**known: object) -> Iterator[None]:
+    """Every line logged inside says these, too."""
+    token = _known.set({**_known.get(), **_words(known)})
     try:
         yield
     finally:
-        _run_id.reset(token)
+        _known.reset(token)
 
 
-def set_run_id(run_id: str) -> None:
-    """Every line logged from here on carries this run_id; for a process that works on one run only."""
-    _run_id.set(run_id)
-
-
-def current_run_id() -> str:
-    """The run_id of the context, or the empty string."""
-    return _run_id.get()
-
-
-def set_actor(name: str) -> None:
-    """Every line logged from here on, in this thread, names who asked; the empty string: nobody."""
-    _actor.set(name)
+def _words(known: Mapping[str, object]) -> dict[str, str]:
+    return {name: str(value) for name, value in known.items() if value}
 
 
 def current_actor() -> str | None:
     """Who asked, or None."""
-    return _actor.get() or None
-
-
-def _context() -> list[tuple[str, str]]:
-    return [(name, value.get()) for name, value in (("actor", _actor), ("run_id", _run_id)) if value.get()]
+    return _known.get().get("actor")
 
 
 class _TextFormatter(logging.Formatter):
@@ -61,8 +51,8 @@ class _TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        known = (f" {name}={value}" for name, value in _context() if f"{name}={value}" not in text)
-        told = "".join(known)
+        known = (f" {name}={value}" for name, value in _known.get().items() if f"{name}={value}" not in text)
+        told = "".join(known).translate(_CONTROLS)
         return text.replace("\n", f"{told}\n") + told  # a trace has many lines, and `grep <run_id>` must find them all
 
 
@@ -77,7 +67,7 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname,
             "role": self._role,
             "message": record.getMessage(),
-            **dict(_context()),
+            **_known.get(),
         }
         if record.exc_info:
             line["trace"] = self.formatException(record.exc_info)

@@ -27,13 +27,14 @@ EXIT_UNKNOWN = 255  # of a Job whose template died before it could say
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Child:
     """A Job's process, and the file that it writes after its pop."""
 
     pid: int
     ready_file: Path
     started_at: float
+    is_overdue: bool = False
 
     @property
     def is_pending(self) -> bool:
@@ -171,11 +172,21 @@ class Children:
         for pid in self._children.keys() & (codes.keys() | gone):
             yield self._children.pop(pid), codes.get(pid, EXIT_UNKNOWN)
 
+    def end_overdue(self, scaled_job: ScaledJob) -> None:
+        """Stop each Job at its deadline, and kill it after its grace, since a frozen one hears no signal."""
+        for child in self._children.values():
+            overdue_s = time.monotonic() - child.started_at - scaled_job.deadline_s
+            if overdue_s > scaled_job.grace_s:
+                _send(child.pid, signal.SIGKILL)
+            elif overdue_s > 0 and not child.is_overdue:
+                child.is_overdue = True
+                log.warning("job_overdue pid=%d deadline_s=%g", child.pid, scaled_job.deadline_s)
+                _send(child.pid, signal.SIGTERM)
+
     def signal(self, signum: signal.Signals) -> None:
         """Send a signal to every Job."""
         for pid in self._children:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signum)
+            _send(pid, signum)
 
 
 def _spawn_job(scaled_job: ScaledJob, ready_file: Path) -> int:
@@ -196,6 +207,11 @@ def _own_ended() -> Iterator[tuple[int, int]]:
     with suppress(ChildProcessError):  # none is left
         while (ended := os.waitpid(-1, os.WNOHANG))[0]:
             yield ended[0], os.waitstatus_to_exitcode(ended[1])
+
+
+def _send(pid: int, signum: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signum)
 
 
 def _is_alive(pid: int) -> bool:

@@ -54,6 +54,9 @@ class LocalScaler:
         log.info("manifest_read path=%s max_jobs=%d", path, scaled_job.max_jobs)
         if set(scaled_job.list_names) != set(self._lists):
             log.warning("manifest_differs its_lists=%s used=%s", ",".join(scaled_job.list_names), ",".join(self._lists))
+        limit_s = self._settings.run_timeout_s
+        if scaled_job.deadline_s < limit_s:
+            log.warning("manifest_differs its_deadline_s=%g run_timeout_s=%d", scaled_job.deadline_s, limit_s)
         return scaled_job
 
     @property
@@ -67,6 +70,7 @@ class LocalScaler:
         log.info("scaler_started lists=%s capacity=%d", ",".join(self._lists), self.capacity)
         while not self._stopping:
             self._reap()
+            self._children.end_overdue(self.scaled_job)
             self._scale()
             self._pause()
         self._stop_children()

@@ -20,9 +20,9 @@ from rq.utils import now, utcformat
 from rq.worker import WorkerStatus
 from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
-from adapters.logs import set_run_id
+from adapters.logs import set_log_context
 from adapters.queue.connection import as_words
-from adapters.queue.messages import KEPT_S, RUN_FUNCTION, attempt_of
+from adapters.queue.messages import FOREIGN, KEPT_S, REFUSED_KEY, RUN_FUNCTION, STALE, attempt_of
 from adapters.settings import Settings
 from consumer.horse import HorseExit
 from consumer.termination import termination
@@ -111,7 +111,7 @@ class MessageWorker:
         job_id = as_words(raw)
         try:
             run_id, attempt = attempt_of(job_id)
-            set_run_id(run_id)
+            set_log_context(run_id=run_id, attempt=attempt)
             job = Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
             if job.func_name != RUN_FUNCTION or list(job.args) != [run_id, attempt]:
                 raise ValueError(f"it asks for {job.get_call_string()!r:.100}")
@@ -119,8 +119,10 @@ class MessageWorker:
             raise
         except Exception as error:  # whatever a stranger's message makes RQ or JSON raise
             log.warning("message_refused job_id=%r reason=%s", job_id[:100], error)
-            with redis_may_fail("refuse"):
-                self._redis.lrem(self._queue.intermediate_queue_key, 1, raw)  # type: ignore[arg-type]  # bytes are a value
+            with redis_may_fail("refuse"), self._redis.pipeline(transaction=False) as pipeline:
+                pipeline.lrem(self._queue.intermediate_queue_key, 1, raw)  # type: ignore[arg-type]  # bytes are a value
+                pipeline.hincrby(REFUSED_KEY, FOREIGN)
+                pipeline.execute()
             return None
         return job
 
@@ -129,6 +131,7 @@ class MessageWorker:
         with redis_may_fail("ignore"), self._redis.pipeline(transaction=False) as pipeline:
             pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)
             pipeline.expire(job.key, KEPT_S)
+            pipeline.hincrby(REFUSED_KEY, STALE)
             pipeline.execute()
 
     def put_back(self, job: Job) -> bool:

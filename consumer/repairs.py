@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.logs import run_context
+from adapters.logs import log_context
 from adapters.queue.messages import attempt_of, job_id_of
 from adapters.queue.remains import QueueRemains
 from adapters.queue.run_queue import RunQueue
@@ -75,9 +75,9 @@ class Repairs:
 
     def _lose(self, connection: Connection, expired: ExpiredLease) -> RunStatus:
         lost, limit = expired.lost, self._settings.max_losses
-        with run_context(lost.run_id):
+        with log_context(run_id=lost.run_id, attempt=lost.attempt):
             status = lose(connection, lost, expired.token, limit, "its process was not heard of in time")
-            log.warning("lease_expired attempt=%d status=%s", lost.attempt, status)
+            log.warning("lease_expired status=%s", status)
             return status
 
     # Messages
@@ -115,8 +115,8 @@ class Repairs:
             with self._engine.begin() as connection:
                 mark_enqueued(connection, messages)
             for message in messages:
-                with run_context(message.run_id):
-                    log.info("enqueued attempt=%d", message.attempt)
+                with log_context(run_id=message.run_id, attempt=message.attempt):
+                    log.info("enqueued")
 
     # What is left in Redis
 
@@ -159,12 +159,12 @@ class Repairs:
 
     def _give_up(self, connection: Connection, waiting: Attempt) -> None:
         message = f"the queue could not be reached for {self._settings.pending_timeout_s:.0f} s"
-        with run_context(waiting.run_id):
+        with log_context(run_id=waiting.run_id, attempt=waiting.attempt):
             try:
                 give_up(connection, waiting, ErrorType.SYSTEM_ERROR, message)
             except StaleMessage:
                 return  # somebody works on it after all
-            log.error("run_given_up attempt=%d reason=%s", waiting.attempt, message)
+            log.error("run_given_up reason=%s", message)
 
 
 def _attempt_of(job_id: str) -> tuple[str, int] | None:

@@ -1,5 +1,6 @@
 """How many Jobs to start: KEDA's `accurate` strategy with the numbers of the ScaledJob manifest."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ class ScaledJob:
     list_length: int  # messages per Job
     max_jobs: int
     paused: bool
+    deadline_s: float  # for a Job, from its start
+    grace_s: float  # to end by itself at its deadline
     command: tuple[str, ...]
     environment: dict[str, str]  # of the container, as far as its values are written in the manifest; no logins
 
@@ -37,13 +40,17 @@ def read_scaled_job(path: Path) -> ScaledJob:
 def _parse(manifest: dict[str, Any]) -> ScaledJob:
     spec = manifest["spec"]
     triggers = [each["metadata"] for each in spec["triggers"] if each["type"] == "redis"]
-    container = spec["jobTargetRef"]["template"]["spec"]["containers"][0]
+    job = spec["jobTargetRef"]
+    pod = job["template"]["spec"]
+    container = pod["containers"][0]
     annotations = manifest["metadata"].get("annotations") or {}
     return ScaledJob(
         list_names=tuple(each["listName"] for each in triggers),
         list_length=int(triggers[0].get("listLength", 5)),  # KEDA's default
         max_jobs=int(spec.get("maxReplicaCount", 100)),  # KEDA's default
         paused=str(annotations.get(PAUSED_ANNOTATION, "false")).lower() == "true",
+        deadline_s=float(job.get("activeDeadlineSeconds", math.inf)),
+        grace_s=float(pod.get("terminationGracePeriodSeconds", 30)),  # Kubernetes' default
         command=tuple(container["command"]),
         environment={
             each["name"]: each["value"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
+from adapters.logs import log_context
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
@@ -50,17 +51,17 @@ class Settlement:
                 return self._hand_back()
             return self._time_out() if timed_out else self._lose(status)
         except LeaseLost as error:
-            log.info("run_overtaken attempt=%d reason=%s", self._held.attempt, error)
+            log.info("run_overtaken reason=%s", error)
             return Verdict(True, str(error))
         except OperationalError as error:
-            log.error("outcome_not_persisted attempt=%d reason=%s", self._held.attempt, error.orig)
+            log.error("outcome_not_persisted reason=%s", error.orig)
             return Verdict(False, "the database does not answer")
 
     def _hand_back(self) -> Verdict:
         """Give the run back as its next attempt, and enqueue that at once."""
         limit = self._settings.max_handbacks
         status = persist(self._engine, lambda connection: hand_back(connection, self._held, limit), PATIENCE_S)
-        log.info("run_handed_back attempt=%d status=%s", self._held.attempt, status)
+        log.info("run_handed_back status=%s", status)
         self._enqueue_next(status)
         return Verdict(status is RunStatus.PENDING, "handed back")
 
@@ -69,14 +70,14 @@ class Settlement:
         reason = f"its process died ({cause})"
         lost, token, limit = Attempt(self._held.run_id, self._held.attempt), self._held.token, self._settings.max_losses
         after = persist(self._engine, lambda connection: lose(connection, lost, token, limit, reason), PATIENCE_S)
-        log.warning("run_lost attempt=%d cause=%s status=%s", self._held.attempt, cause, after)
+        log.warning("run_lost cause=%s status=%s", cause, after)
         self._enqueue_next(after)
         return Verdict(False, reason)
 
     def _time_out(self) -> Verdict:
         reason = f"the run took longer than its time limit of {self._settings.run_timeout_s} s and was killed"
         persist(self._engine, lambda connection: fail(connection, self._held, ErrorType.TIMEOUT, reason), PATIENCE_S)
-        log.warning("run_timed_out attempt=%d", self._held.attempt)
+        log.warning("run_timed_out")
         return Verdict(False, reason)
 
     def _enqueue_next(self, status: RunStatus) -> None:
@@ -88,4 +89,5 @@ class Settlement:
             RunQueue(self._settings).enqueue([message])
             persist(self._engine, lambda connection: mark_enqueued(connection, [message]), PATIENCE_S)
         except (QueueUnavailable, OperationalError) as error:
-            log.warning("enqueue_postponed attempt=%d reason=%s", message.attempt, error)
+            with log_context(attempt=message.attempt):
+                log.warning("enqueue_postponed reason=%s", error)

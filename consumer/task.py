@@ -96,27 +96,27 @@ def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
     try:
         persist(engine, lambda connection: finish(connection, held, outcome.columns, outcome.lines), RESULT_PATIENCE_S)
     except LeaseLost as error:
-        log.warning("result_dropped attempt=%d reason=%s", held.attempt, error)
+        log.warning("result_dropped reason=%s", error)
         return HorseExit.OVERTAKEN
     except Exception as error:  # a value that the database refuses, a full disk, an outage without an end
         return _record_failure(held, engine, error)
-    log.info("run_succeeded attempt=%d result_hash=%s", held.attempt, outcome.columns["result_hash"])
+    log.info("run_succeeded result_hash=%s", outcome.columns["result_hash"])
     return HorseExit.SUCCEEDED
 
 
 def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
     error_type, message = explain(error)
     if not isinstance(error, PlatformError):
-        log.error("run_trace attempt=%d\n%s", held.attempt, "".join(traceback.format_exception(error)).rstrip())
+        log.error("run_trace\n%s", "".join(traceback.format_exception(error)).rstrip())
     write: Callable[[Connection], None] = lambda connection: fail(connection, held, error_type, message)  # noqa: E731
     try:
         persist(engine, write, RESULT_PATIENCE_S)
     except LeaseLost:
         return HorseExit.OVERTAKEN
     except OperationalError as away:
-        log.error("failure_not_persisted attempt=%d reason=%s", held.attempt, away.orig)
+        log.error("failure_not_persisted reason=%s", away.orig)
         return HorseExit.NOT_PERSISTED
-    log.info("run_failed attempt=%d error_type=%s reason=%s", held.attempt, error_type, message)
+    log.info("run_failed error_type=%s reason=%s", error_type, message)
     return HorseExit.FAILED
 
 

@@ -16,6 +16,7 @@ from rq.job import Job
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
+from adapters.logs import set_log_context
 from adapters.queue.messages import attempt_of
 from adapters.settings import Settings
 from adapters.store.prices import prices_of
@@ -59,11 +60,11 @@ class RunWorker:
         try:
             held = self._claim(waiting)
         except StaleMessage as error:
-            log.info("message_stale attempt=%d reason=%s", waiting.attempt, error)
+            log.info("message_stale reason=%s", error)
             self._messages.ignore(job)
             return True
         except OperationalError as error:
-            log.error("claim_failed attempt=%d reason=%s", waiting.attempt, error.orig)
+            log.error("claim_failed reason=%s", error.orig)
             return termination.requested and self._messages.put_back(job)
         return self._run(held, job)
 
@@ -77,7 +78,8 @@ class RunWorker:
             return held
 
         held = persist(self._engine, take, CLAIM_PATIENCE_S, lambda: termination.requested)
-        log.info("run_claimed attempt=%d worker=%s", waiting.attempt, name)
+        set_log_context(run_id=held.run_id, attempt=held.attempt, batch_id=held.request.batch_id)
+        log.info("run_claimed worker=%s", name)
         return held
 
     def _run(self, held: Claim, job: Job) -> bool:
@@ -120,10 +122,10 @@ class RunWorker:
             with self._engine.begin() as connection:
                 extend_lease(connection, held, self._settings.lease_s)
         except LeaseLost as error:
-            log.warning("lease_lost attempt=%d reason=%s", held.attempt, error)
+            log.warning("lease_lost reason=%s", error)
             termination.stop_horse()
         except OperationalError as error:
-            log.warning("heartbeat_missed attempt=%d reason=%s", held.attempt, error.orig)
+            log.warning("heartbeat_missed reason=%s", error.orig)
 
     def _be_horse(self, held: Claim, lifeline: Lifeline, parent_pid: int) -> NoReturn:
         """The forked process: run the claimed backtest; it needs no Redis."""

@@ -7,6 +7,7 @@ leaves open.
 import contextlib
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -20,13 +21,14 @@ from importlib import util
 from pathlib import Path
 from types import FrameType
 
-from honcho import environ as procfiles
-from honcho.manager import SIGNALS, Manager
+from supervision import Program, end
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
 OLDEST_REDIS = (6, 2)  # the first with LMOVE
 START_PATIENCE_S = 60.0
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LOOK_S = 0.2  # between two looks at whether a program has ended
 
 
 class CannotRun(Exception):
@@ -36,28 +38,31 @@ class CannotRun(Exception):
 def main() -> int:
     """Run everything until Ctrl-C; 1 with one sentence when that is not possible."""
     environment = _environment()
-    redis: subprocess.Popen[bytes] | None = None
-    signal.signal(signal.SIGHUP, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    redis: list[Program] = []
+    programs: list[Program] = []
+    for signum in STOP_SIGNALS:
+        signal.signal(signum, _interrupt)
     try:
         _require_free_port(environment["WEB_HOST"], int(environment["PORT"]))
         VAR.mkdir(exist_ok=True)
         if not environment.get("REDIS_URL"):
             port = _free_port()
-            redis = _start_redis(port)
-            _wait_for_redis(redis, port)
+            redis.append(_start_redis(port, environment))
+            _wait_for_redis(redis[0], port)
             environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
         _create_schema(environment)
-        return _run_procfile(environment)
+        _run_procfile(environment, redis, programs)
     except CannotRun as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 0
     finally:
-        if redis:
-            redis.terminate()
-            redis.wait()
+        for signum in STOP_SIGNALS:
+            signal.signal(signum, signal.SIG_IGN)
+        end(programs)
+        end(redis)  # last: the others hand their runs back
+    return 0
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
@@ -67,7 +72,9 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 def _environment() -> dict[str, str]:
     """The caller's environment over `.env` over the defaults of one machine."""
     dotenv = ROOT / ".env"
-    from_file = procfiles.parse(dotenv.read_text(encoding="utf-8")) if dotenv.exists() else {}
+    lines = dotenv.read_text(encoding="utf-8").splitlines() if dotenv.exists() else []
+    parts = ("".join(shlex.split(line, comments=True)).partition("=") for line in lines)
+    from_file = {name: value for name, _, value in parts if value}
     environment = {"WEB_HOST": "127.0.0.1", "PORT": "5000", **from_file, **os.environ}
     if not environment["PORT"].isdecimal() or not 0 < int(environment["PORT"]) < 65536:
         raise SystemExit(f"PORT={environment['PORT']!r}: a number from 1 to 65535 is expected")
@@ -88,7 +95,7 @@ def _require_free_port(host: str, port: int) -> None:
             raise CannotRun(f"port {port} is in use; {hint}") from None
 
 
-def _start_redis(port: int) -> "subprocess.Popen[bytes]":
+def _start_redis(port: int, environment: dict[str, str]) -> Program:
     """A Redis of our own on the loopback interface; it may not answer yet."""
     program = redis_server()
     folder = VAR / "redis"
@@ -97,11 +104,8 @@ def _start_redis(port: int) -> "subprocess.Popen[bytes]":
     settings = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--appendonly", "yes"]
     settings += ["--hash-max-ziplist-value", "1024"]  # a waiting message takes less than half
     settings += ["--set-proc-title", "no"]  # a title is written over the environment, by which processes are told apart
-    with (VAR / "redis.log").open("ab") as log:
-        # a session of its own: Ctrl-C must not reach it before the others have handed their runs back
-        process = subprocess.Popen([program, *settings], stdout=log, stderr=log, start_new_session=True)
     print(f"  look into the queue: {Path(program).with_name('redis-cli')} -p {port} LRANGE rq:queue:backtests 0 -1")
-    return process
+    return Program("Redis", [program, *settings], environment, VAR / "redis.log")
 
 
 def redis_server() -> str:
@@ -133,15 +137,14 @@ def _free_port() -> int:
         return port
 
 
-def _wait_for_redis(process: "subprocess.Popen[bytes]", port: int) -> None:
+def _wait_for_redis(redis: Program, port: int) -> None:
     deadline = time.monotonic() + START_PATIENCE_S
-    while time.monotonic() < deadline and process.poll() is None:
+    while time.monotonic() < deadline and not redis.has_ended:
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0) as client:
             client.sendall(b"PING\r\n")
             if client.recv(16).startswith(b"+PONG"):  # an error while it loads its file
                 return
         time.sleep(0.05)
-    process.kill()
     raise CannotRun("Redis did not start; var/redis.log says why. To begin with an empty queue, remove var/redis")
 
 
@@ -153,17 +156,23 @@ def _create_schema(environment: dict[str, str]) -> None:
         raise CannotRun("the database could not be prepared; the lines above say why (DATABASE_URL names it)")
 
 
-def _run_procfile(environment: dict[str, str]) -> int:
-    manager = Manager()
-    procfile = procfiles.parse_procfile((ROOT / "Procfile").read_text(encoding="utf-8"))
-    for name, command in procfile.processes.items():
-        manager.add_process(name, command, env=environment, cwd=str(ROOT))
+def _run_procfile(environment: dict[str, str], redis: list[Program], programs: list[Program]) -> None:
+    """Start what the Procfile names as `programs`, and look after all of them until a signal comes."""
+    asked: list[int] = []
+    for signum in STOP_SIGNALS:  # from here on none may interrupt a start, which would leave a process behind
+        signal.signal(signum, lambda number, frame: asked.append(number))
+    lines = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()
+    commands = dict(line.split(": ", 1) for line in lines)
+    print(f"starting {', '.join(commands)}", flush=True)
+    for name, command in commands.items():
+        programs.append(Program(name, command, environment))
     url = f"http://{environment['WEB_HOST']}:{environment['PORT']}"
-    print("starting web, scaler and reconciler", flush=True)
     threading.Thread(target=_announce, args=(url,), daemon=True).start()
-    manager.loop()
-    stopped_by_user = manager.returncode == SIGNALS[signal.SIGINT]["rc"]
-    return 0 if stopped_by_user else int(manager.returncode or 0)
+    while not asked:
+        for program in (*redis, *programs):
+            program.look_after()
+        time.sleep(LOOK_S)
+    print("\nstopping; runs under way are handed back", flush=True)
 
 
 def _announce(url: str) -> None:

@@ -8,10 +8,10 @@ from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, Forbidden, TooManyRequests, Unauthorized
 
-from adapters.logs import set_actor
+from adapters.logs import set_log_context
 from adapters.store.database import reading
 from adapters.store.run_queries import submitter
-from web.actors import are_tokens_asked_for, asking, begin_session, holder_of
+from web.actors import are_tokens_asked_for, asking, begin_session, end_session, holder_of
 from web.arguments import MAX_BODY_BYTES, read_body
 from web.platform import platform
 
@@ -20,8 +20,10 @@ blueprint = Blueprint("access", __name__)
 MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOGIN = "access.login"
+_OF_ANYBODY = frozenset({_LOGIN, "access.logout"})
 _STATIC = frozenset({"asset"})
 _READING_POSTS = frozenset({"rule_api.check"})  # posts that change nothing
+_LOGGED = frozenset({"run_id", "batch_id", "study_id"})  # of a request's address, on each line that it causes
 _OF_ADMINS = frozenset({"prices.put", "prices.delete", "audit.page", "audit.listed"})
 _OF_SUBMITTERS = frozenset(  # and of admins
     {"run_api.cancel", "run_api.retry", "run_api.unpin", "batch_api.cancel", "batch_api.retry", "study_api.cancel"}
@@ -87,9 +89,10 @@ def _check_origin() -> None:
 
 
 def _identify() -> None:
-    set_actor("")  # the thread has worked for others before
+    named = {name: value for name, value in (request.view_args or {}).items() if name in _LOGGED}
+    set_log_context(**named)  # the thread has worked for others before
     g.actor = None if request.endpoint in PROBES | _STATIC else asking()
-    set_actor((g.actor and g.actor.name) or "")
+    set_log_context(actor=g.actor and g.actor.name, **named)
 
 
 def _check_rate() -> None:
@@ -118,7 +121,7 @@ def _check_scope() -> None:
 
 
 def _needed_scope() -> str | None:
-    if request.endpoint in PROBES | _STATIC | {_LOGIN}:
+    if request.endpoint in PROBES | _STATIC | _OF_ANYBODY:
         return None
     if request.endpoint in _OF_ADMINS:
         return "admin"
@@ -156,3 +159,10 @@ def login() -> ResponseReturnValue:
         raise Unauthorized("this token is not known, or not valid any more")
     begin_session(token)
     return redirect(url_for("form.page"))
+
+
+@blueprint.post("/logout")
+def logout() -> ResponseReturnValue:
+    """Forget this browser's token; the token itself stays valid."""
+    end_session()
+    return redirect(url_for("access.login"))

@@ -35,6 +35,16 @@ def begin_session(token: str) -> None:
     session["token"] = digest_of(token)
 
 
+def is_in_session() -> bool:
+    """Whether this browser has shown a token that is still valid."""
+    return "token" in session
+
+
+def end_session() -> None:
+    """Let this browser be a stranger's again."""
+    session.pop("token", None)
+
+
 def _by_proxy() -> Actor | None:
     settings = platform().settings
     user = request.headers.get(settings.auth_proxy_header, "") if settings.auth_proxy_header else ""
@@ -49,7 +59,7 @@ def _by_token() -> Actor | None:
         return holder_of(token.strip())
     known = platform().tokens.holder(session["token"]) if "token" in session else None
     if known is None:
-        session.pop("token", None)
+        end_session()
     return known
 
 

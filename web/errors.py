@@ -71,7 +71,7 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _internal_error(error: Exception) -> ResponseReturnValue:
     run_id = getattr(g, "run_id", None) or (request.view_args or {}).get("run_id")
     away = isinstance(error, DBAPIError | PoolTimeout | RedisError)
-    log.error("internal_error path=%s run_id=%s", request.path, run_id, exc_info=error)
+    log.error("internal_error path=%s", request.path, exc_info=error)
     body: dict[str, object] = {"error": "Internal server error", "run_id": str(run_id) if run_id else None}
     return _answer(503 if away else 500, body, {"Retry-After": "5"} if away else {})
 

@@ -8,11 +8,11 @@ from flask.typing import ResponseReturnValue
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from sqlalchemy import select
+from sqlalchemy import false, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.results.times import seconds_between
-from adapters.store.database import reading
+from adapters.store.database import is_read_only, reading
 from adapters.store.run_totals import RUN, WAIT, Totals, histogram, totals
 from adapters.store.storage import bytes_by_kind
 from adapters.store.tables import runs
@@ -33,7 +33,7 @@ def health() -> ResponseReturnValue:
 
 @blueprint.get("/ready")
 def ready() -> ResponseReturnValue:
-    """Whether runs can be accepted: the database must answer; without Redis they are recorded and enqueued later."""
+    """Whether runs can be accepted: the database must take changes; without Redis they are enqueued later."""
     database, redis = _database_state(), _redis_state()
     body = {"status": "ready" if database == "ok" else "not ready", "database": database, "redis": redis}
     return body, 200 if database == "ok" else 503
@@ -43,8 +43,13 @@ def _database_state() -> str:
     try:
         with reading(platform().engine) as connection:
             connection.execute(select(runs.c.id).limit(1))
+        if platform().engine.dialect.name != "sqlite":  # whose other writers would be waited for
+            with platform().engine.begin() as connection:
+                connection.execute(update(runs).where(false()).values(label=None))
     except SQLAlchemyError as error:
         log.warning("database_not_ready reason=%s", getattr(error, "orig", error))
+        if is_read_only(error):
+            return "read-only; nothing can be recorded until it takes changes again"
         return "unreachable, or its schema is missing (python -m adapters.schema)"
     return "ok"
 
@@ -71,9 +76,13 @@ class _RunNumbers:
         yield from _counters(counted) if counted else ()
         try:
             depths = platform().queue.depths()
+            yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
+            messages = CounterMetricFamily("backtest_messages_refused", "Messages put away unworked", labels=["cause"])
+            for cause, count in platform().queue.refused().items():
+                messages.add_metric([cause], count)
+            yield messages
         except QueueUnavailable:
             return  # no number is better than a wrong one
-        yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
 
 
 def _ages_s(seen: Upkeep) -> dict[str, float]:

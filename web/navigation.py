@@ -4,6 +4,8 @@ from typing import Any
 
 from flask import Flask, g, request
 
+from web.actors import is_in_session
+
 # The way to each section, its name, and the pages that belong to it.
 NAVIGATION = (
     ("form.page", "New run", ()),
@@ -33,6 +35,7 @@ def _frame() -> dict[str, Any]:
     theme = chosen if chosen in PALETTES else "system"
     return {
         "navigation": NAVIGATION,
+        "is_logged_in": is_in_session(),
         "may_administer": bool(actor and actor.may("admin")),
         "may_change": bool(actor and actor.may("submit")),
         "theme": theme,

@@ -10,7 +10,7 @@ from rq import Queue
 from rq.job import JobStatus
 
 from adapters.queue.connection import as_words, queues_of, reachable
-from adapters.queue.messages import KEPT_S, RUN_FUNCTION, RunMessage, job_id_of, own_fields
+from adapters.queue.messages import KEPT_S, REFUSED, REFUSED_KEY, RUN_FUNCTION, RunMessage, job_id_of, own_fields
 from adapters.queue.scaler_state import ScalerState, told
 from adapters.settings import Settings
 
@@ -88,6 +88,13 @@ class RunQueue:
     def depth(self) -> int:
         """How many messages wait."""
         return sum(self.depths().values())
+
+    def refused(self) -> dict[str, int]:
+        """How many popped messages nothing was done for, by cause, since this Redis began."""
+        with reachable():
+            found = cast("list[bytes | None]", self._redis.hmget(REFUSED_KEY, REFUSED))
+        counts = (int(count) if count and count.isdigit() else 0 for count in found)  # a stranger may have written it
+        return dict(zip(REFUSED, counts, strict=True))
 
     def waiting_ids(self) -> list[str]:
         """RQ ids of all waiting messages, the next one first."""

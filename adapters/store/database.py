@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from sqlalchemy import DateTime, create_engine, event, literal
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
@@ -24,11 +24,11 @@ TRIES = 5  # of a transaction that collides with others
 BUSY_TIMEOUT_S = 30.0  # how long a SQLite writer waits for another one
 SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
+_MYSQL_READ_ONLY = frozenset({1290, 1836})  # while another server takes over, or by an operator's hand
 # too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
-# read-only while another server takes over, connection or statement killed (MariaDB's max_statement_time too), a Galera
-# node that is not ready, a rollback by group replication (2000 to 2999: the connection broke); the transaction can be
-# repeated as it is
-_MYSQL_TRANSIENT = frozenset({1040, 1203, 1226, 1053, 1205, 1213, 1290, 1836, 1927, 1317, 1969, 1047, 3101})
+# connection or statement killed (MariaDB's max_statement_time too), a Galera node that is not ready, a rollback by
+# group replication (2000 to 2999: the connection broke); the transaction can be repeated as it is
+_MYSQL_TRANSIENT = _MYSQL_READ_ONLY | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
 
 Timestamp = (
     DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql").with_variant(mysql.DATETIME(fsp=6), "mariadb")
@@ -165,6 +165,11 @@ def is_transient(error: OperationalError) -> bool:
     return (
         error.connection_invalidated or number in _MYSQL_TRANSIENT or 2000 <= number < 3000
     )  # 2000s: the client's own
+
+
+def is_read_only(error: SQLAlchemyError) -> bool:
+    """True when a server of MySQL refused a change because it takes none at all."""
+    return isinstance(error, OperationalError) and _error_number(error) in _MYSQL_READ_ONLY
 
 
 def _error_number(error: IntegrityError | OperationalError) -> int:

@@ -19,7 +19,7 @@ from tests.services.runs import Submitter
 from tests.services.scaler import work_off
 from tests.services.tcp_proxy import TcpProxy
 from tests.services.waiting import wait_until
-from tests.services.web_app import run_values, web_app
+from tests.services.web_app import run_values, sweep_values, web_app
 
 
 @pytest.fixture
@@ -134,6 +134,28 @@ def test_a_submission_whose_commit_s_answer_is_lost_is_sent_again_without_a_seco
     assert (proxy.lost_answers, first.status_code, again.status_code) == (1, 503, 200)
     assert submitter.statuses() == {"PENDING": 1}
     assert submitter.status(again.get_json()["run_id"]) == "PENDING"
+
+
+def test_a_read_only_server_refuses_changes_alike_and_ready_says_so(
+    mariadb_server: MariaDBServer, platform_settings: dict[str, str]
+) -> None:
+    with web_app(platform_settings) as app:
+        client = app.test_client()
+        mariadb_server.execute("SET GLOBAL read_only = 1")
+        try:
+            ready = client.get("/ready")
+            refused = [
+                client.post("/run_backtest", json=run_values()),
+                client.post("/run_backtest", json=run_values(batch_id="x")),
+                client.post("/api/runs/bulk", json=sweep_values(3, batch_id="x")),
+            ]
+        finally:
+            mariadb_server.execute("SET GLOBAL read_only = 0")
+        again = [client.get("/ready"), client.post("/api/runs/bulk", json=sweep_values(3, batch_id="x"))]
+
+    assert (ready.status_code, ready.get_json()["database"].partition(";")[0]) == (503, "read-only")
+    assert [(each.status_code, each.headers.get("Retry-After")) for each in refused] == [(503, "5")] * 3
+    assert [each.status_code for each in again] == [200, 202]
 
 
 def test_a_result_outlives_a_server_that_has_no_connection_left_for_its_user(

@@ -11,6 +11,7 @@ from rq.serializers import JSONSerializer
 
 from adapters.queue.connection import queues_of
 from adapters.queue.messages import RUN_FUNCTION
+from adapters.queue.run_queue import RunQueue
 from tests.services.invariants import check_queue_is_clean, check_tables
 from tests.services.ports import free_port
 from tests.services.processes import Programs
@@ -54,6 +55,7 @@ def test_a_foreign_message_is_refused_and_the_queue_goes_on(
     assert refusing.wait() == 0
     assert "message_refused" in refusing.log
     assert submitter.status(run_id) == "SUCCEEDED"
+    assert RunQueue(submitter.settings).refused() == {"foreign": 1, "stale": 0}
 
 
 def test_one_process_refuses_a_flood_of_foreign_messages(
@@ -89,6 +91,7 @@ def test_a_message_for_an_unknown_run_is_stale(programs: Programs, submitter: Su
     assert consumer.wait() == 0
     assert "message_stale" in consumer.log
     assert submitter.statuses() == {}
+    assert RunQueue(submitter.settings).refused() == {"foreign": 0, "stale": 1}
 
 
 def test_an_old_attempt_s_message_is_stale(programs: Programs, submitter: Submitter, redis_server: RedisServer) -> None:

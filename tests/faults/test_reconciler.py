@@ -7,10 +7,11 @@ from dataclasses import replace
 import pymysql
 import pytest
 from redis import Redis
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
-from adapters.store.database import database_now
+from adapters.settings import Settings
+from adapters.store.database import database_now, reading
 from adapters.store.leases import take_lead
 from adapters.store.runs import Attempt, claim
 from adapters.store.tables import leases, runs
@@ -153,6 +154,21 @@ def test_a_deadlock_delays_no_judgement(submitter: Submitter, monkeypatch: pytes
         reconciler.run()
 
     assert repairs.judged == [True, True]
+
+
+def test_a_leader_that_is_killed_leaves_its_lead_for_ten_seconds_at_most(
+    submitter: Submitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = replace(submitter.settings, lease_s=Settings.lease_s, reconcile_s=0.01)
+    reconciler = Reconciler(submitter.engine, settings)
+    monkeypatch.setattr(reconciler, "_repairs", _Repairs())
+
+    with pytest.raises(KeyboardInterrupt):
+        reconciler.run()
+
+    with reading(submitter.engine) as connection:
+        left = connection.execute(select(leases.c.until, database_now().label("now"))).one()
+    assert 0 < (left.until - left.now).total_seconds() <= 10
 
 
 def test_a_restart_delays_no_judgement(programs: Programs, submitter: Submitter) -> None:

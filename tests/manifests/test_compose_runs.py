@@ -105,6 +105,13 @@ def test_nobody_waits_for_a_service_that_has_no_health() -> None:
     assert all("healthcheck" in services[name] for name in ("mysql", "redis"))
 
 
+def test_what_dies_is_started_again() -> None:
+    policies = {name: service.get("restart") for name, service in compose()["services"].items()}
+
+    assert policies.pop("schema") == "on-failure"  # it ends when the tables are there
+    assert set(policies.values()) == {"unless-stopped"}
+
+
 def test_runs_and_queue_are_in_named_volumes() -> None:
     file = compose()
 

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from psutil import Process
 from adapters.settings import PROJECT_ROOT
 from tests.services.ports import free_port
 from tests.services.processes import Program, Programs
-from tests.services.waiting import wait_until
+from tests.services.waiting import slowness, wait_until
 
 REQUEST = {
     "ticker": "AAPL",
@@ -56,7 +57,7 @@ def run_local(programs: Programs, checkout: Path, **settings: str) -> Program:
 def call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
     data = json.dumps(body).encode() if body else None
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=10 * slowness()) as answer:
         found: dict[str, Any] = json.load(answer)
         return found
 
@@ -64,6 +65,12 @@ def call(url: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
 def completed(url: str) -> dict[str, Any] | None:
     run = call(url)
     return run if run["status"] in ("completed", "failed") else None
+
+
+def answers(url: str, **expected: str) -> bool:
+    with suppress(OSError):
+        return call(url).items() >= expected.items()
+    return False
 
 
 def test_one_command_and_one_request_give_a_backtest_of_real_prices(programs: Programs, checkout: Path) -> None:
@@ -107,6 +114,28 @@ def test_a_second_start_keeps_the_runs_and_takes_in_added_prices(programs: Progr
     assert run is not None
     assert run["status"] == "completed", run["error_message"]
     assert "prices_taken_in file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
+
+
+@pytest.mark.timeout(180)
+def test_whatever_dies_is_started_again(programs: Programs, checkout: Path) -> None:
+    port = free_port()
+    platform = run_local(programs, checkout, PORT=str(port))
+    platform.wait_for_line("Backtests are ready", 60)
+    for child in map(Process, platform.children()):
+        child.kill()
+
+    for name in ("Redis", "web", "scaler", "reconciler"):
+        platform.wait_for_line(f"{name} ended with exit code -9; it is started again in 1 s")
+    wait_until(lambda: answers(f"http://127.0.0.1:{port}/ready", redis="ok"), 60, "web and Redis")
+    accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST | {"charts": False})
+    run = wait_until(lambda: completed(f"http://127.0.0.1:{port}/api/runs/{accepted['run_id']}"), 60, "the result")
+    wait_until(lambda: platform.log.count("reconciler_started") == 2, 60, "the reconciler")
+    platform.send(signal.SIGINT)
+
+    assert run is not None
+    assert run["status"] == "completed"
+    assert platform.wait(60) == 0
+    assert programs.survivors() == []
 
 
 SILENT_REDIS = """#!/bin/sh

@@ -18,7 +18,7 @@ from adapters.settings import PROJECT_ROOT, Settings
 from tests.faults.injection_point import INJECTION, Fault
 from tests.services.processes import Program, Programs
 from tests.services.runs import Submitter
-from tests.services.waiting import wait_until
+from tests.services.waiting import slowness, wait_until
 
 ROOMS = ("adapters", "consumer", "contracts", "engine", "rules")
 BOTH_WAYS = pytest.mark.parametrize("way", ["warm", "plain"])
@@ -93,6 +93,33 @@ def test_a_job_that_is_killed_hurts_no_other(
     pause.let_go()
 
     scaler.wait_for_line(f"job_ended pid={survivor} exit_code=0")
+
+
+@BOTH_WAYS
+def test_stopped_jobs_are_killed_at_their_deadline_and_free_their_slots(
+    way: str, programs: Programs, submitter: Submitter, fault: Callable[..., Fault], tmp_path: Path
+) -> None:
+    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+    manifest["spec"]["jobTargetRef"]["activeDeadlineSeconds"] = round(5 * slowness())
+    manifest["spec"]["jobTargetRef"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
+    hurried = tmp_path / "scaledjob.yaml"
+    hurried.write_text(yaml.safe_dump(manifest))
+    pause = fault("consumer.task:backtest", "pause", times=2)
+    scaler = started_with(programs, way, SCALER_MAX_PROCESSES="2", SCALER_MANIFEST=str(hurried), **pause.environ)
+    submitter.submit(2)
+    pause.wait(times=2)
+    stopped = [psutil.Process(pid) for pid in job_pids(scaler, way)]
+    horses = [horse for job in stopped for horse in job.children()]
+
+    for job in stopped:
+        job.suspend()
+    submitter.submit()
+
+    for job in stopped:
+        scaler.wait_for_line(f"job_ended pid={job.pid} exit_code=-9")
+    scaler.wait_for_line("job_ended .*exit_code=0")
+    assert len(horses) == 2
+    assert not {horse.pid for horse in horses} & {process.pid for process in programs.survivors()}
 
 
 def test_the_jobs_of_a_killed_template_go_on_and_the_next_one_takes_over(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from adapters.queue.messages import FOREIGN, REFUSED_KEY, STALE
 from adapters.store.database import committed
 from adapters.store.run_totals import fold
 from tests.services.redis_server import RedisServer
@@ -69,6 +70,16 @@ def test_answers_are_timed_by_route_and_status_and_unknown_addresses_are_one(cli
     assert 'backtest_http_seconds_count{method="GET",route="/api/runs",status="200"}' in text
     assert 'route="",status="404"' in text
     assert "nowhere" not in text
+
+
+def test_refused_messages_are_counted_by_cause(client: FlaskClient, redis_server: RedisServer) -> None:
+    redis_server.client().hset(REFUSED_KEY, mapping={FOREIGN: 3, STALE: "a stranger's", "more": 1})
+
+    text = scraped(client)
+
+    assert 'backtest_messages_refused_total{cause="foreign"} 3.0' in text
+    assert 'backtest_messages_refused_total{cause="stale"} 0.0' in text
+    assert '"more"' not in text
 
 
 def test_without_redis_there_is_no_depth_but_everything_else(client: FlaskClient, redis_server: RedisServer) -> None:

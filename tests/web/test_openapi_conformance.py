@@ -20,6 +20,8 @@ EXAMPLES = 5  # of each kind and operation, so that all of them take a minute at
 SENSIBLE = {"ticker": "AAPL", "timeframe": "1d", "start_date": "2004-01-01", "end_date": "2005-01-01"}
 SENSIBLE |= {"batch_id": None, "data_hash": None, "benchmark": None}
 SENSIBLE_WORDS = {"batch_id": "c", "constraint": "sharpe_ratio > 0", "Idempotency-Key": "k"}
+# a cursor belongs to an order
+OF_RUNS = {"sort": "created", "after": "2", "before": "2", "name": "RSI_14", "label": "l", "batch": "b"}
 # bodies that a schema does not describe well enough: a CSV file, and a plan whose windows must fit into the prices
 UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}", "POST /api/studies"}
 
@@ -71,9 +73,10 @@ def _ask(operation: Any, mode: GenerationMode, faults: dict[str, str]) -> None:
 
 def _make_sensible(case: Case) -> None:
     case.body = _sensible(case.body)
+    sensible = SENSIBLE_WORDS | (OF_RUNS if case.operation.label == "GET /api/runs" else {})
     for sent in (case.query, case.headers):
-        for name in SENSIBLE_WORDS.keys() & (sent or {}).keys():
-            sent[name] = SENSIBLE_WORDS[name]
+        for name in sensible.keys() & (sent or {}).keys():
+            sent[name] = sensible[name]
 
 
 def _sensible(value: Any) -> Any:

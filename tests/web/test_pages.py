@@ -210,7 +210,11 @@ def test_where_tokens_are_asked_for_the_page_leads_to_the_login(platform_setting
     refused = client.post("/login", data={"token": "x" * 20}, headers=html)
     entered = client.post("/login", data={"token": token}, headers=html)
     after = client.get("/", headers=html).get_data(as_text=True)
+    left = client.post("/logout", headers=html)
+    gone = client.get("/", headers=html).get_data(as_text=True)
 
     assert '<a href="/login">Log in</a>' in before
+    assert ("Log out" in before, "Log out" in after, "Log out" in gone) == (False, True, False)
+    assert (left.status_code, left.location) == (302, "/login")
     assert (refused.status_code, entered.status_code) == (401, 302)
     assert '<a href="/login">Log in</a>' not in after

@@ -55,7 +55,8 @@ def started_web(programs: Programs, port: int, **settings: str) -> Program:
 def test_no_secret_is_logged_or_answered(programs: Programs, log_format: str) -> None:
     port, bearer = free_port(), {"Authorization": f"Bearer {TOKEN}"}
     web = started_web(programs, port, LOG_FORMAT=log_format)
-    workers = [programs.start(module, LOG_FORMAT=log_format) for module in ("consumer", "consumer.reconciler")]
+    modules = ("consumer", "consumer.reconciler", "consumer.local_scaler")
+    workers = [programs.start(module, LOG_FORMAT=log_format) for module in modules]
     url = f"http://127.0.0.1:{port}"
     body = json.dumps(run_values()).encode()
     answers = [asked(f"{url}/run_backtest", body, {"Content-Type": "application/json"} | bearer)]
@@ -64,6 +65,7 @@ def test_no_secret_is_logged_or_answered(programs: Programs, log_format: str) ->
     web.wait_for_line("internal_error")
     workers[0].wait_for_line("unreachable")
     workers[1].wait_for_line("pass_failed")
+    workers[2].wait_for_line("redis_unreachable")
 
     told = "".join([*answers, *(program.log for program in (web, *workers))])
 

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
-from adapters.logs import current_actor
+from adapters.logs import current_actor, log_context
 from adapters.queue.messages import RunMessage
 from adapters.store.batches import runs_by_hash, runs_on_other_prices
-from adapters.store.database import is_duplicate_key, is_transient, reading
+from adapters.store.database import committed, is_duplicate_key, reading
 from adapters.store.new_runs import NewRun, insert_runs, now_waiting
 from contracts.errors import Conflict
 from contracts.status import RunStatus
@@ -20,7 +21,7 @@ from web.runs.validation import ValidRequest
 
 log = logging.getLogger(__name__)
 
-TRIES = 5  # of a transaction that collides with another submission of the same batch
+TRIES = 5  # when others submit to the same batch
 SLOW_S = 1.0  # inserts that took longer are stamped anew; it costs a tenth of them, and the reconciler waits for 5 s
 INSERT_ROWS = 1000  # per statement: about 1 MB, far below every server's max_allowed_packet
 
@@ -49,8 +50,9 @@ def submit_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> B
     for _ in range(TRIES):
         answer, new = _record(on, batch_id, valid)
         if answer is not None:
-            log.info("bulk_accepted new=%d existing=%d batch_id=%s", answer.new, len(valid) - answer.new, batch_id)
-            on.submission.enqueue([_message(each) for each in new])
+            with log_context(batch_id=batch_id):
+                log.info("bulk_accepted new=%d existing=%d", answer.new, len(valid) - answer.new)
+                on.submission.enqueue([_message(each) for each in new])
             return answer
     raise Conflict(f"batch {batch_id} is being submitted by others at the same time; send the same call again")
 
@@ -74,24 +76,23 @@ def _record(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> tuple
 
 
 def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
-    """Whether all rows were recorded; False, with none of them, after a collision with another submission."""
-    began = time.monotonic()
+    """Whether all rows were recorded; False, with none of them, when others have recorded some meanwhile."""
     try:
-        with on.engine.begin() as connection:
-            for start in range(0, len(new), INSERT_ROWS):
-                insert_runs(connection, new[start : start + INSERT_ROWS])
-            # nobody sees the rows before the commit, when the reconciler would take them for forgotten
-            if time.monotonic() - began > SLOW_S:
-                now_waiting(connection, [str(each.request.run_id) for each in new])
+        committed(on.engine, lambda connection: _insert_all(connection, new))
     except IntegrityError as error:
         if not is_duplicate_key(error):
             raise
         return False
-    except OperationalError as error:
-        if not is_transient(error) or error.connection_invalidated:
-            raise
-        return False
     return True
+
+
+def _insert_all(connection: Connection, new: Sequence[NewRun]) -> None:
+    began = time.monotonic()
+    for start in range(0, len(new), INSERT_ROWS):
+        insert_runs(connection, new[start : start + INSERT_ROWS])
+    # nobody sees the rows before the commit, when the reconciler would take them for forgotten
+    if time.monotonic() - began > SLOW_S:
+        now_waiting(connection, [str(each.request.run_id) for each in new])
 
 
 def _message(new: NewRun) -> RunMessage:

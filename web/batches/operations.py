@@ -24,10 +24,10 @@ def cancel_batch(on: Platform, batch_id: str) -> int:
         try:
             on.queue.remove_many([job_id_of(row["run_id"], row["attempt"]) for row in rows])
         except QueueUnavailable as error:  # the messages are stale; their Jobs find that out
-            log.warning("messages_left count=%d reason=%s batch_id=%s", len(rows), error, batch_id)
+            log.warning("messages_left count=%d reason=%s", len(rows), error)
 
     cancelled = _in_portions(on, batch_id, lambda connection, after: cancel_some(connection, batch_id, after), take_off)
-    log.info("batch_cancelled runs=%d batch_id=%s", cancelled, batch_id)
+    log.info("batch_cancelled runs=%d", cancelled)
     return cancelled
 
 
@@ -47,7 +47,7 @@ def retry_batch(on: Platform, batch_id: str, *, cancelled_too: bool) -> int:
         return rows
 
     retried = _in_portions(on, batch_id, change, put_on)
-    log.info("batch_retried runs=%d batch_id=%s", retried, batch_id)
+    log.info("batch_retried runs=%d", retried)
     return retried
 
 

@@ -4,9 +4,11 @@ from functools import cache
 from typing import Any
 
 from adapters.results.metrics.table import METRIC_NAMES
+from rules.catalog import RULES
 from web.arguments import MAX_DIGITS, MAX_KEY_LENGTH
 from web.audit.pages import DEEDS, FILTERS, MOST_DEEDS
 from web.documents.openapi_schemas import COUNT, TEXT, TICKER, json_object, only, ref
+from web.runs.filters import BOUNDS, DEFAULT_LIMIT, MAX_LIMIT, SORTS, STATES
 from web.runs.windows import DEFAULT_POINTS, MOST_POINTS
 
 
@@ -39,9 +41,32 @@ ASCII = {"type": "string", "pattern": "^[ -~]*$"}
 HASH = {"type": "string", "pattern": "^[0-9A-Za-z]{0,64}$"}
 POSITION = {"type": "integer", "minimum": 0, "maximum": 10**MAX_DIGITS - 1}
 UNCHECKED = {"description": "whatever it is, the answer says what is wrong with it"}
+# with ~ in an order by a metric
+CURSOR = {"type": "string", "pattern": rf"^[0-9]{{1,{MAX_DIGITS}}}(~-?[0-9][0-9.e+-]*)?$"}
 RUN_ID = {"type": "string", "format": "uuid"}
 NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "printable"}
 VERSION = {"type": "integer", "minimum": 1, "exclusiveMaximum": 2**31}
+
+
+def _run_filters() -> list[dict[str, Any]]:
+    """The query of the list of runs."""
+    name, date = TEXT | {"maxLength": 64}, {"type": "string", "format": "date"}
+    amount = {"type": "number", "minimum": -1e15, "maximum": 1e15}
+    return [
+        _query("ticker", TICKER, "in any case"),
+        _query("rule", {"enum": list(RULES)}, "rule_type"),
+        _query("name", name, "rule_id, such as RSI_14_30_70"),
+        _query("status", {"enum": list(STATES)}, "failed without the cancelled ones"),
+        *(_query(each, name, "the whole of it") for each in ("label", "batch")),
+        _query("prices", HASH, "data_hash, the version of the prices that was read"),
+        *(_query(each, date, "submitted, both days included") for each in ("from", "to")),
+        *(_query(each, amount, "bound on a metric") for each in BOUNDS),
+        _query("sort", {"enum": list(SORTS)}, "created by default; by a metric, runs without it are left out"),
+        _query("order", {"enum": ["desc", "asc"]}, "desc by default"),
+        _query("after", CURSOR, "next of the page before, in the same order"),
+        _query("before", CURSOR, "previous of the page after, in the same order"),
+        _query("limit", {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT}, f"{DEFAULT_LIMIT} by default"),
+    ]
 
 
 @cache
@@ -95,6 +120,10 @@ def details() -> dict[str, dict[str, Any]]:
         "POST /api/rules/check": {
             "requestBody": _body({"application/json": only(json_object({"rule_type": UNCHECKED}, params=UNCHECKED))}),
             "responses": _responses("200", "RuleCheck", "whether a rule can be built so, or why not"),
+        },
+        "GET /api/runs": {
+            "parameters": _run_filters(),
+            "responses": _responses("200", "Runs", "runs by filter and order, a page at a time"),
         },
         "GET /status/{run_id}": {
             "responses": _responses(

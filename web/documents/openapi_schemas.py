@@ -246,6 +246,19 @@ ANSWERS: dict[str, Any] = {
             "leaderboard": {"type": "array", "items": ref("BatchRun")},
         }
     ),
+    "Runs": json_object(
+        {"runs": {"type": "array", "items": ref("ListedRun")}, "next": nullable(TEXT), "previous": nullable(TEXT)}
+    ),
+    "ListedRun": json_object(
+        {
+            **dict.fromkeys(("run_id", "ticker", "timeframe", "rule_type"), TEXT),
+            **dict.fromkeys(("rule_id", "label", "batch_id", "error_type"), nullable(TEXT)),
+            "status": _STATUS_WORD,
+            "metrics": nullable({"type": "object", "additionalProperties": nullable({"type": "number"})}),
+            **dict.fromkeys(("created_at", "started_at", "completed_at"), _MOMENT),
+            **dict.fromkeys(("queue_wait_s", "run_s"), nullable({"type": "number"})),
+        }
+    ),
     "Batches": json_object({"batches": {"type": "array", "items": ref("ListedBatch")}, "next_after": nullable(COUNT)}),
     "ListedBatch": json_object(
         {

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from sqlalchemy.engine import RowMapping
 
+from adapters.logs import log_context
 from adapters.queue.messages import RunMessage
 from adapters.store.database import committed, reading
 from adapters.store.run_queries import run_row
@@ -30,11 +31,11 @@ def queue_position(row: RowMapping) -> int | None:
 def cancel_run(on: Platform, run_id: str) -> None:
     """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
     cancelled = committed(on.engine, lambda connection: cancel(connection, run_id))
-    log.info("run_cancelled run_id=%s", run_id)
+    log.info("run_cancelled")
     try:
         on.queue.remove(run_id, cancelled.attempt)
     except QueueUnavailable as error:
-        log.warning("message_left reason=%s run_id=%s", error, run_id)  # it is stale; its Job finds that out
+        log.warning("message_left reason=%s", error)  # it is stale; its Job finds that out
 
 
 def retry_run(on: Platform, run_id: str) -> None:
@@ -43,8 +44,9 @@ def retry_run(on: Platform, run_id: str) -> None:
     waiting = committed(on.engine, lambda connection: retry(connection, run_id))
     with reading(on.engine) as connection:
         request = json.loads(run_row(connection, run_id)["request_json"])
-    log.info("run_retried attempt=%d run_id=%s", waiting.attempt, run_id)
-    on.submission.enqueue([RunMessage(run_id, waiting.attempt, request, is_bulk=False)])
+    with log_context(attempt=waiting.attempt):
+        log.info("run_retried")
+        on.submission.enqueue([RunMessage(run_id, waiting.attempt, request, is_bulk=False)])
 
 
 def reproduce_run(on: Platform, run_id: str, key: str | None) -> Accepted:

@@ -9,7 +9,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from adapters.logs import current_actor
+from adapters.logs import current_actor, log_context
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
@@ -60,8 +60,9 @@ class Submission:
             committed(self._engine, lambda connection: insert_runs(connection, [new]))
         except IntegrityError as error:
             return self._existing(error, valid, idempotency_key)
-        log.info("run_accepted rule=%s ticker=%s run_id=%s", request.rule_id, request.ticker, request.run_id)
-        self.enqueue([RunMessage(str(request.run_id), 1, request.to_json(), is_bulk=request.batch_id is not None)])
+        with log_context(run_id=request.run_id, batch_id=request.batch_id, attempt=1):
+            log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
+            self.enqueue([RunMessage(str(request.run_id), 1, request.to_json(), is_bulk=request.batch_id is not None)])
         return Accepted(str(request.run_id), RunStatus.PENDING, existed=False)
 
     def refuse_when_full(self, new_runs: int) -> None:
@@ -82,8 +83,7 @@ class Submission:
             with self._engine.begin() as connection:
                 mark_enqueued(connection, messages)
         except (QueueUnavailable, DBAPIError) as error:
-            which = f"run_id={messages[0].run_id}" if len(messages) == 1 else f"runs={len(messages)}"
-            log.warning("enqueue_postponed reason=%s %s", error, which)
+            log.warning("enqueue_postponed runs=%d reason=%s", len(messages), error)
 
     def _by_key(self, idempotency_key: str, valid: ValidRequest) -> Accepted | None:
         with reading(self._engine) as connection:

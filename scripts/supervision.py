@@ -1,0 +1,78 @@
+"""Programs that are started again, after growing pauses, whenever they end before they were told to."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
+STEADY_S = 60.0  # a program that has run for so long begins with the first pause again
+PATIENCE_S = 30.0  # to end by itself; the scaler gives its Jobs 25 s to hand their runs back
+
+
+class Program:
+    """One program, in a session of its own: Ctrl-C reaches it only when its turn has come."""
+
+    def __init__(
+        self, name: str, command: str | Sequence[str], environment: Mapping[str, str], log: Path | None = None
+    ) -> None:
+        """Start it; a shell runs a `command` that is text, and `log` takes what it prints."""
+        self._name, self._command, self._environment, self._log = name, command, environment, log
+        self._pause_s = FIRST_PAUSE_S
+        self._start()
+
+    def _start(self) -> None:
+        with self._log.open("ab") if self._log else nullcontext() as log:
+            self._process = subprocess.Popen(
+                self._command,
+                shell=isinstance(self._command, str),
+                cwd=ROOT,
+                env=self._environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self._started_at = time.monotonic()
+        self._due: float | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it does not run now."""
+        return self._process.poll() is not None
+
+    def look_after(self) -> None:
+        """To be called often: say when it has ended, and start it again when its pause is over."""
+        if not self.has_ended:
+            return
+        now = time.monotonic()
+        if self._due is None:
+            pause_s = FIRST_PAUSE_S if now - self._started_at > STEADY_S else self._pause_s
+            self._due, self._pause_s = now + pause_s, min(2 * pause_s, LONGEST_PAUSE_S)
+            code = self._process.returncode
+            print(f"{self._name} ended with exit code {code}; it is started again in {pause_s:g} s", flush=True)
+        elif now >= self._due:
+            self._start()
+
+    def ask_to_end(self) -> None:
+        """Send it SIGTERM."""
+        self._process.terminate()
+
+    def wait_for_end(self) -> None:
+        """Return when it has ended, killed if need be."""
+        try:
+            self._process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+
+def end(programs: Sequence[Program]) -> None:
+    """End them all at the same time."""
+    for program in programs:
+        program.ask_to_end()
+    for program in programs:
+        program.wait_for_end()
