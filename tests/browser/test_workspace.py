@@ -259,6 +259,16 @@ def test_a_long_run_is_refined_where_one_zooms_in(visit: Visit) -> None:
     expect(legend(page)).to_contain_text(f"V {len(times) - 1:,}")
 
 
+def test_a_chart_whose_library_does_not_come_says_so(visit: Visit, runs: dict[str, str]) -> None:
+    page = chart_of(visit, runs)
+    page.route("**/lightweight-charts.js", lambda route: route.abort())
+
+    page.reload()
+
+    expect(page.locator(".chart-status")).to_have_text("The chart could not be loaded: reload the page.")
+    visit.faults.clear()  # the browser prints each request that failed
+
+
 def test_comparison_and_prices_are_drawn_in_the_same_kind_of_chart(visit: Visit, runs: dict[str, str]) -> None:
     chart_of(visit, runs)
     runs.setdefault("other", new_run(visit, ticker="MSFT", rule_type="MACD"))

@@ -15,9 +15,9 @@ export class Curves {
 
   async start() {
     const curves = sendJson(this.element.dataset.curves, null, { method: "GET" });
-    const [library, { ok, body }] = await Promise.all([loadLibrary(), curves]);
-    this.element.querySelector(".chart-status").textContent = body.error ?? "";
-    if (!ok) return;
+    const [library, { ok, body }] = await Promise.all([loadLibrary(this.element), curves]);
+    if (!ok) this.element.querySelector(".chart-status").textContent = body.error;
+    if (!library || !ok) return;
     const data = aligned(body.curves);
     this.frame = new Frame(this.element, library, data.times.some((time) => time % 86_400));
     this.frame.data = data;

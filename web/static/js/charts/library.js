@@ -1,9 +1,14 @@
 // The charts library, its colours and its numbers. The library is a classic script that leaves one global name.
 let loading = null;
 
-export function loadLibrary() {
+// null, with a word below the chart, when it cannot be had now.
+export function loadLibrary(element) {
   loading ??= import("../lightweight-charts.js").then(() => window.LightweightCharts);
-  return loading;
+  return loading.catch(() => {
+    loading = null;
+    element.querySelector(".chart-status").textContent = "The chart could not be loaded: reload the page.";
+    return null;
+  });
 }
 
 // Colours come from the style sheet, so that a theme is a matter of CSS; the library wants them as text.

@@ -35,8 +35,8 @@ export class Workspace {
   }
 
   async start() {
-    const [library, data] = await Promise.all([loadLibrary(), this.load(`max=${MOST_POINTS}`)]);
-    if (!data) return;
+    const [library, data] = await Promise.all([loadLibrary(this.element), this.load(`max=${MOST_POINTS}`)]);
+    if (!library || !data) return;
     this.overview = data;
     this.frame = new Frame(this.element, library, this.intraday);
     this.lines = new TradeLines(this.frame, levelsOf(this.urls));
