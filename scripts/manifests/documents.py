@@ -37,8 +37,8 @@ class Document:
     @property
     def pod_template(self) -> dict[str, Any] | None:
         """The template of the pods that this object makes; None for objects that make none."""
-        template = self.spec.get("jobTargetRef", self.spec).get("template")
-        return template if self.kind in ("Deployment", "StatefulSet", "Job", "ScaledJob") else None
+        spec = self.spec.get("jobTargetRef") or self.spec.get("jobTemplate", {}).get("spec") or self.spec
+        return spec.get("template") if self.kind in ("Deployment", "StatefulSet", "Job", "CronJob", "ScaledJob") else None
 
     def fault(self, text: str) -> str:
         return f"{self.file}: {self.kind}/{self.name}: {text}"
