@@ -84,9 +84,9 @@ def check_database_users(platform: Platform) -> Iterator[str]:
     script = platform.one("ConfigMap", "mysql-users").body["data"]["users.sh"]
     made = {user: _key(platform.workload("mysql"), name) for user, name in _MADE.findall(script)}
     for workload in platform.workloads:
-        if user := workload.own_env.get("DB_USER", {}).get("value"):
-            if made.get(user) != _key(workload, "DB_PASSWORD"):
-                yield workload.fault(f"users.sh does not make {user!r} with the password of DB_PASSWORD")
+        user = workload.own_env.get("DB_USER", {}).get("value")
+        if user and made.get(user) != _key(workload, "DB_PASSWORD"):
+            yield workload.fault(f"users.sh does not make {user!r} with the password of DB_PASSWORD")
     for user in RIGHTS.keys() - made.keys():
         yield f"k8s/mysql.yaml: users.sh does not make {user!r}, to whom adapters/store/grants.py gives rights"
 

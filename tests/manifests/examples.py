@@ -153,7 +153,11 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
     ],
     "check_requests": [("container:web resources requests cpu", "2", "the request 2 is above the limit 1")],
     "check_backups": [
-        ("container:mysql args", ["--log-bin=/var/lib/mysql/binlog"], "expected --log-bin on the volume of the backups"),
+        (
+            "container:mysql args",
+            ["--log-bin=/var/lib/mysql/x"],
+            "expected --log-bin on the volume of the backups",
+        ),
         ("container:backup workingDir", "/tmp", "expected --log-bin on the volume of the backups"),
         ("container:mysql args", ["--log-bin=/backups/binlog"], "--binlog-expire-logs-seconds of at least 172800"),
     ],
