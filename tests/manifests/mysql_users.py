@@ -19,8 +19,11 @@ def make_users(server: MariaDBServer, database: str, password: str) -> None:
     """An empty database and all users, with this password; those of an earlier call are forgotten."""
     script = users_script()
     users = re.findall(r"^ *add (\w+) ", script, re.MULTILINE)
-    server.execute(f"CREATE OR REPLACE DATABASE {database} CHARACTER SET utf8mb4")
-    server.execute(*(f"DROP USER IF EXISTS '{user}'" for user in users))
+    server.execute(
+        "SET SESSION sql_log_bin = 0",
+        f"CREATE OR REPLACE DATABASE {database} CHARACTER SET utf8mb4",
+        *(f"DROP USER IF EXISTS '{user}'" for user in users),
+    )
     own = {f"{user.upper()}_PASSWORD": password for user in users}
     environ = {**server.client_environ, **own, "MYSQL_DATABASE": database, "MYSQL_ROOT_PASSWORD": ""}
     made = subprocess.run(["bash", "-ec", script], env=environ, capture_output=True, text=True, check=False)

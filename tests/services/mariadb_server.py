@@ -15,7 +15,7 @@ from tests.services.waiting import service_missing, wait_until
 
 USER, PASSWORD, DATABASE = "backtests", "only-for-tests", "backtests"
 # small and fast: nothing needs to reach the disk
-_FAST = (
+FAST = (
     "--innodb-flush-log-at-trx-commit=2",  # a commit outlives the process, which tests kill, but not the machine
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
@@ -75,7 +75,7 @@ def _install(directory: Path) -> None:
 class MariaDBServer:
     """mariadbd on a unix socket and a free port of 127.0.0.1, with one empty database and its user."""
 
-    def __init__(self, directory: Path, template: Path, options: tuple[str, ...] = _FAST) -> None:
+    def __init__(self, directory: Path, template: Path, options: tuple[str, ...] = FAST) -> None:
         self._directory = directory
         self._options = options
         self._data = directory / "data"
