@@ -39,7 +39,7 @@ RIGHTS: dict[str, dict[str, tuple[Table, ...]]] = {
         "DELETE": (batch_rankings, price_versions, price_parts, *_PRESETS),
     },
     "worker": {
-        "SELECT": (runs, *_PRICES),
+        "SELECT": (runs, run_charts, run_lines, *_PRICES),
         "INSERT": (run_events, run_charts, run_lines),
         "UPDATE": (runs,),
     },
