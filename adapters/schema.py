@@ -1,6 +1,7 @@
 """`python -m adapters.schema`: create what is missing in the database; run by an operator, never by the web tier.
 
 An empty store of prices is filled from DATA_DIR; with --take-in, files that were added or changed there are loaded too.
+With --grant each role's database user gets its rights.
 """
 
 import logging
@@ -18,6 +19,7 @@ from sqlalchemy.sql.schema import ScalarElementColumnDefault
 from adapters.logs import configure_logging
 from adapters.settings import load_settings
 from adapters.store.database import connect_database, reading
+from adapters.store.grants import grant
 from adapters.store.price_loading import load_folder
 from adapters.store.prices import current_versions
 from adapters.store.tables import metadata
@@ -94,6 +96,9 @@ def main() -> int:
     try:
         engine = connect_database(settings.database_url, answer_s=ANSWER_S)
         created = wait_for_schema(engine)
+        if "--grant" in sys.argv[1:]:
+            with engine.begin() as connection:
+                grant(connection)
     except (OperationalError, ProgrammingError) as error:
         log.error("schema_failed reason=%s", str(error.orig))
         return 1

@@ -55,6 +55,7 @@ class Settings:
     keep_series_days: int | None = None  # equity, trades, signals and lines; metrics and receipt stay
     keep_events_days: int | None = None
     keep_runs_days: int | None = None  # whole runs
+    keep_batches_days: int | None = None  # whole batches, studies among them
     keep_runs_count: int | None = None  # of the runs that may be deleted, so many of the latest stay
     ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
     scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"

@@ -2,18 +2,21 @@
 
 All runs are walked in the order of submission, one short transaction after the other, so that the walk may end anywhere
 and begin anew. Series and whole runs are kept, however old, where somebody has said that they matter: see `_is_kept`.
+The runs of a batch are compared with each other, so they go together, by a setting of their own: see
+`_is_in_old_batch`.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, and_, delete, exists, false, func, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, delete, exists, false, func, literal, or_, select, update
 from sqlalchemy.engine import Connection, Engine, Row
 
 from adapters.settings import Settings
 from adapters.store.database import committed, database_now, reading
-from adapters.store.tables import run_charts, run_events, run_lines, runs
+from adapters.store.studies import batch_of, living_studies
+from adapters.store.tables import batch_rankings, run_charts, run_events, run_lines, runs, studies
 from contracts.status import RunStatus
 
 LOOKED_AT = 10_000  # runs per transaction
@@ -26,6 +29,7 @@ PARTS = {
     "series": {"charts", "lines", "series"},
     "events": {"events"},
     "runs": {"charts", "lines", "events", "series", "runs"},
+    "batches": {"charts", "lines", "events", "series", "runs"},
 }
 # Where each part is, and what its bytes are, in the order of deletion.
 TABLES: dict[str, tuple[Table, Sequence[ColumnElement[Any]]]] = {
@@ -55,10 +59,12 @@ def prune_runs(engine: Engine, settings: Settings, *, dry_run: bool = False) -> 
         start = after_id
 
         def portion(connection: Connection, start: int = start) -> tuple[int | None, Removed]:
-            return _portion(connection, due, start, dry_run)
+            return _portion(connection, settings, due, start, dry_run)
 
         after_id, removed = committed(engine, portion)
         yield removed
+    if (days := settings.keep_batches_days) and not dry_run:
+        committed(engine, lambda connection: _forget_empty(connection, days))
 
 
 def _due(connection: Connection, settings: Settings) -> dict[str, ColumnElement[bool]]:
@@ -79,7 +85,11 @@ def _ended(days: int | None) -> ColumnElement[bool]:
     if days is None:
         return false()
     ended = runs.c.status.in_([RunStatus.SUCCEEDED, RunStatus.FAILED])
-    return and_(ended, runs.c.completed_at < database_now(-days * DAY_S))
+    return and_(ended, runs.c.completed_at < _days_ago(days))
+
+
+def _days_ago(days: int) -> database_now:
+    return database_now(-days * DAY_S)
 
 
 def _has(parts: Table) -> ColumnElement[bool]:
@@ -87,10 +97,35 @@ def _has(parts: Table) -> ColumnElement[bool]:
 
 
 def _is_kept() -> ColumnElement[bool]:
-    """Part of a batch (studies are batches), labelled, pinned, or what another run reproduces."""
+    """Part of a batch (studies are batches), labelled, or marked."""
+    return or_(runs.c.batch_id.is_not(None), runs.c.label.is_not(None), _is_marked())
+
+
+def _is_marked() -> ColumnElement[bool]:
+    """Pinned, or what another run reproduces."""
     again = runs.alias("again")
-    is_origin = exists().where(again.c.reproduces == runs.c.run_id)
-    return or_(runs.c.batch_id.is_not(None), runs.c.label.is_not(None), runs.c.pinned.is_not(None), is_origin)
+    return or_(runs.c.pinned.is_not(None), exists().where(again.c.reproduces == runs.c.run_id))
+
+
+def _is_in_old_batch(connection: Connection, days: int | None, ids: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Of these runs: in a batch all of whose runs ended so many days ago, whose study is over, with no marked run."""
+    if days is None:
+        return false()
+    here = select(runs.c.batch_id).where(ids, runs.c.batch_id.is_not(None)).distinct()
+    living = [batch_of(study_id) for study_id in living_studies(connection)]
+    young = select(runs.c.batch_id).where(runs.c.batch_id.in_(here), ~_ended(days))
+    query = here.where(runs.c.batch_id.not_in(young), runs.c.batch_id.not_in(living))
+    old = connection.execute(query).scalars().all()
+    marked = select(runs.c.batch_id).where(runs.c.batch_id.in_(old), _is_marked()).distinct()
+    return and_(_ended(days), runs.c.batch_id.in_(set(old).difference(connection.execute(marked).scalars())))
+
+
+def _forget_empty(connection: Connection, days: int) -> None:
+    """Forget rankings of batches, and studies that ended so many days ago, of which no run is left."""
+    has_runs = exists().where(runs.c.batch_id == batch_rankings.c.batch_id)
+    connection.execute(delete(batch_rankings).where(~has_runs))
+    has_runs = exists().where(runs.c.batch_id == literal(batch_of("")).concat(studies.c.study_id))
+    connection.execute(delete(studies).where(studies.c.completed_at < _days_ago(days), ~has_runs))
 
 
 def _last_too_many(connection: Connection, count: int) -> int:
@@ -100,16 +135,18 @@ def _last_too_many(connection: Connection, count: int) -> int:
 
 
 def _portion(
-    connection: Connection, due: dict[str, ColumnElement[bool]], after_id: int, dry_run: bool
+    connection: Connection, settings: Settings, due: dict[str, ColumnElement[bool]], after_id: int, dry_run: bool
 ) -> tuple[int | None, Removed]:
     """Where to go on, None at the end, and what was removed of the runs up to there."""
     next_ids = select(runs.c.id).where(runs.c.id > after_id).order_by(runs.c.id).limit(LOOKED_AT).subquery()
     last_id = connection.execute(select(func.max(next_ids.c.id))).scalar()
     if last_id is None:
         return None, Counter()
+    here = and_(runs.c.id > after_id, runs.c.id <= last_id)
+    due = due | {"batches": _is_in_old_batch(connection, settings.keep_batches_days, here)}
     found = (
         select(runs.c.id, runs.c.run_id, *(each.label(kind) for kind, each in due.items()))
-        .where(runs.c.id > after_id, runs.c.id <= last_id, or_(*due.values()))
+        .where(here, or_(*due.values()))
         .order_by(runs.c.id)
         .limit(DELETED)
     )

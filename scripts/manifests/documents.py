@@ -11,6 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 SECRET_TEMPLATE = "secret.example.yaml"  # filled copies may lie beside it and are nobody's business
 OUR_IMAGE = "/stock-backtest:"
+_MAKING_PODS = ("Deployment", "StatefulSet", "Job", "CronJob", "ScaledJob")
 _UNITS = {"": 1.0, "m": 1e-3, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
 _ROUTE = re.compile(r'^@\w+\.(?:get|post|delete|put|route)\(\s*"([^"]+)"', re.MULTILINE)
 
@@ -37,8 +38,8 @@ class Document:
     @property
     def pod_template(self) -> dict[str, Any] | None:
         """The template of the pods that this object makes; None for objects that make none."""
-        template = self.spec.get("jobTargetRef", self.spec).get("template")
-        return template if self.kind in ("Deployment", "StatefulSet", "Job", "ScaledJob") else None
+        spec = self.spec.get("jobTargetRef") or self.spec.get("jobTemplate", {}).get("spec") or self.spec
+        return spec.get("template") if self.kind in _MAKING_PODS else None
 
     def fault(self, text: str) -> str:
         return f"{self.file}: {self.kind}/{self.name}: {text}"

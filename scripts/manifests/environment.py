@@ -1,5 +1,6 @@
 """Do ConfigMap, Secret, containers and compose speak of settings that exist, with values that load?"""
 
+import re
 from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import yaml
 
 from adapters.settings import Settings, load_settings
+from adapters.store.grants import RIGHTS
 from contracts.errors import InvalidSettings
 from scripts.manifests.documents import Platform, Workload
 
@@ -16,6 +18,7 @@ _LIBRARY_NAMES = frozenset({"OPENBLAS_NUM_THREADS"})
 STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret
 SECRET_NAME = "stock-backtest-secrets"
 PLACEHOLDER = "change-me"
+_MADE = re.compile(r'^ *add (\w+) "\$(\w+)"$', re.MULTILINE)
 
 
 def environment_of(workload: Workload, config: dict[str, str]) -> dict[str, str]:
@@ -69,16 +72,36 @@ def _references(platform: Platform) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def check_database_names(platform: Platform) -> Iterator[str]:
-    """A MySQL that creates another database or user than the roles ask for."""
+    """A MySQL that creates another database than the roles ask for."""
     mysql = platform.workload("mysql")
-    for theirs, ours in (("MYSQL_DATABASE", "DB_NAME"), ("MYSQL_USER", "DB_USER")):
-        if mysql.own_env[theirs]["value"] != platform.config[ours]:
-            yield mysql.fault(f"{theirs} is {mysql.own_env[theirs]['value']!r}, {ours} is {platform.config[ours]!r}")
+    theirs, ours = mysql.own_env["MYSQL_DATABASE"]["value"], platform.config["DB_NAME"]
+    if theirs != ours:
+        yield mysql.fault(f"MYSQL_DATABASE is {theirs!r}, DB_NAME is {ours!r}")
+
+
+def check_database_users(platform: Platform) -> Iterator[str]:
+    """A role whose MySQL user nobody makes, or makes with another password; rights for users that there are not."""
+    script = platform.one("ConfigMap", "mysql-users").body["data"]["users.sh"]
+    made = {user: _key(platform.workload("mysql"), name) for user, name in _MADE.findall(script)}
+    for workload in platform.workloads:
+        user = workload.own_env.get("DB_USER", {}).get("value")
+        if user and made.get(user) != _key(workload, "DB_PASSWORD"):
+            yield workload.fault(f"users.sh does not make {user!r} with the password of DB_PASSWORD")
+    for user in RIGHTS.keys() - made.keys():
+        yield f"k8s/mysql.yaml: users.sh does not make {user!r}, to whom adapters/store/grants.py gives rights"
+
+
+def _key(workload: Workload, name: str) -> str:
+    """The Secret's key that a setting is from."""
+    return str(workload.own_env[name]["valueFrom"]["secretKeyRef"]["key"])
 
 
 def check_compose(platform: Platform) -> Iterator[str]:
     """A docker-compose.yml whose settings, images or commands differ from the cluster's."""
-    services = yaml.safe_load(platform.text("docker-compose.yml"))["services"]
+    compose = yaml.safe_load(platform.text("docker-compose.yml"))
+    services, users = compose["services"], platform.one("ConfigMap", "mysql-users").body["data"]["users.sh"]
+    if compose["configs"]["mysql-users"]["content"].replace("$$", "$") != users:
+        yield "docker-compose.yml: mysql-users: another script than that of k8s/mysql.yaml"
     theirs = {workload.document.name: workload.container for workload in platform.workloads}
     for name, service in services.items():
         if not service["image"].startswith("stock-backtest:"):

@@ -6,13 +6,14 @@ from urllib.parse import urlsplit
 
 from adapters.queue.messages import BYTES_PER_MESSAGE
 from adapters.settings import Settings
-from scripts.manifests.documents import Platform, amount
+from scripts.manifests.documents import Platform, Workload, amount
 
 SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
 HAND_BACK_S = 20  # consumer.settlement.PATIENCE_S: how long a terminated Job tries to hand its run back
 CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result
 CONNECTIONS_PER_RECONCILER = 2
-SPARE_CONNECTIONS = 20  # schema Job, backups, people
+SPARE_CONNECTIONS = 20  # schema Job, backup, people
+BACKUP_INTERVAL_S = 86_400  # of the CronJob's schedule
 RUN_BASE_MB = 200  # what a Job's two processes hold before the run begins, generously
 _MAX_CONNECTIONS = re.compile(r"--max-connections=(\d+)")
 _MAXMEMORY = re.compile(r"^maxmemory (\d+)mb$", re.MULTILINE)
@@ -105,6 +106,24 @@ def check_connections(platform: Platform) -> Iterator[str]:
     if sum(needed.values()) > allowed:
         shown = " + ".join(f"{count} ({who})" for who, count in needed.items())
         yield mysql.fault(f"max_connections is {allowed}, and {shown} may be needed")
+
+
+def check_backups(platform: Platform) -> Iterator[str]:
+    """A binary log that would be lost with the data, or that is gone before the next two backups."""
+    mysql, backup = platform.workload("mysql"), platform.workload("backup")
+    options = dict(arg.split("=", 1) for arg in mysql.container["args"])
+    place = options.get("--log-bin", "").rpartition("/")[0]
+    claimed, written = _claims(mysql).get(place), _claims(backup).get(backup.container["workingDir"])
+    if claimed is None or claimed != written:
+        yield mysql.fault(f"expected --log-bin on the volume of the backups, {written!r}, not {place!r}")
+    if int(options.get("--binlog-expire-logs-seconds", 0)) < 2 * BACKUP_INTERVAL_S:
+        yield mysql.fault(f"expected --binlog-expire-logs-seconds of at least {2 * BACKUP_INTERVAL_S}")
+
+
+def _claims(workload: Workload) -> dict[str, str]:
+    """The claim behind each path."""
+    claims = {each["name"]: each.get("persistentVolumeClaim", {}).get("claimName") for each in workload.pod["volumes"]}
+    return {mount["mountPath"]: claims.get(mount["name"]) for mount in workload.container["volumeMounts"]}
 
 
 def connections(platform: Platform) -> dict[str, int]:

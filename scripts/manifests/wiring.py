@@ -45,6 +45,7 @@ def check_probes(platform: Platform) -> Iterator[str]:
 def check_pods(platform: Platform) -> Iterator[str]:
     """Accounts and volumes that do not exist, and programs of ours without the only place that they may write to."""
     accounts = [each.name for each in platform.of_kind("ServiceAccount")]
+    claims = [each.name for each in platform.of_kind("PersistentVolumeClaim")]
     for workload in platform.workloads:
         if workload.pod.get("serviceAccountName") not in accounts:
             yield workload.fault(f"serviceAccountName {workload.pod.get('serviceAccountName')!r} does not exist")
@@ -52,6 +53,9 @@ def check_pods(platform: Platform) -> Iterator[str]:
         mounts = {mount["name"]: mount["mountPath"] for mount in workload.container["volumeMounts"]}
         for name in mounts.keys() - {each.get("name") or each["metadata"]["name"] for each in volumes}:
             yield workload.fault(f"mounts the volume {name!r}, which the pod does not have")
+        for name in [each["persistentVolumeClaim"]["claimName"] for each in volumes if "persistentVolumeClaim" in each]:
+            if name not in claims:
+                yield workload.fault(f"the claim {name!r} does not exist")
         if workload.is_ours and "/tmp" not in mounts.values():
             yield workload.fault("needs a volume on /tmp, the only place that may be written to")
 

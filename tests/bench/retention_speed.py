@@ -52,7 +52,7 @@ def median(client: Any, path: str) -> float:
 
 
 def backup_rows(url: str) -> list[dict[str, Any]]:
-    """mariadb-dump as docs/operations.md calls it, compressed on the way."""
+    """mariadb-dump as k8s/mysql-backup.yaml calls it, compressed on the way."""
     login = make_url(url)
     command = ["mariadb-dump", "--no-defaults", "--single-transaction", "--no-tablespaces", f"--host={login.host}"]
     command += [f"--port={login.port}", f"--user={login.username}", f"--password={login.password}", str(login.database)]

@@ -1,15 +1,18 @@
-"""The pages for people who change the project name only files, links, targets and commands that exist."""
+"""The pages for those who change or operate the project name only files, links, commands and objects that exist."""
 
 import re
 from importlib.util import find_spec
 
 import pytest
 
+from scripts.manifests.documents import read_platform
 from tests.services.processes import PROJECT_ROOT
 
-PAGES = ("CONTRIBUTING.md", "docs/changing.md")
+PAGES = ("CONTRIBUTING.md", "docs/changing.md", "docs/operations.md")
 ROOMS = "adapters|consumer|contracts|data|docs|engine|k8s|keda|rules|scripts|tests|web|\\.github"
 PATH = re.compile(rf"(?<![\w/.:])((?:{ROOMS})/[\w./*-]*\w/?)")
+LOGGING = ("adapters", "consumer", "web")
+EVENT = re.compile(r"`([a-z]+_[a-z_]+)[ `]")
 LINK = re.compile(r"\]\(([^)#]*)(?:#([^)]*))?\)")
 
 
@@ -50,3 +53,25 @@ def test_every_target_and_module_of_the_page_exists(page: str) -> None:
 
     assert set(re.findall(r"(?:`|^)make ([a-z-]+)", text_of(page), re.MULTILINE)) <= targets
     assert missing == []
+
+
+@pytest.mark.parametrize("page", ["docs/operations.md", "docs/deploy.md"])
+def test_every_object_that_kubectl_is_asked_for_exists(page: str) -> None:
+    known = {f"{each.kind.lower()}/{each.name}" for each in read_platform(PROJECT_ROOT).documents}
+
+    kinds = "deployment|statefulset|cronjob|service|scaledjob|job"
+    named = set(re.findall(rf"kubectl [^`\n]*?\b({kinds})[/ ]([a-z]+)\b(?![-<])", text_of(page)))
+
+    assert len(named) > 2
+    assert sorted(f"{kind}/{name}" for kind, name in named if f"{kind}/{name}" not in known) == []
+
+
+def test_every_event_of_the_log_that_the_operations_page_names_is_logged() -> None:
+    sources = [path.read_text(encoding="utf-8") for room in LOGGING for path in (PROJECT_ROOT / room).rglob("*.py")]
+    logged = set(re.findall(r'log\.\w+\(\s*"([a-z_]+)', "".join(sources)))
+    table = text_of("docs/operations.md").partition("## What you see")[2].partition("\n## ")[0]
+
+    named = {word for cell in re.findall(r"^\| (.*?) \|", table, re.MULTILINE) for word in EVENT.findall(cell)}
+
+    assert len(named) > 20
+    assert sorted(named - logged) == []

@@ -34,6 +34,7 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         ("Service/web metadata namespace", "default", "'stock-backtest' was expected"),
         ("Namespace/stock-backtest metadata labels", {}, "pod-security.kubernetes.io/enforce' is a required"),
         ("StatefulSet/mysql metadata annotations", GONE, "'annotations' is a required property"),
+        ("PersistentVolumeClaim/mysql-backups metadata annotations", GONE, "'annotations' is a required property"),
         ("ServiceAccount/web kind", "Role", "'Role' should not be valid"),
         ("ServiceAccount/web automountServiceAccountToken", GONE, "automountServiceAccountToken' is a required"),
         ("Application/stock-backtest spec sources 1", GONE, "is too short"),
@@ -89,6 +90,7 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         ("pod:web serviceAccountName", "default", "serviceAccountName 'default' does not exist"),
         ("pod:redis volumes 0", GONE, "mounts the volume 'config', which the pod does not have"),
         ("container:reconciler volumeMounts", [], "needs a volume on /tmp"),
+        ("pod:mysql volumes 0 persistentVolumeClaim claimName", "x", "the claim 'x' does not exist"),
     ],
     "check_arrows": [
         ("NetworkPolicy/redis spec ingress 0 from 1", GONE, "KEDA must reach Redis"),
@@ -111,9 +113,15 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         (f"{LOGIN} name", "x", "the Secret 'x' does not exist"),
     ],
     "check_database_names": [(f"{CONFIG} DB_NAME", "runs", "MYSQL_DATABASE is 'backtests', DB_NAME is 'runs'")],
+    "check_database_users": [
+        ("container:web env +", {"name": "DB_USER", "value": "root"}, "does not make 'root' with the password of"),
+        ("container:web env +", {"name": "DB_USER", "value": "worker"}, "does not make 'worker' with the password of"),
+        ("ConfigMap/mysql-users data users.sh", "", "does not make 'inspect', to whom adapters/store/grants.py"),
+    ],
     "check_compose": [
         ("container:redis image", "redis:7.4.5", "redis:7.4.6 here, redis:7.4.5 in the cluster"),
         ("container:reconciler command", ["python"], "reconciler: its command differs"),
+        ("ConfigMap/mysql-users data users.sh", "true", "another script than that of k8s/mysql.yaml"),
     ],
     "check_times": [
         ("pod:backtest terminationGracePeriodSeconds", 5, "terminationGracePeriodSeconds above"),
@@ -144,6 +152,15 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         (f"{CONFIG} MAX_QUEUE_DEPTH", "1000000", "MAX_QUEUE_DEPTH messages need a maxmemory of"),
     ],
     "check_requests": [("container:web resources requests cpu", "2", "the request 2 is above the limit 1")],
+    "check_backups": [
+        (
+            "container:mysql args",
+            ["--log-bin=/var/lib/mysql/x"],
+            "expected --log-bin on the volume of the backups",
+        ),
+        ("container:backup workingDir", "/tmp", "expected --log-bin on the volume of the backups"),
+        ("container:mysql args", ["--log-bin=/backups/binlog"], "--binlog-expire-logs-seconds of at least 172800"),
+    ],
     "check_connections": [
         ("ScaledJob/backtest spec maxReplicaCount", 500, "max_connections is 250, and 1000 (Jobs)"),
         ("container:web env +", {"name": "WEB_CONCURRENCY", "value": "16"}, "384 (web)"),

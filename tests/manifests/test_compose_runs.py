@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT, image_environment
 from tests.services.mariadb_server import MariaDBServer
 from tests.services.ports import free_port
@@ -48,12 +49,7 @@ class Services:
 @pytest.fixture(scope="module")
 def services(tmp_path_factory: pytest.TempPathFactory, mariadb_process: MariaDBServer) -> Iterator[Services]:
     directory, file = tmp_path_factory.mktemp("compose"), compose()
-    login = file["services"]["mysql"]["environment"]
-    mariadb_process.execute(
-        f"CREATE OR REPLACE DATABASE {DATABASE} CHARACTER SET utf8mb4",
-        f"CREATE OR REPLACE USER '{login['MYSQL_USER']}'@'127.0.0.1' IDENTIFIED BY '{login['MYSQL_PASSWORD']}'",
-        f"GRANT ALL ON {DATABASE}.* TO '{login['MYSQL_USER']}'@'127.0.0.1'",
-    )
+    make_users(mariadb_process, DATABASE, file["services"]["mysql"]["environment"]["WEB_PASSWORD"])
     redis_port = free_port()
     config = directory / "redis.conf"
     config.write_text(f"{file['configs']['redis']['content']}\nport {redis_port}\nbind 127.0.0.1\ndir {directory}\n")

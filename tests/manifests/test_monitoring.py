@@ -85,6 +85,9 @@ FAULTS = {
         )
         for what, at in (("available", "500x120"), ("capacity", "5000x120"))
     ],
+    "BackupIsOld": [
+        series("kube_cronjob_status_last_successful_time{namespace='stock-backtest',cronjob='backup'}", "-130000x120")
+    ],
     "DataGrowsFast": [series("backtest_database_bytes{kind='charts',pod='a'}", "0+50000000x120")],
     "WebIsDown": [series(f"backtest_runs{{status='{status}',pod='a'}}", "_x120") for status in ("pending", "running")],
 }

@@ -16,6 +16,7 @@ import pytest
 from scripts.manifests.documents import read_platform
 from scripts.manifests.environment import STAND_IN
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
+from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT, Cluster, as_user
 from tests.manifests.test_redis_acl import KEDA_SCRIPT, LIST
 from tests.services.mariadb_server import MariaDBServer
@@ -44,11 +45,7 @@ def redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AclRedis]:
 def cluster(redis: AclRedis, mariadb_process: MariaDBServer) -> Iterator[Cluster]:
     """The platform without KEDA: schema, web and reconciler under the manifests' user."""
     as_user(USER)  # skips before anything is started
-    mariadb_process.execute(
-        f"CREATE OR REPLACE DATABASE {DATABASE} CHARACTER SET utf8mb4",
-        f"CREATE OR REPLACE USER 'backtest'@'127.0.0.1' IDENTIFIED BY '{STAND_IN}'",
-        f"GRANT ALL ON {DATABASE}.* TO 'backtest'@'127.0.0.1'",
-    )
+    make_users(mariadb_process, DATABASE, STAND_IN)
     here = {
         "DB_HOST": "127.0.0.1",
         "DB_PORT": str(mariadb_process.port),

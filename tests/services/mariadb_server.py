@@ -15,7 +15,7 @@ from tests.services.waiting import service_missing, wait_until
 
 USER, PASSWORD, DATABASE = "backtests", "only-for-tests", "backtests"
 # small and fast: nothing needs to reach the disk
-_FAST = (
+FAST = (
     "--innodb-flush-log-at-trx-commit=2",  # a commit outlives the process, which tests kill, but not the machine
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
@@ -75,18 +75,24 @@ def _install(directory: Path) -> None:
 class MariaDBServer:
     """mariadbd on a unix socket and a free port of 127.0.0.1, with one empty database and its user."""
 
-    def __init__(self, directory: Path, template: Path, options: tuple[str, ...] = _FAST) -> None:
+    def __init__(self, directory: Path, template: Path, options: tuple[str, ...] = FAST) -> None:
         self._directory = directory
         self._options = options
         self._data = directory / "data"
         self.port = free_port()
-        self._socket = Path(f"/tmp/mariadb-test-{self.port}.sock")  # short: a socket's path has 107 characters
+        self._socket = f"/tmp/mariadb-test-{self.port}.sock"  # short: a socket's path has 107 characters
         self._process: subprocess.Popen[bytes] | None = None
         shutil.copytree(template, self._data)
+        (directory / ".my.cnf").write_text(f"[client]\nsocket={self._socket}\n")
 
     def url(self, database: str = DATABASE, port: int | None = None) -> str:
         """The SQLAlchemy URL of a database; `port` when a proxy stands in front."""
         return f"mysql+pymysql://{USER}:{PASSWORD}@127.0.0.1:{port or self.port}/{database}?charset=utf8mb4"
+
+    @property
+    def client_environ(self) -> dict[str, str]:
+        """The environment in which `mysql` and its like find this server without being told where it is."""
+        return {**os.environ, "HOME": str(self._directory)}
 
     def start(self) -> None:
         """Run the server, unless it runs; returns when it answers."""
@@ -135,7 +141,7 @@ class MariaDBServer:
     def execute(self, *statements: str) -> None:
         """Run statements as the server's root."""
         with (
-            pymysql.connect(unix_socket=str(self._socket), user="root", autocommit=True) as connection,
+            pymysql.connect(unix_socket=self._socket, user="root", autocommit=True) as connection,
             connection.cursor() as cursor,
         ):
             for statement in statements:

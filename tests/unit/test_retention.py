@@ -8,13 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, insert, select
 
 from adapters.settings import PROJECT_ROOT
 from adapters.store import retention
-from adapters.store.database import reading
+from adapters.store.database import database_now, reading
+from adapters.store.rankings import DEFAULT, keep_ranking
 from adapters.store.retention import Removed, prune_runs
-from adapters.store.tables import run_charts, run_events, run_lines, runs
+from adapters.store.runs import set_pinned
+from adapters.store.studies import batch_of
+from adapters.store.tables import batch_rankings, run_charts, run_events, run_lines, runs, studies
+from contracts.study import StudyStatus
 from tests.services.finished_runs import break_down
 from tests.services.old_runs import ended
 from tests.services.processes import Programs
@@ -78,6 +82,56 @@ def test_what_matters_to_somebody_is_kept_however_old(submitter: Submitter) -> N
 
     assert removed == Counter()
     assert [left(submitter, run_id) for run_id in (*marked, origin)] == [WHOLE] * 4
+
+
+def batch(submitter: Submitter, *days: float, batch_id: str = "sweep") -> list[str]:
+    """Runs of one batch that ended so many days ago, with a ranking."""
+    run_ids = [ended(submitter, each, {"batch_id": batch_id}) for each in days]
+    with submitter.engine.begin() as connection:
+        keep_ranking(connection, batch_id, DEFAULT)
+    return run_ids
+
+
+def test_a_batch_goes_as_a_whole_once_its_last_run_is_old_enough(submitter: Submitter) -> None:
+    old, mixed = batch(submitter, 12, 11), batch(submitter, 12, 9, batch_id="later")
+    single = ended(submitter, days=30)
+
+    foreseen = prune(submitter, dry_run=True, keep_batches_days=10)
+    removed = prune(submitter, keep_batches_days=10)
+
+    assert foreseen == removed
+    assert removed["runs"] == 2
+    assert [left(submitter, run_id) for run_id in (*old, *mixed, single)] == [GONE] * 2 + [WHOLE] * 3
+    with reading(submitter.engine) as connection:
+        assert connection.execute(select(batch_rankings.c.batch_id)).scalars().all() == ["later"]
+
+
+def test_a_batch_is_kept_whole_for_one_run_that_matters_or_has_not_ended(submitter: Submitter) -> None:
+    pinned, origin, waiting = (batch(submitter, 12, 11, batch_id=name) for name in ("pinned", "origin", "waiting"))
+    with submitter.engine.begin() as connection:
+        set_pinned(connection, pinned[0], True)
+    ended(submitter, 0, {"reproduces": origin[1]})
+    submitter.record(batch_id="waiting")
+
+    removed = prune(submitter, keep_batches_days=10)
+
+    assert removed == Counter()
+    assert [left(submitter, run_id) for run_id in (*pinned, *origin, *waiting)] == [WHOLE] * 6
+
+
+@pytest.mark.parametrize(("status", "remains"), [(StudyStatus.TESTING, 1), (StudyStatus.COMPLETED, 0)])
+def test_a_study_goes_with_its_runs_once_it_is_over(submitter: Submitter, status: StudyStatus, remains: int) -> None:
+    over = {"completed_at": database_now(-11 * 86_400)} if status.is_terminal else {}
+    values = {"study_id": "s", "name": "s", "kind": "search", "ticker": "AAPL", "rule_type": "RSI", "plan_json": "{}"}
+    with submitter.engine.begin() as connection:
+        connection.execute(insert(studies).values(**values, status=status, created_at=database_now(), **over))
+    (run_id,) = batch(submitter, 11, batch_id=batch_of("s"))
+
+    prune(submitter, keep_batches_days=10)
+
+    assert left(submitter, run_id)[0] == remains
+    with reading(submitter.engine) as connection:
+        assert len(connection.execute(select(studies.c.id)).all()) == remains
 
 
 def test_runs_that_have_not_ended_are_kept(submitter: Submitter) -> None:

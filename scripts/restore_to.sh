@@ -1,0 +1,14 @@
+#!/bin/sh
+# SQL that puts the database back to a time: a backup, and what the binary log has from there on. For the root of MySQL:
+#   sh scripts/restore_to.sh BACKUP.sql.gz '2026-11-21 14:02:00' --host=… --user=backup | mysql … backtests
+# The time is UTC, to the second; '' is the end of the log. The other options are mysqlbinlog's, which asks the server
+# for its log; MYSQL_PWD has the password of the user backup.
+set -eu
+backup=$1 time=$2
+shift 2
+place=$(gunzip -c "$backup" | sed -n "/^-- CHANGE .*_LOG_FILE='/{s/.*_LOG_FILE='\([^']*\)'.*_LOG_POS=\([0-9]*\).*/\2 \1/p;q;}")
+[ "$place" ] || { echo "$backup does not name a place in the binary log" >&2; exit 1; }
+echo 'SET SESSION sql_log_bin = 0;'
+gunzip -c "$backup"
+TZ=UTC exec mysqlbinlog --read-from-remote-server --to-last-log --disable-log-bin ${time:+"--stop-datetime=$time"} \
+  --start-position="${place% *}" "$@" "${place#* }"

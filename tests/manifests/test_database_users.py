@@ -1,0 +1,164 @@
+"""Each role does its work with the rights of its own MySQL user, on MariaDB, and may do nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select, text, update
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+
+from adapters.store.database import connect_database, database_now, reading
+from adapters.store.tables import audit, metadata, runs, studies, tokens
+from tests.manifests.mysql_users import make_users
+from tests.services.fixtures import programs as started_programs
+from tests.services.fixtures import settings_of
+from tests.services.mariadb_server import PASSWORD, MariaDBServer
+from tests.services.processes import Programs
+from tests.services.redis_server import RedisServer
+from tests.services.studies import WALK_FORWARD
+from tests.services.waiting import wait_until
+from tests.services.web_app import run_values, sweep_values, web_app
+
+DATABASE = "roles"
+UNPINNED: dict[str, dict[str, Any]] = {"backtest_results": {"reproduces": None}, "studies": {}}
+PRICES = "Date,Open,High,Low,Close,Volume\n"
+DENIED = (1044, 1142, 1227)  # the database, the table, what is the whole server's
+
+
+def url(server: MariaDBServer, user: str) -> str:
+    return make_url(server.url(DATABASE)).set(username=user).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="module")
+def server(mariadb_process: MariaDBServer, tmp_path_factory: pytest.TempPathFactory) -> MariaDBServer:
+    """A server with all users, after the schema command."""
+    make_users(mariadb_process, DATABASE, PASSWORD)
+    environ = {"DATABASE_URL": url(mariadb_process, "schema")}
+    for programs in started_programs(tmp_path_factory.mktemp("schema"), environ):
+        made = programs.start("adapters.schema", "--grant")
+        assert made.wait() == 0, made.log
+    return mariadb_process
+
+
+@pytest.fixture
+def programs(server: MariaDBServer, redis_server: RedisServer, tmp_path: Path) -> Iterator[Programs]:
+    yield from started_programs(tmp_path / "logs", settings_of(url(server, "reconciler"), redis_server.url))
+
+
+@pytest.fixture
+def app(server: MariaDBServer, redis_server: RedisServer) -> Iterator[Flask]:
+    with web_app(settings_of(url(server, "web"), redis_server.url)) as application:
+        yield application
+
+
+def prices(days: range) -> dict[str, Any]:
+    rows = "".join(f"2013-01-{day:02},{day},{day}.5,{day},{day},1\n" for day in days)
+    return {"data": PRICES + rows, "content_type": "text/csv"}
+
+
+def change_everything(client: FlaskClient) -> None:
+    """Ask web for each change that it offers."""
+
+    def asked(method: str, path: str, **arguments: Any) -> Any:
+        answer = client.open(path, method=method, **arguments)
+        assert answer.status_code < 300, f"{method} {path}: {answer.text}"
+        return answer.json
+
+    run_id = asked("POST", "/run_backtest", json=run_values())["run_id"]
+    for change in ("cancel", "retry", "pin", "unpin", "reproduce"):
+        asked("POST", f"/api/runs/{run_id}/{change}")
+    batch_id = asked("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
+    asked("POST", f"/api/batches/{batch_id}/cancel")
+    asked("POST", f"/api/batches/{batch_id}/retry")
+    study_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
+    asked("POST", f"/api/studies/{study_id}/cancel")
+    preset_id = asked("POST", "/api/strategies", json={"name": "ours", "request": run_values()})["id"]
+    asked("PUT", f"/api/strategies/{preset_id}", json={"version": 1, "request": run_values(fee_rate=0)})
+    asked("DELETE", f"/api/strategies/{preset_id}")
+    older = asked("PUT", "/api/prices/NEW/1d", **prices(range(1, 20)))["data_hash"]
+    asked("PUT", "/api/prices/NEW/1d", **prices(range(1, 25)))
+    asked("DELETE", f"/api/prices/NEW/1d/{older}")
+
+
+def test_web_makes_each_change_that_it_offers_and_shows_each_page(app: Flask, server: MariaDBServer) -> None:
+    client = app.test_client()
+
+    change_everything(client)
+    pages = [str(rule) for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
+    shown = {page: client.get(page).status_code for page in pages}
+
+    with reading(connect_database(url(server, "inspect"))) as connection:
+        done = set(connection.execute(select(audit.c.action).where(audit.c.status < 300)).scalars())
+    offered = {rule.endpoint for rule in app.url_map.iter_rules() if rule.methods & {"POST", "PUT", "DELETE"}}
+    assert done >= offered - {"rule_api.check", "access.login"}
+    assert {page for page, status in shown.items() if status not in (200, 302, 400)} == set()
+
+
+def test_jobs_and_the_reconciler_do_their_work(app: Flask, server: MariaDBServer, programs: Programs) -> None:
+    client = app.test_client()
+    run_id = client.post("/run_backtest", json=run_values(charts=True)).json["run_id"]
+    study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
+
+    programs.start("consumer.local_scaler", DATABASE_URL=url(server, "worker"), SCALER_MAX_PROCESSES="2")
+    programs.start("consumer.reconciler", KEEP_RUNS_DAYS="1", KEEP_BATCHES_DAYS="1", KEEP_EVENTS_DAYS="1")
+    wait_until(lambda: client.get(f"/api/studies/{study_id}").json["status"] == "completed", 120, "the study")
+    drawn = client.get(f"/result/{run_id}/charts/equity_curve.png")
+    age_everything(server)
+    wait_until(lambda: client.get(f"/api/studies/{study_id}").status_code == 404, 60, "the end of the first walk")
+
+    assert drawn.status_code == 200
+    assert client.get("/api/runs").json["runs"] == []
+    assert not [line for each in programs.started for line in each.log.splitlines() if "denied" in line]
+
+
+def age_everything(server: MariaDBServer) -> None:
+    """Let everything be two days older."""
+    with connect_database(url(server, "schema")).begin() as connection:
+        for table in (runs, studies):
+            connection.execute(update(table).values(completed_at=database_now(-2 * 86_400), **UNPINNED[table.name]))
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["adapters.prune runs", "adapters.prune prices", "adapters.tokens make ann", "adapters.tokens revoke ann"],
+)
+def test_the_commands_of_the_reconciler_s_pod_work_with_its_rights(programs: Programs, command: str) -> None:
+    done = programs.start(*command.split(), KEEP_RUNS_DAYS="1")
+
+    assert done.wait() == 0, done.log
+
+
+def test_people_may_look_at_everything_but_tokens(server: MariaDBServer) -> None:
+    with reading(connect_database(url(server, "inspect"))) as connection:
+        for table in metadata.sorted_tables:
+            if table is not tokens:
+                connection.execute(select(table).limit(1))
+
+
+@pytest.mark.parametrize(
+    ("user", "statements"),
+    {
+        "web": "DROP TABLE audit; CREATE TABLE x (y INT); DELETE FROM backtest_results; UPDATE audit SET actor = 'x';"
+        " INSERT INTO tokens (name) VALUES ('x'); UPDATE tokens SET scope = 'admin'; DELETE FROM run_events",
+        "worker": "SELECT digest FROM tokens; DELETE FROM backtest_results; INSERT INTO price_series VALUES ();"
+        " INSERT INTO backtest_results (run_id) VALUES ('x'); DELETE FROM run_charts; SELECT actor FROM audit",
+        "reconciler": "DROP TABLE audit; DELETE FROM audit; UPDATE audit SET actor = 'x'; DELETE FROM tokens;"
+        " UPDATE price_versions SET source = 'x'; GRANT SELECT ON tokens TO worker",
+        "inspect": "SELECT digest FROM tokens; DELETE FROM run_events; UPDATE backtest_results SET pinned = 1",
+        "backup": "DELETE FROM backtest_results; INSERT INTO audit (actor) VALUES ('x'); DROP TABLE audit",
+        "schema": "SELECT user FROM mysql.user; CREATE USER x; DROP DATABASE mysql",
+    }.items(),
+)
+def test_no_user_may_do_what_its_role_does_not(server: MariaDBServer, user: str, statements: str) -> None:
+    with connect_database(url(server, user)).connect() as connection:
+        for statement in statements.split("; "):
+            with pytest.raises(DBAPIError) as refused:
+                connection.execute(text(statement))
+            assert refused.value.orig is not None
+            assert refused.value.orig.args[0] in DENIED, statement
