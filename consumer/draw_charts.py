@@ -78,7 +78,7 @@ def chart_data(row: RowMapping, request: RunRequest, packed: PackedPrices) -> Ch
 
 def _held(benchmark: PackedPrices, traded: PriceSeries, capital: float) -> Numbers:
     closes = benchmark_closes(benchmark, traded.timestamps)
-    held: Numbers = capital * closes / closes[np.isfinite(closes)][0]
+    held: Numbers = capital * closes / next(iter(closes[np.isfinite(closes)]), np.nan)
     return held
 
 
