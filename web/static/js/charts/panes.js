@@ -70,7 +70,7 @@ const returns = {
   said: ({ closed }, at) => `Return of the trade ${closed[at] ? percent(closed[at].pnl_pct) : "—"}`,
 };
 
-const held = (name, lineStyle, values) => line(name, "holding", values, number, { options: { lineStyle } });
+const held = (name, colour, lineStyle, values) => line(name, colour, values, number, { options: { lineStyle } });
 
 const account = (benchmark) => [
   {
@@ -79,8 +79,8 @@ const account = (benchmark) => [
     height: 160,
     log: true,
     series: [
-      held("Buy and hold", 2, (data) => data.holding),
-      ...(benchmark ? [held(`${benchmark} held`, 1, (data) => data.benchmark_equity)] : []),
+      held("Buy and hold", "holding", 2, (data) => data.holding),
+      ...(benchmark ? [held(`${benchmark} held`, "c5", 1, (data) => data.benchmark_equity)] : []),
       line("Equity", "strategy", (data) => data.equity, number, { kind: "area" }),
     ],
   },
