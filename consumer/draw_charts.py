@@ -6,23 +6,25 @@ Exit code 0: they are there. 1: the run or its prices are not, or it has not com
 import json
 import logging
 import sys
+from dataclasses import replace
 
 import numpy as np
 from sqlalchemy.engine import Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
-from adapters.analysis.price_series import price_series
-from adapters.charts.data import ChartData
+from adapters.analysis.benchmark import benchmark_closes
+from adapters.analysis.price_series import PriceSeries, price_series
+from adapters.charts.data import ChartData, Numbers
 from adapters.charts.render import render_charts
 from adapters.logs import configure_logging
 from adapters.prices.packing import PackedPrices
 from adapters.results.curves import decode_equity, decode_trades, fill_bars, trade_rows
 from adapters.settings import load_settings
 from adapters.store.database import committed, connect_database, is_duplicate_key, reading
-from adapters.store.prices import packed_prices
+from adapters.store.prices import prices_of
 from adapters.store.run_queries import chart_names, run_row
 from adapters.store.runs import save_charts
-from contracts.errors import Conflict, PlatformError
+from contracts.errors import Conflict, PlatformError, UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
 
@@ -37,8 +39,11 @@ def draw_charts(engine: Engine, run_id: str) -> None:
             raise Conflict(f"run {run_id} has not completed, so there is nothing to draw")
         if chart_names(connection, run_id):
             return
-        packed = packed_prices(connection, row["ticker"], row["timeframe"], row["data_hash"])
-    charts = render_charts(chart_data(row, packed))
+        request = RunRequest.from_json(json.loads(row["request_json"]))
+        packed = prices_of(connection, replace(request, data_hash=row["data_hash"]))
+    if isinstance(packed, UnknownTicker):
+        raise packed
+    charts = render_charts(chart_data(row, request, packed))
     try:
         committed(engine, lambda connection: save_charts(connection, run_id, charts))
     except IntegrityError as error:
@@ -46,9 +51,8 @@ def draw_charts(engine: Engine, run_id: str) -> None:
             raise
 
 
-def chart_data(row: RowMapping, packed: PackedPrices) -> ChartData:
+def chart_data(row: RowMapping, request: RunRequest, packed: PackedPrices) -> ChartData:
     """What the charts of a completed run show, from what is stored of it."""
-    request = RunRequest.from_json(json.loads(row["request_json"]))
     traded = price_series(packed, request.start_date, request.end_date).traded()
     _, equity = decode_equity(row["equity_curve_json"])
     trades, _, _ = decode_trades(row["trades_json"])
@@ -67,7 +71,15 @@ def chart_data(row: RowMapping, packed: PackedPrices) -> ChartData:
         initial_capital=request.initial_capital,
         trades=trade_rows(trades, traded.bar_dates(), request.timeframe),
         fill_bars=fill_bars(trades),
+        benchmark=request.benchmark,
+        benchmark_equity=_held(packed.benchmark, traded, request.initial_capital) if packed.benchmark else None,
     )
+
+
+def _held(benchmark: PackedPrices, traded: PriceSeries, capital: float) -> Numbers:
+    closes = benchmark_closes(benchmark, traded.timestamps)
+    held: Numbers = capital * closes / next(iter(closes[np.isfinite(closes)]), np.nan)
+    return held
 
 
 def main() -> int:

@@ -14,8 +14,10 @@ from typing import Any
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.results.choice import Criterion, parse_constraint, ranked
+from adapters.results.choice import Criterion, ranked
+from adapters.results.conditions import parse_condition
 from adapters.results.leaderboard import default_goal
+from adapters.results.metrics.table import METRIC_NAMES
 from adapters.store.database import reading
 from adapters.store.new_runs import NewRun, insert_runs
 from adapters.store.studies import (
@@ -157,4 +159,5 @@ def _choice(connection: Connection, study: Study, window: Window) -> dict[str, A
 def criterion_of(request: StudyRequest) -> Criterion:
     """How the study chooses."""
     goal = request.goal or default_goal(request.metric)
-    return Criterion(request.metric, goal, list(map(parse_constraint, request.constraints)), request.by_neighbourhood)
+    constraints = [parse_condition(text, METRIC_NAMES) for text in request.constraints]
+    return Criterion(request.metric, goal, constraints, request.by_neighbourhood)

@@ -18,7 +18,8 @@ class ChartData:
     """What the charts show: the traded bars, at least one, each array (bars,), and the trades of the contract.
 
     timestamps: datetime64[s], the bars' Date. subject: a few words beside the title, such as "AAPL RSI_14_30_70".
-    equity and buy_hold_equity: money after each bar.
+    equity, buy_hold_equity and benchmark_equity: money after each bar, the last of holding the ticker `benchmark`, NaN
+    before its first bar.
     """
 
     subject: str
@@ -33,6 +34,8 @@ class ChartData:
     initial_capital: float
     trades: Sequence[TradeRow]
     fill_bars: Sequence[FillBars]  # of each trade
+    benchmark: str | None = None
+    benchmark_equity: Numbers | None = None
 
     def orders(self) -> tuple[Numbers, Numbers]:
         """Buys and sells, each (2, fills), bars and prices: each trade's entry, and its exit unless still open."""

@@ -45,6 +45,8 @@ def equity_curve(data: ChartData) -> Figure:
     start, end = data.initial_capital, float(data.equity[-1])
     axes.axhline(start, color=MUTED, label="initial capital", **DASHED)
     line(axes, data.buy_hold_equity, MUTED, "buy and hold", 0.9)
+    if data.benchmark_equity is not None:
+        line(axes, data.benchmark_equity, TEXT, f"{data.benchmark} held", 0.9)
     line(axes, data.equity, UP, "strategy")
     value_axis(axes, number)
     tag(axes, end, _money(end), UP)

@@ -1,6 +1,7 @@
 """Candles for display; standard library only, since the web tier shows them."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from adapters.prices.bars import Bars, bar_date
@@ -48,3 +49,14 @@ def candle_columns(bars: Bars, chosen: range) -> dict[str, list[float]]:
         "close": [close[part.stop - 1] / scale for part in parts],
         "volume": [sum(bars.volume[part]) / volume_scale for part in parts],
     }
+
+
+def holding(bars: Bars, times: Sequence[int], capital: float) -> list[float | None]:
+    """Money at each of these times of holding what `capital` bought at the first close there, without costs.
+
+    None before the first bar. A time without a bar repeats the close of before.
+    """
+    closes = bars.prices[3]
+    held = [bisect_right(bars.times, time) for time in times]
+    bought = next((closes[bar - 1] for bar in held if bar), 1)
+    return [round(capital * closes[bar - 1] / bought, 4) if bar else None for bar in held]

@@ -1,49 +1,17 @@
 """Which of many tried combinations is chosen: by a metric, under constraints, the same way each time."""
 
-import operator
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import isfinite
 from statistics import fmean
 from typing import Any
 
+from adapters.results.conditions import Condition
 from adapters.results.flat_params import flat_params
 from adapters.results.leaderboard import Goal, is_ruined
-from adapters.results.metrics.table import METRIC_NAMES
-
-_COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-_CONSTRAINT = re.compile(r"\s*([a-z_0-9]+)\s*(<=|>=|<|>)\s*(-?\d+(?:\.\d+)?)\s*", re.ASCII)
 
 Metrics = Mapping[str, float | int | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Constraint:
-    """A metric that has to be on one side of a number."""
-
-    metric: str
-    comparison: str
-    bound: float
-
-    def holds(self, metrics: Metrics) -> bool:
-        """Whether a run keeps it; one without the metric does not."""
-        value = metrics.get(self.metric)
-        return value is not None and _COMPARISONS[self.comparison](value, self.bound)
-
-
-def parse_constraint(text: str) -> Constraint:
-    """The constraint that a text such as "num_trades >= 20" says; ValueError with what is accepted."""
-    found = _CONSTRAINT.fullmatch(text)
-    if not found or found[1] not in METRIC_NAMES:
-        raise ValueError("a metric, one of < <= > >=, and a number, such as num_trades >= 20")
-    return Constraint(found[1], found[2], float(found[3]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +24,15 @@ class Criterion:
 
     metric: str
     goal: Goal
-    constraints: Sequence[Constraint] = ()
+    constraints: Sequence[Condition] = ()
     by_neighbourhood: bool = False
 
 
 def ranked(params: Sequence[Mapping[str, Any]], tried: Sequence[Metrics | None], criterion: Criterion) -> list[int]:
     """Places of the combinations that may be chosen, the best first; of equal ones the one listed first.
 
-    tried: metrics by place, None for a run that failed. Left out are ruined runs, those without the metric, and those
-    that break a constraint.
+    tried: metrics by place, None for a run that failed. Left out are runs without trades, which are best at nothing,
+    ruined ones, those without the metric, and those that break a constraint.
     """
     values = [_value(metrics, criterion.metric) for metrics in tried]
     scores = _smoothed(params, values) if criterion.by_neighbourhood else values
@@ -78,7 +46,7 @@ def ranked(params: Sequence[Mapping[str, Any]], tried: Sequence[Metrics | None],
 
 
 def _value(metrics: Metrics | None, name: str) -> float | None:
-    value = metrics.get(name) if metrics and not is_ruined(metrics) else None
+    value = metrics.get(name) if metrics and metrics["num_trades"] and not is_ruined(metrics) else None
     return value if value is not None and isfinite(value) else None
 
 

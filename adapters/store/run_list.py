@@ -33,6 +33,7 @@ _LISTED = (
     *HEADLINE_COLUMNS.values(),
     runs.c.sparkline,
     runs.c.request_json,
+    runs.c.metrics_json,
 )
 
 

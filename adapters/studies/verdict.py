@@ -14,6 +14,7 @@ import numpy as np
 
 from adapters.results.flat_params import flat_params
 from adapters.results.measured import NoValue
+from adapters.results.metrics.returns import cagr
 from adapters.results.sharpe_evidence import evidence
 from adapters.studies.overfitting import BLOCKS, block_sums, overfitting
 from adapters.studies.path import RunData, Stitched, stitched
@@ -76,7 +77,7 @@ class _Verdict:
         chosen = [self._chosen(each) for each in choice["chosen"]]
         place = f"folds.{number}"
         if not chosen:
-            self._notes[place] = "no combination has the metric and keeps the constraints"
+            self._notes[place] = "no combination traded, has the metric and keeps the constraints"
         best = self._load(choice["chosen"][0]["train_run"]) if chosen else None
         return {
             "train": window.train,
@@ -164,7 +165,10 @@ class _Verdict:
         if subject is None:
             raise NoValue("there is nothing to resample")
         run = subject.measured
-        return bootstrap(subject.returns, run.years, run.periods_per_year, self._plan.request.seed, SAMPLES)
+        found = bootstrap(subject.returns, run.years, run.periods_per_year, self._plan.request.seed, SAMPLES)
+        if self._known("bootstrap.cagr", lambda: cagr(run)) is None:
+            found["cagr"] = None
+        return found
 
     def _shuffled(self, subject: Stitched | None) -> Json:
         if subject is None:

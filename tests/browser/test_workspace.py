@@ -280,3 +280,34 @@ def test_comparison_and_prices_are_drawn_in_the_same_kind_of_chart(visit: Visit,
     visit.open("/prices/MSFT/1d")
 
     expect(legend(visit.page)).to_contain_text(re.compile(r"C [\d.]+"))
+
+
+@WIDTHS
+def test_a_benchmark_is_beside_the_equity_in_comparisons_and_in_the_list(
+    visit: Visit, runs: dict[str, str], width: int
+) -> None:
+    page = visit.page
+    page.set_viewport_size({"width": width, "height": 900})
+    runs.setdefault("beside", new_run(visit, ticker="MSFT", rule_type="MACD", benchmark="IBM"))
+    chart_of(visit, runs)
+
+    page.goto(runs["beside"])
+    expect(
+        page.locator(".pane-legend", has_text=re.compile(r"Buy and hold [\d.,]+IBM held [\d.,]+Equity"))
+    ).to_be_visible()
+    one, other = (runs[name].rsplit("/", 1)[1] for name in ("traded", "beside"))
+    visit.open(f"/compare?run={one}&run={other}")
+    expect(legend(page)).to_contain_text(re.compile(r"2 [\d.,]+% *IBM held [\d.,]+%"))
+    expect(page.locator("table.grid").first).to_contain_text("Information ratio")
+    visit.open("/runs")
+    row, alpha = page.locator(f"#row-{other}"), page.locator(f"#row-{other} [data-col=alpha]")
+    expect(alpha).to_be_hidden()
+    page.locator(".chooser summary").click()
+    for column in ("benchmark", "alpha"):
+        page.locator(f"[data-column={column}]").check()
+    page.reload()
+
+    expect(row.locator("[data-col=benchmark]")).to_have_text("IBM")
+    expect(alpha).to_have_text(re.compile(r"[▲▼] [+−][\d.,]+%"))
+    expect(row.locator("[data-col=beta]")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")

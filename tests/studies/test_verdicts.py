@@ -161,13 +161,40 @@ def test_folds_without_trades_and_constant_returns_have_reasons(client: FlaskCli
 
     verdict = study["verdict"]
     assert study["outcome"] == "none"
-    assert study["sentence"] == "Nothing can be said: no combination has the metric and keeps the constraints."
+    assert study["sentence"] == "Nothing can be said: no combination traded, has the metric and keeps the constraints."
     assert (verdict["bootstrap"], verdict["shuffled_trades"], verdict["equity"]) == (None, None, None)
     assert verdict["notes"]["folds.0.evidence"] == "nothing was chosen"
 
 
+def test_test_parts_on_which_nothing_moves_leave_no_number(client: FlaskClient, engine: Engine) -> None:
+    head, *moving = noise(3, 800).splitlines()
+    days = [date(2003, 2, 3) + timedelta(days=number) for number in range(500)]
+    still = [f"{day},100,100,100,100,1000" for day in days if day.weekday() < 5]
+    loaded = client.put("/api/prices/STILL/1d", data="\n".join([head, *moving, *still]), content_type="text/csv")
+    assert loaded.status_code == 201, loaded.text
+    base = BASE | {"ticker": "STILL", "start_date": "2000-01-03", "end_date": "2004-05-31"}
+
+    study = complete(client, engine, base=base, train_days=1140, test_days=200)
+
+    verdict = study["verdict"]
+    assert study["outcome"] == "none"
+    assert study["sentence"] == "Nothing can be said: equity did not vary."
+    assert [fold["chosen"][0]["test"]["num_trades"] for fold in verdict["folds"]] == [0, 0]
+    assert verdict["out_of_sample"]["evidence"] is verdict["bootstrap"] is verdict["shuffled_trades"] is None
+    assert verdict["notes"]["bootstrap"] == "equity did not vary"
+
+
+def test_a_short_test_part_has_no_yearly_growth(client: FlaskClient, engine: Engine) -> None:
+    study = complete(client, engine, kind="holdout", holdout_share=0.03)
+
+    verdict = study["verdict"]
+    assert verdict["bootstrap"]["cagr"] is verdict["out_of_sample"]["amounts"] is None
+    assert verdict["notes"]["bootstrap.cagr"] == "too short for a yearly rate"
+    assert "None" not in client.get(f"/studies/{study['study_id']}").text
+
+
 def test_a_constraint_that_nothing_keeps_leaves_no_verdict(client: FlaskClient, engine: Engine) -> None:
-    study = complete(client, engine, constraints=["num_trades > 1000"])
+    study = complete(client, engine, constraints=["num_trades > 1000 and cagr > 0"])
 
     assert study["outcome"] == "none"
     assert study["counts"]["completed"] == study["runs"]["training"]

@@ -120,6 +120,12 @@ def test_the_web_tier_loads_no_numpy_and_no_engine() -> None:
     assert not loaded & {"numpy", "pandas", "matplotlib", "engine", "consumer"}
 
 
+def test_the_reconciler_loads_no_numpy_and_no_engine() -> None:
+    loaded = loaded_by("import consumer.reconciler")
+
+    assert not loaded & {"numpy", "pandas", "matplotlib", "engine", "web"}
+
+
 def test_a_job_loads_neither_pandas_nor_pydantic_nor_matplotlib_nor_the_orm() -> None:
     loaded = loaded_by("import consumer.job, consumer.task, sys; assert 'sqlalchemy.orm' not in sys.modules")
 

@@ -70,6 +70,22 @@ def test_bars_are_joined_truly(browser_client: FlaskClient, run_id: str) -> None
             assert joined[name][point] == part[name][-1]
 
 
+def test_the_benchmark_begins_with_the_run_s_money(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    run_id = make_run(ticker="MSFT", benchmark="GOOG", start_date="2004-01-02", initial_capital=5000)
+    candles = answer(browser_client, "/api/prices/GOOG/1d/bars?max=20000")
+    closes = dict(zip(candles["time"], candles["close"], strict=True))
+
+    bars = answer(browser_client, f"/api/runs/{run_id}/bars?max=20000")
+    joined = answer(browser_client, f"/api/runs/{run_id}/bars?max=100")
+
+    known = [(closes[time], money) for time, money in zip(bars["time"], bars["benchmark_equity"], strict=True) if money]
+    assert bars["benchmark"] == "GOOG"
+    assert bars["time"][-len(known)] == candles["time"][0]  # nothing before its first bar
+    assert [money for _, money in known] == pytest.approx([5000 * close / known[0][0] for close, _ in known], abs=1e-4)
+    assert joined["benchmark_equity"][0] is None
+    assert joined["benchmark_equity"][-1] == bars["benchmark_equity"][-1]
+
+
 def test_trades_of_a_window_are_those_open_in_it(browser_client: FlaskClient, run_id: str) -> None:
     trades = answer(browser_client, f"/api/runs/{run_id}")["trades"]
     everything = answer(browser_client, f"/api/runs/{run_id}/bars")["trades"]
@@ -137,11 +153,15 @@ def test_bars_of_a_series_are_joined_in_the_same_way(browser_client: FlaskClient
 def test_curves_of_several_runs_are_in_percent_of_their_own_capital(
     browser_client: FlaskClient, make_run: RunMaker, run_id: str
 ) -> None:
-    other = make_run(initial_capital=5000)
+    other = make_run(initial_capital=5000, benchmark="IBM")
     results = [answer(browser_client, f"/api/runs/{each}") for each in (run_id, other)]
 
-    curves = answer(browser_client, f"/api/curves?run={run_id}&run={other}&max=100")["curves"]
+    found = answer(browser_client, f"/api/curves?run={run_id}&run={other}&run={make_run(benchmark='IBM')}&max=100")
 
+    [held], curves = found["benchmarks"], found["curves"][:2]
+    alone = answer(browser_client, f"/api/runs/{other}/bars?max=100")["benchmark_equity"]
+    assert (held["name"], held["time"]) == ("IBM", curves[1]["time"])
+    assert held["growth_pct"] == pytest.approx([money / 50 for money in alone], abs=1e-4)
     assert column(curves, "run_id") == [run_id, other]
     for curve, result in zip(curves, results, strict=True):
         assert len(curve["time"]) == len(curve["growth_pct"]) == len(curve["drawdown_pct"]) <= 100

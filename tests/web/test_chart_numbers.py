@@ -40,7 +40,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[ChartData]:
 def test_lines_of_the_pictures_are_the_numbers_of_the_page(
     browser_client: FlaskClient, make_run: RunMaker, drawn: list[ChartData]
 ) -> None:
-    run_id = make_run(charts=True)
+    run_id = make_run(charts=True, benchmark="IBM")
     (data,) = drawn
     equity, drawdown, growth = (
         lines(draw(data).axes[0]) for draw in (render.equity_curve, render.drawdown_curve, render.cumulative_return)
@@ -49,10 +49,13 @@ def test_lines_of_the_pictures_are_the_numbers_of_the_page(
     page = columns(browser_client, run_id, "equity_curve")
     assert equity["strategy"] == pytest.approx(numbers(page["equity"]), abs=0.01)
     assert equity["buy and hold"] == pytest.approx(numbers(page["buy and hold"]), abs=0.01)
+    assert equity["IBM held"] == pytest.approx(numbers(page["IBM held"]), abs=0.01)
     below = numbers(columns(browser_client, run_id, "drawdown_curve")["drawdown %"])
     assert -drawdown["below the highest equity so far"] == pytest.approx(np.abs(below), abs=1e-4)
     page = columns(browser_client, run_id, "cumulative_return")
     assert (growth["strategy"] - 1) * 100 == pytest.approx(numbers(page["strategy %"]), abs=1e-4)
+    held = [100_000 * (1 + change / 100) for change in numbers(page["IBM held %"])]
+    assert equity["IBM held"] == pytest.approx(held, abs=0.01)
     assert (growth["buy and hold"] - 1) * 100 == pytest.approx(numbers(page["buy and hold %"]), abs=1e-4)
 
 

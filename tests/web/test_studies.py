@@ -143,7 +143,7 @@ def test_a_judged_study_without_a_number_has_a_page_with_the_reasons(app: Flask,
 
     page = client.get(f"/studies/{study['study_id']}").text
 
-    assert "no combination has the metric and keeps the constraints" in page
+    assert "no combination traded, has the metric and keeps the constraints" in page
 
 
 def test_the_form_has_a_field_for_each_parameter(client: FlaskClient) -> None:

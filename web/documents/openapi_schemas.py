@@ -74,6 +74,7 @@ _STUDY = {
 }
 
 _NUMBERS = {"type": "array", "items": {"type": "number"}}
+_KNOWN: dict[str, Any] = {"type": "array", "items": nullable({"type": "number"})}
 _TIMES = {"type": "array", "items": {"type": "integer"}, "description": "seconds since 1970, UTC"}
 _BARS = {
     "total": COUNT,
@@ -84,7 +85,9 @@ _BARS = {
 }
 _ACCOUNT = {
     **dict.fromkeys(("equity", "holding", "drawdown_pct", "position"), _NUMBERS),
-    "rolling_sharpe": {"type": "array", "items": nullable({"type": "number"})},
+    "rolling_sharpe": _KNOWN,
+    "benchmark": nullable({**TEXT, "description": "the ticker that the run is held against"}),
+    "benchmark_equity": nullable({**_KNOWN, "description": "of holding it; null before its first bar"}),
     "trade_count": {**COUNT, "description": "trades that were open on these bars"},
     "trades": {
         "type": "array",
@@ -105,11 +108,17 @@ _CURVE = {
     "growth_pct": _NUMBERS,
     "drawdown_pct": _NUMBERS,
 }
+_BENCHMARK = {"name": TEXT, "time": _TIMES, "growth_pct": _KNOWN}
 
 ANSWERS: dict[str, Any] = {
     "Bars": json_object(_BARS),
     "RunBars": json_object(_BARS | _ACCOUNT, trailing_stop=_TRAILING_STOP),
-    "Curves": json_object({"curves": {"type": "array", "items": json_object(_CURVE)}}),
+    "Curves": json_object(
+        {
+            "curves": {"type": "array", "items": json_object(_CURVE)},
+            "benchmarks": {"type": "array", "items": json_object(_BENCHMARK)},
+        }
+    ),
     "Error": json_object(
         {"error": TEXT},
         errors={

@@ -16,6 +16,7 @@ CATEGORIES = {"technical": "Technical", "paper": "From papers", "composite": "Co
 GROUPS = {  # of paths, by what they begin with
     "Runs": ("/run_backtest", "/status/", "/api/runs", "/result/"),
     "Batches": ("/api/batches",),
+    "Studies": ("/api/studies",),
     "Prices": ("/api/prices", "/api/tickers"),
     "Rules, metrics and presets": ("/api/rules", "/api/metrics", "/api/strategies"),
     "Operations": ("/",),

@@ -22,6 +22,7 @@ from contracts.errors import Conflict
 from contracts.run_request import RunRequest, Timeframe
 from contracts.status import RunStatus
 from web.platform import platform
+from web.runs.benchmark import benchmark_equity
 from web.runs.windows import Window, window
 
 blueprint = Blueprint("bars_api", __name__)
@@ -43,6 +44,8 @@ class RunBars:
     position: Sequence[float]  # shares after the bar's fills, negative when short
     sharpe: Sequence[float | None]  # of the last ROLLING_BARS
     holding_per_price: float  # equity of buying and holding, as a multiple of the close
+    benchmark: str | None
+    benchmark_equity: Sequence[float | None] | None
     trades: Sequence[Mapping[str, Any]]
     trailing_stop: Sequence[float | None] | None  # the level during the bar, None without a position; None if not asked
 
@@ -58,6 +61,7 @@ def bars(run_id: UUID) -> Response:
         "first": shown.first,
         "bars_per_point": shown.group,
         **columns(run, shown),
+        "benchmark": run.benchmark,
         "trade_count": len(trades),
         "trades": trades if len(trades) <= MOST_TRADES else [],
     }
@@ -81,8 +85,9 @@ def run_bars(run_id: str) -> RunBars:
 
 
 def _decoded(row: RowMapping, series: Bars) -> RunBars:
-    asked, metrics = RunRequest.from_json(json.loads(row["request_json"])), json.loads(row["metrics_json"])["values"]
-    _, equity = decode_equity_times(row["equity_curve_json"])
+    request = json.loads(row["request_json"])
+    asked, metrics = RunRequest.from_json(request), json.loads(row["metrics_json"])["values"]
+    times, equity = decode_equity_times(row["equity_curve_json"])
     trades, _, _ = decode_trades(row["trades_json"])
     first = bars_between(series, asked.start_date, asked.end_date).start
     last_close = series.prices[3][first + len(equity) - 1] / 10**series.price_decimals
@@ -97,6 +102,8 @@ def _decoded(row: RowMapping, series: Bars) -> RunBars:
         position=_position(trades, len(equity)),
         sharpe=rolling_sharpe(equity, asked.initial_capital, ROLLING_BARS[asked.timeframe], per_year),
         holding_per_price=held / last_close,
+        benchmark=asked.benchmark,
+        benchmark_equity=benchmark_equity(request, times),
         trades=trades,
         trailing_stop=_trailing_stop(trades, series, first, len(equity), asked.trailing_stop_pct),
     )
@@ -130,14 +137,16 @@ def _position(trades: Sequence[Mapping[str, Any]], total: int) -> Sequence[float
     return position
 
 
-def columns(run: RunBars, shown: Window) -> dict[str, list[Any]]:
+def columns(run: RunBars, shown: Window) -> dict[str, Sequence[Any] | None]:
     """One value per point: candles joined truly, the deepest drawdown, of everything else the last value."""
     candles = candle_columns(run.series, range(run.first + shown.first, run.first + shown.stop, shown.group))
     parts = zip(shown.starts, shown.lasts, strict=True)
+    beside = run.benchmark_equity
     return {
         **candles,
         "equity": [run.equity[last] for last in shown.lasts],
         "holding": [round(close * run.holding_per_price, 2) for close in candles["close"]],
+        "benchmark_equity": beside and [beside[last] for last in shown.lasts],
         "drawdown_pct": [max(run.drawdown_pct[start : last + 1]) for start, last in parts],
         "position": [run.position[last] for last in shown.lasts],
         "rolling_sharpe": [_rounded(run.sharpe[last]) for last in shown.lasts],

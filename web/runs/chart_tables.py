@@ -15,6 +15,11 @@ class ChartTable:
     columns: tuple[str, ...]
     rows: Sequence[Row]
 
+    def beside(self, name: str, values: Sequence[float | None]) -> "ChartTable":
+        """The same with a column more."""
+        rows = [(*row, value) for row, value in zip(self.rows, values, strict=True)]
+        return ChartTable((*self.columns, name), rows)
+
 
 def holding_returns(result: RunResult) -> list[float] | None:
     """Return in percent of buying and holding, per bar, to the Job's own end; None without the prices."""

@@ -1,7 +1,7 @@
 """How several runs grew, side by side: what the charts of a comparison and of a batch are drawn from."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,8 @@ from contracts.status import RunStatus
 from web.arguments import read_argument, whole_number
 from web.platform import platform
 from web.runs.bars import lasting
+from web.runs.benchmark import benchmark_equity
+from web.runs.windows import Window
 
 blueprint = Blueprint("curves_api", __name__)
 
@@ -27,23 +29,42 @@ DEFAULT_POINTS, MOST_POINTS = 4_000, 20_000  # of each run
 def curves() -> Response:
     """Equity in percent of the initial capital, and drawdown, of completed runs: ?run=<run_id>&run=…&max=4000."""
     most = read_argument("max", whole_number(1, MOST_POINTS), DEFAULT_POINTS)
-    return lasting(jsonify({"curves": [_curve(row, most) for row in asked_rows(1, MOST_RUNS)]}))
+    rows = asked_rows(1, MOST_RUNS)
+    body = {"curves": [_curve(row, most) for row in rows], "benchmarks": list(_benchmarks(rows, most))}
+    return lasting(jsonify(body))
 
 
 def _curve(row: RowMapping, most: int) -> dict[str, Any]:
     capital = json.loads(row["request_json"])["initial_capital"]
     times, equity = decode_equity_times(row["equity_curve_json"])
     depths = drawdowns_pct(equity, capital)
-    group = -(-len(equity) // most)
-    parts = [slice(start, min(start + group, len(equity))) for start in range(0, len(equity), group)]
+    shown = Window(0, len(equity), -(-len(equity) // most))
+    parts = zip(shown.starts, shown.lasts, strict=True)
     return {
         "run_id": row["run_id"],
         "name": f"{row['ticker']} {row['rule_id'] or row['rule_type']}",
-        "bars_per_point": group,
-        "time": [times[part.stop - 1] for part in parts],
-        "growth_pct": [round(equity[part.stop - 1] / capital * 100, 4) for part in parts],
-        "drawdown_pct": [max(depths[part]) for part in parts],
+        "bars_per_point": shown.group,
+        "time": [times[last] for last in shown.lasts],
+        "growth_pct": [round(equity[last] / capital * 100, 4) for last in shown.lasts],
+        "drawdown_pct": [max(depths[start : last + 1]) for start, last in parts],
     }
+
+
+def _benchmarks(rows: Sequence[RowMapping], most: int) -> Iterator[dict[str, Any]]:
+    """What the runs are held against, over the time of each; the same over the same time once."""
+    seen = set()
+    for row in rows:
+        asked = json.loads(row["request_json"]) | {"initial_capital": 100.0}
+        if asked.get("benchmark") is None:
+            continue
+        times, _ = decode_equity_times(row["equity_curve_json"])
+        if (key := (asked["benchmark_hash"], times[0], times[-1])) in seen:
+            continue
+        seen.add(key)
+        held = benchmark_equity(asked, times) or []
+        lasts = Window(0, len(times), -(-len(times) // most)).lasts
+        shown = {"time": [times[last] for last in lasts], "growth_pct": [held[last] for last in lasts]}
+        yield {"name": asked["benchmark"], **shown}
 
 
 def asked_rows(least: int, most: int) -> list[RowMapping]:

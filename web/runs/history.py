@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.results.metrics.table import HEADLINE_NAMES, HEADLINES
+from adapters.results.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
 from adapters.results.times import seconds_between, utc_text
 from adapters.store.batches import is_batch
 from adapters.store.database import reading
@@ -23,6 +23,7 @@ _ID_START = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,27})?")
 _NAME_STARTS = tuple(f"{rule}_" for rule in RULES)
 
 
+BENCHMARK_METRICS = [metric for metric in METRICS if metric.section == "Benchmark"]
 # What a reader may hide of the list, and what its heading says.
 COLUMNS = {
     "equity": "Equity",
@@ -32,6 +33,8 @@ COLUMNS = {
     "batch": "Batch",
     "created": "Submitted",
 }
+# What a reader may show beside it.
+MORE_COLUMNS = {"benchmark": "Benchmark", **{metric.name: metric.title for metric in BENCHMARK_METRICS}}
 
 
 @blueprint.get("/runs")
@@ -42,8 +45,11 @@ def page() -> str:
     return render_template(
         "runs/history.html",
         runs=page.rows,
-        dates={row["run_id"]: _dates(row["request_json"]) for row in page.rows},
+        asked={row["run_id"]: json.loads(row["request_json"]) for row in page.rows},
+        values={row["run_id"]: json.loads(row["metrics_json"] or "{}").get("values", {}) for row in page.rows},
         columns=COLUMNS,
+        more_columns=MORE_COLUMNS,
+        benchmark_metrics=BENCHMARK_METRICS,
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
         given=given,
@@ -55,11 +61,6 @@ def page() -> str:
         states=STATES,
         is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
     )
-
-
-def _dates(request_json: str) -> str:
-    asked = json.loads(request_json)
-    return f"{asked['start_date']} … {asked['end_date']}"
 
 
 def _page() -> RunPage:

@@ -14,6 +14,7 @@ from contracts.run_result import RunResult
 from web.answers import csv_file
 from web.arguments import read_argument, whole_number
 from web.platform import platform
+from web.runs.bars import run_bars
 from web.runs.chart_tables import CHARTS, ChartTable
 from web.runs.trade_table import chosen_trades, trade_rows
 
@@ -79,7 +80,20 @@ def table(run_id: UUID, name: str) -> ResponseReturnValue:
 def _table(run_id: UUID, name: str) -> ChartTable:
     if name not in CHARTS:
         abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHARTS)}")
-    return CHARTS[name].table(completed_result(run_id))
+    result = completed_result(run_id)
+    return _with_benchmark(result, name, CHARTS[name].table(result))
+
+
+def _with_benchmark(result: RunResult, name: str, table: ChartTable) -> ChartTable:
+    """The table with the benchmark's column, where the run has one and the chart shows equity."""
+    if result.request.get("benchmark") is None or name not in ("equity_curve", "cumulative_return"):
+        return table
+    run, capital = run_bars(result.run_id), result.request["initial_capital"]
+    held = run.benchmark_equity or []
+    if name == "equity_curve":
+        return table.beside(f"{run.benchmark} held", held)
+    returns = [None if money is None else (money / capital - 1) * 100 for money in held]
+    return table.beside(f"{run.benchmark} held %", returns)
 
 
 def _page(pages: int) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from adapters.prices.candles import bars_between
-from adapters.results.choice import parse_constraint
+from adapters.results.conditions import parse_condition
 from adapters.results.metrics.table import METRIC_NAMES
 from adapters.results.sharpe_evidence import LEAST_RETURNS
 from adapters.store.prices import PriceStore
@@ -52,7 +52,7 @@ def _choice_faults(request: StudyRequest) -> Faults:
         errors["name"] = "it has characters that cannot be shown"
     for number, text in enumerate(request.constraints):
         try:
-            parse_constraint(text)
+            parse_condition(text, METRIC_NAMES)
         except ValueError as error:
             errors[f"constraints.{number}"] = f"{text[:60]!r} is not accepted; accepted: {error}"
     return errors

@@ -18,10 +18,10 @@ export class Curves {
     const [library, { ok, body }] = await Promise.all([loadLibrary(this.element), curves]);
     if (!ok) this.element.querySelector(".chart-status").textContent = body.error;
     if (!library || !ok) return;
-    const data = aligned(body.curves);
+    const data = aligned(body.curves, body.benchmarks);
     this.frame = new Frame(this.element, library, data.times.some((time) => time % 86_400));
     this.frame.data = data;
-    this.frame.setPanes(panesOf(body.curves), spread(data.growth.flat()));
+    this.frame.setPanes(panesOf(body.curves, body.benchmarks), spread([...data.growth, ...data.held].flat()));
     drawRanges(this.element, data, (days) => this.frame.showPoints(days ? firstOf(data.times, days) : 0, data.total - 1));
     this.frame.redraw();
     requestAnimationFrame(() => performance.mark("chart-drawn"));
@@ -37,22 +37,23 @@ function spread(values) {
   return known.reduce((most, value) => Math.max(most, value)) / known.reduce((least, value) => Math.min(least, value));
 }
 
-function panesOf(curves) {
+function panesOf(curves, benchmarks) {
   const look = (at) => ({ options: { lineStyle: STYLES[at % STYLES.length], lineWidth: curves.length > 5 ? 1 : 2 } });
   const each = (make) => curves.map((_, at) => make(`${at + 1}`, `c${(at % 5) + 1}`, at));
   const growth = each((name, colour, at) => line(name, colour, (data) => data.growth[at], percent, { axis: compactPercent, ...look(at) }));
   const depth = each((name, colour, at) => ({ ...drawdown(name, colour, (data) => data.depth[at], "line"), ...look(at) }));
+  const held = benchmarks.map(({ name }, at) => line(`${name} held`, "holding", (data) => data.held[at], percent, { options: { lineStyle: 1 } }));
   return [
-    { id: "growth", name: "Equity", height: 340, log: true, series: growth },
+    { id: "growth", name: "Equity", height: 340, log: true, series: [...growth, ...held] },
     { id: "depth", name: "Drawdown", title: "Drawdown", height: 170, series: depth },
   ];
 }
 
 // All curves on the times of all of them: each with its last value while it has none of its own, nothing outside.
-function aligned(curves) {
+function aligned(curves, benchmarks) {
   const times = [...new Set(curves.flatMap((curve) => curve.time))].sort((one, other) => one - other);
-  const spread = (name) => curves.map((curve) => onto(times, curve.time, curve[name]));
-  return { times, total: times.length, growth: spread("growth_pct"), depth: spread("drawdown_pct") };
+  const spread = (name, all = curves) => all.map((each) => onto(times, each.time, each[name]));
+  return { times, total: times.length, growth: spread("growth_pct"), held: spread("growth_pct", benchmarks), depth: spread("drawdown_pct") };
 }
 
 function onto(times, own, values) {

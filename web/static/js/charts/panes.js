@@ -28,10 +28,10 @@ const volume = {
   options: { priceScaleId: "volume", lastValueVisible: false },
   points: ({ times, open, close, volume: sold }, colours) =>
     times.map((time, at) => ({ time, value: sold[at], color: `${close[at] >= open[at] ? colours.up : colours.down}60` })),
-  said: ({ volume: sold, position }, at) => `V ${whole(sold[at])}${position ? ` · ${held(position[at])}` : ""}`,
+  said: ({ volume: sold, position }, at) => `V ${whole(sold[at])}${position ? ` · ${holds(position[at])}` : ""}`,
 };
 
-function held(shares) {
+function holds(shares) {
   return shares ? `${shares > 0 ? "long" : "short"} ${Math.abs(shares).toLocaleString("en")}` : "no position";
 }
 
@@ -70,14 +70,17 @@ const returns = {
   said: ({ closed }, at) => `Return of the trade ${closed[at] ? percent(closed[at].pnl_pct) : "—"}`,
 };
 
-const account = [
+const held = (name, colour, lineStyle, values) => line(name, colour, values, number, { options: { lineStyle } });
+
+const account = (benchmark) => [
   {
     id: "equity",
     name: "Equity",
     height: 160,
     log: true,
     series: [
-      line("Buy and hold", "holding", (data) => data.holding, number, { options: { lineStyle: 2 } }),
+      held("Buy and hold", "holding", 2, (data) => data.holding),
+      ...(benchmark ? [held(`${benchmark} held`, "c5", 1, (data) => data.benchmark_equity)] : []),
       line("Equity", "strategy", (data) => data.equity, number, { kind: "area" }),
     ],
   },
@@ -101,8 +104,8 @@ const trailingStop = line("Trailing stop", "down", (data) => data.trailing_stop,
   options: { lineWidth: 1, lineStyle: 2, lineType: 1, lastValueVisible: false }, // in steps
 });
 
-export function panesOf({ lines, equity, trailing_stop: stops }) {
+export function panesOf({ lines, equity, benchmark, trailing_stop: stops }) {
   const series = [candles, volume, ...(stops ? [trailingStop] : []), ...priceLines(lines)];
   const prices = { id: "price", name: "Price", height: 340, log: true, series };
-  return [prices, ...rulePanes(lines), ...(equity ? account : [])];
+  return [prices, ...rulePanes(lines), ...(equity ? account(benchmark) : [])];
 }

@@ -34,7 +34,7 @@ function request(form) {
   const asked = { base: { size_type: "percent" } };
   for (const input of form.querySelectorAll("[name]")) if (!input.closest("[hidden]")) asked[input.name] = valueOf(input);
   for (const input of form.querySelectorAll("[data-base]")) asked.base[input.dataset.base] = valueOf(input);
-  asked.constraints = asked.constraints.split(/,| and /).map((each) => each.trim()).filter(Boolean);
+  asked.constraints = asked.constraints.split(",").map((each) => each.trim()).filter(Boolean);
   const axes = [...form.querySelectorAll("[data-axis]")].filter((input) => !input.closest("[hidden]"));
   asked.combinations = combinationsOf(Object.fromEntries(axes.map((input) => [input.dataset.axis, axisValues(input.value.trim())])));
   return asked;
