@@ -11,12 +11,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.services.ports import free_port
 from tests.services.processes import PROJECT_ROOT
-from tests.services.waiting import wait_until
+from tests.services.waiting import service_missing, wait_until
 
 ROLES = ("web", "scaler", "reconciler")
 TAG = os.environ.get("IMAGE_TAG", "")  # of an image that is there already
@@ -37,15 +36,15 @@ def docker(*arguments: str, check: bool = True, **options: Any) -> str:
 def docker_daemon(directory: Path) -> Iterator[None]:
     """The daemon that answers already, or one that is started as root; skips with the reason where there is none."""
     if not shutil.which("docker"):
-        pytest.skip("docker is not installed")
+        service_missing("docker is not installed")
     version = docker("compose", "version", "--short", check=False).lstrip("v")
     if tuple(map(int, re.findall(r"\d+", version)[:3])) < (2, 23, 1):
-        pytest.skip(f"docker compose is {version or 'not installed'}; docker-compose.yml needs 2.23.1")
+        service_missing(f"docker compose is {version or 'not installed'}; docker-compose.yml needs 2.23.1")
     if docker("info", "--format", "{{.ServerVersion}}", check=False):
         yield
         return
     if os.geteuid() != 0 or not shutil.which("dockerd"):
-        pytest.skip("no docker daemon answers, and none can be started: not root, or no dockerd")
+        service_missing("no docker daemon answers, and none can be started: not root, or no dockerd")
     os.environ["DOCKER_HOST"] = host = f"unix://{directory}/docker.sock"
     command = ["dockerd", "--host", host, "--pidfile", f"{directory}/pid", "--exec-root", f"{directory}/exec"]
     with (directory / "dockerd.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as daemon:
@@ -66,7 +65,7 @@ def build_image() -> dict[str, str]:
     stand_ins = {}
     if not any(docker(*look, base[1], check=False).strip("[]") for look in (("image", "inspect"), ("pull", "--quiet"))):
         if os.geteuid() != 0 or not shutil.which("debootstrap"):
-            pytest.skip("no registry can be reached, and no stand-in be made: not root, or no debootstrap")
+            service_missing("no registry can be reached, and no stand-in be made: not root, or no debootstrap")
         subprocess.run(["sh", STAND_INS, Path(sys.executable).with_name("pip")], check=True)
         dockerfile = dockerfile.replace(base[1], "stock-backtest-python")
         stand_ins = {name: f"stock-backtest-{name}" for name in ("mysql", "redis")}
