@@ -37,8 +37,8 @@ EATING = (
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
-    """Everything of docker-compose.yml, running and empty; nothing of it is left afterwards."""
+def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Containers]:
+    """Everything of docker-compose.yml, running and empty; nothing of it is left but the logs of a failure."""
     directory = tmp_path_factory.mktemp("docker")
     with docker_daemon(directory):
         containers = Containers(directory, build_image())
@@ -47,7 +47,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Containers]:
             containers.up()
             yield containers
         finally:
+            logs = containers.compose("logs", "--tail", "100") if request.session.testsfailed else ""
             containers.compose("down", "--volumes", "--timeout", "30")
+        assert not logs, logs
 
 
 @pytest.fixture
