@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-slow test-peers lint bench manifests requirements clean
+.PHONY: help install install-dev run test test-slow test-image test-peers lint bench manifests audit requirements clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,11 +34,14 @@ run: install ## start Redis, database, web, scaler and reconciler; prints the UR
 
 test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
 	@sh scripts/install_test_services.sh
-	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile -m "not slow and not peers"
+	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile -m "not slow and not peers and not image"
 
 test-slow: install-dev ## the long fault and soak tests
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m pytest -m slow --timeout 3600
+
+test-image: install-dev ## the image in containers, in every role of docker-compose.yml; needs docker with compose
+	@$(BIN)/python -m pytest -m image tests/image
 
 test-peers: install-dev $(PEERS)/.installed ## our engine against independent engines
 	@$(PEERS)/bin/python -m pytest -m peers tests/peers -p no:cacheprovider
@@ -61,6 +64,10 @@ lint: install-dev manifests ## ruff, mypy, frozen files, manifests
 
 bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
 	@$(BIN)/python -m tests.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
+
+audit: install-dev ## known advisories against the pinned packages, from the package index (needs the network)
+	@for file in requirements*.txt; do \
+		$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
 
 clean: ## remove what make created, but not your runs (var/)
 	@rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

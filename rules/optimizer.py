@@ -79,7 +79,7 @@ class GridResult:
         return dict(self.combinations[self.order()[0]])
 
     def top(self, count: int = 10) -> "DataFrame":
-        """The `count` best combinations, one row each: the params of the grid, then the metrics. Loads pandas."""
+        """The `count` best combinations, one row each: the params of the grid, then the metrics. Needs pandas."""
         from pandas import DataFrame
 
         rows = self.order()[:count]
