@@ -120,8 +120,8 @@ def check_backups(platform: Platform) -> Iterator[str]:
         yield mysql.fault(f"expected --binlog-expire-logs-seconds of at least {2 * BACKUP_INTERVAL_S}")
 
 
-def _claims(workload: Workload) -> dict[str, str]:
-    """The claim behind each path."""
+def _claims(workload: Workload) -> dict[str, str | None]:
+    """The claim behind each path; None where there is none."""
     claims = {each["name"]: each.get("persistentVolumeClaim", {}).get("claimName") for each in workload.pod["volumes"]}
     return {mount["mountPath"]: claims.get(mount["name"]) for mount in workload.container["volumeMounts"]}
 
