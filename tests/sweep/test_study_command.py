@@ -9,8 +9,6 @@ from flask.testing import FlaskClient
 from tests.services.studies import work_through
 from tests.sweep.test_command_line import run
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 SPEC = """
 name: Six
 base: {ticker: AAPL, start_date: 2003-01-01, end_date: 2008-12-31, rule_type: MA_CROSS}

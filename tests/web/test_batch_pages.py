@@ -16,12 +16,6 @@ from web.batches.pages import heat_rows, shade
 from web.formats import number
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """The queries are tested on both databases where they live."""
-    return sqlite_url
-
-
 def crossing(make_run: RunMaker, state: str, fast: int, slow: int) -> str:
     return make_run(state, batch_id="grid <1>", rule_type="MA_CROSS", params={"fast": fast, "slow": slow})
 

@@ -28,12 +28,6 @@ class Opener(Protocol):
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Nothing here depends on the database."""
-    return sqlite_url
-
-
-@pytest.fixture
 def many_files() -> Iterator[None]:
     """Room for the connections of a test."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
