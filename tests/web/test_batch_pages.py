@@ -171,7 +171,7 @@ def test_a_cell_without_run_leads_nowhere() -> None:
 
     [row] = heat_rows(grid, {(5, 50): "the run"})
 
-    assert [(cell["value"], cell["run_id"]) for cell in row["cells"]] == [(1.0, "the run"), (None, None)]
+    assert [(value, run_id) for value, _, run_id in row["cells"]] == [(1.0, "the run"), (None, None)]
 
 
 def test_the_best_run_is_held_against_luck_without_being_asked(
