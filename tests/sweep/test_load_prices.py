@@ -56,9 +56,7 @@ def rows_of(printed: str) -> list[list[str]]:
     return [line.split() for line in printed.partition("\n\n")[0].splitlines()[1:]]
 
 
-def test_plain_exports_of_26_years_load_with_one_command_and_again_change_nothing(
-    base_url: str, folder: Path
-) -> None:
+def test_plain_exports_of_26_years_load_with_one_command_and_again_change_nothing(base_url: str, folder: Path) -> None:
     tickers = [f"T{number}" for number in range(3)]
     for number, ticker in enumerate(tickers):
         (folder / f"{ticker}.csv").write_text(daily(6500, 10.0 + number))
