@@ -52,3 +52,9 @@ def make_run(page_app: Flask, monkeypatch: pytest.MonkeyPatch) -> RunMaker:
         return make(page_app, state, fields, error_type)
 
     return run
+
+
+@pytest.fixture
+def run_id(make_run: RunMaker) -> str:
+    """A completed run of sixty-odd trades, some of them short."""
+    return make_run(rule_type="MACD", params={}, direction="longshort", stop_loss_pct=4)
