@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 
 # Colour and pager settings of the caller must not change what the tools print into files.
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# tests start Python a thousand times: what is compiled once must be kept, whatever the caller's shell says
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install install-dev run test test-slow test-image test-peers lint bench manifests audit requirements clean

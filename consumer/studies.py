@@ -17,7 +17,6 @@ from sqlalchemy.exc import DBAPIError
 from adapters.results.choice import Criterion, ranked
 from adapters.results.conditions import parse_condition
 from adapters.results.leaderboard import default_goal
-from adapters.results.metrics.table import METRIC_NAMES
 from adapters.store.database import reading
 from adapters.store.new_runs import NewRun, insert_runs
 from adapters.store.studies import (
@@ -159,5 +158,4 @@ def _choice(connection: Connection, study: Study, window: Window) -> dict[str, A
 def criterion_of(request: StudyRequest) -> Criterion:
     """How the study chooses."""
     goal = request.goal or default_goal(request.metric)
-    constraints = [parse_condition(text, METRIC_NAMES) for text in request.constraints]
-    return Criterion(request.metric, goal, constraints, request.by_neighbourhood)
+    return Criterion(request.metric, goal, list(map(parse_condition, request.constraints)), request.by_neighbourhood)

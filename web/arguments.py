@@ -12,7 +12,7 @@ from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from adapters.prices.tickers import is_ticker
-from adapters.results.conditions import Condition, parse_condition
+from adapters.results.conditions import parse_condition
 from adapters.results.leaderboard import default_goal
 from adapters.results.metrics.table import METRIC_NAMES
 from adapters.store.rankings import Ranking
@@ -152,13 +152,8 @@ def asked_ranking(own: Ranking) -> Ranking:
         metric = read("metric", one_of(*METRIC_NAMES), own.metric)
         better = own.goal if metric == own.metric else default_goal(metric)
         goal = read("goal", one_of("max", "min"), better)
-        asked = [read("constraint", condition, None)] if "constraint" in request.args else list(own.constraints)
+        asked = [read("constraint", parse_condition, None)] if "constraint" in request.args else list(own.constraints)
     return Ranking(metric, goal, [each for each in asked if each])  # type: ignore[arg-type]  # one_of lets no other word pass
-
-
-def condition(text: str) -> Condition:
-    """Parse a condition on metrics."""
-    return parse_condition(text, METRIC_NAMES)
 
 
 def idempotency_key() -> str | None:

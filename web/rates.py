@@ -5,7 +5,7 @@ import math
 import time
 
 from limits import RateLimitItemPerMinute
-from limits.storage import RedisStorage
+from limits.storage import MemoryStorage, RedisStorage
 from limits.strategies import FixedWindowRateLimiter
 from redis.exceptions import RedisError
 
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 0.5  # with Redis, before a request goes on uncounted
 PAUSE_S = 60.0  # without counting, after Redis did not answer
+REFUSALS = RateLimitItemPerMinute(60)  # of one address and process: a stranger must not fill the database with more
 
 
 class Rates:
@@ -32,7 +33,12 @@ class Rates:
             "reads": settings.reads_per_minute,
         }
         self._limits = {kind: RateLimitItemPerMinute(number) for kind, number in most.items()}
+        self._refusals = FixedWindowRateLimiter(MemoryStorage())
         self._paused_until = float("-inf")
+
+    def is_refusal_written(self, address: str) -> bool:
+        """Count a refusal; whether it is one of the few of this address that are written down in a minute."""
+        return self._refusals.hit(REFUSALS, address)
 
     def wait_s(self, kind: str, who: str) -> int:
         """Count a request; the seconds until one of this kind is answered again, 0 when it may be now."""

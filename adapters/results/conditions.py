@@ -5,10 +5,12 @@ Python's grammar, a few of its nodes, and no eval. The same tree is worked out o
 
 import ast
 import operator
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
+
+from adapters.results.metrics.table import METRIC_NAMES
 
 MAX_CHARACTERS = 1000
 FORM = "comparisons (< <= > >= == !=) of metrics and numbers with + - * / and parentheses, joined by 'and'"
@@ -49,26 +51,26 @@ class Condition:
                 yield _OPERATORS[type(op)](left, right)
 
 
-def parse_condition(text: str, metrics: Collection[str]) -> Condition:
-    """The condition that `text` says of `metrics`; ValueError says what is accepted."""
+def parse_condition(text: str) -> Condition:
+    """The condition that `text` says of a run's metrics; ValueError says what is accepted."""
     try:
         body = ast.parse(text.strip(), mode="eval").body if len(text) <= MAX_CHARACTERS else ast.Pass()
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(FORM) from None
     parts = body.values if isinstance(body, ast.BoolOp) and isinstance(body.op, ast.And) else [body]
     comparisons = tuple(part for part in parts if isinstance(part, ast.Compare))
-    names = frozenset[str]().union(*(_names(each, metrics) for each in comparisons))
+    names = frozenset[str]().union(*(_names(each) for each in comparisons))
     if len(comparisons) != len(parts):
         raise ValueError(FORM)
     return Condition(text, names, comparisons)
 
 
-def _names(comparison: ast.Compare, metrics: Collection[str]) -> frozenset[str]:
+def _names(comparison: ast.Compare) -> frozenset[str]:
     """The metrics of a comparison; ValueError when there is none, or anything else in it."""
     nodes = [node for node in ast.walk(comparison) if not isinstance(node, ast.Load | ast.USub)]
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    if unknown := names - set(metrics):
-        raise ValueError(f"metrics, and {sorted(unknown)[0]!r} is none: {', '.join(metrics)}")
+    if unknown := names - set(METRIC_NAMES):
+        raise ValueError(f"metrics, and {sorted(unknown)[0]!r} is none: {', '.join(METRIC_NAMES)}")
     if not names or not all(_is_accepted(node) for node in nodes):
         raise ValueError(FORM)
     return frozenset(names)

@@ -39,10 +39,10 @@ def probabilistic_sharpe(measured: MeasuredSharpe, benchmark: float = 0.0) -> fl
     return _NORMAL.cdf(distance / math.sqrt(_spread(measured)))
 
 
-def luck_sharpe(sharpe_variance: float, trials: int) -> float:
+def luck_sharpe(variance: float, trials: int) -> float:
     """The highest Sharpe ratio that is expected of so many trials without skill; 0 for one.
 
-    sharpe_variance: of the Sharpe ratios of the trials. They are taken for independent, so that correlated ones are
+    variance: of the Sharpe ratios of the trials. They are taken for independent, so that correlated ones are
     judged too strictly. Bailey & López de Prado (2014), The Deflated Sharpe Ratio, Journal of Portfolio Management
     40(5).
     """
@@ -50,7 +50,15 @@ def luck_sharpe(sharpe_variance: float, trials: int) -> float:
         return 0.0
     one = _NORMAL.inv_cdf(1 - 1 / trials)
     other = _NORMAL.inv_cdf(1 - 1 / (trials * math.e))
-    return math.sqrt(sharpe_variance) * ((1 - EULER_GAMMA) * one + EULER_GAMMA * other)
+    return math.sqrt(variance) * ((1 - EULER_GAMMA) * one + EULER_GAMMA * other)
+
+
+def sharpe_variance(ratios: Sequence[float]) -> float | None:
+    """Variance (ddof 1) of the Sharpe ratios of trials; None for fewer than two."""
+    if len(ratios) < 2:
+        return None
+    mean = math.fsum(ratios) / len(ratios)
+    return math.fsum((ratio - mean) ** 2 for ratio in ratios) / (len(ratios) - 1)
 
 
 def least_track_record(measured: MeasuredSharpe, benchmark: float = 0.0, confidence: float = CONFIDENCE) -> float:
@@ -92,11 +100,11 @@ class Evidence:
     notes: dict[str, str]
 
 
-def evidence(best: MeasuredSharpe, tried: Sequence[float], trials: int, bars_per_year: float) -> Evidence:
-    """The best run against luck. tried: Sharpe ratios per bar of the trials that have one; trials: of all of them."""
+def evidence(best: MeasuredSharpe, variance: float | None, trials: int, bars_per_year: float) -> Evidence:
+    """The best run against luck. variance: of the trials' Sharpe ratios per bar, None for too few; trials: of all."""
     notes: dict[str, str] = {}
     scale = math.sqrt(bars_per_year)
-    spread = 0.0 if trials == 1 else _variance(tried) if len(tried) > 1 else None
+    spread = 0.0 if trials == 1 else variance
     luck = None if spread is None else luck_sharpe(spread, trials)
 
     def known(name: str, benchmark: float | None, compute: Callable[[MeasuredSharpe, float], float]) -> float | None:
@@ -121,9 +129,3 @@ def evidence(best: MeasuredSharpe, tried: Sequence[float], trials: int, bars_per
         least_returns=known("least_returns", 0.0, least_track_record),
         notes=notes,
     )
-
-
-def _variance(ratios: Sequence[float]) -> float:
-    """Variance (ddof 1), at a tenth of the cost of the one of `statistics`: a page waits for it."""
-    mean = math.fsum(ratios) / len(ratios)
-    return math.fsum((ratio - mean) ** 2 for ratio in ratios) / (len(ratios) - 1)

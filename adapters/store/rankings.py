@@ -9,7 +9,6 @@ from sqlalchemy.engine import Connection
 
 from adapters.results.conditions import Condition, parse_condition
 from adapters.results.leaderboard import Goal
-from adapters.results.metrics.table import METRIC_NAMES
 from adapters.store.tables import batch_rankings
 
 
@@ -38,5 +37,5 @@ def ranking_of(connection: Connection, batch_id: str) -> Ranking:
     row = connection.execute(select(batch_rankings).where(batch_rankings.c.batch_id == batch_id)).one_or_none()
     if row is None:
         return DEFAULT
-    constraints = [parse_condition(text, METRIC_NAMES) for text in json.loads(row.constraints_json)]
+    constraints = [parse_condition(text) for text in json.loads(row.constraints_json)]
     return Ranking(row.metric, row.goal, constraints)

@@ -45,9 +45,10 @@ def overfitting(sums: Array, block_bars: int) -> dict[str, Any]:
     halves = list(combinations(range(blocks), blocks // 2))
     ordered = np.ascontiguousarray(moving.transpose(2, 1, 0))  # (blocks, 2, trials)
     below = 0
-    for half, rest in zip(halves, reversed(halves), strict=True):  # in this order the complements
-        best = int(np.argmax(_sharpe(ordered[list(half)], bars)))
-        below += _relative_rank(_sharpe(ordered[list(rest)], bars), best) <= 0.5  # a logit of 0 or less
+    for place in range(len(halves) // 2):
+        pair = [_sharpe(ordered[list(halves[end])], bars) for end in (place, -1 - place)]  # complements, in this order
+        for one, other in (pair, reversed(pair)):
+            below += _relative_rank(other, int(np.argmax(one))) <= 0.5  # a logit of 0 or less
     return {"probability": below / len(halves), "splits": len(halves), "blocks": blocks, "combinations": len(moving)}
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from adapters.results.flat_params import flat_params
 from adapters.results.measured import NoValue
 from adapters.results.metrics.returns import cagr
-from adapters.results.sharpe_evidence import evidence
+from adapters.results.sharpe_evidence import evidence, sharpe_variance
 from adapters.studies.overfitting import BLOCKS, block_sums, overfitting
 from adapters.studies.path import RunData, Stitched, stitched
 from adapters.studies.resampling import bootstrap, shuffled_trades
@@ -108,7 +108,7 @@ class _Verdict:
         if best is None:
             raise NoValue("nothing was chosen")
         bars_per_year = float(best.metrics["bars_per_year"] or 0)
-        return asdict(evidence(best.sharpe(), sharpes, self._plan.training_runs, bars_per_year))
+        return asdict(evidence(best.sharpe(), sharpe_variance(sharpes), self._plan.training_runs, bars_per_year))
 
     def _chosen(self, each: Json) -> Json:
         """A combination that was chosen, with what its runs came to."""
@@ -136,7 +136,7 @@ class _Verdict:
         return {
             "bars": subject.measured.bars,
             "amounts": self._known("out_of_sample.amounts", subject.amounts),
-            "evidence": asdict(evidence(ratio, [ratio.sharpe], 1, bars_per_year)) if ratio else None,
+            "evidence": asdict(evidence(ratio, None, 1, bars_per_year)) if ratio else None,
             "efficiency": self._known("out_of_sample.efficiency", self._efficiency),
         }
 

@@ -8,9 +8,10 @@ from tests.services.waiting import slowness
 JOB_MS = 30_000 * slowness()  # a Job needs a second; a busy machine may need many
 
 
-def submit(visit: Visit, **fields: str) -> str:
-    """Fill the open form, run it, and return the run's address."""
+def submit(visit: Visit, *, charts: bool = False, **fields: str) -> str:
+    """Fill the open form, run it, and return the run's address; pictures cost its Job two seconds."""
     page = visit.page
+    page.locator('[name="charts"]').set_checked(charts)
     for name, value in fields.items():
         control = page.locator(f'[name="{name}"], [data-path="params.{name}"]').first
         if control.evaluate("element => element.tagName") == "SELECT":

@@ -1,4 +1,7 @@
-"""Every page at both widths: nothing sticks out or is small, words have contrast, axe-core finds no serious fault."""
+"""Every page at both widths: nothing sticks out or is small, words have contrast, axe-core finds no serious fault.
+
+That every control has a name is one of axe-core's rules; contrast is measured here, which is stricter and much faster.
+"""
 
 from importlib.resources import files
 from typing import Literal
@@ -56,9 +59,10 @@ PICTURE_LETTERS = """() => [...document.querySelectorAll("main svg")]
     const sizes = [...svg.querySelectorAll("text")].map((text) => parseFloat(getComputedStyle(text).fontSize));
     return scale * Math.min(...sizes);
   })"""
-
+PICTURED = {"queue", "batch", "run stats"}  # pages that must have such a picture
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
+RUN_AXE = "axe.run({ resultTypes: ['violations'], rules: { 'color-contrast': { enabled: false } } })"
 
 
 @pytest.fixture(scope="module")
@@ -115,43 +119,18 @@ def test_every_page_is_legible_and_accessible(
         for each in page.evaluate(MEASURE):
             if each["px"] < 14 or each["contrast"] < 4.5:
                 faults.append(f"{name}: {each['text']!r} {each['px']} px, contrast {each['contrast']:.2f}")
-        for fault in page.evaluate(f"{AXE};axe.run({{ resultTypes: ['violations'] }})")["violations"]:
+        for fault in page.evaluate(f"{AXE};{RUN_AXE}")["violations"]:
             if fault["impact"] in ("serious", "critical"):
                 faults.append(f"{name}: {fault['id']}: {fault['nodes'][0]['html'][:120]}")
-
-    assert faults == []
-
-
-def test_every_control_has_a_name_and_shows_the_focus(visit: Visit, addresses: dict[str, str]) -> None:
-    page = visit.page
-
-    faults = []
-    for name, path in pages(visit, addresses).items():
-        visit.open(path)
-        for control in page.locator("a:visible, button:visible, input:visible, select:visible, textarea:visible").all():
-            named = control.evaluate(
-                "e => (e.getAttribute('aria-label') || e.labels?.[0]?.textContent || e.textContent || e.title).trim()"
-            )
-            if not named:
-                faults.append(f"{name}: {control.evaluate('e => e.outerHTML')[:100]}")
+        letters = page.evaluate(PICTURE_LETTERS)
+        if min(letters, default=0 if name in PICTURED else 13) < 13:
+            faults.append(f"{name}: letters of {letters} px in pictures")
         page.keyboard.press("Tab")
         page.keyboard.press("Tab")
         if page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "none":
             faults.append(f"{name}: the focus is not visible")
 
     assert faults == []
-
-
-@pytest.mark.parametrize("width", [1440, 390])
-@pytest.mark.parametrize("name", ["queue", "batch", "run stats"])
-def test_letters_of_pictures_are_as_large_as_the_text_around_them(
-    visit: Visit, addresses: dict[str, str], name: str, width: int
-) -> None:
-    visit.page.set_viewport_size({"width": width, "height": 844})
-
-    visit.open(pages(visit, addresses)[name])
-
-    assert min(visit.page.evaluate(PICTURE_LETTERS)) >= 13
 
 
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])

@@ -1,11 +1,12 @@
-"""A page that stays open: what it keeps while it refreshes itself, and while the server is away."""
+"""A page that stays open: what it keeps while it refreshes itself, and when the server is away or its answer lost."""
 
 import signal
 
 import pytest
-from playwright.sync_api import CDPSession, expect
+from playwright.sync_api import CDPSession, Route, expect
 
 from tests.browser.conftest import Visit
+from tests.browser.steps import new_run, submit, wait_for_result
 
 DATES = {"start_date": "2005-01-03", "end_date": "2006-12-29"}
 REFRESHES_OF_EIGHT_HOURS = 8 * 60 * 60  # one a second
@@ -192,3 +193,51 @@ def memory_of(session: CDPSession) -> dict[str, float]:
     session.send("HeapProfiler.collectGarbage")
     metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
     return {name: metrics[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
+
+
+def lose_the_answer(route: Route) -> None:
+    """Let the request reach the server, and its answer nobody."""
+    route.fetch()
+    route.abort()
+
+
+def runs_labelled(visit: Visit, label: str) -> int:
+    answer = visit.page.request.get(f"{visit.site.url}/api/runs", params={"label": label})
+    return len(answer.json()["runs"])
+
+
+def test_a_run_that_is_sent_again_after_a_lost_answer_is_one_run(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/")
+    page.locator('[name="label"]').fill("lost and sent again")
+    page.route("**/run_backtest", lose_the_answer, times=1)
+
+    page.get_by_role("button", name="Run backtest").click()
+    expect(page.locator("#form-fault")).to_contain_text("does not answer")
+    page.get_by_role("button", name="Run backtest").click()
+    wait_for_result(page)
+
+    assert runs_labelled(visit, "lost and sent again") == 1
+    visit.expect_fault("ERR_FAILED")
+
+
+def test_the_same_form_sent_twice_on_purpose_is_two_runs(visit: Visit) -> None:
+    for _ in range(2):
+        visit.open("/")
+        submit(visit, label="twice on purpose")
+
+    assert runs_labelled(visit, "twice on purpose") == 2
+
+
+def test_a_reproduction_after_a_lost_answer_is_one_run(visit: Visit) -> None:
+    page = visit.page
+    new_run(visit, label="reproduced once")
+    page.route("**/reproduce", lose_the_answer, times=1)
+
+    page.get_by_role("button", name="Reproduce").click()
+    expect(page.locator("#action-fault")).to_contain_text("does not answer")
+    page.get_by_role("button", name="Reproduce").click()
+    expect(page.locator("#reproduction")).to_be_visible()
+
+    assert runs_labelled(visit, "reproduced once") == 2
+    visit.expect_fault("ERR_FAILED")

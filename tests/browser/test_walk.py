@@ -16,7 +16,7 @@ def test_from_the_form_to_every_tab_without_a_reload(visit: Visit) -> None:
     visit.open("/")
     page.evaluate("window.neverReloaded = true")
 
-    submit(visit, ticker="MSFT", rule_type="MACD", label="a walk")
+    submit(visit, charts=True, ticker="MSFT", rule_type="MACD", label="a walk")
     wait_for_result(page)
 
     page.locator("#tab-stats").focus()

@@ -13,8 +13,6 @@ from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
 from tests.services.waiting import wait_until
 
-pytestmark = pytest.mark.parametrize("programs", ["plain", "warm"], indirect=True)
-
 POINTS = {
     "between pop and claim": ("consumer.worker:RunWorker.execute_job", "before", 0),
     "after the claim": ("consumer.worker:RunWorker._work", "before", 1),

@@ -30,7 +30,7 @@ def start_platform(programs: Programs) -> tuple[Program, Program]:
     return reconciler, scaler
 
 
-@pytest.mark.parametrize("count", [20, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize("count", [8, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
 def test_a_flushed_redis_loses_no_waiting_run(
     count: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, database_url: str
 ) -> None:
@@ -68,7 +68,7 @@ def test_a_submission_without_redis_is_accepted_and_finishes(
 def test_a_redis_that_is_away_in_the_middle_of_a_batch_comes_back_empty(
     away_s: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, database_url: str
 ) -> None:
-    submitter.submit(12)
+    submitter.submit(6)
     reconciler, scaler = start_platform(programs)
     wait_until(lambda: "SUCCEEDED" in submitter.statuses(), 60)
 
@@ -78,7 +78,7 @@ def test_a_redis_that_is_away_in_the_middle_of_a_batch_comes_back_empty(
         redis_server.start()
         wait_until(submitter.all_ended, 60)
 
-    assert submitter.statuses() == {"SUCCEEDED": 12}
+    assert submitter.statuses() == {"SUCCEEDED": 6}
     assert reconciler.is_running() and scaler.is_running()
     check_tables(submitter.engine)
     check_queue_is_clean(redis_server.client())

@@ -55,8 +55,8 @@ def test_a_zombie_s_write_matches_no_row(
 def test_two_reconcilers_and_two_scalers_do_no_harm(
     programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
-    submitter.submit(10)
-    submitter.record(10)
+    submitter.submit(4)
+    submitter.record(4)
     redis_server.client().flushall()
 
     for _ in range(2):
@@ -64,7 +64,7 @@ def test_two_reconcilers_and_two_scalers_do_no_harm(
         programs.start("consumer.local_scaler")
     wait_until(submitter.all_ended, 120)
 
-    assert submitter.statuses() == {"SUCCEEDED": 20}
+    assert submitter.statuses() == {"SUCCEEDED": 8}
     check_tables(submitter.engine)
     check_queue_is_clean(redis_server.client())
 

@@ -88,7 +88,7 @@ def _is_consumer(process: psutil.Process) -> bool:
 @pytest.mark.parametrize(
     "count",
     [
-        30,
+        12,
         pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
         pytest.param(2000, marks=PART),
         *(pytest.param(1000, id=f"part-{part:02}", marks=PART) for part in range(1, 21)),

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -28,13 +29,14 @@ def random_ohlcv() -> Callable[..., Ohlcv]:
     return _random_ohlcv
 
 
+@cache
+def _shipped(ticker: str) -> Ohlcv:
+    with (DATA / f"{ticker}.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    return {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS}
+
+
 @pytest.fixture(scope="session")
 def real_ohlcv() -> Callable[[str], Ohlcv]:
-    """real_ohlcv(ticker): the shipped daily prices, columns by name."""
-
-    def read(ticker: str) -> Ohlcv:
-        with (DATA / f"{ticker}.csv").open() as file:
-            rows = list(csv.DictReader(file))
-        return {name: np.array([float(row[name]) for row in rows]) for name in COLUMNS}
-
-    return read
+    """real_ohlcv(ticker): the shipped daily prices, columns by name, which may be changed."""
+    return lambda ticker: {name: column.copy() for name, column in _shipped(ticker).items()}

@@ -58,13 +58,20 @@ def _sqlite_template() -> Path:
 
 def emptied(url: str) -> str:
     """The same database with the shipped prices, and no row in any other of the platform's tables."""
-    engine: Engine = connect_database(url)
+    engine = _engine(url)
     with engine.begin() as connection:
         for table in metadata.sorted_tables:
             if not table.name.startswith("price_"):
                 connection.execute(table.delete())
     restore_seed(engine)
+    engine.dispose()  # the server may be killed before the next time
     return url
+
+
+@cache
+def _engine(url: str) -> Engine:
+    """The same for each test: it keeps what it has compiled."""
+    return connect_database(url)
 
 
 def settings_of(database_url: str, redis_url: str) -> dict[str, str]:

@@ -3,21 +3,25 @@
 from datetime import date
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.engine import Connection, Engine
 
 from adapters.analysis.price_series import PriceSeries, price_series
 from adapters.prices.packing import PackedPrices, pack
 from adapters.prices.reading import Meaning
 from adapters.prices.reading import read_prices as read
-from adapters.store.database import reading
+from adapters.schema import create_schema
+from adapters.store.database import connect_database, reading
 from adapters.store.price_loading import load_folder
 from adapters.store.prices import prices_of
 from adapters.store.tables import price_parts, price_versions
 from adapters.store.tables import price_series as series_table
 from contracts.run_request import RunRequest, Timeframe
 
+TABLES = (series_table, price_versions, price_parts)
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
@@ -54,12 +58,27 @@ def restore_seed(engine: Engine) -> None:
         current = {row.ticker: row.data_hash for row in connection.execute(select(series_table))}
     if held == current == {path.stem: packed_file(DATA, path.stem).data_hash for path in DATA.glob("*.csv")}:
         return
-    load_folder(without_prices(engine), DATA)
+    with without_prices(engine).begin() as connection:
+        for table, rows in _seed():
+            connection.execute(insert(table), rows)
+
+
+@cache
+def _seed() -> list[tuple[Table, list[dict[str, Any]]]]:
+    """Tables with the rows of the shipped prices: to read the files takes 0.4 s."""
+    with TemporaryDirectory() as directory:
+        engine = connect_database(f"sqlite:///{directory}/seed.db")
+        create_schema(engine)
+        load_folder(engine, DATA)
+        with reading(engine) as connection:
+            found = [(table, connection.execute(select(table)).mappings().all()) for table in TABLES]
+        engine.dispose()
+    return [(table, [dict(row) for row in rows]) for table, rows in found]
 
 
 def without_prices(engine: Engine) -> Engine:
     """The same database with an empty store of prices."""
     with engine.begin() as connection:
-        for table in (price_parts, price_versions, series_table):
+        for table in reversed(TABLES):
             connection.execute(delete(table))
     return engine

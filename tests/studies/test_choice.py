@@ -38,7 +38,7 @@ def test_a_constraint_that_is_broken_or_unknown_excludes() -> None:
     assert ranked(
         PARAMS,
         runs,
-        Criterion("sharpe_ratio", "max", [parse_condition("cagr > 5 and num_trades >= 5", ("cagr", "num_trades"))]),
+        Criterion("sharpe_ratio", "max", [parse_condition("cagr > 5 and num_trades >= 5")]),
     ) == [1, 3]
 
 

@@ -9,6 +9,12 @@ from tests.services.live_web import served
 
 
 @pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Nothing that speaks HTTP depends on the kind of database."""
+    return sqlite_url
+
+
+@pytest.fixture
 def base_url(app: Flask) -> Iterator[str]:
     """The address of the web tier."""
     with served(app) as url:

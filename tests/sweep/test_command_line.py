@@ -75,7 +75,6 @@ def test_the_same_submission_again_goes_on_and_makes_no_second_run(app: Flask, b
     assert "new 0, already there 6 (6 pending)" in run(base_url, "plan", spec).stdout
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_sweep_after_an_update_of_prices_is_new_and_plan_says_so(base_url: str, spec: Path) -> None:
     run(base_url, "submit", spec, "--detach", "--batch", "b")
     fewer = (PROJECT_ROOT / "data" / "IBM.csv").read_bytes().splitlines(keepends=True)[:-1]
@@ -89,7 +88,6 @@ def test_a_sweep_after_an_update_of_prices_is_new_and_plan_says_so(base_url: str
     ]
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_runs_of_other_tickers_are_not_on_older_prices(base_url: str, spec: Path) -> None:
     run(base_url, "submit", spec, "--detach", "--batch", "b")
     spec.write_text(SPEC.replace("[AAPL, IBM]", "[AAPL]"), encoding="utf-8")
@@ -167,7 +165,6 @@ def test_the_servers_faults_keep_all_runs_out(app: Flask, base_url: str, spec: P
     assert run_ids(app) == []
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_platforms_faults_are_told_once_with_line_field_and_a_run_that_has_them(base_url: str, spec: Path) -> None:
     faulty = {
         "[7, 14, 21]": (
@@ -195,7 +192,6 @@ def test_the_platforms_faults_are_told_once_with_line_field_and_a_run_that_has_t
         assert line.endswith(("and 1 more run)", "more runs)"))
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_platforms_faults_in_a_table_have_the_lines_that_are_its_own(base_url: str, tmp_path: Path) -> None:
     table = tmp_path / "runs.csv"
     row = "AAPL,RSI,2004-01-01,2006-12-31"
@@ -209,7 +205,6 @@ def test_the_platforms_faults_in_a_table_have_the_lines_that_are_its_own(base_ur
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_a_retry_that_finds_cancelled_runs_only_says_how_to_retry_them(base_url: str, spec: Path) -> None:
     run(base_url, "submit", spec, "--detach")
     run(base_url, "cancel", spec)
@@ -223,7 +218,6 @@ def test_a_retry_that_finds_cancelled_runs_only_says_how_to_retry_them(base_url:
     assert "cancelled" not in retried.stderr
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_an_estimate_is_made_of_runs_that_are_as_much_work(app: Flask, base_url: str, spec: Path) -> None:
     make(app, "completed", {"batch_id": "drawn", "charts": True})
 

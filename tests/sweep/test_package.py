@@ -50,7 +50,6 @@ def environment(tmp_path: Path) -> Path:
     return folder / "bin"
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_the_installed_package_and_its_command_speak_to_a_platform(
     app: Flask, base_url: str, environment: Path, tmp_path: Path
 ) -> None:
@@ -73,7 +72,6 @@ def test_the_installed_package_and_its_command_speak_to_a_platform(
     assert ranked.stdout.splitlines()[1].startswith("1     AAPL    RSI_14_30_70  ")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_what_a_sweep_may_speak_of_is_what_the_platform_knows(base_url: str) -> None:
     catalog = read_catalog(Client(base_url))
 

@@ -9,8 +9,6 @@ from flask.testing import FlaskClient
 from tests.services.studies import work_through
 from tests.sweep.test_command_line import run
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 SPEC = """
 name: Six
 base: {ticker: AAPL, start_date: 2003-01-01, end_date: 2008-12-31, rule_type: MA_CROSS}
@@ -64,7 +62,7 @@ def test_a_cancelled_study_is_no_success(client: FlaskClient, base_url: str, spe
         ("study: {kind: holdout, holdout_share: 0.25}", "study: holdout", "line 6: study: 'holdout' is not a mapping"),
         ("ticker: AAPL", "tickers: [AAPL, IBM]", "a study is about one ticker, not 2"),
         ("holdout_share: 0.25", "holdout_share: 2", "holdout_share: Input should be less than 1"),
-        ("num_trades >= 1", "num_trades == 1", "constraints.0: 'num_trades == 1' is not accepted"),
+        ("num_trades >= 1", "num_trades == 'x'", "constraints.0: \"num_trades == 'x'\" is not accepted"),
     ],
 )
 def test_a_file_that_is_no_study_is_refused(base_url: str, spec: Path, before: str, after: str, fault: str) -> None:

@@ -105,7 +105,6 @@ def test_a_fault_is_told_and_not_the_empty_answers_after_it(
         fetch("NONE")
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(base_url: str, stand_in: Path) -> None:
     loaded = load(base_url, stand_in, "--yahoo", "NEW", "BRK-B", "--from", "2010-01-01")
 
@@ -117,7 +116,6 @@ def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(base_url: str, stan
     assert "Yahoo Finance NEW: prices of whole bars multiplied by Adj Close / Close, 0.8722 to 0.8723" in loaded.stdout
 
 
-@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_without_the_package_the_way_to_it_is_said(base_url: str, tmp_path: Path) -> None:
     loaded = load(base_url, tmp_path, "--yahoo", "AAPL", "--from", "2010-01-01")
 

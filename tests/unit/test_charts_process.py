@@ -56,7 +56,7 @@ def drawn(cache: Path, rounds: int, *preamble: str) -> dict:
 
 
 def test_charts_leave_no_figure_no_memory_and_no_file_behind(tmp_path):
-    rounds = 6
+    rounds = 3
 
     process = drawn(tmp_path, rounds)
 

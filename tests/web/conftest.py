@@ -12,16 +12,21 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
 RunMaker = Callable[..., str]
+# where an answer comes from statements that no test of the store makes
+ON_BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "mariadb"], indirect=True)
 
 
 @pytest.fixture
-def page_app(platform_settings: dict[str, str]) -> Flask:
-    """The application, with tests' settings and a key that outlives it."""
-    from adapters.settings import load_settings
-    from web import create_app
+def database_url(request: pytest.FixtureRequest) -> str:
+    """SQLite, unless a test says otherwise: pages and answers are made of the same rows whatever has kept them."""
+    url: str = request.getfixturevalue(f"{getattr(request, 'param', 'sqlite')}_url")
+    return url
 
-    app = create_app(load_settings(platform_settings))
-    app.testing = False  # a fault is a page here, as it is for people
+
+@pytest.fixture
+def page_app(app: Flask) -> Flask:
+    """The application, with tests' settings; a fault is a page here, as it is for people."""
+    app.testing = False
     return app
 
 
@@ -34,12 +39,22 @@ def browser_client(page_app: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def make_run(page_app: Flask) -> RunMaker:
-    """Submits a run, works on it in this process when `state` says so, and returns its run_id."""
+def make_run(page_app: Flask, monkeypatch: pytest.MonkeyPatch) -> RunMaker:
+    """Submits a run, works on it in this process when `state` says so, and returns its run_id; pictures stand in."""
+    from contracts.run_result import CHART_NAMES
     from contracts.status import ErrorType
     from tests.web.made_runs import make
+
+    pictures = dict.fromkeys(CHART_NAMES, b"\x89PNG\r\n")  # to draw them takes half a second
+    monkeypatch.setattr("consumer.draw_charts.render_charts", lambda data: pictures)
 
     def run(state: str = "completed", error_type: ErrorType = ErrorType.ENGINE_ERROR, **fields: Any) -> str:
         return make(page_app, state, fields, error_type)
 
     return run
+
+
+@pytest.fixture
+def run_id(make_run: RunMaker) -> str:
+    """A completed run of sixty-odd trades, some of them short."""
+    return make_run(rule_type="MACD", params={}, direction="longshort", stop_loss_pct=4)

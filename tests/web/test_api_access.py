@@ -11,12 +11,6 @@ TOKEN, OTHER = "a-token-of-16-or-more", "another-token-for-bots"
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Who is let in does not depend on the kind of database."""
-    return sqlite_url
-
-
-@pytest.fixture
 def guarded(platform_settings: dict[str, str]) -> Iterator[FlaskClient]:
     """A client of a platform that knows two tokens."""
     with web_app(platform_settings | {"API_TOKENS": f"{TOKEN},{OTHER}"}) as app:

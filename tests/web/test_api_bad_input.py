@@ -15,12 +15,6 @@ from tests.services.web_app import run_values
 NaN, INFINITY = float("nan"), float("inf")
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """What is refused reaches no database, so one kind of it will do."""
-    return sqlite_url
-
-
 @pytest.fixture(autouse=True)
 def nothing_is_left_behind(app: Flask, redis_server: RedisServer) -> Any:
     """After each of these tests no run is recorded and no message waits."""

@@ -12,6 +12,9 @@ from adapters.store.tables import runs
 from tests.services.finished_runs import break_down, succeed
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, web_app
+from tests.web.conftest import ON_BOTH_DATABASES
+
+pytestmark = ON_BOTH_DATABASES
 
 QUEUE = "rq:queue:backtests"
 UNKNOWN = "6b7a1f8e-53a0-4a57-9d0c-8f0f5f3a2b11"

@@ -13,12 +13,6 @@ ZIPPED = {"Accept-Encoding": "br, gzip"}
 SHEETS = Path(__file__).parents[2] / "web" / "static" / "css"
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Nothing here depends on the kind of database."""
-    return sqlite_url
-
-
 def addresses(client: FlaskClient) -> list[str]:
     return re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/runs").get_data(as_text=True))
 

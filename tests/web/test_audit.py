@@ -14,6 +14,7 @@ from adapters.logs import current_actor
 from tests.services.ports import free_port
 from tests.services.processes import Programs
 from tests.services.web_app import run_values, sweep_values, web_app
+from tests.web.conftest import ON_BOTH_DATABASES
 
 TOKEN = "a-token-of-16-or-more"
 SHOWN = {"Authorization": f"Bearer {TOKEN}"}
@@ -31,6 +32,7 @@ def audit(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:
     return list(reversed(client.get(f"/api/audit{query}", headers=SHOWN).json["audit"]))
 
 
+@ON_BOTH_DATABASES
 def test_who_changed_what_from_where_and_what_was_refused(client: FlaskClient) -> None:
     at = {"REMOTE_ADDR": "192.0.2.7"}
     run_id = client.post("/run_backtest", json=run_values(), headers=SHOWN, environ_base=at).json["run_id"]
@@ -54,6 +56,7 @@ def test_who_changed_what_from_where_and_what_was_refused(client: FlaskClient) -
     ]
 
 
+@ON_BOTH_DATABASES
 def test_the_audit_is_found_by_filter_and_page_by_page(client: FlaskClient) -> None:
     for fee_rate in (0.001, 0.002, 0.5):
         client.post("/run_backtest", json=run_values(fee_rate=fee_rate), headers=SHOWN)

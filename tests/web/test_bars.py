@@ -10,18 +10,6 @@ from tests.web.conftest import RunMaker
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """One database is enough: the query is a lookup by id."""
-    return sqlite_url
-
-
-@pytest.fixture
-def run_id(make_run: RunMaker) -> str:
-    """A completed run of sixty-odd trades, some of them short."""
-    return make_run(rule_type="MACD", params={}, direction="longshort", stop_loss_pct=4)
-
-
 def answer(client: FlaskClient, path: str) -> dict[str, Any]:
     got = client.get(path)
     assert got.status_code == 200, got.text

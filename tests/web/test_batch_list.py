@@ -12,6 +12,9 @@ from adapters.store.runs import Attempt, claim
 from adapters.store.tables import runs
 from tests.services.finished_runs import break_down, succeed
 from tests.services.web_app import run_values, sweep_values
+from tests.web.conftest import ON_BOTH_DATABASES
+
+pytestmark = ON_BOTH_DATABASES
 
 
 def submit(client: FlaskClient, batch_id: str, count: int, **changes: object) -> list[str]:

@@ -10,16 +10,12 @@ from flask.testing import FlaskClient
 
 from adapters.results.sharpe_evidence import MeasuredSharpe, luck_sharpe, probabilistic_sharpe
 from adapters.results.surface import Heatmap
+from adapters.store.batch_evidence import batch_evidence
+from adapters.store.database import reading
 from tests.services.finished_runs import succeed
-from tests.web.conftest import RunMaker
+from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
 from web.batches.pages import heat_rows, shade
 from web.formats import number
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """The queries are tested on both databases where they live."""
-    return sqlite_url
 
 
 def crossing(make_run: RunMaker, state: str, fast: int, slow: int) -> str:
@@ -177,9 +173,10 @@ def test_a_cell_without_run_leads_nowhere() -> None:
 
     [row] = heat_rows(grid, {(5, 50): "the run"})
 
-    assert [(cell["value"], cell["run_id"]) for cell in row["cells"]] == [(1.0, "the run"), (None, None)]
+    assert [(value, run_id) for value, _, run_id in row["cells"]] == [(1.0, "the run"), (None, None)]
 
 
+@ON_BOTH_DATABASES
 def test_the_best_run_is_held_against_luck_without_being_asked(
     page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
@@ -188,12 +185,16 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     make_run("failed", batch_id="both", rule_type="MA_CROSS", params={"fast": 7, "slow": 50})
 
     page = browser_client.get("/batches/both?ticker=AAPL").get_data(as_text=True)
+    with reading(page_app.extensions["platform"].engine) as connection:
+        known = batch_evidence(connection, "both", "AAPL")
 
     best = max(runs, key=lambda run: run["metrics"]["sharpe_ratio"])
     per_bar = [run["metrics"]["sharpe_ratio"] / math.sqrt(252) for run in runs]
     length, moments = len(best["equity_curve"]), (best["metrics"]["skewness"], best["metrics"]["kurtosis"] + 3)
     measured = MeasuredSharpe(max(per_bar), length, *moments)
     expected = probabilistic_sharpe(measured, luck_sharpe(statistics.variance(per_bar), 5))  # one of the five failed
+    assert known is not None
+    assert known.found.sharpe_variance == pytest.approx(statistics.variance(per_bar), rel=1e-9)
     assert f"{expected * 100:.1f}%" in page
     assert f"<strong>AAPL {best['request']['rule_id']}</strong>" in page
     assert "everything that this batch has tried on AAPL" in page

@@ -12,8 +12,6 @@ from tests.services.prices import DATA
 from tests.services.web_app import run_values
 from tests.web.conftest import RunMaker
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 
 def test_its_version_is_pinned_when_the_run_is_accepted(app: Flask, client: FlaskClient) -> None:
     client.post("/run_backtest", json=run_values(benchmark="IBM"))

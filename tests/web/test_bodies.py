@@ -17,12 +17,6 @@ FORM = "application/x-www-form-urlencoded"
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """No body of these tests reaches the database."""
-    return sqlite_url
-
-
-@pytest.fixture
 def guarded(platform_settings: dict[str, str]) -> Iterator[Flask]:
     """A platform whose login asks for a token."""
     with web_app(platform_settings | {"API_TOKENS": TOKEN}) as app:

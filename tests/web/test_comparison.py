@@ -13,12 +13,6 @@ from tests.web.conftest import RunMaker
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """One database is enough: the query is a lookup by ids."""
-    return sqlite_url
-
-
 def test_runs_are_compared_by_metrics_and_by_what_differs(browser_client: FlaskClient, make_run: RunMaker) -> None:
     one, other = make_run(), make_run(params={"period": 7}, start_date="2006-01-03")
 

@@ -18,12 +18,6 @@ FORMULA: dict[str, Any] = {
 }
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Nothing here depends on the database."""
-    return sqlite_url
-
-
 def check(client: FlaskClient, rule_type: Any, params: Any) -> dict[str, Any]:
     answer = client.post("/api/rules/check", json={"rule_type": rule_type, "params": params})
     assert answer.status_code == 200, answer.text

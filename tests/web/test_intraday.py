@@ -17,12 +17,6 @@ DATES = {"start_date": "2024-01-02", "end_date": "2024-01-31"}
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """The bars are not the database's business."""
-    return sqlite_url
-
-
-@pytest.fixture
 def platform_settings(platform_settings: dict[str, str], tmp_path: Path) -> dict[str, str]:
     """A platform that also has sixty hours of a wave."""
     folder = tmp_path / "prices"

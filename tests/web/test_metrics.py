@@ -15,7 +15,7 @@ from adapters.store.run_totals import fold
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import service_missing
 from tests.services.web_app import web_app
-from tests.web.conftest import RunMaker
+from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -32,6 +32,7 @@ def scraped(client: FlaskClient) -> str:
     return client.get("/metrics").get_data(as_text=True)
 
 
+@ON_BOTH_DATABASES
 @pytest.mark.usefixtures("counting")
 def test_runs_are_counted_by_their_ends_with_waits_and_durations(client: FlaskClient, make_run: RunMaker) -> None:
     make_run(), make_run("failed", label="b"), make_run("pending", label="c")

@@ -14,7 +14,7 @@ from schemathesis.core.failures import FailureGroup
 from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values, web_app
 
-EXAMPLES = 5  # of each kind and operation, so that all of them take a minute at most
+EXAMPLES = 3  # of each kind and operation, so that all of them take a minute at most
 # what no schema says of a run: the ticker is known, it has prices between the dates, a bulk call has one batch, and the
 # fast average is faster than the slow one
 SENSIBLE = {"ticker": "AAPL", "timeframe": "1d", "start_date": "2004-01-01", "end_date": "2005-01-01"}

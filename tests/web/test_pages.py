@@ -16,12 +16,6 @@ from web import create_app
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Pages do not depend on the kind of database; the queries behind them are tested on both."""
-    return sqlite_url
-
-
 def test_the_form_has_every_rule_of_the_catalog_with_its_bounds(browser_client: FlaskClient) -> None:
     page = browser_client.get("/").get_data(as_text=True)
 

@@ -9,6 +9,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from adapters.store.tables import presets
+from tests.web.conftest import ON_BOTH_DATABASES
+
+pytestmark = ON_BOTH_DATABASES
 
 REQUEST = {
     "ticker": "AAPL",

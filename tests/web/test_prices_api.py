@@ -12,6 +12,9 @@ from adapters.store.runs import Attempt, claim, finish
 from consumer.backtest import backtest
 from tests.services.prices import run_prices
 from tests.services.web_app import run_values
+from tests.web.conftest import ON_BOTH_DATABASES
+
+pytestmark = ON_BOTH_DATABASES
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 HEADER = "Date,Open,High,Low,Close,Adj Close,Volume\n"

@@ -18,7 +18,7 @@ from adapters.store.queue_history import queue_state
 from adapters.store.tables import run_events, runs
 from adapters.store.upkeep import Upkeep
 from tests.services.redis_server import RedisServer
-from tests.web.conftest import RunMaker
+from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
 from web.queue.picture import MOST_LABELS, labelled
 from web.queue.troubles import describe
 
@@ -71,6 +71,7 @@ def most_at_a_time(stories: list[list[Event]], state: str, start: datetime, end:
     return most
 
 
+@ON_BOTH_DATABASES
 def test_every_step_says_the_most_that_waited_and_ran_at_a_time(page_app: Flask) -> None:
     chance = random.Random(11)
     with reading(page_app.extensions["platform"].engine) as connection:
@@ -90,6 +91,7 @@ def test_every_step_says_the_most_that_waited_and_ran_at_a_time(page_app: Flask)
     assert sum(point.ended for point in state.points) == sum(at >= state.points[0].at for at in ended)
 
 
+@ON_BOTH_DATABASES
 def test_now_is_counted_and_the_oldest_is_named(browser_client: FlaskClient, make_run: RunMaker) -> None:
     oldest, _, _ = make_run("pending"), make_run("pending", batch_id="b"), make_run("running")
 
@@ -145,6 +147,7 @@ def test_a_percentile_is_the_nearest_rank(values: list[float], percent: int, exp
     assert percentile(values, percent) == expected
 
 
+@ON_BOTH_DATABASES
 def test_events_are_counted_by_the_index(page_app: Flask) -> None:
     columns = {tuple(index.columns.keys()) for index in run_events.indexes}
 

@@ -15,12 +15,6 @@ from tests.web.conftest import RunMaker
 
 
 @pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """One database is enough: the query is a lookup by ids."""
-    return sqlite_url
-
-
-@pytest.fixture
 def repeated(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -> tuple[str, str]:
     """Ids of a completed run and of its completed repetition."""
     origin = make_run()

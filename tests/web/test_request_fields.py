@@ -5,7 +5,6 @@ import re
 from dataclasses import dataclass
 from typing import Annotated
 
-import pytest
 from annotated_types import Ge, Lt
 from flask import Flask
 from flask.testing import FlaskClient
@@ -17,12 +16,6 @@ from contracts.run_request import LABEL_FIELDS, About
 from tests.services.web_app import run_values
 from tests.web.conftest import RunMaker
 from web.request_fields import FIELDS, PRESET_FIELDS, read_fields
-
-
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """Nothing is recorded here."""
-    return sqlite_url
 
 
 @dataclass

@@ -23,18 +23,6 @@ from web.runs.trade_table import COLUMNS
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-@pytest.fixture
-def database_url(sqlite_url: str) -> str:
-    """One database is enough: the query is a lookup by id."""
-    return sqlite_url
-
-
-@pytest.fixture
-def run_id(make_run: RunMaker) -> str:
-    """A completed run of sixty-odd trades."""
-    return make_run(rule_type="MACD", params={}, direction="longshort", stop_loss_pct=4)
-
-
 def trades(client: FlaskClient, run_id: str) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = client.get(f"/api/runs/{run_id}").get_json()["trades"]
     return found

@@ -12,7 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert
 
 from adapters.store.tables import runs
+from tests.web.conftest import ON_BOTH_DATABASES
 from web.platform import Platform
+
+pytestmark = ON_BOTH_DATABASES
 
 COUNT = 230
 SORTS = [
@@ -85,40 +88,31 @@ def test_pages_by_submission_hold_every_run_once(
 
 
 @pytest.mark.parametrize("order", ["desc", "asc"])
-@pytest.mark.parametrize(("sort", "metric"), SORTS)
 def test_pages_by_a_metric_hold_every_run_that_has_it_once(
-    browser_client: FlaskClient, rows: list[dict[str, Any]], sort: str, metric: str, order: str
+    browser_client: FlaskClient, rows: list[dict[str, Any]], order: str
 ) -> None:
-    found = all_pages(browser_client, f"sort={sort}&order={order}")
-
-    # equal values are in the order of submission, or against it
-    having = [each for each in (rows if order == "asc" else rows[::-1]) if each[metric] is not None]
     sign = 1 if order == "asc" else -1
-    having.sort(key=lambda each: sign * each[metric])
-    assert found == ids(having)
+    for sort, metric in SORTS:
+        found = all_pages(browser_client, f"sort={sort}&order={order}")
+
+        # equal values are in the order of submission, or against it
+        having = [each for each in (rows if order == "asc" else rows[::-1]) if each[metric] is not None]
+        assert found == ids(sorted(having, key=lambda each: sign * each[metric])), sort
 
 
 @pytest.mark.parametrize("few_runs", [0, 1000])  # searched for in the wanted order, and sorted at once
-@pytest.mark.parametrize(("sort", "metric"), SORTS)
 def test_bounds_on_one_metric_and_an_order_by_another_go_together(
-    browser_client: FlaskClient,
-    rows: list[dict[str, Any]],
-    sort: str,
-    metric: str,
-    few_runs: int,
-    monkeypatch: pytest.MonkeyPatch,
+    browser_client: FlaskClient, rows: list[dict[str, Any]], few_runs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("adapters.store.run_list.FEW_RUNS", few_runs)
+    within = [each for each in rows[::-1] if each["num_trades"] and each["max_drawdown_pct"] <= 30]
+    within = [each for each in within if each["num_trades"] >= 5]
 
-    found = all_pages(browser_client, f"sort={sort}&drawdown_max=30&trades_min=5")
+    for sort, metric in SORTS:
+        found = all_pages(browser_client, f"sort={sort}&drawdown_max=30&trades_min=5")
 
-    having = [
-        each
-        for each in rows[::-1]
-        if each[metric] is not None and each["max_drawdown_pct"] <= 30 and each["num_trades"] >= 5
-    ]
-    assert found == ids(sorted(having, key=lambda each: -each[metric]))
-    assert found
+        having = [each for each in within if each[metric] is not None]
+        assert found == ids(sorted(having, key=lambda each: -each[metric])) != [], sort
 
 
 @pytest.mark.parametrize("sort", ["created", "sharpe"])
@@ -160,29 +154,27 @@ FILTERS = {
 }
 
 
-@pytest.mark.parametrize("query", FILTERS)
-def test_a_filter_shows_the_runs_that_it_names(
-    browser_client: FlaskClient, rows: list[dict[str, Any]], query: str
-) -> None:
-    found = all_pages(browser_client, query)
+def test_a_filter_shows_the_runs_that_it_names(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+    for query, fits in FILTERS.items():
+        found = all_pages(browser_client, query)
 
-    assert found == ids([each for each in rows[::-1] if FILTERS[query](each)])
+        assert found == ids([each for each in rows[::-1] if fits(each)]), query
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        "sharpe_min=abc", "sharpe_min=nan", "return_max=inf", "status=done", "rule=EVIL", "from=2026-02-30", "limit=0",
-        "limit=1000", "limit=٣", "sort=id", "order=up", "after=x", "after=1~2", "sort=sharpe&after=5", "before=-1",
-        "unknown=1", "ticker=" + "A" * 16, "ticker=%E6%97%A5", "label=%00",
-    ],
-)  # fmt: skip
-def test_a_filter_that_cannot_be_meant_is_refused_by_name(browser_client: FlaskClient, query: str) -> None:
-    page = browser_client.get(f"/runs?{query}")
-    answer = browser_client.get(f"/api/runs?{query}")
+REFUSED = [
+    "sharpe_min=abc", "sharpe_min=nan", "return_max=inf", "status=done", "rule=EVIL", "from=2026-02-30", "limit=0",
+    "limit=1000", "limit=٣", "sort=id", "order=up", "after=x", "after=1~2", "sort=sharpe&after=5", "before=-1",
+    "unknown=1", "ticker=" + "A" * 16, "ticker=%E6%97%A5", "label=%00",
+]  # fmt: skip
 
-    assert (page.status_code, answer.status_code) == (400, 400)
-    assert query.rpartition("&")[2].partition("=")[0] in answer.get_json()["errors"]
+
+def test_a_filter_that_cannot_be_meant_is_refused_by_name(browser_client: FlaskClient) -> None:
+    for query in REFUSED:
+        page = browser_client.get(f"/runs?{query}")
+        answer = browser_client.get(f"/api/runs?{query}")
+
+        assert (query, page.status_code, answer.status_code) == (query, 400, 400)
+        assert query.rpartition("&")[2].partition("=")[0] in answer.get_json()["errors"]
 
 
 def test_the_page_shows_foreign_words_as_words(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
@@ -205,19 +197,16 @@ def test_no_fitting_run_says_how_to_see_others(browser_client: FlaskClient) -> N
     assert "No run fits this filter" in browser_client.get("/runs?ticker=IBM").get_data(as_text=True)
 
 
-@pytest.mark.parametrize(
-    ("words", "target"),
-    [
-        ("aapl", "/runs?ticker=AAPL"),
-        ("AAPL rsi failed", "/runs?ticker=AAPL&rule=RSI&status=failed"),
-        ("aapl RSI_15_30_80", "/runs?ticker=AAPL&name=RSI_15_30_80"),
-        ("my idea", "/runs?label=my+idea"),
-        ("", "/runs"),
-        ("deadbeef", "/runs?label=deadbeef"),
-    ],
-)
-def test_a_search_leads_to_the_filtered_list(browser_client: FlaskClient, words: str, target: str) -> None:
-    assert browser_client.get("/search", query_string={"q": words}).headers["Location"] == target
+def test_a_search_leads_to_the_filtered_list(browser_client: FlaskClient) -> None:
+    for words, target in {
+        "aapl": "/runs?ticker=AAPL",
+        "AAPL rsi failed": "/runs?ticker=AAPL&rule=RSI&status=failed",
+        "aapl RSI_15_30_80": "/runs?ticker=AAPL&name=RSI_15_30_80",
+        "my idea": "/runs?label=my+idea",
+        "": "/runs",
+        "deadbeef": "/runs?label=deadbeef",
+    }.items():
+        assert browser_client.get("/search", query_string={"q": words}).headers["Location"] == target
 
 
 def test_a_search_for_the_name_of_a_batch_leads_to_it(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:

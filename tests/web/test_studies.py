@@ -10,8 +10,6 @@ from tests.services.finished_runs import succeed
 from tests.services.studies import BASE, GRID, WALK_FORWARD, complete, leader, submit_study
 from tests.services.web_app import sweep_values
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-
 MANY = [{"fast": 2 + number % 150, "slow": 200 + number // 150} for number in range(5000)]
 
 

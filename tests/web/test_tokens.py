@@ -11,6 +11,9 @@ from adapters import tokens as command
 from adapters.store import tables
 from adapters.store.database import connect_database, database_now
 from tests.services.web_app import run_values, sweep_values, web_app
+from tests.web.conftest import ON_BOTH_DATABASES
+
+pytestmark = ON_BOTH_DATABASES
 
 Maker = Callable[..., dict[str, str]]
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}

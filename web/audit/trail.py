@@ -4,9 +4,6 @@ import logging
 from typing import Any
 
 from flask import Flask, Response, g, request
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.store.audit import record_deed
@@ -17,24 +14,21 @@ log = logging.getLogger(__name__)
 
 REFUSED = frozenset({401, 403, 429})
 _AWAY = 503  # the database, so that nothing was changed, and nothing can be written
-REFUSALS = RateLimitItemPerMinute(60)  # of one address and process: a stranger must not fill the database with more
 
 
 def follow(app: Flask) -> None:
     """Write down what this application is asked to do."""
-    refusals = FixedWindowRateLimiter(MemoryStorage())
+    app.after_request(_note)
 
-    def record(response: Response) -> Response:
-        is_refused = response.status_code in REFUSED
-        if is_refused:
-            is_deed = refusals.hit(REFUSALS, request.remote_addr or "")
-        else:
-            is_deed = request.endpoint is not None and changes_something() and response.status_code != _AWAY
-        if is_deed:
-            _record(response.status_code)
-        return response
 
-    app.after_request(record)
+def _note(response: Response) -> Response:
+    if response.status_code in REFUSED:
+        is_deed = platform().rates.is_refusal_written(request.remote_addr or "")
+    else:
+        is_deed = request.endpoint is not None and changes_something() and response.status_code != _AWAY
+    if is_deed:
+        _record(response.status_code)
+    return response
 
 
 def _record(status: int) -> None:

@@ -148,13 +148,13 @@ def scale(grid: Heatmap) -> list[tuple[str, float]]:
 
 
 def heat_rows(grid: Heatmap, cells: Mapping[Cell, str]) -> list[dict[str, Any]]:
-    """Rows of the map: the value of each cell, its shade, and the run behind it."""
+    """Rows of the map, each with its cells as (value, shade, run_id): tuples, since a map has thousands of them."""
     low, high = _bounds(grid)
     return [
         {
             "y": y,
             "cells": [
-                {"value": value, "shade": shade(value, low, high), "run_id": cells.get((x, y))}
+                (value, shade(value, low, high), cells.get((x, y)))
                 for x, value in zip(grid["x_values"], row, strict=True)
             ],
         }

@@ -52,7 +52,7 @@ def _choice_faults(request: StudyRequest) -> Faults:
         errors["name"] = "it has characters that cannot be shown"
     for number, text in enumerate(request.constraints):
         try:
-            parse_condition(text, METRIC_NAMES)
+            parse_condition(text)
         except ValueError as error:
             errors[f"constraints.{number}"] = f"{text[:60]!r} is not accepted; accepted: {error}"
     return errors
