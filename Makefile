@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-slow test-image test-peers lint bench manifests audit requirements clean
+.PHONY: help install install-dev run docs test test-slow test-image test-peers lint bench manifests audit requirements clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -17,8 +17,8 @@ install: $(VENV)/.run-installed ## create .venv with what `make run` needs
 
 install-dev: $(VENV)/.dev-installed ## add what tests, lint and benchmarks need
 
-$(VENV)/.run-installed: requirements.txt requirements-local.txt
-	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(VENV) requirements.txt requirements-local.txt
+$(VENV)/.run-installed: requirements.txt requirements-local.txt requirements-docs.txt
+	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(VENV) requirements.txt requirements-local.txt requirements-docs.txt
 	@touch $@
 
 $(VENV)/.dev-installed: $(VENV)/.run-installed requirements-dev.txt
@@ -29,7 +29,13 @@ $(PEERS)/.installed: requirements-peers.txt
 	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(PEERS) requirements-peers.txt
 	@touch $@
 
-run: install ## start Redis, database, web, scaler and reconciler; prints the URL
+docs: web/site/.built ## build the documentation, which the platform serves at /docs/; a broken link is a failure
+
+web/site/.built: $(VENV)/.run-installed mkdocs.yml CONTRIBUTING.md SECURITY.md CHANGELOG.md $(shell find docs -type f)
+	@$(BIN)/python -m mkdocs build --quiet
+	@touch $@
+
+run: install docs ## start Redis, database, web, scaler and reconciler; prints the URL
 	@$(BIN)/python scripts/run_local.py
 
 test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
@@ -54,13 +60,13 @@ manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/hadolint Dockerfile
 
-lint: install-dev manifests ## ruff, mypy, frozen files, manifests
+lint: install-dev manifests docs ## ruff, mypy, frozen files, manifests, links of the documentation
 	@find engine -name '*.py' | LC_ALL=C sort | xargs sha256sum | diff engine/SHA256SUMS - || \
 		{ echo "engine/ is frozen; see docs/engine.md, 'New behaviour stays outside'"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy -p scripts.manifests  # by itself, since the other scripts are not imported as `scripts.…`
+	@$(BIN)/mypy -p scripts.manifests -p scripts.reference  # by themselves, since the other scripts are not imported as `scripts.…`
 
 bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
 	@$(BIN)/python -m tests.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
