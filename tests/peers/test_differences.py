@@ -1,0 +1,15 @@
+"""The numbers of docs/differences.md are those that the tools give."""
+
+import sys
+
+import pytest
+
+from tests.peers.differences import main
+
+pytestmark = [pytest.mark.peers, pytest.mark.timeout(600)]
+
+
+def test_the_page_has_the_numbers_of_the_tools(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["differences", "--check"])
+
+    assert main() == 0
