@@ -6,7 +6,8 @@ import pytest
 
 from tests.peers.differences import main
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(600)]
+# what the tools are warned of by pandas is not ours
+pytestmark = [pytest.mark.peers, pytest.mark.timeout(600), pytest.mark.filterwarnings("ignore")]
 
 
 def test_the_page_has_the_numbers_of_the_tools(monkeypatch: pytest.MonkeyPatch) -> None:
