@@ -31,11 +31,12 @@ $(PEERS)/.installed: requirements-peers.txt
 
 docs: web/site/.built ## build the documentation, which the platform serves at /docs/; a broken link is a failure
 
-web/site/.built: $(VENV)/.run-installed mkdocs.yml CONTRIBUTING.md SECURITY.md CHANGELOG.md $(shell find docs -type f)
+web/site/.built: $(VENV)/.run-installed mkdocs.yml CONTRIBUTING.md SECURITY.md CHANGELOG.md $(wildcard web/static/css/*.css) $(shell find docs -type f)
 	@$(BIN)/python -m mkdocs build --quiet
 	@touch $@
 
-run: install docs ## start Redis, database, web, scaler and reconciler; prints the URL
+run: install ## start Redis, database, web, scaler and reconciler; prints the URL
+	@$(MAKE) --silent docs || echo "the documentation was not built; the lines above say why"
 	@$(BIN)/python scripts/run_local.py
 
 test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
@@ -76,7 +77,7 @@ audit: install-dev ## known advisories against the pinned packages, from the pac
 		$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
 
 clean: ## remove what make created, but not your runs (var/)
-	@rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(PEERS) web/site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 requirements: install-dev ## pin the .in files anew (needs the network)
