@@ -32,7 +32,7 @@ $(PEERS)/.installed: requirements-peers.txt
 docs: web/site/.built ## build the documentation, which the platform serves at /docs/; a broken link is a failure
 
 web/site/.built: $(VENV)/.run-installed mkdocs.yml CONTRIBUTING.md SECURITY.md CHANGELOG.md $(wildcard web/static/css/*.css) $(shell find docs -type f)
-	@$(BIN)/python -m mkdocs build --quiet
+	@$(BIN)/python -m mkdocs build  # not --quiet, under which no warning is a failure
 	@touch $@
 
 run: install ## start Redis, database, web, scaler and reconciler; prints the URL
