@@ -8,7 +8,12 @@ import pytest
 from scripts.manifests.documents import read_platform
 from tests.services.processes import PROJECT_ROOT
 
-PAGES = ("README.md", "CONTRIBUTING.md", "SECURITY.md", *(f"docs/{each}.md" for each in ("architecture", "changing", "operations")))
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    *(f"docs/{each}.md" for each in ("architecture", "changing", "operations")),
+)
 ROOMS = "adapters|consumer|contracts|data|docs|engine|k8s|keda|rules|scripts|tests|web|\\.github"
 PATH = re.compile(rf"(?<![\w/.:])((?:{ROOMS})/[\w./*-]*\w/?)")
 LOGGING = ("adapters", "consumer", "web")
