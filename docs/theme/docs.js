@@ -10,10 +10,9 @@ var base_url = document.documentElement.dataset.base; // MkDocs' search looks th
 
 addEventListener("DOMContentLoaded", () => {
   const wide = matchMedia("(min-width: 60rem)");
-  const pages = document.querySelector("nav details");
-  const show = () => (pages.open ||= wide.matches); // on a phone the list of pages is folded in
-  wide.addEventListener("change", show);
-  show();
+  const fold = () => (document.querySelector("nav details").open = wide.matches); // on a phone it is long
+  wide.addEventListener("change", fold);
+  fold();
   for (const table of document.querySelectorAll("main table, main pre")) {
     table.tabIndex = 0; // may be wider than a phone: scrolled by keys too
   }

@@ -68,7 +68,6 @@ def _parsed(file: str) -> str:
 
 def _parser(file: str) -> argparse.ArgumentParser:
     """The parser that a command makes, which then does nothing else."""
-
     parsers: list[argparse.ArgumentParser] = []
 
     def found(self: argparse.ArgumentParser, *_: object) -> None:

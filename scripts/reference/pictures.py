@@ -20,26 +20,26 @@ LOOK = "1"  # of what draws them: another number draws all of them anew
 
 def draw_missing(docs: Path) -> None:
     """Draw the rules whose prices or signals are not those of their pictures."""
-    (docs / FOLDER).mkdir(parents=True, exist_ok=True)
-    wanted = _content()
     for name in stale_pictures(docs):
         (docs / name).write_bytes(_picture(Path(name).stem))
-    (docs / LIST).write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+    (docs / LIST).write_text(json.dumps(_content(), indent=2) + "\n", encoding="utf-8")
 
 
 def stale_pictures(docs: Path) -> list[str]:
     """The pictures that are missing, or show something else than the rules do now."""
-    drawn = json.loads((docs / LIST).read_text(encoding="utf-8")) if (docs / LIST).exists() else {}
+    drawn = json.loads((docs / LIST).read_text(encoding="utf-8"))
     files = {name: f"{FOLDER}/{name}.png" for name in RULES}
-    content = _content()
-    return [file for name, file in files.items() if drawn.get(name) != content[name] or not (docs / file).exists()]
+    return [
+        files[name]
+        for name, hash_ in _content().items()
+        if drawn.get(name) != hash_ or not (docs / files[name]).exists()
+    ]
 
 
 def _content() -> dict[str, str]:
     """A hash of what each picture shows."""
-    shown = {name: _shown(name) for name in RULES}
-    return {name: hashlib.sha256(b"".join([LOOK.encode(), *map(np.ndarray.tobytes, arrays)])).hexdigest()
-            for name, arrays in shown.items()}  # fmt: skip
+    shown = {name: b"".join(array.tobytes() for array in _shown(name)) for name in RULES}
+    return {name: hashlib.sha256(LOOK.encode() + arrays).hexdigest() for name, arrays in shown.items()}
 
 
 def _shown(rule_type: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -17,6 +17,12 @@ from tests.web.made_runs import make
 DOCS = PROJECT_ROOT / "docs"
 
 
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Nothing here depends on the kind of database."""
+    return sqlite_url
+
+
 def curls(page: str) -> list[str]:
     blocks = re.findall(r"^```sh\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     return [block for block in blocks if block.startswith("curl")]
