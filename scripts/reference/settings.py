@@ -53,6 +53,7 @@ def _readers(name: str) -> str:
     """The roles whose code reads a setting; all of them where it is part of an address."""
     use = re.compile(rf"\.{name.lower()}\b")
     files = [path for room in ("web", "consumer", "adapters") for path in sorted((ROOT / room).rglob("*.py"))]
-    read_in = [path.relative_to(ROOT).as_posix() for path in files if use.search(path.read_text(encoding="utf-8"))]
+    read_in = {path.relative_to(ROOT).as_posix() for path in files if use.search(path.read_text(encoding="utf-8"))}
+    read_in -= {"adapters/settings.py"}
     roles = {next(role for start, role in ROLES.items() if path.startswith(start)) for path in read_in}
     return "every role" if not roles or "every role" in roles else ", ".join(sorted(roles))
