@@ -29,9 +29,11 @@ def test_every_page_is_served(client: FlaskClient, tmp_path: Path, monkeypatch: 
 
     names = sorted(path.relative_to(tmp_path / "site").as_posix() for path in tmp_path.glob("site/**/*.*"))
     refused = [name for name in ("", *names) if client.get(f"/docs/{name}", buffered=True).status_code != 200]
+    zipped = client.get("/docs/search/search_index.json", headers={"Accept-Encoding": "gzip"}, buffered=True)
 
     assert "rules.html" in names
     assert refused == []
+    assert zipped.headers["Content-Encoding"] == "gzip"
 
 
 def test_a_site_that_was_not_built_says_how(
