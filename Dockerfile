@@ -22,7 +22,15 @@ RUN fonts=$(/opt/venv/bin/python -B -c "import matplotlib; print(matplotlib.get_
 COPY . /app
 # Bytecode for everything, since the root file system is read-only and each Job is a cold start. The sources never
 # change inside an image, so Python need not compare their times.
-RUN python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib /app
+RUN rm -rf /app/docs && python -m compileall -q -j 0 --invalidation-mode unchecked-hash /opt/venv/lib /app
+
+# The documentation, which web serves at /docs/. Its links were checked by `make lint`, where all that they lead to exists.
+FROM base AS docs
+COPY requirements-docs.txt /build/
+RUN pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: -r /build/requirements-docs.txt
+WORKDIR /app
+COPY . .
+RUN python -m mkdocs build --no-strict
 
 FROM base
 # PYTHONDONTWRITEBYTECODE: a read-only file system would refuse it anyway. MPLCONFIGDIR: the one place that may be
@@ -36,6 +44,7 @@ ENV PATH=/opt/venv/bin:$PATH \
 WORKDIR /app
 COPY --from=build /opt/venv /opt/venv
 COPY --from=build /app /app
+COPY --from=docs /app/web/site /app/web/site
 # A number, since Kubernetes cannot prove a name to be other than root.
 USER 10001:10001
 EXPOSE 5000

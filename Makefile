@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run test test-slow test-image test-peers lint bench manifests audit requirements clean
+.PHONY: help install install-dev run docs test test-slow test-image test-peers lint bench manifests audit requirements clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -19,8 +19,8 @@ install: $(VENV)/.run-installed ## create .venv with what `make run` needs
 
 install-dev: $(VENV)/.dev-installed ## add what tests, lint and benchmarks need
 
-$(VENV)/.run-installed: requirements.txt requirements-local.txt
-	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(VENV) requirements.txt requirements-local.txt
+$(VENV)/.run-installed: requirements.txt requirements-local.txt requirements-docs.txt
+	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(VENV) requirements.txt requirements-local.txt requirements-docs.txt
 	@touch $@
 
 $(VENV)/.dev-installed: $(VENV)/.run-installed requirements-dev.txt
@@ -31,7 +31,14 @@ $(PEERS)/.installed: requirements-peers.txt
 	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(PEERS) requirements-peers.txt
 	@touch $@
 
+docs: web/site/.built ## build the documentation, which the platform serves at /docs/; a broken link is a failure
+
+web/site/.built: $(VENV)/.run-installed mkdocs.yml CONTRIBUTING.md SECURITY.md CHANGELOG.md $(wildcard web/static/css/*.css) $(shell find docs -type f)
+	@$(BIN)/python -m mkdocs build  # not --quiet, under which no warning is a failure
+	@touch $@
+
 run: install ## start Redis, database, web, scaler and reconciler; prints the URL
+	@$(MAKE) --silent docs || echo "the documentation was not built; the lines above say why"
 	@$(BIN)/python scripts/run_local.py
 
 test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
@@ -56,13 +63,13 @@ manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas
 	@$(BIN)/check-jsonschema --quiet --builtin-schema vendor.compose-spec docker-compose.yml
 	@$(BIN)/hadolint Dockerfile
 
-lint: install-dev manifests ## ruff, mypy, frozen files, manifests
+lint: install-dev manifests docs ## ruff, mypy, frozen files, manifests, links of the documentation
 	@find engine -name '*.py' | LC_ALL=C sort | xargs sha256sum | diff engine/SHA256SUMS - || \
 		{ echo "engine/ is frozen; see docs/engine.md, 'New behaviour stays outside'"; exit 1; }
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/mypy -p scripts.manifests  # by itself, since the other scripts are not imported as `scripts.…`
+	@$(BIN)/mypy -p scripts.manifests -p scripts.reference  # by themselves, since the other scripts are not imported as `scripts.…`
 
 bench: install-dev $(PEERS)/.installed ## speed against other engines and against floors; SUBJECT=engine renews one section
 	@$(BIN)/python -m tests.bench.run $(if $(SUBJECT),--subject $(SUBJECT))
@@ -72,7 +79,7 @@ audit: install-dev ## known advisories against the pinned packages, from the pac
 		$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
 
 clean: ## remove what make created, but not your runs (var/)
-	@rm -rf $(VENV) $(PEERS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(PEERS) web/site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 requirements: install-dev ## pin the .in files anew (needs the network)

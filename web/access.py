@@ -107,7 +107,7 @@ def _check_rate() -> None:
 
 def _check_scope() -> None:
     """Refuse a stranger, and a token for what goes beyond its scope."""
-    needed = _needed_scope()
+    needed = needed_scope()
     if needed is None or (needed == "read" and platform().settings.open_reads):
         return
     if g.actor is None and not are_tokens_asked_for():
@@ -120,7 +120,8 @@ def _check_scope() -> None:
         raise Forbidden(f"this was submitted by somebody else; {g.actor.name} would need the scope admin")
 
 
-def _needed_scope() -> str | None:
+def needed_scope() -> str | None:
+    """The scope that the request needs; None where everybody may ask."""
     if request.endpoint in PROBES | _STATIC | _OF_ANYBODY:
         return None
     if request.endpoint in _OF_ADMINS:

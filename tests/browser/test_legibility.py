@@ -85,7 +85,6 @@ def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
         addresses |= {f"run {tab}": f"/result/{one}?tab={tab}" for tab in tabs}
         addresses |= {"compare": f"/compare?run={one}&run={other}", "batch": "/batches/legible", "form": "/"}
         addresses |= {"runs": "/runs", "no runs": "/runs?label=none", "queue": "/queue", "login": "/login"}
-        addresses |= {"rule catalog": "/docs/rules", "API": "/docs/api"}
         addresses |= {"batches": "/batches", "no batches": "/batches?after=1"}
         addresses |= {"prices": "/prices", "one series": "/prices/MSFT/1d"}
         both = {"ticker": "AAPL", "rule_type": "COMPOSITE", "params": {}, "charts": False, **dates}

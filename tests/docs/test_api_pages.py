@@ -1,16 +1,26 @@
-"""docs/api.md and docs/bulk.md: their commands run, and they name exactly the routes that exist."""
+"""docs/api.md, docs/bulk.md and docs/api-reference.md: their commands run."""
 
 import json
+import os
 import re
 import subprocess
 
 import pytest
 from flask import Flask
 
+from contracts.status import ErrorType
+from scripts.reference.api import BODIES
 from tests.services.live_web import served
 from tests.services.processes import PROJECT_ROOT
+from tests.web.made_runs import make
 
 DOCS = PROJECT_ROOT / "docs"
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """Nothing here depends on the kind of database."""
+    return sqlite_url
 
 
 def curls(page: str) -> list[str]:
@@ -31,12 +41,31 @@ def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[st
     assert all(name in answer for name, answer in zip(expected, answers, strict=True)), answers
 
 
-def test_the_page_names_every_route_and_no_other(app: Flask) -> None:
-    text = (DOCS / "api.md").read_text(encoding="utf-8")
+# commands of the reference that a completed run, a used version of prices and a deleted preset refuse
+REFUSED = {
+    "GET /api/strategies/1/versions": 404,
+    "POST /api/runs/$RUN_ID/cancel": 409,
+    "POST /api/runs/$RUN_ID/retry": 409,
+    "DELETE /api/prices/AAPL/1d/$DATA_HASH": 409,
+}
 
-    named = {
-        each.rstrip("`.") for each in re.findall(r"(?:GET|POST|PUT|DELETE|\|POST) (/(?:api|status)/?[^\s`?,]*)", text)
-    }
 
-    routes = {re.sub(r"<\w+:(\w+)>", r"<\1>", str(rule)) for rule in app.url_map.iter_rules()}
-    assert named == {route for route in routes if route.startswith(("/api/", "/status/"))}
+def test_every_command_of_the_reference_is_answered(app: Flask) -> None:
+    client = app.test_client()
+    known = {"RUN_ID": make(app, "completed", {"charts": True}, ErrorType.ENGINE_ERROR)}
+    known["DATA_HASH"] = client.get("/api/prices").json["series"][0]["data_hash"]
+    known["STUDY_ID"] = client.post("/api/studies", json=BODIES["POST /api/studies"]).json["study_id"]
+    client.post("/api/runs/bulk?batch_id=two", json=BODIES["POST /api/runs/bulk"])
+    answered = {}
+
+    page = (DOCS / "api-reference.md").read_text(encoding="utf-8")
+    with served(app) as url:
+        environ = os.environ | known | {"URL": url}
+        for method, command in re.findall(r"^## ([A-Z]+) /.*?^```sh\n(curl [^\n]*)", page, re.DOTALL | re.MULTILINE):
+            quiet = command.replace("curl -s", "curl -s -o /dev/null -w '%{http_code}'")
+            ran = subprocess.run(["sh", "-c", quiet], env=environ, cwd=PROJECT_ROOT, capture_output=True, check=True)
+            path = command.rsplit("$URL", 1)[1].rstrip('"')
+            answered[f"{method} {path}"] = int(ran.stdout)
+
+    assert {each: code for each, code in answered.items() if code >= 300} == REFUSED
+    assert len(answered) > 40

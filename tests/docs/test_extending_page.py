@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.services.processes import PROJECT_ROOT
 
 PAGE = PROJECT_ROOT / "docs" / "extending.md"
-ROOMS = ("adapters", "contracts", "data", "docs", "engine", "rules", "scripts")
+ROOMS = ("adapters", "consumer", "contracts", "data", "docs", "engine", "rules", "scripts", "web")
 
 
 def blocks(language: str) -> list[str]:
@@ -24,7 +24,10 @@ def run(folder: Path, *command: str, text: str | None = None) -> str:
 
 def test_a_rule_is_added_as_the_page_says(tmp_path: Path) -> None:
     for room in ROOMS:
-        shutil.copytree(PROJECT_ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "images"))
+        shutil.copytree(
+            PROJECT_ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__", "*-phone.png")
+        )
+    shutil.copy(PROJECT_ROOT / ".env.example", tmp_path)
     module, check = blocks("python")
     [change], [command], [printed] = blocks("diff"), blocks("sh"), blocks("output")
 

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Builds the images stock-backtest-{python,redis,mysql} of stand_ins.Dockerfile, which takes minutes the first time.
-# Needs root, debootstrap and a Debian mirror. $1: a pip that finds the wheels of requirements.txt.
+# Needs root, debootstrap and a Debian mirror. $1: a pip that finds the wheels of both requirement files.
 set -eu
 pip=$1
 cd "$(dirname "$0")"
@@ -14,9 +14,11 @@ fi
 mkdir "$work/context"
 cp mysqld.sh "$work/context"
 # Debian's Python may be older than the one that downloads, so what only older ones need comes along.
-sed "s/ ; python_full_version < '[0-9.]*'//" ../../requirements.txt >"$work/requirements.txt"
-"$pip" download --quiet --require-hashes --no-deps --only-binary :all: --dest "$work/context/wheels" \
-    -r "$work/requirements.txt"
+for name in requirements requirements-docs; do
+    sed "s/ ; python_full_version < '[0-9.]*'//" "../../$name.txt" >"$work/$name.txt"
+    "$pip" download --quiet --require-hashes --no-deps --only-binary :all: --dest "$work/context/wheels" \
+        -r "$work/$name.txt"
+done
 for target in python redis mysql; do
     docker build --quiet --network host --target "$target" --tag "stock-backtest-$target" \
         --file stand_ins.Dockerfile "$work/context"

@@ -12,9 +12,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_tables_of_rules_and_metrics_are_the_catalogs():
+def test_what_is_written_from_code_is_current():
     check = subprocess.run(
-        [sys.executable, "-m", "scripts.catalog_tables", "--check"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "scripts.reference", "--check"], cwd=ROOT, capture_output=True, text=True
     )
 
     assert check.returncode == 0, check.stderr

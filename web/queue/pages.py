@@ -63,7 +63,7 @@ def page() -> str:
 
 @blueprint.get("/api/queue")
 def numbers() -> ResponseReturnValue:
-    """The same as JSON: ?window=15m, 1h, 6h or 24h."""
+    """What waits and runs, now and over time: ?window=15m, 1h, 6h or 24h."""
     window = _window()
     with reading(platform().engine) as connection:
         state, seen = queue_state(connection, *WINDOWS[window]), upkeep(connection)

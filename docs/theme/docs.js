@@ -1,0 +1,20 @@
+// Before anything is drawn: the theme that was chosen in the dashboard, whose cookie says it.
+const theme = /(?:^|; )theme=(light|dark)/.exec(document.cookie)?.[1];
+if (theme) {
+  for (const link of document.querySelectorAll("[data-palette]")) {
+    link.media = link.dataset.palette === theme ? "all" : "not all";
+  }
+}
+
+var base_url = document.documentElement.dataset.base; // MkDocs' search looks there for its index
+
+addEventListener("DOMContentLoaded", () => {
+  const wide = matchMedia("(min-width: 60rem)");
+  const fold = () => (document.querySelector("nav details").open = wide.matches); // on a phone it is long
+  wide.addEventListener("change", fold);
+  fold();
+  for (const table of document.querySelectorAll("main table, main pre")) {
+    table.tabIndex = 0; // may be wider than a phone: scrolled by keys too
+  }
+  document.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+});

@@ -1,0 +1,99 @@
+"""Every command in Markdown, from its argparse parser or, where it takes no options, its docstring."""
+
+import argparse
+import ast
+import runpy
+import sys
+from contextlib import suppress
+from pathlib import Path
+from unittest.mock import patch
+
+ROOT = Path(__file__).resolve().parents[2]
+PARSED = (
+    "scripts/bulk_submit.py",
+    "scripts/autoscale_demo.py",
+    "scripts/verify_mvp.py",
+    "scripts/qa_prices.py",
+    "scripts/download_prices.py",
+    "scripts/stuck_jobs.py",
+    "scripts/screenshots.py",
+    "adapters/tokens.py",
+    "adapters/prune.py",
+)
+TOLD = (
+    "adapters/schema.py",
+    "consumer/__main__.py",
+    "consumer/local_scaler.py",
+    "consumer/reconciler.py",
+    "consumer/draw_charts.py",
+    "scripts/set_image.py",
+    "scripts/fill_secret.py",
+)
+
+
+class _Found(Exception):
+    """Ends a command as soon as its parser is known."""
+
+
+def command_tables() -> str:
+    """A section for each command."""
+    return "\n".join([*map(_parsed, PARSED), *map(_told, TOLD)])
+
+
+def _name(file: str) -> str:
+    if file.startswith("scripts/"):
+        return f"python {file}"
+    return f"python -m {file.removesuffix('.py').removesuffix('/__main__').replace('/', '.')}"
+
+
+def _docstring(file: str) -> str:
+    return ast.get_docstring(ast.parse((ROOT / file).read_text(encoding="utf-8"))) or ""
+
+
+def _told(file: str) -> str:
+    return f"## {_name(file)}\n\n{_docstring(file)}\n"
+
+
+def _parsed(file: str) -> str:
+    parser = _parser(file)
+    about = (parser.description or "").strip()
+    lines = [f"## {_name(file)}", "", about, "", *_options(parser)]
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            helps = {each.dest: each.help for each in action._choices_actions}
+            for name, sub in action.choices.items():
+                lines += [f"### {name}", "", f"{helps.get(name) or ''}", "", *_options(sub)]
+    return "\n".join(lines)
+
+
+def _parser(file: str) -> argparse.ArgumentParser:
+    """The parser that a command makes, which then does nothing else."""
+    parsers: list[argparse.ArgumentParser] = []
+
+    def found(self: argparse.ArgumentParser, *_: object) -> None:
+        parsers.append(self)
+        raise _Found
+
+    path = [str(ROOT / "scripts"), *sys.path]
+    with (
+        patch("argparse.ArgumentParser.parse_args", found),
+        patch("sys.argv", [file]),
+        patch("sys.path", path),
+        patch.dict("os.environ", clear=True),  # some defaults are taken from it
+        suppress(_Found),
+    ):
+        runpy.run_path(str(ROOT / file), run_name="__main__")
+    return parsers[0]
+
+
+def _options(parser: argparse.ArgumentParser) -> list[str]:
+    formatter = argparse.HelpFormatter(parser.prog)
+    rows = []
+    for action in parser._actions:
+        if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
+            continue
+        name = ", ".join(action.option_strings) or action.metavar or action.dest
+        value = f" {action.metavar or action.dest.upper()}" if action.option_strings and action.nargs != 0 else ""
+        choices = f" ({', '.join(map(str, action.choices))})" if action.choices else ""
+        rows.append(f"| `{name}{value}` | {formatter._expand_help(action) if action.help else ''}{choices} |")
+    return ["| argument | |", "|---|---|", *rows, ""] if rows else []

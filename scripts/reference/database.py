@@ -1,0 +1,73 @@
+"""Every table of the database in Markdown; what a column means is said beside it in adapters/store/tables.py."""
+
+import re
+from collections.abc import Iterable
+from inspect import getsource
+from typing import Any
+
+from sqlalchemy import Column, Table, UniqueConstraint
+from sqlalchemy.dialects import mysql
+from sqlalchemy.types import TypeEngine
+
+from adapters.store import tables
+
+PURPOSES = {
+    "backtest_results": "A run, from its submission to its result.",
+    "batch_rankings": "What a batch is ranked by, as its latest submission said.",
+    "run_charts": "The PNG charts of a run.",
+    "run_lines": "The lines that a single run's rule looked at, in parts.",
+    "run_events": "Every change of a run's state; the queue over time is counted from it.",
+    "run_totals": "What `/metrics` counts, added up from the events by the reconciler.",
+    "price_parts": "The bars of a version of prices, in parts.",
+    "price_versions": "The versions of each series, and what each changed.",
+    "price_series": "Which version of each series is current.",
+    "studies": "A study: its plan, its choices, its verdict.",
+    "strategies": "A preset of the form.",
+    "preset_versions": "Earlier versions of presets.",
+    "leases": "Who leads the reconcilers.",
+    "tokens": "Who may ask, as digests.",
+    "audit": "Changes, logins and refusals.",
+}
+_COMMENT = re.compile(r'Column\("(\w+)".*\),  # (.*)')
+
+
+def database_tables() -> str:
+    """Every table with its columns and keys, in the order of the code."""
+    source = getsource(tables)
+    return "\n".join(_table(each, _part(source, each.name)) for each in tables.metadata.tables.values())
+
+
+def _part(source: str, name: str) -> str:
+    return source.split(f'\n    "{name}",')[1].split("**_OPTIONS")[0]
+
+
+def _table(table: Table, source: str) -> str:
+    comments = dict(_COMMENT.findall(source))
+    rows = [
+        f"| `{each.name}` | {_type(each.type)} | {'' if each.nullable else 'yes'} | {comments.get(each.name, '')} |"
+        for each in table.columns
+    ]
+    head = [
+        f"## {table.name}",
+        "",
+        PURPOSES[table.name],
+        "",
+        "| column | type on MySQL | required | |",
+        "|---|---|---|---|",
+    ]
+    return "\n".join([*head, *rows, "", *_keys(table), ""])
+
+
+def _type(kind: TypeEngine[Any]) -> str:
+    return re.sub(r" CHARACTER SET (\w+) COLLATE \w+", r" \1", kind.compile(mysql.dialect()))
+
+
+def _keys(table: Table) -> list[str]:
+    unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    lines = [f"- Primary key: {_names(table.primary_key.columns)}"]
+    lines += sorted(f"- Unique: {_names(each.columns)}" for each in unique)
+    return lines + sorted(f"- Index `{each.name}`: {_names(each.columns)}" for each in table.indexes)
+
+
+def _names(columns: Iterable[Column[Any]]) -> str:
+    return ", ".join(f"`{each.name}`" for each in columns)

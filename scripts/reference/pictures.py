@@ -1,0 +1,67 @@
+"""What each rule does on real prices, as a small picture; drawn anew only when what it shows has changed."""
+
+import csv
+import hashlib
+import json
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+
+from adapters.charts.frame import DOWN, MUTED, STYLE, UP, Figure, png, time_axis
+from rules.catalog import RULES
+from rules.registry import build_rule
+
+PRICES = Path(__file__).resolve().parents[2] / "data" / "AAPL.csv"
+FOLDER, LIST = "images/rules", "images/rules/drawn.json"
+FIRST_DAY, LAST_DAY = np.datetime64("2008-01-01"), np.datetime64("2009-12-31")
+LOOK = "1"  # of what draws them: another number draws all of them anew
+
+
+def draw_missing(docs: Path) -> None:
+    """Draw the rules whose prices or signals are not those of their pictures."""
+    for name in stale_pictures(docs):
+        (docs / name).write_bytes(_picture(Path(name).stem))
+    (docs / LIST).write_text(json.dumps(_content(), indent=2) + "\n", encoding="utf-8")
+
+
+def stale_pictures(docs: Path) -> list[str]:
+    """The pictures that are missing, or show something else than the rules do now."""
+    drawn = json.loads((docs / LIST).read_text(encoding="utf-8"))
+    files = {name: f"{FOLDER}/{name}.png" for name in RULES}
+    return [
+        files[name]
+        for name, hash_ in _content().items()
+        if drawn.get(name) != hash_ or not (docs / files[name]).exists()
+    ]
+
+
+def _content() -> dict[str, str]:
+    """A hash of what each picture shows."""
+    shown = {name: b"".join(array.tobytes() for array in _shown(name)) for name in RULES}
+    return {name: hashlib.sha256(LOOK.encode() + arrays).hexdigest() for name, arrays in shown.items()}
+
+
+def _shown(rule_type: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Days, closes and signals of the rule with its defaults; a signal that goes on is there once."""
+    with PRICES.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    data = {name: np.array([float(row[name]) for row in rows]) for name in ("Open", "High", "Low", "Close", "Volume")}
+    days = np.array([row["Date"] for row in rows], dtype="M8[s]")
+    signals = build_rule(rule_type, {}).generate_signals(data | {"Time": days})
+    signals[1:][signals[1:] == signals[:-1]] = 0
+    shown = (days >= FIRST_DAY) & (days <= LAST_DAY)
+    return days[shown], data["Close"][shown], signals[shown]
+
+
+def _picture(rule_type: str) -> bytes:
+    days, close, signals = _shown(rule_type)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(8, 2.2), dpi=100)
+        axes = figure.add_axes((0.01, 0.13, 0.93, 0.84))
+        axes.plot(close, color=MUTED, linewidth=0.9)
+        for side, shape, color in ((1, "^", UP), (-1, "v", DOWN)):
+            [bars] = np.nonzero(signals == side)
+            axes.plot(bars, close[bars], shape, color=color, markersize=5)
+        time_axis(axes, days)
+        return png(figure)
