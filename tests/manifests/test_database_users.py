@@ -91,7 +91,7 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(app: Flask, se
 
     change_everything(client)
     pages = [str(rule) for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
-    shown = {page: client.get(page).status_code for page in pages}
+    shown = {page: client.get(page, buffered=True).status_code for page in pages}
 
     with reading(connect_database(url(server, "inspect"))) as connection:
         done = set(connection.execute(select(audit.c.action).where(audit.c.status < 300)).scalars())
