@@ -3,7 +3,6 @@
 import json
 import shutil
 import statistics
-import time
 
 from playwright.sync_api import Page, sync_playwright
 
@@ -11,6 +10,9 @@ from tests.bench.services import platform, row
 
 BUDGET_MS = 250
 CLICKS = 20
+# In the page, since the driver takes 50 ms of its own until it clicks; looked for in each frame.
+CLICKED = "() => addEventListener('click', () => { window.clicked = performance.now(); }, {capture: true, once: true})"
+SHOWN = """() => document.querySelector('[data-metric="sharpe_ratio"] .value') && performance.now() - window.clicked"""
 
 
 def main() -> None:
@@ -38,14 +40,9 @@ def click_ms(page: Page, period: int) -> float:
     page.goto("/", wait_until="load")
     page.locator('[data-path="params.period"]').fill(str(period))
     page.locator('[name="charts"]').uncheck()
-    button, number = (
-        page.get_by_role("button", name="Run backtest"),
-        page.locator('[data-metric="sharpe_ratio"] .value'),
-    )
-    began = time.perf_counter()
-    button.click()
-    number.wait_for()
-    return (time.perf_counter() - began) * 1e3
+    page.evaluate(CLICKED)
+    page.get_by_role("button", name="Run backtest").click()
+    return float(page.wait_for_function(SHOWN).json_value())
 
 
 if __name__ == "__main__":
