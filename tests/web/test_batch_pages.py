@@ -155,6 +155,17 @@ def test_an_unknown_batch_is_not_found(browser_client: FlaskClient) -> None:
     assert "<script>alert" not in page.get_data(as_text=True)
 
 
+@ON_BOTH_DATABASES
+@pytest.mark.parametrize("path", ["/batches/ours%20", "/api/batches/ours%20", "/api/batches/ours%20%20/runs"])
+def test_a_batch_is_not_found_under_its_name_and_a_space(
+    browser_client: FlaskClient, make_run: RunMaker, path: str
+) -> None:
+    make_run("pending", batch_id="ours")
+
+    assert browser_client.get(path.replace("%20", "")).status_code == 200
+    assert browser_client.get(path).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("value", "low", "high", "expected"),
     [(None, 0, 1, "none"), (1, 1, 1, "up-5"), (0.9, 0.9, 1.9, "up-1"), (1.9, 0.9, 1.9, "up-5"), (-2, -2, 1, "down-5"),

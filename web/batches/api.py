@@ -19,6 +19,7 @@ from adapters.store.batches import (
 )
 from adapters.store.database import committed, reading
 from adapters.store.rankings import DEFAULT, keep_ranking, ranking_of
+from contracts.errors import UnknownBatch
 from web.answers import conditional, csv_file
 from web.arguments import (
     asked_ranking,
@@ -40,6 +41,13 @@ blueprint = Blueprint("batch_api", __name__)
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
 MAX_TOP = 5000  # ranks in one leaderboard
 RANKED_BY = {"metric", "goal", "constraint"}
+
+
+@blueprint.before_app_request
+def refuse_padding() -> None:
+    """No batch's name ends in a space, and MySQL would compare as if none did."""
+    if (batch_id := (request.view_args or {}).get("batch_id", "")).endswith(" "):
+        raise UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
 
 
 @blueprint.post("/api/runs/bulk")
