@@ -27,10 +27,11 @@ RUN rm -rf /app/docs && python -m compileall -q -j 0 --invalidation-mode uncheck
 # The documentation, which web serves at /docs/. Its links were checked by `make lint`, where all that they lead to exists.
 FROM base AS docs
 COPY requirements-docs.txt /build/
-RUN pip install --no-cache-dir --require-hashes --no-deps --only-binary :all: -r /build/requirements-docs.txt
+RUN python -m venv --without-pip /opt/docs && pip --python /opt/docs/bin/python install --no-cache-dir --require-hashes \
+        --no-deps --only-binary :all: -r /build/requirements-docs.txt
 WORKDIR /app
 COPY . .
-RUN python -m mkdocs build --no-strict
+RUN /opt/docs/bin/python -m mkdocs build --no-strict
 
 FROM base
 # PYTHONDONTWRITEBYTECODE: a read-only file system would refuse it anyway. MPLCONFIGDIR: the one place that may be

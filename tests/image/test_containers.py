@@ -94,6 +94,11 @@ def test_the_environment_holds_what_the_roles_need_and_little_else(platform: Con
     assert size_mb <= 220
 
 
+def test_the_documentation_is_served(platform: Containers, web: Client) -> None:
+    with urlopen(f"{platform.url}/docs/", timeout=30) as page:
+        assert b"Traders" in page.read()
+
+
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_results_equal_those_of_plain_processes(
     hashes: dict[int, str], programs: Programs, submitter: Submitter
