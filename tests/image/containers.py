@@ -53,6 +53,8 @@ def docker_daemon(directory: Path) -> Iterator[None]:
             yield
         finally:
             daemon.terminate()
+            daemon.wait()
+            subprocess.run(["umount", f"{directory}/exec/netns/default"], check=False)  # which it leaves behind
 
 
 def build_image() -> dict[str, str]:
