@@ -52,7 +52,7 @@ def soak_table(soaks: list[dict[str, Any]]) -> str:
     rows = []
     for line in sorted(soaks, key=lambda soak: (soak["database"], soak["runs"])):
         ended = ", ".join(f"{count} {status}" for status, count in sorted(line["statuses"].items()))
-        kills = ", ".join(f"{count} × {what}" for what, count in sorted(line["kills"].items()))
+        kills = ", ".join(f"{count} × {what}" for what, count in sorted(line["faults"].items()))
         memory = ", ".join(f"{name} {mb}" for name, mb in line["largest_mb"].items())
         rows.append(
             f"| {line['database']} | {line['runs']} | {line['took_s'] / 60:.1f} | {kills} | {ended} | {memory} |"

@@ -1,6 +1,6 @@
-"""Many runs while random processes are killed every second; figures go where FAULT_SOAK says.
+"""Many runs while something breaks every other second; figures go where FAULT_SOAK says.
 
-The long soak of 20,000 comes in parts, so that it can be interrupted and gone on with: `-k part-07`.
+The long soak, 25,000 in each way, comes in parts, so that it can be gone on with: `-k "part-07 and warm and mariadb"`.
 """
 
 import json
@@ -9,80 +9,173 @@ import random
 import signal
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psutil
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from adapters.store.database import reading
 from adapters.store.tables import runs
 from contracts.status import ErrorType
+from tests.faults.injection_point import INJECTION
+from tests.services.fixtures import settings_of
 from tests.services.invariants import check_queue_is_clean, check_tables
+from tests.services.mariadb_server import MariaDBServer
 from tests.services.processes import Program, Programs
 from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
+from tests.services.tcp_proxy import TcpProxy
 from tests.services.waiting import slowness
 
 SEED = 20_261_121
 PART = [pytest.mark.slow, pytest.mark.timeout(3600)]
-STEADY = ("consumer.reconciler", "consumer.local_scaler")
+SCALER, RECONCILER = "consumer.local_scaler", "consumer.reconciler"
+JOB, TEMPLATE = "consumer", "consumer.template"  # a forked Job's command line is still that of its template
+STRIKE_S = 2.0
+FROZEN_S = 5.0  # longer than a lease, and than the scaler waits for its template
 
 
-class Killer:
-    """Kills one process of the platform at each strike; what a cluster would start again is started again."""
+class Services:
+    """Redis and the database, each behind a proxy that can lose an answer; SQLite is a file and has neither."""
 
-    def __init__(self, programs: Programs, redis_server: RedisServer, seed: str) -> None:
+    def __init__(self, redis: RedisServer, database: MariaDBServer | None, stack: ExitStack) -> None:
+        self.redis, self.database = redis, database
+        self.redis_proxy = stack.enter_context(closing(TcpProxy(redis.port)))
+        self.database_proxy = stack.enter_context(closing(TcpProxy(database.port))) if database else None
+
+    def settings(self, database_url: str) -> dict[str, str]:
+        """The environment of a platform that reaches both through the proxies."""
+        if self.database and self.database_proxy:
+            database_url = self.database.url(port=self.database_proxy.port)
+        return settings_of(database_url, f"redis://127.0.0.1:{self.redis_proxy.port}/0")
+
+    def lose_an_answer_of_redis(self) -> None:
+        """The next command is carried out, and whoever sent it does not learn it."""
+        self.redis_proxy.lose_the_answer_to(b"\r\n")
+
+    def restart_redis(self) -> None:
+        """It comes back empty."""
+        self.redis.stop()
+        self.redis.start()
+
+    def empty_redis(self) -> None:
+        """Forget every message."""
+        with self.redis.client() as client:
+            client.flushall()
+
+    def lose_the_answer_to_a_commit(self) -> None:
+        """The next COMMIT takes effect, and whoever sent it does not learn it."""
+        if self.database_proxy:
+            self.database_proxy.lose_the_answer_to(b"COMMIT")
+
+    def restart_database(self) -> None:
+        """Kill it, and start it again."""
+        if self.database:
+            self.database.stop()
+            self.database.start()
+
+
+class Trouble:
+    """Breaks one thing at each strike; what a cluster would start again is started again."""
+
+    def __init__(self, programs: Programs, services: Services, seed: str) -> None:
         self._programs = programs
-        self._redis_server = redis_server
         self._random = random.Random(seed)
-        self._steady: dict[str, Program] = {module: programs.start(module) for module in STEADY}
-        self.kills: dict[str, int] = {}
+        self._steady: dict[str, Program] = {module: programs.start(module) for module in (SCALER, RECONCILER)}
+        self._frozen: dict[psutil.Process, float] = {}
+        self.faults: Counter[str] = Counter()
         self.largest_mb: dict[str, int] = {}
+        self._choices: list[tuple[int, str, Callable[[], str | None]]] = [
+            (82, "Job", lambda: self._signal(self._jobs())),
+            (3, "template", lambda: self._signal(self._templates())),
+            (3, "scaler", lambda: self._restart(SCALER)),
+            (3, "reconciler", lambda: self._restart(RECONCILER)),
+            (2, "lost answer of Redis", services.lose_an_answer_of_redis),
+            (1, "FLUSHALL", services.empty_redis),
+            (1, "Redis restarted empty", services.restart_redis),
+        ]
+        if services.database:
+            self._choices += [
+                (4, "lost answer to COMMIT", services.lose_the_answer_to_a_commit),
+                (1, "database restarted", services.restart_database),
+            ]
+
+    def strike(self) -> None:
+        """Break one more, and let go on what has been frozen long enough."""
+        self.let_go(time.monotonic())
+        weights = [weight for weight, _, _ in self._choices]
+        _, name, act = self._random.choices(self._choices, weights)[0]
+        self.faults[f"{name} {act() or ''}".rstrip()] += 1
+
+    def let_go(self, until: float = float("inf")) -> None:
+        """Continue each process whose time of being frozen is over by then."""
+        for process in [each for each, its_end in self._frozen.items() if its_end <= until]:
+            del self._frozen[process]
+            _send(process, signal.SIGCONT)
 
     def weigh(self) -> None:
         """Note the memory of the scaler and of its template."""
-        scaler = psutil.Process(self._steady["consumer.local_scaler"].pid)
-        for name, process in [("scaler", scaler), *(("template", each) for each in scaler.children()[:1])]:
-            with suppress(psutil.NoSuchProcess):
-                self.largest_mb[name] = max(self.largest_mb.get(name, 0), process.memory_info().rss >> 20)
+        with suppress(psutil.NoSuchProcess):
+            weighed = {"scaler": [psutil.Process(self._steady[SCALER].pid)], "template": self._templates()}
+            for name, processes in weighed.items():
+                sizes_mb = [process.memory_info().rss >> 20 for process in processes]
+                self.largest_mb[name] = max([*sizes_mb, self.largest_mb.get(name, 0)])
 
-    def strike(self) -> None:
-        """Kill one more."""
-        dice = self._random.random()
-        if dice < 0.02:
-            self._redis_server.stop()
-            self._redis_server.start()
-            self._count("Redis, restarted empty")
-        elif dice < 0.10:
-            module = self._random.choice(STEADY)
-            self._steady[module].send(signal.SIGKILL)
-            self._steady[module] = self._programs.start(module)
-            self._count(module)
-        else:
-            self._strike_consumer()
+    def ways(self) -> Counter[str]:
+        """How many Jobs the scalers started in each way."""
+        logs = [program.log for program in self._programs.started]
+        return Counter({way: sum(log.count(f" way={way} ") for log in logs) for way in ("warm", "plain")})
 
-    def _strike_consumer(self) -> None:
-        consumers = [process for process in self._programs.survivors() if _is_consumer(process)]
-        if not consumers:
-            return
-        signum = self._random.choice([signal.SIGKILL, signal.SIGTERM])
-        try:
-            self._random.choice(consumers).send_signal(signum)
-        except psutil.NoSuchProcess:
-            return
-        self._count(f"consumer, work horse or template, {signum.name}")
+    def _templates(self) -> list[psutil.Process]:
+        """The scaler's own child, unless there is none; a Job whose template has died may be another."""
+        with suppress(psutil.NoSuchProcess):
+            return [each for each in psutil.Process(self._steady[SCALER].pid).children() if _runs(each, TEMPLATE)]
+        return []
 
-    def _count(self, what: str) -> None:
-        self.kills[what] = self.kills.get(what, 0) + 1
+    def _jobs(self) -> list[psutil.Process]:
+        """Jobs, forked ones too, and their work horses."""
+        templates = self._templates()
+        return [each for each in self._programs.survivors() if _runs(each, JOB, TEMPLATE) and each not in templates]
+
+    def _signal(self, processes: list[psutil.Process]) -> str:
+        """Kill, interrupt or freeze one of them."""
+        if not processes:
+            return "(none there)"
+        process = self._random.choice(processes)
+        signum = self._random.choice([signal.SIGKILL, signal.SIGTERM, signal.SIGSTOP])
+        _send(process, signum)
+        if signum == signal.SIGSTOP:
+            self._frozen[process] = time.monotonic() + FROZEN_S * slowness()
+        return signum.name
+
+    def _restart(self, module: str) -> str:
+        """Kill it; the clock of the next one, and of all the Jobs of a scaler, may be an hour off."""
+        off_s = self._random.choice([-3600, 0, 3600])
+        self._steady[module].send(signal.SIGKILL)
+        clock = {"PYTHONPATH": str(INJECTION), "FAULT_CLOCK_S": str(off_s)}
+        self._steady[module] = self._programs.start(module, **clock)
+        return f"SIGKILL, the next clock {off_s:+} s" if off_s else "SIGKILL"
 
 
-def _is_consumer(process: psutil.Process) -> bool:
-    try:
-        return process.cmdline()[-1:] in (["consumer"], ["consumer.template"])
-    except psutil.Error:
-        return False
+def _runs(process: psutil.Process, *modules: str) -> bool:
+    with suppress(psutil.Error):
+        return (process.cmdline() or [""])[-1] in modules
+    return False
+
+
+def _send(process: psutil.Process, signum: signal.Signals) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(signum)
+
+
+@pytest.fixture
+def services(redis_server: RedisServer, database_url: str, request: pytest.FixtureRequest) -> Iterator[Services]:
+    is_file = database_url.startswith("sqlite")
+    with ExitStack() as stack:
+        yield Services(redis_server, None if is_file else request.getfixturevalue("mariadb_server"), stack)
 
 
 @pytest.mark.parametrize(
@@ -90,38 +183,41 @@ def _is_consumer(process: psutil.Process) -> bool:
     [
         12,
         pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
-        pytest.param(2000, marks=PART),
-        *(pytest.param(1000, id=f"part-{part:02}", marks=PART) for part in range(1, 21)),
+        *(pytest.param(1000, id=f"part-{part:02}", marks=PART) for part in range(1, 26)),
     ],
 )
-def test_every_run_ends_once_while_processes_are_killed(
+def test_every_run_ends_once_while_everything_breaks(
     count: int,
     programs: Programs,
     submitter: Submitter,
-    redis_server: RedisServer,
+    services: Services,
     database_url: str,
     request: pytest.FixtureRequest,
 ) -> None:
     began = time.monotonic()
+    programs.environ |= services.settings(database_url) | {"SCALER_MAX_PROCESSES": "4"}  # some stand frozen
     for start in range(0, count, 500):
         submitter.submit(min(500, count - start))
-    killer = Killer(programs, redis_server, f"{SEED} {request.node.name}")
+    trouble = Trouble(programs, services, f"{SEED} {request.node.name}")
 
     deadline = time.monotonic() + max(150, 1.5 * count) * slowness()
     while not submitter.all_ended():
-        assert time.monotonic() < deadline, f"{submitter.statuses()} after {killer.kills}"
-        time.sleep(slowness())  # else a slow machine would be killed faster than it starts
-        killer.strike()
-        killer.weigh()
+        assert time.monotonic() < deadline, f"{submitter.statuses()} after {trouble.faults}"
+        time.sleep(STRIKE_S * slowness())  # else a slow machine would be hit faster than it starts
+        trouble.strike()
+        trouble.weigh()
+    trouble.let_go()
 
     took_s = time.monotonic() - began
     check_tables(submitter.engine)
-    check_queue_is_clean(redis_server.client())
+    check_queue_is_clean(services.redis.client())
     outcomes = _outcomes(submitter)
     assert sum(outcomes.values()) == count
     # a run may fail here for one reason only: it was killed, or asked to stop, as often as it may be
     assert outcomes.keys() <= {"SUCCEEDED", ErrorType.WORKER_LOST, ErrorType.HANDBACKS}
-    _report(database_url, count, took_s, outcomes, killer)
+    with reading(submitter.engine) as connection:
+        assert connection.execute(select(func.count(runs.c.result_hash.distinct()))).scalar() == 1  # of one request
+    _report(database_url, count, took_s, outcomes, trouble)
 
 
 def _outcomes(submitter: Submitter) -> dict[str, int]:
@@ -131,15 +227,16 @@ def _outcomes(submitter: Submitter) -> dict[str, int]:
     return dict(Counter(reason or "SUCCEEDED" for reason in reasons))
 
 
-def _report(database_url: str, count: int, took_s: float, outcomes: dict[str, int], killer: Killer) -> None:
+def _report(database_url: str, count: int, took_s: float, outcomes: dict[str, int], trouble: Trouble) -> None:
     if path := os.environ.get("FAULT_SOAK"):
         line = {
             "database": database_url.partition(":")[0].partition("+")[0],
             "runs": count,
             "took_s": round(took_s),
             "statuses": outcomes,
-            "kills": killer.kills,
-            "largest_mb": killer.largest_mb,
+            "faults": dict(trouble.faults),
+            "ways": dict(trouble.ways()),
+            "largest_mb": trouble.largest_mb,
         }
         with Path(path).open("a", encoding="utf-8") as lines:
             lines.write(json.dumps(line) + "\n")
