@@ -9,7 +9,7 @@ The two files are what the fault tests append to when FAULT_REPORT and FAULT_SOA
 import json
 import statistics
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -48,17 +48,22 @@ def recovery_table(recoveries: list[dict[str, Any]]) -> str:
 
 
 def soak_table(soaks: list[dict[str, Any]]) -> str:
-    """What long soaks came to."""
-    rows = []
-    for line in sorted(soaks, key=lambda soak: (soak["database"], soak["runs"])):
-        ended = ", ".join(f"{count} {status}" for status, count in sorted(line["statuses"].items()))
-        kills = ", ".join(f"{count} × {what}" for what, count in sorted(line["faults"].items()))
-        memory = ", ".join(f"{name} {mb}" for name, mb in line["largest_mb"].items())
-        rows.append(
-            f"| {line['database']} | {line['runs']} | {line['took_s'] / 60:.1f} | {kills} | {ended} | {memory} |"
-        )
-    header = ["| database | runs | minutes | killed | ended as | at most [MB] |", "|---|---|---|---|---|---|"]
-    return "\n".join([*header, *rows])
+    """What the long soaks came to: a column for each database and way of starting Jobs."""
+    sums: dict[str, Counter[str]] = defaultdict(Counter)
+    largest: dict[str, Counter[str]] = defaultdict(Counter)
+    for line in soaks:
+        column = f"{line['database']}, {'warm' if line['ways']['warm'] else 'plain'}"
+        sums[column].update({"runs": line["runs"], "minutes": line["took_s"] / 60})
+        line["faults"] = {name: count for name, count in line["faults"].items() if "(none" not in name}
+        for group, label in (("ways", "Jobs started: "), ("faults", ""), ("statuses", "ended: ")):
+            sums[column].update({label + name: count for name, count in line[group].items()})
+        largest[column] |= Counter({f"{name}, at most [MB]": mb for name, mb in line["largest_mb"].items()})
+    columns = sorted(sums)
+    rows = [("", columns), ("---", ["---"] * len(columns))]
+    for figures in (sums, largest):
+        names = dict.fromkeys(name for column in columns for name in figures[column])
+        rows += [(name, [f"{figures[column][name]:,.0f}" for column in columns]) for name in names]
+    return "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)
 
 
 if __name__ == "__main__":
