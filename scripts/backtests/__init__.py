@@ -3,4 +3,6 @@
 from backtests.client import Client, Plan, Submitted
 from backtests.errors import BacktestsError, BadInput, Refused, Unreachable
 
+__version__ = "1.0.0"
+
 __all__ = ["BacktestsError", "BadInput", "Client", "Plan", "Refused", "Submitted", "Unreachable"]

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from datetime import date
 
-from backtests import commands
+from backtests import __version__, commands
 from backtests.client import DEFAULT_URL, Client
 from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE
 from backtests.errors import BadInput, Refused, Unreachable
@@ -86,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    whole.add_argument("--version", action="version", version=f"backtests {__version__}")
     commands_of = whole.add_subparsers(dest="command", required=True, metavar="command")
     common, ranked = _common(), _ranked()
     file_help, either_help = "sweep file: .yaml, .csv or .jsonl", "sweep file, or a batch id"

@@ -62,6 +62,8 @@ def test_the_installed_package_and_its_command_speak_to_a_platform(
         [environment / "backtests", "results", "mine", "--url", base_url], cwd=tmp_path, capture_output=True, text=True
     )
 
+    version = subprocess.run([environment / "backtests", "--version"], capture_output=True, text=True)
+    assert f"## [{version.stdout.split()[-1]}] - " in (PROJECT_ROOT / "CHANGELOG.md").read_text()
     assert used.returncode == 0, used.stderr
     assert used.stdout.splitlines() == [
         "fee_rate: 1 is not accepted; accepted: fraction from 0 to below 0.1 (of the traded value, each side)",
