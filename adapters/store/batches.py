@@ -164,10 +164,10 @@ def leaders(
 
 
 def _ranked(batch_id: str, ranking: Ranking, ticker: str | None) -> list[ColumnElement[bool]]:
-    """Which runs may have a place: completed, not ruined, and keeping the constraints that columns can tell."""
-    drawdown = runs.c.max_drawdown_pct
-    sound = or_(drawdown.is_(None), drawdown < RUIN_PCT)
-    completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED, sound]
+    """Which runs may have a place: completed, not ruined, with a trade, and keeping the constraints on columns."""
+    drawdown, trades = runs.c.max_drawdown_pct, runs.c.num_trades
+    sound = [or_(drawdown.is_(None), drawdown < RUIN_PCT), or_(trades.is_(None), trades > 0)]
+    completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED, *sound]
     kept = [each for one in ranking.constraints if _is_in_columns(one) for each in one.over(HEADLINE_COLUMNS)]
     return completed + kept + ([runs.c.ticker == ticker] if ticker else [])
 
