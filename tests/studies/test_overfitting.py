@@ -5,7 +5,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata
+import scipy
 
 from adapters.results.measured import NoValue
 from adapters.studies.overfitting import block_sums, overfitting
@@ -26,7 +26,7 @@ def of_the_paper(returns: Matrix, blocks: int) -> float:
         inside = np.concatenate([parts[number] for number in chosen])
         outside = np.concatenate([parts[number] for number in range(blocks) if number not in chosen])
         best = (inside.mean(axis=0) / inside.std(axis=0, ddof=1)).argmax()
-        rank = rankdata(outside.mean(axis=0) / outside.std(axis=0, ddof=1))[best] / (returns.shape[1] + 1)
+        rank = scipy.stats.rankdata(outside.mean(axis=0) / outside.std(axis=0, ddof=1))[best] / (returns.shape[1] + 1)
         logits.append(math.log(rank / (1 - rank)))
     return float(np.mean(np.array(logits) <= 0))
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import scipy
 from flask.testing import FlaskClient
-from scipy import stats
 from sqlalchemy.engine import Engine
 
 from tests.services.studies import BASE, GRID, complete
@@ -34,10 +34,10 @@ def returns_of(run: dict[str, Any]) -> "pd.Series[float]":
 def deflated(returns: "pd.Series[float]", others: list[float], trials: int) -> float:
     """Bailey & López de Prado (2014), equation 2, with pandas and scipy."""
     ratio = returns.mean() / returns.std()
-    quantiles = stats.norm.ppf([1 - 1 / trials, 1 - 1 / trials / math.e])
+    quantiles = scipy.stats.norm.ppf([1 - 1 / trials, 1 - 1 / trials / math.e])
     best = np.std(others, ddof=1) * (quantiles @ [1 - np.euler_gamma, np.euler_gamma]) if trials > 1 else 0.0
     error = math.sqrt((1 - returns.skew() * ratio + (returns.kurt() + 2) / 4 * ratio**2) / (len(returns) - 1))
-    return float(stats.norm.cdf((ratio - best) / error))
+    return float(scipy.stats.norm.cdf((ratio - best) / error))
 
 
 def overfitted(returns: pd.DataFrame, blocks: int = 16) -> float:
@@ -50,7 +50,7 @@ def overfitted(returns: pd.DataFrame, blocks: int = 16) -> float:
         inside, outside = (np.vstack([parts[number] for number in chosen]) for chosen in (half, rest))
         with np.errstate(invalid="ignore"):
             best, ratios = (np.nan_to_num(each.mean(axis=0) / each.std(axis=0, ddof=1)) for each in (inside, outside))
-        below += stats.rankdata(ratios)[best.argmax()] / (len(ratios) + 1) <= 0.5
+        below += scipy.stats.rankdata(ratios)[best.argmax()] / (len(ratios) + 1) <= 0.5
     return below / len(halves)
 
 
