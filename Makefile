@@ -43,7 +43,8 @@ run: install ## start Redis, database, web, scaler and reconciler; prints the UR
 
 test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
 	@sh scripts/install_test_services.sh
-	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile -m "not slow and not peers and not image"
+	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
+		-m "not slow and not peers and not image"
 
 test-slow: install-dev ## the long fault and soak tests
 	@sh scripts/install_test_services.sh

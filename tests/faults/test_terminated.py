@@ -1,6 +1,7 @@
 """A consumer that is asked to stop: it hands its run back, or finishes it, and says so by its exit code."""
 
 import signal
+import sys
 import time
 from collections.abc import Callable
 
@@ -72,7 +73,7 @@ def test_nothing_is_popped_after_a_signal_during_the_imports(
     delay_s: float, programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
     submitter.submit()
-    consumer = programs.start("consumer")
+    consumer = programs.run([sys.executable, "-m", "consumer"])
     wait_until(lambda: _handles_sigterm(consumer), 10)
     time.sleep(delay_s)  # a moment within the imports; it matters in none of them
 

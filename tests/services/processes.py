@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import psutil
 
+from tests.services.nursery import MODULES, UNFIT, ForkedProcess
 from tests.services.waiting import slowness, wait_until
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
@@ -21,14 +22,10 @@ _TAG = "TEST_PROCESS_TAG"  # inherited by all descendants, so that none is left 
 class Program:
     """One started program and its log."""
 
-    def __init__(self, command: list[str], environ: Mapping[str, str], log_path: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | ForkedProcess, log_path: Path) -> None:
+        self._process = process
         self._log_path = log_path
-        with log_path.open("wb") as log:
-            self._process = subprocess.Popen(
-                command, cwd=PROJECT_ROOT, env=dict(environ), stdout=log, stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
-        self.pid = self._process.pid
+        self.pid = process.pid
 
     @property
     def log(self) -> str:
@@ -77,7 +74,8 @@ class ForkedJob(Program):
 
     def __init__(self, environ: Mapping[str, str], log_path: Path) -> None:
         pid_file = log_path.with_suffix(".pid")
-        super().__init__([sys.executable, "-m", "tests.services.forked_job", str(pid_file)], environ, log_path)
+        command = [sys.executable, "-m", "tests.services.forked_job", str(pid_file)]
+        super().__init__(_started(command, environ, log_path), log_path)
         wait_until(lambda: pid_file.exists() or not self.is_running(), 30, "a forked Job")
         self.pid = int(pid_file.read_text())
 
@@ -85,6 +83,14 @@ class ForkedJob(Program):
         """Send a signal to the Job, unless it has ended."""
         with suppress(ProcessLookupError):
             os.kill(self.pid, signum)
+
+
+def _started(command: list[str], environ: Mapping[str, str], log_path: Path) -> subprocess.Popen[bytes]:
+    with log_path.open("wb") as log:
+        return subprocess.Popen(
+            command, cwd=PROJECT_ROOT, env=dict(environ), stdout=log, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
 
 
 class Programs:
@@ -100,13 +106,17 @@ class Programs:
 
     def start(self, module: str, *arguments: str, **settings: str) -> Program:
         """`python -m module arguments` from the checkout, with these settings on top of the test's."""
+        environ = self.environ | settings
         if self.way == "warm" and module == "consumer":
-            return self._note(ForkedJob(self.environ | settings, self._log_path()))
-        return self.run([sys.executable, "-m", module, *arguments], **settings)
+            return self._note(ForkedJob(environ, self._log_path()))
+        if self.way == "warm" or module not in MODULES or UNFIT & environ.keys():
+            return self.run([sys.executable, "-m", module, *arguments], **settings)
+        process = ForkedProcess(module, arguments, environ, self._log_path())
+        return self._note(Program(process, self._log_path()))
 
     def run(self, command: list[str], **settings: str) -> Program:
         """Any command, watched and reaped like the platform's own programs."""
-        return self._note(Program(command, self.environ | settings, self._log_path()))
+        return self._note(Program(_started(command, self.environ | settings, self._log_path()), self._log_path()))
 
     def _log_path(self) -> Path:
         return self._directory / f"{len(self.started)}.log"
@@ -117,7 +127,17 @@ class Programs:
 
     def survivors(self) -> list[psutil.Process]:
         """Processes started here, descendants included, that are still alive."""
-        return [process for process in psutil.process_iter() if _tag_of(process) == self._tag]
+        return [process for process in psutil.process_iter() if self._is_ours(process)]
+
+    def _is_ours(self, process: psutil.Process) -> bool:
+        """Tagged, or of the session of one that was forked and so has no tag in its memory."""
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return False
+            sessions = {program.pid for program in self.started}
+            return process.environ().get(_TAG) == self._tag or os.getsid(process.pid) in sessions
+        except (psutil.Error, OSError):
+            return False
 
     def reap(self) -> None:
         """Kill everything that was started here, descendants included."""
@@ -132,13 +152,6 @@ def _own_environment() -> dict[str, str]:
     """The test process's environment without anything that could steer the platform."""
     kept = ("PATH", "HOME", "LANG", "LC_ALL", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
     return {name: os.environ[name] for name in kept if name in os.environ}
-
-
-def _tag_of(process: psutil.Process) -> str | None:
-    try:
-        return None if process.status() == psutil.STATUS_ZOMBIE else process.environ().get(_TAG)
-    except (psutil.Error, OSError):
-        return None
 
 
 def _kill(process: psutil.Process) -> None:

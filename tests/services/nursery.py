@@ -1,0 +1,142 @@
+"""`python -m tests.services.nursery`: has imported the platform's programs, and forks one for each request.
+
+A test run starts hundreds of them, and Python's start and imports would be most of what it costs. A fork is a process
+like any other: session, environment, signals, log and exit code are its own.
+"""
+
+import gc
+import importlib.util
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+MODULES = ("consumer", "consumer.reconciler", "consumer.local_scaler")  # what it can be asked for
+# faults that are laid before the imports
+UNFIT = {"FAULT_CLOCK_S", "FAULT_CONSTANT", "FAULT_DISK_FULL"}
+
+
+class ForkedProcess:
+    """What `subprocess.Popen` is to a child, to a process that the nursery has forked."""
+
+    def __init__(self, module: str, arguments: tuple[str, ...], environ: dict[str, str], log_path: Path) -> None:
+        self._exit_file = log_path.with_suffix(".exit")
+        self.returncode: int | None = None
+        request = {"module": module, "arguments": arguments, "environ": environ, "log": str(log_path)}
+        log_path.touch()
+        requests, _ = _nursery()
+        requests.send(json.dumps(request).encode())
+        self.pid = int(requests.recv(64))
+
+    def poll(self) -> int | None:
+        """Its exit code, negative when a signal killed it; None while it runs."""
+        if self.returncode is None and self._exit_file.exists():
+            self.returncode = int(self._exit_file.read_text())
+        return self.returncode
+
+    def wait(self, timeout: float) -> int:
+        """Its exit code; TimeoutExpired when it runs longer."""
+        deadline = time.monotonic() + timeout
+        while (exit_code := self.poll()) is None:
+            if time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired(str(self.pid), timeout)
+            time.sleep(0.01)
+        return exit_code
+
+    def send_signal(self, signum: int) -> None:
+        """Send a signal to it, unless it has ended."""
+        if self.poll() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signum)
+
+
+@cache
+def _nursery() -> tuple[socket.socket, subprocess.Popen[bytes]]:
+    """Where to ask, and who answers: a process that ends with this one, from whose socket it reads."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with theirs:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.services.nursery"], cwd=PROJECT_ROOT, stdin=theirs.fileno(),
+            env={**os.environ, "OPENBLAS_NUM_THREADS": "1"}, start_new_session=True,
+        )  # fmt: skip
+    return ours, process
+
+
+def main() -> None:
+    """Serve the socket that is the standard input; in a fork: be the program that was asked for."""
+    import consumer.local_scaler
+    import consumer.reconciler
+    import consumer.template  # noqa: F401
+
+    requests = socket.socket(fileno=sys.stdin.fileno())
+    exit_files: dict[int, Path] = {}
+    signal.signal(signal.SIGCHLD, lambda signum, frame: _note_ended(exit_files))
+    while request := requests.recv(1 << 20):
+        asked = json.loads(request)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # none is noted before it is known
+        pid = os.fork()
+        if pid == 0:
+            requests.close()
+            _be(asked)
+            return
+        exit_files[pid] = Path(asked["log"]).with_suffix(".exit")
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGCHLD])
+        requests.send(str(pid).encode())
+
+
+def _note_ended(exit_files: dict[int, Path]) -> None:
+    """Write down each exit code before the pid may become another process's."""
+    with suppress(ChildProcessError):
+        while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            exit_code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
+            exit_file = exit_files.pop(ended.si_pid)
+            with suppress(OSError):  # the test is over, and its folder gone
+                exit_file.with_suffix(".new").write_text(str(exit_code))
+                exit_file.with_suffix(".new").rename(exit_file)
+            os.waitpid(ended.si_pid, 0)
+
+
+def _be(asked: dict[str, Any]) -> None:
+    """Run a module as `python -m` would, from a state as after its imports."""
+    os.setsid()
+    os.open(os.devnull, os.O_RDONLY)  # takes the place of the socket, which was the standard input
+    log = os.open(asked["log"], os.O_WRONLY)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.close(log)
+    for signum in (signal.SIGCHLD, signal.SIGTERM):
+        signal.signal(signum, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
+    os.environ.clear()
+    os.environ.update(asked["environ"])
+    gc.enable()
+    if "FAULT_AT" in os.environ:
+        _inject(Path(os.environ["PYTHONPATH"]) / "sitecustomize.py")
+    sys.argv[1:] = asked["arguments"]
+    sys.modules.pop(asked["module"], None)  # runpy warns of a module that is run and imported
+    runpy.run_module(asked["module"], run_name="__main__", alter_sys=True)
+
+
+def _inject(path: Path) -> None:
+    """Make the fault in a module that is loaded already."""
+    spec = importlib.util.spec_from_file_location("sitecustomize", path)
+    assert spec and spec.loader
+    injection = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(injection)
+    for name, patch in injection.patches.items():
+        if name in sys.modules:
+            patch(sys.modules[name])
+
+
+if __name__ == "__main__":
+    main()
