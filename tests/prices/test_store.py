@@ -1,5 +1,6 @@
 """Prices in the database: kept by content, one version current, nothing half stored, nothing in use forgotten."""
 
+from functools import cache
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -170,10 +171,16 @@ def test_a_version_records_how_many_bars_make_a_year(engine: Engine) -> None:
         assert packed_prices(connection, "AAPL", "1d").bars_per_year == 252
 
 
-def test_a_series_larger_than_a_packet_is_stored_in_parts(engine: Engine) -> None:
+@cache
+def bars_larger_than_a_packet() -> Bars:
+    """Read once, for both databases."""
     header = "Date,Open,High,Low,Close,Volume\n"
     rows = "".join(f"{1_000_000_000 + 300 * number},1,1,1,1,{number * 7919 % 100_003}\n" for number in range(140_000))
-    many = read_prices((header + rows).encode(), Meaning(timeframe="5m")).bars
+    return read_prices((header + rows).encode(), Meaning(timeframe="5m")).bars
+
+
+def test_a_series_larger_than_a_packet_is_stored_in_parts(engine: Engine) -> None:
+    many = bars_larger_than_a_packet()
 
     save_version(engine, "MANY", many, ORIGIN)
 
