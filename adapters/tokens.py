@@ -33,11 +33,11 @@ def _arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m adapters.tokens", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("make", help="print a new token; it is shown this once")
-    make.add_argument("name", help="of the person or program that gets it")
-    make.add_argument("--scope", choices=SCOPES, default="submit", help="what it may (default: %(default)s)")
-    make.add_argument("--days", type=int, help="for how long; without, until it is revoked")
+    make.add_argument("name", help="name of the person or program that gets it")
+    make.add_argument("--scope", choices=SCOPES, default="submit", help="what it may do (default: %(default)s)")
+    make.add_argument("--days", type=int, help="how long it is valid; by default until it is revoked")
     commands.add_parser("revoke", help="end a token and its sessions").add_argument("name")
-    commands.add_parser("list", help="all tokens there ever were")
+    commands.add_parser("list", help="all tokens that were ever made")
     return parser
 
 

@@ -105,7 +105,7 @@ def parser() -> argparse.ArgumentParser:
         prog=shlex.join(called()), description=__doc__, epilog=EXAMPLES, formatter_class=formatter
     )
     whole.add_argument("--url", default=os.environ.get("BACKTEST_URL", DEFAULT_URL))
-    whole.add_argument("--runs", type=_runs, default=200, help="how many (default: 200)")
+    whole.add_argument("--runs", type=_runs, default=200, help="how many runs (default: 200)")
     whole.add_argument("--rate", type=_rate, help="submissions per second; without it all at once")
     whole.add_argument("--limit", type=_runs, help="the scaler's limit (default: that of keda/scaledjob.yaml)")
     whole.add_argument("--out", type=Path, default=Path("var/autoscale"), help="report files (default: var/autoscale)")

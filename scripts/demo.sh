@@ -60,11 +60,11 @@ for name in ("queue_wait_s", "run_s", "attempt", "engine_version", "image_tag", 
 cat <<TRACE
 
 Page:      $base/result/$run_id
-Story:     curl $base/api/runs/$run_id/events
+History:   curl $base/api/runs/$run_id/events
 On a cluster:
   web:     kubectl -n stock-backtest logs -l app.kubernetes.io/component=web --tail=-1 | grep $run_id
   Job:     kubectl -n stock-backtest logs -l app.kubernetes.io/component=worker --tail=-1 | grep $run_id
            (a finished Job and its log are gone at the next poll; the log collector keeps them)
-  database: kubectl -n stock-backtest exec -it mysql-0 -- mysql --user=backtest --password backtests --execute \\
-           "SELECT attempt, from_status, to_status, at, reason, host FROM run_events WHERE run_id = '$run_id' ORDER BY at"
+  database: kubectl -n stock-backtest exec mysql-0 -- sh -c 'MYSQL_PWD=\$INSPECT_PASSWORD exec mysql --user=inspect \\
+           \$MYSQL_DATABASE --execute "SELECT * FROM run_events WHERE run_id = \\"$run_id\\" ORDER BY id"'
 TRACE

@@ -1,7 +1,7 @@
 """The Secret with random values, ready for the cluster: `python scripts/fill_secret.py | kubectl apply -f -`.
 
 Takes the template k8s/secret/secret.example.yaml, so that its keys are listed in one place. Run it once: a second
-Secret does not change the passwords that MySQL was initialised with. The first admin's token is told on stderr; the
+Secret does not change the passwords that MySQL was initialised with. The first admin's token is printed on stderr; the
 Secret has its digest only.
 """
 

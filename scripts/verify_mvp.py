@@ -68,7 +68,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("base_url", nargs="?", default="http://localhost:5000", help="default: %(default)s")
     parser.add_argument(
-        "--wait-s", type=float, default=60.0, help="patience for readiness and for the run (%(default)s)"
+        "--wait-s", type=float, default=60.0, help="seconds for readiness and for the run (%(default)s)"
     )
     arguments = parser.parse_args()
     try:

@@ -66,7 +66,7 @@ def _metric_index(metric: str) -> Index:
 runs = Table(
     "backtest_results",  # an older name; a row is a run from its submission on
     metadata,
-    Column("id", Id, primary_key=True, autoincrement=True),  # in order of submission: pages of the list are cut by it
+    Column("id", Id, primary_key=True, autoincrement=True),  # in order of submission; the list is paged by it
     Column("run_id", _ascii(36), nullable=False, unique=True),
     Column("batch_id", _text(64)),
     Column("label", _text(64)),
@@ -86,7 +86,7 @@ runs = Table(
     Column("handbacks", SmallInteger, nullable=False, default=0),
     Column("cancel_requested", SmallInteger, nullable=False, default=0),
     Column("waiting_since", Timestamp, nullable=False),  # when this attempt became PENDING
-    Column("enqueued_at", Timestamp),  # when its message was last put on the queue; null: not yet
+    Column("enqueued_at", Timestamp),  # when its message was last enqueued; null: not yet
     Column("error_type", _ascii(32)),
     Column("error_message", _text(1000)),
     *(Column(metric.name, Integer if metric.unit == "count" else Double) for metric in HEADLINES.values()),
@@ -96,14 +96,14 @@ runs = Table(
     Column("signals_json", LongText),
     Column("sparkline", _ascii(64)),  # the shape of the equity curve for lists, see adapters.results.sparkline
     Column("data_hash", _ascii(64)),
-    Column("benchmark_hash", _ascii(64)),  # of the prices that the run is held against; null for its own
+    Column("benchmark_hash", _ascii(64)),  # version of the benchmark's prices; null without a benchmark of its own
     Column("engine_version", _ascii(32)),
-    Column("analysis_version", _ascii(32)),  # of what lies around the engine; null in runs from before it was recorded
+    Column("analysis_version", _ascii(32)),  # of the code around the engine; null in older runs
     Column("image_tag", _ascii(128)),
     Column("result_hash", _ascii(64)),
     Column("reproduces", _ascii(36)),  # the run_id that this run repeats
-    Column("submitted_by", _ascii(ACTOR_LENGTH)),  # whose token; null where none was asked for
-    Column("pinned", SmallInteger),  # 1: kept, however old; else null
+    Column("submitted_by", _ascii(ACTOR_LENGTH)),  # name of the token; null where none was needed
+    Column("pinned", SmallInteger),  # 1: kept however old; otherwise null
     Column("worker", _text(128)),  # host and process of the last claim
     Column("created_at", Timestamp, nullable=False),
     Column("started_at", Timestamp),
@@ -180,7 +180,7 @@ run_totals = Table(
     "run_totals",  # one row, see adapters.store.run_totals
     metadata,
     Column("name", _ascii(32), primary_key=True),
-    Column("until", Timestamp, nullable=False),  # the events up to here are in the totals
+    Column("until", Timestamp, nullable=False),  # events up to this time are in the totals
     Column("totals_json", LongText, nullable=False),
     **_OPTIONS,
 )
@@ -208,10 +208,10 @@ price_versions = Table(
     Column("bars", Integer, nullable=False),
     Column("price_decimals", SmallInteger, nullable=False),
     Column("volume_decimals", SmallInteger, nullable=False),
-    Column("bars_per_year", Integer),  # counted from the bars; null in versions from before it was recorded
+    Column("bars_per_year", Integer),  # counted from the bars; null in older versions
     Column("source", _text(255)),  # a file's name, or where it was downloaded
     Column("note", _text(255)),
-    Column("report_json", LongText, nullable=False),  # what was done to the file, and what was odd about it
+    Column("report_json", LongText, nullable=False),  # what was done to the file, and its warnings
     Column("sparkline", _ascii(64)),  # the shape of the closes for lists, see adapters.results.sparkline
     Column("loaded_by", _text(128)),
     Column("loaded_at", Timestamp, nullable=False),
@@ -241,7 +241,7 @@ studies = Table(
     Column("rule_type", _ascii(32), nullable=False),
     Column("plan_json", LongText, nullable=False),  # contracts.study.StudyPlan
     Column("status", _ascii(10), nullable=False),
-    Column("choices_json", LongText),  # of each window, once it is made: consumer.studies
+    Column("choices_json", LongText),  # the choice of each window, once it is made: consumer.studies
     Column("judgements", SmallInteger, nullable=False, default=0),  # how often the verdict's process was started
     Column("outcome", _ascii(16)),
     Column("sentence", _text(255)),  # the verdict, or why there is none
@@ -281,7 +281,7 @@ leases = Table(
     Column("name", _ascii(32), primary_key=True),
     Column("holder", _ascii(64), nullable=False),
     Column("until", Timestamp, nullable=False),
-    Column("since", Timestamp),  # since when holders have followed each other without a gap
+    Column("since", Timestamp),  # since when there was a holder at every moment
     **_OPTIONS,
 )
 
@@ -290,7 +290,7 @@ tokens = Table(
     metadata,
     Column("name", _ascii(ACTOR_LENGTH), primary_key=True),
     Column("scope", _ascii(8), nullable=False),
-    Column("digest", _ascii(64), nullable=False, unique=True),  # SHA-256 of the token, which itself is nowhere
+    Column("digest", _ascii(64), nullable=False, unique=True),  # SHA-256 of the token, which itself is not stored
     Column("made_at", Timestamp, nullable=False),
     Column("expires_at", Timestamp),  # null: never
     Column("revoked_at", Timestamp),
@@ -302,7 +302,7 @@ audit = Table(  # nothing is ever deleted from it, whatever is pruned elsewhere
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("at", Timestamp, nullable=False),
-    Column("actor", _ascii(ACTOR_LENGTH)),  # null: nobody that is known
+    Column("actor", _ascii(ACTOR_LENGTH)),  # name of the token or user; null: unknown
     Column("address", _ascii(45), nullable=False),
     Column("action", _ascii(64), nullable=False),  # the endpoint, or the command
     Column("subject", _text(255), nullable=False),  # the path, or what the command was given

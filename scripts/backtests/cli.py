@@ -94,16 +94,16 @@ def parser() -> argparse.ArgumentParser:
     planning.add_argument("sweep", help=file_help)
     planning.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1,
                           help="Jobs at a time, for the estimate (default: this machine's cores)")  # fmt: skip
-    submitting = commands_of.add_parser("submit", parents=[common, ranked], help="submit, follow, rank")
+    submitting = commands_of.add_parser("submit", parents=[common, ranked], help="submit a sweep, follow it, rank it")
     submitting.add_argument("sweep", help=file_help)
     submitting.add_argument("--detach", action="store_true", help="do not follow; print the batch id")
-    watching = commands_of.add_parser("status", parents=[common], help="counts and times")
-    watching.add_argument("--watch", action="store_true", help="until all runs have ended")
+    watching = commands_of.add_parser("status", parents=[common], help="counts and times of a batch")
+    watching.add_argument("--watch", action="store_true", help="follow until all runs have ended")
     results = commands_of.add_parser("results", parents=[common, ranked], help="the leaderboard")
-    cancelling = commands_of.add_parser("cancel", parents=[common], help="end what has not ended")
-    retrying = commands_of.add_parser("retry", parents=[common], help="run failed runs again")
+    cancelling = commands_of.add_parser("cancel", parents=[common], help="cancel runs that have not ended")
+    retrying = commands_of.add_parser("retry", parents=[common], help="retry runs that failed")
     retrying.add_argument("--failed", action="store_true", help="the failed runs")
-    retrying.add_argument("--cancelled", action="store_true", help="the cancelled ones too")
+    retrying.add_argument("--cancelled", action="store_true", help="the cancelled runs, too")
     for command in (watching, results, cancelling, retrying):
         command.add_argument("sweep", help=either_help)
     studying = commands_of.add_parser("study", parents=[_address()], help="is the best of a sweep more than luck?")
@@ -122,11 +122,11 @@ def _loading() -> argparse.ArgumentParser:
     loading.add_argument("--folder", action="append", default=[], help="all *.csv of a folder; repeatable")
     loading.add_argument("--yahoo", nargs="+", type=_ticker, metavar="TICKER", help="these tickers from Yahoo Finance")
     loading.add_argument("--from", dest="since", type=_day, metavar="YYYY-MM-DD", help="first day, with --yahoo")
-    loading.add_argument("--ticker", type=_ticker, help="of the one file that is named, instead of what its name says")
-    loading.add_argument("--timeframe", choices=("1d", "1h", "5m"), help="instead of what the names say")
-    loading.add_argument("--no-adjust", action="store_true", help="leave Adj Close out; else whole bars follow it")
-    loading.add_argument("--timezone", help="of times without an offset, such as America/New_York")
-    loading.add_argument("--note", help="kept with the versions")
+    loading.add_argument("--ticker", type=_ticker, help="in place of what the name of the one file says")
+    loading.add_argument("--timeframe", choices=("1d", "1h", "5m"), help="in place of what the names say")
+    loading.add_argument("--no-adjust", action="store_true", help="ignore Adj Close; else bars are adjusted by it")
+    loading.add_argument("--timezone", help="of times without an offset: America/New_York")
+    loading.add_argument("--note", help="stored with the versions")
     loading.add_argument("--dry-run", action="store_true", help="report only, and store nothing")
     return loading
 
@@ -141,7 +141,7 @@ def _address() -> argparse.ArgumentParser:
 def _common() -> argparse.ArgumentParser:
     """What every command about batches takes."""
     common = argparse.ArgumentParser(add_help=False, parents=[_address()])
-    common.add_argument("--batch", help="a batch id of your own; by default the sweep's name and content make it")
+    common.add_argument("--batch", help="a batch id; by default made from the sweep's name and content")
     return common
 
 

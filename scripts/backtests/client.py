@@ -280,7 +280,7 @@ class Client:
         return self.read(f"{_series(ticker, timeframe)}/{quote(data_hash, safe='')}.csv")
 
     def delete_prices(self, ticker: str, timeframe: str, data_hash: str) -> None:
-        """Forget a version; Refused (409) while it is current or a run refers to it."""
+        """Delete a version; Refused (409) while it is current or a run refers to it."""
         self._transport.call(f"{_series(ticker, timeframe)}/{quote(data_hash, safe='')}", method="DELETE")
 
     def get(self, path: str, **query: object) -> Json:

@@ -13,19 +13,19 @@ from adapters.store import tables
 
 PURPOSES = {
     "backtest_results": "A run, from its submission to its result.",
-    "batch_rankings": "What a batch is ranked by, as its latest submission said.",
+    "batch_rankings": "What a batch is ranked by; set by its latest submission.",
     "run_charts": "The PNG charts of a run.",
-    "run_lines": "The lines that a single run's rule looked at, in parts.",
+    "run_lines": "The lines that the rule of a single run looked at, in parts.",
     "run_events": "Every change of a run's state; the queue over time is counted from it.",
     "run_totals": "What `/metrics` counts, added up from the events by the reconciler.",
     "price_parts": "The bars of a version of prices, in parts.",
-    "price_versions": "The versions of each series, and what each changed.",
-    "price_series": "Which version of each series is current.",
+    "price_versions": "The versions of each price series, and what each changed.",
+    "price_series": "Which version of each price series is current.",
     "studies": "A study: its plan, its choices, its verdict.",
     "strategies": "A preset of the form.",
     "preset_versions": "Earlier versions of presets.",
-    "leases": "Who leads the reconcilers.",
-    "tokens": "Who may ask, as digests.",
+    "leases": "Which reconciler leads.",
+    "tokens": "Tokens of people and programs, as digests.",
     "audit": "Changes, logins and refusals.",
 }
 _COMMENT = re.compile(r'Column\("(\w+)".*\),  # (.*)')

@@ -20,11 +20,6 @@ from tests.bench.subject import exit_on_sigterm
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
-INTRODUCTION = """# Benchmarks
-
-Measured by `make bench` (one subject: `make bench SUBJECT=engine`), which writes this page. A budget is a bound for
-the ratio to a reference that is measured in the same run, because only that survives a change of machine.
-"""
 
 
 def main() -> None:
@@ -59,7 +54,7 @@ def measure(subject: str) -> list[dict[str, Any]]:
 def write_section(subject: str, rows: list[dict[str, Any]]) -> None:
     """Put the subject's section into the page, in the place of its last one or at the end."""
     section = f"## {subject.capitalize()}\n\n{machine()}\n\n{table(rows)}\n"
-    page = PAGE.read_text() if PAGE.exists() else INTRODUCTION
+    page = PAGE.read_text()
     old = re.compile(rf"^## {subject.capitalize()}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     page, replaced = old.subn(lambda _: f"{section}\n", page)
     PAGE.write_text((page if replaced else f"{page.rstrip()}\n\n{section}").rstrip() + "\n")

@@ -70,6 +70,15 @@ def test_every_object_that_kubectl_is_asked_for_exists(page: str) -> None:
     assert sorted(f"{kind}/{name}" for kind, name in named if f"{kind}/{name}" not in known) == []
 
 
+def test_every_user_of_mysql_that_a_command_names_is_made() -> None:
+    made = set(re.findall(r"^ *add (\w+) ", text_of("k8s/mysql.yaml"), re.MULTILINE)) | {"root"}
+
+    named = set(re.findall(r"--user=(\w+)", text_of("docs/operations.md") + text_of("scripts/demo.sh")))
+
+    assert "inspect" in named
+    assert sorted(named - made) == []
+
+
 def test_every_event_of_the_log_that_the_operations_page_names_is_logged() -> None:
     sources = [path.read_text(encoding="utf-8") for room in LOGGING for path in (PROJECT_ROOT / room).rglob("*.py")]
     logged = set(re.findall(r'log\.\w+\(\s*"([a-z_]+)', "".join(sources)))

@@ -113,7 +113,7 @@ def test_every_command_of_the_page_answers_as_the_page_shows(
 def test_only_other_programs_are_left_out() -> None:
     blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
 
-    assert {line.split()[0] for line in "".join(blocks).splitlines()} == {"kubectl", "touch"}
+    assert {line.split()[0] for line in "".join(blocks).splitlines()} == {"kubectl"}
 
 
 def test_a_dropped_message_comes_back(client: FlaskClient, redis_server: RedisServer, programs: Programs) -> None:

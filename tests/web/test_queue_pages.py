@@ -178,7 +178,7 @@ def seen(**changes: object) -> Upkeep:
 @pytest.mark.parametrize(
     ("state", "scaler", "words"),
     [
-        (seen(), None, "No Job has started for 45.0 s; the queue has 2"),
+        (seen(), None, "No Job has started for 45.0 s; 2 runs wait"),
         (seen(running=1), None, None),  # KEDA's limit is not known
         (seen(running=1), ScalerState(2, False), "No Job has started"),
         (seen(running=2), ScalerState(2, False), None),

@@ -56,7 +56,7 @@ def test_one_changed_character_is_a_difference_with_its_cause(
 
     assert 'data-verdict="different"' in page
     assert "in equity from those of" in page
-    assert "Not the same around them: the engine" in page
+    assert "Also different: the engine" in page
 
 
 def test_a_metric_that_only_the_later_run_has_is_named_and_no_difference(
@@ -91,4 +91,4 @@ def test_a_changed_metric_is_named_with_the_version_that_changed_it(
 
     assert 'data-verdict="different"' in page
     assert "in cagr from those of" in page
-    assert "Not the same around them: the warm-up of rules and the derived metrics" in page
+    assert "Also different: the warm-up of rules and the derived metrics" in page

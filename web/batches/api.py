@@ -136,12 +136,12 @@ def batch_csv(batch_id: str) -> Response:
 
 @blueprint.post("/api/batches/<batch_id>/cancel")
 def cancel(batch_id: str) -> ResponseReturnValue:
-    """End all waiting and running runs of a batch as failed (cancelled)."""
+    """Cancel all waiting and running runs of a batch."""
     return {"batch_id": batch_id, "cancelled": cancel_batch(platform(), batch_id)}
 
 
 @blueprint.post("/api/batches/<batch_id>/retry")
 def retry(batch_id: str) -> ResponseReturnValue:
-    """Make the failed runs of a batch wait again; the cancelled ones only with ?cancelled=true."""
+    """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
     retried = retry_batch(platform(), batch_id, cancelled_too=read_argument("cancelled", flag, False))
     return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200

@@ -26,7 +26,7 @@ MAX_ID = 2**31
 
 @blueprint.get("/api/strategies")
 def presets() -> ResponseReturnValue:
-    """All presets by name; fields younger than a preset have their default in it."""
+    """All presets by name; a field that was added to the contract later has its default."""
     with reading(platform().engine) as connection:
         saved = list_presets(connection)
     defaults = {name: FIELDS[name].default for name in PRESET_FIELDS}

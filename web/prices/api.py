@@ -125,7 +125,7 @@ def bars(ticker: str, timeframe: str) -> Response:
 
 @blueprint.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")
 def delete(ticker: str, timeframe: str, data_hash: str) -> ResponseReturnValue:
-    """Forget a version; 409 while it is current or a run refers to it."""
+    """Delete a version; 409 while it is current or a run refers to it."""
     with platform().engine.begin() as connection:
         delete_version(connection, *named_series(ticker, timeframe), data_hash)
     return "", 204

@@ -29,11 +29,11 @@ def describe(seen: Upkeep, scaler: ScalerState | None) -> list[str]:
     """The same of what has been seen."""
     found = []
     if scaler and scaler.paused:
-        found.append("The scaler is paused: what runs goes on, nothing new is started.")
+        found.append("The scaler is paused: running Jobs go on, no new one is started.")
     elif seen.starved_s >= STARVED_S and seen.running < (scaler.capacity if scaler else 1):
         found.append(
-            f"No Job has started for {duration(seen.starved_s)}; the queue has {seen.waiting:,}. "
-            "Does a scaler, or KEDA, watch it?"
+            f"No Job has started for {duration(seen.starved_s)}; {seen.waiting:,} runs wait. "
+            "Is a scaler, or KEDA, running?"
         )
     gone_s = seen.reconciler_gone_s
     if gone_s is None or gone_s >= RECONCILER_GONE_S:

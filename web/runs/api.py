@@ -71,7 +71,7 @@ def status(run_id: UUID) -> Response:
 
 @blueprint.get("/api/runs/<uuid:run_id>")
 def run(run_id: UUID) -> Response:
-    """Everything about one run, as the contract says."""
+    """Everything about one run: request, state, result, receipt."""
     with reading(platform().engine) as connection:
         row = run_row(connection, str(run_id))
     pngs = pictures(platform(), row) if json.loads(row["request_json"])["charts"] else {}
@@ -82,7 +82,7 @@ def run(run_id: UUID) -> Response:
 
 @blueprint.get("/api/runs/<uuid:run_id>/events")
 def events(run_id: UUID) -> ResponseReturnValue:
-    """The run's whole story: every transition with its time, reason and host."""
+    """The history of a run: every change of its state with time, reason and host."""
     with reading(platform().engine) as connection:
         run_status(connection, str(run_id))
         return {"run_id": str(run_id), "events": events_of(connection, str(run_id))}
@@ -105,28 +105,28 @@ def chart(run_id: UUID, name: str) -> Response:
 
 @blueprint.post("/api/runs/<uuid:run_id>/cancel")
 def cancel(run_id: UUID) -> ResponseReturnValue:
-    """End a waiting or running run as failed (cancelled); 409 when it has ended already."""
+    """Cancel a waiting or running run: failed, with the error_type cancelled; 409 when it has ended."""
     operations.cancel_run(platform(), str(run_id))
     return {"run_id": str(run_id), "status": RunStatus.FAILED.public}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/retry")
 def retry(run_id: UUID) -> ResponseReturnValue:
-    """Make a failed run wait again as its next attempt; 409 when it has not failed."""
+    """Retry a failed run as its next attempt; 409 when it has not failed."""
     operations.retry_run(platform(), str(run_id))
     return accepted_answer(str(run_id), RunStatus.PENDING)
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/pin")
 def pin(run_id: UUID) -> ResponseReturnValue:
-    """Keep a run with all that it has, however old it gets."""
+    """Keep a run with its series, however old it gets."""
     committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), True))
     return {"run_id": str(run_id), "pinned": True}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/unpin")
 def unpin(run_id: UUID) -> ResponseReturnValue:
-    """Let a run be deleted after the time that runs are kept."""
+    """Take the pin off a run, so that it is deleted when the settings say so."""
     committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), False))
     return {"run_id": str(run_id), "pinned": False}
 
