@@ -27,5 +27,5 @@ def tried_note(tried: int, completed: int = 0, kept: int = 0) -> str:
         f"{runs} tried: the best of many looks better than it is (selection bias), so confirm it on dates "
         "that took no part in the choice."
     )
-    broken = f" {completed - kept:,} of {completed:,} completed runs break a constraint, made no trade or lost everything."
-    return note + (broken if kept < completed else "")
+    left_out = f"{completed - kept:,} of {completed:,} completed runs"
+    return note + (f" {left_out} break a constraint, made no trade or lost everything." if kept < completed else "")
