@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,21 +28,29 @@ REQUEST = {
 }
 
 
-@pytest.fixture
-def checkout(tmp_path: Path) -> Path:
-    """A copy of the files that git knows or would add, so that the run's database and logs stay out of this one."""
-    listed = subprocess.run(
+@pytest.fixture(scope="module")
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the files that git knows or would add; what is compiled in it is kept."""
+    copy = tmp_path_factory.mktemp("checkout")
+    names = subprocess.run(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,
         check=True,
     ).stdout.splitlines()
-    for name in listed:
+    for name in names:
         if (PROJECT_ROOT / name).is_file():
-            (tmp_path / "checkout" / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(PROJECT_ROOT / name, tmp_path / "checkout" / name)
-    return tmp_path / "checkout"
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(PROJECT_ROOT / name, copy / name)
+    return copy
+
+
+@pytest.fixture
+def checkout(copied: Path) -> Iterator[Path]:
+    """The copy without the database and the logs of other tests; all of them stay out of this checkout."""
+    yield copied
+    shutil.rmtree(copied / "var", ignore_errors=True)
 
 
 @pytest.fixture
@@ -73,7 +82,9 @@ def answers(url: str, **expected: str) -> bool:
     return False
 
 
-def test_one_command_and_one_request_give_a_backtest_of_real_prices(programs: Programs, checkout: Path) -> None:
+def test_one_command_gives_a_backtest_and_a_second_start_goes_on_with_added_prices(
+    programs: Programs, checkout: Path
+) -> None:
     port = free_port()
 
     platform = run_local(programs, checkout, PORT=str(port))
@@ -81,6 +92,7 @@ def test_one_command_and_one_request_give_a_backtest_of_real_prices(programs: Pr
     accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST)
     url = f"http://127.0.0.1:{port}/api/runs/{accepted['run_id']}"
     run = wait_until(lambda: completed(url), 60, "the result")
+    waiting = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST | {"charts": False})
     platform.send(signal.SIGINT)
 
     assert run is not None
@@ -95,24 +107,17 @@ def test_one_command_and_one_request_give_a_backtest_of_real_prices(programs: Pr
     assert platform.wait(30) == 0
     assert programs.survivors() == []
 
-
-def test_a_second_start_keeps_the_runs_and_takes_in_added_prices(programs: Programs, checkout: Path) -> None:
-    port = free_port()
-    first = run_local(programs, checkout, PORT=str(port))
-    first.wait_for_line("Backtests are ready", 60)
-    accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST | {"charts": False})
-    first.send(signal.SIGINT)
-    first.wait(30)
     (checkout / "data" / "NEW.csv").write_bytes((checkout / "data" / "FB.csv").read_bytes())
-
     second = run_local(programs, checkout, PORT=str(port))
     second.wait_for_line("Backtests are ready", 60)
-    run = wait_until(lambda: completed(f"http://127.0.0.1:{port}/api/runs/{accepted['run_id']}"), 60, "the result")
+    kept = call(url)
+    resumed = wait_until(lambda: completed(url.replace(accepted["run_id"], waiting["run_id"])), 60, "the result")
     second.send(signal.SIGTERM)
     second.wait(30)
 
-    assert run is not None
-    assert run["status"] == "completed", run["error_message"]
+    assert kept == run
+    assert resumed is not None
+    assert resumed["status"] == "completed", resumed["error_message"]
     assert "prices_taken_in file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
 
 
