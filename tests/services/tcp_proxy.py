@@ -64,12 +64,14 @@ class TcpProxy:
         if self._server:
             self._server.close()
             self._server = None
+        await asyncio.sleep(0)  # connections that were just accepted begin to be served, so that they are closed, too
         for writer in list(self._writers):
             writer.transport.abort()
         others = asyncio.all_tasks() - {asyncio.current_task()}
         for task in others:
             task.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.sleep(0)  # their sockets close
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
