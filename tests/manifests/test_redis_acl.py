@@ -62,7 +62,7 @@ def test_those_who_enqueue_may_use_the_whole_queue(server: AclRedis, user: str) 
     seen = (queue.depths(), queue.position(bulk.run_id, 1), queue.waiting_ids())
     queue.remove(waiting.run_id, 1)
     queue.remove_many([bulk.job_id])
-    queue.ping()
+    connect_redis(load_settings(server.settings(user)).redis_url).ping()
 
     assert seen == ({"backtests": 1, "backtests-bulk": 1}, 1, [waiting.job_id, bulk.job_id])
     assert server.refusals() == []
