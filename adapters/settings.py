@@ -31,7 +31,7 @@ class Settings:
     logins_per_minute: int = 20  # of one address
     changes_per_minute: int = 30_000  # requests of one token, or one address without any, that change something
     reads_per_minute: int = 60_000  # the same for those that do not
-    secret_key: str = ""  # signs the browser's session; empty: one is made at each start
+    secret_key: tuple[str, ...] = ()  # the first signs browsers' sessions, all are accepted; none: one for each start
     run_timeout_s: int = 300
     run_memory_mb: int = 2048  # address space that one run may use beyond what the process holds at its start
     lease_s: float = 60.0
@@ -232,6 +232,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not
     "log_format": _one_of("text", "json"),
     "api_tokens": _tokens,
     "auth_proxy_scope": _one_of("read", "submit", "admin"),
+    "secret_key": _names,
     "trusted_hosts": _names,
     "port": _port,
     "scaler_max_processes": _cores,

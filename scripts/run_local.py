@@ -7,7 +7,6 @@ leaves open.
 import contextlib
 import os
 import re
-import shlex
 import shutil
 import signal
 import socket
@@ -20,6 +19,8 @@ import urllib.request
 from importlib import util
 from pathlib import Path
 from types import FrameType
+
+from dotenv import dotenv_values
 
 from supervision import Program, end
 
@@ -71,10 +72,8 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 def _environment() -> dict[str, str]:
     """The caller's environment over `.env` over the defaults of one machine."""
-    dotenv = ROOT / ".env"
-    lines = dotenv.read_text(encoding="utf-8").splitlines() if dotenv.exists() else []
-    parts = ("".join(shlex.split(line, comments=True)).partition("=") for line in lines)
-    from_file = {name: value for name, _, value in parts if value}
+    in_file = dotenv_values(ROOT / ".env", interpolate=False)
+    from_file = {name: value for name, value in in_file.items() if value}
     environment = {"WEB_HOST": "127.0.0.1", "PORT": "5000", **from_file, **os.environ}
     if not environment["PORT"].isdecimal() or not 0 < int(environment["PORT"]) < 65536:
         raise SystemExit(f"PORT={environment['PORT']!r}: a number from 1 to 65535 is expected")

@@ -3,7 +3,7 @@
 import re
 from ipaddress import ip_address
 
-from flask import request, session
+from flask import current_app, request, session
 
 from adapters.store.tokens import Actor, digest_of
 from web.platform import platform
@@ -60,6 +60,8 @@ def _by_token() -> Actor | None:
     known = platform().tokens.holder(session["token"]) if "token" in session else None
     if known is None:
         end_session()
+    elif current_app.config["SECRET_KEY_FALLBACKS"]:
+        session.modified = True  # so that it is sent again, signed with the first key
     return known
 
 

@@ -8,7 +8,7 @@ import logging
 import os
 import resource
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
@@ -30,6 +30,7 @@ IDLE_S = 75  # longer than an ingress keeps its side open, so that it never writ
 CONNECTIONS = 2_000  # of one process; beyond them the one that has been silent longest goes
 HEADER_BYTES = 32 * 1024
 TICK_S = 0.5
+PROBES = ("/health", "/ready")
 
 
 class Connection(HTTPChannel):  # type: ignore[misc]
@@ -72,6 +73,7 @@ class Front(TcpWSGIServer):  # type: ignore[misc]
     channel_class = Connection
     application: WSGIApplication
     per_address: int
+    probing: Mapping[str, ThreadedTaskDispatcher]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -86,6 +88,11 @@ class Front(TcpWSGIServer):  # type: ignore[misc]
             same = [each for each in self.active_channels.values() if each.addr[0] == newest.addr[0]]
             _make_room(same, newest, self.per_address)
             _make_room(self.active_channels.values(), newest, CONNECTIONS)
+
+    def add_task(self, task: Connection) -> None:
+        """Let a thread answer; a probe has its own, and so is answered while all others wait for the database."""
+        path = getattr(task.requests[0], "path", "")  # of a request that could be read
+        self.probing.get(path, self.task_dispatcher).add_task(task)
 
     def maintenance(self, now: float) -> None:
         """Close what is silent or late."""
@@ -116,13 +123,13 @@ class FrontWorker(Worker):  # type: ignore[misc]
         deadline = time.time() + self.cfg.graceful_timeout
         while time.time() < deadline and not all(each.is_idle() for front in fronts for each in _open(front)):
             self._tick()
-        self._dispatcher.shutdown()
+        for dispatcher in (self._dispatcher, *Front.probing.values()):
+            dispatcher.shutdown()
 
     def _fronts(self) -> list[Front]:
         settings = load_settings()
         self._map: dict[int, wasyncore.dispatcher] = {}
-        self._dispatcher = ThreadedTaskDispatcher()
-        self._dispatcher.set_thread_count(self.cfg.threads)
+        self._dispatcher = _threads(self.cfg.threads)
         terms = Adjustments(
             threads=self.cfg.threads,
             channel_timeout=IDLE_S,
@@ -134,6 +141,7 @@ class FrontWorker(Worker):  # type: ignore[misc]
             **_proxy(settings.trusted_proxy),
         )
         Front.per_address = settings.connections_per_address
+        Front.probing = {path: _threads(1) for path in PROBES}
         return [
             Front(
                 self.wsgi,
@@ -150,6 +158,12 @@ class FrontWorker(Worker):  # type: ignore[misc]
     def _tick(self) -> None:
         self.notify()
         wasyncore.loop(timeout=TICK_S, map=self._map, use_poll=True, count=1)
+
+
+def _threads(count: int) -> ThreadedTaskDispatcher:
+    dispatcher = ThreadedTaskDispatcher()
+    dispatcher.set_thread_count(count)
+    return dispatcher
 
 
 def _proxy(address: str) -> dict[str, object]:

@@ -1,6 +1,5 @@
 """Is it alive, is it ready, and what are its numbers: for probes and for Prometheus."""
 
-import logging
 from collections.abc import Iterator, Mapping
 
 from flask import Blueprint, Response
@@ -8,20 +7,16 @@ from flask.typing import ResponseReturnValue
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
-from sqlalchemy import false, select, update
-from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.results.times import seconds_between
-from adapters.store.database import is_read_only, reading
+from adapters.store.database import reading
 from adapters.store.run_totals import RUN, WAIT, Totals, histogram, totals
 from adapters.store.storage import bytes_by_kind
-from adapters.store.tables import runs
 from adapters.store.upkeep import Upkeep, upkeep
 from contracts.errors import QueueUnavailable
 from web.latency import register_latency
 from web.platform import platform
 
-log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
 
 
@@ -34,33 +29,9 @@ def health() -> ResponseReturnValue:
 @blueprint.get("/ready")
 def ready() -> ResponseReturnValue:
     """Whether runs can be accepted: the database must take changes; without Redis they are enqueued later."""
-    database, redis = _database_state(), _redis_state()
+    database, redis = platform().readiness.database(), platform().readiness.redis()
     body = {"status": "ready" if database == "ok" else "not ready", "database": database, "redis": redis}
     return body, 200 if database == "ok" else 503
-
-
-def _database_state() -> str:
-    try:
-        with reading(platform().engine) as connection:
-            connection.execute(select(runs.c.id).limit(1))
-        if platform().engine.dialect.name != "sqlite":  # whose other writers would be waited for
-            with platform().engine.begin() as connection:
-                connection.execute(update(runs).where(false()).values(label=None))
-    except SQLAlchemyError as error:
-        log.warning("database_not_ready reason=%s", getattr(error, "orig", error))
-        if is_read_only(error):
-            return "read-only; nothing can be recorded until it takes changes again"
-        return "unreachable, or its schema is missing (python -m adapters.schema)"
-    return "ok"
-
-
-def _redis_state() -> str:
-    try:
-        platform().queue.ping()
-    except QueueUnavailable as error:
-        log.warning("redis_not_ready reason=%s", error)
-        return "unreachable; runs are recorded and enqueued later"
-    return "ok"
 
 
 class _RunNumbers:

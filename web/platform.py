@@ -12,6 +12,7 @@ from adapters.store.database import connect_database
 from adapters.store.prices import PriceStore
 from adapters.store.tokens import TokenStore
 from web.rates import Rates
+from web.readiness import Readiness
 from web.runs.submission import Submission
 
 POOL_SIZE = 8  # connections per web process; one per thread of web/gunicorn.conf.py
@@ -20,7 +21,7 @@ _KEY = "platform"
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Database, queue, prices, the way in, and who may go it how often."""
+    """Database, queue, prices, the way in, who may go it how often, and whether it is open."""
 
     settings: Settings
     engine: Engine
@@ -29,6 +30,7 @@ class Platform:
     submission: Submission
     tokens: TokenStore
     rates: Rates
+    readiness: Readiness
 
 
 def build_platform(settings: Settings) -> Platform:
@@ -37,7 +39,8 @@ def build_platform(settings: Settings) -> Platform:
     queue = RunQueue(settings)
     submission = Submission(engine, queue, settings)
     tokens = TokenStore(engine, settings.api_tokens)
-    return Platform(settings, engine, queue, PriceStore(engine), submission, tokens, Rates(settings))
+    prices, rates, readiness = PriceStore(engine), Rates(settings), Readiness(settings)
+    return Platform(settings, engine, queue, prices, submission, tokens, rates, readiness)
 
 
 def platform() -> Platform:

@@ -132,8 +132,3 @@ class RunQueue:
     def scaler(self) -> ScalerState | None:
         """What the local scaler has told of itself; None when none runs."""
         return told(self._redis, self._settings)
-
-    def ping(self) -> None:
-        """Return when Redis answers."""
-        with reachable():
-            self._redis.ping()

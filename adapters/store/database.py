@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from sqlalchemy import DateTime, create_engine, event, literal
@@ -23,6 +24,8 @@ T = TypeVar("T")
 TRIES = 5  # of a transaction that collides with others
 BUSY_TIMEOUT_S = 30.0  # how long a SQLite writer waits for another one
 SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word
+REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
+_MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
 _MYSQL_READ_ONLY = frozenset({1290, 1836})  # while another server takes over, or by an operator's hand
 # too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
@@ -61,7 +64,7 @@ def _mysql_now(element: database_now, compiler: Any, **options: Any) -> str:
 def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = SILENCE_S) -> Engine:
     """An engine for `database_url`; without a pool each connection is closed after use, as a short process wants it.
 
-    answer_s: how long MySQL may take to answer one statement.
+    answer_s: how long MySQL may take to answer one statement, and to take a connection that is no pool's.
     """
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
@@ -69,18 +72,59 @@ def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = S
     pooled: dict[str, Any] = {"poolclass": NullPool}
     if pool_size:
         pooled = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
-    arguments = _mysql_arguments(url, answer_s)
+    arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
     engine = create_engine(url, connect_args=arguments, pool_pre_ping=bool(pool_size), **pooled)
     event.listen(engine, "connect", _prepare_mysql)
     event.listen(engine, "begin", _begin_mysql)
+    if pool_size:
+        _share(engine, answer_s)
     return engine
+
+
+def _share(engine: Engine, answer_s: int) -> None:
+    """Let no thread wait long for a server that does not answer, though a statement may take its time."""
+
+    def be_patient(seconds: int) -> Callable[..., None]:
+        def take(connection: Any, *_others: Any) -> None:
+            if connection is not None:  # a broken one that is given back
+                connection._read_timeout = seconds  # PyMySQL has no public name for it after connecting
+
+        return take
+
+    event.listen(engine, "do_connect", _Reach().connect)
+    event.listen(engine, "checkout", be_patient(answer_s))  # after the ping
+    event.listen(engine, "checkin", be_patient(REACH_S))
+
+
+class _Reach:
+    """Connecting to a server that may not answer: one thread finds out, so the others can tell their users."""
+
+    def __init__(self) -> None:
+        self._is_away = False
+        self._first = Lock()
+
+    def connect(self, dialect: Any, _record: Any, arguments: Any, parameters: Any) -> Any:
+        """A new connection; refused while another thread tries what has just failed."""
+        is_first = self._first.acquire(blocking=False)
+        try:
+            if self._is_away and not is_first:
+                raise dialect.dbapi.OperationalError(2003, "MySQL did not answer, and is being tried by another thread")
+            connection = dialect.connect(*arguments, **parameters)
+            self._is_away = False
+            return connection
+        except dialect.dbapi.OperationalError as error:
+            self._is_away = error.args[0] in _MYSQL_CONNECTING
+            raise
+        finally:
+            if is_first:
+                self._first.release()
 
 
 def _mysql_arguments(url: URL, answer_s: int) -> dict[str, Any]:
     # READ COMMITTED: a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks
     isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
     arguments: dict[str, Any] = {
-        "connect_timeout": 5,
+        "connect_timeout": min(REACH_S, answer_s),
         "read_timeout": answer_s,
         "write_timeout": SILENCE_S,
         "init_command": isolation,
@@ -136,14 +180,14 @@ def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
     """What `change` returns from its own committed transaction; retried when that collides with another one.
 
     When the connection breaks, the OperationalError is raised: nobody knows whether the change was made. So it is when
-    SQLite stays locked, since each try has waited for BUSY_TIMEOUT_S.
+    there is none to be had, or SQLite stays locked: each try has waited.
     """
     for _ in range(TRIES - 1):
         try:
             with engine.begin() as connection:
                 return change(connection)
         except OperationalError as error:
-            has_waited = isinstance(error.orig, sqlite3.OperationalError)
+            has_waited = isinstance(error.orig, sqlite3.OperationalError) or _error_number(error) in _MYSQL_CONNECTING
             if has_waited or error.connection_invalidated or not is_transient(error):
                 raise
     with engine.begin() as connection:

@@ -55,11 +55,12 @@ def prune_runs(engine: Engine, settings: Settings, *, dry_run: bool = False) -> 
     with reading(engine) as connection:
         due = _due(connection, settings)
     after_id: int | None = 0
+    batches: dict[str, bool] = {}
     while after_id is not None:
         start = after_id
 
         def portion(connection: Connection, start: int = start) -> tuple[int | None, Removed]:
-            return _portion(connection, settings, due, start, dry_run)
+            return _portion(connection, settings, due, batches, start, dry_run)
 
         after_id, removed = committed(engine, portion)
         yield removed
@@ -107,17 +108,29 @@ def _is_marked() -> ColumnElement[bool]:
     return or_(runs.c.pinned.is_not(None), exists().where(again.c.reproduces == runs.c.run_id))
 
 
-def _is_in_old_batch(connection: Connection, days: int | None, ids: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Of these runs: in a batch all of whose runs ended so many days ago, whose study is over, with no marked run."""
+def _is_in_old_batch(
+    connection: Connection, days: int | None, ids: ColumnElement[bool], known: dict[str, bool]
+) -> ColumnElement[bool]:
+    """Of these runs: in a batch all of whose runs ended so many days ago, whose study is over, with no marked run.
+
+    known: whether a batch is such a one. It is found out once in a walk, since all of its runs have to be looked at for
+    it; what happens to a single run while its batch is being deleted still counts for that run.
+    """
     if days is None:
         return false()
-    here = select(runs.c.batch_id).where(ids, runs.c.batch_id.is_not(None)).distinct()
-    living = [batch_of(study_id) for study_id in living_studies(connection)]
-    young = select(runs.c.batch_id).where(runs.c.batch_id.in_(here), ~_ended(days))
-    query = here.where(runs.c.batch_id.not_in(young), runs.c.batch_id.not_in(living))
-    old = connection.execute(query).scalars().all()
-    marked = select(runs.c.batch_id).where(runs.c.batch_id.in_(old), _is_marked()).distinct()
-    return and_(_ended(days), runs.c.batch_id.in_(set(old).difference(connection.execute(marked).scalars())))
+    query = select(runs.c.batch_id).where(ids, runs.c.batch_id.is_not(None)).distinct()
+    here = connection.execute(query).scalars().all()
+    unknown = [batch_id for batch_id in here if batch_id not in known]
+    old = _old_batches(connection, days, unknown) if unknown else set()
+    known.update((batch_id, batch_id in old) for batch_id in unknown)
+    return and_(_ended(days), runs.c.batch_id.in_([each for each in here if known[each]]), ~_is_marked())
+
+
+def _old_batches(connection: Connection, days: int, batch_ids: Sequence[str]) -> set[str]:
+    kept = {batch_of(study_id) for study_id in living_studies(connection)}
+    unkept = or_(~_ended(days), _is_marked())
+    query = select(runs.c.batch_id).where(runs.c.batch_id.in_(batch_ids), unkept).distinct()
+    return set(batch_ids) - kept - set(connection.execute(query).scalars())
 
 
 def _forget_empty(connection: Connection, days: int) -> None:
@@ -135,7 +148,12 @@ def _last_too_many(connection: Connection, count: int) -> int:
 
 
 def _portion(
-    connection: Connection, settings: Settings, due: dict[str, ColumnElement[bool]], after_id: int, dry_run: bool
+    connection: Connection,
+    settings: Settings,
+    due: dict[str, ColumnElement[bool]],
+    batches: dict[str, bool],
+    after_id: int,
+    dry_run: bool,
 ) -> tuple[int | None, Removed]:
     """Where to go on, None at the end, and what was removed of the runs up to there."""
     next_ids = select(runs.c.id).where(runs.c.id > after_id).order_by(runs.c.id).limit(LOOKED_AT).subquery()
@@ -143,7 +161,7 @@ def _portion(
     if last_id is None:
         return None, Counter()
     here = and_(runs.c.id > after_id, runs.c.id <= last_id)
-    due = due | {"batches": _is_in_old_batch(connection, settings.keep_batches_days, here)}
+    due = due | {"batches": _is_in_old_batch(connection, settings.keep_batches_days, here, batches)}
     found = (
         select(runs.c.id, runs.c.run_id, *(each.label(kind) for kind, each in due.items()))
         .where(here, or_(*due.values()))

@@ -133,7 +133,7 @@ def connections(platform: Platform) -> dict[str, int]:
     pods = web.document.spec["replicas"] + web.document.spec["strategy"]["rollingUpdate"]["maxSurge"]
     return {
         "Jobs": platform.one("ScaledJob", "backtest").spec["maxReplicaCount"] * CONNECTIONS_PER_JOB,
-        "web": pods * int(web.own_env["WEB_CONCURRENCY"]["value"]) * pool_size,
+        "web": pods * int(web.own_env["WEB_CONCURRENCY"]["value"]) * (pool_size + 1),  # one for /ready
         "reconciler": (reconciler.document.spec["replicas"] + 1) * CONNECTIONS_PER_RECONCILER,
         "spare": SPARE_CONNECTIONS,
     }

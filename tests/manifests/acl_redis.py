@@ -87,6 +87,12 @@ class AclRedis:
         finally:
             self._process.send_signal(signal.SIGCONT)
 
+    def run_inside(self, line: str, *arguments: str) -> str:
+        """What a shell's line prints, as `kubectl exec redis-0 -- sh -c` would run it."""
+        cli = f"{Path(redis_binary()).with_name('redis-cli')} -p {self.port}"
+        command = ["sh", "-c", self._moved(line).replace("redis-cli", cli), "-", *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
     def client(self, user: str) -> Redis:
         """A client that is logged in as one of the manifest's users."""
         return Redis(port=self.port, username=user, password=PASSWORDS[user], decode_responses=True)

@@ -163,7 +163,7 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
     ],
     "check_connections": [
         ("ScaledJob/backtest spec maxReplicaCount", 500, "max_connections is 250, and 1000 (Jobs)"),
-        ("container:web env +", {"name": "WEB_CONCURRENCY", "value": "16"}, "384 (web)"),
+        ("container:web env +", {"name": "WEB_CONCURRENCY", "value": "16"}, "432 (web)"),
     ],
     "check_image": [
         ("container:backtest image", "ghcr.io/owner/stock-backtest:0123abc", "one build for all roles"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import subprocess
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
 
@@ -26,6 +28,7 @@ from tests.services.runs import new_request
 from web.rates import Rates
 
 ROOT = Path(__file__).resolve().parents[2]
+OPERATIONS = ROOT / "docs/operations.md"
 LIST = "rq:queue:backtests"
 LISTS = [LIST, f"{LIST}-bulk"]
 # KEDA 2.20 reads the length with this: a list that is none must be an error, not a number
@@ -62,7 +65,7 @@ def test_those_who_enqueue_may_use_the_whole_queue(server: AclRedis, user: str) 
     seen = (queue.depths(), queue.position(bulk.run_id, 1), queue.waiting_ids())
     queue.remove(waiting.run_id, 1)
     queue.remove_many([bulk.job_id])
-    queue.ping()
+    connect_redis(load_settings(server.settings(user)).redis_url).ping()
 
     assert seen == ({"backtests": 1, "backtests-bulk": 1}, 1, [waiting.job_id, bulk.job_id])
     assert server.refusals() == []
@@ -196,6 +199,36 @@ def test_people_log_in_with_redis_cli_and_no_password_in_argv(server: AclRedis) 
     )
 
     assert asked.stdout.strip() == "0"
+
+
+def test_a_password_is_changed_while_both_are_valid(server: AclRedis) -> None:
+    [line] = re.findall(r"exec redis-0 -- sh -c '(.* ACL SETUSER .*)'", OPERATIONS.read_text(encoding="utf-8"))
+    old, new = (sha256(word.encode()).hexdigest() for word in (PASSWORDS["keda"], "the new one"))
+
+    def lengths_seen() -> list[object]:
+        seen: list[object] = []
+        for word in (PASSWORDS["keda"], "the new one"):
+            with Redis(port=server.port, username="keda", password=word) as client:
+                try:
+                    seen.append(client.llen(LIST))
+                except AuthenticationError:
+                    seen.append("refused")
+        return seen
+
+    seen = [lengths_seen()]
+    for step in (f"#{new}", f"!{old}", f"#{old}", f"!{new}"):
+        assert server.run_inside(line, "keda", step) == "OK\n"
+        seen.append(lengths_seen())
+
+    assert seen == [[0, "refused"], [0, 0], ["refused", 0], [0, 0], [0, "refused"]]
+
+
+def test_whoever_changes_passwords_may_do_nothing_else(server: AclRedis) -> None:
+    line = "REDISCLI_AUTH=$(cat /run/redis/admin) redis-cli --user admin "
+
+    answers = [server.run_inside(line + command) for command in ("GET rq:queues", "ACL LIST", "CONFIG GET dir")]
+
+    assert all("NOPERM" in answer for answer in answers)
 
 
 @pytest.mark.parametrize("user", ["web", "worker", "reconciler"])

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from psutil import Process
 
+import run_local as script
 from adapters.settings import PROJECT_ROOT
 from tests.services.ports import free_port
 from tests.services.processes import Program, Programs
@@ -190,3 +191,16 @@ def test_a_database_that_does_not_exist_is_said(programs: Programs, checkout: Pa
 
     assert platform.wait(60) == 1
     assert "DATABASE_URL=…: a URL that starts with sqlite://" in platform.log
+
+
+def test_a_value_of_the_env_file_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    written = "# why\nKEY=b#c  # a comment\nHOSTS=a, b\nQUOTED='x # y'\nPRICE=$HOME\nPORT=5001\nEMPTY=\n"
+    (tmp_path / ".env").write_text(written)
+    monkeypatch.setattr(script, "ROOT", tmp_path)
+    monkeypatch.setenv("PORT", "5002")
+    monkeypatch.delenv("EMPTY", raising=False)
+
+    read = script._environment()
+
+    expected = {"KEY": "b#c", "HOSTS": "a, b", "QUOTED": "x # y", "PRICE": "$HOME", "PORT": "5002"}
+    assert {name: read.get(name) for name in (*expected, "EMPTY")} == expected | {"EMPTY": None}

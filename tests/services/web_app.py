@@ -25,7 +25,7 @@ def application(settings: Settings) -> Flask:
     configure_logging(settings, role="web")
     app = copy.copy(_wired())
     app.config, app.extensions = copy.copy(app.config), {"platform": build_platform(settings)}
-    app.secret_key = settings.secret_key or secrets.token_hex(32)
+    app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = settings.secret_key or (secrets.token_hex(32),)
     return app
 
 

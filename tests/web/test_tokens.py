@@ -109,6 +109,26 @@ def test_a_revoked_or_expired_token_ends_its_sessions(
     }
 
 
+def test_a_session_outlives_the_change_of_its_key(
+    made: Maker, platform_settings: dict[str, str], database_url: str
+) -> None:
+    token, cookie = made("submit")["Authorization"].split()[1], None
+    for keys in ("old", "old,new", "new,old", "new"):  # a restart of all web processes with each
+        with web_app(platform_settings | {"SECRET_KEY": keys}) as app:
+            browser = app.test_client()
+            if cookie is None:
+                browser.post("/login", data={"token": token})
+            else:
+                browser.set_cookie("session", cookie)
+            assert browser.get("/runs").status_code == 200, keys
+            cookie = browser.get_cookie("session").value
+
+    with web_app(platform_settings | {"SECRET_KEY": "another"}) as app:
+        browser = app.test_client()
+        browser.set_cookie("session", cookie)
+        assert browser.get("/runs").status_code == 401
+
+
 def test_the_command_says_what_it_refuses(made: Maker, run_command: Callable[..., tuple[int, str]]) -> None:
     made("submit", "nightly")
 

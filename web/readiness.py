@@ -1,0 +1,49 @@
+"""Do the database and Redis answer? Asked over connections of its own: those of pages may all be waiting."""
+
+import logging
+
+from sqlalchemy import false, select, update
+from sqlalchemy.exc import SQLAlchemyError
+
+from adapters.queue.connection import connect_redis, reachable
+from adapters.settings import Settings
+from adapters.store.database import connect_database, is_read_only, reading
+from adapters.store.tables import runs
+from contracts.errors import QueueUnavailable
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S = 2  # with each of the two
+
+
+class Readiness:
+    """What a probe is told, within seconds whatever has happened to the network."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._engine = connect_database(settings.database_url, answer_s=PATIENCE_S)
+        self._redis = connect_redis(settings.redis_url, PATIENCE_S)
+
+    def database(self) -> str:
+        """Either ok, since it takes changes, or what is wrong."""
+        try:
+            with reading(self._engine) as connection:
+                connection.execute(select(runs.c.id).limit(1))
+            if self._engine.dialect.name != "sqlite":  # whose other writers would be waited for
+                with self._engine.begin() as connection:
+                    connection.execute(update(runs).where(false()).values(label=None))
+        except SQLAlchemyError as error:
+            log.warning("database_not_ready reason=%s", getattr(error, "orig", error))
+            if is_read_only(error):
+                return "read-only; nothing can be recorded until it takes changes again"
+            return "unreachable, or its schema is missing (python -m adapters.schema)"
+        return "ok"
+
+    def redis(self) -> str:
+        """Either ok, since it answers, or what happens meanwhile."""
+        try:
+            with reachable():
+                self._redis.ping()
+        except QueueUnavailable as error:
+            log.warning("redis_not_ready reason=%s", error)
+            return "unreachable; runs are recorded and enqueued later"
+        return "ok"
