@@ -1,4 +1,4 @@
-"""`python -m consumer.draw_charts <run_id>`: draw and store the charts of a completed run that has none.
+"""`python -m consumer.draw_charts <run_id>`: draw and store the charts that a completed run does not have.
 
 Exit code 0: they are there. 1: the run or its prices are not, or it has not completed.
 """
@@ -26,24 +26,27 @@ from adapters.store.run_queries import chart_names, run_row
 from adapters.store.runs import save_charts
 from contracts.errors import Conflict, PlatformError, UnknownTicker
 from contracts.run_request import RunRequest
+from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 
 log = logging.getLogger(__name__)
 
 
 def draw_charts(engine: Engine, run_id: str) -> None:
-    """Draw and store the charts of a completed run, unless it has them; PlatformError where that cannot be."""
+    """Draw and store the charts that a completed run does not have; PlatformError where that cannot be."""
     with reading(engine) as connection:
         row = run_row(connection, run_id)
         if row["status"] != RunStatus.SUCCEEDED:
             raise Conflict(f"run {run_id} has not completed, so there is nothing to draw")
-        if chart_names(connection, run_id):
+        stored = chart_names(connection, run_id)
+        if stored.issuperset(CHART_NAMES):
             return
         request = RunRequest.from_json(json.loads(row["request_json"]))
         packed = prices_of(connection, replace(request, data_hash=row["data_hash"]))
     if isinstance(packed, UnknownTicker):
         raise packed
-    charts = render_charts(chart_data(row, request, packed))
+    drawn = render_charts(chart_data(row, request, packed))
+    charts = {name: png for name, png in drawn.items() if name not in stored}
     try:
         committed(engine, lambda connection: save_charts(connection, run_id, charts))
     except IntegrityError as error:

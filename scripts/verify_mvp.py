@@ -20,7 +20,6 @@ REQUEST = {
     "label": "verify_mvp",
 }
 METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "final_equity")
-CHARTS = ("equity_curve", "drawdown_curve", "portfolio_orders", "trade_pnl", "cumulative_return", "candlestick")
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
@@ -40,9 +39,9 @@ def look_at(result: dict[str, Any], client: Client) -> None:
     expect(result["status"] == "completed", f"run {run_id} failed: {result['error_message']}")
     for name in METRICS:
         expect(isinstance(result["metrics"].get(name), int | float), f"the metric {name} is missing")
-    for name in ("equity_curve", "trades", "signals", "result_hash", "data_hash"):
+    for name in ("equity_curve", "trades", "signals", "charts", "result_hash", "data_hash"):
         expect(bool(result[name]), f"{name} is empty")
-    for name in CHARTS:
+    for name in (key.removesuffix("_base64") for key in result["charts"]):
         expect(client.read(f"/result/{run_id}/charts/{name}.png").startswith(PNG), f"the chart {name} is no PNG")
     expect(run_id.encode() in client.read(f"/result/{run_id}"), "the result page does not name its run")
     story = [event["to_status"] for event in client.get(f"/api/runs/{run_id}/events")["events"]]
@@ -60,7 +59,7 @@ def verify(client: Client, wait_s: float) -> None:
     look_at(result, client)
     print(f"completed: waited {result['queue_wait_s']:.2f} s, ran {result['run_s']:.2f} s, attempt {result['attempt']}")
     shown = ", ".join(f"{name} {result['metrics'][name]:,.2f}" for name in METRICS)
-    print(f"result: {shown}; {len(CHARTS)} charts; image {result['image_tag']}")
+    print(f"result: {shown}; {len(result['charts'])} charts; image {result['image_tag']}")
 
 
 def main() -> int:

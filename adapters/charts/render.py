@@ -1,4 +1,4 @@
-"""The six charts of a run as PNG for reports; nothing is kept between calls, nothing is written to disk."""
+"""The charts of a run as PNG for reports; nothing is kept between calls, nothing is written to disk."""
 
 from collections.abc import Callable
 from typing import Any

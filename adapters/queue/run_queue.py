@@ -41,16 +41,17 @@ class RunQueue:
     """The lists of waiting runs; every method raises QueueUnavailable while Redis is away."""
 
     def __init__(self, settings: Settings) -> None:
-        self._people, self._bulk = queues_of(settings)
-        self._redis = self._people.connection
+        self._queues = queues_of(settings)
+        self._lists = [queue.key for queue in self._queues]
+        self._redis = self._queues[0].connection
         self._settings = settings
         self._timeout_s = settings.run_timeout_s
 
     def enqueue(self, messages: Sequence[RunMessage]) -> None:
         """Push messages to the back of their lists, in the order given."""
         with reachable():
-            for queue in (self._people, self._bulk):
-                pushed = [message for message in messages if message.is_bulk == (queue is self._bulk)]
+            for queue in self._queues:
+                pushed = [message for message in messages if self._queues[message.is_bulk] is queue]
                 for start in range(0, len(pushed), CHUNK):
                     self._push(queue, pushed[start : start + CHUNK])
 
@@ -58,7 +59,7 @@ class RunQueue:
         """One round trip, as RQ's enqueue_many makes it, at a fifth of its cost: RQ writes the first message only."""
         common = self._written_by_rq(queue, messages[0])
         with self._redis.pipeline() as pipeline:
-            pipeline.sadd(Queue.redis_queues_keys, self._people.key, self._bulk.key)
+            pipeline.sadd(Queue.redis_queues_keys, *self._lists)
             for message in messages:
                 pipeline.hset(f"rq:job:{message.job_id}", mapping=common | own_fields(message))
             pipeline.rpush(queue.key, *(message.job_id for message in messages))
@@ -81,9 +82,9 @@ class RunQueue:
     def depths(self) -> dict[str, int]:
         """How many messages wait in each queue, by its name, in the order in which Jobs look into them."""
         with reachable(), self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.llen(self._people.key)
-            pipeline.llen(self._bulk.key)
-            return dict(zip((self._people.name, self._bulk.name), pipeline.execute(), strict=True))
+            for waiting in self._lists:
+                pipeline.llen(waiting)
+            return dict(zip(self._settings.queue_names, pipeline.execute(), strict=True))
 
     def depth(self) -> int:
         """How many messages wait."""
@@ -99,25 +100,26 @@ class RunQueue:
     def waiting_ids(self) -> list[str]:
         """RQ ids of all waiting messages, the next one first."""
         with reachable():
-            lists = [self._redis.lrange(queue.key, 0, -1) for queue in (self._people, self._bulk)]
+            lists = [self._redis.lrange(waiting, 0, -1) for waiting in self._lists]
         return [as_words(job_id) for waiting in lists for job_id in waiting]
 
     def position(self, run_id: str, attempt: int) -> int | None:
         """How many messages are popped before this one; None when it does not wait."""
         job_id = job_id_of(run_id, attempt)
         with reachable(), self._redis.pipeline() as pipeline:
-            pipeline.lpos(self._people.key, job_id)
-            pipeline.lpos(self._bulk.key, job_id)
-            pipeline.llen(self._people.key)
-            place, bulk_place, people = cast("tuple[int | None, int | None, int]", pipeline.execute())
-        return people + bulk_place if bulk_place is not None else place
+            for waiting in self._lists:
+                pipeline.lpos(waiting, job_id)
+                pipeline.llen(waiting)
+            answers: list[Any] = pipeline.execute()
+        places, lengths = answers[::2], answers[1::2]
+        return next((sum(lengths[:at]) + place for at, place in enumerate(places) if place is not None), None)
 
     def remove(self, run_id: str, attempt: int) -> None:
         """Take a message off its list; nothing happens when it is gone already."""
         job_id = job_id_of(run_id, attempt)
         with reachable(), self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.lrem(self._people.key, 1, job_id)
-            pipeline.lrem(self._bulk.key, 1, job_id)
+            for waiting in self._lists:
+                pipeline.lrem(waiting, 1, job_id)
             pipeline.delete(f"rq:job:{job_id}")
             pipeline.execute()
 
@@ -126,7 +128,7 @@ class RunQueue:
         with reachable():
             for start in range(0, len(job_ids), REMOVED_AT_ONCE):
                 chunk = job_ids[start : start + REMOVED_AT_ONCE]
-                self._redis.eval(_REMOVE, 2, self._people.key, self._bulk.key, *chunk)
+                self._redis.eval(_REMOVE, len(self._lists), *self._lists, *chunk)
                 self._redis.delete(*(f"rq:job:{job_id}" for job_id in chunk))
 
     def scaler(self) -> ScalerState | None:

@@ -16,6 +16,7 @@ from backtests import __version__, commands
 from backtests.client import DEFAULT_URL, Client
 from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE
 from backtests.errors import BadInput, Refused, Unreachable
+from backtests.price_names import TIMEFRAMES
 from backtests.progress import Progress
 
 Work = Callable[[Client, argparse.Namespace, Progress], int]
@@ -123,7 +124,7 @@ def _loading() -> argparse.ArgumentParser:
     loading.add_argument("--yahoo", nargs="+", type=_ticker, metavar="TICKER", help="these tickers from Yahoo Finance")
     loading.add_argument("--from", dest="since", type=_day, metavar="YYYY-MM-DD", help="first day, with --yahoo")
     loading.add_argument("--ticker", type=_ticker, help="in place of what the name of the one file says")
-    loading.add_argument("--timeframe", choices=("1d", "1h", "5m"), help="in place of what the names say")
+    loading.add_argument("--timeframe", choices=TIMEFRAMES, help="in place of what the names say")
     loading.add_argument("--no-adjust", action="store_true", help="ignore Adj Close; else bars are adjusted by it")
     loading.add_argument("--timezone", help="of times without an offset: America/New_York")
     loading.add_argument("--note", help="stored with the versions")

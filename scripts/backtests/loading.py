@@ -10,7 +10,7 @@ from typing import Any
 
 from backtests.client import Client
 from backtests.errors import BadInput, Refused
-from backtests.price_names import Series, series_named
+from backtests.price_names import TIMEFRAMES, Series, series_named
 from backtests.results import aligned
 from backtests.yahoo import require_yfinance, yahoo_csv
 
@@ -96,7 +96,8 @@ def _fault(path: Path, series: Series) -> str | None:
     if not series.ticker:
         return f"{path}: its name does not say which ticker it holds: name it <TICKER>.csv, or say --ticker"
     if series.timeframe is None:
-        return f"{path}: its name speaks of another timeframe than 1d, 1h and 5m; if it is one of them, say --timeframe"
+        known = ", ".join(TIMEFRAMES)
+        return f"{path}: its name speaks of another timeframe than {known}; if it is one of them, say --timeframe"
     return None
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 # Names that exports have when nobody gave them one; none of them is a ticker that was meant.
 NAMELESS = frozenset({"chart", "data", "download", "export", "history", "ohlcv", "prices", "quotes", "stock", "table"})
-TIMEFRAMES = {
+_FRAMES = {
     "": "1d",
     "1d": "1d",
     "d": "1d",
@@ -18,6 +18,7 @@ TIMEFRAMES = {
     "5": "5m",
     "5min": "5m",
 }
+TIMEFRAMES = tuple(dict.fromkeys(_FRAMES.values()))
 _TICKER = r"(?P<ticker>[A-Z0-9.^=-]{1,15}?)"
 _PATTERNS = (
     rf"{_TICKER}[._]us(?:_(?P<frame>[dhwm]|5))?",  # Stooq: aapl.us, aapl_us_d
@@ -46,5 +47,5 @@ def series_named(name: str) -> Series | None:
         found = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
         if found and found["ticker"].lower() not in NAMELESS:
             frame = found.groupdict().get("frame") or ""
-            return Series(found["ticker"].upper(), TIMEFRAMES.get(frame.lower()))
+            return Series(found["ticker"].upper(), _FRAMES.get(frame.lower()))
     return None

@@ -1,22 +1,24 @@
 """The catalog: every bad parameter is found, named and explained; labels, schemas and warm-up follow from it."""
 
 import json
-from itertools import product
+from itertools import groupby, product
+from typing import get_args
 
 import jsonschema
 import pytest
 
 from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label, rule_schema, warmup_bars
+from rules.parameters import Category
 from tests.rules.loops import naming
 
-TECHNICAL = ["RSI", "MACD", "RSI_MACD", "MA_CROSS", "BOLLINGER", "VOLUME", "TREND", "ATR"]
-PAPERS = ["MOMENTUM", "VALUE", "MEAN_REVERSION", "BREAKOUT"]
 NUMBERS = [(rule.name, param) for rule in RULES.values() for param in rule.params if param.kind in ("int", "float")]
 MEMBER = {"rule_type": "RSI", "params": {}}
 
 
-def test_rules_stand_in_display_order():
-    assert list(RULES) == [*TECHNICAL, *PAPERS, "COMPOSITE", "FORMULA"]
+def test_rules_are_listed_by_category():
+    assert [category for category, _ in groupby(RULES.values(), key=lambda spec: spec.category)] == [
+        *get_args(Category)
+    ]
     assert all(name == spec.name for name, spec in RULES.items())
 
 

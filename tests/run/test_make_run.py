@@ -16,6 +16,7 @@ from psutil import Process
 
 import run_local as script
 from adapters.settings import PROJECT_ROOT
+from contracts.run_result import CHART_NAMES
 from tests.services.ports import free_port
 from tests.services.processes import Program, Programs
 from tests.services.waiting import slowness, wait_until
@@ -99,12 +100,7 @@ def test_one_command_gives_a_backtest_and_a_second_start_goes_on_with_added_pric
     assert run is not None
     assert run["status"] == "completed", run["error_message"]
     assert run["metrics"]["num_trades"] == len(run["trades"]) > 0
-    assert set(run["charts"]) == {
-        f"{name}_base64"
-        for name in (
-            "equity_curve", "drawdown_curve", "portfolio_orders", "trade_pnl", "cumulative_return", "candlestick"
-        )
-    }  # fmt: skip
+    assert set(run["charts"]) == {f"{name}_base64" for name in CHART_NAMES}
     assert platform.wait(30) == 0
     assert programs.survivors() == []
 

@@ -1,4 +1,4 @@
-"""The six charts, drawn from real prices: what stands on them, where, and that it can be read."""
+"""The charts, drawn from real prices: what stands on them, where, and that it can be read."""
 
 import dataclasses
 import io

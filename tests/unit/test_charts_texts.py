@@ -1,15 +1,9 @@
 """The sentence that stands for a chart where nobody sees it."""
 
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 
-from adapters.results.chart_texts import alt_text
 from contracts.run_result import CHART_NAMES, RunResult
-
-ROOT = Path(__file__).resolve().parents[2]
+from web.runs.chart_tables import alt_text
 
 
 def result(**changed) -> RunResult:
@@ -109,11 +103,3 @@ def test_every_chart_has_a_sentence_even_when_values_are_missing(name):
     sentence = alt_text(name, result(metrics=None, equity_curve=None, drawdown_curve=None, trades=None))
 
     assert sentence.endswith(".") and "AAPL" in sentence and "None" not in sentence
-
-
-def test_the_sentences_load_no_numpy():
-    script = "import sys, adapters.results.chart_texts; print('numpy' in sys.modules)"
-
-    answer = subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True)
-
-    assert answer.stdout.strip() == "False"

@@ -1,6 +1,8 @@
 """Derived metrics against hand-worked values, and against empyrical on random series."""
 
 import math
+import re
+from pathlib import Path
 
 import empyrical
 import numpy as np
@@ -39,6 +41,12 @@ def of(equity, trades=(), capital=100.0, close=None, timestamps=None, periods_pe
 
 def test_every_metric_of_the_catalog_is_given_and_no_other():
     assert set(of([101, 99, 102]).metrics) == set(METRIC_NAMES)
+
+
+def test_every_metric_has_a_value_that_was_not_computed_by_its_own_code():
+    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_performance*.py"))
+
+    assert [name for name in METRIC_NAMES if not re.search(rf'\w\["{name}"\]|"{name}": ', tests)] == []
 
 
 @settings(max_examples=200, deadline=None)
@@ -153,7 +161,7 @@ def test_trade_metrics_by_hand():
     assert metrics["sqn"] == pytest.approx(math.sqrt(4) * 10 / math.sqrt((400 + 400 + 100 + 100) / 3))
     assert metrics["open_trades"] == 1
     assert metrics["exposure_pct"] == pytest.approx((2 + 1 + 0 + 1 + 3) / 10 * 100)
-    assert (metrics["final_equity"], metrics["rejected_orders"]) == (100, 3)
+    assert (metrics["final_equity"], metrics["rejected_orders"], metrics["bars_per_year"]) == (100, 3, 252)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,8 @@ from rules.catalog import RULES
 from tests.services.finished_runs import break_down
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
+from web.documents.openapi_schemas import ANSWERS
+from web.runs.filters import ALL_NAMES
 
 JSON = "application/json"
 
@@ -29,6 +31,16 @@ def document(client: FlaskClient) -> dict[str, Any]:
 def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
     """A validator of a schema that may refer to the document's components."""
     return Draft202012Validator({**schema, "components": document["components"]})
+
+
+def exact(schema: Any) -> Any:
+    """The same schema without room for what it does not name."""
+    if isinstance(schema, list):
+        return [exact(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed = {"additionalProperties": False} if "properties" in schema else {}
+    return closed | {name: exact(part) for name, part in schema.items()}
 
 
 def test_the_document_is_valid_openapi(document: dict[str, Any]) -> None:
@@ -81,6 +93,8 @@ def test_every_described_route_answers_as_it_is_described(
     preset = client.post("/api/strategies", json={"name": "mine", "request": run_values()}).json["id"]
     study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
     known = {"study_id": study_id, "run_id": run_id, "batch_id": batch_id, "preset_id": preset, "name": "equity_curve"}
+    schemas = document["components"]["schemas"]
+    schemas |= {name: exact(schemas[name]) for name in ANSWERS}
     bodies = {"/run_backtest": run_values(fee_rate=0.002), "/api/runs/bulk": sweep_values(2), "/api/strategies": None}
     bodies["/api/studies"] = WALK_FORWARD
     bodies["/api/strategies"] = {"name": "other", "request": run_values()}
@@ -95,6 +109,12 @@ def test_every_described_route_answers_as_it_is_described(
             assert str(answer.status_code) in operation["responses"] or answer.status_code >= 400, f"{method} {url}"
             if schema := described.get("content", {}).get(JSON, {}).get("schema"):
                 validator(document, schema).validate(answer.json)
+
+
+def test_the_list_of_runs_describes_every_filter_that_it_knows(document: dict[str, Any]) -> None:
+    described = [each["name"] for each in document["paths"]["/api/runs"]["get"]["parameters"]]
+
+    assert sorted(described) == sorted(ALL_NAMES)
 
 
 def test_a_completed_runs_result_is_as_described(document: dict[str, Any]) -> None:

@@ -221,8 +221,11 @@ ANSWERS: dict[str, Any] = {
             "status": _STATUS_WORD,
             "attempt": {"type": "integer"},
             "metrics": nullable({"type": "object"}),
+            "request_hash": TEXT,
             **_RUN_TIMES,
         },
+        rule_id=nullable(TEXT),
+        label=nullable(TEXT),
         error_type=nullable(TEXT),
         error_message=nullable(TEXT),
     ),
@@ -234,6 +237,7 @@ ANSWERS: dict[str, Any] = {
             "status_url": TEXT,
             "existing": {"type": "object", "additionalProperties": COUNT},
             "run_ids": {"type": "array", "items": nullable(TEXT)},
+            "on_other_prices": {**COUNT, "description": "runs that the batch had already, of other versions of prices"},
         }
     ),
     "Batch": json_object(

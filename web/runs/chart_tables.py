@@ -1,9 +1,10 @@
-"""The numbers behind each chart, as tables."""
+"""The charts of a run in words and numbers: title, finding, and the table behind each."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from contracts.run_result import RunResult
+from web.runs import chart_texts
 
 Row = Sequence[str | float | None]
 
@@ -112,17 +113,23 @@ def _candles(result: RunResult) -> ChartTable:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A chart's title, and the numbers behind it."""
+    """A chart's title, the numbers behind it, and its finding in words."""
 
     title: str
     table: Callable[[RunResult], ChartTable]
+    finding: Callable[[RunResult], str]
 
 
 CHARTS = {
-    "equity_curve": Chart("Equity", _equity),
-    "drawdown_curve": Chart("Drawdown", _drawdown),
-    "portfolio_orders": Chart("Orders on price", _orders),
-    "trade_pnl": Chart("Profit and loss of each trade", _trade_pnl),
-    "cumulative_return": Chart("Cumulative return", _cumulative_return),
-    "candlestick": Chart("Candles", _candles),
+    "equity_curve": Chart("Equity", _equity, chart_texts.equity),
+    "drawdown_curve": Chart("Drawdown", _drawdown, chart_texts.drawdown),
+    "portfolio_orders": Chart("Orders on price", _orders, chart_texts.orders),
+    "trade_pnl": Chart("Profit and loss of each trade", _trade_pnl, chart_texts.trade_pnl),
+    "cumulative_return": Chart("Cumulative return", _cumulative_return, chart_texts.cumulative_return),
+    "candlestick": Chart("Candles", _candles, chart_texts.candlestick),
 }
+
+
+def alt_text(name: str, result: RunResult) -> str:
+    """One sentence with the finding of the chart `name` of a completed run; KeyError for an unknown name."""
+    return f"{CHARTS[name].finding(result)}."

@@ -17,6 +17,7 @@ from adapters.settings import PROJECT_ROOT, environment_with
 from adapters.store.database import reading
 from adapters.store.run_queries import chart_pngs
 from contracts.errors import DrawingUnavailable
+from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.platform import Platform
 
@@ -35,13 +36,18 @@ def pictures(platform: Platform, row: RowMapping) -> dict[str, bytes]:
         return {}
     stored = _stored(platform, row)
     patience = time.monotonic() + _wait_s(row)
-    while not stored and time.monotonic() < patience:
+    while _lacks(stored) and time.monotonic() < patience:
         time.sleep(LOOK_EVERY_S)
         stored = _stored(platform, row)
-    if not stored:
+    if _lacks(stored):
         _draw(platform, row["run_id"])
         stored = _stored(platform, row)
     return stored
+
+
+def _lacks(stored: dict[str, bytes]) -> bool:
+    """Whether a chart is missing: all of them as a rule, or one that there was not yet when the others were drawn."""
+    return not stored.keys() >= {*CHART_NAMES}
 
 
 def _stored(platform: Platform, row: RowMapping) -> dict[str, bytes]:

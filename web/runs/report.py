@@ -8,7 +8,6 @@ from uuid import UUID
 
 from flask import Blueprint, Response, render_template
 
-from adapters.results.chart_texts import alt_text
 from adapters.results.curves import PRUNED
 from adapters.results.run_result import run_result
 from adapters.store.database import reading
@@ -20,6 +19,7 @@ from rules.language import filled_texts
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again
 from web.runs import view as run_view
+from web.runs.chart_tables import alt_text
 from web.runs.drawing import pictures
 from web.runs.trade_table import POSITION_WORDS
 

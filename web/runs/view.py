@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import RowMapping
 
-from adapters.results.chart_texts import alt_text
 from adapters.results.condition_summary import held_back
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS, METRICS_BY_NAME
@@ -12,7 +11,7 @@ from adapters.results.period_returns import YearReturns, monthly_returns
 from adapters.results.run_result import CandleSource, run_result
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
-from web.runs.chart_tables import CHARTS
+from web.runs.chart_tables import CHARTS, alt_text
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,16 +1,11 @@
-"""What each chart shows, in one sentence, for people who do not see it; standard library only, for the web tier."""
+"""The finding of each chart as a sentence without its full stop, for people who do not see it."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from contracts.run_result import RunResult, TradeRow
 
 
-def alt_text(name: str, result: RunResult) -> str:
-    """One sentence with the finding of the chart `name` of a completed run; KeyError for an unknown name."""
-    return f"{TEXTS[name](result)}."
-
-
-def _equity(result: RunResult) -> str:
+def equity(result: RunResult) -> str:
     metrics = result.metrics or {}
     start = float(result.request.get("initial_capital", 0))
     end, holding = metrics.get("final_equity"), metrics.get("buy_hold_return_pct")
@@ -20,7 +15,7 @@ def _equity(result: RunResult) -> str:
     return f"Equity of {_subject(result)} went from {start:,.0f} to {end:,.0f}{held}"
 
 
-def _drawdown(result: RunResult) -> str:
+def drawdown(result: RunResult) -> str:
     deepest = max(result.drawdown_curve or [], key=lambda point: point["drawdown_pct"], default=None)
     if deepest is None or deepest["drawdown_pct"] <= 0:
         return f"Equity of {_subject(result)} was never below an earlier peak"
@@ -28,14 +23,14 @@ def _drawdown(result: RunResult) -> str:
     return f"Equity of {_subject(result)} fell at most {depth:.1f}% below its earlier peak, on {day}"
 
 
-def _orders(result: RunResult) -> str:
+def orders(result: RunResult) -> str:
     bought, sold = _order_counts(result.trades or [])
     if not bought + sold:
         return f"Closing price of {_subject(result)} without orders, since there were no trades"
     return f"Closing price of {_subject(result)} with {_orders_of(bought, sold)}"
 
 
-def _trade_pnl(result: RunResult) -> str:
+def trade_pnl(result: RunResult) -> str:
     trades = result.trades or []
     if not trades:
         return f"{_subject(result)} made no trades"
@@ -50,7 +45,7 @@ def _trade_pnl(result: RunResult) -> str:
     return f"{won:,} of {len(closed):,} closed trades of {_subject(result)} won, with returns {between}{still_open}"
 
 
-def _cumulative_return(result: RunResult) -> str:
+def cumulative_return(result: RunResult) -> str:
     metrics = result.metrics or {}
     strategy, holding = metrics.get("total_return_pct"), metrics.get("buy_hold_return_pct")
     if strategy is None:
@@ -62,7 +57,7 @@ def _cumulative_return(result: RunResult) -> str:
     return f"{_subject(result)} {_changed(strategy)}, {distance}"
 
 
-def _candlestick(result: RunResult) -> str:
+def candlestick(result: RunResult) -> str:
     days = [point["date"][:10] for point in result.equity_curve or []]
     dates = f" from {days[0]} to {days[-1]}" if days else ""
     bought, sold = _order_counts(result.trades or [])
@@ -88,13 +83,3 @@ def _order_counts(trades: Sequence[TradeRow]) -> tuple[int, int]:
 
 def _orders_of(bought: int, sold: int) -> str:
     return f"{bought:,} {'buy' if bought == 1 else 'buys'} and {sold:,} {'sell' if sold == 1 else 'sells'}"
-
-
-TEXTS: dict[str, Callable[[RunResult], str]] = {
-    "equity_curve": _equity,
-    "drawdown_curve": _drawdown,
-    "portfolio_orders": _orders,
-    "trade_pnl": _trade_pnl,
-    "cumulative_return": _cumulative_return,
-    "candlestick": _candlestick,
-}
