@@ -9,7 +9,7 @@ const MEDIA = {
   dark: { light: "print", dark: "screen" },
 };
 
-function keep(name, value) {
+export function keep(name, value) {
   document.cookie = `${name}=${value}; path=/; max-age=${YEAR_S}; samesite=strict`;
 }
 
