@@ -77,11 +77,11 @@ class RunPage:
     previous: Cursor | None
 
 
-def list_runs(connection: Connection, wanted: RunFilter, *more: str) -> RunPage:
-    """One page of runs; `more` names columns to read beside the usual ones."""
+def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPage:
+    """One page of runs; `beside` names further columns to read."""
     backwards = wanted.before is not None
     ids = _page_ids(wanted, _conditions(connection, wanted), _index(connection, wanted))
-    query = select(*_LISTED, *map(runs.c.get, more)).where(runs.c.id.in_(_ids(connection, ids)))
+    query = select(*_LISTED, *map(runs.c.get, beside)).where(runs.c.id.in_(_ids(connection, ids)))
     found = connection.execute(query).mappings().all()
     rows = sorted(found, key=lambda row: _place(row, wanted), reverse=wanted.descending != backwards)
     more, rows = len(rows) > wanted.limit, rows[: wanted.limit]

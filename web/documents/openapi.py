@@ -13,7 +13,7 @@ from rules.catalog import RULES, rule_schema
 from web.access import PROBES
 from web.answers import conditional
 from web.documents.contract_schemas import request_schema, result_schema, study_schema
-from web.documents.openapi_operations import details, fault
+from web.documents.openapi_operations import OPERATIONS, answers
 from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, TICKER
 
 blueprint = Blueprint("openapi", __name__)
@@ -74,13 +74,12 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
         "summary": (view.__doc__ or rule.endpoint).strip().split("\n")[0],
         "parameters": [_path_parameter(rule, name) for name in sorted(rule.arguments)],
-        "responses": {"200": {"description": "the answer"}, "default": fault("what was wrong")},
+        "responses": answers("200 the answer"),
     }
     if rule.endpoint not in PROBES:
         operation["security"] = [{"token": []}, {}]
-    special = details().get(f"{method} {_path(rule)}", {})
-    parameters = operation["parameters"] + special.get("parameters", [])
-    return operation | special | {"parameters": parameters}
+    special = OPERATIONS.get(f"{method} {_path(rule)}", {})
+    return operation | special | {"parameters": operation["parameters"] + special.get("parameters", [])}
 
 
 def _path_parameter(rule: Rule, name: str) -> dict[str, Any]:
