@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
+from scripts.reference.markdown import table
+
 ROOT = Path(__file__).resolve().parents[2]
 PARSED = (
     "scripts/bulk_submit.py",
@@ -95,5 +97,5 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
         name = ", ".join(action.option_strings) or action.metavar or action.dest
         value = f" {action.metavar or action.dest.upper()}" if action.option_strings and action.nargs != 0 else ""
         choices = f" ({', '.join(map(str, action.choices))})" if action.choices else ""
-        rows.append(f"| `{name}{value}` | {formatter._expand_help(action) if action.help else ''}{choices} |")
-    return ["| argument | |", "|---|---|", *rows, ""] if rows else []
+        rows.append((f"`{name}{value}`", f"{formatter._expand_help(action) if action.help else ''}{choices}"))
+    return table("| argument | |", rows)
