@@ -9,8 +9,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from backtests.bulk import Plan
 from backtests.catalog import read_catalog
-from backtests.client import Client, Plan
+from backtests.client import Client
 from backtests.errors import BadInput, Refused
 from backtests.loading import Outcome, as_table, load_source, sources_of
 from backtests.progress import Progress, duration
