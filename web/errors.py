@@ -24,17 +24,13 @@ from contracts.errors import (
 
 log = logging.getLogger(__name__)
 
-_STATUS_CODES: tuple[tuple[type[PlatformError], int], ...] = (
-    (InvalidRequest, 400),
-    (UnknownRun, 404),
-    (UnknownBatch, 404),
-    (UnknownStudy, 404),
-    (UnknownTicker, 404),
-    (Conflict, 409),
-    (QueueFull, 429),
-    (QueueUnavailable, 503),
-    (DrawingUnavailable, 503),
-)
+_STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
+    400: (InvalidRequest,),
+    404: (UnknownRun, UnknownBatch, UnknownStudy, UnknownTicker),
+    409: (Conflict,),
+    429: (QueueFull,),
+    503: (QueueUnavailable, DrawingUnavailable),
+}
 _API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
 _API_FILES = (".png", ".csv", ".json")  # of runs, whose addresses begin as those of pages do
 
@@ -47,7 +43,7 @@ def register(app: Flask) -> None:
 
 
 def _platform_error(error: PlatformError) -> ResponseReturnValue:
-    code = next((code for kind, code in _STATUS_CODES if isinstance(error, kind)), 500)
+    code = next((code for code, kinds in _STATUS_CODES.items() if isinstance(error, kinds)), 500)
     if code == 500:
         return _internal_error(error)
     body: dict[str, object] = {"error": str(error)}

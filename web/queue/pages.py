@@ -1,12 +1,11 @@
 """The queue now and over time: the page on the wall, and the same as JSON."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
-from adapters.results.times import percentile, utc_text
+from adapters.results.times import spread, utc_text
 from adapters.store.database import reading
 from adapters.store.queue_history import QueueState, queue_state
 from adapters.store.upkeep import upkeep
@@ -23,14 +22,6 @@ WINDOWS = {"5m": (300, 2), "15m": (900, 5), "1h": (3600, 20), "6h": (21_600, 120
 REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}  # a long window changes slowly and costs more
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Half of the values are at most p50, 19 of 20 at most p95; seconds, None of nothing."""
-
-    p50: float | None
-    p95: float | None
-
-
 @blueprint.get("/queue")
 def page() -> str:
     """Depth, running Jobs and waits, now and over time."""
@@ -44,8 +35,8 @@ def page() -> str:
         "queue/queue.html",
         state=state,
         depths=_depths(),
-        waits=_spread(state.waits_s),
-        durations=_spread(state.durations_s),
+        waits=spread(state.waits_s),
+        durations=spread(state.durations_s),
         per_minute=per_minute,
         empty_in_s=state.waiting / per_minute * 60 if state.waiting and per_minute else None,
         seen=seen,
@@ -75,8 +66,8 @@ def numbers() -> ResponseReturnValue:
         "messages": None if depths is None else sum(depths.values()),
         "queues": depths,
         "oldest_waiting": {"run_id": oldest["run_id"], "since": utc_text(oldest["waiting_since"])} if oldest else None,
-        "queue_wait_s": _pair(_spread(state.waits_s)),
-        "run_s": _pair(_spread(state.durations_s)),
+        "queue_wait_s": spread(state.waits_s),
+        "run_s": spread(state.durations_s),
         "window": window,
         "step_s": WINDOWS[window][1],
         "scaler": asdict(scaler) if (scaler := scaler_told()) else None,
@@ -99,14 +90,6 @@ def _depths() -> dict[str, int] | None:
         return platform().queue.depths()
     except QueueUnavailable:
         return None
-
-
-def _spread(values: list[float]) -> Spread:
-    return Spread(percentile(values, 50), percentile(values, 95))
-
-
-def _pair(spread: Spread) -> dict[str, Any]:
-    return {"p50": spread.p50, "p95": spread.p95}
 
 
 def _ended_per_minute(state: QueueState) -> int:
