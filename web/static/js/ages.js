@@ -22,8 +22,6 @@ function tick() {
   for (const clock of document.querySelectorAll("[data-since]")) write(clock, elapsedText((Date.now() - Date.parse(clock.dataset.since)) / 1000));
 }
 
-export function startAges() {
-  tick();
-  setInterval(tick, 1000);
-  document.addEventListener("swapped", tick);
-}
+tick();
+setInterval(tick, 1000);
+document.addEventListener("swapped", tick);

@@ -39,7 +39,7 @@ export function startPresets(form, { read, fill }) {
   }
 
   async function loadVersions() {
-    const { ok, body } = chosen() ? await sendJson(`${URL}/${chosen().id}/versions`, null, { method: "GET" }) : { ok: false, body: {} };
+    const { ok, body } = chosen() ? await sendJson(`${URL}/${chosen().id}/versions`) : { ok: false, body: {} };
     versions = ok ? body.versions : [];
     fault.textContent = body.error ?? "";
     version.replaceChildren(...versions.map((each) => new Option(`Version ${each.version} · ${each.created_at.slice(0, 10)}`, each.version)));
@@ -47,7 +47,7 @@ export function startPresets(form, { read, fill }) {
   }
 
   async function load(selected = "") {
-    const { ok, body } = await sendJson(URL, null, { method: "GET" });
+    const { ok, body } = await sendJson(URL);
     if (!ok) {
       fault.textContent = body.error;
       return;

@@ -8,6 +8,4 @@ function onChange({ target }) {
   refresh("runs-list");
 }
 
-export function startColumns() {
-  document.addEventListener("change", onChange);
-}
+document.addEventListener("change", onChange);
