@@ -214,7 +214,7 @@ def test_colours_follow_the_theme(visit: Visit, runs: dict[str, str]) -> None:
 
     page.evaluate(
         """() => {
-        document.querySelector(".workspace").style.setProperty("--chart-background", "#123456");
+        document.querySelector(".workspace").style.setProperty("--page", "#123456");
         document.documentElement.dataset.theme = "another";
     }"""
     )
