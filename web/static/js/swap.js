@@ -107,7 +107,7 @@ function onSubmit(event) {
   swap(addressOf(form), idsOf(form));
 }
 
-export function addressOf(form) {
+function addressOf(form) {
   const url = new URL(form.action, location.href);
   const filled = [...new FormData(form)].filter(([name, value]) => value !== "" || "evenEmpty" in form.elements[name].dataset);
   url.search = new URLSearchParams(filled).toString();

@@ -13,7 +13,7 @@ const SETTLED_MS = 150;
 const ROOM_BARS = 15; // on both sides of a trade that is jumped to
 
 // The window around the bars from `from` to `to`, as wide again on both sides; null where `data` serve them as well.
-export function wantedWindow({ from, to }, data) {
+function wantedWindow({ from, to }, data) {
   const span = Math.max(to - from, 10);
   const group = Math.max(1, Math.ceil((3 * span) / MOST_POINTS));
   const inside = from >= data.first || data.first === 0;
