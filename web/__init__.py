@@ -20,7 +20,7 @@ from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
-from web.runs import bars, breakdown, comparison, curves, explanations, form, history, page, report, tables
+from web.runs import bars, comparison, curves, explanations, form, history, page, report, tables
 from web.studies import api as studies_api
 from web.studies import pages as studies_pages
 
@@ -47,7 +47,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     formats.register(app)
     navigation.register(app)
-    breakdown.register(app)
     assets.register(app)
     for module in MODULES:
         app.register_blueprint(module.blueprint)

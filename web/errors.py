@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.exceptions import HTTPException
 
 from contracts.errors import (
     Conflict,
@@ -55,12 +55,8 @@ def _platform_error(error: PlatformError) -> ResponseReturnValue:
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
-    headers = {"WWW-Authenticate": "Bearer"} if code == 401 else {}
-    allowed = getattr(error, "valid_methods", None)
-    if allowed:
-        headers["Allow"] = ", ".join(allowed)
-    if isinstance(error, TooManyRequests):
-        headers["Retry-After"] = str(error.retry_after)
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    headers |= {"WWW-Authenticate": "Bearer"} if code == 401 else {}
     return _answer(code, {"error": error.description or error.name}, headers)
 
 

@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, g, request
-
-from web.actors import is_in_session
+from flask import Flask, g, request, session
 
 # The way to each section, its name, and the pages that belong to it.
 NAVIGATION = (
@@ -26,7 +24,7 @@ def _frame() -> dict[str, Any]:
     actor = g.get("actor")  # none yet when the request's host was refused
     return {
         "navigation": NAVIGATION,
-        "is_logged_in": is_in_session(),
+        "is_logged_in": "token" in session,
         "may_administer": bool(actor and actor.may("admin")),
         "may_change": bool(actor and actor.may("submit")),
         "theme": request.cookies.get("theme", "system"),  # see css/palette.css and js/settings.js

@@ -26,7 +26,6 @@ def only(described: Json) -> Json:
 
 
 def array(items: Json) -> Json:
-    """A list of these."""
     return {"type": "array", "items": items}
 
 

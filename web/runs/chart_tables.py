@@ -93,19 +93,11 @@ def _candles(result: RunResult) -> ChartTable:
     return ChartTable(("date", *names), rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Chart:
-    """A chart's title, and the numbers behind it."""
-
-    title: str
-    table: Callable[[RunResult], ChartTable]
-
-
-CHARTS = {
-    "equity_curve": Chart("Equity", _equity),
-    "drawdown_curve": Chart("Drawdown", _drawdown),
-    "portfolio_orders": Chart("Orders on price", _orders),
-    "trade_pnl": Chart("Profit and loss of each trade", _trade_pnl),
-    "cumulative_return": Chart("Cumulative return", _cumulative_return),
-    "candlestick": Chart("Candles", _candles),
+CHARTS: dict[str, tuple[str, Callable[[RunResult], ChartTable]]] = {  # titles, and the numbers behind them
+    "equity_curve": ("Equity", _equity),
+    "drawdown_curve": ("Drawdown", _drawdown),
+    "portfolio_orders": ("Orders on price", _orders),
+    "trade_pnl": ("Profit and loss of each trade", _trade_pnl),
+    "cumulative_return": ("Cumulative return", _cumulative_return),
+    "candlestick": ("Candles", _candles),
 }

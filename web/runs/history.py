@@ -90,9 +90,7 @@ def _listed_run(row: Any) -> dict[str, Any]:
         **{name: row[name] for name in same},
         "status": RunStatus(row["status"]).public,
         "metrics": {name: row[name] for name in HEADLINE_NAMES} if row["status"] == RunStatus.SUCCEEDED else None,
-        "created_at": utc_text(row["created_at"]),
-        "started_at": utc_text(row["started_at"]),
-        "completed_at": utc_text(row["completed_at"]),
+        **{name: utc_text(row[name]) for name in ("created_at", "started_at", "completed_at")},
         "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
         "run_s": seconds_between(row["started_at"], row["completed_at"]),
     }

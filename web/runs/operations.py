@@ -14,7 +14,7 @@ from adapters.store.runs import cancel, retry
 from contracts.errors import QueueUnavailable
 from contracts.run_request import RunRequest
 from web.platform import Platform, platform
-from web.runs.submission import Accepted, clone_of
+from web.runs.submission import Accepted
 from web.runs.validation import ValidRequest
 
 log = logging.getLogger(__name__)
@@ -53,6 +53,7 @@ def reproduce_run(on: Platform, run_id: str, key: str | None) -> Accepted:
     """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
     with reading(on.engine) as connection:
         row = run_row(connection, run_id)
-    request = clone_of(RunRequest.from_json(json.loads(row["request_json"])))
-    request = replace(request, data_hash=row["data_hash"])  # that of the run, whatever has been loaded since
+    asked = RunRequest.from_json(json.loads(row["request_json"]))
+    # its own prices, whatever has been loaded since, and outside of any batch
+    request = replace(asked, data_hash=row["data_hash"], run_id=None, batch_id=None)
     return on.submission.submit(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)

@@ -56,13 +56,13 @@ def table(run_id: UUID, name: str) -> ResponseReturnValue:
     """The numbers behind a chart, a page at a time; the last rows first, which are the latest."""
     numbers = _table(run_id, name)
     pages = max(-(-len(numbers.rows) // ROWS_PER_PAGE), 1)
-    page = _page(pages)
+    page = read_argument("page", whole_number(1, pages), 1)
     latest_first = numbers.rows[::-1]
     return render_template(
         "runs/table.html",
         run_id=run_id,
         name=name,
-        title=CHARTS[name].title,
+        title=CHARTS[name][0],
         columns=numbers.columns,
         rows=latest_first[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE],
         count=len(numbers.rows),
@@ -75,7 +75,8 @@ def _table(run_id: UUID, name: str) -> ChartTable:
     if name not in CHARTS:
         abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHARTS)}")
     result = completed_result(run_id)
-    return _with_benchmark(result, name, CHARTS[name].table(result))
+    _, table_of = CHARTS[name]
+    return _with_benchmark(result, name, table_of(result))
 
 
 def _with_benchmark(result: RunResult, name: str, table: ChartTable) -> ChartTable:
@@ -88,7 +89,3 @@ def _with_benchmark(result: RunResult, name: str, table: ChartTable) -> ChartTab
         return table.beside(f"{run.benchmark} held", held)
     returns = [None if money is None else (money / capital - 1) * 100 for money in held]
     return table.beside(f"{run.benchmark} held %", returns)
-
-
-def _page(pages: int) -> int:
-    return read_argument("page", whole_number(1, pages), 1)
