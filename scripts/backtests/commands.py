@@ -146,7 +146,6 @@ def status(client: Client, asked: Namespace, progress: Progress) -> int:
 
 
 def results(client: Client, asked: Namespace, progress: Progress) -> int:
-    """Print the leaderboard."""
     if Path(asked.sweep).is_file():
         sweep, batch_id = _sweep_of(client, asked)
         _print_results(client, batch_id, sweep, asked, progress)

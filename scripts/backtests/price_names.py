@@ -5,19 +5,8 @@ from typing import NamedTuple
 
 # Names that exports have when nobody gave them one; none of them is a ticker that was meant.
 NAMELESS = frozenset({"chart", "data", "download", "export", "history", "ohlcv", "prices", "quotes", "stock", "table"})
-TIMEFRAMES = {
-    "": "1d",
-    "1d": "1d",
-    "d": "1d",
-    "daily": "1d",
-    "1h": "1h",
-    "h": "1h",
-    "60": "1h",
-    "60min": "1h",
-    "5m": "5m",
-    "5": "5m",
-    "5min": "5m",
-}
+_WORDS = {"1d": ("", "1d", "d", "daily"), "1h": ("1h", "h", "60", "60min"), "5m": ("5m", "5", "5min")}
+TIMEFRAMES = {word: timeframe for timeframe, words in _WORDS.items() for word in words}
 _TICKER = r"(?P<ticker>[A-Z0-9.^=-]{1,15}?)"
 _PATTERNS = (
     rf"{_TICKER}[._]us(?:_(?P<frame>[dhwm]|5))?",  # Stooq: aapl.us, aapl_us_d

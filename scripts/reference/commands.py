@@ -11,26 +11,17 @@ from unittest.mock import patch
 from scripts.reference.markdown import table
 
 ROOT = Path(__file__).resolve().parents[2]
+# fmt: off
 PARSED = (
-    "scripts/bulk_submit.py",
-    "scripts/autoscale_demo.py",
-    "scripts/verify_mvp.py",
-    "scripts/qa_prices.py",
-    "scripts/download_prices.py",
-    "scripts/stuck_jobs.py",
-    "scripts/screenshots.py",
-    "adapters/tokens.py",
+    "scripts/bulk_submit.py", "scripts/autoscale_demo.py", "scripts/verify_mvp.py", "scripts/qa_prices.py",
+    "scripts/download_prices.py", "scripts/stuck_jobs.py", "scripts/screenshots.py", "adapters/tokens.py",
     "adapters/prune.py",
 )
 TOLD = (
-    "adapters/schema.py",
-    "consumer/__main__.py",
-    "consumer/local_scaler.py",
-    "consumer/reconciler.py",
-    "consumer/draw_charts.py",
-    "scripts/set_image.py",
-    "scripts/fill_secret.py",
+    "adapters/schema.py", "consumer/__main__.py", "consumer/local_scaler.py", "consumer/reconciler.py",
+    "consumer/draw_charts.py", "scripts/set_image.py", "scripts/fill_secret.py",
 )
+# fmt: on
 
 
 class _Found(Exception):

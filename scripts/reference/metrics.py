@@ -12,7 +12,6 @@ def metric_tables() -> str:
 
 
 def metric_section(section: str, metrics: list[Metric]) -> str:
-    """One section in Markdown."""
     rows = [(f"`{each.name}`", each.title, each.unit, each.better or "", _definition(each)) for each in metrics]
     return "\n".join([f"## {section}", "", *table("| name | title | unit | better | definition |", rows)])
 

@@ -11,7 +11,6 @@ def rule_tables() -> str:
 
 
 def rule_section(spec: RuleSpec) -> str:
-    """One rule in Markdown."""
     lines = [
         f"### {spec.name}: {spec.title}",
         "",
