@@ -73,17 +73,15 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
         "summary": (view.__doc__ or rule.endpoint).strip().split("\n")[0],
-        "parameters": [_path_parameter(rule, name) for name in sorted(rule.arguments)],
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]} for name in sorted(rule.arguments)
+        ],
         "responses": answers("200 the answer"),
     }
     if rule.endpoint not in PROBES:
         operation["security"] = [{"token": []}, {}]
     special = OPERATIONS.get(f"{method} {_path(rule)}", {})
     return operation | special | {"parameters": operation["parameters"] + special.get("parameters", [])}
-
-
-def _path_parameter(rule: Rule, name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]}
 
 
 def _schemas() -> dict[str, Any]:

@@ -9,9 +9,8 @@ from adapters.results.times import spread, utc_text
 from adapters.store.database import reading
 from adapters.store.queue_history import QueueState, queue_state
 from adapters.store.upkeep import upkeep
-from contracts.errors import QueueUnavailable
 from web.arguments import one_of, read_argument
-from web.platform import platform
+from web.platform import platform, told_by_queue
 from web.queue.picture import history_svg
 from web.queue.troubles import describe, scaler_told
 
@@ -34,7 +33,7 @@ def page() -> str:
     return render_template(
         "queue/queue.html",
         state=state,
-        depths=_depths(),
+        depths=told_by_queue(lambda queue: queue.depths()),
         waits=spread(state.waits_s),
         durations=spread(state.durations_s),
         per_minute=per_minute,
@@ -58,7 +57,7 @@ def numbers() -> ResponseReturnValue:
     window = _window()
     with reading(platform().engine) as connection:
         state, seen = queue_state(connection, *WINDOWS[window]), upkeep(connection)
-    oldest, depths = state.oldest_waiting, _depths()
+    oldest, depths = state.oldest_waiting, told_by_queue(lambda queue: queue.depths())
     body = {
         "at": utc_text(state.now),
         "waiting": state.waiting,
@@ -82,14 +81,6 @@ def numbers() -> ResponseReturnValue:
 
 def _window() -> str:
     return read_argument("window", one_of(*WINDOWS), "15m")
-
-
-def _depths() -> dict[str, int] | None:
-    """Messages in each of Redis' queues; None while it does not answer."""
-    try:
-        return platform().queue.depths()
-    except QueueUnavailable:
-        return None
 
 
 def _ended_per_minute(state: QueueState) -> int:
