@@ -65,11 +65,9 @@ class Client:
         ranking: metric, goal and constraint by which the platform ranks the batch from now on, as `batch` takes them.
         """
         if isinstance(requests, Mapping):
-            return self._submit_one(requests if batch_id is None else {**requests, "batch_id": batch_id})
+            asked = requests if batch_id is None else {**requests, "batch_id": batch_id}
+            return str(self._post("/run_backtest", asked, str(uuid4()))["run_id"])
         return submit_all(self._transport, requests, batch_id or str(uuid4()), ranking or {}, self._say)
-
-    def _submit_one(self, request: RunRequest) -> str:
-        return str(self._post("/run_backtest", request, str(uuid4()))["run_id"])
 
     def plan(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Plan:
         """What submitting them would do; nothing is recorded. Refused with the faults of all requests."""

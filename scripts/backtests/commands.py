@@ -69,14 +69,11 @@ def _estimate(client: Client, sweep: Sweep, new: int, jobs: int) -> str:
 
 def _latest_batch(client: Client, charts: bool) -> dict[str, Any] | None:
     for batch in client.batches(LOOKED_AT):
-        if batch["counts"]["completed"] and _has_charts(client, batch) == charts:
-            return client.batch(batch["batch_id"])
+        if batch["counts"]["completed"]:
+            first = client.run(batch["first_run"]["run_id"])  # the runs of a sweep are alike in that
+            if first["request"]["charts"] == charts:
+                return client.batch(batch["batch_id"])
     return None
-
-
-def _has_charts(client: Client, batch: dict[str, Any]) -> bool:
-    """Whether its first run draws charts; the runs of a sweep are alike in that."""
-    return bool(client.run(batch["first_run"]["run_id"])["request"]["charts"])
 
 
 def submit(client: Client, asked: Namespace, progress: Progress) -> int:

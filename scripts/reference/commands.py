@@ -39,12 +39,9 @@ def _name(file: str) -> str:
     return f"python -m {file.removesuffix('.py').removesuffix('/__main__').replace('/', '.')}"
 
 
-def _docstring(file: str) -> str:
-    return ast.get_docstring(ast.parse((ROOT / file).read_text(encoding="utf-8"))) or ""
-
-
 def _told(file: str) -> str:
-    return f"## {_name(file)}\n\n{_docstring(file)}\n"
+    module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    return f"## {_name(file)}\n\n{ast.get_docstring(module)}\n"
 
 
 def _parsed(file: str) -> str:
