@@ -60,7 +60,7 @@ def read_argument(name: str, parse: Callable[[str], T], default: D) -> T | D:
 
 
 def accepting(holds: Callable[[str], bool], accepted: str, convert: Callable[[str], T]) -> Callable[[str], T]:
-    """A parser that converts what `holds`, and says what is accepted of all else."""
+    """A parser that converts a text of which `holds` is true, and raises what is accepted for every other."""
 
     def parse(text: str) -> T:
         if not holds(text):

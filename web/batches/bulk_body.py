@@ -46,16 +46,18 @@ def _ndjson(body: bytes) -> list[Line]:
 def _read_each(lines: Sequence[Line], read: Callable[[Any], Any]) -> list[Line]:
     """What `read` makes of each line; InvalidRequest with faults by `<line>.<field>`, of MAX_LISTED_LINES at most."""
     found: list[Line] = []
-    faults: list[dict[str, str]] = []  # of each faulty line
+    faults: dict[str, str] = {}
+    faulty = 0
     for number, value in lines:
         try:
             found.append((number, read(value)))
         except InvalidRequest as error:
-            faults.append({f"{number}.{field}": fault for field, fault in error.errors.items()})
-    if faults:
-        more = f"; the first {MAX_LISTED_LINES} are listed" if len(faults) > MAX_LISTED_LINES else ""
-        listed = {place: fault for each in faults[:MAX_LISTED_LINES] for place, fault in each.items()}
-        raise InvalidRequest(listed, f"{len(faults)} of {len(lines)} runs are not valid, so none was recorded{more}")
+            faulty += 1
+            if faulty <= MAX_LISTED_LINES:
+                faults |= {f"{number}.{field}": fault for field, fault in error.errors.items()}
+    if faulty:
+        more = f"; the first {MAX_LISTED_LINES} are listed" if faulty > MAX_LISTED_LINES else ""
+        raise InvalidRequest(faults, f"{faulty} of {len(lines)} runs are not valid, so none was recorded{more}")
     return found
 
 
