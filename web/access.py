@@ -83,9 +83,8 @@ def _check_origin() -> None:
     if request.method in _SAFE_METHODS:
         return
     origin = request.headers.get("Origin")  # sent by every browser with a request that changes something
-    if origin is not None and origin.partition("://")[2] != request.headers.get("Host"):
-        raise Forbidden("cross-site requests are refused")
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    is_foreign = origin is not None and origin.partition("://")[2] != request.headers.get("Host")
+    if is_foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Forbidden("cross-site requests are refused")
 
 

@@ -5,14 +5,16 @@ import re
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
+from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 
 from adapters.prices.bar_times import TIMEFRAMES
 from contracts.run_result import CHART_NAMES
+from contracts.study import StudyRequest
 from rules.catalog import RULES, rule_schema
 from web.access import PROBES
 from web.answers import conditional
-from web.documents.contract_schemas import request_schema, result_schema, study_schema
+from web.documents.contract_schemas import request_schema, result_schema
 from web.documents.openapi_operations import OPERATIONS, answers
 from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, TICKER
 
@@ -99,7 +101,7 @@ def _schemas() -> dict[str, Any]:
     ]
     params = {f"{name}Params": rule_schema(name) for name in RULES}
     results = _by_name("RunResult", result_schema(_REFERENCE))
-    return {**request, **results, "StudyRequest": copy.deepcopy(study_schema()), **params, **ANSWERS}
+    return {**request, **results, "StudyRequest": TypeAdapter(StudyRequest).json_schema(), **params, **ANSWERS}
 
 
 def _by_name(name: str, schema: dict[str, Any]) -> dict[str, Any]:
