@@ -44,7 +44,6 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -> int:
-    """Submit, follow, report."""
     batch_id = f"autoscale-{uuid4().hex[:12]}"
     planned = list(itertools.islice(wave_runs(client), asked.runs))
     progress.say(
@@ -99,7 +98,6 @@ def manifest_limit(url: str) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     formatter = argparse.RawDescriptionHelpFormatter
     whole = argparse.ArgumentParser(
         prog=shlex.join(called()), description=__doc__, epilog=EXAMPLES, formatter_class=formatter

@@ -1,7 +1,5 @@
 """Make data/<TICKER>.csv, real adjusted daily prices, from the pinned `bokeh_sampledata`; the same bytes each time."""
 
-from __future__ import annotations
-
 import argparse
 import hashlib
 from collections.abc import Iterator

@@ -2,7 +2,7 @@
 
 import sys
 
-from backtests.cli import load_prices
+from backtests.cli import main
 
 if __name__ == "__main__":
-    sys.exit(load_prices())
+    sys.exit(main(["load", *sys.argv[1:]]))

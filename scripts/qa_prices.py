@@ -1,7 +1,5 @@
 """Check a folder of price files as loading does, and print what was found; exit status 1 when there are faults."""
 
-from __future__ import annotations
-
 import argparse
 import sys
 from collections.abc import Iterator

@@ -21,26 +21,25 @@ from backtests import Client
 IMAGES = Path(__file__).resolve().parents[1] / "docs" / "images"
 WIDTH = 1440
 DATES = {"start_date": "2003-01-02", "end_date": "2013-03-01"}
+SIZE = {"position_size": 90, "size_type": "percent"}
 RUN = {
     "ticker": "AAPL",
     "rule_type": "MA_CROSS",
     "params": {"fast": 20, "slow": 100},
-    "position_size": 90,
-    "size_type": "percent",
     "stop_loss_pct": 15,
     "label": "trend with a stop",
     **DATES,
+    **SIZE,
 }
 OTHERS: list[dict[str, Any]] = [
-    {"ticker": "AAPL", "rule_type": "MOMENTUM", "position_size": 90, "size_type": "percent", **DATES},
-    {"ticker": "MSFT", "rule_type": "BOLLINGER", "position_size": 90, "size_type": "percent", **DATES},
+    {"ticker": "AAPL", "rule_type": "MOMENTUM", **DATES, **SIZE},
+    {"ticker": "MSFT", "rule_type": "BOLLINGER", **DATES, **SIZE},
 ]
-FORMULA = {"ticker": "AAPL", "rule_type": "FORMULA", "position_size": 90, "size_type": "percent", **DATES}
+FORMULA = {"ticker": "AAPL", "rule_type": "FORMULA", **DATES, **SIZE}
 PATIENCE_S = 180.0
 
 
 def main() -> None:
-    """Make the pictures."""
     parser = argparse.ArgumentParser(description="photograph pages of a running platform into docs/images/")
     parser.add_argument("--url", default="http://127.0.0.1:5000", help="where the platform runs")
     client = Client(parser.parse_args().url)

@@ -28,12 +28,9 @@ def never_ran(jobs: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any
 
 
 def _has_run(pod: Mapping[str, Any]) -> bool:
-    states = [each for status in pod["status"].get("containerStatuses", ()) for each in _states(status)]
+    containers = pod["status"].get("containerStatuses", ())
+    states = [each.get(when, {}) for each in containers for when in ("state", "lastState")]
     return any("running" in state or "terminated" in state for state in states)
-
-
-def _states(status: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
-    return status.get("state", {}), status.get("lastState", {})
 
 
 def _listed(kind: str) -> list[dict[str, Any]]:

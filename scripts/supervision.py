@@ -58,7 +58,6 @@ class Program:
             self._start()
 
     def ask_to_end(self) -> None:
-        """Send it SIGTERM."""
         self._process.terminate()
 
     def wait_for_end(self) -> None:

@@ -20,38 +20,17 @@ from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
-from web.runs import bars, breakdown, comparison, curves, explanations, form, history, page, report, tables
+from web.runs import bars, comparison, curves, explanations, form, history, page, report, tables
 from web.studies import api as studies_api
 from web.studies import pages as studies_pages
 
-BLUEPRINTS = (
-    access.blueprint,
-    audit_pages.blueprint,
-    health.blueprint,
-    catalog.blueprint,
-    rules_api.blueprint,
-    openapi.blueprint,
-    documents_pages.blueprint,
-    runs_api.blueprint,
-    explanations.blueprint,
-    form.blueprint,
-    history.blueprint,
-    page.blueprint,
-    report.blueprint,
-    bars.blueprint,
-    curves.blueprint,
-    tables.blueprint,
-    comparison.blueprint,
-    batches_api.blueprint,
-    batches_pages.blueprint,
-    studies_api.blueprint,
-    studies_pages.blueprint,
-    prices_api.blueprint,
-    prices_pages.blueprint,
-    presets_api.blueprint,
-    queue_pages.blueprint,
-    storage.blueprint,
+# fmt: off
+MODULES = (
+    access, audit_pages, health, catalog, rules_api, openapi, documents_pages, runs_api, explanations, form, history,
+    page, report, bars, curves, tables, comparison, batches_api, batches_pages, studies_api, studies_pages,
+    prices_api, prices_pages, presets_api, queue_pages, storage,
 )
+# fmt: on
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -68,8 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     errors.register(app)
     formats.register(app)
     navigation.register(app)
-    breakdown.register(app)
     assets.register(app)
-    for blueprint in BLUEPRINTS:
-        app.register_blueprint(blueprint)
+    for module in MODULES:
+        app.register_blueprint(module.blueprint)
     return app

@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, redirect, render_template, request, url_for
+from flask import Blueprint, Flask, Response, g, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import BadRequest, Forbidden, TooManyRequests, Unauthorized
@@ -11,7 +11,8 @@ from werkzeug.exceptions import BadRequest, Forbidden, TooManyRequests, Unauthor
 from adapters.logs import set_log_context
 from adapters.store.database import reading
 from adapters.store.run_queries import submitter
-from web.actors import are_tokens_asked_for, asking, begin_session, end_session, holder_of
+from adapters.store.tokens import digest_of
+from web.actors import are_tokens_asked_for, asking, holder_of
 from web.arguments import MAX_BODY_BYTES, read_body
 from web.platform import platform
 
@@ -82,9 +83,8 @@ def _check_origin() -> None:
     if request.method in _SAFE_METHODS:
         return
     origin = request.headers.get("Origin")  # sent by every browser with a request that changes something
-    if origin is not None and origin.partition("://")[2] != request.headers.get("Host"):
-        raise Forbidden("cross-site requests are refused")
-    if request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+    is_foreign = origin is not None and origin.partition("://")[2] != request.headers.get("Host")
+    if is_foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
         raise Forbidden("cross-site requests are refused")
 
 
@@ -158,12 +158,12 @@ def login() -> ResponseReturnValue:
     g.actor = holder_of(token)
     if g.actor is None:
         raise Unauthorized("this token is not known, or not valid any more")
-    begin_session(token)
+    session["token"] = digest_of(token)  # this browser asks as its holder from now on, while the token is valid
     return redirect(url_for("form.page"))
 
 
 @blueprint.post("/logout")
 def logout() -> ResponseReturnValue:
     """Forget this browser's token; the token itself stays valid."""
-    end_session()
+    session.pop("token", None)
     return redirect(url_for("access.login"))

@@ -30,21 +30,6 @@ def holder_of(token: str) -> Actor | None:
     return platform().tokens.holder(digest_of(token))
 
 
-def begin_session(token: str) -> None:
-    """Let this browser ask as the token's holder from now on, for as long as the token is valid."""
-    session["token"] = digest_of(token)
-
-
-def is_in_session() -> bool:
-    """Whether this browser has shown a token that is still valid."""
-    return "token" in session
-
-
-def end_session() -> None:
-    """Let this browser be a stranger's again."""
-    session.pop("token", None)
-
-
 def _by_proxy() -> Actor | None:
     settings = platform().settings
     user = request.headers.get(settings.auth_proxy_header, "") if settings.auth_proxy_header else ""
@@ -59,7 +44,7 @@ def _by_token() -> Actor | None:
         return holder_of(token.strip())
     known = platform().tokens.holder(session["token"]) if "token" in session else None
     if known is None:
-        end_session()
+        session.pop("token", None)
     elif current_app.config["SECRET_KEY_FALLBACKS"]:
         session.modified = True  # so that it is sent again, signed with the first key
     return known

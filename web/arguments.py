@@ -59,26 +59,27 @@ def read_argument(name: str, parse: Callable[[str], T], default: D) -> T | D:
         return read(name, parse, default)
 
 
-def one_of(*accepted: str) -> Callable[[str], str]:
-    """A parser of a word among others."""
+def accepting(holds: Callable[[str], bool], accepted: str, convert: Callable[[str], T]) -> Callable[[str], T]:
+    """A parser that converts a text of which `holds` is true, and raises what is accepted for every other."""
 
-    def parse(text: str) -> str:
-        if text not in accepted:
-            raise ValueError(", ".join(accepted) or "nothing")
-        return text
+    def parse(text: str) -> T:
+        if not holds(text):
+            raise ValueError(accepted)
+        return convert(text)
 
     return parse
+
+
+def one_of(*accepted: str) -> Callable[[str], str]:
+    """A parser of a word among others."""
+    return accepting(lambda text: text in accepted, ", ".join(accepted) or "nothing", str)
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:
     """A parser of a whole number between two bounds, both included."""
-
-    def parse(text: str) -> int:
-        if not is_digits(text) or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
+    return accepting(
+        lambda text: is_digits(text) and least <= int(text) <= most, f"a whole number from {least} to {most}", int
+    )
 
 
 def is_digits(text: str) -> bool:
@@ -88,27 +89,17 @@ def is_digits(text: str) -> bool:
 
 def words(length: int) -> Callable[[str], str]:
     """A parser of printable text up to a length."""
-
-    def parse(text: str) -> str:
-        if len(text) > length or not text.isprintable():
-            raise ValueError(f"at most {length} printable characters")
-        return text
-
-    return parse
+    return accepting(
+        lambda text: len(text) <= length and text.isprintable(), f"at most {length} printable characters", str
+    )
 
 
-def ticker_symbol(text: str) -> str:
-    """Parse what may name a ticker, in capitals; the column behind it holds nothing outside ASCII."""
-    if not is_ticker(text.upper()):
-        raise ValueError("1 to 15 of A-Z 0-9 . ^ = -")
-    return text.upper()
-
-
-def sha256(text: str) -> str:
-    """Parse a hash, such as that which a page of a batch ended with."""
-    if not text.isascii() or not text.isalnum() or len(text) > 64:
-        raise ValueError("a SHA-256 in hexadecimal digits")
-    return text
+# what may name a ticker, in capitals; the column behind it holds nothing outside ASCII
+ticker_symbol = accepting(lambda text: is_ticker(text.upper()), "1 to 15 of A-Z 0-9 . ^ = -", str.upper)
+# a hash, such as that which a page of a batch ended with
+sha256 = accepting(
+    lambda text: text.isascii() and text.isalnum() and len(text) <= 64, "a SHA-256 in hexadecimal digits", str
+)
 
 
 def flag(text: str) -> bool:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
-from werkzeug.exceptions import HTTPException, TooManyRequests
+from werkzeug.exceptions import HTTPException
 
 from contracts.errors import (
     Conflict,
@@ -24,17 +24,13 @@ from contracts.errors import (
 
 log = logging.getLogger(__name__)
 
-_STATUS_CODES: tuple[tuple[type[PlatformError], int], ...] = (
-    (InvalidRequest, 400),
-    (UnknownRun, 404),
-    (UnknownBatch, 404),
-    (UnknownStudy, 404),
-    (UnknownTicker, 404),
-    (Conflict, 409),
-    (QueueFull, 429),
-    (QueueUnavailable, 503),
-    (DrawingUnavailable, 503),
-)
+_STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
+    400: (InvalidRequest,),
+    404: (UnknownRun, UnknownBatch, UnknownStudy, UnknownTicker),
+    409: (Conflict,),
+    429: (QueueFull,),
+    503: (QueueUnavailable, DrawingUnavailable),
+}
 _API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
 _API_FILES = (".png", ".csv", ".json")  # of runs, whose addresses begin as those of pages do
 
@@ -47,7 +43,7 @@ def register(app: Flask) -> None:
 
 
 def _platform_error(error: PlatformError) -> ResponseReturnValue:
-    code = next((code for kind, code in _STATUS_CODES if isinstance(error, kind)), 500)
+    code = next((code for code, kinds in _STATUS_CODES.items() if isinstance(error, kinds)), 500)
     if code == 500:
         return _internal_error(error)
     body: dict[str, object] = {"error": str(error)}
@@ -59,12 +55,8 @@ def _platform_error(error: PlatformError) -> ResponseReturnValue:
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
-    headers = {"WWW-Authenticate": "Bearer"} if code == 401 else {}
-    allowed = getattr(error, "valid_methods", None)
-    if allowed:
-        headers["Allow"] = ", ".join(allowed)
-    if isinstance(error, TooManyRequests):
-        headers["Retry-After"] = str(error.retry_after)
+    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    headers |= {"WWW-Authenticate": "Bearer"} if code == 401 else {}
     return _answer(code, {"error": error.description or error.name}, headers)
 
 

@@ -18,24 +18,10 @@ _STEPS_S = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 def register(app: Flask) -> None:
     """Make these functions filters of the templates."""
-    for filter_ in (
-        number,
-        money,
-        signed,
-        duration,
-        moment,
-        age,
-        iso,
-        short_hash,
-        direction_class,
-        plain,
-        public_status,
-        run_word,
-        sparkline_points,
-        heat,
-        breakable,
-    ):
-        app.jinja_env.filters[filter_.__name__] = filter_
+    numbers = (direction_class, duration, heat, money, number, plain, signed, sparkline_points)
+    words = (age, breakable, iso, moment, public_status, run_word, short_hash)
+    for each in (*numbers, *words):
+        app.jinja_env.filters[each.__name__] = each
 
 
 def plain(value: Any) -> str:

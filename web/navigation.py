@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from flask import Flask, g, request
-
-from web.actors import is_in_session
+from flask import Flask, g, request, session
 
 # The way to each section, its name, and the pages that belong to it.
 NAVIGATION = (
@@ -16,13 +14,6 @@ NAVIGATION = (
     ("queue.page", "Queue", ()),
 )
 
-# Which media each palette is for, by the theme that a reader has chosen; print is always light. See js/settings.js.
-PALETTES = {
-    "system": {"light": "(prefers-color-scheme: light), print", "dark": "screen and (prefers-color-scheme: dark)"},
-    "light": {"light": "all", "dark": "not all"},
-    "dark": {"light": "print", "dark": "screen"},
-}
-
 
 def register(app: Flask) -> None:
     """Give every template what the frame of a page needs."""
@@ -31,14 +22,11 @@ def register(app: Flask) -> None:
 
 def _frame() -> dict[str, Any]:
     actor = g.get("actor")  # none yet when the request's host was refused
-    chosen = request.cookies.get("theme", "")
-    theme = chosen if chosen in PALETTES else "system"
     return {
         "navigation": NAVIGATION,
-        "is_logged_in": is_in_session(),
+        "is_logged_in": "token" in session,
         "may_administer": bool(actor and actor.may("admin")),
         "may_change": bool(actor and actor.may("submit")),
-        "theme": theme,
-        "palettes": PALETTES[theme],
+        "theme": request.cookies.get("theme", "system"),  # see css/palette.css and js/settings.js
         "shortcuts_are_off": request.cookies.get("shortcuts") == "off",
     }

@@ -1,7 +1,8 @@
 """What the views work with: one set of connections per web process."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
+from typing import TypeVar, cast
 
 from flask import current_app
 from sqlalchemy.engine import Engine
@@ -11,12 +12,14 @@ from adapters.settings import Settings
 from adapters.store.database import connect_database
 from adapters.store.prices import PriceStore
 from adapters.store.tokens import TokenStore
+from contracts.errors import QueueUnavailable
 from web.rates import Rates
 from web.readiness import Readiness
 from web.runs.submission import Submission
 
 POOL_SIZE = 8  # connections per web process; one per thread of web/gunicorn.conf.py
 _KEY = "platform"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +49,11 @@ def build_platform(settings: Settings) -> Platform:
 def platform() -> Platform:
     """The platform of the current application."""
     return cast(Platform, current_app.extensions[_KEY])
+
+
+def told_by_queue(ask: Callable[[RunQueue], T]) -> T | None:
+    """What the queue answers; None while Redis is away."""
+    try:
+        return ask(platform().queue)
+    except QueueUnavailable:
+        return None

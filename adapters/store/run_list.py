@@ -32,8 +32,6 @@ _LISTED = (
     runs.c.completed_at,
     *HEADLINE_COLUMNS.values(),
     runs.c.sparkline,
-    runs.c.request_json,
-    runs.c.metrics_json,
 )
 
 
@@ -79,11 +77,12 @@ class RunPage:
     previous: Cursor | None
 
 
-def list_runs(connection: Connection, wanted: RunFilter) -> RunPage:
-    """One page of runs."""
+def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPage:
+    """One page of runs; `beside` names further columns to read."""
     backwards = wanted.before is not None
     ids = _page_ids(wanted, _conditions(connection, wanted), _index(connection, wanted))
-    found = connection.execute(select(*_LISTED).where(runs.c.id.in_(_ids(connection, ids)))).mappings().all()
+    query = select(*_LISTED, *map(runs.c.get, beside)).where(runs.c.id.in_(_ids(connection, ids)))
+    found = connection.execute(query).mappings().all()
     rows = sorted(found, key=lambda row: _place(row, wanted), reverse=wanted.descending != backwards)
     more, rows = len(rows) > wanted.limit, rows[: wanted.limit]
     if backwards:

@@ -1,10 +1,5 @@
 // Before anything is drawn: the theme that was chosen in the dashboard, whose cookie says it.
-const theme = /(?:^|; )theme=(light|dark)/.exec(document.cookie)?.[1];
-if (theme) {
-  for (const link of document.querySelectorAll("[data-palette]")) {
-    link.media = link.dataset.palette === theme ? "all" : "not all";
-  }
-}
+document.documentElement.dataset.theme = /(?:^|; )theme=(light|dark)/.exec(document.cookie)?.[1] ?? "system";
 
 var base_url = document.documentElement.dataset.base; // MkDocs' search looks there for its index
 

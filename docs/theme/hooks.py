@@ -12,7 +12,7 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = ("CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")
 NOTEBOOK = "notebook.ipynb"
-OF_THE_DASHBOARD = ("css/light.css", "css/dark.css", "icon.svg")
+OF_THE_DASHBOARD = ("css/palette.css", "icon.svg")
 LINK = re.compile(r"(?<!!)\[([^\]]+)\]\((?!\w+:)([^)#\s]+)(#[^)]*)?\)")
 log = logging.getLogger("mkdocs.hooks")  # a warning here fails the build
 

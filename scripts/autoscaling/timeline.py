@@ -18,10 +18,10 @@ class Wave:
 
 def wave_of(runs: Sequence[dict[str, Any]]) -> Wave:
     """Waiting, running and ended runs at every moment at which one of them changes."""
-    start = min(_moment(run["created_at"]) for run in runs)
+    start = min(datetime.fromisoformat(run["created_at"]) for run in runs)
     changes: dict[float, list[tuple[int, int, int]]] = {}  # of one moment together: in between, nothing was ever so
     for moment, change in (each for run in runs for each in _changes(run)):
-        changes.setdefault((_moment(moment) - start).total_seconds(), []).append(change)
+        changes.setdefault((datetime.fromisoformat(moment) - start).total_seconds(), []).append(change)
     wave, counts = Wave([], [], [], []), [0, 0, 0]
     for second in sorted(changes):
         counts = [sum(deltas) for deltas in zip(counts, *changes[second], strict=True)]
@@ -38,10 +38,6 @@ def _changes(run: dict[str, Any]) -> Iterable[tuple[str, tuple[int, int, int]]]:
         yield run["started_at"], (-1, 1, 0)
     if run["completed_at"]:
         yield run["completed_at"], (0, -1, 1) if run["started_at"] else (-1, 0, 1)
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 def summary(batch: dict[str, Any], runs: Sequence[dict[str, Any]], wave: Wave, limit: int) -> dict[str, Any]:
@@ -65,7 +61,6 @@ def summary(batch: dict[str, Any], runs: Sequence[dict[str, Any]], wave: Wave, l
 
 
 def in_words(numbers: dict[str, Any]) -> str:
-    """The summary for a terminal."""
     return "\n".join(
         [
             f"runs            {numbers['runs']}: {numbers['completed']} completed, {numbers['failed']} failed",

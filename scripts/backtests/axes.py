@@ -1,7 +1,7 @@
 """The values of a parameter and their combinations: a whole grid, or distinct random members of it."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from math import prod
 from typing import Any
@@ -51,7 +51,6 @@ def _steps(axis: Mapping[str, Any]) -> list[Any]:
 
 
 def size(axes: Axes) -> int:
-    """How many combinations the axes have."""
     return prod(len(values) for values in axes.values())
 
 
@@ -67,18 +66,15 @@ def drawn(
 ) -> list[dict[str, Any]]:
     """At most `count` distinct combinations that `where` accepts, in the order that `seed` draws them."""
     found: list[dict[str, Any]] = []
-    for number in _random_numbers(size(axes), count, seed):
+    total = size(axes)
+    draws = total if total <= MAX_ENUMERATED else min(total, count * DRAWS_PER_RUN)
+    for number in random.Random(seed).sample(range(total), draws):
         member = _member(axes, number)
         if _accepted(member, where, fixed):
             found.append(member)
         if len(found) == count:
             break
     return found
-
-
-def _random_numbers(total: int, count: int, seed: int) -> Iterator[int]:
-    draws = total if total <= MAX_ENUMERATED else min(total, count * DRAWS_PER_RUN)
-    yield from random.Random(seed).sample(range(total), draws)
 
 
 def _member(axes: Axes, number: int) -> dict[str, Any]:

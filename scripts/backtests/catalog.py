@@ -20,7 +20,6 @@ class Catalog:
 
 
 def read_catalog(client: Client) -> Catalog:
-    """The catalog of a running platform."""
     fields = client.get("/api/openapi.json")["components"]["schemas"]["RunRequest"]["properties"]
     return Catalog(
         frozenset(name for name, schema in fields.items() if _is_text(schema)),

@@ -45,18 +45,7 @@ wrong, 3 the platform cannot be reached.
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the outcome."""
-    return _run(parser().parse_args(arguments))
-
-
-def load_prices() -> int:
-    """Run the command `load` alone, as scripts/load_prices.py does."""
-    alone = argparse.ArgumentParser(
-        description=LOADING, parents=[_loading()], formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    return _run(alone.parse_args())
-
-
-def _run(asked: argparse.Namespace) -> int:
+    asked = parser().parse_args(arguments)
     return exit_code(getattr(commands, asked.command), asked, "stopped; the same command again goes on where it was")
 
 
@@ -80,7 +69,6 @@ def exit_code(work: Work, asked: argparse.Namespace, when_stopped: str) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
     whole = argparse.ArgumentParser(
         prog=shlex.join(commands.called()),
         description=__doc__,
@@ -111,14 +99,13 @@ def parser() -> argparse.ArgumentParser:
     studying.add_argument("sweep", help="sweep file: .yaml with a section study")
     studying.add_argument("--dry-run", action="store_true", help="say what it costs, and start nothing")
     studying.add_argument("--detach", action="store_true", help="do not follow; print the study id")
-    commands_of.add_parser("load", parents=[_loading()], help="load price files, or Yahoo's prices")
+    loading = commands_of.add_parser("load", parents=[_address()], help="load price files, or Yahoo's prices")
+    loading.description, loading.formatter_class = LOADING, argparse.RawDescriptionHelpFormatter
+    _add_arguments_of_load(loading)
     return whole
 
 
-def _loading() -> argparse.ArgumentParser:
-    """What the command `load` takes."""
-    loading = argparse.ArgumentParser(add_help=False, parents=[_address()])
-    loading.set_defaults(command="load")
+def _add_arguments_of_load(loading: argparse.ArgumentParser) -> None:
     loading.add_argument("files", nargs="*", metavar="FILE", help="price files")
     loading.add_argument("--folder", action="append", default=[], help="all *.csv of a folder; repeatable")
     loading.add_argument("--yahoo", nargs="+", type=_ticker, metavar="TICKER", help="these tickers from Yahoo Finance")
@@ -129,7 +116,6 @@ def _loading() -> argparse.ArgumentParser:
     loading.add_argument("--timezone", help="of times without an offset: America/New_York")
     loading.add_argument("--note", help="stored with the versions")
     loading.add_argument("--dry-run", action="store_true", help="report only, and store nothing")
-    return loading
 
 
 def _address() -> argparse.ArgumentParser:

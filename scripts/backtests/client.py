@@ -1,20 +1,17 @@
 """The platform's HTTP API for programs: submit, wait, read results, load prices."""
 
 import gzip
-import json
 import random
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
-from typing import Any, NamedTuple, overload
+from typing import Any, overload
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
-from backtests.errors import Refused, Unreachable
-from backtests.transport import Transport
+from backtests.bulk import Plan, RunRequest, Submitted, plan_all, submit_all
+from backtests.transport import Transport, as_json
 
-RUNS_PER_CALL = 2000
 PAGE = 2000  # runs in one answer
 RUN_POLL_S, BATCH_POLL_S = 0.5, 1.0
 LOADING_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
@@ -22,26 +19,6 @@ DEFAULT_URL = "http://127.0.0.1:5000"
 LIVING = ("pending", "running")
 
 Json = dict[str, Any]
-RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them
-
-
-class Submitted(NamedTuple):
-    """A batch as it was recorded: run_ids in the order of the requests, and how many of them are new."""
-
-    batch_id: str
-    run_ids: list[str]
-    new: int
-
-
-class Plan(NamedTuple):
-    """What a submission would do: new runs, and runs by state that the batch has already.
-
-    on_other_prices: runs of the batch on versions of the prices that are not current any more.
-    """
-
-    new: int
-    existing: dict[str, int]
-    on_other_prices: int
 
 
 class Client:
@@ -88,56 +65,21 @@ class Client:
         ranking: metric, goal and constraint by which the platform ranks the batch from now on, as `batch` takes them.
         """
         if isinstance(requests, Mapping):
-            return self._submit_one(requests if batch_id is None else {**requests, "batch_id": batch_id})
-        batch_id, run_ids, new = batch_id or str(uuid4()), list[str](), 0
-        for start in range(0, len(requests), RUNS_PER_CALL):
-            answer = self._bulk(requests, start, batch_id, dry_run="false", **(ranking or {}))
-            run_ids += answer["run_ids"]
-            new += answer["new"]
-            if len(requests) > RUNS_PER_CALL:
-                self._say(f"submitted {len(run_ids)} of {len(requests)}")
-        return Submitted(batch_id, run_ids, new)
-
-    def _submit_one(self, request: RunRequest) -> str:
-        headers = {"Content-Type": "application/json", "Idempotency-Key": str(uuid4())}
-        return str(self._json("/run_backtest", _as_json(request).encode(), headers)["run_id"])
+            asked = requests if batch_id is None else {**requests, "batch_id": batch_id}
+            return str(self._post("/run_backtest", asked, str(uuid4()))["run_id"])
+        return submit_all(self._transport, requests, batch_id or str(uuid4()), ranking or {}, self._say)
 
     def plan(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Plan:
         """What submitting them would do; nothing is recorded. Refused with the faults of all requests."""
-        new, existing, others, refusals = 0, Counter[str](), set[int](), list[Refused]()
-        for start in range(0, len(requests), RUNS_PER_CALL):
-            try:
-                answer = self._bulk(requests, start, batch_id or str(uuid4()), dry_run="true")
-            except Refused as refused:
-                if not refused.errors:  # not about these requests
-                    raise
-                refusals.append(refused)
-                continue
-            new += answer["new"]
-            existing.update(answer["existing"])
-            others.add(answer["on_other_prices"])
-        if refusals:
-            errors = {place: fault for refused in refusals for place, fault in refused.errors.items()}
-            raise Refused(refusals[0].code, "\n".join(each.message for each in refusals), errors)
-        return Plan(new, dict(existing), min(others, default=0))  # of the whole batch, whichever runs a call has
-
-    def _bulk(self, requests: Sequence[RunRequest], start: int, batch_id: str, **asked: str) -> Any:
-        """Send the requests of one call, which begin at `start`; faults are numbered from 1 over all of them."""
-        query = urlencode({"batch_id": batch_id, **asked})
-        body = "\n".join(map(_as_json, requests[start : start + RUNS_PER_CALL])).encode()
-        try:
-            return self._json(f"/api/runs/bulk?{query}", body, {"Content-Type": "application/x-ndjson"})
-        except Refused as refused:
-            errors = {_shifted(place, start): fault for place, fault in refused.errors.items()}
-            raise Refused(refused.code, refused.message, errors) from None
+        return plan_all(self._transport, requests, batch_id or str(uuid4()))
 
     def status(self, run_id: str) -> Json:
         """State and times of a run, a small answer."""
-        return self.get(f"/status/{quote(run_id, safe='')}")
+        return self.get(_at("status", run_id))
 
     def run(self, run_id: str) -> Json:
         """Everything about a run: request, metrics, curves, trades, receipt."""
-        return self.get(f"/api/runs/{quote(run_id, safe='')}")
+        return self.get(_at("api", "runs", run_id))
 
     def wait(self, run_id: str, timeout_s: float = inf) -> Json:
         """The run once it has completed or failed, as `run` gives it; TimeoutError when that takes longer."""
@@ -150,11 +92,11 @@ class Client:
 
     def cancel_run(self, run_id: str) -> None:
         """End a waiting or running run; Refused (409) when it has ended."""
-        self._json(f"/api/runs/{quote(run_id, safe='')}/cancel", b"")
+        self._post(_at("api", "runs", run_id, "cancel"))
 
     def retry_run(self, run_id: str) -> None:
         """Let a failed run wait again; Refused (409) when it has not failed."""
-        self._json(f"/api/runs/{quote(run_id, safe='')}/retry", b"")
+        self._post(_at("api", "runs", run_id, "retry"))
 
     def batches(self, limit: int = 25) -> list[Json]:
         """The newest batches, newest first."""
@@ -173,8 +115,7 @@ class Client:
         goal: max or min, of another metric than the batch's own what is better for it. constraint: what a run has to
         keep, such as "num_trades >= 5 and max_drawdown_pct < 30"; an empty one for none.
         """
-        asked = {"metric": metric, "goal": goal, "constraint": constraint, "top": top}
-        return self.get(f"/api/batches/{quote(batch_id, safe='')}", **asked)
+        return self.get(_at("api", "batches", batch_id), metric=metric, goal=goal, constraint=constraint, top=top)
 
     def wait_batch(self, batch_id: str, seen: Callable[[Json], None] = lambda batch: None) -> Json:
         """The batch once all of its runs have ended, as `batch` gives it; `seen` is told of each look at it."""
@@ -189,35 +130,30 @@ class Client:
         """All runs of a batch with their metrics, without their curves."""
         after: str | None = ""
         while after is not None:
-            page = self.get(f"/api/batches/{quote(batch_id, safe='')}/runs", limit=PAGE, after=after)
+            page = self.get(_at("api", "batches", batch_id, "runs"), limit=PAGE, after=after)
             yield from page["runs"]
             after = page["next_after"]
 
     def cancel(self, batch_id: str) -> int:
         """End all waiting and running runs of a batch; how many there were."""
-        return int(self._json(f"/api/batches/{quote(batch_id, safe='')}/cancel", b"")["cancelled"])
+        return int(self._post(_at("api", "batches", batch_id, "cancel"))["cancelled"])
 
     def retry(self, batch_id: str, cancelled: bool = False) -> int:
         """Let the failed runs of a batch wait again, the cancelled ones only if asked for; how many there were."""
-        query = f"cancelled={str(cancelled).lower()}"
-        return int(self._json(f"/api/batches/{quote(batch_id, safe='')}/retry?{query}", b"")["retried"])
+        path = _at("api", "batches", batch_id, "retry") + _query(cancelled=str(cancelled).lower())
+        return int(self._post(path)["retried"])
 
     def plan_study(self, study: RunRequest) -> Json:
         """What a study would cost: runs, parts, and seconds at the pace of the latest batch; nothing is recorded."""
-        return self._study(study, "?dry_run=true", {})
+        return self._post("/api/studies?dry_run=true", study)
 
     def submit_study(self, study: RunRequest, key: str | None = None) -> Json:
         """Start a study: its study_id, batch_id and page_url; the same key makes no second one."""
-        return self._study(study, "", {"Idempotency-Key": key or str(uuid4())})
-
-    def _study(self, study: RunRequest, query: str, headers: Mapping[str, str]) -> Json:
-        sent = {"Content-Type": "application/json", **headers}
-        answer: Json = self._json(f"/api/studies{query}", _as_json(study).encode(), sent)
-        return answer
+        return self._post("/api/studies", study, key or str(uuid4()))
 
     def study(self, study_id: str) -> Json:
         """Everything about a study: its plan, its runs by state, what was chosen, and the verdict."""
-        return self.get(f"/api/studies/{quote(study_id, safe='')}")
+        return self.get(_at("api", "studies", study_id))
 
     def wait_study(self, study_id: str, seen: Callable[[Json], None] = lambda study: None) -> Json:
         """The study once it has ended; `seen` is told of each look at it."""
@@ -228,7 +164,7 @@ class Client:
 
     def cancel_study(self, study_id: str) -> None:
         """End a study without a verdict; Refused (409) when it has ended."""
-        self._json(f"/api/studies/{quote(study_id, safe='')}/cancel", b"")
+        self._post(_at("api", "studies", study_id, "cancel"))
 
     def rules(self) -> list[Json]:
         """The trading rules: names, parameters with defaults and bounds, conditions, sources."""
@@ -262,9 +198,9 @@ class Client:
         query = _query(
             dry_run=str(dry_run).lower(), adjust=str(adjust).lower(), timezone=timezone, source=source, note=note
         )
-        headers, packed = {"Content-Type": "text/csv"}, gzip.compress(content, mtime=0)
-        path = _series(ticker, timeframe) + query
-        report: Json = self._json(path, packed, headers, method="PUT", timeout_s=LOADING_TIMEOUT_S)
+        path, packed = _at("api", "prices", ticker, timeframe) + query, gzip.compress(content, mtime=0)
+        headers = {"Content-Type": "text/csv"}
+        report: Json = self._transport.json(path, packed, headers, method="PUT", timeout_s=LOADING_TIMEOUT_S)
         return report
 
     def prices(self) -> list[Json]:
@@ -273,51 +209,35 @@ class Client:
 
     def price_versions(self, ticker: str, timeframe: str = "1d") -> list[Json]:
         """All versions of a ticker's prices, the latest first, each with its report and the number of its runs."""
-        return list(self.get(_series(ticker, timeframe))["versions"])
+        return list(self.get(_at("api", "prices", ticker, timeframe))["versions"])
 
     def price_csv(self, ticker: str, timeframe: str, data_hash: str) -> bytes:
         """The CSV of a version, whose SHA-256 is its data_hash."""
-        return self.read(f"{_series(ticker, timeframe)}/{quote(data_hash, safe='')}.csv")
+        return self.read(_at("api", "prices", ticker, timeframe, f"{data_hash}.csv"))
 
     def delete_prices(self, ticker: str, timeframe: str, data_hash: str) -> None:
         """Delete a version; Refused (409) while it is current or a run refers to it."""
-        self._transport.call(f"{_series(ticker, timeframe)}/{quote(data_hash, safe='')}", method="DELETE")
+        self._transport.call(_at("api", "prices", ticker, timeframe, data_hash), method="DELETE")
 
     def get(self, path: str, **query: object) -> Json:
         """The JSON object of any address of the API; None is left out of the query."""
-        found: Json = self._json(path + _query(**query))
+        found: Json = self._transport.json(path + _query(**query))
         return found
 
     def read(self, path: str) -> bytes:
         """The bytes of any address, such as a page or a chart."""
         return self._transport.call(path)
 
-    def _json(self, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None, **more: Any) -> Any:
-        answer = self._transport.call(path, body, headers, **more)
-        try:
-            return json.loads(answer)
-        except ValueError:
-            raise Unreachable(f"{path} does not answer with JSON but {answer[:60]!r}") from None
+    def _post(self, path: str, sent: RunRequest | None = None, key: str | None = None) -> Json:
+        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        answer: Json = self._transport.json(path, b"" if sent is None else as_json(sent).encode(), headers)
+        return answer
 
 
-def _series(ticker: str, timeframe: str) -> str:
-    return f"/api/prices/{quote(ticker, safe='')}/{quote(timeframe, safe='')}"
+def _at(*parts: str) -> str:
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
 
 
 def _query(**values: object) -> str:
     asked = urlencode({name: value for name, value in values.items() if value is not None})
     return f"?{asked}" if asked else ""
-
-
-def _as_json(request: RunRequest) -> str:
-    return json.dumps(request, default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    """What JSON does not know: a number of numpy's as Python's, a date as YYYY-MM-DD."""
-    return value.item() if hasattr(value, "item") else str(value)
-
-
-def _shifted(place: str, start: int) -> str:
-    number, dot, field = place.partition(".")
-    return f"{int(number) + start}.{field}" if dot and number.isdigit() else place

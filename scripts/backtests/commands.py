@@ -9,8 +9,9 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from backtests.bulk import Plan
 from backtests.catalog import read_catalog
-from backtests.client import Client, Plan
+from backtests.client import Client
 from backtests.errors import BadInput, Refused
 from backtests.loading import Outcome, as_table, load_source, sources_of
 from backtests.progress import Progress, duration
@@ -68,14 +69,11 @@ def _estimate(client: Client, sweep: Sweep, new: int, jobs: int) -> str:
 
 def _latest_batch(client: Client, charts: bool) -> dict[str, Any] | None:
     for batch in client.batches(LOOKED_AT):
-        if batch["counts"]["completed"] and _has_charts(client, batch) == charts:
-            return client.batch(batch["batch_id"])
+        if batch["counts"]["completed"]:
+            first = client.run(batch["first_run"]["run_id"])  # the runs of a sweep are alike in that
+            if first["request"]["charts"] == charts:
+                return client.batch(batch["batch_id"])
     return None
-
-
-def _has_charts(client: Client, batch: dict[str, Any]) -> bool:
-    """Whether its first run draws charts; the runs of a sweep are alike in that."""
-    return bool(client.run(batch["first_run"]["run_id"])["request"]["charts"])
 
 
 def submit(client: Client, asked: Namespace, progress: Progress) -> int:
@@ -145,7 +143,6 @@ def status(client: Client, asked: Namespace, progress: Progress) -> int:
 
 
 def results(client: Client, asked: Namespace, progress: Progress) -> int:
-    """Print the leaderboard."""
     if Path(asked.sweep).is_file():
         sweep, batch_id = _sweep_of(client, asked)
         _print_results(client, batch_id, sweep, asked, progress)

@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_CHARACTERS = 200
-_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
+_OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
     ast.Lt: operator.lt,
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
-}
-_ARITHMETIC: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
@@ -55,63 +53,49 @@ def parse_condition(text: str, names: Collection[str]) -> Condition:
     comparisons = tuple(part for part in parts if isinstance(part, ast.Compare))
     if len(comparisons) != len(parts):
         raise BadCondition(f"{text!r} compares nothing; accepted: {FORM}")
-    for comparison in comparisons:
-        _check(comparison, text, names)
+    for each in comparisons:
+        if not all(type(op) in _OPERATORS for op in each.ops):
+            raise BadCondition(f"{text!r} is not a condition; accepted: {FORM}")
+        for node in (each.left, *each.comparators):
+            _check(node, text, names)
     return Condition(text, comparisons)
 
 
-def _check(comparison: ast.Compare, text: str, names: Collection[str]) -> None:
-    if not all(type(op) in _COMPARISONS for op in comparison.ops):
-        raise BadCondition(f"{text!r} is not a condition; accepted: {FORM}")
-    for node in (comparison.left, *comparison.comparators):
-        _check_value(node, text, names)
-
-
-def _check_value(node: ast.expr, text: str, names: Collection[str]) -> None:
-    if isinstance(node, ast.BinOp) and type(node.op) in _ARITHMETIC:
-        _check_value(node.left, text, names)
-        _check_value(node.right, text, names)
-    elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        _check_value(node.operand, text, names)
-    elif (name := _name(node)) is not None:
-        if name not in names:
-            raise BadCondition(f"{text!r}: {name!r} is not one of {', '.join(sorted(names))}")
-    elif not isinstance(node, ast.Constant) or type(node.value) not in (int, float, str):
-        raise BadCondition(f"{text!r} is not a condition; accepted: {FORM}")
-
-
-def _name(node: ast.expr) -> str | None:
-    """The name that a node is, such as fast or inputs.fast; None for anything else."""
-    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-        return f"{node.value.id}.{node.attr}"
-    return node.id if isinstance(node, ast.Name) else None
+def _check(node: ast.expr, text: str, names: Collection[str]) -> None:
+    match node:
+        case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
+            _check(left, text, names)
+            _check(right, text, names)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            _check(operand, text, names)
+        case ast.Name() | ast.Attribute(value=ast.Name()):
+            if (name := ast.unparse(node)) not in names:
+                raise BadCondition(f"{text!r}: {name!r} is not one of {', '.join(sorted(names))}")
+        case _ if not isinstance(node, ast.Constant) or type(node.value) not in (int, float, str):
+            raise BadCondition(f"{text!r} is not a condition; accepted: {FORM}")
 
 
 def _compare(comparison: ast.Compare, values: Mapping[str, Any]) -> bool:
     left = _value(comparison.left, values)
     for op, node in zip(comparison.ops, comparison.comparators, strict=True):
         right = _value(node, values)
-        if not _COMPARISONS[type(op)](left, right):
+        if not _OPERATORS[type(op)](left, right):
             return False
         left = right
     return True
 
 
 def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
-    if (name := _name(node)) is not None:
-        return _known(values[name])
     if isinstance(node, ast.Constant):
         return node.value
+    if isinstance(node, ast.BinOp):
+        return _OPERATORS[type(node.op)](_number(node.left, values), _number(node.right, values))
     if isinstance(node, ast.UnaryOp):
         return -_number(node.operand, values)
-    assert isinstance(node, ast.BinOp)  # nothing else passes _check_value
-    return _ARITHMETIC[type(node.op)](_number(node.left, values), _number(node.right, values))
-
-
-def _known(value: Any) -> Any:
-    if value is None:
+    known = values[node.id if isinstance(node, ast.Name) else ast.unparse(node)]  # fast or inputs.fast
+    if known is None:
         raise TypeError("null compares with nothing")
-    return value
+    return known
 
 
 def _number(node: ast.expr, values: Mapping[str, Any]) -> float:

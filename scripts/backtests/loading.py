@@ -37,7 +37,6 @@ class Outcome:
     faults: dict[str, str]
 
     def cells(self) -> list[str]:
-        """Its row of the table."""
         named = [self.source.name, self.source.ticker, self.source.timeframe]
         if self.report is None:
             return [*named, "-", "-", "-", "refused", "-"]

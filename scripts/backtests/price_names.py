@@ -5,20 +5,8 @@ from typing import NamedTuple
 
 # Names that exports have when nobody gave them one; none of them is a ticker that was meant.
 NAMELESS = frozenset({"chart", "data", "download", "export", "history", "ohlcv", "prices", "quotes", "stock", "table"})
-_FRAMES = {
-    "": "1d",
-    "1d": "1d",
-    "d": "1d",
-    "daily": "1d",
-    "1h": "1h",
-    "h": "1h",
-    "60": "1h",
-    "60min": "1h",
-    "5m": "5m",
-    "5": "5m",
-    "5min": "5m",
-}
-TIMEFRAMES = tuple(dict.fromkeys(_FRAMES.values()))
+# how file names speak of each timeframe
+TIMEFRAMES = {"1d": ("", "1d", "d", "daily"), "1h": ("1h", "h", "60", "60min"), "5m": ("5m", "5", "5min")}
 _TICKER = r"(?P<ticker>[A-Z0-9.^=-]{1,15}?)"
 _PATTERNS = (
     rf"{_TICKER}[._]us(?:_(?P<frame>[dhwm]|5))?",  # Stooq: aapl.us, aapl_us_d
@@ -46,6 +34,7 @@ def series_named(name: str) -> Series | None:
     for pattern in _PATTERNS:
         found = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
         if found and found["ticker"].lower() not in NAMELESS:
-            frame = found.groupdict().get("frame") or ""
-            return Series(found["ticker"].upper(), _FRAMES.get(frame.lower()))
+            frame = (found.groupdict().get("frame") or "").lower()
+            timeframe = next((each for each, words in TIMEFRAMES.items() if frame in words), None)
+            return Series(found["ticker"].upper(), timeframe)
     return None

@@ -65,6 +65,14 @@ class Transport:
                 self._wait(now_s, f"{self.url} cannot be reached ({away})")
                 waited_s, pause_s = waited_s + now_s, min(pause_s * 2, LONGEST_PAUSE_S)
 
+    def json(self, path: str, *sent: Any, **more: Any) -> Any:
+        """The JSON of an answer to what `call` takes; Unreachable when it is none, so not the platform's."""
+        answer = self.call(path, *sent, **more)
+        try:
+            return json.loads(answer)
+        except ValueError:
+            raise Unreachable(f"{path} does not answer with JSON but {answer[:60]!r}") from None
+
     def _once(self, request: Request, timeout_s: float) -> bytes:
         try:
             with _answer(request, timeout_s) as answer:
@@ -133,6 +141,11 @@ def _answer(request: Request, timeout_s: float) -> Any:
         return _opener().open(request, timeout=timeout_s)
     except HTTPError as error:  # an answer like any other
         return error
+
+
+def as_json(value: Any) -> str:
+    """A request as JSON; of what JSON does not know a number of numpy's as Python's, a date as YYYY-MM-DD."""
+    return json.dumps(value, default=lambda each: each.item() if hasattr(each, "item") else str(each))
 
 
 def _refused(code: int, body: bytes) -> Refused:

@@ -80,8 +80,6 @@ class Workload:
 
 @dataclass(frozen=True)
 class Platform:
-    """All manifests of a checkout."""
-
     root: Path
     documents: list[Document]
 

@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask
 
 from adapters.settings import Settings
+from scripts.reference.markdown import cell, table
 from web import create_app
 from web.access import needed_scope
 from web.documents.openapi import description_of
@@ -40,20 +41,16 @@ def operations() -> str:
     routes = [
         (method.upper(), path, each) for path, methods in document["paths"].items() for method, each in methods.items()
     ]
-    index = [
-        "| route | what it does |",
-        "|---|---|",
-        *(_row(f"{method} {path}", each) for method, path, each in routes),
-    ]
+    index = table("| route | what it does |", [_row(f"{method} {path}", each) for method, path, each in routes])
     told = [_operation(app, *route) for route in routes]
     schemas = document["components"]["schemas"]
     described = [_schema(name, schemas[name]) for name in schemas if _is_told(name)]
-    return "\n".join([*index, "", *told, "## Schemas", "", *described])
+    return "\n".join([*index, *told, "## Schemas", "", *described])
 
 
-def _row(route: str, each: dict[str, Any]) -> str:
+def _row(route: str, each: dict[str, Any]) -> tuple[str, str]:
     anchor = re.sub(r"[^\w -]", "", route).lower().replace(" ", "-")
-    return f"| [`{route}`](#{anchor}) | {_cell(each['summary'])} |"
+    return f"[`{route}`](#{anchor})", cell(each["summary"])
 
 
 def _is_told(name: str) -> bool:
@@ -69,7 +66,7 @@ def _operation(app: Flask, method: str, path: str, each: dict[str, Any]) -> str:
         [
             f"## {method} {path}",
             "",
-            f"{_cell(each['summary'])} For {scope}.",
+            f"{cell(each['summary'])} For {scope}.",
             "",
             *_parameters(each["parameters"]),
             *_body(each.get("requestBody")),
@@ -92,10 +89,10 @@ def _answers(responses: dict[str, Any]) -> list[tuple[str, str]]:
 
 def _parameters(parameters: list[dict[str, Any]]) -> list[str]:
     rows = [
-        f"| `{each['name']}` | {each['in']} | {_type(each['schema'])} | {_cell(each.get('description', ''))} |"
+        (f"`{each['name']}`", each["in"], _type(each["schema"]), cell(each.get("description", "")))
         for each in parameters
     ]
-    return ["| parameter | in | type | |", "|---|---|---|---|", *rows, ""] if rows else []
+    return table("| parameter | in | type | |", rows)
 
 
 def _body(body: dict[str, Any] | None) -> list[str]:
@@ -127,19 +124,14 @@ _BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusi
 def _schema(name: str, schema: dict[str, Any]) -> str:
     required = schema.get("required", [])
     rows = [
-        f"| `{field}`{' *' if field in required else ''} | {_type(each)} | {_default(each)} "
-        f"| {_cell(each.get('description', ''))} |"
+        (f"`{field}`{' *' * (field in required)}", _type(each), _default(each), cell(each.get("description", "")))
         for field, each in schema.get("properties", {}).items()
     ]
-    return "\n".join([f"### {name}", "", "| field | type | default | |", "|---|---|---|---|", *rows, ""])
+    return "\n".join([f"### {name}", "", *table("| field | type | default | |", rows)])
 
 
 def _default(schema: dict[str, Any]) -> str:
     return f"`{json.dumps(schema['default'])}`" if "default" in schema else ""
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
 
 
 def _example(method: str, path: str) -> list[str]:

@@ -8,27 +8,20 @@ from contextlib import suppress
 from pathlib import Path
 from unittest.mock import patch
 
+from scripts.reference.markdown import table
+
 ROOT = Path(__file__).resolve().parents[2]
+# fmt: off
 PARSED = (
-    "scripts/bulk_submit.py",
-    "scripts/autoscale_demo.py",
-    "scripts/verify_mvp.py",
-    "scripts/qa_prices.py",
-    "scripts/download_prices.py",
-    "scripts/stuck_jobs.py",
-    "scripts/screenshots.py",
-    "adapters/tokens.py",
+    "scripts/bulk_submit.py", "scripts/autoscale_demo.py", "scripts/verify_mvp.py", "scripts/qa_prices.py",
+    "scripts/download_prices.py", "scripts/stuck_jobs.py", "scripts/screenshots.py", "adapters/tokens.py",
     "adapters/prune.py",
 )
 TOLD = (
-    "adapters/schema.py",
-    "consumer/__main__.py",
-    "consumer/local_scaler.py",
-    "consumer/reconciler.py",
-    "consumer/draw_charts.py",
-    "scripts/set_image.py",
-    "scripts/fill_secret.py",
+    "adapters/schema.py", "consumer/__main__.py", "consumer/local_scaler.py", "consumer/reconciler.py",
+    "consumer/draw_charts.py", "scripts/set_image.py", "scripts/fill_secret.py",
 )
+# fmt: on
 
 
 class _Found(Exception):
@@ -46,12 +39,9 @@ def _name(file: str) -> str:
     return f"python -m {file.removesuffix('.py').removesuffix('/__main__').replace('/', '.')}"
 
 
-def _docstring(file: str) -> str:
-    return ast.get_docstring(ast.parse((ROOT / file).read_text(encoding="utf-8"))) or ""
-
-
 def _told(file: str) -> str:
-    return f"## {_name(file)}\n\n{_docstring(file)}\n"
+    module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
+    return f"## {_name(file)}\n\n{ast.get_docstring(module)}\n"
 
 
 def _parsed(file: str) -> str:
@@ -95,5 +85,5 @@ def _options(parser: argparse.ArgumentParser) -> list[str]:
         name = ", ".join(action.option_strings) or action.metavar or action.dest
         value = f" {action.metavar or action.dest.upper()}" if action.option_strings and action.nargs != 0 else ""
         choices = f" ({', '.join(map(str, action.choices))})" if action.choices else ""
-        rows.append(f"| `{name}{value}` | {formatter._expand_help(action) if action.help else ''}{choices} |")
-    return ["| argument | |", "|---|---|", *rows, ""] if rows else []
+        rows.append((f"`{name}{value}`", f"{formatter._expand_help(action) if action.help else ''}{choices}"))
+    return table("| argument | |", rows)

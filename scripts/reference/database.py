@@ -10,6 +10,7 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
 from adapters.store import tables
+from scripts.reference.markdown import table
 
 PURPOSES = {
     "backtest_results": "A run, from its submission to its result.",
@@ -41,21 +42,14 @@ def _part(source: str, name: str) -> str:
     return source.split(f'\n    "{name}",')[1].split("**_OPTIONS")[0]
 
 
-def _table(table: Table, source: str) -> str:
+def _table(described: Table, source: str) -> str:
     comments = dict(_COMMENT.findall(source))
     rows = [
-        f"| `{each.name}` | {_type(each.type)} | {'' if each.nullable else 'yes'} | {comments.get(each.name, '')} |"
-        for each in table.columns
+        (f"`{each.name}`", _type(each.type), "" if each.nullable else "yes", comments.get(each.name, ""))
+        for each in described.columns
     ]
-    head = [
-        f"## {table.name}",
-        "",
-        PURPOSES[table.name],
-        "",
-        "| column | type on MySQL | required | |",
-        "|---|---|---|---|",
-    ]
-    return "\n".join([*head, *rows, "", *_keys(table), ""])
+    head = [f"## {described.name}", "", PURPOSES[described.name], ""]
+    return "\n".join([*head, *table("| column | type on MySQL | required | |", rows), *_keys(described), ""])
 
 
 def _type(kind: TypeEngine[Any]) -> str:

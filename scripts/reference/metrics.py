@@ -2,6 +2,7 @@
 
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS
+from scripts.reference.markdown import table
 
 
 def metric_tables() -> str:
@@ -11,12 +12,9 @@ def metric_tables() -> str:
 
 
 def metric_section(section: str, metrics: list[Metric]) -> str:
-    """One section in Markdown."""
-    heading = [f"## {section}", "", "| name | title | unit | better | definition |", "|---|---|---|---|---|"]
-    return "\n".join([*heading, *map(metric_row, metrics), ""])
+    rows = [(f"`{each.name}`", each.title, each.unit, each.better or "", _definition(each)) for each in metrics]
+    return "\n".join([f"## {section}", "", *table("| name | title | unit | better | definition |", rows)])
 
 
-def metric_row(metric: Metric) -> str:
-    """One metric as a row of its table."""
-    definition = metric.formula + (f" {metric.source}." if metric.source else "")
-    return f"| `{metric.name}` | {metric.title} | {metric.unit} | {metric.better or ''} | {definition} |"
+def _definition(metric: Metric) -> str:
+    return metric.formula + (f" {metric.source}." if metric.source else "")

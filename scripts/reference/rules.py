@@ -2,6 +2,7 @@
 
 from rules.catalog import RULES, ParamSpec, RuleSpec, warmup_bars
 from rules.language import EXAMPLES, FUNCTIONS, SERIES, Example
+from scripts.reference.markdown import table
 
 
 def rule_tables() -> str:
@@ -10,7 +11,6 @@ def rule_tables() -> str:
 
 
 def rule_section(spec: RuleSpec) -> str:
-    """One rule in Markdown."""
     lines = [
         f"### {spec.name}: {spec.title}",
         "",
@@ -24,10 +24,7 @@ def rule_section(spec: RuleSpec) -> str:
         "",
         f"![Its first signals on AAPL, 2008 and 2009: bought at ▲, sold at ▼](images/rules/{spec.name}.png)",
         "",
-        "| param | kind | default | from | to | meaning |",
-        "|---|---|---|---|---|---|",
-        *[param_row(param) for param in spec.params],
-        "",
+        *table("| param | kind | default | from | to | meaning |", map(_param_row, spec.params)),
         *(formula_tables() if spec.name == "FORMULA" else []),
     ]
     return "\n".join(lines)
@@ -35,16 +32,14 @@ def rule_section(spec: RuleSpec) -> str:
 
 def formula_tables() -> list[str]:
     """What a formula can name, and the worked examples, in Markdown."""
-    series = [f"| `{each.name}` | {each.help} |" for each in SERIES.values()]
-    functions = [
-        f"| `{each.signature}` | {each.result} | {each.help} | `{each.example}` |" for each in FUNCTIONS.values()
-    ]
+    series = [(f"`{each.name}`", each.help) for each in SERIES.values()]
+    functions = [(f"`{each.signature}`", each.result, each.help, f"`{each.example}`") for each in FUNCTIONS.values()]
     examples = [f"{each.title} ({each.source}):\n\n{_example_block(each)}" for each in EXAMPLES]
     return [
-        "| series | on each bar |", "|---|---|", *series, "",
-        "| function | result | on each bar | example |", "|---|---|---|---|", *functions, "",
-        "Worked examples, each a click away in the editor:", "", *examples,
-    ]  # fmt: skip
+        *table("| series | on each bar |", series),
+        *table("| function | result | on each bar | example |", functions),
+        *("Worked examples, each a click away in the editor:", "", *examples),
+    ]
 
 
 def _example_block(example: Example) -> str:
@@ -56,12 +51,11 @@ def _example_block(example: Example) -> str:
     return "\n".join(["```", *lines, "```", ""])
 
 
-def param_row(param: ParamSpec) -> str:
-    """One parameter as a row of the table."""
+def _param_row(param: ParamSpec) -> tuple[str, ...]:
     kind = " or ".join(param.choices) if param.kind == "choice" else param.kind
     default = {"rules": "RSI and MACD", "text": f"`{param.default}`", "inputs": "fast and slow"}.get(
         param.kind, f"{param.default}"
     )
     bounds = ["" if value is None else f"{value:g}" for value in (param.minimum, param.maximum)]
     meaning = param.help + (f" ({param.unit})" if param.unit else "")
-    return f"| `{param.name}` | {kind} | {default} | {bounds[0]} | {bounds[1]} | {meaning} |"
+    return f"`{param.name}`", kind, default, *bounds, meaning

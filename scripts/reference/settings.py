@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+from scripts.reference.markdown import cell, table
+
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = {  # who runs a file, by what its path begins with; the first that fits
     "web/": "web",
@@ -32,21 +34,9 @@ def _section(text: str) -> str:
         elif line:
             name, default = line.split("=", 1)
             last, words = " ".join(words) or last, []
-            rows.append(f"| `{name}` | {f'`{default}`' if default else ''} | {_cell(last)} | {_readers(name)} |")
-    return "\n".join(
-        [
-            f"## {title[0].upper()}{title[1:]}",
-            "",
-            "| name | default | meaning | read by |",
-            "|---|---|---|---|",
-            *rows,
-            "",
-        ]
-    )
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;")
+            rows.append((f"`{name}`", f"`{default}`" if default else "", cell(last), _readers(name)))
+    heading = [f"## {title[0].upper()}{title[1:]}", ""]
+    return "\n".join([*heading, *table("| name | default | meaning | read by |", rows)])
 
 
 def _readers(name: str) -> str:

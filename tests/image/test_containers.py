@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 
 from backtests import Client
-from backtests.client import Submitted
+from backtests.bulk import Submitted
 from scripts.verify_mvp import verify
 from tests.faults.injection_point import INJECTION
 from tests.image.containers import IMAGE, ROLES, Containers, build_image, docker, docker_daemon

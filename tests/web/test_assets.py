@@ -60,8 +60,10 @@ def test_of_a_style_sheet_only_rules_for_classes_in_use_are_left() -> None:
     assert kept == ":root{--a:1}.used{x:1}@media (min-width:1px){.used{x:4}}"
 
 
-def test_the_palettes_name_the_same_meanings_and_hold_all_colours() -> None:
-    dark, light, other = ((SHEETS / f"{name}.css").read_text("utf-8") for name in ("dark", "light", "terminal"))
+def test_the_palette_has_all_colours_each_light_and_dark() -> None:
+    palette, *others = ((SHEETS / f"{name}.css").read_text("utf-8") for name in ("palette", "terminal", "charts"))
 
-    assert re.findall(r"--[\w-]+(?=:)", dark) == re.findall(r"--[\w-]+(?=:)", light)
-    assert re.findall(r"#[0-9a-f]{3,8}\b|rgba?\(", other) == []
+    meanings = re.findall(r"--[\w-]+: (.*);", palette)
+    assert len(meanings) > 20
+    assert all(re.fullmatch(r"light-dark\(#[0-9a-f]{6}, #[0-9a-f]{6}\)", each) for each in meanings)
+    assert [found for sheet in others for found in re.findall(r"#[0-9a-f]{3,8}\b|rgba?\(", sheet)] == []

@@ -9,7 +9,7 @@ from uuid import UUID
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import insert
+from sqlalchemy import event, insert
 
 from adapters.store.tables import runs
 from tests.web.conftest import ON_BOTH_DATABASES
@@ -241,3 +241,21 @@ def test_a_list_of_one_page_ends_with_its_last_run(client: FlaskClient) -> None:
     page = client.get("/runs", headers={"Accept": "text/html"}).get_data(as_text=True)
 
     assert 'aria-label="Pages"' not in page
+
+
+def test_what_a_run_holds_is_read_where_the_list_shows_it(
+    page_app: Flask, browser_client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
+    statements: list[str] = []
+    engine = page_app.extensions["platform"].engine
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    def read(path: str) -> tuple[bool, bool]:
+        statements.clear()
+        assert browser_client.get(path).status_code == 200
+        return tuple(any(column in each for each in statements) for column in ("request_json", "metrics_json"))  # type: ignore[return-value]
+
+    assert read("/api/runs") == (False, False)
+    assert read("/runs") == (True, False)
+    browser_client.set_cookie("columns", "equity.alpha")
+    assert read("/runs") == (True, True)

@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 from adapters.results.times import utc_text
 from adapters.store.audit import list_deeds
 from adapters.store.database import reading
-from web.arguments import MAX_DIGITS, reading_arguments, whole_number
+from web.arguments import MAX_DIGITS, accepting, reading_arguments, whole_number
 from web.platform import platform
 
 blueprint = Blueprint("audit", __name__)
@@ -47,9 +47,5 @@ def _asked() -> tuple[list[RowMapping], int | None]:
 
 
 def _word(length: int) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if len(text) > length or not text.isascii() or not text.isprintable():
-            raise ValueError(f"at most {length} printable characters of ASCII")
-        return text
-
-    return parse
+    known = f"at most {length} printable characters of ASCII"
+    return accepting(lambda text: len(text) <= length and text.isascii() and text.isprintable(), known, str)

@@ -1,6 +1,6 @@
 """A bulk submission as it arrives: a JSON array or NDJSON, and the faults of its runs by line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import Any
 
@@ -39,18 +39,26 @@ def _array(body: bytes) -> list[Line]:
 
 
 def _ndjson(body: bytes) -> list[Line]:
-    lines: list[Line] = []
+    texts = enumerate(body.splitlines(), start=1)
+    return _read_each([(number, text) for number, text in texts if text.strip()], parse_json)
+
+
+def _read_each(lines: Sequence[Line], read: Callable[[Any], Any]) -> list[Line]:
+    """What `read` makes of each line; InvalidRequest with faults by `<line>.<field>`, of MAX_LISTED_LINES at most."""
+    found: list[Line] = []
     faults: dict[str, str] = {}
-    for number, text in enumerate(body.splitlines(), start=1):
-        if not text.strip():
-            continue
+    faulty = 0
+    for number, value in lines:
         try:
-            lines.append((number, parse_json(text)))
+            found.append((number, read(value)))
         except InvalidRequest as error:
-            faults[f"{number}.body"] = error.errors["body"]
-    if faults:
-        raise faulty(faults, len(faults), len(lines) + len(faults))
-    return lines
+            faulty += 1
+            if faulty <= MAX_LISTED_LINES:
+                faults |= {f"{number}.{field}": fault for field, fault in error.errors.items()}
+    if faulty:
+        more = f"; the first {MAX_LISTED_LINES} are listed" if faulty > MAX_LISTED_LINES else ""
+        raise InvalidRequest(faults, f"{faulty} of {len(lines)} runs are not valid, so none was recorded{more}")
+    return found
 
 
 def batch_id_of(lines: Sequence[Line], asked: str | None, issued: str) -> str:
@@ -63,19 +71,10 @@ def batch_id_of(lines: Sequence[Line], asked: str | None, issued: str) -> str:
 def validate_lines(lines: Sequence[Line], batch_id: str, prices: PriceStore) -> list[ValidRequest]:
     """All runs of a call, as members of its batch; InvalidRequest with the faults of every line."""
     remembered = _Remembered(prices)
-    valid: list[ValidRequest] = []
-    faults: dict[str, str] = {}
-    faulty_lines = 0
-    for number, values in lines:
-        try:
-            valid.append(validate_request(_in_batch(values, batch_id), remembered))
-        except InvalidRequest as error:
-            faulty_lines += 1
-            if faulty_lines <= MAX_LISTED_LINES:
-                faults.update({f"{number}.{field}": fault for field, fault in error.errors.items()})
-    if faulty_lines:
-        raise faulty(faults, faulty_lines, len(lines))
-    return valid
+    return [
+        valid
+        for _, valid in _read_each(lines, lambda values: validate_request(_in_batch(values, batch_id), remembered))
+    ]
 
 
 def _in_batch(values: Any, batch_id: str) -> Any:
@@ -85,22 +84,6 @@ def _in_batch(values: Any, batch_id: str) -> Any:
     if own is not None and own != batch_id:
         raise InvalidRequest({"batch_id": f"{str(own)[:64]!r} is not the call's batch {batch_id[:64]!r}"})
     return {**values, "batch_id": batch_id}
-
-
-def faulty(faults: dict[str, str], faulty_lines: int, lines: int) -> InvalidRequest:
-    """The error that lists faults by `<line>.<field>`, of at most MAX_LISTED_LINES lines."""
-    more = f"; the first {MAX_LISTED_LINES} are listed" if faulty_lines > MAX_LISTED_LINES else ""
-    listed = dict(_first_lines(faults)) if more else faults
-    return InvalidRequest(listed, f"{faulty_lines} of {lines} runs are not valid, so none was recorded{more}")
-
-
-def _first_lines(faults: dict[str, str]) -> Iterator[tuple[str, str]]:
-    numbers: set[str] = set()
-    for place, fault in faults.items():
-        numbers.add(place.partition(".")[0])
-        if len(numbers) > MAX_LISTED_LINES:
-            return
-        yield place, fault
 
 
 class _Remembered:

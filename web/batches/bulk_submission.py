@@ -52,7 +52,9 @@ def submit_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> B
         if answer is not None:
             with log_context(batch_id=batch_id):
                 log.info("bulk_accepted new=%d existing=%d", answer.new, len(valid) - answer.new)
-                on.submission.enqueue([_message(each) for each in new])
+                on.submission.enqueue(
+                    [RunMessage(str(each.request.run_id), 1, each.request.to_json(), is_bulk=True) for each in new]
+                )
             return answer
     raise Conflict(f"batch {batch_id} is being submitted by others at the same time; send the same call again")
 
@@ -93,10 +95,6 @@ def _insert_all(connection: Connection, new: Sequence[NewRun]) -> None:
     # nobody sees the rows before the commit, when the reconciler would take them for forgotten
     if time.monotonic() - began > SLOW_S:
         now_waiting(connection, [str(each.request.run_id) for each in new])
-
-
-def _message(new: NewRun) -> RunMessage:
-    return RunMessage(str(new.request.run_id), 1, new.request.to_json(), is_bulk=True)
 
 
 def _answer(

@@ -13,6 +13,8 @@ from web.answers import conditional
 
 blueprint = Blueprint("catalog", __name__)
 
+TOLD = ("title", "description", "category", "buy", "sell", "source", "constraints")  # of a rule
+
 
 @blueprint.get("/api/rules")
 def rules() -> Response:
@@ -20,13 +22,7 @@ def rules() -> Response:
     listed = [
         {
             "rule_type": name,
-            "title": rule.title,
-            "description": rule.description,
-            "category": rule.category,
-            "buy": rule.buy,
-            "sell": rule.sell,
-            "source": rule.source,
-            "constraints": rule.constraints,
+            **{each: getattr(rule, each) for each in TOLD},
             "params": [
                 {each.name: _plain(getattr(param, each.name)) for each in fields(param)} for param in rule.params
             ],
@@ -39,15 +35,12 @@ def rules() -> Response:
 
 def _language() -> dict[str, Any]:
     """What the texts of FORMULA can name, and worked examples."""
+    of_function = ("name", "group", "signature", "result", "help", "example")
     return {
         "series": [{"name": each.name, "help": each.help} for each in SERIES.values()],
-        "functions": [
-            {"name": each.name, "group": each.group, "signature": each.signature, "result": each.result,
-             "help": each.help, "example": each.example}
-            for each in FUNCTIONS.values()
-        ],
+        "functions": [{name: getattr(each, name) for name in of_function} for each in FUNCTIONS.values()],
         "examples": [{"title": each.title, "source": each.source, "params": each.params} for each in EXAMPLES],
-    }  # fmt: skip
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -11,7 +11,6 @@ from typing_extensions import TypedDict
 
 from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
-from contracts.study import StudyRequest
 from web.request_fields import FIELDS
 
 
@@ -22,12 +21,6 @@ def request_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
     for name, each in FIELDS.items():
         schema["properties"][name] |= {"title": each.about.title, "description": each.accepts}
     return schema
-
-
-@cache
-def study_schema() -> dict[str, Any]:
-    """JSON Schema of StudyRequest, which has no parts."""
-    return TypeAdapter(StudyRequest).json_schema()
 
 
 @cache

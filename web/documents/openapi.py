@@ -5,15 +5,17 @@ import re
 from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, jsonify
+from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 
 from adapters.prices.bar_times import TIMEFRAMES
 from contracts.run_result import CHART_NAMES
+from contracts.study import StudyRequest
 from rules.catalog import RULES, rule_schema
 from web.access import PROBES
 from web.answers import conditional
-from web.documents.contract_schemas import request_schema, result_schema, study_schema
-from web.documents.openapi_operations import details, fault
+from web.documents.contract_schemas import request_schema, result_schema
+from web.documents.openapi_operations import OPERATIONS, answers
 from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, TICKER
 
 blueprint = Blueprint("openapi", __name__)
@@ -73,18 +75,15 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
         "summary": (view.__doc__ or rule.endpoint).strip().split("\n")[0],
-        "parameters": [_path_parameter(rule, name) for name in sorted(rule.arguments)],
-        "responses": {"200": {"description": "the answer"}, "default": fault("what was wrong")},
+        "parameters": [
+            {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]} for name in sorted(rule.arguments)
+        ],
+        "responses": answers("200 the answer"),
     }
     if rule.endpoint not in PROBES:
         operation["security"] = [{"token": []}, {}]
-    special = details().get(f"{method} {_path(rule)}", {})
-    parameters = operation["parameters"] + special.get("parameters", [])
-    return operation | special | {"parameters": parameters}
-
-
-def _path_parameter(rule: Rule, name: str) -> dict[str, Any]:
-    return {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]}
+    special = OPERATIONS.get(f"{method} {_path(rule)}", {})
+    return operation | special | {"parameters": operation["parameters"] + special.get("parameters", [])}
 
 
 def _schemas() -> dict[str, Any]:
@@ -102,7 +101,7 @@ def _schemas() -> dict[str, Any]:
     ]
     params = {f"{name}Params": rule_schema(name) for name in RULES}
     results = _by_name("RunResult", result_schema(_REFERENCE))
-    return {**request, **results, "StudyRequest": copy.deepcopy(study_schema()), **params, **ANSWERS}
+    return {**request, **results, "StudyRequest": TypeAdapter(StudyRequest).json_schema(), **params, **ANSWERS}
 
 
 def _by_name(name: str, schema: dict[str, Any]) -> dict[str, Any]:

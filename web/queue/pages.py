@@ -1,18 +1,16 @@
 """The queue now and over time: the page on the wall, and the same as JSON."""
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import asdict
 
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
-from adapters.results.times import percentile, utc_text
+from adapters.results.times import spread, utc_text
 from adapters.store.database import reading
 from adapters.store.queue_history import QueueState, queue_state
 from adapters.store.upkeep import upkeep
-from contracts.errors import QueueUnavailable
 from web.arguments import one_of, read_argument
-from web.platform import platform
+from web.platform import platform, told_by_queue
 from web.queue.picture import history_svg
 from web.queue.troubles import describe, scaler_told
 
@@ -21,14 +19,6 @@ blueprint = Blueprint("queue", __name__)
 # Seconds of a window and of its steps: 150 or 180 steps each.
 WINDOWS = {"5m": (300, 2), "15m": (900, 5), "1h": (3600, 20), "6h": (21_600, 120), "24h": (86_400, 480)}
 REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}  # a long window changes slowly and costs more
-
-
-@dataclass(frozen=True, slots=True)
-class Spread:
-    """Half of the values are at most p50, 19 of 20 at most p95; seconds, None of nothing."""
-
-    p50: float | None
-    p95: float | None
 
 
 @blueprint.get("/queue")
@@ -43,9 +33,9 @@ def page() -> str:
     return render_template(
         "queue/queue.html",
         state=state,
-        depths=_depths(),
-        waits=_spread(state.waits_s),
-        durations=_spread(state.durations_s),
+        depths=told_by_queue(lambda queue: queue.depths()),
+        waits=spread(state.waits_s),
+        durations=spread(state.durations_s),
         per_minute=per_minute,
         empty_in_s=state.waiting / per_minute * 60 if state.waiting and per_minute else None,
         seen=seen,
@@ -67,7 +57,7 @@ def numbers() -> ResponseReturnValue:
     window = _window()
     with reading(platform().engine) as connection:
         state, seen = queue_state(connection, *WINDOWS[window]), upkeep(connection)
-    oldest, depths = state.oldest_waiting, _depths()
+    oldest, depths = state.oldest_waiting, told_by_queue(lambda queue: queue.depths())
     body = {
         "at": utc_text(state.now),
         "waiting": state.waiting,
@@ -75,8 +65,8 @@ def numbers() -> ResponseReturnValue:
         "messages": None if depths is None else sum(depths.values()),
         "queues": depths,
         "oldest_waiting": {"run_id": oldest["run_id"], "since": utc_text(oldest["waiting_since"])} if oldest else None,
-        "queue_wait_s": _pair(_spread(state.waits_s)),
-        "run_s": _pair(_spread(state.durations_s)),
+        "queue_wait_s": spread(state.waits_s),
+        "run_s": spread(state.durations_s),
         "window": window,
         "step_s": WINDOWS[window][1],
         "scaler": asdict(scaler) if (scaler := scaler_told()) else None,
@@ -91,22 +81,6 @@ def numbers() -> ResponseReturnValue:
 
 def _window() -> str:
     return read_argument("window", one_of(*WINDOWS), "15m")
-
-
-def _depths() -> dict[str, int] | None:
-    """Messages in each of Redis' queues; None while it does not answer."""
-    try:
-        return platform().queue.depths()
-    except QueueUnavailable:
-        return None
-
-
-def _spread(values: list[float]) -> Spread:
-    return Spread(percentile(values, 50), percentile(values, 95))
-
-
-def _pair(spread: Spread) -> dict[str, Any]:
-    return {"p50": spread.p50, "p95": spread.p95}
 
 
 def _ended_per_minute(state: QueueState) -> int:

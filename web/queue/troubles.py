@@ -4,9 +4,8 @@ from sqlalchemy.engine import Connection
 
 from adapters.queue.scaler_state import ScalerState
 from adapters.store.upkeep import Upkeep, upkeep
-from contracts.errors import QueueUnavailable
 from web.formats import duration
-from web.platform import platform
+from web.platform import told_by_queue
 
 STARVED_S = 20.0  # a Job starts within seconds, also in a cluster that is busy
 RECONCILER_GONE_S = 30.0  # its successor takes over within 10
@@ -14,10 +13,7 @@ RECONCILER_GONE_S = 30.0  # its successor takes over within 10
 
 def scaler_told() -> ScalerState | None:
     """What the local scaler says of itself; None under KEDA, or while Redis is away."""
-    try:
-        return platform().queue.scaler()
-    except QueueUnavailable:
-        return None
+    return told_by_queue(lambda queue: queue.scaler())
 
 
 def troubles(connection: Connection) -> list[str]:

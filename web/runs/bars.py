@@ -77,11 +77,17 @@ def lasting(response: Response) -> Response:
 @lru_cache(maxsize=CACHED_RUNS)
 def run_bars(run_id: str) -> RunBars:
     """A completed run, decoded; UnknownRun, Conflict while it has no result, UnknownTicker without its prices."""
+    row = completed_row(run_id)
+    return _decoded(row, platform().prices.bars(row["data_hash"]))
+
+
+def completed_row(run_id: str) -> RowMapping:
+    """A completed run as it is stored; UnknownRun, or Conflict while it has no result."""
     with reading(platform().engine) as connection:
         row = run_row(connection, run_id)
     if row["status"] != RunStatus.SUCCEEDED:
         raise Conflict(f"run {run_id} is {RunStatus(row['status']).public}, so it has no result")
-    return _decoded(row, platform().prices.bars(row["data_hash"]))
+    return row
 
 
 def _decoded(row: RowMapping, series: Bars) -> RunBars:

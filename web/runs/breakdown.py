@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Flask
 from markupsafe import Markup
 
 from adapters.results.breakdown import Bin, ending_of, returns_histogram, side_of, trades_by, worst_drawdowns
@@ -12,11 +11,6 @@ from web.formats import number
 
 WIDTH, HEIGHT, BOTTOM = 320, 150, 26  # no wider than a phone, so that letters are never drawn smaller
 LABEL_EVERY = 5  # bins
-
-
-def register(app: Flask) -> None:
-    """Give templates the filter `breakdown`."""
-    app.jinja_env.filters["breakdown"] = breakdown
 
 
 def breakdown(view: RunResult) -> dict[str, Any]:

@@ -49,32 +49,15 @@ def _drawdown(result: RunResult) -> ChartTable:
     return ChartTable(("date", "drawdown %"), rows)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One fill of a trade."""
-
-    timestamp: str
-    price: float
-    size: float
-    bought: bool
-
-
-def orders_of(result: RunResult) -> list[Order]:
-    """Entries and exits of all trades in the order of time."""
-    orders = []
-    for trade in result.trades or []:
-        long, size = trade["side"] == "BUY", trade["size"]
-        orders.append(Order(trade["entry_timestamp"], trade["entry_price"], size, long))
-        if not trade["is_open"]:
-            orders.append(Order(trade["exit_timestamp"], trade["exit_price"], size, not long))
-    return sorted(orders, key=lambda order: order.timestamp)
-
-
 def _orders(result: RunResult) -> ChartTable:
-    rows = [
-        (order.timestamp.replace("T", " "), "buy" if order.bought else "sell", order.price, order.size)
-        for order in orders_of(result)
-    ]
+    """The fills of all trades in the order of time."""
+    rows: list[tuple[str, str, float, float]] = []
+    for trade in result.trades or []:
+        sides = ("buy", "sell") if trade["side"] == "BUY" else ("sell", "buy")
+        rows.append((trade["entry_timestamp"].replace("T", " "), sides[0], trade["entry_price"], trade["size"]))
+        if not trade["is_open"]:
+            rows.append((trade["exit_timestamp"].replace("T", " "), sides[1], trade["exit_price"], trade["size"]))
+    rows.sort(key=lambda row: row[0])
     return ChartTable(("time", "side", "price", "size"), rows)
 
 

@@ -46,7 +46,9 @@ class MetricRow:
 def page() -> str:
     """The runs named by ?run=<run_id>&run=<run_id>…"""
     rows = asked_rows(LEAST, MOST)
-    compared = [_compared(row) for row in rows]
+    compared = [
+        Compared(row, json.loads(row["request_json"]), json.loads(row["metrics_json"])["values"]) for row in rows
+    ]
     return render_template(
         "runs/compare.html",
         runs=compared,
@@ -55,10 +57,6 @@ def page() -> str:
         receipts=_unequal([{words: each[name] for name, words in RECEIPT.items()} for each in rows]),
         prices_differ=_prices_differ(rows),
     )
-
-
-def _compared(row: RowMapping) -> Compared:
-    return Compared(row, json.loads(row["request_json"]), json.loads(row["metrics_json"])["values"])
 
 
 def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:

@@ -16,12 +16,11 @@ from adapters.results.curves import decode_signals, decode_trades
 from adapters.results.reasons import BarState, comparisons
 from adapters.results.run_lines import RunLines, stored_lines
 from adapters.store.database import reading
-from adapters.store.run_queries import lines_of, run_row
-from contracts.errors import Conflict
-from contracts.status import RunStatus
+from adapters.store.run_queries import lines_of
 from web.arguments import read_argument, whole_number
 from web.platform import platform
 from web.runs.bar_account import account_words
+from web.runs.bars import completed_row
 from web.runs.windows import window
 
 blueprint = Blueprint("explanations", __name__)
@@ -33,7 +32,7 @@ SIGNALS = {1: "buy", -1: "sell", 0: "none"}
 @blueprint.get("/api/runs/<uuid:run_id>/lines")
 def lines(run_id: UUID) -> ResponseReturnValue:
     """The lines that a run's rule looks at, on a window of its bars; null where none were kept."""
-    row = _completed(str(run_id))
+    row = completed_row(str(run_id))
     total = len(_traded(row)[1])
     shown = window(request.args, total)
     with reading(platform().engine) as connection:
@@ -54,7 +53,7 @@ def _drawn(kept: RunLines, points: list[int]) -> list[dict[str, Any]]:
 @blueprint.get("/api/runs/<uuid:run_id>/explanation")
 def explanation(run_id: UUID) -> ResponseReturnValue:
     """What the rule and the account did on one bar of a run, in words with numbers: ?bar=0."""
-    row = _completed(str(run_id))
+    row = completed_row(str(run_id))
     series, traded = _traded(row)
     bar = read_argument("bar", whole_number(0, len(traded) - 1), len(traded) - 1)
     with reading(platform().engine) as connection:
@@ -66,14 +65,6 @@ def explanation(run_id: UUID) -> ResponseReturnValue:
     rule = _rule(kept, series, traded[bar], bar) if kept else {"sides": None, "conditions": [], "note": NO_LINES}
     sentence = "; ".join([*_outcome(SIGNALS[signal], rule["sides"]), *account])
     return jsonify(body | rule | {"account": account, "sentence": sentence})
-
-
-def _completed(run_id: str) -> RowMapping:
-    with reading(platform().engine) as connection:
-        row = run_row(connection, run_id)
-    if row["status"] != RunStatus.SUCCEEDED:
-        raise Conflict(f"run {run_id} is {RunStatus(row['status']).public}, so it has no result")
-    return row
 
 
 def _traded(row: RowMapping) -> tuple[Bars, range]:

@@ -33,9 +33,7 @@ LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
 def page() -> str:
     """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&rule_type=RSI."""
     origin = request.args.get("clone")
-    values: dict[str, Any] = {
-        name: request.args[name] for name in ("ticker", "timeframe", "rule_type") if request.args.get(name)
-    }
+    values: dict[str, Any] = {name: request.args[name] for name in PREFILLED if request.args.get(name)}
     newer: Version | None = None
     with reading(platform().engine) as connection:
         if origin:

@@ -23,7 +23,7 @@ _ID_START = re.compile(r"[0-9a-f]{8}(-[0-9a-f-]{0,27})?")
 _NAME_STARTS = tuple(f"{rule}_" for rule in RULES)
 
 
-BENCHMARK_METRICS = [metric for metric in METRICS if metric.section == "Benchmark"]
+BENCHMARK_METRICS = {metric.name: metric for metric in METRICS if metric.section == "Benchmark"}
 # What a reader may hide of the list, and what its heading says.
 COLUMNS = {
     "equity": "Equity",
@@ -34,22 +34,25 @@ COLUMNS = {
     "created": "Submitted",
 }
 # What a reader may show beside it.
-MORE_COLUMNS = {"benchmark": "Benchmark", **{metric.name: metric.title for metric in BENCHMARK_METRICS}}
+MORE_COLUMNS = {"benchmark": "Benchmark", **{name: metric.title for name, metric in BENCHMARK_METRICS.items()}}
 
 
 @blueprint.get("/runs")
 def page() -> str:
     """All runs by filter and order, a page at a time."""
-    page = _page()
+    chosen = request.cookies.get("columns")  # see js/runs/columns.js
+    columns = list(COLUMNS) if chosen is None else chosen.split(".")
+    benchmark_metrics = [metric for name, metric in BENCHMARK_METRICS.items() if name in columns]
+    page = _page("request_json", *(["metrics_json"] if benchmark_metrics else []))
     given = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
     return render_template(
         "runs/history.html",
         runs=page.rows,
         asked={row["run_id"]: json.loads(row["request_json"]) for row in page.rows},
-        values={row["run_id"]: json.loads(row["metrics_json"] or "{}").get("values", {}) for row in page.rows},
-        columns=COLUMNS,
-        more_columns=MORE_COLUMNS,
-        benchmark_metrics=BENCHMARK_METRICS,
+        values={row["run_id"]: json.loads(row.get("metrics_json") or "{}").get("values", {}) for row in page.rows},
+        columns=columns,
+        offered=COLUMNS | MORE_COLUMNS,
+        benchmark_metrics=benchmark_metrics,
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
         given=given,
@@ -63,10 +66,10 @@ def page() -> str:
     )
 
 
-def _page() -> RunPage:
+def _page(*more: str) -> RunPage:
     wanted = read_filter(request.args)
     with reading(platform().engine) as connection:
-        return list_runs(connection, wanted)
+        return list_runs(connection, wanted, *more)
 
 
 @blueprint.get("/api/runs")
@@ -87,9 +90,7 @@ def _listed_run(row: Any) -> dict[str, Any]:
         **{name: row[name] for name in same},
         "status": RunStatus(row["status"]).public,
         "metrics": {name: row[name] for name in HEADLINE_NAMES} if row["status"] == RunStatus.SUCCEEDED else None,
-        "created_at": utc_text(row["created_at"]),
-        "started_at": utc_text(row["started_at"]),
-        "completed_at": utc_text(row["completed_at"]),
+        **{name: utc_text(row[name]) for name in ("created_at", "started_at", "completed_at")},
         "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
         "run_s": seconds_between(row["started_at"], row["completed_at"]),
     }

@@ -13,8 +13,8 @@ from adapters.store.run_queries import run_row
 from adapters.store.runs import cancel, retry
 from contracts.errors import QueueUnavailable
 from contracts.run_request import RunRequest
-from web.platform import Platform, platform
-from web.runs.submission import Accepted, clone_of
+from web.platform import Platform, told_by_queue
+from web.runs.submission import Accepted
 from web.runs.validation import ValidRequest
 
 log = logging.getLogger(__name__)
@@ -22,10 +22,7 @@ log = logging.getLogger(__name__)
 
 def queue_position(row: RowMapping) -> int | None:
     """How many messages are popped before this run's; None when that cannot be known."""
-    try:
-        return platform().queue.position(row["run_id"], row["attempt"])
-    except QueueUnavailable:
-        return None
+    return told_by_queue(lambda queue: queue.position(row["run_id"], row["attempt"]))
 
 
 def cancel_run(on: Platform, run_id: str) -> None:
@@ -53,6 +50,7 @@ def reproduce_run(on: Platform, run_id: str, key: str | None) -> Accepted:
     """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
     with reading(on.engine) as connection:
         row = run_row(connection, run_id)
-    request = clone_of(RunRequest.from_json(json.loads(row["request_json"])))
-    request = replace(request, data_hash=row["data_hash"])  # that of the run, whatever has been loaded since
+    asked = RunRequest.from_json(json.loads(row["request_json"]))
+    # its own prices, whatever has been loaded since, and outside of any batch
+    request = replace(asked, data_hash=row["data_hash"], run_id=None, batch_id=None)
     return on.submission.submit(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)

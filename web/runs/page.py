@@ -20,6 +20,7 @@ from web.queue.troubles import troubles
 from web.request_fields import FIELDS, asked_again
 from web.runs import operations, reproductions
 from web.runs import view as run_view
+from web.runs.breakdown import breakdown
 from web.runs.trade_table import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
 
 blueprint = Blueprint("run", __name__)
@@ -98,15 +99,11 @@ def _completed(view: RunResult, tab: str) -> dict[str, Any]:
     shared = {"no_trades": run_view.why_no_trades(view), "headline": kpis.pop("Headline"), "page_size": PAGE_SIZE}
     if view.equity_curve is None:  # pruned
         tab = "stats"
-    return shared | {"stats": _stats, "trades": _trades, "numbers": _numbers}[tab](view) | {"kpis": kpis}
-
-
-def _stats(view: RunResult) -> dict[str, Any]:
-    return {"months": run_view.months(view)}
-
-
-def _numbers(view: RunResult) -> dict[str, Any]:
-    return {"charts": run_view.chart_texts(view)}
+    if tab == "trades":
+        return shared | _trades(view) | {"kpis": kpis}
+    if tab == "numbers":
+        return shared | {"kpis": kpis, "charts": run_view.chart_texts(view)}
+    return shared | {"kpis": kpis, "months": run_view.months(view), "parts": breakdown(view)}
 
 
 def _trades(view: RunResult) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, render_template
 from adapters.results.curves import PRUNED
 from adapters.results.run_result import run_result
 from adapters.store.database import reading
-from adapters.store.run_queries import events_of, run_row
+from adapters.store.run_queries import events_of
 from contracts.errors import Conflict
 from contracts.run_result import CHART_NAMES
 from rules.catalog import complete_params
@@ -19,6 +19,7 @@ from rules.language import filled_texts
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again
 from web.runs import view as run_view
+from web.runs.bars import completed_row
 from web.runs.chart_tables import alt_text
 from web.runs.drawing import pictures
 from web.runs.trade_table import POSITION_WORDS
@@ -29,14 +30,12 @@ blueprint = Blueprint("report", __name__)
 @blueprint.get("/result/<uuid:run_id>/report.html")
 def page(run_id: UUID) -> Response:
     """A completed run as one file; its charts are drawn now where they are missing."""
-    with reading(platform().engine) as connection:
-        row = run_row(connection, str(run_id))
-        events = events_of(connection, str(run_id))
-    view = run_result(row, {}, platform().prices.candles)
-    if view.status != "completed":
-        raise Conflict(f"run {run_id} is {view.status}, so there is nothing to report")
+    row = completed_row(str(run_id))
     if row["equity_curve_json"] is None:
         raise Conflict(PRUNED)
+    with reading(platform().engine) as connection:
+        events = events_of(connection, str(run_id))
+    view = run_result(row, {}, platform().prices.candles)
     drawn = pictures(platform(), row)
     params = complete_params(row["rule_type"], view.request["params"])
     html = render_template(

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
@@ -18,7 +18,6 @@ from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
 from adapters.store.tables import runs
 from adapters.store.upkeep import counted
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
-from contracts.run_request import RunRequest
 from contracts.status import RunStatus
 from web.runs.validation import ValidRequest
 
@@ -86,12 +85,7 @@ class Submission:
             log.warning("enqueue_postponed runs=%d reason=%s", len(messages), error)
 
     def _by_key(self, idempotency_key: str, valid: ValidRequest) -> Accepted | None:
-        with reading(self._engine) as connection:
-            row = connection.execute(
-                select(runs.c.run_id, runs.c.status, runs.c.request_hash).where(
-                    runs.c.idempotency_key == idempotency_key
-                )
-            ).one_or_none()
+        row = self._row(runs.c.idempotency_key == idempotency_key)
         if row is None:
             return None
         if row.request_hash != valid.request_hash:
@@ -104,15 +98,12 @@ class Submission:
             raise error
         if idempotency_key and (known := self._by_key(idempotency_key, valid)):
             return known
-        with reading(self._engine) as connection:
-            row = connection.execute(
-                select(runs.c.run_id, runs.c.status).where(
-                    runs.c.batch_id == valid.request.batch_id, runs.c.request_hash == valid.request_hash
-                )
-            ).one()
+        row = self._row(runs.c.batch_id == valid.request.batch_id, runs.c.request_hash == valid.request_hash)
+        if row is None:
+            raise error
         return Accepted(row.run_id, RunStatus(row.status), existed=True)
 
-
-def clone_of(request: RunRequest) -> RunRequest:
-    """The same request as a new run outside any batch."""
-    return replace(request, run_id=None, batch_id=None)
+    def _row(self, *conditions: ColumnElement[bool]) -> Row[str, str, str] | None:
+        query = select(runs.c.run_id, runs.c.status, runs.c.request_hash).where(*conditions)
+        with reading(self._engine) as connection:
+            return connection.execute(query).one_or_none()

@@ -7,14 +7,12 @@ from flask.typing import ResponseReturnValue
 
 from adapters.results.curves import PRUNED
 from adapters.results.run_result import run_result
-from adapters.store.database import reading
-from adapters.store.run_queries import run_row
 from contracts.errors import Conflict
 from contracts.run_result import RunResult
 from web.answers import csv_file
 from web.arguments import read_argument, whole_number
 from web.platform import platform
-from web.runs.bars import run_bars
+from web.runs.bars import completed_row, run_bars
 from web.runs.chart_tables import CHARTS, ChartTable
 from web.runs.trade_table import chosen_trades, trade_rows
 
@@ -25,11 +23,7 @@ ROWS_PER_PAGE = 100
 
 def completed_result(run_id: UUID) -> RunResult:
     """A completed run's result without its pictures; Conflict while it has none."""
-    with reading(platform().engine) as connection:
-        row = run_row(connection, str(run_id))
-    result = run_result(row, {}, platform().prices.candles)
-    if result.status != "completed":
-        raise Conflict(f"run {run_id} is {result.status}, so it has no result")
+    result = run_result(completed_row(str(run_id)), {}, platform().prices.candles)
     if result.equity_curve is None:
         raise Conflict(PRUNED)
     return result
@@ -62,7 +56,7 @@ def table(run_id: UUID, name: str) -> ResponseReturnValue:
     """The numbers behind a chart, a page at a time; the last rows first, which are the latest."""
     numbers = _table(run_id, name)
     pages = max(-(-len(numbers.rows) // ROWS_PER_PAGE), 1)
-    page = _page(pages)
+    page = read_argument("page", whole_number(1, pages), 1)
     latest_first = numbers.rows[::-1]
     return render_template(
         "runs/table.html",
@@ -94,7 +88,3 @@ def _with_benchmark(result: RunResult, name: str, table: ChartTable) -> ChartTab
         return table.beside(f"{run.benchmark} held", held)
     returns = [None if money is None else (money / capital - 1) * 100 for money in held]
     return table.beside(f"{run.benchmark} held %", returns)
-
-
-def _page(pages: int) -> int:
-    return read_argument("page", whole_number(1, pages), 1)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 from contracts.run_result import TradeRow
 from web.arguments import one_of, reading_arguments, whole_number
@@ -59,7 +59,8 @@ def chosen_trades(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> l
         and outcome in (None, outcome_of(trade))
         and (reason is None or trade["exit_reason"] == reason)
     ]
-    return sorted(chosen, key=lambda trade: _sort_value(trade, sort), reverse=descending)
+    # an older run, whose trades have no excursions, keeps its order
+    return sorted(chosen, key=lambda trade: cast(Any, trade.get(sort, 0.0)), reverse=descending)
 
 
 def outcome_of(trade: TradeRow) -> str:
@@ -83,8 +84,3 @@ def trade_rows(trades: Sequence[TradeRow]) -> Iterator[Sequence[object]]:
     yield names
     for trade in trades:
         yield [None if trade["is_open"] and name in EXIT_COLUMNS else trade.get(name) for name in names]
-
-
-def _sort_value(trade: TradeRow, name: str) -> Any:
-    """One column of a trade; an older run, whose trades have no excursions, keeps its order."""
-    return trade.get(name, 0.0)

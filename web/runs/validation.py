@@ -22,6 +22,7 @@ from web.request_fields import FIELDS
 SURE_DAYS = 40  # no market is closed for so long
 LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
+_adapter = cache(lambda: TypeAdapter(RunRequest))  # of pydantic, made when it is needed first
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
 _LABELS = tuple(name for name, each in FIELDS.items() if each.about.section == "label" and each.kind == "text")
@@ -44,12 +45,6 @@ class ValidRequest:
 
     request: RunRequest
     request_hash: str
-
-
-@cache
-def request_adapter() -> TypeAdapter[RunRequest]:
-    """Pydantic's validator of the contract."""
-    return TypeAdapter(RunRequest)
 
 
 def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
@@ -86,7 +81,7 @@ def _typed(values: Mapping[str, Any], errors: dict[str, str]) -> RunRequest | No
         if isinstance(given.get(name), str) and not _DATE.fullmatch(given[name]):  # pydantic also takes "1072915200"
             errors[name] = f"{_shown(given[name])} is not accepted; accepted: {FIELDS[name].accepts}"
     try:  # from JSON, since pydantic's strict mode takes dates and floats as JSON writes them there
-        request = request_adapter().validate_json(json.dumps(given), strict=True)
+        request = _adapter().validate_json(json.dumps(given), strict=True)
     except ValidationError as faults:
         for fault in faults.errors(include_url=False):
             errors.setdefault(".".join(str(part) for part in fault["loc"]), _message(fault, values))

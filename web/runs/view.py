@@ -13,20 +13,7 @@ from contracts.run_result import RunResult
 from contracts.status import ErrorType
 from web.runs.chart_tables import CHARTS, alt_text
 
-
-@dataclass(frozen=True, slots=True)
-class Tab:
-    """A tab of a run: its title, and what it derives from the stored series, which is all that it shows."""
-
-    title: str
-    curves: frozenset[str]
-
-
-TABS = {
-    "stats": Tab("Stats", frozenset({"equity_curve"})),
-    "trades": Tab("Trades", frozenset({"equity_curve"})),
-    "numbers": Tab("Numbers and pictures", frozenset({"equity_curve", "drawdown_curve"})),
-}
+TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +66,8 @@ class Kpi:
 
 def page_result(row: RowMapping, tab: str, prices: CandleSource) -> RunResult:
     """The run with what its tab shows; without trades also its signals, among which the reason may lie."""
-    return run_result(row, {}, prices, TABS[tab].curves | ({"signals"} if row["num_trades"] == 0 else set()))
+    shown = {"equity_curve": True, "drawdown_curve": tab == "numbers", "signals": row["num_trades"] == 0}
+    return run_result(row, {}, prices, frozenset(name for name, is_shown in shown.items() if is_shown))
 
 
 def kpis(result: RunResult) -> dict[str, list[Kpi]]:

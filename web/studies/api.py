@@ -23,12 +23,12 @@ from adapters.store.studies import (
     study_row,
     study_with_key,
 )
-from contracts.errors import Conflict, QueueUnavailable
+from contracts.errors import Conflict
 from contracts.study import StudyPlan, StudyStatus
 from web.answers import conditional
 from web.arguments import MAX_DIGITS, flag, idempotency_key, read_argument, reading_arguments, typed_body, whole_number
 from web.batches.operations import cancel_batch
-from web.platform import platform
+from web.platform import platform, told_by_queue
 from web.studies.validation import checked_plan
 
 blueprint = Blueprint("study_api", __name__)
@@ -73,10 +73,7 @@ def _cost(plan: StudyPlan) -> dict[str, Any]:
     """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
     with reading(platform().engine) as connection:
         pace = _runs_per_s(connection)
-    try:
-        waiting = platform().queue.depth()
-    except QueueUnavailable:
-        waiting = 0
+    waiting = told_by_queue(lambda queue: queue.depth()) or 0
     runs = plan.training_runs + plan.test_runs
     return {
         "runs": {"training": plan.training_runs, "test": plan.test_runs},

@@ -22,18 +22,13 @@ from web.studies.windows import windows_of
 OF_ITS_RUNS = ("run_id", "params", "rule_id", "batch_id", "label", "charts")  # what the study itself decides
 MAX_LISTED = 100  # faulty combinations that an answer lists
 Faults = dict[str, str]
-
-
-@cache
-def study_adapter() -> TypeAdapter[StudyRequest]:
-    """Pydantic's validator of the contract."""
-    return TypeAdapter(StudyRequest)
+_adapter = cache(lambda: TypeAdapter(StudyRequest))  # of pydantic, made when it is needed first
 
 
 def checked_plan(body: bytes, prices: PriceStore, max_runs: int) -> StudyPlan:
     """The plan that a JSON body asks for; InvalidRequest with every fault by field."""
     try:
-        request = study_adapter().validate_json(body, strict=True)
+        request = _adapter().validate_json(body, strict=True)
     except ValidationError as error:
         faults = error.errors(include_url=False)
         raise InvalidRequest({".".join(map(str, each["loc"])) or "body": each["msg"] for each in faults}) from None

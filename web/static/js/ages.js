@@ -1,12 +1,12 @@
 // Keeps "3 min ago" true while the page stays open, and counts seconds where something is awaited.
 const STEPS = [[86400, "d"], [3600, "h"], [60, "min"]];
 
-export function ageText(seconds) {
+function ageText(seconds) {
   for (const [step, unit] of STEPS) if (seconds >= step) return `${Math.floor(seconds / step)} ${unit} ago`;
   return seconds >= 1 ? `${Math.floor(seconds)} s ago` : "just now";
 }
 
-export function elapsedText(seconds) {
+function elapsedText(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${String(whole % 60).padStart(2, "0")} s`;
@@ -22,8 +22,6 @@ function tick() {
   for (const clock of document.querySelectorAll("[data-since]")) write(clock, elapsedText((Date.now() - Date.parse(clock.dataset.since)) / 1000));
 }
 
-export function startAges() {
-  tick();
-  setInterval(tick, 1000);
-  document.addEventListener("swapped", tick);
-}
+tick();
+setInterval(tick, 1000);
+document.addEventListener("swapped", tick);

@@ -1,46 +1,30 @@
-// Starts what a page needs, at its load and again after a part of it was swapped.
-import { startAges } from "./ages.js";
+// Starts what a page needs: what listens to the whole page begins when it is imported, the rest at the load and again
+// after a part of the page was swapped.
+import "./ages.js";
+import "./copying.js";
+import "./fullscreen.js";
+import "./refreshing.js";
+import "./runs/actions.js";
+import "./runs/columns.js";
+import "./runs/live.js";
+import "./runs/selecting.js";
+import "./settings.js";
+import "./shortcuts.js";
+import "./swap.js";
+import "./tabs.js";
 import { startCharts } from "./charts/start.js";
-import { startColumns } from "./runs/columns.js";
-import { startCopying } from "./copying.js";
 import { startPriceLoading } from "./prices/loading.js";
-import { startFullscreen } from "./fullscreen.js";
-import { startLive } from "./runs/live.js";
-import { startRefreshing } from "./refreshing.js";
-import { startRunActions } from "./runs/actions.js";
 import { startRunForm } from "./runs/form.js";
-import { startSelecting } from "./runs/selecting.js";
-import { startSettings } from "./settings.js";
-import { startShortcuts } from "./shortcuts.js";
-import { startSwapping } from "./swap.js";
 import { startStudyForm } from "./studies/form.js";
-import { startTabs } from "./tabs.js";
 
-const STARTS = [
-  startAges,
-  startColumns,
-  startCopying,
-  startFullscreen,
-  startLive,
-  startRefreshing,
-  startRunActions,
-  startSelecting,
-  startSettings,
-  startShortcuts,
-  startSwapping,
-  startTabs,
-];
-for (const start of STARTS) start();
+const FORMS = { "#run-form": startRunForm, "#price-loading": startPriceLoading, "#study-form": startStudyForm };
 
 function enhance(root) {
-  const charts = root.querySelectorAll("[data-bars], [data-curves]");
-  startCharts(charts);
-  const form = root.querySelector("#run-form");
-  if (form) startRunForm(form);
-  const loading = root.querySelector("#price-loading");
-  if (loading) startPriceLoading(loading);
-  const study = root.querySelector("#study-form");
-  if (study) startStudyForm(study);
+  startCharts(root.querySelectorAll("[data-bars], [data-curves]"));
+  for (const [selector, start] of Object.entries(FORMS)) {
+    const form = root.querySelector(selector);
+    if (form) start(form);
+  }
 }
 
 document.addEventListener("swapped", (event) => enhance(event.target));

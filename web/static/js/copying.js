@@ -17,9 +17,7 @@ async function copy(button) {
   }, 1500);
 }
 
-export function startCopying() {
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("[data-copy]");
-    if (button) copy(button);
-  });
-}
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (button) copy(button);
+});

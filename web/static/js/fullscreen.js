@@ -1,7 +1,5 @@
 // A button that shows one part of the page alone; its refreshes go on there.
-export function startFullscreen() {
-  document.addEventListener("click", ({ target }) => {
-    const button = target.closest("[data-fullscreen]");
-    if (button) document.getElementById(button.dataset.fullscreen).requestFullscreen();
-  });
-}
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-fullscreen]");
+  if (button) document.getElementById(button.dataset.fullscreen).requestFullscreen();
+});

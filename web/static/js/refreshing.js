@@ -16,10 +16,8 @@ function schedule() {
   }
 }
 
-export function startRefreshing() {
-  schedule();
-  document.addEventListener("swapped", schedule);
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden) for (const part of document.querySelectorAll("[data-refresh-s]")) keepFresh(part.id);
-  });
-}
+schedule();
+document.addEventListener("swapped", schedule);
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden) for (const part of document.querySelectorAll("[data-refresh-s]")) keepFresh(part.id);
+});

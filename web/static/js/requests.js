@@ -1,11 +1,11 @@
-// JSON to the server and back; a fault is an answer with `error`, never an exception.
-export async function sendJson(url, values, { method = "POST", headers = {} } = {}) {
+// JSON, or a file, to the server and JSON back; a fault is an answer with `error`, never an exception.
+export async function sendJson(url, values, { method = values === undefined ? "GET" : "POST", headers = {} } = {}) {
   try {
     const response = await fetch(url, {
       method,
       headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
       credentials: "same-origin",
-      body: values === null ? null : JSON.stringify(values),
+      body: values === null || values instanceof Blob ? values : JSON.stringify(values),
     });
     const body = response.status === 204 ? {} : await response.json();
     return { ok: response.ok, status: response.status, body };

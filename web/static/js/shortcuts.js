@@ -19,6 +19,4 @@ function onKey(event) {
   }
 }
 
-export function startShortcuts() {
-  document.addEventListener("keydown", onKey);
-}
+document.addEventListener("keydown", onKey);

@@ -107,30 +107,28 @@ function onSubmit(event) {
   swap(addressOf(form), idsOf(form));
 }
 
-export function addressOf(form) {
+function addressOf(form) {
   const url = new URL(form.action, location.href);
   const filled = [...new FormData(form)].filter(([name, value]) => value !== "" || "evenEmpty" in form.elements[name].dataset);
   url.search = new URLSearchParams(filled).toString();
   return url.href;
 }
 
-export function startSwapping() {
-  document.addEventListener("click", onClick);
-  document.addEventListener("submit", onSubmit);
-  document.addEventListener(
-    "toggle",
-    (event) => {
-      const id = event.target.open && event.target.querySelector?.("[id^='table-']")?.id;
-      if (id && event.target.dataset.load && !event.target.dataset.loaded) {
-        event.target.dataset.loaded = "yes";
-        swap(event.target.dataset.load, [id], { push: false });
-      }
-    },
-    true,
-  );
-  document.addEventListener("change", (event) => {
-    const form = event.target.closest?.("form[data-swap][data-on-change]");
-    if (form) form.requestSubmit();
-  });
-  window.addEventListener("popstate", () => swap(location.href, WHOLE, { push: false }));
-}
+document.addEventListener("click", onClick);
+document.addEventListener("submit", onSubmit);
+document.addEventListener(
+  "toggle",
+  (event) => {
+    const id = event.target.open && event.target.querySelector?.("[id^='table-']")?.id;
+    if (id && event.target.dataset.load && !event.target.dataset.loaded) {
+      event.target.dataset.loaded = "yes";
+      swap(event.target.dataset.load, [id], { push: false });
+    }
+  },
+  true,
+);
+document.addEventListener("change", (event) => {
+  const form = event.target.closest?.("form[data-swap][data-on-change]");
+  if (form) form.requestSubmit();
+});
+window.addEventListener("popstate", () => swap(location.href, WHOLE, { push: false }));

@@ -26,8 +26,6 @@ function reveal() {
   if (chosen) list.scrollLeft = chosen.offsetLeft - (list.clientWidth - chosen.clientWidth) / 2;
 }
 
-export function startTabs() {
-  reveal();
-  document.addEventListener("swapped", reveal);
-  document.addEventListener("keydown", onKey);
-}
+reveal();
+document.addEventListener("swapped", reveal);
+document.addEventListener("keydown", onKey);

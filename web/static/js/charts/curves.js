@@ -14,7 +14,7 @@ export class Curves {
   }
 
   async start() {
-    const curves = sendJson(this.element.dataset.curves, null, { method: "GET" });
+    const curves = sendJson(this.element.dataset.curves);
     const [library, { ok, body }] = await Promise.all([loadLibrary(this.element), curves]);
     if (!ok) this.element.querySelector(".chart-status").textContent = body.error;
     if (!library || !ok) return;

@@ -2,7 +2,8 @@
 // A pane is {id, name, height, log, series}; a series is {kind, colour, points(data), said(data, at)}, the first of all
 // also {level(data, at)}. Data are {times, …} with one value per point in every column; null where there is none.
 import { announce } from "../announce.js";
-import { chartOptions, coloursOf, compact, moment, onThemeChange, text } from "./library.js";
+import { make } from "../elements.js";
+import { chartOptions, coloursOf, compact, moment, onThemeChange } from "./library.js";
 import { KINDS, withLevels } from "./series.js";
 
 const AXIS_PX = 30;
@@ -50,8 +51,7 @@ export class Frame {
     const range = this.chart?.timeScale().getVisibleLogicalRange();
     this.chart?.remove();
     this.colours = coloursOf(this.element);
-    this.canvas = document.createElement("div");
-    this.canvas.setAttribute("aria-hidden", "true");
+    this.canvas = make("div", { ariaHidden: "true" });
     this.stage.replaceChildren(this.canvas);
     this.stage.classList.add("drawn");
     const scale = this.element.clientWidth < PHONE_PX ? 0.8 : 1;
@@ -61,8 +61,7 @@ export class Frame {
     this.drawn = this.shownPanes.flatMap((pane, at) => pane.series.map((each) => this.addSeries(pane, each, at)));
     this.divide(heights);
     this.fill();
-    this.legends = this.shownPanes.map(() => this.stage.appendChild(text("p", "")));
-    this.legends.forEach((legend) => (legend.className = "pane-legend"));
+    this.legends = this.shownPanes.map(() => this.stage.appendChild(make("p", { className: "pane-legend" })));
     this.onRedraw?.();
     this.listen();
     if (range) this.chart.timeScale().setVisibleLogicalRange(range);
@@ -154,10 +153,10 @@ export class Frame {
       const legend = this.legends[index];
       const top = this.chart.panes()[index].getHTMLElement()?.offsetTop ?? 0;
       legend.style.top = `${top + 4}px`;
-      legend.replaceChildren(...(index ? [] : [text("strong", moment(times[at] ?? 0, this.intraday))]));
-      if (pane.title) legend.append(text("span", pane.title));
+      legend.replaceChildren(...(index ? [] : [make("strong", {}, moment(times[at] ?? 0, this.intraday))]));
+      if (pane.title) legend.append(make("span", {}, pane.title));
       for (const each of pane.series.filter((one) => one.said)) {
-        const part = text("span", each.said(this.data, at));
+        const part = make("span", {}, each.said(this.data, at));
         part.style.color = this.colours[each.colour];
         legend.append(part);
       }
@@ -216,10 +215,8 @@ export class Frame {
   }
 
   toggle(name, isOn, turn) {
-    const button = text("button", name);
-    button.type = "button";
-    button.className = "btn btn-quiet btn-sm";
-    const show = () => button.setAttribute("aria-pressed", isOn());
+    const button = make("button", { type: "button", className: "btn btn-quiet btn-sm" }, name);
+    const show = () => (button.ariaPressed = isOn());
     button.addEventListener("click", () => (turn(), show(), this.redraw()));
     show();
     return button;

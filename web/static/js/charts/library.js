@@ -11,27 +11,30 @@ export function loadLibrary(element) {
   });
 }
 
-// Colours come from the style sheet, so that a theme is a matter of CSS; the library wants them as text.
+const COLOURS = "page panel-raised line-strong muted up down strategy holding c1 c2 c3 c4 c5".split(" ");
+
+// Colours come from the style sheet, so that a theme is a matter of CSS; the library wants them as #rrggbb.
 export function coloursOf(element) {
-  const style = getComputedStyle(element);
-  return new Proxy({}, { get: (_, name) => style.getPropertyValue(`--chart-${name}`).trim() });
+  const probe = element.appendChild(document.createElement("span"));
+  const pen = document.createElement("canvas").getContext("2d");
+  const colours = COLOURS.map((name) => {
+    probe.style.color = `var(--${name})`;
+    pen.fillStyle = getComputedStyle(probe).color;
+    return [name, pen.fillStyle];
+  });
+  probe.remove();
+  return Object.fromEntries(colours);
 }
 
 export function onThemeChange(redraw) {
   const observer = new MutationObserver(redraw);
-  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme", "data-bs-theme"] });
+  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
   const query = matchMedia("(prefers-color-scheme: light)");
   query.addEventListener("change", redraw);
   return () => {
     observer.disconnect();
     query.removeEventListener("change", redraw);
   };
-}
-
-export function text(tag, words) {
-  const element = document.createElement(tag);
-  element.textContent = words;
-  return element;
 }
 
 // Made once: an axis writes hundreds of numbers, and one of these takes longer to make than to use.
@@ -60,19 +63,20 @@ export function moment(seconds, intraday) {
 }
 
 export function chartOptions(library, colours, intraday) {
+  const { "line-strong": rule, "panel-raised": grid } = colours;
   return {
     layout: {
       attributionLogo: false, // it styles itself inline, which our policy forbids; its words are on the page
-      background: { type: library.ColorType.Solid, color: colours.background },
-      textColor: colours.text,
+      background: { type: library.ColorType.Solid, color: colours.page },
+      textColor: colours.muted,
       fontSize: 14,
-      panes: { separatorColor: colours.rule, separatorHoverColor: `${colours.rule}80` },
+      panes: { separatorColor: rule, separatorHoverColor: `${rule}80` },
     },
-    grid: { vertLines: { color: colours.grid }, horzLines: { color: colours.grid } },
+    grid: { vertLines: { color: grid }, horzLines: { color: grid } },
     crosshair: { mode: library.CrosshairMode.Normal },
     localization: { locale: "en", timeFormatter: (seconds) => moment(seconds, intraday) },
-    timeScale: { timeVisible: intraday, borderColor: colours.rule, minBarSpacing: 0.02, rightOffset: 0 },
-    rightPriceScale: { borderColor: colours.rule, minimumWidth: 72 },
+    timeScale: { timeVisible: intraday, borderColor: rule, minBarSpacing: 0.02, rightOffset: 0 },
+    rightPriceScale: { borderColor: rule, minimumWidth: 72 },
     handleScroll: { vertTouchDrag: false },
   };
 }

@@ -10,7 +10,7 @@ const LINE_COLOURS = 5;
 const candles = {
   kind: "candles",
   name: "",
-  colour: "text",
+  colour: "muted",
   axis: price,
   margins: { top: 0.1, bottom: 0.2 },
   points: ({ times, open, high, low, close }) =>

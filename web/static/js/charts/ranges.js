@@ -1,5 +1,5 @@
 // Buttons for the latest day, week, month … of what a chart shows.
-import { text } from "./library.js";
+import { make } from "../elements.js";
 
 const DAY_S = 86_400;
 const SPANS = [["1D", 1], ["1W", 7], ["1M", 31], ["3M", 92], ["6M", 183], ["1Y", 365], ["3Y", 1096], ["10Y", 3653]];
@@ -11,11 +11,8 @@ export function drawRanges(element, { times, total }, go) {
   const perDay = total / Math.max(whole, 1);
   const fitting = SPANS.filter(([, days]) => days < whole && days * perDay >= FEWEST_POINTS);
   const buttons = [...fitting, ["All", null]].map(([name, days]) => {
-    const button = text("button", name);
-    button.type = "button";
-    button.className = "btn btn-quiet btn-sm";
-    button.addEventListener("click", () => go(days));
-    return button;
+    const onclick = () => go(days);
+    return make("button", { type: "button", className: "btn btn-quiet btn-sm", onclick }, name);
   });
   element.querySelector(".ranges").replaceChildren(...buttons);
 }

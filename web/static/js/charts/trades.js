@@ -1,6 +1,7 @@
 // Trades among the candles: an arrow whose tip is the price of each fill, a line from entry to exit in the colour of the
 // outcome, the levels of stop and target while the position was open; and the card of one trade.
-import { number, percent, price, signed, text, whole } from "./library.js";
+import { make } from "../elements.js";
+import { number, percent, price, signed, whole } from "./library.js";
 
 const REACH_PX = 14;
 const ARROW_PX = 10;
@@ -121,7 +122,7 @@ function facts(trade, intraday) {
 
 export function fillCard(card, trade, intraday) {
   card.querySelector("h3").textContent = `Trade ${trade.trade_no + 1}, ${trade.side === "BUY" ? "long" : "short"}`;
-  const pairs = facts(trade, intraday).flatMap(([name, value]) => [text("dt", name), text("dd", value)]);
+  const pairs = facts(trade, intraday).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
   card.querySelector("dl").replaceChildren(...pairs);
   card.hidden = false;
 }

@@ -12,10 +12,8 @@ const MOST_POINTS = 4000;
 const SETTLED_MS = 150;
 const ROOM_BARS = 15; // on both sides of a trade that is jumped to
 
-const json = (url) => sendJson(url, null, { method: "GET" });
-
 // The window around the bars from `from` to `to`, as wide again on both sides; null where `data` serve them as well.
-export function wantedWindow({ from, to }, data) {
+function wantedWindow({ from, to }, data) {
   const span = Math.max(to - from, 10);
   const group = Math.max(1, Math.ceil((3 * span) / MOST_POINTS));
   const inside = from >= data.first || data.first === 0;
@@ -63,7 +61,7 @@ export class Workspace {
   }
 
   async load(query) {
-    const [bars, lines] = await Promise.all([json(`${this.urls.bars}?${query}`), this.loadLines(query)]);
+    const [bars, lines] = await Promise.all([sendJson(`${this.urls.bars}?${query}`), this.loadLines(query)]);
     if (!bars.ok) return this.say(bars.body.error);
     const { time: times, bars_per_point: group, trades = [], ...columns } = bars.body;
     const closed = new Array(times.length).fill(null);
@@ -74,7 +72,7 @@ export class Workspace {
 
   async loadLines(query) {
     if (!this.urls.lines) return [];
-    const { body } = await json(`${this.urls.lines}?${query}`);
+    const { body } = await sendJson(`${this.urls.lines}?${query}`);
     this.element.querySelector(".no-lines").hidden = body.lines !== null;
     return body.lines ?? [];
   }

@@ -39,7 +39,7 @@ export function startPresets(form, { read, fill }) {
   }
 
   async function loadVersions() {
-    const { ok, body } = chosen() ? await sendJson(`${URL}/${chosen().id}/versions`, null, { method: "GET" }) : { ok: false, body: {} };
+    const { ok, body } = chosen() ? await sendJson(`${URL}/${chosen().id}/versions`) : { ok: false, body: {} };
     versions = ok ? body.versions : [];
     fault.textContent = body.error ?? "";
     version.replaceChildren(...versions.map((each) => new Option(`Version ${each.version} · ${each.created_at.slice(0, 10)}`, each.version)));
@@ -47,7 +47,7 @@ export function startPresets(form, { read, fill }) {
   }
 
   async function load(selected = "") {
-    const { ok, body } = await sendJson(URL, null, { method: "GET" });
+    const { ok, body } = await sendJson(URL);
     if (!ok) {
       fault.textContent = body.error;
       return;
@@ -69,24 +69,26 @@ export function startPresets(form, { read, fill }) {
     fill(shown().form);
     remember();
   });
-  change.addEventListener("click", async () => {
-    const preset = chosen();
-    const { ok, body } = await sendJson(`${URL}/${preset.id}`, { version: versions[0].version, request: read(form) }, { method: "PUT" });
+  async function store(url, values, method) {
+    const { ok, body } = await sendJson(url, { ...values, request: read(form) }, { method });
     fault.textContent = ok ? "" : [body.error, ...Object.values(body.errors ?? {})].join(": ");
-    if (!ok) return;
-    announce(`Version ${body.version} of preset ${preset.name} saved`);
-    await load(String(preset.id));
+    if (ok) await load(String(body.id));
+    return ok ? body : null;
+  }
+
+  change.addEventListener("click", async () => {
+    const { id, name } = chosen();
+    const stored = await store(`${URL}/${id}`, { version: versions[0].version }, "PUT");
+    if (stored) announce(`Version ${stored.version} of preset ${name} saved`);
   });
   form.addEventListener("described", (event) => show(event.detail));
   panel.querySelector("#preset-save").addEventListener("submit", async (event) => {
     event.preventDefault();
     const input = event.target.elements.name;
-    const { ok, body } = await sendJson(URL, { name: input.value, request: read(form) });
-    fault.textContent = ok ? "" : [body.error, ...Object.values(body.errors ?? {})].join(": ");
-    if (!ok) return;
+    const stored = await store(URL, { name: input.value }, "POST");
+    if (!stored) return;
     input.value = "";
-    announce(`Preset ${body.name} saved`);
-    await load(String(body.id));
+    announce(`Preset ${stored.name} saved`);
   });
   remove.addEventListener("click", async () => {
     const preset = chosen();

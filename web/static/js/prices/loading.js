@@ -1,5 +1,7 @@
 // Loading of price files: each is examined by the server first, and stored only when asked for after that.
 import { announce } from "../announce.js";
+import { make } from "../elements.js";
+import { sendJson } from "../requests.js";
 import { swap } from "../swap.js";
 
 // The ticker that a file's name says, or as much of it as can be one, and its timeframe if that is among `known`.
@@ -11,22 +13,14 @@ function named(fileName, known) {
   return { ticker: words[0].replace(/\.us$/i, "").toUpperCase().replace(/[^A-Z0-9.^=-]/g, "").slice(0, 15), timeframe };
 }
 
-async function put(file, ticker, timeframe, options) {
+function put(file, ticker, timeframe, options) {
   const query = new URLSearchParams(Object.entries(options).filter(([, value]) => value !== ""));
   const address = `/api/prices/${encodeURIComponent(ticker || "-")}/${timeframe}?${query}`;
-  try {
-    const response = await fetch(address, { method: "PUT", body: file, headers: { "Content-Type": "text/csv", Accept: "application/json" } });
-    return { ok: response.ok, body: await response.json() };
-  } catch {
-    return { ok: false, body: { error: "The server does not answer; nothing was stored." } };
-  }
+  return sendJson(address, file, { method: "PUT", headers: { "Content-Type": "text/csv" } });
 }
 
-function paragraph(text, css = "") {
-  const line = document.createElement("p");
-  line.className = css;
-  line.textContent = text;
-  return line;
+function paragraph(text, className = "") {
+  return make("p", { className }, text);
 }
 
 // What the server says about one file, as lines.
@@ -84,16 +78,10 @@ export function startPriceLoading(form) {
 
   function show(file, number) {
     const guess = guessed(file);
-    const row = document.createElement("div");
-    row.className = "notice";
-    const label = document.createElement("label");
-    label.htmlFor = `price-ticker-${number}`;
-    label.textContent = `${file.name} is `;
-    const ticker = Object.assign(document.createElement("input"), { id: label.htmlFor, value: guess.ticker, maxLength: 15 });
-    ticker.className = "form-control form-control-sm ticker-input";
-    const report = document.createElement("div");
-    row.append(label, ticker, report);
-    reports.append(row);
+    const id = `price-ticker-${number}`;
+    const ticker = make("input", { id, value: guess.ticker, maxLength: 15, className: "form-control form-control-sm ticker-input" });
+    const report = make("div");
+    reports.append(make("div", { className: "notice" }, make("label", { htmlFor: id }, `${file.name} is `), ticker, report));
     const each = { file, ticker, report, timeframe: guess.timeframe };
     ticker.addEventListener("change", () => examine(each));
     return each;

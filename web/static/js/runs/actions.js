@@ -20,9 +20,7 @@ async function act(button) {
   }
 }
 
-export function startRunActions() {
-  document.addEventListener("click", (event) => {
-    const button = event.target.closest("button[data-post]");
-    if (button) act(button);
-  });
-}
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-post]");
+  if (button) act(button);
+});

@@ -18,7 +18,7 @@ function valueOf(input) {
   return input.type === "number" ? numberOf(input) : input.value.trim();
 }
 
-export function readRequest(form) {
+function readRequest(form) {
   const request = {};
   for (const input of form.querySelectorAll("[data-field]")) {
     const value = valueOf(input);
@@ -28,7 +28,7 @@ export function readRequest(form) {
   return request;
 }
 
-export function fillForm(form, values) {
+function fillForm(form, values) {
   for (const [name, value] of Object.entries(values)) {
     const input = form.elements[name];
     if (!input) continue;
@@ -57,7 +57,7 @@ function describe(form) {
   form.dispatchEvent(new CustomEvent("described", { detail: request }));
 }
 
-export function showFaults(form, errors, message) {
+function showFaults(form, errors, message) {
   const left = [];
   for (const [name, text] of Object.entries(errors)) {
     const line = form.querySelector(`[data-fault="${CSS.escape(name)}"]`);
@@ -124,17 +124,12 @@ export function startRunForm(form) {
   form.addEventListener("click", (event) => {
     if (event.target.closest("button[type='button']")) queueMicrotask(() => describe(form));
   });
-  form.addEventListener("reset", (event) => {
-    event.preventDefault();
+  form.addEventListener("reset", () => setTimeout(() => {
     clearFaults(form);
-    for (const input of form.elements) if (input.name) input.value = input.defaultValue ?? input.value;
-    for (const select of form.querySelectorAll("select[name]")) select.value = [...select.options].find((each) => each.defaultSelected)?.value ?? select.options[0]?.value;
-    for (const box of form.querySelectorAll("[data-field][type='checkbox']")) box.checked = box.defaultChecked;
-    form.elements.start_date.value = "";
     form.querySelector("[data-axes]").dataset.rule = "";
     fillForm(form, initial);
     describe(form);
-  });
+  })); // after the browser has put everything back
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     submit(form);

@@ -1,4 +1,5 @@
 // The editor of a rule of one's own: checked while somebody types, with a field for each input that the texts name.
+import { make } from "../elements.js";
 import { showFault } from "./faults.js";
 import { numberOf } from "./form.js";
 import { sendJson } from "../requests.js";
@@ -21,33 +22,18 @@ export function readInputs(place) {
 }
 
 function partOf(name, part, given) {
-  const label = document.createElement("label");
-  const input = document.createElement("input");
-  input.type = "number";
-  input.step = "any";
-  input.className = "form-control";
-  input.autocomplete = "off";
-  input.value = given ?? "";
-  input.id = `i-${++fields}`;
-  label.htmlFor = input.id;
-  label.textContent = part === "value" ? name : PARTS[part];
+  const input = make("input", { type: "number", step: "any", className: "form-control", autocomplete: "off", id: `i-${++fields}`, value: given ?? "" });
   if (part === "value") input.dataset.path = `params.inputs.${name}`;
-  else input.setAttribute("aria-label", `${name} ${PARTS[part]}`);
-  const box = document.createElement("div");
-  box.append(label, input);
-  return box;
+  else input.ariaLabel = `${name} ${PARTS[part]}`;
+  return make("div", {}, make("label", { htmlFor: input.id }, part === "value" ? name : PARTS[part]), input);
 }
 
 function fieldOf(name, given) {
-  const field = document.createElement("div");
-  field.className = "field formula-input";
-  field.dataset.input = name;
   const values = typeof given === "object" && given !== null ? given : { value: given };
-  field.append(...Object.keys(PARTS).map((part) => partOf(name, part, values[part])));
-  const fault = document.createElement("p");
-  fault.className = "fault";
+  const fault = make("p", { className: "fault" });
   fault.dataset.fault = `params.inputs.${name}`;
-  field.append(fault);
+  const field = make("div", { className: "field formula-input" }, ...Object.keys(PARTS).map((part) => partOf(name, part, values[part])), fault);
+  field.dataset.input = name;
   return field;
 }
 
@@ -106,6 +92,7 @@ export function startFormula(editor, params) {
   }
 
   function checkSoon() {
+    turn += 1; // an answer that is on its way is about other texts
     clearTimeout(timer);
     timer = setTimeout(check, PAUSE_MS);
   }

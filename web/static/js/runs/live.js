@@ -61,8 +61,6 @@ function watch() {
   watched = panel ? new Watch(panel) : null;
 }
 
-export function startLive() {
-  watch();
-  document.addEventListener("swapped", watch);
-  document.addEventListener("visibilitychange", () => (document.hidden ? watched?.stop() : watched?.wake()));
-}
+watch();
+document.addEventListener("swapped", watch);
+document.addEventListener("visibilitychange", () => (document.hidden ? watched?.stop() : watched?.wake()));

@@ -1,4 +1,5 @@
 // The parameters of the chosen rule, copied from the catalog's templates; a composite rule has members with their own.
+import { make } from "../elements.js";
 import { numberOf } from "./form.js";
 import { readInputs, startFormula } from "./formula.js";
 
@@ -38,37 +39,22 @@ function fillMembers(members, values, path) {
   countMembers(members);
 }
 
-function ruleSelect(chosen) {
-  const select = document.createElement("select");
-  select.className = "form-select";
-  for (const each of document.querySelectorAll("template[data-rule]")) {
-    if (each.content.querySelector("[data-members], [data-formula]")) continue;
-    select.add(new Option(`${each.dataset.rule} · ${each.dataset.title}`, each.dataset.rule, false, each.dataset.rule === chosen));
-  }
-  return select;
+function ruleSelect(chosen, ariaLabel) {
+  const single = [...document.querySelectorAll("template[data-rule]")].filter((each) => !each.content.querySelector("[data-members], [data-formula]"));
+  const options = single.map(({ dataset: { rule, title } }) => new Option(`${rule} · ${title}`, rule, false, rule === chosen));
+  return make("select", { className: "form-select w-auto flex-grow-1", ariaLabel }, ...options);
 }
 
 function addMember(members, { rule_type: ruleType, params }) {
   const list = members.querySelector("[data-member-list]");
   const path = `${members.dataset.path}[${list.children.length}]`;
-  const member = document.createElement("fieldset");
-  member.className = "member";
-  const head = document.createElement("div");
-  head.className = "row-gap mb-2";
-  const select = ruleSelect(ruleType);
+  const select = ruleSelect(ruleType, `Rule of member ${list.children.length + 1}`);
   select.dataset.path = `${path}.rule_type`;
-  select.setAttribute("aria-label", `Rule of member ${list.children.length + 1}`);
-  select.classList.add("w-auto", "flex-grow-1");
-  const remove = document.createElement("button");
-  remove.type = "button";
-  remove.className = "btn btn-quiet btn-sm";
+  const remove = make("button", { type: "button", className: "btn btn-quiet btn-sm" }, "Remove");
   remove.dataset.removeMember = "";
-  remove.textContent = "Remove";
-  const place = document.createElement("div");
+  const place = make("div");
   place.dataset.memberParams = "";
-  head.append(select, remove);
-  member.append(head, place);
-  list.append(member);
+  list.append(make("fieldset", { className: "member" }, make("div", { className: "row-gap mb-2" }, select, remove), place));
   fill(place, ruleType, params ?? {}, `${path}.params`);
 }
 

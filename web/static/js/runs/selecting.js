@@ -96,10 +96,8 @@ async function actOnEach(button, action) {
   await refresh("runs-list");
 }
 
-export function startSelecting() {
-  show();
-  document.addEventListener("change", onChange);
-  document.addEventListener("submit", onSubmit);
-  document.addEventListener("click", onClick);
-  document.addEventListener("swapped", show);
-}
+show();
+document.addEventListener("change", onChange);
+document.addEventListener("submit", onSubmit);
+document.addEventListener("click", onClick);
+document.addEventListener("swapped", show);

@@ -10,7 +10,7 @@ function plain(text) {
 }
 
 // 14 -> [14]; "10, 20" -> [10, 20]; 5:25:5 -> [5, 10, 15, 20, 25]
-export function axisValues(text) {
+function axisValues(text) {
   const range = text.split(":").map((part) => Number(part));
   if (range.length !== 3 || range.some((part) => !Number.isFinite(part)) || range[2] <= 0) return text.split(",").map((part) => plain(part.trim()));
   const [first, last, step] = range;
@@ -18,7 +18,7 @@ export function axisValues(text) {
   return Array.from({ length: Math.max(count, 0) }, (_, number) => Number((first + number * step).toPrecision(12)));
 }
 
-export function combinationsOf(axes) {
+function combinationsOf(axes) {
   return Object.entries(axes).reduce(
     (found, [name, values]) => (found.length * values.length > MOST ? found : found.flatMap((each) => values.map((value) => ({ ...each, [name]: value })))),
     [{}],
