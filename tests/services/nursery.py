@@ -98,11 +98,16 @@ def _note_ended(exit_files: dict[int, Path]) -> None:
     with suppress(ChildProcessError):
         while ended := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             exit_code = ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status
-            exit_file = exit_files.pop(ended.si_pid)
-            with suppress(OSError):  # the test is over, and its folder gone
-                exit_file.with_suffix(".new").write_text(str(exit_code))
-                exit_file.with_suffix(".new").rename(exit_file)
+            _write(exit_files.pop(ended.si_pid, None), exit_code)
             os.waitpid(ended.si_pid, 0)
+
+
+def _write(exit_file: Path | None, exit_code: int) -> None:
+    """None: another signal came in between, whose handler has done it."""
+    with suppress(OSError):  # the test is over, and its folder gone
+        if exit_file:
+            exit_file.with_suffix(".new").write_text(str(exit_code))
+            exit_file.with_suffix(".new").rename(exit_file)
 
 
 def _be(asked: dict[str, Any]) -> None:
