@@ -46,7 +46,7 @@ def test_a_dropped_export_is_run_and_run_again_the_same_after_newer_prices(visit
     load(visit, exported(tmp_path / f"{TICKER}.csv", 500, factor=1.5), "100 bars added, 400 revised, 0 removed")
     versions = page.locator("#price-series thead th").all_inner_texts().index("Versions")
     row = page.locator("#price-series tbody tr", has_text=TICKER)
-    assert row.locator("th, td").nth(versions).inner_text() == "2"
+    expect(row.locator("th, td").nth(versions)).to_have_text("2")
     page.goto(address)
     page.get_by_role("button", name="Reproduce").click()
     page.wait_for_url(lambda url: "/result/" in url and url != address)

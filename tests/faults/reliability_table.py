@@ -13,6 +13,7 @@ from collections import Counter, defaultdict
 from pathlib import Path
 from typing import Any
 
+DATABASES = {"mysql": "MariaDB", "sqlite": "SQLite"}
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "reliability.md"
 
 
@@ -49,20 +50,20 @@ def recovery_table(recoveries: list[dict[str, Any]]) -> str:
 
 def soak_table(soaks: list[dict[str, Any]]) -> str:
     """What the long soaks came to: a column for each database and way of starting Jobs."""
-    sums: dict[str, Counter[str]] = defaultdict(Counter)
-    largest: dict[str, Counter[str]] = defaultdict(Counter)
+    groups: dict[str, dict[str, Counter[str]]] = defaultdict(lambda: defaultdict(Counter))
     for line in soaks:
-        column = f"{line['database']}, {'warm' if line['ways']['warm'] else 'plain'}"
-        sums[column].update({"runs": line["runs"], "minutes": line["took_s"] / 60})
-        line["faults"] = {name: count for name, count in line["faults"].items() if "(none" not in name}
+        column = f"{DATABASES[line['database']]}, {'warm' if line['ways']['warm'] else 'plain'}"
+        groups[""][column].update({"runs": line["runs"], "minutes": line["took_s"] / 60})
         for group, label in (("ways", "Jobs started: "), ("faults", ""), ("statuses", "ended: ")):
-            sums[column].update({label + name: count for name, count in line[group].items()})
-        largest[column] |= Counter({f"{name}, at most [MB]": mb for name, mb in line["largest_mb"].items()})
-    columns = sorted(sums)
+            counts = {label + name: count for name, count in sorted(line[group].items()) if "(none" not in name}
+            groups[group][column].update(counts)
+        groups["mb"][column] |= Counter({f"{name}, at most [MB]": mb for name, mb in line["largest_mb"].items()})
+    columns = sorted(groups[""])
     rows = [("", columns), ("---", ["---"] * len(columns))]
-    for figures in (sums, largest):
+    for figures in groups.values():
         names = dict.fromkeys(name for column in columns for name in figures[column])
-        rows += [(name, [f"{figures[column][name]:,.0f}" for column in columns]) for name in names]
+        ordered = names if figures is groups[""] else sorted(names)
+        rows += [(name, [f"{figures[column][name]:,.0f}" for column in columns]) for name in ordered]
     return "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)
 
 
