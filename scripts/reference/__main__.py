@@ -1,6 +1,7 @@
-"""`python -m scripts.reference`: write the parts of docs/ that follow from code, and the pictures of rules.
+"""`python -m scripts.reference`: write what follows from code: parts of docs/, pictures of rules, new contract fields.
 
-They are between two marker lines, and the text around them stays. With --check nothing is written; 1 when one differs.
+In docs/ they are between two marker lines, and the text around them stays. With --check nothing is written; 1 when one
+differs.
 """
 
 import sys
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from scripts.reference.api import operations
 from scripts.reference.commands import command_tables
+from scripts.reference.contract import freeze_new_fields
 from scripts.reference.database import database_tables
 from scripts.reference.metrics import metric_tables
 from scripts.reference.pictures import draw_missing, stale_pictures
@@ -32,6 +34,7 @@ def main() -> int:
     stale = [name for name, written in PAGES.items() if not _is_current(DOCS / name, written(), only_check)]
     if not only_check:
         draw_missing(DOCS)
+        freeze_new_fields()
     stale += stale_pictures(DOCS)
     for name in stale:
         print(f"docs/{name} differs from the code; run: python -m scripts.reference", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -16,7 +16,7 @@ from adapters.results.curves import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest, run_engine
 from contracts.errors import NoPricesInRange
-from contracts.run_request import RunRequest
+from contracts.run_request import RunRequest, about
 from engine.engine import BacktestEngine
 from engine.metrics import measure
 from rules.catalog import RULES
@@ -30,6 +30,24 @@ DATA = PROJECT_ROOT / "data"
 WHOLE = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1), charts=False)
 STORED = ("metrics_json", "equity_curve_json", "trades_json", "signals_json")
 LONG_MEMORY = {"MA_CROSS": {"fast": 50, "slow": 200, "kind": "ema"}}  # 250 bars were not enough for it
+OTHER_TERMS: dict[str, Any] = {
+    "initial_capital": 50_000.0,
+    "fee_rate": 0.002,
+    "slippage_bps": 5.0,
+    "position_size": 20.0,
+    "size_type": "percent",
+    "direction": "longshort",
+    "fill": "next_open",
+    "stop_loss_pct": 2.0,
+    "take_profit_pct": 2.0,
+    "trailing_stop_pct": 2.0,
+    "exit_after_bars": 3,
+    "atr_stop_multiple": 1.0,
+    "atr_stop_period": 30,
+    "liquidate_below_pct": 99.9,
+    "fractional_shares": True,
+    "risk_free_rate": 0.02,
+}
 LARGEST_RUN = 40 * 1024  # bytes of a 3,270-bar run without charts
 
 
@@ -48,8 +66,20 @@ def test_the_same_request_gives_the_same_hash() -> None:
     assert columns_of(WHOLE)["result_hash"] == columns_of(WHOLE)["result_hash"]
 
 
-def test_another_fee_gives_another_hash() -> None:
-    assert columns_of(WHOLE)["result_hash"] != columns_of(replace(WHOLE, fee_rate=0.002))["result_hash"]
+def test_the_job_acts_upon_every_field_of_orders_and_stops() -> None:
+    asked = replace(WHOLE, initial_capital=1_000.0, position_size=90.0, atr_stop_multiple=5.0)
+    found = columns_of(asked)
+
+    unused = [name for name, value in OTHER_TERMS.items() if same(found, columns_of(replace(asked, **{name: value})))]
+
+    of_prices = {"benchmark", "benchmark_hash"}  # come with the prices that the Job loads
+    terms = {each.name for each in fields(RunRequest) if about(each).section in ("orders", "stops")}
+    assert terms - of_prices == OTHER_TERMS.keys()
+    assert unused == []
+
+
+def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    return all(one[name] == other[name] for name in ("result_hash", "metrics_json"))
 
 
 def test_a_derived_metric_is_no_part_of_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:

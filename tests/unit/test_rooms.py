@@ -21,6 +21,10 @@ ADAPTERS = {
     "studies": frozenset({"results"}),
 }
 LOADING_NUMPY = frozenset({"analysis", "charts", "studies"})
+WRITTEN_FROM_WEB = (
+    "scripts/reference/api.py",
+    "scripts/reference/contract.py",
+)  # pages and schemas that follow from it
 NAMING = (ROOT / "web" / "__init__.py", ROOT / "scripts" / "backtests" / "__init__.py")  # what others import by name
 HEAVY = frozenset({"numpy", "pandas", "matplotlib", "scipy"})
 
@@ -80,7 +84,7 @@ def forbidden(path: Path, imported: str) -> str | None:
         return "consumer does not know web"
     if name.startswith("scripts/backtests/") and target not in STDLIB | {"backtests", "yaml", "yfinance"}:
         return "the client knows the platform by its HTTP API only"
-    if room == "scripts" and target_room in ("web", "consumer", "tests") and name != "scripts/reference/api.py":
+    if room == "scripts" and target_room in ("web", "consumer", "tests") and name not in WRITTEN_FROM_WEB:
         # that one writes the page of the application's routes
         return "scripts import contracts, rules and adapters, and speak HTTP to a running platform"
     return None

@@ -1,0 +1,18 @@
+"""The frozen contract, contracts/*.schema.json: a new field is added as code has it, and what is there stays."""
+
+import json
+from pathlib import Path
+
+from web.documents.contract_schemas import request_schema, result_schema
+
+CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
+
+
+def freeze_new_fields() -> None:
+    """Add the fields of the request and the result, and the parts of the result, that are not frozen yet."""
+    for name, now in (("run_request", request_schema()), ("run_result", result_schema())):
+        path = CONTRACTS / f"{name}.schema.json"
+        frozen = json.loads(path.read_text(encoding="utf-8"))
+        for group in frozen.keys() & {"properties", "$defs"}:
+            frozen[group] |= {each: now[group][each] for each in now[group] if each not in frozen[group]}
+        path.write_text(json.dumps(frozen, indent=2) + "\n", encoding="utf-8")
