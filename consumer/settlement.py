@@ -83,8 +83,8 @@ class Settlement:
     def _enqueue_next(self, status: RunStatus) -> None:
         if status is not RunStatus.PENDING:
             return
-        request, is_bulk = self._held.request, self._held.request.batch_id is not None
-        message = RunMessage(self._held.run_id, self._held.attempt + 1, request.to_json(), is_bulk)
+        request, attempt = self._held.request, self._held.attempt + 1
+        message = RunMessage(self._held.run_id, attempt, request.to_json(), is_bulk=request.batch_id is not None)
         try:
             RunQueue(self._settings).enqueue([message])
             persist(self._engine, lambda connection: mark_enqueued(connection, [message]), PATIENCE_S)

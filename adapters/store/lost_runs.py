@@ -65,7 +65,10 @@ def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMess
         .where(runs.c.run_id.in_(run_ids), runs.c.status == RunStatus.PENDING)
         .order_by(runs.c.id)
     )
-    return [RunMessage(row.run_id, row.attempt, json.loads(row.request_json), row.batch_id is not None) for row in rows]
+    return [
+        RunMessage(row.run_id, row.attempt, json.loads(row.request_json), is_bulk=row.batch_id is not None)
+        for row in rows
+    ]
 
 
 def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Attempt]:
