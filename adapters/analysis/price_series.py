@@ -6,7 +6,6 @@ from datetime import date
 import numpy as np
 
 from adapters.analysis.unpacking import Column, Timestamps, unpacked_columns
-from adapters.prices.bar_times import CLOSE_OFFSET_S, OPEN_OFFSET_S
 from adapters.prices.packing import PackedPrices
 from adapters.prices.sessions import bars_per_year
 from contracts.errors import NoPricesInRange
@@ -50,18 +49,7 @@ class PriceSeries:
         """Date of each bar as its price file writes it."""
         if self.timeframe == "1d":
             return [str(day) for day in self.timestamps.astype("M8[D]").tolist()]
-        return self._times(0)
-
-    def open_times(self) -> list[str]:
-        """ISO 8601 UTC time at which each bar opens."""
-        return self._times(OPEN_OFFSET_S[self.timeframe])
-
-    def close_times(self) -> list[str]:
-        """ISO 8601 UTC time at which each bar closes."""
-        return self._times(CLOSE_OFFSET_S[self.timeframe])
-
-    def _times(self, offset_s: int) -> list[str]:
-        return [f"{time}Z" for time in (self.timestamps + np.timedelta64(offset_s, "s")).astype("U19").tolist()]
+        return [f"{time}Z" for time in self.timestamps.astype("U19").tolist()]
 
 
 def price_series(

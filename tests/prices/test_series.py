@@ -1,4 +1,4 @@
-"""What a Job reads: a range of bars, all bars before it, clipping, and when a bar opens and closes."""
+"""What a Job reads: a range of bars, all bars before it, and clipping."""
 
 import hashlib
 from dataclasses import replace
@@ -109,15 +109,6 @@ def test_intraday_bars_are_dated_by_their_start(folder):
     prices = read_prices(folder, "ABC", "5m", date(2024, 1, 2), date(2024, 1, 2))
 
     assert prices.bar_dates() == ["2024-01-02T14:30:00Z", "2024-01-02T14:35:00Z"]
-    assert prices.open_times() == prices.bar_dates()
-    assert prices.close_times() == ["2024-01-02T14:35:00Z", "2024-01-02T14:40:00Z"]
-
-
-def test_daily_bars_open_and_close_with_new_york(folder):
-    prices = read_prices(folder, "ABC", "1d", date(2024, 1, 3), date(2024, 1, 4)).traded()
-
-    assert prices.open_times() == ["2024-01-03T14:30:00Z", "2024-01-04T14:30:00Z"]
-    assert prices.close_times() == ["2024-01-03T21:00:00Z", "2024-01-04T21:00:00Z"]
 
 
 def test_stored_prices_that_are_damaged_stop_a_run_in_words():

@@ -19,6 +19,7 @@ from adapters.charts import frame
 from adapters.charts.candles import legible_candles
 from adapters.charts.data import ChartData
 from adapters.charts.render import CHARTS, TIP_DOWN, TIP_UP, render_charts
+from adapters.prices.bar_times import bar_close_time
 from contracts.run_result import CHART_NAMES, TradeRow
 from tests.services.prices import read_prices
 
@@ -27,7 +28,8 @@ DATA = Path(__file__).resolve().parents[2] / "data"
 
 def trade(prices: PriceSeries, number: int, side: str, entry: int, exit_: int, is_open: bool = False) -> TradeRow:
     """A trade of 100 shares, without costs, at the closes of two bars."""
-    times, close = prices.close_times(), prices["Close"]
+    times = [bar_close_time(bar, prices.timeframe) for bar in prices.bar_dates()]
+    close = prices["Close"]
     gain = (close[exit_] / close[entry] - 1) * (100 if side == "BUY" else -100)
     return {
         "trade_no": number,
