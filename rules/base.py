@@ -97,5 +97,8 @@ class BaseRule:
         return formula
 
     def longest_lookback(self) -> tuple[str, int]:
-        """The rule's name and lookback; of a vote, those of the member that looks back furthest."""
+        """The rule's name and lookback; of a vote, those of the member that looks back furthest.
+
+        No signal comes earlier, but for the sells of RSI_MACD, which its RSI alone gives.
+        """
         return self.spec.name, self.lookback()

@@ -47,24 +47,6 @@ def complete_params(rule_type: str, params: Mapping[str, Any]) -> dict[str, Any]
     return RULES[rule_type].complete(params)
 
 
-def rule_label(rule_type: str, params: Mapping[str, Any]) -> str:
-    """A short name of the rule with its params, such as RSI_14_30_70; at most 64 characters."""
-    return checked_rule(rule_type, params).label
-
-
 def rule_schema(rule_type: str) -> dict[str, Any]:
     """JSON Schema (2020-12) of the rule's params; constraints between params are in its description."""
     return RULES[rule_type].schema()
-
-
-def warmup_bars(rule_type: str, params: Mapping[str, Any]) -> int:
-    """Bars before the first traded one after which more of them would no longer change the rule's signals."""
-    return checked_rule(rule_type, params).warmup_bars()
-
-
-def longest_lookback(rule_type: str, params: Mapping[str, Any]) -> tuple[str, int]:
-    """The rule, or the member of a COMPOSITE, that looks back furthest, and how many bars come before its first signal.
-
-    No signal comes earlier, but for the sells of RSI_MACD, which its RSI alone gives.
-    """
-    return checked_rule(rule_type, params).longest_lookback()

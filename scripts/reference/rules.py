@@ -1,6 +1,6 @@
 """Every rule, and the language of one's own, in Markdown."""
 
-from rules.catalog import RULES, ParamSpec, RuleSpec, warmup_bars
+from rules.catalog import RULES, ParamSpec, RuleSpec, checked_rule
 from rules.language import EXAMPLES, FUNCTIONS, SERIES, Example
 from scripts.reference.markdown import table
 
@@ -19,7 +19,7 @@ def rule_section(spec: RuleSpec) -> str:
         f"- Buy: {spec.buy}",
         f"- Sell: {spec.sell}",
         *[f"- Constraint: `{constraint}`" for constraint in spec.constraints],
-        f"- Warm-up with the defaults: {warmup_bars(spec.name, {})} bars",
+        f"- Warm-up with the defaults: {checked_rule(spec.name, {}).warmup_bars()} bars",
         f"- Source: {spec.source}",
         "",
         f"![Its first signals on AAPL, 2008 and 2009: bought at ▲, sold at ▼](images/rules/{spec.name}.png)",

@@ -7,7 +7,7 @@ from typing import get_args
 import jsonschema
 import pytest
 
-from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label, rule_schema, warmup_bars
+from rules.catalog import RULES, check_params, checked_rule, complete_params, rule_schema
 from rules.parameters import Category
 from tests.rules.loops import naming
 
@@ -167,14 +167,14 @@ def test_a_composite_has_two_to_five_members():
     ],
 )
 def test_a_label_is_short_and_speaks(rule_type, params, label):
-    assert rule_label(rule_type, params) == label
+    assert checked_rule(rule_type, params).label == label
 
 
 def test_a_long_label_is_cut_to_64_characters_and_still_tells_two_rules_apart():
     members = [{"rule_type": "MEAN_REVERSION", "params": {"lookback": lookback}} for lookback in (5, 6, 7, 8, 9)]
     changed = [*members[:4], {"rule_type": "MEAN_REVERSION", "params": {"lookback": 10}}]
 
-    labels = {rule_label("COMPOSITE", {"rules": rules}) for rules in (members, changed)}
+    labels = {checked_rule("COMPOSITE", {"rules": rules}).label for rules in (members, changed)}
 
     assert {len(label) for label in labels} == {64}
     assert len(labels) == 2
@@ -217,6 +217,6 @@ def test_the_catalog_cannot_be_changed():
 def test_the_longest_member_decides_a_composites_warmup():
     members = [MEMBER, {"rule_type": "BREAKOUT", "params": {"lookback": 400}}]
 
-    assert warmup_bars("COMPOSITE", {"rules": members}) == 400
-    assert warmup_bars("MA_CROSS", {}) == 50
-    assert longest_lookback("COMPOSITE", {"rules": members}) == ("BREAKOUT", 400)
+    assert checked_rule("COMPOSITE", {"rules": members}).warmup_bars() == 400
+    assert checked_rule("MA_CROSS", {}).warmup_bars() == 50
+    assert checked_rule("COMPOSITE", {"rules": members}).longest_lookback() == ("BREAKOUT", 400)

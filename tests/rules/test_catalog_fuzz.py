@@ -3,7 +3,7 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rules.catalog import RULES, check_params, complete_params, rule_label, warmup_bars
+from rules.catalog import RULES, check_params, checked_rule, complete_params
 from rules.registry import build_rule
 
 # the same examples every time, and no clock: a busy machine must not fail a test
@@ -62,5 +62,5 @@ def assert_explained_or_usable(rule_type, params):
     assert all(isinstance(field, str) and isinstance(message, str) and message for field, message in faults.items())
     if not faults:
         assert build_rule(rule_type, params).params == complete_params(rule_type, params)
-        assert 0 < len(rule_label(rule_type, params)) <= 64
-        assert warmup_bars(rule_type, params) >= 0  # a formula of prices alone needs none
+        assert 0 < len(checked_rule(rule_type, params).label) <= 64
+        assert checked_rule(rule_type, params).warmup_bars() >= 0  # a formula of prices alone needs none

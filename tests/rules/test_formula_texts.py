@@ -2,7 +2,7 @@
 
 import pytest
 
-from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label, warmup_bars
+from rules.catalog import RULES, check_params, checked_rule, complete_params
 from rules.formula.checker import free_names
 from rules.formula.examples import EXAMPLES
 from rules.formula.rule import filled_texts
@@ -112,8 +112,8 @@ def test_complete_params_have_plain_numbers():
 
 
 def test_a_label_has_the_inputs_and_tells_texts_apart():
-    labels = [rule_label("FORMULA", TEXTS | {"inputs": {"n": n}}) for n in (5, 6)]
-    other = rule_label("FORMULA", {"buy": FINE, "sell": "close < 1"})
+    labels = [checked_rule("FORMULA", TEXTS | {"inputs": {"n": n}}).label for n in (5, 6)]
+    other = checked_rule("FORMULA", {"buy": FINE, "sell": "close < 1"}).label
 
     assert [label.split("~")[0] for label in (*labels, other)] == ["FORMULA_5", "FORMULA_6", "FORMULA"]
     assert labels[0].split("~")[1] == labels[1].split("~")[1] != other.split("~")[1]
@@ -122,9 +122,9 @@ def test_a_label_has_the_inputs_and_tells_texts_apart():
 def test_the_bars_that_a_formula_needs_are_counted_from_its_text():
     params = {"buy": "sma(prev(rsi(close, 14), 3), 10) > 50", "sell": "close > highest(high, 40)"}
 
-    assert longest_lookback("FORMULA", params) == ("FORMULA", 39)
-    assert warmup_bars("FORMULA", params) == 14 + 14 * 14 + 3 + 9
-    assert longest_lookback("FORMULA", {"buy": FINE, "sell": FINE}) == ("FORMULA", 0)
+    assert checked_rule("FORMULA", params).longest_lookback() == ("FORMULA", 39)
+    assert checked_rule("FORMULA", params).warmup_bars() == 14 + 14 * 14 + 3 + 9
+    assert checked_rule("FORMULA", {"buy": FINE, "sell": FINE}).longest_lookback() == ("FORMULA", 0)
 
 
 def test_free_names_are_those_that_are_to_be_inputs():

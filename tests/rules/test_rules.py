@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from rules.base import BaseRule
-from rules.catalog import RULES, check_params, complete_params, longest_lookback, rule_label, warmup_bars
+from rules.catalog import RULES, check_params, checked_rule, complete_params
 from rules.formula.examples import EXAMPLES
 from rules.prices import Prices
 from rules.registry import build_rule
@@ -104,7 +104,7 @@ def test_the_first_signal_comes_as_soon_as_the_longest_lookback_says(rule_type, 
     for seed in range(300):
         params = random_params(rule_type, seed, spread=8)
         signals = build_rule(rule_type, params).generate_signals(random_ohlcv(160, seed))
-        waits.extend(np.flatnonzero(signals)[:1] - longest_lookback(rule_type, params)[1])
+        waits.extend(np.flatnonzero(signals)[:1] - checked_rule(rule_type, params).longest_lookback()[1])
 
     assert min(waits) == 0
 
@@ -123,8 +123,8 @@ def test_a_built_rule_is_the_catalogs(rule_type):
 
     assert rule.spec is RULES[rule_type]
     assert rule.params == complete_params(rule_type, {})
-    assert rule.label == rule_label(rule_type, {})
-    assert rule.warmup_bars() == warmup_bars(rule_type, {})
+    assert rule.label == checked_rule(rule_type, {}).label
+    assert rule.warmup_bars() == checked_rule(rule_type, {}).warmup_bars()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
