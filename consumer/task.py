@@ -5,10 +5,11 @@ import resource
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from adapters.prices.packing import PackedPrices
@@ -33,6 +34,13 @@ log = logging.getLogger(__name__)
 # a finished result is kept for so long while the database is away; the parent keeps the lease
 RESULT_PATIENCE_S = 600.0
 DRAWING_S = 60  # for the charts, which take a second; of a million bars, three
+ERROR_TYPES: dict[type[Exception], ErrorType] = {  # of faults whose own words are for people
+    NoPricesInRange: ErrorType.NO_PRICES,
+    UnknownTicker: ErrorType.NO_PRICES,
+    BadPrices: ErrorType.BAD_PRICES,
+    BadParams: ErrorType.BAD_PARAMS,
+    RunTimeout: ErrorType.TIMEOUT,
+}
 
 
 def run_backtest(
@@ -108,9 +116,8 @@ def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
     error_type, message = explain(error)
     if not isinstance(error, PlatformError):
         log.error("run_trace\n%s", "".join(traceback.format_exception(error)).rstrip())
-    write: Callable[[Connection], None] = lambda connection: fail(connection, held, error_type, message)  # noqa: E731
     try:
-        persist(engine, write, RESULT_PATIENCE_S)
+        persist(engine, partial(fail, held=held, error_type=error_type, message=message), RESULT_PATIENCE_S)
     except LeaseLost:
         return HorseExit.OVERTAKEN
     except OperationalError as away:
@@ -122,16 +129,10 @@ def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
 
 def explain(error: Exception) -> tuple[ErrorType, str]:
     """The error type of a run's fault, and one sentence for people."""
-    if isinstance(error, NoPricesInRange | UnknownTicker):
-        return ErrorType.NO_PRICES, str(error)
-    if isinstance(error, BadPrices):
-        return ErrorType.BAD_PRICES, str(error)
-    if isinstance(error, RunTimeout):
-        return ErrorType.TIMEOUT, str(error)
+    if known := ERROR_TYPES.get(type(error)):
+        return known, str(error)
     if isinstance(error, MemoryError):
         return ErrorType.MEMORY, "the run needed more memory than one run may use"
     if isinstance(error, DBAPIError) and not isinstance(error, ProgrammingError | InterfaceError):
         return ErrorType.SYSTEM_ERROR, f"the result could not be stored: {error.orig}"
-    if isinstance(error, BadParams):
-        return ErrorType.BAD_PARAMS, str(error)
     return ErrorType.ENGINE_ERROR, f"internal error: {type(error).__name__}; the log has the trace"
