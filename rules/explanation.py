@@ -61,9 +61,7 @@ class _Found:
         held = values_of(rule.formula, prices, {*conditions, *compared})
         reader = _Reader(self, rule.formula.names, held)
         both = {"buy": reader.read(rule.formula.buy), "sell": reader.read(rule.formula.sell)}
-        for node in filter(
-            _compares, conditions
-        ):  # those inside numbers, such as bars_since(a > b), are looked at, too
+        for node in filter(_compares, conditions):  # also those inside numbers, such as bars_since(a > b)
             reader.compared(node)
         return both
 

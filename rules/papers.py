@@ -71,13 +71,7 @@ class ValueRule(BaseRule):
         "Buys what is cheap against its own price of years ago and sells what is dear against it.",
         "paper",
         (
-            bars(
-                "lookback",
-                756,
-                126,
-                1260,
-                "How long ago the price is compared (756 bars are three years)",
-            ),
+            bars("lookback", 756, 126, 1260, "How long ago the price is compared (756 bars are three years)"),
             bars("average", 126, 2, 252, "Bars around that day over which the old price is averaged"),
             number("threshold", 20.0, 0.0, 90.0, 1.0, "Gap to the old price that counts as cheap, or as dear", "%"),
         ),

@@ -49,17 +49,17 @@ class _Rows:
 def read_prices(content: bytes, meaning: Meaning) -> Reading:
     """The bars of a CSV; Refused names every fault with its line."""
     table = read_table(content)
-    reading_done: list[str] = []
+    done: list[str] = []
     warnings: list[Finding] = []
     if table.ignored:
-        reading_done.append(f"columns left out: {', '.join(table.ignored)}")
+        done.append(f"columns left out: {', '.join(table.ignored)}")
     rows = _rows(_without_nulls(table, warnings), meaning, warnings)
     if len(rows.times) > 1 and rows.times[0] > rows.times[-1]:
         rows = _reversed(rows)
-        reading_done.append("newest first in the file: turned round")
-    reading_done += _adjust(rows, meaning)
+        done.append("newest first in the file: turned round")
+    done += _adjust(rows, meaning)
     _check_rows(rows, meaning.timeframe)
-    return Reading(_bars(rows, meaning.timeframe), reading_done, warnings)
+    return Reading(_bars(rows, meaning.timeframe), done, warnings)
 
 
 def _without_nulls(table: Table, warnings: list[Finding]) -> Table:

@@ -33,9 +33,8 @@ _MYSQL_READ_ONLY = frozenset({1290, 1836})  # while another server takes over, o
 # group replication (2000 to 2999: the connection broke); the transaction can be repeated as it is
 _MYSQL_TRANSIENT = _MYSQL_READ_ONLY | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
 
-Timestamp = (
-    DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql").with_variant(mysql.DATETIME(fsp=6), "mariadb")
-)  # UTC without an offset, microseconds
+# UTC without an offset, microseconds
+Timestamp = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
 
 class database_now(FunctionElement[datetime]):
@@ -206,9 +205,8 @@ def is_transient(error: OperationalError) -> bool:
     if isinstance(error.orig, sqlite3.OperationalError):
         return "locked" in str(error.orig) or "busy" in str(error.orig)
     number = _error_number(error)
-    return (
-        error.connection_invalidated or number in _MYSQL_TRANSIENT or 2000 <= number < 3000
-    )  # 2000s: the client's own
+    is_clients_own = 2000 <= number < 3000
+    return error.connection_invalidated or is_clients_own or number in _MYSQL_TRANSIENT
 
 
 def is_read_only(error: SQLAlchemyError) -> bool:

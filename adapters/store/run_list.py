@@ -170,14 +170,9 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
     past_id = runs.c.id < cursor.id if descending else runs.c.id > cursor.id
     if column is None:
         return past_id
-    past, up_to = (
-        (column < cursor.value, column <= cursor.value)
-        if descending
-        else (
-            column > cursor.value,
-            column >= cursor.value,
-        )
-    )
+    past, up_to = column > cursor.value, column >= cursor.value
+    if descending:
+        past, up_to = column < cursor.value, column <= cursor.value
     return and_(up_to, or_(past, past_id))  # the first half is a range that an index can begin at
 
 

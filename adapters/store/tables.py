@@ -29,9 +29,7 @@ MYSQL = ("mysql", "mariadb")
 
 
 def _on_mysql(generic: TypeEngine, special: TypeEngine) -> TypeEngine:  # type: ignore[type-arg]
-    for name in MYSQL:
-        generic = generic.with_variant(special, name)
-    return generic
+    return generic.with_variant(special, *MYSQL)
 
 
 def _ascii(length: int) -> TypeEngine:  # type: ignore[type-arg]

@@ -166,9 +166,8 @@ class _Checker:
 
     def _unary(self, node: ast.UnaryOp, depth: int) -> Value:
         if isinstance(node.op, ast.Not):
-            return self.graph.node(
-                "not", (self._condition(node.operand, depth + 1, "`not` needs a condition"),), "condition"
-            )
+            negated = self._condition(node.operand, depth + 1, "`not` needs a condition")
+            return self.graph.node("not", (negated,), "condition")
         if isinstance(node.op, ast.Invert):
             raise _fault(node, "`~` has no meaning here: write `not`")
         value = self._numeric(node.operand, depth + 1, "a sign needs a number")
@@ -189,9 +188,8 @@ class _Checker:
 
     def _joined(self, node: ast.BoolOp, depth: int) -> Node:
         word = "and" if isinstance(node.op, ast.And) else "or"
-        return self._all_of(
-            word, tuple(self._condition(each, depth + 1, f"`{word}` needs conditions") for each in node.values)
-        )
+        conditions = (self._condition(each, depth + 1, f"`{word}` needs conditions") for each in node.values)
+        return self._all_of(word, tuple(conditions))
 
     def _all_of(self, word: str, conditions: tuple[Node, ...]) -> Node:
         return self.graph.node(word, conditions, "condition") if len(conditions) > 1 else conditions[0]
@@ -199,10 +197,8 @@ class _Checker:
     def _comparison(self, node: ast.Compare, depth: int) -> Node:
         """The comparison; a chain is all of its comparisons, with what is between them read once."""
         signs = [self._sign(node, op) for op in node.ops]
-        sides = [
-            self._numeric(each, depth + 1, f"`{signs[0][0]}` compares numbers")
-            for each in (node.left, *node.comparators)
-        ]
+        wanted = f"`{signs[0][0]}` compares numbers"
+        sides = [self._numeric(each, depth + 1, wanted) for each in (node.left, *node.comparators)]
         pairs = zip(sides, signs, sides[1:], strict=False)
         return self._all_of("and", tuple(self._compared(*sign, left, right) for left, sign, right in pairs))
 
@@ -213,9 +209,8 @@ class _Checker:
 
     def _compared(self, sign: str, compare: Callable[[float, float], bool], left: Value, right: Value) -> Node:
         if isinstance(left, float) and isinstance(right, float):
-            return self.graph.node(
-                "constant", (self.graph.column("Close"), 1.0 if compare(left, right) else -1.0), "condition"
-            )
+            truth = 1.0 if compare(left, right) else -1.0
+            return self.graph.node("constant", (self.graph.column("Close"), truth), "condition")
         return self.graph.node(sign, (left, right), "condition")
 
     def _call(self, node: ast.Call, depth: int) -> Value:
@@ -258,10 +253,11 @@ class _Checker:
         elif wanted.kind == "series":
             raise _fault(node, f"{self._quoted(node)} is the same on every bar; {function.signature} needs a series")
         elif wanted.kind == "bars" and not (value.is_integer() and wanted.least <= value <= MAX_BARS):
-            said = (
-                self._quoted(node) if isinstance(node, ast.Constant) else f"{self._quoted(node)}, which is {value:g},"
+            computed = "" if isinstance(node, ast.Constant) else f", which is {value:g},"
+            raise _fault(
+                node,
+                f"{self._quoted(node)}{computed} is not a whole number of bars from {wanted.least} to {MAX_BARS:,}",
             )
-            raise _fault(node, f"{said} is not a whole number of bars from {wanted.least} to {MAX_BARS:,}")
 
     def _applied(self, function: Function, node: ast.Call, values: list[Value]) -> Value:
         if not function.columns and not any(isinstance(each, Node) for each in values):
