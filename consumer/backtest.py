@@ -11,9 +11,9 @@ from adapters.analysis.performance import ANALYSIS_VERSION, Performance, perform
 from adapters.analysis.price_series import PriceSeries, price_series
 from adapters.analysis.unpacking import Column
 from adapters.prices.packing import PackedPrices
-from adapters.results.curves import encode_equity, encode_signals, encode_trades, significant
 from adapters.results.metrics.table import HEADLINE_NAMES
 from adapters.results.sparkline import encode_sparkline
+from adapters.results.stored_series import encode_equity, encode_signals, encode_trades, significant
 from consumer.wrappers.account_limits import with_liquidation
 from consumer.wrappers.exits import EngineWithExits
 from contracts.errors import BadParams

@@ -18,7 +18,8 @@ from adapters.charts.data import ChartData, Numbers
 from adapters.charts.render import render_charts
 from adapters.logs import configure_logging
 from adapters.prices.packing import PackedPrices
-from adapters.results.curves import decode_equity, decode_trades, fill_bars, trade_rows
+from adapters.results.curves import fill_bars, trade_rows
+from adapters.results.stored_series import decode_equity, decode_trades
 from adapters.settings import load_settings
 from adapters.store.database import committed, connect_database, is_duplicate_key, reading
 from adapters.store.prices import prices_of

@@ -9,11 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from adapters.results.condition_summary import condition_summaries
 from adapters.results.curves import (
-    PRUNED,
     close_dates,
-    decode_equity,
-    decode_signals,
-    decode_trades,
     drawdown_points,
     equity_points,
     portfolio_points,
@@ -21,6 +17,7 @@ from adapters.results.curves import (
     trade_rows,
 )
 from adapters.results.run_lines import decode_head
+from adapters.results.stored_series import PRUNED, decode_equity, decode_signals, decode_trades
 from adapters.results.times import seconds_between, utc_text
 from contracts.run_result import Candle, ConditionSummary, RunResult
 from contracts.status import RunStatus

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sqlalchemy import case, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.results.curves import decode_equity
 from adapters.results.sharpe_evidence import Evidence, MeasuredSharpe, evidence
+from adapters.results.stored_series import decode_equity
 from adapters.store.tables import runs
 
 

@@ -8,11 +8,11 @@ import numpy as np
 from sqlalchemy.engine import RowMapping
 
 from adapters.results.choice import Metrics
-from adapters.results.curves import decode_equity, decode_trades, encode_equity
 from adapters.results.measured import Measured, NoValue, total
 from adapters.results.metrics.returns import cagr
 from adapters.results.metrics.risk import kurtosis, skewness, spread
 from adapters.results.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
+from adapters.results.stored_series import decode_equity, decode_trades, encode_equity
 from adapters.studies.resampling import Array, trade_steps
 from contracts.run_request import Timeframe
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from adapters.analysis import performance
-from adapters.results.curves import decode_equity, decode_signals, decode_trades, portfolio_points, trade_rows
+from adapters.results.curves import portfolio_points, trade_rows
+from adapters.results.stored_series import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest, run_engine
 from contracts.errors import NoPricesInRange

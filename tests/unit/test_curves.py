@@ -7,16 +7,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.results.curves import (
+from adapters.results.curves import drawdown_points, portfolio_points
+from adapters.results.stored_series import (
     TRADE_COLUMNS,
     decode_equity,
     decode_signals,
     decode_trades,
-    drawdown_points,
     encode_equity,
     encode_signals,
     encode_trades,
-    portfolio_points,
 )
 
 RANDOM = random.Random(7)

@@ -6,7 +6,8 @@ import pytest
 
 from adapters.prices.candles import candles
 from adapters.prices.reading import Meaning, read_prices
-from adapters.results.curves import decode_signals, encode_signals, trade_rows
+from adapters.results.curves import trade_rows
+from adapters.results.stored_series import decode_signals, encode_signals
 from tests.prices.test_series import content
 
 

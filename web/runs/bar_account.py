@@ -15,7 +15,7 @@ def account_words(
 ) -> list[str]:
     """What was done on a bar, in order: exits by themselves, then what became of its signal (1, -1, or 0 for none).
 
-    trades and rejected: as adapters.results.curves.decode_trades gives them.
+    trades and rejected: as adapters.results.stored_series.decode_trades gives them.
     """
     words = [
         f"the {POSITIONS[trade['side']]} position was closed by its {trade['exit_reason'].replace('_', ' ')} "

@@ -14,8 +14,9 @@ from sqlalchemy.engine import RowMapping
 from adapters.prices.bar_times import PERIODS_PER_YEAR
 from adapters.prices.bars import Bars, bar_date
 from adapters.prices.candles import bars_between, candle_columns
-from adapters.results.curves import decode_equity_times, decode_trades, drawdowns_pct, trade_row
+from adapters.results.curves import drawdowns_pct, trade_row
 from adapters.results.period_returns import rolling_sharpe
+from adapters.results.stored_series import decode_equity_times, decode_trades
 from adapters.store.database import reading
 from adapters.store.run_queries import run_row
 from contracts.errors import Conflict

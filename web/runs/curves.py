@@ -8,7 +8,8 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.engine import RowMapping
 
-from adapters.results.curves import decode_equity_times, drawdowns_pct
+from adapters.results.curves import drawdowns_pct
+from adapters.results.stored_series import decode_equity_times
 from adapters.store.database import reading
 from adapters.store.run_list import runs_by_id
 from contracts.errors import InvalidRequest, UnknownRun

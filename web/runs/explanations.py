@@ -12,9 +12,9 @@ from sqlalchemy.engine import RowMapping
 
 from adapters.prices.bars import Bars, bar_date
 from adapters.prices.candles import bars_between
-from adapters.results.curves import decode_signals, decode_trades
 from adapters.results.reasons import BarState, comparisons
 from adapters.results.run_lines import RunLines, stored_lines
+from adapters.results.stored_series import decode_signals, decode_trades
 from adapters.store.database import reading
 from adapters.store.run_queries import lines_of
 from web.arguments import read_argument, whole_number

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from flask import Blueprint, Response, render_template
 
-from adapters.results.curves import PRUNED
 from adapters.results.run_result import run_result
+from adapters.results.stored_series import PRUNED
 from adapters.store.database import reading
 from adapters.store.run_queries import events_of
 from contracts.errors import Conflict

@@ -5,8 +5,8 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from adapters.results.curves import PRUNED
 from adapters.results.run_result import run_result
+from adapters.results.stored_series import PRUNED
 from contracts.errors import Conflict
 from contracts.run_result import RunResult
 from web.answers import csv_file

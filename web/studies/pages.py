@@ -5,8 +5,8 @@ from uuid import UUID
 
 from flask import Blueprint, render_template
 
-from adapters.results.curves import decode_equity
 from adapters.results.metrics.table import METRICS
+from adapters.results.stored_series import decode_equity
 from rules.catalog import RULES
 from web.platform import platform
 from web.studies.api import asked_studies, described
