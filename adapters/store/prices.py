@@ -10,17 +10,14 @@ from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Select, and_, func, insert, select, update
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.engine import Connection, Engine, RowMapping
-from sqlalchemy.exc import IntegrityError
 
 from adapters.prices.bars import Bars
 from adapters.prices.candles import candles
-from adapters.prices.packing import PackedPrices, pack, unpack
-from adapters.prices.sessions import bars_per_year
+from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.tickers import is_ticker
-from adapters.results.sparkline import encode_sparkline
-from adapters.store.database import committed, database_now, is_duplicate_key, reading
+from adapters.store.database import reading
 from adapters.store.tables import price_parts, price_series, price_versions, runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest, Timeframe
@@ -60,67 +57,6 @@ class Version:
     def last_date(self) -> date:
         """Day of the last bar."""
         return date.fromisoformat(self.last_bar[:10])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Where bars come from, for those who look at the version later."""
-
-    source: str | None = None
-    note: str | None = None
-    report: dict[str, Any]
-    loaded_by: str | None = None
-
-
-def save_version(engine: Engine, ticker: str, bars: Bars, origin: Origin) -> None:
-    """Make these bars the current version of the series; a version that is there already only becomes current again.
-
-    One transaction: whoever reads meanwhile sees the version before. Of two at once both end, and the later is current.
-    """
-    try:
-        committed(engine, lambda connection: _save(connection, ticker, bars, origin))
-    except IntegrityError as error:  # somebody has just stored the same bars, or the first ones of this series
-        if not is_duplicate_key(error):
-            raise
-        committed(engine, lambda connection: _save(connection, ticker, bars, origin))
-
-
-def _save(connection: Connection, ticker: str, bars: Bars, origin: Origin) -> None:
-    series = (price_series.c.ticker == ticker, price_series.c.timeframe == bars.timeframe)
-    current = {"data_hash": bars.data_hash}
-    if connection.execute(select(price_series.c.ticker).where(*series).with_for_update()).first() is None:
-        connection.execute(
-            insert(price_series).values(ticker=ticker, timeframe=bars.timeframe, data_hash=bars.data_hash)
-        )
-    else:
-        connection.execute(update(price_series).where(*series).values(**current))
-    known = price_parts.c.data_hash == bars.data_hash
-    if connection.execute(select(price_parts.c.part).where(known).limit(1)).first() is None:
-        for number, (count, packed) in enumerate(pack(bars)):
-            connection.execute(insert(price_parts).values(**current, part=number, bars=count, packed=packed))
-    kept = _versions_of(ticker, bars.timeframe).where(price_versions.c.data_hash == bars.data_hash)
-    if connection.execute(kept).first():
-        return
-    connection.execute(insert(price_versions).values(**_row(ticker, bars, origin), loaded_at=database_now()))
-
-
-def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:
-    return {
-        "ticker": ticker,
-        "timeframe": bars.timeframe,
-        "data_hash": bars.data_hash,
-        "first_bar": bars.first,
-        "last_bar": bars.last,
-        "bars": len(bars),
-        "price_decimals": bars.price_decimals,
-        "volume_decimals": bars.volume_decimals,
-        "bars_per_year": bars_per_year(bars.times),
-        "source": origin.source,
-        "note": origin.note,
-        "report_json": json.dumps(origin.report, ensure_ascii=False),
-        "sparkline": encode_sparkline(bars.prices[3]),
-        "loaded_by": origin.loaded_by,
-    }
 
 
 def select_versions() -> Select[Any]:

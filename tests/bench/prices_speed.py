@@ -26,7 +26,8 @@ from adapters.prices.bars import Bars, Numbers
 from adapters.prices.reading import Meaning, read_prices
 from adapters.schema import create_schema
 from adapters.store.database import connect_database, reading
-from adapters.store.prices import Origin, packed_prices, save_version
+from adapters.store.price_loading import Origin, save_version
+from adapters.store.prices import packed_prices
 from contracts.run_request import Timeframe
 from tests.bench.services import row
 from tests.services.mariadb_server import MariaDBServer, data_template

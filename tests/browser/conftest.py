@@ -53,7 +53,7 @@ def store_broken_prices(database_url: str) -> None:
 
     from adapters.prices.reading import Meaning, read_prices
     from adapters.store.database import connect_database
-    from adapters.store.prices import Origin, save_version
+    from adapters.store.price_loading import Origin, save_version
     from adapters.store.tables import price_parts
     from tests.services.prices import DATA
 

@@ -10,13 +10,12 @@ from sqlalchemy.engine import Engine
 
 from adapters.prices.bars import Bars
 from adapters.prices.reading import Meaning, read_prices
-from adapters.store import prices as store_module
 from adapters.store.database import connect_database, reading
 from adapters.store.new_runs import NewRun, insert_runs
-from adapters.store.price_loading import examine, load
+from adapters.store.price_loading import Origin, examine, load, save_version
 from adapters.store.price_pruning import delete_version, prune
-from adapters.store.prices import Origin, PriceStore, packed_prices, save_version, version, versions_of
-from adapters.store.tables import price_parts, price_series, price_versions
+from adapters.store.prices import PriceStore, packed_prices, version, versions_of
+from adapters.store.tables import price_parts, price_series, price_versions, runs
 from contracts.errors import Conflict, UnknownTicker
 from tests.services.prices import without_prices
 from tests.services.runs import new_request
@@ -123,7 +122,7 @@ def test_a_load_that_breaks_in_the_middle_leaves_nothing(engine: Engine, monkeyp
     def broken(_: Bars) -> None:
         raise ConnectionError("the wire was cut")
 
-    monkeypatch.setattr(store_module, "pack", broken)
+    monkeypatch.setattr("adapters.store.price_loading.pack", broken)
     with pytest.raises(ConnectionError):
         save_version(engine, "NEW", bars(63.6), ORIGIN)
 
@@ -139,10 +138,10 @@ def test_what_runs_refer_to_and_what_is_current_cannot_be_deleted(engine: Engine
         with pytest.raises(Conflict, match="current version"):
             delete_version(connection, "NEW", "1d", new.data_hash)
         insert_runs(connection, [NewRun(new_request(ticker="NEW"), "hash")])
-        connection.execute(store_module.runs.update().values(data_hash=old.data_hash))
+        connection.execute(runs.update().values(data_hash=old.data_hash))
         with pytest.raises(Conflict, match="runs refer to"):
             delete_version(connection, "NEW", "1d", old.data_hash)
-        connection.execute(store_module.runs.update().values(data_hash=None))
+        connection.execute(runs.update().values(data_hash=None))
         delete_version(connection, "NEW", "1d", old.data_hash)
 
     assert count(engine) == (1, 1, 1)
