@@ -220,17 +220,3 @@ def _last_id(connection: Connection, moment: datetime) -> int:
     order = (runs.c.created_at.desc(), runs.c.id.desc())
     earlier = select(runs.c.id).where(runs.c.created_at < moment).order_by(*order).limit(1)
     return connection.execute(earlier).scalar() or 0
-
-
-def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMapping]:
-    """The runs with these ids, all columns, in the order of the ids; unknown ones are left out."""
-    found = connection.execute(select(runs).where(runs.c.run_id.in_(run_ids))).mappings().all()
-    by_id = {row["run_id"]: row for row in found}
-    return [by_id[run_id] for run_id in run_ids if run_id in by_id]
-
-
-def run_with_prefix(connection: Connection, prefix: str) -> str | None:
-    """The id of the one run whose id begins with `prefix`; None when there is none, or more than one."""
-    query = select(runs.c.run_id).where(runs.c.run_id.startswith(prefix, autoescape=True)).limit(2)
-    found = list(connection.execute(query).scalars())
-    return found[0] if len(found) == 1 else None

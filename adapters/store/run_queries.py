@@ -1,8 +1,9 @@
 """What the web tier asks the database about runs; nothing here changes anything."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import and_, select
+from sqlalchemy import Select, and_, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.prices.packing import columns_of
@@ -32,10 +33,7 @@ STATUS_COLUMNS = (
 
 def run_status(connection: Connection, run_id: str) -> RowMapping:
     """The small columns of one run, for polling; UnknownRun when there is none."""
-    row = connection.execute(select(*STATUS_COLUMNS).where(runs.c.run_id == run_id)).mappings().one_or_none()
-    if row is None:
-        raise UnknownRun(f"no run has the id {run_id}")
-    return row
+    return _one(connection, select(*STATUS_COLUMNS), run_id)
 
 
 def submitter(connection: Connection, kind: str, name: str) -> str | None:
@@ -49,10 +47,28 @@ def run_row(connection: Connection, run_id: str) -> RowMapping:
     """All columns of one run, and the head of its lines as lines_head; UnknownRun when there is none."""
     head = and_(run_lines.c.run_id == runs.c.run_id, run_lines.c.part == 0)
     query = select(runs, run_lines.c.packed.label("lines_head")).select_from(runs.outerjoin(run_lines, head))
+    return _one(connection, query, run_id)
+
+
+def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
     row = connection.execute(query.where(runs.c.run_id == run_id)).mappings().one_or_none()
     if row is None:
         raise UnknownRun(f"no run has the id {run_id}")
     return row
+
+
+def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMapping]:
+    """The runs with these ids, all columns, in the order of the ids; unknown ones are left out."""
+    found = connection.execute(select(runs).where(runs.c.run_id.in_(run_ids))).mappings().all()
+    by_id = {row["run_id"]: row for row in found}
+    return [by_id[run_id] for run_id in run_ids if run_id in by_id]
+
+
+def run_with_prefix(connection: Connection, prefix: str) -> str | None:
+    """The id of the one run whose id begins with `prefix`; None when there is none, or more than one."""
+    query = select(runs.c.run_id).where(runs.c.run_id.startswith(prefix, autoescape=True)).limit(2)
+    found = list(connection.execute(query).scalars())
+    return found[0] if len(found) == 1 else None
 
 
 def chart_names(connection: Connection, run_id: str) -> frozenset[str]:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import RowMapping
 from adapters.results.curves import drawdowns_pct
 from adapters.results.stored_series import decode_equity_times
 from adapters.store.database import reading
-from adapters.store.run_list import runs_by_id
+from adapters.store.run_queries import runs_by_id
 from contracts.errors import InvalidRequest, UnknownRun
 from contracts.status import RunStatus
 from web.arguments import read_argument, whole_number

@@ -11,7 +11,8 @@ from adapters.results.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
 from adapters.results.times import seconds_between, utc_text
 from adapters.store.batches import is_batch
 from adapters.store.database import reading
-from adapters.store.run_list import RunPage, list_runs, run_with_prefix
+from adapters.store.run_list import RunPage, list_runs
+from adapters.store.run_queries import run_with_prefix
 from contracts.status import RunStatus
 from rules.catalog import RULES
 from web.platform import platform
