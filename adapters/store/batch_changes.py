@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.store.database import database_now
 from adapters.store.events import event
 from adapters.store.runs import cancelled_values, retried_values
-from adapters.store.tables import run_events, runs
+from adapters.store.tables import IS_LIVING, run_events, runs
 from contracts.status import ErrorType, RunStatus
 
 AT_ONCE = 1000  # runs per transaction, so that nobody waits long for their locks
@@ -20,9 +20,8 @@ AT_ONCE = 1000  # runs per transaction, so that nobody waits long for their lock
 
 def cancel_some(connection: Connection, batch_id: str, after_id: int) -> Sequence[RowMapping]:
     """FAIL up to AT_ONCE living runs of a batch as cancelled; id, run_id and attempt of each, [] at the end."""
-    living = runs.c.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
-    rows = _locked(connection, batch_id, living, after_id)
-    _change(connection, living, rows, cancelled_values(), RunStatus.FAILED, "cancelled on request")
+    rows = _locked(connection, batch_id, IS_LIVING, after_id)
+    _change(connection, IS_LIVING, rows, cancelled_values(), RunStatus.FAILED, "cancelled on request")
     return rows
 
 

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy import and_, or_, select
 from sqlalchemy.engine import Connection
@@ -11,7 +10,7 @@ from sqlalchemy.engine import Connection
 from adapters.queue.messages import RunMessage
 from adapters.store.database import database_now
 from adapters.store.runs import Attempt
-from adapters.store.tables import runs
+from adapters.store.tables import IS_LIVING, runs
 from contracts.status import RunStatus
 
 SUBMISSION_S = 5.0  # a submission may take so long from its rows to its messages
@@ -83,9 +82,5 @@ def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Att
 
 def live_attempts(connection: Connection, run_ids: Sequence[str]) -> set[tuple[str, int]]:
     """Those (run_id, attempt) that still wait or run."""
-    rows: Any = connection.execute(
-        select(runs.c.run_id, runs.c.attempt).where(
-            runs.c.run_id.in_(run_ids), runs.c.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
-        )
-    )
-    return {(row.run_id, row.attempt) for row in rows}
+    query = select(runs.c.run_id, runs.c.attempt).where(runs.c.run_id.in_(run_ids), IS_LIVING)
+    return {(row.run_id, row.attempt) for row in connection.execute(query)}

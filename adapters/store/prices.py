@@ -179,11 +179,8 @@ class PriceStore:
     def _bars(self, data_hash: str) -> Bars:
         """The bars of one content; UnknownTicker when they have been pruned."""
         with reading(self._engine) as connection:
-            row = (
-                connection.execute(select_versions().where(price_versions.c.data_hash == data_hash).limit(1))
-                .mappings()
-                .first()
-            )
+            query = select_versions().where(price_versions.c.data_hash == data_hash).limit(1)
+            row = connection.execute(query).mappings().first()
             if row is None:
                 raise UnknownTicker(f"the prices with data_hash {data_hash[:12]} are not in the store")
             return unpack(_packed(connection, version_of(row)))

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.choice import Metrics
 from adapters.store.database import database_now
-from adapters.store.tables import runs, studies
+from adapters.store.tables import IS_LIVING, runs, studies
 from contracts.errors import UnknownStudy
 from contracts.status import RunStatus
 from contracts.study import StudyPlan, StudyStatus
@@ -142,8 +142,7 @@ def list_studies(connection: Connection, after: int | None, limit: int) -> Seque
 
 def has_living_runs(connection: Connection, batch_id: str) -> bool:
     """Whether a run of the batch still waits or runs."""
-    living = runs.c.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
-    query = select(runs.c.id).where(runs.c.batch_id == batch_id, living).limit(1)
+    query = select(runs.c.id).where(runs.c.batch_id == batch_id, IS_LIVING).limit(1)
     return connection.execute(query).first() is not None
 
 

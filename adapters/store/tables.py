@@ -21,7 +21,7 @@ from sqlalchemy.types import TypeEngine
 
 from adapters.results.metrics.table import HEADLINES
 from adapters.store.database import Timestamp
-from contracts.status import ErrorType
+from contracts.status import ErrorType, RunStatus
 
 metadata = MetaData()
 
@@ -127,6 +127,7 @@ runs = Table(
     **_OPTIONS,
 )
 
+IS_LIVING = runs.c.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
 IS_CANCELLED = runs.c.error_type == ErrorType.CANCELLED  # FAILED to the database, a word of its own to people
 HEADLINE_COLUMNS = {name: runs.c[name] for name in METRIC_INDEXES}  # the metrics that no JSON has to be read for
 
