@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run docs test test-slow test-image test-peers lint bench manifests audit requirements clean
+.PHONY: help install install-dev run docs test test-slow soak test-image test-peers lint bench manifests audit requirements clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,11 +44,16 @@ run: install ## start Redis, database, web, scaler and reconciler; prints the UR
 test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
-		-m "not slow and not peers and not image"
+		-m "not slow and not soak and not peers and not image"
 
-test-slow: install-dev ## the long fault and soak tests
+test-slow: install-dev ## the long tests: every fault on both databases and both ways of starting Jobs
 	@sh scripts/install_test_services.sh
-	@$(BIN)/python -m pytest -m slow --timeout 3600
+	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
+		-m "slow and not soak"
+
+soak: install-dev ## hours of runs under faults; in pieces by, for example, PARTS="part-07 and warm and mariadb"
+	@sh scripts/install_test_services.sh
+	@$(BIN)/python -m pytest -m soak -k "$(or $(PARTS),part)"
 
 test-image: install-dev ## the image in containers, in every role of docker-compose.yml; needs docker with compose
 	@$(BIN)/python -m pytest -m image tests/image

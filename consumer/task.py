@@ -129,8 +129,9 @@ def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
 
 def explain(error: Exception) -> tuple[ErrorType, str]:
     """The error type of a run's fault, and one sentence for people."""
-    if known := ERROR_TYPES.get(type(error)):
-        return known, str(error)
+    for fault, error_type in ERROR_TYPES.items():
+        if isinstance(error, fault):
+            return error_type, str(error)
     if isinstance(error, MemoryError):
         return ErrorType.MEMORY, "the run needed more memory than one run may use"
     if isinstance(error, DBAPIError) and not isinstance(error, ProgrammingError | InterfaceError):

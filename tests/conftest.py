@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tests.services.processes import Programs
     from tests.services.redis_server import RedisServer
     from tests.services.runs import Submitter
+    from tests.services.tcp_proxy import TcpProxy
 
 
 def pytest_configure() -> None:
@@ -90,6 +92,24 @@ def mariadb_server(mariadb_process: MariaDBServer) -> Iterator[MariaDBServer]:
 def mariadb_url(mariadb_server: MariaDBServer) -> str:
     """URL of a MariaDB database with the platform's empty tables."""
     return mariadb_server.url()
+
+
+@pytest.fixture
+def redis_proxy(redis_server: RedisServer) -> Iterator[TcpProxy]:
+    """What a program may be given in place of Redis, to cut or to freeze."""
+    from tests.services.tcp_proxy import TcpProxy
+
+    with closing(TcpProxy(redis_server.port)) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def mariadb_proxy(mariadb_server: MariaDBServer) -> Iterator[TcpProxy]:
+    """What a program may be given in place of MariaDB, to cut or to freeze."""
+    from tests.services.tcp_proxy import TcpProxy
+
+    with closing(TcpProxy(mariadb_server.port)) as proxy:
+        yield proxy
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 usage: python -m tests.faults.reliability_table RECOVERIES SOAKS
 
 The two files are what the fault tests append to when FAULT_REPORT and FAULT_SOAK name them, for example
-    FAULT_REPORT=/tmp/recoveries FAULT_SOAK=/tmp/soaks python -m pytest -m "slow or not slow" tests/faults
+    FAULT_REPORT=/tmp/recoveries FAULT_SOAK=/tmp/soaks python -m pytest tests/faults
 """
 
 import json

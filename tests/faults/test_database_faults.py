@@ -1,7 +1,7 @@
 """The database is away, frozen or full: nothing is lost, and nothing succeeds without its result."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from sqlalchemy import select, text
@@ -23,16 +23,9 @@ from tests.services.web_app import run_values, sweep_values, web_app
 
 
 @pytest.fixture
-def proxy(mariadb_server: MariaDBServer) -> Iterator[TcpProxy]:
-    proxy = TcpProxy(mariadb_server.port)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture
-def behind_proxy(proxy: TcpProxy, mariadb_server: MariaDBServer, redis_server: RedisServer) -> dict[str, str]:
+def behind_proxy(mariadb_proxy: TcpProxy, mariadb_server: MariaDBServer, redis_server: RedisServer) -> dict[str, str]:
     """Settings of a process that reaches the database through the proxy only."""
-    return settings_of(mariadb_server.url(port=proxy.port), redis_server.url)
+    return settings_of(mariadb_server.url(port=mariadb_proxy.port), redis_server.url)
 
 
 @pytest.fixture
@@ -54,7 +47,7 @@ def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
     submitter: Submitter,
     redis_server: RedisServer,
     fault: Callable[..., Fault],
-    proxy: TcpProxy,
+    mariadb_proxy: TcpProxy,
     behind_proxy: dict[str, str],
     database_url: str,
 ) -> None:
@@ -63,12 +56,12 @@ def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
     consumer = programs.start("consumer", **behind_proxy | pause.environ | {"LEASE_S": "60", "HEARTBEAT_S": "0.5"})
     pause.wait()
 
-    proxy.cut() if away == "cut" else proxy.freeze()
+    mariadb_proxy.cut() if away == "cut" else mariadb_proxy.freeze()
     pause.let_go()
     if away == "cut":
         consumer.wait_for_line("database_unreachable")
     with measured(f"database away {moment} ({away})", database_url):
-        proxy.restore()
+        mariadb_proxy.restore()
         exit_code = consumer.wait()
 
     row = submitter.row(run_id)
@@ -95,7 +88,7 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(
     submitter: Submitter,
     redis_server: RedisServer,
     fault: Callable[..., Fault],
-    proxy: TcpProxy,
+    mariadb_proxy: TcpProxy,
     behind_proxy: dict[str, str],
 ) -> None:
     pause = fault(at, "pause")
@@ -104,7 +97,7 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(
     consumer = programs.start("consumer", **behind_proxy | pause.environ | quiet)
     pause.wait()
 
-    proxy.lose_the_answer_to(b"COMMIT")
+    mariadb_proxy.lose_the_answer_to(b"COMMIT")
     if signum:
         consumer.send(signum)
     pause.let_go()
@@ -114,7 +107,7 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(
     work_off(programs, submitter)
 
     row = submitter.row(run_id)
-    assert proxy.lost_answers == 1
+    assert mariadb_proxy.lost_answers == 1
     assert (row["status"], row["attempt"], row["losses"], row["handbacks"]) == ("SUCCEEDED", attempt, 0, attempt - 1)
     assert len(submitter.events(run_id)) == 1 + 2 * attempt
     check_tables(submitter.engine)
@@ -122,16 +115,16 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(
 
 
 def test_a_submission_whose_commit_s_answer_is_lost_is_sent_again_without_a_second_run(
-    submitter: Submitter, proxy: TcpProxy, behind_proxy: dict[str, str]
+    submitter: Submitter, mariadb_proxy: TcpProxy, behind_proxy: dict[str, str]
 ) -> None:
     with web_app(behind_proxy) as app:
         client, once = app.test_client(), {"Idempotency-Key": "once"}
         client.get("/ready")
-        proxy.lose_the_answer_to(b"COMMIT")
+        mariadb_proxy.lose_the_answer_to(b"COMMIT")
         first = client.post("/run_backtest", json=run_values(), headers=once)
         again = client.post("/run_backtest", json=run_values(), headers=once)
 
-    assert (proxy.lost_answers, first.status_code, again.status_code) == (1, 503, 200)
+    assert (mariadb_proxy.lost_answers, first.status_code, again.status_code) == (1, 503, 200)
     assert submitter.statuses() == {"PENDING": 1}
     assert submitter.status(again.get_json()["run_id"]) == "PENDING"
 

@@ -1,6 +1,6 @@
 """Many runs while something breaks every other second; figures go where FAULT_SOAK says.
 
-The long soak, 25,000 in each way, comes in parts, so that it can be gone on with: `-k "part-07 and warm and mariadb"`.
+The long soak comes in parts, so that it can be gone on with: `make soak PARTS="part-07 and warm and mariadb"`.
 """
 
 import json
@@ -9,8 +9,8 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -31,7 +31,7 @@ from tests.services.tcp_proxy import TcpProxy
 from tests.services.waiting import slowness
 
 SEED = 20_261_121
-PART = [pytest.mark.slow, pytest.mark.timeout(3600)]
+PART = [pytest.mark.soak, pytest.mark.timeout(3600)]
 SCALER, RECONCILER = "consumer.local_scaler", "consumer.reconciler"
 JOB, TEMPLATE = "consumer", "consumer.template"  # a forked Job's command line is still that of its template
 STRIKE_S = 2.0
@@ -41,10 +41,11 @@ FROZEN_S = 5.0  # longer than a lease, and than the scaler waits for its templat
 class Services:
     """Redis and the database, each behind a proxy that can lose an answer; SQLite is a file and has neither."""
 
-    def __init__(self, redis: RedisServer, database: MariaDBServer | None, stack: ExitStack) -> None:
-        self.redis, self.database = redis, database
-        self.redis_proxy = stack.enter_context(closing(TcpProxy(redis.port)))
-        self.database_proxy = stack.enter_context(closing(TcpProxy(database.port))) if database else None
+    def __init__(
+        self, redis: RedisServer, redis_proxy: TcpProxy, database: MariaDBServer | None, database_proxy: TcpProxy | None
+    ) -> None:
+        self.redis, self.redis_proxy = redis, redis_proxy
+        self.database, self.database_proxy = database, database_proxy
 
     def settings(self, database_url: str) -> dict[str, str]:
         """The environment of a platform that reaches both through the proxies."""
@@ -172,10 +173,13 @@ def _send(process: psutil.Process, signum: signal.Signals) -> None:
 
 
 @pytest.fixture
-def services(redis_server: RedisServer, database_url: str, request: pytest.FixtureRequest) -> Iterator[Services]:
-    is_file = database_url.startswith("sqlite")
-    with ExitStack() as stack:
-        yield Services(redis_server, None if is_file else request.getfixturevalue("mariadb_server"), stack)
+def services(
+    redis_server: RedisServer, redis_proxy: TcpProxy, database_url: str, request: pytest.FixtureRequest
+) -> Services:
+    if database_url.startswith("sqlite"):
+        return Services(redis_server, redis_proxy, None, None)
+    mariadb, proxy = (request.getfixturevalue(name) for name in ("mariadb_server", "mariadb_proxy"))
+    return Services(redis_server, redis_proxy, mariadb, proxy)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +187,7 @@ def services(redis_server: RedisServer, database_url: str, request: pytest.Fixtu
     [
         12,
         pytest.param(300, marks=[pytest.mark.slow, pytest.mark.timeout(900)]),
-        *(pytest.param(1000, id=f"part-{part:02}", marks=PART) for part in range(1, 26)),
+        *(pytest.param(1000, id=f"part-{part:02}", marks=PART) for part in range(1, 51)),
     ],
 )
 def test_every_run_ends_once_while_everything_breaks(

@@ -1,7 +1,6 @@
 """The services that other tests stand on."""
 
 import signal
-from collections.abc import Iterator
 
 import pytest
 import redis
@@ -17,13 +16,6 @@ from tests.services.tcp_proxy import TcpProxy
 from tests.services.waiting import wait_until
 
 NO_RETRY = Retry(NoBackoff(), 0)
-
-
-@pytest.fixture
-def proxy(redis_server: RedisServer) -> Iterator[TcpProxy]:
-    proxy = TcpProxy(redis_server.port)
-    yield proxy
-    proxy.close()
 
 
 def test_a_time_limit_follows_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,27 +52,27 @@ def test_no_process_outlives_its_starter(programs: Programs) -> None:
     wait_until(lambda: not _exists(orphan), 5)
 
 
-def test_a_cut_proxy_breaks_and_refuses_connections(proxy: TcpProxy) -> None:
-    client = redis.Redis(port=proxy.port, socket_timeout=5, retry=NO_RETRY)
+def test_a_cut_proxy_breaks_and_refuses_connections(redis_proxy: TcpProxy) -> None:
+    client = redis.Redis(port=redis_proxy.port, socket_timeout=5, retry=NO_RETRY)
     assert client.ping()
 
-    proxy.cut()
+    redis_proxy.cut()
     with pytest.raises(redis.exceptions.ConnectionError):
         client.ping()
 
-    proxy.restore()
+    redis_proxy.restore()
     assert client.ping()
     client.close()
 
 
-def test_a_frozen_proxy_answers_nothing(proxy: TcpProxy) -> None:
-    client = redis.Redis(port=proxy.port, socket_timeout=0.3, retry=NO_RETRY)
+def test_a_frozen_proxy_answers_nothing(redis_proxy: TcpProxy) -> None:
+    client = redis.Redis(port=redis_proxy.port, socket_timeout=0.3, retry=NO_RETRY)
 
-    proxy.freeze()
+    redis_proxy.freeze()
     with pytest.raises(redis.exceptions.TimeoutError):
         client.ping()
 
-    proxy.restore()
+    redis_proxy.restore()
     assert client.ping()
     client.close()
 

@@ -2,7 +2,6 @@
 
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from statistics import median
 from typing import NamedTuple
@@ -18,7 +17,6 @@ from tests.services.fixtures import settings_of
 from tests.services.mariadb_server import MariaDBServer
 from tests.services.ports import free_port
 from tests.services.processes import Programs
-from tests.services.redis_server import RedisServer
 from tests.services.tcp_proxy import TcpProxy
 from tests.services.waiting import slowness, wait_until
 
@@ -26,27 +24,11 @@ CLIENTS = 24  # three times as many as threads
 
 
 @pytest.fixture
-def database(mariadb_server: MariaDBServer) -> Iterator[TcpProxy]:
-    """What is between web and MariaDB."""
-    proxy = TcpProxy(mariadb_server.port)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture
-def redis(redis_server: RedisServer) -> Iterator[TcpProxy]:
-    """What is between web and Redis."""
-    proxy = TcpProxy(redis_server.port)
-    yield proxy
-    proxy.close()
-
-
-@pytest.fixture
 def url(
-    programs: Programs, mariadb_url: str, mariadb_server: MariaDBServer, database: TcpProxy, redis: TcpProxy
+    programs: Programs, mariadb_url: str, mariadb_server: MariaDBServer, mariadb_proxy: TcpProxy, redis_proxy: TcpProxy
 ) -> str:
     """One web process of eight threads, whose pool is full of connections."""
-    settings = settings_of(mariadb_server.url(port=database.port), f"redis://127.0.0.1:{redis.port}/0")
+    settings = settings_of(mariadb_server.url(port=mariadb_proxy.port), f"redis://127.0.0.1:{redis_proxy.port}/0")
     port = free_port()
     command = [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"]
     programs.run(command, PORT=str(port), WEB_CONCURRENCY="1", **settings).wait_for_line("Booting worker")
@@ -80,8 +62,8 @@ def at_once(url: str) -> list[Answer]:
         return list(threads.map(asked, [f"{url}/runs"] * CLIENTS))
 
 
-def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(url: str, database: TcpProxy) -> None:
-    database.freeze()
+def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(url: str, mariadb_proxy: TcpProxy) -> None:
+    mariadb_proxy.freeze()
     probes: dict[str, list[Answer]] = {"/health": [], "/ready": []}
     with ThreadPoolExecutor(1) as thread:
         pages = thread.submit(at_once, url)
@@ -89,7 +71,7 @@ def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(url: str, 
             for path, answers in probes.items():
                 answers.append(asked(url + path))
     later = at_once(url)
-    database.restore()
+    mariadb_proxy.restore()
 
     assert {answer.code for answer in probes["/health"]} == {200}
     assert max(answer.seconds for answer in probes["/health"]) < 1 * slowness()
@@ -102,8 +84,8 @@ def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(url: str, 
     wait_until(lambda: asked(f"{url}/runs").code == 200)
 
 
-def test_a_frozen_redis_is_named_soon_and_web_stays_ready(url: str, redis: TcpProxy) -> None:
-    redis.freeze()
+def test_a_frozen_redis_is_named_soon_and_web_stays_ready(url: str, redis_proxy: TcpProxy) -> None:
+    redis_proxy.freeze()
 
     ready, page = asked(f"{url}/ready"), asked(f"{url}/runs")
 
