@@ -3,7 +3,8 @@
 usage: python -m tests.faults.reliability_table RECOVERIES SOAKS
 
 The two files are what the fault tests append to when FAULT_REPORT and FAULT_SOAK name them, for example
-    FAULT_REPORT=/tmp/recoveries FAULT_SOAK=/tmp/soaks python -m pytest tests/faults
+    FAULT_REPORT=/tmp/recoveries python -m pytest -m "not soak" tests/faults
+    FAULT_SOAK=/tmp/soaks make soak
 """
 
 import json
