@@ -22,6 +22,18 @@ def test_a_study_is_priced_started_and_judged(visit: Visit, mariadb_process: Mar
     start = page.get_by_role("button", name="Start")
     expect(start).to_be_disabled()
 
+    page.locator("#s-train").fill("")
+    page.locator("#study-plan").click()
+    expect(page.locator("#study-cost")).to_contain_text("train_days:")
+    visit.expect_fault("status of 400")
+
+    page.locator("#s-MA_CROSS-fast").fill("1:1000:1")
+    page.locator("#s-MA_CROSS-slow").fill("1:1000:1")
+    page.locator("#study-plan").click()
+    expect(page.locator("#study-cost")).to_contain_text("combinations: 1,000,000 of them; at most 100,000 can be tried")
+
+    page.locator("#s-MA_CROSS-fast").fill("5:15:5")
+    page.locator("#s-MA_CROSS-slow").fill("50, 100")
     page.locator("#s-train").fill("1500")
     page.locator("#s-test").fill("1000")
     page.locator("#study-plan").click()

@@ -119,7 +119,7 @@ export function startPriceLoading(form) {
       each.report.prepend(...(answer.ok ? [paragraph("✓ Loaded.", "up")] : lines(answer)));
       stored += answer.ok ? 1 : 0;
     }
-    announce(`${stored} files loaded`);
+    announce(stored === 1 ? "The file was loaded" : `${stored} files loaded`);
     if (stored) await swap(window.location.href, ["price-series"], { push: false });
     showButton();
   });

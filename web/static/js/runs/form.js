@@ -3,20 +3,11 @@ import { announce } from "../announce.js";
 import { startPresets } from "../presets/presets.js";
 import { showDates } from "./dates.js";
 import { showFault } from "./faults.js";
+import { valueOf } from "../inputs.js";
 import { sendOnce } from "../requests.js";
 import { readParams, showParams } from "./rule_params.js";
 import { describeSweep, foldFaults, readAxes, requestsOf, showAxes } from "./sweep.js";
 import { visit } from "../swap.js";
-
-export function numberOf(input) {
-  if (input.validity.badInput) return "not a number";
-  return input.value === "" ? null : Number(input.value);
-}
-
-function valueOf(input) {
-  if (input.type === "checkbox") return input.checked;
-  return input.type === "number" ? numberOf(input) : input.value.trim();
-}
 
 function readRequest(form) {
   const request = {};
@@ -73,7 +64,8 @@ function showFaults(form, errors, message) {
   box.hidden = !box.textContent;
   const first = form.querySelector('[aria-invalid="true"]') ?? (box.hidden ? null : box);
   first?.focus();
-  announce(`${Object.keys(errors).length || 1} field needs attention: ${Object.values(errors)[0] ?? message}`);
+  const count = Object.keys(errors).length;
+  announce(`${count > 1 ? `${count} fields need attention` : "A field needs attention"}: ${Object.values(errors)[0] ?? message}`);
 }
 
 function inputOf(form, name) {

@@ -1,7 +1,7 @@
 // The editor of a rule of one's own: checked while somebody types, with a field for each input that the texts name.
 import { make } from "../elements.js";
 import { showFault } from "./faults.js";
-import { numberOf } from "./form.js";
+import { numberOf } from "../inputs.js";
 import { sendJson } from "../requests.js";
 
 const PAUSE_MS = 250; // without a key before the text is checked

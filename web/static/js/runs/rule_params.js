@@ -1,6 +1,6 @@
 // The parameters of the chosen rule, copied from the catalog's templates; a composite rule has members with their own.
 import { make } from "../elements.js";
-import { numberOf } from "./form.js";
+import { numberOf } from "../inputs.js";
 import { readInputs, startFormula } from "./formula.js";
 
 let copies = 0;

@@ -1,4 +1,6 @@
 // A sweep from the form: ranges of a rule's parameters, how many runs they make, and all of them as one batch.
+import { combinationsOf, countOf, stepped } from "../inputs.js";
+
 const MOST_RUNS = 20_000; // of one bulk submission
 const MOST_TRIED = 10 * MOST_RUNS; // combinations, of which the rule may allow fewer
 
@@ -34,19 +36,13 @@ export function readAxes(form) {
 }
 
 function valuesOf(from, to, step) {
-  if (!(step > 0) || to < from) return [from];
-  const count = Math.min(Math.floor((to - from) / step + 1e-9) + 1, MOST_RUNS + 1);
-  return Array.from({ length: count }, (_, at) => Number((from + at * step).toPrecision(12)));
+  return step > 0 && to >= from ? stepped(from, to, step, MOST_RUNS + 1) : [from];
 }
 
 // Each combination of the values that the rule itself allows ("fast < slow"), on top of the other params.
 function allowed(form, axes, params) {
-  let combinations = [params];
-  for (const [name, values] of Object.entries(axes)) {
-    combinations = combinations.flatMap((each) => values.map((value) => ({ ...each, [name]: value })));
-  }
   const conditions = conditionsOf(form).map((condition) => condition.split(" < "));
-  return combinations.filter((each) => conditions.every(([left, right]) => !(each[left] >= each[right])));
+  return combinationsOf(axes, params).filter((each) => conditions.every(([left, right]) => !(each[left] >= each[right])));
 }
 
 function conditionsOf(form) {
@@ -57,7 +53,7 @@ function conditionsOf(form) {
 export function describeSweep(form, params) {
   const axes = readAxes(form);
   const lengths = Object.entries(axes).map(([name, values]) => `${values.length} ${name}`);
-  const product = Object.values(axes).reduce((count, values) => count * values.length, 1);
+  const product = countOf(axes);
   const count = product > MOST_TRIED ? product : allowed(form, axes, params).length;
   const leftOut = product > count ? ` with ${conditionsOf(form).join(" and ")}` : "";
   const tooMany = count > MOST_RUNS ? `, and at most ${MOST_RUNS.toLocaleString("en")} go into a batch` : "";

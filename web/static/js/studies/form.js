@@ -1,9 +1,10 @@
 // The form of a new study: its combinations are made here; the server says what it costs before it can be started.
 import { announce } from "../announce.js";
+import { combinationsOf, countOf, stepped, valueOf } from "../inputs.js";
 import { sendJson, sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
 
-const MOST = 100000; // combinations; the server accepts fewer
+const MOST = 100_000; // combinations that are sent; the server says how many of them are too many
 
 function plain(text) {
   return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
@@ -11,23 +12,9 @@ function plain(text) {
 
 // 14 -> [14]; "10, 20" -> [10, 20]; 5:25:5 -> [5, 10, 15, 20, 25]
 function axisValues(text) {
-  const range = text.split(":").map((part) => Number(part));
-  if (range.length !== 3 || range.some((part) => !Number.isFinite(part)) || range[2] <= 0) return text.split(",").map((part) => plain(part.trim()));
-  const [first, last, step] = range;
-  const count = Math.min(Math.floor((last - first) / step + 1e-9) + 1, MOST);
-  return Array.from({ length: Math.max(count, 0) }, (_, number) => Number((first + number * step).toPrecision(12)));
-}
-
-function combinationsOf(axes) {
-  return Object.entries(axes).reduce(
-    (found, [name, values]) => (found.length * values.length > MOST ? found : found.flatMap((each) => values.map((value) => ({ ...each, [name]: value })))),
-    [{}],
-  );
-}
-
-function valueOf(input) {
-  if (input.type === "checkbox") return input.checked;
-  return input.type === "number" ? Number(input.value) : input.value.trim();
+  const [from, to, step, ...more] = text.split(":").map((part) => Number(part));
+  if (!(step > 0) || !Number.isFinite(to - from) || more.length) return text.split(",").map((part) => plain(part.trim()));
+  return stepped(from, to, step, MOST + 1);
 }
 
 function request(form) {
@@ -35,9 +22,16 @@ function request(form) {
   for (const input of form.querySelectorAll("[name]")) if (!input.closest("[hidden]")) asked[input.name] = valueOf(input);
   for (const input of form.querySelectorAll("[data-base]")) asked.base[input.dataset.base] = valueOf(input);
   asked.constraints = asked.constraints.split(",").map((each) => each.trim()).filter(Boolean);
-  const axes = [...form.querySelectorAll("[data-axis]")].filter((input) => !input.closest("[hidden]"));
-  asked.combinations = combinationsOf(Object.fromEntries(axes.map((input) => [input.dataset.axis, axisValues(input.value.trim())])));
   return asked;
+}
+
+// To the server by `send`, unless there are too many combinations even to be made.
+async function ask(form, url, send) {
+  const inputs = [...form.querySelectorAll("[data-axis]")].filter((input) => !input.closest("[hidden]"));
+  const axes = Object.fromEntries(inputs.map((input) => [input.dataset.axis, axisValues(input.value.trim())]));
+  const [count, most] = [countOf(axes), MOST].map((each) => each.toLocaleString("en"));
+  if (countOf(axes) > MOST) return { ok: false, body: { errors: { combinations: `${count} of them; at most ${most} can be tried` } } };
+  return send(url, { ...request(form), combinations: combinationsOf(axes) });
 }
 
 function costText({ runs, combinations, windows, seconds, waiting }) {
@@ -72,7 +66,7 @@ export function startStudyForm(form) {
   });
   form.querySelector("#s-ticker").addEventListener("change", dates);
   form.querySelector("#study-plan").addEventListener("click", async () => {
-    const { ok, body } = await sendJson("/api/studies?dry_run=true", request(form));
+    const { ok, body } = await ask(form, "/api/studies?dry_run=true", sendJson);
     start.disabled = !ok;
     if (ok) say(costText(body), "good");
     else faults(body);
@@ -80,7 +74,7 @@ export function startStudyForm(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     start.disabled = true;
-    const { ok, body } = await sendOnce("/api/studies", request(form));
+    const { ok, body } = await ask(form, "/api/studies", sendOnce);
     if (ok) await visit(body.page_url);
     else faults(body);
   });

@@ -1,0 +1,25 @@
+// What fields of forms hold, as JSON wants it.
+export function numberOf(input) {
+  if (input.validity.badInput) return "not a number";
+  return input.value === "" ? null : Number(input.value);
+}
+
+export function valueOf(input) {
+  if (input.type === "checkbox") return input.checked;
+  return input.type === "number" ? numberOf(input) : input.value.trim();
+}
+
+// From one number to another in steps: at most `most` of them, none where the end is below the beginning.
+export function stepped(from, to, step, most) {
+  const count = Math.min(Math.floor((to - from) / step + 1e-9) + 1, most);
+  return Array.from({ length: Math.max(count, 0) }, (_, at) => Number((from + at * step).toPrecision(12)));
+}
+
+export function countOf(axes) {
+  return Object.values(axes).reduce((count, values) => count * values.length, 1);
+}
+
+// { fast: [5, 10], slow: [20] } -> [{ fast: 5, slow: 20 }, { fast: 10, slow: 20 }], each on top of `base`.
+export function combinationsOf(axes, base = {}) {
+  return Object.entries(axes).reduce((found, [name, values]) => found.flatMap((each) => values.map((value) => ({ ...each, [name]: value }))), [base]);
+}
