@@ -1,5 +1,5 @@
 #!/bin/sh
-# Installs what the tests need beside Python: MariaDB, Chromium, Firefox and promtool. As root on Debian and Ubuntu only; elsewhere it says so.
+# Installs what the tests need beside Python: MariaDB, Chromium, Firefox, promtool and kubectl. As root on Debian and Ubuntu only; elsewhere it says so.
 set -eu
 
 missing=""
@@ -7,6 +7,7 @@ missing=""
 command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
 command -v firefox-esr >/dev/null 2>&1 || command -v firefox >/dev/null 2>&1 || missing="$missing firefox-esr"
 command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
+command -v kubectl >/dev/null 2>&1 || missing="$missing kubernetes-client"
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

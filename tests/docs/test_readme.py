@@ -38,11 +38,3 @@ def test_its_run_and_its_own_rule_give_results(app: Flask, programs: Programs) -
 
     assert json.loads(answered).keys() >= {"run_id", "status_url", "result_url"}
     assert -2 < float(printed.getvalue()) < 2
-
-
-def test_its_way_to_a_cluster_names_manifests() -> None:
-    named = re.findall(r"-f (k\S+)", "".join(blocks("sh")))
-
-    assert {"k8s/", "keda/"} < set(named)
-    paths = [PROJECT_ROOT / each for each in named]
-    assert [path for path in paths if not (path.is_file() or any(path.glob("*.yaml")))] == []
