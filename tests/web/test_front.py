@@ -1,40 +1,17 @@
 """Idle, slow and greedy connections hold no thread of the web tier: others are answered as if they were not there."""
 
 import re
-import resource
 import select
 import socket
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
-from typing import Protocol
 from urllib.request import Request, urlopen
-
-import pytest
 
 from tests.faults.injection_point import INJECTION
 from tests.services.ports import free_port
 from tests.services.processes import Programs
+from tests.services.slow_clients import HEAD, opened, silent_and_slow
 from tests.services.waiting import wait_until
-
-HEAD = (
-    b"POST /run_backtest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 5000\r\n\r\n"
-)
-IDLE, SLOW = 1000, 66  # of each of three kinds
-
-
-class Opener(Protocol):
-    def __call__(self, port: int, *sent: bytes) -> list[socket.socket]: ...
-
-
-@pytest.fixture
-def many_files() -> Iterator[None]:
-    """Room for the connections of a test."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 8192), hard))
-    yield
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def started(programs: Programs, **settings: str) -> int:
@@ -58,20 +35,6 @@ def probe(port: int) -> float | None:
     return time.perf_counter() - begun
 
 
-@pytest.fixture
-def opened() -> Iterator[Opener]:
-    """Opens a connection for each of some texts, sends it, and closes all of them at the end."""
-    with ExitStack() as stack:
-
-        def opened(port: int, *sent: bytes) -> list[socket.socket]:
-            connections = [stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20)) for _ in sent]
-            for connection, text in zip(connections, sent, strict=True):
-                connection.sendall(text)
-            return connections
-
-        yield opened
-
-
 def is_closed(connection: socket.socket) -> bool:
     """Whether the other side has hung up; what it had sent before is read away."""
     try:
@@ -83,42 +46,36 @@ def is_closed(connection: socket.socket) -> bool:
     return False
 
 
-def test_silent_and_slow_connections_delay_nobody(programs: Programs, many_files: None, opened: Opener) -> None:
+def test_silent_and_slow_connections_delay_nobody(programs: Programs) -> None:
     port = started(programs, WEB_CONCURRENCY="2", CONNECTIONS_PER_ADDRESS="2000")
-    alone = sorted(probe(port) or 20 for _ in range(40))
 
-    opened(port, *[b""] * IDLE)
-    opened(port, *[b"GET / HTTP/1.1\r\nHost: local"] * SLOW, *[HEAD + b'{"ticker"'] * SLOW)
-    opened(port, *[b"GET /api/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 3] * SLOW)
-    beside = sorted(probe(port) or 20 for _ in range(100))
+    with silent_and_slow(port):
+        answered_s = [probe(port) or 20 for _ in range(100)]
 
-    assert beside[-1] < 4, "somebody waited for a thread"  # each silent one would hold one for longer
-    print(f"p50 {alone[20] * 1e3:.1f} ms alone, {beside[50] * 1e3:.1f} beside; p99 {beside[98] * 1e3:.1f} ms")
+    assert max(answered_s) < 4, "somebody waited for a thread"  # each silent one would hold one for longer
 
 
-def test_a_request_has_a_deadline_and_silence_is_allowed(programs: Programs, opened: Opener) -> None:
+def test_a_request_has_a_deadline_and_silence_is_allowed(programs: Programs) -> None:
     port = started(programs, WEB_CONCURRENCY="1", FAULT_CONSTANT="web.front:BODY_S=2", PYTHONPATH=str(INJECTION))
-    silent, headers, body = opened(port, b"", b"GET / HTTP/1.1\r\n", HEAD)
+    with opened(port, b"", b"GET / HTTP/1.1\r\n", HEAD) as (silent, headers, body):
+        begun = time.monotonic()
+        while not (is_closed(headers) and is_closed(body)):
+            assert time.monotonic() - begun < 30
+            for each in (headers, body):
+                if not is_closed(each):
+                    each.send(b"X" if each is body else b"X: y\r\n")  # never silent, never done
+            time.sleep(0.5)
 
-    begun = time.monotonic()
-    while not (is_closed(headers) and is_closed(body)):
-        assert time.monotonic() - begun < 30
-        for each in (headers, body):
-            if not is_closed(each):
-                each.send(b"X" if each is body else b"X: y\r\n")  # never silent, never done
-        time.sleep(0.5)
-
-    assert not is_closed(silent)
+        assert not is_closed(silent)
 
 
-def test_an_address_that_opens_too_many_loses_those_silent_longest(programs: Programs, opened: Opener) -> None:
+def test_an_address_that_opens_too_many_loses_those_silent_longest(programs: Programs) -> None:
     port = started(programs, WEB_CONCURRENCY="1", CONNECTIONS_PER_ADDRESS="20")
 
-    held = opened(port, *[b""] * 60)
-
-    assert probe(port) is not None
-    wait_until(lambda: [is_closed(each) for each in held].count(False) <= 20)
-    assert [is_closed(each) for each in held] == sorted((is_closed(each) for each in held), reverse=True)
+    with opened(port, *[b""] * 60) as held:
+        assert probe(port) is not None
+        wait_until(lambda: [is_closed(each) for each in held].count(False) <= 20)
+        assert [is_closed(each) for each in held] == sorted((is_closed(each) for each in held), reverse=True)
 
 
 def test_only_a_trusted_proxy_is_believed_and_nobody_s_script_name(programs: Programs) -> None:
