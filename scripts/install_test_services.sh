@@ -4,7 +4,7 @@ set -eu
 
 missing=""
 [ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null 2>&1 || missing="$missing mariadb-server"
-command -v chromium >/dev/null 2>&1 || missing="$missing chromium"
+command -v chromium-headless-shell >/dev/null 2>&1 || command -v chromium >/dev/null 2>&1 || missing="$missing chromium-headless-shell"
 command -v firefox-esr >/dev/null 2>&1 || command -v firefox >/dev/null 2>&1 || missing="$missing firefox-esr"
 command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"
 command -v kubectl >/dev/null 2>&1 || missing="$missing kubernetes-client"

@@ -43,7 +43,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="photograph pages of a running platform into docs/images/")
     parser.add_argument("--url", default="http://127.0.0.1:5000", help="where the platform runs")
     client = Client(parser.parse_args().url)
-    executable = shutil.which("chromium") or sys.exit("Chromium is not installed (chromium not found)")
+    found = filter(None, map(shutil.which, ("chromium-headless-shell", "chromium")))
+    executable = next(found, None) or sys.exit("Chromium is not installed")
     pages = submitted(client)
     IMAGES.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as playwright:

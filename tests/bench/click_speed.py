@@ -1,12 +1,12 @@
 """From the click on "Run backtest" to the numbers in a real browser, without charts: median of 20, on MariaDB."""
 
 import json
-import shutil
 import statistics
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from tests.bench.services import platform, row
+from tests.browser.conftest import launched
 
 BUDGET_MS = 250
 CLICKS = 20
@@ -17,13 +17,11 @@ SHOWN = """() => document.querySelector('[data-metric="sharpe_ratio"] .value') &
 
 def main() -> None:
     """Print the rows as one line of JSON."""
-    with platform(web_processes=2) as running, sync_playwright() as playwright:
+    with platform(web_processes=2) as running, launched("chromium") as browser:
         scaler = running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO")
         scaler.wait_for_line("template_ready")
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         page = browser.new_page(base_url=running.base_url)
         measured = [click_ms(page, period) for period in range(2, CLICKS + 3)][1:]  # the first one warms up
-        browser.close()
     what = "click to numbers in Chromium, RSI on 3,270 bars without charts"
     print(
         json.dumps(

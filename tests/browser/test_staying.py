@@ -164,6 +164,7 @@ def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_eight_hours_on_a_wall_leave_the_memory_of_the_browser_as_it_was(visit: Visit) -> None:
     """Its clock runs a hundred times as fast; by half time everything is on it that five minutes of a window show."""
     page = visit.page
