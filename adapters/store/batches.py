@@ -20,6 +20,7 @@ from adapters.results.times import seconds_between, spread, throughput, utc_text
 from adapters.store.rankings import Ranking
 from adapters.store.tables import HEADLINE_COLUMNS, price_series, runs
 from contracts.errors import UnknownBatch
+from contracts.run_request import RunRequest
 from contracts.status import ErrorType, RunStatus
 
 Measurement = tuple[float | None, str, str]  # the metric of a run, its run_id, its parameters as they are stored
@@ -99,6 +100,13 @@ def require_batch(connection: Connection, batch_id: str) -> None:
     """UnknownBatch when no run belongs to it."""
     if not is_batch(connection, batch_id):
         raise UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
+
+
+def batch_requests(connection: Connection, batch_id: str) -> list[dict[str, Any]]:
+    """The requests of all its runs, in the order of their submission, with all fields; UnknownBatch without any."""
+    require_batch(connection, batch_id)
+    query = select(runs.c.request_json).where(runs.c.batch_id == batch_id).order_by(runs.c.id)
+    return [RunRequest.from_json(json.loads(text)).to_json() for text in connection.execute(query).scalars()]
 
 
 def _counts(connection: Connection, batch_id: str) -> tuple[dict[str, int], datetime, datetime | None]:

@@ -38,7 +38,7 @@ def test_a_rule_is_written_run_and_cloned(visit: Visit) -> None:
     write(page, BUY, SELL)
     expect(page.locator("[data-input]")).to_have_count(2)
     page.locator('[data-path="params.inputs.fast"]').fill("12")
-    page.get_by_label("fast to").fill("90")
+    page.get_by_label("fast to", exact=True).fill("90")
     expect(page.locator("[data-formula-state]")).to_have_text("✓ Ready. It needs 26 bars before its first value.")
     submit(visit, ticker="AAPL")
     wait_for_result(page)
@@ -48,7 +48,7 @@ def test_a_rule_is_written_run_and_cloned(visit: Visit) -> None:
     page.get_by_role("link", name="Clone").click()
     expect(page.locator('[data-path="params.buy"]')).to_have_value(BUY)
     expect(page.locator('[data-path="params.inputs.fast"]')).to_have_value("12")
-    expect(page.get_by_label("fast to")).to_have_value("90")
+    expect(page.get_by_label("fast to", exact=True)).to_have_value("90")
     expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
     assert asked(page)["params"] == {
         "buy": BUY,
@@ -147,3 +147,23 @@ def test_a_check_that_was_put_off_does_nothing_once_another_rule_is_chosen(visit
     page.clock.run_for(1_000)  # longer than the editor's pause; a script's error ends the test
 
     expect(page.locator('[data-path="params.period"]')).to_have_value("14")
+
+
+def test_a_rule_of_one_s_own_is_swept_and_its_combinations_are_studied(visit: Visit) -> None:
+    page = open_editor(visit)
+    write(page, BUY, SELL)
+    expect(page.locator("[data-input]")).to_have_count(2)
+    page.get_by_label("fast to", exact=True).fill("90")
+    page.get_by_text("Sweep: ranges").click()
+    for part, value in (("from", "5"), ("to", "15"), ("step", "5")):
+        page.get_by_label(f"inputs.fast {part}").fill(value)
+    expect(page.locator("[data-count]")).to_have_text("3 inputs.fast = 3 runs")
+    page.get_by_role("button", name="Run 3 backtests").click()
+    page.wait_for_url("**/batches/*")
+    expect(page.locator("#batch")).to_contain_text("3 of 3 ended", timeout=60_000)
+    expect(page.get_by_role("heading", name="against each parameter")).to_be_visible()
+
+    page.get_by_role("link", name="Study", exact=True).click()
+    expect(page.get_by_text("3 combinations of FORMULA")).to_be_visible()
+    page.get_by_role("button", name="Check it first").click()
+    expect(page.locator("#study-cost")).to_contain_text("3 combinations")

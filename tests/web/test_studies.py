@@ -1,5 +1,8 @@
 """Studies over HTTP: what is refused, what one costs, that a repeated call makes no second one, and their pages."""
 
+import json
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -150,3 +153,34 @@ def test_the_form_has_a_field_for_each_parameter(client: FlaskClient) -> None:
     assert 'data-rule="MA_CROSS"' in page
     assert 'data-axis="slow" value="50"' in page
     assert "COMPOSITE" not in page
+
+
+def formula_run(fast: int, **more: Any) -> dict[str, Any]:
+    texts = {"buy": "close > ema(close, fast)", "sell": "close < ema(close, fast)"}
+    run = {"ticker": "IBM", "rule_type": "FORMULA", "params": {**texts, "inputs": {"fast": fast}}, "fee_rate": 0.002}
+    return run | {"start_date": "2003-01-02", "end_date": "2008-12-31"} | more
+
+
+def test_a_batch_s_combinations_of_an_own_rule_are_studied(client: FlaskClient) -> None:
+    swept = [formula_run(fast, ticker=ticker, label=ticker) for ticker in ("IBM", "AAPL") for fast in (5, 10, 20)]
+    batch_id = client.post("/api/runs/bulk", json=swept).json["batch_id"]
+
+    page = client.get(f"/studies?batch={batch_id}").get_data(as_text=True)
+    given = json.loads(unescape(re.search(r"data-given='([^']*)'", page)[1]))
+    cost = client.post("/api/studies?dry_run=true", json={**given, "kind": "walk_forward", "train_days": 1000})
+
+    assert "3 combinations of FORMULA" in page
+    assert [each["inputs"]["fast"] for each in given["combinations"]] == [5, 10, 20]
+    assert given["base"]["fee_rate"] == 0.002
+    assert cost.json["combinations"] == 3, cost.text
+
+
+def test_a_batch_whose_runs_differ_in_more_than_parameters_is_not_studied(client: FlaskClient) -> None:
+    swept = [formula_run(5), formula_run(5, fee_rate=0.003, stop_loss_pct=4)]
+    batch_id = client.post("/api/runs/bulk", json=swept).json["batch_id"]
+
+    refused = client.get(f"/studies?batch={batch_id}")
+
+    assert refused.status_code == 400
+    assert "its runs differ in fee_rate, stop_loss_pct; a study tries" in refused.text
+    assert client.get("/studies?batch=none").status_code == 404

@@ -7,9 +7,12 @@ from flask import Blueprint, render_template
 
 from adapters.results.metrics.table import METRICS
 from adapters.results.stored_series import decode_equity
+from adapters.store.database import reading
 from rules.catalog import RULES
+from web.arguments import read_argument
 from web.platform import platform
 from web.studies.api import asked_studies, described
+from web.studies.of_batch import study_of_batch
 from web.studies.pictures import equity_picture, folds_picture, luck_of_best, luck_of_one
 
 blueprint = Blueprint("studies", __name__)
@@ -19,14 +22,22 @@ AXIS_KINDS = frozenset({"int", "float", "choice"})  # of params that a form can 
 
 @blueprint.get("/studies")
 def listed() -> str:
-    """All studies, newest first, and the form for a new one."""
+    """All studies, newest first, and the form for a new one; with ?batch=<batch_id> of that batch's combinations."""
     rows, next_after = asked_studies()
+    batch_id: str | None = read_argument("batch", str, None)
+    with reading(platform().engine) as connection:
+        batch = study_of_batch(connection, batch_id) if batch_id else None
     return render_template(
         "studies/list.html",
         studies=rows,
         next_after=next_after,
         is_live=any(row["completed_at"] is None for row in rows),
-        rules=[rule for rule in RULES.values() if all(param.kind in AXIS_KINDS for param in rule.params)],
+        batch=batch,
+        batch_id=batch_id,
+        timeframe=batch["base"]["timeframe"] if batch else "1d",
+        rules=[]
+        if batch
+        else [rule for rule in RULES.values() if all(param.kind in AXIS_KINDS for param in rule.params)],
         tickers=platform().prices.all(),
         metrics=METRICS,
     )

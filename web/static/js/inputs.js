@@ -19,7 +19,7 @@ export function countOf(axes) {
   return Object.values(axes).reduce((count, values) => count * values.length, 1);
 }
 
-// { fast: [5, 10], slow: [20] } -> [{ fast: 5, slow: 20 }, { fast: 10, slow: 20 }], each on top of `base`.
-export function combinationsOf(axes, base = {}) {
-  return Object.entries(axes).reduce((found, [name, values]) => found.flatMap((each) => values.map((value) => ({ ...each, [name]: value }))), [base]);
+// { fast: [5, 10], slow: [20] } -> [{ fast: 5, slow: 20 }, { fast: 10, slow: 20 }]
+export function combinationsOf(axes) {
+  return Object.entries(axes).reduce((found, [name, values]) => found.flatMap((each) => values.map((value) => ({ ...each, [name]: value }))), [{}]);
 }

@@ -118,7 +118,7 @@ export function startRunForm(form) {
   });
   form.addEventListener("reset", () => setTimeout(() => {
     clearFaults(form);
-    form.querySelector("[data-axes]").dataset.rule = "";
+    form.querySelector("[data-axes]").replaceChildren();
     fillForm(form, initial);
     describe(form);
   })); // after the browser has put everything back

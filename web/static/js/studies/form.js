@@ -17,21 +17,22 @@ function axisValues(text) {
   return stepped(from, to, step, MOST + 1);
 }
 
-function request(form) {
-  const asked = { base: { size_type: "percent" } };
+function request(form, base) {
+  const asked = { base: { ...base } };
   for (const input of form.querySelectorAll("[name]")) if (!input.closest("[hidden]")) asked[input.name] = valueOf(input);
   for (const input of form.querySelectorAll("[data-base]")) asked.base[input.dataset.base] = valueOf(input);
   asked.constraints = asked.constraints.split(",").map((each) => each.trim()).filter(Boolean);
   return asked;
 }
 
-// To the server by `send`, unless there are too many combinations even to be made.
-async function ask(form, url, send) {
+// To the server by `send`, unless there are too many combinations even to be made. `given` are those of a batch.
+async function ask(form, given, url, send) {
+  if (given) return send(url, { ...request(form, given.base), combinations: given.combinations });
   const inputs = [...form.querySelectorAll("[data-axis]")].filter((input) => !input.closest("[hidden]"));
   const axes = Object.fromEntries(inputs.map((input) => [input.dataset.axis, axisValues(input.value.trim())]));
   const [count, most] = [countOf(axes), MOST].map((each) => each.toLocaleString("en"));
   if (countOf(axes) > MOST) return { ok: false, body: { errors: { combinations: `${count} of them; at most ${most} can be tried` } } };
-  return send(url, { ...request(form), combinations: combinationsOf(axes) });
+  return send(url, { ...request(form, { size_type: "percent" }), combinations: combinationsOf(axes) });
 }
 
 function costText({ runs, combinations, windows, seconds, waiting }) {
@@ -42,6 +43,7 @@ function costText({ runs, combinations, windows, seconds, waiting }) {
 }
 
 export function startStudyForm(form) {
+  const given = JSON.parse(form.dataset.given ?? "null");
   const box = form.querySelector("#study-cost");
   const start = form.querySelector("[type=submit]");
   const choose = (name, value) => {
@@ -59,14 +61,17 @@ export function startStudyForm(form) {
     form.querySelector("#s-start").value = first ?? "";
     form.querySelector("#s-end").value = last ?? "";
   };
+  const showParts = () => {
+    choose("kind", form.querySelector("#s-kind").value);
+    choose("rule", form.querySelector("#s-rule")?.value);
+  };
   form.addEventListener("input", () => {
     start.disabled = true;
-    choose("kind", form.querySelector("#s-kind").value);
-    choose("rule", form.querySelector("#s-rule").value);
+    showParts();
   });
   form.querySelector("#s-ticker").addEventListener("change", dates);
   form.querySelector("#study-plan").addEventListener("click", async () => {
-    const { ok, body } = await ask(form, "/api/studies?dry_run=true", sendJson);
+    const { ok, body } = await ask(form, given, "/api/studies?dry_run=true", sendJson);
     start.disabled = !ok;
     if (ok) say(costText(body), "good");
     else faults(body);
@@ -74,11 +79,10 @@ export function startStudyForm(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     start.disabled = true;
-    const { ok, body } = await ask(form, "/api/studies", sendOnce);
+    const { ok, body } = await ask(form, given, "/api/studies", sendOnce);
     if (ok) await visit(body.page_url);
     else faults(body);
   });
-  dates();
-  choose("kind", form.querySelector("#s-kind").value);
-  choose("rule", form.querySelector("#s-rule").value);
+  if (!given) dates();
+  showParts();
 }
