@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -42,6 +43,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             marker = item.get_closest_marker("timeout")
             limit_s = float(marker.args[0] if marker else config.getoption("timeout") or config.getini("timeout"))
             item.add_marker(pytest.mark.timeout(limit_s * slowness()), append=False)
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often, and not in what was imported and collected, which stays until the end."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture(scope="session")

@@ -65,7 +65,10 @@ def _check_story(row: Any, story: list[Any]) -> None:
 
 def check_queue_is_clean(redis: Redis, timeout_s: float = 30.0) -> None:
     """AssertionError unless nothing waits and nothing is marked as started, within `timeout_s` of reconciling."""
-    wait_until(lambda: not left_in_redis(redis), timeout_s, "empty queues and registries")
+    try:
+        wait_until(lambda: not left_in_redis(redis), timeout_s)
+    except AssertionError:
+        raise AssertionError(f"{left_in_redis(redis)} left in Redis after {timeout_s:g} s") from None
 
 
 def left_in_redis(redis: Redis) -> dict[str, int]:
