@@ -76,7 +76,7 @@ class TcpProxy:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-        except OSError:
+        except (OSError, asyncio.CancelledError):  # nobody there, or the proxy is closed meanwhile
             writer.transport.abort()
             return
         self._writers |= {writer, far_writer}
