@@ -149,6 +149,13 @@ def test_a_check_that_was_put_off_does_nothing_once_another_rule_is_chosen(visit
     expect(page.locator('[data-path="params.period"]')).to_have_value("14")
 
 
+def test_a_form_that_begins_with_a_rule_without_numbers_offers_no_sweep(visit: Visit) -> None:
+    visit.open("/?rule_type=COMPOSITE")
+
+    expect(visit.page.locator(".member")).not_to_have_count(0)
+    expect(visit.page.locator("#sweep")).to_be_hidden()
+
+
 def test_a_rule_of_one_s_own_is_swept_and_its_combinations_are_studied(visit: Visit) -> None:
     page = open_editor(visit)
     write(page, BUY, SELL)

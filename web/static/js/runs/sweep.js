@@ -11,11 +11,11 @@ export function showAxes(form) {
   const params = form.querySelector("#rule-params");
   const { rule } = params.dataset; // whose fields are there; another one may just be chosen
   const numbers = [...params.querySelectorAll('input[type="number"][data-path]')].filter((input) => !input.closest(".member"));
+  form.querySelector("#sweep").hidden = !numbers.length;
   const lines = new Map([...place.children].map((line) => [line.dataset.of, line]));
   const wanted = numbers.map((input) => [`${rule} ${input.dataset.path}`, input]);
   if (wanted.map(([key]) => key).join() === [...lines.keys()].join()) return;
   place.replaceChildren(...wanted.map(([key, input]) => lines.get(key) ?? axisLine(key, input)));
-  form.querySelector("#sweep").hidden = !numbers.length;
 }
 
 function axisLine(key, input) {
