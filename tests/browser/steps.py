@@ -34,3 +34,18 @@ def new_run(visit: Visit, **fields: str) -> str:
     address = submit(visit, **fields)
     wait_for_result(visit.page)
     return address
+
+
+def fill_sweep(page: Page, **axes: tuple[str, str, str]) -> None:
+    """Open the form's sweep and give a range to each parameter: from, to, step."""
+    page.get_by_text("Sweep: ranges").click()
+    for name, values in axes.items():
+        for part, value in zip(("from", "to", "step"), values, strict=True):
+            page.get_by_label(f"{name} {part}").fill(value)
+
+
+def run_sweep(page: Page, count: int) -> None:
+    """Submit it, and wait on its page until all of its runs have ended."""
+    page.get_by_role("button", name=f"Run {count} backtests").click()
+    page.wait_for_url("**/batches/*")
+    expect(page.locator("#batch")).to_contain_text(f"{count} of {count} ended", timeout=2 * JOB_MS)

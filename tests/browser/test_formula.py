@@ -5,7 +5,7 @@ import json
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.steps import submit, wait_for_result
+from tests.browser.steps import fill_sweep, run_sweep, submit, wait_for_result
 
 BUY = "crosses_above(ema(close, fast), ema(close, slow)) and rsi(close, 14) < 70"
 SELL = "crosses_below(ema(close, fast), ema(close, slow)) or close < highest(high, 22) - 3 * atr(22)"
@@ -161,13 +161,9 @@ def test_a_rule_of_one_s_own_is_swept_and_its_combinations_are_studied(visit: Vi
     write(page, BUY, SELL)
     expect(page.locator("[data-input]")).to_have_count(2)
     page.get_by_label("fast to", exact=True).fill("90")
-    page.get_by_text("Sweep: ranges").click()
-    for part, value in (("from", "5"), ("to", "15"), ("step", "5")):
-        page.get_by_label(f"inputs.fast {part}").fill(value)
+    fill_sweep(page, **{"inputs.fast": ("5", "15", "5")})
     expect(page.locator("[data-count]")).to_have_text("3 inputs.fast = 3 runs")
-    page.get_by_role("button", name="Run 3 backtests").click()
-    page.wait_for_url("**/batches/*")
-    expect(page.locator("#batch")).to_contain_text("3 of 3 ended", timeout=60_000)
+    run_sweep(page, 3)
     expect(page.get_by_role("heading", name="against each parameter")).to_be_visible()
 
     page.get_by_role("link", name="Study", exact=True).click()

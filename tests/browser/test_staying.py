@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import CDPSession, Route, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.steps import new_run, submit, wait_for_result
+from tests.browser.steps import fill_sweep, new_run, run_sweep, submit, wait_for_result
 
 DATES = {"start_date": "2005-01-03", "end_date": "2006-12-29"}
 REFRESHES_OF_EIGHT_HOURS = 8 * 60 * 60  # one a second
@@ -122,35 +122,20 @@ def test_a_sweep_leaves_out_what_the_rule_does_not_allow(visit: Visit) -> None:
     page = visit.page
     visit.open("/")
     page.locator('[name="rule_type"]').select_option("MA_CROSS")
-    page.get_by_text("Sweep: ranges").click()
-    for name in ("fast", "slow"):
-        for part, value in (("from", "10"), ("to", "40"), ("step", "10")):
-            page.get_by_label(f"{name} {part}").fill(value)
+    fill_sweep(page, fast=("10", "40", "10"), slow=("10", "40", "10"))
     expect(page.locator("[data-count]")).to_have_text("4 fast × 4 slow = 6 runs with fast < slow")
 
-    page.get_by_role("button", name="Run 6 backtests").click()
-
-    page.wait_for_url("**/batches/*")
-    expect(page.locator("#batch")).to_contain_text("6 of 6 ended", timeout=60_000)
+    run_sweep(page, 6)
 
 
 def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -> None:
     page = visit.page
     visit.open("/")
     page.locator('[name="start_date"]').fill("2010-01-04")
-    page.get_by_text("Sweep: ranges").click()
-    for name, values in {
-        "period": ("5", "15", "5"),
-        "oversold": ("25", "30", "5"),
-        "overbought": ("65", "70", "5"),
-    }.items():
-        for part, value in zip(("from", "to", "step"), values, strict=True):
-            page.get_by_label(f"{name} {part}").fill(value)
+    fill_sweep(page, period=("5", "15", "5"), oversold=("25", "30", "5"), overbought=("65", "70", "5"))
     expect(page.locator("[data-count]")).to_have_text("3 period × 2 oversold × 2 overbought = 12 runs")
 
-    page.get_by_role("button", name="Run 12 backtests").click()
-    page.wait_for_url("**/batches/*")
-    expect(page.locator("#batch")).to_contain_text("12 of 12 ended", timeout=60_000)
+    run_sweep(page, 12)
     page.get_by_label("and down").select_option("overbought")
     expect(page.get_by_role("heading", name="over period and overbought")).to_be_visible()
     page.get_by_label("Only runs with").fill("num_trades >= 1000")

@@ -2,21 +2,23 @@
 
 from typing import Any
 
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Engine
 
 from adapters.store.batches import batch_requests
+from adapters.store.database import reading
 from contracts.errors import InvalidRequest
 from contracts.run_request import canonical_json
 from web.request_fields import asked_again
 from web.studies.validation import OF_ITS_RUNS
 
 
-def study_of_batch(connection: Connection, batch_id: str) -> dict[str, Any]:
+def study_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
     """`base` and `combinations` of a study of these runs, whatever their tickers.
 
     UnknownBatch, or InvalidRequest when the runs differ in more than the parameters of one rule.
     """
-    requests = [asked_again(each) for each in batch_requests(connection, batch_id)]
+    with reading(engine) as connection:
+        requests = [asked_again(each) for each in batch_requests(connection, batch_id)]
     base = {name: value for name, value in requests[0].items() if name not in OF_ITS_RUNS}
     differing = [name for name in base if name != "ticker" and any(each[name] != base[name] for each in requests)]
     if differing:

@@ -7,7 +7,6 @@ from flask import Blueprint, render_template
 
 from adapters.results.metrics.table import METRICS
 from adapters.results.stored_series import decode_equity
-from adapters.store.database import reading
 from rules.catalog import RULES
 from web.arguments import read_argument
 from web.platform import platform
@@ -25,8 +24,7 @@ def listed() -> str:
     """All studies, newest first, and the form for a new one; with ?batch=<batch_id> of that batch's combinations."""
     rows, next_after = asked_studies()
     batch_id: str | None = read_argument("batch", str, None)
-    with reading(platform().engine) as connection:
-        batch = study_of_batch(connection, batch_id) if batch_id else None
+    batch = study_of_batch(platform().engine, batch_id) if batch_id else None
     return render_template(
         "studies/list.html",
         studies=rows,
