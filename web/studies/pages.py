@@ -33,9 +33,7 @@ def listed() -> str:
         batch=batch,
         batch_id=batch_id,
         timeframe=batch["base"]["timeframe"] if batch else "1d",
-        rules=[]
-        if batch
-        else [rule for rule in RULES.values() if all(param.kind in AXIS_KINDS for param in rule.params)],
+        rules=[rule for rule in RULES.values() if all(param.kind in AXIS_KINDS for param in rule.params)],
         tickers=platform().prices.all(),
         metrics=METRICS,
     )
