@@ -27,6 +27,7 @@ SILENCE_S = 30  # for so long client and server of MySQL wait for each other's n
 REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
 _MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
+_MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
 _MYSQL_READ_ONLY = frozenset({1290, 1836})  # while another server takes over, or by an operator's hand
 # too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
 # connection or statement killed (MariaDB's max_statement_time too), a Galera node that is not ready, a rollback by
@@ -72,7 +73,10 @@ def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = S
     if pool_size:
         pooled = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
     arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
-    engine = create_engine(url, connect_args=arguments, pool_pre_ping=bool(pool_size), **pooled)
+    engine = create_engine(
+        url, connect_args=arguments, pool_pre_ping=bool(pool_size), pool_reset_on_return=None, **pooled
+    )
+    event.listen(engine, "reset", _reset_mysql)
     event.listen(engine, "connect", _prepare_mysql)
     event.listen(engine, "begin", _begin_mysql)
     if pool_size:
@@ -137,6 +141,12 @@ def _prepare_mysql(connection: Any, _record: Any) -> None:
     """Let the server roll back for a client that froze or whose machine died; it would keep its locks for 8 hours."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET SESSION wait_timeout = {SILENCE_S}")
+
+
+def _reset_mysql(connection: Any, _record: Any, _state: Any) -> None:
+    """Roll back what is still open; after a commit nothing is, and asking the server would cost a round trip."""
+    if connection.server_status & _MYSQL_IN_TRANSACTION:
+        connection.rollback()
 
 
 def _begin_mysql(connection: Connection) -> None:

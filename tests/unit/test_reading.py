@@ -46,3 +46,16 @@ def test_a_writer_on_a_reader_s_connection_sees_what_others_commit(
         counts.append(count(connection))
 
     assert counts == [0, 1]
+
+
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)  # SQLite's begins with its own word, not by itself
+def test_what_was_not_committed_is_gone_with_its_connection(engine: Engine, submitter: Submitter) -> None:
+    (run_id,) = submitter.record()
+    given_back = engine.raw_connection()
+    given_back.cursor().execute("UPDATE backtest_results SET label = 'half'")
+
+    given_back.close()
+
+    with engine.begin() as connection:
+        connection.execute(runs.update().values(ticker="MSFT"))
+    assert (submitter.row(run_id)["label"], submitter.row(run_id)["ticker"]) == (None, "MSFT")
