@@ -214,7 +214,7 @@ def test_an_outage_longer_than_a_lease_loses_nothing(
 
     mariadb_server.stop()
     pause.let_go()
-    wait_until(lambda: consumer.log.count("heartbeat_missed") >= away_s * 2, away_s * 4)
+    consumer.wait_for_line("heartbeat_missed", away_s * 4, times=away_s * 2)
     mariadb_server.start()
     with measured(f"database killed for {away_s} s in the middle of runs", database_url):
         programs.start("consumer.local_scaler")
@@ -238,7 +238,7 @@ def test_a_reconciler_that_starts_after_an_outage_leaves_time_to_extend_leases(
     pause.wait()
     before.send(signal.SIGKILL)
     mariadb_server.stop()
-    wait_until(lambda: consumer.log.count("heartbeat_missed") >= 6, 60)
+    consumer.wait_for_line("heartbeat_missed", 60, times=6)
     consumer.send(signal.SIGSTOP)  # it does not notice yet that the database is back
 
     mariadb_server.start()

@@ -233,7 +233,7 @@ def test_a_queue_that_cannot_be_cleaned_costs_no_run(
 
     reconciler = programs.start("consumer.reconciler", PENDING_TIMEOUT_S="0.1")
     reconciler.wait_for_line(f"enqueued .*{not_queued}")
-    wait_until(lambda: reconciler.log.count("queue_not_cleaned") >= 3, 20)
+    reconciler.wait_for_line("queue_not_cleaned", 20, times=3)
 
     assert reconciler.is_running()
     assert [submitter.status(run_id) for run_id in (on_queue, not_queued)] == ["PENDING", "PENDING"]

@@ -95,8 +95,8 @@ def test_a_run_survives_a_redis_that_does_not_answer(
     pause.wait()
 
     redis_server.pause()
-    beats = slow_s  # a heartbeat every half second, each of which waits for Redis for up to 0.8 s
-    wait_until(lambda: consumer.log.count("redis_unreachable") >= beats * 0.6, slow_s * 3)
+    # a heartbeat every half second, each of which waits for Redis for up to 0.8 s
+    consumer.wait_for_line("redis_unreachable", slow_s * 3, times=round(slow_s * 0.6))
     pause.let_go()
     wait_until(submitter.all_ended, 30)
     redis_server.resume()

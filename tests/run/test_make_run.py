@@ -131,7 +131,7 @@ def test_whatever_dies_is_started_again(programs: Programs, checkout: Path) -> N
     wait_until(lambda: answers(f"http://127.0.0.1:{port}/ready", redis="ok"), 60, "web and Redis")
     accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST | {"charts": False})
     run = wait_until(lambda: completed(f"http://127.0.0.1:{port}/api/runs/{accepted['run_id']}"), 60, "the result")
-    wait_until(lambda: platform.log.count("reconciler_started") == 2, 60, "the reconciler")
+    platform.wait_for_line("reconciler_started", 60, times=2)
     platform.send(signal.SIGINT)
 
     assert run is not None

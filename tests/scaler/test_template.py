@@ -72,7 +72,7 @@ def test_a_job_is_a_process_in_a_session_of_its_own_that_says_its_exit_code(
 
     sessions = [os.getsid(pid) for pid in job_pids(scaler, way) if psutil.pid_exists(pid)]
     pause.let_go()
-    wait_until(lambda: scaler.log.count("job_ended") == 2)
+    scaler.wait_for_line("job_ended", times=2)
 
     assert set(sessions) <= set(job_pids(scaler, way)) and sessions
     assert {"exit_code=0", "exit_code=1"} == {word for word in scaler.log.split() if word.startswith("exit_code")}
@@ -161,7 +161,7 @@ def test_a_template_is_replaced_after_so_many_forks(programs: Programs, submitte
 
     for ended in (1, 2, 3):
         submitter.submit()
-        wait_until(lambda ended=ended: scaler.log.count("job_ended") == ended)
+        scaler.wait_for_line("job_ended", times=ended)
     wait_until(lambda: templates(scaler) == 2)
 
     assert len(job_pids(scaler, "warm")) >= 2

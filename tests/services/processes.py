@@ -32,18 +32,18 @@ class Program:
         """Everything that it has printed so far."""
         return self._log_path.read_text(encoding="utf-8", errors="replace")
 
-    def wait_for_line(self, pattern: str, timeout_s: float = 30.0) -> str:
-        """The first line of its log that matches the regular expression; AssertionError when it exits without it."""
+    def wait_for_line(self, pattern: str, timeout_s: float = 30.0, times: int = 1) -> str:
+        """The line that matches the regular expression for the `times`th time; AssertionError when it exits before."""
 
         def found() -> str | None:
             ended = self._process.poll() is not None
-            for line in self.log.splitlines():
-                if re.search(pattern, line):
-                    return line
+            lines = [line for line in self.log.splitlines() if re.search(pattern, line)]
+            if len(lines) >= times:
+                return lines[times - 1]
             assert not ended, f"exit code {self._process.returncode} before {pattern!r} was logged:\n{self.log}"
             return None
 
-        return wait_until(found, timeout_s, f"{pattern!r} in the log") or ""
+        return wait_until(found, timeout_s, f"{pattern!r} in the log", lambda: self.log) or ""
 
     def wait(self, timeout_s: float = 60.0) -> int:
         """Its exit code; negative when a signal killed it. AssertionError with its log after `timeout_s`."""

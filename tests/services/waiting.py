@@ -25,15 +25,20 @@ def slowness() -> float:
     return max(1.0, (time.monotonic() - began) / REFERENCE_S)
 
 
-def wait_until(condition: Callable[[], T], timeout_s: float = 20.0, what: str = "the condition") -> T:
-    """What `condition` returns as soon as it is true; AssertionError after `timeout_s` of a quiet machine."""
+def wait_until(
+    condition: Callable[[], T], timeout_s: float = 20.0, what: str = "the condition", seen: Callable[[], object] = str
+) -> T:
+    """What `condition` returns as soon as it is true; AssertionError after `timeout_s` of a quiet machine.
+
+    seen: what to show then, beside the last value.
+    """
     timeout_s *= slowness()
     began, pause_s = time.monotonic(), 0.02
     while True:
         if value := condition():
             return value
         if time.monotonic() > began + timeout_s:
-            raise AssertionError(f"{what} did not come true within {timeout_s:g} s; it is {value!r}")
+            raise AssertionError(f"{what} did not come true within {timeout_s:g} s; it is {value!r}\n{seen()}")
         time.sleep(pause_s)
         pause_s = min(1.2 * pause_s, 0.1)  # who waits long should not ask often: the other side needs the processor
 
