@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from playwright.sync_api import Browser, expect
 
-from tests.browser.test_legibility import AXE, MEASURE
+from tests.browser.test_legibility import AXE, MEASURE, RUN_AXE
 from tests.docs.test_site import build
 from tests.services.live_web import served
 from web.documents import pages
@@ -34,7 +34,7 @@ def test_pages_are_legible_and_searched_under_the_policy(
             page.goto(f"{url}/docs/{name}")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
             faults += [str(each) for each in page.evaluate(MEASURE) if each["px"] < 14 or each["contrast"] < 4.5]
-            found = page.evaluate(f"{AXE};axe.run({{ resultTypes: ['violations'] }})")["violations"]
+            found = page.evaluate(f"{AXE};{RUN_AXE}")["violations"]
             faults += [f"{name}: {each['id']}" for each in found if each["impact"] in ("serious", "critical")]
         page.get_by_role("searchbox").press_sequentially("chandelier")
         expect(page.locator("#mkdocs-search-results")).to_contain_text("Rules")
