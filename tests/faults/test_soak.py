@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import sys
 import threading
 import time
 from collections import Counter
@@ -87,7 +88,7 @@ class Trouble:
     def __init__(self, programs: Programs, services: Services, seed: str) -> None:
         self._programs = programs
         self._random = random.Random(seed)
-        self._steady: dict[str, Program] = {module: programs.start(module) for module in (SCALER, RECONCILER)}
+        self._steady: dict[str, Program] = {module: self._start(module) for module in (SCALER, RECONCILER)}
         self._thaws: list[threading.Timer] = []
         self.faults: Counter[str] = Counter()
         self.largest_mb: dict[str, int] = {}
@@ -159,8 +160,12 @@ class Trouble:
         off_s = self._random.choice([-3600, 0, 3600])
         self._steady[module].send(signal.SIGKILL)
         clock = {"PYTHONPATH": str(INJECTION), "FAULT_CLOCK_S": str(off_s)}
-        self._steady[module] = self._programs.start(module, **clock)
+        self._steady[module] = self._start(module, **clock)
         return f"SIGKILL, the next clock {off_s:+} s" if off_s else "SIGKILL"
+
+    def _start(self, module: str, **settings: str) -> Program:
+        # by Python itself: a fork of the tests' nursery weighs what that has imported
+        return self._programs.run([sys.executable, "-m", module], **settings)
 
 
 def _runs(process: psutil.Process, *modules: str) -> bool:
