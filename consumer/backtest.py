@@ -46,7 +46,7 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
     measured = measure(request, traded, result, trades, beside)
     metrics = measured.metrics
     columns = {
-        **{name: metrics[name] for name in HEADLINE_NAMES},
+        **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(traded.bar_dates(), equity, request.timeframe),
         "trades_json": encode_trades(

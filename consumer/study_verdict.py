@@ -12,14 +12,19 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 
+from adapters.analysis.benchmark import benchmark_closes
+from adapters.analysis.unpacking import unpacked_columns
 from adapters.logs import configure_logging
 from adapters.settings import load_settings
 from adapters.store.database import connect_database, reading
+from adapters.store.prices import prices_of
 from adapters.store.studies import Study, move, result_of, study_of, study_row
-from adapters.studies.path import RunData, run_data
+from adapters.studies.path import Market, RunData, run_data
 from adapters.studies.verdict import verdict_of
 from consumer.persistence import persist
 from consumer.study_runs import training_runs
+from contracts.errors import UnknownTicker
+from contracts.run_request import RunRequest
 from contracts.study import StudyStatus
 
 log = logging.getLogger("consumer.study_verdict")
@@ -42,27 +47,48 @@ def main() -> int:
 def judge(engine: Engine, study: Study) -> dict[str, Any]:
     """The verdict of a study whose choices are made and whose runs have ended."""
     training = [training_runs(study, window.train) for window in study.plan.windows]
-    load = partial(_loaded, engine, study.plan.request.base["initial_capital"])
-    return verdict_of(study.plan, study.choices or [], training, load)
+    market = _market(engine, RunRequest.from_json(study.plan.request.base))
+    load = partial(_loaded, engine, study.plan.request.base["initial_capital"], market)
+    return verdict_of(study.plan, study.choices or [], training, market, load)
 
 
-def _loaded(engine: Engine, capital: float, run_id: str) -> RunData | None:
+def _market(engine: Engine, request: RunRequest) -> Market:
+    """The prices that the runs of a study have read."""
+    with reading(engine) as connection:
+        packed = prices_of(connection, request)
+    if isinstance(packed, UnknownTicker):
+        raise packed
+    times, columns = unpacked_columns(packed)
+    beside = benchmark_closes(packed.benchmark, times) if packed.benchmark else None
+    return Market(times, columns["Close"], beside)
+
+
+def _loaded(engine: Engine, capital: float, market: Market, run_id: str) -> RunData | None:
     with reading(engine) as connection:  # not one for all: a server drops those that are silent during the statistics
         row = result_of(connection, run_id)
-    return run_data(row, capital) if row else None
+    return run_data(row, capital, market) if row else None
 
 
 def store(engine: Engine, study: Study, verdict: dict[str, Any]) -> None:
-    """Complete the study with its verdict, unless it has one."""
+    """Complete the study with its verdict, unless somebody else has; what earlier ones said is kept in it."""
     columns = {"outcome": verdict["outcome"], "sentence": verdict["sentence"]}
-    text = json.dumps(verdict, ensure_ascii=False, allow_nan=False)
 
     def write(connection: Connection) -> bool:
+        said = verdict | {"earlier": _earlier(study_row(connection, study.study_id)["verdict_json"])}
+        text = json.dumps(said, ensure_ascii=False, allow_nan=False)
         end = (StudyStatus.JUDGING, StudyStatus.COMPLETED)
         return move(connection, study.study_id, *end, **columns, verdict_json=text)
 
     is_first = persist(engine, write, PATIENCE_S)
     log.info("study_judged study_id=%s outcome=%s stored=%s", study.study_id, verdict["outcome"], is_first)
+
+
+def _earlier(text: str | None) -> list[dict[str, Any]]:
+    """What the verdicts before this one said, the first one first; the oldest ones name no method."""
+    if text is None:
+        return []
+    before = {"method": 1, "earlier": []} | json.loads(text)
+    return [*before["earlier"], {name: before[name] for name in ("method", "outcome", "sentence")}]
 
 
 if __name__ == "__main__":

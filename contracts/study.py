@@ -7,11 +7,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
+VERDICT_METHOD = 2  # of what a verdict is about: 1, a Sharpe ratio above 0; 2, better than holding the same share
+
 Kind = Literal["selection", "holdout", "walk_forward"]
 
 
 class StudyStatus(StrEnum):
-    """ACCEPTED → TRAINING → TESTING → JUDGING → COMPLETED, each once; FAILED or CANCELLED from any but the last."""
+    """ACCEPTED → TRAINING → TESTING → JUDGING → COMPLETED; FAILED or CANCELLED from any but the last.
+
+    COMPLETED → JUDGING when somebody asks for a new verdict by a later method; then it ends as COMPLETED in any case.
+    """
 
     ACCEPTED = "ACCEPTED"
     TRAINING = "TRAINING"

@@ -27,7 +27,8 @@ _READING_POSTS = frozenset({"rule_api.check"})  # posts that change nothing
 _LOGGED = frozenset({"run_id", "batch_id", "study_id"})  # of a request's address, on each line that it causes
 _OF_ADMINS = frozenset({"prices.put", "prices.delete", "audit.page", "audit.listed"})
 _OF_SUBMITTERS = frozenset(  # and of admins
-    {"run_api.cancel", "run_api.retry", "run_api.unpin", "batch_api.cancel", "batch_api.retry", "study_api.cancel"}
+    {"run_api.cancel", "run_api.retry", "run_api.unpin", "batch_api.cancel", "batch_api.retry"}
+    | {"study_api.cancel", "study_api.judge"}
 )
 _NO_TOKEN_YET = (
     "there is no token yet, so only this machine itself is answered: make one with "

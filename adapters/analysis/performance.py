@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters.analysis.timing import timing_of
 from adapters.results.measured import Measured, NoValue
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.returns import price_paid
@@ -14,7 +15,7 @@ from adapters.results.metrics.table import METRICS
 
 # Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
 # version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
-ANALYSIS_VERSION = "2.0.0"
+ANALYSIS_VERSION = "2.1.0"
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -63,12 +64,25 @@ def performance(
     metrics: dict[str, float | int | None] = {}
     notes: dict[str, str] = {}
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a reason, not as a warning
+        run = with_timing(run)
         for metric in METRICS:
             try:
                 metrics[metric.name] = _finite(metric, run)
             except NoValue as reason:
                 metrics[metric.name], notes[metric.name] = None, str(reason)
     return Performance(metrics, notes)
+
+
+def with_timing(run: Measured) -> Measured:
+    """The same run with what it earned by choosing its times; a ruined one, and a single bar, have no such thing."""
+    if run.is_ruined or run.bars < 2:
+        return run
+    found = timing_of(run.path[0], run.path[1:], run.close, run.trades)
+    held = replace(run, exposure=found.average_exposure())
+    try:
+        return replace(held, timed=found.excess())
+    except NoValue:
+        return held
 
 
 def _finite(metric: Metric, run: Measured) -> float:

@@ -15,6 +15,7 @@ TOO_FEW_BARS = "fewer than two returns"
 RUINED = "equity fell to zero or below"
 STEADY = "equity did not vary"
 NO_CLOSED_TRADES = "no closed trades"
+SAME_SHARE = "it held the same share all the time"
 
 
 class NoValue(Exception):
@@ -31,6 +32,8 @@ class Measured:
     fraction of traded value. slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
     periods_per_year: bars in a year. benchmark: (bars,) float64, closes of what the run is held against, NaN before its
     first one; None for the run's own prices. held: buying and holding with the same capital and costs, as a run.
+    timed: (bars - 1,) returns above holding the same share all the time; None where it did so. exposure: mean of the
+    position's signed value over equity, at each close but the last. Both are None for a ruined run and a single bar.
     """
 
     core: Mapping[str, float | int | None]
@@ -46,6 +49,8 @@ class Measured:
     rejected_orders: int
     benchmark: Array | None = None
     held: "Measured | None" = None
+    timed: Array | None = None
+    exposure: float | None = None
 
     @property
     def holding(self) -> "Measured":
@@ -53,6 +58,24 @@ class Measured:
         if self.held is None:
             raise NoValue("buying and holding was not measured")
         return self.held
+
+    @property
+    def timing(self) -> Array:
+        """Returns above holding the same share all the time; NoValue where there are none."""
+        if self.timed is None:
+            raise NoValue(SAME_SHARE if self.exposure is not None else self._unmeasured)
+        return self.timed
+
+    @property
+    def average_exposure(self) -> float:
+        """Mean of the position's signed value over equity; NoValue for a ruined run, and for a single bar."""
+        if self.exposure is None:
+            raise NoValue(self._unmeasured)
+        return self.exposure
+
+    @property
+    def _unmeasured(self) -> str:
+        return RUINED if self.is_ruined else TOO_FEW_BARS
 
     def core_value(self, name: str) -> float:
         """A metric of the engine's own; NoValue where the engine has none."""

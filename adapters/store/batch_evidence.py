@@ -1,45 +1,52 @@
 """The best run of a batch against luck: how good the best of so many looks that have no skill at all."""
 
 import json
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.results.sharpe_evidence import Evidence, MeasuredSharpe, evidence
+from adapters.results.measured import NoValue
+from adapters.results.sharpe_evidence import Evidence, evidence
 from adapters.results.stored_series import decode_equity
+from adapters.results.timing_words import measured_timing
 from adapters.store.tables import runs
+from contracts.errors import Conflict
 
 
 @dataclass(frozen=True, slots=True)
 class BatchEvidence:
-    """The run with the highest Sharpe ratio, and what it proves after all that the batch has tried on its ticker."""
+    """The run with the highest Sharpe ratio, and what its timing proves after all that was tried on its ticker."""
 
     run: RowMapping
     found: Evidence
+    metrics: Mapping[str, float | int | None]
 
 
 def batch_evidence(connection: Connection, batch_id: str, ticker: str | None = None) -> BatchEvidence | None:
-    """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results of before skewness."""
+    """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results without timing."""
     best = _best(connection, batch_id, ticker)
-    metrics = json.loads(best["metrics_json"])["values"] if best else {}
-    if best is None or any(metrics.get(name) is None for name in ("skewness", "kurtosis", "bars_per_year")):
+    if best is None:
+        return None
+    metrics = json.loads(best["metrics_json"])["values"]
+    try:
+        measured = measured_timing(metrics, len(decode_equity(best["equity_curve_json"])[1]))
+    except (NoValue, Conflict):  # its series was deleted after the time that it is kept
         return None
     per_year: float = metrics["bars_per_year"]
     trials, variance = _trials(connection, batch_id, best)
-    sharpe, returns = metrics["sharpe_ratio"] / math.sqrt(per_year), len(decode_equity(best["equity_curve_json"])[1])
-    measured = MeasuredSharpe(sharpe, returns, metrics["skewness"], metrics["kurtosis"] + 3)
-    return BatchEvidence(best, evidence(measured, variance and variance / per_year, trials, per_year))
+    return BatchEvidence(best, evidence(measured, variance and variance / per_year, trials, per_year), metrics)
 
 
 def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[int, float | None]:
-    """How many runs tried the ticker of the best one, and the variance of the annual Sharpe ratios of its timeframe.
+    """How many runs tried the ticker of the best one, and the variance of their timing's ratios in its timeframe.
 
     The database adds up, by distances from the best one so that no digits are lost: ten thousands of ratios would take
     longer to be sent. None for fewer than two.
     """
-    distance = case((runs.c.timeframe == best["timeframe"], runs.c.sharpe_ratio)) - best["sharpe_ratio"]
+    ratio = runs.c.timing_sharpe_ratio
+    distance = case((runs.c.timeframe == best["timeframe"], ratio)) - best["timing_sharpe_ratio"]
     sums = select(func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance))
     own = (runs.c.batch_id == batch_id, runs.c.ticker == best["ticker"])
     trials, ratios, total, squares = connection.execute(sums.where(*own)).one()

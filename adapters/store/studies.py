@@ -5,17 +5,17 @@ one; the caller owns it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import case, insert, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.choice import Metrics
 from adapters.store.database import database_now
 from adapters.store.tables import IS_LIVING, runs, studies
-from contracts.errors import UnknownStudy
+from contracts.errors import Conflict, UnknownStudy
 from contracts.status import RunStatus
 from contracts.study import StudyPlan, StudyStatus
 
@@ -96,13 +96,40 @@ def count_judgement(connection: Connection, study: Study) -> bool:
 
 
 def fail_study(connection: Connection, study_id: str, before: StudyStatus, reason: str) -> bool:
-    """End a study without a verdict; False when it has moved on."""
-    return move(connection, study_id, before, StudyStatus.FAILED, sentence=reason[:SENTENCE_LENGTH])
+    """End a study without a verdict, or with the one that it had; False when it has moved on."""
+    had_one = studies.c.outcome.is_not(None)
+    values = {
+        "status": case((had_one, StudyStatus.COMPLETED), else_=StudyStatus.FAILED),
+        "sentence": case((had_one, studies.c.sentence), else_=reason[:SENTENCE_LENGTH]),
+        "completed_at": database_now(),
+    }
+    guard = (studies.c.study_id == study_id, studies.c.status == before)
+    return connection.execute(update(studies).where(*guard).values(**values)).rowcount == 1
+
+
+def judge_again(connection: Connection, study: Study) -> bool:
+    """Whether a completed study waits for a new verdict now; it keeps the one it has until then.
+
+    Conflict when a run that it would be judged by, or its series, was deleted since.
+    """
+    chosen = {run_id for choice in study.choices or [] for each in choice["chosen"] for run_id in _runs_of(each)}
+    pruned = select(runs.c.id).where(
+        runs.c.batch_id == study.batch_id, runs.c.status == RunStatus.SUCCEEDED, runs.c.equity_curve_json.is_(None)
+    )
+    if chosen - existing_runs(connection, list(chosen)) or connection.execute(pruned.limit(1)).first():
+        raise Conflict("runs that it would be judged by were deleted after the time that they are kept")
+    guard = (studies.c.study_id == study.study_id, studies.c.status == StudyStatus.COMPLETED)
+    values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
+    return connection.execute(update(studies).where(*guard).values(**values)).rowcount == 1
+
+
+def _runs_of(chosen: Mapping[str, Any]) -> set[str]:
+    return {chosen["train_run"], chosen["test_run"]} - {None}
 
 
 def cancel_study(connection: Connection, study_id: str) -> bool:
-    """Whether the study was alive and is cancelled now."""
-    guard = (studies.c.study_id == study_id, studies.c.status.in_(_LIVING))
+    """Whether the study was alive and without a verdict, and is cancelled now."""
+    guard = (studies.c.study_id == study_id, studies.c.status.in_(_LIVING), studies.c.outcome.is_(None))
     values = {"status": StudyStatus.CANCELLED, "completed_at": database_now(), "sentence": "cancelled on request"}
     return connection.execute(update(studies).where(*guard).values(**values)).rowcount == 1
 

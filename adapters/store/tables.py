@@ -88,6 +88,7 @@ runs = Table(
     Column("error_type", _ascii(32)),
     Column("error_message", _text(1000)),
     *(Column(metric.name, Integer if metric.unit == "count" else Double) for metric in HEADLINES.values()),
+    Column("timing_sharpe_ratio", Double),  # how far the trials of a batch differ; null in older runs
     Column("metrics_json", LongText),
     Column("equity_curve_json", LongText),
     Column("trades_json", LongText),

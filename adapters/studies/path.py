@@ -1,12 +1,14 @@
 """What a study sees of a run, and of runs one after the other: returns with their times, and what they amount to."""
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy.engine import RowMapping
 
+from adapters.analysis.timing import Timing, joined, timing_of
 from adapters.results.choice import Metrics
 from adapters.results.measured import Measured, NoValue, total
 from adapters.results.metrics.returns import cagr
@@ -18,6 +20,26 @@ from contracts.run_request import Timeframe
 
 
 @dataclass(frozen=True, slots=True)
+class Market:
+    """The prices of a study. times: (bars,) datetime64[s]; closes: of the asset, and of its benchmark if it has one."""
+
+    times: Array
+    closes: Array
+    benchmark: Array | None = None
+
+    def place(self, date: str) -> int:
+        """The number of the bar of this date, as runs write it."""
+        return int(np.searchsorted(self.times, np.datetime64(date.removesuffix("Z"), "s")))
+
+    def growth_pct(self, dates: Sequence[str], closes: Array | None) -> float | None:
+        """Return of `closes` from the first to the last of these dates, in percent; None where there is no price."""
+        if closes is None:
+            return None
+        first, last = (float(closes[self.place(date)]) for date in (dates[0], dates[-1]))
+        return None if math.isnan(first) else (last / first - 1.0) * 100.0
+
+
+@dataclass(frozen=True, slots=True)
 class RunData:
     """One run: its metrics, and each bar's date, simple return and closed trades; equity is stored to the cent."""
 
@@ -26,24 +48,45 @@ class RunData:
     returns: Array
     profits: list[float]
     capital: float
+    timing: Timing
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether its account always had money."""
+        return bool(np.isfinite(self.returns).all() and (self.returns > -1).all())
+
+    @property
+    def bars_per_year(self) -> float:
+        """By which it is annualised."""
+        return float(self.metrics["bars_per_year"] or 0)
 
     def sharpe(self) -> MeasuredSharpe:
         """Its Sharpe ratio per bar; NoValue where it has none."""
         ratio, skew, tails = (self.metrics[name] for name in ("sharpe_ratio", "skewness", "kurtosis"))
         if ratio is None or skew is None or tails is None:
             raise NoValue("it has no Sharpe ratio")
-        per_bar = ratio / float(self.metrics["bars_per_year"] or 0) ** 0.5
-        return MeasuredSharpe(per_bar, len(self.returns), skew, tails + 3)
+        return MeasuredSharpe(ratio / self.bars_per_year**0.5, len(self.returns), skew, tails + 3)
 
 
-def run_data(row: RowMapping, capital: float) -> RunData:
-    """A run from its stored metrics, equity and trades."""
+def run_data(row: RowMapping, capital: float, market: Market) -> RunData:
+    """A run from its stored metrics, equity and trades, on the market's prices."""
     dates, equity = decode_equity(row["equity_curve_json"])
+    trades = decode_trades(row["trades_json"])[0]
     path = np.array([capital, *equity])
-    profits = [trade["pnl_abs"] for trade in decode_trades(row["trades_json"])[0] if not trade["is_open"]]
     with np.errstate(divide="ignore", invalid="ignore"):  # an account that was emptied is ruined, and so not chosen
         returns = path[1:] / path[:-1] - 1.0
-    return RunData(json.loads(row["metrics_json"])["values"], dates, returns, profits, capital)
+    first = market.place(dates[0])
+    timing = timing_of(capital, path[1:], market.closes[first : first + len(dates)], trades)
+    profits = [trade["pnl_abs"] for trade in trades if not trade["is_open"]]
+    return RunData(json.loads(row["metrics_json"])["values"], dates, returns, profits, capital, timing)
+
+
+def measured_sharpe(returns: Array, bar_rate: float = 0.0) -> MeasuredSharpe:
+    """The Sharpe ratio of returns above the risk-free one of a bar; NoValue for too few or constant ones."""
+    if len(returns) < LEAST_RETURNS:
+        raise NoValue(f"fewer than {LEAST_RETURNS} returns")
+    per_bar = (total(returns) / len(returns) - bar_rate) / spread(returns)
+    return MeasuredSharpe(per_bar, len(returns), skewness(returns), kurtosis(returns) + 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +97,11 @@ class Stitched:
     returns: Array
     trade_steps: list[float]
     measured: Measured
+    timing: Timing
 
     def sharpe(self) -> MeasuredSharpe:
         """The Sharpe ratio of all returns; NoValue for too few or constant ones."""
-        if len(self.returns) < LEAST_RETURNS:
-            raise NoValue(f"fewer than {LEAST_RETURNS} returns")
-        run = self.measured
-        per_bar = total(run.excess_returns) / run.bars / spread(run)
-        return MeasuredSharpe(per_bar, run.bars, skewness(run), kurtosis(run) + 3)
+        return measured_sharpe(self.returns, self.measured.bar_rate)
 
     def amounts(self) -> dict[str, float]:
         """Return, CAGR and maximum drawdown, in percent; NoValue when it is too short for a yearly rate."""
@@ -90,8 +130,8 @@ def stitched(parts: Sequence[RunData], risk_free_rate: float) -> Stitched:
         fee_rate=0.0,
         slippage_bps=0.0,
         risk_free_rate=risk_free_rate,
-        periods_per_year=float(parts[0].metrics["bars_per_year"] or 0),
+        periods_per_year=parts[0].bars_per_year,
         rejected_orders=0,
     )
     steps = [step for part in parts for step in trade_steps(part.profits, part.capital)]
-    return Stitched(dates, returns, steps, measured)
+    return Stitched(dates, returns, steps, measured, joined([part.timing for part in parts]))

@@ -39,11 +39,13 @@ def stationary_indices(rng: np.random.Generator, length: int, samples: int, bloc
     return places
 
 
-def bootstrap(returns: Array, years: float, bars_per_year: float, seed: int, samples: int) -> dict[str, Any]:
+def bootstrap(
+    returns: Array, years: float, bars_per_year: float, bar_rate: float, seed: int, samples: int
+) -> dict[str, Any]:
     """Intervals of Sharpe ratio, CAGR and maximum drawdown, the last two in percent, with all that makes them again.
 
-    returns: (bars,) simple. years: calendar time that they cover. NoValue for fewer than LEAST_RETURNS, or constant
-    ones.
+    returns: (bars,) simple. years: calendar time that they cover. bar_rate: the risk-free return of one bar, which the
+    Sharpe ratio is above. NoValue for fewer than LEAST_RETURNS, or constant ones.
     """
     if len(returns) < LEAST_RETURNS:
         raise NoValue(f"fewer than {LEAST_RETURNS} returns")
@@ -53,7 +55,10 @@ def bootstrap(returns: Array, years: float, bars_per_year: float, seed: int, sam
     at_once = max(1, CELLS_AT_ONCE // len(returns))
     parts = [
         _measured(
-            returns[stationary_indices(rng, len(returns), min(at_once, samples - done), block)], years, bars_per_year
+            returns[stationary_indices(rng, len(returns), min(at_once, samples - done), block)],
+            years,
+            bars_per_year,
+            bar_rate,
         )
         for done in range(0, samples, at_once)
     ]
@@ -69,14 +74,14 @@ def bootstrap(returns: Array, years: float, bars_per_year: float, seed: int, sam
     }
 
 
-def _measured(resampled: Array, years: float, bars_per_year: float) -> tuple[Array, Array, Array]:
+def _measured(resampled: Array, years: float, bars_per_year: float, bar_rate: float) -> tuple[Array, Array, Array]:
     """Sharpe ratio, CAGR and maximum drawdown of each column."""
     bars = len(resampled)
     mean = np.add.accumulate(resampled, axis=0)[-1] / bars
     centred = resampled - mean
     deviation = np.sqrt(np.add.accumulate(centred * centred, axis=0)[-1] / (bars - 1))
     with np.errstate(divide="ignore", invalid="ignore"):  # a sample of bars without a position has no ratio
-        sharpe = mean / deviation * math.sqrt(bars_per_year)
+        sharpe = (mean - bar_rate) / deviation * math.sqrt(bars_per_year)
     path = np.multiply.accumulate(1.0 + resampled, axis=0)
     growth = np.array([(math.pow(each, 1 / years) - 1) * 100 for each in path[-1].tolist()])
     return sharpe, growth, _drawdowns(path)

@@ -5,12 +5,16 @@ from statistics import fmean
 from typing import Any, NamedTuple
 
 from adapters.results.sharpe_evidence import CONFIDENCE
+from adapters.results.timing_words import percent, than_holding
 
 Json = Mapping[str, Any]
 
 
 class Judged(NamedTuple):
-    """outcome: holds (better than luck with CONFIDENCE), luck (it may be), fails (0 or below), none (no number)."""
+    """outcome: holds (timing better than luck with CONFIDENCE), luck (it may be), fails (0 or below), none (no number).
+
+    Timing is what choosing the times brought, above holding the same share of the asset all the time.
+    """
 
     outcome: str
     sentence: str
@@ -18,32 +22,59 @@ class Judged(NamedTuple):
 
 def of_selection(fold: Json, trials: int, reason: str) -> Judged:
     """Whether the best of many is better than luck; `reason` is why there is no number, if there is none."""
-    found = fold["evidence"]
+    found = fold["timing"]
     if found is None or found["deflated"] is None:
         return _nothing(found["notes"]["deflated"] if found else reason)
-    chance = _percent(1 - found["deflated"])
+    chance = percent(1 - found["deflated"])
     best = f"The best of {trials:,}" if trials > 1 else "The only one tried"
-    ratio = f"a Sharpe ratio of {found['sharpe_ratio']:.2f}"
+    brought = f"{best} brought {_brought(found)}"
+    if found["yearly_pct"] <= 0:
+        return Judged("fails", f"{brought}.")
+    ratio = f"timing with a Sharpe ratio of {found['sharpe_ratio']:.2f}"
     if found["deflated"] < CONFIDENCE:
-        return Judged("luck", f"{best} is what luck gives: {chance} chance of {ratio} or more without any skill.")
+        return Judged("luck", f"{brought}, which is what luck gives: {chance} chance of {ratio} or more without skill.")
     luck = f", where luck alone gives {found['luck_sharpe_ratio']:.2f}" if trials > 1 else ""
-    return Judged("holds", f"{best} is better than luck: {ratio}{luck}; {chance} chance of it without any skill.")
+    return Judged("holds", f"{brought}: {ratio}{luck}; {chance} chance of it without skill.")
 
 
 def of_test_parts(folds: Sequence[Json], ahead: Json | None, reason: str) -> Judged:
     """Whether what was chosen in sample holds out of sample; `reason` as above."""
-    found = ahead["evidence"] if ahead else None
-    before = [fold["chosen"][0]["train"]["sharpe_ratio"] for fold in folds if fold["chosen"]]
-    known = [ratio for ratio in before if ratio is not None]
-    if found is None or found["probabilistic"] is None or not known:
-        return _nothing(found["notes"].get("probabilistic", reason) if found else reason)
-    tested = f"Sharpe {_signed(fmean(known))} → {_signed(found['sharpe_ratio'])}{_in_folds(folds)}"
-    chance = f"{_percent(1 - found['probabilistic'])} chance of that without any skill"
-    if found["sharpe_ratio"] <= 0:
+    found = ahead["timing"] if ahead else None
+    if ahead is None or found is None or found["probabilistic"] is None:
+        return _nothing(found["notes"]["probabilistic"] if found else reason)
+    tested = f"{_brought(found)}{_in_folds(folds)}{_sharpes(folds, ahead['evidence'])}"
+    if found["yearly_pct"] <= 0:
         return Judged("fails", f"Does not hold out of sample: {tested}.")
+    chance = f"{percent(1 - found['probabilistic'])} chance of that without skill"
     if found["probabilistic"] >= CONFIDENCE:
         return Judged("holds", f"Holds out of sample: {tested}; {chance}.")
     return Judged("luck", f"May be luck out of sample: {tested}; {chance}.")
+
+
+def beside(
+    ticker: str, benchmark: str | None, return_pct: float, buy_hold_pct: float | None, benchmark_pct: float | None
+) -> str:
+    """Whether buying and holding all of it, and the benchmark, would have brought more."""
+    others = ((f"buying and holding {ticker}", buy_hold_pct), (f"the benchmark {benchmark}", benchmark_pct))
+    said = [
+        f"{name} brought {'more' if value > return_pct else 'less'} ({_signed(value, 1)}%)"
+        for name, value in others
+        if value is not None
+    ]
+    return f"It came to {_signed(return_pct, 1)}%; before costs {' and '.join(said)}."
+
+
+def _brought(found: Json) -> str:
+    return than_holding(found["yearly_pct"], found["average_exposure_pct"])
+
+
+def _sharpes(folds: Sequence[Json], found: Json | None) -> str:
+    """The mean ratio of the choices in sample, and what became of it."""
+    before = [fold["chosen"][0]["train"]["sharpe_ratio"] for fold in folds if fold["chosen"]]
+    known = [ratio for ratio in before if ratio is not None]
+    if not found or not known:
+        return ""
+    return f" (Sharpe {_signed(fmean(known), 2)} → {_signed(found['sharpe_ratio'], 2)})"
 
 
 def _in_folds(folds: Sequence[Json]) -> str:
@@ -58,11 +89,5 @@ def _nothing(reason: str) -> Judged:
     return Judged("none", f"Nothing can be said: {reason}.")
 
 
-def _percent(share: float) -> str:
-    """31%, or less than 1%, or more than 99%."""
-    whole = round(share * 100)
-    return "less than 1%" if whole < 1 else "more than 99%" if whole > 99 else f"{whole}%"
-
-
-def _signed(ratio: float) -> str:
-    return f"{ratio:.2f}".replace("-", "−")
+def _signed(value: float, decimals: int) -> str:
+    return f"{value:+,.{decimals}f}".replace("-", "−")

@@ -8,19 +8,20 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from adapters.analysis.timing import Timing
 from adapters.results.flat_params import flat_params
-from adapters.results.measured import NoValue
+from adapters.results.measured import NoValue, total
 from adapters.results.metrics.returns import cagr
 from adapters.results.sharpe_evidence import evidence, sharpe_variance
 from adapters.studies.overfitting import BLOCKS, block_sums, overfitting
-from adapters.studies.path import RunData, Stitched, stitched
-from adapters.studies.resampling import bootstrap, shuffled_trades
-from adapters.studies.sentence import of_selection, of_test_parts
-from contracts.study import StudyPlan
+from adapters.studies.path import Market, RunData, Stitched, measured_sharpe, stitched
+from adapters.studies.resampling import Array, bootstrap, shuffled_trades
+from adapters.studies.sentence import beside, of_selection, of_test_parts
+from contracts.study import VERDICT_METHOD, StudyPlan
 
 SAMPLES = 2000  # of the bootstrap and of the orders of trades
 
@@ -28,31 +29,46 @@ Load = Callable[[str], RunData | None]  # of a run_id; None for a run that has n
 Json = dict[str, Any]
 
 
-def verdict_of(plan: StudyPlan, choices: Sequence[Json], training: Sequence[Sequence[str]], load: Load) -> Json:
+def verdict_of(
+    plan: StudyPlan, choices: Sequence[Json], training: Sequence[Sequence[str]], market: Market, load: Load
+) -> Json:
     """The verdict as JSON. training: run_ids of all combinations by window; choices: what the leader chose there."""
-    return _Verdict(plan, choices, training, load).made()
+    return _Verdict(plan, choices, training, market, load).made()
+
+
+class _Tried(NamedTuple):
+    """A training part. sharpes, timing: Sharpe ratios per bar of the returns, and of choosing the times."""
+
+    sharpes: list[float]
+    timing: list[float]
+    sums: list[Array]
+    bars: int
 
 
 class _Verdict:
     """One verdict in the making; `notes` collects the reasons of what has no value."""
 
-    def __init__(self, plan: StudyPlan, choices: Sequence[Json], training: Sequence[Sequence[str]], load: Load) -> None:
-        self._plan, self._choices, self._training, self._load = plan, choices, training, load
+    def __init__(
+        self, plan: StudyPlan, choices: Sequence[Json], training: Sequence[Sequence[str]], market: Market, load: Load
+    ) -> None:
+        self._plan, self._choices, self._training, self._market, self._load = plan, choices, training, market, load
         self._notes: dict[str, str] = {}
 
     def made(self) -> Json:
         folds = [self._fold(number) for number in range(len(self._plan.windows))]
         subject = self._subject()
         ahead = self._ahead(subject) if subject and self._plan.windows[0].test else None
-        reasons = ("folds.0", "folds.0.evidence", "out_of_sample", "out_of_sample.evidence")
+        reasons = ("folds.0", "folds.0.timing", "out_of_sample", "out_of_sample.timing")
         reason = next((self._notes[name] for name in reasons if name in self._notes), "a number is missing")
         if self._plan.windows[0].test:
             found = of_test_parts(folds, ahead, reason)
         else:
             found = of_selection(folds[0], self._plan.training_runs, reason)
         return {
+            "method": VERDICT_METHOD,
             "outcome": found.outcome,
             "sentence": found.sentence,
+            "beside": self._beside(subject) if subject else None,
             "trials": self._plan.training_runs,
             "folds": folds,
             "out_of_sample": ahead,
@@ -73,7 +89,7 @@ class _Verdict:
     def _fold(self, number: int) -> Json:
         """One window: what was tried and chosen there, how much luck alone gives, and what came of it afterwards."""
         window, choice = self._plan.windows[number], self._choices[number]
-        sharpes, sums, bars = self._tried(self._training[number])
+        tried = self._tried(self._training[number])
         chosen = [self._chosen(each) for each in choice["chosen"]]
         place = f"folds.{number}"
         if not chosen:
@@ -84,15 +100,16 @@ class _Verdict:
             "test": window.test,
             "eligible": choice["eligible"],
             "failed": choice["failed"],
-            "with_sharpe": len(sharpes),
+            "with_sharpe": len(tried.sharpes),
             "chosen": chosen,
-            "evidence": self._known(f"{place}.evidence", lambda: self._evidence(best, sharpes)),
-            "overfitting": self._known(f"{place}.overfitting", lambda: _overfitting(sums, bars)),
+            "timing": self._known(f"{place}.timing", lambda: self._timing_of_best(best, tried)),
+            "evidence": self._known(f"{place}.evidence", lambda: self._evidence(best, tried)),
+            "overfitting": self._known(f"{place}.overfitting", lambda: _overfitting(tried)),
         }
 
-    def _tried(self, run_ids: Sequence[str]) -> tuple[list[float], list[Any], int]:
-        """Of a training part: the Sharpe ratios per bar, the sums of blocks, and the bars; each run is read once."""
-        sharpes, sums, bars = list[float](), list[Any](), 0
+    def _tried(self, run_ids: Sequence[str]) -> _Tried:
+        """What was tried on a training part; each run is read once."""
+        sharpes, timing, sums, bars = list[float](), list[float](), list[Array](), 0
         for run_id in run_ids:
             run = self._load(run_id)
             if run is None or not np.isfinite(run.returns).all():
@@ -102,13 +119,21 @@ class _Verdict:
                 sums.append(block_sums(run.returns))
             with suppress(NoValue):
                 sharpes.append(run.sharpe().sharpe)
-        return sharpes, sums, bars
+            with suppress(NoValue):
+                timing.append(measured_sharpe(run.timing.excess()).sharpe)
+        return _Tried(sharpes, timing, sums, bars)
 
-    def _evidence(self, best: RunData | None, sharpes: Sequence[float]) -> Json:
+    def _evidence(self, best: RunData | None, tried: _Tried) -> Json:
         if best is None:
             raise NoValue("nothing was chosen")
-        bars_per_year = float(best.metrics["bars_per_year"] or 0)
-        return asdict(evidence(best.sharpe(), sharpe_variance(sharpes), self._plan.training_runs, bars_per_year))
+        variance = sharpe_variance(tried.sharpes)
+        return asdict(evidence(best.sharpe(), variance, self._plan.training_runs, best.bars_per_year))
+
+    def _timing_of_best(self, best: RunData | None, tried: _Tried) -> Json:
+        if best is None:
+            raise NoValue("nothing was chosen")
+        variance = sharpe_variance(tried.timing)
+        return _timed(best.timing, variance, self._plan.training_runs, best.bars_per_year)
 
     def _chosen(self, each: Json) -> Json:
         """A combination that was chosen, with what its runs came to."""
@@ -121,7 +146,7 @@ class _Verdict:
         """What the verdict is about: the test parts of the first choices, or the choice itself where none is tested."""
         key = "test_run" if self._plan.windows[0].test else "train_run"
         runs = [self._load(choice["chosen"][0][key]) for choice in self._choices if choice["chosen"]]
-        sound = [run for run in runs if run and np.isfinite(run.returns).all() and (run.returns > -1).all()]
+        sound = [run for run in runs if run and run.is_sound]
         if not sound:
             self._notes["out_of_sample"] = "no chosen combination has a run to be judged by"
             return None
@@ -136,8 +161,23 @@ class _Verdict:
         return {
             "bars": subject.measured.bars,
             "amounts": self._known("out_of_sample.amounts", subject.amounts),
+            "timing": self._known("out_of_sample.timing", lambda: _timed(subject.timing, None, 1, bars_per_year)),
             "evidence": asdict(evidence(ratio, None, 1, bars_per_year)) if ratio else None,
             "efficiency": self._known("out_of_sample.efficiency", self._efficiency),
+        }
+
+    def _beside(self, subject: Stitched) -> Json:
+        """What came of the money, and of money that bought and held, before costs; in percent over the same bars."""
+        base, run, market = self._plan.request.base, subject.measured, self._market
+        return_pct = float(run.path[-1] / run.path[0] - 1.0) * 100.0
+        buy_hold_pct, benchmark_pct = (
+            market.growth_pct(subject.dates, each) for each in (market.closes, market.benchmark)
+        )
+        return {
+            "return_pct": return_pct,
+            "buy_hold_pct": buy_hold_pct,
+            "benchmark_pct": benchmark_pct,
+            "sentence": beside(base["ticker"], base["benchmark"], return_pct, buy_hold_pct, benchmark_pct),
         }
 
     def _efficiency(self) -> float:
@@ -156,7 +196,7 @@ class _Verdict:
         """Logarithmic growth and years of the first choice's run in each window."""
         for choice in self._choices:
             run = self._load(choice["chosen"][0][key]) if choice["chosen"] else None
-            if run is None or not (run.returns > -1).all():
+            if run is None or not run.is_sound:
                 raise NoValue("a part is missing, or its account was emptied")
             first, last = (np.datetime64(day[:10]) for day in (run.dates[0], run.dates[-1]))
             yield math.fsum(map(math.log1p, run.returns.tolist())), float((last - first).astype(int) + 1) / 365.25
@@ -165,7 +205,9 @@ class _Verdict:
         if subject is None:
             raise NoValue("there is nothing to resample")
         run = subject.measured
-        found = bootstrap(subject.returns, run.years, run.periods_per_year, self._plan.request.seed, SAMPLES)
+        found = bootstrap(
+            subject.returns, run.years, run.periods_per_year, run.bar_rate, self._plan.request.seed, SAMPLES
+        )
         if self._known("bootstrap.cagr", lambda: cagr(run)) is None:
             found["cagr"] = None
         return found
@@ -176,10 +218,20 @@ class _Verdict:
         return shuffled_trades(subject.trade_steps, self._plan.request.seed, SAMPLES)
 
 
-def _overfitting(sums: Sequence[Any], bars: int) -> Json:
-    if not sums:
+def _timed(timing: Timing, variance: float | None, trials: int, bars_per_year: float) -> Json:
+    """What choosing the times proves, as the best of so many trials; with its yearly return and usual exposure."""
+    excess = timing.excess()
+    return {
+        **asdict(evidence(measured_sharpe(excess), variance, trials, bars_per_year)),
+        "yearly_pct": total(excess) / len(excess) * bars_per_year * 100.0,
+        "average_exposure_pct": timing.average_exposure() * 100.0,
+    }
+
+
+def _overfitting(tried: _Tried) -> Json:
+    if not tried.sums:
         raise NoValue("no run is long enough to be split into blocks")
-    return overfitting(np.stack(sums), bars // BLOCKS)
+    return overfitting(np.stack(tried.sums), tried.bars // BLOCKS)
 
 
 def _parameters(folds: Sequence[Json]) -> Iterator[Json]:

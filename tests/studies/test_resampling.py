@@ -22,8 +22,8 @@ from tests.engine.test_determinism import DISPATCHED, ROOT
 RETURNS = np.random.default_rng(7).normal(0.0006, 0.01, 1000)
 
 
-def resampled(returns=RETURNS, seed=1, samples=500):
-    return bootstrap(returns, len(returns) / 252, 252.0, seed, samples)
+def resampled(returns=RETURNS, seed=1, samples=500, bar_rate=0.0):
+    return bootstrap(returns, len(returns) / 252, 252.0, bar_rate, seed, samples)
 
 
 def test_the_places_are_those_of_the_stationary_bootstrap_walked_bar_by_bar() -> None:
@@ -56,6 +56,15 @@ def test_the_interval_of_the_ratio_is_as_wide_as_theory_says() -> None:
     assert high - low == pytest.approx(2 * 1.645 * error, rel=0.15)
 
 
+def test_the_interval_is_of_the_ratio_above_the_risk_free_rate() -> None:
+    rate = 0.0012  # per bar, twice what the returns bring
+
+    low, high = resampled(bar_rate=rate)["sharpe_ratio"]
+
+    assert low < (RETURNS.mean() - rate) / RETURNS.std(ddof=1) * math.sqrt(252) < high < 0
+    assert resampled(bar_rate=rate)["cagr"] == resampled()["cagr"]
+
+
 def test_growth_and_drawdown_are_those_of_each_sample() -> None:
     found = resampled(samples=100)
 
@@ -77,7 +86,7 @@ from adapters.studies.overfitting import block_sums, overfitting
 from adapters.studies.resampling import bootstrap, shuffled_trades
 rng = np.random.default_rng(7)
 noise = rng.normal(0, 0.01, (40, 320))
-print(bootstrap(rng.normal(0.0006, 0.01, 1001), 4.0, 252.0, 1, 300))
+print(bootstrap(rng.normal(0.0006, 0.01, 1001), 4.0, 252.0, 0.0001, 1, 300))
 print(shuffled_trades([1.01, 0.98, 1.03] * 7, 5, 300), overfitting(np.stack([block_sums(row, 8) for row in noise]), 40))
 """
 

@@ -40,6 +40,34 @@ def deflated(returns: "pd.Series[float]", others: list[float], trials: int) -> f
     return float(scipy.stats.norm.cdf((ratio - best) / error))
 
 
+def timing_of(run: dict[str, Any]) -> "pd.DataFrame":
+    """Of each bar after the first: return, exposure at the close before, and the asset's move."""
+    equity = pd.Series({point["date"]: point["equity"] for point in run["equity_curve"]})
+    closes = pd.Series({candle["date"]: candle["close"] for candle in run["price_candles"]})
+    shares = pd.Series(0.0, equity.index)
+    for trade in run["trades"]:
+        size = trade["size"] if trade["side"] == "BUY" else -trade["size"]
+        shares[trade["entry_timestamp"][:10] :] += size
+        if not trade["is_open"]:
+            shares[trade["exit_timestamp"][:10] :] -= size
+    path = pd.concat([pd.Series([run["request"]["initial_capital"]]), equity.iloc[1:]])
+    found = {
+        "own": path.pct_change().iloc[1:].to_numpy(),
+        "exposure": (shares * closes / equity).to_numpy()[:-1],
+        "move": closes.pct_change().iloc[1:].to_numpy(),
+    }
+    return pd.DataFrame(found, index=equity.index[1:])
+
+
+def excess(timing: "pd.DataFrame") -> "pd.Series[float]":
+    """Returns above the mean exposure of all bars but the tenth behind each."""
+    behind, places = len(timing) // 10, np.arange(len(timing))
+    usual = [
+        timing["exposure"].to_numpy()[(places <= bar) | (places > bar + behind)].mean() for bar in range(len(timing))
+    ]
+    return timing["own"] - np.array(usual) * timing["move"]
+
+
 def overfitted(returns: pd.DataFrame, blocks: int = 16) -> float:
     length = len(returns) // blocks
     parts = np.split(returns.to_numpy()[len(returns) - length * blocks :], blocks)
@@ -64,11 +92,17 @@ def trained(client: FlaskClient, study: dict[str, Any], number: int) -> list[str
     ]
 
 
+def buy_and_hold(*runs: dict[str, Any]) -> float:
+    """Return from the first close to the last, in percent."""
+    return (runs[-1]["price_candles"][-1]["close"] / runs[0]["price_candles"][0]["close"] - 1) * 100
+
+
 def test_a_selection_recomputed_from_its_runs_is_the_same(client: FlaskClient, engine: Engine, run: Get) -> None:
     study = complete(client, engine, kind="selection")
     verdict = study["verdict"]
 
-    returns = {run_id: returns_of(run(run_id)) for run_id in trained(client, study, 0)}
+    runs = {run_id: run(run_id) for run_id in trained(client, study, 0)}
+    returns = {run_id: returns_of(each) for run_id, each in runs.items()}
     ratios = {run_id: each.mean() / each.std() for run_id, each in returns.items()}
     best = max(ratios, key=lambda run_id: ratios[run_id])
 
@@ -79,16 +113,22 @@ def test_a_selection_recomputed_from_its_runs_is_the_same(client: FlaskClient, e
     expected = deflated(returns[best], list(ratios.values()), len(GRID))
     assert found["evidence"]["deflated"] == pytest.approx(expected, rel=1e-4)
     assert found["overfitting"]["probability"] == overfitted(pd.DataFrame(returns))
-    word = "holds" if expected >= 0.95 else "luck"
-    assert study["outcome"] == word
-    assert f"{round((1 - expected) * 100)}% chance" in study["sentence"] or "less than 1%" in study["sentence"]
+    timed = {run_id: excess(timing_of(each)) for run_id, each in runs.items()}
+    skill = deflated(timed[best], [each.mean() / each.std() for each in timed.values()], len(GRID))
+    assert found["timing"]["deflated"] == pytest.approx(skill, rel=1e-3)
+    assert found["timing"]["yearly_pct"] == pytest.approx(timed[best].mean() * 252 * 100, rel=1e-3)
+    assert study["outcome"] == ("fails" if timed[best].mean() <= 0 else "holds" if skill >= 0.95 else "luck")
+    held = buy_and_hold(runs[best])
+    assert verdict["beside"]["buy_hold_pct"] == pytest.approx(held, rel=1e-6)
+    more = "more" if held > verdict["beside"]["return_pct"] else "less"
+    assert f"buying and holding AAPL brought {more} ({held:+,.1f}%)" in verdict["beside"]["sentence"]
 
 
 def test_a_walk_forward_recomputed_from_its_runs_is_the_same(client: FlaskClient, engine: Engine, run: Get) -> None:
     study = complete(client, engine)
     verdict = study["verdict"]
 
-    stitched, growth = [], {"train": [0.0, 0.0], "test": [0.0, 0.0]}
+    stitched, parts, growth = [], [], {"train": [0.0, 0.0], "test": [0.0, 0.0]}
     for number, fold in enumerate(verdict["folds"]):
         runs = [run(run_id) for run_id in trained(client, study, number)]
         best = max(runs, key=lambda each: each["metrics"]["sharpe_ratio"])
@@ -98,6 +138,7 @@ def test_a_walk_forward_recomputed_from_its_runs_is_the_same(client: FlaskClient
         assert tested["request"]["params"] == best["request"]["params"]
         assert (tested["request"]["start_date"], tested["request"]["end_date"]) == tuple(fold["test"])
         stitched.append(returns_of(tested))
+        parts.append(tested)
         for part, each in (("train", best), ("test", tested)):
             days = [date.fromisoformat(each["equity_curve"][at]["date"]) for at in (0, -1)]
             growth[part][0] += math.log(each["metrics"]["final_equity"] / 100_000)
@@ -111,6 +152,11 @@ def test_a_walk_forward_recomputed_from_its_runs_is_the_same(client: FlaskClient
     assert ahead["amounts"]["max_drawdown_pct"] == pytest.approx((1 - equity / equity.cummax().clip(1)).max() * 100)
     assert ahead["evidence"]["sharpe_ratio"] == pytest.approx(path.mean() / path.std() * math.sqrt(252), rel=1e-6)
     assert ahead["evidence"]["probabilistic"] == pytest.approx(deflated(path, [], 1), rel=1e-6)
+    timed = excess(pd.concat([timing_of(each) for each in parts]))
+    assert ahead["timing"]["probabilistic"] == pytest.approx(deflated(timed, [], 1), rel=1e-4)
+    assert ahead["timing"]["yearly_pct"] == pytest.approx(timed.mean() * 252 * 100, rel=1e-4)
+    assert verdict["beside"]["buy_hold_pct"] == pytest.approx(buy_and_hold(*parts), rel=1e-6)
+    assert study["outcome"] == ("fails" if timed.mean() <= 0 else "holds" if deflated(timed, [], 1) >= 0.95 else "luck")
     rates = {part: gained / years for part, (gained, years) in growth.items()}
     assert ahead["efficiency"] == pytest.approx(rates["test"] / rates["train"], rel=1e-5)
     first, last = (each["values"] for each in verdict["parameters"])
@@ -141,7 +187,7 @@ def test_noise_is_called_noise(client: FlaskClient, engine: Engine, kind: str) -
     study = complete(client, engine, kind=kind, base=base, combinations=grid)
 
     assert study["outcome"] in ("luck", "fails")
-    assert "is what luck gives" in study["sentence"] or "out of sample" in study["sentence"]
+    assert "than holding the same share of it all the time" in study["sentence"]
 
 
 def test_a_grid_of_one_is_judged_without_deflation(client: FlaskClient, engine: Engine) -> None:
@@ -163,7 +209,7 @@ def test_folds_without_trades_and_constant_returns_have_reasons(client: FlaskCli
     assert study["outcome"] == "none"
     assert study["sentence"] == "Nothing can be said: no combination traded, has the metric and keeps the constraints."
     assert (verdict["bootstrap"], verdict["shuffled_trades"], verdict["equity"]) == (None, None, None)
-    assert verdict["notes"]["folds.0.evidence"] == "nothing was chosen"
+    assert verdict["notes"]["folds.0.evidence"] == verdict["notes"]["folds.0.timing"] == "nothing was chosen"
 
 
 def test_test_parts_on_which_nothing_moves_leave_no_number(client: FlaskClient, engine: Engine) -> None:
@@ -178,7 +224,7 @@ def test_test_parts_on_which_nothing_moves_leave_no_number(client: FlaskClient, 
 
     verdict = study["verdict"]
     assert study["outcome"] == "none"
-    assert study["sentence"] == "Nothing can be said: equity did not vary."
+    assert study["sentence"] == "Nothing can be said: it held the same share all the time."
     assert [fold["chosen"][0]["test"]["num_trades"] for fold in verdict["folds"]] == [0, 0]
     assert verdict["out_of_sample"]["evidence"] is verdict["bootstrap"] is verdict["shuffled_trades"] is None
     assert verdict["notes"]["bootstrap"] == "equity did not vary"
@@ -223,3 +269,22 @@ def test_the_same_study_again_is_bit_for_bit_the_same(client: FlaskClient, engin
 
     assert first == again
     assert first["bootstrap"]["seed"] == 7
+
+
+def test_intervals_are_of_the_ratio_above_the_risk_free_rate(client: FlaskClient, engine: Engine) -> None:
+    study = complete(client, engine, kind="selection", base=BASE | {"risk_free_rate": 0.9})
+
+    evidence, boot = study["verdict"]["folds"][0]["evidence"], study["verdict"]["bootstrap"]
+    assert boot["sharpe_ratio"][0] < evidence["sharpe_ratio"] < boot["sharpe_ratio"][1]
+    assert evidence["sharpe_ratio"] < 0  # which it is above the rate alone
+
+
+def test_the_benchmark_is_named_beside_buying_and_holding(client: FlaskClient, engine: Engine) -> None:
+    study = complete(client, engine, kind="holdout", base=BASE | {"benchmark": "IBM"})
+
+    beside = study["verdict"]["beside"]
+    assert beside["benchmark_pct"] != beside["buy_hold_pct"]
+    assert (
+        f"the benchmark IBM brought {'more' if beside['benchmark_pct'] > beside['return_pct'] else 'less'} ("
+        in (beside["sentence"])
+    )

@@ -18,7 +18,7 @@ ADAPTERS = {
     "store": frozenset({"prices", "queue", "results"}),
     "analysis": frozenset({"prices", "results"}),
     "charts": frozenset({"prices", "results"}),
-    "studies": frozenset({"results"}),
+    "studies": frozenset({"analysis", "results"}),
 }
 LOADING_NUMPY = frozenset({"analysis", "charts", "studies"})
 WRITTEN_FROM_WEB = (

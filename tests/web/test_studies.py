@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
+from sqlalchemy.engine import Engine
 
+from adapters.store.studies import fail_study, study_row
+from adapters.store.tables import runs, studies
+from contracts.study import StudyStatus
 from tests.services.finished_runs import succeed
-from tests.services.studies import BASE, GRID, WALK_FORWARD, complete, leader, submit_study
+from tests.services.studies import BASE, GRID, WALK_FORWARD, complete, judge_here, leader, submit_study
 from tests.services.web_app import sweep_values
 
 MANY = [{"fast": 2 + number % 150, "slow": 200 + number // 150} for number in range(5000)]
@@ -184,3 +189,70 @@ def test_a_batch_whose_runs_differ_in_more_than_parameters_is_not_studied(client
     assert refused.status_code == 400
     assert "its runs differ in fee_rate, stop_loss_pct; a study tries" in refused.text
     assert client.get("/studies?batch=none").status_code == 404
+
+
+def as_of_method_1(engine: Engine, study_id: str) -> None:
+    """Give a study a verdict as it was before verdicts named their method."""
+    with engine.begin() as connection:
+        verdict = json.loads(study_row(connection, study_id)["verdict_json"])
+        for part in (verdict, verdict["out_of_sample"], *verdict["folds"]):
+            for name in {"method", "beside", "timing", "earlier"} & part.keys():
+                del part[name]
+        verdict |= {"outcome": "holds", "sentence": "Holds as it did."}
+        said = {name: verdict[name] for name in ("outcome", "sentence")}
+        changed = update(studies).where(studies.c.study_id == study_id)
+        connection.execute(changed.values(verdict_json=json.dumps(verdict), **said))
+
+
+def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(app: Flask, client: FlaskClient) -> None:
+    engine = app.extensions["platform"].engine
+    study_id = complete(client, engine)["study_id"]
+    new = client.get(f"/api/studies/{study_id}").json["verdict"]
+    as_of_method_1(engine, study_id)
+
+    before = client.get(f"/studies/{study_id}").text
+    asked = client.post(f"/api/studies/{study_id}/judge")
+    meanwhile = client.get(f"/api/studies/{study_id}").json
+    twice = client.post(f"/api/studies/{study_id}/judge")
+    judge_here(engine, study_id)
+    again = client.get(f"/api/studies/{study_id}").json
+
+    assert "took a Sharpe ratio above 0 for skill" in before and "Judge again" in before
+    assert "Holds as it did." in before and "None" not in before
+    assert asked.status_code == 202, asked.text
+    assert (meanwhile["status"], meanwhile["sentence"]) == ("judging", "Holds as it did.")
+    assert twice.status_code == 409
+    assert again["verdict"]["earlier"] == [{"method": 1, "outcome": "holds", "sentence": "Holds as it did."}]
+    assert again["verdict"] | {"earlier": []} == new
+    assert (again["status"], again["sentence"]) == ("completed", new["sentence"])
+    assert "By the method before (1): Holds as it did." in client.get(f"/studies/{study_id}").text
+
+
+def test_a_study_whose_new_judgement_fails_or_is_cancelled_keeps_its_verdict(app: Flask, client: FlaskClient) -> None:
+    engine = app.extensions["platform"].engine
+    study = complete(client, engine)
+    client.post(f"/api/studies/{study['study_id']}/judge")
+
+    cancelled = client.post(f"/api/studies/{study['study_id']}/cancel")
+    with engine.begin() as connection:
+        fail_study(connection, study["study_id"], StudyStatus.JUDGING, "the process that judges it died 5 times")
+    after = client.get(f"/api/studies/{study['study_id']}").json
+
+    assert cancelled.status_code == 409
+    assert [after[name] for name in ("status", "sentence", "verdict")] == [
+        study[name] for name in ("status", "sentence", "verdict")
+    ]
+
+
+def test_a_study_whose_runs_were_deleted_is_not_judged_again(app: Flask, client: FlaskClient) -> None:
+    engine = app.extensions["platform"].engine
+    study = complete(client, engine)
+    run_id = study["choices"][0]["chosen"][0]["test_run"]
+    with engine.begin() as connection:
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(equity_curve_json=None))
+
+    refused = client.post(f"/api/studies/{study['study_id']}/judge")
+
+    assert refused.status_code == 409
+    assert "deleted" in refused.text
+    assert client.get(f"/api/studies/{study['study_id']}").json["status"] == "completed"

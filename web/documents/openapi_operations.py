@@ -198,6 +198,9 @@ OPERATIONS: dict[str, Json] = {
     "GET /api/studies": _told("200 Studies: studies, newest first, a page at a time", asked=[AFTER, LIMIT]),
     "GET /api/studies/{study_id}": _told("200 Study: plan, progress, choices, verdict", NO_STUDY),
     "POST /api/studies/{study_id}/cancel": _told("200 ended without a verdict, its runs with it", NO_STUDY, ENDED),
+    "POST /api/studies/{study_id}/judge": _told(
+        "202 judged again; until then it keeps its verdict", NO_STUDY, "409 not completed, or its runs were deleted"
+    ),
     "POST /api/strategies": _told(
         "201 saved",
         FAULTS,

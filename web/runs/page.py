@@ -96,7 +96,8 @@ def _completed(view: RunResult, tab: str) -> dict[str, Any]:
     if view.status != "completed":
         return {"failure": run_view.failure(view.error_type)}
     kpis = run_view.kpis(view)
-    shared = {"no_trades": run_view.why_no_trades(view), "headline": kpis.pop("Headline"), "page_size": PAGE_SIZE}
+    shared = {"headline": kpis.pop("Headline"), "page_size": PAGE_SIZE}
+    shared |= {"no_trades": run_view.why_no_trades(view), "timing": run_view.timing(view)}
     if view.equity_curve is None:  # pruned
         tab = "stats"
     if tab == "trades":

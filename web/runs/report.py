@@ -49,6 +49,7 @@ def page(run_id: UUID) -> Response:
         texts=filled_texts(params) if row["rule_type"] == "FORMULA" else {},
         kpis=run_view.kpis(view),
         no_trades=run_view.why_no_trades(view),
+        timing=run_view.timing(view),
         charts=[
             (alt_text(name, view), base64.b64encode(drawn[name]).decode()) for name in CHART_NAMES if name in drawn
         ],

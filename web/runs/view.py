@@ -9,6 +9,7 @@ from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS, METRICS_BY_NAME
 from adapters.results.period_returns import YearReturns, monthly_returns
 from adapters.results.run_result import CandleSource, run_result
+from adapters.results.timing_words import run_timing
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
 from web.runs.chart_tables import CHARTS, alt_text
@@ -111,6 +112,12 @@ def months(result: RunResult) -> Months:
 def failure(error_type: str | None) -> Failure:
     """What happened to a failed run, and what to do next."""
     return FAILURES.get(error_type or "", Failure("The run failed.", "Retry it."))
+
+
+def timing(result: RunResult) -> str | None:
+    """What choosing the times was worth; None for a run without trades, and for older ones."""
+    bars = len(result.equity_curve or [])
+    return run_timing(result.metrics or {}, bars, result.request["ticker"])
 
 
 def why_no_trades(result: RunResult) -> str | None:

@@ -18,6 +18,7 @@ from adapters.store.studies import (
     batch_of,
     cancel_study,
     insert_study,
+    judge_again,
     list_studies,
     study_of,
     study_row,
@@ -138,6 +139,15 @@ def described(study_id: str) -> dict[str, Any]:
         "choices": found.choices,
         "verdict": json.loads(row["verdict_json"]) if row["verdict_json"] else None,
     }
+
+
+@blueprint.post("/api/studies/<uuid:study_id>/judge")
+def judge(study_id: UUID) -> ResponseReturnValue:
+    """Have a completed study judged again, from the same runs by today's method; the old verdict is kept beside it."""
+    with platform().engine.begin() as connection:
+        if not judge_again(connection, study_of(study_row(connection, str(study_id)))):
+            raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
+    return {"study_id": str(study_id), "status_url": url_for("study_api.study", study_id=study_id)}, 202
 
 
 @blueprint.post("/api/studies/<uuid:study_id>/cancel")

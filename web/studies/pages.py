@@ -62,11 +62,20 @@ def _pictures(verdict: dict[str, Any]) -> Any:
     if verdict["equity"]:
         what = "Out-of-sample equity, test parts one after the other" if verdict["out_of_sample"] else "Its equity"
         yield what, equity_picture(*decode_equity(verdict["equity"]))
-    ahead, first = verdict["out_of_sample"], folds[0]["evidence"]
-    if ahead and ahead["evidence"] and (picture := luck_of_one(ahead["evidence"])):
-        yield "The Sharpe ratio that a path without skill gives out of sample, and the observed one", picture
+    ahead, first = verdict["out_of_sample"], _proof(folds[0])
+    if ahead and (found := _proof(ahead)) and (picture := luck_of_one(found)):
+        yield "The Sharpe ratio of timing that a path without skill gives out of sample, and the observed one", picture
     if not ahead and first and (picture := luck_of_best(first)):
-        yield f"The Sharpe ratio that luck gives as the best of {first['trials']:,}, and the observed one", picture
+        yield (
+            f"The Sharpe ratio of timing that luck gives as the best of {first['trials']:,}, and the observed",
+            picture,
+        )
+
+
+def _proof(part: dict[str, Any]) -> dict[str, Any] | None:
+    """What a part's verdict is about: its timing, or, by the first method, its Sharpe ratio."""
+    found: dict[str, Any] | None = part["timing"] if "timing" in part else part["evidence"]
+    return found
 
 
 def _ratios(fold: dict[str, Any]) -> tuple[float | None, float | None]:

@@ -7,7 +7,7 @@ from typing import Literal
 from adapters.results.measured import Measured
 
 Unit = Literal["percent", "ratio", "money", "days", "bars", "count"]
-Section = Literal["Return", "Risk", "Drawdown", "Benchmark", "Trades", "Costs"]
+Section = Literal["Return", "Risk", "Drawdown", "Timing", "Benchmark", "Trades", "Costs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 import math
 
-from adapters.results.measured import STEADY, Measured, NoValue, deviation, total
+from adapters.results.measured import STEADY, Array, Measured, NoValue, deviation, total
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.returns import cagr
 
@@ -19,7 +19,7 @@ def sharpe_ratio(run: Measured) -> float:
 
 def measured_sharpe(run: Measured) -> float:
     """Mean excess return over the deviation of returns, annualised."""
-    return total(run.excess_returns) / run.bars / spread(run) * math.sqrt(run.periods_per_year)
+    return total(run.excess_returns) / run.bars / spread(run.returns) * math.sqrt(run.periods_per_year)
 
 
 def sortino_ratio(run: Measured) -> float:
@@ -46,38 +46,38 @@ def exposure_adjusted_return(run: Measured) -> float:
     return cagr(run) / (run.bars_held / run.bars)
 
 
-def spread(run: Measured) -> float:
-    """Standard deviation of the returns; NoValue when it is no more than rounding."""
-    found = deviation(run.returns)
+def spread(returns: Array) -> float:
+    """Standard deviation of returns; NoValue when it is no more than rounding."""
+    found = deviation(returns)
     if found <= ROUNDING_NOISE:
         raise NoValue(STEADY)
     return found
 
 
-def moment(run: Measured, power: int) -> float:
+def moment(returns: Array, power: int) -> float:
     """Sum of the returns' distances to their mean, to a power."""
-    spread(run)
-    centred = powers = run.returns - total(run.returns) / run.bars
+    spread(returns)
+    centred = powers = returns - total(returns) / len(returns)
     for _ in range(power - 1):  # a product is the same on every CPU, a power need not be
         powers = powers * centred
     return total(powers)
 
 
-def skewness(run: Measured) -> float:
-    """Adjusted Fisher-Pearson skewness of the returns, as pandas has it."""
-    n = run.bars
+def skewness(returns: Array) -> float:
+    """Adjusted Fisher-Pearson skewness, as pandas has it."""
+    n = len(returns)
     if n < 3:
         raise NoValue("fewer than three returns")
-    return n * math.sqrt(n - 1) / (n - 2) * moment(run, 3) / math.pow(moment(run, 2), 1.5)
+    return n * math.sqrt(n - 1) / (n - 2) * moment(returns, 3) / math.pow(moment(returns, 2), 1.5)
 
 
-def kurtosis(run: Measured) -> float:
-    """Excess kurtosis of the returns without bias, as pandas has it: 0 for a normal distribution."""
-    n = run.bars
+def kurtosis(returns: Array) -> float:
+    """Excess kurtosis without bias, as pandas has it: 0 for a normal distribution."""
+    n = len(returns)
     if n < 4:
         raise NoValue("fewer than four returns")
     scale = (n - 1) / ((n - 2) * (n - 3))
-    return scale * (n * (n + 1) * moment(run, 4) / moment(run, 2) ** 2 - 3 * (n - 1))
+    return scale * (n * (n + 1) * moment(returns, 4) / moment(returns, 2) ** 2 - 3 * (n - 1))
 
 
 def quantile(run: Measured, share: float) -> float:
@@ -179,7 +179,7 @@ METRICS = (
         title="Skewness",
         unit="ratio",
         section="Risk",
-        compute=skewness,
+        compute=lambda run: skewness(run.returns),
         formula="Of the bars' returns, adjusted Fisher-Pearson: below 0 when losses reach further than gains.",
         better="high",
     ),
@@ -188,7 +188,7 @@ METRICS = (
         title="Excess kurtosis",
         unit="ratio",
         section="Risk",
-        compute=kurtosis,
+        compute=lambda run: kurtosis(run.returns),
         formula="Of the bars' returns, without bias: above 0 when extremes are more frequent than in a normal "
         "distribution.",
     ),

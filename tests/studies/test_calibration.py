@@ -1,0 +1,36 @@
+"""A verdict calls skill what is skill: no more often than it says on random walks, and where an edge was planted."""
+
+import math
+
+import pytest
+
+from tests.studies.calibration import KINDS, Cell, cells, planted, shares
+
+WORLDS = 200
+MOST = 0.05 + 2.6 * math.sqrt(0.05 * 0.95 / WORLDS)  # one in 200 samples of 5% is above it
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("cell", cells(), ids=str)
+def test_the_drift_of_a_market_is_not_called_skill(cell: Cell) -> None:
+    found = shares(cell, WORLDS)
+
+    assert {kind: found[kind][0] for kind in KINDS if found[kind][0] > MOST} == {}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("cell", [each for each in planted() if each.edge == 1.5 and not each.drift], ids=str)
+def test_a_planted_edge_is_found(cell: Cell) -> None:
+    found = shares(cell, 50)
+
+    assert found["walk_forward"][0] > 0.5
+    assert found["holdout"][0] > 0.3
+
+
+def test_a_market_that_rises_by_itself_is_not_called_skill() -> None:
+    found = shares(Cell("MA_CROSS", "longonly", 0.20), 12)
+
+    assert found["walk_forward"][1] > 0.5  # what a Sharpe ratio above 0 would say
+    assert found["walk_forward"][0] <= 0.25
