@@ -57,11 +57,11 @@ def beside(
     """Whether buying and holding all of it, and the benchmark, would have brought more."""
     others = ((f"buying and holding {ticker}", buy_hold_pct), (f"the benchmark {benchmark}", benchmark_pct))
     said = [
-        f"{name} brought {'more' if value > return_pct else 'less'} ({_signed(value, 1)}%)"
+        f"{name} brought {'more' if value > return_pct else 'less'} ({_signed(value)}%)"
         for name, value in others
         if value is not None
     ]
-    return f"It came to {_signed(return_pct, 1)}%; before costs {' and '.join(said)}."
+    return f"It came to {_signed(return_pct)}%; before costs {' and '.join(said)}."
 
 
 def _brought(found: Json) -> str:
@@ -74,7 +74,7 @@ def _sharpes(folds: Sequence[Json], found: Json | None) -> str:
     known = [ratio for ratio in before if ratio is not None]
     if not found or not known:
         return ""
-    return f" (Sharpe {_signed(fmean(known), 2)} → {_signed(found['sharpe_ratio'], 2)})"
+    return f" (Sharpe {fmean(known):.2f} → {found['sharpe_ratio']:.2f})".replace("-", "−")
 
 
 def _in_folds(folds: Sequence[Json]) -> str:
@@ -89,5 +89,5 @@ def _nothing(reason: str) -> Judged:
     return Judged("none", f"Nothing can be said: {reason}.")
 
 
-def _signed(value: float, decimals: int) -> str:
-    return f"{value:+,.{decimals}f}".replace("-", "−")
+def _signed(value: float) -> str:
+    return f"{value:+,.1f}".replace("-", "−")
