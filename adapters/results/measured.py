@@ -99,9 +99,8 @@ class Measured:
 
     @property
     def bar_rate(self) -> float:
-        """The risk-free return of one bar, which compounds to the yearly rate."""
-        rate: float = (1.0 + self.risk_free_rate) ** (1.0 / self.periods_per_year) - 1.0
-        return rate
+        """The risk-free return of one bar."""
+        return bar_rate(self.risk_free_rate, self.periods_per_year)
 
     @cached_property
     def beside_benchmark(self) -> tuple[Array, Array]:
@@ -147,6 +146,12 @@ class Measured:
     def profits(self) -> list[float]:
         """Money earned by each closed trade, fees included; NoValue when there are none."""
         return [float(trade["pnl_abs"]) for trade in self.closed]
+
+
+def bar_rate(yearly_rate: float, periods_per_year: float) -> float:
+    """The return of one bar that compounds to a yearly rate; both are fractions."""
+    rate: float = (1.0 + yearly_rate) ** (1.0 / periods_per_year) - 1.0
+    return rate
 
 
 def total(values: Array) -> float:

@@ -17,7 +17,7 @@ from adapters.store.tables import runs
 from contracts.run_result import CHART_NAMES
 from tests.web.conftest import RunMaker
 from web.runs import page
-from web.runs.bars import run_bars
+from web.runs.bars import ROLLING_BARS, run_bars
 from web.runs.trade_table import COLUMNS
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -214,6 +214,19 @@ def test_the_rolling_sharpe_ratio_has_the_run_s_own_bars_per_year(
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(metrics_json=json.dumps(stored)))
 
     assert last() == pytest.approx(2 * daily, abs=0.001)
+
+
+def test_the_rolling_sharpe_ratio_subtracts_the_risk_free_rate_as_the_metric_does(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    halfyear = {"start_date": "2005-01-03", "end_date": "2005-07-01", "risk_free_rate": 0.04, "direction": "longshort"}
+    run_id = make_run(**halfyear)
+
+    bars = browser_client.get(f"/api/runs/{run_id}/bars").get_json()
+    metrics = browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"]
+
+    assert bars["total"] == ROLLING_BARS["1d"]
+    assert bars["rolling_sharpe"][-1] == pytest.approx(metrics["sharpe_ratio"], abs=0.001)
 
 
 def test_a_page_that_prefers_to_wait_shows_the_run_that_ends_meanwhile(
