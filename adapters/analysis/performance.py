@@ -40,6 +40,8 @@ def performance(
     risk_free_rate: float = 0.0,
     periods_per_year: float,
     rejected_orders: int = 0,
+    interest: float = 0.0,
+    borrow_fees: float = 0.0,
     benchmark: Array | None = None,
 ) -> Performance:
     """The metrics of one run, of whose arguments `Measured` says what they are; equity: (bars,) float64."""
@@ -56,6 +58,8 @@ def performance(
         risk_free_rate=risk_free_rate,
         periods_per_year=periods_per_year,
         rejected_orders=rejected_orders,
+        interest=interest,
+        borrow_fees=borrow_fees,
         benchmark=benchmark,
     )
     holding = np.concatenate(([initial_capital], initial_capital / price_paid(run) * close))

@@ -29,8 +29,9 @@ class Measured:
     peaks: its running maximum. close: (bars,) float64. timestamps: (bars + 1,) datetime64 of the path, the capital's
     being the first bar's. trades: fields of the engine's trades by name, with their excursions, in order. fee_rate:
     fraction of traded value. slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
-    periods_per_year: bars in a year. benchmark: (bars,) float64, closes of what the run is held against, NaN before its
-    first one; None for the run's own prices. held: buying and holding with the same capital and costs, as a run.
+    periods_per_year: bars in a year. interest, borrow_fees: money, earned on idle cash and paid for shorts. benchmark:
+    (bars,) float64, closes of what the run is held against, NaN before its first one; None for the run's own prices.
+    held: buying and holding with the same capital and costs, as a run.
     """
 
     core: Mapping[str, float | int | None]
@@ -44,6 +45,8 @@ class Measured:
     risk_free_rate: float
     periods_per_year: float
     rejected_orders: int
+    interest: float = 0.0
+    borrow_fees: float = 0.0
     benchmark: Array | None = None
     held: "Measured | None" = None
 
