@@ -65,7 +65,7 @@ def assert_same(result, expected, capital):
     assert carried(result.ledger) == pytest.approx((expected.interest, expected.borrow_fees), rel=1e-9, abs=1e-9)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(cases(), exits, rates, steps)
 def test_every_run_equals_the_loop_over_bars(case, chosen, yearly, step):
     prices, signals, options = case
@@ -78,7 +78,7 @@ def test_every_run_equals_the_loop_over_bars(case, chosen, yearly, step):
     assert_same(result, expected, options["initial_capital"])
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(cases(), exits, rates, steps, st.sampled_from([0, 60, 95]))
 def test_a_liquidated_account_goes_on_earning_as_in_the_loop(case, chosen, yearly, step, below_pct):
     prices, signals, options = case
@@ -92,7 +92,7 @@ def test_a_liquidated_account_goes_on_earning_as_in_the_loop(case, chosen, yearl
     assert_same(result, expected, options["initial_capital"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases(), exits, rates, steps)
 def test_equity_is_the_capital_the_trades_and_what_was_carried(case, chosen, yearly, step):
     prices, signals, options = case
@@ -109,7 +109,7 @@ def test_equity_is_the_capital_the_trades_and_what_was_carried(case, chosen, yea
     np.testing.assert_allclose(cash, result.cash_curve, rtol=1e-9, atol=1e-9 * capital)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(cases(), exits, rates, steps, st.floats(0, 1))
 def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, yearly, step, share):
     prices, signals, options = case
@@ -124,7 +124,7 @@ def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, yea
     np.testing.assert_array_equal(early.equity_curve, whole.equity_curve[:bars])
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(cases(), exits)
 def test_without_rates_it_is_the_engine_with_exits_bit_for_bit(case, chosen):
     prices, signals, options = case
