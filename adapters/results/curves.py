@@ -55,7 +55,7 @@ def cash_curve(
         if not trade["is_open"]:
             changes[trade["exit_bar"]] += sign * trade["exit_price"] * trade["size"] - trade["exit_fees"]
     cash, curve = initial_capital, []
-    for bar, days in enumerate(days_before(bars)):
+    for bar, days in enumerate(days_before(bars) if rates else [0] * len(bars)):
         if days:
             interest, fee = rates.accrued(cash, equity[bar - 1], days)
             cash += interest - fee

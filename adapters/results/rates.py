@@ -17,6 +17,9 @@ class Rates:
     borrow_rate: float = 0.0
     cash_rate: float = 0.0
 
+    def __bool__(self) -> bool:
+        return bool(self.borrow_rate or self.cash_rate)
+
     def accrued(self, cash: float, equity: float, days: int) -> tuple[float, float]:
         """Interest earned and borrow fee paid over so many calendar days, by what the account was before them.
 

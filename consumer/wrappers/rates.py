@@ -40,15 +40,19 @@ class EngineWithRates(EngineWithExits):
             _check_number(name, getattr(self, name), "from 0 to below 1", lambda x: 0 <= x < 1)
 
     @property
+    def _rates(self) -> Rates:
+        return Rates(float(self.borrow_rate), float(self.cash_rate))
+
+    @property
     def _is_plain(self) -> bool:
-        return super()._is_plain and not (self.borrow_rate or self.cash_rate)
+        return super()._is_plain and not self._rates
 
     def _simulation(self, bars: Bars, orders: Array, stops: Exits) -> Simulation:
-        if not (self.borrow_rate or self.cash_rate):
+        if not self._rates:
             return super()._simulation(bars, orders, stops)
-        rates, terms = Rates(float(self.borrow_rate), float(self.cash_rate)), self._terms
+        terms = self._terms
         moment = "open" if terms.next_open else "close"
-        ledger = LedgerWithRates(terms.initial_capital, terms.fee_rate, moment, rates, bars.close, _nights(bars))
+        ledger = LedgerWithRates(terms.initial_capital, terms.fee_rate, moment, self._rates, bars.close, _nights(bars))
         return SimulationWithRates(bars, orders, terms, stops, ledger)
 
 
