@@ -12,10 +12,11 @@ from adapters.analysis.price_series import PriceSeries, price_series
 from adapters.analysis.unpacking import Column
 from adapters.prices.packing import PackedPrices
 from adapters.results.metrics.table import HEADLINE_NAMES
+from adapters.results.rates import Rates
 from adapters.results.sparkline import encode_sparkline
 from adapters.results.stored_series import encode_equity, encode_signals, encode_trades, significant
 from consumer.wrappers.account_limits import with_liquidation
-from consumer.wrappers.exits import EngineWithExits
+from consumer.wrappers.rates import EngineWithRates, carried
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
 from engine.engine import ENGINE_VERSION, BacktestResult, Trade, check_bars
@@ -73,7 +74,7 @@ def lines_of(rule: BaseRule, prices: PriceSeries) -> list[bytes]:
 
 
 def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
-    """Sentences on clipped dates, a short history, a rule that says one thing only, and a lost account."""
+    """Sentences on clipped dates, a short history, a rule that says one thing only, idle cash, and a lost account."""
     name, needed = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
@@ -92,6 +93,11 @@ def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: B
     if result.signals[0] and (result.signals == result.signals[0]).all():
         side = "buy" if result.signals[0] > 0 else "sell"
         notes.append(f"The rule says {side} on every one of the {len(result.signals):,} bars, and nothing else")
+    if request.risk_free_rate and not request.cash_rate:
+        notes.append(
+            "Idle cash earned nothing (cash_rate is 0), while Sharpe and Sortino ratio are of returns above "
+            f"{request.risk_free_rate * 100:g} % a year"
+        )
     return notes + account_notes(request, prices, result)
 
 
@@ -121,6 +127,7 @@ def measure(
     benchmark: Column | None,
 ) -> Performance:
     """The engine's metrics and those derived from its equity and trades."""
+    interest, borrow_fees = carried(result.ledger)
     return performance(
         asdict(result.metrics),
         result.equity_curve,
@@ -134,6 +141,9 @@ def measure(
         periods_per_year=traded.bars_per_year,
         rejected_orders=len(result.rejected_orders),
         benchmark=benchmark,
+        interest=interest,
+        borrow_fees=borrow_fees,
+        rates=Rates(request.borrow_rate, request.cash_rate),
     )
 
 
@@ -147,22 +157,19 @@ def rule_of(request: RunRequest) -> BaseRule:
 
 def run_engine(request: RunRequest, rule: BaseRule, prices: PriceSeries) -> BacktestResult:
     """The engine's result of a rule's signals for a request on its prices, cut where the account is liquidated."""
-    engine, bars = engine_of(request, prices.bars_per_year), check_bars(prices.columns)
-    times = {TIME: prices.timestamps}
+    engine = engine_of(request, prices.bars_per_year)
+    bars = check_bars({**prices.columns, TIME: prices.timestamps})
     result = engine.run(
-        bars,
-        lambda columns: rule.generate_signals(Prices({**columns, **times})),
-        request.ticker,
-        first_bar=prices.first_bar,
+        bars, lambda columns: rule.generate_signals(Prices(columns)), request.ticker, first_bar=prices.first_bar
     )
     if request.liquidate_below_pct is None:
         return result
     return with_liquidation(result, engine, bars.since(prices.first_bar), request.liquidate_below_pct)
 
 
-def engine_of(request: RunRequest, bars_per_year: float) -> EngineWithExits:
+def engine_of(request: RunRequest, bars_per_year: float) -> EngineWithRates:
     """The engine under a request's terms."""
-    return EngineWithExits(
+    return EngineWithRates(
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
         slippage_bps=request.slippage_bps,
@@ -179,6 +186,8 @@ def engine_of(request: RunRequest, bars_per_year: float) -> EngineWithExits:
         atr_stop_multiple=request.atr_stop_multiple,
         atr_stop_period=request.atr_stop_period,
         short_only=request.direction == "shortonly",
+        borrow_rate=request.borrow_rate,
+        cash_rate=request.cash_rate,
     )
 
 

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection, Engine
 from adapters.analysis.benchmark import benchmark_closes
 from adapters.analysis.unpacking import unpacked_columns
 from adapters.logs import configure_logging
+from adapters.results.rates import Rates
 from adapters.settings import load_settings
 from adapters.store.database import connect_database, reading
 from adapters.store.prices import prices_of
@@ -60,7 +61,7 @@ def _market(engine: Engine, request: RunRequest) -> Market:
         raise packed
     times, columns = unpacked_columns(packed)
     beside = benchmark_closes(packed.benchmark, times) if packed.benchmark else None
-    return Market(times, columns["Close"], beside)
+    return Market(times, columns["Close"], beside, Rates(request.borrow_rate, request.cash_rate))
 
 
 def _loaded(engine: Engine, capital: float, market: Market, run_id: str) -> RunData | None:

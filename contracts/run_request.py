@@ -126,6 +126,18 @@ class RunRequest:
         Lt(1),
         About("Risk-free rate", "orders", "per year, for Sharpe and Sortino", "fraction"),
     ] = 0.0
+    borrow_rate: Annotated[
+        float,
+        Ge(0),
+        Lt(1),
+        About("Borrow fee", "orders", "per year, of their value; with 0 shorts pay none", "fraction", added_later=True),
+    ] = 0.0
+    cash_rate: Annotated[
+        float,
+        Ge(0),
+        Lt(1),
+        About("Interest on cash", "orders", "per year; with 0 idle cash earns none", "fraction", added_later=True),
+    ] = 0.0
     bars_per_year: Annotated[
         Annotated[int, Ge(1), Le(200_000)] | None,
         About("Bars per year", "market", "whole number, instead of the count of the prices", "bars", added_later=True),

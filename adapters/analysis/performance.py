@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from adapters.analysis.timing import timing_of
+from adapters.analysis.timing import NO_RATES, timing_of
 from adapters.results.measured import Measured, NoValue
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.returns import price_paid
 from adapters.results.metrics.table import METRICS
+from adapters.results.rates import Rates
 
 # Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
 # version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
@@ -41,6 +42,9 @@ def performance(
     risk_free_rate: float = 0.0,
     periods_per_year: float,
     rejected_orders: int = 0,
+    interest: float = 0.0,
+    borrow_fees: float = 0.0,
+    rates: Rates = NO_RATES,
     benchmark: Array | None = None,
 ) -> Performance:
     """The metrics of one run, of whose arguments `Measured` says what they are; equity: (bars,) float64."""
@@ -57,6 +61,8 @@ def performance(
         risk_free_rate=risk_free_rate,
         periods_per_year=periods_per_year,
         rejected_orders=rejected_orders,
+        interest=interest,
+        borrow_fees=borrow_fees,
         benchmark=benchmark,
     )
     holding = np.concatenate(([initial_capital], initial_capital / price_paid(run) * close))
@@ -64,7 +70,7 @@ def performance(
     metrics: dict[str, float | int | None] = {}
     notes: dict[str, str] = {}
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a reason, not as a warning
-        run = with_timing(run)
+        run = with_timing(run, rates)
         for metric in METRICS:
             try:
                 metrics[metric.name] = _finite(metric, run)
@@ -73,11 +79,11 @@ def performance(
     return Performance(metrics, notes)
 
 
-def with_timing(run: Measured) -> Measured:
+def with_timing(run: Measured, rates: Rates) -> Measured:
     """The same run with what it earned by choosing its times; a ruined one, and a single bar, have no such thing."""
     if run.is_ruined or run.bars < 2:
         return run
-    found = timing_of(run.path[0], run.path[1:], run.close, run.trades)
+    found = timing_of(run.path[0], run.path[1:], run.close, run.trades, run.timestamps[1:], rates)
     held = replace(run, exposure=found.average_exposure())
     try:
         return replace(held, timed=found.excess())

@@ -11,10 +11,12 @@ from typing import Any
 import numpy as np
 
 from adapters.results.measured import SAME_SHARE, NoValue, total
+from adapters.results.rates import Rates
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 SHADOW = 10  # one in so many bars, those after a bar, are left out of the exposure that it is compared with
+NO_RATES = Rates()
 LEAST_CHANGE = 1e-3  # of the deviation of the returns: timing that varies less is rounding of shares and cents
 
 
@@ -23,12 +25,14 @@ class Timing:
     """A run from its first close on; each array has one value for each later bar.
 
     returns: simple, of equity; costs of the first bar are part of the first one. exposures: signed value of the
-    position over equity at the close before. moves: simple return of the asset from close to close.
+    position over equity at the close before. moves: simple return of the asset from close to close. carry: what idle
+    cash earns, less what borrowed shares cost, with the run's average share of either.
     """
 
     returns: Array
     exposures: Array
     moves: Array
+    carry: Array
 
     def average_exposure(self) -> float:
         """Mean exposure, as a fraction of equity; negative for shorts."""
@@ -39,19 +43,41 @@ class Timing:
 
         NoValue where the exposure never changed.
         """
-        found: Array = self.returns - usual_exposures(self.exposures) * self.moves
+        found: Array = self.returns - usual_exposures(self.exposures) * self.moves - self.carry
         if not found.std() > LEAST_CHANGE * self.returns.std():
             raise NoValue(SAME_SHARE)
         return found
 
 
-def timing_of(initial_capital: float, equity: Array, closes: Array, trades: Sequence[Mapping[str, Any]]) -> Timing:
-    """The timing of one run. equity, closes: (bars,) float64; trades: as stored, with the numbers of their bars."""
+def timing_of(
+    initial_capital: float,
+    equity: Array,
+    closes: Array,
+    trades: Sequence[Mapping[str, Any]],
+    times: Array,
+    rates: Rates = NO_RATES,
+) -> Timing:
+    """The timing of one run.
+
+    equity, closes: (bars,) float64; times: (bars,) datetime64; trades: as stored, with the numbers of their bars.
+    """
     path = np.concatenate(([initial_capital], equity[1:]))
     with np.errstate(divide="ignore", invalid="ignore"):  # of an emptied account, which has no timing
-        exposures = shares_held(trades, len(equity)) * closes / equity
+        exposures = (shares_held(trades, len(equity)) * closes / equity)[:-1]
         returns = path[1:] / path[:-1] - 1.0
-    return Timing(returns, exposures[:-1], closes[1:] / closes[:-1] - 1.0)
+    return Timing(returns, exposures, closes[1:] / closes[:-1] - 1.0, _carry(exposures, times, rates))
+
+
+def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
+    if not rates:
+        return np.zeros(len(exposures))
+    idle, borrowed = float((1.0 - exposures).clip(0.0, 1.0).mean()), float((-exposures).clip(0.0).mean())
+    days = np.diff(times.astype("M8[D]")).astype(int)
+    of_days = {
+        each: rates.accrued(idle, idle, each)[0] - rates.accrued(1.0 + borrowed, 1.0, each)[1]
+        for each in set(days.tolist())
+    }
+    return np.array([of_days[each] for each in days.tolist()])
 
 
 def joined(parts: Sequence[Timing]) -> Timing:

@@ -7,6 +7,7 @@ from typing import Any
 
 from adapters.prices.bar_times import bar_close_time, bar_open_time
 from adapters.prices.display import display_price
+from adapters.results.rates import Rates, days_before
 from contracts.run_request import Timeframe
 from contracts.run_result import DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
 
@@ -39,20 +40,35 @@ def drawdowns_pct(equity: Sequence[float], initial_capital: float) -> list[float
     return [round((peak - value) / peak * 100, 6) for value, peak in zip(equity, peaks, strict=True)]
 
 
-def portfolio_points(
-    bars: Sequence[str], equity: Sequence[float], trades: Sequence[Mapping[str, Any]], initial_capital: float
-) -> list[PortfolioPoint]:
-    """Cash and market value of the position after each bar's fills; cash follows from the trades alone."""
+def cash_curve(
+    bars: Sequence[str],
+    equity: Sequence[float],
+    trades: Sequence[Mapping[str, Any]],
+    initial_capital: float,
+    rates: Rates,
+) -> list[float]:
+    """Cash after each bar's fills: it follows from the trades, and with rates from equity, too."""
     changes = [0.0] * (len(bars) + 1)
     for trade in trades:
         sign = 1.0 if trade["side"] == "BUY" else -1.0
         changes[trade["entry_bar"]] -= sign * trade["entry_price"] * trade["size"] + trade["entry_fees"]
         if not trade["is_open"]:
             changes[trade["exit_bar"]] += sign * trade["exit_price"] * trade["size"] - trade["exit_fees"]
-    cash = list(accumulate(changes[:-1], initial=initial_capital))[1:]
+    cash, curve = initial_capital, []
+    for bar, days in enumerate(days_before(bars) if rates else [0] * len(bars)):
+        if days:
+            interest, fee = rates.accrued(cash, equity[bar - 1], days)
+            cash += interest - fee
+        cash += changes[bar]
+        curve.append(cash)
+    return curve
+
+
+def portfolio_points(dates: Sequence[str], equity: Sequence[float], cash: Sequence[float]) -> list[PortfolioPoint]:
+    """Cash and market value of the position after each bar's fills."""
     return [
-        {"date": bar, "cash": round(money, 2), "position": round(total - money, 2) + 0.0, "total": total}
-        for bar, money, total in zip(bars, cash, equity, strict=True)
+        {"date": date, "cash": round(money, 2), "position": round(total - money, 2) + 0.0, "total": total}
+        for date, money, total in zip(dates, cash, equity, strict=True)
     ]
 
 

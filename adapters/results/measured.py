@@ -30,10 +30,11 @@ class Measured:
     peaks: its running maximum. close: (bars,) float64. timestamps: (bars + 1,) datetime64 of the path, the capital's
     being the first bar's. trades: fields of the engine's trades by name, with their excursions, in order. fee_rate:
     fraction of traded value. slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
-    periods_per_year: bars in a year. benchmark: (bars,) float64, closes of what the run is held against, NaN before its
-    first one; None for the run's own prices. held: buying and holding with the same capital and costs, as a run.
-    timed: (bars - 1,) returns above holding the same share all the time; None where it did so. exposure: mean of the
-    position's signed value over equity, at each close but the last. Both are None for a ruined run and a single bar.
+    periods_per_year: bars in a year. interest, borrow_fees: money, earned on idle cash and paid for shorts. benchmark:
+    (bars,) float64, closes of what the run is held against, NaN before its first one; None for the run's own prices.
+    held: buying and holding with the same capital and costs, as a run. timed: (bars - 1,) returns above holding the
+    same share all the time; None where it did so. exposure: mean of the position's signed value over equity, at each
+    close but the last. Both are None for a ruined run and a single bar.
     """
 
     core: Mapping[str, float | int | None]
@@ -47,6 +48,8 @@ class Measured:
     risk_free_rate: float
     periods_per_year: float
     rejected_orders: int
+    interest: float = 0.0
+    borrow_fees: float = 0.0
     benchmark: Array | None = None
     held: "Measured | None" = None
     timed: Array | None = None
@@ -122,9 +125,8 @@ class Measured:
 
     @property
     def bar_rate(self) -> float:
-        """The risk-free return of one bar, which compounds to the yearly rate."""
-        rate: float = (1.0 + self.risk_free_rate) ** (1.0 / self.periods_per_year) - 1.0
-        return rate
+        """The risk-free return of one bar."""
+        return bar_rate(self.risk_free_rate, self.periods_per_year)
 
     @cached_property
     def beside_benchmark(self) -> tuple[Array, Array]:
@@ -170,6 +172,12 @@ class Measured:
     def profits(self) -> list[float]:
         """Money earned by each closed trade, fees included; NoValue when there are none."""
         return [float(trade["pnl_abs"]) for trade in self.closed]
+
+
+def bar_rate(yearly_rate: float, periods_per_year: float) -> float:
+    """The return of one bar that compounds to a yearly rate; both are fractions."""
+    rate: float = (1.0 + yearly_rate) ** (1.0 / periods_per_year) - 1.0
+    return rate
 
 
 def total(values: Array) -> float:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from math import sqrt
 
+from adapters.results.measured import bar_rate
+
 FLAT_VARIANCE = 1e-18  # of returns; sums of squares are not more exact than that
 
 
@@ -43,12 +45,13 @@ def _change(start: float, end: float) -> float:
 
 
 def rolling_sharpe(
-    equity: Sequence[float], initial_capital: float, bars: int, periods_per_year: float
+    equity: Sequence[float], initial_capital: float, bars: int, periods_per_year: float, risk_free_rate: float
 ) -> list[float | None]:
     """Sharpe ratio of the last `bars` returns, per bar; None before there are so many, or while they do not vary.
 
-    Simple returns, risk-free rate 0, ddof 1, times the square root of the periods in a year, as the engine's.
+    Simple returns above the risk-free one, ddof 1, times the square root of the periods in a year, as the metric's.
     """
+    free = bar_rate(risk_free_rate, periods_per_year)
     path = [initial_capital, *equity]
     returns = [after / before - 1 if before > 0 else 0.0 for before, after in pairwise(path)]
     sums = list(accumulate(returns, initial=0.0))
@@ -56,11 +59,11 @@ def rolling_sharpe(
     head: list[float | None] = [None] * min(bars - 1, len(returns))
     windows = zip(sums, sums[bars:], squares, squares[bars:], strict=False)
     return head + [
-        _sharpe((after - before) / bars, (square_after - square_before) / bars, bars, periods_per_year)
+        _sharpe((after - before) / bars, (square_after - square_before) / bars, free, bars, periods_per_year)
         for before, after, square_before, square_after in windows
     ]
 
 
-def _sharpe(mean: float, mean_square: float, bars: int, periods_per_year: float) -> float | None:
+def _sharpe(mean: float, mean_square: float, free: float, bars: int, periods_per_year: float) -> float | None:
     variance = (mean_square - mean * mean) * bars / (bars - 1)
-    return mean / sqrt(variance) * sqrt(periods_per_year) if variance > FLAT_VARIANCE else None
+    return (mean - free) / sqrt(variance) * sqrt(periods_per_year) if variance > FLAT_VARIANCE else None

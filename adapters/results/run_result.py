@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from adapters.results.condition_summary import condition_summaries
 from adapters.results.curves import (
+    cash_curve,
     close_dates,
     drawdown_points,
     equity_points,
@@ -16,6 +17,7 @@ from adapters.results.curves import (
     signal_points,
     trade_rows,
 )
+from adapters.results.rates import Rates
 from adapters.results.run_lines import decode_head
 from adapters.results.stored_series import PRUNED, decode_equity, decode_signals, decode_trades
 from adapters.results.times import seconds_between, utc_text
@@ -67,11 +69,12 @@ def _derived(
     bars, equity = decode_equity(row["equity_curve_json"])
     trades, rejected, notes = decode_trades(row["trades_json"])
     capital, timeframe = request["initial_capital"], request["timeframe"]
+    rates = Rates(request.get("borrow_rate", 0.0), request.get("cash_rate", 0.0))  # older requests have none
     closes = close_dates(bars, timeframe)
     derive: dict[str, Callable[[], Any]] = {
         "equity_curve": lambda: equity_points(closes, equity),
         "drawdown_curve": lambda: drawdown_points(closes, equity, capital),
-        "portfolio_curve": lambda: portfolio_points(closes, equity, trades, capital),
+        "portfolio_curve": lambda: portfolio_points(closes, equity, cash_curve(bars, equity, trades, capital, rates)),
         "signals": lambda: signal_points(closes, decode_signals(row["signals_json"])),
         "price_candles": lambda: _candles(row, request, prices),
     }

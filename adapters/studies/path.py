@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.engine import RowMapping
 
-from adapters.analysis.timing import Timing, joined, timing_of
+from adapters.analysis.timing import NO_RATES, Timing, joined, timing_of
 from adapters.results.choice import Metrics
 from adapters.results.measured import Measured, NoValue, total
 from adapters.results.metrics.returns import cagr
 from adapters.results.metrics.risk import kurtosis, skewness, spread
+from adapters.results.rates import Rates
 from adapters.results.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
 from adapters.results.stored_series import decode_equity, decode_trades, encode_equity
 from adapters.studies.resampling import Array, trade_steps
@@ -21,11 +22,12 @@ from contracts.run_request import Timeframe
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """The prices of a study. times: (bars,) datetime64[s]; closes: of the asset, and of its benchmark if it has one."""
+    """What a study's runs have read. times: (bars,) datetime64[s]; closes: of the asset, and of its benchmark if any."""
 
     times: Array
     closes: Array
     benchmark: Array | None = None
+    rates: Rates = NO_RATES
 
     def place(self, date: str) -> int:
         """The number of the bar of this date, as runs write it."""
@@ -75,8 +77,8 @@ def run_data(row: RowMapping, capital: float, market: Market) -> RunData:
     path = np.array([capital, *equity])
     with np.errstate(divide="ignore", invalid="ignore"):  # an account that was emptied is ruined, and so not chosen
         returns = path[1:] / path[:-1] - 1.0
-    first = market.place(dates[0])
-    timing = timing_of(capital, path[1:], market.closes[first : first + len(dates)], trades)
+    bars = slice(first := market.place(dates[0]), first + len(dates))
+    timing = timing_of(capital, path[1:], market.closes[bars], trades, market.times[bars], market.rates)
     profits = [trade["pnl_abs"] for trade in trades if not trade["is_open"]]
     return RunData(json.loads(row["metrics_json"])["values"], dates, returns, profits, capital, timing)
 

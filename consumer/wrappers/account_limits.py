@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from consumer.wrappers.rates import LedgerWithRates
 from engine.bars import Bars
 from engine.engine import BacktestEngine, BacktestResult
 from engine.ledger import Ledger
@@ -64,10 +65,15 @@ def _closed_at_first(
 
 def _cut(whole: Ledger, bar: int) -> Ledger:
     """What the ledger held after the fills of `bar`."""
-    ledger = Ledger(whole.initial_capital, whole.fee_rate, whole.moment)
-    ledger.accounts.extend(account for account in whole.accounts if account[0] <= bar)
+    terms = whole.initial_capital, whole.fee_rate, whole.moment
+    ledger = whole.emptied() if isinstance(whole, LedgerWithRates) else Ledger(*terms)
+    for filled, price, shares, _ in whole.accounts:
+        if filled > bar:
+            break
+        if shares:
+            ledger.enter(filled, price, shares)
+        else:
+            ledger.leave(filled, price)
     ledger.hits.update((number, hit) for number, hit in whole.hits.items() if number < len(ledger.accounts))
     ledger.rejected.extend((fill_bars[fill_bars <= bar], side, why) for fill_bars, side, why in whole.rejected)
-    if ledger.accounts:
-        _, _, ledger.shares, ledger.cash = ledger.accounts[-1]
     return ledger

@@ -50,16 +50,23 @@ class EngineWithExits(BacktestEngine):
         self, data: Mapping[str, Any] | Bars, strategy_func: Callable[[Any], Array], first_bar: int
     ) -> tuple[Ledger, Bars, Array]:
         """The engine's steps, with other stops, and without the buys of a short-only run."""
-        if not (self.exit_after_bars or self.atr_stop_multiple or self.short_only):
+        if self._is_plain:
             return super()._trade(data, strategy_func, first_bar)
         whole = check_bars(data)
         first_bar = check_first_bar(first_bar, len(whole))
         signals = check_signals(strategy_func(whole.source), len(whole))[first_bar:]
         bars = whole.since(first_bar)
         orders = np.minimum(signals, 0) if self.short_only else signals
-        simulation = SimulationWithExits(bars, orders, self._terms, Exits(self, bars, signals))
+        simulation = self._simulation(bars, orders, Exits(self, bars, signals))
         simulation.walk()
         return simulation.ledger, bars, signals
+
+    @property
+    def _is_plain(self) -> bool:
+        return not (self.exit_after_bars or self.atr_stop_multiple or self.short_only)
+
+    def _simulation(self, bars: Bars, orders: Array, stops: "Exits") -> Simulation:
+        return SimulationWithExits(bars, orders, self._terms, stops)
 
 
 class SimulationWithExits(Simulation):

@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import fields, replace
+from dataclasses import asdict, fields, replace
 from datetime import date, timedelta
 from pathlib import Path
 from random import Random
@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from adapters.analysis import performance
-from adapters.results.curves import portfolio_points, trade_rows
+from adapters.results.curves import cash_curve, portfolio_points, trade_rows
+from adapters.results.rates import Rates
 from adapters.results.stored_series import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest, run_engine
@@ -37,7 +38,7 @@ OTHER_TERMS: dict[str, Any] = {
     "slippage_bps": 5.0,
     "position_size": 20.0,
     "size_type": "percent",
-    "direction": "longshort",
+    "direction": "shortonly",
     "fill": "next_open",
     "stop_loss_pct": 2.0,
     "take_profit_pct": 2.0,
@@ -48,6 +49,8 @@ OTHER_TERMS: dict[str, Any] = {
     "liquidate_below_pct": 99.9,
     "fractional_shares": True,
     "risk_free_rate": 0.02,
+    "borrow_rate": 0.02,
+    "cash_rate": 0.02,
 }
 LARGEST_RUN = 40 * 1024  # bytes of a 3,270-bar run without charts
 
@@ -68,7 +71,7 @@ def test_the_same_request_gives_the_same_hash() -> None:
 
 
 def test_the_job_acts_upon_every_field_of_orders_and_stops() -> None:
-    asked = replace(WHOLE, initial_capital=1_000.0, position_size=90.0, atr_stop_multiple=5.0)
+    asked = replace(WHOLE, initial_capital=1_000.0, position_size=90.0, atr_stop_multiple=5.0, direction="longshort")
     found = columns_of(asked)
 
     unused = [name for name, value in OTHER_TERMS.items() if same(found, columns_of(replace(asked, **{name: value})))]
@@ -91,12 +94,13 @@ def test_a_derived_metric_is_no_part_of_the_hash(monkeypatch: pytest.MonkeyPatch
     assert columns_of(WHOLE)["result_hash"] == before
 
 
-def test_equity_read_back_is_cash_plus_position_at_each_bar() -> None:
-    columns = columns_of(replace(WHOLE, rule_type="MA_CROSS", direction="longshort"))
+@pytest.mark.parametrize("rates", [Rates(), Rates(borrow_rate=0.03, cash_rate=0.04)])
+def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: Rates) -> None:
+    columns = columns_of(replace(WHOLE, rule_type="MA_CROSS", direction="longshort", **asdict(rates)))
 
     bars, equity = decode_equity(columns["equity_curve_json"])
     trades, _, _ = decode_trades(columns["trades_json"])
-    points = portfolio_points(bars, equity, trades, WHOLE.initial_capital)
+    points = portfolio_points(bars, equity, cash_curve(bars, equity, trades, WHOLE.initial_capital, rates))
     closed_at = {trade["exit_bar"] for trade in trades} - {trade["entry_bar"] for trade in trades}
     flat = [points[bar] for bar in closed_at if bar < len(bars) - 1]
 
@@ -200,6 +204,17 @@ def test_enough_history_needs_no_note() -> None:
     columns = columns_of(replace(WHOLE, rule_type="VALUE", start_date=date(2008, 1, 2)))
 
     assert decode_trades(columns["trades_json"])[2] == []
+
+
+def test_idle_cash_that_earns_nothing_is_said_where_a_risk_free_rate_is_subtracted() -> None:
+    small = replace(WHOLE, start_date=date(2002, 1, 2), position_size=100.0, risk_free_rate=0.04)
+    bare, earning = columns_of(small), columns_of(replace(small, cash_rate=0.04))
+
+    _, _, (note,) = decode_trades(bare["trades_json"])
+    assert note.startswith("Idle cash earned nothing (cash_rate is 0), while Sharpe and Sortino ratio are of returns")
+    assert decode_trades(earning["trades_json"])[2] == []
+    assert bare["sharpe_ratio"] < -10
+    assert abs(earning["sharpe_ratio"]) < 1
 
 
 def test_a_market_that_never_closes_has_a_year_of_365_bars(tmp_path: Path) -> None:

@@ -18,16 +18,22 @@ class Account:
     best: float = math.nan
     trades: list = field(default_factory=list)
     rejected: list = field(default_factory=list)
+    interest: float = 0.0
+    borrow_fees: float = 0.0
     equity: list = field(default_factory=list)
+    passed: bool = False
+    closed: bool = False
 
 
 def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, slippage_bps=0.0,
              position_size=10_000.0, size_type="value", direction="longonly", fill="close", stop_loss_pct=None,
              take_profit_pct=None, trailing_stop_pct=None, fractional_shares=False, exit_after_bars=None,
-             atr_stop=None) -> Account:  # fmt: skip
+             atr_stop=None, borrow_rate=0.0, cash_rate=0.0, days=None,
+             liquidate_below_pct=None) -> Account:  # fmt: skip
     """Trades, rejected orders and equity of `signals` on `bars` (lists of floats by lower-case column name).
 
-    atr_stop: distance of the stop from the entry price, by the bar of the entry's signal; NaN for none.
+    atr_stop: distance of the stop from the entry price, by the bar of the entry's signal; NaN for none. days: calendar
+    days since the bar before, by bar; none without rates.
     """
     account = Account(initial_capital)
     slip = slippage_bps / 10_000
@@ -86,6 +92,21 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         close_position(bar, price, "time_exit", at)
         return signal if signal == -side else 0
 
+    def night(bar):
+        """What the days since the bar before brought and cost, by the account at its close."""
+        value = account.shares * bars["close"][bar - 1]
+        idle = account.cash if value >= 0 else account.cash + value
+        interest = max(idle, 0.0) * ((1 + cash_rate) ** (days[bar] / 365) - 1)
+        fee = max(-value, 0.0) * borrow_rate * days[bar] / 365
+        account.interest += interest
+        account.borrow_fees += fee
+        account.cash += interest - fee
+
+    def liquidate(bar, price, at):
+        if account.shares:
+            close_position(bar, price, "liquidation", at)
+        account.closed = True
+
     def levels():
         side, entry = math.copysign(1, account.shares), account.entry["price"]
         stops = []
@@ -117,6 +138,13 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
 
     last = len(bars["close"]) - 1
     for bar in range(last + 1):
+        if days and bar:
+            night(bar)
+        if account.passed and not account.closed:
+            liquidate(bar, bars["open"][bar], "open")
+        if account.closed:
+            account.equity.append(account.cash)
+            continue
         if account.shares:
             gap(bar)
         if fill == "next_open":
@@ -137,7 +165,12 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         if account.shares:
             nearer = max if account.shares > 0 else min
             account.best = nearer(account.best, bars["close"][bar])
-        account.equity.append(account.cash + account.shares * bars["close"][bar])
+        equity = account.cash + account.shares * bars["close"][bar]
+        account.passed = liquidate_below_pct is not None and equity <= initial_capital * liquidate_below_pct / 100
+        if account.passed and fill == "close":
+            liquidate(bar, bars["close"][bar], "close")
+            equity = account.cash
+        account.equity.append(equity)
     if account.shares:
         record(last, bars["close"][last], "end_of_data", "close", 0.0)
     return account

@@ -114,7 +114,7 @@ class World:
         except NoValue:
             metrics |= {"skewness": None, "kurtosis": None}
         trades = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
-        timing = timing_of(capital, equity, self.market.closes[first:end], trades)
+        timing = timing_of(capital, equity, self.market.closes[first:end], trades, self.market.times[first:end])
         return RunData(metrics, self.dates[first:end], returns, [], capital, timing)
 
     def verdict(self, kind: str) -> dict[str, Any]:

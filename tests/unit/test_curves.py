@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from adapters.results.curves import drawdown_points, portfolio_points
+from adapters.results.curves import cash_curve, drawdown_points, portfolio_points
+from adapters.results.rates import Rates
 from adapters.results.stored_series import (
     TRADE_COLUMNS,
     decode_equity,
@@ -118,13 +119,26 @@ def test_cash_follows_from_the_trades() -> None:
         "exit_bar": 2, "exit_price": 6.0, "exit_fees": 0.6, "is_open": False,
     }  # fmt: skip
 
-    points = portfolio_points(["a", "b", "c"], [100.0, 99.5, 108.9], [trade], 100.0)
+    bars, equity = daily(3), [100.0, 99.5, 108.9]
 
-    assert [point["cash"] for point in points] == [100.0, 49.5, 108.9]
-    assert [point["position"] for point in points] == [0.0, 50.0, 0.0]
+    cash = cash_curve(bars, equity, [trade], 100.0, Rates())
+
+    assert cash == pytest.approx([100.0, 49.5, 108.9])
+    assert [point["position"] for point in portfolio_points(bars, equity, cash)] == [0.0, 50.0, 0.0]
+
+
+def test_cash_also_follows_from_equity_where_there_are_rates() -> None:
+    short = {
+        "side": "SELL", "size": 10, "entry_bar": 1, "entry_price": 5.0, "entry_fees": 0.0, "is_open": True,
+    }  # fmt: skip
+    bars = ["2021-01-01", "2022-01-01", "2023-01-01"]
+
+    cash = cash_curve(bars, [100.0, 105.0, 85.0], [short], 100.0, Rates(borrow_rate=0.02, cash_rate=0.05))
+
+    assert cash == pytest.approx([100.0, 155.0, 155.0 + 105 * 0.05 - 50 * 0.02])
 
 
 def test_a_position_of_nothing_has_no_sign() -> None:
-    [point] = portfolio_points(["a"], [100.0 - 1e-9], [], 100.0)
+    [point] = portfolio_points(["a"], [100.0 - 1e-9], [100.0])
 
     assert str(point["position"]) == "0.0"

@@ -91,11 +91,13 @@ def test_costs_by_hand():
     ]  # fmt: skip
     values = 10 * (100.5 + 109.45) + 10 * (100.5 + 120) + 4 * 49.75
 
-    metrics = of([1000, 1010, 1020, 1030], trades, capital=1000, slippage_bps=50).metrics
+    carried = {"interest": 7.0, "borrow_fees": 3.0}
+    metrics = of([1000, 1010, 1020, 1030], trades, capital=1000, slippage_bps=50, **carried).metrics
 
     assert metrics["total_fees"] == pytest.approx(2.1)
+    assert (metrics["total_interest"], metrics["total_borrow_fees"]) == (7, 3)
     assert metrics["total_slippage"] == pytest.approx((10 * 100 + 10 * 110 + 10 * 100 + 4 * 50) * share)
-    assert metrics["gross_return_pct"] == pytest.approx((30 + 2.1 + metrics["total_slippage"]) / 1000 * 100)
+    assert metrics["gross_return_pct"] == pytest.approx((30 + 2.1 + 3 + metrics["total_slippage"]) / 1000 * 100)
     assert metrics["turnover"] == pytest.approx(values / np.mean([1000, 1000, 1010, 1020, 1030]) / 4 * 252)
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from adapters.analysis.timing import Timing, joined, timing_of, usual_exposures
 from adapters.results.measured import NoValue
+from adapters.results.rates import Rates
 from tests.unit.test_performance import of, trade
 
 CAPITAL = 1000.0
@@ -41,7 +42,9 @@ def test_a_run_that_is_in_the_market_before_its_rises_alone_has_timing():
 
 
 def test_costs_of_the_first_bar_count_to_the_second():
-    timing = timing_of(CAPITAL, np.array([990.0, 1000.0, 1000.0]), np.array([10.0, 10.1, 10.1]), [bought(0, 1)])
+    closes, days = np.array([10.0, 10.1, 10.1]), np.datetime64("2024-01-01") + np.arange(3)
+
+    timing = timing_of(CAPITAL, np.array([990.0, 1000.0, 1000.0]), closes, [bought(0, 1)], days)
 
     assert timing.returns == pytest.approx([0.0, 0.0])
     assert timing.exposures == pytest.approx([100 / 990, 0.0])
@@ -79,11 +82,24 @@ def test_what_has_no_exposure_says_why(equity, reason):
 
 
 def test_runs_one_after_the_other_are_compared_with_one_exposure():
-    parts = [Timing(*np.random.default_rng(seed).normal(0, 0.01, (3, 40))) for seed in (1, 2)]
+    parts = [Timing(*np.random.default_rng(seed).normal(0, 0.01, (4, 40))) for seed in (1, 2)]
 
     whole = joined(parts)
 
     assert len(whole.returns) == 80
-    assert whole.excess() == pytest.approx(whole.returns - usual_exposures(whole.exposures) * whole.moves)
+    assert whole.excess() == pytest.approx(whole.returns - usual_exposures(whole.exposures) * whole.moves - whole.carry)
     with pytest.raises(NoValue):
-        Timing(np.zeros(40), np.zeros(40), np.ones(40)).excess()
+        Timing(np.zeros(40), np.zeros(40), np.ones(40), np.zeros(40)).excess()
+
+
+def test_interest_and_borrow_fees_of_the_usual_share_are_no_timing():
+    days = np.array(["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09"], "M8[D]")
+    closes, rates = np.array([10.0, 11.0, 12.0, 10.0]), Rates(borrow_rate=0.05, cash_rate=0.03)
+
+    short = timing_of(CAPITAL, np.full(4, 1000.0), closes, [bought(1, 3, size=50.0, side="SELL")], days, rates)
+    flat = timing_of(CAPITAL, 1000 * 1.03 ** (np.array([0, 1, 4, 5]) / 365), closes, [], days, rates)
+
+    borrowed = (50 * 11 + 50 * 12) / 3 / 1000
+    paid = [1.03 ** (count / 365) - 1 - borrowed * 0.05 * count / 365 for count in (1, 3, 1)]
+    assert short.carry == pytest.approx(paid)
+    assert flat.returns == pytest.approx(flat.carry)

@@ -36,7 +36,8 @@ def test_after_ruin_a_month_returns_nothing() -> None:
     assert (year.months[0], year.months[1]) == (-100.0, 0.0)
 
 
-def test_the_rolling_sharpe_ratio_is_that_of_its_window() -> None:
+@pytest.mark.parametrize("risk_free_rate", [0.0, 0.04])
+def test_the_rolling_sharpe_ratio_is_that_of_its_window(risk_free_rate: float) -> None:
     chance = random.Random(3)
     equity = [100.0]
     for _ in range(99):
@@ -44,15 +45,16 @@ def test_the_rolling_sharpe_ratio_is_that_of_its_window() -> None:
     path = [100.0, *equity]
     returns = [after / before - 1 for before, after in zip(path, path[1:], strict=False)]
 
-    ratios = rolling_sharpe(equity, 100.0, 20, 252)
+    ratios = rolling_sharpe(equity, 100.0, 20, 252, risk_free_rate)
 
+    free = (1 + risk_free_rate) ** (1 / 252) - 1
     assert ratios[:19] == [None] * 19
     for bar in range(19, 100):
         window = returns[bar - 19 : bar + 1]
-        expected = statistics.mean(window) / statistics.stdev(window) * math.sqrt(252)
+        expected = (statistics.mean(window) - free) / statistics.stdev(window) * math.sqrt(252)
         assert ratios[bar] == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("bars", [1, 19, 20, 25])
 def test_there_is_one_value_per_bar_and_none_where_nothing_varies(bars: int) -> None:
-    assert rolling_sharpe([100.0] * bars, 100.0, 20, 252) == [None] * bars
+    assert rolling_sharpe([100.0] * bars, 100.0, 20, 252, 0.0) == [None] * bars

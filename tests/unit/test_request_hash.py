@@ -27,6 +27,8 @@ def test_a_request_keeps_its_hash_when_the_contract_grows() -> None:
         {"atr_stop_multiple": 3.0},
         {"atr_stop_period": 20},
         {"liquidate_below_pct": 0.0},
+        {"borrow_rate": 0.01},
+        {"cash_rate": 0.01},
     ],
 )
 def test_a_field_that_decides_the_result_changes_it(changed: dict[str, object]) -> None:

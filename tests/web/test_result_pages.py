@@ -17,7 +17,7 @@ from adapters.store.tables import runs
 from contracts.run_result import CHART_NAMES
 from tests.web.conftest import RunMaker
 from web.runs import page
-from web.runs.bars import run_bars
+from web.runs.bars import ROLLING_BARS, run_bars
 from web.runs.trade_table import COLUMNS
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -182,6 +182,26 @@ def test_a_risk_free_rate_lowers_the_sharpe_ratio_and_is_shown(browser_client: F
     assert "<dt>Risk-free rate</dt><dd>4 %</dd>" in page
 
 
+def test_what_cash_earned_and_shorts_paid_is_in_the_account_and_shown(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run(direction="longshort", borrow_rate=0.03, cash_rate=0.04)
+
+    result = browser_client.get(f"/api/runs/{run_id}").get_json()
+    bars = browser_client.get(f"/api/runs/{run_id}/bars").get_json()
+    page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+
+    metrics, cash = result["metrics"], [point["cash"] for point in result["portfolio_curve"]]
+    worth = [held * close for held, close in zip(bars["position"], bars["close"], strict=True)]
+    assert [a + b for a, b in zip(cash, worth, strict=True)] == pytest.approx(bars["equity"], abs=0.02)
+    assert min(metrics["total_interest"], metrics["total_borrow_fees"]) > 0
+    carried = metrics["total_interest"] - metrics["total_borrow_fees"]
+    earned = sum(trade["pnl_abs"] for trade in result["trades"]) + carried
+    assert metrics["final_equity"] == pytest.approx(100_000 + earned, abs=0.01 * len(result["trades"]))
+    assert "<dt>Borrow fee</dt><dd>3 %</dd>" in page
+    assert "Interest earned" in page
+
+
 def test_trades_of_an_older_run_have_no_excursions_and_are_shown_and_sorted(
     page_app: Flask, browser_client: FlaskClient, run_id: str
 ) -> None:
@@ -214,6 +234,19 @@ def test_the_rolling_sharpe_ratio_has_the_run_s_own_bars_per_year(
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(metrics_json=json.dumps(stored)))
 
     assert last() == pytest.approx(2 * daily, abs=0.001)
+
+
+def test_the_rolling_sharpe_ratio_subtracts_the_risk_free_rate_as_the_metric_does(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    halfyear = {"start_date": "2005-01-03", "end_date": "2005-07-01", "risk_free_rate": 0.04, "direction": "longshort"}
+    run_id = make_run(**halfyear)
+
+    bars = browser_client.get(f"/api/runs/{run_id}/bars").get_json()
+    metrics = browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"]
+
+    assert bars["total"] == ROLLING_BARS["1d"]
+    assert bars["rolling_sharpe"][-1] == pytest.approx(metrics["sharpe_ratio"], abs=0.001)
 
 
 def test_a_page_that_prefers_to_wait_shows_the_run_that_ends_meanwhile(

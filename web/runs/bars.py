@@ -43,7 +43,7 @@ class RunBars:
     equity: Sequence[float]
     drawdown_pct: Sequence[float]  # below the highest equity so far, ≥ 0
     position: Sequence[float]  # shares after the bar's fills, negative when short
-    sharpe: Sequence[float | None]  # of the last ROLLING_BARS
+    sharpe: Sequence[float | None]  # of the last ROLLING_BARS, above the risk-free rate
     holding_per_price: float  # equity of buying and holding, as a multiple of the close
     benchmark: str | None
     benchmark_equity: Sequence[float | None] | None
@@ -107,7 +107,9 @@ def _decoded(row: RowMapping, series: Bars) -> RunBars:
         equity=array("d", equity),
         drawdown_pct=array("d", drawdowns_pct(equity, asked.initial_capital)),
         position=_position(trades, len(equity)),
-        sharpe=rolling_sharpe(equity, asked.initial_capital, ROLLING_BARS[asked.timeframe], per_year),
+        sharpe=rolling_sharpe(
+            equity, asked.initial_capital, ROLLING_BARS[asked.timeframe], per_year, asked.risk_free_rate
+        ),
         holding_per_price=held / last_close,
         benchmark=asked.benchmark,
         benchmark_equity=benchmark_equity(request, times),

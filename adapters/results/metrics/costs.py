@@ -1,4 +1,4 @@
-"""What trading cost."""
+"""What trading and holding cost, and what idle cash brought."""
 
 import math
 
@@ -55,6 +55,24 @@ METRICS = (
         compute=total_slippage,
         formula="Difference between the fills and the prices at which orders were due, times their sizes.",
         better="low",
+    ),
+    Metric(
+        name="total_borrow_fees",
+        title="Borrow fees paid",
+        unit="money",
+        section="Costs",
+        compute=lambda run: run.borrow_fees,
+        formula="Fees for borrowing the shares of shorts, at the request's borrow_rate; no part of a trade's profit.",
+        better="low",
+    ),
+    Metric(
+        name="total_interest",
+        title="Interest earned",
+        unit="money",
+        section="Costs",
+        compute=lambda run: run.interest,
+        formula="On idle cash, at the request's cash_rate; no part of a trade's profit.",
+        better="high",
     ),
     Metric(
         name="turnover",

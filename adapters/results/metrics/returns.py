@@ -39,9 +39,10 @@ def period_returns(run: Measured, unit: str) -> Array:
 
 
 def gross_return_pct(run: Measured) -> float:
-    """What the same trades would have earned without fees and slippage, in percent of the initial capital."""
+    """What the same trades would have earned without their costs, in percent of the initial capital."""
     capital = float(run.path[0])
-    return (float(run.path[-1]) + total_fees(run) + total_slippage(run) - capital) / capital * 100.0
+    gross = float(run.path[-1]) + total_fees(run) + total_slippage(run) + run.borrow_fees
+    return (gross - capital) / capital * 100.0
 
 
 def period_metric(which: str, period: str) -> Metric:
@@ -89,7 +90,8 @@ METRICS = (
         unit="percent",
         section="Return",
         compute=gross_return_pct,
-        formula="(Final equity + fees + slippage) / initial capital - 1: the same trades without their costs.",
+        formula="(Final equity + fees + slippage + borrow fees) / initial capital - 1: the same trades without their "
+        "costs.",
         better="high",
         signed=True,
     ),

@@ -41,8 +41,10 @@ function describe(form) {
   document.getElementById("request-curl").textContent = curl(request);
   const percent = request.size_type === "percent";
   form.querySelector('label[for="f-position_size"] .unit').textContent = percent ? "% of equity" : "money";
-  const fee = request.fee_rate;
-  form.querySelector('label[for="f-fee_rate"] .unit').textContent = Number.isFinite(fee) ? `= ${Number((fee * 100).toPrecision(6))} %` : "fraction";
+  for (const unit of form.querySelectorAll("[data-fraction]")) {
+    const fraction = request[unit.closest("label").htmlFor.replace("f-", "")];
+    unit.textContent = Number.isFinite(fraction) ? `= ${Number((fraction * 100).toPrecision(6))} %` : "fraction";
+  }
   showAxes(form);
   describeSweep(form, request.params);
   form.dispatchEvent(new CustomEvent("described", { detail: request }));

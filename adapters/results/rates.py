@@ -1,0 +1,42 @@
+"""What an account earns on idle cash and pays for borrowed shares: for the engine's wrapper, and when a run is read."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import lru_cache
+from itertools import pairwise
+
+DAYS_PER_YEAR = 365
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """Fractions per year: of the value of shorts, and on idle cash; 0 is off."""
+
+    borrow_rate: float = 0.0
+    cash_rate: float = 0.0
+
+    def __bool__(self) -> bool:
+        return bool(self.borrow_rate or self.cash_rate)
+
+    def accrued(self, cash: float, equity: float, days: int) -> tuple[float, float]:
+        """Interest earned and borrow fee paid over so many calendar days, by what the account was before them.
+
+        A short is worth cash - equity, and that much of the cash is its collateral, so equity is what is idle; while
+        long or flat it is cash. Interest compounds to the yearly rate; the fee is simple.
+        """
+        borrowed, idle = max(cash - equity, 0.0), max(min(cash, equity), 0.0)
+        return idle * _growth(self.cash_rate, days), borrowed * self.borrow_rate * days / DAYS_PER_YEAR
+
+
+@lru_cache(maxsize=1024)
+def _growth(yearly_rate: float, days: int) -> float:
+    """What 1 earns; by decimals, since a power of floats may differ in its last bit on another CPU."""
+    return float((1 + Decimal(yearly_rate)) ** (Decimal(days) / DAYS_PER_YEAR) - 1)
+
+
+def days_before(bars: Sequence[str]) -> list[int]:
+    """Calendar days between the date of each bar and the one before it; 0 for the first."""
+    days = [date.fromisoformat(bar[:10]).toordinal() for bar in bars]
+    return [0, *(after - before for before, after in pairwise(days))]
