@@ -22,7 +22,7 @@ from contracts.run_request import Timeframe
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What a study's runs have read. times: (bars,) datetime64[s]; closes: of the asset, and of its benchmark if any."""
+    """What a study's runs have read. times: (bars,) datetime64[s]; closes: of the asset, and of its benchmark."""
 
     times: Array
     closes: Array
