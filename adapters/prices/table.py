@@ -1,9 +1,11 @@
 """A price file as rows and named columns, whoever exported it."""
 
 import csv
+import gzip
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
 from adapters.prices.findings import refuse
 
@@ -47,10 +49,9 @@ class Table:
 def unpacked(content: bytes, most_bytes: int) -> bytes:
     """The content, gunzipped when it is gzip; Refused above `most_bytes`, before more is unpacked."""
     if content.startswith(b"\x1f\x8b"):
-        stream = zlib.decompressobj(wbits=31)
         try:
-            content = stream.decompress(content, most_bytes + 1)
-        except zlib.error as error:
+            content = gzip.GzipFile(fileobj=BytesIO(content)).read(most_bytes + 1)
+        except (OSError, EOFError, zlib.error) as error:
             raise refuse(f"not a whole gzip file: {error}") from None
     if len(content) > most_bytes:
         raise refuse(f"the file has more than {most_bytes / 2**20:,.0f} MB, which is the limit (MAX_PRICES_MB)")

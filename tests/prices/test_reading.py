@@ -134,3 +134,15 @@ def test_gzip_is_unpacked_up_to_the_bound_and_no_further() -> None:
         unpacked(packed, 2**20)
     with pytest.raises(Refused, match="not a whole gzip file"):
         unpacked(b"\x1f\x8bxxxxxxxxxxxx", 2**20)
+
+
+def test_gzip_is_read_whole_or_refused() -> None:
+    members = [gzip.compress(HEADER.encode()), gzip.compress((GOOD * 600).encode())]
+
+    assert unpacked(b"".join(members), 2**20) == (HEADER + GOOD * 600).encode()
+    whole = b"".join(members)
+    for length in {2, *range(12, len(whole), 7), len(whole) - 1} - {len(members[0])}:
+        with pytest.raises(Refused, match="not a whole gzip file"):
+            unpacked(whole[:length], 2**20)
+    with pytest.raises(Refused, match="not a whole gzip file"):
+        unpacked(whole + b"rubbish", 2**20)
