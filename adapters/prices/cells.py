@@ -1,58 +1,88 @@
 """Dates and numbers as price files write them, read exactly; a cell that cannot be meant is None."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from functools import partial
 
 from adapters.prices.findings import refuse
 
 DateReader = Callable[[str], datetime | None]
 
 SAMPLE = 2_000  # rows from which the order of day and month is told
-_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?", re.ASCII)
 _SCALES = {"K": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9)}
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%b %d, %Y", "%d-%b-%Y", "%d %b %Y")
 _PATTERNS = tuple(f"{day}{clock}" for day in _DAYS for clock in ("", " %H:%M", " %H:%M:%S"))
+_STAMPS = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by their digits, since strptime takes fewer
+
+
+def _numbers(decimal: str, thousands: str) -> re.Pattern[str]:
+    grouped = rf"[1-9]\d{{0,2}}({thousands}\d{{2,3}})*{thousands}\d{{3}}"  # India writes 12,34,567
+    return re.compile(rf"[+-]?(({grouped}|\d+)({decimal}\d*)?|{decimal}\d+)([eE][+-]?\d{{1,2}})?[KMBkmb]?", re.ASCII)
+
+
+_WITH_POINT, _WITH_COMMA = _numbers(r"\.", ","), _numbers(",", r"\.")
 
 
 def number(text: str, decimal_comma: bool = False) -> Decimal | None:
     """The number that a cell means: 1,234.50 and 12.3M too; None when it is none."""
-    plain = text.replace(".", "").replace(",", ".") if decimal_comma else text.replace(",", "")
-    scale = _SCALES.get(plain[-1:].upper())
-    plain = plain[:-1] if scale else plain
-    if not _NUMBER.fullmatch(plain):
+    if not (_WITH_COMMA if decimal_comma else _WITH_POINT).fullmatch(text):
         return None
-    return Decimal(plain) * scale if scale else Decimal(plain)
+    plain = text.replace(".", "").replace(",", ".") if decimal_comma else text.replace(",", "")
+    scale = _SCALES.get(plain[-1].upper())
+    return Decimal(plain[:-1]) * scale if scale else Decimal(plain)
 
 
-def writes_decimal_comma(cells: Sequence[str], delimiter: str) -> bool:
-    """Whether a column writes decimal commas: then commas delimit nothing, and no cell has a point alone."""
-    return (
-        delimiter != ","
-        and any("," in cell for cell in cells)
-        and not any("." in cell and "," not in cell for cell in cells)
-    )
+def writes_decimal_comma(columns: Mapping[str, Iterable[str]], delimiter: str) -> bool:
+    """Whether a file's numbers have decimal commas.
+
+    One cell that can be meant in one way only says it for all; without any, the separator of the prices is the
+    decimals', unless it is a comma in a file of commas.
+    """
+    if _some_only(_WITH_POINT, _WITH_COMMA, columns.values()):
+        return False
+    if _some_only(_WITH_COMMA, _WITH_POINT, columns.values()):
+        return True
+    prices = [cells for name, cells in columns.items() if name != "volume"]
+    return delimiter != "," and {mark for cells in prices for cell in cells for mark in cell if mark in ",."} == {","}
+
+
+def _some_only(fitting: re.Pattern[str], other: re.Pattern[str], columns: Iterable[Iterable[str]]) -> bool:
+    separated = (cell for cells in columns for cell in cells if not cell.isdigit())
+    return any(fitting.fullmatch(cell) and not other.fullmatch(cell) for cell in separated)
+
+
+def ambiguous_cell(cells: Iterable[str], delimiter: str) -> str | None:
+    """One of a column's cells with a separator, when it may be that of decimals or of thousands in all of them."""
+    separated = [cell for cell in cells if "," in cell or ("." in cell and delimiter != ",")]
+    ambiguous = all(_WITH_POINT.fullmatch(cell) and _WITH_COMMA.fullmatch(cell) for cell in separated)
+    return min(separated, default=None) if ambiguous else None
 
 
 def date_reader(cells: Sequence[str]) -> DateReader:
     """How the dates of this column are read; Refused when no way, or more than one, fits."""
     sample = cells[:: max(len(cells) // SAMPLE, 1)]
     if all(cell.isascii() and cell.isdigit() and 9 <= len(cell) <= 14 for cell in sample):
-        return _epoch
+        return _stamp if all(map(_stamp, sample)) else _epoch
     if all(_iso(cell) for cell in sample):
         return _iso
     fitting = [pattern for pattern in _PATTERNS if all(_parsed(cell, pattern) for cell in sample)]
     if not fitting:
         return _iso  # names the first cell that is none, by its line
-    if len(fitting) > 1:
-        one, other = (datetime.strptime(sample[0], pattern).date() for pattern in fitting[:2])
-        raise refuse(f"the dates, such as {sample[0]!r}, may mean {one} or {other}; write them as YYYY-MM-DD")
-    return lambda cell: _parsed(cell, fitting[0])
+    for cell in sample:
+        days = sorted({str(_parsed(cell, pattern))[:10] for pattern in fitting})
+        if len(days) > 1:
+            raise refuse(f"the dates, such as {cell!r}, may mean {' or '.join(days)}; write them as YYYY-MM-DD")
+    return partial(_parsed, pattern=fitting[0])
+
+
+def _stamp(cell: str) -> datetime | None:
+    return _parsed(cell, _STAMPS.get(len(cell), ""))
 
 
 def _epoch(cell: str) -> datetime | None:
-    if not cell.isascii() or not cell.isdigit() or len(cell) > 14:
+    if not cell.isascii() or not cell.isdigit() or len(cell) > 13:
         return None
     return datetime.fromtimestamp(int(cell) / (1000 if len(cell) > 11 else 1), UTC)
 

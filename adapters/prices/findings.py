@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-SHOWN_LINES = 5  # of the lines that a finding concerns, in its sentence
+SHOWN = 5  # of the lines, dates or names that a finding concerns, in its sentence
 MOST_FAULTS = 100  # that are listed; the rest is counted
 
 
@@ -21,7 +21,7 @@ class Refused(Exception):
     """The file cannot be loaded; `findings` say why, by line."""
 
     def __init__(self, findings: Sequence[Finding]) -> None:
-        super().__init__("; ".join(in_words(finding) for finding in findings[:SHOWN_LINES]))
+        super().__init__("; ".join(in_words(finding) for finding in findings[:SHOWN]))
         self.findings = list(findings)
 
 
@@ -61,6 +61,10 @@ class Faults:
 def lines_in_words(lines: Iterable[int]) -> str:
     """`line 4`, `lines 4, 9, 12 and 310 more`."""
     every = list(lines)
-    shown = ", ".join(map(str, every[:SHOWN_LINES]))
-    more = f" and {len(every) - SHOWN_LINES:,} more" if len(every) > SHOWN_LINES else ""
-    return f"line{'s' if len(every) > 1 else ''} {shown}{more}"
+    return f"line{'s' if len(every) > 1 else ''} {listed(every)}"
+
+
+def listed(every: Sequence[object], shown: int = SHOWN) -> str:
+    """`4, 9, 12 and 310 more`."""
+    more = f" and {len(every) - shown:,} more" if len(every) > shown else ""
+    return ", ".join(map(str, every[:shown])) + more

@@ -1,20 +1,32 @@
 """A price file becomes bars: what it means is worked out, said, and checked line by line."""
 
 from array import array
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
-from decimal import ROUND_HALF_EVEN, Decimal
+from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import compress
 from zoneinfo import ZoneInfo
 
 from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Numbers
-from adapters.prices.cells import date_reader, number, seconds_of_day, seconds_of_time, writes_decimal_comma
-from adapters.prices.findings import Faults, Finding, lines_in_words, refuse
-from adapters.prices.table import Table, read_table
+from adapters.prices.cells import (
+    ambiguous_cell,
+    date_reader,
+    number,
+    seconds_of_day,
+    seconds_of_time,
+    writes_decimal_comma,
+)
+from adapters.prices.findings import Faults, Finding, lines_in_words, listed, refuse
+from adapters.prices.table import NAME, Table, read_table
 from contracts.run_request import Timeframe
 
 MOST = Decimal(10**MOST_DIGITS)  # of a price or a volume
+LEAST = 1 / MOST  # of a price
+FIRST_YEAR, LAST_YEAR = 1600, 2199  # of a bar; the oldest exchange opened in 1602
 ADJUSTED_DIGITS = 7  # significant ones that the lowest adjusted price keeps
+_EXACT = Context(prec=5 * MOST_DIGITS)  # what LEAST, MOST and the ratio of both make of a price
+MOST_NAMES = 20  # of columns that are left out
 PRICES = ("open", "high", "low", "close")
 NULLS = frozenset({"", "null", "nan", "n/a", "-"})
 
@@ -52,7 +64,7 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     done: list[str] = []
     warnings: list[Finding] = []
     if table.ignored:
-        done.append(f"columns left out: {', '.join(table.ignored)}")
+        done.append(f"columns left out: {listed([name[:NAME] for name in table.ignored], MOST_NAMES)}")
     rows = _rows(_without_nulls(table, warnings), meaning, warnings)
     if len(rows.times) > 1 and rows.times[0] > rows.times[-1]:
         rows = _reversed(rows)
@@ -78,10 +90,8 @@ def _without_nulls(table: Table, warnings: list[Finding]) -> Table:
 def _rows(table: Table, meaning: Meaning, warnings: list[Finding]) -> _Rows:
     faults = Faults()
     times = _times(table, meaning, faults)
-    columns = {name: _numbers(table, name, faults) for name in (*PRICES, "adjusted") if name in table.columns}
-    if "volume" in table.columns:
-        columns["volume"] = _numbers(table, "volume", faults)
-    else:
+    columns = _numbers(table, faults, warnings)
+    if "volume" not in columns:
         columns["volume"] = [Decimal(0)] * len(times)
         warnings.append(Finding("warning", "no column for Volume: taken as 0, so rules that read volume say nothing"))
     faults.check()
@@ -96,8 +106,8 @@ def _times(table: Table, meaning: Meaning, faults: Faults) -> list[int]:
     daily, times = meaning.timeframe == "1d", []
     for cell, line in zip(cells, table.lines, strict=True):
         moment = read(cell)
-        if moment is None:
-            faults.add(line, f"Date {cell[:40]!r} is not a date; YYYY-MM-DD is understood everywhere")
+        if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            faults.add(line, _date_fault(cell, moment))
             continue
         seconds = seconds_of_day(moment) if daily else seconds_of_time(moment, zone)
         if seconds is None:
@@ -106,25 +116,40 @@ def _times(table: Table, meaning: Meaning, faults: Faults) -> list[int]:
     return times
 
 
-def _numbers(table: Table, name: str, faults: Faults) -> list[Decimal]:
-    cells = table.column(name)
-    comma, title, found = writes_decimal_comma(cells, table.delimiter), _TITLES[name], []
-    meant = {cell: number(cell, comma) for cell in set(cells)}  # prices repeat: one number for all cells of one text
-    for cell, line in zip(cells, table.lines, strict=True):
-        value = meant[cell]
-        if value is None and name == "volume" and cell.lower() in NULLS:
-            value = Decimal(0)
-        if value is None:
-            faults.add(line, f"{title} {cell[:40]!r} is not a number")
-        elif value < 0 or value >= MOST or (value == 0 and name != "volume"):
-            wanted = "at least 0" if name == "volume" else "above 0"
-            faults.add(line, f"{title} {cell[:40]} is out of range: {wanted} and below 1e{MOST_DIGITS}")
-        else:
+def _date_fault(cell: str, moment: datetime | None) -> str:
+    if moment is None:
+        return f"Date {cell[:NAME]!r} is not a date; YYYY-MM-DD is understood everywhere"
+    return f"Date {cell[:NAME]!r} is out of range: the years {FIRST_YEAR} to {LAST_YEAR}"
+
+
+def _numbers(table: Table, faults: Faults, warnings: list[Finding]) -> dict[str, list[Decimal]]:
+    cells = {name: table.column(name) for name in _TITLES if name in table.columns}
+    comma, columns = writes_decimal_comma(cells, table.delimiter), {}
+    for name, column in cells.items():
+        meant = {cell: number(cell, comma) for cell in set(column)}  # prices repeat: one number for all of one text
+        if cell := ambiguous_cell(meant, table.delimiter):
+            unsure = "nothing in its column tells separators of thousands from those of decimals"
+            warnings.append(Finding("warning", f"{_TITLES[name]} {cell!r} is read as {meant[cell]:f}; {unsure}"))
+        columns[name] = _in_range(name, zip(column, map(meant.get, column), table.lines, strict=True), faults)
+    return columns
+
+
+def _in_range(name: str, cells: Iterable[tuple[str, Decimal | None, int]], faults: Faults) -> list[Decimal]:
+    volume, found = name == "volume", []
+    least, wanted = (Decimal(0), "at least 0") if volume else (LEAST, f"above 0 (1e-{MOST_DIGITS} or more)")
+    for cell, value, line in cells:
+        if value is None and volume and cell.lower() in NULLS:
+            found.append(least)
+        elif value is None:
+            faults.add(line, f"{_TITLES[name]} {cell[:NAME]!r} is not a number")
+        elif least <= value < MOST:
             found.append(value)
+        else:
+            faults.add(line, f"{_TITLES[name]} {cell[:NAME]} is out of range: {wanted} and below 1e{MOST_DIGITS}")
     return found
 
 
-_TITLES = {name: name.capitalize() for name in (*PRICES, "volume")} | {"adjusted": "Adj Close"}
+_TITLES = {name: name.capitalize() for name in PRICES} | {"adjusted": "Adj Close", "volume": "Volume"}
 
 
 def _reversed(rows: _Rows) -> _Rows:
@@ -144,7 +169,7 @@ def _adjust(rows: _Rows, meaning: Meaning) -> list[str]:
     step = Decimal(1).scaleb(min(values.adjusted() for values in adjusted) - ADJUSTED_DIGITS + 1)
     for name in PRICES:  # rounding is monotonic: High stays the highest
         pairs = zip(rows.columns[name], ratios, strict=True)
-        rows.columns[name] = [(price * ratio).quantize(step, ROUND_HALF_EVEN) for price, ratio in pairs]
+        rows.columns[name] = [(price * ratio).quantize(step, ROUND_HALF_EVEN, _EXACT) for price, ratio in pairs]
     least, most = min(ratios), max(ratios)
     return [f"prices of whole bars multiplied by Adj Close / Close, {least:.4f} to {most:.4f}; volumes as they are"]
 
@@ -172,7 +197,10 @@ def _bar_fault(open_: Decimal, high: Decimal, low: Decimal, close: Decimal) -> s
 
 def _bars(rows: _Rows, timeframe: Timeframe) -> Bars:
     prices = [rows.columns[name] for name in PRICES]
-    decimals = _decimals(set().union(*prices), LEAST_DECIMALS)
+    values = set().union(*prices)
+    if max(values) >= MOST:
+        raise refuse(f"Adj Close / Close makes prices of 1e{MOST_DIGITS} and more")
+    decimals = _decimals(values, LEAST_DECIMALS)
     volume_decimals = _decimals(set(rows.columns["volume"]), 0)
     scaled = [_scaled(column, decimals) for column in prices]
     if min(map(min, scaled)) <= 0:

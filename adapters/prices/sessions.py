@@ -1,24 +1,32 @@
 """How many bars of a series make a year, counted from its bars."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 DAY_S = 86_400
+YEAR_DAYS = 365.25
 SESSIONS_PER_YEAR = (252, 260, 365)  # exchanges with holidays, currencies on all weekdays, what never closes
 LEAST_DAYS = 365  # of a series whose sessions can be counted; in fewer, holidays do not show
+GAPS, GAP_DAYS = 0.1, 8  # of days without sessions: a tenth, and holidays in a short series (September 2001)
 WEEKEND_SHARE = 0.2  # of the days of a shorter series; 2 of 7 where trading never closes, at most 1 of 6 elsewhere
 
 
-def bars_per_year(times: Iterable[int]) -> int:
+def bars_per_year(times: Sequence[int]) -> int:
     """Sessions per year times bars per session; exactly 252 for daily bars of New York.
 
+    Where none of SESSIONS_PER_YEAR is near, as for weekly and monthly bars, the bars themselves over their time.
+
     times: seconds since 1970, UTC, ascending, at least two. A session is a UTC date; its bars are the median over all,
-    so that half days and gaps do not count. Sessions per year: (sessions - 1) / days * 365.25, as the nearest of
+    so that half days and gaps do not count. Sessions per year: (sessions - 1) / days * YEAR_DAYS, as the nearest of
     SESSIONS_PER_YEAR; in a series shorter than LEAST_DAYS, 365 if weekends are among its days, else 252.
     """
     bars_by_day = Counter(time // DAY_S for time in times)
-    lengths = sorted(bars_by_day.values())
-    return _sessions_per_year(list(bars_by_day)) * lengths[len(lengths) // 2]
+    days, lengths = list(bars_by_day), sorted(bars_by_day.values())
+    sessions = _sessions_per_year(days)
+    expected = (len(days) - 1) / sessions * YEAR_DAYS
+    if abs(days[-1] - days[0] - expected) <= GAPS * expected + GAP_DAYS:
+        return sessions * lengths[len(lengths) // 2]
+    return round((len(times) - 1) / (times[-1] - times[0]) * DAY_S * YEAR_DAYS) or 1
 
 
 def _sessions_per_year(days: Sequence[int]) -> int:
@@ -27,5 +35,5 @@ def _sessions_per_year(days: Sequence[int]) -> int:
     if span < LEAST_DAYS:
         weekends = sum((day + 3) % 7 >= 5 for day in days)
         return 365 if weekends > WEEKEND_SHARE * len(days) else 252
-    measured = (len(days) - 1) / span * 365.25
+    measured = (len(days) - 1) / span * YEAR_DAYS
     return min(SESSIONS_PER_YEAR, key=lambda known: abs(known - measured))

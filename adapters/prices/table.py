@@ -1,13 +1,17 @@
 """A price file as rows and named columns, whoever exported it."""
 
 import csv
+import gzip
+import sys
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 
-from adapters.prices.findings import refuse
+from adapters.prices.findings import listed, refuse
 
 DELIMITERS = ",;\t|"
+NAME = 40  # characters of a cell or a column's name in a sentence
 REQUIRED = ("date", "open", "high", "low", "close")
 # What exporters call a column, in lower case and without spaces, underscores, dots and angle brackets.
 NAMES = {
@@ -20,6 +24,7 @@ NAMES = {
     "adjusted": ("adjclose", "adjustedclose"),
     "volume": ("volume", "vol"),
 }
+_LEFT_OUT = str.maketrans("", "", ' _.<>"')
 _MAGIC = (
     (b"PK\x03\x04", "a zip archive"),
     (b"\x89PNG", "a PNG picture"),
@@ -47,10 +52,9 @@ class Table:
 def unpacked(content: bytes, most_bytes: int) -> bytes:
     """The content, gunzipped when it is gzip; Refused above `most_bytes`, before more is unpacked."""
     if content.startswith(b"\x1f\x8b"):
-        stream = zlib.decompressobj(wbits=31)
         try:
-            content = stream.decompress(content, most_bytes + 1)
-        except zlib.error as error:
+            content = gzip.GzipFile(fileobj=BytesIO(content)).read(most_bytes + 1)
+        except (OSError, EOFError, zlib.error) as error:
             raise refuse(f"not a whole gzip file: {error}") from None
     if len(content) > most_bytes:
         raise refuse(f"the file has more than {most_bytes / 2**20:,.0f} MB, which is the limit (MAX_PRICES_MB)")
@@ -63,20 +67,30 @@ def read_table(content: bytes) -> Table:
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is None:
         raise refuse("the file is empty; a CSV with Date, Open, High, Low, Close and Volume is expected")
+    csv.field_size_limit(sys.maxsize)  # a long cell is a fault of its own line and column
     delimiter = max(DELIMITERS, key=lines[first].count)
-    header = next(csv.reader([lines[first]], delimiter=delimiter))
+    header = _cells(lines[first], first + 1, delimiter, ())
     start = first + 1
     if len(lines) > start + 1 and lines[start].startswith("Ticker") and lines[start + 1].startswith("Date"):
         header[0], start = "Date", start + 2  # yfinance writes a line of names, one of tickers, and one for the index
     columns, ignored = _columns(header)
-    rows = list(csv.reader(lines[start:], delimiter=delimiter))
-    numbered = [(row, line) for line, row in enumerate(rows, start=start + 1) if any(cell.strip() for cell in row)]
+    rows = [(_cells(text, line, delimiter, header), line) for line, text in enumerate(lines[start:], start=start + 1)]
+    numbered = [(row, line) for row, line in rows if any(cell.strip() for cell in row)]
     if not numbered:
         raise refuse("no bars after the header", start + 1)
     for row, line in numbered:
         if len(row) <= max(columns.values()):
             raise refuse(f"{len(row)} columns, but the header has {len(header)}", line)
     return Table([row for row, _ in numbered], [line for _, line in numbered], columns, ignored, delimiter)
+
+
+def _cells(text: str, line: int, delimiter: str, header: Sequence[str]) -> list[str]:
+    """The cells of one line; Refused where a quote is not closed, which would take the lines below into its cell."""
+    row = next(csv.reader([f"{text}\n"], delimiter=delimiter))
+    if row and row[-1].endswith("\n"):
+        named = repr(header[len(row) - 1][:NAME]) if len(row) <= len(header) else str(len(row))
+        raise refuse(f"the quote in column {named} is not closed", line)
+    return row
 
 
 def _text(content: bytes) -> str:
@@ -97,7 +111,7 @@ def _text(content: bytes) -> str:
 
 def _columns(header: Sequence[str]) -> tuple[dict[str, int], list[str]]:
     """The place of each known column, and the names of those that are ignored."""
-    plain = ["".join(each for each in name.lower() if each not in ' _.<>"') for name in header]
+    plain = [name.lower().translate(_LEFT_OUT) for name in header]
     columns: dict[str, int] = {}
     for column, names in NAMES.items():
         taken = columns.values()
@@ -105,5 +119,6 @@ def _columns(header: Sequence[str]) -> tuple[dict[str, int], list[str]]:
         if place is not None:
             columns[column] = place
     if missing := [name.capitalize() for name in REQUIRED if name not in columns]:
-        raise refuse(f"no column for {', '.join(missing)}; the header has {', '.join(map(repr, header[:12]))}", 1)
+        named = listed([repr(name[:NAME]) for name in header], 12)
+        raise refuse(f"no column for {', '.join(missing)}; the header has {named}", 1)
     return columns, [name for place, name in enumerate(header) if place not in columns.values() and name.strip()]

@@ -1,6 +1,9 @@
 """Odd series are pointed out, sound ones are not, and a new version says what it changes."""
 
-from datetime import date, timedelta
+import re
+from array import array
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from adapters.prices.bars import Bars
@@ -50,6 +53,50 @@ def test_tickers_that_trade_at_weekends_are_expected_every_day() -> None:
 def test_a_jump_by_a_whole_factor_looks_like_a_split() -> None:
     assert "looks like a split" in words(daily([100, 101, 50.6, 51]))
     assert "moved by over 50%" in words(daily([100, 101, 45, 46]))
+
+
+def test_a_split_of_three_to_two_four_to_three_or_five_to_four_is_told_from_a_fall() -> None:
+    for factor in (2 / 3, 3 / 4, 4 / 5):
+        assert "looks like a split, once" in words(daily([100, 101, 101 * factor * 1.01, 101 * factor]))
+        assert words(daily([100, 101, 101 * factor * 0.97, 101 * factor])) == ""
+
+
+def test_of_such_splits_in_the_shipped_prices_five_in_six_are_pointed_out() -> None:
+    for path in sorted(DATA.glob("*.csv")):
+        bars = read_prices(path.read_bytes(), Meaning(timeframe="1d")).bars
+        split = [
+            array("q", (price * 4 // 5 if bar // 10 % 2 else price for bar, price in enumerate(column)))
+            for column in bars.prices
+        ]
+
+        found = words(replace(bars, prices=split))
+
+        count = int(re.search(r"looks like a split, (\d+) times", found)[1])
+        assert 5 / 6 < count / (len(bars) // 20) <= 1, (path.name, count)
+
+
+def test_bars_of_another_timeframe_are_pointed_out() -> None:
+    for timeframe, step, days_in_words in (
+        ("1d", timedelta(weeks=1), "1d are 1 day apart, and these 7 days"),
+        ("1h", timedelta(days=1), "1h are 1:00:00 apart, and these 1 day"),
+        ("1h", timedelta(minutes=5), "1h are 1:00:00 apart, and these 0:05:00"),
+        ("5m", timedelta(minutes=1), "5m are 0:05:00 apart, and these 0:01:00"),
+    ):
+        starts = [(datetime(2012, 1, 2, tzinfo=UTC) + number * step).isoformat() for number in range(4)]
+        rows = "".join(f"{start},1,1,1,1,1\n" for start in starts)
+        meaning = Meaning(timeframe=timeframe)
+        bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), meaning).bars
+
+        assert days_in_words in words(bars)
+
+
+def test_no_four_bars_of_2001_seem_to_be_of_another_timeframe() -> None:
+    bars = read_prices((DATA / "AAPL.csv").read_bytes(), Meaning(timeframe="1d")).bars
+
+    for first in range(200, 480):
+        part = slice(first, first + 4)
+        shown = replace(bars, times=bars.times[part], prices=[column[part] for column in bars.prices])
+        assert words(shown) == "", shown.first
 
 
 def test_silent_bars_and_a_stale_end_are_named() -> None:

@@ -15,6 +15,7 @@ from tests.prices.exports import EXPORTS
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 HEADER = "Date,Open,High,Low,Close,Volume\n"
+ADJUSTED = HEADER.replace("Close,", "Close,Adj Close,")
 GOOD = "2013-02-28,63,64,62,63,100\n"
 CANONICAL = (
     "Date,Open,High,Low,Close,Volume\n"
@@ -86,10 +87,76 @@ def test_intraday_times_need_an_offset_or_a_zone() -> None:
     )
 
 
+def test_stamps_of_twelve_and_fourteen_digits_are_times_and_other_digits_seconds_since_1970() -> None:
+    for stamps, first in (
+        (("201302281430", "201303011430"), "2013-02-28T14:30:00Z"),
+        (("20130228143001", "20130301143000"), "2013-02-28T14:30:01Z"),
+        (("1362061800", "1362148200"), "2013-02-28T14:30:00Z"),
+        (("1362061800000", "1362148200000"), "2013-02-28T14:30:00Z"),
+        (("951834600000", "951921000000"), "2000-02-29T14:30:00Z"),
+    ):
+        rows = "".join(f"{stamp},63,64,62,63,100\n" for stamp in stamps)
+        zone = "UTC" if stamps[0].startswith("2013") else None
+        assert read(HEADER + rows, "1h", zone=zone).bars.first == first, stamps
+    assert refused(HEADER + "20130228143000,63,64,62,63,100\n20131301143000,63,64,62,63,100\n") == [
+        "line 2: Date '20130228143000' is not a date; YYYY-MM-DD is understood everywhere",
+        "line 3: Date '20131301143000' is not a date; YYYY-MM-DD is understood everywhere",
+    ]
+
+
 def test_an_order_of_day_and_month_that_cannot_be_told_is_refused() -> None:
+    assert "such as '02/03/2020', may mean" in refused(f"{HEADER}01/01/2020,1,1,1,1,1\n02/03/2020,1,1,1,1,1\n")[0]
+    assert read(f"{HEADER}01/01/2020,1,1,1,1,1\n02/02/2020,1,1,1,1,1\n").bars.last == "2020-02-02"
     assert "may mean 2013-01-02 or 2013-02-01" in refused(f"{HEADER}01/02/2013,1,1,1,1,1\n01/03/2013,1,1,1,1,1\n")[0]
     assert read(f"{HEADER}01/02/2013,1,1,1,1,1\n01/13/2013,1,1,1,1,1\n").bars.first == "2013-01-02"
     assert read(f"{HEADER}01/02/2013,1,1,1,1,1\n13/02/2013,1,1,1,1,1\n").bars.first == "2013-02-01"
+
+
+SEMICOLONS = HEADER.replace(",", ";")
+
+
+@pytest.mark.parametrize(
+    ("row", "close", "volume", "unsure"),
+    [
+        ("63.4;64;62;63.05;49,490", 63.05, 49490, ["Volume '49,490' is read as 49490"]),
+        ("63,4;64;62;63,05;49.490", 63.05, 49490, ["Volume '49.490' is read as 49490"]),
+        ("63.4;64;62;63.05;1,049,490", 63.05, 1049490, []),
+        ("63.4;64;62;63.05;49,490.5", 63.05, 49490.5, []),
+        ("38.460;38.470;38.450;38.460;1", 38.46, 1, [f"{name} '38.4{end}0' is read as 38.4{end}0" for name, end in
+                                                     (("Open", 6), ("High", 7), ("Low", 5), ("Close", 6))]),
+        ("63;64;62;63;49,490", 63, 49490, ["Volume '49,490' is read as 49490"]),
+        ("63;64;62;63;80,6M", 63, 80.6e6, []),
+        ('63.4,64,62,63.05,"49,490"', 63.05, 49490, ["Volume '49,490' is read as 49490"]),
+        ('"63,4",64,62,"63,05",49490', 63.05, 49490, []),
+        ("63.436,64.000,62.000,63.050,49490", 63.05, 49490, []),
+        ('63.4,64,62,63.05,"12,34,567"', 63.05, 1234567, []),
+    ],
+)  # fmt: skip
+def test_commas_and_points_are_read_as_the_whole_file_writes_them_and_doubts_are_told_by_column(
+    row: str, close: float, volume: float, unsure: list[str]
+) -> None:
+    reading = read((SEMICOLONS if ";" in row else HEADER) + f"2013-02-28{';' if ';' in row else ','}{row}\n")
+
+    bars = reading.bars
+    assert bars.prices[3][0] / 10**bars.price_decimals == close
+    assert bars.volume[0] / 10**bars.volume_decimals == volume
+    assert [each.message.partition(";")[0] for each in reading.warnings] == unsure
+
+
+def test_a_cell_against_the_rest_of_its_file_is_no_number() -> None:
+    rows = "2013-02-28;63.4;64;62;63.05;1\n2013-03-01;63,4;64;62;63.05;1\n"
+
+    assert refused(SEMICOLONS + rows) == ["line 3: Open '63,4' is not a number"]
+
+
+def test_of_many_columns_that_are_left_out_twenty_are_named() -> None:
+    names = [f"extra {number}" for number in range(1000)] + ["x" * 1000]
+
+    (done,) = read(f"{','.join(names)},{HEADER}{',' * len(names)}{GOOD}").done
+
+    assert done == f"columns left out: {', '.join(names[:20])} and 981 more"
+    (done,) = read(f"{names[-1]},{HEADER},{GOOD}").done
+    assert done == f"columns left out: {'x' * 40}"
 
 
 @pytest.mark.parametrize(
@@ -111,6 +178,17 @@ def test_an_order_of_day_and_month_that_cannot_be_told_is_refused() -> None:
         (HEADER + GOOD + "2013-03-01,63,1e99,62,63,1\n", "line 3: High 1e99 is out of range"),
         (HEADER + GOOD + "2013-03-01,63,62,61,60,1\n", "line 3: High 62 is below the highest"),
         (HEADER + GOOD + "2013-03-01,63,64,63,62,1\n", "line 3: Low 63 is above the lowest"),
+        (HEADER + "2013-02-28," + "1" * 200_000 + ",64,62,63,1\n", "line 2: Open 111"),
+        (HEADER + "2013-02-28," + "1" * 200_000 + "x,64,62,63,1\n", "line 2: Open '111"),
+        (HEADER + "2013-02-28,63,64,62,63," + "x" * 200_000, "line 2: Volume 'xxx"),
+        (HEADER + '2013-02-28,63,"64,62,63,1\n' + GOOD, "line 2: the quote in column 'High' is not closed"),
+        (HEADER + '2013-02-28,63,64,62,63,"1\n' + GOOD * 9000, "line 2: the quote in column 'Volume' is not closed"),
+        (HEADER + GOOD + '2013-03-01,63,64,62,63,1,"', "line 3: the quote in column 7 is not closed"),
+        ('Date,Open,"High,Low,Close,Volume\n' + GOOD, "line 1: the quote in column 3 is not closed"),
+        (HEADER + "0001-02-28,63,64,62,63,100\n", "line 2: Date '0001-02-28' is out of range: the years 1600 to 2199"),
+        (HEADER + "9999-12-31T23:00:00-05:00,63,64,62,63,1\n", "line 2: Date '9999-12-31T23:00:00-05:00' is out of"),
+        (ADJUSTED + "2013-02-28,63,64,62,63,1e-50,1\n", "line 2: Adj Close 1e-50 is out of range: above 0 (1e-15 or"),
+        (ADJUSTED + "2013-02-28,1e14,1e14,1,1,10,1\n", "Adj Close / Close makes prices of 1e15 and more"),
         (HEADER + GOOD + GOOD, "line 3: Date appears twice"),
         (HEADER + GOOD + "2013-02-27,63,64,62,63,100\n2013-03-01,63,64,62,63,1\n", "line 3: Date is before"),
     ],
@@ -134,3 +212,15 @@ def test_gzip_is_unpacked_up_to_the_bound_and_no_further() -> None:
         unpacked(packed, 2**20)
     with pytest.raises(Refused, match="not a whole gzip file"):
         unpacked(b"\x1f\x8bxxxxxxxxxxxx", 2**20)
+
+
+def test_gzip_is_read_whole_or_refused() -> None:
+    members = [gzip.compress(HEADER.encode()), gzip.compress((GOOD * 600).encode())]
+
+    assert unpacked(b"".join(members), 2**20) == (HEADER + GOOD * 600).encode()
+    whole = b"".join(members)
+    for length in {2, *range(12, len(whole), 7), len(whole) - 1} - {len(members[0])}:
+        with pytest.raises(Refused, match="not a whole gzip file"):
+            unpacked(whole[:length], 2**20)
+    with pytest.raises(Refused, match="not a whole gzip file"):
+        unpacked(whole + b"rubbish", 2**20)

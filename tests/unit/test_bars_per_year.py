@@ -12,6 +12,7 @@ from tests.services.prices import packed_file
 
 DAYS = np.arange(np.datetime64("2019-01-01"), np.datetime64("2022-01-01"))
 WEEKDAYS = DAYS[np.is_busday(DAYS)]
+BUT_SATURDAYS = DAYS[np.is_busday(DAYS, weekmask="1111101")]
 
 
 def bars(days: np.ndarray, times: list[str]) -> np.ndarray:
@@ -23,8 +24,9 @@ def test_daily_bars_of_new_york_are_252_over_any_range(ticker: str) -> None:
     times = unpack(packed_file(PROJECT_ROOT / "data", ticker)).times
     chance = Random(ticker)
 
-    for _ in range(300):
-        first, last = sorted(chance.sample(range(len(times)), 2))
+    ranges = [sorted(chance.sample(range(len(times)), 2)) for _ in range(300)]
+    ranges += [[first, first + length] for length in (1, 2, 5, 9) for first in range(len(times) - length)]
+    for first, last in ranges:
         assert bars_per_year(times[first : last + 1]) == 252, (first, last)
 
 
@@ -38,6 +40,16 @@ def test_daily_bars_of_new_york_are_252_over_any_range(ticker: str) -> None:
         ("hourly from 14:00, 6.5 of them", bars(WEEKDAYS[:200], [f"{hour}:30" for hour in range(14, 21)]), 252 * 7),
         ("five minutes of a session", bars(WEEKDAYS[:9], [f"{14 + n // 12}:{n % 12 * 5:02}" for n in range(78)]),
          252 * 78),
+        ("weeks", DAYS[::7].astype("M8[s]"), 52),
+        ("half a year of weeks", DAYS[:180:7].astype("M8[s]"), 52),
+        ("months", np.arange("2019-01", "2022-01", dtype="M8[M]").astype("M8[s]"), 12),
+        ("three months", np.arange("2019-01", "2019-04", dtype="M8[M]").astype("M8[s]"), 12),
+        ("quarters", np.arange("2009-01", "2022-01", 3, dtype="M8[M]").astype("M8[s]"), 4),
+        ("every two years", np.arange("2001", "2022", 2, dtype="M8[Y]").astype("M8[s]"), 1),
+        ("currencies, hourly, and two hours on Sundays", np.sort(np.concatenate([
+            bars(WEEKDAYS, [f"{hour:02}:00" for hour in range(24)]),
+            bars(np.setdiff1d(BUT_SATURDAYS, WEEKDAYS), ["22:00", "23:00"]),
+        ])), 6374),
         ("with a half day", bars(WEEKDAYS[:9], ["14:30", "15:30", "16:30"])[:-2], 252 * 3),
     ],
 )  # fmt: skip

@@ -70,6 +70,10 @@ def test_bad_files_and_bad_addresses_are_refused_in_words(client: FlaskClient) -
         (HEADER + ROWS + "2013-01-28,1,1,1,1,1,1\n", "line 30", "Date appears twice"),
         (HEADER + "2013-01-28,1,x,1,1,1,1\n", "line 2", "High 'x' is not a number"),
         (b"\x89PNG\r\n\x1a\n", "file", "a PNG picture"),
+        (HEADER + "2013-01-28,1," + "1" * 200_000 + ",1,1,1,1\n", "line 2", "High 111"),
+        (HEADER + ROWS + '2013-01-29,1,1,1,1,1,"1\n', "line 30", "the quote in column 'Volume' is not closed"),
+        (gzip.compress((HEADER + ROWS).encode())[:-9], "file", "not a whole gzip file"),
+        (HEADER + "0001-01-03,1,1,1,1,1,1\n", "line 2", "Date '0001-01-03' is out of range: the years 1600 to 2199"),
     ):
         answer = put(client, text)
         assert (answer.status_code, says in answer.json["errors"][place]) == (400, True), answer.json

@@ -225,6 +225,7 @@ METRICS = (
         unit="count",
         section="Risk",
         compute=lambda run: run.periods_per_year,
-        formula="P: sessions per year (the nearest of 252, 260, 365) times the median of bars per session.",
+        formula="P: sessions per year (the nearest of 252, 260, 365) times the median of bars per session; the count of"
+        " bars where none of the three is near.",
     ),
 )
