@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run docs test test-slow soak test-image test-peers lint bench manifests audit requirements clean
+.PHONY: help install install-dev run docs test test-slow test-mysql soak test-image test-peers lint bench manifests audit requirements clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,12 @@ test-slow: install-dev ## the long tests: every fault on both databases and both
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
 		-m "slow and not soak"
 
+test-mysql: install-dev ## those with a database, on MySQL itself; SLOW=1 adds long ones, SERVER=mysql://root:…@host:port takes one that runs
+	@sh scripts/install_test_services.sh
+	@$(if $(SERVER),,sh scripts/install_mysql.sh .mysql)
+	@TEST_MYSQL="$(or $(SERVER),.mysql)" $(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) \
+		--dist loadfile --no-loadscope-reorder -m "database and not soak and not image$(if $(SLOW),, and not slow)"
+
 soak: install-dev ## hours of runs under faults; in pieces by, for example, PARTS="part-07 and warm and mariadb"
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m pytest -m soak -k "$(or $(PARTS),part)"
@@ -85,7 +91,7 @@ audit: install-dev ## known advisories against the pinned packages, from the pac
 		$(BIN)/uv tool run --from pip-audit==2.10.1 pip-audit --strict --require-hashes --disable-pip -r $$file || exit 1; done
 
 clean: ## remove what make created, but not your runs (var/)
-	@rm -rf $(VENV) $(PEERS) web/site .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(PEERS) .mysql web/site .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 requirements: install-dev ## pin the .in files anew (needs the network)

@@ -8,7 +8,8 @@ backup=$1 time=$2
 shift 2
 place=$(gunzip -c "$backup" | sed -n "/^-- CHANGE .*_LOG_FILE='/{s/.*_LOG_FILE='\([^']*\)'.*_LOG_POS=\([0-9]*\).*/\2 \1/p;q;}")
 [ "$place" ] || { echo "$backup does not name a place in the binary log" >&2; exit 1; }
+# a server that has GTIDs would skip what it has done once; MariaDB's mysqlbinlog has no such option
 echo 'SET SESSION sql_log_bin = 0;'
 gunzip -c "$backup"
-TZ=UTC exec mysqlbinlog --read-from-remote-server --to-last-log --disable-log-bin ${time:+"--stop-datetime=$time"} \
+TZ=UTC exec mysqlbinlog --read-from-remote-server --to-last-log --disable-log-bin --loose-skip-gtids ${time:+"--stop-datetime=$time"} \
   --start-position="${place% *}" "$@" "${place#* }"

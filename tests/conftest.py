@@ -39,6 +39,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     items.sort(key=lambda item: item.path.parent.name not in LONG_ROOMS)
     for item in items:
+        if "shared_directory" in item.fixturenames or "mariadb" in item.name:  # type: ignore[attr-defined]
+            item.add_marker("database")
         if not item.get_closest_marker("peers"):
             marker = item.get_closest_marker("timeout")
             limit_s = float(marker.args[0] if marker else config.getoption("timeout") or config.getini("timeout"))
@@ -116,7 +118,7 @@ def mariadb_proxy(mariadb_server: MariaDBServer) -> Iterator[TcpProxy]:
     """What a program may be given in place of MariaDB, to cut or to freeze."""
     from tests.services.tcp_proxy import TcpProxy
 
-    with closing(TcpProxy(mariadb_server.port)) as proxy:
+    with closing(TcpProxy(mariadb_server.port, mariadb_server.host)) as proxy:
         yield proxy
 
 

@@ -12,7 +12,7 @@ from tests.faults.injection_point import Fault
 from tests.faults.recovery import measured
 from tests.services.fixtures import settings_of
 from tests.services.invariants import check_queue_is_clean, check_tables
-from tests.services.mariadb_server import USER, MariaDBServer
+from tests.services.mariadb_server import MariaDBServer
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
@@ -159,11 +159,11 @@ def test_a_result_outlives_a_server_that_has_no_connection_left_for_its_user(
     consumer = programs.start("consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"})
     pause.wait()
 
-    mariadb_server.execute(f"ALTER USER '{USER}'@'127.0.0.1' WITH MAX_USER_CONNECTIONS 1")
+    mariadb_server.execute(f"ALTER USER '{mariadb_server.user}'@'%' WITH MAX_USER_CONNECTIONS 1")
     with submitter.engine.connect():
         pause.let_go()
         consumer.wait_for_line("max_user_connections")
-        mariadb_server.execute(f"ALTER USER '{USER}'@'127.0.0.1' WITH MAX_USER_CONNECTIONS 0")
+        mariadb_server.execute(f"ALTER USER '{mariadb_server.user}'@'%' WITH MAX_USER_CONNECTIONS 0")
 
     assert consumer.wait() == 0
     assert (submitter.status(run_id), submitter.row(run_id)["attempt"]) == ("SUCCEEDED", 1)

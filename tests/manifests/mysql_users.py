@@ -1,4 +1,4 @@
-"""The database and the users of k8s/mysql.yaml, made by its own script on a MariaDB server."""
+"""The database and the users of k8s/mysql.yaml, made by its own script on the tests' server."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def make_users(server: MariaDBServer, database: str, password: str) -> None:
     users = re.findall(r"^ *add (\w+) ", script, re.MULTILINE)
     server.execute(
         "SET SESSION sql_log_bin = 0",
-        f"CREATE OR REPLACE DATABASE {database} CHARACTER SET utf8mb4",
+        f"DROP DATABASE IF EXISTS {database}",
+        f"CREATE DATABASE {database} CHARACTER SET utf8mb4",
         *(f"DROP USER IF EXISTS '{user}'" for user in users),
     )
     own = {f"{user.upper()}_PASSWORD": password for user in users}

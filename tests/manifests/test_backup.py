@@ -1,4 +1,4 @@
-"""The backup of k8s/mysql-backup.yaml and the binary log of k8s/mysql.yaml bring a lost MariaDB back to a second."""
+"""The backup of k8s/mysql-backup.yaml and the binary log of k8s/mysql.yaml bring a lost server back to a second."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from scripts.manifests.documents import read_platform
 from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT
 from tests.services.fixtures import settings_of
-from tests.services.mariadb_server import DATABASE, FAST, PASSWORD, MariaDBServer, data_template
+from tests.services.mariadb_server import DATABASE, FAST, PASSWORD, TEST_MYSQL, MariaDBServer, data_template
 from tests.services.prices import restore_seed
 from tests.services.runs import Submitter
 from tests.services.studies import run_all
@@ -100,16 +100,22 @@ class Writer(threading.Thread):
 
 
 def back_up(server: MariaDBServer, volume: Path) -> Path:
-    """The file that the CronJob's container writes; MariaDB's dump has another name for an option."""
+    """The file that the CronJob's container writes."""
     container = read_platform(ROOT).workload("backup").container
-    tool = volume.parent / "mysqldump"
-    tool.write_text('#!/bin/bash\nexec mariadb-dump "${@/--source-data/--master-data}"\n', encoding="utf-8")
-    tool.chmod(0o755)
     place = {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port), "DB_NAME": DATABASE}
     login = {"DB_USER": container["env"][0]["value"], "DB_PASSWORD": PASSWORD}
-    path = {"PATH": f"{tool.parent}:{server.client_environ['PATH']}"}
-    subprocess.run(container["command"], cwd=volume, env=server.client_environ | place | login | path, check=True)
+    environ = server.client_environ if TEST_MYSQL else with_mysqldump(server.client_environ, volume.parent)
+    subprocess.run(container["command"], cwd=volume, env=environ | place | login, check=True)
     return sorted(volume.glob("backtests-*.sql.gz"))[-1]
+
+
+def with_mysqldump(environ: dict[str, str], directory: Path) -> dict[str, str]:
+    """An environment in which MariaDB's dump takes two options, one of which it has another name for."""
+    tool = directory / "mysqldump"
+    script = 'known=("${@/--source-data/--master-data}")\nexec mariadb-dump "${known[@]/--set-gtid-purged=OFF/--quick}"\n'
+    tool.write_text(f"#!/bin/bash\n{script}", encoding="utf-8")
+    tool.chmod(0o755)
+    return environ | {"PATH": f"{directory}:{environ['PATH']}"}
 
 
 def restore(server: MariaDBServer, backup: Path, time: str) -> None:

@@ -1,4 +1,4 @@
-"""Each role does its work with the rights of its own MySQL user, on MariaDB, and may do nothing else."""
+"""Each role does its work with the rights of its own MySQL user, and may do nothing else."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from adapters.store.tables import audit, metadata, runs, studies, tokens
 from tests.manifests.mysql_users import make_users
 from tests.services.fixtures import programs as started_programs
 from tests.services.fixtures import settings_of
-from tests.services.mariadb_server import PASSWORD, MariaDBServer
+from tests.services.mariadb_server import PASSWORD, TEST_MYSQL, MariaDBServer
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
 from tests.services.studies import WALK_FORWARD
@@ -162,3 +162,35 @@ def test_no_user_may_do_what_its_role_does_not(server: MariaDBServer, user: str,
                 connection.execute(text(statement))
             assert refused.value.orig is not None
             assert refused.value.orig.args[0] in DENIED, statement
+
+
+# as docs/operations.md says: to two passwords at once, and to the new one alone
+CHANGES = (
+    ("ALTER USER inspect IDENTIFIED BY 'new' RETAIN CURRENT PASSWORD", "ALTER USER inspect DISCARD OLD PASSWORD")
+    if TEST_MYSQL
+    else (
+        "ALTER USER inspect IDENTIFIED VIA mysql_native_password"
+        f" USING PASSWORD('{PASSWORD}') OR mysql_native_password USING PASSWORD('new')",
+        "ALTER USER inspect IDENTIFIED BY 'new'",
+    )
+)
+
+
+def may_log_in(server: MariaDBServer, password: str) -> bool:
+    login = make_url(url(server, "inspect")).set(password=password).render_as_string(hide_password=False)
+    try:
+        connect_database(login).connect().close()
+    except DBAPIError as refused:
+        assert refused.orig is not None and refused.orig.args[0] == 1045
+        return False
+    return True
+
+
+def test_a_password_is_changed_while_the_old_one_still_works(server: MariaDBServer) -> None:
+    server.execute(CHANGES[0])
+    meanwhile = [may_log_in(server, password) for password in (PASSWORD, "new")]
+    server.execute(CHANGES[1])
+    afterwards = [may_log_in(server, password) for password in (PASSWORD, "new")]
+    server.execute(f"ALTER USER inspect IDENTIFIED BY '{PASSWORD}'")
+
+    assert (meanwhile, afterwards) == ([True, True], [False, True])

@@ -13,7 +13,8 @@ from sqlalchemy.engine import Engine
 from adapters.schema import create_schema
 from adapters.store.database import connect_database
 from adapters.store.tables import metadata
-from tests.services.mariadb_server import MariaDBServer, data_template
+from tests.services.existing_server import ExistingServer
+from tests.services.mariadb_server import IS_EXISTING, TEST_MYSQL, MariaDBServer, data_template
 from tests.services.prices import restore_seed
 from tests.services.processes import PROJECT_ROOT, Programs
 from tests.services.redis_server import RedisServer
@@ -28,15 +29,22 @@ def redis_servers(directory: Path) -> Iterator[RedisServer]:
 
 
 def mariadb_servers(directory: Path, shared: Path) -> Iterator[MariaDBServer]:
-    """One MariaDB server with the platform's tables, killed at the end."""
+    """One MariaDB server with the platform's tables, killed at the end unless it is the caller's."""
+    if IS_EXISTING:
+        yield _with_tables(ExistingServer(TEST_MYSQL))
+        return
     server = MariaDBServer(directory, data_template(shared))
     server.start()
     try:
-        server.create_database()
-        create_schema(connect_database(server.url()))
-        yield server
+        yield _with_tables(server)
     finally:
         server.stop()
+
+
+def _with_tables(server: MariaDBServer) -> MariaDBServer:
+    server.create_database()
+    create_schema(connect_database(server.url()))
+    return server
 
 
 def sqlite_url(directory: Path) -> str:

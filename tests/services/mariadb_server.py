@@ -1,4 +1,4 @@
-"""A real MariaDB server of a test process's own; its empty data directory is made once and copied."""
+"""A real MariaDB server of a test process's own, or MySQL; its empty data directory is made once and copied."""
 
 import fcntl
 import os
@@ -6,21 +6,30 @@ import shutil
 import signal
 import socket
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pymysql
+import pytest
 
 from tests.services.ports import free_port
 from tests.services.waiting import service_missing, wait_until
 
 USER, PASSWORD, DATABASE = "backtests", "only-for-tests", "backtests"
+# where scripts/install_mysql.sh has put MySQL, which is then started in place of MariaDB; or the URL of a server that
+# runs already, with a user who may make databases and users there
+TEST_MYSQL = os.environ.get("TEST_MYSQL", "")
+IS_EXISTING = "://" in TEST_MYSQL
+_OF_MYSQL = ("--mysqlx=OFF", "--secure-file-priv=NULL") if TEST_MYSQL else ()
 # small and fast: nothing needs to reach the disk
 FAST = (
     "--innodb-flush-log-at-trx-commit=2",  # a commit outlives the process, which tests kill, but not the machine
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
     "--innodb-buffer-pool-size=64M",
-    "--innodb-log-file-size=16M",
+    "--loose-innodb-log-file-size=16M",
+    "--loose-innodb-redo-log-capacity=64M",  # what MySQL calls it
     "--skip-log-bin",
     "--performance-schema=OFF",
     "--max-connections=400",
@@ -30,18 +39,28 @@ FAST = (
 DURABLE = (
     "--innodb-flush-log-at-trx-commit=1",
     "--innodb-buffer-pool-size=1G",
-    "--innodb-log-file-size=512M",
+    "--loose-innodb-log-file-size=512M",
+    "--loose-innodb-redo-log-capacity=512M",
     "--skip-log-bin",
     "--max-connections=400",
     "--skip-name-resolve",
 )
 
 
+def _path() -> str:
+    own = [str(Path(TEST_MYSQL, "bin").resolve())] if TEST_MYSQL else []
+    return os.pathsep.join([*own, os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin"])
+
+
 def _binary(*names: str) -> str:
     for name in names:
-        if found := shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin"])):
+        if found := shutil.which(name, path=_path()):
             return found
     return service_missing(f"MariaDB is not installed ({names[0]} not found); sh scripts/install_test_services.sh")
+
+
+def _server() -> str:
+    return _binary("mysqld") if TEST_MYSQL else _binary("mariadbd", "mysqld")
 
 
 def _as_user() -> list[str]:
@@ -50,6 +69,8 @@ def _as_user() -> list[str]:
 
 def data_template(shared: Path) -> Path:
     """A fresh data directory under `shared`, made by the first test process that asks for it."""
+    if IS_EXISTING:
+        pytest.skip("this takes a server of its own, and an existing one was named")
     template = shared / "mariadb-template"
     with (shared / "mariadb-template.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -60,20 +81,24 @@ def data_template(shared: Path) -> Path:
 
 
 def _install(directory: Path) -> None:
-    binary = _binary("mariadb-install-db", "mysql_install_db")
-    command = [binary, "--no-defaults", *_as_user(), f"--datadir={directory}", "--skip-test-db"]
+    command = [*_installer(), *_as_user(), f"--datadir={directory}"]
     command += [f"--tmpdir={directory.parent}"]  # a server that starts removes every temporary table of its tmpdir
-    made = subprocess.run(
-        [*command, "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, f"{' '.join(command)}\n{made.stdout}\n{made.stderr}"
+
+
+def _installer() -> list[str]:
+    if TEST_MYSQL:
+        return [_server(), "--no-defaults", "--initialize-insecure", *_OF_MYSQL]
+    binary = _binary("mariadb-install-db", "mysql_install_db")
+    options = ["--skip-test-db", "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M"]
+    return [binary, "--no-defaults", *options]
 
 
 class MariaDBServer:
     """mariadbd on a unix socket and a free port of 127.0.0.1, with one empty database and its user."""
+
+    host, user = "127.0.0.1", USER
 
     def __init__(self, directory: Path, template: Path, options: tuple[str, ...] = FAST) -> None:
         self._directory = directory
@@ -87,18 +112,19 @@ class MariaDBServer:
 
     def url(self, database: str = DATABASE, port: int | None = None) -> str:
         """The SQLAlchemy URL of a database; `port` when a proxy stands in front."""
-        return f"mysql+pymysql://{USER}:{PASSWORD}@127.0.0.1:{port or self.port}/{database}?charset=utf8mb4"
+        place = f"127.0.0.1:{port}" if port else f"{self.host}:{self.port}"
+        return f"mysql+pymysql://{self.user}:{PASSWORD}@{place}/{database}?charset=utf8mb4"
 
     @property
     def client_environ(self) -> dict[str, str]:
         """The environment in which `mysql` and its like find this server without being told where it is."""
-        return {**os.environ, "HOME": str(self._directory)}
+        return {**os.environ, "HOME": str(self._directory), "PATH": _path()}
 
     def start(self) -> None:
         """Run the server, unless it runs; returns when it answers."""
         if self._process:
             return
-        command = [_binary("mariadbd", "mysqld"), "--no-defaults", *_as_user(), f"--datadir={self._data}"]
+        command = [_server(), "--no-defaults", *_OF_MYSQL, *_as_user(), f"--datadir={self._data}"]
         command += [f"--socket={self._socket}", f"--pid-file={self._directory / 'pid'}", f"--port={self.port}"]
         command += [f"--tmpdir={self._directory}"]
         with (self._directory / "mariadb.log").open("ab") as log:
@@ -116,8 +142,8 @@ class MariaDBServer:
         self.execute(
             f"DROP DATABASE IF EXISTS {name}",
             f"CREATE DATABASE {name} CHARACTER SET utf8mb4",
-            f"CREATE USER IF NOT EXISTS '{USER}'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}'",
-            f"GRANT ALL ON {name}.* TO '{USER}'@'127.0.0.1'",
+            f"CREATE USER IF NOT EXISTS '{self.user}'@'%' IDENTIFIED BY '{PASSWORD}'",
+            f"GRANT ALL ON {name}.* TO '{self.user}'@'%'",
         )
 
     def stop(self) -> None:
@@ -140,12 +166,7 @@ class MariaDBServer:
 
     def execute(self, *statements: str) -> None:
         """Run statements as the server's root."""
-        with (
-            pymysql.connect(unix_socket=self._socket, user="root", autocommit=True) as connection,
-            connection.cursor() as cursor,
-        ):
-            for statement in statements:
-                cursor.execute(statement)
+        execute(pymysql.connect(unix_socket=self._socket, user="root", autocommit=True), statements)
 
     def _answers(self) -> bool:
         assert self._process and self._process.poll() is None, (self._directory / "mariadb.log").read_text()
@@ -154,3 +175,10 @@ class MariaDBServer:
                 return bool(probe.recv(1))  # the server greets first
         except OSError:
             return False
+
+
+def execute(connected: "pymysql.Connection[Any]", statements: Iterable[str]) -> None:
+    """Run statements and close the connection."""
+    with connected as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)

@@ -9,11 +9,11 @@ from tests.services.ports import free_port
 
 
 class TcpProxy:
-    """Forwards 127.0.0.1:`port` to 127.0.0.1:`target_port`."""
+    """Forwards 127.0.0.1:`port` to `target_port` of `target_host`."""
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, target_host: str = "127.0.0.1") -> None:
         self.port = free_port()
-        self._target_port = target_port
+        self._target = target_host, target_port
         self._delay_s = 0.0
         self._flowing = True
         self._unanswered = b""
@@ -75,7 +75,7 @@ class TcpProxy:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
-            far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
+            far_reader, far_writer = await asyncio.open_connection(*self._target)
         except (OSError, asyncio.CancelledError):  # nobody there, or the proxy is closed meanwhile
             writer.transport.abort()
             return
