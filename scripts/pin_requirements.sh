@@ -2,7 +2,7 @@
 # Pin the .in files anew, with hashes for every platform; what is pinned already stays. $1: the folder of the uv program.
 set -eu
 cd "$(dirname "$0")/.."
-for name in requirements requirements-local requirements-docs requirements-dev requirements-peers requirements-yahoo; do
+for name in requirements requirements-local requirements-redis requirements-docs requirements-dev requirements-peers requirements-yahoo; do
     echo "pinning $name.txt"
     "$1/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
         --no-header --no-annotate --output-file "$name.txt" "$name.in"

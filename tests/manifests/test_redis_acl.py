@@ -23,7 +23,7 @@ from consumer.horse import HorseExit
 from consumer.messages import MessageWorker
 from scripts.manifests.documents import read_platform
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
-from tests.services.redis_server import redis_binary
+from tests.services.redis_server import installed
 from tests.services.runs import new_request
 from web.rates import Rates
 
@@ -189,9 +189,8 @@ def test_people_may_look_into_the_queue_and_touch_nothing(server: AclRedis) -> N
 
 
 def test_people_log_in_with_redis_cli_and_no_password_in_argv(server: AclRedis) -> None:
-    client = Path(redis_binary()).with_name("redis-cli")
     asked = subprocess.run(
-        [client, "-p", str(server.port), "--user", "inspect", "LLEN", LIST],
+        [installed("redis-cli"), "-p", str(server.port), "--user", "inspect", "LLEN", LIST],
         env={"REDISCLI_AUTH": PASSWORDS["inspect"]},
         capture_output=True,
         text=True,

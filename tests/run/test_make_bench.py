@@ -10,10 +10,11 @@ import pytest
 
 from tests.services.mariadb_server import MariaDBServer
 from tests.services.processes import Programs
+from tests.services.redis_server import redis_binary
 from tests.services.waiting import wait_until
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "benchmarks.md"
-SERVERS = ("--datadir=", "redis-server")
+SERVERS = ("--datadir=", Path(redis_binary()).name)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A real Redis server of a test's own: started, stopped, emptied and paused at will."""
 
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -17,11 +18,16 @@ APPEND_ONLY = ("--save", "", "--appendonly", "yes", "--hash-max-ziplist-value", 
 
 
 def redis_binary() -> str:
-    """The server that `make run` would start."""
+    """An installed server, as the cluster has one, else the one that `make run` brings along."""
     try:
-        return redis_server()
+        return shutil.which("redis-server") or redis_server()[1]
     except CannotRun as error:
         service_missing(str(error))
+
+
+def installed(program: str) -> str:
+    """The path of a program of an installed Redis, which a test cannot do without."""
+    return shutil.which(program) or service_missing(f"{program} is not installed")
 
 
 class RedisServer:
