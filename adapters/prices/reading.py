@@ -123,9 +123,11 @@ def _date_fault(cell: str, moment: datetime | None) -> str:
 
 
 def _numbers(table: Table, faults: Faults, warnings: list[Finding]) -> dict[str, list[Decimal]]:
-    cells = {name: table.column(name) for name in _TITLES if name in table.columns}
-    comma, columns = writes_decimal_comma(cells, table.delimiter), {}
-    for name, column in cells.items():
+    names = [name for name in _TITLES if name in table.columns]
+    comma = writes_decimal_comma({name: table.column(name) for name in names}, table.delimiter)
+    columns = {}
+    for name in names:
+        column = table.column(name)
         meant = {cell: number(cell, comma) for cell in set(column)}  # prices repeat: one number for all of one text
         if cell := ambiguous_cell(meant, table.delimiter):
             unsure = "nothing in its column tells separators of thousands from those of decimals"
