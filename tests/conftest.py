@@ -139,7 +139,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def platform_settings(database_url: str, redis_server: RedisServer) -> dict[str, str]:
-    """Environment variables of a platform on real services; leases of 3 s, so that faults are noticed quickly."""
+    """Environment variables of a platform on real services; short leases, so that faults are noticed quickly."""
     from tests.services.fixtures import settings_of
 
     return settings_of(database_url, redis_server.url)

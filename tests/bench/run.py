@@ -2,7 +2,8 @@
 
 A subject is a file `<subject>_speed.py` beside this one whose `main()` prints a JSON list of rows {what, ours,
 reference, ratio, budget, unit, note}: a measurement of ours, that of the reference in the same run, and a budget for
-the ratio such as ">= 25". Every subject runs in a process of its own.
+the ratio such as ">= 25". Every subject runs in a process of its own. With TEST_MYSQL, which names a folder with MySQL
+(CONTRIBUTING.md), the section is one of its own, "Submit on MySQL".
 """
 
 import argparse
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.bench.subject import exit_on_sigterm
+from tests.services.mariadb_server import TEST_MYSQL
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -53,9 +55,10 @@ def measure(subject: str) -> list[dict[str, Any]]:
 
 def write_section(subject: str, rows: list[dict[str, Any]]) -> None:
     """Put the subject's section into the page, in the place of its last one or at the end."""
-    section = f"## {subject.capitalize()}\n\n{machine()}\n\n{table(rows)}\n"
+    heading = f"## {subject.capitalize()}{' on MySQL' if TEST_MYSQL else ''}\n"
+    section = f"{heading}\n{machine()}\n\n{table(rows)}\n"
     page = PAGE.read_text()
-    old = re.compile(rf"^## {subject.capitalize()}\n.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
+    old = re.compile(rf"^{heading}.*?(?=^## |\Z)", re.DOTALL | re.MULTILINE)
     page, replaced = old.subn(lambda _: f"{section}\n", page)
     PAGE.write_text((page if replaced else f"{page.rstrip()}\n\n{section}").rstrip() + "\n")
 

@@ -177,8 +177,7 @@ def test_a_result_whose_statement_is_killed_on_the_server_is_written_again(
     consumer = programs.start("consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"})
     pause.wait()
 
-    with submitter.engine.begin() as console:
-        console.execute(select(runs.c.id).where(runs.c.run_id == run_id).with_for_update())
+    with submitter.locked(run_id):
         pause.let_go()
         statement = wait_until(lambda: _waiting_update(submitter), 20)
         mariadb_server.execute(f"KILL QUERY {statement}")

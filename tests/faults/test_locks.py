@@ -6,11 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import text
 
 from adapters.store.database import connect_database, reading
 from adapters.store.runs import Attempt, cancel, claim
-from adapters.store.tables import runs
 from tests.faults.injection_point import Fault
 from tests.services.invariants import check_tables
 from tests.services.mariadb_server import MariaDBServer
@@ -33,8 +32,7 @@ def test_a_locked_run_holds_no_other_lost_run_up(programs: Programs, submitter: 
         claim(connection, Attempt(locked, 1), "dead", -20, "dead")
         claim(connection, Attempt(other, 1), "dead", -10, "dead")
 
-    with connect_database(str(submitter.settings.database_url)).begin() as console:
-        console.execute(select(runs.c.status).where(runs.c.run_id == locked).with_for_update())
+    with submitter.locked(locked):
         programs.start("consumer.reconciler")
         wait_until(lambda: submitter.row(other)["attempt"] == 2, 15)
 
@@ -46,9 +44,10 @@ def test_a_locked_run_holds_no_other_lost_run_up(programs: Programs, submitter: 
 
 def test_a_session_sees_what_others_commit_and_ends_when_it_falls_silent(database_url: str) -> None:
     with connect_database(database_url).connect() as connection:
-        allowed_s, isolation = connection.execute(text("SELECT @@wait_timeout, @@tx_isolation")).one()
+        allowed_s = connection.execute(text("SELECT @@wait_timeout")).scalar_one()
+        isolation = connection.get_isolation_level()
 
-    assert isolation == "READ-COMMITTED"
+    assert isolation == "READ COMMITTED"
     assert allowed_s <= 30, "seconds for which a frozen process would keep its locks"
 
 
@@ -62,8 +61,7 @@ def test_a_change_that_collides_with_another_is_made_again(
             cancel(connection, run_id)
 
     with web_app(platform_settings) as app, ThreadPoolExecutor(1) as pool:
-        with submitter.engine.begin() as console:
-            console.execute(select(runs.c.status).where(runs.c.run_id == run_id).with_for_update())
+        with submitter.locked(run_id):
             answer = pool.submit(app.test_client().post, f"/api/runs/{run_id}/{what}")
             # as a deadlock does it, but at a time of our choice
             mariadb_server.execute(f"KILL QUERY {wait_until(lambda: _waiting_for_lock(submitter))}")

@@ -95,7 +95,7 @@ def test_a_run_survives_a_redis_that_does_not_answer(
     pause.wait()
 
     redis_server.pause()
-    # a heartbeat every half second, each of which waits for Redis for up to 0.8 s
+    # each heartbeat waits for Redis, together for longer than a lease
     consumer.wait_for_line("redis_unreachable", slow_s * 3, times=round(slow_s * 0.6))
     pause.let_go()
     wait_until(submitter.all_ended, 30)

@@ -18,6 +18,7 @@ from tests.services.mariadb_server import IS_EXISTING, TEST_MYSQL, MariaDBServer
 from tests.services.prices import restore_seed
 from tests.services.processes import PROJECT_ROOT, Programs
 from tests.services.redis_server import RedisServer
+from tests.services.waiting import slowness
 
 
 def redis_servers(directory: Path) -> Iterator[RedisServer]:
@@ -83,16 +84,19 @@ def _engine(url: str) -> Engine:
 
 
 def settings_of(database_url: str, redis_url: str) -> dict[str, str]:
-    """Environment of a platform whose faults are noticed within seconds."""
+    """Environment of a platform whose faults are noticed within seconds.
+
+    A process that merely waits for a slow machine's processor must not be taken for dead.
+    """
     return {
         "DATABASE_URL": database_url,
         "REDIS_URL": redis_url,
         "DATA_DIR": str(PROJECT_ROOT / "data"),
-        "LEASE_S": "3",
-        "HEARTBEAT_S": "0.5",
+        "LEASE_S": f"{3 * slowness():g}",
+        "HEARTBEAT_S": f"{slowness() / 2:g}",
         "RECONCILE_S": "0.5",
         "ENQUEUE_GRACE_S": "2",
-        "RUN_TIMEOUT_S": "60",
+        "RUN_TIMEOUT_S": f"{60 * slowness():g}",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
     }

@@ -21,6 +21,7 @@ USER, PASSWORD, DATABASE = "backtests", "only-for-tests", "backtests"
 # runs already, with a user who may make databases and users there
 TEST_MYSQL = os.environ.get("TEST_MYSQL", "")
 IS_EXISTING = "://" in TEST_MYSQL
+_MYSQL_PATH = [str(Path(TEST_MYSQL, "bin").resolve())] if TEST_MYSQL else []
 _OF_MYSQL = ("--mysqlx=OFF", "--secure-file-priv=NULL") if TEST_MYSQL else ()
 # small and fast: nothing needs to reach the disk
 FAST = (
@@ -48,8 +49,7 @@ DURABLE = (
 
 
 def _path() -> str:
-    own = [str(Path(TEST_MYSQL, "bin").resolve())] if TEST_MYSQL else []
-    return os.pathsep.join([*own, os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin"])
+    return os.pathsep.join([*_MYSQL_PATH, os.environ.get("PATH", ""), "/usr/sbin", "/usr/bin"])
 
 
 def _binary(*names: str) -> str:

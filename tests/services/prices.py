@@ -58,8 +58,9 @@ def restore_seed(engine: Engine) -> None:
         current = {row.ticker: row.data_hash for row in connection.execute(select(series_table))}
     if held == current == {path.stem: packed_file(DATA, path.stem).data_hash for path in DATA.glob("*.csv")}:
         return
+    seed = _seed()  # before the transaction: on a busy machine the server would give up a client that reads files
     with without_prices(engine).begin() as connection:
-        for table, rows in _seed():
+        for table, rows in seed:
             connection.execute(insert(table), rows)
 
 

@@ -1,11 +1,12 @@
 """Runs as the web tier would submit them, for tests of what comes after it, and what the tables say about them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import date
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.engine import Engine
 
 from adapters.queue.messages import RunMessage
@@ -62,6 +63,14 @@ class Submitter:
         run_ids = self.record(count, **fields)
         self.enqueue(run_ids, is_bulk=fields.get("batch_id") is not None)
         return run_ids
+
+    @contextmanager
+    def locked(self, run_id: str) -> Iterator[None]:
+        """Hold the run's row for as long as wanted, as the console of a person can."""
+        with self.engine.begin() as console:
+            console.execute(text("SET SESSION wait_timeout = 3600"))
+            console.execute(select(runs.c.id).where(runs.c.run_id == run_id).with_for_update())
+            yield
 
     def row(self, run_id: str) -> dict[str, Any]:
         """The run's row."""
