@@ -61,9 +61,7 @@ def reader(submitter: Submitter) -> Iterator[None]:
         yield
 
 
-def test_a_run_that_cannot_be_claimed_waits_for_room(
-    programs: Programs, submitter: Submitter, disk: SmallDisk
-) -> None:
+def test_a_run_that_cannot_be_claimed_waits_for_room(programs: Programs, submitter: Submitter, disk: SmallDisk) -> None:
     submitter.submit(3)
     disk.fill()
 
