@@ -57,6 +57,7 @@ class Settings:
     keep_runs_days: int | None = None  # whole runs
     keep_batches_days: int | None = None  # whole batches, studies among them
     keep_runs_count: int | None = None  # of the runs that may be deleted, so many of the latest stay
+    database_gib: int | None = None  # size of MySQL's volume, for the page of storage; SQLite's disk is asked itself
     ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
     scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"
     scaler_max_processes: int = 0  # 0: the number of cores

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 FORKED_COMMAND = ("python", "-m", "consumer")  # what the template can stand in for
 MAX_FORKS = 1000  # of one template, so that nothing can grow in it
 ANSWER_S = 5.0  # a template that forks nothing for so long hangs
-TEMPLATE_REST_S = 60.0  # after a template that could not be used: the next one will hardly do better at once
+TEMPLATE_REST_S = 60.0  # from the start of a template that is of no use, or not ready by then, to that of the next
 EXIT_UNKNOWN = 255  # of a Job whose template died before it could say
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -122,12 +122,16 @@ class Children:
         return [self._template.fileno()] if self._template else []
 
     def warm_up(self, scaled_job: ScaledJob) -> None:
-        """See that there is a template, where there can be one; it takes a second to be ready."""
+        """See that there is a template that gets ready in time, where there can be one; that takes it a second."""
         if self._template and self._template.forks >= MAX_FORKS:
             self.drop_template()
         is_wanted = self._wants_template and scaled_job.command == FORKED_COMMAND
-        if self._template or not is_wanted or time.monotonic() < self._next_template_at:
+        is_there = self._template is not None and self._template.is_ready
+        if is_there or not is_wanted or time.monotonic() < self._next_template_at:
             return
+        if self._template:
+            log.warning("template_hung pid=%d not_ready_after_s=%.0f", self._template.pid, TEMPLATE_REST_S)
+            self.drop_template()
         self._next_template_at = time.monotonic() + TEMPLATE_REST_S
         try:
             self._template = Template(environment_with(scaled_job.environment))

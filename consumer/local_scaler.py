@@ -1,9 +1,11 @@
 """`python -m consumer.local_scaler`: on one machine what KEDA is to a cluster: one process per queued message."""
 
+import fcntl
 import logging
 import math
 import os
 import select
+import shutil
 import signal
 import sys
 import tempfile
@@ -26,6 +28,7 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.05  # a Job starts within that, so looking less often would be most of a click's wait; 0.3 % of a core
 GRACE_S = 25.0  # for processes that hand their runs back; afterwards they are killed
+SCRATCH = "backtest-scaler-"  # folders of ready files begin so, among all temporary ones
 REST_S = 5.0  # after a process that failed without taking a message: the next one will hardly do better at once
 
 
@@ -44,7 +47,7 @@ class LocalScaler:
         self._told: ScalerState | None = None
         self._tell_at = 0.0
         self._redis_is_away = self._was_paused = False
-        self._scratch = tempfile.TemporaryDirectory(prefix="backtest-scaler-")
+        self._scratch = _scratch_folder()
         self.scaled_job = self._read_manifest()
 
     def _read_manifest(self) -> ScaledJob:
@@ -176,6 +179,24 @@ class LocalScaler:
         while len(self._children) and time.monotonic() < deadline:
             self._pause()
             self._reap()
+
+
+def _scratch_folder() -> tempfile.TemporaryDirectory[str]:
+    """A folder that is locked for as long as this process lives; those of scalers that were killed are removed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        with suppress(OSError):  # its scaler lives, or it is another user's
+            os.close(_locked(left))
+            shutil.rmtree(left)
+    own = tempfile.TemporaryDirectory(prefix=SCRATCH)
+    _locked(own.name)
+    return own
+
+
+def _locked(folder: str | Path) -> int:
+    """A file descriptor that holds the only lock of a folder; BlockingIOError when another process does."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor
 
 
 def _wake(signum: int, frame: FrameType | None) -> None:

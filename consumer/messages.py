@@ -109,6 +109,7 @@ class MessageWorker:
     def _accepted(self, raw: bytes | str) -> Job | None:
         """The message, unless it is garbage, names another function, or has lost its body."""
         job_id = as_words(raw)
+        set_log_context()  # without what the message before was about
         try:
             run_id, attempt = attempt_of(job_id)
             set_log_context(run_id=run_id, attempt=attempt)
@@ -121,6 +122,7 @@ class MessageWorker:
             log.warning("message_refused job_id=%r reason=%s", job_id[:100], error)
             with redis_may_fail("refuse"), self._redis.pipeline(transaction=False) as pipeline:
                 pipeline.lrem(self._queue.intermediate_queue_key, 1, raw)  # type: ignore[arg-type]  # bytes are a value
+                pipeline.expire(Job.key_for(job_id), KEPT_S)
                 pipeline.hincrby(REFUSED_KEY, FOREIGN)
                 pipeline.execute()
             return None

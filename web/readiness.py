@@ -2,18 +2,20 @@
 
 import logging
 
-from sqlalchemy import false, select, update
+from sqlalchemy import false, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.queue.connection import connect_redis, reachable
 from adapters.settings import Settings
-from adapters.store.database import connect_database, is_read_only, reading
+from adapters.store.database import connect_database, is_locked, reading, takes_no_changes
 from adapters.store.tables import runs
 from contracts.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)
 
 PATIENCE_S = 2  # with each of the two
+_CHANGE = update(runs).where(false()).values(label=None)
+_SQLITE_CHANGE = text("PRAGMA user_version = 0")  # writes one page, though it changes nothing
 
 
 class Readiness:
@@ -28,13 +30,14 @@ class Readiness:
         try:
             with reading(self._engine) as connection:
                 connection.execute(select(runs.c.id).limit(1))
-            if self._engine.dialect.name != "sqlite":  # whose other writers would be waited for
-                with self._engine.begin() as connection:
-                    connection.execute(update(runs).where(false()).values(label=None))
+            with self._engine.begin() as connection:
+                connection.execute(_SQLITE_CHANGE if self._engine.dialect.name == "sqlite" else _CHANGE)
         except SQLAlchemyError as error:
+            if is_locked(error):
+                return "ok"  # for whoever is writing
             log.warning("database_not_ready reason=%s", getattr(error, "orig", error))
-            if is_read_only(error):
-                return "read-only; nothing can be recorded until it takes changes again"
+            if takes_no_changes(error):
+                return "read-only, or without room on its disk; nothing can be recorded until it takes changes again"
             return "unreachable, or its schema is missing (python -m adapters.schema)"
         return "ok"
 

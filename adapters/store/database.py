@@ -22,17 +22,19 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TRIES = 5  # of a transaction that collides with others
-BUSY_TIMEOUT_S = 30.0  # how long a SQLite writer waits for another one
-SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word
+SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word, and SQLite's writers as well
 REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
 _MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
 _MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
-_MYSQL_READ_ONLY = frozenset({1290, 1836})  # while another server takes over, or by an operator's hand
+# read-only, while another server takes over or by an operator's hand; no room on the disk, for a table or at all
+_UNWRITABLE = frozenset({1290, 1836, 1114, 1021, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
 # too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
 # connection or statement killed (MariaDB's max_statement_time too), a Galera node that is not ready, a rollback by
-# group replication (2000 to 2999: the connection broke); the transaction can be repeated as it is
-_MYSQL_TRANSIENT = _MYSQL_READ_ONLY | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
+# group replication (2000 to 2999: the connection broke); of SQLite another writer, and what a full disk looks like
+# beside FULL; the transaction can be repeated as it is
+_TRANSIENT = _UNWRITABLE | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
+_TRANSIENT |= {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 
 # UTC without an offset, microseconds
 Timestamp = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
@@ -64,11 +66,12 @@ def _mysql_now(element: database_now, compiler: Any, **options: Any) -> str:
 def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = SILENCE_S) -> Engine:
     """An engine for `database_url`; without a pool each connection is closed after use, as a short process wants it.
 
-    answer_s: how long MySQL may take to answer one statement, and to take a connection that is no pool's.
+    answer_s: how long MySQL may take to answer one statement, and to take a connection that is no pool's; and how long
+    another writer of SQLite is waited for.
     """
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
-        return _connect_sqlite(url)
+        return _connect_sqlite(url, answer_s)
     pooled: dict[str, Any] = {"poolclass": NullPool}
     if pool_size:
         pooled = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
@@ -155,10 +158,10 @@ def _begin_mysql(connection: Connection) -> None:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
-def _connect_sqlite(url: URL) -> Engine:
+def _connect_sqlite(url: URL, busy_s: int) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S}, poolclass=NullPool)
+    engine = create_engine(url, connect_args={"timeout": min(busy_s, SILENCE_S)}, poolclass=NullPool)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -211,19 +214,25 @@ def is_duplicate_key(error: IntegrityError) -> bool:
 
 
 def is_transient(error: OperationalError) -> bool:
-    """True when the database was away or two transactions collided, so that a repetition can succeed."""
-    if isinstance(error.orig, sqlite3.OperationalError):
-        return "locked" in str(error.orig) or "busy" in str(error.orig)
+    """True when the database was away, took no changes, or two transactions collided: a repetition can succeed."""
     number = _error_number(error)
     is_clients_own = 2000 <= number < 3000
-    return error.connection_invalidated or is_clients_own or number in _MYSQL_TRANSIENT
+    return error.connection_invalidated or is_clients_own or number in _TRANSIENT
 
 
-def is_read_only(error: SQLAlchemyError) -> bool:
-    """True when a server of MySQL refused a change because it takes none at all."""
-    return isinstance(error, OperationalError) and _error_number(error) in _MYSQL_READ_ONLY
+def takes_no_changes(error: SQLAlchemyError) -> bool:
+    """True when the database refused a change because it takes none at all."""
+    return isinstance(error, OperationalError) and _error_number(error) in _UNWRITABLE
+
+
+def is_locked(error: SQLAlchemyError) -> bool:
+    """True when another writer of SQLite took longer than it was waited for."""
+    return isinstance(error, OperationalError) and _error_number(error) == sqlite3.SQLITE_BUSY
 
 
 def _error_number(error: IntegrityError | OperationalError) -> int:
+    """MySQL's, which has four digits, or SQLite's primary one, below 256."""
+    if code := getattr(error.orig, "sqlite_errorcode", 0):
+        return int(code) & 0xFF
     arguments = getattr(error.orig, "args", ())
     return arguments[0] if arguments and isinstance(arguments[0], int) else 0

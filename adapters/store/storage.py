@@ -1,9 +1,15 @@
-"""How much room the platform's data takes."""
+"""How much room the platform's data takes, how much of it a day, and how much is left."""
 
+import shutil
 from collections import Counter
+from pathlib import Path
 
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.engine import Connection
+
+from adapters.settings import Settings
+from adapters.store.database import database_now
+from adapters.store.tables import runs
 
 KINDS = {  # whatever is not named here is "other"
     "backtest_results": "runs",
@@ -29,3 +35,19 @@ def bytes_by_kind(connection: Connection) -> dict[str, int]:
     for table, size in connection.execute(text(_MYSQL)):
         room[KINDS.get(table, "other")] += int(size)
     return dict(room)
+
+
+def bytes_a_day(connection: Connection, taken: int) -> float:
+    """What the runs of a day take, by the mean of a week: each its part of the `taken` bytes."""
+    week = runs.c.created_at > database_now(-7 * 86_400)
+    kept, recent = (
+        connection.execute(select(func.count(runs.c.id)).where(*which)).scalar_one() for which in ((), [week])
+    )
+    return taken * recent / 7 / max(kept, 1)
+
+
+def bytes_left(settings: Settings, connection: Connection, taken: int) -> int | None:
+    """Room for more: on SQLite's own disk, or of DATABASE_GIB; None where nobody knows."""
+    if connection.dialect.name == "sqlite":
+        return shutil.disk_usage(Path(str(connection.engine.url.database)).parent).free
+    return max(settings.database_gib * 2**30 - taken, 0) if settings.database_gib else None

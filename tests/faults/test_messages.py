@@ -12,7 +12,7 @@ from rq.serializers import JSONSerializer
 from adapters.queue.connection import queues_of
 from adapters.queue.messages import RUN_FUNCTION
 from adapters.queue.run_queue import RunQueue
-from tests.services.invariants import check_queue_is_clean, check_tables
+from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.ports import free_port
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
@@ -46,7 +46,7 @@ def other_arguments(queue: Queue) -> None:
     "put", [garbage, a_body_that_is_gone, a_body_that_is_no_json, another_function, other_arguments]
 )
 def test_a_foreign_message_is_refused_and_the_queue_goes_on(
-    put: Callable[[Queue], None], programs: Programs, submitter: Submitter
+    put: Callable[[Queue], None], programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
     (run_id,) = submitter.submit()
     put(queues_of(submitter.settings)[0])
@@ -56,6 +56,19 @@ def test_a_foreign_message_is_refused_and_the_queue_goes_on(
     assert "message_refused" in refusing.log
     assert submitter.status(run_id) == "SUCCEEDED"
     assert RunQueue(submitter.settings).refused() == {"foreign": 1, "stale": 0}
+    assert "endless" not in left_in_redis(redis_server.client())
+
+
+def test_a_refused_message_is_not_logged_as_the_run_of_the_one_before(
+    programs: Programs, redis_server: RedisServer
+) -> None:
+    redis_server.client().rpush("rq:queue:backtests", f"{UNKNOWN}-1", "nonsense")
+
+    consumer = programs.start("consumer")
+
+    assert consumer.wait() == 0
+    assert f"run_id={UNKNOWN}" in consumer.log
+    assert "run_id=" not in consumer.log.partition("nonsense")[2]
 
 
 def test_one_process_refuses_a_flood_of_foreign_messages(

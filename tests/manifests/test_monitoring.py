@@ -46,6 +46,13 @@ def series(name: str, values: str) -> dict[str, str]:
     return {"series": name, "values": values}
 
 
+def volume(available: str, capacity: str) -> list[dict[str, str]]:
+    """MySQL's, as the kubelet reports it."""
+    labels = "{namespace='stock-backtest',persistentvolumeclaim='data-mysql-0'}"
+    values = {"available": available, "capacity": capacity}
+    return [series(f"kubelet_volume_stats_{what}_bytes{labels}", each) for what, each in values.items()]
+
+
 HEALTHY = (
     series("backtest_runs{status='pending',pod='a'}", "0x120"),
     series("backtest_runs{status='running',pod='a'}", "1x120"),
@@ -79,18 +86,31 @@ FAULTS = {
     "ManyLoginsRefused": [
         series("backtest_http_seconds_count{route='/login',method='POST',status='401',pod='a'}", "0+10x120")
     ],
-    "DatabaseVolumeFills": [
-        series(
-            f"kubelet_volume_stats_{what}_bytes{{namespace='stock-backtest',persistentvolumeclaim='data-mysql-0'}}", at
-        )
-        for what, at in (("available", "500x120"), ("capacity", "5000x120"))
-    ],
+    "DatabaseVolumeFills": volume("500x120", "5000x120"),
     "BackupIsOld": [
         series("kube_cronjob_status_last_successful_time{namespace='stock-backtest',cronjob='backup'}", "-130000x120")
     ],
     "DataGrowsFast": [series("backtest_database_bytes{kind='charts',pod='a'}", "0+50000000x120")],
     "WebIsDown": [series(f"backtest_runs{{status='{status}',pod='a'}}", "_x120") for status in ("pending", "running")],
 }
+
+
+def test_a_volume_is_told_to_fill_weeks_before_it_is_full(rules_file: Path) -> None:
+    firing = 'count(ALERTS{alertname="DatabaseVolumeFills",alertstate="firing"}) or vector(0)'
+    cases = [
+        {
+            "interval": "5m",  # two days, in which 10 of 800 GB are taken each day
+            "input_series": volume(f"{days_left * 10 + 20}-{10 / 288}x576", "800x576"),
+            "promql_expr_test": [
+                {"expr": firing, "eval_time": "2d", "exp_samples": [{"labels": "{}", "value": int(days_left < 21)}]}
+            ],
+        }
+        for days_left in (18, 60)
+    ]
+    path = rules_file.with_name("weeks.yml")
+    path.write_text(json.dumps({"rule_files": [str(rules_file)], "evaluation_interval": "5m", "tests": cases}))
+
+    promtool("test", "rules", str(path))
 
 
 def case(fault: str, changed: list[dict[str, str]], severities: dict[str, str]) -> dict[str, Any]:

@@ -122,6 +122,26 @@ def test_sigterm_is_passed_on_and_no_process_is_left(programs: Programs, platfor
     assert not set(statuses(platform_settings)) & {"RUNNING", "FAILED"}
 
 
+def test_the_folder_of_a_killed_scaler_is_removed_by_the_next_one_and_that_of_a_living_one_is_not(
+    programs: Programs, platform_settings: dict[str, str]
+) -> None:
+    def folders() -> set[Path]:
+        return set(Path(programs.environ["TMPDIR"]).glob("backtest-scaler-*"))
+
+    killed = programs.start("consumer.local_scaler")
+    killed.wait_for_line("scaler_started")
+    left = folders()
+    killed.send(signal.SIGKILL)
+    killed.wait()
+
+    programs.start("consumer.local_scaler").wait_for_line("scaler_started")
+    (kept,) = folders() - left
+    programs.start("consumer.local_scaler").wait_for_line("scaler_started")
+
+    assert not left & folders()
+    assert kept in folders() and len(folders()) == 2
+
+
 def test_a_missing_redis_is_said_once_and_waited_for(
     programs: Programs, platform_settings: dict[str, str], redis_server: Any
 ) -> None:

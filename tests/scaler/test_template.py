@@ -151,6 +151,24 @@ def test_a_template_that_hangs_is_replaced_and_its_message_worked(programs: Prog
     wait_until(lambda: templates(scaler) == 2)
 
 
+def test_a_template_that_hangs_before_it_is_ready_is_told_and_replaced(
+    programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
+) -> None:
+    hang = fault("consumer.termination:Termination.install", "pause")
+    patience = {"FAULT_CONSTANT": f"consumer.children:TEMPLATE_REST_S={5 * slowness()}"}
+    scaler = programs.start("consumer.local_scaler", **hang.environ, **patience)
+    hang.wait()
+    submitter.submit()
+    wait_until(submitter.all_ended)
+
+    scaler.wait_for_line("WARNING .*template_hung")
+    scaler.wait_for_line("template_ready")
+    submitter.submit()
+
+    wait_until(submitter.all_ended)
+    assert (len(job_pids(scaler, "plain")), len(job_pids(scaler, "warm"))) == (1, 1)
+
+
 def test_a_template_is_replaced_after_so_many_forks(programs: Programs, submitter: Submitter) -> None:
     scaler = started_with(
         programs,

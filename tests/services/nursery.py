@@ -22,7 +22,7 @@ from typing import Any
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 MODULES = ("consumer", "consumer.reconciler", "consumer.local_scaler")  # what it can be asked for
 # faults that are laid before the imports
-UNFIT = {"FAULT_CLOCK_S", "FAULT_CONSTANT", "FAULT_DISK_FULL"}
+UNFIT = {"FAULT_CLOCK_S", "FAULT_CONSTANT"}
 
 
 class ForkedProcess:

@@ -93,6 +93,19 @@ def test_without_redis_there_is_no_depth_but_everything_else(client: FlaskClient
     redis_server.start()
 
 
+def test_the_page_of_storage_says_what_a_day_takes_and_for_how_long_there_is_room(
+    client: FlaskClient, make_run: RunMaker
+) -> None:
+    before = client.get("/storage").get_data(as_text=True)
+    make_run()
+    after = client.get("/storage").get_data(as_text=True)
+
+    assert "No run was submitted in the last week" in before
+    assert re.search(
+        r"The runs of a day take [\d.]+ MB.*\n.* GB are left: if nothing is deleted, for [\d,]+ days", after
+    )
+
+
 def test_the_page_of_storage_shows_the_room_and_what_is_kept(platform_settings: dict[str, str]) -> None:
     with web_app(platform_settings | {"KEEP_CHARTS_DAYS": "30"}) as app:
         text = app.test_client().get("/storage").get_data(as_text=True)

@@ -12,7 +12,6 @@ import itertools
 import json
 import os
 import signal
-import sqlite3
 import sys
 import time
 from collections.abc import Callable
@@ -139,20 +138,6 @@ def move_rq_clock(module: ModuleType) -> None:
     module.current_timestamp = lambda: int(time.time())
 
 
-def fill_disk(module: ModuleType) -> None:
-    """Let SQLite find no page more than its file has now."""
-    connect = sqlite3.connect
-
-    def connect_to_full(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        connection = connect(*arguments, **options)
-        pages = connection.execute("PRAGMA page_count").fetchone()[0]
-        connection.execute(f"PRAGMA max_page_count = {pages}")
-        return connection
-
-    sqlite3.connect = connect_to_full  # type: ignore[assignment]
-    sqlite3.dbapi2.connect = connect_to_full  # type: ignore[attr-defined]
-
-
 def set_constant(module: ModuleType) -> None:
     setattr(module, CONSTANT, float(VALUE))
 
@@ -168,6 +153,4 @@ if CLOCK_OFF_S := float(os.environ.get("FAULT_CLOCK_S", "0")):
     true_time = time.time
     time.time = lambda: true_time() + CLOCK_OFF_S
     patches["rq.utils"] = move_rq_clock
-if os.environ.get("FAULT_DISK_FULL"):
-    patches["consumer.task"] = fill_disk  # in the work horse only, after the claim
 sys.meta_path.insert(0, Finder(patches))
