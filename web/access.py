@@ -10,10 +10,10 @@ from werkzeug.exceptions import BadRequest, Forbidden, TooManyRequests, Unauthor
 
 from adapters.logs import set_log_context
 from adapters.store.database import reading
-from adapters.store.run_queries import submitter
 from adapters.store.tokens import digest_of
 from web.actors import are_tokens_asked_for, asking, holder_of
 from web.arguments import MAX_BODY_BYTES, read_body
+from web.ownership import refuse_others
 from web.platform import platform
 
 blueprint = Blueprint("access", __name__)
@@ -27,7 +27,8 @@ _READING_POSTS = frozenset({"rule_api.check"})  # posts that change nothing
 _LOGGED = frozenset({"run_id", "batch_id", "study_id"})  # of a request's address, on each line that it causes
 _OF_ADMINS = frozenset({"prices.put", "prices.delete", "audit.page", "audit.listed"})
 _OF_SUBMITTERS = frozenset(  # and of admins
-    {"run_api.cancel", "run_api.retry", "run_api.unpin", "batch_api.cancel", "batch_api.retry", "study_api.cancel"}
+    {"run_api.cancel", "run_api.retry", "run_api.pin", "run_api.unpin", "batch_api.cancel", "batch_api.retry"}
+    | {"study_api.cancel"}
 )
 _NO_TOKEN_YET = (
     "there is no token yet, so only this machine itself is answered: make one with "
@@ -116,8 +117,10 @@ def _check_scope() -> None:
         raise Unauthorized("a token is needed: send it as 'Authorization: Bearer <token>', or log in at /login")
     if not g.actor.may(needed):
         raise Forbidden(f"{g.actor.name} may {g.actor.scope}; the scope {needed} is needed here")
-    if not g.actor.may("admin") and _is_somebody_else_s():
-        raise Forbidden(f"this was submitted by somebody else; {g.actor.name} would need the scope admin")
+    if request.endpoint in _OF_SUBMITTERS:
+        [(kind, name)] = (request.view_args or {}).items()
+        with reading(platform().engine) as connection:
+            refuse_others(connection, kind, str(name))
 
 
 def needed_scope() -> str | None:
@@ -132,14 +135,6 @@ def needed_scope() -> str | None:
 def changes_something() -> bool:
     """Whether the request would change what is stored."""
     return request.method not in _SAFE_METHODS and request.endpoint not in _READING_POSTS
-
-
-def _is_somebody_else_s() -> bool:
-    if request.endpoint not in _OF_SUBMITTERS:
-        return False
-    [(kind, name)] = (request.view_args or {}).items()
-    with reading(platform().engine) as connection:
-        return submitter(connection, kind, str(name)) not in (None, g.actor.name)
 
 
 def _harden(response: Response) -> Response:
