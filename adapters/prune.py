@@ -49,6 +49,7 @@ def _runs(engine: Engine, settings: Settings, dry_run: bool) -> Iterator[str]:
     for portion in prune_runs(engine, settings, dry_run=dry_run):
         removed += portion
     counted = ", ".join(f"{removed[part]:,} {part}" for part in ("runs", "series", "lines", "charts", "events"))
+    counted += f", {removed['audit']:,} rows of the audit" if settings.keep_audit_days else ""
     yield f"{counted} {'would be ' if dry_run else ''}deleted, {removed['bytes'] / 1e6:,.1f} MB"
 
 

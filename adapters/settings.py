@@ -56,6 +56,7 @@ class Settings:
     keep_events_days: int | None = None
     keep_runs_days: int | None = None  # whole runs
     keep_batches_days: int | None = None  # whole batches, studies among them
+    keep_audit_days: int | None = None
     keep_runs_count: int | None = None  # of the runs that may be deleted, so many of the latest stay
     database_gib: int | None = None  # size of MySQL's volume, for the page of storage; SQLite's disk is asked itself
     ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it

@@ -1,5 +1,6 @@
 """Who may ask and change: by a name of ours only, never from another site, not too often, with a token of the scope."""
 
+import secrets
 from collections.abc import Collection
 from urllib.parse import urlsplit
 
@@ -10,10 +11,10 @@ from werkzeug.exceptions import BadRequest, Forbidden, TooManyRequests, Unauthor
 
 from adapters.logs import set_log_context
 from adapters.store.database import reading
-from adapters.store.run_queries import submitter
 from adapters.store.tokens import digest_of
 from web.actors import are_tokens_asked_for, asking, holder_of
 from web.arguments import MAX_BODY_BYTES, read_body
+from web.ownership import refuse_others
 from web.platform import platform
 
 blueprint = Blueprint("access", __name__)
@@ -21,13 +22,12 @@ blueprint = Blueprint("access", __name__)
 MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOGIN = "access.login"
-_OF_ANYBODY = frozenset({_LOGIN, "access.logout"})
-_STATIC = frozenset({"asset"})
+OF_ANYBODY = frozenset({_LOGIN, "access.logout"})
 _READING_POSTS = frozenset({"rule_api.check"})  # posts that change nothing
 _LOGGED = frozenset({"run_id", "batch_id", "study_id"})  # of a request's address, on each line that it causes
-_OF_ADMINS = frozenset({"prices.put", "prices.delete", "audit.page", "audit.listed"})
+_OF_ADMINS = frozenset({"prices.put", "prices.delete"})  # beside all that is asked of the audit
 _OF_SUBMITTERS = frozenset(  # and of admins
-    {"run_api.cancel", "run_api.retry", "run_api.unpin", "batch_api.cancel", "batch_api.retry"}
+    {"run_api.cancel", "run_api.retry", "run_api.pin", "run_api.unpin", "batch_api.cancel", "batch_api.retry"}
     | {"study_api.cancel", "study_api.judge"}
 )
 _NO_TOKEN_YET = (
@@ -46,6 +46,7 @@ _HEADERS = {
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # over TLS alone: elsewhere browsers must ignore it
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PROBES = frozenset({"health.health", "health.ready", "health.metrics"})  # asked for by the address of a pod
+UNGUARDED = PROBES | {"asset"}
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -67,6 +68,8 @@ def _check_host() -> None:
     """Refuse names that are not ours: a page elsewhere whose name is made to lead here would count as our own."""
     host = request.headers.get("Host", "")
     if request.endpoint not in PROBES and not _is_ours(host, platform().settings.trusted_hosts):
+        g.actor = None  # whoever it is, the page is a stranger
+        _check_rate()
         raise BadRequest(f"the host {host[:100]!r} is not known here; TRUSTED_HOSTS names those that are")
 
 
@@ -83,24 +86,24 @@ def _is_ours(host: str, configured: Collection[str]) -> bool:
 def _check_origin() -> None:
     if request.method in _SAFE_METHODS:
         return
-    origin = request.headers.get("Origin")  # sent by every browser with a request that changes something
-    is_foreign = origin is not None and origin.partition("://")[2] != request.headers.get("Host")
-    if is_foreign or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        raise Forbidden("cross-site requests are refused")
+    own = f"{request.scheme}://{request.headers.get('Host')}"
+    origin = request.headers.get("Origin", own)  # sent by every browser with a request that changes something
+    if origin != own or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
+        hint = "; behind a proxy that speaks TLS, TRUSTED_PROXY must name it" if origin[:5] == "https" else ""
+        raise Forbidden(f"cross-site requests are refused: {origin[:100]!r} is not {own[:100]!r}{hint}")
 
 
 def _identify() -> None:
     named = {name: value for name, value in (request.view_args or {}).items() if name in _LOGGED}
     set_log_context(**named)  # the thread has worked for others before
-    g.actor = None if request.endpoint in PROBES | _STATIC else asking()
+    g.actor = None if request.endpoint in UNGUARDED else asking()
     set_log_context(actor=g.actor and g.actor.name, **named)
 
 
 def _check_rate() -> None:
-    if request.endpoint in PROBES | _STATIC:
+    if request.endpoint in UNGUARDED:
         return
-    change = "logins" if request.endpoint == _LOGIN else "changes"
-    kind = change if changes_something() else "reads"
+    kind = kind_of_request()
     wait_s = platform().rates.wait_s(kind, (g.actor and g.actor.name) or request.remote_addr or "")
     if wait_s:
         raise TooManyRequests(f"too many {kind} within a minute; again in {wait_s} s", retry_after=wait_s)
@@ -109,25 +112,36 @@ def _check_rate() -> None:
 def _check_scope() -> None:
     """Refuse a stranger, and a token for what goes beyond its scope."""
     needed = needed_scope()
-    if needed is None or (needed == "read" and platform().settings.open_reads):
+    if needed is None:
         return
     if g.actor is None and not are_tokens_asked_for():
         raise Forbidden(_NO_TOKEN_YET)
+    if needed == "read" and platform().settings.open_reads:
+        return
     if g.actor is None:
         raise Unauthorized("a token is needed: send it as 'Authorization: Bearer <token>', or log in at /login")
     if not g.actor.may(needed):
         raise Forbidden(f"{g.actor.name} may {g.actor.scope}; the scope {needed} is needed here")
-    if not g.actor.may("admin") and _is_somebody_else_s():
-        raise Forbidden(f"this was submitted by somebody else; {g.actor.name} would need the scope admin")
+    if request.endpoint in _OF_SUBMITTERS:
+        [(kind, name)] = (request.view_args or {}).items()
+        with reading(platform().engine) as connection:
+            refuse_others(connection, kind, str(name))
 
 
 def needed_scope() -> str | None:
     """The scope that the request needs; None where everybody may ask."""
-    if request.endpoint in PROBES | _STATIC | _OF_ANYBODY:
+    if request.endpoint in UNGUARDED | OF_ANYBODY:
         return None
-    if request.endpoint in _OF_ADMINS:
+    if request.endpoint in _OF_ADMINS or request.blueprint == "audit":
         return "admin"
     return "submit" if changes_something() else "read"
+
+
+def kind_of_request() -> str:
+    """What requests are limited and counted by: logins, changes, reads."""
+    if not changes_something():
+        return "reads"
+    return "logins" if request.endpoint == _LOGIN else "changes"
 
 
 def changes_something() -> bool:
@@ -135,15 +149,12 @@ def changes_something() -> bool:
     return request.method not in _SAFE_METHODS and request.endpoint not in _READING_POSTS
 
 
-def _is_somebody_else_s() -> bool:
-    if request.endpoint not in _OF_SUBMITTERS:
-        return False
-    [(kind, name)] = (request.view_args or {}).items()
-    with reading(platform().engine) as connection:
-        return submitter(connection, kind, str(name)) not in (None, g.actor.name)
-
-
 def _harden(response: Response) -> Response:
+    """Send the security headers, and keep what was shown to somebody with a name out of the browser's disk."""
+    if (actor := g.get("actor")) and actor.name:
+        if response.mimetype == "text/html":
+            response.headers["Cache-Control"] = "no-store"
+        response.headers.setdefault("Cache-Control", "no-store")
     for name, value in (_HEADERS | (_HSTS if request.is_secure else {})).items():
         response.headers.setdefault(name, value)
     return response
@@ -159,12 +170,15 @@ def login() -> ResponseReturnValue:
     g.actor = holder_of(token)
     if g.actor is None:
         raise Unauthorized("this token is not known, or not valid any more")
-    session["token"] = digest_of(token)  # this browser asks as its holder from now on, while the token is valid
+    # this browser asks as its holder from now on, while the token is valid and nobody has logged out
+    session.update(id=secrets.token_urlsafe(16), token=digest_of(token))
     return redirect(url_for("form.page"))
 
 
 @blueprint.post("/logout")
 def logout() -> ResponseReturnValue:
-    """Forget this browser's token; the token itself stays valid."""
-    session.pop("token", None)
+    """End this browser's session, for whoever has its cookie; the token itself stays valid."""
+    if "id" in session:
+        platform().tokens.end_session(session["id"])
+    session.clear()
     return redirect(url_for("access.login"))

@@ -42,9 +42,9 @@ def _by_token() -> Actor | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return holder_of(token.strip())
-    known = platform().tokens.holder(session["token"]) if "token" in session else None
+    known = platform().tokens.holder_in(session["id"], session["token"]) if "id" in session else None
     if known is None:
-        session.pop("token", None)
+        session.clear()
     elif current_app.config["SECRET_KEY_FALLBACKS"]:
         session.modified = True  # so that it is sent again, signed with the first key
     return known

@@ -1,6 +1,7 @@
 """Faults as answers: JSON for programs, a page for people; the trace stays in the log."""
 
 import logging
+from itertools import islice
 
 from flask import Flask, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -31,6 +32,7 @@ _STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
     429: (QueueFull,),
     503: (QueueUnavailable, DrawingUnavailable),
 }
+MAX_FAULTS = 1000  # in one answer, which must not be a hundred times as large as what was sent
 _API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
 _API_FILES = (".png", ".csv", ".json")  # of runs, whose addresses begin as those of pages do
 
@@ -48,7 +50,7 @@ def _platform_error(error: PlatformError) -> ResponseReturnValue:
         return _internal_error(error)
     body: dict[str, object] = {"error": str(error)}
     if isinstance(error, InvalidRequest):
-        body["errors"] = error.errors
+        body["errors"] = dict(islice(error.errors.items(), MAX_FAULTS))
     headers = {"Retry-After": str(error.retry_after_s)} if isinstance(error, QueueFull) else {}
     return _answer(code, body, headers)
 

@@ -13,6 +13,7 @@ from adapters.store.database import connect_database
 from adapters.store.prices import PriceStore
 from adapters.store.tokens import TokenStore
 from contracts.errors import QueueUnavailable
+from web.audit.strangers import Strangers
 from web.rates import Rates
 from web.readiness import Readiness
 from web.runs.submission import Submission
@@ -24,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Platform:
-    """Database, queue, prices, the way in, who may go it how often, and whether it is open."""
+    """Database, queue, prices, the way in, who may go it how often, whether it is open, and who stood before it."""
 
     settings: Settings
     engine: Engine
@@ -34,6 +35,7 @@ class Platform:
     tokens: TokenStore
     rates: Rates
     readiness: Readiness
+    strangers: Strangers
 
 
 def build_platform(settings: Settings) -> Platform:
@@ -43,7 +45,7 @@ def build_platform(settings: Settings) -> Platform:
     submission = Submission(engine, queue, settings)
     tokens = TokenStore(engine, settings.api_tokens)
     prices, rates, readiness = PriceStore(engine), Rates(settings), Readiness(settings)
-    return Platform(settings, engine, queue, prices, submission, tokens, rates, readiness)
+    return Platform(settings, engine, queue, prices, submission, tokens, rates, readiness, Strangers(engine))
 
 
 def platform() -> Platform:

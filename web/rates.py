@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 0.5  # with Redis, before a request goes on uncounted
 PAUSE_S = 60.0  # without counting, after Redis did not answer
-REFUSALS = RateLimitItemPerMinute(60)  # of one address and process: a stranger must not fill the database with more
+REFUSALS = RateLimitItemPerMinute(60)  # of one name, or address without any, and process; more of them say no more
 
 
 class Rates:
@@ -36,9 +36,9 @@ class Rates:
         self._refusals = FixedWindowRateLimiter(MemoryStorage())
         self._paused_until = float("-inf")
 
-    def is_refusal_written(self, address: str) -> bool:
-        """Count a refusal; whether it is one of the few of this address that are written down in a minute."""
-        return self._refusals.hit(REFUSALS, address)
+    def is_refusal_told(self, who: str) -> bool:
+        """Count a refusal; whether it is one of the few of this name or address that are told in a minute."""
+        return self._refusals.hit(REFUSALS, who)
 
     def wait_s(self, kind: str, who: str) -> int:
         """Count a request; the seconds until one of this kind is answered again, 0 when it may be now."""

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 from adapters.store.tables import (
     audit,
     batch_rankings,
+    ended_sessions,
     leases,
     metadata,
     preset_versions,
@@ -23,6 +24,7 @@ from adapters.store.tables import (
     run_lines,
     run_totals,
     runs,
+    strangers,
     studies,
     tokens,
 )
@@ -30,13 +32,15 @@ from adapters.store.tables import (
 _ALL = tuple(metadata.sorted_tables)
 _PRICES = (price_series, price_versions, price_parts)
 _PRESETS = (presets, preset_versions)
-# user → right → tables. A row that is only locked counts as updated. Nobody changes or deletes a row of the audit.
+_LEFT_BEHIND = (audit, strangers, ended_sessions)  # by who came in, was turned away, or went
+# user → right → tables. A row that is only locked counts as updated. Nobody changes a row of the audit, and only the
+# reconciler deletes any, when they are as old as KEEP_AUDIT_DAYS says.
 RIGHTS: dict[str, dict[str, tuple[Table, ...]]] = {
     "web": {
         "SELECT": _ALL,
-        "INSERT": (runs, run_events, run_charts, batch_rankings, studies, audit, *_PRICES, *_PRESETS),
-        "UPDATE": (runs, studies, presets, price_series),
-        "DELETE": (batch_rankings, price_versions, price_parts, *_PRESETS),
+        "INSERT": (runs, run_events, run_charts, batch_rankings, studies, *_LEFT_BEHIND, *_PRICES, *_PRESETS),
+        "UPDATE": (runs, batch_rankings, studies, presets, price_series, strangers),
+        "DELETE": (batch_rankings, ended_sessions, price_versions, price_parts, *_PRESETS),
     },
     "worker": {
         "SELECT": (runs, run_charts, run_lines, *_PRICES),
@@ -47,7 +51,10 @@ RIGHTS: dict[str, dict[str, tuple[Table, ...]]] = {
         "SELECT": _ALL,
         "INSERT": (runs, run_events, run_totals, leases, tokens, audit),
         "UPDATE": (runs, run_totals, studies, leases, tokens),
-        "DELETE": (runs, run_charts, run_lines, run_events, batch_rankings, studies, price_versions, price_parts),
+        "DELETE": (
+            *(runs, run_charts, run_lines, run_events, batch_rankings, studies),
+            *(audit, strangers, price_versions, price_parts),
+        ),
     },
     "inspect": {  # people who look
         "SELECT": tuple(table for table in _ALL if table is not tokens),

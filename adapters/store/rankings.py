@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import IntegrityError
 
 from adapters.results.conditions import Condition, parse_condition
 from adapters.results.leaderboard import Goal
+from adapters.store.database import is_duplicate_key
 from adapters.store.tables import batch_rankings
 
 
@@ -24,9 +26,26 @@ class Ranking:
 DEFAULT = Ranking("sharpe_ratio", "max")
 
 
+def hold_batch(connection: Connection, batch_id: str) -> None:
+    """Lock a batch until the transaction ends, also one without runs, whose ranking is the default then."""
+    known = select(batch_rankings.c.batch_id).where(batch_rankings.c.batch_id == batch_id).with_for_update()
+    if connection.execute(known).first():
+        return
+    try:
+        _insert(connection, batch_id, DEFAULT)
+    except IntegrityError as error:  # somebody else has begun it, and has committed by now
+        if not is_duplicate_key(error):
+            raise
+        connection.execute(known)
+
+
 def keep_ranking(connection: Connection, batch_id: str, ranking: Ranking) -> None:
     """Record it as the batch's, in place of an earlier one."""
     connection.execute(delete(batch_rankings).where(batch_rankings.c.batch_id == batch_id))
+    _insert(connection, batch_id, ranking)
+
+
+def _insert(connection: Connection, batch_id: str, ranking: Ranking) -> None:
     texts = json.dumps([each.text for each in ranking.constraints])
     kept = {"batch_id": batch_id, "metric": ranking.metric, "goal": ranking.goal, "constraints_json": texts}
     connection.execute(insert(batch_rankings).values(kept))

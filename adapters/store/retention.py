@@ -1,4 +1,4 @@
-"""What is deleted of runs that ended long ago, as the settings say: charts, series, events, or all of it.
+"""What is deleted of runs that ended long ago, as the settings say: charts, series, events, or all; and of the audit.
 
 All runs are walked in the order of submission, one short transaction after the other, so that the walk may end anywhere
 and begin anew. Series and whole runs are kept, however old, where somebody has said that they matter: see `_is_kept`.
@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Table, and_, delete, exists, false, func, 
 from sqlalchemy.engine import Connection, Engine, Row
 
 from adapters.settings import Settings
+from adapters.store.audit import forget_deeds
 from adapters.store.database import committed, database_now, reading
 from adapters.store.studies import batch_of, living_studies
 from adapters.store.tables import batch_rankings, run_charts, run_events, run_lines, runs, studies
@@ -66,6 +67,15 @@ def prune_runs(engine: Engine, settings: Settings, *, dry_run: bool = False) -> 
         yield removed
     if (days := settings.keep_batches_days) and not dry_run:
         committed(engine, lambda connection: _forget_empty(connection, days))
+    if settings.keep_audit_days:
+        yield from _prune_audit(engine, settings.keep_audit_days, dry_run)
+
+
+def _prune_audit(engine: Engine, days: int, dry_run: bool) -> Iterator[Removed]:
+    while forgotten := committed(engine, lambda connection: forget_deeds(connection, days, dry_run=dry_run)):
+        yield Counter({"audit": forgotten})
+        if dry_run:
+            return
 
 
 def _due(connection: Connection, settings: Settings) -> dict[str, ColumnElement[bool]]:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.prices.packing import columns_of
 from adapters.results.run_lines import BARS_PER_PART, RunLines, decode_head
 from adapters.results.times import utc_text
+from adapters.store.studies import batch_of
 from adapters.store.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs, studies
 from contracts.errors import UnknownRun
 
@@ -37,7 +38,13 @@ def run_status(connection: Connection, run_id: str) -> RowMapping:
 
 
 def submitter(connection: Connection, kind: str, name: str) -> str | None:
-    """Who submitted what has this run_id or study_id, or the first run of this batch_id; None when nobody knows."""
+    """Who submitted what has this run_id or study_id, or the first run of this batch_id; None when nobody knows.
+
+    The batch of a study is its submitter's, also while it has no runs yet.
+    """
+    of_study = name.removeprefix(batch_of(""))
+    if kind == "batch_id" and of_study != name and (by := submitter(connection, "study_id", of_study)):
+        return by
     table = studies if kind == "study_id" else runs
     query = select(table.c.submitted_by).where(table.c[kind] == name).order_by(table.c.id)
     return connection.execute(query.limit(1)).scalar()

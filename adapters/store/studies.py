@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.results.choice import Metrics
 from adapters.store.database import database_now
+from adapters.store.idempotency import has_key, own_key
 from adapters.store.tables import IS_LIVING, runs, studies
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import RunStatus
@@ -62,11 +63,11 @@ def batch_of(study_id: str) -> str:
 def insert_study(
     connection: Connection, study_id: str, plan: StudyPlan, idempotency_key: str | None, submitted_by: str | None
 ) -> None:
-    """Record a checked plan; IntegrityError when the key was used before."""
+    """Record a checked plan; IntegrityError when its submitter has used the key before."""
     request = plan.request
     values = {
         "study_id": study_id,
-        "idempotency_key": idempotency_key,
+        "idempotency_key": own_key(idempotency_key, submitted_by) if idempotency_key else None,
         "name": request.name,
         "kind": request.kind,
         "ticker": request.base["ticker"],
@@ -155,10 +156,10 @@ def study_of(row: RowMapping) -> Study:
     return Study(row["study_id"], StudyStatus(row["status"]), plan, choices, row["judgements"], row["submitted_by"])
 
 
-def study_with_key(connection: Connection, idempotency_key: str) -> RowMapping | None:
-    """study_id and plan_json of the study that was submitted with this key."""
+def study_with_key(connection: Connection, idempotency_key: str, submitted_by: str | None) -> RowMapping | None:
+    """study_id and plan_json of the study that was submitted with this key of its submitter's."""
     query = select(studies.c.study_id, studies.c.plan_json)
-    return connection.execute(query.where(studies.c.idempotency_key == idempotency_key)).mappings().one_or_none()
+    return connection.execute(query.where(has_key(studies, idempotency_key, submitted_by))).mappings().one_or_none()
 
 
 def list_studies(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:

@@ -297,7 +297,15 @@ tokens = Table(
     **_OPTIONS,
 )
 
-audit = Table(  # nothing is ever deleted from it, whatever is pruned elsewhere
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("session_id", _ascii(32), primary_key=True),
+    Column("at", Timestamp, nullable=False),
+    **_OPTIONS,
+)
+
+audit = Table(
     "audit",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
@@ -313,5 +321,15 @@ audit = Table(  # nothing is ever deleted from it, whatever is pruned elsewhere
     Index("ix_audit_action", "action", "id"),
     Index("ix_audit_status", "status", "id"),
     Index("ix_audit_run", "run_id", "id"),
+    **_OPTIONS,
+)
+
+strangers = Table(
+    "strangers",
+    metadata,
+    Column("hour", Timestamp, primary_key=True),
+    Column("kind", _ascii(8), primary_key=True),  # logins, changes or reads
+    Column("status", SmallInteger, primary_key=True, autoincrement=False),  # of the answer
+    Column("requests", BigInteger, nullable=False),
     **_OPTIONS,
 )

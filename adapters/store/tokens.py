@@ -5,20 +5,22 @@ import re
 import secrets
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
-from sqlalchemy import insert, or_, select, update
+from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from adapters.store.database import database_now, is_duplicate_key, reading
-from adapters.store.tables import tokens
+from adapters.store.tables import ended_sessions, tokens
 from contracts.errors import Conflict, InvalidRequest
 
 SCOPES = ("read", "submit", "admin")  # each may what those before it may
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # without the colon of names from elsewhere
 REMEMBERED_S = 5.0  # for so long a process may not notice that the very first token was made
 MOST_DAYS = 36_500
+SESSION_DAYS = 31  # Flask takes no older cookie
 _DAY_S = 86_400.0
 
 
@@ -83,11 +85,23 @@ class TokenStore:
         """Whose token has this digest; None of an unknown, expired or revoked one."""
         if digest in self._configured:
             return self._configured[digest]
-        has_time = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > database_now())
-        valid = (tokens.c.digest == digest, tokens.c.revoked_at.is_(None), has_time)
         with reading(self._engine) as connection:
-            row = connection.execute(select(tokens.c.name, tokens.c.scope).where(*valid)).one_or_none()
-        return Actor(row.name, row.scope) if row else None
+            return _holder(connection, digest)
+
+    def holder_in(self, session_id: str, digest: str) -> Actor | None:
+        """The same in a session that was begun with the token; None once the session has ended."""
+        ended = select(ended_sessions.c.at).where(ended_sessions.c.session_id == session_id)
+        with reading(self._engine) as connection:
+            if connection.execute(ended).first():
+                return None
+            return self._configured.get(digest) or _holder(connection, digest)
+
+    def end_session(self, session_id: str) -> None:
+        """Let nobody be known by this session's cookie any more, and forget sessions whose cookies are too old."""
+        with suppress(IntegrityError), self._engine.begin() as connection:  # ended twice
+            too_old = ended_sessions.c.at < database_now(-(SESSION_DAYS + 1) * _DAY_S)
+            connection.execute(delete(ended_sessions).where(too_old))
+            connection.execute(insert(ended_sessions).values(session_id=session_id, at=database_now()))
 
     def are_asked_for(self) -> bool:
         """Whether there is, or ever was, a token: once there was one, it stays so."""
@@ -96,6 +110,13 @@ class TokenStore:
                 self._are_asked_for = connection.execute(select(tokens.c.name).limit(1)).first() is not None
             self._looked_at = time.monotonic()
         return self._are_asked_for
+
+
+def _holder(connection: Connection, digest: str) -> Actor | None:
+    has_time = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > database_now())
+    valid = (tokens.c.digest == digest, tokens.c.revoked_at.is_(None), has_time)
+    row = connection.execute(select(tokens.c.name, tokens.c.scope).where(*valid)).one_or_none()
+    return Actor(row.name, row.scope) if row else None
 
 
 def _configured(entry: str, place: int) -> tuple[str, Actor]:

@@ -27,7 +27,9 @@ PURPOSES = {
     "preset_versions": "Earlier versions of presets.",
     "leases": "Which reconciler leads.",
     "tokens": "Tokens of people and programs, as digests.",
-    "audit": "Changes, logins and refusals.",
+    "ended_sessions": "Sessions of browsers that have logged out.",
+    "audit": "What people changed, and what they were refused.",
+    "strangers": "How often nobody with a name tried something, by the hour.",
 }
 _COMMENT = re.compile(r'Column\("(\w+)".*\),  # (.*)')
 

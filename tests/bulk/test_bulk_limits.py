@@ -2,8 +2,11 @@
 
 import json
 
+import pytest
+from flask.testing import FlaskClient
+
 from tests.services.redis_server import RedisServer
-from tests.services.web_app import sweep_values, web_app
+from tests.services.web_app import run_values, sweep_values, web_app
 
 
 def test_more_runs_than_the_cap_are_refused(platform_settings: dict[str, str]) -> None:
@@ -11,7 +14,36 @@ def test_more_runs_than_the_cap_are_refused(platform_settings: dict[str, str]) -
         answer = app.test_client().post("/api/runs/bulk", json=sweep_values(6))
 
     assert answer.status_code == 413
-    assert answer.json == {"error": "6 runs in one call; at most 5 are accepted"}
+    assert answer.json == {"error": "more than 5 runs in one call; at most 5 are accepted"}
+
+
+def test_lines_are_counted_before_they_are_read(platform_settings: dict[str, str]) -> None:
+    with web_app(platform_settings | {"MAX_BULK_RUNS": "5"}) as app:
+        client = app.test_client()
+        told = [
+            client.post("/api/runs/bulk", data=b"\n\r\n{\n" * lines, content_type="application/x-ndjson")
+            for lines in (6, 5)
+        ]
+
+    assert [answer.status_code for answer in told] == [413, 400]
+    assert list(told[1].json["errors"]) == [f"{line}.body" for line in (3, 6, 9, 12, 15)]
+
+
+@pytest.mark.parametrize("field", ["colour", "label", "params"])
+def test_one_run_of_many_may_be_no_larger_than_one_alone(client: FlaskClient, field: str) -> None:
+    values = run_values(**{field: [None] * 20_000})
+
+    for path in ("/api/runs/bulk", "/api/runs/bulk?dry_run=true"):
+        answer = client.post(path, json=[run_values(), values])
+        assert list(answer.json["errors"]) == ["2.body"]
+        assert "characters of JSON for one run; at most 65,536 are accepted" in answer.json["errors"]["2.body"]
+
+
+def test_an_answer_lists_a_bounded_number_of_faults(client: FlaskClient) -> None:
+    masses = run_values() | {f"field{number}": 1 for number in range(3_000)}
+
+    assert len(client.post("/run_backtest", json=masses).json["errors"]) == 1000
+    assert len(client.post("/api/runs/bulk", json=[masses] * 3).json["errors"]) == 1000
 
 
 def test_a_body_over_the_cap_is_refused(platform_settings: dict[str, str]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from flask.testing import FlaskClient
 
 RunMaker = Callable[..., str]
+TokenMaker = Callable[..., dict[str, str]]
 # where an answer comes from statements that no test of the store makes
 ON_BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "mariadb"], indirect=True)
 
@@ -58,3 +59,40 @@ def make_run(page_app: Flask, monkeypatch: pytest.MonkeyPatch) -> RunMaker:
 def run_id(make_run: RunMaker) -> str:
     """A completed run of sixty-odd trades, some of them short."""
     return make_run(rule_type="MACD", params={}, direction="longshort", stop_loss_pct=4)
+
+
+@pytest.fixture
+def run_command(
+    platform_settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """`python -m adapters.tokens` with these words: its exit code, and what it said."""
+    from adapters import tokens as command
+
+    monkeypatch.setenv("DATABASE_URL", platform_settings["DATABASE_URL"])
+
+    def run(*words: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["tokens", *words])
+        code = command.main()
+        said = capsys.readouterr()
+        return code, (said.out or said.err).strip()
+
+    return run
+
+
+@pytest.fixture
+def made(run_command: Callable[..., tuple[int, str]]) -> TokenMaker:
+    """Makes a token of a scope by the command; the headers that show it."""
+
+    def make(scope: str, name: str = "", *words: str) -> dict[str, str]:
+        code, token = run_command("make", name or scope, "--scope", scope, *words)
+        assert code == 0
+        return {"Authorization": f"Bearer {token}"}
+
+    return make
+
+
+@pytest.fixture
+def anybody(made: TokenMaker, app: Flask) -> Iterator[FlaskClient]:
+    """A client of a platform that has tokens."""
+    made("read", "the-first")
+    return app.test_client()

@@ -1,6 +1,7 @@
 """Who may change something: tokens, cross-site requests, and the headers of every answer."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -88,8 +89,20 @@ def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
     assert "POST" in answer.headers["Allow"]
 
 
+@pytest.mark.parametrize("path", ["/", "/api/runs", "/api/rules", "/result/none", "/storage", "/docs"])
+def test_nothing_that_needed_a_token_is_kept_by_the_browser(
+    guarded: FlaskClient, client: FlaskClient, path: str
+) -> None:
+    shown = guarded.get(path, headers={"Authorization": f"Bearer {TOKEN}", "Accept": "text/html"})
+
+    kept = shown.headers["Cache-Control"]
+    assert kept == "no-store" if shown.mimetype == "text/html" else kept in ("no-store", "no-cache")
+    assert client.get(path, headers={"Accept": "text/html"}).headers.get("Cache-Control") != "no-store"
+
+
 @pytest.mark.parametrize(
-    "origin", ["http://evil.example", "null", "http://localhost.evil.example", "http://localhost:81"]
+    "origin",
+    ["https://localhost", "http://evil.example", "null", "http://localhost.evil.example", "http://localhost:81"],
 )
 def test_a_foreign_origin_may_change_nothing_whatever_else_it_sends(client: FlaskClient, origin: str) -> None:
     sent = {"Origin": origin, "Sec-Fetch-Site": "same-origin"}
@@ -99,6 +112,15 @@ def test_a_foreign_origin_may_change_nothing_whatever_else_it_sends(client: Flas
 
 def test_our_own_origin_may(client: FlaskClient) -> None:
     assert client.post("/run_backtest", json=run_values(), headers={"Origin": "http://localhost"}).status_code == 202
+
+
+def test_an_origin_is_compared_with_its_scheme(client: FlaskClient) -> None:
+    def asked(base_url: str, origin: str) -> Any:
+        return client.post("/run_backtest", json=run_values(), base_url=base_url, headers={"Origin": origin})
+
+    over_tls = [asked("https://localhost", origin).status_code for origin in ("https://localhost", "http://localhost")]
+    assert over_tls == [202, 403]
+    assert "TRUSTED_PROXY must name it" in asked("http://localhost", "https://localhost").json["error"]
 
 
 def test_a_name_that_is_not_ours_is_refused_but_for_probes(platform_settings: dict[str, str]) -> None:

@@ -143,7 +143,7 @@ def test_faults_between_fields_are_told_beside_those_of_other_fields(client: Fla
 
 @pytest.mark.parametrize("number", [NaN, INFINITY, -INFINITY])
 def test_nan_and_infinity_are_no_json(client: FlaskClient, number: float) -> None:
-    assert "is not a JSON number" in faults(client, run_values(initial_capital=number))["body"]
+    assert "not valid JSON: " in faults(client, run_values(initial_capital=number))["body"]
 
 
 @pytest.mark.parametrize(

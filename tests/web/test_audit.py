@@ -1,18 +1,27 @@
 """The audit: one row for each change, login and refusal, for admins to read, and no secret in any log."""
 
+import csv
+import io
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import requests
 from flask.testing import FlaskClient
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from adapters.logs import current_actor
+from adapters.settings import Settings
+from adapters.store import tables
+from adapters.store.database import connect_database, database_now
+from adapters.store.retention import prune_runs
 from tests.services.ports import free_port
 from tests.services.processes import Programs
+from tests.services.waiting import wait_until
 from tests.services.web_app import run_values, sweep_values, web_app
 from tests.web.conftest import ON_BOTH_DATABASES
 
@@ -50,8 +59,6 @@ def test_who_changed_what_from_where_and_what_was_refused(client: FlaskClient) -
         (mine, "127.0.0.1", "run_api.cancel", f"/api/runs/{run_id}/cancel", 200, run_id, None),
         (mine, "127.0.0.1", "batch_api.bulk", "/api/runs/bulk", 202, None, batch_id),
         (mine, "127.0.0.1", "run_api.run_backtest", "/run_backtest", 400, None, None),
-        (None, "127.0.0.1", "runs.page", "/runs", 401, None, None),
-        (None, "127.0.0.1", "access.login", "/login", 401, None, None),
         (mine, "127.0.0.1", "access.login", "/login", 302, None, None),
     ]
 
@@ -60,24 +67,109 @@ def test_who_changed_what_from_where_and_what_was_refused(client: FlaskClient) -
 def test_the_audit_is_found_by_filter_and_page_by_page(client: FlaskClient) -> None:
     for fee_rate in (0.001, 0.002, 0.5):
         client.post("/run_backtest", json=run_values(fee_rate=fee_rate), headers=SHOWN)
-    client.post("/login", data={"token": "wrong"})
+    client.post("/login", data={"token": TOKEN})
 
     first = client.get("/api/audit?limit=3", headers=SHOWN).json
     rest = client.get(f"/api/audit?limit=3&after={first['next_after']}", headers=SHOWN).json
-    assert [row["status"] for row in first["audit"] + rest["audit"]] == [401, 400, 202, 202]
+    assert [row["status"] for row in first["audit"] + rest["audit"]] == [302, 400, 202, 202]
     assert rest["next_after"] is None
-    assert [row["status"] for row in audit(client, "?action=access.login")] == [401]
+    assert [row["status"] for row in audit(client, "?action=access.login")] == [302]
     assert len(audit(client, "?actor=environment:1&status=202")) == 2
     assert client.get("/api/audit?actor=日", headers=SHOWN).status_code == 400
-    page = client.get("/audit?status=401", headers=SHOWN).text
+    page = client.get("/audit?status=302", headers=SHOWN).text
     assert ("access.login" in page, "run_api.run_backtest" in page) == (True, False)
 
 
-def test_a_stranger_cannot_fill_the_database_with_refusals(client: FlaskClient) -> None:
-    for _ in range(100):
-        client.get("/api/runs")
+def strangers(client: FlaskClient) -> dict[tuple[str, int], int]:
+    """Requests by kind and status, over all hours."""
+    found: Counter[tuple[str, int]] = Counter()
+    for row in client.get("/api/audit/strangers", headers=SHOWN).json["strangers"]:
+        found[row["kind"], row["status"]] += row["requests"]
+    return found
 
-    assert len(audit(client)) == 60
+
+@ON_BOTH_DATABASES
+def test_strangers_are_counted_and_leave_no_row(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    elsewhere = {"Host": "evil.example"}
+    for _ in range(30):
+        client.get("/api/runs")
+        client.get("/", headers=elsewhere)
+        client.post("/run_backtest", headers=elsewhere)
+        client.post("/login", data={"token": "wrong"}, headers={"Origin": "http://evil.example"})
+        client.post("/logout")
+
+    expected = {("reads", 401): 30, ("reads", 400): 30, ("changes", 400): 30, ("changes", 302): 30}
+    expected |= {("logins", 403): 20, ("logins", 429): 10}
+    wait_until(lambda: strangers(client) == expected, what="all of them", seen=lambda: strangers(client))
+    assert audit(client) == []
+    assert "Requests of strangers" in client.get("/audit", headers=SHOWN).text
+    assert caplog.text.count("stranger_refused") == 60
+
+
+def test_a_foreign_host_is_limited_as_any_stranger(platform_settings: dict[str, str]) -> None:
+    with web_app(platform_settings | {"API_TOKENS": TOKEN, "READS_PER_MINUTE": "2"}) as app:
+        client = app.test_client()
+        codes = [client.get("/runs", headers={"Host": "evil.example"}).status_code for _ in range(3)]
+
+        assert (codes, client.get("/health", headers={"Host": "10.1.2.3"}).status_code) == ([400, 400, 429], 200)
+
+
+def test_where_nobody_needs_a_name_changes_are_deeds_and_faults_are_counted(platform_settings: dict[str, str]) -> None:
+    with web_app(platform_settings | {"OPEN_ACCESS": "true"}) as app:
+        client = app.test_client()
+        for values in ({}, run_values()):
+            client.post("/run_backtest", json=values)
+        client.post("/logout")
+
+        wait_until(lambda: strangers(client) == {("changes", 400): 1, ("changes", 302): 1}, what="two requests")
+        assert [row["status"] for row in audit(client)] == [202]
+
+
+def test_what_one_name_is_refused_is_told_sixty_times_a_minute(platform_settings: dict[str, str]) -> None:
+    proxied = {"AUTH_PROXY_HEADER": "X-User", "TRUSTED_PROXY": "127.0.0.1", "API_TOKENS": TOKEN}
+    with web_app(platform_settings | proxied) as app:
+        client = app.test_client()
+        for user in ("ann", "bob"):
+            for _ in range(70):
+                client.get("/api/audit", headers={"X-User": user})
+
+        assert Counter(row["actor"] for row in audit(client, "?limit=1000")) == {"proxy:ann": 60, "proxy:bob": 60}
+
+
+@ON_BOTH_DATABASES
+def test_the_audit_is_a_file_by_the_same_filters(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("adapters.store.audit.PORTION", 2)
+    for fee_rate in (0.001, 0.002, 0.5, 0.003, 0.004):
+        client.post("/run_backtest", json=run_values(fee_rate=fee_rate), headers=SHOWN)
+
+    answer = client.get("/api/audit.csv?status=202", headers=SHOWN)
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    listed = client.get("/api/audit?status=202", headers=SHOWN).json["audit"]
+    assert (len(rows), answer.mimetype) == (4, "text/csv")
+    assert rows == [{name: "" if value is None else str(value) for name, value in row.items()} for row in listed]
+
+
+@ON_BOTH_DATABASES
+def test_the_audit_is_kept_as_long_as_the_setting_says(
+    client: FlaskClient, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.store.audit.PORTION", 2)
+    engine, settings = connect_database(database_url), replace(Settings(), keep_audit_days=30)
+    for _ in range(5):
+        client.post("/run_backtest", json={}, headers=SHOWN)
+    client.get("/runs")
+    ids = [row["id"] for row in audit(client)]
+    old = database_now(-31 * 86_400)
+    with engine.begin() as connection:
+        connection.execute(update(tables.audit).where(tables.audit.c.id <= ids[2]).values(at=old))
+        connection.execute(update(tables.strangers).values(hour=old))
+
+    def pruned(**options: Any) -> int:
+        return sum(each["audit"] for each in prune_runs(engine, settings, **options))
+
+    assert (pruned(dry_run=True), len(audit(client)), len(strangers(client))) == (3, 5, 1)
+    assert (pruned(), [row["id"] for row in audit(client)], strangers(client)) == (3, ids[3:], {})
 
 
 def test_an_audit_that_cannot_be_written_fails_no_request(
@@ -111,7 +203,8 @@ def test_the_log_says_who_asked_and_no_secret(programs: Programs, log_format: st
     with requests.Session() as browser:
         browser.post(f"http://127.0.0.1:{port}/login", data={"token": planted["token"]}, allow_redirects=False)
         browser.post(f"http://127.0.0.1:{port}/login", data={"token": planted["wrong"]})
-        failed = browser.post(f"http://127.0.0.1:{port}/run_backtest", json=run_values())
+        shown = {"Authorization": f"Bearer {planted['token']}"}  # whether a session has ended, the database knows
+        failed = browser.post(f"http://127.0.0.1:{port}/run_backtest", json=run_values(), headers=shown)
         planted["cookie"] = browser.cookies["session"]
 
     assert (failed.status_code, len(planted["cookie"]) > 40) == (503, True)

@@ -1,57 +1,20 @@
 """Tokens by scope, from the command that makes them to the session that ends with them; and those who need none."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from adapters import tokens as command
 from adapters.store import tables
 from adapters.store.database import connect_database, database_now
 from tests.services.web_app import run_values, sweep_values, web_app
-from tests.web.conftest import ON_BOTH_DATABASES
+from tests.web.conftest import ON_BOTH_DATABASES, TokenMaker
 
 pytestmark = ON_BOTH_DATABASES
 
-Maker = Callable[..., dict[str, str]]
 ELSEWHERE = {"REMOTE_ADDR": "192.0.2.7"}
-
-
-@pytest.fixture
-def run_command(
-    platform_settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Callable[..., tuple[int, str]]:
-    """`python -m adapters.tokens` with these words: its exit code, and what it said."""
-    monkeypatch.setenv("DATABASE_URL", platform_settings["DATABASE_URL"])
-
-    def run(*words: str) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["tokens", *words])
-        code = command.main()
-        said = capsys.readouterr()
-        return code, (said.out or said.err).strip()
-
-    return run
-
-
-@pytest.fixture
-def made(run_command: Callable[..., tuple[int, str]]) -> Maker:
-    """Makes a token of a scope by the command; the headers that show it."""
-
-    def make(scope: str, name: str = "", *words: str) -> dict[str, str]:
-        code, token = run_command("make", name or scope, "--scope", scope, *words)
-        assert code == 0
-        return {"Authorization": f"Bearer {token}"}
-
-    return make
-
-
-@pytest.fixture
-def anybody(made: Maker, app: Flask) -> Iterator[FlaskClient]:
-    """A client of a platform that has tokens."""
-    made("read", "the-first")
-    return app.test_client()
 
 
 def statuses(client: FlaskClient, headers: dict[str, str]) -> list[int]:
@@ -62,7 +25,7 @@ def statuses(client: FlaskClient, headers: dict[str, str]) -> list[int]:
     return [look.status_code, submission.status_code, prices.status_code]
 
 
-def test_each_scope_may_what_those_below_it_may(anybody: FlaskClient, made: Maker) -> None:
+def test_each_scope_may_what_those_below_it_may(anybody: FlaskClient, made: TokenMaker) -> None:
     assert {scope: statuses(anybody, made(scope)) for scope in ("read", "submit", "admin")} == {
         "read": [200, 403, 403],
         "submit": [200, 202, 403],
@@ -79,7 +42,7 @@ def test_probes_and_the_login_need_no_token(anybody: FlaskClient) -> None:
             assert answer.status_code == 200, path
 
 
-def test_a_token_is_nowhere_but_with_its_holder(made: Maker, database_url: str) -> None:
+def test_a_token_is_nowhere_but_with_its_holder(made: TokenMaker, database_url: str) -> None:
     token = made("admin")["Authorization"].split()[1]
 
     with connect_database(database_url).connect() as connection:
@@ -89,7 +52,7 @@ def test_a_token_is_nowhere_but_with_its_holder(made: Maker, database_url: str) 
 
 
 def test_a_revoked_or_expired_token_ends_its_sessions(
-    app: Flask, made: Maker, run_command: Callable[..., tuple[int, str]], database_url: str
+    app: Flask, made: TokenMaker, run_command: Callable[..., tuple[int, str]], database_url: str
 ) -> None:
     browsers = {name: app.test_client() for name in ("revoked", "expired", "valid")}
     for name, browser in browsers.items():
@@ -109,8 +72,40 @@ def test_a_revoked_or_expired_token_ends_its_sessions(
     }
 
 
+def test_a_log_out_ends_the_session_for_whoever_has_its_cookie(app: Flask, made: TokenMaker) -> None:
+    token = made("submit")["Authorization"].split()[1]
+    browser, other, thief = (app.test_client() for _ in range(3))
+    for each in (browser, other):
+        each.post("/login", data={"token": token})
+    thief.set_cookie("session", browser.get_cookie("session").value)
+    assert thief.get("/runs").status_code == 200
+
+    assert browser.post("/logout").status_code == 302
+    assert [each.get("/runs").status_code for each in (browser, thief, other)] == [401, 401, 200]
+    for headers in ({}, {"Authorization": f"Bearer {token}"}):
+        thief.set_cookie("session", other.get_cookie("session").value)
+        assert thief.post("/logout", headers=headers).status_code == 302
+    assert other.get("/runs").status_code == 401
+
+
+def test_ended_sessions_are_forgotten_when_their_cookies_are_too_old(
+    app: Flask, made: TokenMaker, database_url: str
+) -> None:
+    token = made("submit")["Authorization"].split()[1]
+    ended = tables.ended_sessions
+    for age_days in (33, 30, 0):
+        browser = app.test_client()
+        browser.post("/login", data={"token": token})
+        browser.post("/logout")
+        with connect_database(database_url).begin() as connection:
+            kept = connection.execute(select(ended.c.session_id)).all()
+            connection.execute(update(ended).values(at=database_now(-age_days * 86_400)))
+
+    assert len(kept) == 2
+
+
 def test_a_session_outlives_the_change_of_its_key(
-    made: Maker, platform_settings: dict[str, str], database_url: str
+    made: TokenMaker, platform_settings: dict[str, str], database_url: str
 ) -> None:
     token, cookie = made("submit")["Authorization"].split()[1], None
     for keys in ("old", "old,new", "new,old", "new"):  # a restart of all web processes with each
@@ -129,7 +124,7 @@ def test_a_session_outlives_the_change_of_its_key(
         assert browser.get("/runs").status_code == 401
 
 
-def test_the_command_says_what_it_refuses(made: Maker, run_command: Callable[..., tuple[int, str]]) -> None:
+def test_the_command_says_what_it_refuses(made: TokenMaker, run_command: Callable[..., tuple[int, str]]) -> None:
     made("submit", "nightly")
 
     assert run_command("make", "nightly") == (2, "a token was called 'nightly' already; names are not used again")
@@ -138,7 +133,7 @@ def test_the_command_says_what_it_refuses(made: Maker, run_command: Callable[...
     assert run_command("list")[1].startswith("nightly: submit, made ")
 
 
-def test_others_runs_and_batches_are_ended_by_admins_only(anybody: FlaskClient, made: Maker) -> None:
+def test_others_runs_and_batches_are_ended_by_admins_only(anybody: FlaskClient, made: TokenMaker) -> None:
     mine, other, admin = made("submit", "mine"), made("submit", "other"), made("admin")
     runs = [anybody.post("/run_backtest", json=run_values(fee_rate=fee), headers=mine).json for fee in (0.01, 0.02)]
     batch = anybody.post("/api/runs/bulk", json=sweep_values(2), headers=mine).json["batch_id"]
@@ -150,7 +145,7 @@ def test_others_runs_and_batches_are_ended_by_admins_only(anybody: FlaskClient, 
     assert anybody.post(f"/api/batches/{batch}/retry", headers=other).status_code == 403
 
 
-def test_before_there_is_a_token_only_this_machine_is_answered(app: Flask, made: Maker) -> None:
+def test_before_there_is_a_token_only_this_machine_is_answered(app: Flask, made: TokenMaker) -> None:
     client = app.test_client()
 
     refused = client.get("/api/runs", environ_base=ELSEWHERE)
@@ -180,7 +175,18 @@ def test_open_access_is_for_as_long_as_there_is_no_token(
     assert [look.status_code, submission.status_code] == answers
 
 
-def test_open_reads_leave_changes_closed(platform_settings: dict[str, str], made: Maker) -> None:
+def test_an_ended_session_of_a_token_in_the_settings_stays_ended(platform_settings: dict[str, str]) -> None:
+    with web_app(platform_settings | {"API_TOKENS": "x" * 16}) as app:
+        browser = app.test_client()
+        browser.post("/login", data={"token": "x" * 16})
+        cookie = browser.get_cookie("session").value
+        browser.post("/logout")
+        browser.set_cookie("session", cookie)
+
+        assert browser.get("/runs").status_code == 401
+
+
+def test_open_reads_leave_changes_closed(platform_settings: dict[str, str], made: TokenMaker) -> None:
     made("read")
     with web_app(platform_settings | {"OPEN_READS": "true"}) as app:
         client = app.test_client()

@@ -1,4 +1,4 @@
-"""Writes down each change, each login and each refusal, once its answer is made and before it is sent."""
+"""Writes down what people change and what they are refused, once its answer is made; what strangers do is counted."""
 
 import logging
 from typing import Any
@@ -7,7 +7,7 @@ from flask import Flask, Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.store.audit import record_deed
-from web.access import changes_something
+from web.access import OF_ANYBODY, UNGUARDED, changes_something, kind_of_request
 from web.platform import platform
 
 log = logging.getLogger(__name__)
@@ -22,13 +22,39 @@ def follow(app: Flask) -> None:
 
 
 def _note(response: Response) -> Response:
-    if response.status_code in REFUSED:
-        is_deed = platform().rates.is_refusal_written(request.remote_addr or "")
-    else:
-        is_deed = request.endpoint is not None and changes_something() and response.status_code != _AWAY
-    if is_deed:
-        _record(response.status_code)
+    status = response.status_code
+    if request.endpoint in UNGUARDED or status == _AWAY:
+        return response
+    if _is_strangers(status):
+        _count(status)
+    elif _is_deed(status):
+        _record(status)
+    platform().strangers.write()
     return response
+
+
+def _is_strangers(status: int) -> bool:
+    """Whether nobody with a name asked; where nobody needs one, what is changed is a deed none the less."""
+    actor = g.get("actor")
+    return actor is None or (actor.name is None and (status >= 400 or request.endpoint in OF_ANYBODY))
+
+
+def _count(status: int) -> None:
+    if not changes_something() and (status < 400 or g.get("actor")):
+        return
+    platform().strangers.count(kind_of_request(), status)
+    if g.get("actor") is None and _is_told(request.remote_addr):
+        log.info("stranger_refused status=%d address=%s path=%s", status, request.remote_addr, request.path[:100])
+
+
+def _is_deed(status: int) -> bool:
+    if status in REFUSED:
+        return _is_told(g.actor.name)
+    return request.endpoint is not None and changes_something()
+
+
+def _is_told(who: str | None) -> bool:
+    return platform().rates.is_refusal_told(who or "")
 
 
 def _record(status: int) -> None:

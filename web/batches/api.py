@@ -7,6 +7,7 @@ from uuid import uuid4
 from flask import Blueprint, Response, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
+from adapters.logs import current_actor
 from adapters.results.leaderboard import tried_note
 from adapters.store.batch_export import export_rows
 from adapters.store.batches import (
@@ -18,7 +19,9 @@ from adapters.store.batches import (
     surface_of,
 )
 from adapters.store.database import committed, reading
+from adapters.store.idempotency import own_key
 from adapters.store.rankings import DEFAULT, keep_ranking, ranking_of
+from adapters.store.run_queries import submitter
 from contracts.errors import UnknownBatch
 from web.answers import conditional, csv_file
 from web.arguments import (
@@ -34,6 +37,7 @@ from web.arguments import (
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
 from web.batches.bulk_submission import plan_bulk, submit_bulk
 from web.batches.operations import cancel_batch, retry_batch
+from web.ownership import refuse_others
 from web.platform import platform
 
 blueprint = Blueprint("batch_api", __name__)
@@ -56,6 +60,8 @@ def bulk() -> ResponseReturnValue:
     dry_run = read_argument("dry_run", flag, False)
     lines = read_lines(platform().settings)
     g.batch_id = batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
+    with reading(platform().engine) as connection:
+        refuse_others(connection, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id, platform().prices)
     ranking = asked_ranking(DEFAULT) if RANKED_BY & request.args.keys() else None
     answer = plan_bulk(platform(), batch_id, valid) if dry_run else submit_bulk(platform(), batch_id, valid)
@@ -74,9 +80,14 @@ def bulk() -> ResponseReturnValue:
 
 
 def _issued_batch_id() -> str:
-    """A new batch; the same one for the same Idempotency-Key, so that a repeated call makes no second run."""
-    key = idempotency_key()
-    return f"key-{hashlib.sha256(key.encode()).hexdigest()[:32]}" if key else str(uuid4())
+    """A new batch; the same one for the same key of an actor, so that a repeated call makes no second run."""
+    key, actor = idempotency_key(), current_actor()
+    if key is None:
+        return str(uuid4())
+    # before each actor had its own keys, a batch was named by the key as it was sent
+    older, own = (f"key-{hashlib.sha256(each.encode()).hexdigest()[:32]}" for each in (key, own_key(key, actor)))
+    with reading(platform().engine) as connection:
+        return older if submitter(connection, "batch_id", older) == actor else own
 
 
 @blueprint.get("/api/batches/<batch_id>")

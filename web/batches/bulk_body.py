@@ -1,7 +1,9 @@
 """A bulk submission as it arrives: a JSON array or NDJSON, and the faults of its runs by line."""
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from flask import request
@@ -15,7 +17,9 @@ from web.runs.validation import ValidRequest, validate_request
 
 ARRAY_TYPES = ("application/json",)
 LINE_TYPES = ("application/x-ndjson", "application/ndjson", "application/jsonl")
-MAX_LISTED_LINES = 100  # faulty lines that an answer lists; it says how many more there are
+MAX_FAULTS = 100  # after which no other line is looked at
+
+_TEXT = re.compile(rb"\S.*")
 
 Line = tuple[int, Any]  # its number, from 1, and its JSON value
 
@@ -23,28 +27,33 @@ Line = tuple[int, Any]  # its number, from 1, and its JSON value
 def read_lines(settings: Settings) -> list[Line]:
     """The runs of a request with their line numbers; 413, 415, or InvalidRequest for lines that are not JSON."""
     body = typed_body(*ARRAY_TYPES, *LINE_TYPES, max_bytes=settings.max_body_mb * 1024 * 1024)
-    lines = _array(body) if request.mimetype in ARRAY_TYPES else _ndjson(body)
+    is_array, most = request.mimetype in ARRAY_TYPES, settings.max_bulk_runs
+    lines = list(islice(_array(body) if is_array else _texts(body), most + 1))
     if not lines:
         raise InvalidRequest({"body": "no runs; an array of at least one, or one JSON object per line, is expected"})
-    if len(lines) > settings.max_bulk_runs:
-        raise RequestEntityTooLarge(f"{len(lines)} runs in one call; at most {settings.max_bulk_runs} are accepted")
-    return lines
+    if len(lines) > most:
+        raise RequestEntityTooLarge(f"more than {most} runs in one call; at most {most} are accepted")
+    return lines if is_array else _read_each(lines, parse_json)
 
 
-def _array(body: bytes) -> list[Line]:
+def _array(body: bytes) -> Iterator[Line]:
     values = parse_json(body)
     if not isinstance(values, list):
         raise InvalidRequest({"body": f"a JSON array of runs is expected, not a {type(values).__name__}"})
-    return list(enumerate(values, start=1))
+    return enumerate(values, start=1)
 
 
-def _ndjson(body: bytes) -> list[Line]:
-    texts = enumerate(body.splitlines(), start=1)
-    return _read_each([(number, text) for number, text in texts if text.strip()], parse_json)
+def _texts(body: bytes) -> Iterator[Line]:
+    """The lines that are not blank, unread."""
+    number, seen = 1, 0
+    for text in _TEXT.finditer(body):
+        number += body.count(b"\n", seen, text.start())
+        seen = text.start()
+        yield number, text[0]
 
 
 def _read_each(lines: Sequence[Line], read: Callable[[Any], Any]) -> list[Line]:
-    """What `read` makes of each line; InvalidRequest with faults by `<line>.<field>`, of MAX_LISTED_LINES at most."""
+    """What `read` makes of each line; InvalidRequest with faults by `<line>.<field>`, once there are MAX_FAULTS."""
     found: list[Line] = []
     faults: dict[str, str] = {}
     faulty = 0
@@ -53,11 +62,13 @@ def _read_each(lines: Sequence[Line], read: Callable[[Any], Any]) -> list[Line]:
             found.append((number, read(value)))
         except InvalidRequest as error:
             faulty += 1
-            if faulty <= MAX_LISTED_LINES:
-                faults |= {f"{number}.{field}": fault for field, fault in error.errors.items()}
+            faults |= {f"{number}.{field}": fault for field, fault in error.errors.items()}
+            if len(faults) >= MAX_FAULTS:
+                break
     if faulty:
-        more = f"; the first {MAX_LISTED_LINES} are listed" if faulty > MAX_LISTED_LINES else ""
-        raise InvalidRequest(faults, f"{faulty} of {len(lines)} runs are not valid, so none was recorded{more}")
+        told = f"{faulty} of {len(lines)} runs are not valid, so none was recorded"
+        more = "; these are listed, and the rest was not looked at" if len(faults) >= MAX_FAULTS else ""
+        raise InvalidRequest(faults, told + more)
     return found
 
 

@@ -16,6 +16,7 @@ from adapters.store.database import committed, is_duplicate_key, reading
 from adapters.store.new_runs import NewRun, insert_runs, now_waiting
 from contracts.errors import Conflict
 from contracts.status import RunStatus
+from web.ownership import join_batch
 from web.platform import Platform
 from web.runs.validation import ValidRequest
 
@@ -90,6 +91,7 @@ def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
 
 def _insert_all(connection: Connection, new: Sequence[NewRun]) -> None:
     began = time.monotonic()
+    join_batch(connection, str(new[0].request.batch_id))
     for start in range(0, len(new), INSERT_ROWS):
         insert_runs(connection, new[start : start + INSERT_ROWS])
     # nobody sees the rows before the commit, when the reconciler would take them for forgotten

@@ -88,6 +88,10 @@ RUN_FILTERS = [
     _query("before", CURSOR, "previous of the page after, in the same order"),
     _limit(MAX_LIMIT, DEFAULT_LIMIT),
 ]
+AUDIT_FILTERS = [
+    *(_query(name, ASCII | {"maxLength": most}, "only of this one") for name, most in FILTERS.items()),
+    _query("status", _between(100, 599), "of the answer"),
+]
 LIMIT = _limit(100, 25)
 AFTER = _query("after", _between(0, 10**MAX_DIGITS - 1), "next_after of the page before")
 METRIC = _query("metric", {"enum": list(METRIC_NAMES)}, "to rank by; by default what the batch was submitted with")
@@ -159,11 +163,16 @@ OPERATIONS: dict[str, Json] = {
         "200 Audit: changes, logins and refusals, latest first",
         "403 not an admin",
         asked=[
-            *(_query(name, ASCII | {"maxLength": most}, "only of this one") for name, most in FILTERS.items()),
-            _query("status", _between(100, 599), "of the answer"),
+            *AUDIT_FILTERS,
             AFTER,
             _limit(MOST_DEEDS, DEEDS),
         ],
+    ),
+    "GET /api/audit.csv": _told(
+        "200 text/csv: all of them, latest first", "403 not an admin", asked=[*AUDIT_FILTERS, AFTER]
+    ),
+    "GET /api/audit/strangers": _told(
+        "200 Strangers: requests by hour, kind and status", "403 not an admin", asked=[_limit(MOST_DEEDS, DEEDS)]
     ),
     "GET /result/{run_id}/charts/{name}.png": _told("200 image/png: the picture", "404 no such run or chart"),
     "GET /api/batches": _told("200 Batches: batches, newest first, a page at a time", asked=[AFTER, LIMIT]),

@@ -146,6 +146,9 @@ ANSWERS: dict[str, Json] = {
         note=TEXT | {"description": "why there are no sides"},
     ),
     "Audit": _page("audit", json_object(_DEED | _each("run_id batch_id", _TEXT_OR_NULL))),
+    "Strangers": json_object(
+        {"strangers": array(json_object({"hour": TEXT, "kind": TEXT, "status": COUNT, "requests": COUNT}))}
+    ),
     "BatchRun": json_object(
         _NAMED_RUN["properties"]
         | {"params": OBJECT, "status": _STATUS_WORD, "attempt": WHOLE, "metrics": _OBJECT_OR_NULL}

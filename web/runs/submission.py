@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Row, select
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from adapters.logs import current_actor, log_context
@@ -14,11 +14,13 @@ from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
 from adapters.store.database import committed, is_duplicate_key, reading
+from adapters.store.idempotency import has_key, own_key
 from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
 from adapters.store.tables import runs
 from adapters.store.upkeep import counted
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.status import RunStatus
+from web.ownership import join_batch
 from web.runs.validation import ValidRequest
 
 log = logging.getLogger(__name__)
@@ -54,9 +56,11 @@ class Submission:
             return known
         self.refuse_when_full(1)
         request = replace(valid.request, run_id=str(uuid4()))
-        new = NewRun(request, valid.request_hash, idempotency_key, reproduces, current_actor())
+        actor = current_actor()
+        key = own_key(idempotency_key, actor) if idempotency_key else None
+        new = NewRun(request, valid.request_hash, key, reproduces, actor)
         try:
-            committed(self._engine, lambda connection: insert_runs(connection, [new]))
+            committed(self._engine, lambda connection: _insert(connection, new))
         except IntegrityError as error:
             return self._existing(error, valid, idempotency_key)
         with log_context(run_id=request.run_id, batch_id=request.batch_id, attempt=1):
@@ -85,7 +89,7 @@ class Submission:
             log.warning("enqueue_postponed runs=%d reason=%s", len(messages), error)
 
     def _by_key(self, idempotency_key: str, valid: ValidRequest) -> Accepted | None:
-        row = self._row(runs.c.idempotency_key == idempotency_key)
+        row = self._row(has_key(runs, idempotency_key, current_actor()))
         if row is None:
             return None
         if row.request_hash != valid.request_hash:
@@ -107,3 +111,9 @@ class Submission:
         query = select(runs.c.run_id, runs.c.status, runs.c.request_hash).where(*conditions)
         with reading(self._engine) as connection:
             return connection.execute(query).one_or_none()
+
+
+def _insert(connection: Connection, new: NewRun) -> None:
+    if new.request.batch_id:
+        join_batch(connection, new.request.batch_id)
+    insert_runs(connection, [new])

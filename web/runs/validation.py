@@ -17,6 +17,7 @@ from adapters.store.prices import Version
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, Timeframe, request_hash
 from rules.catalog import check_params, checked_rule
+from web.arguments import MAX_BODY_BYTES
 from web.request_fields import FIELDS
 
 SURE_DAYS = 40  # no market is closed for so long
@@ -77,16 +78,26 @@ def _typed(values: Mapping[str, Any], errors: dict[str, str]) -> RunRequest | No
     if values.get("run_id") is not None:
         errors["run_id"] = "issued by the server; leave it out"
     given = {name: value for name, value in values.items() if name != "run_id"}
+    text = written(given)
     for name in _DATE_FIELDS:
         if isinstance(given.get(name), str) and not _DATE.fullmatch(given[name]):  # pydantic also takes "1072915200"
             errors[name] = f"{_shown(given[name])} is not accepted; accepted: {FIELDS[name].accepts}"
     try:  # from JSON, since pydantic's strict mode takes dates and floats as JSON writes them there
-        request = _adapter().validate_json(json.dumps(given), strict=True)
+        request = _adapter().validate_json(text, strict=True)
     except ValidationError as faults:
         for fault in faults.errors(include_url=False):
             errors.setdefault(".".join(str(part) for part in fault["loc"]), _message(fault, values))
         return None
     return None if errors else request
+
+
+def written(values: Any) -> str:
+    """Values of one run as JSON; InvalidRequest when they are more than the body of a single run could hold."""
+    text = json.dumps(values)
+    if len(text) > MAX_BODY_BYTES:
+        fault = f"{len(text):,} characters of JSON for one run; at most {MAX_BODY_BYTES:,} are accepted"
+        raise InvalidRequest({"body": fault})
+    return text
 
 
 def _message(fault: ErrorDetails, values: Mapping[str, Any]) -> str:

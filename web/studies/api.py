@@ -57,17 +57,25 @@ def submit() -> ResponseReturnValue:
 def _recorded(plan: StudyPlan, key: str | None) -> tuple[str, bool]:
     """The study's id, and whether it is new; Conflict when the key was used for another plan."""
     study_id, by = str(uuid4()), current_actor()
+    if known := _with_key(plan, key, by):
+        return known, False
     try:
         committed(platform().engine, lambda connection: insert_study(connection, study_id, plan, key, by))
-    except IntegrityError as error:
-        if key is None or not is_duplicate_key(error):
+    except IntegrityError as error:  # the same call has come twice at the same time
+        if not is_duplicate_key(error) or not (known := _with_key(plan, key, by)):
             raise
-        with reading(platform().engine) as connection:
-            known = study_with_key(connection, key)
-        if known is None or json.loads(known["plan_json"]) != json.loads(json.dumps(plan.to_json())):
-            raise Conflict("this Idempotency-Key was used for a different study") from None
-        return known["study_id"], False
+        return known, False
     return study_id, True
+
+
+def _with_key(plan: StudyPlan, key: str | None, by: str | None) -> str | None:
+    if key is None:
+        return None
+    with reading(platform().engine) as connection:
+        known = study_with_key(connection, key, by)
+    if known and json.loads(known["plan_json"]) != json.loads(json.dumps(plan.to_json())):
+        raise Conflict("this Idempotency-Key was used for a different study")
+    return known["study_id"] if known else None
 
 
 def _cost(plan: StudyPlan) -> dict[str, Any]:

@@ -16,10 +16,12 @@ from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, Window
 from rules.catalog import check_params, complete_params
-from web.runs.validation import validate_request
+from web.arguments import parse_json
+from web.runs.validation import validate_request, written
 from web.studies.windows import windows_of
 
 OF_ITS_RUNS = ("run_id", "params", "rule_id", "batch_id", "label", "charts")  # what the study itself decides
+MOST_FIELDS = 100  # of a plan; it has 13
 MAX_LISTED = 100  # faulty combinations that an answer lists
 Faults = dict[str, str]
 _adapter = cache(lambda: TypeAdapter(StudyRequest))  # of pydantic, made when it is needed first
@@ -27,6 +29,7 @@ _adapter = cache(lambda: TypeAdapter(StudyRequest))  # of pydantic, made when it
 
 def checked_plan(body: bytes, prices: PriceStore, max_runs: int) -> StudyPlan:
     """The plan that a JSON body asks for; InvalidRequest with every fault by field."""
+    _refuse_masses(parse_json(body), max_runs)
     try:
         request = _adapter().validate_json(body, strict=True)
     except ValidationError as error:
@@ -37,6 +40,15 @@ def checked_plan(body: bytes, prices: PriceStore, max_runs: int) -> StudyPlan:
     if base is None or errors:
         raise InvalidRequest(errors)
     return _plan(replace(request, combinations=_distinct(request)), base, prices, max_runs)
+
+
+def _refuse_masses(values: Any, max_runs: int) -> None:
+    """InvalidRequest for what could have a fault in each of a million places."""
+    if not isinstance(values, dict) or len(values) > MOST_FIELDS:
+        raise InvalidRequest({"body": f"a JSON object of at most {MOST_FIELDS} fields is expected"})
+    given = values.get("combinations")
+    if isinstance(given, list) and len(given) > max_runs:
+        raise InvalidRequest({"combinations": f"{len(given):,} are given; at most {max_runs:,} are accepted"})
 
 
 def _choice_faults(request: StudyRequest) -> Faults:
@@ -57,6 +69,7 @@ def _combination_faults(request: StudyRequest) -> Faults:
     """Faults of the params by the place of their combination, from 0."""
     errors: Faults = {}
     for number, params in enumerate(request.combinations):
+        written(params)
         for field, fault in check_params(request.base.get("rule_type"), params).items():
             place = "base.rule_type" if field == "rule_type" else f"combinations.{number}{field.removeprefix('params')}"
             errors.setdefault(place, fault)

@@ -1,0 +1,16 @@
+"""Idempotency keys: each actor has its own, whatever others call theirs."""
+
+import hashlib
+
+from sqlalchemy import ColumnElement, Table, and_, or_
+
+
+def own_key(key: str, actor: str | None) -> str:
+    """A key as it is stored for its actor; where nobody has a name all share theirs."""
+    return hashlib.sha256(f"{actor}\0{key}".encode()).hexdigest() if actor else key
+
+
+def has_key(table: Table, key: str, actor: str | None) -> ColumnElement[bool]:
+    """Whether a row was made by this actor with this key; in older rows it is stored as it was sent."""
+    as_sent = and_(table.c.idempotency_key == key, table.c.submitted_by == actor)
+    return or_(table.c.idempotency_key == own_key(key, actor), as_sent)
