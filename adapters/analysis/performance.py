@@ -14,7 +14,7 @@ from adapters.results.metrics.table import METRICS
 
 # Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
 # version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
-ANALYSIS_VERSION = "2.0.0"
+ANALYSIS_VERSION = "2.1.0"
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
