@@ -181,8 +181,8 @@ def test_a_history_that_is_shorter_than_the_rule_needs_is_said() -> None:
     _, _, (note,) = decode_trades(columns["trades_json"])
     bars, _ = decode_equity(columns["equity_curve_json"])
     assert note == (
-        "VALUE needs 819 bars before all of it has values with these params, of which the prices have 460 before the run: "
-        f"no signal on the first 359 of {len(bars):,} bars"
+        "VALUE needs 819 bars before all of it has values with these params, of which the prices have 460 before the "
+        f"run: no signal on the first 359 of {len(bars):,} bars"
     )
     assert decode_signals(columns["signals_json"])[0][0] >= 359
 
