@@ -53,7 +53,7 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
             trades, [order._asdict() for order in result.rejected_orders], notes_on(request, rule, prices, result)
         ),
         "sparkline": encode_sparkline(equity),
-        "signals_json": encode_signals(result.signals.tolist(), traded["Close"].tolist()),
+        "signals_json": encode_signals(result.signals.tolist()),
         "data_hash": prices.data_hash,
         "engine_version": ENGINE_VERSION,
         "analysis_version": ANALYSIS_VERSION,

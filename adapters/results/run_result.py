@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
@@ -67,13 +68,13 @@ def _derived(
     bars, equity = decode_equity(row["equity_curve_json"])
     trades, rejected, notes = decode_trades(row["trades_json"])
     capital, timeframe = request["initial_capital"], request["timeframe"]
-    closes = close_dates(bars, timeframe)
+    closes, candles = close_dates(bars, timeframe), partial(_candles, row, request, prices)
     derive: dict[str, Callable[[], Any]] = {
         "equity_curve": lambda: equity_points(closes, equity),
         "drawdown_curve": lambda: drawdown_points(closes, equity, capital),
         "portfolio_curve": lambda: portfolio_points(closes, equity, trades, capital),
-        "signals": lambda: signal_points(closes, decode_signals(row["signals_json"])),
-        "price_candles": lambda: _candles(row, request, prices),
+        "signals": lambda: signal_points(closes, decode_signals(row["signals_json"]), candles),
+        "price_candles": candles,
     }
     return {
         **kept,

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from adapters.prices.display import display_price
+from adapters.prices.bars import MOST_DIGITS
+from adapters.results.reasons import number_text
 
 SIDES = {1: "BUY", -1: "SELL"}
 POSITIONS = {"BUY": "long", "SELL": "short"}
@@ -24,7 +25,11 @@ def account_words(
 
 def _closed(trade: Trade, when: str = "") -> str:
     by = "" if trade["exit_reason"] == "signal" else f" by its {trade['exit_reason'].replace('_', ' ')}"
-    return f"the {POSITIONS[trade['side']]} position was closed{by}{when} at {display_price(trade['exit_price'])}"
+    return f"the {POSITIONS[trade['side']]} position was closed{by}{when} at {_price(trade['exit_price'])}"
+
+
+def _price(price: float) -> str:
+    return number_text(price, MOST_DIGITS)
 
 
 def _of_signal(
@@ -42,7 +47,7 @@ def _of_signal(
         yield _closed(trade, when)
     for trade in opened:
         position = f"{POSITIONS[trade['side']]} position of {trade['size']:,.10g} shares"
-        yield f"a {position} was opened{when} at {display_price(trade['entry_price'])}"
+        yield f"a {position} was opened{when} at {_price(trade['entry_price'])}"
     for order in refused:
         yield f"the order was rejected: {order['reason']}"
     if not (closed or opened or refused):

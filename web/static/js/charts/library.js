@@ -38,8 +38,8 @@ export function onThemeChange(redraw) {
 }
 
 // Made once: an axis writes hundreds of numbers, and one of these takes longer to make than to use.
-const decimals = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-const [WHOLE, CENTS, FINE] = [0, 2, 4].map(decimals);
+const decimals = (least, most) => new Intl.NumberFormat("en", { minimumFractionDigits: least, maximumFractionDigits: most });
+const [WHOLE, CENTS] = [decimals(0, 0), decimals(2, 2)];
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
 export function number(value, format = CENTS) {
@@ -52,7 +52,12 @@ export function compact(value) {
   return COMPACT.format(value || 0).replace("-", "−");
 }
 
-export const price = (value) => number(value, value !== null && Math.abs(value) < 1 ? FINE : CENTS);
+// A price has the decimals of its series; on an axis as few as tell it.
+export function priceFormats(digits) {
+  const [full, brief] = [decimals(digits, digits), decimals(2, digits)];
+  return { price: (value) => number(value, full), axis: (value) => number(value, brief), minMove: 10 ** -digits };
+}
+
 export const percent = (value) => `${number(value)}%`;
 export const whole = (value) => number(value, WHOLE);
 export const signed = (value) => `${value > 0 ? "▲ +" : value < 0 ? "▼ " : ""}${number(value)}`;

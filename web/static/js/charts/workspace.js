@@ -147,7 +147,7 @@ export class Workspace {
   choose(trade) {
     this.chosen = trade.trade_no;
     this.lines.show(this.frame.data.trades, this.chosen);
-    fillCard(this.element.querySelector(".trade-card"), trade, this.intraday);
+    fillCard(this.element.querySelector(".trade-card"), trade, this.intraday, this.overview.price_decimals);
     this.showRow();
   }
 
