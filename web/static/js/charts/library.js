@@ -38,8 +38,8 @@ export function onThemeChange(redraw) {
 }
 
 // Made once: an axis writes hundreds of numbers, and one of these takes longer to make than to use.
-const decimals = (least, most) => new Intl.NumberFormat("en", { minimumFractionDigits: least, maximumFractionDigits: most });
-const [WHOLE, CENTS] = [decimals(0, 0), decimals(2, 2)];
+const decimals = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const [WHOLE, CENTS] = [0, 2].map(decimals);
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
 export function number(value, format = CENTS) {
@@ -52,10 +52,9 @@ export function compact(value) {
   return COMPACT.format(value || 0).replace("-", "−");
 }
 
-// A price has the decimals of its series; on an axis as few as tell it.
-export function priceFormats(digits) {
-  const [full, brief] = [decimals(digits, digits), decimals(2, digits)];
-  return { price: (value) => number(value, full), axis: (value) => number(value, brief), minMove: 10 ** -digits };
+export function priceFormat(digits) {
+  const format = decimals(digits);
+  return (value) => number(value, format);
 }
 
 export const percent = (value) => `${number(value)}%`;
@@ -80,7 +79,7 @@ export function chartOptions(library, colours, intraday) {
     grid: { vertLines: { color: grid }, horzLines: { color: grid } },
     crosshair: { mode: library.CrosshairMode.Normal },
     localization: { locale: "en", timeFormatter: (seconds) => moment(seconds, intraday) },
-    timeScale: { timeVisible: intraday, borderColor: rule, minBarSpacing: 0.02, rightOffset: 0 },
+    timeScale: { timeVisible: intraday, borderColor: rule, minBarSpacing: 0.02, rightOffset: 0, lockVisibleTimeRangeOnResize: true },
     rightPriceScale: { borderColor: rule, minimumWidth: 72 },
     handleScroll: { vertTouchDrag: false },
   };

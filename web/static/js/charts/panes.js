@@ -1,5 +1,5 @@
 // What the chart of a run, or of prices alone, shows: its panes from the columns that the server sent.
-import { compact, number, percent, priceFormats, whole } from "./library.js";
+import { compact, number, percent, priceFormat, whole } from "./library.js";
 import { line, pointsOf } from "./series.js";
 import { outcome } from "./trades.js";
 
@@ -7,12 +7,14 @@ export const compactPercent = (value) => `${compact(value)}%`;
 
 const LINE_COLOURS = 5;
 
-const candles = ({ price, axis, minMove }) => ({
+const AXIS_DIGITS = 5; // significant ones of the highest price, so that the axis stays narrow
+
+const candles = (price, axisDecimals) => ({
   kind: "candles",
   name: "",
   colour: "muted",
-  axis,
-  minMove,
+  axis: priceFormat(axisDecimals),
+  minMove: 10 ** -axisDecimals,
   margins: { top: 0.1, bottom: 0.2 },
   points: ({ times, open, high, low, close }) =>
     times.map((time, at) => ({ time, open: open[at], high: high[at], low: low[at], close: close[at] })),
@@ -53,7 +55,7 @@ function rulePanes(lines) {
   return [...groups].map(([group, series]) => ({ id: `rule ${group}`, name: group, height: 130, series }));
 }
 
-function priceLines(lines, { price }) {
+function priceLines(lines, price) {
   const on = lines.map((each, index) => [each, index]).filter(([each]) => each.pane === "price");
   return on.map(([each, index], at) => ruleLine(each, at, price)(index));
 }
@@ -101,13 +103,14 @@ export function drawdown(name, colour, values, kind = "below") {
   return { ...line(name, colour, below, percent, { kind, axis: compactPercent }), said: (data, at) => `${name} ${percent(below(data)[at])}` };
 }
 
-const trailingStop = ({ price }) => line("Trailing stop", "down", (data) => data.trailing_stop, price, {
+const trailingStop = (price) => line("Trailing stop", "down", (data) => data.trailing_stop, price, {
   options: { lineWidth: 1, lineStyle: 2, lineType: 1, lastValueVisible: false }, // in steps
 });
 
-export function panesOf({ lines, equity, benchmark, trailing_stop: stops, price_decimals: digits }) {
-  const formats = priceFormats(digits);
-  const series = [candles(formats), volume, ...(stops ? [trailingStop(formats)] : []), ...priceLines(lines, formats)];
+export function panesOf({ lines, high, equity, benchmark, trailing_stop: stops, price_decimals: most }) {
+  const fitting = AXIS_DIGITS - 1 - Math.floor(Math.log10(Math.max(...high)));
+  const [price, axisDecimals] = [priceFormat(most), Math.min(Math.max(fitting, 2), most)];
+  const series = [candles(price, axisDecimals), volume, ...(stops ? [trailingStop(price)] : []), ...priceLines(lines, price)];
   const prices = { id: "price", name: "Price", height: 340, log: true, series };
   return [prices, ...rulePanes(lines), ...(equity ? account(benchmark) : [])];
 }
