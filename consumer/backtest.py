@@ -54,7 +54,7 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
             trades, [order._asdict() for order in result.rejected_orders], notes_on(request, rule, prices, result)
         ),
         "sparkline": encode_sparkline(equity),
-        "signals_json": encode_signals(result.signals.tolist(), traded["Close"].tolist()),
+        "signals_json": encode_signals(result.signals.tolist()),
         "data_hash": prices.data_hash,
         "engine_version": ENGINE_VERSION,
         "analysis_version": ANALYSIS_VERSION,
@@ -78,17 +78,12 @@ def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: B
     name, needed = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
     if (missing := needed - prices.first_bar) > 0:
-        bars = len(prices) - prices.first_bar
-        early = f"the first {min(missing, bars):,} of {bars:,} bars"
-        # a part of a formula may decide before the rest has values
-        first, until = (
-            ("all of it has values", f"a part of it is unknown on {early}")
-            if rule.spec.category == "formula"
-            else ("its first signal", f"no signal on {early}")
-        )
+        early = result.signals[:missing]
+        # a part of a rule may decide before the rest has values, as may the members of a vote
+        said = "a part of it is unknown" if early.any() else "no signal"
         notes.append(
-            f"{name} needs {needed:,} bars before {first} with these params, of which the prices have "
-            f"{prices.first_bar:,} before the run: {until}"
+            f"{name} needs {needed:,} bars before all of it has values with these params, of which the prices have "
+            f"{prices.first_bar:,} before the run: {said} on the first {len(early):,} of {len(result.signals):,} bars"
         )
     if result.signals[0] and (result.signals == result.signals[0]).all():
         side = "buy" if result.signals[0] > 0 else "sell"

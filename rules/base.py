@@ -66,7 +66,7 @@ class BaseRule:
         return prices.levels(*evaluate(self.formula, prices))
 
     def lookback(self) -> int:
-        """How many bars come before the first signal."""
+        """How many bars come before the first one on which all of the rule has values."""
         return max(self.formula.buy.lookback, self.formula.sell.lookback)
 
     def warmup_bars(self) -> int:
@@ -99,6 +99,6 @@ class BaseRule:
     def longest_lookback(self) -> tuple[str, int]:
         """The rule's name and lookback; of a vote, those of the member that looks back furthest.
 
-        No signal comes earlier, but for the sells of RSI_MACD, which its RSI alone gives.
+        A part that decides alone may signal earlier: the RSI of RSI_MACD sells, members of a vote outvote the others.
         """
         return self.spec.name, self.lookback()

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from math import gcd
 from typing import TypeAlias
 
 from contracts.run_request import Timeframe
@@ -13,6 +14,7 @@ from contracts.run_request import Timeframe
 COLUMNS = ("Date", "Open", "High", "Low", "Close", "Volume")
 HEADER = ",".join(COLUMNS)
 LEAST_DECIMALS = 6  # of canonical prices: one cent of a share that has been split 300 times
+SHOWN_DECIMALS = 2  # at least, of a price on a page
 MOST_DIGITS = 15  # of a scaled number, so that dividing by a power of ten gives the very float that its text means
 
 Numbers: TypeAlias = "array[int]"
@@ -45,6 +47,13 @@ class Bars:
     def last(self) -> str:
         """Date of the last bar."""
         return bar_date(self.times[-1], self.timeframe)
+
+    @cached_property
+    def decimals(self) -> int:
+        """How many decimals the prices have, and are shown with; price_decimals counts zeros after them, too."""
+        common = str(gcd(*(gcd(*column) for column in self.prices)))
+        zeros = len(common) - len(common.rstrip("0"))
+        return max(self.price_decimals - zeros, SHOWN_DECIMALS)
 
     @cached_property
     def data_hash(self) -> str:

@@ -6,10 +6,9 @@ from itertools import accumulate
 from typing import Any
 
 from adapters.prices.bar_times import bar_close_time, bar_open_time
-from adapters.prices.display import display_price
 from adapters.results.rates import Rates, days_before
 from contracts.run_request import Timeframe
-from contracts.run_result import DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
+from contracts.run_result import Candle, DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
 
 FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
 DAY = timedelta(days=1)
@@ -78,7 +77,7 @@ def fill_bars(trades: Sequence[Mapping[str, Any]]) -> list[FillBars]:
 
 
 def trade_rows(trades: Sequence[Mapping[str, Any]], bars: Sequence[str], timeframe: Timeframe) -> list[TradeRow]:
-    """Trades as the contract shows them: numbered, dated, prices at 2 decimals (4 below 1)."""
+    """Trades as the contract shows them: numbered and dated."""
     return [trade_row(number, trade, bars.__getitem__, timeframe) for number, trade in enumerate(trades)]
 
 
@@ -92,10 +91,10 @@ def trade_row(number: int, trade: Mapping[str, Any], date_of: Callable[[int], st
         "side": trade["side"],
         "size": trade["size"],
         "entry_timestamp": entry,
-        "entry_price": display_price(trade["entry_price"]),
+        "entry_price": trade["entry_price"],
         "entry_fees": round(trade["entry_fees"], 4),
         "exit_timestamp": left,
-        "exit_price": display_price(trade["exit_price"]),
+        "exit_price": trade["exit_price"],
         "exit_fees": round(trade["exit_fees"], 4),
         "pnl_abs": round(trade["pnl_abs"], 2),
         "pnl_pct": round(trade["pnl_pct"], 4),
@@ -113,8 +112,18 @@ def _fill_time(bar: str, at: str, timeframe: Timeframe) -> str:
     return bar_open_time(bar, timeframe) if at == "open" else bar_close_time(bar, timeframe)
 
 
-def signal_points(bars: Sequence[str], signals: Sequence[tuple[int, int, float]]) -> list[SignalPoint]:
-    """Signals with the date and close of their bars."""
+def signal_points(
+    bars: Sequence[str],
+    signals: Sequence[tuple[int, int, float | None]],
+    candles: Callable[[], Sequence[Candle] | None],
+) -> list[SignalPoint]:
+    """Signals with the date and close of their bars; candles: asked for where a signal has no price of its own."""
+    held = (any(price is None for _, _, price in signals) and candles()) or []
     return [
-        {"date": bars[bar], "action": "BUY" if signal > 0 else "SELL", "price": price} for bar, signal, price in signals
+        {
+            "date": bars[bar],
+            "action": "BUY" if signal > 0 else "SELL",
+            "price": held[bar]["close"] if price is None else price,
+        }
+        for bar, signal, price in signals
     ]

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
@@ -70,13 +71,13 @@ def _derived(
     trades, rejected, notes = decode_trades(row["trades_json"])
     capital, timeframe = request["initial_capital"], request["timeframe"]
     rates = Rates(request.get("borrow_rate", 0.0), request.get("cash_rate", 0.0))  # older requests have none
-    closes = close_dates(bars, timeframe)
+    closes, candles = close_dates(bars, timeframe), partial(_candles, row, request, prices)
     derive: dict[str, Callable[[], Any]] = {
         "equity_curve": lambda: equity_points(closes, equity),
         "drawdown_curve": lambda: drawdown_points(closes, equity, capital),
         "portfolio_curve": lambda: portfolio_points(closes, equity, cash_curve(bars, equity, trades, capital, rates)),
-        "signals": lambda: signal_points(closes, decode_signals(row["signals_json"])),
-        "price_candles": lambda: _candles(row, request, prices),
+        "signals": lambda: signal_points(closes, decode_signals(row["signals_json"]), candles),
+        "price_candles": candles,
     }
     return {
         **kept,

@@ -1,17 +1,17 @@
 """How a run's series are stored and read back: compact JSON, decoded without numpy since the web tier shows them.
 
-A 3,270-bar run takes about 25 KB: steps between bars instead of dates, differences instead of values. Numbers of trades
-keep 10 significant digits, equity its cents.
+A 3,270-bar run takes about 25 KB: steps between bars instead of dates, differences instead of values. Prices of trades
+keep 15 significant digits, which is all that a stored price has, their other numbers 10, equity its cents.
 """
 
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Any
 
-from adapters.prices.display import price_units
+from adapters.prices.bars import MOST_DIGITS
 from contracts.errors import Conflict
 from contracts.run_request import Timeframe
 
@@ -36,6 +36,9 @@ TRADE_COLUMNS = (
     "mae_pct",
     "mfe_pct",
 )
+
+DIGITS = 10  # significant ones, as results are stored and hashed
+TRADE_DIGITS = [MOST_DIGITS if column.endswith("_price") else DIGITS for column in TRADE_COLUMNS]
 
 
 def encode_equity(bars: Sequence[str], equity: Sequence[float], timeframe: Timeframe) -> str:
@@ -109,7 +112,7 @@ def encode_trades(
     trades: Iterable[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], notes: Sequence[str]
 ) -> str:
     """Trades as rows of TRADE_COLUMNS, rejected orders, and what a reader should know, in sentences."""
-    rows = [[_short(trade[column]) for column in TRADE_COLUMNS] for trade in trades]
+    rows = [[*map(short, (trade[column] for column in TRADE_COLUMNS), TRADE_DIGITS)] for trade in trades]
     return _compact({"columns": TRADE_COLUMNS, "rows": rows, "rejected": list(rejected), "notes": list(notes)})
 
 
@@ -121,43 +124,42 @@ def decode_trades(text: str | None) -> tuple[list[dict[str, Any]], list[dict[str
     return trades, stored["rejected"], stored.get("notes", [clipped] if clipped else [])
 
 
-def encode_signals(signals: Sequence[int], closes: Sequence[float]) -> str:
-    """Signals as spans [first bar, ±1, decimals, price, step, step, …] of equal ones on consecutive bars.
-
-    Prices are closes as they are displayed; each step is the difference to the price before it, in the last decimal.
-    """
+def encode_signals(signals: Sequence[int]) -> str:
+    """Signals as spans [first bar, ±1, bars] of equal ones on consecutive bars; their prices are the bars' closes."""
     spans: list[list[int]] = []
-    next_bar = price = 0
-    for bar, signal in enumerate(signals):
-        if not signal:
-            continue
-        before, (price, decimals) = price, price_units(closes[bar])
-        if bar == next_bar and spans and spans[-1][1:3] == [signal, decimals]:
-            spans[-1].append(price - before)
-        else:
-            spans.append([bar, int(signal), decimals, price])
-        next_bar = bar + 1
+    bar = 0
+    for signal, equal in groupby(signals):
+        bars = len(list(equal))
+        if signal:
+            spans.append([bar, signal, bars])
+        bar += bars
     return _compact(spans)
 
 
-def decode_signals(text: str | None) -> list[tuple[int, int, float]]:
-    """(bar, ±1, close as it is displayed) of each signal that `encode_signals` wrote."""
+def decode_signals(text: str | None) -> list[tuple[int, int, float | None]]:
+    """(bar, ±1, price) of each signal; only those of older runs have the price themselves, as it was shown then."""
     return [
-        (first + position, signal, price / 10**decimals)
-        for first, signal, decimals, *steps in _stored(text)
-        for position, price in enumerate(accumulate(steps))
+        (first + position, signal, price)
+        for first, signal, *rest in _stored(text)
+        for position, price in enumerate(_prices(*rest))
     ]
 
 
-def significant(value: float) -> float:
-    """The value at 10 significant digits, as results are stored and hashed."""
-    return float(f"{value:.10g}")
+def _prices(bars_or_decimals: int, *steps: int) -> list[float] | list[None]:
+    """Of a span: none for each of its bars, or those of an older run, from their steps in the last decimal."""
+    return [price / 10**bars_or_decimals for price in accumulate(steps)] or [None] * bars_or_decimals
 
 
-def _short(value: Any) -> Any:
+def significant(value: float, digits: int = DIGITS) -> float:
+    """The value at so many significant digits."""
+    return float(f"{value:.{digits}g}")
+
+
+def short(value: Any, digits: int = DIGITS) -> Any:
+    """A number at so many significant digits, a whole one without a point; anything else as it is."""
     if isinstance(value, float):
-        short = significant(value)
-        return int(short) if short.is_integer() else short
+        number = significant(value, digits)
+        return int(number) if number.is_integer() else number
     return value
 
 

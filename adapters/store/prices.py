@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from adapters.prices.bars import Bars
+from adapters.prices.bars import SHOWN_DECIMALS, Bars
 from adapters.prices.candles import candles
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.tickers import is_ticker
@@ -191,6 +191,13 @@ class PriceStore:
             return candles(self.bars(data_hash), start_date, end_date)
         except UnknownTicker:
             return None
+
+    def decimals(self, data_hash: str | None) -> int:
+        """How many decimals the prices of a version are shown with; the least where it is not in the store."""
+        try:
+            return self.bars(data_hash or "").decimals
+        except UnknownTicker:
+            return SHOWN_DECIMALS
 
 
 def run_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:

@@ -1,5 +1,7 @@
 """Limits of the account, which leave the engine closed: a drawdown limit and a liquidation."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 
 from consumer.wrappers.account_limits import with_drawdown_limit, with_liquidation
 from engine.engine import BacktestEngine, check_bars
-from tests.engine.markets import cases, flat, follow, ohlc, trade_rows
+from tests.engine.markets import cases, flat, follow, ohlc, random_signals, random_walk, trade_rows
 
 ALL_IN = {"initial_capital": 1_000, "position_size": 1_000, "fee_rate": 0}
 LIMITS = pytest.mark.parametrize("limit", [with_drawdown_limit, with_liquidation])
@@ -68,6 +70,21 @@ def test_with_next_open_the_last_bar_has_no_open_to_close_at():
     assert trade_rows(result, "exit_reason") == [("end_of_data",)]
 
 
+@pytest.mark.parametrize(
+    ("opened", "reason", "price"),
+    [(45, "stop_loss", 44.55), (130, "take_profit", 130), (90, "liquidation", 89.1)],
+)
+def test_a_level_that_the_next_open_is_beyond_fills_before_the_liquidation(opened, reason, price):
+    engine = BacktestEngine(**ALL_IN, fill="next_open", slippage_bps=100, stop_loss_pct=50, take_profit_pct=20)
+    bars = ohlc([(100, 100, 100, 100), (100, 100, 75, 75), (opened,) * 4, (90, 90, 90, 90)])
+
+    result = limited(with_liquidation, engine, bars, [1, 0, 1, 0], 80)
+
+    (trade,) = result.trades
+    assert (trade.exit_bar, trade.exit_at, trade.exit_reason) == (2, "open", reason)
+    assert trade.exit_price == pytest.approx(price)
+
+
 def test_closing_a_short_pays_fee_and_slippage():
     engine = BacktestEngine(
         **ALL_IN | {"fee_rate": 0.01, "position_size": 500}, slippage_bps=100, direction="longshort"
@@ -106,6 +123,27 @@ def test_up_to_the_limit_nothing_differs_and_from_there_on_equity_stands_still(c
     assert len(set(result.equity_curve[passed + 1 :].tolist())) <= 1
     total = sum(trade.pnl_abs for trade in result.trades)
     assert total == pytest.approx(result.equity_curve[-1] - options["initial_capital"], abs=1e-4)
+
+
+def test_over_random_runs_a_gap_beyond_a_level_ends_the_account_as_the_engine_alone_would():
+    engine = BacktestEngine(
+        position_size=100_000, direction="longshort", fill="next_open", slippage_bps=20, stop_loss_pct=8,
+        take_profit_pct=4,
+    )  # fmt: skip
+    reasons = Counter()
+
+    for seed in range(300):
+        prices, signals = random_walk(seed, 120, 0.03), random_signals(seed, 120, 0.2)
+        plain = engine.run(prices, follow(signals))
+        last = limited(with_liquidation, engine, prices, signals, 95).fills[-1]
+        passed = [*np.flatnonzero(plain.equity_curve <= 95_000), 119][0]
+        if passed < 119 and plain.shares_curve[passed]:
+            own = next((fill for fill in plain.fills if fill.bar > passed), last)
+            before_orders = (own.bar, own.at) == (passed + 1, "open") and own.reason != "signal"
+            assert (own == last) == before_orders == (last.reason != "liquidation"), seed
+            reasons[last.reason] += 1
+
+    assert min(reasons[reason] for reason in ("liquidation", "stop_loss", "take_profit")) > 3, reasons
 
 
 @LIMITS

@@ -2,8 +2,10 @@
 
 import json
 import math
+import re
 from dataclasses import asdict, fields, replace
 from datetime import date, timedelta
+from itertools import product
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -26,6 +28,7 @@ from rules.optimizer import ParameterOptimizer
 from rules.prices import Prices
 from rules.registry import build_rule
 from rules.technical import RsiRule
+from tests.rules.test_rules import random_params
 from tests.services.prices import packed_file, read_prices
 
 DATA = PROJECT_ROOT / "data"
@@ -182,10 +185,28 @@ def test_a_history_that_is_shorter_than_the_rule_needs_is_said() -> None:
     _, _, (note,) = decode_trades(columns["trades_json"])
     bars, _ = decode_equity(columns["equity_curve_json"])
     assert note == (
-        "VALUE needs 819 bars before its first signal with these params, of which the prices have 460 before the run: "
-        f"no signal on the first 359 of {len(bars):,} bars"
+        "VALUE needs 819 bars before all of it has values with these params, of which the prices have 460 before the "
+        f"run: no signal on the first 359 of {len(bars):,} bars"
     )
     assert decode_signals(columns["signals_json"])[0][0] >= 359
+
+
+@pytest.mark.parametrize("rule_type", RULES)
+def test_the_note_on_a_short_history_is_never_contradicted_by_a_signal(rule_type: str) -> None:
+    noted, starts = 0, (date(2000, 3, 1), date(2000, 3, 30), date(2000, 9, 1))
+
+    for seed, start in product(range(8), starts):
+        params = random_params(rule_type, seed, spread=60)
+        asked = replace(WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=date(2003, 1, 2))
+        columns = columns_of(asked)
+        signalled = [bar for bar, _, _ in decode_signals(columns["signals_json"])]
+        for note in decode_trades(columns["trades_json"])[2]:
+            if found := re.search(r"(no signal|a part of it is unknown) on the first ([0-9,]+) of", note):
+                early = any(bar < int(found[2].replace(",", "")) for bar in signalled)
+                assert early == (found[1] != "no signal"), (params, start, note)
+                noted += 1
+
+    assert noted >= 8
 
 
 def test_a_short_run_of_such_a_rule_is_silent_throughout_and_says_so() -> None:

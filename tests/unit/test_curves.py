@@ -67,27 +67,30 @@ def test_thirteen_years_of_equity_take_less_than_27_kilobytes() -> None:
     assert len(encode_equity(daily(3270), walk(100_000.0, 3270), "1d")) < 27_000
 
 
-def test_signals_come_back_with_their_closes() -> None:
+def test_signals_come_back() -> None:
     signals = [RANDOM.choice([0, 0, 1, 1, -1]) for _ in range(300)]
-    closes = [round(value, 4) for value in walk(31.0, 300)]
 
-    back = decode_signals(encode_signals(signals, closes))
+    back = decode_signals(encode_signals(signals))
 
-    assert back == [
-        (bar, signal, pytest.approx(closes[bar], abs=0.00501)) for bar, signal in enumerate(signals) if signal
-    ]
+    assert back == [(bar, signal, None) for bar, signal in enumerate(signals) if signal]
+
+
+def test_signals_of_an_older_run_come_back_with_the_prices_that_they_were_shown_with() -> None:
+    stored = "[[4,1,2,3100,-5,12],[9,-1,4,9876],[10,-1,2,101]]"
+
+    assert decode_signals(stored) == [(4, 1, 31.0), (5, 1, 30.95), (6, 1, 31.07), (9, -1, 0.9876), (10, -1, 1.01)]
 
 
 def test_no_signals_come_back_as_none() -> None:
-    assert decode_signals(encode_signals([0, 0, 0], [1.0, 2.0, 3.0])) == []
+    assert decode_signals(encode_signals([0, 0, 0])) == []
 
 
-def test_trades_keep_ten_digits() -> None:
+def test_trades_keep_ten_digits_and_of_prices_all_that_the_store_has() -> None:
     trade = dict.fromkeys(TRADE_COLUMNS, 1 / 3) | {"side": "BUY", "entry_bar": 4, "is_open": True}
 
     (back,), rejected, notes = decode_trades(encode_trades([trade], [{"reason": "no cash", "count": 2}], ["clipped"]))
 
-    assert back["entry_price"] == 0.3333333333
+    assert (back["pnl_abs"], back["entry_price"]) == (0.3333333333, 0.333333333333333)
     assert (back["side"], back["entry_bar"], back["is_open"]) == ("BUY", 4, True)
     assert (rejected, notes) == ([{"reason": "no cash", "count": 2}], ["clipped"])
 

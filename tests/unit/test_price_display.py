@@ -1,28 +1,42 @@
-"""A price looks the same wherever it is shown."""
+"""A price is the same wherever it is shown."""
 
 from datetime import date
 
 import pytest
 
+from adapters.prices.bars import Bars
 from adapters.prices.candles import candles
 from adapters.prices.reading import Meaning, read_prices
-from adapters.results.curves import trade_rows
-from adapters.results.stored_series import decode_signals, encode_signals
+from adapters.results.curves import signal_points, trade_rows
+from adapters.results.stored_series import decode_signals, decode_trades, encode_signals, encode_trades
 from tests.prices.test_series import content
 
+DAYS = ["2024-01-02", "2024-01-03"]
 
-@pytest.mark.parametrize(("price", "shown"), [(10.125, 10.13), (10.375, 10.38), (0.00625, 0.0063), (31.0, 31.0)])
-def test_trade_and_signal_show_one_price_and_the_candle_has_the_stored_one(price: float, shown: float) -> None:
-    bars = [f"2024-01-0{day},{price},{price},{price},{price},1" for day in (2, 3)]
-    held = read_prices(content(*bars), Meaning(timeframe="1d")).bars
-    trade = dict.fromkeys(("size", "entry_fees", "exit_fees", "pnl_abs", "pnl_pct"), 1.0) | {
+
+def bars_at(*prices: str) -> Bars:
+    lines = (f"{day},{price},{price},{price},{price},1" for day, price in zip(DAYS, prices, strict=True))
+    return read_prices(content(*lines), Meaning(timeframe="1d")).bars
+
+
+@pytest.mark.parametrize("text", ["10.125", "1.03456", "31", "0.00001234", "98765.12345678", "1234567.89012345"])
+def test_trade_signal_and_candle_have_the_price_of_the_file(text: str) -> None:
+    price = float(text)
+    trade = dict.fromkeys(("size", "entry_fees", "exit_fees", "pnl_abs", "pnl_pct", "mae_pct", "mfe_pct"), 1.0) | {
         "side": "BUY", "entry_bar": 0, "entry_at": "close", "entry_price": price, "exit_bar": 1, "exit_at": "close",
         "exit_price": price, "exit_reason": "signal", "is_open": False,
     }  # fmt: skip
 
-    (candle, _) = candles(held, date(2024, 1, 1), date(2024, 1, 9))
-    (row,) = trade_rows([trade], ["2024-01-02", "2024-01-03"], "1d")
-    ((_, _, signalled),) = decode_signals(encode_signals([1], [price]))
+    held = candles(bars_at(text, text), date(2024, 1, 1), date(2024, 1, 9))
+    (row,) = trade_rows(decode_trades(encode_trades([trade], [], []))[0], DAYS, "1d")
+    (point,) = signal_points(DAYS, decode_signals(encode_signals([1, 0])), lambda: held)
 
-    assert row["entry_price"] == row["exit_price"] == signalled == shown
-    assert candle["close"] == price
+    assert row["entry_price"] == row["exit_price"] == point["price"] == held[0]["close"] == price
+
+
+@pytest.mark.parametrize(
+    ("prices", "decimals"),
+    [(("10", "12"), 2), (("10.5", "12"), 2), (("1.03456", "1.0345"), 5), (("0.00001234", "1"), 8), (("100", "200"), 2)],
+)
+def test_prices_are_shown_with_the_decimals_that_they_have(prices: tuple[str, str], decimals: int) -> None:
+    assert bars_at(*prices).decimals == decimals

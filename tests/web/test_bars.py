@@ -102,7 +102,7 @@ def test_the_trailing_stop_is_where_the_engine_left(browser_client: FlaskClient,
         if trade["exit_reason"] == "trailing_stop":
             stopped += 1
             opened = side * min(side * bars["open"][last], side * levels[last])
-            assert trade["exit_price"] == pytest.approx(opened, abs=0.0051)  # the ledger is in cents
+            assert trade["exit_price"] == pytest.approx(opened, rel=1e-9)
     assert stopped > 10
     assert None in levels
 

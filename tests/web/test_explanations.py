@@ -98,6 +98,8 @@ def signalled(client: FlaskClient, run_id: str, signal: str):
     return [bar_of(client, run_id, bar) for bar in wanted]
 
 
+MACD_RUN = {"rule_type": "MACD", "params": {}}
+OFTEN = {"params": {"period": 5, "oversold": 40.0, "overbought": 60.0}}
 ACCOUNTS = {
     "a position was open, so nothing was done": ("BUY", {}),
     "no position was open, so there was nothing to sell": ("SELL", {}),
@@ -106,6 +108,9 @@ ACCOUNTS = {
     "was opened at the next open at ": ("BUY", {"fill": "next_open"}),
     "the order was rejected: ": ("BUY", {"position_size": 0.01}),
     "no position was open, so there was nothing to buy back": ("BUY", {"direction": "shortonly"}),
+    "closed by its time exit at the next open at ": ("SELL", MACD_RUN | {"fill": "next_open", "exit_after_bars": 7}),
+    "closed by its take profit at the next open at ": ("SELL", OFTEN | {"fill": "next_open", "take_profit_pct": 2.0}),
+    "nothing more was done": ("SELL", MACD_RUN | {"exit_after_bars": 7}),
 }
 
 

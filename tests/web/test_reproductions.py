@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
+from adapters.results.stored_series import decode_signals
 from adapters.store.runs import Attempt, claim, finish
 from adapters.store.tables import runs
 from consumer.backtest import backtest
@@ -17,7 +18,7 @@ from tests.web.conftest import RunMaker
 @pytest.fixture
 def repeated(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -> tuple[str, str]:
     """Ids of a completed run and of its completed repetition."""
-    origin = make_run()
+    origin = make_run(slippage_bps=3.7, trailing_stop_pct=2.9)
     again = browser_client.post(f"/api/runs/{origin}/reproduce").get_json()["run_id"]
     platform = page_app.extensions["platform"]
     with platform.engine.begin() as connection:
@@ -57,6 +58,26 @@ def test_one_changed_character_is_a_difference_with_its_cause(
     assert 'data-verdict="different"' in page
     assert "in equity from those of" in page
     assert "Also different: the engine" in page
+
+
+def test_prices_as_older_runs_stored_them_are_no_difference(
+    page_app: Flask, browser_client: FlaskClient, repeated: tuple[str, str]
+) -> None:
+    origin, again = repeated
+    columns = (runs.c.trades_json, runs.c.signals_json)
+    with page_app.extensions["platform"].engine.begin() as connection:
+        text, signals = connection.execute(select(*columns).where(runs.c.run_id == origin)).one()
+        stored = json.loads(text)
+        whole = [[float(f"{each:.10g}") if isinstance(each, float) else each for each in row] for row in stored["rows"]]
+        spans = [[bar, signal, 2, 410] for bar, signal, _ in decode_signals(signals)]
+        older = {"trades_json": json.dumps(stored | {"rows": whole}), "signals_json": json.dumps(spans)}
+        connection.execute(update(runs).where(runs.c.run_id == origin).values(**older))
+
+    page = browser_client.get(f"/result/{again}").get_data(as_text=True)
+
+    assert whole != stored["rows"]
+    assert 'data-verdict="identical"' in page
+    assert {each["price"] for each in browser_client.get(f"/api/runs/{origin}").get_json()["signals"]} == {4.1}
 
 
 def test_a_metric_that_only_the_later_run_has_is_named_and_no_difference(

@@ -77,7 +77,7 @@ _STUDY = (
     | _each("created_at completed_at", _MOMENT)
 )
 _WINDOW = _each("total first bars_per_point", COUNT)
-_BARS = _WINDOW | {"time": _TIMES} | _each("open high low close volume", _NUMBERS)
+_BARS = _WINDOW | {"price_decimals": COUNT, "time": _TIMES} | _each("open high low close volume", _NUMBERS)
 _ACCOUNT = _each("equity holding drawdown_pct position", _NUMBERS) | {
     "rolling_sharpe": _KNOWN,
     "benchmark": _or_null(TEXT | {"description": "the ticker that the run is held against"}),

@@ -118,9 +118,9 @@ def bars(ticker: str, timeframe: str) -> Response:
     """The current version's bars as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
     held = platform().prices.get(*named_series(ticker, timeframe))
     shown = window(request.args, held.bars)
-    columns = candle_columns(platform().prices.bars(held.data_hash), shown.starts)
-    body = {"total": held.bars, "first": shown.first, "bars_per_point": shown.group, **columns}
-    return conditional(jsonify(body))
+    series = platform().prices.bars(held.data_hash)
+    body = {"total": held.bars, "first": shown.first, "bars_per_point": shown.group, "price_decimals": series.decimals}
+    return conditional(jsonify(body | candle_columns(series, shown.starts)))
 
 
 @blueprint.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")

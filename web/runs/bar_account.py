@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from adapters.prices.display import display_price
+from adapters.prices.bars import MOST_DIGITS
+from adapters.results.reasons import number_text
 
 SIDES = {1: "BUY", -1: "SELL"}
 POSITIONS = {"BUY": "long", "SELL": "short"}
@@ -17,13 +18,18 @@ def account_words(
 
     trades and rejected: as adapters.results.stored_series.decode_trades gives them.
     """
-    words = [
-        f"the {POSITIONS[trade['side']]} position was closed by its {trade['exit_reason'].replace('_', ' ')} "
-        f"at {display_price(trade['exit_price'])}"
-        for trade in trades
-        if trade["exit_bar"] == bar and not trade["is_open"] and trade["exit_reason"] != "signal"
-    ]
+    left = [trade for trade in trades if trade["exit_bar"] == bar and not trade["is_open"]]
+    words = [_closed(trade) for trade in left if trade["exit_reason"] != "signal"]
     return words + (list(_of_signal(bar, signal, last_bar, request, trades, rejected)) if signal else [])
+
+
+def _closed(trade: Trade, when: str = "") -> str:
+    by = "" if trade["exit_reason"] == "signal" else f" by its {trade['exit_reason'].replace('_', ' ')}"
+    return f"the {POSITIONS[trade['side']]} position was closed{by}{when} at {_price(trade['exit_price'])}"
+
+
+def _price(price: float) -> str:
+    return number_text(price, MOST_DIGITS)
 
 
 def _of_signal(
@@ -34,28 +40,35 @@ def _of_signal(
     if filled > last_bar:
         yield "there is no next bar to fill at"
         return
-    closed = [each for each in trades if each["exit_bar"] == filled and each["exit_reason"] == "signal"]
+    closed = [each for each in trades if _is_closed_at(each, filled, late) and each["side"] != SIDES[signal]]
     opened = [each for each in trades if each["entry_bar"] == filled and each["side"] == SIDES[signal]]
     refused = [each for each in rejected if each["bar"] == filled]
     for trade in closed:
-        yield f"the {POSITIONS[trade['side']]} position was closed{when} at {display_price(trade['exit_price'])}"
+        yield _closed(trade, when)
     for trade in opened:
         position = f"{POSITIONS[trade['side']]} position of {trade['size']:,.10g} shares"
-        yield f"a {position} was opened{when} at {display_price(trade['entry_price'])}"
+        yield f"a {position} was opened{when} at {_price(trade['entry_price'])}"
     for order in refused:
         yield f"the order was rejected: {order['reason']}"
     if not (closed or opened or refused):
         yield _why_nothing(bar, signal, request, trades)
 
 
+def _is_closed_at(trade: Trade, filled: int, late: bool) -> bool:
+    """Whether an order met the exit there: its own, or with next_open one at the same open that came before it."""
+    own = trade["exit_reason"] == "signal"
+    return trade["exit_bar"] == filled and not trade["is_open"] and (own or (late and trade["exit_at"] == "open"))
+
+
 def _why_nothing(bar: int, signal: int, request: Mapping[str, Any], trades: Sequence[Trade]) -> str:
-    if any(each["exit_reason"] == "liquidation" and each["exit_bar"] <= bar for each in trades):
-        return "the account had been liquidated, so nothing was done"
-    held = [each for each in trades if each["entry_bar"] <= bar and (each["is_open"] or each["exit_bar"] > bar)]
+    # a position that left before the close had left before the signal
+    held = [each for each in trades if each["entry_bar"] <= bar <= each["exit_bar"] - (each["exit_at"] != "close")]
+    if any(each["exit_bar"] == bar and not each["is_open"] for each in held):
+        return "nothing more was done"
     if held:
         return "a position was open, so nothing was done"
     if (signal, request["direction"]) == (-1, "longonly"):
         return "no position was open, so there was nothing to sell"
     if (signal, request["direction"]) == (1, "shortonly"):
         return "no position was open, so there was nothing to buy back"
-    return "nothing was done"
+    return "the account had been liquidated, so nothing was done"

@@ -16,7 +16,7 @@ from adapters.prices.bars import Bars, bar_date
 from adapters.prices.candles import bars_between, candle_columns
 from adapters.results.curves import drawdowns_pct, trade_row
 from adapters.results.period_returns import rolling_sharpe
-from adapters.results.stored_series import decode_equity_times, decode_trades
+from adapters.results.stored_series import decode_equity_times, decode_trades, significant
 from adapters.store.database import reading
 from adapters.store.run_queries import run_row
 from contracts.errors import Conflict
@@ -61,6 +61,7 @@ def bars(run_id: UUID) -> Response:
         "total": len(run.equity),
         "first": shown.first,
         "bars_per_point": shown.group,
+        "price_decimals": run.series.decimals,
         **columns(run, shown),
         "benchmark": run.benchmark,
         "trade_count": len(trades),
@@ -132,7 +133,7 @@ def _trailing_stop(
             nearer, factor = min, 1 + percent / 100
         for bar in range(trade["entry_bar"], total if trade["is_open"] else trade["exit_bar"] + 1):
             if levels[bar] is None:  # else one position was left and the next one entered on this bar
-                levels[bar] = round(best * factor, 4)
+                levels[bar] = significant(best * factor)
             best = nearer(best, series.prices[3][first + bar] / scale)
     return levels
 

@@ -111,6 +111,7 @@ def _trades(view: RunResult) -> dict[str, Any]:
     names = ("side", "outcome", "reason", "sort", "order")
     return {
         "trade_page": trade_page(view.trades or [], request.args),
+        "price_decimals": platform().prices.decimals(view.data_hash),
         "trade_columns": COLUMNS,
         "position_words": POSITION_WORDS,
         "reasons": sorted({trade["exit_reason"] for trade in view.trades or []}),

@@ -54,6 +54,7 @@ def page(run_id: UUID) -> Response:
             (alt_text(name, view), base64.b64encode(drawn[name]).decode()) for name in CHART_NAMES if name in drawn
         ],
         position_words=POSITION_WORDS,
+        price_decimals=platform().prices.decimals(row["data_hash"]),
         asked=asked_again(view.request),
     )
     return Response(html, headers={"Content-Security-Policy": _policy()})

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.results.stored_series import decode_signals, short
 from adapters.store.tables import runs
 from contracts.status import RunStatus
 
@@ -62,7 +63,10 @@ def _judged(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reprodu
 
 
 def _stored(row: RowMapping) -> dict[str, Any]:
-    """All numbers that a run left behind, by name: metrics and columns of trades apart, since later ones have more."""
+    """All numbers that a run left behind, by name: metrics and columns of trades apart, since later ones have more.
+
+    Prices as older runs have them: those of trades at ten digits, those of signals in the candles.
+    """
     metrics: dict[str, Any] = json.loads(row["metrics_json"])["values"]
     if row["trades_json"] is None:  # pruned
         return metrics
@@ -70,9 +74,9 @@ def _stored(row: RowMapping) -> dict[str, Any]:
     columns = zip(*trades["rows"], strict=True) if trades["rows"] else [()] * len(trades["columns"])
     return {
         "equity": row["equity_curve_json"],
-        "signals": row["signals_json"],
+        "signals": [signal[:2] for signal in decode_signals(row["signals_json"])],
         "rejected orders": trades["rejected"],
-        **{f"{name} of trades": values for name, values in zip(trades["columns"], columns, strict=True)},
+        **{f"{name} of trades": [*map(short, each)] for name, each in zip(trades["columns"], columns, strict=True)},
         **metrics,
     }
 

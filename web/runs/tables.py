@@ -19,6 +19,7 @@ from web.runs.trade_table import chosen_trades, trade_rows
 blueprint = Blueprint("tables", __name__)
 
 ROWS_PER_PAGE = 100
+PRICES = frozenset({"price", "open", "high", "low", "close"})  # columns
 
 
 def completed_result(run_id: UUID) -> RunResult:
@@ -47,14 +48,16 @@ def trades_json(run_id: UUID) -> Response:
 @blueprint.get("/result/<uuid:run_id>/tables/<name>.csv")
 def table_file(run_id: UUID, name: str) -> Response:
     """The numbers behind a chart as CSV."""
-    table = _table(run_id, name)
+    table = _table(completed_result(run_id), name)
     return csv_file([table.columns, *table.rows], f"{name}-{run_id}.csv")
 
 
 @blueprint.get("/result/<uuid:run_id>/tables/<name>")
 def table(run_id: UUID, name: str) -> ResponseReturnValue:
     """The numbers behind a chart, a page at a time; the last rows first, which are the latest."""
-    numbers = _table(run_id, name)
+    result = completed_result(run_id)
+    numbers = _table(result, name)
+    price_decimals = platform().prices.decimals(result.data_hash)
     pages = max(-(-len(numbers.rows) // ROWS_PER_PAGE), 1)
     page = read_argument("page", whole_number(1, pages), 1)
     latest_first = numbers.rows[::-1]
@@ -64,6 +67,7 @@ def table(run_id: UUID, name: str) -> ResponseReturnValue:
         name=name,
         title=CHARTS[name].title,
         columns=numbers.columns,
+        decimals=[price_decimals if column in PRICES else 2 for column in numbers.columns],
         rows=latest_first[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE],
         count=len(numbers.rows),
         page=page,
@@ -71,10 +75,9 @@ def table(run_id: UUID, name: str) -> ResponseReturnValue:
     )
 
 
-def _table(run_id: UUID, name: str) -> ChartTable:
+def _table(result: RunResult, name: str) -> ChartTable:
     if name not in CHARTS:
         abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHARTS)}")
-    result = completed_result(run_id)
     return _with_benchmark(result, name, CHARTS[name].table(result))
 
 

@@ -25,8 +25,6 @@ COLUMNS = {
     "holding_period": "Days",
     "exit_reason": "Closed by",
 }
-# An open trade has none of these yet; the contract holds the last close there, at which the trade is valued.
-EXIT_COLUMNS = frozenset({"exit_timestamp", "exit_price", "exit_fees"})
 POSITION_WORDS = {"BUY": "long", "SELL": "short"}  # what a page calls the position that an entry opens
 OUTCOMES = ("won", "lost", "open")
 PAGE_SIZE = 50
@@ -79,8 +77,8 @@ def trade_page(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> Trad
 
 
 def trade_rows(trades: Sequence[TradeRow]) -> Iterator[Sequence[object]]:
-    """The trades as rows of a file, the contract's names in the first; what an open trade has not done yet is empty."""
+    """The trades as rows of a file, the contract's names in the first."""
     names = (*COLUMNS, "is_open")
     yield names
     for trade in trades:
-        yield [None if trade["is_open"] and name in EXIT_COLUMNS else trade.get(name) for name in names]
+        yield [trade.get(name) for name in names]

@@ -99,7 +99,7 @@ export class Frame {
       library[kind.type],
       {
         priceLineVisible: false,
-        priceFormat: { type: "custom", minMove: 0.0001, formatter: each.axis ?? compact },
+        priceFormat: { type: "custom", minMove: each.minMove ?? 0.0001, formatter: each.axis ?? compact },
         ...(each.levels?.length ? { autoscaleInfoProvider: (own) => withLevels(own(), each.levels) } : {}),
         ...kind.options,
         ...each.options,

@@ -39,7 +39,7 @@ export function onThemeChange(redraw) {
 
 // Made once: an axis writes hundreds of numbers, and one of these takes longer to make than to use.
 const decimals = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
-const [WHOLE, CENTS, FINE] = [0, 2, 4].map(decimals);
+const [WHOLE, CENTS] = [0, 2].map(decimals);
 const COMPACT = new Intl.NumberFormat("en", { notation: "compact", maximumSignificantDigits: 3 });
 
 export function number(value, format = CENTS) {
@@ -52,7 +52,11 @@ export function compact(value) {
   return COMPACT.format(value || 0).replace("-", "−");
 }
 
-export const price = (value) => number(value, value !== null && Math.abs(value) < 1 ? FINE : CENTS);
+export function priceFormat(digits) {
+  const format = decimals(digits);
+  return (value) => number(value, format);
+}
+
 export const percent = (value) => `${number(value)}%`;
 export const whole = (value) => number(value, WHOLE);
 export const signed = (value) => `${value > 0 ? "▲ +" : value < 0 ? "▼ " : ""}${number(value)}`;
@@ -75,7 +79,7 @@ export function chartOptions(library, colours, intraday) {
     grid: { vertLines: { color: grid }, horzLines: { color: grid } },
     crosshair: { mode: library.CrosshairMode.Normal },
     localization: { locale: "en", timeFormatter: (seconds) => moment(seconds, intraday) },
-    timeScale: { timeVisible: intraday, borderColor: rule, minBarSpacing: 0.02, rightOffset: 0 },
+    timeScale: { timeVisible: intraday, borderColor: rule, minBarSpacing: 0.02, rightOffset: 0, lockVisibleTimeRangeOnResize: true },
     rightPriceScale: { borderColor: rule, minimumWidth: 72 },
     handleScroll: { vertTouchDrag: false },
   };

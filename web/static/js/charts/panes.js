@@ -1,5 +1,5 @@
 // What the chart of a run, or of prices alone, shows: its panes from the columns that the server sent.
-import { compact, number, percent, price, whole } from "./library.js";
+import { compact, number, percent, priceFormat, whole } from "./library.js";
 import { line, pointsOf } from "./series.js";
 import { outcome } from "./trades.js";
 
@@ -7,17 +7,20 @@ export const compactPercent = (value) => `${compact(value)}%`;
 
 const LINE_COLOURS = 5;
 
-const candles = {
+const AXIS_DIGITS = 5; // significant ones of the highest price, so that the axis stays narrow
+
+const candles = (price, axisDecimals) => ({
   kind: "candles",
   name: "",
   colour: "muted",
-  axis: price,
+  axis: priceFormat(axisDecimals),
+  minMove: 10 ** -axisDecimals,
   margins: { top: 0.1, bottom: 0.2 },
   points: ({ times, open, high, low, close }) =>
     times.map((time, at) => ({ time, open: open[at], high: high[at], low: low[at], close: close[at] })),
   level: ({ close }, at) => close[at],
   said: ({ open, high, low, close }, at) => `O ${price(open[at])} H ${price(high[at])} L ${price(low[at])} C ${price(close[at])}`,
-};
+});
 
 const volume = {
   kind: "columns",
@@ -35,10 +38,10 @@ function holds(shares) {
   return shares ? `${shares > 0 ? "long" : "short"} ${Math.abs(shares).toLocaleString("en")}` : "no position";
 }
 
-function ruleLine(each, at) {
+function ruleLine(each, at, format = number) {
   const colour = `c${(at % LINE_COLOURS) + 1}`;
   const more = { levels: each.levels, options: { lineWidth: 1, lineStyle: at % 2 ? 2 : 0, lastValueVisible: each.pane !== "price" } };
-  return (index) => line(each.name, colour, (data) => data.lines[index].values, each.pane === "price" ? price : number, more);
+  return (index) => line(each.name, colour, (data) => data.lines[index].values, format, more);
 }
 
 // The rule's own lines: on the price, or in a pane for each group of them.
@@ -52,9 +55,9 @@ function rulePanes(lines) {
   return [...groups].map(([group, series]) => ({ id: `rule ${group}`, name: group, height: 130, series }));
 }
 
-function priceLines(lines) {
+function priceLines(lines, price) {
   const on = lines.map((each, index) => [each, index]).filter(([each]) => each.pane === "price");
-  return on.map(([each, index], at) => ruleLine(each, at)(index));
+  return on.map(([each, index], at) => ruleLine(each, at, price)(index));
 }
 
 const returns = {
@@ -100,12 +103,14 @@ export function drawdown(name, colour, values, kind = "below") {
   return { ...line(name, colour, below, percent, { kind, axis: compactPercent }), said: (data, at) => `${name} ${percent(below(data)[at])}` };
 }
 
-const trailingStop = line("Trailing stop", "down", (data) => data.trailing_stop, price, {
+const trailingStop = (price) => line("Trailing stop", "down", (data) => data.trailing_stop, price, {
   options: { lineWidth: 1, lineStyle: 2, lineType: 1, lastValueVisible: false }, // in steps
 });
 
-export function panesOf({ lines, equity, benchmark, trailing_stop: stops }) {
-  const series = [candles, volume, ...(stops ? [trailingStop] : []), ...priceLines(lines)];
+export function panesOf({ lines, high, equity, benchmark, trailing_stop: stops, price_decimals: most }) {
+  const fitting = AXIS_DIGITS - 1 - Math.floor(Math.log10(Math.max(...high)));
+  const [price, axisDecimals] = [priceFormat(most), Math.min(Math.max(fitting, 2), most)];
+  const series = [candles(price, axisDecimals), volume, ...(stops ? [trailingStop(price)] : []), ...priceLines(lines, price)];
   const prices = { id: "price", name: "Price", height: 340, log: true, series };
   return [prices, ...rulePanes(lines), ...(equity ? account(benchmark) : [])];
 }

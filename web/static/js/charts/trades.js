@@ -1,7 +1,7 @@
 // Trades among the candles: an arrow whose tip is the price of each fill, a line from entry to exit in the colour of the
 // outcome, the levels of stop and target while the position was open; and the card of one trade.
 import { make } from "../elements.js";
-import { number, percent, price, signed, whole } from "./library.js";
+import { number, percent, priceFormat, signed, whole } from "./library.js";
 
 const REACH_PX = 14;
 const ARROW_PX = 10;
@@ -105,7 +105,7 @@ function stroke(context, left, top, right, bottom) {
 }
 
 // What the card says about one trade, as pairs.
-function facts(trade, intraday) {
+function facts(trade, intraday, price) {
   const when = (stamp) => stamp.slice(0, intraday ? 16 : 10).replace("T", " ");
   const excursions = trade.mae_pct === undefined ? [] : [["Worst, best", `${number(trade.mae_pct)}%, ${percent(trade.mfe_pct)}`]];
   return [
@@ -120,9 +120,9 @@ function facts(trade, intraday) {
   ];
 }
 
-export function fillCard(card, trade, intraday) {
+export function fillCard(card, trade, intraday, price) {
   card.querySelector("h3").textContent = `Trade ${trade.trade_no + 1}, ${trade.side === "BUY" ? "long" : "short"}`;
-  const pairs = facts(trade, intraday).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
+  const pairs = facts(trade, intraday, price).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]);
   card.querySelector("dl").replaceChildren(...pairs);
   card.hidden = false;
 }

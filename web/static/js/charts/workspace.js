@@ -3,7 +3,7 @@
 import { sendJson } from "../requests.js";
 import { Frame } from "./frame.js";
 import { explain } from "./explanation.js";
-import { loadLibrary } from "./library.js";
+import { loadLibrary, priceFormat } from "./library.js";
 import { panesOf } from "./panes.js";
 import { drawRanges, firstOf } from "./ranges.js";
 import { fillCard, TradeLines } from "./trades.js";
@@ -147,7 +147,8 @@ export class Workspace {
   choose(trade) {
     this.chosen = trade.trade_no;
     this.lines.show(this.frame.data.trades, this.chosen);
-    fillCard(this.element.querySelector(".trade-card"), trade, this.intraday);
+    const price = priceFormat(this.overview.price_decimals);
+    fillCard(this.element.querySelector(".trade-card"), trade, this.intraday, price);
     this.showRow();
   }
 
