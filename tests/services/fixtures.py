@@ -96,7 +96,7 @@ def settings_of(database_url: str, redis_url: str) -> dict[str, str]:
         "HEARTBEAT_S": f"{slowness() / 2:g}",
         "RECONCILE_S": "0.5",
         "ENQUEUE_GRACE_S": "2",
-        "RUN_TIMEOUT_S": f"{60 * slowness():g}",
+        "RUN_TIMEOUT_S": f"{60 * slowness():.0f}",
         "OPENBLAS_NUM_THREADS": "1",
         "PYTHONDONTWRITEBYTECODE": os.environ.get("PYTHONDONTWRITEBYTECODE", ""),
     }
