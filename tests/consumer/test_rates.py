@@ -82,7 +82,6 @@ def test_every_run_equals_the_loop_over_bars(case, chosen, yearly, step):
 @given(cases(), exits, rates, steps, st.sampled_from([0, 60, 95]))
 def test_a_liquidated_account_goes_on_earning_as_in_the_loop(case, chosen, yearly, step, below_pct):
     prices, signals, options = case
-    options = options | {"take_profit_pct": None}
     prices, dates = timed(prices, step)
     engine = EngineWithRates(**settled(options, chosen), **yearly)
 
