@@ -11,10 +11,12 @@ from adapters.store.tables import leases
 def take_lead(engine: Engine, name: str, holder: str, lead_s: float, gap_s: float) -> float | None:
     """For how many seconds somebody has led, now that `holder` leads for `lead_s` more; None while somebody else does.
 
-    A lead that ended more than `gap_s` seconds before the next one began was a gap: the seconds count anew.
+    A lead that ended more than `gap_s` seconds before the next one began was a gap: the seconds count anew. So they do
+    when the clock was set back, for which nobody waits.
     """
-    free = or_(leases.c.holder == holder, leases.c.until < database_now())
-    had_gap = or_(leases.c.since.is_(None), leases.c.until < database_now(-gap_s))
+    set_back = leases.c.until > database_now(lead_s)
+    free = or_(leases.c.holder == holder, leases.c.until < database_now(), set_back)
+    had_gap = or_(leases.c.since.is_(None), leases.c.until < database_now(-gap_s), set_back)
     since = case((had_gap, database_now()), else_=leases.c.since)
     values = {"since": since, "holder": holder, "until": database_now(lead_s)}
     in_order = [(leases.c[column], value) for column, value in values.items()]  # MySQL would compare the new `until`

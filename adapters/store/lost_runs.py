@@ -3,8 +3,9 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.engine import Connection
 
 from adapters.queue.messages import RunMessage
@@ -46,15 +47,20 @@ def waiting_without_word(
 
     Most of them simply wait in a long queue. The second value is the `after_id` of the next page, None at the end.
     """
-    never = and_(runs.c.enqueued_at.is_(None), runs.c.waiting_since < database_now(-min(grace_s, SUBMISSION_S)))
+    never = and_(runs.c.enqueued_at.is_(None), _is_over(runs.c.waiting_since, min(grace_s, SUBMISSION_S)))
     rows = connection.execute(
         select(runs.c.id, runs.c.run_id, runs.c.attempt)
         .where(runs.c.status == RunStatus.PENDING, runs.c.id > after_id)
-        .where(or_(never, runs.c.enqueued_at < database_now(-grace_s)))
+        .where(or_(never, _is_over(runs.c.enqueued_at, grace_s)))
         .order_by(runs.c.id)
         .limit(limit)
     ).all()
     return [Attempt(row.run_id, row.attempt) for row in rows], rows[-1].id if len(rows) == limit else None
+
+
+def _is_over(since: ColumnElement[Any], seconds: float) -> ColumnElement[bool]:
+    """More than so long ago, or in the future, since the clock was set back."""
+    return or_(since < database_now(-seconds), since > database_now())
 
 
 def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMessage]:

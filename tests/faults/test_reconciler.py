@@ -35,6 +35,17 @@ def test_a_run_that_was_never_enqueued_is_worked(programs: Programs, submitter: 
     check_tables(submitter.engine)
 
 
+@pytest.mark.parametrize("stamp", ["waiting_since", "enqueued_at"])
+def test_a_lost_message_is_sent_again_though_the_clock_was_set_back(
+    stamp: str, programs: Programs, submitter: Submitter
+) -> None:
+    submitter.record()
+    with submitter.engine.begin() as connection:
+        connection.execute(update(runs).values({stamp: database_now(3600)}))
+
+    programs.start("consumer.reconciler").wait_for_line("enqueued")
+
+
 @pytest.mark.parametrize("count", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
 def test_a_flushed_queue_is_filled_again_without_duplicates(
     count: int, programs: Programs, submitter: Submitter, redis_server: RedisServer

@@ -50,6 +50,14 @@ def test_a_gap_begins_a_new_count(engine: Engine, holder: str, silent_s: float, 
     assert taken(engine, holder) == pytest.approx(led_s, abs=15)
 
 
+@pytest.mark.parametrize("holder", ["first", "second"])
+def test_a_clock_that_was_set_back_keeps_nobody_from_leading(engine: Engine, holder: str) -> None:
+    taken(engine, "first")
+    made_older(engine, since_s=-3500, until_s=-3600 - LEAD_S)
+
+    assert taken(engine, holder) == pytest.approx(0, abs=15)
+
+
 def test_a_row_of_an_older_version_counts_from_now(engine: Engine) -> None:
     taken(engine, "first")
     with engine.begin() as connection:
