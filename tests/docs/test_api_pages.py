@@ -41,9 +41,10 @@ def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[st
     assert all(name in answer for name, answer in zip(expected, answers, strict=True)), answers
 
 
-# commands of the reference that a completed run, a used version of prices and a deleted preset refuse
+# commands of the reference that a completed run, a living study, a used version of prices and a deleted preset refuse
 REFUSED = {
     "GET /api/strategies/1/versions": 404,
+    "POST /api/studies/$STUDY_ID/judge": 409,
     "POST /api/runs/$RUN_ID/cancel": 409,
     "POST /api/runs/$RUN_ID/retry": 409,
     "DELETE /api/prices/AAPL/1d/$DATA_HASH": 409,

@@ -169,8 +169,8 @@ def said(cell: Cell, seed: int) -> dict[str, tuple[bool, bool]]:
     found = {}
     for kind in KINDS:
         verdict = world.verdict(kind)
-        evidence = verdict["folds"][0]["evidence"] if kind == "selection" else verdict["out_of_sample"]["evidence"]
-        share = (evidence or {}).get("deflated" if kind == "selection" else "probabilistic")
+        part = verdict["folds"][0] if kind == "selection" else verdict["out_of_sample"] or {}
+        share = (part.get("evidence") or {}).get("deflated" if kind == "selection" else "probabilistic")
         found[kind] = (verdict["outcome"] == "holds", share is not None and share >= 0.95)
     return found
 
@@ -191,12 +191,7 @@ def cells() -> list[Cell]:
 
 def planted() -> list[Cell]:
     """Markets with an edge that moving averages can find."""
-    return [
-        Cell("MA_CROSS", direction, drift, edge)
-        for direction in ("longonly", "longshort")
-        for drift in (0.0, 0.08)
-        for edge in EDGES
-    ]
+    return [Cell("MA_CROSS", direction, 0.08, edge) for direction in ("longonly", "longshort") for edge in EDGES]
 
 
 def main(worlds: int, print_line: Callable[[str], object] = print) -> None:

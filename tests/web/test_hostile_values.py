@@ -57,7 +57,7 @@ class Asking:
     def ask(self, rule: Rule, method: str, hostile: str | bytes, query: str = "", **sent: Any) -> None:
         address = self.known | sent.pop("address", {})
         path = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: quote(address[name[1]], safe="", errors="replace"), str(rule))
-        answer = self.client.open(f"{path}?{query}", method=method, **sent)
+        answer = self.client.open(f"{path}?{query}", method=method, buffered=True, **sent)
         self.asked += 1
         told = (answer.json or {}).get("errors", {}) if answer.is_json else {}
         if answer.status_code >= 500 or (sent.get("content_type") == JSON and answer.status_code == 400 and not told):
