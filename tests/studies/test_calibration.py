@@ -23,7 +23,7 @@ def test_the_drift_of_a_market_is_not_called_skill(cell: Cell) -> None:
 def test_a_planted_edge_is_found(cell: Cell) -> None:
     found = shares(cell, 50)
 
-    assert found["walk_forward"][0] > 0.5
+    assert found["walk_forward"][0] > 0.35
     assert found["holdout"][0] > 0.3
 
 
