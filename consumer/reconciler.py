@@ -13,6 +13,7 @@ import signal  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
+from collections.abc import Iterator  # noqa: E402
 from contextlib import suppress  # noqa: E402
 from typing import NoReturn  # noqa: E402
 from uuid import uuid4  # noqa: E402
@@ -22,10 +23,11 @@ from sqlalchemy.exc import DBAPIError  # noqa: E402
 
 from adapters.logs import configure_logging  # noqa: E402
 from adapters.settings import Settings, load_settings  # noqa: E402
-from adapters.store.database import connect_database  # noqa: E402
+from adapters.store.database import committed, connect_database  # noqa: E402
 from adapters.store.leases import give_up_lead, take_lead  # noqa: E402
+from adapters.store.retention import Removed, is_configured, prune_runs  # noqa: E402
+from adapters.store.run_totals import fold  # noqa: E402
 from adapters.store.upkeep import RECONCILER  # noqa: E402
-from consumer.bookkeeping import Bookkeeping  # noqa: E402
 from consumer.repairs import Repairs  # noqa: E402
 from consumer.studies import Studies  # noqa: E402
 from contracts.errors import InvalidSettings  # noqa: E402
@@ -37,7 +39,7 @@ RENEWALS_PER_LEAD = 3
 
 
 class Reconciler:
-    """Repairs, and studies that move on, in a loop, while it leads.
+    """Repairs, counters, retention, and studies that move on, in a loop, while it leads.
 
     Leases are judged once leaders have been able to write for the length of one. Before that the database may have been
     away, so that nobody could extend a lease: the row in `leases` tells that to a process that has just started, too.
@@ -48,7 +50,7 @@ class Reconciler:
         self._engine = engine
         self._settings = settings
         self._repairs = Repairs(engine, settings, self._take_lead)
-        self._books = Bookkeeping(engine, settings)
+        self._pruning: Iterator[Removed] = iter(())
         self._studies = Studies(engine, self._repairs.enqueue)
         self._holder = f"{socket.gethostname()[:40]}.{os.getpid()}.{uuid4().hex[:8]}"
         self._lead_s = settings.lease_s / LEADS_PER_LEASE
@@ -65,7 +67,8 @@ class Reconciler:
                 if led_s is not None and time.monotonic() >= next_pass:
                     next_pass = time.monotonic() + self._settings.reconcile_s
                     self._repairs.make(judge_leases=led_s >= self._settings.lease_s)
-                    self._books.keep()
+                    committed(self._engine, fold)
+                    self._prune()
                 if led_s is not None:
                     self._studies.advance()
             except DBAPIError as error:
@@ -74,6 +77,14 @@ class Reconciler:
             self._rests = True
             time.sleep(pause_s)
             self._rests = False
+
+    def _prune(self) -> None:
+        """Delete one portion of what is kept no longer, in a walk over all runs that begins anew when it is through."""
+        removed = next(self._pruning, None)
+        if removed is None and is_configured(self._settings):
+            self._pruning = prune_runs(self._engine, self._settings)
+        elif removed:
+            log.info("runs_pruned %s", " ".join(f"{part}={count}" for part, count in removed.items()))
 
     def _take_lead(self) -> float | None:
         gap_s = self._settings.lease_s / 2 - self._lead_s  # a lead that has run out was silent all its time

@@ -71,6 +71,25 @@ def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
     check_queue_is_clean(redis_server.client())
 
 
+def test_a_database_that_takes_a_tenth_of_a_second_for_each_statement_costs_no_attempt(
+    programs: Programs, submitter: Submitter, mariadb_proxy: TcpProxy, behind_proxy: dict[str, str]
+) -> None:
+    mariadb_proxy.delay(0.05)  # in each direction
+    with web_app(behind_proxy) as app:
+        accepted = app.test_client().post("/api/runs/bulk?batch_id=slow", json=sweep_values(6))
+        ready = app.test_client().get("/ready")
+
+    scaler, reconciler = (programs.start(f"consumer.{each}", **behind_proxy) for each in ("local_scaler", "reconciler"))
+    wait_until(submitter.all_ended, 60)
+
+    assert (accepted.status_code, ready.status_code) == (202, 200)
+    assert submitter.statuses() == {"SUCCEEDED": 6}
+    assert "job_failed" not in scaler.log and "pass_failed" not in reconciler.log
+    check_tables(submitter.engine)
+    with reading(submitter.engine) as connection:
+        assert set(connection.execute(select(runs.c.attempt)).scalars()) == {1}
+
+
 @pytest.mark.parametrize(
     ("at", "signum", "attempt", "line"),
     [
