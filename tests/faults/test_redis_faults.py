@@ -93,9 +93,11 @@ def test_a_run_survives_a_redis_that_does_not_answer(
     pause = fault("consumer.task:backtest", "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
+    # the work horse can be there before its parent has said so, and what was not said has no heartbeat in Redis
+    wait_until(lambda: redis_server.client().zcard("rq:wip:backtests"))
 
     redis_server.pause()
-    # each heartbeat waits for Redis, together for longer than a lease
+    # a heartbeat every half second, each of which waits for Redis for up to 0.8 s
     consumer.wait_for_line("redis_unreachable", slow_s * 3, times=round(slow_s * 0.6))
     pause.let_go()
     wait_until(submitter.all_ended, 30)
