@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 from urllib.parse import urlsplit
+from wsgiref.types import WSGIEnvironment
 
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, Forbidden, TooManyRequests, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, TooManyRequests, Unauthorized
 
 from adapters.logs import set_log_context
 from adapters.store.database import reading
@@ -118,6 +119,17 @@ def _check_scope() -> None:
         raise Forbidden(f"{g.actor.name} may {g.actor.scope}; the scope {needed} is needed here")
     if not g.actor.may("admin") and _is_somebody_else_s():
         raise Forbidden(f"this was submitted by somebody else; {g.actor.name} would need the scope admin")
+
+
+def is_welcome(app: Flask, environ: WSGIEnvironment) -> bool:
+    """Whether a request that brings a large body may do so: asked before the body is read, and uncounted."""
+    with app.request_context(environ):
+        try:
+            for check in (_check_host, _identify, _check_origin, _check_scope):
+                check()
+        except HTTPException:
+            return False
+    return True
 
 
 def needed_scope() -> str | None:
