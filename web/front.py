@@ -25,6 +25,7 @@ from web.exchange import Exchange
 from web.platform import POOL_SIZE
 from web.wsgi import Answer, environ_of
 
+NOTHING = -1  # not even an empty body is waited for
 LARGE_BODIES = 4  # at once, in one process, of those routes that take more than others
 PROBES = ("/health", "/ready")
 
@@ -82,10 +83,9 @@ class Front:
         if self._proxy in ("*", environ[PEER]):
             _believe(environ, None)  # type: ignore[arg-type]
         most = self._most_bytes(scope)
-        is_large = most > MAX_BODY_BYTES
-        async with self._large if is_large else nullcontext():
-            if is_large and not await exchange.in_turn(is_welcome, self._app, environ):
-                most = 0
+        if most > MAX_BODY_BYTES and not await exchange.in_turn(is_welcome, self._app, environ):
+            most = NOTHING
+        async with self._large if most > MAX_BODY_BYTES else nullcontext():
             is_taken = await exchange.take_body(environ, most)
             answer = await exchange.in_turn(Answer, self._app, environ)
         await exchange.give(answer)
