@@ -49,20 +49,19 @@ class Connections:
     def close_late(self) -> None:
         """Close those whose time is over."""
         now = time.monotonic()
-        self._close([each for each in self._all() if each.deadline < now])
-        for host in [host for host, address in self._addresses.items() if not address.open]:
-            del self._addresses[host]
+        for each in self._all():
+            if each.deadline < now:
+                each.drop()
+        self._addresses = defaultdict(Address, {host: kept for host, kept in self._addresses.items() if kept.open})
 
     def close_idle(self) -> None:
-        """Close those that are asked for nothing."""
-        self._close([each for each in self._all() if each.is_idle])
+        """Close those that are asked for nothing, each when it has sent what it has."""
+        for each in self._all():
+            if each.is_idle:
+                each.transport.close()
 
     def _all(self) -> list["Connection"]:
         return [each for address in self._addresses.values() for each in address.open]
-
-    def _close(self, connections: list["Connection"]) -> None:
-        for each in connections:
-            each.drop()
 
 
 class Connection(ASGIProtocol):  # type: ignore[misc]
