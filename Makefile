@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run docs test test-slow test-mysql soak test-image test-peers lint bench manifests audit requirements clean
+.PHONY: help install install-dev run docs test test-slow test-mysql soak test-image test-peers attack lint bench manifests audit requirements clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,7 @@ run: install ## start Redis, database, web, scaler and reconciler; prints the UR
 test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
-		-m "not slow and not soak and not peers and not image"
+		-m "not slow and not soak and not peers and not image and not attack"
 
 test-slow: install-dev ## the long tests: every fault on both databases and both ways of starting Jobs
 	@sh scripts/install_test_services.sh
@@ -68,6 +68,12 @@ test-image: install-dev ## the image in containers, in every role of docker-comp
 
 test-peers: install-dev $(PEERS)/.installed ## our engine against independent engines
 	@$(PEERS)/bin/python -m pytest -m peers tests/peers -p no:cacheprovider
+
+attack: install-dev ## strangers against the web tier of `make run`: three minutes; writes docs/reliability.md's table
+	@sh scripts/install_test_services.sh
+	@mkdir -p var && rm -f var/attacks
+	@ATTACK_REPORT=var/attacks $(BIN)/python -m pytest tests/attack
+	@$(BIN)/python -m tests.attack.table var/attacks
 
 manifests: install-dev ## Kubernetes, KEDA, image, compose and workflow: schemas, house rules, and how they fit together
 	@$(BIN)/python -m scripts.manifests

@@ -102,7 +102,7 @@ def _take_folder(port: str) -> None:
 
 
 def _require_free_port(host: str, port: int) -> None:
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
@@ -170,7 +170,8 @@ def _run_procfile(environment: dict[str, str], redis: list[Program], programs: l
     print(f"starting {', '.join(commands)}", flush=True)
     for name, command in commands.items():
         programs.append(Program(name, command, environment))
-    url = f"http://{environment['WEB_HOST']}:{environment['PORT']}"
+    host = environment["WEB_HOST"]
+    url = f"http://{f'[{host}]' if ':' in host else host}:{environment['PORT']}"
     threading.Thread(target=_announce, args=(url,), daemon=True).start()
     while not asked:
         for program in (*redis, *programs):

@@ -3,11 +3,12 @@
 import secrets
 from collections.abc import Collection
 from urllib.parse import urlsplit
+from wsgiref.types import WSGIEnvironment
 
 from flask import Blueprint, Flask, Response, g, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, Forbidden, TooManyRequests, Unauthorized
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, TooManyRequests, Unauthorized
 
 from adapters.logs import set_log_context
 from adapters.store.database import reading
@@ -126,6 +127,17 @@ def _check_scope() -> None:
         [(kind, name)] = (request.view_args or {}).items()
         with reading(platform().engine) as connection:
             refuse_others(connection, kind, str(name))
+
+
+def is_welcome(app: Flask, environ: WSGIEnvironment) -> bool:
+    """Whether a request that brings a large body may do so: asked before the body is read, and uncounted."""
+    with app.request_context(environ):
+        try:
+            for check in (_check_host, _identify, _check_origin, _check_scope):
+                check()
+        except HTTPException:
+            return False
+    return True
 
 
 def needed_scope() -> str | None:

@@ -8,7 +8,7 @@ from math import isfinite
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import request
+from flask import Flask, current_app, request
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
@@ -19,11 +19,12 @@ from adapters.results.metrics.table import METRIC_NAMES
 from adapters.store.rankings import Ranking
 from contracts.errors import InvalidRequest
 
-MAX_BODY_BYTES = 64 * 1024  # of every body but a bulk submission; the largest COMPOSITE takes under 4 KB
+MAX_BODY_BYTES = 64 * 1024  # where a view says nothing else; the largest COMPOSITE takes under 4 KB
 MAX_KEY_LENGTH = 128  # of an Idempotency-Key, the width of its column
 MAX_DIGITS = 18  # of a whole number: the ids of 64 bits
 T = TypeVar("T")
 D = TypeVar("D")
+View = TypeVar("View", bound=Callable[..., Any])
 
 
 class Reader(Protocol):
@@ -163,15 +164,32 @@ def json_body() -> Any:
     return parse_json(typed_body("application/json"))
 
 
-def typed_body(*accepted: str, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+def large_body(setting: str) -> Callable[[View], View]:
+    """Let a view's bodies be as large as this setting says, in MiB."""
+
+    def declared(view: View) -> View:
+        view.body_setting = setting  # type: ignore[attr-defined]
+        return view
+
+    return declared
+
+
+def most_bytes(app: Flask, endpoint: str | None) -> int:
+    """How large a body may be at an endpoint."""
+    setting = getattr(app.view_functions.get(endpoint or ""), "body_setting", None)
+    return int(getattr(app.extensions["platform"].settings, setting)) * 2**20 if setting else MAX_BODY_BYTES
+
+
+def typed_body(*accepted: str) -> bytes:
     """The body of a request that has one of the accepted content types; 415, or what `read_body` raises."""
     if request.mimetype not in accepted:
         raise UnsupportedMediaType(f"Content-Type {request.mimetype or 'is missing'}; accepted: {', '.join(accepted)}")
-    return read_body(max_bytes)
+    return read_body()
 
 
-def read_body(max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """The body, or nothing when it is a form, whose fields are in `request.form` then; 413 above `max_bytes`."""
+def read_body(max_bytes: int | None = None) -> bytes:
+    """The body, or nothing when it is a form, whose fields are in `request.form` then; 413 above what a view takes."""
+    max_bytes = max_bytes or most_bytes(current_app, request.endpoint)
     request.max_content_length = max_bytes + 1  # a body that does not tell its length is cut there, and so noticed
     if (request.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)

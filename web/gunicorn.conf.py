@@ -12,19 +12,38 @@ from adapters.settings import load_settings
 _settings = load_settings()
 _shared_memory = Path("/dev/shm")
 
-bind = f"{_settings.web_host}:{_settings.port}"
+_host = f"[{_settings.web_host}]" if ":" in _settings.web_host else _settings.web_host
+bind = f"{_host}:{_settings.port}"
 workers = _settings.web_concurrency
 worker_class = "web.front.FrontWorker"
 preload_app = True  # all processes sign sessions with the same key, and share the memory of what they import
-threads = 8  # as many as web.platform.POOL_SIZE, so that no thread waits for a connection
 timeout = 60
 graceful_timeout = 25  # seconds; below the pod's grace period
+keepalive = 75  # seconds; web.connections.IDLE_S
+asgi_loop, asgi_lifespan, http_parser = "asyncio", "off", "python"
+secure_scheme_headers: dict[str, str] = {}  # web.front believes TRUSTED_PROXY alone
 worker_tmp_dir = str(_shared_memory) if _shared_memory.is_dir() else None  # a heartbeat on disk stalls with the disk
 control_socket_disable = True
 
 # where all processes of this server count their answers; read by prometheus_client when it is imported
-_metrics = tempfile.mkdtemp(prefix="web-metrics-", dir=worker_tmp_dir)
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = _metrics
+_metrics = Path(worker_tmp_dir or tempfile.gettempdir(), f"web-metrics-{os.getpid()}")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+
+
+def _is_left_behind(folder: Path) -> bool:
+    """Whether the server that made it was killed."""
+    try:
+        os.kill(int(folder.name.rpartition("-")[2]), 0)
+    except (ValueError, ProcessLookupError):
+        return True
+    except PermissionError:  # somebody else's, and alive
+        return False
+    return folder == _metrics  # in a pod each container's first process has the same number
+
+
+for _folder in filter(_is_left_behind, _metrics.parent.glob("web-metrics-*")):
+    shutil.rmtree(_folder, ignore_errors=True)
+_metrics.mkdir(mode=0o700)
 
 
 def on_exit(server: Arbiter) -> None:

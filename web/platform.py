@@ -18,7 +18,7 @@ from web.rates import Rates
 from web.readiness import Readiness
 from web.runs.submission import Submission
 
-POOL_SIZE = 8  # connections per web process; one per thread of web/gunicorn.conf.py
+POOL_SIZE = 8  # connections per web process, and threads of web.front: none waits for a connection
 _KEY = "platform"
 T = TypeVar("T")
 

@@ -43,7 +43,17 @@ class Timing:
 
         NoValue where the exposure never changed.
         """
-        found: Array = self.returns - usual_exposures(self.exposures) * self.moves - self.carry
+        return self._above(usual_exposures(self.exposures))
+
+    def excess_over_past(self) -> Array:
+        """The same above its mean exposure up to then, so that nothing that follows a bar is in what it is held to.
+
+        Without it a rule that buys falls, and trades rarely, would hold in 8% of short test parts instead of 5%.
+        """
+        return self._above(self.exposures.cumsum() / np.arange(1, len(self.exposures) + 1))
+
+    def _above(self, usual: Array) -> Array:
+        found: Array = self.returns - usual * self.moves - self.carry
         if not found.std() > LEAST_CHANGE * self.returns.std():
             raise NoValue(SAME_SHARE)
         return found

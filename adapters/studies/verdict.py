@@ -133,7 +133,7 @@ class _Verdict:
         if best is None:
             raise NoValue("nothing was chosen")
         variance = sharpe_variance(tried.timing)
-        return _timed(best.timing, variance, self._plan.training_runs, best.bars_per_year)
+        return _timed(best.timing, best.timing.excess(), variance, self._plan.training_runs, best.bars_per_year)
 
     def _chosen(self, each: Json) -> Json:
         """A combination that was chosen, with what its runs came to."""
@@ -161,7 +161,7 @@ class _Verdict:
         return {
             "bars": subject.measured.bars,
             "amounts": self._known("out_of_sample.amounts", subject.amounts),
-            "timing": self._known("out_of_sample.timing", lambda: _timed(subject.timing, None, 1, bars_per_year)),
+            "timing": self._known("out_of_sample.timing", lambda: _timed_ahead(subject.timing, bars_per_year)),
             "evidence": asdict(evidence(ratio, None, 1, bars_per_year)) if ratio else None,
             "efficiency": self._known("out_of_sample.efficiency", self._efficiency),
         }
@@ -218,14 +218,19 @@ class _Verdict:
         return shuffled_trades(subject.trade_steps, self._plan.request.seed, SAMPLES)
 
 
-def _timed(timing: Timing, variance: float | None, trials: int, bars_per_year: float) -> Json:
+def _timed(timing: Timing, excess: Array, variance: float | None, trials: int, bars_per_year: float) -> Json:
     """What choosing the times proves, as the best of so many trials; with its yearly return and usual exposure."""
-    excess = timing.excess()
     return {
         **asdict(evidence(measured_sharpe(excess), variance, trials, bars_per_year)),
         "yearly_pct": total(excess) / len(excess) * bars_per_year * 100.0,
         "average_exposure_pct": timing.average_exposure() * 100.0,
     }
+
+
+def _timed_ahead(timing: Timing, bars_per_year: float) -> Json:
+    """The same of one path out of sample: above its exposure of all its time or of its past, whichever proves less."""
+    both = [_timed(timing, excess, None, 1, bars_per_year) for excess in (timing.excess(), timing.excess_over_past())]
+    return min(both, key=lambda each: float(each["sharpe_ratio"]))
 
 
 def _overfitting(tried: _Tried) -> Json:

@@ -1,50 +1,77 @@
-"""p99 of ordinary requests, each on a connection of its own, beside a thousand silent and two hundred slow ones."""
+"""p99 of a hundred users' calls beside five thousand hostile connections and without them, in turns.
+
+The connections are silent, half a head, half a body, or an answer that nobody reads, from five addresses and a process
+of their own. Each user asks for each path once in a round, at a time of its own and on a connection of its own.
+"""
 
 import json
+import random
+import subprocess
+import sys
 import time
-from urllib.request import urlopen
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 from tests.bench.services import platform, row
-from tests.services.slow_clients import silent_and_slow
+from tests.services.hostile import PATHS, call_s
 
-BUDGET_MS = 100
-ASKED = 300
-PATHS = ("/health", "/api/rules", "/runs")
+BUDGET = "<= 3"
+USERS, ROUNDS, ROUND_S = 100, 4, 10.0
+HOSTILE = 5_000
+Times = dict[str, list[float]]
 
 
 def main() -> None:
     """Print the rows as one line of JSON."""
-    with platform(web_processes=2, CONNECTIONS_PER_ADDRESS="3000") as running:
-        alone = {path: p99_ms(running.base_url + path) for path in PATHS}
-        with silent_and_slow(int(running.base_url.rpartition(":")[2])) as count:
-            beside = {path: p99_ms(running.base_url + path) for path in PATHS}
+    quiet, beside, coming = (defaultdict[str, list[float]](list) for _ in range(3))
+    with platform(web_processes=2) as running:
+        asked(running.base_url, quiet.copy())  # each process' first answers
+        for _ in range(ROUNDS):
+            asked(running.base_url, quiet)
+            with hostile(running.base_url) as all_have_come:
+                asked(running.base_url, coming)
+                all_have_come()
+                asked(running.base_url, beside)
     rows = [
-        row(
-            f"{path} beside {count:,} silent and slow connections: p99 of {ASKED}",
-            beside[path],
-            "ms",
-            BUDGET_MS,
-            budget="<= 1",
-            note=f"{alone[path]:.1f} ms alone",
+        row(f"{path} {when}: p99 of {len(calls[path])}", p99_ms(calls[path]), "ms", p99_ms(quiet[path]), budget=budget)
+        for when, calls, budget in (
+            (f"beside {HOSTILE:,} hostile connections, and without them", beside, BUDGET),
+            ("while they come", coming, None),
         )
         for path in PATHS
     ]
     print(json.dumps(rows))
 
 
-def p99_ms(url: str) -> float:
-    """Milliseconds within which 99 of 100 answers have come; one after the other."""
-    for _ in range(20):  # each process' first answers
-        answer_ms(url)
-    return sorted(answer_ms(url) for _ in range(ASKED))[ASKED * 99 // 100 - 1]
+@contextmanager
+def hostile(url: str) -> Iterator[Callable[[], str]]:
+    """They come while this block has begun, and leave at its end; what to call to wait for the last of them."""
+    command = [sys.executable, "-m", "tests.services.hostile", url.rpartition(":")[2], str(HOSTILE)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as crowd:
+        assert crowd.stdin and crowd.stdout
+        yield crowd.stdout.readline
+        crowd.stdin.close()
 
 
-def answer_ms(url: str) -> float:
-    """Milliseconds until the whole answer is there."""
-    begun = time.perf_counter()
-    with urlopen(url, timeout=30) as answer:
-        answer.read()
-    return (time.perf_counter() - begun) * 1e3
+def asked(url: str, seconds: Times) -> None:
+    """Add how long each call of each user took, within one round."""
+    with ThreadPoolExecutor(USERS * len(PATHS)) as users:
+        done = {path: [users.submit(ask, url + path) for _ in range(USERS)] for path in PATHS}
+    for path, answers in done.items():
+        seconds[path] += [each.result() for each in answers]
+
+
+def ask(url: str) -> float:
+    """Seconds until the answer is there, of a call at some time of the round."""
+    time.sleep(random.uniform(0, ROUND_S))
+    return call_s(url)
+
+
+def p99_ms(seconds: list[float]) -> float:
+    """Milliseconds within which 99 of 100 answers have come."""
+    return sorted(seconds)[len(seconds) * 99 // 100 - 1] * 1e3
 
 
 if __name__ == "__main__":

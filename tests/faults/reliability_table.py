@@ -23,17 +23,23 @@ def main() -> int:
     if len(sys.argv) != 3:
         print(__doc__, file=sys.stderr)
         return 2
-    recoveries, soaks = (_lines(Path(name)) for name in sys.argv[1:])
+    recoveries, soaks = (lines(Path(name)) for name in sys.argv[1:])
+    written(recoveries=recovery_table(recoveries), soaks=soak_table(soaks))
+    return 0
+
+
+def written(**tables: str) -> None:
+    """Put tables into the page, each between its markers."""
     page = PAGE.read_text(encoding="utf-8")
-    for name, table in {"recoveries": recovery_table(recoveries), "soaks": soak_table(soaks)}.items():
+    for name, table in tables.items():
         before, _, rest = page.partition(f"<!-- {name} -->")
         _, end, after = rest.partition(f"<!-- end of {name} -->")
         page = f"{before}<!-- {name} -->\n{table}\n{end}{after}"
     PAGE.write_text(page, encoding="utf-8")
-    return 0
 
 
-def _lines(path: Path) -> list[dict[str, Any]]:
+def lines(path: Path) -> list[dict[str, Any]]:
+    """What tests have noted."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 

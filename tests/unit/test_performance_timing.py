@@ -88,8 +88,12 @@ def test_runs_one_after_the_other_are_compared_with_one_exposure():
 
     assert len(whole.returns) == 80
     assert whole.excess() == pytest.approx(whole.returns - usual_exposures(whole.exposures) * whole.moves - whole.carry)
-    with pytest.raises(NoValue):
-        Timing(np.zeros(40), np.zeros(40), np.ones(40), np.zeros(40)).excess()
+    means = [whole.exposures[: bar + 1].mean() for bar in range(80)]
+    assert whole.excess_over_past() == pytest.approx(whole.returns - means * whole.moves - whole.carry)
+    still = Timing(np.zeros(40), np.zeros(40), np.ones(40), np.zeros(40))
+    for excess in (still.excess, still.excess_over_past):
+        with pytest.raises(NoValue):
+            excess()
 
 
 def test_interest_and_borrow_fees_of_the_usual_share_are_no_timing():

@@ -1,16 +1,20 @@
 """Bodies that are too large, or that break off: a fault of the sender, never one of ours."""
 
+import json
 import socket
 import sys
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.services.ports import free_port
-from tests.services.processes import Programs
-from tests.services.web_app import web_app
+from tests.services.processes import PROJECT_ROOT, Programs
+from tests.services.web_app import run_values, web_app
+from web.arguments import MAX_BODY_BYTES
 
 TOKEN = "a-token-of-16-or-more"
 FORM = "application/x-www-form-urlencoded"
@@ -51,6 +55,41 @@ def test_chunks_that_break_their_format_or_the_bound_are_the_senders_fault(progr
 
     assert malformed == unended == dict.fromkeys(routes, b"400")
     assert too_large == {"/login": b"413", "/run_backtest": b"413"}
+
+
+BASE = {name: value for name, value in run_values().items() if name not in ("params", "charts")}
+COMBINATIONS = [{"period": period, "oversold": 30, "overbought": 70} for period in (5, 14)]
+STUDY = {"kind": "selection", "combinations": COMBINATIONS, "base": BASE}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "text"),
+    [
+        ("POST", "/api/runs/bulk", "application/x-ndjson", f"{json.dumps(run_values())}\n" * 400),
+        ("POST", "/api/studies?dry_run=true", "application/json", json.dumps(STUDY) + " " * 70_000),
+        ("PUT", "/api/prices/NEW/1d?dry_run=true", "text/csv", (PROJECT_ROOT / "data" / "AAPL.csv").read_text()),
+    ],
+)
+def test_three_routes_take_more_from_who_may_send_it(
+    programs: Programs, method: str, path: str, kind: str, text: str
+) -> None:
+    port = free_port()
+    programs.run(
+        [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"],
+        PORT=str(port), WEB_HOST="127.0.0.1", WEB_CONCURRENCY="1", API_TOKENS=TOKEN,
+    ).wait_for_line("Booting worker")  # fmt: skip
+    headers = {"Content-Type": kind, "Expect": "100-continue"}
+
+    def status(token: str, body: bytes | list[bytes]) -> int:
+        with closing(HTTPConnection("127.0.0.1", port, timeout=60)) as connection:
+            connection.request(method, path, body, headers | {"Authorization": f"Bearer {token}"})
+            return connection.getresponse().status
+
+    body = text.encode()
+    assert len(body) > MAX_BODY_BYTES
+    for sent in (body, [body[:1000], body[1000:]]):  # with its length, and in chunks
+        assert status(TOKEN, sent) in (200, 202)
+        assert status("somebody-else-s-token", sent) == 401
 
 
 def _chunked(port: str, path: str, kind: str, chunks: bytes) -> bytes:

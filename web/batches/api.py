@@ -28,6 +28,7 @@ from web.arguments import (
     asked_ranking,
     flag,
     idempotency_key,
+    large_body,
     read_argument,
     reading_arguments,
     sha256,
@@ -55,6 +56,7 @@ def refuse_padding() -> None:
 
 
 @blueprint.post("/api/runs/bulk")
+@large_body("max_body_mb")
 def bulk() -> ResponseReturnValue:
     """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
     dry_run = read_argument("dry_run", flag, False)

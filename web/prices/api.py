@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from adapters.prices.bar_times import TIMEFRAMES
@@ -19,7 +19,17 @@ from adapters.store.prices import Version, run_counts, version, versions_of
 from contracts.errors import InvalidRequest
 from contracts.run_request import Timeframe
 from web.answers import conditional
-from web.arguments import flag, one_of, read_body, reading_arguments, ticker_symbol, time_zone, words
+from web.arguments import (
+    flag,
+    large_body,
+    most_bytes,
+    one_of,
+    read_body,
+    reading_arguments,
+    ticker_symbol,
+    time_zone,
+    words,
+)
 from web.platform import platform
 from web.runs.windows import window
 
@@ -71,6 +81,7 @@ def _as_json(held: Version) -> dict[str, Any]:
 
 
 @blueprint.put("/api/prices/<ticker>/<timeframe>")
+@large_body("max_prices_mb")
 def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     """Load a CSV, plain or gzip, as the current version of a series; with ?dry_run=true only report on it.
 
@@ -90,9 +101,9 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
 
 
 def _examined(ticker: str, meaning: Meaning) -> Report:
-    most_bytes = platform().settings.max_prices_mb * 2**20
+    most = most_bytes(current_app, request.endpoint)
     try:
-        return examine(platform().prices, ticker, unpacked(read_body(most_bytes), most_bytes), meaning)
+        return examine(platform().prices, ticker, unpacked(read_body(), most), meaning)
     except Refused as refused:
         errors: dict[str, str] = {}
         for finding in refused.findings:

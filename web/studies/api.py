@@ -27,7 +27,16 @@ from adapters.store.studies import (
 from contracts.errors import Conflict
 from contracts.study import StudyPlan, StudyStatus
 from web.answers import conditional
-from web.arguments import MAX_DIGITS, flag, idempotency_key, read_argument, reading_arguments, typed_body, whole_number
+from web.arguments import (
+    MAX_DIGITS,
+    flag,
+    idempotency_key,
+    large_body,
+    read_argument,
+    reading_arguments,
+    typed_body,
+    whole_number,
+)
 from web.batches.operations import cancel_batch
 from web.platform import platform, told_by_queue
 from web.studies.validation import checked_plan
@@ -40,11 +49,11 @@ LISTED, MOST_LISTED = 25, 100
 
 
 @blueprint.post("/api/studies")
+@large_body("max_body_mb")
 def submit() -> ResponseReturnValue:
     """Record a study, which then runs by itself; with ?dry_run=true only say what it would cost."""
     settings = platform().settings
-    body = typed_body("application/json", max_bytes=settings.max_body_mb * 1024 * 1024)
-    plan = checked_plan(body, platform().prices, settings.max_bulk_runs)
+    plan = checked_plan(typed_body("application/json"), platform().prices, settings.max_bulk_runs)
     if read_argument("dry_run", flag, False):
         return _cost(plan)
     platform().submission.refuse_when_full(plan.training_runs)
