@@ -113,12 +113,15 @@ def warm() -> dict[str, float]:
 
 
 def large() -> dict[str, float]:
-    """A million bars, final equity only."""
+    """A million bars."""
     import numpy as np
     import pandas as pd
 
     close = pd.Series(100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.001, 1_000_000))))
-    return {"vectorbt": best(lambda: vectorbt_rsi(close).final_value(), 5)}
+    return {
+        "vectorbt": best(lambda: vectorbt_rsi(close).final_value(), 5),
+        "vectorbt with metrics": best(lambda: with_metrics(vectorbt_rsi(close)), 5),
+    }
 
 
 def grid() -> dict[str, float]:

@@ -64,6 +64,7 @@ def main() -> None:
         versus("", ours["warm"], peer["warm"], "backtesting.py", 75),
         versus("", ours["warm"], peer["warm"], "backtrader", None),
         versus("the same, 1,000,000 bars", ours["large"], peer["large"], "vectorbt", 3),
+        versus("", ours["large"], peer["large"], "vectorbt with metrics", None),
         versus(
             f"1,000 MA-cross combinations, core metrics of each, {small}", ours["grid"], peer["grid"], "vectorbt", 5
         ),
