@@ -5,17 +5,18 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from adapters.analysis.benchmark import benchmark_closes
-from adapters.analysis.excursions import excursions
-from adapters.analysis.performance import ANALYSIS_VERSION, Performance, performance
-from adapters.analysis.price_series import PriceSeries, price_series
-from adapters.analysis.unpacking import Column
-from adapters.prices.packing import PackedPrices
+from adapters.prices.bars import Column
+from adapters.prices.candles import closes_at
+from adapters.prices.packing import PackedPrices, unpack
+from adapters.prices.run_prices import RunPrices, run_prices
+from adapters.results.excursions import excursions
 from adapters.results.metrics.table import HEADLINE_NAMES
+from adapters.results.performance import ANALYSIS_VERSION, Performance, performance
 from adapters.results.rates import Rates
+from adapters.results.run_lines import packed_lines
 from adapters.results.sparkline import encode_sparkline
 from adapters.results.stored_series import encode_equity, encode_signals, encode_trades, significant
-from consumer.wrappers.account_limits import with_liquidation
+from consumer.wrappers.liquidation import with_liquidation
 from consumer.wrappers.rates import EngineWithRates, carried
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest, canonical_json
@@ -37,25 +38,25 @@ class Outcome:
 
 def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
-    prices = price_series(packed, request.start_date, request.end_date, request.bars_per_year)
+    prices = run_prices(packed, request.start_date, request.end_date, request.bars_per_year)
     rule = rule_of(request)
-    result, traded = run_engine(request, rule, prices), prices.traded()
+    result, traded = run_engine(request, rule, prices), prices.traded
     equity = result.equity_curve.tolist()
     filled = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
-    trades = [trade | excursions(trade, traded["High"], traded["Low"]) for trade in filled]
-    beside = benchmark_closes(packed.benchmark, traded.timestamps) if packed.benchmark else None
-    measured = measure(request, traded, result, trades, beside)
+    trades = [trade | excursions(trade, traded.columns["High"], traded.columns["Low"]) for trade in filled]
+    beside = closes_at(unpack(packed.benchmark), traded.times) if packed.benchmark else None
+    measured = measure(request, prices, result, trades, beside)
     metrics = measured.metrics
     columns = {
         **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
-        "equity_curve_json": encode_equity(traded.bar_dates(), equity, request.timeframe),
+        "equity_curve_json": encode_equity(traded.times, equity, request.timeframe),
         "trades_json": encode_trades(
             trades, [order._asdict() for order in result.rejected_orders], notes_on(request, rule, prices, result)
         ),
         "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals.tolist()),
-        "data_hash": prices.data_hash,
+        "data_hash": packed.data_hash,
         "engine_version": ENGINE_VERSION,
         "analysis_version": ANALYSIS_VERSION,
         "image_tag": image_tag,
@@ -64,16 +65,20 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
     return Outcome(columns, lines_of(rule, prices) if request.batch_id is None else [])
 
 
-def lines_of(rule: BaseRule, prices: PriceSeries) -> list[bytes]:
-    """The rule's lines and the truth of its conditions on the traded bars."""
-    from adapters.analysis.run_lines import packed_lines  # bulk runs do without both
-    from rules.explanation import explain
+def columns_of(prices: RunPrices) -> dict[str, Any]:
+    """What rules and engine read: all bars, the traded ones and those before."""
+    return {**prices.bars.columns, TIME: prices.bars.timestamps}
 
-    found = explain(rule, Prices({**prices.columns, TIME: prices.timestamps}), prices.first_bar)
+
+def lines_of(rule: BaseRule, prices: RunPrices) -> list[bytes]:
+    """The rule's lines and the truth of its conditions on the traded bars."""
+    from rules.explanation import explain  # bulk runs do without it
+
+    found = explain(rule, Prices(columns_of(prices)), prices.first_bar)
     return packed_lines(found.head, found.values, found.truths)
 
 
-def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: BacktestResult) -> list[str]:
+def notes_on(request: RunRequest, rule: BaseRule, prices: RunPrices, result: BacktestResult) -> list[str]:
     """Sentences on clipped dates, a short history, a rule that says one thing only, idle cash, and a lost account."""
     name, needed = rule.longest_lookback()
     notes = [prices.clipped] if prices.clipped else []
@@ -96,13 +101,13 @@ def notes_on(request: RunRequest, rule: BaseRule, prices: PriceSeries, result: B
     return notes + account_notes(request, prices, result)
 
 
-def account_notes(request: RunRequest, prices: PriceSeries, result: BacktestResult) -> list[str]:
+def account_notes(request: RunRequest, prices: RunPrices, result: BacktestResult) -> list[str]:
     """A sentence on an account that was liquidated, or emptied without being so."""
     level_pct = request.liquidate_below_pct
     passed = result.equity_curve <= request.initial_capital * (level_pct or 0.0) / 100.0
     if not passed.any():
         return []
-    day = prices.traded().bar_dates()[int(passed.argmax())][:10]
+    day = str(prices.traded.timestamps[int(passed.argmax())])[:10]
     if level_pct is not None:
         return [
             f"On {day} equity was {level_pct:g} % of the initial capital or less: liquidation, and no trade afterwards"
@@ -116,24 +121,25 @@ def account_notes(request: RunRequest, prices: PriceSeries, result: BacktestResu
 
 def measure(
     request: RunRequest,
-    traded: PriceSeries,
+    prices: RunPrices,
     result: BacktestResult,
     trades: list[dict[str, Any]],
     benchmark: Column | None,
 ) -> Performance:
     """The engine's metrics and those derived from its equity and trades."""
     interest, borrow_fees = carried(result.ledger)
+    traded = prices.traded
     return performance(
         asdict(result.metrics),
         result.equity_curve,
-        traded["Close"],
+        traded.columns["Close"],
         traded.timestamps,
         trades,
         initial_capital=request.initial_capital,
         fee_rate=request.fee_rate,
         slippage_bps=request.slippage_bps,
         risk_free_rate=request.risk_free_rate,
-        periods_per_year=traded.bars_per_year,
+        periods_per_year=prices.bars_per_year,
         rejected_orders=len(result.rejected_orders),
         benchmark=benchmark,
         interest=interest,
@@ -150,10 +156,10 @@ def rule_of(request: RunRequest) -> BaseRule:
         raise BadParams(str(error)) from error
 
 
-def run_engine(request: RunRequest, rule: BaseRule, prices: PriceSeries) -> BacktestResult:
+def run_engine(request: RunRequest, rule: BaseRule, prices: RunPrices) -> BacktestResult:
     """The engine's result of a rule's signals for a request on its prices, cut where the account is liquidated."""
     engine = engine_of(request, prices.bars_per_year)
-    bars = check_bars({**prices.columns, TIME: prices.timestamps})
+    bars = check_bars(columns_of(prices))
     result = engine.run(
         bars, lambda columns: rule.generate_signals(Prices(columns)), request.ticker, first_bar=prices.first_bar
     )

@@ -8,18 +8,17 @@ import logging
 import sys
 from dataclasses import replace
 
-import numpy as np
 from sqlalchemy.engine import Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
-from adapters.analysis.benchmark import benchmark_closes
-from adapters.analysis.price_series import PriceSeries, price_series
-from adapters.charts.data import ChartData, Numbers
+from adapters.charts.data import ChartData
 from adapters.charts.render import render_charts
 from adapters.logs import configure_logging
-from adapters.prices.packing import PackedPrices
+from adapters.prices.candles import held
+from adapters.prices.packing import PackedPrices, unpack
+from adapters.prices.run_prices import run_prices
 from adapters.results.curves import fill_bars, trade_rows
-from adapters.results.stored_series import decode_equity, decode_trades
+from adapters.results.run_series import run_series
 from adapters.settings import load_settings
 from adapters.store.database import committed, connect_database, is_duplicate_key, reading
 from adapters.store.prices import prices_of
@@ -57,33 +56,23 @@ def draw_charts(engine: Engine, run_id: str) -> None:
 
 def chart_data(row: RowMapping, request: RunRequest, packed: PackedPrices) -> ChartData:
     """What the charts of a completed run show, from what is stored of it."""
-    traded = price_series(packed, request.start_date, request.end_date).traded()
-    _, equity = decode_equity(row["equity_curve_json"])
-    trades, _, _ = decode_trades(row["trades_json"])
+    traded = run_prices(packed, request.start_date, request.end_date).traded
+    run = run_series(row)
     held_pct = json.loads(row["metrics_json"])["values"]["buy_hold_return_pct"] or 0.0
-    close = traded["Close"]
+    close = traded.columns["Close"]
     return ChartData(
         subject=f"{request.ticker} {request.rule_id or request.rule_type}",
-        timestamps=traded.timestamps,
-        open=traded["Open"],
-        high=traded["High"],
-        low=traded["Low"],
-        close=close,
-        volume=traded["Volume"],
-        equity=np.array(equity),
+        bars=traded,
+        equity=run.equity,
         buy_hold_equity=request.initial_capital * (1.0 + held_pct / 100.0) * close / close[-1],
         initial_capital=request.initial_capital,
-        trades=trade_rows(trades, traded.bar_dates(), request.timeframe),
-        fill_bars=fill_bars(trades),
+        trades=trade_rows(run.trades, run.times, request.timeframe),
+        fill_bars=fill_bars(run.trades),
         benchmark=request.benchmark,
-        benchmark_equity=_held(packed.benchmark, traded, request.initial_capital) if packed.benchmark else None,
+        benchmark_equity=held(unpack(packed.benchmark), traded.times, request.initial_capital)
+        if packed.benchmark
+        else None,
     )
-
-
-def _held(benchmark: PackedPrices, traded: PriceSeries, capital: float) -> Numbers:
-    closes = benchmark_closes(benchmark, traded.timestamps)
-    held: Numbers = capital * closes / next(iter(closes[np.isfinite(closes)]), np.nan)
-    return held
 
 
 def main() -> int:

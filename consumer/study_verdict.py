@@ -12,9 +12,9 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 
-from adapters.analysis.benchmark import benchmark_closes
-from adapters.analysis.unpacking import unpacked_columns
 from adapters.logs import configure_logging
+from adapters.prices.candles import closes_at
+from adapters.prices.packing import unpack
 from adapters.results.rates import Rates
 from adapters.settings import load_settings
 from adapters.store.database import connect_database, reading
@@ -59,9 +59,9 @@ def _market(engine: Engine, request: RunRequest) -> Market:
         packed = prices_of(connection, request)
     if isinstance(packed, UnknownTicker):
         raise packed
-    times, columns = unpacked_columns(packed)
-    beside = benchmark_closes(packed.benchmark, times) if packed.benchmark else None
-    return Market(times, columns["Close"], beside, Rates(request.borrow_rate, request.cash_rate))
+    bars = unpack(packed)
+    beside = closes_at(unpack(packed.benchmark), bars.times) if packed.benchmark else None
+    return Market(bars.times, bars.columns["Close"], beside, Rates(request.borrow_rate, request.cash_rate))
 
 
 def _loaded(engine: Engine, capital: float, market: Market, run_id: str) -> RunData | None:

@@ -26,7 +26,6 @@ import pymysql  # noqa: E402, F401
 import sqlalchemy.dialects.mysql.pymysql  # noqa: E402
 import sqlalchemy.dialects.sqlite  # noqa: E402, F401
 
-import adapters.analysis.run_lines  # noqa: E402, F401
 import consumer.draw_charts  # noqa: E402
 import consumer.task  # noqa: E402, F401
 import rules.explanation  # noqa: E402

@@ -5,8 +5,6 @@ The fingerprint of all files together is a folder of that address, so modules im
 
 import gzip
 import hashlib
-import re
-from collections.abc import Iterator
 from importlib.metadata import distribution
 from pathlib import Path
 
@@ -24,8 +22,6 @@ FOREVER = "public, max-age=31536000, immutable"
 COMPRESSED = frozenset({"text/html", "text/csv", "application/json"})
 LEAST_BYTES = 1024  # below, an answer fits into one packet anyway
 LEVEL = 4  # 2 ms for a large page; 9 takes three times as long for 3% less
-_BRACES = re.compile(r"[{}]")
-_CLASS = re.compile(r"\.([A-Za-z][\w-]*)")
 
 
 def register(app: Flask) -> None:
@@ -56,36 +52,7 @@ def _address(filename: str) -> str:
 def _files() -> dict[str, bytes]:
     folder = HERE / "static"
     own = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.suffix in TYPES}
-    sources = [*HERE.glob("templates/**/*.html"), *folder.glob("js/**/*.js")]
-    words = {word for path in sources for word in re.findall(r"[\w-]+", path.read_text(encoding="utf-8"))}
-    bootstrap = re.sub(r"/\*.*?\*/", "", BOOTSTRAP.read_text(encoding="utf-8"), flags=re.DOTALL)
-    sheet = used_part(bootstrap, words).encode()
-    return own | {"css/bootstrap.css": sheet, "js/lightweight-charts.js": CHARTS.read_bytes()}
-
-
-def used_part(sheet: str, words: set[str]) -> str:
-    """The rules of a minified style sheet that only need classes among `words`; animations are left out."""
-    kept = []
-    for head, body in _rules(sheet):
-        if head.startswith(("@media", "@supports")):
-            inner = used_part(body, words)
-            kept.append(f"{head}{{{inner}}}" if inner else "")
-        elif not head.startswith("@"):
-            selectors = [each for each in head.split(",") if set(_CLASS.findall(each)) <= words]
-            kept.append(f"{','.join(selectors)}{{{body}}}" if selectors else "")
-    return "".join(kept)
-
-
-def _rules(sheet: str) -> Iterator[tuple[str, str]]:
-    """Head and body of each rule on the outermost level."""
-    depth, start, opened = 0, 0, 0
-    for brace in _BRACES.finditer(sheet):
-        depth += 1 if brace[0] == "{" else -1
-        if brace[0] == "{" and depth == 1:
-            opened = brace.start()
-        elif depth == 0:
-            yield sheet[start:opened].split(";")[-1].strip(), sheet[opened + 1 : brace.start()]
-            start = brace.end()
+    return own | {"css/bootstrap.css": BOOTSTRAP.read_bytes(), "js/lightweight-charts.js": CHARTS.read_bytes()}
 
 
 def _takes_gzip() -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters.prices.bars import Bars
 from adapters.results.curves import FillBars
 from contracts.run_result import TradeRow
 
@@ -17,18 +18,13 @@ Numbers = np.ndarray[Any, np.dtype[np.float64]]
 class ChartData:
     """What the charts show: the traded bars, at least one, each array (bars,), and the trades of the contract.
 
-    timestamps: datetime64[s], the bars' Date. subject: a few words beside the title, such as "AAPL RSI_14_30_70".
+    subject: a few words beside the title, such as "AAPL RSI_14_30_70".
     equity, buy_hold_equity and benchmark_equity: money after each bar, the last of holding the ticker `benchmark`, NaN
     before its first bar.
     """
 
     subject: str
-    timestamps: Times
-    open: Numbers
-    high: Numbers
-    low: Numbers
-    close: Numbers
-    volume: Numbers
+    bars: Bars
     equity: Numbers
     buy_hold_equity: Numbers
     initial_capital: float
@@ -36,6 +32,11 @@ class ChartData:
     fill_bars: Sequence[FillBars]  # of each trade
     benchmark: str | None = None
     benchmark_equity: Numbers | None = None
+
+    @property
+    def close(self) -> Numbers:
+        """(bars,) the last price of each."""
+        return self.bars.columns["Close"]
 
     def orders(self) -> tuple[Numbers, Numbers]:
         """Buys and sells, each (2, fills), bars and prices: each trade's entry, and its exit unless still open."""

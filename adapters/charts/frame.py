@@ -121,7 +121,7 @@ def header(figure: Figure, data: ChartData, finding: str) -> None:
     """The finding, what it was found on, and a legend of everything that is labelled."""
     title = finding if data.trades else f"{finding.partition(':')[0]}: no trades"
     figure.text(LEFT / WIDTH_PX, 592 / HEIGHT_PX, title, size=11, weight="bold")
-    first, last = data.timestamps[[0, -1]].astype("M8[D]")
+    first, last = data.bars.timestamps[[0, -1]].astype("M8[D]")
     scale = " · log scale" if any(axes.get_yscale() == "log" for axes in figure.axes) else ""
     figure.text(EDGE / WIDTH_PX, 592 / HEIGHT_PX, f"{first} to {last}{scale}", color=MUTED, ha="right")
     subject = data.subject

@@ -27,6 +27,8 @@ from adapters.charts.frame import (
     time_axis,
     value_axis,
 )
+from adapters.prices.bars import Bars
+from adapters.results.curves import drawdowns
 
 VOLUME_TOP = 138  # pixels from the bottom; prices begin above
 DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}
@@ -50,7 +52,7 @@ def equity_curve(data: ChartData) -> Figure:
     line(axes, data.equity, UP, "strategy")
     value_axis(axes, number)
     tag(axes, end, _money(end), UP)
-    time_axis(axes, data.timestamps)
+    time_axis(axes, data.bars.timestamps)
     header(figure, data, f"Equity: {_money(start)} → {_money(end)} ({end / start - 1:+,.1%})")
     return figure
 
@@ -58,10 +60,9 @@ def equity_curve(data: ChartData) -> Figure:
 def drawdown_curve(data: ChartData) -> Figure:
     """How far equity is below its peak so far, drawn downwards, percent."""
     figure, axes = chart(len(data.close))
-    peaks = np.maximum.accumulate(np.append(data.initial_capital, data.equity))[1:]
-    drawdown = (data.equity - peaks) / peaks * 100
+    drawdown = -drawdowns(np.append(data.initial_capital, data.equity))[1:] * 100
     worst = int(drawdown.argmin())
-    deepest, day = drawdown[worst], data.timestamps[worst].astype("M8[D]")
+    deepest, day = drawdown[worst], data.bars.timestamps[worst].astype("M8[D]")
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.fill_between(
         *line(axes, drawdown, DOWN, "below the highest equity so far"), color=DOWN, alpha=0.2, linewidth=0
@@ -70,7 +71,7 @@ def drawdown_curve(data: ChartData) -> Figure:
         _mark(axes, np.array([[worst], [deepest]]), TIP_UP, TEXT, "deepest")
     value_axis(axes, _percent)
     tag(axes, drawdown[-1], f"{drawdown[-1]:.1f}%", DOWN)
-    time_axis(axes, data.timestamps)
+    time_axis(axes, data.bars.timestamps)
     header(figure, data, f"Drawdown: deepest {-deepest:.1f}% on {day}" if deepest < 0 else "Drawdown: none")
     return figure
 
@@ -83,7 +84,7 @@ def portfolio_orders(data: ChartData) -> Figure:
     _mark(axes, buys, TIP_UP, UP, "buy")
     _mark(axes, sells, TIP_DOWN, DOWN, "sell")
     _price_axis(axes, data)
-    time_axis(axes, data.timestamps)
+    time_axis(axes, data.bars.timestamps)
     header(figure, data, f"Orders: {_order_counts(data)}")
     return figure
 
@@ -107,7 +108,7 @@ def trade_pnl(data: ChartData) -> Figure:
     else:
         finding = f"the only trade is still open, at {pnl_pct.sum():+.2f}%"
     value_axis(axes, _percent)
-    time_axis(axes, data.timestamps)
+    time_axis(axes, data.bars.timestamps)
     header(figure, data, f"Trade P&L: {finding}")
     return figure
 
@@ -124,7 +125,7 @@ def cumulative_return(data: ChartData) -> Figure:
     value_axis(axes, lambda factor: f"{(factor - 1) * 100:+,.5g}%")
     end, ahead = data.equity[-1], (data.equity - data.buy_hold_equity)[-1] / data.initial_capital * 100
     tag(axes, end / data.initial_capital, f"{end / data.initial_capital - 1:+,.1%}", TEXT)
-    time_axis(axes, data.timestamps)
+    time_axis(axes, data.bars.timestamps)
     words = f"{abs(ahead):,.1f} points {'ahead of' if ahead >= 0 else 'behind'} buy and hold"
     header(figure, data, f"Cumulative return: {words}")
     return figure
@@ -132,12 +133,13 @@ def cumulative_return(data: ChartData) -> Figure:
 
 def candlestick(data: ChartData) -> Figure:
     """Candles, volume below them, and a mark at each candle that had orders: below it bought, above it sold."""
-    candles, starts, period = legible_candles(data)
-    has_volume, count = candles.volume.any(), len(candles.close)
+    candles, starts, period = legible_candles(data.bars)
+    _, highs, lows, _, volume = candles.columns.values()
+    has_volume, count = volume.any(), len(candles)
     figure, axes = chart(count, VOLUME_TOP if has_volume else BOTTOM)
     _draw_candles(axes, candles)
     for orders, outside, shape, color, label in zip(
-        data.orders(), (candles.low, candles.high), (TIP_UP, TIP_DOWN), (UP, DOWN), ("buy", "sell"), strict=True
+        data.orders(), (lows, highs), (TIP_UP, TIP_DOWN), (UP, DOWN), ("buy", "sell"), strict=True
     ):
         marked = np.unique(np.searchsorted(starts, orders[0], side="right") - 1)
         _mark(axes, np.stack((marked, outside[marked])), shape, color, label)
@@ -146,8 +148,8 @@ def candlestick(data: ChartData) -> Figure:
     if has_volume:
         axes.tick_params(labelbottom=False)
         below = panel(figure, count, BOTTOM, VOLUME_TOP - 8)
-        below.bar(np.arange(count), candles.volume, 0.7, color=MUTED, alpha=0.6, label="volume")
-        below.set_yticks([candles.volume.max()], [number(candles.volume.max(), 3)])
+        below.bar(np.arange(count), volume, 0.7, color=MUTED, alpha=0.6, label="volume")
+        below.set_yticks([volume.max()], [number(volume.max(), 3)])
         below.set_ylim(0)
         time_axis(below, candles.timestamps)
     each = f"{count:,} {period}" if period else "one per bar"
@@ -155,13 +157,14 @@ def candlestick(data: ChartData) -> Figure:
     return figure
 
 
-def _draw_candles(axes: Axes, candles: ChartData) -> None:
+def _draw_candles(axes: Axes, candles: Bars) -> None:
     """Wicks and bodies: blue and hollow where the close is not below the open, else orange and filled."""
-    x = np.arange(len(candles.close))
-    rising = candles.close >= candles.open
+    x = np.arange(len(candles))
+    opens, highs, lows, closes, _ = candles.columns.values()
+    rising = closes >= opens
     for side, color, face, label in ((rising, UP, "white", "up"), (~rising, DOWN, DOWN, "down")):
-        opened, change = candles.open[side], (candles.close - candles.open)[side]
-        axes.vlines(x[side], candles.low[side], candles.high[side], color=color, linewidth=0.7)
+        opened, change = opens[side], (closes - opens)[side]
+        axes.vlines(x[side], lows[side], highs[side], color=color, linewidth=0.7)
         axes.bar(x[side], change, 0.7, opened, facecolor=face, edgecolor=color, linewidth=0.6, label=label)
 
 

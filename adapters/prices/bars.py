@@ -1,13 +1,12 @@
 """Bars as whole numbers: exact, equal on every machine, and named by the hash of their canonical CSV."""
 
 import hashlib
-from array import array
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from functools import cached_property
-from math import gcd
-from typing import TypeAlias
+
+import numpy as np
 
 from contracts.run_request import Timeframe
 
@@ -17,10 +16,12 @@ LEAST_DECIMALS = 6  # of canonical prices: one cent of a share that has been spl
 SHOWN_DECIMALS = 2  # at least, of a price on a page
 MOST_DIGITS = 15  # of a scaled number, so that dividing by a power of ten gives the very float that its text means
 
-Numbers: TypeAlias = "array[int]"
+Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
+Column = np.ndarray[tuple[int], np.dtype[np.float64]]
+Timestamps = np.ndarray[tuple[int], np.dtype[np.datetime64]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Bars:
     """Bars of one ticker, oldest first; every column has one whole number per bar.
 
@@ -29,14 +30,42 @@ class Bars:
     """
 
     timeframe: Timeframe
-    times: Numbers
-    prices: tuple[Numbers, Numbers, Numbers, Numbers]
-    volume: Numbers
+    times: Whole
+    prices: tuple[Whole, ...]
+    volume: Whole
     price_decimals: int
     volume_decimals: int
 
     def __len__(self) -> int:
         return len(self.times)
+
+    def __getitem__(self, part: slice) -> "Bars":
+        prices = tuple(column[part] for column in self.prices)
+        return replace(self, times=self.times[part], prices=prices, volume=self.volume[part])
+
+    @property
+    def timestamps(self) -> Timestamps:
+        """(bars,) datetime64[s]."""
+        return self.times.view("M8[s]")
+
+    @cached_property
+    def columns(self) -> dict[str, Column]:
+        """Open, High, Low, Close and Volume by name, each (bars,) float64, contiguous.
+
+        Each number is the float that its text in the canonical CSV means: dividing an integer of at most 15 digits by a
+        power of ten rounds once.
+        """
+        prices = [column / 10.0**self.price_decimals for column in self.prices]
+        return dict(zip(COLUMNS[1:], [*prices, self.volume / 10.0**self.volume_decimals], strict=True))
+
+    def between(self, start_date: date, end_date: date) -> range:
+        """The numbers of the bars from `start_date` to `end_date`, both inclusive."""
+        days = [np.datetime64(start_date), np.datetime64(end_date) + np.timedelta64(1, "D")]
+        return range(*np.searchsorted(self.timestamps, np.array(days, "M8[s]")).tolist())
+
+    def dates(self) -> list[str]:
+        """Date of each bar as the canonical CSV writes it."""
+        return bar_dates(self.times, self.timeframe)
 
     @property
     def first(self) -> str:
@@ -51,7 +80,7 @@ class Bars:
     @cached_property
     def decimals(self) -> int:
         """How many decimals the prices have, and are shown with; price_decimals counts zeros after them, too."""
-        common = str(gcd(*(gcd(*column) for column in self.prices)))
+        common = str(np.gcd.reduce([np.gcd.reduce(column) for column in self.prices]))
         zeros = len(common) - len(common.rstrip("0"))
         return max(self.price_decimals - zeros, SHOWN_DECIMALS)
 
@@ -70,19 +99,27 @@ def bar_date(seconds: int, timeframe: Timeframe) -> str:
     return moment.strftime("%Y-%m-%d") if timeframe == "1d" else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def bar_dates(times: Whole, timeframe: Timeframe) -> list[str]:
+    """The same of many bars."""
+    moments = times.view("M8[s]")
+    if timeframe == "1d":
+        return list(map(str, moments.astype("M8[D]").tolist()))
+    return [f"{moment}Z" for moment in moments.astype(str).tolist()]
+
+
 def csv_chunks(bars: Bars, rows: int = 10_000) -> Iterator[bytes]:
     """The canonical CSV in pieces: ISO dates, fixed decimals, one line end after each line."""
     yield f"{HEADER}\n".encode()
     for start in range(0, len(bars), rows):
-        part = slice(start, start + rows)
-        columns = [[bar_date(time, bars.timeframe) for time in bars.times[part]]]
-        columns += [_texts(column[part], bars.price_decimals) for column in bars.prices]
-        columns.append(_texts(bars.volume[part], bars.volume_decimals))
+        part = bars[start : start + rows]
+        columns = [part.dates(), *(_texts(column, bars.price_decimals) for column in part.prices)]
+        columns.append(_texts(part.volume, bars.volume_decimals))
         yield "".join(f"{','.join(row)}\n" for row in zip(*columns, strict=True)).encode()
 
 
-def _texts(numbers: Sequence[int], decimals: int) -> list[str]:
+def _texts(numbers: Whole, decimals: int) -> list[str]:
+    texts = map(str, numbers.tolist())
     if not decimals:
-        return list(map(str, numbers))
-    padded = (str(number).zfill(decimals + 1) for number in numbers)
+        return list(texts)
+    padded = (text.zfill(decimals + 1) for text in texts)
     return [f"{text[:-decimals]}.{text[-decimals:]}" for text in padded]

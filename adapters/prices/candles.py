@@ -1,62 +1,48 @@
-"""Candles for display; standard library only, since the web tier shows them."""
+"""Bars as pages and charts show them: candles, several bars as one, and what holding an asset came to."""
 
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from typing import Any
 
-from adapters.prices.bars import Bars, bar_date
+import numpy as np
+
+from adapters.prices.bars import Bars, Column, Whole
 from contracts.run_result import Candle
 
-_DAY_S = 86_400
 
-
-def bars_between(bars: Bars, start_date: date, end_date: date) -> range:
-    """The numbers of the bars from `start_date` to `end_date`, both inclusive."""
-    first = bisect_left(bars.times, _midnight(start_date))
-    return range(first, bisect_left(bars.times, _midnight(end_date) + _DAY_S))
-
-
-def _midnight(day: date) -> int:
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
-
-
-def candles(bars: Bars, start_date: date, end_date: date) -> list[Candle]:
-    """Candles from `start_date` to `end_date`, both inclusive, with prices as they are stored."""
-    chosen = bars_between(bars, start_date, end_date)
-    part = slice(chosen.start, chosen.stop)
-    dates = [bar_date(seconds, bars.timeframe) for seconds in bars.times[part]]
-    scale, volume_scale = 10**bars.price_decimals, 10**bars.volume_decimals
-    prices = zip(*([price / scale for price in column[part]] for column in bars.prices), strict=True)
+def candles(bars: Bars) -> list[Candle]:
+    """Bars with prices as they are stored."""
+    columns = (column.tolist() for column in bars.columns.values())
     return [
-        {"date": bar, "open": open_, "high": high, "low": low, "close": close, "volume": volume / volume_scale}
-        for bar, (open_, high, low, close), volume in zip(dates, prices, bars.volume[part], strict=True)
+        {"date": day, "open": open_, "high": high, "low": low, "close": close, "volume": volume}
+        for day, open_, high, low, close, volume in zip(bars.dates(), *columns, strict=True)
     ]
 
 
-def candle_columns(bars: Bars, chosen: range) -> dict[str, list[float]]:
-    """Candles as columns, one for each number in `chosen`, which joins the bars up to the next one or the end.
-
-    time: seconds since 1970, UTC, of the first bar; volume: the sum.
-    """
-    parts = [slice(start, min(start + chosen.step, chosen.stop)) for start in chosen]
-    scale, volume_scale = 10**bars.price_decimals, 10**bars.volume_decimals
+def joined(bars: Bars, starts: Whole) -> Bars:
+    """A bar for each number of a bar in `starts`, of those from it up to the next one or the end."""
     open_, high, low, close = bars.prices
-    return {
-        "time": [bars.times[part.start] for part in parts],
-        "open": [open_[part.start] / scale for part in parts],
-        "high": [max(high[part]) / scale for part in parts],
-        "low": [min(low[part]) / scale for part in parts],
-        "close": [close[part.stop - 1] / scale for part in parts],
-        "volume": [sum(bars.volume[part]) / volume_scale for part in parts],
-    }
+    lasts = np.append(starts[1:], len(bars)) - 1
+    prices = (open_[starts], np.maximum.reduceat(high, starts), np.minimum.reduceat(low, starts), close[lasts])
+    return replace(bars, times=bars.times[starts], prices=prices, volume=np.add.reduceat(bars.volume, starts))
 
 
-def holding(bars: Bars, times: Sequence[int], capital: float) -> list[float | None]:
-    """Money at each of these times of holding what `capital` bought at the first close there, without costs.
+def candle_columns(bars: Bars) -> dict[str, Any]:
+    """Candles as columns; time: seconds since 1970, UTC."""
+    columns = {name.lower(): column.tolist() for name, column in bars.columns.items()}
+    return {"time": bars.times.tolist()} | columns
 
-    None before the first bar. A time without a bar repeats the close of before.
+
+def closes_at(bars: Bars, times: Whole) -> Column:
+    """(times,) the latest close at each time, seconds since 1970; NaN before the first bar.
+
+    A time without a bar, such as a holiday of the one and not of the other, repeats the close of before.
     """
-    closes = bars.prices[3]
-    held = [bisect_right(bars.times, time) for time in times]
-    bought = next((closes[bar - 1] for bar in held if bar), 1)
-    return [round(capital * closes[bar - 1] / bought, 4) if bar else None for bar in held]
+    places = np.searchsorted(bars.times, times, side="right") - 1
+    closes: Column = np.where(places >= 0, bars.columns["Close"][places], np.nan)
+    return closes
+
+
+def held(bars: Bars, times: Whole, capital: float) -> Column:
+    """Money at each time of holding what `capital` bought at the first close there, without costs; NaN before it."""
+    closes = closes_at(bars, times)
+    return capital * closes / next(iter(closes[np.isfinite(closes)]), np.nan)

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from operator import sub
+from datetime import timedelta
+
+import numpy as np
 
 from adapters.prices.bar_times import CLOSE_OFFSET_S
-from adapters.prices.bars import Bars, bar_date
+from adapters.prices.bars import Bars, bar_date, bar_dates
 from adapters.prices.findings import Finding, listed
-from adapters.prices.sessions import DAY_S, bars_per_year
+from adapters.prices.sessions import DAY_S, bars_per_year, is_at_weekend
 
 SPLITS = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 50, 100)
 SPLIT_TOLERANCE = 0.03  # of a jump's factor around a whole one: what a price moves on the day of a split
@@ -17,7 +18,9 @@ FRACTIONAL_SPLITS = (3 / 2, 4 / 3, 5 / 4)
 # 1995 to 2018, 5 opened this near to such a part of the close before, and 11 closed there.
 FRACTION_TOLERANCE = 0.02
 LEAST_SPACED = 4  # bars that show how far apart they are; fewer may all have weekends and holidays between them
+LONGEST_BREAK_DAYS = 7  # of an exchange: from 10 to 17 September 2001
 LARGEST_STEP = 0.5  # change of a close from bar to bar, as a fraction, above which it is worth a look
+LEAST_JUMP = 0.1  # of an open or close against the close before; below, nothing looks like a split
 STALE_BARS = 10  # equal closes at the end: a delisted ticker, or a feed that stands still
 
 
@@ -31,8 +34,7 @@ def _spacing(bars: Bars) -> Iterator[str]:
     """A file of another timeframe: three quarters of its bars, so that neither weekends nor gaps count, say which."""
     if len(bars) < LEAST_SPACED:
         return
-    steps = sorted(map(sub, bars.times[1:], bars.times))
-    apart = steps[len(steps) // 4]
+    apart = int(np.sort(np.diff(bars.times))[(len(bars) - 1) // 4])
     length = DAY_S if bars.timeframe == "1d" else CLOSE_OFFSET_S[bars.timeframe]
     if apart != length:
         known = f"bars of {bars.timeframe} are {_duration(length)} apart, and these {_duration(apart)}"
@@ -44,39 +46,26 @@ def _duration(seconds: int) -> str:
 
 
 def _gaps(bars: Bars) -> Iterator[str]:
-    """Sessions of the exchange that daily bars leave out; tickers that trade at weekends trade every day."""
-    if bars.timeframe != "1d" or len(bars) < 2:
+    """Days on end without a daily bar; tickers that trade at weekends trade every day."""
+    if bars.timeframe != "1d":
         return
-    held = {_day(seconds) for seconds in bars.times}
-    expected = _sessions(min(held), max(held), weekends=any(day.weekday() > 4 for day in held))
-    missing = [day for day in expected if day not in held]
-    extra = sorted(held - set(expected))
-    if missing:
-        yield f"a session of the exchange has no bar, {_times(len(missing))}: {listed(missing)}"
-    if extra:
-        yield f"a bar on a day on which the New York exchange was closed, {_times(len(extra))}: {listed(extra)}"
-
-
-def _sessions(first: date, last: date, *, weekends: bool) -> list[date]:
-    """Days from first to last on which New York trades, or all of them."""
-    from holidays import financial_holidays  # 30 ms that only a load pays
-
-    days = [first + timedelta(days=number) for number in range((last - first).days + 1)]
-    if weekends:
-        return days
-    closed = financial_holidays("NYSE", years=range(first.year, last.year + 1))
-    return [day for day in days if day.weekday() < 5 and day not in closed]
+    longest = 1 if is_at_weekend(bars.times // DAY_S).any() else LONGEST_BREAK_DAYS
+    before = np.flatnonzero(np.diff(bars.times) > longest * DAY_S)
+    breaks = [" to ".join(bar_dates(bars.times[place : place + 2], "1d")) for place in before]
+    if breaks:
+        yield f"there is no bar for more than {_duration(longest * DAY_S)}, {_times(len(breaks))}: {listed(breaks)}"
 
 
 def _jumps(bars: Bars) -> Iterator[str]:
-    opens, _, _, closes = bars.prices
-    splits, large = [], []
-    for before, opening, after, time in zip(closes, opens[1:], closes[1:], bars.times[1:], strict=False):
-        factor = after / before
-        if _is_split(factor) or _is_fractional_split(before / opening):
-            splits.append(f"{bar_date(time, bars.timeframe)} (×{factor:.3g})")
+    splits, large = list[str](), list[str]()
+    opens, closes = bars.columns["Open"], bars.columns["Close"]
+    factors, falls = closes[1:] / closes[:-1], closes[:-1] / opens[1:]
+    for place in np.flatnonzero((abs(factors - 1) > LEAST_JUMP) | (abs(falls - 1) > LEAST_JUMP)):
+        factor, day = float(factors[place]), bar_date(int(bars.times[place + 1]), bars.timeframe)
+        if _is_split(factor) or _is_fractional_split(float(falls[place])):
+            splits.append(f"{day} (×{factor:.3g})")
         elif abs(factor - 1) > LARGEST_STEP:
-            large.append(f"{bar_date(time, bars.timeframe)} ({(factor - 1) * 100:+.0f}%)")
+            large.append(f"{day} ({(factor - 1) * 100:+.0f}%)")
     if splits:
         yield f"a jump looks like a split, {_times(len(splits))}, so the prices may not be adjusted: {listed(splits)}"
     if large:
@@ -99,14 +88,15 @@ def _is_fractional_split(fall: float) -> bool:
 
 
 def _volumes(bars: Bars) -> Iterator[str]:
-    silent = sum(not volume for volume in bars.volume)
+    silent = int((bars.volume == 0).sum())
     if 0 < silent < len(bars):
         yield f"no volume in {silent:,} of {len(bars):,} bars"
 
 
 def _stale_end(bars: Bars) -> Iterator[str]:
     closes = bars.prices[3]
-    equal = next((number for number, close in enumerate(reversed(closes)) if close != closes[-1]), len(closes))
+    different = np.flatnonzero(closes != closes[-1])
+    equal = len(closes) - 1 - int(different[-1]) if len(different) else len(closes)
     if equal >= STALE_BARS:
         yield f"the last {equal:,} closes are equal: is the series still alive?"
 
@@ -133,21 +123,10 @@ class Changes:
 
 def changes(bars: Bars, before: Bars) -> Changes:
     """What `bars` change of the version `before`."""
-    now, then = _by_time(bars), _by_time(before)
-    common = [time for time in before.times if time in now]
-    revised = [time for time in common if now[time] != then[time]]
-    largest = max((abs(now[time][3] / then[time][3] - 1) * 100 for time in revised), default=0.0)
-    removed = [time for time in before.times if time not in now]
-    named = [[bar_date(time, bars.timeframe) for time in times] for times in (revised, removed)]
-    return Changes(len(bars) - len(common), named[0], named[1], largest)
-
-
-def _by_time(bars: Bars) -> dict[int, tuple[float, ...]]:
-    scale, volume_scale = 10**bars.price_decimals, 10**bars.volume_decimals
-    columns = zip(*bars.prices, bars.volume, strict=True)
-    rows = ((*(price / scale for price in row[:4]), row[4] / volume_scale) for row in columns)
-    return dict(zip(bars.times, rows, strict=True))
-
-
-def _day(seconds: int) -> date:
-    return datetime.fromtimestamp(seconds, UTC).date()
+    common, here, there = np.intersect1d(bars.times, before.times, assume_unique=True, return_indices=True)
+    now, then = np.stack([*bars.columns.values()])[:, here], np.stack([*before.columns.values()])[:, there]
+    differs = (now != then).any(axis=0)
+    largest = float(abs(now[3] / then[3] - 1)[differs].max(initial=0.0)) * 100
+    removed = np.setdiff1d(before.times, bars.times, assume_unique=True)
+    revised, gone = (bar_dates(times, bars.timeframe) for times in (common[differs], removed))
+    return Changes(len(bars) - len(common), revised, gone, largest)

@@ -5,19 +5,20 @@ by significance: 3,270 daily bars take about 60 KB, a million intraday ones abou
 """
 
 import struct
-import sys
 import zlib
-from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from typing import Any
 
-from adapters.prices.bars import Bars, Numbers
+import numpy as np
+
+from adapters.prices.bars import Bars, Whole
+from contracts.errors import BadPrices
 from contracts.run_request import Timeframe
 
 BARS_PER_PART = 65_536  # six columns of at most eight bytes: below MySQL's smallest packet of 4 MB
 _TYPES = "bhiq"  # signed integers of 1, 2, 4 and 8 bytes
-HEAD = struct.Struct("<cqI")  # of a column: type of the steps, first number, how many steps follow
+_HEAD = struct.Struct("<cqI")  # of a column: type of the steps, first number, how many steps follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,63 +41,48 @@ class PackedPrices:
 
 def pack(bars: Bars) -> Iterator[tuple[int, bytes]]:
     """(number of bars, compressed columns) of each part, in order."""
-    columns = (bars.times, *bars.prices, bars.volume)
     for start in range(0, len(bars), BARS_PER_PART):
-        parts = [column[start : start + BARS_PER_PART] for column in columns]
-        yield len(parts[0]), zlib.compress(b"".join(map(_packed, parts)))
-
-
-def _packed(column: Numbers) -> bytes:
-    steps = [after - before for before, after in pairwise(column)]
-    kind = _smallest_type(steps)
-    return HEAD.pack(kind.encode(), column[0], len(steps)) + _by_significance(array(kind, steps))
-
-
-def _smallest_type(steps: Sequence[int]) -> str:
-    most = max(max(steps, default=0), -1 - min(steps, default=0))
-    return next(kind for kind in _TYPES if most < 1 << (8 * array(kind).itemsize - 1))
-
-
-def _by_significance(steps: Numbers) -> bytes:
-    """All lowest bytes, then all second ones …: alike beside alike compresses to half of what numbers do."""
-    if sys.byteorder == "big":
-        steps.byteswap()
-    raw, size = steps.tobytes(), steps.itemsize
-    return b"".join(raw[place::size] for place in range(size))
-
-
-def columns_of(part: bytes) -> Iterator[tuple[str, int, bytes]]:
-    """(type, first number, bytes of the steps by significance) of the columns of one packed part."""
-    raw, at = zlib.decompress(part), 0
-    while at < len(raw):
-        kind, first, count = HEAD.unpack_from(raw, at)
-        start, at = at + HEAD.size, at + HEAD.size + count * array(kind.decode()).itemsize
-        yield kind.decode(), first, raw[start:at]
+        part = bars[start : start + BARS_PER_PART]
+        yield len(part), packed_columns((part.times, *part.prices, part.volume))
 
 
 def unpack(packed: PackedPrices) -> Bars:
-    """The bars that `pack` packed; in plain Python, for pages. A Job reads the same with numpy."""
-    columns = [array("q") for _ in range(6)]
-    for part in packed.parts:
-        for column, packed_column in zip(columns, columns_of(part), strict=True):
-            column.extend(numbers_of(*packed_column))
-    times, open_, high, low, close, volume = columns
-    prices = (open_, high, low, close)
-    return Bars(packed.timeframe, times, prices, volume, packed.price_decimals, packed.volume_decimals)
+    """The bars that `pack` packed; BadPrices when the parts are not what was packed."""
+    try:
+        by_column = zip(*map(unpacked_columns, packed.parts), strict=True)
+        times, *prices, volume = map(np.concatenate, by_column)
+    except (zlib.error, struct.error, ValueError) as error:
+        named = f"{packed.ticker} {packed.timeframe} {packed.data_hash[:12]}"
+        raise BadPrices(f"the stored prices of {named} are damaged: {error}") from error
+    return Bars(packed.timeframe, times, tuple(prices), volume, packed.price_decimals, packed.volume_decimals)
 
 
-def numbers_of(kind: str, first: int, raw: bytes) -> Iterator[int]:
-    """The numbers of one packed column."""
-    return accumulate(_steps(kind, raw), initial=first)
+def packed_columns(columns: Iterable[Any]) -> bytes:
+    """Columns of whole numbers, each with at least one, as one compressed part."""
+    return zlib.compress(b"".join(map(_packed, columns)))
 
 
-def _steps(kind: str, raw: bytes) -> Numbers:
-    size = array(kind).itemsize
-    count = len(raw) // size
-    mixed = bytearray(len(raw))
-    for place in range(size):
-        mixed[place::size] = raw[place * count : (place + 1) * count]
-    steps = array(kind, bytes(mixed))
-    if sys.byteorder == "big":
-        steps.byteswap()
-    return steps
+def _packed(column: Any) -> bytes:
+    steps = np.diff(column)
+    most = max(int(steps.max(initial=0)), -1 - int(steps.min(initial=0)))
+    kind = next(kind for kind in _TYPES if most <= np.iinfo(kind).max)
+    lowest_first = steps.astype(np.dtype(kind).newbyteorder("<"))
+    # all lowest bytes, then all second ones …: alike beside alike compresses to half of what numbers do
+    by_significance = lowest_first.view(np.uint8).reshape(len(steps), lowest_first.itemsize).T
+    return bytes(_HEAD.pack(kind.encode(), int(column[0]), len(steps)) + by_significance.tobytes())
+
+
+def unpacked_columns(part: bytes) -> list[Whole]:
+    """The columns of one packed part."""
+    raw, at, columns = zlib.decompress(part), 0, list[Whole]()
+    while at < len(raw):
+        kind, first, count = _HEAD.unpack_from(raw, at)
+        size = np.dtype(kind).itemsize
+        mixed = np.frombuffer(raw, np.uint8, count * size, at + _HEAD.size)
+        column = np.empty(count + 1, np.int64)
+        column[0] = first
+        np.cumsum(mixed.reshape(size, -1).T.copy().view(f"<{kind.decode()}").ravel(), out=column[1:])
+        column[1:] += first
+        columns.append(column)
+        at += _HEAD.size + count * size
+    return columns

@@ -1,6 +1,5 @@
 """A price file becomes bars: what it means is worked out, said, and checked line by line."""
 
-from array import array
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -8,7 +7,9 @@ from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import compress
 from zoneinfo import ZoneInfo
 
-from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Numbers
+import numpy as np
+
+from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Whole
 from adapters.prices.cells import (
     ambiguous_cell,
     date_reader,
@@ -204,11 +205,11 @@ def _bars(rows: _Rows, timeframe: Timeframe) -> Bars:
         raise refuse(f"Adj Close / Close makes prices of 1e{MOST_DIGITS} and more")
     decimals = _decimals(values, LEAST_DECIMALS)
     volume_decimals = _decimals(set(rows.columns["volume"]), 0)
-    scaled = [_scaled(column, decimals) for column in prices]
-    if min(map(min, scaled)) <= 0:
+    scaled = tuple(_scaled(column, decimals) for column in prices)
+    if min(column.min() for column in scaled) <= 0:
         raise refuse(f"the lowest price is below 1e-{decimals}, the smallest that fits beside the highest")
     volume = _scaled(rows.columns["volume"], volume_decimals)
-    return Bars(timeframe, array("q", rows.times), tuple(scaled), volume, decimals, volume_decimals)  # type: ignore[arg-type]
+    return Bars(timeframe, np.array(rows.times, np.int64), scaled, volume, decimals, volume_decimals)
 
 
 def _decimals(values: Set[Decimal], least: int) -> int:
@@ -218,6 +219,6 @@ def _decimals(values: Set[Decimal], least: int) -> int:
     return max(0, min(max(needed, least), room))
 
 
-def _scaled(values: Sequence[Decimal], decimals: int) -> Numbers:
+def _scaled(values: Sequence[Decimal], decimals: int) -> Whole:
     whole = {value: int(value.scaleb(decimals).to_integral_value(ROUND_HALF_EVEN)) for value in set(values)}
-    return array("q", map(whole.__getitem__, values))
+    return np.fromiter(map(whole.__getitem__, values), np.int64, len(values))

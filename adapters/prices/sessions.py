@@ -1,7 +1,8 @@
 """How many bars of a series make a year, counted from its bars."""
 
-from collections import Counter
-from collections.abc import Sequence
+import numpy as np
+
+from adapters.prices.bars import Whole
 
 DAY_S = 86_400
 YEAR_DAYS = 365.25
@@ -11,7 +12,7 @@ GAPS, GAP_DAYS = 0.1, 8  # of days without sessions: a tenth, and holidays in a 
 WEEKEND_SHARE = 0.2  # of the days of a shorter series; 2 of 7 where trading never closes, at most 1 of 6 elsewhere
 
 
-def bars_per_year(times: Sequence[int]) -> int:
+def bars_per_year(times: Whole) -> int:
     """Sessions per year times bars per session; exactly 252 for daily bars of New York.
 
     Where none of SESSIONS_PER_YEAR is near, as for weekly and monthly bars, the bars themselves over their time.
@@ -20,20 +21,22 @@ def bars_per_year(times: Sequence[int]) -> int:
     so that half days and gaps do not count. Sessions per year: (sessions - 1) / days * YEAR_DAYS, as the nearest of
     SESSIONS_PER_YEAR; in a series shorter than LEAST_DAYS, 365 if weekends are among its days, else 252.
     """
-    bars_by_day = Counter(time // DAY_S for time in times)
-    days, lengths = list(bars_by_day), sorted(bars_by_day.values())
+    days, lengths = np.unique(times // DAY_S, return_counts=True)
     sessions = _sessions_per_year(days)
     expected = (len(days) - 1) / sessions * YEAR_DAYS
     if abs(days[-1] - days[0] - expected) <= GAPS * expected + GAP_DAYS:
-        return sessions * lengths[len(lengths) // 2]
-    return round((len(times) - 1) / (times[-1] - times[0]) * DAY_S * YEAR_DAYS) or 1
+        return sessions * int(np.sort(lengths)[len(lengths) // 2])
+    return round((len(times) - 1) / int(times[-1] - times[0]) * DAY_S * YEAR_DAYS) or 1
 
 
-def _sessions_per_year(days: Sequence[int]) -> int:
-    """days: ascending, counted from 1970-01-01, a Thursday."""
-    span = days[-1] - days[0]
+def is_at_weekend(days: Whole) -> "np.ndarray[tuple[int], np.dtype[np.bool_]]":
+    """days: counted from 1970-01-01, a Thursday."""
+    return (days + 3) % 7 >= 5
+
+
+def _sessions_per_year(days: Whole) -> int:
+    span = int(days[-1] - days[0])
     if span < LEAST_DAYS:
-        weekends = sum((day + 3) % 7 >= 5 for day in days)
-        return 365 if weekends > WEEKEND_SHARE * len(days) else 252
+        return 365 if is_at_weekend(days).sum() > WEEKEND_SHARE * len(days) else 252
     measured = (len(days) - 1) / span * YEAR_DAYS
     return min(SESSIONS_PER_YEAR, key=lambda known: abs(known - measured))

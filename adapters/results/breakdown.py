@@ -1,4 +1,4 @@
-"""A result taken apart: its worst drawdowns, its returns by size, its trades by kind. Standard library only."""
+"""A result taken apart: its worst drawdowns, its returns by size, its trades by kind."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,6 +6,10 @@ from datetime import date
 from itertools import pairwise
 from math import floor
 
+import numpy as np
+
+from adapters.prices.bars import Column
+from adapters.results.run_series import RunSeries
 from contracts.run_result import TradeRow
 
 WORST = 5  # drawdowns that are listed
@@ -25,25 +29,22 @@ class DrawdownSpan:
     days: int  # from the peak to the end, or to the last day
 
 
-def worst_drawdowns(dates: Sequence[str], equity: Sequence[float], capital: float) -> list[DrawdownSpan]:
+def worst_drawdowns(run: RunSeries) -> list[DrawdownSpan]:
     """The deepest drawdowns, deepest first; the initial capital is the first peak, on the first day."""
-    spans, peak, start, low, bottom = list[DrawdownSpan](), capital, dates[0], capital, dates[0]
-    for day, value in zip(dates, equity, strict=True):
-        if value >= peak:
-            if low < peak:
-                spans.append(_span(peak, low, start, bottom, day, day))
-            peak, start, low = value, day, value
-        elif value < low:
-            low, bottom = value, day
-    if low < peak:
-        spans.append(_span(peak, low, start, bottom, None, dates[-1]))
+    path = run.path
+    tops = np.flatnonzero(path == np.maximum.accumulate(path))  # of falls, the last of them of a fall without an end
+    spans = [_span(run, start, end) for start, end in pairwise([*tops.tolist(), len(path)]) if end - start > 1]
     deep = (span for span in spans if span.depth_pct >= LEAST_PCT)
     return sorted(deep, key=lambda span: -span.depth_pct)[:WORST]
 
 
-def _span(peak: float, low: float, start: str, bottom: str, end: str | None, last: str) -> DrawdownSpan:
-    days = (date.fromisoformat(last[:10]) - date.fromisoformat(start[:10])).days
-    return DrawdownSpan((peak - low) / peak * 100, start, bottom, end, days)
+def _span(run: RunSeries, start: int, end: int) -> DrawdownSpan:
+    """The fall between two points of the path; the first one is dated as the first bar."""
+    lowest = start + int(run.path[start:end].argmin())
+    peak, bottom, last = (run.dates[max(point - 1, 0)] for point in (start, lowest, min(end, len(run.equity))))
+    days = (date.fromisoformat(last[:10]) - date.fromisoformat(peak[:10])).days
+    depth_pct = float((run.path[start] - run.path[lowest]) / run.path[start]) * 100
+    return DrawdownSpan(depth_pct, peak, bottom, last if end <= len(run.equity) else None, days)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,19 +56,20 @@ class Bin:
     bars: int
 
 
-def returns_histogram(equity: Sequence[float], capital: float) -> list[Bin]:
+def returns_histogram(path: Column) -> list[Bin]:
     """Bars by their return, those without any left out; [] where nothing was ever held. Zero is a bin's edge."""
-    returns = sorted((after / before - 1) * 100 for before, after in pairwise([capital, *equity]) if before != after)
-    if not returns:
+    moved = path[1:] != path[:-1]
+    returns = np.sort(path[1:][moved] / path[:-1][moved] - 1) * 100
+    if not len(returns):
         return []
     cut = floor(len(returns) * EXTREME_SHARE)
-    low, high = min(returns[cut], 0.0), max(returns[-1 - cut], 0.0)
+    low, high = min(float(returns[cut]), 0.0), max(float(returns[-1 - cut]), 0.0)
     width = (high - low) / BINS
     first, last = floor(low / width), floor(high / width)
-    counts = dict.fromkeys(range(first, last + 1), 0)
-    for value in returns:
-        counts[min(max(floor(value / width), first), last)] += 1
-    return [Bin(place * width, (place + 1) * width, bars) for place, bars in counts.items()]
+    places = np.clip(np.floor(returns / width).astype(int), first, last)
+    counts = np.bincount(places - first, minlength=last - first + 1)
+    edges = [place * width for place in range(first, last + 2)]
+    return [Bin(*each) for each in zip(edges, edges[1:], counts.tolist(), strict=False)]
 
 
 @dataclass(frozen=True, slots=True)

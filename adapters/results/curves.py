@@ -1,12 +1,15 @@
-"""The curves and tables of a run as the contract shows them, from its series; without numpy, for the web tier."""
+"""The curves and tables of a run as the contract shows them, from its series."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import accumulate
 from typing import Any
 
-from adapters.prices.bar_times import bar_close_time, bar_open_time
-from adapters.results.rates import Rates, days_before
+import numpy as np
+
+from adapters.prices.bar_times import CLOSE_OFFSET_S, bar_close_time, bar_open_time
+from adapters.prices.bars import Column, Whole, bar_dates
+from adapters.prices.sessions import DAY_S
+from adapters.results.rates import Rates
 from contracts.run_request import Timeframe
 from contracts.run_result import Candle, DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
 
@@ -14,60 +17,66 @@ FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade bega
 DAY = timedelta(days=1)
 
 
-def close_dates(bars: Sequence[str], timeframe: Timeframe) -> Sequence[str]:
+def close_times(times: Whole, timeframe: Timeframe) -> Whole:
     """What is known at a bar's close is dated by it, as trades are: equity, drawdown, portfolio and signals.
 
     Candles, and everything of a day, keep the bar's own date.
     """
-    return bars if timeframe == "1d" else [bar_close_time(bar, timeframe) for bar in bars]
+    return times if timeframe == "1d" else times + CLOSE_OFFSET_S[timeframe]
 
 
-def equity_points(bars: Sequence[str], equity: Sequence[float]) -> list[EquityPoint]:
+def equity_points(dates: Sequence[str], equity: Column) -> list[EquityPoint]:
     """Equity after each bar's fills."""
-    return [{"date": bar, "equity": value} for bar, value in zip(bars, equity, strict=True)]
+    return [{"date": date, "equity": value} for date, value in zip(dates, equity.tolist(), strict=True)]
 
 
-def drawdown_points(bars: Sequence[str], equity: Sequence[float], initial_capital: float) -> list[DrawdownPoint]:
+def drawdown_points(dates: Sequence[str], depths_pct: Column) -> list[DrawdownPoint]:
     """Percent below the running peak, per bar."""
-    depths = drawdowns_pct(equity, initial_capital)
-    return [{"date": bar, "drawdown_pct": depth} for bar, depth in zip(bars, depths, strict=True)]
+    return [{"date": date, "drawdown_pct": depth} for date, depth in zip(dates, depths_pct.tolist(), strict=True)]
 
 
-def drawdowns_pct(equity: Sequence[float], initial_capital: float) -> list[float]:
-    """Percent below the running peak, which starts at the initial capital."""
-    peaks = list(accumulate(equity, max, initial=initial_capital))[1:]
-    return [round((peak - value) / peak * 100, 6) for value, peak in zip(equity, peaks, strict=True)]
+def drawdowns(path: Column) -> Column:
+    """Fall of each point of a path from its running peak, as a fraction of the peak."""
+    peaks = np.maximum.accumulate(path)
+    return (peaks - path) / peaks
 
 
 def cash_curve(
-    bars: Sequence[str],
-    equity: Sequence[float],
-    trades: Sequence[Mapping[str, Any]],
-    initial_capital: float,
-    rates: Rates,
-) -> list[float]:
+    times: Whole, equity: Column, trades: Sequence[Mapping[str, Any]], initial_capital: float, rates: Rates
+) -> Column:
     """Cash after each bar's fills: it follows from the trades, and with rates from equity, too."""
-    changes = [0.0] * (len(bars) + 1)
+    changes = np.zeros(len(equity) + 1)
+    changes[0] = initial_capital
     for trade in trades:
         sign = 1.0 if trade["side"] == "BUY" else -1.0
         changes[trade["entry_bar"]] -= sign * trade["entry_price"] * trade["size"] + trade["entry_fees"]
         if not trade["is_open"]:
             changes[trade["exit_bar"]] += sign * trade["exit_price"] * trade["size"] - trade["exit_fees"]
-    cash, curve = initial_capital, []
-    for bar, days in enumerate(days_before(bars) if rates else [0] * len(bars)):
-        if days:
-            interest, fee = rates.accrued(cash, equity[bar - 1], days)
-            cash += interest - fee
-        cash += changes[bar]
-        curve.append(cash)
-    return curve
+    if not rates:
+        return changes[:-1].cumsum()
+    cash, worth, days = changes[:-1].tolist(), equity.tolist(), np.diff(times // DAY_S).tolist()
+    for bar, passed in enumerate(days, start=1):
+        interest, fee = rates.accrued(cash[bar - 1], worth[bar - 1], passed)
+        cash[bar] += cash[bar - 1] + interest - fee
+    return np.array(cash)
 
 
-def portfolio_points(dates: Sequence[str], equity: Sequence[float], cash: Sequence[float]) -> list[PortfolioPoint]:
+def shares_held(trades: Sequence[Mapping[str, Any]], bars: int) -> Column:
+    """(bars,) shares after each bar's fills, below 0 when short."""
+    changes = np.zeros(bars)
+    for trade in trades:
+        size = trade["size"] if trade["side"] == "BUY" else -trade["size"]
+        changes[trade["entry_bar"]] += size
+        if not trade["is_open"]:
+            changes[trade["exit_bar"]] -= size
+    return changes.cumsum()
+
+
+def portfolio_points(dates: Sequence[str], equity: Column, cash: Column) -> list[PortfolioPoint]:
     """Cash and market value of the position after each bar's fills."""
     return [
         {"date": date, "cash": round(money, 2), "position": round(total - money, 2) + 0.0, "total": total}
-        for date, money, total in zip(dates, cash, equity, strict=True)
+        for date, money, total in zip(dates, cash.tolist(), equity.tolist(), strict=True)
     ]
 
 
@@ -76,15 +85,16 @@ def fill_bars(trades: Sequence[Mapping[str, Any]]) -> list[FillBars]:
     return [(trade["entry_bar"], trade["exit_bar"]) for trade in trades]
 
 
-def trade_rows(trades: Sequence[Mapping[str, Any]], bars: Sequence[str], timeframe: Timeframe) -> list[TradeRow]:
+def trade_rows(trades: Sequence[Mapping[str, Any]], times: Whole, timeframe: Timeframe) -> list[TradeRow]:
     """Trades as the contract shows them: numbered and dated."""
-    return [trade_row(number, trade, bars.__getitem__, timeframe) for number, trade in enumerate(trades)]
+    dates = bar_dates(times, timeframe)
+    return [trade_row(number, trade, dates, timeframe) for number, trade in enumerate(trades)]
 
 
-def trade_row(number: int, trade: Mapping[str, Any], date_of: Callable[[int], str], timeframe: Timeframe) -> TradeRow:
-    """One trade as the contract shows it; `date_of` gives the date of a bar by its number."""
-    entry = _fill_time(date_of(trade["entry_bar"]), trade["entry_at"], timeframe)
-    left = _fill_time(date_of(trade["exit_bar"]), trade["exit_at"], timeframe)
+def trade_row(number: int, trade: Mapping[str, Any], dates: Sequence[str], timeframe: Timeframe) -> TradeRow:
+    """One trade as the contract shows it; dates: of all bars."""
+    entry = _fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
+    left = _fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
     held = datetime.fromisoformat(left) - datetime.fromisoformat(entry)
     row: TradeRow = {
         "trade_no": number,
@@ -113,7 +123,7 @@ def _fill_time(bar: str, at: str, timeframe: Timeframe) -> str:
 
 
 def signal_points(
-    bars: Sequence[str],
+    dates: Sequence[str],
     signals: Sequence[tuple[int, int, float | None]],
     candles: Callable[[], Sequence[Candle] | None],
 ) -> list[SignalPoint]:
@@ -121,7 +131,7 @@ def signal_points(
     held = (any(price is None for _, _, price in signals) and candles()) or []
     return [
         {
-            "date": bars[bar],
+            "date": dates[bar],
             "action": "BUY" if signal > 0 else "SELL",
             "price": held[bar]["close"] if price is None else price,
         }

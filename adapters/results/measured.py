@@ -1,4 +1,4 @@
-"""What a run's metrics are computed from. Its arrays are numpy's, made by the Job; nothing here imports numpy."""
+"""What a run's metrics are computed from."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -6,7 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-Array = Any  # of numpy; operators and methods of an array need no import
+import numpy as np
+
+from adapters.results.curves import drawdowns
+
+Array = np.ndarray[Any, np.dtype[Any]]
 
 DAY_S = 86_400
 DAYS_PER_YEAR = 365.25
@@ -27,9 +31,9 @@ class Measured:
     """One run in numbers. Sums run in the order of the bars, so that they are the same on every CPU.
 
     core: the engine's own metrics by name. path: (bars + 1,) float64, the initial capital and then each bar's equity.
-    peaks: its running maximum. close: (bars,) float64. timestamps: (bars + 1,) datetime64 of the path, the capital's
-    being the first bar's. trades: fields of the engine's trades by name, with their excursions, in order. fee_rate:
-    fraction of traded value. slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
+    close: (bars,) float64. timestamps: (bars + 1,) datetime64 of the path, the capital's being the first bar's. trades:
+    fields of the engine's trades by name, with their excursions, in order. fee_rate: fraction of traded value.
+    slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
     periods_per_year: bars in a year. interest, borrow_fees: money, earned on idle cash and paid for shorts. benchmark:
     (bars,) float64, closes of what the run is held against, NaN before its first one; None for the run's own prices.
     held: buying and holding with the same capital and costs, as a run. timed: (bars - 1,) returns above holding the
@@ -39,7 +43,6 @@ class Measured:
 
     core: Mapping[str, float | int | None]
     path: Array
-    peaks: Array
     close: Array
     timestamps: Array
     trades: Sequence[Mapping[str, Any]]
@@ -153,7 +156,7 @@ class Measured:
     @cached_property
     def drawdowns(self) -> Array:
         """Fall of each point of the path from its running peak, as a fraction of the peak."""
-        return (self.peaks - self.path) / self.peaks
+        return drawdowns(self.path)
 
     @property
     def bars_held(self) -> int:

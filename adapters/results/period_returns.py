@@ -1,10 +1,10 @@
-"""Returns by month and over rolling windows, from a run's stored equity; standard library only, for the web tier."""
+"""Returns by month and over rolling windows, from a run's stored equity."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
-from math import sqrt
 
+import numpy as np
+
+from adapters.prices.bars import Column, Whole
 from adapters.results.measured import bar_rate
 
 FLAT_VARIANCE = 1e-18  # of returns; sums of squares are not more exact than that
@@ -19,51 +19,45 @@ class YearReturns:
     total: float
 
 
-def monthly_returns(bars: Sequence[str], equity: Sequence[float], initial_capital: float) -> list[YearReturns]:
+def monthly_returns(times: Whole, equity: Column, initial_capital: float) -> list[YearReturns]:
     """Returns of each calendar month and year, in percent, from the last equity before to the last one in it.
 
-    bars: dates or times in ISO 8601, oldest first, one per equity value. The first month starts from the initial
-    capital. A month that begins with nothing left has a return of 0.
+    times: seconds since 1970, ascending. The first month starts from the initial capital. A month that begins with
+    nothing left has a return of 0.
     """
-    ends: dict[str, float] = {}
-    for bar, value in zip(bars, equity, strict=True):
-        ends[bar[:7]] = value
-    starts = [initial_capital, *ends.values()]
-    months = {month: _change(start, end) for (month, end), start in zip(ends.items(), starts, strict=False)}
-    return [_year(year, months, ends, initial_capital) for year in dict.fromkeys(int(month[:4]) for month in ends)]
-
-
-def _year(year: int, months: dict[str, float], ends: dict[str, float], initial_capital: float) -> YearReturns:
-    before = [value for month, value in ends.items() if int(month[:4]) < year]
-    own = [value for month, value in ends.items() if int(month[:4]) == year]
-    total = _change(before[-1] if before else initial_capital, own[-1])
-    return YearReturns(year, [months.get(f"{year:04d}-{month:02d}") for month in range(1, 13)], total)
-
-
-def _change(start: float, end: float) -> float:
-    return (end / start - 1) * 100 if start > 0 else 0.0
-
-
-def rolling_sharpe(
-    equity: Sequence[float], initial_capital: float, bars: int, periods_per_year: float, risk_free_rate: float
-) -> list[float | None]:
-    """Sharpe ratio of the last `bars` returns, per bar; None before there are so many, or while they do not vary.
-
-    Simple returns above the risk-free one, ddof 1, times the square root of the periods in a year, as the metric's.
-    """
-    free = bar_rate(risk_free_rate, periods_per_year)
-    path = [initial_capital, *equity]
-    returns = [after / before - 1 if before > 0 else 0.0 for before, after in pairwise(path)]
-    sums = list(accumulate(returns, initial=0.0))
-    squares = list(accumulate((value * value for value in returns), initial=0.0))
-    head: list[float | None] = [None] * min(bars - 1, len(returns))
-    windows = zip(sums, sums[bars:], squares, squares[bars:], strict=False)
-    return head + [
-        _sharpe((after - before) / bars, (square_after - square_before) / bars, free, bars, periods_per_year)
-        for before, after, square_before, square_after in windows
+    months, years = (_changes(times, unit, equity, initial_capital) for unit in "MY")
+    return [
+        YearReturns(1970 + year, [months.get(12 * year + month) for month in range(12)], total)
+        for year, total in years.items()
     ]
 
 
-def _sharpe(mean: float, mean_square: float, free: float, bars: int, periods_per_year: float) -> float | None:
+def _changes(times: Whole, unit: str, equity: Column, initial_capital: float) -> dict[int, float]:
+    """Percent by period, which is counted from 1970."""
+    periods = times.view("M8[s]").astype(f"M8[{unit}]").astype(int)
+    lasts = np.append(np.flatnonzero(np.diff(periods)), len(periods) - 1)
+    starts = np.append(initial_capital, equity[lasts[:-1]])
+    changes = [(end / start - 1) * 100 if start > 0 else 0.0 for start, end in zip(starts, equity[lasts], strict=True)]
+    return dict(zip(periods[lasts].tolist(), map(float, changes), strict=True))
+
+
+def rolling_sharpe(path: Column, bars: int, periods_per_year: float, risk_free_rate: float) -> Column:
+    """Sharpe ratio of the last `bars` returns, per bar; NaN before there are so many, or while they do not vary.
+
+    path: (bars + 1,) the initial capital, then equity. Simple returns above the risk-free one, ddof 1, times the square
+    root of the periods in a year, as the metric's. A bar that begins with nothing left has a return of 0.
+    """
+    returns = np.zeros(len(path) - 1)
+    np.divide(np.diff(path), path[:-1], out=returns, where=path[:-1] > 0)
+    mean, mean_square = (_window_means(each, bars) for each in (returns, returns * returns))
     variance = (mean_square - mean * mean) * bars / (bars - 1)
-    return (mean - free) / sqrt(variance) * sqrt(periods_per_year) if variance > FLAT_VARIANCE else None
+    above = (mean - bar_rate(risk_free_rate, periods_per_year)) * np.sqrt(periods_per_year)
+    known = variance > FLAT_VARIANCE
+    found = np.full(len(returns), np.nan)
+    found[bars - 1 :][known] = above[known] / np.sqrt(variance[known])
+    return found
+
+
+def _window_means(values: Column, bars: int) -> Column:
+    sums = np.concatenate(([0.0], values.cumsum()))
+    return (sums[bars:] - sums[:-bars]) / bars

@@ -1,11 +1,8 @@
 """What an account earns on idle cash and pays for borrowed shares: for the engine's wrapper, and when a run is read."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from itertools import pairwise
 
 DAYS_PER_YEAR = 365
 
@@ -34,9 +31,3 @@ class Rates:
 def _growth(yearly_rate: float, days: int) -> float:
     """What 1 earns; by decimals, since a power of floats may differ in its last bit on another CPU."""
     return float((1 + Decimal(yearly_rate)) ** (Decimal(days) / DAYS_PER_YEAR) - 1)
-
-
-def days_before(bars: Sequence[str]) -> list[int]:
-    """Calendar days between the date of each bar and the one before it; 0 for the first."""
-    days = [date.fromisoformat(bar[:10]).toordinal() for bar in bars]
-    return [0, *(after - before for before, after in pairwise(days))]

@@ -1,19 +1,50 @@
-"""What a rule looked at in a run, as it is stored: a head, and parts of so many bars; read without numpy.
+"""What a rule looked at in a run, as it is stored: a head, and parts of so many bars.
 
 The columns of a part are those of adapters.prices.packing: of each line its values, whole numbers of six digits, and
 whether it has one, then the truth of each condition. 3,270 bars take 5 to 10 KB per line.
 """
 
 import json
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.prices.packing import numbers_of
+import numpy as np
 
-Column = tuple[str, int, bytes]  # as adapters.prices.packing.columns_of reads it
+from adapters.prices.bars import Whole
+from adapters.prices.packing import packed_columns
+
 BARS_PER_PART = 16_384  # a point of a million bars is then found by reading a sixtieth of them
+DIGITS = 6  # of the largest value of a line: a pixel of a chart is a thousandth of it
+
+
+def packed_lines(head: dict[str, Any], values: Sequence[Any], truths: Sequence[Any]) -> list[bytes]:
+    """Head and parts of an explanation (see rules.explanation); the lines of `head` get their decimals."""
+    columns: list[Any] = []
+    for line, each in zip(stored_lines(head), values, strict=True):
+        known = ~np.isnan(each)
+        line["decimals"] = _decimals(each[known])
+        columns += [_without_gaps(each, known, line["decimals"]), known.view(np.int8)]
+    columns += truths
+    parts = [
+        packed_columns([column[start : start + BARS_PER_PART] for column in columns])
+        for start in range(0, len(columns[0]), BARS_PER_PART)
+    ]
+    return [zlib.compress(json.dumps(head, separators=(",", ":"), allow_nan=False).encode()), *parts]
+
+
+def _decimals(values: Any) -> int:
+    largest = float(np.abs(values).max(initial=0.0))
+    return DIGITS - 1 - math.floor(math.log10(largest)) if largest else 0
+
+
+def _without_gaps(values: Any, known: Any, decimals: int) -> Whole:
+    """Whole numbers; where there is no value, the one before, which takes no room."""
+    before = np.maximum.accumulate(np.where(known, np.arange(len(values)), 0))
+    whole: Whole = np.rint(np.nan_to_num(values[before]) * 10.0**decimals).astype(np.int64)
+    return whole
 
 
 def decode_head(packed: bytes) -> dict[str, Any]:
@@ -29,27 +60,19 @@ def stored_lines(head: dict[str, Any]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, slots=True)
 class RunLines:
-    """The parts of a run from the bar `first` on."""
+    """The columns of a run from the bar `first` on."""
 
     head: dict[str, Any]
     first: int
-    parts: Sequence[Sequence[Column]]
+    columns: Sequence[Whole]
 
-    def values(self, place: int, bars: Sequence[int]) -> list[float | None]:
+    def values(self, place: int, bars: Whole) -> list[float | None]:
         """The stored line at `place` on these bars, None where it has no value."""
-        scale = 10 ** stored_lines(self.head)[place]["decimals"]
-        numbers, known = (self._column(2 * place + each, bars) for each in (0, 1))
+        scale = 10.0 ** stored_lines(self.head)[place]["decimals"]
+        numbers, known = (self.columns[2 * place + each][bars - self.first].tolist() for each in (0, 1))
         return [number / scale if there else None for number, there in zip(numbers, known, strict=True)]
 
     def truth(self, place: int, bar: int) -> bool | None:
         """Whether a condition held on a bar; None where that is unknown."""
-        (truth,) = self._column(2 * len(stored_lines(self.head)) + place, range(bar, bar + 1))
-        return None if truth == 0 else truth > 0
-
-    def _column(self, place: int, bars: Sequence[int]) -> list[int]:
-        found: list[int] = []
-        for number, part in enumerate(self.parts):
-            begun = self.first + number * BARS_PER_PART
-            numbers = list(numbers_of(*part[place]))
-            found += [numbers[bar - begun] for bar in bars if begun <= bar < begun + len(numbers)]
-        return found
+        truth = self.columns[2 * len(stored_lines(self.head)) + place][bar - self.first]
+        return None if truth == 0 else bool(truth > 0)

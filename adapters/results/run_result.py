@@ -8,19 +8,18 @@ from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
+from adapters.prices.bars import bar_dates
 from adapters.results.condition_summary import condition_summaries
 from adapters.results.curves import (
-    cash_curve,
-    close_dates,
     drawdown_points,
     equity_points,
     portfolio_points,
     signal_points,
     trade_rows,
 )
-from adapters.results.rates import Rates
 from adapters.results.run_lines import decode_head
-from adapters.results.stored_series import PRUNED, decode_equity, decode_signals, decode_trades
+from adapters.results.run_series import RunSeries, run_series
+from adapters.results.stored_series import PRUNED, decode_signals
 from adapters.results.times import seconds_between, utc_text
 from contracts.run_result import Candle, ConditionSummary, RunResult
 from contracts.status import RunStatus
@@ -30,9 +29,16 @@ CURVES = frozenset({"equity_curve", "drawdown_curve", "portfolio_curve", "signal
 
 
 def run_result(
-    row: RowMapping, charts: Mapping[str, str], prices: CandleSource, curves: frozenset[str] = CURVES
+    row: RowMapping,
+    charts: Mapping[str, str],
+    prices: CandleSource,
+    curves: frozenset[str] = CURVES,
+    series: RunSeries | None = None,
 ) -> RunResult:
-    """One run as the contract shows it; those `curves` that are asked for are derived here from the stored series."""
+    """One run as the contract shows it; those `curves` that are asked for are derived here.
+
+    series: of a completed run, where they are decoded already.
+    """
     request = json.loads(row["request_json"])
     started, completed = row["started_at"], row["completed_at"]
     known: dict[str, Any] = {
@@ -55,38 +61,40 @@ def run_result(
     }
     if row["status"] != RunStatus.SUCCEEDED:
         return RunResult(**known)
-    return RunResult(
-        **known, **_derived(row, request, prices, curves), charts=dict(charts), chart_base64=charts.get("equity_curve")
-    )
-
-
-def _derived(
-    row: RowMapping, request: Mapping[str, Any], prices: CandleSource, curves: frozenset[str]
-) -> dict[str, Any]:
-    stored = json.loads(row["metrics_json"])
-    kept = {"metrics": stored["values"], "metrics_notes": stored["notes"]}
+    kept = _kept(row)
     if row["equity_curve_json"] is None:
-        return {**kept, "notes": [PRUNED]}
-    bars, equity = decode_equity(row["equity_curve_json"])
-    trades, rejected, notes = decode_trades(row["trades_json"])
-    capital, timeframe = request["initial_capital"], request["timeframe"]
-    rates = Rates(request.get("borrow_rate", 0.0), request.get("cash_rate", 0.0))  # older requests have none
-    closes, candles = close_dates(bars, timeframe), partial(_candles, row, request, prices)
+        return RunResult(**known, **kept, notes=[PRUNED], charts=dict(charts), chart_base64=charts.get("equity_curve"))
+    derived = _derived(row, series or run_series(row), prices, curves)
+    return RunResult(**known, **kept, **derived, charts=dict(charts), chart_base64=charts.get("equity_curve"))
+
+
+def _kept(row: RowMapping) -> dict[str, Any]:
+    """What stays of a result when its series are deleted."""
+    stored = json.loads(row["metrics_json"])
+    return {"metrics": stored["values"], "metrics_notes": stored["notes"]}
+
+
+def _derived(row: RowMapping, series: RunSeries, prices: CandleSource, curves: frozenset[str]) -> dict[str, Any]:
+    dates, equity, candles = series.dates, series.equity, partial(_candles, row, series.request, prices)
     derive: dict[str, Callable[[], Any]] = {
-        "equity_curve": lambda: equity_points(closes, equity),
-        "drawdown_curve": lambda: drawdown_points(closes, equity, capital),
-        "portfolio_curve": lambda: portfolio_points(closes, equity, cash_curve(bars, equity, trades, capital, rates)),
-        "signals": lambda: signal_points(closes, decode_signals(row["signals_json"]), candles),
+        "equity_curve": lambda: equity_points(dates, equity),
+        "drawdown_curve": lambda: drawdown_points(dates, series.drawdown_pct),
+        "portfolio_curve": lambda: portfolio_points(dates, equity, series.cash),
+        "signals": lambda: signal_points(dates, decode_signals(row["signals_json"]), candles),
         "price_candles": candles,
     }
     return {
-        **kept,
-        "notes": notes,
-        "trades": trade_rows(trades, bars, timeframe),
-        "rejected_orders": [order | {"date": bars[order["bar"]]} for order in rejected],
-        "explanation_summary": _explanation_summary(row, closes),
+        "notes": list(series.notes),
+        "trades": trade_rows(series.trades, series.times, series.timeframe),
+        "rejected_orders": _rejected(series),
+        "explanation_summary": _explanation_summary(row, dates),
         **{name: curve() for name, curve in derive.items() if name in curves},
     }
+
+
+def _rejected(series: RunSeries) -> list[dict[str, Any]]:
+    bars = bar_dates(series.times, series.timeframe)
+    return [{**order, "date": bars[order["bar"]]} for order in series.rejected]
 
 
 def _explanation_summary(row: RowMapping, dates: Sequence[str]) -> list[ConditionSummary] | None:

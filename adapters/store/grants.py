@@ -14,7 +14,6 @@ from adapters.store.tables import (
     ended_sessions,
     leases,
     metadata,
-    preset_versions,
     presets,
     price_parts,
     price_series,
@@ -31,16 +30,15 @@ from adapters.store.tables import (
 
 _ALL = tuple(metadata.sorted_tables)
 _PRICES = (price_series, price_versions, price_parts)
-_PRESETS = (presets, preset_versions)
 _LEFT_BEHIND = (audit, strangers, ended_sessions)  # by who came in, was turned away, or went
 # user → right → tables. A row that is only locked counts as updated. Nobody changes a row of the audit, and only the
 # reconciler deletes any, when they are as old as KEEP_AUDIT_DAYS says.
 RIGHTS: dict[str, dict[str, tuple[Table, ...]]] = {
     "web": {
         "SELECT": _ALL,
-        "INSERT": (runs, run_events, run_charts, batch_rankings, studies, *_LEFT_BEHIND, *_PRICES, *_PRESETS),
+        "INSERT": (runs, run_events, run_charts, batch_rankings, studies, *_LEFT_BEHIND, *_PRICES, presets),
         "UPDATE": (runs, batch_rankings, studies, presets, price_series, strangers),
-        "DELETE": (batch_rankings, ended_sessions, price_versions, price_parts, *_PRESETS),
+        "DELETE": (batch_rankings, ended_sessions, price_versions, price_parts, presets),
     },
     "worker": {
         "SELECT": (runs, run_charts, run_lines, *_PRICES),

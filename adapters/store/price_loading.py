@@ -134,7 +134,7 @@ def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:
         "source": origin.source,
         "note": origin.note,
         "report_json": json.dumps(origin.report, ensure_ascii=False),
-        "sparkline": encode_sparkline(bars.prices[3]),
+        "sparkline": encode_sparkline(bars.prices[3].tolist()),
         "loaded_by": origin.loaded_by,
     }
 

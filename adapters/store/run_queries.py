@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Select, and_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.prices.packing import columns_of
+from adapters.prices.packing import unpacked_columns
 from adapters.results.run_lines import BARS_PER_PART, RunLines, decode_head
 from adapters.results.times import utc_text
 from adapters.store.studies import batch_of
@@ -91,8 +92,9 @@ def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines |
     between = run_lines.c.part.between(first + 1, last + 1)
     mine = run_lines.c.run_id == row["run_id"]
     query = select(run_lines.c.packed).where(mine, between).order_by(run_lines.c.part)
-    parts = [list(columns_of(packed)) for packed in connection.execute(query).scalars()]
-    return RunLines(decode_head(row["lines_head"]), first * BARS_PER_PART, parts)
+    parts = map(unpacked_columns, connection.execute(query).scalars())
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return RunLines(decode_head(row["lines_head"]), first * BARS_PER_PART, columns)
 
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:

@@ -260,18 +260,8 @@ presets = Table(
     Column("name", _text(64), nullable=False, unique=True),
     Column("rule_type", _ascii(32), nullable=False),
     Column("form_json", LongText, nullable=False),
-    Column("version", Integer, nullable=False, default=1),  # of this form; earlier ones are in preset_versions
-    Column("created_at", Timestamp, nullable=False),  # of this version
-    **_OPTIONS,
-)
-
-preset_versions = Table(
-    "preset_versions",
-    metadata,
-    Column("preset_id", Id, primary_key=True, autoincrement=False),
-    Column("version", Integer, primary_key=True),
-    Column("form_json", LongText, nullable=False),
-    Column("created_at", Timestamp, nullable=False),
+    Column("version", Integer, nullable=False, default=1),  # no longer counted
+    Column("created_at", Timestamp, nullable=False),  # of this form
     **_OPTIONS,
 )
 

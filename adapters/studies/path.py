@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.engine import RowMapping
 
-from adapters.analysis.timing import NO_RATES, Timing, joined, timing_of
 from adapters.results.choice import Metrics
 from adapters.results.measured import Measured, NoValue, total
 from adapters.results.metrics.returns import cagr
@@ -16,37 +15,34 @@ from adapters.results.metrics.risk import kurtosis, skewness, spread
 from adapters.results.rates import Rates
 from adapters.results.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
 from adapters.results.stored_series import decode_equity, decode_trades, encode_equity
+from adapters.results.timing import NO_RATES, Timing, joined, timing_of
 from adapters.studies.resampling import Array, trade_steps
 from contracts.run_request import Timeframe
 
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What a study's runs have read. times: (bars,) datetime64[s]; closes: of the asset, and of its benchmark."""
+    """What a study's runs have read. times: (bars,) seconds since 1970; closes: of the asset, and of its benchmark."""
 
     times: Array
     closes: Array
     benchmark: Array | None = None
     rates: Rates = NO_RATES
 
-    def place(self, date: str) -> int:
-        """The number of the bar of this date, as runs write it."""
-        return int(np.searchsorted(self.times, np.datetime64(date.removesuffix("Z"), "s")))
-
-    def growth_pct(self, dates: Sequence[str], closes: Array | None) -> float | None:
-        """Return of `closes` from the first to the last of these dates, in percent; None where there is no price."""
+    def growth_pct(self, times: Array, closes: Array | None) -> float | None:
+        """Return of `closes` from the first to the last of these times, in percent; None where there is no price."""
         if closes is None:
             return None
-        first, last = (float(closes[self.place(date)]) for date in (dates[0], dates[-1]))
+        first, last = closes[np.searchsorted(self.times, times[[0, -1]])].tolist()
         return None if math.isnan(first) else (last / first - 1.0) * 100.0
 
 
 @dataclass(frozen=True, slots=True)
 class RunData:
-    """One run: its metrics, and each bar's date, simple return and closed trades; equity is stored to the cent."""
+    """One run: its metrics, and each bar's time, simple return and closed trades; equity is stored to the cent."""
 
     metrics: Metrics
-    dates: list[str]
+    times: Array
     returns: Array
     profits: list[float]
     capital: float
@@ -72,15 +68,16 @@ class RunData:
 
 def run_data(row: RowMapping, capital: float, market: Market) -> RunData:
     """A run from its stored metrics, equity and trades, on the market's prices."""
-    dates, equity = decode_equity(row["equity_curve_json"])
+    times, equity = decode_equity(row["equity_curve_json"])
     trades = decode_trades(row["trades_json"])[0]
-    path = np.array([capital, *equity])
+    path = np.concatenate(([capital], equity))
     with np.errstate(divide="ignore", invalid="ignore"):  # an account that was emptied is ruined, and so not chosen
         returns = path[1:] / path[:-1] - 1.0
-    bars = slice(first := market.place(dates[0]), first + len(dates))
-    timing = timing_of(capital, path[1:], market.closes[bars], trades, market.times[bars], market.rates)
+    first = int(np.searchsorted(market.times, times[0]))
+    bars = slice(first, first + len(times))
+    timing = timing_of(capital, path[1:], market.closes[bars], trades, times.view("M8[s]"), market.rates)
     profits = [trade["pnl_abs"] for trade in trades if not trade["is_open"]]
-    return RunData(json.loads(row["metrics_json"])["values"], dates, returns, profits, capital, timing)
+    return RunData(json.loads(row["metrics_json"])["values"], times, returns, profits, capital, timing)
 
 
 def measured_sharpe(returns: Array, bar_rate: float = 0.0) -> MeasuredSharpe:
@@ -95,7 +92,7 @@ def measured_sharpe(returns: Array, bar_rate: float = 0.0) -> MeasuredSharpe:
 class Stitched:
     """Runs one after the other, each with the money that the one before has left."""
 
-    dates: list[str]
+    times: Array
     returns: Array
     trade_steps: list[float]
     measured: Measured
@@ -113,21 +110,19 @@ class Stitched:
 
     def encoded(self, timeframe: Timeframe) -> str:
         """Its equity as runs store theirs."""
-        return encode_equity(self.dates, self.measured.path[1:].tolist(), timeframe)
+        return encode_equity(self.times, self.measured.path[1:].tolist(), timeframe)
 
 
 def stitched(parts: Sequence[RunData], risk_free_rate: float) -> Stitched:
     """At least one run, none of them ruined, in the order of time."""
     returns = np.concatenate([part.returns for part in parts])
-    dates = [date for part in parts for date in part.dates]
+    times = np.concatenate([part.times for part in parts])
     path = parts[0].capital * np.concatenate(([1.0], np.multiply.accumulate(1.0 + returns)))
-    times = np.array([date.removesuffix("Z") for date in dates], "M8[s]")
     measured = Measured(
         core={},
         path=path,
-        peaks=np.maximum.accumulate(path),
         close=path[1:],
-        timestamps=np.concatenate((times[:1], times)),
+        timestamps=np.concatenate((times[:1], times)).view("M8[s]"),
         trades=[],
         fee_rate=0.0,
         slippage_bps=0.0,
@@ -136,4 +131,4 @@ def stitched(parts: Sequence[RunData], risk_free_rate: float) -> Stitched:
         rejected_orders=0,
     )
     steps = [step for part in parts for step in trade_steps(part.profits, part.capital)]
-    return Stitched(dates, returns, steps, measured, joined([part.timing for part in parts]))
+    return Stitched(times, returns, steps, measured, joined([part.timing for part in parts]))

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adapters.analysis.timing import Timing
 from adapters.results.flat_params import flat_params
-from adapters.results.measured import NoValue, total
+from adapters.results.measured import DAY_S, NoValue, total
 from adapters.results.metrics.returns import cagr
 from adapters.results.sharpe_evidence import evidence, sharpe_variance
+from adapters.results.timing import Timing
 from adapters.studies.overfitting import BLOCKS, block_sums, overfitting
 from adapters.studies.path import Market, RunData, Stitched, measured_sharpe, stitched
 from adapters.studies.resampling import Array, bootstrap, shuffled_trades
@@ -171,7 +171,7 @@ class _Verdict:
         base, run, market = self._plan.request.base, subject.measured, self._market
         return_pct = float(run.path[-1] / run.path[0] - 1.0) * 100.0
         buy_hold_pct, benchmark_pct = (
-            market.growth_pct(subject.dates, each) for each in (market.closes, market.benchmark)
+            market.growth_pct(subject.times, each) for each in (market.closes, market.benchmark)
         )
         return {
             "return_pct": return_pct,
@@ -198,8 +198,8 @@ class _Verdict:
             run = self._load(choice["chosen"][0][key]) if choice["chosen"] else None
             if run is None or not run.is_sound:
                 raise NoValue("a part is missing, or its account was emptied")
-            first, last = (np.datetime64(day[:10]) for day in (run.dates[0], run.dates[-1]))
-            yield math.fsum(map(math.log1p, run.returns.tolist())), float((last - first).astype(int) + 1) / 365.25
+            first, last = run.times[[0, -1]] // DAY_S
+            yield math.fsum(map(math.log1p, run.returns.tolist())), float(last - first + 1) / 365.25
 
     def _bootstrap(self, subject: Stitched | None) -> Json:
         if subject is None:

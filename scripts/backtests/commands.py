@@ -207,7 +207,7 @@ def study(client: Client, asked: Namespace, progress: Progress) -> int:
 
 def load(client: Client, asked: Namespace, progress: Progress) -> int:
     """Load prices; print a table of what became of them, also of those before a platform went away."""
-    sources, outcomes = sources_of(asked, progress.say), list[Outcome]()
+    sources, outcomes = sources_of(asked), list[Outcome]()
     try:
         for number, each in enumerate(sources, start=1):
             progress.say(f"{number}/{len(sources)} {each.name} as {each.ticker} {each.timeframe}")

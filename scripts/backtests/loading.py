@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from time import sleep
 from typing import Any
 
 from backtests.client import Client
@@ -56,10 +55,10 @@ class Outcome:
                 yield f"{self.source.name}: warning: {place}{warning['message']}"
 
 
-def sources_of(asked: Namespace, say: Callable[[str], None]) -> list[Source]:
+def sources_of(asked: Namespace) -> list[Source]:
     """What the command line names; BadInput with all that is wrong about it, before anything is sent."""
     if asked.yahoo:
-        return _yahoo(asked, say)
+        return _yahoo(asked)
     paths = [Path(name) for name in asked.files]
     for folder in asked.folder:
         paths += sorted(Path(folder).glob("*.csv"))
@@ -73,13 +72,13 @@ def sources_of(asked: Namespace, say: Callable[[str], None]) -> list[Source]:
     return [Source(path.name, series.ticker, str(series.timeframe), path.read_bytes) for path, series in named]
 
 
-def _yahoo(asked: Namespace, say: Callable[[str], None]) -> list[Source]:
+def _yahoo(asked: Namespace) -> list[Source]:
     if asked.files or asked.folder or asked.ticker or asked.since is None:
         raise BadInput(["--yahoo takes the tickers and --from YYYY-MM-DD, and neither files nor --ticker"])
     require_yfinance()
     frame = asked.timeframe or "1d"
     return [
-        Source(f"Yahoo Finance {ticker}", ticker, frame, partial(yahoo_csv, ticker, frame, asked.since, say, sleep))
+        Source(f"Yahoo Finance {ticker}", ticker, frame, partial(yahoo_csv, ticker, frame, asked.since))
         for ticker in asked.yahoo
     ]
 

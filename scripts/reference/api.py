@@ -19,7 +19,7 @@ BODIES: dict[str, Any] = {
     "POST /api/runs/bulk": [RUN | {"params": {"period": period}} for period in (7, 14)],
     "POST /api/rules/check": {"rule_type": "RSI", "params": {"period": 1}},
     "POST /api/strategies": {"name": "my first", "request": RUN},
-    "PUT /api/strategies/{preset_id}": {"version": 1, "request": RUN | {"fee_rate": 0.002}},
+    "PUT /api/strategies/{preset_id}": {"request": RUN | {"fee_rate": 0.002}},
     "POST /api/studies": {
         "kind": "holdout",
         "base": RUN | {"end_date": "2012-12-31"},

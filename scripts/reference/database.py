@@ -24,7 +24,6 @@ PURPOSES = {
     "price_series": "Which version of each price series is current.",
     "studies": "A study: its plan, its choices, its verdict.",
     "strategies": "A preset of the form.",
-    "preset_versions": "Earlier versions of presets.",
     "leases": "Which reconciler leads.",
     "tokens": "Tokens of people and programs, as digests.",
     "ended_sessions": "Sessions of browsers that have logged out.",

@@ -9,21 +9,18 @@ import json
 import tempfile
 import time
 import zlib
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
-from itertools import accumulate
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import numpy as np
 from sqlalchemy.engine import Connection, Engine
 
-from adapters.analysis.price_series import price_series
-from adapters.prices.bars import Bars, Numbers
+from adapters.prices.bars import Bars
 from adapters.prices.reading import Meaning, read_prices
+from adapters.prices.run_prices import run_prices
 from adapters.schema import create_schema
 from adapters.store.database import connect_database, reading
 from adapters.store.price_loading import Origin, save_version
@@ -73,7 +70,7 @@ def mariadb() -> Iterator[Engine]:
 
 def read(connection: Connection, ticker: str, timeframe: Timeframe) -> None:
     """All bars of a ticker as a Job gets them."""
-    price_series(packed_prices(connection, ticker, timeframe), date(1990, 1, 1), date(2030, 1, 1))
+    run_prices(packed_prices(connection, ticker, timeframe), date(1990, 1, 1), date(2030, 1, 1))
 
 
 def parse() -> None:
@@ -83,14 +80,11 @@ def parse() -> None:
 
 def random_walk(count: int) -> Bars:
     """Five-minute bars whose closes move by some cents, with volumes of five digits; the same each time."""
-    draw = Random(0)
-    times = array("q", range(946_684_800, 946_684_800 + 300 * count, 300))
-    close = array("q", accumulate((draw.randint(-20, 20) for _ in range(count - 1)), initial=100_000))
-    low = array("q", (each - draw.randint(0, 20) for each in close))
-    high = array("q", (each + draw.randint(0, 20) for each in close))
-    open_ = array("q", (draw.randint(*each) for each in zip(low, high, strict=True)))
-    prices: tuple[Numbers, Numbers, Numbers, Numbers] = (open_, high, low, close)
-    return Bars("5m", times, prices, array("q", (draw.randint(0, 99_999) for _ in range(count))), 2, 0)
+    draw = np.random.default_rng(0)
+    close = 100_000 + draw.integers(-20, 21, count).cumsum()
+    low, high = close - draw.integers(0, 21, count), close + draw.integers(0, 21, count)
+    prices = (draw.integers(low, high, endpoint=True), high, low, close)
+    return Bars("5m", 946_684_800 + 300 * np.arange(count), prices, draw.integers(0, 100_000, count), 2, 0)
 
 
 def best_of(ours: Callable[[], Any], reference: Callable[[], Any]) -> tuple[float, float]:

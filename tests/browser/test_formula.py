@@ -112,22 +112,23 @@ def test_a_function_of_the_list_is_written_where_the_cursor_is(visit: Visit) -> 
     expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
 
 
-def test_a_rule_is_saved_and_changed_and_its_first_version_comes_back(visit: Visit) -> None:
+def test_a_rule_is_saved_and_changed_as_a_preset(visit: Visit) -> None:
     page = open_editor(visit)
     write(page, "close > sma(close, n)", "close < 1")
     page.locator('[data-path="params.inputs.n"]').fill("7")
     page.get_by_label("Name of a new preset").fill("own")
-    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("button", name="Save as new").click()
     expect(page.locator("#preset-state")).to_have_text("as saved")
-    expect(page.get_by_role("button", name="Add version")).to_be_disabled()
+    expect(page.get_by_role("button", name="Save", exact=True)).to_be_disabled()
 
     page.locator('[data-path="params.inputs.n"]').fill("8")
     expect(page.locator("#preset-state")).to_have_text("modified from preset")
-    page.get_by_role("button", name="Add version").click()
-    expect(page.get_by_label("Version of the preset").locator("option")).to_have_count(2)
-    page.get_by_label("Version of the preset").select_option("1")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#preset-state")).to_have_text("as saved")
+    page.reload()
+    page.get_by_label("Load a preset").select_option(label="own · FORMULA")
 
-    expect(page.locator('[data-path="params.inputs.n"]')).to_have_value("7")
+    expect(page.locator('[data-path="params.inputs.n"]')).to_have_value("8")
     expect(page.locator("#preset-state")).to_have_text("as saved")
 
 

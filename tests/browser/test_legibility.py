@@ -98,7 +98,7 @@ def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
         addresses |= {
             "composite": composite,
             "clone": f"/?clone={one}",
-            "table": f"/result/{one}/tables/equity_curve",
+            "table": f"/result/{one}/bars",
         }
     return addresses
 

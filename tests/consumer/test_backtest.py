@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from adapters.results import performance
 
-from adapters.analysis import performance
+from adapters.prices.bars import bar_dates
 from adapters.results.curves import cash_curve, portfolio_points, trade_rows
 from adapters.results.rates import Rates
 from adapters.results.stored_series import decode_equity, decode_signals, decode_trades
@@ -103,7 +104,9 @@ def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: Rates) -> Non
 
     bars, equity = decode_equity(columns["equity_curve_json"])
     trades, _, _ = decode_trades(columns["trades_json"])
-    points = portfolio_points(bars, equity, cash_curve(bars, equity, trades, WHOLE.initial_capital, rates))
+    points = portfolio_points(
+        bar_dates(bars, "1d"), equity, cash_curve(bars, equity, trades, WHOLE.initial_capital, rates)
+    )
     closed_at = {trade["exit_bar"] for trade in trades} - {trade["entry_bar"] for trade in trades}
     flat = [points[bar] for bar in closed_at if bar < len(bars) - 1]
 
@@ -141,7 +144,7 @@ def test_bars_before_the_start_warm_up_and_are_not_reported() -> None:
     bars, _ = decode_equity(columns["equity_curve_json"])
     signals = decode_signals(columns["signals_json"])
 
-    assert bars[0] == "2005-01-03"
+    assert bar_dates(bars, "1d")[0] == "2005-01-03"
     assert all(0 <= bar < len(bars) for bar, _, _ in signals)
 
 
@@ -150,7 +153,7 @@ def test_warm_up_gives_a_signal_on_the_very_first_bar() -> None:
     bars, _ = decode_equity(whole["equity_curve_json"])
     bar, signal, _ = decode_signals(whole["signals_json"])[10]
 
-    late = columns_of(replace(WHOLE, start_date=date.fromisoformat(bars[bar])))
+    late = columns_of(replace(WHOLE, start_date=date.fromisoformat(bar_dates(bars, "1d")[bar])))
 
     assert decode_signals(late["signals_json"])[0][:2] == (0, signal)
 
@@ -166,7 +169,7 @@ def test_dates_beyond_the_prices_are_clipped_and_said() -> None:
 def test_the_signals_of_a_run_are_those_of_the_whole_history_cut_at_its_dates(rule_type: str) -> None:
     params = LONG_MEMORY.get(rule_type, {})
     history = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
-    dates, signals = history.bar_dates(), build_rule(rule_type, params).generate_signals(history.columns)
+    dates, signals = history.bars.dates(), build_rule(rule_type, params).generate_signals(history.bars.columns)
     chance = Random(rule_type)
 
     for _ in range(12):
@@ -294,8 +297,8 @@ def test_whoever_runs_a_rule_is_told_how_its_signals_become_right(caller: str) -
     prices = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
     callers = {
         "job": lambda: run_engine(WHOLE, SaysFloats(), prices),
-        "grid": lambda: ParameterOptimizer(SaysFloats, prices.columns).search({"period": [14]}),
-        "notebook": lambda: BacktestEngine().run(prices.columns, SaysFloats().generate_signals),
+        "grid": lambda: ParameterOptimizer(SaysFloats, prices.bars.columns).search({"period": [14]}),
+        "notebook": lambda: BacktestEngine().run(prices.bars.columns, SaysFloats().generate_signals),
     }
 
     with pytest.raises(ValueError, match=r"RSI: the signals are float64; .*signals.astype\(np.int8\)"):
@@ -305,17 +308,17 @@ def test_whoever_runs_a_rule_is_told_how_its_signals_become_right(caller: str) -
 @pytest.mark.parametrize("caller", ["job", "grid", "notebook"])
 def test_a_rule_cannot_write_into_the_prices_that_it_is_filled_at(caller: str) -> None:
     prices = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
-    close = prices["Close"].copy()
+    close = prices.bars.columns["Close"].copy()
     callers = {
         "job": lambda: run_engine(WHOLE, KnowsPrices(), prices),
-        "grid": lambda: ParameterOptimizer(KnowsPrices, prices.columns).search({"period": [14]}),
-        "notebook": lambda: BacktestEngine().run(prices.columns, lambda data: KnowsPrices().signals(Prices(data))),
+        "grid": lambda: ParameterOptimizer(KnowsPrices, prices.bars.columns).search({"period": [14]}),
+        "notebook": lambda: BacktestEngine().run(prices.bars.columns, lambda data: KnowsPrices().signals(Prices(data))),
     }
 
     with pytest.raises(ValueError, match="read-only"):
         callers[caller]()
 
-    assert (prices["Close"] == close).all()
+    assert (prices.bars.columns["Close"] == close).all()
 
 
 WITH_EXITS = {
@@ -346,7 +349,9 @@ def test_a_liquidated_account_says_when_and_trades_no_more() -> None:
     trades, _, notes = decode_trades(columns["trades_json"])
     bars, equity = decode_equity(columns["equity_curve_json"])
     passed = next(bar for bar, money in enumerate(equity) if money <= 99_000)
-    assert notes[-1].startswith(f"On {bars[passed]} equity was 99 % of the initial capital or less: liquidation")
+    assert notes[-1].startswith(
+        f"On {bar_dates(bars, '1d')[passed]} equity was 99 % of the initial capital or less: liquidation"
+    )
     assert max(trade["entry_bar"] for trade in trades) <= passed
     assert len(set(equity[passed:])) == 1
 

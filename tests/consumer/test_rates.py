@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from adapters.results.curves import cash_curve
 from adapters.results.rates import Rates
-from consumer.wrappers.account_limits import with_liquidation
 from consumer.wrappers.exits import EngineWithExits
+from consumer.wrappers.liquidation import with_liquidation
 from consumer.wrappers.rates import EngineWithRates, carried
 from engine.engine import check_bars
 from rules.indicators import atr
@@ -104,7 +104,8 @@ def test_equity_is_the_capital_the_trades_and_what_was_carried(case, chosen, yea
     trades = [asdict(trade) for trade in result.trades]
     total = capital + sum(trade["pnl_abs"] for trade in trades) + interest - borrow_fees
     assert result.equity_curve[-1] == pytest.approx(total, rel=1e-9, abs=1e-9 * capital)
-    cash = cash_curve(dates, result.equity_curve.tolist(), trades, capital, Rates(**yearly))
+    times = np.array([date.removesuffix("Z") for date in dates], "M8[s]").astype(np.int64)
+    cash = cash_curve(times, result.equity_curve, trades, capital, Rates(**yearly))
     np.testing.assert_allclose(cash, result.cash_curve, rtol=1e-9, atol=1e-9 * capital)
 
 

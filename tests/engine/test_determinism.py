@@ -11,9 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import hashlib
-from adapters.analysis.performance import performance
+from adapters.results.performance import performance
 from dataclasses import asdict
-from adapters.analysis.excursions import excursions
+from adapters.results.excursions import excursions
 from engine.engine import BacktestEngine
 from rules.catalog import RULES
 from rules.registry import build_rule

@@ -83,7 +83,7 @@ def change_everything(client: FlaskClient, complete_study: Callable[[str], None]
     complete_study(judged_id)
     asked("POST", f"/api/studies/{judged_id}/judge")
     preset_id = asked("POST", "/api/strategies", json={"name": "ours", "request": run_values()})["id"]
-    asked("PUT", f"/api/strategies/{preset_id}", json={"version": 1, "request": run_values(fee_rate=0)})
+    asked("PUT", f"/api/strategies/{preset_id}", json={"request": run_values(fee_rate=0)})
     asked("DELETE", f"/api/strategies/{preset_id}")
     older = asked("PUT", "/api/prices/NEW/1d", **prices(range(1, 20)))["data_hash"]
     asked("PUT", "/api/prices/NEW/1d", **prices(range(1, 25)))

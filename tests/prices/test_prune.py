@@ -35,7 +35,7 @@ def test_unused_versions_are_listed_by_a_dry_run_and_then_forgotten(database_url
     assert line.startswith(f"NEW 1d {old.data_hash[:12]}: 2 bars from 2013-02-28 to 2013-03-01, loaded 20")
     assert (last, forgotten.stdout) == ("1 versions would be forgotten", f"{line}\n1 versions forgotten\n")
     assert again.stdout == "0 versions forgotten\n"
-    assert PriceStore(engine).bars(new.data_hash) == new
+    assert PriceStore(engine).bars(new.data_hash).data_hash == new.data_hash
     with pytest.raises(UnknownTicker):
         PriceStore(engine).bars(old.data_hash)
 

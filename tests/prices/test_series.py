@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from adapters.analysis.price_series import price_series
+from adapters.prices.run_prices import run_prices
 from contracts.errors import BadPrices, NoPricesInRange
 from tests.services.prices import packed_file, read_prices
 
@@ -33,10 +33,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_both_ends_of_the_range_are_inclusive():
-    prices = read_prices(DATA, "AAPL", "1d", date(2004, 1, 2), date(2004, 1, 9)).traded()
+    prices = read_prices(DATA, "AAPL", "1d", date(2004, 1, 2), date(2004, 1, 9))
 
-    assert prices.bar_dates() == [f"2004-01-0{day}" for day in (2, 5, 6, 7, 8, 9)]
-    assert prices.first_bar == 0
+    assert prices.traded.dates() == [f"2004-01-0{day}" for day in (2, 5, 6, 7, 8, 9)]
     assert prices.clipped is None
 
 
@@ -45,17 +44,17 @@ def test_columns_are_those_of_the_file():
 
     prices = read_prices(DATA, "AAPL", "1d", date(2013, 2, 28), date(2013, 3, 1))
 
-    last = [f"{prices[name][-1]:.6f}" for name in ("Open", "High", "Low", "Close")]
-    assert ["2013-03-01", *last, f"{prices['Volume'][-1]:.0f}"] == line.split(",")
+    *last, volume = (column[-1] for column in prices.bars.columns.values())
+    assert ["2013-03-01", *(f"{price:.6f}" for price in last), f"{volume:.0f}"] == line.split(",")
 
 
 def test_columns_are_contiguous_floats_of_one_length():
     prices = read_prices(DATA, "IBM", "1d", date(2004, 1, 1), date(2005, 1, 1))
 
-    arrays = list(prices.columns.values())
-    assert list(prices.columns) == ["Open", "High", "Low", "Close", "Volume"]
+    arrays = list(prices.bars.columns.values())
+    assert list(prices.bars.columns) == ["Open", "High", "Low", "Close", "Volume"]
     assert {each.dtype for each in arrays} == {np.dtype(np.float64)}
-    assert all(each.flags.c_contiguous and len(each) == len(prices) for each in arrays)
+    assert all(each.flags.c_contiguous and len(each) == len(prices.bars) for each in arrays)
 
 
 @pytest.mark.parametrize(("start", "before"), [(date(2000, 3, 1), 0), (date(2000, 3, 8), 5), (date(2004, 1, 2), 964)])
@@ -63,15 +62,13 @@ def test_all_earlier_bars_come_before_the_first_traded_one(start, before):
     prices = read_prices(DATA, "MSFT", "1d", start, date(2005, 1, 1))
 
     assert prices.first_bar == before
-    assert prices.bar_dates()[before] == start.isoformat()
-    assert prices.bar_dates()[0] == "2000-03-01"
-    assert prices.traded().bar_dates() == prices.bar_dates()[before:]
+    assert prices.bars.dates()[before] == start.isoformat()
+    assert prices.bars.dates()[0] == "2000-03-01"
+    assert prices.traded.dates() == prices.bars.dates()[before:]
 
 
 def test_data_hash_is_that_of_the_file():
-    prices = read_prices(DATA, "FB", "1d", date(2013, 1, 1), date(2013, 2, 1))
-
-    assert prices.data_hash == hashlib.sha256((DATA / "FB.csv").read_bytes()).hexdigest()
+    assert packed_file(DATA, "FB").data_hash == hashlib.sha256((DATA / "FB.csv").read_bytes()).hexdigest()
 
 
 @pytest.mark.parametrize(
@@ -108,7 +105,7 @@ def test_one_bar_is_too_few_for_a_backtest_and_that_is_said(start, end):
 def test_intraday_bars_are_dated_by_their_start(folder):
     prices = read_prices(folder, "ABC", "5m", date(2024, 1, 2), date(2024, 1, 2))
 
-    assert prices.bar_dates() == ["2024-01-02T14:30:00Z", "2024-01-02T14:35:00Z"]
+    assert prices.bars.dates() == ["2024-01-02T14:30:00Z", "2024-01-02T14:35:00Z"]
 
 
 def test_stored_prices_that_are_damaged_stop_a_run_in_words():
@@ -116,4 +113,4 @@ def test_stored_prices_that_are_damaged_stop_a_run_in_words():
 
     for parts in ([b"no zlib"], [packed.parts[0][:-20]], []):
         with pytest.raises(BadPrices, match="the stored prices of FB .* are damaged"):
-            price_series(replace(packed, parts=parts), date(2013, 1, 1), date(2013, 2, 1))
+            run_prices(replace(packed, parts=parts), date(2013, 1, 1), date(2013, 2, 1))

@@ -9,19 +9,19 @@ from typing import Any
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.engine import Connection, Engine
 
-from adapters.analysis.price_series import PriceSeries, price_series
 from adapters.prices.packing import PackedPrices, pack
 from adapters.prices.reading import Meaning
 from adapters.prices.reading import read_prices as read
+from adapters.prices.run_prices import RunPrices
+from adapters.prices.run_prices import run_prices as prices_of_run
 from adapters.schema import create_schema
 from adapters.store.database import connect_database, reading
 from adapters.store.price_loading import load_folder
 from adapters.store.prices import prices_of
-from adapters.store.tables import price_parts, price_versions
-from adapters.store.tables import price_series as series_table
+from adapters.store.tables import price_parts, price_series, price_versions
 from contracts.run_request import RunRequest, Timeframe
 
-TABLES = (series_table, price_versions, price_parts)
+TABLES = (price_series, price_versions, price_parts)
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
@@ -39,9 +39,9 @@ def packed_file(folder: Path, ticker: str, timeframe: Timeframe = "1d") -> Packe
     return packed_content((folder / f"{ticker}{suffix}.csv").read_bytes(), ticker, timeframe)
 
 
-def read_prices(folder: Path, ticker: str, timeframe: Timeframe, start: date, end: date) -> PriceSeries:
+def read_prices(folder: Path, ticker: str, timeframe: Timeframe, start: date, end: date) -> RunPrices:
     """What a Job reads of a file that was loaded into the store."""
-    return price_series(packed_file(folder, ticker, timeframe), start, end)
+    return prices_of_run(packed_file(folder, ticker, timeframe), start, end)
 
 
 def run_prices(connection: Connection, request: RunRequest) -> PackedPrices:
@@ -55,7 +55,7 @@ def restore_seed(engine: Engine) -> None:
     """Leave the shipped prices, and nothing else, in the store."""
     with reading(engine) as connection:
         held = {row.ticker: row.data_hash for row in connection.execute(select(price_versions))}
-        current = {row.ticker: row.data_hash for row in connection.execute(select(series_table))}
+        current = {row.ticker: row.data_hash for row in connection.execute(select(price_series))}
     if held == current == {path.stem: packed_file(DATA, path.stem).data_hash for path in DATA.glob("*.csv")}:
         return
     seed = _seed()  # before the transaction: on a busy machine the server would give up a client that reads files

@@ -16,10 +16,11 @@ from unittest.mock import patch
 
 import numpy as np
 
-from adapters.analysis.timing import timing_of
+from adapters.prices.bars import bar_dates
 from adapters.results.choice import Criterion, ranked
 from adapters.results.measured import NoValue
 from adapters.results.metrics.risk import kurtosis, skewness
+from adapters.results.timing import timing_of
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData
 from consumer.backtest import TRADE_FIELDS
@@ -76,9 +77,9 @@ class World:
     def __init__(self, cell: Cell, seed: int) -> None:
         self.cell, self.grid = cell, GRIDS[cell.rule_type]
         closes = closes_of(cell, np.random.default_rng([seed, round(cell.drift * 100) + 100, round(cell.edge * 100)]))
-        times = (np.datetime64("1990-01-01") + np.arange(len(closes))).astype("M8[s]")
+        times = np.arange(len(closes)) * 86_400
         self.market = Market(times, closes)
-        self.dates = [str(day) for day in times.astype("M8[D]")]
+        self.dates = bar_dates(times, "1d")
         opens = np.concatenate((closes[:1], closes[:-1]))
         columns = {"Open": opens, "High": np.maximum(opens, closes), "Low": np.minimum(opens, closes)}
         self.columns = columns | {"Close": closes, "Volume": np.ones(len(closes))}
@@ -114,8 +115,9 @@ class World:
         except NoValue:
             metrics |= {"skewness": None, "kurtosis": None}
         trades = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
-        timing = timing_of(capital, equity, self.market.closes[first:end], trades, self.market.times[first:end])
-        return RunData(metrics, self.dates[first:end], returns, [], capital, timing)
+        times = self.market.times[first:end]
+        timing = timing_of(capital, equity, self.market.closes[first:end], trades, times.view("M8[s]"))
+        return RunData(metrics, times, returns, [], capital, timing)
 
     def verdict(self, kind: str) -> dict[str, Any]:
         """The verdict of a study that chooses by the Sharpe ratio."""

@@ -51,16 +51,12 @@ def stand_in(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def fetch(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], bytes]:
-    """Fetches daily prices through the stand-in, with pauses that are noted in `fetch.pauses` and not made."""
+    """Fetches daily prices through the stand-in."""
     monkeypatch.syspath_prepend(str(stand_in))
     for name in ("yfinance", "yfinance.exceptions"):
         monkeypatch.delitem(sys.modules, name, raising=False)
 
-    def fetched(ticker: str) -> bytes:
-        return yahoo_csv(ticker, "1d", date(2010, 1, 1), lambda text: None, fetched.pauses.append)  # type: ignore[attr-defined]
-
-    fetched.pauses = []  # type: ignore[attr-defined]
-    return fetched
+    return lambda ticker: yahoo_csv(ticker, "1d", date(2010, 1, 1))
 
 
 def test_prices_are_asked_for_as_they_were_quoted_and_up_to_yesterday(fetch: Callable[[str], bytes]) -> None:
@@ -76,33 +72,22 @@ def test_prices_are_asked_for_as_they_were_quoted_and_up_to_yesterday(fetch: Cal
     ]  # fmt: skip
 
 
-def test_a_refusal_and_a_lost_network_are_tried_again_after_longer_and_longer_pauses(
-    fetch: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import yfinance
-
-    monkeypatch.setattr(yfinance, "faults", [yfinance.YFRateLimitError(), ConnectionResetError("reset")])
-
-    assert fetch("AAPL").startswith(b"Date,")
-    assert fetch.pauses == [2.0, 8.0]  # type: ignore[attr-defined]
-
-
-def test_what_is_empty_every_time_is_given_up_in_words(fetch: Callable[[str], bytes]) -> None:
+def test_what_is_empty_is_told_in_words(fetch: Callable[[str], bytes]) -> None:
     with pytest.raises(BadInput, match="Yahoo Finance: no 1d prices from 2010-01-01 to"):
         fetch("NONE")
 
-    assert fetch.pauses == [2.0, 8.0, 30.0]  # type: ignore[attr-defined]
 
-
-def test_a_fault_is_told_and_not_the_empty_answers_after_it(
+def test_a_refusal_and_a_lost_network_are_told_in_words(
     fetch: Callable[[str], bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     import yfinance
 
-    monkeypatch.setattr(yfinance, "faults", [ConnectionResetError("the network is down")])
+    faults = [yfinance.exceptions.YFRateLimitError(), ConnectionResetError("the network is down")]
+    monkeypatch.setattr(yfinance, "faults", faults)
 
-    with pytest.raises(BadInput, match="Yahoo Finance: the network is down"):
-        fetch("NONE")
+    for told in ("Too Many Requests", "the network is down"):
+        with pytest.raises(BadInput, match=f"Yahoo Finance: {told}"):
+            fetch("AAPL")
 
 
 def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(base_url: str, stand_in: Path) -> None:

@@ -54,4 +54,4 @@ def test_daily_bars_of_new_york_are_252_over_any_range(ticker: str) -> None:
     ],
 )  # fmt: skip
 def test_bars_per_year_of_other_series(kind: str, timestamps: np.ndarray, expected: int) -> None:
-    assert bars_per_year(timestamps.astype(np.int64).tolist()) == expected
+    assert bars_per_year(timestamps.astype(np.int64)) == expected

@@ -1,14 +1,22 @@
 """A result taken apart, against worked values."""
 
+import numpy as np
+
 from adapters.results.breakdown import ending_of, returns_histogram, side_of, trades_by, worst_drawdowns
+from adapters.results.run_series import RunSeries
 from contracts.run_result import TradeRow
+
+
+def run_of(dates: list[str], equity: list[float]) -> RunSeries:
+    times = np.array(dates, "M8[s]").astype(np.int64)
+    return RunSeries({"timeframe": "1d", "initial_capital": 100.0}, times, np.array(equity), [], [], [])
 
 
 def test_drawdowns_are_found_with_their_peak_bottom_and_end() -> None:
     dates = [f"2020-01-{day:02d}" for day in range(1, 9)]
     equity = [90.0, 100.0, 120.0, 60.0, 90.0, 120.0, 130.0, 117.0]
 
-    deep, first, last = worst_drawdowns(dates, equity, 100.0)
+    deep, first, last = worst_drawdowns(run_of(dates, equity))
 
     assert (deep.depth_pct, deep.start, deep.bottom, deep.end, deep.days) == (50, dates[2], dates[3], dates[5], 3)
     assert (first.depth_pct, first.start, first.bottom, first.end, first.days) == (10, dates[0], dates[0], dates[1], 1)
@@ -16,21 +24,21 @@ def test_drawdowns_are_found_with_their_peak_bottom_and_end() -> None:
 
 
 def test_equity_that_only_rises_has_no_drawdown() -> None:
-    assert worst_drawdowns(["2020-01-01", "2020-01-02"], [100.0, 101.0], 100.0) == []
+    assert worst_drawdowns(run_of(["2020-01-01", "2020-01-02"], [100.0, 101.0])) == []
 
 
 def test_every_bar_that_moved_is_in_the_histogram_and_zero_divides_falls_from_rises() -> None:
-    equity = [100.0]
+    path = [100.0]
     for number in range(400):
-        equity.append(equity[-1] * (1 + (number % 41 - 15) / 1000))
+        path.append(path[-1] * (1 + (number % 41 - 15) / 1000))
 
-    bins = returns_histogram(equity, 100.0)
+    bins = returns_histogram(np.array(path))
 
     assert sum(each.bars for each in bins) == sum(number % 41 != 15 for number in range(400))
     assert any(each.low == 0 for each in bins)
     falls = sum(number % 41 < 15 for number in range(400))
     assert sum(each.bars for each in bins if each.low < 0) == falls
-    assert returns_histogram([100.0, 100.0], 100.0) == []
+    assert returns_histogram(np.full(3, 100.0)) == []
 
 
 def trade(**fields: object) -> TradeRow:

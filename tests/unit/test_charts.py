@@ -14,22 +14,22 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from PIL import Image
 
-from adapters.analysis.price_series import PriceSeries
 from adapters.charts import frame
 from adapters.charts.candles import legible_candles
 from adapters.charts.data import ChartData
 from adapters.charts.render import CHARTS, TIP_DOWN, TIP_UP, render_charts
 from adapters.prices.bar_times import bar_close_time
+from adapters.prices.bars import Bars
 from contracts.run_result import CHART_NAMES, TradeRow
 from tests.services.prices import read_prices
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
-def trade(prices: PriceSeries, number: int, side: str, entry: int, exit_: int, is_open: bool = False) -> TradeRow:
+def trade(bars: Bars, number: int, side: str, entry: int, exit_: int, is_open: bool = False) -> TradeRow:
     """A trade of 100 shares, without costs, at the closes of two bars."""
-    times = [bar_close_time(bar, prices.timeframe) for bar in prices.bar_dates()]
-    close = prices["Close"]
+    times = [bar_close_time(bar, bars.timeframe) for bar in bars.dates()]
+    close = bars.columns["Close"]
     gain = (close[exit_] / close[entry] - 1) * (100 if side == "BUY" else -100)
     return {
         "trade_no": number,
@@ -51,39 +51,44 @@ def trade(prices: PriceSeries, number: int, side: str, entry: int, exit_: int, i
 
 def chart_data(ticker: str, start: date, end: date, *spans: tuple[str, int, int, bool]) -> ChartData:
     """Half in at the first bar of a range, and these trades: (side, bar of entry, bar of exit, still open)."""
-    prices = read_prices(DATA, ticker, "1d", start, end).traded()
-    held = 100_000 * prices["Close"] / prices["Close"][0]
+    bars = read_prices(DATA, ticker, "1d", start, end).traded
+    closes = bars.columns["Close"]
+    held = 100_000 * closes / closes[0]
     return ChartData(
         subject=f"{ticker} RSI_14_30_70",
-        timestamps=prices.timestamps,
-        **{name.lower(): column for name, column in prices.columns.items()},
+        bars=bars,
         equity=(held + 100_000) / 2,
         buy_hold_equity=held,
         initial_capital=100_000.0,
-        trades=[trade(prices, number, *span) for number, span in enumerate(spans)],
+        trades=[trade(bars, number, *span) for number, span in enumerate(spans)],
         fill_bars=[(entry, left) for _, entry, left, _ in spans],
     )
 
 
 def bars_of(data: ChartData, chosen: np.ndarray | slice) -> ChartData:
     """The same run with other bars and without trades."""
-    series = ("timestamps", "open", "high", "low", "close", "volume", "equity", "buy_hold_equity")
+    series = ("bars", "equity", "buy_hold_equity")
     return dataclasses.replace(data, trades=[], fill_bars=[], **{name: getattr(data, name)[chosen] for name in series})
 
 
 def constant(data: ChartData) -> ChartData:
     """Prices that never move, no volume, no trades."""
-    flat = np.full(len(data.close), 5.0)
-    prices = dict.fromkeys(("open", "high", "low", "close"), flat)
-    money = dict.fromkeys(("equity", "buy_hold_equity"), flat * 20_000)
-    return dataclasses.replace(data, **prices, **money, volume=flat * 0, trades=[], fill_bars=[])
+    money = dict.fromkeys(("equity", "buy_hold_equity"), np.full(len(data.bars), 1e5))
+    bars = dataclasses.replace(at_prices(data.bars, np.full(len(data.bars), 5.0)), volume=data.bars.volume * 0)
+    return dataclasses.replace(data, bars=bars, **money, trades=[], fill_bars=[])
+
+
+def at_prices(bars: Bars, closes: np.ndarray) -> Bars:
+    """The same bars, each with one price."""
+    scaled = np.rint(closes * 10**bars.price_decimals).astype(np.int64)
+    return dataclasses.replace(bars, prices=(scaled,) * 4)
 
 
 def intraday(data: ChartData, bars_per_day: int = 78) -> ChartData:
     """The same numbers as five-minute bars of sessions that begin at 14:30."""
     days, bars = np.divmod(np.arange(len(data.close)), bars_per_day)
-    times = days * np.timedelta64(86_400, "s") + bars * np.timedelta64(300, "s")
-    return dataclasses.replace(data, timestamps=np.datetime64("2024-01-02T14:30:00") + times)
+    times = np.datetime64("2024-01-02T14:30:00", "s").astype(np.int64) + days * 86_400 + bars * 300
+    return dataclasses.replace(data, bars=dataclasses.replace(data.bars, times=times))
 
 
 def drawn(name: str, data: ChartData) -> Figure:
@@ -187,14 +192,14 @@ def test_orders_stand_at_their_bar_and_price_and_an_open_trade_has_no_exit():
 
 def test_an_order_at_the_close_of_a_bar_within_the_day_stands_at_that_bar_not_at_the_next():
     data = intraday(SHORT)
-    ends = [f"{time + np.timedelta64(300, 's')}Z" for time in data.timestamps]
+    ends = [f"{time + np.timedelta64(300, 's')}Z" for time in data.bars.timestamps]
     closing = [row | {"entry_timestamp": ends[entry], "exit_timestamp": ends[left]}
                for row, (entry, left) in zip(data.trades, data.fill_bars, strict=True)]  # fmt: skip
 
     figure = drawn("candlestick", dataclasses.replace(data, trades=closing))
 
-    assert marks(figure, "buy") == [(bar, data.low[bar]) for bar in (30, 120)]
-    assert marks(figure, "sell") == [(bar, data.high[bar]) for bar in (60, 90)]
+    assert marks(figure, "buy") == [(bar, data.bars.columns["Low"][bar]) for bar in (30, 120)]
+    assert marks(figure, "sell") == [(bar, data.bars.columns["High"][bar]) for bar in (60, 90)]
 
 
 def test_trades_stand_at_their_exit_and_return_and_wins_are_those_of_trades_that_have_ended():
@@ -237,7 +242,8 @@ def test_equity_and_return_state_the_values_of_the_last_bar():
 
 def test_positive_values_whose_highest_is_eight_times_the_lowest_stand_on_a_log_scale_that_is_named():
     def scale(lowest: float, highest: float) -> tuple[str, bool]:
-        data = dataclasses.replace(NO_TRADES, close=np.linspace(lowest, highest, 196))
+        bars = at_prices(NO_TRADES.bars, np.linspace(lowest, highest, 196))
+        data = dataclasses.replace(NO_TRADES, bars=bars)
         figure = drawn("portfolio_orders", data)
         return figure.axes[0].get_yscale(), any("log scale" in word for word in words(figure))
 
@@ -253,12 +259,13 @@ def test_dates_stand_at_their_bars_without_nights_and_weekends():
 
     assert list(ticks(LONG)) == [str(year) for year in range(2001, 2014)]
     assert ticks(LONG)["2001"] == 212
-    assert ticks(SHORT)["2013"] == np.flatnonzero(SHORT.timestamps >= np.datetime64("2013-01-01"))[0]
+    assert ticks(SHORT)["2013"] == np.flatnonzero(SHORT.bars.timestamps >= np.datetime64("2013-01-01"))[0]
     assert ticks(intraday(SHORT))["03 Jan"] == 78
     assert ticks(CASES["four bars"]) == {"18 May": 0, "21 May": 1, "22 May": 2, "23 May": 3}
     assert ticks(CASES["one bar"]) == {"18 May": 0}
-    hourly = np.concatenate([day + np.arange(14, 21) * np.timedelta64(3600, "s") for day in SHORT.timestamps[:8]])
-    week = dataclasses.replace(bars_of(SHORT, slice(56)), timestamps=hourly)
+    hourly = np.concatenate([day + np.arange(14, 21) * np.timedelta64(3600, "s") for day in SHORT.bars.timestamps[:8]])
+    week = bars_of(SHORT, slice(56))
+    week = dataclasses.replace(week, bars=dataclasses.replace(week.bars, times=hourly.astype(np.int64)))
     days = {label: hourly[int(at)].item().strftime("%d %b") for label, at in ticks(week).items() if ":" not in label}
     assert days and all(label == day for label, day in days.items())
 
@@ -268,32 +275,35 @@ def test_few_bars_are_their_own_candles_hollow_when_rising_over_their_volume():
     prices, volume = figure.axes
 
     rising = [bar.get_facecolor() == (1, 1, 1, 1) for bar in prices.patches]
-    assert (len(rising), sum(rising)) == (196, (SHORT.close >= SHORT.open).sum())
-    assert [bar.get_height() for bar in volume.patches] == SHORT.volume.tolist()
+    assert (len(rising), sum(rising)) == (196, (SHORT.close >= SHORT.bars.columns["Open"]).sum())
+    assert [bar.get_height() for bar in volume.patches] == SHORT.bars.columns["Volume"].tolist()
     assert "Candles, one per bar: 2 bought, 2 sold" in words(figure)
     assert len(drawn("candlestick", CASES["nothing moves"]).axes) == 1  # no volume, no room for it
 
 
 def test_many_bars_become_candles_of_a_period_that_is_named_with_marks_outside():
-    candles, starts, _ = legible_candles(LONG)
-    march = LONG.timestamps.astype("M8[M]") == np.datetime64("2008-03")
+    candles, starts, _ = legible_candles(LONG.bars)
+    opens, highs, lows, closes, volumes = LONG.bars.columns.values()
+    march = LONG.bars.timestamps.astype("M8[M]") == np.datetime64("2008-03")
     at = int(np.searchsorted(starts, np.flatnonzero(march)[0]))
 
-    whole = [getattr(candles, name)[at] for name in ("open", "high", "low", "close", "volume")]
-    highest, lowest = LONG.high[march].max(), LONG.low[march].min()
-    assert whole == [LONG.open[march][0], highest, lowest, LONG.close[march][-1], LONG.volume[march].sum()]
+    whole = [column[at] for column in candles.columns.values()]
+    highest, lowest = highs[march].max(), lows[march].min()
+    assert whole == [opens[march][0], highest, lowest, closes[march][-1], volumes[march].sum()]
     figure = drawn("candlestick", LONG)
     assert "Candles, 157 monthly: 3 bought, 2 sold" in words(figure)
-    for label, outside in (("buy", candles.low), ("sell", candles.high)):
+    for label, outside in (("buy", candles.columns["Low"]), ("sell", candles.columns["High"])):
         assert all(y == outside[int(x)] for x, y in marks(figure, label))
-    assert candles.timestamps[int(marks(figure, "buy")[0][0])].astype("M8[M]") == LONG.timestamps[10].astype("M8[M]")
+    assert candles.timestamps[int(marks(figure, "buy")[0][0])].astype("M8[M]") == LONG.bars.timestamps[10].astype(
+        "M8[M]"
+    )
 
 
 def test_weeks_begin_on_monday():
-    years = LONG.timestamps.astype("M8[Y]").astype(int) + 1970
+    years = LONG.bars.timestamps.astype("M8[Y]").astype(int) + 1970
     two_years = bars_of(LONG, (years >= 2010) & (years < 2012))
 
-    candles, _, period = legible_candles(two_years)
+    candles, _, period = legible_candles(two_years.bars)
 
     assert period == "weekly"
     second, third = candles.timestamps.astype("M8[D]")[1:3].tolist()

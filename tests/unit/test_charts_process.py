@@ -22,10 +22,9 @@ from adapters.charts.frame import Figure
 from adapters.charts.render import render_charts
 from tests.services.prices import read_prices
 
-prices = read_prices(Path("data"), "FB", "1d", date(2012, 5, 18), date(2013, 3, 1)).traded()
-held = 100_000 * prices["Close"] / prices["Close"][0]
-columns = {name.lower(): column for name, column in prices.columns.items()}
-run = ChartData(subject="FB", timestamps=prices.timestamps, **columns, equity=held, buy_hold_equity=held,
+prices = read_prices(Path("data"), "FB", "1d", date(2012, 5, 18), date(2013, 3, 1)).traded
+held = 100_000 * prices.columns["Close"] / prices.columns["Close"][0]
+run = ChartData(subject="FB", bars=prices, equity=held, buy_hold_equity=held,
                 initial_capital=100_000.0, trades=[], fill_bars=[])
 process = psutil.Process()
 

@@ -1,7 +1,9 @@
 """Stored bars come back as they were, daily ones and those within a day."""
 
+import numpy as np
 import pytest
 
+from adapters.prices.bars import bar_dates
 from adapters.results.stored_series import decode_equity, encode_equity
 from contracts.run_request import Timeframe
 
@@ -13,4 +15,8 @@ HOURLY = ["2012-01-03T14:30:00Z", "2012-01-03T15:30:00Z", "2012-01-04T14:30:00Z"
 def test_bars_come_back_as_they_were(bars: list[str], timeframe: Timeframe) -> None:
     equity = [100_000.0 + bar for bar in range(len(bars))]
 
-    assert decode_equity(encode_equity(bars, equity, timeframe)) == (bars, equity)
+    times = np.array([bar.removesuffix("Z") for bar in bars], "M8[s]").astype(np.int64)
+
+    back, values = decode_equity(encode_equity(times, equity, timeframe))
+
+    assert (bar_dates(back, timeframe), values.tolist()) == (bars, equity)

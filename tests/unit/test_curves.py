@@ -3,11 +3,11 @@
 import json
 import math
 import random
-from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
-from adapters.results.curves import cash_curve, drawdown_points, portfolio_points
+from adapters.results.curves import cash_curve, drawdowns, portfolio_points
 from adapters.results.rates import Rates
 from adapters.results.stored_series import (
     TRADE_COLUMNS,
@@ -29,14 +29,17 @@ def walk(start: float, bars: int) -> list[float]:
     return values
 
 
-def daily(bars: int) -> list[str]:
-    days = (datetime(2000, 3, 1, tzinfo=UTC) + timedelta(days=number) for number in range(bars * 2))
-    return [day.strftime("%Y-%m-%d") for day in days if day.weekday() < 5][:bars]
+def seconds(*texts: str) -> np.ndarray:
+    return np.array(texts, "M8[s]").astype(np.int64)
 
 
-def intraday(bars: int, minutes: int) -> list[str]:
-    moments = (datetime(2012, 1, 2, 14, 30, tzinfo=UTC) + timedelta(minutes=minutes * n * 3) for n in range(bars))
-    return [moment.strftime("%Y-%m-%dT%H:%M:%SZ") for moment in moments]
+def daily(bars: int) -> np.ndarray:
+    days = np.arange(np.datetime64("2000-03-01"), np.datetime64("2000-03-01") + 2 * bars)
+    return days[np.is_busday(days)][:bars].astype("M8[s]").astype(np.int64)
+
+
+def intraday(bars: int, minutes: int) -> np.ndarray:
+    return seconds("2012-01-02T14:30:00") + np.arange(bars) * minutes * 3 * 60
 
 
 @pytest.mark.parametrize("capital", [1e-6, 0.5, 99.0, 1_000.0, 100_000.0, 1e12])
@@ -45,22 +48,24 @@ def test_equity_comes_back_within_nine_digits_or_cents(capital: float) -> None:
 
     back_bars, back = decode_equity(encode_equity(bars, equity, "1d"))
 
-    assert back_bars == bars
+    assert back_bars.tolist() == bars.tolist()
     tolerance = 0.006 if capital >= 1_000 else max(equity) * 1e-8
     assert max(abs(a - b) for a, b in zip(back, equity, strict=True)) <= tolerance
 
 
 @pytest.mark.parametrize(("timeframe", "minutes"), [("1h", 60), ("5m", 5)])
 def test_intraday_bars_come_back(timeframe: str, minutes: int) -> None:
-    bars = [*intraday(40, minutes), "2012-02-06T14:30:00Z"]
+    bars = np.append(intraday(40, minutes), seconds("2012-02-06T14:30:00"))
 
     back, _ = decode_equity(encode_equity(bars, walk(100_000.0, 41), timeframe))  # type: ignore[arg-type]
 
-    assert back == bars
+    assert back.tolist() == bars.tolist()
 
 
 def test_a_single_bar_comes_back() -> None:
-    assert decode_equity(encode_equity(["2004-01-02"], [100_000.0], "1d")) == (["2004-01-02"], [100_000.0])
+    times, equity = decode_equity(encode_equity(seconds("2004-01-02"), [100_000.0], "1d"))
+
+    assert (times.tolist(), equity.tolist()) == (seconds("2004-01-02").tolist(), [100_000.0])
 
 
 def test_thirteen_years_of_equity_take_less_than_27_kilobytes() -> None:
@@ -111,9 +116,7 @@ def test_numbers_that_are_none_are_never_stored(bad: float) -> None:
 
 
 def test_drawdown_is_measured_from_the_capital_or_a_later_peak() -> None:
-    points = drawdown_points(["a", "b", "c", "d"], [90.0, 110.0, 55.0, 120.0], 100.0)
-
-    assert [point["drawdown_pct"] for point in points] == [10.0, 0.0, 50.0, 0.0]
+    assert drawdowns(np.array([100.0, 90.0, 110.0, 55.0, 120.0])).tolist() == [0.0, 0.1, 0.0, 0.5, 0.0]
 
 
 def test_cash_follows_from_the_trades() -> None:
@@ -122,26 +125,26 @@ def test_cash_follows_from_the_trades() -> None:
         "exit_bar": 2, "exit_price": 6.0, "exit_fees": 0.6, "is_open": False,
     }  # fmt: skip
 
-    bars, equity = daily(3), [100.0, 99.5, 108.9]
+    bars, equity = daily(3), np.array([100.0, 99.5, 108.9])
 
     cash = cash_curve(bars, equity, [trade], 100.0, Rates())
 
     assert cash == pytest.approx([100.0, 49.5, 108.9])
-    assert [point["position"] for point in portfolio_points(bars, equity, cash)] == [0.0, 50.0, 0.0]
+    assert [point["position"] for point in portfolio_points(["a", "b", "c"], equity, cash)] == [0.0, 50.0, 0.0]
 
 
 def test_cash_also_follows_from_equity_where_there_are_rates() -> None:
     short = {
         "side": "SELL", "size": 10, "entry_bar": 1, "entry_price": 5.0, "entry_fees": 0.0, "is_open": True,
     }  # fmt: skip
-    bars = ["2021-01-01", "2022-01-01", "2023-01-01"]
+    bars = seconds("2021-01-01", "2022-01-01", "2023-01-01")
 
-    cash = cash_curve(bars, [100.0, 105.0, 85.0], [short], 100.0, Rates(borrow_rate=0.02, cash_rate=0.05))
+    cash = cash_curve(bars, np.array([100.0, 105.0, 85.0]), [short], 100.0, Rates(borrow_rate=0.02, cash_rate=0.05))
 
     assert cash == pytest.approx([100.0, 155.0, 155.0 + 105 * 0.05 - 50 * 0.02])
 
 
 def test_a_position_of_nothing_has_no_sign() -> None:
-    [point] = portfolio_points(["a"], [100.0 - 1e-9], [100.0])
+    [point] = portfolio_points(["a"], np.array([100.0 - 1e-9]), np.array([100.0]))
 
     assert str(point["position"]) == "0.0"

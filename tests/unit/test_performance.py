@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.analysis.performance import performance
 from adapters.results.metrics.table import METRIC_NAMES
+from adapters.results.performance import performance
 from engine.metrics import measure
 
 CORE = {"total_return_pct": 1.0, "sharpe_ratio": 1.0, "max_drawdown_pct": 1.0, "num_trades": 1}

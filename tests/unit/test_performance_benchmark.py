@@ -5,8 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adapters.analysis.benchmark import benchmark_closes
-from adapters.prices.candles import holding
+from adapters.prices.candles import closes_at, held
 from adapters.prices.packing import unpack
 from tests.services.prices import DATA, packed_file
 from tests.unit.test_performance import of
@@ -84,13 +83,13 @@ def test_a_run_that_is_its_benchmark_has_no_information():
 
 
 def test_closes_of_a_benchmark_are_those_known_at_each_bar():
-    google = packed_file(DATA, "GOOG")
+    google = unpack(packed_file(DATA, "GOOG"))
     days = np.array(["2004-08-18", "2004-08-19", "2004-08-21", "2004-08-23"], "M8[s]")  # its first is 2004-08-19
 
-    closes = benchmark_closes(google, days)
-    drawn = holding(unpack(google), days.astype(int).tolist(), 1000.0)
+    closes = closes_at(google, days.astype(np.int64))
+    drawn = held(google, days.astype(np.int64), 1000.0)
 
-    assert np.isnan(closes[0]) and drawn[0] is None
-    assert drawn[1:] == pytest.approx((1000 * closes[1:] / closes[1]).tolist(), abs=1e-4)
+    assert np.isnan(closes[0]) and np.isnan(drawn[0])
+    assert drawn[1:].tolist() == (1000 * closes[1:] / closes[1]).tolist()
     rows = {row.split(",")[0]: float(row.split(",")[4]) for row in (DATA / "GOOG.csv").read_text().splitlines()[1:]}
     assert closes[1:].tolist() == [rows["2004-08-19"], rows["2004-08-20"], rows["2004-08-23"]]

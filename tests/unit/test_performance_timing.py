@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adapters.analysis.timing import Timing, joined, timing_of, usual_exposures
 from adapters.results.measured import NoValue
 from adapters.results.rates import Rates
+from adapters.results.timing import Timing, joined, timing_of, usual_exposures
 from tests.unit.test_performance import of, trade
 
 CAPITAL = 1000.0

@@ -4,15 +4,20 @@ import math
 import random
 import statistics
 
+import numpy as np
 import pytest
 
 from adapters.results.period_returns import monthly_returns, rolling_sharpe
 
 
-def test_each_month_starts_from_the_equity_before_it() -> None:
-    bars = ["2003-11-28", "2003-12-01", "2003-12-31", "2004-01-02", "2004-03-01"]
+def seconds(*texts: str) -> np.ndarray:
+    return np.array(texts, "M8[s]").astype(np.int64)
 
-    [first, second] = monthly_returns(bars, [110.0, 105.0, 121.0, 60.5, 121.0], 100.0)
+
+def test_each_month_starts_from_the_equity_before_it() -> None:
+    bars = seconds("2003-11-28", "2003-12-01", "2003-12-31", "2004-01-02", "2004-03-01")
+
+    [first, second] = monthly_returns(bars, np.array([110.0, 105.0, 121.0, 60.5, 121.0]), 100.0)
 
     assert (first.year, second.year) == (2003, 2004)
     assert first.months[10] == pytest.approx(10)
@@ -25,13 +30,13 @@ def test_each_month_starts_from_the_equity_before_it() -> None:
 
 
 def test_intraday_bars_fall_into_their_month() -> None:
-    [year] = monthly_returns(["2012-01-03T14:30:00Z", "2012-01-03T15:30:00Z"], [101.0, 102.0], 100.0)
+    [year] = monthly_returns(seconds("2012-01-03T14:30:00", "2012-01-03T15:30:00"), np.array([101.0, 102.0]), 100.0)
 
     assert year.months[0] == pytest.approx(2)
 
 
 def test_after_ruin_a_month_returns_nothing() -> None:
-    [year] = monthly_returns(["2012-01-03", "2012-02-01"], [0.0, 0.0], 100.0)
+    [year] = monthly_returns(seconds("2012-01-03", "2012-02-01"), np.zeros(2), 100.0)
 
     assert (year.months[0], year.months[1]) == (-100.0, 0.0)
 
@@ -45,10 +50,10 @@ def test_the_rolling_sharpe_ratio_is_that_of_its_window(risk_free_rate: float) -
     path = [100.0, *equity]
     returns = [after / before - 1 for before, after in zip(path, path[1:], strict=False)]
 
-    ratios = rolling_sharpe(equity, 100.0, 20, 252, risk_free_rate)
+    ratios = rolling_sharpe(np.array(path), 20, 252, risk_free_rate)
 
     free = (1 + risk_free_rate) ** (1 / 252) - 1
-    assert ratios[:19] == [None] * 19
+    assert np.isnan(ratios[:19]).all()
     for bar in range(19, 100):
         window = returns[bar - 19 : bar + 1]
         expected = (statistics.mean(window) - free) / statistics.stdev(window) * math.sqrt(252)
@@ -57,4 +62,7 @@ def test_the_rolling_sharpe_ratio_is_that_of_its_window(risk_free_rate: float) -
 
 @pytest.mark.parametrize("bars", [1, 19, 20, 25])
 def test_there_is_one_value_per_bar_and_none_where_nothing_varies(bars: int) -> None:
-    assert rolling_sharpe([100.0] * bars, 100.0, 20, 252, 0.0) == [None] * bars
+    ratios = rolling_sharpe(np.full(bars + 1, 100.0), 20, 252, 0.0)
+
+    assert len(ratios) == bars
+    assert np.isnan(ratios).all()

@@ -1,7 +1,5 @@
 """A price is the same wherever it is shown."""
 
-from datetime import date
-
 import pytest
 
 from adapters.prices.bars import Bars
@@ -27,8 +25,8 @@ def test_trade_signal_and_candle_have_the_price_of_the_file(text: str) -> None:
         "exit_price": price, "exit_reason": "signal", "is_open": False,
     }  # fmt: skip
 
-    held = candles(bars_at(text, text), date(2024, 1, 1), date(2024, 1, 9))
-    (row,) = trade_rows(decode_trades(encode_trades([trade], [], []))[0], DAYS, "1d")
+    held = candles(bars_at(text, text))
+    (row,) = trade_rows(decode_trades(encode_trades([trade], [], []))[0], bars_at(text, text).times, "1d")
     (point,) = signal_points(DAYS, decode_signals(encode_signals([1, 0])), lambda: held)
 
     assert row["entry_price"] == row["exit_price"] == point["price"] == held[0]["close"] == price

@@ -16,17 +16,16 @@ ADAPTERS = {
     "results": frozenset({"prices"}),
     "queue": frozenset[str](),
     "store": frozenset({"prices", "queue", "results"}),
-    "analysis": frozenset({"prices", "results"}),
     "charts": frozenset({"prices", "results"}),
-    "studies": frozenset({"analysis", "results"}),
+    "studies": frozenset({"prices", "results"}),
 }
-LOADING_NUMPY = frozenset({"analysis", "charts", "studies"})
+COMPUTING = frozenset({"charts", "studies"})  # what only Jobs do
 WRITTEN_FROM_WEB = (
     "scripts/reference/api.py",
     "scripts/reference/contract.py",
 )  # pages and schemas that follow from it
 NAMING = (ROOT / "web" / "__init__.py", ROOT / "scripts" / "backtests" / "__init__.py")  # what others import by name
-HEAVY = frozenset({"numpy", "pandas", "matplotlib", "scipy"})
+HEAVY = frozenset({"pandas", "matplotlib", "scipy"})
 
 
 def imports_of(path: Path) -> set[str]:
@@ -75,11 +74,11 @@ def forbidden(path: Path, imported: str) -> str | None:
         if ours and not (
             target_room in ("web", "contracts")
             or target in ("rules.catalog", "rules.language")
-            or (target_room == "adapters" and target.partition(".")[2] not in LOADING_NUMPY)
+            or (target_room == "adapters" and target.partition(".")[2] not in COMPUTING)
         ):
-            return "web imports contracts, rules.catalog, rules.language and the rooms of adapters that load no numpy"
+            return "web imports contracts, rules.catalog, rules.language and what adapters does without Jobs"
         if target in HEAVY:
-            return "web loads no numpy"
+            return "web loads neither pandas nor matplotlib"
     if room == "consumer" and target_room == "web":
         return "consumer does not know web"
     if name.startswith("scripts/backtests/") and target not in STDLIB | {"backtests", "yaml", "yfinance"}:
@@ -102,7 +101,7 @@ def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
 
 
 def test_a_forbidden_import_is_noticed() -> None:
-    assert forbidden(ROOT / "web" / "views.py", "adapters.analysis.price_series.read_prices")
+    assert forbidden(ROOT / "web" / "views.py", "adapters.charts.render.render_charts")
     assert forbidden(ROOT / "adapters" / "queue" / "remains.py", "adapters.store.tables.runs")
     assert forbidden(ROOT / "engine" / "engine.py", "contracts.errors.PlatformError")
     assert forbidden(ROOT / "consumer" / "job.py", "web.create_app")
@@ -119,16 +118,16 @@ def loaded_by(statement: str) -> set[str]:
     return set(output.split())
 
 
-def test_the_web_tier_loads_no_numpy_and_no_engine() -> None:
+def test_the_web_tier_loads_no_pandas_and_no_engine() -> None:
     loaded = loaded_by("import web; web.create_app")
 
-    assert not loaded & {"numpy", "pandas", "matplotlib", "engine", "consumer"}
+    assert not loaded & {"pandas", "matplotlib", "engine", "consumer"}
 
 
-def test_the_reconciler_loads_no_numpy_and_no_engine() -> None:
+def test_the_reconciler_loads_no_pandas_and_no_engine() -> None:
     loaded = loaded_by("import consumer.reconciler")
 
-    assert not loaded & {"numpy", "pandas", "matplotlib", "engine", "web"}
+    assert not loaded & {"pandas", "matplotlib", "engine", "web"}
 
 
 def test_a_job_loads_neither_pandas_nor_pydantic_nor_matplotlib_nor_the_orm() -> None:

@@ -5,9 +5,8 @@ from datetime import date
 import numpy as np
 import pytest
 
-from adapters.analysis.run_lines import packed_lines
-from adapters.prices.packing import columns_of
-from adapters.results.run_lines import BARS_PER_PART, RunLines, decode_head, stored_lines
+from adapters.prices.packing import unpacked_columns
+from adapters.results.run_lines import BARS_PER_PART, RunLines, decode_head, packed_lines, stored_lines
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest
 from contracts.run_request import RunRequest
@@ -20,7 +19,8 @@ WHOLE = {"ticker": "AAPL", "start_date": date(2000, 3, 1), "end_date": date(2013
 
 def read_back(head, values, truths):
     first, *parts = packed_lines(head, values, truths)
-    return RunLines(decode_head(first), 0, [list(columns_of(part)) for part in parts])
+    columns = zip(*map(unpacked_columns, parts), strict=True)
+    return RunLines(decode_head(first), 0, [np.concatenate(each) for each in columns])
 
 
 @pytest.mark.parametrize("largest", [1e-9, 0.02, 1.0, 70.0, 5e3, 4e9, 1e40])
@@ -31,7 +31,7 @@ def test_values_come_back_with_six_digits_of_the_largest_and_none_where_there_ar
     values[: bars // 3] = np.nan
     values[bars // 2 : bars // 2 + bars // 50] = np.nan
 
-    found = read_back({"lines": [{"name": "x"}]}, [values], [np.ones(bars, dtype=np.int8)]).values(0, range(bars))
+    found = read_back({"lines": [{"name": "x"}]}, [values], [np.ones(bars, dtype=np.int8)]).values(0, np.arange(bars))
 
     missing = [value is None for value in found]
     assert missing == np.isnan(values).tolist()

@@ -7,8 +7,6 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from web.assets import used_part
-
 ZIPPED = {"Accept-Encoding": "br, gzip"}
 SHEETS = Path(__file__).parents[2] / "web" / "static" / "css"
 
@@ -50,14 +48,6 @@ def test_a_compressed_answer_is_known_again_by_its_etag(browser_client: FlaskCli
     again = browser_client.get("/api/rules", headers=ZIPPED | {"If-None-Match": first.headers["ETag"]})
 
     assert (again.status_code, again.data) == (304, b"")
-
-
-def test_of_a_style_sheet_only_rules_for_classes_in_use_are_left() -> None:
-    sheet = ":root{--a:1}.used,.unused{x:1}.used:hover .other{x:2}@media (min-width:1px){.unused{x:3}.used{x:4}}"
-
-    kept = used_part(f'@charset "UTF-8";{sheet}@keyframes turn{{to{{x:5}}}}', {"used"})
-
-    assert kept == ":root{--a:1}.used{x:1}@media (min-width:1px){.used{x:4}}"
 
 
 def test_the_palette_has_all_colours_each_light_and_dark() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from adapters.results.stored_series import decode_trades, encode_trades
 from consumer.backtest import TRADE_FIELDS
-from consumer.wrappers.account_limits import with_liquidation
 from consumer.wrappers.exits import EngineWithExits
+from consumer.wrappers.liquidation import with_liquidation
 from engine.engine import BacktestResult, Fill, check_bars
 from tests.engine.markets import follow, random_signals, random_walk
 from web.runs.bar_account import account_words

@@ -15,8 +15,8 @@ from consumer import draw_charts
 from tests.web.conftest import RunMaker
 
 
-def columns(client: FlaskClient, run_id: str, chart: str) -> dict[str, list[str]]:
-    rows = csv.DictReader(io.StringIO(client.get(f"/result/{run_id}/tables/{chart}.csv").text))
+def columns(client: FlaskClient, run_id: str, name: str) -> dict[str, list[str]]:
+    rows = csv.DictReader(io.StringIO(client.get(f"/result/{run_id}/{name}.csv").text))
     read = list(rows)
     return {name: [row[name] for row in read] for name in rows.fieldnames or ()}
 
@@ -46,17 +46,14 @@ def test_lines_of_the_pictures_are_the_numbers_of_the_page(
         lines(draw(data).axes[0]) for draw in (render.equity_curve, render.drawdown_curve, render.cumulative_return)
     )
 
-    page = columns(browser_client, run_id, "equity_curve")
+    page = columns(browser_client, run_id, "bars")
     assert equity["strategy"] == pytest.approx(numbers(page["equity"]), abs=0.01)
     assert equity["buy and hold"] == pytest.approx(numbers(page["buy and hold"]), abs=0.01)
     assert equity["IBM held"] == pytest.approx(numbers(page["IBM held"]), abs=0.01)
-    below = numbers(columns(browser_client, run_id, "drawdown_curve")["drawdown %"])
+    below = numbers(page["drawdown %"])
     assert -drawdown["below the highest equity so far"] == pytest.approx(np.abs(below), abs=1e-4)
-    page = columns(browser_client, run_id, "cumulative_return")
-    assert (growth["strategy"] - 1) * 100 == pytest.approx(numbers(page["strategy %"]), abs=1e-4)
-    held = [100_000 * (1 + change / 100) for change in numbers(page["IBM held %"])]
-    assert equity["IBM held"] == pytest.approx(held, abs=0.01)
-    assert (growth["buy and hold"] - 1) * 100 == pytest.approx(numbers(page["buy and hold %"]), abs=1e-4)
+    for title, column in (("strategy", "equity"), ("buy and hold", "buy and hold")):
+        assert growth[title] * 100_000 == pytest.approx(numbers(page[column]), abs=0.01)
 
 
 def test_marks_of_the_pictures_are_the_orders_and_trades_of_the_page(
@@ -65,13 +62,19 @@ def test_marks_of_the_pictures_are_the_orders_and_trades_of_the_page(
     run_id = make_run(charts=True)
     (data,) = drawn
 
-    page = columns(browser_client, run_id, "portfolio_orders")
-    listed = sorted(zip(page["side"], numbers(page["price"]), strict=True))
+    page = columns(browser_client, run_id, "trades")
+    sides = {"entry": ("buy", "sell"), "exit": ("sell", "buy")}
+    listed = sorted(
+        (sides[end][side == "SELL"], float(price))
+        for end in sides
+        for side, price, is_open in zip(page["side"], page[f"{end}_price"], page["is_open"], strict=True)
+        if end == "entry" or is_open == "False"
+    )
     marks = lines(render.portfolio_orders(data).axes[0])
     assert sorted((side, float(price)) for side in ("buy", "sell") for price in marks[side]) == listed
     shown = lines(render.trade_pnl(data).axes[0])
     points = np.concatenate([shown[label] for label in ("won", "lost", "still open") if label in shown])
-    assert sorted(points) == pytest.approx(sorted(numbers(columns(browser_client, run_id, "trade_pnl")["return %"])))
-    bars = columns(browser_client, run_id, "candlestick")
-    for name in ("open", "high", "low", "close", "volume"):
-        assert getattr(data, name) == pytest.approx(numbers(bars[name]))
+    assert sorted(points) == pytest.approx(sorted(numbers(page["pnl_pct"])))
+    bars = columns(browser_client, run_id, "bars")
+    for name, drawn_from in data.bars.columns.items():
+        assert drawn_from == pytest.approx(numbers(bars[name.lower()]))

@@ -29,7 +29,7 @@ BODIES_OF = {  # bodies that are right, by route
     "POST /api/runs/bulk": [[RUN]],
     "POST /api/rules/check": [RULE, VOTE],
     "POST /api/strategies": [{"name": "other", "request": run_values()}],
-    "PUT /api/strategies/<int:preset_id>": [{"version": 1, "request": run_values()}],
+    "PUT /api/strategies/<int:preset_id>": [{"request": run_values()}],
     "POST /api/studies": [WALK_FORWARD | {"constraints": ["num_trades > 5"]}],
 }
 PAGES = ("q", "tab", "run", "batch", "study", "sort", "after", "metric", "ticker", "x", "y")  # what pages are asked

@@ -107,65 +107,34 @@ def test_deleting_what_is_not_there_is_not_found(browser_client: FlaskClient, pa
     assert browser_client.delete(f"/api/strategies/{path}").status_code == 404
 
 
-def change(client: FlaskClient, preset_id: Any, version: Any, **fields: Any) -> Any:
-    return client.put(f"/api/strategies/{preset_id}", json={"version": version, "request": REQUEST | fields})
+def change(client: FlaskClient, preset_id: Any, **fields: Any) -> Any:
+    return client.put(f"/api/strategies/{preset_id}", json={"request": REQUEST | fields})
 
 
-def versions(client: FlaskClient, preset_id: int) -> list[tuple[int, dict[str, Any]]]:
-    found = client.get(f"/api/strategies/{preset_id}/versions").get_json()["versions"]
-    return [(each["version"], each["form"]["params"]) for each in found]
-
-
-def test_a_changed_preset_keeps_its_earlier_versions(browser_client: FlaskClient) -> None:
+def test_a_changed_preset_has_its_name_and_another_form(browser_client: FlaskClient) -> None:
     preset_id = save(browser_client, "mine").get_json()["id"]
 
-    answers = [change(browser_client, preset_id, n, params={"period": 14 + n}) for n in (1, 2)]
+    assert change(browser_client, preset_id, params={"period": 15}).status_code == 200
 
-    assert [(answer.status_code, answer.get_json()["version"]) for answer in answers] == [(200, 2), (200, 3)]
-    assert versions(browser_client, preset_id) == [(3, {"period": 16}), (2, {"period": 15}), (1, {"period": 14})]
     [listed] = browser_client.get("/api/strategies").get_json()["strategies"]
-    assert (listed["name"], listed["version"], listed["form"]["params"]) == ("mine", 3, {"period": 16})
-
-
-def test_a_change_of_what_somebody_else_has_changed_is_refused(browser_client: FlaskClient) -> None:
-    preset_id = save(browser_client, "mine").get_json()["id"]
-    change(browser_client, preset_id, 1, params={"period": 15})
-
-    late = change(browser_client, preset_id, 1, params={"period": 99})
-
-    assert late.status_code == 409
-    assert versions(browser_client, preset_id) == [(2, {"period": 15}), (1, {"period": 14})]
+    assert (listed["name"], listed["form"]["params"]) == ("mine", {"period": 15})
 
 
 def test_a_change_is_checked_as_a_run_would_be(browser_client: FlaskClient) -> None:
     preset_id = save(browser_client, "mine").get_json()["id"]
 
-    assert "params.period" in change(browser_client, preset_id, 1, params={"period": 1}).get_json()["errors"]
-    for version in (None, "1", 0, True, 2**70):
-        assert "version" in change(browser_client, preset_id, version).get_json()["errors"]
-    assert change(browser_client, 2**40, 1).status_code == 404
+    assert "params.period" in change(browser_client, preset_id, params={"period": 1}).get_json()["errors"]
+    assert [change(browser_client, missing).status_code for missing in (999999, 2**40)] == [404, 404]
     assert browser_client.put(f"/api/strategies/{preset_id}", json={"name": "x"}).status_code == 400
-    assert browser_client.get("/api/strategies/999999/versions").status_code == 404
-    assert len(versions(browser_client, preset_id)) == 1
 
 
-def test_a_deleted_preset_leaves_no_versions_behind(browser_client: FlaskClient) -> None:
-    preset_id = save(browser_client, "mine").get_json()["id"]
-    change(browser_client, preset_id, 1)
-
-    browser_client.delete(f"/api/strategies/{preset_id}")
-
-    assert browser_client.get(f"/api/strategies/{preset_id}/versions").status_code == 404
-
-
-def test_a_preset_of_a_formula_holds_its_text_and_its_change_leaves_runs_alone(browser_client: FlaskClient) -> None:
+def test_a_change_of_a_preset_leaves_runs_alone(browser_client: FlaskClient) -> None:
     params = {"buy": "close > sma(close, n)", "sell": "close < 1", "inputs": {"n": 5}}
     preset_id = save(browser_client, "own", rule_type="FORMULA", params=params).get_json()["id"]
     run_id = browser_client.post("/run_backtest", json=REQUEST | {"rule_type": "FORMULA", "params": params}).get_json()[
         "run_id"
     ]
 
-    change(browser_client, preset_id, 1, rule_type="FORMULA", params=params | {"buy": "close > ema(close, n)"})
+    change(browser_client, preset_id, rule_type="FORMULA", params=params | {"buy": "close > ema(close, n)"})
 
-    assert versions(browser_client, preset_id)[1] == (1, params)
     assert browser_client.get(f"/api/runs/{run_id}").get_json()["request"]["params"] == params

@@ -52,11 +52,11 @@ def test_pages_show_as_many_decimals_as_the_series_has(browser_client: FlaskClie
     (trade, *_) = browser_client.get(f"/api/runs/{run_id}").get_json()["trades"]
     shown = f">{trade['entry_price']:.5f}</td>"
 
-    for path in ("?tab=trades", "/report.html", "/tables/portfolio_orders", "/tables/candlestick"):
+    for path in ("?tab=trades", "/report.html", "/bars"):
         assert shown in browser_client.get(f"/result/{run_id}{path}").text, path
     for path in (f"/api/runs/{run_id}/bars", "/api/prices/EURUSD=X/1d/bars"):
         assert browser_client.get(path).get_json()["price_decimals"] == 5
-    assert re.search(r">\d+\.\d\d</td>", browser_client.get(f"/result/{run_id}/tables/equity_curve").text)
+    assert re.search(r">\d+\.\d\d</td>", browser_client.get(f"/result/{run_id}/bars").text)
 
 
 def test_a_trailing_stop_has_the_decimals_at_which_it_fills(browser_client: FlaskClient, make_run: RunMaker) -> None:

@@ -62,7 +62,7 @@ def test_its_result_has_metrics_and_receipt_but_no_curves(browser_client: FlaskC
 def test_what_needs_the_series_says_that_they_are_gone(browser_client: FlaskClient, pruned: str) -> None:
     for path in (
         f"/result/{pruned}/report.html",
-        f"/result/{pruned}/tables/equity_curve.csv",
+        f"/result/{pruned}/bars.csv",
         f"/result/{pruned}/trades.csv",
         f"/api/runs/{pruned}/explanation",
         f"/api/curves?run={pruned}",

@@ -12,9 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from adapters.results import run_result
+from adapters.results import run_series
 from adapters.store.tables import runs
-from contracts.run_result import CHART_NAMES
 from tests.web.conftest import RunMaker
 from web.runs import page
 from web.runs.bars import ROLLING_BARS, run_bars
@@ -81,14 +80,12 @@ def test_a_trade_that_is_still_open_has_no_exit_on_the_page_and_the_last_close_i
 
     page = browser_client.get(f"/result/{held}?tab=trades&outcome=open").get_data(as_text=True)
     file = browser_client.get(f"/result/{held}/trades.csv").get_data(as_text=True)
-    profits = browser_client.get(f"/result/{held}/tables/trade_pnl.csv").get_data(as_text=True)
 
     assert "<td>still open</td>" in page
     assert last["exit_timestamp"][:10] not in re.search(r"<tbody>.*</tbody>", page, re.DOTALL)[0]  # type: ignore[index]
     row = list(csv.DictReader(io.StringIO(file)))[-1]
     assert row == {name: str(last[name]) for name in row}
     assert (row["exit_reason"], row["is_open"], float(row["exit_fees"])) == ("end_of_data", "True", 0.0)
-    assert profits.splitlines()[-1].startswith(f"still open,{last['trade_no'] + 1},")
 
 
 def test_the_csv_holds_what_the_api_says(browser_client: FlaskClient, run_id: str) -> None:
@@ -104,27 +101,24 @@ def test_a_view_of_trades_that_cannot_be_meant_is_refused(browser_client: FlaskC
     assert browser_client.get(f"/result/{run_id}?tab=trades&{query}").status_code == 400
 
 
-@pytest.mark.parametrize("name", CHART_NAMES)
-def test_each_chart_has_its_numbers_as_table_and_csv(browser_client: FlaskClient, run_id: str, name: str) -> None:
-    page = browser_client.get(f"/result/{run_id}/tables/{name}")
-    rows = list(
-        csv.reader(io.StringIO(browser_client.get(f"/result/{run_id}/tables/{name}.csv").get_data(as_text=True)))
-    )
+def test_the_bars_are_a_table_and_a_csv(browser_client: FlaskClient, run_id: str) -> None:
+    page = browser_client.get(f"/result/{run_id}/bars").get_data(as_text=True)
+    rows = list(csv.reader(io.StringIO(browser_client.get(f"/result/{run_id}/bars.csv").get_data(as_text=True))))
+    candle = browser_client.get(f"/api/runs/{run_id}").get_json()["price_candles"][-1]
 
-    assert page.status_code == 200
-    assert f'id="table-{name}"' in page.get_data(as_text=True)
-    assert rows[-1][0] in page.get_data(as_text=True)  # the latest row comes first on the page
+    assert rows[-1][0] in page  # the latest row comes first on the page
+    assert rows[-1][:6] == [str(candle[name]) for name in ("date", "open", "high", "low", "close", "volume")]
     assert len(rows) > 50
 
 
 def test_equity_is_cash_and_position_in_its_table(browser_client: FlaskClient, run_id: str) -> None:
-    text = browser_client.get(f"/result/{run_id}/tables/equity_curve.csv").get_data(as_text=True)
+    text = browser_client.get(f"/result/{run_id}/bars.csv").get_data(as_text=True)
 
     for row in csv.DictReader(io.StringIO(text)):
         assert float(row["equity"]) == pytest.approx(float(row["cash"]) + float(row["position"]), abs=0.011)
 
 
-@pytest.mark.parametrize("path", ["tables/evil", "tables/equity_curve?page=0", "tables/equity_curve?page=x"])
+@pytest.mark.parametrize("path", ["tables/evil", "bars?page=0", "bars?page=x"])
 def test_tables_that_do_not_exist_are_refused(browser_client: FlaskClient, run_id: str, path: str) -> None:
     assert browser_client.get(f"/result/{run_id}/{path}").status_code in (400, 404)
 
@@ -133,7 +127,7 @@ def test_a_run_without_result_has_no_tables(browser_client: FlaskClient, make_ru
     waiting = make_run("pending")
 
     assert browser_client.get(f"/result/{waiting}/trades.csv").status_code == 409
-    assert browser_client.get(f"/result/{UNKNOWN}/tables/equity_curve").status_code == 404
+    assert browser_client.get(f"/result/{UNKNOWN}/bars").status_code == 404
 
 
 def test_the_stats_show_returns_of_months_and_years(browser_client: FlaskClient, run_id: str) -> None:
@@ -148,8 +142,8 @@ def test_a_result_without_trades_is_derived_once_and_says_why(
 ) -> None:
     run_id = make_run(params={"period": 14, "oversold": 1, "overbought": 99})
     decoded: list[str] = []
-    decode = run_result.decode_equity
-    monkeypatch.setattr(run_result, "decode_equity", lambda text: decoded.append(text) or decode(text))
+    decode = run_series.decode_equity
+    monkeypatch.setattr(run_series, "decode_equity", lambda text: decoded.append(text) or decode(text))
 
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
 
@@ -163,11 +157,11 @@ def test_buy_and_hold_is_one_number_in_metrics_charts_and_tables(
     run_id = make_run(fee_rate=0.02, slippage_bps=100)
     result = browser_client.get(f"/api/runs/{run_id}").get_json()
 
-    file = browser_client.get(f"/result/{run_id}/tables/cumulative_return.csv").get_data(as_text=True)
+    file = browser_client.get(f"/result/{run_id}/bars.csv").get_data(as_text=True)
 
-    returns = [float(row["buy and hold %"]) for row in csv.DictReader(io.StringIO(file))]
+    returns = [float(row["buy and hold"]) / 1000 - 100 for row in csv.DictReader(io.StringIO(file))]
     first, last = result["price_candles"][0]["close"], result["price_candles"][-1]["close"]
-    assert returns[-1] == pytest.approx(result["metrics"]["buy_hold_return_pct"], abs=1e-9)
+    assert returns[-1] == pytest.approx(result["metrics"]["buy_hold_return_pct"], abs=1e-5)
     assert returns[-1] == pytest.approx((last / first / 1.02 / 1.01 - 1) * 100, rel=2e-3)
     assert returns[0] == pytest.approx((1 / 1.02 / 1.01 - 1) * 100, abs=0.2)
 

@@ -66,7 +66,6 @@ UNCHECKED = {"description": "whatever it is, the answer says what is wrong with 
 CURSOR = {"type": "string", "pattern": rf"^[0-9]{{1,{MAX_DIGITS}}}(~-?[0-9][0-9.e+-]*)?$"}
 RUN_ID = {"type": "string", "format": "uuid"}
 NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "printable"}
-VERSION = {"type": "integer", "minimum": 1, "exclusiveMaximum": 2**31}
 
 WINDOW = [
     _query("from", COUNT, "number of the first bar, from 0"),
@@ -217,11 +216,10 @@ OPERATIONS: dict[str, Json] = {
         body=_json(only(json_object({"name": NAME, "request": ref("RunRequest")}))),
     ),
     "PUT /api/strategies/{preset_id}": _told(
-        "200 saved as the next version",
+        "200 saved",
         FAULTS,
         NO_PRESET,
-        "409 there is a later version",
-        body=_json(only(json_object({"version": VERSION, "request": ref("RunRequest")}))),
+        body=_json(only(json_object({"request": ref("RunRequest")}))),
     ),
     "DELETE /api/strategies/{preset_id}": _told("204 deleted", NO_PRESET),
     "PUT /api/prices/{ticker}/{timeframe}": _told(

@@ -7,11 +7,10 @@ from typing import Any
 
 from flask import Blueprint, abort, jsonify
 from flask.typing import ResponseReturnValue
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from adapters.store.database import is_duplicate_key, reading
-from adapters.store.presets import change_preset, count_presets, delete_preset, list_presets, list_versions, save_preset
+from adapters.store.presets import change_preset, count_presets, delete_preset, list_presets, save_preset
 from contracts.errors import Conflict, InvalidRequest
 from web.arguments import json_body
 from web.platform import platform
@@ -37,7 +36,7 @@ def presets() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Save {name, request} as a preset; 409 when the name is taken."""
     body = json_body()
-    _check_body(body, "name")
+    _check_body(body, "name", "request")
     name, form = _name(body), _form(body)
     try:
         with platform().engine.begin() as connection:
@@ -48,41 +47,24 @@ def save() -> ResponseReturnValue:
         if not is_duplicate_key(error):
             raise
         raise Conflict(f"a preset is called {name!r} already; choose another name, or delete that one first") from None
-    return {"id": preset_id, "name": name, "rule_type": form["rule_type"], "version": 1, "form": form}, 201
+    return {"id": preset_id, "name": name, "rule_type": form["rule_type"], "form": form}, 201
 
 
 @blueprint.put("/api/strategies/<int:preset_id>")
 def change(preset_id: int) -> ResponseReturnValue:
-    """Make {version, request} the version after `version`, the latest one that the client knows; 409 when it is not."""
+    """Give a preset the form of {request}; 404 when there is no such preset."""
     body = json_body()
-    _check_body(body, "version")
-    version = body.get("version")
-    if isinstance(version, bool) or not isinstance(version, int) or not 0 < version < MAX_ID:
-        raise InvalidRequest({"version": "the number of the preset's latest version is expected"})
+    _check_body(body, "request")
     form = _form(body)
     with platform().engine.begin() as connection:
-        if not _versions(connection, preset_id):
+        if preset_id > MAX_ID or not change_preset(connection, preset_id, form):
             abort(404, f"there is no preset {preset_id}")
-        if not change_preset(connection, preset_id, version, form):
-            raise Conflict(f"version {version} is not the preset's latest; load it again first")
-    return {"id": preset_id, "rule_type": form["rule_type"], "version": version + 1, "form": form}
+    return {"id": preset_id, "rule_type": form["rule_type"], "form": form}
 
 
-@blueprint.get("/api/strategies/<int:preset_id>/versions")
-def versions(preset_id: int) -> ResponseReturnValue:
-    """Every version of a preset, the latest first; 404 when there is no such preset."""
-    with reading(platform().engine) as connection:
-        found = _versions(connection, preset_id)
-    return {"versions": found} if found else abort(404, f"there is no preset {preset_id}")
-
-
-def _versions(connection: Connection, preset_id: int) -> list[dict[str, Any]]:
-    return list_versions(connection, preset_id) if preset_id < MAX_ID else []
-
-
-def _check_body(body: Any, other: str) -> None:
-    if not isinstance(body, dict) or set(body) - {other, "request"}:
-        raise InvalidRequest({"body": f"an object with {other} and request is expected"})
+def _check_body(body: Any, *names: str) -> None:
+    if not isinstance(body, dict) or set(body) - set(names):
+        raise InvalidRequest({"body": f"an object with {' and '.join(names)} is expected"})
 
 
 def _name(body: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from adapters.prices.bar_times import TIMEFRAMES
 from adapters.prices.bars import csv_chunks
-from adapters.prices.candles import candle_columns
+from adapters.prices.candles import candle_columns, joined
 from adapters.prices.findings import Refused, in_words
 from adapters.prices.reading import Meaning
 from adapters.prices.table import unpacked
@@ -131,7 +131,8 @@ def bars(ticker: str, timeframe: str) -> Response:
     shown = window(request.args, held.bars)
     series = platform().prices.bars(held.data_hash)
     body = {"total": held.bars, "first": shown.first, "bars_per_point": shown.group, "price_decimals": series.decimals}
-    return conditional(jsonify(body | candle_columns(series, shown.starts)))
+    candles = joined(series[shown.first : shown.stop], shown.starts - shown.first)
+    return conditional(jsonify(body | candle_columns(candles)))
 
 
 @blueprint.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")

@@ -1,69 +1,69 @@
 """A run's bars with what its account did on them, a window at a time: what the chart of a run is drawn from."""
 
 import json
-from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.engine import RowMapping
 
 from adapters.prices.bar_times import PERIODS_PER_YEAR
-from adapters.prices.bars import Bars, bar_date
-from adapters.prices.candles import bars_between, candle_columns
-from adapters.results.curves import drawdowns_pct, trade_row
+from adapters.prices.bars import Bars, Column, bar_dates
+from adapters.prices.candles import candle_columns, held, joined
+from adapters.results.curves import shares_held, trade_row
 from adapters.results.period_returns import rolling_sharpe
-from adapters.results.stored_series import decode_equity_times, decode_trades, significant
+from adapters.results.run_series import RunSeries, run_series
+from adapters.results.stored_series import significant
 from adapters.store.database import reading
 from adapters.store.run_queries import run_row
 from contracts.errors import Conflict
 from contracts.run_request import RunRequest, Timeframe
 from contracts.status import RunStatus
 from web.platform import platform
-from web.runs.benchmark import benchmark_equity
 from web.runs.windows import Window, window
 
 blueprint = Blueprint("bars_api", __name__)
 
 ROLLING_BARS: Mapping[Timeframe, int] = {"1d": 126, "1h": 273, "5m": 390}  # six months, two months, one week
 MOST_TRADES = 1000  # in one answer; where there are more, no marker can be told from its neighbours
-CACHED_RUNS = 4  # decoded; a million bars are 32 MB beside their prices, 3,270 bars 100 KB
+CACHED_RUNS = 4  # decoded; a million bars are 48 MB beside their prices, 3,270 bars 160 KB
 
 
 @dataclass(frozen=True, slots=True)
 class RunBars:
-    """A completed run, one value per traded bar; `first` is the number of the first of them in the whole series."""
+    """A completed run with the bars that it traded; each column has one value per bar, NaN where there is none.
 
-    timeframe: Timeframe
-    series: Bars
-    first: int
-    equity: Sequence[float]
-    drawdown_pct: Sequence[float]  # below the highest equity so far, ≥ 0
-    position: Sequence[float]  # shares after the bar's fills, negative when short
-    sharpe: Sequence[float | None]  # of the last ROLLING_BARS, above the risk-free rate
-    holding_per_price: float  # equity of buying and holding, as a multiple of the close
-    benchmark: str | None
-    benchmark_equity: Sequence[float | None] | None
-    trades: Sequence[Mapping[str, Any]]
-    trailing_stop: Sequence[float | None] | None  # the level during the bar, None without a position; None if not asked
+    holding: equity of buying and holding. position: shares after the bar's fills, negative when short. rolling_sharpe:
+    of the last ROLLING_BARS, above the risk-free rate. benchmark_equity: None for a run without one. trailing_stop: the
+    level during the bar, NaN without a position; None for a run that asked for none.
+    """
+
+    run: RunSeries
+    bars: Bars
+    holding: Column
+    position: Column
+    rolling_sharpe: Column
+    benchmark_equity: Column | None
+    trailing_stop: Column | None
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/bars")
 def bars(run_id: UUID) -> Response:
     """Bars of a completed run as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
-    run = run_bars(str(run_id))
-    shown = window(request.args, len(run.equity))
-    trades = trades_in(run, shown)
+    found = run_bars(str(run_id))
+    shown = window(request.args, len(found.bars))
+    trades = trades_in(found.run, shown)
     body = {
-        "total": len(run.equity),
+        "total": len(found.bars),
         "first": shown.first,
         "bars_per_point": shown.group,
-        "price_decimals": run.series.decimals,
-        **columns(run, shown),
-        "benchmark": run.benchmark,
+        "price_decimals": found.bars.decimals,
+        **columns(found, shown),
+        "benchmark": found.run.request.get("benchmark"),
         "trade_count": len(trades),
         "trades": trades if len(trades) <= MOST_TRADES else [],
     }
@@ -93,90 +93,70 @@ def completed_row(run_id: str) -> RowMapping:
 
 
 def _decoded(row: RowMapping, series: Bars) -> RunBars:
-    request = json.loads(row["request_json"])
-    asked, metrics = RunRequest.from_json(request), json.loads(row["metrics_json"])["values"]
-    times, equity = decode_equity_times(row["equity_curve_json"])
-    trades, _, _ = decode_trades(row["trades_json"])
-    first = bars_between(series, asked.start_date, asked.end_date).start
-    last_close = series.prices[3][first + len(equity) - 1] / 10**series.price_decimals
-    held = asked.initial_capital * (1 + (metrics.get("buy_hold_return_pct") or 0.0) / 100)
+    run, metrics = run_series(row), json.loads(row["metrics_json"])["values"]
+    asked = RunRequest.from_json(run.request)
+    chosen = series.between(asked.start_date, asked.end_date)
+    traded = series[chosen.start : chosen.stop]
+    closes = traded.columns["Close"]
+    kept = asked.initial_capital * (1 + (metrics.get("buy_hold_return_pct") or 0.0) / 100)
     per_year = metrics.get("bars_per_year") or PERIODS_PER_YEAR[asked.timeframe]
     return RunBars(
-        timeframe=asked.timeframe,
-        series=series,
-        first=first,
-        equity=array("d", equity),
-        drawdown_pct=array("d", drawdowns_pct(equity, asked.initial_capital)),
-        position=_position(trades, len(equity)),
-        sharpe=rolling_sharpe(
-            equity, asked.initial_capital, ROLLING_BARS[asked.timeframe], per_year, asked.risk_free_rate
-        ),
-        holding_per_price=held / last_close,
-        benchmark=asked.benchmark,
-        benchmark_equity=benchmark_equity(request, times),
-        trades=trades,
-        trailing_stop=_trailing_stop(trades, series, first, len(equity), asked.trailing_stop_pct),
+        run=run,
+        bars=traded,
+        holding=kept * closes / closes[-1],
+        position=shares_held(run.trades, len(traded)),
+        rolling_sharpe=rolling_sharpe(run.path, ROLLING_BARS[asked.timeframe], per_year, asked.risk_free_rate),
+        benchmark_equity=benchmark_equity(run, asked.initial_capital) if asked.benchmark else None,
+        trailing_stop=_trailing_stop(run, closes, asked.trailing_stop_pct) if asked.trailing_stop_pct else None,
     )
 
 
-def _trailing_stop(
-    trades: Sequence[Mapping[str, Any]], series: Bars, first: int, total: int, percent: float | None
-) -> Sequence[float | None] | None:
+def benchmark_equity(run: RunSeries, capital: float) -> Column:
+    """Money at each bar of holding the benchmark that a run asked for."""
+    return held(platform().prices.bars(run.request["benchmark_hash"]), run.times, capital)
+
+
+def _trailing_stop(run: RunSeries, closes: Column, percent: float) -> Column:
     """The engine's level of each bar: `percent` behind the best of the entry price and the closes before the bar."""
-    if percent is None:
-        return None
-    levels: list[float | None] = [None] * total
-    scale = 10**series.price_decimals
-    for trade in trades:
-        best, nearer, factor = trade["entry_price"], max, 1 - percent / 100
-        if trade["side"] != "BUY":
-            nearer, factor = min, 1 + percent / 100
-        for bar in range(trade["entry_bar"], total if trade["is_open"] else trade["exit_bar"] + 1):
-            if levels[bar] is None:  # else one position was left and the next one entered on this bar
-                levels[bar] = significant(best * factor)
-            best = nearer(best, series.prices[3][first + bar] / scale)
+    levels = np.full(len(closes), np.nan)
+    for trade in run.trades:
+        best, factor = (np.maximum, 1 - percent / 100) if trade["side"] == "BUY" else (np.minimum, 1 + percent / 100)
+        during = slice(trade["entry_bar"], len(closes) if trade["is_open"] else trade["exit_bar"] + 1)
+        known = np.concatenate(([trade["entry_price"]], closes[during][:-1]))
+        # where one position was left and the next one entered on the same bar, it is the first one's
+        levels[during] = np.where(np.isnan(levels[during]), best.accumulate(known) * factor, levels[during])
     return levels
 
 
-def _position(trades: Sequence[Mapping[str, Any]], total: int) -> Sequence[float]:
-    position = array("d", bytes(8 * total))
-    for trade in trades:
-        first, stop = trade["entry_bar"], total if trade["is_open"] else trade["exit_bar"]
-        shares = trade["size"] if trade["side"] == "BUY" else -trade["size"]
-        position[first:stop] = array("d", [shares]) * max(stop - first, 0)
-    return position
-
-
-def columns(run: RunBars, shown: Window) -> dict[str, Sequence[Any] | None]:
+def columns(found: RunBars, shown: Window) -> dict[str, Any]:
     """One value per point: candles joined truly, the deepest drawdown, of everything else the last value."""
-    candles = candle_columns(run.series, range(run.first + shown.first, run.first + shown.stop, shown.group))
-    parts = zip(shown.starts, shown.lasts, strict=True)
-    beside = run.benchmark_equity
+    starts, lasts = shown.starts - shown.first, shown.lasts
+    candles = joined(found.bars[shown.first : shown.stop], starts)
+    beside, stop = found.benchmark_equity, found.trailing_stop
     return {
-        **candles,
-        "equity": [run.equity[last] for last in shown.lasts],
-        "holding": [round(close * run.holding_per_price, 2) for close in candles["close"]],
-        "benchmark_equity": beside and [beside[last] for last in shown.lasts],
-        "drawdown_pct": [max(run.drawdown_pct[start : last + 1]) for start, last in parts],
-        "position": [run.position[last] for last in shown.lasts],
-        "rolling_sharpe": [_rounded(run.sharpe[last]) for last in shown.lasts],
-        **({"trailing_stop": [run.trailing_stop[last] for last in shown.lasts]} if run.trailing_stop else {}),
+        **candle_columns(candles),
+        "equity": found.run.equity[lasts].tolist(),
+        "holding": known(found.holding[lasts], 2),
+        "benchmark_equity": None if beside is None else known(beside[lasts], 4),
+        "drawdown_pct": np.maximum.reduceat(found.run.drawdown_pct[shown.first : shown.stop], starts).tolist(),
+        "position": found.position[lasts].tolist(),
+        "rolling_sharpe": known(found.rolling_sharpe[lasts], 4),
+        **({} if stop is None else {"trailing_stop": [value and significant(value) for value in known(stop[lasts])]}),
     }
 
 
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+def known(values: Column, decimals: int | None = None) -> list[float | None]:
+    """Values with so many decimals, or all; None for NaN."""
+    rounded = values if decimals is None else np.round(values, decimals)
+    return [value if value == value else None for value in rounded.tolist()]
 
 
-def trades_in(run: RunBars, shown: Window) -> list[dict[str, Any]]:
+def trades_in(run: RunSeries, shown: Window) -> list[dict[str, Any]]:
     """The trades that were open on one of the shown bars, with the numbers of the bars that they filled on."""
-
-    def date_of(bar: int) -> str:
-        return bar_date(run.series.times[run.first + bar], run.timeframe)
-
+    dates = bar_dates(run.times, run.timeframe)
     return [
         {
-            **trade_row(number, trade, date_of, run.timeframe),
+            **trade_row(number, trade, dates, run.timeframe),
             "entry_bar": trade["entry_bar"],
             "exit_bar": trade["exit_bar"],
         }

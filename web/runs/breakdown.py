@@ -6,20 +6,19 @@ from typing import Any
 from markupsafe import Markup
 
 from adapters.results.breakdown import Bin, ending_of, returns_histogram, side_of, trades_by, worst_drawdowns
-from contracts.run_result import RunResult
+from adapters.results.run_series import RunSeries
+from contracts.run_result import TradeRow
 from web.formats import number
 
 WIDTH, HEIGHT, BOTTOM = 320, 150, 26  # no wider than a phone, so that letters are never drawn smaller
 LABEL_EVERY = 5  # bins
 
 
-def breakdown(view: RunResult) -> dict[str, Any]:
+def breakdown(run: RunSeries, trades: Sequence[TradeRow]) -> dict[str, Any]:
     """What runs/_breakdown.html shows of a completed run."""
-    points, trades, capital = view.equity_curve or [], view.trades or [], float(view.request["initial_capital"])
-    equity = [point["equity"] for point in points]
     return {
-        "drawdowns": worst_drawdowns([point["date"] for point in points], equity, capital) if points else [],
-        "histogram": histogram_svg(returns_histogram(equity, capital)),
+        "drawdowns": worst_drawdowns(run),
+        "histogram": histogram_svg(returns_histogram(run.path)),
         "groups": [*trades_by(trades, side_of), *trades_by(trades, ending_of)],
     }
 

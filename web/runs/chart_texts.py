@@ -1,11 +1,12 @@
-"""The finding of each chart as a sentence without its full stop, for people who do not see it."""
+"""The charts of a run in words: title, and the finding as a sentence, for people who do not see it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from adapters.results.run_series import RunSeries
 from contracts.run_result import RunResult, TradeRow
 
 
-def equity(result: RunResult) -> str:
+def equity(result: RunResult, _: RunSeries) -> str:
     metrics = result.metrics or {}
     start = float(result.request.get("initial_capital", 0))
     end, holding = metrics.get("final_equity"), metrics.get("buy_hold_return_pct")
@@ -15,22 +16,22 @@ def equity(result: RunResult) -> str:
     return f"Equity of {_subject(result)} went from {start:,.0f} to {end:,.0f}{held}"
 
 
-def drawdown(result: RunResult) -> str:
-    deepest = max(result.drawdown_curve or [], key=lambda point: point["drawdown_pct"], default=None)
-    if deepest is None or deepest["drawdown_pct"] <= 0:
+def drawdown(result: RunResult, run: RunSeries) -> str:
+    deepest = int(run.drawdown_pct.argmax())
+    depth_pct, day = run.drawdown_pct[deepest], run.dates[deepest][:10]
+    if depth_pct <= 0:
         return f"Equity of {_subject(result)} was never below an earlier peak"
-    depth, day = deepest["drawdown_pct"], deepest["date"][:10]
-    return f"Equity of {_subject(result)} fell at most {depth:.1f}% below its earlier peak, on {day}"
+    return f"Equity of {_subject(result)} fell at most {depth_pct:.1f}% below its earlier peak, on {day}"
 
 
-def orders(result: RunResult) -> str:
+def orders(result: RunResult, _: RunSeries) -> str:
     bought, sold = _order_counts(result.trades or [])
     if not bought + sold:
         return f"Closing price of {_subject(result)} without orders, since there were no trades"
     return f"Closing price of {_subject(result)} with {_orders_of(bought, sold)}"
 
 
-def trade_pnl(result: RunResult) -> str:
+def trade_pnl(result: RunResult, _: RunSeries) -> str:
     trades = result.trades or []
     if not trades:
         return f"{_subject(result)} made no trades"
@@ -45,7 +46,7 @@ def trade_pnl(result: RunResult) -> str:
     return f"{won:,} of {len(closed):,} closed trades of {_subject(result)} won, with returns {between}{still_open}"
 
 
-def cumulative_return(result: RunResult) -> str:
+def cumulative_return(result: RunResult, _: RunSeries) -> str:
     metrics = result.metrics or {}
     strategy, holding = metrics.get("total_return_pct"), metrics.get("buy_hold_return_pct")
     if strategy is None:
@@ -57,12 +58,11 @@ def cumulative_return(result: RunResult) -> str:
     return f"{_subject(result)} {_changed(strategy)}, {distance}"
 
 
-def candlestick(result: RunResult) -> str:
-    days = [point["date"][:10] for point in result.equity_curve or []]
-    dates = f" from {days[0]} to {days[-1]}" if days else ""
+def candlestick(result: RunResult, run: RunSeries) -> str:
+    first, last = (run.dates[place][:10] for place in (0, -1))
     bought, sold = _order_counts(result.trades or [])
     marked = f"with {_orders_of(bought, sold)} marked" if bought + sold else "with no trades to mark"
-    return f"Candles and volume of {result.request.get('ticker')}{dates}, {marked}"
+    return f"Candles and volume of {result.request.get('ticker')} from {first} to {last}, {marked}"
 
 
 def _subject(result: RunResult) -> str:
@@ -83,3 +83,18 @@ def _order_counts(trades: Sequence[TradeRow]) -> tuple[int, int]:
 
 def _orders_of(bought: int, sold: int) -> str:
     return f"{bought:,} {'buy' if bought == 1 else 'buys'} and {sold:,} {'sell' if sold == 1 else 'sells'}"
+
+
+CHARTS: dict[str, tuple[str, Callable[[RunResult, RunSeries], str]]] = {
+    "equity_curve": ("Equity", equity),
+    "drawdown_curve": ("Drawdown", drawdown),
+    "portfolio_orders": ("Orders on price", orders),
+    "trade_pnl": ("Profit and loss of each trade", trade_pnl),
+    "cumulative_return": ("Cumulative return", cumulative_return),
+    "candlestick": ("Candles", candlestick),
+}
+
+
+def chart_texts(result: RunResult, run: RunSeries) -> dict[str, tuple[str, str]]:
+    """Title of each chart of a completed run, and one sentence with its finding, by name."""
+    return {name: (title, f"{finding(result, run)}.") for name, (title, finding) in CHARTS.items()}

@@ -1,24 +1,22 @@
 """How several runs grew, side by side: what the charts of a comparison and of a batch are drawn from."""
 
-import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.engine import RowMapping
 
-from adapters.results.curves import drawdowns_pct
-from adapters.results.stored_series import decode_equity_times
+from adapters.results.run_series import run_series
 from adapters.store.database import reading
 from adapters.store.run_queries import runs_by_id
 from contracts.errors import InvalidRequest, UnknownRun
 from contracts.status import RunStatus
 from web.arguments import read_argument, whole_number
 from web.platform import platform
-from web.runs.bars import lasting
-from web.runs.benchmark import benchmark_equity
-from web.runs.windows import Window
+from web.runs.bars import benchmark_equity, known, lasting
+from web.runs.windows import whole_window
 
 blueprint = Blueprint("curves_api", __name__)
 
@@ -36,36 +34,29 @@ def curves() -> Response:
 
 
 def _curve(row: RowMapping, most: int) -> dict[str, Any]:
-    capital = json.loads(row["request_json"])["initial_capital"]
-    times, equity = decode_equity_times(row["equity_curve_json"])
-    depths = drawdowns_pct(equity, capital)
-    shown = Window(0, len(equity), -(-len(equity) // most))
-    parts = zip(shown.starts, shown.lasts, strict=True)
+    run = run_series(row)
+    shown = whole_window(len(run.times), most)
     return {
         "run_id": row["run_id"],
         "name": f"{row['ticker']} {row['rule_id'] or row['rule_type']}",
         "bars_per_point": shown.group,
-        "time": [times[last] for last in shown.lasts],
-        "growth_pct": [round(equity[last] / capital * 100, 4) for last in shown.lasts],
-        "drawdown_pct": [max(depths[start : last + 1]) for start, last in parts],
+        "time": run.times[shown.lasts].tolist(),
+        "growth_pct": known(run.equity[shown.lasts] / run.capital * 100, 4),
+        "drawdown_pct": np.maximum.reduceat(run.drawdown_pct, shown.starts).tolist(),
     }
 
 
 def _benchmarks(rows: Sequence[RowMapping], most: int) -> Iterator[dict[str, Any]]:
     """What the runs are held against, over the time of each; the same over the same time once."""
     seen = set()
-    for row in rows:
-        asked = json.loads(row["request_json"]) | {"initial_capital": 100.0}
-        if asked.get("benchmark") is None:
-            continue
-        times, _ = decode_equity_times(row["equity_curve_json"])
-        if (key := (asked["benchmark_hash"], times[0], times[-1])) in seen:
+    for run in map(run_series, rows):
+        key = (run.request.get("benchmark_hash"), *run.times[[0, -1]].tolist())
+        if run.request.get("benchmark") is None or key in seen:
             continue
         seen.add(key)
-        held = benchmark_equity(asked, times) or []
-        lasts = Window(0, len(times), -(-len(times) // most)).lasts
-        shown = {"time": [times[last] for last in lasts], "growth_pct": [held[last] for last in lasts]}
-        yield {"name": asked["benchmark"], **shown}
+        lasts = whole_window(len(run.times), most).lasts
+        shown = {"time": run.times[lasts].tolist(), "growth_pct": known(benchmark_equity(run, 100.0)[lasts], 4)}
+        yield {"name": run.request["benchmark"], **shown}
 
 
 def asked_rows(least: int, most: int) -> list[RowMapping]:

@@ -6,12 +6,12 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from flask import Blueprint, jsonify, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
-from adapters.prices.bars import Bars, bar_date
-from adapters.prices.candles import bars_between
+from adapters.prices.bars import Bars, Whole, bar_date
 from adapters.results.reasons import BarState, comparisons
 from adapters.results.run_lines import RunLines, stored_lines
 from adapters.results.stored_series import decode_signals, decode_trades
@@ -43,7 +43,7 @@ def lines(run_id: UUID) -> ResponseReturnValue:
     return jsonify(body | {"lines": _drawn(kept, shown.lasts)})
 
 
-def _drawn(kept: RunLines, points: list[int]) -> list[dict[str, Any]]:
+def _drawn(kept: RunLines, points: Whole) -> list[dict[str, Any]]:
     return [
         {name: line[name] for name in ("name", "pane", "group", "levels")} | {"values": kept.values(place, points)}
         for place, line in enumerate(stored_lines(kept.head))
@@ -61,7 +61,8 @@ def explanation(run_id: UUID) -> ResponseReturnValue:
     signal = next((each for at, each, _ in decode_signals(row["signals_json"]) if at == bar), 0)
     trades, rejected, _ = decode_trades(row["trades_json"])
     account = account_words(bar, signal, len(traded) - 1, json.loads(row["request_json"]), trades, rejected)
-    body = {"bar": bar, "date": bar_date(series.times[traded[bar]], series.timeframe), "signal": SIGNALS[signal]}
+    when = bar_date(int(series.times[traded[bar]]), series.timeframe)
+    body = {"bar": bar, "date": when, "signal": SIGNALS[signal]}
     rule = _rule(kept, series, traded[bar], bar) if kept else {"sides": None, "conditions": [], "note": NO_LINES}
     sentence = "; ".join([*_outcome(SIGNALS[signal], rule["sides"]), *account])
     return jsonify(body | rule | {"account": account, "sentence": sentence})
@@ -70,7 +71,7 @@ def explanation(run_id: UUID) -> ResponseReturnValue:
 def _traded(row: RowMapping) -> tuple[Bars, range]:
     """The bars that a run read, and the numbers of those that it traded."""
     asked, series = json.loads(row["request_json"]), platform().prices.bars(row["data_hash"])
-    return series, bars_between(series, *(date.fromisoformat(asked[name]) for name in ("start_date", "end_date")))
+    return series, series.between(*(date.fromisoformat(asked[name]) for name in ("start_date", "end_date")))
 
 
 def _rule(kept: RunLines, series: Bars, place: int, bar: int) -> dict[str, Any]:
@@ -94,18 +95,11 @@ def _bar_state(kept: RunLines, series: Bars, place: int, bar: int) -> BarState:
     def value(line: int) -> float | None:
         known = kept.head["lines"][line]
         if "column" in known:
-            return _price(series, known["column"], place)
-        (found,) = kept.values(stored.index(known["name"]), [bar])
+            return float(series.columns[known["column"].capitalize()][place])
+        (found,) = kept.values(stored.index(known["name"]), np.array([bar]))
         return found
 
     return BarState(kept.head["lines"], value, lambda truth: kept.truth(truth, bar))
-
-
-def _price(series: Bars, column: str, place: int) -> float:
-    if column == "volume":
-        return float(series.volume[place] / 10**series.volume_decimals)
-    prices = series.prices[("open", "high", "low", "close").index(column)]
-    return float(prices[place] / 10**series.price_decimals)
 
 
 def _outcome(signal: str, sides: Mapping[str, Mapping[str, Any]] | None) -> list[str]:

@@ -9,6 +9,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.results.run_series import RunSeries, run_series
 from adapters.store.database import reading
 from adapters.store.run_queries import events_of, run_row, run_status
 from contracts.run_result import RunResult
@@ -21,6 +22,7 @@ from web.request_fields import FIELDS, asked_again
 from web.runs import operations, reproductions
 from web.runs import view as run_view
 from web.runs.breakdown import breakdown
+from web.runs.chart_texts import chart_texts
 from web.runs.trade_table import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
 
 blueprint = Blueprint("run", __name__)
@@ -47,7 +49,8 @@ def page(run_id: UUID) -> ResponseReturnValue:
         reproduced = _reproductions(connection, row)
         hindered = troubles(connection) if row["status"] == RunStatus.PENDING else []
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
-    view = run_view.page_result(row, tab, platform().prices.candles)
+    series = None if row["equity_curve_json"] is None else run_series(row)
+    view = run_view.page_result(row, series, platform().prices.candles)
     full_params = complete_params(row["rule_type"], view.request["params"])
     return render_template(
         "runs/run.html",
@@ -63,7 +66,7 @@ def page(run_id: UUID) -> ResponseReturnValue:
         full_params=full_params,
         texts=filled_texts(full_params) if row["rule_type"] == "FORMULA" else {},
         **reproduced,
-        **_completed(view, tab),
+        **_completed(view, series, tab),
     )
 
 
@@ -91,20 +94,20 @@ def _reproductions(connection: Connection, row: RowMapping) -> dict[str, Any]:
     }
 
 
-def _completed(view: RunResult, tab: str) -> dict[str, Any]:
+def _completed(view: RunResult, run: RunSeries | None, tab: str) -> dict[str, Any]:
     """What only a completed run has."""
     if view.status != "completed":
         return {"failure": run_view.failure(view.error_type)}
     kpis = run_view.kpis(view)
-    shared = {"headline": kpis.pop("Headline"), "page_size": PAGE_SIZE}
-    shared |= {"no_trades": run_view.why_no_trades(view), "timing": run_view.timing(view)}
-    if view.equity_curve is None:  # pruned
-        tab = "stats"
+    shared = {"headline": kpis.pop("Headline"), "kpis": kpis, "page_size": PAGE_SIZE}
+    if run is None:  # pruned
+        return shared
+    shared |= {"no_trades": run_view.why_no_trades(view, run), "timing": run_view.timing(view, run)}
     if tab == "trades":
-        return shared | _trades(view) | {"kpis": kpis}
+        return shared | _trades(view)
     if tab == "numbers":
-        return shared | {"kpis": kpis, "charts": run_view.chart_texts(view)}
-    return shared | {"kpis": kpis, "months": run_view.months(view), "parts": breakdown(view)}
+        return shared | {"charts": chart_texts(view, run)}
+    return shared | {"months": run_view.months(run), "parts": breakdown(run, view.trades or [])}
 
 
 def _trades(view: RunResult) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from flask import Blueprint, Response, render_template
 
-from adapters.results.run_result import run_result
+from adapters.results.run_series import run_series
 from adapters.results.stored_series import PRUNED
 from adapters.store.database import reading
 from adapters.store.run_queries import events_of
@@ -20,7 +20,7 @@ from web.platform import platform
 from web.request_fields import FIELDS, asked_again
 from web.runs import view as run_view
 from web.runs.bars import completed_row
-from web.runs.chart_tables import alt_text
+from web.runs.chart_texts import chart_texts
 from web.runs.drawing import pictures
 from web.runs.trade_table import POSITION_WORDS
 
@@ -35,7 +35,9 @@ def page(run_id: UUID) -> Response:
         raise Conflict(PRUNED)
     with reading(platform().engine) as connection:
         events = events_of(connection, str(run_id))
-    view = run_result(row, {}, platform().prices.candles)
+    run = run_series(row)
+    view = run_view.page_result(row, run, platform().prices.candles)
+    texts = chart_texts(view, run)
     drawn = pictures(platform(), row)
     params = complete_params(row["rule_type"], view.request["params"])
     html = render_template(
@@ -48,11 +50,9 @@ def page(run_id: UUID) -> Response:
         full_params=params,
         texts=filled_texts(params) if row["rule_type"] == "FORMULA" else {},
         kpis=run_view.kpis(view),
-        no_trades=run_view.why_no_trades(view),
-        timing=run_view.timing(view),
-        charts=[
-            (alt_text(name, view), base64.b64encode(drawn[name]).decode()) for name in CHART_NAMES if name in drawn
-        ],
+        no_trades=run_view.why_no_trades(view, run),
+        timing=run_view.timing(view, run),
+        charts=[(texts[name][1], base64.b64encode(drawn[name]).decode()) for name in CHART_NAMES if name in drawn],
         position_words=POSITION_WORDS,
         price_decimals=platform().prices.decimals(row["data_hash"]),
         asked=asked_again(view.request),

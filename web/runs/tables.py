@@ -1,93 +1,82 @@
-"""What belongs to a run's page beside its tabs: its trades and the numbers behind its charts, as tables and files."""
+"""What belongs to a run's page beside its tabs: its trades and its bars, as tables and files."""
 
+from typing import Any
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, jsonify, render_template, request
+from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from adapters.results.run_result import run_result
-from adapters.results.stored_series import PRUNED
-from contracts.errors import Conflict
-from contracts.run_result import RunResult
+from adapters.results.curves import trade_rows as dated_trades
+from adapters.results.run_series import run_series
+from contracts.run_result import TradeRow
 from web.answers import csv_file
 from web.arguments import read_argument, whole_number
-from web.platform import platform
-from web.runs.bars import completed_row, run_bars
-from web.runs.chart_tables import CHARTS, ChartTable
+from web.runs.bars import RunBars, completed_row, known, run_bars
 from web.runs.trade_table import chosen_trades, trade_rows
 
 blueprint = Blueprint("tables", __name__)
 
 ROWS_PER_PAGE = 100
-PRICES = frozenset({"price", "open", "high", "low", "close"})  # columns
+PRICES = frozenset({"open", "high", "low", "close"})  # columns
 
 
-def completed_result(run_id: UUID) -> RunResult:
-    """A completed run's result without its pictures; Conflict while it has none."""
-    result = run_result(completed_row(str(run_id)), {}, platform().prices.candles)
-    if result.equity_curve is None:
-        raise Conflict(PRUNED)
-    return result
+def _trades(run_id: UUID) -> list[TradeRow]:
+    """Those that the address asks for; Conflict before there is a result, and after its series were deleted."""
+    run = run_series(completed_row(str(run_id)))
+    return chosen_trades(dated_trades(run.trades, run.times, run.timeframe), request.args)
 
 
 @blueprint.get("/result/<uuid:run_id>/trades.csv")
 def trades_file(run_id: UUID) -> Response:
     """The trades as CSV, filtered and sorted as on the page."""
-    chosen = chosen_trades(completed_result(run_id).trades or [], request.args)
-    return csv_file(trade_rows(chosen), f"trades-{run_id}.csv")
+    return csv_file(trade_rows(_trades(run_id)), f"trades-{run_id}.csv")
 
 
 @blueprint.get("/result/<uuid:run_id>/trades.json")
 def trades_json(run_id: UUID) -> Response:
     """The trades as JSON, filtered and sorted as on the page."""
-    return jsonify(
-        {"run_id": str(run_id), "trades": chosen_trades(completed_result(run_id).trades or [], request.args)}
-    )
+    return jsonify({"run_id": str(run_id), "trades": _trades(run_id)})
 
 
-@blueprint.get("/result/<uuid:run_id>/tables/<name>.csv")
-def table_file(run_id: UUID, name: str) -> Response:
-    """The numbers behind a chart as CSV."""
-    table = _table(completed_result(run_id), name)
-    return csv_file([table.columns, *table.rows], f"{name}-{run_id}.csv")
+@blueprint.get("/result/<uuid:run_id>/bars.csv")
+def bars_file(run_id: UUID) -> Response:
+    """Prices, equity and drawdown bar by bar as CSV: the numbers behind the charts."""
+    table = _bar_table(run_bars(str(run_id)))
+    return csv_file([[*table], *zip(*table.values(), strict=True)], f"bars-{run_id}.csv")
 
 
-@blueprint.get("/result/<uuid:run_id>/tables/<name>")
-def table(run_id: UUID, name: str) -> ResponseReturnValue:
-    """The numbers behind a chart, a page at a time; the last rows first, which are the latest."""
-    result = completed_result(run_id)
-    numbers = _table(result, name)
-    price_decimals = platform().prices.decimals(result.data_hash)
-    pages = max(-(-len(numbers.rows) // ROWS_PER_PAGE), 1)
+@blueprint.get("/result/<uuid:run_id>/bars")
+def bar_page(run_id: UUID) -> ResponseReturnValue:
+    """The same, a page at a time; the last bars first, which are the latest."""
+    found = run_bars(str(run_id))
+    table = _bar_table(found)
+    pages = -(-len(found.bars) // ROWS_PER_PAGE)
     page = read_argument("page", whole_number(1, pages), 1)
-    latest_first = numbers.rows[::-1]
+    latest_first = [[*row] for row in zip(*table.values(), strict=True)][::-1]
     return render_template(
         "runs/table.html",
         run_id=run_id,
-        name=name,
-        title=CHARTS[name].title,
-        columns=numbers.columns,
-        decimals=[price_decimals if column in PRICES else 2 for column in numbers.columns],
+        columns=[*table],
+        decimals=[found.bars.decimals if column in PRICES else 2 for column in table],
         rows=latest_first[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE],
-        count=len(numbers.rows),
+        count=len(found.bars),
         page=page,
         pages=pages,
     )
 
 
-def _table(result: RunResult, name: str) -> ChartTable:
-    if name not in CHARTS:
-        abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHARTS)}")
-    return _with_benchmark(result, name, CHARTS[name].table(result))
-
-
-def _with_benchmark(result: RunResult, name: str, table: ChartTable) -> ChartTable:
-    """The table with the benchmark's column, where the run has one and the chart shows equity."""
-    if result.request.get("benchmark") is None or name not in ("equity_curve", "cumulative_return"):
-        return table
-    run, capital = run_bars(result.run_id), result.request["initial_capital"]
-    held = run.benchmark_equity or []
-    if name == "equity_curve":
-        return table.beside(f"{run.benchmark} held", held)
-    returns = [None if money is None else (money / capital - 1) * 100 for money in held]
-    return table.beside(f"{run.benchmark} held %", returns)
+def _bar_table(found: RunBars) -> dict[str, list[Any]]:
+    """Columns by their title; prices as they are stored, money to the cent."""
+    run = found.run
+    prices = {name.lower(): column.tolist() for name, column in found.bars.columns.items()}
+    beside = found.benchmark_equity
+    return {
+        "date": run.dates,
+        **prices,
+        "equity": run.equity.tolist(),
+        "cash": known(run.cash, 2),
+        "position": known(run.equity - run.cash, 2),
+        "drawdown %": known(run.drawdown_pct),
+        "buy and hold": known(found.holding, 2),
+        **({} if beside is None else {f"{run.request['benchmark']} held": known(beside, 2)}),
+    }

@@ -12,7 +12,6 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.prices.bars import Bars
-from adapters.prices.candles import bars_between
 from adapters.store.prices import Version
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, Timeframe, request_hash
@@ -154,7 +153,7 @@ def _bars_between(held: Version, start: date, end: date, prices: PriceSource) ->
     """How many bars a range has; over SURE_DAYS that lie within the prices they are not counted, just enough."""
     if (min(end, held.last_date) - max(start, held.first_date)).days > SURE_DAYS:
         return LEAST_BARS
-    return len(bars_between(prices.bars(held.data_hash), start, end))
+    return len(prices.bars(held.data_hash).between(start, end))
 
 
 def _as_date(value: Any) -> date | None:

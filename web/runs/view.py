@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from sqlalchemy.engine import RowMapping
 
 from adapters.results.condition_summary import held_back
+from adapters.results.curves import close_times
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.table import METRICS, METRICS_BY_NAME
 from adapters.results.period_returns import YearReturns, monthly_returns
 from adapters.results.run_result import CandleSource, run_result
+from adapters.results.run_series import RunSeries
 from adapters.results.timing_words import run_timing
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
-from web.runs.chart_tables import CHARTS, alt_text
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
 
@@ -65,10 +66,10 @@ class Kpi:
     holding: "Kpi | None" = None  # the same of buying and holding
 
 
-def page_result(row: RowMapping, tab: str, prices: CandleSource) -> RunResult:
-    """The run with what its tab shows; without trades also its signals, among which the reason may lie."""
-    shown = {"equity_curve": True, "drawdown_curve": tab == "numbers", "signals": row["num_trades"] == 0}
-    return run_result(row, {}, prices, frozenset(name for name, is_shown in shown.items() if is_shown))
+def page_result(row: RowMapping, series: RunSeries | None, prices: CandleSource) -> RunResult:
+    """The run as its page shows it; without trades also its signals, among which the reason may lie."""
+    curves = frozenset({"signals"} if row["num_trades"] == 0 else ())
+    return run_result(row, {}, prices, curves, series)
 
 
 def kpis(result: RunResult) -> dict[str, list[Kpi]]:
@@ -87,11 +88,6 @@ def _kpi(result: RunResult, metric: Metric) -> Kpi:
     return Kpi(metric, metrics[metric.name], result.metrics_notes.get(metric.name), holding)
 
 
-def chart_texts(result: RunResult) -> dict[str, tuple[str, str]]:
-    """Title of each chart, and the sentence that says what it shows, by name."""
-    return {name: (chart.title, alt_text(name, result)) for name, chart in CHARTS.items()}
-
-
 @dataclass(frozen=True, slots=True)
 class Months:
     """Returns by month, and the largest of them without its sign."""
@@ -100,11 +96,9 @@ class Months:
     largest: float
 
 
-def months(result: RunResult) -> Months:
+def months(run: RunSeries) -> Months:
     """Returns of the months and years of a completed run."""
-    points = result.equity_curve or []
-    dates, equity = [point["date"] for point in points], [point["equity"] for point in points]
-    years = monthly_returns(dates, equity, float(result.request["initial_capital"]))
+    years = monthly_returns(close_times(run.times, run.timeframe), run.equity, run.capital)
     returns = [abs(value) for year in years for value in year.months if value is not None]
     return Months(years, max(returns, default=0.0))
 
@@ -114,13 +108,12 @@ def failure(error_type: str | None) -> Failure:
     return FAILURES.get(error_type or "", Failure("The run failed.", "Retry it."))
 
 
-def timing(result: RunResult) -> str | None:
+def timing(result: RunResult, run: RunSeries) -> str | None:
     """What choosing the times was worth; None for a run without trades, and for older ones."""
-    bars = len(result.equity_curve or [])
-    return run_timing(result.metrics or {}, bars, result.request["ticker"])
+    return run_timing(result.metrics or {}, len(run.times), result.request["ticker"])
 
 
-def why_no_trades(result: RunResult) -> str | None:
+def why_no_trades(result: RunResult, run: RunSeries) -> str | None:
     """Why a completed run made no trades; None when it made some."""
     if result.trades is None or result.trades:
         return None
@@ -129,8 +122,7 @@ def why_no_trades(result: RunResult) -> str | None:
         return f"{len(rejected):,} orders were rejected; the first on {rejected[0]['date']}: {rejected[0]['reason']}."
     signals = result.signals or []
     if not signals:
-        bars = len(result.equity_curve or [])
-        return f"The rule gave no signal on any of the {bars:,} bars. {_held_back(result)}"
+        return f"The rule gave no signal on any of the {len(run.times):,} bars. {_held_back(result)}"
     actions = {signal["action"] for signal in signals}
     if actions == {"SELL"} and result.request["direction"] == "longonly":
         given = f"The rule gave {len(signals):,} sell signals and no buy signal, and a long-only run opens with a buy."

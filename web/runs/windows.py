@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
+
+from adapters.prices.bars import Whole
 from contracts.errors import InvalidRequest
 from web.arguments import reading_arguments, whole_number
 
@@ -18,14 +21,19 @@ class Window:
     group: int
 
     @property
-    def starts(self) -> range:
+    def starts(self) -> Whole:
         """The first bar of each group."""
-        return range(self.first, self.stop, self.group)
+        return np.arange(self.first, self.stop, self.group)
 
     @property
-    def lasts(self) -> list[int]:
+    def lasts(self) -> Whole:
         """The last bar of each group."""
-        return [min(start + self.group, self.stop) - 1 for start in self.starts]
+        return np.minimum(self.starts + self.group, self.stop) - 1
+
+
+def whole_window(bars: int, most: int) -> Window:
+    """All of so many bars in at most so many points."""
+    return Window(0, bars, max(1, -(-bars // most)))
 
 
 def window(arguments: Mapping[str, str], bars: int) -> Window:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from flask import Blueprint, render_template
 
+from adapters.prices.bars import bar_dates
 from adapters.results.metrics.table import METRICS
 from adapters.results.stored_series import decode_equity
 from rules.catalog import RULES
@@ -61,7 +62,8 @@ def _pictures(verdict: dict[str, Any]) -> Any:
         yield "Sharpe ratio by fold: left in sample, right out of sample", folds_picture(list(map(_ratios, folds)))
     if verdict["equity"]:
         what = "Out-of-sample equity, test parts one after the other" if verdict["out_of_sample"] else "Its equity"
-        yield what, equity_picture(*decode_equity(verdict["equity"]))
+        times, equity = decode_equity(verdict["equity"])
+        yield what, equity_picture(bar_dates(times, "1d"), equity.tolist())
     ahead, first = verdict["out_of_sample"], _proof(folds[0])
     if ahead and (found := _proof(ahead)) and (picture := luck_of_one(found)):
         yield "The Sharpe ratio of timing that a path without skill gives out of sample, and the observed one", picture

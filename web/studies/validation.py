@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.prices.candles import bars_between
 from adapters.results.conditions import parse_condition
 from adapters.results.metrics.table import METRIC_NAMES
 from adapters.results.sharpe_evidence import LEAST_RETURNS
@@ -121,7 +120,7 @@ def _short_part(windows: list[Window], base: RunRequest, prices: PriceStore) -> 
     """A sentence on the first part with too few bars to say anything."""
     bars = prices.bars(str(base.data_hash))
     for first, last in (part for window in windows for part in (window.train, window.test) if part):
-        count = len(bars_between(bars, date.fromisoformat(first), date.fromisoformat(last)))
+        count = len(bars.between(date.fromisoformat(first), date.fromisoformat(last)))
         if count < LEAST_RETURNS:
             return f"only {count} bars from {first} to {last}"
     return None

@@ -14,7 +14,7 @@ def deepest_span(run: Measured) -> tuple[int, int]:
     bottom = int(run.drawdowns.argmax())
     if run.drawdowns[bottom] == 0.0:
         return 0, 0
-    height = run.peaks[bottom]
+    height = run.path[: bottom + 1].max()
     peak = int((run.path[: bottom + 1] == height).nonzero()[0][-1])
     recovered = (run.path[bottom:] >= height).nonzero()[0]
     return peak, bottom + int(recovered[0]) if len(recovered) else run.bars

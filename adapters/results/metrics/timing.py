@@ -1,7 +1,7 @@
 """What choosing the times was worth, beside holding the same share of the asset all the time.
 
 A bar's excess return is the run's, costs included, less the asset's times the run's usual exposure: the mean of its
-exposures at all closes but those of the tenth of the bars that follows (adapters.analysis.timing).
+exposures at all closes but those of the tenth of the bars that follows (adapters.results.timing).
 """
 
 import math

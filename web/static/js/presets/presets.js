@@ -1,4 +1,4 @@
-// Presets of the form: load, save, change, delete, and whether the form still says what the loaded version says.
+// Presets of the form: load, save, change, delete, and whether the form still says what the loaded one says.
 import { announce } from "../announce.js";
 import { sendJson } from "../requests.js";
 
@@ -15,35 +15,23 @@ export function startPresets(form, { read, fill }) {
   const remove = panel.querySelector("#preset-delete");
   const state = panel.querySelector("#preset-state");
   const fault = panel.querySelector("#preset-fault");
-  const version = panel.querySelector("#preset-version");
   const change = panel.querySelector("#preset-change");
   let presets = [];
-  let versions = []; // of the chosen preset, the latest first
   let loaded = "";
 
   const chosen = () => presets.find((preset) => String(preset.id) === list.value);
 
-  const shown = () => versions.find((each) => String(each.version) === version.value);
-
   function show(request) {
-    const same = shown() && strategyOf(shown(), request) === loaded;
+    const same = chosen() && strategyOf(chosen(), request) === loaded;
     remove.disabled = !chosen();
-    change.disabled = !shown() || same;
-    state.textContent = !shown() ? "" : same ? "as saved" : "modified from preset";
+    change.disabled = !chosen() || same;
+    state.textContent = !chosen() ? "" : same ? "as saved" : "modified from preset";
   }
 
   function remember() {
     const request = read(form);
-    loaded = shown() ? strategyOf(shown(), request) : "";
+    loaded = chosen() ? strategyOf(chosen(), request) : "";
     show(request);
-  }
-
-  async function loadVersions() {
-    const { ok, body } = chosen() ? await sendJson(`${URL}/${chosen().id}/versions`) : { ok: false, body: {} };
-    versions = ok ? body.versions : [];
-    fault.textContent = body.error ?? "";
-    version.replaceChildren(...versions.map((each) => new Option(`Version ${each.version} · ${each.created_at.slice(0, 10)}`, each.version)));
-    version.hidden = versions.length < 2;
   }
 
   async function load(selected = "") {
@@ -56,17 +44,12 @@ export function startPresets(form, { read, fill }) {
     list.replaceChildren(new Option(presets.length ? "Load a preset…" : "No presets yet", ""));
     for (const preset of presets) list.add(new Option(`${preset.name} · ${preset.rule_type}`, preset.id));
     list.value = selected;
-    await loadVersions();
     remember();
   }
 
-  list.addEventListener("change", async () => {
-    await loadVersions();
-    if (shown()) fill(shown().form);
-    remember();
-  });
-  version.addEventListener("change", () => {
-    fill(shown().form);
+  list.addEventListener("change", () => {
+    fault.textContent = "";
+    if (chosen()) fill(chosen().form);
     remember();
   });
   async function store(url, values, method) {
@@ -78,8 +61,7 @@ export function startPresets(form, { read, fill }) {
 
   change.addEventListener("click", async () => {
     const { id, name } = chosen();
-    const stored = await store(`${URL}/${id}`, { version: versions[0].version }, "PUT");
-    if (stored) announce(`Version ${stored.version} of preset ${name} saved`);
+    if (await store(`${URL}/${id}`, {}, "PUT")) announce(`Preset ${name} saved`);
   });
   form.addEventListener("described", (event) => show(event.detail));
   panel.querySelector("#preset-save").addEventListener("submit", async (event) => {
@@ -92,7 +74,7 @@ export function startPresets(form, { read, fill }) {
   });
   remove.addEventListener("click", async () => {
     const preset = chosen();
-    if (!window.confirm(`Delete the preset ${preset.name} and its ${versions.length} versions?`)) return;
+    if (!window.confirm(`Delete the preset ${preset.name}?`)) return;
     const { ok, body } = await sendJson(`${URL}/${preset.id}`, null, { method: "DELETE" });
     fault.textContent = ok ? "" : body.error;
     announce(ok ? `Preset ${preset.name} deleted` : body.error);

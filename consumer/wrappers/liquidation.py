@@ -1,12 +1,9 @@
-"""Limits of the account: a finished result is cut at the bar that passed one, and nothing is traded afterwards.
+"""Liquidation: a finished result is cut at the bar that lost too much, and nothing is traded afterwards.
 
-The engine runs as ever. Nothing before the cut changes, since no engine rule looks ahead.
+The engine itself knows nothing of it. Nothing before the cut changes, since no engine rule looks ahead.
 """
 
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from consumer.wrappers.rates import LedgerWithRates
 from engine.bars import Bars
@@ -16,7 +13,6 @@ from engine.metrics import measure
 from engine.stops import StopHit
 
 ORDERS = frozenset({"signal", "time_exit"})  # reasons of hits that are no level of stop or target
-Flags = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 def with_liquidation(result: BacktestResult, engine: BacktestEngine, bars: Bars, below_pct: float) -> BacktestResult:
@@ -31,38 +27,19 @@ def with_liquidation(result: BacktestResult, engine: BacktestEngine, bars: Bars,
     if not 0 <= below_pct < 100:
         raise ValueError(f"below_pct: must be a number from 0 to below 100, got {below_pct!r}")
     passed = result.equity_curve <= engine.initial_capital * below_pct / 100.0
-    return _closed_at_first(passed, "liquidation", result, engine, bars)
-
-
-def with_drawdown_limit(result: BacktestResult, engine: BacktestEngine, bars: Bars, limit_pct: float) -> BacktestResult:
-    """The same for the first close that is `limit_pct` percent or more below the running peak of equity.
-
-    The initial capital is the first peak; exit_reason is "drawdown_limit". ValueError unless 0 < limit_pct < 100.
-    """
-    if not 0 < limit_pct < 100:
-        raise ValueError(f"limit_pct: must be a number above 0 and below 100, got {limit_pct!r}")
-    peak = np.maximum(np.maximum.accumulate(result.equity_curve), engine.initial_capital)
-    passed = (peak - result.equity_curve) / peak * 100.0 >= limit_pct
-    return _closed_at_first(passed, "drawdown_limit", result, engine, bars)
-
-
-def _closed_at_first(
-    passed: Flags, reason: str, result: BacktestResult, engine: BacktestEngine, bars: Bars
-) -> BacktestResult:
-    """The result cut at the first bar that passed; with next_open the last bar has no open left to close at."""
-    next_open = engine.fill == "next_open"
+    next_open = engine.fill == "next_open"  # the last bar has no open left to close at
     if not passed[: len(bars) - next_open].any():
         return result
     bar = int(passed.argmax())
     ledger = _cut(result.ledger, bar)
     if ledger.shares:
-        _leave(ledger, result.ledger, bar + next_open, reason, engine, bars)
+        _leave(ledger, result.ledger, bar + next_open, engine, bars)
     path = ledger.equity_path(bars.close)
     metrics = measure(path, engine.periods_per_year, ledger.num_trades())
     return replace(result, equity_curve=path[1:], metrics=metrics, ledger=ledger)
 
 
-def _leave(ledger: Ledger, whole: Ledger, bar: int, reason: str, engine: BacktestEngine, bars: Bars) -> None:
+def _leave(ledger: Ledger, whole: Ledger, bar: int, engine: BacktestEngine, bars: Bars) -> None:
     """Close the position on `bar` as an order would, unless a level fills before orders, as it did in the whole run."""
     number = len(ledger.accounts)
     hit = whole.hits.get(number)
@@ -71,7 +48,7 @@ def _leave(ledger: Ledger, whole: Ledger, bar: int, reason: str, engine: Backtes
     else:
         slippage = engine.slippage_bps / 10_000 * (1 if ledger.shares < 0 else -1)
         fills = bars.open if ledger.moment == "open" else bars.close
-        hit = StopHit(bar, fills.item(bar), reason, ledger.moment)
+        hit = StopHit(bar, fills.item(bar), "liquidation", ledger.moment)
         price = hit.price * (1 + slippage)
     ledger.hits[number] = hit
     ledger.leave(bar, price)

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from adapters.results.curves import shares_held
 from adapters.results.measured import SAME_SHARE, NoValue, total
 from adapters.results.rates import Rates
 
@@ -93,18 +94,6 @@ def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
 def joined(parts: Sequence[Timing]) -> Timing:
     """Runs one after the other as one."""
     return Timing(*(np.concatenate([getattr(part, name) for part in parts]) for name in Timing.__slots__))
-
-
-def shares_held(trades: Sequence[Mapping[str, Any]], bars: int) -> Array:
-    """(bars,) shares after each bar's fills, below 0 when short."""
-    changes = np.zeros(bars)
-    for trade in trades:
-        size = trade["size"] if trade["side"] == "BUY" else -trade["size"]
-        changes[trade["entry_bar"]] += size
-        if not trade["is_open"]:
-            changes[trade["exit_bar"]] -= size
-    held: Array = changes.cumsum()
-    return held
 
 
 def usual_exposures(exposures: Array) -> Array:

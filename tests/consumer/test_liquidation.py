@@ -1,41 +1,27 @@
-"""Limits of the account, which leave the engine closed: a drawdown limit and a liquidation."""
+"""Liquidation, which leaves the engine closed."""
 
 from collections import Counter
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from consumer.wrappers.account_limits import with_drawdown_limit, with_liquidation
+from consumer.wrappers.liquidation import with_liquidation
 from engine.engine import BacktestEngine, check_bars
 from tests.engine.markets import cases, flat, follow, ohlc, random_signals, random_walk, trade_rows
 
 ALL_IN = {"initial_capital": 1_000, "position_size": 1_000, "fee_rate": 0}
-LIMITS = pytest.mark.parametrize("limit", [with_drawdown_limit, with_liquidation])
 
 
-def limited(limit, engine, prices, signals, percent):
-    """A run of `signals` under one limit."""
-    return limit(engine.run(prices, follow(signals), "TEST"), engine, check_bars(prices), percent)
-
-
-def test_the_position_is_closed_at_the_close_that_passes_the_drawdown_limit():
-    engine = BacktestEngine(**ALL_IN)
-
-    result = limited(with_drawdown_limit, engine, flat([100, 120, 95, 60, 200]), [1, 0, 0, 0, 0], 20)
-
-    assert trade_rows(result, "entry_bar", "exit_bar", "exit_price", "exit_reason", "is_open") == [
-        (0, 2, 95, "drawdown_limit", False)
-    ]
-    assert result.equity_curve.tolist() == [1_000, 1_200, 950, 950, 950]
-    assert result.metrics.total_return_pct == pytest.approx(-5)
+def limited(engine, prices, signals, percent):
+    """A run of `signals` that is liquidated at so many percent of its capital."""
+    return with_liquidation(engine.run(prices, follow(signals), "TEST"), engine, check_bars(prices), percent)
 
 
 def test_it_is_closed_at_the_first_close_at_or_below_the_level_of_liquidation():
     engine = BacktestEngine(**ALL_IN)
 
-    result = limited(with_liquidation, engine, flat([100, 120, 95, 60, 50, 200]), [1, 0, 0, 0, 0, 0], 60)
+    result = limited(engine, flat([100, 120, 95, 60, 50, 200]), [1, 0, 0, 0, 0, 0], 60)
 
     assert trade_rows(result, "exit_bar", "exit_price", "exit_reason") == [(3, 60, "liquidation")]
     assert result.equity_curve.tolist() == [1_000, 1_200, 950, 600, 600, 600]
@@ -45,7 +31,7 @@ def test_a_short_that_lost_everything_is_closed_and_stays_closed():
     engine = BacktestEngine(**ALL_IN, direction="longshort")
     prices, signals = flat([100, 150, 210, 50, 60]), [-1, 0, 0, 0, 1]
 
-    plain, result = engine.run(prices, follow(signals)), limited(with_liquidation, engine, prices, signals, 0)
+    plain, result = engine.run(prices, follow(signals)), limited(engine, prices, signals, 0)
 
     assert plain.equity_curve.tolist() == [1_000, 500, -100, 1_500, 1_400]
     assert result.equity_curve.tolist() == [1_000, 500, -100, -100, -100]
@@ -56,7 +42,7 @@ def test_with_next_open_it_is_closed_at_the_next_open():
     engine = BacktestEngine(**ALL_IN, fill="next_open")
     bars = ohlc([(100, 100, 100, 100), (100, 100, 70, 70), (60, 60, 50, 50), (90, 90, 90, 90)])
 
-    result = limited(with_drawdown_limit, engine, bars, [1, 0, 0, 0], 20)
+    result = limited(engine, bars, [1, 0, 0, 0], 80)
 
     assert trade_rows(result, "exit_bar", "exit_at", "exit_price") == [(2, "open", 60)]
     assert result.equity_curve.tolist() == [1_000, 700, 600, 600]
@@ -65,7 +51,7 @@ def test_with_next_open_it_is_closed_at_the_next_open():
 def test_with_next_open_the_last_bar_has_no_open_to_close_at():
     engine = BacktestEngine(**ALL_IN, fill="next_open")
 
-    result = limited(with_liquidation, engine, flat([100, 100, 10]), [1, 0, 0], 50)
+    result = limited(engine, flat([100, 100, 10]), [1, 0, 0], 50)
 
     assert trade_rows(result, "exit_reason") == [("end_of_data",)]
 
@@ -78,7 +64,7 @@ def test_a_level_that_the_next_open_is_beyond_fills_before_the_liquidation(opene
     engine = BacktestEngine(**ALL_IN, fill="next_open", slippage_bps=100, stop_loss_pct=50, take_profit_pct=20)
     bars = ohlc([(100, 100, 100, 100), (100, 100, 75, 75), (opened,) * 4, (90, 90, 90, 90)])
 
-    result = limited(with_liquidation, engine, bars, [1, 0, 1, 0], 80)
+    result = limited(engine, bars, [1, 0, 1, 0], 80)
 
     (trade,) = result.trades
     assert (trade.exit_bar, trade.exit_at, trade.exit_reason) == (2, "open", reason)
@@ -90,7 +76,7 @@ def test_closing_a_short_pays_fee_and_slippage():
         **ALL_IN | {"fee_rate": 0.01, "position_size": 500}, slippage_bps=100, direction="longshort"
     )
 
-    result = limited(with_drawdown_limit, engine, flat([100, 200, 50]), [-1, 0, 0], 30)
+    result = limited(engine, flat([100, 200, 50]), [-1, 0, 0], 70)
 
     (trade,) = result.trades
     assert (trade.exit_bar, trade.exit_price, trade.exit_fees) == (1, pytest.approx(202), pytest.approx(10.1))
@@ -100,25 +86,22 @@ def test_closing_a_short_pays_fee_and_slippage():
 def test_nothing_is_opened_after_the_limit():
     engine = BacktestEngine(**ALL_IN)
 
-    result = limited(with_drawdown_limit, engine, flat([100, 50, 60, 90]), [1, -1, 1, 0], 20)
+    result = limited(engine, flat([100, 50, 60, 90]), [1, -1, 1, 0], 80)
 
     assert trade_rows(result, "entry_bar", "exit_bar", "exit_reason") == [(0, 1, "signal")]
     assert result.equity_curve.tolist() == [1_000, 500, 500, 500]
 
 
 @settings(max_examples=200, deadline=None)
-@given(cases(), st.sampled_from([with_drawdown_limit, with_liquidation]))
-def test_up_to_the_limit_nothing_differs_and_from_there_on_equity_stands_still(case, limit):
+@given(cases())
+def test_up_to_the_limit_nothing_differs_and_from_there_on_equity_stands_still(case):
     prices, signals, options = case
     engine = BacktestEngine(**options)
-    percent = 10 if limit is with_drawdown_limit else 90
 
     plain = engine.run(prices, follow(signals), "TEST")
-    result = limited(limit, engine, prices, signals, percent)
+    result = limited(engine, prices, signals, 90)
 
-    capital = np.full(len(signals), options["initial_capital"])
-    peak = np.maximum(np.maximum.accumulate(plain.equity_curve), capital) if limit is with_drawdown_limit else capital
-    passed = [*np.flatnonzero((peak - plain.equity_curve) / peak >= 0.1), len(signals)][0]
+    passed = [*np.flatnonzero(plain.equity_curve <= options["initial_capital"] * 90 / 100), len(signals)][0]
     np.testing.assert_array_equal(result.equity_curve[:passed], plain.equity_curve[:passed])
     assert len(set(result.equity_curve[passed + 1 :].tolist())) <= 1
     total = sum(trade.pnl_abs for trade in result.trades)
@@ -135,7 +118,7 @@ def test_over_random_runs_a_gap_beyond_a_level_ends_the_account_as_the_engine_al
     for seed in range(300):
         prices, signals = random_walk(seed, 120, 0.03), random_signals(seed, 120, 0.2)
         plain = engine.run(prices, follow(signals))
-        last = limited(with_liquidation, engine, prices, signals, 95).fills[-1]
+        last = limited(engine, prices, signals, 95).fills[-1]
         passed = [*np.flatnonzero(plain.equity_curve <= 95_000), 119][0]
         if passed < 119 and plain.shares_curve[passed]:
             own = next((fill for fill in plain.fills if fill.bar > passed), last)
@@ -146,18 +129,16 @@ def test_over_random_runs_a_gap_beyond_a_level_ends_the_account_as_the_engine_al
     assert min(reasons[reason] for reason in ("liquidation", "stop_loss", "take_profit")) > 3, reasons
 
 
-@LIMITS
-def test_an_unreached_limit_changes_nothing(limit):
+def test_an_unreached_limit_changes_nothing():
     engine = BacktestEngine(**ALL_IN)
     prices, signals = flat([100, 99, 98, 97]), [1, 0, 0, 0]
 
-    result = limited(limit, engine, prices, signals, 50)
+    result = limited(engine, prices, signals, 50)
 
     assert result.trades == engine.run(prices, follow(signals)).trades
 
 
-@LIMITS
 @pytest.mark.parametrize("percent", [-1, 100, float("nan")])
-def test_a_bad_limit_is_named(limit, percent):
-    with pytest.raises(ValueError, match=f"_pct: must be a number .* below 100, got {percent!r}"):
-        limited(limit, BacktestEngine(), flat([1, 1]), [0, 0], percent)
+def test_a_bad_limit_is_named(percent):
+    with pytest.raises(ValueError, match=f"below_pct: must be a number from 0 to below 100, got {percent!r}"):
+        limited(BacktestEngine(), flat([1, 1]), [0, 0], percent)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from adapters.analysis.timing import NO_RATES, timing_of
 from adapters.results.measured import Measured, NoValue
 from adapters.results.metrics.entry import Metric
 from adapters.results.metrics.returns import price_paid
 from adapters.results.metrics.table import METRICS
 from adapters.results.rates import Rates
+from adapters.results.timing import NO_RATES, timing_of
 
 # Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
 # version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
@@ -52,7 +52,6 @@ def performance(
     run = Measured(
         core=core,
         path=path,
-        peaks=np.maximum.accumulate(path),
         close=close,
         timestamps=np.concatenate((timestamps[:1], timestamps)),
         trades=trades,
@@ -66,7 +65,7 @@ def performance(
         benchmark=benchmark,
     )
     holding = np.concatenate(([initial_capital], initial_capital / price_paid(run) * close))
-    run = replace(run, held=replace(run, path=holding, peaks=np.maximum.accumulate(holding), trades=()))
+    run = replace(run, held=replace(run, path=holding, trades=()))
     metrics: dict[str, float | int | None] = {}
     notes: dict[str, str] = {}
     with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a reason, not as a warning
