@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from adapters.results import performance
 
 from adapters.prices.bars import bar_dates
+from adapters.results import performance
 from adapters.results.curves import cash_curve, portfolio_points, trade_rows
 from adapters.results.rates import Rates
 from adapters.results.stored_series import decode_equity, decode_signals, decode_trades
