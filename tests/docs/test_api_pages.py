@@ -43,7 +43,6 @@ def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[st
 
 # commands of the reference that a completed run, a living study, a used version of prices and a deleted preset refuse
 REFUSED = {
-    "GET /api/strategies/1/versions": 404,
     "POST /api/studies/$STUDY_ID/judge": 409,
     "POST /api/runs/$RUN_ID/cancel": 409,
     "POST /api/runs/$RUN_ID/retry": 409,
