@@ -14,6 +14,7 @@ from scripts.manifests.documents import Platform, Workload
 
 _PARTS = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "DB_TLS_CA", "REDIS_USERNAME", "REDIS_PASSWORD")
 KNOWN_NAMES = frozenset([each.name.upper() for each in fields(Settings)]) | frozenset(_PARTS)
+DEFAULTS = {each.name.upper(): str(each.default) for each in fields(Settings)}
 _LIBRARY_NAMES = frozenset({"OPENBLAS_NUM_THREADS"})
 STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret
 SECRET_NAME = "stock-backtest-secrets"
@@ -32,6 +33,8 @@ def check_settings(platform: Platform) -> Iterator[str]:
     """Settings that nobody reads, and settings that would not load."""
     for name in platform.config.keys() - KNOWN_NAMES:
         yield f"k8s/configmap.yaml: {name} is not a setting of adapters/settings.py"
+    for name in [name for name, value in platform.config.items() if DEFAULTS.get(name) in (value, f"{value}.0")]:
+        yield f"k8s/configmap.yaml: {name} repeats the default of adapters/settings.py"
     for workload in platform.workloads:
         if len(workload.own_env) < len(workload.container.get("env", [])):
             yield workload.fault("a setting appears twice")

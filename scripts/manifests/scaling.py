@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from adapters.queue.messages import BYTES_PER_MESSAGE
 from adapters.settings import Settings
 from scripts.manifests.documents import Platform, Workload, amount
+from scripts.manifests.environment import DEFAULTS
 
 SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
 HAND_BACK_S = 20  # consumer.settlement.PATIENCE_S: how long a terminated Job tries to hand its run back
@@ -25,7 +26,7 @@ def check_times(platform: Platform) -> Iterator[str]:
     """A grace period or a deadline that ends a Job before its run could be handed back, scheduled or finished."""
     job = platform.workload("backtest")
     grace_s = job.pod["terminationGracePeriodSeconds"]
-    needed_s = int(platform.config["RUN_TIMEOUT_S"]) + SCHEDULING_S + grace_s
+    needed_s = int((DEFAULTS | platform.config)["RUN_TIMEOUT_S"]) + SCHEDULING_S + grace_s
     if grace_s <= HAND_BACK_S:
         yield job.fault(f"expected terminationGracePeriodSeconds above the {HAND_BACK_S} s of handing back")
     if job.document.spec["jobTargetRef"]["activeDeadlineSeconds"] < needed_s:
@@ -34,7 +35,7 @@ def check_times(platform: Platform) -> Iterator[str]:
 
 def check_triggers(platform: Platform) -> Iterator[str]:
     """Triggers that watch other lists than the Jobs pop from, at another place, or as a user who may not."""
-    config, scaled = platform.config, platform.one("ScaledJob", "backtest")
+    config, scaled = DEFAULTS | platform.config, platform.one("ScaledJob", "backtest")
     url, logins = urlsplit(config["REDIS_URL"]), [each.name for each in platform.of_kind("TriggerAuthentication")]
     place = {
         "listLength": "1",

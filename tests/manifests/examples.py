@@ -100,6 +100,7 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         ("NetworkPolicy/deny-by-default spec policyTypes 0", GONE, "must deny ingress and egress of all pods"),
     ],
     "check_settings": [
+        (f"{CONFIG} LEASE_S", "60.0", "LEASE_S repeats the default"),
         (f"{CONFIG} QUEUE", "backtests", "QUEUE is not a setting of adapters/settings.py"),
         ("container:web env +", {"name": "WEB_HOST", "value": "::"}, "a setting appears twice"),
         ("container:web env +", {"name": "TOKEN", "value": "x"}, "TOKEN is not a setting of adapters/settings.py"),
