@@ -10,6 +10,7 @@ import resource
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
 from functools import partial
+from socket import socket
 from typing import Any
 
 from flask import Flask
@@ -28,6 +29,7 @@ from web.wsgi import Answer, environ_of
 NOTHING = -1  # not even an empty body is waited for
 LARGE_BODIES = 4  # at once, in one process, of those routes that take more than others
 PROBES = ("/health", "/ready")
+ACCEPTED_AT_ONCE = 16  # connections, before those that there are have their turn
 
 gasgi.ASGIProtocol = Connection  # gunicorn has no setting for it
 _believe = ProxyFix(lambda environ, start_response: [])  # takes X-Forwarded-For and -Proto into an environ
@@ -42,8 +44,13 @@ class FrontWorker(gasgi.ASGIWorker):  # type: ignore[misc]
         _allow_files(2 * CONNECTIONS)
         self.connections = Connections(app.extensions["platform"].settings.connections_per_address)
         self.asgi = Front(app)
-        # asyncio would listen for a hundred, and a client beyond them wait for a second
-        self.loop.create_server = partial(self.loop.create_server, backlog=self.cfg.backlog)
+        self.loop.create_server = partial(self._listen, self.loop.create_server)
+
+    async def _listen(self, create_server: Any, *given: Any, sock: socket, **named: Any) -> asyncio.Server:
+        """Take up few connections at a time, so that others have their turn, and let the system hold many more."""
+        server: asyncio.Server = await create_server(*given, sock=sock, backlog=ACCEPTED_AT_ONCE, **named)
+        sock.listen(self.cfg.backlog)  # asyncio has made both numbers one
+        return server
 
     def notify(self) -> None:
         """Every second: say that this process lives, and close what is late."""

@@ -28,7 +28,7 @@ SELECT
   IF(done, FLOOR(r3 * 200), NULL),
   IF(done, CONCAT('{{"values":{{"total_return_pct":', r5, ',"sharpe_ratio":', r3, ',"max_drawdown_pct":', r2,
     ',"num_trades":9}},"notes":{{"m":"', REPEAT('m', 580), '"}}}}'), NULL),
-  '', '', '', REPEAT('aBcD', 12), SHA2(r1, 256),
+  NULL, NULL, NULL, REPEAT('aBcD', 12), SHA2(r1, 256),
   '1.0.0', 'bench', SHA2(r2, 256)
 FROM (
   SELECT seq, TIMESTAMP '2025-01-01 00:00:00' + INTERVAL seq * 30 SECOND AS born,

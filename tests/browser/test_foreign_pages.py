@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, Route
 
 from tests.browser.conftest import Site
-from tests.services.waiting import slowness
+from tests.services.waiting import wait_until
 
 FOREIGN = "http://foreign.example"
 RUN = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2006-12-31"}
@@ -130,5 +130,5 @@ def test_what_gets_into_a_page_of_ours_runs_nothing_and_tells_nobody(page: Page,
     page.evaluate(WATCH)
     page.evaluate(INJECTED[directive])
 
-    assert page.wait_for_function("window.seen", timeout=10_000 * slowness()).json_value() == directive
+    assert wait_until(lambda: page.evaluate("window.seen")) == directive
     assert reached == []

@@ -12,6 +12,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Visit, launched
 from tests.browser.steps import new_run, wait_for_result
+from tests.services.waiting import wait_until
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -219,7 +220,7 @@ def test_colours_follow_the_theme(visit: Visit, runs: dict[str, str]) -> None:
     }"""
     )
 
-    page.wait_for_function(f"({corner})()[0] === 18")
+    wait_until(lambda: page.evaluate(corner)[0] == 18)
     assert before[0] != 18
 
 
