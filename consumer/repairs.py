@@ -18,8 +18,8 @@ from adapters.store.lost_runs import (
     expired_leases,
     live_attempts,
     messages_for,
+    overdue_attempts,
     unqueueable,
-    waiting_without_word,
 )
 from adapters.store.new_runs import mark_enqueued
 from adapters.store.runs import Attempt, give_up, lose
@@ -100,7 +100,7 @@ class Repairs:
         after_id: int | None = 0
         while after_id is not None:
             with reading(self._engine) as connection:
-                page, after_id = waiting_without_word(connection, self._settings.enqueue_grace_s, after_id, _PAGE)
+                page, after_id = overdue_attempts(connection, self._settings.enqueue_grace_s, after_id, _PAGE)
             yield page
 
     def enqueue(self, run_ids: list[str]) -> None:

@@ -1,4 +1,4 @@
-"""Static files: read and compressed once, and kept by browsers for ever under an address that changes with them.
+"""Static files: read and compressed once, and kept by browsers forever under an address that changes with them.
 
 The fingerprint of all files together is a folder of that address, so modules import each other by relative names.
 """

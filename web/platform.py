@@ -53,7 +53,7 @@ def platform() -> Platform:
     return cast(Platform, current_app.extensions[_KEY])
 
 
-def told_by_queue(ask: Callable[[RunQueue], T]) -> T | None:
+def ask_queue(ask: Callable[[RunQueue], T]) -> T | None:
     """What the queue answers; None while Redis is away."""
     try:
         return ask(platform().queue)

@@ -40,7 +40,7 @@ def expired_leases(connection: Connection, limit: int) -> list[ExpiredLease]:
     return [ExpiredLease(Attempt(row.run_id, row.attempt), row.lease_token) for row in rows]
 
 
-def waiting_without_word(
+def overdue_attempts(
     connection: Connection, grace_s: float, after_id: int, limit: int
 ) -> tuple[list[Attempt], int | None]:
     """Waiting attempts whose message was put on the queue more than `grace_s` ago, or never; and where to read on.

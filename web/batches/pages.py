@@ -35,7 +35,7 @@ def listed() -> str:
     found = _asked_batches()
     return render_template(
         "batches/list.html",
-        batches=[(batch, told_apart(_counts(batch), batch.cancelled)) for batch in found.batches],
+        batches=[(batch, separate_cancelled(_counts(batch), batch.cancelled)) for batch in found.batches],
         next_after=found.next_after,
         asked={name: request.args[name] for name in ("after", "limit") if request.args.get(name)},
         is_live=any(batch.is_live for batch in found.batches),
@@ -63,7 +63,7 @@ def _counts(batch: ListedBatch) -> dict[str, int]:
     return {status.public: runs for status, runs in batch.counts.items()}
 
 
-def told_apart(counts: Mapping[str, int], cancelled: int) -> dict[str, int]:
+def separate_cancelled(counts: Mapping[str, int], cancelled: int) -> dict[str, int]:
     """Counts with a word of its own for the cancelled runs, which the API counts as failed."""
     return {**counts, "failed": counts["failed"] - cancelled, "cancelled": cancelled}
 
@@ -97,7 +97,7 @@ def page(batch_id: str) -> str:
     return render_template(
         "batches/batch.html",
         batch=summary,
-        counts=told_apart(summary["counts"], summary["cancelled"]),
+        counts=separate_cancelled(summary["counts"], summary["cancelled"]),
         leaders=best,
         evidence=evidence,
         metric=metric,

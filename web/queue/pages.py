@@ -10,9 +10,9 @@ from adapters.store.database import reading
 from adapters.store.queue_history import QueueState, queue_state
 from adapters.store.upkeep import upkeep
 from web.arguments import one_of, read_argument
-from web.platform import platform, told_by_queue
+from web.platform import ask_queue, platform
 from web.queue.picture import history_svg
-from web.queue.troubles import describe, scaler_told
+from web.queue.troubles import describe, scaler_state
 
 blueprint = Blueprint("queue", __name__)
 
@@ -28,12 +28,12 @@ def page() -> str:
     with reading(platform().engine) as connection:
         state = queue_state(connection, *WINDOWS[window])
         seen = upkeep(connection)
-    scaler, per_minute = scaler_told(), _ended_per_minute(state)
+    scaler, per_minute = scaler_state(), _ended_per_minute(state)
     moments = [point.at for point in state.points]
     return render_template(
         "queue/queue.html",
         state=state,
-        depths=told_by_queue(lambda queue: queue.depths()),
+        depths=ask_queue(lambda queue: queue.depths()),
         waits=spread(state.waits_s),
         durations=spread(state.durations_s),
         per_minute=per_minute,
@@ -57,7 +57,7 @@ def numbers() -> ResponseReturnValue:
     window = _window()
     with reading(platform().engine) as connection:
         state, seen = queue_state(connection, *WINDOWS[window]), upkeep(connection)
-    oldest, depths = state.oldest_waiting, told_by_queue(lambda queue: queue.depths())
+    oldest, depths = state.oldest_waiting, ask_queue(lambda queue: queue.depths())
     body = {
         "at": utc_text(state.now),
         "waiting": state.waiting,
@@ -69,7 +69,7 @@ def numbers() -> ResponseReturnValue:
         "run_s": spread(state.durations_s),
         "window": window,
         "step_s": WINDOWS[window][1],
-        "scaler": asdict(scaler) if (scaler := scaler_told()) else None,
+        "scaler": asdict(scaler) if (scaler := scaler_state()) else None,
         "troubles": describe(seen, scaler),
         "points": [
             {"at": utc_text(point.at), "waiting": point.waiting, "running": point.running, "ended": point.ended}

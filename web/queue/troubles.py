@@ -5,20 +5,20 @@ from sqlalchemy.engine import Connection
 from adapters.queue.scaler_state import ScalerState
 from adapters.store.upkeep import Upkeep, upkeep
 from web.formats import duration
-from web.platform import told_by_queue
+from web.platform import ask_queue
 
 STARVED_S = 20.0  # a Job starts within seconds, also in a cluster that is busy
 RECONCILER_GONE_S = 30.0  # its successor takes over within 10
 
 
-def scaler_told() -> ScalerState | None:
+def scaler_state() -> ScalerState | None:
     """What the local scaler says of itself; None under KEDA, or while Redis is away."""
-    return told_by_queue(lambda queue: queue.scaler())
+    return ask_queue(lambda queue: queue.scaler())
 
 
 def troubles(connection: Connection) -> list[str]:
     """What hinders runs at present; nothing when all is well."""
-    return describe(upkeep(connection), scaler_told())
+    return describe(upkeep(connection), scaler_state())
 
 
 def describe(seen: Upkeep, scaler: ScalerState | None) -> list[str]:

@@ -13,7 +13,7 @@ from adapters.store.run_queries import run_row
 from adapters.store.runs import cancel, retry
 from contracts.errors import QueueUnavailable
 from contracts.run_request import RunRequest
-from web.platform import Platform, told_by_queue
+from web.platform import Platform, ask_queue
 from web.runs.submission import Accepted
 from web.runs.validation import ValidRequest
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 def queue_position(row: RowMapping) -> int | None:
     """How many messages are popped before this run's; None when that cannot be known."""
-    return told_by_queue(lambda queue: queue.position(row["run_id"], row["attempt"]))
+    return ask_queue(lambda queue: queue.position(row["run_id"], row["attempt"]))
 
 
 def cancel_run(on: Platform, run_id: str) -> None:

@@ -38,7 +38,7 @@ from web.arguments import (
     whole_number,
 )
 from web.batches.operations import cancel_batch
-from web.platform import platform, told_by_queue
+from web.platform import ask_queue, platform
 from web.studies.validation import checked_plan
 
 blueprint = Blueprint("study_api", __name__)
@@ -91,7 +91,7 @@ def _cost(plan: StudyPlan) -> dict[str, Any]:
     """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
     with reading(platform().engine) as connection:
         pace = _runs_per_s(connection)
-    waiting = told_by_queue(lambda queue: queue.depth()) or 0
+    waiting = ask_queue(lambda queue: queue.depth()) or 0
     runs = plan.training_runs + plan.test_runs
     return {
         "runs": {"training": plan.training_runs, "test": plan.test_runs},

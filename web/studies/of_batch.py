@@ -9,7 +9,7 @@ from adapters.store.database import reading
 from contracts.errors import InvalidRequest
 from contracts.run_request import canonical_json
 from web.request_fields import asked_again
-from web.studies.validation import OF_ITS_RUNS
+from web.studies.validation import DECIDED_BY_STUDY
 
 
 def study_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
@@ -19,7 +19,7 @@ def study_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
     """
     with reading(engine) as connection:
         requests = [asked_again(each) for each in batch_requests(connection, batch_id)]
-    base = {name: value for name, value in requests[0].items() if name not in OF_ITS_RUNS}
+    base = {name: value for name, value in requests[0].items() if name not in DECIDED_BY_STUDY}
     differing = [name for name in base if name != "ticker" and any(each[name] != base[name] for each in requests)]
     if differing:
         fault = f"its runs differ in {', '.join(differing)}; a study tries the parameters of one rule"

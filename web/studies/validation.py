@@ -19,7 +19,7 @@ from web.arguments import parse_json
 from web.runs.validation import validate_request, written
 from web.studies.windows import windows_of
 
-OF_ITS_RUNS = ("run_id", "params", "rule_id", "batch_id", "label", "charts")  # what the study itself decides
+DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")  # what the study itself decides
 MOST_FIELDS = 100  # of a plan; it has 13
 MAX_LISTED = 100  # faulty combinations that an answer lists
 Faults = dict[str, str]
@@ -79,10 +79,10 @@ def _combination_faults(request: StudyRequest) -> Faults:
 
 def _checked_base(request: StudyRequest, prices: PriceStore, errors: Faults) -> RunRequest | None:
     """The request that all runs share, clipped to its prices; None with the faults in `errors`."""
-    for name in OF_ITS_RUNS:
+    for name in DECIDED_BY_STUDY:
         if name in request.base:
             errors[f"base.{name}"] = "decided by the study; leave it out"
-    given = {name: value for name, value in request.base.items() if name not in OF_ITS_RUNS}
+    given = {name: value for name, value in request.base.items() if name not in DECIDED_BY_STUDY}
     try:
         valid = validate_request({**given, "params": request.combinations[0], "charts": False}, prices).request
     except InvalidRequest as error:
