@@ -20,7 +20,7 @@ def account_words(
     """
     left = [trade for trade in trades if trade["exit_bar"] == bar and not trade["is_open"]]
     words = [_closed(trade) for trade in left if trade["exit_reason"] != "signal"]
-    return words + (list(_of_signal(bar, signal, last_bar, request, trades, rejected)) if signal else [])
+    return words + (_of_signal(bar, signal, last_bar, request, trades, rejected) if signal else [])
 
 
 def _closed(trade: Trade, when: str = "") -> str:
@@ -34,24 +34,25 @@ def _price(price: float) -> str:
 
 def _of_signal(
     bar: int, signal: int, last_bar: int, request: Mapping[str, Any], trades: Sequence[Trade], rejected: Sequence[Trade]
-) -> Iterator[str]:
+) -> list[str]:
     late = request["fill"] == "next_open"
     filled, when = bar + late, " at the next open" if late else ""
     if filled > last_bar:
-        yield "there is no next bar to fill at"
-        return
-    closed = [each for each in trades if _is_closed_at(each, filled, late) and each["side"] != SIDES[signal]]
-    opened = [each for each in trades if each["entry_bar"] == filled and each["side"] == SIDES[signal]]
-    refused = [each for each in rejected if each["bar"] == filled]
-    for trade in closed:
-        yield _closed(trade, when)
-    for trade in opened:
-        position = f"{POSITIONS[trade['side']]} position of {trade['size']:,.10g} shares"
-        yield f"a {position} was opened{when} at {_price(trade['entry_price'])}"
-    for order in refused:
-        yield f"the order was rejected: {order['reason']}"
-    if not (closed or opened or refused):
-        yield _why_nothing(bar, signal, request, trades)
+        return ["there is no next bar to fill at"]
+    refused = [f"the order was rejected: {order['reason']}" for order in rejected if order["bar"] == filled]
+    done = [*_fills(SIDES[signal], filled, when, late, trades), *refused]
+    return done or [_why_nothing(bar, signal, request, trades)]
+
+
+def _fills(side: str, filled: int, when: str, late: bool, trades: Sequence[Trade]) -> Iterator[str]:
+    """What an order of this side closed and opened on the bar that it filled on."""
+    for trade in trades:
+        if trade["side"] != side and _is_closed_at(trade, filled, late):
+            yield _closed(trade, when)
+    for trade in trades:
+        if trade["side"] == side and trade["entry_bar"] == filled:
+            position = f"{POSITIONS[side]} position of {trade['size']:,.10g} shares"
+            yield f"a {position} was opened{when} at {_price(trade['entry_price'])}"
 
 
 def _is_closed_at(trade: Trade, filled: int, late: bool) -> bool:
