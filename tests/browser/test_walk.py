@@ -43,7 +43,7 @@ def test_a_tab_has_an_address_and_the_browser_goes_back_to_it(visit: Visit) -> N
 
     expect(page.locator("#tab-numbers")).to_have_attribute("aria-selected", "true")
     page.locator("#tab-panel summary").first.click()
-    expect(page.locator("#table-equity_curve tbody tr").first).to_be_visible()
+    expect(page.locator("#table-bars tbody tr").first).to_be_visible()
 
 
 def test_a_fault_stands_at_its_field_and_the_entries_stay(visit: Visit) -> None:

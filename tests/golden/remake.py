@@ -27,10 +27,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
 def golden(ticker: str) -> dict[str, Any]:
     """Every rule under every setting: metrics, counts, and samples of trades and equity at 10 significant digits."""
     prices = read_prices(DATA, ticker, "1d", date(2000, 1, 1), date(2013, 12, 31))
-    signals = {name: build_rule(name, {}).generate_signals(prices.columns) for name in RULES}
+    signals = {name: build_rule(name, {}).generate_signals(prices.bars.columns) for name in RULES}
     return {
         f"{name}, {label}": summary(
-            BacktestEngine(**settings).run(prices.columns, lambda _, s=signals[name]: s, ticker)
+            BacktestEngine(**settings).run(prices.bars.columns, lambda _, s=signals[name]: s, ticker)
         )
         for name in RULES
         for label, settings in SETTINGS.items()
