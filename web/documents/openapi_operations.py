@@ -7,6 +7,7 @@ from adapters.results.metrics.table import METRIC_NAMES
 from rules.catalog import RULES
 from web.arguments import MAX_DIGITS, MAX_KEY_LENGTH
 from web.audit.pages import DEEDS, FILTERS, MOST_DEEDS
+from web.batches.api import MAX_PAGE, MAX_TOP
 from web.documents.openapi_schemas import COUNT, TEXT, TICKER, WHOLE, array, json_object, only, ref
 from web.runs.filters import BOUNDS, DEFAULT_LIMIT, MAX_LIMIT, SORTS, STATES
 from web.runs.windows import DEFAULT_POINTS, MOST_POINTS
@@ -178,10 +179,10 @@ OPERATIONS: dict[str, Json] = {
     "GET /api/batches/{batch_id}": _told(
         "200 Batch: counts, times, leaderboard",
         NO_BATCH,
-        asked=[METRIC, GOAL, CONSTRAINT, _query("top", _between(0, 1000), "ranks; 10 by default")],
+        asked=[METRIC, GOAL, CONSTRAINT, _query("top", _between(0, MAX_TOP), "ranks; 10 by default")],
     ),
     "GET /api/batches/{batch_id}/runs": _told(
-        "200 BatchPage: runs, a page at a time", NO_BATCH, asked=[AFTER | {"schema": HASH}, _limit(2000, 1000)]
+        "200 BatchPage: runs, a page at a time", NO_BATCH, asked=[AFTER | {"schema": HASH}, _limit(MAX_PAGE, 1000)]
     ),
     "GET /api/batches/{batch_id}/heatmap": _told(
         "200 Heatmap: the metric over two parameters",
