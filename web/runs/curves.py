@@ -16,12 +16,11 @@ from contracts.status import RunStatus
 from web.arguments import read_argument, whole_number
 from web.platform import platform
 from web.runs.bars import benchmark_equity, known, lasting
-from web.runs.windows import whole_window
+from web.runs.windows import DEFAULT_POINTS, MOST_POINTS, whole_window
 
 blueprint = Blueprint("curves_api", __name__)
 
 MOST_RUNS = 10
-DEFAULT_POINTS, MOST_POINTS = 4_000, 20_000  # of each run
 
 
 @blueprint.get("/api/curves")
