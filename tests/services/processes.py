@@ -155,7 +155,6 @@ def _own_environment() -> dict[str, str]:
 
 
 def _kill(process: psutil.Process) -> None:
-    try:
-        process.kill()
-    except psutil.NoSuchProcess:
-        return
+    """Without psutil's own `kill`: it refuses a pid that was reused, and the next list of processes leaves that out."""
+    with suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
