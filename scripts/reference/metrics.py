@@ -1,7 +1,7 @@
 """Every metric in Markdown, by section."""
 
-from adapters.results.metrics.entry import Metric
-from adapters.results.metrics.table import METRICS
+from adapters.metrics.entry import Metric
+from adapters.metrics.table import METRICS
 from scripts.reference.markdown import table
 
 
