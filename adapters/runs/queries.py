@@ -10,8 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.prices.packing import unpacked_columns
 from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head
 from adapters.runs.times import utc_text
-from adapters.studies.store import batch_of
-from adapters.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs, studies
+from adapters.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs
 from contracts.errors import UnknownRun
 
 STATUS_COLUMNS = (
@@ -36,19 +35,6 @@ STATUS_COLUMNS = (
 def run_status(connection: Connection, run_id: str) -> RowMapping:
     """The small columns of one run, for polling; UnknownRun when there is none."""
     return _one(connection, select(*STATUS_COLUMNS), run_id)
-
-
-def submitter(connection: Connection, kind: str, name: str) -> str | None:
-    """Who submitted what has this run_id or study_id, or the first run of this batch_id; None when nobody knows.
-
-    The batch of a study is its submitter's, also while it has no runs yet.
-    """
-    of_study = name.removeprefix(batch_of(""))
-    if kind == "batch_id" and of_study != name and (by := submitter(connection, "study_id", of_study)):
-        return by
-    table = studies if kind == "study_id" else runs
-    query = select(table.c.submitted_by).where(table.c[kind] == name).order_by(table.c.id)
-    return connection.execute(query.limit(1)).scalar()
 
 
 def run_row(connection: Connection, run_id: str) -> RowMapping:

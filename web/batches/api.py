@@ -7,6 +7,7 @@ from uuid import uuid4
 from flask import Blueprint, Response, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
+from adapters.access.owners import submitter
 from adapters.batches.export import export_rows
 from adapters.batches.leaderboard import tried_note
 from adapters.batches.queries import (
@@ -21,7 +22,6 @@ from adapters.batches.rankings import DEFAULT, keep_ranking, ranking_of
 from adapters.database import committed, reading
 from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
-from adapters.runs.queries import submitter
 from contracts.errors import UnknownBatch
 from web.answers import conditional, csv_file
 from web.arguments import (
