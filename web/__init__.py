@@ -1,4 +1,4 @@
-"""The web tier: pages, API, validation, submission. It knows neither the engine nor numpy."""
+"""The web tier: pages, API, validation, submission. It knows no engine."""
 
 import secrets
 
@@ -6,10 +6,8 @@ from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import assets, errors, formats, navigation
-from web import guard as access
-from web.access import audit as audit_pages
-from web.access import trail
+from web import assets, errors, formats, guard, navigation
+from web.access import audit, trail
 from web.batches import api as batches_api
 from web.batches import pages as batches_pages
 from web.charts import bars, curves, explanations
@@ -29,7 +27,7 @@ from web.upkeep import health, latency, storage
 
 # fmt: off
 MODULES = (
-    access, audit_pages, health, catalog, rules_api, openapi, documents_pages, runs_api, explanations, form, history,
+    guard, audit, health, catalog, rules_api, openapi, documents_pages, runs_api, explanations, form, history,
     page, report, bars, curves, tables, comparison, batches_api, batches_pages, studies_api, studies_pages,
     prices_api, prices_pages, presets_api, queue_pages, storage,
 )
@@ -45,7 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = build_platform(settings)
     latency.measure(app)
-    access.protect(app)
+    guard.protect(app)
     trail.follow(app)
     errors.register(app)
     formats.register(app)

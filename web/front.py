@@ -19,10 +19,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from web.actors import PEER
-from web.arguments import MAX_BODY_BYTES, most_bytes
 from web.connections import CONNECTIONS, Connection, Connections
 from web.exchange import Exchange
 from web.guard import is_welcome
+from web.operation import MAX_BODY_BYTES, most_bytes
 from web.platform import POOL_SIZE
 from web.wsgi import Answer, environ_of
 

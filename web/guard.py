@@ -14,7 +14,8 @@ from adapters.access.tokens import digest_of
 from adapters.database import reading
 from adapters.logs import set_log_context
 from web.actors import are_tokens_asked_for, asking, holder_of
-from web.arguments import MAX_BODY_BYTES, read_body
+from web.arguments import read_body
+from web.operation import MAX_BODY_BYTES, current_operation, operation
 from web.ownership import refuse_others
 from web.platform import platform
 
@@ -23,14 +24,7 @@ blueprint = Blueprint("access", __name__)
 MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOGIN = "access.login"
-OF_ANYBODY = frozenset({_LOGIN, "access.logout"})
-_READING_POSTS = frozenset({"rule_api.check"})  # posts that change nothing
 _LOGGED = frozenset({"run_id", "batch_id", "study_id"})  # of a request's address, on each line that it causes
-_OF_ADMINS = frozenset({"prices.put", "prices.delete"})  # beside all that is asked of the audit
-_OF_SUBMITTERS = frozenset(  # and of admins
-    {"run_api.cancel", "run_api.retry", "run_api.pin", "run_api.unpin", "batch_api.cancel", "batch_api.retry"}
-    | {"study_api.cancel", "study_api.judge"}
-)
 _NO_TOKEN_YET = (
     "there is no token yet, so only this machine itself is answered: make one with "
     "'python -m adapters.tokens make NAME --scope admin', or set OPEN_ACCESS=true to answer everybody"
@@ -46,8 +40,6 @@ _HEADERS = {
 
 _HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # over TLS alone: elsewhere browsers must ignore it
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
-PROBES = frozenset({"health.health", "health.ready", "health.metrics"})  # asked for by the address of a pod
-UNGUARDED = PROBES | {"asset"}
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -68,7 +60,7 @@ def protect(app: Flask) -> None:
 def _check_host() -> None:
     """Refuse names that are not ours: a page elsewhere whose name is made to lead here would count as our own."""
     host = request.headers.get("Host", "")
-    if request.endpoint not in PROBES and not _is_ours(host, platform().settings.trusted_hosts):
+    if not current_operation().any_host and not _is_ours(host, platform().settings.trusted_hosts):
         g.actor = None  # whoever it is, the page is a stranger
         _check_rate()
         raise BadRequest(f"the host {host[:100]!r} is not known here; TRUSTED_HOSTS names those that are")
@@ -97,12 +89,12 @@ def _check_origin() -> None:
 def _identify() -> None:
     named = {name: value for name, value in (request.view_args or {}).items() if name in _LOGGED}
     set_log_context(**named)  # the thread has worked for others before
-    g.actor = None if request.endpoint in UNGUARDED else asking()
+    g.actor = None if current_operation().unguarded else asking()
     set_log_context(actor=g.actor and g.actor.name, **named)
 
 
 def _check_rate() -> None:
-    if request.endpoint in UNGUARDED:
+    if current_operation().unguarded:
         return
     kind = kind_of_request()
     wait_s = platform().rates.wait_s(kind, (g.actor and g.actor.name) or request.remote_addr or "")
@@ -123,7 +115,7 @@ def _check_scope() -> None:
         raise Unauthorized("a token is needed: send it as 'Authorization: Bearer <token>', or log in at /login")
     if not g.actor.may(needed):
         raise Forbidden(f"{g.actor.name} may {g.actor.scope}; the scope {needed} is needed here")
-    if request.endpoint in _OF_SUBMITTERS:
+    if current_operation().owned:
         [(kind, name)] = (request.view_args or {}).items()
         with reading(platform().engine) as connection:
             refuse_others(connection, kind, str(name))
@@ -142,11 +134,10 @@ def is_welcome(app: Flask, environ: WSGIEnvironment) -> bool:
 
 def needed_scope() -> str | None:
     """The scope that the request needs; None where everybody may ask."""
-    if request.endpoint in UNGUARDED | OF_ANYBODY:
+    declared = current_operation()
+    if declared.unguarded or declared.needs == "anybody":
         return None
-    if request.endpoint in _OF_ADMINS or request.blueprint == "audit":
-        return "admin"
-    return "submit" if changes_something() else "read"
+    return declared.needs or ("submit" if changes_something() else "read")
 
 
 def kind_of_request() -> str:
@@ -158,7 +149,7 @@ def kind_of_request() -> str:
 
 def changes_something() -> bool:
     """Whether the request would change what is stored."""
-    return request.method not in _SAFE_METHODS and request.endpoint not in _READING_POSTS
+    return request.method not in _SAFE_METHODS and current_operation().needs != "read"
 
 
 def _harden(response: Response) -> Response:
@@ -173,6 +164,7 @@ def _harden(response: Response) -> Response:
 
 
 @blueprint.route("/login", methods=["GET", "POST"])
+@operation(needs="anybody")
 def login() -> ResponseReturnValue:
     """Let a browser show its token once."""
     if request.method == "GET":
@@ -188,6 +180,7 @@ def login() -> ResponseReturnValue:
 
 
 @blueprint.post("/logout")
+@operation(needs="anybody")
 def logout() -> ResponseReturnValue:
     """End this browser's session, for whoever has its cookie; the token itself stays valid."""
     if "id" in session:

@@ -14,6 +14,7 @@ from contracts.status import RunStatus
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
 DISORDER = timedelta(minutes=5)
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)  # no run is older; a day later the calendar ends
+FEW = {"data_hash", "rule_id", "batch_id", "label"}  # columns of which few runs have the same value
 FEW_RUNS = 120_000  # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
 _LISTED = (
     runs.c.id,
@@ -45,19 +46,15 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs are wanted, in which order; ranges are (least, most) by metric, either may be None.
+    """Which runs are wanted, in which order; equal: values by column.
 
+    ranges: (least, most) by metric, either may be None.
     In an order by a metric, runs without a value of it are left out. `after` goes on, `before` goes back.
     """
 
-    ticker: str | None = None
-    rule_type: str | None = None
-    data_hash: str | None = None  # the version of prices that was read
-    rule_id: str | None = None  # the name of rule and params, such as RSI_14_30_70
+    equal: Mapping[str, str] = field(default_factory=dict)
     status: RunStatus | None = None
     cancelled: bool | None = None  # of the FAILED ones: only those that somebody cancelled, or only the others
-    batch_id: str | None = None
-    label: str | None = None
     created_from: date | None = None
     created_to: date | None = None  # inclusive
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
@@ -120,15 +117,14 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
     bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
-    few = any(each is not None for each in (wanted.data_hash, wanted.rule_id, wanted.batch_id, wanted.label))
-    if not bounded or few or connection.dialect.name not in MYSQL:
+    if not bounded or FEW & wanted.equal.keys() or connection.dialect.name not in MYSQL:
         return None
     fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
     if fewest < FEW_RUNS:
         return METRIC_INDEXES[narrowest]
     if wanted.sort == "created":
         return LISTED_INDEX
-    return None if wanted.ticker or wanted.created_from or wanted.created_to else METRIC_INDEXES[wanted.sort]
+    return None if "ticker" in wanted.equal or wanted.created_from or wanted.created_to else METRIC_INDEXES[wanted.sort]
 
 
 def _estimated_runs(connection: Connection, wanted: RunFilter, name: str) -> int:
@@ -180,9 +176,7 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
 
 
 def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
-    equal = ("ticker", "rule_type", "rule_id", "batch_id", "label", "data_hash")
-    given = {name: value for name in equal if (value := getattr(wanted, name)) is not None}
-    conditions = [runs.c[name] == value for name, value in given.items()] + _state(wanted)
+    conditions = [runs.c[column] == value for column, value in wanted.equal.items()] + _state(wanted)
     bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]
     return conditions + bounds + _dates(connection, wanted)
 

@@ -1,6 +1,5 @@
 """The audit for admins, as a page, as JSON and as a CSV file."""
 
-from collections.abc import Callable
 from itertools import chain
 from typing import Any
 
@@ -13,27 +12,38 @@ from adapters.database import reading
 from adapters.runs.times import utc_text
 from adapters.tables import audit
 from web.answers import csv_file
-from web.arguments import MAX_DIGITS, accepting, read_argument, reading_arguments, whole_number
+from web.arguments import AFTER, arguments, limit
+from web.operation import Argument, operation
+from web.parsers import ascii_words, whole_number
 from web.platform import platform
 
 blueprint = Blueprint("audit", __name__)
 
 DEEDS, MOST_DEEDS = 100, 1000  # in one answer, by default and at most
 COUNTS = 50  # of strangers' requests on the page
-FILTERS = {"actor": 80, "action": 64, "run_id": 36}  # and the lengths of their columns
+LENGTHS = {"actor": 80, "action": 64, "run_id": 36}  # of the columns
+FILTERS = (
+    *(Argument(name, ascii_words(length), "only of this one") for name, length in LENGTHS.items()),
+    Argument("status", whole_number(100, 599), "of the answer"),
+)
+LIMIT = limit(MOST_DEEDS, DEEDS)
+NOT_ADMIN = "403 not an admin"
+LISTED = (*FILTERS, AFTER, LIMIT)
 
 
 @blueprint.get("/audit")
+@operation(asks=LISTED, strict=True, needs="admin")
 def page() -> str:
     """Changes, logins and refusals, latest first: ?actor=&action=&run_id=&status=&after=<next_after>."""
     deeds, next_after = _listed()
-    asked = {name: request.args.get(name, "") for name in (*FILTERS, "status")}
+    asked = {each.name: request.args.get(each.name, "") for each in FILTERS}
     with reading(platform().engine) as connection:
         counts = list_strangers(connection, COUNTS)
     return render_template("access/audit.html", deeds=deeds, next_after=next_after, asked=asked, strangers=counts)
 
 
 @blueprint.get("/api/audit")
+@operation("200 Audit: changes, logins and refusals, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin")
 def listed() -> ResponseReturnValue:
     """Changes, logins and refusals, latest first, a page at a time: ?limit=100, then &after=<next_after>."""
     deeds, next_after = _listed()
@@ -41,6 +51,7 @@ def listed() -> ResponseReturnValue:
 
 
 @blueprint.get("/api/audit.csv")
+@operation("200 text/csv: all of them, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin")
 def export() -> Response:
     """Everything that /api/audit lists, in one file, latest first, by the same filters."""
     after, _, equal = _asked()
@@ -50,11 +61,11 @@ def export() -> Response:
 
 
 @blueprint.get("/api/audit/strangers")
+@operation("200 Strangers: requests by hour, kind and status", NOT_ADMIN, asks=(LIMIT,), needs="admin")
 def counted() -> ResponseReturnValue:
     """What strangers did and were refused, by hour, kind and status, the latest hour first: ?limit=100."""
-    limit = read_argument("limit", whole_number(1, MOST_DEEDS), DEEDS)
     with reading(platform().engine) as connection:
-        counts = list_strangers(connection, limit)
+        counts = list_strangers(connection, arguments()["limit"])
     return jsonify({"strangers": [{**each, "hour": utc_text(each["hour"])} for each in counts]})
 
 
@@ -67,14 +78,6 @@ def _listed() -> tuple[list[RowMapping], int | None]:
 
 def _asked() -> tuple[int | None, int, dict[str, Any]]:
     """Where to begin, how many rows, and the values that they have."""
-    with reading_arguments(request.args, known=(*FILTERS, "status", "after", "limit")) as read:
-        after: int | None = read("after", whole_number(0, 10**MAX_DIGITS), None)
-        limit = read("limit", whole_number(1, MOST_DEEDS), DEEDS)
-        equal: dict[str, Any] = {name: read(name, _word(length), None) for name, length in FILTERS.items()}
-        equal["status"] = read("status", whole_number(100, 599), None)
-    return after, limit, {name: value for name, value in equal.items() if value is not None}
-
-
-def _word(length: int) -> Callable[[str], str]:
-    known = f"at most {length} printable characters of ASCII"
-    return accepting(lambda text: len(text) <= length and text.isascii() and text.isprintable(), known, str)
+    asked = arguments()
+    equal = {each.name: asked[each.name] for each in FILTERS if asked[each.name] is not None}
+    return asked["after"], asked["limit"], equal

@@ -7,7 +7,8 @@ from flask import Flask, Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.access.audit import record_deed
-from web.guard import OF_ANYBODY, UNGUARDED, changes_something, kind_of_request
+from web.guard import changes_something, kind_of_request
+from web.operation import current_operation
 from web.platform import platform
 
 log = logging.getLogger(__name__)
@@ -23,7 +24,7 @@ def follow(app: Flask) -> None:
 
 def _note(response: Response) -> Response:
     status = response.status_code
-    if request.endpoint in UNGUARDED or status == _AWAY:
+    if current_operation().unguarded or status == _AWAY:
         return response
     if _is_strangers(status):
         _count(status)
@@ -36,7 +37,7 @@ def _note(response: Response) -> Response:
 def _is_strangers(status: int) -> bool:
     """Whether nobody with a name asked; where nobody needs one, what is changed is a deed none the less."""
     actor = g.get("actor")
-    return actor is None or (actor.name is None and (status >= 400 or request.endpoint in OF_ANYBODY))
+    return actor is None or (actor.name is None and (status >= 400 or current_operation().needs == "anybody"))
 
 
 def _count(status: int) -> None:

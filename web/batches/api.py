@@ -1,6 +1,7 @@
 """The HTTP API of batches: many runs in one call, and what has become of them."""
 
 import hashlib
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -24,28 +25,28 @@ from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
 from contracts.errors import UnknownBatch
 from web.answers import conditional, csv_file
-from web.arguments import (
-    asked_ranking,
-    flag,
-    idempotency_key,
-    large_body,
-    read_argument,
-    reading_arguments,
-    sha256,
-    ticker_symbol,
-    whole_number,
-)
+from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, limit
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
 from web.batches.bulk_submission import plan_bulk, submit_bulk
 from web.batches.operations import cancel_batch, retry_batch
+from web.batches.ranking import CONSTRAINT, METRIC, RANKING, asked_ranking
+from web.operation import REFUSED, Argument, operation
 from web.ownership import refuse_others
+from web.parsers import any_text, flag, sha256, ticker_symbol, whole_number, words
 from web.platform import platform
 
 blueprint = Blueprint("batch_api", __name__)
 
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
 MAX_TOP = 5000  # ranks in one leaderboard
-RANKED_BY = {"metric", "goal", "constraint"}
+NO_BATCH = "404 no such batch"
+TOP = Argument("top", whole_number(0, MAX_TOP), "ranks; 10 by default", 10)
+BATCH = Argument("batch_id", words(64), "the batch of all runs of this call")
+TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
+AXES = tuple(Argument(name, any_text, "a parameter") for name in ("x", "y"))
+CANCELLED = Argument("cancelled", flag, "the cancelled runs too", False)
+RUN = {"$ref": "#/components/schemas/RunRequest"}
+MANY_RUNS = {"application/json": {"type": "array", "items": RUN, "minItems": 1}, "application/x-ndjson": RUN}
 
 
 @blueprint.before_app_request
@@ -56,16 +57,23 @@ def refuse_padding() -> None:
 
 
 @blueprint.post("/api/runs/bulk")
-@large_body("max_body_mb")
+@operation(
+    "200 Bulk: nothing was new, or a dry run",
+    "202 Bulk: recorded",
+    *REFUSED,
+    asks=(KEY, BATCH, DRY_RUN, *RANKING),
+    body=MANY_RUNS,
+    body_setting="max_body_mb",
+)
 def bulk() -> ResponseReturnValue:
     """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
-    dry_run = read_argument("dry_run", flag, False)
+    dry_run = arguments()["dry_run"]
     lines = read_lines(platform().settings)
     g.batch_id = batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
     with reading(platform().engine) as connection:
         refuse_others(connection, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id, platform().prices)
-    ranking = asked_ranking(DEFAULT) if RANKED_BY & request.args.keys() else None
+    ranking = asked_ranking(DEFAULT) if request.args.keys() & {each.name for each in RANKING} else None
     answer = plan_bulk(platform(), batch_id, valid) if dry_run else submit_bulk(platform(), batch_id, valid)
     if ranking and not dry_run:
         committed(platform().engine, lambda connection: keep_ranking(connection, batch_id, ranking))
@@ -93,9 +101,10 @@ def _issued_batch_id() -> str:
 
 
 @blueprint.get("/api/batches/<batch_id>")
+@operation("200 Batch: counts, times, leaderboard", NO_BATCH, asks=(*RANKING, TOP))
 def batch(batch_id: str) -> Response:
     """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
-    top = read_argument("top", whole_number(0, MAX_TOP), 10)
+    top = arguments()["top"]
     with reading(platform().engine) as connection:
         summary = batch_summary(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
@@ -112,34 +121,40 @@ def note_of(summary: dict[str, Any], kept: int) -> str:
 
 
 @blueprint.get("/api/batches/<batch_id>/runs")
+@operation(
+    "200 BatchPage: runs, a page at a time",
+    NO_BATCH,
+    asks=(replace(AFTER, parse=sha256, default=""), limit(MAX_PAGE, 1000)),
+)
 def batch_members(batch_id: str) -> ResponseReturnValue:
     """The runs of a batch, a page at a time: ?after=<next_after of the page before>&limit=1000."""
-    with reading_arguments(request.args) as read:
-        limit = read("limit", whole_number(1, MAX_PAGE), 1000)
-        after = read("after", sha256, "")
+    asked = arguments()
     with reading(platform().engine) as connection:
-        page = batch_page(connection, batch_id, after, limit)
+        page = batch_page(connection, batch_id, asked["after"], asked["limit"])
         if not page:
             require_batch(connection, batch_id)  # an unknown batch is a 404, a page behind the last one is not
-    return {"batch_id": batch_id, "runs": page, "next_after": page[-1]["request_hash"] if len(page) == limit else None}
+    next_after = page[-1]["request_hash"] if len(page) == asked["limit"] else None
+    return {"batch_id": batch_id, "runs": page, "next_after": next_after}
 
 
 @blueprint.get("/api/batches/<batch_id>/heatmap")
+@operation("200 Heatmap: the metric over two parameters", NO_BATCH, asks=(METRIC, CONSTRAINT, *AXES, TICKER))
 def batch_map(batch_id: str) -> Response:
     """A metric over two parameters: ?metric=sharpe_ratio&x=period&y=oversold&ticker=AAPL, the last three optional."""
-    ticker: str | None = read_argument("ticker", ticker_symbol, None)
+    asked = arguments()
     with reading(platform().engine) as connection:
         require_batch(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
-        measured = measured_runs(connection, batch_id, ranking, ticker)
+        measured = measured_runs(connection, batch_id, ranking, asked["ticker"])
     surface = surface_of(measured)
-    axes = [request.args.get("x"), request.args.get("y")]
+    axes = [asked["x"], asked["y"]]
     x, y = axes if all(axes) else [*surface.varying()[:2], None, None][:2]
     shown = surface.grid(x, y).heatmap() if x and y else None
     return conditional(jsonify({"batch_id": batch_id, "metric": ranking.metric, "heatmap": shown}))
 
 
 @blueprint.get("/api/batches/<batch_id>/runs.csv")
+@operation("200 text/csv: the runs", NO_BATCH)
 def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
     with reading(platform().engine) as connection:
@@ -148,13 +163,15 @@ def batch_csv(batch_id: str) -> Response:
 
 
 @blueprint.post("/api/batches/<batch_id>/cancel")
+@operation("200 how many were cancelled", NO_BATCH, owned=True)
 def cancel(batch_id: str) -> ResponseReturnValue:
     """Cancel all waiting and running runs of a batch."""
     return {"batch_id": batch_id, "cancelled": cancel_batch(platform(), batch_id)}
 
 
 @blueprint.post("/api/batches/<batch_id>/retry")
+@operation("200 nothing to retry", "202 wait again", NO_BATCH, asks=(CANCELLED,), owned=True)
 def retry(batch_id: str) -> ResponseReturnValue:
     """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
-    retried = retry_batch(platform(), batch_id, cancelled_too=read_argument("cancelled", flag, False))
+    retried = retry_batch(platform(), batch_id, cancelled_too=arguments()["cancelled"])
     return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200

@@ -15,9 +15,12 @@ from adapters.database import reading
 from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from web.answers import conditional
-from web.arguments import MAX_DIGITS, asked_ranking, one_of, read_argument, reading_arguments, whole_number
+from web.arguments import AFTER, arguments, limit, read_argument
 from web.batches.api import note_of
+from web.batches.ranking import asked_ranking
 from web.batches.slices import slices_svg
+from web.operation import operation
+from web.parsers import one_of
 from web.platform import platform
 
 blueprint = Blueprint("batches", __name__)
@@ -26,10 +29,11 @@ LEADERS = 20
 SHADES = 5
 SCALE_STEPS = 6  # of the legend of a map
 MAX_SLICED = 8  # parameters that the metric is drawn against
-BATCHES, MOST_BATCHES = 25, 100  # on one page, by default and at most
+LISTED = (AFTER, limit(most=100, default=25))
 
 
 @blueprint.get("/batches")
+@operation(asks=LISTED)
 def listed() -> str:
     """All batches with their progress, newest first: ?after=<next_after>&limit=25."""
     found = _asked_batches()
@@ -43,6 +47,7 @@ def listed() -> str:
 
 
 @blueprint.get("/api/batches")
+@operation("200 Batches: batches, newest first, a page at a time", asks=LISTED)
 def listed_api() -> Response:
     """All batches, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
     found = _asked_batches()
@@ -52,11 +57,9 @@ def listed_api() -> Response:
 
 
 def _asked_batches() -> BatchPage:
-    with reading_arguments(request.args) as read:
-        after: int | None = read("after", whole_number(0, 10**MAX_DIGITS), None)
-        limit = read("limit", whole_number(1, MOST_BATCHES), BATCHES)
+    asked = arguments()
     with reading(platform().engine) as connection:
-        return list_batches(connection, after, limit)
+        return list_batches(connection, asked["after"], asked["limit"])
 
 
 def _counts(batch: ListedBatch) -> dict[str, int]:

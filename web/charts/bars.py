@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from flask import Blueprint, Response, jsonify, request
+from flask import Blueprint, Response, jsonify
 from sqlalchemy.engine import RowMapping
 
 from adapters.database import reading
@@ -23,7 +23,8 @@ from adapters.runs.stored_series import significant
 from contracts.errors import Conflict
 from contracts.run_request import RunRequest, Timeframe
 from contracts.status import RunStatus
-from web.charts.windows import Window, window
+from web.charts.windows import WINDOW, Window, asked_window
+from web.operation import UNFINISHED, operation
 from web.platform import platform
 
 blueprint = Blueprint("bars_api", __name__)
@@ -52,10 +53,11 @@ class RunBars:
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/bars")
+@operation("200 RunBars: the bars", "404 no such run, or its prices are gone", UNFINISHED, asks=WINDOW)
 def bars(run_id: UUID) -> Response:
     """Bars of a completed run as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
     found = run_bars(str(run_id))
-    shown = window(request.args, len(found.bars))
+    shown = asked_window(len(found.bars))
     trades = trades_in(found.run, shown)
     body = {
         "total": len(found.bars),

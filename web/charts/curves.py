@@ -13,20 +13,24 @@ from adapters.runs.queries import runs_by_id
 from adapters.runs.series import run_series
 from contracts.errors import InvalidRequest, UnknownRun
 from contracts.status import RunStatus
-from web.arguments import read_argument, whole_number
+from web.arguments import arguments
 from web.charts.bars import benchmark_equity, known, lasting
-from web.charts.windows import DEFAULT_POINTS, MOST_POINTS, whole_window
+from web.charts.windows import POINTS, whole_window
+from web.operation import NO_RUN, Argument, operation
+from web.parsers import run_id
 from web.platform import platform
 
 blueprint = Blueprint("curves_api", __name__)
 
 MOST_RUNS = 10
+RUNS = Argument("run", run_id, "run_id, once for each", many=range(1, MOST_RUNS))
 
 
 @blueprint.get("/api/curves")
+@operation("200 Curves: the curves", "400 not 1 to 10 completed", NO_RUN, asks=(RUNS, POINTS))
 def curves() -> Response:
     """Equity in percent of the initial capital, and drawdown, of completed runs: ?run=<run_id>&run=…&max=4000."""
-    most = read_argument("max", whole_number(1, MOST_POINTS), DEFAULT_POINTS)
+    most = arguments()["max"]
     rows = asked_rows(1, MOST_RUNS)
     body = {"curves": [_curve(row, most) for row in rows], "benchmarks": list(_benchmarks(rows, most))}
     return lasting(jsonify(body))
@@ -80,9 +84,9 @@ def _check_id(text: str) -> None:
 
 def _check_states(run_ids: Sequence[str], rows: Sequence[RowMapping]) -> None:
     known = {row["run_id"]: row["status"] for row in rows}
-    for run_id in run_ids:
-        if run_id not in known:
-            raise UnknownRun(f"no run has the id {run_id}")
-        if known[run_id] != RunStatus.SUCCEEDED:
-            state = RunStatus(known[run_id]).public
-            raise InvalidRequest({"run": f"{run_id} is {state}; only completed runs can be compared"})
+    for each in run_ids:
+        if each not in known:
+            raise UnknownRun(f"no run has the id {each}")
+        if known[each] != RunStatus.SUCCEEDED:
+            state = RunStatus(known[each]).public
+            raise InvalidRequest({"run": f"{each} is {state}; only completed runs can be compared"})

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 import numpy as np
-from flask import Blueprint, jsonify, request
+from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
@@ -17,24 +18,28 @@ from adapters.runs.lines import RunLines, stored_lines
 from adapters.runs.queries import lines_of
 from adapters.runs.reasons import BarState, comparisons
 from adapters.runs.stored_series import decode_signals, decode_trades
-from web.arguments import read_argument, whole_number
+from web.arguments import arguments
 from web.charts.bar_account import account_words
 from web.charts.bars import completed_row
-from web.charts.windows import window
+from web.charts.windows import WINDOW, asked_window
+from web.operation import NO_RUN, UNFINISHED, Argument, operation
+from web.parsers import whole_number
 from web.platform import platform
 
 blueprint = Blueprint("explanations", __name__)
 
 NO_LINES = "This run has no lines: it is part of a batch, or they are kept no longer. Run it again to have them."
+BAR = Argument("bar", whole_number(0), "number of a traded bar, from 0; the last one by default")
 SIGNALS = {1: "buy", -1: "sell", 0: "none"}
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/lines")
+@operation("200 Lines: the lines", NO_RUN, UNFINISHED, asks=WINDOW)
 def lines(run_id: UUID) -> ResponseReturnValue:
     """The lines that a run's rule looks at, on a window of its bars; null where none were kept."""
     row = completed_row(str(run_id))
     total = len(_traded(row)[1])
-    shown = window(request.args, total)
+    shown = asked_window(total)
     with reading(platform().engine) as connection:
         kept = lines_of(connection, row, range(shown.first, shown.stop))
     body = {"total": total, "first": shown.first, "bars_per_point": shown.group}
@@ -51,11 +56,13 @@ def _drawn(kept: RunLines, points: Whole) -> list[dict[str, Any]]:
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/explanation")
+@operation("200 Explanation: the bar in words", NO_RUN, UNFINISHED, asks=(BAR,))
 def explanation(run_id: UUID) -> ResponseReturnValue:
     """What the rule and the account did on one bar of a run, in words with numbers: ?bar=0."""
     row = completed_row(str(run_id))
     series, traded = _traded(row)
-    bar = read_argument("bar", whole_number(0, len(traded) - 1), len(traded) - 1)
+    last = len(traded) - 1
+    bar = arguments(replace(BAR, parse=whole_number(0, last), default=last))["bar"]
     with reading(platform().engine) as connection:
         kept = lines_of(connection, row, range(bar, bar + 1))
     signal = next((each for at, each, _ in decode_signals(row["signals_json"]) if at == bar), 0)

@@ -1,15 +1,20 @@
 """Which bars of a run are asked for, and how many of them one point of the answer stands for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from adapters.prices.bars import Whole
 from contracts.errors import InvalidRequest
-from web.arguments import reading_arguments, whole_number
+from web.arguments import arguments
+from web.operation import Argument
+from web.parsers import whole_number
 
 DEFAULT_POINTS, MOST_POINTS = 4_000, 20_000
+FROM = Argument("from", whole_number(0), "number of the first bar, from 0", 0)
+TO = Argument("to", whole_number(1), "number of the bar after the last; the number of bars by default")
+POINTS = Argument("max", whole_number(1, MOST_POINTS), f"points; {DEFAULT_POINTS} by default", DEFAULT_POINTS)
+WINDOW = (FROM, TO, POINTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +41,13 @@ def whole_window(bars: int, most: int) -> Window:
     return Window(0, bars, max(1, -(-bars // most)))
 
 
-def window(arguments: Mapping[str, str], bars: int) -> Window:
-    """The window that `from`, `to` and `max` ask for among so many bars; InvalidRequest when it is none."""
-    with reading_arguments(arguments) as read:
-        first = read("from", whole_number(0, max(bars - 1, 0)), 0)
-        stop = read("to", whole_number(1, max(bars, 1)), bars)
-        most = read("max", whole_number(1, MOST_POINTS), DEFAULT_POINTS)
+def asked_window(bars: int) -> Window:
+    """The window that an operation's WINDOW asks for among so many bars; InvalidRequest when it is none."""
+    asked = arguments(
+        replace(FROM, parse=whole_number(0, max(bars - 1, 0))),
+        replace(TO, parse=whole_number(1, max(bars, 1)), default=bars),
+    )
+    first, stop = asked["from"], asked["to"]
     if stop <= first < bars:
         raise InvalidRequest({"to": f"{stop} is not after from, which is {first}"})
-    return Window(first, stop, max(1, -(-(stop - first) // most)))
+    return Window(first, stop, max(1, -(-(stop - first) // asked["max"])))

@@ -9,7 +9,8 @@ from adapters.database import reading
 from adapters.queue.history import QueueState, queue_state
 from adapters.queue.liveness import upkeep
 from adapters.runs.times import spread, utc_text
-from web.arguments import one_of, read_argument
+from web.arguments import read_argument
+from web.parsers import one_of
 from web.platform import ask_queue, platform
 from web.queue.picture import history_svg
 from web.queue.troubles import describe, scaler_state

@@ -16,8 +16,9 @@ from adapters.runs.times import seconds_between, utc_text
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
-from web.arguments import idempotency_key, json_body
+from web.arguments import KEY, idempotency_key, json_body
 from web.charts.drawing import pictures
+from web.operation import ENDED, NO_RUN, REFUSED, json_of, operation
 from web.platform import platform
 from web.runs import operations
 from web.runs.validation import validate_request
@@ -26,6 +27,14 @@ blueprint = Blueprint("run_api", __name__)
 
 
 @blueprint.post("/run_backtest")
+@operation(
+    "200 Accepted: this key, or this batch, has the run already",
+    "202 Accepted: recorded",
+    "409 the key was used for another request",
+    *REFUSED,
+    asks=(KEY,),
+    body=json_of("RunRequest"),
+)
 def run_backtest() -> ResponseReturnValue:
     """Record and enqueue one run; answer 202 with where to watch it."""
     valid = validate_request(json_body(), platform().prices)
@@ -46,6 +55,7 @@ def accepted_answer(run_id: str, status: RunStatus, existed: bool = False) -> Re
 
 
 @blueprint.get("/status/<uuid:run_id>")
+@operation("200 Status: state and times; 304 while nothing has changed", NO_RUN)
 def status(run_id: UUID) -> Response:
     """State, position and times of one run; small, and 304 while nothing has changed."""
     with reading(platform().engine) as connection:
@@ -67,6 +77,7 @@ def status(run_id: UUID) -> Response:
 
 
 @blueprint.get("/api/runs/<uuid:run_id>")
+@operation("200 RunResult: everything about the run", NO_RUN)
 def run(run_id: UUID) -> Response:
     """Everything about one run: request, state, result, receipt."""
     with reading(platform().engine) as connection:
@@ -86,6 +97,7 @@ def events(run_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.get("/result/<uuid:run_id>/charts/<name>.png")
+@operation("200 image/png: the picture", "404 no such run or chart")
 def chart(run_id: UUID, name: str) -> Response:
     """One chart as a picture; a finished run's never changes."""
     if name not in CHART_NAMES:
@@ -101,6 +113,7 @@ def chart(run_id: UUID, name: str) -> Response:
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/cancel")
+@operation("200 ended as failed (cancelled)", NO_RUN, ENDED, owned=True)
 def cancel(run_id: UUID) -> ResponseReturnValue:
     """Cancel a waiting or running run: failed, with the error_type cancelled; 409 when it has ended."""
     operations.cancel_run(platform(), str(run_id))
@@ -108,6 +121,7 @@ def cancel(run_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/retry")
+@operation("202 Accepted: waits again", NO_RUN, "409 it has not failed", owned=True)
 def retry(run_id: UUID) -> ResponseReturnValue:
     """Retry a failed run as its next attempt; 409 when it has not failed."""
     operations.retry_run(platform(), str(run_id))
@@ -115,6 +129,7 @@ def retry(run_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/pin")
+@operation("200 whether it is pinned", NO_RUN, owned=True)
 def pin(run_id: UUID) -> ResponseReturnValue:
     """Keep a run with its series, however old it gets."""
     committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), True))
@@ -122,6 +137,7 @@ def pin(run_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/unpin")
+@operation("200 whether it is pinned", NO_RUN, owned=True)
 def unpin(run_id: UUID) -> ResponseReturnValue:
     """Take the pin off a run, so that it is deleted when the settings say so."""
     committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), False))
@@ -129,6 +145,13 @@ def unpin(run_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/reproduce")
+@operation(
+    "200 Accepted: this key has made its run already",
+    "202 Accepted: the same request as a new run",
+    NO_RUN,
+    "429 the queue is full",
+    asks=(KEY,),
+)
 def reproduce(run_id: UUID) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
     accepted = operations.reproduce_run(platform(), str(run_id), idempotency_key())

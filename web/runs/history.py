@@ -15,8 +15,9 @@ from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import seconds_between, utc_text
 from contracts.status import RunStatus
 from rules.catalog import RULES
+from web.operation import operation
 from web.platform import platform
-from web.runs.filters import FOLDED, NAMES, STATES, cursor_text, read_filter
+from web.runs.filters import ASKED, FILTERS, STATES, asked_filter, cursor_text
 
 blueprint = Blueprint("runs", __name__)
 
@@ -39,6 +40,7 @@ MORE_COLUMNS = {"benchmark": "Benchmark", **{name: metric.title for name, metric
 
 
 @blueprint.get("/runs")
+@operation(asks=ASKED, strict=True)
 def page() -> str:
     """All runs by filter and order, a page at a time."""
     chosen = request.cookies.get("columns")  # see js/runs/columns.js
@@ -57,23 +59,23 @@ def page() -> str:
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
         given=given,
-        filtered=any(name in given for name in NAMES),
+        filters=FILTERS,
+        filtered=any(each.name in given for each in FILTERS),
+        folded_out=any(each.name in given for each in FILTERS if each.folded),
         headlines=HEADLINES,
-        rules=list(RULES),
         tickers=list(platform().prices.all()),
-        folded_out=any(name in given for name in FOLDED),
-        states=STATES,
         is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
     )
 
 
 def _page(*more: str) -> RunPage:
-    wanted = read_filter(request.args)
+    wanted = asked_filter()
     with reading(platform().engine) as connection:
         return list_runs(connection, wanted, *more)
 
 
 @blueprint.get("/api/runs")
+@operation("200 Runs: runs by filter and order, a page at a time", asks=ASKED, strict=True)
 def listed() -> Response:
     """All runs by filter and order, as JSON; `next` and `previous` are values for `after` and `before`."""
     page = _page()

@@ -13,6 +13,7 @@ from adapters.database import is_duplicate_key, reading
 from adapters.runs.presets import change_preset, count_presets, delete_preset, list_presets, save_preset
 from contracts.errors import Conflict, InvalidRequest
 from web.arguments import json_body
+from web.operation import FAULTS, operation
 from web.platform import platform
 from web.request_fields import FIELDS, PRESET_FIELDS
 from web.runs.validation import validate_request
@@ -21,6 +22,14 @@ blueprint = Blueprint("presets", __name__)
 
 MAX_PRESETS = 500  # all of them are in the form's list
 MAX_ID = 2**31
+NO_PRESET = "404 no such preset"
+REQUEST = {"$ref": "#/components/schemas/RunRequest"}
+NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "printable"}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+    return {"application/json": schema}
 
 
 @blueprint.get("/api/strategies")
@@ -33,6 +42,7 @@ def presets() -> ResponseReturnValue:
 
 
 @blueprint.post("/api/strategies")
+@operation("201 saved", FAULTS, "409 the name is taken", body=_object(name=NAME, request=REQUEST))
 def save() -> ResponseReturnValue:
     """Save {name, request} as a preset; 409 when the name is taken."""
     body = json_body()
@@ -51,6 +61,7 @@ def save() -> ResponseReturnValue:
 
 
 @blueprint.put("/api/strategies/<int:preset_id>")
+@operation("200 saved", FAULTS, NO_PRESET, body=_object(request=REQUEST))
 def change(preset_id: int) -> ResponseReturnValue:
     """Give a preset the form of {request}; 404 when there is no such preset."""
     body = json_body()
@@ -81,6 +92,7 @@ def _form(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @blueprint.delete("/api/strategies/<int:preset_id>")
+@operation("204 deleted", NO_PRESET)
 def delete(preset_id: int) -> ResponseReturnValue:
     """Delete a preset; 404 when there is none."""
     with platform().engine.begin() as connection:

@@ -16,7 +16,7 @@ from adapters.prices.store import Version
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, Timeframe, request_hash
 from rules.catalog import check_params, checked_rule
-from web.arguments import MAX_BODY_BYTES
+from web.operation import MAX_BODY_BYTES
 from web.request_fields import FIELDS
 
 SURE_DAYS = 40  # no market is closed for so long

@@ -14,6 +14,7 @@ from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
 from adapters.upkeep.storage import bytes_by_kind
 from contracts.errors import QueueUnavailable
+from web.operation import operation
 from web.platform import platform
 from web.upkeep.latency import register_latency
 
@@ -21,12 +22,14 @@ blueprint = Blueprint("health", __name__)
 
 
 @blueprint.get("/health")
+@operation(unguarded=True, any_host=True)
 def health() -> ResponseReturnValue:
     """The process answers; nothing else is touched."""
     return {"status": "ok"}
 
 
 @blueprint.get("/ready")
+@operation("200 runs are accepted", "503 application/json: the database is away", unguarded=True, any_host=True)
 def ready() -> ResponseReturnValue:
     """Whether runs can be accepted: the database must take changes; without Redis they are enqueued later."""
     database, redis = platform().readiness.database(), platform().readiness.redis()
@@ -85,6 +88,7 @@ def _counters(counted: Totals) -> Iterator[Metric]:
 
 
 @blueprint.get("/metrics")
+@operation(unguarded=True, any_host=True)
 def metrics() -> Response:
     """Prometheus' text format."""
     registry = CollectorRegistry(auto_describe=False)
