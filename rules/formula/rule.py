@@ -77,7 +77,7 @@ def plain_number(given: Any) -> Any:
 
 
 def _is_name(name: object) -> bool:
-    from rules.formula.checker import WORDS
+    from rules.formula.names import WORDS
 
     plain = isinstance(name, str) and name.isascii() and name.isidentifier() and name[0] != "_"
     return plain and len(str(name)) <= MAX_NAME_CHARACTERS and name not in WORDS
@@ -140,7 +140,7 @@ def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:
 
 def unused_inputs(full: Mapping[str, Any]) -> list[str]:
     """Inputs that no text names: sweeping one would repeat the same run. Texts: free of faults."""
-    from rules.formula.checker import free_names
+    from rules.formula.names import free_names
 
     named = free_names(*(full[name] for name in TEXTS))
     return [name for name in full["inputs"] if name not in named]
