@@ -5,7 +5,6 @@ floats. A condition is int8 of 1 (true), -1 (false) and 0 (unknown, since a numb
 the minimum, `or` the maximum and `not` the sign (Kleene): what is unknown never becomes true by way of `not`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -28,16 +27,15 @@ def evaluate(formula: Formula, prices: Prices) -> tuple[Flags, Flags]:
 
 def values_of(formula: Formula, prices: Prices, wanted: Iterable[Node]) -> dict[Node, Any]:
     """The arrays of the `wanted` nodes of a formula; ValueError as for Prices."""
-    left = Counter(operand for node in formula.nodes for operand in node.arrays)
-    left.update(wanted)
+    kept = {*wanted}
     held: dict[Node, Any] = {}
+    last_use = {operand: node for node in formula.nodes for operand in node.arrays}
     with np.errstate(all="ignore"):
         for node in formula.nodes:
             held[node] = _computed(node, held, prices)
-            left.subtract(node.arrays)
-            for operand in node.arrays:
-                if not left[operand]:
-                    held.pop(operand, None)
+            for operand in {*node.arrays} - kept:
+                if last_use[operand] is node:
+                    del held[operand]
     return held
 
 
