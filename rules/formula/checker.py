@@ -226,10 +226,13 @@ class _Checker(ast.NodeVisitor):
         raise self._refused(node, f"{computed} is not a whole number of bars from {least} to {MAX_BARS:,}")
 
     def _applied(self, function: Function, node: ast.Call, values: list[Value]) -> Value:
-        if not function.columns and not any(isinstance(each, Node) for each in values):
-            if function.folded is None:
-                raise self._refused(node, " is the same on every bar; give it a series")
-            return float(function.folded(*values))
+        if function.columns or any(isinstance(each, Node) for each in values):
+            return self._node_of(function, node, values)
+        if function.folded is None:
+            raise self._refused(node, " is the same on every bar; give it a series")
+        return float(function.folded(*values))
+
+    def _node_of(self, function: Function, node: ast.Call, values: list[Value]) -> Node:
         fixed: list[Any] = [value for each, value in zip(function.arguments, values, strict=True) if each.is_fixed]
         if function.computed_by == "macd" and not fixed[0] < fixed[1]:
             raise _fault(node, f"fast is {fixed[0]}; must be less than slow, which is {fixed[1]}")
