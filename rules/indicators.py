@@ -121,8 +121,7 @@ def bollinger_bands(close: Array, period: int = 20, width: float = 2.0) -> tuple
 
     The middle is the SMA, the bands lie `width` population standard deviations (ddof 0) from it (Bollinger 2001).
     close: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's BBANDS to 1e-9, also where prices dwarf
-    their moves.
-    ValueError if period < 2.
+    their moves. ValueError if period < 2.
     """
     middle, distance = sma(close, period), stdev(close, period)
     np.multiply(distance, width, out=distance)
