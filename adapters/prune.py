@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from adapters.database import connect_database
+from adapters.prices.pruning import prune
+from adapters.prices.store import Version
 from adapters.settings import Settings, load_settings
-from adapters.store.database import connect_database
-from adapters.store.price_pruning import prune
-from adapters.store.prices import Version
-from adapters.store.retention import Removed, is_configured, prune_runs
+from adapters.upkeep.retention import Removed, is_configured, prune_runs
 from contracts.errors import PlatformError
 
 

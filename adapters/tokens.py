@@ -6,11 +6,11 @@ import sys
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from adapters.access.audit import record_deed
+from adapters.access.tokens import SCOPES, list_tokens, make_token, revoke_token
+from adapters.database import connect_database
+from adapters.runs.events import HOST
 from adapters.settings import load_settings
-from adapters.store.audit import record_deed
-from adapters.store.database import connect_database
-from adapters.store.events import HOST
-from adapters.store.tokens import SCOPES, list_tokens, make_token, revoke_token
 from contracts.errors import PlatformError
 
 

@@ -5,17 +5,17 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from adapters.metrics.excursions import excursions
+from adapters.metrics.performance import ANALYSIS_VERSION, Performance, performance
+from adapters.metrics.rates import Rates
+from adapters.metrics.table import HEADLINE_NAMES
 from adapters.prices.bars import Column
 from adapters.prices.candles import closes_at
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.run_prices import RunPrices, run_prices
-from adapters.results.excursions import excursions
-from adapters.results.metrics.table import HEADLINE_NAMES
-from adapters.results.performance import ANALYSIS_VERSION, Performance, performance
-from adapters.results.rates import Rates
-from adapters.results.run_lines import packed_lines
-from adapters.results.sparkline import encode_sparkline
-from adapters.results.stored_series import encode_equity, encode_signals, encode_trades, significant
+from adapters.runs.lines import packed_lines
+from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
+from adapters.sparkline import encode_sparkline
 from consumer.wrappers.liquidation import with_liquidation
 from consumer.wrappers.rates import EngineWithRates, carried
 from contracts.errors import BadParams

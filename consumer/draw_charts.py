@@ -13,17 +13,17 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.charts.data import ChartData
 from adapters.charts.render import render_charts
+from adapters.database import committed, connect_database, is_duplicate_key, reading
 from adapters.logs import configure_logging
+from adapters.metrics.curves import fill_bars, trade_rows
 from adapters.prices.candles import held
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.run_prices import run_prices
-from adapters.results.curves import fill_bars, trade_rows
-from adapters.results.run_series import run_series
+from adapters.prices.store import prices_of
+from adapters.runs.queries import chart_names, run_row
+from adapters.runs.series import run_series
+from adapters.runs.states import save_charts
 from adapters.settings import load_settings
-from adapters.store.database import committed, connect_database, is_duplicate_key, reading
-from adapters.store.prices import prices_of
-from adapters.store.run_queries import chart_names, run_row
-from adapters.store.runs import save_charts
 from contracts.errors import Conflict, PlatformError, UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.run_result import CHART_NAMES

@@ -12,10 +12,10 @@ from redis.exceptions import RedisError
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
+from adapters.database import connect_database
 from adapters.logs import configure_logging
 from adapters.queue.connection import queues_of
 from adapters.settings import Settings, load_settings
-from adapters.store.database import connect_database
 from consumer.messages import MessageWorker
 from consumer.worker import RunWorker
 from contracts.errors import InvalidSettings

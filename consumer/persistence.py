@@ -8,7 +8,7 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
-from adapters.store.database import is_transient
+from adapters.database import is_transient
 
 log = logging.getLogger(__name__)
 

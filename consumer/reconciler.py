@@ -21,13 +21,13 @@ from uuid import uuid4  # noqa: E402
 from sqlalchemy.engine import Engine  # noqa: E402
 from sqlalchemy.exc import DBAPIError  # noqa: E402
 
+from adapters.database import committed, connect_database  # noqa: E402
+from adapters.leases import give_up_lead, take_lead  # noqa: E402
 from adapters.logs import configure_logging  # noqa: E402
+from adapters.queue.liveness import RECONCILER  # noqa: E402
+from adapters.runs.totals import fold  # noqa: E402
 from adapters.settings import Settings, load_settings  # noqa: E402
-from adapters.store.database import committed, connect_database  # noqa: E402
-from adapters.store.leases import give_up_lead, take_lead  # noqa: E402
-from adapters.store.retention import Removed, is_configured, prune_runs  # noqa: E402
-from adapters.store.run_totals import fold  # noqa: E402
-from adapters.store.upkeep import RECONCILER  # noqa: E402
+from adapters.upkeep.retention import Removed, is_configured, prune_runs  # noqa: E402
 from consumer.repairs import Repairs  # noqa: E402
 from consumer.studies import Studies  # noqa: E402
 from contracts.errors import InvalidSettings  # noqa: E402

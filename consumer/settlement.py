@@ -9,9 +9,9 @@ from sqlalchemy.exc import OperationalError
 from adapters.logs import log_context
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
+from adapters.runs.new_runs import mark_enqueued
+from adapters.runs.states import Attempt, Claim, fail, hand_back, lose
 from adapters.settings import Settings
-from adapters.store.new_runs import mark_enqueued
-from adapters.store.runs import Attempt, Claim, fail, hand_back, lose
 from consumer.horse import HorseExit
 from consumer.persistence import persist
 from contracts.errors import LeaseLost, QueueUnavailable

@@ -14,12 +14,12 @@ from typing import Any
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.results.choice import Criterion, ranked
-from adapters.results.conditions import parse_condition
-from adapters.results.leaderboard import default_goal
-from adapters.store.database import reading
-from adapters.store.new_runs import NewRun, insert_runs
-from adapters.store.studies import (
+from adapters.batches.choice import Criterion, ranked
+from adapters.batches.conditions import parse_condition
+from adapters.batches.leaderboard import default_goal
+from adapters.database import reading
+from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.studies.store import (
     Study,
     count_judgement,
     existing_runs,

@@ -12,15 +12,15 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 
+from adapters.database import connect_database, reading
 from adapters.logs import configure_logging
+from adapters.metrics.rates import Rates
 from adapters.prices.candles import closes_at
 from adapters.prices.packing import unpack
-from adapters.results.rates import Rates
+from adapters.prices.store import prices_of
 from adapters.settings import load_settings
-from adapters.store.database import connect_database, reading
-from adapters.store.prices import prices_of
-from adapters.store.studies import Study, move, result_of, study_of, study_row
 from adapters.studies.path import Market, RunData, run_data
+from adapters.studies.store import Study, move, result_of, study_of, study_row
 from adapters.studies.verdict import verdict_of
 from consumer.persistence import persist
 from consumer.study_runs import training_runs

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from adapters.prices.packing import PackedPrices
+from adapters.runs.states import Claim, fail, finish
 from adapters.settings import Settings
-from adapters.store.runs import Claim, fail, finish
 from consumer.backtest import Outcome, backtest
 from consumer.horse import HorseExit
 from consumer.persistence import persist

@@ -17,10 +17,10 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from adapters.logs import set_log_context
+from adapters.prices.store import prices_of
 from adapters.queue.messages import attempt_of
+from adapters.runs.states import Attempt, Claim, claim, extend_lease
 from adapters.settings import Settings
-from adapters.store.prices import prices_of
-from adapters.store.runs import Attempt, Claim, claim, extend_lease
 from consumer.horse import HorseExit, Lifeline, die_with
 from consumer.messages import MessageWorker
 from consumer.persistence import persist

@@ -6,23 +6,26 @@ from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, assets, errors, formats, health, latency, navigation, storage
-from web.audit import pages as audit_pages
-from web.audit import trail
+from web import assets, errors, formats, navigation
+from web import guard as access
+from web.access import audit as audit_pages
+from web.access import trail
 from web.batches import api as batches_api
 from web.batches import pages as batches_pages
+from web.charts import bars, curves, explanations
 from web.documents import catalog, openapi
 from web.documents import pages as documents_pages
 from web.platform import build_platform
-from web.presets import api as presets_api
 from web.prices import api as prices_api
 from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
-from web.runs import bars, comparison, curves, explanations, form, history, page, report, tables
+from web.runs import comparison, form, history, page, report, tables
+from web.runs import presets as presets_api
 from web.studies import api as studies_api
 from web.studies import pages as studies_pages
+from web.upkeep import health, latency, storage
 
 # fmt: off
 MODULES = (

@@ -12,11 +12,11 @@ from flask import Flask, current_app, request
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
+from adapters.batches.conditions import parse_condition
+from adapters.batches.leaderboard import default_goal
+from adapters.batches.rankings import Ranking
+from adapters.metrics.table import METRIC_NAMES
 from adapters.prices.tickers import is_ticker
-from adapters.results.conditions import parse_condition
-from adapters.results.leaderboard import default_goal
-from adapters.results.metrics.table import METRIC_NAMES
-from adapters.store.rankings import Ranking
 from contracts.errors import InvalidRequest
 
 MAX_BODY_BYTES = 64 * 1024  # where a view says nothing else; the largest COMPOSITE takes under 4 KB

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
-from adapters.results.sparkline import LEVELS
+from adapters.sparkline import LEVELS
 from contracts.status import ErrorType, RunStatus
 
 ABSENT = "—"

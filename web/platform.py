@@ -7,16 +7,16 @@ from typing import TypeVar, cast
 from flask import current_app
 from sqlalchemy.engine import Engine
 
+from adapters.access.tokens import TokenStore
+from adapters.database import connect_database
+from adapters.prices.store import PriceStore
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
-from adapters.store.database import connect_database
-from adapters.store.prices import PriceStore
-from adapters.store.tokens import TokenStore
 from contracts.errors import QueueUnavailable
-from web.audit.strangers import Strangers
+from web.access.strangers import Strangers
 from web.rates import Rates
-from web.readiness import Readiness
 from web.runs.submission import Submission
+from web.upkeep.readiness import Readiness
 
 POOL_SIZE = 8  # connections per web process, and threads of web.front: none waits for a connection
 _KEY = "platform"

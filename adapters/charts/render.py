@@ -27,8 +27,8 @@ from adapters.charts.frame import (
     time_axis,
     value_axis,
 )
+from adapters.metrics.curves import drawdowns
 from adapters.prices.bars import Bars
-from adapters.results.curves import drawdowns
 
 VOLUME_TOP = 138  # pixels from the bottom; prices begin above
 DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}

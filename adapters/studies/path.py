@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.engine import RowMapping
 
-from adapters.results.choice import Metrics
-from adapters.results.measured import Measured, NoValue, total
-from adapters.results.metrics.returns import cagr
-from adapters.results.metrics.risk import kurtosis, skewness, spread
-from adapters.results.rates import Rates
-from adapters.results.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
-from adapters.results.stored_series import decode_equity, decode_trades, encode_equity
-from adapters.results.timing import NO_RATES, Timing, joined, timing_of
+from adapters.batches.choice import Metrics
+from adapters.metrics.measured import Measured, NoValue, total
+from adapters.metrics.rates import Rates
+from adapters.metrics.returns import cagr
+from adapters.metrics.risk import kurtosis, skewness, spread
+from adapters.metrics.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
+from adapters.metrics.timing import NO_RATES, Timing, joined, timing_of
+from adapters.runs.stored_series import decode_equity, decode_trades, encode_equity
 from adapters.studies.resampling import Array, trade_steps
 from contracts.run_request import Timeframe
 

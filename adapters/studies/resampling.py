@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from adapters.results.measured import NoValue
-from adapters.results.sharpe_evidence import LEAST_RETURNS
+from adapters.metrics.measured import NoValue
+from adapters.metrics.sharpe_evidence import LEAST_RETURNS
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

@@ -12,11 +12,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from adapters.results.flat_params import flat_params
-from adapters.results.measured import DAY_S, NoValue, total
-from adapters.results.metrics.returns import cagr
-from adapters.results.sharpe_evidence import evidence, sharpe_variance
-from adapters.results.timing import Timing
+from adapters.batches.flat_params import flat_params
+from adapters.metrics.measured import DAY_S, NoValue, total
+from adapters.metrics.returns import cagr
+from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
+from adapters.metrics.timing import Timing
 from adapters.studies.overfitting import BLOCKS, block_sums, overfitting
 from adapters.studies.path import Market, RunData, Stitched, measured_sharpe, stitched
 from adapters.studies.resampling import Array, bootstrap, shuffled_trades

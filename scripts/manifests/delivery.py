@@ -32,7 +32,8 @@ def check_folders(platform: Platform) -> Iterator[str]:
 
 def check_metrics(platform: Platform) -> Iterator[str]:
     """Alerts and panels over metrics that web does not expose; they would stay silent forever."""
-    known = {name for file in ("web/health.py", "web/latency.py") for name in _EXPOSED.findall(platform.text(file))}
+    exposing = ("web/upkeep/health.py", "web/upkeep/latency.py")
+    known = {name for file in exposing for name in _EXPOSED.findall(platform.text(file))}
     for document in platform.documents:
         if document.file.startswith("k8s/monitoring/"):
             text = json.dumps(document.body).replace(r"\n", " ")

@@ -7,8 +7,8 @@ from itertools import chain
 
 import yaml
 
+from adapters.grants import RIGHTS
 from adapters.settings import Settings, load_settings
-from adapters.store.grants import RIGHTS
 from contracts.errors import InvalidSettings
 from scripts.manifests.documents import Platform, Workload
 
@@ -57,7 +57,7 @@ def check_database_users(platform: Platform) -> Iterator[str]:
         if user and made.get(user) != _key(workload, "DB_PASSWORD"):
             yield workload.fault(f"users.sh does not make {user!r} with the password of DB_PASSWORD")
     for user in RIGHTS.keys() - made.keys():
-        yield f"k8s/mysql.yaml: users.sh does not make {user!r}, to whom adapters/store/grants.py gives rights"
+        yield f"k8s/mysql.yaml: users.sh does not make {user!r}, to whom adapters/grants.py gives rights"
 
 
 def _key(workload: Workload, name: str) -> str:

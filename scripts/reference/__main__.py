@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from adapters.results.metrics.table import METRICS
+from adapters.metrics.table import METRICS
 from rules import catalog, language
 from scripts.reference.api import operations
 from scripts.reference.commands import commands

@@ -10,8 +10,8 @@ from flask import Flask
 
 from adapters.settings import Settings
 from web import create_app
-from web.access import needed_scope
 from web.documents.openapi import description_of
+from web.guard import needed_scope
 
 RUN = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2006-12-31"}
 BODIES: dict[str, Any] = {

@@ -1,4 +1,4 @@
-"""Every table of the database; what a column means is said beside it in adapters/store/tables.py."""
+"""Every table of the database; what a column means is said beside it in adapters/tables.py."""
 
 import re
 from collections.abc import Iterable
@@ -9,7 +9,7 @@ from sqlalchemy import Column, Table, UniqueConstraint
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-from adapters.store import tables as declared
+from adapters import tables as declared
 
 PURPOSES = {
     "backtest_results": "A run, from its submission to its result.",

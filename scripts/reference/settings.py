@@ -13,7 +13,7 @@ ROLES = {  # who runs a file, by what its path begins with; the first that fits
     "consumer/repairs": "reconciler",
     "consumer/": "Job",
     "adapters/schema": "schema",
-    "adapters/store/retention": "reconciler, prune",
+    "adapters/upkeep/retention": "reconciler, prune",
     "adapters/": "every role",
 }
 

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from adapters.store.database import connect_database
+from adapters.database import connect_database
 from tests.browser.conftest import Visit
 from tests.services.mariadb_server import MariaDBServer
 from tests.services.studies import work_through

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adapters.metrics import performance
+from adapters.metrics.curves import cash_curve, portfolio_points, trade_rows
+from adapters.metrics.rates import Rates
 from adapters.prices.bars import bar_dates
-from adapters.results import performance
-from adapters.results.curves import cash_curve, portfolio_points, trade_rows
-from adapters.results.rates import Rates
-from adapters.results.stored_series import decode_equity, decode_signals, decode_trades
+from adapters.runs.stored_series import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest, run_engine
 from contracts.errors import NoPricesInRange

@@ -11,9 +11,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import hashlib
-from adapters.results.performance import performance
+from adapters.metrics.performance import performance
 from dataclasses import asdict
-from adapters.results.excursions import excursions
+from adapters.metrics.excursions import excursions
 from engine.engine import BacktestEngine
 from rules.catalog import RULES
 from rules.registry import build_rule

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, text
 
-from adapters.store.database import database_now, reading
-from adapters.store.tables import runs
+from adapters.database import database_now, reading
+from adapters.tables import runs
 from tests.faults.injection_point import Fault
 from tests.faults.recovery import measured
 from tests.services.fixtures import settings_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.store.database import reading
+from adapters.database import reading
 from tests.faults.injection_point import Fault
 from tests.services.fixtures import sqlite_url as new_database
 from tests.services.invariants import check_tables

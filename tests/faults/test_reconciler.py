@@ -10,12 +10,12 @@ from redis import Redis
 from sqlalchemy import select, update
 from sqlalchemy.exc import OperationalError
 
+from adapters.database import database_now, reading
+from adapters.leases import take_lead
+from adapters.queue.liveness import RECONCILER
+from adapters.runs.states import Attempt, claim
 from adapters.settings import Settings
-from adapters.store.database import database_now, reading
-from adapters.store.leases import take_lead
-from adapters.store.runs import Attempt, claim
-from adapters.store.tables import leases, runs
-from adapters.store.upkeep import RECONCILER
+from adapters.tables import leases, runs
 from consumer.reconciler import Reconciler
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.processes import Programs

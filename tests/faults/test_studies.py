@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 from sqlalchemy.engine import Engine
 
-from adapters.store.database import reading
-from adapters.store.tables import runs
+from adapters.database import reading
+from adapters.tables import runs
 from tests.faults.injection_point import Fault
 from tests.services.invariants import check_tables
 from tests.services.processes import Program, Programs

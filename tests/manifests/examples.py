@@ -141,7 +141,7 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
     "check_database_users": [
         ("container:web env +", {"name": "DB_USER", "value": "root"}, "does not make 'root' with the password of"),
         ("container:web env +", {"name": "DB_USER", "value": "worker"}, "does not make 'worker' with the password of"),
-        ("ConfigMap/mysql-users data users.sh", "", "does not make 'inspect', to whom adapters/store/grants.py"),
+        ("ConfigMap/mysql-users data users.sh", "", "does not make 'inspect', to whom adapters/grants.py"),
     ],
     "check_compose": [
         ("container:redis image", "redis:7.4.5", "redis:7.4.6 here, redis:7.4.5 in the cluster"),

@@ -17,11 +17,11 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.engine import Engine, make_url
 
+from adapters.database import connect_database, reading
+from adapters.runs.states import save_charts
 from adapters.schema import create_schema
-from adapters.store.database import connect_database, reading
-from adapters.store.retention import prune_runs
-from adapters.store.runs import save_charts
-from adapters.store.tables import metadata, runs
+from adapters.tables import metadata, runs
+from adapters.upkeep.retention import prune_runs
 from scripts.manifests.documents import read_platform
 from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT

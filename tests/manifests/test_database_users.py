@@ -13,8 +13,8 @@ from sqlalchemy import select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from adapters.store.database import connect_database, database_now, reading
-from adapters.store.tables import audit, metadata, runs, studies, tokens
+from adapters.database import connect_database, database_now, reading
+from adapters.tables import audit, metadata, runs, studies, tokens
 from contracts.study import StudyStatus
 from tests.manifests.mysql_users import make_users
 from tests.services.fixtures import programs as started_programs

@@ -20,8 +20,8 @@ with warnings.catch_warnings():
     import vectorbt as vbt  # noqa: F401  # adds an accessor to pandas
     from backtesting._stats import compute_stats
 
-from adapters.results.excursions import excursions
-from adapters.results.performance import performance
+from adapters.metrics.excursions import excursions
+from adapters.metrics.performance import performance
 from engine.engine import BacktestEngine, BacktestResult
 from rules.registry import build_rule
 from tests.peers.cases import DATA, real_prices

@@ -11,11 +11,11 @@ import pytest
 import yaml
 from sqlalchemy import select
 
+from adapters.database import connect_database, reading
 from adapters.queue.run_queue import RunQueue
 from adapters.queue.scaler_state import ScalerState
 from adapters.settings import PROJECT_ROOT, load_settings
-from adapters.store.database import connect_database, reading
-from adapters.store.tables import runs
+from adapters.tables import runs
 from consumer.local_scaler import REST_S
 from tests.services.processes import Program, Programs
 from tests.services.waiting import wait_until

@@ -16,11 +16,11 @@ from unittest.mock import patch
 
 import numpy as np
 
+from adapters.batches.choice import Criterion, ranked
+from adapters.metrics.measured import NoValue
+from adapters.metrics.risk import kurtosis, skewness
+from adapters.metrics.timing import timing_of
 from adapters.prices.bars import bar_dates
-from adapters.results.choice import Criterion, ranked
-from adapters.results.measured import NoValue
-from adapters.results.metrics.risk import kurtosis, skewness
-from adapters.results.timing import timing_of
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData
 from consumer.backtest import TRADE_FIELDS

@@ -1,7 +1,7 @@
 """What is chosen of many combinations: by metric, goal and constraints, always the same one of equals."""
 
-from adapters.results.choice import Criterion, ranked
-from adapters.results.conditions import parse_condition
+from adapters.batches.choice import Criterion, ranked
+from adapters.batches.conditions import parse_condition
 
 SHARPE = Criterion("sharpe_ratio", "max")
 PARAMS = [{"period": period} for period in (10, 20, 30, 40)]

@@ -8,9 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
-from adapters.store.database import reading
-from adapters.store.studies import study_of, study_row
-from adapters.store.tables import runs, studies
+from adapters.database import reading
+from adapters.studies.store import study_of, study_row
+from adapters.tables import runs, studies
 from consumer import studies as module
 from consumer.studies import MAX_JUDGEMENTS
 from contracts.study import StudyStatus

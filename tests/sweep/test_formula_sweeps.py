@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from adapters.results.flat_params import flat_params
-from adapters.store.batches import surface_of
+from adapters.batches.flat_params import flat_params
+from adapters.batches.queries import surface_of
 from backtests.catalog import Catalog
 from backtests.conditions import parse_condition
 from backtests.errors import BadInput, Refused

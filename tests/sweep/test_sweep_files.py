@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.results.metrics.table import METRICS
+from adapters.metrics.table import METRICS
 from backtests.catalog import Catalog
 from backtests.errors import BadInput
 from backtests.table_files import read_sweep

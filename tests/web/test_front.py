@@ -146,7 +146,7 @@ def folders_of(web: Program) -> list[Path]:
 def test_a_server_that_is_told_to_end_answers_what_it_was_asked_and_waits_for_nobody_else(
     programs: Programs, tmp_path: Path
 ) -> None:
-    fault = Fault(tmp_path, "web.readiness:Readiness.database", "pause")
+    fault = Fault(tmp_path, "web.upkeep.readiness:Readiness.database", "pause")
     web, port = started(programs, WEB_CONCURRENCY="1", **fault.environ)
 
     with opened(port, b"", b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n") as (_, asked):

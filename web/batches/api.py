@@ -7,10 +7,9 @@ from uuid import uuid4
 from flask import Blueprint, Response, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.logs import current_actor
-from adapters.results.leaderboard import tried_note
-from adapters.store.batch_export import export_rows
-from adapters.store.batches import (
+from adapters.batches.export import export_rows
+from adapters.batches.leaderboard import tried_note
+from adapters.batches.queries import (
     batch_page,
     batch_summary,
     leaders,
@@ -18,10 +17,11 @@ from adapters.store.batches import (
     require_batch,
     surface_of,
 )
-from adapters.store.database import committed, reading
-from adapters.store.idempotency import own_key
-from adapters.store.rankings import DEFAULT, keep_ranking, ranking_of
-from adapters.store.run_queries import submitter
+from adapters.batches.rankings import DEFAULT, keep_ranking, ranking_of
+from adapters.database import committed, reading
+from adapters.logs import current_actor
+from adapters.runs.idempotency import own_key
+from adapters.runs.queries import submitter
 from contracts.errors import UnknownBatch
 from web.answers import conditional, csv_file
 from web.arguments import (

@@ -9,11 +9,11 @@ from uuid import uuid4
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from adapters.batches.queries import runs_by_hash, runs_on_other_prices
+from adapters.database import committed, is_duplicate_key, reading
 from adapters.logs import current_actor, log_context
 from adapters.queue.messages import RunMessage
-from adapters.store.batches import runs_by_hash, runs_on_other_prices
-from adapters.store.database import committed, is_duplicate_key, reading
-from adapters.store.new_runs import NewRun, insert_runs, now_waiting
+from adapters.runs.new_runs import NewRun, insert_runs, now_waiting
 from contracts.errors import Conflict
 from contracts.status import RunStatus
 from web.ownership import join_batch

@@ -5,15 +5,15 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from adapters.results.leaderboard import tried_note
-from adapters.results.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
-from adapters.results.surface import Cell, Heatmap, Surface
-from adapters.results.times import utc_text
-from adapters.store.batch_evidence import batch_evidence
-from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
-from adapters.store.batches import batch_summary, batch_tickers, leaders, measured_runs, surface_of
-from adapters.store.database import reading
-from adapters.store.rankings import Ranking, ranking_of
+from adapters.batches.evidence import batch_evidence
+from adapters.batches.leaderboard import tried_note
+from adapters.batches.lists import BatchPage, ListedBatch, list_batches
+from adapters.batches.queries import batch_summary, batch_tickers, leaders, measured_runs, surface_of
+from adapters.batches.rankings import Ranking, ranking_of
+from adapters.batches.surface import Cell, Heatmap, Surface
+from adapters.database import reading
+from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
+from adapters.runs.times import utc_text
 from web.answers import conditional
 from web.arguments import MAX_DIGITS, asked_ranking, one_of, read_argument, reading_arguments, whole_number
 from web.batches.api import note_of

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from markupsafe import Markup, escape
 
-from adapters.results.surface import Slice
+from adapters.batches.surface import Slice
 from web.formats import number, plain
 
 WIDTH, HEIGHT = 320, 170  # no wider than the narrowest place for it, so that letters are never drawn smaller

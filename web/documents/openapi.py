@@ -12,11 +12,11 @@ from adapters.prices.bar_times import TIMEFRAMES
 from contracts.run_result import CHART_NAMES
 from contracts.study import StudyRequest
 from rules.catalog import RULES, rule_schema
-from web.access import PROBES
 from web.answers import conditional
 from web.documents.contract_schemas import request_schema, result_schema
 from web.documents.openapi_operations import OPERATIONS, answers
 from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, TICKER
+from web.guard import PROBES
 
 blueprint = Blueprint("openapi", __name__)
 

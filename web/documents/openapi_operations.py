@@ -3,14 +3,14 @@
 import re
 from typing import Any
 
-from adapters.results.metrics.table import METRIC_NAMES
+from adapters.metrics.table import METRIC_NAMES
 from rules.catalog import RULES
+from web.access.audit import DEEDS, FILTERS, MOST_DEEDS
 from web.arguments import MAX_DIGITS, MAX_KEY_LENGTH
-from web.audit.pages import DEEDS, FILTERS, MOST_DEEDS
 from web.batches.api import MAX_PAGE, MAX_TOP
+from web.charts.windows import DEFAULT_POINTS, MOST_POINTS
 from web.documents.openapi_schemas import COUNT, TEXT, TICKER, WHOLE, array, json_object, only, ref
 from web.runs.filters import BOUNDS, DEFAULT_LIMIT, MAX_LIMIT, SORTS, STATES
-from web.runs.windows import DEFAULT_POINTS, MOST_POINTS
 
 Json = dict[str, Any]
 DEFAULT = "default what was wrong"  # the answer that every operation has

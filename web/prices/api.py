@@ -5,17 +5,17 @@ from typing import Any, cast
 from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from adapters.database import reading
 from adapters.prices.bar_times import TIMEFRAMES
 from adapters.prices.bars import csv_chunks
 from adapters.prices.candles import candle_columns, joined
 from adapters.prices.findings import Refused, in_words
+from adapters.prices.loading import Report, examine, load
+from adapters.prices.pruning import delete_version
 from adapters.prices.reading import Meaning
+from adapters.prices.store import Version, run_counts, version, versions_of
 from adapters.prices.table import unpacked
-from adapters.results.times import utc_text
-from adapters.store.database import reading
-from adapters.store.price_loading import Report, examine, load
-from adapters.store.price_pruning import delete_version
-from adapters.store.prices import Version, run_counts, version, versions_of
+from adapters.runs.times import utc_text
 from contracts.errors import InvalidRequest
 from contracts.run_request import Timeframe
 from web.answers import conditional
@@ -30,8 +30,8 @@ from web.arguments import (
     time_zone,
     words,
 )
+from web.charts.windows import window
 from web.platform import platform
-from web.runs.windows import window
 
 blueprint = Blueprint("prices", __name__)
 

@@ -2,8 +2,8 @@
 
 from flask import Blueprint, render_template
 
-from adapters.store.database import reading
-from adapters.store.prices import run_counts, version_counts, versions_of
+from adapters.database import reading
+from adapters.prices.store import run_counts, version_counts, versions_of
 from web.platform import platform
 from web.prices.api import named_series
 from web.request_fields import FIELDS

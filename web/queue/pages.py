@@ -5,10 +5,10 @@ from dataclasses import asdict
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
-from adapters.results.times import spread, utc_text
-from adapters.store.database import reading
-from adapters.store.queue_history import QueueState, queue_state
-from adapters.store.upkeep import upkeep
+from adapters.database import reading
+from adapters.queue.history import QueueState, queue_state
+from adapters.queue.liveness import upkeep
+from adapters.runs.times import spread, utc_text
 from web.arguments import one_of, read_argument
 from web.platform import ask_queue, platform
 from web.queue.picture import history_svg

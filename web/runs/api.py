@@ -8,18 +8,18 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, g, jsonify, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.results.run_result import run_result
-from adapters.results.times import seconds_between, utc_text
-from adapters.store.database import committed, reading
-from adapters.store.run_queries import events_of, run_row, run_status
-from adapters.store.runs import set_pinned
+from adapters.database import committed, reading
+from adapters.runs.queries import events_of, run_row, run_status
+from adapters.runs.result import run_result
+from adapters.runs.states import set_pinned
+from adapters.runs.times import seconds_between, utc_text
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
 from web.arguments import idempotency_key, json_body
+from web.charts.drawing import pictures
 from web.platform import platform
 from web.runs import operations
-from web.runs.drawing import pictures
 from web.runs.validation import validate_request
 
 blueprint = Blueprint("run_api", __name__)

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from adapters.results.metrics.table import HEADLINES
-from adapters.store.run_list import Cursor, RunFilter
+from adapters.metrics.table import HEADLINES
+from adapters.runs.lists import Cursor, RunFilter
 from contracts.status import ErrorType, RunStatus
 from rules.catalog import RULES
 from web.arguments import (

@@ -9,11 +9,11 @@ from flask import Blueprint, abort, render_template, request
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.store.batch_list import ListedBatch, list_batches
-from adapters.store.database import reading
-from adapters.store.prices import Version, version
-from adapters.store.run_queries import STATUS_COLUMNS, run_row
-from adapters.store.tables import runs
+from adapters.batches.lists import ListedBatch, list_batches
+from adapters.database import reading
+from adapters.prices.store import Version, version
+from adapters.runs.queries import STATUS_COLUMNS, run_row
+from adapters.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus

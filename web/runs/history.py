@@ -7,12 +7,12 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.results.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
-from adapters.results.times import seconds_between, utc_text
-from adapters.store.batches import is_batch
-from adapters.store.database import reading
-from adapters.store.run_list import RunPage, list_runs
-from adapters.store.run_queries import run_with_prefix
+from adapters.batches.queries import is_batch
+from adapters.database import reading
+from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
+from adapters.runs.lists import RunPage, list_runs
+from adapters.runs.queries import run_with_prefix
+from adapters.runs.times import seconds_between, utc_text
 from contracts.status import RunStatus
 from rules.catalog import RULES
 from web.platform import platform

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from sqlalchemy.engine import RowMapping
 
+from adapters.database import committed, reading
 from adapters.logs import log_context
 from adapters.queue.messages import RunMessage
-from adapters.store.database import committed, reading
-from adapters.store.run_queries import run_row
-from adapters.store.runs import cancel, retry
+from adapters.runs.queries import run_row
+from adapters.runs.states import cancel, retry
 from contracts.errors import QueueUnavailable
 from contracts.run_request import RunRequest
 from web.platform import Platform, ask_queue

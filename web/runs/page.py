@@ -9,20 +9,20 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.results.run_series import RunSeries, run_series
-from adapters.store.database import reading
-from adapters.store.run_queries import events_of, run_row, run_status
+from adapters.database import reading
+from adapters.runs.queries import events_of, run_row, run_status
+from adapters.runs.series import RunSeries, run_series
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
 from rules.catalog import complete_params
 from rules.language import filled_texts
+from web.charts.breakdown import breakdown
+from web.charts.texts import chart_texts
 from web.platform import platform
 from web.queue.troubles import troubles
 from web.request_fields import FIELDS, asked_again
 from web.runs import operations, reproductions
 from web.runs import view as run_view
-from web.runs.breakdown import breakdown
-from web.runs.chart_texts import chart_texts
 from web.runs.trade_table import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
 
 blueprint = Blueprint("run", __name__)

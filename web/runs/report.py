@@ -8,20 +8,20 @@ from uuid import UUID
 
 from flask import Blueprint, Response, render_template
 
-from adapters.results.run_series import run_series
-from adapters.results.stored_series import PRUNED
-from adapters.store.database import reading
-from adapters.store.run_queries import events_of
+from adapters.database import reading
+from adapters.runs.queries import events_of
+from adapters.runs.series import run_series
+from adapters.runs.stored_series import PRUNED
 from contracts.errors import Conflict
 from contracts.run_result import CHART_NAMES
 from rules.catalog import complete_params
 from rules.language import filled_texts
+from web.charts.bars import completed_row
+from web.charts.drawing import pictures
+from web.charts.texts import chart_texts
 from web.platform import platform
 from web.request_fields import FIELDS, asked_again
 from web.runs import view as run_view
-from web.runs.bars import completed_row
-from web.runs.chart_texts import chart_texts
-from web.runs.drawing import pictures
 from web.runs.trade_table import POSITION_WORDS
 
 blueprint = Blueprint("report", __name__)

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 from sqlalchemy.engine import RowMapping
 
-from adapters.results.condition_summary import held_back
-from adapters.results.curves import close_times
-from adapters.results.metrics.entry import Metric
-from adapters.results.metrics.table import METRICS, METRICS_BY_NAME
-from adapters.results.period_returns import YearReturns, monthly_returns
-from adapters.results.run_result import CandleSource, run_result
-from adapters.results.run_series import RunSeries
-from adapters.results.timing_words import run_timing
+from adapters.metrics.curves import close_times
+from adapters.metrics.entry import Metric
+from adapters.metrics.period_returns import YearReturns, monthly_returns
+from adapters.metrics.table import METRICS, METRICS_BY_NAME
+from adapters.metrics.timing_words import run_timing
+from adapters.runs.condition_summary import held_back
+from adapters.runs.result import CandleSource, run_result
+from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
 

@@ -9,12 +9,12 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
+from adapters.batches.lists import list_batches
+from adapters.batches.queries import batch_summary, is_batch
+from adapters.database import committed, is_duplicate_key, reading
 from adapters.logs import current_actor
-from adapters.results.times import utc_text
-from adapters.store.batch_list import list_batches
-from adapters.store.batches import batch_summary, is_batch
-from adapters.store.database import committed, is_duplicate_key, reading
-from adapters.store.studies import (
+from adapters.runs.times import utc_text
+from adapters.studies.store import (
     batch_of,
     cancel_study,
     insert_study,

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy.engine import Engine
 
-from adapters.store.batches import batch_requests
-from adapters.store.database import reading
+from adapters.batches.queries import batch_requests
+from adapters.database import reading
 from contracts.errors import InvalidRequest
 from contracts.run_request import canonical_json
 from web.request_fields import asked_again

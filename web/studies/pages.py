@@ -5,9 +5,9 @@ from uuid import UUID
 
 from flask import Blueprint, render_template
 
+from adapters.metrics.table import METRICS
 from adapters.prices.bars import bar_dates
-from adapters.results.metrics.table import METRICS
-from adapters.results.stored_series import decode_equity
+from adapters.runs.stored_series import decode_equity
 from rules.catalog import RULES
 from web.arguments import read_argument
 from web.platform import platform

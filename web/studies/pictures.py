@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from adapters.results.sharpe_evidence import luck_sharpe
+from adapters.metrics.sharpe_evidence import luck_sharpe
 
 WIDTH, HEIGHT, EDGE = 720, 240, 36  # EDGE: room above, and below for words
 STEPS = 120  # points of a curve

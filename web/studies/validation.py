@@ -7,10 +7,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.results.conditions import parse_condition
-from adapters.results.metrics.table import METRIC_NAMES
-from adapters.results.sharpe_evidence import LEAST_RETURNS
-from adapters.store.prices import PriceStore
+from adapters.batches.conditions import parse_condition
+from adapters.metrics.sharpe_evidence import LEAST_RETURNS
+from adapters.metrics.table import METRIC_NAMES
+from adapters.prices.store import PriceStore
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, Window
