@@ -1,4 +1,4 @@
-"""Every table of the database in Markdown; what a column means is said beside it in adapters/tables.py."""
+"""Every table of the database; what a column means is said beside it in adapters/tables.py."""
 
 import re
 from collections.abc import Iterable
@@ -9,8 +9,7 @@ from sqlalchemy import Column, Table, UniqueConstraint
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-from adapters import tables
-from scripts.reference.markdown import table
+from adapters import tables as declared
 
 PURPOSES = {
     "backtest_results": "A run, from its submission to its result.",
@@ -33,35 +32,29 @@ PURPOSES = {
 _COMMENT = re.compile(r'Column\("(\w+)".*\),  # (.*)')
 
 
-def database_tables() -> str:
+def tables() -> list[dict[str, Any]]:
     """Every table with its columns and keys, in the order of the code."""
-    source = getsource(tables)
-    return "\n".join(_table(each, _part(source, each.name)) for each in tables.metadata.tables.values())
+    source = getsource(declared)
+    return [_table(each, source) for each in declared.metadata.tables.values()]
 
 
-def _part(source: str, name: str) -> str:
-    return source.split(f'\n    "{name}",')[1].split("**_OPTIONS")[0]
-
-
-def _table(described: Table, source: str) -> str:
-    comments = dict(_COMMENT.findall(source))
-    rows = [
-        (f"`{each.name}`", _type(each.type), "" if each.nullable else "yes", comments.get(each.name, ""))
-        for each in described.columns
-    ]
-    head = [f"## {described.name}", "", PURPOSES[described.name], ""]
-    return "\n".join([*head, *table("| column | type on MySQL | required | |", rows), *_keys(described), ""])
+def _table(table: Table, source: str) -> dict[str, Any]:
+    comments = dict(_COMMENT.findall(source.split(f'\n    "{table.name}",')[1].split("**_OPTIONS")[0]))
+    unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    return {
+        "name": table.name,
+        "purpose": PURPOSES[table.name],
+        "columns": [(each, _type(each.type), comments.get(each.name, "")) for each in table.columns],
+        "keys": [
+            f"Primary key: {_names(table.primary_key)}",
+            *sorted(f"Unique: {_names(each)}" for each in unique),
+            *sorted(f"Index `{each.name}`: {_names(each.columns)}" for each in table.indexes),
+        ],
+    }
 
 
 def _type(kind: TypeEngine[Any]) -> str:
     return re.sub(r" CHARACTER SET (\w+) COLLATE \w+", r" \1", kind.compile(mysql.dialect()))
-
-
-def _keys(table: Table) -> list[str]:
-    unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
-    lines = [f"- Primary key: {_names(table.primary_key.columns)}"]
-    lines += sorted(f"- Unique: {_names(each.columns)}" for each in unique)
-    return lines + sorted(f"- Index `{each.name}`: {_names(each.columns)}" for each in table.indexes)
 
 
 def _names(columns: Iterable[Column[Any]]) -> str:

@@ -12,7 +12,7 @@ import pytest
 from consumer.settlement import PATIENCE_S
 from scripts.manifests.checks import CHECKS, faults_of
 from scripts.manifests.documents import Platform, read_platform
-from scripts.manifests.scaling import HAND_BACK_S
+from scripts.manifests.facts import HAND_BACK_S
 from scripts.manifests.schemas import check_schemas
 from tests.manifests.examples import EXAMPLES, spoil
 
