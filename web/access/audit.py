@@ -9,9 +9,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
 from adapters.access.audit import all_deeds, list_deeds, list_strangers
+from adapters.access_tables import audit
 from adapters.database import reading
 from adapters.runs.times import utc_text
-from adapters.tables import audit
 from web.answers import csv_file
 from web.arguments import MAX_DIGITS, accepting, read_argument, reading_arguments, whole_number
 from web.platform import platform
