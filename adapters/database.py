@@ -1,15 +1,14 @@
 """Engines and the database's own clock, for SQLite and for MySQL or MariaDB."""
 
-import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, create_engine, event, literal
+from sqlalchemy import DateTime, Select, create_engine, event, literal, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
@@ -17,10 +16,9 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
 
-log = logging.getLogger(__name__)
-
 T = TypeVar("T")
 
+NAMED = 1000  # values in one query
 TRIES = 5  # of a transaction that collides with others
 SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word, and SQLite's writers as well
 REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
@@ -75,10 +73,9 @@ def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = S
     pooled: dict[str, Any] = {"poolclass": NullPool}
     if pool_size:
         pooled = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
+        pooled["pool_pre_ping"] = True
     arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
-    engine = create_engine(
-        url, connect_args=arguments, pool_pre_ping=bool(pool_size), pool_reset_on_return=None, **pooled
-    )
+    engine = create_engine(url, connect_args=arguments, pool_reset_on_return=None, **pooled)
     event.listen(engine, "reset", _reset_mysql)
     event.listen(engine, "connect", _prepare_mysql)
     event.listen(engine, "begin", _begin_mysql)
@@ -169,10 +166,8 @@ def _connect_sqlite(url: URL, busy_s: int) -> Engine:
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
     connection.isolation_level = None  # transactions begin where `_begin_sqlite` says so, not where sqlite3 guesses
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.close()
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
 
 
 def _begin_sqlite(connection: Connection) -> None:
@@ -204,6 +199,21 @@ def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
                 raise
     with engine.begin() as connection:
         return change(connection)
+
+
+def time_of(connection: Connection) -> datetime:
+    """The database's time."""
+    return connection.execute(select(database_now())).scalar_one()
+
+
+def has_rows(connection: Connection, query: Select[Any]) -> bool:
+    """Whether there is a row of such a query."""
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in as many parts as queries need that name each of them."""
+    return (values[start : start + NAMED] for start in range(0, len(values), NAMED))
 
 
 def is_duplicate_key(error: IntegrityError) -> bool:

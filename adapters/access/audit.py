@@ -1,14 +1,13 @@
 """What was changed or refused, by whom, from where and when; what strangers did is only counted."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
-from adapters.database import database_now, reading
-from adapters.tables import audit, strangers
+from adapters.access_tables import audit, strangers
+from adapters.database import database_now, reading, time_of
 
 ADDRESS_LENGTH, SUBJECT_LENGTH = 45, 255  # characters, the widths of the columns
 PORTION = 1000  # rows per query of an export, and per transaction that deletes
@@ -43,8 +42,7 @@ def all_deeds(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMa
 
 def count_strangers(connection: Connection, requests: Mapping[tuple[str, int], int]) -> None:
     """Add requests by kind and status to those of this hour; IntegrityError when somebody else begins it just now."""
-    now: datetime = connection.execute(select(database_now())).scalar_one()
-    hour = now.replace(minute=0, second=0, microsecond=0)
+    hour = time_of(connection).replace(minute=0, second=0, microsecond=0)
     for (kind, status), count in sorted(requests.items()):
         same = (strangers.c.hour == hour, strangers.c.kind == kind, strangers.c.status == status)
         added = update(strangers).where(*same).values(requests=strangers.c.requests + count)
@@ -58,12 +56,12 @@ def list_strangers(connection: Connection, limit: int) -> Sequence[RowMapping]:
     return connection.execute(select(strangers).order_by(*latest_first).limit(limit)).mappings().all()
 
 
-def forget_deeds(connection: Connection, days: float, *, dry_run: bool) -> int:
+def delete_old_deeds(connection: Connection, days: float, *, dry_run: bool) -> int:
     """Delete up to PORTION rows that are so old, and all such counts of strangers; how many, in a dry run of all."""
     too_old = database_now(-days * 86_400)
     if dry_run:
         return connection.execute(select(func.count()).where(audit.c.at < too_old)).scalar_one()
     connection.execute(delete(strangers).where(strangers.c.hour < too_old))
-    oldest = select(audit.c.id, audit.c.at).order_by(audit.c.id).limit(PORTION).subquery()  # ids grow with time
+    oldest = select(*audit.c["id", "at"]).order_by(audit.c.id).limit(PORTION).subquery()  # ids grow with time
     last_id = connection.execute(select(func.max(oldest.c.id)).where(oldest.c.at < too_old)).scalar()
     return connection.execute(delete(audit).where(audit.c.id <= (last_id or 0))).rowcount

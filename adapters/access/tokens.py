@@ -12,8 +12,8 @@ from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
-from adapters.database import database_now, is_duplicate_key, reading
-from adapters.tables import ended_sessions, tokens
+from adapters.access_tables import ended_sessions, tokens
+from adapters.database import database_now, has_rows, is_duplicate_key, reading
 from contracts.errors import Conflict, InvalidRequest
 
 SCOPES = ("read", "submit", "admin")  # each may what those before it may
@@ -68,7 +68,7 @@ def revoke_token(connection: Connection, name: str) -> None:
 
 def list_tokens(connection: Connection) -> Sequence[RowMapping]:
     """All tokens there ever were, oldest first, without their digests."""
-    columns = (tokens.c.name, tokens.c.scope, tokens.c.made_at, tokens.c.expires_at, tokens.c.revoked_at)
+    columns = tokens.c["name", "scope", "made_at", "expires_at", "revoked_at"]
     return connection.execute(select(*columns).order_by(tokens.c.made_at)).mappings().all()
 
 
@@ -92,7 +92,7 @@ class TokenStore:
         """The same in a session that was begun with the token; None once the session has ended."""
         ended = select(ended_sessions.c.at).where(ended_sessions.c.session_id == session_id)
         with reading(self._engine) as connection:
-            if connection.execute(ended).first():
+            if has_rows(connection, ended):
                 return None
             return self._configured.get(digest) or _holder(connection, digest)
 
@@ -107,7 +107,7 @@ class TokenStore:
         """Whether there is, or ever was, a token: once there was one, it stays so."""
         if not self._are_asked_for and time.monotonic() - self._looked_at > REMEMBERED_S:
             with reading(self._engine) as connection:
-                self._are_asked_for = connection.execute(select(tokens.c.name).limit(1)).first() is not None
+                self._are_asked_for = has_rows(connection, select(tokens.c.name))
             self._looked_at = time.monotonic()
         return self._are_asked_for
 
@@ -115,7 +115,7 @@ class TokenStore:
 def _holder(connection: Connection, digest: str) -> Actor | None:
     has_time = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > database_now())
     valid = (tokens.c.digest == digest, tokens.c.revoked_at.is_(None), has_time)
-    row = connection.execute(select(tokens.c.name, tokens.c.scope).where(*valid)).one_or_none()
+    row = connection.execute(select(*tokens.c["name", "scope"]).where(*valid)).one_or_none()
     return Actor(row.name, row.scope) if row else None
 
 

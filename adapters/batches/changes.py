@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.database import database_now
+from adapters.database import time_of
 from adapters.runs.events import event
 from adapters.runs.states import cancelled_values, retried_values
 from adapters.tables import IS_LIVING, run_events, runs
@@ -40,7 +40,7 @@ def retry_some(
 
 def _locked(connection: Connection, batch_id: str, which: ColumnElement[bool], after_id: int) -> Sequence[RowMapping]:
     """Rows that nobody else changes before this transaction ends; SQLite's writers are alone anyway."""
-    columns = select(runs.c.id, runs.c.run_id, runs.c.attempt, runs.c.status, runs.c.request_json)
+    columns = select(*runs.c["id", "run_id", "attempt", "status", "request_json"])
     members = columns.where(runs.c.batch_id == batch_id, runs.c.id > after_id, which)
     query = members.order_by(runs.c.id).limit(AT_ONCE)
     return connection.execute(query.with_for_update()).mappings().all()
@@ -60,6 +60,6 @@ def _change(
     changed = connection.execute(update(runs).where(locked, guard).values(**values)).rowcount
     if changed != len(rows):
         raise RuntimeError(f"{changed} of {len(rows)} locked runs were changed")
-    at = {"at": connection.execute(select(database_now())).scalar_one()}
+    at = {"at": time_of(connection)}
     events = (event(row["run_id"], row["attempt"], row["status"], to_status, reason) for row in rows)
     connection.execute(insert(run_events), [each | at for each in events])

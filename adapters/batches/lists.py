@@ -72,7 +72,7 @@ def _first_ids(connection: Connection, after: int | None, limit: int) -> dict[st
 
 
 def _described(connection: Connection, first_ids: Mapping[str, int]) -> list[ListedBatch]:
-    states = _states(connection, list(first_ids))
+    states = batch_states(connection, list(first_ids))
     last_ids = {batch_id: max(row.last_id for row in rows) for batch_id, rows in states.items()}
     ends = _runs_by_id(connection, [*first_ids.values(), *last_ids.values()])
     started = _last_starts(connection, [name for name, rows in states.items() if _is_running(rows)])
@@ -85,19 +85,23 @@ def _described(connection: Connection, first_ids: Mapping[str, int]) -> list[Lis
 def _listed(
     batch_id: str, states: Sequence[Any], started: datetime | None, first: RowMapping, last: RowMapping
 ) -> ListedBatch:
-    counted = {row.status: row.runs for row in states}
     moments = [last["created_at"], started, *(row.last_end for row in states)]
     latest = max(moment for moment in moments if moment is not None)
-    counts = {status: counted.get(status, 0) for status in RunStatus}
-    return ListedBatch(batch_id, counts, sum(int(row.cancelled) for row in states), latest, first, last)
+    return ListedBatch(batch_id, counts(states), sum(int(row.cancelled) for row in states), latest, first, last)
 
 
-def _states(connection: Connection, batch_ids: Sequence[str]) -> dict[str, list[Any]]:
-    """Runs, highest id and last end by state, of each of these batches."""
+def counts(states: Sequence[Any]) -> dict[RunStatus, int]:
+    """Runs of a batch by state, of which there may be none."""
+    counted = {row.status: row.runs for row in states}
+    return {status: counted.get(status, 0) for status in RunStatus}
+
+
+def batch_states(connection: Connection, batch_ids: Sequence[str]) -> dict[str, list[Any]]:
+    """Runs, first and last id and last end by state, of those of these batches that there are; all from the index."""
     columns = (
-        runs.c.batch_id,
-        runs.c.status,
+        *runs.c["batch_id", "status"],
         func.count().label("runs"),
+        func.min(runs.c.id).label("first_id"),
         func.sum(case((IS_CANCELLED, 1), else_=0)).label("cancelled"),
         func.max(runs.c.id).label("last_id"),
         func.max(runs.c.completed_at).label("last_end"),
@@ -123,6 +127,6 @@ def _last_starts(connection: Connection, batch_ids: Sequence[str]) -> dict[str, 
 
 
 def _runs_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
-    columns = (runs.c.id, runs.c.run_id, runs.c.ticker, runs.c.rule_type, runs.c.created_at)
+    columns = runs.c["id", "run_id", "ticker", "rule_type", "created_at"]
     rows = connection.execute(select(*columns).where(runs.c.id.in_(ids))).mappings()
     return {row["id"]: row for row in rows}

@@ -15,50 +15,50 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.batches.conditions import Condition
 from adapters.batches.flat_params import flat_params
 from adapters.batches.leaderboard import RUIN_PCT
+from adapters.batches.lists import batch_states, counts
 from adapters.batches.rankings import Ranking
 from adapters.batches.surface import Surface
+from adapters.database import has_rows, portions
+from adapters.price_tables import price_series
 from adapters.runs.times import seconds_between, spread, throughput, utc_text
-from adapters.tables import HEADLINE_COLUMNS, price_series, runs
+from adapters.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, RunStatus
 
 Measurement = tuple[float | None, str, str]  # the metric of a run, its run_id, its parameters as they are stored
 
-HASHES_PER_QUERY = 1000
 MAX_PARSED = 20_000  # texts of parameters, those of a large batch: its page is loaded again every few seconds
 MAX_TIMED_RUNS = 1000  # the latest runs, over which times and percentiles are taken, as for the queue and /metrics
 RUN_COLUMNS = (
-    runs.c.run_id,
-    runs.c.request_hash,
-    runs.c.label,
-    runs.c.ticker,
-    runs.c.rule_type,
-    runs.c.rule_id,
-    runs.c.params_json,
-    runs.c.status,
-    runs.c.attempt,
-    runs.c.error_type,
-    runs.c.error_message,
-    runs.c.metrics_json,
-    runs.c.created_at,
-    runs.c.waiting_since,
-    runs.c.started_at,
-    runs.c.completed_at,
+    *runs.c[
+        "run_id",
+        "request_hash",
+        "label",
+        "ticker",
+        "rule_type",
+        "rule_id",
+        "params_json",
+        "status",
+        "attempt",
+        "error_type",
+        "error_message",
+        "metrics_json",
+        "created_at",
+        "waiting_since",
+        "started_at",
+        "completed_at",
+    ],
 )
 
 
 def runs_by_hash(connection: Connection, batch_id: str, hashes: Sequence[str]) -> dict[str, tuple[str, RunStatus]]:
     """Those runs of a batch that have one of these request hashes: run_id and state by hash."""
-    columns = select(runs.c.request_hash, runs.c.run_id, runs.c.status).where(runs.c.batch_id == batch_id)
-    if connection.execute(columns.limit(1)).first() is None:
-        return {}  # a new batch, which is the usual case
-    found: dict[str, tuple[str, RunStatus]] = {}
-    for start in range(0, len(hashes), HASHES_PER_QUERY):
-        wanted = runs.c.request_hash.in_(hashes[start : start + HASHES_PER_QUERY])
-        for row in connection.execute(columns.where(wanted)):
-            found[row.request_hash] = (row.run_id, RunStatus(row.status))
-    return found
+    columns = select(*runs.c["request_hash", "run_id", "status"]).where(runs.c.batch_id == batch_id)
+    if not is_batch(connection, batch_id):
+        return {}  # a new one, which is the usual case
+    queries = (columns.where(runs.c.request_hash.in_(some)) for some in portions(hashes))
+    return {row[0]: (row[1], RunStatus(row[2])) for query in queries for row in connection.execute(query)}
 
 
 def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collection[str]) -> int:
@@ -70,36 +70,46 @@ def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collecti
 
 def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
     """Counts, failures and times of a batch; UnknownBatch when no run belongs to it."""
-    require_batch(connection, batch_id)
-    counts, first, last = _counts(connection, batch_id)
-    failures = _failures(connection, batch_id) if counts[RunStatus.FAILED.public] else {}
+    states = batch_states(connection, [batch_id]).get(batch_id)
+    if not states:
+        raise _unknown(batch_id)
+    counted = counts(states)
+    first = select(runs.c.created_at).where(runs.c.id == min(row.first_id for row in states))
+    failures = _failures(connection, batch_id) if counted[RunStatus.FAILED] else {}
     times = _times(connection, batch_id)
-    waits = [wait for row in times if (wait := seconds_between(row["waiting_since"], row["started_at"])) is not None]
-    durations = [took for row in times if (took := seconds_between(row["started_at"], row["completed_at"])) is not None]
     ends = [row["completed_at"] for row in times if row["completed_at"]]
     return {
         "batch_id": batch_id,
-        "runs": sum(counts.values()),
-        "counts": counts,
+        "runs": sum(counted.values()),
+        "counts": {status.public: count for status, count in counted.items()},
         "failures": failures,
         "cancelled": failures.get(ErrorType.CANCELLED, 0),
-        "created_at": utc_text(first),
-        "completed_at": None if counts["pending"] or counts["running"] else utc_text(last),
+        "created_at": utc_text(connection.execute(first).scalar_one()),
+        "completed_at": utc_text(_last_end(states)),
         "throughput_per_s": throughput(ends),
-        "queue_wait_s": spread(waits),
-        "run_s": spread(durations),
+        "queue_wait_s": spread(_passed(times, "waiting_since", "started_at")),
+        "run_s": spread(_passed(times, "started_at", "completed_at")),
     }
+
+
+def _passed(rows: Sequence[RowMapping], since: str, until: str) -> list[float]:
+    """Seconds between two times of each run that has both."""
+    return [passed for row in rows if (passed := seconds_between(row[since], row[until])) is not None]
 
 
 def is_batch(connection: Connection, batch_id: str) -> bool:
     """Whether a run belongs to it."""
-    return connection.execute(select(runs.c.id).where(runs.c.batch_id == batch_id).limit(1)).first() is not None
+    return has_rows(connection, select(runs.c.id).where(runs.c.batch_id == batch_id))
 
 
 def require_batch(connection: Connection, batch_id: str) -> None:
     """UnknownBatch when no run belongs to it."""
     if not is_batch(connection, batch_id):
-        raise UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
+        raise _unknown(batch_id)
+
+
+def _unknown(batch_id: str) -> UnknownBatch:
+    return UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
 
 
 def batch_requests(connection: Connection, batch_id: str) -> list[dict[str, Any]]:
@@ -109,14 +119,10 @@ def batch_requests(connection: Connection, batch_id: str) -> list[dict[str, Any]
     return [RunRequest.from_json(json.loads(text)).to_json() for text in connection.execute(query).scalars()]
 
 
-def _counts(connection: Connection, batch_id: str) -> tuple[dict[str, int], datetime, datetime | None]:
-    """Runs by state, the first submission and the last end; all but one row comes from an index."""
-    grouped = select(runs.c.status, func.count(), func.min(runs.c.id), func.max(runs.c.completed_at))
-    rows = connection.execute(grouped.where(runs.c.batch_id == batch_id).group_by(runs.c.status)).all()
-    counted: dict[str, int] = {row[0]: row[1] for row in rows}
-    first = connection.execute(select(runs.c.created_at).where(runs.c.id == min(row[2] for row in rows))).scalar_one()
-    counts = {status.public: counted.get(status, 0) for status in RunStatus}
-    return counts, first, max((row[3] for row in rows if row[3]), default=None)
+def _last_end(states: Sequence[Any]) -> datetime | None:
+    """When the last run ended; None while one has not."""
+    ends = [row.last_end for row in states]
+    return max(ends) if all(ends) else None
 
 
 def _failures(connection: Connection, batch_id: str) -> dict[str, int]:
@@ -126,7 +132,7 @@ def _failures(connection: Connection, batch_id: str) -> dict[str, int]:
 
 
 def _times(connection: Connection, batch_id: str) -> Sequence[RowMapping]:
-    columns = select(runs.c.waiting_since, runs.c.started_at, runs.c.completed_at)
+    columns = select(*runs.c["waiting_since", "started_at", "completed_at"])
     started = columns.where(runs.c.batch_id == batch_id, runs.c.started_at.is_not(None))
     return connection.execute(started.order_by(runs.c.id.desc()).limit(MAX_TIMED_RUNS)).mappings().all()
 
@@ -147,7 +153,7 @@ def measured_runs(
     column = HEADLINE_COLUMNS.get(ranking.metric)
     others = [each for each in ranking.constraints if not _is_in_columns(each)]
     value = runs.c.metrics_json if column is None or others else column
-    query = select(value, runs.c.run_id, runs.c.params_json).where(*_ranked(batch_id, ranking, ticker))
+    query = select(value, *runs.c["run_id", "params_json"]).where(*_ranked(batch_id, ranking, ticker))
     rows: Sequence[Any] = connection.execute(query.order_by(runs.c.id)).all()
     if value is column:
         return rows

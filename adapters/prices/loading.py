@@ -9,7 +9,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from adapters.database import committed, database_now, is_duplicate_key
+from adapters.database import committed, database_now, has_rows, is_duplicate_key
+from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
 from adapters.prices.checks import changes, oddities
 from adapters.prices.findings import Finding, Refused
@@ -19,7 +20,6 @@ from adapters.prices.sessions import bars_per_year
 from adapters.prices.store import PriceStore
 from adapters.prices.tickers import FILE_NAMES, series_of_file
 from adapters.sparkline import encode_sparkline
-from adapters.tables import price_parts, price_series, price_versions
 from contracts.errors import UnknownTicker
 
 
@@ -103,21 +103,18 @@ def save_version(engine: Engine, ticker: str, bars: Bars, origin: Origin) -> Non
 def _save(connection: Connection, ticker: str, bars: Bars, origin: Origin) -> None:
     series = (price_series.c.ticker == ticker, price_series.c.timeframe == bars.timeframe)
     current = {"data_hash": bars.data_hash}
-    if connection.execute(select(price_series.c.ticker).where(*series).with_for_update()).first() is None:
-        connection.execute(
-            insert(price_series).values(ticker=ticker, timeframe=bars.timeframe, data_hash=bars.data_hash)
-        )
-    else:
+    if has_rows(connection, select(price_series.c.ticker).where(*series).with_for_update()):
         connection.execute(update(price_series).where(*series).values(**current))
+    else:
+        connection.execute(insert(price_series).values(ticker=ticker, timeframe=bars.timeframe, **current))
     known = price_parts.c.data_hash == bars.data_hash
-    if connection.execute(select(price_parts.c.part).where(known).limit(1)).first() is None:
+    if not has_rows(connection, select(price_parts.c.part).where(known)):
         for number, (count, packed) in enumerate(pack(bars)):
             connection.execute(insert(price_parts).values(**current, part=number, bars=count, packed=packed))
     same = (price_versions.c.ticker == ticker, price_versions.c.timeframe == bars.timeframe)
     kept = select(price_versions.c.id).where(*same, price_versions.c.data_hash == bars.data_hash)
-    if connection.execute(kept).first():
-        return
-    connection.execute(insert(price_versions).values(**_row(ticker, bars, origin), loaded_at=database_now()))
+    if not has_rows(connection, kept):
+        connection.execute(insert(price_versions).values(**_row(ticker, bars, origin), loaded_at=database_now()))
 
 
 def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:

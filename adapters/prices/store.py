@@ -14,11 +14,12 @@ from sqlalchemy import Select, and_, func, select
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.database import reading
+from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import SHOWN_DECIMALS, Bars
 from adapters.prices.candles import candles
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.tickers import is_ticker
-from adapters.tables import price_parts, price_series, price_versions, runs
+from adapters.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest, Timeframe
 from contracts.run_result import Candle
@@ -116,7 +117,7 @@ def version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash
 
 
 def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
-    rows = connection.execute(select(price_series.c.ticker, price_series.c.timeframe).order_by(price_series.c.ticker))
+    rows = connection.execute(select(*price_series.c["ticker", "timeframe"]).order_by(price_series.c.ticker))
     held = [(row.ticker, row.timeframe) for row in rows]
     own = [frame for name, frame in held if name == ticker]
     if timeframe in own:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from adapters.database import database_now
+from adapters.database import time_of
 from adapters.queue.liveness import counted
 from adapters.tables import run_events, runs
 from contracts.status import RunStatus
@@ -69,7 +69,7 @@ class QueueState:
 
 def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueState:
     """Now and the last `window_s` seconds in steps of `step_s`."""
-    now = connection.execute(select(database_now())).scalar_one()
+    now = time_of(connection)
     # steps begin at round times, so that a page that is loaded again shows the same steps
     end = _floor(now, step_s) + timedelta(seconds=step_s)
     start = end - timedelta(seconds=window_s)
@@ -114,29 +114,34 @@ def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, 
 def _points(
     changes: dict[int, RowMapping], waiting: int, running: int, start: datetime, steps: int, step_s: int
 ) -> list[QueuePoint]:
-    """The most at a time in each step: what a step begins with, or a peak inside it.
+    most = zip(_most(changes, "waiting", waiting, steps), _most(changes, "running", running, steps), strict=True)
+    ended = {step: int(change["ended"]) for step, change in changes.items()}
+    return [
+        QueuePoint(start + timedelta(seconds=step * step_s), most_waiting, most_running, ended.get(step, 0))
+        for step, (most_waiting, most_running) in enumerate(most)
+    ]
 
-    The state at the start is the present one less everything that has changed since.
+
+def _most(changes: dict[int, RowMapping], state: str, now: int, steps: int) -> list[int]:
+    """The most runs in a state at a time in each step: what a step begins with, or a peak inside it.
+
+    Those at the start are the present ones less everything that has changed since.
     """
-    first_waiting = waiting - sum(int(change["waiting"]) for change in changes.values())
-    first_running = running - sum(int(change["running"]) for change in changes.values())
-    waiting, running = first_waiting, first_running
-    points = []
+    first = count = now - sum(int(change[state]) for change in changes.values())
+    most = []
     for step in range(steps):
-        most_waiting, most_running, ended = waiting, running, 0
+        highest = count
         if change := changes.get(step):
-            most_waiting = max(waiting, first_waiting + int(change["waiting_peak"]))
-            most_running = max(running, first_running + int(change["running_peak"]))
-            waiting, running = waiting + int(change["waiting"]), running + int(change["running"])
-            ended = int(change["ended"])
-        points.append(QueuePoint(start + timedelta(seconds=step * step_s), most_waiting, most_running, ended))
-    return points
+            highest = max(count, first + int(change[f"{state}_peak"]))
+            count += int(change[state])
+        most.append(highest)
+    return most
 
 
 def _times(connection: Connection, start: datetime) -> tuple[list[float], list[float]]:
     """Waits of the latest runs that started since, and durations of those of them that ended."""
     latest = (
-        select(runs.c.waiting_since, runs.c.started_at, runs.c.completed_at)
+        select(*runs.c["waiting_since", "started_at", "completed_at"])
         .where(runs.c.started_at >= start)
         .order_by(runs.c.started_at.desc())
         .limit(LATEST_TIMES)
@@ -147,6 +152,6 @@ def _times(connection: Connection, start: datetime) -> tuple[list[float], list[f
 
 
 def _oldest_waiting(connection: Connection) -> RowMapping | None:
-    columns = (runs.c.run_id, runs.c.ticker, runs.c.rule_id, runs.c.rule_type, runs.c.waiting_since)
+    columns = runs.c["run_id", "ticker", "rule_id", "rule_type", "waiting_since"]
     pending = select(*columns).where(runs.c.status == RunStatus.PENDING)
     return connection.execute(pending.order_by(runs.c.id).limit(1)).mappings().one_or_none()

@@ -6,7 +6,7 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
-from adapters.database import database_now
+from adapters.database import time_of
 from adapters.tables import leases, runs
 from contracts.status import RunStatus
 
@@ -44,7 +44,7 @@ def upkeep(connection: Connection) -> Upkeep:
     waiting, running = (counted(connection, status) for status in (RunStatus.PENDING, RunStatus.RUNNING))
     oldest = select(runs.c.waiting_since).where(runs.c.status == RunStatus.PENDING).order_by(runs.c.id).limit(1)
     return Upkeep(
-        now=connection.execute(select(database_now())).scalar_one(),
+        now=time_of(connection),
         waiting=waiting,
         running=running,
         last_start=connection.execute(select(func.max(runs.c.started_at))).scalar(),

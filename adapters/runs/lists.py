@@ -8,7 +8,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, MYSQL, runs
+from adapters.declarations import MYSQL
+from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, runs
 from contracts.status import RunStatus
 
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
@@ -17,20 +18,22 @@ FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)  # no run is older; a
 FEW = {"data_hash", "rule_id", "batch_id", "label"}  # columns of which few runs have the same value
 FEW_RUNS = 120_000  # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
 _LISTED = (
-    runs.c.id,
-    runs.c.run_id,
-    runs.c.status,
-    runs.c.batch_id,
-    runs.c.label,
-    runs.c.ticker,
-    runs.c.timeframe,
-    runs.c.rule_type,
-    runs.c.rule_id,
-    runs.c.error_type,
-    runs.c.created_at,
-    runs.c.waiting_since,
-    runs.c.started_at,
-    runs.c.completed_at,
+    *runs.c[
+        "id",
+        "run_id",
+        "status",
+        "batch_id",
+        "label",
+        "ticker",
+        "timeframe",
+        "rule_type",
+        "rule_id",
+        "error_type",
+        "created_at",
+        "waiting_since",
+        "started_at",
+        "completed_at",
+    ],
     *HEADLINE_COLUMNS.values(),
     runs.c.sparkline,
 )
@@ -77,19 +80,16 @@ class RunPage:
 def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPage:
     """One page of runs; `beside` names further columns to read."""
     backwards = wanted.before is not None
-    ids = _page_ids(wanted, _conditions(connection, wanted), _index(connection, wanted))
-    query = select(*_LISTED, *map(runs.c.get, beside)).where(runs.c.id.in_(_ids(connection, ids)))
+    page = _page_ids(wanted, _conditions(connection, wanted), _index(connection, wanted))
+    # two steps: the ids come from an index alone, and only the page's rows are read
+    ids = connection.execute(page).scalars().all()
+    query = select(*_LISTED, *map(runs.c.get, beside)).where(runs.c.id.in_(ids))
     found = connection.execute(query).mappings().all()
     rows = sorted(found, key=lambda row: _place(row, wanted), reverse=wanted.descending != backwards)
     more, rows = len(rows) > wanted.limit, rows[: wanted.limit]
     if backwards:
         rows = rows[::-1]
     return _page(rows, wanted, more, backwards)
-
-
-def _ids(connection: Connection, query: Select[Any]) -> list[int]:
-    # two steps: the ids come from an index alone, and only the page's rows are read
-    return list(connection.execute(query).scalars())
 
 
 def _page(rows: Sequence[RowMapping], wanted: RunFilter, more: bool, backwards: bool) -> RunPage:
@@ -120,8 +120,10 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
     if not bounded or FEW & wanted.equal.keys() or connection.dialect.name not in MYSQL:
         return None
     fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
-    if fewest < FEW_RUNS:
-        return METRIC_INDEXES[narrowest]
+    return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(wanted)
+
+
+def _index_of_order(wanted: RunFilter) -> str | None:
     if wanted.sort == "created":
         return LISTED_INDEX
     return None if "ticker" in wanted.equal or wanted.created_from or wanted.created_to else METRIC_INDEXES[wanted.sort]
@@ -176,9 +178,9 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
 
 
 def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
-    conditions = [runs.c[column] == value for column, value in wanted.equal.items()] + _state(wanted)
+    equal = [runs.c[column] == value for column, value in wanted.equal.items()]
     bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]
-    return conditions + bounds + _dates(connection, wanted)
+    return equal + _state(wanted) + bounds + _dates(connection, wanted)
 
 
 def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:

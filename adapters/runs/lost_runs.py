@@ -31,7 +31,7 @@ def expired_leases(connection: Connection, limit: int) -> list[ExpiredLease]:
     Those that somebody else has locked are left out, so that they hold nobody up; a later call finds them.
     """
     rows = connection.execute(
-        select(runs.c.run_id, runs.c.attempt, runs.c.lease_token)
+        select(*runs.c["run_id", "attempt", "lease_token"])
         .where(runs.c.status == RunStatus.RUNNING, runs.c.lease_until < database_now())
         .order_by(runs.c.lease_until)
         .limit(limit)
@@ -49,7 +49,7 @@ def overdue_attempts(
     """
     never = and_(runs.c.enqueued_at.is_(None), _is_over(runs.c.waiting_since, min(grace_s, SUBMISSION_S)))
     rows = connection.execute(
-        select(runs.c.id, runs.c.run_id, runs.c.attempt)
+        select(*runs.c["id", "run_id", "attempt"])
         .where(runs.c.status == RunStatus.PENDING, runs.c.id > after_id)
         .where(or_(never, _is_over(runs.c.enqueued_at, grace_s)))
         .order_by(runs.c.id)
@@ -66,7 +66,7 @@ def _is_over(since: ColumnElement[Any], seconds: float) -> ColumnElement[bool]:
 def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMessage]:
     """The messages of those runs that are waiting now, oldest run first."""
     rows = connection.execute(
-        select(runs.c.run_id, runs.c.attempt, runs.c.batch_id, runs.c.request_json)
+        select(*runs.c["run_id", "attempt", "batch_id", "request_json"])
         .where(runs.c.run_id.in_(run_ids), runs.c.status == RunStatus.PENDING)
         .order_by(runs.c.id)
     )
@@ -79,14 +79,14 @@ def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMess
 def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Attempt]:
     """Up to `limit` attempts that have been waiting for longer than `waited_s`."""
     rows = connection.execute(
-        select(runs.c.run_id, runs.c.attempt)
+        select(*runs.c["run_id", "attempt"])
         .where(runs.c.status == RunStatus.PENDING, runs.c.waiting_since < database_now(-waited_s))
         .limit(limit)
     )
-    return [Attempt(row.run_id, row.attempt) for row in rows]
+    return [Attempt(*row) for row in rows]
 
 
 def live_attempts(connection: Connection, run_ids: Sequence[str]) -> set[tuple[str, int]]:
     """Those (run_id, attempt) that still wait or run."""
-    query = select(runs.c.run_id, runs.c.attempt).where(runs.c.run_id.in_(run_ids), IS_LIVING)
+    query = select(*runs.c["run_id", "attempt"]).where(runs.c.run_id.in_(run_ids), IS_LIVING)
     return {(row.run_id, row.attempt) for row in connection.execute(query)}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.engine import Connection
 
-from adapters.database import database_now
+from adapters.database import database_now, time_of
 from adapters.queue.messages import RunMessage
 from adapters.runs.events import event
 from adapters.tables import run_events, runs
@@ -30,7 +30,7 @@ class NewRun:
 
 def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
     """Record requests as PENDING; returns the database's time of it. IntegrityError when one exists already."""
-    created_at = connection.execute(select(database_now())).scalar_one()
+    created_at = time_of(connection)
     connection.execute(insert(runs), [_row(new, created_at) for new in new_runs])
     events = [
         event(str(new.request.run_id), 1, None, RunStatus.PENDING, "submitted") | {"at": created_at} for new in new_runs

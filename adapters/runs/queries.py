@@ -14,20 +14,22 @@ from adapters.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines,
 from contracts.errors import UnknownRun
 
 STATUS_COLUMNS = (
-    runs.c.run_id,
-    runs.c.status,
-    runs.c.attempt,
-    runs.c.batch_id,
-    runs.c.label,
-    runs.c.ticker,
-    runs.c.rule_id,
-    runs.c.error_type,
-    runs.c.error_message,
-    runs.c.created_at,
-    runs.c.waiting_since,
-    runs.c.enqueued_at,
-    runs.c.started_at,
-    runs.c.completed_at,
+    *runs.c[
+        "run_id",
+        "status",
+        "attempt",
+        "batch_id",
+        "label",
+        "ticker",
+        "rule_id",
+        "error_type",
+        "error_message",
+        "created_at",
+        "waiting_since",
+        "enqueued_at",
+        "started_at",
+        "completed_at",
+    ],
     *HEADLINE_COLUMNS.values(),
 )
 
@@ -85,21 +87,12 @@ def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines |
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
     """All charts of a run by name."""
-    rows = connection.execute(select(run_charts.c.name, run_charts.c.png).where(run_charts.c.run_id == run_id))
+    rows = connection.execute(select(*run_charts.c["name", "png"]).where(run_charts.c.run_id == run_id))
     return {row.name: row.png for row in rows}
 
 
 def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
     """A run's whole story, oldest first."""
-    rows = connection.execute(select(run_events).where(run_events.c.run_id == run_id).order_by(run_events.c.id))
-    return [
-        {
-            "attempt": row.attempt,
-            "from_status": row.from_status,
-            "to_status": row.to_status,
-            "at": utc_text(row.at),
-            "reason": row.reason,
-            "host": row.host,
-        }
-        for row in rows
-    ]
+    columns = select(*run_events.c["attempt", "from_status", "to_status", "at", "reason", "host"])
+    rows = connection.execute(columns.where(run_events.c.run_id == run_id).order_by(run_events.c.id)).mappings()
+    return [{**row, "at": utc_text(row["at"])} for row in rows]

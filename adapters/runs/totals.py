@@ -59,8 +59,8 @@ def _counted(connection: Connection, after: datetime, until: datetime) -> Totals
     """The events of a span of time, each with how long its run was in the state before."""
     before = run_events.alias("before")
     since = select(func.max(before.c.at)).where(before.c.run_id == run_events.c.run_id, before.c.id < run_events.c.id)
-    columns = (run_events.c.from_status, run_events.c.to_status, run_events.c.reason, run_events.c.at)
-    events = select(*columns, since.scalar_subquery().label("since"))
+    columns = select(*run_events.c["from_status", "to_status", "reason", "at"])
+    events = columns.add_columns(since.scalar_subquery().label("since"))
     found: Totals = Counter()
     for left, arrived, reason, at, begun in connection.execute(
         events.where(run_events.c.at > after, run_events.c.at <= until)

@@ -9,32 +9,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import case, insert, select, update
+from sqlalchemy import ColumnElement, and_, case, insert, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.batches.choice import Metrics
-from adapters.database import database_now
+from adapters.database import database_now, has_rows, portions
 from adapters.runs.idempotency import has_key, own_key
 from adapters.tables import IS_LIVING, runs, studies
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import RunStatus
 from contracts.study import StudyPlan, StudyStatus
 
-IDS_PER_QUERY = 1000
 SENTENCE_LENGTH = 255  # characters, the width of the column
 _LIVING = (StudyStatus.ACCEPTED, StudyStatus.TRAINING, StudyStatus.TESTING, StudyStatus.JUDGING)
 _LISTED = (
-    studies.c.id,
-    studies.c.study_id,
-    studies.c.name,
-    studies.c.kind,
-    studies.c.ticker,
-    studies.c.rule_type,
-    studies.c.status,
-    studies.c.outcome,
-    studies.c.sentence,
-    studies.c.created_at,
-    studies.c.completed_at,
+    *studies.c[
+        "id",
+        "study_id",
+        "name",
+        "kind",
+        "ticker",
+        "rule_type",
+        "status",
+        "outcome",
+        "sentence",
+        "created_at",
+        "completed_at",
+    ],
 )
 
 
@@ -83,17 +84,13 @@ def insert_study(
 def move(connection: Connection, study_id: str, before: StudyStatus, after: StudyStatus, **values: Any) -> bool:
     """Whether this call changed the state; False when somebody else did."""
     ended = {"completed_at": database_now()} if after.is_terminal else {}
-    guard = (studies.c.study_id == study_id, studies.c.status == before)
-    changed = update(studies).where(*guard).values(status=after, **ended, **values)
-    return connection.execute(changed).rowcount == 1
+    return _changed(connection, study_id, studies.c.status == before, status=after, **ended, **values)
 
 
 def count_judgement(connection: Connection, study: Study) -> bool:
     """Count a start of the verdict's process; False when somebody else has just started one."""
-    guard = (studies.c.study_id == study.study_id, studies.c.status == StudyStatus.JUDGING)
-    seen = studies.c.judgements == study.judgements
-    counted = update(studies).where(*guard, seen).values(judgements=study.judgements + 1)
-    return connection.execute(counted).rowcount == 1
+    seen = and_(studies.c.status == StudyStatus.JUDGING, studies.c.judgements == study.judgements)
+    return _changed(connection, study.study_id, seen, judgements=study.judgements + 1)
 
 
 def fail_study(connection: Connection, study_id: str, before: StudyStatus, reason: str) -> bool:
@@ -104,8 +101,7 @@ def fail_study(connection: Connection, study_id: str, before: StudyStatus, reaso
         "sentence": case((had_one, studies.c.sentence), else_=reason[:SENTENCE_LENGTH]),
         "completed_at": database_now(),
     }
-    guard = (studies.c.study_id == study_id, studies.c.status == before)
-    return connection.execute(update(studies).where(*guard).values(**values)).rowcount == 1
+    return _changed(connection, study_id, studies.c.status == before, **values)
 
 
 def judge_again(connection: Connection, study: Study) -> bool:
@@ -117,11 +113,10 @@ def judge_again(connection: Connection, study: Study) -> bool:
     pruned = select(runs.c.id).where(
         runs.c.batch_id == study.batch_id, runs.c.status == RunStatus.SUCCEEDED, runs.c.equity_curve_json.is_(None)
     )
-    if chosen - existing_runs(connection, list(chosen)) or connection.execute(pruned.limit(1)).first():
+    if chosen - existing_runs(connection, list(chosen)) or has_rows(connection, pruned):
         raise Conflict("runs that it would be judged by were deleted after the time that they are kept")
-    guard = (studies.c.study_id == study.study_id, studies.c.status == StudyStatus.COMPLETED)
     values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
-    return connection.execute(update(studies).where(*guard).values(**values)).rowcount == 1
+    return _changed(connection, study.study_id, studies.c.status == StudyStatus.COMPLETED, **values)
 
 
 def _runs_of(chosen: Mapping[str, Any]) -> set[str]:
@@ -130,9 +125,15 @@ def _runs_of(chosen: Mapping[str, Any]) -> set[str]:
 
 def cancel_study(connection: Connection, study_id: str) -> bool:
     """Whether the study was alive and without a verdict, and is cancelled now."""
-    guard = (studies.c.study_id == study_id, studies.c.status.in_(_LIVING), studies.c.outcome.is_(None))
+    unjudged = and_(studies.c.status.in_(_LIVING), studies.c.outcome.is_(None))
     values = {"status": StudyStatus.CANCELLED, "completed_at": database_now(), "sentence": "cancelled on request"}
-    return connection.execute(update(studies).where(*guard).values(**values)).rowcount == 1
+    return _changed(connection, study_id, unjudged, **values)
+
+
+def _changed(connection: Connection, study_id: str, guard: ColumnElement[bool], **values: Any) -> bool:
+    """Whether the study is as the guard asks, and has these values now."""
+    mine = update(studies).where(studies.c.study_id == study_id, guard)
+    return connection.execute(mine.values(**values)).rowcount == 1
 
 
 def living_studies(connection: Connection) -> list[str]:
@@ -158,7 +159,7 @@ def study_of(row: RowMapping) -> Study:
 
 def study_with_key(connection: Connection, idempotency_key: str, submitted_by: str | None) -> RowMapping | None:
     """study_id and plan_json of the study that was submitted with this key of its submitter's."""
-    query = select(studies.c.study_id, studies.c.plan_json)
+    query = select(*studies.c["study_id", "plan_json"])
     return connection.execute(query.where(has_key(studies, idempotency_key, submitted_by))).mappings().one_or_none()
 
 
@@ -170,32 +171,26 @@ def list_studies(connection: Connection, after: int | None, limit: int) -> Seque
 
 def has_living_runs(connection: Connection, batch_id: str) -> bool:
     """Whether a run of the batch still waits or runs."""
-    query = select(runs.c.id).where(runs.c.batch_id == batch_id, IS_LIVING).limit(1)
-    return connection.execute(query).first() is not None
+    return has_rows(connection, select(runs.c.id).where(runs.c.batch_id == batch_id, IS_LIVING))
 
 
 def existing_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
     """Those of the runs that are recorded."""
-    found: set[str] = set()
-    for start in range(0, len(run_ids), IDS_PER_QUERY):
-        wanted = runs.c.run_id.in_(run_ids[start : start + IDS_PER_QUERY])
-        found |= set(connection.execute(select(runs.c.run_id).where(wanted)).scalars())
-    return found
+    queries = (select(runs.c.run_id).where(runs.c.run_id.in_(some)) for some in portions(run_ids))
+    return {run_id for query in queries for run_id in connection.execute(query).scalars()}
 
 
 def metrics_of(connection: Connection, run_ids: Sequence[str]) -> list[Metrics | None]:
     """The metrics of each run in this order; None for one that has not succeeded."""
-    found: dict[str, Metrics] = {}
-    columns = select(runs.c.run_id, runs.c.metrics_json).where(runs.c.status == RunStatus.SUCCEEDED)
-    for start in range(0, len(run_ids), IDS_PER_QUERY):
-        wanted = runs.c.run_id.in_(run_ids[start : start + IDS_PER_QUERY])
-        for row in connection.execute(columns.where(wanted)):
-            found[row.run_id] = json.loads(row.metrics_json)["values"]
+    columns = select(*runs.c["run_id", "metrics_json"]).where(runs.c.status == RunStatus.SUCCEEDED)
+    queries = (columns.where(runs.c.run_id.in_(some)) for some in portions(run_ids))
+    rows = (row for query in queries for row in connection.execute(query))
+    found: dict[str, Metrics] = {row.run_id: json.loads(row.metrics_json)["values"] for row in rows}
     return [found.get(run_id) for run_id in run_ids]
 
 
 def result_of(connection: Connection, run_id: str) -> RowMapping | None:
     """Metrics, equity and trades of a run as they are stored; None for one that has not succeeded."""
-    columns = select(runs.c.metrics_json, runs.c.equity_curve_json, runs.c.trades_json)
+    columns = select(*runs.c["metrics_json", "equity_curve_json", "trades_json"])
     succeeded = (runs.c.run_id == run_id, runs.c.status == RunStatus.SUCCEEDED)
     return connection.execute(columns.where(*succeeded)).mappings().one_or_none()

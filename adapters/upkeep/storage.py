@@ -8,16 +8,10 @@ from sqlalchemy import func, select, text
 from sqlalchemy.engine import Connection
 
 from adapters.database import database_now
+from adapters.declarations import rows_of
 from adapters.settings import Settings
-from adapters.tables import runs
+from adapters.tables import metadata, runs
 
-KINDS = {  # whatever is not named here is "other"
-    "backtest_results": "runs",
-    "run_charts": "charts",
-    "run_lines": "lines",
-    "run_events": "events",
-    "price_parts": "prices",
-}
 _SQLITE = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
 _MYSQL = (
     "SELECT table_name, data_length + index_length FROM information_schema.tables"
@@ -31,9 +25,10 @@ def bytes_by_kind(connection: Connection) -> dict[str, int]:
         return {"everything": connection.execute(text(_SQLITE)).scalar_one()}
     if not getattr(connection.dialect, "is_mariadb", False):
         connection.execute(text("SET SESSION information_schema_stats_expiry = 0"))  # MySQL's are up to a day old
+    kinds = {name: rows_of(table).kind for name, table in metadata.tables.items()}
     room: Counter[str] = Counter()
     for table, size in connection.execute(text(_MYSQL)):
-        room[KINDS.get(table, "other")] += int(size)
+        room[kinds.get(table, "other")] += int(size)
     return dict(room)
 
 

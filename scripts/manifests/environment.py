@@ -7,7 +7,7 @@ from itertools import chain
 
 import yaml
 
-from adapters.grants import RIGHTS
+from adapters.grants import ROLES
 from adapters.settings import Settings, load_settings
 from contracts.errors import InvalidSettings
 from scripts.manifests.documents import Platform, Workload
@@ -56,7 +56,7 @@ def check_database_users(platform: Platform) -> Iterator[str]:
         user = workload.own_env.get("DB_USER", {}).get("value")
         if user and made.get(user) != _key(workload, "DB_PASSWORD"):
             yield workload.fault(f"users.sh does not make {user!r} with the password of DB_PASSWORD")
-    for user in RIGHTS.keys() - made.keys():
+    for user in ROLES - made.keys():
         yield f"k8s/mysql.yaml: users.sh does not make {user!r}, to whom adapters/grants.py gives rights"
 
 

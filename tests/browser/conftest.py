@@ -52,9 +52,9 @@ def store_broken_prices(database_url: str) -> None:
     from sqlalchemy import update
 
     from adapters.database import connect_database
+    from adapters.price_tables import price_parts
     from adapters.prices.loading import Origin, save_version
     from adapters.prices.reading import Meaning, read_prices
-    from adapters.tables import price_parts
     from tests.services.prices import DATA
 
     content = (DATA / "IBM.csv").read_bytes().replace(b"2013-03-01", b"2013-03-04")

@@ -13,8 +13,9 @@ from sqlalchemy import select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
+from adapters.access_tables import audit, tokens
 from adapters.database import connect_database, database_now, reading
-from adapters.tables import audit, metadata, runs, studies, tokens
+from adapters.tables import metadata, runs, studies
 from contracts.study import StudyStatus
 from tests.manifests.mysql_users import make_users
 from tests.services.fixtures import programs as started_programs

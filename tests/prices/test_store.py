@@ -9,13 +9,14 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Engine
 
 from adapters.database import connect_database, reading
+from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
 from adapters.prices.loading import Origin, examine, load, save_version
-from adapters.prices.pruning import delete_version, prune
+from adapters.prices.pruning import delete_unused, delete_version
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import PriceStore, packed_prices, version, versions_of
 from adapters.runs.new_runs import NewRun, insert_runs
-from adapters.tables import price_parts, price_series, price_versions, runs
+from adapters.tables import runs
 from contracts.errors import Conflict, UnknownTicker
 from tests.services.prices import without_prices
 from tests.services.runs import new_request
@@ -153,9 +154,9 @@ def test_pruning_forgets_unused_versions_and_a_dry_run_only_lists_them(engine: E
     save_version(engine, "OTHER", old, ORIGIN)
     save_version(engine, "NEW", new, ORIGIN)
 
-    assert [each.ticker for each in prune(engine, dry_run=True)] == ["NEW"]
+    assert [each.ticker for each in delete_unused(engine, dry_run=True)] == ["NEW"]
     assert count(engine) == (2, 3, 2)
-    prune(engine, dry_run=False)
+    delete_unused(engine, dry_run=False)
     assert count(engine) == (2, 2, 2)
     assert PriceStore(engine).bars(old.data_hash).data_hash == old.data_hash  # OTHER still has it
 

@@ -10,6 +10,7 @@ from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database, reading
+from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.loading import load_folder
 from adapters.prices.packing import PackedPrices, pack
 from adapters.prices.reading import Meaning
@@ -18,7 +19,6 @@ from adapters.prices.run_prices import RunPrices
 from adapters.prices.run_prices import run_prices as prices_of_run
 from adapters.prices.store import prices_of
 from adapters.schema import create_schema
-from adapters.tables import price_parts, price_series, price_versions
 from contracts.run_request import RunRequest, Timeframe
 
 TABLES = (price_series, price_versions, price_parts)

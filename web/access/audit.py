@@ -8,9 +8,9 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
 from adapters.access.audit import all_deeds, list_deeds, list_strangers
+from adapters.access_tables import audit
 from adapters.database import reading
 from adapters.runs.times import utc_text
-from adapters.tables import audit
 from web.answers import csv_file
 from web.arguments import AFTER, arguments, limit
 from web.operation import Argument, operation

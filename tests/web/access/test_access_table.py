@@ -9,8 +9,8 @@ from sqlalchemy import delete
 from werkzeug.routing import Rule
 
 from adapters.access.tokens import SCOPES
+from adapters.access_tables import tokens
 from adapters.database import connect_database
-from adapters.tables import tokens
 from tests.services.web_app import web_app
 from tests.web.conftest import TokenMaker
 

@@ -14,7 +14,7 @@ import requests
 from flask.testing import FlaskClient
 from sqlalchemy import text, update
 
-from adapters import tables
+from adapters import access_tables as tables
 from adapters.database import connect_database, database_now
 from adapters.logs import current_actor
 from adapters.settings import Settings

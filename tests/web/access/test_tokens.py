@@ -7,8 +7,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from adapters import tables
+from adapters import access_tables as tables
 from adapters.database import connect_database, database_now
+from adapters.tables import runs
 from tests.services.web_app import run_values, sweep_values, web_app
 from tests.web.conftest import ON_BOTH_DATABASES, TokenMaker
 
@@ -223,5 +224,5 @@ def test_a_user_is_who_the_trusted_proxy_says(
 
     assert (answer.status_code, load.status_code) == (code, 403 if code == 202 else 401)
     with connect_database(platform_settings["DATABASE_URL"]).connect() as connection:
-        submitters = connection.execute(select(tables.runs.c.submitted_by)).scalars().all()
+        submitters = connection.execute(select(runs.c.submitted_by)).scalars().all()
     assert submitters == (["proxy:ann@lab"] if code == 202 else [])

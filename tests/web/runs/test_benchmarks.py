@@ -7,7 +7,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from adapters.tables import price_series, runs
+from adapters.price_tables import price_series
+from adapters.tables import runs
 from tests.services.prices import DATA
 from tests.services.web_app import run_values
 from tests.web.conftest import RunMaker
