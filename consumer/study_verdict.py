@@ -15,8 +15,8 @@ from sqlalchemy.engine import Connection, Engine
 from adapters.database import connect_database, reading
 from adapters.logs import configure_logging
 from adapters.metrics.rates import Rates
-from adapters.prices.candles import closes_at
 from adapters.prices.packing import unpack
+from adapters.prices.run_prices import benchmark_closes
 from adapters.prices.store import prices_of
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
@@ -60,8 +60,8 @@ def _market(engine: Engine, request: RunRequest) -> Market:
     if isinstance(packed, UnknownTicker):
         raise packed
     bars = unpack(packed)
-    beside = closes_at(unpack(packed.benchmark), bars.times) if packed.benchmark else None
-    return Market(bars.times, bars.columns["Close"], beside, Rates(request.borrow_rate, request.cash_rate))
+    rates = Rates(request.borrow_rate, request.cash_rate)
+    return Market(bars.times, bars.columns["Close"], benchmark_closes(packed, bars.times), rates)
 
 
 def _loaded(engine: Engine, capital: float, market: Market, run_id: str) -> RunData | None:

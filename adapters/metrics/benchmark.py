@@ -1,55 +1,78 @@
 """How a run compares with its benchmark: the request's, or buy and hold of the same; bar by bar, close to close."""
 
 import math
+from functools import partial
 
 from adapters.metrics.entry import Metric
-from adapters.metrics.measured import STEADY, Array, Measured, NoValue, deviation, total
+from adapters.metrics.measured import STEADY, Array, Measured, NoValue, average, deviation, total
 from adapters.metrics.risk import ROUNDING_NOISE
 
-
-def beta(run: Measured) -> float:
-    """Covariance with the benchmark over its variance."""
-    ours, theirs = (_centred(each) for each in run.beside_benchmark)
-    return total(ours * theirs) / total(theirs * theirs)
+metric = partial(Metric, "Benchmark")
 
 
+@metric("Alpha", "percent", "high", signed=True, source="Jensen (1968), Journal of Finance 23(2)")
 def alpha(run: Measured) -> float:
-    """What is left of the mean excess return beside beta times the benchmark's, compounded to a year, in percent."""
-    ours, theirs = (total(each) / len(each) - run.bar_rate for each in run.beside_benchmark)
+    """Mean excess return - beta times the benchmark's, per bar, compounded over P bars."""
+    ours, theirs = (average(each) - run.bar_rate for each in run.beside_benchmark)
     return _yearly(1.0 + ours - beta(run) * theirs, run.periods_per_year)
 
 
+@metric("Beta", "ratio")
+def beta(run: Measured) -> float:
+    """Covariance of the returns with the benchmark's / variance of the benchmark's."""
+    ours, theirs = map(_centred, run.beside_benchmark)
+    return total(ours * theirs) / total(theirs * theirs)
+
+
+@metric("Correlation", "ratio")
 def correlation(run: Measured) -> float:
-    """Pearson's correlation with the benchmark."""
-    ours, theirs = (_centred(each) for each in run.beside_benchmark)
-    if math.sqrt(total(ours * ours) / len(ours)) <= ROUNDING_NOISE:
+    """Pearson's correlation of the returns with the benchmark's."""
+    ours, theirs = map(_centred, run.beside_benchmark)
+    if math.sqrt(average(ours * ours)) <= ROUNDING_NOISE:
         raise NoValue(STEADY)
     return total(ours * theirs) / math.sqrt(total(ours * ours) * total(theirs * theirs))
 
 
-def active_deviation(run: Measured) -> float:
-    """Standard deviation (ddof 1) of the returns above the benchmark's, per bar."""
-    ours, theirs = run.beside_benchmark
-    return deviation(ours - theirs)
+@metric("Tracking error", "percent")
+def tracking_error(run: Measured) -> float:
+    """Standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
+    return deviation(_active(run)) * math.sqrt(run.periods_per_year) * 100.0
 
 
+@metric("Information ratio", "ratio", "high", source="Goodwin (1998), Financial Analysts Journal 54(4)")
 def information_ratio(run: Measured) -> float:
-    """Mean return above the benchmark's over its deviation, annualised."""
-    spread = active_deviation(run)
+    """Mean / standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
+    active = _active(run)
+    spread = deviation(active)
     if spread <= ROUNDING_NOISE:
         raise NoValue("the run does not differ from its benchmark")
-    ours, theirs = run.beside_benchmark
-    return total(ours - theirs) / len(ours) / spread * math.sqrt(run.periods_per_year)
+    return average(active) / spread * math.sqrt(run.periods_per_year)
 
 
-def capture(run: Measured, sign: int) -> float:
-    """Yearly growth on the bars on which the benchmark rose (1) or fell (-1), over the benchmark's, in percent."""
+@metric("Up capture", "percent", "high")
+def up_capture(run: Measured) -> float:
+    """Yearly growth on the bars on which the benchmark rose / the benchmark's on them."""
     ours, theirs = run.beside_benchmark
-    moved = theirs * sign > 0
-    if not moved.any():
+    return _capture(run, ours[theirs > 0], theirs[theirs > 0])
+
+
+@metric("Down capture", "percent", "low")
+def down_capture(run: Measured) -> float:
+    """Yearly growth on the bars on which the benchmark fell / the benchmark's on them."""
+    ours, theirs = run.beside_benchmark
+    return _capture(run, ours[theirs < 0], theirs[theirs < 0])
+
+
+def _active(run: Measured) -> Array:
+    """Return of each bar above the benchmark's."""
+    ours, theirs = run.beside_benchmark
+    return ours - theirs
+
+
+def _capture(run: Measured, ours: Array, theirs: Array) -> float:
+    if not len(theirs):
         raise NoValue("the benchmark never moved that way")
-    ours_pct, theirs_pct = (_growth(each[moved], run.periods_per_year) for each in (ours, theirs))
-    return ours_pct / theirs_pct * 100.0
+    return _growth(ours, run.periods_per_year) / _growth(theirs, run.periods_per_year) * 100.0
 
 
 def _growth(returns: Array, periods_per_year: float) -> float:
@@ -65,71 +88,4 @@ def _yearly(growth: float, times: float) -> float:
 
 
 def _centred(values: Array) -> Array:
-    return values - total(values) / len(values)
-
-
-METRICS = (
-    Metric(
-        name="alpha",
-        title="Alpha",
-        unit="percent",
-        section="Benchmark",
-        compute=alpha,
-        formula="Mean excess return - beta times the benchmark's, per bar, compounded over P bars.",
-        better="high",
-        signed=True,
-        source="Jensen (1968), Journal of Finance 23(2)",
-    ),
-    Metric(
-        name="beta",
-        title="Beta",
-        unit="ratio",
-        section="Benchmark",
-        compute=beta,
-        formula="Covariance of the returns with the benchmark's / variance of the benchmark's.",
-    ),
-    Metric(
-        name="correlation",
-        title="Correlation",
-        unit="ratio",
-        section="Benchmark",
-        compute=correlation,
-        formula="Pearson's correlation of the returns with the benchmark's.",
-    ),
-    Metric(
-        name="tracking_error",
-        title="Tracking error",
-        unit="percent",
-        section="Benchmark",
-        compute=lambda run: active_deviation(run) * math.sqrt(run.periods_per_year) * 100.0,
-        formula="Standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P).",
-    ),
-    Metric(
-        name="information_ratio",
-        title="Information ratio",
-        unit="ratio",
-        section="Benchmark",
-        compute=information_ratio,
-        formula="Mean / standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P).",
-        better="high",
-        source="Goodwin (1998), Financial Analysts Journal 54(4)",
-    ),
-    Metric(
-        name="up_capture",
-        title="Up capture",
-        unit="percent",
-        section="Benchmark",
-        compute=lambda run: capture(run, 1),
-        formula="Yearly growth on the bars on which the benchmark rose / the benchmark's on them.",
-        better="high",
-    ),
-    Metric(
-        name="down_capture",
-        title="Down capture",
-        unit="percent",
-        section="Benchmark",
-        compute=lambda run: capture(run, -1),
-        formula="Yearly growth on the bars on which the benchmark fell / the benchmark's on them.",
-        better="low",
-    ),
-)
+    return values - average(values)

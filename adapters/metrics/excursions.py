@@ -3,12 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
-Prices = np.ndarray[Any, np.dtype[np.float64]]
+from adapters.prices.bars import Column
 
 
-def excursions(trade: Mapping[str, Any], high: Prices, low: Prices) -> dict[str, float]:
+def excursions(trade: Mapping[str, Any], high: Column, low: Column) -> dict[str, float]:
     """mae_pct and mfe_pct of a trade, each >= 0, in percent of its entry price, to 4 decimals.
 
     high, low: (bars,) of the traded bars. They count on bars that the position was held throughout: not on that of an

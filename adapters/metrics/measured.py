@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -41,16 +41,16 @@ class Measured:
     close but the last. Both are None for a ruined run and a single bar.
     """
 
-    core: Mapping[str, float | int | None]
     path: Array
     close: Array
     timestamps: Array
-    trades: Sequence[Mapping[str, Any]]
-    fee_rate: float
-    slippage_bps: float
-    risk_free_rate: float
     periods_per_year: float
-    rejected_orders: int
+    core: Mapping[str, float | int | None] = field(default_factory=dict)
+    trades: Sequence[Mapping[str, Any]] = ()
+    fee_rate: float = 0.0
+    slippage_bps: float = 0.0
+    risk_free_rate: float = 0.0
+    rejected_orders: int = 0
     interest: float = 0.0
     borrow_fees: float = 0.0
     benchmark: Array | None = None
@@ -188,11 +188,16 @@ def total(values: Array) -> float:
     return float(values.cumsum()[-1])
 
 
+def average(values: Array) -> float:
+    """Arithmetic mean of an array, summed in its order."""
+    return total(values) / len(values)
+
+
 def deviation(values: Array) -> float:
     """Standard deviation (ddof 1) of an array; NoValue for fewer than two values."""
     if len(values) < 2:
         raise NoValue(TOO_FEW_BARS)
-    centred = values - total(values) / len(values)
+    centred = values - average(values)
     return math.sqrt(total(centred * centred) / (len(values) - 1))
 
 

@@ -1,9 +1,7 @@
 """All metrics of a run: what was measured, put into the table of `adapters.metrics`."""
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -18,8 +16,6 @@ from adapters.metrics.timing import NO_RATES, timing_of
 # version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
 ANALYSIS_VERSION = "2.1.0"
 
-Array = np.ndarray[Any, np.dtype[Any]]
-
 
 @dataclass(frozen=True, slots=True)
 class Performance:
@@ -29,42 +25,10 @@ class Performance:
     notes: dict[str, str]
 
 
-def performance(
-    core: Mapping[str, float | int | None],
-    equity: Array,
-    close: Array,
-    timestamps: Array,
-    trades: Sequence[Mapping[str, Any]],
-    *,
-    initial_capital: float,
-    fee_rate: float,
-    slippage_bps: float = 0.0,
-    risk_free_rate: float = 0.0,
-    periods_per_year: float,
-    rejected_orders: int = 0,
-    interest: float = 0.0,
-    borrow_fees: float = 0.0,
-    rates: Rates = NO_RATES,
-    benchmark: Array | None = None,
-) -> Performance:
-    """The metrics of one run, of whose arguments `Measured` says what they are; equity: (bars,) float64."""
-    path = np.concatenate(([initial_capital], equity))
-    run = Measured(
-        core=core,
-        path=path,
-        close=close,
-        timestamps=np.concatenate((timestamps[:1], timestamps)),
-        trades=trades,
-        fee_rate=fee_rate,
-        slippage_bps=slippage_bps,
-        risk_free_rate=risk_free_rate,
-        periods_per_year=periods_per_year,
-        rejected_orders=rejected_orders,
-        interest=interest,
-        borrow_fees=borrow_fees,
-        benchmark=benchmark,
-    )
-    holding = np.concatenate(([initial_capital], initial_capital / price_paid(run) * close))
+def performance(run: Measured, rates: Rates = NO_RATES) -> Performance:
+    """The metrics of one run; of buying and holding, and of its timing, it is measured here."""
+    capital = float(run.path[0])
+    holding = np.concatenate(([capital], capital / price_paid(run) * run.close))
     run = replace(run, held=replace(run, path=holding, trades=()))
     metrics: dict[str, float | int | None] = {}
     notes: dict[str, str] = {}

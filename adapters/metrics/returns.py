@@ -1,14 +1,27 @@
 """What a run earned."""
 
+from functools import partial
+
 from adapters.metrics.costs import total_fees, total_slippage
 from adapters.metrics.entry import Metric
 from adapters.metrics.measured import RUINED, Array, Measured, NoValue
 
 LEAST_YEARS = 0.25  # a shorter run says nothing about a year: 1% in two days would be 500% in one
 
+metric = partial(Metric, "Return")
 
+
+@metric("Total return", "percent", "high", signed=True, headline="return", holding="buy_hold_return_pct")
+def total_return_pct(run: Measured) -> float:
+    """Final equity / initial capital - 1."""
+    return run.core_value("total_return_pct")
+
+
+@metric("Annual growth (CAGR)", "percent", "high", signed=True)
 def cagr(run: Measured) -> float:
-    """Yearly growth in percent, over calendar time."""
+    """(1 + total return) ^ (1 / years) - 1: the yearly growth that gives the total return; years of 365.25 days from
+    the first bar to the last, at least a quarter of one.
+    """
     if run.is_ruined:
         raise NoValue(RUINED)
     if run.years < LEAST_YEARS:
@@ -17,14 +30,55 @@ def cagr(run: Measured) -> float:
     return float(growth ** (1.0 / run.years) - 1.0) * 100.0
 
 
+@metric("Gross return", "percent", "high", signed=True)
+def gross_return_pct(run: Measured) -> float:
+    """(Final equity + fees + slippage + borrow fees) / initial capital - 1: the same trades without their costs."""
+    capital = float(run.path[0])
+    gross = float(run.path[-1]) + total_fees(run) + total_slippage(run) + run.borrow_fees
+    return (gross - capital) / capital * 100.0
+
+
+@metric("Buy and hold", "percent", signed=True)
 def buy_hold_return_pct(run: Measured) -> float:
-    """All capital bought at the first close, fee and slippage paid, marked to the last close (no exit), in percent."""
+    """All capital at the first traded close, fee and slippage paid, in fractions of shares, marked to the last close.
+    The charts and tables beside a strategy show the same.
+    """
     return (float(run.close[-1]) / price_paid(run) - 1.0) * 100.0
 
 
 def price_paid(run: Measured) -> float:
     """What a share costs who buys at the first close: fee and slippage included."""
     return float(run.close[0]) * (1.0 + run.slippage_bps / 10_000.0) * (1.0 + run.fee_rate)
+
+
+@metric("Final equity", "money", "high")
+def final_equity(run: Measured) -> float:
+    """Cash and position at the last close."""
+    return float(run.path[-1])
+
+
+@metric("Best day", "percent", "high", signed=True)
+def best_day_pct(run: Measured) -> float:
+    """Return of the best calendar day (UTC), from the last equity before it."""
+    return float(period_returns(run, "D").max())
+
+
+@metric("Worst day", "percent", "high", signed=True)
+def worst_day_pct(run: Measured) -> float:
+    """Return of the worst calendar day (UTC), from the last equity before it."""
+    return float(period_returns(run, "D").min())
+
+
+@metric("Best month", "percent", "high", signed=True)
+def best_month_pct(run: Measured) -> float:
+    """Return of the best calendar month (UTC), from the last equity before it."""
+    return float(period_returns(run, "M").max())
+
+
+@metric("Worst month", "percent", "high", signed=True)
+def worst_month_pct(run: Measured) -> float:
+    """Return of the worst calendar month (UTC), from the last equity before it."""
+    return float(period_returns(run, "M").min())
 
 
 def period_returns(run: Measured, unit: str) -> Array:
@@ -36,83 +90,3 @@ def period_returns(run: Measured, unit: str) -> Array:
     kept[1:-1] = periods[2:] != periods[1:-1]
     levels = run.path[kept]
     return (levels[1:] / levels[:-1] - 1.0) * 100.0
-
-
-def gross_return_pct(run: Measured) -> float:
-    """What the same trades would have earned without their costs, in percent of the initial capital."""
-    capital = float(run.path[0])
-    gross = float(run.path[-1]) + total_fees(run) + total_slippage(run) + run.borrow_fees
-    return (gross - capital) / capital * 100.0
-
-
-def period_metric(which: str, period: str) -> Metric:
-    """Return of the best or the worst of the calendar days or months."""
-    extreme, unit = "max" if which == "best" else "min", period[0].upper()
-    return Metric(
-        name=f"{which}_{period}_pct",
-        title=f"{which.capitalize()} {period}",
-        unit="percent",
-        section="Return",
-        compute=lambda run: float(getattr(period_returns(run, unit), extreme)()),
-        formula=f"Return of the {which} calendar {period} (UTC), from the last equity before it.",
-        better="high",
-        signed=True,
-    )
-
-
-METRICS = (
-    Metric(
-        name="total_return_pct",
-        title="Total return",
-        unit="percent",
-        section="Return",
-        compute=lambda run: run.core_value("total_return_pct"),
-        formula="Final equity / initial capital - 1.",
-        better="high",
-        signed=True,
-        headline="return",
-        holding="buy_hold_return_pct",
-    ),
-    Metric(
-        name="cagr",
-        title="Annual growth (CAGR)",
-        unit="percent",
-        section="Return",
-        compute=cagr,
-        formula="(1 + total return) ^ (1 / years) - 1: the yearly growth that gives the total return; years of 365.25 "
-        "days from the first bar to the last, at least a quarter of one.",
-        better="high",
-        signed=True,
-    ),
-    Metric(
-        name="gross_return_pct",
-        title="Gross return",
-        unit="percent",
-        section="Return",
-        compute=gross_return_pct,
-        formula="(Final equity + fees + slippage + borrow fees) / initial capital - 1: the same trades without their "
-        "costs.",
-        better="high",
-        signed=True,
-    ),
-    Metric(
-        name="buy_hold_return_pct",
-        title="Buy and hold",
-        unit="percent",
-        section="Return",
-        compute=buy_hold_return_pct,
-        formula="All capital at the first traded close, fee and slippage paid, in fractions of shares, marked to the "
-        "last close. The charts and tables beside a strategy show the same.",
-        signed=True,
-    ),
-    Metric(
-        name="final_equity",
-        title="Final equity",
-        unit="money",
-        section="Return",
-        compute=lambda run: float(run.path[-1]),
-        formula="Cash and position at the last close.",
-        better="high",
-    ),
-    *(period_metric(which, period) for period in ("day", "month") for which in ("best", "worst")),
-)

@@ -11,10 +11,8 @@ from typing import Any
 import numpy as np
 
 from adapters.metrics.curves import shares_held
-from adapters.metrics.measured import SAME_SHARE, NoValue, total
+from adapters.metrics.measured import SAME_SHARE, Array, NoValue, average
 from adapters.metrics.rates import Rates
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 SHADOW = 10  # one in so many bars, those after a bar, are left out of the exposure that it is compared with
 NO_RATES = Rates()
@@ -37,7 +35,7 @@ class Timing:
 
     def average_exposure(self) -> float:
         """Mean exposure, as a fraction of equity; negative for shorts."""
-        return total(self.exposures) / len(self.exposures)
+        return average(self.exposures)
 
     def excess(self) -> Array:
         """Return of each bar above that of the usual exposure; costs stay with the rule.

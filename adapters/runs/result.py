@@ -25,6 +25,17 @@ from contracts.run_result import Candle, ConditionSummary, RunResult
 from contracts.status import RunStatus
 
 CandleSource = Callable[[str, date, date], list[Candle] | None]  # of a data_hash, from day to day
+AS_STORED = (
+    "run_id",
+    "error_type",
+    "error_message",
+    "data_hash",
+    "engine_version",
+    "analysis_version",
+    "image_tag",
+    "result_hash",
+    "attempt",
+)
 CURVES = frozenset({"equity_curve", "drawdown_curve", "portfolio_curve", "signals", "price_candles"})
 
 
@@ -42,17 +53,9 @@ def run_result(
     request = json.loads(row["request_json"])
     started, completed = row["started_at"], row["completed_at"]
     known: dict[str, Any] = {
-        "run_id": row["run_id"],
+        **{name: row[name] for name in AS_STORED},
         "status": RunStatus(row["status"]).public,
         "request": request,
-        "error_type": row["error_type"],
-        "error_message": row["error_message"],
-        "data_hash": row["data_hash"],
-        "engine_version": row["engine_version"],
-        "analysis_version": row["analysis_version"],
-        "image_tag": row["image_tag"],
-        "result_hash": row["result_hash"],
-        "attempt": row["attempt"],
         "created_at": utc_text(row["created_at"]),
         "started_at": utc_text(started),
         "completed_at": utc_text(completed),

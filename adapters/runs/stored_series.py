@@ -7,7 +7,8 @@ keep 15 significant digits, which is all that a stored price has, their other nu
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import accumulate, groupby, pairwise
+from itertools import accumulate
+from operator import sub
 from typing import Any
 
 import numpy as np
@@ -42,19 +43,19 @@ DIGITS = 10  # significant ones, as results are stored and hashed
 TRADE_DIGITS = [MOST_DIGITS if column.endswith("_price") else DIGITS for column in TRADE_COLUMNS]
 
 
-def encode_equity(times: Whole, equity: Sequence[float], timeframe: Timeframe) -> str:
+def encode_equity(times: Whole, equity: Sequence[float] | Column, timeframe: Timeframe) -> str:
     """Times, seconds since 1970, and equity of all traded bars as one JSON text."""
-    steps = np.diff(times).tolist()
-    unit_s = DAY_S if timeframe == "1d" else math.gcd(*steps) or 1 if steps else 1
-    decimals = _equity_decimals(equity)
-    values = [round(value * 10**decimals) for value in equity]
+    steps = np.diff(times)
+    unit_s = DAY_S if timeframe == "1d" else int(np.gcd.reduce(steps)) or 1
+    decimals = _equity_decimals(float(np.abs(equity).max()))
+    values = list(map(int, np.rint(np.multiply(equity, float(10**decimals))).tolist()))
     return _compact(
         {
             "start": bar_date(int(times[0]), timeframe),
             "unit_s": unit_s,
-            "steps": _digits([step // unit_s for step in steps]),
+            "steps": _digits(steps // unit_s),
             "decimals": decimals,
-            "equity": [values[0], *(after - before for before, after in pairwise(values))],
+            "equity": [values[0], *map(sub, values[1:], values)],
         }
     )
 
@@ -75,15 +76,17 @@ def decode_equity(text: str | None) -> tuple[Whole, Column]:
     return start + steps * stored["unit_s"], equity
 
 
-def _digits(steps: list[int]) -> str | list[int]:
+def _digits(steps: Whole) -> str | list[int]:
     """Steps of one digit as one text, half as long as a list of them; a series with longer gaps stays a list."""
-    return "".join(map(str, steps)) if all(step < 10 for step in steps) else steps
+    every: list[int] = steps.tolist()
+    return "".join(map(str, every)) if (steps < 10).all() else every
 
 
-def _equity_decimals(equity: Sequence[float]) -> int:
+def _equity_decimals(largest: float) -> int:
     """Two decimals are cents; small accounts get more, so that nine digits are kept."""
-    largest = max((abs(value) for value in equity), default=1.0)
-    return 2 if largest >= 1000 else 8 - math.floor(math.log10(largest)) if largest > 0 else 8
+    if largest >= 1000:
+        return 2
+    return 8 - math.floor(math.log10(largest)) if largest > 0 else 8
 
 
 def encode_trades(
@@ -102,16 +105,13 @@ def decode_trades(text: str | None) -> tuple[list[dict[str, Any]], list[dict[str
     return trades, stored["rejected"], stored.get("notes", [clipped] if clipped else [])
 
 
-def encode_signals(signals: Sequence[int]) -> str:
+def encode_signals(signals: Sequence[int] | Whole) -> str:
     """Signals as spans [first bar, ±1, bars] of equal ones on consecutive bars; their prices are the bars' closes."""
-    spans: list[list[int]] = []
-    bar = 0
-    for signal, equal in groupby(signals):
-        bars = len(list(equal))
-        if signal:
-            spans.append([bar, signal, bars])
-        bar += bars
-    return _compact(spans)
+    every = np.asarray(signals, np.int64)
+    starts = np.flatnonzero(np.diff(every, prepend=0))
+    bars = np.diff(starts, append=len(every))
+    spans = np.column_stack((starts, every[starts], bars))
+    return _compact(spans[spans[:, 1] != 0].tolist())
 
 
 def decode_signals(text: str | None) -> list[tuple[int, int, float | None]]:

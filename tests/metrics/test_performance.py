@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.metrics.measured import Measured
 from adapters.metrics.performance import performance
 from adapters.metrics.table import METRIC_NAMES
+from adapters.metrics.timing import NO_RATES
 from engine.metrics import measure
 
 CORE = {"total_return_pct": 1.0, "sharpe_ratio": 1.0, "max_drawdown_pct": 1.0, "num_trades": 1}
@@ -28,15 +30,14 @@ def trade(pnl_abs=1.0, pnl_pct=1.0, entry_bar=0, exit_bar=1, is_open=False, **fi
     return TRADE | bars | {"pnl_abs": pnl_abs, "pnl_pct": pnl_pct} | fields
 
 
-def of(equity, trades=(), capital=100.0, close=None, timestamps=None, periods_per_year=252.0, core=CORE, **terms):
+def of(equity, trades=(), capital=100.0, close=None, timestamps=None, core=CORE, rates=NO_RATES, **terms):
     equity = np.asarray(equity, dtype=float)
     if timestamps is None:
         timestamps = np.datetime64("2024-01-01") + np.arange(len(equity))
     close = np.full(len(equity), 50.0) if close is None else np.asarray(close, float)
-    return performance(
-        core, equity, close, timestamps, list(trades),
-        initial_capital=capital, fee_rate=0.001, periods_per_year=periods_per_year, rejected_orders=3, **terms,
-    )  # fmt: skip
+    fixed = {"core": core, "trades": list(trades), "fee_rate": 0.001, "rejected_orders": 3, "periods_per_year": 252.0}
+    path, timestamps = np.append(capital, equity), np.append(timestamps[0], timestamps)
+    return performance(Measured(path=path, close=close, timestamps=timestamps, **(fixed | terms)), rates)
 
 
 def test_every_metric_of_the_catalog_is_given_and_no_other():

@@ -18,7 +18,7 @@ import numpy as np
 
 from adapters.batches.choice import Criterion, ranked
 from adapters.metrics.measured import NoValue
-from adapters.metrics.risk import kurtosis, skewness
+from adapters.metrics.risk import kurtosis_of, skewness_of
 from adapters.metrics.timing import timing_of
 from adapters.prices.bars import bar_dates
 from adapters.studies import verdict as verdicts
@@ -111,7 +111,7 @@ class World:
         returns = path[1:] / path[:-1] - 1.0
         metrics = dict.fromkeys(SHOWN) | asdict(result.metrics) | {"bars_per_year": 252}
         try:
-            metrics |= {"skewness": skewness(returns), "kurtosis": kurtosis(returns)}
+            metrics |= {"skewness": skewness_of(returns), "kurtosis": kurtosis_of(returns)}
         except NoValue:
             metrics |= {"skewness": None, "kurtosis": None}
         trades = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
