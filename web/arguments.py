@@ -13,8 +13,7 @@ from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from adapters.batches.conditions import parse_condition
-from adapters.batches.leaderboard import default_goal
-from adapters.batches.rankings import Ranking
+from adapters.batches.leaderboard import Ranking, default_goal
 from adapters.metrics.table import METRIC_NAMES
 from adapters.prices.tickers import is_ticker
 from contracts.errors import InvalidRequest

@@ -14,8 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.batches.conditions import Condition
 from adapters.batches.flat_params import flat_params
-from adapters.batches.leaderboard import RUIN_PCT
-from adapters.batches.rankings import Ranking
+from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.batches.surface import Surface
 from adapters.runs.times import seconds_between, spread, throughput, utc_text
 from adapters.tables import HEADLINE_COLUMNS, price_series, runs

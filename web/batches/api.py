@@ -1,6 +1,7 @@
 """The HTTP API of batches: many runs in one call, and what has become of them."""
 
 import hashlib
+from dataclasses import asdict
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +9,7 @@ from flask import Blueprint, Response, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
 from adapters.batches.export import export_rows
-from adapters.batches.leaderboard import tried_note
+from adapters.batches.leaderboard import Ranking, tried_note
 from adapters.batches.queries import (
     batch_page,
     batch_summary,
@@ -28,6 +29,7 @@ from web.arguments import (
     asked_ranking,
     flag,
     idempotency_key,
+    json_body,
     large_body,
     read_argument,
     reading_arguments,
@@ -36,15 +38,18 @@ from web.arguments import (
     whole_number,
 )
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
-from web.batches.bulk_submission import plan_bulk, submit_bulk
+from web.batches.bulk_submission import BulkAnswer, plan_bulk, submit_bulk
 from web.batches.operations import cancel_batch, retry_batch
+from web.batches.sweep_body import read_sweep, validate_runs
 from web.ownership import refuse_others
 from web.platform import platform
+from web.runs.validation import ValidRequest
 
 blueprint = Blueprint("batch_api", __name__)
 
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
 MAX_TOP = 5000  # ranks in one leaderboard
+FIRST_SHOWN = 5  # requests of a sweep, so that one can see what it stands for
 RANKED_BY = {"metric", "goal", "constraint"}
 
 
@@ -66,19 +71,43 @@ def bulk() -> ResponseReturnValue:
         refuse_others(connection, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id, platform().prices)
     ranking = asked_ranking(DEFAULT) if RANKED_BY & request.args.keys() else None
-    answer = plan_bulk(platform(), batch_id, valid) if dry_run else submit_bulk(platform(), batch_id, valid)
-    if ranking and not dry_run:
+    return _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, ranking)
+
+
+@blueprint.post("/api/batches")
+@large_body("max_body_mb")
+def sweep() -> ResponseReturnValue:
+    """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only say what would happen."""
+    dry_run = read_argument("dry_run", flag, False)
+    found = read_sweep(json_body(), platform().settings.max_bulk_runs)
+    g.batch_id = batch_id = request.args.get("batch_id") or found.batch_id or _issued_batch_id()
+    if not dry_run:
+        with reading(platform().engine) as connection:
+            refuse_others(connection, "batch_id", batch_id)
+    valid = validate_runs(found, batch_id, platform().prices)
+    body, code = _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, found.ranking)
+    ranking = found.ranking.to_json() if found.ranking else None
+    return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
+
+
+def _planned(batch_id: str, valid: list[ValidRequest]) -> tuple[dict[str, Any], int]:
+    return _answer(batch_id, plan_bulk(platform(), batch_id, valid)), 200
+
+
+def _submitted(batch_id: str, valid: list[ValidRequest], ranking: Ranking | None) -> tuple[dict[str, Any], int]:
+    answer = submit_bulk(platform(), batch_id, valid)
+    if ranking:
         committed(platform().engine, lambda connection: keep_ranking(connection, batch_id, ranking))
-    body = {
+    return _answer(batch_id, answer), 202 if answer.new else 200
+
+
+def _answer(batch_id: str, answer: BulkAnswer) -> dict[str, Any]:
+    return {
         "batch_id": batch_id,
-        "runs": len(valid),
-        "new": answer.new,
-        "existing": answer.existing,
-        "on_other_prices": answer.on_other_prices,
-        "run_ids": answer.run_ids,
+        "runs": len(answer.run_ids),
+        **asdict(answer),
         "status_url": url_for("batch_api.batch", batch_id=batch_id),
     }
-    return body, 202 if answer.new and not dry_run else 200
 
 
 def _issued_batch_id() -> str:
@@ -101,9 +130,8 @@ def batch(batch_id: str) -> Response:
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top) if top else []
-    asked = {"metric": ranking.metric, "goal": ranking.goal, "constraints": [each.text for each in ranking.constraints]}
     note = note_of(summary, len(measured) if top else summary["counts"]["completed"])
-    return conditional(jsonify(summary | asked | {"leaderboard": best, "note": note}))
+    return conditional(jsonify(summary | ranking.to_json() | {"leaderboard": best, "note": note}))
 
 
 def note_of(summary: dict[str, Any], kept: int) -> str:

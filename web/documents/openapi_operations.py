@@ -124,6 +124,13 @@ OPERATIONS: dict[str, Json] = {
         asked=[KEY, BATCH, DRY_RUN, METRIC, GOAL, CONSTRAINT],
         body=_json(array(ref("RunRequest")) | {"minItems": 1}) | {"application/x-ndjson": ref("RunRequest")},
     ),
+    "POST /api/batches": _told(
+        "200 SweepAccepted: nothing was new, or a dry run",
+        "202 SweepAccepted: recorded",
+        *REFUSED,
+        asked=[KEY, BATCH, DRY_RUN],
+        body=_json(ref("SweepSpec")),
+    ),
     "POST /api/rules/check": _told(
         "200 RuleCheck: whether a rule can be built so, or why not",
         body=_json(only(json_object({"rule_type": UNCHECKED}, params=UNCHECKED))),
@@ -202,7 +209,7 @@ OPERATIONS: dict[str, Json] = {
         "202 StudyAccepted: recorded; it runs by itself",
         *REFUSED,
         asked=[KEY, DRY_RUN | {"description": "say what it costs, record nothing"}],
-        body=_json(ref("StudyRequest")),
+        body=_json({"anyOf": [ref("StudyRequest"), ref("SweepSpec")]}),
     ),
     "GET /api/studies": _told("200 Studies: studies, newest first, a page at a time", asked=[AFTER, LIMIT]),
     "GET /api/studies/{study_id}": _told("200 Study: plan, progress, choices, verdict", NO_STUDY),
