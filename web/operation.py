@@ -64,9 +64,10 @@ FAULTS = "400 every fault by field"
 REFUSED = (FAULTS, "413 too large", "415 not JSON", "429 the queue is full, see Retry-After")
 
 
-def json_of(model: str) -> dict[str, Any]:
+def json_of(*models: str) -> dict[str, Any]:
     """A body that is one of the document's named schemas."""
-    return {"application/json": {"$ref": f"#/components/schemas/{model}"}}
+    schemas = [{"$ref": f"#/components/schemas/{model}"} for model in models]
+    return {"application/json": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}
 
 
 def operation(*answers: str, **facts: Any) -> Callable[[View], View]:

@@ -1,1 +1,1 @@
-"""Batches: what they are made of, their rankings, and what their runs say together."""
+"""Batches: what a sweep stands for."""

@@ -1,46 +1,38 @@
 """Which of many tried combinations is chosen: by a metric, under constraints, the same way each time."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import isfinite
 from statistics import fmean
 from typing import Any
 
-from adapters.batches.conditions import Condition
 from adapters.batches.flat_params import flat_params
-from adapters.batches.leaderboard import Goal, is_ruined
+from adapters.batches.leaderboard import Ranking, is_ruined
 
 Metrics = Mapping[str, float | int | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Criterion:
-    """What makes one combination better than another.
-
-    by_neighbourhood: its score is the mean over itself and the tried combinations that are at most one step away in
-    each of the parameters, so that a lone peak between bad neighbours is not chosen.
-    """
-
-    metric: str
-    goal: Goal
-    constraints: Sequence[Condition] = ()
-    by_neighbourhood: bool = False
-
-
-def ranked(params: Sequence[Mapping[str, Any]], tried: Sequence[Metrics | None], criterion: Criterion) -> list[int]:
+def ranked(
+    params: Sequence[Mapping[str, Any]],
+    tried: Sequence[Metrics | None],
+    ranking: Ranking,
+    *,
+    by_neighbourhood: bool = False,
+) -> list[int]:
     """Places of the combinations that may be chosen, the best first; of equal ones the one listed first.
 
     tried: metrics by place, None for a run that failed. Left out are runs without trades, which are best at nothing,
-    ruined ones, those without the metric, and those that break a constraint.
+    ruined ones, those without the metric, and those that break a constraint. by_neighbourhood: a score is the mean over
+    the combination and those tried that are at most one step away in each of the parameters, so that a lone peak
+    between bad neighbours is not chosen.
     """
-    values = [_value(metrics, criterion.metric) for metrics in tried]
-    scores = _smoothed(params, values) if criterion.by_neighbourhood else values
-    sign = -1.0 if criterion.goal == "max" else 1.0
+    values = [_value(metrics, ranking.metric) for metrics in tried]
+    scores = _smoothed(params, values) if by_neighbourhood else values
+    sign = -1.0 if ranking.goal == "max" else 1.0
     open_to = [
         (sign * score, place)
         for place, (metrics, score) in enumerate(zip(tried, scores, strict=True))
-        if metrics and score is not None and all(each.holds(metrics) for each in criterion.constraints)
+        if metrics and score is not None and all(each.holds(metrics) for each in ranking.constraints)
     ]
     return [place for _, place in sorted(open_to)]
 
@@ -63,22 +55,21 @@ def _smoothed(params: Sequence[Mapping[str, Any]], values: Sequence[float | None
 
 
 def _cells(params: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
-    """Each combination as places on its axes: of a number its rank among those tried, anything else as text.
+    """Each combination as places on its axes.
 
     A parameter that never changes is no axis, so that the neighbourhood has as few members as it can.
     """
     names = sorted({name for each in params for name in each})
-    values: dict[str, dict[str, Any]] = {
-        name: {repr(each.get(name)): each.get(name) for each in params} for name in names
-    }
-    axes = [name for name in names if len(values[name]) > 1]
-    numbers = {name: sorted({each for each in values[name].values() if _is_number(each)}) for name in axes}
-    ranks = {name: {value: place for place, value in enumerate(numbers[name])} for name in axes}
-    return [tuple(_place(ranks[name], each.get(name)) for name in axes) for each in params]
+    columns = [[each.get(name) for each in params] for name in names]
+    axes = [_places(column) for column in columns if len(set(map(repr, column))) > 1]
+    return list(zip(*axes, strict=True)) if axes else [()] * len(params)
 
 
-def _place(ranks: Mapping[Any, int], value: Any) -> int | str:
-    return ranks[value] if _is_number(value) else repr(value)
+def _places(column: Sequence[Any]) -> list[int | str]:
+    """Of each number its rank among those tried, anything else as text."""
+    numbers = sorted({value for value in column if _is_number(value)})
+    ranks = {value: rank for rank, value in enumerate(numbers)}
+    return [ranks[value] if _is_number(value) else repr(value) for value in column]
 
 
 def _is_number(value: Any) -> bool:

@@ -1,4 +1,4 @@
-"""A rule's params side by side, as axes, columns and comparisons need them."""
+"""A rule's params side by side, as axes, columns and comparisons need them, and back."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,3 +20,17 @@ def flat_params(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(given: Any) -> Any:
     return given.get("value") if isinstance(given, Mapping) else given
+
+
+def with_params(fixed: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+    """`fixed` with `given` on top, in which inputs.fast is the input `fast`; one that has bounds keeps them."""
+    params = dict(fixed)
+    for name, value in given.items():
+        group, _, part = name.partition(".")
+        if not part:
+            params[name] = value
+            continue
+        inside = params[group] if isinstance(params.get(group), Mapping) else {}
+        bounds = inside.get(part)
+        params[group] = {**inside, part: {**bounds, "value": value} if isinstance(bounds, Mapping) else value}
+    return params

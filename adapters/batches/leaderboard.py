@@ -1,13 +1,33 @@
 """Runs of a batch against each other: what is better, who has no place, and what to bear in mind."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
+from adapters.batches.conditions import METRIC_CONDITIONS, Condition
 from adapters.metrics.table import METRICS_BY_NAME
 
 Goal = Literal["max", "min"]
 
 RUIN_PCT = 100.0  # maximum drawdown at which equity was 0 or less
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The metric, whether more or less of it is better, and what a run has to keep to have a place at all."""
+
+    metric: str
+    goal: Goal
+    constraints: Sequence[Condition] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """This ranking as the API shows and takes it."""
+        return {"metric": self.metric, "goal": self.goal, "constraints": [each.text for each in self.constraints]}
+
+
+def ranking_by(metric: str, goal: Goal | None, constraints: Sequence[str]) -> Ranking:
+    """A ranking by what was checked before; without a goal by what is better for the metric."""
+    return Ranking(metric, goal or default_goal(metric), list(map(METRIC_CONDITIONS.parse, constraints)))
 
 
 def default_goal(metric: str) -> Goal:

@@ -14,9 +14,8 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.batches.conditions import Condition
 from adapters.batches.flat_params import flat_params
-from adapters.batches.leaderboard import RUIN_PCT
+from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.batches.lists import batch_states, counts
-from adapters.batches.rankings import Ranking
 from adapters.batches.surface import Surface
 from adapters.database import has_rows, portions
 from adapters.price_tables import price_series

@@ -1,27 +1,14 @@
 """What the runs of a batch are ranked by: metric, goal and constraints, as they were submitted with it."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
-from adapters.batches.conditions import Condition, parse_condition
-from adapters.batches.leaderboard import Goal
+from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import is_duplicate_key
 from adapters.tables import batch_rankings
-
-
-@dataclass(frozen=True, slots=True)
-class Ranking:
-    """The metric, whether more or less of it is better, and what a run has to keep to have a place at all."""
-
-    metric: str
-    goal: Goal
-    constraints: Sequence[Condition] = ()
-
 
 DEFAULT = Ranking("sharpe_ratio", "max")
 
@@ -54,7 +41,4 @@ def _insert(connection: Connection, batch_id: str, ranking: Ranking) -> None:
 def ranking_of(connection: Connection, batch_id: str) -> Ranking:
     """The batch's own, or that by the Sharpe ratio when none was submitted."""
     row = connection.execute(select(batch_rankings).where(batch_rankings.c.batch_id == batch_id)).one_or_none()
-    if row is None:
-        return DEFAULT
-    constraints = [parse_condition(text) for text in json.loads(row.constraints_json)]
-    return Ranking(row.metric, row.goal, constraints)
+    return ranking_by(row.metric, row.goal, json.loads(row.constraints_json)) if row else DEFAULT

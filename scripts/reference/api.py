@@ -17,6 +17,7 @@ RUN = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_da
 BODIES: dict[str, Any] = {
     "POST /run_backtest": RUN,
     "POST /api/runs/bulk": [RUN | {"params": {"period": period}} for period in (7, 14)],
+    "POST /api/batches": {"name": "three", "base": RUN, "parameters": {"period": {"min": 7, "max": 21, "step": 7}}},
     "POST /api/rules/check": {"rule_type": "RSI", "params": {"period": 1}},
     "POST /api/strategies": {"name": "my first", "request": RUN},
     "PUT /api/strategies/{preset_id}": {"request": RUN | {"fee_rate": 0.002}},

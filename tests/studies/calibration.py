@@ -16,7 +16,8 @@ from unittest.mock import patch
 
 import numpy as np
 
-from adapters.batches.choice import Criterion, ranked
+from adapters.batches.choice import ranked
+from adapters.batches.leaderboard import Ranking
 from adapters.metrics.measured import NoValue
 from adapters.metrics.risk import kurtosis_of, skewness_of
 from adapters.metrics.timing import timing_of
@@ -135,7 +136,7 @@ class World:
         return self.dates[span[0]], self.dates[span[1] - 1]
 
     def _choice(self, run_ids: list[str], test: tuple[int, int] | None) -> dict[str, Any]:
-        places = ranked(self.grid, [self.load(each).metrics for each in run_ids], Criterion("sharpe_ratio", "max"))
+        places = ranked(self.grid, [self.load(each).metrics for each in run_ids], Ranking("sharpe_ratio", "max"))
         chosen = [
             {
                 "params": self.grid[place],

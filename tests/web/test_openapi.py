@@ -96,6 +96,7 @@ def test_every_described_route_answers_as_it_is_described(
     schemas |= {name: exact(schemas[name]) for name in ANSWERS}
     bodies = {"/run_backtest": run_values(fee_rate=0.002), "/api/runs/bulk": sweep_values(2), "/api/strategies": None}
     bodies["/api/studies"] = WALK_FORWARD
+    bodies["/api/batches"] = {"base": run_values(), "parameters": {"period": [5, 7]}}
     bodies["/api/strategies"] = {"name": "other", "request": run_values()}
 
     for path, methods in document["paths"].items():

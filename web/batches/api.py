@@ -1,7 +1,7 @@
 """The HTTP API of batches: many runs in one call, and what has become of them."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from adapters.access.owners import submitter
 from adapters.batches.export import export_rows
-from adapters.batches.leaderboard import tried_note
+from adapters.batches.leaderboard import Ranking, tried_note
 from adapters.batches.queries import (
     batch_page,
     batch_summary,
@@ -25,20 +25,23 @@ from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
 from contracts.errors import UnknownBatch
 from web.answers import conditional, csv_file
-from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, limit
+from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
-from web.batches.bulk_submission import plan_bulk, submit_bulk
+from web.batches.bulk_submission import BulkAnswer, plan_bulk, submit_bulk
 from web.batches.operations import cancel_batch, retry_batch
 from web.batches.ranking import CONSTRAINT, METRIC, RANKING, asked_ranking
-from web.operation import REFUSED, Argument, operation
+from web.batches.sweep_body import read_sweep, validate_runs
+from web.operation import REFUSED, Argument, json_of, operation
 from web.ownership import refuse_others
 from web.parsers import any_text, flag, sha256, ticker_symbol, whole_number, words
 from web.platform import platform
+from web.runs.validation import ValidRequest
 
 blueprint = Blueprint("batch_api", __name__)
 
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
 MAX_TOP = 5000  # ranks in one leaderboard
+FIRST_SHOWN = 5  # requests of a sweep, so that one can see what it stands for
 NO_BATCH = "404 no such batch"
 TOP = Argument("top", whole_number(0, MAX_TOP), "ranks; 10 by default", 10)
 BATCH = Argument("batch_id", words(64), "the batch of all runs of this call")
@@ -74,19 +77,51 @@ def bulk() -> ResponseReturnValue:
         refuse_others(connection, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id, platform().prices)
     ranking = asked_ranking(DEFAULT) if request.args.keys() & {each.name for each in RANKING} else None
-    answer = plan_bulk(platform(), batch_id, valid) if dry_run else submit_bulk(platform(), batch_id, valid)
-    if ranking and not dry_run:
+    return _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, ranking)
+
+
+@blueprint.post("/api/batches")
+@operation(
+    "200 SweepAccepted: nothing was new, or a dry run",
+    "202 SweepAccepted: recorded",
+    *REFUSED,
+    asks=(KEY, BATCH, DRY_RUN),
+    body=json_of("SweepSpec"),
+    body_setting="max_body_mb",
+)
+def sweep() -> ResponseReturnValue:
+    """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only say what would happen."""
+    asked = arguments()
+    dry_run = asked["dry_run"]
+    found = read_sweep(json_body(), platform().settings.max_bulk_runs)
+    g.batch_id = batch_id = asked["batch_id"] or found.batch_id or _issued_batch_id()
+    if not dry_run:
+        with reading(platform().engine) as connection:
+            refuse_others(connection, "batch_id", batch_id)
+    valid = validate_runs(found, batch_id, platform().prices)
+    body, code = _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, found.ranking)
+    ranking = found.ranking.to_json() if found.ranking else None
+    return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
+
+
+def _planned(batch_id: str, valid: list[ValidRequest]) -> tuple[dict[str, Any], int]:
+    return _answer(batch_id, plan_bulk(platform(), batch_id, valid)), 200
+
+
+def _submitted(batch_id: str, valid: list[ValidRequest], ranking: Ranking | None) -> tuple[dict[str, Any], int]:
+    answer = submit_bulk(platform(), batch_id, valid)
+    if ranking:
         committed(platform().engine, lambda connection: keep_ranking(connection, batch_id, ranking))
-    body = {
+    return _answer(batch_id, answer), 202 if answer.new else 200
+
+
+def _answer(batch_id: str, answer: BulkAnswer) -> dict[str, Any]:
+    return {
         "batch_id": batch_id,
-        "runs": len(valid),
-        "new": answer.new,
-        "existing": answer.existing,
-        "on_other_prices": answer.on_other_prices,
-        "run_ids": answer.run_ids,
+        "runs": len(answer.run_ids),
+        **asdict(answer),
         "status_url": url_for("batch_api.batch", batch_id=batch_id),
     }
-    return body, 202 if answer.new and not dry_run else 200
 
 
 def _issued_batch_id() -> str:
@@ -110,9 +145,8 @@ def batch(batch_id: str) -> Response:
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top) if top else []
-    asked = {"metric": ranking.metric, "goal": ranking.goal, "constraints": [each.text for each in ranking.constraints]}
     note = note_of(summary, len(measured) if top else summary["counts"]["completed"])
-    return conditional(jsonify(summary | asked | {"leaderboard": best, "note": note}))
+    return conditional(jsonify(summary | ranking.to_json() | {"leaderboard": best, "note": note}))
 
 
 def note_of(summary: dict[str, Any], kept: int) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, render_template, request
 
 from adapters.batches.evidence import batch_evidence
-from adapters.batches.leaderboard import tried_note
+from adapters.batches.leaderboard import Ranking, tried_note
 from adapters.batches.lists import BatchPage, ListedBatch, list_batches
 from adapters.batches.queries import batch_summary, batch_tickers, leaders, measured_runs, surface_of
-from adapters.batches.rankings import Ranking, ranking_of
+from adapters.batches.rankings import ranking_of
 from adapters.batches.surface import Cell, Heatmap, Surface
 from adapters.database import reading
 from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME

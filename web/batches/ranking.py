@@ -5,8 +5,7 @@ from dataclasses import replace
 from flask import request
 
 from adapters.batches.conditions import parse_condition
-from adapters.batches.leaderboard import default_goal
-from adapters.batches.rankings import Ranking
+from adapters.batches.leaderboard import Ranking, default_goal
 from adapters.metrics.table import METRIC_NAMES
 from web.arguments import arguments
 from web.operation import Argument

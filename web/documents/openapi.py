@@ -13,7 +13,7 @@ from contracts.run_result import CHART_NAMES
 from contracts.study import StudyRequest
 from rules.catalog import RULES, rule_schema
 from web.answers import conditional
-from web.documents.contract_schemas import request_schema, result_schema
+from web.documents.contract_schemas import request_schema, result_schema, sweep_schema
 from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, array, ref
 from web.operation import Argument, operation_at
 from web.parsers import run_id, ticker_symbol
@@ -138,7 +138,8 @@ def _schemas() -> dict[str, Any]:
     ]
     params = {f"{name}Params": rule_schema(name) for name in RULES}
     results = _by_name("RunResult", result_schema(_REFERENCE))
-    return {**request, **results, "StudyRequest": TypeAdapter(StudyRequest).json_schema(), **params, **ANSWERS}
+    asked = {"SweepSpec": sweep_schema(), "StudyRequest": TypeAdapter(StudyRequest).json_schema()}
+    return {**request, **results, **asked, **params, **ANSWERS}
 
 
 def _by_name(name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ NO_STUDY = "404 no such study"
     "202 StudyAccepted: recorded; it runs by itself",
     *REFUSED,
     asks=(KEY, replace(DRY_RUN, about="say what it costs, record nothing")),
-    body=json_of("StudyRequest"),
+    body=json_of("StudyRequest", "SweepSpec"),
     body_setting="max_body_mb",
 )
 def submit() -> ResponseReturnValue:

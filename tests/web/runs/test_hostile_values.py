@@ -24,13 +24,22 @@ RULE = {"params": {"buy": "close > n", "sell": "close < n", "inputs": {"n": {"va
 MEMBERS = [{"rule_type": "RSI", "params": {"period": 3}}, {"rule_type": "MACD"}]
 VOTE = {"rule_type": "COMPOSITE", "params": {"mode": "all", "rules": MEMBERS}}
 RUN = run_values(batch_id="b", label="l", data_hash=None, benchmark="MSFT", stop_loss_pct=2)
+SWEEP = {
+    "name": "n",
+    "base": {name: RUN[name] for name in ("ticker", "rule_type", "start_date", "end_date")},
+    "parameters": {"period": {"min": 7, "max": 14, "step": 7}, "oversold": [20, 30]},
+    "where": ["period > 5"],
+    "metric": {"name": "cagr", "goal": "max"},
+    "constraints": ["num_trades > 5"],
+}
 BODIES_OF = {  # bodies that are right, by route
     "POST /run_backtest": [RUN, RUN | RULE, RUN | VOTE],
     "POST /api/runs/bulk": [[RUN]],
+    "POST /api/batches": [SWEEP, SWEEP | {"study": {"kind": "selection"}}],
     "POST /api/rules/check": [RULE, VOTE],
     "POST /api/strategies": [{"name": "other", "request": run_values()}],
     "PUT /api/strategies/<int:preset_id>": [{"request": run_values()}],
-    "POST /api/studies": [WALK_FORWARD | {"constraints": ["num_trades > 5"]}],
+    "POST /api/studies": [WALK_FORWARD | {"constraints": ["num_trades > 5"]}, SWEEP | {"study": {"kind": "selection"}}],
 }
 PAGES = ("q", "tab", "run", "batch", "study", "sort", "after", "metric", "ticker", "x", "y")  # what pages are asked
 
