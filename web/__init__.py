@@ -7,7 +7,7 @@ from flask import Flask
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
 from web import assets, errors, formats, guard, navigation
-from web.access import audit, trail
+from web.access import audit, recording
 from web.batches import api as batches_api
 from web.batches import pages as batches_pages
 from web.charts import bars, curves, explanations
@@ -44,7 +44,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["platform"] = build_platform(settings)
     latency.measure(app)
     guard.protect(app)
-    trail.follow(app)
+    recording.follow(app)
     errors.register(app)
     formats.register(app)
     navigation.register(app)

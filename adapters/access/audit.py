@@ -13,7 +13,7 @@ ADDRESS_LENGTH, SUBJECT_LENGTH = 45, 255  # characters, the widths of the column
 PORTION = 1000  # rows per query of an export, and per transaction that deletes
 
 
-def record_deed(
+def record_entry(
     connection: Connection, *, actor: str | None, address: str, action: str, subject: str, status: int, **of: str | None
 ) -> None:
     """Append one row at the database's time; `of`: run_id and batch_id, where they are known."""
@@ -22,18 +22,18 @@ def record_deed(
     connection.execute(insert(audit).values(**who, **what, **of, at=database_now()))
 
 
-def list_deeds(connection: Connection, after: int | None, limit: int, **equal: Any) -> Sequence[RowMapping]:
+def list_entries(connection: Connection, after: int | None, limit: int, **equal: Any) -> Sequence[RowMapping]:
     """Rows before the one numbered `after`, latest first, whose named columns have these values."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     query = query.where(*(audit.c[name] == value for name, value in equal.items()))
     return connection.execute(query if after is None else query.where(audit.c.id < after)).mappings().all()
 
 
-def all_deeds(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMapping]:
+def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMapping]:
     """The same without an end, read in portions."""
     while True:
         with reading(engine) as connection:
-            rows = list_deeds(connection, after, PORTION, **equal)
+            rows = list_entries(connection, after, PORTION, **equal)
         yield from rows
         if len(rows) < PORTION:
             return
@@ -56,7 +56,7 @@ def list_strangers(connection: Connection, limit: int) -> Sequence[RowMapping]:
     return connection.execute(select(strangers).order_by(*latest_first).limit(limit)).mappings().all()
 
 
-def delete_old_deeds(connection: Connection, days: float, *, dry_run: bool) -> int:
+def delete_old_entries(connection: Connection, days: float, *, dry_run: bool) -> int:
     """Delete up to PORTION rows that are so old, and all such counts of strangers; how many, in a dry run of all."""
     too_old = database_now(-days * 86_400)
     if dry_run:

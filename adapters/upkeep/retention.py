@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import Connection, Engine, Row
 
-from adapters.access.audit import delete_old_deeds
+from adapters.access.audit import delete_old_entries
 from adapters.database import committed, database_now, reading
 from adapters.declarations import bytes_of, rows_of, tables_of
 from adapters.settings import Settings
@@ -94,7 +94,7 @@ def prune_runs(engine: Engine, settings: Settings, *, dry_run: bool = False) -> 
 
 
 def _prune_audit(engine: Engine, days: int, dry_run: bool) -> Iterator[Removed]:
-    while deleted := committed(engine, lambda connection: delete_old_deeds(connection, days, dry_run=dry_run)):
+    while deleted := committed(engine, lambda connection: delete_old_entries(connection, days, dry_run=dry_run)):
         yield Counter({"audit": deleted})
         if dry_run:
             return

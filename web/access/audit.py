@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
-from adapters.access.audit import all_deeds, list_deeds, list_strangers
+from adapters.access.audit import all_entries, list_entries, list_strangers
 from adapters.access_tables import audit
 from adapters.database import reading
 from adapters.runs.times import utc_text
@@ -19,14 +19,14 @@ from web.platform import platform
 
 blueprint = Blueprint("audit", __name__)
 
-DEEDS, MOST_DEEDS = 100, 1000  # in one answer, by default and at most
+ENTRIES, MOST_ENTRIES = 100, 1000  # in one answer, by default and at most
 COUNTS = 50  # of strangers' requests on the page
 LENGTHS = {"actor": 80, "action": 64, "run_id": 36}  # of the columns
 FILTERS = (
     *(Argument(name, ascii_words(length), "only of this one") for name, length in LENGTHS.items()),
     Argument("status", whole_number(100, 599), "of the answer"),
 )
-LIMIT = limit(MOST_DEEDS, DEEDS)
+LIMIT = limit(MOST_ENTRIES, ENTRIES)
 NOT_ADMIN = "403 not an admin"
 LISTED = (*FILTERS, AFTER, LIMIT)
 
@@ -35,19 +35,19 @@ LISTED = (*FILTERS, AFTER, LIMIT)
 @operation(asks=LISTED, strict=True, needs="admin")
 def page() -> str:
     """Changes, logins and refusals, latest first: ?actor=&action=&run_id=&status=&after=<next_after>."""
-    deeds, next_after = _listed()
+    entries, next_after = _listed()
     asked = {each.name: request.args.get(each.name, "") for each in FILTERS}
     with reading(platform().engine) as connection:
         counts = list_strangers(connection, COUNTS)
-    return render_template("access/audit.html", deeds=deeds, next_after=next_after, asked=asked, strangers=counts)
+    return render_template("access/audit.html", entries=entries, next_after=next_after, asked=asked, strangers=counts)
 
 
 @blueprint.get("/api/audit")
 @operation("200 Audit: changes, logins and refusals, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin")
 def listed() -> ResponseReturnValue:
     """Changes, logins and refusals, latest first, a page at a time: ?limit=100, then &after=<next_after>."""
-    deeds, next_after = _listed()
-    return jsonify({"audit": [{**each, "at": utc_text(each["at"])} for each in deeds], "next_after": next_after})
+    entries, next_after = _listed()
+    return jsonify({"audit": [{**each, "at": utc_text(each["at"])} for each in entries], "next_after": next_after})
 
 
 @blueprint.get("/api/audit.csv")
@@ -55,8 +55,8 @@ def listed() -> ResponseReturnValue:
 def export() -> Response:
     """Everything that /api/audit lists, in one file, latest first, by the same filters."""
     after, _, equal = _asked()
-    deeds = all_deeds(platform().engine, after, **equal)
-    rows = ([*({**each, "at": utc_text(each["at"])}.values())] for each in deeds)
+    entries = all_entries(platform().engine, after, **equal)
+    rows = ([*({**each, "at": utc_text(each["at"])}.values())] for each in entries)
     return csv_file(chain([audit.columns.keys()], rows), "audit.csv")
 
 
@@ -72,8 +72,8 @@ def counted() -> ResponseReturnValue:
 def _listed() -> tuple[list[RowMapping], int | None]:
     after, limit, equal = _asked()
     with reading(platform().engine) as connection:
-        deeds = list(list_deeds(connection, after, limit, **equal))
-    return deeds, deeds[-1]["id"] if len(deeds) == limit else None
+        entries = list(list_entries(connection, after, limit, **equal))
+    return entries, entries[-1]["id"] if len(entries) == limit else None
 
 
 def _asked() -> tuple[int | None, int, dict[str, Any]]:

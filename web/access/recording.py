@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.access.audit import record_deed
+from adapters.access.audit import record_entry
 from web.guard import changes_something, kind_of_request
 from web.operation import current_operation
 from web.platform import platform
@@ -28,14 +28,14 @@ def _note(response: Response) -> Response:
         return response
     if _is_strangers(status):
         _count(status)
-    elif _is_deed(status):
+    elif _is_entered(status):
         _record(status)
     platform().strangers.write()
     return response
 
 
 def _is_strangers(status: int) -> bool:
-    """Whether nobody with a name asked; where nobody needs one, what is changed is a deed none the less."""
+    """Whether nobody with a name asked; where nobody needs one, what is changed is a entry none the less."""
     actor = g.get("actor")
     return actor is None or (actor.name is None and (status >= 400 or current_operation().needs == "anybody"))
 
@@ -48,7 +48,7 @@ def _count(status: int) -> None:
         log.info("stranger_refused status=%d address=%s path=%s", status, request.remote_addr, request.path[:100])
 
 
-def _is_deed(status: int) -> bool:
+def _is_entered(status: int) -> bool:
     if status in REFUSED:
         return _is_told(g.actor.name)
     return request.endpoint is not None and changes_something()
@@ -59,15 +59,15 @@ def _is_told(who: str | None) -> bool:
 
 
 def _record(status: int) -> None:
-    deed = _deed(status)
+    entry = _entry(status)
     try:
         with platform().engine.begin() as connection:
-            record_deed(connection, **deed)
+            record_entry(connection, **entry)
     except SQLAlchemyError as error:  # what was done is done, and its answer must not say otherwise
-        log.error("audit_missed reason=%s %s", error, " ".join(f"{name}={value}" for name, value in deed.items()))
+        log.error("audit_missed reason=%s %s", error, " ".join(f"{name}={value}" for name, value in entry.items()))
 
 
-def _deed(status: int) -> dict[str, Any]:
+def _entry(status: int) -> dict[str, Any]:
     actor, named = g.get("actor"), request.view_args or {}
     run_id, batch_id = g.get("run_id") or named.get("run_id"), g.get("batch_id") or named.get("batch_id")
     return {
