@@ -3,7 +3,7 @@
 # and the tests of the rooms that it touches; none in a browser, and none that kills processes. $1: folder of Python.
 set -eu
 cd "$(dirname "$0")/.."
-base=$(git merge-base HEAD "${BASE:-main}")
+base=$(git merge-base HEAD "${BASE:-main}" 2>/dev/null || git rev-parse HEAD)  # a checkout without main compares with its commit
 changed=$({ git diff --name-only --diff-filter=d "$base"; git ls-files --others --exclude-standard; } | sort -u)
 python=$(echo "$changed" | grep '\.py$' || true)
 [ -z "$python" ] || { "$1/ruff" check $python && "$1/ruff" format --check $python; }
