@@ -14,6 +14,7 @@ from web.parsers import one_of
 from web.platform import ask_queue, platform
 from web.queue.picture import history_svg
 from web.queue.troubles import describe, scaler_state
+from web.upkeep.storage import storage
 
 blueprint = Blueprint("queue", __name__)
 
@@ -24,7 +25,7 @@ REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}  # a long window c
 
 @blueprint.get("/queue")
 def page() -> str:
-    """Depth, running Jobs and waits, now and over time."""
+    """Depth, running Jobs and waits, now and over time; below, how much room the data takes."""
     window = _window()
     with reading(platform().engine) as connection:
         state = queue_state(connection, *WINDOWS[window])
@@ -45,6 +46,7 @@ def page() -> str:
         window=window,
         windows=list(WINDOWS),
         refresh_s=REFRESH_S[window],
+        storage=storage(),
         waiting_svg=history_svg(moments, [point.waiting for point in state.points], "waiting"),
         running_svg=history_svg(
             moments, [point.running for point in state.points], "running", scaler.capacity if scaler else None
