@@ -23,7 +23,7 @@ def history_svg(moments: Sequence[datetime], values: Sequence[int], kind: str, l
     y = scale(0, top, 100, 0)
     steps = "".join(f"H{place}V{y(value)}" for place, value in enumerate(values))
     path = f"M0 100{steps}H{len(values)}"
-    parts = [_level("rule", share, f"{round(top * share / HEADROOM):,}", 0) for share in (0.5 / HEADROOM, 1 / HEADROOM)]
+    parts = [_level("rule", share, f"{round(top * share):,}", 0) for share in (0.5 / HEADROOM, 1 / HEADROOM)]
     parts += [text(_percent(share), "98%", _clock(moment)) for moment, share in labelled(moments)]
     parts.append(
         f'<svg viewBox="0 0 {len(values)} 100" preserveAspectRatio="none" width="100%" height="{FLOOR_PCT}%">'
