@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Container, Iterator
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -43,16 +44,15 @@ MORE_COLUMNS = {"benchmark": "Benchmark", **{name: metric.title for name, metric
 @operation(asks=ASKED, strict=True)
 def page() -> str:
     """All runs by filter and order, a page at a time."""
-    chosen = request.cookies.get("columns")  # see js/runs/columns.js
-    columns = list(COLUMNS) if chosen is None else chosen.split(".")
+    columns = request.cookies.get("columns", ".".join(COLUMNS)).split(".")  # see js/runs/columns.js
     benchmark_metrics = [metric for name, metric in BENCHMARK_METRICS.items() if name in columns]
     page = _page("request_json", *(["metrics_json"] if benchmark_metrics else []))
     given = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
     return render_template(
         "runs/history.html",
         runs=page.rows,
-        asked={row["run_id"]: json.loads(row["request_json"]) for row in page.rows},
-        values={row["run_id"]: json.loads(row.get("metrics_json") or "{}").get("values", {}) for row in page.rows},
+        asked=_decoded(page, "request_json"),
+        metrics=_decoded(page, "metrics_json"),
         columns=columns,
         offered=COLUMNS | MORE_COLUMNS,
         benchmark_metrics=benchmark_metrics,
@@ -60,12 +60,16 @@ def page() -> str:
         previous=cursor_text(page.previous),
         given=given,
         filters=FILTERS,
-        filtered=any(each.name in given for each in FILTERS),
-        folded_out=any(each.name in given for each in FILTERS if each.folded),
+        narrowing=[each for each in FILTERS if each.name in given],
         headlines=HEADLINES,
         tickers=list(platform().prices.all()),
         is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
     )
+
+
+def _decoded(page: RunPage, column: str) -> dict[str, Any]:
+    """What a column of JSON holds, by run_id; nothing of rows that have none."""
+    return {row["run_id"]: json.loads(row.get(column) or "{}") for row in page.rows}
 
 
 def _page(*more: str) -> RunPage:
@@ -121,14 +125,23 @@ def _filters_of(words: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     rest = []
     for word in words:
-        if word.upper() in tickers and "ticker" not in found:
-            found["ticker"] = word.upper()
-        elif word.upper() in RULES and "rule" not in found:
-            found["rule"] = word.upper()
-        elif word.startswith(_NAME_STARTS) and "name" not in found:
-            found["name"] = word
-        elif word.lower() in STATES and "status" not in found:
-            found["status"] = word.lower()
+        new = {name: value for name, value in _meanings(word, tickers) if name not in found}
+        if new:
+            name = next(iter(new))
+            found[name] = new[name]
         else:
             rest.append(word)
     return found | ({"label": " ".join(rest)} if rest else {})
+
+
+def _meanings(word: str, tickers: Container[str]) -> Iterator[tuple[str, str]]:
+    """The filters that a word may be meant for, the likeliest first, with the value of each."""
+    upper, lower = word.upper(), word.lower()
+    if upper in tickers:
+        yield "ticker", upper
+    if upper in RULES:
+        yield "rule", upper
+    if word.startswith(_NAME_STARTS):
+        yield "name", word
+    if lower in STATES:
+        yield "status", lower
