@@ -24,7 +24,7 @@ from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
 from web.charts.windows import WINDOW, asked_window
 from web.operation import Argument, most_bytes, operation
 from web.parsers import flag, one_of, ticker_symbol, time_zone, words
-from web.platform import platform
+from web.platform import ask_database, platform
 
 blueprint = Blueprint("prices", __name__)
 
@@ -128,8 +128,7 @@ def _examined(ticker: str, meaning: Meaning) -> Report:
 @operation("200 text/csv: the bars", NO_VERSION)
 def file(ticker: str, timeframe: str, data_hash: str) -> Response:
     """The bars of a version as the CSV whose SHA-256 is its data_hash."""
-    with reading(platform().engine) as connection:
-        held = version(connection, *named_series(ticker, timeframe), data_hash)
+    held = ask_database(version, *named_series(ticker, timeframe), data_hash)
     response = Response(csv_chunks(platform().prices.bars(held.data_hash)), mimetype="text/csv")
     response.headers.set(
         "Content-Disposition", "attachment", filename=f"{held.ticker}_{timeframe}_{data_hash[:12]}.csv"

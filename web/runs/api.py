@@ -19,7 +19,7 @@ from web.answers import conditional
 from web.arguments import KEY, idempotency_key, json_body
 from web.charts.drawing import pictures
 from web.operation import ENDED, NO_RUN, REFUSED, json_of, operation
-from web.platform import platform
+from web.platform import ask_database, platform
 from web.runs import operations
 from web.runs.validation import validate_request
 
@@ -58,8 +58,7 @@ def accepted_answer(run_id: str, status: RunStatus, existed: bool = False) -> Re
 @operation("200 Status: state and times; 304 while nothing has changed", NO_RUN)
 def status(run_id: UUID) -> Response:
     """State, position and times of one run; small, and 304 while nothing has changed."""
-    with reading(platform().engine) as connection:
-        row = run_status(connection, str(run_id))
+    row = ask_database(run_status, str(run_id))
     state = RunStatus(row["status"])
     body = {
         "run_id": row["run_id"],
@@ -80,8 +79,7 @@ def status(run_id: UUID) -> Response:
 @operation("200 RunResult: everything about the run", NO_RUN)
 def run(run_id: UUID) -> Response:
     """Everything about one run: request, state, result, receipt."""
-    with reading(platform().engine) as connection:
-        row = run_row(connection, str(run_id))
+    row = ask_database(run_row, str(run_id))
     pngs = pictures(platform(), row) if json.loads(row["request_json"])["charts"] else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
     result = run_result(row, charts, platform().prices.candles)
@@ -102,8 +100,7 @@ def chart(run_id: UUID, name: str) -> Response:
     """One chart as a picture; a finished run's never changes."""
     if name not in CHART_NAMES:
         abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHART_NAMES)}")
-    with reading(platform().engine) as connection:
-        row = run_row(connection, str(run_id))
+    row = ask_database(run_row, str(run_id))
     png = pictures(platform(), row).get(name)
     if png is None:
         abort(404, "this run has no such chart: it has not completed, or its prices are not in the store any more")

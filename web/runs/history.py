@@ -9,7 +9,6 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from adapters.batches.queries import is_batch
-from adapters.database import reading
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
 from adapters.runs.lists import RunPage, list_runs
 from adapters.runs.queries import run_with_prefix
@@ -17,7 +16,7 @@ from adapters.runs.times import seconds_between, utc_text
 from contracts.status import RunStatus
 from rules.catalog import RULES
 from web.operation import operation
-from web.platform import platform
+from web.platform import ask_database, platform
 from web.runs.filters import ASKED, FILTERS, STATES, asked_filter, cursor_text
 
 blueprint = Blueprint("runs", __name__)
@@ -73,9 +72,7 @@ def _decoded(page: RunPage, column: str) -> dict[str, Any]:
 
 
 def _page(*more: str) -> RunPage:
-    wanted = asked_filter()
-    with reading(platform().engine) as connection:
-        return list_runs(connection, wanted, *more)
+    return ask_database(list_runs, asked_filter(), *more)
 
 
 @blueprint.get("/api/runs")
@@ -108,14 +105,12 @@ def search() -> ResponseReturnValue:
     """Where words lead: to the run whose id begins so, to the batch called so, else to the list filtered by them."""
     words = request.args.get("q", "").split()
     if len(words) == 1 and _ID_START.fullmatch(words[0].lower()):
-        with reading(platform().engine) as connection:
-            run_id = run_with_prefix(connection, words[0].lower())
+        run_id = ask_database(run_with_prefix, words[0].lower())
         if run_id:
             return redirect(url_for("run.page", run_id=run_id))
     named = " ".join(words)
-    with reading(platform().engine) as connection:
-        if is_batch(connection, named):
-            return redirect(url_for("batches.page", batch_id=named))
+    if ask_database(is_batch, named):
+        return redirect(url_for("batches.page", batch_id=named))
     return redirect(url_for("runs.page", **_filters_of(words)))
 
 

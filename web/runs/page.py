@@ -18,7 +18,7 @@ from rules.catalog import complete_params
 from rules.language import filled_texts
 from web.charts.breakdown import breakdown
 from web.charts.texts import chart_texts
-from web.platform import platform
+from web.platform import ask_database, platform
 from web.queue.troubles import troubles
 from web.request_fields import FIELDS, asked_again
 from web.runs import operations, reproductions
@@ -77,9 +77,8 @@ def _await_end(run_id: str) -> None:
     try:
         until = time.monotonic() + ENDING_S
         while time.monotonic() < until:
-            with reading(platform().engine) as connection:
-                if RunStatus(run_status(connection, run_id)["status"]).is_terminal:
-                    return
+            if RunStatus(ask_database(run_status, run_id)["status"]).is_terminal:
+                return
             time.sleep(LOOK_S)
     finally:
         _held.release()

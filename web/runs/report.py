@@ -8,7 +8,6 @@ from uuid import UUID
 
 from flask import Blueprint, Response, render_template
 
-from adapters.database import reading
 from adapters.runs.queries import events_of
 from adapters.runs.series import run_series
 from adapters.runs.stored_series import PRUNED
@@ -19,7 +18,7 @@ from rules.language import filled_texts
 from web.charts.bars import completed_row
 from web.charts.drawing import pictures
 from web.charts.texts import chart_texts
-from web.platform import platform
+from web.platform import ask_database, platform
 from web.request_fields import FIELDS, asked_again
 from web.runs import view as run_view
 from web.runs.trade_table import POSITION_WORDS
@@ -33,8 +32,7 @@ def page(run_id: UUID) -> Response:
     row = completed_row(str(run_id))
     if row["equity_curve_json"] is None:
         raise Conflict(PRUNED)
-    with reading(platform().engine) as connection:
-        events = events_of(connection, str(run_id))
+    events = ask_database(events_of, str(run_id))
     run = run_series(row)
     view = run_view.page_result(row, run, platform().prices.candles)
     texts = chart_texts(view, run)
