@@ -42,22 +42,24 @@ FILE = {"type": "string", "format": "binary"}
 @blueprint.get("/api/tickers")
 def tickers() -> Response:
     """Tickers with their timeframes and date ranges."""
-    listed = [
-        {
-            "ticker": ticker,
-            "timeframes": {
-                timeframe: {
-                    "first_date": held.first_date.isoformat(),
-                    "last_date": held.last_date.isoformat(),
-                    "bars": held.bars,
-                    "data_hash": held.data_hash,
-                }
-                for timeframe, held in ranges.items()
-            },
+    listed = [{"ticker": ticker, "timeframes": ranges} for ticker, ranges in ticker_ranges().items()]
+    return conditional(jsonify({"tickers": listed}))
+
+
+def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
+    """First day, last day, bars and version of each ticker and timeframe."""
+    return {
+        ticker: {
+            timeframe: {
+                "first_date": held.first_date.isoformat(),
+                "last_date": held.last_date.isoformat(),
+                "bars": held.bars,
+                "data_hash": held.data_hash,
+            }
+            for timeframe, held in ranges.items()
         }
         for ticker, ranges in platform().prices.all().items()
-    ]
-    return conditional(jsonify({"tickers": listed}))
+    }
 
 
 @blueprint.get("/api/prices")

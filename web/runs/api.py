@@ -80,7 +80,7 @@ def status(run_id: UUID) -> Response:
 def run(run_id: UUID) -> Response:
     """Everything about one run: request, state, result, receipt."""
     row = ask_database(run_row, str(run_id))
-    pngs = pictures(platform(), row) if json.loads(row["request_json"])["charts"] else {}
+    pngs = pictures(row) if json.loads(row["request_json"])["charts"] else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
     result = run_result(row, charts, platform().prices.candles)
     return conditional(jsonify({each.name: getattr(result, each.name) for each in fields(result)}))
@@ -101,7 +101,7 @@ def chart(run_id: UUID, name: str) -> Response:
     if name not in CHART_NAMES:
         abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHART_NAMES)}")
     row = ask_database(run_row, str(run_id))
-    png = pictures(platform(), row).get(name)
+    png = pictures(row).get(name)
     if png is None:
         abort(404, "this run has no such chart: it has not completed, or its prices are not in the store any more")
     response = Response(png, mimetype="image/png")
@@ -113,7 +113,7 @@ def chart(run_id: UUID, name: str) -> Response:
 @operation("200 ended as failed (cancelled)", NO_RUN, ENDED, owned=True)
 def cancel(run_id: UUID) -> ResponseReturnValue:
     """Cancel a waiting or running run: failed, with the error_type cancelled; 409 when it has ended."""
-    operations.cancel_run(platform(), str(run_id))
+    operations.cancel_run(str(run_id))
     return {"run_id": str(run_id), "status": RunStatus.FAILED.public}
 
 
@@ -121,7 +121,7 @@ def cancel(run_id: UUID) -> ResponseReturnValue:
 @operation("202 Accepted: waits again", NO_RUN, "409 it has not failed", owned=True)
 def retry(run_id: UUID) -> ResponseReturnValue:
     """Retry a failed run as its next attempt; 409 when it has not failed."""
-    operations.retry_run(platform(), str(run_id))
+    operations.retry_run(str(run_id))
     return accepted_answer(str(run_id), RunStatus.PENDING)
 
 
@@ -151,5 +151,5 @@ def unpin(run_id: UUID) -> ResponseReturnValue:
 )
 def reproduce(run_id: UUID) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
-    accepted = operations.reproduce_run(platform(), str(run_id), idempotency_key())
+    accepted = operations.reproduce_run(str(run_id), idempotency_key())
     return accepted_answer(accepted.run_id, accepted.status, accepted.existed)

@@ -36,7 +36,7 @@ def page(run_id: UUID) -> Response:
     run = run_series(row)
     view = run_view.page_result(row, run, platform().prices.candles)
     texts = chart_texts(view, run)
-    drawn = pictures(platform(), row)
+    drawn = pictures(row)
     params = complete_params(row["rule_type"], view.request["params"])
     html = render_template(
         "runs/report.html",
