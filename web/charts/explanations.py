@@ -64,7 +64,7 @@ def explanation(run_id: UUID) -> ResponseReturnValue:
     kept = ask_database(lines_of, row, range(bar, bar + 1))
     signal = next((each for at, each, _ in decode_signals(row["signals_json"]) if at == bar), 0)
     trades, rejected, _ = decode_trades(row["trades_json"])
-    account = account_words(bar, signal, len(traded) - 1, json.loads(row["request_json"]), trades, rejected)
+    account = account_words(bar, signal, last, json.loads(row["request_json"]), trades, rejected)
     when = bar_date(int(series.times[traded[bar]]), series.timeframe)
     body = {"bar": bar, "date": when, "signal": SIGNALS[signal]}
     rule = _rule(kept, series, traded[bar], bar) if kept else {"sides": None, "conditions": [], "note": NO_LINES}

@@ -13,13 +13,10 @@ from adapters.runs.series import run_series
 from adapters.runs.stored_series import PRUNED
 from contracts.errors import Conflict
 from contracts.run_result import CHART_NAMES
-from rules.catalog import complete_params
-from rules.language import filled_texts
 from web.charts.bars import completed_row
 from web.charts.drawing import pictures
 from web.charts.texts import chart_texts
 from web.platform import ask_database, platform
-from web.request_fields import FIELDS, asked_again
 from web.runs import view as run_view
 from web.runs.trade_table import POSITION_WORDS
 
@@ -37,23 +34,19 @@ def page(run_id: UUID) -> Response:
     view = run_view.page_result(row, run, platform().prices.candles)
     texts = chart_texts(view, run)
     drawn = pictures(row)
-    params = complete_params(row["rule_type"], view.request["params"])
     html = render_template(
         "runs/report.html",
         css=_css(),
         run=row,
         view=view,
         events=events,
-        fields=FIELDS,
-        full_params=params,
-        texts=filled_texts(params) if row["rule_type"] == "FORMULA" else {},
         kpis=run_view.kpis(view),
         no_trades=run_view.why_no_trades(view, run),
         timing=run_view.timing(view, run),
         charts=[(texts[name][1], base64.b64encode(drawn[name]).decode()) for name in CHART_NAMES if name in drawn],
         position_words=POSITION_WORDS,
         price_decimals=platform().prices.decimals(row["data_hash"]),
-        asked=asked_again(view.request),
+        **run_view.shown_request(view),
     )
     return Response(html, headers={"Content-Security-Policy": _policy()})
 
