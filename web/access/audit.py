@@ -9,13 +9,12 @@ from sqlalchemy.engine import RowMapping
 
 from adapters.access.audit import all_entries, list_entries, list_strangers
 from adapters.access_tables import audit
-from adapters.database import reading
 from adapters.runs.times import utc_text
 from web.answers import csv_file
 from web.arguments import AFTER, arguments, limit
 from web.operation import Argument, operation
 from web.parsers import ascii_words, whole_number
-from web.platform import platform
+from web.platform import ask_database, platform
 
 blueprint = Blueprint("audit", __name__)
 
@@ -37,8 +36,7 @@ def page() -> str:
     """Changes, logins and refusals, latest first: ?actor=&action=&run_id=&status=&after=<next_after>."""
     entries, next_after = _listed()
     asked = {each.name: request.args.get(each.name, "") for each in FILTERS}
-    with reading(platform().engine) as connection:
-        counts = list_strangers(connection, COUNTS)
+    counts = ask_database(list_strangers, COUNTS)
     return render_template("access/audit.html", entries=entries, next_after=next_after, asked=asked, strangers=counts)
 
 
@@ -64,15 +62,13 @@ def export() -> Response:
 @operation("200 Strangers: requests by hour, kind and status", NOT_ADMIN, asks=(LIMIT,), needs="admin")
 def counted() -> ResponseReturnValue:
     """What strangers did and were refused, by hour, kind and status, the latest hour first: ?limit=100."""
-    with reading(platform().engine) as connection:
-        counts = list_strangers(connection, arguments()["limit"])
+    counts = ask_database(list_strangers, arguments()["limit"])
     return jsonify({"strangers": [{**each, "hour": utc_text(each["hour"])} for each in counts]})
 
 
 def _listed() -> tuple[list[RowMapping], int | None]:
     after, limit, equal = _asked()
-    with reading(platform().engine) as connection:
-        entries = list(list_entries(connection, after, limit, **equal))
+    entries = list(ask_database(lambda connection: list_entries(connection, after, limit, **equal)))
     return entries, entries[-1]["id"] if len(entries) == limit else None
 
 

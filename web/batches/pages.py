@@ -21,7 +21,7 @@ from web.batches.ranking import asked_ranking
 from web.batches.slices import slices_svg
 from web.operation import operation
 from web.parsers import one_of
-from web.platform import platform
+from web.platform import ask_database, platform
 
 blueprint = Blueprint("batches", __name__)
 
@@ -58,8 +58,7 @@ def listed_api() -> Response:
 
 def _asked_batches() -> BatchPage:
     asked = arguments()
-    with reading(platform().engine) as connection:
-        return list_batches(connection, asked["after"], asked["limit"])
+    return ask_database(list_batches, asked["after"], asked["limit"])
 
 
 def _counts(batch: ListedBatch) -> dict[str, int]:

@@ -11,7 +11,6 @@ import numpy as np
 from flask import Blueprint, Response, jsonify
 from sqlalchemy.engine import RowMapping
 
-from adapters.database import reading
 from adapters.metrics.curves import shares_held, trade_row
 from adapters.metrics.period_returns import rolling_sharpe
 from adapters.prices.bar_times import PERIODS_PER_YEAR
@@ -25,7 +24,7 @@ from contracts.run_request import RunRequest, Timeframe
 from contracts.status import RunStatus
 from web.charts.windows import WINDOW, Window, asked_window
 from web.operation import UNFINISHED, operation
-from web.platform import platform
+from web.platform import ask_database, platform
 
 blueprint = Blueprint("bars_api", __name__)
 
@@ -87,8 +86,7 @@ def run_bars(run_id: str) -> RunBars:
 
 def completed_row(run_id: str) -> RowMapping:
     """A completed run as it is stored; UnknownRun, or Conflict while it has no result."""
-    with reading(platform().engine) as connection:
-        row = run_row(connection, run_id)
+    row = ask_database(run_row, run_id)
     if row["status"] != RunStatus.SUCCEEDED:
         raise Conflict(f"run {run_id} is {RunStatus(row['status']).public}, so it has no result")
     return row

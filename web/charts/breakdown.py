@@ -9,8 +9,9 @@ from adapters.runs.breakdown import Bin, ending_of, returns_histogram, side_of, 
 from adapters.runs.series import RunSeries
 from contracts.run_result import TradeRow
 from web.formats import number
+from web.svg import bar, picture, scale, text
 
-WIDTH, HEIGHT, BOTTOM = 320, 150, 26  # no wider than a phone, so that letters are never drawn smaller
+WIDTH, HEIGHT, TOP, BOTTOM = 320, 150, 8, 26  # no wider than a phone, so that letters are never drawn smaller
 LABEL_EVERY = 5  # bins
 
 
@@ -27,18 +28,13 @@ def histogram_svg(bins: Sequence[Bin]) -> Markup | None:
     """One bar per bin, falls and rises in their colours; None without bins."""
     if not bins:
         return None
-    most, step = max(each.bars for each in bins), WIDTH / len(bins)
+    step, floor = WIDTH / len(bins), HEIGHT - BOTTOM
+    y = scale(0, max(each.bars for each in bins), floor, TOP)
     parts = [
-        f'<rect class="f-{"down" if each.low < 0 else "up"}" x="{place * step + 1:.1f}" width="{step - 2:.1f}" '
-        f'y="{_y(each.bars, most):.1f}" height="{HEIGHT - BOTTOM - _y(each.bars, most):.1f}"/>'
+        bar("f-down" if each.low < 0 else "f-up", place * step + 1, step - 2, y(each.bars), floor)
         for place, each in enumerate(bins)
     ]
     zero = next(place for place, each in enumerate(bins) if each.low >= 0)
     for place in range(zero % LABEL_EVERY, len(bins), LABEL_EVERY):
-        x, text = place * step, number(bins[place].low, 1)
-        parts.append(f'<text class="axis" text-anchor="middle" x="{x:.1f}" y="{HEIGHT - 6}">{text}%</text>')
-    return Markup(f'<svg viewBox="-30 0 {WIDTH + 60} {HEIGHT}" aria-hidden="true">{"".join(parts)}</svg>')
-
-
-def _y(bars: int, most: int) -> float:
-    return 8 + (HEIGHT - BOTTOM - 8) * (1 - bars / most)
+        parts.append(text(place * step, HEIGHT - 6, f"{number(bins[place].low, 1)}%"))
+    return picture(parts, f'viewBox="-30 0 {WIDTH + 60} {HEIGHT}"')

@@ -8,7 +8,6 @@ import numpy as np
 from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.engine import RowMapping
 
-from adapters.database import reading
 from adapters.runs.queries import runs_by_id
 from adapters.runs.series import run_series
 from contracts.errors import InvalidRequest, UnknownRun
@@ -18,7 +17,7 @@ from web.charts.bars import benchmark_equity, known, lasting
 from web.charts.windows import POINTS, whole_window
 from web.operation import NO_RUN, Argument, operation
 from web.parsers import run_id
-from web.platform import platform
+from web.platform import ask_database
 
 blueprint = Blueprint("curves_api", __name__)
 
@@ -69,8 +68,7 @@ def asked_rows(least: int, most: int) -> list[RowMapping]:
         raise InvalidRequest({"run": f"{len(run_ids)} runs are named; from {least} to {most} can be compared"})
     for text in run_ids:
         _check_id(text)
-    with reading(platform().engine) as connection:
-        rows = runs_by_id(connection, run_ids)
+    rows = ask_database(runs_by_id, run_ids)
     _check_states(run_ids, rows)
     return rows
 

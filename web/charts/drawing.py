@@ -13,13 +13,12 @@ from threading import BoundedSemaphore
 
 from sqlalchemy.engine import RowMapping
 
-from adapters.database import reading
 from adapters.runs.queries import chart_pngs
 from adapters.settings import PROJECT_ROOT, environment_with
 from contracts.errors import DrawingUnavailable
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
-from web.platform import Platform
+from web.platform import ask_database, platform
 
 DRAWING_S = 30.0  # a second is usual, three for a million bars; beyond it the process is ended
 JOB_DRAWS_S = 3.0  # so long after its end a run's Job is expected to draw still
@@ -27,21 +26,21 @@ LOOK_EVERY_S = 0.05
 _drawers = BoundedSemaphore(2)  # of this web process; each takes about 120 MB
 
 
-def pictures(platform: Platform, row: RowMapping) -> dict[str, bytes]:
+def pictures(row: RowMapping) -> dict[str, bytes]:
     """The charts of a run by name, none before it has completed or without its series; drawn now if they are missing.
 
     DrawingUnavailable when too many others wait for theirs, or it takes too long.
     """
     if row["status"] != RunStatus.SUCCEEDED or row["equity_curve_json"] is None:
         return {}
-    stored = _stored(platform, row)
+    stored = _stored(row)
     patience = time.monotonic() + _wait_s(row)
     while _lacks(stored) and time.monotonic() < patience:
         time.sleep(LOOK_EVERY_S)
-        stored = _stored(platform, row)
+        stored = _stored(row)
     if _lacks(stored):
-        _draw(platform, row["run_id"])
-        stored = _stored(platform, row)
+        _draw(row["run_id"])
+        stored = _stored(row)
     return stored
 
 
@@ -50,9 +49,8 @@ def _lacks(stored: dict[str, bytes]) -> bool:
     return not stored.keys() >= {*CHART_NAMES}
 
 
-def _stored(platform: Platform, row: RowMapping) -> dict[str, bytes]:
-    with reading(platform.engine) as connection:
-        return chart_pngs(connection, row["run_id"])
+def _stored(row: RowMapping) -> dict[str, bytes]:
+    return ask_database(chart_pngs, row["run_id"])
 
 
 def _wait_s(row: RowMapping) -> float:
@@ -63,13 +61,13 @@ def _wait_s(row: RowMapping) -> float:
     return JOB_DRAWS_S - (datetime.now(UTC).replace(tzinfo=None) - ended).total_seconds()
 
 
-def _draw(platform: Platform, run_id: str) -> None:
+def _draw(run_id: str) -> None:
     """Let a process of its own draw and store the charts; what it cannot draw stays missing."""
     if not _drawers.acquire(timeout=DRAWING_S):
         raise DrawingUnavailable("too many charts are being drawn; try again in a moment")
     try:
         command = [sys.executable, "-m", "consumer.draw_charts", run_id]
-        environment = environment_with({"DATABASE_URL": platform.settings.database_url})
+        environment = environment_with({"DATABASE_URL": platform().settings.database_url})
         subprocess.run(command, cwd=PROJECT_ROOT, env=environment, check=False, timeout=DRAWING_S)
     except subprocess.TimeoutExpired:
         raise DrawingUnavailable(f"the charts took longer than {DRAWING_S:.0f} s") from None

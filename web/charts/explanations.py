@@ -12,7 +12,6 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
-from adapters.database import reading
 from adapters.prices.bars import Bars, Whole, bar_date
 from adapters.runs.lines import RunLines, stored_lines
 from adapters.runs.queries import lines_of
@@ -24,7 +23,7 @@ from web.charts.bars import completed_row
 from web.charts.windows import WINDOW, asked_window
 from web.operation import NO_RUN, UNFINISHED, Argument, operation
 from web.parsers import whole_number
-from web.platform import platform
+from web.platform import ask_database, platform
 
 blueprint = Blueprint("explanations", __name__)
 
@@ -40,8 +39,7 @@ def lines(run_id: UUID) -> ResponseReturnValue:
     row = completed_row(str(run_id))
     total = len(_traded(row)[1])
     shown = asked_window(total)
-    with reading(platform().engine) as connection:
-        kept = lines_of(connection, row, range(shown.first, shown.stop))
+    kept = ask_database(lines_of, row, range(shown.first, shown.stop))
     body = {"total": total, "first": shown.first, "bars_per_point": shown.group}
     if kept is None:
         return jsonify(body | {"lines": None, "note": NO_LINES})
@@ -63,11 +61,10 @@ def explanation(run_id: UUID) -> ResponseReturnValue:
     series, traded = _traded(row)
     last = len(traded) - 1
     bar = arguments(replace(BAR, parse=whole_number(0, last), default=last))["bar"]
-    with reading(platform().engine) as connection:
-        kept = lines_of(connection, row, range(bar, bar + 1))
+    kept = ask_database(lines_of, row, range(bar, bar + 1))
     signal = next((each for at, each, _ in decode_signals(row["signals_json"]) if at == bar), 0)
     trades, rejected, _ = decode_trades(row["trades_json"])
-    account = account_words(bar, signal, len(traded) - 1, json.loads(row["request_json"]), trades, rejected)
+    account = account_words(bar, signal, last, json.loads(row["request_json"]), trades, rejected)
     when = bar_date(int(series.times[traded[bar]]), series.timeframe)
     body = {"bar": bar, "date": when, "signal": SIGNALS[signal]}
     rule = _rule(kept, series, traded[bar], bar) if kept else {"sides": None, "conditions": [], "note": NO_LINES}

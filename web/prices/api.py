@@ -24,7 +24,7 @@ from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
 from web.charts.windows import WINDOW, asked_window
 from web.operation import Argument, most_bytes, operation
 from web.parsers import flag, one_of, ticker_symbol, time_zone, words
-from web.platform import platform
+from web.platform import ask_database, platform
 
 blueprint = Blueprint("prices", __name__)
 
@@ -42,22 +42,24 @@ FILE = {"type": "string", "format": "binary"}
 @blueprint.get("/api/tickers")
 def tickers() -> Response:
     """Tickers with their timeframes and date ranges."""
-    listed = [
-        {
-            "ticker": ticker,
-            "timeframes": {
-                timeframe: {
-                    "first_date": held.first_date.isoformat(),
-                    "last_date": held.last_date.isoformat(),
-                    "bars": held.bars,
-                    "data_hash": held.data_hash,
-                }
-                for timeframe, held in ranges.items()
-            },
+    listed = [{"ticker": ticker, "timeframes": ranges} for ticker, ranges in ticker_ranges().items()]
+    return conditional(jsonify({"tickers": listed}))
+
+
+def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
+    """First day, last day, bars and version of each ticker and timeframe."""
+    return {
+        ticker: {
+            timeframe: {
+                "first_date": held.first_date.isoformat(),
+                "last_date": held.last_date.isoformat(),
+                "bars": held.bars,
+                "data_hash": held.data_hash,
+            }
+            for timeframe, held in ranges.items()
         }
         for ticker, ranges in platform().prices.all().items()
-    ]
-    return conditional(jsonify({"tickers": listed}))
+    }
 
 
 @blueprint.get("/api/prices")
@@ -128,8 +130,7 @@ def _examined(ticker: str, meaning: Meaning) -> Report:
 @operation("200 text/csv: the bars", NO_VERSION)
 def file(ticker: str, timeframe: str, data_hash: str) -> Response:
     """The bars of a version as the CSV whose SHA-256 is its data_hash."""
-    with reading(platform().engine) as connection:
-        held = version(connection, *named_series(ticker, timeframe), data_hash)
+    held = ask_database(version, *named_series(ticker, timeframe), data_hash)
     response = Response(csv_chunks(platform().prices.bars(held.data_hash)), mimetype="text/csv")
     response.headers.set(
         "Content-Disposition", "attachment", filename=f"{held.ticker}_{timeframe}_{data_hash[:12]}.csv"

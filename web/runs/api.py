@@ -19,7 +19,7 @@ from web.answers import conditional
 from web.arguments import KEY, idempotency_key, json_body
 from web.charts.drawing import pictures
 from web.operation import ENDED, NO_RUN, REFUSED, json_of, operation
-from web.platform import platform
+from web.platform import ask_database, platform
 from web.runs import operations
 from web.runs.validation import validate_request
 
@@ -58,8 +58,7 @@ def accepted_answer(run_id: str, status: RunStatus, existed: bool = False) -> Re
 @operation("200 Status: state and times; 304 while nothing has changed", NO_RUN)
 def status(run_id: UUID) -> Response:
     """State, position and times of one run; small, and 304 while nothing has changed."""
-    with reading(platform().engine) as connection:
-        row = run_status(connection, str(run_id))
+    row = ask_database(run_status, str(run_id))
     state = RunStatus(row["status"])
     body = {
         "run_id": row["run_id"],
@@ -80,9 +79,8 @@ def status(run_id: UUID) -> Response:
 @operation("200 RunResult: everything about the run", NO_RUN)
 def run(run_id: UUID) -> Response:
     """Everything about one run: request, state, result, receipt."""
-    with reading(platform().engine) as connection:
-        row = run_row(connection, str(run_id))
-    pngs = pictures(platform(), row) if json.loads(row["request_json"])["charts"] else {}
+    row = ask_database(run_row, str(run_id))
+    pngs = pictures(row) if json.loads(row["request_json"])["charts"] else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
     result = run_result(row, charts, platform().prices.candles)
     return conditional(jsonify({each.name: getattr(result, each.name) for each in fields(result)}))
@@ -102,9 +100,8 @@ def chart(run_id: UUID, name: str) -> Response:
     """One chart as a picture; a finished run's never changes."""
     if name not in CHART_NAMES:
         abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHART_NAMES)}")
-    with reading(platform().engine) as connection:
-        row = run_row(connection, str(run_id))
-    png = pictures(platform(), row).get(name)
+    row = ask_database(run_row, str(run_id))
+    png = pictures(row).get(name)
     if png is None:
         abort(404, "this run has no such chart: it has not completed, or its prices are not in the store any more")
     response = Response(png, mimetype="image/png")
@@ -116,7 +113,7 @@ def chart(run_id: UUID, name: str) -> Response:
 @operation("200 ended as failed (cancelled)", NO_RUN, ENDED, owned=True)
 def cancel(run_id: UUID) -> ResponseReturnValue:
     """Cancel a waiting or running run: failed, with the error_type cancelled; 409 when it has ended."""
-    operations.cancel_run(platform(), str(run_id))
+    operations.cancel_run(str(run_id))
     return {"run_id": str(run_id), "status": RunStatus.FAILED.public}
 
 
@@ -124,7 +121,7 @@ def cancel(run_id: UUID) -> ResponseReturnValue:
 @operation("202 Accepted: waits again", NO_RUN, "409 it has not failed", owned=True)
 def retry(run_id: UUID) -> ResponseReturnValue:
     """Retry a failed run as its next attempt; 409 when it has not failed."""
-    operations.retry_run(platform(), str(run_id))
+    operations.retry_run(str(run_id))
     return accepted_answer(str(run_id), RunStatus.PENDING)
 
 
@@ -154,5 +151,5 @@ def unpin(run_id: UUID) -> ResponseReturnValue:
 )
 def reproduce(run_id: UUID) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
-    accepted = operations.reproduce_run(platform(), str(run_id), idempotency_key())
+    accepted = operations.reproduce_run(str(run_id), idempotency_key())
     return accepted_answer(accepted.run_id, accepted.status, accepted.existed)

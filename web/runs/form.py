@@ -20,6 +20,7 @@ from contracts.status import RunStatus
 from rules.catalog import RULES, ParamSpec
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.platform import platform
+from web.prices.api import ticker_ranges
 from web.request_fields import FIELDS, asked_again
 
 blueprint = Blueprint("form", __name__)
@@ -48,7 +49,7 @@ def page() -> str:
         series=SERIES.values(),
         functions=list(FUNCTIONS.values()),
         examples=EXAMPLES,
-        tickers=_ticker_ranges(),
+        tickers=ticker_ranges(),
         values=values,
         origin=origin,
         newer_prices=newer,
@@ -93,21 +94,6 @@ def _submitted_at(line: RowMapping | ListedBatch) -> datetime:
 
 def _is_living(line: RowMapping | ListedBatch) -> bool:
     return line.is_live if isinstance(line, ListedBatch) else not RunStatus(line["status"]).is_terminal
-
-
-def _ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
-    """First day, last day and bars of each ticker and timeframe."""
-    return {
-        ticker: {
-            timeframe: {
-                "first_date": held.first_date.isoformat(),
-                "last_date": held.last_date.isoformat(),
-                "bars": held.bars,
-            }
-            for timeframe, held in ranges.items()
-        }
-        for ticker, ranges in platform().prices.all().items()
-    }
 
 
 def default_members(param: ParamSpec) -> list[dict[str, Any]]:

@@ -9,12 +9,12 @@ from flask import Blueprint, abort, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
-from adapters.database import is_duplicate_key, reading
+from adapters.database import is_duplicate_key
 from adapters.runs.presets import change_preset, count_presets, delete_preset, list_presets, save_preset
 from contracts.errors import Conflict, InvalidRequest
 from web.arguments import json_body
 from web.operation import FAULTS, operation
-from web.platform import platform
+from web.platform import ask_database, platform
 from web.request_fields import FIELDS, PRESET_FIELDS
 from web.runs.validation import validate_request
 
@@ -35,8 +35,7 @@ def _object(**properties: Any) -> dict[str, Any]:
 @blueprint.get("/api/strategies")
 def presets() -> ResponseReturnValue:
     """All presets by name; a field that was added to the contract later has its default."""
-    with reading(platform().engine) as connection:
-        saved = list_presets(connection)
+    saved = ask_database(list_presets)
     defaults = {name: FIELDS[name].default for name in PRESET_FIELDS}
     return jsonify({"strategies": [preset | {"form": defaults | preset["form"]} for preset in saved]})
 

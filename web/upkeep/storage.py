@@ -1,25 +1,33 @@
-"""How much room the data takes, and what is deleted when."""
+"""How much room the data takes, and what is deleted when: a section of the queue's page."""
 
 from dataclasses import fields
+from functools import lru_cache
+from time import monotonic
+from typing import Any
 
-from flask import Blueprint, render_template
+from sqlalchemy.engine import Engine
 
 from adapters.database import reading
 from adapters.settings import Settings
 from adapters.upkeep.storage import bytes_a_day, bytes_by_kind, bytes_left
 from web.platform import platform
 
-blueprint = Blueprint("storage", __name__)
+FRESH_S = 60  # the page asks every second, and a database takes long to say what its tables take
 
 
-@blueprint.get("/storage")
-def page() -> str:
-    """Bytes by kind, largest first, what a day adds and when there is no room left, and the settings of retention."""
-    with reading(platform().engine) as connection:
+def storage() -> dict[str, Any]:
+    """Bytes by kind, largest first, what a day adds, what is left, and the settings of retention."""
+    at = platform()
+    names = [each.name for each in fields(Settings) if each.name.startswith("keep_")]
+    kept = {name.upper(): getattr(at.settings, name) for name in names}
+    return _figures(at.engine, at.settings, int(monotonic() / FRESH_S)) | {"kept": kept}
+
+
+@lru_cache(maxsize=1)
+def _figures(engine: Engine, settings: Settings, _period: int) -> dict[str, Any]:
+    """What the database is asked for, once in each period of FRESH_S."""
+    with reading(engine) as connection:
         room = bytes_by_kind(connection)
         taken = sum(room.values())
-        a_day, left = bytes_a_day(connection, taken), bytes_left(platform().settings, connection, taken)
-    names = [each.name for each in fields(Settings) if each.name.startswith("keep_")]
-    kept = {name.upper(): getattr(platform().settings, name) for name in names}
-    largest_first = sorted(room.items(), key=lambda item: -item[1])
-    return render_template("upkeep/storage.html", room=largest_first, a_day=a_day, left=left, kept=kept)
+        a_day, left = bytes_a_day(connection, taken), bytes_left(settings, connection, taken)
+    return {"room": sorted(room.items(), key=lambda item: -item[1]), "a_day": a_day, "left": left}

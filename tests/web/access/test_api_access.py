@@ -89,7 +89,7 @@ def test_a_wrong_method_says_which_are_right(client: FlaskClient) -> None:
     assert "POST" in answer.headers["Allow"]
 
 
-@pytest.mark.parametrize("path", ["/", "/api/runs", "/api/rules", "/result/none", "/storage", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/api/runs", "/api/rules", "/result/none", "/queue", "/docs"])
 def test_nothing_that_needed_a_token_is_kept_by_the_browser(
     guarded: FlaskClient, client: FlaskClient, path: str
 ) -> None:

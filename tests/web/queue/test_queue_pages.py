@@ -1,6 +1,7 @@
 """The queue now and over time, against a plain count of what was true at each moment."""
 
 import random
+import re
 from datetime import datetime, timedelta
 from itertools import pairwise
 from uuid import uuid4
@@ -19,7 +20,7 @@ from adapters.runs.times import percentile
 from adapters.tables import run_events, runs
 from tests.services.redis_server import RedisServer
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
-from web.queue.picture import MOST_LABELS, labelled
+from web.queue.picture import MOST_LABELS, history_svg, labelled
 from web.queue.troubles import describe
 
 Event = tuple[str, str | None, str, datetime]  # run, from, to, at
@@ -205,3 +206,12 @@ def test_a_paused_scaler_is_told_on_the_queue_page_and_to_the_run_that_waits(
         assert "The scaler is paused" in browser_client.get(path).get_data(as_text=True)
     assert browser_client.get("/api/queue").get_json()["scaler"] == {"capacity": 7, "paused": True}
     assert "limit 7" in browser_client.get("/queue").get_data(as_text=True)
+
+
+def test_the_lines_across_the_picture_say_the_most_and_half_of_it() -> None:
+    moments = [datetime(2024, 3, 1, 13) + timedelta(seconds=5 * step) for step in range(180)]
+    drawn = history_svg(moments, [0] * 179 + [1200], "waiting", limit=1200)
+
+    heights = {words: y for y, words in re.findall(r'<text [^>]*y="([\d.]+)%" dy="-4"[^>]*>([^<]+)<', drawn)}
+    assert heights["1,200"] == heights["limit 1,200"]
+    assert float(heights["600"]) == pytest.approx((88 + float(heights["1,200"])) / 2, abs=0.01)

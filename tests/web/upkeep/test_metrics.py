@@ -93,22 +93,33 @@ def test_without_redis_there_is_no_depth_but_everything_else(client: FlaskClient
     redis_server.start()
 
 
-def test_the_page_of_storage_says_what_a_day_takes_and_for_how_long_there_is_room(
-    client: FlaskClient, make_run: RunMaker
+def test_the_section_storage_says_once_a_minute_what_a_day_takes_and_for_how_long_there_is_room(
+    client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = client.get("/storage").get_data(as_text=True)
+    monkeypatch.setattr("web.upkeep.storage.monotonic", lambda: 6_000.0)
+    before = client.get("/queue").get_data(as_text=True)
     make_run()
-    after = client.get("/storage").get_data(as_text=True)
+    soon = client.get("/queue").get_data(as_text=True)
+    monkeypatch.setattr("web.upkeep.storage.monotonic", lambda: 6_060.0)
+    after = client.get("/queue").get_data(as_text=True)
 
     assert "No run was submitted in the last week" in before
+    assert "No run was submitted in the last week" in soon
     assert re.search(
         r"The runs of a day take [\d.]+ MB.*\n.* GB are left: if nothing is deleted, for [\d,]+ days", after
     )
 
 
-def test_the_page_of_storage_shows_the_room_and_what_is_kept(platform_settings: dict[str, str]) -> None:
+def test_every_page_leads_to_the_section_storage(client: FlaskClient) -> None:
+    assert 'href="/queue#storage"' in client.get("/docs/nowhere", headers={"Accept": "text/html"}).get_data(
+        as_text=True
+    )
+    assert 'id="storage"' in client.get("/queue").get_data(as_text=True)
+
+
+def test_the_section_storage_shows_the_room_and_what_is_kept(platform_settings: dict[str, str]) -> None:
     with web_app(platform_settings | {"KEEP_CHARTS_DAYS": "30"}) as app:
-        text = app.test_client().get("/storage").get_data(as_text=True)
+        text = app.test_client().get("/queue").get_data(as_text=True)
 
     assert re.search(r"<th scope=\"row\">(runs|everything)</th>", text)
     assert re.search(r"KEEP_CHARTS_DAYS</th><td class=\"number\">30 days", text)
