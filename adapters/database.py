@@ -2,7 +2,8 @@
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -194,16 +195,33 @@ def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
     When the connection breaks, the OperationalError is raised: nobody knows whether the change was made. So it is when
     there is none to be had, or SQLite stays locked: each try has waited.
     """
-    for _ in range(TRIES - 1):
+    return retried(engine, change, [0.0] * (TRIES - 1), _has_collided)
+
+
+def _has_collided(error: OperationalError) -> bool:
+    has_waited = isinstance(error.orig, sqlite3.OperationalError) or _error_number(error) in _MYSQL_CONNECTING
+    return not has_waited and not error.connection_invalidated and is_transient(error)
+
+
+def retried(
+    engine: Engine,
+    change: Callable[[Connection], T],
+    pauses_s: Iterable[float],
+    is_worth_it: Callable[[OperationalError], bool],
+) -> T:
+    """What `change` returns from its own committed transaction; retried after each pause if its error is worth it."""
+    pauses = iter(pauses_s)
+    while True:
         try:
             with engine.begin() as connection:
                 return change(connection)
         except OperationalError as error:
-            has_waited = isinstance(error.orig, sqlite3.OperationalError) or _error_number(error) in _MYSQL_CONNECTING
-            if has_waited or error.connection_invalidated or not is_transient(error):
+            pause_s = next(pauses, None) if is_worth_it(error) else None
+            if pause_s is None:
                 raise
-    with engine.begin() as connection:
-        return change(connection)
+            if pause_s:
+                log.warning("database_unreachable pause_s=%.1f reason=%s", pause_s, error.orig)
+        time.sleep(pause_s)
 
 
 def is_duplicate_key(error: IntegrityError) -> bool:
