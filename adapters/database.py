@@ -1,7 +1,9 @@
 """Engines and the database's own clock, for SQLite and for MySQL or MariaDB."""
 
+import logging
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +17,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -189,16 +193,33 @@ def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
     When the connection breaks, the OperationalError is raised: nobody knows whether the change was made. So it is when
     there is none to be had, or SQLite stays locked: each try has waited.
     """
-    for _ in range(TRIES - 1):
+    return retried(engine, change, [0.0] * (TRIES - 1), _has_collided)
+
+
+def _has_collided(error: OperationalError) -> bool:
+    has_waited = isinstance(error.orig, sqlite3.OperationalError) or _error_number(error) in _MYSQL_CONNECTING
+    return not has_waited and not error.connection_invalidated and is_transient(error)
+
+
+def retried(
+    engine: Engine,
+    change: Callable[[Connection], T],
+    pauses_s: Iterable[float],
+    is_worth_it: Callable[[OperationalError], bool],
+) -> T:
+    """What `change` returns from its own committed transaction; retried after each pause if its error is worth it."""
+    pauses = iter(pauses_s)
+    while True:
         try:
             with engine.begin() as connection:
                 return change(connection)
         except OperationalError as error:
-            has_waited = isinstance(error.orig, sqlite3.OperationalError) or _error_number(error) in _MYSQL_CONNECTING
-            if has_waited or error.connection_invalidated or not is_transient(error):
+            pause_s = next(pauses, None) if is_worth_it(error) else None
+            if pause_s is None:
                 raise
-    with engine.begin() as connection:
-        return change(connection)
+            if pause_s:
+                log.warning("database_unreachable pause_s=%.1f reason=%s", pause_s, error.orig)
+        time.sleep(pause_s)
 
 
 def time_of(connection: Connection) -> datetime:

@@ -26,6 +26,7 @@ from rules.base import BaseRule
 from rules.prices import TIME, Prices
 from rules.registry import build_rule
 
+ENGINE_TERMS = {each.name for each in fields(EngineWithRates)} & {each.name for each in fields(RunRequest)}
 TRADE_FIELDS = tuple(each.name for each in fields(Trade))  # asdict would copy each value, at five times the cost
 
 
@@ -165,27 +166,11 @@ def run_engine(request: RunRequest, rule: BaseRule, prices: RunPrices, read: Pri
 
 
 def engine_of(request: RunRequest, bars_per_year: float) -> EngineWithRates:
-    """The engine under a request's terms."""
-    return EngineWithRates(
-        initial_capital=request.initial_capital,
-        fee_rate=request.fee_rate,
-        slippage_bps=request.slippage_bps,
-        position_size=request.position_size,
-        size_type=request.size_type,
-        direction="longonly" if request.direction == "longonly" else "longshort",
-        fill=request.fill,
-        stop_loss_pct=request.stop_loss_pct,
-        take_profit_pct=request.take_profit_pct,
-        trailing_stop_pct=request.trailing_stop_pct,
-        fractional_shares=request.fractional_shares,
-        periods_per_year=bars_per_year,
-        exit_after_bars=request.exit_after_bars,
-        atr_stop_multiple=request.atr_stop_multiple,
-        atr_stop_period=request.atr_stop_period,
-        short_only=request.direction == "shortonly",
-        borrow_rate=request.borrow_rate,
-        cash_rate=request.cash_rate,
-    )
+    """The engine under a request's terms, which have the same names here and there."""
+    terms: dict[str, Any] = {name: getattr(request, name) for name in ENGINE_TERMS}
+    if request.direction == "shortonly":
+        terms |= {"direction": "longshort", "short_only": True}
+    return EngineWithRates(**terms, periods_per_year=bars_per_year)
 
 
 def result_hash(core: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:

@@ -50,7 +50,7 @@ def main() -> None:
     versions = source_versions()
     requests.send(b"ready")
     while ready_file := requests.recv(4096).decode():
-        if any(changed_at(path) != version for path, version in versions.items()):
+        if source_versions() != versions:
             return
         fork_job(requests, ready_file)
 

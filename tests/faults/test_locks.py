@@ -81,7 +81,7 @@ def _waiting_for_lock(submitter: Submitter) -> int | None:
 def test_a_process_that_freezes_inside_a_transaction_keeps_its_locks_for_half_a_minute(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("adapters.runs.states:record_event", "pause")
+    pause = fault("inside the claim's transaction", "pause")
     (run_id,) = submitter.submit()
     frozen = programs.start("consumer", **pause.environ)
     pause.wait()

@@ -16,7 +16,8 @@ from adapters.grants import statements
 from adapters.schema import create_schema
 from adapters.upkeep.retention import Removed, prune_runs
 from adapters.upkeep.storage import bytes_by_kind
-from scripts.reference.database import database_tables
+from scripts.reference.database import tables
+from scripts.reference.markdown import rendered
 from tests.services.new_table import notes_of_runs
 from tests.services.old_runs import ended
 from tests.services.runs import Submitter
@@ -88,7 +89,7 @@ def test_each_role_gets_the_rights_that_it_declares() -> None:
 
 def test_the_page_of_the_database_describes_it() -> None:
     with notes_of_runs():
-        _, described = database_tables().split("## run_notes\n")
+        _, described = rendered("database.md", {"tables": tables()}).split("## run_notes\n")
 
     page = described.split("\n## ")[0]
     assert "What people think of a run." in page

@@ -76,6 +76,7 @@ def change_everything(client: FlaskClient, complete_study: Callable[[str], None]
     for change in ("cancel", "retry", "pin", "unpin", "reproduce"):
         asked("POST", f"/api/runs/{run_id}/{change}")
     batch_id = asked("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
+    asked("POST", "/api/batches", json={"base": run_values(params={}), "parameters": {"period": [7, 14]}})
     asked("POST", f"/api/batches/{batch_id}/cancel")
     asked("POST", f"/api/batches/{batch_id}/retry")
     study_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]

@@ -119,7 +119,9 @@ def test_a_batch_is_kept_whole_for_one_run_that_matters_or_has_not_ended(submitt
     assert [left(submitter, run_id) for run_id in (*pinned, *origin, *waiting)] == [WHOLE] * 6
 
 
-def test_a_run_that_is_pinned_while_its_batch_goes_stays(submitter: Submitter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_batch_is_judged_once_and_a_run_that_is_pinned_while_it_goes_stays(
+    submitter: Submitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(retention, "DELETED", 2)
     run_ids = batch(submitter, *[11] * 6)
     walk = prune_runs(submitter.engine, replace(submitter.settings, keep_batches_days=10))
