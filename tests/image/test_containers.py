@@ -9,9 +9,9 @@ from urllib.request import urlopen
 from uuid import uuid4
 
 import pytest
-from backtests.bulk import Submitted
 
 from backtests import Client
+from backtests.bulk import Submitted
 from scripts.verify_mvp import verify
 from tests.faults.injection_point import INJECTION
 from tests.faults.points import POINTS
