@@ -38,7 +38,7 @@ def _bound(short: str, side: str, title: str) -> Filter:
 TICKER = Filter("ticker", ticker_symbol, "in any case", column="ticker", title="Ticker")
 STATUS = Filter("status", one_of(*STATES), "failed without the cancelled ones", title="State")
 FROM = Filter("from", day, "submitted, both days included", title="Submitted from", folded=True)
-TO = replace(FROM, name="to", title="to")
+TO = replace(FROM, name="to", title="Submitted to")
 FILTERS = (
     TICKER,
     Filter("rule", one_of(*RULES), "rule_type", column="rule_type", title="Rule"),
@@ -50,9 +50,9 @@ FILTERS = (
     FROM,
     TO,
     *(
-        _bound(short, side, title)
+        _bound(short, side, f"{short.capitalize()} {word}")
         for short in HEADLINES
-        for side, title in (("min", f"{short.capitalize()} from"), ("max", "to"))
+        for side, word in (("min", "from"), ("max", "to"))
     ),
 )
 SORT = Argument(
