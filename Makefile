@@ -10,7 +10,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev run docs test test-slow test-mysql soak test-image test-peers attack lint bench manifests audit requirements clean
+.PHONY: help install install-dev run docs check test test-slow test-mysql soak test-image test-peers attack lint bench manifests audit requirements clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ web/site/.built: $(VENV)/.run-installed mkdocs.yml CONTRIBUTING.md SECURITY.md C
 run: install ## start Redis, database, web, scaler and reconciler; prints the URL
 	@$(MAKE) --silent docs || echo "the documentation was not built; the lines above say why"
 	@$(BIN)/python scripts/run_local.py
+
+check: install-dev ## lint what differs from main, and the tests of the rooms that it touches; BASE=… compares with another commit
+	@BASE="$(BASE)" sh scripts/check.sh $(BIN)
 
 test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
 	@sh scripts/install_test_services.sh

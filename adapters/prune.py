@@ -12,11 +12,11 @@ from collections.abc import Iterator
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from adapters.database import connect_database
+from adapters.prices.pruning import delete_unused
+from adapters.prices.store import Version
 from adapters.settings import Settings, load_settings
-from adapters.store.database import connect_database
-from adapters.store.price_pruning import prune
-from adapters.store.prices import Version
-from adapters.store.retention import Removed, is_configured, prune_runs
+from adapters.upkeep.retention import Removed, is_configured, parts, prune_runs
 from contracts.errors import PlatformError
 
 
@@ -48,13 +48,13 @@ def _runs(engine: Engine, settings: Settings, dry_run: bool) -> Iterator[str]:
     removed: Removed = Counter()
     for portion in prune_runs(engine, settings, dry_run=dry_run):
         removed += portion
-    counted = ", ".join(f"{removed[part]:,} {part}" for part in ("runs", "series", "lines", "charts", "events"))
+    counted = ", ".join(f"{removed[part.name]:,} {part.name}" for part in parts())
     counted += f", {removed['audit']:,} rows of the audit" if settings.keep_audit_days else ""
     yield f"{counted} {'would be ' if dry_run else ''}deleted, {removed['bytes'] / 1e6:,.1f} MB"
 
 
 def _prices(engine: Engine, dry_run: bool) -> Iterator[str]:
-    unused = prune(engine, dry_run=dry_run)
+    unused = delete_unused(engine, dry_run=dry_run)
     yield from map(_line, unused)
     yield f"{len(unused)} versions {'would be ' if dry_run else ''}forgotten"
 

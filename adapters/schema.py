@@ -16,13 +16,13 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
+from adapters.database import connect_database, reading
+from adapters.grants import grant
 from adapters.logs import configure_logging
+from adapters.prices.loading import load_folder
+from adapters.prices.store import current_versions
 from adapters.settings import load_settings
-from adapters.store.database import connect_database, reading
-from adapters.store.grants import grant
-from adapters.store.price_loading import load_folder
-from adapters.store.prices import current_versions
-from adapters.store.tables import metadata
+from adapters.tables import metadata
 from contracts.errors import PlatformError
 
 log = logging.getLogger(__name__)

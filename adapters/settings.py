@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from adapters.setting_parsers import boolean, one_of, port_number, positive, token_list, whole, word_list
 from contracts.errors import InvalidSettings
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -80,6 +81,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     faults: list[str] = []
     _read_secret_files(source, faults)
     values = _parse(source, faults)
+    _complete(values, source, faults)
     _check(values, faults)
     if faults:
         raise InvalidSettings("settings are not valid:\n" + "\n".join(f"  {fault}" for fault in faults))
@@ -92,8 +94,7 @@ def environment_with(changes: Mapping[str, str]) -> dict[str, str]:
 
 
 def _read_secret_files(source: dict[str, str], faults: list[str]) -> None:
-    names = [name.upper() for name in _SECRETS] + ["DB_PASSWORD", "DB_USER", "REDIS_PASSWORD"]
-    for name in names:
+    for name in [*map(str.upper, _SECRETS), "DB_PASSWORD", "DB_USER", "REDIS_PASSWORD"]:
         path = source.get(f"{name}_FILE")
         if not path:
             continue
@@ -106,23 +107,27 @@ def _read_secret_files(source: dict[str, str], faults: list[str]) -> None:
 
 
 def _parse(source: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
+    """The values that are given."""
     values: dict[str, Any] = {}
     for each in fields(Settings):
-        text = source.get(each.name.upper(), "")
-        if text == "":
-            continue
-        try:
-            values[each.name] = (_PARSERS.get(each.name) or _PARSERS_BY_TYPE[each.type])(text)
-        except ValueError as error:
-            shown = "…" if each.name in _SECRETS else repr(text)
-            faults.append(f"{each.name.upper()}={shown}: {error}")
+        if text := source.get(each.name.upper()):
+            parse = _PARSERS.get(each.name) or _PARSERS_BY_TYPE[each.type]
+            try:
+                values[each.name] = parse(text)
+            except ValueError as error:
+                shown = "…" if each.name in _SECRETS else repr(text)
+                faults.append(f"{each.name.upper()}={shown}: {error}")
+    return values
+
+
+def _complete(values: dict[str, Any], source: Mapping[str, str], faults: list[str]) -> None:
+    """Add what follows from other settings, and from those that are only parts of one."""
     if "lease_s" in values and not source.get("HEARTBEAT_S"):
         values["heartbeat_s"] = values["lease_s"] / 4  # as the defaults are to each other
     if "database_url" not in values and source.get("DB_HOST"):
         values["database_url"] = _mysql_url(source, faults)
     if source.get("REDIS_PASSWORD"):
         values["redis_url"] = _with_credentials(values.get("redis_url", Settings.redis_url), source)
-    return values
 
 
 def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
@@ -130,7 +135,7 @@ def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
     faults.extend(f"{name} is missing, since DB_HOST is set" for name in missing)
     port = source.get("DB_PORT") or "3306"
     try:
-        _port(port)
+        port_number(port)
     except ValueError as error:
         faults.append(f"DB_PORT={port!r}: {error}")
     user, password = (quote(source.get(name, ""), safe="") for name in ("DB_USER", "DB_PASSWORD"))
@@ -150,8 +155,8 @@ def _tls(source: Mapping[str, str], faults: list[str]) -> str:
 
 def _with_credentials(url: str, source: Mapping[str, str]) -> str:
     scheme, _, address = url.partition("://")
-    user = quote(source.get("REDIS_USERNAME", ""), safe="")
-    return f"{scheme}://{user}:{quote(source['REDIS_PASSWORD'], safe='')}@{address.rpartition('@')[2]}"
+    user, password = (quote(source.get(name, ""), safe="") for name in ("REDIS_USERNAME", "REDIS_PASSWORD"))
+    return f"{scheme}://{user}:{password}@{address.rpartition('@')[2]}"
 
 
 def _check(values: Mapping[str, Any], faults: list[str]) -> None:
@@ -165,44 +170,10 @@ def _check(values: Mapping[str, Any], faults: list[str]) -> None:
         )
 
 
-def _positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
-    def parse(text: str) -> int | float:
-        try:
-            number = kind(text)
-        except ValueError:
-            number = 0
-        if not 0 < number < 1e12:
-            raise ValueError(f"a positive {'whole number' if kind is int else 'number'} is expected")
-        return number
-
-    return parse
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not 0 < int(text) < 65536:
-        raise ValueError("a number from 1 to 65535 is expected")
-    return int(text)
-
-
-def _cores(text: str) -> int:
-    if not text.isdigit():
-        raise ValueError("a whole number is expected; 0 means the number of cores")
-    return int(text)
-
-
-def _one_of(*accepted: str) -> Callable[[str], str]:
+def _url(*starts: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
-        if text not in accepted:
-            raise ValueError(f"accepted: {', '.join(accepted)}")
-        return text
-
-    return parse
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-            raise ValueError(f"a URL that starts with {' or '.join(f'{scheme}://' for scheme in schemes)} is expected")
+        if not text.startswith(starts):
+            raise ValueError(f"a URL that starts with {' or '.join(starts)} is expected")
         try:
             urlsplit(text).port  # noqa: B018  # a property that parses
         except ValueError:
@@ -212,40 +183,25 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return parse
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _tokens(text: str) -> tuple[str, ...]:
-    tokens = _names(text)
-    if any(len(token) < 16 for token in tokens):
-        raise ValueError("each token, separated by commas, has at least 16 characters")
-    return tokens
-
-
-def _bool(text: str) -> bool:
-    return _one_of("true", "false")(text) == "true"
-
-
 _PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not say it all
-    "database_url": _url("sqlite", "mysql+pymysql", "mariadb+pymysql"),
-    "redis_url": _url("redis", "rediss", "unix"),
-    "log_level": _one_of("DEBUG", "INFO", "WARNING", "ERROR"),
-    "log_format": _one_of("text", "json"),
-    "api_tokens": _tokens,
-    "auth_proxy_scope": _one_of("read", "submit", "admin"),
-    "secret_key": _names,
-    "trusted_hosts": _names,
-    "port": _port,
-    "scaler_max_processes": _cores,
-    "scaler_start": _one_of("warm", "plain"),
+    "database_url": _url("sqlite://", "mysql+pymysql://", "mariadb+pymysql://"),
+    "redis_url": _url("redis://", "rediss://", "unix://"),
+    "log_level": one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+    "log_format": one_of("text", "json"),
+    "api_tokens": token_list,
+    "auth_proxy_scope": one_of("read", "submit", "admin"),
+    "secret_key": word_list,
+    "trusted_hosts": word_list,
+    "port": port_number,
+    "scaler_max_processes": whole(range(2**31), "a whole number is expected; 0 means the number of cores"),
+    "scaler_start": one_of("warm", "plain"),
 }
 _PARSERS_BY_TYPE: dict[Any, Callable[[str], Any]] = {
     str: str,
-    bool: _bool,
+    bool: boolean,
     Path: Path,
     Path | None: Path,
-    int: _positive(int),
-    int | None: _positive(int),
-    float: _positive(float),
+    int: positive(int),
+    int | None: positive(int),
+    float: positive(float),
 }

@@ -6,11 +6,11 @@ import sys
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from adapters.access.audit import record_entry
+from adapters.access.tokens import SCOPES, list_tokens, make_token, revoke_token
+from adapters.database import connect_database
+from adapters.runs.events import HOST
 from adapters.settings import load_settings
-from adapters.store.audit import record_deed
-from adapters.store.database import connect_database
-from adapters.store.events import HOST
-from adapters.store.tokens import SCOPES, list_tokens, make_token, revoke_token
 from contracts.errors import PlatformError
 
 
@@ -46,7 +46,7 @@ def _do(connection: Connection, asked: argparse.Namespace) -> str:
     if asked.command == "list":
         return "".join(map(_line, list_tokens(connection))) or "there is no token\n"
     action = f"tokens.{asked.command}"
-    record_deed(connection, actor="command", address=HOST, action=action, subject=asked.name, status=200)
+    record_entry(connection, actor="command", address=HOST, action=action, subject=asked.name, status=200)
     if asked.command == "make":
         return f"{make_token(connection, asked.name, asked.scope, asked.days)}\n"
     revoke_token(connection, asked.name)

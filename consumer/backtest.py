@@ -5,17 +5,18 @@ import json
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from adapters.prices.bars import Column
-from adapters.prices.candles import closes_at
-from adapters.prices.packing import PackedPrices, unpack
+import numpy as np
+
+from adapters.metrics.excursions import excursions
+from adapters.metrics.measured import Measured
+from adapters.metrics.performance import ANALYSIS_VERSION, Performance, performance
+from adapters.metrics.rates import Rates
+from adapters.metrics.table import HEADLINE_NAMES
+from adapters.prices.packing import PackedPrices
 from adapters.prices.run_prices import RunPrices, run_prices
-from adapters.results.excursions import excursions
-from adapters.results.metrics.table import HEADLINE_NAMES
-from adapters.results.performance import ANALYSIS_VERSION, Performance, performance
-from adapters.results.rates import Rates
-from adapters.results.run_lines import packed_lines
-from adapters.results.sparkline import encode_sparkline
-from adapters.results.stored_series import encode_equity, encode_signals, encode_trades, significant
+from adapters.runs.lines import packed_lines
+from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
+from adapters.sparkline import encode_sparkline
 from consumer.wrappers.liquidation import with_liquidation
 from consumer.wrappers.rates import EngineWithRates, carried
 from contracts.errors import BadParams
@@ -25,6 +26,7 @@ from rules.base import BaseRule
 from rules.prices import TIME, Prices
 from rules.registry import build_rule
 
+ENGINE_TERMS = {each.name for each in fields(EngineWithRates)} & {each.name for each in fields(RunRequest)}
 TRADE_FIELDS = tuple(each.name for each in fields(Trade))  # asdict would copy each value, at five times the cost
 
 
@@ -39,42 +41,41 @@ class Outcome:
 def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
     prices = run_prices(packed, request.start_date, request.end_date, request.bars_per_year)
-    rule = rule_of(request)
-    result, traded = run_engine(request, rule, prices), prices.traded
+    rule, read, traded = rule_of(request), read_by_rules(prices), prices.traded
+    result = run_engine(request, rule, prices, read)
     equity = result.equity_curve.tolist()
     filled = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
     trades = [trade | excursions(trade, traded.columns["High"], traded.columns["Low"]) for trade in filled]
-    beside = closes_at(unpack(packed.benchmark), traded.times) if packed.benchmark else None
-    measured = measure(request, prices, result, trades, beside)
+    measured = measure(request, prices, result, trades)
     metrics = measured.metrics
     columns = {
         **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
-        "equity_curve_json": encode_equity(traded.times, equity, request.timeframe),
+        "equity_curve_json": encode_equity(traded.times, result.equity_curve, request.timeframe),
         "trades_json": encode_trades(
             trades, [order._asdict() for order in result.rejected_orders], notes_on(request, rule, prices, result)
         ),
         "sparkline": encode_sparkline(equity),
-        "signals_json": encode_signals(result.signals.tolist()),
+        "signals_json": encode_signals(result.signals),
         "data_hash": packed.data_hash,
         "engine_version": ENGINE_VERSION,
         "analysis_version": ANALYSIS_VERSION,
         "image_tag": image_tag,
         "result_hash": result_hash(asdict(result.metrics), filled, equity),
     }
-    return Outcome(columns, lines_of(rule, prices) if request.batch_id is None else [])
+    return Outcome(columns, lines_of(rule, prices, read) if request.batch_id is None else [])
 
 
-def columns_of(prices: RunPrices) -> dict[str, Any]:
-    """What rules and engine read: all bars, the traded ones and those before."""
-    return {**prices.bars.columns, TIME: prices.bars.timestamps}
+def read_by_rules(prices: RunPrices) -> Prices:
+    """All bars up to the last traded one, as rules and engine read them; indicators are computed once for all."""
+    return Prices({**prices.bars.columns, TIME: prices.bars.timestamps})
 
 
-def lines_of(rule: BaseRule, prices: RunPrices) -> list[bytes]:
+def lines_of(rule: BaseRule, prices: RunPrices, read: Prices) -> list[bytes]:
     """The rule's lines and the truth of its conditions on the traded bars."""
     from rules.explanation import explain  # bulk runs do without it
 
-    found = explain(rule, Prices(columns_of(prices)), prices.first_bar)
+    found = explain(rule, read, prices.first_bar)
     return packed_lines(found.head, found.values, found.truths)
 
 
@@ -124,28 +125,26 @@ def measure(
     prices: RunPrices,
     result: BacktestResult,
     trades: list[dict[str, Any]],
-    benchmark: Column | None,
 ) -> Performance:
     """The engine's metrics and those derived from its equity and trades."""
     interest, borrow_fees = carried(result.ledger)
-    traded = prices.traded
-    return performance(
-        asdict(result.metrics),
-        result.equity_curve,
-        traded.columns["Close"],
-        traded.timestamps,
-        trades,
-        initial_capital=request.initial_capital,
+    times = prices.traded.timestamps
+    run = Measured(
+        core=asdict(result.metrics),
+        path=np.concatenate(([request.initial_capital], result.equity_curve)),
+        close=prices.traded.columns["Close"],
+        timestamps=np.concatenate((times[:1], times)),
+        trades=trades,
         fee_rate=request.fee_rate,
         slippage_bps=request.slippage_bps,
         risk_free_rate=request.risk_free_rate,
         periods_per_year=prices.bars_per_year,
         rejected_orders=len(result.rejected_orders),
-        benchmark=benchmark,
+        benchmark=prices.benchmark,
         interest=interest,
         borrow_fees=borrow_fees,
-        rates=Rates(request.borrow_rate, request.cash_rate),
     )
+    return performance(run, Rates(request.borrow_rate, request.cash_rate))
 
 
 def rule_of(request: RunRequest) -> BaseRule:
@@ -156,53 +155,33 @@ def rule_of(request: RunRequest) -> BaseRule:
         raise BadParams(str(error)) from error
 
 
-def run_engine(request: RunRequest, rule: BaseRule, prices: RunPrices) -> BacktestResult:
+def run_engine(request: RunRequest, rule: BaseRule, prices: RunPrices, read: Prices) -> BacktestResult:
     """The engine's result of a rule's signals for a request on its prices, cut where the account is liquidated."""
-    engine = engine_of(request, prices.bars_per_year)
-    bars = check_bars(columns_of(prices))
-    result = engine.run(
-        bars, lambda columns: rule.generate_signals(Prices(columns)), request.ticker, first_bar=prices.first_bar
-    )
+    engine, first_bar = engine_of(request, prices.bars_per_year), prices.first_bar
+    bars = check_bars(read)  # type: ignore[arg-type]  # columns by name are all that it asks for
+    result = engine.run(bars, rule.generate_signals, request.ticker, first_bar)
     if request.liquidate_below_pct is None:
         return result
-    return with_liquidation(result, engine, bars.since(prices.first_bar), request.liquidate_below_pct)
+    return with_liquidation(result, engine, bars.since(first_bar), request.liquidate_below_pct)
 
 
 def engine_of(request: RunRequest, bars_per_year: float) -> EngineWithRates:
-    """The engine under a request's terms."""
-    return EngineWithRates(
-        initial_capital=request.initial_capital,
-        fee_rate=request.fee_rate,
-        slippage_bps=request.slippage_bps,
-        position_size=request.position_size,
-        size_type=request.size_type,
-        direction="longonly" if request.direction == "longonly" else "longshort",
-        fill=request.fill,
-        stop_loss_pct=request.stop_loss_pct,
-        take_profit_pct=request.take_profit_pct,
-        trailing_stop_pct=request.trailing_stop_pct,
-        fractional_shares=request.fractional_shares,
-        periods_per_year=bars_per_year,
-        exit_after_bars=request.exit_after_bars,
-        atr_stop_multiple=request.atr_stop_multiple,
-        atr_stop_period=request.atr_stop_period,
-        short_only=request.direction == "shortonly",
-        borrow_rate=request.borrow_rate,
-        cash_rate=request.cash_rate,
-    )
+    """The engine under a request's terms, which have the same names here and there."""
+    terms: dict[str, Any] = {name: getattr(request, name) for name in ENGINE_TERMS}
+    if request.direction == "shortonly":
+        terms |= {"direction": "longshort", "short_only": True}
+    return EngineWithRates(**terms, periods_per_year=bars_per_year)
 
 
 def result_hash(core: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:
     """SHA-256 over the engine's own metrics, trades and equity as canonical JSON at 10 significant digits."""
-    values = _rounded({"metrics": core, "trades": trades, "equity": equity})
+    values = {
+        "metrics": _rounded(core),
+        "trades": [*map(_rounded, trades)],
+        "equity": [float(f"{value:.10g}") for value in equity],
+    }
     return hashlib.sha256(canonical_json(values).encode()).hexdigest()
 
 
-def _rounded(value: Any) -> Any:
-    if isinstance(value, float):
-        return significant(value)
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    if isinstance(value, list):
-        return [_rounded(each) for each in value]
-    return value
+def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+    return {name: significant(value) if isinstance(value, float) else value for name, value in values.items()}

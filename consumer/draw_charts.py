@@ -13,17 +13,17 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.charts.data import ChartData
 from adapters.charts.render import render_charts
-from adapters.logs import configure_logging
+from adapters.database import committed, connect_database, is_duplicate_key, reading
+from adapters.metrics.curves import fill_bars, trade_rows
 from adapters.prices.candles import held
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.run_prices import run_prices
-from adapters.results.curves import fill_bars, trade_rows
-from adapters.results.run_series import run_series
-from adapters.settings import load_settings
-from adapters.store.database import committed, connect_database, is_duplicate_key, reading
-from adapters.store.prices import prices_of
-from adapters.store.run_queries import chart_names, run_row
-from adapters.store.runs import save_charts
+from adapters.prices.store import prices_of
+from adapters.runs.queries import chart_names, run_row
+from adapters.runs.series import run_series
+from adapters.runs.states import save_charts
+from adapters.settings import Settings
+from consumer.program import run_program
 from contracts.errors import Conflict, PlatformError, UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.run_result import CHART_NAMES
@@ -77,8 +77,10 @@ def chart_data(row: RowMapping, request: RunRequest, packed: PackedPrices) -> Ch
 
 def main() -> int:
     """Draw the charts of the run that the command line names."""
-    settings = load_settings()
-    configure_logging(settings, role="charts")
+    return run_program("charts", _draw)
+
+
+def _draw(settings: Settings) -> int:
     try:
         draw_charts(connect_database(settings.database_url), sys.argv[1])
     except PlatformError as error:

@@ -3,40 +3,35 @@
 import logging
 import os
 import socket
-import sys
 import time
 from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 from redis.exceptions import RedisError
-from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
 
-from adapters.logs import configure_logging
+from adapters.database import connect_database
 from adapters.queue.connection import queues_of
-from adapters.settings import Settings, load_settings
-from adapters.store.database import connect_database
+from adapters.settings import Settings
 from consumer.messages import MessageWorker
+from consumer.program import run_program
 from consumer.worker import RunWorker
-from contracts.errors import InvalidSettings
 
 log = logging.getLogger(__name__)
 
-EXIT_OK, EXIT_FAILED, EXIT_USAGE = 0, 1, 2
+EXIT_OK, EXIT_FAILED = 0, 1
 PATIENCE_S = 60.0  # how long a Job waits for a database or queue that is not there, before anything is popped
 
 
 def main(environ: Mapping[str, str] | None = None) -> int:
     """Work on one message; the exit code is the outcome (see consumer/__main__.py). None: the process's environment."""
-    try:
-        settings = load_settings(environ)
-    except InvalidSettings as error:
-        sys.stderr.write(f"{error}\n")
-        return EXIT_USAGE
-    configure_logging(settings, role="consumer")
+    return run_program("consumer", _work, environ)
+
+
+def _work(settings: Settings) -> int:
     engine = connect_database(settings.database_url)
     queues = queues_of(settings, redis_timeout_s(settings))
-    if not (_wait_for("database", lambda: _ping(engine)) and _wait_for("redis", queues[0].connection.ping)):
+    if not (_wait_for("database", lambda: engine.connect().close()) and _wait_for("redis", queues[0].connection.ping)):
         return EXIT_FAILED
     name = f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}"
     is_good = RunWorker(MessageWorker(queues, settings, name), engine, settings).work()
@@ -46,11 +41,6 @@ def main(environ: Mapping[str, str] | None = None) -> int:
 def redis_timeout_s(settings: Settings) -> float:
     """How long the parent may wait for Redis: it sits in the same loop that extends the lease."""
     return min(5.0, (settings.lease_s - settings.heartbeat_s) / 3)
-
-
-def _ping(engine: Engine) -> None:
-    with engine.connect():
-        pass
 
 
 def _wait_for(what: str, ping: Callable[[], object]) -> bool:

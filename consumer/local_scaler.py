@@ -14,30 +14,30 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from redis.exceptions import RedisError
-
-from adapters.logs import configure_logging
-from adapters.queue.connection import connect_redis
-from adapters.queue.scaler_state import TOLD_S, ScalerState, tell
-from adapters.settings import Settings, load_settings
+from adapters.queue.run_queue import RunQueue
+from adapters.queue.scaler_state import TOLD_S, ScalerState
+from adapters.settings import Settings
 from consumer.children import Children
+from consumer.program import run_program
 from consumer.scaling import ScaledJob, jobs_to_start, read_scaled_job
 from contracts.errors import InvalidSettings, QueueUnavailable
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.05  # a Job starts within that, so looking less often would be most of a click's wait; 0.3 % of a core
+# within one of KEDA's polls, which go through an API server: here a look costs one round trip to Redis, 0.3 % of a core
+# at 50 ms, and a Job starts so soon that looking less often would be most of a click's wait
+LOOKS_PER_POLL = 20
 GRACE_S = 25.0  # for processes that hand their runs back; afterwards they are killed
 SCRATCH = "backtest-scaler-"  # folders of ready files begin so, among all temporary ones
 REST_S = 5.0  # after a process that failed without taking a message: the next one will hardly do better at once
 
 
 class LocalScaler:
-    """Looks at both lists every POLL_S and whenever a Job ends; starts, reaps and stops Jobs."""
+    """Looks at both lists every `look_s` and whenever a Job ends; starts, reaps and stops Jobs."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._redis = connect_redis(settings.redis_url)
+        self._queue = RunQueue(settings)
         self._lists = tuple(f"rq:queue:{name}" for name in settings.queue_names)
         self._manifest_stamp = 0.0
         self._children = Children(settings.scaler_start)
@@ -67,8 +67,13 @@ class LocalScaler:
         """Processes at the same time: never above the manifest's limit nor the machine's cores."""
         return min(self.scaled_job.max_jobs, self._settings.scaler_max_processes or os.cpu_count() or 1)
 
-    def run(self) -> None:
-        """Scale until SIGTERM or SIGINT, then pass it on and wait for the children."""
+    @property
+    def look_s(self) -> float:
+        """From one look at the lists to the next."""
+        return self.scaled_job.polling_s / LOOKS_PER_POLL
+
+    def run(self) -> int:
+        """Scale until SIGTERM or SIGINT, then pass it on and wait for the children; the exit code."""
         self._install_signals()
         log.info("scaler_started lists=%s capacity=%d", ",".join(self._lists), self.capacity)
         while not self._stopping:
@@ -78,10 +83,11 @@ class LocalScaler:
             self._pause()
         self._stop_children()
         self._scratch.cleanup()
+        return 0
 
     def _pause(self) -> None:
         """Until the next look, or until a Job has ended."""
-        if self._wakeup in select.select([self._wakeup, *self._children.speaking], [], [], POLL_S)[0]:
+        if self._wakeup in select.select([self._wakeup, *self._children.speaking], [], [], self.look_s)[0]:
             os.read(self._wakeup, 4096)
 
     def _install_signals(self) -> None:
@@ -132,13 +138,10 @@ class LocalScaler:
 
     def _waiting(self) -> int:
         try:
-            with self._redis.pipeline(transaction=False) as pipeline:
-                for each in self._lists:
-                    pipeline.llen(each)
-                waiting: int = sum(pipeline.execute())
-        except RedisError as error:
+            waiting = self._queue.depth()
+        except QueueUnavailable as error:
             if not self._redis_is_away:
-                log.warning("redis_unreachable polling_every_s=%.1f reason=%s", POLL_S, error)
+                log.warning("redis_unreachable polling_every_s=%g reason=%s", self.look_s, error)
             self._redis_is_away = True
             return 0
         if self._redis_is_away:
@@ -158,7 +161,7 @@ class LocalScaler:
         if state == self._told and time.monotonic() < self._tell_at:
             return
         with suppress(QueueUnavailable):  # noticed when the lists were looked at
-            tell(self._redis, self._settings, state)
+            self._queue.tell_of_scaler(state)
             self._told, self._tell_at = state, time.monotonic() + TOLD_S / 3
 
     def _start(self) -> None:
@@ -204,15 +207,8 @@ def _wake(signum: int, frame: FrameType | None) -> None:
 
 
 def main() -> int:
-    """Scale until a signal ends it; 2 when the settings or the manifest are wrong."""
-    try:
-        settings = load_settings()
-        configure_logging(settings, role="scaler")
-        LocalScaler(settings).run()
-    except InvalidSettings as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    return 0
+    """Scale until a signal ends it."""
+    return run_program("scaler", lambda settings: LocalScaler(settings).run())
 
 
 if __name__ == "__main__":

@@ -120,20 +120,19 @@ class MessageWorker:
             raise
         except Exception as error:  # whatever a stranger's message makes RQ or JSON raise
             log.warning("message_refused job_id=%r reason=%s", job_id[:100], error)
-            with redis_may_fail("refuse"), self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.lrem(self._queue.intermediate_queue_key, 1, raw)  # type: ignore[arg-type]  # bytes are a value
-                pipeline.expire(Job.key_for(job_id), KEPT_S)
-                pipeline.hincrby(REFUSED_KEY, FOREIGN)
-                pipeline.execute()
+            self._strike_off(raw, FOREIGN)
             return None
         return job
 
     def ignore(self, job: Job) -> None:
         """Drop a message whose attempt is not waiting; its body may belong to a process that works on it now."""
-        with redis_may_fail("ignore"), self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)
-            pipeline.expire(job.key, KEPT_S)
-            pipeline.hincrby(REFUSED_KEY, STALE)
+        self._strike_off(job.id, STALE)
+
+    def _strike_off(self, raw: bytes | str, cause: str) -> None:
+        with redis_may_fail(f"strike_off_{cause}"), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.lrem(self._queue.intermediate_queue_key, 1, raw)  # type: ignore[arg-type]  # bytes are a value
+            pipeline.expire(Job.key_for(as_words(raw)), KEPT_S)
+            pipeline.hincrby(REFUSED_KEY, cause)
             pipeline.execute()
 
     def put_back(self, job: Job) -> bool:
@@ -154,7 +153,7 @@ class MessageWorker:
             execution = Execution.create(job, self._ttl_s, pipeline, self.name)
             job.prepare_for_execution(self.name, pipeline)
             pipeline.lrem(self._queue.intermediate_queue_key, 1, job.id)
-            self._show_worker(job, pipeline)
+            self._show_worker(pipeline)
             pipeline.execute()
             self._execution = execution
 
@@ -164,17 +163,17 @@ class MessageWorker:
             return
         with redis_may_fail("heartbeat"), self._redis.pipeline() as pipeline:
             self._execution.heartbeat(job.started_job_registry, self._ttl_s, pipeline)
-            self._show_worker(job, pipeline)
+            pipeline.expire(self._execution.worker_executions_key, self._ttl_s)
+            self._show_worker(pipeline)
             pipeline.execute()
 
-    def _show_worker(self, job: Job, pipeline: Pipeline) -> None:
+    def _show_worker(self, pipeline: Pipeline) -> None:
         """Write the whole entry each time, so that it comes back into a Redis that was emptied."""
         pipeline.hset(
             self._key,
             mapping={
                 "birth": self._born, "last_heartbeat": utcformat(now()), "state": WorkerStatus.BUSY,
-                "current_job": job.id, "queues": self._names, "hostname": socket.gethostname(),
-                "pid": os.getpid(), "ip_address": "unknown",
+                "queues": self._names, "hostname": socket.gethostname(), "pid": os.getpid(), "ip_address": "unknown",
             },
         )  # fmt: skip
         pipeline.expire(self._key, self._ttl_s)

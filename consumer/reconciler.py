@@ -21,16 +21,15 @@ from uuid import uuid4  # noqa: E402
 from sqlalchemy.engine import Engine  # noqa: E402
 from sqlalchemy.exc import DBAPIError  # noqa: E402
 
-from adapters.logs import configure_logging  # noqa: E402
-from adapters.settings import Settings, load_settings  # noqa: E402
-from adapters.store.database import committed, connect_database  # noqa: E402
-from adapters.store.leases import give_up_lead, take_lead  # noqa: E402
-from adapters.store.retention import Removed, is_configured, prune_runs  # noqa: E402
-from adapters.store.run_totals import fold  # noqa: E402
-from adapters.store.upkeep import RECONCILER  # noqa: E402
+from adapters.database import committed, connect_database  # noqa: E402
+from adapters.leases import give_up_lead, take_lead  # noqa: E402
+from adapters.queue.liveness import RECONCILER  # noqa: E402
+from adapters.runs.totals import fold  # noqa: E402
+from adapters.settings import Settings  # noqa: E402
+from adapters.upkeep.retention import Removed, is_configured, prune_runs  # noqa: E402
+from consumer.program import run_program  # noqa: E402
 from consumer.repairs import Repairs  # noqa: E402
 from consumer.studies import Studies  # noqa: E402
-from contracts.errors import InvalidSettings  # noqa: E402
 
 log = logging.getLogger("consumer.reconciler")
 
@@ -104,13 +103,11 @@ class Reconciler:
 
 
 def main() -> int:
-    """Reconcile until SIGTERM or SIGINT; 2 when the settings are wrong."""
-    try:
-        settings = load_settings()
-    except InvalidSettings as error:
-        sys.stderr.write(f"{error}\n")
-        return 2
-    configure_logging(settings, role="reconciler")
+    """Reconcile until SIGTERM or SIGINT."""
+    return run_program("reconciler", _reconcile)
+
+
+def _reconcile(settings: Settings) -> int:
     reconciler = Reconciler(connect_database(settings.database_url), settings)
     log.info("reconciler_started every_s=%g", settings.reconcile_s)
     for signum in (signal.SIGTERM, signal.SIGINT):

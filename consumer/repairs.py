@@ -7,13 +7,12 @@ from collections.abc import Callable, Iterator
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
+from adapters.database import reading
 from adapters.logs import log_context
 from adapters.queue.messages import attempt_of, job_id_of
 from adapters.queue.remains import QueueRemains
 from adapters.queue.run_queue import RunQueue
-from adapters.settings import Settings
-from adapters.store.database import reading
-from adapters.store.lost_runs import (
+from adapters.runs.lost_runs import (
     ExpiredLease,
     expired_leases,
     live_attempts,
@@ -21,8 +20,9 @@ from adapters.store.lost_runs import (
     overdue_attempts,
     unqueueable,
 )
-from adapters.store.new_runs import mark_enqueued
-from adapters.store.runs import Attempt, give_up, lose
+from adapters.runs.new_runs import mark_enqueued
+from adapters.runs.states import Attempt, give_up, lose
+from adapters.settings import Settings
 from contracts.errors import QueueOutOfMemory, QueueUnavailable, StaleMessage
 from contracts.status import ErrorType, RunStatus
 

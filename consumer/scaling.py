@@ -17,6 +17,7 @@ class ScaledJob:
     """What the manifest says to a scaler."""
 
     list_names: tuple[str, ...]
+    polling_s: float  # from one look of KEDA at the lists to the next
     list_length: int  # messages per Job
     max_jobs: int
     paused: bool
@@ -46,6 +47,7 @@ def _parse(manifest: dict[str, Any]) -> ScaledJob:
     annotations = manifest["metadata"].get("annotations") or {}
     return ScaledJob(
         list_names=tuple(each["listName"] for each in triggers),
+        polling_s=float(spec.get("pollingInterval", 30)),  # KEDA's default
         list_length=int(triggers[0].get("listLength", 5)),  # KEDA's default
         max_jobs=int(spec.get("maxReplicaCount", 100)),  # KEDA's default
         paused=str(annotations.get(PAUSED_ANNOTATION, "false")).lower() == "true",

@@ -9,9 +9,9 @@ from sqlalchemy.exc import OperationalError
 from adapters.logs import log_context
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
+from adapters.runs.new_runs import mark_enqueued
+from adapters.runs.states import Attempt, Claim, fail, hand_back, lose
 from adapters.settings import Settings
-from adapters.store.new_runs import mark_enqueued
-from adapters.store.runs import Attempt, Claim, fail, hand_back, lose
 from consumer.horse import HorseExit
 from consumer.persistence import persist
 from contracts.errors import LeaseLost, QueueUnavailable
@@ -30,6 +30,13 @@ class Verdict:
     reason: str
 
 
+SETTLED: dict[int, Verdict] = {  # by the work horse itself
+    HorseExit.SUCCEEDED: Verdict(True, "succeeded"),
+    HorseExit.FAILED: Verdict(False, "failed; the database has the reason"),
+    HorseExit.OVERTAKEN: Verdict(True, "overtaken"),
+}
+
+
 class Settlement:
     """The parent's last writes about the run that it holds."""
 
@@ -40,12 +47,8 @@ class Settlement:
 
     def settle(self, status: int, *, stopped: bool, timed_out: bool) -> Verdict:
         """Record what the work horse could not: a stop, a time limit, a death."""
-        if status == HorseExit.SUCCEEDED:
-            return Verdict(True, "succeeded")
-        if status == HorseExit.FAILED:
-            return Verdict(False, "failed; the database has the reason")
-        if status == HorseExit.OVERTAKEN:
-            return Verdict(True, "overtaken")
+        if verdict := SETTLED.get(status):
+            return verdict
         try:
             if stopped:
                 return self._hand_back()

@@ -14,12 +14,11 @@ from typing import Any
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.results.choice import Criterion, ranked
-from adapters.results.conditions import parse_condition
-from adapters.results.leaderboard import default_goal
-from adapters.store.database import reading
-from adapters.store.new_runs import NewRun, insert_runs
-from adapters.store.studies import (
+from adapters.batches.choice import ranked
+from adapters.batches.leaderboard import ranking_by
+from adapters.database import reading
+from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.studies.store import (
     Study,
     count_judgement,
     existing_runs,
@@ -33,7 +32,7 @@ from adapters.store.studies import (
 )
 from consumer.study_runs import run_of, runs_over, training_runs
 from contracts.errors import QueueUnavailable
-from contracts.study import StudyRequest, StudyStatus, Window
+from contracts.study import StudyStatus, Window
 
 log = logging.getLogger(__name__)
 
@@ -142,7 +141,8 @@ def _choice(connection: Connection, study: Study, window: Window) -> dict[str, A
     """What is chosen on a training part, the best first, and out of how many that could have been."""
     request, run_ids = study.plan.request, training_runs(study, window.train)
     tried = metrics_of(connection, run_ids)
-    places = ranked(request.combinations, tried, criterion_of(request))
+    ranking = ranking_by(request.metric, request.goal, request.constraints)
+    places = ranked(request.combinations, tried, ranking, by_neighbourhood=request.by_neighbourhood)
     chosen = [
         {
             "place": place,
@@ -153,9 +153,3 @@ def _choice(connection: Connection, study: Study, window: Window) -> dict[str, A
         for place in places[: study.plan.chosen]
     ]
     return {"eligible": len(places), "failed": tried.count(None), "chosen": chosen}
-
-
-def criterion_of(request: StudyRequest) -> Criterion:
-    """How the study chooses."""
-    goal = request.goal or default_goal(request.metric)
-    return Criterion(request.metric, goal, list(map(parse_condition, request.constraints)), request.by_neighbourhood)

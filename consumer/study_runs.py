@@ -7,8 +7,8 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
-from adapters.store.new_runs import NewRun
-from adapters.store.studies import Study
+from adapters.runs.new_runs import NewRun
+from adapters.studies.store import Study
 from contracts.run_request import RunRequest, request_hash
 from rules.catalog import checked_rule
 

@@ -12,15 +12,15 @@ from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 
+from adapters.database import connect_database, reading
 from adapters.logs import configure_logging
-from adapters.prices.candles import closes_at
+from adapters.metrics.rates import Rates
 from adapters.prices.packing import unpack
-from adapters.results.rates import Rates
+from adapters.prices.run_prices import benchmark_closes
+from adapters.prices.store import prices_of
 from adapters.settings import load_settings
-from adapters.store.database import connect_database, reading
-from adapters.store.prices import prices_of
-from adapters.store.studies import Study, move, result_of, study_of, study_row
 from adapters.studies.path import Market, RunData, run_data
+from adapters.studies.store import Study, move, result_of, study_of, study_row
 from adapters.studies.verdict import verdict_of
 from consumer.persistence import persist
 from consumer.study_runs import training_runs
@@ -60,8 +60,8 @@ def _market(engine: Engine, request: RunRequest) -> Market:
     if isinstance(packed, UnknownTicker):
         raise packed
     bars = unpack(packed)
-    beside = closes_at(unpack(packed.benchmark), bars.times) if packed.benchmark else None
-    return Market(bars.times, bars.columns["Close"], beside, Rates(request.borrow_rate, request.cash_rate))
+    rates = Rates(request.borrow_rate, request.cash_rate)
+    return Market(bars.times, bars.columns["Close"], benchmark_closes(packed, bars.times), rates)
 
 
 def _loaded(engine: Engine, capital: float, market: Market, run_id: str) -> RunData | None:

@@ -14,8 +14,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from adapters.prices.packing import PackedPrices
+from adapters.runs.states import Claim, fail, finish
 from adapters.settings import Settings
-from adapters.store.runs import Claim, fail, finish
 from consumer.backtest import Outcome, backtest
 from consumer.horse import HorseExit
 from consumer.persistence import persist
@@ -53,7 +53,7 @@ def run_backtest(
 ) -> HorseExit:
     """Run the claimed request and persist what came of it; `say_computed` is called in between."""
     try:
-        with _memory_limit(settings.run_memory_mb):
+        with memory_limit(settings.run_memory_mb):
             outcome = _compute(held, prices, settings)
     except Exception as error:  # every fault of a run ends as its recorded reason
         say_computed()
@@ -88,7 +88,7 @@ def _compute(held: Claim, prices: PackedPrices | UnknownTicker, settings: Settin
 
 
 @contextmanager
-def _memory_limit(beyond_mb: int) -> Iterator[None]:
+def memory_limit(beyond_mb: int) -> Iterator[None]:
     """Let allocations fail at `beyond_mb` more than is mapped now, before the kernel kills whomever it likes."""
     if sys.platform != "linux":  # macOS refuses any limit below the hundreds of GB that it maps at the start
         yield

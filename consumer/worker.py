@@ -17,18 +17,21 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from adapters.logs import set_log_context
+from adapters.prices.packing import PackedPrices
+from adapters.prices.store import prices_of
 from adapters.queue.messages import attempt_of
+from adapters.runs.states import Attempt, Claim, claim, extend_lease
 from adapters.settings import Settings
-from adapters.store.prices import prices_of
-from adapters.store.runs import Attempt, Claim, claim, extend_lease
 from consumer.horse import HorseExit, Lifeline, die_with
 from consumer.messages import MessageWorker
 from consumer.persistence import persist
 from consumer.settlement import Settlement
 from consumer.termination import termination
-from contracts.errors import LeaseLost, StaleMessage
+from contracts.errors import LeaseLost, StaleMessage, UnknownTicker
 
 log = logging.getLogger(__name__)
+
+Packed = PackedPrices | UnknownTicker  # as `prices_of` gives them
 
 CLAIM_PATIENCE_S = 120.0  # a popped message is worth waiting for; afterwards the reconciler enqueues it again
 OVERTIME_S = 5.0  # beyond its time limit a work horse may take so long to stop by itself
@@ -58,7 +61,7 @@ class RunWorker:
         """Claim the run, let a work horse run it, settle the outcome; whether that is good."""
         waiting = Attempt(*attempt_of(job.id))
         try:
-            held = self._claim(waiting)
+            held, prices = self._claim(waiting)
         except StaleMessage as error:
             log.info("message_stale reason=%s", error)
             self._messages.ignore(job)
@@ -66,38 +69,37 @@ class RunWorker:
         except OperationalError as error:
             log.error("claim_failed reason=%s", error.orig)
             return termination.requested and self._messages.put_back(job)
-        return self._run(held, job)
+        return self._run(job, held, prices)
 
-    def _claim(self, waiting: Attempt) -> Claim:
+    def _claim(self, waiting: Attempt) -> tuple[Claim, Packed]:
         """The claimed run; its prices are read with the same connection, so that the work horse needs none for them."""
         token, lease_s, name = str(uuid4()), self._settings.lease_s, self._messages.name
 
-        def take(connection: Connection) -> Claim:
+        def take(connection: Connection) -> tuple[Claim, Packed]:
             held = claim(connection, waiting, token, lease_s, name)
-            self._prices = prices_of(connection, held.request)
-            return held
+            return held, prices_of(connection, held.request)
 
-        held = persist(self._engine, take, CLAIM_PATIENCE_S, lambda: termination.requested)
+        held, prices = persist(self._engine, take, CLAIM_PATIENCE_S, lambda: termination.requested)
         set_log_context(run_id=held.run_id, attempt=held.attempt, batch_id=held.request.batch_id)
         log.info("run_claimed worker=%s", name)
-        return held
+        return held, prices
 
-    def _run(self, held: Claim, job: Job) -> bool:
+    def _run(self, job: Job, held: Claim, prices: Packed) -> bool:
         # a signal that came between pop and claim finds no work horse to kill
-        status = HorseExit.NOT_PERSISTED if termination.requested else self._work(held, job)
+        status = HorseExit.NOT_PERSISTED if termination.requested else self._work(job, held, prices)
         settlement = Settlement(self._engine, self._settings, held)
         verdict = settlement.settle(status, stopped=termination.requested, timed_out=self._timed_out)
         self._messages.tidy(job, status, verdict.reason)
         return verdict.is_good
 
-    def _work(self, held: Claim, job: Job) -> int:
+    def _work(self, job: Job, held: Claim, prices: Packed) -> int:
         """Exit code of the work horse; negative when a signal killed it."""
         self._deadline = time.monotonic() + self._settings.run_timeout_s + OVERTIME_S
         self._engine.dispose()  # a connection must not live in two processes
         lifeline, parent_pid = Lifeline(), os.getpid()
         horse_pid = os.fork()
         if horse_pid == 0:
-            self._be_horse(held, lifeline, parent_pid)
+            self._be_horse(held, prices, lifeline, parent_pid)
         lifeline.keep_parent_end()
         termination.watch(horse_pid)
         self._messages.show_start(job)
@@ -127,7 +129,7 @@ class RunWorker:
         except OperationalError as error:
             log.warning("heartbeat_missed reason=%s", error.orig)
 
-    def _be_horse(self, held: Claim, lifeline: Lifeline, parent_pid: int) -> NoReturn:
+    def _be_horse(self, held: Claim, prices: Packed, lifeline: Lifeline, parent_pid: int) -> NoReturn:
         """The forked process: run the claimed backtest; it needs no Redis."""
         status = HorseExit.NOT_PERSISTED
         try:
@@ -138,7 +140,7 @@ class RunWorker:
             die_with(parent_pid)
             from consumer.task import run_backtest  # numpy and the engine are loaded by the work horse only
 
-            status = run_backtest(held, self._prices, self._engine, self._settings, lifeline.say_computed)
+            status = run_backtest(held, prices, self._engine, self._settings, lifeline.say_computed)
         except BaseException:
             log.exception("work_horse_died")
         finally:

@@ -19,11 +19,11 @@ SIDES: tuple[tuple[Side, int], ...] = (("BUY", 1), ("SELL", -1))
 class SignalCounts:
     """Bars by signal. `share_pct` is the percent of bars that carry one, `per_year` their number in a year of bars."""
 
-    bars: int
-    buys: int
-    sells: int
-    share_pct: float | None
-    per_year: float | None
+    bars: int = 0
+    buys: int = 0
+    sells: int = 0
+    share_pct: float | None = None
+    per_year: float | None = None
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Clustering:
     """
 
     side: Side
-    runs: int
-    longest_run: int
-    mean_run: float | None
-    gap_variation: float | None
+    runs: int = 0
+    longest_run: int = 0
+    mean_run: float | None = None
+    gap_variation: float | None = None
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,10 @@ class SignalAnalyzer:
 
     def counts(self) -> SignalCounts:
         """How many bars buy, sell, and how often in a year."""
-        bars, buys, sells = self._close.size, int((self._signals > 0).sum()), int((self._signals < 0).sum())
+        bars = self._close.size
+        buys, sells = (int((self._signals == sign).sum()) for _, sign in SIDES)
         if not bars:
-            return SignalCounts(0, 0, 0, None, None)
+            return SignalCounts()
         share = (buys + sells) / bars
         return SignalCounts(bars, buys, sells, 100.0 * share, share * self._periods_per_year)
 
@@ -113,7 +114,7 @@ class SignalAnalyzer:
 def _clustering(side: Side, at: Bars) -> Clustering:
     """at: the bars with a signal, rising."""
     if not at.size:
-        return Clustering(side, 0, 0, None, None)
+        return Clustering(side)
     gaps = np.diff(at)
     starts = np.flatnonzero(np.concatenate([[True], gaps > 1]))
     runs = np.diff(starts, append=at.size)

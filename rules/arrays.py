@@ -52,15 +52,18 @@ def held(signals: Signals) -> Signals:
 
 def turns(stances: Signals) -> Signals:
     """The stance on the bars where it is another than on the bar before, else 0; the first bar is no turn."""
-    changes = np.zeros(stances.size, dtype=np.int8)
-    np.multiply(stances[1:], stances[1:] != stances[:-1], out=changes[1:], casting="unsafe")
-    return changes
+    return _where(stances[1:] != stances[:-1], stances)
 
 
 def reversals(stances: Signals) -> Signals:
     """The stance on the bars where it is the opposite of the bar before, else 0; a first stance is no reversal."""
+    return _where(stances[1:] == -stances[:-1], stances)
+
+
+def _where(changed: Flags, stances: Signals) -> Signals:
+    """The stance on the bars that `changed`, which are told from the second on."""
     changes = np.zeros(stances.size, dtype=np.int8)
-    np.multiply(stances[1:], stances[1:] == -stances[:-1], out=changes[1:], casting="unsafe")
+    np.multiply(stances[1:], changed, out=changes[1:], casting="unsafe")
     return changes
 
 

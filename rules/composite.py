@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from rules import papers, technical
+from rules import papers, technical, trend
 from rules.base import BaseRule
 from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, shown
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from rules.prices import Prices
 
 MEMBERS: Mapping[str, type[BaseRule]] = {
-    rule.spec.name: rule for family in (technical, papers) for rule in family.RULES
+    rule.spec.name: rule for family in (technical, trend, papers) for rule in family.RULES
 }
 
 

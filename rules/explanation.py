@@ -40,113 +40,109 @@ class Explanation:
 
 def explain(rule: BaseRule, prices: Prices, first_bar: int = 0) -> Explanation:
     """The explanation of a rule's signals from `first_bar` on; ValueError as for BaseRule.generate_signals."""
-    found = _Found(first_bar)
-    read = found.vote if isinstance(rule, CompositeRule) else found.rule
-    return Explanation({"lines": found.lines} | read(rule, prices), found.values, found.truths)  # type: ignore[arg-type]
+    found = _Found(prices, first_bar)
+    both = found.vote(rule) if isinstance(rule, CompositeRule) else found.rule(rule)
+    return Explanation({"lines": found.lines} | both, found.values, found.truths)
 
 
 class _Found:
     """Lines and truths as they are met; a line that is met twice is one."""
 
-    def __init__(self, first_bar: int) -> None:
+    def __init__(self, prices: Prices, first_bar: int) -> None:
         self.lines: list[dict[str, Any]] = []
         self.values: list[Array] = []
         self.truths: list[Signals] = []
-        self.first_bar = first_bar
+        self._prices, self._traded = prices, slice(first_bar, None)
+        self._names: Mapping[Node, str] = {}  # those of the formula that is read, and the arrays of its nodes
+        self._held: Mapping[Node, Any] = {}
 
-    def rule(self, rule: BaseRule, prices: Prices) -> dict[str, Any]:
+    def rule(self, rule: BaseRule) -> dict[str, Any]:
         """Both conditions of a rule, with their lines."""
-        conditions = [node for node in rule.formula.nodes if node.kind == "condition"]
-        compared = [each for node in conditions if _compares(node) for each in node.arrays]
-        held = values_of(rule.formula, prices, {*conditions, *compared})
-        reader = _Reader(self, rule.formula.names, held)
-        both = {"buy": reader.read(rule.formula.buy), "sell": reader.read(rule.formula.sell)}
-        for node in filter(_compares, conditions):  # also those inside numbers, such as bars_since(a > b)
-            reader.compared(node)
+        formula = rule.formula
+        conditions = [node for node in formula.nodes if node.kind == "condition"]
+        compared = [node for node in conditions if _compares(node)]
+        sides = [side for node in compared for side in node.arrays]
+        self._names, self._held = formula.names, values_of(formula, self._prices, {*conditions, *sides})
+        both = {"buy": self._read(formula.buy), "sell": self._read(formula.sell)}
+        for node in compared:  # also those inside numbers, such as bars_since(a > b)
+            self._compared(node)
         return both
 
-    def vote(self, rule: CompositeRule, prices: Prices) -> dict[str, Any]:
+    def vote(self, rule: CompositeRule) -> dict[str, Any]:
         """Both sides of a vote: the stance of each member, with the member's own conditions."""
-        members = [(each.label, prices.held(each.signals(prices)), self.rule(each, prices)) for each in rule.members]
+        prices = self._prices
+        members = [(each.label, prices.held(each.signals(prices)), self.rule(each)) for each in rule.members]
         signals, both = rule.signals(prices), {}
         for side, sign in (("buy", 1), ("sell", -1)):
             stances = [
-                self.condition("stance", stances * np.int8(sign), [own[side]]) | {"name": label}
-                for label, stances, own in members
+                self._condition("stance", stance * np.int8(sign), [own[side]]) | {"name": label}
+                for label, stance, own in members
             ]
-            outcome = self.condition("vote", prices.levels(signals == sign, signals != sign), stances)
+            outcome = self._condition("vote", prices.levels(signals == sign, signals != sign), stances)
             both[side] = outcome | {"mode": rule.params["mode"], "side": side}
         return both
 
-    def condition(self, op: str, truth: Signals, of: list[dict[str, Any]]) -> dict[str, Any]:
+    def _read(self, node: Node) -> dict[str, Any]:
+        """A condition with all that it is made of."""
+        if _compares(node):
+            return self._condition(node.op, self._held[node], self._compared(node)) | self._nearest(node)
+        inner = [self._read(each) for each in node.arrays if each.kind == "condition"]
+        bars = {"bars": node.operands[1]} if node.op == "above_for" else {}
+        return self._condition(node.op, self._held[node], inner) | bars
+
+    def _condition(self, op: str, truth: Signals, of: list[dict[str, Any]]) -> dict[str, Any]:
         """A condition in the form of Explanation.head; its truth is kept."""
-        traded = truth[self.first_bar :]
+        traded = truth[self._traded]
         self.truths.append(traded)
         counts = {"true": int((traded > 0).sum()), "unknown": int((traded == 0).sum())}
         return {"op": op, "truth": len(self.truths) - 1, "of": of, **counts}
 
-    def line(self, node: Node, name: str, values: Array) -> dict[str, Any]:
-        """A reference to a line, which is kept unless there are too many."""
-        known = next((place for place, each in enumerate(self.lines) if each["name"] == name), len(self.lines))
-        if known == MAX_LINES:
-            return {"text": name}
-        if known == len(self.lines):
-            unit, column = unit_of(node), {} if node.operands else {"column": node.op.lower()}
-            pane, group = ("price", "price") if unit == "price" else ("below", "volume" if unit == "volume" else name)
-            self.lines.append({"name": name, "pane": pane, "group": group, "levels": [], **column})
-            if not column:
-                self.values.append(values[self.first_bar :])
-        return {"line": known}
-
-    def put_together(self, left: dict[str, Any], right: dict[str, Any]) -> None:
-        """Let two compared lines share a pane, or a line have a level."""
+    def _compared(self, node: Node) -> list[dict[str, Any]]:
+        """Both sides of a comparison, of which lines share a pane, and a number is a line's level."""
+        left, right = sides = [self._side(value) for value in node.operands]
         line, other = (left, right) if "line" in left else (right, left)
-        if "line" not in line:
-            return
-        shown = self.lines[line["line"]]
-        if "number" in other and other["number"] not in shown["levels"]:
-            shown["levels"].append(other["number"])
-        if "line" in other and self.lines[other["line"]]["pane"] == shown["pane"]:
-            left_over = self.lines[other["line"]]["group"]
-            for each in self.lines:
-                if each["group"] == left_over:
-                    each["group"] = shown["group"]
+        if "line" in line:
+            shown = self.lines[line["line"]]
+            if "line" in other:
+                self._put_beside(shown, self.lines[other["line"]])
+            elif "number" in other and other["number"] not in shown["levels"]:
+                shown["levels"].append(other["number"])
+        return sides
 
-
-class _Reader:
-    """Reads the conditions of one formula, whose nodes have these names and values."""
-
-    def __init__(self, found: _Found, names: Mapping[Node, str], held: Mapping[Node, Any]) -> None:
-        self._found, self._names, self._held = found, names, held
-
-    def read(self, node: Node) -> dict[str, Any]:
-        """A condition with all that it is made of."""
-        if _compares(node):
-            return self._found.condition(node.op, self._held[node], self.compared(node)) | self._nearest(node)
-        inner = [self.read(each) for each in node.arrays if each.kind == "condition"]
-        bars = {"bars": node.operands[1]} if node.op == "above_for" else {}
-        return self._found.condition(node.op, self._held[node], inner) | bars
-
-    def compared(self, node: Node) -> list[dict[str, Any]]:
-        """Both sides of a comparison."""
-        left, right = map(self._side, node.operands)
-        self._found.put_together(left, right)
-        return [left, right]
+    def _put_beside(self, line: dict[str, Any], other: dict[str, Any]) -> None:
+        joining = [each for each in self.lines if each["group"] == other["group"] and other["pane"] == line["pane"]]
+        for each in joining:
+            each["group"] = line["group"]
 
     def _side(self, value: Value) -> dict[str, Any]:
+        """A number, or a line, which is kept unless there are too many."""
         if not isinstance(value, Node):
             return {"number": value}
-        return self._found.line(value, name_of(value, self._names), self._held[value])
+        name, known = name_of(value, self._names), [each["name"] for each in self.lines]
+        if name in known:
+            return {"line": known.index(name)}
+        if len(known) == MAX_LINES:
+            return {"text": name}
+        self.lines.append(_line(value, name))
+        if value.operands:
+            self.values.append(self._held[value][self._traded])
+        return {"line": len(known)}
 
     def _nearest(self, node: Node) -> dict[str, Any]:
         """Where a comparison was false by the least; nothing where it never was."""
-        traded = slice(self._found.first_bar, None)
-        false = np.flatnonzero(self._held[node][traded] < 0)
+        [false] = np.nonzero(self._held[node][self._traded] < 0)
         if not false.size:
             return {}
-        left, right = (self._held[each][traded][false] if isinstance(each, Node) else each for each in node.operands)
+        sides = (self._held[each] if isinstance(each, Node) else each for each in node.operands)
+        left, right = (np.broadcast_to(side, self._held[node].shape)[self._traded][false] for side in sides)
         at = int(np.abs(left - right).argmin())
-        return {"nearest": [int(false[at]), *(float(np.broadcast_to(each, false.shape)[at]) for each in (left, right))]}
+        return {"nearest": [int(false[at]), float(left[at]), float(right[at])]}
+
+
+def _line(node: Node, name: str) -> dict[str, Any]:
+    unit, column = unit_of(node), {} if node.operands else {"column": node.op.lower()}
+    pane, group = "price" if unit == "price" else "below", unit if unit in ("price", "volume") else name
+    return {"name": name, "pane": pane, "group": group, "levels": [], **column}
 
 
 def _compares(node: Node) -> bool:

@@ -8,12 +8,19 @@ from collections.abc import Callable
 import numpy as np
 
 from rules.arrays import Array
-from rules.smoothing import decayed_ratio, decayed_sums
+from rules.smoothing import decayed_ratio, decayed_sums, ordered_mean, ordered_sum, wilder_seeded, wilder_sums
 from rules.windows import window_deviations, window_max, window_means, window_min, window_sums, window_weighted_means
 
 
 def _blank(bars: int) -> Array:
     return np.full(bars, np.nan)
+
+
+def _ending_in(values: Array, bars: int) -> Array:
+    """A line of `bars` that ends in the values, NaN before them."""
+    line = _blank(bars)
+    line[bars - values.size :] = values
+    return line
 
 
 def _check_period(name: str, period: int) -> None:
@@ -26,36 +33,10 @@ def _floats(*columns: Array) -> list[Array]:
     return [np.asarray(column, dtype=np.float64) for column in columns]
 
 
-def _sum(values: Array) -> float:
-    """The sum in the order of the bars; np.sum's order depends on the CPU."""
-    return float(np.add.accumulate(values)[-1])
-
-
-def _mean(values: Array) -> float:
-    """The mean, exactly the value where all are equal."""
-    return float(values[0]) + _sum(values - values[0]) / values.size
-
-
-def _wilder_sums(values: Array, period: int) -> Array:
-    """Wilder's smoothed sum, `period` times his average, from the window of the first `period` values on.
-
-    values: (bars,) with at least `period` bars; overwritten. Shape (bars - period + 1,).
-    """
-    return decayed_sums(_wilder_seeded(values, period), 1.0 - 1.0 / period, 0.0)
-
-
-def _wilder_seeded(values: Array, period: int) -> Array:
-    """The values from bar `period` - 1 on, of which the first is the sum of those until then; written into `values`."""
-    values[period - 1] = _sum(values[:period])
-    return values[period - 1 :]
-
-
 def _over_windows(of_windows: Callable[[Array, int], Array], values: Array, period: int) -> Array:
     (values,) = _floats(values)
     _check_period("period", period)
-    line = _blank(values.size)
-    line[period - 1 :] = of_windows(values, period)
-    return line
+    return _ending_in(of_windows(values, period), values.size)
 
 
 def sma(close: Array, period: int) -> Array:
@@ -92,7 +73,7 @@ def ema(close: Array, period: int) -> Array:
     _check_period("period", period)
     average = _blank(close.size)
     if close.size >= period:
-        seed, decay = _mean(close[:period]), 1.0 - 2.0 / (period + 1)
+        seed, decay = ordered_mean(close[:period]), 1.0 - 2.0 / (period + 1)
         average[period - 1] = seed
         # the close's lead over its average decays and takes in each change: exactly 0 at the end of a flat stretch
         lead = decayed_sums(close[period:] - close[period - 1 : -1], decay, (float(close[period - 1]) - seed) / decay)
@@ -110,13 +91,11 @@ def rsi(close: Array, period: int = 14) -> Array:
     """
     (close,) = _floats(close)
     _check_period("period", period)
-    strength = _blank(close.size)
-    if close.size > period:
-        change = close[1:] - close[:-1]
-        gain = _wilder_seeded(np.maximum(change, 0.0), period)
-        move = _wilder_seeded(np.abs(change, out=change), period)
-        decayed_ratio(gain, move, 1.0 - 1.0 / period, 0.0, out=strength[period:])
-        strength *= 100.0  # last, so that gains alone are 100 and not a digit more
+    strength, change = _blank(close.size), close[1:] - close[:-1]
+    gain = wilder_seeded(np.maximum(change, 0.0), period)
+    move = wilder_seeded(np.abs(change, out=change), period)
+    decayed_ratio(gain, move, 1.0 - 1.0 / period, 0.0, out=strength[period:])
+    strength *= 100.0  # last, so that gains alone are 100 and not a digit more
     return strength
 
 
@@ -132,12 +111,8 @@ def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple
     _check_period("signal", signal)
     if fast >= slow:
         raise ValueError(f"fast is {fast}; must be less than slow, which is {slow}")
-    line, signal_line = _blank(close.size), _blank(close.size)
-    first = slow + signal - 2
-    if close.size > first:
-        gap = ema(close[slow - fast :], fast)[fast - 1 :] - ema(close, slow)[slow - 1 :]
-        line[first:] = gap[signal - 1 :]
-        signal_line[first:] = ema(gap, signal)[signal - 1 :]
+    gap = ema(close[slow - fast :], fast)[fast - 1 :] - ema(close, slow)[slow - 1 :]
+    line, signal_line = (_ending_in(each[signal - 1 :], close.size) for each in (gap, ema(gap, signal)))
     return line, signal_line, line - signal_line
 
 
@@ -146,13 +121,9 @@ def bollinger_bands(close: Array, period: int = 20, width: float = 2.0) -> tuple
 
     The middle is the SMA, the bands lie `width` population standard deviations (ddof 0) from it (Bollinger 2001).
     close: (bars,) float64, oldest first, no NaN. Equal to TA-Lib's BBANDS to 1e-9, also where prices dwarf
-    their moves.
-    ValueError if period < 2.
+    their moves. ValueError if period < 2.
     """
-    (close,) = _floats(close)
-    _check_period("period", period)
-    middle, distance = sma(close, period), _blank(close.size)
-    distance[period - 1 :] = window_deviations(close, period)
+    middle, distance = sma(close, period), stdev(close, period)
     np.multiply(distance, width, out=distance)
     return middle + distance, middle, middle - distance
 
@@ -171,10 +142,7 @@ def atr(high: Array, low: Array, close: Array, period: int = 14) -> Array:
     """
     high, low, close = _floats(high, low, close)
     _check_period("period", period)
-    average = _blank(close.size)
-    if close.size > period:
-        np.divide(_wilder_sums(true_range(high, low, close), period), period, out=average[period:])
-    return average
+    return _ending_in(wilder_sums(true_range(high, low, close), period) / period, close.size)
 
 
 def stochastic(
@@ -190,15 +158,11 @@ def stochastic(
     high, low, close = _floats(high, low, close)
     for name, bars in (("period", period), ("smooth", smooth), ("signal", signal)):
         _check_period(name, bars)
-    k, d, first = _blank(close.size), _blank(close.size), period + smooth + signal - 3
-    if close.size > first:
-        lowest = window_min(low, period)
-        with np.errstate(invalid="ignore"):
-            place = 100.0 * ((close[period - 1 :] - lowest) / (window_max(high, period) - lowest))
-        smoothed = window_means(place, smooth)
-        k[first:] = smoothed[signal - 1 :]
-        d[first:] = window_means(smoothed, signal)
-    return k, d
+    lowest = window_min(low, period)
+    with np.errstate(invalid="ignore"):
+        place = 100.0 * ((close[period - 1 :] - lowest) / (window_max(high, period) - lowest))
+    k = window_means(place, smooth)
+    return _ending_in(k[signal - 1 :], close.size), _ending_in(window_means(k, signal), close.size)
 
 
 def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array, Array, Array]:
@@ -210,32 +174,26 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array,
     """
     high, low, close = _floats(high, low, close)
     _check_period("period", period)
-    strength, plus, minus = _blank(close.size), _blank(close.size), _blank(close.size)
-    if close.size > period:
-        _directional_indicators(high, low, close, period, plus[period:], minus[period:])
-    if close.size >= 2 * period:
-        index = _share(np.abs(plus[period:] - minus[period:]), plus[period:] + minus[period:])
-        np.divide(_wilder_sums(index, period), period, out=strength[2 * period - 1 :])
+    up, down, ranges = high[1:] - high[:-1], low[:-1] - low[1:], true_range(high, low, close)
+    plus = _directional_indicator(np.where((up > down) & (up > 0.0), up, 0.0), ranges, period)
+    minus = _directional_indicator(np.where((down > up) & (down > 0.0), down, 0.0), ranges, period)
+    whole = plus + minus
+    index = np.divide(100.0 * np.abs(plus - minus), whole, out=np.zeros(whole.size), where=whole != 0.0)
+    lines = wilder_sums(index, period) / period, plus, minus
+    strength, plus, minus = (_ending_in(line, close.size) for line in lines)
     return strength, plus, minus
 
 
-def _directional_indicators(high: Array, low: Array, close: Array, period: int, plus: Array, minus: Array) -> None:
-    """Write +DI and -DI, from bar `period` on, into `plus` and `minus`."""
-    up, down = high[1:] - high[:-1], low[:-1] - low[1:]
-    rises = np.where((up > down) & (up > 0.0), up, 0.0)
-    falls = np.where((down > up) & (down > 0.0), down, 0.0)
-    ranges = true_range(high, low, close)
-    for moves, share in ((rises, plus), (falls, minus)):
-        start = complex(_sum(moves[: period - 1]), _sum(ranges[: period - 1]))
+def _directional_indicator(moves: Array, ranges: Array, period: int) -> Array:
+    """The smoothed moves in percent of the smoothed ranges, from bar `period` on."""
+    share = np.empty(max(0, ranges.size - period + 1))
+    if share.size:
+        start = complex(ordered_sum(moves[: period - 1]), ordered_sum(ranges[: period - 1]))
         decayed_ratio(moves[period - 1 :], ranges[period - 1 :], 1.0 - 1.0 / period, start, out=share)
         share *= 100.0
-        if not np.isnan(ranges).any():  # 0 / 0 is no range so far; a missing price must stay missing
-            share[np.isnan(share)] = 0.0
-
-
-def _share(part: Array, whole: Array) -> Array:
-    """100 * part / whole, 0 where whole is 0."""
-    return np.divide(100.0 * part, whole, out=np.zeros(part.size), where=whole != 0.0)
+    if not np.isnan(ranges).any():  # 0 / 0 is no range so far; a missing price must stay missing
+        share[np.isnan(share)] = 0.0
+    return share
 
 
 def obv(close: Array, volume: Array) -> Array:
@@ -286,11 +244,7 @@ def return_moments(close: Array, lookback: int, window: int) -> tuple[Array, Arr
     """
     (close,) = _floats(close)
     _check_period("window", window)
-    returns, mean, deviation = _blank(close.size), _blank(close.size), _blank(close.size)
-    first = lookback + window - 1
-    if close.size > lookback:
-        np.divide(close[lookback:], close[:-lookback], out=returns[lookback:])
-        returns -= 1.0
-        mean[first:] = window_means(returns[lookback:], window)
-        deviation[first:] = window_deviations(returns[lookback:], window)
+    returns = close[lookback:] / close[:-lookback] - 1.0
+    lines = returns, window_means(returns, window), window_deviations(returns, window)
+    returns, mean, deviation = (_ending_in(line, close.size) for line in lines)
     return returns, mean, deviation

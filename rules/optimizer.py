@@ -3,8 +3,7 @@
 The best combination of many is partly luck. It says what worked on these prices, not what will.
 """
 
-import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from itertools import product
 from typing import TYPE_CHECKING, Any
@@ -23,18 +22,10 @@ if TYPE_CHECKING:
 
 METRICS = tuple(each.name for each in fields(PerformanceMetrics))
 SMALLER_IS_BETTER = ("max_drawdown_pct",)
-COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "==": operator.eq,
-    "!=": lambda left, right: left < right or left > right,  # false for a metric without a value, as the others are
-}
 
 Grid = Mapping[str, Sequence[Any]]
 Combination = dict[str, Any]
-Holds = Callable[[Mapping[str, Any]], bool]  # whether a comparison holds for these params and metrics
+Condition = Callable[[Mapping[str, Any]], bool]  # on values by name
 
 
 @dataclass(frozen=True)
@@ -125,36 +116,42 @@ class ParameterOptimizer:
     def search(
         self,
         grid: Grid,
-        constraints: Sequence[str] = (),
+        where: Condition = lambda params: True,
+        keep: Condition = lambda result: True,
         metric: str = "sharpe_ratio",
         fixed: Mapping[str, Any] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> GridResult:
-        """Backtest every combination of `grid` and keep those that the constraints allow; deterministic.
+        """Backtest every combination of `grid` and keep those that the conditions allow; deterministic.
 
         grid: values to try by parameter; the last parameter varies fastest. fixed: values of other parameters, else the
-        rule's defaults. constraints: "name < name" or "name >= number", with < <= > >= == !=, on top of the rule's own;
-        names are parameters, looked at before a run, and metrics, after it. metric: one of METRICS. progress: called
-        with (done, total) after each run.
-        ValueError names unknown or refused parameters, a constraint that cannot be read, or an unknown metric.
+        rule's defaults. where: which params are tried, on top of the rule's own constraints. keep: which runs are in
+        the result, by their metrics and params, NaN for a metric that has no value. metric: one of METRICS. progress:
+        called with (done, total) after each run.
+        ValueError names unknown or refused parameters, or an unknown metric.
         """
         if metric not in METRICS:
             raise ValueError(f"metric is {metric!r}; must be one of {', '.join(METRICS)}")
-        spec, fixed = self._rule.spec, fixed or {}
-        axes = _complete_axes(spec, grid, fixed)
-        on_params, on_metrics = _parse_all((*spec.constraints, *constraints), spec)
-        tried = (self._rule({**fixed, **dict(zip(axes, values, strict=True))}) for values in product(*axes.values()))
-        rules = [rule for rule in tried if all(holds(rule.params) for holds in on_params)]
+        axes = _complete_axes(self._rule.spec, grid, fixed or {})
+        rules = list(self._allowed(axes, fixed or {}, where))
         values = np.empty((len(rules), len(METRICS)))
         kept = []
         for place, rule in enumerate(rules):
             result = self._measure(rule)
             values[place] = tuple(result.values())
-            if all(holds(result | rule.params) for holds in on_metrics):
+            if keep(result | rule.params):
                 kept.append(place)
-            if progress:
-                progress(place + 1, len(rules))
+            progress(place + 1, len(rules))
         return GridResult(axes, tuple(rules[place].params for place in kept), values[kept], metric)
+
+    def _allowed(self, axes: Grid, fixed: Mapping[str, Any], where: Condition) -> Iterator[BaseRule]:
+        """The rule with each combination that its own constraints and `where` accept."""
+        own = [constraint.split(" < ") for constraint in self._rule.spec.constraints]
+        for values in product(*axes.values()):
+            rule = self._rule({**fixed, **dict(zip(axes, values, strict=True))})
+            params = rule.params
+            if all(params[left] < params[right] for left, right in own) and where(params):
+                yield rule
 
     def _measure(self, rule: BaseRule) -> dict[str, float]:
         """The metrics of one run by name, NaN for one that has no value."""
@@ -166,17 +163,26 @@ class ParameterOptimizer:
 
 def _complete_axes(spec: RuleSpec, grid: Grid, fixed: Mapping[str, Any]) -> Grid:
     """The axes with plain numbers (np.arange gives others), each value once; ValueError as for `search`."""
-    faults = [f"{name}: appears in both grid and fixed" for name in grid if name in fixed]
-    axes = {}
-    for name, values in grid.items():
-        if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
-            faults.append(f"{name}: {shown(values)} is not a list of values to try")
-        else:
-            axes[name] = [value.item() if isinstance(value, np.generic) else value for value in values]
-    if faults := faults + _axes_faults(spec, {**{name: [value] for name, value in fixed.items()}, **axes}):
+    axes = {name: _plain(values) for name, values in grid.items() if _is_listed(values)}
+    single = {name: [value] for name, value in fixed.items()}
+    if faults := _grid_faults(grid, fixed) + _axes_faults(spec, single) + _axes_faults(spec, axes):
         raise ValueError("; ".join(faults))
     params = {param.name: param for param in spec.params}
     return {name: _distinct([params[name].complete(value) for value in values]) for name, values in axes.items()}
+
+
+def _grid_faults(grid: Grid, fixed: Mapping[str, Any]) -> list[str]:
+    faults = [f"{name}: appears in both grid and fixed" for name in grid if name in fixed]
+    unlisted = [name for name, values in grid.items() if not _is_listed(values)]
+    return faults + [f"{name}: {shown(grid[name])} is not a list of values to try" for name in unlisted]
+
+
+def _is_listed(values: object) -> bool:
+    return isinstance(values, Iterable) and not isinstance(values, (str, Mapping))
+
+
+def _plain(values: Iterable[Any]) -> list[Any]:
+    return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
 def _distinct(values: list[Any]) -> list[Any]:
@@ -193,28 +199,3 @@ def _axes_faults(spec: RuleSpec, axes: Grid) -> list[str]:
             found = known[name].faults(value, name) if name in known else spec.faults({name: value})
             faults += [f"{field}: {message}" for field, message in found.items()]
     return faults
-
-
-def _parse_all(texts: Iterable[str], spec: RuleSpec) -> tuple[list[Holds], list[Holds]]:
-    """The comparisons of parameters alone, and those that need a run's metrics."""
-    params = [param.name for param in spec.params if param.kind in ("int", "float")]
-    parsed = [(_parse(text, [*params, *METRICS]), {*text.split()} & {*METRICS} - {*params}) for text in texts]
-    return [holds for holds, metrics in parsed if not metrics], [holds for holds, metrics in parsed if metrics]
-
-
-def _parse(text: str, names: Sequence[str]) -> Holds:
-    """The comparison that `text` says, such as "fast < slow" or "period >= 10"; nothing is evaluated as code."""
-    parts = text.split()
-    if len(parts) != 3 or parts[1] not in COMPARISONS or parts[0] not in names:
-        raise ValueError(
-            f"constraint {text!r} is not of the form 'name < name' or 'name < number'; "
-            f"names: {', '.join(names)}; comparisons: {' '.join(COMPARISONS)}"
-        )
-    left, compare, right = parts[0], COMPARISONS[parts[1]], parts[2]
-    if right in names:
-        return lambda values: compare(values[left], values[right])
-    try:
-        number = float(right)
-    except ValueError:
-        raise ValueError(f"constraint {text!r}: {right!r} is neither a number nor one of {', '.join(names)}") from None
-    return lambda values: compare(values[left], number)

@@ -18,6 +18,31 @@ LARGEST_SCALE = (
 )
 
 
+def ordered_sum(values: Array) -> float:
+    """The sum in the order of the bars; np.sum's order depends on the CPU."""
+    return float(np.add.accumulate(values)[-1])
+
+
+def ordered_mean(values: Array) -> float:
+    """The mean, exactly the value where all are equal."""
+    return float(values[0]) + ordered_sum(values - values[0]) / values.size
+
+
+def wilder_sums(values: Array, period: int) -> Array:
+    """Wilder's smoothed sum, `period` times his average, from the window of the first `period` values on.
+
+    values: (bars,), overwritten. Shape (bars - period + 1,), or (0,).
+    """
+    return decayed_sums(wilder_seeded(values, period), 1.0 - 1.0 / period, 0.0)
+
+
+def wilder_seeded(values: Array, period: int) -> Array:
+    """The values from bar `period` - 1 on, of which the first is the sum of those until then; written into `values`."""
+    if values.size >= period:
+        values[period - 1] = ordered_sum(values[:period])
+    return values[period - 1 :]
+
+
 def decayed_sums(values: Array, decay: float, start: float) -> Array:
     """s[t] = decay * s[t-1] + values[t] with s[-1] = `start`, written into `values`; shape (bars,).
 

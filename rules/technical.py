@@ -1,4 +1,4 @@
-"""Technical rules: oscillators, averages, bands, volume and directional movement, each an entry of the catalog."""
+"""Technical rules: oscillators, averages, bands and volume, each an entry of the catalog."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from rules.prices import Prices
 
 CLOSE = ("Close",)
-HIGH_LOW_CLOSE = ("High", "Low", "Close")
 
 RSI_PARAMS = (
     bars("period", 14, 2, 200, "Bars that the RSI is smoothed over"),
@@ -189,76 +188,4 @@ class VolumeRule(BaseRule):
         return prices.levels(spike & (close > before), spike & (close < before))
 
 
-class TrendRule(BaseRule):
-    spec = RuleSpec(
-        "TREND",
-        "Directional movement",
-        "Follows a change of direction (+DI against -DI) when the ADX says that there is a trend to follow.",
-        "technical",
-        (
-            bars("period", 14, 2, 100, "Bars that +DI, -DI and ADX are smoothed over"),
-            number("threshold", 25.0, 5.0, 60.0, 0.5, "Trade only above this ADX", "ADX points"),
-        ),
-        "ADX > threshold and +DI crosses above -DI",
-        "ADX > threshold and +DI crosses below -DI",
-        "Wilder (1978), section IV",
-        conditions=(
-            "adx(period) > threshold and crosses_above(plus_di(period), minus_di(period))",
-            "adx(period) > threshold and crosses_below(plus_di(period), minus_di(period))",
-        ),
-    )
-
-    def lookback(self) -> int:
-        return int(2 * self.params["period"] - 1)
-
-    def signals(self, prices: Prices) -> Signals:
-        strength, plus, minus = prices.indicator("adx", HIGH_LOW_CLOSE, self.params["period"])
-        crosses, trending = prices.crossings(plus, minus), strength > self.params["threshold"]
-        return prices.levels((crosses > 0) & trending, (crosses < 0) & trending)
-
-
-class AtrRule(BaseRule):
-    """Follows the trend until the close crosses a line that trails it (Wilder 1978, with Le Beau's chandelier line).
-
-    In a rise the line is the highest close of the last `period` bars less `multiple` ATRs; the first close below it
-    turns the rise into a fall. In a fall it is the lowest close plus `multiple` ATRs; the first close above it turns it
-    back. Before the first such close neither is known, and that close gives no signal: Wilder's point is one to stop
-    and reverse at, and there is nothing to reverse. A window, not the whole trade, makes the extreme, so the line
-    does not depend on how far back the prices reach. A close beyond both lines, which overlap when the multiple is
-    small, turns whatever direction there is.
-    """
-
-    spec = RuleSpec(
-        "ATR",
-        "ATR trailing line",
-        "Follows the trend until the close falls (or rises) through a line that trails it by a multiple of the ATR.",
-        "technical",
-        (
-            bars("period", 14, 2, 200, "Bars of the ATR and of the highest and lowest close"),
-            number("multiple", 3.0, 0.5, 10.0, 0.1, "Distance between the line and the extreme close", "ATRs"),
-        ),
-        "in a fall: close rises above the lowest close of the period + multiple x ATR",
-        "in a rise: close falls below the highest close of the period - multiple x ATR",
-        "Wilder (1978), section III, volatility system; C. Le Beau's chandelier exit, in A. Elder, "
-        "Come Into My Trading Room (2002)",
-        conditions=(
-            "line_of_fall = lowest(close, period) + multiple * atr(period)\n"
-            "line_of_rise = highest(close, period) - multiple * atr(period)\n"
-            "rises = latest(close > line_of_fall, close < line_of_rise)\n"
-            "becomes(rises)",
-            "becomes(not rises)",
-        ),
-    )
-
-    def lookback(self) -> int:
-        return int(self.params["period"] + 1)
-
-    def signals(self, prices: Prices) -> Signals:
-        close, period = prices["Close"], self.params["period"]
-        reach = self.params["multiple"] * prices.indicator("atr", HIGH_LOW_CLOSE, period)
-        above = close > prices.indicator("lowest", CLOSE, period) + reach
-        below = close < prices.indicator("highest", CLOSE, period) - reach
-        return prices.reversals(prices.directions(above, below))
-
-
-RULES = (RsiRule, MacdRule, RsiMacdRule, MaCrossRule, BollingerRule, VolumeRule, TrendRule, AtrRule)
+RULES = (RsiRule, MacdRule, RsiMacdRule, MaCrossRule, BollingerRule, VolumeRule)

@@ -17,37 +17,36 @@ CHUNK = 16_384  # windows worked on together, so that the passes over them stay 
 
 def window_sums(values: Array, period: int) -> Array:
     """The sum of the last `period` values, from bar `period` - 1 on; shape (bars - period + 1,), or (0,)."""
-    return _over_chunks(_sums, values, period)
+    return _over_chunks(_reduced(np.add), values, period)
 
 
 def window_max(values: Array, period: int) -> Array:
     """The largest of the last `period` values, from bar `period` - 1 on; shape (bars - period + 1,), or (0,)."""
-    return _over_chunks(_largest, values, period)
+    return _over_chunks(_reduced(np.maximum), values, period)
 
 
 def window_min(values: Array, period: int) -> Array:
     """The smallest of the last `period` values, from bar `period` - 1 on; shape (bars - period + 1,), or (0,)."""
-    return _over_chunks(_smallest, values, period)
+    return _over_chunks(_reduced(np.minimum), values, period)
 
 
 def window_means(values: Array, period: int) -> Array:
     """The mean of the last `period` values, from bar `period` - 1 on; exactly the value where all of them are equal."""
-    means = window_sums(values, period)
-    np.divide(means, period, out=means)
-    flat = flat_windows(values, period)
-    if flat is not None:
-        means[flat] = values[period - 1 :][flat]
-    return means
+    return _means(window_sums(values, period), values, period, period)
 
 
 def window_weighted_means(values: Array, period: int) -> Array:
     """The mean of the last `period` values with weights 1 to `period`, the latest counting most; as window_means."""
-    means = _over_chunks(_weighted_sums, values, period)
-    np.divide(means, period * (period + 1) / 2, out=means)
+    return _means(_over_chunks(_weighted_sums, values, period), values, period, period * (period + 1) / 2)
+
+
+def _means(sums: Array, values: Array, period: int, weight: float) -> Array:
+    """The sums divided by the weight in them, written into `sums`; the value itself where a window is flat."""
+    np.divide(sums, weight, out=sums)
     flat = flat_windows(values, period)
     if flat is not None:
-        means[flat] = values[period - 1 :][flat]
-    return means
+        sums[flat] = values[period - 1 :][flat]
+    return sums
 
 
 def flat_windows(values: Array, period: int) -> Any:
@@ -86,18 +85,26 @@ def _blocks(values: Array, period: int) -> Array:
     return padded.reshape(-1, period)
 
 
-def _tails(ufunc: Any, rows: Any) -> Any:
-    tails = ufunc.accumulate(rows[:, ::-1], axis=1)
-    return tails[:, ::-1].reshape(-1)
+def _reduced(ufunc: Any) -> Callable[[Array, int], Array]:
+    def reduce(values: Array, period: int) -> Array:
+        rows = _blocks(values, period)
+        return _put_together(ufunc, rows, rows, values.size)
+
+    return reduce
 
 
-def _sums(values: Array, period: int) -> Array:
-    rows = _blocks(values, period)
-    tails = _tails(np.add, rows)
-    np.add.accumulate(rows, axis=1, out=rows)
-    rows[:, -1] = 0.0  # a window that is one whole block is all tail
-    sums: Array = tails[: values.size - period + 1] + rows.reshape(-1)[period - 1 : values.size]
-    return sums
+def _put_together(ufunc: Any, tails: Any, heads: Any, bars: int) -> Array:
+    """What `ufunc` makes of each window: of a block's tail, in the rows `tails`, and of the next head, in `heads`.
+
+    The heads are overwritten; the tails may be the same rows.
+    """
+    period = heads.shape[1]
+    ends = ufunc.accumulate(tails[:, ::-1], axis=1)[:, ::-1].reshape(-1)
+    ufunc.accumulate(heads, axis=1, out=heads)
+    if ufunc.identity is not None:
+        heads[:, -1] = ufunc.identity  # a window that is one whole block is all tail
+    windows: Array = ufunc(ends[: bars - period + 1], heads.reshape(-1)[period - 1 : bars])
+    return windows
 
 
 def _weighted_sums(values: Array, period: int) -> Array:
@@ -113,31 +120,12 @@ def _weighted_sums(values: Array, period: int) -> Array:
     return sums
 
 
-def _largest(values: Array, period: int) -> Array:
-    return _extremes(np.maximum, values, period)
-
-
-def _smallest(values: Array, period: int) -> Array:
-    return _extremes(np.minimum, values, period)
-
-
-def _extremes(ufunc: Any, values: Array, period: int) -> Array:
-    rows = _blocks(values, period)
-    tails = _tails(ufunc, rows)
-    heads = ufunc.accumulate(rows, axis=1).reshape(-1)
-    extremes: Array = ufunc(tails[: values.size - period + 1], heads[period - 1 : values.size])
-    return extremes
-
-
 def _deviations(values: Array, period: int) -> Array:
     """As window_deviations; each window is measured from the last value of the block that it starts in."""
-    count, rows = values.size - period + 1, _blocks(values, period)
+    rows = _blocks(values, period)
     ahead = rows.copy()
     ahead[1:] -= rows[:-1, -1:]
-    tails, heads = _tails(np.add, _with_squares(rows - rows[:, -1:])), _with_squares(ahead)
-    np.add.accumulate(heads, axis=1, out=heads)
-    heads[:, -1] = 0.0
-    means = tails[:count] + heads.reshape(-1)[period - 1 : period - 1 + count]
+    means: Any = _put_together(np.add, _with_squares(rows - rows[:, -1:]), _with_squares(ahead), values.size)
     means /= period
     deviations: Array = np.sqrt(np.maximum(means.imag - means.real * means.real, 0.0))
     return deviations

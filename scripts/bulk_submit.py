@@ -1,4 +1,4 @@
-"""The command `backtests` for those who have a checkout and have not installed it; see docs/bulk.md."""
+"""The command `backtests` for those who have a checkout and have not installed it; see docs/batches.md."""
 
 import sys
 

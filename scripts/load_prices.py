@@ -1,4 +1,4 @@
-"""The command `backtests load` for those who have a checkout and have not installed it; see docs/data.md."""
+"""The command `backtests load` for those who have a checkout and have not installed it; see docs/prices.md."""
 
 import sys
 

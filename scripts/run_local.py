@@ -14,11 +14,9 @@ import subprocess
 import sys
 import threading
 import time
-import urllib.error
 import urllib.request
 from importlib import util
 from pathlib import Path
-from types import FrameType
 from urllib.parse import quote
 
 from dotenv import dotenv_values
@@ -45,7 +43,7 @@ def main() -> int:
     redis: list[Program] = []
     programs: list[Program] = []
     for signum in STOP_SIGNALS:
-        signal.signal(signum, _interrupt)
+        signal.signal(signum, signal.default_int_handler)
     try:
         _take_folder(environment["PORT"])
         _require_free_port(environment["WEB_HOST"], int(environment["PORT"]))
@@ -66,10 +64,6 @@ def main() -> int:
         end(programs)
         end(redis)  # last: the others hand their runs back
     return 0
-
-
-def _interrupt(signum: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 def _environment() -> dict[str, str]:
@@ -102,15 +96,14 @@ def _take_folder(port: str) -> None:
 
 
 def _require_free_port(host: str, port: int) -> None:
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except PermissionError:
-            raise CannotRun(f"port {port} needs root; choose another one: PORT=5000 make run") from None
-        except OSError:
-            hint = f"stop that program, or choose another port: PORT={port + 1} make run"
-            raise CannotRun(f"port {port} is in use; {hint}") from None
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except PermissionError:
+        raise CannotRun(f"port {port} needs root; choose another one: PORT=5000 make run") from None
+    except OSError:
+        hint = f"stop that program, or choose another port: PORT={port + 1} make run"
+        raise CannotRun(f"port {port} is in use; {hint}") from None
 
 
 def _start_redis(environment: dict[str, str]) -> Program:
@@ -188,7 +181,7 @@ def _announce(url: str) -> None:
             with urllib.request.urlopen(f"{url}/ready", timeout=2):
                 print(f"\n  Backtests are ready at {url}   (Ctrl-C stops everything)\n", flush=True)
                 return
-        except (urllib.error.URLError, OSError):
+        except OSError:
             time.sleep(0.1)
 
 

@@ -18,7 +18,8 @@ YOUNG_S = 120  # a younger Job may only be about to start
 
 def never_ran(jobs: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]], now: datetime) -> Iterator[str]:
     """Names of the Jobs that have not ended, are not young, and none of whose pods has had a running container."""
-    ran = {pod["metadata"]["labels"].get("batch.kubernetes.io/job-name") for pod in pods if _has_run(pod)}
+    labels = [pod["metadata"].get("labels", {}) for pod in pods if _has_run(pod)]
+    ran = {each.get("batch.kubernetes.io/job-name") for each in labels}
     for job in jobs:
         name, status = job["metadata"]["name"], job.get("status", {})
         ended = status.get("succeeded") or status.get("failed") or status.get("conditions")
@@ -33,11 +34,8 @@ def _has_run(pod: Mapping[str, Any]) -> bool:
     return any("running" in state or "terminated" in state for state in states)
 
 
-def _listed(kind: str) -> list[dict[str, Any]]:
-    label = () if kind == "pods" else ("-l", JOBS_OF_KEDA)
-    answer = _kubectl("get", kind, *label, "-o", "json")
-    items: list[dict[str, Any]] = json.loads(answer)["items"]
-    return [each for each in items if each["metadata"].get("labels")]
+def _listed(*what: str) -> Any:
+    return json.loads(_kubectl("get", *what, "-o", "json"))["items"]
 
 
 def _kubectl(*arguments: str) -> str:
@@ -51,7 +49,7 @@ def main() -> int:
     delete = parser.parse_args().delete
     try:
         # Jobs first: a pod that starts between the two questions is seen
-        jobs = _listed("jobs")
+        jobs = _listed("jobs", "-l", JOBS_OF_KEDA)
         stuck = list(never_ran(jobs, _listed("pods"), datetime.now(UTC)))
         print("\n".join(stuck) if stuck else "no Job is stuck")
         if delete and stuck:

@@ -1,4 +1,4 @@
-"""The web tier: pages, API, validation, submission. It knows neither the engine nor numpy."""
+"""The web tier: pages, API, validation, submission. It knows no engine."""
 
 import secrets
 
@@ -6,29 +6,30 @@ from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import access, assets, errors, formats, health, latency, navigation, storage
-from web.audit import pages as audit_pages
-from web.audit import trail
+from web import assets, errors, formats, guard, navigation
+from web.access import audit, recording
 from web.batches import api as batches_api
 from web.batches import pages as batches_pages
+from web.charts import bars, curves, explanations
 from web.documents import catalog, openapi
 from web.documents import pages as documents_pages
 from web.platform import build_platform
-from web.presets import api as presets_api
 from web.prices import api as prices_api
 from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
 from web.rules import api as rules_api
 from web.runs import api as runs_api
-from web.runs import bars, comparison, curves, explanations, form, history, page, report, tables
+from web.runs import comparison, form, history, page, report, tables
+from web.runs import presets as presets_api
 from web.studies import api as studies_api
 from web.studies import pages as studies_pages
+from web.upkeep import health, latency
 
 # fmt: off
 MODULES = (
-    access, audit_pages, health, catalog, rules_api, openapi, documents_pages, runs_api, explanations, form, history,
+    guard, audit, health, catalog, rules_api, openapi, documents_pages, runs_api, explanations, form, history,
     page, report, bars, curves, tables, comparison, batches_api, batches_pages, studies_api, studies_pages,
-    prices_api, prices_pages, presets_api, queue_pages, storage,
+    prices_api, prices_pages, presets_api, queue_pages,
 )
 # fmt: on
 
@@ -42,8 +43,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = build_platform(settings)
     latency.measure(app)
-    access.protect(app)
-    trail.follow(app)
+    guard.protect(app)
+    recording.follow(app)
     errors.register(app)
     formats.register(app)
     navigation.register(app)

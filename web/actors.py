@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 from flask import current_app, request, session
 
-from adapters.store.tokens import Actor, digest_of
+from adapters.access.tokens import Actor, digest_of
 from web.platform import platform
 
 PEER = "web.peer"  # in the WSGI environment: who is at the other end, whatever a proxy says of its client

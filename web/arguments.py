@@ -3,28 +3,29 @@
 from codecs import BOM_UTF8
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import date
-from math import isfinite
 from typing import Any, Protocol, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Flask, current_app, request
+from flask import current_app, request
 from pydantic_core import from_json
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from adapters.prices.tickers import is_ticker
-from adapters.results.conditions import parse_condition
-from adapters.results.leaderboard import default_goal
-from adapters.results.metrics.table import METRIC_NAMES
-from adapters.store.rankings import Ranking
 from contracts.errors import InvalidRequest
+from web.operation import Argument, current_operation, most_bytes
+from web.parsers import Parser, flag, whole_number, words
 
-MAX_BODY_BYTES = 64 * 1024  # where a view says nothing else; the largest COMPOSITE takes under 4 KB
 MAX_KEY_LENGTH = 128  # of an Idempotency-Key, the width of its column
-MAX_DIGITS = 18  # of a whole number: the ids of 64 bits
 T = TypeVar("T")
 D = TypeVar("D")
-View = TypeVar("View", bound=Callable[..., Any])
+
+_KEY = Parser(words(MAX_KEY_LENGTH), words(MAX_KEY_LENGTH).schema | {"minLength": 1})
+KEY = Argument("Idempotency-Key", _KEY, "printable; the same key makes no second run", in_header=True)
+DRY_RUN = Argument("dry_run", flag, "say what would happen, record nothing", False)
+AFTER = Argument("after", whole_number(0), "next_after of the page before")
+
+
+def limit(most: int, default: int) -> Argument:
+    """How many of a list at once."""
+    return Argument("limit", whole_number(1, most), f"{default} by default", default)
 
 
 class Reader(Protocol):
@@ -55,98 +56,21 @@ def reading_arguments(values: Mapping[str, str], known: Collection[str] | None =
         raise InvalidRequest(errors)
 
 
+def arguments(*narrowed: Argument) -> dict[str, Any]:
+    """What the view's operation asks for, by name; InvalidRequest with every fault.
+
+    narrowed: in place of declared arguments of the same name, for bounds and defaults that only the view can know.
+    """
+    declared = current_operation()
+    asked = {each.name: each for each in (*declared.query(), *narrowed)}
+    with reading_arguments(request.args, known=asked if declared.strict else None) as read:
+        return {name: read(name, each.parse, each.default) for name, each in asked.items()}
+
+
 def read_argument(name: str, parse: Callable[[str], T], default: D) -> T | D:
-    """One argument of the query alone; InvalidRequest when it is not accepted."""
+    """One argument whose accepted values only the view knows; InvalidRequest when it is none of them."""
     with reading_arguments(request.args) as read:
         return read(name, parse, default)
-
-
-def accepting(holds: Callable[[str], bool], accepted: str, convert: Callable[[str], T]) -> Callable[[str], T]:
-    """A parser that converts a text of which `holds` is true, and raises what is accepted for every other."""
-
-    def parse(text: str) -> T:
-        if not holds(text):
-            raise ValueError(accepted)
-        return convert(text)
-
-    return parse
-
-
-def one_of(*accepted: str) -> Callable[[str], str]:
-    """A parser of a word among others."""
-    return accepting(lambda text: text in accepted, ", ".join(accepted) or "nothing", str)
-
-
-def whole_number(least: int, most: int) -> Callable[[str], int]:
-    """A parser of a whole number between two bounds, both included."""
-    return accepting(
-        lambda text: is_digits(text) and least <= int(text) <= most, f"a whole number from {least} to {most}", int
-    )
-
-
-def is_digits(text: str) -> bool:
-    """Whether a text is a whole number that the database can hold."""
-    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS
-
-
-def words(length: int) -> Callable[[str], str]:
-    """A parser of printable text up to a length."""
-    return accepting(
-        lambda text: len(text) <= length and text.isprintable(), f"at most {length} printable characters", str
-    )
-
-
-# what may name a ticker, in capitals; the column behind it holds nothing outside ASCII
-ticker_symbol = accepting(lambda text: is_ticker(text.upper()), "1 to 15 of A-Z 0-9 . ^ = -", str.upper)
-# a hash, such as that which a page of a batch ended with
-sha256 = accepting(
-    lambda text: text.isascii() and text.isalnum() and len(text) <= 64, "a SHA-256 in hexadecimal digits", str
-)
-
-
-def flag(text: str) -> bool:
-    """Parse true or false."""
-    return one_of("true", "false")(text) == "true"
-
-
-def day(text: str) -> date:
-    """Parse YYYY-MM-DD."""
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("a date of the form YYYY-MM-DD") from None
-
-
-def time_zone(text: str) -> str:
-    """Parse the name of a time zone."""
-    try:
-        return ZoneInfo(text).key
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ValueError("a time zone such as America/New_York") from None
-
-
-def number(text: str) -> float:
-    """Parse a number that is not absurdly large."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not isfinite(value) or abs(value) > 1e15:
-        raise ValueError("a number from -1e15 to 1e15")
-    return value
-
-
-def asked_ranking(own: Ranking) -> Ranking:
-    """The query's metric, goal and constraints; for what it leaves out, those of the batch's `own` ranking.
-
-    Of another metric than the batch's own the goal is what is better for it. An empty constraint asks for none.
-    """
-    with reading_arguments(request.args) as read:
-        metric = read("metric", one_of(*METRIC_NAMES), own.metric)
-        better = own.goal if metric == own.metric else default_goal(metric)
-        goal = read("goal", one_of("max", "min"), better)
-        asked = [read("constraint", parse_condition, None)] if "constraint" in request.args else list(own.constraints)
-    return Ranking(metric, goal, [each for each in asked if each])  # type: ignore[arg-type]  # one_of lets no other word pass
 
 
 def idempotency_key() -> str | None:
@@ -162,22 +86,6 @@ def idempotency_key() -> str | None:
 def json_body() -> Any:
     """The request's JSON; 415 without the content type, 413 when it is too large, InvalidRequest for bad JSON."""
     return parse_json(typed_body("application/json"))
-
-
-def large_body(setting: str) -> Callable[[View], View]:
-    """Let a view's bodies be as large as this setting says, in MiB."""
-
-    def declared(view: View) -> View:
-        view.body_setting = setting  # type: ignore[attr-defined]
-        return view
-
-    return declared
-
-
-def most_bytes(app: Flask, endpoint: str | None) -> int:
-    """How large a body may be at an endpoint."""
-    setting = getattr(app.view_functions.get(endpoint or ""), "body_setting", None)
-    return int(getattr(app.extensions["platform"].settings, setting)) * 2**20 if setting else MAX_BODY_BYTES
 
 
 def typed_body(*accepted: str) -> bytes:

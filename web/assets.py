@@ -10,6 +10,8 @@ from pathlib import Path
 
 from flask import Flask, Response, abort, current_app, request, url_for
 
+from web.operation import operation
+
 HERE = Path(__file__).parent
 # of the package Bootstrap-Flask, which is not imported: nothing but this file is used
 _SHEET = "flask_bootstrap/static/bootstrap5/css/bootstrap.min.css"
@@ -30,6 +32,7 @@ def register(app: Flask) -> None:
     version = hashlib.sha256(b"".join(files[name] for name in sorted(files))).hexdigest()[:16]
     small = {name: gzip.compress(content, mtime=0) for name, content in files.items()}
 
+    @operation(unguarded=True)
     def serve(given_version: str, filename: str) -> Response:
         if filename not in files:
             abort(404)

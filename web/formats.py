@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup
 
-from adapters.results.sparkline import LEVELS
+from adapters.sparkline import LEVELS
 from contracts.status import ErrorType, RunStatus
 
 ABSENT = "—"
@@ -18,10 +18,7 @@ _STEPS_S = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 def register(app: Flask) -> None:
     """Make these functions filters of the templates."""
-    numbers = (direction_class, duration, heat, money, number, plain, signed, sparkline_points)
-    words = (age, breakable, iso, moment, public_status, run_word, short_hash)
-    for each in (*numbers, *words):
-        app.jinja_env.filters[each.__name__] = each
+    app.jinja_env.filters |= {each.__name__: each for each in FILTERS}
 
 
 def plain(value: Any) -> str:
@@ -134,3 +131,11 @@ def heat(value: float | None, largest: float) -> str:
     if value is None or not largest:
         return "none"
     return f"{'up' if value >= 0 else 'down'}-{min(round(abs(value) / largest * 5), 5)}"
+
+
+# fmt: off
+FILTERS = (
+    direction_class, duration, heat, money, number, plain, signed, sparkline_points,  # of numbers
+    age, breakable, iso, moment, public_status, run_word, short_hash,
+)
+# fmt: on

@@ -18,11 +18,11 @@ from gunicorn.workers import gasgi  # type: ignore[import-untyped]
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from web.access import is_welcome
 from web.actors import PEER
-from web.arguments import MAX_BODY_BYTES, most_bytes
 from web.connections import CONNECTIONS, Connection, Connections
 from web.exchange import Exchange
+from web.guard import is_welcome
+from web.operation import MAX_BODY_BYTES, most_bytes
 from web.platform import POOL_SIZE
 from web.wsgi import Answer, environ_of
 

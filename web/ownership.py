@@ -4,8 +4,8 @@ from flask import g
 from sqlalchemy.engine import Connection
 from werkzeug.exceptions import Forbidden
 
-from adapters.store.rankings import hold_batch
-from adapters.store.run_queries import submitter
+from adapters.access.owners import submitter
+from adapters.batches.rankings import hold_batch
 
 
 def refuse_others(connection: Connection, kind: str, name: str) -> None:

@@ -2,25 +2,26 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from flask import current_app
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 
+from adapters.access.tokens import TokenStore
+from adapters.database import connect_database, reading
+from adapters.prices.store import PriceStore
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
-from adapters.store.database import connect_database
-from adapters.store.prices import PriceStore
-from adapters.store.tokens import TokenStore
 from contracts.errors import QueueUnavailable
-from web.audit.strangers import Strangers
+from web.access.strangers import Strangers
 from web.rates import Rates
-from web.readiness import Readiness
 from web.runs.submission import Submission
+from web.upkeep.readiness import Readiness
 
 POOL_SIZE = 8  # connections per web process, and threads of web.front: none waits for a connection
 _KEY = "platform"
 T = TypeVar("T")
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,12 @@ def build_platform(settings: Settings) -> Platform:
 def platform() -> Platform:
     """The platform of the current application."""
     return cast(Platform, current_app.extensions[_KEY])
+
+
+def ask_database(query: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs) -> T:
+    """What one query finds, over a connection of its own."""
+    with reading(platform().engine) as connection:
+        return query(connection, *given, **named)
 
 
 def ask_queue(ask: Callable[[RunQueue], T]) -> T | None:

@@ -1,9 +1,11 @@
 """The fields of a request as the contract lists them: what forms, messages, presets and the API's description share."""
 
+from collections.abc import Iterator
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from datetime import date
-from types import NoneType
-from typing import Annotated, Any, Literal, get_args, get_origin
+from itertools import chain
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import BaseMetadata
 
@@ -81,19 +83,29 @@ def read_fields(contract: Any) -> dict[str, RequestField]:
 
 
 def _read(each: Field[Any]) -> RequestField:
-    annotated: Any = each.type
-    metadata = list(annotated.__metadata__)
-    inner = annotated.__origin__
-    optional = NoneType in get_args(inner)
-    if optional:
-        inner = next(kind for kind in get_args(inner) if kind is not NoneType)
-    if get_origin(inner) is Annotated:
-        metadata += inner.__metadata__
-        inner = inner.__origin__
-    bounds = {name: bound for one in metadata if isinstance(one, BaseMetadata) for name, bound in asdict(one).items()}  # type: ignore[call-overload]
-    choices = dict(zip(get_args(inner), about(each).choices, strict=True)) if get_origin(inner) is Literal else {}
-    default = None if each.default is MISSING else each.default
-    return RequestField(each.name, about(each), _KINDS[get_origin(inner) or inner], bounds, choices, optional, default)
+    parts = list(_parts(each.type))
+    plain = next(part for part in parts if (get_origin(part) or part) in _KINDS)
+    kind = _KINDS[get_origin(plain) or plain]
+    return RequestField(
+        each.name,
+        about(each),
+        kind,
+        bounds=dict(chain.from_iterable(asdict(part).items() for part in parts if isinstance(part, BaseMetadata))),  # type: ignore[call-overload]
+        choices=dict(zip(get_args(plain), about(each).choices, strict=True)) if kind == "choice" else {},
+        optional=NoneType in parts,
+        default=None if each.default is MISSING else each.default,
+    )
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    """What a type is made of: plain types, and what Annotated says of them."""
+    if get_origin(kind) is Annotated:
+        yield from kind.__metadata__
+        yield from _parts(kind.__origin__)
+    elif get_origin(kind) in (Union, UnionType):
+        yield from chain.from_iterable(map(_parts, get_args(kind)))
+    else:
+        yield kind
 
 
 FIELDS = read_fields(RunRequest)

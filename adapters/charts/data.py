@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from adapters.metrics.curves import FillBars
 from adapters.prices.bars import Bars
-from adapters.results.curves import FillBars
 from contracts.run_result import TradeRow
 
 Times = np.ndarray[Any, np.dtype[np.datetime64]]

@@ -27,8 +27,8 @@ from adapters.charts.frame import (
     time_axis,
     value_axis,
 )
+from adapters.metrics.curves import drawdowns
 from adapters.prices.bars import Bars
-from adapters.results.curves import drawdowns
 
 VOLUME_TOP = 138  # pixels from the bottom; prices begin above
 DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}
@@ -41,9 +41,22 @@ def render_charts(data: ChartData) -> dict[str, bytes]:
         return {name: png(draw(data)) for name, draw in CHARTS.items()}
 
 
-def equity_curve(data: ChartData) -> Figure:
+def drawn(draw: Callable[[Axes, ChartData], str]) -> Callable[[ChartData], Figure]:
+    """A chart of all bars by their dates; `draw` draws on its axes and says what is found there."""
+
+    def figure_of(data: ChartData) -> Figure:
+        figure, axes = chart(len(data.close))
+        finding = draw(axes, data)
+        time_axis(axes, data.bars.timestamps)
+        header(figure, data, finding)
+        return figure
+
+    return figure_of
+
+
+@drawn
+def equity_curve(axes: Axes, data: ChartData) -> str:
     """Equity against buying and holding."""
-    figure, axes = chart(len(data.close))
     start, end = data.initial_capital, float(data.equity[-1])
     axes.axhline(start, color=MUTED, label="initial capital", **DASHED)
     line(axes, data.buy_hold_equity, MUTED, "buy and hold", 0.9)
@@ -52,14 +65,12 @@ def equity_curve(data: ChartData) -> Figure:
     line(axes, data.equity, UP, "strategy")
     value_axis(axes, number)
     tag(axes, end, _money(end), UP)
-    time_axis(axes, data.bars.timestamps)
-    header(figure, data, f"Equity: {_money(start)} → {_money(end)} ({end / start - 1:+,.1%})")
-    return figure
+    return f"Equity: {_money(start)} → {_money(end)} ({end / start - 1:+,.1%})"
 
 
-def drawdown_curve(data: ChartData) -> Figure:
+@drawn
+def drawdown_curve(axes: Axes, data: ChartData) -> str:
     """How far equity is below its peak so far, drawn downwards, percent."""
-    figure, axes = chart(len(data.close))
     drawdown = -drawdowns(np.append(data.initial_capital, data.equity))[1:] * 100
     worst = int(drawdown.argmin())
     deepest, day = drawdown[worst], data.bars.timestamps[worst].astype("M8[D]")
@@ -71,27 +82,23 @@ def drawdown_curve(data: ChartData) -> Figure:
         _mark(axes, np.array([[worst], [deepest]]), TIP_UP, TEXT, "deepest")
     value_axis(axes, _percent)
     tag(axes, drawdown[-1], f"{drawdown[-1]:.1f}%", DOWN)
-    time_axis(axes, data.bars.timestamps)
-    header(figure, data, f"Drawdown: deepest {-deepest:.1f}% on {day}" if deepest < 0 else "Drawdown: none")
-    return figure
+    return f"Drawdown: deepest {-deepest:.1f}% on {day}" if deepest < 0 else "Drawdown: none"
 
 
-def portfolio_orders(data: ChartData) -> Figure:
+@drawn
+def portfolio_orders(axes: Axes, data: ChartData) -> str:
     """Fills on the closing price."""
-    figure, axes = chart(len(data.close))
     line(axes, data.close, MUTED, "close", 1.0)
     buys, sells = data.orders()
     _mark(axes, buys, TIP_UP, UP, "buy")
     _mark(axes, sells, TIP_DOWN, DOWN, "sell")
     _price_axis(axes, data)
-    time_axis(axes, data.bars.timestamps)
-    header(figure, data, f"Orders: {_order_counts(data)}")
-    return figure
+    return f"Orders: {_order_counts(data)}"
 
 
-def trade_pnl(data: ChartData) -> Figure:
+@drawn
+def trade_pnl(axes: Axes, data: ChartData) -> str:
     """Gain or loss of each trade, percent of what it cost, at the bar on which it ended."""
-    figure, axes = chart(len(data.close))
     pnl_pct = np.array([trade["pnl_pct"] for trade in data.trades], dtype=float)
     bars = np.array([left for _, left in data.fill_bars], dtype=float)
     points = np.stack((bars, pnl_pct))
@@ -108,14 +115,12 @@ def trade_pnl(data: ChartData) -> Figure:
     else:
         finding = f"the only trade is still open, at {pnl_pct.sum():+.2f}%"
     value_axis(axes, _percent)
-    time_axis(axes, data.bars.timestamps)
-    header(figure, data, f"Trade P&L: {finding}")
-    return figure
+    return f"Trade P&L: {finding}"
 
 
-def cumulative_return(data: ChartData) -> Figure:
+@drawn
+def cumulative_return(axes: Axes, data: ChartData) -> str:
     """Return since the start against buying and holding; drawn as growth, so that it can stand on a log scale."""
-    figure, axes = chart(len(data.close))
     axes.axhline(1, color=MUTED, **DASHED)
     x, held = line(axes, data.buy_hold_equity / data.initial_capital, MUTED, "buy and hold", 0.9)
     _, growth = line(axes, data.equity / data.initial_capital, TEXT, "strategy")
@@ -125,10 +130,8 @@ def cumulative_return(data: ChartData) -> Figure:
     value_axis(axes, lambda factor: f"{(factor - 1) * 100:+,.5g}%")
     end, ahead = data.equity[-1], (data.equity - data.buy_hold_equity)[-1] / data.initial_capital * 100
     tag(axes, end / data.initial_capital, f"{end / data.initial_capital - 1:+,.1%}", TEXT)
-    time_axis(axes, data.bars.timestamps)
     words = f"{abs(ahead):,.1f} points {'ahead of' if ahead >= 0 else 'behind'} buy and hold"
-    header(figure, data, f"Cumulative return: {words}")
-    return figure
+    return f"Cumulative return: {words}"
 
 
 def candlestick(data: ChartData) -> Figure:

@@ -13,7 +13,7 @@ DateReader = Callable[[str], datetime | None]
 SAMPLE = 2_000  # rows from which the order of day and month is told
 _SCALES = {"K": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9)}
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%b %d, %Y", "%d-%b-%Y", "%d %b %Y")
-_PATTERNS = tuple(f"{day}{clock}" for day in _DAYS for clock in ("", " %H:%M", " %H:%M:%S"))
+_CLOCKS = ("", " %H:%M", " %H:%M:%S")
 _STAMPS = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by their digits, since strptime takes fewer
 
 
@@ -63,18 +63,24 @@ def ambiguous_cell(cells: Iterable[str], delimiter: str) -> str | None:
 def date_reader(cells: Sequence[str]) -> DateReader:
     """How the dates of this column are read; Refused when no way, or more than one, fits."""
     sample = cells[:: max(len(cells) // SAMPLE, 1)]
-    if all(cell.isascii() and cell.isdigit() and 9 <= len(cell) <= 14 for cell in sample):
+    if all(_is_count(cell) and 9 <= len(cell) <= 14 for cell in sample):
         return _stamp if all(map(_stamp, sample)) else _epoch
-    if all(_iso(cell) for cell in sample):
+    if all(map(_iso, sample)):
         return _iso
-    fitting = [pattern for pattern in _PATTERNS if all(_parsed(cell, pattern) for cell in sample)]
-    if not fitting:
-        return _iso  # names the first cell that is none, by its line
+    return _pattern_reader(sample)
+
+
+def _pattern_reader(sample: Sequence[str]) -> DateReader:
+    fitting = [reader for reader in _READERS if all(map(reader, sample))]
     for cell in sample:
-        days = sorted({str(_parsed(cell, pattern))[:10] for pattern in fitting})
+        days = sorted({str(reader(cell))[:10] for reader in fitting})
         if len(days) > 1:
             raise refuse(f"the dates, such as {cell!r}, may mean {' or '.join(days)}; write them as YYYY-MM-DD")
-    return partial(_parsed, pattern=fitting[0])
+    return next(iter(fitting), _iso)  # which names the first cell that is none, by its line
+
+
+def _is_count(cell: str) -> bool:
+    return cell.isascii() and cell.isdigit()
 
 
 def _stamp(cell: str) -> datetime | None:
@@ -82,7 +88,7 @@ def _stamp(cell: str) -> datetime | None:
 
 
 def _epoch(cell: str) -> datetime | None:
-    if not cell.isascii() or not cell.isdigit() or len(cell) > 13:
+    if not _is_count(cell) or len(cell) > 13:
         return None
     return datetime.fromtimestamp(int(cell) / (1000 if len(cell) > 11 else 1), UTC)
 
@@ -99,6 +105,9 @@ def _parsed(cell: str, pattern: str) -> datetime | None:
         return datetime.strptime(cell, pattern)
     except ValueError:
         return None
+
+
+_READERS = [partial(_parsed, pattern=f"{day}{clock}") for day in _DAYS for clock in _CLOCKS]
 
 
 def seconds_of_day(moment: datetime) -> int:

@@ -4,7 +4,7 @@ import csv
 import gzip
 import sys
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -71,17 +71,34 @@ def read_table(content: bytes) -> Table:
     delimiter = max(DELIMITERS, key=lines[first].count)
     header = _cells(lines[first], first + 1, delimiter, ())
     start = first + 1
-    if len(lines) > start + 1 and lines[start].startswith("Ticker") and lines[start + 1].startswith("Date"):
+    if _names_tickers(lines[start : start + 2]):
         header[0], start = "Date", start + 2  # yfinance writes a line of names, one of tickers, and one for the index
-    columns, ignored = _columns(header)
-    rows = [(_cells(text, line, delimiter, header), line) for line, text in enumerate(lines[start:], start=start + 1)]
-    numbered = [(row, line) for row, line in rows if any(cell.strip() for cell in row)]
-    if not numbered:
+    columns = _columns(header)
+    ignored = [name for place, name in enumerate(header) if place not in columns.values() and name.strip()]
+    rows = dict(_rows(lines, start, delimiter, header))
+    if not rows:
         raise refuse("no bars after the header", start + 1)
-    for row, line in numbered:
-        if len(row) <= max(columns.values()):
+    _check_widths(rows, header, columns)
+    return Table([*rows.values()], [*rows], columns, ignored, delimiter)
+
+
+def _names_tickers(lines: Sequence[str]) -> bool:
+    return len(lines) == 2 and lines[0].startswith("Ticker") and lines[1].startswith("Date")
+
+
+def _rows(lines: Sequence[str], start: int, delimiter: str, header: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+    """The cells of each line that has any, by its number."""
+    for line, text in enumerate(lines[start:], start=start + 1):
+        row = _cells(text, line, delimiter, header)
+        if "".join(row).strip():
+            yield line, row
+
+
+def _check_widths(rows: Mapping[int, Sequence[str]], header: Sequence[str], columns: Mapping[str, int]) -> None:
+    last = max(columns.values())
+    for line, row in rows.items():
+        if len(row) <= last:
             raise refuse(f"{len(row)} columns, but the header has {len(header)}", line)
-    return Table([row for row, _ in numbered], [line for _, line in numbered], columns, ignored, delimiter)
 
 
 def _cells(text: str, line: int, delimiter: str, header: Sequence[str]) -> list[str]:
@@ -109,16 +126,21 @@ def _text(content: bytes) -> str:
     return text
 
 
-def _columns(header: Sequence[str]) -> tuple[dict[str, int], list[str]]:
-    """The place of each known column, and the names of those that are ignored."""
-    plain = [name.lower().translate(_LEFT_OUT) for name in header]
+def _plain(name: str) -> str:
+    return name.lower().translate(_LEFT_OUT)
+
+
+def _columns(header: Sequence[str]) -> dict[str, int]:
+    """The place of each known column."""
+    plain = [*map(_plain, header)]
+    places = {name: plain.index(name) for name in plain}
     columns: dict[str, int] = {}
     for column, names in NAMES.items():
-        taken = columns.values()
-        place = next((plain.index(name) for name in names if name in plain and plain.index(name) not in taken), None)
-        if place is not None:
-            columns[column] = place
-    if missing := [name.capitalize() for name in REQUIRED if name not in columns]:
+        known = [name for name in names if name in places]
+        if known:
+            columns[column] = places.pop(known[0])
+    missing = [name.capitalize() for name in REQUIRED if name not in columns]
+    if missing:
         named = listed([repr(name[:NAME]) for name in header], 12)
         raise refuse(f"no column for {', '.join(missing)}; the header has {named}", 1)
-    return columns, [name for place, name in enumerate(header) if place not in columns.values() and name.strip()]
+    return columns

@@ -11,7 +11,7 @@ from rq.job import JobStatus
 
 from adapters.queue.connection import as_words, queues_of, reachable
 from adapters.queue.messages import KEPT_S, REFUSED, REFUSED_KEY, RUN_FUNCTION, RunMessage, job_id_of, own_fields
-from adapters.queue.scaler_state import ScalerState, told
+from adapters.queue.scaler_state import ScalerState, tell, told
 from adapters.settings import Settings
 
 CHUNK = 500  # messages per round trip; more do not make it faster
@@ -111,8 +111,12 @@ class RunQueue:
                 pipeline.lpos(waiting, job_id)
                 pipeline.llen(waiting)
             answers: list[Any] = pipeline.execute()
-        places, lengths = answers[::2], answers[1::2]
-        return next((sum(lengths[:at]) + place for at, place in enumerate(places) if place is not None), None)
+        before = 0
+        for place, length in zip(answers[::2], answers[1::2], strict=True):
+            if place is not None:
+                return before + int(place)
+            before += length
+        return None
 
     def remove(self, run_id: str, attempt: int) -> None:
         """Take a message off its list; nothing happens when it is gone already."""
@@ -134,3 +138,7 @@ class RunQueue:
     def scaler(self) -> ScalerState | None:
         """What the local scaler has told of itself; None when none runs."""
         return told(self._redis, self._settings)
+
+    def tell_of_scaler(self, state: ScalerState) -> None:
+        """Keep what the local scaler says of itself for some seconds."""
+        tell(self._redis, self._settings, state)

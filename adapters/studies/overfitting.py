@@ -8,10 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from adapters.results.measured import NoValue
-from adapters.results.sharpe_evidence import LEAST_RETURNS
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from adapters.metrics.measured import Array, NoValue
+from adapters.metrics.sharpe_evidence import LEAST_RETURNS
 
 BLOCKS = 16  # S of the paper, which gives 12,870 splits into halves
 LEAST_BLOCK = 2  # bars; shorter ones have no spread

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 from sqlalchemy.engine import RowMapping
 
-from adapters.results.choice import Metrics
-from adapters.results.measured import Measured, NoValue, total
-from adapters.results.metrics.returns import cagr
-from adapters.results.metrics.risk import kurtosis, skewness, spread
-from adapters.results.rates import Rates
-from adapters.results.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
-from adapters.results.stored_series import decode_equity, decode_trades, encode_equity
-from adapters.results.timing import NO_RATES, Timing, joined, timing_of
-from adapters.studies.resampling import Array, trade_steps
+from adapters.batches.choice import Metrics
+from adapters.metrics.measured import Array, Measured, NoValue, average
+from adapters.metrics.rates import Rates
+from adapters.metrics.returns import cagr
+from adapters.metrics.risk import kurtosis_of, skewness_of, spread
+from adapters.metrics.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
+from adapters.metrics.timing import NO_RATES, Timing, joined, timing_of
+from adapters.runs.stored_series import decode_equity, decode_trades, encode_equity
+from adapters.studies.resampling import trade_steps
 from contracts.run_request import Timeframe
 
 
@@ -84,8 +84,8 @@ def measured_sharpe(returns: Array, bar_rate: float = 0.0) -> MeasuredSharpe:
     """The Sharpe ratio of returns above the risk-free one of a bar; NoValue for too few or constant ones."""
     if len(returns) < LEAST_RETURNS:
         raise NoValue(f"fewer than {LEAST_RETURNS} returns")
-    per_bar = (total(returns) / len(returns) - bar_rate) / spread(returns)
-    return MeasuredSharpe(per_bar, len(returns), skewness(returns), kurtosis(returns) + 3)
+    per_bar = (average(returns) - bar_rate) / spread(returns)
+    return MeasuredSharpe(per_bar, len(returns), skewness_of(returns), kurtosis_of(returns) + 3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,16 +119,11 @@ def stitched(parts: Sequence[RunData], risk_free_rate: float) -> Stitched:
     times = np.concatenate([part.times for part in parts])
     path = parts[0].capital * np.concatenate(([1.0], np.multiply.accumulate(1.0 + returns)))
     measured = Measured(
-        core={},
         path=path,
         close=path[1:],
         timestamps=np.concatenate((times[:1], times)).view("M8[s]"),
-        trades=[],
-        fee_rate=0.0,
-        slippage_bps=0.0,
         risk_free_rate=risk_free_rate,
         periods_per_year=parts[0].bars_per_year,
-        rejected_orders=0,
     )
     steps = [step for part in parts for step in trade_steps(part.profits, part.capital)]
     return Stitched(times, returns, steps, measured, joined([part.timing for part in parts]))

@@ -10,10 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from adapters.results.measured import NoValue
-from adapters.results.sharpe_evidence import LEAST_RETURNS
-
-Array = np.ndarray[Any, np.dtype[Any]]
+from adapters.metrics.measured import Array, NoValue
+from adapters.metrics.sharpe_evidence import LEAST_RETURNS
 
 LEVEL = 0.90  # of the intervals: 5% of the samples are below, 5% above
 LEAST_TRADES = 10  # fewer have too few orders to be told apart

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from adapters.results.sharpe_evidence import CONFIDENCE
-from adapters.results.timing_words import percent, than_holding
+from adapters.metrics.sharpe_evidence import CONFIDENCE
+from adapters.metrics.timing_words import percent, than_holding
 
 Json = Mapping[str, Any]
 

@@ -6,20 +6,20 @@ A number that would mean nothing is null, and `notes` has the reason under its n
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from itertools import pairwise
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from adapters.results.flat_params import flat_params
-from adapters.results.measured import DAY_S, NoValue, total
-from adapters.results.metrics.returns import cagr
-from adapters.results.sharpe_evidence import evidence, sharpe_variance
-from adapters.results.timing import Timing
+from adapters.batches.flat_params import flat_params
+from adapters.metrics.measured import DAY_S, Array, NoValue, average
+from adapters.metrics.returns import cagr
+from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
+from adapters.metrics.timing import Timing
 from adapters.studies.overfitting import BLOCKS, block_sums, overfitting
 from adapters.studies.path import Market, RunData, Stitched, measured_sharpe, stitched
-from adapters.studies.resampling import Array, bootstrap, shuffled_trades
+from adapters.studies.resampling import bootstrap, shuffled_trades
 from adapters.studies.sentence import beside, of_selection, of_test_parts
 from contracts.study import VERDICT_METHOD, StudyPlan
 
@@ -45,14 +45,16 @@ class _Tried(NamedTuple):
     bars: int
 
 
+@dataclass
 class _Verdict:
     """One verdict in the making; `notes` collects the reasons of what has no value."""
 
-    def __init__(
-        self, plan: StudyPlan, choices: Sequence[Json], training: Sequence[Sequence[str]], market: Market, load: Load
-    ) -> None:
-        self._plan, self._choices, self._training, self._market, self._load = plan, choices, training, market, load
-        self._notes: dict[str, str] = {}
+    _plan: StudyPlan
+    _choices: Sequence[Json]
+    _training: Sequence[Sequence[str]]
+    _market: Market
+    _load: Load
+    _notes: dict[str, str] = field(default_factory=dict)
 
     def made(self) -> Json:
         folds = [self._fold(number) for number in range(len(self._plan.windows))]
@@ -222,7 +224,7 @@ def _timed(timing: Timing, excess: Array, variance: float | None, trials: int, b
     """What choosing the times proves, as the best of so many trials; with its yearly return and usual exposure."""
     return {
         **asdict(evidence(measured_sharpe(excess), variance, trials, bars_per_year)),
-        "yearly_pct": total(excess) / len(excess) * bars_per_year * 100.0,
+        "yearly_pct": average(excess) * bars_per_year * 100.0,
         "average_exposure_pct": timing.average_exposure() * 100.0,
     }
 

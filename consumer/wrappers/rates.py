@@ -11,7 +11,7 @@ from operator import itemgetter
 
 import numpy as np
 
-from adapters.results.rates import Rates
+from adapters.metrics.rates import Rates
 from consumer.wrappers.exits import Array, EngineWithExits, Exits, SimulationWithExits
 from engine.bars import Bars
 from engine.engine import _check_number

@@ -5,14 +5,13 @@ floats. A condition is int8 of 1 (true), -1 (false) and 0 (unknown, since a numb
 the minimum, `or` the maximum and `not` the sign (Kleene): what is unknown never becomes true by way of `not`.
 """
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
 from rules import indicators
-from rules.arrays import Array, Flags, Signals, crossings, directions, levels, shift
+from rules.arrays import Array, Flags, Signals, directions, levels, shift
 from rules.formula.graph import Formula, Node
 from rules.prices import Prices
 
@@ -28,29 +27,30 @@ def evaluate(formula: Formula, prices: Prices) -> tuple[Flags, Flags]:
 
 def values_of(formula: Formula, prices: Prices, wanted: Iterable[Node]) -> dict[Node, Any]:
     """The arrays of the `wanted` nodes of a formula; ValueError as for Prices."""
-    left = Counter(operand for node in formula.nodes for operand in node.arrays)
-    left.update(wanted)
+    kept = {*wanted}
     held: dict[Node, Any] = {}
+    last_use = {operand: node for node in formula.nodes for operand in node.arrays}
     with np.errstate(all="ignore"):
         for node in formula.nodes:
             held[node] = _computed(node, held, prices)
-            left.subtract(node.arrays)
-            for operand in node.arrays:
-                if not left[operand]:
-                    held.pop(operand, None)
+            for operand in {*node.arrays} - kept:
+                if last_use[operand] is node:
+                    del held[operand]
     return held
 
 
 def _computed(node: Node, held: Mapping[Node, Any], prices: Prices) -> Any:
     if not node.operands:
         return prices[node.op]
+    arrays = node.arrays
     if node.op in BAR_BY_BAR:
-        return _finite(BAR_BY_BAR[node.op](*(held[each] if isinstance(each, Node) else each for each in node.operands)))
-    numbers: Any = node.operands[len(node.arrays) :]
-    if any(each.operands for each in node.arrays):
-        return _over_values(getattr(indicators, node.op), [held[each] for each in node.arrays], numbers)
+        given = (held[each] if isinstance(each, Node) else each for each in node.operands)
+        return _finite(BAR_BY_BAR[node.op](*given))
+    numbers: Any = node.operands[len(arrays) :]
+    if arrays[0].operands:
+        return _over_values(getattr(indicators, node.op), held[arrays[0]], numbers)
     compute = OVER_COLUMNS.get(node.op, node.op)  # of columns, from which other rules may ask the same
-    return _finite(prices.indicator(compute, tuple(each.op for each in node.arrays), *numbers))
+    return _finite(prices.indicator(compute, tuple(each.op for each in arrays), *numbers))
 
 
 def _finite(made: Any) -> Any:
@@ -61,14 +61,12 @@ def _finite(made: Any) -> Any:
     return np.where(infinite, np.nan, made) if infinite.any() else made
 
 
-def _over_values(compute: Callable[..., Any], lines: list[Array], numbers: tuple[Any, ...]) -> Any:
-    """`compute` over the bars on which all lines have a value; NaN on the others, as if they were not there."""
-    known = ~np.isnan(lines[0])
-    for line in lines[1:]:
-        known &= ~np.isnan(line)
+def _over_values(compute: Callable[..., Any], line: Array, numbers: tuple[Any, ...]) -> Any:
+    """`compute` over the bars on which the line has a value; NaN on the others, as if they were not there."""
+    known = ~np.isnan(line)
     first = int(known.argmax()) if known.any() else known.size
     where: Any = slice(first, None) if known[first:].all() else known
-    made = compute(*(line[where] for line in lines), *numbers)
+    made = compute(line[where], *numbers)
     if isinstance(made, tuple):
         return tuple(_placed(each, where, known.size) for each in made)
     return _finite(_placed(made, where, known.size))
@@ -84,40 +82,19 @@ def _constant(close: Array, truth: float) -> Condition:
     return np.full(close.size, int(truth), dtype=np.int8)
 
 
-def _equal(a: Any, b: Any) -> Any:
-    return levels(a == b, (a < b) | (a > b))
+def _compared(true: Callable[..., Any], false: Callable[..., Any]) -> Callable[[Any, Any], Condition]:
+    """A comparison that is unknown where neither holds, since a number has no value."""
+    return lambda a, b: levels(true(a, b), false(a, b))
 
 
-def _crosses(a: Any, b: Any) -> tuple[Condition, Flags]:
-    """1 where a crosses above b, -1 where below; and where both have a value on this bar and the one before."""
-    a, b = np.broadcast_arrays(a, b)
-    known = ~(np.isnan(a) | np.isnan(b))
-    known[1:] &= known[:-1].copy()
-    known[:1] = False
-    return crossings(a, b), known
-
-
-def _crosses_above(a: Any, b: Any) -> Condition:
-    crossed, known = _crosses(a, b)
-    return levels(crossed > 0, known & (crossed <= 0))
-
-
-def _crosses_below(a: Any, b: Any) -> Condition:
-    crossed, known = _crosses(a, b)
-    return levels(crossed < 0, known & (crossed >= 0))
+_ABOVE, _BELOW = _compared(np.greater, np.less_equal), _compared(np.less, np.greater_equal)
+_EQUAL = _compared(np.equal, lambda a, b: (a < b) | (a > b))
 
 
 def _held_count(flags: Flags, bars: int) -> Any:
     """On how many of the last `bars` bars the flag is set, from bar `bars` - 1 on."""
     total = np.concatenate(([0], np.add.accumulate(flags, dtype=np.int64)))
     return total[bars:] - total[:-bars] if bars < total.size else total[:0]
-
-
-def _above_for(condition: Condition, bars: int) -> Condition:
-    held = np.zeros(condition.size, dtype=np.int8)
-    true, known = _held_count(condition > 0, bars), _held_count(condition != 0, bars) == bars
-    held[bars - 1 :] = levels(true == bars, known & (true < bars))
-    return held
 
 
 def _count(condition: Condition, bars: int) -> Array:
@@ -177,12 +154,12 @@ BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
     "-": np.subtract,
     "*": np.multiply,
     "/": np.divide,
-    "<": lambda a, b: levels(np.less(a, b), np.greater_equal(a, b)),
-    "<=": lambda a, b: levels(np.less_equal(a, b), np.greater(a, b)),
-    ">": lambda a, b: levels(np.greater(a, b), np.less_equal(a, b)),
-    ">=": lambda a, b: levels(np.greater_equal(a, b), np.less(a, b)),
-    "==": _equal,
-    "!=": lambda a, b: -_equal(a, b),
+    "<": _BELOW,
+    "<=": lambda a, b: -_ABOVE(a, b),
+    ">": _ABOVE,
+    ">=": lambda a, b: -_BELOW(a, b),
+    "==": _EQUAL,
+    "!=": lambda a, b: -_EQUAL(a, b),
     "and": lambda *conditions: np.minimum.reduce(conditions),
     "or": lambda *conditions: np.maximum.reduce(conditions),
     "not": np.negative,
@@ -194,9 +171,9 @@ BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
     "abs": np.abs,
     "min": np.minimum,
     "max": np.maximum,
-    "crosses_above": _crosses_above,
-    "crosses_below": _crosses_below,
-    "above_for": _above_for,
+    "crosses_above": lambda a, b: _becomes(_ABOVE(a, b)),
+    "crosses_below": lambda a, b: _becomes(_BELOW(a, b)),
+    "above_for": lambda condition, bars: _EQUAL(_count(condition, bars), bars),
     "count": _count,
     "bars_since": _bars_since,
     "latest": _latest,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from rules.formula.functions import Kind
+from rules.formula.signature import Kind
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -77,7 +77,7 @@ def plain_number(given: Any) -> Any:
 
 
 def _is_name(name: object) -> bool:
-    from rules.formula.checker import WORDS
+    from rules.formula.names import WORDS
 
     plain = isinstance(name, str) and name.isascii() and name.isidentifier() and name[0] != "_"
     return plain and len(str(name)) <= MAX_NAME_CHARACTERS and name not in WORDS
@@ -102,14 +102,19 @@ class FormulaSpec(RuleSpec):
     def faults(self, params: object, path: str = "params") -> Faults:
         """Faults by field; those of a text show the place in it."""
         faults = super().faults(params, path)
-        if faults or not isinstance(params, Mapping) or not params:
+        if faults or not params:
             return faults
+        given: Any = params
+        return {f"{path}.{field}": fault for field, fault in self._faults_together(given).items()}
+
+    def _faults_together(self, params: Mapping[str, Any]) -> Faults:
+        """Faults of params each of which is in order by itself."""
         if missing := [name for name in TEXTS if name not in params]:
-            return {f"{path}.{name}": "required: a condition, such as close > sma(close, 200)" for name in missing}
+            return dict.fromkeys(missing, "required: a condition, such as close > sma(close, 200)")
         full = self.complete(params)
-        return {f"{path}.{name}": error.shown(full[name]) for name, error in text_faults(full).items()} or {
-            f"{path}.inputs.{name}": f"neither buy nor sell names {name}" for name in unused_inputs(full)
-        }
+        if found := text_faults(full):
+            return {name: error.shown(full[name]) for name, error in found.items()}
+        return {f"inputs.{name}": f"neither buy nor sell names {name}" for name in unused_inputs(full)}
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """As RuleSpec.complete; where texts are given, the inputs are none unless they are given too."""
@@ -140,7 +145,7 @@ def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:
 
 def unused_inputs(full: Mapping[str, Any]) -> list[str]:
     """Inputs that no text names: sweeping one would repeat the same run. Texts: free of faults."""
-    from rules.formula.checker import free_names
+    from rules.formula.names import free_names
 
     named = free_names(*(full[name] for name in TEXTS))
     return [name for name in full["inputs"] if name not in named]

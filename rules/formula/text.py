@@ -48,19 +48,22 @@ def parse(text: str) -> tuple[ast.stmt, ...]:
     if len(text) > MAX_CHARACTERS:
         raise FormulaError(f"{len(text):,} characters are more than {MAX_CHARACTERS:,}", 1, 1)
     _check_tokens(text)
+    body = _body(text)
+    if not body:
+        raise FormulaError("a condition is expected, such as close > sma(close, 200)", 1, 1)
+    lines = [node.lineno for line in body for node in ast.walk(line) if isinstance(node, ast.expr)]
+    if len(lines) > MAX_NODES:
+        raise FormulaError(f"{len(lines)} names, numbers and operations are more than {MAX_NODES}", max(lines), 1)
+    return tuple(body)
+
+
+def _body(text: str) -> list[ast.stmt]:
     try:
-        body = ast.parse(text).body
+        return ast.parse(text).body
     except (MemoryError, RecursionError):
         raise FormulaError(f"more than {MAX_DEPTH} expressions inside each other", 1, 1) from None
     except SyntaxError as error:
         raise FormulaError(_words(error), error.lineno or 1, error.offset or 1) from None
-    if not body:
-        raise FormulaError("a condition is expected, such as close > sma(close, 200)", 1, 1)
-    nodes = [node for line in body for node in ast.walk(line) if isinstance(node, ast.expr)]
-    if len(nodes) > MAX_NODES:
-        line = max(node.lineno for node in nodes)
-        raise FormulaError(f"{len(nodes)} names, numbers and operations are more than {MAX_NODES}", line, 1)
-    return tuple(body)
 
 
 def _check_tokens(text: str) -> None:

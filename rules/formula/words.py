@@ -22,6 +22,7 @@ _TITLES = {name: name.upper() for name in ("sma", "ema", "wma", "vwap", "rsi", "
     "minus_di": "-DI",
 }
 _BINDING = {"or": 0, "and": 1, "not": 2, **dict.fromkeys(COMPARISONS, 3), "+": 4, "-": 4, "*": 5, "/": 5}
+_UNCHANGED = {("*", (1.0,)), ("/", (1.0,)), ("prev", (0,))}  # what they are given
 _BY_OPERATION = {(each.computed_by or each.name, each.output): each for each in FUNCTIONS.values()}
 _SAME_UNIT = frozenset(("sma", "ema", "wma", "highest", "lowest", "prev", "min", "max", "abs", "bollinger_bands"))
 _PRICES = frozenset(("hl2", "hlc3", "ohlc4", "vwap"))
@@ -32,17 +33,15 @@ def name_of(value: Value, names: Mapping[Node, str]) -> str:
     """What a part of a formula is called: a sum by the name that its text gives it, a call by its function."""
     if not isinstance(value, Node):
         return f"{value:.10g}"
-    if not value.operands:
-        return value.op.lower()
-    if value in names and value.op in ARITHMETIC:
+    if value.op in ARITHMETIC and value in names:
         return names[value].replace("_", " ")
-    if value.op in "*/" and value.operands[1] == 1.0:
+    if (value.op, value.operands[1:]) in _UNCHANGED:
         return name_of(value.operands[0], names)
     if value.op == "not":
         return f"not {_inside(value, value.operands[0], names)}"
     if value.op in _BINDING:
         return f" {value.op} ".join(_inside(value, each, names) for each in value.operands)
-    return value.op if value.op in SERIES else _call(value, names)
+    return _call(value, names) if value.op not in SERIES and value.operands else value.op.lower()
 
 
 def _inside(outer: Node, value: Value, names: Mapping[Node, str]) -> str:
@@ -57,16 +56,15 @@ def _inside(outer: Node, value: Value, names: Mapping[Node, str]) -> str:
 def _call(node: Node, names: Mapping[Node, str]) -> str:
     if node.op == "constant":
         return "always" if node.operands[1] == 1.0 else "never"
-    if node.op == "prev" and node.operands[1] == 0:
-        return name_of(node.operands[0], names)
     inner, output = (node.arrays[0], node.operands[1]) if node.op == "output" else (node, None)
     function = _BY_OPERATION[inner.op, output]  # type: ignore[index]  # an output's place is a whole number
     given = [name_of(each, names) for each in inner.operands[len(function.columns) :]]
+    title = _TITLES.get(function.name, function.name)
     if function.name in _TITLES and given[:1] == ["close"]:
         del given[0]  # what an indicator is taken of unless something else is said
     if function.name == "prev" and given[1] == "1":
         del given[1]
-    return f"{_TITLES.get(function.name, function.name)}({', '.join(given)})" if given else _TITLES[function.name]
+    return f"{title}({', '.join(given)})" if given else title
 
 
 def unit_of(value: Value) -> str:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import numpy as np
+
 
 @dataclass(frozen=True)
 class Wave:
@@ -19,16 +21,12 @@ class Wave:
 def wave_of(runs: Sequence[dict[str, Any]]) -> Wave:
     """Waiting, running and ended runs at every moment at which one of them changes."""
     start = min(datetime.fromisoformat(run["created_at"]) for run in runs)
-    changes: dict[float, list[tuple[int, int, int]]] = {}  # of one moment together: in between, nothing was ever so
-    for moment, change in (each for run in runs for each in _changes(run)):
-        changes.setdefault((datetime.fromisoformat(moment) - start).total_seconds(), []).append(change)
-    wave, counts = Wave([], [], [], []), [0, 0, 0]
-    for second in sorted(changes):
-        counts = [sum(deltas) for deltas in zip(counts, *changes[second], strict=True)]
-        wave.seconds.append(second)
-        for series, count in zip((wave.waiting, wave.running, wave.ended), counts, strict=True):
-            series.append(count)
-    return wave
+    moments, changes = zip(*(each for run in runs for each in _changes(run)), strict=True)
+    seconds = [(datetime.fromisoformat(moment) - start).total_seconds() for moment in moments]
+    at, places = np.unique(seconds, return_inverse=True)
+    counts = np.zeros((at.size, 3), dtype=int)
+    np.add.at(counts, places, changes)  # of one moment together: in between, nothing was ever so
+    return Wave(at.tolist(), *counts.cumsum(axis=0).T.tolist())
 
 
 def _changes(run: dict[str, Any]) -> Iterable[tuple[str, tuple[int, int, int]]]:

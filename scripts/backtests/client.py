@@ -14,7 +14,7 @@ from backtests.transport import Transport, as_json
 
 PAGE = 2000  # runs in one answer
 RUN_POLL_S, BATCH_POLL_S = 0.5, 1.0
-LOADING_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
+LONG_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
 DEFAULT_URL = "http://127.0.0.1:5000"
 LIVING = ("pending", "running")
 
@@ -72,6 +72,18 @@ class Client:
     def plan(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Plan:
         """What submitting them would do; nothing is recorded. Refused with the faults of all requests."""
         return plan_all(self._transport, requests, batch_id or str(uuid4()))
+
+    def plan_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
+        """What submitting a sweep, the JSON of a sweep file, would do: its batch_id, runs, new; nothing is recorded."""
+        return self._sweep(sweep, batch_id, dry_run="true")
+
+    def submit_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
+        """Record the runs of a sweep that its batch does not have yet: its batch_id, run_ids, new."""
+        return self._sweep(sweep, batch_id, dry_run="false")
+
+    def _sweep(self, sweep: RunRequest, batch_id: str | None, dry_run: str) -> Json:
+        path = "/api/batches" + _query(batch_id=batch_id, dry_run=dry_run)
+        return self._post(path, sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)
 
     def status(self, run_id: str) -> Json:
         """State and times of a run, a small answer."""
@@ -200,7 +212,7 @@ class Client:
         )
         path, packed = _at("api", "prices", ticker, timeframe) + query, gzip.compress(content, mtime=0)
         headers = {"Content-Type": "text/csv"}
-        report: Json = self._transport.json(path, packed, headers, method="PUT", timeout_s=LOADING_TIMEOUT_S)
+        report: Json = self._transport.json(path, packed, headers, method="PUT", timeout_s=LONG_TIMEOUT_S)
         return report
 
     def prices(self) -> list[Json]:
@@ -228,9 +240,9 @@ class Client:
         """The bytes of any address, such as a page or a chart."""
         return self._transport.call(path)
 
-    def _post(self, path: str, sent: RunRequest | None = None, key: str | None = None) -> Json:
+    def _post(self, path: str, sent: RunRequest | None = None, key: str | None = None, **more: float) -> Json:
         headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
-        answer: Json = self._transport.json(path, b"" if sent is None else as_json(sent).encode(), headers)
+        answer: Json = self._transport.json(path, b"" if sent is None else as_json(sent).encode(), headers, **more)
         return answer
 
 

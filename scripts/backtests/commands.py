@@ -6,63 +6,55 @@ import shlex
 import shutil
 import sys
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from backtests.bulk import Plan
-from backtests.catalog import read_catalog
 from backtests.client import Client
-from backtests.errors import BadInput, Refused
+from backtests.errors import BadInput
 from backtests.loading import Outcome, as_table, load_source, sources_of
 from backtests.progress import Progress, duration
 from backtests.results import FORMATS
-from backtests.studies import cost_text, study_key, study_request
-from backtests.sweep import Sweep
+from backtests.spec import Spec
+from backtests.sweep import Table
 from backtests.table_files import read_sweep
 
 EXIT_OK, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_UNREACHABLE, EXIT_DETACHED = 0, 1, 2, 3, 130
 PROCESS_START_S = 0.5  # a Job's process needs about so long before its run starts
 LOOKED_AT = 10  # latest batches, for an estimate
-FIRST_SHOWN = 5
 NOTHING_YET = dict.fromkeys(("pending", "running", "completed", "failed"), 0)
 
 
 def plan(client: Client, asked: Namespace, progress: Progress) -> int:
     """Print how many runs there are, how many exist already, the first five, and an estimate; send nothing."""
-    sweep, batch_id = _sweep_of(client, asked)
-    found = _plan_of(client, sweep, batch_id)
-    print(f"{sweep.name}: {len(sweep.runs)} runs as batch {batch_id}")
-    states = ", ".join(f"{count} {status}" for status, count in found.existing.items())
-    print(f"  new {found.new}, already there {sum(found.existing.values())}{f' ({states})' if states else ''}")
-    if found.on_other_prices:
-        print(f"  {found.on_other_prices} runs of the batch read older versions of the prices; they stay as they are")
-    for values in sweep.requests[:FIRST_SHOWN]:
+    sweep = _sweep_of(client, asked)
+    planned = sweep.plan(client, asked.batch)
+    existing, first, others = planned["existing"], planned["first_requests"], planned["on_other_prices"]
+    print(f"{sweep.name}: {planned['runs']} runs as batch {planned['batch_id']}")
+    states = ", ".join(f"{count} {status}" for status, count in existing.items())
+    print(f"  new {planned['new']}, already there {sum(existing.values())}{f' ({states})' if states else ''}")
+    if others:
+        print(f"  {others} runs of the batch read older versions of the prices; they stay as they are")
+    for values in first:
         print(f"  {values.get('ticker')} {values.get('rule_type')} {json.dumps(values.get('params', {}))}")
-    if len(sweep.runs) > FIRST_SHOWN:
-        print(f"  ... and {len(sweep.runs) - FIRST_SHOWN} more")
-    print(f"  {_estimate(client, sweep, found.new, asked.jobs)}")
+    if more := planned["runs"] - len(first):
+        print(f"  ... and {more} more")
+    print(f"  {_estimate(client, planned, asked.jobs)}")
     return EXIT_OK
 
 
-def _plan_of(client: Client, sweep: Sweep, batch_id: str) -> Plan:
-    """What submitting would do; BadInput with all that the platform finds wrong, at its place in the file."""
-    try:
-        return client.plan(sweep.requests, batch_id)
-    except Refused as refused:
-        raise BadInput(sweep.faults_in(refused)) from None
-
-
-def _estimate(client: Client, sweep: Sweep, new: int, jobs: int) -> str:
-    """How long so many runs will take, by the platform's latest batch of runs like these."""
-    charts = any(values.get("charts", True) for values in sweep.requests)
+def _estimate(client: Client, planned: Mapping[str, Any], jobs: int) -> str:
+    """How long the new runs will take, by the platform's latest batch of runs like these."""
+    charts = planned["first_requests"][0].get("charts", True)  # the runs of a sweep are alike in that
     alike = f"with{'' if charts else 'out'} charts"
     batch = _latest_batch(client, charts)
     if batch is None:
         return f"no estimate: none of the last {LOOKED_AT} batches has completed runs {alike}"
     run_s, waiting = batch["run_s"]["average"], client.get("/api/queue")["waiting"]
     behind = f", {waiting} waiting runs of others included" if waiting else ""
+    seconds = (run_s + PROCESS_START_S) * (planned["new"] + waiting) / jobs
     return (
-        f"about {duration((run_s + PROCESS_START_S) * (new + waiting) / jobs)} with {jobs} Jobs at a time{behind}: "
+        f"about {duration(seconds)} with {jobs} Jobs at a time{behind}: "
         f"{run_s:.2f} s per run as in batch {batch['batch_id']}, the latest {alike}, and {PROCESS_START_S} s to start"
     )
 
@@ -70,7 +62,7 @@ def _estimate(client: Client, sweep: Sweep, new: int, jobs: int) -> str:
 def _latest_batch(client: Client, charts: bool) -> dict[str, Any] | None:
     for batch in client.batches(LOOKED_AT):
         if batch["counts"]["completed"]:
-            first = client.run(batch["first_run"]["run_id"])  # the runs of a sweep are alike in that
+            first = client.run(batch["first_run"]["run_id"])
             if first["request"]["charts"] == charts:
                 return client.batch(batch["batch_id"])
     return None
@@ -78,20 +70,19 @@ def _latest_batch(client: Client, charts: bool) -> dict[str, Any] | None:
 
 def submit(client: Client, asked: Namespace, progress: Progress) -> int:
     """Check all runs, send those that the batch does not have, follow them, print the leaderboard."""
-    sweep, batch_id = _sweep_of(client, asked)
-    found = _plan_of(client, sweep, batch_id)
-    there = sum(found.existing.values())
-    progress.say(f"{sweep.name}: {len(sweep.runs)} runs as batch {batch_id}, {there} of them there already")
+    sweep = _sweep_of(client, asked)
+    planned = sweep.plan(client, asked.batch)
+    batch_id, there = planned["batch_id"], sum(planned["existing"].values())
+    progress.say(f"{sweep.name}: {planned['runs']} runs as batch {batch_id}, {there} of them there already")
     try:
-        # where no run is new, one is enough to tell the platform what the file ranks by now
-        client.submit(sweep.requests if found.new else sweep.requests[:1], batch_id, sweep.ranking)
+        sweep.submit(client, batch_id)
         if asked.detach:
             print(batch_id)
             return EXIT_OK
         batch = _followed(client, batch_id, progress)
     except KeyboardInterrupt:
         return _detached(progress, batch_id, asked)
-    _print_results(client, batch_id, sweep, asked, progress)
+    _print_results(client, planned, asked, progress)
     return _outcome(client, batch, progress)
 
 
@@ -130,7 +121,7 @@ def _outcome(client: Client, batch: dict[str, Any], progress: Progress) -> int:
 
 def status(client: Client, asked: Namespace, progress: Progress) -> int:
     """Print a batch's counts and times as JSON; with --watch follow it to its end first."""
-    batch_id = _batch_of(client, asked)
+    batch_id = _batch_of(client, asked)["batch_id"]
     try:
         look = _followed(client, batch_id, progress) if asked.watch else client.batch(batch_id)
     except KeyboardInterrupt:
@@ -143,22 +134,16 @@ def status(client: Client, asked: Namespace, progress: Progress) -> int:
 
 
 def results(client: Client, asked: Namespace, progress: Progress) -> int:
-    if Path(asked.sweep).is_file():
-        sweep, batch_id = _sweep_of(client, asked)
-        _print_results(client, batch_id, sweep, asked, progress)
-    else:
-        _print_results(client, _batch_of(client, asked), None, asked, progress)
+    _print_results(client, _batch_of(client, asked), asked, progress)
     return EXIT_OK
 
 
-def _print_results(client: Client, batch_id: str, sweep: Sweep | None, asked: Namespace, progress: Progress) -> None:
+def _print_results(client: Client, sweep: Mapping[str, Any], asked: Namespace, progress: Progress) -> None:
     progress.end()
-    ranking = dict(sweep.ranking) if sweep else {}
-    if asked.metric:
-        ranking = {name: value for name, value in ranking.items() if name == "constraint"} | {"metric": asked.metric}
-    if asked.constraint:
-        ranking["constraint"] = " and ".join(asked.constraint)
-    batch = client.batch(batch_id, top=asked.top, **ranking)
+    ranking = sweep["ranking"] or {}
+    by = {"metric": asked.metric or ranking.get("metric"), "goal": None if asked.metric else ranking.get("goal")}
+    constraint = " and ".join(asked.constraint or ranking.get("constraints", ())) or None
+    batch = client.batch(sweep["batch_id"], top=asked.top, constraint=constraint, **by)
     print(FORMATS[asked.format](batch))
     if asked.format != "table":
         progress.say(batch["note"])
@@ -166,7 +151,7 @@ def _print_results(client: Client, batch_id: str, sweep: Sweep | None, asked: Na
 
 def cancel(client: Client, asked: Namespace, progress: Progress) -> int:
     """End all waiting and running runs of a batch."""
-    batch_id = _batch_of(client, asked)
+    batch_id = _batch_of(client, asked)["batch_id"]
     progress.say(f"{client.cancel(batch_id)} runs of {batch_id} cancelled")
     return EXIT_OK
 
@@ -175,7 +160,7 @@ def retry(client: Client, asked: Namespace, progress: Progress) -> int:
     """Make the failed runs of a batch wait again."""
     if not asked.failed:
         raise BadInput(["retry: say --failed, and --cancelled too for the cancelled runs"])
-    batch_id = _batch_of(client, asked)
+    batch_id = _batch_of(client, asked)["batch_id"]
     retried = client.retry(batch_id, asked.cancelled)
     cancelled = client.batch(batch_id)["failures"].get("cancelled", 0)
     left = f"; {cancelled} cancelled ones do not: --failed --cancelled retries them too" if cancelled else ""
@@ -185,12 +170,14 @@ def retry(client: Client, asked: Namespace, progress: Progress) -> int:
 
 def study(client: Client, asked: Namespace, progress: Progress) -> int:
     """Say what the study of a file costs, start it, follow it, and print its verdict."""
-    request = study_request(read_sweep(Path(asked.sweep), read_catalog(client)))
-    cost = client.plan_study(request)
-    progress.say(cost_text(cost))
+    sweep = _sweep_of(client, asked)
+    if not isinstance(sweep, Spec):
+        raise BadInput([f"{asked.sweep}: a study is told in YAML"])
+    cost = sweep.plan_study(client)
+    progress.say(_cost_text(cost))
     if asked.dry_run:
         return EXIT_OK
-    started = client.submit_study(request, study_key(request, cost))
+    started = client.submit_study(sweep.values, sweep.study_key(cost["data_hash"]))
     progress.say(f"page: {client.url}{started['page_url']}")
     if asked.detach:
         print(started["study_id"])
@@ -203,6 +190,18 @@ def study(client: Client, asked: Namespace, progress: Progress) -> int:
     progress.end()
     print(ended["sentence"])
     return EXIT_OK if ended["status"] == "completed" else EXIT_SOME_FAILED
+
+
+def _cost_text(cost: Mapping[str, Any]) -> str:
+    """How many Jobs a study takes, and about how long."""
+    runs, parts = cost["runs"], len(cost["windows"])
+    folds = f"{parts} folds" if parts > 1 else "1 training part"
+    waiting = f", {cost['waiting']:,} waiting runs of others included" if cost["waiting"] else ""
+    pace = f"about {duration(cost['seconds'])} at the pace of the latest batch{waiting}" if cost["seconds"] else ""
+    return (
+        f"{runs['training'] + runs['test']:,} Jobs: {cost['combinations']:,} combinations x {folds}, and "
+        f"{runs['test']:,} on test parts; {pace or 'no batch has run yet, so no estimate of the time'}"
+    )
 
 
 def load(client: Client, asked: Namespace, progress: Progress) -> int:
@@ -218,15 +217,14 @@ def load(client: Client, asked: Namespace, progress: Progress) -> int:
     return EXIT_SOME_FAILED if any(outcome.faults for outcome in outcomes) else EXIT_OK
 
 
-def _sweep_of(client: Client, asked: Namespace) -> tuple[Sweep, str]:
-    sweep = read_sweep(Path(asked.sweep), read_catalog(client))
-    return sweep, asked.batch or sweep.batch_id
+def _sweep_of(client: Client, asked: Namespace) -> Spec | Table:
+    return read_sweep(Path(asked.sweep), client)
 
 
-def _batch_of(client: Client, asked: Namespace) -> str:
-    """The batch id that was given, or the one of the file that was given."""
+def _batch_of(client: Client, asked: Namespace) -> dict[str, Any]:
+    """The batch_id that was given, or the one of the file that was given; and the ranking that the file asks for."""
     if Path(asked.sweep).is_file():
-        return _sweep_of(client, asked)[1]
+        return _sweep_of(client, asked).batch(client, asked.batch)
     if re.search(r"\.(ya?ml|csv|jsonl|ndjson)$", asked.sweep):
         raise BadInput([f"{asked.sweep}: no such file"])
-    return str(asked.sweep)
+    return {"batch_id": asked.sweep, "ranking": None}

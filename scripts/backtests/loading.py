@@ -59,6 +59,15 @@ def sources_of(asked: Namespace) -> list[Source]:
     """What the command line names; BadInput with all that is wrong about it, before anything is sent."""
     if asked.yahoo:
         return _yahoo(asked)
+    paths = _paths(asked)
+    named = [(path, _series(path, asked)) for path in paths]
+    faults = list(filter(None, (_fault(*each) for each in named)))
+    if faults := faults or _repeated(named):
+        raise BadInput(faults)
+    return [Source(path.name, series.ticker, str(series.timeframe), path.read_bytes) for path, series in named]
+
+
+def _paths(asked: Namespace) -> list[Path]:
     paths = [Path(name) for name in asked.files]
     for folder in asked.folder:
         paths += sorted(Path(folder).glob("*.csv"))
@@ -66,10 +75,7 @@ def sources_of(asked: Namespace) -> list[Source]:
         raise BadInput(["no price files: name some, or a --folder that has *.csv files, or --yahoo TICKER"])
     if asked.ticker and len(paths) > 1:
         raise BadInput([f"--ticker {asked.ticker} is for one file, and these are {len(paths)}"])
-    named = [(path, _series(path, asked)) for path in paths]
-    if faults := [fault for each in named if (fault := _fault(*each))] or _repeated(named):
-        raise BadInput(faults)
-    return [Source(path.name, series.ticker, str(series.timeframe), path.read_bytes) for path, series in named]
+    return paths
 
 
 def _yahoo(asked: Namespace) -> list[Source]:

@@ -6,8 +6,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from backtests.sweep import flat_params
-
 SHOWN_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "win_rate")
 
 
@@ -21,7 +19,7 @@ def as_json(batch: Mapping[str, Any]) -> str:
 
 def as_csv(batch: Mapping[str, Any]) -> str:
     """A header and one line per rank, all params and metrics in columns of their own."""
-    flat = [flat_params(run["params"]) for run in batch["leaderboard"]]
+    flat = [_columns(run["params"]) for run in batch["leaderboard"]]
     params = list(dict.fromkeys(name for each in flat for name in each))
     metrics = list(dict.fromkeys(name for run in batch["leaderboard"] for name in run["metrics"]))
     written = io.StringIO()
@@ -31,6 +29,18 @@ def as_csv(batch: Mapping[str, Any]) -> str:
         known = [own.get(name) for name in params] + [run["metrics"].get(name) for name in metrics]
         writer.writerow([place, run["run_id"], run["ticker"], run["rule_type"], *known])
     return written.getvalue().rstrip("\n")
+
+
+def _columns(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Params by name, inputs of a rule by theirs: inputs.fast; of one with bounds, {value, min, max}, the value."""
+    columns: dict[str, Any] = {}
+    for name, value in params.items():
+        if not isinstance(value, dict):
+            columns[name] = value
+            continue
+        for part, given in value.items():
+            columns[f"{name}.{part}"] = given["value"] if isinstance(given, dict) else given
+    return columns
 
 
 def as_table(batch: Mapping[str, Any]) -> str:

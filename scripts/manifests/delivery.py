@@ -12,11 +12,10 @@ _EXPOSED = re.compile(r'(?:MetricFamily|Histogram|_gauges)\(\s*"(\w+)"')
 
 def check_image(platform: Platform) -> Iterator[str]:
     """Roles that do not run the same build, and an image whose user, port or command is not what they expect."""
-    ours = [workload for workload in platform.workloads if workload.is_ours]
-    if len({workload.container["image"] for workload in ours}) != 1:
+    if len({workload.container["image"] for workload in platform.ours}) != 1:
         yield "one build for all roles, but the manifests name several"
     dockerfile = platform.text("Dockerfile").splitlines()
-    for workload in ours:
+    for workload in platform.ours:
         user = workload.pod["securityContext"]["runAsUser"]
         lines = [f"USER {user}:{user}"]
         lines += [f"EXPOSE {port['containerPort']}" for port in workload.container.get("ports", [])]
@@ -33,7 +32,8 @@ def check_folders(platform: Platform) -> Iterator[str]:
 
 def check_metrics(platform: Platform) -> Iterator[str]:
     """Alerts and panels over metrics that web does not expose; they would stay silent forever."""
-    known = {name for file in ("web/health.py", "web/latency.py") for name in _EXPOSED.findall(platform.text(file))}
+    exposing = ("web/upkeep/health.py", "web/upkeep/latency.py")
+    known = {name for file in exposing for name in _EXPOSED.findall(platform.text(file))}
     for document in platform.documents:
         if document.file.startswith("k8s/monitoring/"):
             text = json.dumps(document.body).replace(r"\n", " ")
@@ -42,7 +42,7 @@ def check_metrics(platform: Platform) -> Iterator[str]:
 
 
 def check_scraping(platform: Platform) -> Iterator[str]:
-    """A ServiceMonitor that finds no Service, port or route."""
+    """A ServiceMonitor that finds no Service or port."""
     for monitor in platform.of_kind("ServiceMonitor"):
         wanted = monitor.spec["selector"]["matchLabels"].items()
         services = [each for each in platform.of_kind("Service") if wanted <= each.body["metadata"]["labels"].items()]
@@ -50,5 +50,3 @@ def check_scraping(platform: Platform) -> Iterator[str]:
         for endpoint in monitor.spec["endpoints"]:
             if endpoint["port"] not in ports:
                 yield monitor.fault(f"no Service that it selects has the port {endpoint['port']!r}")
-            if endpoint["path"] not in platform.routes:
-                yield monitor.fault(f"web has no route {endpoint['path']}")

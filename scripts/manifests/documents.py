@@ -86,6 +86,9 @@ class Platform:
     def of_kind(self, kind: str) -> list[Document]:
         return [each for each in self.documents if each.kind == kind]
 
+    def names(self, kind: str) -> list[str]:
+        return [each.name for each in self.of_kind(kind)]
+
     def one(self, kind: str, name: str) -> Document:
         """The object of this kind and name; LookupError when there is none."""
         for each in self.of_kind(kind):
@@ -100,6 +103,11 @@ class Platform:
             if template is not None:
                 for container in template["spec"].get("initContainers", []) + template["spec"]["containers"]:
                     yield Workload(document, template["metadata"].get("labels", {}), template["spec"], container)
+
+    @property
+    def ours(self) -> list[Workload]:
+        """The workloads that run this project's own image."""
+        return [each for each in self.workloads if each.is_ours]
 
     def workload(self, name: str) -> Workload:
         """The first container of the workload with this name; LookupError when there is none."""

@@ -3,22 +3,19 @@
 import re
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import Any
+from itertools import chain
 
 import yaml
 
+from adapters.grants import ROLES
 from adapters.settings import Settings, load_settings
-from adapters.store.grants import RIGHTS
 from contracts.errors import InvalidSettings
 from scripts.manifests.documents import Platform, Workload
 
 _PARTS = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "DB_TLS_CA", "REDIS_USERNAME", "REDIS_PASSWORD")
 KNOWN_NAMES = frozenset([each.name.upper() for each in fields(Settings)]) | frozenset(_PARTS)
 DEFAULTS = {each.name.upper(): str(each.default) for each in fields(Settings)}
-_LIBRARY_NAMES = frozenset({"OPENBLAS_NUM_THREADS"})
 STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret
-SECRET_NAME = "stock-backtest-secrets"
-PLACEHOLDER = "change-me"
 _MADE = re.compile(r'^ *add (\w+) "\$(\w+)"$', re.MULTILINE)
 
 
@@ -30,56 +27,25 @@ def environment_of(workload: Workload, config: dict[str, str]) -> dict[str, str]
 
 
 def check_settings(platform: Platform) -> Iterator[str]:
-    """Settings that nobody reads, and settings that would not load."""
-    for name in platform.config.keys() - KNOWN_NAMES:
-        yield f"k8s/configmap.yaml: {name} is not a setting of adapters/settings.py"
+    """Settings that appear twice, repeat a default, or would not load."""
     for name in [name for name, value in platform.config.items() if DEFAULTS.get(name) in (value, f"{value}.0")]:
         yield f"k8s/configmap.yaml: {name} repeats the default of adapters/settings.py"
     for workload in platform.workloads:
         if len(workload.own_env) < len(workload.container.get("env", [])):
             yield workload.fault("a setting appears twice")
-        if not workload.is_ours:
-            continue
-        for name in workload.own_env.keys() - KNOWN_NAMES - _LIBRARY_NAMES:
-            yield workload.fault(f"{name} is not a setting of adapters/settings.py")
+    for workload in platform.ours:
         try:
             load_settings(environment_of(workload, platform.config))
         except InvalidSettings as error:
             yield workload.fault(str(error))
 
 
-def check_secret_keys(platform: Platform) -> Iterator[str]:
-    """Keys that are asked for and not in the template, keys that nobody asks for, and filled-in templates."""
-    template: dict[str, Any] = platform.one("Secret", SECRET_NAME).body["stringData"]
-    references = list(_references(platform))
-    for place, reference in references:
-        if reference["name"] != SECRET_NAME:
-            yield f"{place}: the Secret {reference['name']!r} does not exist"
-        elif reference["key"] not in template and not reference.get("optional"):
-            yield f"{place}: k8s/secret/secret.example.yaml has no key {reference['key']!r}"
-    for key in template.keys() - {reference["key"] for _, reference in references}:
-        yield f"k8s/secret/secret.example.yaml: nobody asks for the key {key!r}"
-    for key in [key for key, value in template.items() if value != PLACEHOLDER]:
-        yield f"k8s/secret/secret.example.yaml: {key}: only the placeholder {PLACEHOLDER!r} may be here"
-
-
-def _references(platform: Platform) -> Iterator[tuple[str, dict[str, Any]]]:
-    for workload in platform.workloads:
-        for entry in workload.own_env.values():
-            reference = entry.get("valueFrom", {}).get("secretKeyRef")
-            if reference:
-                yield workload.fault(entry["name"]), reference
-    for document in platform.of_kind("TriggerAuthentication"):
-        for reference in document.spec["secretTargetRef"]:
-            yield document.fault(reference["parameter"]), reference
-
-
-def check_database_names(platform: Platform) -> Iterator[str]:
-    """A MySQL that creates another database than the roles ask for."""
-    mysql = platform.workload("mysql")
-    theirs, ours = mysql.own_env["MYSQL_DATABASE"]["value"], platform.config["DB_NAME"]
-    if theirs != ours:
-        yield mysql.fault(f"MYSQL_DATABASE is {theirs!r}, DB_NAME is {ours!r}")
+def asked_keys(platform: Platform) -> set[str]:
+    """The keys of the Secret that somebody asks for."""
+    entries = [entry for workload in platform.workloads for entry in workload.own_env.values()]
+    asked = [entry["valueFrom"]["secretKeyRef"] for entry in entries if "valueFrom" in entry]
+    logins = [each.spec["secretTargetRef"] for each in platform.of_kind("TriggerAuthentication")]
+    return {reference["key"] for reference in chain(asked, *logins)}
 
 
 def check_database_users(platform: Platform) -> Iterator[str]:
@@ -90,8 +56,8 @@ def check_database_users(platform: Platform) -> Iterator[str]:
         user = workload.own_env.get("DB_USER", {}).get("value")
         if user and made.get(user) != _key(workload, "DB_PASSWORD"):
             yield workload.fault(f"users.sh does not make {user!r} with the password of DB_PASSWORD")
-    for user in RIGHTS.keys() - made.keys():
-        yield f"k8s/mysql.yaml: users.sh does not make {user!r}, to whom adapters/store/grants.py gives rights"
+    for user in ROLES - made.keys():
+        yield f"k8s/mysql.yaml: users.sh does not make {user!r}, to whom adapters/grants.py gives rights"
 
 
 def _key(workload: Workload, name: str) -> str:

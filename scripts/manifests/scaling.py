@@ -1,16 +1,12 @@
-"""Does the ScaledJob start Jobs for the queue's own lists, in time, and does everything fit into the databases?"""
+"""Does everything that the ScaledJob may start fit into the databases, and what they write onto their volumes?"""
 
 import re
 from collections.abc import Iterator
-from urllib.parse import urlsplit
 
 from adapters.queue.messages import BYTES_PER_MESSAGE
 from adapters.settings import Settings
 from scripts.manifests.documents import Platform, Workload, amount
-from scripts.manifests.environment import DEFAULTS
 
-SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
-HAND_BACK_S = 20  # consumer.settlement.PATIENCE_S: how long a terminated Job tries to hand its run back
 CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result
 CONNECTIONS_PER_RECONCILER = 2
 SPARE_CONNECTIONS = 20  # schema Job, backup, people
@@ -19,58 +15,6 @@ RUN_BASE_MB = 200  # what a Job's two processes hold before the run begins, gene
 _MAX_CONNECTIONS = re.compile(r"--max-connections=(\d+)")
 _MAXMEMORY = re.compile(r"^maxmemory (\d+)mb$", re.MULTILINE)
 _POOL_SIZE = re.compile(r"^POOL_SIZE = (\d+)", re.MULTILINE)
-_KEDAS_KEYS = re.compile(r"^user keda .*?(~.*) resetchannels", re.MULTILINE)
-
-
-def check_times(platform: Platform) -> Iterator[str]:
-    """A grace period or a deadline that ends a Job before its run could be handed back, scheduled or finished."""
-    job = platform.workload("backtest")
-    grace_s = job.pod["terminationGracePeriodSeconds"]
-    needed_s = int((DEFAULTS | platform.config)["RUN_TIMEOUT_S"]) + SCHEDULING_S + grace_s
-    if grace_s <= HAND_BACK_S:
-        yield job.fault(f"expected terminationGracePeriodSeconds above the {HAND_BACK_S} s of handing back")
-    if job.document.spec["jobTargetRef"]["activeDeadlineSeconds"] < needed_s:
-        yield job.fault(f"expected activeDeadlineSeconds of at least {needed_s}: run, scheduling and grace")
-
-
-def check_triggers(platform: Platform) -> Iterator[str]:
-    """Triggers that watch other lists than the Jobs pop from, at another place, or as a user who may not."""
-    config, scaled = DEFAULTS | platform.config, platform.one("ScaledJob", "backtest")
-    url, logins = urlsplit(config["REDIS_URL"]), [each.name for each in platform.of_kind("TriggerAuthentication")]
-    place = {
-        "listLength": "1",
-        "address": f"{url.hostname}.{scaled.body['metadata']['namespace']}.svc.cluster.local:{url.port}",
-        "databaseIndex": url.path.strip("/") or "0",
-        "username": "keda",
-    }
-    lists = [f"rq:queue:{name}" for name in Settings(queue_name=config["QUEUE_NAME"]).queue_names]
-    triggers = scaled.spec["triggers"]
-    if [trigger["metadata"]["listName"] for trigger in triggers] != lists:
-        yield scaled.fault(f"expected one trigger for each of {lists}")
-    users = platform.one("ConfigMap", "redis-config").body["data"]["start.sh"]
-    if _KEDAS_KEYS.findall(users) != [" ".join(f"~{name}" for name in lists)]:
-        yield f"k8s/redis.yaml: the user keda must be allowed to read {lists}"
-    default = "sum" if len(triggers) == 1 else "max"
-    if scaled.spec["scalingStrategy"].get("multipleScalersCalculation", default) != "sum":
-        yield scaled.fault("expected multipleScalersCalculation sum, since a Job takes from any list")
-    for trigger in triggers:
-        if trigger["metadata"] != {"listName": trigger["metadata"]["listName"], **place}:
-            yield scaled.fault(f"trigger {trigger['metadata']}: expected {place}")
-        if trigger["authenticationRef"]["name"] not in logins:
-            yield scaled.fault(f"the TriggerAuthentication {trigger['authenticationRef']['name']!r} does not exist")
-
-
-def check_readiness_gate(platform: Platform) -> Iterator[str]:
-    """A readiness probe that does not wait for the file which the Job writes after its pop."""
-    job = platform.workload("backtest")
-    file, probe = job.own_env["READY_FILE"]["value"], job.container["readinessProbe"]
-    words = probe["exec"]["command"]
-    if not any(file.startswith(f"{mount['mountPath']}/") for mount in job.container["volumeMounts"]):
-        yield job.fault(f"READY_FILE {file!r} is not on a volume of the pod")
-    if f"until test -e {file};" not in words[-1]:
-        yield job.fault(f"the readiness probe does not wait for READY_FILE {file!r}")
-    if words[0] != "timeout" or int(words[1]) >= probe["timeoutSeconds"]:
-        yield job.fault("the readiness probe's exec is not bounded below timeoutSeconds")
 
 
 def check_memory(platform: Platform) -> Iterator[str]:
@@ -80,9 +24,6 @@ def check_memory(platform: Platform) -> Iterator[str]:
     if run_mb > job.memory_limit_mb:
         yield job.fault(f"RUN_MEMORY_MB + {RUN_BASE_MB} exceeds the memory limit of {job.memory_limit_mb:g} MiB")
     conf = platform.one("ConfigMap", "redis-config").body["data"]["redis.conf"]
-    for line in ("appendonly yes", "maxmemory-policy noeviction", "aclfile /run/redis/users.acl"):
-        if line not in conf.splitlines():
-            yield f"k8s/redis.yaml: redis.conf: expected the line {line!r}"
     redis_mb = int(_MAXMEMORY.findall(conf)[0])
     needed_mb = int(platform.config.get("MAX_QUEUE_DEPTH", Settings.max_queue_depth)) * BYTES_PER_MESSAGE // 2**20
     if redis_mb < needed_mb:

@@ -10,6 +10,7 @@ import kubernetes_validate
 from ruamel.yaml import YAML
 
 from scripts.manifests.documents import Document, Platform
+from scripts.manifests.facts import facts_of
 
 KUBERNETES_VERSIONS = ("1.32", "1.36")  # the oldest that the manifests are meant for, and the one they were run on
 _HERE = Path(__file__).parent
@@ -28,13 +29,25 @@ def check_schemas(platform: Platform) -> Iterator[str]:
 
 def check_house_rules(platform: Platform) -> Iterator[str]:
     """Each value of an object, a pod or a container that house_rules.yaml expects otherwise."""
+    rules = {name: at_least(rule) for name, rule in _with_facts(_HOUSE, facts_of(platform)).items()}
     for document in platform.documents:
-        yield from _faults(document, document.body, at_least(_HOUSE.get(document.kind, {})))
+        names = [document.kind, f"{document.kind}/{document.name}"]
         if document.kind not in ("Namespace", "Application"):
-            yield from _faults(document, document.body, at_least(_HOUSE["Namespaced"]))
+            names.append("Namespaced")
+        for name in names:
+            yield from _faults(document, document.body, rules.get(name, {}))
     for workload in platform.workloads:
-        yield from _faults(workload.document, workload.pod, at_least(_HOUSE["Pod"]))
-        yield from _faults(workload.document, workload.container, at_least(_HOUSE["Container"]))
+        yield from _faults(workload.document, workload.pod, rules["Pod"])
+        yield from _faults(workload.document, workload.container, rules["Container"])
+
+
+def _with_facts(rule: Any, facts: dict[str, Any]) -> Any:
+    """The rule with the fact itself wherever it names one."""
+    if isinstance(rule, dict):
+        return {key: _with_facts(each, facts) for key, each in rule.items()}
+    if isinstance(rule, list):
+        return [_with_facts(each, facts) for each in rule]
+    return facts[rule[1:]] if isinstance(rule, str) and rule.startswith("=") else rule
 
 
 def at_least(expected: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Every command in Markdown, from its argparse parser or, where it takes no options, its docstring."""
+"""Every command, from its argparse parser or, where it takes no options, its docstring."""
 
 import argparse
 import ast
@@ -6,9 +6,8 @@ import runpy
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
-
-from scripts.reference.markdown import table
 
 ROOT = Path(__file__).resolve().parents[2]
 # fmt: off
@@ -22,15 +21,16 @@ TOLD = (
     "consumer/draw_charts.py", "scripts/set_image.py", "scripts/fill_secret.py",
 )
 # fmt: on
+_UNTOLD = (argparse._HelpAction, argparse._SubParsersAction)
 
 
 class _Found(Exception):
     """Ends a command as soon as its parser is known."""
 
 
-def command_tables() -> str:
-    """A section for each command."""
-    return "\n".join([*map(_parsed, PARSED), *map(_told, TOLD)])
+def commands() -> list[dict[str, Any]]:
+    """Each command by name: what it is about, its arguments, its parts with theirs."""
+    return [*map(_parsed, PARSED), *map(_told, TOLD)]
 
 
 def _name(file: str) -> str:
@@ -39,21 +39,19 @@ def _name(file: str) -> str:
     return f"python -m {file.removesuffix('.py').removesuffix('/__main__').replace('/', '.')}"
 
 
-def _told(file: str) -> str:
+def _told(file: str) -> dict[str, Any]:
     module = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    return f"## {_name(file)}\n\n{ast.get_docstring(module)}\n"
+    return {"name": _name(file), "about": ast.get_docstring(module)}
 
 
-def _parsed(file: str) -> str:
-    parser = _parser(file)
-    about = (parser.description or "").strip()
-    lines = [f"## {_name(file)}", "", about, "", *_options(parser)]
+def _parsed(file: str) -> dict[str, Any]:
+    parser, parts = _parser(file), []
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             helps = {each.dest: each.help for each in action._choices_actions}
-            for name, sub in action.choices.items():
-                lines += [f"### {name}", "", f"{helps.get(name) or ''}", "", *_options(sub)]
-    return "\n".join(lines)
+            parts += [(name, helps.get(name) or "", _arguments(sub)) for name, sub in action.choices.items()]
+    about = (parser.description or "").strip()
+    return {"name": _name(file), "about": about, "arguments": _arguments(parser), "parts": parts}
 
 
 def _parser(file: str) -> argparse.ArgumentParser:
@@ -76,14 +74,14 @@ def _parser(file: str) -> argparse.ArgumentParser:
     return parsers[0]
 
 
-def _options(parser: argparse.ArgumentParser) -> list[str]:
-    formatter = argparse.HelpFormatter(parser.prog)
-    rows = []
-    for action in parser._actions:
-        if isinstance(action, argparse._HelpAction | argparse._SubParsersAction):
-            continue
-        name = ", ".join(action.option_strings) or action.metavar or action.dest
-        value = f" {action.metavar or action.dest.upper()}" if action.option_strings and action.nargs != 0 else ""
-        choices = f" ({', '.join(map(str, action.choices))})" if action.choices else ""
-        rows.append((f"`{name}{value}`", f"{formatter._expand_help(action) if action.help else ''}{choices}"))
-    return table("| argument | |", rows)
+def _arguments(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
+    """How each argument is written, and what it means."""
+    return [_argument(parser, action) for action in parser._actions if not isinstance(action, _UNTOLD)]
+
+
+def _argument(parser: argparse.ArgumentParser, action: argparse.Action) -> tuple[str, str]:
+    name = ", ".join(action.option_strings) or action.metavar or action.dest
+    value = f" {action.metavar or action.dest.upper()}" if action.option_strings and action.nargs != 0 else ""
+    words = argparse.HelpFormatter(parser.prog)._expand_help(action) if action.help else ""
+    choices = f" ({', '.join(map(str, action.choices))})" if action.choices else ""
+    return f"{name}{value}", f"{words}{choices}"

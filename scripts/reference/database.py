@@ -1,67 +1,39 @@
-"""Every table of the database in Markdown; what a column means is said beside it in adapters/store/tables.py."""
+"""Every table of the database, as it declares itself in adapters/tables.py and beside it."""
 
 import re
 from collections.abc import Iterable
-from inspect import getsource
-from typing import Any
+from typing import Any, get_args
 
 from sqlalchemy import Column, Table, UniqueConstraint
 from sqlalchemy.dialects import mysql
 from sqlalchemy.types import TypeEngine
 
-from adapters.store import tables
-from scripts.reference.markdown import table
-
-PURPOSES = {
-    "backtest_results": "A run, from its submission to its result.",
-    "batch_rankings": "What a batch is ranked by; set by its latest submission.",
-    "run_charts": "The PNG charts of a run.",
-    "run_lines": "The lines that the rule of a single run looked at, in parts.",
-    "run_events": "Every change of a run's state; the queue over time is counted from it.",
-    "run_totals": "What `/metrics` counts, added up from the events by the reconciler.",
-    "price_parts": "The bars of a version of prices, in parts.",
-    "price_versions": "The versions of each price series, and what each changed.",
-    "price_series": "Which version of each price series is current.",
-    "studies": "A study: its plan, its choices, its verdict.",
-    "strategies": "A preset of the form.",
-    "leases": "Which reconciler leads.",
-    "tokens": "Tokens of people and programs, as digests.",
-    "ended_sessions": "Sessions of browsers that have logged out.",
-    "audit": "What people changed, and what they were refused.",
-    "strangers": "How often nobody with a name tried something, by the hour.",
-}
-_COMMENT = re.compile(r'Column\("(\w+)".*\),  # (.*)')
+from adapters.declarations import Subject, rows_of, tables_of
+from adapters.grants import rights_on
 
 
-def database_tables() -> str:
-    """Every table with its columns and keys, in the order of the code."""
-    source = getsource(tables)
-    return "\n".join(_table(each, _part(source, each.name)) for each in tables.metadata.tables.values())
+def tables() -> list[dict[str, Any]]:
+    """Every table with its columns, keys, owner and rights; what belongs to a run first."""
+    return [_table(each) for subject in get_args(Subject) for each in tables_of(subject)]
 
 
-def _part(source: str, name: str) -> str:
-    return source.split(f'\n    "{name}",')[1].split("**_OPTIONS")[0]
-
-
-def _table(described: Table, source: str) -> str:
-    comments = dict(_COMMENT.findall(source))
-    rows = [
-        (f"`{each.name}`", _type(each.type), "" if each.nullable else "yes", comments.get(each.name, ""))
-        for each in described.columns
-    ]
-    head = [f"## {described.name}", "", PURPOSES[described.name], ""]
-    return "\n".join([*head, *table("| column | type on MySQL | required | |", rows), *_keys(described), ""])
+def _table(table: Table) -> dict[str, Any]:
+    unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
+    return {
+        "name": table.name,
+        "rows": rows_of(table),
+        "columns": [(each, _type(each.type)) for each in table.columns],
+        "keys": [
+            f"Primary key: {_names(table.primary_key)}",
+            *sorted(f"Unique: {_names(each)}" for each in unique),
+            *sorted(f"Index `{each.name}`: {_names(each.columns)}" for each in table.indexes),
+        ],
+        "rights": {role: granted for role, granted in rights_on(table).items() if granted},
+    }
 
 
 def _type(kind: TypeEngine[Any]) -> str:
     return re.sub(r" CHARACTER SET (\w+) COLLATE \w+", r" \1", kind.compile(mysql.dialect()))
-
-
-def _keys(table: Table) -> list[str]:
-    unique = [each for each in table.constraints if isinstance(each, UniqueConstraint)]
-    lines = [f"- Primary key: {_names(table.primary_key.columns)}"]
-    lines += sorted(f"- Unique: {_names(each.columns)}" for each in unique)
-    return lines + sorted(f"- Index `{each.name}`: {_names(each.columns)}" for each in table.indexes)
 
 
 def _names(columns: Iterable[Column[Any]]) -> str:

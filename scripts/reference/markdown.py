@@ -1,14 +1,33 @@
-"""Tables of Markdown."""
+"""Markdown from the templates beside this module."""
 
-from collections.abc import Iterable, Sequence
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import ChainableUndefined, Environment, FileSystemLoader
+
+_TEMPLATES = Environment(
+    loader=FileSystemLoader(Path(__file__).parent / "templates"),
+    undefined=ChainableUndefined,  # a schema may lack any of its parts
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
 
 
-def table(head: str, rows: Iterable[Sequence[object]]) -> list[str]:
-    """The lines of a table below `head`, such as `| name | meaning |`, and an empty one; none without rows."""
-    lines = [f"| {' | '.join(map(str, row))} |" for row in rows]
-    return [head, "|---" * (head.count("|") - 1) + "|", *lines, ""] if lines else []
+def rendered(template: str, values: Mapping[str, Any]) -> str:
+    """The template with these values; where its conditions leave several empty lines, there is one."""
+    return re.sub(r"\n{3,}", "\n\n", _TEMPLATES.get_template(template).render(values)).strip()
 
 
-def cell(text: str) -> str:
+def _cell(text: str) -> str:
     """A text that may have signs which Markdown would take for its own."""
-    return text.replace("|", "\\|").replace("<", "&lt;")
+    return str(text).replace("|", "\\|").replace("<", "&lt;")
+
+
+_TEMPLATES.filters |= {
+    "cell": _cell,
+    "json": json.dumps,  # jinja's own is for HTML
+    "short": lambda number: "" if number is None else f"{number:g}",
+}

@@ -1,6 +1,5 @@
 """What each rule does on real prices, as a small picture; drawn anew only when what it shows has changed."""
 
-import csv
 import hashlib
 import json
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from adapters.charts.frame import DOWN, MUTED, STYLE, UP, Figure, png, time_axis
 from rules.catalog import RULES
 from rules.registry import build_rule
+from rules.validator import COLUMNS
 
 PRICES = Path(__file__).resolve().parents[2] / "data" / "AAPL.csv"
 FOLDER, LIST = "images/rules", "images/rules/drawn.json"
@@ -28,30 +28,24 @@ def draw_missing(docs: Path) -> None:
 def stale_pictures(docs: Path) -> list[str]:
     """The pictures that are missing, or show something else than the rules do now."""
     drawn = json.loads((docs / LIST).read_text(encoding="utf-8"))
-    files = {name: f"{FOLDER}/{name}.png" for name in RULES}
-    return [
-        files[name]
-        for name, hash_ in _content().items()
-        if drawn.get(name) != hash_ or not (docs / files[name]).exists()
-    ]
+    files = {f"{FOLDER}/{name}.png": drawn.get(name) == hash_ for name, hash_ in _content().items()}
+    return [file for file, is_current in files.items() if not (is_current and (docs / file).exists())]
 
 
 def _content() -> dict[str, str]:
     """A hash of what each picture shows."""
-    shown = {name: b"".join(array.tobytes() for array in _shown(name)) for name in RULES}
-    return {name: hashlib.sha256(LOOK.encode() + arrays).hexdigest() for name, arrays in shown.items()}
+    parts = {name: [LOOK.encode(), *map(np.ndarray.tobytes, _shown(name))] for name in RULES}
+    return {name: hashlib.sha256(b"".join(shown)).hexdigest() for name, shown in parts.items()}
 
 
 def _shown(rule_type: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Days, closes and signals of the rule with its defaults; a signal that goes on is there once."""
-    with PRICES.open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    data = {name: np.array([float(row[name]) for row in rows]) for name in ("Open", "High", "Low", "Close", "Volume")}
-    days = np.array([row["Date"] for row in rows], dtype="M8[s]")
-    signals = build_rule(rule_type, {}).generate_signals(data | {"Time": days})
+    prices = np.genfromtxt(PRICES, delimiter=",", names=True, dtype=["M8[s]", *["f8"] * 5])
+    days, columns = prices["Date"], {name: prices[name] for name in COLUMNS}
+    signals = build_rule(rule_type, {}).generate_signals(columns | {"Time": days})
     signals[1:][signals[1:] == signals[:-1]] = 0
     shown = (days >= FIRST_DAY) & (days <= LAST_DAY)
-    return days[shown], data["Close"][shown], signals[shown]
+    return days[shown], prices["Close"][shown], signals[shown]
 
 
 def _picture(rule_type: str) -> bytes:

@@ -1,9 +1,8 @@
-"""Every setting in Markdown: words from .env.example, which has them all, readers from the code itself."""
+"""Every setting: words from .env.example, which has them all, readers from the code itself."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-
-from scripts.reference.markdown import cell, table
 
 ROOT = Path(__file__).resolve().parents[2]
 ROLES = {  # who runs a file, by what its path begins with; the first that fits
@@ -14,29 +13,26 @@ ROLES = {  # who runs a file, by what its path begins with; the first that fits
     "consumer/repairs": "reconciler",
     "consumer/": "Job",
     "adapters/schema": "schema",
-    "adapters/store/retention": "reconciler, prune",
+    "adapters/upkeep/retention": "reconciler, prune",
     "adapters/": "every role",
 }
 
 
-def setting_tables() -> str:
-    """A table for each section of .env.example."""
-    _, *sections = (ROOT / ".env.example").read_text(encoding="utf-8").split("\n# --- ")
-    return "\n".join(map(_section, sections))
+def sections() -> list[tuple[str, list[tuple[str, str, str, str]]]]:
+    """The sections of .env.example: each setting's name, default, meaning and readers below a title."""
+    _, *texts = (ROOT / ".env.example").read_text(encoding="utf-8").split("\n# --- ")
+    return [(text[0].upper() + text[1:].partition("\n")[0], list(_rows(text.splitlines()[1:]))) for text in texts]
 
 
-def _section(text: str) -> str:
-    title, *lines = text.split("\n")
-    rows, words, last = [], [], ""
-    for line in lines:
+def _rows(lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
+    words, meaning = [], ""
+    for line in filter(None, lines):
         if line.startswith("# "):
             words.append(line[2:])
-        elif line:
-            name, default = line.split("=", 1)
-            last, words = " ".join(words) or last, []
-            rows.append((f"`{name}`", f"`{default}`" if default else "", cell(last), _readers(name)))
-    heading = [f"## {title[0].upper()}{title[1:]}", ""]
-    return "\n".join([*heading, *table("| name | default | meaning | read by |", rows)])
+            continue
+        name, _, default = line.partition("=")
+        meaning, words = " ".join(words) or meaning, []
+        yield name, default, meaning, _readers(name)
 
 
 def _readers(name: str) -> str:

@@ -8,8 +8,8 @@ import statistics
 import time
 from typing import Any
 
-from adapters.store.database import connect_database
-from adapters.store.price_loading import Origin, save_version
+from adapters.database import connect_database
+from adapters.prices.loading import Origin, save_version
 from tests.bench.prices_speed import MANY, random_walk
 from tests.bench.services import Platform, platform, row
 from tests.browser.conftest import launched

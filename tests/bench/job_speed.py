@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from adapters.database import connect_database
 from adapters.schema import create_schema
-from adapters.store.database import connect_database
 from tests.services.fixtures import emptied, settings_of
 from tests.services.mariadb_server import MariaDBServer, data_template
 from tests.services.redis_server import RedisServer

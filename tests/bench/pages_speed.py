@@ -16,10 +16,10 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from adapters.results.times import percentile
+from adapters.database import connect_database
+from adapters.runs.times import percentile
 from adapters.schema import ANSWER_S, create_schema
 from adapters.settings import load_settings
-from adapters.store.database import connect_database
 from tests.bench.many_runs import fill
 from tests.bench.services import row
 from tests.services.fixtures import emptied, settings_of

@@ -18,13 +18,13 @@ from typing import Any
 import numpy as np
 from sqlalchemy.engine import Connection, Engine
 
+from adapters.database import connect_database, reading
 from adapters.prices.bars import Bars
+from adapters.prices.loading import Origin, save_version
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.run_prices import run_prices
+from adapters.prices.store import packed_prices
 from adapters.schema import create_schema
-from adapters.store.database import connect_database, reading
-from adapters.store.price_loading import Origin, save_version
-from adapters.store.prices import packed_prices
 from contracts.run_request import Timeframe
 from tests.bench.services import row
 from tests.services.mariadb_server import MariaDBServer, data_template

@@ -15,11 +15,11 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.engine import Engine, make_url
 
+from adapters.database import connect_database
 from adapters.schema import ANSWER_S
 from adapters.settings import Settings
-from adapters.store.database import connect_database
-from adapters.store.retention import Removed, prune_runs
-from adapters.store.storage import bytes_by_kind
+from adapters.upkeep.retention import Removed, prune_runs
+from adapters.upkeep.storage import bytes_by_kind
 from tests.bench.pages_speed import ROWS, application, timed
 from tests.bench.services import row
 

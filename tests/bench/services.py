@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from adapters.database import connect_database
 from adapters.schema import create_schema
-from adapters.store.database import connect_database
 from tests.services.fixtures import emptied, programs, sqlite_url
 from tests.services.mariadb_server import DURABLE, MariaDBServer, data_template
 from tests.services.ports import free_port

@@ -14,7 +14,7 @@ from typing import Any
 
 import psutil
 
-from adapters.store.database import connect_database
+from adapters.database import connect_database
 from tests.bench.bulk_speed import body_of, send
 from tests.bench.services import DATABASES, Platform, cores, platform, row
 

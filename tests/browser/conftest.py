@@ -51,10 +51,10 @@ def store_broken_prices(database_url: str) -> None:
     """Prices of a ticker whose run must fail: their bytes are spoilt in the database."""
     from sqlalchemy import update
 
+    from adapters.database import connect_database
+    from adapters.price_tables import price_parts
+    from adapters.prices.loading import Origin, save_version
     from adapters.prices.reading import Meaning, read_prices
-    from adapters.store.database import connect_database
-    from adapters.store.price_loading import Origin, save_version
-    from adapters.store.tables import price_parts
     from tests.services.prices import DATA
 
     content = (DATA / "IBM.csv").read_bytes().replace(b"2013-03-01", b"2013-03-04")

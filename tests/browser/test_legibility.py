@@ -87,7 +87,7 @@ def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
         addresses |= {"runs": "/runs", "no runs": "/runs?label=none", "queue": "/queue", "login": "/login"}
         addresses |= {"batches": "/batches", "no batches": "/batches?after=1"}
         addresses |= {"prices": "/prices", "one series": "/prices/MSFT/1d"}
-        addresses |= {"studies": "/studies", "audit": "/audit", "storage": "/storage"}
+        addresses |= {"studies": "/studies", "audit": "/audit"}
         both = {"ticker": "AAPL", "rule_type": "COMPOSITE", "params": {}, "charts": False, **dates}
         composite = visit.page.request.post("/run_backtest", data=both).json()["result_url"]
         visit.page.goto(composite)

@@ -2,7 +2,7 @@
 
 from playwright.sync_api import expect
 
-from adapters.store.database import connect_database
+from adapters.database import connect_database
 from tests.browser.conftest import Visit
 from tests.services.mariadb_server import MariaDBServer
 from tests.services.studies import work_through
@@ -30,7 +30,8 @@ def test_a_study_is_priced_started_and_judged(visit: Visit, mariadb_process: Mar
     page.locator("#s-MA_CROSS-fast").fill("1:1000:1")
     page.locator("#s-MA_CROSS-slow").fill("1:1000:1")
     page.locator("#study-plan").click()
-    expect(page.locator("#study-cost")).to_contain_text("combinations: 1,000,000 of them; at most 100,000 can be tried")
+    expect(page.locator("#study-cost")).to_contain_text("run_cap: 1000000 combinations x 1 tickers are more than")
+    visit.expect_fault("status of 400")
 
     page.locator("#s-MA_CROSS-fast").fill("5:15:5")
     page.locator("#s-MA_CROSS-slow").fill("50, 100")

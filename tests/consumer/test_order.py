@@ -39,7 +39,7 @@ def test_a_run_that_was_handed_back_waits_at_the_back_of_its_own_list(
     fields: dict[str, str], programs: Programs, submitter: Submitter, tmp_path: Path
 ) -> None:
     handed_back, waiting = submitter.submit(2, **fields)
-    pause = Fault(tmp_path, "consumer.task:backtest", "pause")
+    pause = Fault(tmp_path, "during the engine", "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
 

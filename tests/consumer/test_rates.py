@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.results.curves import cash_curve
-from adapters.results.rates import Rates
+from adapters.metrics.curves import cash_curve
+from adapters.metrics.rates import Rates
 from consumer.wrappers.exits import EngineWithExits
 from consumer.wrappers.liquidation import with_liquidation
 from consumer.wrappers.rates import EngineWithRates, carried

@@ -30,7 +30,7 @@ def test_a_running_message_is_shown_with_its_worker(
     programs: Programs, submitter: Submitter, queue: Queue, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     (run_id,) = submitter.submit()
-    pause = Fault(tmp_path, "consumer.task:backtest", "pause")
+    pause = Fault(tmp_path, "during the engine", "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
     wait_until(lambda: Worker.all(queue=queue) and queue.started_job_registry.count, 10)
@@ -50,11 +50,28 @@ def test_a_running_message_is_shown_with_its_worker(
     assert consumer.wait() == 0
 
 
+def test_what_a_worker_works_on_is_shown_for_as_long_as_its_heart_beats(
+    programs: Programs, submitter: Submitter, queue: Queue, tmp_path: Path
+) -> None:
+    (run_id,) = submitter.submit()
+    pause = Fault(tmp_path, "during the engine", "pause")
+    consumer = programs.start("consumer", **pause.environ)
+    pause.wait()
+    (worker,) = wait_until(lambda: Worker.all(queue=queue), 10)
+
+    queue.connection.expire(worker.executions_key, 3600)
+    wait_until(lambda: queue.connection.ttl(worker.executions_key) < 600, 10, "a heartbeat")
+
+    assert worker.get_current_job_id() == f"{run_id}-1"
+    pause.let_go()
+    assert consumer.wait() == 0
+
+
 def test_a_worker_comes_back_into_an_emptied_redis(
     programs: Programs, submitter: Submitter, queue: Queue, redis_server: RedisServer, tmp_path: Path
 ) -> None:
     submitter.submit()
-    pause = Fault(tmp_path, "consumer.task:backtest", "pause")
+    pause = Fault(tmp_path, "during the engine", "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
     wait_until(lambda: Worker.all(queue=queue), 10)

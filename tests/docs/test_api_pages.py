@@ -1,4 +1,4 @@
-"""docs/api.md, docs/bulk.md and docs/api-reference.md: their commands run."""
+"""docs/api.md, docs/batches.md and docs/api-reference.md: their commands run."""
 
 import json
 import os
@@ -29,7 +29,8 @@ def curls(page: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("page", "expected"), [("api.md", ["run_id", "seconds", "outcome", "errors"]), ("bulk.md", ["batch_id"])]
+    ("page", "expected"),
+    [("api.md", ["run_id", "seconds", "outcome", "errors"]), ("batches.md", ["ranking", "batch_id"])],
 )
 def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[str]) -> None:
     with served(app) as url:

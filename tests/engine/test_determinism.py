@@ -11,9 +11,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import hashlib
-from adapters.results.performance import performance
+from adapters.metrics.measured import Measured
+from adapters.metrics.performance import performance
 from dataclasses import asdict
-from adapters.results.excursions import excursions
+from adapters.metrics.excursions import excursions
 from engine.engine import BacktestEngine
 from rules.catalog import RULES
 from rules.registry import build_rule
@@ -35,11 +36,11 @@ for settings in (
         result = BacktestEngine(**settings).run(prices, rule.generate_signals, "TEST", first_bar=250)
         trades = [asdict(trade) for trade in result.trades]
         trades = [each | excursions(each, prices["High"][250:], prices["Low"][250:]) for each in trades]
-        derived = performance(
-            asdict(result.metrics), result.equity_curve, prices["Close"][250:],
-            np.datetime64("2000-01-01") + np.arange(5750), trades,
-            initial_capital=1e5, fee_rate=0.001, periods_per_year=252.0,
-        )
+        days = np.datetime64("2000-01-01") + np.arange(5750)
+        derived = performance(Measured(
+            path=np.append(1e5, result.equity_curve), close=prices["Close"][250:], timestamps=np.append(days[0], days),
+            core=asdict(result.metrics), trades=trades, fee_rate=0.001, periods_per_year=252.0,
+        ))
         digest.update(result.equity_curve.tobytes() + result.signals.tobytes())
         digest.update(repr((result.trades, result.rejected_orders, derived)).encode())
 print(digest.hexdigest())

@@ -3,29 +3,31 @@
 from pathlib import Path
 from uuid import uuid4
 
+from tests.faults.points import LIMITS, POINTS
 from tests.services.waiting import wait_until
 
 INJECTION = Path(__file__).resolve().parent / "injection"
 
 
 class Fault:
-    """What a process has to be told to misbehave, and whether it has done so."""
+    """What a process has to be told to misbehave at one of POINTS, and whether it has done so."""
 
-    def __init__(self, directory: Path, at: str, do: str, when: str = "before", times: int = 1) -> None:
+    def __init__(self, directory: Path, at: str, do: str, times: int = 1) -> None:
+        self._at = at
         self._directory = directory / f"fault-{uuid4().hex[:8]}"
         self._directory.mkdir()
         self.environ = {
             "PYTHONPATH": str(INJECTION),
-            "FAULT_AT": at,
+            "FAULT_AT": POINTS[at].call,
             "FAULT_DO": do,
-            "FAULT_WHEN": when,
+            "FAULT_WHEN": POINTS[at].when,
             "FAULT_TIMES": str(times),
             "FAULT_DIR": str(self._directory),
         }
 
     def wait(self, times: int = 1, timeout_s: float = 30.0) -> None:
-        """Return when the function has been reached so often."""
-        wait_until(lambda: self.count() >= times, timeout_s, f"{self.environ['FAULT_AT']} being reached")
+        """Return when the point has been reached so often."""
+        wait_until(lambda: self.count() >= times, timeout_s, f"reaching the point {self._at}")
 
     def count(self) -> int:
         """How often the fault has happened."""
@@ -34,3 +36,8 @@ class Fault:
     def let_go(self) -> None:
         """End all pauses."""
         (self._directory / "go").touch()
+
+
+def limited(limit: str, value: float) -> dict[str, str]:
+    """The environment of a process in which one of LIMITS is another."""
+    return {"PYTHONPATH": str(INJECTION), "FAULT_CONSTANT": f"{LIMITS[limit]}={value}"}

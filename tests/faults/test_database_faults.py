@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import select, text
 
-from adapters.store.database import database_now, reading
-from adapters.store.tables import runs
+from adapters.database import database_now, reading
+from adapters.tables import runs
 from tests.faults.injection_point import Fault
 from tests.faults.recovery import measured
 from tests.services.fixtures import settings_of
@@ -36,7 +36,7 @@ def database_url(mariadb_url: str) -> str:
 
 @pytest.mark.parametrize(
     ("moment", "at"),
-    [("at the claim", "consumer.worker:RunWorker.execute_job"), ("at the result", "consumer.task:_record_success")],
+    [("at the claim", "between pop and claim"), ("at the result", "between engine and commit")],
 )
 @pytest.mark.parametrize("away", ["cut", "freeze"])
 def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
@@ -93,9 +93,9 @@ def test_a_database_that_takes_a_tenth_of_a_second_for_each_statement_costs_no_a
 @pytest.mark.parametrize(
     ("at", "signum", "attempt", "line"),
     [
-        pytest.param("consumer.worker:RunWorker._claim", None, 1, "run_claimed", id="claim"),
-        pytest.param("consumer.task:_record_success", None, 1, "run_succeeded", id="result"),
-        pytest.param("consumer.worker:RunWorker._work", signal.SIGTERM, 2, "run_overtaken", id="hand-back"),
+        pytest.param("between pop and claim", None, 1, "run_claimed", id="claim"),
+        pytest.param("between engine and commit", None, 1, "run_succeeded", id="result"),
+        pytest.param("after the claim", signal.SIGTERM, 2, "run_overtaken", id="hand-back"),
     ],
 )
 def test_a_commit_whose_answer_is_lost_is_not_made_twice(
@@ -176,7 +176,7 @@ def test_a_read_only_server_refuses_changes_alike_and_ready_says_so(
 def test_a_result_outlives_a_server_that_has_no_connection_left_for_its_user(
     programs: Programs, submitter: Submitter, mariadb_server: MariaDBServer, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:_record_success", "pause")
+    pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
     consumer = programs.start("consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"})
     pause.wait()
@@ -194,7 +194,7 @@ def test_a_result_outlives_a_server_that_has_no_connection_left_for_its_user(
 def test_a_result_whose_statement_is_killed_on_the_server_is_written_again(
     programs: Programs, submitter: Submitter, mariadb_server: MariaDBServer, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:_record_success", "pause")
+    pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
     consumer = programs.start("consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"})
     pause.wait()
@@ -226,7 +226,7 @@ def test_an_outage_longer_than_a_lease_loses_nothing(
     fault: Callable[..., Fault],
     database_url: str,
 ) -> None:
-    pause = fault("consumer.task:_record_success", "pause")
+    pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
     consumer = programs.start("consumer", **pause.environ)
     reconciler = programs.start("consumer.reconciler")
@@ -252,7 +252,7 @@ def test_an_outage_longer_than_a_lease_loses_nothing(
 def test_a_reconciler_that_starts_after_an_outage_leaves_time_to_extend_leases(
     programs: Programs, submitter: Submitter, mariadb_server: MariaDBServer, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:_record_success", "pause")
+    pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
     before = programs.start("consumer.reconciler")
     consumer = programs.start("consumer", **pause.environ)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.store.database import reading
+from adapters.database import reading
 from tests.faults.injection_point import Fault
 from tests.services.fixtures import sqlite_url as new_database
 from tests.services.invariants import check_tables
@@ -78,7 +78,7 @@ def test_a_run_that_cannot_be_claimed_waits_for_room(programs: Programs, submitt
 def test_a_result_waits_for_room(
     programs: Programs, submitter: Submitter, disk: SmallDisk, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:_record_success", "pause")
+    pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()

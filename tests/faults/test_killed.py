@@ -13,16 +13,16 @@ from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
 from tests.services.waiting import wait_until
 
-POINTS = {
-    "between pop and claim": ("consumer.worker:RunWorker.execute_job", "before", 0),
-    "after the claim": ("consumer.worker:RunWorker._work", "before", 1),
-    "during the engine": ("consumer.task:backtest", "before", 1),
-    "between engine and commit": ("consumer.task:_record_success", "before", 1),
-    "inside the result's transaction": ("consumer.task:finish", "after", 1),
+LOSSES = {
+    "between pop and claim": 0,
+    "after the claim": 1,
+    "during the engine": 1,
+    "between engine and commit": 1,
+    "inside the result's transaction": 1,
 }
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", LOSSES)
 def test_a_killed_consumer_s_run_is_finished_by_the_next(
     point: str,
     programs: Programs,
@@ -31,8 +31,7 @@ def test_a_killed_consumer_s_run_is_finished_by_the_next(
     fault: Callable[..., Fault],
     database_url: str,
 ) -> None:
-    at, when, losses = POINTS[point]
-    pause = fault(at, "pause", when=when)
+    pause = fault(point, "pause")
     (run_id,) = submitter.submit()
     programs.start("consumer.reconciler").wait_for_line("reconciler_leads")  # a paused writer locks all of SQLite
     victim = programs.start("consumer", **pause.environ)
@@ -44,19 +43,13 @@ def test_a_killed_consumer_s_run_is_finished_by_the_next(
         wait_until(submitter.all_ended, 60)
 
     row = submitter.row(run_id)
-    assert (row["status"], row["losses"]) == ("SUCCEEDED", losses)
+    assert (row["status"], row["losses"]) == ("SUCCEEDED", LOSSES[point])
     check_tables(submitter.engine)
     check_queue_is_clean(redis_server.client())
 
 
-AFTER_THE_RESULT = {
-    "between result and charts": ("consumer.task:_draw_charts", "before"),
-    "inside the charts' transaction": ("consumer.draw_charts:save_charts", "after"),
-}
-
-
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM])
-@pytest.mark.parametrize("point", AFTER_THE_RESULT)
+@pytest.mark.parametrize("point", ["between result and charts", "inside the charts' transaction"])
 def test_a_consumer_that_ends_before_its_charts_are_stored_leaves_a_run_that_has_succeeded(
     point: str,
     signum: signal.Signals,
@@ -65,8 +58,7 @@ def test_a_consumer_that_ends_before_its_charts_are_stored_leaves_a_run_that_has
     redis_server: RedisServer,
     fault: Callable[..., Fault],
 ) -> None:
-    at, when = AFTER_THE_RESULT[point]
-    pause = fault(at, "pause", when=when)
+    pause = fault(point, "pause")
     (run_id,) = submitter.submit(charts=True)
     victim = programs.start("consumer", **pause.environ)
     pause.wait()
@@ -100,7 +92,7 @@ def test_a_killed_consumer_is_replaced_within_its_lease_and_a_pass(
     database_url: str,
     request: pytest.FixtureRequest,
 ) -> None:
-    pause = fault("consumer.task:backtest", "pause")
+    pause = fault("during the engine", "pause")
     (run_id,) = submitter.submit()
     victim = programs.start("consumer", **settings | pause.environ)
     programs.start("consumer.reconciler", **settings).wait_for_line("reconciler_leads")

@@ -8,8 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from adapters.store.database import connect_database, reading
-from adapters.store.runs import Attempt, cancel, claim
+from adapters.database import connect_database, reading
+from adapters.runs.states import Attempt, cancel, claim
 from tests.faults.injection_point import Fault
 from tests.services.invariants import check_tables
 from tests.services.mariadb_server import MariaDBServer
@@ -81,7 +81,7 @@ def _waiting_for_lock(submitter: Submitter) -> int | None:
 def test_a_process_that_freezes_inside_a_transaction_keeps_its_locks_for_half_a_minute(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("adapters.store.runs:record_event", "pause")
+    pause = fault("inside the claim's transaction", "pause")
     (run_id,) = submitter.submit()
     frozen = programs.start("consumer", **pause.environ)
     pause.wait()

@@ -2,21 +2,18 @@
 
 import signal
 from collections.abc import Callable
-from dataclasses import replace
 
-import pymysql
 import pytest
 from redis import Redis
 from sqlalchemy import select, update
-from sqlalchemy.exc import OperationalError
 
+from adapters.database import database_now, reading
+from adapters.leases import take_lead
+from adapters.queue.liveness import RECONCILER
+from adapters.runs.states import Attempt, claim
 from adapters.settings import Settings
-from adapters.store.database import database_now, reading
-from adapters.store.leases import take_lead
-from adapters.store.runs import Attempt, claim
-from adapters.store.tables import leases, runs
-from adapters.store.upkeep import RECONCILER
-from consumer.reconciler import Reconciler
+from adapters.tables import leases, runs
+from tests.faults.injection_point import Fault
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
@@ -140,42 +137,40 @@ def test_it_waits_for_a_database_that_comes_later(programs: Programs, submitter:
     assert reconciler.wait(timeout_s=10) == 0
 
 
-class _Repairs:
-    """Fails its first pass as a deadlock does, and ends the second; remembers whether leases were judged."""
-
-    def __init__(self) -> None:
-        self.judged: list[bool] = []
-
-    def make(self, *, judge_leases: bool) -> None:
-        self.judged.append(judge_leases)
-        if len(self.judged) == 2:
-            raise KeyboardInterrupt
-        raise OperationalError("UPDATE", {}, pymysql.OperationalError(1213, "Deadlock found"))
+SLOW = {"LEASE_S": "60", "HEARTBEAT_S": "15"}
 
 
-def test_a_deadlock_delays_no_judgement(submitter: Submitter, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = replace(submitter.settings, lease_s=30, reconcile_s=0.01)
-    take_lead(submitter.engine, RECONCILER, "the one before", 0, 0)
+def claimed_by_the_dead(submitter: Submitter, run_id: str) -> None:
+    with submitter.engine.begin() as connection:
+        claim(connection, Attempt(run_id, 1), "token-of-the-dead", 0.1, "a process that is gone")
+
+
+def led_for_a_minute(submitter: Submitter) -> None:
     with submitter.engine.begin() as connection:
         connection.execute(update(leases).values(since=database_now(-60)))
-    reconciler, repairs = Reconciler(submitter.engine, settings), _Repairs()
-    monkeypatch.setattr(reconciler, "_repairs", repairs)
 
-    with pytest.raises(KeyboardInterrupt):
-        reconciler.run()
 
-    assert repairs.judged == [True, True]
+def test_a_deadlock_delays_no_judgement(programs: Programs, submitter: Submitter, fault: Callable[..., Fault]) -> None:
+    (run_id,) = submitter.record()
+    take_lead(submitter.engine, RECONCILER, "the one before", 0, 0)
+    led_for_a_minute(submitter)
+    claimed_by_the_dead(submitter, run_id)
+
+    deadlock = fault("at the judgement of leases", "deadlock")
+    reconciler = programs.start("consumer.reconciler", **SLOW | deadlock.environ)
+
+    reconciler.wait_for_line("pass_failed .*Deadlock")
+    reconciler.wait_for_line("lease_expired", 30)
 
 
 def test_a_leader_that_is_killed_leaves_its_lead_for_ten_seconds_at_most(
-    submitter: Submitter, monkeypatch: pytest.MonkeyPatch
+    programs: Programs, submitter: Submitter
 ) -> None:
-    settings = replace(submitter.settings, lease_s=Settings.lease_s, reconcile_s=0.01)
-    reconciler = Reconciler(submitter.engine, settings)
-    monkeypatch.setattr(reconciler, "_repairs", _Repairs())
+    leader = programs.start("consumer.reconciler", LEASE_S=str(Settings.lease_s), HEARTBEAT_S=str(Settings.heartbeat_s))
+    leader.wait_for_line("reconciler_leads")
 
-    with pytest.raises(KeyboardInterrupt):
-        reconciler.run()
+    leader.send(signal.SIGKILL)
+    leader.wait()
 
     with reading(submitter.engine) as connection:
         left = connection.execute(select(leases.c.until, database_now().label("now"))).one()
@@ -184,17 +179,14 @@ def test_a_leader_that_is_killed_leaves_its_lead_for_ten_seconds_at_most(
 
 def test_a_restart_delays_no_judgement(programs: Programs, submitter: Submitter) -> None:
     (run_id,) = submitter.record()
-    slow = {"LEASE_S": "60", "HEARTBEAT_S": "15"}
-    first = programs.start("consumer.reconciler", **slow)
+    first = programs.start("consumer.reconciler", **SLOW)
     first.wait_for_line("reconciler_leads")
-    with submitter.engine.begin() as connection:
-        connection.execute(update(leases).values(since=database_now(-60)))
+    led_for_a_minute(submitter)
     first.send(signal.SIGTERM)
     first.wait()
-    with submitter.engine.begin() as connection:
-        claim(connection, Attempt(run_id, 1), "token-of-the-dead", 0.1, "a process that is gone")
+    claimed_by_the_dead(submitter, run_id)
 
-    programs.start("consumer.reconciler", **slow).wait_for_line("lease_expired", 30)
+    programs.start("consumer.reconciler", **SLOW).wait_for_line("lease_expired", 30)
 
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])

@@ -90,7 +90,7 @@ def test_a_run_survives_a_redis_that_does_not_answer(
 ) -> None:
     (run_id,) = submitter.submit()
     programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
-    pause = fault("consumer.task:backtest", "pause")
+    pause = fault("during the engine", "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
     # the work horse can be there before its parent has said so, and what was not said has no heartbeat in Redis
@@ -143,7 +143,7 @@ def test_the_pop_s_lost_answer_loses_no_run(
     programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
 ) -> None:
     (run_id,) = submitter.submit()
-    pause = fault("consumer.messages:MessageWorker._accepted", "pause")
+    pause = fault("between pop and reading", "pause")
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
     redis_server.stop()

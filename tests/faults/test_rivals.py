@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from adapters.store.runs import cancel
+from adapters.runs.states import cancel
 from contracts.errors import Conflict
 from tests.faults.injection_point import INJECTION, Fault
 from tests.faults.recovery import measured
@@ -27,7 +27,7 @@ def test_a_zombie_s_write_matches_no_row(
     fault: Callable[..., Fault],
     database_url: str,
 ) -> None:
-    pause = fault("consumer.task:_record_success", "pause")
+    pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
     zombie = programs.start("consumer", **pause.environ)
     programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
@@ -69,7 +69,7 @@ def test_two_reconcilers_and_two_scalers_do_no_harm(
     check_queue_is_clean(redis_server.client())
 
 
-@pytest.mark.parametrize("point", ["consumer.task:backtest", "consumer.task:_record_success"])
+@pytest.mark.parametrize("point", ["during the engine", "between engine and commit"])
 def test_a_cancelled_run_is_stopped_and_stores_no_result(
     point: str, programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
@@ -91,7 +91,7 @@ def test_of_cancel_and_finish_exactly_one_wins(
 ) -> None:
     outcomes = []
     for _ in range(4):
-        pause = fault("consumer.task:_record_success", "pause")
+        pause = fault("between engine and commit", "pause")
         (run_id,) = submitter.submit()
         consumer = programs.start("consumer", **pause.environ)
         pause.wait()
@@ -117,7 +117,7 @@ def _try_to_cancel(submitter: Submitter, run_id: str) -> bool:
 def test_a_cancel_just_before_the_result_wins(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:_record_success", "pause")
+    pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
     consumer = programs.start("consumer", LEASE_S="3600", HEARTBEAT_S="1800", **pause.environ)  # no beat comes between
     pause.wait()
@@ -134,7 +134,7 @@ def test_a_cancel_just_before_the_result_wins(
 def test_a_cancel_that_meets_the_result_s_open_transaction_waits_for_it_and_loses(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:finish", "pause", when="after")  # written, not committed
+    pause = fault("inside the result's transaction", "pause")  # written, not committed
     (run_id,) = submitter.submit()
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
@@ -155,7 +155,7 @@ def test_a_cancel_that_meets_the_result_s_open_transaction_waits_for_it_and_lose
 def test_a_clock_that_is_an_hour_off_changes_nothing(
     off_s: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:backtest", "pause")
+    pause = fault("during the engine", "pause")
     (run_id,) = submitter.submit()
     wrong = {"PYTHONPATH": str(INJECTION), "FAULT_CLOCK_S": str(off_s)}
     reconciler = programs.start("consumer.reconciler", **wrong)
@@ -190,7 +190,7 @@ def test_a_web_process_that_dies_before_enqueueing_loses_no_run(
 
     from tests.services.web_app import run_values
 
-    pause = fault("web.runs.submission:Submission.enqueue", "pause")
+    pause = fault("between a submission's commit and its message", "pause")
     port = free_port()
     web = programs.run(
         [sys.executable, "-m", "gunicorn", "web:create_app()", "--bind", f"127.0.0.1:{port}", "--threads", "2"],

@@ -19,8 +19,8 @@ import psutil
 import pytest
 from sqlalchemy import func, select
 
-from adapters.store.database import reading
-from adapters.store.tables import runs
+from adapters.database import reading
+from adapters.tables import runs
 from contracts.status import ErrorType
 from tests.faults.injection_point import INJECTION
 from tests.services.fixtures import settings_of

@@ -39,7 +39,7 @@ def test_a_scaler_that_may_start_no_process_tries_again(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
     (run_id,) = submitter.submit()
-    refusal = fault("subprocess:Popen", "find_no_process", times=2)  # the first may be a template
+    refusal = fault("at a process's start", "find_no_process", times=2)  # the first may be a template
 
     scaler = programs.start("consumer.local_scaler", **refusal.environ)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.injection_point import Fault
+from tests.faults.points import IN_PARENT
 from tests.faults.recovery import measured
 from tests.services.invariants import check_queue_is_clean, check_tables
 from tests.services.processes import Program, Programs
@@ -16,16 +17,9 @@ from tests.services.runs import Submitter
 from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
 
-POINTS = {
-    "between pop and claim": ("consumer.worker:RunWorker.execute_job", "before"),
-    "after the claim": ("consumer.worker:RunWorker._work", "before"),
-    "while running": ("consumer.task:backtest", "before"),
-    "while writing": ("consumer.task:finish", "after"),
-}
-
 
 @pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [*IN_PARENT, "during the engine", "inside the result's transaction"])
 def test_a_terminated_consumer_hands_its_run_back_at_once(
     point: str,
     signum: signal.Signals,
@@ -35,15 +29,14 @@ def test_a_terminated_consumer_hands_its_run_back_at_once(
     fault: Callable[..., Fault],
     database_url: str,
 ) -> None:
-    at, when = POINTS[point]
-    pause = fault(at, "pause", when=when)
+    pause = fault(point, "pause")
     (run_id,) = submitter.submit()
     consumer = programs.start("consumer", **pause.environ)
     pause.wait()
 
     with measured(f"consumer terminated {point}", database_url):
         consumer.send(signum)
-        if at.startswith("consumer.worker"):  # else it is the work horse that rests, and it must not be quicker
+        if point in IN_PARENT:  # else it is the work horse that rests, and it must not be quicker
             pause.let_go()
         assert consumer.wait(timeout_s=20) == 0
         pause.let_go()
@@ -93,7 +86,7 @@ def test_a_run_that_is_interrupted_too_often_fails(
 ) -> None:
     (run_id,) = submitter.submit()
     for attempt in (1, 2):
-        pause = fault("consumer.task:backtest", "pause")
+        pause = fault("during the engine", "pause")
         consumer = programs.start("consumer", MAX_HANDBACKS="1", **pause.environ)
         pause.wait()
         consumer.send(signal.SIGTERM)

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
-from consumer.task import _memory_limit
-from tests.faults.injection_point import Fault
+from consumer.task import memory_limit
+from tests.faults.injection_point import Fault, limited
 from tests.faults.recovery import measured
 from tests.services.invariants import check_queue_is_clean, check_tables
 from tests.services.processes import Programs
@@ -16,7 +16,7 @@ from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
 from tests.services.scaler import work_off
 
-ENGINE = "consumer.task:backtest"
+ENGINE = "during the engine"
 
 
 def test_a_dead_work_horse_is_noticed_at_once(
@@ -75,10 +75,9 @@ def test_a_work_horse_that_hangs_on_its_result_is_replaced(
     programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
 ) -> None:
     (run_id,) = submitter.submit()
-    hang = fault("consumer.task:_record_success", "pause")
-    soon = {"FAULT_CONSTANT": "consumer.worker:WRITING_S=1"}
+    hang = fault("between engine and commit", "pause")
 
-    consumer = programs.start("consumer", **hang.environ | soon)
+    consumer = programs.start("consumer", **hang.environ | limited("seconds for writing a result", 1))
 
     assert consumer.wait(timeout_s=20) == 1
     work_off(programs, submitter)
@@ -103,7 +102,7 @@ def test_a_run_goes_without_the_limit_of_memory_that_macos_refuses(monkeypatch: 
     monkeypatch.setattr(sys, "platform", "darwin")
     unlimited = resource.getrlimit(resource.RLIMIT_AS)
 
-    with _memory_limit(beyond_mb=1):
+    with memory_limit(beyond_mb=1):
         assert resource.getrlimit(resource.RLIMIT_AS) == unlimited
 
 
@@ -112,7 +111,7 @@ def test_an_engine_that_raises_fails_the_run_and_shows_the_trace_in_the_log_only
 ) -> None:
     (run_id,) = submitter.submit()
 
-    consumer = programs.start("consumer", **fault("consumer.backtest:run_engine", "fail").environ)
+    consumer = programs.start("consumer", **fault("during the engine", "fail").environ)
 
     assert consumer.wait() == 1
     row = submitter.row(run_id)
@@ -128,7 +127,7 @@ def test_a_result_that_the_database_refuses_fails_the_run(
 ) -> None:
     (run_id,) = submitter.submit()
 
-    consumer = programs.start("consumer", **fault("consumer.backtest:result_hash", "none", when="result").environ)
+    consumer = programs.start("consumer", **fault("at the result's hash", "return_a_dict").environ)
 
     assert consumer.wait() == 1
     row = submitter.row(run_id)
@@ -141,7 +140,7 @@ def test_a_result_that_is_no_json_fails_the_run(
 ) -> None:
     (run_id,) = submitter.submit()
 
-    consumer = programs.start("consumer", **fault("consumer.backtest:encode_equity", "refuse_nan").environ)
+    consumer = programs.start("consumer", **fault("at the result's encoding", "refuse_nan").environ)
 
     assert consumer.wait() == 1
     row = submitter.row(run_id)

@@ -14,6 +14,7 @@ from backtests import Client
 from backtests.bulk import Submitted
 from scripts.verify_mvp import verify
 from tests.faults.injection_point import INJECTION
+from tests.faults.points import POINTS
 from tests.image.containers import IMAGE, ROLES, Containers, build_image, docker, docker_daemon
 from tests.services.processes import Programs
 from tests.services.runs import Submitter, new_request
@@ -32,7 +33,7 @@ REQUESTS = [
 ]  # fmt: skip
 EATING = (
     "--volume", f"{INJECTION}:/faults:ro", "--env", "PYTHONPATH=/faults", "--env", "FAULT_DIR=/tmp",
-    "--env", "FAULT_AT=consumer.task:backtest", "--env", "FAULT_DO=eat_memory",
+    "--env", f"FAULT_AT={POINTS['during the engine'].call}", "--env", "FAULT_DO=eat_memory",
 )  # fmt: skip
 
 

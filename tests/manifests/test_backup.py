@@ -14,19 +14,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import Table, func, insert, select
 from sqlalchemy.engine import Engine, make_url
 
+from adapters.database import connect_database, reading
+from adapters.runs.states import save_charts
 from adapters.schema import create_schema
-from adapters.store.database import connect_database, reading
-from adapters.store.retention import prune_runs
-from adapters.store.runs import save_charts
-from adapters.store.tables import metadata, runs
+from adapters.tables import metadata, runs
+from adapters.upkeep.retention import prune_runs
 from scripts.manifests.documents import read_platform
 from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT
 from tests.services.fixtures import settings_of
 from tests.services.mariadb_server import DATABASE, FAST, PASSWORD, TEST_MYSQL, MariaDBServer, data_template
+from tests.services.new_table import notes_of_runs
 from tests.services.prices import restore_seed
 from tests.services.runs import Submitter
 from tests.services.studies import run_all
@@ -41,6 +42,12 @@ def volume(tmp_path: Path) -> Path:
     path = tmp_path / "backups"
     path.mkdir()
     return path
+
+
+@pytest.fixture
+def notes() -> Iterator[Table]:
+    with notes_of_runs() as table:
+        yield table
 
 
 @contextmanager
@@ -153,13 +160,15 @@ def later(engine: Engine, than: datetime) -> bool:
 
 @pytest.mark.timeout(300)
 def test_a_lost_database_comes_back_as_it_was_at_any_second_after_a_backup(
-    tmp_path: Path, shared_directory: Path, volume: Path
+    tmp_path: Path, shared_directory: Path, volume: Path, notes: Table
 ) -> None:
     template = data_template(shared_directory)
     with mysql(tmp_path / "lost", template, volume) as server:
         engine = engine_of(server)
         create_schema(engine)
         restore_seed(engine)
+        with engine.begin() as connection:
+            connection.execute(insert(notes).values(run_id="of no run", note="kept"))
         writer = Writer(engine)
         writer.start()
         writer.wait_for(6)
@@ -178,6 +187,7 @@ def test_a_lost_database_comes_back_as_it_was_at_any_second_after_a_backup(
             everything = connection.execute(select(runs.c.run_id)).scalars().all()
 
     assert restored == as_it_was
+    assert restored[notes.name] == [("of no run", "kept")]
     assert {row.run_id for row in restored["backtest_results"] if row.result_hash} == set(writer.run_ids[-5:-1])
     assert writer.run_ids[-2].encode() not in gzip.decompress(backup.read_bytes())
     assert too_late in everything

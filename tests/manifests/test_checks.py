@@ -12,7 +12,7 @@ import pytest
 from consumer.settlement import PATIENCE_S
 from scripts.manifests.checks import CHECKS, faults_of
 from scripts.manifests.documents import Platform, read_platform
-from scripts.manifests.scaling import HAND_BACK_S
+from scripts.manifests.facts import HAND_BACK_S
 from scripts.manifests.schemas import check_schemas
 from tests.manifests.examples import EXAMPLES, spoil
 
@@ -53,7 +53,7 @@ def test_what_a_check_cannot_read_is_a_fault(as_they_are: Platform) -> None:
     ]
 
 
-def test_the_page_of_storage_is_told_how_large_mysqls_volume_is(as_they_are: Platform) -> None:
+def test_the_section_storage_is_told_how_large_mysqls_volume_is(as_they_are: Platform) -> None:
     (claim,) = as_they_are.one("StatefulSet", "mysql").spec["volumeClaimTemplates"]
     settings = as_they_are.one("ConfigMap", "stock-backtest-config").body["data"]
 

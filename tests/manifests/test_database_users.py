@@ -13,8 +13,9 @@ from sqlalchemy import select, text, update
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError
 
-from adapters.store.database import connect_database, database_now, reading
-from adapters.store.tables import audit, metadata, runs, studies, tokens
+from adapters.access_tables import audit, tokens
+from adapters.database import connect_database, database_now, reading
+from adapters.tables import metadata, runs, studies
 from contracts.study import StudyStatus
 from tests.manifests.mysql_users import make_users
 from tests.services.fixtures import programs as started_programs
@@ -75,6 +76,7 @@ def change_everything(client: FlaskClient, complete_study: Callable[[str], None]
     for change in ("cancel", "retry", "pin", "unpin", "reproduce"):
         asked("POST", f"/api/runs/{run_id}/{change}")
     batch_id = asked("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
+    asked("POST", "/api/batches", json={"base": run_values(params={}), "parameters": {"period": [7, 14]}})
     asked("POST", f"/api/batches/{batch_id}/cancel")
     asked("POST", f"/api/batches/{batch_id}/retry")
     study_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]

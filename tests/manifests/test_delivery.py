@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from adapters.store.tokens import digest_of
+from adapters.access.tokens import digest_of
 from scripts.fill_secret import TEMPLATE, fill
 from scripts.manifests.__main__ import main
 from scripts.manifests.checks import faults_of

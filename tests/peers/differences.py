@@ -20,8 +20,9 @@ with warnings.catch_warnings():
     import vectorbt as vbt  # noqa: F401  # adds an accessor to pandas
     from backtesting._stats import compute_stats
 
-from adapters.results.excursions import excursions
-from adapters.results.performance import performance
+from adapters.metrics.excursions import excursions
+from adapters.metrics.measured import Measured
+from adapters.metrics.performance import performance
 from engine.engine import BacktestEngine, BacktestResult
 from rules.registry import build_rule
 from tests.peers.cases import DATA, real_prices
@@ -66,8 +67,16 @@ def ours(result: BacktestResult) -> dict[str, float]:
     trades = [asdict(each) for each in result.trades]
     trades = [each | excursions(each, prices["High"], prices["Low"]) for each in trades]
     core = {name: getattr(result.metrics, name) for name in CORE}
-    arguments = (core, result.equity_curve, prices["Close"], days(), trades)
-    return performance(*arguments, initial_capital=CAPITAL, fee_rate=FEE_RATE, periods_per_year=252).metrics
+    run = Measured(
+        path=np.append(CAPITAL, result.equity_curve),
+        close=prices["Close"],
+        timestamps=np.append(days()[0], days()),
+        core=core,
+        trades=trades,
+        fee_rate=FEE_RATE,
+        periods_per_year=252,
+    )
+    return performance(run).metrics
 
 
 def returns_of(result: BacktestResult) -> pd.Series:

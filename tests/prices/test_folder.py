@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy.engine import Engine
 
+from adapters.database import connect_database
+from adapters.prices.loading import load_folder
+from adapters.prices.store import PriceStore
 from adapters.settings import PROJECT_ROOT
-from adapters.store.database import connect_database
-from adapters.store.price_loading import load_folder
-from adapters.store.prices import PriceStore
 from tests.services.prices import without_prices
 
 DATA = Path(__file__).resolve().parents[2] / "data"

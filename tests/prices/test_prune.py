@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
+from adapters.database import connect_database
+from adapters.prices.loading import Origin, save_version
 from adapters.prices.reading import Meaning, read_prices
+from adapters.prices.store import PriceStore
 from adapters.settings import PROJECT_ROOT
-from adapters.store.database import connect_database
-from adapters.store.price_loading import Origin, save_version
-from adapters.store.prices import PriceStore
 from contracts.errors import UnknownTicker
 
 CSV = "Date,Open,High,Low,Close,Volume\n2013-02-28,63,64,62,63,100\n2013-03-01,63,64,62,{close},100\n"

@@ -8,14 +8,15 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.engine import Engine
 
+from adapters.database import connect_database, reading
+from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
+from adapters.prices.loading import Origin, examine, load, save_version
+from adapters.prices.pruning import delete_unused, delete_version
 from adapters.prices.reading import Meaning, read_prices
-from adapters.store.database import connect_database, reading
-from adapters.store.new_runs import NewRun, insert_runs
-from adapters.store.price_loading import Origin, examine, load, save_version
-from adapters.store.price_pruning import delete_version, prune
-from adapters.store.prices import PriceStore, packed_prices, version, versions_of
-from adapters.store.tables import price_parts, price_series, price_versions, runs
+from adapters.prices.store import PriceStore, packed_prices, version, versions_of
+from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.tables import runs
 from contracts.errors import Conflict, UnknownTicker
 from tests.services.prices import without_prices
 from tests.services.runs import new_request
@@ -122,7 +123,7 @@ def test_a_load_that_breaks_in_the_middle_leaves_nothing(engine: Engine, monkeyp
     def broken(_: Bars) -> None:
         raise ConnectionError("the wire was cut")
 
-    monkeypatch.setattr("adapters.store.price_loading.pack", broken)
+    monkeypatch.setattr("adapters.prices.loading.pack", broken)
     with pytest.raises(ConnectionError):
         save_version(engine, "NEW", bars(63.6), ORIGIN)
 
@@ -153,9 +154,9 @@ def test_pruning_forgets_unused_versions_and_a_dry_run_only_lists_them(engine: E
     save_version(engine, "OTHER", old, ORIGIN)
     save_version(engine, "NEW", new, ORIGIN)
 
-    assert [each.ticker for each in prune(engine, dry_run=True)] == ["NEW"]
+    assert [each.ticker for each in delete_unused(engine, dry_run=True)] == ["NEW"]
     assert count(engine) == (2, 3, 2)
-    prune(engine, dry_run=False)
+    delete_unused(engine, dry_run=False)
     assert count(engine) == (2, 2, 2)
     assert PriceStore(engine).bars(old.data_hash).data_hash == old.data_hash  # OTHER still has it
 

@@ -2,7 +2,7 @@
 
 from adapters.prices.bar_times import CLOSE_OFFSET_S, OPEN_OFFSET_S, TIMEFRAMES, bar_close_time, bar_open_time
 from backtests import price_names
-from web.runs.bars import ROLLING_BARS
+from web.charts.bars import ROLLING_BARS
 
 
 def test_every_timeframe_has_its_times_its_rolling_window_and_its_names() -> None:

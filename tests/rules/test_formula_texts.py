@@ -3,8 +3,8 @@
 import pytest
 
 from rules.catalog import RULES, check_params, checked_rule, complete_params
-from rules.formula.checker import free_names
 from rules.formula.examples import EXAMPLES
+from rules.formula.names import free_names
 from rules.formula.rule import filled_texts
 
 FINE = "close > 1"

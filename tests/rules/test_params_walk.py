@@ -4,9 +4,9 @@ from collections import Counter
 
 import pytest
 
+from adapters.database import connect_database
+from adapters.prices.store import PriceStore
 from adapters.settings import PROJECT_ROOT
-from adapters.store.database import connect_database
-from adapters.store.prices import PriceStore
 from consumer.backtest import backtest
 from rules.parameters import RuleSpec
 from tests.services.prices import packed_file

@@ -11,12 +11,12 @@ import pytest
 import yaml
 from sqlalchemy import select
 
+from adapters.database import connect_database, reading
 from adapters.queue.run_queue import RunQueue
 from adapters.queue.scaler_state import ScalerState
 from adapters.settings import PROJECT_ROOT, load_settings
-from adapters.store.database import connect_database, reading
-from adapters.store.tables import runs
-from consumer.local_scaler import REST_S
+from adapters.tables import runs
+from consumer.local_scaler import LOOKS_PER_POLL, REST_S
 from tests.services.processes import Program, Programs
 from tests.services.waiting import wait_until
 from web import create_app
@@ -86,6 +86,25 @@ def test_the_manifests_limit_holds_too(programs: Programs, platform_settings: di
     wait_until(lambda: finished(platform_settings, 3), 60, "three results")
 
     assert all("running=1" in line for line in log_lines(scaler, "job_started"))
+
+
+def test_it_looks_as_often_as_the_manifest_says(
+    programs: Programs, platform_settings: dict[str, str], tmp_path: Path
+) -> None:
+    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+    manifest["spec"]["pollingInterval"] = 60 * LOOKS_PER_POLL
+    rare = tmp_path / "scaledjob.yaml"
+    rare.write_text(yaml.safe_dump(manifest))
+    scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(rare))
+    queue = RunQueue(load_settings(platform_settings))
+    wait_until(lambda: queue.scaler() is not None, 20, "its first look")
+
+    submit(platform_settings, 6)
+    started_by_itself = log_lines(scaler, "job_started")
+    scaler.send(signal.SIGCHLD)  # as the end of a Job does, after which it looks at once
+
+    scaler.wait_for_line("job_started")
+    assert started_by_itself == []
 
 
 def test_a_paused_scaler_starts_nothing_until_it_is_resumed(

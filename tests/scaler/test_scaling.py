@@ -41,7 +41,7 @@ def test_the_shipped_manifest_is_understood() -> None:
     scaled_job = read_scaled_job(MANIFEST)
 
     assert scaled_job.list_names == ("rq:queue:backtests", "rq:queue:backtests-bulk")
-    assert scaled_job.list_length == 1
+    assert (scaled_job.polling_s, scaled_job.list_length) == (1, 1)
     assert (scaled_job.deadline_s, scaled_job.grace_s) == (1230, 30)
     assert scaled_job.command == ("python", "-m", "consumer")
     assert not scaled_job.paused

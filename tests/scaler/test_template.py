@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from adapters.settings import PROJECT_ROOT, Settings
-from tests.faults.injection_point import INJECTION, Fault
+from tests.faults.injection_point import Fault, limited
 from tests.services.processes import Program, Programs
 from tests.services.runs import Submitter
 from tests.services.waiting import slowness, wait_until
@@ -63,7 +63,7 @@ def templates(scaler: Program) -> int:
 def test_a_job_is_a_process_in_a_session_of_its_own_that_says_its_exit_code(
     way: str, programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:backtest", "pause", times=2)
+    pause = fault("during the engine", "pause", times=2)
     scaler = started_with(programs, way, SCALER_MAX_PROCESSES="2", **pause.environ)
     submitter.submit()
     submitter.submit(ticker="NONE")
@@ -82,7 +82,7 @@ def test_a_job_is_a_process_in_a_session_of_its_own_that_says_its_exit_code(
 def test_a_job_that_is_killed_hurts_no_other(
     way: str, programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:backtest", "pause", times=2)
+    pause = fault("during the engine", "pause", times=2)
     scaler = started_with(programs, way, SCALER_MAX_PROCESSES="2", **pause.environ)
     submitter.submit(2)
     pause.wait(times=2)
@@ -104,7 +104,7 @@ def test_stopped_jobs_are_killed_at_their_deadline_and_free_their_slots(
     manifest["spec"]["jobTargetRef"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
     hurried = tmp_path / "scaledjob.yaml"
     hurried.write_text(yaml.safe_dump(manifest))
-    pause = fault("consumer.task:backtest", "pause", times=2)
+    pause = fault("during the engine", "pause", times=2)
     scaler = started_with(programs, way, SCALER_MAX_PROCESSES="2", SCALER_MANIFEST=str(hurried), **pause.environ)
     submitter.submit(2)
     pause.wait(times=2)
@@ -125,7 +125,7 @@ def test_stopped_jobs_are_killed_at_their_deadline_and_free_their_slots(
 def test_the_jobs_of_a_killed_template_go_on_and_the_next_one_takes_over(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    pause = fault("consumer.task:backtest", "pause")
+    pause = fault("during the engine", "pause")
     scaler = started_with(programs, **pause.environ)
     submitter.submit()
     pause.wait()
@@ -141,7 +141,7 @@ def test_the_jobs_of_a_killed_template_go_on_and_the_next_one_takes_over(
 
 
 def test_a_template_that_hangs_is_replaced_and_its_message_worked(programs: Programs, submitter: Submitter) -> None:
-    scaler = started_with(programs, FAULT_CONSTANT="consumer.children:ANSWER_S=1", PYTHONPATH=str(INJECTION))
+    scaler = started_with(programs, **limited("seconds for a template's answer", 1))
     template_of(scaler).suspend()
 
     submitter.submit()
@@ -154,9 +154,9 @@ def test_a_template_that_hangs_is_replaced_and_its_message_worked(programs: Prog
 def test_a_template_that_hangs_before_it_is_ready_is_told_and_replaced(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
-    hang = fault("consumer.termination:Termination.install", "pause")
-    patience = {"FAULT_CONSTANT": f"consumer.children:TEMPLATE_REST_S={5 * slowness()}"}
-    scaler = programs.start("consumer.local_scaler", **hang.environ, **patience)
+    hang = fault("before the template's imports", "pause")
+    patience = limited("seconds until a template is ready", 5 * slowness())
+    scaler = programs.start("consumer.local_scaler", **hang.environ | patience)
     hang.wait()
     submitter.submit()
     wait_until(submitter.all_ended)
@@ -170,12 +170,7 @@ def test_a_template_that_hangs_before_it_is_ready_is_told_and_replaced(
 
 
 def test_a_template_is_replaced_after_so_many_forks(programs: Programs, submitter: Submitter) -> None:
-    scaler = started_with(
-        programs,
-        SCALER_MAX_PROCESSES="1",
-        FAULT_CONSTANT="consumer.children:MAX_FORKS=2",
-        PYTHONPATH=str(INJECTION),
-    )
+    scaler = started_with(programs, SCALER_MAX_PROCESSES="1", **limited("forks of a template", 2))
 
     for ended in (1, 2, 3):
         submitter.submit()

@@ -6,8 +6,8 @@ from uuid import uuid4
 
 from sqlalchemy.engine import Engine
 
-from adapters.results.metrics.table import HEADLINE_NAMES
-from adapters.store.runs import Attempt, claim, fail, finish
+from adapters.metrics.table import HEADLINE_NAMES
+from adapters.runs.states import Attempt, claim, fail, finish
 from contracts.status import ErrorType
 
 

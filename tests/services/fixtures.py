@@ -10,9 +10,9 @@ from pathlib import Path
 
 from sqlalchemy.engine import Engine
 
+from adapters.database import connect_database
 from adapters.schema import create_schema
-from adapters.store.database import connect_database
-from adapters.store.tables import metadata
+from adapters.tables import metadata
 from tests.services.existing_server import ExistingServer
 from tests.services.mariadb_server import IS_EXISTING, TEST_MYSQL, MariaDBServer, data_template
 from tests.services.prices import restore_seed

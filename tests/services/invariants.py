@@ -7,9 +7,9 @@ from redis import Redis
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
+from adapters.database import reading
 from adapters.settings import Settings
-from adapters.store.database import reading
-from adapters.store.tables import run_charts, run_events, runs
+from adapters.tables import run_charts, run_events, runs
 from tests.services.waiting import wait_until
 
 _ALLOWED = {

@@ -5,9 +5,9 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlalchemy.engine import Engine
 
-from adapters.store.database import database_now
-from adapters.store.runs import save_charts
-from adapters.store.tables import run_lines, runs
+from adapters.database import database_now
+from adapters.runs.states import save_charts
+from adapters.tables import run_lines, runs
 from tests.services.finished_runs import succeed
 from tests.services.runs import Submitter
 

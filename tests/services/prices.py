@@ -9,16 +9,16 @@ from typing import Any
 from sqlalchemy import Table, delete, insert, select
 from sqlalchemy.engine import Connection, Engine
 
+from adapters.database import connect_database, reading
+from adapters.price_tables import price_parts, price_series, price_versions
+from adapters.prices.loading import load_folder
 from adapters.prices.packing import PackedPrices, pack
 from adapters.prices.reading import Meaning
 from adapters.prices.reading import read_prices as read
 from adapters.prices.run_prices import RunPrices
 from adapters.prices.run_prices import run_prices as prices_of_run
+from adapters.prices.store import prices_of
 from adapters.schema import create_schema
-from adapters.store.database import connect_database, reading
-from adapters.store.price_loading import load_folder
-from adapters.store.prices import prices_of
-from adapters.store.tables import price_parts, price_series, price_versions
 from contracts.run_request import RunRequest, Timeframe
 
 TABLES = (price_series, price_versions, price_parts)

@@ -9,12 +9,12 @@ from uuid import uuid4
 from sqlalchemy import select, text
 from sqlalchemy.engine import Engine
 
+from adapters.database import connect_database, reading
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
+from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued
 from adapters.settings import Settings, load_settings
-from adapters.store.database import connect_database, reading
-from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
-from adapters.store.tables import run_events, runs
+from adapters.tables import run_events, runs
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import RunStatus
 

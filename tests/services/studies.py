@@ -6,10 +6,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
-from adapters.store.database import reading
-from adapters.store.runs import Attempt, claim, finish
-from adapters.store.studies import study_of, study_row
-from adapters.store.tables import runs
+from adapters.database import reading
+from adapters.runs.states import Attempt, claim, finish
+from adapters.studies.store import study_of, study_row
+from adapters.tables import runs
 from consumer.backtest import backtest
 from consumer.studies import Studies
 from consumer.study_verdict import judge, store

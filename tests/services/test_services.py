@@ -8,7 +8,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 from sqlalchemy import select
 
-from adapters.store.database import connect_database, database_now, reading
+from adapters.database import connect_database, database_now, reading
 from tests.services import waiting
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer

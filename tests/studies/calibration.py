@@ -16,11 +16,12 @@ from unittest.mock import patch
 
 import numpy as np
 
+from adapters.batches.choice import ranked
+from adapters.batches.leaderboard import Ranking
+from adapters.metrics.measured import NoValue
+from adapters.metrics.risk import kurtosis_of, skewness_of
+from adapters.metrics.timing import timing_of
 from adapters.prices.bars import bar_dates
-from adapters.results.choice import Criterion, ranked
-from adapters.results.measured import NoValue
-from adapters.results.metrics.risk import kurtosis, skewness
-from adapters.results.timing import timing_of
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData
 from consumer.backtest import TRADE_FIELDS
@@ -111,7 +112,7 @@ class World:
         returns = path[1:] / path[:-1] - 1.0
         metrics = dict.fromkeys(SHOWN) | asdict(result.metrics) | {"bars_per_year": 252}
         try:
-            metrics |= {"skewness": skewness(returns), "kurtosis": kurtosis(returns)}
+            metrics |= {"skewness": skewness_of(returns), "kurtosis": kurtosis_of(returns)}
         except NoValue:
             metrics |= {"skewness": None, "kurtosis": None}
         trades = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
@@ -135,7 +136,7 @@ class World:
         return self.dates[span[0]], self.dates[span[1] - 1]
 
     def _choice(self, run_ids: list[str], test: tuple[int, int] | None) -> dict[str, Any]:
-        places = ranked(self.grid, [self.load(each).metrics for each in run_ids], Criterion("sharpe_ratio", "max"))
+        places = ranked(self.grid, [self.load(each).metrics for each in run_ids], Ranking("sharpe_ratio", "max"))
         chosen = [
             {
                 "params": self.grid[place],

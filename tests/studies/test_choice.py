@@ -1,9 +1,10 @@
 """What is chosen of many combinations: by metric, goal and constraints, always the same one of equals."""
 
-from adapters.results.choice import Criterion, ranked
-from adapters.results.conditions import parse_condition
+from adapters.batches.choice import ranked
+from adapters.batches.conditions import parse_condition
+from adapters.batches.leaderboard import Ranking
 
-SHARPE = Criterion("sharpe_ratio", "max")
+SHARPE = Ranking("sharpe_ratio", "max")
 PARAMS = [{"period": period} for period in (10, 20, 30, 40)]
 
 
@@ -16,7 +17,7 @@ def test_the_best_comes_first_and_of_equals_the_one_listed_first() -> None:
 
 
 def test_the_lowest_is_best_for_the_other_goal() -> None:
-    assert ranked(PARAMS, tried(0.5, 0.9, 0.9, 0.7), Criterion("sharpe_ratio", "min")) == [0, 3, 1, 2]
+    assert ranked(PARAMS, tried(0.5, 0.9, 0.9, 0.7), Ranking("sharpe_ratio", "min")) == [0, 3, 1, 2]
 
 
 def test_failed_runs_ruined_ones_and_those_without_the_metric_are_left_out() -> None:
@@ -28,7 +29,7 @@ def test_failed_runs_ruined_ones_and_those_without_the_metric_are_left_out() -> 
 def test_a_run_that_did_not_trade_is_best_at_nothing() -> None:
     runs = [*tried(None, max_drawdown_pct=0.0, num_trades=0), *tried(0.5), *tried(0.7, max_drawdown_pct=4.0)]
 
-    assert ranked(PARAMS, runs, Criterion("max_drawdown_pct", "min")) == [2, 1]
+    assert ranked(PARAMS, runs, Ranking("max_drawdown_pct", "min")) == [2, 1]
 
 
 def test_a_constraint_that_is_broken_or_unknown_excludes() -> None:
@@ -38,7 +39,7 @@ def test_a_constraint_that_is_broken_or_unknown_excludes() -> None:
     assert ranked(
         PARAMS,
         runs,
-        Criterion("sharpe_ratio", "max", [parse_condition("cagr > 5 and num_trades >= 5")]),
+        Ranking("sharpe_ratio", "max", [parse_condition("cagr > 5 and num_trades >= 5")]),
     ) == [1, 3]
 
 
@@ -47,7 +48,7 @@ def test_a_lone_peak_loses_against_a_good_neighbourhood() -> None:
     ratios = [0.8, 0.9, 0.1, 0.8, 0.9, 0.1, 0.1, 0.1, 2.0]
 
     by_point = ranked(params, tried(*ratios), SHARPE)
-    by_neighbourhood = ranked(params, tried(*ratios), Criterion("sharpe_ratio", "max", (), by_neighbourhood=True))
+    by_neighbourhood = ranked(params, tried(*ratios), Ranking("sharpe_ratio", "max"), by_neighbourhood=True)
 
     assert params[by_point[0]] == {"a": 3, "b": 20, "kind": "sma"}
     assert params[by_neighbourhood[0]] == {"a": 1, "b": 5, "kind": "sma"}  # (0.8 + 0.9 + 0.8 + 0.9) / 4
@@ -56,7 +57,7 @@ def test_a_lone_peak_loses_against_a_good_neighbourhood() -> None:
 def test_neighbours_are_not_across_words() -> None:
     params = [{"period": 1, "kind": "ema"}, {"period": 2, "kind": "ema"}, {"period": 1, "kind": "sma"}]
 
-    assert ranked(params, tried(1.0, 1.1, 9.0), Criterion("sharpe_ratio", "max", (), by_neighbourhood=True)) == [
+    assert ranked(params, tried(1.0, 1.1, 9.0), Ranking("sharpe_ratio", "max"), by_neighbourhood=True) == [
         2,
         0,
         1,

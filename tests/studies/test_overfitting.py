@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import scipy
 
-from adapters.results.measured import NoValue
+from adapters.metrics.measured import NoValue
 from adapters.studies.overfitting import block_sums, overfitting
 
 Matrix = np.ndarray

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from adapters.results.measured import NoValue
+from adapters.metrics.measured import NoValue
 from adapters.studies.resampling import (
     LEAST_TRADES,
     bootstrap,

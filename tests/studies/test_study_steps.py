@@ -8,9 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
-from adapters.store.database import reading
-from adapters.store.studies import study_of, study_row
-from adapters.store.tables import runs, studies
+from adapters.database import reading
+from adapters.studies.store import study_of, study_row
+from adapters.tables import runs, studies
 from consumer import studies as module
 from consumer.studies import MAX_JUDGEMENTS
 from contracts.study import StudyStatus
@@ -47,7 +47,9 @@ def test_steps_wait_until_all_runs_have_ended(client: FlaskClient, engine: Engin
     assert len(recorded(engine)) == 4 * 6
 
 
-def test_a_step_of_a_leader_that_comes_too_late_changes_nothing(client: FlaskClient, engine: Engine) -> None:
+def test_a_step_of_a_leader_that_comes_too_late_changes_nothing(
+    client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     study_id = submit_study(client)
     with reading(engine) as connection:
         stale = study_of(study_row(connection, study_id))
@@ -55,7 +57,9 @@ def test_a_step_of_a_leader_that_comes_too_late_changes_nothing(client: FlaskCli
         leader(engine).advance()
         run_all(engine)
 
-    leader(engine)._train(stale)
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "study_of", lambda row: stale)  # it was read before all that
+        leader(engine).advance()
 
     assert state_of(engine, study_id) is StudyStatus.TESTING
     assert len(recorded(engine)) == 4 * 6 + 4

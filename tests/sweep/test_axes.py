@@ -1,12 +1,23 @@
 """Values of parameters, whole grids and random members of them."""
 
+from typing import Any
+
 import pytest
 
-from backtests.axes import axis_values, drawn, grid
-from backtests.conditions import parse_condition
+from adapters.batches import axes
+from adapters.batches.axes import axis_values
+from adapters.batches.conditions import Reader
 
 AXES = {"fast": [5, 10, 15], "slow": [10, 20]}
-WHERE = [parse_condition("fast < slow", ("fast", "slow"))]
+WHERE = [Reader("parameters", ("fast", "slow")).parse("fast < slow")]
+
+
+def grid(*given: Any) -> list[dict[str, Any]]:
+    return list(axes.grid(*given))
+
+
+def drawn(*given: Any, seed: int) -> list[dict[str, Any]]:
+    return list(axes.drawn(*given, seed))
 
 
 @pytest.mark.parametrize(
@@ -65,21 +76,21 @@ def test_where_sees_the_fixed_params_too() -> None:
 
 
 def test_random_members_are_distinct_accepted_and_the_same_for_the_same_seed() -> None:
-    axes = {"fast": list(range(1, 51)), "slow": list(range(1, 101))}
+    values = {"fast": list(range(1, 51)), "slow": list(range(1, 101))}
 
-    found = drawn(axes, WHERE, {}, 500, seed=7)
+    found = drawn(values, WHERE, {}, 500, seed=7)
 
-    assert found == drawn(axes, WHERE, {}, 500, seed=7) != drawn(axes, WHERE, {}, 500, seed=8)
+    assert found == drawn(values, WHERE, {}, 500, seed=7) != drawn(values, WHERE, {}, 500, seed=8)
     assert len({tuple(member.values()) for member in found}) == 500
     assert all(member["fast"] < member["slow"] for member in found)
 
 
 def test_random_members_come_from_a_grid_too_large_to_list() -> None:
-    axes = {name: list(range(1000)) for name in "abcd"}
+    values = {name: list(range(1000)) for name in "abcd"}
 
-    assert len(drawn(axes, [], {}, 100, seed=1)) == 100
+    assert len(drawn(values, [], {}, 100, seed=1)) == 100
     with pytest.raises(ValueError, match="use method: random"):
-        grid(axes, [], {})
+        grid(values, [], {})
 
 
 def test_a_small_grid_gives_all_its_members_when_more_are_asked_for() -> None:

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from adapters.store.tables import runs
+from adapters.tables import runs
 from backtests import Client
 from tests.services.finished_runs import break_down, succeed
 from tests.services.processes import PROJECT_ROOT, Programs

@@ -6,21 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from adapters.results.flat_params import flat_params
-from adapters.store.batches import surface_of
-from backtests.catalog import Catalog
-from backtests.conditions import parse_condition
-from backtests.errors import BadInput, Refused
+from adapters.batches.conditions import Reader
+from adapters.batches.flat_params import flat_params, with_params
+from adapters.batches.queries import surface_of
+from backtests import Client
+from backtests.errors import BadInput
 from backtests.results import as_csv
-from backtests.sweep import Sweep, with_params
+from backtests.sweep import Table
 from backtests.table_files import read_sweep
-from rules.catalog import RULES, check_params
+from contracts.errors import InvalidRequest
+from rules.catalog import check_params
+from tests.sweep.test_expansion import expansion_of
 
-CATALOG = Catalog(
-    frozenset({"ticker", "rule_type", "start_date", "end_date"}),
-    {name: {param.name: param.default for param in rule.params} for name, rule in RULES.items()},
-    {"sharpe_ratio": "max"},
-)
 SPEC = """base:
   ticker: AAPL
   start_date: 2004-01-01
@@ -37,14 +34,8 @@ where: ["inputs.fast < inputs.slow"]
 """
 
 
-def sweep_of(folder: Path, text: str, name: str = "sweep.yaml") -> Sweep:
-    path = folder / name
-    path.write_text(text, encoding="utf-8")
-    return read_sweep(path, CATALOG)
-
-
-def test_inputs_are_swept_by_their_dotted_names(tmp_path: Path) -> None:
-    swept = [run["params"] for run in sweep_of(tmp_path, SPEC).requests]
+def test_inputs_are_swept_by_their_dotted_names() -> None:
+    swept = [run["params"] for run in expansion_of(SPEC, "inputs").requests]
 
     assert [flat_params(params) for params in swept] == [
         {"buy": swept[0]["buy"], "sell": swept[0]["sell"], "inputs.fast": fast, "inputs.slow": slow}
@@ -54,37 +45,40 @@ def test_inputs_are_swept_by_their_dotted_names(tmp_path: Path) -> None:
     assert not any(check_params("FORMULA", params) for params in swept)
 
 
-def test_a_condition_on_an_input_that_is_not_swept_reads_its_value(tmp_path: Path) -> None:
+def test_a_condition_on_an_input_that_is_not_swept_reads_its_value() -> None:
     text = SPEC.replace("  inputs.slow: [10, 20]\n", "").replace("max: 15, step: 5", "max: 30, step: 5")
 
-    assert [run["params"]["inputs"]["fast"]["value"] for run in sweep_of(tmp_path, text).requests] == [
-        5,
-        10,
-        15,
-        20,
-        25,
-    ]
+    found = [run["params"]["inputs"]["fast"]["value"] for run in expansion_of(text, "inputs").requests]
+
+    assert found == [5, 10, 15, 20, 25]
 
 
-def test_an_unknown_name_in_a_condition_is_refused_by_its_whole_name(tmp_path: Path) -> None:
-    with pytest.raises(BadInput, match="'inputs.quick' is not one of"):
-        sweep_of(tmp_path, SPEC.replace("inputs.fast <", "inputs.quick <"))
-    with pytest.raises(ValueError, match="is not a condition"):
-        parse_condition("a.b.c > 1", ["a.b.c"])
+def test_an_unknown_name_in_a_condition_is_refused_by_its_whole_name() -> None:
+    with pytest.raises(InvalidRequest) as raised:
+        expansion_of(SPEC.replace("inputs.fast <", "inputs.quick <"), "inputs")
+    assert "parameters, and 'inputs.quick' is none: buy, " in raised.value.errors["where.0"]
+    with pytest.raises(ValueError, match="comparisons"):
+        Reader("parameters", ["a.b.c"]).parse("a.b.c > 1")
 
 
-def test_a_fault_of_an_input_is_told_at_its_line(tmp_path: Path) -> None:
-    sweep = sweep_of(tmp_path, SPEC)
+def test_a_fault_of_an_input_is_told_at_its_line(tmp_path: Path, base_url: str) -> None:
+    path, platform = tmp_path / "sweep.yaml", Client(base_url)
+    path.write_text(SPEC.replace("min: 5, max: 15", "min: 0, max: 15").replace("sell: crosses", "sell: cross"))
 
-    told = sweep.faults_in(Refused(400, "refused", {"1.params.inputs.fast": "out of range", "1.params.sell": "no"}))
+    with pytest.raises(BadInput) as raised:
+        read_sweep(path, platform).plan(platform, None)
 
-    assert [line.split(":")[0] for line in told] == ["line 11", "line 8"]
+    assert sorted(line.split(":")[0] for line in raised.value.faults) == ["line 11", "line 8"]
 
 
-def test_a_column_of_a_table_is_an_input(tmp_path: Path) -> None:
-    table = "ticker,rule_type,params.buy,params.inputs.n\nAAPL,FORMULA,close > n,5\n"
+def test_a_column_of_a_table_is_an_input(tmp_path: Path, base_url: str) -> None:
+    path = tmp_path / "sweep.csv"
+    path.write_text("ticker,rule_type,params.buy,params.inputs.n\nAAPL,FORMULA,close > n,5\n")
 
-    assert sweep_of(tmp_path, table, "sweep.csv").requests[0]["params"] == {"buy": "close > n", "inputs": {"n": 5}}
+    table = read_sweep(path, Client(base_url))
+
+    assert isinstance(table, Table)
+    assert table.requests[0]["params"] == {"buy": "close > n", "inputs": {"n": 5}}
 
 
 def test_inputs_that_are_no_object_are_left_for_the_platform_to_refuse() -> None:

@@ -10,8 +10,7 @@ import pytest
 from flask import Flask
 
 from backtests import Client
-from backtests.catalog import read_catalog
-from rules.catalog import RULES
+from backtests.table_files import text_fields
 from tests.services.processes import PROJECT_ROOT
 from tests.web.made_runs import make
 
@@ -74,11 +73,8 @@ def test_the_installed_package_and_its_command_speak_to_a_platform(
     assert ranked.stdout.splitlines()[1].startswith("1     AAPL    RSI_14_30_70  ")
 
 
-def test_what_a_sweep_may_speak_of_is_what_the_platform_knows(base_url: str) -> None:
-    catalog = read_catalog(Client(base_url))
+def test_a_table_reads_those_fields_as_text_that_are_text_to_the_platform(base_url: str) -> None:
+    found = text_fields(Client(base_url))
 
-    assert {"ticker", "start_date", "label", "size_type"} <= catalog.text_fields
-    assert not {"fee_rate", "charts", "params", "stop_loss_pct"} & catalog.text_fields
-    assert catalog.defaults.keys() == RULES.keys()
-    assert catalog.defaults["RSI"] == {"period": 14, "oversold": 30.0, "overbought": 70.0}
-    assert (catalog.goals["sharpe_ratio"], catalog.goals["max_drawdown_pct"]) == ("max", "min")
+    assert {"ticker", "start_date", "label", "size_type"} <= found
+    assert not {"fee_rate", "charts", "params", "stop_loss_pct"} & found

@@ -59,7 +59,11 @@ def test_a_cancelled_study_is_no_success(client: FlaskClient, base_url: str, spe
     ("before", "after", "fault"),
     [
         ("study: {kind: holdout, holdout_share: 0.25}", "", "study: a section with kind"),
-        ("study: {kind: holdout, holdout_share: 0.25}", "study: holdout", "line 6: study: 'holdout' is not a mapping"),
+        (
+            "study: {kind: holdout, holdout_share: 0.25}",
+            "study: holdout",
+            "line 6: study: 'holdout' is not accepted; accepted: an object with kind",
+        ),
         ("ticker: AAPL", "tickers: [AAPL, IBM]", "a study is about one ticker, not 2"),
         ("holdout_share: 0.25", "holdout_share: 2", "holdout_share: Input should be less than 1"),
         ("num_trades >= 1", "num_trades == 'x'", "constraints.0: \"num_trades == 'x'\" is not accepted"),

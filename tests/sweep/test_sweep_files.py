@@ -1,22 +1,19 @@
 """Sweeps from YAML, CSV and JSON lines; every fault at once, with its line."""
 
 import csv
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from flask import Flask
 
-from adapters.results.metrics.table import METRICS
-from backtests.catalog import Catalog
+from adapters.tables import runs
+from backtests import Client
 from backtests.errors import BadInput
+from backtests.sweep import Table
 from backtests.table_files import read_sweep
-from rules.catalog import RULES
 from tests.services.processes import PROJECT_ROOT
-
-CATALOG = Catalog(
-    frozenset({"ticker", "rule_type", "start_date", "end_date", "rule_id", "label", "timeframe"}),
-    {name: {param.name: param.default for param in rule.params} for name, rule in RULES.items()},
-    {metric.name: "min" if metric.better == "low" else "max" for metric in METRICS},
-)
 
 SPEC = """name: My sweep
 base:
@@ -40,17 +37,27 @@ def written(folder: Path, text: str, name: str = "sweep.yaml") -> Path:
     return path
 
 
-def faults_of(path: Path) -> list[str]:
+@pytest.fixture
+def platform(base_url: str) -> Client:
+    """A platform that expands what a file says."""
+    return Client(base_url)
+
+
+def planned(path: Path, platform: Client) -> dict[str, Any]:
+    return read_sweep(path, platform).plan(platform, None)
+
+
+def faults_of(path: Path, platform: Client) -> list[str]:
     with pytest.raises(BadInput) as raised:
-        read_sweep(path, CATALOG)
+        planned(path, platform)
     return raised.value.faults
 
 
-def test_a_grid_is_crossed_with_the_tickers(tmp_path: Path) -> None:
-    sweep = read_sweep(written(tmp_path, SPEC), CATALOG)
+def test_a_grid_is_crossed_with_the_tickers(tmp_path: Path, platform: Client) -> None:
+    found = planned(written(tmp_path, SPEC), platform)
 
-    assert len(sweep.runs) == 8
-    assert sweep.runs[0].values == {
+    assert (found["runs"], found["new"], found["existing"]) == (8, 8, {})
+    assert found["first_requests"][0] == {
         "charts": False,
         "ticker": "AAPL",
         "start_date": "2004-01-01",
@@ -58,20 +65,34 @@ def test_a_grid_is_crossed_with_the_tickers(tmp_path: Path) -> None:
         "rule_type": "MA_CROSS",
         "params": {"kind": "ema", "fast": 5, "slow": 10},
     }
-    assert (sweep.name, sweep.metric, sweep.goal) == ("My sweep", "calmar_ratio", "max")
-    assert [condition.text for condition in sweep.constraints] == ["num_trades >= 3"]
+    assert found["ranking"] == {"metric": "calmar_ratio", "goal": "max", "constraints": ["num_trades >= 3"]}
 
 
-def test_the_batch_id_follows_the_content(tmp_path: Path) -> None:
-    first, again = (read_sweep(written(tmp_path, SPEC), CATALOG) for _ in range(2))
-    reworded = read_sweep(written(tmp_path, f"# a comment\n{SPEC}".replace('["num_trades >= 3"]', "[]", 1)), CATALOG)
-    changed = read_sweep(written(tmp_path, SPEC.replace("[10, 20]", "[10, 25]")), CATALOG)
+def test_the_batch_id_follows_the_content(tmp_path: Path, platform: Client) -> None:
+    first, again = (planned(written(tmp_path, SPEC), platform) for _ in range(2))
+    text = f"# a comment\n{SPEC}".replace('["num_trades >= 3"]', "[]", 1)
+    reworded = planned(written(tmp_path, text), platform)
+    changed = planned(written(tmp_path, SPEC.replace("[10, 20]", "[10, 25]")), platform)
 
-    assert first.batch_id == again.batch_id == reworded.batch_id != changed.batch_id
-    assert first.batch_id.startswith("my-sweep-")
+    assert first["batch_id"] == again["batch_id"] == reworded["batch_id"] != changed["batch_id"]
+    assert first["batch_id"].startswith("my-sweep-")
 
 
-def test_all_faults_of_a_spec_are_listed_with_their_lines(tmp_path: Path) -> None:
+def test_a_file_and_its_lines_as_a_table_name_the_same_batch(tmp_path: Path, app: Flask, platform: Client) -> None:
+    sweep = read_sweep(written(tmp_path, SPEC), platform)
+    batch_id = sweep.batch(platform, None)["batch_id"]
+    sweep.submit(platform, batch_id)
+    with app.extensions["platform"].engine.connect() as connection:
+        requests = [json.loads(text) for text in connection.execute(runs.select()).scalars("request_json")]
+    names = ("charts", "ticker", "start_date", "end_date", "rule_type", "params")
+    lines = "\n".join(json.dumps({name: each[name] for name in names}) for each in requests)
+
+    table = read_sweep(written(tmp_path, lines, "My sweep.jsonl"), platform)
+
+    assert table.batch(platform, None)["batch_id"] == batch_id
+
+
+def test_all_faults_of_a_spec_are_listed_with_their_lines(tmp_path: Path, platform: Client) -> None:
     spec = (
         SPEC.replace("max: 15", "max: 1")
         .replace("fast < slow", "fast < luck")
@@ -80,15 +101,15 @@ def test_all_faults_of_a_spec_are_listed_with_their_lines(tmp_path: Path) -> Non
         + "seed: -1\ncolour: red\n"
     )
 
-    found = faults_of(written(tmp_path, spec))
+    found = faults_of(written(tmp_path, spec), platform)
 
-    assert [fault.split(": ")[:2] for fault in found] == [
-        ["line 15", "colour"],
-        ["line 14", "seed"],
+    assert sorted(fault.split(": ")[:2] for fault in found) == [
+        ["line 11", "where.0"],
         ["line 12", "metric"],
-        ["line 13", "constraints"],
+        ["line 13", "constraints.0"],
+        ["line 14", "seed"],
+        ["line 15", "colour"],
         ["line 9", "parameters.fast"],
-        ["line 11", "where"],
     ]
 
 
@@ -99,41 +120,53 @@ def test_all_faults_of_a_spec_are_listed_with_their_lines(tmp_path: Path) -> Non
         (("tickers: [AAPL, IBM]", "initial_capital: 5"), "base.ticker: one ticker or a list of tickers is required"),
         (("where:", "run_cap: 3\nwhere:"), "line 11: run_cap: 4 combinations x 2 tickers are more than 3"),
         (("fast < slow", "slow < fast - 10"), "line 8: parameters: no combination is left, see where"),
-        (("rule_type: MA_CROSS", "rule_type: [RSI]"), "line 6: base.rule_type: ['RSI'] is not one of RSI, "),
-        (("{kind: ema}", "[ema]"), "line 7: base.params: ['ema'] is not a mapping of parameter names"),
-        (("{name: calmar_ratio}", "{goal: [max]}"), "line 12: metric: goal ['max'] is not one of max, min"),
-        (("  slow:", "  fast: 7\n  slow:"), "line 10: fast: appears twice"),
+        (("rule_type: MA_CROSS", "rule_type: [RSI]"), "line 6: base.rule_type: \"['RSI']\" is not one of RSI, "),
+        (("{kind: ema}", "[ema]"), "line 7: base.params: \"['ema']\" is not an object of parameter names"),
+        (
+            ("{name: calmar_ratio}", "{goal: [max]}"),
+            "line 12: metric: \"{'goal': ['max']}\" is not accepted",
+        ),
+        (("  slow:", "  fast: 7\n  slow:"), "line 10: parameters.fast: appears twice"),
         (("where:", "name: y\nwhere:"), "line 11: name: appears twice"),
-        (("parameters:", "method: magic\nparameters:"), "line 8: method: 'magic' is not one of grid, random, list"),
+        (
+            ("parameters:", "method: magic\nparameters:"),
+            "line 8: method: 'magic' is not accepted; accepted: grid",
+        ),
+        (("where:", "run_cap: 0\nwhere:"), "line 11: run_cap: 0 is not accepted; accepted: a whole number from 1"),
+        (("base:", "bases:"), "line 1: base: required: an object of what all runs share"),
+        (("where:", "method: list\nwhere:"), "line 8: parameters: with method list, a list of objects"),
     ],
 )
-def test_a_fault_names_line_field_and_accepted_range(tmp_path: Path, change: tuple[str, str], said: str) -> None:
-    found = faults_of(written(tmp_path, SPEC.replace(*change)))
+def test_a_fault_names_line_field_and_accepted_range(
+    tmp_path: Path, platform: Client, change: tuple[str, str], said: str
+) -> None:
+    found = faults_of(written(tmp_path, SPEC.replace(*change)), platform)
 
     assert any(said in fault for fault in found), found
 
 
 @pytest.mark.parametrize("text", ["a: [", "- 1", "just words", "", "a: b: c", "!!python/object/apply:os.system [true]"])
-def test_a_file_that_is_no_spec_is_refused(tmp_path: Path, text: str) -> None:
-    assert faults_of(written(tmp_path, text))[0].startswith("line ")
+def test_a_file_that_is_no_spec_is_refused(tmp_path: Path, platform: Client, text: str) -> None:
+    assert faults_of(written(tmp_path, text), platform)[0].startswith("line ")
 
 
-def test_a_list_gives_its_combinations_as_they_are(tmp_path: Path) -> None:
+def test_a_list_gives_its_combinations_as_they_are(tmp_path: Path, platform: Client) -> None:
     spec = (
         SPEC[: SPEC.index("parameters")]
         + "method: list\nparameters:\n  - {fast: 5, slow: 9}\n  - {fast: 7, slow: 30}\n"
     )
 
-    sweep = read_sweep(written(tmp_path, spec), CATALOG)
+    found = planned(written(tmp_path, spec), platform)
 
-    assert [run.values["params"]["slow"] for run in sweep.runs] == [9, 30, 9, 30]
+    assert [run["params"]["slow"] for run in found["first_requests"]] == [9, 30, 9, 30]
 
 
-def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(tmp_path: Path) -> None:
+def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(tmp_path: Path, platform: Client) -> None:
     text = "ticker,rule_type,params.period,start_date,end_date,fee_rate\nAAPL,RSI,14,2004-01-01,2005-01-01,\n"
 
-    sweep = read_sweep(written(tmp_path, text, "runs.csv"), CATALOG)
+    sweep = read_sweep(written(tmp_path, text, "runs.csv"), platform)
 
+    assert isinstance(sweep, Table)
     assert sweep.runs[0].place == "line 2"
     assert sweep.runs[0].values == {
         "charts": False, "ticker": "AAPL", "rule_type": "RSI", "params": {"period": 14},
@@ -141,19 +174,19 @@ def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(tmp_path: Path
     }  # fmt: skip
 
 
-def test_faulty_lines_of_tables_are_numbered(tmp_path: Path) -> None:
+def test_faulty_lines_of_tables_are_numbered(tmp_path: Path, platform: Client) -> None:
     table = written(tmp_path, "ticker,rule\nAAPL,RSI\nIBM\n", "runs.csv")
     lines = written(tmp_path, '{"ticker": "AAPL"}\n\n{"ticker"\n[1]\n{"luck": 1}\n', "runs.jsonl")
 
-    assert [fault.split(":")[0] for fault in faults_of(table)] == ["line 3"]
-    assert [fault.split(":")[0] for fault in faults_of(lines)] == ["line 3", "line 4"]
+    assert [fault.split(":")[0] for fault in faults_of(table, platform)] == ["line 3"]
+    assert [fault.split(":")[0] for fault in faults_of(lines, platform)] == ["line 3", "line 4"]
 
 
-def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
-    assert "No such file" in faults_of(tmp_path / "nothing.yaml")[0]
-    assert ".jsonl" in faults_of(written(tmp_path, "x", "runs.txt"))[0]
+def test_a_missing_or_foreign_file_is_named(tmp_path: Path, platform: Client) -> None:
+    assert "No such file" in faults_of(tmp_path / "nothing.yaml", platform)[0]
+    assert ".jsonl" in faults_of(written(tmp_path, "x", "runs.txt"), platform)[0]
     (tmp_path / "latin.csv").write_bytes(b"ticker\n\xff\n")
-    assert "not UTF-8" in faults_of(tmp_path / "latin.csv")[0]
+    assert "not UTF-8" in faults_of(tmp_path / "latin.csv", platform)[0]
 
 
 @pytest.mark.parametrize(
@@ -163,12 +196,12 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path) -> None:
         (f"ticker,rule_type\n{'A' * 200_000},RSI\n", "not CSV: field larger than field limit"),
     ],
 )
-def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, table: str, said: str) -> None:
+def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, platform: Client, table: str, said: str) -> None:
     csv.field_size_limit(131_072)  # Python's own, which the platform's reading of prices lifts in its own processes
 
-    assert said in faults_of(written(tmp_path, table, "runs.csv"))[0]
+    assert said in faults_of(written(tmp_path, table, "runs.csv"), platform)[0]
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT_ROOT / "docs" / "examples").iterdir()), ids=lambda path: path.name)
-def test_every_example_is_a_valid_sweep(path: Path) -> None:
-    assert read_sweep(path, CATALOG).runs
+def test_every_example_is_a_valid_sweep(path: Path, platform: Client) -> None:
+    assert planned(path, platform)["runs"]

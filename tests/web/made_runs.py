@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from adapters.store.runs import Attempt, claim, fail, finish
+from adapters.runs.states import Attempt, claim, fail, finish
 from consumer.backtest import backtest
 from consumer.draw_charts import draw_charts
 from contracts.status import ErrorType

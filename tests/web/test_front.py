@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 import psutil
 import pytest
 
-from tests.faults.injection_point import INJECTION, Fault
+from tests.faults.injection_point import Fault, limited
 from tests.services.hostile import FILE, HALF_BODY, answer, is_closed, opened
 from tests.services.ports import free_port
 from tests.services.processes import Program, Programs
@@ -42,8 +42,7 @@ def is_up(port: int, host: str = "127.0.0.1") -> bool:
 
 
 def test_a_request_has_a_deadline_and_silence_is_allowed(programs: Programs) -> None:
-    faults = {"FAULT_CONSTANT": "web.exchange:BODY_S=2", "PYTHONPATH": str(INJECTION)}
-    _, port = started(programs, WEB_CONCURRENCY="1", **faults)
+    _, port = started(programs, WEB_CONCURRENCY="1", **limited("seconds for a request's body", 2))
     with opened(port, b"", b"GET / HTTP/1.1\r\n", HALF_BODY) as (silent, headers, body):
         begun = time.monotonic()
         while not (is_closed(headers) and is_closed(body)):
@@ -57,8 +56,7 @@ def test_a_request_has_a_deadline_and_silence_is_allowed(programs: Programs) -> 
 
 
 def test_who_does_not_read_an_answer_is_hung_up_on(programs: Programs) -> None:
-    faults = {"FAULT_CONSTANT": "web.connections:IDLE_S=1", "PYTHONPATH": str(INJECTION)}
-    web, port = started(programs, WEB_CONCURRENCY="1", **faults)
+    web, port = started(programs, WEB_CONCURRENCY="1", **limited("seconds that a connection may idle", 1))
 
     with opened(port, FILE * 100):
         wait_until(lambda: connected(web, port) == 1, 10)
@@ -81,8 +79,7 @@ def test_an_address_that_opens_too_many_loses_those_silent_longest(programs: Pro
 
 
 def test_where_a_process_has_too_many_the_address_with_most_loses_them(programs: Programs) -> None:
-    faults = {"FAULT_CONSTANT": "web.connections:CONNECTIONS=20", "PYTHONPATH": str(INJECTION)}
-    _, port = started(programs, WEB_CONCURRENCY="1", **faults)
+    _, port = started(programs, WEB_CONCURRENCY="1", **limited("connections of a process", 20))
 
     with opened(port, *[b""] * 15, address="127.0.0.2") as many, opened(port, *[b""] * 9, address="127.0.0.3") as few:
         wait_until(lambda: sum(map(is_closed, many)) >= 4)
@@ -146,7 +143,7 @@ def folders_of(web: Program) -> list[Path]:
 def test_a_server_that_is_told_to_end_answers_what_it_was_asked_and_waits_for_nobody_else(
     programs: Programs, tmp_path: Path
 ) -> None:
-    fault = Fault(tmp_path, "web.readiness:Readiness.database", "pause")
+    fault = Fault(tmp_path, "while readiness asks the database", "pause")
     web, port = started(programs, WEB_CONCURRENCY="1", **fault.environ)
 
     with opened(port, b"", b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n") as (_, asked):

@@ -18,8 +18,9 @@ SENSIBLE |= {"batch_id": None, "data_hash": None, "benchmark": None}
 SENSIBLE_WORDS = {"batch_id": "c", "constraint": "sharpe_ratio > 0", "Idempotency-Key": "k"}
 # a cursor belongs to an order
 OF_RUNS = {"sort": "created", "after": "2", "before": "2", "name": "RSI_14", "label": "l", "batch": "b"}
-# bodies that a schema does not describe well enough: a CSV file, and a plan whose windows must fit into the prices
-UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}", "POST /api/studies"}
+# bodies that a schema does not describe well enough: a CSV file, a plan whose windows must fit into the prices, and a
+# sweep, whose base and parameters are checked as those of its runs
+UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}", "POST /api/studies", "POST /api/batches"}
 
 
 @pytest.fixture

@@ -1,16 +1,17 @@
 """The HTTP API of batches: many runs in one call, and what has become of them."""
 
 import hashlib
+from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
 from flask import Blueprint, Response, g, jsonify, request, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.logs import current_actor
-from adapters.results.leaderboard import tried_note
-from adapters.store.batch_export import export_rows
-from adapters.store.batches import (
+from adapters.access.owners import submitter
+from adapters.batches.export import export_rows
+from adapters.batches.leaderboard import Ranking, tried_note
+from adapters.batches.queries import (
     batch_page,
     batch_summary,
     leaders,
@@ -18,34 +19,37 @@ from adapters.store.batches import (
     require_batch,
     surface_of,
 )
-from adapters.store.database import committed, reading
-from adapters.store.idempotency import own_key
-from adapters.store.rankings import DEFAULT, keep_ranking, ranking_of
-from adapters.store.run_queries import submitter
+from adapters.batches.rankings import DEFAULT, keep_ranking, ranking_of
+from adapters.database import committed, reading
+from adapters.logs import current_actor
+from adapters.runs.idempotency import own_key
 from contracts.errors import UnknownBatch
 from web.answers import conditional, csv_file
-from web.arguments import (
-    asked_ranking,
-    flag,
-    idempotency_key,
-    large_body,
-    read_argument,
-    reading_arguments,
-    sha256,
-    ticker_symbol,
-    whole_number,
-)
+from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
-from web.batches.bulk_submission import plan_bulk, submit_bulk
+from web.batches.bulk_submission import BulkAnswer, plan_bulk, submit_bulk
 from web.batches.operations import cancel_batch, retry_batch
+from web.batches.ranking import CONSTRAINT, METRIC, RANKING, asked_ranking
+from web.batches.sweep_body import read_sweep, validate_runs
+from web.operation import REFUSED, Argument, json_of, operation
 from web.ownership import refuse_others
+from web.parsers import any_text, flag, sha256, ticker_symbol, whole_number, words
 from web.platform import platform
+from web.runs.validation import ValidRequest
 
 blueprint = Blueprint("batch_api", __name__)
 
 MAX_PAGE = 2000  # runs in one answer of a batch's runs
 MAX_TOP = 5000  # ranks in one leaderboard
-RANKED_BY = {"metric", "goal", "constraint"}
+FIRST_SHOWN = 5  # requests of a sweep, so that one can see what it stands for
+NO_BATCH = "404 no such batch"
+TOP = Argument("top", whole_number(0, MAX_TOP), "ranks; 10 by default", 10)
+BATCH = Argument("batch_id", words(64), "the batch of all runs of this call")
+TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
+AXES = tuple(Argument(name, any_text, "a parameter") for name in ("x", "y"))
+CANCELLED = Argument("cancelled", flag, "the cancelled runs too", False)
+RUN = {"$ref": "#/components/schemas/RunRequest"}
+MANY_RUNS = {"application/json": {"type": "array", "items": RUN, "minItems": 1}, "application/x-ndjson": RUN}
 
 
 @blueprint.before_app_request
@@ -56,29 +60,68 @@ def refuse_padding() -> None:
 
 
 @blueprint.post("/api/runs/bulk")
-@large_body("max_body_mb")
+@operation(
+    "200 Bulk: nothing was new, or a dry run",
+    "202 Bulk: recorded",
+    *REFUSED,
+    asks=(KEY, BATCH, DRY_RUN, *RANKING),
+    body=MANY_RUNS,
+    body_setting="max_body_mb",
+)
 def bulk() -> ResponseReturnValue:
     """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
-    dry_run = read_argument("dry_run", flag, False)
+    dry_run = arguments()["dry_run"]
     lines = read_lines(platform().settings)
     g.batch_id = batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
     with reading(platform().engine) as connection:
         refuse_others(connection, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id, platform().prices)
-    ranking = asked_ranking(DEFAULT) if RANKED_BY & request.args.keys() else None
-    answer = plan_bulk(platform(), batch_id, valid) if dry_run else submit_bulk(platform(), batch_id, valid)
-    if ranking and not dry_run:
+    ranking = asked_ranking(DEFAULT) if request.args.keys() & {each.name for each in RANKING} else None
+    return _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, ranking)
+
+
+@blueprint.post("/api/batches")
+@operation(
+    "200 SweepAccepted: nothing was new, or a dry run",
+    "202 SweepAccepted: recorded",
+    *REFUSED,
+    asks=(KEY, BATCH, DRY_RUN),
+    body=json_of("SweepSpec"),
+    body_setting="max_body_mb",
+)
+def sweep() -> ResponseReturnValue:
+    """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only say what would happen."""
+    asked = arguments()
+    dry_run = asked["dry_run"]
+    found = read_sweep(json_body(), platform().settings.max_bulk_runs)
+    g.batch_id = batch_id = asked["batch_id"] or found.batch_id or _issued_batch_id()
+    if not dry_run:
+        with reading(platform().engine) as connection:
+            refuse_others(connection, "batch_id", batch_id)
+    valid = validate_runs(found, batch_id, platform().prices)
+    body, code = _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, found.ranking)
+    ranking = found.ranking.to_json() if found.ranking else None
+    return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
+
+
+def _planned(batch_id: str, valid: list[ValidRequest]) -> tuple[dict[str, Any], int]:
+    return _answer(batch_id, plan_bulk(platform(), batch_id, valid)), 200
+
+
+def _submitted(batch_id: str, valid: list[ValidRequest], ranking: Ranking | None) -> tuple[dict[str, Any], int]:
+    answer = submit_bulk(platform(), batch_id, valid)
+    if ranking:
         committed(platform().engine, lambda connection: keep_ranking(connection, batch_id, ranking))
-    body = {
+    return _answer(batch_id, answer), 202 if answer.new else 200
+
+
+def _answer(batch_id: str, answer: BulkAnswer) -> dict[str, Any]:
+    return {
         "batch_id": batch_id,
-        "runs": len(valid),
-        "new": answer.new,
-        "existing": answer.existing,
-        "on_other_prices": answer.on_other_prices,
-        "run_ids": answer.run_ids,
+        "runs": len(answer.run_ids),
+        **asdict(answer),
         "status_url": url_for("batch_api.batch", batch_id=batch_id),
     }
-    return body, 202 if answer.new and not dry_run else 200
 
 
 def _issued_batch_id() -> str:
@@ -93,17 +136,17 @@ def _issued_batch_id() -> str:
 
 
 @blueprint.get("/api/batches/<batch_id>")
+@operation("200 Batch: counts, times, leaderboard", NO_BATCH, asks=(*RANKING, TOP))
 def batch(batch_id: str) -> Response:
     """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
-    top = read_argument("top", whole_number(0, MAX_TOP), 10)
+    top = arguments()["top"]
     with reading(platform().engine) as connection:
         summary = batch_summary(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top) if top else []
-    asked = {"metric": ranking.metric, "goal": ranking.goal, "constraints": [each.text for each in ranking.constraints]}
     note = note_of(summary, len(measured) if top else summary["counts"]["completed"])
-    return conditional(jsonify(summary | asked | {"leaderboard": best, "note": note}))
+    return conditional(jsonify(summary | ranking.to_json() | {"leaderboard": best, "note": note}))
 
 
 def note_of(summary: dict[str, Any], kept: int) -> str:
@@ -112,34 +155,40 @@ def note_of(summary: dict[str, Any], kept: int) -> str:
 
 
 @blueprint.get("/api/batches/<batch_id>/runs")
+@operation(
+    "200 BatchPage: runs, a page at a time",
+    NO_BATCH,
+    asks=(replace(AFTER, parse=sha256, default=""), limit(MAX_PAGE, 1000)),
+)
 def batch_members(batch_id: str) -> ResponseReturnValue:
     """The runs of a batch, a page at a time: ?after=<next_after of the page before>&limit=1000."""
-    with reading_arguments(request.args) as read:
-        limit = read("limit", whole_number(1, MAX_PAGE), 1000)
-        after = read("after", sha256, "")
+    asked = arguments()
     with reading(platform().engine) as connection:
-        page = batch_page(connection, batch_id, after, limit)
+        page = batch_page(connection, batch_id, asked["after"], asked["limit"])
         if not page:
             require_batch(connection, batch_id)  # an unknown batch is a 404, a page behind the last one is not
-    return {"batch_id": batch_id, "runs": page, "next_after": page[-1]["request_hash"] if len(page) == limit else None}
+    next_after = page[-1]["request_hash"] if len(page) == asked["limit"] else None
+    return {"batch_id": batch_id, "runs": page, "next_after": next_after}
 
 
 @blueprint.get("/api/batches/<batch_id>/heatmap")
+@operation("200 Heatmap: the metric over two parameters", NO_BATCH, asks=(METRIC, CONSTRAINT, *AXES, TICKER))
 def batch_map(batch_id: str) -> Response:
     """A metric over two parameters: ?metric=sharpe_ratio&x=period&y=oversold&ticker=AAPL, the last three optional."""
-    ticker: str | None = read_argument("ticker", ticker_symbol, None)
+    asked = arguments()
     with reading(platform().engine) as connection:
         require_batch(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
-        measured = measured_runs(connection, batch_id, ranking, ticker)
+        measured = measured_runs(connection, batch_id, ranking, asked["ticker"])
     surface = surface_of(measured)
-    axes = [request.args.get("x"), request.args.get("y")]
+    axes = [asked["x"], asked["y"]]
     x, y = axes if all(axes) else [*surface.varying()[:2], None, None][:2]
     shown = surface.grid(x, y).heatmap() if x and y else None
     return conditional(jsonify({"batch_id": batch_id, "metric": ranking.metric, "heatmap": shown}))
 
 
 @blueprint.get("/api/batches/<batch_id>/runs.csv")
+@operation("200 text/csv: the runs", NO_BATCH)
 def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
     with reading(platform().engine) as connection:
@@ -148,13 +197,15 @@ def batch_csv(batch_id: str) -> Response:
 
 
 @blueprint.post("/api/batches/<batch_id>/cancel")
+@operation("200 how many were cancelled", NO_BATCH, owned=True)
 def cancel(batch_id: str) -> ResponseReturnValue:
     """Cancel all waiting and running runs of a batch."""
     return {"batch_id": batch_id, "cancelled": cancel_batch(platform(), batch_id)}
 
 
 @blueprint.post("/api/batches/<batch_id>/retry")
+@operation("200 nothing to retry", "202 wait again", NO_BATCH, asks=(CANCELLED,), owned=True)
 def retry(batch_id: str) -> ResponseReturnValue:
     """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
-    retried = retry_batch(platform(), batch_id, cancelled_too=read_argument("cancelled", flag, False))
+    retried = retry_batch(platform(), batch_id, cancelled_too=arguments()["cancelled"])
     return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200

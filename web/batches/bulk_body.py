@@ -9,8 +9,8 @@ from typing import Any
 from flask import request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from adapters.prices.store import PriceStore
 from adapters.settings import Settings
-from adapters.store.prices import PriceStore
 from contracts.errors import InvalidRequest
 from web.arguments import parse_json, typed_body
 from web.runs.validation import ValidRequest, validate_request

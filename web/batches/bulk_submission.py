@@ -9,11 +9,11 @@ from uuid import uuid4
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
+from adapters.batches.queries import runs_by_hash, runs_on_other_prices
+from adapters.database import committed, is_duplicate_key, reading
 from adapters.logs import current_actor, log_context
 from adapters.queue.messages import RunMessage
-from adapters.store.batches import runs_by_hash, runs_on_other_prices
-from adapters.store.database import committed, is_duplicate_key, reading
-from adapters.store.new_runs import NewRun, insert_runs, now_waiting
+from adapters.runs.new_runs import NewRun, insert_runs, now_waiting
 from contracts.errors import Conflict
 from contracts.status import RunStatus
 from web.ownership import join_batch
@@ -31,10 +31,10 @@ INSERT_ROWS = 1000  # per statement: about 1 MB, far below every server's max_al
 class BulkAnswer:
     """The run of each line, in the call's order, and how many of them are new."""
 
-    run_ids: list[str | None]  # None in a dry run, where a new run would get its id
     new: int
     existing: dict[str, int]  # runs that existed already, counted by the API's status words
-    on_other_prices: int = 0  # runs of the batch that read other versions of the prices; counted in a dry run
+    on_other_prices: int  # runs of the batch that read other versions of the prices; counted in a dry run
+    run_ids: list[str | None]  # None in a dry run, where a new run would get its id
 
 
 def plan_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> BulkAnswer:
@@ -106,4 +106,4 @@ def _answer(
     for _, status in known.values():
         counts[status.public] = counts.get(status.public, 0) + 1
     new = len({each.request_hash for each in valid} - known.keys())
-    return BulkAnswer([run_ids.get(each.request_hash) for each in valid], new, counts)
+    return BulkAnswer(new, counts, 0, [run_ids.get(each.request_hash) for each in valid])

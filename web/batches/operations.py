@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.batches.changes import cancel_some, retry_some
+from adapters.batches.queries import require_batch
+from adapters.database import committed, reading
 from adapters.queue.messages import RunMessage, job_id_of
-from adapters.store.batch_changes import cancel_some, retry_some
-from adapters.store.batches import require_batch
-from adapters.store.database import committed, reading
 from contracts.errors import QueueUnavailable
 from contracts.status import ErrorType
 from web.platform import Platform

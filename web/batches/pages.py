@@ -5,20 +5,23 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, render_template, request
 
-from adapters.results.leaderboard import tried_note
-from adapters.results.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
-from adapters.results.surface import Cell, Heatmap, Surface
-from adapters.results.times import utc_text
-from adapters.store.batch_evidence import batch_evidence
-from adapters.store.batch_list import BatchPage, ListedBatch, list_batches
-from adapters.store.batches import batch_summary, batch_tickers, leaders, measured_runs, surface_of
-from adapters.store.database import reading
-from adapters.store.rankings import Ranking, ranking_of
+from adapters.batches.evidence import batch_evidence
+from adapters.batches.leaderboard import Ranking, tried_note
+from adapters.batches.lists import BatchPage, ListedBatch, list_batches
+from adapters.batches.queries import batch_summary, batch_tickers, leaders, measured_runs, surface_of
+from adapters.batches.rankings import ranking_of
+from adapters.batches.surface import Cell, Heatmap, Surface
+from adapters.database import reading
+from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
+from adapters.runs.times import utc_text
 from web.answers import conditional
-from web.arguments import MAX_DIGITS, asked_ranking, one_of, read_argument, reading_arguments, whole_number
+from web.arguments import AFTER, arguments, limit, read_argument
 from web.batches.api import note_of
+from web.batches.ranking import asked_ranking
 from web.batches.slices import slices_svg
-from web.platform import platform
+from web.operation import operation
+from web.parsers import one_of
+from web.platform import ask_database, platform
 
 blueprint = Blueprint("batches", __name__)
 
@@ -26,10 +29,11 @@ LEADERS = 20
 SHADES = 5
 SCALE_STEPS = 6  # of the legend of a map
 MAX_SLICED = 8  # parameters that the metric is drawn against
-BATCHES, MOST_BATCHES = 25, 100  # on one page, by default and at most
+LISTED = (AFTER, limit(most=100, default=25))
 
 
 @blueprint.get("/batches")
+@operation(asks=LISTED)
 def listed() -> str:
     """All batches with their progress, newest first: ?after=<next_after>&limit=25."""
     found = _asked_batches()
@@ -43,6 +47,7 @@ def listed() -> str:
 
 
 @blueprint.get("/api/batches")
+@operation("200 Batches: batches, newest first, a page at a time", asks=LISTED)
 def listed_api() -> Response:
     """All batches, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
     found = _asked_batches()
@@ -52,11 +57,8 @@ def listed_api() -> Response:
 
 
 def _asked_batches() -> BatchPage:
-    with reading_arguments(request.args) as read:
-        after: int | None = read("after", whole_number(0, 10**MAX_DIGITS), None)
-        limit = read("limit", whole_number(1, MOST_BATCHES), BATCHES)
-    with reading(platform().engine) as connection:
-        return list_batches(connection, after, limit)
+    asked = arguments()
+    return ask_database(list_batches, asked["after"], asked["limit"])
 
 
 def _counts(batch: ListedBatch) -> dict[str, int]:

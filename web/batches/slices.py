@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from adapters.results.surface import Slice
+from adapters.batches.surface import Slice
 from web.formats import number, plain
+from web.svg import line, picture, scale, text
 
 WIDTH, HEIGHT = 320, 170  # no wider than the narrowest place for it, so that letters are never drawn smaller
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 10, 26
@@ -17,23 +18,18 @@ def slices_svg(slices: Sequence[Slice]) -> Markup:
     if not slices:
         return Markup("")
     low, high = min(each.low for each in slices), max(each.high for each in slices)
-    step = (WIDTH - LEFT - RIGHT) / len(slices)
-
-    def y(value: float) -> float:
-        return TOP + (HEIGHT - TOP - BOTTOM) * (0.5 if high == low else (high - value) / (high - low))
-
+    y = scale(low, high, HEIGHT - BOTTOM, TOP)
+    x = scale(0, len(slices), LEFT, WIDTH - RIGHT)
     parts = [_axis(y(value), value) for value in dict.fromkeys((high, (low + high) / 2, low))]
     every = -(-len(slices) // MOST_LABELS)
     for place, each in enumerate(slices):
-        x = LEFT + (place + 0.5) * step
-        parts.append(f'<line class="base" x1="{x:.1f}" x2="{x:.1f}" y1="{y(each.high):.1f}" y2="{y(each.low):.1f}"/>')
-        parts.append(f'<circle class="f-accent" cx="{x:.1f}" cy="{y(each.middle):.1f}" r="3.5"/>')
+        middle = x(place + 0.5)
+        parts.append(line("base", middle, y(each.high), middle, y(each.low)))
+        parts.append(f'<circle class="f-accent" cx="{middle}" cy="{y(each.middle)}" r="3.5"/>')
         if place % every == 0:
-            words = escape(plain(each.value))
-            parts.append(f'<text class="axis" text-anchor="middle" x="{x:.1f}" y="{HEIGHT - 6}">{words}</text>')
-    return Markup(f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" aria-hidden="true">{"".join(parts)}</svg>')
+            parts.append(text(middle, HEIGHT - 6, plain(each.value)))
+    return picture(parts, f'viewBox="0 0 {WIDTH} {HEIGHT}"')
 
 
 def _axis(y: float, value: float) -> str:
-    line = f'<line class="rule" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-    return f'{line}<text class="axis" text-anchor="end" x="{LEFT - 6}" y="{y + 5:.1f}">{number(value)}</text>'
+    return line("rule", LEFT, y, WIDTH - RIGHT, y) + text(LEFT - 6, y, number(value), "end", dy=5)

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify
 
-from adapters.results.metrics.table import METRICS
+from adapters.metrics.table import METRICS
 from rules.catalog import RULES, rule_schema
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.answers import conditional

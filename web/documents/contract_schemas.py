@@ -11,6 +11,7 @@ from typing_extensions import TypedDict
 
 from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
+from contracts.sweep import ACCEPTED, SweepSpec
 from web.request_fields import FIELDS
 
 
@@ -20,6 +21,15 @@ def request_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
     schema = TypeAdapter(RunRequest).json_schema(ref_template=reference)
     for name, each in FIELDS.items():
         schema["properties"][name] |= {"title": each.about.title, "description": each.accepts}
+    return schema
+
+
+@cache
+def sweep_schema() -> dict[str, Any]:
+    """JSON Schema of SweepSpec."""
+    schema = TypeAdapter(SweepSpec).json_schema()
+    for name, accepted in ACCEPTED.items():
+        schema["properties"][name]["description"] = accepted
     return schema
 
 

@@ -12,24 +12,26 @@ from adapters.prices.bar_times import TIMEFRAMES
 from contracts.run_result import CHART_NAMES
 from contracts.study import StudyRequest
 from rules.catalog import RULES, rule_schema
-from web.access import PROBES
 from web.answers import conditional
-from web.documents.contract_schemas import request_schema, result_schema
-from web.documents.openapi_operations import OPERATIONS, answers
-from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, TICKER
+from web.documents.contract_schemas import request_schema, result_schema, sweep_schema
+from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, array, ref
+from web.operation import Argument, operation_at
+from web.parsers import run_id, ticker_symbol
 
 blueprint = Blueprint("openapi", __name__)
 
 VERSION = "1"
+DEFAULT = "default what was wrong"  # the answer that every operation has
+_ANSWER = re.compile(r"(?P<code>\w+) (?:(?P<kind>[A-Z]\w+|\w+/\w+): )?(?P<words>.*)")
 _PREFIXES = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics", "/result/<uuid:run_id>/charts/")
 _REFERENCE = "#/components/schemas/{model}"
 _IN_PATHS: dict[str, dict[str, Any]] = {
-    "run_id": {"type": "string", "format": "uuid"},
+    "run_id": run_id.schema,
     "batch_id": TEXT,
-    "study_id": {"type": "string", "format": "uuid"},
+    "study_id": run_id.schema,
     "preset_id": COUNT,
     "name": {"enum": list(CHART_NAMES)},
-    "ticker": TICKER,
+    "ticker": ticker_symbol.schema,
     "timeframe": {"enum": list(TIMEFRAMES)},
     "data_hash": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
 }
@@ -70,20 +72,55 @@ def _path(rule: Rule) -> str:
 
 
 def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
-    """One operation: its words are the view's docstring, what is special about it is in openapi_operations."""
-    view = app.view_functions[rule.endpoint]
-    operation: dict[str, Any] = {
+    """One operation: its words are the view's docstring, what is special about it the view declares."""
+    view, declared = app.view_functions[rule.endpoint], operation_at(app, rule.endpoint)
+    told: dict[str, Any] = {
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
         "summary": (view.__doc__ or rule.endpoint).strip().split("\n")[0],
         "parameters": [
-            {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]} for name in sorted(rule.arguments)
+            *map(_path_parameter, sorted(rule.arguments)),
+            *map(_parameter, declared.asks),
         ],
-        "responses": answers("200 the answer"),
+        "responses": _answers(*declared.answers),
     }
-    if rule.endpoint not in PROBES:
-        operation["security"] = [{"token": []}, {}]
-    special = OPERATIONS.get(f"{method} {_path(rule)}", {})
-    return operation | special | {"parameters": operation["parameters"] + special.get("parameters", [])}
+    if declared.body:
+        content = {kind: {"schema": schema} for kind, schema in declared.body.items()}
+        told["requestBody"] = {"required": True, "content": content}
+    if not declared.unguarded:
+        told["security"] = [{"token": []}, {}]
+    return told
+
+
+def _path_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]}
+
+
+def _parameter(argument: Argument) -> dict[str, Any]:
+    schema, many = argument.parse.schema, argument.many
+    if many:
+        schema = array(schema) | {"minItems": many.start, "maxItems": many.stop}
+    return {
+        "name": argument.name,
+        "in": "header" if argument.in_header else "query",
+        "required": bool(many),
+        "schema": schema,
+        "description": argument.about,
+    }
+
+
+def _answers(*declared: str) -> dict[str, Any]:
+    """Responses by code; the kind is a schema or a media type, of faults Error."""
+    found = {}
+    for code, kind, words in (_ANSWER.fullmatch(each).groups() for each in (*declared, DEFAULT)):  # type: ignore[union-attr]
+        kind = kind or ("Error" if code == "default" or code >= "400" else None)
+        found[code] = {"description": words} | ({"content": _content(kind)} if kind else {})
+    return found
+
+
+def _content(kind: str) -> dict[str, Any]:
+    if "/" in kind:
+        return {kind: {"schema": TEXT} if kind.startswith("text/") else {}}
+    return {"application/json": {"schema": ref(kind)}}
 
 
 def _schemas() -> dict[str, Any]:
@@ -101,7 +138,8 @@ def _schemas() -> dict[str, Any]:
     ]
     params = {f"{name}Params": rule_schema(name) for name in RULES}
     results = _by_name("RunResult", result_schema(_REFERENCE))
-    return {**request, **results, "StudyRequest": TypeAdapter(StudyRequest).json_schema(), **params, **ANSWERS}
+    asked = {"SweepSpec": sweep_schema(), "StudyRequest": TypeAdapter(StudyRequest).json_schema()}
+    return {**request, **results, **asked, **params, **ANSWERS}
 
 
 def _by_name(name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -161,6 +161,11 @@ ANSWERS: dict[str, Json] = {
         | {"existing": _map(COUNT), "run_ids": array(_TEXT_OR_NULL)}
         | {"on_other_prices": COUNT | {"description": "runs that the batch had already, of other versions of prices"}}
     ),
+    "SweepAccepted": json_object(
+        {"batch_id": TEXT, **_each("runs new on_other_prices", COUNT), "status_url": TEXT}
+        | {"existing": _map(COUNT), "run_ids": array(_TEXT_OR_NULL)}
+        | {"first_requests": array(OBJECT), "ranking": _OBJECT_OR_NULL}
+    ),
     "Batch": json_object(
         {"batch_id": TEXT, "runs": COUNT, **_each("created_at completed_at", _MOMENT)}
         | {"counts": _COUNTS, "cancelled": COUNT, "failures": _map(COUNT), "throughput_per_s": _SECONDS}

@@ -1,63 +1,69 @@
 """The HTTP API of prices: series, their versions, and loading."""
 
+from dataclasses import replace
 from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, jsonify, request
 from flask.typing import ResponseReturnValue
 
+from adapters.database import reading
 from adapters.prices.bar_times import TIMEFRAMES
 from adapters.prices.bars import csv_chunks
 from adapters.prices.candles import candle_columns, joined
 from adapters.prices.findings import Refused, in_words
+from adapters.prices.loading import Report, examine, load
+from adapters.prices.pruning import delete_version
 from adapters.prices.reading import Meaning
+from adapters.prices.store import Version, run_counts, version, versions_of
 from adapters.prices.table import unpacked
-from adapters.results.times import utc_text
-from adapters.store.database import reading
-from adapters.store.price_loading import Report, examine, load
-from adapters.store.price_pruning import delete_version
-from adapters.store.prices import Version, run_counts, version, versions_of
+from adapters.runs.times import utc_text
 from contracts.errors import InvalidRequest
 from contracts.run_request import Timeframe
 from web.answers import conditional
-from web.arguments import (
-    flag,
-    large_body,
-    most_bytes,
-    one_of,
-    read_body,
-    reading_arguments,
-    ticker_symbol,
-    time_zone,
-    words,
-)
-from web.platform import platform
-from web.runs.windows import window
+from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
+from web.charts.windows import WINDOW, asked_window
+from web.operation import Argument, most_bytes, operation
+from web.parsers import flag, one_of, ticker_symbol, time_zone, words
+from web.platform import ask_database, platform
 
 blueprint = Blueprint("prices", __name__)
+
+NO_SERIES, NO_VERSION = "404 no such series", "404 no such version"
+LOADING = (
+    replace(DRY_RUN, about="report on the file, store nothing"),
+    Argument("adjust", flag, "multiply whole bars by Adj Close / Close; true by default", True),
+    Argument("timezone", time_zone, "of times without an offset, such as America/New_York"),
+    Argument("source", words(255), "where the file is from; kept with the version"),
+    Argument("note", words(255), "kept with the version"),
+)
+FILE = {"type": "string", "format": "binary"}
 
 
 @blueprint.get("/api/tickers")
 def tickers() -> Response:
     """Tickers with their timeframes and date ranges."""
-    listed = [
-        {
-            "ticker": ticker,
-            "timeframes": {
-                timeframe: {
-                    "first_date": held.first_date.isoformat(),
-                    "last_date": held.last_date.isoformat(),
-                    "bars": held.bars,
-                    "data_hash": held.data_hash,
-                }
-                for timeframe, held in ranges.items()
-            },
-        }
-        for ticker, ranges in platform().prices.all().items()
-    ]
+    listed = [{"ticker": ticker, "timeframes": ranges} for ticker, ranges in ticker_ranges().items()]
     return conditional(jsonify({"tickers": listed}))
 
 
+def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
+    """First day, last day, bars and version of each ticker and timeframe."""
+    return {
+        ticker: {
+            timeframe: {
+                "first_date": held.first_date.isoformat(),
+                "last_date": held.last_date.isoformat(),
+                "bars": held.bars,
+                "data_hash": held.data_hash,
+            }
+            for timeframe, held in ranges.items()
+        }
+        for ticker, ranges in platform().prices.all().items()
+    }
+
+
 @blueprint.get("/api/prices")
+@operation("200 PriceSeries: the current version of every series")
 def series() -> Response:
     """The current version of every series."""
     listed = [_as_json(held) for ranges in platform().prices.all().values() for held in ranges.values()]
@@ -65,6 +71,7 @@ def series() -> Response:
 
 
 @blueprint.get("/api/prices/<ticker>/<timeframe>")
+@operation("200 PriceVersions: the versions, latest first", NO_SERIES)
 def versions(ticker: str, timeframe: str) -> Response:
     """All versions of one series, the latest first, and how many runs read each."""
     with reading(platform().engine) as connection:
@@ -81,7 +88,17 @@ def _as_json(held: Version) -> dict[str, Any]:
 
 
 @blueprint.put("/api/prices/<ticker>/<timeframe>")
-@large_body("max_prices_mb")
+@operation(
+    "200 PriceReport: a dry run, or nothing was new",
+    "201 PriceReport: loaded",
+    "400 every fault by line",
+    "413 too large",
+    asks=LOADING,
+    body={"text/csv": FILE, "application/gzip": FILE},
+    body_setting="max_prices_mb",
+    strict=True,
+    needs="admin",
+)
 def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     """Load a CSV, plain or gzip, as the current version of a series; with ?dry_run=true only report on it.
 
@@ -89,14 +106,11 @@ def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     ?note= are kept with the version.
     """
     symbol, frame = named_series(ticker, timeframe)
-    with reading_arguments(request.args, known=("dry_run", "adjust", "timezone", "source", "note")) as read:
-        dry_run, adjust = read("dry_run", flag, False), read("adjust", flag, True)
-        zone = read("timezone", time_zone, None)
-        source, note = read("source", words(255), None), read("note", words(255), None)
-    report = _examined(symbol, Meaning(timeframe=frame, adjust=adjust, zone=zone))
-    stores = not dry_run and report.outcome != "unchanged"
+    asked = arguments()
+    report = _examined(symbol, Meaning(timeframe=frame, adjust=asked["adjust"], zone=asked["timezone"]))
+    stores = not asked["dry_run"] and report.outcome != "unchanged"
     if stores:
-        load(platform().engine, report, source=source, note=note)
+        load(platform().engine, report, source=asked["source"], note=asked["note"])
     return report.as_json() | {"stored": stores}, 201 if stores else 200
 
 
@@ -113,10 +127,10 @@ def _examined(ticker: str, meaning: Meaning) -> Report:
 
 
 @blueprint.get("/api/prices/<ticker>/<timeframe>/<data_hash>.csv")
+@operation("200 text/csv: the bars", NO_VERSION)
 def file(ticker: str, timeframe: str, data_hash: str) -> Response:
     """The bars of a version as the CSV whose SHA-256 is its data_hash."""
-    with reading(platform().engine) as connection:
-        held = version(connection, *named_series(ticker, timeframe), data_hash)
+    held = ask_database(version, *named_series(ticker, timeframe), data_hash)
     response = Response(csv_chunks(platform().prices.bars(held.data_hash)), mimetype="text/csv")
     response.headers.set(
         "Content-Disposition", "attachment", filename=f"{held.ticker}_{timeframe}_{data_hash[:12]}.csv"
@@ -125,10 +139,11 @@ def file(ticker: str, timeframe: str, data_hash: str) -> Response:
 
 
 @blueprint.get("/api/prices/<ticker>/<timeframe>/bars")
+@operation("200 Bars: the bars", NO_SERIES, asks=WINDOW)
 def bars(ticker: str, timeframe: str) -> Response:
     """The current version's bars as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
     held = platform().prices.get(*named_series(ticker, timeframe))
-    shown = window(request.args, held.bars)
+    shown = asked_window(held.bars)
     series = platform().prices.bars(held.data_hash)
     body = {"total": held.bars, "first": shown.first, "bars_per_point": shown.group, "price_decimals": series.decimals}
     candles = joined(series[shown.first : shown.stop], shown.starts - shown.first)
@@ -136,6 +151,7 @@ def bars(ticker: str, timeframe: str) -> Response:
 
 
 @blueprint.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")
+@operation("204 deleted", NO_VERSION, "409 it is the current one, or runs refer to it", needs="admin")
 def delete(ticker: str, timeframe: str, data_hash: str) -> ResponseReturnValue:
     """Delete a version; 409 while it is current or a run refers to it."""
     with platform().engine.begin() as connection:

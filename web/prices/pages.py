@@ -2,9 +2,9 @@
 
 from flask import Blueprint, render_template
 
-from adapters.store.database import reading
-from adapters.store.prices import run_counts, version_counts, versions_of
-from web.platform import platform
+from adapters.database import reading
+from adapters.prices.store import run_counts, version_counts, versions_of
+from web.platform import ask_database, platform
 from web.prices.api import named_series
 from web.request_fields import FIELDS
 
@@ -15,8 +15,7 @@ blueprint = Blueprint("prices_pages", __name__)
 def listed() -> str:
     """Every series with its range, and the way to load more."""
     held = [each for ranges in platform().prices.all().values() for each in ranges.values()]
-    with reading(platform().engine) as connection:
-        counts = version_counts(connection)
+    counts = ask_database(version_counts)
     offered = {"max_mb": platform().settings.max_prices_mb, "timeframes": FIELDS["timeframe"].choices}
     return render_template("prices/list.html", series=held, version_counts=counts, **offered)
 

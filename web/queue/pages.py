@@ -5,14 +5,16 @@ from dataclasses import asdict
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
-from adapters.results.times import spread, utc_text
-from adapters.store.database import reading
-from adapters.store.queue_history import QueueState, queue_state
-from adapters.store.upkeep import upkeep
-from web.arguments import one_of, read_argument
+from adapters.database import reading
+from adapters.queue.history import QueueState, queue_state
+from adapters.queue.liveness import Upkeep, upkeep
+from adapters.runs.times import spread, utc_text
+from web.arguments import read_argument
+from web.parsers import one_of
 from web.platform import ask_queue, platform
 from web.queue.picture import history_svg
 from web.queue.troubles import describe, scaler_state
+from web.upkeep.storage import storage
 
 blueprint = Blueprint("queue", __name__)
 
@@ -23,11 +25,8 @@ REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}  # a long window c
 
 @blueprint.get("/queue")
 def page() -> str:
-    """Depth, running Jobs and waits, now and over time."""
-    window = _window()
-    with reading(platform().engine) as connection:
-        state = queue_state(connection, *WINDOWS[window])
-        seen = upkeep(connection)
+    """Depth, running Jobs and waits, now and over time; below, how much room the data takes."""
+    window, state, seen = _asked()
     scaler, per_minute = scaler_state(), _ended_per_minute(state)
     moments = [point.at for point in state.points]
     return render_template(
@@ -44,6 +43,7 @@ def page() -> str:
         window=window,
         windows=list(WINDOWS),
         refresh_s=REFRESH_S[window],
+        storage=storage(),
         waiting_svg=history_svg(moments, [point.waiting for point in state.points], "waiting"),
         running_svg=history_svg(
             moments, [point.running for point in state.points], "running", scaler.capacity if scaler else None
@@ -54,9 +54,7 @@ def page() -> str:
 @blueprint.get("/api/queue")
 def numbers() -> ResponseReturnValue:
     """What waits and runs, now and over time: ?window=15m, 1h, 6h or 24h."""
-    window = _window()
-    with reading(platform().engine) as connection:
-        state, seen = queue_state(connection, *WINDOWS[window]), upkeep(connection)
+    window, state, seen = _asked()
     oldest, depths = state.oldest_waiting, ask_queue(lambda queue: queue.depths())
     body = {
         "at": utc_text(state.now),
@@ -79,8 +77,11 @@ def numbers() -> ResponseReturnValue:
     return jsonify(body)
 
 
-def _window() -> str:
-    return read_argument("window", one_of(*WINDOWS), "15m")
+def _asked() -> tuple[str, QueueState, Upkeep]:
+    """The window that is asked for, and the queue in it."""
+    window = read_argument("window", one_of(*WINDOWS), "15m")
+    with reading(platform().engine) as connection:
+        return window, queue_state(connection, *WINDOWS[window]), upkeep(connection)
 
 
 def _ended_per_minute(state: QueueState) -> int:

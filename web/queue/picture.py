@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 
 from markupsafe import Markup
 
+from web.svg import Place, line, picture, scale, text
+
 LABEL_STEPS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600)
 MOST_LABELS = 6  # along the bottom, so that they stay apart on a phone
 MARGIN = 0.04  # of the width, where a label would be cut off
 HEADROOM = 1.2  # above the highest step, for a label
+FLOOR_PCT = 88  # of the height; the labels are below
 
 
 def history_svg(moments: Sequence[datetime], values: Sequence[int], kind: str, limit: int | None = None) -> Markup:
@@ -17,42 +20,32 @@ def history_svg(moments: Sequence[datetime], values: Sequence[int], kind: str, l
     Only the staircase is stretched: a picture within the picture, so that letters keep their size and shape.
     """
     top = max([*values, limit or 4]) * HEADROOM
-    width = len(values)
-    steps = "".join(f"H{place}V{_share(value, top):.2f}" for place, value in enumerate(values))
-    path = f"M0 100{steps}H{width}"
-    parts = [_gridline(share, round(top * share / HEADROOM)) for share in (0.5 / HEADROOM, 1 / HEADROOM)]
-    parts += [_label(moment, share) for moment, share in labelled(moments)]
+    y = scale(0, top, 100, 0)
+    steps = "".join(f"H{place}V{y(value)}" for place, value in enumerate(values))
+    path = f"M0 100{steps}H{len(values)}"
+    parts = [_level("rule", share, f"{round(top * share):,}", 0) for share in (0.5 / HEADROOM, 1 / HEADROOM)]
+    parts += [text(_percent(share), "98%", _clock(moment)) for moment, share in labelled(moments)]
     parts.append(
-        f'<svg viewBox="0 0 {width} 100" preserveAspectRatio="none" width="100%" height="88%">'
+        f'<svg viewBox="0 0 {len(values)} 100" preserveAspectRatio="none" width="100%" height="{FLOOR_PCT}%">'
         f'<path class="area f-{kind}" d="{path}V100Z"/><path class="line s-{kind}" d="{path}"/></svg>'
     )
     if limit is not None:
-        parts.append(_limit(limit, top))
-    return Markup(f'<svg class="history" aria-hidden="true">{"".join(parts)}</svg>')
+        parts.append(_level("limit", limit / top, f"limit {limit:,}", "100%", "end"))
+    return picture(parts, 'class="history"')
 
 
-def _share(value: float, top: float) -> float:
-    return 100 - value / top * 100
+def _level(css: str, share: float, words: str, x: Place, anchor: str = "start") -> str:
+    """A line across at a share of the height, and words on it."""
+    y = _percent((1 - share) * FLOOR_PCT / 100)
+    return line(css, 0, y, "100%", y) + text(x, y, words, anchor, dy=-4)
 
 
-def _y(share: float) -> str:
-    return f"{(1 - share) * 88:.2f}%"
+def _percent(share: float) -> str:
+    return f"{share * 100:.2f}%"
 
 
-def _gridline(share: float, value: int) -> str:
-    line = f'<line class="rule" x1="0" x2="100%" y1="{_y(share)}" y2="{_y(share)}"/>'
-    return f'{line}<text class="axis" x="0" dy="-4" y="{_y(share)}">{value:,}</text>'
-
-
-def _limit(limit: int, top: float) -> str:
-    y = _y(limit / top)
-    line = f'<line class="limit" x1="0" x2="100%" y1="{y}" y2="{y}"/>'
-    return f'{line}<text class="axis" x="100%" dy="-4" y="{y}" text-anchor="end">limit {limit:,}</text>'
-
-
-def _label(moment: datetime, share: float) -> str:
-    text = f"{moment:%d %b}" if moment.hour == moment.minute == 0 else f"{moment:%H:%M}"
-    return f'<text class="axis" x="{share * 100:.2f}%" y="98%" text-anchor="middle">{text}</text>'
+def _clock(moment: datetime) -> str:
+    return f"{moment:%d %b}" if moment.hour == moment.minute == 0 else f"{moment:%H:%M}"
 
 
 def labelled(moments: Sequence[datetime]) -> list[tuple[datetime, float]]:

@@ -2,8 +2,8 @@
 
 from sqlalchemy.engine import Connection
 
+from adapters.queue.liveness import Upkeep, upkeep
 from adapters.queue.scaler_state import ScalerState
-from adapters.store.upkeep import Upkeep, upkeep
 from web.formats import duration
 from web.platform import ask_queue
 

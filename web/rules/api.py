@@ -10,13 +10,22 @@ from contracts.errors import InvalidRequest
 from rules.catalog import check_params, checked_rule, complete_params
 from rules.language import FormulaError, free_names, text_faults
 from web.arguments import json_body
+from web.operation import operation
 
 blueprint = Blueprint("rule_api", __name__)
 
+UNCHECKED = {"description": "whatever it is, the answer says what is wrong with it"}
+ASKED = {
+    "type": "object",
+    "properties": {"rule_type": UNCHECKED, "params": UNCHECKED},
+    "required": ["rule_type"],
+    "additionalProperties": False,
+}
 TEXTS = {"params.buy": "buy", "params.sell": "sell"}
 
 
 @blueprint.post("/api/rules/check")
+@operation("200 RuleCheck: whether a rule can be built so, or why not", body={"application/json": ASKED}, needs="read")
 def check() -> ResponseReturnValue:
     """Whether {rule_type, params} make a rule: its faults by field, or its label and the bars that it needs."""
     body = json_body()

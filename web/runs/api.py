@@ -8,24 +8,33 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, g, jsonify, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.results.run_result import run_result
-from adapters.results.times import seconds_between, utc_text
-from adapters.store.database import committed, reading
-from adapters.store.run_queries import events_of, run_row, run_status
-from adapters.store.runs import set_pinned
+from adapters.database import committed, reading
+from adapters.runs.queries import events_of, run_row, run_status
+from adapters.runs.result import run_result
+from adapters.runs.states import set_pinned
+from adapters.runs.times import seconds_between, utc_text
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
-from web.arguments import idempotency_key, json_body
-from web.platform import platform
+from web.arguments import KEY, idempotency_key, json_body
+from web.charts.drawing import pictures
+from web.operation import ENDED, NO_RUN, REFUSED, json_of, operation
+from web.platform import ask_database, platform
 from web.runs import operations
-from web.runs.drawing import pictures
 from web.runs.validation import validate_request
 
 blueprint = Blueprint("run_api", __name__)
 
 
 @blueprint.post("/run_backtest")
+@operation(
+    "200 Accepted: this key, or this batch, has the run already",
+    "202 Accepted: recorded",
+    "409 the key was used for another request",
+    *REFUSED,
+    asks=(KEY,),
+    body=json_of("RunRequest"),
+)
 def run_backtest() -> ResponseReturnValue:
     """Record and enqueue one run; answer 202 with where to watch it."""
     valid = validate_request(json_body(), platform().prices)
@@ -46,10 +55,10 @@ def accepted_answer(run_id: str, status: RunStatus, existed: bool = False) -> Re
 
 
 @blueprint.get("/status/<uuid:run_id>")
+@operation("200 Status: state and times; 304 while nothing has changed", NO_RUN)
 def status(run_id: UUID) -> Response:
     """State, position and times of one run; small, and 304 while nothing has changed."""
-    with reading(platform().engine) as connection:
-        row = run_status(connection, str(run_id))
+    row = ask_database(run_status, str(run_id))
     state = RunStatus(row["status"])
     body = {
         "run_id": row["run_id"],
@@ -67,11 +76,11 @@ def status(run_id: UUID) -> Response:
 
 
 @blueprint.get("/api/runs/<uuid:run_id>")
+@operation("200 RunResult: everything about the run", NO_RUN)
 def run(run_id: UUID) -> Response:
     """Everything about one run: request, state, result, receipt."""
-    with reading(platform().engine) as connection:
-        row = run_row(connection, str(run_id))
-    pngs = pictures(platform(), row) if json.loads(row["request_json"])["charts"] else {}
+    row = ask_database(run_row, str(run_id))
+    pngs = pictures(row) if json.loads(row["request_json"])["charts"] else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
     result = run_result(row, charts, platform().prices.candles)
     return conditional(jsonify({each.name: getattr(result, each.name) for each in fields(result)}))
@@ -86,13 +95,13 @@ def events(run_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.get("/result/<uuid:run_id>/charts/<name>.png")
+@operation("200 image/png: the picture", "404 no such run or chart")
 def chart(run_id: UUID, name: str) -> Response:
     """One chart as a picture; a finished run's never changes."""
     if name not in CHART_NAMES:
         abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHART_NAMES)}")
-    with reading(platform().engine) as connection:
-        row = run_row(connection, str(run_id))
-    png = pictures(platform(), row).get(name)
+    row = ask_database(run_row, str(run_id))
+    png = pictures(row).get(name)
     if png is None:
         abort(404, "this run has no such chart: it has not completed, or its prices are not in the store any more")
     response = Response(png, mimetype="image/png")
@@ -101,20 +110,23 @@ def chart(run_id: UUID, name: str) -> Response:
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/cancel")
+@operation("200 ended as failed (cancelled)", NO_RUN, ENDED, owned=True)
 def cancel(run_id: UUID) -> ResponseReturnValue:
     """Cancel a waiting or running run: failed, with the error_type cancelled; 409 when it has ended."""
-    operations.cancel_run(platform(), str(run_id))
+    operations.cancel_run(str(run_id))
     return {"run_id": str(run_id), "status": RunStatus.FAILED.public}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/retry")
+@operation("202 Accepted: waits again", NO_RUN, "409 it has not failed", owned=True)
 def retry(run_id: UUID) -> ResponseReturnValue:
     """Retry a failed run as its next attempt; 409 when it has not failed."""
-    operations.retry_run(platform(), str(run_id))
+    operations.retry_run(str(run_id))
     return accepted_answer(str(run_id), RunStatus.PENDING)
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/pin")
+@operation("200 whether it is pinned", NO_RUN, owned=True)
 def pin(run_id: UUID) -> ResponseReturnValue:
     """Keep a run with its series, however old it gets."""
     committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), True))
@@ -122,6 +134,7 @@ def pin(run_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/unpin")
+@operation("200 whether it is pinned", NO_RUN, owned=True)
 def unpin(run_id: UUID) -> ResponseReturnValue:
     """Take the pin off a run, so that it is deleted when the settings say so."""
     committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), False))
@@ -129,7 +142,14 @@ def unpin(run_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/reproduce")
+@operation(
+    "200 Accepted: this key has made its run already",
+    "202 Accepted: the same request as a new run",
+    NO_RUN,
+    "429 the queue is full",
+    asks=(KEY,),
+)
 def reproduce(run_id: UUID) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
-    accepted = operations.reproduce_run(platform(), str(run_id), idempotency_key())
+    accepted = operations.reproduce_run(str(run_id), idempotency_key())
     return accepted_answer(accepted.run_id, accepted.status, accepted.existed)

@@ -8,13 +8,13 @@ from typing import Any
 from flask import Blueprint, render_template
 from sqlalchemy.engine import RowMapping
 
-from adapters.results.flat_params import flat_params
-from adapters.results.leaderboard import is_ruined
-from adapters.results.metrics.entry import Metric
-from adapters.results.metrics.table import METRICS
+from adapters.batches.flat_params import flat_params
+from adapters.batches.leaderboard import is_ruined
+from adapters.metrics.entry import Metric
+from adapters.metrics.table import METRICS
 from contracts.run_request import LABEL_FIELDS
 from rules.catalog import complete_params
-from web.runs.curves import asked_rows
+from web.charts.curves import asked_rows
 
 blueprint = Blueprint("comparison", __name__)
 

@@ -1,67 +1,100 @@
-"""The filters of the runs list as an address holds them: read, checked, and written back."""
+"""The filters of the runs list: each is declared once, for addresses, the form, the query and the API's description."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
-from adapters.results.metrics.table import HEADLINES
-from adapters.store.run_list import Cursor, RunFilter
+from adapters.metrics.table import HEADLINES
+from adapters.runs.lists import Cursor, RunFilter
 from contracts.status import ErrorType, RunStatus
 from rules.catalog import RULES
-from web.arguments import (
-    Reader,
-    day,
-    is_digits,
-    number,
-    one_of,
-    reading_arguments,
-    sha256,
-    ticker_symbol,
-    whole_number,
-    words,
-)
+from web.arguments import arguments, limit
+from web.operation import Argument
+from web.parsers import MAX_DIGITS, TEXT, Parser, day, is_digits, number, one_of, sha256, ticker_symbol, words
 
-DEFAULT_LIMIT, MAX_LIMIT = 50, 200
 CANCELLED = ErrorType.CANCELLED.value  # asked for as a state of its own, and then not among the failed
 STATES = (*(status.public for status in RunStatus), CANCELLED)
 SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
-BOUNDS = tuple(f"{short}_{side}" for short in HEADLINES for side in ("min", "max"))
-FOLDED = ("batch", "prices", "from", "to", *BOUNDS)  # seldom wanted, so the page folds them away
-NAMES = ("ticker", "rule", "name", "status", "label", *FOLDED)
-ALL_NAMES = (*NAMES, "sort", "order", "limit", "after", "before")
 
 
-def read_filter(arguments: Mapping[str, str]) -> RunFilter:
-    """The filter that an address asks for; InvalidRequest names every value that cannot be meant."""
-    with reading_arguments(arguments, known=ALL_NAMES) as read:
-        return RunFilter(**_wanted(read))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter(Argument):
+    """An argument that narrows the list.
+
+    column: of the runs, which has the value; "" where that is not all. title: over its field in the form; "" where it
+    comes from a link alone. folded: seldom wanted, so the form folds it away.
+    """
+
+    column: str = ""
+    title: str = ""
+    folded: bool = False
 
 
-def _wanted(read: Reader) -> dict[str, Any]:
-    sort = read("sort", one_of(*SORTS), "created")
-    order = read("order", one_of("desc", "asc"), "desc")
-    return {
-        "ticker": read("ticker", ticker_symbol, None),
-        "rule_type": read("rule", one_of(*RULES), None),
-        "rule_id": read("name", words(64), None),  # its column and field kept the older word
-        **_state(read("status", one_of(*STATES), None)),
-        "batch_id": read("batch", words(64), None),
-        "label": read("label", words(64), None),
-        "data_hash": read("prices", sha256, None),
-        "created_from": read("from", day, None),
-        "created_to": read("to", day, None),
-        "ranges": {
-            metric.name: (read(f"{short}_min", number, None), read(f"{short}_max", number, None))
-            for short, metric in HEADLINES.items()
-        },
-        "sort": SORTS[sort],
-        "descending": order == "desc",
-        "after": read("after", _cursor(sort), None),
-        "before": read("before", _cursor(sort), None),
-        "limit": read("limit", whole_number(1, MAX_LIMIT), DEFAULT_LIMIT),
-    }
+def _bound(short: str, side: str, title: str) -> Filter:
+    unit = ", %" if HEADLINES[short].unit == "percent" else ""
+    return Filter(f"{short}_{side}", number, "bound on a metric", title=title + unit, folded=True)
 
 
-def _state(word: str | None) -> dict[str, Any]:
+TICKER = Filter("ticker", ticker_symbol, "in any case", column="ticker", title="Ticker")
+STATUS = Filter("status", one_of(*STATES), "failed without the cancelled ones", title="State")
+FROM = Filter("from", day, "submitted, both days included", title="Submitted from", folded=True)
+TO = replace(FROM, name="to", title="Submitted to")
+FILTERS = (
+    TICKER,
+    Filter("rule", one_of(*RULES), "rule_type", column="rule_type", title="Rule"),
+    Filter("name", words(64), "rule_id, such as RSI_14_30_70", column="rule_id", title="Name"),
+    STATUS,
+    Filter("label", words(64), "the whole of it", column="label", title="Label"),
+    Filter("batch", words(64), "the whole of it", column="batch_id", title="Batch", folded=True),
+    Filter("prices", sha256, "data_hash, the version of the prices that was read", column="data_hash", folded=True),
+    FROM,
+    TO,
+    *(
+        _bound(short, side, f"{short.capitalize()} {word}")
+        for short in HEADLINES
+        for side, word in (("min", "from"), ("max", "to"))
+    ),
+)
+SORT = Argument(
+    "sort", one_of(*SORTS), "created by default; by a metric, runs without it are left out", default="created"
+)
+ORDER = Argument("order", one_of("desc", "asc"), "desc by default", default="desc")
+_CURSOR = TEXT | {"pattern": rf"^[0-9]{{1,{MAX_DIGITS}}}(~-?[0-9][0-9.e+-]*)?$"}  # with ~ in an order by a metric
+
+
+def _cursor(by_metric: bool | None = None) -> Parser[Cursor]:
+    def parse(text: str) -> Cursor:
+        start, _, value = text.partition("~")
+        if not is_digits(start) or by_metric not in (None, bool(value)):
+            raise ValueError("what the link to the next or previous page says")
+        return Cursor(int(start), number(value) if value else None)
+
+    return Parser(parse, _CURSOR)
+
+
+AFTER = Argument("after", _cursor(), "next of the page before, in the same order")
+BEFORE = Argument("before", _cursor(), "previous of the page after, in the same order")
+ASKED = (*FILTERS, SORT, ORDER, AFTER, BEFORE, limit(most=200, default=50))
+
+
+def asked_filter() -> RunFilter:
+    """The filter that the query asks for; InvalidRequest names every value that cannot be meant."""
+    asked = arguments()
+    by_metric = asked["sort"] != "created"
+    asked |= arguments(*(replace(each, parse=_cursor(by_metric)) for each in (AFTER, BEFORE)))
+    return RunFilter(
+        equal={each.column: asked[each.name] for each in FILTERS if each.column and asked[each.name] is not None},
+        **_state(asked["status"]),
+        created_from=asked["from"],
+        created_to=asked["to"],
+        ranges={metric.name: (asked[f"{short}_min"], asked[f"{short}_max"]) for short, metric in HEADLINES.items()},
+        sort=SORTS[asked["sort"]],
+        descending=asked["order"] == "desc",
+        **{name: asked[name] for name in ("after", "before", "limit")},
+    )
+
+
+def _state(word: str | None) -> Mapping[str, Any]:
     if word is None:
         return {}
     status = RunStatus.FAILED if word == CANCELLED else RunStatus.from_public(word)
@@ -73,13 +106,3 @@ def cursor_text(cursor: Cursor | None) -> str | None:
     if cursor is None:
         return None
     return str(cursor.id) if cursor.value is None else f"{cursor.id}~{cursor.value!r}"
-
-
-def _cursor(sort: str) -> Callable[[str], Cursor]:
-    def parse(text: str) -> Cursor:
-        start, _, value = text.partition("~")
-        if not is_digits(start) or (sort == "created") == bool(value):
-            raise ValueError("what the link to the next or previous page says")
-        return Cursor(int(start), number(value) if value else None)
-
-    return parse

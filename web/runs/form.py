@@ -9,17 +9,18 @@ from flask import Blueprint, abort, render_template, request
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.store.batch_list import ListedBatch, list_batches
-from adapters.store.database import reading
-from adapters.store.prices import Version, version
-from adapters.store.run_queries import STATUS_COLUMNS, run_row
-from adapters.store.tables import runs
+from adapters.batches.lists import ListedBatch, list_batches
+from adapters.database import reading
+from adapters.prices.store import Version, version
+from adapters.runs.queries import STATUS_COLUMNS, run_row
+from adapters.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
 from rules.catalog import RULES, ParamSpec
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.platform import platform
+from web.prices.api import ticker_ranges
 from web.request_fields import FIELDS, asked_again
 
 blueprint = Blueprint("form", __name__)
@@ -48,7 +49,7 @@ def page() -> str:
         series=SERIES.values(),
         functions=list(FUNCTIONS.values()),
         examples=EXAMPLES,
-        tickers=_ticker_ranges(),
+        tickers=ticker_ranges(),
         values=values,
         origin=origin,
         newer_prices=newer,
@@ -93,21 +94,6 @@ def _submitted_at(line: RowMapping | ListedBatch) -> datetime:
 
 def _is_living(line: RowMapping | ListedBatch) -> bool:
     return line.is_live if isinstance(line, ListedBatch) else not RunStatus(line["status"]).is_terminal
-
-
-def _ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
-    """First day, last day and bars of each ticker and timeframe."""
-    return {
-        ticker: {
-            timeframe: {
-                "first_date": held.first_date.isoformat(),
-                "last_date": held.last_date.isoformat(),
-                "bars": held.bars,
-            }
-            for timeframe, held in ranges.items()
-        }
-        for ticker, ranges in platform().prices.all().items()
-    }
 
 
 def default_members(param: ParamSpec) -> list[dict[str, Any]]:

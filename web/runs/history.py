@@ -2,21 +2,22 @@
 
 import json
 import re
+from collections.abc import Container, Iterator
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from adapters.results.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
-from adapters.results.times import seconds_between, utc_text
-from adapters.store.batches import is_batch
-from adapters.store.database import reading
-from adapters.store.run_list import RunPage, list_runs
-from adapters.store.run_queries import run_with_prefix
+from adapters.batches.queries import is_batch
+from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
+from adapters.runs.lists import RunPage, list_runs
+from adapters.runs.queries import run_with_prefix
+from adapters.runs.times import seconds_between, utc_text
 from contracts.status import RunStatus
 from rules.catalog import RULES
-from web.platform import platform
-from web.runs.filters import FOLDED, NAMES, STATES, cursor_text, read_filter
+from web.operation import operation
+from web.platform import ask_database, platform
+from web.runs.filters import ASKED, FILTERS, STATES, asked_filter, cursor_text
 
 blueprint = Blueprint("runs", __name__)
 
@@ -39,41 +40,43 @@ MORE_COLUMNS = {"benchmark": "Benchmark", **{name: metric.title for name, metric
 
 
 @blueprint.get("/runs")
+@operation(asks=ASKED, strict=True)
 def page() -> str:
     """All runs by filter and order, a page at a time."""
-    chosen = request.cookies.get("columns")  # see js/runs/columns.js
-    columns = list(COLUMNS) if chosen is None else chosen.split(".")
+    columns = request.cookies.get("columns", ".".join(COLUMNS)).split(".")  # see js/runs/columns.js
     benchmark_metrics = [metric for name, metric in BENCHMARK_METRICS.items() if name in columns]
     page = _page("request_json", *(["metrics_json"] if benchmark_metrics else []))
     given = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
     return render_template(
         "runs/history.html",
         runs=page.rows,
-        asked={row["run_id"]: json.loads(row["request_json"]) for row in page.rows},
-        values={row["run_id"]: json.loads(row.get("metrics_json") or "{}").get("values", {}) for row in page.rows},
+        asked=_decoded(page, "request_json"),
+        metrics=_decoded(page, "metrics_json"),
         columns=columns,
         offered=COLUMNS | MORE_COLUMNS,
         benchmark_metrics=benchmark_metrics,
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
         given=given,
-        filtered=any(name in given for name in NAMES),
+        filters=FILTERS,
+        narrowing=[each for each in FILTERS if each.name in given],
         headlines=HEADLINES,
-        rules=list(RULES),
         tickers=list(platform().prices.all()),
-        folded_out=any(name in given for name in FOLDED),
-        states=STATES,
         is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
     )
 
 
+def _decoded(page: RunPage, column: str) -> dict[str, Any]:
+    """What a column of JSON holds, by run_id; nothing of rows that have none."""
+    return {row["run_id"]: json.loads(row.get(column) or "{}") for row in page.rows}
+
+
 def _page(*more: str) -> RunPage:
-    wanted = read_filter(request.args)
-    with reading(platform().engine) as connection:
-        return list_runs(connection, wanted, *more)
+    return ask_database(list_runs, asked_filter(), *more)
 
 
 @blueprint.get("/api/runs")
+@operation("200 Runs: runs by filter and order, a page at a time", asks=ASKED, strict=True)
 def listed() -> Response:
     """All runs by filter and order, as JSON; `next` and `previous` are values for `after` and `before`."""
     page = _page()
@@ -102,14 +105,12 @@ def search() -> ResponseReturnValue:
     """Where words lead: to the run whose id begins so, to the batch called so, else to the list filtered by them."""
     words = request.args.get("q", "").split()
     if len(words) == 1 and _ID_START.fullmatch(words[0].lower()):
-        with reading(platform().engine) as connection:
-            run_id = run_with_prefix(connection, words[0].lower())
+        run_id = ask_database(run_with_prefix, words[0].lower())
         if run_id:
             return redirect(url_for("run.page", run_id=run_id))
     named = " ".join(words)
-    with reading(platform().engine) as connection:
-        if is_batch(connection, named):
-            return redirect(url_for("batches.page", batch_id=named))
+    if ask_database(is_batch, named):
+        return redirect(url_for("batches.page", batch_id=named))
     return redirect(url_for("runs.page", **_filters_of(words)))
 
 
@@ -119,14 +120,23 @@ def _filters_of(words: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     rest = []
     for word in words:
-        if word.upper() in tickers and "ticker" not in found:
-            found["ticker"] = word.upper()
-        elif word.upper() in RULES and "rule" not in found:
-            found["rule"] = word.upper()
-        elif word.startswith(_NAME_STARTS) and "name" not in found:
-            found["name"] = word
-        elif word.lower() in STATES and "status" not in found:
-            found["status"] = word.lower()
+        new = {name: value for name, value in _meanings(word, tickers) if name not in found}
+        if new:
+            name = next(iter(new))
+            found[name] = new[name]
         else:
             rest.append(word)
     return found | ({"label": " ".join(rest)} if rest else {})
+
+
+def _meanings(word: str, tickers: Container[str]) -> Iterator[tuple[str, str]]:
+    """The filters that a word may be meant for, the likeliest first, with the value of each."""
+    upper, lower = word.upper(), word.lower()
+    if upper in tickers:
+        yield "ticker", upper
+    if upper in RULES:
+        yield "rule", upper
+    if word.startswith(_NAME_STARTS):
+        yield "name", word
+    if lower in STATES:
+        yield "status", lower

@@ -6,14 +6,14 @@ from dataclasses import replace
 
 from sqlalchemy.engine import RowMapping
 
+from adapters.database import committed
 from adapters.logs import log_context
 from adapters.queue.messages import RunMessage
-from adapters.store.database import committed, reading
-from adapters.store.run_queries import run_row
-from adapters.store.runs import cancel, retry
+from adapters.runs.queries import run_row
+from adapters.runs.states import cancel, retry
 from contracts.errors import QueueUnavailable
 from contracts.run_request import RunRequest
-from web.platform import Platform, ask_queue
+from web.platform import ask_database, ask_queue, platform
 from web.runs.submission import Accepted
 from web.runs.validation import ValidRequest
 
@@ -25,32 +25,31 @@ def queue_position(row: RowMapping) -> int | None:
     return ask_queue(lambda queue: queue.position(row["run_id"], row["attempt"]))
 
 
-def cancel_run(on: Platform, run_id: str) -> None:
+def cancel_run(run_id: str) -> None:
     """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
-    cancelled = committed(on.engine, lambda connection: cancel(connection, run_id))
+    cancelled = committed(platform().engine, lambda connection: cancel(connection, run_id))
     log.info("run_cancelled")
     try:
-        on.queue.remove(run_id, cancelled.attempt)
+        platform().queue.remove(run_id, cancelled.attempt)
     except QueueUnavailable as error:
         log.warning("message_left reason=%s", error)  # it is stale; its Job finds that out
 
 
-def retry_run(on: Platform, run_id: str) -> None:
+def retry_run(run_id: str) -> None:
     """Make a failed run wait again as its next attempt; Conflict when it has not failed, QueueFull."""
-    on.submission.refuse_when_full(1)
-    waiting = committed(on.engine, lambda connection: retry(connection, run_id))
-    with reading(on.engine) as connection:
-        request = json.loads(run_row(connection, run_id)["request_json"])
+    submission = platform().submission
+    submission.refuse_when_full(1)
+    waiting = committed(platform().engine, lambda connection: retry(connection, run_id))
+    request = json.loads(ask_database(run_row, run_id)["request_json"])
     with log_context(attempt=waiting.attempt):
         log.info("run_retried")
-        on.submission.enqueue([RunMessage(run_id, waiting.attempt, request, is_bulk=False)])
+        submission.enqueue([RunMessage(run_id, waiting.attempt, request, is_bulk=False)])
 
 
-def reproduce_run(on: Platform, run_id: str, key: str | None) -> Accepted:
+def reproduce_run(run_id: str, key: str | None) -> Accepted:
     """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
-    with reading(on.engine) as connection:
-        row = run_row(connection, run_id)
+    row = ask_database(run_row, run_id)
     asked = RunRequest.from_json(json.loads(row["request_json"]))
     # its own prices, whatever has been loaded since, and outside of any batch
     request = replace(asked, data_hash=row["data_hash"], run_id=None, batch_id=None)
-    return on.submission.submit(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)
+    return platform().submission.submit(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)

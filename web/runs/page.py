@@ -9,20 +9,17 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.results.run_series import RunSeries, run_series
-from adapters.store.database import reading
-from adapters.store.run_queries import events_of, run_row, run_status
+from adapters.database import reading
+from adapters.runs.queries import events_of, run_row, run_status
+from adapters.runs.series import RunSeries, run_series
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
-from rules.catalog import complete_params
-from rules.language import filled_texts
-from web.platform import platform
+from web.charts.breakdown import breakdown
+from web.charts.texts import chart_texts
+from web.platform import ask_database, platform
 from web.queue.troubles import troubles
-from web.request_fields import FIELDS, asked_again
 from web.runs import operations, reproductions
 from web.runs import view as run_view
-from web.runs.breakdown import breakdown
-from web.runs.chart_texts import chart_texts
 from web.runs.trade_table import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
 
 blueprint = Blueprint("run", __name__)
@@ -51,20 +48,16 @@ def page(run_id: UUID) -> ResponseReturnValue:
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
     series = None if row["equity_curve_json"] is None else run_series(row)
     view = run_view.page_result(row, series, platform().prices.candles)
-    full_params = complete_params(row["rule_type"], view.request["params"])
     return render_template(
         "runs/run.html",
         run=row,
         view=view,
         tab=tab,
         tabs=run_view.TABS,
-        fields=FIELDS,
         events=events,
         position=position,
         troubles=hindered,
-        asked_again=asked_again(view.request),
-        full_params=full_params,
-        texts=filled_texts(full_params) if row["rule_type"] == "FORMULA" else {},
+        **run_view.shown_request(view),
         **reproduced,
         **_completed(view, series, tab),
     )
@@ -77,9 +70,8 @@ def _await_end(run_id: str) -> None:
     try:
         until = time.monotonic() + ENDING_S
         while time.monotonic() < until:
-            with reading(platform().engine) as connection:
-                if RunStatus(run_status(connection, run_id)["status"]).is_terminal:
-                    return
+            if RunStatus(ask_database(run_status, run_id)["status"]).is_terminal:
+                return
             time.sleep(LOOK_S)
     finally:
         _held.release()

@@ -8,20 +8,16 @@ from uuid import UUID
 
 from flask import Blueprint, Response, render_template
 
-from adapters.results.run_series import run_series
-from adapters.results.stored_series import PRUNED
-from adapters.store.database import reading
-from adapters.store.run_queries import events_of
+from adapters.runs.queries import events_of
+from adapters.runs.series import run_series
+from adapters.runs.stored_series import PRUNED
 from contracts.errors import Conflict
 from contracts.run_result import CHART_NAMES
-from rules.catalog import complete_params
-from rules.language import filled_texts
-from web.platform import platform
-from web.request_fields import FIELDS, asked_again
+from web.charts.bars import completed_row
+from web.charts.drawing import pictures
+from web.charts.texts import chart_texts
+from web.platform import ask_database, platform
 from web.runs import view as run_view
-from web.runs.bars import completed_row
-from web.runs.chart_texts import chart_texts
-from web.runs.drawing import pictures
 from web.runs.trade_table import POSITION_WORDS
 
 blueprint = Blueprint("report", __name__)
@@ -33,29 +29,24 @@ def page(run_id: UUID) -> Response:
     row = completed_row(str(run_id))
     if row["equity_curve_json"] is None:
         raise Conflict(PRUNED)
-    with reading(platform().engine) as connection:
-        events = events_of(connection, str(run_id))
+    events = ask_database(events_of, str(run_id))
     run = run_series(row)
     view = run_view.page_result(row, run, platform().prices.candles)
     texts = chart_texts(view, run)
-    drawn = pictures(platform(), row)
-    params = complete_params(row["rule_type"], view.request["params"])
+    drawn = pictures(row)
     html = render_template(
         "runs/report.html",
         css=_css(),
         run=row,
         view=view,
         events=events,
-        fields=FIELDS,
-        full_params=params,
-        texts=filled_texts(params) if row["rule_type"] == "FORMULA" else {},
         kpis=run_view.kpis(view),
         no_trades=run_view.why_no_trades(view, run),
         timing=run_view.timing(view, run),
         charts=[(texts[name][1], base64.b64encode(drawn[name]).decode()) for name in CHART_NAMES if name in drawn],
         position_words=POSITION_WORDS,
         price_decimals=platform().prices.decimals(row["data_hash"]),
-        asked=asked_again(view.request),
+        **run_view.shown_request(view),
     )
     return Response(html, headers={"Content-Security-Policy": _policy()})
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.results.stored_series import decode_signals, short
-from adapters.store.tables import runs
+from adapters.runs.stored_series import decode_signals, short
+from adapters.tables import runs
 from contracts.status import RunStatus
 
 Verdict = Literal["identical", "different", "waiting", "failed"]

@@ -9,15 +9,15 @@ from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from adapters.database import committed, is_duplicate_key, reading
 from adapters.logs import current_actor, log_context
+from adapters.queue.liveness import counted
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
+from adapters.runs.idempotency import has_key, own_key
+from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued
 from adapters.settings import Settings
-from adapters.store.database import committed, is_duplicate_key, reading
-from adapters.store.idempotency import has_key, own_key
-from adapters.store.new_runs import NewRun, insert_runs, mark_enqueued
-from adapters.store.tables import runs
-from adapters.store.upkeep import counted
+from adapters.tables import runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.status import RunStatus
 from web.ownership import join_batch

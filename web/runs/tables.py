@@ -6,12 +6,13 @@ from uuid import UUID
 from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from adapters.results.curves import trade_rows as dated_trades
-from adapters.results.run_series import run_series
+from adapters.metrics.curves import trade_rows as dated_trades
+from adapters.runs.series import run_series
 from contracts.run_result import TradeRow
 from web.answers import csv_file
-from web.arguments import read_argument, whole_number
-from web.runs.bars import RunBars, completed_row, known, run_bars
+from web.arguments import read_argument
+from web.charts.bars import RunBars, completed_row, known, run_bars
+from web.parsers import whole_number
 from web.runs.trade_table import chosen_trades, trade_rows
 
 blueprint = Blueprint("tables", __name__)

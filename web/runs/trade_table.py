@@ -6,7 +6,8 @@ from math import ceil
 from typing import Any, cast
 
 from contracts.run_result import TradeRow
-from web.arguments import one_of, reading_arguments, whole_number
+from web.arguments import reading_arguments
+from web.parsers import one_of, whole_number
 
 COLUMNS = {
     "trade_no": "#",

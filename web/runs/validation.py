@@ -2,23 +2,27 @@
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
+from itertools import chain
 from typing import Any, Protocol
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from adapters.prices.bars import Bars
-from adapters.store.prices import Version
+from adapters.prices.store import Version
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, Timeframe, request_hash
 from rules.catalog import check_params, checked_rule
-from web.arguments import MAX_BODY_BYTES
+from web.operation import MAX_BODY_BYTES
 from web.request_fields import FIELDS
 
+Values = Mapping[str, Any]  # of a request, by field
+Faults = dict[str, str]
+Span = tuple[date, date]  # first and last day
 SURE_DAYS = 40  # no market is closed for so long
 LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
@@ -51,15 +55,15 @@ def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
     """The request that `values` ask for; InvalidRequest with every fault by field."""
     if not isinstance(values, dict):
         raise InvalidRequest({"body": f"a JSON object is expected, not {_shown(values)}"})
-    errors: dict[str, str] = {}
-    held: Version | None = None
+    errors: Faults = {}
     request = _typed(values, errors)
     if "params" not in errors and isinstance(values.get("rule_type"), str):
         errors.update(check_params(values["rule_type"], values.get("params", {})))
-    if "ticker" not in errors and isinstance(values.get("ticker"), str):
-        held = _check_prices(values, errors, prices)
-    beside = _check_benchmark(values, errors, prices)
-    _check_combinations(values, errors)
+    span = _span(values)
+    held = _own_prices(values, errors, prices, span)
+    beside = _benchmark(values, errors, prices, span)
+    for field, fault in chain(_combination_faults(values, span), _label_faults(values)):
+        errors.setdefault(field, fault)
     if request is None or held is None or errors:
         raise InvalidRequest(errors)
     rule = checked_rule(request.rule_type, request.params)
@@ -72,21 +76,20 @@ def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
     return ValidRequest(named, request_hash(named, rule.params))
 
 
-def _typed(values: Mapping[str, Any], errors: dict[str, str]) -> RunRequest | None:
+def _typed(values: Values, errors: Faults) -> RunRequest | None:
     """The request as the contract types it, or None with the faults in `errors`."""
     if values.get("run_id") is not None:
         errors["run_id"] = "issued by the server; leave it out"
     given = {name: value for name, value in values.items() if name != "run_id"}
     text = written(given)
     for name in _DATE_FIELDS:
-        if isinstance(given.get(name), str) and not _DATE.fullmatch(given[name]):  # pydantic also takes "1072915200"
-            errors[name] = f"{_shown(given[name])} is not accepted; accepted: {FIELDS[name].accepts}"
+        if isinstance(day := given.get(name), str) and not _DATE.fullmatch(day):  # pydantic also takes "1072915200"
+            errors[name] = _refusal(name, day)
     try:  # from JSON, since pydantic's strict mode takes dates and floats as JSON writes them there
         request = _adapter().validate_json(text, strict=True)
     except ValidationError as faults:
         for fault in faults.errors(include_url=False):
-            errors.setdefault(".".join(str(part) for part in fault["loc"]), _message(fault, values))
-        return None
+            errors.setdefault(".".join(map(str, fault["loc"])), _message(fault, values))
     return None if errors else request
 
 
@@ -99,7 +102,7 @@ def written(values: Any) -> str:
     return text
 
 
-def _message(fault: ErrorDetails, values: Mapping[str, Any]) -> str:
+def _message(fault: ErrorDetails, values: Values) -> str:
     kind = fault["type"]
     if kind in ("missing", "missing_argument"):
         return "required"
@@ -107,46 +110,61 @@ def _message(fault: ErrorDetails, values: Mapping[str, Any]) -> str:
         accepted = ", ".join(name for name in FIELDS if name != "run_id")
         return f"unknown field; accepted: {accepted}"
     field = str(fault["loc"][0])
-    return f"{_shown(values.get(field))} is not accepted; accepted: {FIELDS[field].accepts}"
+    return _refusal(field, values.get(field))
 
 
-def _check_prices(values: Mapping[str, Any], errors: dict[str, str], prices: PriceSource) -> Version | None:
-    """The version that the run would read, or None with the fault in `errors`."""
-    ticker, timeframe, data_hash = values["ticker"], values.get("timeframe", "1d"), values.get("data_hash")
-    if {"timeframe", "data_hash"} & errors.keys() or not isinstance(timeframe, str):
-        return None
+def _refusal(field: str, value: Any) -> str:
+    return f"{_shown(value)} is not accepted; accepted: {FIELDS[field].accepts}"
+
+
+def _span(values: Values) -> Span | None:
+    """The first and the last day, where both are days."""
     try:
-        held = prices.get(ticker, timeframe, data_hash)  # type: ignore[arg-type]  # an unknown one is refused there
-    except UnknownTicker as error:
-        errors["data_hash" if "data_hash" in str(error) else "ticker"] = str(error)
+        start, end = (date.fromisoformat(values[name]) for name in _DATE_FIELDS if _DATE.fullmatch(values[name]))
+    except (KeyError, TypeError, ValueError):
         return None
-    start, end = (_as_date(values.get(name)) for name in _DATE_FIELDS)
-    if start and end and start < end and (bars := _bars_between(held, start, end, prices)) < LEAST_BARS:
+    return start, end
+
+
+def _own_prices(values: Values, errors: Faults, prices: PriceSource, span: Span | None) -> Version | None:
+    """The version that the run would read; None with the fault in `errors`."""
+    held = _version(values, errors, prices, "ticker", "data_hash")
+    if held is None or span is None or span[0] >= span[1]:
+        return held
+    start, end = span
+    if (bars := _bars_between(held, start, end, prices)) < LEAST_BARS:
         found = f"only {bars} bar, and a backtest needs {LEAST_BARS}," if bars else "no prices"
-        span = f"{ticker} has {timeframe} prices from {held.first_date} to {held.last_date}"
-        errors["start_date" if start > held.last_date else "end_date"] = f"{found} between {start} and {end}: {span}"
+        late = start > held.last_date
+        errors["start_date" if late else "end_date"] = f"{found} between {start} and {end}: {_extent(held)}"
     return held
 
 
-def _check_benchmark(values: Mapping[str, Any], errors: dict[str, str], prices: PriceSource) -> Version | None:
+def _benchmark(values: Values, errors: Faults, prices: PriceSource, span: Span | None) -> Version | None:
     """The version that the run is held against; None without a benchmark, or with the fault in `errors`."""
-    benchmark, timeframe, data_hash = (values.get(name) for name in ("benchmark", "timeframe", "benchmark_hash"))
-    if {"benchmark", "timeframe", "benchmark_hash"} & errors.keys():
+    held = _version(values, errors, prices, "benchmark", "benchmark_hash")
+    if held and span and (span[0] > held.last_date or span[1] < held.first_date):
+        errors["benchmark"] = f"{_extent(held)}, none of them between {span[0]} and {span[1]}"
+    return held
+
+
+def _version(values: Values, errors: Faults, prices: PriceSource, ticker_field: str, hash_field: str) -> Version | None:
+    """The version that two fields and the timeframe name; None without a ticker, or with the fault in `errors`."""
+    if {ticker_field, hash_field, "timeframe"} & errors.keys():
         return None
-    if not isinstance(benchmark, str):
+    ticker, data_hash = values.get(ticker_field), values.get(hash_field)
+    if not isinstance(ticker, str):
         if data_hash is not None:
-            errors["benchmark_hash"] = "given without a benchmark"
+            errors[hash_field] = f"given without a {ticker_field}"
         return None
     try:
-        held = prices.get(benchmark, timeframe or "1d", data_hash)
+        return prices.get(ticker, values.get("timeframe", "1d"), data_hash)
     except UnknownTicker as error:
-        errors["benchmark_hash" if "data_hash" in str(error) else "benchmark"] = str(error)
+        errors[hash_field if "data_hash" in str(error) else ticker_field] = str(error)
         return None
-    start, end = (_as_date(values.get(name)) for name in _DATE_FIELDS)
-    if start and end and (start > held.last_date or end < held.first_date):
-        span = f"has {held.timeframe} prices from {held.first_date} to {held.last_date}"
-        errors["benchmark"] = f"{held.ticker} {span}, none of them between {start} and {end}"
-    return held
+
+
+def _extent(held: Version) -> str:
+    return f"{held.ticker} has {held.timeframe} prices from {held.first_date} to {held.last_date}"
 
 
 def _bars_between(held: Version, start: date, end: date, prices: PriceSource) -> int:
@@ -156,29 +174,25 @@ def _bars_between(held: Version, start: date, end: date, prices: PriceSource) ->
     return len(prices.bars(held.data_hash).between(start, end))
 
 
-def _as_date(value: Any) -> date | None:
-    try:
-        return date.fromisoformat(value) if isinstance(value, str) and _DATE.fullmatch(value) else None
-    except ValueError:
-        return None
-
-
-def _check_combinations(values: Mapping[str, Any], errors: dict[str, str]) -> None:
-    """What the contract's types cannot say, of every field that has its type, whatever is wrong with the others."""
-    start, end = (_as_date(values.get(name)) for name in _DATE_FIELDS)
-    if start and end and end <= start:
-        errors["end_date"] = f"{end} is not after start_date {start}"
+def _combination_faults(values: Values, span: Span | None) -> Iterator[tuple[str, str]]:
+    """What the contract's types cannot say of two fields that have their types, whatever is wrong with the others."""
+    if span and span[1] <= span[0]:
+        yield "end_date", f"{span[1]} is not after start_date {span[0]}"
     size = values.get("position_size", FIELDS["position_size"].default)
     if values.get("size_type") == "percent" and isinstance(size, int | float) and size > 100:
-        errors.setdefault("position_size", f"{_shown(size)} is more than 100, and size_type is percent")
-    for name in _LABELS:
-        text = values.get(name)
-        if isinstance(text, str) and text and not text.isprintable():
-            errors.setdefault(name, f"{_shown(text)} has characters that cannot be shown")
-    batch_id = values.get("batch_id")
-    if isinstance(batch_id, str) and ("/" in batch_id or batch_id in (".", "..") or batch_id != batch_id.strip()):
-        fault = f"{_shown(batch_id)} cannot be part of an address: no slash, no space at its ends, and not . or .."
-        errors.setdefault("batch_id", fault)
+        yield "position_size", f"{_shown(size)} is more than 100, and size_type is percent"
+
+
+def _label_faults(values: Values) -> Iterator[tuple[str, str]]:
+    """What cannot be shown, or be part of an address."""
+    texts = {name: values[name] for name in _LABELS if isinstance(values.get(name), str)}
+    for name, text in texts.items():
+        if not text.isprintable():
+            yield name, f"{_shown(text)} has characters that cannot be shown"
+    batch_id = texts.get("batch_id", "")
+    if "/" in batch_id or batch_id in (".", "..") or batch_id != batch_id.strip():
+        fault = "cannot be part of an address: no slash, no space at its ends, and not . or .."
+        yield "batch_id", f"{_shown(batch_id)} {fault}"
 
 
 def _shown(value: Any) -> str:

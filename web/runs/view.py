@@ -1,19 +1,23 @@
 """One run as its page shows it: metrics in order, texts of its charts, why there were no trades, what failed."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
-from adapters.results.condition_summary import held_back
-from adapters.results.curves import close_times
-from adapters.results.metrics.entry import Metric
-from adapters.results.metrics.table import METRICS, METRICS_BY_NAME
-from adapters.results.period_returns import YearReturns, monthly_returns
-from adapters.results.run_result import CandleSource, run_result
-from adapters.results.run_series import RunSeries
-from adapters.results.timing_words import run_timing
+from adapters.metrics.curves import close_times
+from adapters.metrics.entry import Metric
+from adapters.metrics.period_returns import YearReturns, monthly_returns
+from adapters.metrics.table import METRICS, METRICS_BY_NAME
+from adapters.metrics.timing_words import run_timing
+from adapters.runs.condition_summary import held_back
+from adapters.runs.result import CandleSource, run_result
+from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
+from rules.catalog import complete_params
+from rules.language import filled_texts
+from web.request_fields import FIELDS, asked_again
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
 
@@ -70,6 +74,14 @@ def page_result(row: RowMapping, series: RunSeries | None, prices: CandleSource)
     """The run as its page shows it; without trades also its signals, among which the reason may lie."""
     curves = frozenset({"signals"} if row["num_trades"] == 0 else ())
     return run_result(row, {}, prices, curves, series)
+
+
+def shown_request(result: RunResult) -> dict[str, Any]:
+    """What pages say of the request: its fields, all params with the texts of a FORMULA, and how it is sent again."""
+    rule_type = result.request["rule_type"]
+    params = complete_params(rule_type, result.request["params"])
+    texts = filled_texts(params) if rule_type == "FORMULA" else {}
+    return {"fields": FIELDS, "full_params": params, "texts": texts, "asked_again": asked_again(result.request)}
 
 
 def kpis(result: RunResult) -> dict[str, list[Kpi]]:

@@ -1,20 +1,21 @@
 """The HTTP API of studies: what one would cost, its submission, how far it is, its verdict."""
 
 import json
+from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, Response, jsonify, request, url_for
+from flask import Blueprint, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
 
+from adapters.batches.lists import list_batches
+from adapters.batches.queries import batch_summary, is_batch
+from adapters.database import committed, is_duplicate_key, reading
 from adapters.logs import current_actor
-from adapters.results.times import utc_text
-from adapters.store.batch_list import list_batches
-from adapters.store.batches import batch_summary, is_batch
-from adapters.store.database import committed, is_duplicate_key, reading
-from adapters.store.studies import (
+from adapters.runs.times import utc_text
+from adapters.studies.store import (
     batch_of,
     cancel_study,
     insert_study,
@@ -27,17 +28,9 @@ from adapters.store.studies import (
 from contracts.errors import Conflict
 from contracts.study import StudyPlan, StudyStatus
 from web.answers import conditional
-from web.arguments import (
-    MAX_DIGITS,
-    flag,
-    idempotency_key,
-    large_body,
-    read_argument,
-    reading_arguments,
-    typed_body,
-    whole_number,
-)
+from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, limit, typed_body
 from web.batches.operations import cancel_batch
+from web.operation import ENDED, REFUSED, json_of, operation
 from web.platform import ask_queue, platform
 from web.studies.validation import checked_plan
 
@@ -45,16 +38,24 @@ blueprint = Blueprint("study_api", __name__)
 
 LOOKED_AT = 10  # latest batches, for how fast runs end
 LEAST_RUNS = 20  # of a batch that says it
-LISTED, MOST_LISTED = 25, 100
+LISTED = (AFTER, limit(most=100, default=25))
+NO_STUDY = "404 no such study"
 
 
 @blueprint.post("/api/studies")
-@large_body("max_body_mb")
+@operation(
+    "200 a dry run, or this key has its study already",
+    "202 StudyAccepted: recorded; it runs by itself",
+    *REFUSED,
+    asks=(KEY, replace(DRY_RUN, about="say what it costs, record nothing")),
+    body=json_of("StudyRequest", "SweepSpec"),
+    body_setting="max_body_mb",
+)
 def submit() -> ResponseReturnValue:
     """Record a study, which then runs by itself; with ?dry_run=true only say what it would cost."""
     settings = platform().settings
     plan = checked_plan(typed_body("application/json"), platform().prices, settings.max_bulk_runs)
-    if read_argument("dry_run", flag, False):
+    if arguments()["dry_run"]:
         return _cost(plan)
     platform().submission.refuse_when_full(plan.training_runs)
     study_id, is_new = _recorded(plan, idempotency_key())
@@ -113,6 +114,7 @@ def _runs_per_s(connection: Connection) -> float | None:
 
 
 @blueprint.get("/api/studies")
+@operation("200 Studies: studies, newest first, a page at a time", asks=LISTED)
 def listed() -> Response:
     """All studies, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
     rows, next_after = asked_studies()
@@ -121,12 +123,11 @@ def listed() -> Response:
 
 def asked_studies() -> tuple[list[RowMapping], int | None]:
     """The studies that the query asks for, and where the next page begins; None at the end."""
-    with reading_arguments(request.args) as read:
-        after: int | None = read("after", whole_number(0, 10**MAX_DIGITS), None)
-        limit = read("limit", whole_number(1, MOST_LISTED), LISTED)
+    asked = arguments()
+    most = asked["limit"]
     with reading(platform().engine) as connection:
-        rows = list(list_studies(connection, after, limit + 1))
-    return rows[:limit], rows[limit - 1]["id"] if len(rows) > limit else None
+        rows = list(list_studies(connection, asked["after"], most + 1))
+    return rows[:most], rows[most - 1]["id"] if len(rows) > most else None
 
 
 def _listed(row: RowMapping) -> dict[str, Any]:
@@ -136,6 +137,7 @@ def _listed(row: RowMapping) -> dict[str, Any]:
 
 
 @blueprint.get("/api/studies/<uuid:study_id>")
+@operation("200 Study: plan, progress, choices, verdict", NO_STUDY)
 def study(study_id: UUID) -> Response:
     """Everything about a study: its plan, how far its runs are, what was chosen, the verdict."""
     return conditional(jsonify(described(str(study_id))))
@@ -159,6 +161,12 @@ def described(study_id: str) -> dict[str, Any]:
 
 
 @blueprint.post("/api/studies/<uuid:study_id>/judge")
+@operation(
+    "202 judged again; until then it keeps its verdict",
+    NO_STUDY,
+    "409 not completed, or its runs were deleted",
+    owned=True,
+)
 def judge(study_id: UUID) -> ResponseReturnValue:
     """Have a completed study judged again, from the same runs by today's method; the old verdict is kept beside it."""
     with platform().engine.begin() as connection:
@@ -168,6 +176,7 @@ def judge(study_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/api/studies/<uuid:study_id>/cancel")
+@operation("200 ended without a verdict, its runs with it", NO_STUDY, ENDED, owned=True)
 def cancel(study_id: UUID) -> ResponseReturnValue:
     """End a study without a verdict, and its waiting and running runs with it."""
     with platform().engine.begin() as connection:

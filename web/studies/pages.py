@@ -5,26 +5,30 @@ from uuid import UUID
 
 from flask import Blueprint, render_template
 
+from adapters.metrics.table import METRICS
 from adapters.prices.bars import bar_dates
-from adapters.results.metrics.table import METRICS
-from adapters.results.stored_series import decode_equity
+from adapters.runs.stored_series import decode_equity
 from rules.catalog import RULES
-from web.arguments import read_argument
+from web.arguments import arguments
+from web.operation import Argument, operation
+from web.parsers import any_text
 from web.platform import platform
-from web.studies.api import asked_studies, described
+from web.studies.api import LISTED, asked_studies, described
 from web.studies.of_batch import study_of_batch
 from web.studies.pictures import equity_picture, folds_picture, luck_of_best, luck_of_one
 
 blueprint = Blueprint("studies", __name__)
 
+BATCH = Argument("batch", any_text, "whose combinations the form has")
 AXIS_KINDS = frozenset({"int", "float", "choice"})  # of params that a form can list values of
 
 
 @blueprint.get("/studies")
+@operation(asks=(*LISTED, BATCH))
 def listed() -> str:
     """All studies, newest first, and the form for a new one; with ?batch=<batch_id> of that batch's combinations."""
     rows, next_after = asked_studies()
-    batch_id: str | None = read_argument("batch", str, None)
+    batch_id: str | None = arguments()["batch"]
     batch = study_of_batch(platform().engine, batch_id) if batch_id else None
     return render_template(
         "studies/list.html",

@@ -1,48 +1,40 @@
-"""Small pictures of a verdict as SVG; colours are CSS classes, since styles may not be inline."""
+"""Small pictures of a verdict."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
-from adapters.results.sharpe_evidence import luck_sharpe
+from adapters.metrics.sharpe_evidence import luck_sharpe
+from web.svg import bar, line, picture, polyline, scale, text
 
 WIDTH, HEIGHT, EDGE = 720, 240, 36  # EDGE: room above, and below for words
+FLOOR, BELOW, ABOVE = HEIGHT - EDGE, HEIGHT - 6, 27  # where the shapes end, and where the words are
 STEPS = 120  # points of a curve
 _NORMAL = NormalDist()
 
 
-def _svg(shapes: Sequence[str], alt: str) -> Markup:
-    head = f'<svg class="study-picture" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(alt)}">'
-    return Markup(f"{head}{''.join(shapes)}</svg>")
-
-
-def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
-
-
-def _height(value: float, low: float, high: float) -> float:
-    return EDGE + (high - value) / (high - low) * (HEIGHT - 2 * EDGE)
+def _framed(shapes: Iterable[str], alt: str) -> Markup:
+    return picture(shapes, f'class="study-picture" viewBox="0 0 {WIDTH} {HEIGHT}"', alt)
 
 
 def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup:
     """A pair of bars for each fold: its Sharpe ratio in sample and out of sample."""
     known = [ratio for pair in ratios for ratio in pair if ratio is not None]
-    low, high = min([0.0, *known]), max([0.1, *known])
-    zero, room = _height(0.0, low, high), WIDTH / max(len(ratios), 1)
-    width = min(room * 0.35, 48)
-    shapes = [f'<line class="s-rule" x1="0" x2="{WIDTH}" y1="{zero:.1f}" y2="{zero:.1f}"/>']
+    y = scale(min([0.0, *known]), max([0.1, *known]), FLOOR, EDGE)
+    x = scale(0, max(len(ratios), 1), 0, WIDTH)
+    width = min(x(0.35), 48)
+    shapes = [line("s-rule", 0, y(0), WIDTH, y(0))]
     for number, pair in enumerate(ratios):
-        middle = (number + 0.5) * room
+        middle = x(number + 0.5)
         for ratio, css, left in zip(pair, ("f-done", "f-strategy"), (middle - width, middle), strict=True):
             if ratio is not None:
-                y = _height(ratio, low, high)
-                place = f'x="{left:.1f}" width="{width:.1f}" y="{min(y, zero):.1f}" height="{abs(y - zero):.1f}"'
-                shapes.append(f'<rect class="{css}" {place}><title>{ratio:.2f}</title></rect>')
-        shapes.append(_text(middle, HEIGHT - 6, f"{number + 1}"))
+                shape = bar(css, left, width, y(ratio), y(0))
+                shapes.append(f"<g><title>{ratio:.2f}</title>{shape}</g>")
+        shapes.append(text(middle, BELOW, f"{number + 1}"))
     words = "; ".join(f"fold {number}: {_said(a)} to {_said(b)}" for number, (a, b) in enumerate(ratios, start=1))
-    return _svg(shapes, f"Sharpe ratio in sample and out of sample. {words}")
+    return _framed(shapes, f"Sharpe ratio in sample and out of sample. {words}")
 
 
 def _said(ratio: float | None) -> str:
@@ -54,17 +46,17 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
     low, high = min(equity), max(equity)
     if low == high:
         low, high = low * 0.99, high * 1.01
-    every = max(1, len(equity) // WIDTH)
     last = len(equity) - 1
-    shown = [*range(0, last, every), last]
-    points = " ".join(f"{at / max(last, 1) * WIDTH:.1f},{_height(equity[at], low, high):.1f}" for at in shown)
-    words = [
-        _text(2, HEIGHT - 6, dates[0][:10], "start"),
-        _text(WIDTH - 2, HEIGHT - 6, dates[-1][:10], "end"),
-        _text(2, 27, f"{low:,.0f} to {high:,.0f}", "start"),
+    shown = [*range(0, last, max(1, len(equity) // WIDTH)), last]
+    x, y = scale(0, max(last, 1), 0, WIDTH), scale(low, high, FLOOR, EDGE)
+    first_day, last_day = dates[0][:10], dates[-1][:10]
+    shapes = [
+        polyline("s-strategy", [(x(at), y(equity[at])) for at in shown]),
+        text(2, BELOW, first_day, "start"),
+        text(WIDTH - 2, BELOW, last_day, "end"),
+        text(2, ABOVE, f"{low:,.0f} to {high:,.0f}", "start"),
     ]
-    alt = f"Equity from {equity[0]:,.0f} on {dates[0][:10]} to {equity[-1]:,.0f} on {dates[-1][:10]}"
-    return _svg([f'<polyline class="s-strategy" points="{points}"/>', *words], alt)
+    return _framed(shapes, f"Equity from {equity[0]:,.0f} on {first_day} to {equity[-1]:,.0f} on {last_day}")
 
 
 def luck_of_best(evidence: dict[str, Any]) -> Markup | None:
@@ -89,20 +81,16 @@ def luck_picture(observed: float, luck: float, one: float, trials: int) -> Marku
     low, high = min(observed, luck - 3 * one, 0.0), max(observed, luck + 3 * one)
     ratios = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
     densities = [_best_density(ratio / one, trials) for ratio in ratios]
-    across = [(ratio - low) / (high - low) * (WIDTH - 2 * EDGE) + EDGE for ratio in ratios]
-    points = " ".join(
-        f"{x:.1f},{_height(density, 0.0, max(densities)):.1f}" for x, density in zip(across, densities, strict=True)
-    )
-    mark = EDGE + (observed - low) / (high - low) * (WIDTH - 2 * EDGE)
+    x, y = scale(low, high, EDGE, WIDTH - EDGE), scale(0, max(densities), FLOOR, EDGE)
+    mark = x(observed)
     shapes = [
-        f'<polyline class="s-luck" points="{points}"/>',
-        f'<line class="s-strategy" x1="{mark:.1f}" x2="{mark:.1f}" y1="{EDGE}" y2="{HEIGHT - EDGE}"/>',
-        _text(min(max(mark, 120), WIDTH - 120), 27, f"observed {observed:.2f}"),
-        _text(EDGE + (luck - low) / (high - low) * (WIDTH - 2 * EDGE), HEIGHT - 6, f"luck gives {luck:.2f}"),
+        polyline("s-luck", zip(map(x, ratios), map(y, densities), strict=True)),
+        line("s-strategy", mark, EDGE, mark, FLOOR),
+        text(min(max(mark, 120), WIDTH - 120), ABOVE, f"observed {observed:.2f}"),
+        text(x(luck), BELOW, f"luck gives {luck:.2f}"),
     ]
-    return _svg(
-        shapes, f"The best of {trials} without skill has a Sharpe ratio of about {luck:.2f}; seen: {observed:.2f}"
-    )
+    best = f"The best of {trials} without skill has a Sharpe ratio of about {luck:.2f}"
+    return _framed(shapes, f"{best}; seen: {observed:.2f}")
 
 
 def _best_density(value: float, trials: int) -> float:

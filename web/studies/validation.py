@@ -1,5 +1,7 @@
 """A study is checked here, once, at the border: all its faults together, each with what is accepted."""
 
+import json
+import re
 from dataclasses import replace
 from datetime import date
 from functools import cache
@@ -7,30 +9,62 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.results.conditions import parse_condition
-from adapters.results.metrics.table import METRIC_NAMES
-from adapters.results.sharpe_evidence import LEAST_RETURNS
-from adapters.store.prices import PriceStore
+from adapters.batches.conditions import METRIC_CONDITIONS
+from adapters.batches.expansion import Expansion
+from adapters.metrics.sharpe_evidence import LEAST_RETURNS
+from adapters.metrics.table import METRIC_NAMES
+from adapters.prices.store import PriceStore
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, Window
 from rules.catalog import check_params, complete_params
 from web.arguments import parse_json
+from web.batches.sweep_body import read_sweep
 from web.runs.validation import validate_request, written
 from web.studies.windows import windows_of
 
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")  # what the study itself decides
 MOST_FIELDS = 100  # of a plan; it has 13
 MAX_LISTED = 100  # faulty combinations that an answer lists
+_COMBINATION = re.compile(r"^combinations\.(\d+)")
 Faults = dict[str, str]
 _adapter = cache(lambda: TypeAdapter(StudyRequest))  # of pydantic, made when it is needed first
 
 
 def checked_plan(body: bytes, prices: PriceStore, max_runs: int) -> StudyPlan:
-    """The plan that a JSON body asks for; InvalidRequest with every fault by field."""
-    _refuse_masses(parse_json(body), max_runs)
+    """The plan that a JSON body asks for, a study's or a sweep's with a study; InvalidRequest with faults by field."""
+    values = parse_json(body)
+    if not isinstance(values, dict) or "study" not in values:
+        return _checked(values, prices, max_runs)
+    sweep = read_sweep(values, max_runs)
     try:
-        request = _adapter().validate_json(body, strict=True)
+        return _checked(_asked_by(sweep), prices, max_runs)
+    except InvalidRequest as error:
+        numbered = {_COMBINATION.sub(_of_run, field): fault for field, fault in error.errors.items()}
+        raise InvalidRequest(sweep.told(numbered)) from None
+
+
+def _of_run(combination: re.Match[str]) -> str:
+    """The params of a combination, counted from 0, as those of a run, counted from 1."""
+    return f"{int(combination[1]) + 1}.params"
+
+
+def _asked_by(sweep: Expansion) -> dict[str, Any]:
+    """The study that a sweep asks for."""
+    tickers = {run["ticker"] for run in sweep.requests}
+    if len(tickers) > 1:
+        raise InvalidRequest({"base.tickers": f"a study is about one ticker, not {len(tickers)}"})
+    base = {name: value for name, value in sweep.requests[0].items() if name not in ("params", "charts")}
+    combinations = [run["params"] for run in sweep.requests]
+    name = {"name": sweep.spec.name} if sweep.spec.name else {}
+    ranking = sweep.ranking.to_json() if sweep.ranking else {}
+    return name | ranking | (sweep.spec.study or {}) | {"base": base, "combinations": combinations}
+
+
+def _checked(values: Any, prices: PriceStore, max_runs: int) -> StudyPlan:
+    _refuse_masses(values, max_runs)
+    try:
+        request = _adapter().validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         faults = error.errors(include_url=False)
         raise InvalidRequest({".".join(map(str, each["loc"])) or "body": each["msg"] for each in faults}) from None
@@ -56,11 +90,7 @@ def _choice_faults(request: StudyRequest) -> Faults:
         errors["metric"] = f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(METRIC_NAMES)}"
     if not request.name.isprintable():
         errors["name"] = "it has characters that cannot be shown"
-    for number, text in enumerate(request.constraints):
-        try:
-            parse_condition(text)
-        except ValueError as error:
-            errors[f"constraints.{number}"] = f"{text[:60]!r} is not accepted; accepted: {error}"
+    METRIC_CONDITIONS.parse_all(request.constraints, "constraints", errors)
     return errors
 
 

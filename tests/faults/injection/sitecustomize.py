@@ -55,6 +55,14 @@ def find_no_process() -> None:
     raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
 
 
+def deadlock() -> None:
+    """Raise what a database raises at one of two transactions that wait for each other."""
+    import pymysql
+    from sqlalchemy.exc import OperationalError
+
+    raise OperationalError("UPDATE", {}, pymysql.OperationalError(1213, "Deadlock found"))
+
+
 ACTIONS: dict[str, Callable[[], None]] = {
     "pause": pause,
     "kill": kill,
@@ -62,8 +70,8 @@ ACTIONS: dict[str, Callable[[], None]] = {
     "eat_memory": eat_memory,
     "fail": fail,
     "refuse_nan": refuse_nan,
+    "deadlock": deadlock,
     "find_no_process": find_no_process,
-    "none": lambda: None,  # FAULT_WHEN=result: the function returns something that no database takes
 }
 
 
@@ -79,11 +87,12 @@ def is_due() -> bool:
 
 
 def faulty(function: Callable[..., Any]) -> Callable[..., Any]:
-    action, after = ACTIONS[os.environ["FAULT_DO"]], os.environ.get("FAULT_WHEN") == "after"
+    do, after = os.environ["FAULT_DO"], os.environ.get("FAULT_WHEN") == "after"
+    if do == "return_a_dict":  # which no database takes for a number or text
+        return lambda *arguments, **options: {} if is_due() else function(*arguments, **options)
+    action = ACTIONS[do]
 
     def call(*arguments: Any, **options: Any) -> Any:
-        if os.environ.get("FAULT_WHEN") == "result":
-            return {} if is_due() else function(*arguments, **options)
         if after:
             result = function(*arguments, **options)
             if is_due():

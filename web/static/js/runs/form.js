@@ -6,7 +6,7 @@ import { showFault } from "./faults.js";
 import { valueOf } from "../inputs.js";
 import { sendOnce } from "../requests.js";
 import { readParams, showParams } from "./rule_params.js";
-import { describeSweep, foldFaults, readAxes, requestsOf, showAxes } from "./sweep.js";
+import { describeSweep, fieldFaults, readAxes, showAxes, sweepOf } from "./sweep.js";
 import { visit } from "../swap.js";
 
 function readRequest(form) {
@@ -87,7 +87,7 @@ async function submit(form) {
   const axes = readAxes(form);
   const isSweep = Object.keys(axes).length > 0;
   const { ok, status, body } = isSweep
-    ? await sendOnce("/api/runs/bulk", requestsOf(form, readRequest(form), axes))
+    ? await sendOnce("/api/batches", sweepOf(form, readRequest(form), axes))
     : await sendOnce("/run_backtest", readRequest(form));
   button.disabled = false;
   if (ok) {
@@ -96,7 +96,7 @@ async function submit(form) {
     else await visit(body.result_url, { Prefer: "wait" }); // its numbers may be there in a moment
   } else {
     const hint = status === 401 ? " Log in at /login." : "";
-    showFaults(form, foldFaults(body.errors ?? {}), `${body.error}${hint}`);
+    showFaults(form, fieldFaults(body.errors ?? {}), `${body.error}${hint}`);
   }
 }
 

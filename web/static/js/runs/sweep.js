@@ -1,4 +1,4 @@
-// A sweep from the form: ranges of a rule's parameters, how many runs they make, and all of them as one batch.
+// A sweep from the form: ranges of a rule's parameters, how many runs they make, and what is sent of them.
 import { combinationsOf, countOf, stepped } from "../inputs.js";
 
 const MOST_RUNS = 20_000; // of one bulk submission
@@ -28,38 +28,28 @@ function axisLine(key, input) {
   return line;
 }
 
-// { period: [5, 10, 15] } of the lines that have both ends.
+// { period: { min: 5, max: 15, step: 5 } } of the lines that have both ends; without a step the one value.
 export function readAxes(form) {
   const axes = {};
   for (const line of form.querySelectorAll("[data-axes] [data-name]")) {
-    const [from, to, step] = ["from", "to", "step"].map((name) => line.querySelector(`[data-axis="${name}"]`).valueAsNumber);
-    if (Number.isFinite(from) && Number.isFinite(to)) axes[line.dataset.name] = valuesOf(from, to, step);
+    const [min, max, step] = ["from", "to", "step"].map((name) => line.querySelector(`[data-axis="${name}"]`).valueAsNumber);
+    if (Number.isFinite(min) && Number.isFinite(max)) axes[line.dataset.name] = step > 0 && max >= min ? { min, max, step } : min;
   }
   return axes;
 }
 
-function valuesOf(from, to, step) {
-  return step > 0 && to >= from ? stepped(from, to, step, MOST_RUNS + 1) : [from];
+function valuesOf(axis) {
+  return axis.step ? stepped(axis.min, axis.max, axis.step, MOST_RUNS + 1) : [axis];
 }
 
-// Each combination of the values that the rule itself allows ("fast < slow").
-function allowed(form, axes, params) {
+// How many combinations of the values the rule itself allows ("fast < slow").
+function countAllowed(form, values, params) {
   const conditions = conditionsOf(form).map((condition) => condition.split(" < "));
   const isAllowed = (each) => conditions.every((names) => {
     const [left, right] = names.map((name) => each[name] ?? params[name]);
     return !(left >= right);
   });
-  return combinationsOf(axes).filter(isAllowed);
-}
-
-// `params` with these values in their places; an input keeps its bounds.
-function withValues(params, values) {
-  const filled = structuredClone(params);
-  for (const [name, value] of Object.entries(values)) {
-    const [place, key] = name.startsWith("inputs.") ? [filled.inputs, name.slice("inputs.".length)] : [filled, name];
-    place[key] = place[key]?.value === undefined ? value : { ...place[key], value };
-  }
-  return filled;
+  return combinationsOf(values).filter(isAllowed).length;
 }
 
 function conditionsOf(form) {
@@ -68,10 +58,10 @@ function conditionsOf(form) {
 }
 
 export function describeSweep(form, params) {
-  const axes = readAxes(form);
+  const axes = Object.fromEntries(Object.entries(readAxes(form)).map(([name, axis]) => [name, valuesOf(axis)]));
   const lengths = Object.entries(axes).map(([name, values]) => `${values.length} ${name}`);
   const product = countOf(axes);
-  const count = product > MOST_TRIED ? product : allowed(form, axes, params).length;
+  const count = product > MOST_TRIED ? product : countAllowed(form, axes, params);
   const leftOut = product > count ? ` with ${conditionsOf(form).join(" and ")}` : "";
   const tooMany = count > MOST_RUNS ? `, and at most ${MOST_RUNS.toLocaleString("en")} go into a batch` : "";
   const words = `${lengths.join(" × ")} = ${count.toLocaleString("en")} runs${leftOut}${tooMany}`;
@@ -81,12 +71,13 @@ export function describeSweep(form, params) {
   button.disabled = lengths.length > 0 && (count > MOST_RUNS || count === 0);
 }
 
-// The request with each allowed combination of the values, without pictures, which nobody would look at.
-export function requestsOf(form, request, axes) {
-  return allowed(form, axes, request.params).map((values) => ({ ...request, charts: false, params: withValues(request.params, values) }));
+// The request with these values, which the server combines, without pictures, which nobody would look at.
+export function sweepOf(form, request, parameters) {
+  return { base: { ...request, charts: false }, parameters, where: conditionsOf(form) };
 }
 
-// Faults of single runs, "3.params.fast", at the field that they are about; each is told once.
-export function foldFaults(errors) {
-  return Object.fromEntries(Object.entries(errors).map(([place, text]) => [place.replace(/^\d+\./, ""), text]));
+// Faults of a sweep, "parameters.fast" and "base.fee_rate", by the field of the form that they are about.
+export function fieldFaults(errors) {
+  const field = (place) => place.replace(/^parameters\./, "params.").replace(/^base\./, "");
+  return Object.fromEntries(Object.entries(errors).map(([place, text]) => [field(place), text]));
 }

@@ -1,20 +1,18 @@
-// The form of a new study: its combinations are made here; the server says what it costs before it can be started.
+// The form of a new study: the server makes its combinations, and says what it costs before it can be started.
 import { announce } from "../announce.js";
-import { combinationsOf, countOf, stepped, valueOf } from "../inputs.js";
+import { valueOf } from "../inputs.js";
 import { sendJson, sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
-
-const MOST = 100_000; // combinations that are sent; the server says how many of them are too many
 
 function plain(text) {
   return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
 }
 
-// 14 -> [14]; "10, 20" -> [10, 20]; 5:25:5 -> [5, 10, 15, 20, 25]
-function axisValues(text) {
-  const [from, to, step, ...more] = text.split(":").map((part) => Number(part));
-  if (!(step > 0) || !Number.isFinite(to - from) || more.length) return text.split(",").map((part) => plain(part.trim()));
-  return stepped(from, to, step, MOST + 1);
+// 14 -> [14]; "10, 20" -> [10, 20]; 5:25:5 -> { min: 5, max: 25, step: 5 }
+function axisOf(text) {
+  const [min, max, step, ...more] = text.split(":").map((part) => Number(part));
+  if (step > 0 && Number.isFinite(max - min) && !more.length) return { min, max, step };
+  return text.split(",").map((part) => plain(part.trim()));
 }
 
 function request(form, base) {
@@ -25,14 +23,13 @@ function request(form, base) {
   return asked;
 }
 
-// To the server by `send`, unless there are too many combinations even to be made. `given` are those of a batch.
-async function ask(form, given, url, send) {
-  if (given) return send(url, { ...request(form, given.base), combinations: given.combinations });
+// What is sent: the combinations of a batch, if they are `given`, else a sweep with what makes a study of it.
+function asked(form, given) {
+  if (given) return { ...request(form, given.base), combinations: given.combinations };
   const inputs = [...form.querySelectorAll("[data-axis]")].filter((input) => !input.closest("[hidden]"));
-  const axes = Object.fromEntries(inputs.map((input) => [input.dataset.axis, axisValues(input.value.trim())]));
-  const [count, most] = [countOf(axes), MOST].map((each) => each.toLocaleString("en"));
-  if (countOf(axes) > MOST) return { ok: false, body: { errors: { combinations: `${count} of them; at most ${most} can be tried` } } };
-  return send(url, { ...request(form, { size_type: "percent" }), combinations: combinationsOf(axes) });
+  const parameters = Object.fromEntries(inputs.map((input) => [input.dataset.axis, axisOf(input.value.trim())]));
+  const { base, name, metric, constraints, ...study } = request(form, { size_type: "percent" });
+  return { base, name, metric, constraints, parameters, study };
 }
 
 function costText({ runs, combinations, windows, seconds, waiting }) {
@@ -71,7 +68,7 @@ export function startStudyForm(form) {
   });
   form.querySelector("#s-ticker").addEventListener("change", dates);
   form.querySelector("#study-plan").addEventListener("click", async () => {
-    const { ok, body } = await ask(form, given, "/api/studies?dry_run=true", sendJson);
+    const { ok, body } = await sendJson("/api/studies?dry_run=true", asked(form, given));
     start.disabled = !ok;
     if (ok) say(costText(body), "good");
     else faults(body);
@@ -79,7 +76,7 @@ export function startStudyForm(form) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     start.disabled = true;
-    const { ok, body } = await ask(form, given, "/api/studies", sendOnce);
+    const { ok, body } = await sendOnce("/api/studies", asked(form, given));
     if (ok) await visit(body.page_url);
     else faults(body);
   });

@@ -1,0 +1,20 @@
+"""Whose runs, batches and studies are."""
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
+
+from adapters.studies.store import batch_of
+from adapters.tables import runs, studies
+
+
+def submitter(connection: Connection, kind: str, name: str) -> str | None:
+    """Who submitted what has this run_id or study_id, or the first run of this batch_id; None when nobody knows.
+
+    The batch of a study is its submitter's, also while it has no runs yet.
+    """
+    of_study = name.removeprefix(batch_of(""))
+    if kind == "batch_id" and of_study != name and (by := submitter(connection, "study_id", of_study)):
+        return by
+    table = studies if kind == "study_id" else runs
+    query = select(table.c.submitted_by).where(table.c[kind] == name).order_by(table.c.id)
+    return connection.execute(query.limit(1)).scalar()

@@ -1,0 +1,69 @@
+"""The tables of who may come in, who came, and what was changed or refused."""
+
+from sqlalchemy import BigInteger, Column, Index, SmallInteger
+
+from adapters.database import Timestamp
+from adapters.declarations import Id, Rows, identifier, required, table, words
+
+ACTOR_LENGTH = 80  # characters of a token's name, or of a user's whom a proxy has logged in
+
+tokens = table(
+    "tokens",
+    Rows(
+        "Tokens of people and programs, as digests.",
+        of="access",
+        reconciler="INSERT UPDATE",  # by `adapters.tokens`, which is run in its pod
+        is_secret=True,
+    ),
+    Column("name", identifier(ACTOR_LENGTH), primary_key=True),
+    required("scope", identifier(8)),
+    required("digest", identifier(64), unique=True, doc="SHA-256 of the token, which itself is not stored"),
+    required("made_at", Timestamp),
+    Column("expires_at", Timestamp, doc="null: never"),
+    Column("revoked_at", Timestamp),
+)
+
+ended_sessions = table(
+    "ended_sessions",
+    Rows("Sessions of browsers that have logged out.", of="access", web="INSERT DELETE"),
+    Column("session_id", identifier(32), primary_key=True),
+    required("at", Timestamp),
+)
+
+audit = table(
+    "audit",
+    Rows(
+        "What people changed, and what they were refused.",
+        of="access",
+        kept="audit",
+        web="INSERT",  # nobody changes a row
+        reconciler="INSERT",
+    ),
+    Column("id", Id, primary_key=True, autoincrement=True),
+    required("at", Timestamp),
+    Column("actor", identifier(ACTOR_LENGTH), doc="name of the token or user; null: unknown"),
+    required("address", identifier(45)),
+    required("action", identifier(64), doc="the endpoint, or the command"),
+    required("subject", words(255), doc="the path, or what the command was given"),
+    required("status", SmallInteger, doc="of the answer"),
+    Column("run_id", identifier(36)),
+    Column("batch_id", words(64)),
+    Index("ix_audit_actor", "actor", "id"),
+    Index("ix_audit_action", "action", "id"),
+    Index("ix_audit_status", "status", "id"),
+    Index("ix_audit_run", "run_id", "id"),
+)
+
+strangers = table(
+    "strangers",
+    Rows(
+        "How often nobody with a name tried something, by the hour.",
+        of="access",
+        kept="audit",
+        web="INSERT UPDATE",
+    ),
+    Column("hour", Timestamp, primary_key=True),
+    Column("kind", identifier(8), primary_key=True, doc="logins, changes or reads"),
+    Column("status", SmallInteger, primary_key=True, autoincrement=False, doc="of the answer"),
+    required("requests", BigInteger),
+)

@@ -1,0 +1,1 @@
+"""Batches: what a sweep stands for."""

@@ -1,0 +1,93 @@
+"""The values of a parameter and their combinations: a whole grid, or distinct random members of it."""
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from itertools import islice, product
+from math import prod
+from typing import Any
+
+from adapters.batches.conditions import Condition
+
+MAX_ENUMERATED = 2_000_000  # combinations that are looked at, before `where` has chosen among them
+DRAWS_PER_RUN = 50  # random combinations that are tried for each one that `where` accepts
+MAX_VALUES = 10_000  # of one parameter
+
+Axes = dict[str, list[Any]]
+Member = dict[str, Any]
+
+
+def axis_values(axis: Any) -> list[Any]:
+    """The values that `{min, max, step}`, `{values: […]}`, a list or a single value stand for; ValueError otherwise."""
+    match axis:
+        case {"min": least, "max": most, "step": step, **more} if not more:
+            return _steps(least, most, step)
+        case {"values": list(values), **more} if not more:
+            pass
+        case list(values):
+            pass
+        case value:
+            values = [value]
+    if 0 < len(values) <= MAX_VALUES and all(isinstance(value, int | float | str) for value in values):
+        return list(dict.fromkeys(values))
+    raise ValueError(
+        f"{str(axis)[:60]!r} is not {{min, max, step}}, {{values: [...]}}, a list of 1 to {MAX_VALUES} "
+        "numbers or words, or one of them"
+    )
+
+
+def _steps(*given: Any) -> list[Any]:
+    """From min to max inclusive, exact in decimals; whole numbers stay whole when all three are."""
+    kinds = {type(value) for value in given}
+    if not kinds <= {int, float}:
+        raise ValueError(f"min, max and step are numbers, not {list(given)}")
+    least, most, step = (Decimal(str(value)) for value in given)
+    count = _count(least, most, step)
+    if not 0 < count <= MAX_VALUES:
+        raise ValueError(f"min {given[0]}, max {given[1]}, step {given[2]} give no values, or more than {MAX_VALUES}")
+    kind = int if kinds == {int} else float
+    return [kind(least + number * step) for number in range(count)]
+
+
+def _count(least: Decimal, most: Decimal, step: Decimal) -> int:
+    try:
+        return int((most - least) / step) + 1 if step > 0 and most >= least else 0
+    except (InvalidOperation, OverflowError):  # not a number, or infinite
+        return 0
+
+
+def grid(axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any]) -> Iterator[Member]:
+    """All combinations that `where` accepts, the last axis fastest; ValueError above MAX_ENUMERATED."""
+    if size(axes) > MAX_ENUMERATED:
+        raise ValueError(f"{size(axes):,} combinations are more than {MAX_ENUMERATED:,}; use method: random")
+    members = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
+    return _accepted(members, where, fixed)
+
+
+def drawn(axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any], count: int, seed: int) -> Iterator[Member]:
+    """At most `count` distinct combinations that `where` accepts, in the order that `seed` draws them."""
+    total = size(axes)
+    draws = total if total <= MAX_ENUMERATED else min(total, count * DRAWS_PER_RUN)
+    members = (_member(axes, number) for number in random.Random(seed).sample(range(total), draws))
+    return islice(_accepted(members, where, fixed), count)
+
+
+def size(axes: Axes) -> int:
+    """How many combinations there are."""
+    return prod(len(values) for values in axes.values())
+
+
+def _member(axes: Axes, number: int) -> Member:
+    """The combination of this number, counting with the last axis fastest."""
+    chosen = []
+    for name, values in reversed(axes.items()):
+        number, place = divmod(number, len(values))
+        chosen.append((name, values[place]))
+    return dict(reversed(chosen))
+
+
+def _accepted(members: Iterator[Member], where: Sequence[Condition], fixed: Mapping[str, Any]) -> Iterator[Member]:
+    for member in members:
+        values = {**fixed, **member}
+        if all(each.holds(values) for each in where):
+            yield member

@@ -1,0 +1,134 @@
+"""Conditions such as "num_trades >= 5 and max_drawdown_pct < 30", on a run's metrics or on a rule's parameters.
+
+Python's grammar, a few of its nodes, and no eval. The same tree is worked out over values and over a table's columns.
+"""
+
+import ast
+import operator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from adapters.metrics.table import METRIC_NAMES
+
+MAX_CHARACTERS = 1000
+MAX_NODES = 200  # of one comparison, whose tree is walked by recursion
+FORM = "comparisons (< <= > >= == !=) of {} and numbers with + - * / and parentheses, joined by 'and'"
+_OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Add: operator.add,
+    ast.Sub: operator.sub,
+    ast.Mult: operator.mul,
+    ast.Div: operator.truediv,
+}
+_ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.USub, ast.Name, ast.Load)
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """A parsed condition, and what it names."""
+
+    text: str
+    names: frozenset[str]
+    comparisons: tuple[ast.Compare, ...]
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Whether it is true of these values; False where one is missing, null, or of another kind."""
+        try:
+            return all(self.over(values))
+        except (TypeError, KeyError, ZeroDivisionError):
+            return False
+
+    def over(self, values: Mapping[str, Any]) -> Iterator[Any]:
+        """Each comparison, worked out over values, or as clauses over columns."""
+        for each in self.comparisons:
+            sides = [_value(node, values) for node in (each.left, *each.comparators)]
+            for op, (left, right) in zip(each.ops, pairwise(sides), strict=True):
+                yield _OPERATORS[type(op)](left, right)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Reads conditions on these names. kinds: of the constants that they may be compared with."""
+
+    subject: str  # what the names are, in words
+    names: Collection[str]
+    kinds: tuple[type, ...] = (int, float)
+
+    def parse(self, text: str) -> Condition:
+        """The condition that `text` says; ValueError says what is accepted."""
+        fault = ValueError(FORM.format(self.subject))
+        try:
+            body = _Dotted().visit(ast.parse(text.strip() if len(text) <= MAX_CHARACTERS else "", mode="eval").body)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            raise fault from None
+        parts = body.values if isinstance(body, ast.BoolOp) and isinstance(body.op, ast.And) else [body]
+        if not all(map(self._is_comparison, parts)):
+            raise fault
+        names = frozenset(name for part in parts for name in _names(part))
+        if unknown := sorted(names - set(self.names)):
+            raise ValueError(f"{self.subject}, and {unknown[0]!r} is none: {', '.join(self.names)}")
+        return Condition(text, names, tuple(parts))  # type: ignore[arg-type]  # all of them are comparisons
+
+    def parse_all(self, texts: Sequence[str] | str, field: str, errors: dict[str, str]) -> list[Condition]:
+        """Each of `texts`; the faults go into `errors`, by field and place."""
+        found = []
+        for number, text in enumerate([texts] if isinstance(texts, str) else texts):
+            try:
+                found.append(self.parse(text))
+            except ValueError as error:
+                errors[f"{field}.{number}"] = f"{text[:60]!r} is not accepted; accepted: {error}"
+        return found
+
+    def _is_comparison(self, part: ast.expr) -> bool:
+        """Whether it compares names with anything that is accepted."""
+        nodes = list(ast.walk(part))[1:]
+        is_small = isinstance(part, ast.Compare) and len(nodes) <= MAX_NODES
+        return is_small and bool(_names(part)) and all(map(self._is_accepted, nodes))
+
+    def _is_accepted(self, node: ast.AST) -> bool:
+        if isinstance(node, ast.Constant):
+            return type(node.value) in self.kinds
+        return isinstance(node, _ARITHMETIC) or type(node) in _OPERATORS
+
+
+class _Dotted(ast.NodeTransformer):
+    """Makes one name of inputs.fast."""
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
+        return ast.Name(f"{node.value.id}.{node.attr}") if isinstance(node.value, ast.Name) else node
+
+
+def _names(part: ast.expr) -> set[str]:
+    return {node.id for node in ast.walk(part) if isinstance(node, ast.Name)}
+
+
+METRIC_CONDITIONS = Reader("metrics", METRIC_NAMES)
+parse_condition = METRIC_CONDITIONS.parse
+
+
+def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    match node:
+        case ast.Constant(value=constant):
+            return constant
+        case ast.UnaryOp(operand=operand):
+            return -_number(operand, values)
+        case ast.BinOp(left=left, op=op, right=right):
+            return _OPERATORS[type(op)](_number(left, values), _number(right, values))
+    known = values[node.id]  # type: ignore[attr-defined]  # nothing else passes _is_accepted
+    if known is None:
+        raise TypeError("null compares with nothing")
+    return known
+
+
+def _number(node: ast.expr, values: Mapping[str, Any]) -> Any:
+    number = _value(node, values)
+    if isinstance(number, Sequence):
+        raise TypeError("arithmetic is for numbers")  # a text times a number would be a long text
+    return number

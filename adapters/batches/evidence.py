@@ -1,0 +1,62 @@
+"""The best run of a batch against luck: how good the best of so many looks that have no skill at all."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import case, func, select
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.metrics.measured import NoValue
+from adapters.metrics.sharpe_evidence import Evidence, evidence
+from adapters.metrics.timing_words import measured_timing
+from adapters.runs.stored_series import decode_equity
+from adapters.tables import runs
+from contracts.errors import Conflict
+
+
+@dataclass(frozen=True, slots=True)
+class BatchEvidence:
+    """The run with the highest Sharpe ratio, and what its timing proves after all that was tried on its ticker."""
+
+    run: RowMapping
+    found: Evidence
+    metrics: Mapping[str, float | int | None]
+
+
+def batch_evidence(connection: Connection, batch_id: str, ticker: str | None = None) -> BatchEvidence | None:
+    """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results without timing."""
+    best = _best(connection, batch_id, ticker)
+    if best is None:
+        return None
+    metrics = json.loads(best["metrics_json"])["values"]
+    try:
+        measured = measured_timing(metrics, len(decode_equity(best["equity_curve_json"])[1]))
+    except (NoValue, Conflict):  # its series was deleted after the time that it is kept
+        return None
+    per_year: float = metrics["bars_per_year"]
+    trials, variance = _trials(connection, batch_id, best)
+    return BatchEvidence(best, evidence(measured, variance and variance / per_year, trials, per_year), metrics)
+
+
+def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[int, float | None]:
+    """How many runs tried the ticker of the best one, and the variance of their timing's ratios in its timeframe.
+
+    The database adds up, by distances from the best one so that no digits are lost: ten thousands of ratios would take
+    longer to be sent. None for fewer than two.
+    """
+    ratio = runs.c.timing_sharpe_ratio
+    distance = case((runs.c.timeframe == best["timeframe"], ratio)) - best["timing_sharpe_ratio"]
+    sums = select(func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance))
+    own = (runs.c.batch_id == batch_id, runs.c.ticker == best["ticker"])
+    trials, ratios, total, squares = connection.execute(sums.where(*own)).one()
+    return trials, (squares - total**2 / ratios) / (ratios - 1) if ratios > 1 else None
+
+
+def _best(connection: Connection, batch_id: str, ticker: str | None) -> RowMapping | None:
+    """The row of the run with the highest Sharpe ratio; a ruined one has none."""
+    measured = [runs.c.batch_id == batch_id, runs.c.sharpe_ratio.is_not(None)]
+    named = measured + ([runs.c.ticker == ticker] if ticker else [])
+    first = select(runs.c.run_id).where(*named).order_by(runs.c.sharpe_ratio.desc(), runs.c.id).limit(1)
+    run_id = connection.execute(first).scalar_one_or_none()
+    return connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one_or_none()

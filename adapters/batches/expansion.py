@@ -1,0 +1,185 @@
+"""A sweep as the runs that it stands for: expanded here, whoever sent it, with every fault by its field."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from typing import Any
+
+from adapters.batches.axes import Axes, Member, axis_values, drawn, grid
+from adapters.batches.conditions import METRIC_CONDITIONS, Condition, Reader
+from adapters.batches.flat_params import flat_params, with_params
+from adapters.batches.leaderboard import Goal, Ranking, default_goal
+from adapters.metrics.table import METRIC_NAMES
+from contracts.errors import InvalidRequest
+from contracts.sweep import SweepSpec
+
+GOALS: Mapping[Any, Goal] = {"max": "max", "min": "min", "maximize": "max", "minimize": "min"}
+MAX_NAME = 40  # characters of the name that go into the batch id
+MAX_SWEPT = 100  # parameters; no rule has so many
+_NUMBER = re.compile(r"(?<![\w'])-?\d+(\.\d+)?(?![\w'])")  # by itself, not in a ticker
+Faults = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The runs of a sweep as requests, and what they are ranked by; None where the sweep says nothing of it."""
+
+    spec: SweepSpec
+    requests: list[dict[str, Any]]
+    swept: frozenset[str]
+    ranking: Ranking | None
+
+    @cached_property
+    def batch_id(self) -> str | None:
+        """Equal for equal runs, so that the same sweep again is the same batch; None without a name."""
+        if self.spec.name is None:
+            return None
+        slug = re.sub(r"[^a-z0-9]+", "-", self.spec.name.lower()).strip("-")[:MAX_NAME] or "sweep"
+        digest = hashlib.sha256(b"[")  # of their JSON, which as one text could be a gigabyte
+        for place, request in enumerate(self.requests):
+            digest.update((", " if place else "").encode() + json.dumps(request, sort_keys=True).encode())
+        digest.update(b"]")
+        return f"{slug}-{digest.hexdigest()[:10]}"
+
+    def told(self, errors: Mapping[str, str]) -> Faults:
+        """Faults of runs, by `<number>.<field>`, at their places in the sweep; what differs in numbers only once.
+
+        Other faults stay as they are.
+        """
+        alike: dict[tuple[str, str], list[str]] = {}
+        for field, fault in errors.items():
+            number, _, name = field.partition(".")
+            if not number.isdigit():
+                continue
+            run = self.requests[int(number) - 1]
+            said = f"{fault} ({run['ticker']} {json.dumps(run['params'])}"
+            alike.setdefault((self._place(name), _NUMBER.sub("0", fault)), []).append(said)
+        found = {field: fault for field, fault in errors.items() if not field[:1].isdigit()}
+        for (place, _), (said, *more) in alike.items():
+            others = f" and {len(more)} more run{'s' if len(more) > 1 else ''}" if more else ""
+            found[place] = f"{found[place]}; {said}{others})" if place in found else f"{said}{others})"
+        return found
+
+    def _place(self, field: str) -> str:
+        """The place of a field of a run: among the parameters, else in the base."""
+        group, _, name = field.partition(".")
+        if group == "params":
+            is_swept = any(name == each or name.startswith(f"{each}.") for each in self.swept)
+            return f"parameters.{name}" if is_swept else f"base.{field}"
+        return "base.tickers" if field == "ticker" and "tickers" in self.spec.base else f"base.{field}"
+
+
+def expanded(
+    spec: SweepSpec, rules: Mapping[str, Mapping[str, Any]], most: int, errors: Mapping[str, str] | None = None
+) -> Expansion:
+    """The runs that a sweep stands for, at most `most`; InvalidRequest with every fault by field.
+
+    rules: the parameters of each rule with their defaults. errors: faults that are known already. The fields of the
+    base and the values of the parameters are those of a run, and not checked here.
+    """
+    found = dict(errors or {})
+    base = dict(spec.base)
+    tickers = _tickers(base, found)
+    fixed = _fixed_params(base, rules, found)
+    ranking = _ranking(spec, found)
+    axes = _axes(spec, found)
+    names = Reader("parameters", sorted({*(fixed or ()), *axes}), (int, float, str))
+    where = names.parse_all(spec.where, "where", found) if fixed is not None else []
+    members = list[Member]() if found else _members(spec, axes, where, fixed or {}, len(tickers), most, found)
+    if found:
+        raise InvalidRequest(found)
+    given = base.get("params") or {}
+    requests = [
+        {"charts": False, **base, "ticker": ticker, "params": with_params(given, member)}
+        for ticker in tickers
+        for member in members
+    ]
+    return Expansion(spec, requests, frozenset[str]().union(*members), ranking)
+
+
+def _tickers(base: dict[str, Any], errors: Faults) -> list[str]:
+    """The tickers, which are taken out of the base."""
+    given = base.pop("tickers", None) or base.pop("ticker", None)
+    tickers = given if isinstance(given, list) else [given]
+    if not tickers or not all(isinstance(ticker, str) for ticker in tickers):
+        errors.setdefault("base.ticker", "one ticker or a list of tickers is required")
+        return []
+    return list(dict.fromkeys(tickers))
+
+
+def _fixed_params(
+    base: Mapping[str, Any], rules: Mapping[str, Mapping[str, Any]], errors: Faults
+) -> dict[str, Any] | None:
+    """The rule's parameters as they are where they are not swept; None without a known rule."""
+    rule_type, params = base.get("rule_type"), base.get("params") or {}
+    if not isinstance(rule_type, str) or rule_type not in rules:
+        errors.setdefault("base.rule_type", f"{str(rule_type)[:60]!r} is not one of {', '.join(rules)}")
+    elif not isinstance(params, dict):
+        errors["base.params"] = f"{str(params)[:60]!r} is not an object of parameter names and their values"
+    else:
+        return flat_params({**rules[rule_type], **params})
+    return None
+
+
+def _ranking(spec: SweepSpec, errors: Faults) -> Ranking | None:
+    """What the sweep says about ranks; what it leaves out is as in a batch that says nothing."""
+    constraints = METRIC_CONDITIONS.parse_all(spec.constraints, "constraints", errors)
+    if spec.metric is None:
+        return Ranking("sharpe_ratio", "max", constraints) if constraints else None
+    wanted = spec.metric if isinstance(spec.metric, dict) else {"name": spec.metric}
+    name, goal = wanted.get("name", "sharpe_ratio"), wanted.get("goal", "")
+    if name in list(METRIC_NAMES) and goal in ["", *GOALS] and wanted.keys() <= {"name", "goal"}:
+        return Ranking(name, GOALS[goal] if goal else default_goal(name), constraints)
+    accepted = f"a metric, or its name and goal ({', '.join(GOALS)}); metrics: {', '.join(METRIC_NAMES)}"
+    errors["metric"] = f"{str(spec.metric)[:60]!r} is not accepted; accepted: {accepted}"
+    return None
+
+
+def _axes(spec: SweepSpec, errors: Faults) -> dict[str, list[Any]]:
+    """The values of each parameter; none of a list of combinations."""
+    if spec.method == "list":
+        if not isinstance(spec.parameters, list) or not all(isinstance(each, dict) for each in spec.parameters):
+            errors["parameters"] = "with method list, a list of objects of parameters is expected"
+        return {}
+    if not isinstance(spec.parameters, dict) or len(spec.parameters) > MAX_SWEPT:
+        errors["parameters"] = f"an object of at most {MAX_SWEPT} parameter names and their values is expected"
+        return {}
+    axes = {}
+    for name, axis in spec.parameters.items():
+        try:
+            axes[name] = axis_values(axis)
+        except ValueError as error:
+            errors[f"parameters.{name}"] = str(error)
+    return axes
+
+
+def _members(
+    spec: SweepSpec,
+    axes: Axes,
+    where: list[Condition],
+    fixed: Mapping[str, Any],
+    tickers: int,
+    most: int,
+    errors: Faults,
+) -> list[Member]:
+    """The parameters of each combination, as far as they are accepted."""
+    found: Iterator[Any] = iter(spec.parameters)
+    try:
+        if spec.method == "grid":
+            found = grid(axes, where, fixed)
+        if spec.method == "random":
+            found = drawn(axes, where, fixed, max(min(spec.run_cap, most + tickers) // tickers, 1), spec.seed)
+    except ValueError as error:
+        errors["parameters"] = str(error)
+        return []
+    members = list(islice(found, most))
+    count = len(members) + sum(1 for _ in found)
+    if not count:
+        errors["parameters"] = "no combination is left, see where" if where else "no combination is listed"
+    if count * tickers > (cap := min(spec.run_cap, most)):
+        errors["run_cap"] = f"{count} combinations x {tickers} tickers are more than {cap}"
+    return members

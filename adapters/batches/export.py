@@ -1,0 +1,47 @@
+"""All runs of a batch as a table, read in portions: a slow client holds neither memory nor a connection."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.engine import Connection, Engine
+
+from adapters.batches.flat_params import flat_params
+from adapters.batches.queries import RUN_COLUMNS, batch_run
+from adapters.database import reading
+from adapters.metrics.table import METRIC_NAMES
+from adapters.tables import runs
+
+PORTION = 1000  # runs per query
+_FIXED = ("run_id", "ticker", "rule_type", "rule_id", "label", "status", "error_type", "queue_wait_s", "run_s")
+
+
+def export_rows(engine: Engine, batch_id: str) -> Iterator[list[Any]]:
+    """A header and one row per run in the order of submission; empty where a run has no such parameter or metric."""
+    with reading(engine) as connection:
+        params = _param_names(connection, batch_id)
+    yield [*_FIXED, *(f"params.{name}" for name in params), *METRIC_NAMES]
+    query = select(runs.c.id, *RUN_COLUMNS).where(runs.c.batch_id == batch_id).order_by(runs.c.id).limit(PORTION)
+    last_id = 0
+    while True:
+        with reading(engine) as connection:
+            rows = connection.execute(query.where(runs.c.id > last_id)).mappings().all()
+        if not rows:
+            return
+        yield from (_row(batch_run(row), params) for row in rows)
+        last_id = rows[-1]["id"]
+
+
+def _param_names(connection: Connection, batch_id: str) -> list[str]:
+    texts = connection.execute(select(runs.c.params_json).where(runs.c.batch_id == batch_id).order_by(runs.c.id))
+    return list(
+        dict.fromkeys(name for text in dict.fromkeys(texts.scalars()) for name in flat_params(json.loads(text)))
+    )
+
+
+def _row(run: dict[str, Any], params: Sequence[str]) -> list[Any]:
+    metrics, own = run["metrics"] or {}, flat_params(run["params"])
+    values = [run[name] for name in _FIXED]
+    values += [own.get(name) for name in params] + [metrics.get(name) for name in METRIC_NAMES]
+    return [json.dumps(value) if isinstance(value, list | dict) else value for value in values]

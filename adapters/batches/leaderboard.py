@@ -1,0 +1,51 @@
+"""Runs of a batch against each other: what is better, who has no place, and what to bear in mind."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from adapters.batches.conditions import METRIC_CONDITIONS, Condition
+from adapters.metrics.table import METRICS_BY_NAME
+
+Goal = Literal["max", "min"]
+
+RUIN_PCT = 100.0  # maximum drawdown at which equity was 0 or less
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """The metric, whether more or less of it is better, and what a run has to keep to have a place at all."""
+
+    metric: str
+    goal: Goal
+    constraints: Sequence[Condition] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """This ranking as the API shows and takes it."""
+        return {"metric": self.metric, "goal": self.goal, "constraints": [each.text for each in self.constraints]}
+
+
+def ranking_by(metric: str, goal: Goal | None, constraints: Sequence[str]) -> Ranking:
+    """A ranking by what was checked before; without a goal by what is better for the metric."""
+    return Ranking(metric, goal or default_goal(metric), list(map(METRIC_CONDITIONS.parse, constraints)))
+
+
+def default_goal(metric: str) -> Goal:
+    """Whether more or less of a metric is better."""
+    return "min" if METRICS_BY_NAME[metric].better == "low" else "max"
+
+
+def is_ruined(metrics: Mapping[str, Any]) -> bool:
+    """Whether a run once had nothing left: whatever it came to afterwards, no broker would have let it go on."""
+    return (metrics.get("max_drawdown_pct") or 0.0) >= RUIN_PCT
+
+
+def tried_note(tried: int, completed: int = 0, kept: int = 0) -> str:
+    """What to bear in mind when reading the best of `tried` runs, `kept` of the completed ones being ranked."""
+    runs = "1 run was" if tried == 1 else f"{tried:,} runs were"
+    note = (
+        f"{runs} tried: the best of many looks better than it is (selection bias), so confirm it on dates "
+        "that took no part in the choice."
+    )
+    left_out = f"{completed - kept:,} of {completed:,} completed runs"
+    return note + (f" {left_out} break a constraint, made no trade or lost everything." if kept < completed else "")

@@ -1,0 +1,269 @@
+"""Engines and the database's own clock, for SQLite and for MySQL or MariaDB."""
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+from typing import Any, TypeVar
+
+from sqlalchemy import DateTime, Select, create_engine, event, literal, select
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.pool import NullPool
+from sqlalchemy.sql.functions import FunctionElement
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+NAMED = 1000  # values in one query
+TRIES = 5  # of a transaction that collides with others
+SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word, and SQLite's writers as well
+REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
+_MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
+_MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
+_MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
+# read-only, while another server takes over or by an operator's hand; no room on the disk, for a table or at all
+_UNWRITABLE = frozenset({1290, 1836, 1114, 1021, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
+# too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
+# connection or statement killed (MariaDB's max_statement_time too), a Galera node that is not ready, a rollback by
+# group replication (2000 to 2999: the connection broke); of SQLite another writer, and what a full disk looks like
+# beside FULL; the transaction can be repeated as it is
+_TRANSIENT = _UNWRITABLE | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
+_TRANSIENT |= {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
+
+# UTC without an offset, microseconds
+Timestamp = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+
+class database_now(FunctionElement[datetime]):
+    """The database's UTC time, `offset_s` seconds later; the only clock that decides anything."""
+
+    type = DateTime()
+    inherit_cache = True
+
+    def __init__(self, offset_s: float = 0.0) -> None:
+        super().__init__(literal(float(offset_s)))
+
+
+@compiles(database_now, "sqlite")
+def _sqlite_now(element: database_now, compiler: Any, **options: Any) -> str:
+    # SQLite knows milliseconds; three zeros make the text as long, and so as sortable, as Python's
+    offset_s = compiler.process(element.clauses, **options)
+    return f"(strftime('%Y-%m-%d %H:%M:%f', 'now', {offset_s} || ' seconds') || '000')"
+
+
+@compiles(database_now, "mysql")
+@compiles(database_now, "mariadb")
+def _mysql_now(element: database_now, compiler: Any, **options: Any) -> str:
+    return f"(UTC_TIMESTAMP(6) + INTERVAL {compiler.process(element.clauses, **options)} SECOND)"
+
+
+def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = SILENCE_S) -> Engine:
+    """An engine for `database_url`; without a pool each connection is closed after use, as a short process wants it.
+
+    answer_s: how long MySQL may take to answer one statement, and to take a connection that is no pool's; and how long
+    another writer of SQLite is waited for.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        return _connect_sqlite(url, answer_s)
+    pooled: dict[str, Any] = {"poolclass": NullPool}
+    if pool_size:
+        pooled = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
+        pooled["pool_pre_ping"] = True
+    arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
+    engine = create_engine(url, connect_args=arguments, pool_reset_on_return=None, **pooled)
+    event.listen(engine, "reset", _reset_mysql)
+    event.listen(engine, "connect", _prepare_mysql)
+    event.listen(engine, "begin", _begin_mysql)
+    if pool_size:
+        _share(engine, answer_s)
+    return engine
+
+
+def _share(engine: Engine, answer_s: int) -> None:
+    """Let no thread wait long for a server that does not answer, though a statement may take its time."""
+
+    def be_patient(seconds: int) -> Callable[..., None]:
+        def take(connection: Any, *_others: Any) -> None:
+            if connection is not None:  # a broken one that is given back
+                connection._read_timeout = seconds  # PyMySQL has no public name for it after connecting
+
+        return take
+
+    event.listen(engine, "do_connect", _Reach().connect)
+    event.listen(engine, "checkout", be_patient(answer_s))  # after the ping
+    event.listen(engine, "checkin", be_patient(REACH_S))
+
+
+class _Reach:
+    """Connecting to a server that may not answer: one thread finds out, so the others can tell their users."""
+
+    def __init__(self) -> None:
+        self._is_away = False
+        self._first = Lock()
+
+    def connect(self, dialect: Any, _record: Any, arguments: Any, parameters: Any) -> Any:
+        """A new connection; refused while another thread tries what has just failed."""
+        is_first = self._first.acquire(blocking=False)
+        try:
+            if self._is_away and not is_first:
+                raise dialect.dbapi.OperationalError(2003, "MySQL did not answer, and is being tried by another thread")
+            connection = dialect.connect(*arguments, **parameters)
+            self._is_away = False
+            return connection
+        except dialect.dbapi.OperationalError as error:
+            self._is_away = error.args[0] in _MYSQL_CONNECTING
+            raise
+        finally:
+            if is_first:
+                self._first.release()
+
+
+def _mysql_arguments(url: URL, answer_s: int) -> dict[str, Any]:
+    # READ COMMITTED: a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks
+    isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
+    arguments: dict[str, Any] = {
+        "connect_timeout": min(REACH_S, answer_s),
+        "read_timeout": answer_s,
+        "write_timeout": SILENCE_S,
+        "init_command": isolation,
+    }
+    if not any(name.startswith("ssl") for name in url.query):
+        arguments["ssl_disabled"] = True  # loading the CA certificates costs 33 ms, paid at each Job's start
+    return arguments
+
+
+def _prepare_mysql(connection: Any, _record: Any) -> None:
+    """Let the server roll back for a client that froze or whose machine died; it would keep its locks for 8 hours."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET SESSION wait_timeout = {SILENCE_S}")
+
+
+def _reset_mysql(connection: Any, _record: Any, _state: Any) -> None:
+    """Roll back what is still open; after a commit nothing is, and asking the server would cost a round trip."""
+    if connection.server_status & _MYSQL_IN_TRANSACTION:
+        connection.rollback()
+
+
+def _begin_mysql(connection: Connection) -> None:
+    # for this one transaction: queries of one answer see one state, as in SQLite; a writer wants the latest one
+    if connection.get_execution_options().get("read_only"):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def _connect_sqlite(url: URL, busy_s: int) -> Engine:
+    if url.database and url.database != ":memory:":
+        Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": min(busy_s, SILENCE_S)}, poolclass=NullPool)
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says so, not where sqlite3 guesses
+    connection.execute("PRAGMA journal_mode=WAL")
+    connection.execute("PRAGMA synchronous=NORMAL")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # a transaction that reads first and writes later fails at once when another writer came between; IMMEDIATE waits
+    mode = "DEFERRED" if connection.get_execution_options().get("read_only") else "IMMEDIATE"
+    connection.exec_driver_sql(f"BEGIN {mode}")
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A connection for queries only, which all see the state at the first of them; it blocks no writer."""
+    with engine.connect().execution_options(read_only=True) as connection:
+        yield connection
+
+
+def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
+    """What `change` returns from its own committed transaction; retried when that collides with another one.
+
+    When the connection breaks, the OperationalError is raised: nobody knows whether the change was made. So it is when
+    there is none to be had, or SQLite stays locked: each try has waited.
+    """
+    return retried(engine, change, [0.0] * (TRIES - 1), _has_collided)
+
+
+def _has_collided(error: OperationalError) -> bool:
+    has_waited = isinstance(error.orig, sqlite3.OperationalError) or _error_number(error) in _MYSQL_CONNECTING
+    return not has_waited and not error.connection_invalidated and is_transient(error)
+
+
+def retried(
+    engine: Engine,
+    change: Callable[[Connection], T],
+    pauses_s: Iterable[float],
+    is_worth_it: Callable[[OperationalError], bool],
+) -> T:
+    """What `change` returns from its own committed transaction; retried after each pause if its error is worth it."""
+    pauses = iter(pauses_s)
+    while True:
+        try:
+            with engine.begin() as connection:
+                return change(connection)
+        except OperationalError as error:
+            pause_s = next(pauses, None) if is_worth_it(error) else None
+            if pause_s is None:
+                raise
+            if pause_s:
+                log.warning("database_unreachable pause_s=%.1f reason=%s", pause_s, error.orig)
+        time.sleep(pause_s)
+
+
+def time_of(connection: Connection) -> datetime:
+    """The database's time."""
+    return connection.execute(select(database_now())).scalar_one()
+
+
+def has_rows(connection: Connection, query: Select[Any]) -> bool:
+    """Whether there is a row of such a query."""
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    """The values in as many parts as queries need that name each of them."""
+    return (values[start : start + NAMED] for start in range(0, len(values), NAMED))
+
+
+def is_duplicate_key(error: IntegrityError) -> bool:
+    """True when a unique index refused the row, as opposed to a fault of the statement."""
+    if isinstance(error.orig, sqlite3.IntegrityError):
+        return "UNIQUE constraint failed" in str(error.orig)
+    return _error_number(error) == _MYSQL_DUPLICATE_KEY
+
+
+def is_transient(error: OperationalError) -> bool:
+    """True when the database was away, took no changes, or two transactions collided: a repetition can succeed."""
+    number = _error_number(error)
+    is_clients_own = 2000 <= number < 3000
+    return error.connection_invalidated or is_clients_own or number in _TRANSIENT
+
+
+def takes_no_changes(error: SQLAlchemyError) -> bool:
+    """True when the database refused a change because it takes none at all."""
+    return isinstance(error, OperationalError) and _error_number(error) in _UNWRITABLE
+
+
+def is_locked(error: SQLAlchemyError) -> bool:
+    """True when another writer of SQLite took longer than it was waited for."""
+    return isinstance(error, OperationalError) and _error_number(error) == sqlite3.SQLITE_BUSY
+
+
+def _error_number(error: IntegrityError | OperationalError) -> int:
+    """MySQL's, which has four digits, or SQLite's primary one, below 256."""
+    if code := getattr(error.orig, "sqlite_errorcode", 0):
+        return int(code) & 0xFF
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else 0

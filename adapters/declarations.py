@@ -1,0 +1,96 @@
+"""How a table is declared: the types of its columns, and what its rows are.
+
+Grants, retention, sizes by kind and docs/database.md follow from that; backups are of the whole database.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy.dialects import mysql
+from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
+
+MYSQL = ("mysql", "mariadb")
+
+metadata = MetaData()
+_ENGINE = {"engine": "InnoDB", "charset": "utf8mb4"}
+_OPTIONS: dict[str, Any] = {f"{dialect}_{name}": value for dialect in MYSQL for name, value in _ENGINE.items()}
+
+Subject = Literal["run", "batch", "study", "prices", "access", "platform"]
+Kept = Literal["charts", "series", "events", "runs", "batches", "audit", "prices"]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What the rows of a table are for, what they belong to, who writes them and when they are deleted.
+
+    of: rows of a run have its run_id and go with it at the latest, those of a batch its batch_id.
+    kept: as long as these are, by the setting KEEP_… of that name or, of prices, by `adapters.prune`; None: forever.
+    web, worker, reconciler: what each role does with them, in SQL's words. A row that is only locked counts as updated.
+    Granted beside that: reading to all but the worker, and deleting what is not kept forever to the reconciler.
+    """
+
+    purpose: str
+    of: Subject
+    kind: str = "other"  # under which rows and bytes are counted
+    kept: Kept | None = None
+    web: str = ""
+    worker: str = ""
+    reconciler: str = ""
+    is_secret: bool = False  # whether people who look at the database may not see them
+
+    def __post_init__(self) -> None:
+        if self.of in ("run", "batch") and self.kept is None:
+            raise ValueError("what belongs to a run or batch is kept no longer than it is; as long as what?")
+
+
+def table(name: str, rows: Rows, *items: SchemaItem) -> Table:
+    """A table of the platform."""
+    return Table(name, metadata, *items, info={"rows": rows}, **_OPTIONS)
+
+
+def rows_of(declared: Table) -> Rows:
+    """What a table's rows are."""
+    rows: Rows = declared.info["rows"]
+    return rows
+
+
+def tables_of(subject: Subject) -> list[Table]:
+    """The tables whose rows belong to such a thing, in the order of the code."""
+    return [each for each in metadata.tables.values() if rows_of(each).of == subject]
+
+
+def bytes_of(declared: Table) -> list[Column[Any]]:
+    """The columns that hold the bytes of a table's rows: those of any length, or else all texts."""
+    texts = [each for each in declared.c if isinstance(each.type, String | LargeBinary) and "kept" not in each.info]
+    return [each for each in texts if isinstance(each.type, Text | LargeBinary)] or texts
+
+
+def required(name: str, kind: Any, **options: Any) -> Column[Any]:
+    """A column that is never null."""
+    return Column(name, kind, nullable=False, **options)
+
+
+def series(name: str) -> Column[Any]:
+    """A column of a run that is cleared once its series are kept no longer."""
+    return Column(name, LongText, info={"kept": "series"}, doc="cleared after `KEEP_SERIES_DAYS`")
+
+
+def _on_mysql(generic: TypeEngine[Any], special: TypeEngine[Any]) -> TypeEngine[Any]:
+    return generic.with_variant(special, *MYSQL)
+
+
+def identifier(length: int) -> TypeEngine[Any]:
+    """Compared byte by byte, one byte a character in an index."""
+    return _on_mysql(String(length), mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"))
+
+
+def words(length: int) -> TypeEngine[Any]:
+    """Words of people: any script, but 'a' and 'A' differ, as they do in SQLite."""
+    return _on_mysql(String(length), mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"))
+
+
+LongText = _on_mysql(Text(), mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"))  # TEXT holds 64 KB only
+LongBlob = _on_mysql(LargeBinary(), mysql.MEDIUMBLOB())
+Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself for INTEGER only

@@ -1,0 +1,91 @@
+"""How a run compares with its benchmark: the request's, or buy and hold of the same; bar by bar, close to close."""
+
+import math
+from functools import partial
+
+from adapters.metrics.entry import Metric
+from adapters.metrics.measured import STEADY, Array, Measured, NoValue, average, deviation, total
+from adapters.metrics.risk import ROUNDING_NOISE
+
+metric = partial(Metric, "Benchmark")
+
+
+@metric("Alpha", "percent", "high", signed=True, source="Jensen (1968), Journal of Finance 23(2)")
+def alpha(run: Measured) -> float:
+    """Mean excess return - beta times the benchmark's, per bar, compounded over P bars."""
+    ours, theirs = (average(each) - run.bar_rate for each in run.beside_benchmark)
+    return _yearly(1.0 + ours - beta(run) * theirs, run.periods_per_year)
+
+
+@metric("Beta", "ratio")
+def beta(run: Measured) -> float:
+    """Covariance of the returns with the benchmark's / variance of the benchmark's."""
+    ours, theirs = map(_centred, run.beside_benchmark)
+    return total(ours * theirs) / total(theirs * theirs)
+
+
+@metric("Correlation", "ratio")
+def correlation(run: Measured) -> float:
+    """Pearson's correlation of the returns with the benchmark's."""
+    ours, theirs = map(_centred, run.beside_benchmark)
+    if math.sqrt(average(ours * ours)) <= ROUNDING_NOISE:
+        raise NoValue(STEADY)
+    return total(ours * theirs) / math.sqrt(total(ours * ours) * total(theirs * theirs))
+
+
+@metric("Tracking error", "percent")
+def tracking_error(run: Measured) -> float:
+    """Standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
+    return deviation(_active(run)) * math.sqrt(run.periods_per_year) * 100.0
+
+
+@metric("Information ratio", "ratio", "high", source="Goodwin (1998), Financial Analysts Journal 54(4)")
+def information_ratio(run: Measured) -> float:
+    """Mean / standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
+    active = _active(run)
+    spread = deviation(active)
+    if spread <= ROUNDING_NOISE:
+        raise NoValue("the run does not differ from its benchmark")
+    return average(active) / spread * math.sqrt(run.periods_per_year)
+
+
+@metric("Up capture", "percent", "high")
+def up_capture(run: Measured) -> float:
+    """Yearly growth on the bars on which the benchmark rose / the benchmark's on them."""
+    ours, theirs = run.beside_benchmark
+    return _capture(run, ours[theirs > 0], theirs[theirs > 0])
+
+
+@metric("Down capture", "percent", "low")
+def down_capture(run: Measured) -> float:
+    """Yearly growth on the bars on which the benchmark fell / the benchmark's on them."""
+    ours, theirs = run.beside_benchmark
+    return _capture(run, ours[theirs < 0], theirs[theirs < 0])
+
+
+def _active(run: Measured) -> Array:
+    """Return of each bar above the benchmark's."""
+    ours, theirs = run.beside_benchmark
+    return ours - theirs
+
+
+def _capture(run: Measured, ours: Array, theirs: Array) -> float:
+    if not len(theirs):
+        raise NoValue("the benchmark never moved that way")
+    return _growth(ours, run.periods_per_year) / _growth(theirs, run.periods_per_year) * 100.0
+
+
+def _growth(returns: Array, periods_per_year: float) -> float:
+    return _yearly(float((1.0 + returns).cumprod()[-1]), periods_per_year / len(returns))
+
+
+def _yearly(growth: float, times: float) -> float:
+    """Growth compounded so many times, in percent; NoValue for one that leaves nothing."""
+    if growth <= 0.0:
+        raise NoValue("it leaves nothing to compound")
+    compounded: float = growth**times
+    return (compounded - 1.0) * 100.0
+
+
+def _centred(values: Array) -> Array:
+    return values - average(values)

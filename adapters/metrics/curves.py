@@ -1,0 +1,139 @@
+"""The curves and tables of a run as the contract shows them, from its series."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import numpy as np
+
+from adapters.metrics.rates import Rates
+from adapters.prices.bar_times import CLOSE_OFFSET_S, bar_close_time, bar_open_time
+from adapters.prices.bars import Column, Whole, bar_dates
+from adapters.prices.sessions import DAY_S
+from contracts.run_request import Timeframe
+from contracts.run_result import Candle, DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
+
+FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
+DAY = timedelta(days=1)
+
+
+def close_times(times: Whole, timeframe: Timeframe) -> Whole:
+    """What is known at a bar's close is dated by it, as trades are: equity, drawdown, portfolio and signals.
+
+    Candles, and everything of a day, keep the bar's own date.
+    """
+    return times if timeframe == "1d" else times + CLOSE_OFFSET_S[timeframe]
+
+
+def equity_points(dates: Sequence[str], equity: Column) -> list[EquityPoint]:
+    """Equity after each bar's fills."""
+    return [{"date": date, "equity": value} for date, value in zip(dates, equity.tolist(), strict=True)]
+
+
+def drawdown_points(dates: Sequence[str], depths_pct: Column) -> list[DrawdownPoint]:
+    """Percent below the running peak, per bar."""
+    return [{"date": date, "drawdown_pct": depth} for date, depth in zip(dates, depths_pct.tolist(), strict=True)]
+
+
+def drawdowns(path: Column) -> Column:
+    """Fall of each point of a path from its running peak, as a fraction of the peak."""
+    peaks = np.maximum.accumulate(path)
+    return (peaks - path) / peaks
+
+
+def cash_curve(
+    times: Whole, equity: Column, trades: Sequence[Mapping[str, Any]], initial_capital: float, rates: Rates
+) -> Column:
+    """Cash after each bar's fills: it follows from the trades, and with rates from equity, too."""
+    changes = np.zeros(len(equity) + 1)
+    changes[0] = initial_capital
+    for trade in trades:
+        sign = 1.0 if trade["side"] == "BUY" else -1.0
+        changes[trade["entry_bar"]] -= sign * trade["entry_price"] * trade["size"] + trade["entry_fees"]
+        if not trade["is_open"]:
+            changes[trade["exit_bar"]] += sign * trade["exit_price"] * trade["size"] - trade["exit_fees"]
+    if not rates:
+        return changes[:-1].cumsum()
+    cash, worth, days = changes[:-1].tolist(), equity.tolist(), np.diff(times // DAY_S).tolist()
+    for bar, passed in enumerate(days, start=1):
+        interest, fee = rates.accrued(cash[bar - 1], worth[bar - 1], passed)
+        cash[bar] += cash[bar - 1] + interest - fee
+    return np.array(cash)
+
+
+def shares_held(trades: Sequence[Mapping[str, Any]], bars: int) -> Column:
+    """(bars,) shares after each bar's fills, below 0 when short."""
+    changes = np.zeros(bars)
+    for trade in trades:
+        size = trade["size"] if trade["side"] == "BUY" else -trade["size"]
+        changes[trade["entry_bar"]] += size
+        if not trade["is_open"]:
+            changes[trade["exit_bar"]] -= size
+    return changes.cumsum()
+
+
+def portfolio_points(dates: Sequence[str], equity: Column, cash: Column) -> list[PortfolioPoint]:
+    """Cash and market value of the position after each bar's fills."""
+    return [
+        {"date": date, "cash": round(money, 2), "position": round(total - money, 2) + 0.0, "total": total}
+        for date, money, total in zip(dates, cash.tolist(), equity.tolist(), strict=True)
+    ]
+
+
+def fill_bars(trades: Sequence[Mapping[str, Any]]) -> list[FillBars]:
+    """Bars of each trade's entry and exit. Times do not tell them: within a day a bar closes as the next one opens."""
+    return [(trade["entry_bar"], trade["exit_bar"]) for trade in trades]
+
+
+def trade_rows(trades: Sequence[Mapping[str, Any]], times: Whole, timeframe: Timeframe) -> list[TradeRow]:
+    """Trades as the contract shows them: numbered and dated."""
+    dates = bar_dates(times, timeframe)
+    return [trade_row(number, trade, dates, timeframe) for number, trade in enumerate(trades)]
+
+
+def trade_row(number: int, trade: Mapping[str, Any], dates: Sequence[str], timeframe: Timeframe) -> TradeRow:
+    """One trade as the contract shows it; dates: of all bars."""
+    entry = _fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
+    left = _fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
+    held = datetime.fromisoformat(left) - datetime.fromisoformat(entry)
+    row: TradeRow = {
+        "trade_no": number,
+        "side": trade["side"],
+        "size": trade["size"],
+        "entry_timestamp": entry,
+        "entry_price": trade["entry_price"],
+        "entry_fees": round(trade["entry_fees"], 4),
+        "exit_timestamp": left,
+        "exit_price": trade["exit_price"],
+        "exit_fees": round(trade["exit_fees"], 4),
+        "pnl_abs": round(trade["pnl_abs"], 2),
+        "pnl_pct": round(trade["pnl_pct"], 4),
+        "holding_period": round(held / DAY, 4),
+        "exit_reason": trade["exit_reason"],
+        "is_open": trade["is_open"],
+    }
+    if "mae_pct" in trade:  # older runs have none
+        row["mae_pct"], row["mfe_pct"] = trade["mae_pct"], trade["mfe_pct"]
+    return row
+
+
+def _fill_time(bar: str, at: str, timeframe: Timeframe) -> str:
+    """A fill at the open is dated by the bar's open; one at the close, or at a stop within the bar, by its close."""
+    return bar_open_time(bar, timeframe) if at == "open" else bar_close_time(bar, timeframe)
+
+
+def signal_points(
+    dates: Sequence[str],
+    signals: Sequence[tuple[int, int, float | None]],
+    candles: Callable[[], Sequence[Candle] | None],
+) -> list[SignalPoint]:
+    """Signals with the date and close of their bars; candles: asked for where a signal has no price of its own."""
+    held = (any(price is None for _, _, price in signals) and candles()) or []
+    return [
+        {
+            "date": dates[bar],
+            "action": "BUY" if signal > 0 else "SELL",
+            "price": held[bar]["close"] if price is None else price,
+        }
+        for bar, signal, price in signals
+    ]

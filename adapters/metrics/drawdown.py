@@ -1,0 +1,71 @@
+"""How far equity fell below its peak, and for how long."""
+
+import math
+from functools import partial
+
+from adapters.metrics.entry import Metric
+from adapters.metrics.measured import DAY_S, Measured, average
+
+metric = partial(Metric, "Drawdown")
+
+
+@metric("Maximum drawdown", "percent", "low", headline="drawdown", holding="buy_hold_max_drawdown_pct")
+def max_drawdown_pct(run: Measured) -> float:
+    """Largest fall of equity from its running peak, in percent of the peak; the initial capital is the first peak."""
+    return run.core_value("max_drawdown_pct")
+
+
+@metric("Maximum drawdown of buy and hold", "percent")
+def buy_hold_max_drawdown_pct(run: Measured) -> float:
+    """The largest fall of buying and holding from its running peak; the initial capital is the first peak."""
+    return float(run.holding.drawdowns.max()) * 100.0
+
+
+@metric("Deepest drawdown lasted", "days", "low")
+def max_drawdown_days(run: Measured) -> float:
+    """Calendar days from the peak before the maximum drawdown until equity is back at it, or to the last bar."""
+    return run.days_between(*deepest_span(run))
+
+
+@metric("Deepest drawdown in bars", "bars", "low")
+def max_drawdown_bars(run: Measured) -> float:
+    """The same duration, counted in bars."""
+    peak, recovery = deepest_span(run)
+    return recovery - peak
+
+
+def deepest_span(run: Measured) -> tuple[int, int]:
+    """Positions in the path of the peak before the maximum drawdown and of its recovery (or the last); equal if none.
+
+    The peak is the last one before the fall; the recovery the first equity at or above it.
+    """
+    bottom = int(run.drawdowns.argmax())
+    if run.drawdowns[bottom] == 0.0:
+        return 0, 0
+    height = run.path[: bottom + 1].max()
+    peak = int((run.path[: bottom + 1] == height).nonzero()[0][-1])
+    recovered = (run.path[bottom:] >= height).nonzero()[0]
+    return peak, bottom + int(recovered[0]) if len(recovered) else run.bars
+
+
+@metric("Longest drawdown", "days", "low")
+def longest_drawdown_days(run: Measured) -> float:
+    """Calendar days of the longest stretch from a peak until equity is back at it, or to the last bar; it need not be
+    the deepest.
+    """
+    peaks = (run.drawdowns == 0.0).nonzero()[0]
+    begun, ended = peaks[:-1], peaks[1:]
+    recovered = (run.seconds[ended] - run.seconds[begun])[ended - begun > 1]
+    return max(int(recovered.max(initial=0)), int(run.seconds[-1] - run.seconds[peaks[-1]])) / DAY_S
+
+
+@metric("Time under water", "percent", "low")
+def time_under_water_pct(run: Measured) -> float:
+    """Share of the bars at whose close equity is below an earlier peak."""
+    return int((run.drawdowns[1:] > 0.0).sum()) / run.bars * 100.0
+
+
+@metric("Ulcer index", "percent", "low", source="Martin & McCann (1989), The Investor's Guide to Fidelity Funds")
+def ulcer_index(run: Measured) -> float:
+    """Square root of the mean squared drawdown of the bars. Quantstats divides by n - 1."""
+    return math.sqrt(average(run.drawdowns[1:] ** 2)) * 100.0

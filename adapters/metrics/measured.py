@@ -1,0 +1,206 @@
+"""What a run's metrics are computed from."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from adapters.metrics.curves import drawdowns
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+DAY_S = 86_400
+DAYS_PER_YEAR = 365.25
+LEAST_PAIRS = 30  # returns of run and benchmark; with fewer their relation is chance
+TOO_FEW_BARS = "fewer than two returns"
+RUINED = "equity fell to zero or below"
+STEADY = "equity did not vary"
+NO_CLOSED_TRADES = "no closed trades"
+SAME_SHARE = "it held the same share all the time"
+
+
+class NoValue(Exception):
+    """This metric does not exist for this run; the text says why."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One run in numbers. Sums run in the order of the bars, so that they are the same on every CPU.
+
+    core: the engine's own metrics by name. path: (bars + 1,) float64, the initial capital and then each bar's equity.
+    close: (bars,) float64. timestamps: (bars + 1,) datetime64 of the path, the capital's being the first bar's. trades:
+    fields of the engine's trades by name, with their excursions, in order. fee_rate: fraction of traded value.
+    slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
+    periods_per_year: bars in a year. interest, borrow_fees: money, earned on idle cash and paid for shorts. benchmark:
+    (bars,) float64, closes of what the run is held against, NaN before its first one; None for the run's own prices.
+    held: buying and holding with the same capital and costs, as a run. timed: (bars - 1,) returns above holding the
+    same share all the time; None where it did so. exposure: mean of the position's signed value over equity, at each
+    close but the last. Both are None for a ruined run and a single bar.
+    """
+
+    path: Array
+    close: Array
+    timestamps: Array
+    periods_per_year: float
+    core: Mapping[str, float | int | None] = field(default_factory=dict)
+    trades: Sequence[Mapping[str, Any]] = ()
+    fee_rate: float = 0.0
+    slippage_bps: float = 0.0
+    risk_free_rate: float = 0.0
+    rejected_orders: int = 0
+    interest: float = 0.0
+    borrow_fees: float = 0.0
+    benchmark: Array | None = None
+    held: "Measured | None" = None
+    timed: Array | None = None
+    exposure: float | None = None
+
+    @property
+    def holding(self) -> "Measured":
+        """Buying and holding as a run; NoValue where it was not measured."""
+        if self.held is None:
+            raise NoValue("buying and holding was not measured")
+        return self.held
+
+    @property
+    def timing(self) -> Array:
+        """Returns above holding the same share all the time; NoValue where there are none."""
+        if self.timed is None:
+            raise NoValue(SAME_SHARE if self.exposure is not None else self._unmeasured)
+        return self.timed
+
+    @property
+    def average_exposure(self) -> float:
+        """Mean of the position's signed value over equity; NoValue for a ruined run, and for a single bar."""
+        if self.exposure is None:
+            raise NoValue(self._unmeasured)
+        return self.exposure
+
+    @property
+    def _unmeasured(self) -> str:
+        return RUINED if self.is_ruined else TOO_FEW_BARS
+
+    def core_value(self, name: str) -> float:
+        """A metric of the engine's own; NoValue where the engine has none."""
+        value = self.core[name]
+        if value is None:
+            raise NoValue(RUINED if self.is_ruined else STEADY)
+        return value
+
+    @property
+    def is_ruined(self) -> bool:
+        """Whether equity was ever 0 or less, after which no ratio or rate says anything."""
+        return bool(self.path.min() <= 0)
+
+    @property
+    def years(self) -> float:
+        """Calendar time from the first bar to the last."""
+        return self.days_between(1, self.bars) / DAYS_PER_YEAR
+
+    def days_between(self, start: int, end: int) -> float:
+        """Calendar days between two positions in the path."""
+        return float(self.seconds[end] - self.seconds[start]) / DAY_S
+
+    @cached_property
+    def seconds(self) -> Array:
+        """Seconds since 1970 of each point of the path."""
+        return self.timestamps.astype("M8[s]").astype("i8")
+
+    @property
+    def bars(self) -> int:
+        """How many bars were traded."""
+        return len(self.path) - 1
+
+    @cached_property
+    def returns(self) -> Array:
+        """Simple return of each bar, the first one from the initial capital; NoValue once equity was 0 or less."""
+        if self.is_ruined:
+            raise NoValue(RUINED)
+        return self.path[1:] / self.path[:-1] - 1.0
+
+    @property
+    def excess_returns(self) -> Array:
+        """Return of each bar above the risk-free one."""
+        return self.returns - self.bar_rate
+
+    @property
+    def bar_rate(self) -> float:
+        """The risk-free return of one bar."""
+        return bar_rate(self.risk_free_rate, self.periods_per_year)
+
+    @cached_property
+    def beside_benchmark(self) -> tuple[Array, Array]:
+        """Returns of the run and of its benchmark, from close to close, on the bars on which both have one.
+
+        NoValue for fewer than LEAST_PAIRS of them, and where the benchmark did not vary.
+        """
+        closes = self.close if self.benchmark is None else self.benchmark
+        first = int((closes != closes).sum())  # NaN alone differs from itself
+        theirs = closes[first + 1 :] / closes[first:-1] - 1.0
+        if len(theirs) < LEAST_PAIRS:
+            raise NoValue(f"fewer than {LEAST_PAIRS} returns beside the benchmark")
+        if theirs.min() == theirs.max():
+            raise NoValue("the benchmark did not vary")
+        return self.returns[first + 1 :], theirs
+
+    @cached_property
+    def ordered_returns(self) -> Array:
+        """The returns, lowest first."""
+        ordered = self.returns.copy()
+        ordered.sort()
+        return ordered
+
+    @cached_property
+    def drawdowns(self) -> Array:
+        """Fall of each point of the path from its running peak, as a fraction of the peak."""
+        return drawdowns(self.path)
+
+    @property
+    def bars_held(self) -> int:
+        """Bars at whose close a position is held; trades do not overlap."""
+        return sum((self.bars if trade["is_open"] else trade["exit_bar"]) - trade["entry_bar"] for trade in self.trades)
+
+    @cached_property
+    def closed(self) -> list[Mapping[str, Any]]:
+        """The trades that have ended; NoValue when there are none."""
+        closed = [trade for trade in self.trades if not trade["is_open"]]
+        if not closed:
+            raise NoValue(NO_CLOSED_TRADES)
+        return closed
+
+    @cached_property
+    def profits(self) -> list[float]:
+        """Money earned by each closed trade, fees included; NoValue when there are none."""
+        return [float(trade["pnl_abs"]) for trade in self.closed]
+
+
+def bar_rate(yearly_rate: float, periods_per_year: float) -> float:
+    """The return of one bar that compounds to a yearly rate; both are fractions."""
+    rate: float = (1.0 + yearly_rate) ** (1.0 / periods_per_year) - 1.0
+    return rate
+
+
+def total(values: Array) -> float:
+    """Sum of an array in its order; numpy's own sum depends on the CPU."""
+    return float(values.cumsum()[-1])
+
+
+def average(values: Array) -> float:
+    """Arithmetic mean of an array, summed in its order."""
+    return total(values) / len(values)
+
+
+def deviation(values: Array) -> float:
+    """Standard deviation (ddof 1) of an array; NoValue for fewer than two values."""
+    if len(values) < 2:
+        raise NoValue(TOO_FEW_BARS)
+    centred = values - average(values)
+    return math.sqrt(total(centred * centred) / (len(values) - 1))
+
+
+def mean(values: Sequence[float]) -> float:
+    """Arithmetic mean of a list with at least one value."""
+    return math.fsum(values) / len(values)

@@ -1,0 +1,63 @@
+"""Returns by month and over rolling windows, from a run's stored equity."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from adapters.metrics.measured import bar_rate
+from adapters.prices.bars import Column, Whole
+
+FLAT_VARIANCE = 1e-18  # of returns; sums of squares are not more exact than that
+
+
+@dataclass(frozen=True, slots=True)
+class YearReturns:
+    """A calendar year's returns in percent: of each month (None where the run has no bar), and of the whole year."""
+
+    year: int
+    months: list[float | None]
+    total: float
+
+
+def monthly_returns(times: Whole, equity: Column, initial_capital: float) -> list[YearReturns]:
+    """Returns of each calendar month and year, in percent, from the last equity before to the last one in it.
+
+    times: seconds since 1970, ascending. The first month starts from the initial capital. A month that begins with
+    nothing left has a return of 0.
+    """
+    months, years = (_changes(times, unit, equity, initial_capital) for unit in "MY")
+    return [
+        YearReturns(1970 + year, [months.get(12 * year + month) for month in range(12)], total)
+        for year, total in years.items()
+    ]
+
+
+def _changes(times: Whole, unit: str, equity: Column, initial_capital: float) -> dict[int, float]:
+    """Percent by period, which is counted from 1970."""
+    periods = times.view("M8[s]").astype(f"M8[{unit}]").astype(int)
+    lasts = np.append(np.flatnonzero(np.diff(periods)), len(periods) - 1)
+    starts = np.append(initial_capital, equity[lasts[:-1]])
+    changes = [(end / start - 1) * 100 if start > 0 else 0.0 for start, end in zip(starts, equity[lasts], strict=True)]
+    return dict(zip(periods[lasts].tolist(), map(float, changes), strict=True))
+
+
+def rolling_sharpe(path: Column, bars: int, periods_per_year: float, risk_free_rate: float) -> Column:
+    """Sharpe ratio of the last `bars` returns, per bar; NaN before there are so many, or while they do not vary.
+
+    path: (bars + 1,) the initial capital, then equity. Simple returns above the risk-free one, ddof 1, times the square
+    root of the periods in a year, as the metric's. A bar that begins with nothing left has a return of 0.
+    """
+    returns = np.zeros(len(path) - 1)
+    np.divide(np.diff(path), path[:-1], out=returns, where=path[:-1] > 0)
+    mean, mean_square = (_window_means(each, bars) for each in (returns, returns * returns))
+    variance = (mean_square - mean * mean) * bars / (bars - 1)
+    above = (mean - bar_rate(risk_free_rate, periods_per_year)) * np.sqrt(periods_per_year)
+    known = variance > FLAT_VARIANCE
+    found = np.full(len(returns), np.nan)
+    found[bars - 1 :][known] = above[known] / np.sqrt(variance[known])
+    return found
+
+
+def _window_means(values: Column, bars: int) -> Column:
+    sums = np.concatenate(([0.0], values.cumsum()))
+    return (sums[bars:] - sums[:-bars]) / bars

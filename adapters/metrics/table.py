@@ -1,0 +1,10 @@
+"""All metrics in the order in which they are shown; adding one takes a function in the file of its section."""
+
+from adapters.metrics import benchmark, costs, drawdown, returns, risk, skill, trades  # noqa: F401
+from adapters.metrics.entry import DECLARED, SECTIONS
+
+METRICS = tuple(sorted(DECLARED, key=lambda metric: SECTIONS.index(metric.section)))
+METRICS_BY_NAME = {metric.name: metric for metric in METRICS}
+METRIC_NAMES = tuple(METRICS_BY_NAME)
+HEADLINES = {metric.headline: metric for metric in METRICS if metric.headline}  # by their short names
+HEADLINE_NAMES = tuple(metric.name for metric in HEADLINES.values())

@@ -1,0 +1,162 @@
+"""Loading a price file: read, checked, compared with the current version, and stored; the same behind every door."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import IntegrityError
+
+from adapters.database import committed, database_now, has_rows, is_duplicate_key
+from adapters.price_tables import price_parts, price_series, price_versions
+from adapters.prices.bars import Bars
+from adapters.prices.checks import changes, oddities
+from adapters.prices.findings import Finding, Refused
+from adapters.prices.packing import pack
+from adapters.prices.reading import Meaning, read_prices
+from adapters.prices.sessions import bars_per_year
+from adapters.prices.store import PriceStore
+from adapters.prices.tickers import FILE_NAMES, series_of_file
+from adapters.sparkline import encode_sparkline
+from contracts.errors import UnknownTicker
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a file holds and what its loading does, or did: new, changed, or unchanged against the current version."""
+
+    ticker: str
+    outcome: Literal["new", "changed", "unchanged"]
+    bars: Bars
+    done: list[str]
+    warnings: list[Finding]
+    added: int
+    revised: int
+    removed: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The report as the API answers it and as it is kept with the version."""
+        return {
+            "ticker": self.ticker,
+            "timeframe": self.bars.timeframe,
+            "data_hash": self.bars.data_hash,
+            "outcome": self.outcome,
+            "first_bar": self.bars.first,
+            "last_bar": self.bars.last,
+            "bars": len(self.bars),
+            "added": self.added,
+            "revised": self.revised,
+            "removed": self.removed,
+            "done": self.done,
+            "warnings": [asdict(finding) for finding in self.warnings],
+        }
+
+
+def examine(store: PriceStore, ticker: str, content: bytes, meaning: Meaning) -> Report:
+    """The report of a file; nothing is stored. Refused when it cannot be loaded."""
+    reading = read_prices(content, meaning)
+    bars, warnings = reading.bars, reading.warnings + oddities(reading.bars)
+    try:
+        current = store.get(ticker, meaning.timeframe)
+    except UnknownTicker:
+        return Report(ticker, "new", bars, reading.done, warnings, len(bars), 0, 0)
+    if current.data_hash == bars.data_hash:
+        return Report(ticker, "unchanged", bars, reading.done, warnings, 0, 0, 0)
+    found = changes(bars, store.bars(current.data_hash))
+    warnings = warnings + found.findings()
+    return Report(ticker, "changed", bars, reading.done, warnings, found.added, len(found.revised), len(found.removed))
+
+
+def load(
+    engine: Engine, report: Report, *, source: str | None, note: str | None = None, loaded_by: str | None = None
+) -> None:
+    """Store what was examined as the current version of its series."""
+    origin = Origin(source=source, note=note, report=report.as_json(), loaded_by=loaded_by)
+    save_version(engine, report.ticker, report.bars, origin)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where bars come from, for those who look at the version later."""
+
+    source: str | None = None
+    note: str | None = None
+    report: dict[str, Any]
+    loaded_by: str | None = None
+
+
+def save_version(engine: Engine, ticker: str, bars: Bars, origin: Origin) -> None:
+    """Make these bars the current version of the series; a version that is there already only becomes current again.
+
+    One transaction: whoever reads meanwhile sees the version before. Of two at once both end, and the later is current.
+    """
+    try:
+        committed(engine, lambda connection: _save(connection, ticker, bars, origin))
+    except IntegrityError as error:  # somebody has just stored the same bars, or the first ones of this series
+        if not is_duplicate_key(error):
+            raise
+        committed(engine, lambda connection: _save(connection, ticker, bars, origin))
+
+
+def _save(connection: Connection, ticker: str, bars: Bars, origin: Origin) -> None:
+    series = (price_series.c.ticker == ticker, price_series.c.timeframe == bars.timeframe)
+    current = {"data_hash": bars.data_hash}
+    if has_rows(connection, select(price_series.c.ticker).where(*series).with_for_update()):
+        connection.execute(update(price_series).where(*series).values(**current))
+    else:
+        connection.execute(insert(price_series).values(ticker=ticker, timeframe=bars.timeframe, **current))
+    known = price_parts.c.data_hash == bars.data_hash
+    if not has_rows(connection, select(price_parts.c.part).where(known)):
+        for number, (count, packed) in enumerate(pack(bars)):
+            connection.execute(insert(price_parts).values(**current, part=number, bars=count, packed=packed))
+    same = (price_versions.c.ticker == ticker, price_versions.c.timeframe == bars.timeframe)
+    kept = select(price_versions.c.id).where(*same, price_versions.c.data_hash == bars.data_hash)
+    if not has_rows(connection, kept):
+        connection.execute(insert(price_versions).values(**_row(ticker, bars, origin), loaded_at=database_now()))
+
+
+def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:
+    return {
+        "ticker": ticker,
+        "timeframe": bars.timeframe,
+        "data_hash": bars.data_hash,
+        "first_bar": bars.first,
+        "last_bar": bars.last,
+        "bars": len(bars),
+        "price_decimals": bars.price_decimals,
+        "volume_decimals": bars.volume_decimals,
+        "bars_per_year": bars_per_year(bars.times),
+        "source": origin.source,
+        "note": origin.note,
+        "report_json": json.dumps(origin.report, ensure_ascii=False),
+        "sparkline": encode_sparkline(bars.prices[3].tolist()),
+        "loaded_by": origin.loaded_by,
+    }
+
+
+def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
+    """Take in the price files of a folder that the store does not know: (file, what became of it) of each.
+
+    A file whose content is a version already changes nothing, so a newer version that somebody has loaded stays
+    current. A broken file is left out, in words; the others are loaded all the same.
+    """
+    store = PriceStore(engine)
+    return [(path.name, _take_in(engine, store, path)) for path in sorted(folder.glob("*.csv"))]
+
+
+def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
+    named = series_of_file(path.name)
+    if named is None:
+        return f"left out: not named {FILE_NAMES}"
+    ticker, timeframe = named
+    try:
+        report = examine(store, ticker, path.read_bytes(), Meaning(timeframe=timeframe))
+        store.get(ticker, timeframe, report.bars.data_hash)
+        return "known"
+    except UnknownTicker:
+        load(engine, report, source=path.name)
+        return f"{report.outcome}: {len(report.bars):,} bars from {report.bars.first} to {report.bars.last}"
+    except Refused as fault:
+        return f"left out: {fault}"

@@ -1,0 +1,209 @@
+"""The prices of all tickers, by content: versions of each series, one of them current, and their bars.
+
+What has a data_hash never changes, so bars once read may be kept; which version is current is asked each time.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Select, and_, func, select
+from sqlalchemy.engine import Connection, Engine, RowMapping
+
+from adapters.database import reading
+from adapters.price_tables import price_parts, price_series, price_versions
+from adapters.prices.bars import SHOWN_DECIMALS, Bars
+from adapters.prices.candles import candles
+from adapters.prices.packing import PackedPrices, unpack
+from adapters.prices.tickers import is_ticker
+from adapters.tables import runs
+from contracts.errors import UnknownTicker
+from contracts.run_request import RunRequest, Timeframe
+from contracts.run_result import Candle
+
+CACHED_SERIES = 8  # unpacked; a million intraday bars are 48 MB, 3,270 daily ones 160 KB
+CACHED_RANGES = 16  # results looked at in a row; 3,270 candles are about 2 MB
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a series; `is_current` is the one that new runs get."""
+
+    ticker: str
+    timeframe: Timeframe
+    data_hash: str
+    first_bar: str
+    last_bar: str
+    bars: int
+    price_decimals: int
+    volume_decimals: int
+    bars_per_year: int | None  # None in versions from before it was recorded
+    source: str | None
+    note: str | None
+    report: dict[str, Any]
+    sparkline: str
+    loaded_by: str | None
+    loaded_at: datetime
+    is_current: bool
+
+    @property
+    def first_date(self) -> date:
+        """Day of the first bar."""
+        return date.fromisoformat(self.first_bar[:10])
+
+    @property
+    def last_date(self) -> date:
+        """Day of the last bar."""
+        return date.fromisoformat(self.last_bar[:10])
+
+
+def select_versions() -> Select[Any]:
+    """Rows for `version_of`, of all versions."""
+    current = and_(
+        price_series.c.ticker == price_versions.c.ticker,
+        price_series.c.timeframe == price_versions.c.timeframe,
+        price_series.c.data_hash == price_versions.c.data_hash,
+    )
+    columns = select(price_versions, price_series.c.ticker.is_not(None).label("is_current"))
+    return columns.select_from(price_versions.outerjoin(price_series, current))
+
+
+def _versions_of(ticker: str, timeframe: str) -> Select[Any]:
+    return select_versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
+
+
+def version_of(row: RowMapping) -> Version:
+    """A row of `select_versions`."""
+    values = {name: value for name, value in row.items() if name not in ("id", "report_json", "is_current")}
+    return Version(**values, report=json.loads(row["report_json"]), is_current=bool(row["is_current"]))
+
+
+def current_versions(connection: Connection) -> list[Version]:
+    """The current version of every series, by ticker and timeframe."""
+    query = select_versions().where(price_series.c.ticker.is_not(None))
+    ordered = query.order_by(price_versions.c.ticker, price_versions.c.timeframe)
+    return [version_of(row) for row in connection.execute(ordered).mappings()]
+
+
+def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> list[Version]:
+    """All versions of one series, the latest first; UnknownTicker when there is none."""
+    query = _versions_of(ticker, timeframe)
+    found = [version_of(row) for row in connection.execute(query.order_by(price_versions.c.id.desc())).mappings()]
+    if not found:
+        raise UnknownTicker(f"no {timeframe} prices of ticker {ticker[:32]!r}")
+    return found
+
+
+def version_counts(connection: Connection) -> dict[tuple[str, str], int]:
+    """How many versions each series has, by ticker and timeframe."""
+    series = (price_versions.c.ticker, price_versions.c.timeframe)
+    rows = connection.execute(select(*series, func.count()).group_by(*series))
+    return {(ticker, timeframe): count for ticker, timeframe, count in rows}
+
+
+def version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None) -> Version:
+    """One version of a series, the current one for None; UnknownTicker says what there is instead."""
+    if not (is_ticker(ticker) and timeframe.isascii() and (data_hash or "").isascii()):  # nor can their columns be
+        raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
+    query = _versions_of(ticker, timeframe)
+    wanted = price_series.c.ticker.is_not(None) if data_hash is None else price_versions.c.data_hash == data_hash
+    row = connection.execute(query.where(wanted)).mappings().one_or_none()
+    if row is None:
+        raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
+    return version_of(row)
+
+
+def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
+    rows = connection.execute(select(*price_series.c["ticker", "timeframe"]).order_by(price_series.c.ticker))
+    held = [(row.ticker, row.timeframe) for row in rows]
+    own = [frame for name, frame in held if name == ticker]
+    if timeframe in own:
+        return f"{ticker} has no {timeframe} prices with data_hash {str(data_hash)[:12]}"
+    there = (
+        f"it has {', '.join(own)}"
+        if own
+        else f"known are {', '.join(dict.fromkeys(name for name, _ in held)) or 'none'}"
+    )
+    return f"no {timeframe} prices of ticker {ticker[:32]!r}; {there}"
+
+
+def packed_prices(
+    connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None
+) -> PackedPrices:
+    """The bars of one version of a series, the current one for None; UnknownTicker when there is none."""
+    return _packed(connection, version(connection, ticker, timeframe, data_hash))
+
+
+def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | UnknownTicker:
+    """The bars that a run reads, with those of its benchmark, or the reason why there are none."""
+    try:
+        own = packed_prices(connection, request.ticker, request.timeframe, request.data_hash)
+        if request.benchmark is None:
+            return own
+        other = packed_prices(connection, request.benchmark, request.timeframe, request.benchmark_hash)
+        return replace(own, benchmark=other)
+    except UnknownTicker as error:
+        return error
+
+
+def _packed(connection: Connection, held: Version) -> PackedPrices:
+    query = select(price_parts.c.packed).where(price_parts.c.data_hash == held.data_hash).order_by(price_parts.c.part)
+    parts = list(connection.execute(query).scalars())
+    decimals = (held.price_decimals, held.volume_decimals)
+    return PackedPrices(held.ticker, held.timeframe, held.data_hash, *decimals, parts, held.bars_per_year)
+
+
+class PriceStore:
+    """Prices as pages and validation ask for them; unpacked bars are kept by their hash."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.bars = lru_cache(maxsize=CACHED_SERIES)(self._bars)
+        self.candles = lru_cache(maxsize=CACHED_RANGES)(self._candles)
+
+    def all(self) -> dict[str, dict[Timeframe, Version]]:
+        """Current versions by ticker and timeframe."""
+        found: dict[str, dict[Timeframe, Version]] = {}
+        with reading(self._engine) as connection:
+            for each in current_versions(connection):
+                found.setdefault(each.ticker, {})[each.timeframe] = each
+        return found
+
+    def get(self, ticker: str, timeframe: Timeframe = "1d", data_hash: str | None = None) -> Version:
+        """One version, the current one for None; UnknownTicker when there is none."""
+        with reading(self._engine) as connection:
+            return version(connection, ticker, timeframe, data_hash)
+
+    def _bars(self, data_hash: str) -> Bars:
+        """The bars of one content; UnknownTicker when they have been pruned."""
+        with reading(self._engine) as connection:
+            query = select_versions().where(price_versions.c.data_hash == data_hash).limit(1)
+            row = connection.execute(query).mappings().first()
+            if row is None:
+                raise UnknownTicker(f"the prices with data_hash {data_hash[:12]} are not in the store")
+            return unpack(_packed(connection, version_of(row)))
+
+    def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
+        """Candles of a version, both days included; None where it is not in the store. Shared: not to be changed."""
+        try:
+            bars = self.bars(data_hash)
+            chosen = bars.between(start_date, end_date)
+            return candles(bars[chosen.start : chosen.stop])
+        except UnknownTicker:
+            return None
+
+    def decimals(self, data_hash: str | None) -> int:
+        """How many decimals the prices of a version are shown with; the least where it is not in the store."""
+        try:
+            return self.bars(data_hash or "").decimals
+        except UnknownTicker:
+            return SHOWN_DECIMALS
+
+
+def run_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
+    """How many runs read each of these versions."""
+    counted = select(runs.c.data_hash, func.count()).where(runs.c.data_hash.in_(hashes)).group_by(runs.c.data_hash)
+    return {row[0]: row[1] for row in connection.execute(counted)}

@@ -1,0 +1,157 @@
+"""How many runs waited and ran at any time, from the events that each change of state leaves: exact, without a sampler.
+
+The numbers of now are counted, and the events say how they came about. So nothing is lost by a restart, and nothing has
+to run to record it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Integer, case, func, literal, select
+from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.functions import FunctionElement
+
+from adapters.database import time_of
+from adapters.queue.liveness import counted
+from adapters.tables import run_events, runs
+from contracts.status import RunStatus
+
+LATEST_TIMES = 1000  # runs over which waits and durations are taken
+
+
+class steps_after(FunctionElement[int]):
+    """In which step of `step_s` seconds after `start` a time lies: 0, 1, 2 …"""
+
+    type = Integer()
+    inherit_cache = True
+
+    def __init__(self, moment: Any, start: datetime, step_s: int) -> None:
+        super().__init__(moment, literal(start.isoformat(" ", "microseconds")), literal(float(step_s)))
+
+
+@compiles(steps_after, "sqlite")
+def _sqlite_steps(element: steps_after, compiler: Any, **options: Any) -> str:
+    moment, start, step_s = (compiler.process(each, **options) for each in element.clauses)
+    return f"CAST((julianday({moment}) - julianday({start})) * 86400.0 / {step_s} AS INTEGER)"
+
+
+@compiles(steps_after, "mysql")
+@compiles(steps_after, "mariadb")
+def _mysql_steps(element: steps_after, compiler: Any, **options: Any) -> str:
+    moment, start, step_s = (compiler.process(each, **options) for each in element.clauses)
+    return f"FLOOR(TIMESTAMPDIFF(MICROSECOND, CAST({start} AS DATETIME(6)), {moment}) / 1000000 / {step_s})"
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePoint:
+    """The most that waited and ran at a time during one step, and how many runs ended in it."""
+
+    at: datetime
+    waiting: int
+    running: int
+    ended: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueState:
+    """The queue now, and how it came to this; times in seconds, oldest first, None where nothing is known."""
+
+    now: datetime
+    waiting: int
+    running: int
+    oldest_waiting: RowMapping | None
+    waits_s: list[float]
+    durations_s: list[float]
+    points: list[QueuePoint]
+
+
+def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueState:
+    """Now and the last `window_s` seconds in steps of `step_s`."""
+    now = time_of(connection)
+    # steps begin at round times, so that a page that is loaded again shows the same steps
+    end = _floor(now, step_s) + timedelta(seconds=step_s)
+    start = end - timedelta(seconds=window_s)
+    waiting, running = (counted(connection, state) for state in (RunStatus.PENDING, RunStatus.RUNNING))
+    changes = _changes(connection, start, step_s)
+    points = _points(changes, waiting, running, start, window_s // step_s, step_s)
+    waits, durations = _times(connection, start)
+    return QueueState(now, waiting, running, _oldest_waiting(connection), waits, durations, points)
+
+
+def _floor(moment: datetime, step_s: int) -> datetime:
+    midnight = datetime(moment.year, moment.month, moment.day)
+    seconds = int((moment - midnight).total_seconds())
+    return midnight + timedelta(seconds=seconds // step_s * step_s)
+
+
+def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, RowMapping]:
+    """Per step: by how much waiting and running changed, their peaks since `start`, and how many runs ended."""
+    arrived, left = run_events.c.to_status, run_events.c.from_status
+
+    def change(status: RunStatus) -> ColumnElement[int]:
+        return case((arrived == status, 1), else_=0) - case((left == status, 1), else_=0)
+
+    changes = {"waiting": change(RunStatus.PENDING), "running": change(RunStatus.RUNNING)}
+    in_order = (run_events.c.at, run_events.c.id)
+    events = select(
+        steps_after(run_events.c.at, start, step_s).label("step"),
+        *(each.label(name) for name, each in changes.items()),
+        *(
+            func.sum(each).over(order_by=in_order, rows=(None, 0)).label(f"{name}_since")
+            for name, each in changes.items()
+        ),
+        case((arrived.in_([RunStatus.SUCCEEDED, RunStatus.FAILED]), 1), else_=0).label("ended"),
+    )
+    timeline = events.where(run_events.c.at >= start).subquery()
+    sums = (func.sum(timeline.c[name]).label(name) for name in ("waiting", "running", "ended"))
+    peaks = (func.max(timeline.c[f"{name}_since"]).label(f"{name}_peak") for name in changes)
+    rows = connection.execute(select(timeline.c.step, *sums, *peaks).group_by(timeline.c.step)).mappings()
+    return {int(row["step"]): row for row in rows}
+
+
+def _points(
+    changes: dict[int, RowMapping], waiting: int, running: int, start: datetime, steps: int, step_s: int
+) -> list[QueuePoint]:
+    most = zip(_most(changes, "waiting", waiting, steps), _most(changes, "running", running, steps), strict=True)
+    ended = {step: int(change["ended"]) for step, change in changes.items()}
+    return [
+        QueuePoint(start + timedelta(seconds=step * step_s), most_waiting, most_running, ended.get(step, 0))
+        for step, (most_waiting, most_running) in enumerate(most)
+    ]
+
+
+def _most(changes: dict[int, RowMapping], state: str, now: int, steps: int) -> list[int]:
+    """The most runs in a state at a time in each step: what a step begins with, or a peak inside it.
+
+    Those at the start are the present ones less everything that has changed since.
+    """
+    first = count = now - sum(int(change[state]) for change in changes.values())
+    most = []
+    for step in range(steps):
+        highest = count
+        if change := changes.get(step):
+            highest = max(count, first + int(change[f"{state}_peak"]))
+            count += int(change[state])
+        most.append(highest)
+    return most
+
+
+def _times(connection: Connection, start: datetime) -> tuple[list[float], list[float]]:
+    """Waits of the latest runs that started since, and durations of those of them that ended."""
+    latest = (
+        select(*runs.c["waiting_since", "started_at", "completed_at"])
+        .where(runs.c.started_at >= start)
+        .order_by(runs.c.started_at.desc())
+        .limit(LATEST_TIMES)
+    )
+    rows = connection.execute(latest).all()
+    waits = [(row.started_at - row.waiting_since).total_seconds() for row in rows]
+    return waits, [(row.completed_at - row.started_at).total_seconds() for row in rows if row.completed_at]
+
+
+def _oldest_waiting(connection: Connection) -> RowMapping | None:
+    columns = runs.c["run_id", "ticker", "rule_id", "rule_type", "waiting_since"]
+    pending = select(*columns).where(runs.c.status == RunStatus.PENDING)
+    return connection.execute(pending.order_by(runs.c.id).limit(1)).mappings().one_or_none()

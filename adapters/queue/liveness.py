@@ -1,0 +1,58 @@
+"""What the database knows of those who keep runs going: when a Job last started, and whether a reconciler works."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.engine import Connection
+
+from adapters.database import time_of
+from adapters.tables import leases, runs
+from contracts.status import RunStatus
+
+RECONCILER = "reconciler"  # the name of its lease
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """Times by the database's clock, None where nothing is known, and how many runs wait and run."""
+
+    now: datetime
+    waiting: int
+    running: int
+    last_start: datetime | None
+    waiting_since: datetime | None
+    reconciler_until: datetime | None
+
+    @property
+    def starved_s(self) -> float:
+        """Seconds for which something waits and no Job has started; 0 while nothing waits."""
+        if self.waiting_since is None:
+            return 0.0
+        return (self.now - max(self.waiting_since, self.last_start or self.waiting_since)).total_seconds()
+
+    @property
+    def reconciler_gone_s(self) -> float | None:
+        """Seconds since a reconciler's lease ran out, 0 while one holds it; None when there never was one."""
+        if self.reconciler_until is None:
+            return None
+        return max(0.0, (self.now - self.reconciler_until).total_seconds())
+
+
+def upkeep(connection: Connection) -> Upkeep:
+    """The state of now."""
+    waiting, running = (counted(connection, status) for status in (RunStatus.PENDING, RunStatus.RUNNING))
+    oldest = select(runs.c.waiting_since).where(runs.c.status == RunStatus.PENDING).order_by(runs.c.id).limit(1)
+    return Upkeep(
+        now=time_of(connection),
+        waiting=waiting,
+        running=running,
+        last_start=connection.execute(select(func.max(runs.c.started_at))).scalar(),
+        waiting_since=connection.execute(oldest).scalar(),
+        reconciler_until=connection.execute(select(leases.c.until).where(leases.c.name == RECONCILER)).scalar(),
+    )
+
+
+def counted(connection: Connection, status: RunStatus) -> int:
+    """How many runs are in a state."""
+    return connection.execute(select(func.count()).select_from(runs).where(runs.c.status == status)).scalar_one()

@@ -1,0 +1,1 @@
+"""Runs: their states, their lists, and what is stored of a finished one."""

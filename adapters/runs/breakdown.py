@@ -1,0 +1,109 @@
+"""A result taken apart: its worst drawdowns, its returns by size, its trades by kind."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from itertools import pairwise
+from math import floor
+
+import numpy as np
+
+from adapters.prices.bars import Column
+from adapters.runs.series import RunSeries
+from contracts.run_result import TradeRow
+
+WORST = 5  # drawdowns that are listed
+LEAST_PCT = 0.005  # a shallower one would be shown as 0.00
+BINS = 20  # of the histogram, between the lowest and the highest return that are not extreme
+EXTREME_SHARE = 0.005  # of the returns on either side go into the outermost bins
+
+
+@dataclass(frozen=True, slots=True)
+class DrawdownSpan:
+    """From a peak of the equity to the day on which it was reached again; `end` is None while it is not."""
+
+    depth_pct: float
+    start: str
+    bottom: str
+    end: str | None
+    days: int  # from the peak to the end, or to the last day
+
+
+def worst_drawdowns(run: RunSeries) -> list[DrawdownSpan]:
+    """The deepest drawdowns, deepest first; the initial capital is the first peak, on the first day."""
+    path = run.path
+    tops = np.flatnonzero(path == np.maximum.accumulate(path))  # of falls, the last of them of a fall without an end
+    spans = [_span(run, start, end) for start, end in pairwise([*tops.tolist(), len(path)]) if end - start > 1]
+    deep = (span for span in spans if span.depth_pct >= LEAST_PCT)
+    return sorted(deep, key=lambda span: -span.depth_pct)[:WORST]
+
+
+def _span(run: RunSeries, start: int, end: int) -> DrawdownSpan:
+    """The fall between two points of the path; the first one is dated as the first bar."""
+    lowest = start + int(run.path[start:end].argmin())
+    peak, bottom, last = (run.dates[max(point - 1, 0)] for point in (start, lowest, min(end, len(run.equity))))
+    days = (date.fromisoformat(last[:10]) - date.fromisoformat(peak[:10])).days
+    depth_pct = float((run.path[start] - run.path[lowest]) / run.path[start]) * 100
+    return DrawdownSpan(depth_pct, peak, bottom, last if end <= len(run.equity) else None, days)
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """How many bars returned from `low` to below `high` percent; the outermost bins hold all that lies beyond them."""
+
+    low: float
+    high: float
+    bars: int
+
+
+def returns_histogram(path: Column) -> list[Bin]:
+    """Bars by their return, those without any left out; [] where nothing was ever held. Zero is a bin's edge."""
+    moved = path[1:] != path[:-1]
+    returns = np.sort(path[1:][moved] / path[:-1][moved] - 1) * 100
+    if not len(returns):
+        return []
+    cut = floor(len(returns) * EXTREME_SHARE)
+    low, high = min(float(returns[cut]), 0.0), max(float(returns[-1 - cut]), 0.0)
+    width = (high - low) / BINS
+    first, last = floor(low / width), floor(high / width)
+    places = np.clip(np.floor(returns / width).astype(int), first, last)
+    counts = np.bincount(places - first, minlength=last - first + 1)
+    edges = [place * width for place in range(first, last + 2)]
+    return [Bin(*each) for each in zip(edges, edges[1:], counts.tolist(), strict=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class TradeGroup:
+    """Trades of one kind."""
+
+    name: str
+    trades: int
+    won: int
+    pnl_abs: float
+    best_pct: float
+    worst_pct: float
+
+
+def side_of(trade: TradeRow) -> str:
+    """BUY or SELL, the side of the entry."""
+    return trade["side"]
+
+
+def ending_of(trade: TradeRow) -> str:
+    """Why it ended, or open."""
+    return "open" if trade["is_open"] else trade["exit_reason"]
+
+
+def trades_by(trades: Sequence[TradeRow], kind: Callable[[TradeRow], str]) -> list[TradeGroup]:
+    """Trades by kind, the largest group first; an open one counts as what it is worth now."""
+    groups: dict[str, list[TradeRow]] = {}
+    for trade in trades:
+        groups.setdefault(kind(trade), []).append(trade)
+    found = [_group(name, members) for name, members in groups.items()]
+    return sorted(found, key=lambda group: -group.trades)
+
+
+def _group(name: str, trades: Sequence[TradeRow]) -> TradeGroup:
+    returns = [trade["pnl_pct"] for trade in trades]
+    won = sum(trade["pnl_abs"] > 0 for trade in trades)
+    return TradeGroup(name, len(trades), won, sum(trade["pnl_abs"] for trade in trades), max(returns), min(returns))

@@ -1,0 +1,52 @@
+"""How the conditions of a rule fared in a run: how often each part was true, and how close it came where it was not."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.runs.reasons import BarState, comparisons, wanted
+from contracts.run_result import ConditionSummary
+
+Head = Mapping[str, Any]  # as adapters.runs.lines.decode_head reads it
+
+
+def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSummary]:
+    """Each comparison of the rule, buy before sell; dates: of the traded bars."""
+    return [
+        {
+            "side": side,
+            "member": member,
+            "words": wanted(condition, head["lines"]),
+            "bars": len(dates),
+            "true": condition["true"],
+            "unknown": condition["unknown"],
+            **_nearest(condition, head, dates),  # type: ignore[typeddict-item]  # both of its keys
+        }
+        for side in ("buy", "sell")
+        for member, condition in comparisons(head[side])
+    ]
+
+
+def _nearest(condition: Mapping[str, Any], head: Head, dates: Sequence[str]) -> dict[str, str | None]:
+    if "nearest" not in condition:
+        return {"nearest_date": None, "nearest": None}
+    bar, *numbers = condition["nearest"]
+    values = {side.get("line"): number for side, number in zip(condition["of"], numbers, strict=True)}
+    state = BarState(head["lines"], values.__getitem__, lambda _: False)
+    return {"nearest_date": dates[bar], "nearest": state.said(condition)}
+
+
+def held_back(summaries: Sequence[ConditionSummary], side: str) -> str:
+    """Which parts kept a side of the rule from holding, in sentences; nothing where nothing is known of them."""
+    parts = [each for each in summaries if each["side"] == side]
+    sentences = [_said(each) for each in sorted(parts, key=lambda each: each["true"])]
+    if len(parts) > 1 and all(each["true"] for each in parts):
+        sentences.append("What the rule wants of them together never came about.")
+    return " ".join([f"To {side}:", *sentences]) if parts else ""
+
+
+def _said(part: ConditionSummary) -> str:
+    known = f", unknown on {part['unknown']:,}" if part["unknown"] else ""
+    words = f"{part['words']} held on {part['true'] or 'none'} of {part['bars']:,} bars{known}"
+    if part["true"] or part["nearest"] is None:
+        return f"{words}."
+    return f"{words}; it came closest on {part['nearest_date']}: {part['nearest']}."

@@ -1,0 +1,36 @@
+"""The history of a run: one row for each change of its state, written in the same transaction as the change."""
+
+import socket
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.engine import Connection
+
+from adapters.database import database_now
+from adapters.tables import run_events
+from contracts.status import RunStatus
+
+HOST = socket.gethostname()[:128]
+REASON_LENGTH = 255  # characters, the width of the column
+
+
+def event(
+    run_id: str, attempt: int, from_status: RunStatus | None, to_status: RunStatus, reason: str
+) -> dict[str, Any]:
+    """One event as a row, still without its time."""
+    return {
+        "run_id": run_id,
+        "attempt": attempt,
+        "from_status": from_status,
+        "to_status": to_status,
+        "reason": reason[:REASON_LENGTH],
+        "host": HOST,
+    }
+
+
+def record_event(
+    connection: Connection, run_id: str, attempt: int, from_status: RunStatus, to_status: RunStatus, reason: str
+) -> None:
+    """Append one event at the database's time."""
+    row = event(run_id, attempt, from_status, to_status, reason)
+    connection.execute(insert(run_events).values(**row, at=database_now()))

@@ -1,0 +1,221 @@
+"""Pages of runs by filter and order; each page begins where the one before ended, so that none is counted through."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.declarations import MYSQL
+from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, runs
+from contracts.status import RunStatus
+
+# Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
+DISORDER = timedelta(minutes=5)
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)  # no run is older; a day later the calendar ends
+FEW = {"data_hash", "rule_id", "batch_id", "label"}  # columns of which few runs have the same value
+FEW_RUNS = 120_000  # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
+_LISTED = (
+    *runs.c[
+        "id",
+        "run_id",
+        "status",
+        "batch_id",
+        "label",
+        "ticker",
+        "timeframe",
+        "rule_type",
+        "rule_id",
+        "error_type",
+        "created_at",
+        "waiting_since",
+        "started_at",
+        "completed_at",
+    ],
+    *HEADLINE_COLUMNS.values(),
+    runs.c.sparkline,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The run beside which a page begins: its id, and its value in the order unless that is the id."""
+
+    id: int
+    value: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs are wanted, in which order; equal: values by column.
+
+    ranges: (least, most) by metric, either may be None.
+    In an order by a metric, runs without a value of it are left out. `after` goes on, `before` goes back.
+    """
+
+    equal: Mapping[str, str] = field(default_factory=dict)
+    status: RunStatus | None = None
+    cancelled: bool | None = None  # of the FAILED ones: only those that somebody cancelled, or only the others
+    created_from: date | None = None
+    created_to: date | None = None  # inclusive
+    ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
+    sort: str = "created"
+    descending: bool = True
+    after: Cursor | None = None
+    before: Cursor | None = None
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """Some runs in order, and the cursors of the pages around them; None where there is no such page."""
+
+    rows: Sequence[RowMapping]
+    next: Cursor | None
+    previous: Cursor | None
+
+
+def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPage:
+    """One page of runs; `beside` names further columns to read."""
+    backwards = wanted.before is not None
+    page = _page_ids(wanted, _conditions(connection, wanted), _index(connection, wanted))
+    # two steps: the ids come from an index alone, and only the page's rows are read
+    ids = connection.execute(page).scalars().all()
+    query = select(*_LISTED, *map(runs.c.get, beside)).where(runs.c.id.in_(ids))
+    found = connection.execute(query).mappings().all()
+    rows = sorted(found, key=lambda row: _place(row, wanted), reverse=wanted.descending != backwards)
+    more, rows = len(rows) > wanted.limit, rows[: wanted.limit]
+    if backwards:
+        rows = rows[::-1]
+    return _page(rows, wanted, more, backwards)
+
+
+def _page(rows: Sequence[RowMapping], wanted: RunFilter, more: bool, backwards: bool) -> RunPage:
+    if not rows:
+        return RunPage(rows, None, None)
+    first, last = _cursor(rows[0], wanted), _cursor(rows[-1], wanted)
+    has_next = backwards or more
+    has_previous = more if backwards else wanted.after is not None
+    return RunPage(rows, last if has_next else None, first if has_previous else None)
+
+
+def _cursor(row: RowMapping, wanted: RunFilter) -> Cursor:
+    return Cursor(row["id"], None if wanted.sort == "created" else float(row[wanted.sort]))
+
+
+def _place(row: RowMapping, wanted: RunFilter) -> tuple[float, int]:
+    return (0.0 if wanted.sort == "created" else row[wanted.sort], row["id"])
+
+
+def _index(connection: Connection, wanted: RunFilter) -> str | None:
+    """The index to read bounded metrics from; None leaves the choice to the database.
+
+    MySQL takes bounds for independent of each other and of the order. Where high returns go with few trades, or no run
+    keeps all bounds, it searches the whole table for a page that it expects at the start. So what is bounded to few
+    runs is sorted, and all else is searched for in an index that holds all metrics.
+    """
+    bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
+    if not bounded or FEW & wanted.equal.keys() or connection.dialect.name not in MYSQL:
+        return None
+    fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
+    return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(wanted)
+
+
+def _index_of_order(wanted: RunFilter) -> str | None:
+    if wanted.sort == "created":
+        return LISTED_INDEX
+    return None if "ticker" in wanted.equal or wanted.created_from or wanted.created_to else METRIC_INDEXES[wanted.sort]
+
+
+def _estimated_runs(connection: Connection, wanted: RunFilter, name: str) -> int:
+    """How many runs the bounds of one metric leave, as the database estimates it from a few pages of the index.
+
+    Without FORCE INDEX, under which MySQL looks into no page and estimates one run.
+    """
+    within = select(runs.c.id).where(*_bounds(wanted, name))
+    query = within.compile(connection, compile_kwargs={"literal_binds": True})
+    return int(connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {query}").mappings().one()["rows"])
+
+
+def _bounds(wanted: RunFilter, name: str) -> list[ColumnElement[bool]]:
+    least, most = wanted.ranges.get(name, (None, None))
+    column = HEADLINE_COLUMNS[name]
+    return ([column >= least] if least is not None else []) + ([column <= most] if most is not None else [])
+
+
+def _page_ids(wanted: RunFilter, conditions: list[ColumnElement[bool]], index: str | None) -> Select[Any]:
+    """The ids of the page and of one run more, in the order in which they are met."""
+    descending = wanted.descending != (wanted.before is not None)
+    cursor = wanted.before or wanted.after
+    column = HEADLINE_COLUMNS.get(wanted.sort)
+    if column is not None:
+        conditions = [*conditions, column.is_not(None)]
+    if cursor is not None:
+        conditions = [*conditions, _beyond(cursor, column, descending)]
+    order = [runs.c.id] if column is None else [column, runs.c.id]
+    ordered = [each.desc() if descending else each.asc() for each in order]
+    page = select(runs.c.id).where(*conditions).order_by(*ordered).limit(wanted.limit + 1)
+    return _read_from(index, page) if index else page
+
+
+def _read_from(index: str, query: Select[Any]) -> Select[Any]:
+    hint = f"FORCE INDEX ({index})"
+    for dialect in MYSQL:
+        query = query.with_hint(runs, hint, dialect)
+    return query
+
+
+def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool) -> ColumnElement[bool]:
+    past_id = runs.c.id < cursor.id if descending else runs.c.id > cursor.id
+    if column is None:
+        return past_id
+    past, up_to = column > cursor.value, column >= cursor.value
+    if descending:
+        past, up_to = column < cursor.value, column <= cursor.value
+    return and_(up_to, or_(past, past_id))  # the first half is a range that an index can begin at
+
+
+def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
+    equal = [runs.c[column] == value for column, value in wanted.equal.items()]
+    bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]
+    return equal + _state(wanted) + bounds + _dates(connection, wanted)
+
+
+def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:
+    """The wanted state; where metrics are asked for it is implied, since only succeeded runs have them."""
+    by_metrics = wanted.sort in HEADLINE_COLUMNS or any(_bounds(wanted, name) for name in HEADLINE_COLUMNS)
+    if wanted.status is None or (by_metrics and wanted.status is RunStatus.SUCCEEDED):
+        return []
+    if by_metrics:
+        return [false()]
+    others = or_(runs.c.error_type.is_(None), ~IS_CANCELLED)
+    why = [] if wanted.cancelled is None else [IS_CANCELLED if wanted.cancelled else others]
+    return [runs.c.status == wanted.status, *why]
+
+
+def _dates(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
+    """Days as a range of ids, which every index ends with, beside the exact times."""
+    conditions: list[ColumnElement[bool]] = []
+    if wanted.created_from:
+        start = datetime.combine(max(wanted.created_from, FIRST_DAY), datetime.min.time())
+        conditions += [runs.c.created_at >= start, runs.c.id >= _first_id(connection, start - DISORDER)]
+    if wanted.created_to:
+        end = datetime.combine(min(wanted.created_to, LAST_DAY) + timedelta(days=1), datetime.min.time())
+        conditions += [runs.c.created_at < end, runs.c.id <= _last_id(connection, end + DISORDER)]
+    return conditions
+
+
+def _first_id(connection: Connection, moment: datetime) -> int:
+    """The id of the first run created at that time or later; beyond every id when there is none."""
+    later = select(runs.c.id).where(runs.c.created_at >= moment).order_by(runs.c.created_at, runs.c.id).limit(1)
+    found: int | None = connection.execute(later).scalar()
+    return found if found is not None else 2**62
+
+
+def _last_id(connection: Connection, moment: datetime) -> int:
+    """The id of the last run created before that time; 0 when there is none."""
+    order = (runs.c.created_at.desc(), runs.c.id.desc())
+    earlier = select(runs.c.id).where(runs.c.created_at < moment).order_by(*order).limit(1)
+    return connection.execute(earlier).scalar() or 0

@@ -1,0 +1,92 @@
+"""What the database knows about runs that need help: expired leases, and waiting runs that may have no message."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy.engine import Connection
+
+from adapters.database import database_now
+from adapters.queue.messages import RunMessage
+from adapters.runs.states import Attempt
+from adapters.tables import IS_LIVING, runs
+from contracts.status import RunStatus
+
+SUBMISSION_S = 5.0  # a submission may take so long from its rows to its messages
+
+
+@dataclass(frozen=True, slots=True)
+class ExpiredLease:
+    """A RUNNING attempt whose process has not been heard of in time."""
+
+    lost: Attempt
+    token: str
+
+
+def expired_leases(connection: Connection, limit: int) -> list[ExpiredLease]:
+    """Up to `limit` running attempts whose lease has run out, the longest dead first, locked for this transaction.
+
+    Those that somebody else has locked are left out, so that they hold nobody up; a later call finds them.
+    """
+    rows = connection.execute(
+        select(*runs.c["run_id", "attempt", "lease_token"])
+        .where(runs.c.status == RunStatus.RUNNING, runs.c.lease_until < database_now())
+        .order_by(runs.c.lease_until)
+        .limit(limit)
+        .with_for_update(skip_locked=True)  # SQLite ignores that: there a writer is alone
+    )
+    return [ExpiredLease(Attempt(row.run_id, row.attempt), row.lease_token) for row in rows]
+
+
+def overdue_attempts(
+    connection: Connection, grace_s: float, after_id: int, limit: int
+) -> tuple[list[Attempt], int | None]:
+    """Waiting attempts whose message was put on the queue more than `grace_s` ago, or never; and where to read on.
+
+    Most of them simply wait in a long queue. The second value is the `after_id` of the next page, None at the end.
+    """
+    never = and_(runs.c.enqueued_at.is_(None), _is_over(runs.c.waiting_since, min(grace_s, SUBMISSION_S)))
+    rows = connection.execute(
+        select(*runs.c["id", "run_id", "attempt"])
+        .where(runs.c.status == RunStatus.PENDING, runs.c.id > after_id)
+        .where(or_(never, _is_over(runs.c.enqueued_at, grace_s)))
+        .order_by(runs.c.id)
+        .limit(limit)
+    ).all()
+    return [Attempt(row.run_id, row.attempt) for row in rows], rows[-1].id if len(rows) == limit else None
+
+
+def _is_over(since: ColumnElement[Any], seconds: float) -> ColumnElement[bool]:
+    """More than so long ago, or in the future, since the clock was set back."""
+    return or_(since < database_now(-seconds), since > database_now())
+
+
+def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMessage]:
+    """The messages of those runs that are waiting now, oldest run first."""
+    rows = connection.execute(
+        select(*runs.c["run_id", "attempt", "batch_id", "request_json"])
+        .where(runs.c.run_id.in_(run_ids), runs.c.status == RunStatus.PENDING)
+        .order_by(runs.c.id)
+    )
+    return [
+        RunMessage(row.run_id, row.attempt, json.loads(row.request_json), is_bulk=row.batch_id is not None)
+        for row in rows
+    ]
+
+
+def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Attempt]:
+    """Up to `limit` attempts that have been waiting for longer than `waited_s`."""
+    rows = connection.execute(
+        select(*runs.c["run_id", "attempt"])
+        .where(runs.c.status == RunStatus.PENDING, runs.c.waiting_since < database_now(-waited_s))
+        .limit(limit)
+    )
+    return [Attempt(*row) for row in rows]
+
+
+def live_attempts(connection: Connection, run_ids: Sequence[str]) -> set[tuple[str, int]]:
+    """Those (run_id, attempt) that still wait or run."""
+    query = select(*runs.c["run_id", "attempt"]).where(runs.c.run_id.in_(run_ids), IS_LIVING)
+    return {(row.run_id, row.attempt) for row in connection.execute(query)}

@@ -1,0 +1,55 @@
+"""Presets: named form parameters. They define no trading logic; the rule catalog does."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from adapters.database import database_now
+from adapters.runs.times import utc_text
+from adapters.tables import presets
+
+
+def list_presets(connection: Connection) -> list[dict[str, Any]]:
+    """All presets by name."""
+    rows = connection.execute(select(presets).order_by(presets.c.name))
+    return [
+        {
+            "id": row.id,
+            "name": row.name,
+            "rule_type": row.rule_type,
+            "form": json.loads(row.form_json),
+            "created_at": utc_text(row.created_at),
+        }
+        for row in rows
+    ]
+
+
+def count_presets(connection: Connection) -> int:
+    """How many presets there are."""
+    return connection.execute(select(func.count()).select_from(presets)).scalar_one()
+
+
+def save_preset(connection: Connection, name: str, form: Mapping[str, Any]) -> int:
+    """Record a preset and return its id; IntegrityError when the name is taken."""
+    saved = connection.execute(insert(presets).values(name=name, **_values(form)))
+    key = saved.inserted_primary_key
+    return int(key[0]) if key else 0
+
+
+def _values(form: Mapping[str, Any]) -> dict[str, Any]:
+    form_json = json.dumps(form, ensure_ascii=False)
+    return {"rule_type": form["rule_type"], "form_json": form_json, "created_at": database_now()}
+
+
+def change_preset(connection: Connection, preset_id: int, form: Mapping[str, Any]) -> bool:
+    """Give a preset another form; False when there is none with this id."""
+    changed = update(presets).where(presets.c.id == preset_id).values(**_values(form))
+    return connection.execute(changed).rowcount == 1
+
+
+def delete_preset(connection: Connection, preset_id: int) -> bool:
+    """Remove a preset; False when there is none with this id."""
+    return connection.execute(delete(presets).where(presets.c.id == preset_id)).rowcount == 1

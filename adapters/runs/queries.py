@@ -1,0 +1,98 @@
+"""What the web tier asks the database about runs; nothing here changes anything."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Select, and_, select
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.prices.packing import unpacked_columns
+from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head
+from adapters.runs.times import utc_text
+from adapters.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs
+from contracts.errors import UnknownRun
+
+STATUS_COLUMNS = (
+    *runs.c[
+        "run_id",
+        "status",
+        "attempt",
+        "batch_id",
+        "label",
+        "ticker",
+        "rule_id",
+        "error_type",
+        "error_message",
+        "created_at",
+        "waiting_since",
+        "enqueued_at",
+        "started_at",
+        "completed_at",
+    ],
+    *HEADLINE_COLUMNS.values(),
+)
+
+
+def run_status(connection: Connection, run_id: str) -> RowMapping:
+    """The small columns of one run, for polling; UnknownRun when there is none."""
+    return _one(connection, select(*STATUS_COLUMNS), run_id)
+
+
+def run_row(connection: Connection, run_id: str) -> RowMapping:
+    """All columns of one run, and the head of its lines as lines_head; UnknownRun when there is none."""
+    head = and_(run_lines.c.run_id == runs.c.run_id, run_lines.c.part == 0)
+    query = select(runs, run_lines.c.packed.label("lines_head")).select_from(runs.outerjoin(run_lines, head))
+    return _one(connection, query, run_id)
+
+
+def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
+    row = connection.execute(query.where(runs.c.run_id == run_id)).mappings().one_or_none()
+    if row is None:
+        raise UnknownRun(f"no run has the id {run_id}")
+    return row
+
+
+def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMapping]:
+    """The runs with these ids, all columns, in the order of the ids; unknown ones are left out."""
+    found = connection.execute(select(runs).where(runs.c.run_id.in_(run_ids))).mappings().all()
+    by_id = {row["run_id"]: row for row in found}
+    return [by_id[run_id] for run_id in run_ids if run_id in by_id]
+
+
+def run_with_prefix(connection: Connection, prefix: str) -> str | None:
+    """The id of the one run whose id begins with `prefix`; None when there is none, or more than one."""
+    query = select(runs.c.run_id).where(runs.c.run_id.startswith(prefix, autoescape=True)).limit(2)
+    found = list(connection.execute(query).scalars())
+    return found[0] if len(found) == 1 else None
+
+
+def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
+    """Which charts of a run were rendered."""
+    return frozenset(connection.execute(select(run_charts.c.name).where(run_charts.c.run_id == run_id)).scalars())
+
+
+def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines | None:
+    """The lines of a run, whose row is `run_row`'s, around these bars; None of a bulk run, or one of before lines."""
+    if row["lines_head"] is None:
+        return None
+    first, last = (bar // BARS_PER_PART for bar in (bars.start, max(bars.stop - 1, bars.start)))
+    between = run_lines.c.part.between(first + 1, last + 1)
+    mine = run_lines.c.run_id == row["run_id"]
+    query = select(run_lines.c.packed).where(mine, between).order_by(run_lines.c.part)
+    parts = map(unpacked_columns, connection.execute(query).scalars())
+    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    return RunLines(decode_head(row["lines_head"]), first * BARS_PER_PART, columns)
+
+
+def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
+    """All charts of a run by name."""
+    rows = connection.execute(select(*run_charts.c["name", "png"]).where(run_charts.c.run_id == run_id))
+    return {row.name: row.png for row in rows}
+
+
+def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+    """A run's whole story, oldest first."""
+    columns = select(*run_events.c["attempt", "from_status", "to_status", "at", "reason", "host"])
+    rows = connection.execute(columns.where(run_events.c.run_id == run_id).order_by(run_events.c.id)).mappings()
+    return [{**row, "at": utc_text(row["at"])} for row in rows]

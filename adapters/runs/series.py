@@ -1,0 +1,70 @@
+"""A completed run's series, decoded: what its curves, tables and pages are made from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sqlalchemy.engine import RowMapping
+
+from adapters.metrics.curves import cash_curve, close_times, drawdowns
+from adapters.metrics.rates import Rates
+from adapters.prices.bars import Column, Whole, bar_dates
+from adapters.runs.stored_series import decode_equity, decode_trades
+from contracts.run_request import Timeframe
+
+DEPTH_DECIMALS = 6  # of drawdowns, in percent
+
+
+@dataclass(frozen=True)
+class RunSeries:
+    """Times, seconds since 1970, and equity of the traded bars; trades and rejected orders with numbers of bars."""
+
+    request: Mapping[str, Any]
+    times: Whole
+    equity: Column
+    trades: Sequence[Mapping[str, Any]]
+    rejected: Sequence[Mapping[str, Any]]
+    notes: Sequence[str]
+
+    @property
+    def timeframe(self) -> Timeframe:
+        """Of its bars."""
+        timeframe: Timeframe = self.request["timeframe"]
+        return timeframe
+
+    @property
+    def capital(self) -> float:
+        """With which it began."""
+        return float(self.request["initial_capital"])
+
+    @cached_property
+    def path(self) -> Column:
+        """(bars + 1,) the initial capital, then the equity of each bar."""
+        return np.concatenate(([self.capital], self.equity))
+
+    @cached_property
+    def dates(self) -> list[str]:
+        """When each bar's equity was known."""
+        return bar_dates(close_times(self.times, self.timeframe), self.timeframe)
+
+    @cached_property
+    def cash(self) -> Column:
+        """(bars,) after each bar's fills."""
+        rates = Rates(
+            *(self.request.get(name, 0.0) for name in ("borrow_rate", "cash_rate"))
+        )  # older requests have none
+        return cash_curve(self.times, self.equity, self.trades, self.capital, rates)
+
+    @cached_property
+    def drawdown_pct(self) -> Column:
+        """(bars,) percent below the highest equity so far, the initial capital included."""
+        return np.round(drawdowns(self.path)[1:] * 100, DEPTH_DECIMALS)
+
+
+def run_series(row: RowMapping) -> RunSeries:
+    """The series of a completed run's row; Conflict where they were deleted."""
+    times, equity = decode_equity(row["equity_curve_json"])
+    return RunSeries(json.loads(row["request_json"]), times, equity, *decode_trades(row["trades_json"]))

@@ -1,0 +1,145 @@
+"""How a run's series are stored and read back: compact JSON.
+
+A 3,270-bar run takes about 25 KB: steps between bars instead of dates, differences instead of values. Prices of trades
+keep 15 significant digits, which is all that a stored price has, their other numbers 10, equity its cents.
+"""
+
+import json
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
+from operator import sub
+from typing import Any
+
+import numpy as np
+
+from adapters.prices.bars import MOST_DIGITS, Column, Whole, bar_date
+from adapters.prices.sessions import DAY_S
+from contracts.errors import Conflict
+from contracts.run_request import Timeframe
+
+PRUNED = "Equity, trades and signals were deleted after the time that they are kept; reproduce the run to see them."
+
+TRADE_COLUMNS = (
+    "side",
+    "size",
+    "entry_bar",
+    "entry_price",
+    "entry_fees",
+    "entry_at",
+    "exit_bar",
+    "exit_price",
+    "exit_fees",
+    "exit_at",
+    "pnl_abs",
+    "pnl_pct",
+    "exit_reason",
+    "is_open",
+    "mae_pct",
+    "mfe_pct",
+)
+
+DIGITS = 10  # significant ones, as results are stored and hashed
+TRADE_DIGITS = [MOST_DIGITS if column.endswith("_price") else DIGITS for column in TRADE_COLUMNS]
+
+
+def encode_equity(times: Whole, equity: Sequence[float] | Column, timeframe: Timeframe) -> str:
+    """Times, seconds since 1970, and equity of all traded bars as one JSON text."""
+    steps = np.diff(times)
+    unit_s = DAY_S if timeframe == "1d" else int(np.gcd.reduce(steps)) or 1
+    decimals = _equity_decimals(float(np.abs(equity).max()))
+    values = list(map(int, np.rint(np.multiply(equity, float(10**decimals))).tolist()))
+    return _compact(
+        {
+            "start": bar_date(int(times[0]), timeframe),
+            "unit_s": unit_s,
+            "steps": _digits(steps // unit_s),
+            "decimals": decimals,
+            "equity": [values[0], *map(sub, values[1:], values)],
+        }
+    )
+
+
+def _stored(text: str | None) -> Any:
+    """What a column holds; Conflict where it was pruned."""
+    if text is None:
+        raise Conflict(PRUNED)
+    return json.loads(text)
+
+
+def decode_equity(text: str | None) -> tuple[Whole, Column]:
+    """The times and the equity that `encode_equity` wrote."""
+    stored = _stored(text)
+    start = np.datetime64(stored["start"].removesuffix("Z"), "s").astype(np.int64)
+    steps = np.cumsum([0, *map(int, stored["steps"])])
+    equity = np.array([*accumulate(stored["equity"])], float) / 10.0 ** stored["decimals"]
+    return start + steps * stored["unit_s"], equity
+
+
+def _digits(steps: Whole) -> str | list[int]:
+    """Steps of one digit as one text, half as long as a list of them; a series with longer gaps stays a list."""
+    every: list[int] = steps.tolist()
+    return "".join(map(str, every)) if (steps < 10).all() else every
+
+
+def _equity_decimals(largest: float) -> int:
+    """Two decimals are cents; small accounts get more, so that nine digits are kept."""
+    if largest >= 1000:
+        return 2
+    return 8 - math.floor(math.log10(largest)) if largest > 0 else 8
+
+
+def encode_trades(
+    trades: Iterable[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], notes: Sequence[str]
+) -> str:
+    """Trades as rows of TRADE_COLUMNS, rejected orders, and what a reader should know, in sentences."""
+    rows = [[*map(short, (trade[column] for column in TRADE_COLUMNS), TRADE_DIGITS)] for trade in trades]
+    return _compact({"columns": TRADE_COLUMNS, "rows": rows, "rejected": list(rejected), "notes": list(notes)})
+
+
+def decode_trades(text: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+    """The trades, rejected orders and notes that `encode_trades` wrote."""
+    stored = _stored(text)
+    trades = [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
+    clipped = stored.get("clipped")  # the only note of older runs
+    return trades, stored["rejected"], stored.get("notes", [clipped] if clipped else [])
+
+
+def encode_signals(signals: Sequence[int] | Whole) -> str:
+    """Signals as spans [first bar, ±1, bars] of equal ones on consecutive bars; their prices are the bars' closes."""
+    every = np.asarray(signals, np.int64)
+    starts = np.flatnonzero(np.diff(every, prepend=0))
+    bars = np.diff(starts, append=len(every))
+    spans = np.column_stack((starts, every[starts], bars))
+    return _compact(spans[spans[:, 1] != 0].tolist())
+
+
+def decode_signals(text: str | None) -> list[tuple[int, int, float | None]]:
+    """(bar, ±1, price) of each signal; only those of older runs have the price themselves, as it was shown then."""
+    return [
+        (first + position, signal, price)
+        for first, signal, *rest in _stored(text)
+        for position, price in enumerate(_prices(*rest))
+    ]
+
+
+def _prices(bars_or_decimals: int, *steps: int) -> list[float] | list[None]:
+    """Of a span: none for each of its bars, or those of an older run, from their steps in the last decimal."""
+    return [price / 10**bars_or_decimals for price in accumulate(steps)] or [None] * bars_or_decimals
+
+
+def significant(value: float, digits: int = DIGITS) -> float:
+    """The value at so many significant digits."""
+    return float(f"{value:.{digits}g}")
+
+
+def short(value: Any, digits: int = DIGITS) -> Any:
+    """A number at so many significant digits, a whole one without a point; anything else as it is."""
+    if isinstance(value, float):
+        number = significant(value, digits)
+        return int(number) if number.is_integer() else number
+    return value
+
+
+def _compact(values: Any) -> str:
+    return json.dumps(values, separators=(",", ":"), allow_nan=False)

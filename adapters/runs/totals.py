@@ -1,0 +1,83 @@
+"""Counters over all runs that only grow, whatever is pruned: what changed its state, why, and after how long.
+
+Each change of a run's state is an event. The reconciler adds those of more than a minute ago to one row; the later ones
+are counted whenever somebody looks. So the numbers are exact, and the same whichever process tells them.
+"""
+
+import json
+from bisect import bisect_left
+from collections import Counter
+from datetime import datetime, timedelta
+from itertools import accumulate
+
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.engine import Connection
+
+from adapters.database import database_now
+from adapters.tables import run_events, run_totals
+from contracts.status import ErrorType, RunStatus
+
+NAME = "runs"  # of the only row
+SETTLED_S = 60.0  # a transaction that has written an event has ended after so long
+MOST_S = 3600.0  # of events counted at a time
+BOUNDS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0)
+BUCKETS = (*map(str, BOUNDS_S), "+Inf")
+WAIT, RUN = "wait", "run"  # seconds from waiting to running, and from there to the end
+SUM = "sum"
+_BACK = (RunStatus.RUNNING, RunStatus.PENDING)
+Totals = Counter[str]  # by "transition/<from>/<to>/<cause>", "wait/<bucket>", "run/sum" and so on
+
+
+def totals(connection: Connection) -> Totals | None:
+    """All counters now, since the first reconciler began; None while none has folded for an hour."""
+    row = connection.execute(select(run_totals, database_now().label("now"))).one_or_none()
+    if row is None or row.now - row.until > timedelta(seconds=MOST_S):
+        return None
+    return Counter(json.loads(row.totals_json)) + _counted(connection, row.until, row.now)
+
+
+def fold(connection: Connection) -> None:
+    """Add what has happened up to a minute ago to the row, an hour at most; nothing when another process is faster."""
+    settled = connection.execute(select(database_now(-SETTLED_S))).scalar_one()
+    row = connection.execute(select(run_totals)).one_or_none()
+    if row is None:
+        connection.execute(insert(run_totals).values(name=NAME, until=settled, totals_json="{}"))
+        return
+    until = max(row.until, min(settled, row.until + timedelta(seconds=MOST_S)))  # clocks are set back, too
+    summed = Counter(json.loads(row.totals_json)) + _counted(connection, row.until, until)
+    unchanged = (run_totals.c.name == NAME, run_totals.c.until == row.until)
+    connection.execute(update(run_totals).where(*unchanged).values(until=until, totals_json=json.dumps(summed)))
+
+
+def histogram(counted: Totals, name: str) -> tuple[list[tuple[str, float]], float]:
+    """What Prometheus wants: how many lasted at most so long, by bound, and the sum of all seconds."""
+    counts = accumulate(counted[f"{name}/{bucket}"] for bucket in BUCKETS)
+    return list(zip(BUCKETS, counts, strict=True)), counted[f"{name}/{SUM}"]
+
+
+def _counted(connection: Connection, after: datetime, until: datetime) -> Totals:
+    """The events of a span of time, each with how long its run was in the state before."""
+    before = run_events.alias("before")
+    since = select(func.max(before.c.at)).where(before.c.run_id == run_events.c.run_id, before.c.id < run_events.c.id)
+    columns = select(*run_events.c["from_status", "to_status", "reason", "at"])
+    events = columns.add_columns(since.scalar_subquery().label("since"))
+    found: Totals = Counter()
+    for left, arrived, reason, at, begun in connection.execute(
+        events.where(run_events.c.at > after, run_events.c.at <= until)
+    ):
+        found[f"transition/{left or ''}/{arrived}/{_cause(left, arrived, reason)}"] += 1
+        name = WAIT if arrived == RunStatus.RUNNING else RUN if left == RunStatus.RUNNING else None
+        if name and begun:
+            passed_s = max((at - begun).total_seconds(), 0.0)
+            found[f"{name}/{BUCKETS[bisect_left(BOUNDS_S, passed_s)]}"] += 1
+            found[f"{name}/{SUM}"] += passed_s  # a Counter adds fractions, too
+    return found
+
+
+def _cause(left: str | None, arrived: str, reason: str) -> str:
+    """Why a run failed, or waits again; empty of what went well."""
+    if arrived == RunStatus.FAILED:
+        return next((kind.value for kind in ErrorType if reason.startswith(kind)), "other")
+    if (left, arrived) == _BACK:
+        return "handed_back" if reason.startswith("handed back") else "lost"
+    return ""

@@ -1,0 +1,61 @@
+"""What a setting's text may be; each parser raises ValueError with what is accepted."""
+
+from collections.abc import Callable
+
+
+def positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
+    """A positive number."""
+
+    def parse(text: str) -> int | float:
+        try:
+            number = kind(text)
+        except ValueError:
+            number = 0
+        if not 0 < number < 1e12:
+            raise ValueError(f"a positive {'whole number' if kind is int else 'number'} is expected")
+        return number
+
+    return parse
+
+
+def whole(accepted: range, fault: str) -> Callable[[str], int]:
+    """A whole number in a range."""
+
+    def parse(text: str) -> int:
+        if not text.isdecimal() or int(text) not in accepted:
+            raise ValueError(fault)
+        return int(text)
+
+    return parse
+
+
+port_number = whole(range(1, 65536), "a number from 1 to 65535 is expected")
+
+
+def one_of(*accepted: str) -> Callable[[str], str]:
+    """One of these words."""
+
+    def parse(text: str) -> str:
+        if text not in accepted:
+            raise ValueError(f"accepted: {', '.join(accepted)}")
+        return text
+
+    return parse
+
+
+def word_list(text: str) -> tuple[str, ...]:
+    """Words separated by commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def token_list(text: str) -> tuple[str, ...]:
+    """Tokens separated by commas."""
+    tokens = word_list(text)
+    if any(len(token) < 16 for token in tokens):
+        raise ValueError("each token, separated by commas, has at least 16 characters")
+    return tokens
+
+
+def boolean(text: str) -> bool:
+    """true or false."""
+    return one_of("true", "false")(text) == "true"

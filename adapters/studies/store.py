@@ -1,0 +1,196 @@
+"""Studies: recorded by the web tier, advanced by the reconciler's leader, judged once by a process of its own.
+
+Each change of state is one UPDATE guarded by the old state, in the transaction that also inserts the runs of the new
+one; the caller owns it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, case, insert, select, update
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.batches.choice import Metrics
+from adapters.database import database_now, has_rows, portions
+from adapters.runs.idempotency import has_key, own_key
+from adapters.tables import IS_LIVING, runs, studies
+from contracts.errors import Conflict, UnknownStudy
+from contracts.status import RunStatus
+from contracts.study import StudyPlan, StudyStatus
+
+SENTENCE_LENGTH = 255  # characters, the width of the column
+_LIVING = (StudyStatus.ACCEPTED, StudyStatus.TRAINING, StudyStatus.TESTING, StudyStatus.JUDGING)
+_LISTED = (
+    *studies.c[
+        "id",
+        "study_id",
+        "name",
+        "kind",
+        "ticker",
+        "rule_type",
+        "status",
+        "outcome",
+        "sentence",
+        "created_at",
+        "completed_at",
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """A study as it is recorded; choices by window once they are made."""
+
+    study_id: str
+    status: StudyStatus
+    plan: StudyPlan
+    choices: list[dict[str, Any]] | None
+    judgements: int
+    submitted_by: str | None
+
+    @property
+    def batch_id(self) -> str:
+        """The batch of all its runs."""
+        return batch_of(self.study_id)
+
+
+def batch_of(study_id: str) -> str:
+    """The batch of all runs of a study."""
+    return f"study-{study_id}"
+
+
+def insert_study(
+    connection: Connection, study_id: str, plan: StudyPlan, idempotency_key: str | None, submitted_by: str | None
+) -> None:
+    """Record a checked plan; IntegrityError when its submitter has used the key before."""
+    request = plan.request
+    values = {
+        "study_id": study_id,
+        "idempotency_key": own_key(idempotency_key, submitted_by) if idempotency_key else None,
+        "name": request.name,
+        "kind": request.kind,
+        "ticker": request.base["ticker"],
+        "rule_type": request.base["rule_type"],
+        "plan_json": json.dumps(plan.to_json(), ensure_ascii=False),
+        "status": StudyStatus.ACCEPTED,
+        "submitted_by": submitted_by,
+        "created_at": database_now(),
+    }
+    connection.execute(insert(studies).values(**values))
+
+
+def move(connection: Connection, study_id: str, before: StudyStatus, after: StudyStatus, **values: Any) -> bool:
+    """Whether this call changed the state; False when somebody else did."""
+    ended = {"completed_at": database_now()} if after.is_terminal else {}
+    return _changed(connection, study_id, studies.c.status == before, status=after, **ended, **values)
+
+
+def count_judgement(connection: Connection, study: Study) -> bool:
+    """Count a start of the verdict's process; False when somebody else has just started one."""
+    seen = and_(studies.c.status == StudyStatus.JUDGING, studies.c.judgements == study.judgements)
+    return _changed(connection, study.study_id, seen, judgements=study.judgements + 1)
+
+
+def fail_study(connection: Connection, study_id: str, before: StudyStatus, reason: str) -> bool:
+    """End a study without a verdict, or with the one that it had; False when it has moved on."""
+    had_one = studies.c.outcome.is_not(None)
+    values = {
+        "status": case((had_one, StudyStatus.COMPLETED), else_=StudyStatus.FAILED),
+        "sentence": case((had_one, studies.c.sentence), else_=reason[:SENTENCE_LENGTH]),
+        "completed_at": database_now(),
+    }
+    return _changed(connection, study_id, studies.c.status == before, **values)
+
+
+def judge_again(connection: Connection, study: Study) -> bool:
+    """Whether a completed study waits for a new verdict now; it keeps the one it has until then.
+
+    Conflict when a run that it would be judged by, or its series, was deleted since.
+    """
+    chosen = {run_id for choice in study.choices or [] for each in choice["chosen"] for run_id in _runs_of(each)}
+    pruned = select(runs.c.id).where(
+        runs.c.batch_id == study.batch_id, runs.c.status == RunStatus.SUCCEEDED, runs.c.equity_curve_json.is_(None)
+    )
+    if chosen - existing_runs(connection, list(chosen)) or has_rows(connection, pruned):
+        raise Conflict("runs that it would be judged by were deleted after the time that they are kept")
+    values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
+    return _changed(connection, study.study_id, studies.c.status == StudyStatus.COMPLETED, **values)
+
+
+def _runs_of(chosen: Mapping[str, Any]) -> set[str]:
+    return {chosen["train_run"], chosen["test_run"]} - {None}
+
+
+def cancel_study(connection: Connection, study_id: str) -> bool:
+    """Whether the study was alive and without a verdict, and is cancelled now."""
+    unjudged = and_(studies.c.status.in_(_LIVING), studies.c.outcome.is_(None))
+    values = {"status": StudyStatus.CANCELLED, "completed_at": database_now(), "sentence": "cancelled on request"}
+    return _changed(connection, study_id, unjudged, **values)
+
+
+def _changed(connection: Connection, study_id: str, guard: ColumnElement[bool], **values: Any) -> bool:
+    """Whether the study is as the guard asks, and has these values now."""
+    mine = update(studies).where(studies.c.study_id == study_id, guard)
+    return connection.execute(mine.values(**values)).rowcount == 1
+
+
+def living_studies(connection: Connection) -> list[str]:
+    """The ids of all studies that are not over, oldest first."""
+    query = select(studies.c.study_id).where(studies.c.status.in_(_LIVING)).order_by(studies.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def study_row(connection: Connection, study_id: str) -> RowMapping:
+    """All columns of a study; UnknownStudy when there is none."""
+    row = connection.execute(select(studies).where(studies.c.study_id == study_id)).mappings().one_or_none()
+    if row is None:
+        raise UnknownStudy(f"no study has the id {study_id[:40]}")
+    return row
+
+
+def study_of(row: RowMapping) -> Study:
+    """A row as the leader works with it."""
+    choices = json.loads(row["choices_json"]) if row["choices_json"] else None
+    plan = StudyPlan.from_json(json.loads(row["plan_json"]))
+    return Study(row["study_id"], StudyStatus(row["status"]), plan, choices, row["judgements"], row["submitted_by"])
+
+
+def study_with_key(connection: Connection, idempotency_key: str, submitted_by: str | None) -> RowMapping | None:
+    """study_id and plan_json of the study that was submitted with this key of its submitter's."""
+    query = select(*studies.c["study_id", "plan_json"])
+    return connection.execute(query.where(has_key(studies, idempotency_key, submitted_by))).mappings().one_or_none()
+
+
+def list_studies(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
+    """Studies, newest first; those before the one whose `id` is `after`."""
+    query = select(*_LISTED).order_by(studies.c.id.desc()).limit(limit)
+    return connection.execute(query if after is None else query.where(studies.c.id < after)).mappings().all()
+
+
+def has_living_runs(connection: Connection, batch_id: str) -> bool:
+    """Whether a run of the batch still waits or runs."""
+    return has_rows(connection, select(runs.c.id).where(runs.c.batch_id == batch_id, IS_LIVING))
+
+
+def existing_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
+    """Those of the runs that are recorded."""
+    queries = (select(runs.c.run_id).where(runs.c.run_id.in_(some)) for some in portions(run_ids))
+    return {run_id for query in queries for run_id in connection.execute(query).scalars()}
+
+
+def metrics_of(connection: Connection, run_ids: Sequence[str]) -> list[Metrics | None]:
+    """The metrics of each run in this order; None for one that has not succeeded."""
+    columns = select(*runs.c["run_id", "metrics_json"]).where(runs.c.status == RunStatus.SUCCEEDED)
+    queries = (columns.where(runs.c.run_id.in_(some)) for some in portions(run_ids))
+    rows = (row for query in queries for row in connection.execute(query))
+    found: dict[str, Metrics] = {row.run_id: json.loads(row.metrics_json)["values"] for row in rows}
+    return [found.get(run_id) for run_id in run_ids]
+
+
+def result_of(connection: Connection, run_id: str) -> RowMapping | None:
+    """Metrics, equity and trades of a run as they are stored; None for one that has not succeeded."""
+    columns = select(*runs.c["metrics_json", "equity_curve_json", "trades_json"])
+    succeeded = (runs.c.run_id == run_id, runs.c.status == RunStatus.SUCCEEDED)
+    return connection.execute(columns.where(*succeeded)).mappings().one_or_none()

@@ -1,0 +1,237 @@
+"""The tables of runs and of what is made of them, with `metadata`, which has those of prices and access, too.
+
+Schema changes are additive: a new column has a default or may be null.
+"""
+
+from sqlalchemy import Column, Double, Index, Integer, SmallInteger, UniqueConstraint
+
+from adapters import price_tables  # noqa: F401  # metadata has them once they are imported
+from adapters.access_tables import ACTOR_LENGTH
+from adapters.database import Timestamp
+from adapters.declarations import (
+    Id,
+    LongBlob,
+    LongText,
+    Rows,
+    identifier,
+    required,
+    series,
+    table,
+    words,
+)
+from adapters.declarations import metadata as metadata
+from adapters.metrics.table import HEADLINES
+from contracts.status import ErrorType, RunStatus
+
+METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
+LISTED_INDEX = "ix_runs_listed"
+
+
+def _metric_index(metric: str) -> Index:
+    """An order by one metric that also holds what lists are filtered by, so that no row is read for a refusal."""
+    others = (other for other in METRIC_INDEXES if other != metric)
+    return Index(METRIC_INDEXES[metric], metric, "id", "ticker", "rule_type", "created_at", *others)
+
+
+runs = table(
+    "backtest_results",  # an older name
+    Rows(
+        "A run, from its submission to its result.",
+        of="run",
+        kind="runs",
+        kept="runs",
+        web="INSERT UPDATE",
+        worker="SELECT UPDATE",
+        reconciler="INSERT UPDATE",
+    ),
+    Column("id", Id, primary_key=True, autoincrement=True, doc="in order of submission; the list is paged by it"),
+    required("run_id", identifier(36), unique=True),
+    Column("batch_id", words(64)),
+    Column("label", words(64)),
+    Column("idempotency_key", words(128), unique=True),
+    required("ticker", identifier(15)),
+    required("timeframe", identifier(4), default="1d"),
+    required("rule_type", identifier(32)),
+    Column("rule_id", words(64)),
+    required("params_json", LongText),
+    required("request_json", LongText),
+    required("request_hash", identifier(64)),
+    required("status", identifier(10)),
+    required("attempt", Integer, default=1),
+    Column("lease_token", identifier(36)),
+    Column("lease_until", Timestamp),
+    required("losses", SmallInteger, default=0),
+    required("handbacks", SmallInteger, default=0),
+    required("cancel_requested", SmallInteger, default=0),
+    required("waiting_since", Timestamp, doc="when this attempt became PENDING"),
+    Column("enqueued_at", Timestamp, doc="when its message was last enqueued; null: not yet"),
+    Column("error_type", identifier(32)),
+    Column("error_message", words(1000)),
+    *(Column(metric.name, Integer if metric.unit == "count" else Double) for metric in HEADLINES.values()),
+    Column("timing_sharpe_ratio", Double, doc="how far the trials of a batch differ; null in older runs"),
+    Column("metrics_json", LongText),
+    *map(series, ("equity_curve_json", "trades_json", "signals_json")),
+    Column("sparkline", identifier(64), doc="the shape of the equity curve for lists, see adapters.sparkline"),
+    Column("data_hash", identifier(64)),
+    Column("benchmark_hash", identifier(64), doc="version of the benchmark's prices; null without one of its own"),
+    Column("engine_version", identifier(32)),
+    Column("analysis_version", identifier(32), doc="of the code around the engine; null in older runs"),
+    Column("image_tag", identifier(128)),
+    Column("result_hash", identifier(64)),
+    Column("reproduces", identifier(36), doc="the run_id that this run repeats"),
+    Column("submitted_by", identifier(ACTOR_LENGTH), doc="name of the token; null where none was needed"),
+    Column("pinned", SmallInteger, doc="1: kept however old; otherwise null"),
+    Column("worker", words(128), doc="host and process of the last claim"),
+    required("created_at", Timestamp),
+    Column("started_at", Timestamp),
+    Column("completed_at", Timestamp),
+    UniqueConstraint("batch_id", "request_hash", name="uq_batch_request"),
+    Index("ix_runs_status", "status", "id"),
+    Index("ix_runs_lease", "status", "lease_until"),
+    # the columns behind an id are never searched by: with them a list's page is found in the index alone
+    Index("ix_runs_ticker", "ticker", "id", "rule_type", "status"),
+    Index("ix_runs_rule", "rule_type", "id"),
+    Index("ix_runs_rule_id", "rule_id", "id"),
+    # batches are listed and counted in it alone
+    Index("ix_runs_batch_states", "batch_id", "id", "status", "error_type", "completed_at"),
+    Index("ix_runs_label", "label", "id"),
+    Index("ix_runs_created", "created_at"),
+    Index("ix_runs_started", "started_at"),
+    Index("ix_runs_completed", "completed_at"),
+    *map(_metric_index, METRIC_INDEXES),
+    Index(LISTED_INDEX, "id", "ticker", "rule_type", "created_at", *METRIC_INDEXES),  # the same by submission
+    Index("ix_runs_reproduces", "reproduces"),
+    Index("ix_runs_prices", "data_hash", "id"),  # which runs read a version of prices
+    Index("ix_runs_benchmark", "benchmark_hash"),
+)
+
+IS_LIVING = runs.c.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
+IS_CANCELLED = runs.c.error_type == ErrorType.CANCELLED  # FAILED to the database, a word of its own to people
+HEADLINE_COLUMNS = {name: runs.c[name] for name in METRIC_INDEXES}  # the metrics that no JSON has to be read for
+
+batch_rankings = table(
+    "batch_rankings",
+    Rows(
+        "What a batch is ranked by; set by its latest submission.",
+        of="batch",
+        kept="batches",
+        web="INSERT UPDATE DELETE",
+    ),
+    Column("batch_id", words(64), primary_key=True),
+    required("metric", identifier(64)),
+    required("goal", identifier(3)),
+    required("constraints_json", LongText),
+)
+
+run_lines = table(
+    "run_lines",
+    Rows(
+        "The lines that the rule of a single run looked at, in parts.",
+        of="run",
+        kind="lines",
+        kept="series",
+        worker="SELECT INSERT",
+    ),
+    Column("run_id", identifier(36), primary_key=True),
+    Column("part", Integer, primary_key=True, autoincrement=False, doc="0 is the head, see adapters.runs.lines"),
+    required("packed", LongBlob),
+)
+
+run_charts = table(
+    "run_charts",
+    Rows(
+        "The PNG charts of a run.",
+        of="run",
+        kind="charts",
+        kept="charts",
+        web="INSERT",
+        worker="SELECT INSERT",
+    ),
+    Column("run_id", identifier(36), primary_key=True),
+    Column("name", identifier(32), primary_key=True),
+    required("png", LongBlob),
+)
+
+run_events = table(
+    "run_events",
+    Rows(
+        "Every change of a run's state; the queue over time is counted from it.",
+        of="run",
+        kind="events",
+        kept="events",
+        web="INSERT",
+        worker="INSERT",
+        reconciler="INSERT",
+    ),
+    Column("id", Id, primary_key=True, autoincrement=True),
+    required("run_id", identifier(36)),
+    required("attempt", Integer),
+    Column("from_status", identifier(10)),
+    required("to_status", identifier(10)),
+    required("at", Timestamp),
+    Column("reason", words(255)),
+    Column("host", words(128)),
+    Index("ix_events_run", "run_id", "id"),
+    Index("ix_events_at", "at", "from_status", "to_status"),  # the queue over time is counted in the index alone
+)
+
+run_totals = table(
+    "run_totals",  # one row, see adapters.runs.totals
+    Rows(
+        "What `/metrics` counts, added up from the events by the reconciler.",
+        of="platform",
+        reconciler="INSERT UPDATE",
+    ),
+    Column("name", identifier(32), primary_key=True),
+    required("until", Timestamp, doc="events up to this time are in the totals"),
+    required("totals_json", LongText),
+)
+
+studies = table(
+    "studies",
+    Rows(
+        "A study: its plan, its choices, its verdict.",
+        of="study",
+        kept="batches",
+        web="INSERT UPDATE",
+        reconciler="UPDATE",
+    ),
+    Column("id", Id, primary_key=True, autoincrement=True),
+    required("study_id", identifier(36), unique=True),
+    Column("idempotency_key", words(128), unique=True),
+    required("name", words(64)),
+    required("kind", identifier(16)),
+    required("ticker", identifier(15)),
+    required("rule_type", identifier(32)),
+    required("plan_json", LongText, doc="contracts.study.StudyPlan"),
+    required("status", identifier(10)),
+    Column("choices_json", LongText, doc="the choice of each window, once it is made: consumer.studies"),
+    required("judgements", SmallInteger, default=0, doc="how often the verdict's process was started"),
+    Column("outcome", identifier(16)),
+    Column("sentence", words(255), doc="the verdict, or why there is none"),
+    Column("submitted_by", identifier(ACTOR_LENGTH), doc="as of runs"),
+    Column("verdict_json", LongText, doc="adapters.studies.verdict"),
+    required("created_at", Timestamp),
+    Column("completed_at", Timestamp),
+    Index("ix_studies_status", "status"),
+)
+
+presets = table(
+    "strategies",  # an older word for presets
+    Rows("A preset of the form.", of="platform", web="INSERT UPDATE DELETE"),
+    Column("id", Id, primary_key=True, autoincrement=True),
+    required("name", words(64), unique=True),
+    required("rule_type", identifier(32)),
+    required("form_json", LongText),
+    required("version", Integer, default=1, doc="no longer counted"),
+    required("created_at", Timestamp, doc="of this form"),
+)
+
+leases = table(
+    "leases",
+    Rows("Which reconciler leads.", of="platform", reconciler="INSERT UPDATE"),
+    Column("name", identifier(32), primary_key=True),
+    required("holder", identifier(64)),
+    required("until", Timestamp),
+    Column("since", Timestamp, doc="since when there was a holder at every moment"),
+)

@@ -1,0 +1,225 @@
+"""What is deleted of runs that ended long ago, as the settings say: charts, series, events, or all; and of the audit.
+
+All runs are walked in the order of submission, one short transaction after the other, so that the walk may end anywhere
+and begin anew. Series and whole runs are kept, however old, where somebody has said that they matter: see `_is_kept`.
+The runs of a batch are compared with each other, so they go together, by a setting of their own: see `_Walk`.
+What there is of a run or batch is declared by the tables.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Delete,
+    Table,
+    Update,
+    and_,
+    delete,
+    exists,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.engine import Connection, Engine, Row
+
+from adapters.access.audit import delete_old_entries
+from adapters.database import committed, database_now, reading
+from adapters.declarations import bytes_of, rows_of, tables_of
+from adapters.settings import Settings
+from adapters.studies.store import batch_of, living_studies
+from adapters.tables import runs, studies
+from contracts.status import RunStatus
+
+LOOKED_AT = 10_000  # runs per transaction
+DELETED = 500  # of them at most, so that nobody waits long for the locks
+DAY_S = 86_400
+_WHOLE = {"charts", "series", "events", "runs"}
+# What goes by which setting: KEEP_CHARTS_DAYS, KEEP_SERIES_DAYS and so on.
+GOES = {"charts": {"charts"}, "series": {"charts", "series"}, "events": {"events"}, "runs": _WHOLE, "batches": _WHOLE}
+Removed = Counter[str]  # rows by part, and "bytes"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What is deleted together of a run: its rows in a table, or columns of its own row, which are cleared."""
+
+    name: str
+    kept: str | None
+    table: Table
+    columns: Sequence[Column[Any]]  # that hold its bytes
+    is_cleared: bool = False
+
+    def removal(self) -> Delete | Update:
+        """The statement that removes it of all runs."""
+        return update(self.table).values(dict.fromkeys(self.columns)) if self.is_cleared else delete(self.table)
+
+
+def parts() -> list[Part]:
+    """What there is of a run: its own row, what of it is cleared earlier, and its rows in other tables."""
+    own, *others = (Part(rows_of(each).kind, rows_of(each).kept, each, bytes_of(each)) for each in tables_of("run"))
+    cleared: dict[str, list[Column[Any]]] = {}
+    for column in runs.c:
+        if kept := column.info.get("kept"):
+            cleared.setdefault(kept, []).append(column)
+    return [own, *(Part(kept, kept, runs, columns, is_cleared=True) for kept, columns in cleared.items()), *others]
+
+
+def is_configured(settings: Settings) -> bool:
+    """Whether anything is ever deleted."""
+    return any(value for name, value in vars(settings).items() if name.startswith("keep_"))
+
+
+def prune_runs(engine: Engine, settings: Settings, *, dry_run: bool = False) -> Iterator[Removed]:
+    """Walk over all runs and delete what is due; each portion is committed before what it removed is yielded.
+
+    dry_run: nothing is deleted, only counted.
+    """
+    walk = _Walk(engine, settings, dry_run)
+    after_id: int | None = 0
+    while after_id is not None:
+        after_id, removed = committed(engine, partial(walk.portion, after_id))
+        yield removed
+    if (days := settings.keep_batches_days) and not dry_run:
+        committed(engine, lambda connection: _delete_empty(connection, days))
+    if settings.keep_audit_days:
+        yield from _prune_audit(engine, settings.keep_audit_days, dry_run)
+
+
+def _prune_audit(engine: Engine, days: int, dry_run: bool) -> Iterator[Removed]:
+    while deleted := committed(engine, lambda connection: delete_old_entries(connection, days, dry_run=dry_run)):
+        yield Counter({"audit": deleted})
+        if dry_run:
+            return
+
+
+class _Walk:
+    """One walk over all runs, by what is due when it begins.
+
+    Whether a batch is old is found out once, since all of its runs have to be looked at for it; what happens to a
+    single run while its batch is being deleted still counts for that run.
+    """
+
+    def __init__(self, engine: Engine, settings: Settings, dry_run: bool) -> None:
+        with reading(engine) as connection:
+            self._due = _due(connection, settings)
+        self._batch_days = settings.keep_batches_days
+        self._dry_run = dry_run
+        self._judged: set[str] = set()
+        self._old: set[str] = set()
+
+    def portion(self, after_id: int, connection: Connection) -> tuple[int | None, Removed]:
+        """Delete what is due of the next runs: the id after which to go on, None at the end, and what was removed."""
+        next_ids = select(runs.c.id).where(runs.c.id > after_id).order_by(runs.c.id).limit(LOOKED_AT).subquery()
+        last_id = connection.execute(select(func.max(next_ids.c.id))).scalar()
+        if last_id is None:
+            return None, Counter()
+        here = and_(runs.c.id > after_id, runs.c.id <= last_id)
+        due = self._due | {"batches": self._in_old_batch(connection, here)}
+        columns = select(*runs.c["id", "run_id"], *(each.label(setting) for setting, each in due.items()))
+        found = columns.where(here, or_(*due.values())).order_by(runs.c.id).limit(DELETED)
+        # a run that is being retried right now is left for the next walk; SQLite ignores that: there a writer is alone
+        rows = connection.execute(found if self._dry_run else found.with_for_update(skip_locked=True)).all()
+        return rows[-1].id if len(rows) == DELETED else last_id, self._remove(connection, rows)
+
+    def _in_old_batch(self, connection: Connection, here: ColumnElement[bool]) -> ColumnElement[bool]:
+        """Of these runs: in a batch all of whose runs ended long ago, whose study is over, with no marked run."""
+        if self._batch_days is None:
+            return false()
+        query = select(runs.c.batch_id).where(here, runs.c.batch_id.is_not(None)).distinct()
+        batch_ids = set(connection.execute(query).scalars())
+        if unknown := batch_ids - self._judged:
+            self._old |= _old_batches(connection, self._batch_days, unknown)
+            self._judged |= unknown
+        return and_(_ended(self._batch_days), runs.c.batch_id.in_(batch_ids & self._old), ~_is_marked())
+
+    def _remove(self, connection: Connection, rows: Sequence[Row[Any]]) -> Removed:
+        removed: Removed = Counter()
+        for part in reversed(parts()):
+            run_ids = [row.run_id for row in rows if part.kept in _going(row)]
+            if not run_ids:
+                continue
+            mine = part.table.c.run_id.in_(run_ids)
+            sizes = (func.coalesce(func.sum(func.length(column)), 0) for column in part.columns)
+            count, *bytes_ = connection.execute(select(func.count(), *sizes).where(mine)).one()
+            removed += Counter({part.name: count, "bytes": int(sum(bytes_))})
+            if not self._dry_run:
+                connection.execute(part.removal().where(mine))
+        return removed
+
+
+def _going(row: Row[Any]) -> set[str]:
+    """What is due of a run."""
+    return set().union(*(goes for setting, goes in GOES.items() if row._mapping[setting]))
+
+
+def _due(connection: Connection, settings: Settings) -> dict[str, ColumnElement[bool]]:
+    """Which runs are due by each setting but that of batches; none by one that is not set."""
+    unkept = _ended(settings.keep_runs_days) if settings.keep_runs_days else false()
+    if settings.keep_runs_count:
+        unkept = or_(unkept, runs.c.id <= _last_too_many(connection, settings.keep_runs_count))
+    return {
+        "charts": and_(_ended(settings.keep_charts_days), _has("charts")),
+        "series": and_(_ended(settings.keep_series_days), _has("series"), ~_is_kept()),
+        "events": and_(_ended(settings.keep_events_days), _has("events")),
+        "runs": and_(_ended(0), unkept, ~_is_kept()),
+    }
+
+
+def _ended(days: int | None) -> ColumnElement[bool]:
+    """Ended so many days ago; None: never."""
+    if days is None:
+        return false()
+    ended = runs.c.status.in_([RunStatus.SUCCEEDED, RunStatus.FAILED])
+    return and_(ended, runs.c.completed_at < _days_ago(days))
+
+
+def _days_ago(days: int) -> database_now:
+    return database_now(-days * DAY_S)
+
+
+def _has(kept: str) -> ColumnElement[bool]:
+    """Something is left that is kept as long as this."""
+    mine = [part for part in parts() if part.kept == kept]
+    columns = (column.is_not(None) for part in mine if part.is_cleared for column in part.columns)
+    rows = (exists().where(part.table.c.run_id == runs.c.run_id) for part in mine if not part.is_cleared)
+    return or_(*columns, *rows)
+
+
+def _is_kept() -> ColumnElement[bool]:
+    """Part of a batch (studies are batches), labelled, or marked."""
+    return or_(runs.c.batch_id.is_not(None), runs.c.label.is_not(None), _is_marked())
+
+
+def _is_marked() -> ColumnElement[bool]:
+    """Pinned, or what another run reproduces."""
+    again = runs.alias("again")
+    return or_(runs.c.pinned.is_not(None), exists().where(again.c.reproduces == runs.c.run_id))
+
+
+def _old_batches(connection: Connection, days: int, batch_ids: set[str]) -> set[str]:
+    kept = {batch_of(study_id) for study_id in living_studies(connection)}
+    unkept = or_(~_ended(days), _is_marked())
+    query = select(runs.c.batch_id).where(runs.c.batch_id.in_(batch_ids), unkept).distinct()
+    return batch_ids - kept - set(connection.execute(query).scalars())
+
+
+def _delete_empty(connection: Connection, days: int) -> None:
+    """Delete what belongs to batches, and studies that ended so many days ago, of which no run is left."""
+    for table in tables_of("batch"):
+        connection.execute(delete(table).where(~exists().where(runs.c.batch_id == table.c.batch_id)))
+    has_runs = exists().where(runs.c.batch_id == literal(batch_of("")).concat(studies.c.study_id))
+    connection.execute(delete(studies).where(studies.c.completed_at < _days_ago(days), ~has_runs))
+
+
+def _last_too_many(connection: Connection, count: int) -> int:
+    """The id of the latest run that is one too many; 0 when there are not so many."""
+    may_go = select(runs.c.id).where(_ended(0), ~_is_kept()).order_by(runs.c.id.desc())
+    return connection.execute(may_go.offset(count).limit(1)).scalar() or 0

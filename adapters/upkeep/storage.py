@@ -1,0 +1,48 @@
+"""How much room the platform's data takes, how much of it a day, and how much is left."""
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+from sqlalchemy import func, select, text
+from sqlalchemy.engine import Connection
+
+from adapters.database import database_now
+from adapters.declarations import rows_of
+from adapters.settings import Settings
+from adapters.tables import metadata, runs
+
+_SQLITE = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+_MYSQL = (
+    "SELECT table_name, data_length + index_length FROM information_schema.tables"
+    " WHERE table_schema = DATABASE() AND data_length IS NOT NULL"
+)
+
+
+def bytes_by_kind(connection: Connection) -> dict[str, int]:
+    """Bytes with indexes of each kind of data, by the server's own estimate; of SQLite only the whole file's."""
+    if connection.dialect.name == "sqlite":
+        return {"everything": connection.execute(text(_SQLITE)).scalar_one()}
+    if not getattr(connection.dialect, "is_mariadb", False):
+        connection.execute(text("SET SESSION information_schema_stats_expiry = 0"))  # MySQL's are up to a day old
+    kinds = {name: rows_of(table).kind for name, table in metadata.tables.items()}
+    room: Counter[str] = Counter()
+    for table, size in connection.execute(text(_MYSQL)):
+        room[kinds.get(table, "other")] += int(size)
+    return dict(room)
+
+
+def bytes_a_day(connection: Connection, taken: int) -> float:
+    """What the runs of a day take, by the mean of a week: each its part of the `taken` bytes."""
+    week = runs.c.created_at > database_now(-7 * 86_400)
+    kept, recent = (
+        connection.execute(select(func.count(runs.c.id)).where(*which)).scalar_one() for which in ((), [week])
+    )
+    return taken * recent / 7 / max(kept, 1)
+
+
+def bytes_left(settings: Settings, connection: Connection, taken: int) -> int | None:
+    """Room for more: on SQLite's own disk, or of DATABASE_GIB; None where nobody knows."""
+    if connection.dialect.name == "sqlite":
+        return shutil.disk_usage(Path(str(connection.engine.url.database)).parent).free
+    return max(settings.database_gib * 2**30 - taken, 0) if settings.database_gib else None

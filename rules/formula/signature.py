@@ -1,0 +1,83 @@
+"""What a series, a function and its arguments are in a formula."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Kind = Literal["number", "condition"]  # of what a formula has on each bar
+ArgumentKind = Literal["series", "number", "bars", "value", "condition"]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A number on each bar that has a name: a column, or what `name` on the numpy side makes of `columns`."""
+
+    name: str
+    columns: tuple[str, ...]
+    help: str
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """One argument. A series changes from bar to bar, a number may; bars and value are the same on every bar.
+
+    bars: a whole number of at least `least`. default: None where the argument must be given.
+    """
+
+    name: str
+    kind: ArgumentKind
+    default: float | None = None
+    least: int = 2
+
+    @property
+    def is_fixed(self) -> bool:
+        """Whether it is the same on every bar."""
+        return self.kind in ("bars", "value")
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """A function of a formula.
+
+    lookback: bars without a value before the first one, beyond those of its arguments, given its bars and values.
+    fade: further bars until what began the smoothing is forgotten. columns: what it reads without being told.
+    computed_by: its name on the numpy side; of several arrays from there it is the one at `output`.
+    folded: the same for plain numbers, where the result is a plain number too.
+    """
+
+    name: str
+    group: str
+    arguments: tuple[Argument, ...]
+    lookback: Callable[..., int]
+    help: str
+    example: str  # a condition
+    result: Kind = "number"
+    columns: tuple[str, ...] = ()
+    computed_by: str = ""
+    output: int | None = None
+    fade: Callable[..., int] = lambda *_: 0
+    folded: Callable[..., Any] | None = None
+
+    @property
+    def defaults(self) -> list[float]:
+        """What stands for the arguments that may be left out, which are the last ones."""
+        return [each.default for each in self.arguments if each.default is not None]
+
+    @property
+    def signature(self) -> str:
+        """How it is written, such as rsi(x, n = 14)."""
+        shown = [each.name + ("" if each.default is None else f" = {each.default:g}") for each in self.arguments]
+        return f"{self.name}({', '.join(shown)})"
+
+    @property
+    def call(self) -> str:
+        """A call that can be used as it is, such as rsi(close, 14)."""
+        return f"{self.name}({', '.join(map(_argument_for_example, self.arguments))})"
+
+
+def _argument_for_example(argument: Argument) -> str:
+    if argument.kind == "condition":
+        return "close < open" if argument.name == "b" else "close > open"
+    if argument.kind in ("bars", "value"):
+        return "20" if argument.default is None else f"{argument.default:g}"
+    return "open" if argument.name == "b" else "close"

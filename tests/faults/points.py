@@ -1,0 +1,55 @@
+"""The points of the program at which tests make faults, named by what has happened there and what has not.
+
+Functions and constants of the program are named here and in no test of faults: a rename changes one line, and
+`test_points` says which.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A call: `module:function` or `module:Class.function`, named as its caller looks it up."""
+
+    call: str
+    when: str = "before"  # or "after" it
+
+
+POINTS = {
+    # of a Job, from its pop to its charts
+    "between pop and reading": Point("consumer.messages:MessageWorker._accepted"),
+    "between pop and claim": Point("consumer.worker:RunWorker.execute_job"),
+    "inside the claim's transaction": Point("adapters.runs.states:record_event"),
+    "after the claim": Point("consumer.worker:RunWorker._work"),
+    "during the engine": Point("consumer.task:backtest"),
+    "at the result's hash": Point("consumer.backtest:result_hash"),
+    "at the result's encoding": Point("consumer.backtest:encode_equity"),
+    "between engine and commit": Point("consumer.task:_record_success"),
+    "inside the result's transaction": Point("consumer.task:finish", "after"),
+    "between result and charts": Point("consumer.task:_draw_charts"),
+    "inside the charts' transaction": Point("consumer.draw_charts:save_charts", "after"),
+    # of the scaler and its template
+    "at a process's start": Point("subprocess:Popen"),
+    "before the template's imports": Point("consumer.termination:Termination.install"),
+    # of the reconciler and a study's judge
+    "at the judgement of leases": Point("consumer.repairs:expired_leases"),
+    "between the state and its runs": Point("consumer.studies:move", "after"),
+    "between the runs and the commit": Point("consumer.studies:insert_runs", "after"),
+    "between messages and their marking": Point("consumer.repairs:mark_enqueued"),
+    "between the count of a judge and its start": Point("consumer.studies:count_judgement", "after"),
+    "in the verdict's process": Point("adapters.studies.verdict:stitched"),
+    # of the web tier
+    "between a submission's commit and its message": Point("web.runs.submission:Submission.enqueue"),
+    "while readiness asks the database": Point("web.upkeep.readiness:Readiness.database"),
+}
+IN_PARENT = ("between pop and claim", "after the claim")  # of these of a Job; at the others its work horse is stopped
+
+LIMITS = {
+    "seconds for writing a result": "consumer.worker:WRITING_S",
+    "seconds for a template's answer": "consumer.children:ANSWER_S",
+    "seconds until a template is ready": "consumer.children:TEMPLATE_REST_S",
+    "forks of a template": "consumer.children:MAX_FORKS",
+    "seconds for a request's body": "web.exchange:BODY_S",
+    "seconds that a connection may idle": "web.connections:IDLE_S",
+    "connections of a process": "web.connections:CONNECTIONS",
+}

@@ -1,0 +1,23 @@
+"""A table that nobody but its own declaration knows of."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Column, Table
+
+from adapters.declarations import LongText, Rows, identifier, metadata, required, table
+
+
+@contextmanager
+def notes_of_runs() -> Iterator[Table]:
+    """A table of the platform as long as this lasts: what people think of runs, kept as long as charts."""
+    declared = table(
+        "run_notes",
+        Rows("What people think of a run.", of="run", kind="notes", kept="charts", web="INSERT"),
+        Column("run_id", identifier(36), primary_key=True),
+        required("note", LongText, doc="in their own words"),
+    )
+    try:
+        yield declared
+    finally:
+        metadata.remove(declared)

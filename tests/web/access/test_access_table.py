@@ -1,0 +1,77 @@
+"""Every route by who asks: each scope, strangers here and elsewhere, with OPEN_READS and OPEN_ACCESS either way."""
+
+import re
+from itertools import product
+
+import pytest
+from flask import Flask
+from sqlalchemy import delete
+from werkzeug.routing import Rule
+
+from adapters.access.tokens import SCOPES
+from adapters.access_tables import tokens
+from adapters.database import connect_database
+from tests.services.web_app import web_app
+from tests.web.conftest import TokenMaker
+
+ANYBODY = {"GET /health", "GET /ready", "GET /metrics", "GET /login", "POST /logout"}
+ANYBODY |= {"GET /static/<given_version>/<path:filename>"}
+ADMINS = {"PUT /api/prices/<ticker>/<timeframe>", "DELETE /api/prices/<ticker>/<timeframe>/<data_hash>"}
+ADMINS |= {"GET /audit", "GET /api/audit", "GET /api/audit.csv", "GET /api/audit/strangers"}
+READING = {"POST /api/rules/check"}
+LEFT_OUT = {"POST /login"}  # it refuses a wrong token itself
+HERE, ELSEWHERE = "127.0.0.1", "192.0.2.7"
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def needed(asked: str) -> str | None:
+    """The scope that a route asks for."""
+    if asked in ANYBODY | ADMINS:
+        return "admin" if asked in ADMINS else None
+    return "read" if asked.startswith("GET ") or asked in READING else "submit"
+
+
+def may(scope: str | None, asker: str, has_tokens: bool, open_reads: bool, open_access: bool) -> bool:
+    """What docs/api.md says: tokens decide once there are any, and before that where the request is from."""
+    if scope is None:
+        return True
+    if not has_tokens:
+        return open_access or asker == HERE
+    if scope == "read" and open_reads:
+        return True
+    return asker in SCOPES and SCOPES.index(asker) >= SCOPES.index(scope)
+
+
+def routes(app: Flask) -> list[tuple[str, Rule]]:
+    """Every route with each of its methods."""
+    listed = ((f"{each} {rule}", rule) for rule in app.url_map.iter_rules() for each in rule.methods or ())
+    return [(asked, rule) for asked, rule in listed if not asked.startswith(("HEAD", "OPTIONS"))]
+
+
+@pytest.mark.parametrize("has_tokens", [False, True])
+def test_every_route_answers_those_whom_the_settings_let_in(
+    platform_settings: dict[str, str], made: TokenMaker, has_tokens: bool
+) -> None:
+    shown = {scope: made(scope) for scope in SCOPES} | {HERE: {}, ELSEWHERE: {}}
+    if not has_tokens:
+        with connect_database(platform_settings["DATABASE_URL"]).begin() as connection:
+            connection.execute(delete(tokens))
+    wrong, asked_for = [], 0
+    for open_reads, open_access in product((False, True), repeat=2):
+        opened = {"OPEN_READS": str(open_reads).lower(), "OPEN_ACCESS": str(open_access).lower()}
+        with web_app(platform_settings | opened) as app:
+            client = app.test_client()
+            app.testing = False
+            for (asked, rule), asker in product(routes(app), shown):
+                if asked in LEFT_OUT or (asker in SCOPES and not has_tokens):
+                    continue
+                path = re.sub(r"<uuid:\w+>", UNKNOWN, re.sub(r"<int:\w+>|<(?:path:)?\w+>", "1", str(rule)))
+                at = {"REMOTE_ADDR": asker if asker == HERE else ELSEWHERE}
+                sent = {"headers": shown[asker], "environ_base": at, "json": {}}
+                code = client.open(path, method=asked.split()[0], buffered=True, **sent).status_code
+                asked_for += 1
+                if (code not in (401, 403)) != may(needed(asked), asker, has_tokens, open_reads, open_access):
+                    wrong.append(f"{code} {asked} for {asker} with {opened}")
+
+    assert not wrong, "\n".join(wrong)
+    assert asked_for > 500

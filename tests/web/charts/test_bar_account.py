@@ -1,0 +1,101 @@
+"""What is said of the account on a bar is what the engine recorded there."""
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters.runs.stored_series import decode_trades, encode_trades
+from consumer.backtest import TRADE_FIELDS
+from consumer.wrappers.exits import EngineWithExits
+from consumer.wrappers.liquidation import with_liquidation
+from engine.engine import BacktestResult, Fill, check_bars
+from tests.engine.markets import follow, random_signals, random_walk
+from web.charts.bar_account import account_words
+
+BARS = 90
+SIDES = {1: "long", -1: "short"}
+TERMS: dict[str, dict[str, Any]] = {
+    "stops": {"stop_loss_pct": 2.0, "take_profit_pct": 3.0},
+    "time": {"exit_after_bars": 4},
+    "both": {"exit_after_bars": 3, "trailing_stop_pct": 2.0, "position_size": 99_000.0},
+    "poor": {"position_size": 95.0},
+}
+
+
+def random_run(seed: int, terms: str, direction: str, fill: str) -> BacktestResult:
+    one_way = {"direction": "longshort", "short_only": True} if direction == "shortonly" else {"direction": direction}
+    engine = EngineWithExits(fill=fill, **one_way, **TERMS[terms])
+    prices = random_walk(seed, BARS, 0.03)
+    result = engine.run(prices, follow(random_signals(seed, BARS, 0.3)))
+    return with_liquidation(result, engine, check_bars(prices), 90.0)
+
+
+def recorded(result: BacktestResult, bar: int, direction: str, late: bool) -> list[str]:
+    """What became of the signal of a bar, from the fills and rejected orders of the engine."""
+    signal, filled, moment = int(result.signals[bar]), bar + late, "open" if late else "close"
+    if filled == BARS:
+        return ["there is no next bar to fill at"]
+    before = [each for each in result.fills if each.bar < filled or (each.bar == bar and each.at != "close")]
+    held = int(np.sign(before[-1].shares_after)) if before else 0
+    at_once = [fill for fill in result.fills if (fill.bar, fill.at) == (filled, moment)]
+    found = []
+    if held == -signal and at_once and (late or at_once[0].reason == "signal"):
+        found.append(closed(at_once[0]))
+    if any(fill.shares_after * signal > 0 for fill in at_once):
+        found.append("opened")
+    found += ["rejected" for each in result.rejected_orders if each.bar == filled]
+    return found or [nothing(result, bar, signal, held, direction)]
+
+
+def closed(fill: Fill) -> str:
+    return "closed" if fill.reason == "signal" else f"closed by its {fill.reason.replace('_', ' ')}"
+
+
+def nothing(result: BacktestResult, bar: int, signal: int, held: int, direction: str) -> str:
+    if held and any((fill.bar, fill.at, fill.shares_after) == (bar, "close", 0) for fill in result.fills):
+        return "nothing more was done"
+    if held:
+        assert held == signal
+        return "a position was open, so nothing was done"
+    if (direction, signal) in (("longonly", -1), ("shortonly", 1)):
+        return f"no position was open, so there was nothing to {'sell' if signal < 0 else 'buy back'}"
+    assert result.equity_curve[: bar + 1].min() <= 90_000
+    return "the account had been liquidated, so nothing was done"
+
+
+def said(words: str) -> str:
+    """The deed that a sentence tells of, without its numbers."""
+    for deed in ("opened", "rejected"):
+        if deed in words:
+            return deed
+    return words.split(" at ")[0].partition("was ")[2] if "was closed" in words else words
+
+
+@pytest.mark.parametrize("fill", ["close", "next_open"])
+@pytest.mark.parametrize("direction", ["longonly", "longshort", "shortonly"])
+def test_what_is_said_of_each_signal_is_what_the_engine_recorded(direction: str, fill: str) -> None:
+    seen = Counter[str]()
+
+    for seed in range(25):
+        for terms in TERMS:
+            result = random_run(seed, terms, direction, fill)
+            rows = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
+            text = encode_trades(
+                [row | {"mae_pct": 0.0, "mfe_pct": 0.0} for row in rows],
+                [order._asdict() for order in result.rejected_orders],
+                [],
+            )
+            trades, rejected, _ = decode_trades(text)
+            request = {"fill": fill, "direction": direction}
+            for bar in np.flatnonzero(result.signals).tolist():
+                own = account_words(bar, 0, BARS - 1, request, trades, rejected)
+                words = account_words(bar, int(result.signals[bar]), BARS - 1, request, trades, rejected)
+                by_itself = [each for each in result.fills if each.bar == bar and each.reason != "signal"]
+                found = [said(each) for each in words[len(own) :]]
+                assert [said(each) for each in own] == [closed(each) for each in by_itself if not each.shares_after]
+                assert found == recorded(result, bar, direction, fill == "next_open"), (seed, terms, bar, words)
+                seen.update(found)
+
+    assert len(seen) >= 6, seen

@@ -1,0 +1,217 @@
+"""The queue now and over time, against a plain count of what was true at each moment."""
+
+import random
+import re
+from datetime import datetime, timedelta
+from itertools import pairwise
+from uuid import uuid4
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import insert, select
+
+from adapters.database import database_now, reading
+from adapters.queue.connection import connect_redis
+from adapters.queue.history import queue_state
+from adapters.queue.liveness import Upkeep
+from adapters.queue.scaler_state import ScalerState, tell
+from adapters.runs.times import percentile
+from adapters.tables import run_events, runs
+from tests.services.redis_server import RedisServer
+from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
+from web.queue.picture import MOST_LABELS, history_svg, labelled
+from web.queue.troubles import describe
+
+Event = tuple[str, str | None, str, datetime]  # run, from, to, at
+
+
+def story(chance: random.Random, begins: datetime, now: datetime) -> list[Event]:
+    """One run's events from its submission until now: some wait still, some were handed back, some failed."""
+    run_id, at, state = str(uuid4()), begins, "PENDING"
+    events: list[Event] = [(run_id, None, "PENDING", at)]
+    while state not in ("SUCCEEDED", "FAILED"):
+        at += timedelta(seconds=chance.uniform(0.1, 90))
+        if at >= now:
+            break
+        choices = ["RUNNING"] * 5 + ["FAILED"] if state == "PENDING" else ["SUCCEEDED"] * 4 + ["PENDING", "FAILED"]
+        arrived = chance.choice(choices)
+        events.append((run_id, state, arrived, at))
+        state = arrived
+    return events
+
+
+def record(app: Flask, stories: list[list[Event]]) -> None:
+    rows, events = [], []
+    for number, each in enumerate(stories):
+        run_id, _, state, _ = each[-1]
+        started = [at for _, _, arrived, at in each if arrived == "RUNNING"]
+        rows.append({
+            "run_id": run_id, "ticker": "AAPL", "rule_type": "RSI", "params_json": "{}", "request_json": "{}",
+            "request_hash": f"{number:064d}", "status": state, "waiting_since": each[0][3], "created_at": each[0][3],
+            "started_at": started[-1] if started else None,
+            "completed_at": each[-1][3] if state in ("SUCCEEDED", "FAILED") else None,
+        })  # fmt: skip
+        events += [
+            {"run_id": run_id, "attempt": 1, "from_status": left, "to_status": arrived, "at": at}
+            for _, left, arrived, at in each
+        ]
+    with app.extensions["platform"].engine.begin() as connection:
+        connection.execute(insert(runs), rows)
+        connection.execute(insert(run_events), events)
+
+
+def most_at_a_time(stories: list[list[Event]], state: str, start: datetime, end: datetime) -> int:
+    """How many runs were in a state at the moment between `start` and `end` when most were."""
+    events = sorted((at, left == state, arrived == state) for each in stories for _, left, arrived, at in each)
+    level = most = sum(arrived - left for at, left, arrived in events if at < start)
+    for at, left, arrived in events:
+        if start <= at < end:
+            level += arrived - left
+            most = max(most, level)
+    return most
+
+
+@ON_BOTH_DATABASES
+def test_every_step_says_the_most_that_waited_and_ran_at_a_time(page_app: Flask) -> None:
+    chance = random.Random(11)
+    with reading(page_app.extensions["platform"].engine) as connection:
+        now = connection.execute(select(database_now())).scalar_one()
+    stories = [story(chance, now - timedelta(seconds=chance.uniform(1, 1500)), now) for _ in range(120)]
+    record(page_app, stories)
+
+    with reading(page_app.extensions["platform"].engine) as connection:
+        state = queue_state(connection, 900, 5)
+
+    assert len(state.points) == 180
+    for point in state.points:
+        end = point.at + timedelta(seconds=5)
+        expected = tuple(most_at_a_time(stories, name, point.at, end) for name in ("PENDING", "RUNNING"))
+        assert (point.waiting, point.running) == expected, point
+    ended = [at for each in stories for _, _, arrived, at in each if arrived in ("SUCCEEDED", "FAILED")]
+    assert sum(point.ended for point in state.points) == sum(at >= state.points[0].at for at in ended)
+
+
+@ON_BOTH_DATABASES
+def test_now_is_counted_and_the_oldest_is_named(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    oldest, _, _ = make_run("pending"), make_run("pending", batch_id="b"), make_run("running")
+
+    answer = browser_client.get("/api/queue").get_json()
+
+    assert (answer["waiting"], answer["running"], answer["messages"]) == (2, 1, 3)  # nobody popped the third message
+    assert answer["queues"] == {"backtests": 2, "backtests-bulk": 1}
+    assert answer["oldest_waiting"]["run_id"] == oldest
+    assert answer["points"][-1]["running"] == 1
+    assert answer["queue_wait_s"]["p50"] >= 0
+
+
+def test_the_depth_of_each_queue_is_shown_and_scraped(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    make_run("pending"), make_run("pending", batch_id="b")
+
+    page, metrics = (browser_client.get(path).get_data(as_text=True) for path in ("/queue", "/metrics"))
+
+    assert "1 in backtests, 1 in backtests-bulk" in page
+    assert 'backtest_queue_depth{queue="backtests"} 1.0' in metrics
+    assert 'backtest_queue_depth{queue="backtests-bulk"} 1.0' in metrics
+
+
+def test_without_redis_the_page_says_that_nothing_is_lost(
+    browser_client: FlaskClient, make_run: RunMaker, redis_server: RedisServer
+) -> None:
+    make_run("pending")
+    redis_server.stop()
+
+    page = browser_client.get("/queue")
+
+    assert page.status_code == 200
+    assert "Redis does not answer" in page.get_data(as_text=True)
+    redis_server.start()
+
+
+@pytest.mark.parametrize("window", ["15m", "1h", "6h", "24h"])
+def test_each_window_has_its_page(browser_client: FlaskClient, window: str) -> None:
+    page = browser_client.get(f"/queue?window={window}").get_data(as_text=True)
+
+    assert f"over the last {window}" in page
+    assert "The queue is empty" in page
+
+
+def test_an_unknown_window_is_refused(browser_client: FlaskClient) -> None:
+    assert browser_client.get("/queue?window=1y").status_code == 400
+    assert "window" in browser_client.get("/api/queue?window=1y").get_json()["errors"]
+
+
+@pytest.mark.parametrize(
+    ("values", "percent", "expected"), [([], 95, None), ([3.0], 50, 3.0), ([1.0, 2.0, 3.0, 4.0], 50, 2.0)]
+)
+def test_a_percentile_is_the_nearest_rank(values: list[float], percent: int, expected: float | None) -> None:
+    assert percentile(values, percent) == expected
+
+
+@ON_BOTH_DATABASES
+def test_events_are_counted_by_the_index(page_app: Flask) -> None:
+    columns = {tuple(index.columns.keys()) for index in run_events.indexes}
+
+    assert ("at", "from_status", "to_status") in columns
+
+
+@pytest.mark.parametrize("window", [300, 900, 3600, 21_600, 86_400])
+@pytest.mark.parametrize("ends", [datetime(2026, 11, 21, 0, 7, 3), datetime(2026, 11, 21, 16, 33)])
+def test_labels_of_the_time_axis_are_round_apart_and_short(window: int, ends: datetime) -> None:
+    moments = [ends - timedelta(seconds=window), ends]
+
+    found = labelled(moments)
+
+    assert 2 <= len(found) <= MOST_LABELS
+    assert all(moment.second == 0 for moment, _ in found)
+    assert all(moments[0] <= moment <= moments[1] for moment, _ in found)
+    gaps = [after - before for (_, before), (_, after) in pairwise(found)]
+    assert all(gap == pytest.approx(gaps[0]) and gap > 0.12 for gap in gaps)
+
+
+def seen(**changes: object) -> Upkeep:
+    """Two runs wait and none runs; a Job started a minute ago, and a reconciler works."""
+    now = datetime(2026, 11, 21, 12, 0, 0)
+    usual = {"last_start": now - timedelta(seconds=60), "waiting_since": now - timedelta(seconds=45), "waiting": 2}
+    return Upkeep(**({"now": now, "running": 0, "reconciler_until": now} | usual | changes))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("state", "scaler", "words"),
+    [
+        (seen(), None, "No Job has started for 45.0 s; 2 runs wait"),
+        (seen(running=1), None, None),  # KEDA's limit is not known
+        (seen(running=1), ScalerState(2, False), "No Job has started"),
+        (seen(running=2), ScalerState(2, False), None),
+        (seen(waiting=0, waiting_since=None), None, None),
+        (seen(), ScalerState(2, True), "paused"),
+        (seen(running=1, reconciler_until=None), None, "The reconciler has never run"),
+        (seen(running=1, reconciler_until=datetime(2026, 11, 21, 11, 58)), None, "has been gone for 2 min 00 s"),
+    ],
+)
+def test_what_hinders_runs_is_said(state: Upkeep, scaler: ScalerState | None, words: str | None) -> None:
+    found = describe(state, scaler)
+
+    assert len(found) == (0 if words is None else 1)
+    assert words is None or words in found[0]
+
+
+def test_a_paused_scaler_is_told_on_the_queue_page_and_to_the_run_that_waits(
+    browser_client: FlaskClient, make_run: RunMaker, page_app: Flask
+) -> None:
+    settings = page_app.extensions["platform"].settings
+    tell(connect_redis(settings.redis_url), settings, ScalerState(capacity=7, paused=True))
+
+    for path in ("/queue", f"/result/{make_run('pending')}"):
+        assert "The scaler is paused" in browser_client.get(path).get_data(as_text=True)
+    assert browser_client.get("/api/queue").get_json()["scaler"] == {"capacity": 7, "paused": True}
+    assert "limit 7" in browser_client.get("/queue").get_data(as_text=True)
+
+
+def test_the_lines_across_the_picture_say_the_most_and_half_of_it() -> None:
+    moments = [datetime(2024, 3, 1, 13) + timedelta(seconds=5 * step) for step in range(180)]
+    drawn = history_svg(moments, [0] * 179 + [1200], "waiting", limit=1200)
+
+    heights = {words: y for y, words in re.findall(r'<text [^>]*y="([\d.]+)%" dy="-4"[^>]*>([^<]+)<', drawn)}
+    assert heights["1,200"] == heights["limit 1,200"]
+    assert float(heights["600"]) == pytest.approx((88 + float(heights["1,200"])) / 2, abs=0.01)

@@ -1,0 +1,63 @@
+"""A run against another ticker: its version is pinned at acceptance, and its numbers are in the result."""
+
+import json
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from adapters.price_tables import price_series
+from adapters.tables import runs
+from tests.services.prices import DATA
+from tests.services.web_app import run_values
+from tests.web.conftest import RunMaker
+
+
+def test_its_version_is_pinned_when_the_run_is_accepted(app: Flask, client: FlaskClient) -> None:
+    client.post("/run_backtest", json=run_values(benchmark="IBM"))
+
+    with app.extensions["platform"].engine.connect() as connection:
+        request = json.loads(connection.execute(select(runs.c.request_json)).scalar_one())
+        ibm = select(price_series.c.data_hash).where(price_series.c.ticker == "IBM")
+        assert request["benchmark_hash"] == connection.execute(ibm).scalar_one()
+
+
+def test_a_run_is_held_against_it(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    own, other = (browser_client.get(f"/api/runs/{make_run(**fields)}").json for fields in ({}, {"benchmark": "IBM"}))
+
+    assert own["result_hash"] == other["result_hash"]
+    assert own["metrics"]["beta"] != other["metrics"]["beta"]
+    assert own["metrics"]["sharpe_ratio"] == other["metrics"]["sharpe_ratio"]
+    assert "Information ratio" in browser_client.get(f"/result/{other['run_id']}").text
+
+
+def test_the_prices_that_a_run_is_held_against_are_kept_for_it(client: FlaskClient) -> None:
+    (old,) = client.get("/api/prices/IBM/1d").json["versions"]
+    client.post("/run_backtest", json=run_values(benchmark="IBM"))
+    newer = (DATA / "IBM.csv").read_bytes().splitlines(keepends=True)[:-1]
+    assert client.put("/api/prices/IBM/1d", data=b"".join(newer), content_type="text/csv").status_code == 201
+
+    answer = client.delete(f"/api/prices/IBM/1d/{old['data_hash']}")
+
+    assert answer.status_code == 409
+    assert "runs refer to IBM 1d" in answer.json["error"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field", "fault"),
+    [
+        ({"benchmark": "NONE"}, "benchmark", "no 1d prices of ticker 'NONE'"),
+        ({"benchmark": "IBM", "benchmark_hash": "0" * 64}, "benchmark_hash", "IBM has no 1d prices with data_hash"),
+        ({"benchmark_hash": "0" * 64}, "benchmark_hash", "given without a benchmark"),
+        ({"benchmark": "FB"}, "benchmark", "FB has 1d prices from 2012-05-18 to 2013-03-01, none of them between"),
+        ({"benchmark": ""}, "benchmark", '"" is not accepted'),
+    ],
+)
+def test_a_benchmark_that_cannot_be_one_is_refused(
+    client: FlaskClient, changes: dict[str, str], field: str, fault: str
+) -> None:
+    answer = client.post("/run_backtest", json=run_values(**changes))
+
+    assert answer.status_code == 400
+    assert fault in answer.json["errors"][field]

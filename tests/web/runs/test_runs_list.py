@@ -1,0 +1,261 @@
+"""The list of runs: what a filter means, and that pages neither lose nor repeat a run."""
+
+import random
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs, quote, urlparse
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import event, insert
+
+from adapters.tables import runs
+from tests.web.conftest import ON_BOTH_DATABASES
+from web.platform import Platform
+
+pytestmark = ON_BOTH_DATABASES
+
+COUNT = 230
+SORTS = [
+    ("return", "total_return_pct"),
+    ("sharpe", "sharpe_ratio"),
+    ("drawdown", "max_drawdown_pct"),
+    ("trades", "num_trades"),
+]
+
+
+def row(number: int, chance: random.Random) -> dict[str, Any]:
+    status = chance.choice(["SUCCEEDED"] * 6 + ["FAILED", "PENDING", "RUNNING"])
+    done = status == "SUCCEEDED"
+    created = datetime(2026, 3, 1) + timedelta(hours=6 * number)
+    return {
+        "run_id": str(UUID(int=chance.getrandbits(128), version=4)),
+        "ticker": chance.choice(["AAPL", "MSFT", "IBM"]),
+        "timeframe": "1d",
+        "rule_type": chance.choice(["RSI", "MACD", "ATR"]),
+        "rule_id": f"R_{number}",
+        "batch_id": chance.choice([None, "sweep"]),
+        "label": chance.choice([None, "idea", "<script>alert(1)</script>"]),
+        "params_json": "{}",
+        "request_json": '{"start_date": "2005-01-03", "end_date": "2009-12-31"}',
+        "request_hash": f"{number:064d}",
+        "status": status,
+        "waiting_since": created,
+        "created_at": created,
+        "total_return_pct": round(chance.uniform(-50, 50), 1) if done else None,
+        "sharpe_ratio": chance.choice([None, -0.5, 0.0, 0.5, 1.0, 1.25]) if done else None,  # many ties
+        "max_drawdown_pct": chance.uniform(0, 60) if done else None,
+        "num_trades": chance.randrange(40) if done else None,
+        "sparkline": "0aZ_" if done else None,
+    }
+
+
+@pytest.fixture
+def rows(page_app: Flask) -> list[dict[str, Any]]:
+    """Runs in the order of their submission, as they are in the database."""
+    chance = random.Random(7)
+    made = [row(number, chance) for number in range(COUNT)]
+    platform: Platform = page_app.extensions["platform"]
+    with platform.engine.begin() as connection:
+        connection.execute(insert(runs), made)
+    return made
+
+
+def all_pages(client: FlaskClient, query: str) -> list[str]:
+    """Run ids of all pages, front to back."""
+    found, after = [], ""
+    while True:
+        answer = client.get(f"/api/runs?limit=40&{query}&after={after}").get_json()
+        found += [run["run_id"] for run in answer["runs"]]
+        if not answer["next"]:
+            return found
+        after = answer["next"]
+
+
+def ids(wanted: list[dict[str, Any]]) -> list[str]:
+    return [each["run_id"] for each in wanted]
+
+
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_pages_by_submission_hold_every_run_once(
+    browser_client: FlaskClient, rows: list[dict[str, Any]], order: str
+) -> None:
+    found = all_pages(browser_client, f"order={order}")
+
+    assert found == ids(rows if order == "asc" else rows[::-1])
+
+
+@pytest.mark.parametrize("order", ["desc", "asc"])
+def test_pages_by_a_metric_hold_every_run_that_has_it_once(
+    browser_client: FlaskClient, rows: list[dict[str, Any]], order: str
+) -> None:
+    sign = 1 if order == "asc" else -1
+    for sort, metric in SORTS:
+        found = all_pages(browser_client, f"sort={sort}&order={order}")
+
+        # equal values are in the order of submission, or against it
+        having = [each for each in (rows if order == "asc" else rows[::-1]) if each[metric] is not None]
+        assert found == ids(sorted(having, key=lambda each: sign * each[metric])), sort
+
+
+@pytest.mark.parametrize("few_runs", [0, 1000])  # searched for in the wanted order, and sorted at once
+def test_bounds_on_one_metric_and_an_order_by_another_go_together(
+    browser_client: FlaskClient, rows: list[dict[str, Any]], few_runs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("adapters.runs.lists.FEW_RUNS", few_runs)
+    within = [each for each in rows[::-1] if each["num_trades"] and each["max_drawdown_pct"] <= 30]
+    within = [each for each in within if each["num_trades"] >= 5]
+
+    for sort, metric in SORTS:
+        found = all_pages(browser_client, f"sort={sort}&drawdown_max=30&trades_min=5")
+
+        having = [each for each in within if each[metric] is not None]
+        assert found == ids(sorted(having, key=lambda each: -each[metric])) != [], sort
+
+
+@pytest.mark.parametrize("sort", ["created", "sharpe"])
+def test_going_back_shows_the_page_before(browser_client: FlaskClient, rows: list[dict[str, Any]], sort: str) -> None:
+    first = browser_client.get(f"/api/runs?limit=20&sort={sort}").get_json()
+    second = browser_client.get(f"/api/runs?limit=20&sort={sort}&after={first['next']}").get_json()
+    third = browser_client.get(f"/api/runs?limit=20&sort={sort}&after={second['next']}").get_json()
+
+    back = browser_client.get(f"/api/runs?limit=20&sort={sort}&before={third['previous']}").get_json()
+    front = browser_client.get(f"/api/runs?limit=20&sort={sort}&before={back['previous']}").get_json()
+
+    assert back["runs"] == second["runs"]
+    assert front["runs"] == first["runs"]
+    assert front["previous"] is None
+
+
+FILTERS = {
+    "ticker=MSFT": lambda each: each["ticker"] == "MSFT",
+    "rule=ATR&ticker=IBM": lambda each: each["rule_type"] == "ATR" and each["ticker"] == "IBM",
+    "status=failed": lambda each: each["status"] == "FAILED",
+    "status=completed&batch=sweep": lambda each: each["status"] == "SUCCEEDED" and each["batch_id"] == "sweep",
+    "label=idea": lambda each: each["label"] == "idea",
+    "label=Idea": lambda _: False,
+    "ticker=msft": lambda each: each["ticker"] == "MSFT",
+    "name=R_17": lambda each: each["rule_id"] == "R_17",
+    "name=%E6%97%A5": lambda _: False,
+    "from=2026-03-05&to=2026-03-06": lambda each: datetime(2026, 3, 5) <= each["created_at"] < datetime(2026, 3, 7),
+    "from=2031-01-01": lambda _: False,
+    "from=0001-01-01&to=9999-12-31": lambda _: True,
+    "to=0001-01-01": lambda _: False,
+    "sharpe_min=0.5": lambda each: each["sharpe_ratio"] is not None and each["sharpe_ratio"] >= 0.5,
+    "return_min=-10&return_max=10": lambda each: (
+        each["total_return_pct"] is not None and -10 <= each["total_return_pct"] <= 10
+    ),
+    "drawdown_max=20&trades_min=30&status=completed": lambda each: (
+        each["num_trades"] is not None and each["max_drawdown_pct"] <= 20 and each["num_trades"] >= 30
+    ),
+    "status=failed&sharpe_min=-9": lambda _: False,
+}
+
+
+def test_a_filter_shows_the_runs_that_it_names(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+    for query, fits in FILTERS.items():
+        found = all_pages(browser_client, query)
+
+        assert found == ids([each for each in rows[::-1] if fits(each)]), query
+
+
+REFUSED = [
+    "sharpe_min=abc", "sharpe_min=nan", "return_max=inf", "status=done", "rule=EVIL", "from=2026-02-30", "limit=0",
+    "limit=1000", "limit=٣", "sort=id", "order=up", "after=x", "after=1~2", "sort=sharpe&after=5", "before=-1",
+    "unknown=1", "ticker=" + "A" * 16, "ticker=%E6%97%A5", "label=%00",
+]  # fmt: skip
+
+
+def test_a_filter_that_cannot_be_meant_is_refused_by_name(browser_client: FlaskClient) -> None:
+    for query in REFUSED:
+        page = browser_client.get(f"/runs?{query}")
+        answer = browser_client.get(f"/api/runs?{query}")
+
+        assert (query, page.status_code, answer.status_code) == (query, 400, 400)
+        assert query.rpartition("&")[2].partition("=")[0] in answer.get_json()["errors"]
+
+
+def test_the_page_shows_foreign_words_as_words(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+    page = browser_client.get("/runs").get_data(as_text=True)
+
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+    assert "<script>alert" not in page
+
+
+def test_the_page_keeps_filter_and_order_in_its_links(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+    page = browser_client.get("/runs?ticker=IBM&sort=return&limit=5").get_data(as_text=True)
+
+    link = page.split('rel="next"')[1].split('href="')[1].split('"')[0].replace("&amp;", "&")
+    kept = parse_qs(urlparse(link).query)
+    assert (kept["ticker"], kept["sort"], kept["limit"]) == (["IBM"], ["return"], ["5"])
+
+
+def test_no_fitting_run_says_how_to_see_others(browser_client: FlaskClient) -> None:
+    assert "No runs yet" in browser_client.get("/runs").get_data(as_text=True)
+    assert "No run fits this filter" in browser_client.get("/runs?ticker=IBM").get_data(as_text=True)
+
+
+def test_a_search_leads_to_the_filtered_list(browser_client: FlaskClient) -> None:
+    for words, target in {
+        "aapl": "/runs?ticker=AAPL",
+        "AAPL rsi failed": "/runs?ticker=AAPL&rule=RSI&status=failed",
+        "aapl RSI_15_30_80": "/runs?ticker=AAPL&name=RSI_15_30_80",
+        "my idea": "/runs?label=my+idea",
+        "": "/runs",
+        "deadbeef": "/runs?label=deadbeef",
+    }.items():
+        assert browser_client.get("/search", query_string={"q": words}).headers["Location"] == target
+
+
+def test_a_search_for_the_name_of_a_batch_leads_to_it(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+    name = next(row["batch_id"] for row in rows if row["batch_id"])
+
+    assert (
+        browser_client.get("/search", query_string={"q": f" {name} "}).headers["Location"] == f"/batches/{quote(name)}"
+    )
+
+
+def test_a_search_for_the_start_of_an_id_leads_to_the_run(
+    browser_client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
+    run_id = rows[3]["run_id"]
+
+    assert browser_client.get(f"/search?q={run_id[:9]}").headers["Location"] == f"/result/{run_id}"
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [("sharpe_min=x", "'x' is not accepted; accepted: a number from -1e15 to 1e15"),
+     ("order=up", "'up' is not accepted; accepted: desc, asc")],
+)  # fmt: skip
+def test_a_refused_filter_says_what_is_accepted_and_leads_on(client: FlaskClient, query: str, words: str) -> None:
+    answer = client.get(f"/runs?{query}", headers={"Accept": "text/html"})
+
+    page = answer.get_data(as_text=True).replace("&#39;", "'")
+    assert (answer.status_code, words in page, 'href="/runs">All runs' in page) == (400, True, True)
+
+
+def test_a_list_of_one_page_ends_with_its_last_run(client: FlaskClient) -> None:
+    page = client.get("/runs", headers={"Accept": "text/html"}).get_data(as_text=True)
+
+    assert 'aria-label="Pages"' not in page
+
+
+def test_what_a_run_holds_is_read_where_the_list_shows_it(
+    page_app: Flask, browser_client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
+    statements: list[str] = []
+    engine = page_app.extensions["platform"].engine
+    event.listen(engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+
+    def read(path: str) -> tuple[bool, bool]:
+        statements.clear()
+        assert browser_client.get(path).status_code == 200
+        return tuple(any(column in each for each in statements) for column in ("request_json", "metrics_json"))  # type: ignore[return-value]
+
+    assert read("/api/runs") == (False, False)
+    assert read("/runs") == (True, False)
+    browser_client.set_cookie("columns", "equity.alpha")
+    assert read("/runs") == (True, True)

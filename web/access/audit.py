@@ -1,0 +1,79 @@
+"""The audit for admins, as a page, as JSON and as a CSV file."""
+
+from itertools import chain
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, render_template, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import RowMapping
+
+from adapters.access.audit import all_entries, list_entries, list_strangers
+from adapters.access_tables import audit
+from adapters.runs.times import utc_text
+from web.answers import csv_file
+from web.arguments import AFTER, arguments, limit
+from web.operation import Argument, operation
+from web.parsers import ascii_words, whole_number
+from web.platform import ask_database, platform
+
+blueprint = Blueprint("audit", __name__)
+
+ENTRIES, MOST_ENTRIES = 100, 1000  # in one answer, by default and at most
+COUNTS = 50  # of strangers' requests on the page
+LENGTHS = {"actor": 80, "action": 64, "run_id": 36}  # of the columns
+FILTERS = (
+    *(Argument(name, ascii_words(length), "only of this one") for name, length in LENGTHS.items()),
+    Argument("status", whole_number(100, 599), "of the answer"),
+)
+LIMIT = limit(MOST_ENTRIES, ENTRIES)
+NOT_ADMIN = "403 not an admin"
+LISTED = (*FILTERS, AFTER, LIMIT)
+
+
+@blueprint.get("/audit")
+@operation(asks=LISTED, strict=True, needs="admin")
+def page() -> str:
+    """Changes, logins and refusals, latest first: ?actor=&action=&run_id=&status=&after=<next_after>."""
+    entries, next_after = _listed()
+    asked = {each.name: request.args.get(each.name, "") for each in FILTERS}
+    counts = ask_database(list_strangers, COUNTS)
+    return render_template("access/audit.html", entries=entries, next_after=next_after, asked=asked, strangers=counts)
+
+
+@blueprint.get("/api/audit")
+@operation("200 Audit: changes, logins and refusals, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin")
+def listed() -> ResponseReturnValue:
+    """Changes, logins and refusals, latest first, a page at a time: ?limit=100, then &after=<next_after>."""
+    entries, next_after = _listed()
+    return jsonify({"audit": [{**each, "at": utc_text(each["at"])} for each in entries], "next_after": next_after})
+
+
+@blueprint.get("/api/audit.csv")
+@operation("200 text/csv: all of them, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin")
+def export() -> Response:
+    """Everything that /api/audit lists, in one file, latest first, by the same filters."""
+    after, _, equal = _asked()
+    entries = all_entries(platform().engine, after, **equal)
+    rows = ([*({**each, "at": utc_text(each["at"])}.values())] for each in entries)
+    return csv_file(chain([audit.columns.keys()], rows), "audit.csv")
+
+
+@blueprint.get("/api/audit/strangers")
+@operation("200 Strangers: requests by hour, kind and status", NOT_ADMIN, asks=(LIMIT,), needs="admin")
+def counted() -> ResponseReturnValue:
+    """What strangers did and were refused, by hour, kind and status, the latest hour first: ?limit=100."""
+    counts = ask_database(list_strangers, arguments()["limit"])
+    return jsonify({"strangers": [{**each, "hour": utc_text(each["hour"])} for each in counts]})
+
+
+def _listed() -> tuple[list[RowMapping], int | None]:
+    after, limit, equal = _asked()
+    entries = list(ask_database(lambda connection: list_entries(connection, after, limit, **equal)))
+    return entries, entries[-1]["id"] if len(entries) == limit else None
+
+
+def _asked() -> tuple[int | None, int, dict[str, Any]]:
+    """Where to begin, how many rows, and the values that they have."""
+    asked = arguments()
+    equal = {each.name: asked[each.name] for each in FILTERS if asked[each.name] is not None}
+    return asked["after"], asked["limit"], equal

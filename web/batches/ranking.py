@@ -1,0 +1,31 @@
+"""By what a request wants the runs of a batch ranked."""
+
+from dataclasses import replace
+
+from flask import request
+
+from adapters.batches.conditions import parse_condition
+from adapters.batches.leaderboard import Ranking, default_goal
+from adapters.metrics.table import METRIC_NAMES
+from web.arguments import arguments
+from web.operation import Argument
+from web.parsers import TEXT, Parser, one_of
+
+METRIC = Argument("metric", one_of(*METRIC_NAMES), "to rank by; by default what the batch was submitted with")
+GOAL = Argument("goal", one_of("max", "min"), "follows from the metric")
+CONSTRAINT = Argument("constraint", Parser(parse_condition, TEXT), "what a ranked run keeps, such as num_trades >= 5")
+RANKING = (METRIC, GOAL, CONSTRAINT)
+
+
+def asked_ranking(own: Ranking) -> Ranking:
+    """The query's metric, goal and constraints; for what it leaves out, those of the batch's `own` ranking.
+
+    Of another metric than the batch's own the goal is what is better for it. An empty constraint asks for none.
+    """
+    asked = arguments(replace(METRIC, default=own.metric), GOAL, CONSTRAINT)
+    metric, constraint = asked["metric"], asked["constraint"]
+    better = own.goal if metric == own.metric else default_goal(metric)
+    constraints = list(own.constraints)
+    if "constraint" in request.args:
+        constraints = [constraint] if constraint else []
+    return Ranking(metric, asked["goal"] or better, constraints)

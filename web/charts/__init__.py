@@ -1,0 +1,1 @@
+"""Charts and tables of bars, drawn from a run's series."""

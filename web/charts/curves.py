@@ -1,0 +1,90 @@
+"""How several runs grew, side by side: what the charts of a comparison and of a batch are drawn from."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from flask import Blueprint, Response, jsonify, request
+from sqlalchemy.engine import RowMapping
+
+from adapters.runs.queries import runs_by_id
+from adapters.runs.series import run_series
+from contracts.errors import InvalidRequest, UnknownRun
+from contracts.status import RunStatus
+from web.arguments import arguments
+from web.charts.bars import benchmark_equity, known, lasting
+from web.charts.windows import POINTS, whole_window
+from web.operation import NO_RUN, Argument, operation
+from web.parsers import run_id
+from web.platform import ask_database
+
+blueprint = Blueprint("curves_api", __name__)
+
+MOST_RUNS = 10
+RUNS = Argument("run", run_id, "run_id, once for each", many=range(1, MOST_RUNS))
+
+
+@blueprint.get("/api/curves")
+@operation("200 Curves: the curves", "400 not 1 to 10 completed", NO_RUN, asks=(RUNS, POINTS))
+def curves() -> Response:
+    """Equity in percent of the initial capital, and drawdown, of completed runs: ?run=<run_id>&run=…&max=4000."""
+    most = arguments()["max"]
+    rows = asked_rows(1, MOST_RUNS)
+    body = {"curves": [_curve(row, most) for row in rows], "benchmarks": list(_benchmarks(rows, most))}
+    return lasting(jsonify(body))
+
+
+def _curve(row: RowMapping, most: int) -> dict[str, Any]:
+    run = run_series(row)
+    shown = whole_window(len(run.times), most)
+    return {
+        "run_id": row["run_id"],
+        "name": f"{row['ticker']} {row['rule_id'] or row['rule_type']}",
+        "bars_per_point": shown.group,
+        "time": run.times[shown.lasts].tolist(),
+        "growth_pct": known(run.equity[shown.lasts] / run.capital * 100, 4),
+        "drawdown_pct": np.maximum.reduceat(run.drawdown_pct, shown.starts).tolist(),
+    }
+
+
+def _benchmarks(rows: Sequence[RowMapping], most: int) -> Iterator[dict[str, Any]]:
+    """What the runs are held against, over the time of each; the same over the same time once."""
+    seen = set()
+    for run in map(run_series, rows):
+        key = (run.request.get("benchmark_hash"), *run.times[[0, -1]].tolist())
+        if run.request.get("benchmark") is None or key in seen:
+            continue
+        seen.add(key)
+        lasts = whole_window(len(run.times), most).lasts
+        shown = {"time": run.times[lasts].tolist(), "growth_pct": known(benchmark_equity(run, 100.0)[lasts], 4)}
+        yield {"name": run.request["benchmark"], **shown}
+
+
+def asked_rows(least: int, most: int) -> list[RowMapping]:
+    """The completed runs that ?run=<run_id>&run=<run_id>… names; InvalidRequest, or UnknownRun, for others."""
+    run_ids = list(dict.fromkeys(request.args.getlist("run")))
+    if not least <= len(run_ids) <= most:
+        raise InvalidRequest({"run": f"{len(run_ids)} runs are named; from {least} to {most} can be compared"})
+    for text in run_ids:
+        _check_id(text)
+    rows = ask_database(runs_by_id, run_ids)
+    _check_states(run_ids, rows)
+    return rows
+
+
+def _check_id(text: str) -> None:
+    try:
+        UUID(text)
+    except ValueError:
+        raise InvalidRequest({"run": f"{text[:60]!r} is not the id of a run"}) from None
+
+
+def _check_states(run_ids: Sequence[str], rows: Sequence[RowMapping]) -> None:
+    known = {row["run_id"]: row["status"] for row in rows}
+    for each in run_ids:
+        if each not in known:
+            raise UnknownRun(f"no run has the id {each}")
+        if known[each] != RunStatus.SUCCEEDED:
+            state = RunStatus(known[each]).public
+            raise InvalidRequest({"run": f"{each} is {state}; only completed runs can be compared"})

@@ -1,0 +1,75 @@
+"""The charts of a run as pictures, those that are missing drawn by a short process: web loads no Matplotlib.
+
+A Job draws them right after its result is recorded. They are missing for a moment then, for good when it was killed in
+between, and of runs that were asked for none.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from threading import BoundedSemaphore
+
+from sqlalchemy.engine import RowMapping
+
+from adapters.runs.queries import chart_pngs
+from adapters.settings import PROJECT_ROOT, environment_with
+from contracts.errors import DrawingUnavailable
+from contracts.run_result import CHART_NAMES
+from contracts.status import RunStatus
+from web.platform import ask_database, platform
+
+DRAWING_S = 30.0  # a second is usual, three for a million bars; beyond it the process is ended
+JOB_DRAWS_S = 3.0  # so long after its end a run's Job is expected to draw still
+LOOK_EVERY_S = 0.05
+_drawers = BoundedSemaphore(2)  # of this web process; each takes about 120 MB
+
+
+def pictures(row: RowMapping) -> dict[str, bytes]:
+    """The charts of a run by name, none before it has completed or without its series; drawn now if they are missing.
+
+    DrawingUnavailable when too many others wait for theirs, or it takes too long.
+    """
+    if row["status"] != RunStatus.SUCCEEDED or row["equity_curve_json"] is None:
+        return {}
+    stored = _stored(row)
+    patience = time.monotonic() + _wait_s(row)
+    while _lacks(stored) and time.monotonic() < patience:
+        time.sleep(LOOK_EVERY_S)
+        stored = _stored(row)
+    if _lacks(stored):
+        _draw(row["run_id"])
+        stored = _stored(row)
+    return stored
+
+
+def _lacks(stored: dict[str, bytes]) -> bool:
+    """Whether a chart is missing: all of them as a rule, or one that there was not yet when the others were drawn."""
+    return not stored.keys() >= {*CHART_NAMES}
+
+
+def _stored(row: RowMapping) -> dict[str, bytes]:
+    return ask_database(chart_pngs, row["run_id"])
+
+
+def _wait_s(row: RowMapping) -> float:
+    """How long the run's Job is expected to draw still, by the clock of this machine."""
+    if not json.loads(row["request_json"])["charts"]:
+        return 0.0
+    ended: datetime = row["completed_at"]
+    return JOB_DRAWS_S - (datetime.now(UTC).replace(tzinfo=None) - ended).total_seconds()
+
+
+def _draw(run_id: str) -> None:
+    """Let a process of its own draw and store the charts; what it cannot draw stays missing."""
+    if not _drawers.acquire(timeout=DRAWING_S):
+        raise DrawingUnavailable("too many charts are being drawn; try again in a moment")
+    try:
+        command = [sys.executable, "-m", "consumer.draw_charts", run_id]
+        environment = environment_with({"DATABASE_URL": platform().settings.database_url})
+        subprocess.run(command, cwd=PROJECT_ROOT, env=environment, check=False, timeout=DRAWING_S)
+    except subprocess.TimeoutExpired:
+        raise DrawingUnavailable(f"the charts took longer than {DRAWING_S:.0f} s") from None
+    finally:
+        _drawers.release()

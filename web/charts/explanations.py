@@ -1,0 +1,117 @@
+"""Why a run traded where it did, and why not elsewhere: the lines that its rule looks at, and each bar in words."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+from flask import Blueprint, jsonify
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import RowMapping
+
+from adapters.prices.bars import Bars, Whole, bar_date
+from adapters.runs.lines import RunLines, stored_lines
+from adapters.runs.queries import lines_of
+from adapters.runs.reasons import BarState, comparisons
+from adapters.runs.stored_series import decode_signals, decode_trades
+from web.arguments import arguments
+from web.charts.bar_account import account_words
+from web.charts.bars import completed_row
+from web.charts.windows import WINDOW, asked_window
+from web.operation import NO_RUN, UNFINISHED, Argument, operation
+from web.parsers import whole_number
+from web.platform import ask_database, platform
+
+blueprint = Blueprint("explanations", __name__)
+
+NO_LINES = "This run has no lines: it is part of a batch, or they are kept no longer. Run it again to have them."
+BAR = Argument("bar", whole_number(0), "number of a traded bar, from 0; the last one by default")
+SIGNALS = {1: "buy", -1: "sell", 0: "none"}
+
+
+@blueprint.get("/api/runs/<uuid:run_id>/lines")
+@operation("200 Lines: the lines", NO_RUN, UNFINISHED, asks=WINDOW)
+def lines(run_id: UUID) -> ResponseReturnValue:
+    """The lines that a run's rule looks at, on a window of its bars; null where none were kept."""
+    row = completed_row(str(run_id))
+    total = len(_traded(row)[1])
+    shown = asked_window(total)
+    kept = ask_database(lines_of, row, range(shown.first, shown.stop))
+    body = {"total": total, "first": shown.first, "bars_per_point": shown.group}
+    if kept is None:
+        return jsonify(body | {"lines": None, "note": NO_LINES})
+    return jsonify(body | {"lines": _drawn(kept, shown.lasts)})
+
+
+def _drawn(kept: RunLines, points: Whole) -> list[dict[str, Any]]:
+    return [
+        {name: line[name] for name in ("name", "pane", "group", "levels")} | {"values": kept.values(place, points)}
+        for place, line in enumerate(stored_lines(kept.head))
+    ]
+
+
+@blueprint.get("/api/runs/<uuid:run_id>/explanation")
+@operation("200 Explanation: the bar in words", NO_RUN, UNFINISHED, asks=(BAR,))
+def explanation(run_id: UUID) -> ResponseReturnValue:
+    """What the rule and the account did on one bar of a run, in words with numbers: ?bar=0."""
+    row = completed_row(str(run_id))
+    series, traded = _traded(row)
+    last = len(traded) - 1
+    bar = arguments(replace(BAR, parse=whole_number(0, last), default=last))["bar"]
+    kept = ask_database(lines_of, row, range(bar, bar + 1))
+    signal = next((each for at, each, _ in decode_signals(row["signals_json"]) if at == bar), 0)
+    trades, rejected, _ = decode_trades(row["trades_json"])
+    account = account_words(bar, signal, last, json.loads(row["request_json"]), trades, rejected)
+    when = bar_date(int(series.times[traded[bar]]), series.timeframe)
+    body = {"bar": bar, "date": when, "signal": SIGNALS[signal]}
+    rule = _rule(kept, series, traded[bar], bar) if kept else {"sides": None, "conditions": [], "note": NO_LINES}
+    sentence = "; ".join([*_outcome(SIGNALS[signal], rule["sides"]), *account])
+    return jsonify(body | rule | {"account": account, "sentence": sentence})
+
+
+def _traded(row: RowMapping) -> tuple[Bars, range]:
+    """The bars that a run read, and the numbers of those that it traded."""
+    asked, series = json.loads(row["request_json"]), platform().prices.bars(row["data_hash"])
+    return series, series.between(*(date.fromisoformat(asked[name]) for name in ("start_date", "end_date")))
+
+
+def _rule(kept: RunLines, series: Bars, place: int, bar: int) -> dict[str, Any]:
+    """Both sides of the rule on a bar, and the comparisons that they are made of."""
+    state = _bar_state(kept, series, place, bar)
+    sides = {side: kept.head[side] for side in ("buy", "sell")}
+    return {
+        "sides": {side: {"met": state.met(each), "words": state.said(each)} for side, each in sides.items()},
+        "conditions": [
+            {"side": side, "words": state.wanted(each), "met": state.met(each)} | ({"member": member} if member else {})
+            for side, condition in sides.items()
+            for member, each in comparisons(condition)
+        ],
+    }
+
+
+def _bar_state(kept: RunLines, series: Bars, place: int, bar: int) -> BarState:
+    """What the rule saw on a bar of the run, whose number in the series is `place`."""
+    stored = [each["name"] for each in stored_lines(kept.head)]
+
+    def value(line: int) -> float | None:
+        known = kept.head["lines"][line]
+        if "column" in known:
+            return float(series.columns[known["column"].capitalize()][place])
+        (found,) = kept.values(stored.index(known["name"]), np.array([bar]))
+        return found
+
+    return BarState(kept.head["lines"], value, lambda truth: kept.truth(truth, bar))
+
+
+def _outcome(signal: str, sides: Mapping[str, Mapping[str, Any]] | None) -> list[str]:
+    """The rule's part of the sentence."""
+    if sides is None:
+        return [f"{signal} signal" if signal != "none" else "no signal"]
+    if signal != "none":
+        return [f"{sides[signal]['words']} → {signal}"]
+    if sides["buy"]["met"] and sides["sell"]["met"]:
+        return ["both conditions hold, which is no signal"]
+    return [f"{each['words']} → no {side}" for side, each in sides.items()]

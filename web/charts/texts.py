@@ -1,0 +1,100 @@
+"""The charts of a run in words: title, and the finding as a sentence, for people who do not see it."""
+
+from collections.abc import Callable, Sequence
+
+from adapters.runs.series import RunSeries
+from contracts.run_result import RunResult, TradeRow
+
+
+def equity(result: RunResult, _: RunSeries) -> str:
+    metrics = result.metrics or {}
+    start = float(result.request.get("initial_capital", 0))
+    end, holding = metrics.get("final_equity"), metrics.get("buy_hold_return_pct")
+    if end is None:
+        return f"Equity of {_subject(result)}"
+    held = "" if holding is None else f", while buying and holding {_changed(holding)}"
+    return f"Equity of {_subject(result)} went from {start:,.0f} to {end:,.0f}{held}"
+
+
+def drawdown(result: RunResult, run: RunSeries) -> str:
+    deepest = int(run.drawdown_pct.argmax())
+    depth_pct, day = run.drawdown_pct[deepest], run.dates[deepest][:10]
+    if depth_pct <= 0:
+        return f"Equity of {_subject(result)} was never below an earlier peak"
+    return f"Equity of {_subject(result)} fell at most {depth_pct:.1f}% below its earlier peak, on {day}"
+
+
+def orders(result: RunResult, _: RunSeries) -> str:
+    bought, sold = _order_counts(result.trades or [])
+    if not bought + sold:
+        return f"Closing price of {_subject(result)} without orders, since there were no trades"
+    return f"Closing price of {_subject(result)} with {_orders_of(bought, sold)}"
+
+
+def trade_pnl(result: RunResult, _: RunSeries) -> str:
+    trades = result.trades or []
+    if not trades:
+        return f"{_subject(result)} made no trades"
+    closed = [trade["pnl_pct"] for trade in trades if not trade["is_open"]]
+    if not closed:
+        return f"The only trade of {_subject(result)} is still open, at {trades[0]['pnl_pct']:+.1f}%"
+    still_open = "" if len(closed) == len(trades) else "; the last one is still open"
+    if len(closed) == 1:
+        outcome = "won" if closed[0] > 0 else "lost"
+        return f"The one closed trade of {_subject(result)} {outcome}, with a return of {closed[0]:+.1f}%{still_open}"
+    won, between = sum(pnl_pct > 0 for pnl_pct in closed), f"between {min(closed):+.1f}% and {max(closed):+.1f}%"
+    return f"{won:,} of {len(closed):,} closed trades of {_subject(result)} won, with returns {between}{still_open}"
+
+
+def cumulative_return(result: RunResult, _: RunSeries) -> str:
+    metrics = result.metrics or {}
+    strategy, holding = metrics.get("total_return_pct"), metrics.get("buy_hold_return_pct")
+    if strategy is None:
+        return f"Cumulative return of {_subject(result)}"
+    if holding is None:
+        return f"{_subject(result)} {_changed(strategy)}"
+    side = "ahead of" if strategy >= holding else "behind"
+    distance = f"{abs(strategy - holding):,.1f} percentage points {side} buying and holding"
+    return f"{_subject(result)} {_changed(strategy)}, {distance}"
+
+
+def candlestick(result: RunResult, run: RunSeries) -> str:
+    first, last = (run.dates[place][:10] for place in (0, -1))
+    bought, sold = _order_counts(result.trades or [])
+    marked = f"with {_orders_of(bought, sold)} marked" if bought + sold else "with no trades to mark"
+    return f"Candles and volume of {result.request.get('ticker')} from {first} to {last}, {marked}"
+
+
+def _subject(result: RunResult) -> str:
+    request = result.request
+    return f"{request.get('ticker')} with {request.get('rule_id') or request.get('rule_type')}"
+
+
+def _changed(percent: float) -> str:
+    return f"{'gained' if percent >= 0 else 'lost'} {abs(percent):,.1f}%"
+
+
+def _order_counts(trades: Sequence[TradeRow]) -> tuple[int, int]:
+    """Buys and sells: every entry, and every exit but those of open trades."""
+    entries = [trade["side"] for trade in trades]
+    exits = [trade["side"] for trade in trades if not trade["is_open"]]
+    return entries.count("BUY") + exits.count("SELL"), entries.count("SELL") + exits.count("BUY")
+
+
+def _orders_of(bought: int, sold: int) -> str:
+    return f"{bought:,} {'buy' if bought == 1 else 'buys'} and {sold:,} {'sell' if sold == 1 else 'sells'}"
+
+
+CHARTS: dict[str, tuple[str, Callable[[RunResult, RunSeries], str]]] = {
+    "equity_curve": ("Equity", equity),
+    "drawdown_curve": ("Drawdown", drawdown),
+    "portfolio_orders": ("Orders on price", orders),
+    "trade_pnl": ("Profit and loss of each trade", trade_pnl),
+    "cumulative_return": ("Cumulative return", cumulative_return),
+    "candlestick": ("Candles", candlestick),
+}
+
+
+def chart_texts(result: RunResult, run: RunSeries) -> dict[str, tuple[str, str]]:
+    """Title of each chart of a completed run, and one sentence with its finding, by name."""
+    return {name: (title, f"{finding(result, run)}.") for name, (title, finding) in CHARTS.items()}

@@ -1,0 +1,100 @@
+"""Presets of the form: save, change, list, delete. One holds parameters only; what they mean is the rule catalog's.
+
+Its address and the name of its list keep an older word, strategies, on which programs rely.
+"""
+
+from typing import Any
+
+from flask import Blueprint, abort, jsonify
+from flask.typing import ResponseReturnValue
+from sqlalchemy.exc import IntegrityError
+
+from adapters.database import is_duplicate_key
+from adapters.runs.presets import change_preset, count_presets, delete_preset, list_presets, save_preset
+from contracts.errors import Conflict, InvalidRequest
+from web.arguments import json_body
+from web.operation import FAULTS, operation
+from web.platform import ask_database, platform
+from web.request_fields import FIELDS, PRESET_FIELDS
+from web.runs.validation import validate_request
+
+blueprint = Blueprint("presets", __name__)
+
+MAX_PRESETS = 500  # all of them are in the form's list
+MAX_ID = 2**31
+NO_PRESET = "404 no such preset"
+REQUEST = {"$ref": "#/components/schemas/RunRequest"}
+NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "printable"}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+    return {"application/json": schema}
+
+
+@blueprint.get("/api/strategies")
+def presets() -> ResponseReturnValue:
+    """All presets by name; a field that was added to the contract later has its default."""
+    saved = ask_database(list_presets)
+    defaults = {name: FIELDS[name].default for name in PRESET_FIELDS}
+    return jsonify({"strategies": [preset | {"form": defaults | preset["form"]} for preset in saved]})
+
+
+@blueprint.post("/api/strategies")
+@operation("201 saved", FAULTS, "409 the name is taken", body=_object(name=NAME, request=REQUEST))
+def save() -> ResponseReturnValue:
+    """Save {name, request} as a preset; 409 when the name is taken."""
+    body = json_body()
+    _check_body(body, "name", "request")
+    name, form = _name(body), _form(body)
+    try:
+        with platform().engine.begin() as connection:
+            if count_presets(connection) >= MAX_PRESETS:
+                raise Conflict(f"there are {MAX_PRESETS} presets already; delete one first")
+            preset_id = save_preset(connection, name, form)
+    except IntegrityError as error:
+        if not is_duplicate_key(error):
+            raise
+        raise Conflict(f"a preset is called {name!r} already; choose another name, or delete that one first") from None
+    return {"id": preset_id, "name": name, "rule_type": form["rule_type"], "form": form}, 201
+
+
+@blueprint.put("/api/strategies/<int:preset_id>")
+@operation("200 saved", FAULTS, NO_PRESET, body=_object(request=REQUEST))
+def change(preset_id: int) -> ResponseReturnValue:
+    """Give a preset the form of {request}; 404 when there is no such preset."""
+    body = json_body()
+    _check_body(body, "request")
+    form = _form(body)
+    with platform().engine.begin() as connection:
+        if preset_id > MAX_ID or not change_preset(connection, preset_id, form):
+            abort(404, f"there is no preset {preset_id}")
+    return {"id": preset_id, "rule_type": form["rule_type"], "form": form}
+
+
+def _check_body(body: Any, *names: str) -> None:
+    if not isinstance(body, dict) or set(body) - set(names):
+        raise InvalidRequest({"body": f"an object with {' and '.join(names)} is expected"})
+
+
+def _name(body: dict[str, Any]) -> str:
+    name = body["name"].strip() if isinstance(body.get("name"), str) else ""
+    if not 0 < len(name) <= 64 or not name.isprintable():
+        raise InvalidRequest({"name": "1 to 64 printable characters are accepted"})
+    return name
+
+
+def _form(body: dict[str, Any]) -> dict[str, Any]:
+    """The form of a preset; its request is checked as a run's would be."""
+    values = validate_request(body.get("request"), platform().prices).request.to_json()
+    return {field: values[field] for field in PRESET_FIELDS}
+
+
+@blueprint.delete("/api/strategies/<int:preset_id>")
+@operation("204 deleted", NO_PRESET)
+def delete(preset_id: int) -> ResponseReturnValue:
+    """Delete a preset; 404 when there is none."""
+    with platform().engine.begin() as connection:
+        if preset_id > MAX_ID or not delete_preset(connection, preset_id):
+            abort(404, f"there is no preset {preset_id}")
+    return "", 204

@@ -1,0 +1,1 @@
+"""Probes, Prometheus' numbers, and how much room the data takes."""

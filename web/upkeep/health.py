@@ -1,0 +1,97 @@
+"""Is it alive, is it ready, and what are its numbers: for probes and for Prometheus."""
+
+from collections.abc import Iterator, Mapping
+
+from flask import Blueprint, Response
+from flask.typing import ResponseReturnValue
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+
+from adapters.database import reading
+from adapters.queue.liveness import Upkeep, upkeep
+from adapters.runs.times import seconds_between
+from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
+from adapters.upkeep.storage import bytes_by_kind
+from contracts.errors import QueueUnavailable
+from web.operation import operation
+from web.platform import platform
+from web.upkeep.latency import register_latency
+
+blueprint = Blueprint("health", __name__)
+
+
+@blueprint.get("/health")
+@operation(unguarded=True, any_host=True)
+def health() -> ResponseReturnValue:
+    """The process answers; nothing else is touched."""
+    return {"status": "ok"}
+
+
+@blueprint.get("/ready")
+@operation("200 runs are accepted", "503 application/json: the database is away", unguarded=True, any_host=True)
+def ready() -> ResponseReturnValue:
+    """Whether runs can be accepted: the database must take changes; without Redis they are enqueued later."""
+    database, redis = platform().readiness.database(), platform().readiness.redis()
+    body = {"status": "ready" if database == "ok" else "not ready", "database": database, "redis": redis}
+    return body, 200 if database == "ok" else 503
+
+
+class _RunNumbers:
+    """Numbers of runs, read from the database and the queue at each scrape: exact, and the same from every pod."""
+
+    def collect(self) -> Iterator[Metric]:
+        with reading(platform().engine) as connection:
+            seen, room, counted = upkeep(connection), bytes_by_kind(connection), totals(connection)
+        states = {"pending": seen.waiting, "running": seen.running}
+        yield _gauges("backtest_runs", "Runs that have not ended", "status", states)
+        yield _gauges("backtest_database_bytes", "Room that data takes, with indexes", "kind", room)
+        yield _gauges("backtest_age_seconds", "Time since something that should be recent", "of", _ages_s(seen))
+        yield from _counters(counted) if counted else ()
+        try:
+            depths = platform().queue.depths()
+            yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
+            messages = CounterMetricFamily("backtest_messages_refused", "Messages put away unworked", labels=["cause"])
+            for cause, count in platform().queue.refused().items():
+                messages.add_metric([cause], count)
+            yield messages
+        except QueueUnavailable:
+            return  # no number is better than a wrong one
+
+
+def _ages_s(seen: Upkeep) -> dict[str, float]:
+    """Of the oldest waiting run, 0 where none waits; of the last start; of the reconciler's word, 0 while one leads."""
+    oldest_s = seconds_between(seen.waiting_since, seen.now) or 0.0
+    known = {"last_claim": seconds_between(seen.last_start, seen.now), "reconciler": seen.reconciler_gone_s}
+    return {"oldest_waiting": oldest_s} | {name: age_s for name, age_s in known.items() if age_s is not None}
+
+
+def _gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, words, labels=[label])
+    for value_of, value in values.items():
+        family.add_metric([value_of], value)
+    return family
+
+
+def _counters(counted: Totals) -> Iterator[Metric]:
+    """What only grows, over all that ever happened."""
+    changes = CounterMetricFamily("backtest_transitions", "Changes of state", labels=["from", "to", "cause"])
+    for key, count in counted.items():
+        if key.startswith("transition/"):
+            changes.add_metric(key.lower().split("/")[1:], count)
+    yield changes
+    wait = HistogramMetricFamily("backtest_queue_wait_seconds", "From waiting to running, of each attempt")
+    wait.add_metric([], *histogram(counted, WAIT))
+    run = HistogramMetricFamily("backtest_run_seconds", "From running to the end of each attempt")
+    run.add_metric([], *histogram(counted, RUN))
+    yield from (wait, run)
+
+
+@blueprint.get("/metrics")
+@operation(unguarded=True, any_host=True)
+def metrics() -> Response:
+    """Prometheus' text format."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_RunNumbers())
+    register_latency(registry)
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
