@@ -10,8 +10,12 @@ from typing import Any
 from adapters.batches.conditions import Condition
 
 MAX_ENUMERATED = 2_000_000  # combinations that are looked at, before `where` has chosen among them
+MAX_VALUES_SEEN = (
+    4_000_000  # in the conditions of `where`, over all combinations that are looked at: seconds of web's time
+)
 DRAWS_PER_RUN = 50  # random combinations that are tried for each one that `where` accepts
 MAX_VALUES = 10_000  # of one parameter
+MOST_COMBINATIONS = 10**18
 
 Axes = dict[str, list[Any]]
 Member = dict[str, Any]
@@ -60,6 +64,7 @@ def grid(axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any]) -> It
     """All combinations that `where` accepts, the last axis fastest; ValueError above MAX_ENUMERATED."""
     if size(axes) > MAX_ENUMERATED:
         raise ValueError(f"{size(axes):,} combinations are more than {MAX_ENUMERATED:,}; use method: random")
+    _refuse_too_much(size(axes), where)
     members = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
     return _accepted(members, where, fixed)
 
@@ -68,13 +73,26 @@ def drawn(axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any], coun
     """At most `count` distinct combinations that `where` accepts, in the order that `seed` draws them."""
     total = size(axes)
     draws = total if total <= MAX_ENUMERATED else min(total, count * DRAWS_PER_RUN)
+    _refuse_too_much(draws, where)
     members = (_member(axes, number) for number in random.Random(seed).sample(range(total), draws))
     return islice(_accepted(members, where, fixed), count)
 
 
+def _refuse_too_much(combinations: int, where: Sequence[Condition]) -> None:
+    values = sum(each.values for each in where)
+    if combinations * values > MAX_VALUES_SEEN:
+        raise ValueError(
+            f"{combinations:,} combinations, of which where looks at {values} values each, are more than "
+            f"{MAX_VALUES_SEEN:,} values; use fewer or shorter conditions, or narrower parameters"
+        )
+
+
 def size(axes: Axes) -> int:
-    """How many combinations there are."""
-    return prod(len(values) for values in axes.values())
+    """How many combinations there are; ValueError for more than can be numbered."""
+    combinations = prod(len(values) for values in axes.values())
+    if combinations > MOST_COMBINATIONS:
+        raise ValueError(f"more than {MOST_COMBINATIONS:,} combinations; use narrower parameters")
+    return combinations
 
 
 def _member(axes: Axes, number: int) -> Member:

@@ -45,6 +45,12 @@ class Condition:
         except (TypeError, KeyError, ZeroDivisionError):
             return False
 
+    @property
+    def values(self) -> int:
+        """How many names, numbers and results of arithmetic it is worked out from: what looking at it costs."""
+        nodes = (node for each in self.comparisons for node in ast.walk(each))
+        return sum(isinstance(node, ast.Name | ast.Constant | ast.BinOp | ast.UnaryOp) for node in nodes)
+
     def over(self, values: Mapping[str, Any]) -> Iterator[Any]:
         """Each comparison, worked out over values, or as clauses over columns."""
         for each in self.comparisons:

@@ -81,6 +81,14 @@ def test_a_sweep_can_join_a_batch(client: FlaskClient) -> None:
             "where.1": "'window > 9' is not accepted; accepted: parameters, and 'window' is none: overbought, "
                        "oversold, period",
         }),
+        ({"method": "random", "parameters": {name: {"min": 1, "max": 9999, "step": 1} for name in "abcdef"}}, {
+            "parameters": "more than 1,000,000,000,000,000,000 combinations; use narrower parameters",
+        }),
+        ({"parameters": {name: {"min": 1, "max": 999, "step": 1} for name in ("period", "oversold")},
+          "where": "period + 1 > 0 and oversold > 1"}, {
+            "parameters": "998,001 combinations, of which where looks at 6 values each, are more than 4,000,000 "
+                          "values; use fewer or shorter conditions, or narrower parameters",
+        }),
         ({"colour": "red"}, {
             "colour": "unknown; accepted: base, name, method, parameters, where, metric, constraints, run_cap, seed, "
                       "study",
