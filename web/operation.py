@@ -20,7 +20,7 @@ MAX_BODY_BYTES = 64 * 1024  # where a view says nothing else; the largest COMPOS
 class Argument:
     """A value beside the path: what is accepted, what it means, and what it is where it is absent or empty.
 
-    in_header: it is no part of the query. many: it may be repeated, and the view reads it itself.
+    in_header: it is no part of the query. many: how often it is given, at least and at most; the view reads it itself.
     """
 
     name: str
@@ -28,7 +28,7 @@ class Argument:
     about: str
     default: Any = None
     in_header: bool = False
-    many: range | None = None
+    many: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

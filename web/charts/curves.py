@@ -22,7 +22,7 @@ from web.platform import ask_database
 blueprint = Blueprint("curves_api", __name__)
 
 MOST_RUNS = 10
-RUNS = Argument("run", run_id, "run_id, once for each", many=range(1, MOST_RUNS))
+RUNS = Argument("run", run_id, "run_id, once for each", many=(1, MOST_RUNS))
 
 
 @blueprint.get("/api/curves")

@@ -98,7 +98,7 @@ def _path_parameter(name: str) -> dict[str, Any]:
 def _parameter(argument: Argument) -> dict[str, Any]:
     schema, many = argument.parse.schema, argument.many
     if many:
-        schema = array(schema) | {"minItems": many.start, "maxItems": many.stop}
+        schema = array(schema) | {"minItems": many[0], "maxItems": many[1]}
     return {
         "name": argument.name,
         "in": "header" if argument.in_header else "query",
