@@ -13,10 +13,12 @@ from typing import Any, TypeVar
 from sqlalchemy import DateTime, Select, create_engine, event, literal, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
+
+from adapters.database_errors import MYSQL_CONNECTING, is_transient, is_unreachable
 
 log = logging.getLogger(__name__)
 
@@ -26,18 +28,7 @@ NAMED = 1000  # values in one query
 TRIES = 5  # of a transaction that collides with others
 SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word, and SQLite's writers as well
 REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
-_MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
-_MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
 _MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
-# read-only, while another server takes over or by an operator's hand; no room on the disk, for a table or at all
-_UNWRITABLE = frozenset({1290, 1836, 1114, 1021, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
-# too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
-# connection or statement killed (MariaDB's max_statement_time too), a Galera node that is not ready, a rollback by
-# group replication (2000 to 2999: the connection broke); of SQLite another writer, and what a full disk looks like
-# beside FULL; the transaction can be repeated as it is
-_TRANSIENT = _UNWRITABLE | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
-_TRANSIENT |= {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
-
 # UTC without an offset, microseconds
 Timestamp = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
@@ -120,7 +111,7 @@ class _Reach:
             self._is_away = False
             return connection
         except dialect.dbapi.OperationalError as error:
-            self._is_away = error.args[0] in _MYSQL_CONNECTING
+            self._is_away = error.args[0] in MYSQL_CONNECTING
             raise
         finally:
             if is_first:
@@ -197,7 +188,7 @@ def committed(engine: Engine, change: Callable[[Connection], T]) -> T:
 
 
 def _has_collided(error: OperationalError) -> bool:
-    has_waited = isinstance(error.orig, sqlite3.OperationalError) or _error_number(error) in _MYSQL_CONNECTING
+    has_waited = isinstance(error.orig, sqlite3.OperationalError) or is_unreachable(error)
     return not has_waited and not error.connection_invalidated and is_transient(error)
 
 
@@ -235,35 +226,3 @@ def has_rows(connection: Connection, query: Select[Any]) -> bool:
 def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
     """The values in as many parts as queries need that name each of them."""
     return (values[start : start + NAMED] for start in range(0, len(values), NAMED))
-
-
-def is_duplicate_key(error: IntegrityError) -> bool:
-    """True when a unique index refused the row, as opposed to a fault of the statement."""
-    if isinstance(error.orig, sqlite3.IntegrityError):
-        return "UNIQUE constraint failed" in str(error.orig)
-    return _error_number(error) == _MYSQL_DUPLICATE_KEY
-
-
-def is_transient(error: OperationalError) -> bool:
-    """True when the database was away, took no changes, or two transactions collided: a repetition can succeed."""
-    number = _error_number(error)
-    is_clients_own = 2000 <= number < 3000
-    return error.connection_invalidated or is_clients_own or number in _TRANSIENT
-
-
-def takes_no_changes(error: SQLAlchemyError) -> bool:
-    """True when the database refused a change because it takes none at all."""
-    return isinstance(error, OperationalError) and _error_number(error) in _UNWRITABLE
-
-
-def is_locked(error: SQLAlchemyError) -> bool:
-    """True when another writer of SQLite took longer than it was waited for."""
-    return isinstance(error, OperationalError) and _error_number(error) == sqlite3.SQLITE_BUSY
-
-
-def _error_number(error: IntegrityError | OperationalError) -> int:
-    """MySQL's, which has four digits, or SQLite's primary one, below 256."""
-    if code := getattr(error.orig, "sqlite_errorcode", 0):
-        return int(code) & 0xFF
-    arguments = getattr(error.orig, "args", ())
-    return arguments[0] if arguments and isinstance(arguments[0], int) else 0

@@ -4,7 +4,8 @@ from sqlalchemy import case, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from adapters.database import database_now, is_duplicate_key
+from adapters.database import database_now
+from adapters.database_errors import is_duplicate_key
 from adapters.tables import leases
 
 

@@ -13,7 +13,8 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.charts.data import ChartData
 from adapters.charts.render import render_charts
-from adapters.database import committed, connect_database, is_duplicate_key, reading
+from adapters.database import committed, connect_database, reading
+from adapters.database_errors import is_duplicate_key
 from adapters.metrics.curves import fill_bars, trade_rows
 from adapters.prices.candles import held
 from adapters.prices.packing import PackedPrices, unpack

@@ -6,7 +6,8 @@ from typing import TypeVar
 
 from sqlalchemy.engine import Connection, Engine
 
-from adapters.database import is_transient, retried
+from adapters.database import retried
+from adapters.database_errors import is_transient
 
 T = TypeVar("T")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0

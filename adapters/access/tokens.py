@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from adapters.access_tables import ended_sessions, tokens
-from adapters.database import database_now, has_rows, is_duplicate_key, reading
+from adapters.database import database_now, has_rows, reading
+from adapters.database_errors import is_duplicate_key
 from contracts.errors import Conflict, InvalidRequest
 
 SCOPES = ("read", "submit", "admin")  # each may what those before it may

@@ -7,7 +7,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from adapters.batches.leaderboard import Ranking, ranking_by
-from adapters.database import is_duplicate_key
+from adapters.database_errors import is_duplicate_key
 from adapters.tables import batch_rankings
 
 DEFAULT = Ranking("sharpe_ratio", "max")

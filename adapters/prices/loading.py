@@ -9,7 +9,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from adapters.database import committed, database_now, has_rows, is_duplicate_key
+from adapters.database import committed, database_now, has_rows
+from adapters.database_errors import is_duplicate_key
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
 from adapters.prices.checks import changes, oddities

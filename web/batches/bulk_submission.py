@@ -10,7 +10,8 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import IntegrityError
 
 from adapters.batches.queries import runs_by_hash, runs_on_other_prices
-from adapters.database import committed, is_duplicate_key, reading
+from adapters.database import committed, reading
+from adapters.database_errors import is_duplicate_key
 from adapters.logs import current_actor, log_context
 from adapters.queue.messages import RunMessage
 from adapters.runs.new_runs import NewRun, insert_runs, now_waiting

@@ -9,7 +9,7 @@ from flask import Blueprint, abort, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
-from adapters.database import is_duplicate_key
+from adapters.database_errors import is_duplicate_key
 from adapters.runs.presets import change_preset, count_presets, delete_preset, list_presets, save_preset
 from contracts.errors import Conflict, InvalidRequest
 from web.arguments import json_body

@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
-from adapters.database import committed, is_duplicate_key, reading
+from adapters.database import committed, reading
+from adapters.database_errors import is_duplicate_key
 from adapters.logs import current_actor, log_context
 from adapters.queue.liveness import counted
 from adapters.queue.messages import RunMessage

@@ -12,7 +12,8 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.batches.lists import list_batches
 from adapters.batches.queries import batch_summary, is_batch
-from adapters.database import committed, is_duplicate_key, reading
+from adapters.database import committed, reading
+from adapters.database_errors import is_duplicate_key
 from adapters.logs import current_actor
 from adapters.runs.times import utc_text
 from adapters.studies.store import (

@@ -5,7 +5,8 @@ import logging
 from sqlalchemy import false, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from adapters.database import connect_database, is_locked, reading, takes_no_changes
+from adapters.database import connect_database, reading
+from adapters.database_errors import is_locked, takes_no_changes
 from adapters.queue.connection import connect_redis, reachable
 from adapters.settings import Settings
 from adapters.tables import runs

@@ -1,0 +1,53 @@
+"""What the errors of SQLite, MySQL and MariaDB mean: a repeated key, a collision, a server that is away or full."""
+
+import sqlite3
+
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+
+MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
+_MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
+# read-only, while another server takes over or by an operator's hand; no room on the disk, for a table or at all
+_UNWRITABLE = frozenset({1290, 1836, 1114, 1021, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
+# too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
+# connection or statement killed (MariaDB's max_statement_time too), a Galera node that is not ready, a rollback by
+# group replication (2000 to 2999: the connection broke); of SQLite another writer, and what a full disk looks like
+# beside FULL; the transaction can be repeated as it is
+_TRANSIENT = _UNWRITABLE | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
+_TRANSIENT |= {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
+
+
+def is_duplicate_key(error: IntegrityError) -> bool:
+    """True when a unique index refused the row, as opposed to a fault of the statement."""
+    if isinstance(error.orig, sqlite3.IntegrityError):
+        return "UNIQUE constraint failed" in str(error.orig)
+    return _error_number(error) == _MYSQL_DUPLICATE_KEY
+
+
+def is_transient(error: OperationalError) -> bool:
+    """True when the database was away, took no changes, or two transactions collided: a repetition can succeed."""
+    number = _error_number(error)
+    is_clients_own = 2000 <= number < 3000
+    return error.connection_invalidated or is_clients_own or number in _TRANSIENT
+
+
+def takes_no_changes(error: SQLAlchemyError) -> bool:
+    """True when the database refused a change because it takes none at all."""
+    return isinstance(error, OperationalError) and _error_number(error) in _UNWRITABLE
+
+
+def is_locked(error: SQLAlchemyError) -> bool:
+    """True when another writer of SQLite took longer than it was waited for."""
+    return isinstance(error, OperationalError) and _error_number(error) == sqlite3.SQLITE_BUSY
+
+
+def is_unreachable(error: OperationalError) -> bool:
+    """True when MySQL could not be reached at all, for which the connection has waited."""
+    return _error_number(error) in MYSQL_CONNECTING
+
+
+def _error_number(error: IntegrityError | OperationalError) -> int:
+    """MySQL's, which has four digits, or SQLite's primary one, below 256."""
+    if code := getattr(error.orig, "sqlite_errorcode", 0):
+        return int(code) & 0xFF
+    arguments = getattr(error.orig, "args", ())
+    return arguments[0] if arguments and isinstance(arguments[0], int) else 0
