@@ -17,6 +17,12 @@ TokenMaker = Callable[..., dict[str, str]]
 ON_BOTH_DATABASES = pytest.mark.parametrize("database_url", ["sqlite", "mariadb"], indirect=True)
 
 
+@pytest.fixture(autouse=True)
+def charts_may_take_their_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Drawing starts a process of its own, which on a machine with a load of 24 took longer than people are let wait."""
+    monkeypatch.setattr("web.charts.drawing.DRAWING_S", 300.0)
+
+
 @pytest.fixture
 def database_url(request: pytest.FixtureRequest) -> str:
     """SQLite, unless a test says otherwise: pages and answers are made of the same rows whatever has kept them."""
