@@ -1,6 +1,6 @@
 """The fields of a request as the contract lists them: what forms, messages, presets and the API's description share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from datetime import date
 from itertools import chain
@@ -9,10 +9,10 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import BaseMetadata
 
-from contracts.run_request import About, RunRequest, about
+from contracts.run_request import About, RunRequest, Section, about
 from web.formats import plain
 
-Kind = Literal["number", "choice", "flag", "date", "text", "object"]
+Kind = Literal["number", "choice", "flag", "date", "text", "words", "object"]
 _KINDS: dict[Any, Kind] = {
     float: "number",
     int: "number",
@@ -20,6 +20,7 @@ _KINDS: dict[Any, Kind] = {
     bool: "flag",
     date: "date",
     str: "text",
+    list: "words",
     dict: "object",
 }
 _SIGNS = {"money": "", "percent": "%", "basis points": "bps"}  # of units, behind a value
@@ -27,12 +28,13 @@ _SIGNS = {"money": "", "percent": "%", "basis points": "bps"}  # of units, behin
 
 @dataclass(frozen=True, slots=True)
 class RequestField:
-    """One field; `bounds` are those of annotated_types by name (ge, gt, le, lt, min_length, max_length)."""
+    """One field; bounds are those of annotated_types by name (ge, gt, le, lt, min_length, max_length)."""
 
     name: str
     about: About
     kind: Kind
     bounds: dict[str, Any]
+    each_bounds: dict[str, Any]  # of words, those of each one
     choices: dict[str, str]  # what a form calls each value
     optional: bool  # null is accepted
     default: Any  # None also where there is none
@@ -49,8 +51,9 @@ class RequestField:
         if self.kind == "choice":
             return ", ".join(f"{value} ({text})" for value, text in self.choices.items())
         if self.kind == "text":
-            least = f"{self.bounds['min_length']} to" if "min_length" in self.bounds else "at most"
-            return f"{least} {self.bounds['max_length']} characters"
+            return _characters(self.bounds)
+        if self.kind == "words":
+            return f"a list of at most {self.bounds['max_length']}, each of {_characters(self.each_bounds)}"
         return {"flag": "true or false", "date": "a date of the form YYYY-MM-DD", "object": "an object"}[self.kind]
 
     @property
@@ -64,9 +67,16 @@ class RequestField:
             return self.choices[value]
         if self.kind == "flag":
             return self.about.help
+        if self.kind == "words":
+            return ", ".join(value)
         if self.about.unit == "fraction":
             return f"{plain(value * 100)} %"
         return f"{plain(value)} {_SIGNS.get(self.about.unit, self.about.unit)}".strip()
+
+
+def _characters(bounds: dict[str, int]) -> str:
+    least = f"{bounds['min_length']} to" if "min_length" in bounds else "at most"
+    return f"{least} {bounds['max_length']} characters"
 
 
 def _range(bounds: dict[str, float]) -> str:
@@ -90,11 +100,16 @@ def _read(each: Field[Any]) -> RequestField:
         each.name,
         about(each),
         kind,
-        bounds=dict(chain.from_iterable(asdict(part).items() for part in parts if isinstance(part, BaseMetadata))),  # type: ignore[call-overload]
+        bounds=_bounds(parts),
+        each_bounds=_bounds(_parts(get_args(plain)[0])) if kind == "words" else {},
         choices=dict(zip(get_args(plain), about(each).choices, strict=True)) if kind == "choice" else {},
         optional=NoneType in parts,
         default=None if each.default is MISSING else each.default,
     )
+
+
+def _bounds(parts: Iterable[Any]) -> dict[str, Any]:
+    return dict(chain.from_iterable(asdict(part).items() for part in parts if isinstance(part, BaseMetadata)))  # type: ignore[call-overload]
 
 
 def _parts(kind: Any) -> Iterator[Any]:
@@ -109,9 +124,17 @@ def _parts(kind: Any) -> Iterator[Any]:
 
 
 FIELDS = read_fields(RunRequest)
+_UNSET: tuple[Any, ...] = (None, "", [])
 PRESET_FIELDS = tuple(name for name, each in FIELDS.items() if each.about.section in ("rule", "orders", "stops"))
 
 
 def asked_again(values: dict[str, Any]) -> dict[str, Any]:
     """A request without what belongs to its run, or to its batch, alone."""
     return {name: values[name] for name, each in FIELDS.items() if each.about.asked and name in values}
+
+
+def terms_said(values: dict[str, Any], *sections: Section) -> dict[str, str]:
+    """What people asked for in these sections, by title, as pages show it; what is not set is left out."""
+    asked = (each for each in FIELDS.values() if each.about.asked and each.about.section in sections)
+    given = ((each, values.get(each.name)) for each in asked)
+    return {each.about.title: each.said(value) for each, value in given if value is not False and value not in _UNSET}

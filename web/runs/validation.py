@@ -89,7 +89,7 @@ def _typed(values: Values, errors: Faults) -> RunRequest | None:
         request = _adapter().validate_json(text, strict=True)
     except ValidationError as faults:
         for fault in faults.errors(include_url=False):
-            errors.setdefault(".".join(map(str, fault["loc"])), _message(fault, values))
+            errors.setdefault(str(fault["loc"][0]), _message(fault, values))
     return None if errors else request
 
 

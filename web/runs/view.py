@@ -17,7 +17,7 @@ from contracts.run_result import RunResult
 from contracts.status import ErrorType
 from rules.catalog import complete_params
 from rules.language import filled_texts
-from web.request_fields import FIELDS, asked_again
+from web.request_fields import asked_again, terms_said
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
 
@@ -77,11 +77,12 @@ def page_result(row: RowMapping, series: RunSeries | None, prices: CandleSource)
 
 
 def shown_request(result: RunResult) -> dict[str, Any]:
-    """What pages say of the request: its fields, all params with the texts of a FORMULA, and how it is sent again."""
+    """What pages say of the request: its terms by title, all params, the texts of a FORMULA, how it is sent again."""
     rule_type = result.request["rule_type"]
     params = complete_params(rule_type, result.request["params"])
     texts = filled_texts(params) if rule_type == "FORMULA" else {}
-    return {"fields": FIELDS, "full_params": params, "texts": texts, "asked_again": asked_again(result.request)}
+    terms = terms_said(result.request, "orders", "stops", "label")
+    return {"terms": terms, "full_params": params, "texts": texts, "asked_again": asked_again(result.request)}
 
 
 def kpis(result: RunResult) -> dict[str, list[Kpi]]:

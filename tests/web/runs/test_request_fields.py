@@ -2,10 +2,10 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
-from annotated_types import Ge, Lt
+from annotated_types import Ge, Lt, MaxLen, MinLen
 from flask import Flask
 from flask.testing import FlaskClient
 from markupsafe import escape
@@ -24,6 +24,9 @@ class MadeUp:
 
     leverage: Annotated[Annotated[float, Ge(1), Lt(5)] | None, About("Leverage", "orders", "of equity", "times")] = None
     hedged: Annotated[bool, About("Hedge", "orders", "hedge the market")] = True
+    themes: Annotated[
+        Annotated[list[Annotated[str, MinLen(1), MaxLen(20)]], MaxLen(4)], About("Themes", "orders", "of the trade")
+    ] = field(default_factory=list)
     floor_pct: Annotated[Annotated[float, Ge(0), Lt(100)] | None, About("Floor", "orders", suggested=0)] = None
 
 
@@ -53,6 +56,9 @@ def test_a_new_field_needs_no_other_line(app: Flask) -> None:
         r'type="number"[^>]* min="1" max="5"[^>]* placeholder="none" [^>]*name="leverage" data-field data-optional',
         form,
     )
+    assert fields["themes"].accepts == "a list of at most 4, each of 1 to 20 characters (of the trade)"
+    assert fields["themes"].said(["gold", "oil"]) == "gold, oil"
+    assert re.search(r'name="themes" data-field data-optional data-words', form)
     assert re.search(r'placeholder="none" value="0" [^>]*name="floor_pct"', form)
     assert re.search(r'type="checkbox"[^>]* name="hedged" data-field checked', form)
 

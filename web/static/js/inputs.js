@@ -6,7 +6,14 @@ export function numberOf(input) {
 
 export function valueOf(input) {
   if (input.type === "checkbox") return input.checked;
+  if ("words" in input.dataset) return wordsOf(input.value);
   return input.type === "number" ? numberOf(input) : input.value.trim();
+}
+
+// "trend, 2026" -> ["trend", "2026"]; null for none
+function wordsOf(text) {
+  const words = text.split(",").map((word) => word.trim()).filter(Boolean);
+  return words.length ? words : null;
 }
 
 // From one number to another in steps: at most `most` of them, none where the end is below the beginning.
