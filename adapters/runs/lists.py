@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.declarations import MYSQL
@@ -15,7 +15,7 @@ from contracts.status import RunStatus
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
 DISORDER = timedelta(minutes=5)
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)  # no run is older; a day later the calendar ends
-FEW = {"data_hash", "rule_id", "batch_id", "label"}  # columns of which few runs have the same value
+FEW = {*runs.c["data_hash", "rule_id", "batch_id", "label"]}  # of which few runs have the same value
 FEW_RUNS = 120_000  # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
 _LISTED = (
     *runs.c[
@@ -49,13 +49,14 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs are wanted, in which order; equal: values by column.
+    """Which runs are wanted, in which order.
 
+    equal: values by column, of the runs or of a table that has rows of a run, one of which has the value then.
     ranges: (least, most) by metric, either may be None.
     In an order by a metric, runs without a value of it are left out. `after` goes on, `before` goes back.
     """
 
-    equal: Mapping[str, str] = field(default_factory=dict)
+    equal: Mapping[Column[Any], str] = field(default_factory=dict)
     status: RunStatus | None = None
     cancelled: bool | None = None  # of the FAILED ones: only those that somebody cancelled, or only the others
     created_from: date | None = None
@@ -126,7 +127,8 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
 def _index_of_order(wanted: RunFilter) -> str | None:
     if wanted.sort == "created":
         return LISTED_INDEX
-    return None if "ticker" in wanted.equal or wanted.created_from or wanted.created_to else METRIC_INDEXES[wanted.sort]
+    by_others = runs.c.ticker in wanted.equal or wanted.created_from or wanted.created_to
+    return None if by_others else METRIC_INDEXES[wanted.sort]
 
 
 def _estimated_runs(connection: Connection, wanted: RunFilter, name: str) -> int:
@@ -178,9 +180,16 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
 
 
 def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
-    equal = [runs.c[column] == value for column, value in wanted.equal.items()]
+    equal = [_has(column, value) for column, value in wanted.equal.items()]
     bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]
     return equal + _state(wanted) + bounds + _dates(connection, wanted)
+
+
+def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
+    """Of a run: it has the value, or a row of the column's table does that belongs to it."""
+    if column.table is runs:
+        return column == value
+    return runs.c.run_id.in_(select(column.table.c.run_id).where(column == value))
 
 
 def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:

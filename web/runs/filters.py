@@ -4,8 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from sqlalchemy import Column
+
 from adapters.metrics.table import HEADLINES
 from adapters.runs.lists import Cursor, RunFilter
+from adapters.tables import runs
 from contracts.status import ErrorType, RunStatus
 from rules.catalog import RULES
 from web.arguments import arguments, limit
@@ -21,11 +24,11 @@ SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLI
 class Filter(Argument):
     """An argument that narrows the list.
 
-    column: of the runs, which has the value; "" where that is not all. title: over its field in the form; "" where it
-    comes from a link alone. folded: seldom wanted, so the form folds it away.
+    column: of the runs, or of a table with rows of a run, which has the value; None where that is not all. title: over
+    its field in the form; "" where it comes from a link alone. folded: seldom wanted, so the form folds it away.
     """
 
-    column: str = ""
+    column: Column[Any] | None = None
     title: str = ""
     folded: bool = False
 
@@ -35,18 +38,20 @@ def _bound(short: str, side: str, title: str) -> Filter:
     return Filter(f"{short}_{side}", number, "bound on a metric", title=title + unit, folded=True)
 
 
-TICKER = Filter("ticker", ticker_symbol, "in any case", column="ticker", title="Ticker")
+TICKER = Filter("ticker", ticker_symbol, "in any case", column=runs.c.ticker, title="Ticker")
 STATUS = Filter("status", one_of(*STATES), "failed without the cancelled ones", title="State")
 FROM = Filter("from", day, "submitted, both days included", title="Submitted from", folded=True)
 TO = replace(FROM, name="to", title="Submitted to")
 FILTERS = (
     TICKER,
-    Filter("rule", one_of(*RULES), "rule_type", column="rule_type", title="Rule"),
-    Filter("name", words(64), "rule_id, such as RSI_14_30_70", column="rule_id", title="Name"),
+    Filter("rule", one_of(*RULES), "rule_type", column=runs.c.rule_type, title="Rule"),
+    Filter("name", words(64), "rule_id, such as RSI_14_30_70", column=runs.c.rule_id, title="Name"),
     STATUS,
-    Filter("label", words(64), "the whole of it", column="label", title="Label"),
-    Filter("batch", words(64), "the whole of it", column="batch_id", title="Batch", folded=True),
-    Filter("prices", sha256, "data_hash, the version of the prices that was read", column="data_hash", folded=True),
+    Filter("label", words(64), "the whole of it", column=runs.c.label, title="Label"),
+    Filter("batch", words(64), "the whole of it", column=runs.c.batch_id, title="Batch", folded=True),
+    Filter(
+        "prices", sha256, "data_hash, the version of the prices that was read", column=runs.c.data_hash, folded=True
+    ),
     FROM,
     TO,
     *(
@@ -82,8 +87,9 @@ def asked_filter() -> RunFilter:
     asked = arguments()
     by_metric = asked["sort"] != "created"
     asked |= arguments(*(replace(each, parse=_cursor(by_metric)) for each in (AFTER, BEFORE)))
+    by_column = {each.column: asked[each.name] for each in FILTERS if each.column is not None}
     return RunFilter(
-        equal={each.column: asked[each.name] for each in FILTERS if each.column and asked[each.name] is not None},
+        equal={column: value for column, value in by_column.items() if value is not None},
         **_state(asked["status"]),
         created_from=asked["from"],
         created_to=asked["to"],

@@ -1,8 +1,8 @@
 """The contract is the only list of a request's fields: form, messages and API description follow it."""
 
+import dataclasses
 import json
 import re
-from dataclasses import dataclass, field
 from typing import Annotated
 
 from annotated_types import Ge, Lt, MaxLen, MinLen
@@ -18,7 +18,7 @@ from tests.web.conftest import RunMaker
 from web.request_fields import FIELDS, PRESET_FIELDS, read_fields
 
 
-@dataclass
+@dataclasses.dataclass
 class MadeUp:
     """A contract with a field that the real one does not have."""
 
@@ -26,7 +26,7 @@ class MadeUp:
     hedged: Annotated[bool, About("Hedge", "orders", "hedge the market")] = True
     themes: Annotated[
         Annotated[list[Annotated[str, MinLen(1), MaxLen(20)]], MaxLen(4)], About("Themes", "orders", "of the trade")
-    ] = field(default_factory=list)
+    ] = dataclasses.field(default_factory=list)
     floor_pct: Annotated[Annotated[float, Ge(0), Lt(100)] | None, About("Floor", "orders", suggested=0)] = None
 
 
