@@ -36,10 +36,10 @@ class Operation:
     """What one view says of itself.
 
     answers: each as `200 Status: words`, where a schema's or a media type's name before the colon may be left out.
-    body: schemas by media type. body_setting: names the setting that bounds the body, in MiB. needs: who may ask; None
-    is `read` for methods that change nothing, else `submit`. owned: of submitters, only whoever submitted it may ask.
-    unguarded: nobody is asked for a name, or counted. any_host: by whatever name it is addressed. strict: an argument
-    that is not declared is a fault.
+    body: by media type a schema, or a contract whose fields are Annotated with About. body_setting: names the setting
+    that bounds the body, in MiB. needs: who may ask; None is `read` for methods that change nothing, else `submit`.
+    owned: of submitters, only whoever submitted it may ask. unguarded: nobody is asked for a name, or counted.
+    any_host: by whatever name it is addressed. strict: an argument that is not declared is a fault.
     """
 
     answers: tuple[str, ...] = ("200 the answer",)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from datetime import date
+from functools import cache
 from itertools import chain
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -51,9 +52,9 @@ class RequestField:
         if self.kind == "choice":
             return ", ".join(f"{value} ({text})" for value, text in self.choices.items())
         if self.kind == "text":
-            return _characters(self.bounds)
+            return f"{_length(self.bounds)} characters"
         if self.kind == "words":
-            return f"a list of at most {self.bounds['max_length']}, each of {_characters(self.each_bounds)}"
+            return f"a list of {_length(self.bounds)}, each of {_length(self.each_bounds)} characters"
         return {"flag": "true or false", "date": "a date of the form YYYY-MM-DD", "object": "an object"}[self.kind]
 
     @property
@@ -74,9 +75,10 @@ class RequestField:
         return f"{plain(value)} {_SIGNS.get(self.about.unit, self.about.unit)}".strip()
 
 
-def _characters(bounds: dict[str, int]) -> str:
+def _length(bounds: dict[str, int]) -> str:
+    """The bounds of a length, of which the upper one is always there."""
     least = f"{bounds['min_length']} to" if "min_length" in bounds else "at most"
-    return f"{least} {bounds['max_length']} characters"
+    return f"{least} {bounds['max_length']}"
 
 
 def _range(bounds: dict[str, float]) -> str:
@@ -87,6 +89,7 @@ def _range(bounds: dict[str, float]) -> str:
     return f"{low} {high}".replace("e+", "e")
 
 
+@cache
 def read_fields(contract: Any) -> dict[str, RequestField]:
     """The fields of a dataclass whose types are all Annotated with About, by name."""
     return {each.name: _read(each) for each in fields(contract)}

@@ -97,6 +97,7 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("sweep", help=either_help)
     studying = commands_of.add_parser("study", parents=[_address()], help="is the best of a sweep more than luck?")
     studying.add_argument("sweep", help="sweep file: .yaml with a section study")
+    _add_given(studying)
     studying.add_argument("--dry-run", action="store_true", help="say what it costs, and start nothing")
     studying.add_argument("--detach", action="store_true", help="do not follow; print the study id")
     loading = commands_of.add_parser("load", parents=[_address()], help="load price files, or Yahoo's prices")
@@ -129,7 +130,13 @@ def _common() -> argparse.ArgumentParser:
     """What every command about batches takes."""
     common = argparse.ArgumentParser(add_help=False, parents=[_address()])
     common.add_argument("--batch", help="a batch id; by default made from the sweep's name and content")
+    _add_given(common)
     return common
+
+
+def _add_given(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--set", action="append", default=[], type=_given, metavar="FIELD=VALUE", dest="given",
+                         help="a field of all runs, in place of the file's: fee_rate=0.002; repeatable")  # fmt: skip
 
 
 def _ranked() -> argparse.ArgumentParser:
@@ -146,6 +153,13 @@ def _positive(text: str) -> int:
     if not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1")
     return int(text)
+
+
+def _given(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name.strip() and equals):
+        raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE")
+    return name, value
 
 
 def _ticker(text: str) -> str:

@@ -218,7 +218,7 @@ def load(client: Client, asked: Namespace, progress: Progress) -> int:
 
 
 def _sweep_of(client: Client, asked: Namespace) -> Spec | Table:
-    return read_sweep(Path(asked.sweep), client)
+    return read_sweep(Path(asked.sweep), client, dict(asked.given))
 
 
 def _batch_of(client: Client, asked: Namespace) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,25 @@ from backtests.errors import BadInput
 from backtests.spec import Spec, read_spec
 from backtests.sweep import PlannedRun, Table
 
+Readers = Mapping[str, Callable[[str], Any]]  # of cells, by the field they are in; others are read as JSON
 
-def read_sweep(path: Path, client: Client) -> Spec | Table:
-    """The sweep of a .yaml, .yml, .csv, .jsonl or .ndjson file; BadInput with all that is wrong with its form."""
+
+def read_sweep(path: Path, client: Client, given: Mapping[str, str] | None = None) -> Spec | Table:
+    """The sweep of a .yaml, .yml, .csv, .jsonl or .ndjson file; BadInput with all that is wrong with its form.
+
+    given: cells, by column as a CSV names them, in place of what the file says of every run.
+    """
+    readers = field_readers(client) if given or path.suffix == ".csv" else {}
     try:
         if path.suffix in (".yaml", ".yml"):
-            return read_spec(path)
+            spec = read_spec(path)
+            if isinstance(base := spec.values.get("base"), dict):  # else the platform says what is wrong with it
+                _put_cells(base, given or {}, readers)
+            return spec
         if path.suffix == ".csv":
-            return _listed(path, _csv_runs(path, text_fields(client)))
+            return _listed(path, _csv_runs(path, readers), given or {}, readers)
         if path.suffix in (".jsonl", ".ndjson"):
-            return _listed(path, _json_runs(path))
+            return _listed(path, _json_runs(path), given or {}, readers)
     except OSError as error:
         raise BadInput([f"{path}: {error.strerror}"]) from None
     except UnicodeDecodeError:
@@ -30,11 +39,12 @@ def read_sweep(path: Path, client: Client) -> Spec | Table:
     raise BadInput([f"{path}: .yaml, .yml, .csv, .jsonl or .ndjson is expected"])
 
 
-def _listed(path: Path, lines: Iterator[tuple[int, Any]]) -> Table:
+def _listed(path: Path, lines: Iterator[tuple[int, Any]], given: Mapping[str, str], readers: Readers) -> Table:
     """The runs of these lines, each an object, or the words that say why it is none."""
     runs, faults = [], []
     for line, values in lines:
         if isinstance(values, dict):
+            _put_cells(values, given, readers)
             runs.append(PlannedRun({"charts": False, **values}, f"line {line}"))
         else:
             faults.append(f"line {line}: {values if isinstance(values, str) else 'a JSON object is expected'}")
@@ -52,7 +62,7 @@ def _json_runs(path: Path) -> Iterator[tuple[int, Any]]:
                 yield number, f"not JSON: {error}"
 
 
-def _csv_runs(path: Path, texts: Collection[str]) -> Iterator[tuple[int, Any]]:
+def _csv_runs(path: Path, readers: Readers) -> Iterator[tuple[int, Any]]:
     """Columns are the request's fields, and `params.<name>` for each parameter; an empty cell leaves the default."""
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.DictReader(file)
@@ -64,19 +74,19 @@ def _csv_runs(path: Path, texts: Collection[str]) -> Iterator[tuple[int, Any]]:
             if None in row or None in row.values():
                 yield reader.line_num, f"{len(reader.fieldnames or ())} cells are expected, as in the first line"
                 continue
-            yield reader.line_num, _from_cells(row, texts)
+            values: dict[str, Any] = {}
+            _put_cells(values, row, readers)
+            yield reader.line_num, values
 
 
-def _from_cells(row: Mapping[str, str], texts: Collection[str]) -> dict[str, Any]:
-    values: dict[str, Any] = {}
+def _put_cells(values: dict[str, Any], row: Mapping[str, str], readers: Readers) -> None:
     for name, cell in ((name.strip(), cell.strip()) for name, cell in row.items()):
         if not cell:
             continue
         if name.startswith("params."):
             _put(values, name.split(".", 2), _typed(cell))
         else:
-            values[name] = cell if name in texts else _typed(cell)
-    return values
+            values[name] = readers.get(name, _typed)(cell)
 
 
 def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
@@ -90,14 +100,16 @@ def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
     _put(values[name], inside, value)
 
 
-def text_fields(client: Client) -> frozenset[str]:
-    """Those fields of a request that hold text, also where it looks like a number."""
+def field_readers(client: Client) -> Readers:
+    """How to read the cells of fields that hold text, also where it looks like a number, or words after commas."""
     fields = client.get("/api/openapi.json")["components"]["schemas"]["RunRequest"]["properties"]
-    return frozenset(name for name, schema in fields.items() if _is_text(schema))
+    kinds = {name: {kind.get("type") for kind in schema.get("anyOf", [schema])} for name, schema in fields.items()}
+    texts = dict.fromkeys((name for name, kind in kinds.items() if "string" in kind), str)
+    return texts | dict.fromkeys((name for name, kind in kinds.items() if "array" in kind), _words)
 
 
-def _is_text(schema: Mapping[str, Any]) -> bool:
-    return any(kind.get("type") == "string" for kind in schema.get("anyOf", [schema]))
+def _words(cell: str) -> list[str]:
+    return [word.strip() for word in cell.split(",") if word.strip()]
 
 
 def _typed(cell: str) -> Any:

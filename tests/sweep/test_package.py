@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from backtests import Client
-from backtests.table_files import text_fields
+from backtests.table_files import field_readers
 from tests.services.processes import PROJECT_ROOT
 from tests.web.made_runs import make
 
@@ -74,7 +74,7 @@ def test_the_installed_package_and_its_command_speak_to_a_platform(
 
 
 def test_a_table_reads_those_fields_as_text_that_are_text_to_the_platform(base_url: str) -> None:
-    found = text_fields(Client(base_url))
+    readers = field_readers(Client(base_url))
 
-    assert {"ticker", "start_date", "label", "size_type"} <= found
-    assert not {"fee_rate", "charts", "params", "stop_loss_pct"} & found
+    assert {readers[name]("2024") for name in ("ticker", "start_date", "label", "size_type")} == {"2024"}
+    assert not {"fee_rate", "charts", "params", "stop_loss_pct"} & set(readers)

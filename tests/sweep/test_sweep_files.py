@@ -174,6 +174,24 @@ def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(tmp_path: Path
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("runs.csv", "ticker,rule_type,start_date,end_date,fee_rate\nAAPL,RSI,2004-01-01,2005-01-01,0.5\n"),
+        ("runs.jsonl", '{"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2005-01-01"}'),
+        ("runs.yaml", "base: {ticker: AAPL, rule_type: RSI, start_date: 2004-01-01, end_date: 2005-01-01}"),
+    ],
+)
+def test_a_field_that_is_given_beside_a_file_is_that_of_all_its_runs(
+    name: str, text: str, tmp_path: Path, platform: Client
+) -> None:
+    given = {"fee_rate": "0.002", "label": "2024", "params.period": "9"}
+    sweep = read_sweep(written(tmp_path, text, name), platform, given)
+
+    [run] = sweep.plan(platform, None)["first_requests"]
+    assert (run["fee_rate"], run["label"], run["params"]) == (0.002, "2024", {"period": 9})
+
+
 def test_faulty_lines_of_tables_are_numbered(tmp_path: Path, platform: Client) -> None:
     table = written(tmp_path, "ticker,rule\nAAPL,RSI\nIBM\n", "runs.csv")
     lines = written(tmp_path, '{"ticker": "AAPL"}\n\n{"ticker"\n[1]\n{"luck": 1}\n', "runs.jsonl")

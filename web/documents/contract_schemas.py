@@ -12,14 +12,14 @@ from typing_extensions import TypedDict
 from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
 from contracts.sweep import ACCEPTED, SweepSpec
-from web.request_fields import FIELDS
+from web.request_fields import read_fields
 
 
 @cache
-def request_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
-    """JSON Schema of RunRequest."""
-    schema = TypeAdapter(RunRequest).json_schema(ref_template=reference)
-    for name, each in FIELDS.items():
+def request_schema(contract: Any = RunRequest) -> dict[str, Any]:
+    """JSON Schema of RunRequest, or of another contract whose fields are Annotated with About."""
+    schema = TypeAdapter(contract).json_schema()
+    for name, each in read_fields(contract).items():
         schema["properties"][name] |= {"title": each.about.title, "description": each.accepts}
     return schema
 

@@ -84,11 +84,15 @@ def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
         "responses": _answers(*declared.answers),
     }
     if declared.body:
-        content = {kind: {"schema": schema} for kind, schema in declared.body.items()}
+        content = {kind: {"schema": _schema(body)} for kind, body in declared.body.items()}
         told["requestBody"] = {"required": True, "content": content}
     if not declared.unguarded:
         told["security"] = [{"token": []}, {}]
     return told
+
+
+def _schema(body: Any) -> Any:
+    return request_schema(body) if isinstance(body, type) else body
 
 
 def _path_parameter(name: str) -> dict[str, Any]:
@@ -125,7 +129,7 @@ def _content(kind: str) -> dict[str, Any]:
 
 def _schemas() -> dict[str, Any]:
     """Every named schema."""
-    request = _by_name("RunRequest", request_schema(_REFERENCE))
+    request = _by_name("RunRequest", request_schema())
     main = request["RunRequest"]
     main["properties"]["run_id"] = {"type": "null", "description": "issued by the server; leave it out"}
     main["properties"]["rule_type"]["enum"] = list(RULES)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -18,15 +18,16 @@ from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, Timeframe, request_hash
 from rules.catalog import check_params, checked_rule
 from web.operation import MAX_BODY_BYTES
-from web.request_fields import FIELDS
+from web.request_fields import FIELDS, RequestField, read_fields
 
+C = TypeVar("C")
 Values = Mapping[str, Any]  # of a request, by field
 Faults = dict[str, str]
 Span = tuple[date, date]  # first and last day
 SURE_DAYS = 40  # no market is closed for so long
 LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
-_adapter = cache(lambda: TypeAdapter(RunRequest))  # of pydantic, made when it is needed first
+_adapter = cache(TypeAdapter)  # of pydantic, made when it is needed first
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
 _LABELS = tuple(name for name, each in FIELDS.items() if each.about.section == "label" and each.kind == "text")
@@ -53,8 +54,7 @@ class ValidRequest:
 
 def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
     """The request that `values` ask for; InvalidRequest with every fault by field."""
-    if not isinstance(values, dict):
-        raise InvalidRequest({"body": f"a JSON object is expected, not {_shown(values)}"})
+    values = _object(values)
     errors: Faults = {}
     request = _typed(values, errors)
     if "params" not in errors and isinstance(values.get("rule_type"), str):
@@ -84,13 +84,38 @@ def _typed(values: Values, errors: Faults) -> RunRequest | None:
     text = written(given)
     for name in _DATE_FIELDS:
         if isinstance(day := given.get(name), str) and not _DATE.fullmatch(day):  # pydantic also takes "1072915200"
-            errors[name] = _refusal(name, day)
+            errors[name] = _refusal(FIELDS[name], day)
+    request = _as(RunRequest, values, text, errors)
+    return None if errors else request
+
+
+def checked(contract: type[C], values: Any) -> C:
+    """What `values` ask for by a contract whose fields are Annotated with About; InvalidRequest with every fault."""
+    errors: Faults = {}
+    asked = _as(contract, _object(values), json.dumps(values), errors)
+    if asked is None:
+        raise InvalidRequest(errors)
+    return asked
+
+
+def _object(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict):
+        raise InvalidRequest({"body": f"a JSON object is expected, not {_shown(values)}"})
+    return values
+
+
+def _as(contract: type[C], values: Values, text: str, errors: Faults) -> C | None:
+    """The contract's object of these values, which `text` has as JSON; None with the faults in `errors`."""
+    kind: Any = contract
+    fields = read_fields(kind)
     try:  # from JSON, since pydantic's strict mode takes dates and floats as JSON writes them there
-        request = _adapter().validate_json(text, strict=True)
+        found: C = _adapter(kind).validate_json(text, strict=True)
     except ValidationError as faults:
         for fault in faults.errors(include_url=False):
-            errors.setdefault(str(fault["loc"][0]), _message(fault, values))
-    return None if errors else request
+            name = str(fault["loc"][0])
+            errors.setdefault(name, _message(fault, fields, name, values.get(name)))
+        return None
+    return found
 
 
 def written(values: Any) -> str:
@@ -102,19 +127,17 @@ def written(values: Any) -> str:
     return text
 
 
-def _message(fault: ErrorDetails, values: Values) -> str:
+def _message(fault: ErrorDetails, fields: Mapping[str, RequestField], name: str, value: Any) -> str:
     kind = fault["type"]
     if kind in ("missing", "missing_argument"):
         return "required"
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        accepted = ", ".join(name for name in FIELDS if name != "run_id")
-        return f"unknown field; accepted: {accepted}"
-    field = str(fault["loc"][0])
-    return _refusal(field, values.get(field))
+        return f"unknown field; accepted: {', '.join(each for each in fields if each != 'run_id')}"
+    return _refusal(fields[name], value)
 
 
-def _refusal(field: str, value: Any) -> str:
-    return f"{_shown(value)} is not accepted; accepted: {FIELDS[field].accepts}"
+def _refusal(field: RequestField, value: Any) -> str:
+    return f"{_shown(value)} is not accepted; accepted: {field.accepts}"
 
 
 def _span(values: Values) -> Span | None:

@@ -1,5 +1,6 @@
 // Remembers which runs are ticked, across pages of the list and its refreshes, names them, and acts on all of them.
 import { announce } from "../announce.js";
+import { valueOf } from "../inputs.js";
 import { sendJson } from "../requests.js";
 import { refresh } from "../swap.js";
 
@@ -79,8 +80,25 @@ function onSubmit(event) {
 
 async function onClick({ target }) {
   if (target.closest("[data-none]")) keep([]);
-  const button = target.closest("[data-each]");
-  if (button) await actOnEach(button, button.dataset.each);
+  const button = target.closest("[data-each], [data-as]");
+  if (button?.dataset.each) await actOnEach(button, button.dataset.each);
+  else if (button) await sendAll(button);
+}
+
+// A group of a field and buttons: each sends the ticked runs, and what the field holds under a name of its own.
+async function sendAll(button) {
+  const group = button.closest("[data-bulk]");
+  const input = group.querySelector("input");
+  const words = valueOf(input);
+  if (!words) return input.focus();
+  const ids = ticked().map(({ id }) => id);
+  const { ok, body } = await sendJson(group.dataset.bulk, { run_ids: ids, [button.dataset.as]: words });
+  const fault = document.getElementById("chosen-fault");
+  fault.textContent = ok ? "" : Object.values(body.errors ?? { body: body.error })[0];
+  if (!ok) return input.focus();
+  input.value = "";
+  announce(`${body.changed} of ${ids.length} runs changed`);
+  return refresh("runs-list");
 }
 
 async function actOnEach(button, action) {
