@@ -21,6 +21,7 @@ from adapters.declarations import (
 )
 from adapters.declarations import metadata as metadata
 from adapters.metrics.table import HEADLINES
+from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, RunStatus
 
 METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
@@ -135,6 +136,21 @@ run_lines = table(
     Column("run_id", identifier(36), primary_key=True),
     Column("part", Integer, primary_key=True, autoincrement=False, doc="0 is the head, see adapters.runs.lines"),
     required("packed", LongBlob),
+)
+
+run_tags = table(
+    "run_tags",
+    Rows(
+        "The tags of a run, as its request has them, to list runs by.",
+        of="run",
+        kind="runs",
+        kept="runs",
+        web="INSERT DELETE",
+        reconciler="INSERT",
+    ),
+    Column("run_id", identifier(36), primary_key=True),
+    Column("tag", words(TAG_LENGTH), primary_key=True),
+    Index("ix_run_tags_tag", "tag", "run_id"),
 )
 
 run_charts = table(

@@ -7,7 +7,7 @@ from dataclasses import Field, dataclass, field, fields
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Predicate
 
 Timeframe = Literal["1d", "1h", "5m"]
 SizeType = Literal["value", "percent"]
@@ -37,6 +37,21 @@ class About:
 
 Percent = Annotated[float, Gt(0), Lt(100)]
 Text = Annotated[str, MaxLen(64)]
+
+
+def _is_tag(text: str) -> bool:
+    return text.isprintable() and text == text.strip() and "," not in text
+
+
+def _are_distinct(texts: list[str]) -> bool:
+    return len({*texts}) == len(texts)
+
+
+TAG_LENGTH = 32
+MOST_TAGS = 10  # of a run
+Tag = Annotated[str, MinLen(1), MaxLen(TAG_LENGTH), Predicate(_is_tag)]
+Tags = Annotated[list[Tag], MaxLen(MOST_TAGS), Predicate(_are_distinct)]
+TAG_HELP = "printable, without commas; none twice"
 
 
 def about(field_: Field[Any]) -> About:
@@ -155,6 +170,7 @@ class RunRequest:
         Annotated[str, MinLen(1), MaxLen(64)] | None, About("Batch", "label", "groups the runs of a call", asked=False)
     ] = None
     label: Annotated[Text | None, About("Label", "label", "to find the run again")] = None
+    tags: Annotated[Tags, About("Tags", "label", TAG_HELP)] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """This request as plain JSON values; dates as YYYY-MM-DD. `params` is this request's own: do not change it."""
@@ -170,6 +186,19 @@ class RunRequest:
         known["start_date"] = date.fromisoformat(known["start_date"])
         known["end_date"] = date.fromisoformat(known["end_date"])
         return cls(**known)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagChange:
+    """Tags that some runs get, and tags that are taken off them."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    run_ids: Annotated[
+        Annotated[list[Annotated[str, MinLen(36), MaxLen(36)]], MinLen(1), MaxLen(200)], About("Runs", "label")
+    ]
+    add: Annotated[Tags, About("Add", "label", TAG_HELP)] = field(default_factory=list)
+    remove: Annotated[Tags, About("Remove", "label", TAG_HELP)] = field(default_factory=list)
 
 
 FIELD_NAMES = tuple(each.name for each in fields(RunRequest))

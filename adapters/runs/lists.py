@@ -118,10 +118,14 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
     bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
-    if not bounded or FEW & wanted.equal.keys() or connection.dialect.name not in MYSQL:
+    if not bounded or any(map(_is_of_few, wanted.equal)) or connection.dialect.name not in MYSQL:
         return None
     fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
     return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(wanted)
+
+
+def _is_of_few(column: Column[Any]) -> bool:
+    return column in FEW or column.table is not runs
 
 
 def _index_of_order(wanted: RunFilter) -> str | None:

@@ -1,19 +1,20 @@
-"""Runs on their way in: recorded as PENDING, and stamped once their messages are on the queue."""
+"""Runs on their way in: recorded as PENDING, stamped once their messages are on the queue, and tagged."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
 from adapters.database import database_now, time_of
 from adapters.queue.messages import RunMessage
 from adapters.runs.events import event
-from adapters.tables import run_events, runs
-from contracts.run_request import RunRequest
+from adapters.tables import run_events, run_tags, runs
+from contracts.errors import Conflict, UnknownRun
+from contracts.run_request import MOST_TAGS, RunRequest, TagChange
 from contracts.status import RunStatus
 
 
@@ -36,7 +37,40 @@ def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
         event(str(new.request.run_id), 1, None, RunStatus.PENDING, "submitted") | {"at": created_at} for new in new_runs
     ]
     connection.execute(insert(run_events), events)
+    _insert_tags(connection, {str(new.request.run_id): new.request.tags for new in new_runs})
     return created_at
+
+
+def _insert_tags(connection: Connection, tags: Mapping[str, Sequence[str]]) -> None:
+    rows = [{"run_id": run_id, "tag": tag} for run_id, mine in tags.items() for tag in mine]
+    if rows:
+        connection.execute(insert(run_tags), rows)
+
+
+def change_tags(connection: Connection, change: TagChange) -> int:
+    """Give runs their new tags; how many differ. UnknownRun for one that is not there, Conflict where it has too many.
+
+    Tags are part of a request, which says nothing else of a run once it is recorded: only they are written again.
+    """
+    mine = runs.c.run_id.in_(change.run_ids)
+    found = connection.execute(select(*runs.c["run_id", "request_json"]).where(mine).with_for_update()).all()
+    if missing := {*change.run_ids} - {row.run_id for row in found}:
+        raise UnknownRun(f"no run has the id {min(missing)}")
+    changed = {}
+    for run_id, text in found:
+        request = json.loads(text)
+        before = request.get("tags", [])
+        tags = [tag for tag in dict.fromkeys([*before, *change.add]) if tag not in change.remove]
+        if len(tags) > MOST_TAGS:
+            raise Conflict(f"run {run_id} would have {len(tags)} tags; at most {MOST_TAGS} are accepted")
+        if tags != before:
+            changed[run_id] = request | {"tags": tags}
+    for run_id, request in changed.items():
+        text = json.dumps(request, ensure_ascii=False)
+        connection.execute(update(runs).where(runs.c.run_id == run_id).values(request_json=text))
+    connection.execute(delete(run_tags).where(run_tags.c.run_id.in_(list(changed))))
+    _insert_tags(connection, {run_id: request["tags"] for run_id, request in changed.items()})
+    return len(changed)
 
 
 def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:

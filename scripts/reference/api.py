@@ -18,6 +18,7 @@ BODIES: dict[str, Any] = {
     "POST /run_backtest": RUN,
     "POST /api/runs/bulk": [RUN | {"params": {"period": period}} for period in (7, 14)],
     "POST /api/batches": {"name": "three", "base": RUN, "parameters": {"period": {"min": 7, "max": 21, "step": 7}}},
+    "POST /api/runs/tags": {"run_ids": ["$RUN_ID"], "add": ["trend"]},
     "POST /api/rules/check": {"rule_type": "RSI", "params": {"period": 1}},
     "POST /api/strategies": {"name": "my first", "request": RUN},
     "PUT /api/strategies/{preset_id}": {"request": RUN | {"fee_rate": 0.002}},
@@ -67,7 +68,8 @@ def _command(method: str, path: str) -> str:
     sent = UPLOAD if method == "PUT" else f"-X {method} " if method != "GET" else ""
     if label in BODIES:
         sent = f"-X {method} " if method == "PUT" else ""
-        sent += f"-H 'Content-Type: application/json' -d {shlex.quote(json.dumps(BODIES[label]))} "
+        body = shlex.quote(json.dumps(BODIES[label])).replace("$RUN_ID", "'$RUN_ID'")
+        sent += f"-H 'Content-Type: application/json' -d {body} "
     return f'curl -s {sent}"$URL{address}{QUERIES.get(label, "")}"'
 
 

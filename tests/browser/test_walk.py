@@ -103,6 +103,35 @@ def test_a_clone_with_a_changed_parameter_is_compared_with_its_origin(visit: Vis
     expect(page.locator("tr", has_text="params.period")).to_contain_text("30")
 
 
+def test_ticked_runs_get_tags_by_which_they_are_listed(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/")
+    runs = [submit(visit, label="tagged", tags=" idea, 2026 ")]
+    visit.open("/")
+    runs.append(submit(visit, label="tagged"))
+    visit.open("/runs?label=tagged")
+    page.get_by_label("Tick all runs of this page").check()
+    tags = page.get_by_label("Tags for the ticked runs")
+
+    tags.fill("x" * 33)
+    tags.press("Enter")
+    expect(page.locator("#chosen-fault")).to_contain_text("1 to 32 characters")
+    expect(tags).to_have_value("x" * 33)
+    visit.expect_fault("status of 400")
+    tags.fill("seen, kept")
+    tags.press("Enter")
+    expect(page.get_by_role("link", name="#kept")).to_have_count(2)
+    tags.fill("idea")
+    page.get_by_role("button", name="Untag").click()
+    expect(page.get_by_role("link", name="#idea")).to_have_count(0)
+
+    page.get_by_role("link", name="#2026").click()
+    expect(page.locator('#runs-list tbody [name="run"]')).to_have_count(1)
+    expect(page.get_by_label("Tag", exact=True)).to_have_value("2026")
+    page.goto(runs[0])
+    expect(page.get_by_label("Request and receipt")).to_contain_text("2026, seen, kept")
+
+
 def test_a_preset_is_saved_loaded_modified_and_deleted(visit: Visit) -> None:
     page, name = visit.page, '<img src=x onerror="alert(1)">'
     visit.open("/")

@@ -75,6 +75,8 @@ def change_everything(client: FlaskClient, complete_study: Callable[[str], None]
     run_id = asked("POST", "/run_backtest", json=run_values())["run_id"]
     for change in ("cancel", "retry", "pin", "unpin", "reproduce"):
         asked("POST", f"/api/runs/{run_id}/{change}")
+    for change in ("add", "remove"):
+        asked("POST", "/api/runs/tags", json={"run_ids": [run_id], change: ["trend"]})
     batch_id = asked("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
     asked("POST", "/api/batches", json={"base": run_values(params={}), "parameters": {"period": [7, 14]}})
     asked("POST", f"/api/batches/{batch_id}/cancel")

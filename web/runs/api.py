@@ -7,21 +7,25 @@ from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, jsonify, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import Connection
 
 from adapters.database import committed, reading
+from adapters.runs.new_runs import change_tags
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.result import run_result
 from adapters.runs.states import set_pinned
 from adapters.runs.times import seconds_between, utc_text
+from contracts.run_request import TagChange
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
 from web.arguments import KEY, idempotency_key, json_body
 from web.charts.drawing import pictures
-from web.operation import ENDED, NO_RUN, REFUSED, json_of, operation
+from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, json_of, operation
+from web.ownership import refuse_others
 from web.platform import ask_database, platform
 from web.runs import operations
-from web.runs.validation import validate_request
+from web.runs.validation import checked, validate_request
 
 blueprint = Blueprint("run_api", __name__)
 
@@ -139,6 +143,20 @@ def unpin(run_id: UUID) -> ResponseReturnValue:
     """Take the pin off a run, so that it is deleted when the settings say so."""
     committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), False))
     return {"run_id": str(run_id), "pinned": False}
+
+
+@blueprint.post("/api/runs/tags")
+@operation("200 how many runs it changed", FAULTS, NO_RUN, body={"application/json": TagChange})
+def tag() -> ResponseReturnValue:
+    """Add tags to runs, and take others off; all of them or, at a fault, none."""
+    change = checked(TagChange, json_body())
+
+    def work(connection: Connection) -> int:
+        for run_id in change.run_ids:
+            refuse_others(connection, "run_id", run_id)
+        return change_tags(connection, change)
+
+    return {"changed": committed(platform().engine, work)}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/reproduce")

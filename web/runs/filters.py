@@ -8,7 +8,8 @@ from sqlalchemy import Column
 
 from adapters.metrics.table import HEADLINES
 from adapters.runs.lists import Cursor, RunFilter
-from adapters.tables import runs
+from adapters.tables import run_tags, runs
+from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, RunStatus
 from rules.catalog import RULES
 from web.arguments import arguments, limit
@@ -48,6 +49,7 @@ FILTERS = (
     Filter("name", words(64), "rule_id, such as RSI_14_30_70", column=runs.c.rule_id, title="Name"),
     STATUS,
     Filter("label", words(64), "the whole of it", column=runs.c.label, title="Label"),
+    Filter("tag", words(TAG_LENGTH), "one of the run's tags", column=run_tags.c.tag, title="Tag"),
     Filter("batch", words(64), "the whole of it", column=runs.c.batch_id, title="Batch", folded=True),
     Filter(
         "prices", sha256, "data_hash, the version of the prices that was read", column=runs.c.data_hash, folded=True

@@ -114,7 +114,12 @@ async function actOnEach(button, action) {
   await refresh("runs-list");
 }
 
+function onKey(event) {
+  if (event.key === "Enter" && event.target.matches("[data-bulk] input")) event.target.closest("[data-bulk]").querySelector("[data-as]").click();
+}
+
 show();
+document.addEventListener("keydown", onKey);
 document.addEventListener("change", onChange);
 document.addEventListener("submit", onSubmit);
 document.addEventListener("click", onClick);
