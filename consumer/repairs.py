@@ -43,6 +43,7 @@ class Repairs:
         self._remains = QueueRemains(settings)
         self._keep_lead = keep_lead  # called now and then, since filling an empty queue again may take minutes
         self._queue_away_since: float | None = None
+        self._popped: set[str] = set()  # messages that were popped at the last pass
         self._over: set[str] = set()  # popped messages that were over at the last pass
 
     def make(self, *, judge_leases: bool) -> None:
@@ -85,7 +86,7 @@ class Repairs:
     def _enqueue_missing(self, lost: list[str]) -> None:
         """Put every waiting run on the queue that should be there and is not, those that were just lost first."""
         # the list is read first: whoever is popped from here on is still taken for waiting
-        on_queue = set(self._queue.waiting_ids())
+        on_queue = set(self._queue.waiting_ids()) | self._just_popped()
         try:
             self.enqueue(lost)
             for page in self._pages_of_waiting():
@@ -95,6 +96,15 @@ class Repairs:
             if not on_queue:
                 raise  # nothing that is popped will make room
             log.warning("queue_full waiting=%d reason=%s", len(on_queue), error)
+
+    def _just_popped(self) -> set[str]:
+        """Messages that nobody had popped at the last pass; their runs are PENDING until the claim, in a moment."""
+        try:
+            popped = self._remains.popped_ids()
+        except QueueUnavailable:  # or a stranger's value is there, of which the cleaning speaks
+            return set()
+        fresh, self._popped = popped - self._popped, popped
+        return fresh
 
     def _pages_of_waiting(self) -> Iterator[list[Attempt]]:
         after_id: int | None = 0

@@ -2,17 +2,21 @@
 
 import signal
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from redis import Redis
+from rq.intermediate_queue import IntermediateQueue
 from sqlalchemy import select, update
 
 from adapters.database import database_now, reading
 from adapters.leases import take_lead
 from adapters.queue.liveness import RECONCILER
+from adapters.queue.messages import job_id_of
 from adapters.runs.states import Attempt, claim
 from adapters.settings import Settings
 from adapters.tables import leases, runs
+from consumer.repairs import Repairs
 from tests.faults.injection_point import Fault
 from tests.services.invariants import check_queue_is_clean, check_tables, left_in_redis
 from tests.services.processes import Programs
@@ -55,6 +59,24 @@ def test_a_flushed_queue_is_filled_again_without_duplicates(
     waiting = submitter.queue.waiting_ids()
 
     assert len(waiting) == len(set(waiting)) == count
+
+
+def test_a_run_between_its_pop_and_its_claim_is_sent_again_only_when_nobody_claims_it(
+    submitter: Submitter, redis_server: RedisServer
+) -> None:
+    [run_id] = submitter.submit()
+    repairs = Repairs(submitter.engine, replace(submitter.settings, enqueue_grace_s=0), lambda: None)
+    with submitter.engine.begin() as connection:
+        connection.execute(update(runs).values(enqueued_at=database_now(-60), waiting_since=database_now(-60)))
+    key = "rq:queue:backtests"
+    redis_server.client().lmove(key, IntermediateQueue(key, redis_server.client()).key, "LEFT", "RIGHT")
+
+    waiting = []
+    for _ in range(2):
+        repairs.make(judge_leases=False)
+        waiting.append(submitter.queue.waiting_ids())
+
+    assert waiting == [[], [job_id_of(run_id, 1)]]  # at the second pass whoever popped it is taken for dead
 
 
 def test_an_expired_lease_becomes_the_next_attempt(programs: Programs, submitter: Submitter) -> None:
