@@ -16,6 +16,7 @@ def facts_of(platform: Platform) -> dict[str, Any]:
     """The facts by the name that the rules have for them."""
     lists = [f"rq:queue:{name}" for name in Settings(queue_name=_config(platform)["QUEUE_NAME"]).queue_names]
     return {
+        "priorities": platform.names("PriorityClass"),
         "accounts": platform.names("ServiceAccount"),
         "claims": platform.names("PersistentVolumeClaim"),
         "services": [

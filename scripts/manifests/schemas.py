@@ -32,7 +32,7 @@ def check_house_rules(platform: Platform) -> Iterator[str]:
     rules = {name: at_least(rule) for name, rule in _with_facts(_HOUSE, facts_of(platform)).items()}
     for document in platform.documents:
         names = [document.kind, f"{document.kind}/{document.name}"]
-        if document.kind not in ("Namespace", "Application"):
+        if document.kind not in ("Namespace", "PriorityClass", "Application"):
             names.append("Namespaced")
         for name in names:
             yield from _faults(document, document.body, rules.get(name, {}))
