@@ -1,11 +1,15 @@
 """A TCP proxy in front of a server, so that a test can cut, freeze or slow down the network between two programs."""
 
 import asyncio
+import socket
 import threading
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from tests.services.ports import free_port
+
+SETTLING_S = 0.01  # many turns of the loop; a socket is closed in the one after the next
 
 
 class TcpProxy:
@@ -19,7 +23,8 @@ class TcpProxy:
         self._unanswered = b""
         self.lost_answers = 0  # how often `lose_the_answer_to` has had its way
         self._writers: set[asyncio.StreamWriter] = set()
-        self._server: asyncio.Server | None = None
+        self._listener: socket.socket | None = None
+        self._serving: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -57,23 +62,35 @@ class TcpProxy:
         asyncio.run_coroutine_threadsafe(step(), self._loop).result(10)
 
     async def _listen(self) -> None:
-        if self._server is None:
-            self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        if self._listener is None:
+            self._listener = socket.create_server(("127.0.0.1", self.port))
+            self._listener.setblocking(False)
+            self._loop.add_reader(self._listener, self._accept, self._listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        with suppress(OSError):  # whoever called has left
+            self._serving.add(self._loop.create_task(self._serve(listener.accept()[0])))
 
     async def _stop_listening(self) -> None:
-        if self._server:
-            self._server.close()
-            self._server = None
-        await asyncio.sleep(0)  # connections that were just accepted begin to be served, so that they are closed, too
+        if self._listener:
+            self._loop.remove_reader(self._listener)
+            self._listener.close()
+            self._listener = None
+        await asyncio.sleep(0)  # who was just accepted begins to be served, and is closed with the others
         for writer in list(self._writers):
             writer.transport.abort()
-        others = asyncio.all_tasks() - {asyncio.current_task()}
-        for task in others:
+        for task in self._serving:
             task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
-        await asyncio.sleep(0)  # their sockets close
+        await asyncio.gather(*self._serving, return_exceptions=True)
+        self._serving.clear()
+        await asyncio.sleep(SETTLING_S)  # their sockets close
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(self, near: socket.socket) -> None:
+        try:
+            reader, writer = await asyncio.open_connection(sock=near)
+        except (OSError, asyncio.CancelledError):
+            near.close()
+            return
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
         except (OSError, asyncio.CancelledError):  # nobody there, or the proxy is closed meanwhile
