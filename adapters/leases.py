@@ -9,7 +9,9 @@ from adapters.database_errors import is_duplicate_key
 from adapters.tables import leases
 
 
-def take_lead(engine: Engine, name: str, holder: str, lead_s: float, gap_s: float) -> float | None:
+def take_lead(
+    engine: Engine, name: str, holder: str, lead_s: float, gap_s: float, image_tag: str | None = None
+) -> float | None:
     """For how many seconds somebody has led, now that `holder` leads for `lead_s` more; None while somebody else does.
 
     A lead that ended more than `gap_s` seconds before the next one began was a gap: the seconds count anew. So they do
@@ -19,7 +21,7 @@ def take_lead(engine: Engine, name: str, holder: str, lead_s: float, gap_s: floa
     free = or_(leases.c.holder == holder, leases.c.until < database_now(), set_back)
     had_gap = or_(leases.c.since.is_(None), leases.c.until < database_now(-gap_s), set_back)
     since = case((had_gap, database_now()), else_=leases.c.since)
-    values = {"since": since, "holder": holder, "until": database_now(lead_s)}
+    values = {"since": since, "holder": holder, "until": database_now(lead_s), "image_tag": image_tag}
     in_order = [(leases.c[column], value) for column, value in values.items()]  # MySQL would compare the new `until`
     with engine.begin() as connection:
         taken = update(leases).where(leases.c.name == name, free).ordered_values(*in_order)
@@ -38,6 +40,11 @@ def take_lead(engine: Engine, name: str, holder: str, lead_s: float, gap_s: floa
 def _led_s(connection: Connection, name: str) -> float:
     now, since = connection.execute(select(database_now(), leases.c.since).where(leases.c.name == name)).one()
     return float((now - since).total_seconds())
+
+
+def leading_image(connection: Connection, name: str) -> str | None:
+    """The image of whoever leads, or led last; None when that is not known."""
+    return connection.execute(select(leases.c.image_tag).where(leases.c.name == name)).scalar()
 
 
 def give_up_lead(engine: Engine, name: str, holder: str) -> None:

@@ -60,6 +60,7 @@ class Settings:
     keep_audit_days: int | None = None
     keep_runs_count: int | None = None  # of the runs that may be deleted, so many of the latest stay
     database_gib: int | None = None  # size of MySQL's volume, for the page of storage; SQLite's disk is asked itself
+    idle_s: float = 0.0  # a Job that finds no message waits so long for one, with everything loaded; 0: it ends
     ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
     scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"
     scaler_max_processes: int = 0  # 0: the number of cores

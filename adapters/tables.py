@@ -245,9 +245,10 @@ presets = table(
 
 leases = table(
     "leases",
-    Rows("Which reconciler leads.", of="platform", reconciler="INSERT UPDATE"),
+    Rows("Which reconciler leads.", of="platform", worker="SELECT", reconciler="INSERT UPDATE"),
     Column("name", identifier(32), primary_key=True),
     required("holder", identifier(64)),
     required("until", Timestamp),
     Column("since", Timestamp, doc="since when there was a holder at every moment"),
+    Column("image_tag", identifier(128), doc="of the holder: the version of which new Jobs are"),
 )

@@ -6,11 +6,13 @@ Nothing here decides anything about a run, so that each step may fail without hu
 import logging
 import os
 import socket
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import cast
 
 from redis.client import Pipeline
+from redis.connection import Connection
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from rq import Queue, Worker
 from rq.executions import Execution
@@ -29,6 +31,9 @@ from consumer.termination import termination
 
 log = logging.getLogger(__name__)
 
+POLL_S = 0.05  # between two looks of a Job that waits, each a sixth of a millisecond of its time
+RETRY_S = 1.0  # the same while Redis is away
+LOOK_S = 10.0  # between two looks whether its image is still that of the platform
 MOST_REFUSED = 1_000  # messages that are not ours, which one process throws away
 SILENCE_S = 60  # beyond a heartbeat, until RQ's tools take a silent worker or execution for dead
 
@@ -53,6 +58,7 @@ class MessageWorker:
         self._queue = queues[0]  # the one that the message was taken from
         self._redis = self._queue.connection
         self._ready_file = settings.ready_file
+        self._idle_s = settings.idle_s
         self._ttl_s = round(settings.heartbeat_s) + SILENCE_S
         self._born = utcformat(now())
         self._names = ",".join(queue.name for queue in queues)
@@ -68,7 +74,7 @@ class MessageWorker:
         termination.begin_work()
         for refused in range(MOST_REFUSED):
             raw = self._take()
-            if not refused:
+            if not refused and (raw is not None or not self._idle_s):
                 self._say_popped()
             if raw is None:
                 log.info("queue_empty queues=%s", self._names)
@@ -76,6 +82,41 @@ class MessageWorker:
             if (job := self._accepted(raw)) or termination.requested:
                 return job
         return None
+
+    def wait_and_pop(self, is_current: Callable[[], bool]) -> Job | None:
+        """`pop` as soon as something waits; None when nothing came in IDLE_S, or another image is current.
+
+        A signal ends the process with 0 until it takes something, and an outage of Redis is waited through.
+        """
+        log.info("job_waits for_s=%g queues=%s", self._idle_s, self._names)
+        line, until, next_look = None, time.monotonic() + self._idle_s, 0.0
+        while (now := time.monotonic()) < until:
+            waits, pause_s = False, RETRY_S
+            with redis_may_fail("wait"):
+                line = line or self._redis.connection_pool.get_connection()
+                waits, pause_s = self._any_waits(line), POLL_S
+            if waits or now >= next_look:
+                next_look = now + LOOK_S
+                if not is_current():
+                    log.info("image_replaced")
+                    return None
+            if waits:
+                with redis_may_fail("pop"):
+                    if (job := self.pop()) or termination.requested:
+                        return job
+                termination.rest()
+            time.sleep(pause_s)
+        log.info("idle_over after_s=%g", self._idle_s)
+        return None
+
+    def _any_waits(self, line: Connection) -> bool:
+        """Whether any message waits; asked of the connection itself, at half of what a client's call costs."""
+        try:
+            line.send_command("EXISTS", *(queue.key for queue in self._queues))
+            return bool(line.read_response())
+        except RedisError:
+            line.disconnect()  # or the next answer would be that of this question
+            raise
 
     def _take(self) -> bytes | str | None:
         """One id from the first queue that has any."""

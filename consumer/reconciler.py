@@ -87,7 +87,7 @@ class Reconciler:
 
     def _take_lead(self) -> float | None:
         gap_s = self._settings.lease_s / 2 - self._lead_s  # a lead that has run out was silent all its time
-        led_s = take_lead(self._engine, RECONCILER, self._holder, self._lead_s, gap_s)
+        led_s = take_lead(self._engine, RECONCILER, self._holder, self._lead_s, gap_s, self._settings.image_tag)
         leads = led_s is not None
         if leads != self._leads:
             log.info("reconciler_%s holder=%s", "leads" if leads else "stands_by", self._holder)

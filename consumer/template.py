@@ -15,27 +15,15 @@ import gc  # noqa: E402
 gc.disable()  # as in a Job of its own; a collection would also copy the pages that Jobs share
 
 import os  # noqa: E402
-import secrets  # noqa: E402, F401
 import signal  # noqa: E402
 import socket  # noqa: E402
 import sys  # noqa: E402
 from contextlib import suppress  # noqa: E402
-from datetime import datetime  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import NoReturn  # noqa: E402
 
-import pymysql  # noqa: E402, F401
-import sqlalchemy.dialects.mysql.pymysql  # noqa: E402
-import sqlalchemy.dialects.sqlite  # noqa: E402, F401
-from sqlalchemy.engine import make_url  # noqa: E402
-
-import consumer.draw_charts  # noqa: E402
-import consumer.task  # noqa: E402, F401
-import rules.explanation  # noqa: E402
-import rules.formula.checker  # noqa: E402
-import rules.formula.evaluation  # noqa: E402, F401
 from adapters.settings import environment_with  # noqa: E402
-from consumer import job  # noqa: E402
+from consumer import job, warm  # noqa: E402
 
 ROOMS = frozenset({"adapters", "consumer", "contracts", "engine", "rules", "__main__"})  # the last is this module
 
@@ -46,20 +34,13 @@ def main() -> None:
         sys.exit("template: an import has started a thread, which no forked Job would have; plain processes are used")
     requests = socket.socket(fileno=sys.stdin.fileno())
     signal.signal(signal.SIGCHLD, lambda signum, frame: report_ended(requests))
-    rehearse()
+    warm.rehearse()
     versions = source_versions()
     requests.send(b"ready")
     while ready_file := requests.recv(4096).decode():
         if source_versions() != versions:
             return
         fork_job(requests, ready_file)
-
-
-def rehearse() -> None:
-    """Let libraries load and compile once for all Jobs what they put off until its first use: 5 ms of each Job."""
-    make_url("sqlite://")
-    "localhost".encode("idna")
-    datetime.strptime("2000-01-01T00:00:00.000000Z", "%Y-%m-%dT%H:%M:%S.%fZ")  # as RQ dates its messages
 
 
 def source_versions() -> dict[Path, int]:

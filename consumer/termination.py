@@ -31,6 +31,12 @@ class Termination:
         if self.requested:
             os._exit(0)
 
+    def rest(self) -> None:
+        """The process owns no message again: a signal ends it."""
+        self._idle = True
+        if self.requested:
+            os._exit(0)
+
     def leave(self, exit_code: int) -> NoReturn:
         """End the process with its outcome, without the interpreter's own farewell.
 

@@ -14,11 +14,14 @@ from uuid import uuid4
 from redis.exceptions import RedisError
 from rq.job import Job
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from adapters.database import reading
+from adapters.leases import leading_image
 from adapters.logs import set_log_context
 from adapters.prices.packing import PackedPrices
 from adapters.prices.store import prices_of
+from adapters.queue.liveness import RECONCILER
 from adapters.queue.messages import attempt_of
 from adapters.runs.states import Attempt, Claim, claim, extend_lease
 from adapters.settings import Settings
@@ -51,11 +54,20 @@ class RunWorker:
     def work(self) -> bool:
         """Pop one message and see its run through; False when that failed, or nothing could be persisted."""
         try:
-            job = self._messages.pop()
+            job = self._messages.wait_and_pop(self._is_current) if self._settings.idle_s else self._messages.pop()
         except RedisError as error:
             log.warning("redis_unreachable step=pop reason=%s", error)
             return False
         return self.execute_job(job) if job else True
+
+    def _is_current(self) -> bool:
+        """Whether the platform still runs this process's image, as far as the database says so."""
+        try:
+            with reading(self._engine) as connection:
+                return leading_image(connection, RECONCILER) in (None, self._settings.image_tag)
+        except DBAPIError as error:
+            log.warning("image_unknown reason=%s", error.orig)
+            return True
 
     def execute_job(self, job: Job) -> bool:
         """Claim the run, let a work horse run it, settle the outcome; whether that is good."""

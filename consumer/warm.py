@@ -1,0 +1,22 @@
+"""What a Job loads when it needs it, loaded beforehand: by the local scaler's template, and by a Job that waits."""
+
+import secrets  # noqa: F401
+from datetime import datetime
+
+import pymysql  # noqa: F401
+import sqlalchemy.dialects.mysql.pymysql
+import sqlalchemy.dialects.sqlite  # noqa: F401
+from sqlalchemy.engine import make_url
+
+import consumer.draw_charts
+import consumer.task  # noqa: F401
+import rules.explanation
+import rules.formula.checker
+import rules.formula.evaluation  # noqa: F401
+
+
+def rehearse() -> None:
+    """Let libraries load and compile what they put off until its first use: 5 ms of each Job."""
+    make_url("sqlite://")
+    "localhost".encode("idna")
+    datetime.strptime("2000-01-01T00:00:00.000000Z", "%Y-%m-%dT%H:%M:%S.%fZ")  # as RQ dates its messages
