@@ -39,7 +39,7 @@ class Child:
     @property
     def is_pending(self) -> bool:
         """Whether it is still going to take a message."""
-        return not self.ready_file.exists()
+        return not self.ready_file.is_file()
 
 
 class Template:

@@ -9,10 +9,9 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import cast
+from typing import Any, cast
 
 from redis.client import Pipeline
-from redis.connection import Connection
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from rq import Queue, Worker
 from rq.executions import Execution
@@ -27,6 +26,7 @@ from adapters.queue.connection import as_words
 from adapters.queue.messages import FOREIGN, KEPT_S, REFUSED_KEY, RUN_FUNCTION, STALE, attempt_of
 from adapters.settings import Settings
 from consumer.horse import HorseExit
+from consumer.readiness import ReadyFile
 from consumer.termination import termination
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,8 @@ class MessageWorker:
         self._queues = queues
         self._queue = queues[0]  # the one that the message was taken from
         self._redis = self._queue.connection
-        self._ready_file = settings.ready_file
+        self._ready = ReadyFile(settings.ready_file)
+        termination.before_exit = self._ready.take_leave
         self._idle_s = settings.idle_s
         self._ttl_s = round(settings.heartbeat_s) + SILENCE_S
         self._born = utcformat(now())
@@ -75,7 +76,7 @@ class MessageWorker:
         for refused in range(MOST_REFUSED):
             raw = self._take()
             if not refused and (raw is not None or not self._idle_s):
-                self._say_popped()
+                self._ready.say_popped()
             if raw is None:
                 log.info("queue_empty queues=%s", self._names)
                 return None
@@ -109,7 +110,7 @@ class MessageWorker:
         log.info("idle_over after_s=%g", self._idle_s)
         return None
 
-    def _any_waits(self, line: Connection) -> bool:
+    def _any_waits(self, line: Any) -> bool:
         """Whether any message waits; asked of the connection itself, at half of what a client's call costs."""
         try:
             line.send_command("EXISTS", *(queue.key for queue in self._queues))
@@ -138,14 +139,6 @@ class MessageWorker:
             log.warning("intermediate_list_replaced key=%s reason=%s", self._queue.intermediate_queue_key, error)
             self._redis.delete(self._queue.intermediate_queue_key)  # a stranger's; it would stop the queue for good
             return self._move_one()
-
-    def _say_popped(self) -> None:
-        """Write the ready file, which only keeps the scaler's count right: no message is given up for it."""
-        try:
-            if self._ready_file:
-                self._ready_file.write_text("popped\n", encoding="utf-8")
-        except OSError as error:
-            log.warning("ready_file_not_written reason=%s", error)
 
     def _accepted(self, raw: bytes | str) -> Job | None:
         """The message, unless it is garbage, names another function, or has lost its body."""

@@ -7,6 +7,7 @@ would let a terminated pod pop a message and be killed with it.
 import os
 import signal
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType
 from typing import NoReturn
@@ -19,6 +20,7 @@ class Termination:
         self.requested = False
         self._horse_pid = 0
         self._idle = True
+        self.before_exit: Callable[[], None] = lambda: None  # in the process that pops, whatever ends it
 
     def install(self) -> None:
         """From here on SIGTERM and SIGINT are handled here; while nothing has been popped they end the process."""
@@ -29,13 +31,13 @@ class Termination:
         """From here on the process may own a message, so a signal only leaves a note and stops the work horse."""
         self._idle = False
         if self.requested:
-            os._exit(0)
+            self._exit(0)
 
     def rest(self) -> None:
         """The process owns no message again: a signal ends it."""
         self._idle = True
         if self.requested:
-            os._exit(0)
+            self._exit(0)
 
     def leave(self, exit_code: int) -> NoReturn:
         """End the process with its outcome, without the interpreter's own farewell.
@@ -46,12 +48,16 @@ class Termination:
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, AttributeError):  # its reader is gone, or it was closed from the beginning
                 stream.flush()
+        self._exit(exit_code)
+
+    def _exit(self, exit_code: int) -> NoReturn:
+        self.before_exit()
         os._exit(exit_code)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         self.requested = True
         if self._idle:
-            os._exit(0)
+            self._exit(0)
         self.stop_horse()
 
     def watch(self, horse_pid: int) -> None:

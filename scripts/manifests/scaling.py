@@ -1,12 +1,16 @@
 """Does everything that the ScaledJob may start fit into the databases, and what they write onto their volumes?"""
 
+import copy
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 from adapters.queue.messages import BYTES_PER_MESSAGE
 from adapters.settings import Settings
 from scripts.manifests.documents import Platform, Workload, amount
 
+WARM = "keda/warm/patch.json"
 CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result
 CONNECTIONS_PER_RECONCILER = 2
 SPARE_CONNECTIONS = 20  # schema Job, backup, people
@@ -30,6 +34,36 @@ def check_memory(platform: Platform) -> Iterator[str]:
         yield f"k8s/redis.yaml: redis.conf: MAX_QUEUE_DEPTH messages need a maxmemory of {needed_mb}mb"
     if redis_mb * 2 > redis.memory_limit_mb:
         yield redis.fault(f"maxmemory twice, while a rewrite forks, must fit into {redis.memory_limit_mb:g} MiB")
+
+
+def check_idle_time(platform: Platform) -> Iterator[str]:
+    """Waiting Jobs (keda/warm) that would still wait, or work, when their deadline fails them."""
+    patched = _patched(platform.one("ScaledJob", "backtest").body, json.loads(platform.text(WARM)))
+    target = patched["spec"]["jobTargetRef"]
+    pod = target["template"]["spec"]
+    env = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    run_s = int(platform.config.get("RUN_TIMEOUT_S", Settings.run_timeout_s))
+    most_s = target["activeDeadlineSeconds"] - run_s - pod["terminationGracePeriodSeconds"]
+    if float(env["IDLE_S"]) > most_s:
+        yield f"{WARM}: IDLE_S is {env['IDLE_S']}; deadline, run limit and grace leave {most_s} s"
+    probe = pod["containers"][0]["readinessProbe"]
+    if not float(env["IDLE_S"]) < int(probe["exec"]["command"][1]) < probe["timeoutSeconds"]:
+        yield f"{WARM}: the readiness probe has to outlast IDLE_S, and its exec to end before the probe does"
+
+
+def _patched(body: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, Any]:
+    """A copy of an object with a JSON patch of RFC 6902, of which `replace` and `add` to a list's end are known."""
+    body = copy.deepcopy(body)
+    for step in patch:
+        *path, last = step["path"].split("/")[1:]
+        place: Any = body
+        for name in path:
+            place = place[int(name) if isinstance(place, list) else name]
+        if step["op"] == "add":
+            place.append(step["value"])
+        else:
+            place[int(last) if isinstance(place, list) else last] = step["value"]
+    return body
 
 
 def check_requests(platform: Platform) -> Iterator[str]:

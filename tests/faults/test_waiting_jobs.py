@@ -2,19 +2,24 @@
 
 import random
 import signal
+import subprocess
 import time
 from pathlib import Path
 
+import psutil
 import pytest
+from ruamel.yaml import YAML
 
 from adapters.leases import take_lead
 from adapters.queue.liveness import RECONCILER
 from tests.services.invariants import check_queue_is_clean, check_tables
-from tests.services.processes import Program, Programs
+from tests.services.processes import PROJECT_ROOT, Program, Programs
 from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
 from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
+
+MANIFEST = PROJECT_ROOT / "keda" / "scaledjob.yaml"
 
 
 def waiting(programs: Programs, count: int = 1, **settings: str) -> list[Program]:
@@ -54,12 +59,34 @@ def test_the_ready_file_is_written_after_a_real_pop_only(
 ) -> None:
     ready = tmp_path / "popped"
     [job] = waiting(programs, READY_FILE=str(ready))
-    assert not ready.exists()
+    assert not ready.is_file()
 
     submitter.submit()
 
     assert job.wait() == 0
-    assert ready.exists()
+    assert ready.is_file()
+
+
+@pytest.mark.parametrize("end", ["pop", "stop"])
+def test_the_probe_of_the_manifest_waits_for_the_pop_and_ends_well_before_the_job(
+    end: str, programs: Programs, submitter: Submitter, tmp_path: Path
+) -> None:
+    ready = tmp_path / "popped"
+    [worker] = YAML(typ="safe").load(MANIFEST)["spec"]["jobTargetRef"]["template"]["spec"]["containers"]
+    command = [word.replace("/tmp/popped", str(ready)) for word in worker["readinessProbe"]["exec"]["command"]]
+    probe = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    [job] = waiting(programs, READY_FILE=str(ready))
+    children = wait_until(lambda: psutil.Process(probe.pid).children(), 5, "the probe's reader")
+    wait_until(lambda: children[0].name() == "cat", 5, "its last command")  # from here on it costs nothing
+
+    assert probe.poll() is None
+    if end == "pop":
+        submitter.submit()
+    else:
+        job.send(signal.SIGTERM)
+
+    assert (probe.wait(10), job.wait()) == (0, 0)
+    assert end == "stop" or subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
 
 
 def test_one_that_nothing_comes_for_ends_well(programs: Programs, tmp_path: Path) -> None:
@@ -68,7 +95,7 @@ def test_one_that_nothing_comes_for_ends_well(programs: Programs, tmp_path: Path
     [job] = waiting(programs, IDLE_S="0.5", READY_FILE=str(ready))
 
     assert job.wait() == 0
-    assert not ready.exists()
+    assert not ready.is_file()
 
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -9)])

@@ -156,6 +156,9 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         (REDIS, f"{SAFE}maxmemory 1200mb\n", "maxmemory twice, while a rewrite forks"),
         (f"{CONFIG} MAX_QUEUE_DEPTH", "1000000", "MAX_QUEUE_DEPTH messages need a maxmemory of"),
     ],
+    "check_idle_time": [
+        (f"{TIMES} activeDeadlineSeconds", 1200, "IDLE_S is 900; deadline, run limit and grace leave 870 s"),
+    ],
     "check_requests": [("container:web resources requests cpu", "2", "the request 2 is above the limit 1")],
     "check_backups": [
         (

@@ -36,6 +36,7 @@ def cluster(tmp_path: Path) -> Path:
         job("no-image", active=1),
         job("young", age_s=20, active=1),
         job("running", active=1, ready=1),
+        job("waiting", active=1),
         job("restarting", active=1),
         job("failed", failed=1, conditions=[{"type": "Failed", "status": "True"}]),
         job("done", succeeded=1, conditions=[{"type": "Complete", "status": "True"}]),
@@ -47,6 +48,7 @@ def cluster(tmp_path: Path) -> Path:
         },
         pod("no-image", state={"waiting": {"reason": "ErrImagePull"}}),
         pod("running", state={"running": {}}),
+        pod("waiting", state={"running": {}}),
         pod("restarting", state={"waiting": {}}, lastState={"terminated": {"exitCode": 1}}),
         {"metadata": {"name": "bare"}, "status": {}},
     ]
@@ -74,3 +76,8 @@ def test_exactly_those_are_deleted(cluster: Path) -> None:
     run(cluster, "--delete")
 
     assert (cluster / "asked").read_text() == "delete jobs refused unscheduled no-image\n"
+
+
+def test_idle_are_those_that_run_and_have_taken_nothing(cluster: Path) -> None:
+    assert run(cluster, "--idle", "--delete").split() == ["waiting", "restarting"]
+    assert (cluster / "asked").read_text() == "delete jobs waiting restarting\n"
