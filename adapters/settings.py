@@ -60,7 +60,7 @@ class Settings:
     keep_audit_days: int | None = None
     keep_runs_count: int | None = None  # of the runs that may be deleted, so many of the latest stay
     database_gib: int | None = None  # size of MySQL's volume, for the page of storage; SQLite's disk is asked itself
-    idle_s: float = 0.0  # a Job that finds no message waits so long for one, with everything loaded; 0: it ends
+    idle_s: int = 0  # a Job that finds no message waits so long for one, with everything loaded; 0: it ends
     ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
     scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"
     scaler_max_processes: int = 0  # 0: the number of cores
@@ -195,6 +195,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not
     "trusted_hosts": word_list,
     "port": port_number,
     "scaler_max_processes": whole(range(2**31), "a whole number is expected; 0 means the number of cores"),
+    "idle_s": whole(range(86_401), "a whole number up to 86400 is expected; 0: a Job does not wait"),
     "scaler_start": one_of("warm", "plain"),
 }
 _PARSERS_BY_TYPE: dict[Any, Callable[[str], Any]] = {

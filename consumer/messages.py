@@ -24,6 +24,7 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 from adapters.logs import set_log_context
 from adapters.queue.connection import as_words
 from adapters.queue.messages import FOREIGN, KEPT_S, REFUSED_KEY, RUN_FUNCTION, STALE, attempt_of
+from adapters.queue.scaler_state import tell_idle
 from adapters.settings import Settings
 from consumer.horse import HorseExit
 from consumer.readiness import ReadyFile
@@ -89,26 +90,34 @@ class MessageWorker:
 
         A signal ends the process with 0 until it takes something, and an outage of Redis is waited through.
         """
-        log.info("job_waits for_s=%g queues=%s", self._idle_s, self._names)
+        log.info("job_waits for_s=%d queues=%s", self._idle_s, self._names)
         line, until, next_look = None, time.monotonic() + self._idle_s, 0.0
         while (now := time.monotonic()) < until:
             waits, pause_s = False, RETRY_S
             with redis_may_fail("wait"):
                 line = line or self._redis.connection_pool.get_connection()
                 waits, pause_s = self._any_waits(line), POLL_S
-            if waits or now >= next_look:
+            if (waits or now >= next_look) and not is_current():
+                log.info("image_replaced")
+                return None
+            if now >= next_look:
                 next_look = now + LOOK_S
-                if not is_current():
-                    log.info("image_replaced")
-                    return None
+                self._say_idle(2 * LOOK_S)
             if waits:
+                job = None
                 with redis_may_fail("pop"):
-                    if (job := self.pop()) or termination.requested:
-                        return job
+                    job = self.pop()
+                if job or termination.requested:
+                    self._say_idle(0)
+                    return job
                 termination.rest()
             time.sleep(pause_s)
-        log.info("idle_over after_s=%g", self._idle_s)
+        log.info("idle_over after_s=%d", self._idle_s)
         return None
+
+    def _say_idle(self, for_s: float) -> None:
+        with redis_may_fail("wait"):
+            tell_idle(self._redis, self.name, for_s)
 
     def _any_waits(self, line: Any) -> bool:
         """Whether any message waits; asked of the connection itself, at half of what a client's call costs."""

@@ -11,7 +11,7 @@ from rq.job import JobStatus
 
 from adapters.queue.connection import as_words, queues_of, reachable
 from adapters.queue.messages import KEPT_S, REFUSED, REFUSED_KEY, RUN_FUNCTION, RunMessage, job_id_of, own_fields
-from adapters.queue.scaler_state import ScalerState, tell, told
+from adapters.queue.scaler_state import IDLE_JOBS, ScalerState, tell, told
 from adapters.settings import Settings
 
 CHUNK = 500  # messages per round trip; more do not make it faster
@@ -96,6 +96,11 @@ class RunQueue:
             found = cast("list[bytes | None]", self._redis.hmget(REFUSED_KEY, REFUSED))
         counts = (int(count) if count and count.isdigit() else 0 for count in found)  # a stranger may have written it
         return dict(zip(REFUSED, counts, strict=True))
+
+    def idle_jobs(self) -> int:
+        """How many Jobs wait for a message, with everything loaded."""
+        with reachable():
+            return self._redis.zcard(IDLE_JOBS)
 
     def waiting_ids(self) -> list[str]:
         """RQ ids of all waiting messages, the next one first."""

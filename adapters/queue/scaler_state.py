@@ -1,6 +1,7 @@
-"""What the local scaler tells of itself, so that pages can say it; KEDA tells nothing, and is seen by its Jobs."""
+"""What the local scaler, and Jobs that wait, tell of themselves, so that pages can say it; KEDA tells nothing."""
 
 import json
+import time
 from dataclasses import asdict, dataclass
 
 from redis import Redis
@@ -8,6 +9,7 @@ from redis import Redis
 from adapters.queue.connection import reachable
 from adapters.settings import Settings
 
+IDLE_JOBS = "rq:idle"  # Jobs that wait for a message, each with the time until which that is believed
 TOLD_S = 10  # a scaler that has said nothing for so long is gone
 
 
@@ -30,6 +32,16 @@ def told(redis: Redis, settings: Settings) -> ScalerState | None:
     with reachable():
         text = redis.get(_key(settings))
     return ScalerState(**json.loads(str(text, "utf-8"))) if isinstance(text, bytes) else None
+
+
+def tell_idle(redis: Redis, name: str, for_s: float) -> None:
+    """Count a Job among those that wait for a message, for so long, 0 for no longer; RedisError while Redis is away."""
+    now = time.time()
+    with redis.pipeline() as pipeline:
+        pipeline.zadd(IDLE_JOBS, {name: now + for_s})
+        pipeline.zremrangebyscore(IDLE_JOBS, "-inf", now)  # those that were killed, too
+        pipeline.expire(IDLE_JOBS, TOLD_S * 2)
+        pipeline.execute()
 
 
 def _key(settings: Settings) -> str:

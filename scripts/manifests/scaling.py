@@ -44,10 +44,10 @@ def check_idle_time(platform: Platform) -> Iterator[str]:
     env = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
     run_s = int(platform.config.get("RUN_TIMEOUT_S", Settings.run_timeout_s))
     most_s = target["activeDeadlineSeconds"] - run_s - pod["terminationGracePeriodSeconds"]
-    if float(env["IDLE_S"]) > most_s:
+    if int(env["IDLE_S"]) > most_s:
         yield f"{WARM}: IDLE_S is {env['IDLE_S']}; deadline, run limit and grace leave {most_s} s"
     probe = pod["containers"][0]["readinessProbe"]
-    if not float(env["IDLE_S"]) < int(probe["exec"]["command"][1]) < probe["timeoutSeconds"]:
+    if not int(env["IDLE_S"]) < int(probe["exec"]["command"][1]) < probe["timeoutSeconds"]:
         yield f"{WARM}: the readiness probe has to outlast IDLE_S, and its exec to end before the probe does"
 
 

@@ -19,10 +19,20 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
-@pytest.fixture(params=["plain", pytest.param("warm", marks=pytest.mark.slow)])
+WAYS = {
+    "plain": {"SCALER_START": "plain"},
+    "warm": {"SCALER_START": "warm"},
+    "waiting": {"SCALER_START": "plain", "IDLE_S": "2"},
+}
+
+
+@pytest.fixture(params=["plain", *(pytest.param(way, marks=pytest.mark.slow) for way in ("warm", "waiting"))])
 def programs(request: pytest.FixtureRequest, platform_settings: dict[str, str], tmp_path: Path) -> Iterator[Programs]:
-    """Starts `python -m …` processes; all of them are gone after the test. Jobs start plainly, or from a template."""
-    for starter in fixtures.programs(tmp_path / "logs", platform_settings | {"SCALER_START": request.param}):
+    """Starts `python -m …` processes; all of them are gone after the test.
+
+    Jobs start plainly, from a template, or plainly and wait for a message with everything loaded.
+    """
+    for starter in fixtures.programs(tmp_path / "logs", platform_settings | WAYS[request.param]):
         starter.way = request.param
         yield starter
 

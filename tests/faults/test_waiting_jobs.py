@@ -34,11 +34,13 @@ def test_each_takes_one_message_and_ends_the_others_go_on(
     programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
     jobs = waiting(programs, 3)
+    wait_until(lambda: submitter.queue.idle_jobs() == 3, 10, "three that say so")
 
     submitter.submit(2)
     wait_until(submitter.all_ended, 60, "both runs")
     wait_until(lambda: sum(job.is_running() for job in jobs) == 1, 10, "the end of two Jobs")
 
+    assert submitter.queue.idle_jobs() == 1
     assert submitter.statuses() == {"SUCCEEDED": 2}
     assert [job.wait() for job in jobs if not job.is_running()] == [0, 0]
     check_tables(submitter.engine)
@@ -92,7 +94,7 @@ def test_the_probe_of_the_manifest_waits_for_the_pop_and_ends_well_before_the_jo
 def test_one_that_nothing_comes_for_ends_well(programs: Programs, tmp_path: Path) -> None:
     ready = tmp_path / "popped"
 
-    [job] = waiting(programs, IDLE_S="0.5", READY_FILE=str(ready))
+    [job] = waiting(programs, IDLE_S="1", READY_FILE=str(ready))
 
     assert job.wait() == 0
     assert not ready.is_file()

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
+from threading import Timer
 from uuid import uuid4
 
 import pytest
@@ -96,6 +97,24 @@ def test_a_worker_takes_shows_and_tidies_a_message_of_each_list(server: AclRedis
         taken.append(job.id)
 
     assert taken == [waiting.job_id, bulk.job_id]
+    assert server.refusals() == []
+
+
+def test_a_worker_may_wait_for_a_message_and_web_sees_it(server: AclRedis) -> None:
+    settings = load_settings(server.settings("worker") | {"IDLE_S": "60"})
+    waiting, seen = message(), list[int]()
+
+    def comes_later() -> bool:
+        seen.append(queue_as(server, "web").idle_jobs())
+        if len(seen) == 1:
+            Timer(0.2, lambda: queue_as(server, "web").enqueue([waiting])).start()
+        return True
+
+    job = MessageWorker(queues_of(settings), settings, "worker").wait_and_pop(comes_later)
+
+    assert job and job.id == waiting.job_id
+    assert seen == [0, 1]
+    assert queue_as(server, "web").idle_jobs() == 0
     assert server.refusals() == []
 
 

@@ -33,6 +33,7 @@ def page() -> str:
         "queue/queue.html",
         state=state,
         depths=ask_queue(lambda queue: queue.depths()),
+        idle_jobs=ask_queue(lambda queue: queue.idle_jobs()),
         waits=spread(state.waits_s),
         durations=spread(state.durations_s),
         per_minute=per_minute,
@@ -67,6 +68,7 @@ def numbers() -> ResponseReturnValue:
         "run_s": spread(state.durations_s),
         "window": window,
         "step_s": WINDOWS[window][1],
+        "idle_jobs": ask_queue(lambda queue: queue.idle_jobs()),
         "scaler": asdict(scaler) if (scaler := scaler_state()) else None,
         "troubles": describe(seen, scaler),
         "points": [
