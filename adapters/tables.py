@@ -143,7 +143,7 @@ run_tags = table(
     Rows(
         "The tags of a run, as its request has them, to list runs by.",
         of="run",
-        kind="runs",
+        kind="tags",
         kept="runs",
         web="INSERT DELETE",
         reconciler="INSERT",

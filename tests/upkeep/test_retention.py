@@ -17,7 +17,7 @@ from adapters.settings import PROJECT_ROOT
 from adapters.studies.store import batch_of
 from adapters.tables import batch_rankings, run_charts, run_events, run_lines, runs, studies
 from adapters.upkeep import retention
-from adapters.upkeep.retention import Removed, prune_runs
+from adapters.upkeep.retention import Removed, parts, prune_runs
 from contracts.study import StudyStatus
 from tests.services.finished_runs import break_down
 from tests.services.old_runs import ended
@@ -199,6 +199,12 @@ def test_a_walk_that_ends_in_the_middle_has_deleted_whole_portions_and_the_next_
     assert prune(submitter, keep_runs_days=10)["runs"] == 3
 
 
+def test_each_part_of_a_run_is_counted_under_a_name_of_its_own() -> None:
+    names = [part.name for part in parts()]
+
+    assert sorted(names) == sorted({*names})
+
+
 def test_the_command_says_what_went(submitter: Submitter, platform_settings: dict[str, str]) -> None:
     ended(submitter, days=11)
 
@@ -210,7 +216,7 @@ def test_the_command_says_what_went(submitter: Submitter, platform_settings: dic
         ).stdout
 
     assert command() == "no KEEP_ setting is set, so everything is kept\n"
-    said = "1 runs, 1 series, 1 lines, 2 charts, 3 events would be deleted, 0.0 MB\n"
+    said = "1 runs, 1 series, 1 lines, 0 tags, 2 charts, 3 events would be deleted, 0.0 MB\n"
     assert command("--dry-run", KEEP_RUNS_DAYS="10") == said
     assert command(KEEP_RUNS_DAYS="10") == said.replace("would be ", "")
 
