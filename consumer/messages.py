@@ -88,7 +88,8 @@ class MessageWorker:
     def wait_and_pop(self, is_current: Callable[[], bool]) -> Job | None:
         """`pop` as soon as something waits; None when nothing came in IDLE_S, or another image is current.
 
-        A signal ends the process with 0 until it takes something, and an outage of Redis is waited through.
+        A signal ends the process with 0 until it takes something, and an outage of Redis is waited through; but
+        RedisError when the pop failed, since nobody knows whether it took a message.
         """
         log.info("job_waits for_s=%d queues=%s", self._idle_s, self._names)
         line, until, next_look = None, time.monotonic() + self._idle_s, 0.0
@@ -104,9 +105,7 @@ class MessageWorker:
                 next_look = now + LOOK_S
                 self._say_idle(2 * LOOK_S)
             if waits:
-                job = None
-                with redis_may_fail("pop"):
-                    job = self.pop()
+                job = self.pop()
                 if job or termination.requested:
                     self._say_idle(0)
                     return job

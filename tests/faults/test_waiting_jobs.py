@@ -19,6 +19,7 @@ from tests.services.runs import Submitter
 from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
 
+pytestmark = pytest.mark.parametrize("programs", ["plain"], indirect=True)  # each Job says itself that it waits
 MANIFEST = PROJECT_ROOT / "keda" / "scaledjob.yaml"
 
 
