@@ -77,8 +77,8 @@ class RequestField:
 
 def _length(bounds: dict[str, int]) -> str:
     """The bounds of a length, of which the upper one is always there."""
-    least = f"{bounds['min_length']} to" if "min_length" in bounds else "at most"
-    return f"{least} {bounds['max_length']}"
+    least, most = bounds.get("min_length"), bounds["max_length"]
+    return f"at most {most}" if least is None else f"{least} to {most}" if least < most else f"{most}"
 
 
 def _range(bounds: dict[str, float]) -> str:

@@ -111,7 +111,7 @@ def test_one_run_that_is_not_there_leaves_all_as_they_were(page_app: Flask, make
 
     assert (answer.status_code, tags_of(client, run_id)) == (404, [])
     assert other in answer.json["error"]
-    for run_ids in ([], [other] * 201, ["x"]):
+    for run_ids in ([], [other] * 201, ["x"], ["é" * 36]):
         assert list(changed(client, *run_ids).json["errors"]) == ["run_ids"]
 
 
