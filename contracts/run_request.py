@@ -7,7 +7,7 @@ from dataclasses import Field, dataclass, field, fields
 from datetime import date
 from typing import Annotated, Any, ClassVar, Literal
 
-from annotated_types import Ge, Gt, IsAscii, Le, Lt, MaxLen, MinLen, Predicate
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Predicate
 
 Timeframe = Literal["1d", "1h", "5m"]
 SizeType = Literal["value", "percent"]
@@ -195,7 +195,8 @@ class TagChange:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     run_ids: Annotated[
-        Annotated[list[Annotated[str, MinLen(36), MaxLen(36), IsAscii]], MinLen(1), MaxLen(200)], About("Runs", "label")
+        Annotated[list[Annotated[str, MinLen(36), MaxLen(36), Predicate(str.isascii)]], MinLen(1), MaxLen(200)],
+        About("Runs", "label"),
     ]
     add: Annotated[Tags, About("Add", "label", TAG_HELP)] = field(default_factory=list)
     remove: Annotated[Tags, About("Remove", "label", TAG_HELP)] = field(default_factory=list)

@@ -3,15 +3,17 @@
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 from urllib.parse import quote
 
-from flask import Response, request
+from flask import Response, jsonify, request
 
 _FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
-def conditional(response: Response) -> Response:
-    """The response with an ETag, or 304 when the client has it already."""
+def conditional(body: Any) -> Response:
+    """A body as JSON with an ETag, or 304 when the client has it already."""
+    response = jsonify(body)
     response.add_etag()
     response.headers["Cache-Control"] = "no-cache"
     response.make_conditional(request)

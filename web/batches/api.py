@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
 
-from flask import Blueprint, Response, g, jsonify, request, url_for
+from flask import Blueprint, Response, g, request, url_for
 from flask.typing import ResponseReturnValue
 
 from adapters.access.owners import submitter
@@ -146,7 +146,7 @@ def batch(batch_id: str) -> Response:
         measured = measured_runs(connection, batch_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top) if top else []
     note = note_of(summary, len(measured) if top else summary["counts"]["completed"])
-    return conditional(jsonify(summary | ranking.to_json() | {"leaderboard": best, "note": note}))
+    return conditional(summary | ranking.to_json() | {"leaderboard": best, "note": note})
 
 
 def note_of(summary: dict[str, Any], kept: int) -> str:
@@ -184,7 +184,7 @@ def batch_map(batch_id: str) -> Response:
     axes = [asked["x"], asked["y"]]
     x, y = axes if all(axes) else [*surface.varying()[:2], None, None][:2]
     shown = surface.grid(x, y).heatmap() if x and y else None
-    return conditional(jsonify({"batch_id": batch_id, "metric": ranking.metric, "heatmap": shown}))
+    return conditional({"batch_id": batch_id, "metric": ranking.metric, "heatmap": shown})
 
 
 @blueprint.get("/api/batches/<batch_id>/runs.csv")

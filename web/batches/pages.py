@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, render_template, request
 
 from adapters.batches.evidence import batch_evidence
 from adapters.batches.leaderboard import Ranking, tried_note
@@ -51,9 +51,7 @@ def listed() -> str:
 def listed_api() -> Response:
     """All batches, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
     found = _asked_batches()
-    return conditional(
-        jsonify({"batches": [_as_json(batch) for batch in found.batches], "next_after": found.next_after})
-    )
+    return conditional({"batches": [_as_json(batch) for batch in found.batches], "next_after": found.next_after})
 
 
 def _asked_batches() -> BatchPage:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response
 
 from adapters.metrics.table import METRICS
 from rules.catalog import RULES, rule_schema
@@ -30,7 +30,7 @@ def rules() -> Response:
         }
         for name, rule in RULES.items()
     ]
-    return conditional(jsonify({"rules": listed, "formula": _language()}))
+    return conditional({"rules": listed, "formula": _language()})
 
 
 def _language() -> dict[str, Any]:
@@ -54,4 +54,4 @@ def _plain(value: Any) -> Any:
 def metrics() -> Response:
     """Every metric of a run: its unit, its formula, and whether more or less of it is better."""
     shown = ("name", "title", "unit", "better", "formula")
-    return conditional(jsonify({"metrics": [{name: getattr(metric, name) for name in shown} for metric in METRICS]}))
+    return conditional({"metrics": [{name: getattr(metric, name) for name in shown} for metric in METRICS]})

@@ -4,7 +4,7 @@ import copy
 import re
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, jsonify
+from flask import Blueprint, Flask, Response, current_app
 from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 
@@ -40,7 +40,7 @@ _IN_PATHS: dict[str, dict[str, Any]] = {
 @blueprint.get("/api/openapi.json")
 def openapi() -> Response:
     """This description."""
-    return conditional(jsonify(description_of(current_app)))
+    return conditional(description_of(current_app))
 
 
 def description_of(app: Flask) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, cast
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from adapters.database import reading
@@ -43,7 +43,7 @@ FILE = {"type": "string", "format": "binary"}
 def tickers() -> Response:
     """Tickers with their timeframes and date ranges."""
     listed = [{"ticker": ticker, "timeframes": ranges} for ticker, ranges in ticker_ranges().items()]
-    return conditional(jsonify({"tickers": listed}))
+    return conditional({"tickers": listed})
 
 
 def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
@@ -67,7 +67,7 @@ def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
 def series() -> Response:
     """The current version of every series."""
     listed = [_as_json(held) for ranges in platform().prices.all().values() for held in ranges.values()]
-    return conditional(jsonify({"series": listed}))
+    return conditional({"series": listed})
 
 
 @blueprint.get("/api/prices/<ticker>/<timeframe>")
@@ -78,7 +78,7 @@ def versions(ticker: str, timeframe: str) -> Response:
         found = versions_of(connection, *named_series(ticker, timeframe))
         counts = run_counts(connection, [each.data_hash for each in found])
     listed = [_as_json(each) | {"runs": counts.get(each.data_hash, 0), "report": each.report} for each in found]
-    return conditional(jsonify({"ticker": ticker, "timeframe": timeframe, "versions": listed}))
+    return conditional({"ticker": ticker, "timeframe": timeframe, "versions": listed})
 
 
 def _as_json(held: Version) -> dict[str, Any]:
@@ -147,7 +147,7 @@ def bars(ticker: str, timeframe: str) -> Response:
     series = platform().prices.bars(held.data_hash)
     body = {"total": held.bars, "first": shown.first, "bars_per_point": shown.group, "price_decimals": series.decimals}
     candles = joined(series[shown.first : shown.stop], shown.starts - shown.first)
-    return conditional(jsonify(body | candle_columns(candles)))
+    return conditional(body | candle_columns(candles))
 
 
 @blueprint.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")

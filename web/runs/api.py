@@ -5,7 +5,7 @@ import json
 from dataclasses import fields
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, g, jsonify, url_for
+from flask import Blueprint, Response, abort, g, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection
 
@@ -76,7 +76,7 @@ def status(run_id: UUID) -> Response:
         "run_s": seconds_between(row["started_at"], row["completed_at"]),
         "result_url": url_for("run.page", run_id=run_id),
     }
-    return conditional(jsonify(body))
+    return conditional(body)
 
 
 @blueprint.get("/api/runs/<uuid:run_id>")
@@ -87,7 +87,7 @@ def run(run_id: UUID) -> Response:
     pngs = pictures(row) if json.loads(row["request_json"])["charts"] else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
     result = run_result(row, charts, platform().prices.candles)
-    return conditional(jsonify({each.name: getattr(result, each.name) for each in fields(result)}))
+    return conditional({each.name: getattr(result, each.name) for each in fields(result)})
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/events")

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import UUID, uuid4
 
-from flask import Blueprint, Response, jsonify, url_for
+from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.exc import IntegrityError
@@ -119,7 +119,7 @@ def _runs_per_s(connection: Connection) -> float | None:
 def listed() -> Response:
     """All studies, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
     rows, next_after = asked_studies()
-    return conditional(jsonify({"studies": [_listed(row) for row in rows], "next_after": next_after}))
+    return conditional({"studies": [_listed(row) for row in rows], "next_after": next_after})
 
 
 def asked_studies() -> tuple[list[RowMapping], int | None]:
@@ -141,7 +141,7 @@ def _listed(row: RowMapping) -> dict[str, Any]:
 @operation("200 Study: plan, progress, choices, verdict", NO_STUDY)
 def study(study_id: UUID) -> Response:
     """Everything about a study: its plan, how far its runs are, what was chosen, the verdict."""
-    return conditional(jsonify(described(str(study_id))))
+    return conditional(described(str(study_id)))
 
 
 def described(study_id: str) -> dict[str, Any]:
