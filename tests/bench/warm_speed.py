@@ -1,6 +1,7 @@
 """A Job that waits for its message: from the push to the claim and to the result, and what its waiting costs."""
 
 import json
+import signal
 import statistics
 import sys
 import time
@@ -61,7 +62,10 @@ def idle_percent(running: Platform) -> float:
     job = waiting(running)
     before = cpu_s(job.pid)
     time.sleep(IDLE_S)
-    return (cpu_s(job.pid) - before) / IDLE_S * 100
+    used = cpu_s(job.pid) - before
+    job.send(signal.SIGTERM)
+    assert job.wait() == 0
+    return used / IDLE_S * 100
 
 
 if __name__ == "__main__":
