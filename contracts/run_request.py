@@ -51,7 +51,7 @@ TAG_LENGTH = 32
 MOST_TAGS = 10  # of a run
 Tag = Annotated[str, MinLen(1), MaxLen(TAG_LENGTH), Predicate(_is_tag)]
 Tags = Annotated[list[Tag], MaxLen(MOST_TAGS), Predicate(_are_distinct)]
-TAG_HELP = "printable, without commas; none twice"
+TAG_HELP = "to list runs by; none twice, none with a comma in it"
 
 
 def about(field_: Field[Any]) -> About:
