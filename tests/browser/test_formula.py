@@ -105,6 +105,7 @@ def test_a_function_of_the_list_is_written_where_the_cursor_is(visit: Visit) -> 
     page = open_editor(visit)
     write(page, "close > ", "close < 1")
     page.locator('[data-path="params.buy"]').press("End")
+    expect(page.locator('[data-fault="params.buy"]')).not_to_be_empty()  # which moves what is below it
 
     page.locator('[data-insert="highest(close, 20)"]').click()
 
