@@ -8,17 +8,7 @@ from sqlalchemy import Column, Double, Index, Integer, SmallInteger, UniqueConst
 from adapters import price_tables  # noqa: F401  # metadata has them once they are imported
 from adapters.access_tables import ACTOR_LENGTH
 from adapters.database import Timestamp
-from adapters.declarations import (
-    Id,
-    LongBlob,
-    LongText,
-    Rows,
-    identifier,
-    required,
-    series,
-    table,
-    words,
-)
+from adapters.declarations import Id, LongBlob, LongText, Rows, identifier, required, series, table, words
 from adapters.declarations import metadata as metadata
 from adapters.metrics.table import HEADLINES
 from contracts.run_request import TAG_LENGTH

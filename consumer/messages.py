@@ -6,10 +6,9 @@ Nothing here decides anything about a run, so that each step may fail without hu
 import logging
 import os
 import socket
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, cast
+from typing import cast
 
 from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
@@ -24,7 +23,6 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 from adapters.logs import set_log_context
 from adapters.queue.connection import as_words
 from adapters.queue.messages import FOREIGN, KEPT_S, REFUSED_KEY, RUN_FUNCTION, STALE, attempt_of
-from adapters.queue.scaler_state import tell_idle
 from adapters.settings import Settings
 from consumer.horse import HorseExit
 from consumer.readiness import ReadyFile
@@ -32,9 +30,6 @@ from consumer.termination import termination
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.05  # between two looks of a Job that waits, each a sixth of a millisecond of its time
-RETRY_S = 1.0  # the same while Redis is away
-LOOK_S = 10.0  # between two looks whether its image is still that of the platform
 MOST_REFUSED = 1_000  # messages that are not ours, which one process throws away
 SILENCE_S = 60  # beyond a heartbeat, until RQ's tools take a silent worker or execution for dead
 
@@ -55,7 +50,7 @@ class MessageWorker:
         self.name = name
         self._key = f"{Worker.redis_worker_namespace_prefix}{name}"
         self._lists = (REDIS_WORKER_KEYS, *(WORKERS_BY_QUEUE_KEY % queue.name for queue in queues))
-        self._queues = queues
+        self.queues = queues
         self._queue = queues[0]  # the one that the message was taken from
         self._redis = self._queue.connection
         self._ready = ReadyFile(settings.ready_file)
@@ -85,51 +80,9 @@ class MessageWorker:
                 return job
         return None
 
-    def wait_and_pop(self, is_current: Callable[[], bool]) -> Job | None:
-        """`pop` as soon as something waits; None when nothing came in IDLE_S, or another image is current.
-
-        A signal ends the process with 0 until it takes something, and an outage of Redis is waited through; but
-        RedisError when the pop failed, since nobody knows whether it took a message.
-        """
-        log.info("job_waits for_s=%d queues=%s", self._idle_s, self._names)
-        line, until, next_look = None, time.monotonic() + self._idle_s, 0.0
-        while (now := time.monotonic()) < until:
-            waits, pause_s = False, RETRY_S
-            with redis_may_fail("wait"):
-                line = line or self._redis.connection_pool.get_connection()
-                waits, pause_s = self._any_waits(line), POLL_S
-            if (waits or now >= next_look) and not is_current():
-                log.info("image_replaced")
-                return None
-            if now >= next_look:
-                next_look = now + LOOK_S
-                self._say_idle(2 * LOOK_S)
-            if waits:
-                job = self.pop()
-                if job or termination.requested:
-                    self._say_idle(0)
-                    return job
-                termination.rest()
-            time.sleep(pause_s)
-        log.info("idle_over after_s=%d", self._idle_s)
-        return None
-
-    def _say_idle(self, for_s: float) -> None:
-        with redis_may_fail("wait"):
-            tell_idle(self._redis, self.name, for_s)
-
-    def _any_waits(self, line: Any) -> bool:
-        """Whether any message waits; asked of the connection itself, at half of what a client's call costs."""
-        try:
-            line.send_command("EXISTS", *(queue.key for queue in self._queues))
-            return bool(line.read_response())
-        except RedisError:
-            line.disconnect()  # or the next answer would be that of this question
-            raise
-
     def _take(self) -> bytes | str | None:
         """One id from the first queue that has any."""
-        for queue in self._queues:
+        for queue in self.queues:
             self._queue = queue
             if (raw := self._move_one()) is not None:
                 return raw

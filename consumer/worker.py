@@ -30,6 +30,7 @@ from consumer.messages import MessageWorker
 from consumer.persistence import persist
 from consumer.settlement import Settlement
 from consumer.termination import termination
+from consumer.waiting import wait_and_pop
 from contracts.errors import LeaseLost, StaleMessage, UnknownTicker
 
 log = logging.getLogger(__name__)
@@ -54,7 +55,8 @@ class RunWorker:
     def work(self) -> bool:
         """Pop one message and see its run through; False when that failed, or nothing could be persisted."""
         try:
-            job = self._messages.wait_and_pop(self._is_current) if self._settings.idle_s else self._messages.pop()
+            idle_s = self._settings.idle_s
+            job = wait_and_pop(self._messages, idle_s, self._is_current) if idle_s else self._messages.pop()
         except RedisError as error:
             log.warning("redis_unreachable step=pop reason=%s", error)
             return False

@@ -10,9 +10,7 @@ from typing import Any
 from adapters.batches.conditions import Condition
 
 MAX_ENUMERATED = 2_000_000  # combinations that are looked at, before `where` has chosen among them
-MAX_VALUES_SEEN = (
-    4_000_000  # in the conditions of `where`, over all combinations that are looked at: seconds of web's time
-)
+MAX_VALUES_SEEN = 4_000_000  # by the conditions of `where` in all combinations: seconds of web's time
 DRAWS_PER_RUN = 50  # random combinations that are tried for each one that `where` accepts
 MAX_VALUES = 10_000  # of one parameter
 MOST_COMBINATIONS = 10**18

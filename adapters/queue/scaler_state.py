@@ -10,6 +10,7 @@ from adapters.queue.connection import reachable
 from adapters.settings import Settings
 
 IDLE_JOBS = "rq:idle"  # Jobs that wait for a message, each with the time until which that is believed
+IDLE_TOLD_S = 20
 TOLD_S = 10  # a scaler that has said nothing for so long is gone
 
 
@@ -34,13 +35,13 @@ def told(redis: Redis, settings: Settings) -> ScalerState | None:
     return ScalerState(**json.loads(str(text, "utf-8"))) if isinstance(text, bytes) else None
 
 
-def tell_idle(redis: Redis, name: str, for_s: float) -> None:
-    """Count a Job among those that wait for a message, for so long, 0 for no longer; RedisError while Redis is away."""
+def tell_idle(redis: Redis, name: str, is_idle: bool) -> None:
+    """Count a Job among those that wait, for IDLE_TOLD_S, or no longer; RedisError while Redis is away."""
     now = time.time()
     with redis.pipeline() as pipeline:
-        pipeline.zadd(IDLE_JOBS, {name: now + for_s})
+        pipeline.zadd(IDLE_JOBS, {name: now + IDLE_TOLD_S if is_idle else 0})
         pipeline.zremrangebyscore(IDLE_JOBS, "-inf", now)  # those that were killed, too
-        pipeline.expire(IDLE_JOBS, TOLD_S * 2)
+        pipeline.expire(IDLE_JOBS, IDLE_TOLD_S)
         pipeline.execute()
 
 

@@ -22,6 +22,7 @@ from adapters.queue.run_queue import RunQueue
 from adapters.settings import load_settings
 from consumer.horse import HorseExit
 from consumer.messages import MessageWorker
+from consumer.waiting import wait_and_pop
 from scripts.manifests.documents import read_platform
 from tests.manifests.acl_redis import PASSWORDS, AclRedis
 from tests.services.redis_server import installed
@@ -110,7 +111,7 @@ def test_a_worker_may_wait_for_a_message_and_web_sees_it(server: AclRedis) -> No
             Timer(0.2, lambda: queue_as(server, "web").enqueue([waiting])).start()
         return True
 
-    job = MessageWorker(queues_of(settings), settings, "worker").wait_and_pop(comes_later)
+    job = wait_and_pop(MessageWorker(queues_of(settings), settings, "worker"), settings.idle_s, comes_later)
 
     assert job and job.id == waiting.job_id
     assert seen == [0, 1]
