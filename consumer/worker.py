@@ -51,6 +51,7 @@ class RunWorker:
         self._settings = settings
         self._deadline = 0.0
         self._timed_out = False
+        self._images = set[str | None]()  # under which it goes on waiting
 
     def work(self) -> bool:
         """Pop one message and see its run through; False when that failed, or nothing could be persisted."""
@@ -63,13 +64,19 @@ class RunWorker:
         return self.execute_job(job) if job else True
 
     def _is_current(self) -> bool:
-        """Whether the platform still runs this process's image, as far as the database says so."""
+        """False once the platform has moved on to another image than this process's, as far as the database says so.
+
+        The image that led at the first look counts as current, too: new Jobs may start before the new reconciler leads,
+        and would otherwise take nothing for as long as it does not.
+        """
         try:
             with reading(self._engine) as connection:
-                return leading_image(connection, RECONCILER) in (None, self._settings.image_tag)
+                leading = leading_image(connection, RECONCILER)
         except DBAPIError as error:
             log.warning("image_unknown reason=%s", error.orig)
             return True
+        self._images = self._images or {None, self._settings.image_tag, leading}
+        return leading in self._images
 
     def execute_job(self, job: Job) -> bool:
         """Claim the run, let a work horse run it, settle the outcome; whether that is good."""

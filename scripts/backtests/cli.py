@@ -157,7 +157,7 @@ def _positive(text: str) -> int:
 
 def _given(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
-    if not (name.strip() and equals):
+    if not (name.strip() and equals and value.strip()):
         raise argparse.ArgumentTypeError(f"{text!r} is not FIELD=VALUE")
     return name, value
 

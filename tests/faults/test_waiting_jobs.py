@@ -158,3 +158,13 @@ def test_the_jobs_of_another_image_take_nothing_more(programs: Programs, submitt
     assert (old[0].wait(), new[0].wait()) == (0, 0)
     assert "image_replaced" in old[0].log
     assert "run_claimed" in new[0].log
+
+
+def test_jobs_of_a_new_image_work_before_its_reconciler_leads(programs: Programs, submitter: Submitter) -> None:
+    take_lead(submitter.engine, RECONCILER, "the old reconciler", 60, 0, "old")
+    [new] = waiting(programs, IMAGE_TAG="new")
+
+    submitter.submit()
+
+    assert new.wait() == 0
+    assert submitter.statuses() == {"SUCCEEDED": 1}
