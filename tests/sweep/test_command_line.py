@@ -248,3 +248,11 @@ def test_an_interrupt_detaches_and_says_how_to_go_on(app: Flask, base_url: str, 
     assert f"go on:      {command}\n" in following.log
     assert f"--url {base_url} --watch" in following.log
     wait_until(lambda: len(run_ids(app)) == 6)
+
+
+@pytest.mark.parametrize("given", ["label", "label=", "=again"])
+def test_what_is_set_needs_a_field_and_a_value(given: str, base_url: str, spec: Path) -> None:
+    refused = run(base_url, "plan", spec, "--set", given)
+
+    assert refused.returncode == 2
+    assert f"{given!r} is not FIELD=VALUE" in refused.stderr
