@@ -95,7 +95,8 @@ def test_it_looks_as_often_as_the_manifest_says(
     manifest["spec"]["pollingInterval"] = 60 * LOOKS_PER_POLL
     rare = tmp_path / "scaledjob.yaml"
     rare.write_text(yaml.safe_dump(manifest))
-    scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(rare))
+    # without a template, which wakes it once it is ready
+    scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(rare), SCALER_START="plain")
     queue = RunQueue(load_settings(platform_settings))
     wait_until(lambda: queue.scaler() is not None, 20, "its first look")
 
