@@ -35,8 +35,8 @@ class Settings:
     secret_key: tuple[str, ...] = ()  # the first signs browsers' sessions, all are accepted; none: one for each start
     run_timeout_s: int = 300
     run_memory_mb: int = 2048  # address space that one run may use beyond what the process holds at its start
-    lease_s: float = 60.0
-    heartbeat_s: float = 15.0
+    lease_s: float = 30.0
+    heartbeat_s: float = 7.5
     reconcile_s: float = 10.0
     enqueue_grace_s: float = 30.0  # a PENDING run that is not in the list for so long is enqueued again
     pending_timeout_s: float = 3600.0  # a run that could not be enqueued for so long is given up

@@ -136,7 +136,7 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         ("NetworkPolicy/mysql spec ingress 0 from 0 podSelector matchExpressions 0 values 0", GONE, "DB_PASSWORD is"),
     ],
     "check_settings": [
-        (f"{CONFIG} LEASE_S", "60.0", "LEASE_S repeats the default"),
+        (f"{CONFIG} LEASE_S", "30.0", "LEASE_S repeats the default"),
         ("container:web env +", {"name": "WEB_HOST", "value": "::"}, "a setting appears twice"),
         (f"{CONFIG} HEARTBEAT_S", "50", "HEARTBEAT_S=50: at most half of LEASE_S"),
         ("container:schema env", GONE, "DB_PASSWORD is missing, since DB_HOST is set"),
