@@ -2,10 +2,11 @@
 
 import sqlite3
 
-from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
 _MYSQL_DUPLICATE_KEY = 1062  # ER_DUP_ENTRY
+_NO_SCHEMA = frozenset({1044, 1146})  # ER_DBACCESS_DENIED_ERROR, ER_NO_SUCH_TABLE
 # read-only, while another server takes over or by an operator's hand; no room on the disk, for a table or at all
 _UNWRITABLE = frozenset({1290, 1836, 1114, 1021, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
 # too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
@@ -35,6 +36,11 @@ def takes_no_changes(error: SQLAlchemyError) -> bool:
     return isinstance(error, OperationalError) and _error_number(error) in _UNWRITABLE
 
 
+def lacks_schema(error: SQLAlchemyError) -> bool:
+    """True when MySQL's user may not see the database yet, or a table is not there: nobody has made the schema."""
+    return isinstance(error, DBAPIError) and _error_number(error) in _NO_SCHEMA
+
+
 def is_locked(error: SQLAlchemyError) -> bool:
     """True when another writer of SQLite took longer than it was waited for."""
     return isinstance(error, OperationalError) and _error_number(error) == sqlite3.SQLITE_BUSY
@@ -45,7 +51,7 @@ def is_unreachable(error: OperationalError) -> bool:
     return _error_number(error) in MYSQL_CONNECTING
 
 
-def _error_number(error: IntegrityError | OperationalError) -> int:
+def _error_number(error: DBAPIError) -> int:
     """MySQL's, which has four digits, or SQLite's primary one, below 256."""
     if code := getattr(error.orig, "sqlite_errorcode", 0):
         return int(code) & 0xFF

@@ -22,6 +22,7 @@ from sqlalchemy.engine import Engine  # noqa: E402
 from sqlalchemy.exc import DBAPIError  # noqa: E402
 
 from adapters.database import committed, connect_database  # noqa: E402
+from adapters.database_errors import lacks_schema  # noqa: E402
 from adapters.leases import give_up_lead, take_lead  # noqa: E402
 from adapters.queue.liveness import RECONCILER  # noqa: E402
 from adapters.runs.totals import fold  # noqa: E402
@@ -55,6 +56,7 @@ class Reconciler:
         self._lead_s = settings.lease_s / LEADS_PER_LEASE
         self._leads = False
         self._rests = False  # between two passes
+        self._awaits_schema = False
 
     def run(self) -> NoReturn:
         """Keep the lead and make a pass every `reconcile_s` seconds of it, until a signal ends the process."""
@@ -72,10 +74,18 @@ class Reconciler:
                     self._studies.advance()
             except DBAPIError as error:
                 self._leads = False
-                log.warning("pass_failed reason=%s", error.orig)
+                self._say_failed(error)
             self._rests = True
             time.sleep(pause_s)
             self._rests = False
+
+    def _say_failed(self, error: DBAPIError) -> None:
+        """A warning; but of a schema that is still to be made, as at a first installation, one quiet line."""
+        if not lacks_schema(error):
+            log.warning("pass_failed reason=%s", error.orig)
+        elif not self._awaits_schema:
+            log.info("schema_awaited reason=%s", error.orig)
+        self._awaits_schema = lacks_schema(error)
 
     def _prune(self) -> None:
         """Delete one portion of what is kept no longer, in a walk over all runs that begins anew when it is through."""

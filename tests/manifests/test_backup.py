@@ -112,7 +112,10 @@ def back_up(server: MariaDBServer, volume: Path) -> Path:
     place = {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port), "DB_NAME": DATABASE}
     login = {"DB_USER": container["env"][0]["value"], "DB_PASSWORD": PASSWORD}
     environ = server.client_environ if TEST_MYSQL else with_mysqldump(server.client_environ, volume.parent)
-    subprocess.run(container["command"], cwd=volume, env=environ | place | login, check=True)
+    dump = subprocess.run(
+        container["command"], cwd=volume, env=environ | place | login, stderr=subprocess.PIPE, check=True, text=True
+    )
+    assert dump.stderr == ""
     return sorted(volume.glob("backtests-*.sql.gz"))[-1]
 
 

@@ -130,6 +130,23 @@ def test_jobs_and_the_reconciler_do_their_work(app: Flask, server: MariaDBServer
     assert not [line for each in programs.started for line in each.log.splitlines() if "denied" in line]
 
 
+def test_a_reconciler_awaits_the_schema_without_a_warning(server: MariaDBServer, programs: Programs) -> None:
+    def place(user: str) -> str:
+        return make_url(url(server, user)).set(database="unmade").render_as_string(hide_password=False)
+
+    server.execute("CREATE DATABASE unmade", "GRANT ALL ON unmade.* TO 'schema' WITH GRANT OPTION")
+    try:
+        reconciler = programs.start("consumer.reconciler", DATABASE_URL=place("reconciler"))
+        reconciler.wait_for_line("schema_awaited")
+        assert programs.start("adapters.schema", "--grant", DATABASE_URL=place("schema")).wait() == 0
+        reconciler.wait_for_line("reconciler_leads")
+    finally:
+        server.execute("DROP DATABASE unmade")
+
+    assert reconciler.log.count("schema_awaited") == 1
+    assert not [line for line in reconciler.log.splitlines() if "WARNING" in line and "1044" in line]
+
+
 def age_everything(server: MariaDBServer) -> None:
     """Let everything be two days older."""
     with connect_database(url(server, "schema")).begin() as connection:
