@@ -6,7 +6,7 @@ Grants, retention, sizes by kind and docs/database.md follow from that; backups 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, String, Table, Text
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Select, String, Table, Text
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
@@ -65,6 +65,13 @@ def bytes_of(declared: Table) -> list[Column[Any]]:
     """The columns that hold the bytes of a table's rows: those of any length, or else all texts."""
     texts = [each for each in declared.c if isinstance(each.type, String | LargeBinary) and "kept" not in each.info]
     return [each for each in texts if isinstance(each.type, Text | LargeBinary)] or texts
+
+
+def read_from(index: str, declared: Table, query: Select[Any]) -> Select[Any]:
+    """A query that reads a table by this index, whatever MySQL would prefer."""
+    for dialect in MYSQL:
+        query = query.with_hint(declared, f"FORCE INDEX ({index})", dialect)
+    return query
 
 
 def required(name: str, kind: Any, **options: Any) -> Column[Any]:

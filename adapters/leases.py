@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.database import database_now
 from adapters.database_errors import is_duplicate_key
-from adapters.tables import leases
+from adapters.queue_tables import leases
 
 
 def take_lead(

@@ -5,7 +5,7 @@ Schema changes are additive: a new column has a default or may be null.
 
 from sqlalchemy import Column, Double, Index, Integer, SmallInteger, UniqueConstraint
 
-from adapters import price_tables  # noqa: F401  # metadata has them once they are imported
+from adapters import price_tables, queue_tables  # noqa: F401  # metadata has them once they are imported
 from adapters.access_tables import ACTOR_LENGTH
 from adapters.database import Timestamp
 from adapters.declarations import Id, LongBlob, LongText, Rows, identifier, required, series, table, words
@@ -16,6 +16,7 @@ from contracts.status import ErrorType, RunStatus
 
 METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
 LISTED_INDEX = "ix_runs_listed"
+BATCH_INDEX = "ix_runs_batch_states"
 
 
 def _metric_index(metric: str) -> Index:
@@ -84,7 +85,7 @@ runs = table(
     Index("ix_runs_rule", "rule_type", "id"),
     Index("ix_runs_rule_id", "rule_id", "id"),
     # batches are listed and counted in it alone
-    Index("ix_runs_batch_states", "batch_id", "id", "status", "error_type", "completed_at"),
+    Index(BATCH_INDEX, "batch_id", "id", "status", "error_type", "completed_at"),
     Index("ix_runs_label", "label", "id"),
     Index("ix_runs_created", "created_at"),
     Index("ix_runs_started", "started_at"),
@@ -231,14 +232,4 @@ presets = table(
     required("form_json", LongText),
     required("version", Integer, default=1, doc="no longer counted"),
     required("created_at", Timestamp, doc="of this form"),
-)
-
-leases = table(
-    "leases",
-    Rows("Which reconciler leads.", of="platform", worker="SELECT", reconciler="INSERT UPDATE"),
-    Column("name", identifier(32), primary_key=True),
-    required("holder", identifier(64)),
-    required("until", Timestamp),
-    Column("since", Timestamp, doc="since when there was a holder at every moment"),
-    Column("image_tag", identifier(128), doc="of the holder: the version of which new Jobs are"),
 )

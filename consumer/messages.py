@@ -7,12 +7,13 @@ import logging
 import os
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import cast
 
 from redis.client import Pipeline
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from rq import Queue, Worker
+from rq.exceptions import NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.results import Result
@@ -22,7 +23,8 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from adapters.logs import set_log_context
 from adapters.queue.connection import as_words
-from adapters.queue.messages import FOREIGN, KEPT_S, REFUSED_KEY, RUN_FUNCTION, STALE, attempt_of
+from adapters.queue.messages import FOREIGN, KEPT_S, REFUSED_KEY, RUN_FUNCTION, STALE, attempt_of, job_id_of
+from adapters.runs.states import Attempt
 from adapters.settings import Settings
 from consumer.horse import HorseExit
 from consumer.readiness import ReadyFile
@@ -118,6 +120,26 @@ class MessageWorker:
             self._strike_off(raw, FOREIGN)
             return None
         return job
+
+    @property
+    def is_ticket(self) -> bool:
+        """Whether the message came from the batches' list, where it stands for whatever run's turn it is."""
+        return self._queue is not self.queues[0]
+
+    def exchange(self, ticket: Job, worked_on: Attempt, ticket_waits: bool) -> Job:
+        """The message of the run that is worked on; the ticket goes back to the front if its own run waits."""
+        job_id = job_id_of(worked_on.run_id, worked_on.attempt)
+        log.info("turn_taken ticket=%s", ticket.id)
+        with redis_may_fail("exchange"), self._redis.pipeline() as pipeline:
+            pipeline.lrem(self._queue.intermediate_queue_key, 1, ticket.id)
+            if ticket_waits:
+                pipeline.lpush(self._queue.key, ticket.id)
+            for queue in self.queues:  # a single retry waits in the people's
+                pipeline.lrem(queue.key, 1, job_id)
+            pipeline.execute()
+            with suppress(NoSuchJobError):
+                return Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
+        return self._queue.create_job(RUN_FUNCTION, args=[worked_on.run_id, worked_on.attempt], job_id=job_id)
 
     def ignore(self, job: Job) -> None:
         """Drop a message whose attempt is not waiting; its body may belong to a process that works on it now."""

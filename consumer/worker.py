@@ -23,7 +23,8 @@ from adapters.prices.packing import PackedPrices
 from adapters.prices.store import prices_of
 from adapters.queue.liveness import RECONCILER
 from adapters.queue.messages import attempt_of
-from adapters.runs.states import Attempt, Claim, claim, extend_lease
+from adapters.runs.states import Attempt, Claim, extend_lease
+from adapters.runs.turns import Turn, claim_turn, mark_served
 from adapters.settings import Settings
 from consumer.horse import HorseExit, Lifeline, die_with
 from consumer.messages import MessageWorker
@@ -80,9 +81,9 @@ class RunWorker:
 
     def execute_job(self, job: Job) -> bool:
         """Claim the run, let a work horse run it, settle the outcome; whether that is good."""
-        waiting = Attempt(*attempt_of(job.id))
+        ticket = Attempt(*attempt_of(job.id))
         try:
-            held, prices = self._claim(waiting)
+            turn, held, prices = self._claim(ticket)
         except StaleMessage as error:
             log.info("message_stale reason=%s", error)
             self._messages.ignore(job)
@@ -90,20 +91,27 @@ class RunWorker:
         except OperationalError as error:
             log.error("claim_failed reason=%s", error.orig)
             return termination.requested and self._messages.put_back(job)
+        if turn.attempt != ticket:
+            job = self._messages.exchange(job, held, turn.ticket_waits)
         return self._run(job, held, prices)
 
-    def _claim(self, waiting: Attempt) -> tuple[Claim, Packed]:
+    def _claim(self, ticket: Attempt) -> tuple[Turn, Claim, Packed]:
         """The claimed run; its prices are read with the same connection, so that the work horse needs none for them."""
         token, lease_s, name = str(uuid4()), self._settings.lease_s, self._messages.name
+        turn = None if self._messages.is_ticket else Turn(ticket, False)
 
-        def take(connection: Connection) -> tuple[Claim, Packed]:
-            held = claim(connection, waiting, token, lease_s, name)
-            return held, prices_of(connection, held.request)
+        def take(connection: Connection) -> tuple[Turn, Claim, Packed]:
+            nonlocal turn
+            turn, held = claim_turn(connection, ticket, turn, token, lease_s, name)
+            prices = prices_of(connection, held.request)
+            mark_served(connection, turn)
+            return turn, held, prices
 
-        held, prices = persist(self._engine, take, CLAIM_PATIENCE_S, lambda: termination.requested)
+        claimed = persist(self._engine, take, CLAIM_PATIENCE_S, lambda: termination.requested)
+        held = claimed[1]
         set_log_context(run_id=held.run_id, attempt=held.attempt, batch_id=held.request.batch_id)
         log.info("run_claimed worker=%s", name)
-        return held, prices
+        return claimed
 
     def _run(self, job: Job, held: Claim, prices: Packed) -> bool:
         # a signal that came between pop and claim finds no work horse to kill

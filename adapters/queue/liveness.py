@@ -7,7 +7,8 @@ from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from adapters.database import time_of
-from adapters.tables import leases, runs
+from adapters.queue_tables import leases
+from adapters.tables import runs
 from contracts.status import RunStatus
 
 RECONCILER = "reconciler"  # the name of its lease

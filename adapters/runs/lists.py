@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.declarations import MYSQL
+from adapters.declarations import MYSQL, read_from
 from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, runs
 from contracts.status import RunStatus
 
@@ -163,14 +163,7 @@ def _page_ids(wanted: RunFilter, conditions: list[ColumnElement[bool]], index: s
     order = [runs.c.id] if column is None else [column, runs.c.id]
     ordered = [each.desc() if descending else each.asc() for each in order]
     page = select(runs.c.id).where(*conditions).order_by(*ordered).limit(wanted.limit + 1)
-    return _read_from(index, page) if index else page
-
-
-def _read_from(index: str, query: Select[Any]) -> Select[Any]:
-    hint = f"FORCE INDEX ({index})"
-    for dialect in MYSQL:
-        query = query.with_hint(runs, hint, dialect)
-    return query
+    return read_from(index, runs, page) if index else page
 
 
 def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool) -> ColumnElement[bool]:

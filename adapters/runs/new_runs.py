@@ -1,7 +1,7 @@
 """Runs on their way in: recorded as PENDING, stamped once their messages are on the queue, and tagged."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 from adapters.database import database_now, time_of
 from adapters.queue.messages import RunMessage
 from adapters.runs.events import event
+from adapters.runs.turns import announce
 from adapters.tables import run_events, run_tags, runs
 from contracts.errors import Conflict, UnknownRun
 from contracts.run_request import MOST_TAGS, RunRequest, TagChange
@@ -103,11 +104,15 @@ def now_waiting(connection: Connection, run_ids: Sequence[str]) -> None:
     connection.execute(update(runs).where(runs.c.run_id.in_(run_ids)).values(waiting_since=database_now()))
 
 
-def mark_enqueued(connection: Connection, messages: Iterable[RunMessage]) -> None:
-    """Stamp the time at which these messages were put on the queue; a later attempt than theirs stays as it is."""
+def mark_enqueued(connection: Connection, messages: Sequence[RunMessage]) -> None:
+    """Stamp the time at which these messages were put on the queue, and let their batches take turns.
+
+    A later attempt than theirs stays as it is.
+    """
     run_ids: dict[int, list[str]] = {}
     for message in messages:
         run_ids.setdefault(message.attempt, []).append(message.run_id)
     for attempt, sent in run_ids.items():  # nearly always one
         waiting = (runs.c.run_id.in_(sent), runs.c.attempt == attempt, runs.c.status == RunStatus.PENDING)
         connection.execute(update(runs).where(*waiting).values(enqueued_at=database_now()))
+    announce(connection, [message.run_id for message in messages if message.is_bulk])

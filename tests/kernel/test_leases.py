@@ -6,7 +6,7 @@ from sqlalchemy.engine import Engine
 
 from adapters.database import database_now
 from adapters.leases import give_up_lead, take_lead
-from adapters.tables import leases
+from adapters.queue_tables import leases
 from tests.services.runs import Submitter
 
 LEAD_S, GAP_S = 10, 20

@@ -42,12 +42,13 @@ class Submitter:
         self.engine: Engine = connect_database(self.settings.database_url)
         self.queue = RunQueue(self.settings)
 
-    def record(self, count: int = 1, **fields: Any) -> list[str]:
+    def record(self, count: int = 1, actor: str | None = None, **fields: Any) -> list[str]:
         """Insert PENDING runs without telling the queue, as a web process does that dies in between."""
         requests = [new_request(**fields) for _ in range(count)]
+        hashes = [request_hash(each, {"run_id": each.run_id}) for each in requests]  # they tell runs of a batch apart
+        new = [NewRun(each, its, submitted_by=actor) for each, its in zip(requests, hashes, strict=True)]
         with self.engine.begin() as connection:
-            # runs of one batch are told apart by their hash
-            insert_runs(connection, [NewRun(each, request_hash(each, {"run_id": each.run_id})) for each in requests])
+            insert_runs(connection, new)
         return [str(request.run_id) for request in requests]
 
     def enqueue(self, run_ids: Sequence[str], attempt: int = 1, *, is_bulk: bool = False) -> None:

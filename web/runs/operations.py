@@ -11,6 +11,7 @@ from adapters.logs import log_context
 from adapters.queue.messages import RunMessage
 from adapters.runs.queries import run_row
 from adapters.runs.states import cancel, retry
+from adapters.runs.turns import most_before
 from contracts.errors import QueueUnavailable
 from contracts.run_request import RunRequest
 from web.platform import ask_database, ask_queue, platform
@@ -21,8 +22,14 @@ log = logging.getLogger(__name__)
 
 
 def queue_position(row: RowMapping) -> int | None:
-    """How many messages are popped before this run's; None when that cannot be known."""
-    return ask_queue(lambda queue: queue.position(row["run_id"], row["attempt"]))
+    """How many messages are popped before this run's, of a batch's at most; None when that cannot be known."""
+    place = ask_queue(lambda queue: queue.position(row["run_id"], row["attempt"]))
+    depths = ask_queue(lambda queue: queue.depths()) if row["batch_id"] else None
+    if place is None or depths is None:
+        return place
+    people, bulk = depths.values()
+    turns = ask_database(most_before, row["run_id"])
+    return place if place < people or turns is None else people + min(turns, bulk - 1)
 
 
 def cancel_run(run_id: str) -> None:

@@ -1,0 +1,170 @@
+"""Whose turn it is among the batches that wait, so that a small one behind a large one need not wait for its end.
+
+A message in the batches' list is a ticket: it entitles a Job to the run whose turn it is, and the two change places.
+Next is the actor who was served least lately, of theirs the batch that was, and of that the oldest run that waits.
+A batch without a row here waits until its own tickets are taken, so that nothing is lost with one.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Select, case, delete, func, insert, or_, select, update
+from sqlalchemy.engine import Connection, Row
+from sqlalchemy.exc import IntegrityError
+
+from adapters.database import database_now, portions
+from adapters.database_errors import is_duplicate_key
+from adapters.declarations import read_from
+from adapters.queue_tables import batch_turns
+from adapters.runs.states import Attempt, Claim, claim
+from adapters.tables import BATCH_INDEX, runs
+from contracts.errors import StaleMessage
+from contracts.status import RunStatus
+
+REMEMBERED_S = 3600.0  # after its last turn, so that many small batches are no way to the front
+_WAITS = runs.c.status == RunStatus.PENDING
+_HAS_TURNS = batch_turns.c.first_id.is_not(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a ticket entitles to."""
+
+    attempt: Attempt
+    ticket_waits: bool  # and goes back to its list, since another run is worked on
+    batch: Row[str, int] | None = None  # batch_id and first_id of whose turn it is; None: nobody's
+    id: int | None = None  # of its run, when no run of the batch before it waits
+
+
+def announce(connection: Connection, run_ids: Sequence[str]) -> None:
+    """Let the batches of these waiting runs take their turns."""
+    for portion in portions(run_ids):
+        batches = (
+            select(runs.c.batch_id, func.max(runs.c.submitted_by), func.min(runs.c.id))
+            .where(runs.c.run_id.in_(portion), runs.c.batch_id.is_not(None))
+            .group_by(runs.c.batch_id)
+        )
+        for batch_id, actor, first_id in connection.execute(batches).all():
+            _announce(connection, batch_id, actor or "", first_id)
+
+
+def _announce(connection: Connection, batch_id: str, actor: str, first_id: int) -> None:
+    no_later = case((batch_turns.c.first_id <= first_id, batch_turns.c.first_id), else_=first_id)
+    known = update(batch_turns).where(batch_turns.c.batch_id == batch_id).values(first_id=no_later)
+    if connection.execute(known).rowcount:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(batch_turns).values(batch_id=batch_id, actor=actor, first_id=first_id))
+    except IntegrityError as error:
+        if not is_duplicate_key(error):
+            raise
+        connection.execute(known)
+
+
+def claim_turn(
+    connection: Connection, ticket: Attempt, chosen: Turn | None, token: str, lease_s: float, worker: str
+) -> tuple[Turn, Claim]:
+    """Claim the run that a ticket stands for; StaleMessage when none waits.
+
+    chosen: is tried first. By a try before, since the answer to its commit may have got lost; of a person's message,
+    which is no ticket, its own run.
+    """
+    turn = chosen or next_in_turn(connection, ticket)
+    while True:
+        try:
+            return turn, claim(connection, turn.attempt, token, lease_s, worker)
+        except StaleMessage:  # or another Job's ticket stood for it
+            if turn.batch is None:
+                raise
+        turn = next_in_turn(connection, ticket)
+
+
+def next_in_turn(connection: Connection, ticket: Attempt) -> Turn:
+    """The attempt that a ticket stands for; its own when the turn is its batch's, or nobody's."""
+    asked = (
+        select(*runs.c["batch_id", "status", "attempt"], batch_turns.c.first_id)
+        .join(batch_turns, batch_turns.c.batch_id == runs.c.batch_id, isouter=True)
+        .where(runs.c.run_id == ticket.run_id)
+    )
+    own = connection.execute(asked).one_or_none()
+    waits = own is not None and (own.status, own.attempt) == (RunStatus.PENDING, ticket.attempt)
+    own_batch = own.batch_id if own and waits else None
+    if own and own_batch and own.first_id is None:
+        announce(connection, [ticket.run_id])
+    passed: list[str] = []
+    while batch := _least_lately_served(connection, passed):
+        if batch.batch_id == own_batch:
+            return Turn(ticket, False, batch)
+        if oldest := connection.execute(_oldest_waiting(batch)).one_or_none():
+            return Turn(Attempt(oldest.run_id, oldest.attempt), waits, batch, oldest.id)
+        _rest(connection, batch)
+        passed.append(batch.batch_id)
+    return Turn(ticket, False)
+
+
+def _least_lately_served(connection: Connection, passed: Sequence[str]) -> Row[str, int] | None:
+    of_actor = select(batch_turns.c.actor, func.max(batch_turns.c.served_at).label("served_at"))
+    lately = of_actor.group_by(batch_turns.c.actor).subquery()
+    in_turn = (
+        select(*batch_turns.c["batch_id", "first_id"])
+        .join(lately, lately.c.actor == batch_turns.c.actor)
+        .where(_HAS_TURNS, batch_turns.c.batch_id.not_in(passed))
+        .order_by(lately.c.served_at, batch_turns.c.served_at, batch_turns.c.batch_id)  # never is before ever
+    )
+    return connection.execute(in_turn.limit(1)).one_or_none()
+
+
+def _waiting(batch: Row[str, int]) -> Select[Any]:
+    """Runs of a batch that wait, read from the index of batches: they lie side by side there."""
+    waiting = select(*runs.c["id", "run_id", "attempt"])
+    return read_from(
+        BATCH_INDEX, runs, waiting.where(runs.c.batch_id == batch.batch_id, runs.c.id >= batch.first_id, _WAITS)
+    )
+
+
+def _oldest_waiting(batch: Row[str, int]) -> Select[Any]:
+    """The oldest one that no other Job is just about to claim."""
+    return _waiting(batch).order_by(runs.c.id).limit(1).with_for_update(skip_locked=True)
+
+
+def _rest(connection: Connection, batch: Row[str, int]) -> None:
+    """Pass a batch over from now on, if nothing of it waits."""
+    seen = (batch_turns.c.batch_id == batch.batch_id, batch_turns.c.first_id == batch.first_id)
+    nothing = update(batch_turns).where(*seen, ~_waiting(batch).exists())
+    connection.execute(nothing.values(first_id=None))
+
+
+def mark_served(connection: Connection, turn: Turn) -> None:
+    """Let the others come first now; the last statement of a claim, since all claims write the same few rows."""
+    if turn.batch is None:
+        return
+    values: dict[str, Any] = {"served_at": database_now()}
+    if turn.id:  # unless one was announced meanwhile that waits before it
+        seen = batch_turns.c.first_id == turn.batch.first_id
+        values["first_id"] = case((seen, turn.id), else_=batch_turns.c.first_id)
+    connection.execute(update(batch_turns).where(batch_turns.c.batch_id == turn.batch.batch_id).values(values))
+
+
+def forget_turns(connection: Connection) -> None:
+    """Delete what is known of batches that wait no longer and had no turn lately."""
+    is_over = or_(batch_turns.c.served_at.is_(None), batch_turns.c.served_at < database_now(-REMEMBERED_S))
+    connection.execute(delete(batch_turns).where(~_HAS_TURNS, is_over))
+
+
+def most_before(connection: Connection, run_id: str) -> int | None:
+    """How many turns come before a waiting run's at most, if no batch joins; None for a run without a batch in turn."""
+    mine = (
+        select(runs.c.id, *batch_turns.c["batch_id", "actor", "first_id"])
+        .join(batch_turns, batch_turns.c.batch_id == runs.c.batch_id)
+        .where(runs.c.run_id == run_id, _HAS_TURNS)
+    )
+    own = connection.execute(mine).one_or_none()
+    if own is None:
+        return None
+    before = select(func.count()).select_from(_waiting(own).where(runs.c.id < own.id).subquery())
+    by_actor = select(batch_turns.c.actor, func.count()).where(_HAS_TURNS).group_by(batch_turns.c.actor)
+    batches: dict[str, int] = dict(connection.execute(by_actor).all())
+    rounds: int = connection.execute(before).scalar_one() + 1
+    return rounds * len(batches) * batches[own.actor] - 1
