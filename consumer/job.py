@@ -33,10 +33,6 @@ def _work(settings: Settings) -> int:
     queues = queues_of(settings, redis_timeout_s(settings))
     if not (_wait_for("database", lambda: engine.connect().close()) and _wait_for("redis", queues[0].connection.ping)):
         return EXIT_FAILED
-    if settings.idle_s:
-        from consumer import warm  # a Job that waits loads all that it will need; one that does not, what it needs
-
-        warm.rehearse()
     name = f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}"
     is_good = RunWorker(MessageWorker(queues, settings, name), engine, settings).work()
     return EXIT_OK if is_good else EXIT_FAILED

@@ -48,12 +48,13 @@ def test_each_takes_one_message_and_ends_the_others_go_on(
     check_queue_is_clean(redis_server.client())
 
 
-def test_people_are_served_first(programs: Programs, submitter: Submitter) -> None:
+def test_people_are_served_first_and_a_message_that_is_there_at_once(programs: Programs, submitter: Submitter) -> None:
     [bulk], [single] = submitter.submit(batch_id="many"), submitter.submit()
 
-    [job] = waiting(programs)
+    job = programs.start("consumer", IDLE_S="60")
 
     assert job.wait() == 0
+    assert "job_waits" not in job.log  # it has loaded nothing but what the run needs
     assert [submitter.status(each) for each in (bulk, single)] == ["PENDING", "SUCCEEDED"]
 
 
@@ -123,7 +124,9 @@ def test_a_stop_at_any_moment_loses_no_run_and_makes_none_twice(
     chance, run_ids = random.Random(11), list[str]()
     programs.start("consumer.reconciler", ENQUEUE_GRACE_S="1", RECONCILE_S="0.5")
     for _ in range(count // 4):
-        jobs = waiting(programs, 4)
+        jobs = [programs.start("consumer", IDLE_S="60") for _ in range(4)]
+        for job in jobs:  # what was handed back is taken at once
+            job.wait_for_line("job_waits|run_claimed")
         run_ids += submitter.submit(4)
         time.sleep(chance.uniform(0, 0.4))
         for job in jobs:
