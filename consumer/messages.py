@@ -134,6 +134,8 @@ class MessageWorker:
             pipeline.lrem(self._queue.intermediate_queue_key, 1, ticket.id)
             if ticket_waits:
                 pipeline.lpush(self._queue.key, ticket.id)
+            else:  # nobody will ask for it, unless somebody works on it just now
+                pipeline.expire(ticket.key, KEPT_S)
             for queue in self.queues:  # a single retry waits in the people's
                 pipeline.lrem(queue.key, 1, job_id)
             pipeline.execute()
