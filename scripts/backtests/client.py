@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
 from typing import Any, overload
-from urllib.parse import quote, urlencode
 from uuid import uuid4
 
 from backtests.bulk import Plan, RunRequest, Submitted, plan_all, submit_all
-from backtests.transport import Transport, as_json
+from backtests.transport import Transport, as_json, path_of, query_of
 
 PAGE = 2000  # runs in one answer
 RUN_POLL_S, BATCH_POLL_S = 0.5, 1.0
@@ -82,16 +81,16 @@ class Client:
         return self._sweep(sweep, batch_id, dry_run="false")
 
     def _sweep(self, sweep: RunRequest, batch_id: str | None, dry_run: str) -> Json:
-        path = "/api/batches" + _query(batch_id=batch_id, dry_run=dry_run)
+        path = "/api/batches" + query_of(batch_id=batch_id, dry_run=dry_run)
         return self._post(path, sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)
 
     def status(self, run_id: str) -> Json:
         """State and times of a run, a small answer."""
-        return self.get(_at("status", run_id))
+        return self.get(path_of("status", run_id))
 
     def run(self, run_id: str) -> Json:
         """Everything about a run: request, metrics, curves, trades, receipt."""
-        return self.get(_at("api", "runs", run_id))
+        return self.get(path_of("api", "runs", run_id))
 
     def wait(self, run_id: str, timeout_s: float = inf) -> Json:
         """The run once it has completed or failed, as `run` gives it; TimeoutError when that takes longer."""
@@ -104,11 +103,11 @@ class Client:
 
     def cancel_run(self, run_id: str) -> None:
         """End a waiting or running run; Refused (409) when it has ended."""
-        self._post(_at("api", "runs", run_id, "cancel"))
+        self._post(path_of("api", "runs", run_id, "cancel"))
 
     def retry_run(self, run_id: str) -> None:
         """Let a failed run wait again; Refused (409) when it has not failed."""
-        self._post(_at("api", "runs", run_id, "retry"))
+        self._post(path_of("api", "runs", run_id, "retry"))
 
     def batches(self, limit: int = 25) -> list[Json]:
         """The newest batches, newest first."""
@@ -127,7 +126,7 @@ class Client:
         goal: max or min, of another metric than the batch's own what is better for it. constraint: what a run has to
         keep, such as "num_trades >= 5 and max_drawdown_pct < 30"; an empty one for none.
         """
-        return self.get(_at("api", "batches", batch_id), metric=metric, goal=goal, constraint=constraint, top=top)
+        return self.get(path_of("api", "batches", batch_id), metric=metric, goal=goal, constraint=constraint, top=top)
 
     def wait_batch(self, batch_id: str, seen: Callable[[Json], None] = lambda batch: None) -> Json:
         """The batch once all of its runs have ended, as `batch` gives it; `seen` is told of each look at it."""
@@ -142,17 +141,17 @@ class Client:
         """All runs of a batch with their metrics, without their curves."""
         after: str | None = ""
         while after is not None:
-            page = self.get(_at("api", "batches", batch_id, "runs"), limit=PAGE, after=after)
+            page = self.get(path_of("api", "batches", batch_id, "runs"), limit=PAGE, after=after)
             yield from page["runs"]
             after = page["next_after"]
 
     def cancel(self, batch_id: str) -> int:
         """End all waiting and running runs of a batch; how many there were."""
-        return int(self._post(_at("api", "batches", batch_id, "cancel"))["cancelled"])
+        return int(self._post(path_of("api", "batches", batch_id, "cancel"))["cancelled"])
 
     def retry(self, batch_id: str, cancelled: bool = False) -> int:
         """Let the failed runs of a batch wait again, the cancelled ones only if asked for; how many there were."""
-        path = _at("api", "batches", batch_id, "retry") + _query(cancelled=str(cancelled).lower())
+        path = path_of("api", "batches", batch_id, "retry") + query_of(cancelled=str(cancelled).lower())
         return int(self._post(path)["retried"])
 
     def plan_study(self, study: RunRequest) -> Json:
@@ -165,7 +164,7 @@ class Client:
 
     def study(self, study_id: str) -> Json:
         """Everything about a study: its plan, its runs by state, what was chosen, and the verdict."""
-        return self.get(_at("api", "studies", study_id))
+        return self.get(path_of("api", "studies", study_id))
 
     def wait_study(self, study_id: str, seen: Callable[[Json], None] = lambda study: None) -> Json:
         """The study once it has ended; `seen` is told of each look at it."""
@@ -176,7 +175,7 @@ class Client:
 
     def cancel_study(self, study_id: str) -> None:
         """End a study without a verdict; Refused (409) when it has ended."""
-        self._post(_at("api", "studies", study_id, "cancel"))
+        self._post(path_of("api", "studies", study_id, "cancel"))
 
     def rules(self) -> list[Json]:
         """The trading rules: names, parameters with defaults and bounds, conditions, sources."""
@@ -207,10 +206,10 @@ class Client:
         adjust: multiply whole bars by Adj Close / Close where the file has both. timezone: of times without an offset,
         such as America/New_York. Refused names each fault by `line <number>`, or `file`.
         """
-        query = _query(
+        query = query_of(
             dry_run=str(dry_run).lower(), adjust=str(adjust).lower(), timezone=timezone, source=source, note=note
         )
-        path, packed = _at("api", "prices", ticker, timeframe) + query, gzip.compress(content, mtime=0)
+        path, packed = path_of("api", "prices", ticker, timeframe) + query, gzip.compress(content, mtime=0)
         headers = {"Content-Type": "text/csv"}
         report: Json = self._transport.json(path, packed, headers, method="PUT", timeout_s=LONG_TIMEOUT_S)
         return report
@@ -221,19 +220,19 @@ class Client:
 
     def price_versions(self, ticker: str, timeframe: str = "1d") -> list[Json]:
         """All versions of a ticker's prices, the latest first, each with its report and the number of its runs."""
-        return list(self.get(_at("api", "prices", ticker, timeframe))["versions"])
+        return list(self.get(path_of("api", "prices", ticker, timeframe))["versions"])
 
     def price_csv(self, ticker: str, timeframe: str, data_hash: str) -> bytes:
         """The CSV of a version, whose SHA-256 is its data_hash."""
-        return self.read(_at("api", "prices", ticker, timeframe, f"{data_hash}.csv"))
+        return self.read(path_of("api", "prices", ticker, timeframe, f"{data_hash}.csv"))
 
     def delete_prices(self, ticker: str, timeframe: str, data_hash: str) -> None:
         """Delete a version; Refused (409) while it is current or a run refers to it."""
-        self._transport.call(_at("api", "prices", ticker, timeframe, data_hash), method="DELETE")
+        self._transport.call(path_of("api", "prices", ticker, timeframe, data_hash), method="DELETE")
 
     def get(self, path: str, **query: object) -> Json:
         """The JSON object of any address of the API; None is left out of the query."""
-        found: Json = self._transport.json(path + _query(**query))
+        found: Json = self._transport.json(path + query_of(**query))
         return found
 
     def read(self, path: str) -> bytes:
@@ -244,12 +243,3 @@ class Client:
         headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
         answer: Json = self._transport.json(path, b"" if sent is None else as_json(sent).encode(), headers, **more)
         return answer
-
-
-def _at(*parts: str) -> str:
-    return "".join(f"/{quote(part, safe='')}" for part in parts)
-
-
-def _query(**values: object) -> str:
-    asked = urlencode({name: value for name, value in values.items() if value is not None})
-    return f"?{asked}" if asked else ""

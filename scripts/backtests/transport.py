@@ -8,6 +8,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from socket import gaierror
 from typing import Any
 from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlencode
 from urllib.request import HTTPHandler, OpenerDirector, Request, build_opener
 
 from backtests.errors import BadInput, Refused, Unreachable
@@ -158,3 +159,14 @@ def _refused(code: int, body: bytes) -> Refused:
     if not isinstance(answer, dict) or "error" not in answer:
         answer = {"error": f"HTTP {code}: {said}"}
     return Refused(code, str(answer["error"]), answer.get("errors", {}))
+
+
+def path_of(*parts: str) -> str:
+    """A path of such parts, whatever is in them."""
+    return "".join(f"/{quote(part, safe='')}" for part in parts)
+
+
+def query_of(**values: object) -> str:
+    """A query behind a path; None is left out of it."""
+    asked = urlencode({name: value for name, value in values.items() if value is not None})
+    return f"?{asked}" if asked else ""
