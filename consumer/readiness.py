@@ -39,7 +39,10 @@ class ReadyFile:
         self._end_silence()
 
     def take_leave(self) -> None:
-        """Let a probe end that still waits for a pop."""
+        """Let a probe end that still waits for a pop; one that comes later finds no pipe, which nobody would end."""
+        with suppress(OSError):
+            if self._path and self._silence is not None:
+                self._path.unlink()
         if self._end_silence():
             time.sleep(FAREWELL_S)
 

@@ -81,7 +81,8 @@ def test_the_probe_of_the_manifest_waits_for_the_pop_and_ends_well_before_the_jo
     probe = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     [job] = waiting(programs, READY_FILE=str(ready))
     children = wait_until(lambda: psutil.Process(probe.pid).children(), 5, "the probe's reader")
-    wait_until(lambda: children[0].name() == "cat", 5, "its last command")  # from here on it costs nothing
+    reads = Path(f"/proc/{children[0].pid}/fd")  # from here on it costs nothing
+    wait_until(lambda: ready in [each.resolve() for each in reads.iterdir()], 5, "the open pipe")
 
     assert probe.poll() is None
     if end == "pop":
@@ -91,6 +92,16 @@ def test_the_probe_of_the_manifest_waits_for_the_pop_and_ends_well_before_the_jo
 
     assert (probe.wait(10), job.wait()) == (0, 0)
     assert end == "stop" or subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
+
+
+def test_a_probe_that_comes_after_the_end_waits_for_no_pipe(programs: Programs, tmp_path: Path) -> None:
+    ready = tmp_path / "popped"
+
+    [job] = waiting(programs, READY_FILE=str(ready))
+    job.send(signal.SIGTERM)
+
+    assert job.wait() == 0
+    assert not ready.exists()
 
 
 def test_one_that_nothing_comes_for_ends_well(programs: Programs, tmp_path: Path) -> None:
