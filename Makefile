@@ -46,7 +46,7 @@ run: install ## start Redis, database, web, scaler and reconciler; prints the UR
 check: install-dev ## lint what differs from main, and the tests of the rooms that it touches; BASE=… compares with another commit
 	@BASE="$(BASE)" sh scripts/check.sh $(BIN)
 
-test: install-dev ## all tests but the long ones; one process more than cores, since many of them wait
+test: install-dev docs ## all tests but the long ones; one process more than cores, since many of them wait
 	@sh scripts/install_test_services.sh
 	@$(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist loadfile --no-loadscope-reorder \
 		-m "not slow and not soak and not peers and not image and not attack"

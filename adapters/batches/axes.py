@@ -53,7 +53,7 @@ def _steps(*given: Any) -> list[Any]:
 
 def _count(least: Decimal, most: Decimal, step: Decimal) -> int:
     try:
-        return int((most - least) / step) + 1 if step > 0 and most >= least else 0
+        return int((most - least) / step) + 1 if 0 < step < Decimal("Infinity") and most >= least else 0
     except (InvalidOperation, OverflowError):  # not a number, or infinite
         return 0
 

@@ -7,6 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
+from adapters.batches.axes import axis_values
 from adapters.tables import runs
 from tests.services.studies import WALK_FORWARD
 
@@ -101,6 +102,11 @@ def test_a_fault_is_told_by_its_field_with_what_is_accepted(
     refused = client.post("/api/batches", json=SWEEP | change)
 
     assert (refused.status_code, refused.json["errors"], recorded(app)) == (400, errors, 0)
+
+
+def test_a_step_without_an_end_is_refused() -> None:
+    with pytest.raises(ValueError, match="step inf give no values"):
+        axis_values({"min": 2, "max": 9, "step": 1e999})
 
 
 def test_more_runs_than_one_call_may_have_are_refused_before_they_are_made(app: Flask, client: FlaskClient) -> None:

@@ -27,7 +27,7 @@ def queue_position(row: RowMapping) -> int | None:
     depths = ask_queue(lambda queue: queue.depths()) if row["batch_id"] else None
     if place is None or depths is None:
         return place
-    people, bulk = depths.values()
+    people, *_, bulk = depths.values()
     turns = ask_database(most_before, row["run_id"])
     return place if place < people or turns is None else people + min(turns, bulk - 1)
 
