@@ -36,9 +36,9 @@ def takes_no_changes(error: SQLAlchemyError) -> bool:
     return isinstance(error, OperationalError) and _error_number(error) in _UNWRITABLE
 
 
-def lacks_schema(error: SQLAlchemyError) -> bool:
+def lacks_schema(error: DBAPIError) -> bool:
     """True when MySQL's user may not see the database yet, or a table is not there: nobody has made the schema."""
-    return isinstance(error, DBAPIError) and _error_number(error) in _NO_SCHEMA
+    return _error_number(error) in _NO_SCHEMA
 
 
 def is_locked(error: SQLAlchemyError) -> bool:
