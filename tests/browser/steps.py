@@ -24,8 +24,9 @@ def submit(visit: Visit, *, charts: bool = False, **fields: str) -> str:
 
 
 def wait_for_result(page: Page) -> None:
-    """Until the page shows the tabs, or what failed."""
+    """Until the page shows the tabs, or what failed, and its chart, which moves all below it when it is drawn."""
     expect(page.locator("#tab-panel")).to_be_visible(timeout=JOB_MS)
+    expect(page.locator("#workspace .stage:not(.drawn)")).to_have_count(0)
 
 
 def new_run(visit: Visit, **fields: str) -> str:
