@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 SECRET_TEMPLATE = "secret.example.yaml"  # filled copies may lie beside it and are nobody's business
+KUSTOMIZATION = "kustomization.yaml"  # names files, and is no object
 OUR_IMAGE = "/stock-backtest:"
 _MAKING_PODS = ("Deployment", "StatefulSet", "Job", "CronJob", "ScaledJob")
 _UNITS = {"": 1.0, "m": 1e-3, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
@@ -133,6 +134,7 @@ class Platform:
 def read_platform(root: Path) -> Platform:
     """Every object of every manifest below `root`; ValueError names a file that is not YAML, or has a key twice."""
     files = [file for folder in ("k8s", "keda") for file in sorted((root / folder).rglob("*.y*ml"))]
+    files = [file for file in files if not file.is_symlink() and file.name != KUSTOMIZATION]
     files = [file for file in files if file.parent.name != "secret" or file.name == SECRET_TEMPLATE]
     return Platform(root, [document for file in files for document in _read(root, file)])
 

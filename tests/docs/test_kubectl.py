@@ -107,3 +107,27 @@ def test_the_readme_s_way_to_a_cluster_applies_every_manifest(kubectl: dict[str,
     kept = [(each["kind"], each["metadata"]["name"]) for each in server.kept.values()]
     assert kept[:2] == [("Namespace", "stock-backtest"), ("Secret", "stock-backtest-secrets")]
     assert sorted(kept) == sorted([*((each["kind"], each["metadata"]["name"]) for each in wanted), kept[1]])
+
+
+def test_the_variant_with_waiting_jobs_is_applied_in_place_of_the_plain_one(kubectl: dict[str, str]) -> None:
+    wanted = declared("keda")
+    server = ApiServer(wanted)
+
+    with served(server.app) as url:
+        command = ["kubectl", "apply", f"--server={url}", "--validate=false", "-k", "keda/warm"]
+        done = subprocess.run(command, cwd=PROJECT_ROOT, env=kubectl, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stderr
+    kept = {each["kind"]: each["spec"] for each in server.kept.values()}
+    plain = {each["kind"]: each["spec"] for each in wanted}
+    assert kept["TriggerAuthentication"] == plain["TriggerAuthentication"]
+    assert (plain["ScaledJob"].pop("minReplicaCount"), kept["ScaledJob"].pop("minReplicaCount")) == (0, 2)
+    [container], [warm] = (containers_of(each["ScaledJob"]) for each in (plain, kept))
+    assert [each for each in warm["env"] if each not in container["env"]] == [{"name": "IDLE_S", "value": "900"}]
+    for each in (container, warm):
+        del each["env"], each["readinessProbe"]
+    assert kept["ScaledJob"] == plain["ScaledJob"]
+
+
+def containers_of(scaled_job: dict) -> list[dict]:
+    return scaled_job["jobTargetRef"]["template"]["spec"]["containers"]

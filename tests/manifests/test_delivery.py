@@ -25,7 +25,7 @@ IMAGE = "ghcr.io/somebody/stock-backtest:0123456789ab"
 def checkout(tmp_path: Path) -> Path:
     """A copy of everything that the checks read."""
     for folder in ("k8s", "keda", "web", ".github"):
-        shutil.copytree(ROOT / folder, tmp_path / folder)
+        shutil.copytree(ROOT / folder, tmp_path / folder, symlinks=True)
     for file in ("Dockerfile", "docker-compose.yml"):
         shutil.copy(ROOT / file, tmp_path / file)
     return tmp_path
@@ -34,7 +34,7 @@ def checkout(tmp_path: Path) -> Path:
 def test_promotion_changes_every_manifest_that_names_the_image(checkout: Path) -> None:
     changed = set_image(checkout, IMAGE)
 
-    assert changed == ["k8s/reconciler.yaml", "k8s/schema/job.yaml", "k8s/web.yaml", "keda/scaledjob.yaml"]
+    assert changed == ["k8s/reconciler.yaml", "k8s/schema/job.yaml", "k8s/web.yaml", "keda/base/scaledjob.yaml"]
     assert {each.container["image"] for each in read_platform(checkout).workloads if each.is_ours} == {IMAGE}
     assert faults_of(read_platform(checkout)) == []
 
@@ -42,14 +42,14 @@ def test_promotion_changes_every_manifest_that_names_the_image(checkout: Path) -
 def test_the_command_says_each_fault_on_a_line_and_ends_with_1(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    manifest = checkout / "keda/scaledjob.yaml"
+    manifest = checkout / "keda/base/scaledjob.yaml"
     manifest.write_text(manifest.read_text().replace("backoffLimit: 0", "backoffLimit: 6"))
 
     exit_code = main(checkout)
 
     assert exit_code == 1
     assert capsys.readouterr().err == (
-        "keda/scaledjob.yaml: ScaledJob/backtest: $.spec.jobTargetRef.backoffLimit: 0 was expected\n"
+        "keda/base/scaledjob.yaml: ScaledJob/backtest: $.spec.jobTargetRef.backoffLimit: 0 was expected\n"
     )
 
 
