@@ -140,11 +140,12 @@ def test_a_reconciler_awaits_the_schema_without_a_warning(server: MariaDBServer,
         reconciler.wait_for_line("schema_awaited")
         assert programs.start("adapters.schema", "--grant", DATABASE_URL=place("schema")).wait() == 0
         reconciler.wait_for_line("reconciler_leads")
+        log = reconciler.log  # before it awaits the database that is dropped here
     finally:
         server.execute("DROP DATABASE unmade")
 
-    assert reconciler.log.count("schema_awaited") == 1
-    assert not [line for line in reconciler.log.splitlines() if "WARNING" in line and "1044" in line]
+    assert log.count("schema_awaited") == 1
+    assert not [line for line in log.splitlines() if "WARNING" in line and "1044" in line]
 
 
 def age_everything(server: MariaDBServer) -> None:
