@@ -50,6 +50,7 @@ class Settings:
     connections_per_address: int = 1000  # to one web process; beyond them the one silent longest is closed
     max_queue_depth: int = 200_000  # above it submissions are answered 429
     max_bulk_runs: int = 20_000  # runs in one bulk submission
+    max_screen_bars: int = 1_000_000_000  # combinations times bars of one screen; a core does ten million in a second
     max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower
     max_prices_mb: int = 64  # of one price file, as it is sent and as it is unpacked; a million bars have 50
     keep_charts_days: int | None = None  # after its end a run's charts are kept so long; None: forever, here and below

@@ -12,7 +12,7 @@ from adapters.declarations import Id, LongBlob, LongText, Rows, identifier, requ
 from adapters.declarations import metadata as metadata
 from adapters.metrics.table import HEADLINES
 from contracts.run_request import TAG_LENGTH
-from contracts.status import ErrorType, RunStatus
+from contracts.status import ErrorType, Kind, RunStatus
 
 METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
 LISTED_INDEX = "ix_runs_listed"
@@ -38,6 +38,7 @@ runs = table(
     ),
     Column("id", Id, primary_key=True, autoincrement=True, doc="in order of submission; the list is paged by it"),
     required("run_id", identifier(36), unique=True),
+    required("kind", identifier(12), default=Kind.RUN.value, doc="contracts.status.Kind"),
     Column("batch_id", words(64)),
     Column("label", words(64)),
     Column("idempotency_key", words(128), unique=True),
@@ -93,6 +94,7 @@ runs = table(
     *map(_metric_index, METRIC_INDEXES),
     Index(LISTED_INDEX, "id", "ticker", "rule_type", "created_at", *METRIC_INDEXES),  # the same by submission
     Index("ix_runs_reproduces", "reproduces"),
+    Index("ix_runs_request", "request_hash"),  # whether somebody has asked for the same already
     Index("ix_runs_prices", "data_hash", "id"),  # which runs read a version of prices
     Index("ix_runs_benchmark", "benchmark_hash"),
 )
@@ -127,6 +129,30 @@ run_lines = table(
     Column("run_id", identifier(36), primary_key=True),
     Column("part", Integer, primary_key=True, autoincrement=False, doc="0 is the head, see adapters.runs.lines"),
     required("packed", LongBlob),
+)
+
+screens = table(
+    "screens",
+    Rows(
+        "What a screen tries, how far it is, and what it has found; a row for each of its tickers.",
+        of="run",
+        kind="screens",
+        kept="runs",
+        web="INSERT UPDATE",
+        worker="SELECT UPDATE",
+    ),
+    Column("run_id", identifier(36), primary_key=True),
+    required("screen_id", identifier(36), doc="the run_id of its first ticker"),
+    required("combinations", Integer),
+    required("done", Integer, default=0, doc="combinations, as of the last heartbeat"),
+    required("values_json", LongText, doc="of each swept parameter, see adapters.screens.columns"),
+    required("places", LongBlob, doc="of each combination's values among them"),
+    required("ranking_json", LongText, doc="metric, goal and constraints, as they were submitted"),
+    Column("metrics", LongBlob, doc="of each combination, see adapters.screens.columns"),
+    Column("best_json", LongText, doc="the one with the highest Sharpe ratio, measured as a run is"),
+    required("differing", Integer, default=0, doc="combinations whose run came to other metrics"),
+    Index("ix_screens_screen", "screen_id"),
+    Index("ix_screens_differing", "differing"),
 )
 
 run_tags = table(

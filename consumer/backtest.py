@@ -2,51 +2,46 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-import numpy as np
-
 from adapters.metrics.excursions import excursions
-from adapters.metrics.measured import Measured
-from adapters.metrics.performance import ANALYSIS_VERSION, Performance, performance
-from adapters.metrics.rates import Rates
+from adapters.metrics.performance import ANALYSIS_VERSION
 from adapters.metrics.table import HEADLINE_NAMES
+from adapters.prices.bars import Bars
 from adapters.prices.packing import PackedPrices
-from adapters.prices.run_prices import RunPrices, run_prices
+from adapters.prices.run_prices import RunPrices
 from adapters.runs.lines import packed_lines
 from adapters.runs.stored_series import encode_equity, encode_signals, encode_trades, significant
 from adapters.sparkline import encode_sparkline
-from consumer.wrappers.liquidation import with_liquidation
-from consumer.wrappers.rates import EngineWithRates, carried
-from contracts.errors import BadParams
+from consumer.setup import Setup
 from contracts.run_request import RunRequest, canonical_json
-from engine.engine import ENGINE_VERSION, BacktestResult, Trade, check_bars
+from engine.engine import ENGINE_VERSION, BacktestResult, Trade
 from rules.base import BaseRule
-from rules.prices import TIME, Prices
-from rules.registry import build_rule
+from rules.prices import Prices
 
-ENGINE_TERMS = {each.name for each in fields(EngineWithRates)} & {each.name for each in fields(RunRequest)}
 TRADE_FIELDS = tuple(each.name for each in fields(Trade))  # asdict would copy each value, at five times the cost
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a finished run leaves behind: columns of its row, and what its rule looked at, packed."""
+    """What a finished Job leaves behind: columns of its row, what its rule looked at, and what its screen found."""
 
     columns: dict[str, Any]
-    lines: list[bytes]
+    lines: list[bytes] = field(default_factory=list)
+    screened: tuple[bytes, dict[str, Any] | None] | None = None  # the metrics of all combinations, and of the best one
 
 
 def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
-    prices = run_prices(packed, request.start_date, request.end_date, request.bars_per_year)
-    rule, read, traded = rule_of(request), read_by_rules(prices), prices.traded
-    result = run_engine(request, rule, prices, read)
+    setup = Setup.of(request, packed)
+    rule, prices, traded = setup.rule(), setup.prices, setup.prices.traded
+    result = setup.result_of(rule)
     equity = result.equity_curve.tolist()
-    filled = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
-    trades = [trade | excursions(trade, traded.columns["High"], traded.columns["Low"]) for trade in filled]
-    measured = measure(request, prices, result, trades)
+    filled = plain_trades(result)
+    trades = with_excursions(filled, traded)
+    measured = setup.performance_of(result, trades)
     metrics = measured.metrics
     columns = {
         **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
@@ -63,12 +58,17 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
         "image_tag": image_tag,
         "result_hash": result_hash(asdict(result.metrics), filled, equity),
     }
-    return Outcome(columns, lines_of(rule, prices, read) if request.batch_id is None else [])
+    return Outcome(columns, lines_of(rule, prices, setup.read) if request.batch_id is None else [])
 
 
-def read_by_rules(prices: RunPrices) -> Prices:
-    """All bars up to the last traded one, as rules and engine read them; indicators are computed once for all."""
-    return Prices({**prices.bars.columns, TIME: prices.bars.timestamps})
+def plain_trades(result: BacktestResult) -> list[dict[str, Any]]:
+    """The engine's trades, by the names of their fields."""
+    return [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
+
+
+def with_excursions(trades: Sequence[dict[str, Any]], traded: Bars) -> list[dict[str, Any]]:
+    """Trades with how far the price went against and for each."""
+    return [trade | excursions(trade, traded.columns["High"], traded.columns["Low"]) for trade in trades]
 
 
 def lines_of(rule: BaseRule, prices: RunPrices, read: Prices) -> list[bytes]:
@@ -118,59 +118,6 @@ def account_notes(request: RunRequest, prices: RunPrices, result: BacktestResult
         "does, so the run has no ratios, no yearly growth and no place in rankings. Size it smaller, or give it a stop "
         "or a level of liquidation."
     ]
-
-
-def measure(
-    request: RunRequest,
-    prices: RunPrices,
-    result: BacktestResult,
-    trades: list[dict[str, Any]],
-) -> Performance:
-    """The engine's metrics and those derived from its equity and trades."""
-    interest, borrow_fees = carried(result.ledger)
-    times = prices.traded.timestamps
-    run = Measured(
-        core=asdict(result.metrics),
-        path=np.concatenate(([request.initial_capital], result.equity_curve)),
-        close=prices.traded.columns["Close"],
-        timestamps=np.concatenate((times[:1], times)),
-        trades=trades,
-        fee_rate=request.fee_rate,
-        slippage_bps=request.slippage_bps,
-        risk_free_rate=request.risk_free_rate,
-        periods_per_year=prices.bars_per_year,
-        rejected_orders=len(result.rejected_orders),
-        benchmark=prices.benchmark,
-        interest=interest,
-        borrow_fees=borrow_fees,
-    )
-    return performance(run, Rates(request.borrow_rate, request.cash_rate))
-
-
-def rule_of(request: RunRequest) -> BaseRule:
-    """The rule that a request asks for; BadParams when it refuses its params."""
-    try:
-        return build_rule(request.rule_type, request.params)
-    except ValueError as error:
-        raise BadParams(str(error)) from error
-
-
-def run_engine(request: RunRequest, rule: BaseRule, prices: RunPrices, read: Prices) -> BacktestResult:
-    """The engine's result of a rule's signals for a request on its prices, cut where the account is liquidated."""
-    engine, first_bar = engine_of(request, prices.bars_per_year), prices.first_bar
-    bars = check_bars(read)  # type: ignore[arg-type]  # columns by name are all that it asks for
-    result = engine.run(bars, rule.generate_signals, request.ticker, first_bar)
-    if request.liquidate_below_pct is None:
-        return result
-    return with_liquidation(result, engine, bars.since(first_bar), request.liquidate_below_pct)
-
-
-def engine_of(request: RunRequest, bars_per_year: float) -> EngineWithRates:
-    """The engine under a request's terms, which have the same names here and there."""
-    terms: dict[str, Any] = {name: getattr(request, name) for name in ENGINE_TERMS}
-    if request.direction == "shortonly":
-        terms |= {"direction": "longshort", "short_only": True}
-    return EngineWithRates(**terms, periods_per_year=bars_per_year)
 
 
 def result_hash(core: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:

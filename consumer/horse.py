@@ -1,13 +1,16 @@
 """The work horse, seen from its parent: how its outcome gets across, and how its death is noticed."""
 
+import mmap
 import os
 import select
 import signal
+import struct
 import sys
 import time
 from contextlib import suppress
 from enum import IntEnum
 
+_NUMBER = struct.Struct("=q")
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -21,10 +24,14 @@ class HorseExit(IntEnum):
 
 
 class Lifeline:
-    """A pipe from the work horse to its parent: a byte says "computed", the end of file that the horse is gone."""
+    """A pipe from the work horse to its parent: a byte says "computed", the end of file that the horse is gone.
+
+    Beside it lies a number that both see: how much of its work the horse has done.
+    """
 
     def __init__(self) -> None:
         self._parent_end, self._horse_end = os.pipe()
+        self._done = mmap.mmap(-1, _NUMBER.size)
         self.computed_at: float | None = None  # in the parent: since then only the result has to be written
 
     def keep_horse_end(self) -> None:
@@ -34,6 +41,15 @@ class Lifeline:
     def keep_parent_end(self) -> None:
         """To be called in the parent after the fork: now only the horse's death can close the other end."""
         os.close(self._horse_end)
+
+    @property
+    def done(self) -> int:
+        """How much of its work the horse has done."""
+        return int(_NUMBER.unpack_from(self._done)[0])
+
+    def say_done(self, done: int) -> None:
+        """Tell the parent how much is done."""
+        _NUMBER.pack_into(self._done, 0, done)
 
     def say_computed(self) -> None:
         """Tell the parent that the time limit has been kept."""

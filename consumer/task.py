@@ -4,20 +4,22 @@ import logging
 import resource
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
 from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
+from adapters.database import reading
 from adapters.prices.packing import PackedPrices
 from adapters.runs.states import Claim, fail, finish
+from adapters.screens.progress import keep_found
 from adapters.settings import Settings
 from consumer.backtest import Outcome, backtest
-from consumer.horse import HorseExit
+from consumer.horse import HorseExit, Lifeline
 from consumer.persistence import persist
 from contracts.errors import (
     BadParams,
@@ -28,7 +30,7 @@ from contracts.errors import (
     RunTimeout,
     UnknownTicker,
 )
-from contracts.status import ErrorType
+from contracts.status import ErrorType, Kind
 
 log = logging.getLogger(__name__)
 
@@ -49,16 +51,16 @@ def run_backtest(
     prices: PackedPrices | UnknownTicker,
     engine: Engine,
     settings: Settings,
-    say_computed: Callable[[], None],
+    lifeline: Lifeline,
 ) -> HorseExit:
-    """Run the claimed request and persist what came of it; `say_computed` is called in between."""
+    """Run the claimed request and persist what came of it; the lifeline is told what is done of it."""
     try:
         with memory_limit(settings.run_memory_mb):
-            outcome = _compute(held, prices, settings)
+            outcome = _compute(held, prices, engine, settings, lifeline)
     except Exception as error:  # every fault of a run ends as its recorded reason
-        say_computed()
+        lifeline.say_computed()
         return _record_failure(held, engine, error)
-    say_computed()
+    lifeline.say_computed()
     ended = _record_success(held, engine, outcome)
     if ended is HorseExit.SUCCEEDED and held.request.charts:
         _draw_charts(held.run_id, engine)
@@ -76,15 +78,28 @@ def _draw_charts(run_id: str, engine: Engine) -> None:
         log.exception("charts_not_drawn")
 
 
-def _compute(held: Claim, prices: PackedPrices | UnknownTicker, settings: Settings) -> Outcome:
+def _compute(
+    held: Claim, prices: PackedPrices | UnknownTicker, engine: Engine, settings: Settings, lifeline: Lifeline
+) -> Outcome:
     if isinstance(prices, UnknownTicker):
         raise prices
     limit_s = settings.run_timeout_s
     try:
         with UnixSignalDeathPenalty(limit_s, JobTimeoutException):
+            if held.kind is Kind.SCREEN:
+                return _screen(held, prices, engine, settings.image_tag, lifeline)
             return backtest(held.request, prices, settings.image_tag)
     except JobTimeoutException as error:
         raise RunTimeout(f"the run took longer than its time limit of {limit_s} s") from error
+
+
+def _screen(held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, lifeline: Lifeline) -> Outcome:
+    from adapters.screens.store import combinations_of  # a run does without them
+    from consumer.screen import screen
+
+    with reading(engine) as connection:
+        tried = combinations_of(connection, held.run_id)
+    return screen(held.request, prices, tried, image_tag, lifeline.say_done)
 
 
 @contextmanager
@@ -104,14 +119,19 @@ def memory_limit(beyond_mb: int) -> Iterator[None]:
 
 
 def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
+    def write(connection: Connection) -> None:
+        finish(connection, held, outcome.columns, outcome.lines)
+        if outcome.screened:
+            keep_found(connection, held.run_id, *outcome.screened)
+
     try:
-        persist(engine, lambda connection: finish(connection, held, outcome.columns, outcome.lines), RESULT_PATIENCE_S)
+        persist(engine, write, RESULT_PATIENCE_S)
     except LeaseLost as error:
         log.warning("result_dropped reason=%s", error)
         return HorseExit.OVERTAKEN
     except Exception as error:  # a value that the database refuses, a full disk, an outage without an end
         return _record_failure(held, engine, error)
-    log.info("run_succeeded result_hash=%s", outcome.columns["result_hash"])
+    log.info("run_succeeded result_hash=%s", outcome.columns.get("result_hash"))
     return HorseExit.SUCCEEDED
 
 

@@ -25,6 +25,7 @@ from adapters.queue.liveness import RECONCILER
 from adapters.queue.messages import attempt_of
 from adapters.runs.states import Attempt, Claim, extend_lease
 from adapters.runs.turns import Turn, claim_turn, mark_served
+from adapters.screens.progress import tell_done
 from adapters.settings import Settings
 from consumer.horse import HorseExit, Lifeline, die_with
 from consumer.messages import MessageWorker
@@ -33,6 +34,7 @@ from consumer.settlement import Settlement
 from consumer.termination import termination
 from consumer.waiting import wait_and_pop
 from contracts.errors import LeaseLost, StaleMessage, UnknownTicker
+from contracts.status import Kind
 
 log = logging.getLogger(__name__)
 
@@ -152,6 +154,8 @@ class RunWorker:
         try:
             with self._engine.begin() as connection:
                 extend_lease(connection, held, self._settings.lease_s)
+                if held.kind is Kind.SCREEN:
+                    tell_done(connection, held.run_id, lifeline.done)
         except LeaseLost as error:
             log.warning("lease_lost reason=%s", error)
             termination.stop_horse()
@@ -169,7 +173,7 @@ class RunWorker:
             die_with(parent_pid)
             from consumer.task import run_backtest  # numpy and the engine are loaded by the work horse only
 
-            status = run_backtest(held, prices, self._engine, self._settings, lifeline.say_computed)
+            status = run_backtest(held, prices, self._engine, self._settings, lifeline)
         except BaseException:
             log.exception("work_horse_died")
         finally:

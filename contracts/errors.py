@@ -27,6 +27,10 @@ class UnknownStudy(PlatformError):
     """No study has this study_id."""
 
 
+class UnknownScreen(PlatformError):
+    """No screen has this screen_id."""
+
+
 class UnknownTicker(PlatformError):
     """There are no prices of this ticker and timeframe, or none with this data_hash."""
 

@@ -1,4 +1,4 @@
-"""The closed list of states that a run can be in."""
+"""The closed lists of what a run can be: its states, its kinds, and why it failed."""
 
 from enum import StrEnum
 
@@ -29,6 +29,13 @@ class RunStatus(StrEnum):
                 return status
         accepted = ", ".join(status.public for status in cls)
         raise ValueError(f"{word!r} is not a status; accepted: {accepted}")
+
+
+class Kind(StrEnum):
+    """What a Job does between claim and finish."""
+
+    RUN = "run"  # one backtest
+    SCREEN = "screen"  # a grid of parameters, of which the metrics alone are kept
 
 
 class ErrorType(StrEnum):

@@ -21,6 +21,8 @@ from web.rules import api as rules_api
 from web.runs import api as runs_api
 from web.runs import comparison, form, history, page, report, tables
 from web.runs import presets as presets_api
+from web.screens import api as screens_api
+from web.screens import pages as screens_pages
 from web.studies import api as studies_api
 from web.studies import pages as studies_pages
 from web.upkeep import health, latency
@@ -28,8 +30,8 @@ from web.upkeep import health, latency
 # fmt: off
 MODULES = (
     guard, audit, health, catalog, rules_api, openapi, documents_pages, runs_api, explanations, form, history,
-    page, report, bars, curves, tables, comparison, batches_api, batches_pages, studies_api, studies_pages,
-    prices_api, prices_pages, presets_api, queue_pages,
+    page, report, bars, curves, tables, comparison, batches_api, batches_pages, screens_api, screens_pages,
+    studies_api, studies_pages, prices_api, prices_pages, presets_api, queue_pages,
 )
 # fmt: on
 

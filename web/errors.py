@@ -19,6 +19,7 @@ from contracts.errors import (
     QueueUnavailable,
     UnknownBatch,
     UnknownRun,
+    UnknownScreen,
     UnknownStudy,
     UnknownTicker,
 )
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
     400: (InvalidRequest,),
-    404: (UnknownRun, UnknownBatch, UnknownStudy, UnknownTicker),
+    404: (UnknownRun, UnknownBatch, UnknownScreen, UnknownStudy, UnknownTicker),
     409: (Conflict,),
     429: (QueueFull,),
     503: (QueueUnavailable, DrawingUnavailable),

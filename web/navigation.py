@@ -7,7 +7,7 @@ from flask import Flask, g, request, session
 # The way to each section, its name, and the pages that belong to it.
 NAVIGATION = (
     ("form.page", "New run", ()),
-    ("runs.page", "Runs", ("run.page", "comparison.page")),
+    ("runs.page", "Runs", ("run.page", "comparison.page", "screens.page")),
     ("batches.listed", "Batches", ("batches.page",)),
     ("studies.listed", "Studies", ("studies.page",)),
     ("prices_pages.listed", "Prices", ("prices_pages.page",)),

@@ -10,11 +10,15 @@ from adapters.tables import runs, studies
 def submitter(connection: Connection, kind: str, name: str) -> str | None:
     """Who submitted what has this run_id or study_id, or the first run of this batch_id; None when nobody knows.
 
-    The batch of a study is its submitter's, also while it has no runs yet.
+    A screen is the run of its first ticker. The batch of a study is its submitter's, also while it has no runs yet.
     """
     of_study = name.removeprefix(batch_of(""))
     if kind == "batch_id" and of_study != name and (by := submitter(connection, "study_id", of_study)):
         return by
     table = studies if kind == "study_id" else runs
-    query = select(table.c.submitted_by).where(table.c[kind] == name).order_by(table.c.id)
+    query = (
+        select(table.c.submitted_by)
+        .where(table.c["run_id" if kind == "screen_id" else kind] == name)
+        .order_by(table.c.id)
+    )
     return connection.execute(query.limit(1)).scalar()

@@ -26,12 +26,34 @@ Faults = dict[str, str]
 
 @dataclass(frozen=True)
 class Expansion:
-    """The runs of a sweep as requests, and what they are ranked by; None where the sweep says nothing of it."""
+    """What a sweep stands for: each combination on each ticker. ranking: None where it says nothing of it.
+
+    base: what all runs share, but for the ticker. members: the combinations, by swept parameter.
+    """
 
     spec: SweepSpec
-    requests: list[dict[str, Any]]
-    swept: frozenset[str]
+    base: dict[str, Any]
+    tickers: list[str]
+    members: list[Member]
     ranking: Ranking | None
+
+    @cached_property
+    def requests(self) -> list[dict[str, Any]]:
+        """The runs, all combinations of the first ticker first."""
+        return [self.request(ticker, member) for ticker in self.tickers for member in self.members]
+
+    def request(self, ticker: str, member: Member) -> dict[str, Any]:
+        """One of the runs."""
+        return {"charts": False, **self.base, "ticker": ticker, "params": self.params(member)}
+
+    def params(self, member: Member) -> dict[str, Any]:
+        """The whole params of a combination."""
+        return with_params(self.base.get("params") or {}, member)
+
+    @cached_property
+    def swept(self) -> frozenset[str]:
+        """The names of the parameters that differ."""
+        return frozenset[str]().union(*self.members)
 
     @cached_property
     def batch_id(self) -> str | None:
@@ -55,8 +77,8 @@ class Expansion:
             number, _, name = field.partition(".")
             if not number.isdigit():
                 continue
-            run = self.requests[int(number) - 1]
-            said = f"{fault} ({run['ticker']} {json.dumps(run['params'])}"
+            ticker, member = divmod(int(number) - 1, len(self.members))
+            said = f"{fault} ({self.tickers[ticker]} {json.dumps(self.params(self.members[member]))}"
             alike.setdefault((self._place(name), _NUMBER.sub("0", fault)), []).append(said)
         found = {field: fault for field, fault in errors.items() if not field[:1].isdigit()}
         for (place, _), (said, *more) in alike.items():
@@ -92,13 +114,7 @@ def expanded(
     members = list[Member]() if found else _members(spec, axes, where, fixed or {}, len(tickers), most, found)
     if found:
         raise InvalidRequest(found)
-    given = base.get("params") or {}
-    requests = [
-        {"charts": False, **base, "ticker": ticker, "params": with_params(given, member)}
-        for ticker in tickers
-        for member in members
-    ]
-    return Expansion(spec, requests, frozenset[str]().union(*members), ranking)
+    return Expansion(spec, base, tickers, members, ranking)
 
 
 def _tickers(base: dict[str, Any], errors: Faults) -> list[str]:

@@ -40,9 +40,9 @@ def is_ruined(metrics: Mapping[str, Any]) -> bool:
     return (metrics.get("max_drawdown_pct") or 0.0) >= RUIN_PCT
 
 
-def tried_note(tried: int, completed: int = 0, kept: int = 0) -> str:
+def tried_note(tried: int, completed: int = 0, kept: int = 0, what: str = "run") -> str:
     """What to bear in mind when reading the best of `tried` runs, `kept` of the completed ones being ranked."""
-    runs = "1 run was" if tried == 1 else f"{tried:,} runs were"
+    runs = f"1 {what} was" if tried == 1 else f"{tried:,} {what}s were"
     note = (
         f"{runs} tried: the best of many looks better than it is (selection bias), so confirm it on dates "
         "that took no part in the choice."

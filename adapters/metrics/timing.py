@@ -70,10 +70,16 @@ def timing_of(
 
     equity, closes: (bars,) float64; times: (bars,) datetime64; trades: as stored, with the numbers of their bars.
     """
-    path = np.concatenate(([initial_capital], equity[1:]))
+    path = np.concatenate(([initial_capital], equity))
+    return timing_over(path, shares_held(trades, len(equity)), closes, times, rates)
+
+
+def timing_over(path: Array, shares: Array, closes: Array, times: Array, rates: Rates = NO_RATES) -> Timing:
+    """The same of an equity path (bars + 1,), the initial capital first, and signed shares after each bar's fills."""
+    equity, before = path[1:], np.concatenate((path[:1], path[2:-1]))
     with np.errstate(divide="ignore", invalid="ignore"):  # of an emptied account, which has no timing
-        exposures = (shares_held(trades, len(equity)) * closes / equity)[:-1]
-        returns = path[1:] / path[:-1] - 1.0
+        exposures = (shares * closes / equity)[:-1]
+        returns = equity[1:] / before - 1.0
     return Timing(returns, exposures, closes[1:] / closes[:-1] - 1.0, _carry(exposures, times, rates))
 
 

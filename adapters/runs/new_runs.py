@@ -16,7 +16,7 @@ from adapters.runs.turns import announce
 from adapters.tables import run_events, run_tags, runs
 from contracts.errors import Conflict, UnknownRun
 from contracts.run_request import MOST_TAGS, RunRequest, TagChange
-from contracts.status import RunStatus
+from contracts.status import Kind, RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +28,7 @@ class NewRun:
     idempotency_key: str | None = None
     reproduces: str | None = None
     submitted_by: str | None = None
+    kind: Kind = Kind.RUN
 
 
 def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
@@ -78,6 +79,7 @@ def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
     request = new.request
     return {
         "run_id": request.run_id,
+        "kind": new.kind,
         "batch_id": request.batch_id,
         "label": request.label,
         "idempotency_key": new.idempotency_key,

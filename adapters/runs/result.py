@@ -22,7 +22,7 @@ from adapters.runs.series import RunSeries, run_series
 from adapters.runs.stored_series import PRUNED, decode_signals
 from adapters.runs.times import seconds_between, utc_text
 from contracts.run_result import Candle, ConditionSummary, RunResult
-from contracts.status import RunStatus
+from contracts.status import Kind, RunStatus
 
 CandleSource = Callable[[str, date, date], list[Candle] | None]  # of a data_hash, from day to day
 AS_STORED = (
@@ -64,6 +64,8 @@ def run_result(
     }
     if row["status"] != RunStatus.SUCCEEDED:
         return RunResult(**known)
+    if row["kind"] != Kind.RUN:
+        return RunResult(**known, notes=[f"This is a {row['kind']}, which has a result of its own kind"])
     kept = _kept(row)
     if row["equity_curve_json"] is None:
         return RunResult(**known, **kept, notes=[PRUNED], charts=dict(charts), chart_base64=charts.get("equity_curve"))

@@ -16,7 +16,7 @@ from adapters.runs.events import record_event
 from adapters.tables import run_charts, run_lines, runs
 from contracts.errors import Conflict, LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
-from contracts.status import ErrorType, RunStatus
+from contracts.status import ErrorType, Kind, RunStatus
 
 ERROR_MESSAGE_LENGTH = 1000  # characters, the width of the column
 
@@ -35,6 +35,7 @@ class Claim(Attempt):
 
     token: str
     request: RunRequest
+    kind: Kind = Kind.RUN
 
 
 def claim(connection: Connection, waiting: Attempt, token: str, lease_s: float, worker: str) -> Claim:
@@ -51,10 +52,11 @@ def claim(connection: Connection, waiting: Attempt, token: str, lease_s: float, 
         "worker": worker[:128],
     }
     _move(connection, waiting, RunStatus.PENDING, values, f"claimed by {worker}")
-    text = connection.execute(select(runs.c.request_json).where(mine)).scalar()
-    if text is None:
+    row = connection.execute(select(*runs.c["request_json", "kind"]).where(mine)).one_or_none()
+    if row is None:
         raise StaleMessage(f"run {waiting.run_id} attempt {waiting.attempt} is not waiting")
-    return Claim(waiting.run_id, waiting.attempt, token, RunRequest.from_json(json.loads(text)))
+    request = RunRequest.from_json(json.loads(row.request_json))
+    return Claim(waiting.run_id, waiting.attempt, token, request, Kind(row.kind))
 
 
 def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:

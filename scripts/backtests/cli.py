@@ -30,6 +30,7 @@ EXAMPLES = """examples:
   %(prog)s results rsi-bounds-0123456789 --metric calmar_ratio --constraint "num_trades >= 20"
   %(prog)s retry docs/examples/rsi.yaml --failed
   %(prog)s cancel docs/examples/rsi.yaml
+  %(prog)s screen docs/examples/rsi.yaml --top 20 --run 10
   %(prog)s study docs/examples/walk_forward.yaml
   %(prog)s load AAPL.csv MSFT.csv
 
@@ -95,6 +96,12 @@ def parser() -> argparse.ArgumentParser:
     retrying.add_argument("--cancelled", action="store_true", help="the cancelled runs, too")
     for command in (watching, results, cancelling, retrying):
         command.add_argument("sweep", help=either_help)
+    screening = commands_of.add_parser(
+        "screen", parents=[_address(), ranked], help="try a sweep in one Job: metrics only"
+    )
+    screening.add_argument("sweep", help="sweep file: .yaml")
+    _add_given(screening)
+    screening.add_argument("--run", type=_positive, metavar="N", help="run the best N afterwards, each as a Job")
     studying = commands_of.add_parser("study", parents=[_address()], help="is the best of a sweep more than luck?")
     studying.add_argument("sweep", help="sweep file: .yaml with a section study")
     _add_given(studying)

@@ -12,7 +12,7 @@ from backtests.bulk import Plan, RunRequest, Submitted, plan_all, submit_all
 from backtests.transport import Transport, as_json, path_of, query_of
 
 PAGE = 2000  # runs in one answer
-RUN_POLL_S, BATCH_POLL_S = 0.5, 1.0
+RUN_POLL_S, BATCH_POLL_S, FIRST_LOOK_S = 0.5, 1.0, 0.1
 LONG_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
 DEFAULT_URL = "http://127.0.0.1:5000"
 LIVING = ("pending", "running")
@@ -153,6 +153,28 @@ class Client:
         """Let the failed runs of a batch wait again, the cancelled ones only if asked for; how many there were."""
         path = path_of("api", "batches", batch_id, "retry") + query_of(cancelled=str(cancelled).lower())
         return int(self._post(path)["retried"])
+
+    def screen(self, sweep: RunRequest, top: int = 10, seen: Callable[[Json], None] = lambda screen: None) -> Json:
+        """Try a sweep in one Job for each ticker, and wait: its `top` rows, by the sweep's ranking, in `leaderboard`.
+
+        A row has params and metrics, no receipt; `run_screened` makes a run of it. `seen` is told of each look at it.
+        """
+        screen_id = self._post("/api/screens", sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)["screen_id"]
+        path, pause_s = path_of("api", "screens", screen_id), FIRST_LOOK_S
+        while (found := self.get(path, top=top))["status"] in LIVING:
+            seen(found)
+            self._sleep(pause_s)
+            pause_s = min(2 * pause_s, BATCH_POLL_S)
+        return found
+
+    def run_screened(self, screen_id: str, row: Json) -> str:
+        """The run_id of a run, with charts and receipt, of a row that `screen` has found."""
+        path = path_of("api", "screens", screen_id, "run") + query_of(number=row["number"], ticker=row["ticker"])
+        return str(self._post(path, key=str(uuid4()))["run_id"])
+
+    def run_best_screened(self, screen_id: str, best: int | None = None) -> Json:
+        """Run the best rows of a screen, or all, as one batch: its batch_id, run_ids, new."""
+        return self._post(path_of("api", "screens", screen_id, "batch") + query_of(best=best))
 
     def plan_study(self, study: RunRequest) -> Json:
         """What a study would cost: runs, parts, and seconds at the pace of the latest batch; nothing is recorded."""

@@ -1,4 +1,4 @@
-"""What the command line does: plan, submit, status, results, cancel, retry, study, load."""
+"""What the command line does: plan, submit, status, results, cancel, retry, screen, study, load."""
 
 import json
 import re
@@ -168,11 +168,29 @@ def retry(client: Client, asked: Namespace, progress: Progress) -> int:
     return EXIT_OK
 
 
+def screen(client: Client, asked: Namespace, progress: Progress) -> int:
+    """Try the combinations of a file in one Job for each ticker, and print the best; run those that are asked for."""
+    sweep = _spec_of(client, asked, "a screen")
+    given = {"metric": asked.metric, "constraints": asked.constraint}
+    found = sweep.screen(client, asked.top, **{name: value for name, value in given.items() if value})
+    screen_id, tried = found["screen_id"], found["combinations"]
+    progress.say(f"page: {client.url}/screens/{screen_id}")
+    if found["status"] == "failed":
+        progress.say(f"it failed: {found['error_message']}")
+        return EXIT_SOME_FAILED
+    if asked.run:
+        batch = client.run_best_screened(screen_id, asked.run)
+        progress.say(f"{batch['runs']} of them run as batch {batch['batch_id']}")
+    named = {"rule_type": found["rule_type"], "rule_id": None}
+    rows = [row | named | {"run_id": row["run_id"] or "-"} for row in found["leaderboard"]]
+    note = f"{tried:,} combinations were tried in a screen: the best of many looks better than it is (selection bias)"
+    print(FORMATS[asked.format](found | {"batch_id": screen_id, "leaderboard": rows, "note": note}))
+    return EXIT_OK
+
+
 def study(client: Client, asked: Namespace, progress: Progress) -> int:
     """Say what the study of a file costs, start it, follow it, and print its verdict."""
-    sweep = _sweep_of(client, asked)
-    if not isinstance(sweep, Spec):
-        raise BadInput([f"{asked.sweep}: a study is told in YAML"])
+    sweep = _spec_of(client, asked, "a study")
     cost = sweep.plan_study(client)
     progress.say(_cost_text(cost))
     if asked.dry_run:
@@ -219,6 +237,13 @@ def load(client: Client, asked: Namespace, progress: Progress) -> int:
 
 def _sweep_of(client: Client, asked: Namespace) -> Spec | Table:
     return read_sweep(Path(asked.sweep), client, dict(asked.given))
+
+
+def _spec_of(client: Client, asked: Namespace, what: str) -> Spec:
+    sweep = _sweep_of(client, asked)
+    if not isinstance(sweep, Spec):
+        raise BadInput([f"{asked.sweep}: {what} is told in YAML"])
+    return sweep
 
 
 def _batch_of(client: Client, asked: Namespace) -> dict[str, Any]:

@@ -13,8 +13,13 @@ def as_json(batch: Mapping[str, Any]) -> str:
     """One JSON object with the ranks, what they are by, and the note."""
     ranks = [{"rank": place, **run} for place, run in enumerate(batch["leaderboard"], start=1)]
     shown = {name: batch[name] for name in ("batch_id", "metric", "goal", "constraints", "note")}
-    counted = {"tried": batch["runs"] - batch["cancelled"], "completed": batch["counts"]["completed"]}
-    return json.dumps(shown | counted | {"leaderboard": ranks}, indent=2)
+    return json.dumps(shown | _counted(batch) | {"leaderboard": ranks}, indent=2)
+
+
+def _counted(batch: Mapping[str, Any]) -> dict[str, int]:
+    if "combinations" in batch:  # of a screen
+        return {"tried": batch["combinations"], "completed": batch["done"]}
+    return {"tried": batch["runs"] - batch["cancelled"], "completed": batch["counts"]["completed"]}
 
 
 def as_csv(batch: Mapping[str, Any]) -> str:
@@ -45,12 +50,18 @@ def _columns(params: Mapping[str, Any]) -> dict[str, Any]:
 
 def as_table(batch: Mapping[str, Any]) -> str:
     """Aligned columns for people, the ranking metric first, and the note below."""
-    metrics = list(dict.fromkeys((batch["metric"], *SHOWN_METRICS)))
+    known = {name for run in batch["leaderboard"] for name in run["metrics"]}
+    metrics = [name for name in dict.fromkeys((batch["metric"], *SHOWN_METRICS)) if name in known]
     rows = [["rank", "ticker", "rule", *metrics, "run_id"]]
     for place, run in enumerate(batch["leaderboard"], start=1):
         numbers = [_number(run["metrics"].get(name)) for name in metrics]
-        rows.append([str(place), run["ticker"], run["rule_id"] or run["rule_type"], *numbers, run["run_id"]])
+        rows.append([str(place), run["ticker"], run["rule_id"] or _named(run), *numbers, run["run_id"]])
     return "\n".join([*aligned(rows), "", batch["note"]])
+
+
+def _named(run: Mapping[str, Any]) -> str:
+    params = (f"{name}={value}" for name, value in _columns(run["params"]).items())
+    return " ".join((run["rule_type"], *params))
 
 
 def _number(value: float | int | None) -> str:

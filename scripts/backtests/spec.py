@@ -38,6 +38,10 @@ class Spec:
         """Send the runs that the batch does not have."""
         self._at_its_lines(client.submit_sweep, batch_id)
 
+    def screen(self, client: Client, top: int, **changes: Any) -> dict[str, Any]:
+        """As `Client.screen`, with these fields in place of the file's; BadInput as for `plan`."""
+        return self._at_its_lines(lambda values: client.screen(values | changes, top))
+
     def plan_study(self, client: Client) -> dict[str, Any]:
         """What the study of this sweep would cost; BadInput as for `plan`."""
         if "study" not in self.values:

@@ -18,6 +18,7 @@ BODIES: dict[str, Any] = {
     "POST /run_backtest": RUN,
     "POST /api/runs/bulk": [RUN | {"params": {"period": period}} for period in (7, 14)],
     "POST /api/batches": {"name": "three", "base": RUN, "parameters": {"period": {"min": 7, "max": 21, "step": 7}}},
+    "POST /api/screens": {"name": "two", "base": RUN, "parameters": {"period": [7, 14]}},
     "POST /api/runs/tags": {"run_ids": ["$RUN_ID"], "add": ["trend"]},
     "POST /api/rules/check": {"rule_type": "RSI", "params": {"period": 1}},
     "POST /api/strategies": {"name": "my first", "request": RUN},

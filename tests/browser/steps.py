@@ -46,7 +46,8 @@ def fill_sweep(page: Page, **axes: tuple[str, str, str]) -> None:
 
 
 def run_sweep(page: Page, count: int) -> None:
-    """Submit it, and wait on its page until all of its runs have ended."""
+    """Submit it as runs, and wait on its page until all of them have ended."""
+    page.get_by_label("Run each as a Job").check()
     page.get_by_role("button", name=f"Run {count} backtests").click()
     page.wait_for_url("**/batches/*")
     expect(page.locator("#batch")).to_contain_text(f"{count} of {count} ended", timeout=2 * JOB_MS)

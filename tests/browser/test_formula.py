@@ -164,7 +164,7 @@ def test_a_rule_of_one_s_own_is_swept_and_its_combinations_are_studied(visit: Vi
     expect(page.locator("[data-input]")).to_have_count(2)
     page.get_by_label("fast to", exact=True).fill("90")
     fill_sweep(page, **{"inputs.fast": ("5", "15", "5")})
-    expect(page.locator("[data-count]")).to_have_text("3 inputs.fast = 3 runs")
+    expect(page.locator("[data-count]")).to_have_text("3 inputs.fast = 3 combinations")
     run_sweep(page, 3)
     expect(page.get_by_role("heading", name="against each parameter")).to_be_visible()
 

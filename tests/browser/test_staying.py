@@ -123,7 +123,7 @@ def test_a_sweep_leaves_out_what_the_rule_does_not_allow(visit: Visit) -> None:
     visit.open("/")
     page.locator('[name="rule_type"]').select_option("MA_CROSS")
     fill_sweep(page, fast=("10", "40", "10"), slow=("10", "40", "10"))
-    expect(page.locator("[data-count]")).to_have_text("4 fast × 4 slow = 6 runs with fast < slow")
+    expect(page.locator("[data-count]")).to_have_text("4 fast × 4 slow = 6 combinations with fast < slow")
 
     run_sweep(page, 6)
 
@@ -133,7 +133,7 @@ def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -
     visit.open("/")
     page.locator('[name="start_date"]').fill("2010-01-04")
     fill_sweep(page, period=("5", "15", "5"), oversold=("25", "30", "5"), overbought=("65", "70", "5"))
-    expect(page.locator("[data-count]")).to_have_text("3 period × 2 oversold × 2 overbought = 12 runs")
+    expect(page.locator("[data-count]")).to_have_text("3 period × 2 oversold × 2 overbought = 12 combinations")
 
     run_sweep(page, 12)
     page.get_by_label("and down").select_option("overbought")

@@ -19,7 +19,8 @@ from adapters.metrics.rates import Rates
 from adapters.prices.bars import bar_dates
 from adapters.runs.stored_series import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
-from consumer.backtest import backtest, read_by_rules, run_engine
+from consumer.backtest import backtest
+from consumer.setup import Setup
 from contracts.errors import NoPricesInRange
 from contracts.run_request import RunRequest, about
 from engine.engine import BacktestEngine
@@ -296,7 +297,7 @@ class SaysFloats(RsiRule):
 def test_whoever_runs_a_rule_is_told_how_its_signals_become_right(caller: str) -> None:
     prices = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
     callers = {
-        "job": lambda: run_engine(WHOLE, SaysFloats(), prices, read_by_rules(prices)),
+        "job": lambda: Setup(WHOLE, prices).result_of(SaysFloats()),
         "grid": lambda: ParameterOptimizer(SaysFloats, prices.bars.columns).search({"period": [14]}),
         "notebook": lambda: BacktestEngine().run(prices.bars.columns, SaysFloats().generate_signals),
     }
@@ -310,7 +311,7 @@ def test_a_rule_cannot_write_into_the_prices_that_it_is_filled_at(caller: str) -
     prices = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
     close = prices.bars.columns["Close"].copy()
     callers = {
-        "job": lambda: run_engine(WHOLE, KnowsPrices(), prices, read_by_rules(prices)),
+        "job": lambda: Setup(WHOLE, prices).result_of(KnowsPrices()),
         "grid": lambda: ParameterOptimizer(KnowsPrices, prices.bars.columns).search({"period": [14]}),
         "notebook": lambda: BacktestEngine().run(prices.bars.columns, lambda data: KnowsPrices().signals(Prices(data))),
     }

@@ -12,7 +12,7 @@ from contracts.status import ErrorType
 from scripts.reference.api import BODIES
 from tests.services.live_web import served
 from tests.services.processes import PROJECT_ROOT
-from tests.web.made_runs import make
+from tests.web.made_runs import make, work_off
 
 DOCS = PROJECT_ROOT / "docs"
 
@@ -42,11 +42,13 @@ def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[st
     assert all(name in answer for name, answer in zip(expected, answers, strict=True)), answers
 
 
-# commands of the reference that a completed run, a living study, a used version of prices and a deleted preset refuse
+# commands of the reference that a completed run or screen, a living study and a used version of prices refuse
 REFUSED = {
     "POST /api/studies/$STUDY_ID/judge": 409,
     "POST /api/runs/$RUN_ID/cancel": 409,
     "POST /api/runs/$RUN_ID/retry": 409,
+    "POST /api/screens/$SCREEN_ID/cancel": 409,
+    "POST /api/screens/$SCREEN_ID/retry": 409,
     "DELETE /api/prices/AAPL/1d/$DATA_HASH": 409,
 }
 
@@ -56,6 +58,8 @@ def test_every_command_of_the_reference_is_answered(app: Flask) -> None:
     known = {"RUN_ID": make(app, "completed", {"charts": True}, ErrorType.ENGINE_ERROR)}
     known["DATA_HASH"] = client.get("/api/prices").json["series"][0]["data_hash"]
     known["STUDY_ID"] = client.post("/api/studies", json=BODIES["POST /api/studies"]).json["study_id"]
+    known["SCREEN_ID"] = client.post("/api/screens", json=BODIES["POST /api/screens"]).json["screen_id"]
+    work_off(app)
     client.post("/api/runs/bulk?batch_id=two", json=BODIES["POST /api/runs/bulk"])
     answered = {}
 

@@ -20,7 +20,7 @@ SENSIBLE_WORDS = {"batch_id": "c", "constraint": "sharpe_ratio > 0", "Idempotenc
 OF_RUNS = {"sort": "created", "after": "2", "before": "2", "name": "RSI_14", "label": "l", "batch": "b"}
 # bodies that a schema does not describe well enough: a CSV file, a plan whose windows must fit into the prices, and a
 # sweep, whose base and parameters are checked as those of its runs
-UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}", "POST /api/studies", "POST /api/batches"}
+UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}", "POST /api/studies", "POST /api/batches", "POST /api/screens"}
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ blueprint = Blueprint("batches", __name__)
 LEADERS = 20
 SHADES = 5
 SCALE_STEPS = 6  # of the legend of a map
+MOST_CELLS = 20_000  # of a map, which a browser lays out in a second
 MAX_SLICED = 8  # parameters that the metric is drawn against
 LISTED = (AFTER, limit(most=100, default=25))
 
@@ -107,15 +108,18 @@ def page(batch_id: str) -> str:
         ticker=ticker,
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
         constraints=[each.text for each in ranking.constraints],
+        has_runs=True,
         note=tried_note(tickers[ticker]) if ticker else note_of(summary, len(measured)),
-        **_parameters(surface_of(measured), ranking),
+        **shown_parameters(surface_of(measured), ranking),
     )
 
 
-def _parameters(surface: Surface, ranking: Ranking) -> dict[str, Any]:
-    """The metric against each parameter that varies, and the map over two of them."""
+def shown_parameters(surface: Surface, ranking: Ranking) -> dict[str, Any]:
+    """The metric against each parameter that varies, and the map over two of them unless it has too many cells."""
     varying = surface.varying()
     grid = surface.grid(*_axes(varying)) if len(varying) > 1 else None
+    if grid and len(grid.x_values) * len(grid.y_values) > MOST_CELLS:
+        grid = None
     heatmap = grid.heatmap() if grid else None
     return {
         "varying": varying,

@@ -17,12 +17,14 @@ CONSTRAINT = Argument("constraint", Parser(parse_condition, TEXT), "what a ranke
 RANKING = (METRIC, GOAL, CONSTRAINT)
 
 
-def asked_ranking(own: Ranking) -> Ranking:
+def asked_ranking(own: Ranking, *narrowed: Argument) -> Ranking:
     """The query's metric, goal and constraints; for what it leaves out, those of the batch's `own` ranking.
 
     Of another metric than the batch's own the goal is what is better for it. An empty constraint asks for none.
+    narrowed: in place of RANKING, for what has fewer metrics.
     """
-    asked = arguments(replace(METRIC, default=own.metric), GOAL, CONSTRAINT)
+    by, *others = narrowed or RANKING
+    asked = arguments(replace(by, default=own.metric), *others)
     metric, constraint = asked["metric"], asked["constraint"]
     better = own.goal if metric == own.metric else default_goal(metric)
     constraints = list(own.constraints)

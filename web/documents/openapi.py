@@ -29,6 +29,7 @@ _IN_PATHS: dict[str, dict[str, Any]] = {
     "run_id": run_id.schema,
     "batch_id": TEXT,
     "study_id": run_id.schema,
+    "screen_id": run_id.schema,
     "preset_id": COUNT,
     "name": {"enum": list(CHART_NAMES)},
     "ticker": ticker_symbol.schema,

@@ -187,6 +187,21 @@ ANSWERS: dict[str, Json] = {
     ),
     "BatchPage": json_object({"batch_id": TEXT} | _page("runs", ref("BatchRun"), TEXT)["properties"]),
     "Heatmap": json_object({**_each("batch_id metric", TEXT), "heatmap": _OBJECT_OR_NULL}),
+    "ScreenAccepted": json_object(
+        {"screen_id": TEXT, **_each("combinations jobs", COUNT), **_each("status_url result_url", TEXT)}
+    ),
+    "Screen": json_object(
+        {"screen_id": TEXT, "name": _TEXT_OR_NULL, "status": _STATUS_WORD, "rule_type": TEXT, "tickers": array(TEXT)}
+        | _each("combinations done", COUNT)
+        | _ERROR
+        | _each("created_at completed_at", _MOMENT)
+        | {"metric": TEXT, "goal": _GOAL, "constraints": array(TEXT), "receipts": array(OBJECT)}
+        | {"leaderboard": array(ref("ScreenRow"))}
+    ),
+    "ScreenRow": json_object(
+        {"number": COUNT, "ticker": TEXT, "params": OBJECT, "metrics": _map(_SECONDS), "run_id": _TEXT_OR_NULL}
+        | {"is_equal": _or_null(FLAG | {"description": "whether its run came to the same metrics"})}
+    ),
     "StudyAccepted": json_object(_each("study_id batch_id status_url page_url", TEXT)),
     "Studies": _page("studies", json_object(_STUDY)),
     "Study": json_object(

@@ -12,8 +12,9 @@ from adapters.queue.messages import RunMessage
 from adapters.runs.queries import run_row
 from adapters.runs.states import cancel, retry
 from adapters.runs.turns import most_before
-from contracts.errors import QueueUnavailable
+from contracts.errors import Conflict, QueueUnavailable
 from contracts.run_request import RunRequest
+from contracts.status import Kind
 from web.platform import ask_database, ask_queue, platform
 from web.runs.submission import Accepted
 from web.runs.validation import ValidRequest
@@ -56,6 +57,8 @@ def retry_run(run_id: str) -> None:
 def reproduce_run(run_id: str, key: str | None) -> Accepted:
     """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
     row = ask_database(run_row, run_id)
+    if row["kind"] != Kind.RUN:
+        raise Conflict(f"{run_id} is a {row['kind']}, which has no receipt to compare with; submit it again")
     asked = RunRequest.from_json(json.loads(row["request_json"]))
     # its own prices, whatever has been loaded since, and outside of any batch
     request = replace(asked, data_hash=row["data_hash"], run_id=None, batch_id=None)

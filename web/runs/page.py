@@ -13,7 +13,7 @@ from adapters.database import reading
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, run_series
 from contracts.run_result import RunResult
-from contracts.status import RunStatus
+from contracts.status import Kind, RunStatus
 from web.charts.breakdown import breakdown
 from web.charts.texts import chart_texts
 from web.platform import ask_database, platform
@@ -39,9 +39,11 @@ def page(run_id: UUID) -> ResponseReturnValue:
     if tab not in run_view.TABS:
         abort(404, f"a run has no tab {tab[:40]!r}; there are {', '.join(run_view.TABS)}")
     if request.headers.get("Prefer") == "wait":
-        _await_end(str(run_id))
+        await_end(str(run_id))
     with reading(platform().engine) as connection:
         row = run_row(connection, str(run_id))
+        if row["kind"] == Kind.SCREEN:
+            return redirect(url_for("screens.page", screen_id=run_id))
         events = events_of(connection, str(run_id))
         reproduced = _reproductions(connection, row)
         hindered = troubles(connection) if row["status"] == RunStatus.PENDING else []
@@ -63,7 +65,7 @@ def page(run_id: UUID) -> ResponseReturnValue:
     )
 
 
-def _await_end(run_id: str) -> None:
+def await_end(run_id: str) -> None:
     """Give a run that was just submitted the time to end (RFC 7240's preference)."""
     if not _held.acquire(blocking=False):
         return

@@ -1,7 +1,7 @@
 """Accept a run: record it, then push its message. The recorded row is the promise; the message can come later."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from uuid import uuid4
 
@@ -20,7 +20,7 @@ from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued
 from adapters.settings import Settings
 from adapters.tables import runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
-from contracts.status import RunStatus
+from contracts.status import Kind, RunStatus
 from web.ownership import join_batch
 from web.runs.validation import ValidRequest
 
@@ -47,10 +47,16 @@ class Submission:
         self._settings = settings
 
     def submit(
-        self, valid: ValidRequest, idempotency_key: str | None = None, reproduces: str | None = None
+        self,
+        valid: ValidRequest,
+        idempotency_key: str | None = None,
+        reproduces: str | None = None,
+        kind: Kind = Kind.RUN,
+        beside: Callable[[Connection, str], None] = lambda connection, run_id: None,
     ) -> Accepted:
         """Record and enqueue one run; the existing one when the key, or the batch, has this request already.
 
+        beside: what is recorded in the same transaction of a Job of another kind, by its run_id.
         Conflict when the key was used for another request; QueueFull above the configured depth.
         """
         if idempotency_key and (known := self._by_key(idempotency_key, valid)):
@@ -59,9 +65,14 @@ class Submission:
         request = replace(valid.request, run_id=str(uuid4()))
         actor = current_actor()
         key = own_key(idempotency_key, actor) if idempotency_key else None
-        new = NewRun(request, valid.request_hash, key, reproduces, actor)
+        new = NewRun(request, valid.request_hash, key, reproduces, actor, kind)
+
+        def record(connection: Connection) -> None:
+            _insert(connection, new)
+            beside(connection, str(request.run_id))
+
         try:
-            committed(self._engine, lambda connection: _insert(connection, new))
+            committed(self._engine, record)
         except IntegrityError as error:
             return self._existing(error, valid, idempotency_key)
         with log_context(run_id=request.run_id, batch_id=request.batch_id, attempt=1):

@@ -1,5 +1,6 @@
 """Small pictures of a verdict."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from statistics import NormalDist
 from typing import Any
@@ -12,6 +13,7 @@ from web.svg import bar, line, picture, polyline, scale, text
 WIDTH, HEIGHT, EDGE = 720, 240, 36  # EDGE: room above, and below for words
 FLOOR, BELOW, ABOVE = HEIGHT - EDGE, HEIGHT - 6, 27  # where the shapes end, and where the words are
 STEPS = 120  # points of a curve
+BINS = 60  # of a histogram
 _NORMAL = NormalDist()
 
 
@@ -57,6 +59,23 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
         text(2, ABOVE, f"{low:,.0f} to {high:,.0f}", "start"),
     ]
     return _framed(shapes, f"Equity from {equity[0]:,.0f} on {first_day} to {equity[-1]:,.0f} on {last_day}")
+
+
+def histogram_picture(values: Sequence[float], marked: float, what: str) -> Markup:
+    """How often each range of values occurs, and one of them, or another value, that is marked; what: in words."""
+    low, high = min(*values, marked), max(*values, marked)
+    width = (high - low) / BINS or 1.0
+    counts = Counter(min(int((value - low) / width), BINS - 1) for value in values)
+    x, y = scale(0, BINS, EDGE, WIDTH - EDGE), scale(0, max(counts.values()), FLOOR, EDGE)
+    mark = x((marked - low) / width)
+    shapes = [bar("f-luck", x(place), x(1) - x(0) - 1, y(count), FLOOR) for place, count in sorted(counts.items())]
+    shapes += [
+        line("s-strategy", mark, EDGE, mark, FLOOR),
+        text(min(max(mark, 120), WIDTH - 120), ABOVE, f"{what} {marked:.2f}"),
+        text(EDGE, BELOW, f"{low:.2f}", "start"),
+        text(WIDTH - EDGE, BELOW, f"{high:.2f}", "end"),
+    ]
+    return _framed(shapes, f"{len(values):,} values from {low:.2f} to {high:.2f}; {what} {marked:.2f}")
 
 
 def luck_of_best(evidence: dict[str, Any]) -> Markup | None:

@@ -12,6 +12,7 @@ from adapters.database import reading
 from adapters.queue.liveness import Upkeep, upkeep
 from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
+from adapters.screens.store import all_differing
 from adapters.upkeep.storage import bytes_by_kind
 from contracts.errors import QueueUnavailable
 from web.operation import operation
@@ -43,10 +44,12 @@ class _RunNumbers:
     def collect(self) -> Iterator[Metric]:
         with reading(platform().engine) as connection:
             seen, room, counted = upkeep(connection), bytes_by_kind(connection), totals(connection)
+            differing = all_differing(connection)
         states = {"pending": seen.waiting, "running": seen.running}
         yield _gauges("backtest_runs", "Runs that have not ended", "status", states)
         yield _gauges("backtest_database_bytes", "Room that data takes, with indexes", "kind", room)
         yield _gauges("backtest_age_seconds", "Time since something that should be recent", "of", _ages_s(seen))
+        yield GaugeMetricFamily("backtest_screen_rows_differing", "Runs that differ from their screen", differing)
         yield from _counters(counted) if counted else ()
         try:
             depths = platform().queue.depths()

@@ -6,7 +6,7 @@ import { showFault } from "./faults.js";
 import { valueOf } from "../inputs.js";
 import { sendOnce } from "../requests.js";
 import { readParams, showParams } from "./rule_params.js";
-import { describeSweep, fieldFaults, readAxes, showAxes, sweepOf } from "./sweep.js";
+import { chosenWay, describeSweep, fieldFaults, readAxes, showAxes, sweepOf } from "./sweep.js";
 import { visit } from "../swap.js";
 
 function readRequest(form) {
@@ -87,12 +87,12 @@ async function submit(form) {
   const axes = readAxes(form);
   const isSweep = Object.keys(axes).length > 0;
   const { ok, status, body } = isSweep
-    ? await sendOnce("/api/batches", sweepOf(form, readRequest(form), axes))
+    ? await sendOnce(`/api/${chosenWay(form).how}`, sweepOf(form, readRequest(form), axes))
     : await sendOnce("/run_backtest", readRequest(form));
   button.disabled = false;
   if (ok) {
-    announce(isSweep ? `${body.runs} runs were accepted` : "The run was accepted");
-    if (isSweep) await visit(`/batches/${encodeURIComponent(body.batch_id)}`);
+    announce(isSweep ? `${body.runs ?? body.combinations} combinations were accepted` : "The run was accepted");
+    if (body.batch_id) await visit(`/batches/${encodeURIComponent(body.batch_id)}`);
     else await visit(body.result_url, { Prefer: "wait" }); // its numbers may be there in a moment
   } else {
     const hint = status === 401 ? " Log in at /login." : "";

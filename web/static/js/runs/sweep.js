@@ -1,8 +1,7 @@
 // A sweep from the form: ranges of a rule's parameters, how many runs they make, and what is sent of them.
 import { combinationsOf, countOf, stepped } from "../inputs.js";
 
-const MOST_RUNS = 20_000; // of one bulk submission
-const MOST_TRIED = 10 * MOST_RUNS; // combinations, of which the rule may allow fewer
+const MOST_TRIED = 200_000; // combinations, of which the rule may allow fewer
 
 // One line of three fields for each number that the chosen rule takes, empty at first; inputs.fast is the input `fast`
 // of a rule of one's own, whose line comes and goes with it.
@@ -39,7 +38,7 @@ export function readAxes(form) {
 }
 
 function valuesOf(axis) {
-  return axis.step ? stepped(axis.min, axis.max, axis.step, MOST_RUNS + 1) : [axis];
+  return axis.step ? stepped(axis.min, axis.max, axis.step, MOST_TRIED + 1) : [axis];
 }
 
 // How many combinations of the values the rule itself allows ("fast < slow").
@@ -63,17 +62,25 @@ export function describeSweep(form, params) {
   const product = countOf(axes);
   const count = product > MOST_TRIED ? product : countAllowed(form, axes, params);
   const leftOut = product > count ? ` with ${conditionsOf(form).join(" and ")}` : "";
-  const tooMany = count > MOST_RUNS ? `, and at most ${MOST_RUNS.toLocaleString("en")} go into a batch` : "";
-  const words = `${lengths.join(" × ")} = ${count.toLocaleString("en")} runs${leftOut}${tooMany}`;
+  const { how, most } = chosenWay(form);
+  const tooMany = count > most ? `, and at most ${most.toLocaleString("en")} are accepted` : "";
+  const words = `${lengths.join(" × ")} = ${count.toLocaleString("en")} combinations${leftOut}${tooMany}`;
   form.querySelector("[data-count]").textContent = lengths.length ? words : "";
   const button = form.querySelector('.actions [type="submit"]');
-  button.textContent = lengths.length ? `Run ${count.toLocaleString("en")} backtests` : "Run backtest";
-  button.disabled = lengths.length > 0 && (count > MOST_RUNS || count === 0);
+  const many = how === "screens" ? `Screen ${count.toLocaleString("en")} combinations` : `Run ${count.toLocaleString("en")} backtests`;
+  button.textContent = lengths.length ? many : "Run backtest";
+  button.disabled = lengths.length > 0 && (count > most || count === 0);
+}
+
+// Whether a sweep is one screen or a batch of runs, as its place in the API is called, and how many combinations it takes.
+export function chosenWay(form) {
+  const { value, dataset } = form.querySelector('[name="how"]:checked');
+  return { how: value, most: Number(dataset.most) };
 }
 
 // The request with these values, which the server combines, without pictures, which nobody would look at.
 export function sweepOf(form, request, parameters) {
-  return { base: { ...request, charts: false }, parameters, where: conditionsOf(form) };
+  return { base: { ...request, charts: false }, parameters, where: conditionsOf(form), run_cap: chosenWay(form).most };
 }
 
 // Faults of a sweep, "parameters.fast" and "base.fee_rate", by the field of the form that they are about.

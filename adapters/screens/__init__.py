@@ -1,0 +1,1 @@
+"""Screens: a whole grid in one Job, of which the metrics alone are kept."""

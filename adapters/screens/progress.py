@@ -1,0 +1,21 @@
+"""What a Job writes of its screen, beside the row of its run; loaded by every Job, so without numpy."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.engine import Connection
+
+from adapters.tables import screens
+
+
+def tell_done(connection: Connection, run_id: str, done: int) -> None:
+    """How many combinations a Job has behind it; its lease was extended in the same transaction."""
+    connection.execute(update(screens).where(screens.c.run_id == run_id).values(done=done))
+
+
+def keep_found(connection: Connection, run_id: str, metrics: bytes, best: Mapping[str, Any] | None) -> None:
+    """Record what all combinations came to; its run was finished in the same transaction."""
+    found = {"metrics": metrics, "best_json": json.dumps(best, allow_nan=False), "done": screens.c.combinations}
+    connection.execute(update(screens).where(screens.c.run_id == run_id).values(**found))

@@ -1,0 +1,98 @@
+"""Screens in the database: the row of a run is the Job of one ticker, and here is what it tries and has found."""
+
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.batches.leaderboard import Ranking
+from adapters.database import portions
+from adapters.screens.columns import CORE, Combinations
+from adapters.tables import runs, screens
+from contracts.errors import UnknownScreen
+from contracts.status import Kind, RunStatus
+
+_OF_JOB = (
+    *runs.c[
+        "run_id",
+        "status",
+        "attempt",
+        "ticker",
+        "rule_type",
+        "rule_id",
+        "label",
+        "batch_id",
+        "error_type",
+        "error_message",
+        "request_json",
+        "data_hash",
+        "engine_version",
+        "analysis_version",
+        "image_tag",
+        "submitted_by",
+        "created_at",
+        "waiting_since",
+        "enqueued_at",
+        "started_at",
+        "completed_at",
+    ],
+    *(column for column in screens.c if column.name != "run_id"),
+)
+
+
+def insert_screen(
+    connection: Connection, run_id: str, screen_id: str | None, tried: Combinations, ranking: Ranking
+) -> None:
+    """Record what the Job of one ticker is to try; its run was inserted in the same transaction.
+
+    screen_id: the run_id of the first ticker's; None for that one.
+    """
+    values = {"run_id": run_id, "screen_id": screen_id or run_id, "ranking_json": json.dumps(ranking.to_json())}
+    connection.execute(insert(screens).values(**values, **tried.packed()))
+
+
+def combinations_of(connection: Connection, run_id: str) -> Combinations:
+    """What a Job is to try."""
+    columns = select(*screens.c["combinations", "values_json", "places"])
+    return Combinations.unpacked(connection.execute(columns.where(screens.c.run_id == run_id)).one()._asdict())
+
+
+def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
+    """The Jobs of a screen, one for each ticker, in the order of the sweep; UnknownScreen when there is none.
+
+    screen_id: its own, or that of one of its Jobs.
+    """
+    named = select(screens.c.screen_id).where(or_(screens.c.run_id == screen_id, screens.c.screen_id == screen_id))
+    whole = screens.c.screen_id.in_(named)
+    query = select(*_OF_JOB).join(screens, screens.c.run_id == runs.c.run_id).where(whole).order_by(runs.c.id)
+    jobs = connection.execute(query).mappings().all()
+    if not jobs:
+        raise UnknownScreen(f"no screen has the id {screen_id}")
+    return jobs
+
+
+def runs_alike(connection: Connection, hashes: Sequence[str]) -> dict[str, RowMapping]:
+    """The latest run of each of these requests, whoever asked for it, a completed one if there is any."""
+    columns = select(*runs.c["request_hash", "run_id", "status"], *(runs.c[name] for name in CORE))
+    rows = [
+        row
+        for some in portions(hashes)
+        for row in connection.execute(
+            columns.where(runs.c.request_hash.in_(some), runs.c.kind == Kind.RUN).order_by(runs.c.id)
+        ).mappings()
+    ]
+    rows.sort(key=lambda row: row["status"] == RunStatus.SUCCEEDED)
+    return {row["request_hash"]: row for row in rows}
+
+
+def count_differing(connection: Connection, run_id: str, differing: int) -> None:
+    """Record that so many combinations' runs came to other metrics, if no more were seen before."""
+    fewer = (screens.c.run_id == run_id, screens.c.differing < differing)
+    connection.execute(update(screens).where(*fewer).values(differing=differing))
+
+
+def all_differing(connection: Connection) -> int:
+    """How many were seen so, of all screens."""
+    seen = select(func.coalesce(func.sum(screens.c.differing), 0)).where(screens.c.differing > 0)
+    return int(connection.execute(seen).scalar_one())

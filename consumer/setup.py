@@ -1,0 +1,98 @@
+"""A request on its prices, ready to trade any rule under its terms: what a run does once, and a screen for each row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from adapters.metrics.measured import Measured
+from adapters.metrics.performance import Performance, performance
+from adapters.metrics.rates import Rates
+from adapters.prices.packing import PackedPrices
+from adapters.prices.run_prices import RunPrices, run_prices
+from consumer.wrappers.liquidation import with_liquidation
+from consumer.wrappers.rates import EngineWithRates, carried
+from contracts.errors import BadParams
+from contracts.run_request import RunRequest
+from engine.engine import BacktestResult, Bars, check_bars
+from rules.base import BaseRule
+from rules.prices import TIME, Prices
+from rules.registry import build_rule
+
+ENGINE_TERMS = {each.name for each in fields(EngineWithRates)} & {each.name for each in fields(RunRequest)}
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A request and the prices that it asks for."""
+
+    request: RunRequest
+    prices: RunPrices
+
+    @classmethod
+    def of(cls, request: RunRequest, packed: PackedPrices) -> "Setup":
+        """NoPricesInRange, BadPrices."""
+        return cls(request, run_prices(packed, request.start_date, request.end_date, request.bars_per_year))
+
+    def rule(self, params: Mapping[str, Any] | None = None) -> BaseRule:
+        """The request's rule, with these params in place of its own; BadParams when it refuses them."""
+        try:
+            return build_rule(self.request.rule_type, self.request.params if params is None else params)
+        except ValueError as error:
+            raise BadParams(str(error)) from error
+
+    @cached_property
+    def read(self) -> Prices:
+        """All bars up to the last traded one, as rules and engine read them; indicators are computed once for all."""
+        return Prices({**self.prices.bars.columns, TIME: self.prices.bars.timestamps})
+
+    @cached_property
+    def rates(self) -> Rates:
+        """What idle cash earns and borrowed shares cost."""
+        return Rates(self.request.borrow_rate, self.request.cash_rate)
+
+    def result_of(self, rule: BaseRule) -> BacktestResult:
+        """The engine's result of a rule's signals, cut where the account is liquidated."""
+        request, first_bar = self.request, self.prices.first_bar
+        result = self._engine.run(self._bars, rule.generate_signals, request.ticker, first_bar)
+        if request.liquidate_below_pct is None:
+            return result
+        return with_liquidation(result, self._engine, self._bars.since(first_bar), request.liquidate_below_pct)
+
+    @cached_property
+    def _bars(self) -> Bars:
+        return check_bars(self.read)  # type: ignore[arg-type]  # columns by name are all that it asks for
+
+    @cached_property
+    def _engine(self) -> EngineWithRates:
+        """The engine under the request's terms, which have the same names here and there."""
+        terms: dict[str, Any] = {name: getattr(self.request, name) for name in ENGINE_TERMS}
+        if self.request.direction == "shortonly":
+            terms |= {"direction": "longshort", "short_only": True}
+        return EngineWithRates(**terms, periods_per_year=self.prices.bars_per_year)
+
+    def performance_of(self, result: BacktestResult, trades: Sequence[Mapping[str, Any]]) -> Performance:
+        """The engine's metrics and those derived from its equity and trades, which have their excursions."""
+        return performance(self.measured(result, trades), self.rates)
+
+    def measured(self, result: BacktestResult, trades: Sequence[Mapping[str, Any]] = ()) -> Measured:
+        """What metrics are computed from; without trades those of the equity alone."""
+        interest, borrow_fees = carried(result.ledger)
+        times = self.prices.traded.timestamps
+        return Measured(
+            core=asdict(result.metrics),
+            path=np.concatenate(([self.request.initial_capital], result.equity_curve)),
+            close=self.prices.traded.columns["Close"],
+            timestamps=np.concatenate((times[:1], times)),
+            trades=trades,
+            fee_rate=self.request.fee_rate,
+            slippage_bps=self.request.slippage_bps,
+            risk_free_rate=self.request.risk_free_rate,
+            periods_per_year=self.prices.bars_per_year,
+            rejected_orders=len(result.rejected_orders),
+            benchmark=self.prices.benchmark,
+            interest=interest,
+            borrow_fees=borrow_fees,
+        )

@@ -1,0 +1,1 @@
+"""Screens: a grid of parameters looked over in one Job, as a page and as JSON."""

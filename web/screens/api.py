@@ -1,0 +1,193 @@
+"""The HTTP API of screens: a grid looked over in one Job, its best rows, and runs of them."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import RowMapping
+
+from adapters.batches.conditions import Reader
+from adapters.batches.leaderboard import Ranking, ranking_by
+from adapters.database import committed, reading
+from adapters.runs.times import utc_text
+from adapters.screens.columns import CORE, MAX_COMBINATIONS
+from adapters.screens.store import screen_jobs
+from contracts.errors import Conflict, InvalidRequest
+from contracts.status import RunStatus
+from web.answers import conditional
+from web.arguments import KEY, arguments, idempotency_key, json_body
+from web.batches.bulk_submission import submit_bulk
+from web.batches.ranking import CONSTRAINT, GOAL, METRIC, asked_ranking
+from web.batches.sweep_body import read_sweep
+from web.operation import ENDED, REFUSED, Argument, json_of, operation
+from web.parsers import TEXT, Parser, one_of, ticker_symbol, whole_number
+from web.platform import ask_database, platform
+from web.runs import operations
+from web.runs.api import accepted_answer
+from web.screens.rows import Row, Screened, leaderboard, note_differing, ranked_rows, screened_jobs
+from web.screens.submission import checked_jobs, submit_screen
+
+blueprint = Blueprint("screen_api", __name__)
+
+MAX_TOP = 1000  # rows in one leaderboard
+NO_SCREEN = "404 no such screen"
+RANKING = (
+    replace(METRIC, parse=one_of(*CORE), about="to rank by; by default what the screen was submitted with"),
+    GOAL,
+    replace(CONSTRAINT, parse=Parser(Reader("metrics of a screen", CORE).parse, TEXT)),
+)
+TOP = Argument("top", whole_number(0, MAX_TOP), "rows; 10 by default", 10)
+BEST = Argument("best", whole_number(1, MAX_COMBINATIONS), "how many of the best; all by default")
+NUMBER = Argument("number", whole_number(0), "of the combination, as the leaderboard has it", 0)
+TICKER = Argument("ticker", ticker_symbol, "of this ticker; by default the first one")
+
+
+@blueprint.post("/api/screens")
+@operation(
+    "200 ScreenAccepted: this key has its screen already",
+    "202 ScreenAccepted: recorded",
+    "409 the key was used for another request",
+    *REFUSED,
+    asks=(KEY,),
+    body=json_of("SweepSpec"),
+    body_setting="max_body_mb",
+)
+def submit() -> ResponseReturnValue:
+    """Record and enqueue a screen: one Job for each ticker, in which every combination of the sweep is tried."""
+    sweep = read_sweep(json_body(), MAX_COMBINATIONS)
+    jobs = checked_jobs(sweep, platform().prices, platform().settings)
+    screen_id, first = submit_screen(platform(), sweep, jobs, idempotency_key())
+    body = {
+        "screen_id": screen_id,
+        "combinations": len(sweep.members),
+        "jobs": len(jobs),
+        "status_url": url_for("screen_api.screen", screen_id=screen_id),
+        "result_url": url_for("screens.page", screen_id=screen_id),
+    }
+    return body, 200 if first.existed else 202
+
+
+@blueprint.get("/api/screens/<uuid:screen_id>")
+@operation("200 Screen: how far it is, and its best rows", NO_SCREEN, asks=(*RANKING, TOP))
+def screen(screen_id: UUID) -> Response:
+    """How far a screen is, and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
+    jobs = ask_database(screen_jobs, str(screen_id))
+    ranking = ranking_of(jobs)
+    shown = shown_rows(jobs, ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
+    return conditional(described(jobs) | ranking.to_json() | {"leaderboard": shown})
+
+
+def ranking_of(jobs: Sequence[RowMapping]) -> Ranking:
+    """The query's, and for what it leaves out what the screen was submitted with."""
+    own = json.loads(jobs[0]["ranking_json"])
+    return asked_ranking(ranking_by(own["metric"], own["goal"], own["constraints"]), *RANKING)
+
+
+def shown_rows(jobs: Sequence[RowMapping], rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Rows with their runs; a run that came to other numbers is recorded."""
+    with reading(platform().engine) as connection:
+        shown = leaderboard(connection, rows)
+    if any(row["is_equal"] is False for row in shown):
+        committed(platform().engine, lambda connection: note_differing(connection, jobs, shown))
+    return shown
+
+
+def described(jobs: Sequence[RowMapping]) -> dict[str, Any]:
+    """What a screen is, and how far; one of several tickers has completed when all of them have."""
+    first, states = jobs[0], [RunStatus(job["status"]) for job in jobs]
+    by_weight = (RunStatus.RUNNING, RunStatus.PENDING, RunStatus.FAILED, RunStatus.SUCCEEDED)
+    failed = next((job for job in jobs if job["status"] == RunStatus.FAILED), None)
+    ends = [job["completed_at"] for job in jobs]
+    return {
+        "screen_id": first["screen_id"],
+        "name": first["label"],
+        "status": next(state for state in by_weight if state in states).public,
+        "rule_type": first["rule_type"],
+        "tickers": [job["ticker"] for job in jobs],
+        "combinations": sum(job["combinations"] for job in jobs),
+        "done": sum(job["done"] for job in jobs),
+        **{name: failed and failed[name] for name in ("error_type", "error_message")},
+        "created_at": utc_text(first["created_at"]),
+        "completed_at": utc_text(max(ends)) if all(ends) else None,
+        "receipts": [
+            {
+                name: job[name]
+                for name in ("ticker", "run_id", "data_hash", "engine_version", "analysis_version", "image_tag")
+            }
+            for job in jobs
+        ],
+    }
+
+
+@blueprint.post("/api/screens/<uuid:screen_id>/run")
+@operation("202 Accepted: recorded", NO_SCREEN, "409 it has not completed", *REFUSED, asks=(KEY, NUMBER, TICKER))
+def run(screen_id: UUID) -> ResponseReturnValue:
+    """Run one combination of a screen as a backtest of its own, with charts and receipt: ?number=17&ticker=AAPL."""
+    asked = arguments()
+    found = _completed(ask_database(screen_jobs, str(screen_id)), asked["ticker"])[0]
+    if asked["number"] >= len(found.tried):
+        raise InvalidRequest({"number": f"{asked['number']} is not accepted; accepted: 0 to {len(found.tried) - 1}"})
+    valid = found.run_of(found.tried.member(asked["number"]), charts=True)
+    accepted = platform().submission.submit(valid, idempotency_key())
+    return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
+
+
+@blueprint.post("/api/screens/<uuid:screen_id>/batch")
+@operation(
+    "200 Bulk: nothing was new",
+    "202 Bulk: recorded",
+    NO_SCREEN,
+    "409 it has not completed",
+    *REFUSED,
+    asks=(*RANKING, BEST),
+)
+def batch(screen_id: UUID) -> ResponseReturnValue:
+    """Run the best combinations of a screen, or all, as Jobs of one batch: ?best=10&metric=sharpe_ratio."""
+    jobs = ask_database(screen_jobs, str(screen_id))
+    rows = ranked_rows(_completed(jobs), ranking_of(jobs), arguments()["best"])
+    if not 0 < len(rows) <= (most := platform().settings.max_bulk_runs):
+        raise InvalidRequest({"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"})
+    batch_id = f"screen-{jobs[0]['screen_id']}"
+    answer = submit_bulk(platform(), batch_id, [row.of.run_of(row.member, batch_id=batch_id) for row in rows])
+    body = {"batch_id": batch_id, "runs": len(rows), "new": answer.new, "existing": answer.existing}
+    where = {"status_url": url_for("batch_api.batch", batch_id=batch_id)}
+    page = {"result_url": url_for("batches.page", batch_id=batch_id)}
+    return body | {"run_ids": answer.run_ids, "on_other_prices": 0} | where | page, 202 if answer.new else 200
+
+
+def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:
+    if found := screened_jobs(jobs, ticker):
+        return found
+    raise Conflict(f"screen {jobs[0]['screen_id']} has not completed{f' on {ticker}' if ticker else ''}")
+
+
+@blueprint.post("/api/screens/<uuid:screen_id>/cancel")
+@operation("200 ended as failed (cancelled)", NO_SCREEN, ENDED, owned=True)
+def cancel(screen_id: UUID) -> ResponseReturnValue:
+    """Cancel what has not ended of a screen; 409 when all of it has."""
+    return _changed(screen_id, operations.cancel_run), 200
+
+
+@blueprint.post("/api/screens/<uuid:screen_id>/retry")
+@operation("202 waits again", NO_SCREEN, "409 nothing of it has failed", owned=True)
+def retry(screen_id: UUID) -> ResponseReturnValue:
+    """Let what has failed of a screen wait again; 409 when nothing has."""
+    return _changed(screen_id, operations.retry_run), 202
+
+
+def _changed(screen_id: UUID, change: Callable[[str], None]) -> dict[str, Any]:
+    """The screen after a change of each of its Jobs that allows it; Conflict when none does."""
+    refused = list[Conflict]()
+    jobs = ask_database(screen_jobs, str(screen_id))
+    for job in jobs:
+        try:
+            change(job["run_id"])
+        except Conflict as error:
+            refused.append(error)
+    if len(refused) == len(jobs):
+        raise refused[0]
+    return described(ask_database(screen_jobs, str(screen_id)))

@@ -1,0 +1,93 @@
+"""A screen as a page: how far it is, its best rows, what the metric depends on."""
+
+import json
+from types import SimpleNamespace
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, render_template, request
+
+from adapters.batches.leaderboard import Ranking, tried_note
+from adapters.metrics.sharpe_evidence import Evidence
+from adapters.metrics.table import METRICS_BY_NAME
+from adapters.screens.columns import CORE, ranked_places
+from adapters.screens.store import screen_jobs
+from contracts.status import RunStatus
+from web.arguments import arguments, read_argument
+from web.batches.pages import shown_parameters
+from web.operation import Argument, operation
+from web.parsers import one_of, whole_number
+from web.platform import ask_database
+from web.request_fields import terms_said
+from web.runs.page import await_end
+from web.runs.view import failure
+from web.screens.api import MAX_TOP, RANKING, described, ranking_of, shown_rows
+from web.screens.rows import Screened, ranked_rows, screened_jobs, surface_of
+from web.studies.pictures import histogram_picture
+
+blueprint = Blueprint("screens", __name__)
+
+SHOWN = 20  # rows at first
+BATCHES = (10, 100)  # of the best that a button runs
+TOP = Argument("top", whole_number(1, MAX_TOP), "rows; 20 by default", SHOWN)
+
+
+@blueprint.get("/screens/<uuid:screen_id>")
+@operation(asks=(*RANKING, TOP))
+def page(screen_id: UUID) -> str:
+    """A screen, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=20&ticker=AAPL&x=fast&top=1000."""
+    if request.headers.get("Prefer") == "wait":
+        await_end(str(screen_id))
+    jobs = ask_database(screen_jobs, str(screen_id))
+    ranking, top = ranking_of(jobs), arguments()["top"]
+    tickers = {job["ticker"]: job["combinations"] for job in jobs}
+    ticker: str | None = read_argument("ticker", one_of(*tickers), None)
+    found = screened_jobs(jobs, ticker)
+    asked = json.loads(jobs[0]["request_json"])
+    living = [job for job in jobs if not RunStatus(job["status"]).is_terminal]
+    screen = described(jobs)
+    return render_template(
+        "screens/screen.html",
+        screen=screen,
+        created_at=jobs[0]["created_at"],
+        given={name: request.args[name] for name in ("metric", "goal", "constraint") if name in request.args},
+        asked=asked,
+        terms=terms_said(asked, "orders", "stops"),
+        living=living,
+        failure=failure(screen["error_type"]),
+        leaders=shown_rows(jobs, ranked_rows(found, ranking, top)),
+        ranking=ranking,
+        metric=METRICS_BY_NAME[ranking.metric],
+        core=[METRICS_BY_NAME[name] for name in CORE],
+        tickers=tickers,
+        ticker=ticker,
+        constraints=[each.text for each in ranking.constraints],
+        top=top,
+        most=MAX_TOP,
+        batches=BATCHES,
+        has_runs=False,
+        note=tried_note(screen["combinations"], what="combination"),
+        evidence=_evidence(found),
+        **_spread(found, ranking),
+        **shown_parameters(surface_of(found, ranking), ranking),
+    )
+
+
+def _spread(found: list[Screened], ranking: Ranking) -> dict[str, Any]:
+    """How the metric is spread over the combinations that have a place, with the best one marked."""
+    metric, values = METRICS_BY_NAME[ranking.metric], list[float]()
+    for each in found:
+        values += each.metrics[ranking.metric][ranked_places(each.metrics, ranking)].tolist()
+    best = (max if ranking.goal == "max" else min)(values, default=None)
+    picture = histogram_picture(values, best, f"best {metric.title}:") if best is not None else None
+    return {"placed": len(values), "histogram": picture}
+
+
+def _evidence(found: list[Screened]) -> Any:
+    """Of the ticker whose best has the highest Sharpe ratio: that one against as many tries by luck."""
+    known = [(each.job, json.loads(each.job["best_json"])) for each in found]
+    proven = [(job, best) for job, best in known if best and best["evidence"]]
+    if not proven:
+        return None
+    job, best = max(proven, key=lambda each: float(each[1]["metrics"]["sharpe_ratio"]))
+    return SimpleNamespace(run=job, found=Evidence(**best["evidence"]), metrics=best["metrics"])
