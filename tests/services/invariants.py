@@ -9,7 +9,7 @@ from sqlalchemy.engine import Engine
 
 from adapters.database import reading
 from adapters.settings import Settings
-from adapters.tables import run_charts, run_events, runs
+from adapters.tables import run_charts, run_events, runs, screens
 from tests.services.waiting import wait_until
 
 _ALLOWED = {
@@ -28,10 +28,12 @@ def check_tables(engine: Engine) -> None:
         rows = connection.execute(select(runs)).mappings().all()
         events = connection.execute(select(run_events).order_by(run_events.c.id)).mappings().all()
         charted = set(connection.execute(select(run_charts.c.run_id)).scalars())
+        screened = set(connection.execute(select(screens.c.run_id).where(screens.c.metrics.is_not(None))).scalars())
     stories: dict[str, list[Any]] = defaultdict(list)
     for event in events:
         stories[event["run_id"]].append(event)
     assert set(stories) == {row["run_id"] for row in rows}
+    assert screened == {row["run_id"] for row in rows if (row["kind"], row["status"]) == ("screen", "SUCCEEDED")}
     for row in rows:
         _check_row(row, row["run_id"] in charted)
         _check_story(row, stories[row["run_id"]])
@@ -40,7 +42,7 @@ def check_tables(engine: Engine) -> None:
 def _check_row(row: Any, is_charted: bool) -> None:
     run_id, succeeded = row["run_id"], row["status"] == "SUCCEEDED"
     assert row["status"] in ("SUCCEEDED", "FAILED"), f"run {run_id} is left {row['status']}"
-    for column in _RESULT_COLUMNS:
+    for column in _RESULT_COLUMNS if row["kind"] == "run" else ("engine_version",):
         assert (row[column] is not None) == succeeded, f"run {run_id} is {row['status']} and {column} is {row[column]}"
     assert not is_charted or succeeded, f"run {run_id} has charts and is {row['status']}"
     assert (row["error_type"] is None) == succeeded and (row["error_message"] is None) == succeeded, run_id
