@@ -134,12 +134,13 @@ run_lines = table(
 screens = table(
     "screens",
     Rows(
-        "What a screen tries, how far it is, and what it has found; a row for each of its tickers.",
+        "What a screen tries on a ticker, or a study on a training part, how far it is, and what it has found.",
         of="run",
         kind="screens",
         kept="runs",
         web="INSERT UPDATE",
         worker="SELECT UPDATE",
+        reconciler="INSERT",
     ),
     Column("run_id", identifier(36), primary_key=True),
     required("screen_id", identifier(36), doc="the run_id of its first ticker"),

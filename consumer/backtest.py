@@ -36,7 +36,12 @@ class Outcome:
 def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outcome:
     """Run one request; PlatformError for faults of prices and params."""
     setup = Setup.of(request, packed)
-    rule, prices, traded = setup.rule(), setup.prices, setup.prices.traded
+    return outcome_of(setup, setup.rule(), image_tag)
+
+
+def outcome_of(setup: Setup, rule: BaseRule, image_tag: str) -> Outcome:
+    """What a rule comes to on a request's prices."""
+    request, prices, traded = setup.request, setup.prices, setup.prices.traded
     result = setup.result_of(rule)
     equity = result.equity_curve.tolist()
     filled = plain_trades(result)
@@ -52,7 +57,7 @@ def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outco
         ),
         "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals),
-        "data_hash": packed.data_hash,
+        "data_hash": prices.packed.data_hash,
         "engine_version": ENGINE_VERSION,
         "analysis_version": ANALYSIS_VERSION,
         "image_tag": image_tag,

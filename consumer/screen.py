@@ -1,11 +1,14 @@
 """A screen: what every combination of a grid comes to on the same prices; of the best one all that a run knows."""
 
+import json
+import logging
 import math
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+from rq.timeouts import JobTimeoutException
 
 from adapters.batches.flat_params import with_params
 from adapters.batches.leaderboard import Ranking
@@ -17,10 +20,15 @@ from adapters.metrics.timing import timing_over
 from adapters.metrics.timing_words import measured_timing
 from adapters.prices.packing import PackedPrices
 from adapters.screens.columns import MEASURED, Combinations, packed_metrics, ranked_places
-from consumer.backtest import Outcome, plain_trades, with_excursions
+from adapters.studies.path import Market, run_data
+from adapters.studies.trials import OF_TRIAL, trial
+from consumer.backtest import Outcome, outcome_of, plain_trades, with_excursions
 from consumer.setup import Setup
+from consumer.training import columns_of
 from contracts.run_request import RunRequest
 from engine.engine import ENGINE_VERSION, BacktestResult
+
+log = logging.getLogger(__name__)
 
 
 def screen(
@@ -85,3 +93,34 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> dict[str, Any] 
     except NoValue:
         return best
     return best | {"evidence": asdict(evidence(timing, variance, len(tried), per_year))}
+
+
+def train(
+    request: RunRequest,
+    packed: PackedPrices,
+    tried: Combinations,
+    ranking: Ranking,
+    image_tag: str,
+    tell: Callable[[int], None],
+) -> Outcome:
+    """Try combinations on a training part of a study, each worked out from what its run would store, so that a study
+    comes to the same either way; one that fails has no numbers, as a run that fails has no result."""
+    setup, names = Setup.of(request, packed), columns_of(ranking)
+    bars = setup.prices.bars
+    market = Market(bars.times, bars.columns["Close"], rates=setup.rates)
+    measured = np.full((len(tried), len(names)), np.nan)
+    columns: dict[str, Any] = {}
+    for number in range(len(tried)):
+        try:
+            columns = outcome_of(setup, setup.rule(tried.member(number)), image_tag).columns
+            metrics = json.loads(columns["metrics_json"])["values"]
+            values = (metrics.get(name) for name in names[: -len(OF_TRIAL)])
+            measured[number] = (*values, *trial(run_data(columns, request.initial_capital, market)))
+        except (JobTimeoutException, MemoryError):
+            raise
+        except Exception:
+            log.exception("combination_failed number=%d", number)
+        tell(number + 1)
+    receipt = ("data_hash", "engine_version", "analysis_version", "image_tag")
+    kept = {name: columns[name] for name in receipt if name in columns}
+    return Outcome(kept, screened=(packed_metrics(measured, names), None))

@@ -8,16 +8,18 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
 from adapters.batches.choice import ranked
-from adapters.batches.leaderboard import ranking_by
 from adapters.database import reading
 from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.screens.columns import Combinations
+from adapters.screens.store import insert_screen
 from adapters.studies.store import (
     Study,
     count_judgement,
@@ -31,6 +33,7 @@ from adapters.studies.store import (
     study_row,
 )
 from consumer.study_runs import run_of, runs_over, training_runs
+from consumer.training import metrics_by_place, ranking_of, trained, training_jobs
 from contracts.errors import QueueUnavailable
 from contracts.study import StudyStatus, Window
 
@@ -72,9 +75,13 @@ class Studies:
 
     def _train(self, study: Study) -> None:
         """Start every combination on every training part."""
+        if study.plan.request.train_by == "screens":
+            jobs = [job for window in study.plan.windows for job in training_jobs(study, window)]
+            tried = {str(run.request.run_id): combinations for run, combinations in jobs}
+            return self._start(study, StudyStatus.TRAINING, [run for run, _ in jobs], tried)
         combinations = range(len(study.plan.request.combinations))
         new = [run for window in study.plan.windows for run in runs_over(study, window.train, combinations)]
-        self._start(study, StudyStatus.TRAINING, new)
+        return self._start(study, StudyStatus.TRAINING, new)
 
     def _choose(self, study: Study) -> None:
         """Once all have ended: choose on each training part, and start the chosen on its test part."""
@@ -90,8 +97,18 @@ class Studies:
         ]
         self._start(study, StudyStatus.TESTING, new, choices_json=json.dumps(choices))
 
-    def _start(self, study: Study, after: StudyStatus, new: Iterable[NewRun], **values: Any) -> None:
-        """Record the runs of the next state with the change to it, then send their messages."""
+    def _start(
+        self,
+        study: Study,
+        after: StudyStatus,
+        new: Iterable[NewRun],
+        tried: Mapping[str, Combinations] = MappingProxyType({}),
+        **values: Any,
+    ) -> None:
+        """Record the Jobs of the next state with the change to it, then send their messages.
+
+        tried: by run_id, of those that try many combinations.
+        """
         by_id = {str(run.request.run_id): run for run in new}  # a training part may be an earlier fold's test part
         with self._engine.begin() as connection:
             if not move(connection, study.study_id, study.status, after, **values):
@@ -100,6 +117,8 @@ class Studies:
             missing = [run for run_id, run in by_id.items() if run_id not in known]
             for start in range(0, len(missing), _INSERT_ROWS):
                 insert_runs(connection, missing[start : start + _INSERT_ROWS])
+            for run_id in [str(run.request.run_id) for run in missing if str(run.request.run_id) in tried]:
+                insert_screen(connection, run_id, None, tried[run_id], ranking_of(study.plan.request))
         log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
         try:
             self._enqueue([str(run.request.run_id) for run in missing])
@@ -139,15 +158,18 @@ _STEPS: dict[StudyStatus, Callable[[Studies, Study], None]] = {
 
 def _choice(connection: Connection, study: Study, window: Window) -> dict[str, Any]:
     """What is chosen on a training part, the best first, and out of how many that could have been."""
-    request, run_ids = study.plan.request, training_runs(study, window.train)
-    tried = metrics_of(connection, run_ids)
-    ranking = ranking_by(request.metric, request.goal, request.constraints)
-    places = ranked(request.combinations, tried, ranking, by_neighbourhood=request.by_neighbourhood)
+    request, run_ids = study.plan.request, list[str]()
+    if request.train_by == "runs":
+        run_ids = training_runs(study, window.train)
+        tried = metrics_of(connection, run_ids)
+    else:
+        tried = metrics_by_place(trained(connection, study, window))
+    places = ranked(request.combinations, tried, ranking_of(request), by_neighbourhood=request.by_neighbourhood)
     chosen = [
         {
             "place": place,
             "params": request.combinations[place],
-            "train_run": run_ids[place],
+            "train_run": run_ids[place] if run_ids else None,
             "test_run": str(run_of(study, window.test, place).request.run_id) if window.test else None,
         }
         for place in places[: study.plan.chosen]

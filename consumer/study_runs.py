@@ -25,10 +25,11 @@ def run_of(study: Study, days: tuple[str, str], place: int) -> NewRun:
     own: dict[str, Any] = {"params": params, "rule_id": rule.label, "batch_id": study.batch_id, "label": asked.name}
     request = replace(RunRequest.from_json(asked.base), start_date=start_date, end_date=end_date, **own)
     key = request_hash(request, rule.params)
-    return NewRun(replace(request, run_id=_run_id(study.study_id, key)), key, submitted_by=study.submitted_by)
+    return NewRun(replace(request, run_id=run_id_of(study.study_id, key)), key, submitted_by=study.submitted_by)
 
 
-def _run_id(study_id: str, key: str) -> str:
+def run_id_of(study_id: str, key: str) -> str:
+    """The id that a Job of a study always has, by the hash of what it is to do."""
     return str(UUID(bytes=hashlib.sha256(f"{study_id} {key}".encode()).digest()[:16], version=4))
 
 

@@ -10,20 +10,24 @@ import sys
 from functools import partial
 from typing import Any
 
+import numpy as np
 from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database, reading
 from adapters.logs import configure_logging
 from adapters.metrics.rates import Rates
-from adapters.prices.packing import unpack
+from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.run_prices import benchmark_closes
 from adapters.prices.store import prices_of
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
 from adapters.studies.store import Study, move, result_of, study_of, study_row
-from adapters.studies.verdict import verdict_of
+from adapters.studies.trials import OF_TRIAL, TrainedByRuns, TrainedByScreens, Training
+from adapters.studies.verdict import Load, verdict_of
+from consumer.backtest import backtest
 from consumer.persistence import persist
-from consumer.study_runs import training_runs
+from consumer.study_runs import run_of, training_runs
+from consumer.training import trained
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.study import StudyStatus
@@ -47,21 +51,35 @@ def main() -> int:
 
 def judge(engine: Engine, study: Study) -> dict[str, Any]:
     """The verdict of a study whose choices are made and whose runs have ended."""
-    training = [training_runs(study, window.train) for window in study.plan.windows]
-    market = _market(engine, RunRequest.from_json(study.plan.request.base))
-    load = partial(_loaded, engine, study.plan.request.base["initial_capital"], market)
-    return verdict_of(study.plan, study.choices or [], training, market, load)
-
-
-def _market(engine: Engine, request: RunRequest) -> Market:
-    """The prices that the runs of a study have read."""
+    request = RunRequest.from_json(study.plan.request.base)
     with reading(engine) as connection:
         packed = prices_of(connection, request)
     if isinstance(packed, UnknownTicker):
         raise packed
+    market = _market(packed, Rates(request.borrow_rate, request.cash_rate))
+    load = partial(_loaded, engine, request.initial_capital, market)
+    return verdict_of(study.plan, study.choices or [], _training(engine, study, packed, market, load), market, load)
+
+
+def _market(packed: PackedPrices, rates: Rates) -> Market:
+    """The prices that the runs of a study have read."""
     bars = unpack(packed)
-    rates = Rates(request.borrow_rate, request.cash_rate)
     return Market(bars.times, bars.columns["Close"], benchmark_closes(packed, bars.times), rates)
+
+
+def _training(engine: Engine, study: Study, packed: PackedPrices, market: Market, load: Load) -> Training:
+    """What was tried on the training parts, whichever way it was tried."""
+    plan = study.plan
+    if plan.request.train_by == "runs":
+        return TrainedByRuns([training_runs(study, window.train) for window in plan.windows], load)
+
+    def run(window: int, place: int) -> RunData:
+        request = run_of(study, plan.windows[window].train, place).request
+        return run_data(backtest(request, packed, "").columns, request.initial_capital, market)
+
+    with reading(engine) as connection:
+        found = [trained(connection, study, window) for window in plan.windows]
+    return TrainedByScreens([np.array([each[name] for name in OF_TRIAL]).T for each in found], run)
 
 
 def _loaded(engine: Engine, capital: float, market: Market, run_id: str) -> RunData | None:

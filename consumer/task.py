@@ -86,19 +86,21 @@ def _compute(
     limit_s = settings.run_timeout_s
     try:
         with UnixSignalDeathPenalty(limit_s, JobTimeoutException):
-            if held.kind is Kind.SCREEN:
-                return _screen(held, prices, engine, settings.image_tag, lifeline)
+            if held.kind is not Kind.RUN:
+                return _try_all(held, prices, engine, settings.image_tag, lifeline)
             return backtest(held.request, prices, settings.image_tag)
     except JobTimeoutException as error:
         raise RunTimeout(f"the run took longer than its time limit of {limit_s} s") from error
 
 
-def _screen(held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, lifeline: Lifeline) -> Outcome:
-    from adapters.screens.store import combinations_of  # a run does without them
-    from consumer.screen import screen
+def _try_all(held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, lifeline: Lifeline) -> Outcome:
+    from adapters.screens.store import asked_of  # a run does without them
+    from consumer.screen import screen, train
 
     with reading(engine) as connection:
-        tried = combinations_of(connection, held.run_id)
+        tried, ranking = asked_of(connection, held.run_id)
+    if held.kind is Kind.TRAINING:
+        return train(held.request, prices, tried, ranking, image_tag, lifeline.say_done)
     return screen(held.request, prices, tried, image_tag, lifeline.say_done)
 
 

@@ -154,7 +154,7 @@ class RunWorker:
         try:
             with self._engine.begin() as connection:
                 extend_lease(connection, held, self._settings.lease_s)
-                if held.kind is Kind.SCREEN:
+                if held.kind is not Kind.RUN:
                     tell_done(connection, held.run_id, lifeline.done)
         except LeaseLost as error:
             log.warning("lease_lost reason=%s", error)

@@ -9,6 +9,8 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 VERDICT_METHOD = 2  # of what a verdict is about: 1, a Sharpe ratio above 0; 2, better than holding the same share
 
+TRAINED_AT_ONCE = 100  # combinations of a study that one Job tries, within a second or two
+
 Kind = Literal["selection", "holdout", "walk_forward"]
 
 
@@ -45,7 +47,8 @@ class StudyRequest:
     combinations: complete params, of which each is tried on each training part. metric, goal, constraints,
     by_neighbourhood: how one is chosen. holdout_share: the last part of the dates, as a fraction, of kind holdout.
     chosen: how many combinations the holdout tries. train_days, test_days: calendar days of a fold of kind
-    walk_forward; anchored: every training part begins with the study. seed: of all that is drawn at random.
+    walk_forward; anchored: every training part begins with the study. seed: of all that is drawn at random. train_by:
+    whether each combination is a run on a training part, or a row of a screen, of which no receipt is kept.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -64,6 +67,7 @@ class StudyRequest:
     test_days: Annotated[int, Ge(1), Le(36_525)] = 182
     anchored: bool = False
     seed: Annotated[int, Ge(0), Lt(2**32)] = 0
+    train_by: Literal["screens", "runs"] = "screens"
 
     def to_json(self) -> dict[str, Any]:
         """This request as plain JSON values."""
@@ -71,8 +75,8 @@ class StudyRequest:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "StudyRequest":
-        """The request that `to_json` wrote."""
-        return cls(**values)
+        """The request that `to_json` wrote; before there were screens each combination was a run."""
+        return cls(**({"train_by": "runs"} | dict(values)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +108,20 @@ class StudyPlan:
         return cls(StudyRequest.from_json(values["request"]), tuple(windows))
 
     @property
-    def training_runs(self) -> int:
-        """Runs of the training parts: everything that is tried."""
+    def trials(self) -> int:
+        """Everything that is tried on the training parts."""
         return len(self.windows) * len(self.request.combinations)
+
+    @property
+    def training_jobs(self) -> int:
+        """Jobs of the training parts."""
+        return len(self.windows) * len(self.training_groups)
+
+    @property
+    def training_groups(self) -> list[range]:
+        """The places of the combinations that one Job tries together."""
+        tried, at_once = len(self.request.combinations), 1 if self.request.train_by == "runs" else TRAINED_AT_ONCE
+        return [range(first, min(first + at_once, tried)) for first in range(0, tried, at_once)]
 
     @property
     def test_runs(self) -> int:

@@ -1,9 +1,10 @@
-"""A screen's combinations, and what each came to, in columns: 100,000 of them take a few megabytes."""
+"""Combinations that one Job tries, and what each came to, in columns: 100,000 of them take a few megabytes."""
 
 import json
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from adapters.metrics.measured import Array
 from adapters.prices.packing import packed_columns, unpacked_columns
 
 CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")  # equal to those of a run
-MEASURED = (*CORE, "timing_sharpe_ratio")  # the last one tells how far the trials differ
+MEASURED = (*CORE, "timing_sharpe_ratio")  # of a screen; the last one tells how far the trials differ
 MAX_COMBINATIONS = 100_000
 Member = dict[str, Any]  # of the swept parameters, those of a rule of one's own by dotted names
 
@@ -50,6 +51,11 @@ class Combinations:
         values = self.values[name]
         return [values[place] for place in self.places[:, list(self.values).index(name)].tolist()]
 
+    def hash_with(self, request_hash: str) -> str:
+        """SHA-256 over a request and all that is tried of it."""
+        packed = self.packed()
+        return sha256(f"{request_hash} {packed['values_json']}".encode() + packed["places"]).hexdigest()
+
     def packed(self) -> dict[str, Any]:
         """As it lies in the database."""
         return {
@@ -65,15 +71,16 @@ class Combinations:
         return cls(json.loads(row["values_json"]), places.reshape(-1, row["combinations"]).T)
 
 
-def packed_metrics(measured: Array) -> bytes:
-    """measured: (combinations, MEASURED) float64, NaN where a metric has no value."""
-    return zlib.compress(np.ascontiguousarray(measured.T, "<f8").tobytes())
+def packed_metrics(measured: Array, names: Sequence[str] = MEASURED) -> bytes:
+    """measured: (combinations, names) float64, NaN where a metric has no value."""
+    return zlib.compress(" ".join(names).encode() + b"\n" + np.ascontiguousarray(measured.T, "<f8").tobytes())
 
 
 def unpacked_metrics(packed: bytes) -> dict[str, Array]:
     """Each metric by combination."""
-    columns = np.frombuffer(zlib.decompress(packed), "<f8").reshape(len(MEASURED), -1)
-    return dict(zip(MEASURED, columns, strict=True))
+    names, _, numbers = zlib.decompress(packed).partition(b"\n")
+    columns = np.frombuffer(numbers, "<f8").reshape(names.count(b" ") + 1, -1)
+    return dict(zip(names.decode().split(), columns, strict=True))
 
 
 def ranked_places(metrics: Mapping[str, Array], ranking: Ranking) -> Array:

@@ -1,14 +1,16 @@
 """Screens in the database: the row of a run is the Job of one ticker, and here is what it tries and has found."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.batches.leaderboard import Ranking
+from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import portions
-from adapters.screens.columns import CORE, Combinations
+from adapters.metrics.measured import Array
+from adapters.screens.columns import CORE, Combinations, unpacked_metrics
 from adapters.tables import runs, screens
 from contracts.errors import UnknownScreen
 from contracts.status import Kind, RunStatus
@@ -52,10 +54,24 @@ def insert_screen(
     connection.execute(insert(screens).values(**values, **tried.packed()))
 
 
-def combinations_of(connection: Connection, run_id: str) -> Combinations:
-    """What a Job is to try."""
-    columns = select(*screens.c["combinations", "values_json", "places"])
-    return Combinations.unpacked(connection.execute(columns.where(screens.c.run_id == run_id)).one()._asdict())
+def asked_of(connection: Connection, run_id: str) -> tuple[Combinations, Ranking]:
+    """What a Job is to try, and by what that is ranked."""
+    columns = select(*screens.c["combinations", "values_json", "places", "ranking_json"])
+    row = connection.execute(columns.where(screens.c.run_id == run_id)).one()._asdict()
+    return Combinations.unpacked(row), stored_ranking(row)
+
+
+def stored_ranking(row: Mapping[str, Any]) -> Ranking:
+    """The ranking that was submitted."""
+    own = json.loads(row["ranking_json"])
+    return ranking_by(own["metric"], own["goal"], own["constraints"])
+
+
+def found_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Array]]:
+    """What Jobs have found, by run_id; those that have not ended well are left out."""
+    query = select(*screens.c["run_id", "metrics"]).where(screens.c.metrics.is_not(None))
+    rows = (row for some in portions(run_ids) for row in connection.execute(query.where(screens.c.run_id.in_(some))))
+    return {row.run_id: unpacked_metrics(row.metrics) for row in rows}
 
 
 def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:

@@ -2,8 +2,9 @@
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from sqlalchemy.engine import RowMapping
@@ -66,7 +67,7 @@ class RunData:
         return MeasuredSharpe(ratio / self.bars_per_year**0.5, len(self.returns), skew, tails + 3)
 
 
-def run_data(row: RowMapping, capital: float, market: Market) -> RunData:
+def run_data(row: Mapping[str, Any] | RowMapping, capital: float, market: Market) -> RunData:
     """A run from its stored metrics, equity and trades, on the market's prices."""
     times, equity = decode_equity(row["equity_curve_json"])
     trades = decode_trades(row["trades_json"])[0]

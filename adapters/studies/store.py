@@ -17,7 +17,7 @@ from adapters.database import database_now, has_rows, portions
 from adapters.runs.idempotency import has_key, own_key
 from adapters.tables import IS_LIVING, runs, studies
 from contracts.errors import Conflict, UnknownStudy
-from contracts.status import RunStatus
+from contracts.status import Kind, RunStatus
 from contracts.study import StudyPlan, StudyStatus
 
 SENTENCE_LENGTH = 255  # characters, the width of the column
@@ -111,7 +111,10 @@ def judge_again(connection: Connection, study: Study) -> bool:
     """
     chosen = {run_id for choice in study.choices or [] for each in choice["chosen"] for run_id in _runs_of(each)}
     pruned = select(runs.c.id).where(
-        runs.c.batch_id == study.batch_id, runs.c.status == RunStatus.SUCCEEDED, runs.c.equity_curve_json.is_(None)
+        runs.c.batch_id == study.batch_id,
+        runs.c.kind == Kind.RUN,
+        runs.c.status == RunStatus.SUCCEEDED,
+        runs.c.equity_curve_json.is_(None),
     )
     if chosen - existing_runs(connection, list(chosen)) or has_rows(connection, pruned):
         raise Conflict("runs that it would be judged by were deleted after the time that they are kept")

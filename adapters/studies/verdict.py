@@ -5,22 +5,20 @@ A number that would mean nothing is null, and `notes` has the reason under its n
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import pairwise
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from adapters.batches.flat_params import flat_params
 from adapters.metrics.measured import DAY_S, Array, NoValue, average
 from adapters.metrics.returns import cagr
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.timing import Timing
-from adapters.studies.overfitting import BLOCKS, block_sums, overfitting
+from adapters.studies.overfitting import BLOCKS, overfitting
 from adapters.studies.path import Market, RunData, Stitched, measured_sharpe, stitched
 from adapters.studies.resampling import bootstrap, shuffled_trades
 from adapters.studies.sentence import beside, of_selection, of_test_parts
+from adapters.studies.trials import Training, Tried
 from contracts.study import VERDICT_METHOD, StudyPlan
 
 SAMPLES = 2000  # of the bootstrap and of the orders of trades
@@ -29,20 +27,9 @@ Load = Callable[[str], RunData | None]  # of a run_id; None for a run that has n
 Json = dict[str, Any]
 
 
-def verdict_of(
-    plan: StudyPlan, choices: Sequence[Json], training: Sequence[Sequence[str]], market: Market, load: Load
-) -> Json:
-    """The verdict as JSON. training: run_ids of all combinations by window; choices: what the leader chose there."""
+def verdict_of(plan: StudyPlan, choices: Sequence[Json], training: Training, market: Market, load: Load) -> Json:
+    """The verdict as JSON. choices: what the leader chose in each window; load: the runs of test parts."""
     return _Verdict(plan, choices, training, market, load).made()
-
-
-class _Tried(NamedTuple):
-    """A training part. sharpes, timing: Sharpe ratios per bar of the returns, and of choosing the times."""
-
-    sharpes: list[float]
-    timing: list[float]
-    sums: list[Array]
-    bars: int
 
 
 @dataclass
@@ -51,7 +38,7 @@ class _Verdict:
 
     _plan: StudyPlan
     _choices: Sequence[Json]
-    _training: Sequence[Sequence[str]]
+    _training: Training
     _market: Market
     _load: Load
     _notes: dict[str, str] = field(default_factory=dict)
@@ -65,13 +52,13 @@ class _Verdict:
         if self._plan.windows[0].test:
             found = of_test_parts(folds, ahead, reason)
         else:
-            found = of_selection(folds[0], self._plan.training_runs, reason)
+            found = of_selection(folds[0], self._plan.trials, reason)
         return {
             "method": VERDICT_METHOD,
             "outcome": found.outcome,
             "sentence": found.sentence,
             "beside": self._beside(subject) if subject else None,
-            "trials": self._plan.training_runs,
+            "trials": self._plan.trials,
             "folds": folds,
             "out_of_sample": ahead,
             "equity": subject.encoded(self._plan.request.base["timeframe"]) if subject else None,
@@ -91,12 +78,12 @@ class _Verdict:
     def _fold(self, number: int) -> Json:
         """One window: what was tried and chosen there, how much luck alone gives, and what came of it afterwards."""
         window, choice = self._plan.windows[number], self._choices[number]
-        tried = self._tried(self._training[number])
-        chosen = [self._chosen(each) for each in choice["chosen"]]
+        tried = self._training.tried(number)
+        chosen = [self._chosen(each, number) for each in choice["chosen"]]
         place = f"folds.{number}"
         if not chosen:
             self._notes[place] = "no combination traded, has the metric and keeps the constraints"
-        best = self._load(choice["chosen"][0]["train_run"]) if chosen else None
+        best = self._trained(number)
         return {
             "train": window.train,
             "test": window.test,
@@ -109,45 +96,40 @@ class _Verdict:
             "overfitting": self._known(f"{place}.overfitting", lambda: _overfitting(tried)),
         }
 
-    def _tried(self, run_ids: Sequence[str]) -> _Tried:
-        """What was tried on a training part; each run is read once."""
-        sharpes, timing, sums, bars = list[float](), list[float](), list[Array](), 0
-        for run_id in run_ids:
-            run = self._load(run_id)
-            if run is None or not np.isfinite(run.returns).all():
-                continue
-            bars = len(run.returns)
-            with suppress(NoValue):
-                sums.append(block_sums(run.returns))
-            with suppress(NoValue):
-                sharpes.append(run.sharpe().sharpe)
-            with suppress(NoValue):
-                timing.append(measured_sharpe(run.timing.excess()).sharpe)
-        return _Tried(sharpes, timing, sums, bars)
+    def _trained(self, number: int) -> RunData | None:
+        """What the first choice of a window came to on its training part."""
+        chosen = self._choices[number]["chosen"]
+        return self._training.best(chosen[0], number) if chosen else None
 
-    def _evidence(self, best: RunData | None, tried: _Tried) -> Json:
+    def _tested(self, number: int) -> RunData | None:
+        """What it came to on its test part."""
+        chosen = self._choices[number]["chosen"]
+        return self._load(chosen[0]["test_run"]) if chosen else None
+
+    def _evidence(self, best: RunData | None, tried: Tried) -> Json:
         if best is None:
             raise NoValue("nothing was chosen")
         variance = sharpe_variance(tried.sharpes)
-        return asdict(evidence(best.sharpe(), variance, self._plan.training_runs, best.bars_per_year))
+        return asdict(evidence(best.sharpe(), variance, self._plan.trials, best.bars_per_year))
 
-    def _timing_of_best(self, best: RunData | None, tried: _Tried) -> Json:
+    def _timing_of_best(self, best: RunData | None, tried: Tried) -> Json:
         if best is None:
             raise NoValue("nothing was chosen")
         variance = sharpe_variance(tried.timing)
-        return _timed(best.timing, best.timing.excess(), variance, self._plan.training_runs, best.bars_per_year)
+        return _timed(best.timing, best.timing.excess(), variance, self._plan.trials, best.bars_per_year)
 
-    def _chosen(self, each: Json) -> Json:
-        """A combination that was chosen, with what its runs came to."""
-        parts = {part: self._load(each[f"{part}_run"]) if each[f"{part}_run"] else None for part in ("train", "test")}
+    def _chosen(self, each: Json, number: int) -> Json:
+        """A combination that was chosen, with what it came to."""
+        tested = self._load(each["test_run"]) if each["test_run"] else None
+        parts = {"train": self._training.best(each, number), "test": tested}
         shown = ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown_pct", "num_trades", "buy_hold_return_pct")
         measured = {part: {name: run.metrics[name] for name in shown} if run else None for part, run in parts.items()}
         return {**each, **measured}
 
     def _subject(self) -> Stitched | None:
         """What the verdict is about: the test parts of the first choices, or the choice itself where none is tested."""
-        key = "test_run" if self._plan.windows[0].test else "train_run"
-        runs = [self._load(choice["chosen"][0][key]) for choice in self._choices if choice["chosen"]]
+        part = self._tested if self._plan.windows[0].test else self._trained
+        runs = [part(number) for number in range(len(self._choices))]
         sound = [run for run in runs if run and run.is_sound]
         if not sound:
             self._notes["out_of_sample"] = "no chosen combination has a run to be judged by"
@@ -188,16 +170,16 @@ class _Verdict:
         Growth rates are logarithmic, of all parts together over all their years. Pardo (2008), The Evaluation and
         Optimization of Trading Strategies, calls it walk-forward efficiency.
         """
-        trained, tested = ([*self._growths(part)] for part in ("train_run", "test_run"))
+        trained, tested = ([*self._growths(part)] for part in (self._trained, self._tested))
         in_sample, ahead = (math.fsum(g for g, _ in each) / math.fsum(y for _, y in each) for each in (trained, tested))
         if in_sample <= 0:
             raise NoValue("the choices did not grow in sample")
         return ahead / in_sample
 
-    def _growths(self, key: str) -> Iterator[tuple[float, float]]:
+    def _growths(self, part: Callable[[int], RunData | None]) -> Iterator[tuple[float, float]]:
         """Logarithmic growth and years of the first choice's run in each window."""
-        for choice in self._choices:
-            run = self._load(choice["chosen"][0][key]) if choice["chosen"] else None
+        for number in range(len(self._choices)):
+            run = part(number)
             if run is None or not run.is_sound:
                 raise NoValue("a part is missing, or its account was emptied")
             first, last = run.times[[0, -1]] // DAY_S
@@ -235,10 +217,10 @@ def _timed_ahead(timing: Timing, bars_per_year: float) -> Json:
     return min(both, key=lambda each: float(each["sharpe_ratio"]))
 
 
-def _overfitting(tried: _Tried) -> Json:
-    if not tried.sums:
+def _overfitting(tried: Tried) -> Json:
+    if not len(tried.sums):
         raise NoValue("no run is long enough to be split into blocks")
-    return overfitting(np.stack(tried.sums), tried.bars // BLOCKS)
+    return overfitting(tried.sums, tried.bars // BLOCKS)
 
 
 def _parameters(folds: Sequence[Json]) -> Iterator[Json]:

@@ -10,9 +10,10 @@ from flask import Flask
 
 from contracts.status import ErrorType
 from scripts.reference.api import BODIES
+from tests.services.jobs import run_all
 from tests.services.live_web import served
 from tests.services.processes import PROJECT_ROOT
-from tests.web.made_runs import make, work_off
+from tests.web.made_runs import make
 
 DOCS = PROJECT_ROOT / "docs"
 
@@ -59,7 +60,7 @@ def test_every_command_of_the_reference_is_answered(app: Flask) -> None:
     known["DATA_HASH"] = client.get("/api/prices").json["series"][0]["data_hash"]
     known["STUDY_ID"] = client.post("/api/studies", json=BODIES["POST /api/studies"]).json["study_id"]
     known["SCREEN_ID"] = client.post("/api/screens", json=BODIES["POST /api/screens"]).json["screen_id"]
-    work_off(app)
+    run_all(app.extensions["platform"].engine)
     client.post("/api/runs/bulk?batch_id=two", json=BODIES["POST /api/runs/bulk"])
     answered = {}
 

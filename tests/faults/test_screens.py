@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 from adapters.database import reading
 from adapters.screens.columns import unpacked_metrics
-from adapters.screens.store import combinations_of
+from adapters.screens.store import asked_of
 from adapters.tables import screens
 from consumer.screen import screen
 from contracts.run_request import RunRequest
@@ -50,7 +50,7 @@ def undisturbed(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
     """What the same screen comes to in this process."""
     request = RunRequest.from_json(json.loads(submitter.row(screen_id)["request_json"]))
     with reading(submitter.engine) as connection:
-        prices, tried = run_prices(connection, request), combinations_of(connection, screen_id)
+        prices, tried = run_prices(connection, request), asked_of(connection, screen_id)[0]
     found = screen(request, prices, tried, "tag", lambda done: None).screened
     assert found
     return {name: column.tolist() for name, column in unpacked_metrics(found[0]).items()}

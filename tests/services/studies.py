@@ -3,19 +3,14 @@
 from typing import Any
 
 from flask.testing import FlaskClient
-from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
-from adapters.runs.states import Attempt, claim, finish
 from adapters.studies.store import study_of, study_row
-from adapters.tables import runs
-from consumer.backtest import backtest
 from consumer.studies import Studies
 from consumer.study_verdict import judge, store
-from contracts.status import RunStatus
 from contracts.study import StudyStatus
-from tests.services.prices import run_prices
+from tests.services.jobs import run_all
 
 BASE = {
     "ticker": "AAPL",
@@ -26,7 +21,14 @@ BASE = {
     "position_size": 100,
 }
 GRID = [{"fast": fast, "slow": slow} for fast in (5, 10, 20) for slow in (50, 100)]
-WALK_FORWARD = {"kind": "walk_forward", "base": BASE, "combinations": GRID, "train_days": 730, "test_days": 365}
+WALK_FORWARD = {
+    "kind": "walk_forward",
+    "base": BASE,
+    "combinations": GRID,
+    "train_days": 730,
+    "test_days": 365,
+    "train_by": "runs",
+}
 
 
 def submit_study(client: FlaskClient, **changes: Any) -> str:
@@ -39,18 +41,6 @@ def submit_study(client: FlaskClient, **changes: Any) -> str:
 def leader(engine: Engine) -> Studies:
     """The leader's studies; nobody sends messages, and no process judges."""
     return Studies(engine, lambda run_ids: None)
-
-
-def run_all(engine: Engine) -> int:
-    """Work on every waiting run here; how many there were."""
-    with reading(engine) as connection:
-        waiting = connection.execute(select(runs.c.run_id).where(runs.c.status == RunStatus.PENDING)).scalars().all()
-    for run_id in waiting:
-        with engine.begin() as connection:
-            held = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
-            outcome = backtest(held.request, run_prices(connection, held.request), "test")
-            finish(connection, held, outcome.columns, outcome.lines)
-    return len(waiting)
 
 
 def state_of(engine: Engine, study_id: str) -> StudyStatus:

@@ -22,6 +22,7 @@ from adapters.metrics.measured import NoValue
 from adapters.metrics.risk import kurtosis_of, skewness_of
 from adapters.metrics.timing import timing_of
 from adapters.prices.bars import bar_dates
+from adapters.studies import trials
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData
 from consumer.backtest import TRADE_FIELDS
@@ -130,7 +131,8 @@ class World:
         )
         training = [[f"{place}:{a}:{b}" for place in range(len(self.grid))] for (a, b), _ in windows]
         choices = [self._choice(ids, test) for ids, (_, test) in zip(training, windows, strict=True)]
-        return verdicts.verdict_of(plan, choices, training, self.market, self.load)
+        tried = trials.TrainedByRuns(training, self.load)
+        return verdicts.verdict_of(plan, choices, tried, self.market, self.load)
 
     def _days(self, span: tuple[int, int]) -> tuple[str, str]:
         return self.dates[span[0]], self.dates[span[1] - 1]
@@ -165,7 +167,8 @@ def _nothing(*_: Any) -> None:
     raise NoValue("left out")
 
 
-@patch.multiple(verdicts, overfitting=_nothing, bootstrap=_nothing, shuffled_trades=_nothing, block_sums=_nothing)
+@patch.multiple(verdicts, overfitting=_nothing, bootstrap=_nothing, shuffled_trades=_nothing)
+@patch.multiple(trials, block_sums=_nothing)
 def said(cell: Cell, seed: int) -> dict[str, tuple[bool, bool]]:
     """By kind of study: whether the verdict holds, and whether a Sharpe ratio above 0 alone would."""
     world = World(cell, seed)

@@ -15,7 +15,8 @@ from consumer import studies as module
 from consumer.studies import MAX_JUDGEMENTS
 from contracts.study import StudyStatus
 from tests.services.finished_runs import break_down
-from tests.services.studies import GRID, complete, judge_here, leader, run_all, state_of, submit_study
+from tests.services.jobs import run_all
+from tests.services.studies import GRID, complete, judge_here, leader, state_of, submit_study
 
 
 def recorded(engine: Engine) -> list[str]:

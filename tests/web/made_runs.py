@@ -3,17 +3,11 @@
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
 
-from adapters.database import reading
 from adapters.runs.states import Attempt, claim, fail, finish
-from adapters.screens.progress import keep_found
-from adapters.screens.store import combinations_of
-from adapters.tables import runs
 from consumer.backtest import backtest
 from consumer.draw_charts import draw_charts
-from consumer.screen import screen
-from contracts.status import ErrorType, Kind, RunStatus
+from contracts.status import ErrorType
 from tests.services.prices import run_prices
 from web.platform import Platform
 
@@ -25,25 +19,6 @@ REQUEST = {
     "end_date": "2009-12-31",
     "charts": False,
 }
-
-
-def work_off(app: Flask) -> None:
-    """Do what all Jobs that wait are to do, screens too, in this process."""
-    platform: Platform = app.extensions["platform"]
-    with reading(platform.engine) as connection:
-        waiting = connection.execute(select(runs.c.run_id).where(runs.c.status == RunStatus.PENDING)).scalars().all()
-    for run_id in waiting:
-        with platform.engine.begin() as connection:
-            held = claim(connection, Attempt(run_id, 1), "token", 60.0, "test")
-            prices = run_prices(connection, held.request)
-            if held.kind is Kind.RUN:
-                outcome = backtest(held.request, prices, "test")
-            else:
-                tried = combinations_of(connection, run_id)
-                outcome = screen(held.request, prices, tried, "test", lambda done: None)
-            finish(connection, held, outcome.columns, outcome.lines)
-            if outcome.screened:
-                keep_found(connection, run_id, *outcome.screened)
 
 
 def make(app: Flask, state: str, fields: dict[str, Any], error_type: ErrorType = ErrorType.ENGINE_ERROR) -> str:

@@ -1,6 +1,5 @@
 """The HTTP API of screens: a grid looked over in one Job, its best rows, and runs of them."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -11,11 +10,11 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
 from adapters.batches.conditions import Reader
-from adapters.batches.leaderboard import Ranking, ranking_by
+from adapters.batches.leaderboard import Ranking
 from adapters.database import committed, reading
 from adapters.runs.times import utc_text
 from adapters.screens.columns import CORE, MAX_COMBINATIONS
-from adapters.screens.store import screen_jobs
+from adapters.screens.store import screen_jobs, stored_ranking
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
 from web.answers import conditional
@@ -83,8 +82,7 @@ def screen(screen_id: UUID) -> Response:
 
 def ranking_of(jobs: Sequence[RowMapping]) -> Ranking:
     """The query's, and for what it leaves out what the screen was submitted with."""
-    own = json.loads(jobs[0]["ranking_json"])
-    return asked_ranking(ranking_by(own["metric"], own["goal"], own["constraints"]), *RANKING)
+    return asked_ranking(stored_ranking(dict(jobs[0])), *RANKING)
 
 
 def shown_rows(jobs: Sequence[RowMapping], rows: Sequence[Row]) -> list[dict[str, Any]]:

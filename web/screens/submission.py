@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from functools import partial
-from hashlib import sha256
 
 from adapters.batches.expansion import Expansion
 from adapters.batches.rankings import DEFAULT
@@ -70,10 +69,7 @@ def _job(sweep: Expansion, ticker: str, prices: PriceSource, settings: Settings)
         rule_id=f"{request.rule_type} x {combinations:,}",
         label=request.label or (sweep.spec.name and sweep.spec.name[:64]),
     )
-    packed = Combinations.of(sweep.members).packed()
-    return ValidRequest(
-        named, sha256(f"{valid.request_hash} {packed['values_json']}".encode() + packed["places"]).hexdigest()
-    )
+    return ValidRequest(named, Combinations.of(sweep.members).hash_with(valid.request_hash))
 
 
 def submit_screen(on: Platform, sweep: Expansion, jobs: list[ValidRequest], key: str | None) -> tuple[str, Accepted]:

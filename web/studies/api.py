@@ -58,7 +58,7 @@ def submit() -> ResponseReturnValue:
     plan = checked_plan(typed_body("application/json"), platform().prices, settings.max_bulk_runs)
     if arguments()["dry_run"]:
         return _cost(plan)
-    platform().submission.refuse_when_full(plan.training_runs)
+    platform().submission.refuse_when_full(plan.training_jobs)
     study_id, is_new = _recorded(plan, idempotency_key())
     where = {"status_url": url_for("study_api.study", study_id=study_id)}
     page = {"page_url": url_for("studies.page", study_id=study_id)}
@@ -94,9 +94,9 @@ def _cost(plan: StudyPlan) -> dict[str, Any]:
     with reading(platform().engine) as connection:
         pace = _runs_per_s(connection)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
-    runs = plan.training_runs + plan.test_runs
+    runs = plan.training_jobs + plan.test_runs
     return {
-        "runs": {"training": plan.training_runs, "test": plan.test_runs},
+        "runs": {"training": plan.training_jobs, "test": plan.test_runs},
         "combinations": len(plan.request.combinations),
         "data_hash": plan.request.base["data_hash"],
         "windows": plan.to_json()["windows"],
@@ -154,7 +154,7 @@ def described(study_id: str) -> dict[str, Any]:
         **_listed(row),
         "batch_id": found.batch_id,
         **found.plan.to_json(),
-        "runs": {"training": found.plan.training_runs, "test": found.plan.test_runs},
+        "runs": {"training": found.plan.training_jobs, "test": found.plan.test_runs},
         "counts": counts,
         "choices": found.choices,
         "verdict": json.loads(row["verdict_json"]) if row["verdict_json"] else None,

@@ -141,7 +141,7 @@ def _plan(request: StudyRequest, base: RunRequest, prices: PriceStore, max_runs:
         field = {"selection": "base.start_date", "holdout": "holdout_share"}.get(request.kind, "test_days")
         raise InvalidRequest({field: f"{short}; a part needs at least {LEAST_RETURNS}"})
     plan = StudyPlan(replace(request, base=base.to_json()), tuple(windows))
-    if (runs := plan.training_runs + plan.test_runs) > max_runs:
+    if (runs := plan.trials + plan.test_runs) > max_runs:
         raise InvalidRequest({"combinations": f"{runs:,} runs in all; at most {max_runs:,} are accepted"})
     return plan
 

@@ -11,19 +11,19 @@ from sqlalchemy import select, update
 
 from adapters.screens.columns import CORE
 from adapters.tables import runs, screens
+from tests.services.jobs import run_all
 from tests.services.web_app import web_app
-from tests.web.made_runs import work_off
 
 BASE = {"ticker": "AAPL", "rule_type": "MA_CROSS", "start_date": "2004-01-01", "end_date": "2006-12-31"}
 AXES = {"fast": [5, 10, 20], "slow": {"min": 50, "max": 90, "step": 20}}
 SPEC: dict[str, Any] = {"name": "Averages", "base": BASE, "parameters": AXES}
-Work = Callable[[], None]
+Work = Callable[[], int]
 
 
 @pytest.fixture
 def work(app: Flask) -> Work:
     """Does what all Jobs that wait are to do, in this process."""
-    return lambda: work_off(app)
+    return lambda: run_all(app.extensions["platform"].engine)
 
 
 def submitted(client: FlaskClient, **changes: Any) -> str:
