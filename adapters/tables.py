@@ -149,6 +149,7 @@ screens = table(
     required("values_json", LongText, doc="of each swept parameter, see adapters.screens.columns"),
     required("places", LongBlob, doc="of each combination's values among them"),
     required("ranking_json", LongText, doc="metric, goal and constraints, as they were submitted"),
+    Column("permuted_json", words(255), doc="seed, first and last of the orders of the bars that a Job searches"),
     Column("metrics", LongBlob, doc="of each combination, see adapters.screens.columns"),
     Column("best_json", LongText, doc="the one with the highest Sharpe ratio, measured as a run is"),
     required("differing", Integer, default=0, doc="combinations whose run came to other metrics"),

@@ -37,6 +37,7 @@ log = logging.getLogger("consumer.reconciler")
 
 LEADS_PER_LEASE = 6  # a leader that is silent for this part of a run's lease is succeeded, within 10 s by default
 RENEWALS_PER_LEAD = 3
+STUDYING_S = 0.3  # between two looks while a study is under way, whose Jobs may take a second
 
 
 class Reconciler:
@@ -64,6 +65,7 @@ class Reconciler:
         next_pass = 0.0
         pause_s = min(self._lead_s / RENEWALS_PER_LEAD, self._settings.reconcile_s)
         while True:
+            is_studying = False
             try:
                 led_s = self._take_lead()
                 if led_s is not None and time.monotonic() >= next_pass:
@@ -72,13 +74,12 @@ class Reconciler:
                     committed(self._engine, fold)
                     committed(self._engine, forget_turns)
                     self._prune()
-                if led_s is not None:
-                    self._studies.advance()
+                is_studying = led_s is not None and self._studies.advance()
             except DBAPIError as error:
                 self._leads = False
                 self._say_failed(error)
             self._rests = True
-            time.sleep(pause_s)
+            time.sleep(min(pause_s, STUDYING_S) if is_studying else pause_s)
             self._rests = False
 
     def _say_failed(self, error: DBAPIError) -> None:

@@ -3,14 +3,14 @@
 import json
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from rq.timeouts import JobTimeoutException
 
-from adapters.batches.flat_params import with_params
 from adapters.batches.leaderboard import Ranking
 from adapters.metrics.measured import Array, NoValue, average
 from adapters.metrics.performance import ANALYSIS_VERSION
@@ -19,7 +19,7 @@ from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.timing import timing_over
 from adapters.metrics.timing_words import measured_timing
 from adapters.prices.packing import PackedPrices
-from adapters.screens.columns import MEASURED, Combinations, packed_metrics, ranked_places
+from adapters.screens.columns import CORE, MEASURED, Combinations, packed_metrics, ranked_places
 from adapters.studies.path import Market, run_data
 from adapters.studies.trials import OF_TRIAL, trial
 from consumer.backtest import Outcome, outcome_of, plain_trades, with_excursions
@@ -27,6 +27,7 @@ from consumer.setup import Setup
 from consumer.training import columns_of
 from contracts.run_request import RunRequest
 from engine.engine import ENGINE_VERSION, BacktestResult
+from rules.base import BaseRule
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,8 @@ def screen(
     setup = Setup.of(request, packed)
     measured = np.empty((len(tried), len(MEASURED)))
     for number in range(len(tried)):
-        measured[number] = _measured(setup, _result_of(setup, tried, number))
+        result = setup.result_of(setup.rule_of(tried.member(number)))
+        measured[number] = (*core_metrics(setup, result), _timing_ratio(setup, result))
         tell(number + 1)
     columns = {
         "data_hash": packed.data_hash,
@@ -49,30 +51,34 @@ def screen(
     return Outcome(columns, screened=(packed_metrics(measured), _best(setup, tried, measured)))
 
 
-def _result_of(setup: Setup, tried: Combinations, number: int) -> BacktestResult:
-    return setup.result_of(setup.rule(with_params(setup.request.params, tried.member(number))))
+def core_of(setup: Setup, rules: Sequence[BaseRule]) -> dict[str, Array]:
+    """The core metrics of rules under the same terms on the same prices, by name."""
+    rows = np.array([core_metrics(setup, setup.result_of(rule)) for rule in rules], dtype=float)
+    return dict(zip(CORE, rows.T, strict=True))
 
 
-def _measured(setup: Setup, result: BacktestResult) -> tuple[float | None, ...]:
-    """The values of MEASURED, equal to those of a run with this result; None becomes NaN in an array of floats."""
+def core_metrics(setup: Setup, result: BacktestResult) -> tuple[float | None, ...]:
+    """The values of CORE, equal to those of a run with this result; None becomes NaN in an array of floats."""
     core = result.metrics
-    sharpe, timing = core.sharpe_ratio, None
-    if sharpe is not None:  # an account that was emptied, or never moved, has none
-        try:
-            if setup.request.risk_free_rate:
-                sharpe = measured_sharpe(setup.measured(result))
-            timing = _timing_ratio(setup, result)
-        except NoValue:
-            pass
-    return core.total_return_pct, sharpe, core.max_drawdown_pct, core.num_trades, timing
+    sharpe = core.sharpe_ratio
+    if sharpe is not None and setup.request.risk_free_rate:
+        with suppress(NoValue):
+            sharpe = None
+            sharpe = measured_sharpe(setup.measured(result))
+    return core.total_return_pct, sharpe, core.max_drawdown_pct, core.num_trades
 
 
 def _timing_ratio(setup: Setup, result: BacktestResult) -> float:
-    """The Sharpe ratio of choosing the times; NoValue where the exposure never changed."""
+    """The Sharpe ratio of choosing the times; NaN where the exposure never changed, and for an emptied account."""
+    if result.metrics.sharpe_ratio is None:
+        return math.nan
     traded = setup.prices.traded
     path = np.concatenate(([setup.request.initial_capital], result.equity_curve))
     found = timing_over(path, result.shares_curve, traded.columns["Close"], traded.timestamps, setup.rates)
-    excess = found.excess()
+    try:
+        excess = found.excess()
+    except NoValue:
+        return math.nan
     return float(average(excess) / spread(excess) * math.sqrt(setup.prices.bars_per_year))
 
 
@@ -83,7 +89,7 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> dict[str, Any] 
     if not len(places):
         return None
     number = int(places[0])
-    result, per_year = _result_of(setup, tried, number), setup.prices.bars_per_year
+    result, per_year = setup.result_of(setup.rule_of(tried.member(number))), setup.prices.bars_per_year
     found = setup.performance_of(result, with_excursions(plain_trades(result), setup.prices.traded))
     ratios = metrics["timing_sharpe_ratio"]
     variance = sharpe_variance((ratios[np.isfinite(ratios)] / per_year**0.5).tolist())
@@ -112,7 +118,7 @@ def train(
     columns: dict[str, Any] = {}
     for number in range(len(tried)):
         try:
-            columns = outcome_of(setup, setup.rule(tried.member(number)), image_tag).columns
+            columns = outcome_of(setup, setup.rule_of(tried.member(number)), image_tag).columns
             metrics = json.loads(columns["metrics_json"])["values"]
             values = (metrics.get(name) for name in names[: -len(OF_TRIAL)])
             measured[number] = (*values, *trial(run_data(columns, request.initial_capital, market)))

@@ -1,13 +1,14 @@
 """A request on its prices, ready to trade any rule under its terms: what a run does once, and a screen for each row."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 
-from adapters.metrics.measured import Measured
+from adapters.batches.flat_params import with_params
+from adapters.metrics.measured import Array, Measured
 from adapters.metrics.performance import Performance, performance
 from adapters.metrics.rates import Rates
 from adapters.prices.packing import PackedPrices
@@ -30,11 +31,20 @@ class Setup:
 
     request: RunRequest
     prices: RunPrices
+    columns: Mapping[str, Array] | None = None  # other prices of the same bars, in place of their own
 
     @classmethod
     def of(cls, request: RunRequest, packed: PackedPrices) -> "Setup":
         """NoPricesInRange, BadPrices."""
         return cls(request, run_prices(packed, request.start_date, request.end_date, request.bars_per_year))
+
+    def on(self, columns: Mapping[str, Array]) -> "Setup":
+        """The same on other prices of the same bars."""
+        return replace(self, columns=columns)
+
+    def rule_of(self, member: Mapping[str, Any]) -> BaseRule:
+        """The request's rule with a combination of swept params; BadParams when it refuses them."""
+        return self.rule(with_params(self.request.params, member))
 
     def rule(self, params: Mapping[str, Any] | None = None) -> BaseRule:
         """The request's rule, with these params in place of its own; BadParams when it refuses them."""
@@ -46,7 +56,7 @@ class Setup:
     @cached_property
     def read(self) -> Prices:
         """All bars up to the last traded one, as rules and engine read them; indicators are computed once for all."""
-        return Prices({**self.prices.bars.columns, TIME: self.prices.bars.timestamps})
+        return Prices({**(self.columns or self.prices.bars.columns), TIME: self.prices.bars.timestamps})
 
     @cached_property
     def rates(self) -> Rates:

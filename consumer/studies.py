@@ -18,7 +18,6 @@ from sqlalchemy.exc import DBAPIError
 from adapters.batches.choice import ranked
 from adapters.database import reading
 from adapters.runs.new_runs import NewRun, insert_runs
-from adapters.screens.columns import Combinations
 from adapters.screens.store import insert_screen
 from adapters.studies.store import (
     Study,
@@ -33,7 +32,7 @@ from adapters.studies.store import (
     study_row,
 )
 from consumer.study_runs import run_of, runs_over, training_runs
-from consumer.training import metrics_by_place, ranking_of, trained, training_jobs
+from consumer.training import GridJob, grid_jobs, metrics_by_place, ranking_of, trained
 from contracts.errors import QueueUnavailable
 from contracts.study import StudyStatus, Window
 
@@ -51,12 +50,13 @@ class Studies:
         self._enqueue = enqueue
         self._judges: dict[str, subprocess.Popen[bytes]] = {}
 
-    def advance(self) -> None:
-        """Take each living study one step further, if it is time for it."""
+    def advance(self) -> bool:
+        """Take each living study one step further, if it is time for it; whether there is any."""
         with reading(self._engine) as connection:
             study_ids = living_studies(connection)
         for study_id in study_ids:
             self._advance(study_id)
+        return bool(study_ids)
 
     def _advance(self, study_id: str) -> None:
         with reading(self._engine) as connection:
@@ -76,9 +76,8 @@ class Studies:
     def _train(self, study: Study) -> None:
         """Start every combination on every training part."""
         if study.plan.request.train_by == "screens":
-            jobs = [job for window in study.plan.windows for job in training_jobs(study, window)]
-            tried = {str(run.request.run_id): combinations for run, combinations in jobs}
-            return self._start(study, StudyStatus.TRAINING, [run for run, _ in jobs], tried)
+            jobs = {job.run_id: job for job in grid_jobs(study)}
+            return self._start(study, StudyStatus.TRAINING, [job.run for job in jobs.values()], jobs)
         combinations = range(len(study.plan.request.combinations))
         new = [run for window in study.plan.windows for run in runs_over(study, window.train, combinations)]
         return self._start(study, StudyStatus.TRAINING, new)
@@ -102,12 +101,12 @@ class Studies:
         study: Study,
         after: StudyStatus,
         new: Iterable[NewRun],
-        tried: Mapping[str, Combinations] = MappingProxyType({}),
+        grids: Mapping[str, GridJob] = MappingProxyType({}),
         **values: Any,
     ) -> None:
         """Record the Jobs of the next state with the change to it, then send their messages.
 
-        tried: by run_id, of those that try many combinations.
+        grids: by run_id, those of them that try many combinations.
         """
         by_id = {str(run.request.run_id): run for run in new}  # a training part may be an earlier fold's test part
         with self._engine.begin() as connection:
@@ -117,8 +116,8 @@ class Studies:
             missing = [run for run_id, run in by_id.items() if run_id not in known]
             for start in range(0, len(missing), _INSERT_ROWS):
                 insert_runs(connection, missing[start : start + _INSERT_ROWS])
-            for run_id in [str(run.request.run_id) for run in missing if str(run.request.run_id) in tried]:
-                insert_screen(connection, run_id, None, tried[run_id], ranking_of(study.plan.request))
+            for job in [grids[str(run.request.run_id)] for run in missing if str(run.request.run_id) in grids]:
+                insert_screen(connection, job.run_id, None, job.tried, ranking_of(study.plan.request), job.permuted)
         log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
         try:
             self._enqueue([str(run.request.run_id) for run in missing])

@@ -21,13 +21,14 @@ from adapters.prices.run_prices import benchmark_closes
 from adapters.prices.store import prices_of
 from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
+from adapters.studies.permuted import Permuted
 from adapters.studies.store import Study, move, result_of, study_of, study_row
 from adapters.studies.trials import OF_TRIAL, TrainedByRuns, TrainedByScreens, Training
 from adapters.studies.verdict import Load, verdict_of
 from consumer.backtest import backtest
 from consumer.persistence import persist
 from consumer.study_runs import run_of, training_runs
-from consumer.training import trained
+from consumer.training import permuted_bests, ranking_of, trained
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.study import StudyStatus
@@ -58,13 +59,27 @@ def judge(engine: Engine, study: Study) -> dict[str, Any]:
         raise packed
     market = _market(packed, Rates(request.borrow_rate, request.cash_rate))
     load = partial(_loaded, engine, request.initial_capital, market)
-    return verdict_of(study.plan, study.choices or [], _training(engine, study, packed, market, load), market, load)
+    training = _training(engine, study, packed, market, load)
+    return verdict_of(study.plan, study.choices or [], training, market, load, _permuted(engine, study))
 
 
 def _market(packed: PackedPrices, rates: Rates) -> Market:
     """The prices that the runs of a study have read."""
     bars = unpack(packed)
     return Market(bars.times, bars.columns["Close"], benchmark_closes(packed, bars.times), rates)
+
+
+def _permuted(engine: Engine, study: Study) -> Permuted | None:
+    """What the search came to in other orders of the bars; of another kind of study nothing."""
+    asked = study.plan.request
+    if asked.kind != "permutation":
+        return None
+    chosen = (study.choices or [])[0]["chosen"]
+    with reading(engine) as connection:
+        real = trained(connection, study, study.plan.windows[0])[asked.metric]
+        bests = permuted_bests(connection, study)
+    observed = real.item(chosen[0]["place"]) if chosen else None
+    return Permuted(observed, bests, ranking_of(asked).goal, asked.seed)
 
 
 def _training(engine: Engine, study: Study, packed: PackedPrices, market: Market, load: Load) -> Training:

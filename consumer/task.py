@@ -95,10 +95,13 @@ def _compute(
 
 def _try_all(held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, lifeline: Lifeline) -> Outcome:
     from adapters.screens.store import asked_of  # a run does without them
+    from consumer.permutation import permute
     from consumer.screen import screen, train
 
     with reading(engine) as connection:
-        tried, ranking = asked_of(connection, held.run_id)
+        tried, ranking, permuted = asked_of(connection, held.run_id)
+    if permuted:
+        return permute(held.request, prices, tried, ranking, permuted, image_tag, lifeline.say_done)
     if held.kind is Kind.TRAINING:
         return train(held.request, prices, tried, ranking, image_tag, lifeline.say_done)
     return screen(held.request, prices, tried, image_tag, lifeline.say_done)

@@ -1,6 +1,6 @@
 """The training parts of a study that are tried by screens: their Jobs, and what leader and verdict read of them."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
@@ -20,6 +20,8 @@ from contracts.run_request import RunRequest, request_hash
 from contracts.status import Kind
 from contracts.study import StudyRequest, Window
 
+BEST = "best_of_permutation"
+
 
 def columns_of(ranking: Ranking) -> tuple[str, ...]:
     """What is kept of each combination: what it is ranked by, and its numbers as a trial."""
@@ -32,31 +34,60 @@ def ranking_of(asked: StudyRequest) -> Ranking:
     return ranking_by(asked.metric, asked.goal, asked.constraints)
 
 
-def training_jobs(study: Study, window: Window) -> list[tuple[NewRun, Combinations]]:
-    """The Jobs that try all combinations on a training part, with the ids that the same plan always gives them."""
+@dataclass(frozen=True, slots=True)
+class GridJob:
+    """A Job of a study that tries many combinations, and in which orders of the bars."""
+
+    run: NewRun
+    tried: Combinations
+    permuted: dict[str, int] | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The id that the same plan always gives it."""
+        return str(self.run.request.run_id)
+
+
+def grid_jobs(study: Study) -> list[GridJob]:
+    """All Jobs of a study before it chooses."""
+    jobs = [job for window in study.plan.windows for job in training_jobs(study, window)]
+    return jobs + permutation_jobs(study)
+
+
+def training_jobs(study: Study, window: Window) -> list[GridJob]:
+    """The Jobs that try all combinations on a training part."""
+    combinations = study.plan.request.combinations
+    groups = ([combinations[place] for place in places] for places in study.plan.training_groups)
+    return [_job(study, window, Combinations.of(members)) for members in groups]
+
+
+def permutation_jobs(study: Study) -> list[GridJob]:
+    """The Jobs that repeat the whole search in other orders of the bars; of another kind of study none."""
+    asked = study.plan.request
+    tried = Combinations.of(asked.combinations)
+    orders = ({"seed": asked.seed, "first": places.start, "last": places.stop} for places in study.plan.permuted_groups)
+    return [_job(study, study.plan.windows[0], tried, permuted) for permuted in orders]
+
+
+def _job(study: Study, window: Window, tried: Combinations, permuted: dict[str, int] | None = None) -> GridJob:
     asked = study.plan.request
     start_date, end_date = map(date.fromisoformat, window.train)
-    found = []
-    for places in study.plan.training_groups:
-        tried = Combinations.of([asked.combinations[place] for place in places])
-        own: dict[str, Any] = {"rule_id": f"{asked.base['rule_type']} x {len(tried)}", "label": asked.name}
-        request = replace(
-            RunRequest.from_json(asked.base), start_date=start_date, end_date=end_date, batch_id=study.batch_id, **own
-        )
-        key = tried.hash_with(request_hash(request, {}))
-        named = replace(request, run_id=run_id_of(study.study_id, key))
-        found.append((NewRun(named, key, submitted_by=study.submitted_by, kind=Kind.TRAINING), tried))
-    return found
+    times = f" x {permuted['last'] - permuted['first']} orders" if permuted else ""
+    own: dict[str, Any] = {"rule_id": f"{asked.base['rule_type']} x {len(tried)}{times}", "label": asked.name}
+    base = RunRequest.from_json(asked.base)
+    request = replace(base, start_date=start_date, end_date=end_date, batch_id=study.batch_id, **own)
+    key = tried.hash_with(f"{request_hash(request, {})} {permuted or ''}")
+    named = replace(request, run_id=run_id_of(study.study_id, key))
+    kind = Kind.PERMUTATION if permuted else Kind.TRAINING
+    return GridJob(NewRun(named, key, submitted_by=study.submitted_by, kind=kind), tried, permuted)
 
 
 def trained(connection: Connection, study: Study, window: Window) -> dict[str, Array]:
     """What all combinations came to on a training part, in the order of the plan; NaN where a Job has failed."""
     names = columns_of(ranking_of(study.plan.request))
     jobs = training_jobs(study, window)
-    found = found_by(connection, [str(run.request.run_id) for run, _ in jobs])
-    parts = [
-        found.get(str(run.request.run_id)) or dict.fromkeys(names, np.full(len(tried), np.nan)) for run, tried in jobs
-    ]
+    found = found_by(connection, [job.run_id for job in jobs])
+    parts = [found.get(job.run_id) or dict.fromkeys(names, np.full(len(job.tried), np.nan)) for job in jobs]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
@@ -70,3 +101,14 @@ def metrics_by_place(columns: dict[str, Array]) -> list[Metrics | None]:
         else None
         for row, trades in zip(rows, columns["num_trades"], strict=True)
     ]
+
+
+def permuted_bests(connection: Connection, study: Study) -> Array:
+    """The best of each permutation, in their order; NaN where a Job has failed."""
+    jobs = permutation_jobs(study)
+    found = found_by(connection, [job.run_id for job in jobs])
+    bests = np.full(study.plan.request.permutations, np.nan)
+    for job, places in zip(jobs, study.plan.permuted_groups, strict=True):
+        if job.run_id in found:
+            bests[places.start : places.stop] = found[job.run_id][BEST]
+    return bests

@@ -9,6 +9,7 @@ import sqlalchemy.dialects.sqlite  # noqa: F401
 from sqlalchemy.engine import make_url
 
 import consumer.draw_charts
+import consumer.permutation
 import consumer.screen
 import consumer.task  # noqa: F401
 import rules.explanation

@@ -11,7 +11,9 @@ VERDICT_METHOD = 2  # of what a verdict is about: 1, a Sharpe ratio above 0; 2, 
 
 TRAINED_AT_ONCE = 100  # combinations of a study that one Job tries, within a second or two
 
-Kind = Literal["selection", "holdout", "walk_forward"]
+PERMUTED_AT_ONCE = 25  # orders of the bars that one Job searches
+
+Kind = Literal["selection", "holdout", "walk_forward", "permutation"]
 
 
 class StudyStatus(StrEnum):
@@ -49,6 +51,7 @@ class StudyRequest:
     chosen: how many combinations the holdout tries. train_days, test_days: calendar days of a fold of kind
     walk_forward; anchored: every training part begins with the study. seed: of all that is drawn at random. train_by:
     whether each combination is a run on a training part, or a row of a screen, of which no receipt is kept.
+    permutations: in how many orders of the bars the search is repeated, of kind permutation.
     """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
@@ -68,6 +71,7 @@ class StudyRequest:
     anchored: bool = False
     seed: Annotated[int, Ge(0), Lt(2**32)] = 0
     train_by: Literal["screens", "runs"] = "screens"
+    permutations: Annotated[int, Ge(19), Le(10_000)] = 1000
 
     def to_json(self) -> dict[str, Any]:
         """This request as plain JSON values."""
@@ -84,7 +88,7 @@ class Window:
     """A training part and the test part behind it, each as first and last day, both included."""
 
     train: tuple[str, str]
-    test: tuple[str, str] | None  # None in a study of kind selection
+    test: tuple[str, str] | None  # None in a study of kind selection or permutation
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,14 +118,24 @@ class StudyPlan:
 
     @property
     def training_jobs(self) -> int:
-        """Jobs of the training parts."""
-        return len(self.windows) * len(self.training_groups)
+        """Jobs of the training parts, and of permutations."""
+        return len(self.windows) * len(self.training_groups) + len(self.permuted_groups)
+
+    @property
+    def searched(self) -> int:
+        """Backtests in other orders of the bars."""
+        return sum(map(len, self.permuted_groups)) * len(self.request.combinations)
+
+    @property
+    def permuted_groups(self) -> list[range]:
+        """The numbers of the permutations that one Job searches."""
+        permutations = self.request.permutations if self.request.kind == "permutation" else 0
+        return _groups(permutations, PERMUTED_AT_ONCE)
 
     @property
     def training_groups(self) -> list[range]:
         """The places of the combinations that one Job tries together."""
-        tried, at_once = len(self.request.combinations), 1 if self.request.train_by == "runs" else TRAINED_AT_ONCE
-        return [range(first, min(first + at_once, tried)) for first in range(0, tried, at_once)]
+        return _groups(len(self.request.combinations), 1 if self.request.train_by == "runs" else TRAINED_AT_ONCE)
 
     @property
     def test_runs(self) -> int:
@@ -133,3 +147,7 @@ class StudyPlan:
     def chosen(self) -> int:
         """How many combinations of each training part are tried on its test part."""
         return self.request.chosen if self.request.kind == "holdout" else 1
+
+
+def _groups(count: int, at_once: int) -> list[range]:
+    return [range(first, min(first + at_once, count)) for first in range(0, count, at_once)]

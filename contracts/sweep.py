@@ -49,7 +49,8 @@ class SweepSpec:
         default=0, metadata=accepts("a whole number from 0: the same one draws the same runs")
     )
     study: dict[str, Any] | None = field(
-        default=None, metadata=accepts("an object with kind: walk_forward, holdout or selection; of a study only")
+        default=None,
+        metadata=accepts("an object with kind: walk_forward, holdout, selection or permutation; of a study only"),
     )
 
 

@@ -44,21 +44,33 @@ _OF_JOB = (
 
 
 def insert_screen(
-    connection: Connection, run_id: str, screen_id: str | None, tried: Combinations, ranking: Ranking
+    connection: Connection,
+    run_id: str,
+    screen_id: str | None,
+    tried: Combinations,
+    ranking: Ranking,
+    permuted: Mapping[str, int] | None = None,
 ) -> None:
-    """Record what the Job of one ticker is to try; its run was inserted in the same transaction.
+    """Record what a Job is to try; its run was inserted in the same transaction.
 
-    screen_id: the run_id of the first ticker's; None for that one.
+    screen_id: the run_id of the first ticker's; None for that one. permuted: seed, first and last of the orders of the
+    bars, of a Job of that kind.
     """
-    values = {"run_id": run_id, "screen_id": screen_id or run_id, "ranking_json": json.dumps(ranking.to_json())}
+    values = {
+        "run_id": run_id,
+        "screen_id": screen_id or run_id,
+        "ranking_json": json.dumps(ranking.to_json()),
+        "permuted_json": json.dumps(permuted) if permuted else None,
+    }
     connection.execute(insert(screens).values(**values, **tried.packed()))
 
 
-def asked_of(connection: Connection, run_id: str) -> tuple[Combinations, Ranking]:
-    """What a Job is to try, and by what that is ranked."""
-    columns = select(*screens.c["combinations", "values_json", "places", "ranking_json"])
+def asked_of(connection: Connection, run_id: str) -> tuple[Combinations, Ranking, dict[str, int] | None]:
+    """What a Job is to try, by what that is ranked, and in which orders of the bars."""
+    columns = select(*screens.c["combinations", "values_json", "places", "ranking_json", "permuted_json"])
     row = connection.execute(columns.where(screens.c.run_id == run_id)).one()._asdict()
-    return Combinations.unpacked(row), stored_ranking(row)
+    permuted = json.loads(row["permuted_json"]) if row["permuted_json"] else None
+    return Combinations.unpacked(row), stored_ranking(row), permuted
 
 
 def stored_ranking(row: Mapping[str, Any]) -> Ranking:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from adapters.metrics.sharpe_evidence import CONFIDENCE
 from adapters.metrics.timing_words import percent, than_holding
+from adapters.studies.permuted import Permuted
 
 Json = Mapping[str, Any]
 
@@ -49,6 +50,17 @@ def of_test_parts(folds: Sequence[Json], ahead: Json | None, reason: str) -> Jud
     if found["probabilistic"] >= CONFIDENCE:
         return Judged("holds", f"Holds out of sample: {tested}; {chance}.")
     return Judged("luck", f"May be luck out of sample: {tested}; {chance}.")
+
+
+def of_permutations(found: Permuted, title: str, reason: str) -> Judged:
+    """Whether the search finds more than it does in the same bars in random order; `reason` as above."""
+    if found.observed is None or found.failed:
+        return _nothing(f"{found.failed:,} of the permutations failed" if found.failed else reason)
+    best, searches = f"the best {title} of {found.observed:.2f}", f"{len(found.bests):,} searches"
+    reached = f"{found.above:,} of {searches} of the same bars in random order found as much (p = {found.p_value:.3g})"
+    if found.p_value < 1 - CONFIDENCE:
+        return Judged("holds", f"The search finds more than chance: beside {best}, {reached}.")
+    return Judged("luck", f"The search finds what chance gives: beside {best}, {reached}.")
 
 
 def beside(

@@ -13,11 +13,13 @@ from adapters.batches.flat_params import flat_params
 from adapters.metrics.measured import DAY_S, Array, NoValue, average
 from adapters.metrics.returns import cagr
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
+from adapters.metrics.table import METRICS_BY_NAME
 from adapters.metrics.timing import Timing
 from adapters.studies.overfitting import BLOCKS, overfitting
 from adapters.studies.path import Market, RunData, Stitched, measured_sharpe, stitched
+from adapters.studies.permuted import Permuted
 from adapters.studies.resampling import bootstrap, shuffled_trades
-from adapters.studies.sentence import beside, of_selection, of_test_parts
+from adapters.studies.sentence import beside, of_permutations, of_selection, of_test_parts
 from adapters.studies.trials import Training, Tried
 from contracts.study import VERDICT_METHOD, StudyPlan
 
@@ -27,9 +29,17 @@ Load = Callable[[str], RunData | None]  # of a run_id; None for a run that has n
 Json = dict[str, Any]
 
 
-def verdict_of(plan: StudyPlan, choices: Sequence[Json], training: Training, market: Market, load: Load) -> Json:
-    """The verdict as JSON. choices: what the leader chose in each window; load: the runs of test parts."""
-    return _Verdict(plan, choices, training, market, load).made()
+def verdict_of(
+    plan: StudyPlan,
+    choices: Sequence[Json],
+    training: Training,
+    market: Market,
+    load: Load,
+    permuted: Permuted | None = None,
+) -> Json:
+    """The verdict as JSON. choices: what the leader chose in each window; load: the runs of test parts; permuted: what
+    the same search came to in other orders of the bars, of a study of that kind."""
+    return _Verdict(plan, choices, training, market, load, permuted).made()
 
 
 @dataclass
@@ -41,6 +51,7 @@ class _Verdict:
     _training: Training
     _market: Market
     _load: Load
+    _permuted: Permuted | None
     _notes: dict[str, str] = field(default_factory=dict)
 
     def made(self) -> Json:
@@ -49,7 +60,9 @@ class _Verdict:
         ahead = self._ahead(subject) if subject and self._plan.windows[0].test else None
         reasons = ("folds.0", "folds.0.timing", "out_of_sample", "out_of_sample.timing")
         reason = next((self._notes[name] for name in reasons if name in self._notes), "a number is missing")
-        if self._plan.windows[0].test:
+        if self._permuted:
+            found = of_permutations(self._permuted, METRICS_BY_NAME[self._plan.request.metric].title, reason)
+        elif self._plan.windows[0].test:
             found = of_test_parts(folds, ahead, reason)
         else:
             found = of_selection(folds[0], self._plan.trials, reason)
@@ -65,6 +78,7 @@ class _Verdict:
             "bootstrap": self._known("bootstrap", lambda: self._bootstrap(subject)),
             "shuffled_trades": self._known("shuffled_trades", lambda: self._shuffled(subject)),
             "parameters": list(_parameters(folds)),
+            "permutation": self._permuted.to_json() if self._permuted else None,
             "notes": self._notes,
         }
 

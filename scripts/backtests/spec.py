@@ -45,7 +45,7 @@ class Spec:
     def plan_study(self, client: Client) -> dict[str, Any]:
         """What the study of this sweep would cost; BadInput as for `plan`."""
         if "study" not in self.values:
-            raise BadInput(["study: a section with kind: walk_forward, holdout or selection is expected"])
+            raise BadInput(["study: a section with kind: walk_forward, holdout, selection or permutation is expected"])
         return self._at_its_lines(client.plan_study)
 
     def study_key(self, data_hash: str) -> str:

@@ -23,7 +23,7 @@ POINTS = {
     "between claim and exchange": Point("consumer.messages:MessageWorker.exchange"),
     "after the claim": Point("consumer.worker:RunWorker._work"),
     "during the engine": Point("consumer.task:backtest"),
-    "during a screen": Point("consumer.screen:_measured"),
+    "during a screen": Point("consumer.screen:core_metrics"),
     "at the result's hash": Point("consumer.backtest:result_hash"),
     "at the result's encoding": Point("consumer.backtest:encode_equity"),
     "between engine and commit": Point("consumer.task:_record_success"),

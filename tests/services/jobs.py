@@ -9,6 +9,7 @@ from adapters.screens.progress import keep_found
 from adapters.screens.store import asked_of
 from adapters.tables import runs
 from consumer.backtest import backtest
+from consumer.permutation import permute
 from consumer.screen import screen, train
 from contracts.status import Kind, RunStatus
 from tests.services.prices import run_prices
@@ -31,8 +32,10 @@ def run_one(engine: Engine, run_id: str) -> None:
         if held.kind is Kind.RUN:
             outcome = backtest(held.request, prices, "test")
         else:
-            tried, ranking = asked_of(connection, run_id)
-            if held.kind is Kind.SCREEN:
+            tried, ranking, permuted = asked_of(connection, run_id)
+            if permuted:
+                outcome = permute(held.request, prices, tried, ranking, permuted, "test", lambda done: None)
+            elif held.kind is Kind.SCREEN:
                 outcome = screen(held.request, prices, tried, "test", lambda done: None)
             else:
                 outcome = train(held.request, prices, tried, ranking, "test", lambda done: None)

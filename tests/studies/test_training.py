@@ -10,7 +10,7 @@ from sqlalchemy.engine import Engine
 from adapters.database import reading
 from adapters.tables import runs
 from contracts.study import StudyRequest
-from tests.services.studies import BASE, GRID, WALK_FORWARD, complete
+from tests.services.studies import BASE, WALK_FORWARD, complete
 
 ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 FORMULA = {"buy": "close > sma(close, slow)", "sell": "close < sma(close, fast)"}
@@ -24,7 +24,7 @@ KINDS: dict[str, dict[str, Any]] = {
         "kind": "holdout",
         "base": BASE | {"direction": "longshort", "borrow_rate": 0.02, "cash_rate": 0.01, "risk_free_rate": 0.01},
     },
-    "nothing trades": {"kind": "holdout", "base": BASE | {"size_type": "value", "position_size": 1}},
+    "nothing trades": {"kind": "holdout", "base": BASE | {"size_type": "value", "position_size": 0.01}},
     "a rule of one's own": {
         "kind": "holdout",
         "base": BASE | {"rule_type": "FORMULA"},

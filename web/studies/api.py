@@ -39,6 +39,7 @@ blueprint = Blueprint("study_api", __name__)
 
 LOOKED_AT = 10  # latest batches, for how fast runs end
 LEAST_RUNS = 20  # of a batch that says it
+TRIALS_PER_RUN = 10  # combinations that a screen tries in the time of a run
 LISTED = (AFTER, limit(most=100, default=25))
 NO_STUDY = "404 no such study"
 
@@ -94,12 +95,15 @@ def _cost(plan: StudyPlan) -> dict[str, Any]:
     with reading(platform().engine) as connection:
         pace = _runs_per_s(connection)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
-    runs = plan.training_jobs + plan.test_runs
+    tried = plan.trials + plan.searched
+    by_screens = tried // TRIALS_PER_RUN if plan.request.train_by == "screens" else 0
+    runs = plan.training_jobs + by_screens + plan.test_runs
     return {
         "runs": {"training": plan.training_jobs, "test": plan.test_runs},
         "combinations": len(plan.request.combinations),
         "data_hash": plan.request.base["data_hash"],
         "windows": plan.to_json()["windows"],
+        "permutations": sum(map(len, plan.permuted_groups)),
         "waiting": waiting,
         "runs_per_s": pace,
         "seconds": round((runs + waiting) / pace, 1) if pace else None,

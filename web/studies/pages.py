@@ -15,7 +15,7 @@ from web.parsers import any_text
 from web.platform import platform
 from web.studies.api import LISTED, asked_studies, described
 from web.studies.of_batch import study_of_batch
-from web.studies.pictures import equity_picture, folds_picture, luck_of_best, luck_of_one
+from web.studies.pictures import equity_picture, folds_picture, histogram_picture, luck_of_best, luck_of_one
 
 blueprint = Blueprint("studies", __name__)
 
@@ -64,6 +64,11 @@ def _pictures(verdict: dict[str, Any]) -> Any:
     folds = verdict["folds"]
     if verdict["out_of_sample"]:
         yield "Sharpe ratio by fold: left in sample, right out of sample", folds_picture(list(map(_ratios, folds)))
+    if permuted := verdict.get("permutation"):
+        bests = [value for value in permuted["bests"] if value is not None]
+        if bests and permuted["observed"] is not None:
+            what = "The best of the search in each other order of the bars, and in the real one"
+            yield what, histogram_picture(bests, permuted["observed"], "real")
     if verdict["equity"]:
         what = "Out-of-sample equity, test parts one after the other" if verdict["out_of_sample"] else "Its equity"
         times, equity = decode_equity(verdict["equity"])

@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from adapters.batches.conditions import METRIC_CONDITIONS
+from adapters.batches.conditions import METRIC_CONDITIONS, Reader
 from adapters.batches.expansion import Expansion
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS
 from adapters.metrics.table import METRIC_NAMES
 from adapters.prices.store import PriceStore
+from adapters.screens.columns import CORE
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, Window
@@ -25,6 +26,7 @@ from web.studies.windows import windows_of
 
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")  # what the study itself decides
 MOST_FIELDS = 100  # of a plan; it has 13
+MAX_SEARCHED = 2_000_000  # combinations times permutations
 MAX_LISTED = 100  # faulty combinations that an answer lists
 _COMBINATION = re.compile(r"^combinations\.(\d+)")
 Faults = dict[str, str]
@@ -88,9 +90,26 @@ def _choice_faults(request: StudyRequest) -> Faults:
     errors: Faults = {}
     if request.metric not in METRIC_NAMES:
         errors["metric"] = f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(METRIC_NAMES)}"
+    if request.kind == "permutation":
+        errors |= _permutation_faults(request)
     if not request.name.isprintable():
         errors["name"] = "it has characters that cannot be shown"
     METRIC_CONDITIONS.parse_all(request.constraints, "constraints", errors)
+    return errors
+
+
+def _permutation_faults(request: StudyRequest) -> Faults:
+    """What a search of another order of the bars cannot be chosen by: it measures what a screen does."""
+    errors: Faults = {}
+    if request.metric not in CORE:
+        errors["metric"] = f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(CORE)}"
+    if request.by_neighbourhood:
+        errors["by_neighbourhood"] = "true is not accepted with kind permutation"
+    if request.train_by != "screens":
+        errors["train_by"] = "'runs' is not accepted with kind permutation"
+    Reader("metrics of a screen", CORE).parse_all(request.constraints, "constraints", errors)
+    if (searched := request.permutations * len(request.combinations)) > MAX_SEARCHED:
+        errors["permutations"] = f"{searched:,} backtests in all; at most {MAX_SEARCHED:,} are accepted"
     return errors
 
 

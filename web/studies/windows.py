@@ -10,7 +10,7 @@ DAY = timedelta(days=1)
 
 def windows_of(request: StudyRequest, start: date, end: date) -> list[Window]:
     """The parts of a study from `start` to `end`, both included; [] when the first fold does not fit."""
-    if request.kind == "selection":
+    if request.kind in ("selection", "permutation"):
         return [Window(_span(start, end), None)]
     if request.kind == "holdout":
         split = start + timedelta(days=round(((end - start).days + 1) * (1 - request.holdout_share)))

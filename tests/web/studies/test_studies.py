@@ -125,7 +125,7 @@ def test_the_page_of_a_living_study_shows_how_far_it_is_and_no_result(app: Flask
     page = client.get(f"/studies/{study_id}").text
 
     assert "&lt;b&gt;Mine&lt;/b&gt;" in page
-    assert "0 of about 28 runs ended" in page
+    assert "0 of about 28 Jobs ended" in page
     assert 'data-refresh-s="2"' in page
     assert "Out of sample" not in page
 

@@ -1,0 +1,166 @@
+"""Permutation studies: the same bars in random order, the whole search in each, and what that says of the real one."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.stats
+from flask.testing import FlaskClient
+from sqlalchemy import select
+from sqlalchemy.engine import Engine
+
+from adapters.batches.leaderboard import Ranking
+from adapters.database import reading
+from adapters.screens.columns import Combinations
+from adapters.studies.permuted import Permuted
+from adapters.tables import runs
+from consumer.permutation import bests_of, permuted_bars
+from consumer.screen import core_of
+from consumer.setup import Setup
+from contracts.run_request import RunRequest
+from tests.consumer.test_backtest import DATA, WHOLE
+from tests.consumer.test_screen import ASKED, PAIRS
+from tests.services.prices import packed_content, packed_file
+from tests.services.studies import BASE, complete
+
+AAPL = packed_file(DATA, "AAPL")
+RANKED = Ranking("sharpe_ratio", "max")
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+PERMUTED = {"kind": "permutation", "train_by": "screens", "permutations": 60}
+
+
+def setup(request: RunRequest = ASKED) -> Setup:
+    return Setup.of(request, AAPL)
+
+
+def test_permuted_bars_keep_ends_returns_and_warm_up() -> None:
+    real, first = setup().prices.bars.columns, setup().prices.first_bar
+    found = permuted_bars(real, first, np.random.default_rng(1))
+
+    for name in ("Open", "High", "Low", "Close", "Volume"):
+        assert (found[name][: first + 1] == real[name][: first + 1]).all()
+        assert (found[name] != real[name]).any()
+    assert found["Close"][-1] == pytest.approx(real["Close"][-1], rel=1e-9)
+    for columns in (real, found):
+        columns["gap"] = columns["Open"][first + 1 :] / columns["Close"][first:-1]
+        columns["body"] = columns["Close"][first + 1 :] / columns["Open"][first + 1 :]
+        columns["reach"] = columns["High"][first + 1 :] / columns["Low"][first + 1 :]
+    for name in ("gap", "body", "reach"):
+        assert np.sort(found[name]) == pytest.approx(np.sort(real[name]), rel=1e-9), name
+    assert sorted(found["Volume"]) == sorted(real["Volume"])
+    assert (found["High"] >= np.maximum(found["Open"], found["Close"])).all()
+    assert (found["Low"] <= np.minimum(found["Open"], found["Close"])).all()
+
+
+def test_gaps_and_shapes_are_permuted_apart() -> None:
+    real, first = setup().prices.bars.columns, setup().prices.first_bar
+    found = permuted_bars(real, first, np.random.default_rng(1))
+
+    def pairs(columns: dict[str, Any]) -> set[tuple[float, float]]:
+        gaps = columns["Open"][first + 1 :] / columns["Close"][first:-1]
+        bodies = columns["Close"][first + 1 :] / columns["Open"][first + 1 :]
+        return {*zip(gaps.round(9).tolist(), bodies.round(9).tolist(), strict=True)}
+
+    assert len(pairs(found) & pairs(real)) < 30
+
+
+def test_a_permutation_is_the_same_whoever_searches_it() -> None:
+    tried = Combinations.of(PAIRS)
+
+    whole = list(bests_of(setup(), tried, RANKED, 7, range(4)))
+    parts = [*bests_of(setup(), tried, RANKED, 7, range(2)), *bests_of(setup(), tried, RANKED, 7, range(2, 4))]
+
+    assert whole == parts
+    assert len({*whole}) == 4
+    assert whole != list(bests_of(setup(), tried, RANKED, 8, range(4)))
+
+
+@pytest.mark.parametrize(
+    ("goal", "bests", "above", "p"), [("max", [1, 2, 3, -np.inf], 2, 3 / 5), ("min", [1, 2, 3, np.inf], 2, 3 / 5)]
+)
+def test_the_p_value_counts_the_real_order_as_one_of_all(goal: Any, bests: list[float], above: int, p: float) -> None:
+    found = Permuted(2.0, np.array(bests, dtype=float), goal, 0)
+
+    assert (found.above, found.p_value) == (above, p)
+    assert found.to_json()["bests"][3] is None
+
+
+@ON_SQLITE
+def test_a_study_searches_each_order_and_says_what_it_found(client: FlaskClient, engine: Engine) -> None:
+    study = complete(client, engine, **PERMUTED)
+
+    verdict = study["verdict"]
+    with reading(engine) as connection:
+        kinds = list(connection.execute(select(runs.c.kind).order_by(runs.c.id)).scalars())
+    found = verdict["permutation"]
+    assert kinds == ["training"] + ["permutation"] * 3
+    assert (found["permutations"], len(found["bests"]), found["failed"]) == (60, 60, 0)
+    observed = verdict["folds"][0]["chosen"][0]["train"]["sharpe_ratio"]
+    assert found["observed"] == observed
+    assert found["above"] == sum(best >= observed for best in found["bests"])
+    assert found["p_value"] == (1 + found["above"]) / 61
+    assert study["outcome"] == ("holds" if found["p_value"] < 0.05 else "luck")
+    assert f"{found['above']} of 60 searches of the same bars in random order" in study["sentence"]
+    page = client.get(f"/studies/{study['study_id']}").get_data(as_text=True)
+    assert "Other orders of the bars" in page
+    assert "The best of the search in each other order of the bars" in page
+
+
+@ON_SQLITE
+def test_nothing_is_said_where_nothing_trades(client: FlaskClient, engine: Engine) -> None:
+    study = complete(client, engine, **PERMUTED, base=BASE | {"size_type": "value", "position_size": 0.01})
+
+    assert study["outcome"] == "none"
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"metric": "cagr"}, "metric"),
+        ({"constraints": ["win_rate > 3"]}, "constraints.0"),
+        ({"by_neighbourhood": True}, "by_neighbourhood"),
+        ({"train_by": "runs"}, "train_by"),
+        ({"permutations": 5}, "permutations"),
+        ({"permutations": 10_000, "combinations": [{"fast": f, "slow": 99} for f in range(2, 9)] * 30}, "permutations"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_searched_so_is_refused(client: FlaskClient, changes: dict[str, Any], field: str) -> None:
+    answer = client.post("/api/studies", json={"base": BASE, "combinations": PAIRS} | PERMUTED | changes)
+
+    assert (answer.status_code, {*answer.json["errors"]}) == (400, {field})
+
+
+def walk(seed: int, bars: int, edge: float) -> bytes:
+    """A random walk as a CSV; with an edge the next move leans to the side of the last one."""
+    rng = np.random.default_rng(seed)
+    moves = rng.normal(0.0, 0.01, bars)
+    for bar in range(1, bars):
+        moves[bar] += edge * np.sign(moves[bar - 1]) * 0.01
+    closes = (100 * np.exp(moves.cumsum())).round(4)
+    days = np.datetime64("2000-01-03") + np.arange(bars)
+    lines = [f"{day},{close},{close},{close},{close},1000" for day, close in zip(days, closes, strict=True)]
+    return "\n".join(["Date,Open,High,Low,Close,Volume", *lines]).encode()
+
+
+def p_of(content: bytes, permutations: int = 99) -> float:
+    """The p-value of a small search in a price series."""
+    packed = packed_content(content, "WALK", "1d")
+    dates = {"start_date": WHOLE.start_date, "end_date": WHOLE.end_date}
+    terms: dict[str, Any] = {"position_size": 99.0, "size_type": "percent", "direction": "longshort", "fee_rate": 0.0}
+    asked = RunRequest(ticker="WALK", rule_type="MA_CROSS", charts=False, **dates, **terms)
+    of_walk = Setup.of(asked, packed)
+    tried = Combinations.of([{"fast": fast, "slow": slow} for fast in (2, 3, 5) for slow in (8, 13)])
+    real = core_of(of_walk, [of_walk.rule_of(tried.member(number)) for number in range(len(tried))])
+    bests = np.array(list(bests_of(of_walk, tried, RANKED, 0, range(permutations))))
+    return Permuted(float(np.nanmax(real["sharpe_ratio"])), bests, "max", 0).p_value
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_p_is_uniform_on_random_walks_and_small_with_an_edge() -> None:
+    p_values = [p_of(walk(seed, 500, 0.0)) for seed in range(200)]
+    planted = [p_of(walk(seed, 500, 0.25)) for seed in range(1000, 1020)]
+
+    assert scipy.stats.kstest(p_values, "uniform").pvalue > 0.01
+    assert sum(p < 0.05 for p in planted) >= 18
