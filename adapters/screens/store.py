@@ -92,8 +92,8 @@ def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
     screen_id: its own, or that of one of its Jobs.
     """
     named = select(screens.c.screen_id).where(or_(screens.c.run_id == screen_id, screens.c.screen_id == screen_id))
-    whole = screens.c.screen_id.in_(named)
-    query = select(*_OF_JOB).join(screens, screens.c.run_id == runs.c.run_id).where(whole).order_by(runs.c.id)
+    whole = (screens.c.screen_id.in_(named), runs.c.kind == Kind.SCREEN)
+    query = select(*_OF_JOB).join(screens, screens.c.run_id == runs.c.run_id).where(*whole).order_by(runs.c.id)
     jobs = connection.execute(query).mappings().all()
     if not jobs:
         raise UnknownScreen(f"no screen has the id {screen_id}")

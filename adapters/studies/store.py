@@ -61,6 +61,11 @@ def batch_of(study_id: str) -> str:
     return f"study-{study_id}"
 
 
+def study_of_batch(batch_id: str) -> str:
+    """The study whose batch it is."""
+    return batch_id.removeprefix(batch_of(""))
+
+
 def insert_study(
     connection: Connection, study_id: str, plan: StudyPlan, idempotency_key: str | None, submitted_by: str | None
 ) -> None:

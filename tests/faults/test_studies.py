@@ -19,7 +19,7 @@ from tests.faults.injection_point import Fault
 from tests.services.invariants import check_tables
 from tests.services.processes import Program, Programs
 from tests.services.redis_server import RedisServer
-from tests.services.studies import BASE, judge_here, submit_study
+from tests.services.studies import BASE, complete, judge_here, submit_study
 from tests.services.waiting import wait_until
 
 STEADY = ("consumer.reconciler", "consumer.local_scaler")
@@ -67,16 +67,20 @@ def has_come_to(client: FlaskClient, study_id: str, state: str, completed: int) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize("combinations", [10, 100])
+@pytest.mark.parametrize(("combinations", "train_by"), [(10, "runs"), (100, "runs"), (100, "screens")])
 def test_a_walk_forward_survives_the_death_of_everything(
-    combinations: int, app: Flask, client: FlaskClient, programs: Programs, redis_server: RedisServer
+    combinations: int, train_by: str, app: Flask, client: FlaskClient, programs: Programs, redis_server: RedisServer
 ) -> None:
     engine = app.extensions["platform"].engine
-    base = BASE | {"start_date": "2000-03-01", "end_date": "2008-12-31"}
-    study_id = submit_study(client, base=base, combinations=GRID[:combinations], train_days=1000, test_days=400)
-    killer, tried = Killer(programs), FOLDS * combinations
+    terms = {
+        "base": BASE | {"start_date": "2000-03-01", "end_date": "2008-12-31"},
+        "train_days": 1000,
+        "test_days": 400,
+    }
+    study_id = submit_study(client, combinations=GRID[:combinations], train_by=train_by, **terms)
+    killer, tried = Killer(programs), FOLDS * combinations if train_by == "runs" else FOLDS
 
-    for state, completed in (("training", 5), ("training", tried // 2), ("testing", tried), ("judging", tried + FOLDS)):
+    for state, completed in (("training", 1), ("training", tried // 2), ("testing", tried), ("judging", tried + FOLDS)):
         wait_until(partial(has_come_to, client, study_id, state, completed), 600, state)
         assert killer.strike() >= len(STEADY)
         redis_server.client().flushall()
@@ -88,6 +92,30 @@ def test_a_walk_forward_survives_the_death_of_everything(
     assert len(study["windows"]) == FOLDS
     assert study["counts"]["completed"] == made(engine) == tried + FOLDS
     assert study["verdict"] == json.loads(json.dumps(judge_here(engine, study_id))) | {"earlier": []}
+    check_tables(engine)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_permutation_study_survives_it_with_the_same_figures(
+    app: Flask, client: FlaskClient, programs: Programs, redis_server: RedisServer
+) -> None:
+    engine = app.extensions["platform"].engine
+    wanted = {"kind": "permutation", "train_by": "screens", "permutations": 300, "combinations": GRID[:40]}
+    undisturbed = complete(client, engine, **wanted)["verdict"]
+    study_id = submit_study(client, **wanted)
+    killer = Killer(programs)
+
+    for completed in (1, 5, 9):
+        wait_until(partial(has_come_to, client, study_id, "training", completed), 300, f"{completed} Jobs")
+        assert killer.strike() >= len(STEADY)
+        redis_server.client().flushall()
+        killer.start()
+    study = wait_until(lambda: ended(client, study_id), 300, "the verdict")
+
+    assert study is not None
+    assert study["counts"]["completed"] == 1 + 300 // 25
+    assert study["verdict"] == undisturbed
     check_tables(engine)
 
 
