@@ -38,7 +38,7 @@ def test_a_study_is_priced_started_and_judged(visit: Visit, mariadb_process: Mar
     page.locator("#s-train").fill("1500")
     page.locator("#s-test").fill("1000")
     page.locator("#study-plan").click()
-    expect(page.locator("#study-cost")).to_contain_text("21 Jobs: 6 combinations × 3 folds, and 3 on test parts")
+    expect(page.locator("#study-cost")).to_contain_text("6 Jobs: 6 combinations × 3 folds, and 3 on test parts")
     start.click()
     expect(page.locator("h1")).to_contain_text("accepted")
     work_through(connect_database(mariadb_process.url()), page.url.rsplit("/", 1)[1])

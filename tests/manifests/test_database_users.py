@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from contracts.study import StudyStatus
 from tests.manifests.mysql_users import make_users
 from tests.services.fixtures import programs as started_programs
 from tests.services.fixtures import settings_of
+from tests.services.jobs import run_one
 from tests.services.mariadb_server import PASSWORD, TEST_MYSQL, MariaDBServer
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
@@ -64,7 +66,9 @@ def prices(days: range) -> dict[str, Any]:
     return {"data": PRICES + rows, "content_type": "text/csv"}
 
 
-def change_everything(client: FlaskClient, complete_study: Callable[[str], None]) -> None:
+def change_everything(
+    client: FlaskClient, complete_study: Callable[[str], None], complete_screen: Callable[[str], None]
+) -> None:
     """Ask web for each change that it offers."""
 
     def asked(method: str, path: str, **arguments: Any) -> Any:
@@ -81,6 +85,14 @@ def change_everything(client: FlaskClient, complete_study: Callable[[str], None]
     asked("POST", "/api/batches", json={"base": run_values(params={}), "parameters": {"period": [7, 14]}})
     asked("POST", f"/api/batches/{batch_id}/cancel")
     asked("POST", f"/api/batches/{batch_id}/retry")
+    grid = {"base": run_values(params={}), "parameters": {"period": [7, 14]}}
+    screen_id = asked("POST", "/api/screens", json=grid)["screen_id"]
+    for change in ("cancel", "retry"):
+        asked("POST", f"/api/screens/{screen_id}/{change}")
+    tried_id = asked("POST", "/api/screens", json=grid)["screen_id"]
+    complete_screen(tried_id)
+    for change in ("run", "batch"):
+        asked("POST", f"/api/screens/{tried_id}/{change}")
     study_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
     asked("POST", f"/api/studies/{study_id}/cancel")
     judged_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
@@ -102,7 +114,7 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(app: Flask, se
             at_once = {"status": StudyStatus.COMPLETED, "outcome": "luck"}
             connection.execute(update(studies).where(studies.c.study_id == study_id).values(**at_once))
 
-    change_everything(client, complete_study)
+    change_everything(client, complete_study, partial(run_one, connect_database(url(server, "worker"))))
     pages = [str(rule) for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
     shown = {page: client.get(page, buffered=True).status_code for page in pages}
 
@@ -116,7 +128,7 @@ def test_web_makes_each_change_that_it_offers_and_shows_each_page(app: Flask, se
 def test_jobs_and_the_reconciler_do_their_work(app: Flask, server: MariaDBServer, programs: Programs) -> None:
     client = app.test_client()
     run_id = client.post("/run_backtest", json=run_values(charts=True)).json["run_id"]
-    study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
+    study_id = client.post("/api/studies", json=WALK_FORWARD | {"train_by": "screens"}).json["study_id"]
 
     programs.start("consumer.local_scaler", DATABASE_URL=url(server, "worker"), SCALER_MAX_PROCESSES="2")
     programs.start("consumer.reconciler", KEEP_RUNS_DAYS="1", KEEP_BATCHES_DAYS="1", KEEP_EVENTS_DAYS="1")

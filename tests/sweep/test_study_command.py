@@ -30,7 +30,7 @@ def test_the_cost_comes_first_and_a_dry_run_ends_there(client: FlaskClient, base
     said = run(base_url, "study", spec, "--dry-run")
 
     assert said.returncode == 0, said.stderr
-    assert "7 Jobs: 6 combinations x 1 training part, and 1 on test parts; no batch has run yet" in said.stderr
+    assert "2 Jobs: 6 combinations x 1 training part, and 1 on test parts; no batch has run yet" in said.stderr
     assert client.get("/api/studies").json["studies"] == []
 
 

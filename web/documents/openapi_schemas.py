@@ -198,6 +198,9 @@ ANSWERS: dict[str, Json] = {
         | {"metric": TEXT, "goal": _GOAL, "constraints": array(TEXT), "receipts": array(OBJECT)}
         | {"leaderboard": array(ref("ScreenRow"))}
     ),
+    "ScreenBatch": json_object(
+        {"batch_id": TEXT, **_each("runs new", COUNT), "run_ids": array(TEXT)} | _each("status_url result_url", TEXT)
+    ),
     "ScreenRow": json_object(
         {"number": COUNT, "ticker": TEXT, "params": OBJECT, "metrics": _map(_SECONDS), "run_id": _TEXT_OR_NULL}
         | {"is_equal": _or_null(FLAG | {"description": "whether its run came to the same metrics"})}

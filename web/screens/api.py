@@ -136,8 +136,8 @@ def run(screen_id: UUID) -> ResponseReturnValue:
 
 @blueprint.post("/api/screens/<uuid:screen_id>/batch")
 @operation(
-    "200 Bulk: nothing was new",
-    "202 Bulk: recorded",
+    "200 ScreenBatch: nothing was new",
+    "202 ScreenBatch: recorded",
     NO_SCREEN,
     "409 it has not completed",
     *REFUSED,
@@ -151,10 +151,12 @@ def batch(screen_id: UUID) -> ResponseReturnValue:
         raise InvalidRequest({"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"})
     batch_id = f"screen-{jobs[0]['screen_id']}"
     answer = submit_bulk(platform(), batch_id, [row.of.run_of(row.member, batch_id=batch_id) for row in rows])
-    body = {"batch_id": batch_id, "runs": len(rows), "new": answer.new, "existing": answer.existing}
-    where = {"status_url": url_for("batch_api.batch", batch_id=batch_id)}
-    page = {"result_url": url_for("batches.page", batch_id=batch_id)}
-    return body | {"run_ids": answer.run_ids, "on_other_prices": 0} | where | page, 202 if answer.new else 200
+    where = {
+        "status_url": url_for("batch_api.batch", batch_id=batch_id),
+        "result_url": url_for("batches.page", batch_id=batch_id),
+    }
+    body = {"batch_id": batch_id, "runs": len(rows), "new": answer.new, "run_ids": answer.run_ids, **where}
+    return body, 202 if answer.new else 200
 
 
 def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:

@@ -60,6 +60,19 @@ def test_nobody_pins_others_runs(anybody: FlaskClient, made: TokenMaker, others_
     assert [answer.status_code for answer in asked] == [403, 200] * 2
 
 
+def test_nobody_cancels_or_retries_others_screens(anybody: FlaskClient, made: TokenMaker) -> None:
+    mine, theirs = made("submit", "mine"), made("submit", "them")
+    grid = {"base": run_values(params={}), "parameters": {"period": [7, 14]}}
+    screen_id = anybody.post("/api/screens", json=grid, headers=theirs).json["screen_id"]
+
+    asked = [
+        anybody.post(f"/api/screens/{screen_id}/{change}", headers=who)
+        for change in ("cancel", "retry")
+        for who in (mine, theirs)
+    ]
+    assert [answer.status_code for answer in asked] == [403, 200, 403, 202]
+
+
 def test_the_batch_of_a_study_is_its_submitters_before_it_has_runs(anybody: FlaskClient, made: TokenMaker) -> None:
     theirs = anybody.post("/api/studies", json=WALK_FORWARD, headers=made("submit", "them")).json["batch_id"]
 

@@ -13,6 +13,7 @@ from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
 from tests.services.finished_runs import break_down
+from tests.services.jobs import run_one
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
 from tests.web.hostile_values import BODIES, KEYS, TEXTS, VALUES
@@ -36,6 +37,7 @@ BODIES_OF = {  # bodies that are right, by route
     "POST /run_backtest": [RUN, RUN | RULE, RUN | VOTE],
     "POST /api/runs/bulk": [[RUN]],
     "POST /api/batches": [SWEEP, SWEEP | {"study": {"kind": "selection"}}],
+    "POST /api/screens": [SWEEP | {"metric": "sharpe_ratio"}],
     "POST /api/rules/check": [RULE, VOTE],
     "POST /api/strategies": [{"name": "other", "request": run_values()}],
     "PUT /api/strategies/<int:preset_id>": [{"request": run_values()}],
@@ -75,14 +77,17 @@ class Asking:
 
 @pytest.fixture
 def asking(app: Flask, client: FlaskClient) -> Asking:
-    """Someone who knows a finished run, a batch, a preset and a study."""
+    """Someone who knows a finished run, a batch, a preset, a study and a finished screen."""
     app.testing = False
     run_id = client.post("/run_backtest", json=run_values()).json["run_id"]
     break_down(app.extensions["platform"].engine, run_id)
     client.post("/api/runs/bulk?batch_id=c", json=sweep_values(3))
     preset = client.post("/api/strategies", json={"name": "mine", "request": run_values()}).json["id"]
     study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
+    screen_id = client.post("/api/screens", json=SWEEP | {"metric": "sharpe_ratio"}).json["screen_id"]
+    run_one(app.extensions["platform"].engine, screen_id)
     known = {"run_id": run_id, "batch_id": "c", "preset_id": str(preset), "study_id": study_id, "name": "equity_curve"}
+    known["screen_id"] = screen_id
     prices = {"ticker": "AAPL", "timeframe": "1d", "data_hash": "0" * 64}
     return Asking(client, known | prices | {"given_version": "x", "filename": "y"})
 
