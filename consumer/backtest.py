@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from adapters.metrics.excursions import excursions
-from adapters.metrics.performance import ANALYSIS_VERSION
 from adapters.metrics.table import HEADLINE_NAMES
 from adapters.prices.bars import Bars
 from adapters.prices.packing import PackedPrices
@@ -17,7 +16,7 @@ from adapters.runs.stored_series import encode_equity, encode_signals, encode_tr
 from adapters.sparkline import encode_sparkline
 from consumer.setup import Setup
 from contracts.run_request import RunRequest, canonical_json
-from engine.engine import ENGINE_VERSION, BacktestResult, Trade
+from engine.engine import BacktestResult, Trade
 from rules.base import BaseRule
 from rules.prices import Prices
 
@@ -57,10 +56,7 @@ def outcome_of(setup: Setup, rule: BaseRule, image_tag: str) -> Outcome:
         ),
         "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals),
-        "data_hash": prices.packed.data_hash,
-        "engine_version": ENGINE_VERSION,
-        "analysis_version": ANALYSIS_VERSION,
-        "image_tag": image_tag,
+        **setup.versions(image_tag),
         "result_hash": result_hash(asdict(result.metrics), filled, equity),
     }
     return Outcome(columns, lines_of(rule, prices, setup.read) if request.batch_id is None else [])

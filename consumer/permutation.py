@@ -10,7 +10,6 @@ import numpy as np
 
 from adapters.batches.leaderboard import Ranking
 from adapters.metrics.measured import Array
-from adapters.metrics.performance import ANALYSIS_VERSION
 from adapters.prices.packing import PackedPrices
 from adapters.screens.columns import Combinations, packed_metrics, ranked_places
 from consumer.backtest import Outcome
@@ -18,7 +17,6 @@ from consumer.screen import core_of
 from consumer.setup import Setup
 from consumer.training import BEST
 from contracts.run_request import RunRequest
-from engine.engine import ENGINE_VERSION
 
 
 def permute(
@@ -34,13 +32,7 @@ def permute(
     setup = Setup.of(request, packed)
     numbers = range(permuted["first"], permuted["last"])
     bests = np.array([[each] for each in bests_of(setup, tried, ranking, permuted["seed"], numbers, tell)])
-    columns = {
-        "data_hash": packed.data_hash,
-        "engine_version": ENGINE_VERSION,
-        "analysis_version": ANALYSIS_VERSION,
-        "image_tag": image_tag,
-    }
-    return Outcome(columns, screened=(packed_metrics(bests, (BEST,)), None))
+    return Outcome(setup.versions(image_tag), screened=(packed_metrics(bests, (BEST,)), None))
 
 
 def bests_of(

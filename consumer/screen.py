@@ -4,7 +4,6 @@ import json
 import logging
 import math
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +12,6 @@ from rq.timeouts import JobTimeoutException
 
 from adapters.batches.leaderboard import Ranking
 from adapters.metrics.measured import Array, NoValue, average
-from adapters.metrics.performance import ANALYSIS_VERSION
 from adapters.metrics.risk import measured_sharpe, spread
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.timing import timing_over
@@ -26,7 +24,7 @@ from consumer.backtest import Outcome, outcome_of, plain_trades, with_excursions
 from consumer.setup import Setup
 from consumer.training import columns_of
 from contracts.run_request import RunRequest
-from engine.engine import ENGINE_VERSION, BacktestResult
+from engine.engine import BacktestResult
 from rules.base import BaseRule
 
 log = logging.getLogger(__name__)
@@ -42,13 +40,7 @@ def screen(
         result = setup.result_of(setup.rule_of(tried.member(number)))
         measured[number] = (*core_metrics(setup, result), _timing_ratio(setup, result))
         tell(number + 1)
-    columns = {
-        "data_hash": packed.data_hash,
-        "engine_version": ENGINE_VERSION,
-        "analysis_version": ANALYSIS_VERSION,
-        "image_tag": image_tag,
-    }
-    return Outcome(columns, screened=(packed_metrics(measured), _best(setup, tried, measured)))
+    return Outcome(setup.versions(image_tag), screened=(packed_metrics(measured), _best(setup, tried, measured)))
 
 
 def core_of(setup: Setup, rules: Sequence[BaseRule]) -> dict[str, Array]:
@@ -60,12 +52,17 @@ def core_of(setup: Setup, rules: Sequence[BaseRule]) -> dict[str, Array]:
 def core_metrics(setup: Setup, result: BacktestResult) -> tuple[float | None, ...]:
     """The values of CORE, equal to those of a run with this result; None becomes NaN in an array of floats."""
     core = result.metrics
-    sharpe = core.sharpe_ratio
-    if sharpe is not None and setup.request.risk_free_rate:
-        with suppress(NoValue):
-            sharpe = None
-            sharpe = measured_sharpe(setup.measured(result))
-    return core.total_return_pct, sharpe, core.max_drawdown_pct, core.num_trades
+    return core.total_return_pct, _sharpe_ratio(setup, result), core.max_drawdown_pct, core.num_trades
+
+
+def _sharpe_ratio(setup: Setup, result: BacktestResult) -> float | None:
+    """The engine's own, or above a risk-free rate."""
+    if result.metrics.sharpe_ratio is None or not setup.request.risk_free_rate:
+        return result.metrics.sharpe_ratio
+    try:
+        return measured_sharpe(setup.measured(result))
+    except NoValue:
+        return None
 
 
 def _timing_ratio(setup: Setup, result: BacktestResult) -> float:
@@ -115,7 +112,6 @@ def train(
     bars = setup.prices.bars
     market = Market(bars.times, bars.columns["Close"], rates=setup.rates)
     measured = np.full((len(tried), len(names)), np.nan)
-    columns: dict[str, Any] = {}
     for number in range(len(tried)):
         try:
             columns = outcome_of(setup, setup.rule_of(tried.member(number)), image_tag).columns
@@ -127,6 +123,4 @@ def train(
         except Exception:
             log.exception("combination_failed number=%d", number)
         tell(number + 1)
-    receipt = ("data_hash", "engine_version", "analysis_version", "image_tag")
-    kept = {name: columns[name] for name in receipt if name in columns}
-    return Outcome(kept, screened=(packed_metrics(measured, names), None))
+    return Outcome(setup.versions(image_tag), screened=(packed_metrics(measured, names), None))

@@ -9,7 +9,7 @@ import numpy as np
 
 from adapters.batches.flat_params import with_params
 from adapters.metrics.measured import Array, Measured
-from adapters.metrics.performance import Performance, performance
+from adapters.metrics.performance import ANALYSIS_VERSION, Performance, performance
 from adapters.metrics.rates import Rates
 from adapters.prices.packing import PackedPrices
 from adapters.prices.run_prices import RunPrices, run_prices
@@ -17,7 +17,7 @@ from consumer.wrappers.liquidation import with_liquidation
 from consumer.wrappers.rates import EngineWithRates, carried
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest
-from engine.engine import BacktestResult, Bars, check_bars
+from engine.engine import ENGINE_VERSION, BacktestResult, Bars, check_bars
 from rules.base import BaseRule
 from rules.prices import TIME, Prices
 from rules.registry import build_rule
@@ -52,6 +52,15 @@ class Setup:
             return build_rule(self.request.rule_type, self.request.params if params is None else params)
         except ValueError as error:
             raise BadParams(str(error)) from error
+
+    def versions(self, image_tag: str) -> dict[str, str]:
+        """What a result was made of and by, as columns of its row."""
+        return {
+            "data_hash": self.prices.packed.data_hash,
+            "engine_version": ENGINE_VERSION,
+            "analysis_version": ANALYSIS_VERSION,
+            "image_tag": image_tag,
+        }
 
     @cached_property
     def read(self) -> Prices:

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
-from adapters.studies.store import study_of_batch
+from adapters.studies.store import study_id_of
 from adapters.tables import runs, studies
 
 
@@ -12,7 +12,7 @@ def submitter(connection: Connection, kind: str, name: str) -> str | None:
 
     A screen is the run of its first ticker. The batch of a study is its submitter's, also while it has no runs yet.
     """
-    of_study = study_of_batch(name)
+    of_study = study_id_of(name)
     if kind == "batch_id" and of_study != name and (by := submitter(connection, "study_id", of_study)):
         return by
     table = studies if kind == "study_id" else runs

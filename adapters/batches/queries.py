@@ -23,7 +23,7 @@ from adapters.runs.times import seconds_between, spread, throughput, utc_text
 from adapters.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
-from contracts.status import ErrorType, RunStatus
+from contracts.status import ErrorType, Kind, RunStatus
 
 Measurement = tuple[float | None, str, str]  # the metric of a run, its run_id, its parameters as they are stored
 
@@ -114,7 +114,7 @@ def _unknown(batch_id: str) -> UnknownBatch:
 def batch_requests(connection: Connection, batch_id: str) -> list[dict[str, Any]]:
     """The requests of all its runs, in the order of their submission, with all fields; UnknownBatch without any."""
     require_batch(connection, batch_id)
-    query = select(runs.c.request_json).where(runs.c.batch_id == batch_id).order_by(runs.c.id)
+    query = select(runs.c.request_json).where(runs.c.batch_id == batch_id, runs.c.kind == Kind.RUN).order_by(runs.c.id)
     return [RunRequest.from_json(json.loads(text)).to_json() for text in connection.execute(query).scalars()]
 
 
@@ -180,7 +180,7 @@ def _ranked(batch_id: str, ranking: Ranking, ticker: str | None) -> list[ColumnE
     """Which runs may have a place: completed, not ruined, with a trade, and keeping the constraints on columns."""
     drawdown, trades = runs.c.max_drawdown_pct, runs.c.num_trades
     sound = [or_(drawdown.is_(None), drawdown < RUIN_PCT), or_(trades.is_(None), trades > 0)]
-    completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED, *sound]
+    completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED, runs.c.kind == Kind.RUN, *sound]
     kept = [each for one in ranking.constraints if _is_in_columns(one) for each in one.over(HEADLINE_COLUMNS)]
     return completed + kept + ([runs.c.ticker == ticker] if ticker else [])
 

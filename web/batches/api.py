@@ -23,6 +23,7 @@ from adapters.batches.rankings import DEFAULT, keep_ranking, ranking_of
 from adapters.database import committed, reading
 from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
+from adapters.studies.store import is_of_study
 from contracts.errors import UnknownBatch
 from web.answers import conditional, csv_file
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
@@ -151,6 +152,8 @@ def batch(batch_id: str) -> Response:
 
 def note_of(summary: dict[str, Any], kept: int) -> str:
     """What to bear in mind when reading the best of a batch, `kept` of whose completed runs are ranked."""
+    if is_of_study(summary["batch_id"]):
+        return "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict."
     return tried_note(summary["runs"] - summary["cancelled"], summary["counts"]["completed"], kept)
 
 

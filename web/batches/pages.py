@@ -14,6 +14,7 @@ from adapters.batches.surface import Cell, Heatmap, Surface
 from adapters.database import reading
 from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
+from adapters.studies.store import is_of_study
 from web.answers import conditional
 from web.arguments import AFTER, arguments, limit, read_argument
 from web.batches.api import note_of
@@ -93,7 +94,7 @@ def page(batch_id: str) -> str:
         summary = batch_summary(connection, batch_id)
         measured = measured_runs(connection, batch_id, ranking, ticker)
         best = leaders(connection, measured, ranking, LEADERS)
-        evidence = batch_evidence(connection, batch_id, ticker)
+        evidence = None if is_of_study(batch_id) else batch_evidence(connection, batch_id, ticker)
     metric = METRICS_BY_NAME[ranking.metric]
     return render_template(
         "batches/batch.html",

@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.database import reading
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, run_series
-from adapters.studies.store import study_of_batch
+from adapters.studies.store import study_id_of
 from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
 from web.charts.breakdown import breakdown
@@ -46,7 +46,7 @@ def page(run_id: UUID) -> ResponseReturnValue:
         if row["kind"] == Kind.SCREEN:
             return redirect(url_for("screens.page", screen_id=run_id))
         if row["kind"] != Kind.RUN:  # a part of a study
-            return redirect(url_for("studies.page", study_id=study_of_batch(row["batch_id"])))
+            return redirect(url_for("studies.page", study_id=study_id_of(row["batch_id"])))
         events = events_of(connection, str(run_id))
         reproduced = _reproductions(connection, row)
         hindered = troubles(connection) if row["status"] == RunStatus.PENDING else []

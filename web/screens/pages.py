@@ -15,6 +15,7 @@ from adapters.screens.store import screen_jobs
 from contracts.status import RunStatus
 from web.arguments import arguments, read_argument
 from web.batches.pages import shown_parameters
+from web.formats import plain
 from web.operation import Argument, operation
 from web.parsers import one_of, whole_number
 from web.platform import ask_database
@@ -85,9 +86,11 @@ def _spread(found: list[Screened], ranking: Ranking) -> dict[str, Any]:
 
 def _evidence(found: list[Screened]) -> Any:
     """Of the ticker whose best has the highest Sharpe ratio: that one against as many tries by luck."""
-    known = [(each.job, json.loads(each.job["best_json"])) for each in found]
-    proven = [(job, best) for job, best in known if best and best["evidence"]]
+    known = [(each, json.loads(each.job["best_json"])) for each in found]
+    proven = [(each, best) for each, best in known if best and best["evidence"]]
     if not proven:
         return None
-    job, best = max(proven, key=lambda each: float(each[1]["metrics"]["sharpe_ratio"]))
-    return SimpleNamespace(run=job, found=Evidence(**best["evidence"]), metrics=best["metrics"])
+    of, best = max(proven, key=lambda each: float(each[1]["metrics"]["sharpe_ratio"]))
+    params = ", ".join(f"{name} {plain(value)}" for name, value in of.tried.member(best["number"]).items())
+    run = {"ticker": of.job["ticker"], "rule_id": f"{of.job['rule_type']} {params}"}
+    return SimpleNamespace(run=run, found=Evidence(**best["evidence"]), metrics=best["metrics"])

@@ -15,7 +15,7 @@ from adapters.studies.store import fail_study, study_row
 from adapters.tables import runs, studies
 from contracts.study import StudyStatus
 from tests.services.finished_runs import succeed
-from tests.services.studies import BASE, GRID, WALK_FORWARD, complete, judge_here, leader, submit_study
+from tests.services.studies import BASE, GRID, WALK_FORWARD, complete, judge_here, leader, submit_study, work_through
 from tests.services.web_app import sweep_values
 
 MANY = [{"fast": 2 + number % 150, "slow": 200 + number // 150} for number in range(5000)]
@@ -116,6 +116,18 @@ def test_the_list_goes_on_where_a_page_ended(client: FlaskClient) -> None:
 
     assert [each["study_id"] for each in first["studies"] + rest["studies"]] == ids[::-1]
     assert rest["next_after"] is None
+
+
+def test_the_batch_of_a_study_ranks_its_runs_alone_and_leads_to_its_verdict(app: Flask, client: FlaskClient) -> None:
+    study_id = submit_study(client, train_by="screens")
+    work_through(app.extensions["platform"].engine, study_id)
+
+    for metric in ("sharpe_ratio", "cagr"):
+        batch = client.get(f"/api/batches/study-{study_id}?metric={metric}&top=100").json
+        assert len(batch["leaderboard"]) == 4
+        assert batch["note"].startswith("These are Jobs of a study")
+        page = client.get(f"/batches/study-{study_id}?metric={metric}").get_data(as_text=True)
+        assert "Is the best more than luck?" not in page
 
 
 def test_the_page_of_a_living_study_shows_how_far_it_is_and_no_result(app: Flask, client: FlaskClient) -> None:
