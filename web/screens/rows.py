@@ -72,7 +72,7 @@ class Row:
 
 def screened_jobs(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:
     """Those that have ended well, or that of one ticker."""
-    ended = (job for job in jobs if job["status"] == RunStatus.SUCCEEDED)
+    ended = (job for job in jobs if job["metrics"] is not None)
     return [Screened(job) for job in ended if ticker in (None, job["ticker"])]
 
 
