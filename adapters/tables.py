@@ -38,7 +38,7 @@ runs = table(
     ),
     Column("id", Id, primary_key=True, autoincrement=True, doc="in order of submission; the list is paged by it"),
     required("run_id", identifier(36), unique=True),
-    required("kind", identifier(12), default=Kind.RUN.value, doc="contracts.status.Kind"),
+    required("kind", identifier(12), server_default=Kind.RUN.value, doc="contracts.status.Kind"),
     Column("batch_id", words(64)),
     Column("label", words(64)),
     Column("idempotency_key", words(128), unique=True),

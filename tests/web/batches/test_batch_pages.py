@@ -208,7 +208,7 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     assert known.found.sharpe_variance == pytest.approx(statistics.variance(per_bar), rel=1e-9)
     assert f"{expected * 100:.1f}%" in page
     assert f"<strong>AAPL {known.run['rule_id']}</strong>" in page
-    assert "everything that this batch has tried on it" in page
+    assert "everything that was tried on it here" in page
     assert f"It came to {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
 
 
