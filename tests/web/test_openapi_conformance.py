@@ -11,10 +11,11 @@ from tests.services.redis_server import RedisServer
 from tests.services.web_app import run_values, sweep_values, web_app
 
 EXAMPLES = 3  # of each kind and operation, so that all of them take a minute at most
-# what no schema says of a run: the ticker is known, it has prices between the dates, a bulk call has one batch, and the
-# fast average is faster than the slow one
+# what no schema says of a run: the ticker is known, it has prices between the dates, a bulk call has one batch, the
+# fast average is faster than the slow one, and no tag has a comma in it
 SENSIBLE = {"ticker": "AAPL", "timeframe": "1d", "start_date": "2004-01-01", "end_date": "2005-01-01"}
 SENSIBLE |= {"batch_id": None, "data_hash": None, "benchmark": None}
+SENSIBLE_IF_GIVEN = {"fast": 2, "slow": 300, "tags": ["trend"], "add": ["trend"], "remove": ["trend"]}
 SENSIBLE_WORDS = {"batch_id": "c", "constraint": "sharpe_ratio > 0", "Idempotency-Key": "k"}
 # a cursor belongs to an order
 OF_RUNS = {"sort": "created", "after": "2", "before": "2", "name": "RSI_14", "label": "l", "batch": "b"}
@@ -88,8 +89,8 @@ def _sensible(value: Any) -> Any:
         return [_sensible(each) for each in value]
     if isinstance(value, dict):
         known = SENSIBLE if "ticker" in value else {}
-        speeds = {name: speed for name, speed in {"fast": 2, "slow": 300}.items() if name in value}
-        return {name: _sensible(each) for name, each in value.items()} | known | speeds
+        given = {name: word for name, word in SENSIBLE_IF_GIVEN.items() if name in value}
+        return {name: _sensible(each) for name, each in value.items()} | known | given
     if isinstance(value, float) and value.is_integer():
         return int(value)  # JSON Schema does not tell 14.0 from 14; the platform does, as the document says
     if isinstance(value, str):
