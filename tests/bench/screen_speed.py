@@ -37,7 +37,7 @@ WALK_FORWARD = {"kind": "walk_forward", "train_days": 1000, "test_days": 400}
 def main() -> None:
     """Print the rows as one line of JSON."""
     with platform(web_processes=2) as running, launched("chromium") as browser:
-        running.programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
+        running.programs.start("consumer.reconciler", LOG_LEVEL="INFO").wait_for_line("reconciler_leads")
         running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO").wait_for_line("template_ready")
         page = browser.new_page(base_url=running.base_url)
         clicks = [click_ms(page, fast) for fast in range(2, CLICKS + 3)][1:]  # the first one warms up
