@@ -13,6 +13,7 @@ from adapters.metrics.sharpe_evidence import LEAST_RETURNS
 
 BLOCKS = 16  # S of the paper, which gives 12,870 splits into halves
 LEAST_BLOCK = 2  # bars; shorter ones have no spread
+NUMBERS_AT_ONCE = 100_000  # of blocks, so that they stay in a core's cache
 NOISE = 1e-12  # of the mean squared return: a variance below this share of it is rounding
 
 
@@ -40,26 +41,31 @@ def overfitting(sums: Array, block_bars: int) -> dict[str, Any]:
         raise NoValue("fewer than two combinations with returns that vary")
     blocks = sums.shape[2]
     bars = block_bars * blocks // 2
-    halves = list(combinations(range(blocks), blocks // 2))
+    halves = np.array(list(combinations(range(blocks), blocks // 2)))
     ordered = np.ascontiguousarray(moving.transpose(2, 1, 0))  # (blocks, 2, trials)
+    at_once = max(1, NUMBERS_AT_ONCE // ordered.size)
     below = 0
-    for place in range(len(halves) // 2):
-        pair = [_sharpe(ordered[list(halves[end])], bars) for end in (place, -1 - place)]  # complements, in this order
-        for one, other in (pair, reversed(pair)):
-            below += _relative_rank(other, int(np.argmax(one))) <= 0.5  # a logit of 0 or less
+    for start in range(0, len(halves) // 2, at_once):
+        stop = min(start + at_once, len(halves) // 2)
+        first, second = halves[start:stop], halves[::-1][start:stop]  # complements, in this order
+        pair = [_sharpe(ordered[each], bars) for each in (first, second)]
+        for one, other in (pair, pair[::-1]):
+            below += int((_relative_ranks(other, one.argmax(axis=1)) <= 0.5).sum())  # a logit of 0 or less
     return {"probability": below / len(halves), "splits": len(halves), "blocks": blocks, "combinations": len(moving)}
 
 
 def _sharpe(blocks: Array, bars: int) -> Array:
-    """Sharpe ratio per bar of each trial over some blocks (blocks, 2, trials); 0 where its returns do not vary."""
-    total, squares = np.add.accumulate(blocks, axis=0)[-1]
+    """Sharpe ratio per bar of each trial over some blocks (halves, blocks, 2, trials); 0 where returns do not vary."""
+    total, squares = np.add.accumulate(blocks, axis=1)[:, -1].transpose(1, 0, 2)
     mean = total / bars
     variance = (squares - total * mean) / (bars - 1)
     varies = variance > NOISE * squares / bars
     return np.where(varies, mean / np.sqrt(np.where(varies, variance, 1.0)), 0.0)
 
 
-def _relative_rank(values: Array, place: int) -> float:
-    """Rank of one among all, as a fraction between 0 and 1; the middle of their ranks for equal ones."""
-    lower, equal = (values < values[place]).sum(), (values == values[place]).sum()
-    return float((lower + (equal + 1) / 2) / (len(values) + 1))
+def _relative_ranks(values: Array, places: Array) -> Array:
+    """In each row the rank of one among all, as a fraction between 0 and 1; the middle of their ranks for equal ones."""
+    chosen = np.take_along_axis(values, places[:, None], axis=1)
+    lower, equal = (values < chosen).sum(axis=1), (values == chosen).sum(axis=1)
+    ranks: Array = (lower + (equal + 1) / 2) / (values.shape[1] + 1)
+    return ranks
