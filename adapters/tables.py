@@ -5,7 +5,7 @@ Schema changes are additive: a new column has a default or may be null.
 
 from sqlalchemy import Column, Double, Index, Integer, SmallInteger, UniqueConstraint
 
-from adapters import price_tables, queue_tables  # noqa: F401  # metadata has them once they are imported
+from adapters import price_tables, queue_tables, study_tables  # noqa: F401  # metadata has them once they are imported
 from adapters.access_tables import ACTOR_LENGTH
 from adapters.database import Timestamp
 from adapters.declarations import Id, LongBlob, LongText, Rows, identifier, required, series, table, words
@@ -220,35 +220,6 @@ run_totals = table(
     Column("name", identifier(32), primary_key=True),
     required("until", Timestamp, doc="events up to this time are in the totals"),
     required("totals_json", LongText),
-)
-
-studies = table(
-    "studies",
-    Rows(
-        "A study: its plan, its choices, its verdict.",
-        of="study",
-        kept="batches",
-        web="INSERT UPDATE",
-        reconciler="UPDATE",
-    ),
-    Column("id", Id, primary_key=True, autoincrement=True),
-    required("study_id", identifier(36), unique=True),
-    Column("idempotency_key", words(128), unique=True),
-    required("name", words(64)),
-    required("kind", identifier(16)),
-    required("ticker", identifier(15)),
-    required("rule_type", identifier(32)),
-    required("plan_json", LongText, doc="contracts.study.StudyPlan"),
-    required("status", identifier(10)),
-    Column("choices_json", LongText, doc="the choice of each window, once it is made: consumer.studies"),
-    required("judgements", SmallInteger, default=0, doc="how often the verdict's process was started"),
-    Column("outcome", identifier(16)),
-    Column("sentence", words(255), doc="the verdict, or why there is none"),
-    Column("submitted_by", identifier(ACTOR_LENGTH), doc="as of runs"),
-    Column("verdict_json", LongText, doc="adapters.studies.verdict"),
-    required("created_at", Timestamp),
-    Column("completed_at", Timestamp),
-    Index("ix_studies_status", "status"),
 )
 
 presets = table(

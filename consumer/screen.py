@@ -120,7 +120,7 @@ def train(
             measured[number] = (*values, *trial(run_data(columns, request.initial_capital, market)))
         except (JobTimeoutException, MemoryError):
             raise
-        except Exception:
+        except Exception:  # by itself this run would have failed, and the others not
             log.exception("combination_failed number=%d", number)
         tell(number + 1)
     return Outcome(setup.versions(image_tag), screened=(packed_metrics(measured, names), None))

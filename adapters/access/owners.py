@@ -4,7 +4,8 @@ from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from adapters.studies.store import study_id_of
-from adapters.tables import runs, studies
+from adapters.study_tables import studies
+from adapters.tables import runs
 
 
 def submitter(connection: Connection, kind: str, name: str) -> str | None:

@@ -64,7 +64,7 @@ def _sharpe(blocks: Array, bars: int) -> Array:
 
 
 def _relative_ranks(values: Array, places: Array) -> Array:
-    """In each row the rank of one among all, as a fraction between 0 and 1; the middle of their ranks for equal ones."""
+    """In each row the rank of one among all, as a fraction from 0 to 1; the middle of their ranks for equal ones."""
     chosen = np.take_along_axis(values, places[:, None], axis=1)
     lower, equal = (values < chosen).sum(axis=1), (values == chosen).sum(axis=1)
     ranks: Array = (lower + (equal + 1) / 2) / (values.shape[1] + 1)

@@ -15,7 +15,8 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.batches.choice import Metrics
 from adapters.database import database_now, has_rows, portions
 from adapters.runs.idempotency import has_key, own_key
-from adapters.tables import IS_LIVING, runs, studies
+from adapters.study_tables import studies
+from adapters.tables import IS_LIVING, runs
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind, RunStatus
 from contracts.study import StudyPlan, StudyStatus

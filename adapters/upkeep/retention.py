@@ -35,7 +35,8 @@ from adapters.database import committed, database_now, reading
 from adapters.declarations import bytes_of, rows_of, tables_of
 from adapters.settings import Settings
 from adapters.studies.store import batch_of, living_studies
-from adapters.tables import runs, studies
+from adapters.study_tables import studies
+from adapters.tables import runs
 from contracts.status import RunStatus
 
 LOOKED_AT = 10_000  # runs per transaction

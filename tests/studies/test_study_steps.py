@@ -10,7 +10,8 @@ from sqlalchemy.engine import Engine
 
 from adapters.database import reading
 from adapters.studies.store import study_of, study_row
-from adapters.tables import runs, studies
+from adapters.study_tables import studies
+from adapters.tables import runs
 from consumer import studies as module
 from consumer.studies import MAX_JUDGEMENTS
 from contracts.study import StudyStatus

@@ -15,7 +15,8 @@ from adapters.database import database_now, reading
 from adapters.runs.states import set_pinned
 from adapters.settings import PROJECT_ROOT
 from adapters.studies.store import batch_of
-from adapters.tables import batch_rankings, run_charts, run_events, run_lines, runs, studies
+from adapters.study_tables import studies
+from adapters.tables import batch_rankings, run_charts, run_events, run_lines, runs
 from adapters.upkeep import retention
 from adapters.upkeep.retention import Removed, parts, prune_runs
 from contracts.study import StudyStatus

@@ -12,7 +12,8 @@ from sqlalchemy import update
 from sqlalchemy.engine import Engine
 
 from adapters.studies.store import fail_study, study_row
-from adapters.tables import runs, studies
+from adapters.study_tables import studies
+from adapters.tables import runs
 from contracts.study import StudyStatus
 from tests.services.finished_runs import succeed
 from tests.services.studies import BASE, GRID, WALK_FORWARD, complete, judge_here, leader, submit_study, work_through
