@@ -22,10 +22,8 @@ from contextlib import suppress  # noqa: E402
 from pathlib import Path  # noqa: E402
 from typing import NoReturn  # noqa: E402
 
-from adapters.settings import environment_with  # noqa: E402
+from adapters.settings import PROJECT_ROOT, environment_with  # noqa: E402
 from consumer import job, warm  # noqa: E402
-
-ROOMS = frozenset({"adapters", "consumer", "contracts", "engine", "rules", "__main__"})  # the last is this module
 
 
 def main() -> None:
@@ -45,8 +43,9 @@ def main() -> None:
 
 def source_versions() -> dict[Path, int]:
     """Time of the last change of each of our loaded modules' files, in nanoseconds."""
-    paths = {module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] in ROOMS}
-    return {Path(path): changed_at(Path(path)) for path in paths if path}
+    files = {getattr(module, "__file__", None) or "" for module in sys.modules.values()}
+    ours = (Path(file) for file in files if file.startswith(f"{PROJECT_ROOT}/") and "site-packages" not in file)
+    return {path: changed_at(path) for path in ours}
 
 
 def changed_at(path: Path) -> int:

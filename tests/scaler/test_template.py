@@ -16,11 +16,11 @@ import yaml
 
 from adapters.settings import PROJECT_ROOT, Settings
 from tests.faults.injection_point import Fault, limited
+from tests.kernel.test_rooms import ROOMS
 from tests.services.processes import Program, Programs
 from tests.services.runs import Submitter
 from tests.services.waiting import slowness, wait_until
 
-ROOMS = ("adapters", "consumer", "contracts", "engine", "rules")
 BOTH_WAYS = pytest.mark.parametrize("way", ["warm", "plain"])
 
 
