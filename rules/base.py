@@ -89,7 +89,7 @@ class BaseRule:
     @cached_property
     def formula(self) -> Formula:
         """The graph of both conditions; FormulaError for params with faults."""
-        from rules.formula.checker import compile_formula  # a Job that explains nothing does without it
+        from rules.formula.compiling import compile_formula  # a Job that explains nothing does without it
 
         formula, faults = compile_formula(*self.conditions(), self.inputs())
         if formula is None:

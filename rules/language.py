@@ -6,5 +6,6 @@ from rules.formula.functions import FUNCTIONS as FUNCTIONS
 from rules.formula.functions import SERIES as SERIES
 from rules.formula.names import free_names as free_names
 from rules.formula.rule import filled_texts as filled_texts
+from rules.formula.rule import series_fault as series_fault
 from rules.formula.rule import text_faults as text_faults
 from rules.formula.text import FormulaError as FormulaError

@@ -3,11 +3,10 @@
 import ast
 import operator
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from typing import Any
 
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.graph import Formula, Graph, Node, Value
+from rules.formula.graph import Graph, Node, Value
 from rules.formula.limits import LARGEST, MAX_BARS, MAX_DEPTH, MAX_NAMES
 from rules.formula.names import WORDS, near
 from rules.formula.signature import Argument, Function, Kind
@@ -30,33 +29,11 @@ _OPERATORS: dict[type[ast.AST], Operator] = {
 _PARTS = "numbers, names, + - * /, comparisons, and, or, not, and functions of the list"
 
 
-def compile_formula(buy: str, sell: str, inputs: Mapping[str, float]) -> tuple[Formula | None, dict[str, FormulaError]]:
-    """The formula, or None with what is wrong by text. Both are shared: leave them alone."""
-    return _compiled(buy, sell, tuple(inputs.items()))
-
-
-@lru_cache(maxsize=64)  # a rule is checked first, and then built
-def _compiled(
-    buy: str, sell: str, inputs: tuple[tuple[str, float], ...]
-) -> tuple[Formula | None, dict[str, FormulaError]]:
-    checker, conditions, faults = _Checker(dict(inputs)), {}, {}
-    for name, text in (("buy", buy), ("sell", sell)):
-        try:
-            conditions[name] = checker.condition(text)
-        except FormulaError as error:
-            faults[name] = error.with_traceback(None)  # kept without the frames that it came through
-    if "buy" in faults and (after := faults.get("sell")) and after.unknown:
-        del faults["sell"]  # the name may be one that `buy` would have given
-    if faults:
-        return None, faults
-    return checker.graph.formula(conditions["buy"], conditions["sell"], checker.names()), {}
-
-
 def _fault(node: ast.expr | ast.stmt, message: str, unknown: str | None = None) -> FormulaError:
     return FormulaError(message, node.lineno, node.col_offset + 1, unknown)
 
 
-class _Checker(ast.NodeVisitor):
+class Checker(ast.NodeVisitor):
     """Reads the texts of one rule; equal parts become one node, in both texts."""
 
     def __init__(self, inputs: Mapping[str, float]) -> None:
@@ -66,14 +43,23 @@ class _Checker(ast.NodeVisitor):
 
     def condition(self, text: str) -> Node:
         """The condition on the last line, after the names of the lines before; FormulaError."""
+        return self._last_line(text, "condition", "close > sma(close, 200)")
+
+    def series(self, text: str) -> Node:
+        """The same of a number that has a value for each bar."""
+        return self._last_line(text, "number", "roc(close, 20)")
+
+    def _last_line(self, text: str, kind: Kind, example: str) -> Node:
         self._text, self._depth = text, 0
         *lines, last = parse(text)
         for line in lines:
             self._assign(line)
         if not isinstance(last, ast.Expr):
-            raise _fault(last, "the last line must be a condition, such as close > sma(close, 200)")
-        condition: Node = self._of_kind("condition", last.value, "the last line must be a condition")
-        return condition
+            raise _fault(last, f"the last line must be a {kind}, such as {example}")
+        value = self._of_kind(kind, last.value, f"the last line must be a {kind}")
+        if not isinstance(value, Node):
+            raise self._refused(last.value, f" is the same on every bar; write a {kind} of bars, such as {example}")
+        return value
 
     def names(self) -> dict[Node, str]:
         """The nodes that were given a name, by the first one that each was given."""

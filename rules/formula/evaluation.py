@@ -12,6 +12,7 @@ import numpy as np
 
 from rules import indicators
 from rules.arrays import Array, Flags, Signals, directions, levels, shift
+from rules.formula.compiling import compile_series
 from rules.formula.graph import Formula, Node
 from rules.prices import Prices
 
@@ -23,6 +24,13 @@ def evaluate(formula: Formula, prices: Prices) -> tuple[Flags, Flags]:
     """Where buy and where sell is true, each (bars,). ValueError as for Prices."""
     held = values_of(formula, prices, (formula.buy, formula.sell))
     return held[formula.buy] > 0, held[formula.sell] > 0
+
+
+def series_of(text: str, prices: Prices) -> Array:
+    """A number over bars, (bars,), NaN where it has no value; FormulaError, and ValueError as for Prices."""
+    formula = compile_series(text)
+    line: Array = values_of(formula, prices, (formula.buy,))[formula.buy]
+    return line
 
 
 def values_of(formula: Formula, prices: Prices, wanted: Iterable[Node]) -> dict[Node, Any]:

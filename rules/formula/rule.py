@@ -138,9 +138,21 @@ class FormulaSpec(RuleSpec):
 
 def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:
     """What is wrong with the texts of complete params, by buy and sell."""
-    from rules.formula.checker import compile_formula
+    from rules.formula.compiling import compile_formula
 
     return compile_formula(full["buy"], full["sell"], full["inputs"])[1]
+
+
+def series_fault(text: str) -> FormulaError | None:
+    """What is wrong with a text that should be a number over bars."""
+    from rules.formula.compiling import compile_series
+    from rules.formula.text import FormulaError
+
+    try:
+        compile_series(text)
+    except FormulaError as error:
+        return error.with_traceback(None)
+    return None
 
 
 def unused_inputs(full: Mapping[str, Any]) -> list[str]:
