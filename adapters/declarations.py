@@ -79,9 +79,9 @@ def required(name: str, kind: Any, **options: Any) -> Column[Any]:
     return Column(name, kind, nullable=False, **options)
 
 
-def series(name: str) -> Column[Any]:
-    """A column of a run that is cleared once its series are kept no longer."""
-    return Column(name, LongText, info={"kept": "series"}, doc="cleared after `KEEP_SERIES_DAYS`")
+def series(name: str, kind: Any = None) -> Column[Any]:
+    """A column of a run, text by default, that is cleared once its series are kept no longer."""
+    return Column(name, kind or LongText, info={"kept": "series"}, doc="cleared after `KEEP_SERIES_DAYS`")
 
 
 def _on_mysql(generic: TypeEngine[Any], special: TypeEngine[Any]) -> TypeEngine[Any]:

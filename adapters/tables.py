@@ -5,7 +5,7 @@ Schema changes are additive: a new column has a default or may be null.
 
 from sqlalchemy import Column, Double, Index, Integer, SmallInteger, UniqueConstraint
 
-from adapters import price_tables, queue_tables, study_tables  # noqa: F401  # metadata has them once they are imported
+from adapters import portfolio_tables, price_tables, queue_tables, study_tables  # noqa: F401  # metadata has them once they are imported
 from adapters.access_tables import ACTOR_LENGTH
 from adapters.database import Timestamp
 from adapters.declarations import Id, LongBlob, LongText, Rows, identifier, required, series, table, words

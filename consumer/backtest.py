@@ -8,6 +8,7 @@ from typing import Any
 
 from adapters.metrics.excursions import excursions
 from adapters.metrics.table import HEADLINE_NAMES
+from adapters.portfolios.store import is_of_portfolio
 from adapters.prices.bars import Bars
 from adapters.prices.packing import PackedPrices
 from adapters.prices.run_prices import RunPrices
@@ -30,6 +31,7 @@ class Outcome:
     columns: dict[str, Any]
     lines: list[bytes] = field(default_factory=list)
     screened: tuple[bytes, dict[str, Any] | None] | None = None  # the metrics of all combinations, and of the best one
+    together: bytes | None = None  # what a portfolio found beside its metrics
 
 
 def backtest(request: RunRequest, packed: PackedPrices, image_tag: str) -> Outcome:
@@ -59,7 +61,12 @@ def outcome_of(setup: Setup, rule: BaseRule, image_tag: str) -> Outcome:
         **setup.versions(image_tag),
         "result_hash": result_hash(asdict(result.metrics), filled, equity),
     }
-    return Outcome(columns, lines_of(rule, prices, setup.read) if request.batch_id is None else [])
+    return Outcome(columns, lines_of(rule, prices, setup.read) if keeps_lines(request) else [])
+
+
+def keeps_lines(request: RunRequest) -> bool:
+    """Whether somebody may look at what the rule saw: of a single run, and of a portfolio's leg."""
+    return request.batch_id is None or is_of_portfolio(request.batch_id)
 
 
 def plain_trades(result: BacktestResult) -> list[dict[str, Any]]:
@@ -81,9 +88,9 @@ def lines_of(rule: BaseRule, prices: RunPrices, read: Prices) -> list[bytes]:
 
 
 def notes_on(request: RunRequest, rule: BaseRule, prices: RunPrices, result: BacktestResult) -> list[str]:
-    """Sentences on clipped dates, a short history, a rule that says one thing only, idle cash, and a lost account."""
+    """Sentences on the prices, a short history, a rule that says one thing only, idle cash, and a lost account."""
     name, needed = rule.longest_lookback()
-    notes = [prices.clipped] if prices.clipped else []
+    notes = prices.notes
     if (missing := needed - prices.first_bar) > 0:
         early = result.signals[:missing]
         # a part of a rule may decide before the rest has values, as may the members of a vote

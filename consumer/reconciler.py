@@ -29,6 +29,7 @@ from adapters.runs.totals import fold  # noqa: E402
 from adapters.runs.turns import forget_turns  # noqa: E402
 from adapters.settings import Settings  # noqa: E402
 from adapters.upkeep.retention import Removed, is_configured, prune_runs  # noqa: E402
+from consumer.portfolios import Portfolios  # noqa: E402
 from consumer.program import run_program  # noqa: E402
 from consumer.repairs import Repairs  # noqa: E402
 from consumer.studies import Studies  # noqa: E402
@@ -37,11 +38,11 @@ log = logging.getLogger("consumer.reconciler")
 
 LEADS_PER_LEASE = 6  # a leader that is silent for this part of a run's lease is succeeded, within 10 s by default
 RENEWALS_PER_LEAD = 3
-STUDYING_S = 0.3  # between two looks while a study is under way, whose Jobs may take a second
+ADVANCING_S = 0.3  # between two looks while a study or portfolio is under way, whose Jobs may take a second
 
 
 class Reconciler:
-    """Repairs, counters, retention, and studies that move on, in a loop, while it leads.
+    """Repairs, counters, retention, and plans, such as studies, that move on, in a loop, while it leads.
 
     Leases are judged once leaders have been able to write for the length of one. Before that the database may have been
     away, so that nobody could extend a lease: the row in `leases` tells that to a process that has just started, too.
@@ -53,7 +54,7 @@ class Reconciler:
         self._settings = settings
         self._repairs = Repairs(engine, settings, self._take_lead)
         self._pruning: Iterator[Removed] = iter(())
-        self._studies = Studies(engine, self._repairs.enqueue)
+        self._plans = (Studies(engine, self._repairs.enqueue), Portfolios(engine, self._repairs.enqueue))
         self._holder = f"{socket.gethostname()[:40]}.{os.getpid()}.{uuid4().hex[:8]}"
         self._lead_s = settings.lease_s / LEADS_PER_LEASE
         self._leads = False
@@ -65,7 +66,7 @@ class Reconciler:
         next_pass = 0.0
         pause_s = min(self._lead_s / RENEWALS_PER_LEAD, self._settings.reconcile_s)
         while True:
-            is_studying = False
+            is_advancing = False
             try:
                 led_s = self._take_lead()
                 if led_s is not None and time.monotonic() >= next_pass:
@@ -74,13 +75,18 @@ class Reconciler:
                     committed(self._engine, fold)
                     committed(self._engine, forget_turns)
                     self._prune()
-                is_studying = led_s is not None and self._studies.advance()
+                is_advancing = led_s is not None and self._advance_plans()
             except DBAPIError as error:
                 self._leads = False
                 self._say_failed(error)
             self._rests = True
-            time.sleep(min(pause_s, STUDYING_S) if is_studying else pause_s)
+            time.sleep(min(pause_s, ADVANCING_S) if is_advancing else pause_s)
             self._rests = False
+
+    def _advance_plans(self) -> bool:
+        """Take each kind of plan one step further; whether any plan is under way."""
+        under_way = [each.advance() for each in self._plans]
+        return any(under_way)
 
     def _say_failed(self, error: DBAPIError) -> None:
         """A warning; but of a schema that is still to be made, as at a first installation, one quiet line."""

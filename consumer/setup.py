@@ -75,17 +75,17 @@ class Setup:
     def result_of(self, rule: BaseRule) -> BacktestResult:
         """The engine's result of a rule's signals, cut where the account is liquidated."""
         request, first_bar = self.request, self.prices.first_bar
-        result = self._engine.run(self._bars, rule.generate_signals, request.ticker, first_bar)
+        result = self.engine.run(self._bars, rule.generate_signals, request.ticker, first_bar)
         if request.liquidate_below_pct is None:
             return result
-        return with_liquidation(result, self._engine, self._bars.since(first_bar), request.liquidate_below_pct)
+        return with_liquidation(result, self.engine, self._bars.since(first_bar), request.liquidate_below_pct)
 
     @cached_property
     def _bars(self) -> Bars:
         return check_bars(self.read)  # type: ignore[arg-type]  # columns by name are all that it asks for
 
     @cached_property
-    def _engine(self) -> EngineWithRates:
+    def engine(self) -> EngineWithRates:
         """The engine under the request's terms, which have the same names here and there."""
         terms: dict[str, Any] = {name: getattr(self.request, name) for name in ENGINE_TERMS}
         if self.request.direction == "shortonly":

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from adapters.database import reading
+from adapters.portfolios.store import keep_together
 from adapters.prices.packing import PackedPrices
 from adapters.runs.states import Claim, fail, finish
 from adapters.screens.progress import keep_found
@@ -86,11 +87,20 @@ def _compute(
     limit_s = settings.run_timeout_s
     try:
         with UnixSignalDeathPenalty(limit_s, JobTimeoutException):
+            if held.kind is Kind.PORTFOLIO:
+                return _trade_together(held.run_id, engine, settings.image_tag)
             if held.kind is not Kind.RUN:
                 return _try_all(held, prices, engine, settings.image_tag, lifeline)
             return backtest(held.request, prices, settings.image_tag)
     except JobTimeoutException as error:
         raise RunTimeout(f"the run took longer than its time limit of {limit_s} s") from error
+
+
+def _trade_together(portfolio_id: str, engine: Engine, image_tag: str) -> Outcome:
+    from consumer.portfolio import portfolio  # a run does without it
+
+    with reading(engine) as connection:
+        return portfolio(connection, portfolio_id, image_tag)
 
 
 def _try_all(held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, lifeline: Lifeline) -> Outcome:
@@ -128,6 +138,8 @@ def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
         finish(connection, held, outcome.columns, outcome.lines)
         if outcome.screened:
             keep_found(connection, held.run_id, *outcome.screened)
+        if outcome.together:
+            keep_together(connection, held.run_id, outcome.together)
 
     try:
         persist(engine, write, RESULT_PATIENCE_S)

@@ -10,10 +10,11 @@ from sqlalchemy.engine import make_url
 
 import consumer.draw_charts
 import consumer.permutation
+import consumer.portfolio
 import consumer.screen
 import consumer.task  # noqa: F401
 import rules.explanation
-import rules.formula.checker
+import rules.formula.compiling
 import rules.formula.evaluation  # noqa: F401
 
 

@@ -31,6 +31,10 @@ class UnknownScreen(PlatformError):
     """No screen has this screen_id."""
 
 
+class UnknownPortfolio(PlatformError):
+    """No portfolio has this portfolio_id."""
+
+
 class UnknownTicker(PlatformError):
     """There are no prices of this ticker and timeframe, or none with this data_hash."""
 

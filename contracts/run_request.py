@@ -60,23 +60,31 @@ def about(field_: Field[Any]) -> About:
     return found
 
 
+# what a leg of a portfolio has of its own, too
+Ticker = Annotated[str, MinLen(1), MaxLen(15), About("Ticker", "market", "A-Z 0-9 . ^ = -")]
+RuleType = Annotated[str, MinLen(1), MaxLen(32), About("Trading rule", "rule", "a name in the catalog, /api/rules")]
+Params = Annotated[dict[str, Any], About("Parameters", "rule", "the rule catalog knows the bounds")]
+DataHash = Annotated[
+    Annotated[str, MinLen(64), MaxLen(64)] | None,
+    About("Prices", "market", "a version of the ticker's prices", asked=False, added_later=True),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRequest:
     """One backtest, as the web tier accepted it and as the Job runs it."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
-    ticker: Annotated[str, MinLen(1), MaxLen(15), About("Ticker", "market", "A-Z 0-9 . ^ = -")]
-    rule_type: Annotated[str, MinLen(1), MaxLen(32), About("Trading rule", "rule", "a name in the catalog, /api/rules")]
+    ticker: Ticker
+    rule_type: RuleType
     start_date: Annotated[date, About("From", "market", "first day, included")]
     end_date: Annotated[date, About("To", "market", "last day, included")]
     run_id: Annotated[
         Annotated[str, MinLen(36), MaxLen(36)] | None,
         About("Run", "label", "UUID4, issued by the web tier", asked=False),
     ] = None
-    params: Annotated[dict[str, Any], About("Parameters", "rule", "the rule catalog knows the bounds")] = field(
-        default_factory=dict
-    )
+    params: Params = field(default_factory=dict)
     rule_id: Annotated[Text | None, About("Name", "label", "a label only; never drives execution", asked=False)] = None
     initial_capital: Annotated[float, Gt(0), Le(1e12), About("Initial capital", "orders", unit="money")] = 100_000.0
     fee_rate: Annotated[
@@ -98,10 +106,7 @@ class RunRequest:
         Direction, About("Direction", "orders", choices=("long only", "long and short", "short only"))
     ] = "longonly"
     timeframe: Annotated[Timeframe, About("Timeframe", "market", choices=("1 day", "1 hour", "5 minutes"))] = "1d"
-    data_hash: Annotated[
-        Annotated[str, MinLen(64), MaxLen(64)] | None,
-        About("Prices", "market", "a version of the ticker's prices", asked=False, added_later=True),
-    ] = None
+    data_hash: DataHash = None
     fill: Annotated[Fill, About("Orders fill at", "orders", choices=("signal bar's close", "next bar's open"))] = (
         "close"
     )

@@ -52,6 +52,10 @@ class SweepSpec:
         default=None,
         metadata=accepts("an object with kind: walk_forward, holdout, selection or permutation; of a study only"),
     )
+    portfolio: dict[str, Any] | None = field(
+        default=None,
+        metadata=accepts("an object of how its runs share one account: mode, max_positions, ...; of a portfolio only"),
+    )
 
 
 # what each field accepts, in words

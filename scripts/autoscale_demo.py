@@ -24,8 +24,8 @@ from autoscaling.picture import draw
 from autoscaling.timeline import in_words, summary, wave_of
 from backtests import Client
 from backtests.cli import exit_code
-from backtests.client import DEFAULT_URL
 from backtests.commands import EXIT_OK, EXIT_SOME_FAILED, called
+from backtests.connection import DEFAULT_URL
 from backtests.progress import Progress
 
 MANIFEST = Path(__file__).resolve().parents[1] / "keda" / "scaledjob.yaml"

@@ -10,7 +10,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from adapters.prices.checks import oddities
 from adapters.prices.findings import Finding, Refused, in_words
 from adapters.prices.reading import Meaning, read_prices
-from adapters.prices.tickers import FILE_NAMES, series_of_file
+from adapters.prices.table import unpacked
+from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 
 
 def findings(path: Path) -> Iterator[Finding]:
@@ -20,7 +21,7 @@ def findings(path: Path) -> Iterator[Finding]:
         yield Finding("error", f"not named {FILE_NAMES} (A-Z 0-9 . ^ = -)")
         return
     try:
-        reading = read_prices(path.read_bytes(), Meaning(timeframe=named[1]))
+        reading = read_prices(unpacked(path.read_bytes()), Meaning(timeframe=named[1]))
     except Refused as fault:
         yield from fault.findings
     else:
@@ -32,9 +33,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?", default=Path("data"), help="folder to check (default: data)")
     folder = parser.parse_args().folder
-    paths = sorted(folder.glob("*.csv"))
+    paths = price_files(folder)
     if not paths:
-        print(f"{folder}: no *.csv files")
+        print(f"{folder}: no *.csv or *.csv.gz files")
         return 1
     found = [(path.name, finding) for path in paths for finding in findings(path)]
     print(*(f"{name}: {finding.level}: {in_words(finding)}" for name, finding in found), sep="\n")

@@ -14,6 +14,8 @@ from web.charts import bars, curves, explanations
 from web.documents import catalog, openapi
 from web.documents import pages as documents_pages
 from web.platform import build_platform
+from web.portfolios import api as portfolios_api
+from web.portfolios import pages as portfolios_pages
 from web.prices import api as prices_api
 from web.prices import pages as prices_pages
 from web.queue import pages as queue_pages
@@ -31,7 +33,7 @@ from web.upkeep import health, latency
 MODULES = (
     guard, audit, health, catalog, rules_api, openapi, documents_pages, runs_api, explanations, form, history,
     page, report, bars, curves, tables, comparison, batches_api, batches_pages, screens_api, screens_pages,
-    studies_api, studies_pages, prices_api, prices_pages, presets_api, queue_pages,
+    studies_api, studies_pages, portfolios_api, portfolios_pages, prices_api, prices_pages, presets_api, queue_pages,
 )
 # fmt: on
 

@@ -18,6 +18,7 @@ from contracts.errors import (
     QueueFull,
     QueueUnavailable,
     UnknownBatch,
+    UnknownPortfolio,
     UnknownRun,
     UnknownScreen,
     UnknownStudy,
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 _STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
     400: (InvalidRequest,),
-    404: (UnknownRun, UnknownBatch, UnknownScreen, UnknownStudy, UnknownTicker),
+    404: (UnknownRun, UnknownBatch, UnknownPortfolio, UnknownScreen, UnknownStudy, UnknownTicker),
     409: (Conflict,),
     429: (QueueFull,),
     503: (QueueUnavailable, DrawingUnavailable),

@@ -24,7 +24,9 @@ blueprint = Blueprint("access", __name__)
 MAX_LOGIN_BYTES = 4096  # of a form with one field, the token
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOGIN = "access.login"
-_LOGGED = frozenset({"run_id", "batch_id", "study_id"})  # of a request's address, on each line that it causes
+_LOGGED = frozenset(
+    {"run_id", "batch_id", "study_id", "portfolio_id"}
+)  # of a request's address, on each line that it causes
 _NO_TOKEN_YET = (
     "there is no token yet, so only this machine itself is answered: make one with "
     "'python -m adapters.tokens make NAME --scope admin', or set OPEN_ACCESS=true to answer everybody"

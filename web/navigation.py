@@ -9,6 +9,7 @@ NAVIGATION = (
     ("form.page", "New run", ()),
     ("runs.page", "Runs", ("run.page", "comparison.page", "screens.page")),
     ("batches.listed", "Batches", ("batches.page",)),
+    ("portfolios.listed", "Portfolios", ("portfolios.page",)),
     ("studies.listed", "Studies", ("studies.page",)),
     ("prices_pages.listed", "Prices", ("prices_pages.page",)),
     ("queue.page", "Queue", ()),

@@ -1,6 +1,6 @@
 """The fields of a request as the contract lists them: what forms, messages, presets and the API's description share."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from datetime import date
 from functools import cache
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import BaseMetadata
 
+from contracts.portfolio_request import ONLY_SHARED, ONLY_SLEEVES, Sharing
 from contracts.run_request import About, RunRequest, Section, about
 from web.formats import plain
 
@@ -127,6 +128,8 @@ def _parts(kind: Any) -> Iterator[Any]:
 
 
 FIELDS = read_fields(RunRequest)
+_ONLY = {**dict.fromkeys(ONLY_SHARED, "shared"), **dict.fromkeys(ONLY_SLEEVES, "sleeves")}
+SHARING = {"sharing": read_fields(Sharing), "only": _ONLY}  # what a form asks of a portfolio, and in which mode
 _UNSET: tuple[Any, ...] = (None, "", [])
 PRESET_FIELDS = tuple(name for name, each in FIELDS.items() if each.about.section in ("rule", "orders", "stops"))
 
@@ -136,8 +139,10 @@ def asked_again(values: dict[str, Any]) -> dict[str, Any]:
     return {name: values[name] for name, each in FIELDS.items() if each.about.asked and name in values}
 
 
-def terms_said(values: dict[str, Any], *sections: Section) -> dict[str, str]:
+def terms_said(
+    values: Mapping[str, Any], *sections: Section, fields: Mapping[str, RequestField] = FIELDS
+) -> dict[str, str]:
     """What people asked for in these sections, by title, as pages show it; what is not set is left out."""
-    asked = (each for each in FIELDS.values() if each.about.asked and each.about.section in sections)
+    asked = (each for each in fields.values() if each.about.asked and each.about.section in sections)
     given = ((each, values.get(each.name)) for each in asked)
     return {each.about.title: each.said(value) for each, value in given if value is not False and value not in _UNSET}

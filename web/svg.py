@@ -17,6 +17,11 @@ def polyline(css: str, places: Iterable[tuple[float, float]]) -> str:
     return f'<polyline class="{css}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>'
 
 
+def polygon(css: str, places: Iterable[tuple[float, float]]) -> str:
+    """A filled shape with corners at these places."""
+    return f'<polygon class="{css}" points="{" ".join(f"{x},{y}" for x, y in places)}"/>'
+
+
 def bar(css: str, x: float, width: float, y: float, floor: float) -> str:
     """A rectangle between two heights, either of which may be the upper one."""
     place = f'x="{x:.1f}" width="{width:.1f}" y="{min(y, floor):.1f}" height="{abs(y - floor):.1f}"'

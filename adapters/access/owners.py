@@ -3,6 +3,7 @@
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
+from adapters.portfolio_tables import portfolios
 from adapters.studies.store import study_id_of
 from adapters.study_tables import studies
 from adapters.tables import runs
@@ -16,10 +17,10 @@ def submitter(connection: Connection, kind: str, name: str) -> str | None:
     of_study = study_id_of(name)
     if kind == "batch_id" and of_study != name and (by := submitter(connection, "study_id", of_study)):
         return by
-    table = studies if kind == "study_id" else runs
+    table = {"study_id": studies, "portfolio_id": portfolios}.get(kind, runs)
     query = (
         select(table.c.submitted_by)
-        .where(table.c["run_id" if kind == "screen_id" else kind] == name)
+        .where(table.c["run_id" if kind in ("screen_id", "portfolio_id") else kind] == name)
         .order_by(table.c.id)
     )
     return connection.execute(query.limit(1)).scalar()

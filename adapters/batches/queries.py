@@ -111,10 +111,14 @@ def _unknown(batch_id: str) -> UnknownBatch:
     return UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
 
 
-def batch_requests(connection: Connection, batch_id: str) -> list[dict[str, Any]]:
-    """The requests of all its runs, in the order of their submission, with all fields; UnknownBatch without any."""
+def batch_requests(connection: Connection, batch_id: str, status: RunStatus | None = None) -> list[dict[str, Any]]:
+    """The requests of its runs, all or those in a state, in the order of their submission, with all fields.
+
+    UnknownBatch when no run belongs to it.
+    """
     require_batch(connection, batch_id)
     query = select(runs.c.request_json).where(runs.c.batch_id == batch_id, runs.c.kind == Kind.RUN).order_by(runs.c.id)
+    query = query if status is None else query.where(runs.c.status == status)
     return [RunRequest.from_json(json.loads(text)).to_json() for text in connection.execute(query).scalars()]
 
 

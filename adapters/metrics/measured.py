@@ -36,6 +36,7 @@ class Measured:
     slippage_bps: basis points against each trade. risk_free_rate: fraction per year.
     periods_per_year: bars in a year. interest, borrow_fees: money, earned on idle cash and paid for shorts. benchmark:
     (bars,) float64, closes of what the run is held against, NaN before its first one; None for the run's own prices.
+    shares: (bars,) signed, of `close`, after each bar's fills; None where trades, which do not overlap then, say so.
     held: buying and holding with the same capital and costs, as a run. timed: (bars - 1,) returns above holding the
     same share all the time; None where it did so. exposure: mean of the position's signed value over equity, at each
     close but the last. Both are None for a ruined run and a single bar.
@@ -51,6 +52,7 @@ class Measured:
     slippage_bps: float = 0.0
     risk_free_rate: float = 0.0
     rejected_orders: int = 0
+    shares: Array | None = None
     interest: float = 0.0
     borrow_fees: float = 0.0
     benchmark: Array | None = None
@@ -160,7 +162,9 @@ class Measured:
 
     @property
     def bars_held(self) -> int:
-        """Bars at whose close a position is held; trades do not overlap."""
+        """Bars at whose close a position is held."""
+        if self.shares is not None:
+            return int(np.count_nonzero(self.shares))
         return sum((self.bars if trade["is_open"] else trade["exit_bar"]) - trade["entry_bar"] for trade in self.trades)
 
     @cached_property

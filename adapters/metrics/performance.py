@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from adapters.metrics.curves import shares_held
 from adapters.metrics.entry import Metric
 from adapters.metrics.measured import Measured, NoValue
 from adapters.metrics.rates import Rates
 from adapters.metrics.returns import price_paid
 from adapters.metrics.table import METRICS
-from adapters.metrics.timing import NO_RATES, timing_of
+from adapters.metrics.timing import NO_RATES, timing_over
 
 # Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
 # version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
@@ -46,7 +47,8 @@ def with_timing(run: Measured, rates: Rates) -> Measured:
     """The same run with what it earned by choosing its times; a ruined one, and a single bar, have no such thing."""
     if run.is_ruined or run.bars < 2:
         return run
-    found = timing_of(run.path[0], run.path[1:], run.close, run.trades, run.timestamps[1:], rates)
+    shares = shares_held(run.trades, run.bars) if run.shares is None else run.shares
+    found = timing_over(run.path, shares, run.close, run.timestamps[1:], rates)
     held = replace(run, exposure=found.average_exposure())
     try:
         return replace(held, timed=found.excess())

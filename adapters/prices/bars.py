@@ -14,6 +14,10 @@ COLUMNS = ("Date", "Open", "High", "Low", "Close", "Volume")
 HEADER = ",".join(COLUMNS)
 LEAST_DECIMALS = 6  # of canonical prices: one cent of a share that has been split 300 times
 SHOWN_DECIMALS = 2  # at least, of a price on a page
+CLOSES_ONLY = (
+    "closes only: open, high and low are the close on every bar, so a stop or target is seen at a close alone, "
+    "next_open fills at the next close, and ATR is of closes"
+)
 MOST_DIGITS = 15  # of a scaled number, so that dividing by a power of ten gives the very float that its text means
 
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
@@ -85,6 +89,12 @@ class Bars:
         return max(self.price_decimals - zeros, SHOWN_DECIMALS)
 
     @cached_property
+    def closes_only(self) -> bool:
+        """Whether open, high and low are the close on every bar: nothing is known of what lies between two closes."""
+        *others, close = self.prices
+        return all(np.array_equal(column, close) for column in others)
+
+    @cached_property
     def data_hash(self) -> str:
         """SHA-256 of the canonical CSV: equal content, equal hash, whatever file it came from."""
         digest = hashlib.sha256()
@@ -107,14 +117,18 @@ def bar_dates(times: Whole, timeframe: Timeframe) -> list[str]:
     return [f"{moment}Z" for moment in moments.astype(str).tolist()]
 
 
-def csv_chunks(bars: Bars, rows: int = 10_000) -> Iterator[bytes]:
+def csv_chunks(bars: Bars, rows: int = 2_000) -> Iterator[bytes]:
     """The canonical CSV in pieces: ISO dates, fixed decimals, one line end after each line."""
     yield f"{HEADER}\n".encode()
     for start in range(0, len(bars), rows):
-        part = bars[start : start + rows]
-        columns = [part.dates(), *(_texts(column, bars.price_decimals) for column in part.prices)]
-        columns.append(_texts(part.volume, bars.volume_decimals))
-        yield "".join(f"{','.join(row)}\n" for row in zip(*columns, strict=True)).encode()
+        yield _csv_lines(bars[start : start + rows])
+
+
+def _csv_lines(part: Bars) -> bytes:
+    """By itself, so that nothing of it is kept while nobody reads the piece before."""
+    columns = [part.dates(), *(_texts(column, part.price_decimals) for column in part.prices)]
+    columns.append(_texts(part.volume, part.volume_decimals))
+    return "".join(f"{','.join(row)}\n" for row in zip(*columns, strict=True)).encode()
 
 
 def _texts(numbers: Whole, decimals: int) -> list[str]:

@@ -7,7 +7,7 @@ from datetime import timedelta
 import numpy as np
 
 from adapters.prices.bar_times import CLOSE_OFFSET_S
-from adapters.prices.bars import Bars, bar_date, bar_dates
+from adapters.prices.bars import CLOSES_ONLY, Bars, bar_date, bar_dates
 from adapters.prices.findings import Finding, listed
 from adapters.prices.sessions import DAY_S, bars_per_year, is_at_weekend
 
@@ -26,7 +26,7 @@ STALE_BARS = 10  # equal closes at the end: a delisted ticker, or a feed that st
 
 def oddities(bars: Bars) -> list[Finding]:
     """Warnings about a whole series, none of which refuses it."""
-    found = [*_spacing(bars), *_gaps(bars), *_jumps(bars), *_volumes(bars), *_stale_end(bars)]
+    found = [*_spacing(bars), *_gaps(bars), *_jumps(bars), *_volumes(bars), *_stale_end(bars), *_lone_closes(bars)]
     return [Finding("warning", text) for text in found]
 
 
@@ -70,6 +70,11 @@ def _jumps(bars: Bars) -> Iterator[str]:
         yield f"a jump looks like a split, {_times(len(splits))}, so the prices may not be adjusted: {listed(splits)}"
     if large:
         yield f"a close moved by over {LARGEST_STEP:.0%} in one bar, {_times(len(large))}: {listed(large)}"
+
+
+def _lone_closes(bars: Bars) -> Iterator[str]:
+    if bars.closes_only:
+        yield CLOSES_ONLY
 
 
 def _times(count: int) -> str:

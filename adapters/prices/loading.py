@@ -1,5 +1,6 @@
 """Loading a price file: read, checked, compared with the current version, and stored; the same behind every door."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
-from adapters.database import committed, database_now, has_rows
+from adapters.database import committed, database_now, has_rows, reading
 from adapters.database_errors import is_duplicate_key
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
@@ -18,10 +19,12 @@ from adapters.prices.findings import Finding, Refused
 from adapters.prices.packing import pack
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.sessions import bars_per_year
-from adapters.prices.store import PriceStore
-from adapters.prices.tickers import FILE_NAMES, series_of_file
+from adapters.prices.store import PriceStore, versions_of
+from adapters.prices.table import unpacked
+from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from contracts.errors import UnknownTicker
+from contracts.run_request import Timeframe
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class Report:
             "first_bar": self.bars.first,
             "last_bar": self.bars.last,
             "bars": len(self.bars),
+            "closes_only": self.bars.closes_only,
             "added": self.added,
             "revised": self.revised,
             "removed": self.removed,
@@ -141,23 +145,37 @@ def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
     """Take in the price files of a folder that the store does not know: (file, what became of it) of each.
 
     A file whose content is a version already changes nothing, so a newer version that somebody has loaded stays
-    current. A broken file is left out, in words; the others are loaded all the same.
+    current; so does a series that is all from elsewhere, whatever file of its name a release adds. A broken file is
+    left out, in words; the others are loaded all the same.
     """
     store = PriceStore(engine)
-    return [(path.name, _take_in(engine, store, path)) for path in sorted(folder.glob("*.csv"))]
+    return [(path.name, _take_in(engine, store, path)) for path in price_files(folder)]
 
 
 def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
     named = series_of_file(path.name)
     if named is None:
         return f"left out: not named {FILE_NAMES}"
-    ticker, timeframe = named
+    sources = _sources(engine, *named)
     try:
-        report = examine(store, ticker, path.read_bytes(), Meaning(timeframe=timeframe))
-        store.get(ticker, timeframe, report.bars.data_hash)
-        return "known"
-    except UnknownTicker:
-        load(engine, report, source=path.name)
-        return f"{report.outcome}: {len(report.bars):,} bars from {report.bars.first} to {report.bars.last}"
+        content = unpacked(path.read_bytes())
+        if hashlib.sha256(content).hexdigest() in sources:  # a canonical file, which need not be read
+            return "known"
+        report = examine(store, named[0], content, Meaning(timeframe=named[1]))
     except Refused as fault:
         return f"left out: {fault}"
+    if report.bars.data_hash in sources:
+        return "known"
+    if sources and path.name not in sources.values():
+        return f"left out: the prices of {' '.join(named)} are from elsewhere; load the file to replace them"
+    load(engine, report, source=path.name)
+    return f"{report.outcome}: {len(report.bars):,} bars from {report.bars.first} to {report.bars.last}"
+
+
+def _sources(engine: Engine, ticker: str, timeframe: Timeframe) -> dict[str, str | None]:
+    """Where each version of a series is from, by its hash."""
+    try:
+        with reading(engine) as connection:
+            return {each.data_hash: each.source for each in versions_of(connection, ticker, timeframe)}
+    except UnknownTicker:
+        return {}

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 
-from adapters.prices.bars import Bars, Column, Whole
+from adapters.prices.bars import CLOSES_ONLY, Bars, Column, Whole
 from adapters.prices.candles import closes_at
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.sessions import bars_per_year
@@ -29,6 +29,12 @@ class RunPrices:
     def traded(self) -> Bars:
         """The bars of the requested range alone."""
         return self.bars[self.first_bar :]
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on clipped dates, and on traded bars that are closes only."""
+        lone = f"The prices have {CLOSES_ONLY}" if self.traded.closes_only else None
+        return [note for note in (self.clipped, lone) if note]
 
     @property
     def benchmark(self) -> Column | None:

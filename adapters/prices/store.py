@@ -50,6 +50,11 @@ class Version:
     is_current: bool
 
     @property
+    def closes_only(self) -> bool:
+        """Whether open, high and low are the close on every bar, as its report says; False in older versions."""
+        return bool(self.report.get("closes_only"))
+
+    @property
     def first_date(self) -> date:
         """Day of the first bar."""
         return date.fromisoformat(self.first_bar[:10])

@@ -49,14 +49,14 @@ class Table:
         return [row[place].strip() for row in self.rows]
 
 
-def unpacked(content: bytes, most_bytes: int) -> bytes:
+def unpacked(content: bytes, most_bytes: int | None = None) -> bytes:
     """The content, gunzipped when it is gzip; Refused above `most_bytes`, before more is unpacked."""
     if content.startswith(b"\x1f\x8b"):
         try:
-            content = gzip.GzipFile(fileobj=BytesIO(content)).read(most_bytes + 1)
+            content = gzip.GzipFile(fileobj=BytesIO(content)).read(-1 if most_bytes is None else most_bytes + 1)
         except (OSError, EOFError, zlib.error) as error:
             raise refuse(f"not a whole gzip file: {error}") from None
-    if len(content) > most_bytes:
+    if most_bytes is not None and len(content) > most_bytes:
         raise refuse(f"the file has more than {most_bytes / 2**20:,.0f} MB, which is the limit (MAX_PRICES_MB)")
     return content
 

@@ -1,6 +1,7 @@
 """What may name a ticker, and the file of its prices."""
 
 import re
+from pathlib import Path
 from typing import cast
 
 from adapters.prices.bar_times import TIMEFRAMES
@@ -9,7 +10,7 @@ from contracts.run_request import Timeframe
 _DAILY, *_INTRADAY = TIMEFRAMES
 TICKER = re.compile(r"[A-Z0-9.^=-]{1,15}", re.ASCII)
 FILE_NAMES = " or ".join(", ".join(["<TICKER>.csv", *(f"<TICKER>_{each}.csv" for each in _INTRADAY)]).rsplit(", ", 1))
-_FILE_NAME = re.compile(rf"([A-Z0-9.^=-]{{1,15}}?)(?:_({'|'.join(_INTRADAY)}))?\.csv", re.ASCII)
+_FILE_NAME = re.compile(rf"([A-Z0-9.^=-]{{1,15}}?)(?:_({'|'.join(_INTRADAY)}))?\.csv(?:\.gz)?", re.ASCII)
 
 
 def is_ticker(text: str) -> bool:
@@ -17,7 +18,12 @@ def is_ticker(text: str) -> bool:
     return TICKER.fullmatch(text) is not None and ".." not in text
 
 
+def price_files(folder: Path) -> list[Path]:
+    """The files of a folder that end as price files do, plain or gzip, by name."""
+    return sorted([*folder.glob("*.csv"), *folder.glob("*.csv.gz")])
+
+
 def series_of_file(name: str) -> tuple[str, Timeframe] | None:
-    """Ticker and timeframe of a price file's name; None when it is not one of FILE_NAMES."""
+    """Ticker and timeframe of a price file's name; None when it is not one of FILE_NAMES, with or without .gz."""
     named = _FILE_NAME.fullmatch(name)
     return (named[1], cast(Timeframe, named[2] or _DAILY)) if named else None

@@ -138,7 +138,8 @@ def _index_of_order(wanted: RunFilter) -> str | None:
 def _estimated_runs(connection: Connection, wanted: RunFilter, name: str) -> int:
     """How many runs the bounds of one metric leave, as the database estimates it from a few pages of the index.
 
-    Without FORCE INDEX, under which MySQL looks into no page and estimates one run.
+    Without FORCE INDEX, under which MySQL looks into no page and estimates one run. Among 1,000,000 runs the slowest
+    bounds took 12.4 s on MariaDB and 7.7 s on MySQL by an index of their own choice, and 0.03 s and 0.2 s by this one.
     """
     within = select(runs.c.id).where(*_bounds(wanted, name))
     query = within.compile(connection, compile_kwargs={"literal_binds": True})

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Select, and_, select
+from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.database import portions
 from adapters.prices.packing import unpacked_columns
 from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head
 from adapters.runs.times import utc_text
 from adapters.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs
 from contracts.errors import UnknownRun
+from contracts.status import Kind, RunStatus
 
 STATUS_COLUMNS = (
     *runs.c[
@@ -51,6 +53,24 @@ def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
     if row is None:
         raise UnknownRun(f"no run has the id {run_id}")
     return row
+
+
+def runs_alike(
+    connection: Connection, hashes: Sequence[str], *conditions: ColumnElement[bool]
+) -> dict[str, RowMapping]:
+    """The latest run of each of these requests, whoever asked for it, a completed one if there is any.
+
+    run_id, status and metrics of lists, by request_hash; conditions: which runs are looked at.
+    """
+    columns = select(*runs.c["request_hash", "run_id", "status"], *HEADLINE_COLUMNS.values())
+    query = columns.where(runs.c.kind == Kind.RUN, *conditions).order_by(runs.c.id)
+    rows = [
+        row
+        for some in portions(hashes)
+        for row in connection.execute(query.where(runs.c.request_hash.in_(some))).mappings()
+    ]
+    rows.sort(key=lambda row: row["status"] == RunStatus.SUCCEEDED)
+    return {row["request_hash"]: row for row in rows}
 
 
 def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMapping]:

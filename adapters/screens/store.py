@@ -10,10 +10,10 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.database import portions
 from adapters.metrics.measured import Array
-from adapters.screens.columns import CORE, Combinations, unpacked_metrics
+from adapters.screens.columns import Combinations, unpacked_metrics
 from adapters.tables import runs, screens
 from contracts.errors import UnknownScreen
-from contracts.status import Kind, RunStatus
+from contracts.status import Kind
 
 _OF_JOB = (
     *runs.c[
@@ -98,20 +98,6 @@ def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
     if not jobs:
         raise UnknownScreen(f"no screen has the id {screen_id}")
     return jobs
-
-
-def runs_alike(connection: Connection, hashes: Sequence[str]) -> dict[str, RowMapping]:
-    """The latest run of each of these requests, whoever asked for it, a completed one if there is any."""
-    columns = select(*runs.c["request_hash", "run_id", "status"], *(runs.c[name] for name in CORE))
-    rows = [
-        row
-        for some in portions(hashes)
-        for row in connection.execute(
-            columns.where(runs.c.request_hash.in_(some), runs.c.kind == Kind.RUN).order_by(runs.c.id)
-        ).mappings()
-    ]
-    rows.sort(key=lambda row: row["status"] == RunStatus.SUCCEEDED)
-    return {row["request_hash"]: row for row in rows}
 
 
 def count_differing(connection: Connection, run_id: str, differing: int) -> None:

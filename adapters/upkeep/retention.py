@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -33,6 +34,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 from adapters.access.audit import delete_old_entries
 from adapters.database import committed, database_now, reading
 from adapters.declarations import bytes_of, rows_of, tables_of
+from adapters.portfolio_tables import portfolios
 from adapters.settings import Settings
 from adapters.studies.store import batch_of, living_studies
 from adapters.study_tables import studies
@@ -65,12 +67,19 @@ class Part:
 
 def parts() -> list[Part]:
     """What there is of a run: its own row, what of it is cleared earlier, and its rows in other tables."""
-    own, *others = (Part(rows_of(each).kind, rows_of(each).kept, each, bytes_of(each)) for each in tables_of("run"))
-    cleared: dict[str, list[Column[Any]]] = {}
-    for column in runs.c:
+    tables = [runs, *(each for each in tables_of("run") if each is not runs)]
+    own, *others = (Part(rows_of(each).kind, rows_of(each).kept, each, bytes_of(each)) for each in tables)
+    return [own, *chain.from_iterable(map(_cleared, tables)), *others]
+
+
+def _cleared(declared: Table) -> Iterator[Part]:
+    """What of a table's rows is cleared before they are deleted."""
+    columns: dict[str, list[Column[Any]]] = {}
+    for column in declared.c:
         if kept := column.info.get("kept"):
-            cleared.setdefault(kept, []).append(column)
-    return [own, *(Part(kept, kept, runs, columns, is_cleared=True) for kept, columns in cleared.items()), *others]
+            columns.setdefault(kept, []).append(column)
+    of = "" if declared is runs else f" of {rows_of(declared).kind}"
+    return (Part(f"{kept}{of}", kept, declared, mine, is_cleared=True) for kept, mine in columns.items())
 
 
 def is_configured(settings: Settings) -> bool:
@@ -189,7 +198,9 @@ def _days_ago(days: int) -> database_now:
 def _has(kept: str) -> ColumnElement[bool]:
     """Something is left that is kept as long as this."""
     mine = [part for part in parts() if part.kept == kept]
-    columns = (column.is_not(None) for part in mine if part.is_cleared for column in part.columns)
+    columns = (
+        column.is_not(None) for part in mine if part.is_cleared and part.table is runs for column in part.columns
+    )
     rows = (exists().where(part.table.c.run_id == runs.c.run_id) for part in mine if not part.is_cleared)
     return or_(*columns, *rows)
 
@@ -213,9 +224,11 @@ def _old_batches(connection: Connection, days: int, batch_ids: set[str]) -> set[
 
 
 def _delete_empty(connection: Connection, days: int) -> None:
-    """Delete what belongs to batches, and studies that ended so many days ago, of which no run is left."""
+    """Delete what belongs to batches, studies and portfolios that ended so many days ago, of which no run is left."""
     for table in tables_of("batch"):
         connection.execute(delete(table).where(~exists().where(runs.c.batch_id == table.c.batch_id)))
+    unstarted = ~exists().where(runs.c.run_id == portfolios.c.run_id)
+    connection.execute(delete(portfolios).where(portfolios.c.completed_at < _days_ago(days), unstarted))
     has_runs = exists().where(runs.c.batch_id == literal(batch_of("")).concat(studies.c.study_id))
     connection.execute(delete(studies).where(studies.c.completed_at < _days_ago(days), ~has_runs))
 

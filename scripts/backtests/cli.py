@@ -1,7 +1,8 @@
-"""Submit a sweep of backtests, follow it, and rank its results; load prices. Speaks HTTP to a running platform.
+"""Submit a sweep of backtests, follow it, rank its results; try it, test it, trade it in one account; load prices.
 
-Data goes to stdout, progress to stderr. Exit codes: 0 all right, 1 some runs failed or some prices were refused, 2 the
-sweep or the question is wrong, 3 the platform cannot be reached, 130 detached by Ctrl-C.
+Speaks HTTP to a running platform. Data goes to stdout, progress to stderr. Exit codes: 0 all right, 1 some runs failed
+or some prices were refused, 2 the sweep or the question is wrong, 3 the platform cannot be reached, 130 detached by
+Ctrl-C.
 """
 
 import argparse
@@ -12,9 +13,10 @@ import sys
 from collections.abc import Callable
 from datetime import date
 
-from backtests import __version__, commands
-from backtests.client import DEFAULT_URL, Client
+from backtests import __version__, commands, plan_commands
+from backtests.client import Client
 from backtests.commands import EXIT_BAD_INPUT, EXIT_DETACHED, EXIT_UNREACHABLE
+from backtests.connection import DEFAULT_URL
 from backtests.errors import BadInput, Refused, Unreachable
 from backtests.price_names import TIMEFRAMES
 from backtests.progress import Progress
@@ -32,6 +34,7 @@ EXAMPLES = """examples:
   %(prog)s cancel docs/examples/rsi.yaml
   %(prog)s screen docs/examples/rsi.yaml --top 20 --run 10
   %(prog)s study docs/examples/walk_forward.yaml
+  %(prog)s portfolio docs/examples/portfolio.yaml
   %(prog)s load AAPL.csv MSFT.csv
 
 The same command again goes on where it was: runs that the batch has already are not made twice.
@@ -47,7 +50,8 @@ wrong, 3 the platform cannot be reached.
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the outcome."""
     asked = parser().parse_args(arguments)
-    return exit_code(getattr(commands, asked.command), asked, "stopped; the same command again goes on where it was")
+    room = plan_commands if hasattr(plan_commands, asked.command) else commands
+    return exit_code(getattr(room, asked.command), asked, "stopped; the same command again goes on where it was")
 
 
 def exit_code(work: Work, asked: argparse.Namespace, when_stopped: str) -> int:
@@ -79,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"backtests {__version__}")
     commands_of = whole.add_subparsers(dest="command", required=True, metavar="command")
     common, ranked = _common(), _ranked()
-    file_help, either_help = "sweep file: .yaml, .csv or .jsonl", "sweep file, or a batch id"
+    file_help, either_help = "sweep file: .yaml, .json, .csv or .jsonl", "sweep file, or a batch id"
     planning = commands_of.add_parser("plan", parents=[common], help="say what submit would do")
     planning.add_argument("sweep", help=file_help)
     planning.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1,
@@ -99,14 +103,18 @@ def parser() -> argparse.ArgumentParser:
     screening = commands_of.add_parser(
         "screen", parents=[_address(), ranked], help="try a sweep in one Job: metrics only"
     )
-    screening.add_argument("sweep", help="sweep file: .yaml")
+    screening.add_argument("sweep", help="sweep file: .yaml or .json")
     _add_given(screening)
     screening.add_argument("--run", type=_positive, metavar="N", help="run the best N afterwards, each as a Job")
     studying = commands_of.add_parser("study", parents=[_address()], help="is the best of a sweep more than luck?")
-    studying.add_argument("sweep", help="sweep file: .yaml with a section study")
+    studying.add_argument("sweep", help="sweep file: .yaml or .json with a section study")
     _add_given(studying)
     studying.add_argument("--dry-run", action="store_true", help="say what it costs, and start nothing")
     studying.add_argument("--detach", action="store_true", help="do not follow; print the study id")
+    together = commands_of.add_parser("portfolio", parents=[_address()], help="the runs of a sweep in one account")
+    together.add_argument("sweep", help="sweep file with a section portfolio, or a portfolio with legs: .yaml or .json")
+    _add_given(together)
+    together.add_argument("--detach", action="store_true", help="do not follow; print the portfolio id")
     loading = commands_of.add_parser("load", parents=[_address()], help="load price files, or Yahoo's prices")
     loading.description, loading.formatter_class = LOADING, argparse.RawDescriptionHelpFormatter
     _add_arguments_of_load(loading)

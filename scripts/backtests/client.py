@@ -1,26 +1,23 @@
 """The platform's HTTP API for programs: submit, wait, read results, load prices."""
 
 import gzip
-import random
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import inf
-from typing import Any, overload
+from typing import overload
 from uuid import uuid4
 
 from backtests.bulk import Plan, RunRequest, Submitted, plan_all, submit_all
-from backtests.transport import Transport, as_json, path_of, query_of
+from backtests.connection import BATCH_POLL_S, LIVING, LONG_TIMEOUT_S, Json
+from backtests.connection import DEFAULT_URL as DEFAULT_URL
+from backtests.plans import Plans
+from backtests.transport import path_of, query_of
 
 PAGE = 2000  # runs in one answer
-RUN_POLL_S, BATCH_POLL_S, FIRST_LOOK_S = 0.5, 1.0, 0.1
-LONG_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
-DEFAULT_URL = "http://127.0.0.1:5000"
-LIVING = ("pending", "running")
-
-Json = dict[str, Any]
+RUN_POLL_S = 0.5
 
 
-class Client:
+class Client(Plans):
     """One platform.
 
         client = Client("http://127.0.0.1:5000")
@@ -33,19 +30,6 @@ class Client:
     `sleep` and `jitter` are replaced in tests. Every method raises Refused when the request is wrong, and Unreachable
     when there is no answer; calls that were cut off are sent again, and never make a second run.
     """
-
-    def __init__(
-        self,
-        url: str = DEFAULT_URL,
-        token: str | None = None,
-        patience_s: float | None = None,
-        say: Callable[[str], None] = lambda text: None,
-        sleep: Callable[[float], None] = time.sleep,
-        jitter: Callable[[], float] = random.random,
-    ) -> None:
-        self._transport = Transport(url, token, patience_s, say, sleep, jitter)
-        self.url = self._transport.url
-        self._say, self._sleep = say, sleep
 
     @overload
     def submit(self, requests: RunRequest, batch_id: str | None = None) -> str: ...
@@ -154,51 +138,6 @@ class Client:
         path = path_of("api", "batches", batch_id, "retry") + query_of(cancelled=str(cancelled).lower())
         return int(self._post(path)["retried"])
 
-    def screen(self, sweep: RunRequest, top: int = 10, seen: Callable[[Json], None] = lambda screen: None) -> Json:
-        """Try a sweep in one Job for each ticker, and wait: its `top` rows, by the sweep's ranking, in `leaderboard`.
-
-        A row has params and metrics, no receipt; `run_screened` makes a run of it. `seen` is told of each look at it.
-        """
-        screen_id = self._post("/api/screens", sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)["screen_id"]
-        path, pause_s = path_of("api", "screens", screen_id), FIRST_LOOK_S
-        while (found := self.get(path, top=top))["status"] in LIVING:
-            seen(found)
-            self._sleep(pause_s)
-            pause_s = min(2 * pause_s, BATCH_POLL_S)
-        return found
-
-    def run_screened(self, screen_id: str, row: Json) -> str:
-        """The run_id of a run, with charts and receipt, of a row that `screen` has found."""
-        path = path_of("api", "screens", screen_id, "run") + query_of(number=row["number"], ticker=row["ticker"])
-        return str(self._post(path, key=str(uuid4()))["run_id"])
-
-    def run_best_screened(self, screen_id: str, best: int | None = None) -> Json:
-        """Run the best rows of a screen, or all, as one batch: its batch_id, run_ids, new."""
-        return self._post(path_of("api", "screens", screen_id, "batch") + query_of(best=best))
-
-    def plan_study(self, study: RunRequest) -> Json:
-        """What a study would cost: runs, parts, and seconds at the pace of the latest batch; nothing is recorded."""
-        return self._post("/api/studies?dry_run=true", study)
-
-    def submit_study(self, study: RunRequest, key: str | None = None) -> Json:
-        """Start a study: its study_id, batch_id and page_url; the same key makes no second one."""
-        return self._post("/api/studies", study, key or str(uuid4()))
-
-    def study(self, study_id: str) -> Json:
-        """Everything about a study: its plan, its runs by state, what was chosen, and the verdict."""
-        return self.get(path_of("api", "studies", study_id))
-
-    def wait_study(self, study_id: str, seen: Callable[[Json], None] = lambda study: None) -> Json:
-        """The study once it has ended; `seen` is told of each look at it."""
-        while (study := self.study(study_id))["completed_at"] is None:
-            seen(study)
-            self._sleep(BATCH_POLL_S)
-        return study
-
-    def cancel_study(self, study_id: str) -> None:
-        """End a study without a verdict; Refused (409) when it has ended."""
-        self._post(path_of("api", "studies", study_id, "cancel"))
-
     def rules(self) -> list[Json]:
         """The trading rules: names, parameters with defaults and bounds, conditions, sources."""
         return list(self.get("/api/rules")["rules"])
@@ -223,7 +162,7 @@ class Client:
         source: str | None = None,
         note: str | None = None,
     ) -> Json:
-        """Make a CSV the current version of a ticker's prices; the report on it. dry_run: only report.
+        """Make a CSV, plain or gzip, the current version of a ticker's prices; the report on it. dry_run: only report.
 
         adjust: multiply whole bars by Adj Close / Close where the file has both. timezone: of times without an offset,
         such as America/New_York. Refused names each fault by `line <number>`, or `file`.
@@ -231,7 +170,8 @@ class Client:
         query = query_of(
             dry_run=str(dry_run).lower(), adjust=str(adjust).lower(), timezone=timezone, source=source, note=note
         )
-        path, packed = path_of("api", "prices", ticker, timeframe) + query, gzip.compress(content, mtime=0)
+        path = path_of("api", "prices", ticker, timeframe) + query
+        packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)
         headers = {"Content-Type": "text/csv"}
         report: Json = self._transport.json(path, packed, headers, method="PUT", timeout_s=LONG_TIMEOUT_S)
         return report
@@ -251,17 +191,3 @@ class Client:
     def delete_prices(self, ticker: str, timeframe: str, data_hash: str) -> None:
         """Delete a version; Refused (409) while it is current or a run refers to it."""
         self._transport.call(path_of("api", "prices", ticker, timeframe, data_hash), method="DELETE")
-
-    def get(self, path: str, **query: object) -> Json:
-        """The JSON object of any address of the API; None is left out of the query."""
-        found: Json = self._transport.json(path + query_of(**query))
-        return found
-
-    def read(self, path: str) -> bytes:
-        """The bytes of any address, such as a page or a chart."""
-        return self._transport.call(path)
-
-    def _post(self, path: str, sent: RunRequest | None = None, key: str | None = None, **more: float) -> Json:
-        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
-        answer: Json = self._transport.json(path, b"" if sent is None else as_json(sent).encode(), headers, **more)
-        return answer

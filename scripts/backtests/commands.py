@@ -1,4 +1,4 @@
-"""What the command line does: plan, submit, status, results, cancel, retry, screen, study, load."""
+"""What the command line does with batches and prices: plan, submit, status, results, cancel, retry, load."""
 
 import json
 import re
@@ -22,7 +22,6 @@ from backtests.table_files import read_sweep
 EXIT_OK, EXIT_SOME_FAILED, EXIT_BAD_INPUT, EXIT_UNREACHABLE, EXIT_DETACHED = 0, 1, 2, 3, 130
 PROCESS_START_S = 0.5  # a Job's process needs about so long before its run starts
 LOOKED_AT = 10  # latest batches, for an estimate
-NOTHING_YET = dict.fromkeys(("pending", "running", "completed", "failed"), 0)
 
 
 def plan(client: Client, asked: Namespace, progress: Progress) -> int:
@@ -168,60 +167,6 @@ def retry(client: Client, asked: Namespace, progress: Progress) -> int:
     return EXIT_OK
 
 
-def screen(client: Client, asked: Namespace, progress: Progress) -> int:
-    """Try the combinations of a file in one Job for each ticker, and print the best; run those that are asked for."""
-    sweep = _spec_of(client, asked, "a screen")
-    given = {"metric": asked.metric, "constraints": asked.constraint}
-    found = sweep.screen(client, asked.top, **{name: value for name, value in given.items() if value})
-    screen_id, tried = found["screen_id"], found["combinations"]
-    progress.say(f"page: {client.url}/screens/{screen_id}")
-    if found["status"] == "failed":
-        progress.say(f"it failed: {found['error_message']}")
-        return EXIT_SOME_FAILED
-    if asked.run:
-        batch = client.run_best_screened(screen_id, asked.run)
-        progress.say(f"{batch['runs']} of them run as batch {batch['batch_id']}")
-    named = {"rule_type": found["rule_type"], "rule_id": None}
-    rows = [row | named | {"run_id": row["run_id"] or "-"} for row in found["leaderboard"]]
-    note = f"{tried:,} combinations were tried in a screen: the best of many looks better than it is (selection bias)"
-    print(FORMATS[asked.format](found | {"batch_id": screen_id, "leaderboard": rows, "note": note}))
-    return EXIT_OK
-
-
-def study(client: Client, asked: Namespace, progress: Progress) -> int:
-    """Say what the study of a file costs, start it, follow it, and print its verdict."""
-    sweep = _spec_of(client, asked, "a study")
-    cost = sweep.plan_study(client)
-    progress.say(_cost_text(cost))
-    if asked.dry_run:
-        return EXIT_OK
-    started = client.submit_study(sweep.values, sweep.study_key(cost["data_hash"]))
-    progress.say(f"page: {client.url}{started['page_url']}")
-    if asked.detach:
-        print(started["study_id"])
-        return EXIT_OK
-    try:
-        ended = client.wait_study(started["study_id"], lambda each: progress.show(each["counts"] or NOTHING_YET))
-    except KeyboardInterrupt:
-        progress.say("\nstopped watching; the study goes on, and the same command watches it again")
-        return EXIT_DETACHED
-    progress.end()
-    print(ended["sentence"])
-    return EXIT_OK if ended["status"] == "completed" else EXIT_SOME_FAILED
-
-
-def _cost_text(cost: Mapping[str, Any]) -> str:
-    """How many Jobs a study takes, and about how long."""
-    runs, parts = cost["runs"], len(cost["windows"])
-    folds = f"{parts} folds" if parts > 1 else "1 training part"
-    waiting = f", {cost['waiting']:,} waiting runs of others included" if cost["waiting"] else ""
-    pace = f"about {duration(cost['seconds'])} at the pace of the latest batch{waiting}" if cost["seconds"] else ""
-    return (
-        f"{runs['training'] + runs['test']:,} Jobs: {cost['combinations']:,} combinations x {folds}, and "
-        f"{runs['test']:,} on test parts; {pace or 'no batch has run yet, so no estimate of the time'}"
-    )
-
-
 def load(client: Client, asked: Namespace, progress: Progress) -> int:
     """Load prices; print a table of what became of them, also of those before a platform went away."""
     sources, outcomes = sources_of(asked), list[Outcome]()
@@ -239,10 +184,11 @@ def _sweep_of(client: Client, asked: Namespace) -> Spec | Table:
     return read_sweep(Path(asked.sweep), client, dict(asked.given))
 
 
-def _spec_of(client: Client, asked: Namespace, what: str) -> Spec:
+def spec_of(client: Client, asked: Namespace, what: str) -> Spec:
+    """What the file that was given says of `what`; BadInput for a table of runs."""
     sweep = _sweep_of(client, asked)
     if not isinstance(sweep, Spec):
-        raise BadInput([f"{asked.sweep}: {what} is told in YAML"])
+        raise BadInput([f"{asked.sweep}: {what} is told in YAML or JSON"])
     return sweep
 
 
@@ -250,6 +196,6 @@ def _batch_of(client: Client, asked: Namespace) -> dict[str, Any]:
     """The batch_id that was given, or the one of the file that was given; and the ranking that the file asks for."""
     if Path(asked.sweep).is_file():
         return _sweep_of(client, asked).batch(client, asked.batch)
-    if re.search(r"\.(ya?ml|csv|jsonl|ndjson)$", asked.sweep):
+    if re.search(r"\.(ya?ml|json|csv|jsonl|ndjson)$", asked.sweep):
         raise BadInput([f"{asked.sweep}: no such file"])
     return {"batch_id": asked.sweep, "ranking": None}

@@ -70,7 +70,7 @@ def sources_of(asked: Namespace) -> list[Source]:
 def _paths(asked: Namespace) -> list[Path]:
     paths = [Path(name) for name in asked.files]
     for folder in asked.folder:
-        paths += sorted(Path(folder).glob("*.csv"))
+        paths += sorted([*Path(folder).glob("*.csv"), *Path(folder).glob("*.csv.gz")])
     if not paths:
         raise BadInput(["no price files: name some, or a --folder that has *.csv files, or --yahoo TICKER"])
     if asked.ticker and len(paths) > 1:

@@ -1,4 +1,4 @@
-"""The leaderboard of a batch as a table, CSV or JSON; the data alone goes to stdout."""
+"""The leaderboard of a batch as a table, CSV or JSON, and a portfolio as tables; the data alone goes to stdout."""
 
 import csv
 import io
@@ -68,6 +68,21 @@ def _number(value: float | int | None) -> str:
     if value is None:
         return "-"
     return str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def as_account(portfolio: Mapping[str, Any]) -> str:
+    """What a portfolio came to beside holding its assets, and what each leg contributed, in columns for people."""
+    metrics, names = portfolio["metrics"], ("return_pct", "sharpe_ratio", "max_drawdown_pct")
+    own = [_number(metrics[name]) for name in ("total_return_pct", *names[1:])]
+    held = [_number(metrics[f"buy_hold_{name}"]) for name in names]
+    account = [["", *names], [portfolio["name"], *own], ["the same assets held equally", *held]]
+    legs = [[leg["ticker"], leg["rule_id"] or leg["rule_type"], leg["contribution"]] for leg in portfolio["legs"]]
+    carried = [["interest", "", portfolio["interest"]], ["borrow fees", "", -portfolio["borrow_fees"]]]
+    rows = [*legs, *(row for row in carried if row[2])]
+    rows.append(["profit", "", sum(row[2] for row in rows)])
+    earned = [["leg", "rule", "contribution"], *([*row[:2], f"{row[2]:.2f}"] for row in rows)]
+    left_out = [f"{count} orders were left out: {reason}" for reason, count in portfolio["left_out"]["counts"].items()]
+    return "\n".join([*aligned(account), "", *aligned(earned), *([""] if left_out else []), *left_out])
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""A sweep in YAML, which the platform expands and checks; every fault with its line."""
+"""A sweep or a portfolio in YAML or JSON, which the platform expands and checks; every fault with its line."""
 
 import hashlib
 import json
@@ -14,6 +14,7 @@ from backtests.errors import BadInput, Refused
 from backtests.sweep import unfolded
 
 MAX_DEPTH = 4  # of what is looked at; an alias could lead round in circles
+MAX_LABEL = 64  # characters
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Spec:
 
     values: dict[str, Any]
     lines: dict[str, int]  # by dotted path
+
+    @property
+    def terms(self) -> Any:
+        """What all runs share: the base of a sweep, or all that is beside the legs."""
+        return self.values.get("base", self.values)
 
     @property
     def name(self) -> str:
@@ -48,10 +54,19 @@ class Spec:
             raise BadInput(["study: a section with kind: walk_forward, holdout, selection or permutation is expected"])
         return self._at_its_lines(client.plan_study)
 
-    def study_key(self, data_hash: str) -> str:
-        """Equal for an equal study of the same prices, so that the same command again goes on with it."""
-        content = json.dumps([self.values, data_hash], sort_keys=True, default=str)
-        return f"study-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+    def start_portfolio(self, client: Client) -> dict[str, Any]:
+        """As `Client.submit_portfolio`; the same file on the same prices goes on. BadInput as for `plan`."""
+        if not {"portfolio", "legs", "batch_id"} & self.values.keys():
+            raise BadInput(["portfolio: a section of how runs share an account is expected; or legs, or a batch_id"])
+        if "batch_id" in self.values:  # it may have more runs by now
+            return self._at_its_lines(client.submit_portfolio)
+        prices = sorted(each["data_hash"] for each in client.prices())
+        return self._at_its_lines(client.submit_portfolio, self.key("portfolio", prices))
+
+    def key(self, kind: str, prices: object) -> str:
+        """Equal for the same file on the same prices, so that the same command again goes on with what it started."""
+        content = json.dumps([self.values, prices], sort_keys=True, default=str)
+        return f"{kind}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
     def _at_its_lines(self, send: Callable[..., dict[str, Any]], *more: Any) -> dict[str, Any]:
         """What the platform answers; BadInput with all that it finds wrong, at its line."""
@@ -62,7 +77,11 @@ class Spec:
             raise BadInput(told + unfolded(refused, told)) from None
 
     def _line(self, field: str) -> int:
-        """The line of `base.fee_rate`, or of as much of it as the file has; fields of a study are in its section."""
+        """The line of `base.fee_rate` or `legs[1].params.fast`, or of as much of it as the file has.
+
+        Fields of a study are in its section.
+        """
+        field = field.replace("[", ".").replace("]", "")
         field = f"study.{field}" if f"study.{field}" in self.lines else field
         while field not in self.lines and field:
             field = field.rpartition(".")[0]
@@ -70,13 +89,8 @@ class Spec:
 
 
 def read_spec(path: Path) -> Spec:
-    """The sweep that a YAML file describes; BadInput when it describes none, or says something twice."""
-    text = path.read_text(encoding="utf-8")
-    try:
-        values, document = yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise BadInput([f"line {mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', error)}"]) from None
+    """What a YAML or JSON file describes; BadInput when it describes nothing, or says something twice."""
+    values, document = _read(path)
     if not isinstance(values, dict):
         raise BadInput(["line 1: a mapping is expected: name, base, parameters, ..."])
     lines, faults = dict[str, int](), list[str]()
@@ -86,7 +100,23 @@ def read_spec(path: Path) -> Spec:
         lines[path_in_file] = line
     if faults:
         raise BadInput(faults)
+    if {"legs", "batch_id"} & values.keys():  # a portfolio that is no sweep
+        return Spec({"label": path.stem[:MAX_LABEL], **values}, lines)
     return Spec({**values, "name": str(values.get("name") or path.stem)}, lines)
+
+
+def _read(path: Path) -> tuple[Any, yaml.Node | None]:
+    """The values of a file, and where they are."""
+    text = path.read_text(encoding="utf-8")
+    try:
+        if path.suffix == ".json":  # all of it is YAML, too, but for its tabs, and numbers such as 1e-3
+            return json.loads(text), yaml.compose(text.expandtabs(), Loader=yaml.SafeLoader)
+        return yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
+    except json.JSONDecodeError as error:
+        raise BadInput([f"line {error.lineno}: not JSON: {error.msg}"]) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise BadInput([f"line {mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', error)}"]) from None
 
 
 def _places(node: yaml.Node | None, inside: str = "") -> Iterator[tuple[str, int]]:

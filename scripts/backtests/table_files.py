@@ -15,16 +15,16 @@ Readers = Mapping[str, Callable[[str], Any]]  # of cells, by the field they are 
 
 
 def read_sweep(path: Path, client: Client, given: Mapping[str, str] | None = None) -> Spec | Table:
-    """The sweep of a .yaml, .yml, .csv, .jsonl or .ndjson file; BadInput with all that is wrong with its form.
+    """What a .yaml, .yml, .json, .csv, .jsonl or .ndjson file asks for; BadInput with all that is wrong with its form.
 
     given: cells, by column as a CSV names them, in place of what the file says of every run.
     """
     readers = field_readers(client) if given or path.suffix == ".csv" else {}
     try:
-        if path.suffix in (".yaml", ".yml"):
+        if path.suffix in (".yaml", ".yml", ".json"):
             spec = read_spec(path)
-            if isinstance(base := spec.values.get("base"), dict):  # else the platform says what is wrong with it
-                _put_cells(base, given or {}, readers)
+            if isinstance(spec.terms, dict):  # else the platform says what is wrong with them
+                _put_cells(spec.terms, given or {}, readers)
             return spec
         if path.suffix == ".csv":
             return _listed(path, _csv_runs(path, readers), given or {}, readers)
@@ -36,7 +36,7 @@ def read_sweep(path: Path, client: Client, given: Mapping[str, str] | None = Non
         raise BadInput([f"{path}: not UTF-8 text"]) from None
     except csv.Error as error:
         raise BadInput([f"{path}: not CSV: {error}"]) from None
-    raise BadInput([f"{path}: .yaml, .yml, .csv, .jsonl or .ndjson is expected"])
+    raise BadInput([f"{path}: .yaml, .yml, .json, .csv, .jsonl or .ndjson is expected"])
 
 
 def _listed(path: Path, lines: Iterator[tuple[int, Any]], given: Mapping[str, str], readers: Readers) -> Table:

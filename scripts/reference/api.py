@@ -28,6 +28,11 @@ BODIES: dict[str, Any] = {
         "base": RUN | {"end_date": "2012-12-31"},
         "combinations": [{"period": 7}, {"period": 14}],
     },
+    "POST /api/portfolios": {
+        "legs": [{"ticker": ticker, "rule_type": "RSI"} for ticker in ("AAPL", "IBM")],
+        **{name: RUN[name] for name in ("start_date", "end_date")},
+        "max_positions": 1,
+    },
 }
 QUERIES = {"GET /api/curves": "?run=$RUN_ID", "POST /api/runs/bulk": "?batch_id=two"}
 SAMPLES = {"ticker": "AAPL", "timeframe": "1d", "name": "equity_curve", "batch_id": "two", "preset_id": "1"}
@@ -51,7 +56,7 @@ def operations() -> dict[str, Any]:
 
 
 def _is_told(name: str) -> bool:
-    return not name.endswith("Params")  # those are in rules.md
+    return not name.endswith(("Params", "OfBatch"))  # those are in rules.md, and in portfolios.md
 
 
 def _operation(app: Flask, method: str, path: str, each: dict[str, Any]) -> dict[str, Any]:

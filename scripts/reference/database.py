@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any, get_args
 
 from sqlalchemy import Column, Table, UniqueConstraint
@@ -13,8 +14,9 @@ from adapters.grants import rights_on
 
 
 def tables() -> list[dict[str, Any]]:
-    """Every table with its columns, keys, owner and rights; what belongs to a run first."""
-    return [_table(each) for subject in get_args(Subject) for each in tables_of(subject)]
+    """Every table with its columns, keys, owner and rights, by owner and name; what belongs to a run first."""
+    tables = (sorted(tables_of(subject), key=lambda each: each.name) for subject in get_args(Subject))
+    return [_table(each) for each in chain.from_iterable(tables)]
 
 
 def _table(table: Table) -> dict[str, Any]:

@@ -92,7 +92,7 @@ def test_a_sweep_can_join_a_batch(client: FlaskClient) -> None:
         }),
         ({"colour": "red"}, {
             "colour": "unknown; accepted: base, name, method, parameters, where, metric, constraints, run_cap, seed, "
-                      "study",
+                      "study, portfolio",
         }),
     ],
 )  # fmt: skip

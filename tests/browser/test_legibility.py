@@ -9,7 +9,10 @@ from typing import Literal
 import pytest
 from playwright.sync_api import expect
 
+from adapters.database import connect_database
 from tests.browser.conftest import Visit
+from tests.services.mariadb_server import MariaDBServer
+from tests.services.portfolios import trade_when_legs_have_run
 
 # Text, its size in pixels and its contrast (WCAG 2.2) against the nearest opaque background behind it.
 MEASURE = r"""() => {
@@ -71,7 +74,7 @@ def addresses(site: object) -> dict[str, str]:
     return {}
 
 
-def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
+def pages(visit: Visit, addresses: dict[str, str], database_url: str) -> dict[str, str]:
     if not addresses:
         dates = {"start_date": "2005-01-03", "end_date": "2009-12-31"}
         runs = [{"ticker": "AAPL", "rule_type": "MA_CROSS", "params": {"fast": f, "slow": s}, **dates}
@@ -88,6 +91,12 @@ def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
         addresses |= {"batches": "/batches", "no batches": "/batches?after=1"}
         addresses |= {"prices": "/prices", "one series": "/prices/MSFT/1d"}
         addresses |= {"studies": "/studies", "audit": "/audit"}
+        legs = [{"ticker": ticker, "rule_type": "RSI"} for ticker in ("AAPL", "IBM")]
+        asked = {"legs": legs, **dates, "max_positions": 1, "label": "legible"}
+        together = visit.page.request.post("/api/portfolios", data=asked).json()["page_url"]
+        trade_when_legs_have_run(connect_database(database_url))
+        addresses |= {f"portfolio {tab}": f"{together}?tab={tab}" for tab in ("legs", "stats", "trades")}
+        addresses |= {"portfolios": "/portfolios"}
         both = {"ticker": "AAPL", "rule_type": "COMPOSITE", "params": {}, "charts": False, **dates}
         composite = visit.page.request.post("/run_backtest", data=both).json()["result_url"]
         visit.page.goto(composite)
@@ -105,14 +114,18 @@ def pages(visit: Visit, addresses: dict[str, str]) -> dict[str, str]:
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_every_page_is_legible_and_accessible(
-    visit: Visit, addresses: dict[str, str], width: int, theme: Literal["light", "dark"]
+    visit: Visit,
+    addresses: dict[str, str],
+    mariadb_process: MariaDBServer,
+    width: int,
+    theme: Literal["light", "dark"],
 ) -> None:
     page = visit.page
     page.emulate_media(color_scheme=theme)
     page.set_viewport_size({"width": width, "height": 844})
 
     faults = []
-    for name, path in pages(visit, addresses).items():
+    for name, path in pages(visit, addresses, mariadb_process.url()).items():
         visit.open(path)
         if (wide := page.evaluate("document.documentElement.scrollWidth")) > width:
             faults.append(f"{name}: {wide} px wide")

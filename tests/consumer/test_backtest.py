@@ -17,6 +17,7 @@ from adapters.metrics import performance
 from adapters.metrics.curves import cash_curve, portfolio_points, trade_rows
 from adapters.metrics.rates import Rates
 from adapters.prices.bars import bar_dates
+from adapters.prices.packing import unpack
 from adapters.runs.stored_series import decode_equity, decode_signals, decode_trades
 from adapters.settings import PROJECT_ROOT
 from consumer.backtest import backtest
@@ -242,14 +243,35 @@ def test_idle_cash_that_earns_nothing_is_said_where_a_risk_free_rate_is_subtract
     assert abs(earning["sharpe_ratio"]) < 1
 
 
-def test_a_market_that_never_closes_has_a_year_of_365_bars(tmp_path: Path) -> None:
+@pytest.fixture
+def closes_only(tmp_path: Path) -> Path:
+    """A folder with 500 days of BTC-USD, weekends included, of which there are closes only."""
     days = [date(2020, 1, 1) + timedelta(days=number) for number in range(500)]
     prices = [100 + 20 * math.sin(number / 9) for number in range(500)]
     rows = [f"{day},{price},{price},{price},{price},1" for day, price in zip(days, prices, strict=True)]
     (tmp_path / "BTC-USD.csv").write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""]))
-    request = replace(WHOLE, ticker="BTC-USD", start_date=date(2020, 11, 2), end_date=days[-1])
+    return tmp_path
 
-    columns = backtest(request, packed_file(tmp_path, request.ticker), "test").columns
+
+def test_on_closes_only_a_stop_fills_at_a_close_and_the_run_says_so(closes_only: Path) -> None:
+    packed = packed_file(closes_only, "BTC-USD")
+    dates = {"start_date": date(2020, 1, 1), "end_date": date(2021, 5, 14)}
+    request = replace(WHOLE, ticker="BTC-USD", stop_loss_pct=2.0, **dates)
+
+    trades, _, notes = decode_trades(backtest(request, packed, "test").columns["trades_json"])
+
+    closes = unpack(packed).columns["Close"]
+    stopped = [trade for trade in trades if trade["exit_reason"] == "stop_loss"]
+    assert stopped
+    assert all(trade["exit_price"] == closes[trade["exit_bar"]] for trade in stopped)
+    assert notes[0].startswith("The prices have closes only: ")
+    assert "a stop or target is seen at a close alone" in notes[0]
+
+
+def test_a_market_that_never_closes_has_a_year_of_365_bars(closes_only: Path) -> None:
+    request = replace(WHOLE, ticker="BTC-USD", start_date=date(2020, 11, 2), end_date=date(2021, 5, 14))
+
+    columns = backtest(request, packed_file(closes_only, request.ticker), "test").columns
 
     _, equity = decode_equity(columns["equity_curve_json"])
     path = np.array([request.initial_capital, *equity])

@@ -9,10 +9,15 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.services.web_app import run_values
-from web.documents.contract_schemas import request_schema, result_schema, sweep_schema
+from web.documents.contract_schemas import portfolio_schema, request_schema, result_schema, sweep_schema
 
 ROOT = Path(__file__).resolve().parents[2]
-NOW = {"run_request": request_schema, "run_result": result_schema, "sweep": sweep_schema}
+NOW = {
+    "run_request": request_schema,
+    "run_result": result_schema,
+    "sweep": sweep_schema,
+    "portfolio_request": portfolio_schema,
+}
 
 
 def frozen(name: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""docs/api.md, docs/batches.md and docs/api-reference.md: their commands run."""
+"""docs/api.md, docs/batches.md, docs/portfolios.md and docs/api-reference.md: their commands run."""
 
 import json
 import os
@@ -10,8 +10,8 @@ from flask import Flask
 
 from contracts.status import ErrorType
 from scripts.reference.api import BODIES
-from tests.services.jobs import run_all
 from tests.services.live_web import served
+from tests.services.portfolios import complete
 from tests.services.processes import PROJECT_ROOT
 from tests.web.made_runs import make
 
@@ -31,7 +31,11 @@ def curls(page: str) -> list[str]:
 
 @pytest.mark.parametrize(
     ("page", "expected"),
-    [("api.md", ["run_id", "seconds", "outcome", "errors"]), ("batches.md", ["ranking", "batch_id"])],
+    [
+        ("api.md", ["run_id", "seconds", "outcome", "errors"]),
+        ("batches.md", ["ranking", "batch_id"]),
+        ("portfolios.md", ["portfolio_id"]),
+    ],
 )
 def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[str]) -> None:
     with served(app) as url:
@@ -43,11 +47,13 @@ def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[st
     assert all(name in answer for name, answer in zip(expected, answers, strict=True)), answers
 
 
-# commands of the reference that a completed run or screen, a living study and a used version of prices refuse
+# commands of the reference that what has completed, a living study and a used version of prices refuse
 REFUSED = {
     "POST /api/studies/$STUDY_ID/judge": 409,
     "POST /api/runs/$RUN_ID/cancel": 409,
     "POST /api/runs/$RUN_ID/retry": 409,
+    "POST /api/portfolios/$PORTFOLIO_ID/cancel": 409,
+    "POST /api/portfolios/$PORTFOLIO_ID/retry": 409,
     "POST /api/screens/$SCREEN_ID/cancel": 409,
     "POST /api/screens/$SCREEN_ID/retry": 409,
     "DELETE /api/prices/AAPL/1d/$DATA_HASH": 409,
@@ -60,7 +66,7 @@ def test_every_command_of_the_reference_is_answered(app: Flask) -> None:
     known["DATA_HASH"] = client.get("/api/prices").json["series"][0]["data_hash"]
     known["STUDY_ID"] = client.post("/api/studies", json=BODIES["POST /api/studies"]).json["study_id"]
     known["SCREEN_ID"] = client.post("/api/screens", json=BODIES["POST /api/screens"]).json["screen_id"]
-    run_all(app.extensions["platform"].engine)
+    known["PORTFOLIO_ID"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
     client.post("/api/runs/bulk?batch_id=two", json=BODIES["POST /api/runs/bulk"])
     answered = {}
 

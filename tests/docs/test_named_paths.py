@@ -14,7 +14,7 @@ PAGES = (
     "SECURITY.md",
     *(f"docs/{each}.md" for each in ("architecture", "changing", "operations")),
 )
-ROOMS = "adapters|consumer|contracts|data|docs|engine|k8s|keda|rules|scripts|tests|web|\\.github"
+ROOMS = "adapters|consumer|contracts|data|docs|engine|k8s|keda|portfolio|rules|scripts|tests|web|\\.github"
 PATH = re.compile(rf"(?<![\w/.:])((?:{ROOMS})/[\w./*-]*\w/?)")
 LOGGING = ("adapters", "consumer", "web")
 EVENT = re.compile(r"`([a-z]+_[a-z_]+)[ `]")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-ROOMS = ("contracts", "engine", "rules", "adapters", "web", "consumer", "scripts")
+ROOMS = ("contracts", "engine", "portfolio", "rules", "adapters", "web", "consumer", "scripts")
 STDLIB = frozenset(sys.stdlib_module_names)
 # The rooms inside adapters, and which of their neighbours each may import; settings and logs are open to all of them.
 ADAPTERS = {
@@ -19,6 +19,7 @@ ADAPTERS = {
     "runs": frozenset({"metrics", "prices", "queue"}),
     "batches": frozenset({"metrics", "runs"}),
     "studies": frozenset({"batches", "metrics", "runs"}),
+    "portfolios": frozenset({"metrics", "prices", "runs"}),
     "access": frozenset({"studies"}),
     "upkeep": frozenset({"access", "studies"}),
 }
@@ -58,6 +59,10 @@ def forbidden(path: Path, imported: str) -> str | None:
         return f"{room} imports nothing of ours"
     if room == "contracts" and not ours and target not in STDLIB | {"annotated_types"}:
         return "contracts uses the standard library and annotated_types only"
+    if room == "portfolio" and (
+        target_room not in ("portfolio", "engine") if ours else target not in STDLIB | {"numpy"}
+    ):
+        return "portfolio uses the engine and numpy only"
     if room == "engine" and not ours and target not in STDLIB | {"numpy"}:
         return "engine uses numpy only"
     if (
@@ -108,6 +113,8 @@ def test_a_forbidden_import_is_noticed() -> None:
     assert forbidden(ROOT / "adapters" / "prices" / "bars.py", "adapters.runs.states.claim")
     assert forbidden(ROOT / "engine" / "engine.py", "contracts.errors.PlatformError")
     assert forbidden(ROOT / "consumer" / "job.py", "web.create_app")
+    assert forbidden(ROOT / "portfolio" / "walk.py", "contracts.status.Kind")
+    assert forbidden(ROOT / "web" / "views.py", "portfolio.walk.Walk")
     assert forbidden(ROOT / "adapters" / "queue.py", "rules.catalog.RULES")
     assert forbidden(ROOT / "scripts" / "backtests" / "client.py", "rules.catalog.RULES")
     assert forbidden(ROOT / "scripts" / "demo.py", "tests.services.processes.Programs")
@@ -124,13 +131,13 @@ def loaded_by(statement: str) -> set[str]:
 def test_the_web_tier_loads_no_pandas_and_no_engine() -> None:
     loaded = loaded_by("import web; web.create_app")
 
-    assert not loaded & {"pandas", "matplotlib", "engine", "consumer"}
+    assert not loaded & {"pandas", "matplotlib", "engine", "portfolio", "consumer"}
 
 
 def test_the_reconciler_loads_no_pandas_and_no_engine() -> None:
     loaded = loaded_by("import consumer.reconciler")
 
-    assert not loaded & {"pandas", "matplotlib", "engine", "web"}
+    assert not loaded & {"pandas", "matplotlib", "engine", "portfolio", "web"}
 
 
 def test_a_job_loads_neither_pandas_nor_pydantic_nor_matplotlib_nor_the_orm() -> None:

@@ -24,6 +24,7 @@ from tests.services.fixtures import programs as started_programs
 from tests.services.fixtures import settings_of
 from tests.services.jobs import run_one
 from tests.services.mariadb_server import PASSWORD, TEST_MYSQL, MariaDBServer
+from tests.services.portfolios import ASKED
 from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
 from tests.services.studies import WALK_FORWARD
@@ -94,6 +95,9 @@ def change_everything(
     complete_screen(tried_id)
     for change in ("run", "batch"):
         asked("POST", f"/api/screens/{tried_id}/{change}")
+    portfolio_id = asked("POST", "/api/portfolios", json=ASKED)["portfolio_id"]
+    for change in ("cancel", "retry"):
+        asked("POST", f"/api/portfolios/{portfolio_id}/{change}")
     study_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
     asked("POST", f"/api/studies/{study_id}/cancel")
     judged_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
@@ -134,12 +138,15 @@ def test_jobs_and_the_reconciler_do_their_work(app: Flask, server: MariaDBServer
     programs.start("consumer.local_scaler", DATABASE_URL=url(server, "worker"), SCALER_MAX_PROCESSES="2")
     programs.start("consumer.reconciler", KEEP_RUNS_DAYS="1", KEEP_BATCHES_DAYS="1", KEEP_EVENTS_DAYS="1")
     wait_until(lambda: client.get(f"/api/studies/{study_id}").json["status"] == "completed", 120, "the study")
+    portfolio_id = client.post("/api/portfolios", json=ASKED).json["portfolio_id"]
+    wait_until(lambda: client.get(f"/api/portfolios/{portfolio_id}").json["status"] == "completed", 60, "the portfolio")
     drawn = client.get(f"/result/{run_id}/charts/equity_curve.png")
     age_everything(server)
     wait_until(lambda: client.get(f"/api/studies/{study_id}").status_code == 404, 60, "the end of the first walk")
 
     assert drawn.status_code == 200
     assert client.get("/api/runs").json["runs"] == []
+    assert client.get("/api/portfolios").json["portfolios"] == []
     assert not [line for each in programs.started for line in each.log.splitlines() if "denied" in line]
 
 

@@ -10,4 +10,5 @@ else:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import backtesting  # noqa: F401
+        import bt  # noqa: F401
         import vectorbt  # noqa: F401

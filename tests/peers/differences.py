@@ -1,6 +1,7 @@
 """`python -m tests.peers.differences`: the numbers of docs/differences.md, in the environment of the peers.
 
-One run, MA_CROSS with its defaults over all prices of AAPL, and each tool's metrics of that run's equity and trades.
+One run, MA_CROSS with its defaults over all prices of AAPL, and each tool's metrics of that run's equity and trades;
+and what portfolio_table.py measures of random portfolios.
 """
 
 import csv
@@ -27,6 +28,10 @@ from engine.engine import BacktestEngine, BacktestResult
 from rules.registry import build_rule
 from tests.peers.cases import DATA, real_prices
 
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    from tests.peers.portfolio_table import portfolio_table
+
 PAGE = Path(__file__).parents[2] / "docs" / "differences.md"
 START, END = (
     "<!-- written by tests.peers.differences: start -->\n",
@@ -39,9 +44,8 @@ MARKET_RFR = 0.02  # TradingView's default, per year
 def main() -> int:
     """Write the numbers into the page, or with --check only compare; 1 when they differ."""
     page = PAGE.read_text(encoding="utf-8")
-    wanted = re.sub(
-        f"{START}.*{END}", lambda _: f"{START}\n{metrics_table()}\n{fill_table()}\n\n{END}", page, flags=re.DOTALL
-    )
+    tables = "".join(f"\n{table()}\n" for table in (metrics_table, fill_table, portfolio_table))
+    wanted = re.sub(f"{START}.*{END}", lambda _: f"{START}{tables}\n{END}", page, flags=re.DOTALL)
     if "--check" not in sys.argv[1:]:
         PAGE.write_text(wanted, encoding="utf-8")
     return int("--check" in sys.argv[1:] and page != wanted)
@@ -123,7 +127,7 @@ def metrics_table() -> str:
             market.get(name),
         ]
         rows.append(f"| `{name}` | {' | '.join(map(_cell, numbers))} |")
-    return "\n".join([HEAD, "|---|---|---|---|---|---|", *rows, ""])
+    return "\n".join([HEAD, "|---|---|---|---|---|---|", *rows])
 
 
 def _cell(number: float | None) -> str:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from adapters.prices.bars import Bars
+from adapters.prices.bars import CLOSES_ONLY, Bars
 from adapters.prices.checks import changes, oddities
 from adapters.prices.reading import Meaning, read_prices
+from adapters.prices.table import unpacked
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
@@ -18,7 +19,7 @@ def daily(closes: list[float], first: date = date(2012, 1, 3), volume: int = 10)
     """Bars on weekdays; New York was open on all of the first ten."""
     days = [first + timedelta(days=number) for number in range(3 * len(closes))]
     sessions = [day for day in days if day.weekday() < 5][: len(closes)]
-    rows = [f"{day},{close},{close},{close},{close},{volume}" for day, close in zip(sessions, closes, strict=True)]
+    rows = [f"{day},{close},{close + 1},{close},{close},{volume}" for day, close in zip(sessions, closes, strict=True)]
     return read_prices("\n".join(["Date,Open,High,Low,Close,Volume", *rows]).encode(), Meaning(timeframe="1d")).bars
 
 
@@ -36,16 +37,33 @@ def test_thirteen_years_of_real_prices_have_one_oddity_a_real_crash() -> None:
     assert found == ["a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"]
 
 
+def test_the_long_prices_of_stocks_are_closes_only_and_23_of_their_falls_look_like_splits() -> None:
+    splits, others = 0, []
+    for path in sorted(DATA.glob("*.csv.gz")):
+        bars = read_prices(unpacked(path.read_bytes()), Meaning(timeframe="1d")).bars
+        assert bars.closes_only is not path.name.startswith("^"), path.name
+        for message in words(bars).splitlines():
+            if found := re.search(r"looks like a split, (\w+)", message):
+                splits += int(found[1].replace("once", "1"))
+            elif message != CLOSES_ONLY:
+                others.append(message)
+
+    assert splits == 23
+    assert others == [
+        "a close moved by over 50% in one bar, once: 2016-04-22 (+52%)", "no volume in 2 of 5,031 bars"
+    ]  # fmt: skip
+
+
 def test_days_on_end_without_a_bar_are_named() -> None:
     days = ("2011-12-19", "2011-12-20", "2011-12-21", "2011-12-23", "2012-01-02", "2012-01-03", "2012-01-10")
-    rows = "".join(f"{day},1,1,1,1,1\n" for day in days)
+    rows = "".join(f"{day},1,2,1,1,1\n" for day in days)
     bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")).bars
 
     assert words(bars) == "there is no bar for more than 7 days, once: 2011-12-23 to 2012-01-02"
 
 
 def test_tickers_that_trade_at_weekends_are_expected_every_day() -> None:
-    rows = "2012-01-06,1,1,1,1,1\n2012-01-07,1,1,1,1,1\n2012-01-09,1,1,1,1,1\n"
+    rows = "2012-01-06,1,2,1,1,1\n2012-01-07,1,2,1,1,1\n2012-01-09,1,2,1,1,1\n"
     bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")).bars
 
     assert words(bars) == "there is no bar for more than 1 day, once: 2012-01-07 to 2012-01-09"
@@ -100,9 +118,19 @@ def test_no_four_bars_of_2001_seem_to_be_of_another_timeframe() -> None:
 
 def test_silent_bars_and_a_stale_end_are_named() -> None:
     assert "closes are equal" in words(daily([1.0, 1.1, *[1.2] * 10]))
-    mixed = "2012-01-03,1,1,1,1,0\n2012-01-04,1,1,1,1,5\n"
+    mixed = "2012-01-03,1,2,1,1,0\n2012-01-04,1,2,1,1,5\n"
     bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{mixed}".encode(), Meaning(timeframe="1d")).bars
     assert words(bars) == "no volume in 1 of 2 bars"
+
+
+def test_a_series_is_closes_only_until_one_bar_knows_more() -> None:
+    lone = "Date,Open,High,Low,Close,Volume\n2012-01-03,1,1,1,1,5\n2012-01-04,2,2,2,2,5\n"
+
+    for text, closes_only in ((lone, True), (lone.replace("2,2,2,2", "2,2,1,2"), False)):
+        bars = read_prices(text.encode(), Meaning(timeframe="1d")).bars
+
+        assert bars.closes_only is closes_only
+        assert ("closes only: open, high and low are the close on every bar" in words(bars)) is closes_only
 
 
 def test_a_new_version_says_what_it_adds_revises_and_drops() -> None:

@@ -1,5 +1,6 @@
 """The price files of a folder are taken in once, and nothing that people have loaded is undone by that."""
 
+import gzip
 import os
 import shutil
 import subprocess
@@ -10,13 +11,16 @@ import pytest
 from sqlalchemy.engine import Engine
 
 from adapters.database import connect_database
-from adapters.prices.loading import load_folder
+from adapters.prices.loading import examine, load, load_folder
+from adapters.prices.reading import Meaning
 from adapters.prices.store import PriceStore
+from adapters.prices.tickers import price_files
 from adapters.settings import PROJECT_ROOT
 from tests.services.prices import without_prices
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 CSV = "Date,Open,High,Low,Close,Volume\n2013-02-28,63,64,62,63,100\n2013-03-01,63,64,62,{close},100\n"
+INTRADAY = CSV.replace("02-28", "02-28T14:30:00Z").replace("03-01", "03-01T14:30:00Z").format(close=63)
 
 
 @pytest.fixture
@@ -30,7 +34,7 @@ def test_the_shipped_folder_fills_an_empty_store_and_is_known_afterwards(engine:
 
     assert first[0] == ("AAPL.csv", "new: 3,270 bars from 2000-03-01 to 2013-03-01")
     assert {outcome for _, outcome in again} == {"known"}
-    assert list(PriceStore(engine).all()) == sorted(path.stem for path in DATA.glob("*.csv"))
+    assert list(PriceStore(engine).all()) == sorted(path.name.partition(".csv")[0] for path in price_files(DATA))
 
 
 def test_an_added_and_a_changed_file_are_taken_in_and_an_older_one_does_not_come_back(
@@ -40,9 +44,7 @@ def test_an_added_and_a_changed_file_are_taken_in_and_an_older_one_does_not_come
     load_folder(engine, tmp_path)
 
     (tmp_path / "NEW.csv").write_text(CSV.format(close=63.6))
-    (tmp_path / "BRK-B_5m.csv").write_text(
-        CSV.replace("02-28", "02-28T14:30:00Z").replace("03-01", "03-01T14:30:00Z").format(close=63)
-    )
+    (tmp_path / "BRK-B_5m.csv").write_text(INTRADAY)
     assert [outcome.partition(":")[0] for _, outcome in load_folder(engine, tmp_path)] == ["new", "changed"]
     latest = PriceStore(engine).get("NEW").data_hash
 
@@ -51,14 +53,40 @@ def test_an_added_and_a_changed_file_are_taken_in_and_an_older_one_does_not_come
     assert PriceStore(engine).get("NEW").data_hash == latest
 
 
+def test_a_packed_file_is_taken_in_as_a_plain_one_is(engine: Engine, tmp_path: Path) -> None:
+    plain, packed = tmp_path / "PLAIN.csv", tmp_path / "BRK-B_5m.csv.gz"
+    plain.write_text(CSV.format(close=63.5))
+    packed.write_bytes(gzip.compress(INTRADAY.encode()))
+
+    first, again = dict(load_folder(engine, tmp_path)), dict(load_folder(engine, tmp_path))
+
+    assert first[packed.name] == "new: 2 bars from 2013-02-28T14:30:00Z to 2013-03-01T14:30:00Z"
+    assert again == {plain.name: "known", packed.name: "known"}
+
+
+def test_a_file_that_is_added_to_the_folder_does_not_replace_what_was_loaded_from_elsewhere(
+    engine: Engine, tmp_path: Path
+) -> None:
+    loaded = examine(PriceStore(engine), "OWN", CSV.format(close=63.5).encode(), Meaning(timeframe="1d"))
+    load(engine, loaded, source="from a friend")
+    (tmp_path / "OWN.csv").write_text(CSV.format(close=63.6))
+
+    outcomes = dict(load_folder(engine, tmp_path))
+
+    assert outcomes["OWN.csv"] == "left out: the prices of OWN 1d are from elsewhere; load the file to replace them"
+    assert PriceStore(engine).get("OWN").data_hash == loaded.bars.data_hash
+
+
 def test_broken_and_misnamed_files_are_left_out_in_words(engine: Engine, tmp_path: Path) -> None:
     (tmp_path / "BAD.csv").write_text("Date,Price\n2013-02-28,1\n")
+    (tmp_path / "HALF.csv.gz").write_bytes(gzip.compress(CSV.encode())[:-9])
     (tmp_path / "lower.csv").write_text(CSV)
     shutil.copy(DATA / "FB.csv", tmp_path)
 
     outcomes = dict(load_folder(engine, tmp_path))
 
     assert outcomes["BAD.csv"].startswith("left out: line 1: no column for Open")
+    assert outcomes["HALF.csv.gz"].startswith("left out: not a whole gzip file")
     assert outcomes["lower.csv"].startswith("left out: not named")
     assert list(PriceStore(engine).all()) == ["FB"]
 

@@ -1,17 +1,25 @@
 """The price files of the checkout are the ones that data/README.md describes."""
 
 import csv
+import gzip
 import hashlib
 import re
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
+from adapters.prices.table import unpacked
+from adapters.prices.tickers import price_files
+from scripts.take_prices import ARCH, INDEXES, LEFT_OUT, SKFOLIO, STOCKS, price_files_of
+
 ROOT = Path(__file__).resolve().parents[2]
-TABLE_ROW = re.compile(r"^\| (\w+\.csv) \| ([\d-]{10}) \| ([\d-]{10}) \| (\d+) \| `([0-9a-f]{64})` \|$", re.MULTILINE)
-DESCRIBED = TABLE_ROW.findall((ROOT / "data" / "README.md").read_text(encoding="utf-8"))
+README = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+TABLE_ROW = re.compile(r"^\| (\S+) \| ([\d-]{10}) \| ([\d-]{10}) \| (\d+) \| `([0-9a-f]{64})` \|$", re.MULTILINE)
+DESCRIBED = TABLE_ROW.findall(README)
 
 
 def closes(ticker: str) -> dict[str, float]:
@@ -23,12 +31,12 @@ def closes(ticker: str) -> dict[str, float]:
 def test_every_price_file_is_described():
     described = {row[0] for row in DESCRIBED}
 
-    assert described == {path.name for path in (ROOT / "data").glob("*.csv")}
+    assert described == {path.name for path in price_files(ROOT / "data")}
 
 
 @pytest.mark.parametrize(("name", "first", "last", "bars", "sha256"), DESCRIBED)
 def test_range_and_hash_are_those_of_the_readme(name, first, last, bars, sha256):
-    content = (ROOT / "data" / name).read_bytes()
+    content = unpacked((ROOT / "data" / name).read_bytes())
     dates = [line[:10] for line in content.decode().splitlines()[1:]]
 
     assert hashlib.sha256(content).hexdigest() == sha256
@@ -43,6 +51,44 @@ def test_the_script_makes_the_same_bytes_again(tmp_path):
     made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     assert made
     assert made == {name: (ROOT / "data" / name).read_bytes() for name in made}
+
+
+def wheel(members: dict[str, str]) -> ZipFile:
+    """A wheel with these packed files."""
+    archive = ZipFile(BytesIO(), "w")
+    for name, text in members.items():
+        archive.writestr(name, gzip.compress(text.encode()))
+    return archive
+
+
+def test_the_long_prices_are_written_as_canonical_files_from_what_the_wheels_have():
+    quoted = "Date,Open,High,Low,Close,Adj Close,Volume\n1/4/1999,10.5,12,9.25,11,11,7000\n"
+    closes = "Date,AAPL,KO,MSFT,RRC\n1990-01-02,1,2.235,3,4\n1990-01-03,1,2.203,3,4\n"
+
+    made = dict(price_files_of(wheel(dict.fromkeys(INDEXES.values(), quoted)), wheel({STOCKS: closes})))
+
+    index = "Date,Open,High,Low,Close,Volume\n1999-01-04,10.500000,12.000000,9.250000,11.000000,7000\n"
+    lone = "".join(f"{day},{price},{price},{price},{price},0\n"
+                   for day, price in (("1990-01-02", "2.235000"), ("1990-01-03", "2.203000")))  # fmt: skip
+    assert made == {
+        "^GSPC": index.encode(), "^IXIC": index.encode(), "KO": f"Date,Open,High,Low,Close,Volume\n{lone}".encode()
+    }  # fmt: skip
+
+
+def test_a_wheel_of_another_hash_is_refused_before_anything_is_written(monkeypatch, tmp_path):
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: (tmp_path / "arch-8.0.0-any.whl").write_bytes(b"other"))
+
+    with pytest.raises(SystemExit, match=f"{ARCH.sha256} is expected; nothing was written"):
+        ARCH.download(tmp_path)
+
+
+def test_the_readme_names_the_wheels_that_the_script_takes_and_what_it_leaves_out():
+    for each in (ARCH, SKFOLIO):
+        assert f"`{each.package}` {each.version} on PyPI, its wheel with SHA-256\n  `{each.sha256}`" in README
+        licence = (ROOT / "data" / "licences" / f"{each.package}.txt").read_text(encoding="utf-8")
+        assert "Redistributions of source code must retain the above copyright" in licence
+    assert "**Left out** of the 20: AAPL and MSFT," in README
+    assert LEFT_OUT == ("AAPL", "MSFT", "RRC")
 
 
 def test_splits_are_adjusted_and_real_crashes_are_kept():

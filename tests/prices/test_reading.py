@@ -10,6 +10,7 @@ from adapters.prices.bars import csv_chunks
 from adapters.prices.findings import Refused, in_words
 from adapters.prices.reading import Meaning, Reading, read_prices
 from adapters.prices.table import unpacked
+from adapters.prices.tickers import price_files
 from contracts.run_request import Timeframe
 from tests.prices.exports import EXPORTS
 
@@ -39,8 +40,8 @@ def refused(text: str | bytes, timeframe: Timeframe = "1d") -> list[str]:
 
 
 def test_the_shipped_files_are_canonical_so_their_hashes_stay() -> None:
-    for path in sorted(DATA.glob("*.csv")):
-        content = path.read_bytes()
+    for path in price_files(DATA):
+        content = unpacked(path.read_bytes())
 
         reading = read_prices(content, Meaning(timeframe="1d"))
 

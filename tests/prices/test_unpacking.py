@@ -6,14 +6,16 @@ from hypothesis import given, settings
 
 from adapters.prices.packing import unpack
 from adapters.prices.reading import Meaning, read_prices
+from adapters.prices.table import unpacked
+from adapters.prices.tickers import price_files
 from tests.prices.test_packing import COLUMNS, packed_prices, series
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
 def test_every_number_of_the_shipped_prices_is_the_float_of_its_text() -> None:
-    for path in sorted(DATA.glob("*.csv")):
-        content = path.read_bytes()
+    for path in price_files(DATA):
+        content = unpacked(path.read_bytes())
         bars = read_prices(content, Meaning(timeframe="1d")).bars
         rows = [line.split(",") for line in content.decode().splitlines()[1:]]
 

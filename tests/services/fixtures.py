@@ -56,7 +56,7 @@ def sqlite_url(directory: Path) -> str:
 
 @cache
 def _sqlite_template() -> Path:
-    """A database with the tables and the shipped prices, which takes a second to make and is copied for each test."""
+    """A database with the tables and the shipped prices, made in five seconds and copied for each test."""
     path = Path(tempfile.mkdtemp(prefix="backtest-template-")) / "backtests.db"
     engine = connect_database(f"sqlite:///{path}")
     create_schema(engine)

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
+from adapters.portfolio_tables import portfolios
 from adapters.settings import Settings
 from adapters.tables import run_charts, run_events, runs, screens
 from tests.services.waiting import wait_until
@@ -29,11 +30,14 @@ def check_tables(engine: Engine) -> None:
         events = connection.execute(select(run_events).order_by(run_events.c.id)).mappings().all()
         charted = set(connection.execute(select(run_charts.c.run_id)).scalars())
         screened = set(connection.execute(select(screens.c.run_id).where(screens.c.metrics.is_not(None))).scalars())
+        together = set(connection.execute(select(portfolios.c.run_id).where(portfolios.c.found.is_not(None))).scalars())
     stories: dict[str, list[Any]] = defaultdict(list)
     for event in events:
         stories[event["run_id"]].append(event)
     assert set(stories) == {row["run_id"] for row in rows}
-    assert screened == {row["run_id"] for row in rows if row["kind"] != "run" and row["status"] == "SUCCEEDED"}
+    ended_well = [row for row in rows if row["status"] == "SUCCEEDED"]
+    assert screened == {row["run_id"] for row in ended_well if row["kind"] not in ("run", "portfolio")}
+    assert together == {row["run_id"] for row in ended_well if row["kind"] == "portfolio"}
     for row in rows:
         _check_row(row, row["run_id"] in charted)
         _check_story(row, stories[row["run_id"]])

@@ -4,12 +4,14 @@ from sqlalchemy import select
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
+from adapters.portfolios.store import keep_together
 from adapters.runs.states import Attempt, claim, finish
 from adapters.screens.progress import keep_found
 from adapters.screens.store import asked_of
 from adapters.tables import runs
 from consumer.backtest import backtest
 from consumer.permutation import permute
+from consumer.portfolio import portfolio
 from consumer.screen import screen, train
 from contracts.status import Kind, RunStatus
 from tests.services.prices import run_prices
@@ -31,6 +33,8 @@ def run_one(engine: Engine, run_id: str) -> None:
         prices = run_prices(connection, held.request)
         if held.kind is Kind.RUN:
             outcome = backtest(held.request, prices, "test")
+        elif held.kind is Kind.PORTFOLIO:
+            outcome = portfolio(connection, run_id, "test")
         else:
             tried, ranking, permuted = asked_of(connection, run_id)
             if permuted:
@@ -42,3 +46,5 @@ def run_one(engine: Engine, run_id: str) -> None:
         finish(connection, held, outcome.columns, outcome.lines)
         if outcome.screened:
             keep_found(connection, run_id, *outcome.screened)
+        if outcome.together:
+            keep_together(connection, run_id, outcome.together)

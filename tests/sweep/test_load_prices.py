@@ -1,5 +1,6 @@
 """scripts/load_prices.py as people run it, against a real web tier; and the client's calls behind it."""
 
+import gzip
 import hashlib
 import subprocess
 import sys
@@ -84,6 +85,19 @@ def test_an_export_of_every_source_loads_under_the_name_that_it_has(base_url: st
     for ticker in ("YHOO", "YFIN", "STQ", "TV", "TVI", "BT.PY", "AV", "INV", "SEMI-1", "PLAIN"):
         (held,) = Client(base_url).price_versions(ticker)
         assert (held["first_bar"], held["last_bar"], held["note"]) == ("2013-02-28", "2013-03-01", "all sources")
+
+
+def test_a_packed_file_of_a_folder_is_loaded_as_the_plain_one_is(base_url: str, folder: Path) -> None:
+    (folder / "PLAIN.csv").write_text(daily(30))
+    (folder / "PACKED.csv.gz").write_bytes(gzip.compress(daily(30).encode()))
+
+    loaded = load(base_url, "--folder", folder)
+
+    assert [row[:4] for row in rows_of(loaded.stdout)] == [
+        ["PACKED.csv.gz", "PACKED", "1d", "30"], ["PLAIN.csv", "PLAIN", "1d", "30"]
+    ]  # fmt: skip
+    (packed,), (plain,) = (Client(base_url).price_versions(ticker) for ticker in ("PACKED", "PLAIN"))
+    assert packed["data_hash"] == plain["data_hash"]
 
 
 def test_a_broken_file_is_refused_by_line_and_the_others_are_loaded(base_url: str, folder: Path) -> None:

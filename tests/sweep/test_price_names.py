@@ -9,6 +9,7 @@ NAMES = {
     "aapl.CSV": ("AAPL", "1d"),
     "AAPL (1).csv": ("AAPL", "1d"),
     "^GSPC.csv": ("^GSPC", "1d"),
+    "^GSPC.csv.gz": ("^GSPC", "1d"),
     "EURUSD=X_5m.csv": ("EURUSD=X", "5m"),
     "BRK-B_1h.csv": ("BRK-B", "1h"),
     "0700.HK.csv": ("0700.HK", "1d"),

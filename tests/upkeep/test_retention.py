@@ -217,7 +217,8 @@ def test_the_command_says_what_went(submitter: Submitter, platform_settings: dic
         ).stdout
 
     assert command() == "no KEEP_ setting is set, so everything is kept\n"
-    said = "1 runs, 1 series, 1 lines, 0 screens, 0 tags, 2 charts, 3 events would be deleted, 0.0 MB\n"
+    others = "0 series of portfolios, 0 portfolios, 1 lines, 0 screens, 0 tags, 2 charts, 3 events"
+    said = f"1 runs, 1 series, {others} would be deleted, 0.0 MB\n"
     assert command("--dry-run", KEEP_RUNS_DAYS="10") == said
     assert command(KEEP_RUNS_DAYS="10") == said.replace("would be ", "")
 

@@ -14,6 +14,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from rules.catalog import RULES
 from tests.services.finished_runs import break_down
 from tests.services.jobs import run_one
+from tests.services.portfolios import ASKED, complete
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
 from web.documents.openapi_schemas import ANSWERS
@@ -94,12 +95,13 @@ def test_every_described_route_answers_as_it_is_described(
     study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
     known = {"study_id": study_id, "run_id": run_id, "batch_id": batch_id, "preset_id": preset, "name": "equity_curve"}
     grid = {"base": run_values(params={}), "parameters": {"period": [5, 7]}}
+    known["portfolio_id"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
     known["screen_id"] = client.post("/api/screens", json=grid).json["screen_id"]
     run_one(app.extensions["platform"].engine, known["screen_id"])
     schemas = document["components"]["schemas"]
     schemas |= {name: exact(schemas[name]) for name in ANSWERS}
     bodies = {"/run_backtest": run_values(fee_rate=0.002), "/api/runs/bulk": sweep_values(2), "/api/strategies": None}
-    bodies["/api/studies"] = WALK_FORWARD
+    bodies |= {"/api/studies": WALK_FORWARD, "/api/portfolios": ASKED}
     bodies["/api/batches"] = bodies["/api/screens"] = grid
     bodies["/api/strategies"] = {"name": "other", "request": run_values()}
 

@@ -19,9 +19,10 @@ SENSIBLE_IF_GIVEN = {"fast": 2, "slow": 300, "tags": ["trend"], "add": ["trend"]
 SENSIBLE_WORDS = {"batch_id": "c", "constraint": "sharpe_ratio > 0", "Idempotency-Key": "k"}
 # a cursor belongs to an order
 OF_RUNS = {"sort": "created", "after": "2", "before": "2", "name": "RSI_14", "label": "l", "batch": "b"}
-# bodies that a schema does not describe well enough: a CSV file, a plan whose windows must fit into the prices, and a
-# sweep, whose base and parameters are checked as those of its runs
-UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}", "POST /api/studies", "POST /api/batches", "POST /api/screens"}
+# bodies that a schema does not describe well enough: a CSV file, a plan whose windows must fit into the prices, legs
+# that must differ and overlap, and a sweep, whose base and parameters are checked as those of its runs
+UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}"}
+UNDESCRIBED |= {f"POST /api/{plans}" for plans in ("studies", "batches", "screens", "portfolios")}
 
 
 @pytest.fixture

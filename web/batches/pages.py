@@ -15,6 +15,7 @@ from adapters.database import reading
 from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from adapters.studies.store import is_of_study
+from contracts.portfolio_request import MAX_LEGS
 from web.answers import conditional
 from web.arguments import AFTER, arguments, limit, read_argument
 from web.batches.api import note_of
@@ -23,6 +24,7 @@ from web.batches.slices import slices_svg
 from web.operation import operation
 from web.parsers import one_of
 from web.platform import ask_database, platform
+from web.request_fields import FIELDS, SHARING
 
 blueprint = Blueprint("batches", __name__)
 
@@ -110,6 +112,9 @@ def page(batch_id: str) -> str:
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
         constraints=[each.text for each in ranking.constraints],
         has_runs=True,
+        fields=FIELDS,
+        most_legs=MAX_LEGS,
+        **SHARING,
         note=tried_note(tickers[ticker]) if ticker else note_of(summary, len(measured)),
         **shown_parameters(surface_of(measured), ranking),
     )

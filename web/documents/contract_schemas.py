@@ -9,6 +9,15 @@ from typing import Any, get_args, get_origin, get_type_hints, is_typeddict
 from pydantic import BaseModel, TypeAdapter, create_model
 from typing_extensions import TypedDict
 
+from contracts.portfolio_request import (
+    MAX_LEGS,
+    ONLY_SHARED,
+    ONLY_SLEEVES,
+    TERMS,
+    LegRequest,
+    PortfolioRequest,
+    Sharing,
+)
 from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
 from contracts.sweep import ACCEPTED, SweepSpec
@@ -22,6 +31,32 @@ def request_schema(contract: Any = RunRequest) -> dict[str, Any]:
     for name, each in read_fields(contract).items():
         schema["properties"][name] |= {"title": each.about.title, "description": each.accepts}
     return schema
+
+
+@cache
+def portfolio_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
+    """JSON Schema of PortfolioRequest: its legs, what they share of a run's fields, how they share the account."""
+    run, leg = request_schema(), {"$ref": reference.format(model=LegRequest.__name__)}
+    legs = {"type": "array", "items": leg, "minItems": 1, "maxItems": MAX_LEGS, "title": "Legs"}
+    legs["description"] = f"1 to {MAX_LEGS}; a ticker may have several, with different rules"
+    shared = {name: run["properties"][name] for name in TERMS}
+    return {
+        "$defs": {LegRequest.__name__: request_schema(LegRequest)},
+        "additionalProperties": False,
+        "properties": {"legs": legs, **shared, **_sharing()},
+        "required": ["legs", *(name for name in run["required"] if name in TERMS)],
+        "title": PortfolioRequest.__name__,
+        "type": "object",
+    }
+
+
+def _sharing() -> dict[str, Any]:
+    """The fields of Sharing, each with the mode that it is of."""
+    found = {name: dict(each) for name, each in request_schema(Sharing)["properties"].items()}
+    for mode, names in (("shared", ONLY_SHARED), ("sleeves", ONLY_SLEEVES)):
+        for name in names:
+            found[name]["description"] += f"; with mode {mode} only"
+    return found
 
 
 @cache

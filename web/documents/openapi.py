@@ -13,8 +13,9 @@ from contracts.run_result import CHART_NAMES
 from contracts.study import StudyRequest
 from rules.catalog import RULES, rule_schema
 from web.answers import conditional
-from web.documents.contract_schemas import request_schema, result_schema, sweep_schema
-from web.documents.openapi_schemas import ANSWERS, COUNT, TEXT, array, ref
+from web.documents.contract_schemas import portfolio_schema, request_schema, result_schema, sweep_schema
+from web.documents.openapi_schemas import ANSWERS, PORTFOLIO_TRADE
+from web.documents.schema_parts import COUNT, TEXT, array, json_object, ref
 from web.operation import Argument, operation_at
 from web.parsers import run_id, ticker_symbol
 
@@ -30,6 +31,7 @@ _IN_PATHS: dict[str, dict[str, Any]] = {
     "batch_id": TEXT,
     "study_id": run_id.schema,
     "screen_id": run_id.schema,
+    "portfolio_id": run_id.schema,
     "preset_id": COUNT,
     "name": {"enum": list(CHART_NAMES)},
     "ticker": ticker_symbol.schema,
@@ -131,20 +133,45 @@ def _content(kind: str) -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     """Every named schema."""
     request = _by_name("RunRequest", request_schema())
-    main = request["RunRequest"]
-    main["properties"]["run_id"] = {"type": "null", "description": "issued by the server; leave it out"}
-    main["properties"]["rule_type"]["enum"] = list(RULES)
-    main["properties"]["ticker"]["pattern"] = "^[A-Z0-9.^=-]{1,15}$"
-    main["if"] = {"properties": {"size_type": {"const": "percent"}}, "required": ["size_type"]}
-    main["then"] = {"properties": {"position_size": {"maximum": 100}}, "required": ["position_size"]}
-    main["oneOf"] = [
+    issued = {"type": "null", "description": "issued by the server; leave it out"}
+    request["RunRequest"]["properties"]["run_id"] = issued
+    portfolio = _by_name("PortfolioRequest", portfolio_schema(_REFERENCE))
+    for one_rule in (request["RunRequest"], portfolio["LegRequest"]):
+        _name_rules(one_rule)
+    for terms in (request["RunRequest"], portfolio["PortfolioRequest"]):
+        terms["if"] = {"properties": {"size_type": {"const": "percent"}}, "required": ["size_type"]}
+        terms["then"] = {"properties": {"position_size": {"maximum": 100}}, "required": ["position_size"]}
+    params = {f"{name}Params": rule_schema(name) for name in RULES}
+    results = _by_name("RunResult", result_schema(_REFERENCE))
+    together = {"PortfolioTrade": _with(results["TradeRow"], PORTFOLIO_TRADE)}
+    together["PortfolioOfBatch"] = _of_batch(portfolio["PortfolioRequest"])
+    asked = {"SweepSpec": sweep_schema(), "StudyRequest": TypeAdapter(StudyRequest).json_schema()}
+    return {**request, **results, **asked, **portfolio, **params, **together, **ANSWERS}
+
+
+def _name_rules(one_rule: dict[str, Any]) -> None:
+    """Tell which rules there are, and each one's params."""
+    one_rule["properties"]["rule_type"]["enum"] = list(RULES)
+    one_rule["properties"]["ticker"]["pattern"] = "^[A-Z0-9.^=-]{1,15}$"
+    one_rule["oneOf"] = [
         {"properties": {"rule_type": {"const": name}, "params": {"$ref": f"#/components/schemas/{name}Params"}}}
         for name in RULES
     ]
-    params = {f"{name}Params": rule_schema(name) for name in RULES}
-    results = _by_name("RunResult", result_schema(_REFERENCE))
-    asked = {"SweepSpec": sweep_schema(), "StudyRequest": TypeAdapter(StudyRequest).json_schema()}
-    return {**request, **results, **asked, **params, **ANSWERS}
+
+
+def _with(described: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """The same object with these fields, too, all of which it has."""
+    required = list(dict.fromkeys([*described["required"], *fields]))
+    return described | {"properties": described["properties"] | fields, "required": required}
+
+
+def _of_batch(portfolio: dict[str, Any]) -> dict[str, Any]:
+    """A portfolio whose legs and terms are those of a batch's runs, unless it says otherwise."""
+    terms = {name: dict(each) for name, each in portfolio["properties"].items() if name != "legs"}
+    for each in terms.values():
+        each.pop("default", None)
+    batch = TEXT | {"description": "its completed runs are the legs, and what they share the terms"}
+    return json_object({"batch_id": batch}, **terms) | {"additionalProperties": False}
 
 
 def _by_name(name: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -47,13 +47,14 @@ def tickers() -> Response:
 
 
 def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
-    """First day, last day, bars and version of each ticker and timeframe."""
+    """First day, last day, bars, whether these are closes only, and version of each ticker and timeframe."""
     return {
         ticker: {
             timeframe: {
                 "first_date": held.first_date.isoformat(),
                 "last_date": held.last_date.isoformat(),
                 "bars": held.bars,
+                "closes_only": held.closes_only,
                 "data_hash": held.data_hash,
             }
             for timeframe, held in ranges.items()
@@ -82,7 +83,7 @@ def versions(ticker: str, timeframe: str) -> Response:
 
 
 def _as_json(held: Version) -> dict[str, Any]:
-    bars = ("ticker", "timeframe", "data_hash", "first_bar", "last_bar", "bars", "bars_per_year")
+    bars = ("ticker", "timeframe", "data_hash", "first_bar", "last_bar", "bars", "bars_per_year", "closes_only")
     loaded = {"loaded_by": held.loaded_by, "loaded_at": utc_text(held.loaded_at)}
     return {name: getattr(held, name) for name in (*bars, "is_current", "source", "note")} | loaded
 

@@ -21,7 +21,7 @@ from rules.catalog import RULES, ParamSpec
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.platform import platform
 from web.prices.api import ticker_ranges
-from web.request_fields import FIELDS, asked_again
+from web.request_fields import FIELDS, SHARING, asked_again
 
 blueprint = Blueprint("form", __name__)
 
@@ -45,6 +45,7 @@ def page() -> str:
     return render_template(
         "runs/new.html",
         fields=FIELDS,
+        **SHARING,
         rules=list(RULES.values()),
         series=SERIES.values(),
         functions=list(FUNCTIONS.values()),

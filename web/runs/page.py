@@ -45,6 +45,8 @@ def page(run_id: UUID) -> ResponseReturnValue:
         row = run_row(connection, str(run_id))
         if row["kind"] == Kind.SCREEN:
             return redirect(url_for("screens.page", screen_id=run_id))
+        if row["kind"] == Kind.PORTFOLIO:
+            return redirect(url_for("portfolios.page", portfolio_id=run_id))
         if row["kind"] != Kind.RUN:  # a part of a study
             return redirect(url_for("studies.page", study_id=study_id_of(row["batch_id"])))
         events = events_of(connection, str(run_id))

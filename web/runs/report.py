@@ -4,6 +4,7 @@ import base64
 import hashlib
 from functools import cache
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, Response, render_template
@@ -34,9 +35,8 @@ def page(run_id: UUID) -> Response:
     view = run_view.page_result(row, run, platform().prices.candles)
     texts = chart_texts(view, run)
     drawn = pictures(row)
-    html = render_template(
+    return report_page(
         "runs/report.html",
-        css=_css(),
         run=row,
         view=view,
         events=events,
@@ -48,7 +48,11 @@ def page(run_id: UUID) -> Response:
         price_decimals=platform().prices.decimals(row["data_hash"]),
         **run_view.shown_request(view),
     )
-    return Response(html, headers={"Content-Security-Policy": _policy()})
+
+
+def report_page(template: str, **known: Any) -> Response:
+    """A page that holds all that it shows."""
+    return Response(render_template(template, css=_css(), **known), headers={"Content-Security-Policy": _policy()})
 
 
 @cache

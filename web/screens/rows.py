@@ -13,8 +13,9 @@ from adapters.batches.flat_params import with_params
 from adapters.batches.leaderboard import Ranking
 from adapters.batches.surface import Surface
 from adapters.metrics.measured import Array
+from adapters.runs.queries import runs_alike
 from adapters.screens.columns import CORE, Combinations, Member, ranked_places, unpacked_metrics
-from adapters.screens.store import count_differing, runs_alike
+from adapters.screens.store import count_differing
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import RunStatus
 from rules.catalog import checked_rule

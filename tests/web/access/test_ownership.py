@@ -10,6 +10,7 @@ from sqlalchemy import update
 
 from adapters import study_tables, tables
 from adapters.database import connect_database
+from tests.services.portfolios import ASKED
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
 from tests.web.conftest import ON_BOTH_DATABASES, TokenMaker
@@ -73,6 +74,18 @@ def test_nobody_cancels_or_retries_others_screens(anybody: FlaskClient, made: To
     assert [answer.status_code for answer in asked] == [403, 200, 403, 202]
 
 
+def test_nobody_cancels_or_retries_others_portfolios(anybody: FlaskClient, made: TokenMaker) -> None:
+    mine, theirs = made("submit", "mine"), made("submit", "them")
+    portfolio_id = anybody.post("/api/portfolios", json=ASKED, headers=theirs).json["portfolio_id"]
+
+    asked = [
+        anybody.post(f"/api/portfolios/{portfolio_id}/{change}", headers=who)
+        for change in ("cancel", "retry")
+        for who in (mine, theirs)
+    ]
+    assert [answer.status_code for answer in asked] == [403, 200, 403, 202]
+
+
 def test_the_batch_of_a_study_is_its_submitters_before_it_has_runs(anybody: FlaskClient, made: TokenMaker) -> None:
     theirs = anybody.post("/api/studies", json=WALK_FORWARD, headers=made("submit", "them")).json["batch_id"]
 
@@ -107,7 +120,7 @@ def test_of_many_who_begin_a_batch_at_the_same_time_one_has_it(app: Flask, made:
 def test_keys_are_the_actors_own(anybody: FlaskClient, made: TokenMaker) -> None:
     mine, other = ({**made("submit", name), "Idempotency-Key": "k"} for name in ("mine", "other"))
     calls = [("/run_backtest", run_values(), "run_id"), ("/api/runs/bulk", sweep_values(2), "batch_id")]
-    calls.append(("/api/studies", WALK_FORWARD, "study_id"))
+    calls += [("/api/studies", WALK_FORWARD, "study_id"), ("/api/portfolios", ASKED, "portfolio_id")]
 
     for path, body, name in calls:
         answers = [anybody.post(path, json=body, headers=who) for who in (mine, other, mine, other)]

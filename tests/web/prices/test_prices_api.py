@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -45,6 +46,23 @@ def test_a_loaded_file_is_listed_given_back_and_runnable(client: FlaskClient) ->
     assert "NEW" in [each["ticker"] for each in client.get("/api/tickers").json["tickers"]]
     dates = {"start_date": "2013-01-01", "end_date": "2013-01-28"}
     assert client.post("/run_backtest", json=run_values(ticker="NEW", **dates)).status_code == 202
+
+
+def test_a_series_of_closes_only_is_marked_as_such_wherever_it_is_shown(client: FlaskClient) -> None:
+    lone = HEADER + "".join(f"2013-01-{day:02},{day},{day},{day},{day},{day},100\n" for day in range(1, 29))
+    put(client, HEADER + ROWS, "FULL/1d")
+
+    report = put(client, lone, "LONE/1d").json
+
+    def of(listed: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        return {each["ticker"]: each for each in listed}
+
+    assert report["closes_only"] and "closes only: " in report["warnings"][-1]["message"]
+    series, tickers = of(client.get("/api/prices").json["series"]), of(client.get("/api/tickers").json["tickers"])
+    assert [series[ticker]["closes_only"] for ticker in ("LONE", "FULL")] == [True, False]
+    assert [tickers[ticker]["timeframes"]["1d"]["closes_only"] for ticker in ("LONE", "FULL")] == [True, False]
+    pages = [client.get(f"/prices{path}").text for path in ("/LONE/1d", "/FULL/1d", "")]
+    assert ["closes only" in page for page in pages] == [True, False, True]
 
 
 def test_the_same_file_again_changes_nothing_and_says_so(client: FlaskClient) -> None:

@@ -14,6 +14,7 @@ from werkzeug.routing import Rule
 
 from tests.services.finished_runs import break_down
 from tests.services.jobs import run_one
+from tests.services.portfolios import ASKED, complete
 from tests.services.studies import WALK_FORWARD
 from tests.services.web_app import run_values, sweep_values
 from tests.web.hostile_values import BODIES, KEYS, TEXTS, VALUES
@@ -33,11 +34,18 @@ SWEEP = {
     "metric": {"name": "cagr", "goal": "max"},
     "constraints": ["num_trades > 5"],
 }
+SLEEVES = ASKED | {"mode": "sleeves", "volatility_bars": 20, "rebalance": "monthly", "rebalance_off_pct": 5}
 BODIES_OF = {  # bodies that are right, by route
     "POST /run_backtest": [RUN, RUN | RULE, RUN | VOTE],
     "POST /api/runs/bulk": [[RUN]],
     "POST /api/batches": [SWEEP, SWEEP | {"study": {"kind": "selection"}}],
     "POST /api/screens": [SWEEP | {"metric": "sharpe_ratio"}],
+    "POST /api/portfolios": [
+        ASKED | {"priority": "close"},
+        SLEEVES,
+        SWEEP | {"portfolio": {"max_positions": 2}},
+        {"batch_id": "c"},
+    ],
     "POST /api/rules/check": [RULE, VOTE],
     "POST /api/strategies": [{"name": "other", "request": run_values()}],
     "PUT /api/strategies/<int:preset_id>": [{"request": run_values()}],
@@ -88,6 +96,7 @@ def asking(app: Flask, client: FlaskClient) -> Asking:
     run_one(app.extensions["platform"].engine, screen_id)
     known = {"run_id": run_id, "batch_id": "c", "preset_id": str(preset), "study_id": study_id, "name": "equity_curve"}
     known["screen_id"] = screen_id
+    known["portfolio_id"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
     prices = {"ticker": "AAPL", "timeframe": "1d", "data_hash": "0" * 64}
     return Asking(client, known | prices | {"given_version": "x", "filename": "y"})
 

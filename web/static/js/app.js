@@ -14,13 +14,14 @@ import "./swap.js";
 import "./tabs.js";
 import { startCharts } from "./charts/start.js";
 import { startPriceLoading } from "./prices/loading.js";
+import { startPortfolioForm } from "./portfolios/sharing.js";
 import { startRunForm } from "./runs/form.js";
 import { startStudyForm } from "./studies/form.js";
 
-const FORMS = { "#run-form": startRunForm, "#price-loading": startPriceLoading, "#study-form": startStudyForm };
+const FORMS = { "#run-form": startRunForm, "#price-loading": startPriceLoading, "#study-form": startStudyForm, "#portfolio-form": startPortfolioForm };
 
 function enhance(root) {
-  startCharts(root.querySelectorAll("[data-bars], [data-curves]"));
+  startCharts(root.querySelectorAll("[data-bars], [data-curves], [data-account]"));
   for (const [selector, start] of Object.entries(FORMS)) {
     const form = root.querySelector(selector);
     if (form) start(form);

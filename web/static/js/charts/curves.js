@@ -1,35 +1,13 @@
 // Equity of several runs in percent of what each began with, and their drawdowns below.
-import { sendJson } from "../requests.js";
-import { Frame } from "./frame.js";
-import { loadLibrary, percent } from "./library.js";
+import { percent } from "./library.js";
 import { compactPercent, drawdown } from "./panes.js";
-import { drawRanges, firstOf } from "./ranges.js";
 import { line } from "./series.js";
 
 const STYLES = [0, 2, 0, 1, 3];
 
-export class Curves {
-  constructor(element) {
-    this.element = element;
-  }
-
-  async start() {
-    const curves = sendJson(this.element.dataset.curves);
-    const [library, { ok, body }] = await Promise.all([loadLibrary(this.element), curves]);
-    if (!ok) this.element.querySelector(".chart-status").textContent = body.error;
-    if (!library || !ok) return;
-    const data = aligned(body.curves, body.benchmarks);
-    this.frame = new Frame(this.element, library, data.times.some((time) => time % 86_400));
-    this.frame.data = data;
-    this.frame.setPanes(panesOf(body.curves, body.benchmarks), spread([...data.growth, ...data.held].flat()));
-    drawRanges(this.element, data, (days) => this.frame.showPoints(days ? firstOf(data.times, days) : 0, data.total - 1));
-    this.frame.redraw();
-    requestAnimationFrame(() => performance.mark("chart-drawn"));
-  }
-
-  remove() {
-    this.frame?.remove();
-  }
+export function readCurves({ curves, benchmarks }) {
+  const data = aligned(curves, benchmarks);
+  return { data, panes: panesOf(curves, benchmarks), spread: spread([...data.growth, ...data.held].flat()) };
 }
 
 function spread(values) {

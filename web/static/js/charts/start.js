@@ -1,5 +1,7 @@
 // Draws the charts of a part of the page, and forgets those that have left it.
-import { Curves } from "./curves.js";
+import { readAccount } from "./account.js";
+import { readCurves } from "./curves.js";
+import { Overview } from "./overview.js";
 import { Workspace } from "./workspace.js";
 
 const drawn = new Map();
@@ -12,7 +14,9 @@ export function startCharts(elements) {
   }
   for (const element of elements) {
     if (drawn.has(element)) continue;
-    const chart = element.dataset.bars ? new Workspace(element) : new Curves(element);
+    const { bars, account, curves } = element.dataset;
+    const overview = () => new Overview(element, account ?? curves, account ? readAccount : readCurves);
+    const chart = bars ? new Workspace(element) : overview();
     drawn.set(element, chart);
     chart.start();
   }

@@ -48,6 +48,8 @@ export class Workspace {
     drawRanges(this.element, data, (days) => this.showLatest(days));
     this.frame.redraw();
     this.listen();
+    const asked = new URLSearchParams(location.search).get("at");
+    if (asked) await this.showAt(Date.parse(asked) / 1000);
     requestAnimationFrame(() => performance.mark("chart-drawn"));
   }
 
@@ -119,6 +121,14 @@ export class Workspace {
     const wanted = wantedWindow(range, this.frame.data);
     if (wanted) await this.loadWindow(wanted);
     this.place(range);
+  }
+
+  // The bar of a moment that the address names, and why the rule did what it did there.
+  async showAt(seconds) {
+    const last = (times) => Math.max(times.findLastIndex((time) => time <= seconds), 0);
+    const near = last(this.overview.times) * this.overview.group;
+    await this.goTo({ from: Math.max(near - 4 * ROOM_BARS, 0), to: Math.min(near + 4 * ROOM_BARS, this.overview.total) });
+    this.pick(last(this.frame.data.times));
   }
 
   showLatest(days) {

@@ -3,20 +3,17 @@ import { announce } from "../announce.js";
 import { startPresets } from "../presets/presets.js";
 import { showDates } from "./dates.js";
 import { showFault } from "./faults.js";
-import { valueOf } from "../inputs.js";
+import { describeTogether, readFields, readSharing, tickersOf } from "../portfolios/sharing.js";
 import { sendOnce } from "../requests.js";
 import { readParams, showParams } from "./rule_params.js";
 import { chosenWay, describeSweep, fieldFaults, readAxes, showAxes, sweepOf } from "./sweep.js";
 import { visit } from "../swap.js";
 
 function readRequest(form) {
-  const request = {};
-  for (const input of form.querySelectorAll("[data-field]")) {
-    const value = valueOf(input);
-    if (value || value === 0 || value === false || !("optional" in input.dataset)) request[input.name] = value;
-    if (input.name === "rule_type") request.params = readParams(form.querySelector("#rule-params"));
-  }
-  return request;
+  const inputs = [...form.querySelectorAll("[data-field]")].filter((input) => !input.closest("[data-sharing]"));
+  const upToRule = inputs.findIndex((input) => input.name === "rule_type") + 1;
+  const params = readParams(form.querySelector("#rule-params"));
+  return { ...readFields(inputs.slice(0, upToRule)), params, ...readFields(inputs.slice(upToRule)) };
 }
 
 function fillForm(form, values) {
@@ -46,7 +43,7 @@ function describe(form) {
     unit.textContent = Number.isFinite(fraction) ? `= ${Number((fraction * 100).toPrecision(6))} %` : "fraction";
   }
   showAxes(form);
-  describeSweep(form, request.params);
+  describeSweep(form, request.params, describeTogether(form, request));
   form.dispatchEvent(new CustomEvent("described", { detail: request }));
 }
 
@@ -80,19 +77,29 @@ function clearFaults(form) {
   document.getElementById("form-fault").hidden = true;
 }
 
+// Where a run, a sweep or a portfolio is sent, what is sent, and what is said once it was accepted.
+function asked(form) {
+  const [request, axes, tickers] = [readRequest(form), readAxes(form), tickersOf(form)];
+  if (tickers.length) {
+    const { ticker, ...base } = request;
+    const sweep = { ...sweepOf(form, { ...base, tickers }, axes), run_cap: 500, portfolio: readSharing(form) };
+    return ["/api/portfolios", sweep, (body) => `A portfolio of ${body.legs} legs was accepted`];
+  }
+  if (!Object.keys(axes).length) return ["/run_backtest", request, () => "The run was accepted"];
+  return [`/api/${chosenWay(form).how}`, sweepOf(form, request, axes), (body) => `${body.runs ?? body.combinations} combinations were accepted`];
+}
+
 async function submit(form) {
   clearFaults(form);
   const button = form.querySelector('[type="submit"]');
   button.disabled = true;
-  const axes = readAxes(form);
-  const isSweep = Object.keys(axes).length > 0;
-  const { ok, status, body } = isSweep
-    ? await sendOnce(`/api/${chosenWay(form).how}`, sweepOf(form, readRequest(form), axes))
-    : await sendOnce("/run_backtest", readRequest(form));
+  const [address, values, accepted] = asked(form);
+  const { ok, status, body } = await sendOnce(address, values);
   button.disabled = false;
   if (ok) {
-    announce(isSweep ? `${body.runs ?? body.combinations} combinations were accepted` : "The run was accepted");
-    if (body.batch_id) await visit(`/batches/${encodeURIComponent(body.batch_id)}`);
+    announce(accepted(body));
+    if (body.page_url) await visit(body.page_url);
+    else if (body.batch_id) await visit(`/batches/${encodeURIComponent(body.batch_id)}`);
     else await visit(body.result_url, { Prefer: "wait" }); // its numbers may be there in a moment
   } else {
     const hint = status === 401 ? " Log in at /login." : "";

@@ -1,6 +1,7 @@
 // A sweep from the form: ranges of a rule's parameters, how many runs they make, and what is sent of them.
 import { combinationsOf, countOf, stepped } from "../inputs.js";
 
+const MOST_LEGS = 500; // of a portfolio
 const MOST_TRIED = 200_000; // combinations, of which the rule may allow fewer
 
 // One line of three fields for each number that the chosen rule takes, empty at first; inputs.fast is the input `fast`
@@ -56,7 +57,7 @@ function conditionsOf(form) {
   return JSON.parse(document.querySelector(`template[data-rule="${rule}"]`)?.dataset.constraints ?? "[]");
 }
 
-export function describeSweep(form, params) {
+export function describeSweep(form, params, tickers) {
   const axes = Object.fromEntries(Object.entries(readAxes(form)).map(([name, axis]) => [name, valuesOf(axis)]));
   const lengths = Object.entries(axes).map(([name, values]) => `${values.length} ${name}`);
   const product = countOf(axes);
@@ -70,6 +71,10 @@ export function describeSweep(form, params) {
   const many = how === "screens" ? `Screen ${count.toLocaleString("en")} combinations` : `Run ${count.toLocaleString("en")} backtests`;
   button.textContent = lengths.length ? many : "Run backtest";
   button.disabled = lengths.length > 0 && (count > most || count === 0);
+  if (!tickers) return;
+  const legs = tickers * (lengths.length ? count : 1);
+  button.textContent = `Trade ${legs.toLocaleString("en")} ${legs === 1 ? "leg" : "legs"} together`;
+  button.disabled = legs > MOST_LEGS || legs === 0;
 }
 
 // Whether a sweep is one screen or a batch of runs, as its place in the API is called, and how many combinations it takes.
@@ -85,6 +90,6 @@ export function sweepOf(form, request, parameters) {
 
 // Faults of a sweep, "parameters.fast" and "base.fee_rate", by the field of the form that they are about.
 export function fieldFaults(errors) {
-  const field = (place) => place.replace(/^parameters\./, "params.").replace(/^base\./, "");
+  const field = (place) => place.replace(/^parameters\./, "params.").replace(/^(base|portfolio)\./, "");
   return Object.fromEntries(Object.entries(errors).map(([place, text]) => [field(place), text]));
 }

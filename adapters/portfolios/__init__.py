@@ -1,0 +1,1 @@
+"""Portfolios: several legs in one account, as they are recorded, and what their Jobs found."""

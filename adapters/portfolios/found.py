@@ -1,0 +1,46 @@
+"""What a portfolio's Job found beside metrics and equity, which are its run's: compressed JSON in one column."""
+
+import json
+import zlib
+from typing import Any
+
+import numpy as np
+
+from adapters.metrics.measured import Array
+
+SAMPLES = 120  # bars of which the weights are kept
+CORRELATED = 30  # legs of which the returns are correlated; of more those that earned or lost most
+
+
+def packed_found(found: dict[str, Any]) -> bytes:
+    """As it lies in the database."""
+    return zlib.compress(json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode())
+
+
+def unpacked_found(packed: bytes) -> dict[str, Any]:
+    """As `packed_found` has packed it."""
+    found: dict[str, Any] = json.loads(zlib.decompress(packed))
+    return found
+
+
+def sampled(bars: int) -> Array:
+    """The numbers of at most SAMPLES bars, evenly, the last one among them."""
+    return np.unique(np.linspace(0, bars - 1, min(bars, SAMPLES)).round().astype(int))
+
+
+def correlated(earned: Array) -> dict[str, Any]:
+    """How the legs' profits of each bar go together.
+
+    earned: (legs, bars), money up to each bar. legs: their numbers. of: rows of correlations, None for a leg without
+    any profit or loss.
+    """
+    order = np.argsort(-np.abs(earned[:, -1]), kind="stable")[:CORRELATED]
+    legs = np.sort(order)
+    gains = np.diff(earned[legs], axis=1, prepend=0.0)
+    off = gains - gains.mean(axis=1, keepdims=True)
+    size = np.sqrt((off * off).sum(axis=1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = off / size[:, None]
+    matrix = (unit @ unit.T).round(3)
+    rows = [[None if value != value else value for value in row] for row in matrix.tolist()]
+    return {"legs": legs.tolist(), "of": rows}

@@ -1,0 +1,73 @@
+"""A completed portfolio's series, decoded: what its curves, tables and pages are made from."""
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from sqlalchemy.engine import RowMapping
+
+from adapters.metrics.curves import trade_rows
+from adapters.portfolios.found import unpacked_found
+from adapters.prices.bars import bar_dates
+from adapters.runs.series import run_series
+from contracts.portfolio_request import PortfolioRequest
+from contracts.run_result import TradeRow
+
+PRUNED = (
+    "Equity, trades and weights were deleted after the time that they are kept; submit the portfolio again to see them."
+)
+
+
+class PortfolioSeries:
+    """account: times, equity and trades as of a run. found: what else its Job kept, see consumer.portfolio."""
+
+    def __init__(self, job: RowMapping, packed: bytes, asked: PortfolioRequest) -> None:
+        self.asked, self.found = asked, unpacked_found(packed)
+        self.account = run_series(job)
+
+    @cached_property
+    def tickers(self) -> list[str]:
+        """By leg."""
+        return [leg.ticker for leg in self.asked.legs]
+
+    @cached_property
+    def names(self) -> list[str]:
+        """What each leg is called: its ticker, with its number where a ticker has several."""
+        counts = Counter(self.tickers)
+        named = enumerate(self.tickers, start=1)
+        return [ticker if counts[ticker] == 1 else f"{ticker} #{number}" for number, ticker in named]
+
+    def dates_of(self, bars: Sequence[int]) -> list[str]:
+        """The dates of the prices of these bars."""
+        return bar_dates(self.account.times[np.asarray(bars, dtype=np.int64)], self.account.timeframe)
+
+    @cached_property
+    def trades(self) -> list[TradeRow]:
+        """As the contract shows those of a run, with leg, ticker, resizes and the bar whose signal opened each."""
+        account = self.account
+        rows = trade_rows(account.trades, account.times, account.timeframe)
+        late = int(account.request["fill"] == "next_open")
+        signalled = self.dates_of([trade["entry_bar"] - late for trade in account.trades])
+        for row, (leg, resized), date in zip(rows, self.found["of_trades"], signalled, strict=True):
+            row.update({"leg": leg, "ticker": self.tickers[leg], "resized": resized, "signal_date": date})  # type: ignore[misc]
+        return rows
+
+    def left_out(self) -> dict[str, Any]:
+        """Orders that opened nothing: how many by reason, and the first of them with their dates."""
+        first = self.found["left_out"]["first"]
+        orders = [
+            {"date": date, "leg": leg, "ticker": self.tickers[leg], "side": side, "reason": reason}
+            for date, (_, leg, side, reason) in zip(self.dates_of([bar for bar, *_ in first]), first, strict=True)
+        ]
+        return {"counts": self.found["left_out"]["counts"], "orders": orders}
+
+    def legs(self) -> list[dict[str, Any]]:
+        """Of each leg when it could be traded, and what it contributed."""
+        spans, contributions = self.found["legs"], self.found["contributions"]
+        firsts, lasts = (self.dates_of([span[end] for span in spans]) for end in ("first", "last"))
+        return [
+            {"contribution": contribution, "first_date": first, "last_date": last, "ends": span["ends"]}
+            for contribution, first, last, span in zip(contributions, firsts, lasts, spans, strict=True)
+        ]

@@ -1,0 +1,158 @@
+"""Portfolios in the database: recorded by the web tier with the runs of their legs, moved on by the leader.
+
+Each change of state is one UPDATE guarded by the old state; the caller owns the transaction.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, update
+from sqlalchemy.engine import Connection
+
+from adapters.database import database_now, portions
+from adapters.portfolio_tables import portfolios
+from adapters.runs.idempotency import has_key, own_key
+from adapters.tables import IS_LIVING, runs
+from contracts.errors import UnknownPortfolio
+from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
+from contracts.status import RunStatus
+
+REASON_LENGTH = 1000  # characters, the width of the column
+_LISTED = (
+    *portfolios.c["id", "run_id", "name", "mode", "status", "reason", "request_json", "created_at"],
+    portfolios.c.completed_at.label("ended_at"),
+    runs.c.status.label("job_status"),
+    *runs.c[
+        "error_type",
+        "error_message",
+        "completed_at",
+        "total_return_pct",
+        "sharpe_ratio",
+        "max_drawdown_pct",
+        "sparkline",
+    ],
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Portfolio:
+    """A portfolio as the leader and its Job work with it; legs: the run_id of each leg's run."""
+
+    portfolio_id: str
+    status: PortfolioStatus
+    request: PortfolioRequest
+    request_hash: str
+    legs: list[str]
+    submitted_by: str | None
+
+
+def batch_of(portfolio_id: str) -> str:
+    """The batch of the runs that are made for a portfolio's legs."""
+    return f"portfolio-{portfolio_id}"
+
+
+def is_of_portfolio(batch_id: str) -> bool:
+    """Whether a batch is that of a portfolio's legs."""
+    return batch_id.startswith(batch_of(""))
+
+
+def insert_portfolio(
+    connection: Connection,
+    portfolio_id: str,
+    request: PortfolioRequest,
+    request_hash: str,
+    legs: Sequence[str],
+    key: str | None,
+    submitted_by: str | None,
+) -> None:
+    """Record a portfolio; the runs of its legs are recorded in the same transaction. IntegrityError for a known key."""
+    values = {
+        "run_id": portfolio_id,
+        "idempotency_key": own_key(key, submitted_by) if key else None,
+        "name": request.terms.get("label") or f"{len(request.legs)} legs",
+        "mode": request.sharing.mode,
+        "request_json": json.dumps(request.to_json(), ensure_ascii=False),
+        "request_hash": request_hash,
+        "legs_json": json.dumps(list(legs)),
+        "status": PortfolioStatus.LEGS,
+        "submitted_by": submitted_by,
+        "created_at": database_now(),
+    }
+    connection.execute(insert(portfolios).values(**values))
+
+
+def portfolio_row(connection: Connection, portfolio_id: str) -> RowMapping:
+    """All columns of a portfolio; UnknownPortfolio when there is none."""
+    row = connection.execute(select(portfolios).where(portfolios.c.run_id == portfolio_id)).mappings().one_or_none()
+    if row is None:
+        raise UnknownPortfolio(f"no portfolio has the id {portfolio_id[:40]}")
+    return row
+
+
+def portfolio_of(row: RowMapping) -> Portfolio:
+    """A row as leader and Job work with it."""
+    request = PortfolioRequest.from_json(json.loads(row["request_json"]))
+    status, legs = PortfolioStatus(row["status"]), json.loads(row["legs_json"])
+    return Portfolio(row["run_id"], status, request, row["request_hash"], legs, row["submitted_by"])
+
+
+def portfolio_with_key(connection: Connection, key: str, submitted_by: str | None) -> RowMapping | None:
+    """run_id and request_hash of what was submitted with this key of its submitter's."""
+    query = select(*portfolios.c["run_id", "request_hash"]).where(has_key(portfolios, key, submitted_by))
+    return connection.execute(query).mappings().one_or_none()
+
+
+def list_portfolios(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
+    """Portfolios with the row of their Job, newest first; those before the one whose `id` is `after`."""
+    query = select(*_LISTED).join_from(portfolios, runs, runs.c.run_id == portfolios.c.run_id, isouter=True)
+    query = query.order_by(portfolios.c.id.desc()).limit(limit)
+    return connection.execute(query if after is None else query.where(portfolios.c.id < after)).mappings().all()
+
+
+def living_portfolios(connection: Connection) -> list[str]:
+    """The ids of those whose legs have not all been seen to end, oldest first."""
+    query = select(portfolios.c.run_id).where(portfolios.c.status == PortfolioStatus.LEGS).order_by(portfolios.c.id)
+    return list(connection.execute(query).scalars())
+
+
+def legs_of(connection: Connection, run_ids: Sequence[str], *columns: ColumnElement[Any]) -> dict[str, RowMapping]:
+    """run_id, status and these columns of the runs of legs, by run_id; those that were deleted are left out."""
+    chosen = select(*runs.c["run_id", "status"], *columns)
+    rows = (
+        row
+        for some in portions(list(dict.fromkeys(run_ids)))
+        for row in connection.execute(chosen.where(runs.c.run_id.in_(some))).mappings()
+    )
+    return {row["run_id"]: row for row in rows}
+
+
+# what a leg may be linked to: a run that has what its portfolio needs of it, or may come to have it
+MAY_SERVE = or_(and_(runs.c.status == RunStatus.SUCCEEDED, runs.c.signals_json.is_not(None)), IS_LIVING)
+
+
+def move(
+    connection: Connection,
+    portfolio_id: str,
+    before: PortfolioStatus,
+    after: PortfolioStatus,
+    reason: str | None = None,
+) -> bool:
+    """Whether the portfolio was in the first state, and is in the second one now."""
+    values: dict[str, Any] = {"status": after, "reason": reason and reason[:REASON_LENGTH]}
+    has_ended = after in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
+    values["completed_at"] = database_now() if has_ended else None
+    mine = update(portfolios).where(portfolios.c.run_id == portfolio_id, portfolios.c.status == before)
+    return connection.execute(mine.values(**values)).rowcount == 1
+
+
+def relink(connection: Connection, portfolio_id: str, legs: Sequence[str]) -> None:
+    """Let other runs be the legs of a portfolio that waits for them."""
+    mine = update(portfolios).where(portfolios.c.run_id == portfolio_id)
+    connection.execute(mine.values(legs_json=json.dumps(list(legs))))
+
+
+def keep_together(connection: Connection, portfolio_id: str, found: bytes) -> None:
+    """Record what a Job found; its run was finished in the same transaction."""
+    connection.execute(update(portfolios).where(portfolios.c.run_id == portfolio_id).values(found=found))

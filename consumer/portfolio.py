@@ -1,0 +1,250 @@
+"""A portfolio: the signals of runs that have ended, in one account; all that a run knows of it, and each leg's part."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
+from typing import Any
+
+import numpy as np
+from sqlalchemy.engine import Connection
+
+from adapters.metrics.excursions import excursions
+from adapters.metrics.measured import Array, Measured
+from adapters.metrics.performance import Performance, performance
+from adapters.metrics.rates import Rates
+from adapters.metrics.table import HEADLINE_NAMES
+from adapters.portfolios.found import correlated, packed_found, sampled
+from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
+from adapters.prices.bars import bar_dates
+from adapters.prices.packing import PackedPrices, unpack
+from adapters.prices.run_prices import benchmark_closes
+from adapters.prices.store import packed_prices
+from adapters.runs.stored_series import decode_signals, encode_equity, encode_trades
+from adapters.sparkline import encode_sparkline
+from adapters.tables import runs
+from consumer.backtest import TRADE_FIELDS, Outcome, result_hash
+from consumer.setup import Setup
+from consumer.wrappers.exits import Exits
+from contracts.errors import BadParams
+from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioRequest
+from contracts.run_request import RunRequest
+from contracts.status import RunStatus
+from engine.bars import check_bars
+from engine.engine import BacktestEngine
+from portfolio.legs import Leg
+from portfolio.portfolio import trade_together
+from portfolio.result import LegTrade, PortfolioResult
+from portfolio.sharing import Sharing
+from rules.formula.evaluation import series_of
+
+MAX_LEFT_OUT = 1000  # orders that are listed; all are counted
+
+
+@dataclass(frozen=True)
+class LegRun:
+    """The run of a leg: its request on its prices, and what its rule said."""
+
+    setup: Setup
+    signals: Array
+
+    @classmethod
+    def of(cls, request: RunRequest, packed: PackedPrices, signals_json: str) -> "LegRun":
+        """The run as it is stored."""
+        setup = Setup.of(request, packed)
+        signals = np.zeros(len(setup.prices.traded), dtype=np.int8)
+        for bar, signal, _ in decode_signals(signals_json):
+            signals[bar] = signal
+        return cls(setup, signals)
+
+    def leg(self, last_time: Any, weight: float | None, priority: str | None, volatility_bars: int | None) -> Leg:
+        """The leg of a portfolio whose last bar is at `last_time`."""
+        setup, prices = self.setup, self.setup.prices
+        bars, first_bar = check_bars(setup.read), prices.first_bar  # type: ignore[arg-type]
+        traded, engine = bars.since(first_bar), setup.engine
+        is_short_only = setup.request.direction == "shortonly"
+        has_exits = engine.stop_loss_pct or engine.take_profit_pct or engine.trailing_stop_pct
+        has_exits = has_exits or engine.exit_after_bars or engine.atr_stop_multiple or is_short_only
+        return Leg(
+            ticker=setup.request.ticker,
+            times=prices.traded.timestamps,
+            bars=traded,
+            signals=np.minimum(self.signals, np.int8(0)) if is_short_only else self.signals,
+            stops=Exits(engine, traded, self.signals) if has_exits else None,
+            priority=series_of(priority, setup.read)[first_bar:] if priority else None,
+            weight=weight or 1.0,
+            before=bars.close[max(first_bar - volatility_bars - 1, 0) : first_bar] if volatility_bars else None,
+            ends=bool(unpack(prices.packed).timestamps[-1] < last_time),
+        )
+
+
+def portfolio(connection: Connection, portfolio_id: str, image_tag: str) -> Outcome:
+    """What the legs of a portfolio come to. PlatformError for a leg whose run has no signals any more."""
+    plan = portfolio_of(portfolio_row(connection, portfolio_id))
+    traded = Traded(plan.request, *_legs(connection, plan))
+    return Outcome(traded.columns(image_tag), together=traded.packed())
+
+
+def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], PackedPrices | None]:
+    """The run of each leg, prices being read once for all that share them, and those of the benchmark."""
+    rows = legs_of(connection, plan.legs, runs.c.request_json, runs.c.signals_json)
+    packed: dict[str, PackedPrices] = {}
+    found = []
+    for number, run_id in enumerate(plan.legs):
+        row = rows.get(run_id)
+        if row is None or row["status"] != RunStatus.SUCCEEDED or row["signals_json"] is None:
+            raise BadParams(f"legs[{number}]: its run {run_id} has no signals any more; submit the portfolio again")
+        request = RunRequest.from_json(json.loads(row["request_json"]))
+        key = str(request.data_hash)
+        packed[key] = packed.get(key) or packed_prices(connection, request.ticker, request.timeframe, key)
+        found.append(LegRun.of(request, packed[key], row["signals_json"]))
+    if request.benchmark is None:
+        return found, None
+    return found, packed_prices(connection, request.benchmark, request.timeframe, request.benchmark_hash)
+
+
+class Traded:
+    """Legs that were traded together, and what is made of it."""
+
+    def __init__(self, request: PortfolioRequest, runs: Sequence[LegRun], benchmark: PackedPrices | None) -> None:
+        first = runs[0].setup
+        self._request, self._runs, self._rates = request, runs, first.rates
+        self._per_year = max(run.setup.prices.bars_per_year for run in runs)
+        self._capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
+        self._run = replace(first.request, initial_capital=self._capital)
+        last_time = max(run.setup.prices.traded.timestamps[-1] for run in runs)
+        asked = request.sharing
+        self.legs = [
+            run.leg(last_time, leg.weight, asked.priority, asked.volatility_bars)
+            for run, leg in zip(runs, request.legs, strict=True)
+        ]
+        self.result = self._traded(
+            replace(first.engine, initial_capital=self._capital, periods_per_year=self._per_year)
+        )
+        self._times = self.result.calendar.times.astype("M8[s]").view(np.int64)
+        self._benchmark = benchmark_closes(replace(first.prices.packed, benchmark=benchmark), self._times)
+
+    def _traded(self, terms: BacktestEngine) -> PortfolioResult:
+        own = {name: value for name, value in asdict(self._request.sharing).items() if name != "priority"}
+        accrual = partial(_accrued, self._rates, self._request.sharing.max_gross_pct > 100.0) if self._rates else None
+        return trade_together(Sharing(terms=terms, accrual=accrual, **own), self.legs, self._run.liquidate_below_pct)
+
+    @cached_property
+    def held_equally(self) -> Array:
+        """What 1 became that bought each asset equally at its first bar and kept it, (bars,)."""
+        closes = {leg.ticker: self.result.calendar.known(n, leg.bars.close) for n, leg in enumerate(self.legs)}
+        grown = [np.where(close > 0, close / close[close > 0][0], 1.0) for close in closes.values()]
+        mean: Array = np.add.reduce(grown) / len(grown)
+        return mean
+
+    @cached_property
+    def trades(self) -> list[dict[str, Any]]:
+        """All trades by the names of their fields, with excursions."""
+        return [self._trade(trade) for trade in self.result.trades]
+
+    def _trade(self, trade: LegTrade) -> dict[str, Any]:
+        values = {name: getattr(trade.trade, name) for name in TRADE_FIELDS}
+        bar_of, columns = self.result.calendar.bar_of[trade.leg], self._runs[trade.leg].setup.prices.traded.columns
+        own = values | {name: int(bar_of.searchsorted(values[name])) for name in ("entry_bar", "exit_bar")}
+        found = excursions(own, columns["High"], columns["Low"])
+        return values | found
+
+    def columns(self, image_tag: str) -> dict[str, Any]:
+        """The columns of the row of its Job."""
+        result, measured = self.result, self._performance()
+        equity = result.equity_curve.tolist()
+        hashes = [str(run.setup.prices.packed.data_hash) for run in self._runs]
+        return {
+            **{name: measured.metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
+            "metrics_json": json.dumps({"values": measured.metrics, "notes": measured.notes}, allow_nan=False),
+            "equity_curve_json": encode_equity(self._times, result.equity_curve, self._run.timeframe),
+            "trades_json": encode_trades(self.trades, [], self._notes()),
+            "sparkline": encode_sparkline(equity),
+            **self._runs[0].setup.versions(image_tag),
+            "data_hash": hashlib.sha256(" ".join(hashes).encode()).hexdigest() if len({*hashes}) > 1 else hashes[0],
+            "result_hash": result_hash(asdict(result.metrics), [asdict(each.trade) for each in result.trades], equity),
+        }
+
+    def _performance(self) -> Performance:
+        result = self.result
+        times = result.calendar.times
+        return performance(
+            Measured(
+                core=asdict(result.metrics),
+                path=np.concatenate(([self._capital], result.equity_curve)),
+                close=self.held_equally,
+                timestamps=np.concatenate((times[:1], times)),
+                trades=self.trades,
+                shares=result.held_curve / self.held_equally,
+                fee_rate=self._run.fee_rate,
+                slippage_bps=self._run.slippage_bps,
+                risk_free_rate=self._run.risk_free_rate,
+                periods_per_year=self._per_year,
+                rejected_orders=len(result.left_out),
+                benchmark=self._benchmark,
+                interest=result.interest,
+                borrow_fees=result.borrow_fees,
+            ),
+            self._rates,
+        )
+
+    def packed(self) -> bytes:
+        """What is kept beside the row, as it lies in the database."""
+        return packed_found(self._found())
+
+    def _found(self) -> dict[str, Any]:
+        """What is kept beside them; bars are numbers of the joined calendar, money is in cents."""
+        result = self.result
+        chosen = sampled(len(result.equity_curve))
+        parts = result.values if result.sleeves is None else result.sleeves
+        benchmark = None if self._benchmark is None else [None if x != x else x for x in self._benchmark.tolist()]
+        return {
+            "gross": cents(result.gross_curve),
+            "positions": result.positions_curve.tolist(),
+            "held_equally": (self.held_equally * self._capital).round(2).tolist(),
+            "benchmark": benchmark,
+            "weights": {"bars": chosen.tolist(), "money": [cents(part[chosen]) for part in parts]},
+            "contributions": result.earned[:, -1].tolist(),
+            "interest": result.interest,
+            "borrow_fees": result.borrow_fees,
+            "correlations": correlated(result.earned),
+            "of_trades": [[trade.leg, trade.resized] for trade in result.trades],
+            "left_out": {
+                "counts": Counter(order.reason for order in result.left_out),
+                "first": [list(order) for order in result.left_out[:MAX_LEFT_OUT]],
+            },
+            "legs": [self._span(number) for number in range(len(self.legs))],
+        }
+
+    def _span(self, number: int) -> dict[str, Any]:
+        """Between which bars a leg could be traded."""
+        bars = self.result.calendar.bar_of[number]
+        return {"first": bars.item(0), "last": bars.item(-1), "ends": self.legs[number].ends}
+
+    def _notes(self) -> list[str]:
+        """Sentences on dates that were clipped, and on legs that join late or end early."""
+        dates = bar_dates(self._times, self._run.timeframe)
+        clipped = dict.fromkeys(run.setup.prices.clipped for run in self._runs)
+        notes = [note for note in clipped if note]
+        for leg, bars in zip(self.legs, self.result.calendar.bar_of, strict=True):
+            if bars.item(0):
+                notes.append(f"{leg.ticker} joins on {dates[bars.item(0)]}, with its first bar")
+            if leg.ends:
+                last = dates[bars.item(-1)]
+                notes.append(f"The prices of {leg.ticker} end on {last}: what was held was sold at that close")
+        return list(dict.fromkeys(notes))
+
+
+def cents(values: Array) -> list[float]:
+    """Money as it is kept."""
+    rounded: list[float] = values.round(2).tolist()
+    return rounded
+
+
+def _accrued(rates: Rates, has_loans: bool, cash: float, borrowed: float, days: int) -> tuple[float, float]:
+    """What a pool of cash earns beside shorts of this value; where there are loans, they cost what cash would earn."""
+    if (idle := cash - borrowed) < 0.0 and has_loans:
+        return -rates.accrued(-idle, -idle, days)[0], rates.accrued(borrowed, 0.0, days)[1]
+    return rates.accrued(cash, idle if borrowed else cash, days)

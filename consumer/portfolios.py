@@ -1,0 +1,108 @@
+"""Portfolios move on: once the runs of all legs have ended, the leader starts the Job that trades them together.
+
+One guarded transaction changes the state and inserts the Job, so that a crash at any point leaves both or neither; a
+message that was not sent is sent by the repairs.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.exc import DBAPIError
+
+from adapters.database import reading
+from adapters.portfolios.store import (
+    Portfolio,
+    legs_of,
+    living_portfolios,
+    move,
+    portfolio_of,
+    portfolio_row,
+)
+from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.tables import runs
+from contracts.errors import QueueUnavailable
+from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioStatus
+from contracts.run_request import RunRequest
+from contracts.status import Kind, RunStatus
+
+# what the request of the Job has in common with none of its legs: a run that was linked may be called otherwise
+OWN_TERMS: dict[str, Any] = {"initial_capital": DEFAULT_CAPITAL, "label": None, "tags": []}
+
+log = logging.getLogger(__name__)
+
+
+class Portfolios:
+    """Advances every portfolio whose legs still run; `enqueue` sends the messages of Jobs by their ids."""
+
+    def __init__(self, engine: Engine, enqueue: Callable[[list[str]], None]) -> None:
+        self._engine = engine
+        self._enqueue = enqueue
+
+    def advance(self) -> bool:
+        """Start the Job of each one whose legs have ended; whether any waits still."""
+        with reading(self._engine) as connection:
+            waiting = living_portfolios(connection)
+        for portfolio_id in waiting:
+            try:
+                self._advance(portfolio_id)
+            except DBAPIError:
+                raise
+            except Exception as error:  # a fault of one must not keep the others, and the repairs, from going on
+                log.exception("portfolio_failed portfolio_id=%s", portfolio_id)
+                reason = f"internal error: {type(error).__name__}; the reconciler's log has the trace"
+                with self._engine.begin() as connection:
+                    move(connection, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.FAILED, reason)
+        return bool(waiting)
+
+    def _advance(self, portfolio_id: str) -> None:
+        with reading(self._engine) as connection:
+            plan = portfolio_of(portfolio_row(connection, portfolio_id))
+            columns = runs.c["error_message", "rule_id", "ticker", "request_json", "request_hash"]
+            legs = legs_of(connection, plan.legs, *columns)
+        if any(not RunStatus(leg["status"]).is_terminal for leg in legs.values()):
+            return
+        if reason := _fault(plan, legs):
+            with self._engine.begin() as connection:
+                move(connection, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.FAILED, reason)
+            log.info("portfolio_failed portfolio_id=%s reason=%s", portfolio_id, reason)
+            return
+        with self._engine.begin() as connection:
+            if not _started(connection, plan, legs[plan.legs[0]]):
+                return
+        log.info("portfolio_trading portfolio_id=%s legs=%d", portfolio_id, len(plan.legs))
+        try:
+            self._enqueue([portfolio_id])
+        except QueueUnavailable as error:
+            log.warning("enqueue_postponed portfolio_id=%s reason=%s", portfolio_id, error)
+
+
+def _fault(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:
+    """What the first failed leg says; None when all have their result."""
+    for number, run_id in enumerate(plan.legs):
+        leg = legs.get(run_id)
+        if leg is None:
+            return f"legs[{number}]: its run {run_id} was deleted after the time that runs are kept"
+        if leg["status"] != RunStatus.SUCCEEDED:
+            return f"legs[{number}] {leg['ticker']} {leg['rule_id']}: {leg['error_message']}"
+    return None
+
+
+def _started(connection: Connection, plan: Portfolio, first: RowMapping) -> bool:
+    """Whether this transaction has started the Job; to the queue it is a run of the first leg's request."""
+    if not move(connection, plan.portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.TRADING):
+        return False
+    own: dict[str, Any] = {
+        "run_id": plan.portfolio_id,
+        "batch_id": None,
+        "charts": False,
+        "rule_id": f"portfolio x {len(plan.legs)}",
+    }
+    own |= {name: plan.request.terms.get(name, default) for name, default in OWN_TERMS.items()}
+    request = replace(RunRequest.from_json(json.loads(first["request_json"])), **own)
+    new = NewRun(request, plan.request_hash, submitted_by=plan.submitted_by, kind=Kind.PORTFOLIO)
+    insert_runs(connection, [new])
+    return True

@@ -1,0 +1,90 @@
+"""What the command line does with many runs at once: screen, study, portfolio."""
+
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from backtests.client import Client
+from backtests.commands import EXIT_DETACHED, EXIT_OK, EXIT_SOME_FAILED, spec_of
+from backtests.progress import Progress, duration
+from backtests.results import FORMATS, as_account
+
+NOTHING_YET = dict.fromkeys(("pending", "running", "completed", "failed"), 0)
+
+
+def screen(client: Client, asked: Namespace, progress: Progress) -> int:
+    """Try the combinations of a file in one Job for each ticker, and print the best; run those that are asked for."""
+    sweep = spec_of(client, asked, "a screen")
+    given = {"metric": asked.metric, "constraints": asked.constraint}
+    found = sweep.screen(client, asked.top, **{name: value for name, value in given.items() if value})
+    screen_id, tried = found["screen_id"], found["combinations"]
+    progress.say(f"page: {client.url}/screens/{screen_id}")
+    if found["status"] == "failed":
+        progress.say(f"it failed: {found['error_message']}")
+        return EXIT_SOME_FAILED
+    if asked.run:
+        batch = client.run_best_screened(screen_id, asked.run)
+        progress.say(f"{batch['runs']} of them run as batch {batch['batch_id']}")
+    named = {"rule_type": found["rule_type"], "rule_id": None}
+    rows = [row | named | {"run_id": row["run_id"] or "-"} for row in found["leaderboard"]]
+    note = f"{tried:,} combinations were tried in a screen: the best of many looks better than it is (selection bias)"
+    print(FORMATS[asked.format](found | {"batch_id": screen_id, "leaderboard": rows, "note": note}))
+    return EXIT_OK
+
+
+def study(client: Client, asked: Namespace, progress: Progress) -> int:
+    """Say what the study of a file costs, start it, follow it, and print its verdict."""
+    sweep = spec_of(client, asked, "a study")
+    cost = sweep.plan_study(client)
+    progress.say(_cost_text(cost))
+    if asked.dry_run:
+        return EXIT_OK
+    started = client.submit_study(sweep.values, sweep.key("study", cost["data_hash"]))
+    progress.say(f"page: {client.url}{started['page_url']}")
+    if asked.detach:
+        print(started["study_id"])
+        return EXIT_OK
+    try:
+        ended = client.wait_study(started["study_id"], lambda each: progress.show(each["counts"] or NOTHING_YET))
+    except KeyboardInterrupt:
+        progress.say("\nstopped watching; the study goes on, and the same command watches it again")
+        return EXIT_DETACHED
+    progress.end()
+    print(ended["sentence"])
+    return EXIT_OK if ended["status"] == "completed" else EXIT_SOME_FAILED
+
+
+def _cost_text(cost: Mapping[str, Any]) -> str:
+    """How many Jobs a study takes, and about how long."""
+    runs, parts = cost["runs"], len(cost["windows"])
+    folds = f"{parts} folds" if parts > 1 else "1 training part"
+    waiting = f", {cost['waiting']:,} waiting runs of others included" if cost["waiting"] else ""
+    pace = f"about {duration(cost['seconds'])} at the pace of the latest batch{waiting}" if cost["seconds"] else ""
+    return (
+        f"{runs['training'] + runs['test']:,} Jobs: {cost['combinations']:,} combinations x {folds}, and "
+        f"{runs['test']:,} on test parts; {pace or 'no batch has run yet, so no estimate of the time'}"
+    )
+
+
+def portfolio(client: Client, asked: Namespace, progress: Progress) -> int:
+    """Start the portfolio of a file, follow the runs of its legs, and print what they came to in one account."""
+    started = spec_of(client, asked, "a portfolio").start_portfolio(client)
+    progress.say(f"page: {client.url}{started['page_url']}")
+    if asked.detach:
+        print(started["portfolio_id"])
+        return EXIT_OK
+    try:
+        ended = client.wait_portfolio(started["portfolio_id"], lambda each: progress.show(_by_state(each["legs"])))
+    except KeyboardInterrupt:
+        progress.say("\nstopped watching; the portfolio goes on, see its page")
+        return EXIT_DETACHED
+    progress.end()
+    if ended["status"] == "failed":
+        progress.say(f"it failed: {ended['error_message']}")
+        return EXIT_SOME_FAILED
+    print(as_account(ended))
+    return EXIT_OK
+
+
+def _by_state(legs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    return {state: sum(leg["status"] == state for leg in legs) for state in NOTHING_YET}

@@ -1,0 +1,79 @@
+"""What is made of many runs at once: screens, studies and portfolios."""
+
+from collections.abc import Callable
+from uuid import uuid4
+
+from backtests.bulk import RunRequest
+from backtests.connection import BATCH_POLL_S, FIRST_LOOK_S, LIVING, LONG_TIMEOUT_S, Connection, Json
+from backtests.transport import path_of, query_of
+
+
+class Plans(Connection):
+    """Screens, studies and portfolios of one platform."""
+
+    def screen(self, sweep: RunRequest, top: int = 10, seen: Callable[[Json], None] = lambda screen: None) -> Json:
+        """Try a sweep in one Job for each ticker, and wait: its `top` rows, by the sweep's ranking, in `leaderboard`.
+
+        A row has params and metrics, no receipt; `run_screened` makes a run of it. `seen` is told of each look at it.
+        """
+        screen_id = self._post("/api/screens", sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)["screen_id"]
+        path, pause_s = path_of("api", "screens", screen_id), FIRST_LOOK_S
+        while (found := self.get(path, top=top))["status"] in LIVING:
+            seen(found)
+            self._sleep(pause_s)
+            pause_s = min(2 * pause_s, BATCH_POLL_S)
+        return found
+
+    def run_screened(self, screen_id: str, row: Json) -> str:
+        """The run_id of a run, with charts and receipt, of a row that `screen` has found."""
+        path = path_of("api", "screens", screen_id, "run") + query_of(number=row["number"], ticker=row["ticker"])
+        return str(self._post(path, key=str(uuid4()))["run_id"])
+
+    def run_best_screened(self, screen_id: str, best: int | None = None) -> Json:
+        """Run the best rows of a screen, or all, as one batch: its batch_id, run_ids, new."""
+        return self._post(path_of("api", "screens", screen_id, "batch") + query_of(best=best))
+
+    def plan_study(self, study: RunRequest) -> Json:
+        """What a study would cost: runs, parts, and seconds at the pace of the latest batch; nothing is recorded."""
+        return self._post("/api/studies?dry_run=true", study)
+
+    def submit_study(self, study: RunRequest, key: str | None = None) -> Json:
+        """Start a study: its study_id, batch_id and page_url; the same key makes no second one."""
+        return self._post("/api/studies", study, key or str(uuid4()))
+
+    def study(self, study_id: str) -> Json:
+        """Everything about a study: its plan, its runs by state, what was chosen, and the verdict."""
+        return self.get(path_of("api", "studies", study_id))
+
+    def wait_study(self, study_id: str, seen: Callable[[Json], None] = lambda study: None) -> Json:
+        """The study once it has ended; `seen` is told of each look at it."""
+        while (study := self.study(study_id))["completed_at"] is None:
+            seen(study)
+            self._sleep(BATCH_POLL_S)
+        return study
+
+    def cancel_study(self, study_id: str) -> None:
+        """End a study without a verdict; Refused (409) when it has ended."""
+        self._post(path_of("api", "studies", study_id, "cancel"))
+
+    def submit_portfolio(self, portfolio: RunRequest, key: str | None = None) -> Json:
+        """Start a portfolio: its portfolio_id, legs and page_url; the same key makes no second one.
+
+        portfolio: legs and what they share, a batch_id whose runs are the legs, or a sweep with a section portfolio.
+        """
+        return self._post("/api/portfolios", portfolio, key or str(uuid4()), timeout_s=LONG_TIMEOUT_S)
+
+    def portfolio(self, portfolio_id: str) -> Json:
+        """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""
+        return self.get(path_of("api", "portfolios", portfolio_id))
+
+    def wait_portfolio(self, portfolio_id: str, seen: Callable[[Json], None] = lambda portfolio: None) -> Json:
+        """The portfolio once it has completed or failed; `seen` is told of each look at it."""
+        while (portfolio := self.portfolio(portfolio_id))["status"] in LIVING:
+            seen(portfolio)
+            self._sleep(BATCH_POLL_S)
+        return portfolio
+
+    def cancel_portfolio(self, portfolio_id: str) -> None:
+        """End a portfolio and the runs that were made for it; Refused (409) when it has ended."""
+        self._post(path_of("api", "portfolios", portfolio_id, "cancel"))

@@ -1,0 +1,118 @@
+"""Portfolios on the platform: from the click to the figures, the memory of a large one's Job, and a page of 100 legs.
+
+On MariaDB, with scaler and reconciler as `make run` starts them.
+"""
+
+import statistics
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.request import Request, urlopen
+
+import numpy as np
+from playwright.sync_api import Page
+
+from tests.bench.click_speed import CLICKED
+from tests.bench.screen_speed import held_mb
+from tests.bench.services import Platform, platform, row
+from tests.browser.conftest import launched
+
+CLICKS, LOADS = 10, 20
+CLICK_S, JOB_MB, PAGE_TIMES = 3, 400, 2
+ASSETS, BARS = 500, 2520
+TEN = ("AMD", "BAC", "CVX", "GE", "HD", "JNJ", "KO", "PFE", "WMT", "XOM")
+YEARS = {"start_date": "2000-01-03", "end_date": "2012-12-31"}  # 3,270 bars
+SHOWN = "() => document.querySelector('#beside') && performance.now() - window.clicked"
+CROSS = {"rule_type": "MA_CROSS", "params": {"fast": 20, "slow": 60}}
+
+
+def rows() -> Iterator[dict[str, Any]]:
+    """The rows, in this order."""
+    with platform(web_processes=2) as running, launched("chromium") as browser:
+        running.programs.start("consumer.reconciler", LOG_LEVEL="INFO").wait_for_line("reconciler_leads")
+        running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO").wait_for_line("template_ready")
+        page = browser.new_page(base_url=running.base_url)
+        clicks = [click_s(page, number) for number in range(CLICKS + 1)][1:]  # the first one warms up
+        yield row(
+            f"click to the figures of 10 assets x 3,270 bars in Chromium, median of {CLICKS}",
+            statistics.median(clicks),
+            "s",
+            CLICK_S,
+            budget="<= 1",
+        )
+        yield row("slowest of them", max(clicks), "s")
+        legs_ms, run_ms = page_ms(running)
+        what = f"page of a portfolio of 100 legs, median of {LOADS}"
+        yield row(what, legs_ms, "ms", run_ms, budget=f"<= {PAGE_TIMES}", note="against a run's page, in turn")
+        seconds, most_mb = large(running)
+        yield row(f"portfolio of {ASSETS} assets x {BARS:,} days with its runs, submission to end", seconds, "s")
+        yield row("memory of its Jobs, at most", most_mb, "MB", JOB_MB, budget="<= 1")
+
+
+def click_s(page: Page, number: int) -> float:
+    """Seconds from the click to the sentence that says what came of it; each time the legs' runs are new."""
+    page.goto("/", wait_until="load")
+    page.locator('[name="rule_type"]').select_option("MA_CROSS")
+    for name, value in {**YEARS, "fee_rate": f"{number / 10_000}", "position_size": "10"}.items():
+        page.locator(f'[name="{name}"]').fill(value)
+    page.locator("#together summary").click()
+    for ticker in TEN:
+        page.locator("#together").get_by_label(ticker, exact=True).check()
+    page.evaluate(CLICKED)
+    page.get_by_role("button", name="Trade 10 legs together").click()
+    return float(page.wait_for_function(SHOWN).json_value()) / 1e3
+
+
+def page_ms(running: Platform) -> tuple[float, float]:
+    """Milliseconds of the page of 100 legs, and of a run's, in turn."""
+    slow = [60 + number for number in range(10)]
+    legs = [{"ticker": ticker, **CROSS, "params": {"fast": 20, "slow": each}} for ticker in TEN for each in slow]
+    found, _ = completed(running, {"legs": legs, **YEARS, "size_type": "percent", "position_size": 2})
+    paths = (f"/portfolios/{found['portfolio_id']}", f"/result/{found['legs'][0]['run_id']}")
+    timed = [[loaded_ms(running, path) for path in paths] for _ in range(LOADS)]
+    ours, runs = zip(*timed, strict=True)
+    return statistics.median(ours), statistics.median(runs)
+
+
+def loaded_ms(running: Platform, path: str) -> float:
+    """One page without what it loads."""
+    began = time.perf_counter()
+    answered(running, path)
+    return (time.perf_counter() - began) * 1e3
+
+
+def answered(running: Platform, path: str, csv: str | None = None) -> bytes:
+    """What comes back of a page, or of prices that are loaded."""
+    asked = Request(running.base_url + path, csv.encode() if csv else None, {"Content-Type": "text/csv"})
+    asked.method = "PUT" if csv else "GET"
+    with urlopen(asked, timeout=60) as answer:
+        body: bytes = answer.read()
+    return body
+
+
+def large(running: Platform) -> tuple[float, float]:
+    """Seconds of a portfolio of as many assets as there may be, and the most megabytes of one of its processes."""
+    draw = np.random.default_rng(1)
+    days = np.busday_offset("2004-01-01", np.arange(BARS), roll="forward")
+    for number in range(ASSETS):
+        closes = 100 * np.exp(draw.normal(0, 0.015, BARS).cumsum())
+        lines = (
+            f"{day},{close:.2f},{close:.2f},{close:.2f},{close:.2f},1" for day, close in zip(days, closes, strict=True)
+        )
+        answered(running, f"/api/prices/A{number}/1d", "\n".join(("Date,Open,High,Low,Close,Volume", *lines)))
+    legs = [{"ticker": f"A{number}", **CROSS} for number in range(ASSETS)]
+    dates = {"start_date": str(days[0]), "end_date": str(days[-1])}
+    began = time.perf_counter()
+    found, most_mb = completed(running, {"legs": legs, **dates, "size_type": "percent", "position_size": 0.2})
+    assert len(found["trades"]) > 10_000
+    return time.perf_counter() - began, most_mb
+
+
+def completed(running: Platform, asked: dict[str, Any]) -> tuple[dict[str, Any], float]:
+    """A portfolio that has ended well, and the most megabytes that a Job's process held meanwhile."""
+    portfolio_id, most_mb = running.call("/api/portfolios", asked)["portfolio_id"], 0.0
+    while (found := running.call(f"/api/portfolios/{portfolio_id}"))["status"] in ("pending", "running"):
+        most_mb = max([most_mb, *(held_mb(each) for each in running.programs.survivors())])
+        time.sleep(0.1)
+    assert found["status"] == "completed", found["error_message"]
+    return found, most_mb

@@ -1,0 +1,3 @@
+"""The database of the application."""
+
+from tests.studies.conftest import engine as engine

@@ -1,0 +1,116 @@
+"""A portfolio's Job: one leg with the whole account is its run, for every rule and all terms of a run."""
+
+import json
+import random
+from dataclasses import replace
+from datetime import date
+from typing import Any
+
+import numpy as np
+import pytest
+
+from adapters.portfolios.found import unpacked_found
+from adapters.runs.stored_series import decode_equity, decode_trades
+from consumer.backtest import backtest
+from consumer.portfolio import LegRun, Traded
+from consumer.setup import Setup
+from contracts.portfolio_request import LegRequest, PortfolioRequest, Sharing
+from contracts.run_request import RunRequest
+from rules.catalog import RULES
+from tests.rules.test_rules import random_params
+from tests.services.prices import DATA, packed_file
+
+ALIKE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "volatility", "win_rate", "exposure_pct")
+
+
+def random_request(seed: int) -> RunRequest:
+    """A run of a rule under terms that are drawn from the seed, every field of orders and stops among them."""
+    draw = random.Random(seed)
+    rule_type = list(RULES)[seed % len(RULES)]
+    size_type = draw.choice(["value", "percent"])
+    year = draw.randint(2001, 2010)
+    return RunRequest(
+        ticker=draw.choice(["AAPL", "IBM", "MSFT"]),
+        rule_type=rule_type,
+        params=random_params(rule_type, seed, spread=60),
+        start_date=date(year, draw.randint(1, 12), 1),
+        end_date=date(year + 2, draw.randint(1, 12), 28),
+        initial_capital=draw.choice([1_000.0, 100_000.0]),
+        fee_rate=draw.choice([0.0, 0.001, 0.03]),
+        slippage_bps=draw.choice([0.0, 7.0]),
+        size_type=size_type,  # type: ignore[arg-type]
+        position_size=draw.choice([30.0, 99.0, 100.0] if size_type == "percent" else [500.0, 20_000.0]),
+        direction=draw.choice(["longonly", "longshort", "shortonly"]),  # type: ignore[arg-type]
+        fill=draw.choice(["close", "next_open"]),  # type: ignore[arg-type]
+        stop_loss_pct=draw.choice([None, 3.0]),
+        take_profit_pct=draw.choice([None, 5.0]),
+        trailing_stop_pct=draw.choice([None, 4.0]),
+        exit_after_bars=draw.choice([None, 7]),
+        atr_stop_multiple=draw.choice([None, 2.0]),
+        liquidate_below_pct=draw.choice([None, None, 0.0, 95.0]),
+        fractional_shares=draw.random() < 0.5,
+        borrow_rate=draw.choice([0.0, 0.0, 0.05]),
+        cash_rate=draw.choice([0.0, 0.0, 0.03]),
+        charts=False,
+    )
+
+
+def alone(request: RunRequest) -> Traded:
+    """The portfolio of this one run."""
+    packed = packed_file(DATA, request.ticker)
+    run = LegRun.of(request, packed, backtest(request, packed, "tag").columns["signals_json"])
+    terms = {name: value for name, value in request.to_json().items() if name not in ("ticker", "rule_type", "params")}
+    leg = LegRequest(ticker=request.ticker, rule_type=request.rule_type, params=request.params)
+    return Traded(PortfolioRequest(legs=(leg,), sharing=Sharing(), terms=terms), [run], None)
+
+
+def assert_same(request: RunRequest) -> int:
+    setup = Setup.of(request, packed_file(DATA, request.ticker))
+    run = setup.result_of(setup.rule())
+
+    found = alone(request).result
+
+    assert tuple(each.trade for each in found.trades) == run.trades, request
+    assert np.array_equal(found.equity_curve, run.equity_curve), request
+    assert np.array_equal(found.cash_curve, run.cash_curve), request
+    assert [(each.bar, each.side, each.reason) for each in found.left_out] == list(run.rejected_orders), request
+    assert found.metrics == run.metrics, request
+    return len(run.trades)
+
+
+def test_one_leg_is_its_run_bit_for_bit_for_every_rule_and_all_terms() -> None:
+    assert sum(assert_same(random_request(seed)) for seed in range(260)) > 2_000
+
+
+@pytest.mark.slow
+def test_two_thousand_legs_are_their_runs_bit_for_bit() -> None:
+    assert sum(assert_same(random_request(seed)) for seed in range(1_000, 3_000)) > 15_000
+
+
+def test_its_row_is_that_of_the_run() -> None:
+    for seed in (3, 5, 8):
+        request = replace(random_request(seed), liquidate_below_pct=None, direction="longonly")
+        run = backtest(request, packed_file(DATA, request.ticker), "tag").columns
+
+        traded = alone(request)
+        row = traded.columns("tag")
+
+        assert row["equity_curve_json"] == run["equity_curve_json"]
+        assert row["result_hash"] == run["result_hash"]
+        assert row["data_hash"] == run["data_hash"]
+        own, others = (json.loads(each["metrics_json"])["values"] for each in (row, run))
+        assert {name: own[name] for name in ALIKE} == pytest.approx({name: others[name] for name in ALIKE})
+        assert decode_trades(row["trades_json"])[0] == decode_trades(run["trades_json"])[0]
+
+
+def test_what_it_found_is_kept_whole() -> None:
+    request = replace(random_request(1), direction="longonly", liquidate_below_pct=None)
+    traded = alone(request)
+
+    found: dict[str, Any] = unpacked_found(traded.packed())
+
+    equity = decode_equity(traded.columns("tag")["equity_curve_json"])[1]
+    assert sum(found["contributions"]) + found["interest"] - found["borrow_fees"] == pytest.approx(
+        equity[-1] - request.initial_capital, abs=0.01
+    )
+    assert len(found["held_equally"]) == len(equity)

@@ -1,0 +1,1 @@
+"""Portfolios: several legs in one account, as pages and as JSON."""

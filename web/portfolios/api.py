@@ -1,0 +1,163 @@
+"""The HTTP API of portfolios: submission, how far one is, what came of it, and the curves of its chart."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, jsonify, url_for
+from flask.typing import ResponseReturnValue
+from sqlalchemy.engine import RowMapping
+
+from adapters.portfolios.series import PortfolioSeries
+from adapters.portfolios.store import batch_of, list_portfolios, move
+from contracts.errors import Conflict
+from contracts.portfolio_request import PortfolioStatus
+from contracts.status import RunStatus
+from web.answers import conditional
+from web.arguments import AFTER, KEY, arguments, idempotency_key, limit, typed_body
+from web.charts.bars import lasting
+from web.charts.windows import POINTS, whole_window
+from web.operation import ENDED, REFUSED, UNFINISHED, json_of, operation
+from web.platform import ask_database, platform
+from web.portfolios.submission import renew_legs, submit_portfolio
+from web.portfolios.validation import checked_portfolio
+from web.portfolios.view import Shown, completed_series, described, row_shown
+from web.runs import operations
+
+blueprint = Blueprint("portfolio_api", __name__)
+
+LISTED = (AFTER, limit(most=100, default=25))
+NO_PORTFOLIO = "404 no such portfolio"
+
+
+@blueprint.post("/api/portfolios")
+@operation(
+    "200 PortfolioAccepted: this key has its portfolio already",
+    "202 PortfolioAccepted: recorded; it runs by itself",
+    "409 the key was used for another request",
+    *REFUSED,
+    asks=(KEY,),
+    body=json_of("PortfolioRequest", "PortfolioOfBatch", "SweepSpec"),
+    body_setting="max_body_mb",
+)
+def submit() -> ResponseReturnValue:
+    """Record a portfolio with the runs of its legs; once they have ended a Job trades them in one account."""
+    asked = checked_portfolio(typed_body("application/json"), platform())
+    portfolio_id, is_new = submit_portfolio(platform(), asked, idempotency_key())
+    where = {"status_url": url_for("portfolio_api.portfolio", portfolio_id=portfolio_id)}
+    page = {"page_url": url_for("portfolios.page", portfolio_id=portfolio_id)}
+    return {"portfolio_id": portfolio_id, "legs": len(asked.runs), **where, **page}, 202 if is_new else 200
+
+
+@blueprint.get("/api/portfolios")
+@operation("200 Portfolios: portfolios, newest first, a page at a time", asks=LISTED)
+def listed() -> Response:
+    """All portfolios, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
+    rows, next_after = asked_portfolios()
+    return conditional({"portfolios": [row_shown(row) for row in rows], "next_after": next_after})
+
+
+def asked_portfolios() -> tuple[list[RowMapping], int | None]:
+    """The portfolios that the query asks for, and where the next page begins; None at the end."""
+    asked = arguments()
+    most = asked["limit"]
+    rows = list(ask_database(list_portfolios, asked["after"], most + 1))
+    return rows[:most], rows[most - 1]["id"] if len(rows) > most else None
+
+
+@blueprint.get("/api/portfolios/<uuid:portfolio_id>")
+@operation("200 Portfolio: how far it is, and what came of it", NO_PORTFOLIO)
+def portfolio(portfolio_id: UUID) -> Response:
+    """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""
+    return conditional(described(Shown(str(portfolio_id))))
+
+
+@blueprint.get("/api/portfolios/<uuid:portfolio_id>/curves")
+@operation("200 PortfolioCurves: a column of each", NO_PORTFOLIO, UNFINISHED, asks=(POINTS,))
+def curves(portfolio_id: UUID) -> Response:
+    """Equity beside holding the same assets equally, drawdown, invested share and positions: ?max=4000."""
+    series = completed_series(Shown(str(portfolio_id)))
+    account, found = series.account, series.found
+    shown = whole_window(len(account.times), arguments()["max"])
+    lasts = shown.lasts
+
+    def at(values: Sequence[Any]) -> list[Any]:
+        return [values[bar] for bar in lasts.tolist()]
+
+    invested = [
+        gross / worth * 100 if worth > 0 else None
+        for gross, worth in zip(found["gross"], account.equity.tolist(), strict=True)
+    ]
+    body = {
+        "time": account.times[lasts].tolist(),
+        "equity": account.equity[lasts].tolist(),
+        "held_equally": at(found["held_equally"]),
+        "benchmark": _benchmark(series, at),
+        "drawdown_pct": account.drawdown_pct[lasts].tolist(),
+        "invested_pct": [value and round(value, 2) for value in at(invested)],
+        "positions": at(found["positions"]),
+    }
+    return lasting(jsonify(body))
+
+
+def _benchmark(series: PortfolioSeries, at: Any) -> dict[str, Any] | None:
+    """The benchmark held with the portfolio's capital from its first bar on."""
+    closes = series.found["benchmark"]
+    if closes is None:
+        return None
+    first = next(close for close in closes if close is not None)
+    held = [close and round(close / first * series.account.capital, 2) for close in closes]
+    return {"name": series.asked.terms["benchmark"], "equity": at(held)}
+
+
+@blueprint.post("/api/portfolios/<uuid:portfolio_id>/cancel")
+@operation("200 ended as failed (cancelled)", NO_PORTFOLIO, ENDED, owned=True)
+def cancel(portfolio_id: UUID) -> ResponseReturnValue:
+    """End a portfolio and those of its legs' runs that were made for it; runs that it was linked to go on."""
+    shown = Shown(str(portfolio_id))
+    if shown.plan.status is PortfolioStatus.TRADING:
+        operations.cancel_run(str(portfolio_id))
+        return _after(portfolio_id), 200
+    with platform().engine.begin() as connection:
+        if not move(connection, str(portfolio_id), PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
+            raise Conflict(f"portfolio {portfolio_id} has ended already, so there is nothing to cancel")
+    _of_own_legs(shown, lambda leg: not RunStatus(leg["status"]).is_terminal, operations.cancel_run)
+    return _after(portfolio_id), 200
+
+
+@blueprint.post("/api/portfolios/<uuid:portfolio_id>/retry")
+@operation("202 waits again", NO_PORTFOLIO, "409 nothing of it has failed", owned=True)
+def retry(portfolio_id: UUID) -> ResponseReturnValue:
+    """Let the legs that have failed, or the Job that has, run again; 409 when nothing has failed."""
+    shown = Shown(str(portfolio_id))
+    if shown.plan.status is PortfolioStatus.TRADING:
+        operations.retry_run(str(portfolio_id))
+        return _after(portfolio_id), 202
+    if shown.plan.status is PortfolioStatus.LEGS:
+        raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
+    if lost := [number for number, run_id in enumerate(shown.plan.legs) if _is_lost(shown, run_id)]:
+        renew_legs(platform(), shown.plan, lost)
+    _of_own_legs(shown, lambda leg: leg["status"] == RunStatus.FAILED, operations.retry_run)
+    with platform().engine.begin() as connection:
+        move(connection, str(portfolio_id), shown.plan.status, PortfolioStatus.LEGS)
+    return _after(portfolio_id), 202
+
+
+def _is_lost(shown: Shown, run_id: str) -> bool:
+    """Whether a leg's run was deleted, or has failed and is not its own to retry."""
+    leg = shown.legs.get(run_id)
+    return leg is None or (leg["status"] == RunStatus.FAILED and leg["batch_id"] != batch_of(shown.plan.portfolio_id))
+
+
+def _of_own_legs(shown: Shown, which: Callable[[RowMapping], bool], change: Callable[[str], None]) -> None:
+    """A change of those runs that were made for its legs and allow it."""
+    for run_id, leg in shown.legs.items():
+        if leg["batch_id"] == batch_of(shown.plan.portfolio_id) and which(leg):
+            try:
+                change(run_id)
+            except Conflict:  # it has ended, or was retried, since a moment ago
+                continue
+
+
+def _after(portfolio_id: UUID) -> dict[str, Any]:
+    return {"portfolio_id": str(portfolio_id), "status": Shown(str(portfolio_id)).status}

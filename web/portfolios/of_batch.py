@@ -1,0 +1,29 @@
+"""A portfolio of a batch's runs: each that has completed is a leg, under the terms that they share."""
+
+from typing import Any
+
+from sqlalchemy.engine import Engine
+
+from adapters.batches.queries import batch_requests
+from adapters.database import reading
+from contracts.errors import InvalidRequest
+from contracts.portfolio_request import MAX_LEGS, TERMS
+from contracts.run_request import LABEL_FIELDS, canonical_json
+from contracts.status import RunStatus
+from web.request_fields import asked_again
+
+
+def portfolio_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
+    """The legs and terms of a batch's completed runs. UnknownBatch, or InvalidRequest when they differ in terms."""
+    with reading(engine) as connection:
+        requests = [asked_again(each) for each in batch_requests(connection, batch_id, RunStatus.SUCCEEDED)]
+    if not 1 <= len(requests) <= MAX_LEGS:
+        raise InvalidRequest(
+            {"batch_id": f"{len(requests):,} of its runs have completed; 1 to {MAX_LEGS} are accepted"}
+        )
+    first = requests[0]
+    terms = {name: first[name] for name in TERMS if first.get(name) is not None and name not in LABEL_FIELDS}
+    if differing := [name for name in terms if any(each.get(name) != first[name] for each in requests)]:
+        raise InvalidRequest({"batch_id": f"its runs differ in {', '.join(differing)}, which legs share"})
+    legs = [{name: each[name] for name in ("ticker", "rule_type", "params")} for each in requests]
+    return {**terms, "legs": list({canonical_json(leg): leg for leg in legs}.values())}

@@ -1,0 +1,179 @@
+"""Portfolios as pages: all of them; one with its account, what each leg contributed, and its trades; its report."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, render_template, request
+
+from adapters.portfolios.series import PRUNED, PortfolioSeries
+from contracts.portfolio_request import Sharing
+from contracts.run_result import RunResult
+from contracts.status import RunStatus
+from web.answers import csv_file
+from web.charts.breakdown import breakdown
+from web.operation import operation
+from web.portfolios.api import LISTED, asked_portfolios
+from web.portfolios.pictures import weights_picture
+from web.portfolios.view import Shown, completed_series, legs_shown, row_shown
+from web.request_fields import read_fields, terms_said
+from web.runs import view as run_view
+from web.runs.report import report_page
+from web.runs.trade_table import COLUMNS, POSITION_WORDS, chosen_trades, trade_page
+from web.studies.pictures import equity_picture
+
+blueprint = Blueprint("portfolios", __name__)
+
+TABS = {"legs": "Legs", "stats": "Stats", "trades": "Trades"}
+REASONS = {
+    "no_place": "as many positions as allowed were open",
+    "no_cash": "no cash was left",
+    "cash_below_one_share": "the cash did not cover one share",
+    "budget_below_one_share": "the size of a position did not cover one share",
+    "max_gross": "as much of equity as allowed was invested",
+    "max_weight": "as much as allowed of the ticker was held",
+}
+TRADE_COLUMNS = {"ticker": "Ticker", **{name: title for name, title in COLUMNS.items() if name != "trade_no"}}
+
+
+@blueprint.get("/portfolios")
+@operation(asks=LISTED)
+def listed() -> str:
+    """All portfolios, newest first: ?after=<next_after>&limit=25."""
+    rows, next_after = asked_portfolios()
+    shown = [(row_shown(row), row) for row in rows]
+    is_live = any(each["completed_at"] is None for each, _ in shown)
+    return render_template("portfolios/list.html", portfolios=shown, next_after=next_after, is_live=is_live)
+
+
+@blueprint.get("/portfolios/<uuid:portfolio_id>")
+def page(portfolio_id: UUID) -> str:
+    """One portfolio, a permalink from the first second: ?tab=trades."""
+    tab = request.args.get("tab", "legs")
+    if tab not in TABS:
+        abort(404, f"a portfolio has no tab {tab[:40]!r}; there are {', '.join(TABS)}")
+    shown = Shown(str(portfolio_id))
+    return render_template("portfolios/portfolio.html", tab=tab, tabs=TABS, **_shared(shown), **_completed(shown, tab))
+
+
+def _shared(shown: Shown) -> dict[str, Any]:
+    """What a page says of a portfolio in any state."""
+    asked = json.loads(shown.row["request_json"])
+    error_type, error_message = shown.fault
+    counts = dict.fromkeys((state.public for state in RunStatus), 0)
+    for leg in shown.legs.values():
+        counts[RunStatus(leg["status"]).public] += 1
+    return {
+        "id": shown.row["run_id"],
+        "row": shown.row,
+        "job": shown.job,
+        "status": shown.status,
+        "asked": asked,
+        "terms": terms_said(asked, "orders", "stops", "label")
+        | terms_said(asked, "orders", fields=read_fields(Sharing)),
+        "counts": counts,
+        "error_message": error_message,
+        "failure": run_view.failure(error_type),
+        "legs": legs_shown(shown, shown.series),
+    }
+
+
+def _completed(shown: Shown, tab: str) -> dict[str, Any]:
+    """What only a completed portfolio has."""
+    if shown.job is None or shown.job["metrics_json"] is None:
+        return {}
+    stored, series = json.loads(shown.job["metrics_json"]), shown.series
+    view = RunResult(
+        run_id=shown.row["run_id"],
+        status="completed",
+        request=json.loads(shown.job["request_json"]),
+        metrics=stored["values"],
+        metrics_notes=stored["notes"],
+        trades=series.trades if series and tab != "legs" else [],
+    )
+    kpis = run_view.kpis(view)
+    known = {"headline": kpis.pop("Headline"), "kpis": kpis, "view": view, "sentence": _sentence(stored["values"])}
+    return known | ({"notes": [PRUNED]} if series is None else _of_series(series, view, tab))
+
+
+def _of_series(series: PortfolioSeries, view: RunResult, tab: str) -> dict[str, Any]:
+    """What it has until its series are deleted."""
+    account = series.account
+    known = {
+        "has_series": True,
+        "notes": account.notes,
+        "profit": float(account.equity[-1]) - account.capital,
+        "carry": series.found["interest"] - series.found["borrow_fees"],
+        "left_out": series.left_out(),
+        "reasons": REASONS,
+        "position_words": POSITION_WORDS,
+    }
+    if tab == "trades":
+        return known | _trades(series)
+    if tab == "stats":
+        return known | {"months": run_view.months(account), "parts": breakdown(account, view.trades or [])}
+    return known | _legs(series)
+
+
+def _sentence(metrics: Mapping[str, Any]) -> str:
+    """What it earned beside holding the same assets, in words."""
+    own, held = metrics["total_return_pct"], metrics["buy_hold_return_pct"]
+    if own is None or held is None:
+        return "It has no return that could be held against holding the same assets."
+    better = "More" if own > held else "Less"
+    return f"It {_earned(own)}. {better} than buying the same assets equally and holding them, which {_earned(held)}."
+
+
+def _earned(percent: float) -> str:
+    return f"{'gained' if percent >= 0 else 'lost'} {abs(percent):,.1f}%"
+
+
+def _legs(series: PortfolioSeries) -> dict[str, Any]:
+    """What each leg contributed, how the money was spread, and how the legs' profits go together."""
+    weights, account = series.found["weights"], series.account
+    bars = weights["bars"]
+    names = series.names
+    spread, areas = weights_picture(series.dates_of(bars), weights["money"], account.equity[bars].tolist(), names)
+    together = series.found["correlations"]
+    largest = max((abs(value) for value in series.found["contributions"]), default=0.0)
+    return {
+        "spread": spread,
+        "areas": areas,
+        "correlated": [names[leg] for leg in together["legs"]],
+        "correlations": together["of"],
+        "largest": largest,
+    }
+
+
+def _trades(series: PortfolioSeries) -> dict[str, Any]:
+    ticker = request.args.get("ticker") or None
+    chosen = [trade for trade in series.trades if ticker in (None, trade["ticker"])]  # type: ignore[typeddict-item]
+    return {
+        "trade_page": trade_page(chosen, request.args),
+        "trade_columns": TRADE_COLUMNS,
+        "tickers": sorted({*series.tickers}),
+        "exits": sorted({trade["exit_reason"] for trade in series.trades}),
+        "given": {name: value for name, value in request.args.items() if value and name not in ("tab", "page")},
+    }
+
+
+@blueprint.get("/portfolios/<uuid:portfolio_id>/trades.csv")
+def trades_file(portfolio_id: UUID) -> Response:
+    """The trades of all legs as CSV."""
+    trades = chosen_trades(completed_series(Shown(str(portfolio_id))).trades, {})
+    names = ("trade_no", "leg", *TRADE_COLUMNS, "is_open", "resized")
+    return csv_file([names, *([trade.get(name) for name in names] for trade in trades)], f"trades-{portfolio_id}.csv")
+
+
+@blueprint.get("/portfolios/<uuid:portfolio_id>/report.html")
+def report(portfolio_id: UUID) -> Response:
+    """A completed portfolio as one file to share; it needs no script and no other file."""
+    shown = Shown(str(portfolio_id))
+    series = completed_series(shown)
+    account, legs = series.account, _legs(series)
+    pictures = [
+        ("Equity", equity_picture(account.dates, account.equity.tolist())),
+        ("How it was spread", legs["spread"]),
+    ]
+    return report_page("portfolios/report.html", **_shared(shown), **_completed(shown, "stats"), pictures=pictures)

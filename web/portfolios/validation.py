@@ -1,0 +1,219 @@
+"""A portfolio is checked here, once, at the border: all faults of all its legs together, each at its place."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any
+
+from adapters.batches.expansion import Expansion
+from adapters.prices.store import Version
+from contracts.errors import InvalidRequest
+from contracts.portfolio_request import (
+    DEFAULT_CAPITAL,
+    MAX_LEGS,
+    ONLY_SHARED,
+    ONLY_SLEEVES,
+    SHARING_FIELDS,
+    TERMS,
+    LegRequest,
+    PortfolioRequest,
+    Sharing,
+)
+from contracts.run_request import canonical_json
+from rules.language import series_fault
+from web.arguments import parse_json
+from web.batches.bulk_body import MAX_FAULTS
+from web.batches.sweep_body import read_sweep
+from web.platform import Platform
+from web.portfolios.of_batch import portfolio_of_batch
+from web.runs.validation import PriceSource, ValidRequest, checked, validate_request
+
+MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each
+_OF_LEG = ("ticker", "rule_type", "params", "data_hash")
+Faults = dict[str, str]
+
+
+@dataclass(frozen=True)
+class ValidPortfolio:
+    """A request that may be recorded, and the run of each of its legs."""
+
+    request: PortfolioRequest
+    runs: Sequence[ValidRequest]
+
+    @property
+    def request_hash(self) -> str:
+        """Of what decides its result."""
+        return self.request.request_hash([valid.request_hash for valid in self.runs])
+
+
+def checked_portfolio(body: bytes, on: Platform) -> ValidPortfolio:
+    """What a JSON body asks for: legs, the batch_id whose runs they are, or a sweep with a portfolio.
+
+    InvalidRequest with faults by field; UnknownBatch.
+    """
+    values, prices = parse_json(body), on.prices
+    if isinstance(values, dict) and isinstance(values.get("batch_id"), str) and "legs" not in values:
+        given = {name: value for name, value in values.items() if name != "batch_id"}
+        return _checked(portfolio_of_batch(on.engine, values["batch_id"]) | given, prices)
+    if not isinstance(values, dict) or "portfolio" not in values:
+        return _checked(values, prices)
+    sweep = read_sweep(values, MAX_LEGS)
+    try:
+        return _checked(_asked_by(sweep), prices)
+    except InvalidRequest as error:
+        raise InvalidRequest(sweep.told({_place(field): fault for field, fault in error.errors.items()})) from None
+
+
+def _asked_by(sweep: Expansion) -> dict[str, Any]:
+    """The portfolio that a sweep asks for: each of its runs is a leg."""
+    legs = [{name: run[name] for name in _OF_LEG if name in run} for run in sweep.requests]
+    terms = {name: value for name, value in sweep.base.items() if name not in (*_OF_LEG, "charts")}
+    label = {"label": sweep.spec.name[:64]} if sweep.spec.name else {}
+    return {**label, **terms, **(sweep.spec.portfolio or {}), "legs": legs}
+
+
+def _place(field: str) -> str:
+    """The place of a fault of a leg as that of a run, counted from 1; of the rest in the sweep."""
+    if field.startswith("legs["):
+        number, _, name = field.removeprefix("legs[").partition("]")
+        return f"{int(number) + 1}{name}" if name else "base.tickers"
+    return f"portfolio.{field}" if field in SHARING_FIELDS else f"base.{field}"
+
+
+def _checked(values: Any, prices: PriceSource) -> ValidPortfolio:
+    given = _object(values)
+    faults = _unknown(given)
+    sharing = _sharing(given, faults)
+    legs = _legs(given.get("legs"), faults)
+    terms = {name: given[name] for name in TERMS if name in given}
+    asked = PortfolioRequest(legs=tuple(legs.values()), sharing=sharing, terms=terms)
+    runs = _runs(asked, list(legs), prices, faults)
+    if not faults:
+        faults |= _faults_together(asked, runs, prices)
+    if faults:
+        raise InvalidRequest(faults)
+    return ValidPortfolio(_complete(asked, runs), runs)
+
+
+def _object(values: Any) -> dict[str, Any]:
+    if not isinstance(values, dict) or len(values) > 100:
+        raise InvalidRequest({"body": "a JSON object of legs and what they share is expected"})
+    return values
+
+
+def _unknown(values: Mapping[str, Any]) -> Faults:
+    known = ("legs", *TERMS, *SHARING_FIELDS)
+    return {name[:60]: f"unknown field; accepted: {', '.join(known)}" for name in values if name not in known}
+
+
+def _sharing(values: Mapping[str, Any], faults: Faults) -> Sharing:
+    """How the account is shared; as by default where there are faults."""
+    given = {name: values[name] for name in SHARING_FIELDS if name in values}
+    if isinstance(text := given.get("priority"), str) and text and (fault := series_fault(text)):
+        faults["priority"] = fault.shown(text)
+    try:
+        asked = checked(Sharing, given)
+    except InvalidRequest as error:
+        faults.update(error.errors)
+        return Sharing()
+    of_other_mode = ONLY_SLEEVES if asked.mode == "shared" else ONLY_SHARED
+    other = "sleeves" if asked.mode == "shared" else "shared"
+    for name in of_other_mode:
+        if getattr(asked, name) != getattr(Sharing(), name):
+            faults[name] = f"{given[name]!r} is not accepted with mode {asked.mode}; it is for mode {other}"
+    return asked
+
+
+def _legs(values: Any, faults: Faults) -> dict[int, LegRequest]:
+    """The legs whose fields have their types, by number."""
+    if not isinstance(values, list) or not 1 <= len(values) <= MAX_LEGS:
+        faults["legs"] = f"a list of 1 to {MAX_LEGS} objects of ticker, rule_type, params and weight is expected"
+        return {}
+    found: dict[int, LegRequest] = {}
+    for number, leg in enumerate(values):
+        try:
+            found[number] = checked(LegRequest, leg)
+        except InvalidRequest as error:
+            faults.update({_at(number, "" if field == "body" else field): each for field, each in error.errors.items()})
+        if len(faults) >= MAX_FAULTS:
+            break
+    return found
+
+
+def _at(number: int, field: str) -> str:
+    return f"legs[{number}].{field}" if field else f"legs[{number}]"
+
+
+def _runs(asked: PortfolioRequest, numbers: Sequence[int], prices: PriceSource, faults: Faults) -> list[ValidRequest]:
+    """The run of each leg, by these numbers. A fault that all have in a field that they share is told once."""
+    found, of_legs = list[ValidRequest](), list[tuple[int, Faults]]()
+    for place, number in enumerate(numbers):
+        try:
+            found.append(validate_request(asked.run_of(place), prices))
+        except InvalidRequest as error:
+            of_legs.append((number, error.errors))
+        if sum(len(each) for _, each in of_legs) >= MAX_FAULTS * 2:
+            break
+    shared = set.intersection(*({*errors.items()} for _, errors in of_legs)) if of_legs else set()
+    for number, errors in of_legs:
+        for field, fault in errors.items():
+            is_shared = (field, fault) in shared and field.partition(".")[0] not in _OF_LEG
+            faults[field if is_shared else _at(number, field)] = fault
+    return found
+
+
+def _faults_together(asked: PortfolioRequest, runs: Sequence[ValidRequest], prices: PriceSource) -> Faults:
+    """What is wrong with legs beside each other."""
+    return {**_repeated(runs), **_weights(asked), **_apart(runs, prices)}
+
+
+def _repeated(runs: Sequence[ValidRequest]) -> Faults:
+    faults: Faults = {}
+    seen: dict[tuple[str, str, str], int] = {}
+    for number, valid in enumerate(runs):
+        request = valid.request
+        key = (request.ticker, request.rule_type, canonical_json(request.params))
+        if (first := seen.setdefault(key, number)) != number:
+            faults[_at(number, "ticker")] = (
+                f"the same rule on {request.ticker} as legs[{first}]; a ticker twice needs different rules"
+            )
+    return faults
+
+
+def _weights(asked: PortfolioRequest) -> Faults:
+    without = [number for number, leg in enumerate(asked.legs) if leg.weight is None]
+    if len(without) == len(asked.legs):
+        return {}
+    if asked.sharing.mode == "shared" or asked.sharing.volatility_bars:
+        number = next(number for number, leg in enumerate(asked.legs) if leg.weight is not None)
+        why = "mode shared" if asked.sharing.mode == "shared" else "volatility_bars"
+        return {_at(number, "weight"): f"not accepted with {why}; it is the part of a sleeve"}
+    return {_at(without[0], "weight"): "required, since other legs have one"} if without else {}
+
+
+def _apart(runs: Sequence[ValidRequest], prices: PriceSource) -> Faults:
+    """No day on which all legs have prices, or more bars than one Job takes."""
+    spans = [_span(valid, prices) for valid in runs]
+    first, last = max(start for start, _ in spans), min(end for _, end in spans)
+    if first > last:
+        each = dict.fromkeys(f"{run.request.ticker} {a} to {b}" for run, (a, b) in zip(runs, spans, strict=True))
+        return {"legs": f"there is no day on which all have prices: {'; '.join(list(each)[:MAX_FAULTS])}"}
+    bars = max(len(prices.bars(str(v.request.data_hash)).between(*span)) for v, span in zip(runs, spans, strict=True))
+    if (cells := bars * len(runs)) > MAX_CELLS:
+        return {"legs": f"{len(runs)} legs x {bars:,} bars are {cells:,}; at most {MAX_CELLS:,} are accepted"}
+    return {}
+
+
+def _span(valid: ValidRequest, prices: PriceSource) -> tuple[date, date]:
+    request = valid.request
+    held: Version = prices.get(request.ticker, request.timeframe, request.data_hash)
+    return max(request.start_date, held.first_date), min(request.end_date, held.last_date)
+
+
+def _complete(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> PortfolioRequest:
+    """The request with all its terms, and the versions of the prices that its runs read."""
+    legs = [replace(leg, data_hash=valid.request.data_hash) for leg, valid in zip(asked.legs, runs, strict=True)]
+    shared = runs[0].request.to_json()
+    terms = {name: shared[name] for name in TERMS if shared[name] is not None}
+    capital = asked.terms.get("initial_capital", DEFAULT_CAPITAL)  # of which a sleeve's run has a part
+    return replace(asked, legs=tuple(legs), terms=terms | {"initial_capital": capital})

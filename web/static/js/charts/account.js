@@ -1,0 +1,25 @@
+// The account of a portfolio: equity beside holding the same assets, drawdown, invested share, number of positions.
+import { number, percent, whole } from "./library.js";
+import { compactPercent, drawdown } from "./panes.js";
+import { line } from "./series.js";
+
+export function readAccount(body) {
+  const data = { ...body, times: body.time, total: body.time.length };
+  const spread = Math.max(...body.equity) / Math.max(Math.min(...body.equity), 1);
+  return { data, panes: panesOf(body), spread };
+}
+
+function panesOf({ benchmark }) {
+  const beside = (name, colour, lineStyle, values) => line(name, colour, values, number, { options: { lineStyle } });
+  const held = [beside("The same assets held equally", "holding", 2, (data) => data.held_equally)];
+  if (benchmark) held.push(beside(`${benchmark.name} held`, "c5", 1, (data) => data.benchmark.equity));
+  const equity = line("Equity", "strategy", (data) => data.equity, number, { kind: "area" });
+  const invested = line("Invested", "c1", (data) => data.invested_pct, percent, { kind: "area", axis: compactPercent });
+  const positions = line("Positions", "c2", (data) => data.positions, whole, { options: { lineType: 1 } }); // in steps
+  return [
+    { id: "equity", name: "Equity", height: 300, log: true, series: [...held, equity] },
+    { id: "drawdown", name: "Drawdown", height: 110, series: [drawdown("Drawdown", "down", (data) => data.drawdown_pct)] },
+    { id: "invested", name: "Invested", height: 110, series: [invested] },
+    { id: "positions", name: "Positions", height: 110, series: [positions] },
+  ];
+}

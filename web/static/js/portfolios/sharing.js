@@ -1,0 +1,62 @@
+// Several tickers, or the runs of a batch, in one account: how they share it, and how that is sent.
+import { announce } from "../announce.js";
+import { showFault } from "../runs/faults.js";
+import { valueOf } from "../inputs.js";
+import { sendOnce } from "../requests.js";
+import { visit } from "../swap.js";
+
+// Values by name of those fields that are shown; optional ones that are empty are left out.
+export function readFields(inputs) {
+  const values = {};
+  for (const input of inputs) {
+    const value = valueOf(input);
+    if (value || value === 0 || value === false || !("optional" in input.dataset)) values[input.name] = value;
+  }
+  return values;
+}
+
+export function readSharing(root) {
+  return readFields([...root.querySelectorAll("[data-sharing] [data-field]")].filter((input) => !input.closest("[hidden]")));
+}
+
+// Fields that one mode alone has are hidden in the other.
+export function showMode(root) {
+  const { value } = root.querySelector('[data-sharing] [name="mode"]');
+  for (const each of root.querySelectorAll("[data-only]")) each.hidden = each.dataset.only !== "" && each.dataset.only !== value;
+}
+
+export function tickersOf(form) {
+  return [...form.querySelectorAll('#together [name="together"]:checked')].map((box) => box.value);
+}
+
+export function describeTogether(form, request) {
+  showMode(form);
+  const count = tickersOf(form).length;
+  const shared = readSharing(form).mode === "shared";
+  const fitting = request.size_type === "percent" ? Math.floor(100 / request.position_size) : Math.floor(request.initial_capital / request.position_size);
+  const size = request.size_type === "percent" ? `${request.position_size} % of equity` : `${request.position_size} in money`;
+  const words = shared ? `Each position is ${size} (Money and orders), so about ${fitting} fit at once.` : "Each leg trades its own part of the capital.";
+  form.querySelector("[data-together]").textContent = count ? `${count} ${count === 1 ? "ticker" : "tickers"}. ${words}` : "";
+  return count;
+}
+
+export function startPortfolioForm(form) {
+  showMode(form);
+  form.addEventListener("change", () => showMode(form));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    for (const line of form.querySelectorAll(".fault")) line.textContent = "";
+    const terms = [...form.querySelectorAll("[data-field]")].filter((input) => !input.closest("[data-sharing]"));
+    const values = { batch_id: form.dataset.batch, ...readFields(terms), ...readSharing(form) };
+    const { ok, body } = await sendOnce("/api/portfolios", values);
+    if (ok) return visit(body.page_url);
+    const left = [];
+    for (const [name, text] of Object.entries(body.errors ?? {})) {
+      const line = form.querySelector(`[data-fault="${CSS.escape(name)}"]`);
+      if (line) showFault(line, text);
+      else left.push(`${name}: ${text}`);
+    }
+    form.querySelector("[data-fault='']").textContent = left.join(" · ") || (body.errors ? "" : body.error);
+    announce(body.error);
+  });
+}
