@@ -23,6 +23,8 @@ from rules.prices import Prices
 
 TRADE_FIELDS = tuple(each.name for each in fields(Trade))  # asdict would copy each value, at five times the cost
 
+WORTH_SAYING = 0.01  # of the bars, that a rule had no values on
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
@@ -91,7 +93,7 @@ def notes_on(request: RunRequest, rule: BaseRule, prices: RunPrices, result: Bac
     """Sentences on the prices, a short history, a rule that says one thing only, idle cash, and a lost account."""
     name, needed = rule.longest_lookback()
     notes = prices.notes
-    if (missing := needed - prices.first_bar) > 0:
+    if (missing := needed - prices.first_bar) > len(result.signals) * WORTH_SAYING:
         early = result.signals[:missing]
         # a part of a rule may decide before the rest has values, as may the members of a vote
         said = "a part of it is unknown" if early.any() else "no signal"

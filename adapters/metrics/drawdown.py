@@ -9,7 +9,9 @@ from adapters.metrics.measured import DAY_S, Measured, average
 metric = partial(Metric, "Drawdown")
 
 
-@metric("Maximum drawdown", "percent", "low", headline="drawdown", holding="buy_hold_max_drawdown_pct")
+@metric(
+    "Maximum drawdown", "percent", "low", headline="drawdown", holding="buy_hold_max_drawdown_pct", plain="Worst fall"
+)
 def max_drawdown_pct(run: Measured) -> float:
     """Largest fall of equity from its running peak, in percent of the peak; the initial capital is the first peak."""
     return run.core_value("max_drawdown_pct")

@@ -22,7 +22,7 @@ class Metric:
     would rather have it high or low; None where neither is better. signed: a gain or a loss, shown with its sign.
     headline: the short name, in addresses and indexes, of a metric that has a column of its own, by which runs are
     listed, filtered and sorted. holding: the name of the metric that is the same number of buying and holding, shown
-    with it. source: where the definition comes from.
+    with it. plain: what people call one of the few that are shown first. source: where the definition comes from.
     """
 
     section: Section
@@ -32,6 +32,7 @@ class Metric:
     signed: bool = False
     headline: str | None = None
     holding: str | None = None
+    plain: str | None = None
     source: str | None = None
     compute: Compute = field(init=False)
 

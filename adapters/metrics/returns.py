@@ -11,13 +11,15 @@ LEAST_YEARS = 0.25  # a shorter run says nothing about a year: 1% in two days wo
 metric = partial(Metric, "Return")
 
 
-@metric("Total return", "percent", "high", signed=True, headline="return", holding="buy_hold_return_pct")
+@metric(
+    "Total return", "percent", "high", signed=True, headline="return", holding="buy_hold_return_pct", plain="Return"
+)
 def total_return_pct(run: Measured) -> float:
     """Final equity / initial capital - 1."""
     return run.core_value("total_return_pct")
 
 
-@metric("Annual growth (CAGR)", "percent", "high", signed=True)
+@metric("Annual growth (CAGR)", "percent", "high", signed=True, plain="Growth a year")
 def cagr(run: Measured) -> float:
     """(1 + total return) ^ (1 / years) - 1: the yearly growth that gives the total return; years of 365.25 days from
     the first bar to the last, at least a quarter of one.

@@ -19,6 +19,7 @@ metric = partial(Metric, "Risk")
     "high",
     headline="sharpe",
     holding="buy_hold_sharpe_ratio",
+    plain="Return per risk",
     source="Sharpe (1994), Journal of Portfolio Management 21(1)",
 )
 def sharpe_ratio(run: Measured) -> float:
@@ -99,7 +100,7 @@ def tail_ratio(run: Measured) -> float:
     return abs(quantile(run, 1.0 - TAIL)) / lowest
 
 
-@metric("Exposure", "percent")
+@metric("Exposure", "percent", plain="Time invested")
 def exposure_pct(run: Measured) -> float:
     """Share of the bars at whose close a position is held."""
     return run.bars_held / run.bars * 100.0

@@ -10,13 +10,13 @@ from adapters.metrics.measured import Measured, NoValue, mean
 metric = partial(Metric, "Trades")
 
 
-@metric("Trades", "count", headline="trades")
+@metric("Trades", "count", headline="trades", plain="Trades")
 def num_trades(run: Measured) -> float:
     """Positions opened, the one still open included."""
     return run.core_value("num_trades")
 
 
-@metric("Win rate", "percent", "high")
+@metric("Win rate", "percent", "high", plain="Trades won")
 def win_rate(run: Measured) -> float:
     """Closed trades that earned more than their fees / all closed trades."""
     return share_won(run.profits)
@@ -28,7 +28,7 @@ def avg_trade_return(run: Measured) -> float:
     return mean_of(run, "pnl_pct")
 
 
-@metric("Profit factor", "ratio", "high")
+@metric("Profit factor", "ratio", "high", plain="Won per lost")
 def profit_factor(run: Measured) -> float:
     """Money won by the winning / money lost by the losing closed trades."""
     lost = -math.fsum(profit for profit in run.profits if profit < 0)

@@ -1,11 +1,16 @@
 """How the conditions of a rule fared in a run: how often each part was true, and how close it came where it was not."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from adapters.runs.reasons import BarState, comparisons, wanted
+import numpy as np
+
+from adapters.prices.bars import Column
+from adapters.runs.lines import RunLines
+from adapters.runs.reasons import SIGNS, BarState, comparisons, wanted
 from contracts.run_result import ConditionSummary
 
+OPENING = {"longonly": ("buy",), "shortonly": ("sell",)}  # the side that opens positions; otherwise both do
 Head = Mapping[str, Any]  # as adapters.runs.lines.decode_head reads it
 
 
@@ -24,6 +29,31 @@ def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSumma
         for side in ("buy", "sell")
         for member, condition in comparisons(head[side])
     ]
+
+
+def on_stretch(kept: RunLines, bars: range, line_values: Callable[[int], Column]) -> Head:
+    """The head of a run's lines with the counts and the nearest bars of a stretch alone, whose first bar is 0.
+
+    line_values: of the line at this place in the head on the bars of the stretch, NaN where it has no value.
+    """
+    numbers = np.arange(bars.start, bars.stop)
+
+    def values(side: Mapping[str, Any]) -> Column:
+        return line_values(side["line"]) if "line" in side else np.full(len(bars), side.get("number", np.nan))
+
+    def counted(condition: Mapping[str, Any]) -> Mapping[str, Any]:
+        truth = kept.truths(condition["truth"], numbers)
+        counts = {"true": int((truth > 0).sum()), "unknown": int((truth == 0).sum())}
+        if condition["op"] not in SIGNS:
+            return {**condition, "of": [counted(each) for each in condition["of"]], **counts}
+        left, right = map(values, condition["of"])
+        gaps = np.where(truth < 0, np.abs(left - right), np.nan)
+        if np.isnan(gaps).all():
+            return {**{name: each for name, each in condition.items() if name != "nearest"}, **counts}
+        nearest = int(np.nanargmin(gaps))
+        return {**condition, **counts, "nearest": [nearest, float(left[nearest]), float(right[nearest])]}
+
+    return {**kept.head, **{side: counted(kept.head[side]) for side in ("buy", "sell")}}
 
 
 def _nearest(condition: Mapping[str, Any], head: Head, dates: Sequence[str]) -> dict[str, str | None]:

@@ -72,7 +72,11 @@ class RunLines:
         numbers, known = (self.columns[2 * place + each][bars - self.first].tolist() for each in (0, 1))
         return [number / scale if there else None for number, there in zip(numbers, known, strict=True)]
 
+    def truths(self, place: int, bars: Whole) -> Whole:
+        """Of a condition on these bars: above 0 where it held, below where not, 0 where that is unknown."""
+        return self.columns[2 * len(stored_lines(self.head)) + place][bars - self.first]
+
     def truth(self, place: int, bar: int) -> bool | None:
         """Whether a condition held on a bar; None where that is unknown."""
-        truth = self.columns[2 * len(stored_lines(self.head)) + place][bar - self.first]
+        truth = self.truths(place, np.array([bar]))[0]
         return None if truth == 0 else bool(truth > 0)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Visit, launched
-from tests.browser.steps import new_run, wait_for_result
+from tests.browser.steps import JOB_MS, new_run, wait_for_result
 from tests.services.waiting import wait_until
 
 if TYPE_CHECKING:
@@ -111,9 +111,7 @@ def test_the_chart_is_led_by_keys(visit: Visit, runs: dict[str, str], width: int
     page.keyboard.press("End")
 
     expect(legend(page)).to_contain_text(everything[1])
-    expect(legend(page)).to_contain_text(
-        re.compile(r"O [\d.]+ H [\d.]+ L [\d.]+ C [\d.]+ *V [\d,]+ · (long|no position)")
-    )
+    expect(legend(page)).to_contain_text(re.compile(r"O [\d.]+ H [\d.]+ L [\d.]+ C [\d.]+ · (long|no position)"))
     expect(page.locator("#announcer")).to_contain_text("Equity")
     expect(page.locator("#tab-stats")).to_have_attribute("aria-selected", "true")  # the keys did not reach the tabs
 
@@ -188,6 +186,79 @@ def test_a_bar_says_why_the_rule_traded_there_or_not(visit: Visit, runs: dict[st
     expect(page.locator(".pane-legend", has_text="RSI(14)")).to_be_visible()  # the rule's own line has its pane
 
 
+@WIDTHS
+def test_what_a_click_explains_is_in_view(visit: Visit, runs: dict[str, str], width: int) -> None:
+    visit.page.set_viewport_size({"width": width, "height": 900})
+    page = chart_of(visit, runs)
+    expect(page.locator("#why [data-hint]")).to_be_visible()
+
+    page.mouse.click(*middle_of(page.locator(".stage")))
+    expect(page.locator(".explanation p")).to_be_in_viewport(ratio=1)
+    page.get_by_role("button", name="1Y", exact=True).click()
+    expect(page.locator(".chart-range")).not_to_contain_text("2000")
+    page.locator("[data-stretch]").click()
+    expect(page.locator(".explanation p")).to_contain_text(re.compile(r"trades? (was|were) opened on these 2\d\d bars"))
+    expect(page.locator(".explanation li").first).to_contain_text("RSI(14)")
+    page.keyboard.press("Escape")
+
+    if width < 1100:
+        expect(page.locator("#why")).to_have_css("position", "static")
+
+
+def test_a_run_is_repeated_with_other_params_beside_itself(visit: Visit, runs: dict[str, str]) -> None:
+    page = chart_of(visit, runs)
+    form = page.locator("#again-form")
+
+    form.get_by_label("oversold").fill("99")
+    form.get_by_role("button").click()
+    expect(form).to_contain_text("99 is out of range: must be a number from 1 to 50")
+    visit.expect_fault("status of 400")
+    form.get_by_label("oversold").fill("45")
+    form.get_by_role("button").click()
+
+    page.wait_for_url("**/result/*?beside=*")
+    expect(page.locator("#beside")).to_contain_text("oversold 30 → 45", timeout=JOB_MS)
+    expect(page.locator('[data-metric="num_trades"]')).to_contain_text("before 60")
+    expect(page.locator(".pane-legend", has_text=re.compile(r"Before [\d,.]+Equity [\d,.]+"))).to_be_visible()
+    page.get_by_role("link", name="the run before").click()
+    expect(page.locator("#beside")).to_have_count(0)
+
+
+def test_nothing_moves_when_the_chart_is_drawn(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
+    if browser.browser_type.name != "chromium":  # no other measures it
+        return
+    chart_of(visit, runs)
+    for width in (1280, 390):
+        page = browser.new_page(viewport={"width": width, "height": 800})
+        page.add_init_script(
+            """window.moved = 0;
+            new PerformanceObserver((list) => list.getEntries().forEach((each) => (window.moved += each.value)))
+              .observe({ type: "layout-shift", buffered: true });"""
+        )
+        page.goto(runs["traded"])
+        expect(page.locator(".stage.drawn")).to_be_visible()
+        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        assert page.evaluate("window.moved") < 0.01
+        page.close()
+
+
+def test_a_system_that_forces_its_colours_gets_a_chart(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
+    if browser.browser_type.name != "chromium":  # no other can be told to
+        return
+    visit.page.emulate_media(forced_colors="active")
+    page = chart_of(visit, runs)
+    colours = """() => {
+      const canvas = document.querySelector(".stage canvas");
+      const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+      return new Set(new Uint32Array(data.buffer)).size;
+    }"""
+
+    drawn = page.evaluate(colours)
+    visit.page.emulate_media(forced_colors="none")
+
+    assert drawn > 20
+
+
 def test_a_finger_zooms_and_taps(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
     if browser.browser_type.name != "chromium":  # no other lets a test put two fingers down
         return
@@ -215,7 +286,7 @@ def test_colours_follow_the_theme(visit: Visit, runs: dict[str, str]) -> None:
 
     page.evaluate(
         """() => {
-        document.querySelector(".workspace").style.setProperty("--page", "#123456");
+        document.querySelector(".workspace").style.setProperty("--panel", "#123456");
         document.documentElement.dataset.theme = "another";
     }"""
     )
@@ -263,7 +334,7 @@ def test_a_long_run_is_refined_where_one_zooms_in(visit: Visit) -> None:
     page.locator(".stage").focus()
     page.mouse.move(0, 0)  # what is under the mouse would be said otherwise
     page.keyboard.press("End")
-    expect(legend(page)).to_contain_text(f"V {len(times) - 1:,}")
+    expect(page.locator(".pane-legend").nth(1)).to_contain_text(f"Volume {len(times) - 1:,}")
 
 
 def test_a_chart_whose_library_does_not_come_says_so(visit: Visit, runs: dict[str, str]) -> None:

@@ -1,9 +1,11 @@
 """What the account did with the rule's signal of a bar, and what else happened to it there."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from adapters.prices.bars import MOST_DIGITS
+from adapters.runs.condition_summary import OPENING
 from adapters.runs.reasons import number_text
 
 SIDES = {1: "BUY", -1: "SELL"}
@@ -21,6 +23,41 @@ def account_words(
     left = [trade for trade in trades if trade["exit_bar"] == bar and not trade["is_open"]]
     words = [_closed(trade) for trade in left if trade["exit_reason"] != "signal"]
     return words + (_of_signal(bar, signal, last_bar, request, trades, rejected) if signal else [])
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What a run's account did on a stretch of bars, in words, and on how many of their closes it held a position."""
+
+    words: str
+    bars: int
+    held: int
+
+    def awaited(self, direction: str) -> list[str]:
+        """The sides of the rule that could have changed something: those that open without a position, or close one."""
+        opening = OPENING.get(direction, ("buy", "sell"))
+        closing = {"longonly": ("sell",), "shortonly": ("buy",)}.get(direction, ("buy", "sell"))
+        wanted = (opening if self.held < self.bars else ()) + (closing if self.held else ())
+        return [side for side in ("buy", "sell") if side in wanted]
+
+
+def stretch_account(bars: range, trades: Sequence[Trade], signals: Sequence[int]) -> Stretch:
+    """signals: of the rule on these bars, 1 or -1 each."""
+    opened = sum(trade["entry_bar"] in bars for trade in trades)
+    held = sum(
+        max(min(trade["exit_bar"] + trade["is_open"], bars.stop) - max(trade["entry_bar"], bars.start), 0)
+        for trade in trades
+    )
+    words = [
+        f"{opened or 'No'} {'trade was' if opened == 1 else 'trades were'} opened on these {len(bars):,} bars",
+        f"a position was held at {_share(held, len(bars))} of their closes",
+        f"the rule said buy on {signals.count(1) or 'none'} of them and sell on {signals.count(-1) or 'none'}",
+    ]
+    return Stretch("; ".join(words) + ".", len(bars), held)
+
+
+def _share(part: int, whole: int) -> str:
+    return "none" if not part else "all" if part == whole else f"{part:,}"
 
 
 def _closed(trade: Trade, when: str = "") -> str:

@@ -20,7 +20,10 @@ def breakdown(run: RunSeries, trades: Sequence[TradeRow]) -> dict[str, Any]:
     return {
         "drawdowns": worst_drawdowns(run),
         "histogram": histogram_svg(returns_histogram(run.path)),
-        "groups": [*trades_by(trades, side_of), *trades_by(trades, ending_of)],
+        "groups": [
+            *trades_by([each for each in trades if not each["is_open"]], side_of),
+            *trades_by(trades, ending_of),
+        ],
     }
 
 

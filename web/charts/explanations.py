@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -12,15 +13,16 @@ from flask import Blueprint, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
-from adapters.prices.bars import Bars, Whole, bar_date
+from adapters.prices.bars import Bars, Column, Whole, bar_date, bar_dates
+from adapters.runs.condition_summary import condition_summaries, held_back, on_stretch
 from adapters.runs.lines import RunLines, stored_lines
 from adapters.runs.queries import lines_of
 from adapters.runs.reasons import BarState, comparisons
 from adapters.runs.stored_series import decode_signals, decode_trades
 from web.arguments import arguments
-from web.charts.bar_account import account_words
+from web.charts.bar_account import account_words, stretch_account
 from web.charts.bars import completed_row
-from web.charts.windows import WINDOW, asked_window
+from web.charts.windows import FROM, TO, WINDOW, asked_window
 from web.operation import NO_RUN, UNFINISHED, Argument, operation
 from web.parsers import whole_number
 from web.platform import ask_database, platform
@@ -72,6 +74,39 @@ def explanation(run_id: UUID) -> ResponseReturnValue:
     return jsonify(body | rule | {"account": account, "sentence": sentence})
 
 
+@blueprint.get("/api/runs/<uuid:run_id>/stretch")
+@operation("200 Stretch: the bars in words", NO_RUN, UNFINISHED, asks=(FROM, TO))
+def stretch(run_id: UUID) -> ResponseReturnValue:
+    """What kept a run's rule from trading on a stretch of its bars, or how often it did: ?from=0&to=250."""
+    row = completed_row(str(run_id))
+    series, traded = _traded(row)
+    shown = asked_window(len(traded))
+    bars = range(shown.first, shown.stop)
+    trades, _, _ = decode_trades(row["trades_json"])
+    signals = [signal for at, signal, _ in decode_signals(row["signals_json"]) if at in bars]
+    kept = ask_database(lines_of, row, bars)
+    dates = bar_dates(series.times[traded[bars.start] : traded[bars.start] + len(bars)], series.timeframe)
+    dates = bar_dates(series.times[traded.start + bars.start : traded.start + bars.stop], series.timeframe)
+    body = {"from": bars.start, "to": bars.stop, "first": dates[0], "last": dates[-1]}
+    said = stretch_account(bars, trades, signals)
+    kept = ask_database(lines_of, row, bars)
+    if kept is None:
+        return jsonify(body | {"sentence": said.words, "held_back": [], "note": NO_LINES})
+    values = partial(_line_values, kept, series, traded.start, np.arange(bars.start, bars.stop))
+    summaries = condition_summaries(on_stretch(kept, bars, values), dates)
+    sides = said.awaited(json.loads(row["request_json"])["direction"])
+    return jsonify(body | {"sentence": said.words, "held_back": [held_back(summaries, side) for side in sides]})
+
+
+def _line_values(kept: RunLines, series: Bars, start: int, bars: Whole, line: int) -> Column:
+    """A line of the rule on bars of the run, whose first is `start` in the series; NaN where it has no value."""
+    known = kept.head["lines"][line]
+    if "column" in known:
+        return series.columns[known["column"].capitalize()][start + bars]
+    place = [each["name"] for each in stored_lines(kept.head)].index(known["name"])
+    return np.array(kept.values(place, bars), dtype=float)
+
+
 def _traded(row: RowMapping) -> tuple[Bars, range]:
     """The bars that a run read, and the numbers of those that it traded."""
     asked, series = json.loads(row["request_json"]), platform().prices.bars(row["data_hash"])
@@ -94,14 +129,10 @@ def _rule(kept: RunLines, series: Bars, place: int, bar: int) -> dict[str, Any]:
 
 def _bar_state(kept: RunLines, series: Bars, place: int, bar: int) -> BarState:
     """What the rule saw on a bar of the run, whose number in the series is `place`."""
-    stored = [each["name"] for each in stored_lines(kept.head)]
 
     def value(line: int) -> float | None:
-        known = kept.head["lines"][line]
-        if "column" in known:
-            return float(series.columns[known["column"].capitalize()][place])
-        (found,) = kept.values(stored.index(known["name"]), np.array([bar]))
-        return found
+        found = float(_line_values(kept, series, place - bar, np.array([bar]), line)[0])
+        return found if found == found else None
 
     return BarState(kept.head["lines"], value, lambda truth: kept.truth(truth, bar))
 

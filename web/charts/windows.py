@@ -50,4 +50,4 @@ def asked_window(bars: int) -> Window:
     first, stop = asked["from"], asked["to"]
     if stop <= first < bars:
         raise InvalidRequest({"to": f"{stop} is not after from, which is {first}"})
-    return Window(first, stop, max(1, -(-(stop - first) // asked["max"])))
+    return Window(first, stop, max(1, -(-(stop - first) // asked.get("max", MOST_POINTS))))

@@ -133,6 +133,10 @@ ANSWERS: dict[str, Json] = {
         },
         note=TEXT | {"description": "why there are no sides"},
     ),
+    "Stretch": json_object(
+        {**alike("from to", COUNT), **alike("first last sentence", TEXT), "held_back": array(TEXT)},
+        note=TEXT | {"description": "why nothing is said of the rule's conditions"},
+    ),
     "Audit": page("audit", json_object(_DEED | alike("run_id batch_id", _TEXT_OR_NULL))),
     "Strangers": json_object(
         {"strangers": array(json_object({"hour": TEXT, "kind": TEXT, "status": COUNT, "requests": COUNT}))}

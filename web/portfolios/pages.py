@@ -1,7 +1,6 @@
 """Portfolios as pages: all of them; one with its account, what each leg contributed, and its trades; its report."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from web.portfolios.view import Shown, completed_series, legs_shown, row_shown
 from web.request_fields import read_fields, terms_said
 from web.runs import view as run_view
 from web.runs.report import report_page
-from web.runs.trade_table import COLUMNS, POSITION_WORDS, chosen_trades, trade_page
+from web.runs.trade_table import COLUMNS, POSITION_WORDS, chosen_trades, trade_page, trade_rows
 from web.studies.pictures import equity_picture
 
 blueprint = Blueprint("portfolios", __name__)
@@ -93,7 +92,8 @@ def _completed(shown: Shown, tab: str) -> dict[str, Any]:
         trades=series.trades if series and tab != "legs" else [],
     )
     kpis = run_view.kpis(view)
-    known = {"headline": kpis.pop("Headline"), "kpis": kpis, "view": view, "sentence": _sentence(stored["values"])}
+    market = run_view.market(stored["values"], "Buying the same assets equally and holding them")
+    known = {"headline": kpis.pop("Headline"), "kpis": kpis, "view": view, "market": market}
     return known | ({"notes": [PRUNED]} if series is None else _of_series(series, view, tab))
 
 
@@ -114,19 +114,6 @@ def _of_series(series: PortfolioSeries, view: RunResult, tab: str) -> dict[str, 
     if tab == "stats":
         return known | {"months": run_view.months(account), "parts": breakdown(account, view.trades or [])}
     return known | _legs(series)
-
-
-def _sentence(metrics: Mapping[str, Any]) -> str:
-    """What it earned beside holding the same assets, in words."""
-    own, held = metrics["total_return_pct"], metrics["buy_hold_return_pct"]
-    if own is None or held is None:
-        return "It has no return that could be held against holding the same assets."
-    better = "More" if own > held else "Less"
-    return f"It {_earned(own)}. {better} than buying the same assets equally and holding them, which {_earned(held)}."
-
-
-def _earned(percent: float) -> str:
-    return f"{'gained' if percent >= 0 else 'lost'} {abs(percent):,.1f}%"
 
 
 def _legs(series: PortfolioSeries) -> dict[str, Any]:
@@ -163,7 +150,7 @@ def trades_file(portfolio_id: UUID) -> Response:
     """The trades of all legs as CSV."""
     trades = chosen_trades(completed_series(Shown(str(portfolio_id))).trades, {})
     names = ("trade_no", "leg", *TRADE_COLUMNS, "is_open", "resized")
-    return csv_file([names, *([trade.get(name) for name in names] for trade in trades)], f"trades-{portfolio_id}.csv")
+    return csv_file(trade_rows(trades, names), f"trades-{portfolio_id}.csv")
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>/report.html")

@@ -1,5 +1,6 @@
 """One run as a page: what it waits for, what failed, or its result: a chart, and tables in tabs."""
 
+import json
 import threading
 import time
 from typing import Any
@@ -21,6 +22,7 @@ from web.platform import ask_database, platform
 from web.queue.troubles import troubles
 from web.runs import operations, reproductions
 from web.runs import view as run_view
+from web.runs.again import asked_before, changed_params
 from web.runs.trade_table import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
 
 blueprint = Blueprint("run", __name__)
@@ -52,6 +54,7 @@ def page(run_id: UUID) -> ResponseReturnValue:
         events = events_of(connection, str(run_id))
         reproduced = _reproductions(connection, row)
         hindered = troubles(connection) if row["status"] == RunStatus.PENDING else []
+        before = asked_before(connection)
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
     series = None if row["equity_curve_json"] is None else run_series(row)
     view = run_view.page_result(row, series, platform().prices.candles)
@@ -66,7 +69,7 @@ def page(run_id: UUID) -> ResponseReturnValue:
         troubles=hindered,
         **run_view.shown_request(view),
         **reproduced,
-        **_completed(view, series, tab),
+        **_completed(view, series, tab, before),
     )
 
 
@@ -93,12 +96,18 @@ def _reproductions(connection: Connection, row: RowMapping) -> dict[str, Any]:
     }
 
 
-def _completed(view: RunResult, run: RunSeries | None, tab: str) -> dict[str, Any]:
-    """What only a completed run has."""
+def _completed(view: RunResult, run: RunSeries | None, tab: str, before: RowMapping | None) -> dict[str, Any]:
+    """What only a completed run has; before: the run that it is shown beside."""
     if view.status != "completed":
         return {"failure": run_view.failure(view.error_type)}
-    kpis = run_view.kpis(view)
-    shared = {"headline": kpis.pop("Headline"), "kpis": kpis, "page_size": PAGE_SIZE}
+    kpis = run_view.kpis(view, json.loads(before["metrics_json"])["values"] if before else None)
+    shared: dict[str, Any] = {"headline": kpis.pop("Headline"), "kpis": kpis, "page_size": PAGE_SIZE}
+    if before:
+        asked = json.loads(before["request_json"])
+        same_rule = asked["rule_type"] == view.request["rule_type"]
+        changed = changed_params(asked["rule_type"], view.request["params"], asked["params"]) if same_rule else ""
+        shared |= {"before": before, "changed": changed}
+    shared["market"] = run_view.market(view.metrics or {}, f"Buying and holding {view.request['ticker']}")
     if run is None:  # pruned
         return shared
     shared |= {"no_trades": run_view.why_no_trades(view, run), "timing": run_view.timing(view, run)}

@@ -77,9 +77,9 @@ def trade_page(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> Trad
     return TradePage(shown, len(chosen), page, pages, sum(trade["pnl_abs"] for trade in chosen))
 
 
-def trade_rows(trades: Sequence[TradeRow]) -> Iterator[Sequence[object]]:
-    """The trades as rows of a file, the contract's names in the first."""
-    names = (*COLUMNS, "is_open")
+def trade_rows(trades: Sequence[TradeRow], names: Sequence[str] = (*COLUMNS, "is_open")) -> Iterator[Sequence[object]]:
+    """The trades as rows of a file, the contract's names in the first; counted and called as on the page."""
     yield names
     for trade in trades:
-        yield [trade.get(name) for name in names]
+        as_on_page = {**trade, "trade_no": trade["trade_no"] + 1, "side": POSITION_WORDS[trade["side"]]}
+        yield [as_on_page.get(name) for name in names]

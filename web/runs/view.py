@@ -1,6 +1,7 @@
 """One run as its page shows it: metrics in order, texts of its charts, why there were no trades, what failed."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
@@ -10,7 +11,7 @@ from adapters.metrics.entry import Metric
 from adapters.metrics.period_returns import YearReturns, monthly_returns
 from adapters.metrics.table import METRICS, METRICS_BY_NAME
 from adapters.metrics.timing_words import run_timing
-from adapters.runs.condition_summary import held_back
+from adapters.runs.condition_summary import OPENING, held_back
 from adapters.runs.result import CandleSource, run_result
 from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult
@@ -18,6 +19,7 @@ from contracts.status import ErrorType
 from rules.catalog import complete_params
 from rules.language import filled_texts
 from web.request_fields import asked_again, terms_said
+from web.runs.again import tunables
 
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
 
@@ -68,6 +70,7 @@ class Kpi:
     value: float | int | None
     reason: str | None
     holding: "Kpi | None" = None  # the same of buying and holding
+    before: "Kpi | None" = None  # the same of the run that this one is shown beside
 
 
 def page_result(row: RowMapping, series: RunSeries | None, prices: CandleSource) -> RunResult:
@@ -82,16 +85,27 @@ def shown_request(result: RunResult) -> dict[str, Any]:
     params = complete_params(rule_type, result.request["params"])
     texts = filled_texts(params) if rule_type == "FORMULA" else {}
     terms = terms_said(result.request, "orders", "stops", "label")
-    return {"terms": terms, "full_params": params, "texts": texts, "asked_again": asked_again(result.request)}
+    return {
+        "terms": terms,
+        "full_params": params,
+        "texts": texts,
+        "asked_again": asked_again(result.request),
+        "tunables": tunables(rule_type, params),
+    }
 
 
-def kpis(result: RunResult) -> dict[str, list[Kpi]]:
-    """The metrics that this run has, by section, with the reason where one has no value; those of lists come first."""
+def kpis(result: RunResult, before: Mapping[str, Any] | None = None) -> dict[str, list[Kpi]]:
+    """The metrics that this run has, by section, with the reason where one has no value; those in plain words first.
+
+    before: the metrics of a run that this one is shown beside.
+    """
     sections: dict[str, list[Kpi]] = {"Headline": []}
     for metric in METRICS:
         if metric.name in (result.metrics or {}):
             kpi = _kpi(result, metric)
-            sections.setdefault("Headline" if metric.headline else metric.section, []).append(kpi)
+            if before and before.get(metric.name) is not None:
+                kpi = replace(kpi, before=Kpi(metric, before[metric.name], None))
+            sections.setdefault("Headline" if metric.plain else metric.section, []).append(kpi)
     return sections
 
 
@@ -99,6 +113,26 @@ def _kpi(result: RunResult, metric: Metric) -> Kpi:
     metrics = result.metrics or {}
     holding = _kpi(result, METRICS_BY_NAME[metric.holding]) if metric.holding in metrics else None
     return Kpi(metric, metrics[metric.name], result.metrics_notes.get(metric.name), holding)
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """Whether a result beat doing nothing, in words; beat is 1, -1, 0 for neither, None where nobody can say."""
+
+    beat: int | None
+    words: str
+
+
+def market(metrics: Mapping[str, Any], holding: str) -> Market:
+    """A result beside buying and holding; holding: what that is called, such as `Buying and holding AAPL`."""
+    own, held = metrics.get("total_return_pct"), metrics.get("buy_hold_return_pct")
+    if own is None or held is None:
+        return Market(None, f"It has no return that could be held against that of {holding[0].lower()}{holding[1:]}.")
+    return Market((own > held) - (own < held), f"It {_earned(own)}. {holding} {_earned(held)}.")
+
+
+def _earned(percent: float) -> str:
+    return f"{'gained' if percent >= 0 else 'lost'} {abs(percent):,.1f}%"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +179,6 @@ def why_no_trades(result: RunResult, run: RunSeries) -> str | None:
 
 def _held_back(result: RunResult) -> str:
     """What kept the sides of the rule that open positions from holding, or what to try where that is not known."""
-    sides = {"longonly": ("buy",), "shortonly": ("sell",)}.get(result.request["direction"], ("buy", "sell"))
+    sides = OPENING.get(result.request["direction"], ("buy", "sell"))
     said = [held_back(result.explanation_summary or [], side) for side in sides]
     return " ".join(filter(None, said)) or "Loosen its parameters or take more bars."

@@ -5,6 +5,7 @@ import "./copying.js";
 import "./fullscreen.js";
 import "./refreshing.js";
 import "./runs/actions.js";
+import "./runs/again.js";
 import "./runs/columns.js";
 import "./runs/live.js";
 import "./runs/selecting.js";

@@ -1,15 +1,41 @@
-// Why the rule did, or did not, trade on one bar.
+// Why the rule did, or did not, trade: on one bar, or on a stretch of them; beside the chart, on small screens in a sheet.
 import { make } from "../elements.js";
 import { sendJson } from "../requests.js";
 
 const MET = new Map([[true, "✓"], [false, "✗"], [null, "—"]]);
 
-export async function explain(panel, bar) {
-  const { body: said } = await sendJson(`${panel.dataset.url}?bar=${bar}`);
-  panel.hidden = false;
-  panel.querySelector("h3").textContent = said.date ?? "Why";
-  panel.querySelector("p").textContent = said.sentence || said.note || said.error;
-  panel.querySelector("ul").replaceChildren(...(said.conditions ?? []).map(condition));
+export class Why {
+  constructor(panel) {
+    this.panel = panel;
+    this.told = panel.querySelector(".explanation");
+  }
+
+  async explain(bar) {
+    const { body: said } = await sendJson(`${this.panel.dataset.url}?bar=${bar}`);
+    this.tell(said.date ?? "Why", said, (said.conditions ?? []).map(condition));
+  }
+
+  async explainStretch(from, to) {
+    const { body: said } = await sendJson(`${this.panel.dataset.stretchUrl}?from=${from}&to=${to}`);
+    this.tell(said.first ? `${said.first} to ${said.last}` : "Why", said, (said.held_back ?? []).map((words) => make("li", {}, words)));
+  }
+
+  tell(heading, said, items) {
+    this.open();
+    this.told.hidden = false;
+    this.told.querySelector("h3").textContent = heading;
+    this.told.querySelector("p").textContent = said.sentence || said.note || said.error;
+    this.told.querySelector("ul").replaceChildren(...items);
+  }
+
+  open() {
+    this.panel.classList.add("open");
+    this.panel.querySelector("[data-hint]").hidden = true;
+  }
+
+  close() {
+    this.panel.classList.remove("open");
+  }
 }
 
 function condition({ side, words, met }) {

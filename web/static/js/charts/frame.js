@@ -1,5 +1,5 @@
 // Panes over one time axis with one crosshair: what the charts of a run, of prices and of a comparison have in common.
-// A pane is {id, name, height, log, series}; a series is {kind, colour, points(data), said(data, at)}, the first of all
+// A pane is {id, name, height, log, series}, its height in parts of the whole; a series is {kind, colour, points(data), said(data, at)}, the first of all
 // also {level(data, at)}. Data are {times, …} with one value per point in every column; null where there is none.
 import { announce } from "../announce.js";
 import { make } from "../elements.js";
@@ -7,7 +7,6 @@ import { chartOptions, coloursOf, compact, moment, onThemeChange } from "./libra
 import { KINDS, withLevels } from "./series.js";
 
 const AXIS_PX = 30;
-const PHONE_PX = 700;
 const STEP = { ArrowLeft: -1, ArrowRight: 1 };
 const ZOOM = { "+": 0.7, "=": 0.7, "-": 1 / 0.7 };
 const LOG_FROM = 8;
@@ -54,9 +53,9 @@ export class Frame {
     this.canvas = make("div", { ariaHidden: "true" });
     this.stage.replaceChildren(this.canvas);
     this.stage.classList.add("drawn");
-    const scale = this.element.clientWidth < PHONE_PX ? 0.8 : 1;
-    const heights = this.shownPanes.map((pane) => Math.round(pane.height * scale));
-    this.height = heights.reduce((sum, height) => sum + height, AXIS_PX);
+    this.height = this.stage.clientHeight;
+    const all = this.shownPanes.reduce((sum, pane) => sum + pane.height, 0);
+    const heights = this.shownPanes.map((pane) => Math.round((pane.height / all) * (this.height - AXIS_PX)));
     this.chart = this.library.createChart(this.canvas, { ...chartOptions(this.library, this.colours, this.intraday), width: NARROW_PX, height: this.height });
     this.drawn = this.shownPanes.flatMap((pane, at) => pane.series.map((each) => this.addSeries(pane, each, at)));
     this.divide(heights);
@@ -71,6 +70,7 @@ export class Frame {
   // The library changes a pane's height at the cost of all others, as they were when it last drew: so the still empty
   // chart is drawn after each change, narrow as that is sooner done, and each is smaller by what the others will add to it.
   divide(heights) {
+    this.isTaller = false; // as it was made
     this.drawAtOnce();
     const panes = this.chart.panes();
     const changes = panes.map((pane, at) => (heights[at] - pane.getHeight()) * (1 - 1 / panes.length));
@@ -81,13 +81,14 @@ export class Frame {
     this.resize();
   }
 
-  // It only draws at once when its size is another one.
+  // It only draws at once when its size is another one; its options never say which it has.
   drawAtOnce() {
-    const { height } = this.chart.options();
-    this.chart.resize(NARROW_PX, height === this.height ? height + 2 : this.height, true);
+    this.isTaller = !this.isTaller;
+    this.chart.resize(NARROW_PX, this.height + (this.isTaller ? 2 : 0), true);
   }
 
   resize() {
+    this.height = this.stage.clientHeight;
     this.chart.resize(this.stage.clientWidth, this.height);
   }
 
@@ -106,7 +107,7 @@ export class Frame {
       },
       at,
     );
-    const mode = pane.log && !each.overlaid && this.log ? this.library.PriceScaleMode.Logarithmic : this.library.PriceScaleMode.Normal;
+    const mode = pane.log && this.log ? this.library.PriceScaleMode.Logarithmic : this.library.PriceScaleMode.Normal;
     series.priceScale().applyOptions({ mode, scaleMargins: each.margins ?? { top: 0.2, bottom: 0.06 } });
     for (const level of each.levels ?? []) series.createPriceLine({ ...LEVEL, price: level, color: colours.muted });
     return { ...each, pane, series };
@@ -211,7 +212,6 @@ export class Frame {
     const panes = this.panes.slice(1).map((pane) => this.toggle(pane.name, () => !this.hidden.has(pane.id), () => this.hide(pane.id)));
     const log = this.toggle("Log", () => this.log, () => this.setLog());
     tools.querySelector(".switches").replaceChildren(...panes, log);
-    tools.hidden = false;
   }
 
   toggle(name, isOn, turn) {

@@ -11,11 +11,12 @@ export function loadLibrary(element) {
   });
 }
 
-const COLOURS = "page panel-raised line-strong muted up down strategy holding c1 c2 c3 c4 c5".split(" ");
+const COLOURS = "panel panel-raised line-strong muted up down strategy holding c1 c2 c3 c4 c5".split(" ");
 
 // Colours come from the style sheet, so that a theme is a matter of CSS; the library wants them as #rrggbb.
 export function coloursOf(element) {
   const probe = element.appendChild(document.createElement("span"));
+  probe.style.forcedColorAdjust = "none"; // else all of them would be the text's where a system forces its colours
   const pen = document.createElement("canvas").getContext("2d");
   const colours = COLOURS.map((name) => {
     probe.style.color = `var(--${name})`;
@@ -71,7 +72,7 @@ export function chartOptions(library, colours, intraday) {
   return {
     layout: {
       attributionLogo: false, // it styles itself inline, which our policy forbids; its words are on the page
-      background: { type: library.ColorType.Solid, color: colours.page },
+      background: { type: library.ColorType.Solid, color: colours.panel },
       textColor: colours.muted,
       fontSize: 14,
       panes: { separatorColor: rule, separatorHoverColor: `${rule}80` },

@@ -15,23 +15,23 @@ const candles = (price, axisDecimals) => ({
   colour: "muted",
   axis: priceFormat(axisDecimals),
   minMove: 10 ** -axisDecimals,
-  margins: { top: 0.1, bottom: 0.2 },
+  margins: { top: 0.12, bottom: 0.06 },
   points: ({ times, open, high, low, close }) =>
     times.map((time, at) => ({ time, open: open[at], high: high[at], low: low[at], close: close[at] })),
   level: ({ close }, at) => close[at],
-  said: ({ open, high, low, close }, at) => `O ${price(open[at])} H ${price(high[at])} L ${price(low[at])} C ${price(close[at])}`,
+  said: ({ open, high, low, close, position }, at) =>
+    `O ${price(open[at])} H ${price(high[at])} L ${price(low[at])} C ${price(close[at])}${position ? ` · ${holds(position[at])}` : ""}`,
 });
 
 const volume = {
   kind: "columns",
   name: "Volume",
   colour: "muted",
-  overlaid: true,
-  margins: { top: 0.84, bottom: 0 },
-  options: { priceScaleId: "volume", lastValueVisible: false },
+  axis: compact,
+  options: { lastValueVisible: false },
   points: ({ times, open, close, volume: sold }, colours) =>
-    times.map((time, at) => ({ time, value: sold[at], color: `${close[at] >= open[at] ? colours.up : colours.down}60` })),
-  said: ({ volume: sold, position }, at) => `V ${whole(sold[at])}${position ? ` · ${holds(position[at])}` : ""}`,
+    times.map((time, at) => ({ time, value: sold[at], color: `${close[at] >= open[at] ? colours.up : colours.down}40` })),
+  said: ({ volume: sold }, at) => `Volume ${whole(sold[at])}`,
 };
 
 function holds(shares) {
@@ -75,7 +75,7 @@ const returns = {
 
 const held = (name, colour, lineStyle, values) => line(name, colour, values, number, { options: { lineStyle } });
 
-const account = (benchmark) => [
+const account = (benchmark, before) => [
   {
     id: "equity",
     name: "Equity",
@@ -84,6 +84,7 @@ const account = (benchmark) => [
     series: [
       held("Buy and hold", "holding", 2, (data) => data.holding),
       ...(benchmark ? [held(`${benchmark} held`, "c5", 1, (data) => data.benchmark_equity)] : []),
+      ...(before ? [held("Before", "c4", 0, (data) => data.before)] : []),
       line("Equity", "strategy", (data) => data.equity, number, { kind: "area" }),
     ],
   },
@@ -107,10 +108,11 @@ const trailingStop = (price) => line("Trailing stop", "down", (data) => data.tra
   options: { lineWidth: 1, lineStyle: 2, lineType: 1, lastValueVisible: false }, // in steps
 });
 
-export function panesOf({ lines, high, equity, benchmark, trailing_stop: stops, price_decimals: most }) {
+export function panesOf({ lines, high, equity, benchmark, before, trailing_stop: stops, price_decimals: most }) {
   const fitting = AXIS_DIGITS - 1 - Math.floor(Math.log10(Math.max(...high)));
   const [price, axisDecimals] = [priceFormat(most), Math.min(Math.max(fitting, 2), most)];
-  const series = [candles(price, axisDecimals), volume, ...(stops ? [trailingStop(price)] : []), ...priceLines(lines, price)];
+  const series = [candles(price, axisDecimals), ...(stops ? [trailingStop(price)] : []), ...priceLines(lines, price)];
   const prices = { id: "price", name: "Price", height: 340, log: true, series };
-  return [prices, ...rulePanes(lines), ...(equity ? account(benchmark) : [])];
+  const sold = { id: "volume", name: "Volume", height: 70, series: [volume] };
+  return [prices, sold, ...rulePanes(lines), ...(equity ? account(benchmark, before) : [])];
 }

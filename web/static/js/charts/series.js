@@ -4,7 +4,7 @@ export const KINDS = {
   candles: (_, colours) => ({
     type: "CandlestickSeries",
     options: {
-      upColor: colours.page, borderUpColor: colours.up, wickUpColor: colours.up,
+      upColor: colours.panel, borderUpColor: colours.up, wickUpColor: colours.up,
       downColor: colours.down, borderDownColor: colours.down, wickDownColor: colours.down,
     },
   }),

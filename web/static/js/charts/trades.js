@@ -5,7 +5,7 @@ import { number, percent, priceFormat, signed, whole } from "./library.js";
 
 const REACH_PX = 14;
 const ARROW_PX = 10;
-const CROWD_PX = 8; // of the chart's width per trade, below which arrows are half as large
+const CROWD_PX = 12; // arrows of one direction that are nearer to each other are one
 
 export function outcome(trade) {
   return trade.is_open ? "muted" : trade.pnl_abs > 0 ? "up" : "down";
@@ -47,19 +47,40 @@ export class TradeLines {
     });
   }
 
+  // What of one direction would overlap is one arrow, at the outermost price, with their number.
+  arrows() {
+    const width = this.frame.chart.timeScale().width();
+    const arrows = [];
+    for (const fill of this.fills().sort((one, other) => one.at[0] - other.at[0])) {
+      const [x, y] = fill.at;
+      if (x < 0 || x > width) continue;
+      const last = arrows.findLast(({ up }) => up === fill.up);
+      if (last && x - last.from < CROWD_PX) {
+        last.fills.push(fill);
+        last.at = [(last.from + x) / 2, (fill.up ? Math.max : Math.min)(last.at[1], y)];
+      } else arrows.push({ up: fill.up, at: [x, y], from: x, fills: [fill] });
+    }
+    return arrows;
+  }
+
   draw(context) {
     this.drawTrades(context);
-    const width = this.frame.chart.timeScale().width();
-    const fills = this.fills().filter(({ at: [x] }) => x >= 0 && x <= width);
-    const size = fills.length * CROWD_PX > 2 * width ? ARROW_PX / 2 : ARROW_PX;
-    for (const { up, at: [x, y] } of fills) {
-      const base = y + (up ? size : -size);
-      context.fillStyle = this.frame.colours[up ? "up" : "down"];
+    const { colours } = this.frame;
+    Object.assign(context, { font: "14px sans-serif", textAlign: "center", textBaseline: "middle", lineWidth: 2, strokeStyle: colours.panel });
+    for (const { up, at: [x, y], fills } of this.arrows()) {
+      const base = y + (up ? ARROW_PX : -ARROW_PX);
+      context.fillStyle = colours[up ? "up" : "down"];
       context.beginPath();
       context.moveTo(x, y);
-      context.lineTo(x - size / 2, base);
-      context.lineTo(x + size / 2, base);
+      context.lineTo(x - ARROW_PX / 2, base);
+      context.lineTo(x + ARROW_PX / 2, base);
+      context.closePath();
+      context.stroke(); // a seam in the ground's colour, so that it stands out among dense candles
       context.fill();
+      if (fills.length > 1) {
+        context.strokeText(fills.length, x, base + (up ? 9 : -9));
+        context.fillText(fills.length, x, base + (up ? 9 : -9));
+      }
     }
   }
 
@@ -89,11 +110,11 @@ export class TradeLines {
     return this.trades.findLast((trade) => on(trade.entry_bar) || (on(trade.exit_bar) && !trade.is_open));
   }
 
-  // The trade whose arrow is within a finger's reach of a point; the nearest where there are several.
+  // The trade whose arrow is within a finger's reach of a point, of an arrow for many the last.
   near({ x, y }) {
     const away = ({ up, at: [left, top] }) => Math.hypot(left - x, top + (up ? ARROW_PX : -ARROW_PX) / 2 - y);
-    const nearest = this.fills().sort((one, other) => away(one) - away(other))[0];
-    return nearest && away(nearest) <= REACH_PX ? nearest.trade : null;
+    const nearest = this.arrows().sort((one, other) => away(one) - away(other))[0];
+    return nearest && away(nearest) <= REACH_PX ? nearest.fills.at(-1).trade : null;
   }
 }
 

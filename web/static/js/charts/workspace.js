@@ -2,7 +2,7 @@
 // them, and why the rule did what it did on the bar that was clicked.
 import { sendJson } from "../requests.js";
 import { Frame } from "./frame.js";
-import { explain } from "./explanation.js";
+import { Why } from "./explanation.js";
 import { loadLibrary, priceFormat } from "./library.js";
 import { panesOf } from "./panes.js";
 import { drawRanges, firstOf } from "./ranges.js";
@@ -30,6 +30,8 @@ export class Workspace {
     this.intraday = element.dataset.timeframe !== "1d";
     this.listening = new AbortController();
     this.chosen = null;
+    const panel = document.getElementById("why"); // prices have none
+    this.why = panel && new Why(panel);
   }
 
   async start() {
@@ -56,6 +58,7 @@ export class Workspace {
   listen() {
     const { signal } = this.listening;
     document.addEventListener("click", (event) => this.onClick(event), { signal });
+    document.addEventListener("keydown", ({ key }) => key === "Escape" && this.why?.close(), { signal });
     document.addEventListener("swapped", () => this.showRow(), { signal });
     for (const kind of ["pointerdown", "pointerup", "pointercancel"]) {
       this.element.addEventListener(kind, () => (this.pressed = kind === "pointerdown"), { signal, capture: true });
@@ -63,13 +66,20 @@ export class Workspace {
   }
 
   async load(query) {
-    const [bars, lines] = await Promise.all([sendJson(`${this.urls.bars}?${query}`), this.loadLines(query)]);
+    const [bars, lines, before] = await Promise.all([sendJson(`${this.urls.bars}?${query}`), this.loadLines(query), this.loadBefore(query)]);
     if (!bars.ok) return this.say(bars.body.error);
     const { time: times, bars_per_point: group, trades = [], ...columns } = bars.body;
     const closed = new Array(times.length).fill(null);
     for (const trade of trades) closed[Math.floor((trade.exit_bar - columns.first) / group)] = trade;
     closed.length = times.length;
-    return { ...columns, times, group, trades, lines, closed };
+    return { ...columns, times, group, trades, lines, closed, before: before && times.map((time) => before.get(time) ?? null) };
+  }
+
+  // Equity by time of the run that this one is shown beside; null without one.
+  async loadBefore(query) {
+    if (!this.urls.before) return null;
+    const { ok, body } = await sendJson(`${this.urls.before}?${query}`);
+    return new Map(ok ? body.time.map((time, at) => [time, body.equity[at]]) : []);
   }
 
   async loadLines(query) {
@@ -150,22 +160,31 @@ export class Workspace {
     const [bar, stop] = [first + point * group, Math.min(first + (point + 1) * group, total)];
     const trade = place ? this.lines.near(place) : this.lines.filledFrom(bar, stop);
     if (trade) this.choose(trade);
-    const panel = this.element.querySelector(".explanation");
-    if (panel) explain(panel, stop - 1);
+    this.why?.explain(stop - 1);
   }
 
   choose(trade) {
     this.chosen = trade.trade_no;
     this.lines.show(this.frame.data.trades, this.chosen);
     const price = priceFormat(this.overview.price_decimals);
-    fillCard(this.element.querySelector(".trade-card"), trade, this.intraday, price);
+    fillCard(this.why.panel.querySelector(".trade-card"), trade, this.intraday, price);
+    this.why.open();
     this.showRow();
+  }
+
+  explainVisible() {
+    const { from, to } = this.visible();
+    const { total } = this.overview;
+    const first = Math.min(Math.max(Math.ceil(from), 0), total - 1);
+    return this.why.explainStretch(first, Math.max(Math.min(Math.floor(to) + 1, total), first + 1));
   }
 
   onClick(event) {
     const link = event.target.closest("[data-trade]");
     const step = event.target.closest("[data-trade-step]");
     if (step) this.jump(this.chosen + Number(step.dataset.tradeStep));
+    if (event.target.closest("[data-stretch]")) this.explainVisible();
+    if (event.target.closest("[data-close-why]")) this.why.close();
     if (!link) return;
     event.preventDefault();
     this.element.scrollIntoView();
@@ -195,7 +214,7 @@ export class Workspace {
     for (const row of document.querySelectorAll("#trades tr[aria-current]")) row.removeAttribute("aria-current");
     if (this.chosen === null) return;
     document.querySelector(`[data-trade="${this.chosen}"]`)?.closest("tr").setAttribute("aria-current", "true");
-    const link = this.element.querySelector(".trade-card a");
+    const link = this.why.panel.querySelector(".trade-card a");
     const page = Math.floor(this.chosen / Number(link.dataset.pageSize)) + 1;
     link.href = `?tab=trades&page=${page}`;
   }

@@ -1,0 +1,57 @@
+"""A run once more with other params, from its own page: what may be changed there, and what the change brought."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from flask import request
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.batches.flat_params import flat_params
+from adapters.runs.queries import run_row
+from contracts.errors import UnknownRun
+from contracts.status import RunStatus
+from rules.catalog import RULES, complete_params
+from rules.parameters import ParamSpec
+from web.formats import plain
+
+INPUTS = "inputs"  # the params of a rule of one's own that are numbers by name
+
+
+@dataclass(frozen=True, slots=True)
+class Tunable:
+    """A number or choice among a run's params; path: its names in them, with points between."""
+
+    path: str
+    value: Any
+    spec: ParamSpec | None = None  # None of an input of a rule of one's own, whose bounds its request has
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return self.path.rpartition(".")[2]
+
+
+def tunables(rule_type: str, params: Mapping[str, Any]) -> list[Tunable]:
+    """What of complete params one line can change; members of a composite rule cannot."""
+    known = {spec.name: spec for spec in RULES[rule_type].params if spec.kind in ("int", "float", "choice")}
+    own = [Tunable(name, params[name], spec) for name, spec in known.items()]
+    return own + [Tunable(f"{INPUTS}.{name}", value) for name, value in params.get(INPUTS, {}).items()]
+
+
+def asked_before(connection: Connection) -> RowMapping | None:
+    """The completed run beside which the address wants this one shown: ?beside=<run_id>; None without one."""
+    try:
+        row = run_row(connection, str(UUID(request.args.get("beside", ""))))
+    except (ValueError, UnknownRun):
+        return None
+    return row if row["status"] == RunStatus.SUCCEEDED and row["equity_curve_json"] else None
+
+
+def changed_params(rule_type: str, now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+    """What differs between the params of two runs of a rule, in words: period 14 → 20."""
+    new, old = (flat_params(complete_params(rule_type, params)) for params in (now, before))
+    return ", ".join(
+        f"{name} {plain(old.get(name))} → {plain(new[name])}" for name in new if old.get(name) != new[name]
+    )

@@ -1,0 +1,38 @@
+// The same run with other params, from its own page; the new one is shown beside it.
+import { announce } from "../announce.js";
+import { valueOf } from "../inputs.js";
+import { sendOnce } from "../requests.js";
+import { visit } from "../swap.js";
+import { showFault } from "./faults.js";
+
+// inputs.fast is the input `fast`; one that has bounds, {value, min, max}, keeps them.
+function withValue(params, path, value) {
+  const [name, part] = path.split(".");
+  if (!part) return { ...params, [name]: value };
+  const inside = params[name] ?? {};
+  const bounded = typeof inside[part] === "object" ? { ...inside[part], value } : value;
+  return { ...params, [name]: { ...inside, [part]: bounded } };
+}
+
+async function runAgain(form) {
+  const asked = JSON.parse(form.dataset.request);
+  const fields = [...form.querySelectorAll("[data-path]")];
+  const params = fields.reduce((all, field) => withValue(all, field.dataset.path, valueOf(field)), asked.params);
+  const button = form.querySelector("button");
+  button.disabled = true;
+  const { ok, body } = await sendOnce("/run_backtest", { ...asked, params });
+  button.disabled = false;
+  for (const line of form.querySelectorAll("[data-fault]")) showFault(line, body.errors?.[line.dataset.fault] ?? "");
+  if (ok) {
+    announce("The run was accepted");
+    return visit(`${body.result_url}?beside=${form.dataset.run}`, { Prefer: "wait" });
+  }
+  const elsewhere = Object.entries(body.errors ?? {}).find(([name]) => !form.querySelector(`[data-fault="${CSS.escape(name)}"]`));
+  return showFault(form.querySelector('[data-fault=""]'), elsewhere?.join(": ") ?? (body.errors ? "" : body.error));
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target.id !== "again-form") return;
+  event.preventDefault();
+  runAgain(event.target);
+});
