@@ -9,6 +9,7 @@ from adapters.settings import Settings, load_settings
 from web import assets, errors, formats, guard, navigation
 from web.access import audit, recording
 from web.batches import api as batches_api
+from web.batches import exploring
 from web.batches import pages as batches_pages
 from web.charts import bars, curves, explanations
 from web.documents import catalog, openapi
@@ -32,7 +33,7 @@ from web.upkeep import health, latency
 # fmt: off
 MODULES = (
     guard, audit, health, catalog, rules_api, openapi, documents_pages, runs_api, explanations, form, history,
-    page, report, bars, curves, tables, comparison, batches_api, batches_pages, screens_api, screens_pages,
+    page, report, bars, curves, tables, comparison, batches_api, batches_pages, exploring, screens_api, screens_pages,
     studies_api, studies_pages, portfolios_api, portfolios_pages, prices_api, prices_pages, presets_api, queue_pages,
 )
 # fmt: on

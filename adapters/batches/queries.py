@@ -3,6 +3,7 @@
 import heapq
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
@@ -191,6 +192,28 @@ def _ranked(batch_id: str, ranking: Ranking, ticker: str | None) -> list[ColumnE
 
 def _is_in_columns(constraint: Condition) -> bool:
     return constraint.names <= HEADLINE_COLUMNS.keys()
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A measured run: its parameters, and its metrics that have columns, with the one that it is ranked by."""
+
+    measured: Measurement
+    params: Mapping[str, Any]
+    metrics: Mapping[str, float | None]
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Both by name, as conditions name them."""
+        return {**self.params, **self.metrics}
+
+
+def points_of(connection: Connection, batch_id: str, measured: Sequence[Measurement], metric: str) -> list[Point]:
+    """The measured runs of a batch with all that they can be told apart by, in the same order."""
+    columns = select(runs.c.run_id, *HEADLINE_COLUMNS.values()).where(runs.c.batch_id == batch_id)
+    rows = connection.execute(columns)
+    known = {run_id: dict(zip(HEADLINE_COLUMNS, values, strict=True)) for run_id, *values in rows}
+    return [Point(each, _flat(each[2]), known[each[1]] | {metric: each[0]}) for each in measured]
 
 
 def surface_of(measured: Sequence[Measurement]) -> Surface:

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import fmean, median, pvariance
 from typing import Any, TypedDict
 
 from adapters.batches.leaderboard import Goal
@@ -54,6 +54,22 @@ class Surface:
                 found[value].append(metric)
         measured = [(value, sorted(found[value])) for value in _ordered(set(found))]
         return [Slice(value, metrics[0], median(metrics), metrics[-1]) for value, metrics in measured]
+
+    def importance(self, name: str) -> float | None:
+        """The share of the metric's variance that lies between a parameter's values, from 0 to 1 (eta squared).
+
+        Each parameter by itself: of two that only matter together neither has a large share. None where the metric is
+        the same everywhere.
+        """
+        found = defaultdict[Any, list[float]](list)
+        for value, metric in zip(self.params[name], self.metrics, strict=True):
+            if metric is not None:
+                found[value].append(metric)
+        metrics = [metric for group in found.values() for metric in group]
+        if len(metrics) < 2 or not (total := pvariance(metrics) * len(metrics)):
+            return None
+        middle = fmean(metrics)
+        return min(sum(len(group) * (fmean(group) - middle) ** 2 for group in found.values()) / total, 1.0)
 
     def grid(self, x: str, y: str) -> "Grid":
         """The runs over two parameters."""

@@ -116,6 +116,20 @@ def test_the_chart_is_led_by_keys(visit: Visit, runs: dict[str, str], width: int
     expect(page.locator("#tab-stats")).to_have_attribute("aria-selected", "true")  # the keys did not reach the tabs
 
 
+def test_a_link_has_the_range_that_is_shown(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
+    page = chart_of(visit, runs)
+    page.get_by_role("button", name="1Y", exact=True).click()
+    expect(page.locator(".chart-range")).not_to_contain_text("2000")
+    year = shown(page)
+
+    page.get_by_role("button", name="Copy link").first.click()
+    page.goto(page.url)
+    expect(page.locator(".stage.drawn")).to_be_visible()
+
+    assert f"range={year[0]}_{year[1]}" in page.url
+    expect(page.locator(".chart-range")).to_have_text(" to ".join(year))
+
+
 def test_panes_and_scale_are_remembered(visit: Visit, runs: dict[str, str]) -> None:
     page = chart_of(visit, runs)
     panes = page.locator(".pane-legend").count()
@@ -205,20 +219,23 @@ def test_what_a_click_explains_is_in_view(visit: Visit, runs: dict[str, str], wi
         expect(page.locator("#why")).to_have_css("position", "static")
 
 
-def test_a_run_is_repeated_with_other_params_beside_itself(visit: Visit, runs: dict[str, str]) -> None:
+def test_a_run_is_repeated_with_other_params_beside_itself(
+    visit: Visit, runs: dict[str, str], browser: Browser
+) -> None:
     page = chart_of(visit, runs)
     form = page.locator("#again-form")
 
     form.get_by_label("oversold").fill("99")
     form.get_by_role("button").click()
     expect(form).to_contain_text("99 is out of range: must be a number from 1 to 50")
-    visit.expect_fault("status of 400")
+    if browser.browser_type.name == "chromium":  # no other prints it
+        visit.expect_fault("status of 400")
     form.get_by_label("oversold").fill("45")
     form.get_by_role("button").click()
 
     page.wait_for_url("**/result/*?beside=*")
     expect(page.locator("#beside")).to_contain_text("oversold 30 → 45", timeout=JOB_MS)
-    expect(page.locator('[data-metric="num_trades"]')).to_contain_text("before 60")
+    expect(page.locator('[data-metric="num_trades"]')).to_contain_text(re.compile(r"before \d+"))
     expect(page.locator(".pane-legend", has_text=re.compile(r"Before [\d,.]+Equity [\d,.]+"))).to_be_visible()
     page.get_by_role("link", name="the run before").click()
     expect(page.locator("#beside")).to_have_count(0)

@@ -19,6 +19,7 @@ from contracts.portfolio_request import MAX_LEGS
 from web.answers import conditional
 from web.arguments import AFTER, arguments, limit, read_argument
 from web.batches.api import note_of
+from web.batches.exploring import chosen_runs
 from web.batches.ranking import asked_ranking
 from web.batches.slices import slices_svg
 from web.operation import operation
@@ -95,7 +96,8 @@ def page(batch_id: str) -> str:
         ticker: str | None = read_argument("ticker", one_of(*tickers), None)
         summary = batch_summary(connection, batch_id)
         measured = measured_runs(connection, batch_id, ranking, ticker)
-        best = leaders(connection, measured, ranking, LEADERS)
+        chosen, where = chosen_runs(connection, batch_id, measured, ranking)
+        best = leaders(connection, chosen, ranking, LEADERS)
         evidence = None if is_of_study(batch_id) else batch_evidence(connection, batch_id, ticker)
     metric = METRICS_BY_NAME[ranking.metric]
     return render_template(
@@ -111,6 +113,9 @@ def page(batch_id: str) -> str:
         ticker=ticker,
         is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
         constraints=[each.text for each in ranking.constraints],
+        where=where,
+        chosen=len(chosen),
+        measured=len(measured),
         has_runs=True,
         fields=FIELDS,
         most_legs=MAX_LEGS,
@@ -129,7 +134,7 @@ def shown_parameters(surface: Surface, ranking: Ranking) -> dict[str, Any]:
     heatmap = grid.heatmap() if grid else None
     return {
         "varying": varying,
-        "slices": [(name, slices_svg(surface.slices(name))) for name in varying[:MAX_SLICED]],
+        "slices": [(name, surface.importance(name), slices_svg(surface.slices(name))) for name in varying[:MAX_SLICED]],
         "grid": heatmap,
         "rows": heat_rows(heatmap, grid.best_runs(ranking.goal)) if grid and heatmap else [],
         "scale": scale(heatmap) if heatmap else [],

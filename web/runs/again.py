@@ -12,8 +12,7 @@ from adapters.batches.flat_params import flat_params
 from adapters.runs.queries import run_row
 from contracts.errors import UnknownRun
 from contracts.status import RunStatus
-from rules.catalog import RULES, complete_params
-from rules.parameters import ParamSpec
+from rules.catalog import RULES, ParamSpec, complete_params
 from web.formats import plain
 
 INPUTS = "inputs"  # the params of a rule of one's own that are numbers by name

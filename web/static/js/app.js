@@ -13,13 +13,14 @@ import "./settings.js";
 import "./shortcuts.js";
 import "./swap.js";
 import "./tabs.js";
+import { startExploring } from "./batches/explore.js";
 import { startCharts } from "./charts/start.js";
 import { startPriceLoading } from "./prices/loading.js";
 import { startPortfolioForm } from "./portfolios/sharing.js";
 import { startRunForm } from "./runs/form.js";
 import { startStudyForm } from "./studies/form.js";
 
-const FORMS = { "#run-form": startRunForm, "#price-loading": startPriceLoading, "#study-form": startStudyForm, "#portfolio-form": startPortfolioForm };
+const FORMS = { "#explore": startExploring, "#run-form": startRunForm, "#price-loading": startPriceLoading, "#study-form": startStudyForm, "#portfolio-form": startPortfolioForm };
 
 function enhance(root) {
   startCharts(root.querySelectorAll("[data-bars], [data-curves], [data-account]"));

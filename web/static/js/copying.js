@@ -1,11 +1,11 @@
-// Buttons that copy the text of another element.
+// Buttons that copy the text of another element, or the address of what is shown.
 import { announce } from "./announce.js";
 
 async function copy(button) {
-  const source = document.querySelector(button.dataset.copy);
+  const source = button.dataset.copy ? document.querySelector(button.dataset.copy) : button;
   const label = button.textContent;
   try {
-    await navigator.clipboard.writeText(source.textContent);
+    await navigator.clipboard.writeText(button.dataset.copy ? source.textContent : location.href);
     button.textContent = "Copied";
     announce("Copied to the clipboard");
   } catch {
@@ -18,6 +18,6 @@ async function copy(button) {
 }
 
 document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-copy]");
+  const button = event.target.closest("[data-copy], [data-copy-link]");
   if (button) copy(button);
 });

@@ -51,6 +51,7 @@ export class Frame {
     this.chart?.remove();
     this.colours = coloursOf(this.element);
     this.canvas = make("div", { ariaHidden: "true" });
+    if (!range) this.showSettled(this.canvas);
     this.stage.replaceChildren(this.canvas);
     this.stage.classList.add("drawn");
     this.height = this.stage.clientHeight;
@@ -65,6 +66,12 @@ export class Frame {
     this.listen();
     if (range) this.chart.timeScale().setVisibleLogicalRange(range);
     else this.showAll();
+  }
+
+  // The library puts its panes into their places a frame after it was told their sizes: nobody has to see them move.
+  showSettled(canvas) {
+    canvas.style.visibility = "hidden";
+    requestAnimationFrame(() => requestAnimationFrame(() => (canvas.style.visibility = "")));
   }
 
   // The library changes a pane's height at the cost of all others, as they were when it last drew: so the still empty

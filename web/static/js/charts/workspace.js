@@ -50,14 +50,16 @@ export class Workspace {
     drawRanges(this.element, data, (days) => this.showLatest(days));
     this.frame.redraw();
     this.listen();
-    const asked = new URLSearchParams(location.search).get("at");
-    if (asked) await this.showAt(Date.parse(asked) / 1000);
+    const asked = new URLSearchParams(location.search);
+    if (asked.has("at")) await this.showAt(Date.parse(asked.get("at")) / 1000);
+    else if (asked.has("range")) await this.showBetween(asked.get("range").split("_").map((each) => Date.parse(each) / 1000));
     requestAnimationFrame(() => performance.mark("chart-drawn"));
   }
 
   listen() {
     const { signal } = this.listening;
     document.addEventListener("click", (event) => this.onClick(event), { signal });
+    this.element.querySelector("[data-copy-link]")?.addEventListener("click", () => this.keepRange(), { signal });
     document.addEventListener("keydown", ({ key }) => key === "Escape" && this.why?.close(), { signal });
     document.addEventListener("swapped", () => this.showRow(), { signal });
     for (const kind of ["pointerdown", "pointerup", "pointercancel"]) {
@@ -139,6 +141,23 @@ export class Workspace {
     const near = last(this.overview.times) * this.overview.group;
     await this.goTo({ from: Math.max(near - 4 * ROOM_BARS, 0), to: Math.min(near + 4 * ROOM_BARS, this.overview.total) });
     this.pick(last(this.frame.data.times));
+  }
+
+  showBetween([from, to]) {
+    const { times, group, total } = this.overview;
+    const [first, after] = [times.findIndex((time) => time >= from), times.findIndex((time) => time > to)];
+    if (first < 0 || !(from < to)) return null;
+    return this.goTo({ from: first * group, to: after < 0 ? total : after * group });
+  }
+
+  // What is shown becomes part of the address, which the button itself copies.
+  keepRange() {
+    const { times, group, first } = this.frame.data;
+    const { from, to } = this.visible();
+    const at = (bar) => new Date(times[this.frame.within((bar - first) / group)] * 1000).toISOString().slice(0, this.intraday ? 16 : 10);
+    const url = new URL(location.href);
+    url.searchParams.set("range", `${at(from)}_${at(to - 1)}`);
+    history.replaceState(history.state, "", url);
   }
 
   showLatest(days) {

@@ -1,0 +1,45 @@
+"""A choice of a batch's runs by dragging, and its address."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visit
+
+RUNS = [
+    {"ticker": "AAPL", "rule_type": "RSI", "params": {"period": period, "oversold": oversold},
+     "start_date": "2003-01-03", "end_date": "2009-12-31"}
+    for period in (7, 14, 21) for oversold in (35, 40, 45)
+]  # fmt: skip
+
+
+def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
+    page = visit.page
+    page.request.post("/api/runs/bulk?batch_id=explored", data=RUNS)
+    visit.open("/batches/explored")
+    expect(page.locator("#batch")).to_contain_text("9 of 9 ended", timeout=120_000)
+    rows = page.locator("table.leaders tbody tr")
+    expect(rows).to_have_count(9)
+    axis = page.locator("canvas.parallel")
+    expect(axis).to_be_visible()
+    axis.scroll_into_view_if_needed()
+    box = axis.bounding_box()
+    assert box is not None
+
+    left, top, bottom = box["x"] + 48, box["y"] + 30, box["y"] + box["height"] - 26  # the first axis, of period
+    page.mouse.move(left, top - 5)
+    page.mouse.down()
+    page.mouse.move(left, (top + bottom) / 2 - 20, steps=4)
+    page.mouse.up()
+    expect(rows).to_have_count(3)
+    expect(page.locator("#best-runs")).to_contain_text("3 of 9 with")
+    assert re.search(r"where=period\+%3E%3D\+1\d", page.url)
+    page.reload()
+    expect(rows).to_have_count(3)
+
+    page.get_by_text("Ranges as numbers").click()
+    page.get_by_label("oversold from").fill("38")
+    page.get_by_label("oversold from").blur()
+    expect(rows).to_have_count(2)
+    page.get_by_role("link", name="Show all").click()
+    expect(rows).to_have_count(9)

@@ -1,0 +1,70 @@
+"""The runs of a batch among each other: points for pictures that lead to a choice, and the choice, `?where=`."""
+
+from collections.abc import Sequence
+
+from flask import Blueprint, Response, request
+from sqlalchemy.engine import Connection
+
+from adapters.batches.conditions import Condition, Reader
+from adapters.batches.leaderboard import Ranking
+from adapters.batches.queries import Measurement, Point, measured_runs, points_of, require_batch, surface_of
+from adapters.batches.rankings import ranking_of
+from adapters.database import reading
+from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
+from web.answers import conditional
+from web.arguments import arguments, read_argument
+from web.batches.ranking import RANKING, asked_ranking
+from web.operation import Argument, operation
+from web.parsers import TEXT, Parser, ticker_symbol
+from web.platform import platform
+
+blueprint = Blueprint("exploring", __name__)
+
+MOST_POINTS = 3000  # in one picture, in which more could not be told apart
+MOST_AXES = 6  # parameters beside the metrics
+WHERE = Argument("where", Parser(str, TEXT), "which runs, by parameters and metrics: period >= 10 and num_trades > 20")
+TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
+
+
+def asked_where(points: Sequence[Point]) -> Condition | None:
+    """The condition of the address; None without one, InvalidRequest for one that names what these runs do not have."""
+    names = dict.fromkeys(name for each in points for name in each.values)
+    reader = Reader("parameters and metrics of these runs", [*names], (int, float, str))
+    return read_argument("where", Parser(reader.parse, TEXT), None)
+
+
+def chosen_runs(
+    connection: Connection, batch_id: str, measured: Sequence[Measurement], ranking: Ranking
+) -> tuple[Sequence[Measurement], Condition | None]:
+    """What `?where=` leaves of the measured runs of a batch, and what it says."""
+    if not request.args.get("where"):
+        return measured, None
+    points = points_of(connection, batch_id, measured, ranking.metric)
+    where = asked_where(points)
+    return [each.measured for each in points if where is None or where.holds(each.values)], where
+
+
+@blueprint.get("/api/batches/<batch_id>/points")
+@operation("200 Points: runs as columns", "404 no such batch", asks=(*RANKING, WHERE, TICKER))
+def points(batch_id: str) -> Response:
+    """The completed runs of a batch as columns: their varying parameters and their metrics; at most 3,000, evenly."""
+    ticker = arguments()["ticker"]
+    with reading(platform().engine) as connection:
+        require_batch(connection, batch_id)
+        ranking = asked_ranking(ranking_of(connection, batch_id))
+        measured = measured_runs(connection, batch_id, ranking, ticker)
+        found = points_of(connection, batch_id, measured, ranking.metric)
+    where, varying = asked_where(found), surface_of(measured).varying()
+    shown = found[:: max(1, -(-len(found) // MOST_POINTS))]
+    metrics = [*dict.fromkeys([ranking.metric, *HEADLINE_NAMES])]
+    about = {name: METRICS_BY_NAME[name] for name in metrics}
+    return conditional(
+        {
+            "batch_id": batch_id,
+            "runs": len(found),
+            "chosen": sum(where is None or where.holds(each.values) for each in found),
+            "params": {name: [each.params.get(name) for each in shown] for name in varying[:MOST_AXES]},
+            "metrics": {name: [each.metrics[name] for each in shown] for name in metrics},
+            "about": {name: {"title": each.title, "better": each.better} for name, each in about.items()},
+        }
+    )

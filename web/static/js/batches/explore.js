@@ -1,0 +1,242 @@
+// The runs of a batch among each other: a line for each across its parameters and metrics, and a point of two of them.
+// What is chosen by dragging is a condition in the address, by which the server picks the table below.
+import { coloursOf } from "../charts/library.js";
+import { make } from "../elements.js";
+import { sendJson } from "../requests.js";
+import { swap } from "../swap.js";
+
+const EDGE = { top: 30, bottom: 26, side: 48 };
+const DOT_PX = 4;
+const DRAG_PX = 4; // less is a click
+const RANGE = /([\w.]+) (>=|<=) (-?[\d.e+-]+)/g;
+
+class Axis {
+  constructor(name, values, { title = name.replace(/^inputs\./, ""), better = null } = {}) {
+    Object.assign(this, { name, values, better, title });
+    this.words = values.some((value) => typeof value === "string") ? [...new Set(values)].sort() : null;
+    this.numbers = values.map((value) => (this.words ? this.words.indexOf(value) : value));
+    const known = this.numbers.filter((value) => value !== null && value !== undefined);
+    [this.low, this.high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
+    this.range = null;
+  }
+
+  // 0 at the lowest value, 1 at the highest
+  share(at) {
+    return this.high === this.low ? 0.5 : (this.numbers[at] - this.low) / (this.high - this.low);
+  }
+
+  at(share) {
+    return Number((this.low + (this.high - this.low) * Math.min(Math.max(share, 0), 1)).toPrecision(4));
+  }
+
+  holds(at) {
+    return !this.range || (this.numbers[at] !== null && this.numbers[at] >= this.range[0] && this.numbers[at] <= this.range[1]);
+  }
+
+  said(value) {
+    return this.words ? this.words[Math.round(value)] : value.toLocaleString("en", { maximumSignificantDigits: 4 }).replace("-", "−");
+  }
+}
+
+class Explore {
+  constructor(element) {
+    this.element = element;
+    [this.parallel, this.scatter] = element.querySelectorAll("canvas");
+    this.start();
+  }
+
+  async start() {
+    const { ok, body } = await sendJson(this.element.dataset.points);
+    if (!ok || !this.element.isConnected) return;
+    const named = (columns) => Object.entries(columns).filter(([, values]) => values.some((value) => value !== null));
+    const axes = [...named(body.params), ...named(body.metrics)].map(([name, values]) => new Axis(name, values, body.about[name]));
+    this.axes = axes.filter((axis) => axis.high > axis.low);
+    this.count = axes[0].values.length;
+    if (this.axes.length < 2) return (this.element.hidden = true);
+    this.readRanges();
+    this.drawSelects();
+    this.drawRanges();
+    this.listen();
+    new ResizeObserver(() => this.draw()).observe(this.element);
+  }
+
+  readRanges() {
+    for (const [, name, sign, value] of (new URLSearchParams(location.search).get("where") ?? "").matchAll(RANGE)) {
+      const axis = this.axes.find((each) => each.name === name);
+      if (!axis) continue;
+      axis.range ??= [axis.low, axis.high];
+      axis.range[sign === ">=" ? 0 : 1] = Number(value);
+    }
+  }
+
+  drawSelects() {
+    const metrics = this.axes.filter((axis) => axis.better);
+    [this.x, this.y] = metrics.length > 1 ? [metrics.find((axis) => axis.better === "low") ?? metrics[1], metrics[0]] : this.axes;
+    for (const select of this.element.querySelectorAll("[data-axis]")) {
+      const chosen = this[select.dataset.axis];
+      select.replaceChildren(...this.axes.map((axis, at) => make("option", { value: at, selected: axis === chosen }, axis.title)));
+      select.addEventListener("change", () => {
+        this[select.dataset.axis] = this.axes[select.value];
+        this.draw();
+      });
+    }
+  }
+
+  // The same ranges for the keyboard.
+  drawRanges() {
+    const rows = this.axes.filter((axis) => !axis.words).map((axis) => {
+      const inputs = ["from", "to"].map((end, at) => {
+        const value = axis.range?.[at] ?? "";
+        const input = make("input", { type: "number", step: "any", className: "form-control form-control-sm", placeholder: axis.said([axis.low, axis.high][at]), value, ariaLabel: `${axis.title} ${end}` });
+        input.addEventListener("change", () => this.choose(axis, rangeOf(inputs, axis)));
+        return input;
+      });
+      return make("div", { className: "range-row" }, make("span", {}, axis.title), ...inputs);
+    });
+    this.element.querySelector("[data-ranges]").replaceChildren(...rows);
+  }
+
+  listen() {
+    drag(this.parallel, (from, to) => {
+      const axis = this.axes[Math.round(((from.x - EDGE.side) / (this.parallel.clientWidth - 2 * EDGE.side)) * (this.axes.length - 1))];
+      if (!axis || axis.words) return;
+      const height = this.parallel.clientHeight - EDGE.top - EDGE.bottom;
+      const ends = [from.y, to.y].map((y) => axis.at(1 - (y - EDGE.top) / height));
+      this.choose(axis, Math.abs(from.y - to.y) < DRAG_PX ? null : ends.sort((a, b) => a - b));
+    });
+    drag(this.scatter, (from, to) => {
+      const isClick = Math.hypot(from.x - to.x, from.y - to.y) < DRAG_PX;
+      const [width, height] = [this.scatter.clientWidth - 2 * EDGE.side, this.scatter.clientHeight - EDGE.top - EDGE.bottom];
+      const across = [from.x, to.x].map((x) => this.x.at((x - EDGE.side) / width)).sort((a, b) => a - b);
+      const up = [from.y, to.y].map((y) => this.y.at(1 - (y - EDGE.top) / height)).sort((a, b) => a - b);
+      if (!this.x.words) this.x.range = isClick ? null : across;
+      this.choose(this.y, isClick || this.y.words ? null : up);
+    });
+  }
+
+  choose(axis, range) {
+    axis.range = range;
+    this.drawRanges();
+    this.draw();
+    const ranges = this.axes.filter((each) => each.range).map(({ name, range: [low, high] }) => `${name} >= ${low} and ${name} <= ${high}`);
+    const url = new URL(location.href);
+    if (ranges.length) url.searchParams.set("where", ranges.join(" and "));
+    else url.searchParams.delete("where");
+    swap(url.href, ["best-runs"]);
+  }
+
+  draw() {
+    this.colours = coloursOf(this.element);
+    const chosen = Array.from({ length: this.count }, (_, at) => this.axes.every((axis) => axis.holds(at)));
+    this.drawParallel(chosen);
+    this.drawScatter(chosen);
+  }
+
+  drawParallel(chosen) {
+    const { context, width, height } = cleared(this.parallel);
+    const x = (place) => EDGE.side + (place * (width - 2 * EDGE.side)) / (this.axes.length - 1);
+    const y = (share) => EDGE.top + (1 - share) * (height - EDGE.top - EDGE.bottom);
+    for (const isChosen of [false, true]) {
+      context.strokeStyle = isChosen ? this.colours.strategy : this.colours["line-strong"];
+      context.globalAlpha = Math.min(1, Math.max(0.08, (isChosen ? 60 : 20) / this.count));
+      chosen.forEach((each, at) => {
+        if (each !== isChosen) return;
+        context.beginPath();
+        this.axes.forEach((axis, place) => axis.numbers[at] !== null && context.lineTo(x(place), y(axis.share(at))));
+        context.stroke();
+      });
+    }
+    context.globalAlpha = 1;
+    this.axes.forEach((axis, place) => {
+      const anchor = place === 0 ? "left" : place === this.axes.length - 1 ? "right" : "center";
+      const edge = place === 0 ? 4 : place === this.axes.length - 1 ? width - 4 : x(place);
+      context.fillStyle = this.colours["line-strong"];
+      context.fillRect(x(place) - 0.5, EDGE.top, 1, height - EDGE.top - EDGE.bottom);
+      if (axis.range) {
+        const [low, high] = axis.range.map((value) => y((value - axis.low) / (axis.high - axis.low)));
+        context.fillStyle = this.colours.strategy;
+        context.fillRect(x(place) - 3, high, 6, low - high);
+      }
+      word(context, this.colours, fitted(context, axis.title, (width - 2 * EDGE.side) / (this.axes.length - 1)), edge, 8, anchor);
+      word(context, this.colours, axis.said(axis.high), edge, 22, anchor);
+      word(context, this.colours, axis.said(axis.low), edge, height - 14, anchor);
+    });
+  }
+
+  drawScatter(chosen) {
+    const { context, width, height } = cleared(this.scatter);
+    const x = (at) => EDGE.side + this.x.share(at) * (width - 2 * EDGE.side);
+    const y = (at) => EDGE.top + (1 - this.y.share(at)) * (height - EDGE.top - EDGE.bottom);
+    const known = [...chosen.keys()].filter((at) => this.x.numbers[at] !== null && this.y.numbers[at] !== null);
+    for (const isChosen of [false, true]) {
+      context.fillStyle = isChosen ? this.colours.strategy : this.colours["line-strong"];
+      context.globalAlpha = isChosen ? 0.8 : 0.4;
+      for (const at of known) if (chosen[at] === isChosen) context.fillRect(x(at) - DOT_PX / 2, y(at) - DOT_PX / 2, DOT_PX, DOT_PX);
+    }
+    context.globalAlpha = 1;
+    context.strokeStyle = this.colours.c4;
+    context.beginPath();
+    for (const at of front(known, this.x, this.y)) context.lineTo(x(at), y(at));
+    context.stroke();
+    context.strokeStyle = this.colours["line-strong"];
+    context.strokeRect(EDGE.side - 0.5, EDGE.top - 0.5, width - 2 * EDGE.side, height - EDGE.top - EDGE.bottom);
+    word(context, this.colours, `${this.y.title} ${this.y.said(this.y.high)}`, 4, 18, "left");
+    word(context, this.colours, this.y.said(this.y.low), 4, height - EDGE.bottom - 6, "left");
+    word(context, this.colours, this.x.said(this.x.low), EDGE.side, height - 12, "left");
+    word(context, this.colours, `${this.x.title} ${this.x.said(this.x.high)}`, width - 4, height - 12, "right");
+  }
+}
+
+// Those that no other beats in both, by what is better of each; none where neither is better of one of them.
+function front(known, x, y) {
+  if (!x.better || !y.better) return [];
+  const good = (axis, at) => (axis.better === "high" ? axis.numbers[at] : -axis.numbers[at]);
+  const sorted = known.sort((one, other) => good(x, other) - good(x, one) || good(y, other) - good(y, one));
+  let best = -Infinity;
+  return sorted.filter((at) => good(y, at) > best && ((best = good(y, at)), true));
+}
+
+function rangeOf(inputs, axis) {
+  if (inputs.every(({ value }) => value === "")) return null;
+  return inputs.map(({ value }, at) => (value === "" ? [axis.low, axis.high][at] : Number(value)));
+}
+
+function cleared(canvas) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  Object.assign(canvas, { width: width * devicePixelRatio, height: height * devicePixelRatio });
+  const context = canvas.getContext("2d");
+  context.scale(devicePixelRatio, devicePixelRatio);
+  Object.assign(context, { font: "14px sans-serif", textBaseline: "middle" });
+  return { context, width, height };
+}
+
+function word(context, colours, text, x, y, anchor) {
+  Object.assign(context, { fillStyle: colours.muted, textAlign: anchor });
+  context.fillText(text, x, y);
+}
+
+function fitted(context, text, width) {
+  let shown = text;
+  while (shown.length > 2 && context.measureText(shown).width > width - 8) shown = `${shown.slice(0, -2)}…`;
+  return shown;
+}
+
+// `done(from, to)` when a pointer that went down here has gone up.
+function drag(canvas, done) {
+  const place = ({ offsetX: x, offsetY: y }) => ({ x, y });
+  let from = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    from = place(event);
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    if (from) done(from, place(event));
+    from = null;
+  });
+  canvas.addEventListener("pointercancel", () => (from = null));
+}
+
+export function startExploring(element) {
+  if (!element.dataset.started) new Explore(element);
+  element.dataset.started = "yes";
+}
