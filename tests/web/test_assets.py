@@ -57,3 +57,14 @@ def test_the_palette_has_all_colours_each_light_and_dark() -> None:
     assert len(meanings) > 20
     assert all(re.fullmatch(r"light-dark\(#[0-9a-f]{6}, #[0-9a-f]{6}\)", each) for each in meanings)
     assert [found for sheet in others for found in re.findall(r"#[0-9a-f]{3,8}\b|rgba?\(", sheet)] == []
+
+
+def test_letters_have_one_of_five_sizes() -> None:
+    sizes = {
+        size
+        for sheet in ("terminal.css", "charts.css")
+        for size in re.findall(r"font-size: ([^;}]+)", (SHEETS / sheet).read_text(encoding="utf-8"))
+        if not size.startswith("clamp(")  # what is read across a room
+    }
+
+    assert {size.strip() for size in sizes} - {"27px"} == {f"var(--size-{number})" for number in range(1, 6)}
