@@ -233,8 +233,14 @@ ANSWERS: dict[str, Json] = {
         | {"versions": array(json_object(_VERSION | {"runs": COUNT, "report": _OBJECT_OR_NULL}))}
     ),
     "PriceReport": json_object(
-        alike("ticker timeframe", TEXT)
-        | {"outcome": {"enum": ["new", "changed", "unchanged"]}, "stored": FLAG, "data_hash": TEXT, "bars": COUNT}
+        alike("ticker timeframe looks", TEXT)
+        | {
+            "timezone": _TEXT_OR_NULL,
+            "outcome": {"enum": ["new", "changed", "unchanged"]},
+            "stored": FLAG,
+            "data_hash": TEXT,
+            "bars": COUNT,
+        }
         | alike("first_bar last_bar", TEXT)
         | {"closes_only": FLAG}
         | alike("added revised removed", COUNT)
