@@ -34,8 +34,8 @@ def settled(meaning: Meaning, looks: Looks) -> Meaning:
         return replace(meaning, zone=looks.zone)
     example = next(each for each in looks.moments if each.tzinfo is None)
     raise refuse(
-        f"not given, and the times, such as {example}, have no offset from UTC; {looks.hours_in_words}: name the zone "
-        "of the file, such as America/New_York, or UTC",
+        f"not given, and the times, such as {example}, have no offset from UTC; {looks.in_words(asked)}: name the "
+        "zone of the file, such as America/New_York, or UTC",
         about="timezone",
     )
 
