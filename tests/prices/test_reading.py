@@ -81,8 +81,8 @@ def test_intraday_times_need_an_offset_or_a_zone() -> None:
 
     assert refused(rows, "1h") == [
         "timezone: not given, and the times, such as 2013-03-01 09:30:00, have no offset from UTC; fewer than 4 bars "
-        "do not show how far they are apart; its days have bars from 09:30 to 10:30, which tells no time zone: name the "
-        "zone of the file, such as America/New_York, or UTC"
+        "do not show how far they are apart; its days have bars from 09:30 to 10:30, which tells no time zone: name "
+        "the zone of the file, such as America/New_York, or UTC"
     ]
     assert read(rows, "1h", zone="America/New_York").bars.first == "2013-03-01T14:30:00Z"
     assert read(rows.replace(":00:00,", ":00:00+01:00,").replace(":30:00,", ":30:00+01:00,"), "1h").bars.first == (

@@ -114,6 +114,7 @@ ANSWERS: dict[str, Json] = {
     "Status": json_object(
         {"run_id": TEXT, "status": _STATUS_WORD, "attempt": WHOLE, **_RUN_TIMES},
         position=_COUNT_OR_NULL,
+        queue_answers=or_null(FLAG | {"description": "of a waiting run: whether Redis is there to tell the position"}),
         **_ERROR,
         waiting_since=_MOMENT,
         result_url=TEXT,
