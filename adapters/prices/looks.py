@@ -3,13 +3,13 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import cached_property
 
 import numpy as np
 
 from adapters.prices.bars import Whole
-from contracts.timeframes import BY_DAY, IN_WORDS, LENGTH_S, TIMEFRAMES, Timeframe
+from contracts.timeframes import BY_DAY, LENGTH_S, TIMEFRAMES, Timeframe
 
 LEAST_SPACED = 4  # bars that show how far apart they are; fewer may all have weekends and holidays between them
 LEAST_DAYS = 0.5  # of the days, that begin and end alike, for them to be sessions
@@ -54,9 +54,10 @@ def usual_distance_s(times: Whole) -> int | None:
 
 
 def duration(seconds: int) -> str:
-    """5 minutes, 7 days, 3:30:00."""
-    known = [IN_WORDS[each] for each in TIMEFRAMES if LENGTH_S[each] == seconds and each != "1w"]
-    return known[0] if known else str(timedelta(seconds=seconds)).removesuffix(", 0:00:00")
+    """5 minutes, 1 hour, 7 days."""
+    units = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
+    unit_s, word = next(each for each in units if seconds % each[0] == 0)
+    return f"{seconds // unit_s:,} {word}{'' if seconds == unit_s else 's'}"
 
 
 @dataclass(frozen=True)

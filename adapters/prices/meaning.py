@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from zoneinfo import ZoneInfo
 
 from adapters.prices.findings import refuse
 from adapters.prices.looks import Looks
@@ -42,5 +43,8 @@ def settled(meaning: Meaning, looks: Looks) -> Meaning:
 
 def doubts(meaning: Meaning, looks: Looks) -> Iterator[str]:
     """What was asked for and is taken, though the file looks like something else."""
-    if meaning.timeframe not in BY_DAY and looks.lacks_offset and looks.zone not in (None, meaning.zone):
+    if meaning.timeframe in BY_DAY or not looks.lacks_offset or not (meaning.zone and looks.zone):
+        return
+    at = looks.moments[0].replace(tzinfo=None)
+    if ZoneInfo(meaning.zone).utcoffset(at) != ZoneInfo(looks.zone).utcoffset(at):
         yield f"the times are taken as those of {meaning.zone}, but {looks.hours_in_words}"

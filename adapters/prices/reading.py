@@ -1,35 +1,27 @@
 """A price file becomes bars: what it means is worked out, said, and checked line by line."""
 
-from collections.abc import Callable, Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import compress
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Whole
 from adapters.prices.cells import (
-    SAMPLE,
     ambiguous_cell,
-    date_reader,
     number,
-    seconds_of_day,
-    seconds_of_time,
-    seconds_of_week,
     writes_decimal_comma,
 )
+from adapters.prices.dates import Dates
 from adapters.prices.findings import Faults, Finding, lines_in_words, listed, refuse
-from adapters.prices.looks import Looks
 from adapters.prices.meaning import Meaning as Meaning
 from adapters.prices.meaning import doubts, settled
 from adapters.prices.table import NAME, Table, read_table
-from contracts.timeframes import BY_DAY, Timeframe
+from contracts.timeframes import Timeframe
 
 MOST = Decimal(10**MOST_DIGITS)  # of a price or a volume
 LEAST = 1 / MOST  # of a price
-FIRST_YEAR, LAST_YEAR = 1600, 2199  # of a bar; the oldest exchange opened in 1602
 ADJUSTED_DIGITS = 7  # significant ones that the lowest adjusted price keeps
 _EXACT = Context(prec=5 * MOST_DIGITS)  # what LEAST, MOST and the ratio of both make of a price
 MOST_NAMES = 20  # of columns that are left out
@@ -66,7 +58,7 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     if table.ignored:
         done.append(f"columns left out: {listed([name[:NAME] for name in table.ignored], MOST_NAMES)}")
     table = _without_nulls(table, warnings)
-    dates = _Dates(table)
+    dates = Dates(table)
     meaning = settled(meaning, dates.looks)
     warnings += [Finding("warning", each) for each in doubts(meaning, dates.looks)]
     rows = _Rows(list(table.lines), *_columns(table, dates, meaning, warnings))
@@ -91,42 +83,8 @@ def _without_nulls(table: Table, warnings: list[Finding]) -> Table:
     return replace(table, rows=list(compress(table.rows, kept)), lines=list(compress(table.lines, kept)))
 
 
-class _Dates:
-    """The dates of a table, and what the first of them look like."""
-
-    def __init__(self, table: Table) -> None:
-        self._cells = table.column("date")
-        if "clock" in table.columns:
-            self._cells = [f"{day}T{clock}" for day, clock in zip(self._cells, table.column("clock"), strict=True)]
-        self._read = date_reader(self._cells)
-        self.looks = Looks([*filter(None, map(self._read, self._cells[:SAMPLE]))])
-
-    def times(self, lines: Sequence[int], meaning: Meaning, faults: Faults) -> list[int]:
-        """Seconds since 1970, UTC, of each bar."""
-        seconds_of = _reader_of_times(meaning)
-        times = []
-        for cell, line in zip(self._cells, lines, strict=True):
-            moment = self._read(cell)
-            if moment is None:
-                faults.add(line, "Date {!r} is not a date; YYYY-MM-DD is understood everywhere", cell[:NAME])
-            elif not FIRST_YEAR <= moment.year <= LAST_YEAR:
-                faults.add(line, f"Date {{!r}} is out of range: the years {FIRST_YEAR} to {LAST_YEAR}", cell[:NAME])
-            elif (seconds := seconds_of(moment)) is None:
-                faults.add(line, "Date {!r} has no offset from UTC, as others have; name the time zone", cell[:NAME])
-            else:
-                times.append(seconds)
-        return times
-
-
-def _reader_of_times(meaning: Meaning) -> Callable[[datetime], int | None]:
-    if meaning.timeframe in BY_DAY:
-        return seconds_of_week if meaning.timeframe == "1w" else seconds_of_day
-    zone = ZoneInfo(meaning.zone) if meaning.zone else None
-    return lambda moment: seconds_of_time(moment, zone)
-
-
 def _columns(
-    table: Table, dates: _Dates, meaning: Meaning, warnings: list[Finding]
+    table: Table, dates: Dates, meaning: Meaning, warnings: list[Finding]
 ) -> tuple[list[int], dict[str, list[Decimal]]]:
     """The times of the bars, and their numbers by column."""
     faults = Faults()

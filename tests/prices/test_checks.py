@@ -96,8 +96,8 @@ def test_bars_that_no_timeframe_is_for_are_pointed_out() -> None:
     for timeframe, step, days_in_words in (
         ("1d", timedelta(days=30), "1d are 1 day apart, and these 30 days"),
         ("1w", timedelta(weeks=2), "1w are 7 days apart, and these 14 days"),
-        ("1h", timedelta(hours=3), "1h are 1 hour apart, and these 3:00:00"),
-        ("5m", timedelta(minutes=10), "5m are 5 minutes apart, and these 0:10:00"),
+        ("1h", timedelta(hours=3), "1h are 1 hour apart, and these 3 hours"),
+        ("5m", timedelta(minutes=10), "5m are 5 minutes apart, and these 10 minutes"),
     ):
         starts = [(datetime(2012, 1, 2, tzinfo=UTC) + number * step).isoformat() for number in range(4)]
         rows = "".join(f"{start},1,1,1,1,1\n" for start in starts)

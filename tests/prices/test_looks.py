@@ -98,6 +98,7 @@ def test_a_zone_that_is_not_that_of_the_hours_is_taken_with_a_warning() -> None:
         "the times are taken as those of Asia/Tokyo, but its days have bars from 09:30 to 15:30, which looks like "
         "America/New_York"
     ]
+    assert not read(file_of(starts(3600, HOURS["America/New_York"])), "1h", "America/Toronto").warnings
 
 
 def test_some_bars_that_are_missing_or_late_say_no_other_timeframe() -> None:

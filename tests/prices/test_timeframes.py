@@ -22,12 +22,9 @@ def test_a_timeframe_s_name_says_how_long_its_bars_are() -> None:
     }  # fmt: skip
     assert [IN_WORDS[each] for each in ("1m", "30m", "4h", "1d")] == ["1 minute", "30 minutes", "4 hours", "1 day"]
     assert {"1d", "1w"} == BY_DAY
-    assert [duration(seconds) for seconds in (300, 86_400, 604_800, 12_600)] == [
-        "5 minutes",
-        "1 day",
-        "7 days",
-        "3:30:00",
-    ]
+    assert [duration(each) for each in (300, 86_400, 604_800, 12_600, 7)] == [
+        "5 minutes", "1 day", "7 days", "210 minutes", "7 seconds"
+    ]  # fmt: skip
 
 
 def test_windows_of_rolling_numbers_are_those_that_new_york_s_bars_had() -> None:

@@ -46,7 +46,7 @@ def _percent(share: float) -> str:
 
 
 def _clock(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d}" if moment.hour == moment.minute == 0 else f"{moment:%H:%M}"
+    return f"{moment:%m-%d}" if moment.hour == moment.minute == 0 else f"{moment:%H:%M}"
 
 
 def labelled(moments: Sequence[datetime]) -> list[tuple[datetime, float]]:
