@@ -154,9 +154,24 @@ def _connect_sqlite(url: URL, busy_s: int) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": min(busy_s, SILENCE_S)}, poolclass=NullPool)
+    event.listen(engine, "do_connect", _require_file)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _require_file(_dialect: Any, _record: Any, arguments: Sequence[str], _named: Any) -> None:
+    """A file that was moved away is a database that is away: an empty one in its place would outlive its return."""
+    if arguments[0] != ":memory:" and not Path(arguments[0]).exists():
+        error = sqlite3.OperationalError(f"there is no file {arguments[0]}")
+        error.sqlite_errorcode = sqlite3.SQLITE_CANTOPEN
+        raise error
+
+
+def make_file(engine: Engine) -> None:
+    """Let SQLite have a file to make the schema in; nothing where there is one, or a server."""
+    if engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:"):
+        Path(str(engine.url.database)).touch(mode=0o600)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -11,10 +11,10 @@ _NO_SCHEMA = frozenset({1044, 1146})  # ER_DBACCESS_DENIED_ERROR, ER_NO_SUCH_TAB
 _UNWRITABLE = frozenset({1290, 1836, 1114, 1021, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL})
 # too many connections (of all, of this user, of this account), shutdown in progress, lock wait timeout, deadlock,
 # connection or statement killed (MariaDB's max_statement_time too), a Galera node that is not ready, a rollback by
-# group replication (2000 to 2999: the connection broke); of SQLite another writer, and what a full disk looks like
-# beside FULL; the transaction can be repeated as it is
+# group replication (2000 to 2999: the connection broke); of SQLite another writer, a file that is away, and what
+# a full disk looks like beside FULL; the transaction can be repeated as it is
 _TRANSIENT = _UNWRITABLE | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
-_TRANSIENT |= {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR}
+_TRANSIENT |= {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
 
 
 def is_duplicate_key(error: IntegrityError) -> bool:

@@ -9,7 +9,9 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Predicate
 
-Timeframe = Literal["1d", "1h", "5m"]
+from contracts.timeframes import IN_WORDS
+from contracts.timeframes import Timeframe as Timeframe
+
 SizeType = Literal["value", "percent"]
 Direction = Literal["longonly", "longshort", "shortonly"]
 Fill = Literal["close", "next_open"]
@@ -105,7 +107,7 @@ class RunRequest:
     direction: Annotated[
         Direction, About("Direction", "orders", choices=("long only", "long and short", "short only"))
     ] = "longonly"
-    timeframe: Annotated[Timeframe, About("Timeframe", "market", choices=("1 day", "1 hour", "5 minutes"))] = "1d"
+    timeframe: Annotated[Timeframe, About("Timeframe", "market", choices=(*IN_WORDS.values(),))] = "1d"
     data_hash: DataHash = None
     fill: Annotated[Fill, About("Orders fill at", "orders", choices=("signal bar's close", "next bar's open"))] = (
         "close"

@@ -34,6 +34,13 @@ _STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
     429: (QueueFull,),
     503: (QueueUnavailable, DrawingUnavailable),
 }
+_AWAY: dict[str, tuple[type[Exception], ...]] = {"The database": (DBAPIError, PoolTimeout), "Redis": (RedisError,)}
+_WAY_OUT = {
+    "The database": "nothing can be read or recorded until it is back, and nothing that was recorded is lost. Whoever "
+    "runs the platform sees to it that DATABASE_URL leads to it (of SQLite, that its file is where it was) and that "
+    "`python -m adapters.schema` has made its tables; GET /ready says when it answers",
+    "Redis": "runs that were accepted are in the database, and are queued when it is back",
+}
 MAX_FAULTS = 1000  # in one answer, which must not be a hundred times as large as what was sent
 _API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
 _API_FILES = (".png", ".csv", ".json")  # of runs, whose addresses begin as those of pages do
@@ -66,10 +73,11 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 def _internal_error(error: Exception) -> ResponseReturnValue:
     run_id = getattr(g, "run_id", None) or (request.view_args or {}).get("run_id")
-    away = isinstance(error, DBAPIError | PoolTimeout | RedisError)
+    away = next((name for name, kinds in _AWAY.items() if isinstance(error, kinds)), None)
     log.error("internal_error path=%s", request.path, exc_info=error)
-    body: dict[str, object] = {"error": "Internal server error", "run_id": str(run_id) if run_id else None}
-    return _answer(503 if away else 500, body, {"Retry-After": "5"} if away else {})
+    words = f"{away} does not answer: {_WAY_OUT[away]}" if away else "Internal server error"
+    body: dict[str, object] = {"error": words, "run_id": str(run_id) if run_id else None}
+    return _answer(503 if away else 500, body, {"Retry-After": "5", "Away": away} if away else {})
 
 
 def _answer(code: int, body: dict[str, object], headers: dict[str, str]) -> ResponseReturnValue:

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from adapters.sparkline import LEVELS
 from contracts.status import ErrorType, RunStatus
+from contracts.timeframes import BY_DAY
 
 ABSENT = "—"
 _STEPS_S = ((86_400, "d"), (3600, "h"), (60, "min"))
@@ -97,6 +98,11 @@ def breakable(text: str) -> Markup:
     return Markup("<wbr>").join(parts)
 
 
+def within_days(timeframe: str) -> bool:
+    """Whether the bars of a timeframe have a time of day."""
+    return timeframe not in BY_DAY
+
+
 def short_hash(text: str | None) -> str:
     """The first twelve characters of a hash; a dash for None."""
     return text[:12] if text else ABSENT
@@ -136,6 +142,6 @@ def heat(value: float | None, largest: float) -> str:
 # fmt: off
 FILTERS = (
     direction_class, duration, heat, money, number, plain, signed, sparkline_points,  # of numbers
-    age, breakable, iso, moment, public_status, run_word, short_hash,
+    age, breakable, iso, moment, public_status, run_word, short_hash, within_days,
 )
 # fmt: on

@@ -12,8 +12,8 @@ from adapters.database import connect_database, reading
 from adapters.prices.store import PriceStore
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
-from contracts.errors import QueueUnavailable
 from web.access.strangers import Strangers
+from web.queue.glance import Glance
 from web.rates import Rates
 from web.runs.submission import Submission
 from web.upkeep.readiness import Readiness
@@ -31,6 +31,7 @@ class Platform:
     settings: Settings
     engine: Engine
     queue: RunQueue
+    glance: Glance
     prices: PriceStore
     submission: Submission
     tokens: TokenStore
@@ -42,11 +43,11 @@ class Platform:
 def build_platform(settings: Settings) -> Platform:
     """Connect lazily to everything that the settings name."""
     engine = connect_database(settings.database_url, pool_size=POOL_SIZE)
-    queue = RunQueue(settings)
-    submission = Submission(engine, queue, settings)
+    queue, glance = RunQueue(settings), Glance(settings)
+    submission = Submission(engine, queue, glance, settings)
     tokens = TokenStore(engine, settings.api_tokens)
     prices, rates, readiness = PriceStore(engine), Rates(settings), Readiness(settings)
-    return Platform(settings, engine, queue, prices, submission, tokens, rates, readiness, Strangers(engine))
+    return Platform(settings, engine, queue, glance, prices, submission, tokens, rates, readiness, Strangers(engine))
 
 
 def platform() -> Platform:
@@ -62,7 +63,4 @@ def ask_database(query: Callable[Concatenate[Connection, P], T], *given: P.args,
 
 def ask_queue(ask: Callable[[RunQueue], T]) -> T | None:
     """What the queue answers; None while Redis is away."""
-    try:
-        return ask(platform().queue)
-    except QueueUnavailable:
-        return None
+    return platform().glance.ask(ask)

@@ -10,8 +10,8 @@ from adapters.metrics.rates import Rates
 from adapters.prices.bar_times import CLOSE_OFFSET_S, bar_close_time, bar_open_time
 from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.prices.sessions import DAY_S
-from contracts.run_request import Timeframe
 from contracts.run_result import Candle, DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
+from contracts.timeframes import BY_DAY, Timeframe
 
 FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
 DAY = timedelta(days=1)
@@ -20,9 +20,10 @@ DAY = timedelta(days=1)
 def close_times(times: Whole, timeframe: Timeframe) -> Whole:
     """What is known at a bar's close is dated by it, as trades are: equity, drawdown, portfolio and signals.
 
-    Candles, and everything of a day, keep the bar's own date.
+    Candles, and everything of a day, keep the bar's own date; what is known at the end of a week has its last day's.
     """
-    return times if timeframe == "1d" else times + CLOSE_OFFSET_S[timeframe]
+    offset_s = CLOSE_OFFSET_S[timeframe]
+    return times + (offset_s - offset_s % DAY_S if timeframe in BY_DAY else offset_s)
 
 
 def equity_points(dates: Sequence[str], equity: Column) -> list[EquityPoint]:

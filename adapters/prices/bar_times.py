@@ -1,18 +1,19 @@
 """When a bar opens and closes, in UTC; standard library only, so that web and Job share one convention."""
 
 from datetime import datetime, timedelta
-from typing import get_args
 
-from contracts.run_request import Timeframe
+from contracts.timeframes import BY_DAY, LENGTH_S, TIMEFRAMES, Timeframe
 
-TIMEFRAMES: tuple[Timeframe, ...] = get_args(Timeframe)
-# Bars in a year of runs from before it was counted and recorded as the metric bars_per_year.
-PERIODS_PER_YEAR: dict[Timeframe, int] = {"1d": 252, "1h": 1638, "5m": 19656}
+# Bars in a year of New York's sessions of 6.5 hours, where nobody has counted those of the prices.
+_INTRADAY = {each: 252 * 23_400 // LENGTH_S[each] for each in TIMEFRAMES if each not in BY_DAY}
+PERIODS_PER_YEAR: dict[Timeframe, int] = {**_INTRADAY, "1d": 252, "1w": 52}
 
 # Seconds from a bar's Date in the price file to its open and its close. A daily bar is dated by its day; by convention
-# it opens at 14:30 and closes at 21:00 UTC (the New York session in winter). An intraday bar is dated by its start.
-OPEN_OFFSET_S: dict[Timeframe, int] = {"1d": 14 * 3600 + 30 * 60, "1h": 0, "5m": 0}
-CLOSE_OFFSET_S: dict[Timeframe, int] = {"1d": 21 * 3600, "1h": 3600, "5m": 300}
+# it opens at 14:30 and closes at 21:00 UTC (the New York session in winter). A weekly one is dated by its Monday, and
+# closes with the Friday. An intraday bar is dated by its start.
+_OPEN_S, _CLOSE_S = 14 * 3600 + 30 * 60, 21 * 3600
+OPEN_OFFSET_S: dict[Timeframe, int] = {each: _OPEN_S if each in BY_DAY else 0 for each in TIMEFRAMES}
+CLOSE_OFFSET_S: dict[Timeframe, int] = {**LENGTH_S, "1d": _CLOSE_S, "1w": 4 * LENGTH_S["1d"] + _CLOSE_S}
 
 
 def bar_open_time(bar_date: str, timeframe: Timeframe) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from contracts.run_request import Timeframe
+from contracts.timeframes import BY_DAY, Timeframe
 
 COLUMNS = ("Date", "Open", "High", "Low", "Close", "Volume")
 HEADER = ",".join(COLUMNS)
@@ -29,8 +29,8 @@ Timestamps = np.ndarray[tuple[int], np.dtype[np.datetime64]]
 class Bars:
     """Bars of one ticker, oldest first; every column has one whole number per bar.
 
-    times: seconds since 1970, UTC: midnight of a daily bar's day, the start of an intraday one. prices: open, high, low
-    and close times 10 ** price_decimals. volume: times 10 ** volume_decimals.
+    times: seconds since 1970, UTC: midnight of a daily bar's day or a weekly one's Monday, the start of an intraday
+    one. prices: open, high, low and close times 10 ** price_decimals. volume: times 10 ** volume_decimals.
     """
 
     timeframe: Timeframe
@@ -104,15 +104,15 @@ class Bars:
 
 
 def bar_date(seconds: int, timeframe: Timeframe) -> str:
-    """YYYY-MM-DD of a daily bar, YYYY-MM-DDTHH:MM:SSZ of an intraday one."""
+    """YYYY-MM-DD of a daily or weekly bar, YYYY-MM-DDTHH:MM:SSZ of an intraday one."""
     moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%d") if timeframe == "1d" else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.strftime("%Y-%m-%d") if timeframe in BY_DAY else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def bar_dates(times: Whole, timeframe: Timeframe) -> list[str]:
     """The same of many bars."""
     moments = times.view("M8[s]")
-    if timeframe == "1d":
+    if timeframe in BY_DAY:
         return list(map(str, moments.astype("M8[D]").tolist()))
     return [f"{moment}Z" for moment in moments.astype(str).tolist()]
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from decimal import Decimal
 from functools import partial
 
@@ -10,7 +10,7 @@ from adapters.prices.findings import refuse
 
 DateReader = Callable[[str], datetime | None]
 
-SAMPLE = 2_000  # rows from which the order of day and month is told
+SAMPLE = 2_000  # rows from which the order of day and month is told, and how far bars are apart
 _SCALES = {"K": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9)}
 _DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%b %d, %Y", "%d-%b-%Y", "%d %b %Y")
 _CLOCKS = ("", " %H:%M", " %H:%M:%S")
@@ -113,6 +113,11 @@ _READERS = [partial(_parsed, pattern=f"{day}{clock}") for day in _DAYS for clock
 def seconds_of_day(moment: datetime) -> int:
     """Midnight, UTC, of the day that is written; whatever offset it is written with."""
     return int(datetime(moment.year, moment.month, moment.day, tzinfo=UTC).timestamp())
+
+
+def seconds_of_week(moment: datetime) -> int:
+    """Midnight, UTC, of the Monday of the week; that of a Sunday is the next one, as weeks are written in the US."""
+    return seconds_of_day(moment + timedelta(days=1 - (moment.weekday() + 1) % 7))
 
 
 def seconds_of_time(moment: datetime, zone: tzinfo | None) -> int | None:

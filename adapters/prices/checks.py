@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 import numpy as np
 
-from adapters.prices.bar_times import CLOSE_OFFSET_S
 from adapters.prices.bars import CLOSES_ONLY, Bars, bar_date, bar_dates
 from adapters.prices.findings import Finding, listed
+from adapters.prices.looks import duration, usual_distance_s
 from adapters.prices.sessions import DAY_S, bars_per_year, is_at_weekend
+from contracts.timeframes import BY_DAY, LENGTH_S
 
 SPLITS = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 50, 100)
 SPLIT_TOLERANCE = 0.03  # of a jump's factor around a whole one: what a price moves on the day of a split
@@ -17,7 +17,6 @@ FRACTIONAL_SPLITS = (3 / 2, 4 / 3, 5 / 4)
 # Prices fall by a fifth to a third without a split, too, but rarely overnight: of 120,000 adjusted bars of 34 stocks,
 # 1995 to 2018, 5 opened this near to such a part of the close before, and 11 closed there.
 FRACTION_TOLERANCE = 0.02
-LEAST_SPACED = 4  # bars that show how far apart they are; fewer may all have weekends and holidays between them
 LONGEST_BREAK_DAYS = 7  # of an exchange: from 10 to 17 September 2001
 LARGEST_STEP = 0.5  # change of a close from bar to bar, as a fraction, above which it is worth a look
 LEAST_JUMP = 0.1  # of an open or close against the close before; below, nothing looks like a split
@@ -31,29 +30,22 @@ def oddities(bars: Bars) -> list[Finding]:
 
 
 def _spacing(bars: Bars) -> Iterator[str]:
-    """A file of another timeframe: three quarters of its bars, so that neither weekends nor gaps count, say which."""
-    if len(bars) < LEAST_SPACED:
-        return
-    apart = int(np.sort(np.diff(bars.times))[(len(bars) - 1) // 4])
-    length = DAY_S if bars.timeframe == "1d" else CLOSE_OFFSET_S[bars.timeframe]
-    if apart != length:
-        known = f"bars of {bars.timeframe} are {_duration(length)} apart, and these {_duration(apart)}"
+    """Bars that are further apart than those of any timeframe of their file."""
+    apart_s, length_s = usual_distance_s(bars.times), LENGTH_S[bars.timeframe]
+    if apart_s not in (None, length_s):
+        known = f"bars of {bars.timeframe} are {duration(length_s)} apart, and these {duration(apart_s)}"
         yield f"{known}: is it the timeframe of the file? A year is counted as {bars_per_year(bars.times):,} of them"
 
 
-def _duration(seconds: int) -> str:
-    return str(timedelta(seconds=seconds)).removesuffix(", 0:00:00")
-
-
 def _gaps(bars: Bars) -> Iterator[str]:
-    """Days on end without a daily bar; tickers that trade at weekends trade every day."""
-    if bars.timeframe != "1d":
+    """Days on end without a daily or weekly bar; tickers that trade at weekends trade every day."""
+    if bars.timeframe not in BY_DAY:
         return
-    longest = 1 if is_at_weekend(bars.times // DAY_S).any() else LONGEST_BREAK_DAYS
-    before = np.flatnonzero(np.diff(bars.times) > longest * DAY_S)
+    longest_s = DAY_S * (1 if is_at_weekend(bars.times // DAY_S).any() else LONGEST_BREAK_DAYS)
+    before = np.flatnonzero(np.diff(bars.times) > longest_s)
     breaks = [" to ".join(bar_dates(bars.times[place : place + 2], "1d")) for place in before]
     if breaks:
-        yield f"there is no bar for more than {_duration(longest * DAY_S)}, {_times(len(breaks))}: {listed(breaks)}"
+        yield f"there is no bar for more than {duration(longest_s)}, {_times(len(breaks))}: {listed(breaks)}"
 
 
 def _jumps(bars: Bars) -> Iterator[str]:

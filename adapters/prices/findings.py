@@ -5,16 +5,21 @@ from dataclasses import dataclass
 from typing import Literal
 
 SHOWN = 5  # of the lines, dates or names that a finding concerns, in its sentence
-MOST_FAULTS = 100  # that are listed; the rest is counted
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One sentence about a file; `line` is that of the file, counted from 1, where it concerns one."""
+    """One sentence about a file: about a line of it, counted from 1, or about what was asked for it."""
 
     level: Literal["error", "warning"]
     message: str
     line: int | None = None
+    about: str = "file"
+
+    @property
+    def place(self) -> str:
+        """`line 12`, `file`, or the name of what was asked for."""
+        return f"line {self.line}" if self.line else self.about
 
 
 class Refused(Exception):
@@ -26,36 +31,38 @@ class Refused(Exception):
 
 
 def in_words(finding: Finding) -> str:
-    """`line 12: High 10 is below …`."""
-    return f"line {finding.line}: {finding.message}" if finding.line else finding.message
+    """`line 12: High 10 is below …`; what is about the whole file says so itself."""
+    return finding.message if finding.place == "file" else f"{finding.place}: {finding.message}"
 
 
-def refuse(message: str, line: int | None = None) -> Refused:
+def refuse(message: str, line: int | None = None, about: str = "file") -> Refused:
     """The error for a file with this one fault."""
-    return Refused([Finding("error", message, line)])
+    return Refused([Finding("error", message, line, about)])
 
 
 class Faults:
-    """Faults by line as they are found; `check` raises them together."""
+    """Faults by line as they are found, those of one kind together; `check` raises them."""
 
     def __init__(self) -> None:
-        self._found: list[Finding] = []
-        self._count = 0
+        self._found: dict[str, tuple[str, list[int]]] = {}
 
-    def add(self, line: int, message: str) -> None:
-        """Note one fault."""
-        self._count += 1
-        if self._count <= MOST_FAULTS:
-            self._found.append(Finding("error", message, line))
+    def add(self, line: int, kind: str, *values: object) -> None:
+        """Note one fault: a sentence, with places for values in it, of which the first ones are told."""
+        if kind not in self._found:
+            self._found[kind] = (kind.format(*values), [])
+        self._found[kind][1].append(line)
 
     def check(self) -> None:
-        """Refused with all faults in the order of their lines, when there are any."""
-        if not self._found:
-            return
-        listed = sorted(self._found, key=lambda finding: finding.line or 0)
-        if self._count > MOST_FAULTS:
-            listed.append(Finding("error", f"{self._count - MOST_FAULTS:,} more faults are not listed"))
-        raise Refused(listed)
+        """Refused with the faults of all kinds by their first lines, when there are any."""
+        told = [_together(message, sorted(lines)) for message, lines in self._found.values()]
+        if told:
+            raise Refused(sorted(told, key=lambda finding: finding.line or 0))
+
+
+def _together(message: str, lines: Sequence[int]) -> Finding:
+    """One fault for all lines that have it."""
+    more = f" ({len(lines):,} lines have this fault: {listed(lines)})" if len(lines) > 1 else ""
+    return Finding("error", message + more, lines[0])
 
 
 def lines_in_words(lines: Iterable[int]) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,7 +17,7 @@ from adapters.prices.bars import Bars
 from adapters.prices.checks import changes, oddities
 from adapters.prices.findings import Finding, Refused
 from adapters.prices.packing import pack
-from adapters.prices.reading import Meaning, read_prices
+from adapters.prices.reading import Meaning, Reading, read_prices
 from adapters.prices.sessions import bars_per_year
 from adapters.prices.store import PriceStore, versions_of
 from adapters.prices.table import unpacked
@@ -33,18 +33,24 @@ class Report:
 
     ticker: str
     outcome: Literal["new", "changed", "unchanged"]
-    bars: Bars
-    done: list[str]
+    reading: Reading
     warnings: list[Finding]
     added: int
     revised: int
     removed: int
+
+    @property
+    def bars(self) -> Bars:
+        """What the file holds."""
+        return self.reading.bars
 
     def as_json(self) -> dict[str, Any]:
         """The report as the API answers it and as it is kept with the version."""
         return {
             "ticker": self.ticker,
             "timeframe": self.bars.timeframe,
+            "timezone": self.reading.meaning.zone,
+            "looks": self.reading.looks,
             "data_hash": self.bars.data_hash,
             "outcome": self.outcome,
             "first_bar": self.bars.first,
@@ -54,8 +60,8 @@ class Report:
             "added": self.added,
             "revised": self.revised,
             "removed": self.removed,
-            "done": self.done,
-            "warnings": [asdict(finding) for finding in self.warnings],
+            "done": self.reading.done,
+            "warnings": [{"level": each.level, "message": each.message, "line": each.line} for each in self.warnings],
         }
 
 
@@ -64,14 +70,14 @@ def examine(store: PriceStore, ticker: str, content: bytes, meaning: Meaning) ->
     reading = read_prices(content, meaning)
     bars, warnings = reading.bars, reading.warnings + oddities(reading.bars)
     try:
-        current = store.get(ticker, meaning.timeframe)
+        current = store.get(ticker, bars.timeframe)
     except UnknownTicker:
-        return Report(ticker, "new", bars, reading.done, warnings, len(bars), 0, 0)
+        return Report(ticker, "new", reading, warnings, len(bars), 0, 0)
     if current.data_hash == bars.data_hash:
-        return Report(ticker, "unchanged", bars, reading.done, warnings, 0, 0, 0)
+        return Report(ticker, "unchanged", reading, warnings, 0, 0, 0)
     found = changes(bars, store.bars(current.data_hash))
     warnings = warnings + found.findings()
-    return Report(ticker, "changed", bars, reading.done, warnings, found.added, len(found.revised), len(found.removed))
+    return Report(ticker, "changed", reading, warnings, found.added, len(found.revised), len(found.removed))
 
 
 def load(

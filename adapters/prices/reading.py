@@ -2,50 +2,41 @@
 
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Context, Decimal
 from itertools import compress
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from adapters.prices.bars import LEAST_DECIMALS, MOST_DIGITS, Bars, Whole
 from adapters.prices.cells import (
     ambiguous_cell,
-    date_reader,
     number,
-    seconds_of_day,
-    seconds_of_time,
     writes_decimal_comma,
 )
+from adapters.prices.dates import Dates
 from adapters.prices.findings import Faults, Finding, lines_in_words, listed, refuse
+from adapters.prices.meaning import Meaning as Meaning
+from adapters.prices.meaning import doubts, settled
 from adapters.prices.table import NAME, Table, read_table
-from contracts.run_request import Timeframe
+from contracts.timeframes import Timeframe
 
 MOST = Decimal(10**MOST_DIGITS)  # of a price or a volume
 LEAST = 1 / MOST  # of a price
-FIRST_YEAR, LAST_YEAR = 1600, 2199  # of a bar; the oldest exchange opened in 1602
 ADJUSTED_DIGITS = 7  # significant ones that the lowest adjusted price keeps
 _EXACT = Context(prec=5 * MOST_DIGITS)  # what LEAST, MOST and the ratio of both make of a price
 MOST_NAMES = 20  # of columns that are left out
 PRICES = ("open", "high", "low", "close")
-NULLS = frozenset({"", "null", "nan", "n/a", "-"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Meaning:
-    """What the file itself does not say."""
-
-    timeframe: Timeframe
-    adjust: bool = True  # multiply the whole bar by Adj Close / Close, where the file has both
-    zone: str | None = None  # of times without an offset, such as America/New_York
+NULLS = frozenset({"", "null", "nan", "n/a", "-", "."})
+TWICE = {"1d": "on one day", "1w": "in one week"}
 
 
 @dataclass(slots=True)
 class Reading:
-    """The bars of a file, what was done to it in sentences, and what is odd about it."""
+    """The bars of a file, how it was taken and what it looks like, what was done to it, and what is odd about it."""
 
     bars: Bars
+    meaning: Meaning
+    looks: str
     done: list[str]
     warnings: list[Finding] = field(default_factory=list)
 
@@ -66,18 +57,22 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     warnings: list[Finding] = []
     if table.ignored:
         done.append(f"columns left out: {listed([name[:NAME] for name in table.ignored], MOST_NAMES)}")
-    rows = _rows(_without_nulls(table, warnings), meaning, warnings)
+    table = _without_nulls(table, warnings)
+    dates = Dates(table)
+    meaning = settled(meaning, dates.looks)
+    warnings += [Finding("warning", each) for each in doubts(meaning, dates.looks)]
+    rows = _Rows(list(table.lines), *_columns(table, dates, meaning, warnings))
     if len(rows.times) > 1 and rows.times[0] > rows.times[-1]:
         rows = _reversed(rows)
         done.append("newest first in the file: turned round")
     done += _adjust(rows, meaning)
     _check_rows(rows, meaning.timeframe)
-    return Reading(_bars(rows, meaning.timeframe), done, warnings)
+    return Reading(_bars(rows, meaning.timeframe), meaning, dates.looks.in_words(meaning.timeframe), done, warnings)
 
 
 def _without_nulls(table: Table, warnings: list[Finding]) -> Table:
     """The table without rows that have no prices at all, as Yahoo writes days without trading."""
-    places = [table.columns[name] for name in PRICES]
+    places = [table.columns[name] for name in PRICES if name in table.columns]
     kept = [any(row[place].strip().lower() not in NULLS for place in places) for row in table.rows]
     if all(kept):
         return table
@@ -88,39 +83,31 @@ def _without_nulls(table: Table, warnings: list[Finding]) -> Table:
     return replace(table, rows=list(compress(table.rows, kept)), lines=list(compress(table.lines, kept)))
 
 
-def _rows(table: Table, meaning: Meaning, warnings: list[Finding]) -> _Rows:
+def _columns(
+    table: Table, dates: Dates, meaning: Meaning, warnings: list[Finding]
+) -> tuple[list[int], dict[str, list[Decimal]]]:
+    """The times of the bars, and their numbers by column."""
     faults = Faults()
-    times = _times(table, meaning, faults)
+    times = dates.times(table.lines, meaning, faults)
     columns = _numbers(table, faults, warnings)
+    faults.check()
+    if missing := [name for name in PRICES if name not in columns]:
+        warnings.append(Finding("warning", f"no column for {listed([_TITLES[name] for name in missing])}: {_TAKEN}"))
+        _fill(columns)
     if "volume" not in columns:
         columns["volume"] = [Decimal(0)] * len(times)
         warnings.append(Finding("warning", "no column for Volume: taken as 0, so rules that read volume say nothing"))
-    faults.check()
-    return _Rows(list(table.lines), times, columns)
+    return times, columns
 
 
-def _times(table: Table, meaning: Meaning, faults: Faults) -> list[int]:
-    cells = table.column("date")
-    if "clock" in table.columns:
-        cells = [f"{day}T{clock}" for day, clock in zip(cells, table.column("clock"), strict=True)]
-    read, zone = date_reader(cells), ZoneInfo(meaning.zone) if meaning.zone else None
-    daily, times = meaning.timeframe == "1d", []
-    for cell, line in zip(cells, table.lines, strict=True):
-        moment = read(cell)
-        if moment is None or not FIRST_YEAR <= moment.year <= LAST_YEAR:
-            faults.add(line, _date_fault(cell, moment))
-            continue
-        seconds = seconds_of_day(moment) if daily else seconds_of_time(moment, zone)
-        if seconds is None:
-            raise refuse(f"Date {cell!r} has no offset from UTC; name the time zone, such as America/New_York", line)
-        times.append(seconds)
-    return times
+_TAKEN = "an open is taken as the close, a high and a low as the higher and the lower of the two"
 
 
-def _date_fault(cell: str, moment: datetime | None) -> str:
-    if moment is None:
-        return f"Date {cell[:NAME]!r} is not a date; YYYY-MM-DD is understood everywhere"
-    return f"Date {cell[:NAME]!r} is out of range: the years {FIRST_YEAR} to {LAST_YEAR}"
+def _fill(columns: dict[str, list[Decimal]]) -> None:
+    """Put in the prices that the file lacks."""
+    ends = columns.setdefault("open", list(columns["close"])), columns["close"]
+    columns.setdefault("high", [max(both) for both in zip(*ends, strict=True)])
+    columns.setdefault("low", [min(both) for both in zip(*ends, strict=True)])
 
 
 def _numbers(table: Table, faults: Faults, warnings: list[Finding]) -> dict[str, list[Decimal]]:
@@ -138,17 +125,17 @@ def _numbers(table: Table, faults: Faults, warnings: list[Finding]) -> dict[str,
 
 
 def _in_range(name: str, cells: Iterable[tuple[str, Decimal | None, int]], faults: Faults) -> list[Decimal]:
-    volume, found = name == "volume", []
+    volume, title, found = name == "volume", _TITLES[name], []
     least, wanted = (Decimal(0), "at least 0") if volume else (LEAST, f"above 0 (1e-{MOST_DIGITS} or more)")
     for cell, value, line in cells:
         if value is None and volume and cell.lower() in NULLS:
             found.append(least)
         elif value is None:
-            faults.add(line, f"{_TITLES[name]} {cell[:NAME]!r} is not a number")
+            faults.add(line, f"{title} {{!r}} is not a number", cell[:NAME])
         elif least <= value < MOST:
             found.append(value)
         else:
-            faults.add(line, f"{_TITLES[name]} {cell[:NAME]} is out of range: {wanted} and below 1e{MOST_DIGITS}")
+            faults.add(line, f"{title} {{}} is out of range: {wanted} and below 1e{MOST_DIGITS}", cell[:NAME])
     return found
 
 
@@ -180,7 +167,7 @@ def _adjust(rows: _Rows, meaning: Meaning) -> list[str]:
 def _check_rows(rows: _Rows, timeframe: Timeframe) -> None:
     """Refused with every bar that is out of order, repeated, or impossible."""
     faults = Faults()
-    named = "two bars on one day; is this an intraday file?" if timeframe == "1d" else "two bars at one time"
+    named = f"two bars {TWICE.get(timeframe, 'at one time')}"
     for before, after, line in zip(rows.times, rows.times[1:], rows.lines[1:], strict=False):
         if after == before:
             faults.add(line, f"Date appears twice: {named}")
@@ -188,14 +175,16 @@ def _check_rows(rows: _Rows, timeframe: Timeframe) -> None:
             faults.add(line, "Date is before that of the row above; the dates must ascend, or descend, throughout")
     for bar in zip(rows.lines, *(rows.columns[name] for name in PRICES), strict=True):
         if fault := _bar_fault(*bar[1:]):
-            faults.add(bar[0], fault)
+            faults.add(bar[0], *fault)
     faults.check()
 
 
-def _bar_fault(open_: Decimal, high: Decimal, low: Decimal, close: Decimal) -> str | None:
+def _bar_fault(open_: Decimal, high: Decimal, low: Decimal, close: Decimal) -> tuple[str, Decimal, Decimal] | None:
     if high < max(open_, close, low):
-        return f"High {high} is below the highest of Open, Low and Close ({max(open_, close, low)})"
-    return f"Low {low} is above the lowest of Open and Close ({min(open_, close)})" if low > min(open_, close) else None
+        return "High {} is below the highest of Open, Low and Close ({})", high, max(open_, close, low)
+    if low > min(open_, close):
+        return "Low {} is above the lowest of Open and Close ({})", low, min(open_, close)
+    return None
 
 
 def _bars(rows: _Rows, timeframe: Timeframe) -> Bars:

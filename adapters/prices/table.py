@@ -12,7 +12,7 @@ from adapters.prices.findings import listed, refuse
 
 DELIMITERS = ",;\t|"
 NAME = 40  # characters of a cell or a column's name in a sentence
-REQUIRED = ("date", "open", "high", "low", "close")
+REQUIRED = ("date", "close")
 # What exporters call a column, in lower case and without spaces, underscores, dots and angle brackets.
 NAMES = {
     "date": ("date", "datetime", "timestamp", "time", ""),
@@ -66,7 +66,9 @@ def read_table(content: bytes) -> Table:
     lines = _text(content).splitlines()
     first = next((number for number, line in enumerate(lines) if line.strip()), None)
     if first is None:
-        raise refuse("the file is empty; a CSV with Date, Open, High, Low, Close and Volume is expected")
+        raise refuse(
+            "the file is empty; a CSV with Date, Open, High, Low, Close and Volume, or Date and Close, is expected"
+        )
     csv.field_size_limit(sys.maxsize)  # a long cell is a fault of its own line and column
     delimiter = max(DELIMITERS, key=lines[first].count)
     header = _cells(lines[first], first + 1, delimiter, ())
@@ -139,6 +141,8 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
         known = [name for name in names if name in places]
         if known:
             columns[column] = places.pop(known[0])
+    if len(header) == 2 and "date" in columns and not {*columns} - {"date", "adjusted"}:
+        columns = {"date": columns["date"], "close": 1 - columns["date"]}  # FRED and others call it by the ticker
     missing = [name.capitalize() for name in REQUIRED if name not in columns]
     if missing:
         named = listed([repr(name[:NAME]) for name in header], 12)

@@ -4,13 +4,13 @@ import re
 from pathlib import Path
 from typing import cast
 
-from adapters.prices.bar_times import TIMEFRAMES
-from contracts.run_request import Timeframe
+from contracts.timeframes import TIMEFRAMES, Timeframe
 
-_DAILY, *_INTRADAY = TIMEFRAMES
+_UNNAMED: Timeframe = "1d"  # what a file holds whose name says nothing of it
+_NAMED = [each for each in TIMEFRAMES if each != _UNNAMED]
 TICKER = re.compile(r"[A-Z0-9.^=-]{1,15}", re.ASCII)
-FILE_NAMES = " or ".join(", ".join(["<TICKER>.csv", *(f"<TICKER>_{each}.csv" for each in _INTRADAY)]).rsplit(", ", 1))
-_FILE_NAME = re.compile(rf"([A-Z0-9.^=-]{{1,15}}?)(?:_({'|'.join(_INTRADAY)}))?\.csv(?:\.gz)?", re.ASCII)
+FILE_NAMES = f"<TICKER>.csv, or <TICKER>_ and one of {', '.join(_NAMED)} before .csv"
+_FILE_NAME = re.compile(rf"([A-Z0-9.^=-]{{1,15}}?)(?:_({'|'.join(_NAMED)}))?\.csv(?:\.gz)?", re.ASCII)
 
 
 def is_ticker(text: str) -> bool:
@@ -26,4 +26,4 @@ def price_files(folder: Path) -> list[Path]:
 def series_of_file(name: str) -> tuple[str, Timeframe] | None:
     """Ticker and timeframe of a price file's name; None when it is not one of FILE_NAMES, with or without .gz."""
     named = _FILE_NAME.fullmatch(name)
-    return (named[1], cast(Timeframe, named[2] or _DAILY)) if named else None
+    return (named[1], cast(Timeframe, named[2] or _UNNAMED)) if named else None

@@ -40,8 +40,8 @@ end
 class RunQueue:
     """The lists of waiting runs; every method raises QueueUnavailable while Redis is away."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._queues = queues_of(settings)
+    def __init__(self, settings: Settings, patience_s: float = 5.0) -> None:
+        self._queues = queues_of(settings, patience_s)
         self._lists = [queue.key for queue in self._queues]
         self._redis = self._queues[0].connection
         self._settings = settings

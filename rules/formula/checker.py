@@ -8,7 +8,7 @@ from typing import Any
 from rules.formula.functions import FUNCTIONS, SERIES
 from rules.formula.graph import Graph, Node, Value
 from rules.formula.limits import LARGEST, MAX_BARS, MAX_DEPTH, MAX_NAMES
-from rules.formula.names import WORDS, near
+from rules.formula.names import WORDS, near, word
 from rules.formula.signature import Argument, Function, Kind
 from rules.formula.text import FormulaError, parse, part_of
 
@@ -111,9 +111,9 @@ class Checker(ast.NodeVisitor):
             return float("inf")
 
     def visit_Name(self, node: ast.Name) -> Value:
-        name = node.id
-        if name in self._values:
-            return self._values[name]
+        if node.id in self._values:
+            return self._values[node.id]
+        name = word(node.id)
         if name in SERIES:
             columns = tuple(map(self.graph.column, SERIES[name].columns))
             return columns[0] if name == SERIES[name].columns[0].lower() else self.graph.node(name, columns, "number")
@@ -184,7 +184,7 @@ class Checker(ast.NodeVisitor):
     def _function(self, node: ast.Call) -> Function:
         if not isinstance(node.func, ast.Name):
             raise _fault(node, f"{self._quoted(node.func)} cannot be called; a function is called by its name")
-        name = node.func.id
+        name = word(node.func.id)
         if name in FUNCTIONS:
             return FUNCTIONS[name]
         if name in SERIES:

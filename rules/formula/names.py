@@ -9,11 +9,21 @@ from rules.formula.text import parse
 WORDS = frozenset({*SERIES, *FUNCTIONS, "and", "or", "not"})
 
 
+def word(name: str) -> str:
+    """The series or function that a name is in capitals, CLOSE or Sma; any other name as it is."""
+    return name.lower() if name.lower() in {*SERIES, *FUNCTIONS} else name
+
+
 def free_names(*texts: str) -> list[str]:
     """The names that are to be inputs, as they are met: neither known here nor given a value by a line.
 
     FormulaError for a text that cannot be read.
     """
+    return [name for name in open_names(*texts) if word(name) not in WORDS]
+
+
+def open_names(*texts: str) -> list[str]:
+    """The names that may be inputs: those of `free_names`, and words in capitals, for which a value may be given."""
     names = [name for text in texts for name in _names_in(text)]
     given = {name.id for name in names if isinstance(name.ctx, ast.Store)}
     return list(dict.fromkeys(name.id for name in names if name.id not in given | WORDS))

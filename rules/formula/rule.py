@@ -157,9 +157,9 @@ def series_fault(text: str) -> FormulaError | None:
 
 def unused_inputs(full: Mapping[str, Any]) -> list[str]:
     """Inputs that no text names: sweeping one would repeat the same run. Texts: free of faults."""
-    from rules.formula.names import free_names
+    from rules.formula.names import open_names
 
-    named = free_names(*(full[name] for name in TEXTS))
+    named = open_names(*(full[name] for name in TEXTS))
     return [name for name in full["inputs"] if name not in named]
 
 

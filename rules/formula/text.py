@@ -13,6 +13,8 @@ _TOKEN = re.compile(
     r"|(?P<operator><=|>=|==|!=|[-+*/<>=(),])|[ \t\n]",
     re.ASCII,
 )
+_CONNECTIVES = re.compile(r"\b(?:and|or|not)\b", re.IGNORECASE)
+_CALLED_NOT = re.compile(r"\bnot(?=\s*\()", re.IGNORECASE)  # nothing else of that name can be called
 # What people write who know another language, and what it is called here.
 _HINTS = {
     "&": "write `and`", "|": "write `or`", "!": "write `not`", "~": "write `not`", ".": "nothing has parts here",
@@ -58,11 +60,15 @@ def parse(text: str) -> tuple[ast.stmt, ...]:
 
 
 def _body(text: str) -> list[ast.stmt]:
+    """The lines as they are typed, or else with AND, OR and NOT in small letters: OR may also be somebody's name."""
     try:
-        return ast.parse(text).body
+        return ast.parse(_CALLED_NOT.sub("not", text)).body
     except (MemoryError, RecursionError):
         raise FormulaError(f"more than {MAX_DEPTH} expressions inside each other", 1, 1) from None
     except SyntaxError as error:
+        small = _CONNECTIVES.sub(lambda word: word.group().lower(), text)
+        if small != text:
+            return _body(small)
         raise FormulaError(_words(error), error.lineno or 1, error.offset or 1) from None
 
 

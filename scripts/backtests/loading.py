@@ -124,10 +124,15 @@ def load_source(client: Client, source: Source, asked: Namespace) -> Outcome:
     try:
         return Outcome(source, _sent(client, source, content, asked), {})
     except Refused as refused:
-        about_the_file = any(place == "file" or place.startswith("line ") for place in refused.errors)
-        if not about_the_file and refused.code != TOO_LARGE:
+        if not _is_about_the_file(refused, asked) and refused.code != TOO_LARGE:
             raise
         return Outcome(source, None, refused.errors or {"file": refused.message})
+
+
+def _is_about_the_file(refused: Refused, asked: Namespace) -> bool:
+    """Whether other files may be taken all the same: not where the command names what no platform knows."""
+    of_file = {"file", "timeframe", *([] if asked.timezone else ["timezone"])}
+    return any(place in of_file or place.startswith("line ") for place in refused.errors)
 
 
 def _sent(client: Client, source: Source, content: bytes, asked: Namespace) -> dict[str, Any]:

@@ -4,6 +4,8 @@ from datetime import UTC, date, datetime
 
 from backtests.errors import BadInput
 
+INTERVALS = {"1w": "1wk"}  # what Yahoo calls a timeframe, where that is another name
+
 
 def require_yfinance() -> None:
     """BadInput, with the way to it, when the package is not installed."""
@@ -24,7 +26,7 @@ def yahoo_csv(ticker: str, timeframe: str, since: date) -> bytes:
     until = datetime.now(UTC).date()
     try:
         frame = yfinance.Ticker(ticker).history(
-            start=since, end=until, interval=timeframe, auto_adjust=False, actions=False
+            start=since, end=until, interval=INTERVALS.get(timeframe, timeframe), auto_adjust=False, actions=False
         )
     except (YFException, OSError) as error:  # OSError: the network's
         raise BadInput([f"Yahoo Finance: {error or type(error).__name__}"]) from None

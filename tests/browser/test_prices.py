@@ -29,7 +29,7 @@ def load(visit: Visit, file: Path, says: str) -> None:
     visit.page.locator("#price-files").set_input_files(str(file))
     expect(visit.page.locator("#price-reports")).to_contain_text(says)
     visit.page.get_by_role("button", name="Load").click()
-    expect(visit.page.locator("#price-reports")).to_contain_text("Loaded")
+    expect(visit.page.locator("#price-reports")).to_contain_text(f"Loaded. Run a backtest on {TICKER}")
     expect(visit.page.locator("#price-series")).to_contain_text(TICKER)
 
 
@@ -65,6 +65,45 @@ def test_a_file_that_is_no_price_file_says_where_it_is_wrong(visit: Visit, tmp_p
 
     visit.page.locator("#price-files").set_input_files(str(tmp_path / "bad.csv"))
 
-    expect(visit.page.locator("#price-reports")).to_contain_text("line 1: no column for High, Low, Close")
+    expect(visit.page.locator("#price-reports")).to_contain_text("line 1: no column for Close")
     expect(visit.page.locator("#price-load")).to_be_disabled()
     visit.expect_fault("status of 400")
+
+
+def within_a_day(path: Path) -> Path:
+    """Five minutes of four sessions of New York, by its clock."""
+    clock = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(9 * 60 + 30, 16 * 60, 5)]
+    bars = [(f"2024-01-0{day} {at}", 100 + (number % 7)) for day in (2, 3, 4, 5) for number, at in enumerate(clock)]
+    path.write_text("Date,Close\n" + "".join(f"{when},{close}\n" for when, close in bars))
+    return path
+
+
+def test_timeframe_and_zone_are_guessed_shown_changed_and_the_way_to_a_run_is_shown(
+    visit: Visit, tmp_path: Path
+) -> None:
+    page = visit.page
+    visit.open("/prices")
+    count = int(page.locator("#price-count").inner_text().split()[0])
+    page.locator("#price-files").set_input_files(str(within_a_day(tmp_path / "MINE.csv")))
+    report = page.get_by_role("group", name="MINE.csv")
+
+    expect(report).to_contain_text("A new series. 312 bars from 2024-01-02 to 2024-01-05")
+    expect(report.get_by_label("Timeframe")).to_have_value("5m")
+    expect(report.get_by_label("Time zone of the file")).to_have_value("America/New_York")
+    expect(report).to_contain_text("no column for Open, High, Low")
+
+    report.get_by_label("Timeframe").select_option("1d")
+    expect(report.locator(".fault")).to_have_text(
+        "Timeframe: 1d (1 day) does not fit the file: the bars are 5 minutes apart, as those of 5m are"
+    )
+    expect(page.locator("#price-load")).to_be_disabled()
+    visit.expect_fault("status of 400")
+
+    report.get_by_label("Timeframe").select_option("5m")
+    page.get_by_role("button", name="Load").click()
+    expect(page.locator("#price-count")).to_have_text(f"{count + 1} series")
+    report.get_by_role("link", name="Run a backtest on MINE").click()
+
+    expect(page.locator("[name=ticker]")).to_have_value("MINE")
+    expect(page.locator("[name=timeframe]")).to_have_value("5m")
+    expect(page.locator("[name=start_date]")).to_have_value("2024-01-02")

@@ -11,9 +11,11 @@ from tests.browser.steps import fill_sweep, new_run, run_sweep, submit, wait_for
 DATES = {"start_date": "2005-01-03", "end_date": "2006-12-29"}
 REFRESHES_OF_EIGHT_HOURS = 8 * 60 * 60  # one a second
 HURRY = 100
+AWAY = {"status": 503, "content_type": "text/html", "body": "<main id='main'>away</main>"}
 OUTAGES = {
-    "a 503": lambda route: route.fulfill(status=503, content_type="text/html", body="<main id='main'>away</main>"),
-    "no network": lambda route: route.abort(),
+    "a 503": ("Connection lost", lambda route: route.fulfill(**AWAY)),
+    "no database": ("The database went away", lambda route: route.fulfill(**AWAY, headers={"Away": "The database"})),
+    "no network": ("Connection lost", lambda route: route.abort()),
 }
 
 
@@ -25,8 +27,13 @@ def test_a_page_survives_an_outage_and_says_since_when_it_is_old(visit: Visit, o
     expect(page.locator("#queue")).to_be_visible()
     expect(line).to_be_hidden()
 
-    page.route("**/*", OUTAGES[outage])
-    expect(line).to_contain_text("Connection lost")
+    expect(page.get_by_text("Database answers")).to_be_visible()
+
+    words, answer = OUTAGES[outage]
+    page.route("**/*", answer)
+    expect(line).to_contain_text(words)
+    expect(page.get_by_text("Not known at present")).to_be_visible()
+    expect(page.get_by_text("Database answers")).to_be_hidden()
     expect(line).to_contain_text("s ago, trying again")
     expect(page.locator("#queue .wall")).to_be_visible()
     page.get_by_role("link", name="Batches").first.evaluate("link => link.dataset.swap = 'navigation main'")
@@ -227,3 +234,14 @@ def test_a_reproduction_after_a_lost_answer_is_one_run(visit: Visit) -> None:
 
     assert runs_labelled(visit, "reproduced once") == 2
     visit.expect_fault("ERR_FAILED")
+
+
+def test_large_numbers_of_the_queue_stay_within_their_tiles_at_every_width(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/queue?window=24h")  # refreshed once a minute
+    texts = ["123,456", "1,500", "98,765", *["23 min 05 s"] * 3]
+    for width in (1920, 1440, 1280, 1101, 1024, 768, 390, 320):
+        page.set_viewport_size({"width": width, "height": 900})
+        for value, text in zip(page.locator(".wall .value").all(), texts, strict=True):
+            value.evaluate("(element, text) => { element.textContent = text; }", text)
+            assert value.evaluate("element => element.scrollWidth <= element.clientWidth"), (width, text)

@@ -101,6 +101,7 @@ def test_the_price_checker_prints_every_fault_with_file_and_line(tmp_path):
         "ABC.csv: error: line 3: Volume -1",
         "ABC.csv: error: line 4: Open 'x'",
         "NONE.csv: error: the file",
-        "lower.csv: error: not named <TICKER>.csv, <TICKER>_1h.csv or <TICKER>_5m.csv (A-Z 0-9 . ^ = -)",
+        "lower.csv: error: not named <TICKER>.csv, or <TICKER>_ and one of 1m, 5m, 15m, 30m, 1h, 4h, 1w before .csv"
+        " (A-Z 0-9 . ^ = -)",
         "4 faults and 0 warnings in 3 files",
     ]

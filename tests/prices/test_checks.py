@@ -92,12 +92,12 @@ def test_of_such_splits_in_the_shipped_prices_five_in_six_are_pointed_out() -> N
         assert 5 / 6 < count / (len(bars) // 20) <= 1, (path.name, count)
 
 
-def test_bars_of_another_timeframe_are_pointed_out() -> None:
+def test_bars_that_no_timeframe_is_for_are_pointed_out() -> None:
     for timeframe, step, days_in_words in (
-        ("1d", timedelta(weeks=1), "1d are 1 day apart, and these 7 days"),
-        ("1h", timedelta(days=1), "1h are 1:00:00 apart, and these 1 day"),
-        ("1h", timedelta(minutes=5), "1h are 1:00:00 apart, and these 0:05:00"),
-        ("5m", timedelta(minutes=1), "5m are 0:05:00 apart, and these 0:01:00"),
+        ("1d", timedelta(days=30), "1d are 1 day apart, and these 30 days"),
+        ("1w", timedelta(weeks=2), "1w are 7 days apart, and these 14 days"),
+        ("1h", timedelta(hours=3), "1h are 1 hour apart, and these 3 hours"),
+        ("5m", timedelta(minutes=10), "5m are 5 minutes apart, and these 10 minutes"),
     ):
         starts = [(datetime(2012, 1, 2, tzinfo=UTC) + number * step).isoformat() for number in range(4)]
         rows = "".join(f"{start},1,1,1,1,1\n" for start in starts)

@@ -78,14 +78,14 @@ def test_a_file_that_is_added_to_the_folder_does_not_replace_what_was_loaded_fro
 
 
 def test_broken_and_misnamed_files_are_left_out_in_words(engine: Engine, tmp_path: Path) -> None:
-    (tmp_path / "BAD.csv").write_text("Date,Price\n2013-02-28,1\n")
+    (tmp_path / "BAD.csv").write_text("Date,Open\n2013-02-28,1\n")
     (tmp_path / "HALF.csv.gz").write_bytes(gzip.compress(CSV.encode())[:-9])
     (tmp_path / "lower.csv").write_text(CSV)
     shutil.copy(DATA / "FB.csv", tmp_path)
 
     outcomes = dict(load_folder(engine, tmp_path))
 
-    assert outcomes["BAD.csv"].startswith("left out: line 1: no column for Open")
+    assert outcomes["BAD.csv"].startswith("left out: line 1: no column for Close")
     assert outcomes["HALF.csv.gz"].startswith("left out: not a whole gzip file")
     assert outcomes["lower.csv"].startswith("left out: not named")
     assert list(PriceStore(engine).all()) == ["FB"]

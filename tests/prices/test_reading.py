@@ -80,7 +80,9 @@ def test_intraday_times_need_an_offset_or_a_zone() -> None:
     rows = HEADER + "2013-03-01 09:30:00,63,64,62,63,100\n2013-03-01 10:30:00,63,64,62,63,100\n"
 
     assert refused(rows, "1h") == [
-        "line 2: Date '2013-03-01 09:30:00' has no offset from UTC; name the time zone, such as America/New_York"
+        "timezone: not given, and the times, such as 2013-03-01 09:30:00, have no offset from UTC; fewer than 4 bars "
+        "do not show how far they are apart; its days have bars from 09:30 to 10:30, which tells no time zone: name "
+        "the zone of the file, such as America/New_York, or UTC"
     ]
     assert read(rows, "1h", zone="America/New_York").bars.first == "2013-03-01T14:30:00Z"
     assert read(rows.replace(":00:00,", ":00:00+01:00,").replace(":30:00,", ":30:00+01:00,"), "1h").bars.first == (
@@ -100,8 +102,8 @@ def test_stamps_of_twelve_and_fourteen_digits_are_times_and_other_digits_seconds
         zone = "UTC" if stamps[0].startswith("2013") else None
         assert read(HEADER + rows, "1h", zone=zone).bars.first == first, stamps
     assert refused(HEADER + "20130228143000,63,64,62,63,100\n20131301143000,63,64,62,63,100\n") == [
-        "line 2: Date '20130228143000' is not a date; YYYY-MM-DD is understood everywhere",
-        "line 3: Date '20131301143000' is not a date; YYYY-MM-DD is understood everywhere",
+        "line 2: Date '20130228143000' is not a date; YYYY-MM-DD is understood everywhere "
+        "(2 lines have this fault: 2, 3)"
     ]
 
 
@@ -169,7 +171,8 @@ def test_of_many_columns_that_are_left_out_twenty_are_named() -> None:
         (b"PK\x03\x04rest", "a zip archive"),
         (b"\x89PNG\r\n", "a PNG picture"),
         ("<!DOCTYPE html><html><title>Log in</title>", "an HTML page"),
-        ("Date\n2013-03-01\n", "no column for Open, High, Low, Close"),
+        ("Date\n2013-03-01\n", "no column for Close; the header has 'Date'"),
+        ("Date,Volume\n2013-03-01,1\n", "no column for Close; the header has 'Date', 'Volume'"),
         (b"Date,Open\xff\n", "byte 0xff is not UTF-8"),
         (HEADER + "2013-02-28,63,64\n", "line 2: 3 columns, but the header has 6"),
         (HEADER + GOOD + "2013-02-30,63,64,62,63,100\n", "line 3: Date '2013-02-30' is not a date"),
@@ -198,11 +201,16 @@ def test_bad_files_are_refused_in_words(text: str | bytes, says: str) -> None:
     assert any(says in fault for fault in refused(text)), refused(text)
 
 
-def test_all_faults_are_named_together_up_to_a_bound() -> None:
-    faults = refused(HEADER + GOOD + "2013-03-01,x,64,62,63,100\n" * 150)
+def test_faults_of_one_kind_are_one_line_with_their_count_and_first_places() -> None:
+    faults = refused(HEADER + GOOD + "2013-03-01,x,64,62,0,100\n" * 150)
 
-    assert len(faults) == 101
-    assert faults[-1] == "50 more faults are not listed"
+    assert faults == [
+        "line 3: Open 'x' is not a number (150 lines have this fault: 3, 4, 5, 6, 7 and 145 more)",
+        "line 3: Close 0 is out of range: above 0 (1e-15 or more) and below 1e15 "
+        "(150 lines have this fault: 3, 4, 5, 6, 7 and 145 more)",
+    ]
+    (twice,) = refused(HEADER + GOOD * 100)
+    assert twice.startswith("line 3: Date appears twice: two bars on one day (99 lines")
 
 
 def test_gzip_is_unpacked_up_to_the_bound_and_no_further() -> None:

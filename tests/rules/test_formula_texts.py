@@ -135,6 +135,15 @@ def test_free_names_are_those_that_are_to_be_inputs():
     ]
 
 
+def test_words_in_capitals_are_no_inputs_unless_they_are_given_a_value():
+    text = "CLOSE > Sma(close, N)"
+
+    assert free_names(text) == ["N"]
+    assert check_params("FORMULA", {"buy": text, "sell": text, "inputs": {"N": 5}}) == {}
+    assert check_params("FORMULA", {"buy": text, "sell": text, "inputs": {"N": 5, "CLOSE": 5}}) == {}
+    assert complete_params("FORMULA", {"buy": text, "sell": text, "inputs": {"N": 5}})["buy"] == text
+
+
 def test_filled_in_texts_have_values_in_place_of_names_but_not_in_comments_or_longer_names():
     params = {"buy": "# n is the window\nn2 = sma(close, n)\nclose > n2", "sell": "close < n * 2", "inputs": {"n": 2.5}}
 

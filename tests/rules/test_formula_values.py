@@ -36,6 +36,10 @@ CLOSE = [5, 3, 4, 4, 6, 2, 7]
     [
         ("close > 4", "TFFFTFT"),
         ("3 < close <= 5", "TFTTFFF"),
+        ("3 < CLOSE AND NOT (Close > 5)", "TFTTFFF"),
+        ("Close > 3 and NOT Close > 5 OR SMA(CLOSE, 2) == 9", "TFTTFFF"),
+        ("OR = 4\nclose > OR", "TFFFTFT"),
+        ("CLOSE = 5\nclose == CLOSE", "TFFFFFF"),
         ("close == 4", "FFTTFFF"),
         ("close != 4", "TTFFTTT"),
         ("prev(close) > close", ".TFFFTF"),

@@ -149,7 +149,7 @@ def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, fold
     (folder / "NEW.csv").write_text(daily(5))
     (folder / "new.us.csv").write_text(daily(5))
     (folder / "data.csv").write_text(daily(5))
-    (folder / "NEW_1w.csv").write_text(daily(5))
+    (folder / "NEW_2h.csv").write_text(daily(5))
     (folder / "empty").mkdir()
     new = folder / "NEW.csv"
 
@@ -158,7 +158,7 @@ def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, fold
         (("--folder", folder / "empty"), "no price files: name some"),
         ((new, folder / "gone.csv"), "gone.csv: no such file"),
         ((new, folder / "data.csv"), "data.csv: its name does not say which ticker it holds"),
-        ((new, folder / "NEW_1w.csv"), "NEW_1w.csv: its name speaks of another timeframe"),
+        ((new, folder / "NEW_2h.csv"), "NEW_2h.csv: its name speaks of another timeframe"),
         ((new, folder / "new.us.csv"), "are both NEW 1d; load one of them"),
         ((new, folder / "data.csv", "--ticker", "NEW"), "--ticker NEW is for one file, and these are 2"),
         ((new, "--ticker", "a/b"), "'a/b' is not a ticker: 1 to 15 of"),

@@ -1,7 +1,6 @@
 """A run's bars with what its account did on them, a window at a time: what the chart of a run is drawn from."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -20,15 +19,16 @@ from adapters.runs.queries import run_row
 from adapters.runs.series import RunSeries, run_series
 from adapters.runs.stored_series import significant
 from contracts.errors import Conflict
-from contracts.run_request import RunRequest, Timeframe
+from contracts.run_request import RunRequest
 from contracts.status import RunStatus
+from contracts.timeframes import Timeframe
 from web.charts.windows import WINDOW, Window, asked_window
 from web.operation import UNFINISHED, operation
 from web.platform import ask_database, platform
 
 blueprint = Blueprint("bars_api", __name__)
 
-ROLLING_BARS: Mapping[Timeframe, int] = {"1d": 126, "1h": 273, "5m": 390}  # six months, two months, one week
+ROLLING_YEARS = {"m": 5 / 252, "h": 1 / 6, "d": 1 / 2, "w": 2}  # by a timeframe's unit: one week, two months, …
 MOST_TRADES = 1000  # in one answer; where there are more, no marker can be told from its neighbours
 CACHED_RUNS = 4  # decoded; a million bars are 48 MB beside their prices, 3,270 bars 160 KB
 
@@ -38,8 +38,8 @@ class RunBars:
     """A completed run with the bars that it traded; each column has one value per bar, NaN where there is none.
 
     holding: equity of buying and holding. position: shares after the bar's fills, negative when short. rolling_sharpe:
-    of the last ROLLING_BARS, above the risk-free rate. benchmark_equity: None for a run without one. trailing_stop: the
-    level during the bar, NaN without a position; None for a run that asked for none.
+    of the last `rolling_bars`, above the risk-free rate. benchmark_equity: None for a run without one. trailing_stop:
+    the level during the bar, NaN without a position; None for a run that asked for none.
     """
 
     run: RunSeries
@@ -105,10 +105,15 @@ def _decoded(row: RowMapping, series: Bars) -> RunBars:
         bars=traded,
         holding=kept * closes / closes[-1],
         position=shares_held(run.trades, len(traded)),
-        rolling_sharpe=rolling_sharpe(run.path, ROLLING_BARS[asked.timeframe], per_year, asked.risk_free_rate),
+        rolling_sharpe=rolling_sharpe(run.path, rolling_bars(asked.timeframe), per_year, asked.risk_free_rate),
         benchmark_equity=benchmark_equity(run, asked.initial_capital) if asked.benchmark else None,
         trailing_stop=_trailing_stop(run, closes, asked.trailing_stop_pct) if asked.trailing_stop_pct else None,
     )
+
+
+def rolling_bars(timeframe: Timeframe) -> int:
+    """How many bars the rolling Sharpe ratio looks back on: 126 daily ones of New York, 390 of five minutes."""
+    return round(PERIODS_PER_YEAR[timeframe] * ROLLING_YEARS[timeframe[-1]])
 
 
 def benchmark_equity(run: RunSeries, capital: float) -> Column:

@@ -8,9 +8,9 @@ from flask import Blueprint, Flask, Response, current_app
 from pydantic import TypeAdapter
 from werkzeug.routing import Rule
 
-from adapters.prices.bar_times import TIMEFRAMES
 from contracts.run_result import CHART_NAMES
 from contracts.study import StudyRequest
+from contracts.timeframes import TIMEFRAMES
 from rules.catalog import RULES, rule_schema
 from web.answers import conditional
 from web.documents.contract_schemas import portfolio_schema, request_schema, result_schema, sweep_schema

@@ -114,6 +114,7 @@ ANSWERS: dict[str, Json] = {
     "Status": json_object(
         {"run_id": TEXT, "status": _STATUS_WORD, "attempt": WHOLE, **_RUN_TIMES},
         position=_COUNT_OR_NULL,
+        queue_answers=or_null(FLAG | {"description": "of a waiting run: whether Redis is there to tell the position"}),
         **_ERROR,
         waiting_since=_MOMENT,
         result_url=TEXT,
@@ -238,8 +239,14 @@ ANSWERS: dict[str, Json] = {
         | {"versions": array(json_object(_VERSION | {"runs": COUNT, "report": _OBJECT_OR_NULL}))}
     ),
     "PriceReport": json_object(
-        alike("ticker timeframe", TEXT)
-        | {"outcome": {"enum": ["new", "changed", "unchanged"]}, "stored": FLAG, "data_hash": TEXT, "bars": COUNT}
+        alike("ticker timeframe looks", TEXT)
+        | {
+            "timezone": _TEXT_OR_NULL,
+            "outcome": {"enum": ["new", "changed", "unchanged"]},
+            "stored": FLAG,
+            "data_hash": TEXT,
+            "bars": COUNT,
+        }
         | alike("first_bar last_bar", TEXT)
         | {"closes_only": FLAG}
         | alike("added revised removed", COUNT)

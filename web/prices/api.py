@@ -7,7 +7,6 @@ from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
 from adapters.database import reading
-from adapters.prices.bar_times import TIMEFRAMES
 from adapters.prices.bars import csv_chunks
 from adapters.prices.candles import candle_columns, joined
 from adapters.prices.findings import Refused, in_words
@@ -18,7 +17,7 @@ from adapters.prices.store import Version, run_counts, version, versions_of
 from adapters.prices.table import unpacked
 from adapters.runs.times import utc_text
 from contracts.errors import InvalidRequest
-from contracts.run_request import Timeframe
+from contracts.timeframes import TIMEFRAMES, Timeframe
 from web.answers import conditional
 from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
 from web.charts.windows import WINDOW, asked_window
@@ -33,6 +32,7 @@ LOADING = (
     replace(DRY_RUN, about="report on the file, store nothing"),
     Argument("adjust", flag, "multiply whole bars by Adj Close / Close; true by default", True),
     Argument("timezone", time_zone, "of times without an offset, such as America/New_York"),
+    Argument("guess", flag, "take the timeframe, and a zone that is lacking, from what the dates look like", False),
     Argument("source", words(255), "where the file is from; kept with the version"),
     Argument("note", words(255), "kept with the version"),
 )
@@ -103,12 +103,14 @@ def _as_json(held: Version) -> dict[str, Any]:
 def put(ticker: str, timeframe: str) -> ResponseReturnValue:
     """Load a CSV, plain or gzip, as the current version of a series; with ?dry_run=true only report on it.
 
-    ?adjust=false leaves Adj Close out; ?timezone=America/New_York is where times without an offset are; ?source= and
+    ?adjust=false leaves Adj Close out; ?timezone=America/New_York is where times without an offset are; ?guess=true
+    takes both timeframe and time zone from what the dates look like, and the answer says what was taken; ?source= and
     ?note= are kept with the version.
     """
     symbol, frame = named_series(ticker, timeframe)
     asked = arguments()
-    report = _examined(symbol, Meaning(timeframe=frame, adjust=asked["adjust"], zone=asked["timezone"]))
+    given = {"adjust": asked["adjust"], "zone": asked["timezone"], "guesses": asked["guess"]}
+    report = _examined(symbol, Meaning(timeframe=frame, **given))
     stores = not asked["dry_run"] and report.outcome != "unchanged"
     if stores:
         load(platform().engine, report, source=asked["source"], note=asked["note"])
@@ -122,8 +124,8 @@ def _examined(ticker: str, meaning: Meaning) -> Report:
     except Refused as refused:
         errors: dict[str, str] = {}
         for finding in refused.findings:
-            place = f"line {finding.line}" if finding.line else "file"
-            errors[place] = f"{errors[place]}; {finding.message}" if place in errors else finding.message
+            known = f"{errors[finding.place]}; " if finding.place in errors else ""
+            errors[finding.place] = known + finding.message
         raise InvalidRequest(errors, f"the file cannot be loaded: {in_words(refused.findings[0])}") from None
 
 

@@ -3,6 +3,7 @@
 from flask import Blueprint, render_template
 
 from adapters.database import reading
+from adapters.prices.looks import ZONES
 from adapters.prices.store import run_counts, version_counts, versions_of
 from web.platform import ask_database, platform
 from web.prices.api import named_series
@@ -16,7 +17,8 @@ def listed() -> str:
     """Every series with its range, and the way to load more."""
     held = [each for ranges in platform().prices.all().values() for each in ranges.values()]
     counts = ask_database(version_counts)
-    offered = {"max_mb": platform().settings.max_prices_mb, "timeframes": FIELDS["timeframe"].choices}
+    choices = {"timeframes": FIELDS["timeframe"].choices, "zones": ZONES}
+    offered = {"max_mb": platform().settings.max_prices_mb, **choices}
     return render_template("prices/list.html", series=held, version_counts=counts, **offered)
 
 

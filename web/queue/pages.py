@@ -40,7 +40,7 @@ def page() -> str:
         empty_in_s=state.waiting / per_minute * 60 if state.waiting and per_minute else None,
         seen=seen,
         scaler=scaler,
-        troubles=describe(seen, scaler),
+        troubles=describe(seen, scaler, platform().glance.answers),
         window=window,
         windows=list(WINDOWS),
         refresh_s=REFRESH_S[window],
@@ -70,7 +70,7 @@ def numbers() -> ResponseReturnValue:
         "step_s": WINDOWS[window][1],
         "idle_jobs": ask_queue(lambda queue: queue.idle_jobs()),
         "scaler": asdict(scaler) if (scaler := scaler_state()) else None,
-        "troubles": describe(seen, scaler),
+        "troubles": describe(seen, scaler, platform().glance.answers),
         "points": [
             {"at": utc_text(point.at), "waiting": point.waiting, "running": point.running, "ended": point.ended}
             for point in state.points

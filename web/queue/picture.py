@@ -10,7 +10,7 @@ from web.svg import Place, line, picture, scale, text
 LABEL_STEPS_S = (60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600)
 MOST_LABELS = 6  # along the bottom, so that they stay apart on a phone
 MARGIN = 0.04  # of the width, where a label would be cut off
-HEADROOM = 1.2  # above the highest step, for a label
+HEADROOM = 1.2  # of the picture's top to its highest step, above which is a label
 FLOOR_PCT = 88  # of the height; the labels are below
 
 
@@ -19,11 +19,12 @@ def history_svg(moments: Sequence[datetime], values: Sequence[int], kind: str, l
 
     Only the staircase is stretched: a picture within the picture, so that letters keep their size and shape.
     """
-    top = max([*values, limit or 4]) * HEADROOM
+    most = max([*values, limit or 4])
+    top = most * HEADROOM
     y = scale(0, top, 100, 0)
     steps = "".join(f"H{place}V{y(value)}" for place, value in enumerate(values))
     path = f"M0 100{steps}H{len(values)}"
-    parts = [_level("rule", share, f"{round(top * share):,}", 0) for share in (0.5 / HEADROOM, 1 / HEADROOM)]
+    parts = [_level("rule", value / top, f"{value:,}", 0) for value in (most // 2, most) if value]
     parts += [text(_percent(share), "98%", _clock(moment)) for moment, share in labelled(moments)]
     parts.append(
         f'<svg viewBox="0 0 {len(values)} 100" preserveAspectRatio="none" width="100%" height="{FLOOR_PCT}%">'
@@ -45,7 +46,7 @@ def _percent(share: float) -> str:
 
 
 def _clock(moment: datetime) -> str:
-    return f"{moment:%d %b}" if moment.hour == moment.minute == 0 else f"{moment:%H:%M}"
+    return f"{moment:%m-%d}" if moment.hour == moment.minute == 0 else f"{moment:%H:%M}"
 
 
 def labelled(moments: Sequence[datetime]) -> list[tuple[datetime, float]]:

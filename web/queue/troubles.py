@@ -5,9 +5,13 @@ from sqlalchemy.engine import Connection
 from adapters.queue.liveness import Upkeep, upkeep
 from adapters.queue.scaler_state import ScalerState
 from web.formats import duration
-from web.platform import ask_queue
+from web.platform import ask_queue, platform
 
 STARVED_S = 20.0  # a Job starts within seconds, also in a cluster that is busy
+AWAY = (
+    "Redis, which holds the queue, does not answer: runs are recorded in the database, and the reconciler queues them "
+    "as soon as it is back; nothing is lost."
+)
 RECONCILER_GONE_S = 30.0  # its successor takes over within 10
 
 
@@ -18,17 +22,20 @@ def scaler_state() -> ScalerState | None:
 
 def troubles(connection: Connection) -> list[str]:
     """What hinders runs at present; nothing when all is well."""
-    return describe(upkeep(connection), scaler_state())
+    return describe(upkeep(connection), scaler_state(), platform().glance.answers)
 
 
-def describe(seen: Upkeep, scaler: ScalerState | None) -> list[str]:
+def describe(seen: Upkeep, scaler: ScalerState | None, queue_answers: bool = True) -> list[str]:
     """The same of what has been seen."""
     found = []
-    if scaler and scaler.paused:
+    if not queue_answers:
+        found.append(AWAY)
+    elif scaler and scaler.paused:
         found.append("The scaler is paused: running Jobs go on, no new one is started.")
     elif seen.starved_s >= STARVED_S and seen.running < (scaler.capacity if scaler else 1):
         found.append(
-            f"No Job has started for {duration(seen.starved_s)}; {seen.waiting:,} runs wait. "
+            f"No Job has started for {duration(seen.starved_s)}; "
+            f"{'1 run waits' if seen.waiting == 1 else f'{seen.waiting:,} runs wait'}. "
             "Is a scaler, or KEDA, running?"
         )
     gone_s = seen.reconciler_gone_s

@@ -69,6 +69,7 @@ def status(run_id: UUID) -> Response:
         "status": state.public,
         "attempt": row["attempt"],
         "position": operations.queue_position(row) if state is RunStatus.PENDING else None,
+        "queue_answers": platform().glance.answers if state is RunStatus.PENDING else None,
         "error_type": row["error_type"],
         "error_message": row["error_message"],
         **{name: utc_text(row[name]) for name in ("created_at", "waiting_since", "started_at", "completed_at")},

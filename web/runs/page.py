@@ -66,6 +66,7 @@ def page(run_id: UUID) -> ResponseReturnValue:
         tabs=run_view.TABS,
         events=events,
         position=position,
+        queue_answers=platform().glance.answers,
         troubles=hindered,
         **run_view.shown_request(view),
         **reproduced,

@@ -22,6 +22,7 @@ from adapters.tables import runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.status import Kind, RunStatus
 from web.ownership import join_batch
+from web.queue.glance import Glance
 from web.runs.validation import ValidRequest
 
 log = logging.getLogger(__name__)
@@ -41,9 +42,10 @@ class Accepted:
 class Submission:
     """What every way of submitting shares."""
 
-    def __init__(self, engine: Engine, queue: RunQueue, settings: Settings) -> None:
+    def __init__(self, engine: Engine, queue: RunQueue, glance: Glance, settings: Settings) -> None:
         self._engine = engine
         self._queue = queue
+        self._glance = glance
         self._settings = settings
 
     def submit(
@@ -83,9 +85,8 @@ class Submission:
     def refuse_when_full(self, new_runs: int) -> None:
         """QueueFull when so many more runs would wait than are allowed; without Redis those in the database count."""
         limit = self._settings.max_queue_depth
-        try:
-            depth = self._queue.depth()
-        except QueueUnavailable:
+        depth = self._glance.ask(lambda queue: queue.depth())
+        if depth is None:
             with reading(self._engine) as connection:
                 depth = counted(connection, RunStatus.PENDING)
         if depth + new_runs > limit:
@@ -93,6 +94,9 @@ class Submission:
 
     def enqueue(self, messages: Sequence[RunMessage]) -> None:
         """Push messages of recorded runs; when that fails the reconciler does it later."""
+        if not self._glance.answers:
+            log.warning("enqueue_postponed runs=%d reason=Redis did not answer a moment ago", len(messages))
+            return
         try:
             self._queue.enqueue(messages)
             with self._engine.begin() as connection:

@@ -14,9 +14,8 @@ from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
 from adapters.screens.store import all_differing
 from adapters.upkeep.storage import bytes_by_kind
-from contracts.errors import QueueUnavailable
 from web.operation import operation
-from web.platform import platform
+from web.platform import ask_queue, platform
 from web.upkeep.latency import register_latency
 
 blueprint = Blueprint("health", __name__)
@@ -51,15 +50,14 @@ class _RunNumbers:
         yield _gauges("backtest_age_seconds", "Time since something that should be recent", "of", _ages_s(seen))
         yield GaugeMetricFamily("backtest_screen_rows_differing", "Runs that differ from their screen", differing)
         yield from _counters(counted) if counted else ()
-        try:
-            depths = platform().queue.depths()
-            yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
-            messages = CounterMetricFamily("backtest_messages_refused", "Messages put away unworked", labels=["cause"])
-            for cause, count in platform().queue.refused().items():
-                messages.add_metric([cause], count)
-            yield messages
-        except QueueUnavailable:
+        depths, refused = ask_queue(lambda queue: queue.depths()), ask_queue(lambda queue: queue.refused())
+        if depths is None or refused is None:
             return  # no number is better than a wrong one
+        yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
+        messages = CounterMetricFamily("backtest_messages_refused", "Messages put away unworked", labels=["cause"])
+        for cause, count in refused.items():
+            messages.add_metric([cause], count)
+        yield messages
 
 
 def _ages_s(seen: Upkeep) -> dict[str, float]:

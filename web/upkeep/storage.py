@@ -12,15 +12,30 @@ from adapters.settings import Settings
 from adapters.upkeep.storage import bytes_a_day, bytes_by_kind, bytes_left
 from web.platform import platform
 
+KEPT = {  # what each setting of retention keeps, for people
+    "keep_charts_days": "Pictures of a run",
+    "keep_series_days": "A run's equity, trades, signals and lines; its metrics and receipt stay",
+    "keep_events_days": "The history of a run's states",
+    "keep_runs_days": "Whole runs",
+    "keep_batches_days": "Whole batches, studies among them",
+    "keep_audit_days": "The audit: who did what",
+    "keep_runs_count": "Of the runs that may be deleted, the latest",
+}
 FRESH_S = 60  # the page asks every second, and a database takes long to say what its tables take
 
 
 def storage() -> dict[str, Any]:
     """Bytes by kind, largest first, what a day adds, what is left, and the settings of retention."""
     at = platform()
-    names = [each.name for each in fields(Settings) if each.name.startswith("keep_")]
-    kept = {name.upper(): getattr(at.settings, name) for name in names}
+    kept = [_kept(at.settings, each.name) for each in fields(Settings) if each.name.startswith("keep_")]
     return _figures(at.engine, at.settings, int(monotonic() / FRESH_S)) | {"kept": kept}
+
+
+def _kept(settings: Settings, name: str) -> dict[str, Any]:
+    """A setting of retention, and in words what it is about."""
+    unit, without = ("runs", "all") if name.endswith("_count") else ("days", "forever")
+    value = getattr(settings, name)
+    return {"words": KEPT[name], "setting": name.upper(), "value": value, "unit": unit, "without": without}
 
 
 @lru_cache(maxsize=1)

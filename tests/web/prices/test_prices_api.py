@@ -19,6 +19,10 @@ pytestmark = ON_BOTH_DATABASES
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 HEADER = "Date,Open,High,Low,Close,Adj Close,Volume\n"
+TIMES = [f"{10 + minute // 60}:{minute % 60:02}" for minute in range(0, 60, 5)]
+INTRADAY = HEADER + "".join(
+    f"2013-01-{day:02} {at},{day},{day},{day},{day},{day},1\n" for day in (2, 3) for at in TIMES
+)
 ROWS = "".join(f"2013-01-{day:02},{day}0,{day}1,{day}0,{day}1,{day}0.5,100\n" for day in range(1, 29))
 
 
@@ -33,6 +37,18 @@ def test_a_dry_run_reports_and_stores_nothing(client: FlaskClient) -> None:
     assert (answer.json["outcome"], answer.json["stored"], answer.json["bars"]) == ("new", False, 28)
     assert "multiplied by Adj Close / Close" in answer.json["done"][0]
     assert client.get("/api/prices/NEW/1d").status_code == 404
+
+
+def test_a_guess_says_what_it_took_and_what_it_cannot_tell(client: FlaskClient) -> None:
+    unsure = put(client, INTRADAY, dry_run="true", guess="true")
+    taken = put(client, INTRADAY, dry_run="true", guess="true", timezone="Europe/Paris")
+
+    assert (unsure.status_code, list(unsure.json["errors"])) == (400, ["timezone"])
+    assert "from 10:00 to 10:55, which tells no time zone" in unsure.json["errors"]["timezone"]
+    assert (taken.json["timeframe"], taken.json["timezone"]) == ("5m", "Europe/Paris")
+    assert taken.json["looks"].startswith(
+        "the bars are 5 minutes apart, as those of 5m are; its days have bars from 10:00"
+    )
 
 
 def test_a_loaded_file_is_listed_given_back_and_runnable(client: FlaskClient) -> None:
@@ -91,6 +107,7 @@ def test_bad_files_and_bad_addresses_are_refused_in_words(client: FlaskClient) -
         (HEADER + "2013-01-28,1," + "1" * 200_000 + ",1,1,1,1\n", "line 2", "High 111"),
         (HEADER + ROWS + '2013-01-29,1,1,1,1,1,"1\n', "line 30", "the quote in column 'Volume' is not closed"),
         (gzip.compress((HEADER + ROWS).encode())[:-9], "file", "not a whole gzip file"),
+        (INTRADAY, "timeframe", "1d (1 day) does not fit the file: the bars are 5 minutes apart, as those of 5m are"),
         (HEADER + "0001-01-03,1,1,1,1,1,1\n", "line 2", "Date '0001-01-03' is out of range: the years 1600 to 2199"),
     ):
         answer = put(client, text)

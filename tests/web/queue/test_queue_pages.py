@@ -110,7 +110,7 @@ def test_the_depth_of_each_queue_is_shown_and_scraped(browser_client: FlaskClien
 
     page, metrics = (browser_client.get(path).get_data(as_text=True) for path in ("/queue", "/metrics"))
 
-    assert "1 in backtests, 1 in backtests-bulk" in page
+    assert re.search("1 of people <code[^>]*>backtests</code>, 1 of batches <code[^>]*>backtests-bulk</code>", page)
     assert 'backtest_queue_depth{queue="backtests"} 1.0' in metrics
     assert 'backtest_queue_depth{queue="backtests-bulk"} 1.0' in metrics
 
@@ -124,7 +124,7 @@ def test_without_redis_the_page_says_that_nothing_is_lost(
     page = browser_client.get("/queue")
 
     assert page.status_code == 200
-    assert "Redis does not answer" in page.get_data(as_text=True)
+    assert "Redis, which holds the queue, does not answer: runs are recorded" in page.get_data(as_text=True)
     redis_server.start()
 
 
@@ -134,6 +134,24 @@ def test_each_window_has_its_page(browser_client: FlaskClient, window: str) -> N
 
     assert f"over the last {window}" in page
     assert "The queue is empty" in page
+
+
+def test_each_line_across_the_picture_is_drawn_where_the_number_on_it_is() -> None:
+    start = datetime(2024, 1, 2, 10)
+    for values, limit, numbers in (
+        ([0, 1500, 20], None, ["750", "1,500"]),
+        ([0, 5, 1], None, ["2", "5"]),
+        ([0, 1, 1], 1, ["1", "limit 1"]),
+    ):
+        picture = history_svg([start + timedelta(minutes=5 * n) for n in range(3)], values, "waiting", limit)
+
+        heights = [(1 - float(y) / 88) for y in re.findall(r'y1="([\d.]+)%"', picture)]
+        shown = re.findall(r'dy="-4"[^>]*>([^<]+)<', picture)
+        steps = [1 - float(y) / 100 for y in re.findall(r"V([\d.]+)H", picture)]
+        per_run = max(steps) / max(values)
+        assert shown == numbers
+        for height, label in zip(heights, shown, strict=True):
+            assert height / per_run == pytest.approx(int(label.removeprefix("limit ").replace(",", "")), rel=1e-3)
 
 
 def test_an_unknown_window_is_refused(browser_client: FlaskClient) -> None:
@@ -185,6 +203,7 @@ def seen(**changes: object) -> Upkeep:
         (seen(running=2), ScalerState(2, False), None),
         (seen(waiting=0, waiting_since=None), None, None),
         (seen(), ScalerState(2, True), "paused"),
+        (seen(waiting=1), None, "No Job has started for 45.0 s; 1 run waits."),
         (seen(running=1, reconciler_until=None), None, "The reconciler has never run"),
         (seen(running=1, reconciler_until=datetime(2026, 11, 21, 11, 58)), None, "has been gone for 2 min 00 s"),
     ],

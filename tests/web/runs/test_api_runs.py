@@ -232,5 +232,6 @@ def test_an_absent_database_is_503_without_the_trace(platform_settings: dict[str
         answer = app.test_client().post("/run_backtest", json=run_values())
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert answer.json == {"error": "Internal server error", "run_id": None}
+    assert answer.json["error"].startswith("The database does not answer: nothing can be read or recorded until it is")
+    assert (answer.json["run_id"], answer.headers["Away"]) == (None, "The database")
     assert "secret-word" not in json.dumps(answer.json)

@@ -15,7 +15,7 @@ from sqlalchemy import select, update
 from adapters.runs import series as run_series
 from adapters.tables import runs
 from tests.web.conftest import RunMaker
-from web.charts.bars import ROLLING_BARS, run_bars
+from web.charts.bars import rolling_bars, run_bars
 from web.runs import page
 from web.runs.trade_table import COLUMNS
 
@@ -248,7 +248,7 @@ def test_the_rolling_sharpe_ratio_subtracts_the_risk_free_rate_as_the_metric_doe
     bars = browser_client.get(f"/api/runs/{run_id}/bars").get_json()
     metrics = browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"]
 
-    assert bars["total"] == ROLLING_BARS["1d"]
+    assert bars["total"] == rolling_bars("1d")
     assert bars["rolling_sharpe"][-1] == pytest.approx(metrics["sharpe_ratio"], abs=0.001)
 
 

@@ -122,5 +122,5 @@ def test_the_section_storage_shows_the_room_and_what_is_kept(platform_settings: 
         text = app.test_client().get("/queue").get_data(as_text=True)
 
     assert re.search(r"<th scope=\"row\">(runs|everything)</th>", text)
-    assert re.search(r"KEEP_CHARTS_DAYS</th><td class=\"number\">30 days", text)
-    assert re.search(r"KEEP_RUNS_COUNT</th><td class=\"number\">forever", text)
+    assert re.search(r"Pictures of a run <code[^>]*>KEEP_CHARTS_DAYS</code></th><td class=\"number\">30 days", text)
+    assert re.search(r"KEEP_RUNS_COUNT</code></th><td class=\"number\">all", text)

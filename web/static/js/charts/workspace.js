@@ -27,7 +27,7 @@ export class Workspace {
   constructor(element) {
     this.element = element;
     this.urls = element.dataset;
-    this.intraday = element.dataset.timeframe !== "1d";
+    this.intraday = "withinDays" in element.dataset;
     this.listening = new AbortController();
     this.chosen = null;
     const panel = document.getElementById("why"); // prices have none

@@ -4,18 +4,20 @@ import { make } from "../elements.js";
 import { sendJson } from "../requests.js";
 import { swap } from "../swap.js";
 
+const FIELDS = { timeframe: "Timeframe", timezone: "Time zone of the file" };
+
 // The ticker that a file's name says, or as much of it as can be one, and its timeframe if that is among `known`.
 function named(fileName, known) {
   const stem = fileName.replace(/\.(gz|txt|csv)$/gi, "").replace(/\.(csv|txt)$/i, "");
-  const suffix = /[_ ](\d+[mhd]|d)$/i;
-  const timeframe = known.find((each) => each === suffix.exec(stem)?.[1].toLowerCase());
+  const suffix = /[_ ](\d+[mhdw]|d)$/i;
+  const timeframe = known.find((each) => each === suffix.exec(stem)?.[1].toLowerCase()) ?? "1d";
   const words = stem.replace(suffix, "").replace(/^(daily|nasdaq|nyse)[_ ]/i, "").split(/[ ,_(]/);
   return { ticker: words[0].replace(/\.us$/i, "").toUpperCase().replace(/[^A-Z0-9.^=-]/g, "").slice(0, 15), timeframe };
 }
 
-function put(file, ticker, timeframe, options) {
-  const query = new URLSearchParams(Object.entries(options).filter(([, value]) => value !== ""));
-  const address = `/api/prices/${encodeURIComponent(ticker || "-")}/${timeframe}?${query}`;
+function put({ file, ticker, timeframe, timezone }, options) {
+  const query = new URLSearchParams(Object.entries({ timezone: timezone.value.trim(), ...options }).filter(([, value]) => value !== ""));
+  const address = `/api/prices/${encodeURIComponent(ticker.value.trim() || "-")}/${timeframe.value}?${query}`;
   return sendJson(address, file, { method: "PUT", headers: { "Content-Type": "text/csv" } });
 }
 
@@ -26,7 +28,7 @@ function paragraph(text, className = "") {
 // What the server says about one file, as lines.
 function lines({ ok, body }) {
   if (!ok) {
-    const faults = Object.entries(body.errors ?? {}).map(([place, text]) => `${place}: ${text}`);
+    const faults = Object.entries(body.errors ?? {}).map(([place, text]) => `${FIELDS[place] ?? place}: ${text}`);
     return (faults.length ? faults : [body.error]).map((text) => paragraph(text, "fault"));
   }
   const what = { new: "A new series", changed: "A new version", unchanged: "Nothing new" }[body.outcome];
@@ -34,9 +36,17 @@ function lines({ ok, body }) {
   const range = `${body.bars.toLocaleString("en")} bars from ${body.first_bar.slice(0, 10)} to ${body.last_bar.slice(0, 10)}`;
   return [
     paragraph(`${what}${changed}. ${range}.`),
+    paragraph(`What the file looks like: ${body.looks}. Change timeframe or time zone above where that is wrong.`, "hint"),
     ...body.done.map((text) => paragraph(`${text}.`, "hint")),
     ...body.warnings.map((each) => paragraph(each.message, "fault")),
   ];
+}
+
+// What was stored, and the way on from there.
+function loaded({ ticker, timeframe }) {
+  const symbol = ticker.value.trim().toUpperCase();
+  const href = `${document.body.dataset.newRun}?${new URLSearchParams({ ticker: symbol, timeframe: timeframe.value })}`;
+  return make("p", {}, make("span", { className: "up" }, "✓ Loaded. "), make("a", { href }, `Run a backtest on ${symbol}`));
 }
 
 export function startPriceLoading(form) {
@@ -44,12 +54,10 @@ export function startPriceLoading(form) {
   const drop = form.querySelector("[data-drop]");
   const reports = form.querySelector("#price-reports");
   const button = form.querySelector("#price-load");
-  const frames = form.querySelector("#price-timeframe");
   let chosen = [];
 
   const options = () => ({
     adjust: form.querySelector("#price-adjust").checked ? "" : "false",
-    timezone: form.querySelector("#price-timezone").value.trim(),
     note: form.querySelector("#price-note").value.trim(),
   });
 
@@ -64,26 +72,36 @@ export function startPriceLoading(form) {
     each.report.replaceChildren(paragraph("Reading…", "hint"));
     showButton();
     const asked = (each.asked = {});
-    const answer = await put(each.file, each.ticker.value.trim(), each.timeframe, { ...options(), dry_run: "true" });
+    const answer = await put(each, { ...options(), dry_run: "true", guess: each.guesses ? "true" : "" });
     if (each.asked !== asked) return; // another question has been asked since
     each.report.replaceChildren(...lines(answer));
+    if (answer.ok) {
+      each.timeframe.value = answer.body.timeframe;
+      each.timezone.value = answer.body.timezone ?? "";
+    }
+    each.zone.hidden = !each.timezone.value && !answer.body.errors?.timezone;
     each.ready = answer.ok && answer.body.outcome !== "unchanged";
     showButton();
   }
 
-  function guessed(file) {
-    const { ticker, timeframe } = named(file.name, [...frames.options].map((option) => option.value));
-    return { ticker, timeframe: timeframe ?? frames.value };
-  }
-
   function show(file, number) {
-    const guess = guessed(file);
-    const id = `price-ticker-${number}`;
-    const ticker = make("input", { id, value: guess.ticker, maxLength: 15, className: "form-control form-control-sm ticker-input" });
-    const report = make("div");
-    reports.append(make("div", { className: "notice" }, make("label", { htmlFor: id }, `${file.name} is `), ticker, report));
-    const each = { file, ticker, report, timeframe: guess.timeframe };
-    ticker.addEventListener("change", () => examine(each));
+    const row = form.querySelector("#price-file").content.firstElementChild.cloneNode(true);
+    const each = { file, guesses: true, report: row.querySelector("[data-report]"), zone: row.querySelector("[data-zone]") };
+    for (const field of row.querySelectorAll(".field")) {
+      const [label, entry] = field.children;
+      label.htmlFor = entry.id = `price-${entry.name}-${number}`;
+      each[entry.name] = entry;
+      entry.addEventListener("change", () => {
+        each.guesses &&= entry !== each.timeframe; // who says the timeframe knows better than the dates
+        examine(each);
+      });
+    }
+    row.querySelector("[data-name]").textContent = file.name;
+    row.setAttribute("aria-label", file.name);
+    const said = named(file.name, [...each.timeframe.options].map((option) => option.value));
+    each.ticker.value = said.ticker;
+    each.timeframe.value = said.timeframe;
+    reports.append(row);
     return each;
   }
 
@@ -103,24 +121,19 @@ export function startPriceLoading(form) {
     event.preventDefault();
     choose(event.dataTransfer.files);
   });
-  for (const id of ["price-timeframe", "price-timezone", "price-adjust"]) {
-    form.querySelector(`#${id}`).addEventListener("change", () => {
-      for (const each of chosen) each.timeframe = guessed(each.file).timeframe;
-      chosen.forEach(examine);
-    });
-  }
+  form.querySelector("#price-adjust").addEventListener("change", () => chosen.forEach(examine));
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     button.disabled = true;
     let stored = 0;
     for (const each of chosen.filter((one) => one.ready)) {
-      const answer = await put(each.file, each.ticker.value.trim(), each.timeframe, { ...options(), source: each.file.name });
+      const answer = await put(each, { ...options(), source: each.file.name });
       each.ready = false;
-      each.report.prepend(...(answer.ok ? [paragraph("✓ Loaded.", "up")] : lines(answer)));
+      each.report.prepend(...(answer.ok ? [loaded(each)] : lines(answer)));
       stored += answer.ok ? 1 : 0;
     }
     announce(stored === 1 ? "The file was loaded" : `${stored} files loaded`);
-    if (stored) await swap(window.location.href, ["price-series"], { push: false });
+    if (stored) await swap(window.location.href, ["price-count", "price-series"], { push: false });
     showButton();
   });
 }

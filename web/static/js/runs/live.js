@@ -43,14 +43,16 @@ class Watch {
   }
 
   async show(now) {
-    if (now.status !== this.status || now.attempt !== this.attempt) {
+    const queue = this.panel.dataset.queueAnswers;
+    const queueChanged = queue && now.queue_answers !== null && queue !== String(now.queue_answers);
+    if (now.status !== this.status || now.attempt !== this.attempt || queueChanged) {
       this.stop();
-      announce(`Run ${now.status}`);
+      if (!queueChanged) announce(`Run ${now.status}`);
       await swap(location.href, ["run"], { push: false, quiet: true });
       return;
     }
     const place = this.panel.querySelector("[data-position]");
-    if (place) place.textContent = now.position === null ? "being fetched" : now.position === 0 ? "next" : `${now.position + 1}.`;
+    if (place && now.queue_answers) place.textContent = now.position === null ? "being fetched" : now.position === 0 ? "next" : `${now.position + 1}.`;
   }
 }
 
