@@ -1,7 +1,9 @@
 // The form of a new run: what it asks for as JSON, the faults at their fields, and the way to the run's page.
 import { announce } from "../announce.js";
 import { startPresets } from "../presets/presets.js";
+import { startChecking } from "./checking.js";
 import { showDates } from "./dates.js";
+import { bringBack, enteredBefore, noteEntries } from "./entries.js";
 import { showFault } from "./faults.js";
 import { describeTogether, readFields, readSharing, tickersOf } from "../portfolios/sharing.js";
 import { sendOnce } from "../requests.js";
@@ -89,7 +91,7 @@ function asked(form) {
   return [`/api/${chosenWay(form).how}`, sweepOf(form, request, axes), (body) => `${body.runs ?? body.combinations} combinations were accepted`];
 }
 
-async function submit(form) {
+async function submit(form, note) {
   clearFaults(form);
   const button = form.querySelector('[type="submit"]');
   button.disabled = true;
@@ -97,6 +99,7 @@ async function submit(form) {
   const { ok, status, body } = await sendOnce(address, values);
   button.disabled = false;
   if (ok) {
+    note();
     announce(accepted(body));
     if (body.page_url) await visit(body.page_url);
     else if (body.batch_id) await visit(`/batches/${encodeURIComponent(body.batch_id)}`);
@@ -109,7 +112,14 @@ async function submit(form) {
 
 export function startRunForm(form) {
   const initial = JSON.parse(form.dataset.values);
-  fillForm(form, initial);
+  const before = enteredBefore();
+  fillForm(form, before?.request ?? initial);
+  if (before) {
+    showAxes(form);
+    bringBack(form, before);
+  }
+  const note = noteEntries(form, readRequest);
+  startChecking(form);
   startPresets(form, { read: readRequest, fill: (values) => {
     fillForm(form, values);
     describe(form);
@@ -133,7 +143,7 @@ export function startRunForm(form) {
   })); // after the browser has put everything back
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    submit(form);
+    submit(form, note);
   });
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
