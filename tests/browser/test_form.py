@@ -1,10 +1,13 @@
 """The form of a new run: what it keeps, how wide it is, and what it says before anything is sent."""
 
+import re
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.steps import fill_sweep, submit
+from tests.browser.steps import fill_sweep, reached, submit, wait_for_result
+from tests.services.prices import DATA
 
 OWN = {"buy": "close > sma(close, slow)", "sell": "close < sma(close, slow)"}
 
@@ -96,3 +99,77 @@ def test_a_rule_that_cannot_signal_is_not_called_ready(visit: Visit) -> None:
     expect(page.locator("#rule-warnings")).to_contain_text("MA_CROSS looks back 300 bars")
     page.locator('[data-path="params.slow"]').fill("100")
     expect(page.locator("#rule-warnings")).to_be_empty()
+
+
+def test_a_fold_says_what_is_set_in_it_while_somebody_types(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/")
+    money, stops, label = (page.locator("#run-form summary", has_text=name) for name in ("Money", "Stops", "Label"))
+    expect(page.locator("#request-json")).to_be_hidden()
+    expect(money).to_contain_text(
+        "initial capital 100,000 · fee rate 0.1 % · slippage 0 bps · position size 100 % of equity"
+    )
+    expect(stops).to_contain_text("no stops")
+    expect(label).to_contain_text("render pictures")
+
+    reached(page, "initial_capital").fill("10000")
+    reached(page, "direction").select_option("longshort")
+    reached(page, "fractional_shares").check()
+    reached(page, "stop_loss_pct").fill("8")
+    reached(page, "charts").uncheck()
+    reached(page, "tags").fill("idea")
+
+    expect(money).to_contain_text("initial capital 10,000 ·")
+    expect(money).to_contain_text("· long and short · fractional shares")
+    expect(stops).to_contain_text("stop loss 8 %")
+    expect(label).to_contain_text("no charts · tags idea")
+    page.get_by_role("button", name="Reset").click()
+    expect(stops).to_contain_text("no stops")
+
+
+def test_the_shape_of_the_prices_shows_the_chosen_part(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/?ticker=AAPL")
+    part = page.locator("#price-shape rect")
+    expect(page.locator("#price-shape polyline")).to_have_attribute(
+        "points", re.compile(r"^0.0,\S+( \S+){46} 96.0,\S+$")
+    )
+    expect(page.get_by_role("button", name="5Y")).to_have_attribute("aria-pressed", "true")
+    expect(part).to_have_attribute("x", re.compile(r"^59"))  # five of thirteen years
+
+    page.get_by_role("button", name="All", exact=True).click()
+    expect(part).to_have_attribute("width", "96")
+    page.locator('[name="end_date"]').fill("2006-09-01")
+    expect(part).to_have_attribute("width", re.compile(r"^48"))
+
+
+DROP = """(form, text) => {
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([text], "MINE.csv", { type: "text/csv" }));
+  form.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true, cancelable: true }));
+}"""
+
+
+def test_a_file_that_is_dropped_on_the_form_is_examined_where_prices_are_loaded(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/")
+    expect(page.get_by_role("link", name="Use my own prices")).to_have_attribute("href", "/prices")
+    page.locator('[name="start_date"]').fill("2010-01-04")
+
+    page.locator("#run-form").evaluate(DROP, (DATA / "IBM.csv").read_text())
+
+    page.wait_for_url("**/prices")
+    expect(page.locator("#price-reports")).to_contain_text("A new series")
+    expect(page.get_by_label("MINE.csv is")).to_have_value("MINE")
+    page.go_back()
+    expect(page.locator('[name="start_date"]')).to_have_value("2010-01-04")
+
+
+def test_a_fresh_form_begins_with_averages_over_five_years(visit: Visit) -> None:
+    visit.open("/")
+
+    submit(visit)
+    wait_for_result(visit.page)
+
+    expect(visit.page.get_by_role("heading", name="AAPL MA_CROSS_20_50_sma")).to_be_visible()
+    expect(visit.page.locator('[data-metric="sharpe_ratio"] .value')).to_have_text(re.compile(r"^1\.[012]"))

@@ -3,8 +3,10 @@ import { announce } from "../announce.js";
 import { startPresets } from "../presets/presets.js";
 import { startChecking } from "./checking.js";
 import { showDates } from "./dates.js";
+import { catchFiles } from "./dropping.js";
 import { bringBack, enteredBefore, noteEntries } from "./entries.js";
 import { showFault } from "./faults.js";
+import { describeFolds, unfold } from "./folds.js";
 import { describeTogether, readFields, readSharing, tickersOf } from "../portfolios/sharing.js";
 import { sendOnce } from "../requests.js";
 import { readParams, showParams } from "./rule_params.js";
@@ -44,6 +46,7 @@ function describe(form) {
     const fraction = request[unit.closest("label").htmlFor.replace("f-", "")];
     unit.textContent = Number.isFinite(fraction) ? `= ${Number((fraction * 100).toPrecision(6))} %` : "fraction";
   }
+  describeFolds(form);
   showAxes(form);
   describeSweep(form, request.params, describeTogether(form, request));
   form.dispatchEvent(new CustomEvent("described", { detail: request }));
@@ -58,6 +61,7 @@ function showFaults(form, errors, message) {
       continue;
     }
     showFault(line, text);
+    unfold(line);
     inputOf(form, name)?.setAttribute("aria-invalid", "true");
   }
   const box = document.getElementById("form-fault");
@@ -120,6 +124,7 @@ export function startRunForm(form) {
   }
   const note = noteEntries(form, readRequest);
   startChecking(form);
+  catchFiles(form, note);
   startPresets(form, { read: readRequest, fill: (values) => {
     fillForm(form, values);
     describe(form);
