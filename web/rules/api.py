@@ -16,13 +16,14 @@ from web.rules.warnings import MARKET, warnings_about
 blueprint = Blueprint("rule_api", __name__)
 
 UNCHECKED = {"description": "whatever it is, the answer says what is wrong with it"}
+KNOWN = frozenset({"rule_type", "params", *MARKET})
 ASKED = {
     "type": "object",
-    "properties": dict.fromkeys(("rule_type", "params", *MARKET), UNCHECKED),
+    "properties": dict.fromkeys(sorted(KNOWN), UNCHECKED),
     "required": ["rule_type"],
     "additionalProperties": False,
 }
-NOT_DESCRIBED = {"label": None, "lookback_bars": None, "warmup_bars": None, "warnings": []}
+NOT_DESCRIBED: dict[str, Any] = {"label": None, "lookback_bars": None, "warmup_bars": None, "warnings": []}
 TEXTS = {"params.buy": "buy", "params.sell": "sell"}
 
 
@@ -34,7 +35,7 @@ def check() -> ResponseReturnValue:
     With ticker, timeframe and end_date also what of it cannot happen on these prices, in warnings.
     """
     body = json_body()
-    if not isinstance(body, dict) or not {"rule_type"} <= set(body) <= set(ASKED["properties"]):
+    if not isinstance(body, dict) or not {"rule_type"} <= set(body) <= KNOWN:
         raise InvalidRequest(
             {"body": f"an object with rule_type and params is expected, and may have {', '.join(MARKET)}"}
         )
