@@ -13,7 +13,7 @@ function titleOf(input) {
 
 function isAsAtFirst(input) {
   if (input.type === "checkbox") return input.checked === input.defaultChecked;
-  if (input.options) return input.selectedOptions[0].defaultSelected;
+  if (input.options) return Boolean(input.selectedOptions[0]?.defaultSelected);
   return input.value === input.defaultValue;
 }
 
