@@ -47,6 +47,7 @@ class Settings:
     web_concurrency: int = 2  # web processes, of eight threads each
     trusted_hosts: tuple[str, ...] = ()  # names under which people reach the web tier, beside those of loopback
     trusted_proxy: str = ""  # the address whose X-Forwarded-Proto and -For are believed; * for any
+    examples: bool = True  # whether the first start of `make run` submits a run, a batch and a study as examples
     connections_per_address: int = 1000  # to one web process; beyond them the one silent longest is closed
     max_queue_depth: int = 200_000  # above it submissions are answered 429
     max_bulk_runs: int = 20_000  # runs in one bulk submission

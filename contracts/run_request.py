@@ -99,7 +99,7 @@ class RunRequest:
         float,
         Gt(0),
         Le(1e12),
-        About("Position size", "orders", "money per trade, or at most 100 percent of equity", suggested=99),
+        About("Position size", "orders", "money per trade, or at most 100 percent of equity", suggested=100),
     ] = 10_000.0
     size_type: Annotated[
         SizeType, About("Size is", "orders", choices=("money per trade", "percent of equity"), suggested="percent")

@@ -21,10 +21,12 @@ from urllib.parse import quote
 
 from dotenv import dotenv_values
 
+from examples import submit_examples
 from supervision import Program, end
 
 ROOT = Path(__file__).resolve().parent.parent
 VAR = ROOT / "var"
+DATABASE = VAR / "backtests.db"  # unless DATABASE_URL names another
 SOCKET = VAR / "redis.sock"
 LONGEST_SOCKET = 103  # bytes of a socket's path on macOS; Linux allows four more
 START_PATIENCE_S = 60.0
@@ -51,8 +53,10 @@ def main() -> int:
             redis.append(_start_redis(environment))
             _wait_for_redis(redis[0])
             environment["REDIS_URL"] = f"unix://{quote(str(SOCKET))}"
+        was_there = DATABASE.exists()
         _create_schema(environment)
-        _run_procfile(environment, redis, programs)
+        is_new = DATABASE.exists() and not was_there
+        _run_procfile(environment, redis, programs, is_new and environment.get("EXAMPLES") != "false")
     except CannotRun as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -153,7 +157,9 @@ def _create_schema(environment: dict[str, str]) -> None:
         raise CannotRun("the database could not be prepared; the lines above say why (DATABASE_URL names it)")
 
 
-def _run_procfile(environment: dict[str, str], redis: list[Program], programs: list[Program]) -> None:
+def _run_procfile(
+    environment: dict[str, str], redis: list[Program], programs: list[Program], with_examples: bool
+) -> None:
     """Start what the Procfile names as `programs`, and look after all of them until a signal comes."""
     asked: list[int] = []
     for signum in STOP_SIGNALS:  # from here on none may interrupt a start, which would leave a process behind
@@ -165,7 +171,7 @@ def _run_procfile(environment: dict[str, str], redis: list[Program], programs: l
         programs.append(Program(name, command, environment))
     host = environment["WEB_HOST"]
     url = f"http://{f'[{host}]' if ':' in host else host}:{environment['PORT']}"
-    threading.Thread(target=_announce, args=(url,), daemon=True).start()
+    threading.Thread(target=_announce, args=(url, with_examples), daemon=True).start()
     while not asked:
         for program in (*redis, *programs):
             program.look_after()
@@ -173,16 +179,20 @@ def _run_procfile(environment: dict[str, str], redis: list[Program], programs: l
     print("\nstopping; runs under way are handed back", flush=True)
 
 
-def _announce(url: str) -> None:
-    """Print the address as soon as the web tier answers there."""
+def _announce(url: str, with_examples: bool) -> None:
+    """Print the address as soon as the web tier answers there; a new database gets its examples then."""
     deadline = time.monotonic() + START_PATIENCE_S
     while time.monotonic() < deadline:
         try:
             with urllib.request.urlopen(f"{url}/ready", timeout=2):
-                print(f"\n  Backtests are ready at {url}   (Ctrl-C stops everything)\n", flush=True)
-                return
+                break
         except OSError:
             time.sleep(0.1)
+    else:
+        return
+    print(f"\n  Backtests are ready at {url}   (Ctrl-C stops everything)\n", flush=True)
+    if with_examples:
+        print(submit_examples(url), flush=True)
 
 
 if __name__ == "__main__":

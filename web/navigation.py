@@ -4,6 +4,9 @@ from typing import Any
 
 from flask import Flask, g, request, session
 
+from adapters.runs.queries import has_tag
+from web.platform import ask_database
+
 # The way to each section, its name, and the pages that belong to it.
 NAVIGATION = (
     ("form.page", "New run", ()),
@@ -14,6 +17,9 @@ NAVIGATION = (
     ("prices_pages.listed", "Prices", ("prices_pages.page",)),
     ("queue.page", "Queue", ()),
 )
+
+
+EXAMPLE_TAG = "example"  # of the runs in scripts/examples.py
 
 
 def register(app: Flask) -> None:
@@ -27,6 +33,8 @@ def _frame() -> dict[str, Any]:
         "navigation": NAVIGATION,
         "is_logged_in": "token" in session,
         "may_administer": bool(actor and actor.may("admin")),
+        "example_tag": EXAMPLE_TAG,
+        "has_examples": lambda: ask_database(has_tag, EXAMPLE_TAG),
         "may_change": bool(actor and actor.may("submit")),
         "theme": request.cookies.get("theme", "system"),  # see css/palette.css and js/settings.js
         "shortcuts_are_off": request.cookies.get("shortcuts") == "off",

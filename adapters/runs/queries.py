@@ -11,7 +11,7 @@ from adapters.database import portions
 from adapters.prices.packing import unpacked_columns
 from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head
 from adapters.runs.times import utc_text
-from adapters.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, runs
+from adapters.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, run_tags, runs
 from contracts.errors import UnknownRun
 from contracts.status import Kind, RunStatus
 
@@ -85,6 +85,11 @@ def run_with_prefix(connection: Connection, prefix: str) -> str | None:
     query = select(runs.c.run_id).where(runs.c.run_id.startswith(prefix, autoescape=True)).limit(2)
     found = list(connection.execute(query).scalars())
     return found[0] if len(found) == 1 else None
+
+
+def has_tag(connection: Connection, tag: str) -> bool:
+    """Whether any run has this tag."""
+    return connection.execute(select(run_tags.c.run_id).where(run_tags.c.tag == tag).limit(1)).first() is not None
 
 
 def chart_names(connection: Connection, run_id: str) -> frozenset[str]:

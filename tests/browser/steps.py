@@ -1,6 +1,6 @@
 """What a person does on the dashboard in one walk after another."""
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Visit
 from tests.services.waiting import slowness
@@ -11,9 +11,9 @@ JOB_MS = 30_000 * slowness()  # a Job needs a second; a busy machine may need ma
 def submit(visit: Visit, *, charts: bool = False, **fields: str) -> str:
     """Fill the open form, run it, and return the run's address; pictures cost its Job two seconds."""
     page = visit.page
-    page.locator('[name="charts"]').set_checked(charts)
+    reached(page, "charts").set_checked(charts)
     for name, value in fields.items():
-        control = page.locator(f'[name="{name}"], [data-path="params.{name}"]').first
+        control = reached(page, name)
         if control.evaluate("element => element.tagName") == "SELECT":
             control.select_option(value)
         else:
@@ -21,6 +21,15 @@ def submit(visit: Visit, *, charts: bool = False, **fields: str) -> str:
     page.get_by_role("button", name="Run backtest").click()
     page.wait_for_url("**/result/*")
     return page.url
+
+
+def reached(page: Page, name: str) -> Locator:
+    """The control of a field or parameter, whose fold is opened first."""
+    control = page.locator(f'[name="{name}"], [data-path="params.{name}"]').first
+    folded = page.locator("#run-form details:not([open])").filter(has=page.locator(f'[name="{name}"]'))
+    if folded.count():
+        folded.locator("summary").click()
+    return control
 
 
 def wait_for_result(page: Page) -> None:

@@ -26,7 +26,7 @@ def write(page: Page, buy: str, sell: str) -> None:
 
 def asked(page: Page) -> dict[str, object]:
     """The request that the form would send."""
-    values: dict[str, object] = json.loads(page.locator("#request-json").inner_text())
+    values: dict[str, object] = json.loads(page.locator("#request-json").text_content() or "")
     return values
 
 

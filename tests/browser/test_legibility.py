@@ -146,6 +146,25 @@ def test_every_page_is_legible_and_accessible(
     assert faults == []
 
 
+def test_nothing_scrolls_sideways_at_400_percent(
+    visit: Visit, addresses: dict[str, str], mariadb_process: MariaDBServer
+) -> None:
+    """WCAG 2.2, 1.4.10: 1,280 px at 400 %, less a scroll bar; tables and code scroll in their own places."""
+    shown = pages(visit, addresses, mariadb_process.url())
+    faults = []
+
+    for width in (320, 305):
+        visit.page.set_viewport_size({"width": width, "height": 256})
+        for name, path in (shown | {"vote": "/?rule_type=COMPOSITE"}).items():
+            visit.open(path)
+            if (wide := visit.page.evaluate("document.documentElement.scrollWidth")) > width:
+                faults.append(f"{name}: {wide} px wide in {width}")
+            if visit.page.locator("#navigation").evaluate("bar => bar.scrollWidth > bar.clientWidth"):
+                faults.append(f"{name}: the navigation scrolls")
+
+    assert faults == []
+
+
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)])
 def test_a_run_can_be_started_without_scrolling(visit: Visit, size: tuple[int, int]) -> None:
     visit.page.set_viewport_size({"width": size[0], "height": size[1]})

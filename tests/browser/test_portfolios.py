@@ -4,7 +4,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from adapters.database import connect_database
 from tests.browser.conftest import Visit
-from tests.browser.steps import JOB_MS
+from tests.browser.steps import JOB_MS, reached
 from tests.services.mariadb_server import MariaDBServer
 from tests.services.portfolios import trade_when_legs_have_run
 
@@ -28,7 +28,7 @@ def test_tickers_with_an_own_rule_are_traded_in_one_account(visit: Visit, mariad
     page = visit.page
     visit.open("/")
     choose(page)
-    page.locator('[name="position_size"]').fill("40")
+    reached(page, "position_size").fill("40")
     page.locator('#together [name="max_positions"]').fill("2")
     expect(page.locator("[data-together]")).to_contain_text("3 tickers. Each position is 40 % of equity")
     page.locator('#together [name="priority"]').fill("roc(close, 60)")

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import CDPSession, Route, expect
 
 from tests.browser.conftest import Visit
-from tests.browser.steps import fill_sweep, new_run, run_sweep, submit, wait_for_result
+from tests.browser.steps import fill_sweep, new_run, reached, run_sweep, submit, wait_for_result
 
 DATES = {"start_date": "2005-01-03", "end_date": "2006-12-29"}
 REFRESHES_OF_EIGHT_HOURS = 8 * 60 * 60  # one a second
@@ -137,7 +137,7 @@ def test_a_sweep_leaves_out_what_the_rule_does_not_allow(visit: Visit) -> None:
 
 def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -> None:
     page = visit.page
-    visit.open("/")
+    visit.open("/?rule_type=RSI")
     page.locator('[name="start_date"]').fill("2010-01-04")
     fill_sweep(page, period=("5", "15", "5"), oversold=("25", "30", "5"), overbought=("65", "70", "5"))
     expect(page.locator("[data-count]")).to_have_text("3 period × 2 oversold × 2 overbought = 12 combinations")
@@ -202,7 +202,7 @@ def runs_labelled(visit: Visit, label: str) -> int:
 def test_a_run_that_is_sent_again_after_a_lost_answer_is_one_run(visit: Visit) -> None:
     page = visit.page
     visit.open("/")
-    page.locator('[name="label"]').fill("lost and sent again")
+    reached(page, "label").fill("lost and sent again")
     page.route("**/run_backtest", lose_the_answer, times=1)
 
     page.get_by_role("button", name="Run backtest").click()

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import BROKEN, Visit
-from tests.browser.steps import JOB_MS, new_run, submit, wait_for_result
+from tests.browser.steps import JOB_MS, new_run, reached, submit, wait_for_result
 
 TABS = ("stats", "trades", "numbers")
 
@@ -48,14 +48,17 @@ def test_a_tab_has_an_address_and_the_browser_goes_back_to_it(visit: Visit) -> N
 
 def test_a_fault_stands_at_its_field_and_the_entries_stay(visit: Visit) -> None:
     page = visit.page
-    visit.open("/")
+    visit.open("/?rule_type=RSI")
     page.locator('[data-path="params.period"]').fill("1")
-    page.locator('[name="fee_rate"]').fill("0.5")
+    reached(page, "fee_rate").fill("0.5")
+    page.get_by_text("Money and orders").click()
+    expect(page.locator('[name="fee_rate"]')).to_be_hidden()
 
     page.get_by_role("button", name="Run backtest").click()
 
     expect(page.locator('[data-fault="params.period"]')).to_contain_text("2 to 200")
     expect(page.locator('[data-fault="fee_rate"]')).to_contain_text("below 0.1")
+    expect(page.locator('[name="fee_rate"]')).to_be_visible()
     expect(page.locator('[name="fee_rate"]')).to_have_value("0.5")
     expect(page.locator('[aria-invalid="true"]').first).to_be_focused()
     visit.expect_fault("status of 400")
@@ -87,7 +90,7 @@ def test_a_composite_rule_is_put_together_from_members(visit: Visit) -> None:
 
 def test_a_clone_with_a_changed_parameter_is_compared_with_its_origin(visit: Visit) -> None:
     page = visit.page
-    origin = new_run(visit, ticker="IBM", period="10")
+    origin = new_run(visit, ticker="IBM", rule_type="RSI", period="10")
     page.get_by_role("link", name="Clone").click()
     expect(page.locator('[data-path="params.period"]')).to_have_value("10")
     expect(page.locator('[name="ticker"]')).to_have_value("IBM")

@@ -18,7 +18,13 @@ def test_every_setting_can_be_set() -> None:
     special = {"DATABASE_URL": "sqlite:///x", "REDIS_URL": "redis://x", "LOG_LEVEL": "INFO", "LOG_FORMAT": "json"}
     special |= {"SCALER_START": "plain"}
     names = {each.name.upper(): "120" for each in fields(Settings)} | special
-    names |= {"API_TOKENS": "a" * 16, "HEARTBEAT_S": "60", "OPEN_READS": "true", "OPEN_ACCESS": "false"}
+    names |= {
+        "API_TOKENS": "a" * 16,
+        "HEARTBEAT_S": "60",
+        "OPEN_READS": "true",
+        "OPEN_ACCESS": "false",
+        "EXAMPLES": "false",
+    }
     names |= {"AUTH_PROXY_SCOPE": "read"}
 
     values = load_settings(names)

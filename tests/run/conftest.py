@@ -46,9 +46,10 @@ def without_bundled(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def make_run(programs: Programs, checkout: Path) -> Callable[..., Program]:
-    """Starts what `make run` starts, in that checkout and with these settings."""
+    """Starts what `make run` starts, in that checkout and with these settings; without examples unless they say so."""
 
     def start(**settings: str) -> Program:
-        return programs.run([sys.executable, str(checkout / "scripts" / "run_local.py")], **settings)
+        told = {"EXAMPLES": "false", **settings}
+        return programs.run([sys.executable, str(checkout / "scripts" / "run_local.py")], **told)
 
     return start

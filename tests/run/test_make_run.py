@@ -99,6 +99,31 @@ def test_one_command_gives_a_backtest_and_a_second_start_goes_on_with_added_pric
     assert "prices_taken_in file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
 
 
+def test_a_first_start_computes_examples_and_no_later_one_does(make_run: Start) -> None:
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+
+    def ended() -> bool:
+        batches = call(f"{url}/api/batches")["batches"]
+        study = call(f"{url}/api/studies")["studies"][0]
+        return study["status"] == "completed" and all(each["counts"]["completed"] == each["runs"] for each in batches)
+
+    first = make_run(PORT=str(port), EXAMPLES="true")
+    first.wait_for_line("a batch of 54 and a study are computed as examples", 60)
+    wait_until(ended, 120, "the examples")
+    examples = call(f"{url}/api/runs?tag=example&limit=200")["runs"]
+    first.send(signal.SIGINT)
+    first.wait(30)
+    second = make_run(PORT=str(port), EXAMPLES="true")
+    second.wait_for_line("Backtests are ready", 60)
+    run_to_its_end(port)
+
+    assert {run["label"] for run in examples} >= {"Example: averages on AAPL", "Example: pairs of averages"}
+    assert {run["status"] for run in examples} == {"completed"}
+    assert call(f"{url}/api/runs?tag=example&limit=200")["runs"] == examples
+    assert "examples" not in second.log
+
+
 def test_an_installed_redis_gives_a_backtest_where_no_bundled_one_fits(
     make_run: Start, checkout: Path, without_bundled: dict[str, str]
 ) -> None:

@@ -108,6 +108,7 @@ ANSWERS: dict[str, Json] = {
             "inputs": or_null(array(TEXT) | {"description": "names that the texts leave open; null: unreadable"}),
             "label": _TEXT_OR_NULL,
             **alike("lookback_bars warmup_bars", _COUNT_OR_NULL),
+            "warnings": array(TEXT) | {"description": "of a valid rule, what cannot have been meant"},
         }
     ),
     "Accepted": json_object({"run_id": TEXT, "status": _STATUS_WORD, **alike("status_url result_url", TEXT)}),

@@ -47,7 +47,7 @@ def tickers() -> Response:
 
 
 def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
-    """First day, last day, bars, whether these are closes only, and version of each ticker and timeframe."""
+    """First day, last day, bars, whether these are closes only, version, and shape of each ticker and timeframe."""
     return {
         ticker: {
             timeframe: {
@@ -56,6 +56,7 @@ def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
                 "bars": held.bars,
                 "closes_only": held.closes_only,
                 "data_hash": held.data_hash,
+                "sparkline": held.sparkline,
             }
             for timeframe, held in ranges.items()
         }

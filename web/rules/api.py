@@ -11,26 +11,34 @@ from rules.catalog import check_params, checked_rule, complete_params
 from rules.language import FormulaError, free_names, text_faults
 from web.arguments import json_body
 from web.operation import operation
+from web.rules.warnings import MARKET, warnings_about
 
 blueprint = Blueprint("rule_api", __name__)
 
 UNCHECKED = {"description": "whatever it is, the answer says what is wrong with it"}
+KNOWN = frozenset({"rule_type", "params", *MARKET})
 ASKED = {
     "type": "object",
-    "properties": {"rule_type": UNCHECKED, "params": UNCHECKED},
+    "properties": dict.fromkeys(sorted(KNOWN), UNCHECKED),
     "required": ["rule_type"],
     "additionalProperties": False,
 }
+NOT_DESCRIBED: dict[str, Any] = {"label": None, "lookback_bars": None, "warmup_bars": None, "warnings": []}
 TEXTS = {"params.buy": "buy", "params.sell": "sell"}
 
 
 @blueprint.post("/api/rules/check")
 @operation("200 RuleCheck: whether a rule can be built so, or why not", body={"application/json": ASKED}, needs="read")
 def check() -> ResponseReturnValue:
-    """Whether {rule_type, params} make a rule: its faults by field, or its label and the bars that it needs."""
+    """Whether {rule_type, params} make a rule: its faults by field, or its label and the bars that it needs.
+
+    With ticker, timeframe and end_date also what of it cannot happen on these prices, in warnings.
+    """
     body = json_body()
-    if not isinstance(body, dict) or not {"rule_type"} <= set(body) <= {"rule_type", "params"}:
-        raise InvalidRequest({"body": "an object with rule_type and params is expected"})
+    if not isinstance(body, dict) or not {"rule_type"} <= set(body) <= KNOWN:
+        raise InvalidRequest(
+            {"body": f"an object with rule_type and params is expected, and may have {', '.join(MARKET)}"}
+        )
     rule_type, params = body["rule_type"], body.get("params", {})
     errors = check_params(rule_type, params)
     is_formula = rule_type == "FORMULA" and isinstance(params, dict)
@@ -39,13 +47,18 @@ def check() -> ResponseReturnValue:
         "errors": errors,
         "places": _places(params, errors) if is_formula and params else {},
         "inputs": _open_names(params) if is_formula else [],
-        **(_described(rule_type, params) if not errors else dict.fromkeys(("label", "lookback_bars", "warmup_bars"))),
+        **(_described(rule_type, params, body) if not errors else NOT_DESCRIBED),
     }
 
 
-def _described(rule_type: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def _described(rule_type: str, params: Mapping[str, Any], market: Mapping[str, Any]) -> dict[str, Any]:
     rule = checked_rule(rule_type, params)
-    return {"label": rule.label, "lookback_bars": rule.lookback(), "warmup_bars": rule.warmup_bars()}
+    return {
+        "label": rule.label,
+        "lookback_bars": rule.lookback(),
+        "warmup_bars": rule.warmup_bars(),
+        "warnings": list(warnings_about(rule_type, params, market)),
+    }
 
 
 def _places(params: Mapping[str, Any], errors: Mapping[str, str]) -> dict[str, dict[str, int]]:

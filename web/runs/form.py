@@ -13,6 +13,7 @@ from adapters.batches.lists import ListedBatch, list_batches
 from adapters.database import reading
 from adapters.prices.store import Version, version
 from adapters.runs.queries import STATUS_COLUMNS, run_row
+from adapters.sparkline import LEVELS
 from adapters.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
@@ -26,6 +27,9 @@ from web.request_fields import FIELDS, SHARING, asked_again
 blueprint = Blueprint("form", __name__)
 
 PREFILLED = ("ticker", "timeframe", "rule_type")  # by the address alone
+# what a newcomer runs first, over the last five years of the prices: trades that are easily followed, and a Sharpe
+# ratio of 1.2 on a return that is no better than holding the stock
+FIRST = {"ticker": "AAPL", "rule_type": "MA_CROSS"}
 LATEST = 8  # lines beside the form, each of a run or of a batch
 LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
 
@@ -34,7 +38,9 @@ LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
 def page() -> str:
     """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&rule_type=RSI."""
     origin = request.args.get("clone")
-    values: dict[str, Any] = {name: request.args[name] for name in PREFILLED if request.args.get(name)}
+    tickers = ticker_ranges()
+    known = {name: value for name, value in FIRST.items() if name != "ticker" or value in tickers}
+    values: dict[str, Any] = known | {name: request.args[name] for name in PREFILLED if request.args.get(name)}
     newer: Version | None = None
     with reading(platform().engine) as connection:
         if origin:
@@ -50,7 +56,8 @@ def page() -> str:
         series=SERIES.values(),
         functions=list(FUNCTIONS.values()),
         examples=EXAMPLES,
-        tickers=ticker_ranges(),
+        tickers=tickers,
+        levels=LEVELS,
         values=values,
         origin=origin,
         newer_prices=newer,

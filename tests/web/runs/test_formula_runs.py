@@ -68,6 +68,28 @@ def test_a_hostile_formula_is_refused_by_every_way_in_and_makes_no_run(browser_c
     assert browser_client.get("/api/runs").get_json()["runs"] == []
 
 
+def test_what_cannot_have_been_meant_is_a_warning(browser_client: FlaskClient) -> None:
+    def warned(params: dict[str, Any], rule_type: str = "FORMULA", **market: Any) -> list[str]:
+        body = {"rule_type": rule_type, "params": params, "ticker": "AAPL", "timeframe": "1d", **market}
+        found: list[str] = browser_client.post("/api/rules/check", json=body).get_json()["warnings"]
+        return found
+
+    far = {"buy": "close > sma(close, 5000)", "sell": "close < 1"}
+    same = {"buy": "close > 5", "sell": "close  >  5"}
+    slow = {"slow": 400}
+
+    assert warned(far, end_date="2013-03-01") == [
+        "FORMULA looks back 4,999 bars before all of it has values, and until 2013-03-01 AAPL has 3,270: "
+        "no signal can come from what needs them"
+    ]
+    assert "the same condition" in warned(same)[0]
+    assert "until 2001-06-01 AAPL has 317" in warned(slow, "MA_CROSS", end_date="2001-06-01")[0]
+    assert warned(slow, "MA_CROSS", end_date="2013-03-01") == []
+    assert warned(slow, "MA_CROSS", end_date="1999-01-01")
+    for odd in ({"ticker": "NONE"}, {"ticker": 5}, {"end_date": "soon"}, {"timeframe": None}):
+        assert warned(far, **{"end_date": "2013-03-01", **odd}) == []
+
+
 @pytest.mark.parametrize("body", [[], {}, {"params": {}}, {"rule_type": "RSI", "x": 1}])
 def test_a_check_of_something_else_is_refused(browser_client: FlaskClient, body: Any) -> None:
     assert browser_client.post("/api/rules/check", json=body).status_code == 400

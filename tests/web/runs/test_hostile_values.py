@@ -46,7 +46,7 @@ BODIES_OF = {  # bodies that are right, by route
         SWEEP | {"portfolio": {"max_positions": 2}},
         {"batch_id": "c"},
     ],
-    "POST /api/rules/check": [RULE, VOTE],
+    "POST /api/rules/check": [RULE | {"ticker": "AAPL", "timeframe": "1d", "end_date": "2009-12-31"}, VOTE],
     "POST /api/strategies": [{"name": "other", "request": run_values()}],
     "PUT /api/strategies/<int:preset_id>": [{"request": run_values()}],
     "POST /api/studies": [WALK_FORWARD | {"constraints": ["num_trades > 5"]}, SWEEP | {"study": {"kind": "selection"}}],

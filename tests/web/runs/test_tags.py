@@ -137,3 +137,15 @@ def test_a_run_from_before_there_were_tags_gets_some(page_app: Flask, make_run: 
     assert changed(page_app.test_client(), run_id, add=["late"]).json == {"changed": 1}
     with platform.engine.connect() as connection:
         assert connection.execute(select(run_tags.c.tag)).scalars().all() == ["late"]
+
+
+def test_an_empty_list_leads_to_the_examples_while_there_are_any(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    way = "/runs?tag=example"
+    pages = ("/runs?label=none", "/portfolios", "/studies")
+    assert [way in browser_client.get(page).text for page in pages] == [False] * 3
+
+    make_run("pending", tags=["example"])
+
+    assert [way in browser_client.get(page).text for page in pages] == [True] * 3

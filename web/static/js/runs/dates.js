@@ -25,7 +25,25 @@ function startOf(range, years) {
   return start < range.first_date ? range.first_date : start;
 }
 
+const FIRST_YEARS = 5; // the latest, unless others are chosen
+const WIDTH = 96; // of the picture, in its own measure
+const HEIGHT = 22;
+
+// All prices as a line, and the chosen part of them behind it.
+function drawShape(form, { sparkline, first_date: first, last_date: last }) {
+  const picture = form.querySelector("#price-shape");
+  const { levels } = picture.dataset;
+  const heights = [...sparkline].map((letter) => levels.indexOf(letter) / (levels.length - 1));
+  const points = heights.map((height, at) => `${((at * WIDTH) / (heights.length - 1)).toFixed(1)},${(HEIGHT - height * (HEIGHT - 2)).toFixed(1)}`);
+  picture.querySelector("polyline").setAttribute("points", points.join(" "));
+  const [begin, stop, from, to] = [first, last, form.elements.start_date.value, form.elements.end_date.value].map(Date.parse);
+  const place = (day) => WIDTH * Math.min(Math.max((day - begin) / (stop - begin), 0), 1) || 0;
+  picture.querySelector("rect").setAttribute("x", place(from));
+  picture.querySelector("rect").setAttribute("width", Math.max(place(to) - place(from), 0));
+}
+
 function markQuickRange(form, range) {
+  drawShape(form, range);
   const { start_date: start, end_date: end } = form.elements;
   for (const button of form.querySelectorAll("[data-years]")) {
     const chosen = end.value === range.last_date && start.value === startOf(range, button.dataset.years);
@@ -33,7 +51,7 @@ function markQuickRange(form, range) {
   }
 }
 
-// Prefills the ticker's whole range unless both dates are given; keeps what the user chose while it overlaps.
+// Fills in the ticker's last years, but for those dates that are given.
 export function showDates(form, start, end) {
   const ranges = rangesOf(form);
   showTimeframes(form, ranges);
@@ -41,7 +59,7 @@ export function showDates(form, start, end) {
   if (!range) return;
   const from = form.elements.start_date;
   const to = form.elements.end_date;
-  from.value = start ?? range.first_date;
+  from.value = start ?? startOf(range, FIRST_YEARS);
   to.value = end ?? range.last_date;
   const known = range.closes_only ? "; closes only, so a stop or target is seen at a close alone" : "";
   form.querySelector("#h-range").textContent =

@@ -1,8 +1,12 @@
 // The form of a new run: what it asks for as JSON, the faults at their fields, and the way to the run's page.
 import { announce } from "../announce.js";
 import { startPresets } from "../presets/presets.js";
+import { startChecking } from "./checking.js";
 import { showDates } from "./dates.js";
+import { catchFiles } from "./dropping.js";
+import { bringBack, enteredBefore, noteEntries } from "./entries.js";
 import { showFault } from "./faults.js";
+import { describeFolds, unfold } from "./folds.js";
 import { describeTogether, readFields, readSharing, tickersOf } from "../portfolios/sharing.js";
 import { sendOnce } from "../requests.js";
 import { readParams, showParams } from "./rule_params.js";
@@ -42,6 +46,7 @@ function describe(form) {
     const fraction = request[unit.closest("label").htmlFor.replace("f-", "")];
     unit.textContent = Number.isFinite(fraction) ? `= ${Number((fraction * 100).toPrecision(6))} %` : "fraction";
   }
+  describeFolds(form);
   showAxes(form);
   describeSweep(form, request.params, describeTogether(form, request));
   form.dispatchEvent(new CustomEvent("described", { detail: request }));
@@ -56,6 +61,7 @@ function showFaults(form, errors, message) {
       continue;
     }
     showFault(line, text);
+    unfold(line);
     inputOf(form, name)?.setAttribute("aria-invalid", "true");
   }
   const box = document.getElementById("form-fault");
@@ -89,7 +95,7 @@ function asked(form) {
   return [`/api/${chosenWay(form).how}`, sweepOf(form, request, axes), (body) => `${body.runs ?? body.combinations} combinations were accepted`];
 }
 
-async function submit(form) {
+async function submit(form, note) {
   clearFaults(form);
   const button = form.querySelector('[type="submit"]');
   button.disabled = true;
@@ -97,6 +103,7 @@ async function submit(form) {
   const { ok, status, body } = await sendOnce(address, values);
   button.disabled = false;
   if (ok) {
+    note();
     announce(accepted(body));
     if (body.page_url) await visit(body.page_url);
     else if (body.batch_id) await visit(`/batches/${encodeURIComponent(body.batch_id)}`);
@@ -109,7 +116,15 @@ async function submit(form) {
 
 export function startRunForm(form) {
   const initial = JSON.parse(form.dataset.values);
-  fillForm(form, initial);
+  const before = enteredBefore();
+  fillForm(form, before?.request ?? initial);
+  if (before) {
+    showAxes(form);
+    bringBack(form, before);
+  }
+  const note = noteEntries(form, readRequest);
+  startChecking(form);
+  catchFiles(form, note);
   startPresets(form, { read: readRequest, fill: (values) => {
     fillForm(form, values);
     describe(form);
@@ -133,7 +148,7 @@ export function startRunForm(form) {
   })); // after the browser has put everything back
   form.addEventListener("submit", (event) => {
     event.preventDefault();
-    submit(form);
+    submit(form, note);
   });
   form.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();

@@ -1,10 +1,8 @@
-// The editor of a rule of one's own: checked while somebody types, with a field for each input that the texts name.
+// The editor of a rule of one's own: a field for each input that the texts name, and what the form's check has found.
 import { make } from "../elements.js";
 import { showFault } from "./faults.js";
 import { numberOf } from "../inputs.js";
-import { sendJson } from "../requests.js";
 
-const PAUSE_MS = 250; // without a key before the text is checked
 const PARTS = { value: "value", min: "from", max: "to" };
 let fields = 0;
 
@@ -49,8 +47,6 @@ export function startFormula(editor, params) {
   const state = editor.querySelector("[data-formula-state]");
   const known = new Map(Object.entries(params.inputs ?? (params.buy === undefined ? JSON.parse(editor.dataset.inputs) : {})));
   let current = texts[0];
-  let timer = 0;
-  let turn = 0;
 
   // A name that goes and comes back finds its number again.
   function showInputs(names) {
@@ -71,30 +67,9 @@ export function startFormula(editor, params) {
     const shown = new Set([...editor.querySelectorAll(".fault")].map((line) => line.dataset.fault));
     const others = Object.entries(found.errors).filter(([field]) => !shown.has(field));
     const bars = found.lookback_bars === 1 ? "1 bar" : `${found.lookback_bars} bars`;
-    state.textContent = found.valid ? `✓ Ready. It needs ${bars} before its first value.` : others.map(([, text]) => text).join(" · ");
-  }
-
-  async function check() {
-    if (!editor.isConnected) return; // another rule has taken its place
-    const asked = ++turn;
-    const given = Object.fromEntries(texts.map((area) => [area.dataset.param, area.value]));
-    const { ok, body } = await sendJson("/api/rules/check", {
-      rule_type: "FORMULA",
-      params: { ...given, ...readInputs(editor.parentElement) },
-    });
-    if (asked !== turn || !editor.isConnected) return;
-    if (!ok) {
-      state.textContent = body.error;
-      return;
-    }
-    tell(body);
-    if (body.inputs) showInputs(body.inputs);
-  }
-
-  function checkSoon() {
-    turn += 1; // an answer that is on its way is about other texts
-    clearTimeout(timer);
-    timer = setTimeout(check, PAUSE_MS);
+    const ready = found.warnings.join(" · ") || `✓ Ready. It needs ${bars} before its first value.`;
+    state.textContent = found.valid ? ready : others.map(([, text]) => text).join(" · ");
+    state.classList.toggle("caution", found.warnings.length > 0);
   }
 
   function begin(example) {
@@ -107,7 +82,11 @@ export function startFormula(editor, params) {
   }
 
   list.replaceChildren(...[...known].map(([name, given]) => fieldOf(name, given)));
-  editor.addEventListener("input", checkSoon);
+  editor.addEventListener("checked", ({ detail: { ok, body } }) => {
+    if (ok) tell(body);
+    else state.textContent = body.error;
+    if (body.inputs) showInputs(body.inputs);
+  });
   editor.addEventListener("focusin", (event) => {
     if (texts.includes(event.target)) current = event.target;
   });
@@ -117,5 +96,4 @@ export function startFormula(editor, params) {
     if (insert) write(current, insert.dataset.insert);
     if (example) begin(JSON.parse(example.dataset.example));
   });
-  check();
 }

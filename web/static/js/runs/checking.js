@@ -1,0 +1,30 @@
+// The check of the rule while somebody types: what is unlikely to have been meant, and for an editor its faults.
+import { sendJson } from "../requests.js";
+
+const PAUSE_MS = 250; // without a change before the rule is checked
+const ASKED = ["rule_type", "params", "ticker", "timeframe", "end_date"];
+
+export function startChecking(form) {
+  const editorOf = () => form.querySelector("[data-formula]");
+  let last = "";
+  let lastEditor = null;
+  let timer = 0;
+
+  async function check(request, asked) {
+    const answer = await sendJson("/api/rules/check", request);
+    if (asked !== last || !form.isConnected) return; // it is about another rule
+    const [editor, { warnings = [] }] = [editorOf(), answer.body];
+    form.querySelector("#rule-warnings").textContent = editor ? "" : warnings.join(" · ");
+    editor?.dispatchEvent(new CustomEvent("checked", { detail: answer }));
+  }
+
+  form.addEventListener("described", ({ detail }) => {
+    const request = Object.fromEntries(ASKED.map((name) => [name, detail[name]]));
+    const asked = JSON.stringify(request);
+    if (asked === last && editorOf() === lastEditor) return;
+    clearTimeout(timer);
+    timer = setTimeout(check, PAUSE_MS, request, asked);
+    last = asked;
+    lastEditor = editorOf();
+  });
+}

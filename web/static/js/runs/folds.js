@@ -1,0 +1,38 @@
+// What is set in each fold of the form, on its line: what it names, and whatever differs from what the form began with.
+const SIGNS = { money: "", percent: "%", "basis points": "bps" }; // of units, behind a value
+
+function numberText(input) {
+  const unit = input.closest(".field").querySelector(".unit").textContent;
+  if (unit.startsWith("= ")) return unit.slice(2); // a fraction, in percent
+  return `${Number(input.value).toLocaleString("en", { maximumFractionDigits: 6 })} ${SIGNS[unit] ?? unit}`.trim();
+}
+
+function titleOf(input) {
+  return input.closest(".field").querySelector("label > span, .field-label").textContent.toLowerCase();
+}
+
+function isAsAtFirst(input) {
+  if (input.type === "checkbox") return input.checked === input.defaultChecked;
+  if (input.options) return Boolean(input.selectedOptions[0]?.defaultSelected);
+  return input.value === input.defaultValue;
+}
+
+function said(input) {
+  if (input.type === "checkbox") return input.checked ? input.labels[0].textContent : `no ${titleOf(input)}`;
+  if (input.options) return input.selectedOptions[0].textContent;
+  return `${titleOf(input)} ${input.type === "number" ? numberText(input) : input.value.trim()}`;
+}
+
+export function describeFolds(form) {
+  for (const fold of form.querySelectorAll("[data-always]")) {
+    const always = fold.dataset.always.split(" ");
+    const told = [...fold.querySelectorAll("[data-field]")].filter((input) => always.includes(input.name) || !isAsAtFirst(input));
+    const words = told.filter((input) => input.value.trim() !== "").map(said);
+    fold.querySelector("[data-said]").textContent = words.join(" · ") || fold.dataset.unset;
+  }
+}
+
+// A fold in which something is wrong is opened.
+export function unfold(element) {
+  for (let fold = element.closest("details"); fold; fold = fold.parentElement.closest("details")) fold.open = true;
+}
