@@ -194,8 +194,8 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagChange:
-    """Tags that some runs get, and tags that are taken off them."""
+class ChosenRuns:
+    """Some runs, by their ids."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
@@ -203,6 +203,12 @@ class TagChange:
         Annotated[list[Annotated[str, MinLen(36), MaxLen(36), Predicate(str.isascii)]], MinLen(1), MaxLen(200)],
         About("Runs", "label"),
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagChange(ChosenRuns):
+    """Tags that some runs get, and tags that are taken off them."""
+
     add: Annotated[Tags, About("Add", "label", TAG_HELP)] = field(default_factory=list)
     remove: Annotated[Tags, About("Remove", "label", TAG_HELP)] = field(default_factory=list)
 

@@ -121,6 +121,8 @@ def test_ticked_runs_get_tags_by_which_they_are_listed(visit: Visit) -> None:
     tags.fill("seen, kept")
     tags.press("Enter")
     expect(page.get_by_role("link", name="#kept")).to_have_count(2)
+    expect(page.locator("#chosen-told")).to_have_text("2 of 2 runs changed.")
+    page.get_by_label("Tick all runs of this page").check()
     tags.fill("idea")
     page.get_by_role("button", name="Untag").click()
     expect(page.get_by_role("link", name="#idea")).to_have_count(0)

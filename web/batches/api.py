@@ -203,12 +203,12 @@ def batch_csv(batch_id: str) -> Response:
 @operation("200 how many were cancelled", NO_BATCH, owned=True)
 def cancel(batch_id: str) -> ResponseReturnValue:
     """Cancel all waiting and running runs of a batch."""
-    return {"batch_id": batch_id, "cancelled": cancel_batch(platform(), batch_id)}
+    return {"batch_id": batch_id, "cancelled": cancel_batch(batch_id)}
 
 
 @blueprint.post("/api/batches/<batch_id>/retry")
 @operation("200 nothing to retry", "202 wait again", NO_BATCH, asks=(CANCELLED,), owned=True)
 def retry(batch_id: str) -> ResponseReturnValue:
     """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
-    retried = retry_batch(platform(), batch_id, cancelled_too=arguments()["cancelled"])
+    retried = retry_batch(batch_id, cancelled_too=arguments()["cancelled"])
     return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200

@@ -111,6 +111,7 @@ ANSWERS: dict[str, Json] = {
         }
     ),
     "Accepted": json_object({"run_id": TEXT, "status": _STATUS_WORD, **alike("status_url result_url", TEXT)}),
+    "RunsChanged": json_object({"changed": COUNT, "left": keyed(COUNT, "as they were, by state; cancelled is one")}),
     "Status": json_object(
         {"run_id": TEXT, "status": _STATUS_WORD, "attempt": WHOLE, **_RUN_TIMES},
         position=_COUNT_OR_NULL,

@@ -2,25 +2,30 @@
 
 import base64
 import json
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
 from adapters.database import committed, reading
 from adapters.runs.new_runs import change_tags
-from adapters.runs.queries import events_of, run_row, run_status
+from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import run_result
 from adapters.runs.states import set_pinned
 from adapters.runs.times import seconds_between, utc_text
-from contracts.run_request import TagChange
+from adapters.tables import runs
+from contracts.run_request import ChosenRuns, TagChange
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
 from web.arguments import KEY, idempotency_key, json_body
 from web.charts.drawing import pictures
+from web.formats import run_word
 from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, json_of, operation
 from web.ownership import refuse_others
 from web.platform import ask_database, platform
@@ -127,6 +132,38 @@ def retry(run_id: UUID) -> ResponseReturnValue:
     """Retry a failed run as its next attempt; 409 when it has not failed."""
     operations.retry_run(str(run_id))
     return accepted_answer(str(run_id), RunStatus.PENDING)
+
+
+@blueprint.post("/api/runs/cancel")
+@operation("200 RunsChanged: ended as failed (cancelled)", FAULTS, NO_RUN, body={"application/json": ChosenRuns})
+def cancel_many() -> ResponseReturnValue:
+    """Cancel those of these runs that wait or run; those that have ended stay as they are."""
+    return _changed(operations.cancel_among)
+
+
+@blueprint.post("/api/runs/retry")
+@operation(
+    "200 RunsChanged: wait again",
+    FAULTS,
+    NO_RUN,
+    "429 the queue is full, see Retry-After",
+    body={"application/json": ChosenRuns},
+)
+def retry_many() -> ResponseReturnValue:
+    """Retry those of these runs that failed or were cancelled; all others stay as they are."""
+    return _changed(operations.retry_among)
+
+
+def _changed(change: Callable[[ColumnElement[bool]], Sequence[str]]) -> ResponseReturnValue:
+    """How many of the runs that the body names were changed, and how many were left in which state."""
+    run_ids = checked(ChosenRuns, json_body()).run_ids
+    with reading(platform().engine) as connection:
+        for run_id in states_of(connection, run_ids):
+            refuse_others(connection, "run_id", run_id)
+    changed = change(runs.c.run_id.in_(run_ids))
+    states = ask_database(states_of, run_ids)
+    left = Counter(run_word(row) for run_id, row in states.items() if run_id not in changed)
+    return {"changed": len(changed), "left": left}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/pin")

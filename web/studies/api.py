@@ -192,5 +192,5 @@ def cancel(study_id: UUID) -> ResponseReturnValue:
         has_runs = is_batch(connection, batch_of(str(study_id)))
     return {
         "study_id": str(study_id),
-        "cancelled": cancel_batch(platform(), batch_of(str(study_id))) if has_runs else 0,
+        "cancelled": cancel_batch(batch_of(str(study_id))) if has_runs else 0,
     }
