@@ -70,6 +70,12 @@ def duration(seconds: float | None) -> str:
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60:02d} min"
 
 
+def time_left(seconds: float) -> str:
+    """A guess in whole units: about 40 s left, about 3 min left, about 2 h left."""
+    step_s, unit = next((step for step in _STEPS_S if seconds >= 1.5 * step[0]), (1, "s"))
+    return f"about {max(round(seconds / step_s), 1):,} {unit} left"
+
+
 def moment(value: datetime | None) -> str:
     """2026-11-21 01:19:44 UTC; a dash for None."""
     return ABSENT if value is None else f"{value:%Y-%m-%d %H:%M:%S} UTC"
@@ -136,6 +142,6 @@ def heat(value: float | None, largest: float) -> str:
 # fmt: off
 FILTERS = (
     direction_class, duration, heat, money, number, plain, signed, sparkline_points,  # of numbers
-    age, breakable, iso, moment, public_status, run_word, short_hash,
+    age, breakable, iso, moment, public_status, run_word, short_hash, time_left,
 )
 # fmt: on

@@ -19,7 +19,7 @@ from adapters.batches.lists import batch_states, counts
 from adapters.batches.surface import Surface
 from adapters.database import has_rows, portions
 from adapters.price_tables import price_series
-from adapters.runs.times import seconds_between, spread, throughput, utc_text
+from adapters.runs.times import seconds_between, seconds_left, spread, throughput, utc_text
 from adapters.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
@@ -86,6 +86,7 @@ def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
         "created_at": utc_text(connection.execute(first).scalar_one()),
         "completed_at": utc_text(_last_end(states)),
         "throughput_per_s": throughput(ends),
+        "seconds_left": seconds_left(times, counted[RunStatus.PENDING] + counted[RunStatus.RUNNING]),
         "queue_wait_s": spread(_passed(times, "waiting_since", "started_at")),
         "run_s": spread(_passed(times, "started_at", "completed_at")),
     }
@@ -147,6 +148,12 @@ def batch_tickers(connection: Connection, batch_id: str) -> dict[str, int]:
     if not counted:
         require_batch(connection, batch_id)
     return counted
+
+
+def completed_runs(connection: Connection, batch_id: str, ticker: str) -> int:
+    """How many runs of a batch on this ticker have completed."""
+    mine = (runs.c.batch_id == batch_id, runs.c.ticker == ticker, runs.c.status == RunStatus.SUCCEEDED)
+    return connection.execute(select(func.count()).select_from(runs).where(*mine)).scalar_one()
 
 
 def measured_runs(

@@ -1,6 +1,7 @@
 """The HTTP API of batches: many runs in one call, and what has become of them."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
@@ -146,15 +147,21 @@ def batch(batch_id: str) -> Response:
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top) if top else []
-    note = note_of(summary, len(measured) if top else summary["counts"]["completed"])
+    completed = summary["counts"]["completed"]
+    note = note_of(summary, completed, len(measured) if top else completed)
     return conditional(summary | ranking.to_json() | {"leaderboard": best, "note": note})
 
 
-def note_of(summary: dict[str, Any], kept: int) -> str:
-    """What to bear in mind when reading the best of a batch, `kept` of whose completed runs are ranked."""
+def note_of(summary: dict[str, Any], completed: int, kept: int) -> str:
+    """What to bear in mind when reading the best of so many completed runs of a batch, `kept` of which are ranked."""
     if is_of_study(summary["batch_id"]):
         return "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict."
-    return tried_note(summary["runs"] - summary["cancelled"], summary["counts"]["completed"], kept)
+    return tried_note(completed, completed - kept, to_come=living_of(summary["counts"]))
+
+
+def living_of(counts: Mapping[str, int]) -> int:
+    """How many runs have not ended."""
+    return counts["pending"] + counts["running"]
 
 
 @blueprint.get("/api/batches/<batch_id>/runs")

@@ -6,9 +6,16 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 
 from adapters.batches.evidence import batch_evidence
-from adapters.batches.leaderboard import Ranking, tried_note
+from adapters.batches.leaderboard import Ranking
 from adapters.batches.lists import BatchPage, ListedBatch, list_batches
-from adapters.batches.queries import batch_summary, batch_tickers, leaders, measured_runs, surface_of
+from adapters.batches.queries import (
+    batch_summary,
+    batch_tickers,
+    completed_runs,
+    leaders,
+    measured_runs,
+    surface_of,
+)
 from adapters.batches.rankings import ranking_of
 from adapters.batches.surface import Cell, Heatmap, Surface
 from adapters.database import reading
@@ -16,9 +23,10 @@ from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from adapters.studies.store import is_of_study
 from contracts.portfolio_request import MAX_LEGS
+from contracts.status import ErrorType
 from web.answers import conditional
 from web.arguments import AFTER, arguments, limit, read_argument
-from web.batches.api import note_of
+from web.batches.api import living_of, note_of
 from web.batches.ranking import asked_ranking
 from web.batches.slices import slices_svg
 from web.operation import operation
@@ -96,7 +104,9 @@ def page(batch_id: str) -> str:
         summary = batch_summary(connection, batch_id)
         measured = measured_runs(connection, batch_id, ranking, ticker)
         best = leaders(connection, measured, ranking, LEADERS)
-        evidence = None if is_of_study(batch_id) else batch_evidence(connection, batch_id, ticker)
+        is_live = living_of(summary["counts"]) > 0
+        evidence = None if is_live or is_of_study(batch_id) else batch_evidence(connection, batch_id, ticker)
+        completed = completed_runs(connection, batch_id, ticker) if ticker else summary["counts"]["completed"]
     metric = METRICS_BY_NAME[ranking.metric]
     return render_template(
         "batches/batch.html",
@@ -109,13 +119,14 @@ def page(batch_id: str) -> str:
         headline=[each for each in HEADLINES.values() if each is not metric],
         tickers=tickers,
         ticker=ticker,
-        is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
+        failures={name: count for name, count in summary["failures"].items() if name != ErrorType.CANCELLED},
+        is_live=is_live,
         constraints=[each.text for each in ranking.constraints],
         has_runs=True,
         fields=FIELDS,
         most_legs=MAX_LEGS,
         **SHARING,
-        note=tried_note(tickers[ticker]) if ticker else note_of(summary, len(measured)),
+        note=note_of(summary, completed, len(measured)),
         **shown_parameters(surface_of(measured), ranking),
     )
 

@@ -158,6 +158,7 @@ ANSWERS: dict[str, Json] = {
     "Batch": json_object(
         {"batch_id": TEXT, "runs": COUNT, **alike("created_at completed_at", _MOMENT)}
         | {"counts": _COUNTS, "cancelled": COUNT, "failures": keyed(COUNT), "throughput_per_s": _SECONDS}
+        | {"seconds_left": _SECONDS | {"description": "a guess by the runs so far; null before there is one"}}
         | {**alike("queue_wait_s run_s", _SPREAD), **alike("metric note", TEXT), "goal": _GOAL}
         | {"constraints": array(TEXT), "leaderboard": array(ref("BatchRun"))}
     ),
@@ -200,6 +201,10 @@ ANSWERS: dict[str, Json] = {
         _STUDY
         | {"batch_id": TEXT, "request": ref("StudyRequest"), "windows": array(OBJECT)}
         | {"runs": json_object(alike("training test", COUNT)), "counts": or_null(_COUNTS)}
+        | {
+            "seconds_left": _SECONDS
+            | {"description": "until all its Jobs have ended, a guess; null before there is one"}
+        }
         | {"choices": or_null(array(OBJECT)), "verdict": _OBJECT_OR_NULL}
     ),
     "PortfolioAccepted": json_object({"legs": COUNT} | alike("portfolio_id status_url page_url", TEXT)),

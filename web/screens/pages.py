@@ -1,11 +1,13 @@
 """A screen as a page: how far it is, its best rows, what the metric depends on."""
 
 import json
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, render_template, request
+from sqlalchemy.engine import RowMapping
 
 from adapters.batches.leaderboard import Ranking, tried_note
 from adapters.metrics.sharpe_evidence import Evidence
@@ -67,11 +69,16 @@ def page(screen_id: UUID) -> str:
         most=MAX_TOP,
         batches=BATCHES,
         has_runs=False,
-        note=tried_note(screen["combinations"], what="combination"),
-        evidence=_evidence(found),
+        note=_note(jobs, found),
+        evidence=None if living else _evidence(found),
         **_spread(found, ranking),
         **shown_parameters(surface_of(found, ranking), ranking),
     )
+
+
+def _note(jobs: Sequence[RowMapping], found: list[Screened]) -> str:
+    to_come = sum(job["combinations"] for job in jobs if not RunStatus(job["status"]).is_terminal)
+    return tried_note(sum(len(each.tried) for each in found), to_come=to_come, what="combination")
 
 
 def _spread(found: list[Screened], ranking: Ranking) -> dict[str, Any]:

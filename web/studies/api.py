@@ -30,6 +30,7 @@ from contracts.errors import Conflict
 from contracts.study import StudyPlan, StudyStatus
 from web.answers import conditional
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, limit, typed_body
+from web.batches.api import living_of
 from web.batches.operations import cancel_batch
 from web.operation import ENDED, REFUSED, json_of, operation
 from web.platform import ask_queue, platform
@@ -153,16 +154,24 @@ def described(study_id: str) -> dict[str, Any]:
     with reading(platform().engine) as connection:
         row = study_row(connection, study_id)
         found = study_of(row)
-        counts = batch_summary(connection, found.batch_id)["counts"] if is_batch(connection, found.batch_id) else None
+        summary = batch_summary(connection, found.batch_id) if is_batch(connection, found.batch_id) else None
     return {
         **_listed(row),
         "batch_id": found.batch_id,
         **found.plan.to_json(),
         "runs": {"training": found.plan.training_jobs, "test": found.plan.test_runs},
-        "counts": counts,
+        "counts": summary and summary["counts"],
+        "seconds_left": _seconds_left(summary, found.plan) if summary else None,
         "choices": found.choices,
         "verdict": json.loads(row["verdict_json"]) if row["verdict_json"] else None,
     }
+
+
+def _seconds_left(summary: dict[str, Any], plan: StudyPlan) -> float | None:
+    """Until all Jobs of a plan have ended, also those that are not submitted yet; None before that can be said."""
+    living, all_ = living_of(summary["counts"]), plan.training_jobs + plan.test_runs
+    pace_s: float | None = summary["seconds_left"]
+    return round(pace_s * (all_ - summary["runs"] + living) / living, 1) if pace_s and living else None
 
 
 @blueprint.post("/api/studies/<uuid:study_id>/judge")
