@@ -213,6 +213,23 @@ class TagChange(ChosenRuns):
     remove: Annotated[Tags, About("Remove", "label", TAG_HELP)] = field(default_factory=list)
 
 
+TITLE_LENGTH = 120  # characters of what people call a run, a batch or a study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Titled:
+    """What somebody calls a run, a batch or a study from now on."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    title: Annotated[
+        str,
+        MaxLen(TITLE_LENGTH),
+        Predicate(str.isprintable),
+        About("Title", "label", "an empty one gives way to what follows from the request"),
+    ]
+
+
 FIELD_NAMES = tuple(each.name for each in fields(RunRequest))
 # What the run is called and how it is shown; everything else decides the result.
 LABEL_FIELDS = frozenset(each.name for each in fields(RunRequest) if about(each).section == "label")

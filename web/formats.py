@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -13,6 +14,7 @@ from adapters.sparkline import LEVELS
 from contracts.status import ErrorType, RunStatus
 
 ABSENT = "—"
+SMALLEST, LARGEST = 1e-12, 1e18  # beyond them zeros would have to be counted
 _STEPS_S = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -22,12 +24,16 @@ def register(app: Flask) -> None:
 
 
 def plain(value: Any) -> str:
-    """A value as a person would type it: 14, 0.001, sma, yes; a dash for nothing."""
+    """A value as a person would write it: 14, −0.001, 1,000,000, sma, yes; a dash for nothing."""
     if value is None:
         return ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    text = f"{value:,.10g}"
+    shown = f"{Decimal(text):,f}" if "e" in text and SMALLEST < abs(value) < LARGEST else text
+    return shown.replace("-", "−")
 
 
 def number(value: float | None, decimals: int = 2) -> str:

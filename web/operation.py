@@ -61,6 +61,7 @@ _UNDECLARED = Operation()
 
 NO_RUN, UNFINISHED, ENDED = "404 no such run", "409 it has not completed", "409 it has ended already"
 FAULTS = "400 every fault by field"
+TITLED = "200 Titled: what it is called now"
 REFUSED = (FAULTS, "413 too large", "415 not JSON", "429 the queue is full, see Retry-After")
 
 

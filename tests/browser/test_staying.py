@@ -139,7 +139,7 @@ def test_more_than_five_ticked_runs_are_named_and_can_be_unticked(visit: Visit) 
 
     page.get_by_label("Tick all runs of this page").check()
     expect(page.locator("[data-hint]")).to_have_text("At most five runs can be compared; untick 2.")
-    expect(page.locator("[data-names]")).to_contain_text("IBM RSI_8_30_70")
+    expect(page.locator("[data-names]")).to_contain_text("IBM RSI, period = 8, oversold = 30, overbought = 70")
     for period in (2, 3):
         page.locator("#runs-list tbody tr", has_text=f"RSI_{period}_").get_by_role("checkbox").uncheck()
     page.get_by_role("button", name="Compare 5").click()

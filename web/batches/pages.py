@@ -26,13 +26,14 @@ from contracts.portfolio_request import MAX_LEGS
 from contracts.status import ErrorType
 from web.answers import conditional
 from web.arguments import AFTER, arguments, limit, read_argument
-from web.batches.api import living_of, note_of
+from web.batches.api import living_of, note_of, shown_summary
 from web.batches.ranking import asked_ranking
 from web.batches.slices import slices_svg
 from web.operation import operation
 from web.parsers import one_of
 from web.platform import ask_database, platform
 from web.request_fields import FIELDS, SHARING
+from web.titles import batch_title
 
 blueprint = Blueprint("batches", __name__)
 
@@ -52,6 +53,7 @@ def listed() -> str:
     return render_template(
         "batches/list.html",
         batches=[(batch, separate_cancelled(_counts(batch), batch.cancelled)) for batch in found.batches],
+        title_of=listed_title,
         next_after=found.next_after,
         asked={name: request.args[name] for name in ("after", "limit") if request.args.get(name)},
         is_live=any(batch.is_live for batch in found.batches),
@@ -71,6 +73,11 @@ def _asked_batches() -> BatchPage:
     return ask_database(list_batches, asked["after"], asked["limit"])
 
 
+def listed_title(batch: ListedBatch) -> str:
+    """What a batch of a list is called."""
+    return batch_title(batch.title, batch.first, batch.last)
+
+
 def _counts(batch: ListedBatch) -> dict[str, int]:
     return {status.public: runs for status, runs in batch.counts.items()}
 
@@ -84,6 +91,7 @@ def _as_json(batch: ListedBatch) -> dict[str, Any]:
     ends = {"first_run": batch.first, "last_run": batch.last}
     return {
         "batch_id": batch.batch_id,
+        "title": listed_title(batch),
         "runs": batch.runs,
         "counts": _counts(batch),
         "cancelled": batch.cancelled,
@@ -110,7 +118,8 @@ def page(batch_id: str) -> str:
     metric = METRICS_BY_NAME[ranking.metric]
     return render_template(
         "batches/batch.html",
-        batch=summary,
+        batch=shown_summary(summary),
+        written=summary["title"],
         counts=separate_cancelled(summary["counts"], summary["cancelled"]),
         leaders=best,
         evidence=evidence,

@@ -16,21 +16,22 @@ from adapters.database import committed, reading
 from adapters.runs.new_runs import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import run_result
-from adapters.runs.states import set_pinned
+from adapters.runs.states import set_pinned, set_title
 from adapters.runs.times import seconds_between, utc_text
 from adapters.tables import runs
-from contracts.run_request import ChosenRuns, TagChange
+from contracts.run_request import ChosenRuns, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
 from web.arguments import KEY, idempotency_key, json_body
 from web.charts.drawing import pictures
 from web.formats import run_word
-from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, json_of, operation
+from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, json_of, operation
 from web.ownership import refuse_others
 from web.platform import ask_database, platform
 from web.runs import operations
 from web.runs.validation import checked, validate_request
+from web.titles import asked_title, run_title, titled
 
 blueprint = Blueprint("run_api", __name__)
 
@@ -180,6 +181,15 @@ def unpin(run_id: UUID) -> ResponseReturnValue:
     """Take the pin off a run, so that it is deleted when the settings say so."""
     committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), False))
     return {"run_id": str(run_id), "pinned": False}
+
+
+@blueprint.put("/api/runs/<uuid:run_id>/title")
+@operation(TITLED, FAULTS, NO_RUN, body={"application/json": Titled}, owned=True)
+def title(run_id: UUID) -> ResponseReturnValue:
+    """Call a run, a screen included, what people are to read; an empty title gives way to what its request says."""
+    asked = asked_title()
+    committed(platform().engine, lambda connection: set_title(connection, str(run_id), asked))
+    return titled(run_title(ask_database(run_row, str(run_id))))
 
 
 @blueprint.post("/api/runs/tags")

@@ -200,7 +200,7 @@ def _bars_between(held: Version, start: date, end: date, prices: PriceSource) ->
 def _combination_faults(values: Values, span: Span | None) -> Iterator[tuple[str, str]]:
     """What the contract's types cannot say of two fields that have their types, whatever is wrong with the others."""
     if span and span[1] <= span[0]:
-        yield "end_date", f"{span[1]} is not after start_date {span[0]}"
+        yield "end_date", f"{span[1]} is not after the first day, {span[0]}"
     size = values.get("position_size", FIELDS["position_size"].default)
     if values.get("size_type") == "percent" and isinstance(size, int | float) and size > 100:
         yield "position_size", f"{_shown(size)} is more than 100, and size_type is percent"

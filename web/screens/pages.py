@@ -17,7 +17,6 @@ from adapters.screens.store import screen_jobs
 from contracts.status import RunStatus
 from web.arguments import arguments, read_argument
 from web.batches.pages import shown_parameters
-from web.formats import plain
 from web.operation import Argument, operation
 from web.parsers import one_of, whole_number
 from web.platform import ask_database
@@ -53,6 +52,7 @@ def page(screen_id: UUID) -> str:
         "screens/screen.html",
         screen=screen,
         created_at=jobs[0]["created_at"],
+        written=jobs[0]["title"],
         given={name: request.args[name] for name in ("metric", "goal", "constraint") if name in request.args},
         asked=asked,
         terms=terms_said(asked, "orders", "stops"),
@@ -98,6 +98,5 @@ def _evidence(found: list[Screened]) -> Any:
     if not proven:
         return None
     of, best = max(proven, key=lambda each: float(each[1]["metrics"]["sharpe_ratio"]))
-    params = ", ".join(f"{name} {plain(value)}" for name, value in of.tried.member(best["number"]).items())
-    run = {"ticker": of.job["ticker"], "rule_id": f"{of.job['rule_type']} {params}"}
-    return SimpleNamespace(run=run, found=Evidence(**best["evidence"]), metrics=best["metrics"])
+    run = of.run_of(of.tried.member(best["number"])).request
+    return SimpleNamespace(run=run.to_json(), found=Evidence(**best["evidence"]), metrics=best["metrics"])

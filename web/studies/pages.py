@@ -27,14 +27,14 @@ AXIS_KINDS = frozenset({"int", "float", "choice"})  # of params that a form can 
 @operation(asks=(*LISTED, BATCH))
 def listed() -> str:
     """All studies, newest first, and the form for a new one; with ?batch=<batch_id> of that batch's combinations."""
-    rows, next_after = asked_studies()
+    shown, next_after = asked_studies()
     batch_id: str | None = arguments()["batch"]
     batch = study_of_batch(platform().engine, batch_id) if batch_id else None
     return render_template(
         "studies/list.html",
-        studies=rows,
+        studies=shown,
         next_after=next_after,
-        is_live=any(row["completed_at"] is None for row in rows),
+        is_live=any(row["completed_at"] is None for row, _ in shown),
         batch=batch,
         batch_id=batch_id,
         timeframe=batch["base"]["timeframe"] if batch else "1d",

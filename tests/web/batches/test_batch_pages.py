@@ -16,6 +16,7 @@ from tests.services.finished_runs import succeed
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
 from web.batches.pages import heat_rows, shade
 from web.formats import number
+from web.titles import run_title
 
 
 def crossing(make_run: RunMaker, state: str, fast: int, slow: int) -> str:
@@ -223,7 +224,7 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     assert known is not None
     assert known.found.sharpe_variance == pytest.approx(statistics.variance(per_bar), rel=1e-9)
     assert f"{expected * 100:.1f}%" in page
-    assert f"<strong>AAPL {known.run['rule_id']}</strong>" in page
+    assert f"<strong>{run_title(known.run)}</strong>" in page
     assert "everything that was tried on it here" in page
     assert f"It came to {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
 

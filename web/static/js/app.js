@@ -12,6 +12,7 @@ import "./settings.js";
 import "./shortcuts.js";
 import "./swap.js";
 import "./tabs.js";
+import "./titles.js";
 import { startCharts } from "./charts/start.js";
 import { startPriceLoading } from "./prices/loading.js";
 import { startPortfolioForm } from "./portfolios/sharing.js";
