@@ -23,7 +23,7 @@ PART = "inputs."  # of a rule of one's own: what its numbers are called inside
 
 def register(app: Flask) -> None:
     """Make the titles of runs filters of the templates."""
-    app.jinja_env.filters |= {each.__name__: each for each in (run_title, rule_title)}
+    app.jinja_env.filters |= {each.__name__: each for each in (run_title, rule_title, rule_name)}
 
 
 def asked_title() -> str | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select, union_all
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.database import has_rows
@@ -53,9 +53,10 @@ class Cursor:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """What somebody searches for: part of a label, title, ticker or tag, in any case, or of these rules' names."""
+    """What somebody searches for: part of a label, title or tag, in any case, and what it is part of otherwise."""
 
     text: str
+    tickers: Sequence[str]
     rules: Sequence[str]
 
 
@@ -132,11 +133,11 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
     keeps all bounds, it searches the whole table for a page that it expects at the start. So what is bounded to few
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
-    if connection.dialect.name not in MYSQL or wanted.label or any(map(_is_of_few, wanted.equal)):
+    if connection.dialect.name not in MYSQL or any(map(_is_of_few, wanted.equal)):
         return None
     bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
     if not bounded:
-        return _index_of_order(wanted) if wanted.words else None
+        return _index_of_order(wanted) if wanted.words or wanted.label else None
     fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
     return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(wanted)
 
@@ -198,7 +199,9 @@ def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement
     equal = [_has(column, value) for column, value in wanted.equal.items()]
     bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]
     if wanted.label:
-        equal.append(runs.c.id.in_(_ids_with("label", wanted.label)))
+        # DISTINCT: or MariaDB would read the label of each run that it walks by from the table
+        labelled = _ids_with("label", wanted.label).distinct().subquery()
+        equal.append(runs.c.id.in_(select(labelled.c.id)))
     equal += map(_found, wanted.words)
     return equal + _state(wanted) + bounds + _dates(connection, wanted)
 
@@ -211,15 +214,17 @@ def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
 
 
 def _found(word: Word) -> ColumnElement[bool]:
-    """What tells of a run's own columns is in the indexes that lists are walked by, the rest in indexes of its own."""
+    """Of a run; what no index of the lists holds is looked for first, in indexes of its own: few runs have it."""
     tagged = select(_OTHER.c.id).join(run_tags, run_tags.c.run_id == _OTHER.c.run_id)
-    return or_(
-        runs.c.ticker.icontains(word.text, autoescape=True),
-        runs.c.rule_type.in_(word.rules),
-        runs.c.id.in_(_ids_with("label", word.text)),
-        runs.c.id.in_(_ids_with("title", word.text)),
-        runs.c.id.in_(tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True))),
+    texts = (
+        _ids_with("label", word.text),
+        _ids_with("title", word.text),
+        tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True)),
     )
+    found = [runs.c.id.in_(select(union_all(*texts).subquery().c.id))]
+    found += [runs.c.ticker.in_(word.tickers)] if word.tickers else []
+    found += [runs.c.rule_type.in_(word.rules)] if word.rules else []
+    return or_(*found)
 
 
 def _ids_with(column: str, text: str) -> Select[Any]:

@@ -15,6 +15,7 @@ from rules.catalog import RULES
 from web.arguments import arguments, limit
 from web.operation import Argument
 from web.parsers import MAX_DIGITS, TEXT, Parser, day, is_digits, number, one_of, sha256, ticker_symbol, words
+from web.platform import platform
 
 CANCELLED = ErrorType.CANCELLED.value  # asked for as a state of its own, and then not among the failed
 STATES = (*(status.public for status in RunStatus), CANCELLED)
@@ -106,9 +107,11 @@ def asked_filter() -> RunFilter:
 
 
 def _word(text: str) -> Word:
-    """A word of a search, with the rules whose name or title contains it."""
+    """A word of a search, with the tickers and the rules whose name or title contains it."""
+    folded, tickers = text.lower(), platform().prices.all()
     called = {name: f"{name} {rule.title} {rule.short_title}".lower() for name, rule in RULES.items()}
-    return Word(text, [name for name, words in called.items() if text.lower() in words])
+    rules = [name for name, words in called.items() if folded in words]
+    return Word(text, [ticker for ticker in tickers if folded in ticker.lower()], rules)
 
 
 def _state(word: str | None) -> Mapping[str, Any]:
