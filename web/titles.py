@@ -10,6 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from adapters.batches.flat_params import flat_params
 from contracts.run_request import Titled
+from contracts.status import Kind
 from contracts.study import StudyRequest
 from rules.catalog import RULES, checked_rule
 from web.arguments import json_body
@@ -81,7 +82,8 @@ def batch_title(title: str | None, first: Row, last: Row) -> str:
     if first["label"] not in (None, "", UNNAMED) and first["label"] == last["label"]:
         return str(first["label"])
     rules = _both(rule_name(first["rule_type"]), rule_name(last["rule_type"]))
-    varying = _varying(first, last) if first["rule_type"] == last["rule_type"] else []
+    are_alike = first["rule_type"] == last["rule_type"] and {first["kind"], last["kind"]} == {Kind.RUN}
+    varying = _varying(first, last) if are_alike else []
     return of_tickers(rules, _both(first["ticker"], last["ticker"]), varying)
 
 

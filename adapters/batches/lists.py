@@ -142,6 +142,6 @@ def _last_starts(connection: Connection, batch_ids: Sequence[str]) -> dict[str, 
 
 
 def _runs_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
-    columns = runs.c["id", "run_id", "label", "ticker", "rule_type", "rule_id", "params_json", "created_at"]
+    columns = runs.c["id", "run_id", "kind", "label", "ticker", "rule_type", "rule_id", "params_json", "created_at"]
     rows = connection.execute(select(*columns).where(runs.c.id.in_(ids))).mappings()
     return {row["id"]: row for row in rows}

@@ -17,7 +17,15 @@ TEXTS = {"buy": "close > v / n", "sell": "close < v / n"}
 
 
 def run(rule_type: str, params: dict[str, Any], **more: Any) -> dict[str, Any]:
-    return {"ticker": "AAPL", "rule_type": rule_type, "rule_id": None, "label": None, "params": params, **more}
+    return {
+        "ticker": "AAPL",
+        "rule_type": rule_type,
+        "rule_id": None,
+        "label": None,
+        "kind": "run",
+        "params": params,
+        **more,
+    }
 
 
 @pytest.mark.parametrize(
@@ -56,6 +64,7 @@ def test_a_batch_is_called_by_what_its_ends_share() -> None:
     assert batch_title(None, first, run("MACD", {})) == "RSI … MACD on AAPL"
     assert batch_title(None, first | {"label": "nightly"}, last | {"label": "nightly"}) == "nightly"
     assert batch_title("mine", first, last) == "mine"
+    assert batch_title(None, first | {"kind": "screen"}, last) == "RSI on AAPL … MSFT"  # of a study
 
 
 @ON_BOTH_DATABASES
