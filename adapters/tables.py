@@ -11,7 +11,7 @@ from adapters.database import Timestamp
 from adapters.declarations import Id, LongBlob, LongText, Rows, identifier, required, series, table, words
 from adapters.declarations import metadata as metadata
 from adapters.metrics.table import HEADLINES
-from contracts.run_request import TAG_LENGTH
+from contracts.run_request import TAG_LENGTH, TITLE_LENGTH
 from contracts.status import ErrorType, Kind, RunStatus
 
 METRIC_INDEXES = {metric.name: f"ix_runs_{short}" for short, metric in HEADLINES.items()}
@@ -41,6 +41,7 @@ runs = table(
     required("kind", identifier(12), server_default=Kind.RUN.value, doc="contracts.status.Kind"),
     Column("batch_id", words(64)),
     Column("label", words(64)),
+    Column("title", words(TITLE_LENGTH), doc="what people call it; null: what follows from its request"),
     Column("idempotency_key", words(128), unique=True),
     required("ticker", identifier(15)),
     required("timeframe", identifier(4), default="1d"),
@@ -88,6 +89,7 @@ runs = table(
     # batches are listed and counted in it alone
     Index(BATCH_INDEX, "batch_id", "id", "status", "error_type", "completed_at"),
     Index("ix_runs_label", "label", "id"),
+    Index("ix_runs_title", "title", "id"),
     Index("ix_runs_created", "created_at"),
     Index("ix_runs_started", "started_at"),
     Index("ix_runs_completed", "completed_at"),
@@ -115,6 +117,13 @@ batch_rankings = table(
     required("metric", identifier(64)),
     required("goal", identifier(3)),
     required("constraints_json", LongText),
+)
+
+batch_titles = table(
+    "batch_titles",
+    Rows("What people call a batch, or the study whose batch it is.", of="batch", kept="batches", web="INSERT DELETE"),
+    Column("batch_id", words(64), primary_key=True),
+    required("title", words(TITLE_LENGTH)),
 )
 
 run_lines = table(

@@ -196,8 +196,8 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TagChange:
-    """Tags that some runs get, and tags that are taken off them."""
+class ChosenRuns:
+    """Some runs, by their ids."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
@@ -205,8 +205,31 @@ class TagChange:
         Annotated[list[Annotated[str, MinLen(36), MaxLen(36), Predicate(str.isascii)]], MinLen(1), MaxLen(200)],
         About("Runs", "label"),
     ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TagChange(ChosenRuns):
+    """Tags that some runs get, and tags that are taken off them."""
+
     add: Annotated[Tags, About("Add", "label", TAG_HELP)] = field(default_factory=list)
     remove: Annotated[Tags, About("Remove", "label", TAG_HELP)] = field(default_factory=list)
+
+
+TITLE_LENGTH = 120  # characters of what people call a run, a batch or a study
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Titled:
+    """What somebody calls a run, a batch or a study from now on."""
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+
+    title: Annotated[
+        str,
+        MaxLen(TITLE_LENGTH),
+        Predicate(str.isprintable),
+        About("Title", "label", "an empty one gives way to what follows from the request"),
+    ]
 
 
 FIELD_NAMES = tuple(each.name for each in fields(RunRequest))

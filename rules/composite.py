@@ -115,6 +115,7 @@ class CompositeRule(BaseRule):
         "the vote is sell",
         "L. Lam, C. Suen, Application of Majority Voting to Pattern Recognition, IEEE Transactions on Systems, Man, "
         "and Cybernetics A 27 (1997), for the vote",
+        short="Vote",
     )
 
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:

@@ -55,7 +55,7 @@ class ParamSpec:
 
     def range(self) -> str:
         """The bounds in their short form: 0.5 to 2 rather than 0.50 to 2.0."""
-        return f"{self.minimum:g} to {self.maximum:g}"
+        return f"{self.minimum:.10g} to {self.maximum:.10g}"
 
     def complete(self, value: Any) -> Any:
         """An accepted value in the parameter's kind: 30 becomes 30.0 for a float."""
@@ -91,7 +91,7 @@ class RuleSpec:
     """A rule in words, for forms, validation and docs. Each of the `constraints` reads "name < name".
 
     conditions: buy and sell as texts of FORMULA over the params, from which the rule's lines and explanations are
-    derived; {name} stands for a choice, which is no number.
+    derived; {name} stands for a choice, which is no number. short: how lists call it where the title is long.
     """
 
     name: str
@@ -104,6 +104,12 @@ class RuleSpec:
     source: str
     constraints: tuple[str, ...] = ()
     conditions: tuple[str, str] = ("", "")
+    short: str = ""
+
+    @property
+    def short_title(self) -> str:
+        """What lists call the rule."""
+        return self.short or self.title
 
     def faults(self, params: object, path: str = "params") -> Faults:
         """Every fault of `params` by field; empty when the rule can be built with them."""

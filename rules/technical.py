@@ -39,6 +39,7 @@ class RsiRule(BaseRule):
         "RSI > overbought",
         "J. W. Wilder, New Concepts in Technical Trading Systems (1978), section VI",
         conditions=("rsi(close, period) < oversold", "rsi(close, period) > overbought"),
+        short="RSI",
     )
 
     def lookback(self) -> int:
@@ -61,6 +62,7 @@ class MacdRule(BaseRule):
         "G. Appel, The Moving Average Convergence-Divergence Trading Method (1985)",
         FAST_BELOW_SLOW,
         (f"crosses_above({MACD_LINES})", f"crosses_below({MACD_LINES})"),
+        short="MACD",
     )
 
     def lookback(self) -> int:
@@ -122,6 +124,7 @@ class MaCrossRule(BaseRule):
             "crosses_above({kind}(close, fast), {kind}(close, slow))",
             "crosses_below({kind}(close, fast), {kind}(close, slow))",
         ),
+        short="MA crossover",
     )
 
     def lookback(self) -> int:

@@ -6,7 +6,7 @@ from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
-from web import assets, errors, formats, guard, navigation
+from web import assets, errors, formats, guard, navigation, titles
 from web.access import audit, recording
 from web.batches import api as batches_api
 from web.batches import exploring
@@ -52,6 +52,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     recording.follow(app)
     errors.register(app)
     formats.register(app)
+    titles.register(app)
     navigation.register(app)
     assets.register(app)
     for module in MODULES:

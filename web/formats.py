@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from contracts.status import ErrorType, RunStatus
 from contracts.timeframes import BY_DAY
 
 ABSENT = "—"
+SMALLEST, LARGEST = 1e-12, 1e18  # beyond them zeros would have to be counted
 _STEPS_S = ((86_400, "d"), (3600, "h"), (60, "min"))
 
 
@@ -23,12 +25,16 @@ def register(app: Flask) -> None:
 
 
 def plain(value: Any) -> str:
-    """A value as a person would type it: 14, 0.001, sma, yes; a dash for nothing."""
+    """A value as a person would write it: 14, −0.001, 1,000,000, sma, yes; a dash for nothing."""
     if value is None:
         return ABSENT
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:,.10g}" if isinstance(value, int | float) else str(value)
+    if not isinstance(value, int | float):
+        return str(value)
+    text = f"{value:,.10g}"
+    shown = f"{Decimal(text):,f}" if "e" in text and SMALLEST < abs(value) < LARGEST else text
+    return shown.replace("-", "−")
 
 
 def number(value: float | None, decimals: int = 2) -> str:
@@ -69,6 +75,12 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60:02d} min"
+
+
+def time_left(seconds: float) -> str:
+    """A guess in whole units: about 40 s left, about 3 min left, about 2 h left."""
+    step_s, unit = next((step for step in _STEPS_S if seconds >= 1.5 * step[0]), (1, "s"))
+    return f"about {max(round(seconds / step_s), 1):,} {unit} left"
 
 
 def moment(value: datetime | None) -> str:
@@ -142,6 +154,6 @@ def heat(value: float | None, largest: float) -> str:
 # fmt: off
 FILTERS = (
     direction_class, duration, heat, money, number, plain, signed, sparkline_points,  # of numbers
-    age, breakable, iso, moment, public_status, run_word, short_hash, within_days,
+    age, breakable, iso, moment, public_status, run_word, short_hash, time_left, within_days,
 )
 # fmt: on

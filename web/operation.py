@@ -3,6 +3,7 @@
 Access, the check of queries and bodies, and the description for programs follow from it.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -61,6 +62,7 @@ _UNDECLARED = Operation()
 
 NO_RUN, UNFINISHED, ENDED = "404 no such run", "409 it has not completed", "409 it has ended already"
 FAULTS = "400 every fault by field"
+TITLED = "200 Titled: what it is called now"
 REFUSED = (FAULTS, "413 too large", "415 not JSON", "429 the queue is full, see Retry-After")
 
 
@@ -86,6 +88,12 @@ def operation_at(app: Flask, endpoint: str | None) -> Operation:
     view = app.view_functions.get(endpoint or "")
     declared: Operation = getattr(view, "operation", _UNDECLARED)
     return declared
+
+
+def deed_at(app: Flask, endpoint: str) -> str:
+    """What an operation does, as its docstring begins: Cancel a waiting or running run; else the endpoint itself."""
+    view = app.view_functions.get(endpoint)
+    return re.split(r"[;:.]", view.__doc__ or endpoint)[0] if view else endpoint
 
 
 def current_operation() -> Operation:

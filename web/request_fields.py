@@ -85,9 +85,10 @@ def _length(bounds: dict[str, int]) -> str:
 def _range(bounds: dict[str, float]) -> str:
     """The bounds of a number, which has two."""
     inclusive = "ge" in bounds
-    low = f"from {bounds['ge']:g} to" if inclusive else f"above {bounds['gt']:g},"
-    high = f"below {bounds['lt']:g}" if "lt" in bounds else f"{'' if inclusive else 'at most '}{bounds['le']:g}"
-    return f"{low} {high}".replace("e+", "e")
+    low = f"from {plain(bounds['ge'])} to" if inclusive else f"above {plain(bounds['gt'])},"
+    if "lt" in bounds:
+        return f"{low} below {plain(bounds['lt'])}"
+    return f"{low} {'' if inclusive else 'at most '}{plain(bounds['le'])}"
 
 
 @cache

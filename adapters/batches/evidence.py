@@ -13,6 +13,7 @@ from adapters.metrics.timing_words import measured_timing
 from adapters.runs.stored_series import decode_equity
 from adapters.tables import runs
 from contracts.errors import Conflict
+from contracts.status import RunStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,7 @@ def batch_evidence(connection: Connection, batch_id: str, ticker: str | None = N
 
 
 def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[int, float | None]:
-    """How many runs tried the ticker of the best one, and the variance of their timing's ratios in its timeframe.
+    """How many completed runs are of the best one's ticker, and the variance of their timing's ratios in its timeframe.
 
     The database adds up, by distances from the best one so that no digits are lost: ten thousands of ratios would take
     longer to be sent. None for fewer than two.
@@ -48,7 +49,8 @@ def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[in
     ratio = runs.c.timing_sharpe_ratio
     distance = case((runs.c.timeframe == best["timeframe"], ratio)) - best["timing_sharpe_ratio"]
     sums = select(func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance))
-    own = (runs.c.batch_id == batch_id, runs.c.ticker == best["ticker"])
+    completed = runs.c.status == RunStatus.SUCCEEDED
+    own = (runs.c.batch_id == batch_id, runs.c.ticker == best["ticker"], completed)
     trials, ratios, total, squares = connection.execute(sums.where(*own)).one()
     return trials, (squares - total**2 / ratios) / (ratios - 1) if ratios > 1 else None
 

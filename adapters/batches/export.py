@@ -1,11 +1,11 @@
 """All runs of a batch as a table, read in portions: a slow client holds neither memory nor a connection."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.batches.flat_params import flat_params
 from adapters.batches.queries import RUN_COLUMNS, batch_run
@@ -14,10 +14,10 @@ from adapters.metrics.table import METRIC_NAMES
 from adapters.tables import runs
 
 PORTION = 1000  # runs per query
-_FIXED = ("run_id", "ticker", "rule_type", "rule_id", "label", "status", "error_type", "queue_wait_s", "run_s")
+_FIXED = ("run_id", "ticker", "rule_type", "rule_id", "label", "title", "status", "error_type", "queue_wait_s", "run_s")
 
 
-def export_rows(engine: Engine, batch_id: str) -> Iterator[list[Any]]:
+def export_rows(engine: Engine, batch_id: str, title_of: Callable[[RowMapping], str]) -> Iterator[list[Any]]:
     """A header and one row per run in the order of submission; empty where a run has no such parameter or metric."""
     with reading(engine) as connection:
         params = _param_names(connection, batch_id)
@@ -29,7 +29,7 @@ def export_rows(engine: Engine, batch_id: str) -> Iterator[list[Any]]:
             rows = connection.execute(query.where(runs.c.id > last_id)).mappings().all()
         if not rows:
             return
-        yield from (_row(batch_run(row), params) for row in rows)
+        yield from (_row(batch_run(row) | {"title": title_of(row)}, params) for row in rows)
         last_id = rows[-1]["id"]
 
 

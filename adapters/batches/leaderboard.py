@@ -40,12 +40,19 @@ def is_ruined(metrics: Mapping[str, Any]) -> bool:
     return (metrics.get("max_drawdown_pct") or 0.0) >= RUIN_PCT
 
 
-def tried_note(tried: int, completed: int = 0, kept: int = 0, what: str = "run") -> str:
-    """What to bear in mind when reading the best of `tried` runs, `kept` of the completed ones being ranked."""
+def tried_note(tried: int, left_out: int = 0, *, to_come: int = 0, what: str = "run") -> str:
+    """What to bear in mind when reading the best of `tried` that have completed, `left_out` of which are not ranked.
+
+    to_come: how many have not ended, so that nobody knows yet of how many it will be the best.
+    """
+    if to_come:
+        return f"How much of the best is luck is said once all {what}s have ended; still to come: {to_come:,}."
     runs = f"1 {what} was" if tried == 1 else f"{tried:,} {what}s were"
     note = (
         f"{runs} tried: the best of many looks better than it is (selection bias), so confirm it on dates "
         "that took no part in the choice."
     )
-    left_out = f"{completed - kept:,} of {completed:,} completed runs"
-    return note + (f" {left_out} break a constraint, made no trade or lost everything." if kept < completed else "")
+    has_no_place = "breaks a constraint, made no trade or lost everything"
+    if left_out > 1:
+        has_no_place = has_no_place.replace("breaks", "break")
+    return note + (f" {left_out:,} of them {has_no_place}." if left_out else "")

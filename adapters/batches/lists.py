@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import case, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.batches.titles import titles_of
 from adapters.tables import IS_CANCELLED, runs
 from contracts.status import RunStatus
 
@@ -26,6 +27,7 @@ class ListedBatch:
     last_activity: datetime
     first: RowMapping
     last: RowMapping
+    title: str | None  # what people call it
 
     @property
     def runs(self) -> int:
@@ -76,18 +78,31 @@ def _described(connection: Connection, first_ids: Mapping[str, int]) -> list[Lis
     last_ids = {batch_id: max(row.last_id for row in rows) for batch_id, rows in states.items()}
     ends = _runs_by_id(connection, [*first_ids.values(), *last_ids.values()])
     started = _last_starts(connection, [name for name, rows in states.items() if _is_running(rows)])
+    titles = titles_of(connection, list(first_ids))
     return [
-        _listed(name, states[name], started.get(name), ends[first_id], ends[last_ids[name]])
+        _listed(name, states[name], started.get(name), (ends[first_id], ends[last_ids[name]]), titles.get(name))
         for name, first_id in first_ids.items()
     ]
 
 
+def batch_ends(connection: Connection, states: Sequence[Any]) -> tuple[RowMapping, RowMapping]:
+    """The runs of a batch that were submitted first and last."""
+    ids = min(row.first_id for row in states), max(row.last_id for row in states)
+    first, last = map(_runs_by_id(connection, ids).__getitem__, ids)
+    return first, last
+
+
 def _listed(
-    batch_id: str, states: Sequence[Any], started: datetime | None, first: RowMapping, last: RowMapping
+    batch_id: str,
+    states: Sequence[Any],
+    started: datetime | None,
+    ends: tuple[RowMapping, RowMapping],
+    title: str | None,
 ) -> ListedBatch:
+    first, last = ends
     moments = [last["created_at"], started, *(row.last_end for row in states)]
     latest = max(moment for moment in moments if moment is not None)
-    return ListedBatch(batch_id, counts(states), sum(int(row.cancelled) for row in states), latest, first, last)
+    return ListedBatch(batch_id, counts(states), sum(int(row.cancelled) for row in states), latest, first, last, title)
 
 
 def counts(states: Sequence[Any]) -> dict[RunStatus, int]:
@@ -127,6 +142,6 @@ def _last_starts(connection: Connection, batch_ids: Sequence[str]) -> dict[str, 
 
 
 def _runs_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
-    columns = runs.c["id", "run_id", "ticker", "rule_type", "created_at"]
+    columns = runs.c["id", "run_id", "kind", "label", "ticker", "rule_type", "rule_id", "params_json", "created_at"]
     rows = connection.execute(select(*columns).where(runs.c.id.in_(ids))).mappings()
     return {row["id"]: row for row in rows}

@@ -16,11 +16,12 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.batches.conditions import Condition
 from adapters.batches.flat_params import flat_params
 from adapters.batches.leaderboard import RUIN_PCT, Ranking
-from adapters.batches.lists import batch_states, counts
+from adapters.batches.lists import batch_ends, batch_states, counts
 from adapters.batches.surface import Surface
+from adapters.batches.titles import titles_of
 from adapters.database import has_rows, portions
 from adapters.price_tables import price_series
-from adapters.runs.times import seconds_between, spread, throughput, utc_text
+from adapters.runs.times import seconds_between, seconds_left, spread, throughput, utc_text
 from adapters.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
@@ -35,6 +36,7 @@ RUN_COLUMNS = (
         "run_id",
         "request_hash",
         "label",
+        "title",
         "ticker",
         "rule_type",
         "rule_id",
@@ -69,24 +71,30 @@ def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collecti
 
 
 def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
-    """Counts, failures and times of a batch; UnknownBatch when no run belongs to it."""
+    """Counts, failures and times of a batch; UnknownBatch when no run belongs to it.
+
+    title: what people call it, None: nothing. ends: its first and its last run, from which a name of its own follows.
+    """
     states = batch_states(connection, [batch_id]).get(batch_id)
     if not states:
         raise _unknown(batch_id)
     counted = counts(states)
-    first = select(runs.c.created_at).where(runs.c.id == min(row.first_id for row in states))
+    first, last = batch_ends(connection, states)
     failures = _failures(connection, batch_id) if counted[RunStatus.FAILED] else {}
     times = _times(connection, batch_id)
     ends = [row["completed_at"] for row in times if row["completed_at"]]
     return {
         "batch_id": batch_id,
+        "title": titles_of(connection, [batch_id]).get(batch_id),
+        "ends": (first, last),
         "runs": sum(counted.values()),
         "counts": {status.public: count for status, count in counted.items()},
         "failures": failures,
         "cancelled": failures.get(ErrorType.CANCELLED, 0),
-        "created_at": utc_text(connection.execute(first).scalar_one()),
+        "created_at": utc_text(first["created_at"]),
         "completed_at": utc_text(_last_end(states)),
         "throughput_per_s": throughput(ends),
+        "seconds_left": seconds_left(times, counted[RunStatus.PENDING] + counted[RunStatus.RUNNING]),
         "queue_wait_s": spread(_passed(times, "waiting_since", "started_at")),
         "run_s": spread(_passed(times, "started_at", "completed_at")),
     }
@@ -148,6 +156,12 @@ def batch_tickers(connection: Connection, batch_id: str) -> dict[str, int]:
     if not counted:
         require_batch(connection, batch_id)
     return counted
+
+
+def completed_runs(connection: Connection, batch_id: str, ticker: str) -> int:
+    """How many runs of a batch on this ticker have completed."""
+    mine = (runs.c.batch_id == batch_id, runs.c.ticker == ticker, runs.c.status == RunStatus.SUCCEEDED)
+    return connection.execute(select(func.count()).select_from(runs).where(*mine)).scalar_one()
 
 
 def measured_runs(
@@ -242,6 +256,7 @@ def batch_run(row: RowMapping) -> dict[str, Any]:
         "run_id": row["run_id"],
         "request_hash": row["request_hash"],
         "label": row["label"],
+        "title": row["title"],
         "ticker": row["ticker"],
         "rule_type": row["rule_type"],
         "rule_id": row["rule_id"],

@@ -152,6 +152,6 @@ def _times(connection: Connection, start: datetime) -> tuple[list[float], list[f
 
 
 def _oldest_waiting(connection: Connection) -> RowMapping | None:
-    columns = runs.c["run_id", "ticker", "rule_id", "rule_type", "waiting_since"]
+    columns = runs.c["run_id", "title", "ticker", "rule_id", "rule_type", "params_json", "waiting_since"]
     pending = select(*columns).where(runs.c.status == RunStatus.PENDING)
     return connection.execute(pending.order_by(runs.c.id).limit(1)).mappings().one_or_none()

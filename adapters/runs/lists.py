@@ -5,18 +5,20 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select
+from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select, union_all
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.database import has_rows
 from adapters.declarations import MYSQL, read_from
-from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, runs
+from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, run_tags, runs
 from contracts.status import RunStatus
 
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
 DISORDER = timedelta(minutes=5)
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)  # no run is older; a day later the calendar ends
-FEW = {*runs.c["data_hash", "rule_id", "batch_id", "label"]}  # of which few runs have the same value
+FEW = {*runs.c["data_hash", "rule_id", "batch_id"]}  # of which few runs have the same value
 FEW_RUNS = 120_000  # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
+_OTHER = runs.alias("other")
 _LISTED = (
     *runs.c[
         "id",
@@ -24,10 +26,12 @@ _LISTED = (
         "status",
         "batch_id",
         "label",
+        "title",
         "ticker",
         "timeframe",
         "rule_type",
         "rule_id",
+        "params_json",
         "error_type",
         "created_at",
         "waiting_since",
@@ -47,16 +51,28 @@ class Cursor:
     value: float | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What somebody searches for: part of a label, title or tag, in any case, and what it is part of otherwise."""
+
+    text: str
+    tickers: Sequence[str]
+    rules: Sequence[str]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
     """Which runs are wanted, in which order.
 
     equal: values by column, of the runs or of a table that has rows of a run, one of which has the value then.
+    label: part of it, in any case. words: each is found in the run.
     ranges: (least, most) by metric, either may be None.
     In an order by a metric, runs without a value of it are left out. `after` goes on, `before` goes back.
     """
 
     equal: Mapping[Column[Any], str] = field(default_factory=dict)
+    label: str | None = None
+    words: Sequence[Word] = ()
     status: RunStatus | None = None
     cancelled: bool | None = None  # of the FAILED ones: only those that somebody cancelled, or only the others
     created_from: date | None = None
@@ -117,9 +133,11 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
     keeps all bounds, it searches the whole table for a page that it expects at the start. So what is bounded to few
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
-    bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
-    if not bounded or any(map(_is_of_few, wanted.equal)) or connection.dialect.name not in MYSQL:
+    if connection.dialect.name not in MYSQL or any(map(_is_of_few, wanted.equal)):
         return None
+    bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
+    if not bounded:
+        return _index_of_order(wanted) if wanted.words or wanted.label else None
     fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
     return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(wanted)
 
@@ -180,6 +198,11 @@ def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool)
 def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
     equal = [_has(column, value) for column, value in wanted.equal.items()]
     bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]
+    if wanted.label:
+        # DISTINCT: or MariaDB would read the label of each run that it walks by from the table
+        labelled = _ids_with("label", wanted.label).distinct().subquery()
+        equal.append(runs.c.id.in_(select(labelled.c.id)))
+    equal += map(_found, wanted.words)
     return equal + _state(wanted) + bounds + _dates(connection, wanted)
 
 
@@ -188,6 +211,31 @@ def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
     if column.table is runs:
         return column == value
     return runs.c.run_id.in_(select(column.table.c.run_id).where(column == value))
+
+
+def _found(word: Word) -> ColumnElement[bool]:
+    """Of a run; what no index of the lists holds is looked for first, in indexes of its own: few runs have it."""
+    tagged = select(_OTHER.c.id).join(run_tags, run_tags.c.run_id == _OTHER.c.run_id)
+    texts = (
+        _ids_with("label", word.text),
+        _ids_with("title", word.text),
+        tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True)),
+    )
+    found = [runs.c.id.in_(select(union_all(*texts).subquery().c.id))]
+    found += [runs.c.ticker.in_(word.tickers)] if word.tickers else []
+    found += [runs.c.rule_type.in_(word.rules)] if word.rules else []
+    return or_(*found)
+
+
+def _ids_with(column: str, text: str) -> Select[Any]:
+    """Runs whose label or title contains it, from the index of that alone."""
+    told = _OTHER.c[column]
+    return select(_OTHER.c.id).where(told.is_not(None), told.icontains(text, autoescape=True))
+
+
+def unmatched(connection: Connection, words: Sequence[Word]) -> list[str]:
+    """Those of the words that are found in no run at all."""
+    return [word.text for word in words if not has_rows(connection, select(runs.c.id).where(_found(word)))]
 
 
 def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:

@@ -55,6 +55,15 @@ def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
     return row
 
 
+def states_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """status and error_type of these runs by run_id; UnknownRun when one is not there."""
+    query = select(*runs.c["run_id", "status", "error_type"]).where(runs.c.run_id.in_(run_ids))
+    found = {row["run_id"]: {**row} for row in connection.execute(query).mappings()}
+    if missing := {*run_ids} - found.keys():
+        raise UnknownRun(f"no run has the id {min(missing)}")
+    return found
+
+
 def runs_alike(
     connection: Connection, hashes: Sequence[str], *conditions: ColumnElement[bool]
 ) -> dict[str, RowMapping]:

@@ -157,6 +157,12 @@ def set_pinned(connection: Connection, run_id: str, pinned: bool) -> None:
         raise UnknownRun(f"no run has the id {run_id}")
 
 
+def set_title(connection: Connection, run_id: str, title: str | None) -> None:
+    """Call a run so from now on, None: as its request says; UnknownRun when there is none."""
+    _locked(connection, run_id)  # an UPDATE that changes nothing matches no row in MySQL
+    connection.execute(update(runs).where(runs.c.run_id == run_id).values(title=title))
+
+
 def _locked(connection: Connection, run_id: str) -> tuple[Attempt, RunStatus]:
     """A run's attempt and state, which nobody else can change in this transaction; UnknownRun when there is none."""
     # SQLite ignores FOR UPDATE: there the transaction has had the only write lock since it began

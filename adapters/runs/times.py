@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from sqlalchemy.engine import RowMapping
+
+LEAST_ENDS = 5  # that say how fast runs end
+
 
 def throughput(ends: Sequence[datetime]) -> float | None:
     """Runs per second between the first and the last of these ends; None for fewer than two."""
@@ -10,6 +14,20 @@ def throughput(ends: Sequence[datetime]) -> float | None:
         return None
     seconds = (max(ends) - min(ends)).total_seconds()
     return round((len(ends) - 1) / seconds, 3) if seconds else None
+
+
+def seconds_left(times: Sequence[RowMapping], living: int) -> float | None:
+    """How long `living` runs take at the pace of those that have ended; None before that can be said.
+
+    times: waiting_since and completed_at of runs that have started. The pace is that of runs which began to wait no
+    earlier than those that run now: where some are retried a day later, the night between is no part of it.
+    """
+    since = min((row["waiting_since"] for row in times if row["completed_at"] is None), default=None)
+    if since is None:
+        return None
+    ends = [row["completed_at"] for row in times if row["completed_at"] and row["waiting_since"] >= since]
+    pace = throughput(ends) if len(ends) >= LEAST_ENDS else None
+    return round(living / pace, 1) if pace else None
 
 
 def spread(seconds: Sequence[float]) -> dict[str, float | None]:

@@ -24,6 +24,7 @@ _OF_JOB = (
         "rule_type",
         "rule_id",
         "label",
+        "title",
         "batch_id",
         "error_type",
         "error_message",

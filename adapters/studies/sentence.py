@@ -31,10 +31,10 @@ def of_selection(fold: Json, trials: int, reason: str) -> Judged:
     brought = f"{best} brought {_brought(found)}"
     if found["yearly_pct"] <= 0:
         return Judged("fails", f"{brought}.")
-    ratio = f"timing with a Sharpe ratio of {found['sharpe_ratio']:.2f}"
+    ratio = f"timing with a Sharpe ratio of {_number(found['sharpe_ratio'])}"
     if found["deflated"] < CONFIDENCE:
         return Judged("luck", f"{brought}, which is what luck gives: {chance} chance of {ratio} or more without skill.")
-    luck = f", where luck alone gives {found['luck_sharpe_ratio']:.2f}" if trials > 1 else ""
+    luck = f", where luck alone gives {_number(found['luck_sharpe_ratio'])}" if trials > 1 else ""
     return Judged("holds", f"{brought}: {ratio}{luck}; {chance} chance of it without skill.")
 
 
@@ -56,7 +56,7 @@ def of_permutations(found: Permuted, title: str, reason: str) -> Judged:
     """Whether the search finds more than it does in the same bars in random order; `reason` as above."""
     if found.observed is None or found.failed:
         return _nothing(f"{found.failed:,} of the permutations failed" if found.failed else reason)
-    best, searches = f"the best {title} of {found.observed:.2f}", f"{len(found.bests):,} searches"
+    best, searches = f"the best {title} of {_number(found.observed)}", f"{len(found.bests):,} searches"
     reached = f"{found.above:,} of {searches} of the same bars in random order found as much (p = {found.p_value:.3g})"
     if found.p_value < 1 - CONFIDENCE:
         return Judged("holds", f"The search finds more than chance: beside {best}, {reached}.")
@@ -86,7 +86,7 @@ def _sharpes(folds: Sequence[Json], found: Json | None) -> str:
     known = [ratio for ratio in before if ratio is not None]
     if not found or not known:
         return ""
-    return f" (Sharpe {fmean(known):.2f} → {found['sharpe_ratio']:.2f})".replace("-", "−")
+    return f" (Sharpe {_number(fmean(known))} → {_number(found['sharpe_ratio'])})"
 
 
 def _in_folds(folds: Sequence[Json]) -> str:
@@ -99,6 +99,10 @@ def _in_folds(folds: Sequence[Json]) -> str:
 
 def _nothing(reason: str) -> Judged:
     return Judged("none", f"Nothing can be said: {reason}.")
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".replace("-", "−")
 
 
 def _signed(value: float) -> str:

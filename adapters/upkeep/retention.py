@@ -206,8 +206,9 @@ def _has(kept: str) -> ColumnElement[bool]:
 
 
 def _is_kept() -> ColumnElement[bool]:
-    """Part of a batch (studies are batches), labelled, or marked."""
-    return or_(runs.c.batch_id.is_not(None), runs.c.label.is_not(None), _is_marked())
+    """Part of a batch (studies are batches), labelled, called something, or marked."""
+    named = (runs.c[name].is_not(None) for name in ("batch_id", "label", "title"))
+    return or_(*named, _is_marked())
 
 
 def _is_marked() -> ColumnElement[bool]:

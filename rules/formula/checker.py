@@ -208,7 +208,7 @@ class Checker(ast.NodeVisitor):
     def _whole(self, node: ast.expr, bars: float, least: int) -> int:
         if bars.is_integer() and least <= bars <= MAX_BARS:
             return int(bars)
-        computed = "" if isinstance(node, ast.Constant) else f", which is {bars:g},"
+        computed = "" if isinstance(node, ast.Constant) else f", which is {bars:,.10g},"
         raise self._refused(node, f"{computed} is not a whole number of bars from {least} to {MAX_BARS:,}")
 
     def _applied(self, function: Function, node: ast.Call, values: list[Value]) -> Value:

@@ -93,7 +93,11 @@ def _input_fault(name: object, given: Any) -> str | None:
         if isinstance(part, bool) or not isinstance(part, int | float) or not -LARGEST < part < LARGEST:
             return f"{shown(part)} is not a number between -1e15 and 1e15"
     least, value, most = parts.get("min", -LARGEST), parts["value"], parts.get("max", LARGEST)
-    return None if least <= value <= most else f"{shown(value)} is out of range: must be from {least:g} to {most:g}"
+    return (
+        None
+        if least <= value <= most
+        else f"{shown(value)} is out of range: must be from {least:,.10g} to {most:,.10g}"
+    )
 
 
 class FormulaSpec(RuleSpec):
@@ -201,6 +205,7 @@ class FormulaRule(BaseRule):
         "the buy text holds",
         "the sell text holds",
         "yours; the language is on the page about rules",
+        short="Own rule",
     )
 
     def conditions(self) -> tuple[str, str]:

@@ -93,6 +93,14 @@ class Client(Plans):
         """Let a failed run wait again; Refused (409) when it has not failed."""
         self._post(path_of("api", "runs", run_id, "retry"))
 
+    def cancel_runs(self, run_ids: Sequence[str]) -> Json:
+        """End those of at most 200 runs that wait or run: how many `changed`, and were `left`, by state."""
+        return self._post("/api/runs/cancel", {"run_ids": list(run_ids)})
+
+    def retry_runs(self, run_ids: Sequence[str]) -> Json:
+        """Let those of at most 200 runs that failed, or were cancelled, wait again; answers as `cancel_runs` does."""
+        return self._post("/api/runs/retry", {"run_ids": list(run_ids)})
+
     def batches(self, limit: int = 25) -> list[Json]:
         """The newest batches, newest first."""
         return list(self.get("/api/batches", limit=limit)["batches"])

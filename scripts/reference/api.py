@@ -20,6 +20,11 @@ BODIES: dict[str, Any] = {
     "POST /api/batches": {"name": "three", "base": RUN, "parameters": {"period": {"min": 7, "max": 21, "step": 7}}},
     "POST /api/screens": {"name": "two", "base": RUN, "parameters": {"period": [7, 14]}},
     "POST /api/runs/tags": {"run_ids": ["$RUN_ID"], "add": ["trend"]},
+    **{
+        f"PUT /api/{each}/title": {"title": "my best"}
+        for each in ("runs/{run_id}", "batches/{batch_id}", "studies/{study_id}")
+    },
+    **{f"POST /api/runs/{change}": {"run_ids": ["$RUN_ID"]} for change in ("cancel", "retry")},
     "POST /api/rules/check": {
         "rule_type": "RSI",
         "params": {"period": 1},

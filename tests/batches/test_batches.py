@@ -2,12 +2,16 @@
 
 import csv
 import io
+from datetime import datetime, timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from adapters.batches import export as batch_export
+from adapters.tables import runs
+from contracts.status import RunStatus
 from tests.services.finished_runs import break_down, succeed
 from tests.services.web_app import run_values, sweep_values
 
@@ -33,7 +37,35 @@ def test_a_batch_is_counted_by_state_and_reason(client: FlaskClient, batch: list
     assert answer["completed_at"] is None
     assert answer["throughput_per_s"] > 0
     assert answer["queue_wait_s"]["p95"] >= answer["queue_wait_s"]["p50"] >= 0
-    assert answer["note"].startswith("5 runs were tried")
+    assert answer["note"].endswith("once all runs have ended; still to come: 1.")
+    assert answer["seconds_left"] is None  # nothing runs
+
+
+def test_once_all_runs_have_ended_the_completed_ones_are_those_that_were_tried(
+    client: FlaskClient, batch: list[str]
+) -> None:
+    client.post("/api/batches/b/cancel")
+
+    note = client.get("/api/batches/b").json["note"]
+
+    assert note.startswith("3 runs were tried")
+
+
+def test_the_time_left_is_at_the_pace_of_what_runs_now_not_of_before_a_retry(app: Flask, client: FlaskClient) -> None:
+    run_ids = client.post("/api/runs/bulk?batch_id=b", json=sweep_values(20)).json["run_ids"]
+    began = datetime(2026, 1, 2)
+    with app.extensions["platform"].engine.begin() as connection:
+        for number, run_id in enumerate(
+            run_ids[:13]
+        ):  # six ended the day before, six since, two seconds each, one runs
+            day = timedelta(days=-1 if number < 6 else 0)
+            times = {"waiting_since": began + day, "started_at": began + day}
+            ended = {"completed_at": began + day + timedelta(seconds=2 * number), "status": RunStatus.SUCCEEDED}
+            values = times | (ended if number < 12 else {"status": RunStatus.RUNNING})
+            connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
+
+    assert client.get("/api/batches/b").json["seconds_left"] == 8 * 2
+    assert "about 16 s left" in client.get("/batches/b").text
 
 
 @pytest.mark.parametrize(

@@ -76,13 +76,43 @@ def test_a_list_that_refreshes_itself_keeps_focus_scroll_ticks_and_order(visit: 
         assert "order=asc" in page.url
         expect(page.get_by_role("link", name="Clear")).to_be_visible()
 
+        expect(row.get_by_role("checkbox")).not_to_be_checked()  # it was ticked under another filter
         page.get_by_label("Tick all runs of this page").check()
-        expect(page.get_by_role("button", name="Cancel 6")).to_be_enabled()
+        page.once("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="Cancel 6").click()
         expect(page.locator("#runs-list .state-cancelled")).to_have_count(7)
+        expect(page.locator("#chosen-told")).to_have_text("6 runs cancelled.")
+        expect(page.locator("#runs-list tbody :checked")).to_have_count(0)
     finally:
         visit.site.scaler.send(signal.SIGCONT)
         page.request.post("/api/batches/staying/cancel")
+
+
+def test_what_was_pressed_for_many_runs_is_done_also_when_the_page_is_left_at_once(visit: Visit) -> None:
+    page = visit.page
+    visit.site.scaler.send(signal.SIGSTOP)
+    try:
+        grid = [
+            {"ticker": "IBM", "rule_type": "RSI", "params": {"period": period}, "charts": False, **DATES}
+            for period in range(2, 52)
+        ]
+        page.request.post("/api/runs/bulk?batch_id=left", data=grid)
+        visit.open("/runs?batch=left")
+        page.get_by_label("Tick all runs of this page").check()
+        asked = []
+        page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
+        page.get_by_role("button", name="Cancel 50").click()
+        page.once("dialog", lambda dialog: dialog.accept())
+        page.evaluate("document.querySelector('[data-word=Cancel]').click(); location.assign('/health')")
+        page.wait_for_url("**/health")
+
+        visit.open("/runs?batch=left")
+        expect(page.locator("#runs-list .state-cancelled")).to_have_count(50)
+        expect(page.locator("#runs-list tbody :checked")).to_have_count(0)
+        assert asked == ["Cancel 50 runs?"]
+    finally:
+        visit.site.scaler.send(signal.SIGCONT)
+        page.request.post("/api/batches/left/cancel")
 
 
 def test_cancel_is_not_where_reproduce_comes_to_be(visit: Visit) -> None:
@@ -116,7 +146,7 @@ def test_more_than_five_ticked_runs_are_named_and_can_be_unticked(visit: Visit) 
 
     page.get_by_label("Tick all runs of this page").check()
     expect(page.locator("[data-hint]")).to_have_text("At most five runs can be compared; untick 2.")
-    expect(page.locator("[data-names]")).to_contain_text("IBM RSI_8_30_70")
+    expect(page.locator("[data-names]")).to_contain_text("IBM RSI, period = 8, oversold = 30, overbought = 70")
     for period in (2, 3):
         page.locator("#runs-list tbody tr", has_text=f"RSI_{period}_").get_by_role("checkbox").uncheck()
     page.get_by_role("button", name="Compare 5").click()

@@ -1,5 +1,6 @@
 """People's ways through the dashboard, in a real browser, on real services and Jobs."""
 
+import re
 import signal
 
 import pytest
@@ -124,6 +125,8 @@ def test_ticked_runs_get_tags_by_which_they_are_listed(visit: Visit) -> None:
     tags.fill("seen, kept")
     tags.press("Enter")
     expect(page.get_by_role("link", name="#kept")).to_have_count(2)
+    expect(page.locator("#chosen-told")).to_have_text("2 of 2 runs changed.")
+    page.get_by_label("Tick all runs of this page").check()
     tags.fill("idea")
     page.get_by_role("button", name="Untag").click()
     expect(page.get_by_role("link", name="#idea")).to_have_count(0)
@@ -284,7 +287,7 @@ def test_a_batch_is_found_in_the_list_and_its_map_is_read_by_ticker(visit: Visit
     row = page.locator("#batches-list tr", has_text="two-tickers")
     expect(row).to_contain_text("100%", timeout=JOB_MS)  # the page follows the batch by itself
     expect(row.get_by_role("img", name="8 completed, 0 failed, 0 cancelled, 0 running, 0 pending")).to_be_visible()
-    row.get_by_role("link", name="two-tickers").click()
+    row.get_by_role("link", name="MA crossover on AAPL … IBM · fast, slow").click()
     page.wait_for_url("**/batches/two-tickers")  # and for its scripts, without which a choice does nothing
     expect(page.locator("#batch")).to_contain_text("a cell is the median of up to 2 runs")
     page.get_by_label("Ticker").select_option("IBM")
@@ -292,6 +295,34 @@ def test_a_batch_is_found_in_the_list_and_its_map_is_read_by_ticker(visit: Visit
     expect(page.get_by_role("heading", name="Best runs of IBM")).to_be_visible()
     expect(page.locator("#batch")).not_to_contain_text("a cell is the median")
     assert "ticker=IBM" in page.url
+
+
+def test_a_run_is_renamed_by_its_pencil_and_keys(visit: Visit) -> None:
+    page = visit.page
+    visit.open("/")
+    address = submit(visit, period="21")
+    wait_for_result(page)
+    pencil = page.locator(".rename > summary")
+
+    pencil.focus()
+    page.keyboard.press("Enter")
+    page.keyboard.type("mine, for now")
+    page.keyboard.press("Escape")
+    expect(page.get_by_label("Title")).to_be_hidden()
+    expect(pencil).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Title")).to_have_value("")
+    page.keyboard.type("the best <b>of them</b>")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("heading", level=1)).to_contain_text("the best <b>of them</b>")
+    expect(page.locator("#announcer")).to_have_text("It is called the best <b>of them</b>")
+    expect(page).to_have_title(re.compile("^the best <b>of them</b>"))
+    expect(pencil).to_be_focused()
+    visit.open("/runs")
+    row = page.locator(f"#row-{address.rsplit('/', 1)[1]}")
+    expect(row.get_by_role("link").first).to_have_text("the best <b>of them</b>")
+    expect(row).to_contain_text("RSI_21_30_70")
 
 
 @pytest.mark.parametrize("path", ["/result/not-a-run", "/runs?sharpe_min=x", "/batches/none", "/compare"])

@@ -3,7 +3,7 @@
 from itertools import chain
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
@@ -12,7 +12,7 @@ from adapters.access_tables import audit
 from adapters.runs.times import utc_text
 from web.answers import csv_file
 from web.arguments import AFTER, arguments, limit
-from web.operation import Argument, operation
+from web.operation import Argument, deed_at, operation
 from web.parsers import ascii_words, whole_number
 from web.platform import ask_database, platform
 
@@ -37,7 +37,15 @@ def page() -> str:
     entries, next_after = _listed()
     asked = {each.name: request.args.get(each.name, "") for each in FILTERS}
     counts = ask_database(list_strangers, COUNTS)
-    return render_template("access/audit.html", entries=entries, next_after=next_after, asked=asked, strangers=counts)
+    actions = {each["action"] for each in entries}
+    return render_template(
+        "access/audit.html",
+        entries=entries,
+        deeds={action: deed_at(current_app, action) for action in sorted(actions)},
+        next_after=next_after,
+        asked=asked,
+        strangers=counts,
+    )
 
 
 @blueprint.get("/api/audit")

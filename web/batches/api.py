@@ -1,6 +1,7 @@
 """The HTTP API of batches: many runs in one call, and what has become of them."""
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 from uuid import uuid4
@@ -20,11 +21,13 @@ from adapters.batches.queries import (
     surface_of,
 )
 from adapters.batches.rankings import DEFAULT, keep_ranking, ranking_of
+from adapters.batches.titles import set_batch_title, suggest_batch_title
 from adapters.database import committed, reading
 from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
 from adapters.studies.store import is_of_study
 from contracts.errors import UnknownBatch
+from contracts.run_request import TITLE_LENGTH, Titled
 from web.answers import conditional, csv_file
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
@@ -32,11 +35,12 @@ from web.batches.bulk_submission import BulkAnswer, plan_bulk, submit_bulk
 from web.batches.operations import cancel_batch, retry_batch
 from web.batches.ranking import CONSTRAINT, METRIC, RANKING, asked_ranking
 from web.batches.sweep_body import read_sweep, validate_runs
-from web.operation import REFUSED, Argument, json_of, operation
+from web.operation import FAULTS, REFUSED, TITLED, Argument, json_of, operation
 from web.ownership import refuse_others
 from web.parsers import any_text, flag, sha256, ticker_symbol, whole_number, words
-from web.platform import platform
+from web.platform import ask_database, platform
 from web.runs.validation import ValidRequest
+from web.titles import asked_title, batch_title, run_title, titled
 
 blueprint = Blueprint("batch_api", __name__)
 
@@ -101,6 +105,8 @@ def sweep() -> ResponseReturnValue:
             refuse_others(connection, "batch_id", batch_id)
     valid = validate_runs(found, batch_id, platform().prices)
     body, code = _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, found.ranking)
+    if (name := found.spec.name) and not dry_run:
+        committed(platform().engine, lambda connection: suggest_batch_title(connection, batch_id, name[:TITLE_LENGTH]))
     ranking = found.ranking.to_json() if found.ranking else None
     return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
 
@@ -146,15 +152,32 @@ def batch(batch_id: str) -> Response:
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking) if top else []
         best = leaders(connection, measured, ranking, top) if top else []
-    note = note_of(summary, len(measured) if top else summary["counts"]["completed"])
-    return conditional(summary | ranking.to_json() | {"leaderboard": best, "note": note})
+    completed = summary["counts"]["completed"]
+    note = note_of(summary, completed, len(measured) if top else completed)
+    return conditional(shown_summary(summary) | ranking.to_json() | {"leaderboard": titled_runs(best), "note": note})
 
 
-def note_of(summary: dict[str, Any], kept: int) -> str:
-    """What to bear in mind when reading the best of a batch, `kept` of whose completed runs are ranked."""
+def shown_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the database says of a batch, with what it is called."""
+    known = {name: value for name, value in summary.items() if name != "ends"}
+    return known | {"title": batch_title(summary["title"], *summary["ends"])}
+
+
+def titled_runs(listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Runs of a batch, each with what it is called."""
+    return [run | {"title": run_title(run)} for run in listed]
+
+
+def note_of(summary: dict[str, Any], completed: int, kept: int) -> str:
+    """What to bear in mind when reading the best of so many completed runs of a batch, `kept` of which are ranked."""
     if is_of_study(summary["batch_id"]):
         return "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict."
-    return tried_note(summary["runs"] - summary["cancelled"], summary["counts"]["completed"], kept)
+    return tried_note(completed, completed - kept, to_come=living_of(summary["counts"]))
+
+
+def living_of(counts: Mapping[str, int]) -> int:
+    """How many runs have not ended."""
+    return counts["pending"] + counts["running"]
 
 
 @blueprint.get("/api/batches/<batch_id>/runs")
@@ -171,7 +194,7 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
         if not page:
             require_batch(connection, batch_id)  # an unknown batch is a 404, a page behind the last one is not
     next_after = page[-1]["request_hash"] if len(page) == asked["limit"] else None
-    return {"batch_id": batch_id, "runs": page, "next_after": next_after}
+    return {"batch_id": batch_id, "runs": titled_runs(page), "next_after": next_after}
 
 
 @blueprint.get("/api/batches/<batch_id>/heatmap")
@@ -196,19 +219,30 @@ def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
     with reading(platform().engine) as connection:
         require_batch(connection, batch_id)
-    return csv_file(export_rows(platform().engine, batch_id), f"{batch_id}.csv")
+    return csv_file(export_rows(platform().engine, batch_id, run_title), f"{batch_id}.csv")
+
+
+@blueprint.put("/api/batches/<batch_id>/title")
+@operation(TITLED, FAULTS, NO_BATCH, body={"application/json": Titled}, owned=True)
+def title(batch_id: str) -> ResponseReturnValue:
+    """Call a batch what people are to read; an empty title gives way to what its runs say."""
+    asked = asked_title()
+    with reading(platform().engine) as connection:
+        require_batch(connection, batch_id)
+    committed(platform().engine, lambda connection: set_batch_title(connection, batch_id, asked))
+    return titled(shown_summary(ask_database(batch_summary, batch_id))["title"])
 
 
 @blueprint.post("/api/batches/<batch_id>/cancel")
 @operation("200 how many were cancelled", NO_BATCH, owned=True)
 def cancel(batch_id: str) -> ResponseReturnValue:
     """Cancel all waiting and running runs of a batch."""
-    return {"batch_id": batch_id, "cancelled": cancel_batch(platform(), batch_id)}
+    return {"batch_id": batch_id, "cancelled": cancel_batch(batch_id)}
 
 
 @blueprint.post("/api/batches/<batch_id>/retry")
 @operation("200 nothing to retry", "202 wait again", NO_BATCH, asks=(CANCELLED,), owned=True)
 def retry(batch_id: str) -> ResponseReturnValue:
     """Retry the failed runs of a batch; the cancelled ones only with ?cancelled=true."""
-    retried = retry_batch(platform(), batch_id, cancelled_too=arguments()["cancelled"])
+    retried = retry_batch(batch_id, cancelled_too=arguments()["cancelled"])
     return {"batch_id": batch_id, "retried": retried}, 202 if retried else 200

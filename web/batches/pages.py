@@ -6,9 +6,16 @@ from typing import Any
 from flask import Blueprint, Response, render_template, request
 
 from adapters.batches.evidence import batch_evidence
-from adapters.batches.leaderboard import Ranking, tried_note
+from adapters.batches.leaderboard import Ranking
 from adapters.batches.lists import BatchPage, ListedBatch, list_batches
-from adapters.batches.queries import batch_summary, batch_tickers, leaders, measured_runs, surface_of
+from adapters.batches.queries import (
+    batch_summary,
+    batch_tickers,
+    completed_runs,
+    leaders,
+    measured_runs,
+    surface_of,
+)
 from adapters.batches.rankings import ranking_of
 from adapters.batches.surface import Cell, Heatmap, Surface
 from adapters.database import reading
@@ -16,9 +23,10 @@ from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from adapters.studies.store import is_of_study
 from contracts.portfolio_request import MAX_LEGS
+from contracts.status import ErrorType
 from web.answers import conditional
 from web.arguments import AFTER, arguments, limit, read_argument
-from web.batches.api import note_of
+from web.batches.api import living_of, note_of, shown_summary
 from web.batches.exploring import chosen_runs
 from web.batches.ranking import asked_ranking
 from web.batches.slices import slices_svg
@@ -26,6 +34,7 @@ from web.operation import operation
 from web.parsers import one_of
 from web.platform import ask_database, platform
 from web.request_fields import FIELDS, SHARING
+from web.titles import batch_title
 
 blueprint = Blueprint("batches", __name__)
 
@@ -45,6 +54,7 @@ def listed() -> str:
     return render_template(
         "batches/list.html",
         batches=[(batch, separate_cancelled(_counts(batch), batch.cancelled)) for batch in found.batches],
+        title_of=listed_title,
         next_after=found.next_after,
         asked={name: request.args[name] for name in ("after", "limit") if request.args.get(name)},
         is_live=any(batch.is_live for batch in found.batches),
@@ -64,6 +74,11 @@ def _asked_batches() -> BatchPage:
     return ask_database(list_batches, asked["after"], asked["limit"])
 
 
+def listed_title(batch: ListedBatch) -> str:
+    """What a batch of a list is called."""
+    return batch_title(batch.title, batch.first, batch.last)
+
+
 def _counts(batch: ListedBatch) -> dict[str, int]:
     return {status.public: runs for status, runs in batch.counts.items()}
 
@@ -77,6 +92,7 @@ def _as_json(batch: ListedBatch) -> dict[str, Any]:
     ends = {"first_run": batch.first, "last_run": batch.last}
     return {
         "batch_id": batch.batch_id,
+        "title": listed_title(batch),
         "runs": batch.runs,
         "counts": _counts(batch),
         "cancelled": batch.cancelled,
@@ -98,11 +114,14 @@ def page(batch_id: str) -> str:
         measured = measured_runs(connection, batch_id, ranking, ticker)
         chosen, where = chosen_runs(connection, batch_id, measured, ranking)
         best = leaders(connection, chosen, ranking, LEADERS)
-        evidence = None if is_of_study(batch_id) else batch_evidence(connection, batch_id, ticker)
+        is_live = living_of(summary["counts"]) > 0
+        evidence = None if is_live or is_of_study(batch_id) else batch_evidence(connection, batch_id, ticker)
+        completed = completed_runs(connection, batch_id, ticker) if ticker else summary["counts"]["completed"]
     metric = METRICS_BY_NAME[ranking.metric]
     return render_template(
         "batches/batch.html",
-        batch=summary,
+        batch=shown_summary(summary),
+        written=summary["title"],
         counts=separate_cancelled(summary["counts"], summary["cancelled"]),
         leaders=best,
         evidence=evidence,
@@ -111,7 +130,8 @@ def page(batch_id: str) -> str:
         headline=[each for each in HEADLINES.values() if each is not metric],
         tickers=tickers,
         ticker=ticker,
-        is_live=bool(summary["counts"]["pending"] or summary["counts"]["running"]),
+        failures={name: count for name, count in summary["failures"].items() if name != ErrorType.CANCELLED},
+        is_live=is_live,
         constraints=[each.text for each in ranking.constraints],
         where=where,
         chosen=len(chosen),
@@ -120,7 +140,7 @@ def page(batch_id: str) -> str:
         fields=FIELDS,
         most_legs=MAX_LEGS,
         **SHARING,
-        note=tried_note(tickers[ticker]) if ticker else note_of(summary, len(measured)),
+        note=note_of(summary, completed, len(measured)),
         **shown_parameters(surface_of(measured), ranking),
     )
 

@@ -18,6 +18,7 @@ from web.charts.windows import POINTS, whole_window
 from web.operation import NO_RUN, Argument, operation
 from web.parsers import run_id
 from web.platform import ask_database
+from web.titles import run_title
 
 blueprint = Blueprint("curves_api", __name__)
 
@@ -40,7 +41,7 @@ def _curve(row: RowMapping, most: int) -> dict[str, Any]:
     shown = whole_window(len(run.times), most)
     return {
         "run_id": row["run_id"],
-        "name": f"{row['ticker']} {row['rule_id'] or row['rule_type']}",
+        "name": run_title(row),
         "bars_per_point": shown.group,
         "time": run.times[shown.lasts].tolist(),
         "growth_pct": known(run.equity[shown.lasts] / run.capital * 100, 4),

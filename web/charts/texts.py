@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 
 from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult, TradeRow
+from web.formats import number, signed
+from web.titles import rule_title
 
 
 def equity(result: RunResult, _: RunSeries) -> str:
@@ -13,7 +15,7 @@ def equity(result: RunResult, _: RunSeries) -> str:
     if end is None:
         return f"Equity of {_subject(result)}"
     held = "" if holding is None else f", while buying and holding {_changed(holding)}"
-    return f"Equity of {_subject(result)} went from {start:,.0f} to {end:,.0f}{held}"
+    return f"Equity of {_subject(result)} went from {number(start, 0)} to {number(end, 0)}{held}"
 
 
 def drawdown(result: RunResult, run: RunSeries) -> str:
@@ -37,12 +39,14 @@ def trade_pnl(result: RunResult, _: RunSeries) -> str:
         return f"{_subject(result)} made no trades"
     closed = [trade["pnl_pct"] for trade in trades if not trade["is_open"]]
     if not closed:
-        return f"The only trade of {_subject(result)} is still open, at {trades[0]['pnl_pct']:+.1f}%"
+        return f"The only trade of {_subject(result)} is still open, at {signed(trades[0]['pnl_pct'], 1)}%"
     still_open = "" if len(closed) == len(trades) else "; the last one is still open"
     if len(closed) == 1:
         outcome = "won" if closed[0] > 0 else "lost"
-        return f"The one closed trade of {_subject(result)} {outcome}, with a return of {closed[0]:+.1f}%{still_open}"
-    won, between = sum(pnl_pct > 0 for pnl_pct in closed), f"between {min(closed):+.1f}% and {max(closed):+.1f}%"
+        with_return = f"with a return of {signed(closed[0], 1)}%"
+        return f"The one closed trade of {_subject(result)} {outcome}, {with_return}{still_open}"
+    won = sum(pnl_pct > 0 for pnl_pct in closed)
+    between = f"between {signed(min(closed), 1)}% and {signed(max(closed), 1)}%"
     return f"{won:,} of {len(closed):,} closed trades of {_subject(result)} won, with returns {between}{still_open}"
 
 
@@ -66,8 +70,7 @@ def candlestick(result: RunResult, run: RunSeries) -> str:
 
 
 def _subject(result: RunResult) -> str:
-    request = result.request
-    return f"{request.get('ticker')} with {request.get('rule_id') or request.get('rule_type')}"
+    return f"{result.request['ticker']} with {rule_title(result.request)}"
 
 
 def _changed(percent: float) -> str:

@@ -43,7 +43,7 @@ _VERSION = (
     | {"loaded_at": _MOMENT}
 )
 _STUDY = (
-    alike("study_id name kind ticker rule_type", TEXT)
+    alike("study_id title name kind ticker rule_type", TEXT)
     | {"status": {"enum": [status.public for status in StudyStatus]}}
     | {"outcome": or_null({"enum": ["holds", "luck", "fails", "none"]}), "sentence": _TEXT_OR_NULL}
     | alike("created_at completed_at", _MOMENT)
@@ -112,6 +112,8 @@ ANSWERS: dict[str, Json] = {
         }
     ),
     "Accepted": json_object({"run_id": TEXT, "status": _STATUS_WORD, **alike("status_url result_url", TEXT)}),
+    "Titled": json_object({"title": TEXT}),
+    "RunsChanged": json_object({"changed": COUNT, "left": keyed(COUNT, "as they were, by state; cancelled is one")}),
     "Status": json_object(
         {"run_id": TEXT, "status": _STATUS_WORD, "attempt": WHOLE, **_RUN_TIMES},
         position=_COUNT_OR_NULL,
@@ -147,6 +149,7 @@ ANSWERS: dict[str, Json] = {
         _NAMED_RUN["properties"]
         | {"params": OBJECT, "status": _STATUS_WORD, "attempt": WHOLE, "metrics": _OBJECT_OR_NULL}
         | {"request_hash": TEXT, **_RUN_TIMES},
+        title=TEXT,
         **alike("rule_id label", _TEXT_OR_NULL),
         **_ERROR,
     ),
@@ -161,20 +164,23 @@ ANSWERS: dict[str, Json] = {
         | {"first_requests": array(OBJECT), "ranking": _OBJECT_OR_NULL}
     ),
     "Batch": json_object(
-        {"batch_id": TEXT, "runs": COUNT, **alike("created_at completed_at", _MOMENT)}
+        alike("batch_id title", TEXT)
+        | {"runs": COUNT, **alike("created_at completed_at", _MOMENT)}
         | {"counts": _COUNTS, "cancelled": COUNT, "failures": keyed(COUNT), "throughput_per_s": _SECONDS}
+        | {"seconds_left": _SECONDS | {"description": "a guess by the runs so far; null before there is one"}}
         | {**alike("queue_wait_s run_s", _SPREAD), **alike("metric note", TEXT), "goal": _GOAL}
         | {"constraints": array(TEXT), "leaderboard": array(ref("BatchRun"))}
     ),
     "Runs": json_object({"runs": array(ref("ListedRun")), **alike("next previous", _TEXT_OR_NULL)}),
     "ListedRun": json_object(
-        alike("run_id ticker timeframe rule_type", TEXT)
+        alike("run_id title ticker timeframe rule_type", TEXT)
         | alike("rule_id label batch_id error_type", _TEXT_OR_NULL)
         | {"status": _STATUS_WORD, "metrics": or_null(keyed(_SECONDS)), **_RUN_TIMES}
     ),
     "Batches": page("batches", ref("ListedBatch")),
     "ListedBatch": json_object(
-        {"batch_id": TEXT, "runs": COUNT, "counts": _COUNTS, "cancelled": COUNT}
+        alike("batch_id title", TEXT)
+        | {"runs": COUNT, "counts": _COUNTS, "cancelled": COUNT}
         | {"progress_pct": NUMBER | {"minimum": 0, "maximum": 100}}
         | alike("created_at last_activity_at", _MOMENT)
         | alike("first_run last_run", _NAMED_RUN)
@@ -186,7 +192,8 @@ ANSWERS: dict[str, Json] = {
         {"screen_id": TEXT, **alike("combinations jobs", COUNT), **alike("status_url result_url", TEXT)}
     ),
     "Screen": json_object(
-        {"screen_id": TEXT, "name": _TEXT_OR_NULL, "status": _STATUS_WORD, "rule_type": TEXT, "tickers": array(TEXT)}
+        alike("screen_id title", TEXT)
+        | {"name": _TEXT_OR_NULL, "status": _STATUS_WORD, "rule_type": TEXT, "tickers": array(TEXT)}
         | alike("combinations done", COUNT)
         | _ERROR
         | alike("created_at completed_at", _MOMENT)
@@ -206,6 +213,10 @@ ANSWERS: dict[str, Json] = {
         _STUDY
         | {"batch_id": TEXT, "request": ref("StudyRequest"), "windows": array(OBJECT)}
         | {"runs": json_object(alike("training test", COUNT)), "counts": or_null(_COUNTS)}
+        | {
+            "seconds_left": _SECONDS
+            | {"description": "until all its Jobs have ended, a guess; null before there is one"}
+        }
         | {"choices": or_null(array(OBJECT)), "verdict": _OBJECT_OR_NULL}
     ),
     "PortfolioAccepted": json_object({"legs": COUNT} | alike("portfolio_id status_url page_url", TEXT)),

@@ -2,30 +2,36 @@
 
 import base64
 import json
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, url_for
 from flask.typing import ResponseReturnValue
+from sqlalchemy import ColumnElement
 from sqlalchemy.engine import Connection
 
 from adapters.database import committed, reading
 from adapters.runs.new_runs import change_tags
-from adapters.runs.queries import events_of, run_row, run_status
+from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import run_result
-from adapters.runs.states import set_pinned
+from adapters.runs.states import set_pinned, set_title
 from adapters.runs.times import seconds_between, utc_text
-from contracts.run_request import TagChange
+from adapters.tables import runs
+from contracts.run_request import ChosenRuns, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
 from web.arguments import KEY, idempotency_key, json_body
 from web.charts.drawing import pictures
-from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, json_of, operation
+from web.formats import run_word
+from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, json_of, operation
 from web.ownership import refuse_others
 from web.platform import ask_database, platform
 from web.runs import operations
 from web.runs.validation import checked, validate_request
+from web.titles import asked_title, run_title, titled
 
 blueprint = Blueprint("run_api", __name__)
 
@@ -130,6 +136,38 @@ def retry(run_id: UUID) -> ResponseReturnValue:
     return accepted_answer(str(run_id), RunStatus.PENDING)
 
 
+@blueprint.post("/api/runs/cancel")
+@operation("200 RunsChanged: ended as failed (cancelled)", FAULTS, NO_RUN, body={"application/json": ChosenRuns})
+def cancel_many() -> ResponseReturnValue:
+    """Cancel those of these runs that wait or run; those that have ended stay as they are."""
+    return _changed(operations.cancel_among)
+
+
+@blueprint.post("/api/runs/retry")
+@operation(
+    "200 RunsChanged: wait again",
+    FAULTS,
+    NO_RUN,
+    "429 the queue is full, see Retry-After",
+    body={"application/json": ChosenRuns},
+)
+def retry_many() -> ResponseReturnValue:
+    """Retry those of these runs that failed or were cancelled; all others stay as they are."""
+    return _changed(operations.retry_among)
+
+
+def _changed(change: Callable[[ColumnElement[bool]], Sequence[str]]) -> ResponseReturnValue:
+    """How many of the runs that the body names were changed, and how many were left in which state."""
+    run_ids = checked(ChosenRuns, json_body()).run_ids
+    with reading(platform().engine) as connection:
+        for run_id in states_of(connection, run_ids):
+            refuse_others(connection, "run_id", run_id)
+    changed = change(runs.c.run_id.in_(run_ids))
+    states = ask_database(states_of, run_ids)
+    left = Counter(run_word(row) for run_id, row in states.items() if run_id not in changed)
+    return {"changed": len(changed), "left": left}
+
+
 @blueprint.post("/api/runs/<uuid:run_id>/pin")
 @operation("200 whether it is pinned", NO_RUN, owned=True)
 def pin(run_id: UUID) -> ResponseReturnValue:
@@ -144,6 +182,15 @@ def unpin(run_id: UUID) -> ResponseReturnValue:
     """Take the pin off a run, so that it is deleted when the settings say so."""
     committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), False))
     return {"run_id": str(run_id), "pinned": False}
+
+
+@blueprint.put("/api/runs/<uuid:run_id>/title")
+@operation(TITLED, FAULTS, NO_RUN, body={"application/json": Titled}, owned=True)
+def title(run_id: UUID) -> ResponseReturnValue:
+    """Call a run, a screen included, what people are to read; an empty title gives way to what its request says."""
+    asked = asked_title()
+    committed(platform().engine, lambda connection: set_title(connection, str(run_id), asked))
+    return titled(run_title(ask_database(run_row, str(run_id))))
 
 
 @blueprint.post("/api/runs/tags")

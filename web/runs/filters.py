@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Column
 
 from adapters.metrics.table import HEADLINES
-from adapters.runs.lists import Cursor, RunFilter
+from adapters.runs.lists import Cursor, RunFilter, Word
 from adapters.tables import run_tags, runs
 from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, RunStatus
@@ -15,6 +15,7 @@ from rules.catalog import RULES
 from web.arguments import arguments, limit
 from web.operation import Argument
 from web.parsers import MAX_DIGITS, TEXT, Parser, day, is_digits, number, one_of, sha256, ticker_symbol, words
+from web.platform import platform
 
 CANCELLED = ErrorType.CANCELLED.value  # asked for as a state of its own, and then not among the failed
 STATES = (*(status.public for status in RunStatus), CANCELLED)
@@ -44,11 +45,12 @@ STATUS = Filter("status", one_of(*STATES), "failed without the cancelled ones", 
 FROM = Filter("from", day, "submitted, both days included", title="Submitted from", folded=True)
 TO = replace(FROM, name="to", title="Submitted to")
 FILTERS = (
+    Filter("q", words(64), "words that label, title, ticker, rule or a tag contain, in any case", title="Words"),
     TICKER,
     Filter("rule", one_of(*RULES), "rule_type", column=runs.c.rule_type, title="Rule"),
     Filter("name", words(64), "rule_id, such as RSI_14_30_70", column=runs.c.rule_id, title="Name"),
     STATUS,
-    Filter("label", words(64), "the whole of it", column=runs.c.label, title="Label"),
+    Filter("label", words(64), "part of it, in any case", title="Label"),
     Filter("tag", words(TAG_LENGTH), "one of the run's tags", column=run_tags.c.tag, title="Tag"),
     Filter("batch", words(64), "the whole of it", column=runs.c.batch_id, title="Batch", folded=True),
     Filter(
@@ -92,6 +94,8 @@ def asked_filter() -> RunFilter:
     by_column = {each.column: asked[each.name] for each in FILTERS if each.column is not None}
     return RunFilter(
         equal={column: value for column, value in by_column.items() if value is not None},
+        label=asked["label"],
+        words=[_word(text) for text in (asked["q"] or "").split()],
         **_state(asked["status"]),
         created_from=asked["from"],
         created_to=asked["to"],
@@ -100,6 +104,14 @@ def asked_filter() -> RunFilter:
         descending=asked["order"] == "desc",
         **{name: asked[name] for name in ("after", "before", "limit")},
     )
+
+
+def _word(text: str) -> Word:
+    """A word of a search, with the tickers and the rules whose name or title contains it."""
+    folded, tickers = text.lower(), platform().prices.all()
+    called = {name: f"{name} {rule.title} {rule.short_title}".lower() for name, rule in RULES.items()}
+    rules = [name for name, words in called.items() if folded in words]
+    return Word(text, [ticker for ticker in tickers if folded in ticker.lower()], rules)
 
 
 def _state(word: str | None) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ from contracts.run_request import RunRequest
 from contracts.status import RunStatus
 from rules.catalog import RULES, ParamSpec
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
+from web.batches.pages import listed_title
 from web.platform import platform
 from web.prices.api import ticker_ranges
 from web.request_fields import FIELDS, SHARING, asked_again
@@ -62,6 +63,7 @@ def page() -> str:
         origin=origin,
         newer_prices=newer,
         latest=latest,
+        title_of=listed_title,
         latest_lives=any(map(_is_living, latest)),
         default_members=default_members,
     )
@@ -87,7 +89,7 @@ def _newer_prices(connection: Connection, row: RowMapping) -> Version | None:
 
 def _latest(connection: Connection) -> list[RowMapping | ListedBatch]:
     """What was submitted latest, newest first; a batch is one line, however many runs it has."""
-    alone = select(*STATUS_COLUMNS, runs.c.rule_type).where(runs.c.batch_id.is_(None))
+    alone = select(*STATUS_COLUMNS, *runs.c["title", "rule_type", "params_json"]).where(runs.c.batch_id.is_(None))
     found: list[RowMapping | ListedBatch] = list(
         connection.execute(alone.order_by(runs.c.id.desc()).limit(LATEST)).mappings()
     )

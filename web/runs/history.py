@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 
 from adapters.batches.queries import is_batch
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
-from adapters.runs.lists import RunPage, list_runs
+from adapters.runs.lists import RunPage, list_runs, unmatched
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import seconds_between, utc_text
 from contracts.status import RunStatus
@@ -18,6 +18,7 @@ from rules.catalog import RULES
 from web.operation import operation
 from web.platform import ask_database, platform
 from web.runs.filters import ASKED, FILTERS, STATES, asked_filter, cursor_text
+from web.titles import run_title
 
 blueprint = Blueprint("runs", __name__)
 
@@ -45,7 +46,8 @@ def page() -> str:
     """All runs by filter and order, a page at a time."""
     columns = request.cookies.get("columns", ".".join(COLUMNS)).split(".")  # see js/runs/columns.js
     benchmark_metrics = [metric for name, metric in BENCHMARK_METRICS.items() if name in columns]
-    page = _page("request_json", *(["metrics_json"] if benchmark_metrics else []))
+    wanted = asked_filter()
+    page = ask_database(list_runs, wanted, "request_json", *(["metrics_json"] if benchmark_metrics else []))
     given = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
     return render_template(
         "runs/history.html",
@@ -58,6 +60,7 @@ def page() -> str:
         next=cursor_text(page.next),
         previous=cursor_text(page.previous),
         given=given,
+        unmatched=[] if page.rows else ask_database(unmatched, wanted.words),
         filters=FILTERS,
         narrowing=[each for each in FILTERS if each.name in given],
         headlines=HEADLINES,
@@ -71,15 +74,11 @@ def _decoded(page: RunPage, column: str) -> dict[str, Any]:
     return {row["run_id"]: json.loads(row.get(column) or "{}") for row in page.rows}
 
 
-def _page(*more: str) -> RunPage:
-    return ask_database(list_runs, asked_filter(), *more)
-
-
 @blueprint.get("/api/runs")
 @operation("200 Runs: runs by filter and order, a page at a time", asks=ASKED, strict=True)
 def listed() -> Response:
     """All runs by filter and order, as JSON; `next` and `previous` are values for `after` and `before`."""
-    page = _page()
+    page = ask_database(list_runs, asked_filter())
     body = {
         "runs": [_listed_run(row) for row in page.rows],
         "next": cursor_text(page.next),
@@ -89,8 +88,10 @@ def listed() -> Response:
 
 
 def _listed_run(row: Any) -> dict[str, Any]:
-    same = ("run_id", "ticker", "timeframe", "rule_type", "rule_id", "label", "batch_id", "error_type")
+    same = ("ticker", "timeframe", "rule_type", "rule_id", "label", "batch_id", "error_type")
     return {
+        "run_id": row["run_id"],
+        "title": run_title(row),
         **{name: row[name] for name in same},
         "status": RunStatus(row["status"]).public,
         "metrics": {name: row[name] for name in HEADLINE_NAMES} if row["status"] == RunStatus.SUCCEEDED else None,
@@ -102,7 +103,7 @@ def _listed_run(row: Any) -> dict[str, Any]:
 
 @blueprint.get("/search")
 def search() -> ResponseReturnValue:
-    """Where words lead: to the run whose id begins so, to the batch called so, else to the list filtered by them."""
+    """Where words lead: to the run whose id begins so, to the batch with that id, else to the list filtered by them."""
     words = request.args.get("q", "").split()
     if len(words) == 1 and _ID_START.fullmatch(words[0].lower()):
         run_id = ask_database(run_with_prefix, words[0].lower())
@@ -115,7 +116,7 @@ def search() -> ResponseReturnValue:
 
 
 def _filters_of(words: list[str]) -> dict[str, Any]:
-    """Known tickers, rules, states and names such as RSI_14_30_70 as such, everything else as the label."""
+    """Known tickers, rules, states and names such as RSI_14_30_70 as such, everything else as words to be found."""
     tickers = platform().prices.all()
     found: dict[str, Any] = {}
     rest = []
@@ -126,7 +127,7 @@ def _filters_of(words: list[str]) -> dict[str, Any]:
             found[name] = new[name]
         else:
             rest.append(word)
-    return found | ({"label": " ".join(rest)} if rest else {})
+    return found | ({"q": " ".join(rest)} if rest else {})
 
 
 def _meanings(word: str, tickers: Container[str]) -> Iterator[tuple[str, str]]:

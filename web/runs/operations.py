@@ -1,14 +1,17 @@
-"""What can be done to a run that exists: cancel, retry, reproduce, and see its place in the queue."""
+"""What can be done to runs that exist: cancel, retry, reproduce, and see one's place in the queue."""
 
 import json
 import logging
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import ColumnElement
+from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.database import committed
 from adapters.logs import log_context
-from adapters.queue.messages import RunMessage
+from adapters.queue.messages import RunMessage, job_id_of
+from adapters.runs.changes import cancel_some, retry_some
 from adapters.runs.queries import run_row
 from adapters.runs.states import cancel, retry
 from adapters.runs.turns import most_before
@@ -52,6 +55,55 @@ def retry_run(run_id: str) -> None:
     with log_context(attempt=waiting.attempt):
         log.info("run_retried")
         submission.enqueue([RunMessage(run_id, waiting.attempt, request, is_bulk=False)])
+
+
+def cancel_among(among: ColumnElement[bool]) -> list[str]:
+    """End all waiting and running runs among these as cancelled; the ids of those that were."""
+
+    def take_off(rows: Sequence[RowMapping]) -> None:
+        try:
+            platform().queue.remove_many([job_id_of(row["run_id"], row["attempt"]) for row in rows])
+        except QueueUnavailable as error:  # the messages are stale; their Jobs find that out
+            log.warning("messages_left count=%d reason=%s", len(rows), error)
+
+    return _in_portions(lambda connection, after_id: cancel_some(connection, among, after_id), take_off)
+
+
+def retry_among(among: ColumnElement[bool]) -> list[str]:
+    """Make all failed runs among these wait again, those of batches in the batches' list; the ids of those that do.
+
+    QueueFull in the middle leaves the rest failed.
+    """
+    submission = platform().submission
+
+    def change(connection: Connection, after_id: int) -> Sequence[RowMapping]:
+        rows = retry_some(connection, among, after_id)
+        submission.refuse_when_full(len(rows))  # and so takes back what this portion has changed
+        return rows
+
+    return _in_portions(change, lambda rows: submission.enqueue([_next_attempt(row) for row in rows]))
+
+
+def _next_attempt(row: RowMapping) -> RunMessage:
+    is_bulk = row["batch_id"] is not None
+    return RunMessage(row["run_id"], row["attempt"] + 1, json.loads(row["request_json"]), is_bulk=is_bulk)
+
+
+def _in_portions(
+    change: Callable[[Connection, int], Sequence[RowMapping]], afterwards: Callable[[Sequence[RowMapping]], None]
+) -> list[str]:
+    """Change runs a portion at a time, each once, and tell the queue after each commit; the ids of all of them."""
+    changed: list[str] = []
+    after_id = 0
+
+    def change_portion(connection: Connection) -> Sequence[RowMapping]:
+        return change(connection, after_id)
+
+    while rows := committed(platform().engine, change_portion):
+        afterwards(rows)
+        changed += [row["run_id"] for row in rows]
+        after_id = rows[-1]["id"]
+    return changed
 
 
 def reproduce_run(run_id: str, key: str | None) -> Accepted:

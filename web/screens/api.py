@@ -1,5 +1,6 @@
 """The HTTP API of screens: a grid looked over in one Job, its best rows, and runs of them."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -29,6 +30,7 @@ from web.runs import operations
 from web.runs.api import accepted_answer
 from web.screens.rows import Row, Screened, leaderboard, note_differing, ranked_rows, screened_jobs
 from web.screens.submission import checked_jobs, submit_screen
+from web.titles import screen_title
 
 blueprint = Blueprint("screen_api", __name__)
 
@@ -102,6 +104,7 @@ def described(jobs: Sequence[RowMapping]) -> dict[str, Any]:
     ends = [job["completed_at"] for job in jobs]
     return {
         "screen_id": first["screen_id"],
+        "title": screen_title(first, [job["ticker"] for job in jobs], json.loads(first["values_json"])),
         "name": first["label"],
         "status": next(state for state in by_weight if state in states).public,
         "rule_type": first["rule_type"],

@@ -1,11 +1,13 @@
 """A screen as a page: how far it is, its best rows, what the metric depends on."""
 
 import json
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, render_template, request
+from sqlalchemy.engine import RowMapping
 
 from adapters.batches.leaderboard import Ranking, tried_note
 from adapters.metrics.sharpe_evidence import Evidence
@@ -15,7 +17,6 @@ from adapters.screens.store import screen_jobs
 from contracts.status import RunStatus
 from web.arguments import arguments, read_argument
 from web.batches.pages import shown_parameters
-from web.formats import plain
 from web.operation import Argument, operation
 from web.parsers import one_of, whole_number
 from web.platform import ask_database
@@ -51,6 +52,7 @@ def page(screen_id: UUID) -> str:
         "screens/screen.html",
         screen=screen,
         created_at=jobs[0]["created_at"],
+        written=jobs[0]["title"],
         given={name: request.args[name] for name in ("metric", "goal", "constraint") if name in request.args},
         asked=asked,
         terms=terms_said(asked, "orders", "stops"),
@@ -67,11 +69,16 @@ def page(screen_id: UUID) -> str:
         most=MAX_TOP,
         batches=BATCHES,
         has_runs=False,
-        note=tried_note(screen["combinations"], what="combination"),
-        evidence=_evidence(found),
+        note=_note(jobs, found),
+        evidence=None if living else _evidence(found),
         **_spread(found, ranking),
         **shown_parameters(surface_of(found, ranking), ranking),
     )
+
+
+def _note(jobs: Sequence[RowMapping], found: list[Screened]) -> str:
+    to_come = sum(job["combinations"] for job in jobs if not RunStatus(job["status"]).is_terminal)
+    return tried_note(sum(len(each.tried) for each in found), to_come=to_come, what="combination")
 
 
 def _spread(found: list[Screened], ranking: Ranking) -> dict[str, Any]:
@@ -91,6 +98,5 @@ def _evidence(found: list[Screened]) -> Any:
     if not proven:
         return None
     of, best = max(proven, key=lambda each: float(each[1]["metrics"]["sharpe_ratio"]))
-    params = ", ".join(f"{name} {plain(value)}" for name, value in of.tried.member(best["number"]).items())
-    run = {"ticker": of.job["ticker"], "rule_id": f"{of.job['rule_type']} {params}"}
-    return SimpleNamespace(run=run, found=Evidence(**best["evidence"]), metrics=best["metrics"])
+    run = of.run_of(of.tried.member(best["number"])).request
+    return SimpleNamespace(run=run.to_json(), found=Evidence(**best["evidence"]), metrics=best["metrics"])

@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from adapters.batches.lists import list_batches
 from adapters.batches.queries import batch_summary, is_batch
+from adapters.batches.titles import set_batch_title, titles_of
 from adapters.database import committed, reading
 from adapters.database_errors import is_duplicate_key
 from adapters.logs import current_actor
@@ -27,13 +28,16 @@ from adapters.studies.store import (
     study_with_key,
 )
 from contracts.errors import Conflict
+from contracts.run_request import Titled
 from contracts.study import StudyPlan, StudyStatus
 from web.answers import conditional
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, limit, typed_body
+from web.batches.api import living_of
 from web.batches.operations import cancel_batch
-from web.operation import ENDED, REFUSED, json_of, operation
-from web.platform import ask_queue, platform
+from web.operation import ENDED, FAULTS, REFUSED, TITLED, json_of, operation
+from web.platform import ask_database, ask_queue, platform
 from web.studies.validation import checked_plan
+from web.titles import asked_title, study_title, titled
 
 blueprint = Blueprint("study_api", __name__)
 
@@ -122,23 +126,27 @@ def _runs_per_s(connection: Connection) -> float | None:
 @operation("200 Studies: studies, newest first, a page at a time", asks=LISTED)
 def listed() -> Response:
     """All studies, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
-    rows, next_after = asked_studies()
-    return conditional({"studies": [_listed(row) for row in rows], "next_after": next_after})
+    shown, next_after = asked_studies()
+    return conditional({"studies": [study for _, study in shown], "next_after": next_after})
 
 
-def asked_studies() -> tuple[list[RowMapping], int | None]:
-    """The studies that the query asks for, and where the next page begins; None at the end."""
+def asked_studies() -> tuple[list[tuple[RowMapping, dict[str, Any]]], int | None]:
+    """The studies that the query asks for, as stored and as shown, and where the next page begins; None at the end."""
     asked = arguments()
     most = asked["limit"]
     with reading(platform().engine) as connection:
         rows = list(list_studies(connection, asked["after"], most + 1))
-    return rows[:most], rows[most - 1]["id"] if len(rows) > most else None
+        titles = titles_of(connection, [batch_of(row["study_id"]) for row in rows])
+    shown = [(row, listed_study(row, titles.get(batch_of(row["study_id"])))) for row in rows[:most]]
+    return shown, rows[most - 1]["id"] if len(rows) > most else None
 
 
-def _listed(row: RowMapping) -> dict[str, Any]:
-    shown = ("study_id", "name", "kind", "ticker", "rule_type", "outcome", "sentence")
+def listed_study(row: RowMapping, title: str | None) -> dict[str, Any]:
+    """A study as lists show it, which people call `title`."""
+    shown = ("name", "kind", "ticker", "rule_type", "outcome", "sentence")
     times = {name: utc_text(row[name]) for name in ("created_at", "completed_at")}
-    return {**{name: row[name] for name in shown}, "status": StudyStatus(row["status"]).public, **times}
+    own = {"study_id": row["study_id"], "title": study_title(title, row)}
+    return {**own, **{name: row[name] for name in shown}, "status": StudyStatus(row["status"]).public, **times}
 
 
 @blueprint.get("/api/studies/<uuid:study_id>")
@@ -153,16 +161,35 @@ def described(study_id: str) -> dict[str, Any]:
     with reading(platform().engine) as connection:
         row = study_row(connection, study_id)
         found = study_of(row)
-        counts = batch_summary(connection, found.batch_id)["counts"] if is_batch(connection, found.batch_id) else None
+        written = titles_of(connection, [found.batch_id]).get(found.batch_id)
+        summary = batch_summary(connection, found.batch_id) if is_batch(connection, found.batch_id) else None
     return {
-        **_listed(row),
+        **listed_study(row, written),
         "batch_id": found.batch_id,
         **found.plan.to_json(),
         "runs": {"training": found.plan.training_jobs, "test": found.plan.test_runs},
-        "counts": counts,
+        "counts": summary and summary["counts"],
+        "seconds_left": _seconds_left(summary, found.plan) if summary else None,
         "choices": found.choices,
         "verdict": json.loads(row["verdict_json"]) if row["verdict_json"] else None,
     }
+
+
+def _seconds_left(summary: dict[str, Any], plan: StudyPlan) -> float | None:
+    """Until all Jobs of a plan have ended, also those that are not submitted yet; None before that can be said."""
+    living, all_ = living_of(summary["counts"]), plan.training_jobs + plan.test_runs
+    pace_s: float | None = summary["seconds_left"]
+    return round(pace_s * (all_ - summary["runs"] + living) / living, 1) if pace_s and living else None
+
+
+@blueprint.put("/api/studies/<uuid:study_id>/title")
+@operation(TITLED, FAULTS, NO_STUDY, body={"application/json": Titled}, owned=True)
+def title(study_id: UUID) -> ResponseReturnValue:
+    """Call a study what people are to read; an empty title gives way to its name."""
+    asked = asked_title()
+    row = ask_database(study_row, str(study_id))
+    committed(platform().engine, lambda connection: set_batch_title(connection, batch_of(str(study_id)), asked))
+    return titled(study_title(asked, row))
 
 
 @blueprint.post("/api/studies/<uuid:study_id>/judge")
@@ -192,5 +219,5 @@ def cancel(study_id: UUID) -> ResponseReturnValue:
         has_runs = is_batch(connection, batch_of(str(study_id)))
     return {
         "study_id": str(study_id),
-        "cancelled": cancel_batch(platform(), batch_of(str(study_id))) if has_runs else 0,
+        "cancelled": cancel_batch(batch_of(str(study_id))) if has_runs else 0,
     }

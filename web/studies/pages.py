@@ -5,10 +5,11 @@ from uuid import UUID
 
 from flask import Blueprint, render_template
 
+from adapters.batches.flat_params import flat_params
 from adapters.metrics.table import METRICS
 from adapters.prices.bars import bar_dates
 from adapters.runs.stored_series import decode_equity
-from rules.catalog import RULES
+from rules.catalog import RULES, complete_params
 from web.arguments import arguments
 from web.operation import Argument, operation
 from web.parsers import any_text
@@ -16,6 +17,7 @@ from web.platform import platform
 from web.studies.api import LISTED, asked_studies, described
 from web.studies.of_batch import study_of_batch
 from web.studies.pictures import equity_picture, folds_picture, histogram_picture, luck_of_best, luck_of_one
+from web.titles import PART
 
 blueprint = Blueprint("studies", __name__)
 
@@ -27,14 +29,14 @@ AXIS_KINDS = frozenset({"int", "float", "choice"})  # of params that a form can 
 @operation(asks=(*LISTED, BATCH))
 def listed() -> str:
     """All studies, newest first, and the form for a new one; with ?batch=<batch_id> of that batch's combinations."""
-    rows, next_after = asked_studies()
+    shown, next_after = asked_studies()
     batch_id: str | None = arguments()["batch"]
     batch = study_of_batch(platform().engine, batch_id) if batch_id else None
     return render_template(
         "studies/list.html",
-        studies=rows,
+        studies=shown,
         next_after=next_after,
-        is_live=any(row["completed_at"] is None for row in rows),
+        is_live=any(row["completed_at"] is None for row, _ in shown),
         batch=batch,
         batch_id=batch_id,
         timeframe=batch["base"]["timeframe"] if batch else "1d",
@@ -56,7 +58,22 @@ def page(study_id: UUID) -> str:
         pictures=list(_pictures(verdict)) if verdict else [],
         is_live=study["completed_at"] is None,
         total=study["runs"]["training"] + study["runs"]["test"],
+        **_tried(study),
     )
+
+
+def _tried(study: dict[str, Any]) -> dict[str, Any]:
+    """Which parameters vary over the combinations, by their short names, and what all of them share."""
+
+    def complete(params: dict[str, Any]) -> dict[str, Any]:
+        return flat_params(complete_params(study["rule_type"], params))
+
+    first, *others = map(complete, study["request"]["combinations"])
+    varying = [name for name in first if any(each.get(name) != first[name] for each in others)]
+    shared = {name: value for name, value in first.items() if name not in varying}
+    names = {name: name.removeprefix(PART) for name in first}
+    texts = [name for name in shared if study["rule_type"] == "FORMULA" and name in ("buy", "sell")]
+    return {"complete": complete, "varying": varying, "shared": shared, "names": names, "texts": texts}
 
 
 def _pictures(verdict: dict[str, Any]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from adapters.metrics.sharpe_evidence import luck_sharpe
+from web.formats import number
 from web.svg import bar, line, picture, polyline, scale, text
 
 WIDTH, HEIGHT, EDGE = 720, 240, 36  # EDGE: room above, and below for words
@@ -28,19 +29,19 @@ def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup
     x = scale(0, max(len(ratios), 1), 0, WIDTH)
     width = min(x(0.35), 48)
     shapes = [line("s-rule", 0, y(0), WIDTH, y(0))]
-    for number, pair in enumerate(ratios):
-        middle = x(number + 0.5)
+    for fold, pair in enumerate(ratios):
+        middle = x(fold + 0.5)
         for ratio, css, left in zip(pair, ("f-done", "f-strategy"), (middle - width, middle), strict=True):
             if ratio is not None:
                 shape = bar(css, left, width, y(ratio), y(0))
-                shapes.append(f"<g><title>{ratio:.2f}</title>{shape}</g>")
-        shapes.append(text(middle, BELOW, f"{number + 1}"))
-    words = "; ".join(f"fold {number}: {_said(a)} to {_said(b)}" for number, (a, b) in enumerate(ratios, start=1))
+                shapes.append(f"<g><title>{number(ratio)}</title>{shape}</g>")
+        shapes.append(text(middle, BELOW, f"{fold + 1}"))
+    words = "; ".join(f"fold {fold}: {_said(a)} to {_said(b)}" for fold, (a, b) in enumerate(ratios, start=1))
     return _framed(shapes, f"Sharpe ratio in sample and out of sample. {words}")
 
 
 def _said(ratio: float | None) -> str:
-    return "none" if ratio is None else f"{ratio:.2f}"
+    return "none" if ratio is None else number(ratio)
 
 
 def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
@@ -56,9 +57,11 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
         polyline("s-strategy", [(x(at), y(equity[at])) for at in shown]),
         text(2, BELOW, first_day, "start"),
         text(WIDTH - 2, BELOW, last_day, "end"),
-        text(2, ABOVE, f"{low:,.0f} to {high:,.0f}", "start"),
+        text(2, ABOVE, f"{number(low, 0)} to {number(high, 0)}", "start"),
     ]
-    return _framed(shapes, f"Equity from {equity[0]:,.0f} on {first_day} to {equity[-1]:,.0f} on {last_day}")
+    return _framed(
+        shapes, f"Equity from {number(equity[0], 0)} on {first_day} to {number(equity[-1], 0)} on {last_day}"
+    )
 
 
 def histogram_picture(values: Sequence[float], marked: float, what: str) -> Markup:
@@ -71,11 +74,11 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
     shapes = [bar("f-luck", x(place), x(1) - x(0) - 1, y(count), FLOOR) for place, count in sorted(counts.items())]
     shapes += [
         line("s-strategy", mark, EDGE, mark, FLOOR),
-        text(min(max(mark, 120), WIDTH - 120), ABOVE, f"{what} {marked:.2f}"),
-        text(EDGE, BELOW, f"{low:.2f}", "start"),
-        text(WIDTH - EDGE, BELOW, f"{high:.2f}", "end"),
+        text(min(max(mark, 120), WIDTH - 120), ABOVE, f"{what} {number(marked)}"),
+        text(EDGE, BELOW, number(low), "start"),
+        text(WIDTH - EDGE, BELOW, number(high), "end"),
     ]
-    return _framed(shapes, f"{len(values):,} values from {low:.2f} to {high:.2f}; {what} {marked:.2f}")
+    return _framed(shapes, f"{len(values):,} values from {number(low)} to {number(high)}; {what} {number(marked)}")
 
 
 def luck_of_best(evidence: dict[str, Any]) -> Markup | None:
@@ -105,11 +108,11 @@ def luck_picture(observed: float, luck: float, one: float, trials: int) -> Marku
     shapes = [
         polyline("s-luck", zip(map(x, ratios), map(y, densities), strict=True)),
         line("s-strategy", mark, EDGE, mark, FLOOR),
-        text(min(max(mark, 120), WIDTH - 120), ABOVE, f"observed {observed:.2f}"),
-        text(x(luck), BELOW, f"luck gives {luck:.2f}"),
+        text(min(max(mark, 120), WIDTH - 120), ABOVE, f"observed {number(observed)}"),
+        text(x(luck), BELOW, f"luck gives {number(luck)}"),
     ]
-    best = f"The best of {trials} without skill has a Sharpe ratio of about {luck:.2f}"
-    return _framed(shapes, f"{best}; seen: {observed:.2f}")
+    best = f"The best of {trials} without skill has a Sharpe ratio of about {number(luck)}"
+    return _framed(shapes, f"{best}; seen: {number(observed)}")
 
 
 def _best_density(value: float, trials: int) -> float:

@@ -76,6 +76,7 @@ def test_the_audit_is_found_by_filter_and_page_by_page(client: FlaskClient) -> N
     assert [row["status"] for row in audit(client, "?action=access.login")] == [302]
     assert len(audit(client, "?actor=environment:1&status=202")) == 2
     assert client.get("/api/audit?actor=日", headers=SHOWN).status_code == 400
+    assert "Record and enqueue one run</td>" in client.get("/audit", headers=SHOWN).text
     page = client.get("/audit?status=302", headers=SHOWN).text
     assert ("access.login" in page, "run_api.run_backtest" in page) == (True, False)
 

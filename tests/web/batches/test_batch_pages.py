@@ -16,6 +16,7 @@ from tests.services.finished_runs import succeed
 from tests.web.conftest import ON_BOTH_DATABASES, RunMaker
 from web.batches.pages import heat_rows, shade
 from web.formats import number
+from web.titles import run_title
 
 
 def crossing(make_run: RunMaker, state: str, fast: int, slow: int) -> str:
@@ -121,7 +122,7 @@ def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(browser_client: FlaskC
 
     assert [run["run_id"] for run in batch["leaderboard"]] == [run_ids[2], run_ids[0]]
     assert (batch["metric"], batch["goal"], batch["constraints"]) == ("calmar_ratio", "min", [ranking["constraint"]])
-    assert "2 of 4 completed runs break a constraint" in batch["note"]
+    assert "2 of them break a constraint" in batch["note"]
     assert [run["run_id"] for run in other["leaderboard"]][0] == run_ids[3]
     assert heatmap["cells"] == [[0.5, 0.2]]
     assert page.index(f"/result/{run_ids[2]}") == page.index("/result/")
@@ -139,6 +140,22 @@ def test_cancelled_runs_were_not_tried(browser_client: FlaskClient, make_run: Ru
 
     assert (batch["runs"], batch["cancelled"], batch["counts"]["failed"]) == (4, 3, 3)
     assert batch["note"].startswith("1 run was tried")
+    page = browser_client.get("/batches/grid <1>").text
+    assert "1 run was tried" in page and "Failures" not in page
+
+
+def test_nothing_is_said_of_luck_while_runs_are_to_come(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    for slow in (50, 100):
+        crossing(make_run, "completed", 10, slow)
+    crossing(make_run, "failed", 10, 150)
+    crossing(make_run, "pending", 5, 50)
+    before = browser_client.get("/batches/grid <1>").text
+    browser_client.post("/api/batches/grid <1>/cancel")
+    after = browser_client.get("/batches/grid <1>").text
+
+    assert "still to come: 1" in before and "tried" not in before and "Is the best more than luck?" not in before
+    assert "2 runs were tried" in after and "Is the best more than luck?" in after
+    assert "Failures: engine error 1<" in after
 
 
 @pytest.mark.parametrize("query", ["metric=evil", "goal=up", "constraint=evil > 1", "constraint=1 < 2"])
@@ -203,11 +220,11 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     per_bar = [run["metrics"]["timing_sharpe_ratio"] / math.sqrt(252) for run in runs]
     ratio, moments = best["timing_sharpe_ratio"], (best["timing_skewness"], best["timing_kurtosis"] + 3)
     measured = MeasuredSharpe(ratio / math.sqrt(252), len(runs[0]["equity_curve"]) - 1, *moments)
-    expected = probabilistic_sharpe(measured, luck_sharpe(statistics.variance(per_bar), 5))  # one of the five failed
+    expected = probabilistic_sharpe(measured, luck_sharpe(statistics.variance(per_bar), 4))  # a fifth one failed
     assert known is not None
     assert known.found.sharpe_variance == pytest.approx(statistics.variance(per_bar), rel=1e-9)
     assert f"{expected * 100:.1f}%" in page
-    assert f"<strong>AAPL {known.run['rule_id']}</strong>" in page
+    assert f"<strong>{run_title(known.run)}</strong>" in page
     assert "everything that was tried on it here" in page
     assert f"It came to {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
 

@@ -11,7 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, insert
 
-from adapters.tables import runs
+from adapters.tables import run_tags, runs
 from tests.web.conftest import ON_BOTH_DATABASES
 from web.platform import Platform
 
@@ -38,6 +38,7 @@ def row(number: int, chance: random.Random) -> dict[str, Any]:
         "rule_id": f"R_{number}",
         "batch_id": chance.choice([None, "sweep"]),
         "label": chance.choice([None, "idea", "<script>alert(1)</script>"]),
+        "title": "The team’s Nightly" if number % 10 == 3 else None,
         "params_json": "{}",
         "request_json": '{"start_date": "2005-01-03", "end_date": "2009-12-31"}',
         "request_hash": f"{number:064d}",
@@ -60,6 +61,7 @@ def rows(page_app: Flask) -> list[dict[str, Any]]:
     platform: Platform = page_app.extensions["platform"]
     with platform.engine.begin() as connection:
         connection.execute(insert(runs), made)
+        connection.execute(insert(run_tags), [{"run_id": each["run_id"], "tag": "50%_Off"} for each in made[::10]])
     return made
 
 
@@ -135,7 +137,16 @@ FILTERS = {
     "status=failed": lambda each: each["status"] == "FAILED",
     "status=completed&batch=sweep": lambda each: each["status"] == "SUCCEEDED" and each["batch_id"] == "sweep",
     "label=idea": lambda each: each["label"] == "idea",
-    "label=Idea": lambda _: False,
+    "label=DE": lambda each: each["label"] == "idea",
+    "label=de&sort=sharpe&trades_min=0&order=asc&ticker=nowhere": lambda _: False,
+    "q=nightly": lambda each: each["title"] is not None,
+    "q=IDE": lambda each: each["label"] == "idea",
+    "q=msf": lambda each: each["ticker"] == "MSFT",
+    "q=trailing": lambda each: each["rule_type"] == "ATR",  # from its title
+    "q=atr+ibm+ide": lambda each: (each["rule_type"], each["ticker"], each["label"]) == ("ATR", "IBM", "idea"),
+    "q=%25_o": lambda each: int(each["rule_id"][2:]) % 10 == 0,  # of a tag, and no pattern
+    "q=nightly&ticker=IBM": lambda each: each["title"] is not None and each["ticker"] == "IBM",
+    "q=nowhere": lambda _: False,
     "ticker=msft": lambda each: each["ticker"] == "MSFT",
     "name=R_17": lambda each: each["rule_id"] == "R_17",
     "name=%E6%97%A5": lambda _: False,
@@ -197,14 +208,21 @@ def test_no_fitting_run_says_how_to_see_others(browser_client: FlaskClient) -> N
     assert "No run fits this filter" in browser_client.get("/runs?ticker=IBM").get_data(as_text=True)
 
 
+def test_a_word_that_no_run_has_is_named(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+    page = browser_client.get("/runs?q=idea+<x>+aapl").text
+
+    assert "No run’s label, title, ticker, rule or tag contains “&lt;x&gt;”" in page
+    assert "No run fits this filter" in browser_client.get("/runs?q=aapl+msft").text
+
+
 def test_a_search_leads_to_the_filtered_list(browser_client: FlaskClient) -> None:
     for words, target in {
         "aapl": "/runs?ticker=AAPL",
         "AAPL rsi failed": "/runs?ticker=AAPL&rule=RSI&status=failed",
         "aapl RSI_15_30_80": "/runs?ticker=AAPL&name=RSI_15_30_80",
-        "my idea": "/runs?label=my+idea",
+        "my idea": "/runs?q=my+idea",
         "": "/runs",
-        "deadbeef": "/runs?label=deadbeef",
+        "deadbeef": "/runs?q=deadbeef",
     }.items():
         assert browser_client.get("/search", query_string={"q": words}).headers["Location"] == target
 

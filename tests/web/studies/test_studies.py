@@ -18,6 +18,7 @@ from contracts.study import StudyStatus
 from tests.services.finished_runs import succeed
 from tests.services.studies import BASE, GRID, WALK_FORWARD, complete, judge_here, leader, submit_study, work_through
 from tests.services.web_app import sweep_values
+from web.studies.pages import _tried
 
 MANY = [{"fast": 2 + number % 150, "slow": 200 + number // 150} for number in range(5000)]
 
@@ -158,6 +159,20 @@ def test_the_page_of_a_judged_study_says_the_verdict_first(app: Flask, client: F
     assert "None" not in page
     assert ("Sharpe ratio by fold" in page) == (kind != "selection")
     assert study["sentence"] in client.get("/studies").text
+    assert all(f'<th scope="col" class="number">{name}</th>' in page for name in ("fast", "slow"))
+    assert "What all combinations share" in page and "<dt>kind</dt><dd>sma</dd>" in page
+
+
+def test_a_study_of_an_own_rule_shows_its_texts_once_and_a_column_for_each_input_that_varies() -> None:
+    texts = {"buy": "close > sma(close, n) and volume > v", "sell": "close < sma(close, n) * k"}
+    grid = [texts | {"inputs": {"k": 2, "n": n, "v": {"value": v}}} for n in (10, 20) for v in (1e6, 2e6)]
+
+    tried = _tried({"rule_type": "FORMULA", "request": {"combinations": grid}})
+
+    assert (tried["varying"], tried["texts"]) == (["inputs.n", "inputs.v"], ["buy", "sell"])
+    assert tried["shared"] == texts | {"inputs.k": 2}
+    assert [tried["names"][name] for name in tried["varying"]] == ["n", "v"]
+    assert tried["complete"](grid[1])["inputs.v"] == 2e6
 
 
 def test_a_judged_study_without_a_number_has_a_page_with_the_reasons(app: Flask, client: FlaskClient) -> None:

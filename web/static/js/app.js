@@ -13,6 +13,7 @@ import "./settings.js";
 import "./shortcuts.js";
 import "./swap.js";
 import "./tabs.js";
+import "./titles.js";
 import { startExploring } from "./batches/explore.js";
 import { startCharts } from "./charts/start.js";
 import { startPriceLoading } from "./prices/loading.js";

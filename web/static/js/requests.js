@@ -1,10 +1,12 @@
 // JSON, or a file, to the server and JSON back; a fault is an answer with `error`, never an exception.
-export async function sendJson(url, values, { method = values === undefined ? "GET" : "POST", headers = {} } = {}) {
+// outlives: it is sent even if the page is left at once; of at most 64 KB.
+export async function sendJson(url, values, { method = values === undefined ? "GET" : "POST", headers = {}, outlives = false } = {}) {
   try {
     const response = await fetch(url, {
       method,
       headers: { "Content-Type": "application/json", Accept: "application/json", ...headers },
       credentials: "same-origin",
+      keepalive: outlives,
       body: values === null || values instanceof Blob ? values : JSON.stringify(values),
     });
     const body = response.status === 204 ? {} : await response.json();

@@ -1,4 +1,5 @@
-// Remembers which runs are ticked, across pages of the list and its refreshes, names them, and acts on all of them.
+// Remembers which runs of a filter are ticked, across pages of the list and its refreshes, names them, and has the
+// server change all of them.
 import { announce } from "../announce.js";
 import { valueOf } from "../inputs.js";
 import { sendJson } from "../requests.js";
@@ -7,16 +8,31 @@ import { refresh } from "../swap.js";
 const KEY = "ticked-runs";
 const LEAST = 2;
 const MOST = 5; // that can be compared
-const LIVING = ["pending", "running"];
-const ENDED_BADLY = ["failed", "cancelled"];
+let isBusy = false; // the server is changing runs
+let isLeft = false; // the page, so that no answer means nothing
 
-// [{ id, name, state }]
+// [{ id, name, state }], with the states that the page shows
 function ticked() {
-  return JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+  const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+  return kept.filter === filter() ? kept.runs.map((run) => (boxOf(run) ? described(boxOf(run)) : run)) : [];
+}
+
+function filter() {
+  return document.getElementById("chosen-runs")?.dataset.filter;
+}
+
+function boxOf({ id }) {
+  return document.querySelector(`#row-${CSS.escape(id)} [name="run"]`);
+}
+
+// Those of another filter are gone for good.
+function forgetOthers() {
+  const kept = JSON.parse(sessionStorage.getItem(KEY) ?? "{}");
+  if (document.getElementById("runs-list") && kept.filter !== filter()) sessionStorage.removeItem(KEY);
 }
 
 function keep(runs) {
-  sessionStorage.setItem(KEY, JSON.stringify(runs));
+  sessionStorage.setItem(KEY, JSON.stringify({ filter: filter(), runs }));
   show();
 }
 
@@ -26,19 +42,26 @@ function described(box) {
 
 function show() {
   const form = document.getElementById("chosen-runs");
+  forgetOthers();
   if (!form) return;
-  const shown = new Map([...form.querySelectorAll('input[name="run"]')].map((box) => [box.value, box]));
-  const runs = ticked().map((run) => (shown.has(run.id) ? described(shown.get(run.id)) : run)); // states move on
+  const runs = ticked();
   const ids = runs.map(({ id }) => id);
-  for (const box of shown.values()) box.checked = ids.includes(box.value);
+  const boxes = [...form.querySelectorAll('input[name="run"]')];
+  for (const box of boxes) box.checked = ids.includes(box.value);
+  form.querySelector("[data-all]").checked = boxes.every((box) => box.checked);
   form.querySelector("[data-chosen]").hidden = !runs.length;
   form.querySelector("[data-names]").textContent = runs.map(({ name }) => name).join(", ");
   form.querySelector("[data-hint]").textContent = hint(runs);
   offer(form.querySelector("[data-compare]"), "Compare", runs.filter(isCompleted).length, !hint(runs));
-  for (const [action, states] of [["cancel", LIVING], ["retry", ENDED_BADLY]]) {
-    const count = runs.filter(({ state }) => states.includes(state)).length;
-    offer(form.querySelector(`[data-each="${action}"]`), action === "cancel" ? "Cancel" : "Retry", count, count > 0);
+  for (const button of form.querySelectorAll("[data-runs]")) {
+    const count = changeable(button).length;
+    offer(button, button.dataset.word, count, count > 0 && !isBusy);
   }
+}
+
+// The ticked runs that a button's action changes.
+function changeable(button) {
+  return ticked().filter(({ state }) => button.dataset.states.split(" ").includes(state));
 }
 
 function isCompleted({ state }) {
@@ -60,6 +83,7 @@ function hint(runs) {
 
 function onChange({ target }) {
   const form = target.closest("#chosen-runs");
+  if (target.closest("#chosen-runs, #runs-filter")) tell("");
   if (target.name === "run" && form) {
     const others = ticked().filter((run) => run.id !== target.value);
     keep(target.checked ? [...others, described(target)] : others);
@@ -80,38 +104,67 @@ function onSubmit(event) {
 
 async function onClick({ target }) {
   if (target.closest("[data-none]")) keep([]);
-  const button = target.closest("[data-each], [data-as]");
-  if (button?.dataset.each) await actOnEach(button, button.dataset.each);
-  else if (button) await sendAll(button);
+  const button = target.closest("[data-runs], [data-as]");
+  if (button?.dataset.runs) await changeAll(button);
+  else if (button) await tagAll(button);
+}
+
+async function changeAll(button) {
+  const { word, doing, done } = button.dataset;
+  const runs = changeable(button);
+  if (runs.length > 1 && !window.confirm(`${word} ${runs.length} runs?`)) return;
+  isBusy = true;
+  tell(`${doing} ${counted(runs.length)}…`);
+  const body = await sendTicked(button.dataset.runs, runs);
+  isBusy = false;
+  if (body) tell(`${counted(body.changed)} ${done}.${leftWords(body.left)}`);
+  show();
+  await refresh("runs-list");
+}
+
+function counted(runs) {
+  return runs === 1 ? "1 run" : `${runs} runs`;
+}
+
+function leftWords(left) {
+  const words = Object.entries(left).map(([state, count]) => `${count} ${state}`);
+  return words.length ? ` Left as they are: ${words.join(", ")}.` : "";
+}
+
+// The answer; null, with the ticks again, for a fault, which is shown. They are gone meanwhile, also if the page is left.
+async function sendTicked(url, runs, values = {}) {
+  const before = sessionStorage.getItem(KEY);
+  keep([]);
+  const { ok, body } = await sendJson(url, { run_ids: runs.map(({ id }) => id), ...values }, { outlives: true });
+  if (ok) return body;
+  if (isLeft) return null;
+  sessionStorage.setItem(KEY, before);
+  show();
+  tell(Object.values(body.errors ?? { body: body.error })[0], "chosen-fault");
+  return null;
+}
+
+// Shows and says a sentence in place of the one before.
+function tell(words, id = "chosen-told") {
+  for (const place of document.querySelectorAll("#chosen-told, #chosen-fault")) {
+    place.textContent = place.id === id ? words : "";
+    place.hidden = !place.textContent;
+  }
+  if (id === "chosen-told" && words) announce(words);
 }
 
 // A group of a field and buttons: each sends the ticked runs, and what the field holds under a name of its own.
-async function sendAll(button) {
+async function tagAll(button) {
   const group = button.closest("[data-bulk]");
   const input = group.querySelector("input");
   const words = valueOf(input);
   if (!words) return input.focus();
-  const ids = ticked().map(({ id }) => id);
-  const { ok, body } = await sendJson(group.dataset.bulk, { run_ids: ids, [button.dataset.as]: words });
-  const fault = document.getElementById("chosen-fault");
-  fault.textContent = ok ? "" : Object.values(body.errors ?? { body: body.error })[0];
-  if (!ok) return input.focus();
+  const runs = ticked();
+  const body = await sendTicked(group.dataset.bulk, runs, { [button.dataset.as]: words });
+  if (!body) return input.focus();
   input.value = "";
-  announce(`${body.changed} of ${ids.length} runs changed`);
+  tell(`${body.changed} of ${counted(runs.length)} changed.`);
   return refresh("runs-list");
-}
-
-async function actOnEach(button, action) {
-  button.disabled = true;
-  const states = action === "cancel" ? LIVING : ENDED_BADLY;
-  let done = 0;
-  for (const { id } of ticked().filter((run) => states.includes(run.state))) {
-    const { ok } = await sendJson(`/api/runs/${id}/${action}`, null);
-    done += ok ? 1 : 0;
-  }
-  announce(`${done} runs ${action === "cancel" ? "cancelled" : "wait again"}`);
-  keep([]);
-  await refresh("runs-list");
 }
 
 function onKey(event) {
@@ -119,6 +172,8 @@ function onKey(event) {
 }
 
 show();
+addEventListener("pagehide", () => (isLeft = true));
+addEventListener("pageshow", () => (isLeft = false));
 document.addEventListener("keydown", onKey);
 document.addEventListener("change", onChange);
 document.addEventListener("submit", onSubmit);

@@ -1,4 +1,6 @@
-"""Changes of many runs of a batch at once: the transitions and events of single runs, a thousand in a transaction.
+"""Changes of many runs at once: the transitions and events of single runs, a thousand in a transaction.
+
+among: which runs are meant, such as those of a batch.
 
 The caller owns the transaction, and repeats the call with the last row's id until it answers with nothing.
 """
@@ -6,43 +8,39 @@ The caller owns the transaction, and repeats the call with the last row's id unt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, insert, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.database import time_of
 from adapters.runs.events import event
 from adapters.runs.states import cancelled_values, retried_values
 from adapters.tables import IS_LIVING, run_events, runs
-from contracts.status import ErrorType, RunStatus
+from contracts.status import RunStatus
 
 AT_ONCE = 1000  # runs per transaction, so that nobody waits long for their locks
 
 
-def cancel_some(connection: Connection, batch_id: str, after_id: int) -> Sequence[RowMapping]:
-    """FAIL up to AT_ONCE living runs of a batch as cancelled; id, run_id and attempt of each, [] at the end."""
-    rows = _locked(connection, batch_id, IS_LIVING, after_id)
+def cancel_some(connection: Connection, among: ColumnElement[bool], after_id: int) -> Sequence[RowMapping]:
+    """FAIL up to AT_ONCE living runs as cancelled; id, run_id and attempt of each, [] at the end."""
+    rows = _locked(connection, among, IS_LIVING, after_id)
     _change(connection, IS_LIVING, rows, cancelled_values(), RunStatus.FAILED, "cancelled on request")
     return rows
 
 
-def retry_some(
-    connection: Connection, batch_id: str, excluded: frozenset[ErrorType], after_id: int
-) -> Sequence[RowMapping]:
-    """Make up to AT_ONCE failed runs of a batch wait again; id, run_id, attempt, request of each, [] at the end.
-
-    Runs that failed for an `excluded` reason stay as they are.
-    """
-    failed = and_(runs.c.status == RunStatus.FAILED, runs.c.error_type.not_in(excluded))
-    rows = _locked(connection, batch_id, failed, after_id)
+def retry_some(connection: Connection, among: ColumnElement[bool], after_id: int) -> Sequence[RowMapping]:
+    """Make up to AT_ONCE failed runs wait again; id, run_id, batch_id, attempt, request of each, [] at the end."""
+    failed = runs.c.status == RunStatus.FAILED
+    rows = _locked(connection, among, failed, after_id)
     _change(connection, failed, rows, retried_values(runs.c.attempt + 1), RunStatus.PENDING, "retried on request")
     return rows
 
 
-def _locked(connection: Connection, batch_id: str, which: ColumnElement[bool], after_id: int) -> Sequence[RowMapping]:
+def _locked(
+    connection: Connection, among: ColumnElement[bool], which: ColumnElement[bool], after_id: int
+) -> Sequence[RowMapping]:
     """Rows that nobody else changes before this transaction ends; SQLite's writers are alone anyway."""
-    columns = select(*runs.c["id", "run_id", "attempt", "status", "request_json"])
-    members = columns.where(runs.c.batch_id == batch_id, runs.c.id > after_id, which)
-    query = members.order_by(runs.c.id).limit(AT_ONCE)
+    columns = select(*runs.c["id", "run_id", "batch_id", "attempt", "status", "request_json"])
+    query = columns.where(among, runs.c.id > after_id, which).order_by(runs.c.id).limit(AT_ONCE)
     return connection.execute(query.with_for_update()).mappings().all()
 
 

@@ -1,0 +1,34 @@
+// The pencil beside a heading: what something is called from now on.
+import { announce } from "./announce.js";
+import { sendJson } from "./requests.js";
+import { swap } from "./swap.js";
+
+async function onSubmit(event) {
+  const form = event.target;
+  if (!form.dataset.title) return;
+  event.preventDefault();
+  const { ok, body } = await sendJson(form.dataset.title, { title: form.elements.title.value }, { method: "PUT" });
+  if (!ok) {
+    form.querySelector(".fault").textContent = Object.values(body.errors ?? { body: body.error })[0];
+    return;
+  }
+  await swap(location.href, ["heading"], { push: false });
+  document.querySelector(".rename > summary")?.focus();
+  announce(`It is called ${body.title}`);
+}
+
+function onToggle({ target }) {
+  if (target.matches?.(".rename[open]")) target.querySelector("input").focus();
+}
+
+function onKey({ key, target }) {
+  const pencil = key === "Escape" && target.closest?.(".rename[open]");
+  if (!pencil) return;
+  pencil.open = false;
+  pencil.querySelector("form").reset();
+  pencil.querySelector("summary").focus();
+}
+
+document.addEventListener("submit", onSubmit);
+document.addEventListener("toggle", onToggle, true);
+document.addEventListener("keydown", onKey);

@@ -1,0 +1,126 @@
+"""What runs, batches, studies and screens are called: as people say, or else as follows from what was asked for."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import fields
+from typing import Any
+
+from flask import Flask
+from flask.typing import ResponseReturnValue
+
+from adapters.batches.flat_params import flat_params
+from contracts.run_request import Titled
+from contracts.status import Kind
+from contracts.study import StudyRequest
+from rules.catalog import RULES, checked_rule
+from web.arguments import json_body
+from web.formats import plain
+from web.runs.validation import checked
+
+Row = Mapping[Any, Any]  # of a run: ticker, rule_type, rule_id, and params or params_json
+UNNAMED = next(each.default for each in fields(StudyRequest) if each.name == "name")
+PART = "inputs."  # of a rule of one's own: what its numbers are called inside
+
+
+def register(app: Flask) -> None:
+    """Make the titles of runs filters of the templates."""
+    app.jinja_env.filters |= {each.__name__: each for each in (run_title, rule_title, rule_name)}
+
+
+def asked_title() -> str | None:
+    """The title that the request's body gives; None for an empty one. InvalidRequest."""
+    return checked(Titled, json_body()).title.strip() or None
+
+
+def titled(title: str) -> ResponseReturnValue:
+    """The answer to whoever gave something a title: what it is called now."""
+    return {"title": title}
+
+
+def run_title(run: Row) -> str:
+    """What a run is called: AAPL Own rule, n = 50, v = 1M."""
+    return run.get("title") or f"{run['ticker']} {rule_title(run)}"
+
+
+def rule_title(run: Row) -> str:
+    """The rule of a run with its parameters in the rule's order, or the name that somebody submitted with it."""
+    rule_type, rule_id = run["rule_type"], run["rule_id"]
+    if rule_type not in RULES:
+        return str(rule_id or rule_type)
+    rule = checked_rule(rule_type, _params(run))
+    name, of, combinations = (rule_id or "").partition(" x ")
+    if of and name == rule_type:  # a screen
+        return f"{rule_name(rule_type)}, {combinations} combinations"
+    if rule_id not in (None, rule.label):
+        return str(rule_id)
+    return ", ".join([rule_name(rule_type), *params_said(rule_type, rule.params)])
+
+
+def params_said(rule_type: str, params: Mapping[str, Any]) -> Iterator[str]:
+    """Complete parameters as `n = 50`, in the rule's order; without the texts of a rule of one's own."""
+    kinds = {param.name: param.kind for param in RULES[rule_type].params}
+    for name, value in flat_params(params).items():
+        if kinds.get(name) == "rules":
+            yield " + ".join(RULES[member["rule_type"]].short_title for member in value)
+        elif kinds.get(name) != "text":
+            yield f"{name.removeprefix(PART)} = {short(value)}"
+
+
+def short(value: Any) -> str:
+    """A parameter's value as titles have it: large round numbers as 1M, 2.5B."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        for size, letter in ((1e12, "T"), (1e9, "B"), (1e6, "M")):
+            if abs(value) >= size and value * 1000 % size == 0:
+                return f"{plain(value / size)}{letter}"
+    return plain(value)
+
+
+def batch_title(title: str | None, first: Row, last: Row) -> str:
+    """What a batch is called: its title, its runs' label, or RSI on AAPL … MSFT · period, oversold."""
+    if title:
+        return title
+    if first["label"] not in (None, "", UNNAMED) and first["label"] == last["label"]:
+        return str(first["label"])
+    rules = _both(rule_name(first["rule_type"]), rule_name(last["rule_type"]))
+    are_alike = first["rule_type"] == last["rule_type"] and {first["kind"], last["kind"]} == {Kind.RUN}
+    varying = _varying(first, last) if are_alike else []
+    return of_tickers(rules, _both(first["ticker"], last["ticker"]), varying)
+
+
+def study_title(title: str | None, study: Row) -> str:
+    """What a study is called: its title, its name, or RSI on AAPL."""
+    if title or study["name"] != UNNAMED:
+        return str(title or study["name"])
+    return of_tickers(rule_name(study["rule_type"]), study["ticker"])
+
+
+def screen_title(job: Row, tickers: Iterable[str], swept: Iterable[str]) -> str:
+    """What a screen is called, of whose Jobs `job` is the first: its title, its label, or RSI on AAPL · period."""
+    own = job["title"] or job["label"]
+    return own or of_tickers(rule_name(job["rule_type"]), ", ".join(tickers), swept)
+
+
+def of_tickers(rule: str, tickers: str, varying: Iterable[str] = ()) -> str:
+    """RSI on AAPL … MSFT · period, oversold."""
+    names = ", ".join(name.removeprefix(PART) for name in varying)
+    return f"{rule} on {tickers}{f' · {names}' if names else ''}"
+
+
+def rule_name(rule_type: str) -> str:
+    """What titles call a rule, also one that is no more."""
+    return RULES[rule_type].short_title if rule_type in RULES else rule_type
+
+
+def _both(first: str, last: str) -> str:
+    return first if first == last else f"{first} … {last}"
+
+
+def _varying(first: Row, last: Row) -> list[str]:
+    """Parameters that have other values in the last run than in the first one, in the rule's order."""
+    one, other = (flat_params(checked_rule(each["rule_type"], _params(each)).params) for each in (first, last))
+    return [name for name, value in one.items() if other.get(name) != value]
+
+
+def _params(run: Row) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run["params_json"]) if "params_json" in run else run["params"]
+    return found
