@@ -67,4 +67,4 @@ def test_letters_have_one_of_five_sizes() -> None:
         if not size.startswith("clamp(")  # what is read across a room
     }
 
-    assert {size.strip() for size in sizes} - {"27px"} == {f"var(--size-{number})" for number in range(1, 6)}
+    assert {size.strip() for size in sizes} - {"19px"} == {f"var(--size-{number})" for number in range(1, 6)}

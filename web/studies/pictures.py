@@ -1,7 +1,7 @@
 """Small pictures of a verdict."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from statistics import NormalDist
 from typing import Any
 
@@ -11,7 +11,8 @@ from adapters.metrics.sharpe_evidence import luck_sharpe
 from web.formats import number
 from web.svg import bar, line, picture, polyline, scale, text
 
-WIDTH, HEIGHT, EDGE = 720, 240, 36  # EDGE: room above, and below for words
+WIDTH, HEIGHT, EDGE = 440, 220, 36  # EDGE: room above, and below for words; three stand in a row
+LEFT = 62  # room for the numbers of the axis
 FLOOR, BELOW, ABOVE = HEIGHT - EDGE, HEIGHT - 6, 27  # where the shapes end, and where the words are
 STEPS = 120  # points of a curve
 BINS = 60  # of a histogram
@@ -22,13 +23,19 @@ def _framed(shapes: Iterable[str], alt: str) -> Markup:
     return picture(shapes, f'class="study-picture" viewBox="0 0 {WIDTH} {HEIGHT}"', alt)
 
 
+def _axis(y: Callable[[float], float], values: Iterable[float], written: Callable[[float], str]) -> list[str]:
+    """A line across, with its number on the left, for each value."""
+    shapes = ((line("s-rule", LEFT, y(each), WIDTH, y(each)), y(each), written(each)) for each in dict.fromkeys(values))
+    return [part for rule, at, words in shapes for part in (rule, text(LEFT - 6, at, words, "end", dy=5))]
+
+
 def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup:
     """A pair of bars for each fold: its Sharpe ratio in sample and out of sample."""
     known = [ratio for pair in ratios for ratio in pair if ratio is not None]
-    y = scale(min([0.0, *known]), max([0.1, *known]), FLOOR, EDGE)
-    x = scale(0, max(len(ratios), 1), 0, WIDTH)
-    width = min(x(0.35), 48)
-    shapes = [line("s-rule", 0, y(0), WIDTH, y(0))]
+    low, high = min([0.0, *known]), max([0.1, *known])
+    y, x = scale(low, high, FLOOR, EDGE), scale(0, max(len(ratios), 1), LEFT, WIDTH)
+    width = min(x(0.35) - LEFT, 48)
+    shapes = _axis(y, (low, 0.0, high), "{:.2f}".format)
     for fold, pair in enumerate(ratios):
         middle = x(fold + 0.5)
         for ratio, css, left in zip(pair, ("f-done", "f-strategy"), (middle - width, middle), strict=True):
@@ -51,9 +58,10 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
         low, high = low * 0.99, high * 1.01
     last = len(equity) - 1
     shown = [*range(0, last, max(1, len(equity) // WIDTH)), last]
-    x, y = scale(0, max(last, 1), 0, WIDTH), scale(low, high, FLOOR, EDGE)
+    x, y = scale(0, max(last, 1), LEFT, WIDTH), scale(low, high, FLOOR, EDGE)
     first_day, last_day = dates[0][:10], dates[-1][:10]
     shapes = [
+        *_axis(y, (low, (low + high) / 2, high), _short),
         polyline("s-strategy", [(x(at), y(equity[at])) for at in shown]),
         text(2, BELOW, first_day, "start"),
         text(WIDTH - 2, BELOW, last_day, "end"),
@@ -64,17 +72,26 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
     )
 
 
+def _short(money: float) -> str:
+    """1,234, 56k, 7.8M."""
+    if abs(money) < 10_000:
+        return f"{money:,.0f}"
+    return f"{money / 1e3:,.0f}k" if abs(money) < 1e6 else f"{money / 1e6:,.1f}M"
+
+
 def histogram_picture(values: Sequence[float], marked: float, what: str) -> Markup:
     """How often each range of values occurs, and one of them, or another value, that is marked; what: in words."""
     low, high = min(*values, marked), max(*values, marked)
     width = (high - low) / BINS or 1.0
     counts = Counter(min(int((value - low) / width), BINS - 1) for value in values)
-    x, y = scale(0, BINS, EDGE, WIDTH - EDGE), scale(0, max(counts.values()), FLOOR, EDGE)
+    most = max(counts.values())
+    x, y = scale(0, BINS, LEFT, WIDTH), scale(0, most, FLOOR, EDGE)
     mark = x((marked - low) / width)
-    shapes = [bar("f-luck", x(place), x(1) - x(0) - 1, y(count), FLOOR) for place, count in sorted(counts.items())]
+    shapes = _axis(y, (0, most), "{:,.0f}".format)
+    shapes += [bar("f-luck", x(place), x(1) - x(0) - 1, y(count), FLOOR) for place, count in sorted(counts.items())]
     shapes += [
         line("s-strategy", mark, EDGE, mark, FLOOR),
-        text(min(max(mark, 120), WIDTH - 120), ABOVE, f"{what} {number(marked)}"),
+        text(min(max(mark, LEFT + 60), WIDTH - 70), ABOVE, f"{what} {number(marked)}"),
         text(EDGE, BELOW, number(low), "start"),
         text(WIDTH - EDGE, BELOW, number(high), "end"),
     ]
@@ -103,12 +120,14 @@ def luck_picture(observed: float, luck: float, one: float, trials: int) -> Marku
     low, high = min(observed, luck - 3 * one, 0.0), max(observed, luck + 3 * one)
     ratios = [low + (high - low) * step / STEPS for step in range(STEPS + 1)]
     densities = [_best_density(ratio / one, trials) for ratio in ratios]
-    x, y = scale(low, high, EDGE, WIDTH - EDGE), scale(0, max(densities), FLOOR, EDGE)
+    x, y = scale(low, high, LEFT, WIDTH - 8), scale(0, max(densities), FLOOR, EDGE)
     mark = x(observed)
     shapes = [
+        line("s-rule", LEFT, FLOOR, WIDTH, FLOOR),
+        text(2, ABOVE, "likelier ↑", "start"),
         polyline("s-luck", zip(map(x, ratios), map(y, densities), strict=True)),
         line("s-strategy", mark, EDGE, mark, FLOOR),
-        text(min(max(mark, 120), WIDTH - 120), ABOVE, f"observed {number(observed)}"),
+        text(min(max(mark, LEFT + 60), WIDTH - 70), ABOVE, f"observed {number(observed)}"),
         text(x(luck), BELOW, f"luck gives {number(luck)}"),
     ]
     best = f"The best of {trials} without skill has a Sharpe ratio of about {number(luck)}"
