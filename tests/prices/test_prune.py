@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -40,8 +41,13 @@ def test_unused_versions_are_listed_by_a_dry_run_and_then_forgotten(database_url
         PriceStore(engine).bars(old.data_hash)
 
 
-def test_a_database_without_tables_or_a_wrong_url_is_said(tmp_path: object) -> None:
-    bare, wrong = prune(f"sqlite:///{tmp_path}/bare.db"), prune("postgres://nowhere/x")
+def test_a_database_without_tables_or_a_wrong_url_is_said(tmp_path: Path) -> None:
+    (tmp_path / "bare.db").touch()
+    bare, gone, wrong = map(
+        prune, (f"sqlite:///{tmp_path}/bare.db", f"sqlite:///{tmp_path}/gone.db", "postgres://nowhere/x")
+    )
 
+    assert (gone.returncode, f"there is no file {tmp_path}/gone.db" in gone.stderr) == (1, True)
+    assert not (tmp_path / "gone.db").exists()
     assert (bare.returncode, "the prices could not be read: no such table" in bare.stderr) == (1, True)
     assert (wrong.returncode, "DATABASE_URL" in wrong.stderr) == (2, True)
