@@ -26,7 +26,7 @@ def test_from_the_form_to_every_tab_without_a_reload(visit: Visit) -> None:
         page.keyboard.press("ArrowRight")
     expect(page.locator("#tab-stats")).to_have_attribute("aria-selected", "true")
     assert page.evaluate("window.neverReloaded") is True
-    expect(page).to_have_title("MSFT MACD_12_26_9 · completed · Backtests")
+    expect(page).to_have_title("MSFT MACD, fast = 12, slow = 26, signal = 9 · completed · Backtests")
     expect(page.locator('[data-metric="sharpe_ratio"] .value')).not_to_be_empty()
 
 

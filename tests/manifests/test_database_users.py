@@ -81,6 +81,8 @@ def change_everything(
     run_id = asked("POST", "/run_backtest", json=run_values())["run_id"]
     for change in ("cancel", "retry", "pin", "unpin", "reproduce"):
         asked("POST", f"/api/runs/{run_id}/{change}")
+    for change in ("cancel", "retry"):
+        asked("POST", f"/api/runs/{change}", json={"run_ids": [run_id]})
     for change in ("add", "remove"):
         asked("POST", "/api/runs/tags", json={"run_ids": [run_id], change: ["trend"]})
     batch_id = asked("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
@@ -103,6 +105,9 @@ def change_everything(
     judged_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
     complete_study(judged_id)
     asked("POST", f"/api/studies/{judged_id}/judge")
+    for named in (f"runs/{run_id}", f"batches/{batch_id}", f"studies/{judged_id}"):
+        asked("PUT", f"/api/{named}/title", json={"title": "ours"})
+        asked("PUT", f"/api/{named}/title", json={"title": ""})
     preset_id = asked("POST", "/api/strategies", json={"name": "ours", "request": run_values()})["id"]
     asked("PUT", f"/api/strategies/{preset_id}", json={"request": run_values(fee_rate=0)})
     asked("DELETE", f"/api/strategies/{preset_id}")

@@ -75,14 +75,15 @@ def test_a_run_without_its_series_keeps_metrics_and_receipt(submitter: Submitter
 
 
 def test_what_matters_to_somebody_is_kept_however_old(submitter: Submitter) -> None:
-    marked = [ended(submitter, 11, columns) for columns in ({"batch_id": "b"}, {"label": "idea"}, {"pinned": 1})]
+    kept = ({"batch_id": "b"}, {"label": "idea"}, {"title": "mine"}, {"pinned": 1})
+    marked = [ended(submitter, 11, columns) for columns in kept]
     origin = ended(submitter, 11)
     ended(submitter, 9, {"reproduces": origin})
 
     removed = prune(submitter, keep_series_days=10, keep_runs_days=10, keep_runs_count=1)
 
     assert removed == Counter()
-    assert [left(submitter, run_id) for run_id in (*marked, origin)] == [WHOLE] * 4
+    assert [left(submitter, run_id) for run_id in (*marked, origin)] == [WHOLE] * 5
 
 
 def batch(submitter: Submitter, *days: float, batch_id: str = "sweep") -> list[str]:

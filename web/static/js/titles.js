@@ -17,8 +17,13 @@ async function onSubmit(event) {
   announce(`It is called ${body.title}`);
 }
 
-function onToggle({ target }) {
-  if (target.matches?.(".rename[open]")) target.querySelector("input").focus();
+// At once, so that what is typed next goes into the field: a single key may be a shortcut elsewhere.
+function onClick(event) {
+  const pencil = event.target.closest(".rename > summary")?.parentElement;
+  if (!pencil) return;
+  event.preventDefault();
+  pencil.open = !pencil.open;
+  if (pencil.open) pencil.querySelector("input").focus();
 }
 
 function onKey({ key, target }) {
@@ -30,5 +35,5 @@ function onKey({ key, target }) {
 }
 
 document.addEventListener("submit", onSubmit);
-document.addEventListener("toggle", onToggle, true);
+document.addEventListener("click", onClick);
 document.addEventListener("keydown", onKey);
