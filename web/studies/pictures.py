@@ -35,7 +35,7 @@ def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup
     low, high = min([0.0, *known]), max([0.1, *known])
     y, x = scale(low, high, FLOOR, EDGE), scale(0, max(len(ratios), 1), LEFT, WIDTH)
     width = min(x(0.35) - LEFT, 48)
-    shapes = _axis(y, (low, 0.0, high), "{:.2f}".format)
+    shapes = _axis(y, (low, 0.0, high), number)
     for fold, pair in enumerate(ratios):
         middle = x(fold + 0.5)
         for ratio, css, left in zip(pair, ("f-done", "f-strategy"), (middle - width, middle), strict=True):
@@ -63,9 +63,8 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
     shapes = [
         *_axis(y, (low, (low + high) / 2, high), _short),
         polyline("s-strategy", [(x(at), y(equity[at])) for at in shown]),
-        text(2, BELOW, first_day, "start"),
+        text(LEFT, BELOW, first_day, "start"),
         text(WIDTH - 2, BELOW, last_day, "end"),
-        text(2, ABOVE, f"{number(low, 0)} to {number(high, 0)}", "start"),
     ]
     return _framed(
         shapes, f"Equity from {number(equity[0], 0)} on {first_day} to {number(equity[-1], 0)} on {last_day}"
@@ -75,8 +74,8 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
 def _short(money: float) -> str:
     """1,234, 56k, 7.8M."""
     if abs(money) < 10_000:
-        return f"{money:,.0f}"
-    return f"{money / 1e3:,.0f}k" if abs(money) < 1e6 else f"{money / 1e6:,.1f}M"
+        return number(money, 0)
+    return f"{number(money / 1e3, 0)}k" if abs(money) < 1e6 else f"{number(money / 1e6, 1)}M"
 
 
 def histogram_picture(values: Sequence[float], marked: float, what: str) -> Markup:
@@ -87,13 +86,13 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
     most = max(counts.values())
     x, y = scale(0, BINS, LEFT, WIDTH), scale(0, most, FLOOR, EDGE)
     mark = x((marked - low) / width)
-    shapes = _axis(y, (0, most), "{:,.0f}".format)
+    shapes = _axis(y, (0, most), _short)
     shapes += [bar("f-luck", x(place), x(1) - x(0) - 1, y(count), FLOOR) for place, count in sorted(counts.items())]
     shapes += [
         line("s-strategy", mark, EDGE, mark, FLOOR),
         text(min(max(mark, LEFT + 60), WIDTH - 70), ABOVE, f"{what} {number(marked)}"),
-        text(EDGE, BELOW, number(low), "start"),
-        text(WIDTH - EDGE, BELOW, number(high), "end"),
+        text(LEFT, BELOW, number(low), "start"),
+        text(WIDTH - 2, BELOW, number(high), "end"),
     ]
     return _framed(shapes, f"{len(values):,} values from {number(low)} to {number(high)}; {what} {number(marked)}")
 
