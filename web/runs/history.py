@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Container, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
@@ -36,6 +37,7 @@ COLUMNS = {
     "batch": "Batch",
     "created": "Submitted",
 }
+RECENT = {"Today": 0, "Last 7 days": 6, "Last 30 days": 29}  # filters that are one click, with the days before today
 # What a reader may show beside it.
 MORE_COLUMNS = {"benchmark": "Benchmark", **{name: metric.title for name, metric in BENCHMARK_METRICS.items()}}
 
@@ -63,6 +65,7 @@ def page() -> str:
         unmatched=[] if page.rows else ask_database(unmatched, wanted.words),
         filters=FILTERS,
         narrowing=[each for each in FILTERS if each.name in given],
+        recent={text: str(datetime.now(UTC).date() - timedelta(days)) for text, days in RECENT.items()},
         headlines=HEADLINES,
         tickers=list(platform().prices.all()),
         is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),

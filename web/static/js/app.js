@@ -8,6 +8,7 @@ import "./runs/actions.js";
 import "./runs/again.js";
 import "./runs/columns.js";
 import "./runs/live.js";
+import "./runs/saved_filters.js";
 import "./runs/selecting.js";
 import "./settings.js";
 import "./shortcuts.js";

@@ -1,0 +1,38 @@
+// Filters of the list of runs that this browser keeps by name.
+import { announce } from "../announce.js";
+import { make } from "../elements.js";
+
+const KEY = "saved-filters";
+
+// [{ name, query }], the newest last
+function saved() {
+  return JSON.parse(localStorage.getItem(KEY) ?? "[]");
+}
+
+function keep(filters) {
+  localStorage.setItem(KEY, JSON.stringify(filters));
+  show();
+}
+
+function show() {
+  const place = document.querySelector("[data-saved]");
+  if (!place) return;
+  const links = saved().map(({ name, query }) => {
+    const link = make("a", { className: "btn btn-quiet btn-sm", href: `/runs${query}` }, name);
+    if (query === location.search) link.ariaCurrent = "true";
+    const remove = make("button", { type: "button", className: "btn btn-quiet btn-sm", ariaLabel: `Forget the filter ${name}` }, "✕");
+    remove.addEventListener("click", () => keep(saved().filter((each) => each.name !== name)));
+    return make("span", { className: "segments" }, link, remove);
+  });
+  place.replaceChildren(...links);
+}
+
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("[data-save-filter]")) return;
+  const name = window.prompt("Name of this filter")?.trim().slice(0, 40);
+  if (!name) return;
+  keep([...saved().filter((each) => each.name !== name), { name, query: location.search }]);
+  announce(`The filter ${name} was saved`);
+});
+document.addEventListener("swapped", show);
+show();
