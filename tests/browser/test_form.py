@@ -160,7 +160,7 @@ def test_a_file_that_is_dropped_on_the_form_is_examined_where_prices_are_loaded(
 
     page.wait_for_url("**/prices")
     expect(page.locator("#price-reports")).to_contain_text("A new series")
-    expect(page.get_by_label("MINE.csv is")).to_have_value("MINE")
+    expect(page.get_by_role("group", name="MINE.csv").get_by_label("Ticker")).to_have_value("MINE")
     page.go_back()
     expect(page.locator('[name="start_date"]')).to_have_value("2010-01-04")
 
@@ -171,5 +171,7 @@ def test_a_fresh_form_begins_with_averages_over_five_years(visit: Visit) -> None
     submit(visit)
     wait_for_result(visit.page)
 
-    expect(visit.page.get_by_role("heading", name="AAPL MA_CROSS_20_50_sma")).to_be_visible()
+    expect(
+        visit.page.get_by_role("heading", name="AAPL MA crossover, fast = 20, slow = 50, kind = sma")
+    ).to_be_visible()
     expect(visit.page.locator('[data-metric="sharpe_ratio"] .value')).to_have_text(re.compile(r"^1\.[012]"))

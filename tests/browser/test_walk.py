@@ -300,7 +300,7 @@ def test_a_batch_is_found_in_the_list_and_its_map_is_read_by_ticker(visit: Visit
 def test_a_run_is_renamed_by_its_pencil_and_keys(visit: Visit) -> None:
     page = visit.page
     visit.open("/")
-    address = submit(visit, period="21")
+    address = submit(visit, rule_type="RSI", period="21")
     wait_for_result(page)
     pencil = page.locator(".rename > summary")
 

@@ -14,7 +14,13 @@ def result(**changed) -> RunResult:
     values = {
         "run_id": "00000000-0000-4000-8000-000000000000",
         "status": "completed",
-        "request": {"ticker": "AAPL", "rule_type": "RSI", "rule_id": "RSI_14_30_70", "initial_capital": 100_000.0},
+        "request": {
+            "ticker": "AAPL",
+            "rule_type": "RSI",
+            "rule_id": "RSI_14_30_70",
+            "params": {},
+            "initial_capital": 100_000.0,
+        },
         "metrics": {"total_return_pct": 34.56, "final_equity": 134_560.4, "buy_hold_return_pct": 512.3},
         "trades": [
             {**row, "side": "BUY", "pnl_pct": 20.0, "is_open": False},
@@ -32,6 +38,7 @@ def sentence_of(name, found, *equity):
     return f"{finding(found, RunSeries(request, times, np.array(equity), [], [], []))}."
 
 
+RULE = "RSI, period = 14, oversold = 30, overbought = 70"
 FALLING, RISING = (100_000.0, 76_550.0, 134_560.4), (100_000.0, 110_000.0, 134_560.4)
 
 
@@ -40,26 +47,29 @@ FALLING, RISING = (100_000.0, 76_550.0, 134_560.4), (100_000.0, 110_000.0, 134_5
     [
         (
             "equity_curve",
-            "Equity of AAPL with RSI_14_30_70 went from 100,000 to 134,560, while buying and holding gained 512.3%.",
+            "Equity of AAPL with {rule} went from 100,000 to 134,560, while buying and holding gained 512.3%.",
         ),
         (
             "drawdown_curve",
-            "Equity of AAPL with RSI_14_30_70 fell at most 23.4% below its earlier peak, on 2008-11-20.",
+            "Equity of AAPL with {rule} fell at most 23.4% below its earlier peak, on 2008-11-20.",
         ),
-        ("portfolio_orders", "Closing price of AAPL with RSI_14_30_70 with 2 buys and 1 sell."),
+        (
+            "portfolio_orders",
+            "Closing price of AAPL with {rule} with 2 buys and 1 sell.",
+        ),
         (
             "trade_pnl",
-            "The one closed trade of AAPL with RSI_14_30_70 won, with a return of +20.0%; the last one is still open.",
+            "The one closed trade of AAPL with {rule} won, with a return of +20.0%; the last one is still open.",
         ),
         (
             "cumulative_return",
-            "AAPL with RSI_14_30_70 gained 34.6%, 477.7 percentage points behind buying and holding.",
+            "AAPL with {rule} gained 34.6%, 477.7 percentage points behind buying and holding.",
         ),
         ("candlestick", "Candles and volume of AAPL from 2004-01-02 to 2013-03-01, with 2 buys and 1 sell marked."),
     ],
 )
 def test_the_sentence_states_the_finding(name, sentence):
-    assert sentence_of(name, result(), *FALLING) == sentence
+    assert sentence_of(name, result(), *FALLING) == sentence.format(rule=RULE)
 
 
 @pytest.mark.parametrize(
@@ -68,42 +78,55 @@ def test_the_sentence_states_the_finding(name, sentence):
         (
             [20.0, -3.0],
             [],
-            "1 of 2 closed trades of AAPL with RSI_14_30_70 won, with returns between -3.0% and +20.0%.",
+            "1 of 2 closed trades of AAPL with {rule} won, with returns between −3.0% and +20.0%.",
         ),
         (
             [20.0, -3.0],
             [90.0],
-            "1 of 2 closed trades of AAPL with RSI_14_30_70 won, with returns between -3.0% and +20.0%; "
+            "1 of 2 closed trades of AAPL with {rule} won, with returns between −3.0% and +20.0%; "
             "the last one is still open.",
         ),
-        ([-3.0], [], "The one closed trade of AAPL with RSI_14_30_70 lost, with a return of -3.0%."),
-        ([], [90.0], "The only trade of AAPL with RSI_14_30_70 is still open, at +90.0%."),
+        (
+            [-3.0],
+            [],
+            "The one closed trade of AAPL with {rule} lost, with a return of −3.0%.",
+        ),
+        (
+            [],
+            [90.0],
+            "The only trade of AAPL with {rule} is still open, at +90.0%.",
+        ),
     ],
 )
 def test_wins_are_counted_among_the_trades_that_have_ended(closed_pcts, open_pcts, sentence):
     trades = [{"pnl_pct": pct, "is_open": False} for pct in closed_pcts]
     trades += [{"pnl_pct": pct, "is_open": True} for pct in open_pcts]
 
-    assert sentence_of("trade_pnl", result(trades=trades), *FALLING) == sentence
+    assert sentence_of("trade_pnl", result(trades=trades), *FALLING) == sentence.format(rule=RULE)
 
 
 @pytest.mark.parametrize(
     ("name", "sentence"),
     [
-        ("drawdown_curve", "Equity of AAPL with RSI_14_30_70 was never below an earlier peak."),
-        ("portfolio_orders", "Closing price of AAPL with RSI_14_30_70 without orders, since there were no trades."),
-        ("trade_pnl", "AAPL with RSI_14_30_70 made no trades."),
+        (
+            "drawdown_curve",
+            "Equity of AAPL with {rule} was never below an earlier peak.",
+        ),
+        (
+            "portfolio_orders",
+            "Closing price of AAPL with {rule} without orders, since there were no trades.",
+        ),
+        ("trade_pnl", "AAPL with {rule} made no trades."),
         ("candlestick", "Candles and volume of AAPL from 2004-01-02 to 2013-03-01, with no trades to mark."),
     ],
 )
 def test_without_trades_the_sentence_says_so(name, sentence):
-    assert sentence_of(name, result(trades=[]), *RISING) == sentence
+    assert sentence_of(name, result(trades=[]), *RISING) == sentence.format(rule=RULE)
 
 
 def test_a_short_trade_sells_first():
     short = result(trades=[{"side": "SELL", "pnl_pct": 1.0, "is_open": True}])
 
     assert (
-        sentence_of("portfolio_orders", short, *RISING)
-        == "Closing price of AAPL with RSI_14_30_70 with 0 buys and 1 sell."
+        sentence_of("portfolio_orders", short, *RISING) == f"Closing price of AAPL with {RULE} with 0 buys and 1 sell."
     )

@@ -163,7 +163,7 @@ def test_warm_up_gives_a_signal_on_the_very_first_bar() -> None:
 def test_dates_beyond_the_prices_are_clipped_and_said() -> None:
     columns = columns_of(replace(WHOLE, end_date=date(2020, 1, 1)))
 
-    _, _, (clipped, _) = decode_trades(columns["trades_json"])
+    _, _, (clipped,) = decode_trades(columns["trades_json"])
     assert "clipped to 2000-03-01 to 2013-03-01" in clipped
 
 

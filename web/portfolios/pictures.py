@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 from web.svg import picture, polygon, scale, text
 
-WIDTH, HEIGHT, EDGE = 720, 240, 26
+WIDTH, HEIGHT, EDGE = 440, 220, 26
 MOST_AREAS = 7  # each with a colour of its own; the others share one, and cash has the ground
 
 

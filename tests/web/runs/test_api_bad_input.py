@@ -87,7 +87,7 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
             "direction",
             "longonly (long only), longshort (long and short), shortonly (short only)",
         ),
-        ({"timeframe": "1w"}, "timeframe", "1d (1 day), 1h"),
+        ({"timeframe": "2w"}, "timeframe", "1d (1 day)"),
         ({"timeframe": "1h"}, "ticker", "1h"),
         ({"fill": "open"}, "fill", "close (signal bar's close), next_open"),
         ({"stop_loss_pct": 100}, "stop_loss_pct", "below 100"),

@@ -154,7 +154,7 @@ def test_the_page_of_a_judged_study_says_the_verdict_first(app: Flask, client: F
     page = client.get(f"/studies/{study['study_id']}").text
 
     assert study["sentence"] in page.replace("&#39;", "'")
-    assert page.index('class="notice verdict') < page.index("<svg") < page.index("<table")
+    assert page.index('aria-label="Verdict"') < page.index("<svg") < page.index("<table")
     assert "data-refresh-s" not in page
     assert "None" not in page
     assert ("Sharpe ratio by fold" in page) == (kind != "selection")
