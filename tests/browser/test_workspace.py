@@ -84,9 +84,11 @@ def test_the_chart_is_zoomed_and_dragged(visit: Visit, runs: dict[str, str], wid
     page.mouse.up()
     expect(page.locator(".chart-range")).not_to_contain_text(zoomed[1])
     dragged = shown(page)
+    expect(page.locator('.ranges [aria-pressed="true"]')).to_have_count(0)
     page.get_by_role("button", name="1Y", exact=True).click()
     expect(page.locator(".chart-range")).to_contain_text(everything[1])
     year = shown(page)
+    expect(page.locator('.ranges [aria-pressed="true"]')).to_have_text("1Y")
     page.get_by_role("button", name="All", exact=True).click()
 
     assert everything[0] < zoomed[0] < zoomed[1] < everything[1]

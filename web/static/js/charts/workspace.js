@@ -47,7 +47,7 @@ export class Workspace {
       onRedraw: () => this.drawTrades(),
     });
     this.frame.setPanes(panesOf(data), Math.max(...data.high) / Math.min(...data.low));
-    drawRanges(this.element, data, (days) => this.showLatest(days));
+    this.leaveRange = drawRanges(this.element, data, (days) => this.showLatest(days));
     this.frame.redraw();
     this.listen();
     const asked = new URLSearchParams(location.search);
@@ -129,7 +129,8 @@ export class Workspace {
     this.frame.showPoints((from - first) / group + 0.5, (to - first) / group - 0.5);
   }
 
-  async goTo(range) {
+  async goTo(range, isLatest = false) {
+    if (!isLatest) this.leaveRange();
     const wanted = wantedWindow(range, this.frame.data);
     if (wanted) await this.loadWindow(wanted);
     this.place(range);
@@ -162,7 +163,7 @@ export class Workspace {
 
   showLatest(days) {
     const { times, group, total } = this.overview;
-    return this.goTo({ from: days ? firstOf(times, days) * group : 0, to: total });
+    return this.goTo({ from: days ? firstOf(times, days) * group : 0, to: total }, true);
   }
 
   drawTrades() {
