@@ -267,6 +267,17 @@ def test_nothing_moves_when_the_chart_is_drawn(visit: Visit, runs: dict[str, str
         page.close()
 
 
+def test_legends_stay_with_their_panes_when_the_window_grows(visit: Visit, runs: dict[str, str]) -> None:
+    visit.page.set_viewport_size({"width": 1440, "height": 800})
+    page = chart_of(visit, runs)
+    last = page.locator(".pane-legend").last
+    before = last.evaluate("legend => legend.offsetTop")
+
+    page.set_viewport_size({"width": 1440, "height": 1300})
+
+    wait_until(lambda: last.evaluate("legend => legend.offsetTop") > before + 100)
+
+
 def test_a_system_that_forces_its_colours_gets_a_chart(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
     if browser.browser_type.name != "chromium":  # no other can be told to
         return

@@ -97,6 +97,8 @@ export class Frame {
   resize() {
     this.height = this.stage.clientHeight;
     this.chart.resize(this.stage.clientWidth, this.height);
+    // the panes, over which the legends stand, take their places a frame later
+    requestAnimationFrame(() => requestAnimationFrame(() => this.legends && this.data.times.length && this.legend(null)));
   }
 
   addSeries(pane, each, at) {
