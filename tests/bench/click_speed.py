@@ -7,6 +7,7 @@ from playwright.sync_api import Page
 
 from tests.bench.services import platform, row
 from tests.browser.conftest import launched
+from tests.browser.steps import reached
 
 BUDGET_MS = 250
 CLICKS = 20
@@ -36,8 +37,9 @@ def main() -> None:
 def click_ms(page: Page, period: int) -> float:
     """Milliseconds from the click to the Sharpe ratio on the screen."""
     page.goto("/", wait_until="load")
-    page.locator('[data-path="params.period"]').fill(str(period))
-    page.locator('[name="charts"]').uncheck()
+    reached(page, "rule_type").select_option("RSI")
+    reached(page, "period").fill(str(period))
+    reached(page, "charts").uncheck()
     page.evaluate(CLICKED)
     page.get_by_role("button", name="Run backtest").click()
     return float(page.wait_for_function(SHOWN).json_value())

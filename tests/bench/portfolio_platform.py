@@ -16,13 +16,14 @@ from tests.bench.click_speed import CLICKED
 from tests.bench.screen_speed import held_mb
 from tests.bench.services import Platform, platform, row
 from tests.browser.conftest import launched
+from tests.browser.steps import reached
 
 CLICKS, LOADS = 10, 20
 CLICK_S, JOB_MB, PAGE_TIMES = 3, 400, 2
 ASSETS, BARS = 500, 2520
 TEN = ("AMD", "BAC", "CVX", "GE", "HD", "JNJ", "KO", "PFE", "WMT", "XOM")
 YEARS = {"start_date": "2000-01-03", "end_date": "2012-12-31"}  # 3,270 bars
-SHOWN = "() => document.querySelector('#beside') && performance.now() - window.clicked"
+SHOWN = "() => document.querySelector('#hero') && performance.now() - window.clicked"
 CROSS = {"rule_type": "MA_CROSS", "params": {"fast": 20, "slow": 60}}
 
 
@@ -54,7 +55,7 @@ def click_s(page: Page, number: int) -> float:
     page.goto("/", wait_until="load")
     page.locator('[name="rule_type"]').select_option("MA_CROSS")
     for name, value in {**YEARS, "fee_rate": f"{number / 10_000}", "position_size": "10"}.items():
-        page.locator(f'[name="{name}"]').fill(value)
+        reached(page, name).fill(value)
     page.locator("#together summary").click()
     for ticker in TEN:
         page.locator("#together").get_by_label(ticker, exact=True).check()
