@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.batches.flat_params import flat_params
 from adapters.runs.queries import run_row
 from contracts.errors import UnknownRun
-from contracts.status import RunStatus
+from contracts.status import Kind, RunStatus
 from rules.catalog import RULES, ParamSpec, complete_params
 from web.formats import plain
 
@@ -45,7 +45,9 @@ def asked_before(connection: Connection) -> RowMapping | None:
         row = run_row(connection, str(UUID(request.args.get("beside", ""))))
     except (ValueError, UnknownRun):
         return None
-    return row if row["status"] == RunStatus.SUCCEEDED and row["equity_curve_json"] else None
+    return (
+        row if row["kind"] == Kind.RUN and row["status"] == RunStatus.SUCCEEDED and row["equity_curve_json"] else None
+    )
 
 
 def changed_params(rule_type: str, now: Mapping[str, Any], before: Mapping[str, Any]) -> str:

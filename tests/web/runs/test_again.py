@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
+from adapters.tables import runs
+from contracts.status import Kind
 from tests.web.conftest import RunMaker
 from web.runs.again import tunables
 
@@ -46,6 +49,18 @@ def test_beside_another_run_the_numbers_of_both_are_shown(browser_client: FlaskC
     assert "oversold 30 → 45" in page
     assert f"before {before}" in page
     assert f'data-before="/api/runs/{one}/bars"' in page
+
+
+def test_beside_a_portfolio_a_run_is_alone(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -> None:
+    other = make_run()
+    with page_app.extensions["platform"].engine.begin() as connection:
+        portfolio = {"kind": Kind.PORTFOLIO, "request_json": '{"legs": []}'}
+        connection.execute(runs.update().where(runs.c.run_id == other).values(portfolio))
+
+    answer = browser_client.get(f"/result/{make_run()}?beside={other}")
+
+    assert answer.status_code == 200
+    assert 'id="beside"' not in answer.text
 
 
 @pytest.mark.parametrize("beside", ["", "x", "00000000-0000-4000-8000-000000000000", "pending"])
