@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from adapters.prices.bars import Whole
+from adapters.prices.bars import Column, Whole
 from adapters.prices.packing import packed_columns
 
 BARS_PER_PART = 16_384  # a point of a million bars is then found by reading a sixtieth of them
@@ -66,11 +66,11 @@ class RunLines:
     first: int
     columns: Sequence[Whole]
 
-    def values(self, place: int, bars: Whole) -> list[float | None]:
-        """The stored line at `place` on these bars, None where it has no value."""
+    def values(self, place: int, bars: Whole) -> Column:
+        """The stored line at `place` on these bars, NaN where it has no value."""
         scale = 10.0 ** stored_lines(self.head)[place]["decimals"]
-        numbers, known = (self.columns[2 * place + each][bars - self.first].tolist() for each in (0, 1))
-        return [number / scale if there else None for number, there in zip(numbers, known, strict=True)]
+        numbers, known = (self.columns[2 * place + each][bars - self.first] for each in (0, 1))
+        return np.where(known, numbers / scale, np.nan)
 
     def truths(self, place: int, bars: Whole) -> Whole:
         """Of a condition on these bars: above 0 where it held, below where not, 0 where that is unknown."""

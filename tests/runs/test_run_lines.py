@@ -33,9 +33,8 @@ def test_values_come_back_with_six_digits_of_the_largest_and_none_where_there_ar
 
     found = read_back({"lines": [{"name": "x"}]}, [values], [np.ones(bars, dtype=np.int8)]).values(0, np.arange(bars))
 
-    missing = [value is None for value in found]
-    assert missing == np.isnan(values).tolist()
-    np.testing.assert_allclose([v for v in found if v is not None], values[~np.isnan(values)], atol=largest * 1e-5)
+    assert (np.isnan(found) == np.isnan(values)).all()
+    np.testing.assert_allclose(found, values, atol=largest * 1e-5)
 
 
 def test_truths_come_back_with_what_is_unknown():

@@ -21,7 +21,7 @@ from adapters.runs.reasons import BarState, comparisons
 from adapters.runs.stored_series import decode_signals, decode_trades
 from web.arguments import arguments
 from web.charts.bar_account import account_words, stretch_account
-from web.charts.bars import completed_row
+from web.charts.bars import completed_row, known
 from web.charts.windows import FROM, TO, WINDOW, asked_window
 from web.operation import NO_RUN, UNFINISHED, Argument, operation
 from web.parsers import whole_number
@@ -50,7 +50,8 @@ def lines(run_id: UUID) -> ResponseReturnValue:
 
 def _drawn(kept: RunLines, points: Whole) -> list[dict[str, Any]]:
     return [
-        {name: line[name] for name in ("name", "pane", "group", "levels")} | {"values": kept.values(place, points)}
+        {name: line[name] for name in ("name", "pane", "group", "levels")}
+        | {"values": known(kept.values(place, points))}
         for place, line in enumerate(stored_lines(kept.head))
     ]
 
@@ -100,11 +101,11 @@ def stretch(run_id: UUID) -> ResponseReturnValue:
 
 def _line_values(kept: RunLines, series: Bars, start: int, bars: Whole, line: int) -> Column:
     """A line of the rule on bars of the run, whose first is `start` in the series; NaN where it has no value."""
-    known = kept.head["lines"][line]
-    if "column" in known:
-        return series.columns[known["column"].capitalize()][start + bars]
-    place = [each["name"] for each in stored_lines(kept.head)].index(known["name"])
-    return np.array(kept.values(place, bars), dtype=float)
+    about = kept.head["lines"][line]
+    if "column" in about:
+        return series.columns[about["column"].capitalize()][start + bars]
+    place = [each["name"] for each in stored_lines(kept.head)].index(about["name"])
+    return kept.values(place, bars)
 
 
 def _traded(row: RowMapping) -> tuple[Bars, range]:

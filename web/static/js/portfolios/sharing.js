@@ -1,6 +1,6 @@
 // Several tickers, or the runs of a batch, in one account: how they share it, and how that is sent.
 import { announce } from "../announce.js";
-import { showFault } from "../runs/faults.js";
+import { showFaults } from "../runs/faults.js";
 import { valueOf } from "../inputs.js";
 import { sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
@@ -50,12 +50,7 @@ export function startPortfolioForm(form) {
     const values = { batch_id: form.dataset.batch, ...readFields(terms), ...readSharing(form) };
     const { ok, body } = await sendOnce("/api/portfolios", values);
     if (ok) return visit(body.page_url);
-    const left = [];
-    for (const [name, text] of Object.entries(body.errors ?? {})) {
-      const line = form.querySelector(`[data-fault="${CSS.escape(name)}"]`);
-      if (line) showFault(line, text);
-      else left.push(`${name}: ${text}`);
-    }
+    const left = showFaults(form, body.errors ?? {});
     form.querySelector("[data-fault='']").textContent = left.join(" · ") || (body.errors ? "" : body.error);
     announce(body.error);
   });

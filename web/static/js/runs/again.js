@@ -3,7 +3,7 @@ import { announce } from "../announce.js";
 import { valueOf } from "../inputs.js";
 import { sendOnce } from "../requests.js";
 import { visit } from "../swap.js";
-import { showFault } from "./faults.js";
+import { showFaults } from "./faults.js";
 
 // inputs.fast is the input `fast`; one that has bounds, {value, min, max}, keeps them.
 function withValue(params, path, value) {
@@ -22,13 +22,13 @@ async function runAgain(form) {
   button.disabled = true;
   const { ok, body } = await sendOnce("/run_backtest", { ...asked, params });
   button.disabled = false;
-  for (const line of form.querySelectorAll("[data-fault]")) showFault(line, body.errors?.[line.dataset.fault] ?? "");
+  for (const line of form.querySelectorAll(".fault")) line.textContent = "";
   if (ok) {
     announce("The run was accepted");
     return visit(`${body.result_url}?beside=${form.dataset.run}`, { Prefer: "wait" });
   }
-  const elsewhere = Object.entries(body.errors ?? {}).find(([name]) => !form.querySelector(`[data-fault="${CSS.escape(name)}"]`));
-  return showFault(form.querySelector('[data-fault=""]'), elsewhere?.join(": ") ?? (body.errors ? "" : body.error));
+  const left = showFaults(form, body.errors ?? {});
+  form.querySelector('[data-fault=""]').textContent = body.errors ? left.join(" · ") : body.error;
 }
 
 document.addEventListener("submit", (event) => {

@@ -5,7 +5,7 @@ import { startChecking } from "./checking.js";
 import { showDates } from "./dates.js";
 import { catchFiles } from "./dropping.js";
 import { bringBack, enteredBefore, noteEntries } from "./entries.js";
-import { showFault } from "./faults.js";
+import { showFaults } from "./faults.js";
 import { describeFolds, unfold } from "./folds.js";
 import { describeTogether, readFields, readSharing, tickersOf } from "../portfolios/sharing.js";
 import { sendOnce } from "../requests.js";
@@ -52,18 +52,11 @@ function describe(form) {
   form.dispatchEvent(new CustomEvent("described", { detail: request }));
 }
 
-function showFaults(form, errors, message) {
-  const left = [];
-  for (const [name, text] of Object.entries(errors)) {
-    const line = form.querySelector(`[data-fault="${CSS.escape(name)}"]`);
-    if (!line) {
-      left.push(`${name}: ${text}`);
-      continue;
-    }
-    showFault(line, text);
+function tellFaults(form, errors, message) {
+  const left = showFaults(form, errors, (line, name) => {
     unfold(line);
     inputOf(form, name)?.setAttribute("aria-invalid", "true");
-  }
+  });
   const box = document.getElementById("form-fault");
   box.textContent = left.length || !Object.keys(errors).length ? [message, ...left].join(" · ") : "";
   box.hidden = !box.textContent;
@@ -110,7 +103,7 @@ async function submit(form, note) {
     else await visit(body.result_url, { Prefer: "wait" }); // its numbers may be there in a moment
   } else {
     const hint = status === 401 ? " Log in at /login." : "";
-    showFaults(form, fieldFaults(body.errors ?? {}), `${body.error}${hint}`);
+    tellFaults(form, fieldFaults(body.errors ?? {}), `${body.error}${hint}`);
   }
 }
 
