@@ -98,7 +98,9 @@ export class Frame {
     this.height = this.stage.clientHeight;
     this.chart.resize(this.stage.clientWidth, this.height);
     // the panes, over which the legends stand, take their places a frame later
-    requestAnimationFrame(() => requestAnimationFrame(() => this.legends && this.data.times.length && this.legend(null)));
+    const { chart } = this;
+    const settled = () => chart === this.chart && chart.timeScale().getVisibleLogicalRange() && this.legend(null);
+    requestAnimationFrame(() => requestAnimationFrame(settled));
   }
 
   addSeries(pane, each, at) {
@@ -245,5 +247,6 @@ export class Frame {
     this.forget();
     this.watching.disconnect();
     this.chart?.remove();
+    this.chart = null; // for what was to happen a frame later
   }
 }
