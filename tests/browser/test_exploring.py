@@ -36,6 +36,16 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     assert re.search(r"where=period\+%3E%3D\+1\d", page.url)
     page.reload()
     expect(rows).to_have_count(3)
+    page.mouse.move(left, top)
+    page.mouse.down()
+    page.mouse.move(left, bottom, steps=4)
+    page.mouse.up()
+    expect(rows).to_have_count(9)  # from end to end nothing is left out
+    page.mouse.move(left, top - 5)
+    page.mouse.down()
+    page.mouse.move(left, (top + bottom) / 2 - 20, steps=4)
+    page.mouse.up()
+    expect(rows).to_have_count(3)
 
     page.get_by_text("Ranges as numbers").click()
     page.get_by_label("oversold from").fill("38")

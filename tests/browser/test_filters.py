@@ -9,7 +9,7 @@ from tests.browser.conftest import Visit
 
 def test_a_filter_is_kept_by_name_and_forgotten(visit: Visit) -> None:
     page = visit.page
-    visit.open("/runs?ticker=AAPL&status=failed")
+    visit.open("/runs?ticker=AAPL&status=failed&after=7")
     page.on("dialog", lambda dialog: dialog.accept("broken apples"))
 
     page.get_by_role("button", name="Save this filter").click()

@@ -28,7 +28,7 @@ from web.answers import conditional
 from web.arguments import AFTER, arguments, limit, read_argument
 from web.batches.api import living_of, note_of, shown_summary
 from web.batches.exploring import chosen_runs
-from web.batches.ranking import asked_ranking
+from web.batches.ranking import asked_ranking, given_ranking
 from web.batches.slices import slices_svg
 from web.operation import operation
 from web.parsers import one_of
@@ -134,6 +134,7 @@ def page(batch_id: str) -> str:
         is_live=is_live,
         constraints=[each.text for each in ranking.constraints],
         where=where,
+        given=given_ranking("ticker"),
         chosen=len(chosen),
         measured=len(measured),
         has_runs=True,

@@ -17,6 +17,12 @@ CONSTRAINT = Argument("constraint", Parser(parse_condition, TEXT), "what a ranke
 RANKING = (METRIC, GOAL, CONSTRAINT)
 
 
+def given_ranking(*more: str) -> dict[str, str]:
+    """What the query says of it and of `more`, for links that keep it; an empty constraint is one, too."""
+    asked = {name: request.args.get(name) for name in ("metric", "goal", "constraint", *more)}
+    return {name: value for name, value in asked.items() if value or (name == "constraint" and value is not None)}
+
+
 def asked_ranking(own: Ranking, *narrowed: Argument) -> Ranking:
     """The query's metric, goal and constraints; for what it leaves out, those of the batch's `own` ranking.
 

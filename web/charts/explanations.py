@@ -85,8 +85,6 @@ def stretch(run_id: UUID) -> ResponseReturnValue:
     bars = range(shown.first, shown.stop)
     trades, _, _ = decode_trades(row["trades_json"])
     signals = [signal for at, signal, _ in decode_signals(row["signals_json"]) if at in bars]
-    kept = ask_database(lines_of, row, bars)
-    dates = bar_dates(series.times[traded[bars.start] : traded[bars.start] + len(bars)], series.timeframe)
     dates = bar_dates(series.times[traded.start + bars.start : traded.start + bars.stop], series.timeframe)
     body = {"from": bars.start, "to": bars.stop, "first": dates[0], "last": dates[-1]}
     said = stretch_account(bars, trades, signals)

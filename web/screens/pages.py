@@ -17,6 +17,7 @@ from adapters.screens.store import screen_jobs
 from contracts.status import RunStatus
 from web.arguments import arguments, read_argument
 from web.batches.pages import shown_parameters
+from web.batches.ranking import given_ranking
 from web.operation import Argument, operation
 from web.parsers import one_of, whole_number
 from web.platform import ask_database
@@ -53,7 +54,7 @@ def page(screen_id: UUID) -> str:
         screen=screen,
         created_at=jobs[0]["created_at"],
         written=jobs[0]["title"],
-        given={name: request.args[name] for name in ("metric", "goal", "constraint") if name in request.args},
+        given=given_ranking(),
         asked=asked,
         terms=terms_said(asked, "orders", "stops"),
         living=living,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 
 import pytest
@@ -53,6 +54,20 @@ def test_a_choice_ranks_the_chosen_runs_alone(browser_client: FlaskClient, grid:
     assert "2 of 6 with" in page
     assert browser_client.get("/api/batches/grid/points", query_string=query).json["chosen"] == 2
     assert set(ranked(browser_client.get("/batches/grid").text)) == {*grid.values()}
+
+
+def test_the_pictures_are_of_the_runs_that_the_page_ranks(
+    browser_client: FlaskClient, grid: dict[tuple[int, int], str]
+) -> None:
+    query = {"constraint": "num_trades >= 8", "ticker": "", "goal": "min", "where": "fast >= 10"}
+
+    page = browser_client.get("/batches/grid", query_string=query).text
+    (address,) = re.findall('data-points="([^"]+)"', page)
+    found = browser_client.get(html.unescape(address)).json
+
+    assert 0 < found["runs"] < 6
+    assert f"of {found['runs']} with" in page
+    assert 'href="/batches/grid?goal=min&amp;constraint=num_trades+%3E%3D+8">Show all' in page
 
 
 @pytest.mark.parametrize("where", ["height > 3", "fast", "fast >", "__import__('os')"])

@@ -1,6 +1,6 @@
 // The runs of a batch among each other: a line for each across its parameters and metrics, and a point of two of them.
 // What is chosen by dragging is a condition in the address, by which the server picks the table below.
-import { coloursOf } from "../charts/library.js";
+import { coloursOf, onThemeChange } from "../charts/library.js";
 import { make } from "../elements.js";
 import { sendJson } from "../requests.js";
 import { swap } from "../swap.js";
@@ -25,8 +25,10 @@ class Axis {
     return this.high === this.low ? 0.5 : (this.numbers[at] - this.low) / (this.high - this.low);
   }
 
+  // short, but at the ends exact, so that what is there is chosen with them
   at(share) {
-    return Number((this.low + (this.high - this.low) * Math.min(Math.max(share, 0), 1)).toPrecision(4));
+    if (share <= 0 || share >= 1) return share <= 0 ? this.low : this.high;
+    return Number((this.low + (this.high - this.low) * share).toPrecision(4));
   }
 
   holds(at) {
@@ -58,6 +60,7 @@ class Explore {
     this.drawRanges();
     this.listen();
     new ResizeObserver(() => this.draw()).observe(this.element);
+    const forget = onThemeChange(() => (this.element.isConnected ? this.draw() : forget()));
   }
 
   readRanges() {

@@ -4,6 +4,13 @@ import { make } from "../elements.js";
 
 const KEY = "saved-filters";
 
+// What the list is narrowed and sorted by, not which of its pages it is.
+function shownQuery() {
+  const asked = new URLSearchParams(location.search);
+  for (const name of ["after", "before"]) asked.delete(name);
+  return `?${asked}`;
+}
+
 // [{ name, query }], the newest last
 function saved() {
   return JSON.parse(localStorage.getItem(KEY) ?? "[]");
@@ -19,7 +26,7 @@ function show() {
   if (!place) return;
   const links = saved().map(({ name, query }) => {
     const link = make("a", { className: "btn btn-quiet btn-sm", href: `/runs${query}` }, name);
-    if (query === location.search) link.ariaCurrent = "true";
+    if (query === shownQuery()) link.ariaCurrent = "true";
     const remove = make("button", { type: "button", className: "btn btn-quiet btn-sm", ariaLabel: `Forget the filter ${name}` }, "✕");
     remove.addEventListener("click", () => keep(saved().filter((each) => each.name !== name)));
     return make("span", { className: "segments" }, link, remove);
@@ -31,7 +38,7 @@ document.addEventListener("click", (event) => {
   if (!event.target.closest("[data-save-filter]")) return;
   const name = window.prompt("Name of this filter")?.trim().slice(0, 40);
   if (!name) return;
-  keep([...saved().filter((each) => each.name !== name), { name, query: location.search }]);
+  keep([...saved().filter((each) => each.name !== name), { name, query: shownQuery() }]);
   announce(`The filter ${name} was saved`);
 });
 document.addEventListener("swapped", show);
