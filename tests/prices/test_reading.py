@@ -233,3 +233,12 @@ def test_gzip_is_read_whole_or_refused() -> None:
             unpacked(whole[:length], 2**20)
     with pytest.raises(Refused, match="not a whole gzip file"):
         unpacked(whole + b"rubbish", 2**20)
+
+
+def test_a_fault_of_a_file_with_the_newest_first_names_the_values_of_its_line() -> None:
+    rows = ["2013-03-06,5,6,7,5,9", "2013-03-05,5,9,4,5,9", "2013-03-04,5,0.5,4,5,9", "2013-03-01,5,9,4,5,9"]
+
+    (told,) = refused(HEADER + "".join(f"{row}\n" for row in rows))
+
+    assert told.startswith("line 2: High 6 is below"), told
+    assert "2 lines have this fault: 2, 4" in told
