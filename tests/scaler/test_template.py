@@ -270,11 +270,12 @@ import consumer.template
 from consumer.backtest import backtest
 from contracts.run_request import RunRequest
 from rules.catalog import RULES
+from tests.kernel.test_rooms import ROOMS
 before = set(sys.modules)
 request = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1))
 for rule_type in RULES:
     backtest(replace(request, rule_type=rule_type), packed, "test")
-loaded = {name for name in set(sys.modules) - before if name.split(".")[0] in consumer.template.ROOMS}
+loaded = {name for name in set(sys.modules) - before if name.split(".")[0] in ROOMS}
 print(*sorted(loaded))
 """
 
