@@ -5,11 +5,11 @@ from itertools import islice
 
 from flask import Flask, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
-from redis.exceptions import RedisError
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from adapters.database_errors import lacks_schema
 from contracts.errors import (
     Conflict,
     DrawingUnavailable,
@@ -34,13 +34,12 @@ _STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
     429: (QueueFull,),
     503: (QueueUnavailable, DrawingUnavailable),
 }
-_AWAY: dict[str, tuple[type[Exception], ...]] = {"The database": (DBAPIError, PoolTimeout), "Redis": (RedisError,)}
-_WAY_OUT = {
-    "The database": "nothing can be read or recorded until it is back, and nothing that was recorded is lost. Whoever "
-    "runs the platform sees to it that DATABASE_URL leads to it (of SQLite, that its file is where it was) and that "
-    "`python -m adapters.schema` has made its tables; GET /ready says when it answers",
-    "Redis": "runs that were accepted are in the database, and are queued when it is back",
-}
+_OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)  # of a database that answers
+_AWAY = (
+    "The database does not answer: nothing can be read or recorded until it is back, and nothing that was recorded is "
+    "lost. Whoever runs the platform sees to it that DATABASE_URL leads to it (of SQLite, that its file is where it "
+    "was) and that `python -m adapters.schema` has made its tables; GET /ready says when it answers"
+)
 MAX_FAULTS = 1000  # in one answer, which must not be a hundred times as large as what was sent
 _API_PATHS = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
 _API_FILES = (".png", ".csv", ".json")  # of runs, whose addresses begin as those of pages do
@@ -73,11 +72,18 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 def _internal_error(error: Exception) -> ResponseReturnValue:
     run_id = getattr(g, "run_id", None) or (request.view_args or {}).get("run_id")
-    away = next((name for name, kinds in _AWAY.items() if isinstance(error, kinds)), None)
     log.error("internal_error path=%s", request.path, exc_info=error)
-    words = f"{away} does not answer: {_WAY_OUT[away]}" if away else "Internal server error"
-    body: dict[str, object] = {"error": words, "run_id": str(run_id) if run_id else None}
-    return _answer(503 if away else 500, body, {"Retry-After": "5", "Away": away} if away else {})
+    body: dict[str, object] = {"error": "Internal server error", "run_id": str(run_id) if run_id else None}
+    if not _is_away(error):
+        return _answer(500, body, {})
+    return _answer(503, body | {"error": _AWAY}, {"Retry-After": "5", "Away": "The database"})
+
+
+def _is_away(error: Exception) -> bool:
+    """Whether the database did not answer, or has no tables yet."""
+    if isinstance(error, _OUR_FAULTS):
+        return lacks_schema(error)
+    return isinstance(error, DBAPIError | PoolTimeout)
 
 
 def _answer(code: int, body: dict[str, object], headers: dict[str, str]) -> ResponseReturnValue:

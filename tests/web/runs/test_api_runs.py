@@ -2,11 +2,13 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import Mock
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
+from sqlalchemy.exc import IntegrityError
 
 from adapters.tables import runs
 from tests.services.finished_runs import break_down, succeed
@@ -224,6 +226,16 @@ def test_a_known_key_is_answered_although_the_queue_is_full(platform_settings: d
         first, again = (app.test_client().post("/run_backtest", **send) for _ in range(2))
 
     assert (first.status_code, again.status_code) == (202, 200)
+
+
+def test_a_statement_that_the_database_refuses_is_no_absent_database(app: Flask, client: FlaskClient) -> None:
+    refused = IntegrityError("INSERT …", {}, Exception("UNIQUE constraint failed"))
+    app.extensions["platform"].prices.get = Mock(side_effect=refused)
+
+    answer = client.post("/run_backtest", json=run_values())
+
+    assert (answer.status_code, answer.json["error"]) == (500, "Internal server error")
+    assert "Away" not in answer.headers
 
 
 def test_an_absent_database_is_503_without_the_trace(platform_settings: dict[str, str]) -> None:
