@@ -199,12 +199,10 @@ class Traded:
         result = self.result
         chosen = sampled(len(result.equity_curve))
         parts = result.values if result.sleeves is None else result.sleeves
-        benchmark = None if self._benchmark is None else [None if x != x else x for x in self._benchmark.tolist()]
         return {
             "gross": cents(result.gross_curve),
             "positions": result.positions_curve.tolist(),
             "held_equally": (self.held_equally * self._capital).round(2).tolist(),
-            "benchmark": benchmark,
             "weights": {"bars": chosen.tolist(), "money": [cents(part[chosen]) for part in parts]},
             "contributions": result.earned[:, -1].tolist(),
             "interest": result.interest,

@@ -1,6 +1,6 @@
 """The fields of a request as the contract lists them: what forms, messages, presets and the API's description share."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, fields
 from datetime import date
 from functools import cache
@@ -138,6 +138,12 @@ PRESET_FIELDS = tuple(name for name, each in FIELDS.items() if each.about.sectio
 def asked_again(values: dict[str, Any]) -> dict[str, Any]:
     """A request without what belongs to its run, or to its batch, alone."""
     return {name: values[name] for name, each in FIELDS.items() if each.about.asked and name in values}
+
+
+def differing(requests: Sequence[Mapping[str, Any]], decided: Collection[str]) -> list[str]:
+    """Which fields of `asked_again`, but those that are decided elsewhere, are not the same in all requests."""
+    first, *others = requests
+    return [name for name in first if name not in decided and any(each[name] != first[name] for each in others)]
 
 
 def terms_said(

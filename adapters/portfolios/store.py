@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from adapters.database import database_now, portions
 from adapters.portfolio_tables import portfolios
-from adapters.runs.idempotency import has_key, own_key
+from adapters.runs.idempotency import own_key
 from adapters.tables import IS_LIVING, runs
 from contracts.errors import UnknownPortfolio
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
@@ -98,12 +98,6 @@ def portfolio_of(row: RowMapping) -> Portfolio:
     return Portfolio(row["run_id"], status, request, row["request_hash"], legs, row["submitted_by"])
 
 
-def portfolio_with_key(connection: Connection, key: str, submitted_by: str | None) -> RowMapping | None:
-    """run_id and request_hash of what was submitted with this key of its submitter's."""
-    query = select(*portfolios.c["run_id", "request_hash"]).where(has_key(portfolios, key, submitted_by))
-    return connection.execute(query).mappings().one_or_none()
-
-
 def list_portfolios(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
     """Portfolios with the row of their Job, newest first; those before the one whose `id` is `after`."""
     query = select(*_LISTED).join_from(portfolios, runs, runs.c.run_id == portfolios.c.run_id, isouter=True)
@@ -138,19 +132,14 @@ def move(
     before: PortfolioStatus,
     after: PortfolioStatus,
     reason: str | None = None,
+    **values: Any,
 ) -> bool:
-    """Whether the portfolio was in the first state, and is in the second one now."""
-    values: dict[str, Any] = {"status": after, "reason": reason and reason[:REASON_LENGTH]}
+    """Whether the portfolio was in the first state, and is in the second one now, with these values."""
+    values |= {"status": after, "reason": reason and reason[:REASON_LENGTH]}
     has_ended = after in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
     values["completed_at"] = database_now() if has_ended else None
     mine = update(portfolios).where(portfolios.c.run_id == portfolio_id, portfolios.c.status == before)
     return connection.execute(mine.values(**values)).rowcount == 1
-
-
-def relink(connection: Connection, portfolio_id: str, legs: Sequence[str]) -> None:
-    """Let other runs be the legs of a portfolio that waits for them."""
-    mine = update(portfolios).where(portfolios.c.run_id == portfolio_id)
-    connection.execute(mine.values(legs_json=json.dumps(list(legs))))
 
 
 def keep_together(connection: Connection, portfolio_id: str, found: bytes) -> None:

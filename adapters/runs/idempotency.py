@@ -2,7 +2,8 @@
 
 import hashlib
 
-from sqlalchemy import ColumnElement, Table, and_, or_
+from sqlalchemy import ColumnElement, RowMapping, Table, and_, or_, select
+from sqlalchemy.engine import Connection
 
 
 def own_key(key: str, actor: str | None) -> str:
@@ -14,3 +15,8 @@ def has_key(table: Table, key: str, actor: str | None) -> ColumnElement[bool]:
     """Whether a row was made by this actor with this key; in older rows it is stored as it was sent."""
     as_sent = and_(table.c.idempotency_key == key, table.c.submitted_by == actor)
     return or_(table.c.idempotency_key == own_key(key, actor), as_sent)
+
+
+def row_with_key(connection: Connection, table: Table, key: str, actor: str | None) -> RowMapping | None:
+    """The row that this actor made with this key."""
+    return connection.execute(select(table).where(has_key(table, key, actor))).mappings().one_or_none()

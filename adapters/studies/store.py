@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.batches.choice import Metrics
 from adapters.database import database_now, has_rows, portions
-from adapters.runs.idempotency import has_key, own_key
+from adapters.runs.idempotency import own_key
 from adapters.study_tables import studies
 from adapters.tables import IS_LIVING, runs
 from contracts.errors import Conflict, UnknownStudy
@@ -169,12 +169,6 @@ def study_of(row: RowMapping) -> Study:
     choices = json.loads(row["choices_json"]) if row["choices_json"] else None
     plan = StudyPlan.from_json(json.loads(row["plan_json"]))
     return Study(row["study_id"], StudyStatus(row["status"]), plan, choices, row["judgements"], row["submitted_by"])
-
-
-def study_with_key(connection: Connection, idempotency_key: str, submitted_by: str | None) -> RowMapping | None:
-    """study_id and plan_json of the study that was submitted with this key of its submitter's."""
-    query = select(*studies.c["study_id", "plan_json"])
-    return connection.execute(query.where(has_key(studies, idempotency_key, submitted_by))).mappings().one_or_none()
 
 
 def list_studies(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:

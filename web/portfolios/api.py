@@ -1,21 +1,21 @@
 """The HTTP API of portfolios: submission, how far one is, what came of it, and the curves of its chart."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
+import numpy as np
 from flask import Blueprint, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
-from adapters.portfolios.series import PortfolioSeries
 from adapters.portfolios.store import batch_of, list_portfolios, move
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
 from contracts.status import RunStatus
 from web.answers import conditional
 from web.arguments import AFTER, KEY, arguments, idempotency_key, limit, typed_body
-from web.charts.bars import lasting
+from web.charts.bars import benchmark_equity, known, lasting
 from web.charts.windows import POINTS, whole_window
 from web.operation import ENDED, REFUSED, UNFINISHED, json_of, operation
 from web.platform import ask_database, platform
@@ -77,37 +77,23 @@ def portfolio(portfolio_id: UUID) -> Response:
 def curves(portfolio_id: UUID) -> Response:
     """Equity beside holding the same assets equally, drawdown, invested share and positions: ?max=4000."""
     series = completed_series(Shown(str(portfolio_id)))
-    account, found = series.account, series.found
+    account, benchmark = series.account, series.account.request["benchmark"]
     shown = whole_window(len(account.times), arguments()["max"])
     lasts = shown.lasts
-
-    def at(values: Sequence[Any]) -> list[Any]:
-        return [values[bar] for bar in lasts.tolist()]
-
-    invested = [
-        gross / worth * 100 if worth > 0 else None
-        for gross, worth in zip(found["gross"], account.equity.tolist(), strict=True)
-    ]
+    gross, held, positions = (np.array(series.found[name])[lasts] for name in ("gross", "held_equally", "positions"))
+    equity = account.equity[lasts]
+    invested = np.divide(gross * 100, equity, out=np.full(len(lasts), np.nan), where=equity > 0)
+    beside = known(benchmark_equity(account, account.capital)[lasts], 2) if benchmark else None
     body = {
         "time": account.times[lasts].tolist(),
-        "equity": account.equity[lasts].tolist(),
-        "held_equally": at(found["held_equally"]),
-        "benchmark": _benchmark(series, at),
-        "drawdown_pct": account.drawdown_pct[lasts].tolist(),
-        "invested_pct": [value and round(value, 2) for value in at(invested)],
-        "positions": at(found["positions"]),
+        "equity": equity.tolist(),
+        "held_equally": held.tolist(),
+        "benchmark": {"name": benchmark, "equity": beside} if benchmark else None,
+        "drawdown_pct": np.maximum.reduceat(account.drawdown_pct, shown.starts).tolist(),
+        "invested_pct": known(invested, 2),
+        "positions": positions.tolist(),
     }
     return lasting(jsonify(body))
-
-
-def _benchmark(series: PortfolioSeries, at: Any) -> dict[str, Any] | None:
-    """The benchmark held with the portfolio's capital from its first bar on."""
-    closes = series.found["benchmark"]
-    if closes is None:
-        return None
-    first = next(close for close in closes if close is not None)
-    held = [close and round(close / first * series.account.capital, 2) for close in closes]
-    return {"name": series.asked.terms["benchmark"], "equity": at(held)}
 
 
 @blueprint.post("/api/portfolios/<uuid:portfolio_id>/cancel")
@@ -135,11 +121,8 @@ def retry(portfolio_id: UUID) -> ResponseReturnValue:
         return _after(portfolio_id), 202
     if shown.plan.status is PortfolioStatus.LEGS:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
-    if lost := [number for number, run_id in enumerate(shown.plan.legs) if _is_lost(shown, run_id)]:
-        renew_legs(platform(), shown.plan, lost)
     _of_own_legs(shown, lambda leg: leg["status"] == RunStatus.FAILED, operations.retry_run)
-    with platform().engine.begin() as connection:
-        move(connection, str(portfolio_id), shown.plan.status, PortfolioStatus.LEGS)
+    renew_legs(platform(), shown.plan, [n for n, run_id in enumerate(shown.plan.legs) if _is_lost(shown, run_id)])
     return _after(portfolio_id), 202
 
 

@@ -10,7 +10,9 @@ from contracts.errors import InvalidRequest
 from contracts.portfolio_request import MAX_LEGS, TERMS
 from contracts.run_request import LABEL_FIELDS, canonical_json
 from contracts.status import RunStatus
-from web.request_fields import asked_again
+from web.request_fields import asked_again, differing
+
+LEG_FIELDS = ("ticker", "rule_type", "params")
 
 
 def portfolio_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
@@ -22,8 +24,8 @@ def portfolio_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
             {"batch_id": f"{len(requests):,} of its runs have completed; 1 to {MAX_LEGS} are accepted"}
         )
     first = requests[0]
+    if found := differing(requests, (*LEG_FIELDS, *LABEL_FIELDS)):
+        raise InvalidRequest({"batch_id": f"its runs differ in {', '.join(found)}, which legs share"})
     terms = {name: first[name] for name in TERMS if first.get(name) is not None and name not in LABEL_FIELDS}
-    if differing := [name for name in terms if any(each.get(name) != first[name] for each in requests)]:
-        raise InvalidRequest({"batch_id": f"its runs differ in {', '.join(differing)}, which legs share"})
-    legs = [{name: each[name] for name in ("ticker", "rule_type", "params")} for each in requests]
+    legs = [{name: each[name] for name in LEG_FIELDS} for each in requests]
     return {**terms, "legs": list({canonical_json(leg): leg for leg in legs}.values())}

@@ -1,5 +1,6 @@
 """A portfolio on its way in: it is recorded with the runs of its legs, of which those that exist already are linked."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
@@ -10,11 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from adapters.database import committed, reading
 from adapters.database_errors import is_duplicate_key
 from adapters.logs import current_actor
-from adapters.portfolios.store import MAY_SERVE, Portfolio, batch_of, insert_portfolio, portfolio_with_key, relink
+from adapters.portfolio_tables import portfolios
+from adapters.portfolios.store import MAY_SERVE, Portfolio, batch_of, insert_portfolio, move
 from adapters.queue.messages import RunMessage
+from adapters.runs.idempotency import row_with_key
 from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.runs.queries import runs_alike
 from contracts.errors import Conflict
+from contracts.portfolio_request import PortfolioStatus
 from web.ownership import join_batch
 from web.platform import Platform
 from web.portfolios.validation import ValidPortfolio
@@ -49,7 +53,10 @@ def submit_portfolio(on: Platform, asked: ValidPortfolio, key: str | None) -> tu
 
 
 def renew_legs(on: Platform, plan: Portfolio, numbers: Sequence[int]) -> None:
-    """Let runs of its own take the place of those that these legs of a portfolio were linked to."""
+    """Let an ended portfolio wait for its legs again, these with runs of its own in place of those that they had.
+
+    Conflict when somebody else has let it since.
+    """
     valid = [validate_request(plan.request.run_of(number), on.prices) for number in numbers]
     new = [_run(each, plan.portfolio_id) for each in valid]
     legs = list(plan.legs)
@@ -57,8 +64,9 @@ def renew_legs(on: Platform, plan: Portfolio, numbers: Sequence[int]) -> None:
         legs[number] = str(run.request.run_id)
 
     def record(connection: Connection) -> None:
+        if not move(connection, plan.portfolio_id, plan.status, PortfolioStatus.LEGS, legs_json=json.dumps(legs)):
+            raise Conflict(f"portfolio {plan.portfolio_id} was retried a moment ago")
         _insert(connection, plan.portfolio_id, new)
-        relink(connection, plan.portfolio_id, legs)
 
     committed(on.engine, record)
     _enqueue(on, new)
@@ -83,7 +91,7 @@ def _with_key(on: Platform, asked: ValidPortfolio, key: str | None) -> str | Non
     if key is None:
         return None
     with reading(on.engine) as connection:
-        known = portfolio_with_key(connection, key, current_actor())
+        known = row_with_key(connection, portfolios, key, current_actor())
     if known and known["request_hash"] != asked.request_hash:
         raise Conflict("this Idempotency-Key was used for a different portfolio")
     return known["run_id"] if known else None

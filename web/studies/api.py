@@ -16,6 +16,7 @@ from adapters.batches.titles import set_batch_title, titles_of
 from adapters.database import committed, reading
 from adapters.database_errors import is_duplicate_key
 from adapters.logs import current_actor
+from adapters.runs.idempotency import row_with_key
 from adapters.runs.times import utc_text
 from adapters.studies.store import (
     batch_of,
@@ -25,8 +26,8 @@ from adapters.studies.store import (
     list_studies,
     study_of,
     study_row,
-    study_with_key,
 )
+from adapters.study_tables import studies
 from contracts.errors import Conflict
 from contracts.run_request import Titled
 from contracts.study import StudyPlan, StudyStatus
@@ -88,7 +89,7 @@ def _with_key(plan: StudyPlan, key: str | None, by: str | None) -> str | None:
     if key is None:
         return None
     with reading(platform().engine) as connection:
-        known = study_with_key(connection, key, by)
+        known = row_with_key(connection, studies, key, by)
     if known and json.loads(known["plan_json"]) != json.loads(json.dumps(plan.to_json())):
         raise Conflict("this Idempotency-Key was used for a different study")
     return known["study_id"] if known else None

@@ -1,6 +1,5 @@
 """A study of a batch's combinations: how a sweep, also of a rule of one's own, comes to a verdict."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.engine import Engine
@@ -9,7 +8,7 @@ from adapters.batches.queries import batch_requests
 from adapters.database import reading
 from contracts.errors import InvalidRequest
 from contracts.run_request import canonical_json
-from web.request_fields import asked_again
+from web.request_fields import asked_again, differing
 from web.studies.validation import DECIDED_BY_STUDY
 
 
@@ -22,18 +21,8 @@ def study_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
         requests = [asked_again(each) for each in batch_requests(connection, batch_id)]
     first = requests[0]
     shared = [name for name, value in first.items() if name not in DECIDED_BY_STUDY and value is not None]
-    if differing := _differing(requests):
-        fault = f"its runs differ in {', '.join(differing)}; a study tries the parameters of one rule"
+    if found := differing(requests, (*DECIDED_BY_STUDY, "ticker")):
+        fault = f"its runs differ in {', '.join(found)}; a study tries the parameters of one rule"
         raise InvalidRequest({"batch": fault}, f"batch {batch_id!r} cannot be studied: {fault}")
     combinations = {canonical_json(each["params"]): each["params"] for each in requests}
     return {"base": {name: first[name] for name in shared}, "combinations": list(combinations.values())}
-
-
-def _differing(requests: Sequence[dict[str, Any]]) -> list[str]:
-    """What a study of these runs would have to be told more than once."""
-    decided = (*DECIDED_BY_STUDY, "ticker")
-    return [
-        name
-        for name, value in requests[0].items()
-        if name not in decided and any(each[name] != value for each in requests)
-    ]

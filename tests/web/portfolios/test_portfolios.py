@@ -14,11 +14,14 @@ from sqlalchemy.engine import Engine
 from adapters.database import database_now, reading
 from adapters.portfolio_tables import portfolios
 from adapters.portfolios.series import PRUNED
+from adapters.portfolios.store import batch_of, portfolio_of, portfolio_row
 from adapters.tables import runs
 from adapters.upkeep.retention import prune_runs
 from consumer.portfolios import Portfolios
+from contracts.errors import Conflict
 from tests.services.jobs import run_all
 from tests.services.portfolios import ASKED, CROSS, LEGS, complete, leader, submit_portfolio
+from web.portfolios.submission import renew_legs
 
 Finish = Callable[..., dict[str, Any]]
 FORMULA = {
@@ -183,6 +186,22 @@ def test_the_runs_of_a_batch_are_legs(client: FlaskClient, engine: Engine) -> No
     assert client.post("/api/portfolios", json={"batch_id": "none"}).status_code == 404
 
 
+def test_runs_that_differ_in_a_term_are_no_legs_although_the_first_has_none(
+    client: FlaskClient, engine: Engine
+) -> None:
+    base = {name: value for name, value in ASKED.items() if name != "legs"} | LEGS[0]
+    for more in ({}, {"stop_loss_pct": 5}):
+        client.post("/run_backtest", json={**base, **more, "batch_id": "mixed"})
+    run_all(engine)
+
+    refused = client.post("/api/portfolios", json={"batch_id": "mixed"})
+
+    assert (refused.status_code, refused.json["errors"]) == (
+        400,
+        {"batch_id": "its runs differ in stop_loss_pct, which legs share"},
+    )
+
+
 def _accepted(client: FlaskClient, body: dict[str, Any]) -> str:
     answer = client.post("/api/portfolios", json=body)
     assert answer.status_code == 202, answer.json
@@ -286,6 +305,26 @@ def test_a_linked_run_that_failed_is_run_anew_by_a_retry(client: FlaskClient, en
     assert client.get(f"/status/{other}").json["status"] == "failed"
     of_job = client.get(f"/api/runs/{portfolio_id}").json["request"]
     assert (of_job["label"], of_job["tags"]) == ("mine", ["trend"])
+
+
+def test_of_two_retries_at_once_one_is_made(app: Flask, client: FlaskClient, engine: Engine) -> None:
+    terms = {name: value for name, value in ASKED.items() if name != "legs"}
+    other = client.post("/run_backtest", json={**terms, **LEGS[1]}).json["run_id"]
+    portfolio_id = submit_portfolio(client)
+    client.post(f"/api/runs/{other}/cancel")
+    run_all(engine)
+    leader(engine).advance()
+    with reading(engine) as connection:
+        read_by_both = portfolio_of(portfolio_row(connection, portfolio_id))
+
+    assert client.post(f"/api/portfolios/{portfolio_id}/retry").status_code == 202
+    legs = [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]]
+    with app.test_request_context(), pytest.raises(Conflict, match="was retried a moment ago"):
+        renew_legs(app.extensions["platform"], read_by_both, [1])
+
+    of_batch = client.get(f"/api/batches/{batch_of(portfolio_id)}/runs").json["runs"]
+    assert {run["run_id"] for run in of_batch} == {*legs}
+    assert [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]] == legs
 
 
 def test_a_key_knows_its_portfolio_whatever_it_is_called(client: FlaskClient) -> None:
