@@ -1,5 +1,7 @@
 """Whose runs, batches and studies are."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
@@ -24,3 +26,8 @@ def submitter(connection: Connection, kind: str, name: str) -> str | None:
         .order_by(table.c.id)
     )
     return connection.execute(query.limit(1)).scalar()
+
+
+def submitters(connection: Connection, run_ids: Sequence[str]) -> set[str | None]:
+    """Who submitted these runs, those that exist."""
+    return set(connection.execute(select(runs.c.submitted_by).where(runs.c.run_id.in_(run_ids)).distinct()).scalars())

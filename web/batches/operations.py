@@ -1,7 +1,5 @@
 """What can be done to all runs of a batch that exists: cancel them, retry the failed ones."""
 
-import logging
-
 from sqlalchemy import and_, true
 
 from adapters.batches.queries import require_batch
@@ -9,15 +7,11 @@ from adapters.tables import IS_CANCELLED, runs
 from web.platform import ask_database
 from web.runs.operations import cancel_among, retry_among
 
-log = logging.getLogger(__name__)
-
 
 def cancel_batch(batch_id: str) -> int:
     """How many waiting and running runs of a batch were ended as cancelled; UnknownBatch when there is none."""
     ask_database(require_batch, batch_id)
-    cancelled = len(cancel_among(runs.c.batch_id == batch_id))
-    log.info("batch_cancelled runs=%d", cancelled)
-    return cancelled
+    return len(cancel_among(runs.c.batch_id == batch_id))
 
 
 def retry_batch(batch_id: str, *, cancelled_too: bool) -> int:
@@ -27,6 +21,4 @@ def retry_batch(batch_id: str, *, cancelled_too: bool) -> int:
     """
     ask_database(require_batch, batch_id)
     wanted = true() if cancelled_too else ~IS_CANCELLED
-    retried = len(retry_among(and_(runs.c.batch_id == batch_id, wanted)))
-    log.info("batch_retried runs=%d", retried)
-    return retried
+    return len(retry_among(and_(runs.c.batch_id == batch_id, wanted)))

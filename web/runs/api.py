@@ -27,7 +27,7 @@ from web.arguments import KEY, idempotency_key, json_body
 from web.charts.drawing import pictures
 from web.formats import run_word
 from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, json_of, operation
-from web.ownership import refuse_others
+from web.ownership import refuse_runs_of_others
 from web.platform import ask_database, platform
 from web.runs import operations
 from web.runs.validation import checked, validate_request
@@ -160,8 +160,7 @@ def _changed(change: Callable[[ColumnElement[bool]], Sequence[str]]) -> Response
     """How many of the runs that the body names were changed, and how many were left in which state."""
     run_ids = checked(ChosenRuns, json_body()).run_ids
     with reading(platform().engine) as connection:
-        for run_id in states_of(connection, run_ids):
-            refuse_others(connection, "run_id", run_id)
+        refuse_runs_of_others(connection, [*states_of(connection, run_ids)])
     changed = change(runs.c.run_id.in_(run_ids))
     states = ask_database(states_of, run_ids)
     left = Counter(run_word(row) for run_id, row in states.items() if run_id not in changed)
@@ -200,8 +199,7 @@ def tag() -> ResponseReturnValue:
     change = checked(TagChange, json_body())
 
     def work(connection: Connection) -> int:
-        for run_id in change.run_ids:
-            refuse_others(connection, "run_id", run_id)
+        refuse_runs_of_others(connection, change.run_ids)
         return change_tags(connection, change)
 
     return {"changed": committed(platform().engine, work)}

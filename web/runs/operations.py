@@ -66,7 +66,9 @@ def cancel_among(among: ColumnElement[bool]) -> list[str]:
         except QueueUnavailable as error:  # the messages are stale; their Jobs find that out
             log.warning("messages_left count=%d reason=%s", len(rows), error)
 
-    return _in_portions(lambda connection, after_id: cancel_some(connection, among, after_id), take_off)
+    cancelled = _in_portions(lambda connection, after_id: cancel_some(connection, among, after_id), take_off)
+    log.info("runs_cancelled runs=%d", len(cancelled))
+    return cancelled
 
 
 def retry_among(among: ColumnElement[bool]) -> list[str]:
@@ -81,7 +83,9 @@ def retry_among(among: ColumnElement[bool]) -> list[str]:
         submission.refuse_when_full(len(rows))  # and so takes back what this portion has changed
         return rows
 
-    return _in_portions(change, lambda rows: submission.enqueue([_next_attempt(row) for row in rows]))
+    retried = _in_portions(change, lambda rows: submission.enqueue([_next_attempt(row) for row in rows]))
+    log.info("runs_retried runs=%d", len(retried))
+    return retried
 
 
 def _next_attempt(row: RowMapping) -> RunMessage:

@@ -70,7 +70,7 @@ class Kpi:
     value: float | int | None
     reason: str | None
     holding: "Kpi | None" = None  # the same of buying and holding
-    before: "Kpi | None" = None  # the same of the run that this one is shown beside
+    before: float | int | None = None  # the same of the run that this one is shown beside
 
 
 def page_result(row: RowMapping, series: RunSeries | None, prices: CandleSource) -> RunResult:
@@ -103,8 +103,8 @@ def kpis(result: RunResult, before: Mapping[str, Any] | None = None) -> dict[str
     for metric in METRICS:
         if metric.name in (result.metrics or {}):
             kpi = _kpi(result, metric)
-            if before and before.get(metric.name) is not None:
-                kpi = replace(kpi, before=Kpi(metric, before[metric.name], None))
+            if before:
+                kpi = replace(kpi, before=before.get(metric.name))
             sections.setdefault("Headline" if metric.plain else metric.section, []).append(kpi)
     return sections
 

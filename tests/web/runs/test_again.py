@@ -51,6 +51,20 @@ def test_beside_another_run_the_numbers_of_both_are_shown(browser_client: FlaskC
     assert f'data-before="/api/runs/{one}/bars"' in page
 
 
+def test_it_stays_beside_it_through_its_trades(browser_client: FlaskClient, make_run: RunMaker) -> None:
+    one, other = make_run(), make_run()
+
+    page = browser_client.get(f"/result/{other}?beside={one}&tab=trades&side=BUY&sort=pnl_abs").text
+
+    heads = re.findall(rf'href="(/result/{other}\?[^"]*sort=[^"]*)"', page)
+    assert heads
+    assert all(f"beside={one}" in each for each in heads)
+    assert f'<input type="hidden" name="beside" value="{one}">' in page
+    assert f'href="?tab=trades&amp;beside={one}"' in page
+    [file] = re.findall(r'href="([^"]*trades.csv[^"]*)"', page)
+    assert browser_client.get(file.replace("&amp;", "&")).status_code == 200
+
+
 def test_beside_a_portfolio_a_run_is_alone(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -> None:
     other = make_run()
     with page_app.extensions["platform"].engine.begin() as connection:

@@ -235,8 +235,9 @@ export class Workspace {
     if (this.chosen === null) return;
     document.querySelector(`[data-trade="${this.chosen}"]`)?.closest("tr").setAttribute("aria-current", "true");
     const link = this.why.panel.querySelector(".trade-card a");
-    const page = Math.floor(this.chosen / Number(link.dataset.pageSize)) + 1;
-    link.href = `?tab=trades&page=${page}`;
+    const there = new URL(link.href);
+    there.searchParams.set("page", Math.floor(this.chosen / Number(link.dataset.pageSize)) + 1);
+    link.href = there;
   }
 
   remove() {
