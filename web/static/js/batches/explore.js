@@ -35,8 +35,14 @@ class Axis {
     return !this.range || (this.numbers[at] !== null && this.numbers[at] >= this.range[0] && this.numbers[at] <= this.range[1]);
   }
 
-  said(value) {
-    return this.words ? this.words[Math.round(value)] : value.toLocaleString("en", { maximumSignificantDigits: 4 }).replace("-", "−");
+  said(value, format = { maximumSignificantDigits: 4 }) {
+    return this.words ? this.words[Math.round(value)] : value.toLocaleString("en", format).replace("-", "−");
+  }
+
+  // With as many digits as have room.
+  shortly(value, context, width) {
+    const said = [4, 3, 2].map((maximumSignificantDigits) => this.said(value, { maximumSignificantDigits, notation: maximumSignificantDigits < 4 ? "compact" : "standard" }));
+    return fitted(context, said.find((text) => context.measureText(text).width <= width - 8) ?? said.at(-1), width);
   }
 }
 
@@ -160,9 +166,10 @@ class Explore {
         context.fillStyle = this.colours.strategy;
         context.fillRect(x(place) - 3, high, 6, low - high);
       }
-      word(context, this.colours, fitted(context, axis.title, (width - 2 * EDGE.side) / (this.axes.length - 1)), edge, 8, anchor);
-      word(context, this.colours, axis.said(axis.high), edge, 22, anchor);
-      word(context, this.colours, axis.said(axis.low), edge, height - 14, anchor);
+      const room = (width - 2 * EDGE.side) / (this.axes.length - 1);
+      word(context, this.colours, fitted(context, axis.title, room), edge, 8, anchor);
+      word(context, this.colours, axis.shortly(axis.high, context, room), edge, 22, anchor);
+      word(context, this.colours, axis.shortly(axis.low, context, room), edge, height - 14, anchor);
     });
   }
 
