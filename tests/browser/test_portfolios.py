@@ -28,6 +28,9 @@ def test_tickers_with_an_own_rule_are_traded_in_one_account(visit: Visit, mariad
     page = visit.page
     visit.open("/")
     choose(page)
+    page.get_by_role("button", name="Let 3 fit: 33.33 % each").click()
+    expect(page.locator("[data-together]")).to_contain_text("about 3 fit at once")
+    expect(page.locator("[data-fit]")).to_be_hidden()
     reached(page, "position_size").fill("40")
     page.locator('#together [name="max_positions"]').fill("2")
     expect(page.locator("[data-together]")).to_contain_text("3 tickers. Each position is 40 % of equity")

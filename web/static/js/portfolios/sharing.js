@@ -37,7 +37,24 @@ export function describeTogether(form, request) {
   const size = request.size_type === "percent" ? `${request.position_size} % of equity` : `${request.position_size} in money`;
   const words = shared ? `Each position is ${size} (Money and orders), so about ${fitting} fit at once.` : "Each leg trades its own part of the capital.";
   form.querySelector("[data-together]").textContent = count ? `${count} ${count === 1 ? "ticker" : "tickers"}. ${words}` : "";
+  showFit(form, shared && fitting < count ? count : 0, request);
   return count;
+}
+
+// A size of which as many positions fit as there are tickers, by one click.
+function showFit(form, count, request) {
+  const button = form.querySelector("[data-fit]");
+  button.hidden = !count;
+  if (!count) return;
+  const isPercent = request.size_type === "percent";
+  const part = Math.floor((isPercent ? 10_000 : 100 * request.initial_capital) / count) / 100;
+  button.textContent = isPercent ? `Let ${count} fit: ${part} % each` : `Let ${count} fit: ${part} each`;
+  button.onclick = () => {
+    const input = form.elements.position_size;
+    input.value = part;
+    input.dispatchEvent(new Event("input", { bubbles: true }));
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+  };
 }
 
 export function startPortfolioForm(form) {
