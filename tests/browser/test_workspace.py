@@ -347,6 +347,17 @@ def test_a_run_of_a_batch_offers_to_be_run_again_with_its_lines(visit: Visit) ->
     expect(page.get_by_role("button", name="Run it again")).to_be_hidden()
 
 
+def test_prices_without_volume_have_no_pane_of_it(visit: Visit, runs: dict[str, str]) -> None:
+    button = chart_of(visit, runs).get_by_role("button", name="Volume", exact=True)
+    expect(button).to_be_visible()
+
+    new_run(visit, ticker="KO", rule_type="RSI")
+    expect(visit.page.locator(".stage.drawn")).to_be_visible()
+
+    expect(visit.page.get_by_role("button", name="Equity", exact=True)).to_be_visible()
+    expect(button).to_have_count(0)
+
+
 def test_a_long_run_is_refined_where_one_zooms_in(visit: Visit) -> None:
     page = visit.page
     start = datetime(2024, 2, 1, tzinfo=UTC)

@@ -108,11 +108,11 @@ const trailingStop = (price) => line("Trailing stop", "down", (data) => data.tra
   options: { lineWidth: 1, lineStyle: 2, lineType: 1, lastValueVisible: false }, // in steps
 });
 
-export function panesOf({ lines, high, equity, benchmark, before, trailing_stop: stops, price_decimals: most }) {
+export function panesOf({ lines, high, volume: amounts, equity, benchmark, before, trailing_stop: stops, price_decimals: most }) {
   const fitting = AXIS_DIGITS - 1 - Math.floor(Math.log10(Math.max(...high)));
   const [price, axisDecimals] = [priceFormat(most), Math.min(Math.max(fitting, 2), most)];
   const series = [candles(price, axisDecimals), ...(stops ? [trailingStop(price)] : []), ...priceLines(lines, price)];
   const prices = { id: "price", name: "Price", height: 340, log: true, series };
-  const sold = { id: "volume", name: "Volume", height: 70, series: [volume] };
-  return [prices, sold, ...rulePanes(lines), ...(equity ? account(benchmark, before) : [])];
+  const sold = amounts.some((amount) => amount > 0) ? [{ id: "volume", name: "Volume", height: 70, series: [volume] }] : [];
+  return [prices, ...sold, ...rulePanes(lines), ...(equity ? account(benchmark, before) : [])];
 }
