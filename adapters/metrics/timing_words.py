@@ -28,8 +28,8 @@ def run_timing(metrics: Mapping[str, float | int | None], bars: int, ticker: str
     average = f"{abs(exposure_pct):.0f}% of the money on average"
     if yearly_pct <= 0:
         return f"{brought} ({average})."
-    chance = f"{percent(1 - skill)} chance of that without skill, had nothing else been tried"
-    return f"{brought} ({average}); {chance}."
+    chance = f"If this was the only try, chance alone does as well in {percent(1 - skill)} of cases"
+    return f"{brought} ({average}). {chance}."
 
 
 def than_holding(yearly_pct: float, exposure_pct: float, asset: str = "it") -> str:

@@ -39,7 +39,7 @@ def test_tickers_with_an_own_rule_are_traded_in_one_account(visit: Visit, mariad
     page.wait_for_url("**/portfolios/*")
     trade_when_legs_have_run(connect_database(mariadb_process.url()))
 
-    expect(page.locator("#hero")).to_contain_text("Buying the same assets equally", timeout=JOB_MS)
+    expect(page.locator("#hero")).to_contain_text("than buying the same assets equally", timeout=JOB_MS)
     rows = page.locator("#contributions tbody tr")
     expect(rows).to_have_count(3)
     money = [shown_money(row) for row in rows.all()]

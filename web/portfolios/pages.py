@@ -92,7 +92,7 @@ def _completed(shown: Shown, tab: str) -> dict[str, Any]:
         trades=series.trades if series and tab != "legs" else [],
     )
     kpis = run_view.kpis(view)
-    market = run_view.market(stored["values"], "Buying the same assets equally and holding them")
+    market = run_view.market(stored["values"], "buying the same assets equally and holding them")
     known = {"headline": kpis.pop("Headline"), "kpis": kpis, "view": view, "market": market}
     return known | ({"notes": [PRUNED]} if series is None else _of_series(series, view, tab))
 

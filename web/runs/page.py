@@ -108,7 +108,7 @@ def _completed(view: RunResult, run: RunSeries | None, tab: str, before: RowMapp
         same_rule = asked["rule_type"] == view.request["rule_type"]
         changed = changed_params(asked["rule_type"], view.request["params"], asked["params"]) if same_rule else ""
         shared |= {"before": before, "changed": changed}
-    shared["market"] = run_view.market(view.metrics or {}, f"Buying and holding {view.request['ticker']}")
+    shared["market"] = run_view.market(view.metrics or {}, f"buying and holding {view.request['ticker']}")
     if run is None:  # pruned
         return shared
     shared |= {"no_trades": run_view.why_no_trades(view, run), "timing": run_view.timing(view, run)}

@@ -124,11 +124,13 @@ class Market:
 
 
 def market(metrics: Mapping[str, Any], holding: str) -> Market:
-    """A result beside buying and holding; holding: what that is called, such as `Buying and holding AAPL`."""
+    """A result beside buying and holding; holding: what that is called, such as `buying and holding AAPL`."""
     own, held = metrics.get("total_return_pct"), metrics.get("buy_hold_return_pct")
     if own is None or held is None:
-        return Market(None, f"It has no return that could be held against that of {holding[0].lower()}{holding[1:]}.")
-    return Market((own > held) - (own < held), f"It {_earned(own)}. {holding} {_earned(held)}.")
+        return Market(None, f"It has no return that could be held against that of {holding}.")
+    beat = (own > held) - (own < held)
+    behind = f"{abs(own - held):,.1f} points {'better' if beat > 0 else 'worse'} than" if beat else "as"
+    return Market(beat, f"It {_earned(own)}, {behind} {holding}, which {_earned(held)}.")
 
 
 def _earned(percent: float) -> str:

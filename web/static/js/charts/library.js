@@ -81,7 +81,7 @@ export function chartOptions(library, colours, intraday) {
     crosshair: { mode: library.CrosshairMode.Normal },
     localization: { locale: "en", timeFormatter: (seconds) => moment(seconds, intraday) },
     timeScale: { timeVisible: intraday, borderColor: rule, minBarSpacing: 0.02, rightOffset: 0, lockVisibleTimeRangeOnResize: true },
-    rightPriceScale: { borderColor: rule, minimumWidth: 72 },
+    rightPriceScale: { borderColor: rule, minimumWidth: 72, entireTextOnly: true },
     handleScroll: { vertTouchDrag: false },
   };
 }
