@@ -23,6 +23,7 @@ from adapters.portfolios.store import (
     portfolio_row,
 )
 from adapters.runs.new_runs import NewRun, insert_runs
+from adapters.runs.queries import run_row
 from adapters.tables import runs
 from contracts.errors import QueueUnavailable
 from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioStatus
@@ -61,8 +62,7 @@ class Portfolios:
     def _advance(self, portfolio_id: str) -> None:
         with reading(self._engine) as connection:
             plan = portfolio_of(portfolio_row(connection, portfolio_id))
-            columns = runs.c["error_message", "rule_id", "ticker", "request_json", "request_hash"]
-            legs = legs_of(connection, plan.legs, *columns)
+            legs = legs_of(connection, plan.legs, *runs.c["error_message", "rule_id", "ticker"])
         if any(not RunStatus(leg["status"]).is_terminal for leg in legs.values()):
             return
         if reason := _fault(plan, legs):
@@ -71,7 +71,7 @@ class Portfolios:
             log.info("portfolio_failed portfolio_id=%s reason=%s", portfolio_id, reason)
             return
         with self._engine.begin() as connection:
-            if not _started(connection, plan, legs[plan.legs[0]]):
+            if not _started(connection, plan):
                 return
         log.info("portfolio_trading portfolio_id=%s legs=%d", portfolio_id, len(plan.legs))
         try:
@@ -91,7 +91,7 @@ def _fault(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:
     return None
 
 
-def _started(connection: Connection, plan: Portfolio, first: RowMapping) -> bool:
+def _started(connection: Connection, plan: Portfolio) -> bool:
     """Whether this transaction has started the Job; to the queue it is a run of the first leg's request."""
     if not move(connection, plan.portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.TRADING):
         return False
@@ -102,7 +102,8 @@ def _started(connection: Connection, plan: Portfolio, first: RowMapping) -> bool
         "rule_id": f"portfolio x {len(plan.legs)}",
     }
     own |= {name: plan.request.terms.get(name, default) for name, default in OWN_TERMS.items()}
-    request = replace(RunRequest.from_json(json.loads(first["request_json"])), **own)
+    of_first_leg = RunRequest.from_json(json.loads(run_row(connection, plan.legs[0])["request_json"]))
+    request = replace(of_first_leg, **own)
     new = NewRun(request, plan.request_hash, submitted_by=plan.submitted_by, kind=Kind.PORTFOLIO)
     insert_runs(connection, [new])
     return True

@@ -3,23 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
 from engine.bars import Bars, check_signals
-from engine.stops import StopHit
+from engine.stops import Stops
 
 Array = np.ndarray[Any, np.dtype[Any]]
-
-
-class WatchesPositions(Protocol):
-    """The engine's Stops, or a wrapper of it."""
-
-    def first_hit(
-        self, side: int, entry_price: float, entry_bar: int, start: int, stop: int, open_only: int | None
-    ) -> StopHit | None:
-        """The first fill of a stop or target of a position."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +28,7 @@ class Leg:
     times: Array
     bars: Bars
     signals: Array
-    stops: WatchesPositions | None = None
+    stops: Stops | None = None
     priority: Array | None = None
     weight: float = 1.0
     before: Array | None = None

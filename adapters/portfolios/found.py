@@ -37,10 +37,7 @@ def correlated(earned: Array) -> dict[str, Any]:
     order = np.argsort(-np.abs(earned[:, -1]), kind="stable")[:CORRELATED]
     legs = np.sort(order)
     gains = np.diff(earned[legs], axis=1, prepend=0.0)
-    off = gains - gains.mean(axis=1, keepdims=True)
-    size = np.sqrt((off * off).sum(axis=1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        unit = off / size[:, None]
-    matrix = (unit @ unit.T).round(3)
+        matrix = np.atleast_2d(np.corrcoef(gains)).round(3)
     rows = [[None if value != value else value for value in row] for row in matrix.tolist()]
     return {"legs": legs.tolist(), "of": rows}
