@@ -12,7 +12,7 @@ from adapters.batches.flat_params import flat_params
 from contracts.run_request import Titled
 from contracts.status import Kind
 from contracts.study import StudyRequest
-from rules.catalog import RULES, checked_rule
+from rules.catalog import RULES, checked_rule, complete_params
 from web.arguments import json_body
 from web.formats import plain
 from web.runs.validation import checked
@@ -117,8 +117,13 @@ def _both(first: str, last: str) -> str:
 
 def _varying(first: Row, last: Row) -> list[str]:
     """Parameters that have other values in the last run than in the first one, in the rule's order."""
-    one, other = (flat_params(checked_rule(each["rule_type"], _params(each)).params) for each in (first, last))
+    one, other = (full_params(each["rule_type"], _params(each)) for each in (first, last))
     return [name for name, value in one.items() if other.get(name) != value]
+
+
+def full_params(rule_type: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Params with the defaults of those that were not given, side by side by their names."""
+    return flat_params(complete_params(rule_type, params))
 
 
 def _params(run: Row) -> dict[str, Any]:

@@ -8,12 +8,12 @@ from uuid import UUID
 from flask import request
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.batches.flat_params import flat_params
 from adapters.runs.queries import run_row
 from contracts.errors import UnknownRun
 from contracts.status import Kind, RunStatus
-from rules.catalog import RULES, ParamSpec, complete_params
+from rules.catalog import RULES, ParamSpec
 from web.formats import plain
+from web.titles import PART, full_params
 
 INPUTS = "inputs"  # the params of a rule of one's own that are numbers by name
 
@@ -52,7 +52,9 @@ def asked_before(connection: Connection) -> RowMapping | None:
 
 def changed_params(rule_type: str, now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
     """What differs between the params of two runs of a rule, in words: period 14 → 20."""
-    new, old = (flat_params(complete_params(rule_type, params)) for params in (now, before))
+    new, old = (full_params(rule_type, params) for params in (now, before))
     return ", ".join(
-        f"{name} {plain(old.get(name))} → {plain(new[name])}" for name in new if old.get(name) != new[name]
+        f"{name.removeprefix(PART)} {plain(old.get(name))} → {plain(new[name])}"
+        for name in new
+        if old.get(name) != new[name]
     )

@@ -8,13 +8,12 @@ from typing import Any
 from flask import Blueprint, render_template
 from sqlalchemy.engine import RowMapping
 
-from adapters.batches.flat_params import flat_params
 from adapters.batches.leaderboard import is_ruined
 from adapters.metrics.entry import Metric
 from adapters.metrics.table import METRICS
 from contracts.run_request import LABEL_FIELDS
-from rules.catalog import complete_params
 from web.charts.curves import asked_rows
+from web.titles import full_params
 
 blueprint = Blueprint("comparison", __name__)
 
@@ -83,7 +82,7 @@ def differences(requests: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]
 
 
 def _flat(asked: dict[str, Any]) -> dict[str, Any]:
-    params = flat_params(complete_params(asked["rule_type"], asked["params"]))
+    params = full_params(asked["rule_type"], asked["params"])
     fields = {name: value for name, value in asked.items() if name not in NOT_COMPARED}
     return fields | {f"params.{name}": value for name, value in params.items()}
 

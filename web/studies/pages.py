@@ -1,15 +1,15 @@
 """Studies as pages: all of them with a form for a new one; one with its verdict first."""
 
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, render_template
 
-from adapters.batches.flat_params import flat_params
 from adapters.metrics.table import METRICS
 from adapters.prices.bars import bar_dates
 from adapters.runs.stored_series import decode_equity
-from rules.catalog import RULES, complete_params
+from rules.catalog import RULES
 from web.arguments import arguments
 from web.operation import Argument, operation
 from web.parsers import any_text
@@ -17,7 +17,7 @@ from web.platform import platform
 from web.studies.api import LISTED, asked_studies, described
 from web.studies.of_batch import study_of_batch
 from web.studies.pictures import equity_picture, folds_picture, histogram_picture, luck_of_best, luck_of_one
-from web.titles import PART
+from web.titles import PART, full_params
 
 blueprint = Blueprint("studies", __name__)
 
@@ -64,10 +64,7 @@ def page(study_id: UUID) -> str:
 
 def _tried(study: dict[str, Any]) -> dict[str, Any]:
     """Which parameters vary over the combinations, by their short names, and what all of them share."""
-
-    def complete(params: dict[str, Any]) -> dict[str, Any]:
-        return flat_params(complete_params(study["rule_type"], params))
-
+    complete = partial(full_params, study["rule_type"])
     first, *others = map(complete, study["request"]["combinations"])
     varying = [name for name in first if any(each.get(name) != first[name] for each in others)]
     shared = {name: value for name, value in first.items() if name not in varying}
