@@ -220,7 +220,7 @@ TITLE_LENGTH = 120  # characters of what people call a run, a batch or a study
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Titled:
-    """What somebody calls a run, a batch or a study from now on."""
+    """What somebody calls a run, a batch, a study or a portfolio from now on."""
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 

@@ -38,8 +38,11 @@ def titled(title: str) -> ResponseReturnValue:
 
 
 def run_title(run: Row) -> str:
-    """What a run is called: AAPL Own rule, n = 50, v = 1M."""
-    return run.get("title") or f"{run['ticker']} {rule_title(run)}"
+    """What a run is called: AAPL Own rule, n = 50, v = 1M; of a portfolio's Job, how many legs it has."""
+    name, of, legs = (run["rule_id"] or "").partition(" x ")
+    if run.get("title") or not of or name != Kind.PORTFOLIO:
+        return run.get("title") or f"{run['ticker']} {rule_title(run)}"
+    return f"Portfolio of {legs} legs"
 
 
 def rule_title(run: Row) -> str:
@@ -92,6 +95,15 @@ def study_title(title: str | None, study: Row) -> str:
     if title or study["name"] != UNNAMED:
         return str(title or study["name"])
     return of_tickers(rule_name(study["rule_type"]), study["ticker"])
+
+
+def portfolio_title(title: str | None, asked: Row) -> str:
+    """What a portfolio is called: its title, its label, or RSI on AAPL … MSFT."""
+    first, last = asked["legs"][0], asked["legs"][-1]
+    if title or asked.get("label"):
+        return str(title or asked["label"])
+    rules = _both(*(rule_name(each["rule_type"]) for each in (first, last)))
+    return of_tickers(rules, _both(first["ticker"], last["ticker"]))
 
 
 def screen_title(job: Row, tickers: Iterable[str], swept: Iterable[str]) -> str:

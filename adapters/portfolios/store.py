@@ -21,7 +21,7 @@ from contracts.status import RunStatus
 
 REASON_LENGTH = 1000  # characters, the width of the column
 _LISTED = (
-    *portfolios.c["id", "run_id", "name", "mode", "status", "reason", "request_json", "created_at"],
+    *portfolios.c["id", "run_id", "name", "title", "mode", "status", "reason", "request_json", "created_at"],
     portfolios.c.completed_at.label("ended_at"),
     runs.c.status.label("job_status"),
     *runs.c[
@@ -140,6 +140,12 @@ def move(
     values["completed_at"] = database_now() if has_ended else None
     mine = update(portfolios).where(portfolios.c.run_id == portfolio_id, portfolios.c.status == before)
     return connection.execute(mine.values(**values)).rowcount == 1
+
+
+def set_title(connection: Connection, portfolio_id: str, title: str | None) -> None:
+    """Call a portfolio so from now on, None: as its request says; UnknownPortfolio when there is none."""
+    portfolio_row(connection, portfolio_id)
+    connection.execute(update(portfolios).where(portfolios.c.run_id == portfolio_id).values(title=title))
 
 
 def keep_together(connection: Connection, portfolio_id: str, found: bytes) -> None:

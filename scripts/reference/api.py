@@ -22,7 +22,7 @@ BODIES: dict[str, Any] = {
     "POST /api/runs/tags": {"run_ids": ["$RUN_ID"], "add": ["trend"]},
     **{
         f"PUT /api/{each}/title": {"title": "my best"}
-        for each in ("runs/{run_id}", "batches/{batch_id}", "studies/{study_id}")
+        for each in ("runs/{run_id}", "batches/{batch_id}", "studies/{study_id}", "portfolios/{portfolio_id}")
     },
     **{f"POST /api/runs/{change}": {"run_ids": ["$RUN_ID"]} for change in ("cancel", "retry")},
     "POST /api/rules/check": {

@@ -105,7 +105,7 @@ def change_everything(
     judged_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
     complete_study(judged_id)
     asked("POST", f"/api/studies/{judged_id}/judge")
-    for named in (f"runs/{run_id}", f"batches/{batch_id}", f"studies/{judged_id}"):
+    for named in (f"runs/{run_id}", f"batches/{batch_id}", f"studies/{judged_id}", f"portfolios/{portfolio_id}"):
         asked("PUT", f"/api/{named}/title", json={"title": "ours"})
         asked("PUT", f"/api/{named}/title", json={"title": ""})
     preset_id = asked("POST", "/api/strategies", json={"name": "ours", "request": run_values()})["id"]

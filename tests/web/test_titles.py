@@ -90,8 +90,13 @@ def test_what_people_call_a_run_is_shown_everywhere_until_they_take_it_off(
 
 
 @ON_BOTH_DATABASES
-def test_batches_studies_and_screens_are_called_what_people_say(page_app: Flask, browser_client: FlaskClient) -> None:
+def test_batches_studies_portfolios_and_screens_are_called_what_people_say(
+    page_app: Flask, browser_client: FlaskClient
+) -> None:
     client = page_app.test_client()
+    legs = [{"ticker": ticker, "rule_type": "RSI"} for ticker in ("AAPL", "IBM", "MSFT")]
+    asked = {"legs": legs, "start_date": "2005-01-03", "end_date": "2009-12-31"}
+    portfolio = client.post("/api/portfolios", json=asked).json["portfolio_id"]
     client.post("/api/runs/bulk?batch_id=b", json=sweep_values(3))
     study_id = client.post("/api/studies", json=WALK_FORWARD | {"name": "Study"}).json["study_id"]
     grid = {"base": run_values(params={}), "parameters": {"period": [7, 14]}}
@@ -99,6 +104,7 @@ def test_batches_studies_and_screens_are_called_what_people_say(page_app: Flask,
     places = [
         ("/api/batches/b", "/batches/b", "/api/batches/b/title"),
         (f"/api/studies/{study_id}", f"/studies/{study_id}", f"/api/studies/{study_id}/title"),
+        (f"/api/portfolios/{portfolio}", f"/portfolios/{portfolio}", f"/api/portfolios/{portfolio}/title"),
         (f"/api/screens/{screen_id}", f"/screens/{screen_id}", f"/api/runs/{screen_id}/title"),
     ]
     before = [client.get(api).json["title"] for api, _, _ in places]
@@ -109,13 +115,15 @@ def test_batches_studies_and_screens_are_called_what_people_say(page_app: Flask,
     assert before == [
         "RSI on AAPL · period",
         f"MA crossover on {WALK_FORWARD['base']['ticker']}",
+        "RSI on AAPL … MSFT",
         "RSI on AAPL · period",
     ]
-    assert [client.get(api).json["title"] for api, _, _ in places] == ["mine"] * 3
+    assert [client.get(api).json["title"] for api, _, _ in places] == ["mine"] * 4
     assert all("<title>mine ·" in browser_client.get(page).text for _, page, _ in places)
     assert client.get("/api/batches").json["batches"][0]["title"] == "mine"
     assert client.get("/api/studies").json["studies"][0]["title"] == "mine"
-    assert all("mine</a>" in browser_client.get(page).text for page in ("/batches", "/studies", "/"))
+    assert client.get("/api/portfolios").json["portfolios"][0]["title"] == "mine"
+    assert all("mine</a>" in browser_client.get(page).text for page in ("/batches", "/studies", "/portfolios", "/"))
 
 
 def test_a_sweep_gives_its_name_to_its_batch_but_not_over_what_people_call_it(client: FlaskClient) -> None:
@@ -134,7 +142,12 @@ def test_a_title_that_cannot_be_shown_is_refused(client: FlaskClient, make_run: 
 
     for title in ("x" * 121, "a\nb", None, 5):
         assert list(client.put(path, json={"title": title}).json["errors"]) == ["title"]
-    for unknown in (f"/api/runs/{uuid4()}/title", "/api/batches/none/title", f"/api/studies/{uuid4()}/title"):
+    for unknown in (
+        f"/api/runs/{uuid4()}/title",
+        "/api/batches/none/title",
+        f"/api/studies/{uuid4()}/title",
+        f"/api/portfolios/{uuid4()}/title",
+    ):
         assert client.put(unknown, json={"title": "x"}).status_code == 404
 
 

@@ -68,7 +68,9 @@ _LINE = {
     "values": _KNOWN,
 }
 _HEADLINES = alike("total_return_pct sharpe_ratio max_drawdown_pct", _SECONDS)
-_PORTFOLIO = alike("portfolio_id name", TEXT) | {"status": _STATUS_WORD} | alike("created_at completed_at", _MOMENT)
+_PORTFOLIO = (
+    alike("portfolio_id title name", TEXT) | {"status": _STATUS_WORD} | alike("created_at completed_at", _MOMENT)
+)
 _LEG = (
     alike("ticker rule_type run_id", TEXT)
     | {"params": OBJECT, "weight": _SECONDS, **alike("data_hash rule_id error_message", _TEXT_OR_NULL)}

@@ -9,20 +9,23 @@ from flask import Blueprint, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
-from adapters.portfolios.store import batch_of, list_portfolios, move
+from adapters.database import committed
+from adapters.portfolios.store import batch_of, list_portfolios, move, set_title
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
+from contracts.run_request import Titled
 from contracts.status import RunStatus
 from web.answers import conditional
 from web.arguments import AFTER, KEY, arguments, idempotency_key, limit, typed_body
 from web.charts.bars import benchmark_equity, known, lasting
 from web.charts.windows import POINTS, whole_window
-from web.operation import ENDED, REFUSED, UNFINISHED, json_of, operation
+from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, json_of, operation
 from web.platform import ask_database, platform
 from web.portfolios.submission import renew_legs, submit_portfolio
 from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import Shown, completed_series, described, row_shown
 from web.runs import operations
+from web.titles import asked_title, titled
 
 blueprint = Blueprint("portfolio_api", __name__)
 
@@ -53,16 +56,16 @@ def submit() -> ResponseReturnValue:
 @operation("200 Portfolios: portfolios, newest first, a page at a time", asks=LISTED)
 def listed() -> Response:
     """All portfolios, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
-    rows, next_after = asked_portfolios()
-    return conditional({"portfolios": [row_shown(row) for row in rows], "next_after": next_after})
+    shown, next_after = asked_portfolios()
+    return conditional({"portfolios": [each for _, each in shown], "next_after": next_after})
 
 
-def asked_portfolios() -> tuple[list[RowMapping], int | None]:
-    """The portfolios that the query asks for, and where the next page begins; None at the end."""
+def asked_portfolios() -> tuple[list[tuple[RowMapping, dict[str, Any]]], int | None]:
+    """The portfolios that the query asks for, as stored and as shown, and where the next page begins."""
     asked = arguments()
     most = asked["limit"]
     rows = list(ask_database(list_portfolios, asked["after"], most + 1))
-    return rows[:most], rows[most - 1]["id"] if len(rows) > most else None
+    return [(row, row_shown(row)) for row in rows[:most]], rows[most - 1]["id"] if len(rows) > most else None
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>")
@@ -94,6 +97,15 @@ def curves(portfolio_id: UUID) -> Response:
         "positions": positions.tolist(),
     }
     return lasting(jsonify(body))
+
+
+@blueprint.put("/api/portfolios/<uuid:portfolio_id>/title")
+@operation(TITLED, FAULTS, NO_PORTFOLIO, body={"application/json": Titled}, owned=True)
+def title(portfolio_id: UUID) -> ResponseReturnValue:
+    """Call a portfolio what people are to read; an empty title gives way to its label, or its rules and tickers."""
+    asked = asked_title()
+    committed(platform().engine, lambda connection: set_title(connection, str(portfolio_id), asked))
+    return titled(Shown(str(portfolio_id)).title)
 
 
 @blueprint.post("/api/portfolios/<uuid:portfolio_id>/cancel")

@@ -15,7 +15,7 @@ from web.charts.breakdown import breakdown
 from web.operation import operation
 from web.portfolios.api import LISTED, asked_portfolios
 from web.portfolios.pictures import weights_picture
-from web.portfolios.view import Shown, completed_series, legs_shown, row_shown
+from web.portfolios.view import Shown, completed_series, legs_shown
 from web.request_fields import read_fields, terms_said
 from web.runs import view as run_view
 from web.runs.report import report_page
@@ -40,9 +40,8 @@ TRADE_COLUMNS = {"ticker": "Ticker", **{name: title for name, title in COLUMNS.i
 @operation(asks=LISTED)
 def listed() -> str:
     """All portfolios, newest first: ?after=<next_after>&limit=25."""
-    rows, next_after = asked_portfolios()
-    shown = [(row_shown(row), row) for row in rows]
-    is_live = any(each["completed_at"] is None for each, _ in shown)
+    shown, next_after = asked_portfolios()
+    is_live = any(each["completed_at"] is None for _, each in shown)
     return render_template("portfolios/list.html", portfolios=shown, next_after=next_after, is_live=is_live)
 
 
@@ -66,6 +65,7 @@ def _shared(shown: Shown) -> dict[str, Any]:
     return {
         "id": shown.row["run_id"],
         "row": shown.row,
+        "title": shown.title,
         "job": shown.job,
         "status": shown.status,
         "asked": asked,

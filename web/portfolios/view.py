@@ -17,6 +17,7 @@ from contracts.errors import Conflict, UnknownRun
 from contracts.portfolio_request import PortfolioStatus
 from contracts.status import ErrorType, RunStatus
 from web.platform import platform
+from web.titles import portfolio_title
 
 RECEIPT = ("data_hash", "result_hash", "engine_version", "analysis_version", "image_tag")
 _OF_LEGS = (*runs.c["batch_id", "rule_id", "error_type", "error_message", "total_return_pct", "num_trades", "attempt"],)
@@ -34,6 +35,11 @@ class Shown:
                 self.job: RowMapping | None = run_row(connection, portfolio_id)
             except UnknownRun:
                 self.job = None
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return portfolio_title(self.row["title"], json.loads(self.row["request_json"]))
 
     @property
     def status(self) -> str:
@@ -70,11 +76,13 @@ class Shown:
 
 def row_shown(row: RowMapping) -> dict[str, Any]:
     """A portfolio as lists show it."""
-    legs = json.loads(row["request_json"])["legs"]
+    asked = json.loads(row["request_json"])
+    legs = asked["legs"]
     ended = row["job_status"] and RunStatus(row["job_status"]).is_terminal
     state = "failed" if row["status"] in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED) else "running"
     return {
         "portfolio_id": row["run_id"],
+        "title": portfolio_title(row["title"], asked),
         **{name: row[name] for name in ("name", "mode", "total_return_pct", "sharpe_ratio", "max_drawdown_pct")},
         "status": RunStatus(row["job_status"]).public if ended else state,
         "tickers": list(dict.fromkeys(leg["ticker"] for leg in legs)),
@@ -91,6 +99,7 @@ def described(shown: Shown) -> dict[str, Any]:
     stored = json.loads(job["metrics_json"]) if job and job["metrics_json"] else {"values": None, "notes": {}}
     return {
         "portfolio_id": row["run_id"],
+        "title": shown.title,
         "name": row["name"],
         "status": shown.status,
         "error_type": error_type,

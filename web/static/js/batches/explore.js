@@ -6,6 +6,7 @@ import { sendJson } from "../requests.js";
 import { swap } from "../swap.js";
 
 const EDGE = { top: 30, bottom: 26, side: 48 };
+const AXIS_PX = 72; // the least between two, beyond which they are scrolled
 const DOT_PX = 4;
 const DRAG_PX = 4; // less is a click
 const RANGE = /([\w.]+) (>=|<=) (-?[\d.e+-]+)/g;
@@ -61,6 +62,7 @@ class Explore {
     this.axes = axes.filter((axis) => axis.high > axis.low);
     this.count = axes[0].values.length;
     if (this.axes.length < 2) return (this.element.hidden = true);
+    this.parallel.style.minWidth = `${this.axes.length * AXIS_PX}px`;
     this.readRanges();
     this.drawSelects();
     this.drawRanges();
@@ -191,7 +193,7 @@ class Explore {
     context.strokeStyle = this.colours["line-strong"];
     context.strokeRect(EDGE.side - 0.5, EDGE.top - 0.5, width - 2 * EDGE.side, height - EDGE.top - EDGE.bottom);
     word(context, this.colours, `${this.y.title} ${this.y.said(this.y.high)}`, 4, 18, "left");
-    word(context, this.colours, this.y.said(this.y.low), 4, height - EDGE.bottom - 6, "left");
+    word(context, this.colours, this.y.shortly(this.y.low, context, EDGE.side), 4, height - EDGE.bottom - 6, "left");
     word(context, this.colours, this.x.said(this.x.low), EDGE.side, height - 12, "left");
     word(context, this.colours, `${this.x.title} ${this.x.said(this.x.high)}`, width - 4, height - 12, "right");
   }

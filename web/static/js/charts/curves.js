@@ -19,7 +19,7 @@ function panesOf(curves, benchmarks) {
   const look = (at) => ({ options: { lineStyle: STYLES[at % STYLES.length], lineWidth: curves.length > 5 ? 1 : 2 } });
   const each = (make) => curves.map((_, at) => make(`${at + 1}`, `c${(at % 5) + 1}`, at));
   const growth = each((name, colour, at) => line(name, colour, (data) => data.growth[at], percent, { axis: compactPercent, ...look(at) }));
-  const depth = each((name, colour, at) => ({ ...drawdown(name, colour, (data) => data.depth[at], "line"), ...look(at) }));
+  const depth = each((name, colour, at) => ({ ...drawdown(name, colour, (data) => data.depth[at], "line"), options: { ...look(at).options, lastValueVisible: false } }));
   const held = benchmarks.map(({ name }, at) => line(`${name} held`, "holding", (data) => data.held[at], percent, { options: { lineStyle: 1 } }));
   return [
     { id: "growth", name: "Equity", height: 340, log: true, series: [...growth, ...held] },

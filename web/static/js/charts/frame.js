@@ -12,6 +12,7 @@ const ZOOM = { "+": 0.7, "=": 0.7, "-": 1 / 0.7 };
 const LOG_FROM = 8;
 const LEVEL = { lineStyle: 2, lineWidth: 1, axisLabelVisible: false };
 const NARROW_PX = 100;
+const SMALL = 200; // parts; in a smaller pane its legend takes more of the height
 const MARGIN_BARS = 0.5;
 
 function remembered(name, fallback) {
@@ -119,7 +120,7 @@ export class Frame {
       at,
     );
     const mode = pane.log && this.log ? this.library.PriceScaleMode.Logarithmic : this.library.PriceScaleMode.Normal;
-    series.priceScale().applyOptions({ mode, scaleMargins: each.margins ?? { top: 0.2, bottom: 0.06 } });
+    series.priceScale().applyOptions({ mode, scaleMargins: each.margins ?? { top: pane.height < SMALL ? 0.3 : 0.2, bottom: 0.06 } });
     for (const level of each.levels ?? []) series.createPriceLine({ ...LEVEL, price: level, color: colours.muted });
     return { ...each, pane, series };
   }

@@ -101,8 +101,7 @@ const account = (benchmark, before) => [
 // Percent below the highest value so far, drawn downwards.
 export function drawdown(name, colour, values, kind = "below") {
   const below = (data) => values(data).map((depth) => (depth === null ? null : -depth));
-  const margins = { top: 0.3, bottom: 0.06 }; // below its legend, since it begins at the top
-  return { ...line(name, colour, below, percent, { kind, axis: compactPercent, margins }), said: (data, at) => `${name} ${percent(below(data)[at])}` };
+  return { ...line(name, colour, below, percent, { kind, axis: compactPercent }), said: (data, at) => `${name} ${percent(below(data)[at])}` };
 }
 
 const trailingStop = (price) => line("Trailing stop", "down", (data) => data.trailing_stop, price, {
