@@ -1,5 +1,6 @@
 """What the texts of FORMULA can say, for forms, API and docs; apart from the catalog, which every Job pays for."""
 
+from rules.formula.doubts import doubts as doubts
 from rules.formula.examples import EXAMPLES as EXAMPLES
 from rules.formula.examples import Example as Example
 from rules.formula.functions import FUNCTIONS as FUNCTIONS

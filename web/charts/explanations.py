@@ -92,7 +92,8 @@ def stretch(run_id: UUID) -> ResponseReturnValue:
     if kept is None:
         return jsonify(body | {"sentence": said.words, "held_back": [], "note": NO_LINES})
     values = partial(_line_values, kept, series, traded.start, np.arange(bars.start, bars.stop))
-    summaries = condition_summaries(on_stretch(kept, bars, values), dates)
+    head = kept.head if len(bars) == len(traded) else on_stretch(kept, bars, values)
+    summaries = condition_summaries(head, dates)
     sides = said.awaited(json.loads(row["request_json"])["direction"])
     return jsonify(body | {"sentence": said.words, "held_back": [held_back(summaries, side) for side in sides]})
 

@@ -6,16 +6,17 @@ from typing import Any
 
 from contracts.errors import UnknownTicker
 from rules.catalog import checked_rule
+from rules.language import doubts
 from web.platform import platform
 
 MARKET = ("ticker", "timeframe", "end_date")  # of a request: the prices that a rule would read
 
 
 def warnings_about(rule_type: str, params: Mapping[str, Any], market: Mapping[str, Any]) -> Iterator[str]:
-    """That both conditions are one, and that the prices end before the rule has values; `market` may be anything."""
+    """Doubts about the conditions, and that the prices end before the rule has values; `market` may be anything."""
     rule = checked_rule(rule_type, params)
-    if rule_type == "FORMULA" and rule.formula.buy is rule.formula.sell:
-        yield "buy and sell are the same condition: a bar on which both hold has no signal, so there will be no trade"
+    if rule_type == "FORMULA":
+        yield from doubts(rule.formula)
     name, needed = rule.longest_lookback()
     bars = _bars_until(*(market.get(each) for each in MARKET))
     if bars is not None and bars <= needed:

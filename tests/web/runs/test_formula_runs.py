@@ -83,6 +83,10 @@ def test_what_cannot_have_been_meant_is_a_warning(browser_client: FlaskClient) -
         "no signal can come from what needs them"
     ]
     assert "the same condition" in warned(same)[0]
+    never = {"buy": "close > highest(high, 20)", "sell": "volume > 5 and lowest(low, 10) > open"}
+    assert [each.split(":")[0] for each in warned(never)] == ["buy can never hold", "sell can never hold"]
+    for can in ("close > highest(low, 20)", "close > prev(highest(high, 20))", "high > highest(close, 5)", "close > 5"):
+        assert warned({"buy": can, "sell": "close >= highest(close, 9) or low < lowest(close, 2)"}) == []
     assert "until 2001-06-01 AAPL has 317" in warned(slow, "MA_CROSS", end_date="2001-06-01")[0]
     assert warned(slow, "MA_CROSS", end_date="2013-03-01") == []
     assert warned(slow, "MA_CROSS", end_date="1999-01-01")

@@ -24,7 +24,7 @@ export const KINDS = {
 export function line(name, colour, values, format, more = {}) {
   return {
     name, colour, format, kind: "line",
-    points: (data) => pointsOf(data.times, values(data)),
+    points: (data) => withGaps(pointsOf(data.times, values(data))),
     level: (data, at) => values(data)[at],
     said: (data, at) => `${name} ${format(values(data)[at])}`,
     ...more,
@@ -33,6 +33,11 @@ export function line(name, colour, values, format, more = {}) {
 
 export function pointsOf(times, values) {
   return times.map((time, at) => (values[at] === null ? { time } : { time, value: values[at] }));
+}
+
+// The library joins what it knows across what it does not: each stretch ends without a line to the next one.
+function withGaps(points) {
+  return points.map((point, at) => ("value" in point && at + 1 < points.length && !("value" in points[at + 1]) ? { ...point, color: "transparent" } : point));
 }
 
 // The levels of a line are in view, so that one sees how far away it stayed.
