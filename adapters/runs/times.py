@@ -20,12 +20,16 @@ def seconds_left(times: Sequence[RowMapping], living: int) -> float | None:
     """How long `living` runs take at the pace of those that have ended; None before that can be said.
 
     times: waiting_since and completed_at of runs that have started. The pace is that of runs which began to wait no
-    earlier than those that run now: where some are retried a day later, the night between is no part of it.
+    earlier than those that run now, or between two than the last that ended: where some are retried a day later, the
+    night between is no part of it.
     """
-    since = min((row["waiting_since"] for row in times if row["completed_at"] is None), default=None)
-    if since is None:
+    ended = sorted((row for row in times if row["completed_at"]), key=lambda row: row["completed_at"])
+    latest = [row["waiting_since"] for row in times if not row["completed_at"]] or [
+        row["waiting_since"] for row in ended[-LEAST_ENDS:]
+    ]
+    if not living or not latest:
         return None
-    ends = [row["completed_at"] for row in times if row["completed_at"] and row["waiting_since"] >= since]
+    ends = [row["completed_at"] for row in ended if row["waiting_since"] >= min(latest)]
     pace = throughput(ends) if len(ends) >= LEAST_ENDS else None
     return round(living / pace, 1) if pace else None
 

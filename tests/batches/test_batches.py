@@ -38,7 +38,7 @@ def test_a_batch_is_counted_by_state_and_reason(client: FlaskClient, batch: list
     assert answer["throughput_per_s"] > 0
     assert answer["queue_wait_s"]["p95"] >= answer["queue_wait_s"]["p50"] >= 0
     assert answer["note"].endswith("once all runs have ended; still to come: 1.")
-    assert answer["seconds_left"] is None  # nothing runs
+    assert answer["seconds_left"] is None  # too few have ended
 
 
 def test_once_all_runs_have_ended_the_completed_ones_are_those_that_were_tried(
@@ -66,6 +66,11 @@ def test_the_time_left_is_at_the_pace_of_what_runs_now_not_of_before_a_retry(app
 
     assert client.get("/api/batches/b").json["seconds_left"] == 8 * 2
     assert "about 16 s left" in client.get("/batches/b").text
+
+    with app.extensions["platform"].engine.begin() as connection:  # between two runs
+        ended = {"completed_at": began + timedelta(seconds=24), "status": RunStatus.SUCCEEDED}
+        connection.execute(update(runs).where(runs.c.run_id == run_ids[12]).values(**ended))
+    assert client.get("/api/batches/b").json["seconds_left"] == 7 * 2
 
 
 @pytest.mark.parametrize(

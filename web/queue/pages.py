@@ -1,12 +1,13 @@
 """The queue now and over time: the page on the wall, and the same as JSON."""
 
 from dataclasses import asdict
+from itertools import dropwhile
 
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
 from adapters.database import reading
-from adapters.queue.history import QueueState, queue_state
+from adapters.queue.history import QueuePoint, QueueState, queue_state
 from adapters.queue.liveness import Upkeep, upkeep
 from adapters.runs.times import spread, utc_text
 from web.arguments import read_argument
@@ -37,7 +38,7 @@ def page() -> str:
         waits=spread(state.waits_s),
         durations=spread(state.durations_s),
         per_minute=per_minute,
-        empty_in_s=state.waiting / per_minute * 60 if state.waiting and per_minute else None,
+        empty_in_s=_seconds_to_empty(state),
         seen=seen,
         scaler=scaler,
         troubles=describe(seen, scaler, platform().glance.answers),
@@ -88,9 +89,21 @@ def _asked() -> tuple[str, QueueState, Upkeep]:
 
 def _ended_per_minute(state: QueueState) -> int:
     """Runs that ended in the last minute, or in the last step where that is longer."""
-    if len(state.points) < 2:
-        return 0
-    step_s = (state.points[1].at - state.points[0].at).total_seconds()
-    steps = max(round(60 / step_s), 1)
-    ended = sum(point.ended for point in state.points[-steps:])
-    return round(ended * 60 / (steps * step_s))
+    last = _last_minute(state)
+    ended = sum(point.ended for point in last)
+    return round(ended * 60 / (len(last) * _step_s(state))) if last else 0
+
+
+def _seconds_to_empty(state: QueueState) -> float | None:
+    """How long what waits takes at the pace of the last minute, since there was work in it; None when none ended."""
+    busy = [*dropwhile(lambda point: not (point.waiting or point.running), _last_minute(state))]
+    ended = sum(point.ended for point in busy)
+    return (state.now - busy[0].at).total_seconds() / ended * state.waiting if ended and state.waiting else None
+
+
+def _last_minute(state: QueueState) -> list[QueuePoint]:
+    return state.points[-max(round(60 / _step_s(state)), 1) :] if len(state.points) > 1 else []
+
+
+def _step_s(state: QueueState) -> float:
+    return (state.points[1].at - state.points[0].at).total_seconds()
