@@ -117,7 +117,7 @@ class RunRequest:
         Annotated[float, Gt(0), Le(1000)] | None, About("Take profit", "stops", "of the entry price", "percent")
     ] = None
     trailing_stop_pct: Annotated[
-        Percent | None, About("Trailing stop", "stops", "of the best price since the entry", "percent")
+        Percent | None, About("Trailing stop", "stops", "of the best close since the entry", "percent")
     ] = None
     exit_after_bars: Annotated[
         Annotated[int, Ge(1), Le(100_000)] | None,

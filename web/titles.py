@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import fields
+from textwrap import shorten
 from typing import Any
 
 from flask import Flask
@@ -19,6 +20,7 @@ from web.runs.validation import checked
 
 Row = Mapping[Any, Any]  # of a run: ticker, rule_type, rule_id, and params or params_json
 UNNAMED = next(each.default for each in fields(StudyRequest) if each.name == "name")
+CONDITION_LENGTH = 48  # characters of a title
 PART = "inputs."  # of a rule of one's own: what its numbers are called inside
 
 
@@ -56,7 +58,14 @@ def rule_title(run: Row) -> str:
         return f"{rule_name(rule_type)}, {combinations} combinations"
     if rule_id not in (None, rule.label):
         return str(rule_id)
-    return ", ".join([rule_name(rule_type), *params_said(rule_type, rule.params)])
+    said = [*params_said(rule_type, rule.params)] or [_condition(rule.params)]
+    return ", ".join(filter(None, [rule_name(rule_type), *said]))
+
+
+def _condition(params: Mapping[str, Any]) -> str:
+    """When a rule of one's own buys, where it has no parameters by which it could be told from others."""
+    lines = [line.partition("#")[0].strip() for line in str(params.get("buy", "")).splitlines()]
+    return shorten(next(filter(None, reversed(lines)), ""), CONDITION_LENGTH, placeholder=" …")
 
 
 def params_said(rule_type: str, params: Mapping[str, Any]) -> Iterator[str]:

@@ -18,7 +18,9 @@ def measured_timing(metrics: Mapping[str, float | int | None], bars: int) -> Mea
 
 
 def run_timing(metrics: Mapping[str, float | int | None], bars: int, ticker: str) -> str | None:
-    """A sentence on a run's timing; None where it has none."""
+    """A sentence on a run's timing; None where it has none, or is too short for a yearly rate."""
+    if metrics.get("cagr", 0.0) is None:
+        return None
     try:
         skill = probabilistic_sharpe(measured_timing(metrics, bars))
     except NoValue:

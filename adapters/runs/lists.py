@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select, union_all
+from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.database import has_rows
 from adapters.declarations import MYSQL, read_from
-from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, run_tags, runs
+from adapters.runs.words import Word, ids_with, is_found
+from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, runs
 from contracts.status import RunStatus
 
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
@@ -18,7 +18,6 @@ DISORDER = timedelta(minutes=5)
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)  # no run is older; a day later the calendar ends
 FEW = {*runs.c["data_hash", "rule_id", "batch_id"]}  # of which few runs have the same value
 FEW_RUNS = 120_000  # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
-_OTHER = runs.alias("other")
 _LISTED = (
     *runs.c[
         "id",
@@ -49,15 +48,6 @@ class Cursor:
 
     id: int
     value: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Word:
-    """What somebody searches for: part of a label, title or tag, in any case, and what it is part of otherwise."""
-
-    text: str
-    tickers: Sequence[str]
-    rules: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,9 +190,9 @@ def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement
     bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]
     if wanted.label:
         # DISTINCT: or MariaDB would read the label of each run that it walks by from the table
-        labelled = _ids_with("label", wanted.label).distinct().subquery()
+        labelled = ids_with("label", wanted.label).distinct().subquery()
         equal.append(runs.c.id.in_(select(labelled.c.id)))
-    equal += map(_found, wanted.words)
+    equal += map(is_found, wanted.words)
     return equal + _state(wanted) + bounds + _dates(connection, wanted)
 
 
@@ -211,31 +201,6 @@ def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
     if column.table is runs:
         return column == value
     return runs.c.run_id.in_(select(column.table.c.run_id).where(column == value))
-
-
-def _found(word: Word) -> ColumnElement[bool]:
-    """Of a run; what no index of the lists holds is looked for first, in indexes of its own: few runs have it."""
-    tagged = select(_OTHER.c.id).join(run_tags, run_tags.c.run_id == _OTHER.c.run_id)
-    texts = (
-        _ids_with("label", word.text),
-        _ids_with("title", word.text),
-        tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True)),
-    )
-    found = [runs.c.id.in_(select(union_all(*texts).subquery().c.id))]
-    found += [runs.c.ticker.in_(word.tickers)] if word.tickers else []
-    found += [runs.c.rule_type.in_(word.rules)] if word.rules else []
-    return or_(*found)
-
-
-def _ids_with(column: str, text: str) -> Select[Any]:
-    """Runs whose label or title contains it, from the index of that alone."""
-    told = _OTHER.c[column]
-    return select(_OTHER.c.id).where(told.is_not(None), told.icontains(text, autoescape=True))
-
-
-def unmatched(connection: Connection, words: Sequence[Word]) -> list[str]:
-    """Those of the words that are found in no run at all."""
-    return [word.text for word in words if not has_rows(connection, select(runs.c.id).where(_found(word)))]
 
 
 def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:

@@ -35,6 +35,14 @@ def run(rule_type: str, params: dict[str, Any], **more: Any) -> dict[str, Any]:
         (run("MA_CROSS", {}), "MA crossover, fast = 20, slow = 50, kind = sma"),
         (run("FORMULA", TEXTS | {"inputs": {"n": {"value": 50}, "v": 1_000_000}}), "Own rule, n = 50, v = 1M"),
         (run("FORMULA", TEXTS | {"inputs": {"v": -2.5e9, "n": 50}}), "Own rule, v = −2.5B, n = 50"),
+        (
+            run("FORMULA", {"buy": "n = 20  # bars\nclose > prev(highest(high, n))\n# so", "sell": "close < 1"}),
+            "Own rule, close > prev(highest(high, n))",
+        ),
+        (
+            run("FORMULA", {"buy": "close > 1 and " * 9 + "close > 2", "sell": "close < 1"}),
+            "Own rule, close > 1 and close > 1 and close > 1 and …",
+        ),
         (run("COMPOSITE", {}), "Vote, mode = majority, RSI + MACD"),
         (run("RSI", {"period": 7}, rule_id="my rule"), "my rule"),
         (run("RSI", {"period": 7}, rule_id="RSI_7_30_70"), "RSI, period = 7, oversold = 30, overbought = 70"),

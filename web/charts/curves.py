@@ -66,7 +66,7 @@ def asked_rows(least: int, most: int) -> list[RowMapping]:
     """The completed runs that ?run=<run_id>&run=<run_id>… names; InvalidRequest, or UnknownRun, for others."""
     run_ids = list(dict.fromkeys(request.args.getlist("run")))
     if not least <= len(run_ids) <= most:
-        raise InvalidRequest({"run": f"{len(run_ids)} runs are named; from {least} to {most} can be compared"})
+        raise InvalidRequest({"run": f"{len(run_ids)} are named; from {least} to {most} runs can be compared"})
     for text in run_ids:
         _check_id(text)
     rows = ask_database(runs_by_id, run_ids)

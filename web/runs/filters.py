@@ -7,7 +7,8 @@ from typing import Any
 from sqlalchemy import Column
 
 from adapters.metrics.table import HEADLINES
-from adapters.runs.lists import Cursor, RunFilter, Word
+from adapters.runs.lists import Cursor, RunFilter
+from adapters.runs.words import Word
 from adapters.tables import run_tags, runs
 from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, RunStatus
@@ -45,7 +46,12 @@ STATUS = Filter("status", one_of(*STATES), "failed without the cancelled ones", 
 FROM = Filter("from", day, "submitted, both days included", title="Submitted from", folded=True)
 TO = replace(FROM, name="to", title="Submitted to")
 FILTERS = (
-    Filter("q", words(64), "words that label, title, ticker, rule or a tag contain, in any case", title="Words"),
+    Filter(
+        "q",
+        words(64),
+        "words that label, title, ticker, rule, a tag or a batch's name or title contain, in any case",
+        title="Words",
+    ),
     TICKER,
     Filter("rule", one_of(*RULES), "rule_type", column=runs.c.rule_type, title="Rule"),
     Filter("name", words(64), "rule_id, such as RSI_14_30_70", column=runs.c.rule_id, title="Name"),

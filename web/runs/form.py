@@ -42,6 +42,9 @@ def page() -> str:
     tickers = ticker_ranges()
     known = {name: value for name, value in FIRST.items() if name != "ticker" or value in tickers}
     values: dict[str, Any] = known | {name: request.args[name] for name in PREFILLED if request.args.get(name)}
+    unknown = values["ticker"] if tickers and values.get("ticker") not in tickers else None
+    if unknown:
+        values["ticker"] = known.get("ticker")
     newer: Version | None = None
     with reading(platform().engine) as connection:
         if origin:
@@ -58,6 +61,7 @@ def page() -> str:
         functions=list(FUNCTIONS.values()),
         examples=EXAMPLES,
         tickers=tickers,
+        unknown_ticker=unknown,
         levels=LEVELS,
         values=values,
         origin=origin,

@@ -11,9 +11,10 @@ from flask.typing import ResponseReturnValue
 
 from adapters.batches.queries import is_batch
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
-from adapters.runs.lists import RunPage, list_runs, unmatched
+from adapters.runs.lists import RunPage, list_runs
 from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import seconds_between, utc_text
+from adapters.runs.words import unmatched
 from contracts.status import RunStatus
 from rules.catalog import RULES
 from web.operation import operation

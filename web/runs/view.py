@@ -128,6 +128,8 @@ def market(metrics: Mapping[str, Any], holding: str) -> Market:
     own, held = metrics.get("total_return_pct"), metrics.get("buy_hold_return_pct")
     if own is None or held is None:
         return Market(None, f"It has no return that could be held against that of {holding}.")
+    if not metrics.get("num_trades"):
+        return Market(None, f"It made no trade, while {holding} {_earned(held)}.")
     beat = (own > held) - (own < held)
     behind = f"{abs(own - held):,.1f} points {'better' if beat > 0 else 'worse'} than" if beat else "as"
     return Market(beat, f"It {_earned(own)}, {behind} {holding}, which {_earned(held)}.")

@@ -32,6 +32,13 @@ def test_without_runs_the_form_says_how_the_first_one_starts(browser_client: Fla
     assert "No runs yet" in page
 
 
+def test_a_ticker_without_prices_is_named_and_another_one_chosen(browser_client: FlaskClient) -> None:
+    page = browser_client.get("/?ticker=%3CNOPE%3E").text
+
+    assert "There are no prices of &lt;NOPE&gt;." in page
+    assert '"ticker": "AAPL"' in page
+
+
 def test_the_form_is_filled_from_the_run_that_is_cloned(browser_client: FlaskClient, make_run: RunMaker) -> None:
     run_id = make_run("pending", label="an <b>odd</b> label")
 
@@ -167,7 +174,10 @@ def test_a_run_without_trades_says_why(browser_client: FlaskClient, make_run: Ru
     never = make_run("completed", params={"period": 14, "oversold": 1, "overbought": 99})
     too_dear = make_run("completed", position_size=0.5)
 
-    assert "no signal" in browser_client.get(f"/result/{never}").get_data(as_text=True)
+    page = browser_client.get(f"/result/{never}").get_data(as_text=True)
+    assert "no signal" in page
+    assert "— Undecided" in page
+    assert "It made no trade, while buying and holding AAPL gained" in page
     assert "rejected" in browser_client.get(f"/result/{too_dear}").get_data(as_text=True)
 
 

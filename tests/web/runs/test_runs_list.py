@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import event, insert
 
 from adapters.tables import run_tags, runs
+from tests.services.web_app import sweep_values
 from tests.web.conftest import ON_BOTH_DATABASES
 from web.platform import Platform
 
@@ -208,10 +209,24 @@ def test_no_fitting_run_says_how_to_see_others(browser_client: FlaskClient) -> N
     assert "No run fits this filter" in browser_client.get("/runs?ticker=IBM").get_data(as_text=True)
 
 
+def test_a_word_finds_the_runs_of_a_batch_by_its_name_and_title(browser_client: FlaskClient) -> None:
+    for batch_id in ("nightly-rsi-1", "weekly"):
+        browser_client.post(f"/api/runs/bulk?batch_id={batch_id}", json=sweep_values(2))
+    browser_client.put("/api/batches/weekly/title", json={"title": "All of Europe"})
+
+    def found(words: str) -> list[str]:
+        listed = browser_client.get("/api/runs", query_string={"q": words}).get_json()["runs"]
+        return [run["batch_id"] for run in listed]
+
+    assert found("Nightly-RSI") == ["nightly-rsi-1"] * 2
+    assert found("europe weekly") == ["weekly"] * 2
+    assert found("europe nightly") == []
+
+
 def test_a_word_that_no_run_has_is_named(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
     page = browser_client.get("/runs?q=idea+<x>+aapl").text
 
-    assert "No run’s label, title, ticker, rule or tag contains “&lt;x&gt;”" in page
+    assert "No run’s label, title, ticker, rule, tag or batch contains “&lt;x&gt;”" in page
     assert "No run fits this filter" in browser_client.get("/runs?q=aapl+msft").text
 
 

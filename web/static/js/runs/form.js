@@ -115,6 +115,7 @@ export function startRunForm(form) {
     showAxes(form);
     bringBack(form, before);
   }
+  document.getElementById(location.hash.slice(1))?.setAttribute("open", "");
   const note = noteEntries(form, readRequest);
   startChecking(form);
   catchFiles(form, note);

@@ -1,0 +1,55 @@
+"""Words that people search runs for: where each may stand, and which are found nowhere."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, or_, select, union_all
+from sqlalchemy.engine import Connection
+
+from adapters.database import has_rows
+from adapters.tables import batch_titles, run_tags, runs
+
+_OTHER = runs.alias("other")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What somebody searches for: part of a text, in any case, and the tickers and rules whose names it is part of."""
+
+    text: str
+    tickers: Sequence[str]
+    rules: Sequence[str]
+
+
+def is_found(word: Word) -> ColumnElement[bool]:
+    """Of a run; what no index of the lists holds is looked for first, in indexes of its own: few runs have it."""
+    tagged = select(_OTHER.c.id).join(run_tags, run_tags.c.run_id == _OTHER.c.run_id)
+    texts = (
+        ids_with("label", word.text),
+        ids_with("title", word.text),
+        tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True)),
+    )
+    found = [runs.c.id.in_(select(union_all(*texts).subquery().c.id)), runs.c.batch_id.in_(_batches_with(word.text))]
+    found += [runs.c.ticker.in_(word.tickers)] if word.tickers else []
+    found += [runs.c.rule_type.in_(word.rules)] if word.rules else []
+    return or_(*found)
+
+
+def ids_with(column: str, text: str) -> Select[Any]:
+    """Runs whose label or title contains it, from the index of that alone."""
+    told = _OTHER.c[column]
+    return select(_OTHER.c.id).where(told.is_not(None), told.icontains(text, autoescape=True))
+
+
+def _batches_with(text: str) -> Select[Any]:
+    """Batches whose name or title contains it; the names from one jump of the index for each batch."""
+    named = select(_OTHER.c.batch_id).distinct().subquery()
+    by_name = select(named.c.batch_id).where(named.c.batch_id.icontains(text, autoescape=True))
+    by_title = select(batch_titles.c.batch_id).where(batch_titles.c.title.icontains(text, autoescape=True))
+    return select(union_all(by_name, by_title).subquery().c.batch_id)
+
+
+def unmatched(connection: Connection, words: Sequence[Word]) -> list[str]:
+    """Those of the words that are found in no run at all."""
+    return [word.text for word in words if not has_rows(connection, select(runs.c.id).where(is_found(word)))]
