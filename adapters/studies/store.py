@@ -62,11 +62,6 @@ def batch_of(study_id: str) -> str:
     return f"study-{study_id}"
 
 
-def is_of_study(batch_id: str) -> bool:
-    """Whether a batch is that of a study's Jobs."""
-    return study_id_of(batch_id) != batch_id
-
-
 def study_id_of(batch_id: str) -> str:
     """The study whose batch it is."""
     return batch_id.removeprefix(batch_of(""))

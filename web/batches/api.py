@@ -25,7 +25,6 @@ from adapters.batches.titles import set_batch_title, suggest_batch_title
 from adapters.database import committed, reading
 from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
-from adapters.studies.store import is_of_study
 from contracts.errors import UnknownBatch
 from contracts.run_request import TITLE_LENGTH, Titled
 from web.answers import conditional, csv_file
@@ -33,6 +32,7 @@ from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
 from web.batches.bulk_submission import BulkAnswer, plan_bulk, submit_bulk
 from web.batches.operations import cancel_batch, retry_batch
+from web.batches.origins import origin_of
 from web.batches.ranking import CONSTRAINT, METRIC, RANKING, asked_ranking
 from web.batches.sweep_body import read_sweep, validate_runs
 from web.operation import FAULTS, REFUSED, TITLED, Argument, json_of, operation
@@ -170,8 +170,8 @@ def titled_runs(listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def note_of(summary: dict[str, Any], completed: int, kept: int) -> str:
     """What to bear in mind when reading the best of so many completed runs of a batch, `kept` of which are ranked."""
-    if is_of_study(summary["batch_id"]):
-        return "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict."
+    if origin := origin_of(summary["batch_id"]):
+        return origin.note
     return tried_note(completed, completed - kept, to_come=living_of(summary["counts"]))
 
 

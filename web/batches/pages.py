@@ -21,13 +21,13 @@ from adapters.batches.surface import Cell, Heatmap, Surface
 from adapters.database import reading
 from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
-from adapters.studies.store import is_of_study
 from contracts.portfolio_request import MAX_LEGS
 from contracts.status import ErrorType
 from web.answers import conditional
 from web.arguments import AFTER, arguments, limit, read_argument
 from web.batches.api import living_of, note_of, shown_summary
 from web.batches.exploring import chosen_runs
+from web.batches.origins import origin_of
 from web.batches.ranking import asked_ranking, given_ranking
 from web.batches.slices import slices_svg
 from web.operation import operation
@@ -115,13 +115,14 @@ def page(batch_id: str) -> str:
         chosen, where = chosen_runs(connection, batch_id, measured, ranking)
         best = leaders(connection, chosen, ranking, LEADERS)
         is_live = living_of(summary["counts"]) > 0
-        evidence = None if is_live or is_of_study(batch_id) else batch_evidence(connection, batch_id, ticker)
+        evidence = None if is_live or origin_of(batch_id) else batch_evidence(connection, batch_id, ticker)
         completed = completed_runs(connection, batch_id, ticker) if ticker else summary["counts"]["completed"]
     metric = METRICS_BY_NAME[ranking.metric]
     return render_template(
         "batches/batch.html",
         batch=shown_summary(summary),
         written=summary["title"],
+        origin=origin_of(batch_id),
         counts=separate_cancelled(summary["counts"], summary["cancelled"]),
         leaders=best,
         evidence=evidence,

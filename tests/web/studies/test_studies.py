@@ -133,6 +133,7 @@ def test_the_batch_of_a_study_ranks_its_runs_alone_and_leads_to_its_verdict(app:
         assert batch["note"].startswith("These are Jobs of a study")
         page = client.get(f"/batches/study-{study_id}?metric={metric}").get_data(as_text=True)
         assert "Is the best more than luck?" not in page
+        assert f'of a <a href="/studies/{study_id}">study</a>' in page
 
 
 def test_the_page_of_a_living_study_shows_how_far_it_is_and_no_result(app: Flask, client: FlaskClient) -> None:
