@@ -36,6 +36,7 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     assert re.search(r"where=period\+%3E%3D\+1\d", page.url)
     page.reload()
     expect(rows).to_have_count(3)
+    expect(page.locator(".range-row")).not_to_have_count(0)  # what is dragged before the runs have come is lost
     page.mouse.move(left, top)
     page.mouse.down()
     page.mouse.move(left, bottom, steps=4)
@@ -52,4 +53,26 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     page.get_by_label("oversold from").blur()
     expect(rows).to_have_count(2)
     page.get_by_role("link", name="Show all").click()
+    expect(rows).to_have_count(9)
+
+
+def test_a_condition_that_cannot_be_meant_leaves_the_page_as_it_is(visit: Visit) -> None:
+    page = visit.page
+    page.request.post("/api/runs/bulk?batch_id=asked", data=RUNS)
+    visit.open("/batches/asked")
+    rows = page.locator("table.leaders tbody tr")
+    expect(rows).to_have_count(9, timeout=120_000)
+    field = page.get_by_label("Only runs with")
+
+    field.fill("foo > 3")
+    field.blur()
+    expect(page.locator("#action-fault")).to_contain_text("'foo' is none")
+    visit.expect_fault("status of 400")
+    expect(rows).to_have_count(9)
+
+    field.fill("num_trades >= 1000")
+    field.blur()
+    expect(page.locator("#best-runs")).to_contain_text("No completed run has num_trades >= 1000")
+    expect(page.locator("#action-fault")).to_be_hidden()
+    page.locator("#best-runs").get_by_role("link", name="Show all").click()
     expect(rows).to_have_count(9)

@@ -31,14 +31,14 @@ from web.batches.origins import origin_of
 from web.batches.ranking import asked_ranking, given_ranking
 from web.batches.slices import slices_svg
 from web.operation import operation
-from web.parsers import one_of
+from web.parsers import one_of, whole_number
 from web.platform import ask_database, platform
 from web.request_fields import FIELDS, SHARING
 from web.titles import batch_title
 
 blueprint = Blueprint("batches", __name__)
 
-LEADERS = 20
+LEADERS, MOST_LEADERS = 20, 500  # rows of the ranked table, and those that ?top= may ask for
 SHADES = 5
 SCALE_STEPS = 6  # of the legend of a map
 MOST_CELLS = 20_000  # of a map, which a browser lays out in a second
@@ -105,7 +105,7 @@ def _as_json(batch: ListedBatch) -> dict[str, Any]:
 
 @blueprint.get("/batches/<batch_id>")
 def page(batch_id: str) -> str:
-    """A batch, ranked and mapped: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&ticker=AAPL&x=period."""
+    """A batch, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=5&ticker=AAPL&x=period&top=500."""
     with reading(platform().engine) as connection:
         ranking = asked_ranking(ranking_of(connection, batch_id))
         tickers = batch_tickers(connection, batch_id)
@@ -113,7 +113,8 @@ def page(batch_id: str) -> str:
         summary = batch_summary(connection, batch_id)
         measured = measured_runs(connection, batch_id, ranking, ticker)
         chosen, where = chosen_runs(connection, batch_id, measured, ranking)
-        best = leaders(connection, chosen, ranking, LEADERS)
+        top = read_argument("top", whole_number(1, MOST_LEADERS), LEADERS)
+        best = leaders(connection, chosen, ranking, top)
         is_live = living_of(summary["counts"]) > 0
         evidence = None if is_live or origin_of(batch_id) else batch_evidence(connection, batch_id, ticker)
         completed = completed_runs(connection, batch_id, ticker) if ticker else summary["counts"]["completed"]
@@ -141,6 +142,7 @@ def page(batch_id: str) -> str:
         has_runs=True,
         fields=FIELDS,
         most_legs=MAX_LEGS,
+        most_leaders=MOST_LEADERS,
         **SHARING,
         note=note_of(summary, completed, len(measured)),
         **shown_parameters(surface_of(measured), ranking),

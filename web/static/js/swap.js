@@ -17,11 +17,22 @@ export async function swap(url, ids, { push = true, quiet = false, headers = {} 
   const answer = await answered(url, turn, headers);
   awaited -= 1;
   parts.forEach((part) => part.removeAttribute("aria-busy"));
-  if (!answer) return;
+  if (!answer || (push && isRefusal(answer, ids))) return;
   replaceParts(answer.page, ids);
   if (push) history.pushState(null, "", answer.url);
   // a table that is folded out within a page does not change what the page is called
   if (!ids.every((id) => id.startsWith("table-"))) document.title = answer.page.title;
+}
+
+// A filter that cannot be meant leaves the page as it is, which says what is wrong where it has a place for that.
+function isRefusal({ ok, page }, ids) {
+  const place = document.getElementById("action-fault");
+  if (!place) return false;
+  const faults = ok || ids.some((id) => page.getElementById(id)) ? [] : [...page.querySelectorAll("main .notice.bad li")];
+  place.hidden = !faults.length;
+  place.textContent = faults.map((each) => each.textContent).join(" · ");
+  if (faults.length) place.scrollIntoView({ block: "nearest" });
+  return faults.length > 0;
 }
 
 // The newest state of one part of this page, put in as quietly as can be. Nothing while somebody waits for another
