@@ -10,6 +10,7 @@ from flask import Blueprint, Response, jsonify, redirect, render_template, reque
 from flask.typing import ResponseReturnValue
 
 from adapters.batches.queries import is_batch
+from adapters.batches.titles import titles_of
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
 from adapters.runs.lists import RunPage, list_runs
 from adapters.runs.queries import run_with_prefix
@@ -56,6 +57,7 @@ def page() -> str:
         "runs/history.html",
         runs=page.rows,
         asked=_decoded(page, "request_json"),
+        batch_names=ask_database(titles_of, [row["batch_id"] for row in page.rows if row["batch_id"]]),
         metrics=_decoded(page, "metrics_json"),
         columns=columns,
         offered=COLUMNS | MORE_COLUMNS,

@@ -10,6 +10,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
 
+from adapters.batches.titles import titles_of
 from adapters.database import reading
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, run_series
@@ -55,6 +56,7 @@ def page(run_id: UUID) -> ResponseReturnValue:
         reproduced = _reproductions(connection, row)
         hindered = troubles(connection) if row["status"] == RunStatus.PENDING else []
         before = asked_before(connection)
+        batch_names = titles_of(connection, [row["batch_id"]]) if row["batch_id"] else {}
     position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
     series = None if row["equity_curve_json"] is None else run_series(row)
     view = run_view.page_result(row, series, platform().prices.candles)
@@ -65,6 +67,7 @@ def page(run_id: UUID) -> ResponseReturnValue:
         tab=tab,
         tabs=run_view.TABS,
         events=events,
+        batch_name=batch_names.get(row["batch_id"], row["batch_id"]),
         position=position,
         queue_answers=platform().glance.answers,
         troubles=hindered,

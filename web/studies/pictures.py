@@ -90,7 +90,7 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
     shapes += [bar("f-luck", x(place), x(1) - x(0) - 1, y(count), FLOOR) for place, count in sorted(counts.items())]
     shapes += [
         line("s-strategy", mark, EDGE, mark, FLOOR),
-        text(min(max(mark, LEFT + 60), WIDTH - 70), ABOVE, f"{what} {number(marked)}"),
+        text(WIDTH - 2, ABOVE, f"{what} {number(marked)}", "end"),
         text(LEFT, BELOW, number(low), "start"),
         text(WIDTH - 2, BELOW, number(high), "end"),
     ]
@@ -126,7 +126,7 @@ def luck_picture(observed: float, luck: float, one: float, trials: int) -> Marku
         text(2, ABOVE, "likelier ↑", "start"),
         polyline("s-luck", zip(map(x, ratios), map(y, densities), strict=True)),
         line("s-strategy", mark, EDGE, mark, FLOOR),
-        text(min(max(mark, LEFT + 60), WIDTH - 70), ABOVE, f"observed {number(observed)}"),
+        text(WIDTH - 2, ABOVE, f"observed {number(observed)}", "end"),
         text(x(luck), BELOW, f"luck gives {number(luck)}"),
     ]
     best = f"The best of {trials} without skill has a Sharpe ratio of about {number(luck)}"

@@ -8,6 +8,7 @@ import { refresh } from "../swap.js";
 const KEY = "ticked-runs";
 const LEAST = 2;
 const MOST = 5; // that can be compared
+const NAMED = 5; // above the list; of more it says how many
 let isBusy = false; // the server is changing runs
 let isLeft = false; // the page, so that no answer means nothing
 
@@ -50,7 +51,8 @@ function show() {
   for (const box of boxes) box.checked = ids.includes(box.value);
   form.querySelector("[data-all]").checked = boxes.every((box) => box.checked);
   form.querySelector("[data-chosen]").hidden = !runs.length;
-  form.querySelector("[data-names]").textContent = runs.map(({ name }) => name).join(", ");
+  const more = runs.length > NAMED ? ` and ${runs.length - NAMED} more` : "";
+  form.querySelector("[data-names]").textContent = runs.slice(0, NAMED).map(({ name }) => name).join(", ") + more;
   form.querySelector("[data-hint]").textContent = hint(runs);
   offer(form.querySelector("[data-compare]"), "Compare", runs.filter(isCompleted).length, !hint(runs));
   for (const button of form.querySelectorAll("[data-runs]")) {

@@ -22,7 +22,7 @@ function axisLine(key, input) {
   const line = document.getElementById("sweep-axis").content.firstElementChild.cloneNode(true);
   const name = input.dataset.path.replace("params.", "");
   Object.assign(line.dataset, { of: key, name });
-  line.querySelector("legend").textContent = name;
+  line.querySelector("[data-of-axis]").textContent = name;
   for (const field of line.querySelectorAll("input")) field.setAttribute("aria-label", `${name} ${field.dataset.axis}`);
   line.querySelector('[data-axis="step"]').value = input.step === "any" ? "" : input.step;
   return line;
