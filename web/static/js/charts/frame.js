@@ -140,8 +140,7 @@ export class Frame {
   listen() {
     const scale = this.chart.timeScale();
     this.chart.subscribeCrosshairMove(({ point, logical, sourceEvent }) => {
-      // without a pointer it stayed where it was while the bars moved
-      if (point && !sourceEvent && this.isMarked) return this.mark();
+      if (this.isMarked && point && !sourceEvent) return this.keepMark();
       this.isMarked = false;
       this.under = point && logical;
       this.legend();
@@ -155,7 +154,8 @@ export class Frame {
     if (!range) return;
     const [from, to] = [range.from, range.to].map((logical) => moment(this.data.times[this.within(logical)], this.intraday));
     this.element.querySelector(".chart-range").textContent = `${from} to ${to}`;
-    this.legend();
+    if (this.isMarked) this.keepMark();
+    else this.legend();
     this.onRange?.();
   }
 
@@ -174,6 +174,18 @@ export class Frame {
     return this.legend();
   }
 
+  // The library leaves the crosshair where it was on the screen while the bars move.
+  keepMark() {
+    if (this.isShown(this.cursor)) return this.mark();
+    this.chart.clearCrosshairPosition();
+    return this.legend();
+  }
+
+  isShown(at) {
+    const { from, to } = this.chart.timeScale().getVisibleLogicalRange();
+    return at >= from && at <= to;
+  }
+
   within(logical) {
     return Math.min(Math.max(Math.round(logical), 0), this.data.times.length - 1);
   }
@@ -181,8 +193,7 @@ export class Frame {
   // Values under the crosshair, or at the right end of what is shown.
   legend() {
     const { times } = this.data;
-    const { from, to } = this.chart.timeScale().getVisibleLogicalRange();
-    const at = this.within(this.under >= from && this.under <= to ? this.under : Math.floor(to));
+    const at = this.within(this.isShown(this.under) ? this.under : Math.floor(this.chart.timeScale().getVisibleLogicalRange().to));
     this.shownPanes.forEach((pane, index) => {
       const legend = this.legends[index];
       const top = this.chart.panes()[index].getHTMLElement()?.offsetTop ?? 0;
