@@ -299,7 +299,7 @@ def test_a_system_that_forces_its_colours_gets_a_chart(visit: Visit, runs: dict[
     visit.page.emulate_media(forced_colors="none")
 
     assert drawn > 20
-    assert len(set(grounds)) > 1
+    assert 0 < sum(ground.endswith(", 0)") for ground in grounds) < len(grounds)  # what is chosen has one
     assert len(set(words)) > 3
 
 
