@@ -246,6 +246,7 @@ def test_a_run_is_repeated_with_other_params_beside_itself(
 
     page.wait_for_url("**/result/*?beside=*")
     expect(page.locator("#beside")).to_contain_text("oversold 30 → 45", timeout=JOB_MS)
+    expect(page.locator("#announcer")).to_contain_text("completed")
     expect(page.locator('[data-metric="num_trades"]')).to_contain_text(re.compile(r"before \d+"))
     expect(page.locator(".pane-legend", has_text=re.compile(r"Before\s[\d,.]+Equity\s[\d,.]+"))).to_be_visible()
     page.get_by_role("link", name="the run before").click()
