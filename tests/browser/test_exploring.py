@@ -1,6 +1,7 @@
 """A choice of a batch's runs by dragging, and its address."""
 
 import re
+import signal
 
 from playwright.sync_api import expect
 
@@ -15,9 +16,15 @@ RUNS = [
 
 def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     page = visit.page
-    page.request.post("/api/runs/bulk?batch_id=explored", data=RUNS)
-    visit.open("/batches/explored")
-    expect(page.locator("#batch")).to_contain_text("9 of 9 ended", timeout=120_000)
+    announcer = page.locator("#announcer")
+    visit.site.scaler.send(signal.SIGSTOP)
+    try:
+        page.request.post("/api/runs/bulk?batch_id=explored", data=RUNS)
+        visit.open("/batches/explored")
+    finally:
+        visit.site.scaler.send(signal.SIGCONT)
+    expect(announcer).to_have_text("The batch has ended: 9 of 9 runs completed", timeout=120_000)
+    expect(page.locator("#batch")).to_contain_text("9 of 9 ended")
     rows = page.locator("table.leaders tbody tr")
     expect(rows).to_have_count(9)
     axis = page.locator("canvas.parallel")
@@ -33,7 +40,8 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     page.mouse.up()
     expect(rows).to_have_count(3)
     expect(page.locator("#best-runs")).to_contain_text("3 of 9 with")
-    assert re.search(r"where=period\+%3E%3D\+1\d", page.url)
+    expect(announcer).to_have_text("3 of 9 runs are chosen")
+    assert re.search(r"where=period\+%3E%3D\+1\d\+and\+period\+%3C%3D\+21$", page.url)
     page.reload()
     expect(rows).to_have_count(3)
     expect(page.locator(".range-row")).not_to_have_count(0)  # what is dragged before the runs have come is lost
@@ -50,7 +58,14 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
 
     page.get_by_text("Ranges as numbers").click()
     page.get_by_label("oversold from").fill("38")
-    page.get_by_label("oversold from").blur()
+    page.keyboard.press("Tab")
+    expect(rows).to_have_count(2)
+    expect(announcer).to_have_text("2 of 9 runs are chosen")
+    expect(page.get_by_label("oversold to")).to_be_focused()
+    expect(page.get_by_label("oversold to")).to_have_value("")
+    assert page.url.endswith("and+oversold+%3E%3D+38")
+    page.get_by_label("Metric", exact=True).select_option("max_drawdown_pct")
+    expect(page.locator("table.leaders caption")).to_have_text("Best runs by Maximum drawdown")
     expect(rows).to_have_count(2)
     page.get_by_role("link", name="Show all").click()
     expect(rows).to_have_count(9)

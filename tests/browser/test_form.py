@@ -175,3 +175,13 @@ def test_a_fresh_form_begins_with_averages_over_five_years(visit: Visit) -> None
         visit.page.get_by_role("heading", name="AAPL MA crossover, fast = 20, slow = 50, kind = sma")
     ).to_be_visible()
     expect(visit.page.locator('[data-metric="sharpe_ratio"] .value')).to_have_text(re.compile(r"^1\.[012]"))
+
+
+def test_of_prices_shorter_than_every_range_all_are_chosen(visit: Visit) -> None:
+    rows = [f"2024-01-{day:02},10,12,9,11,100" for day in range(2, 30)]
+    csv = "\n".join(["Date,Open,High,Low,Close,Volume", *rows])
+    visit.page.request.put("/api/prices/SHORT/1d", data=csv, headers={"Content-Type": "text/csv"})
+
+    visit.open("/?ticker=SHORT")
+
+    expect(visit.page.locator('[data-years][aria-pressed="true"]')).to_have_text("All")

@@ -105,6 +105,7 @@ def test_the_chart_is_led_by_keys(visit: Visit, runs: dict[str, str], width: int
 
     page.locator(".stage").focus()
     page.keyboard.press("Home")
+    assert page.locator(".stage").evaluate("stage => getComputedStyle(stage, '::after').borderTopWidth") == "2px"
     expect(legend(page)).to_contain_text(everything[0])
     page.keyboard.press("ArrowRight")
     expect(legend(page)).not_to_contain_text(everything[0])
@@ -113,7 +114,9 @@ def test_the_chart_is_led_by_keys(visit: Visit, runs: dict[str, str], width: int
     page.keyboard.press("End")
 
     expect(legend(page)).to_contain_text(everything[1])
-    expect(legend(page)).to_contain_text(re.compile(r"O [\d.]+ H [\d.]+ L [\d.]+ C [\d.]+ · (long|no position)"))
+    expect(legend(page)).to_contain_text(re.compile(r"O\s[\d.]+ H\s[\d.]+ L\s[\d.]+ C\s[\d.]+ · (long|no position)"))
+    heights = page.locator(".pane-legend").evaluate_all("legends => legends.map((legend) => legend.clientHeight)")
+    assert max(heights) <= 40  # two lines
     expect(page.locator("#announcer")).to_contain_text("Equity")
     expect(page.locator("#tab-stats")).to_have_attribute("aria-selected", "true")  # the keys did not reach the tabs
 
@@ -243,8 +246,9 @@ def test_a_run_is_repeated_with_other_params_beside_itself(
 
     page.wait_for_url("**/result/*?beside=*")
     expect(page.locator("#beside")).to_contain_text("oversold 30 → 45", timeout=JOB_MS)
+    expect(page.locator("#announcer")).to_contain_text("completed")
     expect(page.locator('[data-metric="num_trades"]')).to_contain_text(re.compile(r"before \d+"))
-    expect(page.locator(".pane-legend", has_text=re.compile(r"Before [\d,.]+Equity [\d,.]+"))).to_be_visible()
+    expect(page.locator(".pane-legend", has_text=re.compile(r"Before\s[\d,.]+Equity\s[\d,.]+"))).to_be_visible()
     page.get_by_role("link", name="the run before").click()
     expect(page.locator("#beside")).to_have_count(0)
 
@@ -289,10 +293,15 @@ def test_a_system_that_forces_its_colours_gets_a_chart(visit: Visit, runs: dict[
       return new Set(new Uint32Array(data.buffer)).size;
     }"""
 
+    looks = """elements => elements.map((each) => getComputedStyle(each)).map((style) => style[%r])"""
     drawn = page.evaluate(colours)
+    grounds = page.locator(".switches button, nav a, .tabs a").evaluate_all(looks % "backgroundColor")
+    words = page.locator(".pane-legend span").evaluate_all(looks % "color")
     visit.page.emulate_media(forced_colors="none")
 
     assert drawn > 20
+    assert 0 < sum(ground.endswith(", 0)") for ground in grounds) < len(grounds)  # what is chosen has one
+    assert len(set(words)) > 3
 
 
 def test_a_finger_zooms_and_taps(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
@@ -311,6 +320,7 @@ def test_a_finger_zooms_and_taps(visit: Visit, runs: dict[str, str], browser: Br
     page.touchscreen.tap(x, y)
 
     expect(page.locator(".explanation")).to_contain_text("RSI(14)")
+    expect(legend(page)).to_contain_text(page.locator(".explanation h3").inner_text())
     assert everything[0] < shown(page)[0] < shown(page)[1] < everything[1]
     context.close()
 
@@ -382,6 +392,8 @@ def test_a_long_run_is_refined_where_one_zooms_in(visit: Visit) -> None:
     page.mouse.move(0, 0)  # what is under the mouse would be said otherwise
     page.keyboard.press("End")
     expect(page.locator(".pane-legend").nth(1)).to_contain_text(f"Volume {len(times) - 1:,}")
+    page.keyboard.press("Enter")
+    expect(page.locator(".explanation h3")).to_have_text("2024-02-28 23:55")
 
 
 def test_a_chart_whose_library_does_not_come_says_so(visit: Visit, runs: dict[str, str]) -> None:
@@ -400,11 +412,11 @@ def test_comparison_and_prices_are_drawn_in_the_same_kind_of_chart(visit: Visit,
     one, other = (runs[name].rsplit("/", 1)[1] for name in ("traded", "other"))
 
     visit.open(f"/compare?run={one}&run={other}")
-    expect(legend(visit.page)).to_contain_text(re.compile(r"1 [\d.,]+% *2 [\d.,]+%"))
+    expect(legend(visit.page)).to_contain_text(re.compile(r"1\s[\d.,]+% *2\s[\d.,]+%"))
     expect(visit.page.locator(".pane-legend").nth(1)).to_contain_text("Drawdown")
     visit.open("/prices/MSFT/1d")
 
-    expect(legend(visit.page)).to_contain_text(re.compile(r"C [\d.]+"))
+    expect(legend(visit.page)).to_contain_text(re.compile(r"C\s[\d.]+"))
 
 
 @WIDTHS
@@ -418,12 +430,14 @@ def test_a_benchmark_is_beside_the_equity_in_comparisons_and_in_the_list(
 
     page.goto(runs["beside"])
     expect(
-        page.locator(".pane-legend", has_text=re.compile(r"Buy and hold [\d.,]+IBM held [\d.,]+Equity"))
+        page.locator(".pane-legend", has_text=re.compile(r"Buy and hold\s[\d.,]+IBM held\s[\d.,]+Equity"))
     ).to_be_visible()
     one, other = (runs[name].rsplit("/", 1)[1] for name in ("traded", "beside"))
     visit.open(f"/compare?run={one}&run={other}")
-    expect(legend(page)).to_contain_text(re.compile(r"2 [\d.,]+% *IBM held [\d.,]+%"))
+    expect(legend(page)).to_contain_text(re.compile(r"2\s[\d.,]+% *IBM held\s[\d.,]+%"))
     expect(page.locator("table.grid").first).to_contain_text("Information ratio")
+    metrics = page.get_by_role("group", name="Metrics")
+    assert metrics.evaluate("scroller => scroller.scrollWidth <= scroller.clientWidth")
     visit.open("/runs")
     row = page.locator(f"#row-{other}")
     expect(row).not_to_contain_text("IBM")

@@ -1,4 +1,6 @@
-// Parts of a page with data-refresh-s are brought to their newest state so often, while the tab is visible.
+// Parts of a page with data-refresh-s are brought to their newest state so often, while the tab is visible. One that
+// has come to its end has data-ended, which is said.
+import { announce } from "./announce.js";
 import { refresh } from "./swap.js";
 
 const timers = new Map();
@@ -6,6 +8,8 @@ const timers = new Map();
 async function keepFresh(id) {
   if (!document.getElementById(id)?.dataset.refreshS) return;
   if (!document.hidden) await refresh(id);
+  const { ended } = document.getElementById(id)?.dataset ?? {};
+  if (ended) announce(ended);
   schedule();
 }
 

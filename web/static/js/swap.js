@@ -1,5 +1,6 @@
 // Replaces parts of the page with the same parts of another address, without a reload.
 // Links and GET forms with data-swap="id …" are followed this way; without JavaScript they work as they are.
+import { announce } from "./announce.js";
 import { ask } from "./connection.js";
 import { morph } from "./morph.js";
 
@@ -91,6 +92,7 @@ export function visit(url, headers) {
   return swap(url, WHOLE, { headers }).then(() => {
     window.scrollTo(0, 0);
     document.getElementById("main").focus({ preventScroll: true });
+    announce(document.title); // which says whether a run has ended by now
   });
 }
 

@@ -1,5 +1,6 @@
 // The runs of a batch among each other: a line for each across its parameters and metrics, and a point of two of them.
 // What is chosen by dragging is a condition in the address, by which the server picks the table below.
+import { announce } from "../announce.js";
 import { coloursOf, onThemeChange } from "../charts/library.js";
 import { make } from "../elements.js";
 import { sendJson } from "../requests.js";
@@ -9,6 +10,7 @@ const EDGE = { top: 30, bottom: 26, side: 48 };
 const AXIS_PX = 72; // the least between two, beyond which they are scrolled
 const DOT_PX = 4;
 const DRAG_PX = 4; // less is a click
+const OPEN = [null, null]; // a range without ends
 const RANGE = /([\w.]+) (>=|<=) (-?[\d.e+-]+)/g;
 
 class Axis {
@@ -18,7 +20,8 @@ class Axis {
     this.numbers = values.map((value) => (this.words ? this.words.indexOf(value) : value));
     const known = this.numbers.filter((value) => value !== null && value !== undefined);
     [this.low, this.high] = [known.reduce((a, b) => Math.min(a, b)), known.reduce((a, b) => Math.max(a, b))];
-    this.range = null;
+    this.isWhole = known.every(Number.isInteger);
+    this.range = OPEN;
   }
 
   // 0 at the lowest value, 1 at the highest
@@ -29,11 +32,25 @@ class Axis {
   // short, but at the ends exact, so that what is there is chosen with them
   at(share) {
     if (share <= 0 || share >= 1) return share <= 0 ? this.low : this.high;
-    return Number((this.low + (this.high - this.low) * share).toPrecision(4));
+    const value = Number((this.low + (this.high - this.low) * share).toPrecision(4));
+    return this.isWhole ? Math.round(value) : value;
+  }
+
+  get isOpen() {
+    return this.range.every((end) => end === null);
+  }
+
+  get ends() {
+    return [this.range[0] ?? this.low, this.range[1] ?? this.high];
   }
 
   holds(at) {
-    return !this.range || (this.numbers[at] !== null && this.numbers[at] >= this.range[0] && this.numbers[at] <= this.range[1]);
+    const [low, high] = this.ends;
+    return this.isOpen || (this.numbers[at] !== null && this.numbers[at] >= low && this.numbers[at] <= high);
+  }
+
+  conditions() {
+    return [">=", "<="].flatMap((sign, at) => (this.range[at] === null ? [] : `${this.name} ${sign} ${this.range[at]}`));
   }
 
   said(value, format = { maximumSignificantDigits: 4 }) {
@@ -65,7 +82,7 @@ class Explore {
     this.parallel.style.minWidth = `${this.axes.length * AXIS_PX}px`;
     this.readRanges();
     this.drawSelects();
-    this.drawRanges();
+    this.drawInputs();
     this.listen();
     new ResizeObserver(() => this.draw()).observe(this.element);
     const forget = onThemeChange(() => (this.element.isConnected ? this.draw() : forget()));
@@ -74,9 +91,7 @@ class Explore {
   readRanges() {
     for (const [, name, sign, value] of (new URLSearchParams(location.search).get("where") ?? "").matchAll(RANGE)) {
       const axis = this.axes.find((each) => each.name === name);
-      if (!axis) continue;
-      axis.range ??= [axis.low, axis.high];
-      axis.range[sign === ">=" ? 0 : 1] = Number(value);
+      if (axis) axis.range = axis.range.with(sign === ">=" ? 0 : 1, Number(value));
     }
   }
 
@@ -94,17 +109,21 @@ class Explore {
   }
 
   // The same ranges for the keyboard.
-  drawRanges() {
+  drawInputs() {
     const rows = this.axes.filter((axis) => !axis.words).map((axis) => {
-      const inputs = ["from", "to"].map((end, at) => {
-        const value = axis.range?.[at] ?? "";
-        const input = make("input", { type: "number", step: "any", className: "form-control form-control-sm", placeholder: axis.said([axis.low, axis.high][at]), value, ariaLabel: `${axis.title} ${end}` });
-        input.addEventListener("change", () => this.choose(axis, rangeOf(inputs, axis)));
+      axis.inputs = ["from", "to"].map((end, at) => {
+        const input = make("input", { type: "number", step: "any", className: "form-control form-control-sm", placeholder: axis.said([axis.low, axis.high][at]), ariaLabel: `${axis.title} ${end}` });
+        input.addEventListener("change", () => this.choose(axis, axis.inputs.map(({ value }) => (value === "" ? null : Number(value)))));
         return input;
       });
-      return make("div", { className: "range-row" }, make("span", {}, axis.title), ...inputs);
+      return make("div", { className: "range-row" }, make("span", {}, axis.title), ...axis.inputs);
     });
     this.element.querySelector("[data-ranges]").replaceChildren(...rows);
+    this.writeRanges();
+  }
+
+  writeRanges() {
+    for (const { inputs = [], range } of this.axes) inputs.forEach((input, at) => (input.value = range[at] ?? ""));
   }
 
   listen() {
@@ -113,27 +132,28 @@ class Explore {
       if (!axis || axis.words) return;
       const height = this.parallel.clientHeight - EDGE.top - EDGE.bottom;
       const ends = [from.y, to.y].map((y) => axis.at(1 - (y - EDGE.top) / height));
-      this.choose(axis, Math.abs(from.y - to.y) < DRAG_PX ? null : ends.sort((a, b) => a - b));
+      this.choose(axis, Math.abs(from.y - to.y) < DRAG_PX ? OPEN : ends.sort((a, b) => a - b));
     });
     drag(this.scatter, (from, to) => {
       const isClick = Math.hypot(from.x - to.x, from.y - to.y) < DRAG_PX;
       const [width, height] = [this.scatter.clientWidth - 2 * EDGE.side, this.scatter.clientHeight - EDGE.top - EDGE.bottom];
       const across = [from.x, to.x].map((x) => this.x.at((x - EDGE.side) / width)).sort((a, b) => a - b);
       const up = [from.y, to.y].map((y) => this.y.at(1 - (y - EDGE.top) / height)).sort((a, b) => a - b);
-      if (!this.x.words) this.x.range = isClick ? null : across;
-      this.choose(this.y, isClick || this.y.words ? null : up);
+      if (!this.x.words) this.x.range = isClick ? OPEN : across;
+      this.choose(this.y, isClick || this.y.words ? OPEN : up);
     });
   }
 
-  choose(axis, range) {
+  async choose(axis, range) {
     axis.range = range;
-    this.drawRanges();
+    this.writeRanges();
     this.draw();
-    const ranges = this.axes.filter((each) => each.range).map(({ name, range: [low, high] }) => `${name} >= ${low} and ${name} <= ${high}`);
+    const conditions = this.axes.flatMap((each) => each.conditions());
     const url = new URL(location.href);
-    if (ranges.length) url.searchParams.set("where", ranges.join(" and "));
+    if (conditions.length) url.searchParams.set("where", conditions.join(" and "));
     else url.searchParams.delete("where");
-    swap(url.href, ["best-runs"]);
+    await swap(url.href, ["best-runs"]);
+    announce(document.getElementById("best-runs")?.dataset.chosen);
   }
 
   draw() {
@@ -163,8 +183,8 @@ class Explore {
       const edge = place === 0 ? 4 : place === this.axes.length - 1 ? width - 4 : x(place);
       context.fillStyle = this.colours["line-strong"];
       context.fillRect(x(place) - 0.5, EDGE.top, 1, height - EDGE.top - EDGE.bottom);
-      if (axis.range) {
-        const [low, high] = axis.range.map((value) => y((value - axis.low) / (axis.high - axis.low)));
+      if (!axis.isOpen) {
+        const [low, high] = axis.ends.map((value) => y((value - axis.low) / (axis.high - axis.low)));
         context.fillStyle = this.colours.strategy;
         context.fillRect(x(place) - 3, high, 6, low - high);
       }
@@ -194,8 +214,10 @@ class Explore {
     context.strokeRect(EDGE.side - 0.5, EDGE.top - 0.5, width - 2 * EDGE.side, height - EDGE.top - EDGE.bottom);
     word(context, this.colours, `${this.y.title} ${this.y.said(this.y.high)}`, 4, 18, "left");
     word(context, this.colours, this.y.shortly(this.y.low, context, EDGE.side), 4, height - EDGE.bottom - 6, "left");
-    word(context, this.colours, this.x.said(this.x.low), EDGE.side, height - 12, "left");
-    word(context, this.colours, `${this.x.title} ${this.x.said(this.x.high)}`, width - 4, height - 12, "right");
+    const [low, high] = [this.x.low, this.x.high].map((end) => this.x.said(end));
+    const room = width - EDGE.side - context.measureText(`${low} ${high}`).width - 8;
+    word(context, this.colours, low, EDGE.side, height - 12, "left");
+    word(context, this.colours, `${fitted(context, this.x.title, room)} ${high}`, width - 4, height - 12, "right");
   }
 }
 
@@ -206,11 +228,6 @@ function front(known, x, y) {
   const sorted = known.sort((one, other) => good(x, other) - good(x, one) || good(y, other) - good(y, one));
   let best = -Infinity;
   return sorted.filter((at) => good(y, at) > best && ((best = good(y, at)), true));
-}
-
-function rangeOf(inputs, axis) {
-  if (inputs.every(({ value }) => value === "")) return null;
-  return inputs.map(({ value }, at) => (value === "" ? [axis.low, axis.high][at] : Number(value)));
 }
 
 function cleared(canvas) {

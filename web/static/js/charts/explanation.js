@@ -12,12 +12,12 @@ export class Why {
 
   async explain(bar) {
     const { body: said } = await sendJson(`${this.panel.dataset.url}?bar=${bar}`);
-    this.tell(said.date ?? "Why", said, (said.conditions ?? []).map(condition));
+    this.tell(said.date ? when(said.date) : "Why", said, (said.conditions ?? []).map(condition));
   }
 
   async explainStretch(from, to) {
     const { body: said } = await sendJson(`${this.panel.dataset.stretchUrl}?from=${from}&to=${to}`);
-    this.tell(said.first ? `${said.first} to ${said.last}` : "Why", said, (said.held_back ?? []).map((words) => make("li", {}, words)));
+    this.tell(said.first ? `${when(said.first)} to ${when(said.last)}` : "Why", said, (said.held_back ?? []).map((words) => make("li", {}, words)));
   }
 
   tell(heading, said, items) {
@@ -36,6 +36,11 @@ export class Why {
   close() {
     this.panel.classList.remove("open");
   }
+}
+
+// As the legend says it.
+function when(stamp) {
+  return stamp.slice(0, 16).replace("T", " ");
 }
 
 function condition({ side, words, met }) {

@@ -50,6 +50,7 @@ export class Frame {
   redraw() {
     const range = this.chart?.timeScale().getVisibleLogicalRange();
     this.chart?.remove();
+    this.under = undefined;
     this.colours = coloursOf(this.element);
     this.canvas = make("div", { ariaHidden: "true" });
     if (!range) this.showSettled(this.canvas);
@@ -100,7 +101,7 @@ export class Frame {
     this.chart.resize(this.stage.clientWidth, this.height);
     // the panes, over which the legends stand, take their places a frame later
     const { chart } = this;
-    const settled = () => chart === this.chart && chart.timeScale().getVisibleLogicalRange() && this.legend(null);
+    const settled = () => chart === this.chart && chart.timeScale().getVisibleLogicalRange() && this.legend();
     requestAnimationFrame(() => requestAnimationFrame(settled));
   }
 
@@ -126,7 +127,9 @@ export class Frame {
   }
 
   show(data) {
+    const marked = this.data.times[this.cursor];
     this.data = data;
+    if (marked) this.cursor = Math.max(data.times.findLastIndex((time) => time <= marked), 0);
     this.fill();
   }
 
@@ -136,12 +139,13 @@ export class Frame {
 
   listen() {
     const scale = this.chart.timeScale();
-    this.chart.subscribeCrosshairMove((param) => this.legend(param.point || this.byKey ? (param.logical ?? null) : null));
-    this.chart.subscribeClick((param) => {
-      if (param.logical === undefined) return;
-      this.cursor = this.within(param.logical);
-      this.onPick?.(this.cursor, param.point);
+    this.chart.subscribeCrosshairMove(({ point, logical, sourceEvent }) => {
+      if (this.isMarked && point && !sourceEvent) return this.keepMark();
+      this.isMarked = false;
+      this.under = point && logical;
+      this.legend();
     });
+    this.chart.subscribeClick(({ logical, point }) => logical !== undefined && this.pick(logical, point));
     scale.subscribeVisibleLogicalRangeChange(() => this.onRangeChange());
   }
 
@@ -150,8 +154,36 @@ export class Frame {
     if (!range) return;
     const [from, to] = [range.from, range.to].map((logical) => moment(this.data.times[this.within(logical)], this.intraday));
     this.element.querySelector(".chart-range").textContent = `${from} to ${to}`;
-    this.legend(null);
+    if (this.isMarked) this.keepMark();
+    else this.legend();
     this.onRange?.();
+  }
+
+  pick(point, place) {
+    this.cursor = this.within(point);
+    if (this.under !== this.cursor) this.mark(); // a finger leaves no crosshair
+    this.onPick?.(this.cursor, place);
+  }
+
+  // The crosshair and the legends on the bar of the cursor.
+  mark() {
+    const [first] = this.drawn;
+    this.chart.setCrosshairPosition(first.level(this.data, this.cursor) ?? 0, this.data.times[this.cursor], first.series);
+    this.isMarked = true;
+    this.under = this.cursor;
+    return this.legend();
+  }
+
+  // The library leaves the crosshair where it was on the screen while the bars move.
+  keepMark() {
+    if (this.isShown(this.cursor)) return this.mark();
+    this.chart.clearCrosshairPosition();
+    return this.legend();
+  }
+
+  isShown(at) {
+    const { from, to } = this.chart.timeScale().getVisibleLogicalRange();
+    return at >= from && at <= to;
   }
 
   within(logical) {
@@ -159,9 +191,9 @@ export class Frame {
   }
 
   // Values under the crosshair, or at the right end of what is shown.
-  legend(logical) {
+  legend() {
     const { times } = this.data;
-    const at = this.within(logical ?? Math.floor(this.chart.timeScale().getVisibleLogicalRange().to));
+    const at = this.within(this.isShown(this.under) ? this.under : Math.floor(this.chart.timeScale().getVisibleLogicalRange().to));
     this.shownPanes.forEach((pane, index) => {
       const legend = this.legends[index];
       const top = this.chart.panes()[index].getHTMLElement()?.offsetTop ?? 0;
@@ -192,7 +224,7 @@ export class Frame {
     else if (event.key === "Home") this.moveCursor(0);
     else if (event.key === "End") this.moveCursor(last);
     else if (ZOOM[event.key]) this.zoom(ZOOM[event.key]);
-    else if (event.key === "Enter" && this.cursor !== null) this.onPick?.(this.cursor, null);
+    else if (event.key === "Enter" && this.cursor !== null) this.pick(this.cursor, null);
     else return;
     event.preventDefault();
     event.stopPropagation(); // the arrow keys also move between tabs
@@ -204,11 +236,7 @@ export class Frame {
     const { from, to: end } = scale.getVisibleLogicalRange();
     const beyond = this.cursor < from ? this.cursor - from - 2 : this.cursor > end ? this.cursor - end + 2 : 0;
     if (beyond) scale.setVisibleLogicalRange({ from: from + beyond, to: end + beyond });
-    const [first] = this.drawn;
-    this.byKey = true;
-    this.chart.setCrosshairPosition(first.level(this.data, this.cursor) ?? 0, this.data.times[this.cursor], first.series);
-    announce(this.legend(this.cursor));
-    this.byKey = false;
+    announce(this.mark());
   }
 
   zoom(factor) {

@@ -67,8 +67,12 @@ export function moment(seconds, intraday) {
   return new Date(seconds * 1000).toISOString().slice(0, intraday ? 16 : 10).replace("T", " ");
 }
 
+const DAY = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", timeZone: "UTC" });
+
 export function chartOptions(library, colours, intraday) {
   const { "line-strong": rule, "panel-raised": grid } = colours;
+  // a day with its month; null leaves the others to the library
+  const tickMarkFormatter = (seconds, type) => (type === library.TickMarkType.DayOfMonth ? DAY.format(seconds * 1000) : null);
   return {
     layout: {
       attributionLogo: false, // it styles itself inline, which our policy forbids; its words are on the page
@@ -80,7 +84,7 @@ export function chartOptions(library, colours, intraday) {
     grid: { vertLines: { color: grid }, horzLines: { color: grid } },
     crosshair: { mode: library.CrosshairMode.Normal },
     localization: { locale: "en", timeFormatter: (seconds) => moment(seconds, intraday) },
-    timeScale: { timeVisible: intraday, borderColor: rule, minBarSpacing: 0.02, rightOffset: 0, lockVisibleTimeRangeOnResize: true },
+    timeScale: { timeVisible: intraday, tickMarkFormatter, borderColor: rule, minBarSpacing: 0.02, rightOffset: 0, lockVisibleTimeRangeOnResize: true },
     rightPriceScale: { borderColor: rule, minimumWidth: 72, entireTextOnly: true },
     handleScroll: { vertTouchDrag: false },
   };

@@ -1,6 +1,6 @@
 // What the chart of a run, or of prices alone, shows: its panes from the columns that the server sent.
 import { compact, number, percent, priceFormat, whole } from "./library.js";
-import { line, pointsOf } from "./series.js";
+import { line, named, pointsOf } from "./series.js";
 import { outcome } from "./trades.js";
 
 export const compactPercent = (value) => `${compact(value)}%`;
@@ -19,8 +19,10 @@ const candles = (price, axisDecimals) => ({
   points: ({ times, open, high, low, close }) =>
     times.map((time, at) => ({ time, open: open[at], high: high[at], low: low[at], close: close[at] })),
   level: ({ close }, at) => close[at],
-  said: ({ open, high, low, close, position }, at) =>
-    `O ${price(open[at])} H ${price(high[at])} L ${price(low[at])} C ${price(close[at])}${position ? ` · ${holds(position[at])}` : ""}`,
+  said: ({ open: O, high: H, low: L, close: C, position }, at) => {
+    const prices = Object.entries({ O, H, L, C }).map(([name, values]) => named(name, price(values[at])));
+    return `${prices.join(" ")}${position ? ` · ${holds(position[at])}` : ""}`;
+  },
 });
 
 const volume = {
@@ -31,7 +33,7 @@ const volume = {
   options: { lastValueVisible: false },
   points: ({ times, open, close, volume: sold }, colours) =>
     times.map((time, at) => ({ time, value: sold[at], color: `${close[at] >= open[at] ? colours.up : colours.down}40` })),
-  said: ({ volume: sold }, at) => `Volume ${whole(sold[at])}`,
+  said: ({ volume: sold }, at) => named("Volume", whole(sold[at])),
 };
 
 function holds(shares) {
@@ -70,7 +72,7 @@ const returns = {
     pointsOf(times, closed.map((trade) => trade?.pnl_pct ?? null)).map((point, at) =>
       closed[at] ? { ...point, color: colours[outcome(closed[at])] } : point,
     ),
-  said: ({ closed }, at) => `Return of the trade ${closed[at] ? percent(closed[at].pnl_pct) : "—"}`,
+  said: ({ closed }, at) => named("Return of the trade", closed[at] ? percent(closed[at].pnl_pct) : "—"),
 };
 
 const held = (name, colour, lineStyle, values) => line(name, colour, values, number, { options: { lineStyle } });
@@ -101,7 +103,7 @@ const account = (benchmark, before) => [
 // Percent below the highest value so far, drawn downwards.
 export function drawdown(name, colour, values, kind = "below") {
   const below = (data) => values(data).map((depth) => (depth === null ? null : -depth));
-  return { ...line(name, colour, below, percent, { kind, axis: compactPercent }), said: (data, at) => `${name} ${percent(below(data)[at])}` };
+  return { ...line(name, colour, below, percent, { kind, axis: compactPercent }), said: (data, at) => named(name, percent(below(data)[at])) };
 }
 
 const trailingStop = (price) => line("Trailing stop", "down", (data) => data.trailing_stop, price, {

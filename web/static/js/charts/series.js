@@ -20,13 +20,16 @@ export const KINDS = {
   columns: (colour) => ({ type: "HistogramSeries", options: { color: colour } }),
 };
 
+// A name and its value, which stay in one line of a legend.
+export const named = (name, value) => `${name}\u00a0${value}`;
+
 // A series of one column; `values` gives it from the data.
 export function line(name, colour, values, format, more = {}) {
   return {
     name, colour, format, kind: "line",
     points: (data) => withGaps(pointsOf(data.times, values(data))),
     level: (data, at) => values(data)[at],
-    said: (data, at) => `${name} ${format(values(data)[at])}`,
+    said: (data, at) => named(name, format(values(data)[at])),
     ...more,
   };
 }

@@ -141,7 +141,7 @@ export class Workspace {
     const last = (times) => Math.max(times.findLastIndex((time) => time <= seconds), 0);
     const near = last(this.overview.times) * this.overview.group;
     await this.goTo({ from: Math.max(near - 4 * ROOM_BARS, 0), to: Math.min(near + 4 * ROOM_BARS, this.overview.total) });
-    this.pick(last(this.frame.data.times));
+    this.frame.pick(last(this.frame.data.times), null);
   }
 
   showBetween([from, to]) {

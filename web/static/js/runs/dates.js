@@ -46,7 +46,9 @@ function markQuickRange(form, range) {
   drawShape(form, range);
   const { start_date: start, end_date: end } = form.elements;
   for (const button of form.querySelectorAll("[data-years]")) {
-    const chosen = end.value === range.last_date && start.value === startOf(range, button.dataset.years);
+    const { years } = button.dataset;
+    const isShorter = years === "all" || range.first_date < yearsBefore(range.last_date, Number(years));
+    const chosen = isShorter && end.value === range.last_date && start.value === startOf(range, years);
     button.setAttribute("aria-pressed", String(chosen));
   }
 }
