@@ -213,7 +213,7 @@ class Explore {
     context.strokeStyle = this.colours["line-strong"];
     context.strokeRect(EDGE.side - 0.5, EDGE.top - 0.5, width - 2 * EDGE.side, height - EDGE.top - EDGE.bottom);
     word(context, this.colours, `${this.y.title} ${this.y.said(this.y.high)}`, 4, 18, "left");
-    word(context, this.colours, this.y.shortly(this.y.low, context, EDGE.side), 4, height - EDGE.bottom - 6, "left");
+    word(context, this.colours, this.y.shortly(this.y.low, context, EDGE.side + 4), 0, height - EDGE.bottom - 6, "left");
     const [low, high] = [this.x.low, this.x.high].map((end) => this.x.said(end));
     const room = width - EDGE.side - context.measureText(`${low} ${high}`).width - 8;
     word(context, this.colours, low, EDGE.side, height - 12, "left");
