@@ -68,6 +68,8 @@ def test_a_fault_is_shown_at_its_place_while_somebody_types(visit: Visit) -> Non
     expect(page.locator('[data-path="params.buy"]')).to_have_attribute("aria-invalid", "true")
     page.locator('[data-path="params.buy"]').fill("close > highest(high, 20)")
     expect(fault).to_be_empty()
+    expect(page.locator("[data-formula-state]")).to_contain_text("buy can never hold")
+    page.locator('[data-path="params.buy"]').fill("close > prev(highest(high, 20))")
     expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
 
 
@@ -103,13 +105,13 @@ def test_every_worked_example_is_a_click_away_and_ready_and_can_be_undone(visit:
 
 def test_a_function_of_the_list_is_written_where_the_cursor_is(visit: Visit) -> None:
     page = open_editor(visit)
-    write(page, "close > ", "close < 1")
+    write(page, "open < ", "close < 1")
     page.locator('[data-path="params.buy"]').press("End")
     expect(page.locator('[data-fault="params.buy"]')).not_to_be_empty()  # which moves what is below it
 
     page.locator('[data-insert="highest(close, 20)"]').click()
 
-    expect(page.locator('[data-path="params.buy"]')).to_have_value("close > highest(close, 20)")
+    expect(page.locator('[data-path="params.buy"]')).to_have_value("open < highest(close, 20)")
     expect(page.locator("[data-formula-state]")).to_contain_text("Ready")
 
 

@@ -89,4 +89,4 @@ def test_the_runs_of_a_batch_are_traded_in_sleeves(visit: Visit, mariadb_process
 
     expect(page.locator("#contributions tbody tr")).to_have_count(4, timeout=2 * JOB_MS)
     page.goto("/portfolios")
-    expect(page.get_by_role("region", name="Portfolios")).to_contain_text("4 legs")
+    expect(page.get_by_role("region", name="Portfolios")).to_contain_text("RSI on AAPL")
