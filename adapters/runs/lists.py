@@ -127,7 +127,7 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
         return None
     bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
     if not bounded:
-        return _index_of_order(wanted) if wanted.words or wanted.label else None
+        return _index_of_order(wanted) if wanted.words else None
     fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
     return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(wanted)
 
