@@ -71,6 +71,27 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     expect(rows).to_have_count(9)
 
 
+def test_a_point_names_its_run(visit: Visit) -> None:
+    page = visit.page
+    page.request.post("/api/runs/bulk?batch_id=pointed", data=RUNS)
+    visit.open("/batches/pointed")
+    expect(page.locator(".range-row")).not_to_have_count(0, timeout=120_000)
+    page.locator("[data-axis=x]").select_option(label="period")
+    page.locator("[data-axis=y]").select_option(label="oversold")
+    scatter = page.locator("canvas.scatter")
+    scatter.scroll_into_view_if_needed()
+    box = scatter.bounding_box()
+    assert box is not None
+
+    page.mouse.click(box["x"] + 48 + 2, box["y"] + box["height"] - 26 - 2)  # the lowest of both
+    named = page.locator("[data-named]")
+    expect(named).to_contain_text("period 7, oversold 35, ")
+    assert "where=" not in page.url
+    named.get_by_role("link", name="Open this run").click()
+
+    expect(page.get_by_role("heading", name="AAPL RSI, period = 7, oversold = 35")).to_be_visible()
+
+
 def test_a_condition_that_cannot_be_meant_leaves_the_page_as_it_is(visit: Visit) -> None:
     page = visit.page
     page.request.post("/api/runs/bulk?batch_id=asked", data=RUNS)

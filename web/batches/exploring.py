@@ -63,6 +63,7 @@ def points(batch_id: str) -> Response:
             "batch_id": batch_id,
             "runs": len(found),
             "chosen": sum(where is None or where.holds(each.values) for each in found),
+            "run_ids": [each.measured[1] for each in shown],
             "params": {name: [each.params.get(name) for each in shown] for name in varying[:MOST_AXES]},
             "metrics": {name: [each.metrics[name] for each in shown] for name in metrics},
             "about": {name: {"title": each.title, "better": each.better} for name, each in about.items()},

@@ -188,7 +188,14 @@ ANSWERS: dict[str, Json] = {
         | alike("first_run last_run", _NAMED_RUN)
     ),
     "BatchPage": json_object({"batch_id": TEXT} | page("runs", ref("BatchRun"), TEXT)["properties"]),
-    "Points": json_object({"batch_id": TEXT, **alike("runs chosen", COUNT), **alike("params metrics about", OBJECT)}),
+    "Points": json_object(
+        {
+            "batch_id": TEXT,
+            "run_ids": array(TEXT),
+            **alike("runs chosen", COUNT),
+            **alike("params metrics about", OBJECT),
+        }
+    ),
     "Heatmap": json_object({**alike("batch_id metric", TEXT), "heatmap": _OBJECT_OR_NULL}),
     "ScreenAccepted": json_object(
         {"screen_id": TEXT, **alike("combinations jobs", COUNT), **alike("status_url result_url", TEXT)}

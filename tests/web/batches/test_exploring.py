@@ -37,6 +37,7 @@ def test_points_are_columns_in_the_order_of_submission(
     Draft202012Validator({"$ref": "#/components/schemas/Points", "components": schemas}).validate(found)
     assert [*zip(found["params"]["fast"], found["params"]["slow"], strict=True)] == [*grid]
     assert (found["runs"], found["chosen"]) == (6, 6)
+    assert found["run_ids"] == [*grid.values()]
     for place, run_id in enumerate(grid.values()):
         metrics = browser_client.get(f"/api/runs/{run_id}").json["metrics"]
         assert {name: column[place] for name, column in found["metrics"].items()} == {

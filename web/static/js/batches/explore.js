@@ -5,10 +5,12 @@ import { coloursOf, onThemeChange } from "../charts/library.js";
 import { make } from "../elements.js";
 import { sendJson } from "../requests.js";
 import { swap } from "../swap.js";
+import { cleared, drag, fitted, word } from "./canvas.js";
 
 const EDGE = { top: 30, bottom: 26, side: 48 };
 const AXIS_PX = 72; // the least between two, beyond which they are scrolled
 const DOT_PX = 4;
+const NEAR_PX = 10; // of a point that is meant
 const DRAG_PX = 4; // less is a click
 const OPEN = [null, null]; // a range without ends
 const RANGE = /([\w.]+) (>=|<=) (-?[\d.e+-]+)/g;
@@ -77,7 +79,7 @@ class Explore {
     const named = (columns) => Object.entries(columns).filter(([, values]) => values.some((value) => value !== null));
     const axes = [...named(body.params), ...named(body.metrics)].map(([name, values]) => new Axis(name, values, body.about[name]));
     this.axes = axes.filter((axis) => axis.high > axis.low);
-    this.count = axes[0].values.length;
+    [this.count, this.runs] = [body.run_ids.length, body.run_ids];
     if (this.axes.length < 2) return (this.element.hidden = true);
     this.parallel.style.minWidth = `${this.axes.length * AXIS_PX}px`;
     this.readRanges();
@@ -136,12 +138,30 @@ class Explore {
     });
     drag(this.scatter, (from, to) => {
       const isClick = Math.hypot(from.x - to.x, from.y - to.y) < DRAG_PX;
+      const meant = isClick ? this.nearest(to) : null;
+      if (meant !== null) return this.name(meant);
       const [width, height] = [this.scatter.clientWidth - 2 * EDGE.side, this.scatter.clientHeight - EDGE.top - EDGE.bottom];
       const across = [from.x, to.x].map((x) => this.x.at((x - EDGE.side) / width)).sort((a, b) => a - b);
       const up = [from.y, to.y].map((y) => this.y.at(1 - (y - EDGE.top) / height)).sort((a, b) => a - b);
       if (!this.x.words) this.x.range = isClick ? OPEN : across;
       this.choose(this.y, isClick || this.y.words ? OPEN : up);
     });
+  }
+
+  // The run whose point is there; null where none is.
+  nearest({ x, y }) {
+    const far = (at) => Math.hypot(this.across(at) - x, this.up(at) - y);
+    const best = this.known.reduce((one, at) => (one === null || far(at) < far(one) ? at : one), null);
+    return best !== null && far(best) <= NEAR_PX ? best : null;
+  }
+
+  // Which run a point is: its values, and the way to it.
+  name(at) {
+    this.named = at;
+    const said = this.axes.map((axis) => `${axis.title} ${axis.words ? axis.words[axis.numbers[at]] : axis.numbers[at] === null ? "—" : axis.said(axis.numbers[at])}`);
+    const link = make("a", { href: this.element.dataset.run + this.runs[at] }, "Open this run");
+    this.element.querySelector("[data-named]").replaceChildren(`${said.join(", ")}. `, link);
+    this.draw();
   }
 
   async choose(axis, range) {
@@ -197,9 +217,9 @@ class Explore {
 
   drawScatter(chosen) {
     const { context, width, height } = cleared(this.scatter);
-    const x = (at) => EDGE.side + this.x.share(at) * (width - 2 * EDGE.side);
-    const y = (at) => EDGE.top + (1 - this.y.share(at)) * (height - EDGE.top - EDGE.bottom);
-    const known = [...chosen.keys()].filter((at) => this.x.numbers[at] !== null && this.y.numbers[at] !== null);
+    const x = (this.across = (at) => EDGE.side + this.x.share(at) * (width - 2 * EDGE.side));
+    const y = (this.up = (at) => EDGE.top + (1 - this.y.share(at)) * (height - EDGE.top - EDGE.bottom));
+    const known = (this.known = [...chosen.keys()].filter((at) => this.x.numbers[at] !== null && this.y.numbers[at] !== null));
     for (const isChosen of [false, true]) {
       context.fillStyle = isChosen ? this.colours.strategy : this.colours["line-strong"];
       context.globalAlpha = isChosen ? 0.8 : 0.4;
@@ -207,6 +227,7 @@ class Explore {
     }
     context.globalAlpha = 1;
     context.strokeStyle = this.colours.c4;
+    if (known.includes(this.named)) context.strokeRect(x(this.named) - DOT_PX, y(this.named) - DOT_PX, 2 * DOT_PX, 2 * DOT_PX);
     context.beginPath();
     for (const at of front(known, this.x, this.y)) context.lineTo(x(at), y(at));
     context.stroke();
@@ -228,41 +249,6 @@ function front(known, x, y) {
   const sorted = known.sort((one, other) => good(x, other) - good(x, one) || good(y, other) - good(y, one));
   let best = -Infinity;
   return sorted.filter((at) => good(y, at) > best && ((best = good(y, at)), true));
-}
-
-function cleared(canvas) {
-  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
-  Object.assign(canvas, { width: width * devicePixelRatio, height: height * devicePixelRatio });
-  const context = canvas.getContext("2d");
-  context.scale(devicePixelRatio, devicePixelRatio);
-  Object.assign(context, { font: "14px sans-serif", textBaseline: "middle" });
-  return { context, width, height };
-}
-
-function word(context, colours, text, x, y, anchor) {
-  Object.assign(context, { fillStyle: colours.muted, textAlign: anchor });
-  context.fillText(text, x, y);
-}
-
-function fitted(context, text, width) {
-  let shown = text;
-  while (shown.length > 2 && context.measureText(shown).width > width - 8) shown = `${shown.slice(0, -2)}…`;
-  return shown;
-}
-
-// `done(from, to)` when a pointer that went down here has gone up.
-function drag(canvas, done) {
-  const place = ({ offsetX: x, offsetY: y }) => ({ x, y });
-  let from = null;
-  canvas.addEventListener("pointerdown", (event) => {
-    from = place(event);
-    canvas.setPointerCapture(event.pointerId);
-  });
-  canvas.addEventListener("pointerup", (event) => {
-    if (from) done(from, place(event));
-    from = null;
-  });
-  canvas.addEventListener("pointercancel", () => (from = null));
 }
 
 export function startExploring(element) {

@@ -1,0 +1,35 @@
+// A canvas to draw words on and to drag over.
+export function cleared(canvas) {
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight];
+  Object.assign(canvas, { width: width * devicePixelRatio, height: height * devicePixelRatio });
+  const context = canvas.getContext("2d");
+  context.scale(devicePixelRatio, devicePixelRatio);
+  Object.assign(context, { font: "14px sans-serif", textBaseline: "middle" });
+  return { context, width, height };
+}
+
+export function word(context, colours, text, x, y, anchor) {
+  Object.assign(context, { fillStyle: colours.muted, textAlign: anchor });
+  context.fillText(text, x, y);
+}
+
+export function fitted(context, text, width) {
+  let shown = text;
+  while (shown.length > 2 && context.measureText(shown).width > width - 8) shown = `${shown.slice(0, -2)}…`;
+  return shown;
+}
+
+// `done(from, to)` when a pointer that went down here has gone up.
+export function drag(canvas, done) {
+  const place = ({ offsetX: x, offsetY: y }) => ({ x, y });
+  let from = null;
+  canvas.addEventListener("pointerdown", (event) => {
+    from = place(event);
+    canvas.setPointerCapture(event.pointerId);
+  });
+  canvas.addEventListener("pointerup", (event) => {
+    if (from) done(from, place(event));
+    from = null;
+  });
+  canvas.addEventListener("pointercancel", () => (from = null));
+}
