@@ -92,8 +92,10 @@ def trade_rows(trades: Sequence[Mapping[str, Any]], times: Whole, timeframe: Tim
     return [trade_row(number, trade, dates, timeframe) for number, trade in enumerate(trades)]
 
 
-def trade_row(number: int, trade: Mapping[str, Any], dates: Sequence[str], timeframe: Timeframe) -> TradeRow:
-    """One trade as the contract shows it; dates: of all bars."""
+def trade_row(
+    number: int, trade: Mapping[str, Any], dates: Sequence[str] | Mapping[int, str], timeframe: Timeframe
+) -> TradeRow:
+    """One trade as the contract shows it; dates: of all bars, or by the numbers of those on which it filled."""
     entry = _fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)
     left = _fill_time(dates[trade["exit_bar"]], trade["exit_at"], timeframe)
     held = datetime.fromisoformat(left) - datetime.fromisoformat(entry)

@@ -1,6 +1,7 @@
 """A run's bars with what its account did on them, a window at a time: what the chart of a run is drawn from."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -57,7 +58,7 @@ def bars(run_id: UUID) -> Response:
     """Bars of a completed run as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
     found = run_bars(str(run_id))
     shown = asked_window(len(found.bars))
-    trades = trades_in(found.run, shown)
+    trades = _open_on(found.run, shown)
     body = {
         "total": len(found.bars),
         "first": shown.first,
@@ -66,7 +67,7 @@ def bars(run_id: UUID) -> Response:
         **columns(found, shown),
         "benchmark": found.run.request.get("benchmark"),
         "trade_count": len(trades),
-        "trades": trades if len(trades) <= MOST_TRADES else [],
+        "trades": _trade_rows(found.run, trades) if len(trades) <= MOST_TRADES else [],
     }
     return lasting(jsonify(body))
 
@@ -156,15 +157,19 @@ def known(values: Column, decimals: int | None = None) -> list[float | None]:
     return [value if value == value else None for value in rounded.tolist()]
 
 
-def trades_in(run: RunSeries, shown: Window) -> list[dict[str, Any]]:
-    """The trades that were open on one of the shown bars, with the numbers of the bars that they filled on."""
-    dates = bar_dates(run.times, run.timeframe)
-    return [
-        {
-            **trade_row(number, trade, dates, run.timeframe),
-            "entry_bar": trade["entry_bar"],
-            "exit_bar": trade["exit_bar"],
-        }
+def _trade_rows(run: RunSeries, trades: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """These trades, by their numbers, with the numbers of the bars that they filled on."""
+    filled = [{"entry_bar": trade["entry_bar"], "exit_bar": trade["exit_bar"]} for trade in trades.values()]
+    bars = sorted({bar for each in filled for bar in each.values()})
+    dates = dict(zip(bars, bar_dates(run.times[bars], run.timeframe), strict=True))
+    rows = (trade_row(number, trade, dates, run.timeframe) for number, trade in trades.items())
+    return [{**row, **on} for row, on in zip(rows, filled, strict=True)]
+
+
+def _open_on(run: RunSeries, shown: Window) -> dict[int, Mapping[str, Any]]:
+    """The trades that were open on one of the shown bars, by their numbers."""
+    return {
+        number: trade
         for number, trade in enumerate(run.trades)
         if trade["entry_bar"] < shown.stop and trade["exit_bar"] >= shown.first
-    ]
+    }
