@@ -22,6 +22,7 @@ from tests.services.waiting import wait_until
 
 TOKEN = "a-token-of-16-or-more"
 BARS = 150_000
+WORKERS = 2
 
 
 class Target:
@@ -44,6 +45,10 @@ class Target:
     def _processes(self) -> list[psutil.Process]:
         parent = psutil.Process(self._program.pid)
         return [parent, *parent.children(recursive=True)]
+
+    def workers(self) -> int:
+        """How many processes there are that have started no other."""
+        return sum(not process.children() for process in self._processes())
 
     def cpu_s(self) -> float:
         return sum(sum(process.cpu_times()[:2]) for process in self._processes())
@@ -80,8 +85,9 @@ def target(redis_process: RedisServer, tmp_path_factory: pytest.TempPathFactory)
     command = (PROJECT_ROOT / "Procfile").read_text().partition("web: ")[2].splitlines()[0]
     settings = settings_of(sqlite_url(directory), redis_process.url)
     settings |= {"PORT": str(port), "WEB_HOST": "127.0.0.1", "API_TOKENS": TOKEN, "OPEN_READS": "true"}
+    settings |= {"WEB_CONCURRENCY": str(WORKERS)}
     for starter in programs(directory, settings):
         program = starter.run(["sh", "-c", command.replace("python", sys.executable)])
         target = Target(port, program)
-        wait_until(target.answers, 30, "web")
+        wait_until(lambda: target.workers() == WORKERS and target.answers(), 30, "web")
         yield target

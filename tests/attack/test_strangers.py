@@ -54,11 +54,11 @@ def test_an_ambiguous_request_is_refused_and_its_connection_closed(target: Targe
     assert len(re.findall(rb"HTTP/1.. \d{3} ", got)) == 1
 
 
-@pytest.mark.parametrize("lines", [b"X: " + b"x" * 2**20, b"X: y\r\n" * 40_000, b"X: y" * 40_000], ids=str)
-def test_heads_have_a_bound(target: Target, lines: bytes) -> None:
+@pytest.mark.parametrize("line, times", [(b"x", 2**20), (b"X: y\r\n", 40_000), (b"X: y", 40_000)])
+def test_heads_have_a_bound(target: Target, line: bytes, times: int) -> None:
     before = target.memory_mb()
 
-    got = answer(target.port, b"GET /health HTTP/1.1\r\nHost: localhost\r\n" + lines + b"\r\n\r\n")
+    got = answer(target.port, b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: y\r\nX: " + line * times + b"\r\n\r\n")
 
     assert got[9:12] in (b"431", b"400", b"")  # who has not read yet may find the connection reset
     assert target.memory_mb() - before < 20

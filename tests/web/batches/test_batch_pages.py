@@ -99,7 +99,7 @@ def test_a_batch_is_ranked_by_the_chosen_metric(browser_client: FlaskClient, mak
 
     page = browser_client.get("/batches/grid <1>?metric=num_trades").get_data(as_text=True)
 
-    assert page.index(f"/result/{best}") == page.index("/result/")
+    assert page.index(f'href="/result/{best}') == page.index('href="/result/')
     assert "data-refresh-s" not in page
 
 
@@ -125,7 +125,7 @@ def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(browser_client: FlaskC
     assert "2 of them break a constraint" in batch["note"]
     assert [run["run_id"] for run in other["leaderboard"]][0] == run_ids[3]
     assert heatmap["cells"] == [[0.5, 0.2]]
-    assert page.index(f"/result/{run_ids[2]}") == page.index("/result/")
+    assert page.index(f'href="/result/{run_ids[2]}') == page.index('href="/result/')
     assert "num_trades &gt;= 5 and calmar_ratio &lt; 9" in page
     assert run_ids[1] not in page and run_ids[3] not in page
 

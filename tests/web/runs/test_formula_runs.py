@@ -130,7 +130,7 @@ def test_a_batch_maps_two_inputs_and_exports_them(browser_client: FlaskClient, m
 
     assert {found["x"], found["y"]} == {"inputs.fast", "inputs.slow"}
     assert "inputs.fast" in page
-    assert page.count("/result/") == 8  # four in the leaderboard, four in the map
+    assert page.count('href="/result/') == 8  # four in the leaderboard, four in the map
     assert {line["params.inputs.fast"] for line in lines} == {"8", "12"}
 
 
