@@ -46,9 +46,9 @@ class Target:
         parent = psutil.Process(self._program.pid)
         return [parent, *parent.children(recursive=True)]
 
-    def workers(self) -> int:
-        """How many processes there are that have started no other."""
-        return sum(not process.children() for process in self._processes())
+    def is_up(self) -> bool:
+        """Whether all of its workers, which have started no other process, are there, and one answers."""
+        return sum(not process.children() for process in self._processes()) == WORKERS and self.answers()
 
     def cpu_s(self) -> float:
         return sum(sum(process.cpu_times()[:2]) for process in self._processes())
@@ -89,5 +89,5 @@ def target(redis_process: RedisServer, tmp_path_factory: pytest.TempPathFactory)
     for starter in programs(directory, settings):
         program = starter.run(["sh", "-c", command.replace("python", sys.executable)])
         target = Target(port, program)
-        wait_until(lambda: target.workers() == WORKERS and target.answers(), 30, "web")
+        wait_until(target.is_up, 30, "web")
         yield target
