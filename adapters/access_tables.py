@@ -17,7 +17,12 @@ tokens = table(
     ),
     Column("name", identifier(ACTOR_LENGTH), primary_key=True),
     required("scope", identifier(8)),
-    required("digest", identifier(64), unique=True, doc="SHA-256 of the token, which itself is not stored"),
+    required(
+        "digest",
+        identifier(64),
+        unique=True,
+        doc="SHA-256 of the token, which itself is not stored",
+    ),
     required("made_at", Timestamp),
     Column("expires_at", Timestamp, doc="null: never"),
     Column("revoked_at", Timestamp),

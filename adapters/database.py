@@ -26,7 +26,8 @@ T = TypeVar("T")
 
 NAMED = 1000  # values in one query
 TRIES = 5  # of a transaction that collides with others
-SILENCE_S = 30  # for so long client and server of MySQL wait for each other's next word, and SQLite's writers as well
+# for so long client and server of MySQL wait for each other's next word, and SQLite's writers as well
+SILENCE_S = 30
 REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
 _MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
 # UTC without an offset, microseconds
@@ -56,7 +57,9 @@ def _mysql_now(element: database_now, compiler: Any, **options: Any) -> str:
     return f"(UTC_TIMESTAMP(6) + INTERVAL {compiler.process(element.clauses, **options)} SECOND)"
 
 
-def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = SILENCE_S) -> Engine:
+def connect_database(
+    database_url: str, *, pool_size: int = 0, answer_s: int = SILENCE_S
+) -> Engine:
     """An engine for `database_url`; without a pool each connection is closed after use, as a short process wants it.
 
     answer_s: how long MySQL may take to answer one statement, and to take a connection that is no pool's; and how long
@@ -67,7 +70,12 @@ def connect_database(database_url: str, *, pool_size: int = 0, answer_s: int = S
         return _connect_sqlite(url, answer_s)
     pooled: dict[str, Any] = {"poolclass": NullPool}
     if pool_size:
-        pooled = {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800}
+        pooled = {
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_timeout": 10,
+            "pool_recycle": 1800,
+        }
         pooled["pool_pre_ping"] = True
     arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
     engine = create_engine(url, connect_args=arguments, pool_reset_on_return=None, **pooled)
@@ -85,7 +93,8 @@ def _share(engine: Engine, answer_s: int) -> None:
     def be_patient(seconds: int) -> Callable[..., None]:
         def take(connection: Any, *_others: Any) -> None:
             if connection is not None:  # a broken one that is given back
-                connection._read_timeout = seconds  # PyMySQL has no public name for it after connecting
+                # PyMySQL has no public name for it after connecting
+                connection._read_timeout = seconds
 
         return take
 
@@ -106,7 +115,9 @@ class _Reach:
         is_first = self._first.acquire(blocking=False)
         try:
             if self._is_away and not is_first:
-                raise dialect.dbapi.OperationalError(2003, "MySQL did not answer, and is being tried by another thread")
+                raise dialect.dbapi.OperationalError(
+                    2003, "MySQL did not answer, and is being tried by another thread"
+                )
             connection = dialect.connect(*arguments, **parameters)
             self._is_away = False
             return connection
@@ -128,7 +139,8 @@ def _mysql_arguments(url: URL, answer_s: int) -> dict[str, Any]:
         "init_command": isolation,
     }
     if not any(name.startswith("ssl") for name in url.query):
-        arguments["ssl_disabled"] = True  # loading the CA certificates costs 33 ms, paid at each Job's start
+        # loading the CA certificates costs 33 ms, paid at each Job's start
+        arguments["ssl_disabled"] = True
     return arguments
 
 
@@ -153,7 +165,9 @@ def _begin_mysql(connection: Connection) -> None:
 def _connect_sqlite(url: URL, busy_s: int) -> Engine:
     if url.database and url.database != ":memory:":
         Path(url.database).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    engine = create_engine(url, connect_args={"timeout": min(busy_s, SILENCE_S)}, poolclass=NullPool)
+    engine = create_engine(
+        url, connect_args={"timeout": min(busy_s, SILENCE_S)}, poolclass=NullPool
+    )
     event.listen(engine, "do_connect", _require_file)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -175,7 +189,8 @@ def make_file(engine: Engine) -> None:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin_sqlite` says so, not where sqlite3 guesses
+    # transactions begin where `_begin_sqlite` says so, not where sqlite3 guesses
+    connection.isolation_level = None
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
 

@@ -14,7 +14,12 @@ _UNWRITABLE = frozenset({1290, 1836, 1114, 1021, sqlite3.SQLITE_READONLY, sqlite
 # group replication (2000 to 2999: the connection broke); of SQLite another writer, a file that is away, and what
 # a full disk looks like beside FULL; the transaction can be repeated as it is
 _TRANSIENT = _UNWRITABLE | {1040, 1203, 1226, 1053, 1205, 1213, 1927, 1317, 1969, 1047, 3101}
-_TRANSIENT |= {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+_TRANSIENT |= {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+}
 
 
 def is_duplicate_key(error: IntegrityError) -> bool:

@@ -6,7 +6,17 @@ Grants, retention, sizes by kind and docs/database.md follow from that; backups 
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Select, String, Table, Text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Select,
+    String,
+    Table,
+    Text,
+)
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
@@ -15,7 +25,9 @@ MYSQL = ("mysql", "mariadb")
 
 metadata = MetaData()
 _ENGINE = {"engine": "InnoDB", "charset": "utf8mb4"}
-_OPTIONS: dict[str, Any] = {f"{dialect}_{name}": value for dialect in MYSQL for name, value in _ENGINE.items()}
+_OPTIONS: dict[str, Any] = {
+    f"{dialect}_{name}": value for dialect in MYSQL for name, value in _ENGINE.items()
+}
 
 Subject = Literal["run", "batch", "study", "prices", "access", "platform"]
 Kept = Literal["charts", "series", "events", "runs", "batches", "audit", "prices"]
@@ -42,7 +54,9 @@ class Rows:
 
     def __post_init__(self) -> None:
         if self.of in ("run", "batch") and self.kept is None:
-            raise ValueError("what belongs to a run or batch is kept no longer than it is; as long as what?")
+            raise ValueError(
+                "what belongs to a run or batch is kept no longer than it is; as long as what?"
+            )
 
 
 def table(name: str, rows: Rows, *items: SchemaItem) -> Table:
@@ -63,7 +77,11 @@ def tables_of(subject: Subject) -> list[Table]:
 
 def bytes_of(declared: Table) -> list[Column[Any]]:
     """The columns that hold the bytes of a table's rows: those of any length, or else all texts."""
-    texts = [each for each in declared.c if isinstance(each.type, String | LargeBinary) and "kept" not in each.info]
+    texts = [
+        each
+        for each in declared.c
+        if isinstance(each.type, String | LargeBinary) and "kept" not in each.info
+    ]
     return [each for each in texts if isinstance(each.type, Text | LargeBinary)] or texts
 
 
@@ -81,7 +99,9 @@ def required(name: str, kind: Any, **options: Any) -> Column[Any]:
 
 def series(name: str, kind: Any = None) -> Column[Any]:
     """A column of a run, text by default, that is cleared once its series are kept no longer."""
-    return Column(name, kind or LongText, info={"kept": "series"}, doc="cleared after `KEEP_SERIES_DAYS`")
+    return Column(
+        name, kind or LongText, info={"kept": "series"}, doc="cleared after `KEEP_SERIES_DAYS`"
+    )
 
 
 def _on_mysql(generic: TypeEngine[Any], special: TypeEngine[Any]) -> TypeEngine[Any]:
@@ -90,14 +110,20 @@ def _on_mysql(generic: TypeEngine[Any], special: TypeEngine[Any]) -> TypeEngine[
 
 def identifier(length: int) -> TypeEngine[Any]:
     """Compared byte by byte, one byte a character in an index."""
-    return _on_mysql(String(length), mysql.VARCHAR(length, charset="ascii", collation="ascii_bin"))
+    return _on_mysql(
+        String(length), mysql.VARCHAR(length, charset="ascii", collation="ascii_bin")
+    )
 
 
 def words(length: int) -> TypeEngine[Any]:
     """Words of people: any script, but 'a' and 'A' differ, as they do in SQLite."""
-    return _on_mysql(String(length), mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin"))
+    return _on_mysql(
+        String(length), mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
+    )
 
 
-LongText = _on_mysql(Text(), mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"))  # TEXT holds 64 KB only
+# TEXT holds 64 KB only
+LongText = _on_mysql(Text(), mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"))
 LongBlob = _on_mysql(LargeBinary(), mysql.MEDIUMBLOB())
-Id = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself for INTEGER only
+# SQLite numbers rows by itself for INTEGER only
+Id = BigInteger().with_variant(Integer(), "sqlite")

@@ -32,7 +32,8 @@ def rights_on(table: Table) -> dict[str, list[str]]:
     return {
         "web": ["SELECT", *rows.web.split()],
         "worker": rows.worker.split(),
-        "reconciler": ["SELECT", *rows.reconciler.split(), *deleting],  # and commands that are run in its pod
+        # and commands that are run in its pod
+        "reconciler": ["SELECT", *rows.reconciler.split(), *deleting],
         "inspect": [] if rows.is_secret else ["SELECT"],  # people who look
     }
 

@@ -10,7 +10,12 @@ from adapters.queue_tables import leases
 
 
 def take_lead(
-    engine: Engine, name: str, holder: str, lead_s: float, gap_s: float, image_tag: str | None = None
+    engine: Engine,
+    name: str,
+    holder: str,
+    lead_s: float,
+    gap_s: float,
+    image_tag: str | None = None,
 ) -> float | None:
     """For how many seconds somebody has led, now that `holder` leads for `lead_s` more; None while somebody else does.
 
@@ -21,15 +26,23 @@ def take_lead(
     free = or_(leases.c.holder == holder, leases.c.until < database_now(), set_back)
     had_gap = or_(leases.c.since.is_(None), leases.c.until < database_now(-gap_s), set_back)
     since = case((had_gap, database_now()), else_=leases.c.since)
-    values = {"since": since, "holder": holder, "until": database_now(lead_s), "image_tag": image_tag}
-    in_order = [(leases.c[column], value) for column, value in values.items()]  # MySQL would compare the new `until`
+    values = {
+        "since": since,
+        "holder": holder,
+        "until": database_now(lead_s),
+        "image_tag": image_tag,
+    }
+    # MySQL would compare the new `until`
+    in_order = [(leases.c[column], value) for column, value in values.items()]
     with engine.begin() as connection:
         taken = update(leases).where(leases.c.name == name, free).ordered_values(*in_order)
         if connection.execute(taken).rowcount == 1:
             return _led_s(connection, name)
     try:
         with engine.begin() as connection:
-            connection.execute(insert(leases).values(name=name, **values | {"since": database_now()}))
+            connection.execute(
+                insert(leases).values(name=name, **values | {"since": database_now()})
+            )
     except IntegrityError as error:
         if is_duplicate_key(error):
             return None
@@ -38,7 +51,9 @@ def take_lead(
 
 
 def _led_s(connection: Connection, name: str) -> float:
-    now, since = connection.execute(select(database_now(), leases.c.since).where(leases.c.name == name)).one()
+    now, since = connection.execute(
+        select(database_now(), leases.c.since).where(leases.c.name == name)
+    ).one()
     return float((now - since).total_seconds())
 
 

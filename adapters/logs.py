@@ -43,7 +43,9 @@ class _TextFormatter(logging.Formatter):
     converter = staticmethod(time.gmtime)
 
     def __init__(self, role: str) -> None:
-        super().__init__(f"%(asctime)s.%(msecs)03dZ %(levelname)s {role} %(message)s", "%Y-%m-%dT%H:%M:%S")
+        super().__init__(
+            f"%(asctime)s.%(msecs)03dZ %(levelname)s {role} %(message)s", "%Y-%m-%dT%H:%M:%S"
+        )
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """One line, whatever an address or a name holds; only a trace has more."""
@@ -51,9 +53,14 @@ class _TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         text = super().format(record)
-        known = (f" {name}={value}" for name, value in _known.get().items() if f"{name}={value}" not in text)
+        known = (
+            f" {name}={value}"
+            for name, value in _known.get().items()
+            if f"{name}={value}" not in text
+        )
         told = "".join(known).translate(_CONTROLS)
-        return text.replace("\n", f"{told}\n") + told  # a trace has many lines, and `grep <run_id>` must find them all
+        # a trace has many lines, and `grep <run_id>` must find them all
+        return text.replace("\n", f"{told}\n") + told
 
 
 class _JsonFormatter(logging.Formatter):
@@ -77,7 +84,9 @@ class _JsonFormatter(logging.Formatter):
 def configure_logging(settings: Settings, role: str) -> None:
     """Send the logs of this process to stderr in the configured form; `role` names the program."""
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(_JsonFormatter(role) if settings.log_format == "json" else _TextFormatter(role))
+    handler.setFormatter(
+        _JsonFormatter(role) if settings.log_format == "json" else _TextFormatter(role)
+    )
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)

@@ -4,7 +4,17 @@ from sqlalchemy import Column, Index
 
 from adapters.access_tables import ACTOR_LENGTH
 from adapters.database import Timestamp
-from adapters.declarations import Id, LongBlob, LongText, Rows, identifier, required, series, table, words
+from adapters.declarations import (
+    Id,
+    LongBlob,
+    LongText,
+    Rows,
+    identifier,
+    required,
+    series,
+    table,
+    words,
+)
 from contracts.run_request import TITLE_LENGTH
 
 portfolios = table(
@@ -19,13 +29,27 @@ portfolios = table(
         reconciler="UPDATE",
     ),
     Column("id", Id, primary_key=True, autoincrement=True),
-    required("run_id", identifier(36), unique=True, doc="its own id, and that of its Job once all legs have run"),
+    required(
+        "run_id",
+        identifier(36),
+        unique=True,
+        doc="its own id, and that of its Job once all legs have run",
+    ),
     Column("idempotency_key", words(128), unique=True),
     required("name", words(64)),
-    Column("title", words(TITLE_LENGTH), doc="what people call it; null: what follows from its request"),
+    Column(
+        "title",
+        words(TITLE_LENGTH),
+        doc="what people call it; null: what follows from its request",
+    ),
     required("mode", identifier(8)),
     required("request_json", LongText, doc="contracts.portfolio_request.PortfolioRequest"),
-    required("request_hash", identifier(64), server_default="", doc="of its legs' runs and how they share the account"),
+    required(
+        "request_hash",
+        identifier(64),
+        server_default="",
+        doc="of its legs' runs and how they share the account",
+    ),
     required("legs_json", LongText, doc="the run_id of each leg's run"),
     required("status", identifier(10), doc="contracts.portfolio_request.PortfolioStatus"),
     Column("reason", words(1000), doc="why there is no Job: what the failed leg says"),

@@ -43,7 +43,11 @@ price_versions = table(
     Column("source", words(255), doc="a file's name, or where it was downloaded"),
     Column("note", words(255)),
     required("report_json", LongText, doc="what was done to the file, and its warnings"),
-    Column("sparkline", identifier(64), doc="the shape of the closes for lists, see adapters.sparkline"),
+    Column(
+        "sparkline",
+        identifier(64),
+        doc="the shape of the closes for lists, see adapters.sparkline",
+    ),
     Column("loaded_by", words(128)),
     required("loaded_at", Timestamp),
     UniqueConstraint("ticker", "timeframe", "data_hash", name="uq_price_version"),
@@ -52,7 +56,12 @@ price_versions = table(
 
 price_series = table(
     "price_series",
-    Rows("Which version of each price series is current.", of="prices", web="INSERT UPDATE", worker="SELECT"),
+    Rows(
+        "Which version of each price series is current.",
+        of="prices",
+        web="INSERT UPDATE",
+        worker="SELECT",
+    ),
     Column("ticker", identifier(15), primary_key=True),
     Column("timeframe", identifier(4), primary_key=True),
     required("data_hash", identifier(64), doc="of the current version"),

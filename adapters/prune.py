@@ -24,12 +24,18 @@ def main() -> int:
     """Prune the database of DATABASE_URL; 0 when that could be done."""
     parser = argparse.ArgumentParser(prog="python -m adapters.prune", description=__doc__)
     parser.add_argument("what", choices=["runs", "prices"])
-    parser.add_argument("--dry-run", action="store_true", help="delete nothing, say what would go")
+    parser.add_argument(
+        "--dry-run", action="store_true", help="delete nothing, say what would go"
+    )
     asked = parser.parse_args()
     try:
         settings = load_settings()
         engine = connect_database(settings.database_url)
-        lines = _runs(engine, settings, asked.dry_run) if asked.what == "runs" else _prices(engine, asked.dry_run)
+        lines = (
+            _runs(engine, settings, asked.dry_run)
+            if asked.what == "runs"
+            else _prices(engine, asked.dry_run)
+        )
         for line in lines:
             sys.stdout.write(f"{line}\n")
     except PlatformError as error:

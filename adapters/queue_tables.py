@@ -17,9 +17,15 @@ batch_turns = table(
         reconciler="INSERT UPDATE",
     ),
     Column("batch_id", words(64), primary_key=True),
-    required("actor", identifier(ACTOR_LENGTH), doc="who submitted it; empty where nobody has to say who they are"),
+    required(
+        "actor",
+        identifier(ACTOR_LENGTH),
+        doc="who submitted it; empty where nobody has to say who they are",
+    ),
     Column("served_at", Timestamp, doc="its latest turn"),
-    Column("first_id", BigInteger, doc="no run of it before this one waits; null: none does at all"),
+    Column(
+        "first_id", BigInteger, doc="no run of it before this one waits; null: none does at all"
+    ),
     Index("ix_batch_turns_actor", "actor", "served_at"),
 )
 

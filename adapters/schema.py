@@ -48,12 +48,16 @@ def create_schema(engine: Engine) -> list[str]:
 def _add_missing(engine: Engine, table_name: str) -> list[str]:
     table, inspector = metadata.tables[table_name], inspect(engine)
     columns = {column["name"] for column in inspector.get_columns(table_name)}
-    indexes = {index["name"]: index["column_names"] for index in inspector.get_indexes(table_name)}
+    indexes = {
+        index["name"]: index["column_names"] for index in inspector.get_indexes(table_name)
+    }
     added = []
     with engine.begin() as connection:
         for column in table.columns:
             if column.name not in columns:
-                connection.execute(text(f"ALTER TABLE {table_name} ADD COLUMN {_definition(column, engine)}"))
+                connection.execute(
+                    text(f"ALTER TABLE {table_name} ADD COLUMN {_definition(column, engine)}")
+                )
                 added.append(f"{table_name}.{column.name}")
         for index in table.indexes:
             if indexes.get(index.name) == list(index.columns.keys()):

@@ -12,7 +12,9 @@ def positive(kind: type[int] | type[float]) -> Callable[[str], int | float]:
         except ValueError:
             number = 0
         if not 0 < number < 1e12:
-            raise ValueError(f"a positive {'whole number' if kind is int else 'number'} is expected")
+            raise ValueError(
+                f"a positive {'whole number' if kind is int else 'number'} is expected"
+            )
         return number
 
     return parse

@@ -7,7 +7,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from adapters.setting_parsers import boolean, one_of, port_number, positive, token_list, whole, word_list
+from adapters.setting_parsers import (
+    boolean,
+    one_of,
+    port_number,
+    positive,
+    token_list,
+    whole,
+    word_list,
+)
 from contracts.errors import InvalidSettings
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -24,50 +32,71 @@ class Settings:
     log_level: str = "INFO"
     log_format: str = "text"  # text or json
     image_tag: str = "dev"
-    api_tokens: tuple[str, ...] = ()  # of admins, beside those in the database: tokens, or NAME:sha256:<digest>
+    # of admins, beside those in the database: tokens, or NAME:sha256:<digest>
+    api_tokens: tuple[str, ...] = ()
     open_reads: bool = False  # whether reading needs no token, where tokens are asked for
-    open_access: bool = False  # whether others than this machine are answered before there is any token
+    # whether others than this machine are answered before there is any token
+    open_access: bool = False
     auth_proxy_header: str = ""  # in which the trusted proxy names the user that it has logged in
     auth_proxy_scope: str = "submit"  # what such users may
     logins_per_minute: int = 20  # of one address
-    changes_per_minute: int = 30_000  # requests of one token, or one address without any, that change something
+    # requests of one token, or one address without any, that change something
+    changes_per_minute: int = 30_000
     reads_per_minute: int = 60_000  # the same for those that do not
-    secret_key: tuple[str, ...] = ()  # the first signs browsers' sessions, all are accepted; none: one for each start
+    # the first signs browsers' sessions, all are accepted; none: one for each start
+    secret_key: tuple[str, ...] = ()
     run_timeout_s: int = 300
-    run_memory_mb: int = 2048  # address space that one run may use beyond what the process holds at its start
+    # address space that one run may use beyond what the process holds at its start
+    run_memory_mb: int = 2048
     lease_s: float = 30.0
     heartbeat_s: float = 7.5
     reconcile_s: float = 10.0
-    enqueue_grace_s: float = 30.0  # a PENDING run that is not in the list for so long is enqueued again
+    # a PENDING run that is not in the list for so long is enqueued again
+    enqueue_grace_s: float = 30.0
     pending_timeout_s: float = 3600.0  # a run that could not be enqueued for so long is given up
     max_losses: int = 3
     max_handbacks: int = 20
-    web_host: str = "127.0.0.1"  # the address that the web tier listens on; 0.0.0.0 in a container
+    # the address that the web tier listens on; 0.0.0.0 in a container
+    web_host: str = "127.0.0.1"
     port: int = 5000
     web_concurrency: int = 2  # web processes, of eight threads each
-    trusted_hosts: tuple[str, ...] = ()  # names under which people reach the web tier, beside those of loopback
-    trusted_proxy: str = ""  # the address whose X-Forwarded-Proto and -For are believed; * for any
-    examples: bool = True  # whether the first start of `make run` submits a run, a batch and a study as examples
-    connections_per_address: int = 1000  # to one web process; beyond them the one silent longest is closed
+    # names under which people reach the web tier, beside those of loopback
+    trusted_hosts: tuple[str, ...] = ()
+    # the address whose X-Forwarded-Proto and -For are believed; * for any
+    trusted_proxy: str = ""
+    # whether the first start of `make run` submits a run, a batch and a study as examples
+    examples: bool = True
+    # to one web process; beyond them the one silent longest is closed
+    connections_per_address: int = 1000
     max_queue_depth: int = 200_000  # above it submissions are answered 429
     max_bulk_runs: int = 20_000  # runs in one bulk submission
-    max_screen_bars: int = 1_000_000_000  # combinations times bars of one screen; a core does ten million in a second
+    # combinations times bars of one screen; a core does ten million in a second
+    max_screen_bars: int = 1_000_000_000
     max_body_mb: int = 16  # of a bulk submission; single submissions are bounded far lower
-    max_prices_mb: int = 64  # of one price file, as it is sent and as it is unpacked; a million bars have 50
-    keep_charts_days: int | None = None  # after its end a run's charts are kept so long; None: forever, here and below
-    keep_series_days: int | None = None  # equity, trades, signals and lines; metrics and receipt stay
+    # of one price file, as it is sent and as it is unpacked; a million bars have 50
+    max_prices_mb: int = 64
+    # after its end a run's charts are kept so long; None: forever, here and below
+    keep_charts_days: int | None = None
+    # equity, trades, signals and lines; metrics and receipt stay
+    keep_series_days: int | None = None
     keep_events_days: int | None = None
     keep_runs_days: int | None = None  # whole runs
     keep_batches_days: int | None = None  # whole batches, studies among them
     keep_audit_days: int | None = None
-    keep_runs_count: int | None = None  # of the runs that may be deleted, so many of the latest stay
-    database_gib: int | None = None  # size of MySQL's volume, for the page of storage; SQLite's disk is asked itself
-    idle_s: int = 0  # a Job that finds no message waits so long for one, with everything loaded; 0: it ends
-    ready_file: Path | None = None  # written right after the pop; the Job's readiness probe waits for it
+    # of the runs that may be deleted, so many of the latest stay
+    keep_runs_count: int | None = None
+    # size of MySQL's volume, for the page of storage; SQLite's disk is asked itself
+    database_gib: int | None = None
+    # a Job that finds no message waits so long for one, with everything loaded; 0: it ends
+    idle_s: int = 0
+    # written right after the pop; the Job's readiness probe waits for it
+    ready_file: Path | None = None
     scaler_manifest: Path = PROJECT_ROOT / "keda" / "scaledjob.yaml"
     scaler_max_processes: int = 0  # 0: the number of cores
-    scaler_start: str = "warm"  # how it starts Jobs: forked from a warm template, or plain processes
-    scaler_pause_file: Path = PROJECT_ROOT / "var" / "scaler.paused"  # while it exists the local scaler starts nothing
+    # how it starts Jobs: forked from a warm template, or plain processes
+    scaler_start: str = "warm"
+    # while it exists the local scaler starts nothing
+    scaler_pause_file: Path = PROJECT_ROOT / "var" / "scaler.paused"
 
     @property
     def queue_names(self) -> tuple[str, str]:
@@ -87,7 +116,9 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     _complete(values, source, faults)
     _check(values, faults)
     if faults:
-        raise InvalidSettings("settings are not valid:\n" + "\n".join(f"  {fault}" for fault in faults))
+        raise InvalidSettings(
+            "settings are not valid:\n" + "\n".join(f"  {fault}" for fault in faults)
+        )
     return Settings(**values)
 
 
@@ -130,7 +161,9 @@ def _complete(values: dict[str, Any], source: Mapping[str, str], faults: list[st
     if "database_url" not in values and source.get("DB_HOST"):
         values["database_url"] = _mysql_url(source, faults)
     if source.get("REDIS_PASSWORD"):
-        values["redis_url"] = _with_credentials(values.get("redis_url", Settings.redis_url), source)
+        values["redis_url"] = _with_credentials(
+            values.get("redis_url", Settings.redis_url), source
+        )
 
 
 def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
@@ -158,7 +191,9 @@ def _tls(source: Mapping[str, str], faults: list[str]) -> str:
 
 def _with_credentials(url: str, source: Mapping[str, str]) -> str:
     scheme, _, address = url.partition("://")
-    user, password = (quote(source.get(name, ""), safe="") for name in ("REDIS_USERNAME", "REDIS_PASSWORD"))
+    user, password = (
+        quote(source.get(name, ""), safe="") for name in ("REDIS_USERNAME", "REDIS_PASSWORD")
+    )
     return f"{scheme}://{user}:{password}@{address.rpartition('@')[2]}"
 
 
@@ -166,7 +201,9 @@ def _check(values: Mapping[str, Any], faults: list[str]) -> None:
     lease_s = values.get("lease_s", Settings.lease_s)
     heartbeat_s = values.get("heartbeat_s", Settings.heartbeat_s)
     if heartbeat_s * 2 > lease_s:
-        faults.append(f"HEARTBEAT_S={heartbeat_s:g}: at most half of LEASE_S={lease_s:g}, or a slow beat loses the run")
+        faults.append(
+            f"HEARTBEAT_S={heartbeat_s:g}: at most half of LEASE_S={lease_s:g}, or a slow beat loses the run"
+        )
     if values.get("auth_proxy_header") and values.get("trusted_proxy", "") in ("", "*"):
         faults.append(
             "AUTH_PROXY_HEADER: TRUSTED_PROXY must be the address of that one proxy, or anybody could be anybody"
@@ -180,7 +217,9 @@ def _url(*starts: str) -> Callable[[str], str]:
         try:
             urlsplit(text).port  # noqa: B018  # a property that parses
         except ValueError:
-            raise ValueError("no URL: / ? # @ : in a name or password are written %2F %3F %23 %40 %3A") from None
+            raise ValueError(
+                "no URL: / ? # @ : in a name or password are written %2F %3F %23 %40 %3A"
+            ) from None
         return text
 
     return parse
@@ -196,8 +235,12 @@ _PARSERS: dict[str, Callable[[str], Any]] = {  # of settings whose type does not
     "secret_key": word_list,
     "trusted_hosts": word_list,
     "port": port_number,
-    "scaler_max_processes": whole(range(2**31), "a whole number is expected; 0 means the number of cores"),
-    "idle_s": whole(range(86_401), "a whole number up to 86400 is expected; 0: a Job does not wait"),
+    "scaler_max_processes": whole(
+        range(2**31), "a whole number is expected; 0 means the number of cores"
+    ),
+    "idle_s": whole(
+        range(86_401), "a whole number up to 86400 is expected; 0: a Job does not wait"
+    ),
     "scaler_start": one_of("warm", "plain"),
 }
 _PARSERS_BY_TYPE: dict[Any, Callable[[str], Any]] = {

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 POINTS = 48  # characters; the width of its column is 64
-LEVELS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"  # from the lowest value to the highest
+# from the lowest value to the highest
+LEVELS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 
 
 def encode_sparkline(values: Sequence[float]) -> str:
@@ -15,4 +16,7 @@ def encode_sparkline(values: Sequence[float]) -> str:
     chosen = [values[round(index * last / max(count - 1, 1))] for index in range(count)]
     low, high = min(chosen), max(chosen)
     scale = (len(LEVELS) - 1) / (high - low) if high > low else 0.0
-    return "".join(LEVELS[round((value - low) * scale)] if scale else LEVELS[len(LEVELS) // 2] for value in chosen)
+    return "".join(
+        LEVELS[round((value - low) * scale)] if scale else LEVELS[len(LEVELS) // 2]
+        for value in chosen
+    )

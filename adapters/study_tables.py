@@ -24,8 +24,14 @@ studies = table(
     required("rule_type", identifier(32)),
     required("plan_json", LongText, doc="contracts.study.StudyPlan"),
     required("status", identifier(10)),
-    Column("choices_json", LongText, doc="the choice of each window, once it is made: consumer.studies"),
-    required("judgements", SmallInteger, default=0, doc="how often the verdict's process was started"),
+    Column(
+        "choices_json",
+        LongText,
+        doc="the choice of each window, once it is made: consumer.studies",
+    ),
+    required(
+        "judgements", SmallInteger, default=0, doc="how often the verdict's process was started"
+    ),
     Column("outcome", identifier(16)),
     Column("sentence", words(255), doc="the verdict, or why there is none"),
     Column("submitted_by", identifier(ACTOR_LENGTH), doc="as of runs"),

@@ -8,7 +8,17 @@ from sqlalchemy import Column, Double, Index, Integer, SmallInteger, UniqueConst
 from adapters import portfolio_tables, price_tables, queue_tables, study_tables  # noqa: F401  # metadata has them once they are imported
 from adapters.access_tables import ACTOR_LENGTH
 from adapters.database import Timestamp
-from adapters.declarations import Id, LongBlob, LongText, Rows, identifier, required, series, table, words
+from adapters.declarations import (
+    Id,
+    LongBlob,
+    LongText,
+    Rows,
+    identifier,
+    required,
+    series,
+    table,
+    words,
+)
 from adapters.declarations import metadata as metadata
 from adapters.metrics.table import HEADLINES
 from contracts.run_request import TAG_LENGTH, TITLE_LENGTH
@@ -22,7 +32,9 @@ BATCH_INDEX = "ix_runs_batch_states"
 def _metric_index(metric: str) -> Index:
     """An order by one metric that also holds what lists are filtered by, so that no row is read for a refusal."""
     others = (other for other in METRIC_INDEXES if other != metric)
-    return Index(METRIC_INDEXES[metric], metric, "id", "ticker", "rule_type", "created_at", *others)
+    return Index(
+        METRIC_INDEXES[metric], metric, "id", "ticker", "rule_type", "created_at", *others
+    )
 
 
 runs = table(
@@ -36,12 +48,22 @@ runs = table(
         worker="SELECT UPDATE",
         reconciler="INSERT UPDATE",
     ),
-    Column("id", Id, primary_key=True, autoincrement=True, doc="in order of submission; the list is paged by it"),
+    Column(
+        "id",
+        Id,
+        primary_key=True,
+        autoincrement=True,
+        doc="in order of submission; the list is paged by it",
+    ),
     required("run_id", identifier(36), unique=True),
     required("kind", identifier(12), server_default=Kind.RUN.value, doc="contracts.status.Kind"),
     Column("batch_id", words(64)),
     Column("label", words(64)),
-    Column("title", words(TITLE_LENGTH), doc="what people call it; null: what follows from its request"),
+    Column(
+        "title",
+        words(TITLE_LENGTH),
+        doc="what people call it; null: what follows from its request",
+    ),
     Column("idempotency_key", words(128), unique=True),
     required("ticker", identifier(15)),
     required("timeframe", identifier(4), default="1d"),
@@ -61,19 +83,42 @@ runs = table(
     Column("enqueued_at", Timestamp, doc="when its message was last enqueued; null: not yet"),
     Column("error_type", identifier(32)),
     Column("error_message", words(1000)),
-    *(Column(metric.name, Integer if metric.unit == "count" else Double) for metric in HEADLINES.values()),
-    Column("timing_sharpe_ratio", Double, doc="how far the trials of a batch differ; null in older runs"),
+    *(
+        Column(metric.name, Integer if metric.unit == "count" else Double)
+        for metric in HEADLINES.values()
+    ),
+    Column(
+        "timing_sharpe_ratio",
+        Double,
+        doc="how far the trials of a batch differ; null in older runs",
+    ),
     Column("metrics_json", LongText),
     *map(series, ("equity_curve_json", "trades_json", "signals_json")),
-    Column("sparkline", identifier(64), doc="the shape of the equity curve for lists, see adapters.sparkline"),
+    Column(
+        "sparkline",
+        identifier(64),
+        doc="the shape of the equity curve for lists, see adapters.sparkline",
+    ),
     Column("data_hash", identifier(64)),
-    Column("benchmark_hash", identifier(64), doc="version of the benchmark's prices; null without one of its own"),
+    Column(
+        "benchmark_hash",
+        identifier(64),
+        doc="version of the benchmark's prices; null without one of its own",
+    ),
     Column("engine_version", identifier(32)),
-    Column("analysis_version", identifier(32), doc="of the code around the engine; null in older runs"),
+    Column(
+        "analysis_version",
+        identifier(32),
+        doc="of the code around the engine; null in older runs",
+    ),
     Column("image_tag", identifier(128)),
     Column("result_hash", identifier(64)),
     Column("reproduces", identifier(36), doc="the run_id that this run repeats"),
-    Column("submitted_by", identifier(ACTOR_LENGTH), doc="name of the token; null where none was needed"),
+    Column(
+        "submitted_by",
+        identifier(ACTOR_LENGTH),
+        doc="name of the token; null where none was needed",
+    ),
     Column("pinned", SmallInteger, doc="1: kept however old; otherwise null"),
     Column("worker", words(128), doc="host and process of the last claim"),
     required("created_at", Timestamp),
@@ -94,7 +139,8 @@ runs = table(
     Index("ix_runs_started", "started_at"),
     Index("ix_runs_completed", "completed_at"),
     *map(_metric_index, METRIC_INDEXES),
-    Index(LISTED_INDEX, "id", "ticker", "rule_type", "created_at", *METRIC_INDEXES),  # the same by submission
+    # the same by submission
+    Index(LISTED_INDEX, "id", "ticker", "rule_type", "created_at", *METRIC_INDEXES),
     Index("ix_runs_reproduces", "reproduces"),
     Index("ix_runs_request", "request_hash"),  # whether somebody has asked for the same already
     Index("ix_runs_prices", "data_hash", "id"),  # which runs read a version of prices
@@ -102,8 +148,10 @@ runs = table(
 )
 
 IS_LIVING = runs.c.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
-IS_CANCELLED = runs.c.error_type == ErrorType.CANCELLED  # FAILED to the database, a word of its own to people
-HEADLINE_COLUMNS = {name: runs.c[name] for name in METRIC_INDEXES}  # the metrics that no JSON has to be read for
+# FAILED to the database, a word of its own to people
+IS_CANCELLED = runs.c.error_type == ErrorType.CANCELLED
+# the metrics that no JSON has to be read for
+HEADLINE_COLUMNS = {name: runs.c[name] for name in METRIC_INDEXES}
 
 batch_rankings = table(
     "batch_rankings",
@@ -121,7 +169,12 @@ batch_rankings = table(
 
 batch_titles = table(
     "batch_titles",
-    Rows("What people call a batch, or the study whose batch it is.", of="batch", kept="batches", web="INSERT DELETE"),
+    Rows(
+        "What people call a batch, or the study whose batch it is.",
+        of="batch",
+        kept="batches",
+        web="INSERT DELETE",
+    ),
     Column("batch_id", words(64), primary_key=True),
     required("title", words(TITLE_LENGTH)),
 )
@@ -136,7 +189,13 @@ run_lines = table(
         worker="SELECT INSERT",
     ),
     Column("run_id", identifier(36), primary_key=True),
-    Column("part", Integer, primary_key=True, autoincrement=False, doc="0 is the head, see adapters.runs.lines"),
+    Column(
+        "part",
+        Integer,
+        primary_key=True,
+        autoincrement=False,
+        doc="0 is the head, see adapters.runs.lines",
+    ),
     required("packed", LongBlob),
 )
 
@@ -155,12 +214,22 @@ screens = table(
     required("screen_id", identifier(36), doc="the run_id of its first ticker"),
     required("combinations", Integer),
     required("done", Integer, default=0, doc="combinations, as of the last heartbeat"),
-    required("values_json", LongText, doc="of each swept parameter, see adapters.screens.columns"),
+    required(
+        "values_json", LongText, doc="of each swept parameter, see adapters.screens.columns"
+    ),
     required("places", LongBlob, doc="of each combination's values among them"),
-    required("ranking_json", LongText, doc="metric, goal and constraints, as they were submitted"),
-    Column("permuted_json", words(255), doc="seed, first and last of the orders of the bars that a Job searches"),
+    required(
+        "ranking_json", LongText, doc="metric, goal and constraints, as they were submitted"
+    ),
+    Column(
+        "permuted_json",
+        words(255),
+        doc="seed, first and last of the orders of the bars that a Job searches",
+    ),
     Column("metrics", LongBlob, doc="of each combination, see adapters.screens.columns"),
-    Column("best_json", LongText, doc="the one with the highest Sharpe ratio, measured as a run is"),
+    Column(
+        "best_json", LongText, doc="the one with the highest Sharpe ratio, measured as a run is"
+    ),
     required("differing", Integer, default=0, doc="combinations whose run came to other metrics"),
     Index("ix_screens_screen", "screen_id"),
     Index("ix_screens_differing", "differing"),
@@ -216,7 +285,8 @@ run_events = table(
     Column("reason", words(255)),
     Column("host", words(128)),
     Index("ix_events_run", "run_id", "id"),
-    Index("ix_events_at", "at", "from_status", "to_status"),  # the queue over time is counted in the index alone
+    # the queue over time is counted in the index alone
+    Index("ix_events_at", "at", "from_status", "to_status"),
 )
 
 run_totals = table(

@@ -34,8 +34,12 @@ def _arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("make", help="print a new token; it is shown this once")
     make.add_argument("name", help="name of the person or program that gets it")
-    make.add_argument("--scope", choices=SCOPES, default="submit", help="what it may do (default: %(default)s)")
-    make.add_argument("--days", type=int, help="how long it is valid; by default until it is revoked")
+    make.add_argument(
+        "--scope", choices=SCOPES, default="submit", help="what it may do (default: %(default)s)"
+    )
+    make.add_argument(
+        "--days", type=int, help="how long it is valid; by default until it is revoked"
+    )
     commands.add_parser("revoke", help="end a token and its sessions").add_argument("name")
     commands.add_parser("list", help="all tokens that were ever made")
     return parser
@@ -46,7 +50,9 @@ def _do(connection: Connection, asked: argparse.Namespace) -> str:
     if asked.command == "list":
         return "".join(map(_line, list_tokens(connection))) or "there is no token\n"
     action = f"tokens.{asked.command}"
-    record_entry(connection, actor="command", address=HOST, action=action, subject=asked.name, status=200)
+    record_entry(
+        connection, actor="command", address=HOST, action=action, subject=asked.name, status=200
+    )
     if asked.command == "make":
         return f"{make_token(connection, asked.name, asked.scope, asked.days)}\n"
     revoke_token(connection, asked.name)

@@ -10,7 +10,8 @@ termination.install()  # before the imports below, which take long enough for a 
 
 import gc  # noqa: E402
 
-gc.disable()  # the process lives for one run: collecting among freshly imported modules is a tenth of its start
+# the process lives for one run: collecting among freshly imported modules is a tenth of its start
+gc.disable()
 
 from consumer.job import main  # noqa: E402
 

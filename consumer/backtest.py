@@ -21,7 +21,8 @@ from engine.engine import BacktestResult, Trade
 from rules.base import BaseRule
 from rules.prices import Prices
 
-TRADE_FIELDS = tuple(each.name for each in fields(Trade))  # asdict would copy each value, at five times the cost
+# asdict would copy each value, at five times the cost
+TRADE_FIELDS = tuple(each.name for each in fields(Trade))
 
 WORTH_SAYING = 0.01  # of the bars, that a rule had no values on
 
@@ -32,7 +33,8 @@ class Outcome:
 
     columns: dict[str, Any]
     lines: list[bytes] = field(default_factory=list)
-    screened: tuple[bytes, dict[str, Any] | None] | None = None  # the metrics of all combinations, and of the best one
+    # the metrics of all combinations, and of the best one
+    screened: tuple[bytes, dict[str, Any] | None] | None = None
     together: bytes | None = None  # what a portfolio found beside its metrics
 
 
@@ -56,7 +58,9 @@ def outcome_of(setup: Setup, rule: BaseRule, image_tag: str) -> Outcome:
         "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
         "equity_curve_json": encode_equity(traded.times, result.equity_curve, request.timeframe),
         "trades_json": encode_trades(
-            trades, [order._asdict() for order in result.rejected_orders], notes_on(request, rule, prices, result)
+            trades,
+            [order._asdict() for order in result.rejected_orders],
+            notes_on(request, rule, prices, result),
         ),
         "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals),
@@ -78,7 +82,10 @@ def plain_trades(result: BacktestResult) -> list[dict[str, Any]]:
 
 def with_excursions(trades: Sequence[dict[str, Any]], traded: Bars) -> list[dict[str, Any]]:
     """Trades with how far the price went against and for each."""
-    return [trade | excursions(trade, traded.columns["High"], traded.columns["Low"]) for trade in trades]
+    return [
+        trade | excursions(trade, traded.columns["High"], traded.columns["Low"])
+        for trade in trades
+    ]
 
 
 def lines_of(rule: BaseRule, prices: RunPrices, read: Prices) -> list[bytes]:
@@ -89,7 +96,9 @@ def lines_of(rule: BaseRule, prices: RunPrices, read: Prices) -> list[bytes]:
     return packed_lines(found.head, found.values, found.truths)
 
 
-def notes_on(request: RunRequest, rule: BaseRule, prices: RunPrices, result: BacktestResult) -> list[str]:
+def notes_on(
+    request: RunRequest, rule: BaseRule, prices: RunPrices, result: BacktestResult
+) -> list[str]:
     """Sentences on the prices, a short history, a rule that says one thing only, idle cash, and a lost account."""
     name, needed = rule.longest_lookback()
     notes = prices.notes
@@ -103,7 +112,9 @@ def notes_on(request: RunRequest, rule: BaseRule, prices: RunPrices, result: Bac
         )
     if result.signals[0] and (result.signals == result.signals[0]).all():
         side = "buy" if result.signals[0] > 0 else "sell"
-        notes.append(f"The rule says {side} on every one of the {len(result.signals):,} bars, and nothing else")
+        notes.append(
+            f"The rule says {side} on every one of the {len(result.signals):,} bars, and nothing else"
+        )
     if request.risk_free_rate and not request.cash_rate:
         notes.append(
             "Idle cash earned nothing (cash_rate is 0), while Sharpe and Sortino ratio are of returns above "
@@ -141,4 +152,7 @@ def result_hash(core: dict[str, Any], trades: list[dict[str, Any]], equity: list
 
 
 def _rounded(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: significant(value) if isinstance(value, float) else value for name, value in values.items()}
+    return {
+        name: significant(value) if isinstance(value, float) else value
+        for name, value in values.items()
+    }

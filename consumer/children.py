@@ -22,7 +22,8 @@ log = logging.getLogger(__name__)
 FORKED_COMMAND = ("python", "-m", "consumer")  # what the template can stand in for
 MAX_FORKS = 1000  # of one template, so that nothing can grow in it
 ANSWER_S = 5.0  # a template that forks nothing for so long hangs
-TEMPLATE_REST_S = 60.0  # from the start of a template that is of no use, or not ready by then, to that of the next
+# from the start of a template that is of no use, or not ready by then, to that of the next
+TEMPLATE_REST_S = 60.0
 EXIT_UNKNOWN = 255  # of a Job whose template died before it could say
 _PR_SET_CHILD_SUBREAPER = 36  # linux/prctl.h
 
@@ -49,7 +50,9 @@ class Template:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._socket.settimeout(ANSWER_S)
         with theirs:
-            self.pid = _spawn([sys.executable, "-m", "consumer.template"], environment, theirs.fileno())
+            self.pid = _spawn(
+                [sys.executable, "-m", "consumer.template"], environment, theirs.fileno()
+            )
         self.is_ready = False
         self.forks = 0
         self._ended: dict[int, int] = {}
@@ -130,7 +133,9 @@ class Children:
         if is_there or not is_wanted or time.monotonic() < self._next_template_at:
             return
         if self._template:
-            log.warning("template_hung pid=%d not_ready_after_s=%.0f", self._template.pid, TEMPLATE_REST_S)
+            log.warning(
+                "template_hung pid=%d not_ready_after_s=%.0f", self._template.pid, TEMPLATE_REST_S
+            )
             self.drop_template()
         self._next_template_at = time.monotonic() + TEMPLATE_REST_S
         try:
@@ -145,7 +150,9 @@ class Children:
         if self._template.is_ready:
             self._next_template_at = 0.0
         self._codes |= self._template.kill()
-        log.info("template_ended pid=%d was_ready=%s", self._template.pid, self._template.is_ready)
+        log.info(
+            "template_ended pid=%d was_ready=%s", self._template.pid, self._template.is_ready
+        )
         self._template = None
 
     def start(self, scaled_job: ScaledJob, ready_file: Path) -> None:
@@ -166,7 +173,8 @@ class Children:
 
     def reap(self) -> Iterator[tuple[Child, int]]:
         """Each Job that has ended since the last call, with its exit code; negative when a signal killed it."""
-        gone = [pid for pid in self._children if not _is_alive(pid)]  # first: the template tells the code before
+        # first: the template tells the code before
+        gone = [pid for pid in self._children if not _is_alive(pid)]
         self._codes |= dict(_own_ended())
         if self._template:
             self._codes |= self._template.ended()
@@ -196,13 +204,20 @@ class Children:
 def _spawn_job(scaled_job: ScaledJob, ready_file: Path) -> int:
     environment = environment_with({**scaled_job.environment, "READY_FILE": str(ready_file)})
     program, *arguments = scaled_job.command
-    return _spawn([sys.executable if program == "python" else program, *arguments], environment, subprocess.DEVNULL)
+    return _spawn(
+        [sys.executable if program == "python" else program, *arguments],
+        environment,
+        subprocess.DEVNULL,
+    )
 
 
 def _spawn(command: list[str], environment: dict[str, str], stdin: int) -> int:
     """The pid of a new process in a session of its own."""
-    process = subprocess.Popen(command, cwd=PROJECT_ROOT, env=environment, stdin=stdin, start_new_session=True)
-    process.returncode = 0  # `_own_ended` waits for it; Popen would take the exit code away when it is forgotten
+    process = subprocess.Popen(
+        command, cwd=PROJECT_ROOT, env=environment, stdin=stdin, start_new_session=True
+    )
+    # `_own_ended` waits for it; Popen would take the exit code away when it is forgotten
+    process.returncode = 0
     return process.pid
 
 

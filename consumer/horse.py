@@ -32,7 +32,8 @@ class Lifeline:
     def __init__(self) -> None:
         self._parent_end, self._horse_end = os.pipe()
         self._done = mmap.mmap(-1, _NUMBER.size)
-        self.computed_at: float | None = None  # in the parent: since then only the result has to be written
+        # in the parent: since then only the result has to be written
+        self.computed_at: float | None = None
 
     def keep_horse_end(self) -> None:
         """To be called in the work horse after the fork."""

@@ -20,7 +20,8 @@ from consumer.worker import RunWorker
 log = logging.getLogger(__name__)
 
 EXIT_OK, EXIT_FAILED = 0, 1
-PATIENCE_S = 60.0  # how long a Job waits for a database or queue that is not there, before anything is popped
+# how long a Job waits for a database or queue that is not there, before anything is popped
+PATIENCE_S = 60.0
 
 
 def main(environ: Mapping[str, str] | None = None) -> int:
@@ -31,7 +32,10 @@ def main(environ: Mapping[str, str] | None = None) -> int:
 def _work(settings: Settings) -> int:
     engine = connect_database(settings.database_url)
     queues = queues_of(settings, redis_timeout_s(settings))
-    if not (_wait_for("database", lambda: engine.connect().close()) and _wait_for("redis", queues[0].connection.ping)):
+    if not (
+        _wait_for("database", lambda: engine.connect().close())
+        and _wait_for("redis", queues[0].connection.ping)
+    ):
         return EXIT_FAILED
     name = f"{socket.gethostname()}.{os.getpid()}.{uuid4().hex[:4]}"
     is_good = RunWorker(MessageWorker(queues, settings, name), engine, settings).work()
@@ -52,7 +56,9 @@ def _wait_for(what: str, ping: Callable[[], object]) -> bool:
         except (OperationalError, RedisError) as error:
             reason = getattr(error, "orig", error)
             if time.monotonic() > deadline:
-                log.error("%s_unreachable gave_up_after_s=%.0f reason=%s", what, PATIENCE_S, reason)
+                log.error(
+                    "%s_unreachable gave_up_after_s=%.0f reason=%s", what, PATIENCE_S, reason
+                )
                 return False
             log.warning("%s_unreachable waiting_s=1 reason=%s", what, reason)
             time.sleep(1.0)

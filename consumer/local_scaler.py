@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 LOOKS_PER_POLL = 20
 GRACE_S = 25.0  # for processes that hand their runs back; afterwards they are killed
 SCRATCH = "backtest-scaler-"  # folders of ready files begin so, among all temporary ones
-REST_S = 5.0  # after a process that failed without taking a message: the next one will hardly do better at once
+# after a process that failed without taking a message: the next one will hardly do better at once
+REST_S = 5.0
 
 
 class LocalScaler:
@@ -56,16 +57,26 @@ class LocalScaler:
         self._manifest_stamp = path.stat().st_mtime
         log.info("manifest_read path=%s max_jobs=%d", path, scaled_job.max_jobs)
         if set(scaled_job.list_names) != set(self._lists):
-            log.warning("manifest_differs its_lists=%s used=%s", ",".join(scaled_job.list_names), ",".join(self._lists))
+            log.warning(
+                "manifest_differs its_lists=%s used=%s",
+                ",".join(scaled_job.list_names),
+                ",".join(self._lists),
+            )
         limit_s = self._settings.run_timeout_s
         if scaled_job.deadline_s < limit_s:
-            log.warning("manifest_differs its_deadline_s=%g run_timeout_s=%d", scaled_job.deadline_s, limit_s)
+            log.warning(
+                "manifest_differs its_deadline_s=%g run_timeout_s=%d",
+                scaled_job.deadline_s,
+                limit_s,
+            )
         return scaled_job
 
     @property
     def capacity(self) -> int:
         """Processes at the same time: never above the manifest's limit nor the machine's cores."""
-        return min(self.scaled_job.max_jobs, self._settings.scaler_max_processes or os.cpu_count() or 1)
+        return min(
+            self.scaled_job.max_jobs, self._settings.scaler_max_processes or os.cpu_count() or 1
+        )
 
     @property
     def look_s(self) -> float:
@@ -87,7 +98,10 @@ class LocalScaler:
 
     def _pause(self) -> None:
         """Until the next look, or until a Job has ended."""
-        if self._wakeup in select.select([self._wakeup, *self._children.speaking], [], [], self.look_s)[0]:
+        if (
+            self._wakeup
+            in select.select([self._wakeup, *self._children.speaking], [], [], self.look_s)[0]
+        ):
             os.read(self._wakeup, 4096)
 
     def _install_signals(self) -> None:
@@ -107,7 +121,13 @@ class LocalScaler:
                 self._rest("job_failed_at_start", f"exit code {exit_code}")
             child.ready_file.unlink(missing_ok=True)
             seconds, running = time.monotonic() - child.started_at, len(self._children)
-            log.info("job_ended pid=%d exit_code=%d seconds=%.2f running=%d", child.pid, exit_code, seconds, running)
+            log.info(
+                "job_ended pid=%d exit_code=%d seconds=%.2f running=%d",
+                child.pid,
+                exit_code,
+                seconds,
+                running,
+            )
 
     def _rest(self, event: str, reason: object) -> None:
         self._rest_until = time.monotonic() + REST_S
@@ -121,11 +141,15 @@ class LocalScaler:
         if paused or not waiting or time.monotonic() < self._rest_until:
             return
         running, pending = len(self._children), self._children.pending
-        wanted = jobs_to_start(waiting, running, pending, self.scaled_job.list_length, self.capacity)
+        wanted = jobs_to_start(
+            waiting, running, pending, self.scaled_job.list_length, self.capacity
+        )
         try:
             for _ in range(wanted):
                 self._start()
-        except OSError as error:  # the machine has no process, memory or file descriptor left for it
+        except (
+            OSError
+        ) as error:  # the machine has no process, memory or file descriptor left for it
             self._rest("job_not_started", error)
 
     def _reread_manifest(self) -> None:
@@ -152,7 +176,10 @@ class LocalScaler:
     def _is_paused(self) -> bool:
         paused = self.scaled_job.paused or self._settings.scaler_pause_file.exists()
         if paused != self._was_paused:
-            log.info("scaler_paused running=%d" if paused else "scaler_resumed running=%d", len(self._children))
+            log.info(
+                "scaler_paused running=%d" if paused else "scaler_resumed running=%d",
+                len(self._children),
+            )
         self._was_paused = paused
         return paused
 

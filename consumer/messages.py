@@ -23,7 +23,15 @@ from rq.worker_registration import REDIS_WORKER_KEYS, WORKERS_BY_QUEUE_KEY
 
 from adapters.logs import set_log_context
 from adapters.queue.connection import as_words
-from adapters.queue.messages import FOREIGN, KEPT_S, REFUSED_KEY, RUN_FUNCTION, STALE, attempt_of, job_id_of
+from adapters.queue.messages import (
+    FOREIGN,
+    KEPT_S,
+    REFUSED_KEY,
+    RUN_FUNCTION,
+    STALE,
+    attempt_of,
+    job_id_of,
+)
 from adapters.runs.states import Attempt
 from adapters.settings import Settings
 from consumer.horse import HorseExit
@@ -51,7 +59,10 @@ class MessageWorker:
     def __init__(self, queues: Sequence[Queue], settings: Settings, name: str) -> None:
         self.name = name
         self._key = f"{Worker.redis_worker_namespace_prefix}{name}"
-        self._lists = (REDIS_WORKER_KEYS, *(WORKERS_BY_QUEUE_KEY % queue.name for queue in queues))
+        self._lists = (
+            REDIS_WORKER_KEYS,
+            *(WORKERS_BY_QUEUE_KEY % queue.name for queue in queues),
+        )
         self.queues = queues
         self._queue = queues[0]  # the one that the message was taken from
         self._redis = self._queue.connection
@@ -92,15 +103,25 @@ class MessageWorker:
 
     def _move_one(self) -> bytes | str | None:
         try:
-            return self._redis.lmove(self._queue.key, self._queue.intermediate_queue_key, "LEFT", "RIGHT")
-        except OutOfMemoryError:  # a move needs room, taking away does not; the database remembers the run anyway
+            return self._redis.lmove(
+                self._queue.key, self._queue.intermediate_queue_key, "LEFT", "RIGHT"
+            )
+        except (
+            OutOfMemoryError
+        ):  # a move needs room, taking away does not; the database remembers the run anyway
             return cast("bytes | str | None", self._redis.lpop(self._queue.key))
         except ResponseError as error:
             if not str(error).startswith("WRONGTYPE"):
                 raise
-            self._redis.llen(self._queue.key)  # raises the same when it is the queue itself that is no list
-            log.warning("intermediate_list_replaced key=%s reason=%s", self._queue.intermediate_queue_key, error)
-            self._redis.delete(self._queue.intermediate_queue_key)  # a stranger's; it would stop the queue for good
+            # raises the same when it is the queue itself that is no list
+            self._redis.llen(self._queue.key)
+            log.warning(
+                "intermediate_list_replaced key=%s reason=%s",
+                self._queue.intermediate_queue_key,
+                error,
+            )
+            # a stranger's; it would stop the queue for good
+            self._redis.delete(self._queue.intermediate_queue_key)
             return self._move_one()
 
     def _accepted(self, raw: bytes | str) -> Job | None:
@@ -140,15 +161,22 @@ class MessageWorker:
                 pipeline.lrem(queue.key, 1, job_id)
             pipeline.execute()
             with suppress(NoSuchJobError):
-                return Job.fetch(job_id, connection=self._redis, serializer=self._queue.serializer)
-        return self._queue.create_job(RUN_FUNCTION, args=[worked_on.run_id, worked_on.attempt], job_id=job_id)
+                return Job.fetch(
+                    job_id, connection=self._redis, serializer=self._queue.serializer
+                )
+        return self._queue.create_job(
+            RUN_FUNCTION, args=[worked_on.run_id, worked_on.attempt], job_id=job_id
+        )
 
     def ignore(self, job: Job) -> None:
         """Drop a message whose attempt is not waiting; its body may belong to a process that works on it now."""
         self._strike_off(job.id, STALE)
 
     def _strike_off(self, raw: bytes | str, cause: str) -> None:
-        with redis_may_fail(f"strike_off_{cause}"), self._redis.pipeline(transaction=False) as pipeline:
+        with (
+            redis_may_fail(f"strike_off_{cause}"),
+            self._redis.pipeline(transaction=False) as pipeline,
+        ):
             pipeline.lrem(self._queue.intermediate_queue_key, 1, raw)  # type: ignore[arg-type]  # bytes are a value
             pipeline.expire(Job.key_for(as_words(raw)), KEPT_S)
             pipeline.hincrby(REFUSED_KEY, cause)
@@ -218,12 +246,15 @@ class MessageWorker:
             job.save(pipeline, include_meta=False, include_result=False)
             job.cleanup(KEPT_S, pipeline, remove_from_queue=False)
             registry.add(job, ttl=KEPT_S, pipeline=pipeline)
-            Result.create(job, kind, KEPT_S, exc_string=failure, worker_name=self.name, pipeline=pipeline)
+            Result.create(
+                job, kind, KEPT_S, exc_string=failure, worker_name=self.name, pipeline=pipeline
+            )
             self._leave(job, pipeline)
             pipeline.execute()
 
     def _forget(self, job: Job) -> None:
-        with self._redis.pipeline(transaction=False) as pipeline:  # a full Redis begins no transaction
+        # a full Redis begins no transaction
+        with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.delete(job.key)
             self._leave(job, pipeline)
             pipeline.execute()

@@ -31,7 +31,9 @@ def permute(
     """The best value of each of some permutations; permuted: their seed, the first of them and that after the last."""
     setup = Setup.of(request, packed)
     numbers = range(permuted["first"], permuted["last"])
-    bests = np.array([[each] for each in bests_of(setup, tried, ranking, permuted["seed"], numbers, tell)])
+    bests = np.array(
+        [[each] for each in bests_of(setup, tried, ranking, permuted["seed"], numbers, tell)]
+    )
     return Outcome(setup.versions(image_tag), screened=(packed_metrics(bests, (BEST,)), None))
 
 
@@ -55,13 +57,17 @@ def bests_of(
         tell(done)
 
 
-def permuted_bars(columns: Mapping[str, Array], first_bar: int, rng: np.random.Generator) -> dict[str, Array]:
+def permuted_bars(
+    columns: Mapping[str, Array], first_bar: int, rng: np.random.Generator
+) -> dict[str, Array]:
     """The bars after the first traded one in random order: the gaps between bars by themselves, their shapes together.
 
     First and last price, and the distribution of returns, stay; bars before, which warm the rules up, are as they were.
     Products in the order of the bars, so that the same seed gives the same bits on every CPU.
     """
-    opens, high, low, close, volume = (columns[name] for name in ("Open", "High", "Low", "Close", "Volume"))
+    opens, high, low, close, volume = (
+        columns[name] for name in ("Open", "High", "Low", "Close", "Volume")
+    )
     start = first_bar + 1
     gaps, shapes = (rng.permutation(len(close) - start) for _ in range(2))
     steps = np.empty(2 * len(gaps) + 1)
@@ -70,6 +76,10 @@ def permuted_bars(columns: Mapping[str, Array], first_bar: int, rng: np.random.G
     steps[2::2] = (close[start:] / opens[start:])[shapes]
     path = np.multiply.accumulate(steps)
     found = {"Open": path[1::2], "Close": path[2::2], "Volume": volume[start:][shapes]}
-    found["High"] = np.maximum(found["Open"] * (high[start:] / opens[start:])[shapes], found["Close"])
-    found["Low"] = np.minimum(found["Open"] * (low[start:] / opens[start:])[shapes], found["Close"])
+    found["High"] = np.maximum(
+        found["Open"] * (high[start:] / opens[start:])[shapes], found["Close"]
+    )
+    found["Low"] = np.minimum(
+        found["Open"] * (low[start:] / opens[start:])[shapes], found["Close"]
+    )
     return {name: np.concatenate((columns[name][:start], found[name])) for name in found}

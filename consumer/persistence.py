@@ -25,7 +25,9 @@ def persist(
     OperationalError is raised when the patience is over, or `is_pointless` says that nobody waits any more.
     """
     pauses_s = _pauses_until(time.monotonic() + patience_s)
-    return retried(engine, write, pauses_s, lambda error: is_transient(error) and not is_pointless())
+    return retried(
+        engine, write, pauses_s, lambda error: is_transient(error) and not is_pointless()
+    )
 
 
 def _pauses_until(deadline: float) -> Iterator[float]:

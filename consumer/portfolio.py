@@ -59,14 +59,22 @@ class LegRun:
             signals[bar] = signal
         return cls(setup, signals)
 
-    def leg(self, last_time: Any, weight: float | None, priority: str | None, volatility_bars: int | None) -> Leg:
+    def leg(
+        self,
+        last_time: Any,
+        weight: float | None,
+        priority: str | None,
+        volatility_bars: int | None,
+    ) -> Leg:
         """The leg of a portfolio whose last bar is at `last_time`."""
         setup, prices = self.setup, self.setup.prices
         bars, first_bar = check_bars(setup.read), prices.first_bar  # type: ignore[arg-type]
         traded, engine = bars.since(first_bar), setup.engine
         is_short_only = setup.request.direction == "shortonly"
         has_exits = engine.stop_loss_pct or engine.take_profit_pct or engine.trailing_stop_pct
-        has_exits = has_exits or engine.exit_after_bars or engine.atr_stop_multiple or is_short_only
+        has_exits = (
+            has_exits or engine.exit_after_bars or engine.atr_stop_multiple or is_short_only
+        )
         return Leg(
             ticker=setup.request.ticker,
             times=prices.traded.timestamps,
@@ -75,7 +83,9 @@ class LegRun:
             stops=Exits(engine, traded, self.signals) if has_exits else None,
             priority=series_of(priority, setup.read)[first_bar:] if priority else None,
             weight=weight or 1.0,
-            before=bars.close[max(first_bar - volatility_bars - 1, 0) : first_bar] if volatility_bars else None,
+            before=bars.close[max(first_bar - volatility_bars - 1, 0) : first_bar]
+            if volatility_bars
+            else None,
             ends=bool(unpack(prices.packed).timestamps[-1] < last_time),
         )
 
@@ -95,20 +105,28 @@ def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], Packed
     for number, run_id in enumerate(plan.legs):
         row = rows.get(run_id)
         if row is None or row["status"] != RunStatus.SUCCEEDED or row["signals_json"] is None:
-            raise BadParams(f"legs[{number}]: its run {run_id} has no signals any more; submit the portfolio again")
+            raise BadParams(
+                f"legs[{number}]: its run {run_id} has no signals any more; submit the portfolio again"
+            )
         request = RunRequest.from_json(json.loads(row["request_json"]))
         key = str(request.data_hash)
-        packed[key] = packed.get(key) or packed_prices(connection, request.ticker, request.timeframe, key)
+        packed[key] = packed.get(key) or packed_prices(
+            connection, request.ticker, request.timeframe, key
+        )
         found.append(LegRun.of(request, packed[key], row["signals_json"]))
     if request.benchmark is None:
         return found, None
-    return found, packed_prices(connection, request.benchmark, request.timeframe, request.benchmark_hash)
+    return found, packed_prices(
+        connection, request.benchmark, request.timeframe, request.benchmark_hash
+    )
 
 
 class Traded:
     """Legs that were traded together, and what is made of it."""
 
-    def __init__(self, request: PortfolioRequest, runs: Sequence[LegRun], benchmark: PackedPrices | None) -> None:
+    def __init__(
+        self, request: PortfolioRequest, runs: Sequence[LegRun], benchmark: PackedPrices | None
+    ) -> None:
         first = runs[0].setup
         self._request, self._runs, self._rates = request, runs, first.rates
         self._per_year = max(run.setup.prices.bars_per_year for run in runs)
@@ -124,18 +142,35 @@ class Traded:
             replace(first.engine, initial_capital=self._capital, periods_per_year=self._per_year)
         )
         self._times = self.result.calendar.times.astype("M8[s]").view(np.int64)
-        self._benchmark = benchmark_closes(replace(first.prices.packed, benchmark=benchmark), self._times)
+        self._benchmark = benchmark_closes(
+            replace(first.prices.packed, benchmark=benchmark), self._times
+        )
 
     def _traded(self, terms: BacktestEngine) -> PortfolioResult:
-        own = {name: value for name, value in asdict(self._request.sharing).items() if name != "priority"}
-        accrual = partial(_accrued, self._rates, self._request.sharing.max_gross_pct > 100.0) if self._rates else None
-        return trade_together(Sharing(terms=terms, accrual=accrual, **own), self.legs, self._run.liquidate_below_pct)
+        own = {
+            name: value
+            for name, value in asdict(self._request.sharing).items()
+            if name != "priority"
+        }
+        accrual = (
+            partial(_accrued, self._rates, self._request.sharing.max_gross_pct > 100.0)
+            if self._rates
+            else None
+        )
+        return trade_together(
+            Sharing(terms=terms, accrual=accrual, **own), self.legs, self._run.liquidate_below_pct
+        )
 
     @cached_property
     def held_equally(self) -> Array:
         """What 1 became that bought each asset equally at its first bar and kept it, (bars,)."""
-        closes = {leg.ticker: self.result.calendar.known(n, leg.bars.close) for n, leg in enumerate(self.legs)}
-        grown = [np.where(close > 0, close / close[close > 0][0], 1.0) for close in closes.values()]
+        closes = {
+            leg.ticker: self.result.calendar.known(n, leg.bars.close)
+            for n, leg in enumerate(self.legs)
+        }
+        grown = [
+            np.where(close > 0, close / close[close > 0][0], 1.0) for close in closes.values()
+        ]
         mean: Array = np.add.reduce(grown) / len(grown)
         return mean
 
@@ -146,8 +181,13 @@ class Traded:
 
     def _trade(self, trade: LegTrade) -> dict[str, Any]:
         values = {name: getattr(trade.trade, name) for name in TRADE_FIELDS}
-        bar_of, columns = self.result.calendar.bar_of[trade.leg], self._runs[trade.leg].setup.prices.traded.columns
-        own = values | {name: int(bar_of.searchsorted(values[name])) for name in ("entry_bar", "exit_bar")}
+        bar_of, columns = (
+            self.result.calendar.bar_of[trade.leg],
+            self._runs[trade.leg].setup.prices.traded.columns,
+        )
+        own = values | {
+            name: int(bar_of.searchsorted(values[name])) for name in ("entry_bar", "exit_bar")
+        }
         found = excursions(own, columns["High"], columns["Low"])
         return values | found
 
@@ -158,13 +198,21 @@ class Traded:
         hashes = [str(run.setup.prices.packed.data_hash) for run in self._runs]
         return {
             **{name: measured.metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
-            "metrics_json": json.dumps({"values": measured.metrics, "notes": measured.notes}, allow_nan=False),
-            "equity_curve_json": encode_equity(self._times, result.equity_curve, self._run.timeframe),
+            "metrics_json": json.dumps(
+                {"values": measured.metrics, "notes": measured.notes}, allow_nan=False
+            ),
+            "equity_curve_json": encode_equity(
+                self._times, result.equity_curve, self._run.timeframe
+            ),
             "trades_json": encode_trades(self.trades, [], self._notes()),
             "sparkline": encode_sparkline(equity),
             **self._runs[0].setup.versions(image_tag),
-            "data_hash": hashlib.sha256(" ".join(hashes).encode()).hexdigest() if len({*hashes}) > 1 else hashes[0],
-            "result_hash": result_hash(asdict(result.metrics), [asdict(each.trade) for each in result.trades], equity),
+            "data_hash": hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+            if len({*hashes}) > 1
+            else hashes[0],
+            "result_hash": result_hash(
+                asdict(result.metrics), [asdict(each.trade) for each in result.trades], equity
+            ),
         }
 
     def _performance(self) -> Performance:
@@ -203,7 +251,10 @@ class Traded:
             "gross": cents(result.gross_curve),
             "positions": result.positions_curve.tolist(),
             "held_equally": (self.held_equally * self._capital).round(2).tolist(),
-            "weights": {"bars": chosen.tolist(), "money": [cents(part[chosen]) for part in parts]},
+            "weights": {
+                "bars": chosen.tolist(),
+                "money": [cents(part[chosen]) for part in parts],
+            },
             "contributions": result.earned[:, -1].tolist(),
             "interest": result.interest,
             "borrow_fees": result.borrow_fees,
@@ -231,7 +282,9 @@ class Traded:
                 notes.append(f"{leg.ticker} joins on {dates[bars.item(0)]}, with its first bar")
             if leg.ends:
                 last = dates[bars.item(-1)]
-                notes.append(f"The prices of {leg.ticker} end on {last}: what was held was sold at that close")
+                notes.append(
+                    f"The prices of {leg.ticker} end on {last}: what was held was sold at that close"
+                )
         return list(dict.fromkeys(notes))
 
 
@@ -241,7 +294,9 @@ def cents(values: Array) -> list[float]:
     return rounded
 
 
-def _accrued(rates: Rates, has_loans: bool, cash: float, borrowed: float, days: int) -> tuple[float, float]:
+def _accrued(
+    rates: Rates, has_loans: bool, cash: float, borrowed: float, days: int
+) -> tuple[float, float]:
     """What a pool of cash earns beside shorts of this value; where there are loans, they cost what cash would earn."""
     if (idle := cash - borrowed) < 0.0 and has_loans:
         return -rates.accrued(-idle, -idle, days)[0], rates.accrued(borrowed, 0.0, days)[1]

@@ -52,11 +52,21 @@ class Portfolios:
                 self._advance(portfolio_id)
             except DBAPIError:
                 raise
-            except Exception as error:  # a fault of one must not keep the others, and the repairs, from going on
+            except (
+                Exception
+            ) as error:  # a fault of one must not keep the others, and the repairs, from going on
                 log.exception("portfolio_failed portfolio_id=%s", portfolio_id)
-                reason = f"internal error: {type(error).__name__}; the reconciler's log has the trace"
+                reason = (
+                    f"internal error: {type(error).__name__}; the reconciler's log has the trace"
+                )
                 with self._engine.begin() as connection:
-                    move(connection, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.FAILED, reason)
+                    move(
+                        connection,
+                        portfolio_id,
+                        PortfolioStatus.LEGS,
+                        PortfolioStatus.FAILED,
+                        reason,
+                    )
         return bool(waiting)
 
     def _advance(self, portfolio_id: str) -> None:
@@ -67,7 +77,9 @@ class Portfolios:
             return
         if reason := _fault(plan, legs):
             with self._engine.begin() as connection:
-                move(connection, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.FAILED, reason)
+                move(
+                    connection, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.FAILED, reason
+                )
             log.info("portfolio_failed portfolio_id=%s reason=%s", portfolio_id, reason)
             return
         with self._engine.begin() as connection:
@@ -85,7 +97,9 @@ def _fault(plan: Portfolio, legs: Mapping[str, RowMapping]) -> str | None:
     for number, run_id in enumerate(plan.legs):
         leg = legs.get(run_id)
         if leg is None:
-            return f"legs[{number}]: its run {run_id} was deleted after the time that runs are kept"
+            return (
+                f"legs[{number}]: its run {run_id} was deleted after the time that runs are kept"
+            )
         if leg["status"] != RunStatus.SUCCEEDED:
             return f"legs[{number}] {leg['ticker']} {leg['rule_id']}: {leg['error_message']}"
     return None
@@ -102,7 +116,9 @@ def _started(connection: Connection, plan: Portfolio) -> bool:
         "rule_id": f"portfolio x {len(plan.legs)}",
     }
     own |= {name: plan.request.terms.get(name, default) for name, default in OWN_TERMS.items()}
-    of_first_leg = RunRequest.from_json(json.loads(run_row(connection, plan.legs[0])["request_json"]))
+    of_first_leg = RunRequest.from_json(
+        json.loads(run_row(connection, plan.legs[0])["request_json"])
+    )
     request = replace(of_first_leg, **own)
     new = NewRun(request, plan.request_hash, submitted_by=plan.submitted_by, kind=Kind.PORTFOLIO)
     insert_runs(connection, [new])

@@ -10,7 +10,9 @@ from contracts.errors import InvalidSettings
 EXIT_USAGE = 2
 
 
-def run_program(role: str, work: Callable[[Settings], int], environ: Mapping[str, str] | None = None) -> int:
+def run_program(
+    role: str, work: Callable[[Settings], int], environ: Mapping[str, str] | None = None
+) -> int:
     """The exit code of `work`; 2 when settings or manifest are wrong. None: the process's environment."""
     try:
         settings = load_settings(environ)

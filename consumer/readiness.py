@@ -11,7 +11,8 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-FAREWELL_S = 0.02  # for a probe that reads to end by itself; the end of a container would kill it, which is an event
+# for a probe that reads to end by itself; the end of a container would kill it, which is an event
+FAREWELL_S = 0.02
 
 
 class ReadyFile:

@@ -5,7 +5,8 @@ One process is enough and two do no harm: a row in the database says which one w
 
 from consumer.termination import termination
 
-termination.install()  # before the imports below: a process that is PID 1 ignores signals that it has no handler for
+# before the imports below: a process that is PID 1 ignores signals that it has no handler for
+termination.install()
 
 import logging  # noqa: E402
 import os  # noqa: E402
@@ -36,9 +37,11 @@ from consumer.studies import Studies  # noqa: E402
 
 log = logging.getLogger("consumer.reconciler")
 
-LEADS_PER_LEASE = 6  # a leader that is silent for this part of a run's lease is succeeded, within 10 s by default
+# a leader that is silent for this part of a run's lease is succeeded, within 10 s by default
+LEADS_PER_LEASE = 6
 RENEWALS_PER_LEAD = 3
-ADVANCING_S = 0.3  # between two looks while a study or portfolio is under way, whose Jobs may take a second
+# between two looks while a study or portfolio is under way, whose Jobs may take a second
+ADVANCING_S = 0.3
 
 
 class Reconciler:
@@ -54,7 +57,10 @@ class Reconciler:
         self._settings = settings
         self._repairs = Repairs(engine, settings, self._take_lead)
         self._pruning: Iterator[Removed] = iter(())
-        self._plans = (Studies(engine, self._repairs.enqueue), Portfolios(engine, self._repairs.enqueue))
+        self._plans = (
+            Studies(engine, self._repairs.enqueue),
+            Portfolios(engine, self._repairs.enqueue),
+        )
         self._holder = f"{socket.gethostname()[:40]}.{os.getpid()}.{uuid4().hex[:8]}"
         self._lead_s = settings.lease_s / LEADS_PER_LEASE
         self._leads = False
@@ -102,11 +108,16 @@ class Reconciler:
         if removed is None and is_configured(self._settings):
             self._pruning = prune_runs(self._engine, self._settings)
         elif removed:
-            log.info("runs_pruned %s", " ".join(f"{part}={count}" for part, count in removed.items()))
+            log.info(
+                "runs_pruned %s", " ".join(f"{part}={count}" for part, count in removed.items())
+            )
 
     def _take_lead(self) -> float | None:
-        gap_s = self._settings.lease_s / 2 - self._lead_s  # a lead that has run out was silent all its time
-        led_s = take_lead(self._engine, RECONCILER, self._holder, self._lead_s, gap_s, self._settings.image_tag)
+        # a lead that has run out was silent all its time
+        gap_s = self._settings.lease_s / 2 - self._lead_s
+        led_s = take_lead(
+            self._engine, RECONCILER, self._holder, self._lead_s, gap_s, self._settings.image_tag
+        )
         leads = led_s is not None
         if leads != self._leads:
             log.info("reconciler_%s holder=%s", "leads" if leads else "stands_by", self._holder)

@@ -36,12 +36,15 @@ _WRITES = 100  # runs per transaction; SQLite's other writers wait for it
 class Repairs:
     """What has to be done so that each accepted run ends, whatever died."""
 
-    def __init__(self, engine: Engine, settings: Settings, keep_lead: Callable[[], object]) -> None:
+    def __init__(
+        self, engine: Engine, settings: Settings, keep_lead: Callable[[], object]
+    ) -> None:
         self._engine = engine
         self._settings = settings
         self._queue = RunQueue(settings)
         self._remains = QueueRemains(settings)
-        self._keep_lead = keep_lead  # called now and then, since filling an empty queue again may take minutes
+        # called now and then, since filling an empty queue again may take minutes
+        self._keep_lead = keep_lead
         self._queue_away_since: float | None = None
         self._popped: set[str] = set()  # messages that were popped at the last pass
         self._over: set[str] = set()  # popped messages that were over at the last pass
@@ -77,7 +80,9 @@ class Repairs:
     def _lose(self, connection: Connection, expired: ExpiredLease) -> RunStatus:
         lost, limit = expired.lost, self._settings.max_losses
         with log_context(run_id=lost.run_id, attempt=lost.attempt):
-            status = lose(connection, lost, expired.token, limit, "its process was not heard of in time")
+            status = lose(
+                connection, lost, expired.token, limit, "its process was not heard of in time"
+            )
             log.warning("lease_expired status=%s", status)
             return status
 
@@ -90,7 +95,9 @@ class Repairs:
         try:
             self.enqueue(lost)
             for page in self._pages_of_waiting():
-                missing = [each for each in page if job_id_of(each.run_id, each.attempt) not in on_queue]
+                missing = [
+                    each for each in page if job_id_of(each.run_id, each.attempt) not in on_queue
+                ]
                 self.enqueue([each.run_id for each in missing])
         except QueueOutOfMemory as error:
             if not on_queue:
@@ -110,7 +117,9 @@ class Repairs:
         after_id: int | None = 0
         while after_id is not None:
             with reading(self._engine) as connection:
-                page, after_id = overdue_attempts(connection, self._settings.enqueue_grace_s, after_id, _PAGE)
+                page, after_id = overdue_attempts(
+                    connection, self._settings.enqueue_grace_s, after_id, _PAGE
+                )
             yield page
 
     def enqueue(self, run_ids: list[str]) -> None:
@@ -133,7 +142,8 @@ class Repairs:
     def _clean_queue(self) -> None:
         """Forget popped messages whose attempt is over, once two passes in a row have seen them."""
         over = self._over_ids()
-        if forgotten := over & self._over:  # seen once only: its own process may just be putting it away
+        # seen once only: its own process may just be putting it away
+        if forgotten := over & self._over:
             self._remains.forget(forgotten)
             log.info("messages_forgotten count=%d", len(forgotten))
         self._over = over - forgotten

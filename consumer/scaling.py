@@ -24,7 +24,8 @@ class ScaledJob:
     deadline_s: float  # for a Job, from its start
     grace_s: float  # to end by itself at its deadline
     command: tuple[str, ...]
-    environment: dict[str, str]  # of the container, as far as its values are written in the manifest; no logins
+    # of the container, as far as its values are written in the manifest; no logins
+    environment: dict[str, str]
 
 
 def read_scaled_job(path: Path) -> ScaledJob:
@@ -35,7 +36,9 @@ def read_scaled_job(path: Path) -> ScaledJob:
     except OSError as error:
         raise InvalidSettings(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
-        raise InvalidSettings(f"{path}: not a ScaledJob with a redis trigger ({error!r})") from None
+        raise InvalidSettings(
+            f"{path}: not a ScaledJob with a redis trigger ({error!r})"
+        ) from None
 
 
 def _parse(manifest: dict[str, Any]) -> ScaledJob:
@@ -57,12 +60,15 @@ def _parse(manifest: dict[str, Any]) -> ScaledJob:
         environment={
             each["name"]: each["value"]
             for each in container.get("env", [])
-            if "value" in each and not each["name"].startswith("REDIS_")  # this machine's Redis has its own users
+            # this machine's Redis has its own users
+            if "value" in each and not each["name"].startswith("REDIS_")
         },
     )
 
 
-def jobs_to_start(waiting: int, unfinished: int, pending: int, list_length: int, max_jobs: int) -> int:
+def jobs_to_start(
+    waiting: int, unfinished: int, pending: int, list_length: int, max_jobs: int
+) -> int:
     """How many Jobs KEDA's `accurate` strategy creates at one poll.
 
     waiting: messages in the lists. unfinished: Jobs that have not ended. pending: those of them that have not popped,

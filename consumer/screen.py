@@ -31,7 +31,11 @@ log = logging.getLogger(__name__)
 
 
 def screen(
-    request: RunRequest, packed: PackedPrices, tried: Combinations, image_tag: str, tell: Callable[[int], None]
+    request: RunRequest,
+    packed: PackedPrices,
+    tried: Combinations,
+    image_tag: str,
+    tell: Callable[[int], None],
 ) -> Outcome:
     """Try every combination of a request's params; PlatformError as for a run. `tell` hears how many are done."""
     setup = Setup.of(request, packed)
@@ -40,7 +44,10 @@ def screen(
         result = setup.result_of(setup.rule_of(tried.member(number)))
         measured[number] = (*core_metrics(setup, result), _timing_ratio(setup, result))
         tell(number + 1)
-    return Outcome(setup.versions(image_tag), screened=(packed_metrics(measured), _best(setup, tried, measured)))
+    return Outcome(
+        setup.versions(image_tag),
+        screened=(packed_metrics(measured), _best(setup, tried, measured)),
+    )
 
 
 def core_of(setup: Setup, rules: Sequence[BaseRule]) -> dict[str, Array]:
@@ -52,7 +59,12 @@ def core_of(setup: Setup, rules: Sequence[BaseRule]) -> dict[str, Array]:
 def core_metrics(setup: Setup, result: BacktestResult) -> tuple[float | None, ...]:
     """The values of CORE, equal to those of a run with this result; None becomes NaN in an array of floats."""
     core = result.metrics
-    return core.total_return_pct, _sharpe_ratio(setup, result), core.max_drawdown_pct, core.num_trades
+    return (
+        core.total_return_pct,
+        _sharpe_ratio(setup, result),
+        core.max_drawdown_pct,
+        core.num_trades,
+    )
 
 
 def _sharpe_ratio(setup: Setup, result: BacktestResult) -> float | None:
@@ -71,7 +83,9 @@ def _timing_ratio(setup: Setup, result: BacktestResult) -> float:
         return math.nan
     traded = setup.prices.traded
     path = np.concatenate(([setup.request.initial_capital], result.equity_curve))
-    found = timing_over(path, result.shares_curve, traded.columns["Close"], traded.timestamps, setup.rates)
+    found = timing_over(
+        path, result.shares_curve, traded.columns["Close"], traded.timestamps, setup.rates
+    )
     try:
         excess = found.excess()
     except NoValue:
@@ -86,8 +100,13 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> dict[str, Any] 
     if not len(places):
         return None
     number = int(places[0])
-    result, per_year = setup.result_of(setup.rule_of(tried.member(number))), setup.prices.bars_per_year
-    found = setup.performance_of(result, with_excursions(plain_trades(result), setup.prices.traded))
+    result, per_year = (
+        setup.result_of(setup.rule_of(tried.member(number))),
+        setup.prices.bars_per_year,
+    )
+    found = setup.performance_of(
+        result, with_excursions(plain_trades(result), setup.prices.traded)
+    )
     ratios = metrics["timing_sharpe_ratio"]
     variance = sharpe_variance((ratios[np.isfinite(ratios)] / per_year**0.5).tolist())
     best = {"number": number, "metrics": found.metrics, "evidence": None}
@@ -117,7 +136,10 @@ def train(
             columns = outcome_of(setup, setup.rule_of(tried.member(number)), image_tag).columns
             metrics = json.loads(columns["metrics_json"])["values"]
             values = (metrics.get(name) for name in names[: -len(OF_TRIAL)])
-            measured[number] = (*values, *trial(run_data(columns, request.initial_capital, market)))
+            measured[number] = (
+                *values,
+                *trial(run_data(columns, request.initial_capital, market)),
+            )
         except (JobTimeoutException, MemoryError):
             raise
         except Exception:  # by itself this run would have failed, and the others not

@@ -19,7 +19,8 @@ from contracts.status import ErrorType, RunStatus
 
 log = logging.getLogger(__name__)
 
-PATIENCE_S = 20.0  # below the pod's grace period; afterwards the lease runs out and the reconciler takes over
+# below the pod's grace period; afterwards the lease runs out and the reconciler takes over
+PATIENCE_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,9 @@ class Settlement:
     def _hand_back(self) -> Verdict:
         """Give the run back as its next attempt, and enqueue that at once."""
         limit = self._settings.max_handbacks
-        status = persist(self._engine, lambda connection: hand_back(connection, self._held, limit), PATIENCE_S)
+        status = persist(
+            self._engine, lambda connection: hand_back(connection, self._held, limit), PATIENCE_S
+        )
         log.info("run_handed_back status=%s", status)
         self._enqueue_next(status)
         return Verdict(status is RunStatus.PENDING, "handed back")
@@ -71,15 +74,27 @@ class Settlement:
     def _lose(self, status: int) -> Verdict:
         cause = f"signal {-status}" if status < 0 else f"exit code {status}"
         reason = f"its process died ({cause})"
-        lost, token, limit = Attempt(self._held.run_id, self._held.attempt), self._held.token, self._settings.max_losses
-        after = persist(self._engine, lambda connection: lose(connection, lost, token, limit, reason), PATIENCE_S)
+        lost, token, limit = (
+            Attempt(self._held.run_id, self._held.attempt),
+            self._held.token,
+            self._settings.max_losses,
+        )
+        after = persist(
+            self._engine,
+            lambda connection: lose(connection, lost, token, limit, reason),
+            PATIENCE_S,
+        )
         log.warning("run_lost cause=%s status=%s", cause, after)
         self._enqueue_next(after)
         return Verdict(False, reason)
 
     def _time_out(self) -> Verdict:
         reason = f"the run took longer than its time limit of {self._settings.run_timeout_s} s and was killed"
-        persist(self._engine, lambda connection: fail(connection, self._held, ErrorType.TIMEOUT, reason), PATIENCE_S)
+        persist(
+            self._engine,
+            lambda connection: fail(connection, self._held, ErrorType.TIMEOUT, reason),
+            PATIENCE_S,
+        )
         log.warning("run_timed_out")
         return Verdict(False, reason)
 
@@ -87,10 +102,14 @@ class Settlement:
         if status is not RunStatus.PENDING:
             return
         request, attempt = self._held.request, self._held.attempt + 1
-        message = RunMessage(self._held.run_id, attempt, request.to_json(), is_bulk=request.batch_id is not None)
+        message = RunMessage(
+            self._held.run_id, attempt, request.to_json(), is_bulk=request.batch_id is not None
+        )
         try:
             RunQueue(self._settings).enqueue([message])
-            persist(self._engine, lambda connection: mark_enqueued(connection, [message]), PATIENCE_S)
+            persist(
+                self._engine, lambda connection: mark_enqueued(connection, [message]), PATIENCE_S
+            )
         except (QueueUnavailable, OperationalError) as error:
             with log_context(attempt=message.attempt):
                 log.warning("enqueue_postponed reason=%s", error)

@@ -22,7 +22,9 @@ from rules.base import BaseRule
 from rules.prices import TIME, Prices
 from rules.registry import build_rule
 
-ENGINE_TERMS = {each.name for each in fields(EngineWithRates)} & {each.name for each in fields(RunRequest)}
+ENGINE_TERMS = {each.name for each in fields(EngineWithRates)} & {
+    each.name for each in fields(RunRequest)
+}
 
 
 @dataclass(frozen=True)
@@ -31,12 +33,16 @@ class Setup:
 
     request: RunRequest
     prices: RunPrices
-    columns: Mapping[str, Array] | None = None  # other prices of the same bars, in place of their own
+    # other prices of the same bars, in place of their own
+    columns: Mapping[str, Array] | None = None
 
     @classmethod
     def of(cls, request: RunRequest, packed: PackedPrices) -> "Setup":
         """NoPricesInRange, BadPrices."""
-        return cls(request, run_prices(packed, request.start_date, request.end_date, request.bars_per_year))
+        return cls(
+            request,
+            run_prices(packed, request.start_date, request.end_date, request.bars_per_year),
+        )
 
     def on(self, columns: Mapping[str, Array]) -> "Setup":
         """The same on other prices of the same bars."""
@@ -49,7 +55,9 @@ class Setup:
     def rule(self, params: Mapping[str, Any] | None = None) -> BaseRule:
         """The request's rule, with these params in place of its own; BadParams when it refuses them."""
         try:
-            return build_rule(self.request.rule_type, self.request.params if params is None else params)
+            return build_rule(
+                self.request.rule_type, self.request.params if params is None else params
+            )
         except ValueError as error:
             raise BadParams(str(error)) from error
 
@@ -65,7 +73,9 @@ class Setup:
     @cached_property
     def read(self) -> Prices:
         """All bars up to the last traded one, as rules and engine read them; indicators are computed once for all."""
-        return Prices({**(self.columns or self.prices.bars.columns), TIME: self.prices.bars.timestamps})
+        return Prices(
+            {**(self.columns or self.prices.bars.columns), TIME: self.prices.bars.timestamps}
+        )
 
     @cached_property
     def rates(self) -> Rates:
@@ -78,7 +88,9 @@ class Setup:
         result = self.engine.run(self._bars, rule.generate_signals, request.ticker, first_bar)
         if request.liquidate_below_pct is None:
             return result
-        return with_liquidation(result, self.engine, self._bars.since(first_bar), request.liquidate_below_pct)
+        return with_liquidation(
+            result, self.engine, self._bars.since(first_bar), request.liquidate_below_pct
+        )
 
     @cached_property
     def _bars(self) -> Bars:
@@ -92,11 +104,15 @@ class Setup:
             terms |= {"direction": "longshort", "short_only": True}
         return EngineWithRates(**terms, periods_per_year=self.prices.bars_per_year)
 
-    def performance_of(self, result: BacktestResult, trades: Sequence[Mapping[str, Any]]) -> Performance:
+    def performance_of(
+        self, result: BacktestResult, trades: Sequence[Mapping[str, Any]]
+    ) -> Performance:
         """The engine's metrics and those derived from its equity and trades, which have their excursions."""
         return performance(self.measured(result, trades), self.rates)
 
-    def measured(self, result: BacktestResult, trades: Sequence[Mapping[str, Any]] = ()) -> Measured:
+    def measured(
+        self, result: BacktestResult, trades: Sequence[Mapping[str, Any]] = ()
+    ) -> Measured:
         """What metrics are computed from; without trades those of the equity alone."""
         interest, borrow_fees = carried(result.ledger)
         times = self.prices.traded.timestamps

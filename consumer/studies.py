@@ -70,16 +70,24 @@ class Studies:
         except Exception as error:  # a fault of one study must not keep the others, and the repairs, from going on
             log.exception("study_failed study_id=%s", study_id)
             with self._engine.begin() as connection:
-                reason = f"internal error: {type(error).__name__}; the reconciler's log has the trace"
+                reason = (
+                    f"internal error: {type(error).__name__}; the reconciler's log has the trace"
+                )
                 fail_study(connection, study_id, study.status, reason)
 
     def _train(self, study: Study) -> None:
         """Start every combination on every training part."""
         if study.plan.request.train_by == "screens":
             jobs = {job.run_id: job for job in grid_jobs(study)}
-            return self._start(study, StudyStatus.TRAINING, [job.run for job in jobs.values()], jobs)
+            return self._start(
+                study, StudyStatus.TRAINING, [job.run for job in jobs.values()], jobs
+            )
         combinations = range(len(study.plan.request.combinations))
-        new = [run for window in study.plan.windows for run in runs_over(study, window.train, combinations)]
+        new = [
+            run
+            for window in study.plan.windows
+            for run in runs_over(study, window.train, combinations)
+        ]
         return self._start(study, StudyStatus.TRAINING, new)
 
     def _choose(self, study: Study) -> None:
@@ -108,7 +116,8 @@ class Studies:
 
         grids: by run_id, those of them that try many combinations.
         """
-        by_id = {str(run.request.run_id): run for run in new}  # a training part may be an earlier fold's test part
+        # a training part may be an earlier fold's test part
+        by_id = {str(run.request.run_id): run for run in new}
         with self._engine.begin() as connection:
             if not move(connection, study.study_id, study.status, after, **values):
                 return
@@ -116,8 +125,19 @@ class Studies:
             missing = [run for run_id, run in by_id.items() if run_id not in known]
             for start in range(0, len(missing), _INSERT_ROWS):
                 insert_runs(connection, missing[start : start + _INSERT_ROWS])
-            for job in [grids[str(run.request.run_id)] for run in missing if str(run.request.run_id) in grids]:
-                insert_screen(connection, job.run_id, None, job.tried, ranking_of(study.plan.request), job.permuted)
+            for job in [
+                grids[str(run.request.run_id)]
+                for run in missing
+                if str(run.request.run_id) in grids
+            ]:
+                insert_screen(
+                    connection,
+                    job.run_id,
+                    None,
+                    job.tried,
+                    ranking_of(study.plan.request),
+                    job.permuted,
+                )
         log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
         try:
             self._enqueue([str(run.request.run_id) for run in missing])
@@ -132,7 +152,9 @@ class Studies:
 
     def _judge(self, study: Study) -> None:
         """Start the verdict's process, one at a time in all, unless it has died too often."""
-        self._judges = {study_id: judge for study_id, judge in self._judges.items() if judge.poll() is None}
+        self._judges = {
+            study_id: judge for study_id, judge in self._judges.items() if judge.poll() is None
+        }
         if self._judges:
             return
         with self._engine.begin() as connection:
@@ -144,7 +166,9 @@ class Studies:
                 return
         command = [sys.executable, "-m", "consumer.study_verdict", study.study_id]
         self._judges[study.study_id] = subprocess.Popen(command)
-        log.info("study_judged_by study_id=%s pid=%d", study.study_id, self._judges[study.study_id].pid)
+        log.info(
+            "study_judged_by study_id=%s pid=%d", study.study_id, self._judges[study.study_id].pid
+        )
 
 
 _STEPS: dict[StudyStatus, Callable[[Studies, Study], None]] = {
@@ -163,13 +187,20 @@ def _choice(connection: Connection, study: Study, window: Window) -> dict[str, A
         tried = metrics_of(connection, run_ids)
     else:
         tried = metrics_by_place(trained(connection, study, window))
-    places = ranked(request.combinations, tried, ranking_of(request), by_neighbourhood=request.by_neighbourhood)
+    places = ranked(
+        request.combinations,
+        tried,
+        ranking_of(request),
+        by_neighbourhood=request.by_neighbourhood,
+    )
     chosen = [
         {
             "place": place,
             "params": request.combinations[place],
             "train_run": run_ids[place] if run_ids else None,
-            "test_run": str(run_of(study, window.test, place).request.run_id) if window.test else None,
+            "test_run": str(run_of(study, window.test, place).request.run_id)
+            if window.test
+            else None,
         }
         for place in places[: study.plan.chosen]
     ]

@@ -22,10 +22,21 @@ def run_of(study: Study, days: tuple[str, str], place: int) -> NewRun:
     params = asked.combinations[place]
     rule = checked_rule(asked.base["rule_type"], params)
     start_date, end_date = map(date.fromisoformat, days)
-    own: dict[str, Any] = {"params": params, "rule_id": rule.label, "batch_id": study.batch_id, "label": asked.name}
-    request = replace(RunRequest.from_json(asked.base), start_date=start_date, end_date=end_date, **own)
+    own: dict[str, Any] = {
+        "params": params,
+        "rule_id": rule.label,
+        "batch_id": study.batch_id,
+        "label": asked.name,
+    }
+    request = replace(
+        RunRequest.from_json(asked.base), start_date=start_date, end_date=end_date, **own
+    )
     key = request_hash(request, rule.params)
-    return NewRun(replace(request, run_id=run_id_of(study.study_id, key)), key, submitted_by=study.submitted_by)
+    return NewRun(
+        replace(request, run_id=run_id_of(study.study_id, key)),
+        key,
+        submitted_by=study.submitted_by,
+    )
 
 
 def run_id_of(study_id: str, key: str) -> str:
@@ -40,4 +51,7 @@ def runs_over(study: Study, days: tuple[str, str], places: Iterable[int]) -> lis
 
 def training_runs(study: Study, days: tuple[str, str]) -> list[str]:
     """The ids of all combinations over a training part, in their order."""
-    return [str(new.request.run_id) for new in runs_over(study, days, range(len(study.plan.request.combinations)))]
+    return [
+        str(new.request.run_id)
+        for new in runs_over(study, days, range(len(study.plan.request.combinations)))
+    ]

@@ -35,7 +35,8 @@ from contracts.study import StudyStatus
 
 log = logging.getLogger("consumer.study_verdict")
 
-PATIENCE_S = 60.0  # for a database that is away when the verdict is ready; the leader starts another process later
+# for a database that is away when the verdict is ready; the leader starts another process later
+PATIENCE_S = 60.0
 
 
 def main() -> int:
@@ -60,7 +61,9 @@ def judge(engine: Engine, study: Study) -> dict[str, Any]:
     market = _market(packed, Rates(request.borrow_rate, request.cash_rate))
     load = partial(_loaded, engine, request.initial_capital, market)
     training = _training(engine, study, packed, market, load)
-    return verdict_of(study.plan, study.choices or [], training, market, load, _permuted(engine, study))
+    return verdict_of(
+        study.plan, study.choices or [], training, market, load, _permuted(engine, study)
+    )
 
 
 def _market(packed: PackedPrices, rates: Rates) -> Market:
@@ -82,11 +85,15 @@ def _permuted(engine: Engine, study: Study) -> Permuted | None:
     return Permuted(observed, bests, ranking_of(asked).goal, asked.seed)
 
 
-def _training(engine: Engine, study: Study, packed: PackedPrices, market: Market, load: Load) -> Training:
+def _training(
+    engine: Engine, study: Study, packed: PackedPrices, market: Market, load: Load
+) -> Training:
     """What was tried on the training parts, whichever way it was tried."""
     plan = study.plan
     if plan.request.train_by == "runs":
-        return TrainedByRuns([training_runs(study, window.train) for window in plan.windows], load)
+        return TrainedByRuns(
+            [training_runs(study, window.train) for window in plan.windows], load
+        )
 
     def run(window: int, place: int) -> RunData:
         request = run_of(study, plan.windows[window].train, place).request
@@ -94,11 +101,14 @@ def _training(engine: Engine, study: Study, packed: PackedPrices, market: Market
 
     with reading(engine) as connection:
         found = [trained(connection, study, window) for window in plan.windows]
-    return TrainedByScreens([np.array([each[name] for name in OF_TRIAL]).T for each in found], run)
+    return TrainedByScreens(
+        [np.array([each[name] for name in OF_TRIAL]).T for each in found], run
+    )
 
 
 def _loaded(engine: Engine, capital: float, market: Market, run_id: str) -> RunData | None:
-    with reading(engine) as connection:  # not one for all: a server drops those that are silent during the statistics
+    # not one for all: a server drops those that are silent during the statistics
+    with reading(engine) as connection:
         row = result_of(connection, run_id)
     return run_data(row, capital, market) if row else None
 
@@ -108,13 +118,20 @@ def store(engine: Engine, study: Study, verdict: dict[str, Any]) -> None:
     columns = {"outcome": verdict["outcome"], "sentence": verdict["sentence"]}
 
     def write(connection: Connection) -> bool:
-        said = verdict | {"earlier": _earlier(study_row(connection, study.study_id)["verdict_json"])}
+        said = verdict | {
+            "earlier": _earlier(study_row(connection, study.study_id)["verdict_json"])
+        }
         text = json.dumps(said, ensure_ascii=False, allow_nan=False)
         end = (StudyStatus.JUDGING, StudyStatus.COMPLETED)
         return move(connection, study.study_id, *end, **columns, verdict_json=text)
 
     is_first = persist(engine, write, PATIENCE_S)
-    log.info("study_judged study_id=%s outcome=%s stored=%s", study.study_id, verdict["outcome"], is_first)
+    log.info(
+        "study_judged study_id=%s outcome=%s stored=%s",
+        study.study_id,
+        verdict["outcome"],
+        is_first,
+    )
 
 
 def _earlier(text: str | None) -> list[dict[str, Any]]:
@@ -122,7 +139,10 @@ def _earlier(text: str | None) -> list[dict[str, Any]]:
     if text is None:
         return []
     before = {"method": 1, "earlier": []} | json.loads(text)
-    return [*before["earlier"], {name: before[name] for name in ("method", "outcome", "sentence")}]
+    return [
+        *before["earlier"],
+        {name: before[name] for name in ("method", "outcome", "sentence")},
+    ]
 
 
 if __name__ == "__main__":

@@ -75,12 +75,18 @@ def _draw_charts(run_id: str, engine: Engine) -> None:
     try:
         with UnixSignalDeathPenalty(DRAWING_S, JobTimeoutException):
             draw_charts(engine, run_id)
-    except Exception:  # the run has its result, and the charts are drawn when somebody asks for them
+    except (
+        Exception
+    ):  # the run has its result, and the charts are drawn when somebody asks for them
         log.exception("charts_not_drawn")
 
 
 def _compute(
-    held: Claim, prices: PackedPrices | UnknownTicker, engine: Engine, settings: Settings, lifeline: Lifeline
+    held: Claim,
+    prices: PackedPrices | UnknownTicker,
+    engine: Engine,
+    settings: Settings,
+    lifeline: Lifeline,
 ) -> Outcome:
     if isinstance(prices, UnknownTicker):
         raise prices
@@ -103,7 +109,9 @@ def _trade_together(portfolio_id: str, engine: Engine, image_tag: str) -> Outcom
         return portfolio(connection, portfolio_id, image_tag)
 
 
-def _try_all(held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, lifeline: Lifeline) -> Outcome:
+def _try_all(
+    held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, lifeline: Lifeline
+) -> Outcome:
     from adapters.screens.store import asked_of  # a run does without them
     from consumer.permutation import permute
     from consumer.screen import screen, train
@@ -111,7 +119,9 @@ def _try_all(held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, 
     with reading(engine) as connection:
         tried, ranking, permuted = asked_of(connection, held.run_id)
     if permuted:
-        return permute(held.request, prices, tried, ranking, permuted, image_tag, lifeline.say_done)
+        return permute(
+            held.request, prices, tried, ranking, permuted, image_tag, lifeline.say_done
+        )
     if held.kind is Kind.TRAINING:
         return train(held.request, prices, tried, ranking, image_tag, lifeline.say_done)
     return screen(held.request, prices, tried, image_tag, lifeline.say_done)
@@ -120,7 +130,8 @@ def _try_all(held: Claim, prices: PackedPrices, engine: Engine, image_tag: str, 
 @contextmanager
 def memory_limit(beyond_mb: int) -> Iterator[None]:
     """Let allocations fail at `beyond_mb` more than is mapped now, before the kernel kills whomever it likes."""
-    if sys.platform != "linux":  # macOS refuses any limit below the hundreds of GB that it maps at the start
+    # macOS refuses any limit below the hundreds of GB that it maps at the start
+    if sys.platform != "linux":
         yield
         return
     unlimited = resource.getrlimit(resource.RLIMIT_AS)
@@ -146,7 +157,9 @@ def _record_success(held: Claim, engine: Engine, outcome: Outcome) -> HorseExit:
     except LeaseLost as error:
         log.warning("result_dropped reason=%s", error)
         return HorseExit.OVERTAKEN
-    except Exception as error:  # a value that the database refuses, a full disk, an outage without an end
+    except (
+        Exception
+    ) as error:  # a value that the database refuses, a full disk, an outage without an end
         return _record_failure(held, engine, error)
     log.info("run_succeeded result_hash=%s", outcome.columns.get("result_hash"))
     return HorseExit.SUCCEEDED
@@ -157,7 +170,11 @@ def _record_failure(held: Claim, engine: Engine, error: Exception) -> HorseExit:
     if not isinstance(error, PlatformError):
         log.error("run_trace\n%s", "".join(traceback.format_exception(error)).rstrip())
     try:
-        persist(engine, partial(fail, held=held, error_type=error_type, message=message), RESULT_PATIENCE_S)
+        persist(
+            engine,
+            partial(fail, held=held, error_type=error_type, message=message),
+            RESULT_PATIENCE_S,
+        )
     except LeaseLost:
         return HorseExit.OVERTAKEN
     except OperationalError as away:
@@ -176,4 +193,7 @@ def explain(error: Exception) -> tuple[ErrorType, str]:
         return ErrorType.MEMORY, "the run needed more memory than one run may use"
     if isinstance(error, DBAPIError) and not isinstance(error, ProgrammingError | InterfaceError):
         return ErrorType.SYSTEM_ERROR, f"the result could not be stored: {error.orig}"
-    return ErrorType.ENGINE_ERROR, f"internal error: {type(error).__name__}; the log has the trace"
+    return (
+        ErrorType.ENGINE_ERROR,
+        f"internal error: {type(error).__name__}; the log has the trace",
+    )

@@ -29,7 +29,9 @@ from consumer import job, warm  # noqa: E402
 def main() -> None:
     """Serve the scaler at the other end of the standard input."""
     if len(list(Path("/proc/self/task").iterdir())) > 1:
-        sys.exit("template: an import has started a thread, which no forked Job would have; plain processes are used")
+        sys.exit(
+            "template: an import has started a thread, which no forked Job would have; plain processes are used"
+        )
     requests = socket.socket(fileno=sys.stdin.fileno())
     signal.signal(signal.SIGCHLD, lambda signum, frame: report_ended(requests))
     warm.rehearse()
@@ -44,7 +46,11 @@ def main() -> None:
 def source_versions() -> dict[Path, int]:
     """Time of the last change of each of our loaded modules' files, in nanoseconds."""
     files = {getattr(module, "__file__", None) or "" for module in sys.modules.values()}
-    ours = (Path(file) for file in files if file.startswith(f"{PROJECT_ROOT}/") and "site-packages" not in file)
+    ours = (
+        Path(file)
+        for file in files
+        if file.startswith(f"{PROJECT_ROOT}/") and "site-packages" not in file
+    )
     return {path: changed_at(path) for path in ours}
 
 
@@ -69,7 +75,8 @@ def be_job(requests: socket.socket, ready_file: str) -> NoReturn:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
     requests.close()
-    os.open(os.devnull, os.O_RDONLY)  # takes the place of the socket, which was the standard input
+    # takes the place of the socket, which was the standard input
+    os.open(os.devnull, os.O_RDONLY)
     termination.leave(job.main(environment_with({"READY_FILE": ready_file})))
 
 

@@ -20,7 +20,8 @@ class Termination:
         self.requested = False
         self._horse_pid = 0
         self._idle = True
-        self.before_exit: Callable[[], None] = lambda: None  # in the process that pops, whatever ends it
+        # in the process that pops, whatever ends it
+        self.before_exit: Callable[[], None] = lambda: None
 
     def install(self) -> None:
         """From here on SIGTERM and SIGINT are handled here; while nothing has been popped they end the process."""
@@ -46,7 +47,8 @@ class Termination:
         turn a finished run into a failed Job.
         """
         for stream in (sys.stdout, sys.stderr):
-            with suppress(OSError, AttributeError):  # its reader is gone, or it was closed from the beginning
+            # its reader is gone, or it was closed from the beginning
+            with suppress(OSError, AttributeError):
                 stream.flush()
         self._exit(exit_code)
 

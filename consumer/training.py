@@ -25,7 +25,13 @@ BEST = "best_of_permutation"
 
 def columns_of(ranking: Ranking) -> tuple[str, ...]:
     """What is kept of each combination: what it is ranked by, and its numbers as a trial."""
-    names = dict.fromkeys((*CORE, ranking.metric, *sorted(name for each in ranking.constraints for name in each.names)))
+    names = dict.fromkeys(
+        (
+            *CORE,
+            ranking.metric,
+            *sorted(name for each in ranking.constraints for name in each.names),
+        )
+    )
     return (*names, *OF_TRIAL)
 
 
@@ -65,21 +71,33 @@ def permutation_jobs(study: Study) -> list[GridJob]:
     """The Jobs that repeat the whole search in other orders of the bars; of another kind of study none."""
     asked = study.plan.request
     tried = Combinations.of(asked.combinations)
-    orders = ({"seed": asked.seed, "first": places.start, "last": places.stop} for places in study.plan.permuted_groups)
+    orders = (
+        {"seed": asked.seed, "first": places.start, "last": places.stop}
+        for places in study.plan.permuted_groups
+    )
     return [_job(study, study.plan.windows[0], tried, permuted) for permuted in orders]
 
 
-def _job(study: Study, window: Window, tried: Combinations, permuted: dict[str, int] | None = None) -> GridJob:
+def _job(
+    study: Study, window: Window, tried: Combinations, permuted: dict[str, int] | None = None
+) -> GridJob:
     asked = study.plan.request
     start_date, end_date = map(date.fromisoformat, window.train)
     times = f" x {permuted['last'] - permuted['first']} orders" if permuted else ""
-    own: dict[str, Any] = {"rule_id": f"{asked.base['rule_type']} x {len(tried)}{times}", "label": asked.name}
+    own: dict[str, Any] = {
+        "rule_id": f"{asked.base['rule_type']} x {len(tried)}{times}",
+        "label": asked.name,
+    }
     base = RunRequest.from_json(asked.base)
-    request = replace(base, start_date=start_date, end_date=end_date, batch_id=study.batch_id, **own)
+    request = replace(
+        base, start_date=start_date, end_date=end_date, batch_id=study.batch_id, **own
+    )
     key = tried.hash_with(f"{request_hash(request, {})} {permuted or ''}")
     named = replace(request, run_id=run_id_of(study.study_id, key))
     kind = Kind.PERMUTATION if permuted else Kind.TRAINING
-    return GridJob(NewRun(named, key, submitted_by=study.submitted_by, kind=kind), tried, permuted)
+    return GridJob(
+        NewRun(named, key, submitted_by=study.submitted_by, kind=kind), tried, permuted
+    )
 
 
 def trained(connection: Connection, study: Study, window: Window) -> dict[str, Array]:
@@ -87,7 +105,10 @@ def trained(connection: Connection, study: Study, window: Window) -> dict[str, A
     names = columns_of(ranking_of(study.plan.request))
     jobs = training_jobs(study, window)
     found = found_by(connection, [job.run_id for job in jobs])
-    parts = [found.get(job.run_id) or dict.fromkeys(names, np.full(len(job.tried), np.nan)) for job in jobs]
+    parts = [
+        found.get(job.run_id) or dict.fromkeys(names, np.full(len(job.tried), np.nan))
+        for job in jobs
+    ]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
 
 
@@ -96,7 +117,10 @@ def metrics_by_place(columns: dict[str, Array]) -> list[Metrics | None]:
     names = [name for name in columns if name not in OF_TRIAL]
     rows = np.array([columns[name] for name in names]).T
     return [
-        {name: None if np.isnan(value) else value for name, value in zip(names, row.tolist(), strict=True)}
+        {
+            name: None if np.isnan(value) else value
+            for name, value in zip(names, row.tolist(), strict=True)
+        }
         if not np.isnan(trades)
         else None
         for row, trades in zip(rows, columns["num_trades"], strict=True)

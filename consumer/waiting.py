@@ -19,11 +19,14 @@ from consumer.termination import termination
 
 log = logging.getLogger(__name__)
 
-RETRY_S = 1.0  # until the next look while Redis is away, full, or does not let this user wait for a list
+# until the next look while Redis is away, full, or does not let this user wait for a list
+RETRY_S = 1.0
 LOOK_S = IDLE_TOLD_S // 2  # between two looks whether its image is still that of the platform
 
 
-def wait_and_pop(messages: MessageWorker, idle_s: int, is_current: Callable[[], bool]) -> Job | None:
+def wait_and_pop(
+    messages: MessageWorker, idle_s: int, is_current: Callable[[], bool]
+) -> Job | None:
     """`messages.pop()` as soon as something waits; None when nothing came in `idle_s`, or another image is current.
 
     A signal ends the process with 0 until it takes something, and an outage of Redis is waited through; but RedisError
@@ -65,7 +68,8 @@ class Lists:
     def __init__(self, queues: Sequence[Queue]) -> None:
         self._keys = [queue.key for queue in queues]
         self._redis = queues[0].connection
-        self._asked: dict[str, Any] = {}  # connections on which an answer is awaited, by the key of the list
+        # connections on which an answer is awaited, by the key of the list
+        self._asked: dict[str, Any] = {}
         self._free: list[Any] = []
 
     def wait(self, seconds: float) -> bool:
@@ -92,9 +96,12 @@ class Lists:
     def _ask(self, key: str, seconds: float) -> Any:
         """The socket on which the answer about a list will come."""
         if key not in self._asked:
-            line = self._free.pop() if self._free else self._redis.connection_pool.get_connection()
+            line = (
+                self._free.pop() if self._free else self._redis.connection_pool.get_connection()
+            )
             self._asked[key] = line
-            line.send_command("BLMOVE", key, key, "LEFT", "LEFT", max(seconds, 0.01))  # 0 would be for ever
+            # 0 would be for ever
+            line.send_command("BLMOVE", key, key, "LEFT", "LEFT", max(seconds, 0.01))
         return self._asked[key]._sock
 
     def _answer(self, key: str) -> object:

@@ -22,4 +22,5 @@ def rehearse() -> None:
     """Let libraries load and compile what they put off until its first use: 5 ms of each Job."""
     make_url("sqlite://")
     "localhost".encode("idna")
-    datetime.strptime("2000-01-01T00:00:00.000000Z", "%Y-%m-%dT%H:%M:%S.%fZ")  # as RQ dates its messages
+    # as RQ dates its messages
+    datetime.strptime("2000-01-01T00:00:00.000000Z", "%Y-%m-%dT%H:%M:%S.%fZ")

@@ -40,9 +40,11 @@ log = logging.getLogger(__name__)
 
 Packed = PackedPrices | UnknownTicker  # as `prices_of` gives them
 
-CLAIM_PATIENCE_S = 120.0  # a popped message is worth waiting for; afterwards the reconciler enqueues it again
+# a popped message is worth waiting for; afterwards the reconciler enqueues it again
+CLAIM_PATIENCE_S = 120.0
 OVERTIME_S = 5.0  # beyond its time limit a work horse may take so long to stop by itself
-WRITING_S = 1500.0  # for a result, and then for its failure, a work horse waits 600 s each; beyond that it hangs
+# for a result, and then for its failure, a work horse waits 600 s each; beyond that it hangs
+WRITING_S = 1500.0
 
 
 class RunWorker:
@@ -60,7 +62,11 @@ class RunWorker:
         """Pop one message and see its run through; False when that failed, or nothing could be persisted."""
         try:
             idle_s = self._settings.idle_s
-            job = wait_and_pop(self._messages, idle_s, self._is_current) if idle_s else self._messages.pop()
+            job = (
+                wait_and_pop(self._messages, idle_s, self._is_current)
+                if idle_s
+                else self._messages.pop()
+            )
         except RedisError as error:
             log.warning("redis_unreachable step=pop reason=%s", error)
             return False
@@ -117,9 +123,13 @@ class RunWorker:
 
     def _run(self, job: Job, held: Claim, prices: Packed) -> bool:
         # a signal that came between pop and claim finds no work horse to kill
-        status = HorseExit.NOT_PERSISTED if termination.requested else self._work(job, held, prices)
+        status = (
+            HorseExit.NOT_PERSISTED if termination.requested else self._work(job, held, prices)
+        )
         settlement = Settlement(self._engine, self._settings, held)
-        verdict = settlement.settle(status, stopped=termination.requested, timed_out=self._timed_out)
+        verdict = settlement.settle(
+            status, stopped=termination.requested, timed_out=self._timed_out
+        )
         self._messages.tidy(job, status, verdict.reason)
         return verdict.is_good
 
@@ -162,7 +172,9 @@ class RunWorker:
         except OperationalError as error:
             log.warning("heartbeat_missed reason=%s", error.orig)
 
-    def _be_horse(self, held: Claim, prices: Packed, lifeline: Lifeline, parent_pid: int) -> NoReturn:
+    def _be_horse(
+        self, held: Claim, prices: Packed, lifeline: Lifeline, parent_pid: int
+    ) -> NoReturn:
         """The forked process: run the claimed backtest; it needs no Redis."""
         status = HorseExit.NOT_PERSISTED
         try:
@@ -171,7 +183,8 @@ class RunWorker:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             lifeline.keep_horse_end()
             die_with(parent_pid)
-            from consumer.task import run_backtest  # numpy and the engine are loaded by the work horse only
+            # numpy and the engine are loaded by the work horse only
+            from consumer.task import run_backtest
 
             status = run_backtest(held, prices, self._engine, self._settings, lifeline)
         except BaseException:

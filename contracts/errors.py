@@ -10,7 +10,9 @@ class PlatformError(Exception):
 class InvalidRequest(PlatformError):
     """One or more fields of a request are wrong; `errors` maps each field to what is wrong with it."""
 
-    def __init__(self, errors: Mapping[str, str], message: str = "the request is not valid") -> None:
+    def __init__(
+        self, errors: Mapping[str, str], message: str = "the request is not valid"
+    ) -> None:
         super().__init__(message)
         self.errors = dict(errors)
 

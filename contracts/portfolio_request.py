@@ -8,7 +8,16 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
-from contracts.run_request import About, DataHash, Params, RuleType, RunRequest, Ticker, about, canonical_json
+from contracts.run_request import (
+    About,
+    DataHash,
+    Params,
+    RuleType,
+    RunRequest,
+    Ticker,
+    about,
+    canonical_json,
+)
 
 MAX_LEGS = 500
 Mode = Literal["shared", "sleeves"]
@@ -35,7 +44,11 @@ class LegRequest:
     params: Params = field(default_factory=dict)
     weight: Annotated[
         Annotated[float, Gt(0), Le(1e6)] | None,
-        About("Weight", "orders", "of its sleeve, relative to the others'; all legs have one, or none has"),
+        About(
+            "Weight",
+            "orders",
+            "of its sleeve, relative to the others'; all legs have one, or none has",
+        ),
     ] = None
     data_hash: DataHash = None
 
@@ -47,38 +60,72 @@ class Sharing:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     mode: Annotated[
-        Mode, About("Account", "orders", choices=("one for all legs", "a sleeve of the capital for each leg"))
+        Mode,
+        About(
+            "Account",
+            "orders",
+            choices=("one for all legs", "a sleeve of the capital for each leg"),
+        ),
     ] = "shared"
     max_positions: Annotated[
         Annotated[int, Ge(1), Le(MAX_LEGS)] | None,
-        About("Positions at once", "orders", "whole number, at most open together in a shared account"),
+        About(
+            "Positions at once",
+            "orders",
+            "whole number, at most open together in a shared account",
+        ),
     ] = None
     max_weight_pct: Annotated[
         Annotated[float, Gt(0), Le(1000)] | None,
-        About("Largest position", "orders", "of equity in one ticker, when a position is opened", "percent"),
+        About(
+            "Largest position",
+            "orders",
+            "of equity in one ticker, when a position is opened",
+            "percent",
+        ),
     ] = None
     max_gross_pct: Annotated[
         float,
         Gt(0),
         Le(1000),
-        About("Invested at most", "orders", "of equity, longs and shorts added; 100 without leverage", "percent"),
+        About(
+            "Invested at most",
+            "orders",
+            "of equity, longs and shorts added; 100 without leverage",
+            "percent",
+        ),
     ] = 100.0
     priority: Annotated[
         Annotated[str, MinLen(1), MaxLen(1000)] | None,
-        About("Priority", "orders", "a formula over bars, the higher first; otherwise the order of the legs"),
+        About(
+            "Priority",
+            "orders",
+            "a formula over bars, the higher first; otherwise the order of the legs",
+        ),
     ] = None
     volatility_bars: Annotated[
         Annotated[int, Ge(2), Le(2000)] | None,
         About(
-            "Volatility over", "orders", "whole number: sleeves weigh the inverse of their prices' volatility", "bars"
+            "Volatility over",
+            "orders",
+            "whole number: sleeves weigh the inverse of their prices' volatility",
+            "bars",
         ),
     ] = None
     rebalance: Annotated[
-        Rebalance, About("Rebalance", "orders", choices=("never", "every month", "every quarter", "every year"))
+        Rebalance,
+        About(
+            "Rebalance", "orders", choices=("never", "every month", "every quarter", "every year")
+        ),
     ] = "never"
     rebalance_off_pct: Annotated[
         Annotated[float, Gt(0), Lt(100)] | None,
-        About("Rebalance when off by", "orders", "points of a sleeve's weight, looked at on each bar", "percent"),
+        About(
+            "Rebalance when off by",
+            "orders",
+            "points of a sleeve's weight, looked at on each bar",
+            "percent",
+        ),
     ] = None
 
 
@@ -93,7 +140,9 @@ TERMS = tuple(
     and (about(each).asked or each.name == "benchmark_hash")
 )
 
-DEFAULT_CAPITAL = float(next(each.default for each in fields(RunRequest) if each.name == "initial_capital"))  # type: ignore[arg-type]
+DEFAULT_CAPITAL = float(
+    next(each.default for each in fields(RunRequest) if each.name == "initial_capital")
+)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,18 +172,26 @@ class PortfolioRequest:
         A field of sharing counts only when it is not at its default, as in the hash of a run.
         """
         defaults = asdict(Sharing())
-        sharing = {name: value for name, value in asdict(self.sharing).items() if value != defaults[name]}
+        sharing = {
+            name: value for name, value in asdict(self.sharing).items() if value != defaults[name]
+        }
         values = [sharing, [leg.weight for leg in self.legs], list(of_runs)]
         return hashlib.sha256(canonical_json(values).encode()).hexdigest()
 
     def run_of(self, number: int) -> dict[str, Any]:
         """The request of a leg's run, as JSON values: a sleeve trades its part of the capital, by the legs' weights."""
         leg = self.legs[number]
-        own = {"ticker": leg.ticker, "rule_type": leg.rule_type, "params": leg.params, "data_hash": leg.data_hash}
+        own = {
+            "ticker": leg.ticker,
+            "rule_type": leg.rule_type,
+            "params": leg.params,
+            "data_hash": leg.data_hash,
+        }
         run = {**self.terms, **own, "charts": False}
         if self.sharing.mode == "sleeves":
             whole = sum(each.weight or 1.0 for each in self.legs)
             capital = self.terms.get("initial_capital", DEFAULT_CAPITAL)
-            if type(capital) in (int, float) and abs(capital) <= 1e12:  # others are refused as a run's
+            # others are refused as a run's
+            if type(capital) in (int, float) and abs(capital) <= 1e12:
                 run["initial_capital"] = capital * ((leg.weight or 1.0) / whole)
         return run

@@ -34,7 +34,8 @@ class About:
     choices: tuple[str, ...] = ()  # what a form calls the values of a Literal, in their order
     asked: bool = True  # False: not a person's to fill in
     suggested: Any = None  # what a form begins with where that is not the default
-    added_later: bool = False  # after hashes of requests were recorded: at its default it is no part of them
+    # after hashes of requests were recorded: at its default it is no part of them
+    added_later: bool = False
 
 
 Percent = Annotated[float, Gt(0), Lt(100)]
@@ -64,8 +65,12 @@ def about(field_: Field[Any]) -> About:
 
 # what a leg of a portfolio has of its own, too
 Ticker = Annotated[str, MinLen(1), MaxLen(15), About("Ticker", "market", "A-Z 0-9 . ^ = -")]
-RuleType = Annotated[str, MinLen(1), MaxLen(32), About("Trading rule", "rule", "a name in the catalog, /api/rules")]
-Params = Annotated[dict[str, Any], About("Parameters", "rule", "the rule catalog knows the bounds")]
+RuleType = Annotated[
+    str, MinLen(1), MaxLen(32), About("Trading rule", "rule", "a name in the catalog, /api/rules")
+]
+Params = Annotated[
+    dict[str, Any], About("Parameters", "rule", "the rule catalog knows the bounds")
+]
 DataHash = Annotated[
     Annotated[str, MinLen(64), MaxLen(64)] | None,
     About("Prices", "market", "a version of the ticker's prices", asked=False, added_later=True),
@@ -87,48 +92,91 @@ class RunRequest:
         About("Run", "label", "UUID4, issued by the web tier", asked=False),
     ] = None
     params: Params = field(default_factory=dict)
-    rule_id: Annotated[Text | None, About("Name", "label", "a label only; never drives execution", asked=False)] = None
-    initial_capital: Annotated[float, Gt(0), Le(1e12), About("Initial capital", "orders", unit="money")] = 100_000.0
+    rule_id: Annotated[
+        Text | None, About("Name", "label", "a label only; never drives execution", asked=False)
+    ] = None
+    initial_capital: Annotated[
+        float, Gt(0), Le(1e12), About("Initial capital", "orders", unit="money")
+    ] = 100_000.0
     fee_rate: Annotated[
-        float, Ge(0), Lt(0.1), About("Fee rate", "orders", "of the traded value, each side", "fraction")
+        float,
+        Ge(0),
+        Lt(0.1),
+        About("Fee rate", "orders", "of the traded value, each side", "fraction"),
     ] = 0.001
     slippage_bps: Annotated[
-        float, Ge(0), Le(1000), About("Slippage", "orders", "against the trade, each side", "basis points")
+        float,
+        Ge(0),
+        Le(1000),
+        About("Slippage", "orders", "against the trade, each side", "basis points"),
     ] = 0.0
     position_size: Annotated[
         float,
         Gt(0),
         Le(1e12),
-        About("Position size", "orders", "money per trade, or at most 100 percent of equity", suggested=100),
+        About(
+            "Position size",
+            "orders",
+            "money per trade, or at most 100 percent of equity",
+            suggested=100,
+        ),
     ] = 10_000.0
     size_type: Annotated[
-        SizeType, About("Size is", "orders", choices=("money per trade", "percent of equity"), suggested="percent")
+        SizeType,
+        About(
+            "Size is",
+            "orders",
+            choices=("money per trade", "percent of equity"),
+            suggested="percent",
+        ),
     ] = "value"
     direction: Annotated[
-        Direction, About("Direction", "orders", choices=("long only", "long and short", "short only"))
+        Direction,
+        About("Direction", "orders", choices=("long only", "long and short", "short only")),
     ] = "longonly"
-    timeframe: Annotated[Timeframe, About("Timeframe", "market", choices=(*IN_WORDS.values(),))] = "1d"
+    timeframe: Annotated[
+        Timeframe, About("Timeframe", "market", choices=(*IN_WORDS.values(),))
+    ] = "1d"
     data_hash: DataHash = None
-    fill: Annotated[Fill, About("Orders fill at", "orders", choices=("signal bar's close", "next bar's open"))] = (
-        "close"
-    )
-    stop_loss_pct: Annotated[Percent | None, About("Stop loss", "stops", "of the entry price", "percent")] = None
+    fill: Annotated[
+        Fill, About("Orders fill at", "orders", choices=("signal bar's close", "next bar's open"))
+    ] = "close"
+    stop_loss_pct: Annotated[
+        Percent | None, About("Stop loss", "stops", "of the entry price", "percent")
+    ] = None
     take_profit_pct: Annotated[
-        Annotated[float, Gt(0), Le(1000)] | None, About("Take profit", "stops", "of the entry price", "percent")
+        Annotated[float, Gt(0), Le(1000)] | None,
+        About("Take profit", "stops", "of the entry price", "percent"),
     ] = None
     trailing_stop_pct: Annotated[
-        Percent | None, About("Trailing stop", "stops", "of the best close since the entry", "percent")
+        Percent | None,
+        About("Trailing stop", "stops", "of the best close since the entry", "percent"),
     ] = None
     exit_after_bars: Annotated[
         Annotated[int, Ge(1), Le(100_000)] | None,
-        About("Time exit", "stops", "whole number, after the bar of the entry", "bars", added_later=True),
+        About(
+            "Time exit",
+            "stops",
+            "whole number, after the bar of the entry",
+            "bars",
+            added_later=True,
+        ),
     ] = None
     atr_stop_multiple: Annotated[
         Annotated[float, Gt(0), Le(50)] | None,
-        About("ATR stop", "stops", "of the ATR at the entry, from the entry price", "times ATR", added_later=True),
+        About(
+            "ATR stop",
+            "stops",
+            "of the ATR at the entry, from the entry price",
+            "times ATR",
+            added_later=True,
+        ),
     ] = None
     atr_stop_period: Annotated[
-        int, Ge(2), Le(200), About("ATR period", "stops", "whole number, of the ATR stop", "bars", added_later=True)
+        int,
+        Ge(2),
+        Le(200),
+        About("ATR period", "stops", "whole number, of the ATR stop", "bars", added_later=True),
     ] = 14
     liquidate_below_pct: Annotated[
         Annotated[float, Ge(0), Lt(100)] | None,
@@ -152,36 +200,67 @@ class RunRequest:
         float,
         Ge(0),
         Lt(1),
-        About("Borrow fee", "orders", "per year, of their value; with 0 shorts pay none", "fraction", added_later=True),
+        About(
+            "Borrow fee",
+            "orders",
+            "per year, of their value; with 0 shorts pay none",
+            "fraction",
+            added_later=True,
+        ),
     ] = 0.0
     cash_rate: Annotated[
         float,
         Ge(0),
         Lt(1),
-        About("Interest on cash", "orders", "per year; with 0 idle cash earns none", "fraction", added_later=True),
+        About(
+            "Interest on cash",
+            "orders",
+            "per year; with 0 idle cash earns none",
+            "fraction",
+            added_later=True,
+        ),
     ] = 0.0
     bars_per_year: Annotated[
         Annotated[int, Ge(1), Le(200_000)] | None,
-        About("Bars per year", "market", "whole number, instead of the count of the prices", "bars", added_later=True),
+        About(
+            "Bars per year",
+            "market",
+            "whole number, instead of the count of the prices",
+            "bars",
+            added_later=True,
+        ),
     ] = None
     benchmark: Annotated[
         Annotated[str, MinLen(1), MaxLen(15)] | None,
-        About("Benchmark", "orders", "a ticker, for alpha and beta; by default the same", added_later=True),
+        About(
+            "Benchmark",
+            "orders",
+            "a ticker, for alpha and beta; by default the same",
+            added_later=True,
+        ),
     ] = None
     benchmark_hash: Annotated[
         Annotated[str, MinLen(64), MaxLen(64)] | None,
-        About("Benchmark's prices", "market", "a version of its prices", asked=False, added_later=True),
+        About(
+            "Benchmark's prices",
+            "market",
+            "a version of its prices",
+            asked=False,
+            added_later=True,
+        ),
     ] = None
     charts: Annotated[bool, About("Charts", "label", "render pictures")] = True
     batch_id: Annotated[
-        Annotated[str, MinLen(1), MaxLen(64)] | None, About("Batch", "label", "groups the runs of a call", asked=False)
+        Annotated[str, MinLen(1), MaxLen(64)] | None,
+        About("Batch", "label", "groups the runs of a call", asked=False),
     ] = None
     label: Annotated[Text | None, About("Label", "label", "to find the run again")] = None
     tags: Annotated[Tags, About("Tags", "label", TAG_HELP)] = field(default_factory=list)
 
     def to_json(self) -> dict[str, Any]:
         """This request as plain JSON values; dates as YYYY-MM-DD. `params` is this request's own: do not change it."""
-        values = {name: getattr(self, name) for name in FIELD_NAMES}  # asdict copies each value, at ten times the cost
+        # asdict copies each value, at ten times the cost
+        values = {name: getattr(self, name) for name in FIELD_NAMES}
         values["start_date"] = self.start_date.isoformat()
         values["end_date"] = self.end_date.isoformat()
         return values
@@ -202,7 +281,11 @@ class ChosenRuns:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     run_ids: Annotated[
-        Annotated[list[Annotated[str, MinLen(36), MaxLen(36), Predicate(str.isascii)]], MinLen(1), MaxLen(200)],
+        Annotated[
+            list[Annotated[str, MinLen(36), MaxLen(36), Predicate(str.isascii)]],
+            MinLen(1),
+            MaxLen(200),
+        ],
         About("Runs", "label"),
     ]
 
@@ -234,13 +317,17 @@ class Titled:
 
 FIELD_NAMES = tuple(each.name for each in fields(RunRequest))
 # What the run is called and how it is shown; everything else decides the result.
-LABEL_FIELDS = frozenset(each.name for each in fields(RunRequest) if about(each).section == "label")
+LABEL_FIELDS = frozenset(
+    each.name for each in fields(RunRequest) if about(each).section == "label"
+)
 _ADDED_LATER = {each.name: each.default for each in fields(RunRequest) if about(each).added_later}
 
 
 def canonical_json(values: Any) -> str:
     """JSON with sorted keys and no spaces: equal values give equal text."""
-    return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return json.dumps(
+        values, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
 
 
 def request_hash(request: RunRequest, full_params: Mapping[str, Any]) -> str:
@@ -248,7 +335,9 @@ def request_hash(request: RunRequest, full_params: Mapping[str, Any]) -> str:
 
     A field added later counts only when it is not at its default, so that older requests keep their hash.
     """
-    unchanged = {name for name, default in _ADDED_LATER.items() if getattr(request, name) == default}
+    unchanged = {
+        name for name, default in _ADDED_LATER.items() if getattr(request, name) == default
+    }
     left_out = LABEL_FIELDS | unchanged
     values = {name: value for name, value in request.to_json().items() if name not in left_out}
     values["params"] = dict(full_params)

@@ -5,7 +5,14 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 PublicStatus = Literal["pending", "running", "completed", "failed"]
 ExitReason = Literal[
-    "signal", "stop_loss", "take_profit", "trailing_stop", "end_of_data", "time_exit", "atr_stop", "liquidation"
+    "signal",
+    "stop_loss",
+    "take_profit",
+    "trailing_stop",
+    "end_of_data",
+    "time_exit",
+    "atr_stop",
+    "liquidation",
 ]
 
 CHART_NAMES = (
@@ -77,7 +84,8 @@ class TradeRow(TypedDict):
     holding_period: float
     exit_reason: ExitReason
     is_open: bool
-    mae_pct: NotRequired[float]  # furthest against the trade, percent of its entry price, ≥ 0; not in older runs
+    # furthest against the trade, percent of its entry price, ≥ 0; not in older runs
+    mae_pct: NotRequired[float]
     mfe_pct: NotRequired[float]  # furthest for it
 
 

@@ -36,9 +36,11 @@ class Kind(StrEnum):
 
     RUN = "run"  # one backtest
     SCREEN = "screen"  # a grid of parameters, of which the metrics alone are kept
-    PERMUTATION = "permutation"  # a grid on the same bars in random order, of which the best of each order is kept
+    # a grid on the same bars in random order, of which the best of each order is kept
+    PERMUTATION = "permutation"
     PORTFOLIO = "portfolio"  # legs that have run, in one account
-    TRAINING = "training"  # combinations of a study on a training part, of which what its verdict needs is kept
+    # combinations of a study on a training part, of which what its verdict needs is kept
+    TRAINING = "training"
 
 
 class ErrorType(StrEnum):

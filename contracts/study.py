@@ -7,7 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
-VERDICT_METHOD = 2  # of what a verdict is about: 1, a Sharpe ratio above 0; 2, better than holding the same share
+# of what a verdict is about: 1, a Sharpe ratio above 0; 2, better than holding the same share
+VERDICT_METHOD = 2
 
 TRAINED_AT_ONCE = 100  # combinations of a study that one Job tries, within a second or two
 
@@ -103,12 +104,18 @@ class StudyPlan:
 
     def to_json(self) -> dict[str, Any]:
         """This plan as plain JSON values."""
-        return {"request": self.request.to_json(), "windows": [asdict(window) for window in self.windows]}
+        return {
+            "request": self.request.to_json(),
+            "windows": [asdict(window) for window in self.windows],
+        }
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "StudyPlan":
         """The plan that `to_json` wrote."""
-        windows = (Window(tuple(w["train"]), tuple(w["test"]) if w["test"] else None) for w in values["windows"])
+        windows = (
+            Window(tuple(w["train"]), tuple(w["test"]) if w["test"] else None)
+            for w in values["windows"]
+        )
         return cls(StudyRequest.from_json(values["request"]), tuple(windows))
 
     @property
@@ -135,7 +142,10 @@ class StudyPlan:
     @property
     def training_groups(self) -> list[range]:
         """The places of the combinations that one Job tries together."""
-        return _groups(len(self.request.combinations), 1 if self.request.train_by == "runs" else TRAINED_AT_ONCE)
+        return _groups(
+            len(self.request.combinations),
+            1 if self.request.train_by == "runs" else TRAINED_AT_ONCE,
+        )
 
     @property
     def test_runs(self) -> int:

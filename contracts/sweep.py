@@ -24,37 +24,54 @@ class SweepSpec:
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     base: dict[str, Any] = field(
-        metadata=accepts("an object of what all runs share: ticker or tickers, rule_type, start_date, end_date, ...")
+        metadata=accepts(
+            "an object of what all runs share: ticker or tickers, rule_type, start_date, end_date, ..."
+        )
     )
-    name: Annotated[str, MinLen(1), MaxLen(255)] | None = field(default=None, metadata=accepts("1 to 255 characters"))
-    method: Literal["grid", "random", "list"] = field(default="grid", metadata=accepts("grid, random, list"))
+    name: Annotated[str, MinLen(1), MaxLen(255)] | None = field(
+        default=None, metadata=accepts("1 to 255 characters")
+    )
+    method: Literal["grid", "random", "list"] = field(
+        default="grid", metadata=accepts("grid, random, list")
+    )
     parameters: dict[str, Any] | list[Any] = field(
         default_factory=dict,
-        metadata=accepts("an object of parameter names and their values; with method list, a list of objects"),
+        metadata=accepts(
+            "an object of parameter names and their values; with method list, a list of objects"
+        ),
     )
     where: Conditions = field(
-        default_factory=list, metadata=accepts("at most 20 conditions on parameters: which combinations are tried")
+        default_factory=list,
+        metadata=accepts("at most 20 conditions on parameters: which combinations are tried"),
     )
     metric: str | dict[str, Any] | None = field(
-        default=None, metadata=accepts("a metric, or an object of its name and goal: how results are ranked")
+        default=None,
+        metadata=accepts("a metric, or an object of its name and goal: how results are ranked"),
     )
     constraints: Conditions = field(
-        default_factory=list, metadata=accepts("at most 20 conditions on metrics: which results are ranked")
+        default_factory=list,
+        metadata=accepts("at most 20 conditions on metrics: which results are ranked"),
     )
     run_cap: Annotated[int, Ge(1)] = field(
         default=20_000,
-        metadata=accepts("a whole number from 1: a grid of more runs is refused, of random ones so many are drawn"),
+        metadata=accepts(
+            "a whole number from 1: a grid of more runs is refused, of random ones so many are drawn"
+        ),
     )
     seed: Annotated[int, Ge(0)] = field(
         default=0, metadata=accepts("a whole number from 0: the same one draws the same runs")
     )
     study: dict[str, Any] | None = field(
         default=None,
-        metadata=accepts("an object with kind: walk_forward, holdout, selection or permutation; of a study only"),
+        metadata=accepts(
+            "an object with kind: walk_forward, holdout, selection or permutation; of a study only"
+        ),
     )
     portfolio: dict[str, Any] | None = field(
         default=None,
-        metadata=accepts("an object of how its runs share one account: mode, max_positions, ...; of a portfolio only"),
+        metadata=accepts(
+            "an object of how its runs share one account: mode, max_positions, ...; of a portfolio only"
+        ),
     )
 
 

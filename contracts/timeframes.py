@@ -14,4 +14,5 @@ def _in_words(name: str) -> str:
 
 LENGTH_S = {each: int(each[:-1]) * _UNITS[each[-1]][0] for each in TIMEFRAMES}
 IN_WORDS = {each: _in_words(each) for each in TIMEFRAMES}  # 5 minutes, 1 day
-BY_DAY = frozenset(each for each in TIMEFRAMES if LENGTH_S[each] >= 86_400)  # bars with a date, and no time of day
+# bars with a date, and no time of day
+BY_DAY = frozenset(each for each in TIMEFRAMES if LENGTH_S[each] >= 86_400)

@@ -46,7 +46,9 @@ class Account:
     cash after it) in order. marks: (bars, legs), what a share is worth when orders fill.
     """
 
-    def __init__(self, sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, capital: Sequence[float]) -> None:
+    def __init__(
+        self, sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, capital: Sequence[float]
+    ) -> None:
         self.capital, self.cash = tuple(capital), list(capital)
         self.pools = range(len(legs)) if len(capital) == len(legs) else [0] * len(legs)
         self.shares = np.zeros(len(legs))
@@ -57,9 +59,13 @@ class Account:
         self.interest = self.borrow_fees = 0.0
         self.marks = calendar.marks(legs, sharing.next_open)
         self._accrual, self._fee_rate = sharing.accrual, float(sharing.terms.fee_rate)
-        self._closes = calendar.marks(legs, False) if sharing.accrual and sharing.next_open else self.marks
+        self._closes = (
+            calendar.marks(legs, False) if sharing.accrual and sharing.next_open else self.marks
+        )
 
-    def trade(self, leg: int, bar: int, at: str, reason: str, price: float, shares: float) -> None:
+    def trade(
+        self, leg: int, bar: int, at: str, reason: str, price: float, shares: float
+    ) -> None:
         """Buy or sell signed `shares`: cash pays for them and the fee of their value."""
         self._book(leg, bar, at, reason, price, shares, self._fee_rate)
 
@@ -68,7 +74,16 @@ class Account:
         if shares := self.shares.item(leg):
             self._book(leg, bar, "close", "end_of_prices", price, -shares, 0.0)
 
-    def _book(self, leg: int, bar: int, at: str, reason: str, price: float, shares: float, fee_rate: float) -> None:
+    def _book(
+        self,
+        leg: int,
+        bar: int,
+        at: str,
+        reason: str,
+        price: float,
+        shares: float,
+        fee_rate: float,
+    ) -> None:
         pool, before, value = self.pools[leg], self.shares.item(leg), price * shares
         fee = fee_rate * abs(value)
         self.set_cash(bar, pool, self.cash[pool] - value - fee)
@@ -99,14 +114,23 @@ class Account:
 
     def cash_curves(self, bars: int) -> list[Array]:
         """The cash of each pool after each bar's fills, (bars,)."""
-        return [_curve(changes, first, bars) for changes, first in zip(self.changes, self.capital, strict=True)]
+        return [
+            _curve(changes, first, bars)
+            for changes, first in zip(self.changes, self.capital, strict=True)
+        ]
 
     def shares_curves(self, bars: int) -> Array:
         """The signed shares of each leg after each bar's fills, (legs, bars)."""
         legs, fills = len(self.shares), len(self.fills)
         firsts = np.arange(legs) * bars  # where each leg's curve begins, one after the other
-        at = np.append(firsts, np.fromiter((fill.leg * bars + fill.bar for fill in self.fills), np.int64, fills))
-        after = np.append(np.zeros(legs), np.fromiter((fill.shares_after for fill in self.fills), np.float64, fills))
+        at = np.append(
+            firsts,
+            np.fromiter((fill.leg * bars + fill.bar for fill in self.fills), np.int64, fills),
+        )
+        after = np.append(
+            np.zeros(legs),
+            np.fromiter((fill.shares_after for fill in self.fills), np.float64, fills),
+        )
         order = at.argsort(kind="stable")
         return after[order].repeat(np.diff(at[order], append=legs * bars)).reshape(legs, bars)
 

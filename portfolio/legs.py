@@ -37,12 +37,18 @@ class Leg:
     def __post_init__(self) -> None:
         check_signals(self.signals, len(self.bars))
         if len(self.times) != len(self.bars):
-            raise ValueError(f"times: one for each of {len(self.bars)} bars is needed, got {len(self.times)}")
+            raise ValueError(
+                f"times: one for each of {len(self.bars)} bars is needed, got {len(self.times)}"
+            )
 
     @cached_property
     def closes(self) -> Array:
         """All closes that are known at its last bar."""
-        return self.bars.close if self.before is None else np.concatenate((self.before, self.bars.close))
+        return (
+            self.bars.close
+            if self.before is None
+            else np.concatenate((self.before, self.bars.close))
+        )
 
 
 class Orders:
@@ -73,7 +79,9 @@ class Orders:
 
 
 def _first_after(places: Array, numbers: Array, side: Any) -> list[int]:
-    found: list[int] = np.append(places, len(numbers) - 1)[places.searchsorted(numbers, side)].tolist()
+    found: list[int] = np.append(places, len(numbers) - 1)[
+        places.searchsorted(numbers, side)
+    ].tolist()
     return found
 
 
@@ -85,7 +93,10 @@ class Calendar:
         others = [leg.times for leg in legs if not np.array_equal(leg.times, longest)]
         self.times: Array = np.unique(np.concatenate((longest, *others)))
         every = np.arange(len(self.times))
-        self.bar_of = [every if len(leg.times) == len(every) else self.times.searchsorted(leg.times) for leg in legs]
+        self.bar_of = [
+            every if len(leg.times) == len(every) else self.times.searchsorted(leg.times)
+            for leg in legs
+        ]
 
     def __len__(self) -> int:
         return len(self.times)

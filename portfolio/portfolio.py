@@ -12,7 +12,9 @@ from portfolio.sharing import Sharing
 from portfolio.walk import Walk
 
 
-def trade_together(sharing: Sharing, legs: Sequence[Leg], liquidate_below_pct: float | None = None) -> PortfolioResult:
+def trade_together(
+    sharing: Sharing, legs: Sequence[Leg], liquidate_below_pct: float | None = None
+) -> PortfolioResult:
     """What the legs come to in one account.
 
     liquidate_below_pct: of the initial capital; at the first close with that or less all is sold, and nothing is traded
@@ -26,10 +28,14 @@ def trade_together(sharing: Sharing, legs: Sequence[Leg], liquidate_below_pct: f
         return result
     passed = result.equity_curve <= sharing.terms.initial_capital * liquidate_below_pct / 100.0
     last = len(calendar) - sharing.next_open  # the last bar has no later open to sell at
-    return _walked(sharing, legs, calendar, int(passed.argmax())) if passed[:last].any() else result
+    return (
+        _walked(sharing, legs, calendar, int(passed.argmax())) if passed[:last].any() else result
+    )
 
 
-def _walked(sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, liquidated: int | None) -> PortfolioResult:
+def _walked(
+    sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, liquidated: int | None
+) -> PortfolioResult:
     walk = Walk(sharing, legs, calendar, liquidated)
     walk.go()
     return result_of(sharing, legs, calendar, walk.account)

@@ -66,10 +66,14 @@ class PortfolioResult:
                 open_fills[fill.leg].append(fill)
             if fill.shares_after == 0.0:
                 del open_fills[fill.leg]
-        return tuple(_trade(number, fills, self._last[fills[0].leg]) for number, fills in enumerate(found))
+        return tuple(
+            _trade(number, fills, self._last[fills[0].leg]) for number, fills in enumerate(found)
+        )
 
 
-def result_of(sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, account: Account) -> PortfolioResult:
+def result_of(
+    sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, account: Account
+) -> PortfolioResult:
     """The curves of an account that was walked to its end."""
     bars = len(calendar)
     cash_curves = account.cash_curves(bars)
@@ -81,7 +85,9 @@ def result_of(sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, account
     for each in cash_curves:
         cash += each
     for number, shares in enumerate(account.shares_curves(bars)):
-        value = np.multiply(shares, calendar.known(number, legs[number].bars.close), out=values[number])
+        value = np.multiply(
+            shares, calendar.known(number, legs[number].bars.close), out=values[number]
+        )
         held += value
         gross += np.abs(value)
         positions += shares != 0
@@ -105,7 +111,10 @@ def result_of(sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, account
         fills=tuple(account.fills),
         left_out=tuple(account.left_out),
         metrics=measure(path, sharing.terms.periods_per_year, opened),
-        _last=tuple((of.item(-1), leg.bars.close.item(-1)) for of, leg in zip(calendar.bar_of, legs, strict=True)),
+        _last=tuple(
+            (of.item(-1), leg.bars.close.item(-1))
+            for of, leg in zip(calendar.bar_of, legs, strict=True)
+        ),
     )
 
 
@@ -114,7 +123,12 @@ def _trade(number: int, fills: list[LegFill], last: tuple[int, float]) -> LegTra
     first, is_open = fills[0], fills[-1].shares_after != 0.0
     if is_open:
         bar, price = last
-        fills = [*fills, LegFill(bar, first.leg, "close", "end_of_data", price, -fills[-1].shares_after, 0.0, 0.0)]
+        fills = [
+            *fills,
+            LegFill(
+                bar, first.leg, "close", "end_of_data", price, -fills[-1].shares_after, 0.0, 0.0
+            ),
+        ]
     side = 1.0 if first.shares > 0 else -1.0
     opened = [fill for fill in fills if fill.shares * side > 0]
     closed = [fill for fill in fills if fill.shares * side < 0]

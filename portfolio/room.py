@@ -15,19 +15,33 @@ class Room:
     held, gross: the values of what is held, signed and unsigned.
     """
 
-    __slots__ = ("_cost_factor", "_fee_rate", "_gross_factor", "_limit", "_terms", "budget", "cash", "equity", "gross")
+    __slots__ = (
+        "_cost_factor",
+        "_fee_rate",
+        "_gross_factor",
+        "_limit",
+        "_terms",
+        "budget",
+        "cash",
+        "equity",
+        "gross",
+    )
 
     def __init__(self, sharing: Sharing, cash: float, held: float, gross: float) -> None:
         terms = sharing.terms
         self.cash, self.equity, self.gross = cash, cash + held, gross
         percent = terms.size_type == "percent"
-        self.budget = self.equity * terms.position_size / 100.0 if percent else float(terms.position_size)
+        self.budget = (
+            self.equity * terms.position_size / 100.0 if percent else float(terms.position_size)
+        )
         self._terms, self._fee_rate = terms, float(terms.fee_rate)
         self._limit = sharing.max_gross_pct / 100.0
         self._cost_factor = 1.0 + self._fee_rate
         self._gross_factor = 1.0 + self._limit * self._fee_rate
 
-    def affordable(self, price: float, limit: float = inf, in_ticker: float = 0.0) -> tuple[float, str]:
+    def affordable(
+        self, price: float, limit: float = inf, in_ticker: float = 0.0
+    ) -> tuple[float, str]:
         """The number of shares, and what binds it, which is why an order is left out when that is 0.
 
         limit: the most of equity in this ticker, as a fraction. in_ticker: the value of what is held of it already.
@@ -46,7 +60,9 @@ class Room:
             cap = (limit * self.equity - in_ticker) / (price * (1.0 + limit * self._fee_rate))
             if cap < shares:
                 shares, reason = cap, "max_weight"
-        least = 0.0 if reason == "budget_below_one_share" else max(DUST * self.equity / price, 0.0)
+        least = (
+            0.0 if reason == "budget_below_one_share" else max(DUST * self.equity / price, 0.0)
+        )
         shares = whole(shares, self._terms)
         return (shares if shares > least else 0.0), reason
 

@@ -46,7 +46,9 @@ class Sharing:
             if (value := getattr(self, name)) is not None and not value >= max(least, 1e-9):
                 raise ValueError(f"{name}: must be a number from {least}, or None, got {value!r}")
         if not self.max_gross_pct > 0:
-            raise ValueError(f"max_gross_pct: must be a number above 0, got {self.max_gross_pct!r}")
+            raise ValueError(
+                f"max_gross_pct: must be a number above 0, got {self.max_gross_pct!r}"
+            )
 
     @property
     def next_open(self) -> bool:

@@ -19,7 +19,9 @@ class Sleeves:
         self._sharing, self._legs = sharing, legs
         self._bar_of: list[list[int]] = [bars.tolist() for bars in calendar.bar_of]
         self._bars = set(sharing.rebalancing_bars(calendar.times))
-        self.looks = range(len(calendar)) if sharing.rebalance_off_pct is not None else sorted(self._bars)
+        self.looks = (
+            range(len(calendar)) if sharing.rebalance_off_pct is not None else sorted(self._bars)
+        )
         self._has_bar = calendar.has_bar()
         self._ended = np.zeros(len(legs), dtype=np.bool_)
         self.weights = self._weights(0, before=True)
@@ -40,7 +42,10 @@ class Sleeves:
         """1 / standard deviation of the last returns; of a leg with fewer of them the mean of the others."""
         find = bisect_left if before else bisect_right
         known = np.array(
-            [_volatility(leg, find(of, bar), window) for leg, of in zip(self._legs, self._bar_of, strict=True)]
+            [
+                _volatility(leg, find(of, bar), window)
+                for leg, of in zip(self._legs, self._bar_of, strict=True)
+            ]
         )
         inverse: Array = np.divide(1.0, known, out=np.zeros(len(known)), where=known > 0)
         proven = inverse[inverse > 0]
@@ -63,7 +68,10 @@ class Sleeves:
             return
         target = parts / total(parts) * total(np.where(moves, equity, 0.0))
         gains = np.where(moves, target - equity, 0.0)
-        freed = sum(self._reduce(leg, bar, account, gains, equity) for leg in np.flatnonzero(gains < 0).tolist())
+        freed = sum(
+            self._reduce(leg, bar, account, gains, equity)
+            for leg in np.flatnonzero(gains < 0).tolist()
+        )
         wanted = np.maximum(gains, 0.0)
         if freed > 0 and (all_wanted := total(wanted)) > 0:
             for leg in np.flatnonzero(wanted).tolist():
@@ -85,7 +93,9 @@ class Sleeves:
         account.set_cash(bar, leg, account.cash[leg] - freed)
         return freed
 
-    def _increase(self, leg: int, bar: int, account: Account, money: float, equity: Array) -> None:
+    def _increase(
+        self, leg: int, bar: int, account: Account, money: float, equity: Array
+    ) -> None:
         """Give money to a sleeve, adding to its position in the proportion that is invested."""
         account.set_cash(bar, leg, account.cash[leg] + money)
         self._scale(leg, bar, account, money / equity.item(leg) if equity.item(leg) > 0 else 0.0)
@@ -97,7 +107,9 @@ class Sleeves:
             return
         terms, adds = self._sharing.terms, factor > 0
         buys = (shares > 0) == adds
-        price = account.marks.item(bar, leg) * (1.0 + self._sharing.slippage if buys else 1.0 - self._sharing.slippage)
+        price = account.marks.item(bar, leg) * (
+            1.0 + self._sharing.slippage if buys else 1.0 - self._sharing.slippage
+        )
         size = abs(shares) * abs(factor)
         if adds and buys:
             size = min(size, account.cash[leg] / (price * (1.0 + float(terms.fee_rate))))
@@ -106,7 +118,12 @@ class Sleeves:
             size = min(size, abs(shares) - 1.0)
         if size > 0.0:
             account.trade(
-                leg, bar, "open" if self._sharing.next_open else "close", "rebalance", price, size if buys else -size
+                leg,
+                bar,
+                "open" if self._sharing.next_open else "close",
+                "rebalance",
+                price,
+                size if buys else -size,
             )
 
 

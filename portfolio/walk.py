@@ -24,7 +24,8 @@ ACCRUE, LEAVE_AT_OPEN, REBALANCE_AT_OPEN, ENTER_AT_OPEN, LEAVE_WITHIN = range(5)
 LEAVE_AT_CLOSE, REBALANCE_AT_CLOSE, ENTER_AT_CLOSE, PAY_OUT = range(5, 9)
 STEPS = 9
 LEAVE_AT = {"open": LEAVE_AT_OPEN, "intrabar": LEAVE_WITHIN, "close": LEAVE_AT_CLOSE}
-ORDERED = frozenset({"signal", "time_exit"})  # reasons of exits that are no level of a stop or target
+# reasons of exits that are no level of a stop or target
+ORDERED = frozenset({"signal", "time_exit"})
 
 
 class Exit(NamedTuple):
@@ -43,20 +44,30 @@ class Walk:
     liquidated: the bar after whose fills everything is to be sold, if any.
     """
 
-    def __init__(self, sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, liquidated: int | None) -> None:
+    def __init__(
+        self, sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, liquidated: int | None
+    ) -> None:
         self.sharing, self.legs, self.calendar = sharing, legs, calendar
         self._next_open, self._slippage = sharing.next_open, sharing.slippage
         self._moment = "open" if self._next_open else "close"
         self._entering = ENTER_AT_OPEN if self._next_open else ENTER_AT_CLOSE
-        self._orders = [Orders(leg, self._next_open, self._slippage, sharing.longshort) for leg in legs]
+        self._orders = [
+            Orders(leg, self._next_open, self._slippage, sharing.longshort) for leg in legs
+        ]
         self._bar_of = calendar.bar_of
         self._next = [0] * len(legs)
         self._exits: list[Exit | None] = [None] * len(legs)
         self._sleeves = Sleeves(sharing, legs, calendar) if sharing.mode == "sleeves" else None
         parts = self._sleeves.weights.tolist() if self._sleeves else [1.0]
-        self.account = Account(sharing, legs, calendar, [float(sharing.terms.initial_capital) * part for part in parts])
+        self.account = Account(
+            sharing,
+            legs,
+            calendar,
+            [float(sharing.terms.initial_capital) * part for part in parts],
+        )
         self._of_ticker = {
-            leg.ticker: [n for n, other in enumerate(legs) if other.ticker == leg.ticker] for leg in legs
+            leg.ticker: [n for n, other in enumerate(legs) if other.ticker == leg.ticker]
+            for leg in legs
         }
         self._liquidated, self._is_over = liquidated, False
         self._events = self._planned()
@@ -66,7 +77,9 @@ class Walk:
     def _planned(self) -> list[int]:
         """The events that are known from the start, as a heap."""
         events = [
-            self._event(self._bar_of[leg].item(-1), PAY_OUT, leg) for leg, each in enumerate(self.legs) if each.ends
+            self._event(self._bar_of[leg].item(-1), PAY_OUT, leg)
+            for leg, each in enumerate(self.legs)
+            if each.ends
         ]
         if self._sleeves:
             step = REBALANCE_AT_OPEN if self._next_open else REBALANCE_AT_CLOSE
@@ -74,7 +87,9 @@ class Walk:
         if self.sharing.accrual:
             dates = self.calendar.times.astype("datetime64[D]").astype(int)
             self._nights = np.diff(dates, prepend=dates[:1])
-            events += [self._event(bar, ACCRUE, 0) for bar in np.flatnonzero(self._nights).tolist()]
+            events += [
+                self._event(bar, ACCRUE, 0) for bar in np.flatnonzero(self._nights).tolist()
+            ]
         heapify(events)
         return events
 
@@ -85,7 +100,9 @@ class Walk:
         """Every event in order; those that fall together are of legs in their order."""
         events, count = self._events, len(self.legs)
         while events or self._liquidates_before(len(self.calendar)):
-            if self._liquidates_before(events[0] // count // STEPS if events else len(self.calendar)):
+            if self._liquidates_before(
+                events[0] // count // STEPS if events else len(self.calendar)
+            ):
                 self._liquidate()
                 continue
             when, leg = divmod(heappop(events), count)
@@ -114,7 +131,10 @@ class Walk:
         entry = orders.entries[order]
         if entry < len(orders.bars) and not self._is_over:
             self._next[leg] = entry
-            heappush(self._events, self._event(self._bar_of[leg].item(orders.bars[entry]), self._entering, leg))
+            heappush(
+                self._events,
+                self._event(self._bar_of[leg].item(orders.bars[entry]), self._entering, leg),
+            )
 
     def _await_exit(self, leg: int, planned: Exit | None) -> None:
         self._exits[leg] = planned
@@ -161,7 +181,9 @@ class Walk:
         if limit_pct is None:
             return room.affordable(price)
         alike = self._of_ticker[self.legs[leg].ticker]
-        return room.affordable(price, limit_pct / 100.0, total(np.abs(self.account.held(bar)[alike])))
+        return room.affordable(
+            price, limit_pct / 100.0, total(np.abs(self.account.held(bar)[alike]))
+        )
 
     def _exit_of(self, leg: int, order: int) -> Exit | None:
         """How the position that `order` opened ends: by a stop or target before its signal does, or by that."""
@@ -174,7 +196,13 @@ class Walk:
             later = bisect_left(orders.bars, hit.bar + self._next_open + (hit.at == "close"))
             return Exit(hit.bar, hit.at, hit.reason, hit.price * factor, min(later, following))
         if following < len(orders.bars):
-            return Exit(orders.bars[following], self._moment, "signal", orders.prices[following], following)
+            return Exit(
+                orders.bars[following],
+                self._moment,
+                "signal",
+                orders.prices[following],
+                following,
+            )
         return None
 
     def _hit(self, leg: int, order: int, following: int) -> StopHit | None:
@@ -187,14 +215,18 @@ class Walk:
         if following < len(orders.bars):
             exit_bar = orders.bars[following]
             stop, open_only = (exit_bar, exit_bar) if self._next_open else (exit_bar + 1, None)
-        return stops.first_hit(orders.sides[order], orders.prices[order], entry_bar, start, stop, open_only)
+        return stops.first_hit(
+            orders.sides[order], orders.prices[order], entry_bar, start, stop, open_only
+        )
 
     def _leave(self, leg: int, bar: int) -> None:
         """End a position as planned, and let the leg wait for its next order."""
         planned = self._exits[leg]
         assert planned is not None
         self._exits[leg] = None
-        self.account.trade(leg, bar, planned.at, planned.reason, planned.price, -self.account.shares.item(leg))
+        self.account.trade(
+            leg, bar, planned.at, planned.reason, planned.price, -self.account.shares.item(leg)
+        )
         self._await_entry(leg, planned.next_order)
 
     def _pay_out(self, leg: int, bar: int) -> None:
@@ -209,7 +241,9 @@ class Walk:
         """Sell everything as an order of the liquidation's bar would, unless a level ends a position before that."""
         self._is_over = True
         count = len(self.legs)
-        self._events[:] = [each for each in self._events if each // count % STEPS in (ACCRUE, PAY_OUT)]
+        self._events[:] = [
+            each for each in self._events if each // count % STEPS in (ACCRUE, PAY_OUT)
+        ]
         heapify(self._events)
         for leg in np.flatnonzero(self.account.shares).tolist():
             self._await_exit(leg, self._liquidation_of(leg))

@@ -81,7 +81,9 @@ class SignalAnalyzer:
         if not np.isin(self._signals, (-1, 0, 1)).all():
             raise ValueError("signals hold other values than 1, -1 and 0")
         if not (self._close > 0.0).all():
-            raise ValueError(f"close is {self._close.min()} on some bar; a return needs prices above 0")
+            raise ValueError(
+                f"close is {self._close.min()} on some bar; a return needs prices above 0"
+            )
 
     def counts(self) -> SignalCounts:
         """How many bars buy, sell, and how often in a year."""
@@ -94,7 +96,9 @@ class SignalAnalyzer:
 
     def clustering(self) -> tuple[Clustering, Clustering]:
         """How the buys and the sells bunch up, in this order."""
-        buys, sells = (_clustering(side, np.flatnonzero(self._signals == sign)) for side, sign in SIDES)
+        buys, sells = (
+            _clustering(side, np.flatnonzero(self._signals == sign)) for side, sign in SIDES
+        )
         return buys, sells
 
     def forward_returns(self, horizons: Sequence[int] = HORIZONS) -> tuple[ForwardReturns, ...]:
@@ -130,5 +134,14 @@ def _forward_returns(side: Side, horizon: int, after: Array, all_bars: Array) ->
     deviation = float(after.std(ddof=1)) if after.size > 1 else None
     up_pct = 100.0 * float((after > 0.0).mean())
     return ForwardReturns(
-        side, horizon, after.size, float(after.mean()), deviation, lower, median, upper, up_pct, usual
+        side,
+        horizon,
+        after.size,
+        float(after.mean()),
+        deviation,
+        lower,
+        median,
+        upper,
+        up_pct,
+        usual,
     )

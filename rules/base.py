@@ -84,12 +84,15 @@ class BaseRule:
 
     def inputs(self) -> dict[str, float]:
         """The numbers that the texts of the conditions name."""
-        return {name: value for name, value in self.params.items() if isinstance(value, int | float)}
+        return {
+            name: value for name, value in self.params.items() if isinstance(value, int | float)
+        }
 
     @cached_property
     def formula(self) -> Formula:
         """The graph of both conditions; FormulaError for params with faults."""
-        from rules.formula.compiling import compile_formula  # a Job that explains nothing does without it
+        # a Job that explains nothing does without it
+        from rules.formula.compiling import compile_formula
 
         formula, faults = compile_formula(*self.conditions(), self.inputs())
         if formula is None:

@@ -18,7 +18,9 @@ from rules.parameters import RuleSpec as RuleSpec
 CLASSES: Mapping[str, type[BaseRule]] = MappingProxyType(
     {**composite.MEMBERS, **{rule.spec.name: rule for rule in (*composite.RULES, *formula.RULES)}}
 )
-RULES: Mapping[str, RuleSpec] = MappingProxyType({name: rule.spec for name, rule in CLASSES.items()})
+RULES: Mapping[str, RuleSpec] = MappingProxyType(
+    {name: rule.spec for name, rule in CLASSES.items()}
+)
 
 
 def check_params(rule_type: object, params: object) -> Faults:

@@ -38,7 +38,8 @@ class MembersParam(ParamSpec):
     def complete(self, value: Any) -> list[dict[str, Any]]:
         """Each member with complete params."""
         return [
-            {"rule_type": name, "params": MEMBERS[name].spec.complete(params)} for name, params in map(_named, value)
+            {"rule_type": name, "params": MEMBERS[name].spec.complete(params)}
+            for name, params in map(_named, value)
         ]
 
     def label(self, value: Any) -> str:
@@ -71,7 +72,9 @@ def _member_faults(member: object, path: str) -> Faults:
     }
     name = member.get("rule_type")
     if not isinstance(name, str) or name not in MEMBERS:
-        return faults | {f"{path}.rule_type": f"{shown(name)} is not one of: {', '.join(MEMBERS)}"}
+        return faults | {
+            f"{path}.rule_type": f"{shown(name)} is not one of: {', '.join(MEMBERS)}"
+        }
     return faults | MEMBERS[name].spec.faults(member.get("params", {}), f"{path}.params")
 
 
@@ -120,7 +123,9 @@ class CompositeRule(BaseRule):
 
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
         super().__init__(params)
-        self.members = [MEMBERS[name](params) for name, params in map(_named, self.params["rules"])]
+        self.members = [
+            MEMBERS[name](params) for name, params in map(_named, self.params["rules"])
+        ]
 
     def lookback(self) -> int:
         return self.longest_lookback()[1]
@@ -136,7 +141,8 @@ class CompositeRule(BaseRule):
     def signals(self, prices: Prices) -> Signals:
         """The outcome of the vote on every bar; 0 while it has none."""
         stances = [prices.held(member.signals(prices)) for member in self.members]
-        if self.params["mode"] == "any":  # members that turn on the same bar count against each other
+        # members that turn on the same bar count against each other
+        if self.params["mode"] == "any":
             changes: Any = sum(prices.turns(stance) for stance in stances)
             return prices.held(prices.levels(changes > 0, changes < 0))
         needed = len(stances) if self.params["mode"] == "all" else len(stances) // 2 + 1

@@ -53,7 +53,8 @@ class _Found:
         self.values: list[Array] = []
         self.truths: list[Signals] = []
         self._prices, self._traded = prices, slice(first_bar, None)
-        self._names: Mapping[Node, str] = {}  # those of the formula that is read, and the arrays of its nodes
+        # those of the formula that is read, and the arrays of its nodes
+        self._names: Mapping[Node, str] = {}
         self._held: Mapping[Node, Any] = {}
 
     def rule(self, rule: BaseRule) -> dict[str, Any]:
@@ -62,7 +63,10 @@ class _Found:
         conditions = [node for node in formula.nodes if node.kind == "condition"]
         compared = [node for node in conditions if _compares(node)]
         sides = [side for node in compared for side in node.arrays]
-        self._names, self._held = formula.names, values_of(formula, self._prices, {*conditions, *sides})
+        self._names, self._held = (
+            formula.names,
+            values_of(formula, self._prices, {*conditions, *sides}),
+        )
         both = {"buy": self._read(formula.buy), "sell": self._read(formula.sell)}
         for node in compared:  # also those inside numbers, such as bars_since(a > b)
             self._compared(node)
@@ -71,21 +75,28 @@ class _Found:
     def vote(self, rule: CompositeRule) -> dict[str, Any]:
         """Both sides of a vote: the stance of each member, with the member's own conditions."""
         prices = self._prices
-        members = [(each.label, prices.held(each.signals(prices)), self.rule(each)) for each in rule.members]
+        members = [
+            (each.label, prices.held(each.signals(prices)), self.rule(each))
+            for each in rule.members
+        ]
         signals, both = rule.signals(prices), {}
         for side, sign in (("buy", 1), ("sell", -1)):
             stances = [
                 self._condition("stance", stance * np.int8(sign), [own[side]]) | {"name": label}
                 for label, stance, own in members
             ]
-            outcome = self._condition("vote", prices.levels(signals == sign, signals != sign), stances)
+            outcome = self._condition(
+                "vote", prices.levels(signals == sign, signals != sign), stances
+            )
             both[side] = outcome | {"mode": rule.params["mode"], "side": side}
         return both
 
     def _read(self, node: Node) -> dict[str, Any]:
         """A condition with all that it is made of."""
         if _compares(node):
-            return self._condition(node.op, self._held[node], self._compared(node)) | self._nearest(node)
+            return self._condition(
+                node.op, self._held[node], self._compared(node)
+            ) | self._nearest(node)
         inner = [self._read(each) for each in node.arrays if each.kind == "condition"]
         bars = {"bars": node.operands[1]} if node.op == "above_for" else {}
         return self._condition(node.op, self._held[node], inner) | bars
@@ -110,7 +121,11 @@ class _Found:
         return sides
 
     def _put_beside(self, line: dict[str, Any], other: dict[str, Any]) -> None:
-        joining = [each for each in self.lines if each["group"] == other["group"] and other["pane"] == line["pane"]]
+        joining = [
+            each
+            for each in self.lines
+            if each["group"] == other["group"] and other["pane"] == line["pane"]
+        ]
         for each in joining:
             each["group"] = line["group"]
 
@@ -134,14 +149,19 @@ class _Found:
         if not false.size:
             return {}
         sides = (self._held[each] if isinstance(each, Node) else each for each in node.operands)
-        left, right = (np.broadcast_to(side, self._held[node].shape)[self._traded][false] for side in sides)
+        left, right = (
+            np.broadcast_to(side, self._held[node].shape)[self._traded][false] for side in sides
+        )
         at = int(np.abs(left - right).argmin())
         return {"nearest": [int(false[at]), float(left[at]), float(right[at])]}
 
 
 def _line(node: Node, name: str) -> dict[str, Any]:
     unit, column = unit_of(node), {} if node.operands else {"column": node.op.lower()}
-    pane, group = "price" if unit == "price" else "below", unit if unit in ("price", "volume") else name
+    pane, group = (
+        "price" if unit == "price" else "below",
+        unit if unit in ("price", "volume") else name,
+    )
     return {"name": name, "pane": pane, "group": group, "levels": [], **column}
 
 

@@ -8,8 +8,22 @@ from collections.abc import Callable
 import numpy as np
 
 from rules.arrays import Array
-from rules.smoothing import decayed_ratio, decayed_sums, ordered_mean, ordered_sum, wilder_seeded, wilder_sums
-from rules.windows import window_deviations, window_max, window_means, window_min, window_sums, window_weighted_means
+from rules.smoothing import (
+    decayed_ratio,
+    decayed_sums,
+    ordered_mean,
+    ordered_sum,
+    wilder_seeded,
+    wilder_sums,
+)
+from rules.windows import (
+    window_deviations,
+    window_max,
+    window_means,
+    window_min,
+    window_sums,
+    window_weighted_means,
+)
 
 
 def _blank(bars: int) -> Array:
@@ -76,7 +90,11 @@ def ema(close: Array, period: int) -> Array:
         seed, decay = ordered_mean(close[:period]), 1.0 - 2.0 / (period + 1)
         average[period - 1] = seed
         # the close's lead over its average decays and takes in each change: exactly 0 at the end of a flat stretch
-        lead = decayed_sums(close[period:] - close[period - 1 : -1], decay, (float(close[period - 1]) - seed) / decay)
+        lead = decayed_sums(
+            close[period:] - close[period - 1 : -1],
+            decay,
+            (float(close[period - 1]) - seed) / decay,
+        )
         np.multiply(lead, decay, out=lead)
         np.subtract(close[period:], lead, out=average[period:])
     return average
@@ -99,7 +117,9 @@ def rsi(close: Array, period: int = 14) -> Array:
     return strength
 
 
-def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple[Array, Array, Array]:
+def macd(
+    close: Array, fast: int = 12, slow: int = 26, signal: int = 9
+) -> tuple[Array, Array, Array]:
     """MACD, its signal line and their difference (histogram), in the price's unit; NaN before bar slow + signal - 2.
 
     close: (bars,) float64, oldest first, no NaN. The fast EMA starts so late that its first value falls on the slow
@@ -112,11 +132,15 @@ def macd(close: Array, fast: int = 12, slow: int = 26, signal: int = 9) -> tuple
     if fast >= slow:
         raise ValueError(f"fast is {fast}; must be less than slow, which is {slow}")
     gap = ema(close[slow - fast :], fast)[fast - 1 :] - ema(close, slow)[slow - 1 :]
-    line, signal_line = (_ending_in(each[signal - 1 :], close.size) for each in (gap, ema(gap, signal)))
+    line, signal_line = (
+        _ending_in(each[signal - 1 :], close.size) for each in (gap, ema(gap, signal))
+    )
     return line, signal_line, line - signal_line
 
 
-def bollinger_bands(close: Array, period: int = 20, width: float = 2.0) -> tuple[Array, Array, Array]:
+def bollinger_bands(
+    close: Array, period: int = 20, width: float = 2.0
+) -> tuple[Array, Array, Array]:
     """Upper, middle and lower band, in the price's unit; NaN for the first `period` - 1 bars.
 
     The middle is the SMA, the bands lie `width` population standard deviations (ddof 0) from it (Bollinger 2001).
@@ -162,7 +186,9 @@ def stochastic(
     with np.errstate(invalid="ignore"):
         place = 100.0 * ((close[period - 1 :] - lowest) / (window_max(high, period) - lowest))
     k = window_means(place, smooth)
-    return _ending_in(k[signal - 1 :], close.size), _ending_in(window_means(k, signal), close.size)
+    return _ending_in(k[signal - 1 :], close.size), _ending_in(
+        window_means(k, signal), close.size
+    )
 
 
 def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array, Array, Array]:
@@ -176,9 +202,13 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array,
     _check_period("period", period)
     up, down, ranges = high[1:] - high[:-1], low[:-1] - low[1:], true_range(high, low, close)
     plus = _directional_indicator(np.where((up > down) & (up > 0.0), up, 0.0), ranges, period)
-    minus = _directional_indicator(np.where((down > up) & (down > 0.0), down, 0.0), ranges, period)
+    minus = _directional_indicator(
+        np.where((down > up) & (down > 0.0), down, 0.0), ranges, period
+    )
     whole = plus + minus
-    index = np.divide(100.0 * np.abs(plus - minus), whole, out=np.zeros(whole.size), where=whole != 0.0)
+    index = np.divide(
+        100.0 * np.abs(plus - minus), whole, out=np.zeros(whole.size), where=whole != 0.0
+    )
     lines = wilder_sums(index, period) / period, plus, minus
     strength, plus, minus = (_ending_in(line, close.size) for line in lines)
     return strength, plus, minus
@@ -189,7 +219,9 @@ def _directional_indicator(moves: Array, ranges: Array, period: int) -> Array:
     share = np.empty(max(0, ranges.size - period + 1))
     if share.size:
         start = complex(ordered_sum(moves[: period - 1]), ordered_sum(ranges[: period - 1]))
-        decayed_ratio(moves[period - 1 :], ranges[period - 1 :], 1.0 - 1.0 / period, start, out=share)
+        decayed_ratio(
+            moves[period - 1 :], ranges[period - 1 :], 1.0 - 1.0 / period, start, out=share
+        )
         share *= 100.0
     if not np.isnan(ranges).any():  # 0 / 0 is no range so far; a missing price must stay missing
         share[np.isnan(share)] = 0.0

@@ -84,7 +84,9 @@ class GridResult:
         ValueError if a name is not an axis of the grid, or both are the same.
         """
         if x_name == y_name or not {x_name, y_name} <= set(self.grid):
-            raise ValueError(f"{x_name} and {y_name} must be two of the grid's axes: {', '.join(self.grid)}")
+            raise ValueError(
+                f"{x_name} and {y_name} must be two of the grid's axes: {', '.join(self.grid)}"
+            )
         x_values, y_values = tuple(self.grid[x_name]), tuple(self.grid[y_name])
         cells = np.full((len(y_values), len(x_values)), np.nan)
         better = np.fmin if self.metric in SMALLER_IS_BETTER else np.fmax
@@ -142,9 +144,13 @@ class ParameterOptimizer:
             if keep(result | rule.params):
                 kept.append(place)
             progress(place + 1, len(rules))
-        return GridResult(axes, tuple(rules[place].params for place in kept), values[kept], metric)
+        return GridResult(
+            axes, tuple(rules[place].params for place in kept), values[kept], metric
+        )
 
-    def _allowed(self, axes: Grid, fixed: Mapping[str, Any], where: Condition) -> Iterator[BaseRule]:
+    def _allowed(
+        self, axes: Grid, fixed: Mapping[str, Any], where: Condition
+    ) -> Iterator[BaseRule]:
         """The rule with each combination that its own constraints and `where` accept."""
         own = [constraint.split(" < ") for constraint in self._rule.spec.constraints]
         for values in product(*axes.values()):
@@ -158,23 +164,35 @@ class ParameterOptimizer:
         metrics = self._engine.summarize(
             self._bars, lambda _: rule.generate_signals(self._prices), first_bar=self._first_bar
         )
-        return {name: np.nan if (value := getattr(metrics, name)) is None else value for name in METRICS}
+        return {
+            name: np.nan if (value := getattr(metrics, name)) is None else value
+            for name in METRICS
+        }
 
 
 def _complete_axes(spec: RuleSpec, grid: Grid, fixed: Mapping[str, Any]) -> Grid:
     """The axes with plain numbers (np.arange gives others), each value once; ValueError as for `search`."""
     axes = {name: _plain(values) for name, values in grid.items() if _is_listed(values)}
     single = {name: [value] for name, value in fixed.items()}
-    if faults := _grid_faults(grid, fixed) + _axes_faults(spec, single) + _axes_faults(spec, axes):
+    if (
+        faults := _grid_faults(grid, fixed)
+        + _axes_faults(spec, single)
+        + _axes_faults(spec, axes)
+    ):
         raise ValueError("; ".join(faults))
     params = {param.name: param for param in spec.params}
-    return {name: _distinct([params[name].complete(value) for value in values]) for name, values in axes.items()}
+    return {
+        name: _distinct([params[name].complete(value) for value in values])
+        for name, values in axes.items()
+    }
 
 
 def _grid_faults(grid: Grid, fixed: Mapping[str, Any]) -> list[str]:
     faults = [f"{name}: appears in both grid and fixed" for name in grid if name in fixed]
     unlisted = [name for name, values in grid.items() if not _is_listed(values)]
-    return faults + [f"{name}: {shown(grid[name])} is not a list of values to try" for name in unlisted]
+    return faults + [
+        f"{name}: {shown(grid[name])} is not a list of values to try" for name in unlisted
+    ]
 
 
 def _is_listed(values: object) -> bool:
@@ -196,6 +214,8 @@ def _axes_faults(spec: RuleSpec, axes: Grid) -> list[str]:
     known = {param.name: param for param in spec.params}
     for name, values in axes.items():
         for value in values:
-            found = known[name].faults(value, name) if name in known else spec.faults({name: value})
+            found = (
+                known[name].faults(value, name) if name in known else spec.faults({name: value})
+            )
             faults += [f"{field}: {message}" for field, message in found.items()]
     return faults

@@ -33,9 +33,23 @@ class MomentumRule(BaseRule):
         "which tend to reverse.",
         "paper",
         (
-            bars("lookback", 126, 20, 504, "Bars over which the past return is taken (126 are six months)"),
+            bars(
+                "lookback",
+                126,
+                20,
+                504,
+                "Bars over which the past return is taken (126 are six months)",
+            ),
             bars("skip", 5, 0, 63, "Most recent bars that are left out"),
-            number("threshold", 0.0, 0.0, 100.0, 0.5, "Past return that counts as a rise, or as a fall", "%"),
+            number(
+                "threshold",
+                0.0,
+                0.0,
+                100.0,
+                0.5,
+                "Past return that counts as a rise, or as a fall",
+                "%",
+            ),
         ),
         "return from `lookback` bars ago to `skip` bars ago > threshold",
         "the same return < -threshold",
@@ -53,8 +67,13 @@ class MomentumRule(BaseRule):
 
     def signals(self, prices: Prices) -> Signals:
         close, threshold = prices["Close"], self.params["threshold"] / 100.0
-        before, after = prices.shift(close, self.params["lookback"]), prices.shift(close, self.params["skip"])
-        return prices.levels(after > before * (1.0 + threshold), after < before * (1.0 - threshold))
+        before, after = (
+            prices.shift(close, self.params["lookback"]),
+            prices.shift(close, self.params["skip"]),
+        )
+        return prices.levels(
+            after > before * (1.0 + threshold), after < before * (1.0 - threshold)
+        )
 
 
 class ValueRule(BaseRule):
@@ -71,9 +90,29 @@ class ValueRule(BaseRule):
         "Buys what is cheap against its own price of years ago and sells what is dear against it.",
         "paper",
         (
-            bars("lookback", 756, 126, 1260, "How long ago the price is compared (756 bars are three years)"),
-            bars("average", 126, 2, 252, "Bars around that day over which the old price is averaged"),
-            number("threshold", 20.0, 0.0, 90.0, 1.0, "Gap to the old price that counts as cheap, or as dear", "%"),
+            bars(
+                "lookback",
+                756,
+                126,
+                1260,
+                "How long ago the price is compared (756 bars are three years)",
+            ),
+            bars(
+                "average",
+                126,
+                2,
+                252,
+                "Bars around that day over which the old price is averaged",
+            ),
+            number(
+                "threshold",
+                20.0,
+                0.0,
+                90.0,
+                1.0,
+                "Gap to the old price that counts as cheap, or as dear",
+                "%",
+            ),
         ),
         "average close around `lookback` bars ago is over threshold % above today's close",
         "average close around `lookback` bars ago is over threshold % below today's close",
@@ -97,7 +136,11 @@ class ValueRule(BaseRule):
         return int(self.params["lookback"] + self.params["average"] // 2)
 
     def signals(self, prices: Prices) -> Signals:
-        close, average, threshold = prices["Close"], self.params["average"], self.params["threshold"] / 100.0
+        close, average, threshold = (
+            prices["Close"],
+            self.params["average"],
+            self.params["threshold"] / 100.0,
+        )
         old = prices.shift(prices.indicator("sma", CLOSE, average), self._delay)
         return prices.levels(old > close * (1.0 + threshold), old < close * (1.0 - threshold))
 
@@ -117,8 +160,18 @@ class MeanReversionRule(BaseRule):
         "paper",
         (
             bars("lookback", 5, 1, 60, "Bars of the return that may reverse (5 are a week)"),
-            bars("window", 60, 10, 250, "Such returns, the latest included, that say what is usual"),
-            number("threshold", 1.5, 0.5, 4.0, 0.1, "Distance from the usual return", "standard deviations"),
+            bars(
+                "window", 60, 10, 250, "Such returns, the latest included, that say what is usual"
+            ),
+            number(
+                "threshold",
+                1.5,
+                0.5,
+                4.0,
+                0.1,
+                "Distance from the usual return",
+                "standard deviations",
+            ),
         ),
         "z-score of the last return < -threshold",
         "z-score of the last return > threshold",
@@ -159,7 +212,9 @@ class BreakoutRule(BaseRule):
         "paper",
         (
             bars("lookback", 50, 2, 400, "Bars before this one that make the range"),
-            number("band", 0.0, 0.0, 10.0, 0.1, "How far beyond the range the close must be", "%"),
+            number(
+                "band", 0.0, 0.0, 10.0, 0.1, "How far beyond the range the close must be", "%"
+            ),
         ),
         "close > highest close of the bars before x (1 + band)",
         "close < lowest close of the bars before x (1 - band)",
@@ -175,7 +230,11 @@ class BreakoutRule(BaseRule):
         return int(self.params["lookback"])
 
     def signals(self, prices: Prices) -> Signals:
-        close, lookback, band = prices["Close"], self.params["lookback"], self.params["band"] / 100.0
+        close, lookback, band = (
+            prices["Close"],
+            self.params["lookback"],
+            self.params["band"] / 100.0,
+        )
         highest = prices.shift(prices.indicator("highest", CLOSE, lookback), 1)
         lowest = prices.shift(prices.indicator("lowest", CLOSE, lookback), 1)
         return prices.levels(close > highest * (1.0 + band), close < lowest * (1.0 - band))

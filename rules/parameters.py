@@ -9,7 +9,8 @@ Category = Literal["technical", "paper", "composite", "formula"]
 Faults = dict[str, str]  # messages by field
 
 SHOWN_CHARACTERS = 60  # of a refused value, in a message
-SHOWN_BITS = 200  # an int above this is named by its size: Python refuses to print ints of over 4,300 digits
+# an int above this is named by its size: Python refuses to print ints of over 4,300 digits
+SHOWN_BITS = 200
 FIELD_CHARACTERS = 64  # of a name that a client made up, in a field's path
 
 
@@ -47,7 +48,9 @@ class ParamSpec:
 
     def _number_fault(self, value: Any) -> str | None:
         wanted = f"{'a whole number' if self.kind == 'int' else 'a number'} from {self.range()}"
-        if isinstance(value, bool) or not isinstance(value, int if self.kind == "int" else (int, float)):
+        if isinstance(value, bool) or not isinstance(
+            value, int if self.kind == "int" else (int, float)
+        ):
             return f"{shown(value)} is not {wanted}"
         # compared as it is: float() of a huge int would raise OverflowError; NaN lies nowhere
         inside = self.minimum <= value <= self.maximum  # type: ignore[operator]  # a number has bounds
@@ -69,9 +72,18 @@ class ParamSpec:
         """JSON Schema (2020-12) of the value."""
         common = {"description": self.help + (f" ({self.unit})" if self.unit else "")}
         if self.kind == "choice":
-            return common | {"type": "string", "enum": list(self.choices), "default": self.default}
+            return common | {
+                "type": "string",
+                "enum": list(self.choices),
+                "default": self.default,
+            }
         kind = "integer" if self.kind == "int" else "number"
-        return common | {"type": kind, "minimum": self.minimum, "maximum": self.maximum, "default": self.default}
+        return common | {
+            "type": kind,
+            "minimum": self.minimum,
+            "maximum": self.maximum,
+            "default": self.default,
+        }
 
 
 def bars(name: str, default: int, minimum: int, maximum: int, text: str) -> ParamSpec:
@@ -80,7 +92,13 @@ def bars(name: str, default: int, minimum: int, maximum: int, text: str) -> Para
 
 
 def number(
-    name: str, default: float, minimum: float, maximum: float, step: float, text: str, unit: str = ""
+    name: str,
+    default: float,
+    minimum: float,
+    maximum: float,
+    step: float,
+    text: str,
+    unit: str = "",
 ) -> ParamSpec:
     """A parameter that is a number in `unit`."""
     return ParamSpec(name, "float", default, minimum, maximum, step, text, unit)
@@ -126,9 +144,15 @@ class RuleSpec:
                 faults[field] = f"{shown(value)} given, but {has}"
         return faults | self._constraints_faults(params, path, faults)
 
-    def _constraints_faults(self, params: Mapping[str, Any], path: str, faults: Iterable[str]) -> Faults:
+    def _constraints_faults(
+        self, params: Mapping[str, Any], path: str, faults: Iterable[str]
+    ) -> Faults:
         """Faults of the constraints whose both sides are in order by themselves; a value not given is its default."""
-        values = {p.name: params.get(p.name, p.default) for p in self.params if f"{path}.{p.name}" not in faults}
+        values = {
+            p.name: params.get(p.name, p.default)
+            for p in self.params
+            if f"{path}.{p.name}" not in faults
+        }
         found: Faults = {}
         for left, right in (constraint.split(" < ") for constraint in self.constraints):
             if left in values and right in values and not values[left] < values[right]:
@@ -141,7 +165,9 @@ class RuleSpec:
 
         params: free of faults.
         """
-        return {spec.name: spec.complete(params.get(spec.name, spec.default)) for spec in self.params}
+        return {
+            spec.name: spec.complete(params.get(spec.name, spec.default)) for spec in self.params
+        }
 
     def label(self, params: Mapping[str, Any]) -> str:
         """The name with all of its complete params, such as RSI_14_30_70; as long as it takes."""
@@ -154,12 +180,16 @@ class RuleSpec:
             "properties": {param.name: param.schema() for param in self.params},
             "additionalProperties": False,
         }
-        return schema | ({"description": f"with {', '.join(self.constraints)}"} if self.constraints else {})
+        return schema | (
+            {"description": f"with {', '.join(self.constraints)}"} if self.constraints else {}
+        )
 
 
 def shown(value: object) -> str:
     """A refused value as a message prints it: its JSON-like form, never longer than a line."""
     if isinstance(value, int) and value.bit_length() > SHOWN_BITS:
         return f"an integer of {value.bit_length()} bits"
-    text = repr(value) if not isinstance(value, (list, dict, tuple)) else f"a {type(value).__name__}"
+    text = (
+        repr(value) if not isinstance(value, (list, dict, tuple)) else f"a {type(value).__name__}"
+    )
     return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."

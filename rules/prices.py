@@ -41,7 +41,9 @@ class Prices:
             column = _checked(name, _column(self._data, name))
             for other, known in self._columns.items():
                 if known.size != column.size:
-                    raise ValueError(f"{name} has {column.size} bars and {other} {known.size}; must have one length")
+                    raise ValueError(
+                        f"{name} has {column.size} bars and {other} {known.size}; must have one length"
+                    )
             self._columns[name] = column = column.view()
             column.flags.writeable = False
         return column
@@ -51,7 +53,9 @@ class Prices:
         """How many bars the columns have; None before the first of them is read."""
         return next((column.size for column in self._columns.values()), None)
 
-    def indicator(self, name: str | Callable[..., Any], columns: tuple[str, ...], *params: Hashable) -> Any:
+    def indicator(
+        self, name: str | Callable[..., Any], columns: tuple[str, ...], *params: Hashable
+    ) -> Any:
         """The function `name` of rules.indicators, or one of your own, of the columns and params.
 
         It is computed once for these prices while the memo has room.
@@ -60,7 +64,9 @@ class Prices:
         if key not in self._indicators:
             compute = getattr(indicators, name) if isinstance(name, str) else name
             read = [self[column] for column in columns]
-            while self._indicators and len(self._indicators) >= MEMO_BYTES // (8 * max(1, read[0].size)):
+            while self._indicators and len(self._indicators) >= MEMO_BYTES // (
+                8 * max(1, read[0].size)
+            ):
                 del self._indicators[next(iter(self._indicators))]  # the oldest
             self._indicators[key] = compute(*read, *params)
         return self._indicators[key]
@@ -70,7 +76,11 @@ def _column(data: Mapping[str, Column], name: str) -> Column:
     try:
         return data[name] if name != TIME else _seconds(data[name])
     except KeyError:
-        if name == TIME and getattr(index := getattr(data, "index", None), "dtype", np.dtype(bool)).kind == "M":
+        if (
+            name == TIME
+            and getattr(index := getattr(data, "index", None), "dtype", np.dtype(bool)).kind
+            == "M"
+        ):
             return _seconds(index)
         raise ValueError(f"data has no column {name}") from None
 
@@ -89,5 +99,7 @@ def _checked(name: str, values: Column) -> Array:
         raise ValueError(f"{name} has {column.ndim} dimensions; a column has one value per bar")
     if not np.isfinite(column).all():
         bar = int(np.flatnonzero(~np.isfinite(column))[0])
-        raise ValueError(f"{name} is {column[bar]} at bar {bar}; every bar must have a finite number")
+        raise ValueError(
+            f"{name} is {column[bar]} at bar {bar}; every bar must have a finite number"
+        )
     return column

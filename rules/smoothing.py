@@ -12,9 +12,11 @@ import numpy as np
 from rules.arrays import Array
 
 BLOCK = 256  # bars that one scaled cumulative sum covers
-ROWS = 64  # blocks worked on together: 128 KB, so that the passes over them stay in the second-level cache
+# blocks worked on together: 128 KB, so that the passes over them stay in the second-level cache
+ROWS = 64
 LARGEST_SCALE = (
-    100.0  # natural logarithm of the largest factor within a block, e^100: values up to 1e260 do not overflow
+    # natural logarithm of the largest factor within a block, e^100: values up to 1e260 do not overflow
+    100.0
 )
 
 

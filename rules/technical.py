@@ -47,7 +47,9 @@ class RsiRule(BaseRule):
 
     def signals(self, prices: Prices) -> Signals:
         strength = prices.indicator("rsi", CLOSE, self.params["period"])
-        return prices.levels(strength < self.params["oversold"], strength > self.params["overbought"])
+        return prices.levels(
+            strength < self.params["oversold"], strength > self.params["overbought"]
+        )
 
 
 class MacdRule(BaseRule):
@@ -82,7 +84,10 @@ class RsiMacdRule(MacdRule):
         "technical",
         (
             RSI_PARAMS[0],
-            replace(RSI_PARAMS[1], help="Accepted with RSI's params; no condition of this rule reads it"),
+            replace(
+                RSI_PARAMS[1],
+                help="Accepted with RSI's params; no condition of this rule reads it",
+            ),
             replace(RSI_PARAMS[2], help="No buy at or above this RSI; sell above it"),
             *MACD_PARAMS,
         ),
@@ -101,8 +106,13 @@ class RsiMacdRule(MacdRule):
 
     def signals(self, prices: Prices) -> Signals:
         crosses = super().signals(prices)
-        strength, overbought = prices.indicator("rsi", CLOSE, self.params["period"]), self.params["overbought"]
-        return prices.levels((crosses > 0) & (strength < overbought), (crosses < 0) | (strength > overbought))
+        strength, overbought = (
+            prices.indicator("rsi", CLOSE, self.params["period"]),
+            self.params["overbought"],
+        )
+        return prices.levels(
+            (crosses > 0) & (strength < overbought), (crosses < 0) | (strength > overbought)
+        )
 
 
 class MaCrossRule(BaseRule):
@@ -114,7 +124,13 @@ class MaCrossRule(BaseRule):
         (
             bars("fast", 20, 2, 200, "Bars of the fast average"),
             bars("slow", 50, 3, 400, "Bars of the slow average; more than the fast ones"),
-            ParamSpec("kind", "choice", "sma", help="Simple or exponential averages", choices=("sma", "ema")),
+            ParamSpec(
+                "kind",
+                "choice",
+                "sma",
+                help="Simple or exponential averages",
+                choices=("sma", "ema"),
+            ),
         ),
         "fast average crosses above the slow one",
         "fast average crosses below the slow one",
@@ -150,14 +166,19 @@ class BollingerRule(BaseRule):
         "close < lower band",
         "close > upper band",
         "J. Bollinger, Bollinger on Bollinger Bands (2001)",
-        conditions=("close < bollinger_lower(close, period, width)", "close > bollinger_upper(close, period, width)"),
+        conditions=(
+            "close < bollinger_lower(close, period, width)",
+            "close > bollinger_upper(close, period, width)",
+        ),
     )
 
     def lookback(self) -> int:
         return int(self.params["period"] - 1)
 
     def signals(self, prices: Prices) -> Signals:
-        upper, _, lower = prices.indicator("bollinger_bands", CLOSE, self.params["period"], self.params["width"])
+        upper, _, lower = prices.indicator(
+            "bollinger_bands", CLOSE, self.params["period"], self.params["width"]
+        )
         close = prices["Close"]
         return prices.levels(close < lower, close > upper)
 
@@ -170,7 +191,15 @@ class VolumeRule(BaseRule):
         "technical",
         (
             bars("period", 20, 2, 200, "Bars before this one that make the usual volume"),
-            number("multiple", 2.0, 1.0, 10.0, 0.1, "How many times the usual volume counts as a spike", "times"),
+            number(
+                "multiple",
+                2.0,
+                1.0,
+                10.0,
+                0.1,
+                "How many times the usual volume counts as a spike",
+                "times",
+            ),
         ),
         "volume > multiple x its average over the bars before, and the close is up",
         "volume > multiple x its average over the bars before, and the close is down",

@@ -61,7 +61,15 @@ class AtrRule(BaseRule):
         "technical",
         (
             bars("period", 14, 2, 200, "Bars of the ATR and of the highest and lowest close"),
-            number("multiple", 3.0, 0.5, 10.0, 0.1, "Distance between the line and the extreme close", "ATRs"),
+            number(
+                "multiple",
+                3.0,
+                0.5,
+                10.0,
+                0.1,
+                "Distance between the line and the extreme close",
+                "ATRs",
+            ),
         ),
         "in a fall: close rises above the lowest close of the period + multiple x ATR",
         "in a rise: close falls below the highest close of the period - multiple x ATR",

@@ -52,14 +52,22 @@ class RuleValidator:
 
     def _signals(self, rule: BaseRule, bars: int) -> Signals:
         """The rule's own signals of the first `bars` bars, whatever their form."""
-        return rule.signals(Prices({name: column[:bars].copy() for name, column in self._data.items()}))
+        return rule.signals(
+            Prices({name: column[:bars].copy() for name, column in self._data.items()})
+        )
 
     def _determinism_findings(self, rule: BaseRule, signals: Column) -> Iterator[Finding]:
         """The same rule again, and a fresh one of its class and params, must repeat the signals."""
-        for who, other in (("the rule asked again", rule), ("a fresh copy of the rule", type(rule)(rule.params))):
+        for who, other in (
+            ("the rule asked again", rule),
+            ("a fresh copy of the rule", type(rule)(rule.params)),
+        ):
             bars = np.flatnonzero(self._signals(other, self._bars) != signals)
             if bars.size:
-                yield Finding("determinism", f"{who} signals otherwise on {bars.size} bars, first on bar {bars[0]}")
+                yield Finding(
+                    "determinism",
+                    f"{who} signals otherwise on {bars.size} bars, first on bar {bars[0]}",
+                )
 
     def _look_ahead_findings(self, rule: BaseRule, signals: Column) -> Iterator[Finding]:
         """The first cut whose signals differ from those with all bars; one is enough."""
@@ -71,7 +79,8 @@ class RuleValidator:
             if not np.array_equal(early, signals[:bars]):
                 bar = int(np.flatnonzero(early != signals[:bars])[0])
                 yield Finding(
-                    "look_ahead", f"the signal of bar {bar} changes when the bars after {bars - 1} are cut off"
+                    "look_ahead",
+                    f"the signal of bar {bar} changes when the bars after {bars - 1} are cut off",
                 )
                 return
 
@@ -79,7 +88,9 @@ class RuleValidator:
         """Lengths spread over the prices, and right behind some signals, where a peek of one bar would show."""
         spread = np.linspace(1, self._bars - 1, CUTS).astype(int)
         signalled = np.flatnonzero(signals[:-1]) + 1
-        behind = signalled[np.linspace(0, signalled.size - 1, min(CUTS, signalled.size)).astype(int)]
+        behind = signalled[
+            np.linspace(0, signalled.size - 1, min(CUTS, signalled.size)).astype(int)
+        ]
         return sorted({*spread.tolist(), *behind.tolist()})
 
 
@@ -89,7 +100,9 @@ def _metadata_findings(rule: BaseRule) -> Iterator[Finding]:
             yield Finding("metadata", f"{name} is empty")
     known = CLASSES.get(rule.spec.name)
     if known and not isinstance(rule, known):
-        yield Finding("metadata", f"{type(rule).__name__} has the name of another rule, {rule.spec.name}")
+        yield Finding(
+            "metadata", f"{type(rule).__name__} has the name of another rule, {rule.spec.name}"
+        )
 
 
 def _params_findings(rule: BaseRule) -> Iterator[Finding]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from rules.arrays import Array
 
-CHUNK = 16_384  # windows worked on together, so that the passes over them stay in the second-level cache
+# windows worked on together, so that the passes over them stay in the second-level cache
+CHUNK = 16_384
 
 
 def window_sums(values: Array, period: int) -> Array:
@@ -37,7 +38,9 @@ def window_means(values: Array, period: int) -> Array:
 
 def window_weighted_means(values: Array, period: int) -> Array:
     """The mean of the last `period` values with weights 1 to `period`, the latest counting most; as window_means."""
-    return _means(_over_chunks(_weighted_sums, values, period), values, period, period * (period + 1) / 2)
+    return _means(
+        _over_chunks(_weighted_sums, values, period), values, period, period * (period + 1) / 2
+    )
 
 
 def _means(sums: Array, values: Array, period: int, weight: float) -> Array:
@@ -74,7 +77,9 @@ def _over_chunks(compute: Callable[[Array, int], Array], values: Array, period: 
     count = max(0, values.size - period + 1)
     windows = np.empty(count)
     for first in range(0, count, CHUNK):
-        windows[first : first + CHUNK] = compute(values[first : first + CHUNK + period - 1], period)
+        windows[first : first + CHUNK] = compute(
+            values[first : first + CHUNK + period - 1], period
+        )
     return windows
 
 
@@ -110,8 +115,11 @@ def _put_together(ufunc: Any, tails: Any, heads: Any, bars: int) -> Array:
 def _weighted_sums(values: Array, period: int) -> Array:
     """Sums with weights 1 to `period`: sums of a tail's sums, then a head with the weights that the tail leaves it."""
     count, rows = values.size - period + 1, _blocks(values, period)
-    tails = np.add.accumulate(np.add.accumulate(rows[:, ::-1], axis=1), axis=1)[:, ::-1].reshape(-1)
-    before = np.tile(np.arange(period, 0.0, -1.0), len(rows))[:count]  # bars of the window in the tail
+    tails = np.add.accumulate(np.add.accumulate(rows[:, ::-1], axis=1), axis=1)[:, ::-1].reshape(
+        -1
+    )
+    # bars of the window in the tail
+    before = np.tile(np.arange(period, 0.0, -1.0), len(rows))[:count]
     heads = np.add.accumulate(rows, axis=1)
     weighted = np.add.accumulate(rows * np.arange(1.0, period + 1.0), axis=1)
     heads[:, -1] = weighted[:, -1] = 0.0  # a window that is one whole block is all tail
@@ -125,7 +133,9 @@ def _deviations(values: Array, period: int) -> Array:
     rows = _blocks(values, period)
     ahead = rows.copy()
     ahead[1:] -= rows[:-1, -1:]
-    means: Any = _put_together(np.add, _with_squares(rows - rows[:, -1:]), _with_squares(ahead), values.size)
+    means: Any = _put_together(
+        np.add, _with_squares(rows - rows[:, -1:]), _with_squares(ahead), values.size
+    )
     means /= period
     deviations: Array = np.sqrt(np.maximum(means.imag - means.real * means.real, 0.0))
     return deviations

@@ -56,7 +56,9 @@ def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -
     numbers = {"url": client.url, "rate_per_s": asked.rate} | summary(batch, runs, wave, limit)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     draw(wave, numbers, asked.out.with_suffix(".png"))
-    asked.out.with_suffix(".json").write_text(json.dumps({**numbers, "wave": vars(wave)}) + "\n", encoding="utf-8")
+    asked.out.with_suffix(".json").write_text(
+        json.dumps({**numbers, "wave": vars(wave)}) + "\n", encoding="utf-8"
+    )
     print(in_words(numbers))
     progress.say(f"written: {asked.out.with_suffix('.png')} and {asked.out.with_suffix('.json')}")
     return EXIT_OK if numbers["completed"] == numbers["runs"] else EXIT_SOME_FAILED
@@ -64,7 +66,11 @@ def demonstrate(client: Client, asked: argparse.Namespace, progress: Progress) -
 
 def wave_runs(client: Client) -> Iterator[dict[str, Any]]:
     """Different runs over all daily tickers of the platform, each over all of its prices."""
-    daily = [(each["ticker"], each["timeframes"]["1d"]) for each in client.tickers() if "1d" in each["timeframes"]]
+    daily = [
+        (each["ticker"], each["timeframes"]["1d"])
+        for each in client.tickers()
+        if "1d" in each["timeframes"]
+    ]
     bounds = itertools.product(range(5, 40), range(20, 41, 2), range(60, 81, 2))
     for (period, oversold, overbought), (ticker, held) in itertools.product(bounds, daily):
         yield {
@@ -77,7 +83,9 @@ def wave_runs(client: Client) -> Iterator[dict[str, Any]]:
         }
 
 
-def send(client: Client, batch_id: str, planned: list[dict[str, Any]], rate: float | None) -> None:
+def send(
+    client: Client, batch_id: str, planned: list[dict[str, Any]], rate: float | None
+) -> None:
     """All at once, or one at a time at a steady rate; a late one does not delay the next."""
     if not rate:
         client.submit(planned, batch_id)
@@ -91,7 +99,9 @@ def send(client: Client, batch_id: str, planned: list[dict[str, Any]], rate: flo
 def manifest_limit(url: str) -> int:
     """maxReplicaCount of keda/scaledjob.yaml; on this machine at most its cores, as the local scaler has it."""
     documents = yaml.safe_load_all(MANIFEST.read_text(encoding="utf-8"))
-    scaled = next(document for document in documents if document and document["kind"] == "ScaledJob")
+    scaled = next(
+        document for document in documents if document and document["kind"] == "ScaledJob"
+    )
     limit = int(scaled["spec"]["maxReplicaCount"])
     local = urlsplit(url).hostname in ("127.0.0.1", "localhost")
     return min(limit, os.cpu_count() or limit) if local else limit
@@ -104,9 +114,18 @@ def parser() -> argparse.ArgumentParser:
     )
     whole.add_argument("--url", default=os.environ.get("BACKTEST_URL", DEFAULT_URL))
     whole.add_argument("--runs", type=_runs, default=200, help="how many runs (default: 200)")
-    whole.add_argument("--rate", type=_rate, help="submissions per second; without it all at once")
-    whole.add_argument("--limit", type=_runs, help="the scaler's limit (default: that of keda/scaledjob.yaml)")
-    whole.add_argument("--out", type=Path, default=Path("var/autoscale"), help="report files (default: var/autoscale)")
+    whole.add_argument(
+        "--rate", type=_rate, help="submissions per second; without it all at once"
+    )
+    whole.add_argument(
+        "--limit", type=_runs, help="the scaler's limit (default: that of keda/scaledjob.yaml)"
+    )
+    whole.add_argument(
+        "--out",
+        type=Path,
+        default=Path("var/autoscale"),
+        help="report files (default: var/autoscale)",
+    )
     return whole
 
 

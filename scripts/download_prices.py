@@ -43,7 +43,9 @@ def write_prices(folder: Path, ticker: str) -> str:
 def main() -> None:
     """Write the five files and print their lines for data/README.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("data"), help="folder to write to (default: data)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("data"), help="folder to write to (default: data)"
+    )
     folder = parser.parse_args().out
     folder.mkdir(parents=True, exist_ok=True)
     for ticker in TICKERS:

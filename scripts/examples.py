@@ -5,14 +5,31 @@ from typing import Any
 from backtests.client import Client
 from backtests.errors import BacktestsError
 
-TERMS = {"rule_type": "MA_CROSS", "size_type": "percent", "position_size": 100, "tags": ["example"]}
+TERMS = {
+    "rule_type": "MA_CROSS",
+    "size_type": "percent",
+    "position_size": 100,
+    "tags": ["example"],
+}
 DATES = {"start_date": "2008-03-01", "end_date": "2013-03-01"}
-RUN = {**TERMS, **DATES, "ticker": "AAPL", "benchmark": "^GSPC", "label": "Example: averages on AAPL"}
+RUN = {
+    **TERMS,
+    **DATES,
+    "ticker": "AAPL",
+    "benchmark": "^GSPC",
+    "label": "Example: averages on AAPL",
+}
 GRID = {"fast": {"min": 5, "max": 30, "step": 5}, "slow": {"min": 40, "max": 120, "step": 10}}
 BATCH_ID = "example-averages"
 BATCH: dict[str, Any] = {
     "name": "Example: pairs of averages on MSFT",
-    "base": {**TERMS, **DATES, "ticker": "MSFT", "charts": False, "label": "Example: pairs of averages"},
+    "base": {
+        **TERMS,
+        **DATES,
+        "ticker": "MSFT",
+        "charts": False,
+        "label": "Example: pairs of averages",
+    },
     "parameters": GRID,
 }
 STUDY: dict[str, Any] = {

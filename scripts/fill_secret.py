@@ -18,8 +18,13 @@ OF_ADMIN = "api-tokens"  # the key that has a digest in place of a random value
 def fill(template: str, admin_token: str) -> str:
     """The template with a random value of 192 bits at each placeholder; comments stay comments."""
     digest = hashlib.sha256(admin_token.encode()).hexdigest()
-    lines = template.replace(OF_ADMIN + PLACEHOLDER, f'{OF_ADMIN}: "admin:sha256:{digest}"').splitlines()
-    return "\n".join(line if line.lstrip().startswith("#") else _fill_line(line) for line in lines) + "\n"
+    lines = template.replace(
+        OF_ADMIN + PLACEHOLDER, f'{OF_ADMIN}: "admin:sha256:{digest}"'
+    ).splitlines()
+    return (
+        "\n".join(line if line.lstrip().startswith("#") else _fill_line(line) for line in lines)
+        + "\n"
+    )
 
 
 def _fill_line(line: str) -> str:

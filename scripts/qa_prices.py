@@ -31,7 +31,13 @@ def findings(path: Path) -> Iterator[Finding]:
 def main() -> int:
     """Print the findings of all files and a summary; 0 when there are files and none is refused."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path, nargs="?", default=Path("data"), help="folder to check (default: data)")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        nargs="?",
+        default=Path("data"),
+        help="folder to check (default: data)",
+    )
     folder = parser.parse_args().folder
     paths = price_files(folder)
     if not paths:

@@ -56,7 +56,9 @@ def main() -> int:
         was_there = DATABASE.exists()
         _create_schema(environment)
         is_new = DATABASE.exists() and not was_there
-        _run_procfile(environment, redis, programs, is_new and environment.get("EXAMPLES") != "false")
+        _run_procfile(
+            environment, redis, programs, is_new and environment.get("EXAMPLES") != "false"
+        )
     except CannotRun as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -77,9 +79,12 @@ def _environment() -> dict[str, str]:
     environment = {"WEB_HOST": "127.0.0.1", "PORT": "5000", **from_file, **os.environ}
     if not environment["PORT"].isdecimal() or not 0 < int(environment["PORT"]) < 65536:
         raise SystemExit(f"PORT={environment['PORT']!r}: a number from 1 to 65535 is expected")
-    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    environment["PATH"] = (
+        f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
+    )
     environment["PYTHONUNBUFFERED"] = "1"
-    environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"  # or macOS may end Jobs and web's processes as they fork
+    # or macOS may end Jobs and web's processes as they fork
+    environment["OBJC_DISABLE_INITIALIZE_FORK_SAFETY"] = "YES"
     return environment
 
 
@@ -104,7 +109,9 @@ def _require_free_port(host: str, port: int) -> None:
     try:
         socket.create_server((host, port), family=family).close()
     except PermissionError:
-        raise CannotRun(f"port {port} needs root; choose another one: PORT=5000 make run") from None
+        raise CannotRun(
+            f"port {port} needs root; choose another one: PORT=5000 make run"
+        ) from None
     except OSError:
         hint = f"stop that program, or choose another port: PORT={port + 1} make run"
         raise CannotRun(f"port {port} is in use; {hint}") from None
@@ -114,14 +121,20 @@ def _start_redis(environment: dict[str, str]) -> Program:
     """A Redis of our own, which only this user reaches; it may not answer yet."""
     if len(os.fsencode(SOCKET)) > LONGEST_SOCKET:
         hint = "clone to a shorter path, or point REDIS_URL at a Redis that runs"
-        raise CannotRun(f"{SOCKET} is longer than the {LONGEST_SOCKET} bytes of a socket's path; {hint}")
+        raise CannotRun(
+            f"{SOCKET} is longer than the {LONGEST_SOCKET} bytes of a socket's path; {hint}"
+        )
     SOCKET.unlink(missing_ok=True)
     kind, program = redis_server()
     print(f"starting the {kind} Redis ({program}, log: var/redis.log)", flush=True)
-    print(f"  look into the queue: redis-cli -s {SOCKET.relative_to(ROOT)} LRANGE rq:queue:backtests 0 -1")
-    settings = ["--port", "0", "--unixsocket", str(SOCKET), "--save", ""]  # the database has what a restart forgets
+    print(
+        f"  look into the queue: redis-cli -s {SOCKET.relative_to(ROOT)} LRANGE rq:queue:backtests 0 -1"
+    )
+    # the database has what a restart forgets
+    settings = ["--port", "0", "--unixsocket", str(SOCKET), "--save", ""]
     settings += ["--hash-max-ziplist-value", "1024"]  # a waiting message takes less than half
-    settings += ["--set-proc-title", "no"]  # a title is written over the environment, by which processes are told apart
+    # a title is written over the environment, by which processes are told apart
+    settings += ["--set-proc-title", "no"]
     return Program("Redis", [program, *settings], environment, VAR / "redis.log")
 
 
@@ -154,15 +167,21 @@ def _create_schema(environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "adapters.schema", "--take-in"]
     finished = subprocess.run(command, cwd=ROOT, env=environment, check=False)
     if finished.returncode:
-        raise CannotRun("the database could not be prepared; the lines above say why (DATABASE_URL names it)")
+        raise CannotRun(
+            "the database could not be prepared; the lines above say why (DATABASE_URL names it)"
+        )
 
 
 def _run_procfile(
-    environment: dict[str, str], redis: list[Program], programs: list[Program], with_examples: bool
+    environment: dict[str, str],
+    redis: list[Program],
+    programs: list[Program],
+    with_examples: bool,
 ) -> None:
     """Start what the Procfile names as `programs`, and look after all of them until a signal comes."""
     asked: list[int] = []
-    for signum in STOP_SIGNALS:  # from here on none may interrupt a start, which would leave a process behind
+    # from here on none may interrupt a start, which would leave a process behind
+    for signum in STOP_SIGNALS:
         signal.signal(signum, lambda number, frame: asked.append(number))
     lines = (ROOT / "Procfile").read_text(encoding="utf-8").splitlines()
     commands = dict(line.split(": ", 1) for line in lines)

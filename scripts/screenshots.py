@@ -40,7 +40,9 @@ PATIENCE_S = 180.0
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="photograph pages of a running platform into docs/images/")
+    parser = argparse.ArgumentParser(
+        description="photograph pages of a running platform into docs/images/"
+    )
     parser.add_argument("--url", default="http://127.0.0.1:5000", help="where the platform runs")
     client = Client(parser.parse_args().url)
     found = filter(None, map(shutil.which, ("chromium-headless-shell", "chromium")))
@@ -57,7 +59,13 @@ def main() -> None:
 def submitted(client: Client) -> dict[str, str]:
     """The pages by the name of their picture, after everything on them has ended."""
     grid = [
-        {"ticker": ticker, "rule_type": "MA_CROSS", "params": {"fast": fast, "slow": slow}, "charts": False, **DATES}
+        {
+            "ticker": ticker,
+            "rule_type": "MA_CROSS",
+            "params": {"fast": fast, "slow": slow},
+            "charts": False,
+            **DATES,
+        }
         for ticker in ("AAPL", "IBM")
         for fast in (5, 10, 15, 20, 30, 40)
         for slow in (50, 80, 100, 150, 200)
@@ -85,7 +93,8 @@ def photograph(browser: Browser, url: str, pages: dict[str, str]) -> None:
     for name, path in pages.items():
         page.set_viewport_size({"width": WIDTH, "height": 900})
         page.goto(url + path, wait_until="networkidle")
-        page.set_viewport_size({"width": WIDTH, "height": top_of(page)["height"]})  # a bar at the foot is drawn there
+        # a bar at the foot is drawn there
+        page.set_viewport_size({"width": WIDTH, "height": top_of(page)["height"]})
         save(page.screenshot(full_page=True, clip=top_of(page)), IMAGES / f"{name}.png")
         print(f"docs/images/{name}.png")
     page.close()
@@ -94,7 +103,9 @@ def photograph(browser: Browser, url: str, pages: dict[str, str]) -> None:
 def save(png: bytes, path: Path) -> None:
     """Write a picture with 256 colours, which nobody tells from all of them at half the size."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
-    picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
+        path, optimize=True
+    )
 
 
 def top_of(page: Page) -> Any:

@@ -15,7 +15,9 @@ _LINE = re.compile(r"^(\s*(?:- )?image: )\S+/stock-backtest:\S+", re.MULTILINE)
 def set_image(root: Path, image: str) -> list[str]:
     """Write `image` into all manifests below `root`; the files that changed. ValueError for a tag that may move."""
     if not _IMAGE.fullmatch(image):
-        raise ValueError(f"{image!r}: <registry>/<owner>/stock-backtest:<git commit, 7 to 40 hex digits> is expected")
+        raise ValueError(
+            f"{image!r}: <registry>/<owner>/stock-backtest:<git commit, 7 to 40 hex digits> is expected"
+        )
     changed = []
     for file in sorted([*(root / "k8s").rglob("*.yaml"), *(root / "keda").rglob("*.yaml")]):
         before = file.read_text(encoding="utf-8")
@@ -29,7 +31,10 @@ def set_image(root: Path, image: str) -> list[str]:
 def main() -> int:
     """Set the image that the command line names."""
     if len(sys.argv) != 2:
-        print("usage: python scripts/set_image.py <registry>/<owner>/stock-backtest:<commit>", file=sys.stderr)
+        print(
+            "usage: python scripts/set_image.py <registry>/<owner>/stock-backtest:<commit>",
+            file=sys.stderr,
+        )
         return 2
     try:
         changed = set_image(ROOT, sys.argv[1])

@@ -17,7 +17,9 @@ JOBS_OF_KEDA = "scaledjob.keda.sh/name=backtest"
 YOUNG_S = 120  # a younger Job may only be about to start
 
 
-def never_ran(jobs: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]], now: datetime) -> Iterator[str]:
+def never_ran(
+    jobs: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]], now: datetime
+) -> Iterator[str]:
     """Names of the Jobs that have not ended, are not young, and none of whose pods has had a running container."""
     ran = _those_that_ran(pods)
     for job in filter(_is_unfinished, jobs):
@@ -40,7 +42,11 @@ def _is_unfinished(job: Mapping[str, Any]) -> bool:
 
 
 def _those_that_ran(pods: Iterable[Mapping[str, Any]]) -> set[str]:
-    return {pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-name") for pod in pods if _has_run(pod)}
+    return {
+        pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-name")
+        for pod in pods
+        if _has_run(pod)
+    }
 
 
 def _has_run(pod: Mapping[str, Any]) -> bool:
@@ -54,14 +60,22 @@ def _listed(*what: str) -> Any:
 
 
 def _kubectl(*arguments: str) -> str:
-    return subprocess.run(["kubectl", *arguments], check=True, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(
+        ["kubectl", *arguments], check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
 
 
 def main() -> int:
     """List or delete the stuck Jobs of the current namespace."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--delete", action="store_true", help="delete them; without it they are only listed")
-    parser.add_argument("--idle", action="store_true", help="Jobs that wait for a message, in place of stuck ones")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--delete", action="store_true", help="delete them; without it they are only listed"
+    )
+    parser.add_argument(
+        "--idle", action="store_true", help="Jobs that wait for a message, in place of stuck ones"
+    )
     asked = parser.parse_args()
     try:
         # Jobs first: a pod that starts between the two questions is seen

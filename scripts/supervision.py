@@ -18,7 +18,11 @@ class Program:
     """One program, in a session of its own: Ctrl-C reaches it only when its turn has come."""
 
     def __init__(
-        self, name: str, command: str | Sequence[str], environment: Mapping[str, str], log: Path | None = None
+        self,
+        name: str,
+        command: str | Sequence[str],
+        environment: Mapping[str, str],
+        log: Path | None = None,
     ) -> None:
         """Start it; a shell runs a `command` that is text, and `log` takes what it prints."""
         self._name, self._command, self._environment, self._log = name, command, environment, log
@@ -53,7 +57,10 @@ class Program:
             pause_s = FIRST_PAUSE_S if now - self._started_at > STEADY_S else self._pause_s
             self._due, self._pause_s = now + pause_s, min(2 * pause_s, LONGEST_PAUSE_S)
             code = self._process.returncode
-            print(f"{self._name} ended with exit code {code}; it is started again in {pause_s:g} s", flush=True)
+            print(
+                f"{self._name} ended with exit code {code}; it is started again in {pause_s:g} s",
+                flush=True,
+            )
         elif now >= self._due:
             self._start()
 

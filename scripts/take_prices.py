@@ -15,9 +15,15 @@ from tempfile import TemporaryDirectory
 from zipfile import ZipFile
 
 HEADER = "Date,Open,High,Low,Close,Volume"
-PRICE_STEP = Decimal("0.000001")  # of a canonical price file, so that its hash is the data_hash of its bars
+# of a canonical price file, so that its hash is the data_hash of its bars
+PRICE_STEP = Decimal("0.000001")
 # of the wheel, wherever this runs: another one's has another hash
-PLATFORM = ("--platform=manylinux_2_28_x86_64", "--python-version=3.11", "--implementation=cp", "--abi=cp311")
+PLATFORM = (
+    "--platform=manylinux_2_28_x86_64",
+    "--python-version=3.11",
+    "--implementation=cp",
+    "--abi=cp311",
+)
 
 
 @dataclass(frozen=True)
@@ -37,12 +43,24 @@ class Wheel:
         (path,) = folder.glob(f"{self.package}-*.whl")
         found = hashlib.sha256(path.read_bytes()).hexdigest()
         if found != self.sha256:
-            raise SystemExit(f"{path.name}: its SHA-256 is {found}, and {self.sha256} is expected; nothing was written")
+            raise SystemExit(
+                f"{path.name}: its SHA-256 is {found}, and {self.sha256} is expected; nothing was written"
+            )
         return ZipFile(path)
 
 
-ARCH = Wheel("arch", "8.0.0", "975ec3bdf7926335742ac362251fafe32b448b8f194dead062f22a00beef772d", "LICENSE.md")
-SKFOLIO = Wheel("skfolio", "1.12.2", "2d324c62a4188dc0b62a713f8d5cea177e208a5b45987e3d3f204dd56d3a669b", "LICENSE")
+ARCH = Wheel(
+    "arch",
+    "8.0.0",
+    "975ec3bdf7926335742ac362251fafe32b448b8f194dead062f22a00beef772d",
+    "LICENSE.md",
+)
+SKFOLIO = Wheel(
+    "skfolio",
+    "1.12.2",
+    "2d324c62a4188dc0b62a713f8d5cea177e208a5b45987e3d3f204dd56d3a669b",
+    "LICENSE",
+)
 INDEXES = {"^GSPC": "arch/data/sp500/sp500.csv.gz", "^IXIC": "arch/data/nasdaq/nasdaq.csv.gz"}
 STOCKS = "skfolio/datasets/data/sp500_dataset.csv.gz"  # a column of closes for each of 20
 LEFT_OUT = ("AAPL", "MSFT", "RRC")  # data/README.md says why
@@ -95,7 +113,9 @@ def write_prices(folder: Path, ticker: str, content: bytes) -> str:
 def main() -> None:
     """Write the files and the licences they came with, and print the files' lines for data/README.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("data"), help="folder to write to (default: data)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("data"), help="folder to write to (default: data)"
+    )
     folder = parser.parse_args().out
     (folder / "licences").mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as downloads:
@@ -103,7 +123,9 @@ def main() -> None:
         for ticker, content in price_files_of(*wheels):
             print(write_prices(folder, ticker, content))
         for wheel, archive in zip((ARCH, SKFOLIO), wheels, strict=True):
-            licence = archive.read(f"{wheel.package}-{wheel.version}.dist-info/licenses/{wheel.licence}")
+            licence = archive.read(
+                f"{wheel.package}-{wheel.version}.dist-info/licenses/{wheel.licence}"
+            )
             (folder / "licences" / f"{wheel.package}.txt").write_bytes(licence)
 
 

@@ -38,12 +38,20 @@ def look_at(result: dict[str, Any], client: Client) -> None:
     run_id = result["run_id"]
     expect(result["status"] == "completed", f"run {run_id} failed: {result['error_message']}")
     for name in METRICS:
-        expect(isinstance(result["metrics"].get(name), int | float), f"the metric {name} is missing")
+        expect(
+            isinstance(result["metrics"].get(name), int | float), f"the metric {name} is missing"
+        )
     for name in ("equity_curve", "trades", "signals", "charts", "result_hash", "data_hash"):
         expect(bool(result[name]), f"{name} is empty")
     for name in (key.removesuffix("_base64") for key in result["charts"]):
-        expect(client.read(f"/result/{run_id}/charts/{name}.png").startswith(PNG), f"the chart {name} is no PNG")
-    expect(run_id.encode() in client.read(f"/result/{run_id}"), "the result page does not name its run")
+        expect(
+            client.read(f"/result/{run_id}/charts/{name}.png").startswith(PNG),
+            f"the chart {name} is no PNG",
+        )
+    expect(
+        run_id.encode() in client.read(f"/result/{run_id}"),
+        "the result page does not name its run",
+    )
     story = [event["to_status"] for event in client.get(f"/api/runs/{run_id}/events")["events"]]
     expect(story[0] == "PENDING" and story[-1] == "SUCCEEDED", f"the run's story reads {story}")
 
@@ -57,7 +65,9 @@ def verify(client: Client, wait_s: float) -> None:
     print(f"submitted: run_id {run_id}")
     result = client.wait(run_id, wait_s)
     look_at(result, client)
-    print(f"completed: waited {result['queue_wait_s']:.2f} s, ran {result['run_s']:.2f} s, attempt {result['attempt']}")
+    print(
+        f"completed: waited {result['queue_wait_s']:.2f} s, ran {result['run_s']:.2f} s, attempt {result['attempt']}"
+    )
     shown = ", ".join(f"{name} {result['metrics'][name]:,.2f}" for name in METRICS)
     print(f"result: {shown}; {len(result['charts'])} charts; image {result['image_tag']}")
 
@@ -65,13 +75,20 @@ def verify(client: Client, wait_s: float) -> None:
 def main() -> int:
     """Check the platform that the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("base_url", nargs="?", default="http://localhost:5000", help="default: %(default)s")
     parser.add_argument(
-        "--wait-s", type=float, default=60.0, help="seconds for readiness and for the run (%(default)s)"
+        "base_url", nargs="?", default="http://localhost:5000", help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--wait-s",
+        type=float,
+        default=60.0,
+        help="seconds for readiness and for the run (%(default)s)",
     )
     arguments = parser.parse_args()
     try:
-        client = Client(arguments.base_url, os.environ.get("API_TOKEN"), patience_s=arguments.wait_s)
+        client = Client(
+            arguments.base_url, os.environ.get("API_TOKEN"), patience_s=arguments.wait_s
+        )
         verify(client, arguments.wait_s)
     except (NotWhole, BacktestsError, TimeoutError) as fault:
         print(f"NOT WHOLE: {fault}", file=sys.stderr)

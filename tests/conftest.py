@@ -43,7 +43,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("database")
         if not item.get_closest_marker("peers"):
             marker = item.get_closest_marker("timeout")
-            limit_s = float(marker.args[0] if marker else config.getoption("timeout") or config.getini("timeout"))
+            limit_s = float(
+                marker.args[0]
+                if marker
+                else config.getoption("timeout") or config.getini("timeout")
+            )
             item.add_marker(pytest.mark.timeout(limit_s * slowness()), append=False)
 
 
@@ -78,7 +82,9 @@ def redis_server(redis_process: RedisServer) -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def mariadb_process(tmp_path_factory: pytest.TempPathFactory, shared_directory: Path) -> Iterator[MariaDBServer]:
+def mariadb_process(
+    tmp_path_factory: pytest.TempPathFactory, shared_directory: Path
+) -> Iterator[MariaDBServer]:
     """This test process's MariaDB server; use `mariadb_server` or `mariadb_url`."""
     from tests.services.fixtures import mariadb_servers
 

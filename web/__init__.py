@@ -44,7 +44,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or load_settings()
     configure_logging(settings, role="web")
     app = Flask(__name__, static_folder=None)  # web.assets serves the static files
-    app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = settings.secret_key or (secrets.token_hex(32),)
+    app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = settings.secret_key or (
+        secrets.token_hex(32),
+    )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = build_platform(settings)
     latency.measure(app)

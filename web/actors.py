@@ -8,14 +8,17 @@ from flask import current_app, request, session
 from adapters.access.tokens import Actor, digest_of
 from web.platform import platform
 
-PEER = "web.peer"  # in the WSGI environment: who is at the other end, whatever a proxy says of its client
+# in the WSGI environment: who is at the other end, whatever a proxy says of its client
+PEER = "web.peer"
 _USER = re.compile(r"[!-~]{1,64}")  # names and addresses of mail; one word in a line of the log
 
 
 def asking() -> Actor | None:
     """Who sent the request, None for a stranger; before there are tokens this machine itself may do everything."""
     if not are_tokens_asked_for():
-        may_all = platform().settings.open_access or all(map(_is_loopback, (_peer(), request.remote_addr)))
+        may_all = platform().settings.open_access or all(
+            map(_is_loopback, (_peer(), request.remote_addr))
+        )
         return Actor(None, "admin") if may_all else None
     return _by_proxy() or _by_token()
 
@@ -32,7 +35,9 @@ def holder_of(token: str) -> Actor | None:
 
 def _by_proxy() -> Actor | None:
     settings = platform().settings
-    user = request.headers.get(settings.auth_proxy_header, "") if settings.auth_proxy_header else ""
+    user = (
+        request.headers.get(settings.auth_proxy_header, "") if settings.auth_proxy_header else ""
+    )
     if _peer() != settings.trusted_proxy or not _USER.fullmatch(user):
         return None
     return Actor(f"proxy:{user}", settings.auth_proxy_scope)
@@ -42,7 +47,9 @@ def _by_token() -> Actor | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer":
         return holder_of(token.strip())
-    known = platform().tokens.holder_in(session["id"], session["token"]) if "id" in session else None
+    known = (
+        platform().tokens.holder_in(session["id"], session["token"]) if "id" in session else None
+    )
     if known is None:
         session.clear()
     elif current_app.config["SECRET_KEY_FALLBACKS"]:

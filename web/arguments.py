@@ -18,7 +18,9 @@ T = TypeVar("T")
 D = TypeVar("D")
 
 _KEY = Parser(words(MAX_KEY_LENGTH), words(MAX_KEY_LENGTH).schema | {"minLength": 1})
-KEY = Argument("Idempotency-Key", _KEY, "printable; the same key makes no second run", in_header=True)
+KEY = Argument(
+    "Idempotency-Key", _KEY, "printable; the same key makes no second run", in_header=True
+)
 DRY_RUN = Argument("dry_run", flag, "say what would happen, record nothing", False)
 AFTER = Argument("after", whole_number(0), "next_after of the page before")
 
@@ -35,7 +37,9 @@ class Reader(Protocol):
 
 
 @contextmanager
-def reading_arguments(values: Mapping[str, str], known: Collection[str] | None = None) -> Iterator[Reader]:
+def reading_arguments(
+    values: Mapping[str, str], known: Collection[str] | None = None
+) -> Iterator[Reader]:
     """A reader of `values`; when the block ends, InvalidRequest with the faults of all that it read.
 
     A parser raises ValueError with what it accepts. Where `known` is given, an argument of another name is a fault too.
@@ -79,7 +83,9 @@ def idempotency_key() -> str | None:
     if key is None:
         return None
     if not 0 < len(key) <= MAX_KEY_LENGTH or not key.isprintable():
-        raise InvalidRequest({"Idempotency-Key": f"1 to {MAX_KEY_LENGTH} printable characters are accepted"})
+        raise InvalidRequest(
+            {"Idempotency-Key": f"1 to {MAX_KEY_LENGTH} printable characters are accepted"}
+        )
     return key
 
 
@@ -91,14 +97,17 @@ def json_body() -> Any:
 def typed_body(*accepted: str) -> bytes:
     """The body of a request that has one of the accepted content types; 415, or what `read_body` raises."""
     if request.mimetype not in accepted:
-        raise UnsupportedMediaType(f"Content-Type {request.mimetype or 'is missing'}; accepted: {', '.join(accepted)}")
+        raise UnsupportedMediaType(
+            f"Content-Type {request.mimetype or 'is missing'}; accepted: {', '.join(accepted)}"
+        )
     return read_body()
 
 
 def read_body(max_bytes: int | None = None) -> bytes:
     """The body, or nothing when it is a form, whose fields are in `request.form` then; 413 above what a view takes."""
     max_bytes = max_bytes or most_bytes(current_app, request.endpoint)
-    request.max_content_length = max_bytes + 1  # a body that does not tell its length is cut there, and so noticed
+    # a body that does not tell its length is cut there, and so noticed
+    request.max_content_length = max_bytes + 1
     if (request.content_length or 0) > max_bytes:
         raise _too_large(max_bytes)
     body = request.get_data(parse_form_data=True)
@@ -119,4 +128,6 @@ def parse_json(body: bytes) -> Any:
     try:
         return from_json(body.removeprefix(BOM_UTF8), allow_inf_nan=False)
     except ValueError as error:
-        raise InvalidRequest({"body": f"not valid JSON: {error}"}, "the body is not valid JSON") from None
+        raise InvalidRequest(
+            {"body": f"not valid JSON: {error}"}, "the body is not valid JSON"
+        ) from None

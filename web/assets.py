@@ -37,7 +37,9 @@ def register(app: Flask) -> None:
         if filename not in files:
             abort(404)
         zipped = _takes_gzip()
-        response = Response((small if zipped else files)[filename], mimetype=TYPES[Path(filename).suffix])
+        response = Response(
+            (small if zipped else files)[filename], mimetype=TYPES[Path(filename).suffix]
+        )
         # another version is asked for while pods are replaced: what is here must not be kept under its name
         response.headers["Cache-Control"] = FOREVER if given_version == version else "no-cache"
         return _marked(response, zipped)
@@ -54,8 +56,15 @@ def _address(filename: str) -> str:
 
 def _files() -> dict[str, bytes]:
     folder = HERE / "static"
-    own = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.suffix in TYPES}
-    return own | {"css/bootstrap.css": BOOTSTRAP.read_bytes(), "js/lightweight-charts.js": CHARTS.read_bytes()}
+    own = {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.suffix in TYPES
+    }
+    return own | {
+        "css/bootstrap.css": BOOTSTRAP.read_bytes(),
+        "js/lightweight-charts.js": CHARTS.read_bytes(),
+    }
 
 
 def _takes_gzip() -> bool:
@@ -63,7 +72,11 @@ def _takes_gzip() -> bool:
 
 
 def _compress(response: Response) -> Response:
-    fits = response.mimetype in COMPRESSED and not response.is_streamed and "Content-Encoding" not in response.headers
+    fits = (
+        response.mimetype in COMPRESSED
+        and not response.is_streamed
+        and "Content-Encoding" not in response.headers
+    )
     if not fits or response.status_code == 304 or (response.content_length or 0) < LEAST_BYTES:
         return response
     zipped = _takes_gzip()

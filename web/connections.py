@@ -12,7 +12,8 @@ from gunicorn.asgi.protocol import ASGIProtocol  # type: ignore[import-untyped]
 from web.platform import POOL_SIZE
 
 HEADERS_S = 10.0  # from a request's first byte to the end of its headers
-IDLE_S = 75.0  # of silence, or for an answer beside what its size allows; longer than an ingress keeps its side open
+# of silence, or for an answer beside what its size allows; longer than an ingress keeps its side open
+IDLE_S = 75.0
 BYTES_PER_S = 50_000  # a body or an answer may be as slow as this, on the average
 CONNECTIONS = 2_000  # of one process
 HEADER_BYTES = 32 * 1024
@@ -26,7 +27,9 @@ class Address:
     def __init__(self) -> None:
         self.open: dict[Connection, None] = {}
         # thousands of requests from here must not be a queue before everybody else's
-        self.turns: dict[Executor, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(POOL_SIZE))
+        self.turns: dict[Executor, asyncio.Semaphore] = defaultdict(
+            lambda: asyncio.Semaphore(POOL_SIZE)
+        )
 
 
 class Connections:
@@ -52,7 +55,9 @@ class Connections:
         for each in self._all():
             if each.deadline < now:
                 each.drop()
-        self._addresses = defaultdict(Address, {host: kept for host, kept in self._addresses.items() if kept.open})
+        self._addresses = defaultdict(
+            Address, {host: kept for host, kept in self._addresses.items() if kept.open}
+        )
 
     def close_idle(self) -> None:
         """Close those that are asked for nothing, each when it has sent what it has."""

@@ -5,7 +5,13 @@ from itertools import islice
 
 from flask import Flask, g, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, NotSupportedError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    NotSupportedError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -34,7 +40,8 @@ _STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
     429: (QueueFull,),
     503: (QueueUnavailable, DrawingUnavailable),
 }
-_OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)  # of a database that answers
+# of a database that answers
+_OUR_FAULTS = (DataError, IntegrityError, NotSupportedError, ProgrammingError)
 _AWAY = (
     "The database does not answer: nothing can be read or recorded until it is back, and nothing that was recorded is "
     "lost. Whoever runs the platform sees to it that DATABASE_URL leads to it (of SQLite, that its file is where it "
@@ -65,7 +72,9 @@ def _platform_error(error: PlatformError) -> ResponseReturnValue:
 
 def _http_error(error: HTTPException) -> ResponseReturnValue:
     code = error.code or 500
-    headers = {name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")}
+    headers = {
+        name: value for name, value in error.get_headers() if name in ("Allow", "Retry-After")
+    }
     headers |= {"WWW-Authenticate": "Bearer"} if code == 401 else {}
     return _answer(code, {"error": error.description or error.name}, headers)
 
@@ -73,7 +82,10 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 def _internal_error(error: Exception) -> ResponseReturnValue:
     run_id = getattr(g, "run_id", None) or (request.view_args or {}).get("run_id")
     log.error("internal_error path=%s", request.path, exc_info=error)
-    body: dict[str, object] = {"error": "Internal server error", "run_id": str(run_id) if run_id else None}
+    body: dict[str, object] = {
+        "error": "Internal server error",
+        "run_id": str(run_id) if run_id else None,
+    }
     if not _is_away(error):
         return _answer(500, body, {})
     return _answer(503, body | {"error": _AWAY}, {"Retry-After": "5", "Away": "The database"})
@@ -94,6 +106,10 @@ def _answer(code: int, body: dict[str, object], headers: dict[str, str]) -> Resp
 
 def wants_json() -> bool:
     """Whether the client is a program: an API path, a JSON body, or no wish for HTML."""
-    if request.path.startswith(_API_PATHS) or request.path.endswith(_API_FILES) or request.is_json:
+    if (
+        request.path.startswith(_API_PATHS)
+        or request.path.endswith(_API_FILES)
+        or request.is_json
+    ):
         return True
     return not request.accept_mimetypes.accept_html

@@ -50,19 +50,26 @@ class Exchange:
         self.connection.allow(math.inf)
         size = max(declared, len(body))
         environ.pop("HTTP_TRANSFER_ENCODING", None)  # it came in chunks, and has a length now
-        environ["wsgi.input"], environ["CONTENT_LENGTH"] = BytesIO(body if size <= most else b""), str(size)
+        environ["wsgi.input"], environ["CONTENT_LENGTH"] = (
+            BytesIO(body if size <= most else b""),
+            str(size),
+        )
         return size <= most
 
     async def give(self, answer: Answer) -> None:
         """Send an answer; more of it is made when there is room."""
         self.connection.allow(IDLE_S)
-        await self.send({"type": "http.response.start", "status": answer.status, "headers": answer.headers})
+        await self.send(
+            {"type": "http.response.start", "status": answer.status, "headers": answer.headers}
+        )
         try:
             while True:
                 for start in range(0, len(answer.piece), UNSENT_BYTES):
                     part = answer.piece[start : start + UNSENT_BYTES]
                     self.connection.deadline += len(part) / BYTES_PER_S
-                    await self.send({"type": "http.response.body", "body": part, "more_body": True})
+                    await self.send(
+                        {"type": "http.response.body", "body": part, "more_body": True}
+                    )
                 if answer.is_whole:
                     break
                 await self.in_turn(answer.go_on)

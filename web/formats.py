@@ -74,7 +74,11 @@ def duration(seconds: float | None) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60:,} h {minutes % 60:02d} min"
+    return (
+        f"{minutes} min {rest:02d} s"
+        if minutes < 60
+        else f"{minutes // 60:,} h {minutes % 60:02d} min"
+    )
 
 
 def time_left(seconds: float) -> str:
@@ -127,7 +131,9 @@ def public_status(status: str) -> str:
 
 def run_word(run: Mapping[str, Any]) -> str:
     """The word for the state of a run; cancelled is one of its own to people."""
-    return "cancelled" if run["error_type"] == ErrorType.CANCELLED else public_status(run["status"])
+    return (
+        "cancelled" if run["error_type"] == ErrorType.CANCELLED else public_status(run["status"])
+    )
 
 
 SPARK_Y = {level: f"{22 - height * 0.32:.4g}" for height, level in enumerate(LEVELS)}
@@ -141,7 +147,9 @@ def _spark_x(points: int) -> tuple[str, ...]:
 
 def sparkline_points(shape: str) -> str:
     """A stored sparkline as points of a picture 96 wide and 24 high; looked up, since a list shows fifty of them."""
-    return " ".join([x + SPARK_Y[level] for x, level in zip(_spark_x(len(shape)), shape, strict=True)])
+    return " ".join(
+        [x + SPARK_Y[level] for x, level in zip(_spark_x(len(shape)), shape, strict=True)]
+    )
 
 
 def heat(value: float | None, largest: float) -> str:

@@ -32,7 +32,8 @@ PROBES = ("/health", "/ready")
 ACCEPTED_AT_ONCE = 16  # connections, before those that there are have their turn
 
 gasgi.ASGIProtocol = Connection  # gunicorn has no setting for it
-_believe = ProxyFix(lambda environ, start_response: [])  # takes X-Forwarded-For and -Proto into an environ
+# takes X-Forwarded-For and -Proto into an environ
+_believe = ProxyFix(lambda environ, start_response: [])
 
 
 class FrontWorker(gasgi.ASGIWorker):  # type: ignore[misc]
@@ -42,13 +43,19 @@ class FrontWorker(gasgi.ASGIWorker):  # type: ignore[misc]
         """Put the front before the application."""
         app = self.app.wsgi()
         _allow_files(2 * CONNECTIONS)
-        self.connections = Connections(app.extensions["platform"].settings.connections_per_address)
+        self.connections = Connections(
+            app.extensions["platform"].settings.connections_per_address
+        )
         self.asgi = Front(app)
         self.loop.create_server = partial(self._listen, self.loop.create_server)
 
-    async def _listen(self, create_server: Any, *given: Any, sock: socket, **named: Any) -> asyncio.Server:
+    async def _listen(
+        self, create_server: Any, *given: Any, sock: socket, **named: Any
+    ) -> asyncio.Server:
         """Take up few connections at a time, so that others have their turn, and let the system hold many more."""
-        server: asyncio.Server = await create_server(*given, sock=sock, backlog=ACCEPTED_AT_ONCE, **named)
+        server: asyncio.Server = await create_server(
+            *given, sock=sock, backlog=ACCEPTED_AT_ONCE, **named
+        )
         sock.listen(self.cfg.backlog)  # asyncio has made both numbers one
         return server
 
@@ -71,12 +78,17 @@ class Front:
         self._app, self._proxy, self._routes = app, settings.trusted_proxy, app.url_map.bind("")
         self._large = asyncio.Semaphore(LARGE_BODIES)
         self._threads = ThreadPoolExecutor(POOL_SIZE)
-        self._probing = {path: ThreadPoolExecutor(1) for path in PROBES}  # answered while all others wait for MySQL
+        # answered while all others wait for MySQL
+        self._probing = {path: ThreadPoolExecutor(1) for path in PROBES}
 
-    async def __call__(self, connection: Connection, scope: dict[str, Any], receive: Any, send: Any) -> None:
+    async def __call__(
+        self, connection: Connection, scope: dict[str, Any], receive: Any, send: Any
+    ) -> None:
         """Answer one request."""
         connection.allow(math.inf)
-        exchange = Exchange(connection, receive, send, self._probing.get(scope["path"], self._threads))
+        exchange = Exchange(
+            connection, receive, send, self._probing.get(scope["path"], self._threads)
+        )
         try:
             await self._answer(exchange, scope)
         except ConnectionError:

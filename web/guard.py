@@ -5,10 +5,26 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 from wsgiref.types import WSGIEnvironment
 
-from flask import Blueprint, Flask, Response, g, redirect, render_template, request, session, url_for
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+    url_for,
+)
 from flask.sessions import SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, TooManyRequests, Unauthorized
+from werkzeug.exceptions import (
+    BadRequest,
+    Forbidden,
+    HTTPException,
+    TooManyRequests,
+    Unauthorized,
+)
 
 from adapters.access.tokens import digest_of
 from adapters.database import reading
@@ -40,7 +56,8 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 
-_HSTS = {"Strict-Transport-Security": "max-age=31536000"}  # over TLS alone: elsewhere browsers must ignore it
+# over TLS alone: elsewhere browsers must ignore it
+_HSTS = {"Strict-Transport-Security": "max-age=31536000"}
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -52,7 +69,11 @@ class _Sessions(SecureCookieSessionInterface):
 
 def protect(app: Flask) -> None:
     """Check each request before its view, and send the security headers with each answer."""
-    app.config.update(SESSION_COOKIE_HTTPONLY=True, SESSION_COOKIE_SAMESITE="Strict", MAX_CONTENT_LENGTH=MAX_BODY_BYTES)
+    app.config.update(
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        MAX_CONTENT_LENGTH=MAX_BODY_BYTES,
+    )
     app.session_interface = _Sessions()
     for check in (_check_host, _identify, _check_rate, _check_origin, _check_scope):
         app.before_request(check)
@@ -65,7 +86,9 @@ def _check_host() -> None:
     if not current_operation().any_host and not _is_ours(host, platform().settings.trusted_hosts):
         g.actor = None  # whoever it is, the page is a stranger
         _check_rate()
-        raise BadRequest(f"the host {host[:100]!r} is not known here; TRUSTED_HOSTS names those that are")
+        raise BadRequest(
+            f"the host {host[:100]!r} is not known here; TRUSTED_HOSTS names those that are"
+        )
 
 
 def _is_ours(host: str, configured: Collection[str]) -> bool:
@@ -82,10 +105,20 @@ def _check_origin() -> None:
     if request.method in _SAFE_METHODS:
         return
     own = f"{request.scheme}://{request.headers.get('Host')}"
-    origin = request.headers.get("Origin", own)  # sent by every browser with a request that changes something
-    if origin != own or request.headers.get("Sec-Fetch-Site", "none") not in ("none", "same-origin"):
-        hint = "; behind a proxy that speaks TLS, TRUSTED_PROXY must name it" if origin[:5] == "https" else ""
-        raise Forbidden(f"cross-site requests are refused: {origin[:100]!r} is not {own[:100]!r}{hint}")
+    # sent by every browser with a request that changes something
+    origin = request.headers.get("Origin", own)
+    if origin != own or request.headers.get("Sec-Fetch-Site", "none") not in (
+        "none",
+        "same-origin",
+    ):
+        hint = (
+            "; behind a proxy that speaks TLS, TRUSTED_PROXY must name it"
+            if origin[:5] == "https"
+            else ""
+        )
+        raise Forbidden(
+            f"cross-site requests are refused: {origin[:100]!r} is not {own[:100]!r}{hint}"
+        )
 
 
 def _identify() -> None:
@@ -99,9 +132,13 @@ def _check_rate() -> None:
     if current_operation().unguarded:
         return
     kind = kind_of_request()
-    wait_s = platform().rates.wait_s(kind, (g.actor and g.actor.name) or request.remote_addr or "")
+    wait_s = platform().rates.wait_s(
+        kind, (g.actor and g.actor.name) or request.remote_addr or ""
+    )
     if wait_s:
-        raise TooManyRequests(f"too many {kind} within a minute; again in {wait_s} s", retry_after=wait_s)
+        raise TooManyRequests(
+            f"too many {kind} within a minute; again in {wait_s} s", retry_after=wait_s
+        )
 
 
 def _check_scope() -> None:
@@ -114,7 +151,9 @@ def _check_scope() -> None:
     if needed == "read" and platform().settings.open_reads:
         return
     if g.actor is None:
-        raise Unauthorized("a token is needed: send it as 'Authorization: Bearer <token>', or log in at /login")
+        raise Unauthorized(
+            "a token is needed: send it as 'Authorization: Bearer <token>', or log in at /login"
+        )
     if not g.actor.may(needed):
         raise Forbidden(f"{g.actor.name} may {g.actor.scope}; the scope {needed} is needed here")
     if current_operation().owned:

@@ -14,7 +14,8 @@ from web.parsers import Parser
 
 View = TypeVar("View", bound=Callable[..., Any])
 Who = Literal["anybody", "read", "submit", "admin"]
-MAX_BODY_BYTES = 64 * 1024  # where a view says nothing else; the largest COMPOSITE takes under 4 KB
+# where a view says nothing else; the largest COMPOSITE takes under 4 KB
+MAX_BODY_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,11 @@ class Operation:
 
 _UNDECLARED = Operation()
 
-NO_RUN, UNFINISHED, ENDED = "404 no such run", "409 it has not completed", "409 it has ended already"
+NO_RUN, UNFINISHED, ENDED = (
+    "404 no such run",
+    "409 it has not completed",
+    "409 it has ended already",
+)
 FAULTS = "400 every fault by field"
 TITLED = "200 Titled: what it is called now"
 REFUSED = (FAULTS, "413 too large", "415 not JSON", "429 the queue is full, see Retry-After")
@@ -104,4 +109,8 @@ def current_operation() -> Operation:
 def most_bytes(app: Flask, endpoint: str | None) -> int:
     """How large a body may be at an endpoint."""
     setting = operation_at(app, endpoint).body_setting
-    return int(getattr(app.extensions["platform"].settings, setting)) * 2**20 if setting else MAX_BODY_BYTES
+    return (
+        int(getattr(app.extensions["platform"].settings, setting)) * 2**20
+        if setting
+        else MAX_BODY_BYTES
+    )

@@ -25,7 +25,9 @@ def refuse_runs_of_others(connection: Connection, run_ids: Sequence[str]) -> Non
 
 def _refuse(submitted_by: AbstractSet[str | None]) -> None:
     if submitted_by - {None, g.actor.name}:
-        raise Forbidden(f"this was submitted by somebody else; {g.actor.name} would need the scope admin")
+        raise Forbidden(
+            f"this was submitted by somebody else; {g.actor.name} would need the scope admin"
+        )
 
 
 def join_batch(connection: Connection, batch_id: str) -> None:

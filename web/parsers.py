@@ -29,7 +29,10 @@ class Parser(Generic[T]):
 
 
 def accepting(
-    holds: Callable[[str], bool], accepted: str, convert: Callable[[str], T], schema: dict[str, Any]
+    holds: Callable[[str], bool],
+    accepted: str,
+    convert: Callable[[str], T],
+    schema: dict[str, Any],
 ) -> Parser[T]:
     """A parser that converts a text of which `holds` is true."""
 
@@ -51,7 +54,9 @@ def whole_number(least: int, most: int = MOST_WHOLE) -> Parser[int]:
     """A parser of a whole number between two bounds, both included."""
     words = f"a whole number from {least} to {most}"
     schema = {"type": "integer", "minimum": least, "maximum": most}
-    return accepting(lambda text: is_digits(text) and least <= int(text) <= most, words, int, schema)
+    return accepting(
+        lambda text: is_digits(text) and least <= int(text) <= most, words, int, schema
+    )
 
 
 def is_digits(text: str) -> bool:
@@ -63,14 +68,21 @@ def words(length: int) -> Parser[str]:
     """A parser of printable text up to a length."""
     accepted = f"at most {length} printable characters"
     schema = TEXT | {"maxLength": length}
-    return accepting(lambda text: len(text) <= length and text.isprintable(), accepted, str, schema)
+    return accepting(
+        lambda text: len(text) <= length and text.isprintable(), accepted, str, schema
+    )
 
 
 def ascii_words(length: int) -> Parser[str]:
     """A parser of printable ASCII up to a length, for columns that hold nothing else."""
     accepted = f"at most {length} printable characters of ASCII"
     schema = TEXT | {"maxLength": length, "pattern": "^[ -~]*$"}
-    return accepting(lambda text: text.isascii() and len(text) <= length and text.isprintable(), accepted, str, schema)
+    return accepting(
+        lambda text: text.isascii() and len(text) <= length and text.isprintable(),
+        accepted,
+        str,
+        schema,
+    )
 
 
 # what may name a ticker, in capitals; the column behind it holds nothing outside ASCII
@@ -88,7 +100,10 @@ sha256 = accepting(
     TEXT | {"pattern": "^[0-9A-Za-z]{0,64}$"},
 )
 flag = accepting(
-    lambda text: text in ("true", "false"), "true, false", lambda text: text == "true", {"enum": ["true", "false"]}
+    lambda text: text in ("true", "false"),
+    "true, false",
+    lambda text: text == "true",
+    {"enum": ["true", "false"]},
 )
 any_text = Parser(str, TEXT)
 

@@ -18,7 +18,8 @@ from web.rates import Rates
 from web.runs.submission import Submission
 from web.upkeep.readiness import Readiness
 
-POOL_SIZE = 8  # connections per web process, and threads of web.front: none waits for a connection
+# connections per web process, and threads of web.front: none waits for a connection
+POOL_SIZE = 8
 _KEY = "platform"
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -47,7 +48,18 @@ def build_platform(settings: Settings) -> Platform:
     submission = Submission(engine, queue, glance, settings)
     tokens = TokenStore(engine, settings.api_tokens)
     prices, rates, readiness = PriceStore(engine), Rates(settings), Readiness(settings)
-    return Platform(settings, engine, queue, glance, prices, submission, tokens, rates, readiness, Strangers(engine))
+    return Platform(
+        settings,
+        engine,
+        queue,
+        glance,
+        prices,
+        submission,
+        tokens,
+        rates,
+        readiness,
+        Strangers(engine),
+    )
 
 
 def platform() -> Platform:
@@ -55,7 +67,9 @@ def platform() -> Platform:
     return cast(Platform, current_app.extensions[_KEY])
 
 
-def ask_database(query: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs) -> T:
+def ask_database(
+    query: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs
+) -> T:
     """What one query finds, over a connection of its own."""
     with reading(platform().engine) as connection:
         return query(connection, *given, **named)

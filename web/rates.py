@@ -16,7 +16,8 @@ log = logging.getLogger(__name__)
 
 PATIENCE_S = 0.5  # with Redis, before a request goes on uncounted
 PAUSE_S = 60.0  # without counting, after Redis did not answer
-REFUSALS = RateLimitItemPerMinute(60)  # of one name, or address without any, and process; more of them say no more
+# of one name, or address without any, and process; more of them say no more
+REFUSALS = RateLimitItemPerMinute(60)
 
 
 class Rates:
@@ -48,7 +49,12 @@ class Rates:
         try:
             if self._limiter.hit(limit, kind, who):
                 return 0
-            return max(1, math.ceil(self._limiter.get_window_stats(limit, kind, who).reset_time - time.time()))
+            return max(
+                1,
+                math.ceil(
+                    self._limiter.get_window_stats(limit, kind, who).reset_time - time.time()
+                ),
+            )
         except RedisError as error:
             self._paused_until = time.monotonic() + PAUSE_S
             log.warning("requests_not_counted for_s=%d reason=%s", PAUSE_S, error)

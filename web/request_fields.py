@@ -56,7 +56,11 @@ class RequestField:
             return f"{_length(self.bounds)} characters"
         if self.kind == "words":
             return f"a list of {_length(self.bounds)}, each of {_length(self.each_bounds)} characters"
-        return {"flag": "true or false", "date": "a date of the form YYYY-MM-DD", "object": "an object"}[self.kind]
+        return {
+            "flag": "true or false",
+            "date": "a date of the form YYYY-MM-DD",
+            "object": "an object",
+        }[self.kind]
 
     @property
     def begins_with(self) -> Any:
@@ -79,7 +83,13 @@ class RequestField:
 def _length(bounds: dict[str, int]) -> str:
     """The bounds of a length, of which the upper one is always there."""
     least, most = bounds.get("min_length"), bounds["max_length"]
-    return f"at most {most}" if least is None else f"{least} to {most}" if least < most else f"{most}"
+    return (
+        f"at most {most}"
+        if least is None
+        else f"{least} to {most}"
+        if least < most
+        else f"{most}"
+    )
 
 
 def _range(bounds: dict[str, float]) -> str:
@@ -107,14 +117,20 @@ def _read(each: Field[Any]) -> RequestField:
         kind,
         bounds=_bounds(parts),
         each_bounds=_bounds(_parts(get_args(plain)[0])) if kind == "words" else {},
-        choices=dict(zip(get_args(plain), about(each).choices, strict=True)) if kind == "choice" else {},
+        choices=dict(zip(get_args(plain), about(each).choices, strict=True))
+        if kind == "choice"
+        else {},
         optional=NoneType in parts,
         default=None if each.default is MISSING else each.default,
     )
 
 
 def _bounds(parts: Iterable[Any]) -> dict[str, Any]:
-    return dict(chain.from_iterable(asdict(part).items() for part in parts if isinstance(part, BaseMetadata)))  # type: ignore[call-overload]
+    return dict(
+        chain.from_iterable(
+            asdict(part).items() for part in parts if isinstance(part, BaseMetadata)
+        )
+    )  # type: ignore[call-overload]
 
 
 def _parts(kind: Any) -> Iterator[Any]:
@@ -130,26 +146,41 @@ def _parts(kind: Any) -> Iterator[Any]:
 
 FIELDS = read_fields(RunRequest)
 _ONLY = {**dict.fromkeys(ONLY_SHARED, "shared"), **dict.fromkeys(ONLY_SLEEVES, "sleeves")}
-SHARING = {"sharing": read_fields(Sharing), "only": _ONLY}  # what a form asks of a portfolio, and in which mode
+# what a form asks of a portfolio, and in which mode
+SHARING = {"sharing": read_fields(Sharing), "only": _ONLY}
 _UNSET: tuple[Any, ...] = (None, "", [])
-PRESET_FIELDS = tuple(name for name, each in FIELDS.items() if each.about.section in ("rule", "orders", "stops"))
+PRESET_FIELDS = tuple(
+    name for name, each in FIELDS.items() if each.about.section in ("rule", "orders", "stops")
+)
 
 
 def asked_again(values: dict[str, Any]) -> dict[str, Any]:
     """A request without what belongs to its run, or to its batch, alone."""
-    return {name: values[name] for name, each in FIELDS.items() if each.about.asked and name in values}
+    return {
+        name: values[name] for name, each in FIELDS.items() if each.about.asked and name in values
+    }
 
 
 def differing(requests: Sequence[Mapping[str, Any]], decided: Collection[str]) -> list[str]:
     """Which fields of `asked_again`, but those that are decided elsewhere, are not the same in all requests."""
     first, *others = requests
-    return [name for name in first if name not in decided and any(each[name] != first[name] for each in others)]
+    return [
+        name
+        for name in first
+        if name not in decided and any(each[name] != first[name] for each in others)
+    ]
 
 
 def terms_said(
     values: Mapping[str, Any], *sections: Section, fields: Mapping[str, RequestField] = FIELDS
 ) -> dict[str, str]:
     """What people asked for in these sections, by title, as pages show it; what is not set is left out."""
-    asked = (each for each in fields.values() if each.about.asked and each.about.section in sections)
+    asked = (
+        each for each in fields.values() if each.about.asked and each.about.section in sections
+    )
     given = ((each, values.get(each.name)) for each in asked)
-    return {each.about.title: each.said(value) for each, value in given if value is not False and value not in _UNSET}
+    return {
+        each.about.title: each.said(value)
+        for each, value in given
+        if value is not False and value not in _UNSET
+    }

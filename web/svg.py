@@ -24,7 +24,9 @@ def polygon(css: str, places: Iterable[tuple[float, float]]) -> str:
 
 def bar(css: str, x: float, width: float, y: float, floor: float) -> str:
     """A rectangle between two heights, either of which may be the upper one."""
-    place = f'x="{x:.1f}" width="{width:.1f}" y="{min(y, floor):.1f}" height="{abs(y - floor):.1f}"'
+    place = (
+        f'x="{x:.1f}" width="{width:.1f}" y="{min(y, floor):.1f}" height="{abs(y - floor):.1f}"'
+    )
     return f'<rect class="{css}" {place}/>'
 
 

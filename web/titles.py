@@ -94,7 +94,9 @@ def batch_title(title: str | None, first: Row, last: Row) -> str:
     if first["label"] not in (None, "", UNNAMED) and first["label"] == last["label"]:
         return str(first["label"])
     rules = _both(rule_name(first["rule_type"]), rule_name(last["rule_type"]))
-    are_alike = first["rule_type"] == last["rule_type"] and {first["kind"], last["kind"]} == {Kind.RUN}
+    are_alike = first["rule_type"] == last["rule_type"] and {first["kind"], last["kind"]} == {
+        Kind.RUN
+    }
     varying = _varying(first, last) if are_alike else []
     return of_tickers(rules, _both(first["ticker"], last["ticker"]), varying)
 
@@ -148,5 +150,7 @@ def full_params(rule_type: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _params(run: Row) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(run["params_json"]) if "params_json" in run else run["params"]
+    found: dict[str, Any] = (
+        json.loads(run["params_json"]) if "params_json" in run else run["params"]
+    )
     return found

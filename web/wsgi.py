@@ -51,9 +51,13 @@ class Answer:
         self._parts = iter(self._body)
         self.go_on()
 
-    def _start(self, status: str, headers: Sequence[tuple[str, str]], exc_info: object = None) -> Any:
+    def _start(
+        self, status: str, headers: Sequence[tuple[str, str]], exc_info: object = None
+    ) -> Any:
         self.status = int(status.partition(" ")[0])
-        self.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        self.headers = [
+            (name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers
+        ]
 
     def go_on(self) -> None:
         """Make the next piece, and close the answer where it is the last one."""

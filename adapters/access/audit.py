@@ -14,7 +14,14 @@ PORTION = 1000  # rows per query of an export, and per transaction that deletes
 
 
 def record_entry(
-    connection: Connection, *, actor: str | None, address: str, action: str, subject: str, status: int, **of: str | None
+    connection: Connection,
+    *,
+    actor: str | None,
+    address: str,
+    action: str,
+    subject: str,
+    status: int,
+    **of: str | None,
 ) -> None:
     """Append one row at the database's time; `of`: run_id and batch_id, where they are known."""
     who = {"actor": actor, "address": address[:ADDRESS_LENGTH]}
@@ -22,11 +29,17 @@ def record_entry(
     connection.execute(insert(audit).values(**who, **what, **of, at=database_now()))
 
 
-def list_entries(connection: Connection, after: int | None, limit: int, **equal: Any) -> Sequence[RowMapping]:
+def list_entries(
+    connection: Connection, after: int | None, limit: int, **equal: Any
+) -> Sequence[RowMapping]:
     """Rows before the one numbered `after`, latest first, whose named columns have these values."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     query = query.where(*(audit.c[name] == value for name, value in equal.items()))
-    return connection.execute(query if after is None else query.where(audit.c.id < after)).mappings().all()
+    return (
+        connection.execute(query if after is None else query.where(audit.c.id < after))
+        .mappings()
+        .all()
+    )
 
 
 def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMapping]:
@@ -47,13 +60,19 @@ def count_strangers(connection: Connection, requests: Mapping[tuple[str, int], i
         same = (strangers.c.hour == hour, strangers.c.kind == kind, strangers.c.status == status)
         added = update(strangers).where(*same).values(requests=strangers.c.requests + count)
         if not connection.execute(added).rowcount:
-            connection.execute(insert(strangers).values(hour=hour, kind=kind, status=status, requests=count))
+            connection.execute(
+                insert(strangers).values(hour=hour, kind=kind, status=status, requests=count)
+            )
 
 
 def list_strangers(connection: Connection, limit: int) -> Sequence[RowMapping]:
     """What strangers did by hour, kind and status, the latest hour first."""
     latest_first = (strangers.c.hour.desc(), strangers.c.kind, strangers.c.status)
-    return connection.execute(select(strangers).order_by(*latest_first).limit(limit)).mappings().all()
+    return (
+        connection.execute(select(strangers).order_by(*latest_first).limit(limit))
+        .mappings()
+        .all()
+    )
 
 
 def delete_old_entries(connection: Connection, days: float, *, dry_run: bool) -> int:
@@ -62,6 +81,9 @@ def delete_old_entries(connection: Connection, days: float, *, dry_run: bool) ->
     if dry_run:
         return connection.execute(select(func.count()).where(audit.c.at < too_old)).scalar_one()
     connection.execute(delete(strangers).where(strangers.c.hour < too_old))
-    oldest = select(*audit.c["id", "at"]).order_by(audit.c.id).limit(PORTION).subquery()  # ids grow with time
-    last_id = connection.execute(select(func.max(oldest.c.id)).where(oldest.c.at < too_old)).scalar()
+    # ids grow with time
+    oldest = select(*audit.c["id", "at"]).order_by(audit.c.id).limit(PORTION).subquery()
+    last_id = connection.execute(
+        select(func.max(oldest.c.id)).where(oldest.c.at < too_old)
+    ).scalar()
     return connection.execute(delete(audit).where(audit.c.id <= (last_id or 0))).rowcount

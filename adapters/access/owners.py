@@ -17,7 +17,11 @@ def submitter(connection: Connection, kind: str, name: str) -> str | None:
     A screen is the run of its first ticker. The batch of a study is its submitter's, also while it has no runs yet.
     """
     of_study = study_id_of(name)
-    if kind == "batch_id" and of_study != name and (by := submitter(connection, "study_id", of_study)):
+    if (
+        kind == "batch_id"
+        and of_study != name
+        and (by := submitter(connection, "study_id", of_study))
+    ):
         return by
     table = {"study_id": studies, "portfolio_id": portfolios}.get(kind, runs)
     query = (
@@ -30,4 +34,8 @@ def submitter(connection: Connection, kind: str, name: str) -> str | None:
 
 def submitters(connection: Connection, run_ids: Sequence[str]) -> set[str | None]:
     """Who submitted these runs, those that exist."""
-    return set(connection.execute(select(runs.c.submitted_by).where(runs.c.run_id.in_(run_ids)).distinct()).scalars())
+    return set(
+        connection.execute(
+            select(runs.c.submitted_by).where(runs.c.run_id.in_(run_ids)).distinct()
+        ).scalars()
+    )

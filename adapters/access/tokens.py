@@ -45,9 +45,13 @@ def digest_of(token: str) -> str:
 def make_token(connection: Connection, name: str, scope: str, days: int | None = None) -> str:
     """A new token, valid for so many days or forever; it cannot be read again. Conflict when the name was used."""
     if not NAME.fullmatch(name):
-        raise InvalidRequest({"name": name}, f"{name!r} is not accepted; accepted: 1 to 64 of A-Z a-z 0-9 . _ -")
+        raise InvalidRequest(
+            {"name": name}, f"{name!r} is not accepted; accepted: 1 to 64 of A-Z a-z 0-9 . _ -"
+        )
     if days is not None and not 0 < days <= MOST_DAYS:
-        raise InvalidRequest({"days": str(days)}, f"{days} days are not accepted; accepted: 1 to {MOST_DAYS}")
+        raise InvalidRequest(
+            {"days": str(days)}, f"{days} days are not accepted; accepted: 1 to {MOST_DAYS}"
+        )
     token = secrets.token_urlsafe(32)
     expires_at = None if days is None else database_now(days * _DAY_S)
     row = {"name": name, "scope": scope, "digest": digest_of(token), "made_at": database_now()}
@@ -63,7 +67,12 @@ def make_token(connection: Connection, name: str, scope: str, days: int | None =
 def revoke_token(connection: Connection, name: str) -> None:
     """End a token, and with it the sessions that were begun by it; Conflict when none such is valid."""
     valid = (tokens.c.name == name, tokens.c.revoked_at.is_(None))
-    if connection.execute(update(tokens).where(*valid).values(revoked_at=database_now())).rowcount != 1:
+    if (
+        connection.execute(
+            update(tokens).where(*valid).values(revoked_at=database_now())
+        ).rowcount
+        != 1
+    ):
         raise Conflict(f"no token that could be revoked is called {name!r}")
 
 
@@ -102,7 +111,9 @@ class TokenStore:
         with suppress(IntegrityError), self._engine.begin() as connection:  # ended twice
             too_old = ended_sessions.c.at < database_now(-(SESSION_DAYS + 1) * _DAY_S)
             connection.execute(delete(ended_sessions).where(too_old))
-            connection.execute(insert(ended_sessions).values(session_id=session_id, at=database_now()))
+            connection.execute(
+                insert(ended_sessions).values(session_id=session_id, at=database_now())
+            )
 
     def are_asked_for(self) -> bool:
         """Whether there is, or ever was, a token: once there was one, it stays so."""

@@ -9,8 +9,10 @@ from typing import Any
 
 from adapters.batches.conditions import Condition
 
-MAX_ENUMERATED = 2_000_000  # combinations that are looked at, before `where` has chosen among them
-MAX_VALUES_SEEN = 4_000_000  # by the conditions of `where` in all combinations: seconds of web's time
+# combinations that are looked at, before `where` has chosen among them
+MAX_ENUMERATED = 2_000_000
+# by the conditions of `where` in all combinations: seconds of web's time
+MAX_VALUES_SEEN = 4_000_000
 DRAWS_PER_RUN = 50  # random combinations that are tried for each one that `where` accepts
 MAX_VALUES = 10_000  # of one parameter
 MOST_COMBINATIONS = 10**18
@@ -30,7 +32,9 @@ def axis_values(axis: Any) -> list[Any]:
             pass
         case value:
             values = [value]
-    if 0 < len(values) <= MAX_VALUES and all(isinstance(value, int | float | str) for value in values):
+    if 0 < len(values) <= MAX_VALUES and all(
+        isinstance(value, int | float | str) for value in values
+    ):
         return list(dict.fromkeys(values))
     raise ValueError(
         f"{str(axis)[:60]!r} is not {{min, max, step}}, {{values: [...]}}, a list of 1 to {MAX_VALUES} "
@@ -46,14 +50,20 @@ def _steps(*given: Any) -> list[Any]:
     least, most, step = (Decimal(str(value)) for value in given)
     count = _count(least, most, step)
     if not 0 < count <= MAX_VALUES:
-        raise ValueError(f"min {given[0]}, max {given[1]}, step {given[2]} give no values, or more than {MAX_VALUES}")
+        raise ValueError(
+            f"min {given[0]}, max {given[1]}, step {given[2]} give no values, or more than {MAX_VALUES}"
+        )
     kind = int if kinds == {int} else float
     return [kind(least + number * step) for number in range(count)]
 
 
 def _count(least: Decimal, most: Decimal, step: Decimal) -> int:
     try:
-        return int((most - least) / step) + 1 if 0 < step < Decimal("Infinity") and most >= least else 0
+        return (
+            int((most - least) / step) + 1
+            if 0 < step < Decimal("Infinity") and most >= least
+            else 0
+        )
     except (InvalidOperation, OverflowError):  # not a number, or infinite
         return 0
 
@@ -61,18 +71,24 @@ def _count(least: Decimal, most: Decimal, step: Decimal) -> int:
 def grid(axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any]) -> Iterator[Member]:
     """All combinations that `where` accepts, the last axis fastest; ValueError above MAX_ENUMERATED."""
     if size(axes) > MAX_ENUMERATED:
-        raise ValueError(f"{size(axes):,} combinations are more than {MAX_ENUMERATED:,}; use method: random")
+        raise ValueError(
+            f"{size(axes):,} combinations are more than {MAX_ENUMERATED:,}; use method: random"
+        )
     _refuse_too_much(size(axes), where)
     members = (dict(zip(axes, values, strict=True)) for values in product(*axes.values()))
     return _accepted(members, where, fixed)
 
 
-def drawn(axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any], count: int, seed: int) -> Iterator[Member]:
+def drawn(
+    axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any], count: int, seed: int
+) -> Iterator[Member]:
     """At most `count` distinct combinations that `where` accepts, in the order that `seed` draws them."""
     total = size(axes)
     draws = total if total <= MAX_ENUMERATED else min(total, count * DRAWS_PER_RUN)
     _refuse_too_much(draws, where)
-    members = (_member(axes, number) for number in random.Random(seed).sample(range(total), draws))
+    members = (
+        _member(axes, number) for number in random.Random(seed).sample(range(total), draws)
+    )
     return islice(_accepted(members, where, fixed), count)
 
 
@@ -102,7 +118,9 @@ def _member(axes: Axes, number: int) -> Member:
     return dict(reversed(chosen))
 
 
-def _accepted(members: Iterator[Member], where: Sequence[Condition], fixed: Mapping[str, Any]) -> Iterator[Member]:
+def _accepted(
+    members: Iterator[Member], where: Sequence[Condition], fixed: Mapping[str, Any]
+) -> Iterator[Member]:
     for member in members:
         values = {**fixed, **member}
         if all(each.holds(values) for each in where):

@@ -32,23 +32,34 @@ def ranked(
     open_to = [
         (sign * score, place)
         for place, (metrics, score) in enumerate(zip(tried, scores, strict=True))
-        if metrics and score is not None and all(each.holds(metrics) for each in ranking.constraints)
+        if metrics
+        and score is not None
+        and all(each.holds(metrics) for each in ranking.constraints)
     ]
     return [place for _, place in sorted(open_to)]
 
 
 def _value(metrics: Metrics | None, name: str) -> float | None:
-    value = metrics.get(name) if metrics and metrics["num_trades"] and not is_ruined(metrics) else None
+    value = (
+        metrics.get(name)
+        if metrics and metrics["num_trades"] and not is_ruined(metrics)
+        else None
+    )
     return value if value is not None and isfinite(value) else None
 
 
-def _smoothed(params: Sequence[Mapping[str, Any]], values: Sequence[float | None]) -> list[float | None]:
+def _smoothed(
+    params: Sequence[Mapping[str, Any]], values: Sequence[float | None]
+) -> list[float | None]:
     """Each value as the mean of its neighbourhood; words and flags of the params are not walked across."""
     cells = _cells([flat_params(each) for each in params])
     by_cell = dict(zip(cells, values, strict=True))
     smoothed: list[float | None] = []
     for cell, value in zip(cells, values, strict=True):
-        steps = ((place - 1, place, place + 1) if isinstance(place, int) else (place,) for place in cell)
+        steps = (
+            (place - 1, place, place + 1) if isinstance(place, int) else (place,)
+            for place in cell
+        )
         around = [found for near in product(*steps) if (found := by_cell.get(near)) is not None]
         smoothed.append(None if value is None else fmean(around))
     return smoothed

@@ -49,7 +49,9 @@ class Condition:
     def values(self) -> int:
         """How many names, numbers and results of arithmetic it is worked out from: what looking at it costs."""
         nodes = (node for each in self.comparisons for node in ast.walk(each))
-        return sum(isinstance(node, ast.Name | ast.Constant | ast.BinOp | ast.UnaryOp) for node in nodes)
+        return sum(
+            isinstance(node, ast.Name | ast.Constant | ast.BinOp | ast.UnaryOp) for node in nodes
+        )
 
     def over(self, values: Mapping[str, Any]) -> Iterator[Any]:
         """Each comparison, worked out over values, or as clauses over columns."""
@@ -71,18 +73,28 @@ class Reader:
         """The condition that `text` says; ValueError says what is accepted."""
         fault = ValueError(FORM.format(self.subject))
         try:
-            body = _Dotted().visit(ast.parse(text.strip() if len(text) <= MAX_CHARACTERS else "", mode="eval").body)
+            body = _Dotted().visit(
+                ast.parse(text.strip() if len(text) <= MAX_CHARACTERS else "", mode="eval").body
+            )
         except (SyntaxError, ValueError, RecursionError, MemoryError):
             raise fault from None
-        parts = body.values if isinstance(body, ast.BoolOp) and isinstance(body.op, ast.And) else [body]
+        parts = (
+            body.values
+            if isinstance(body, ast.BoolOp) and isinstance(body.op, ast.And)
+            else [body]
+        )
         if not all(map(self._is_comparison, parts)):
             raise fault
         names = frozenset(name for part in parts for name in _names(part))
         if unknown := sorted(names - set(self.names)):
-            raise ValueError(f"{self.subject}, and {unknown[0]!r} is none: {', '.join(self.names)}")
+            raise ValueError(
+                f"{self.subject}, and {unknown[0]!r} is none: {', '.join(self.names)}"
+            )
         return Condition(text, names, tuple(parts))  # type: ignore[arg-type]  # all of them are comparisons
 
-    def parse_all(self, texts: Sequence[str] | str, field: str, errors: dict[str, str]) -> list[Condition]:
+    def parse_all(
+        self, texts: Sequence[str] | str, field: str, errors: dict[str, str]
+    ) -> list[Condition]:
         """Each of `texts`; the faults go into `errors`, by field and place."""
         found = []
         for number, text in enumerate([texts] if isinstance(texts, str) else texts):
@@ -108,7 +120,9 @@ class _Dotted(ast.NodeTransformer):
     """Makes one name of inputs.fast."""
 
     def visit_Attribute(self, node: ast.Attribute) -> ast.expr:
-        return ast.Name(f"{node.value.id}.{node.attr}") if isinstance(node.value, ast.Name) else node
+        return (
+            ast.Name(f"{node.value.id}.{node.attr}") if isinstance(node.value, ast.Name) else node
+        )
 
 
 def _names(part: ast.expr) -> set[str]:

@@ -25,7 +25,9 @@ class BatchEvidence:
     metrics: Mapping[str, float | int | None]
 
 
-def batch_evidence(connection: Connection, batch_id: str, ticker: str | None = None) -> BatchEvidence | None:
+def batch_evidence(
+    connection: Connection, batch_id: str, ticker: str | None = None
+) -> BatchEvidence | None:
     """Of a batch, or of its one `ticker`; None while no run has a Sharpe ratio, and for results without timing."""
     best = _best(connection, batch_id, ticker)
     if best is None:
@@ -37,7 +39,9 @@ def batch_evidence(connection: Connection, batch_id: str, ticker: str | None = N
         return None
     per_year: float = metrics["bars_per_year"]
     trials, variance = _trials(connection, batch_id, best)
-    return BatchEvidence(best, evidence(measured, variance and variance / per_year, trials, per_year), metrics)
+    return BatchEvidence(
+        best, evidence(measured, variance and variance / per_year, trials, per_year), metrics
+    )
 
 
 def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[int, float | None]:
@@ -48,7 +52,9 @@ def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[in
     """
     ratio = runs.c.timing_sharpe_ratio
     distance = case((runs.c.timeframe == best["timeframe"], ratio)) - best["timing_sharpe_ratio"]
-    sums = select(func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance))
+    sums = select(
+        func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance)
+    )
     completed = runs.c.status == RunStatus.SUCCEEDED
     own = (runs.c.batch_id == batch_id, runs.c.ticker == best["ticker"], completed)
     trials, ratios, total, squares = connection.execute(sums.where(*own)).one()
@@ -59,6 +65,13 @@ def _best(connection: Connection, batch_id: str, ticker: str | None) -> RowMappi
     """The row of the run with the highest Sharpe ratio; a ruined one has none."""
     measured = [runs.c.batch_id == batch_id, runs.c.sharpe_ratio.is_not(None)]
     named = measured + ([runs.c.ticker == ticker] if ticker else [])
-    first = select(runs.c.run_id).where(*named).order_by(runs.c.sharpe_ratio.desc(), runs.c.id).limit(1)
+    first = (
+        select(runs.c.run_id)
+        .where(*named)
+        .order_by(runs.c.sharpe_ratio.desc(), runs.c.id)
+        .limit(1)
+    )
     run_id = connection.execute(first).scalar_one_or_none()
-    return connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one_or_none()
+    return (
+        connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one_or_none()
+    )

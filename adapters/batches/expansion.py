@@ -40,7 +40,9 @@ class Expansion:
     @cached_property
     def requests(self) -> list[dict[str, Any]]:
         """The runs, all combinations of the first ticker first."""
-        return [self.request(ticker, member) for ticker in self.tickers for member in self.members]
+        return [
+            self.request(ticker, member) for ticker in self.tickers for member in self.members
+        ]
 
     def request(self, ticker: str, member: Member) -> dict[str, Any]:
         """One of the runs."""
@@ -63,7 +65,9 @@ class Expansion:
         slug = re.sub(r"[^a-z0-9]+", "-", self.spec.name.lower()).strip("-")[:MAX_NAME] or "sweep"
         digest = hashlib.sha256(b"[")  # of their JSON, which as one text could be a gigabyte
         for place, request in enumerate(self.requests):
-            digest.update((", " if place else "").encode() + json.dumps(request, sort_keys=True).encode())
+            digest.update(
+                (", " if place else "").encode() + json.dumps(request, sort_keys=True).encode()
+            )
         digest.update(b"]")
         return f"{slug}-{digest.hexdigest()[:10]}"
 
@@ -78,12 +82,16 @@ class Expansion:
             if not number.isdigit():
                 continue
             ticker, member = divmod(int(number) - 1, len(self.members))
-            said = f"{fault} ({self.tickers[ticker]} {json.dumps(self.params(self.members[member]))}"
+            said = (
+                f"{fault} ({self.tickers[ticker]} {json.dumps(self.params(self.members[member]))}"
+            )
             alike.setdefault((self._place(name), _NUMBER.sub("0", fault)), []).append(said)
         found = {field: fault for field, fault in errors.items() if not field[:1].isdigit()}
         for (place, _), (said, *more) in alike.items():
             others = f" and {len(more)} more run{'s' if len(more) > 1 else ''}" if more else ""
-            found[place] = f"{found[place]}; {said}{others})" if place in found else f"{said}{others})"
+            found[place] = (
+                f"{found[place]}; {said}{others})" if place in found else f"{said}{others})"
+            )
         return found
 
     def _place(self, field: str) -> str:
@@ -92,11 +100,18 @@ class Expansion:
         if group == "params":
             is_swept = any(name == each or name.startswith(f"{each}.") for each in self.swept)
             return f"parameters.{name}" if is_swept else f"base.{field}"
-        return "base.tickers" if field == "ticker" and "tickers" in self.spec.base else f"base.{field}"
+        return (
+            "base.tickers"
+            if field == "ticker" and "tickers" in self.spec.base
+            else f"base.{field}"
+        )
 
 
 def expanded(
-    spec: SweepSpec, rules: Mapping[str, Mapping[str, Any]], most: int, errors: Mapping[str, str] | None = None
+    spec: SweepSpec,
+    rules: Mapping[str, Mapping[str, Any]],
+    most: int,
+    errors: Mapping[str, str] | None = None,
 ) -> Expansion:
     """The runs that a sweep stands for, at most `most`; InvalidRequest with every fault by field.
 
@@ -111,7 +126,11 @@ def expanded(
     axes = _axes(spec, found)
     names = Reader("parameters", sorted({*(fixed or ()), *axes}), (int, float, str))
     where = names.parse_all(spec.where, "where", found) if fixed is not None else []
-    members = list[Member]() if found else _members(spec, axes, where, fixed or {}, len(tickers), most, found)
+    members = (
+        list[Member]()
+        if found
+        else _members(spec, axes, where, fixed or {}, len(tickers), most, found)
+    )
     if found:
         raise InvalidRequest(found)
     return Expansion(spec, base, tickers, members, ranking)
@@ -133,9 +152,13 @@ def _fixed_params(
     """The rule's parameters as they are where they are not swept; None without a known rule."""
     rule_type, params = base.get("rule_type"), base.get("params") or {}
     if not isinstance(rule_type, str) or rule_type not in rules:
-        errors.setdefault("base.rule_type", f"{str(rule_type)[:60]!r} is not one of {', '.join(rules)}")
+        errors.setdefault(
+            "base.rule_type", f"{str(rule_type)[:60]!r} is not one of {', '.join(rules)}"
+        )
     elif not isinstance(params, dict):
-        errors["base.params"] = f"{str(params)[:60]!r} is not an object of parameter names and their values"
+        errors["base.params"] = (
+            f"{str(params)[:60]!r} is not an object of parameter names and their values"
+        )
     else:
         return flat_params({**rules[rule_type], **params})
     return None
@@ -150,7 +173,9 @@ def _ranking(spec: SweepSpec, errors: Faults) -> Ranking | None:
     name, goal = wanted.get("name", "sharpe_ratio"), wanted.get("goal", "")
     if name in list(METRIC_NAMES) and goal in ["", *GOALS] and wanted.keys() <= {"name", "goal"}:
         return Ranking(name, GOALS[goal] if goal else default_goal(name), constraints)
-    accepted = f"a metric, or its name and goal ({', '.join(GOALS)}); metrics: {', '.join(METRIC_NAMES)}"
+    accepted = (
+        f"a metric, or its name and goal ({', '.join(GOALS)}); metrics: {', '.join(METRIC_NAMES)}"
+    )
     errors["metric"] = f"{str(spec.metric)[:60]!r} is not accepted; accepted: {accepted}"
     return None
 
@@ -158,11 +183,15 @@ def _ranking(spec: SweepSpec, errors: Faults) -> Ranking | None:
 def _axes(spec: SweepSpec, errors: Faults) -> dict[str, list[Any]]:
     """The values of each parameter; none of a list of combinations."""
     if spec.method == "list":
-        if not isinstance(spec.parameters, list) or not all(isinstance(each, dict) for each in spec.parameters):
+        if not isinstance(spec.parameters, list) or not all(
+            isinstance(each, dict) for each in spec.parameters
+        ):
             errors["parameters"] = "with method list, a list of objects of parameters is expected"
         return {}
     if not isinstance(spec.parameters, dict) or len(spec.parameters) > MAX_SWEPT:
-        errors["parameters"] = f"an object of at most {MAX_SWEPT} parameter names and their values is expected"
+        errors["parameters"] = (
+            f"an object of at most {MAX_SWEPT} parameter names and their values is expected"
+        )
         return {}
     axes = {}
     for name, axis in spec.parameters.items():
@@ -188,14 +217,22 @@ def _members(
         if spec.method == "grid":
             found = grid(axes, where, fixed)
         if spec.method == "random":
-            found = drawn(axes, where, fixed, max(min(spec.run_cap, most + tickers) // tickers, 1), spec.seed)
+            found = drawn(
+                axes,
+                where,
+                fixed,
+                max(min(spec.run_cap, most + tickers) // tickers, 1),
+                spec.seed,
+            )
     except ValueError as error:
         errors["parameters"] = str(error)
         return []
     members = list(islice(found, most))
     count = len(members) + sum(1 for _ in found)
     if not count:
-        errors["parameters"] = "no combination is left, see where" if where else "no combination is listed"
+        errors["parameters"] = (
+            "no combination is left, see where" if where else "no combination is listed"
+        )
     if count * tickers > (cap := min(spec.run_cap, most)):
         errors["run_cap"] = f"{count} combinations x {tickers} tickers are more than {cap}"
     return members

@@ -14,15 +14,33 @@ from adapters.metrics.table import METRIC_NAMES
 from adapters.tables import runs
 
 PORTION = 1000  # runs per query
-_FIXED = ("run_id", "ticker", "rule_type", "rule_id", "label", "title", "status", "error_type", "queue_wait_s", "run_s")
+_FIXED = (
+    "run_id",
+    "ticker",
+    "rule_type",
+    "rule_id",
+    "label",
+    "title",
+    "status",
+    "error_type",
+    "queue_wait_s",
+    "run_s",
+)
 
 
-def export_rows(engine: Engine, batch_id: str, title_of: Callable[[RowMapping], str]) -> Iterator[list[Any]]:
+def export_rows(
+    engine: Engine, batch_id: str, title_of: Callable[[RowMapping], str]
+) -> Iterator[list[Any]]:
     """A header and one row per run in the order of submission; empty where a run has no such parameter or metric."""
     with reading(engine) as connection:
         params = _param_names(connection, batch_id)
     yield [*_FIXED, *(f"params.{name}" for name in params), *METRIC_NAMES]
-    query = select(runs.c.id, *RUN_COLUMNS).where(runs.c.batch_id == batch_id).order_by(runs.c.id).limit(PORTION)
+    query = (
+        select(runs.c.id, *RUN_COLUMNS)
+        .where(runs.c.batch_id == batch_id)
+        .order_by(runs.c.id)
+        .limit(PORTION)
+    )
     last_id = 0
     while True:
         with reading(engine) as connection:
@@ -34,9 +52,15 @@ def export_rows(engine: Engine, batch_id: str, title_of: Callable[[RowMapping], 
 
 
 def _param_names(connection: Connection, batch_id: str) -> list[str]:
-    texts = connection.execute(select(runs.c.params_json).where(runs.c.batch_id == batch_id).order_by(runs.c.id))
+    texts = connection.execute(
+        select(runs.c.params_json).where(runs.c.batch_id == batch_id).order_by(runs.c.id)
+    )
     return list(
-        dict.fromkeys(name for text in dict.fromkeys(texts.scalars()) for name in flat_params(json.loads(text)))
+        dict.fromkeys(
+            name
+            for text in dict.fromkeys(texts.scalars())
+            for name in flat_params(json.loads(text))
+        )
     )
 
 

@@ -11,7 +11,8 @@ def flat_params(params: Mapping[str, Any]) -> dict[str, Any]:
     """
     flat: dict[str, Any] = {}
     for name, value in params.items():
-        if isinstance(value, dict):  # twice as quick as Mapping, and 20,000 runs are read for one page
+        # twice as quick as Mapping, and 20,000 runs are read for one page
+        if isinstance(value, dict):
             flat |= {f"{name}.{part}": _plain(given) for part, given in value.items()}
         else:
             flat[name] = value
@@ -32,5 +33,8 @@ def with_params(fixed: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str,
             continue
         inside = params[group] if isinstance(params.get(group), Mapping) else {}
         bounds = inside.get(part)
-        params[group] = {**inside, part: {**bounds, "value": value} if isinstance(bounds, Mapping) else value}
+        params[group] = {
+            **inside,
+            part: {**bounds, "value": value} if isinstance(bounds, Mapping) else value,
+        }
     return params

@@ -22,12 +22,18 @@ class Ranking:
 
     def to_json(self) -> dict[str, Any]:
         """This ranking as the API shows and takes it."""
-        return {"metric": self.metric, "goal": self.goal, "constraints": [each.text for each in self.constraints]}
+        return {
+            "metric": self.metric,
+            "goal": self.goal,
+            "constraints": [each.text for each in self.constraints],
+        }
 
 
 def ranking_by(metric: str, goal: Goal | None, constraints: Sequence[str]) -> Ranking:
     """A ranking by what was checked before; without a goal by what is better for the metric."""
-    return Ranking(metric, goal or default_goal(metric), list(map(METRIC_CONDITIONS.parse, constraints)))
+    return Ranking(
+        metric, goal or default_goal(metric), list(map(METRIC_CONDITIONS.parse, constraints))
+    )
 
 
 def default_goal(metric: str) -> Goal:

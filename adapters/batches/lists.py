@@ -66,7 +66,11 @@ def list_batches(connection: Connection, after: int | None, limit: int) -> Batch
 def _first_ids(connection: Connection, after: int | None, limit: int) -> dict[str, int]:
     """The id of the first run by batch, newest batch first."""
     first_id = func.min(runs.c.id)
-    query = select(runs.c.batch_id, first_id).where(runs.c.batch_id.is_not(None)).group_by(runs.c.batch_id)
+    query = (
+        select(runs.c.batch_id, first_id)
+        .where(runs.c.batch_id.is_not(None))
+        .group_by(runs.c.batch_id)
+    )
     if after is not None:
         query = query.having(first_id < after)
     rows = connection.execute(query.order_by(first_id.desc()).limit(limit))
@@ -77,10 +81,18 @@ def _described(connection: Connection, first_ids: Mapping[str, int]) -> list[Lis
     states = batch_states(connection, list(first_ids))
     last_ids = {batch_id: max(row.last_id for row in rows) for batch_id, rows in states.items()}
     ends = _runs_by_id(connection, [*first_ids.values(), *last_ids.values()])
-    started = _last_starts(connection, [name for name, rows in states.items() if _is_running(rows)])
+    started = _last_starts(
+        connection, [name for name, rows in states.items() if _is_running(rows)]
+    )
     titles = titles_of(connection, list(first_ids))
     return [
-        _listed(name, states[name], started.get(name), (ends[first_id], ends[last_ids[name]]), titles.get(name))
+        _listed(
+            name,
+            states[name],
+            started.get(name),
+            (ends[first_id], ends[last_ids[name]]),
+            titles.get(name),
+        )
         for name, first_id in first_ids.items()
     ]
 
@@ -102,7 +114,15 @@ def _listed(
     first, last = ends
     moments = [last["created_at"], started, *(row.last_end for row in states)]
     latest = max(moment for moment in moments if moment is not None)
-    return ListedBatch(batch_id, counts(states), sum(int(row.cancelled) for row in states), latest, first, last, title)
+    return ListedBatch(
+        batch_id,
+        counts(states),
+        sum(int(row.cancelled) for row in states),
+        latest,
+        first,
+        last,
+        title,
+    )
 
 
 def counts(states: Sequence[Any]) -> dict[RunStatus, int]:
@@ -121,7 +141,11 @@ def batch_states(connection: Connection, batch_ids: Sequence[str]) -> dict[str, 
         func.max(runs.c.id).label("last_id"),
         func.max(runs.c.completed_at).label("last_end"),
     )
-    grouped = select(*columns).where(runs.c.batch_id.in_(batch_ids)).group_by(runs.c.batch_id, runs.c.status)
+    grouped = (
+        select(*columns)
+        .where(runs.c.batch_id.in_(batch_ids))
+        .group_by(runs.c.batch_id, runs.c.status)
+    )
     states: dict[str, list[Any]] = {}
     for row in connection.execute(grouped):
         states.setdefault(row.batch_id, []).append(row)
@@ -137,11 +161,25 @@ def _last_starts(connection: Connection, batch_ids: Sequence[str]) -> dict[str, 
     if not batch_ids:
         return {}
     running = (runs.c.status == RunStatus.RUNNING, runs.c.batch_id.in_(batch_ids))
-    query = select(runs.c.batch_id, func.max(runs.c.started_at)).where(*running).group_by(runs.c.batch_id)
+    query = (
+        select(runs.c.batch_id, func.max(runs.c.started_at))
+        .where(*running)
+        .group_by(runs.c.batch_id)
+    )
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
 def _runs_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
-    columns = runs.c["id", "run_id", "kind", "label", "ticker", "rule_type", "rule_id", "params_json", "created_at"]
+    columns = runs.c[
+        "id",
+        "run_id",
+        "kind",
+        "label",
+        "ticker",
+        "rule_type",
+        "rule_id",
+        "params_json",
+        "created_at",
+    ]
     rows = connection.execute(select(*columns).where(runs.c.id.in_(ids))).mappings()
     return {row["id"]: row for row in rows}

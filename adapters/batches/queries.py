@@ -27,10 +27,13 @@ from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, Kind, RunStatus
 
-Measurement = tuple[float | None, str, str]  # the metric of a run, its run_id, its parameters as they are stored
+# the metric of a run, its run_id, its parameters as they are stored
+Measurement = tuple[float | None, str, str]
 
-MAX_PARSED = 20_000  # texts of parameters, those of a large batch: its page is loaded again every few seconds
-MAX_TIMED_RUNS = 1000  # the latest runs, over which times and percentiles are taken, as for the queue and /metrics
+# texts of parameters, those of a large batch: its page is loaded again every few seconds
+MAX_PARSED = 20_000
+# the latest runs, over which times and percentiles are taken, as for the queue and /metrics
+MAX_TIMED_RUNS = 1000
 RUN_COLUMNS = (
     *runs.c[
         "run_id",
@@ -54,19 +57,31 @@ RUN_COLUMNS = (
 )
 
 
-def runs_by_hash(connection: Connection, batch_id: str, hashes: Sequence[str]) -> dict[str, tuple[str, RunStatus]]:
+def runs_by_hash(
+    connection: Connection, batch_id: str, hashes: Sequence[str]
+) -> dict[str, tuple[str, RunStatus]]:
     """Those runs of a batch that have one of these request hashes: run_id and state by hash."""
-    columns = select(*runs.c["request_hash", "run_id", "status"]).where(runs.c.batch_id == batch_id)
+    columns = select(*runs.c["request_hash", "run_id", "status"]).where(
+        runs.c.batch_id == batch_id
+    )
     if not is_batch(connection, batch_id):
         return {}  # a new one, which is the usual case
     queries = (columns.where(runs.c.request_hash.in_(some)) for some in portions(hashes))
-    return {row[0]: (row[1], RunStatus(row[2])) for query in queries for row in connection.execute(query)}
+    return {
+        row[0]: (row[1], RunStatus(row[2]))
+        for query in queries
+        for row in connection.execute(query)
+    }
 
 
 def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collection[str]) -> int:
     """How many runs of a batch read versions of prices that are neither among these nor current."""
     current = select(price_series.c.data_hash)
-    others = (runs.c.batch_id == batch_id, runs.c.data_hash.not_in(hashes), runs.c.data_hash.not_in(current))
+    others = (
+        runs.c.batch_id == batch_id,
+        runs.c.data_hash.not_in(hashes),
+        runs.c.data_hash.not_in(current),
+    )
     return connection.execute(select(func.count()).select_from(runs).where(*others)).scalar_one()
 
 
@@ -94,7 +109,9 @@ def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
         "created_at": utc_text(first["created_at"]),
         "completed_at": utc_text(_last_end(states)),
         "throughput_per_s": throughput(ends),
-        "seconds_left": seconds_left(times, counted[RunStatus.PENDING] + counted[RunStatus.RUNNING]),
+        "seconds_left": seconds_left(
+            times, counted[RunStatus.PENDING] + counted[RunStatus.RUNNING]
+        ),
         "queue_wait_s": spread(_passed(times, "waiting_since", "started_at")),
         "run_s": spread(_passed(times, "started_at", "completed_at")),
     }
@@ -102,7 +119,9 @@ def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
 
 def _passed(rows: Sequence[RowMapping], since: str, until: str) -> list[float]:
     """Seconds between two times of each run that has both."""
-    return [passed for row in rows if (passed := seconds_between(row[since], row[until])) is not None]
+    return [
+        passed for row in rows if (passed := seconds_between(row[since], row[until])) is not None
+    ]
 
 
 def is_batch(connection: Connection, batch_id: str) -> bool:
@@ -120,15 +139,24 @@ def _unknown(batch_id: str) -> UnknownBatch:
     return UnknownBatch(f"no run belongs to batch {batch_id[:64]!r}")
 
 
-def batch_requests(connection: Connection, batch_id: str, status: RunStatus | None = None) -> list[dict[str, Any]]:
+def batch_requests(
+    connection: Connection, batch_id: str, status: RunStatus | None = None
+) -> list[dict[str, Any]]:
     """The requests of its runs, all or those in a state, in the order of their submission, with all fields.
 
     UnknownBatch when no run belongs to it.
     """
     require_batch(connection, batch_id)
-    query = select(runs.c.request_json).where(runs.c.batch_id == batch_id, runs.c.kind == Kind.RUN).order_by(runs.c.id)
+    query = (
+        select(runs.c.request_json)
+        .where(runs.c.batch_id == batch_id, runs.c.kind == Kind.RUN)
+        .order_by(runs.c.id)
+    )
     query = query if status is None else query.where(runs.c.status == status)
-    return [RunRequest.from_json(json.loads(text)).to_json() for text in connection.execute(query).scalars()]
+    return [
+        RunRequest.from_json(json.loads(text)).to_json()
+        for text in connection.execute(query).scalars()
+    ]
 
 
 def _last_end(states: Sequence[Any]) -> datetime | None:
@@ -139,19 +167,29 @@ def _last_end(states: Sequence[Any]) -> datetime | None:
 
 def _failures(connection: Connection, batch_id: str) -> dict[str, int]:
     failed = (runs.c.batch_id == batch_id, runs.c.status == RunStatus.FAILED)
-    rows = connection.execute(select(runs.c.error_type, func.count()).where(*failed).group_by(runs.c.error_type))
+    rows = connection.execute(
+        select(runs.c.error_type, func.count()).where(*failed).group_by(runs.c.error_type)
+    )
     return {row[0]: row[1] for row in rows}
 
 
 def _times(connection: Connection, batch_id: str) -> Sequence[RowMapping]:
     columns = select(*runs.c["waiting_since", "started_at", "completed_at"])
     started = columns.where(runs.c.batch_id == batch_id, runs.c.started_at.is_not(None))
-    return connection.execute(started.order_by(runs.c.id.desc()).limit(MAX_TIMED_RUNS)).mappings().all()
+    return (
+        connection.execute(started.order_by(runs.c.id.desc()).limit(MAX_TIMED_RUNS))
+        .mappings()
+        .all()
+    )
 
 
 def batch_tickers(connection: Connection, batch_id: str) -> dict[str, int]:
     """Runs of a batch by ticker, in the order of the alphabet; UnknownBatch when no run belongs to it."""
-    grouped = select(runs.c.ticker, func.count()).where(runs.c.batch_id == batch_id).group_by(runs.c.ticker)
+    grouped = (
+        select(runs.c.ticker, func.count())
+        .where(runs.c.batch_id == batch_id)
+        .group_by(runs.c.ticker)
+    )
     counted = {row[0]: row[1] for row in connection.execute(grouped.order_by(runs.c.ticker))}
     if not counted:
         require_batch(connection, batch_id)
@@ -160,7 +198,11 @@ def batch_tickers(connection: Connection, batch_id: str) -> dict[str, int]:
 
 def completed_runs(connection: Connection, batch_id: str, ticker: str) -> int:
     """How many runs of a batch on this ticker have completed."""
-    mine = (runs.c.batch_id == batch_id, runs.c.ticker == ticker, runs.c.status == RunStatus.SUCCEEDED)
+    mine = (
+        runs.c.batch_id == batch_id,
+        runs.c.ticker == ticker,
+        runs.c.status == RunStatus.SUCCEEDED,
+    )
     return connection.execute(select(func.count()).select_from(runs).where(*mine)).scalar_one()
 
 
@@ -171,7 +213,9 @@ def measured_runs(
     column = HEADLINE_COLUMNS.get(ranking.metric)
     others = [each for each in ranking.constraints if not _is_in_columns(each)]
     value = runs.c.metrics_json if column is None or others else column
-    query = select(value, *runs.c["run_id", "params_json"]).where(*_ranked(batch_id, ranking, ticker))
+    query = select(value, *runs.c["run_id", "params_json"]).where(
+        *_ranked(batch_id, ranking, ticker)
+    )
     rows: Sequence[Any] = connection.execute(query.order_by(runs.c.id)).all()
     if value is column:
         return rows
@@ -199,8 +243,18 @@ def _ranked(batch_id: str, ranking: Ranking, ticker: str | None) -> list[ColumnE
     """Which runs may have a place: completed, not ruined, with a trade, and keeping the constraints on columns."""
     drawdown, trades = runs.c.max_drawdown_pct, runs.c.num_trades
     sound = [or_(drawdown.is_(None), drawdown < RUIN_PCT), or_(trades.is_(None), trades > 0)]
-    completed = [runs.c.batch_id == batch_id, runs.c.status == RunStatus.SUCCEEDED, runs.c.kind == Kind.RUN, *sound]
-    kept = [each for one in ranking.constraints if _is_in_columns(one) for each in one.over(HEADLINE_COLUMNS)]
+    completed = [
+        runs.c.batch_id == batch_id,
+        runs.c.status == RunStatus.SUCCEEDED,
+        runs.c.kind == Kind.RUN,
+        *sound,
+    ]
+    kept = [
+        each
+        for one in ranking.constraints
+        if _is_in_columns(one)
+        for each in one.over(HEADLINE_COLUMNS)
+    ]
     return completed + kept + ([runs.c.ticker == ticker] if ticker else [])
 
 
@@ -222,7 +276,9 @@ class Point:
         return {**self.params, **self.metrics}
 
 
-def points_of(connection: Connection, batch_id: str, measured: Sequence[Measurement], metric: str) -> list[Point]:
+def points_of(
+    connection: Connection, batch_id: str, measured: Sequence[Measurement], metric: str
+) -> list[Point]:
     """The measured runs of a batch with all that they can be told apart by, in the same order."""
     columns = select(runs.c.run_id, *HEADLINE_COLUMNS.values()).where(runs.c.batch_id == batch_id)
     rows = connection.execute(columns)
@@ -243,10 +299,15 @@ def _flat(params_json: str) -> Mapping[str, Any]:
     return flat_params(json.loads(params_json))
 
 
-def batch_page(connection: Connection, batch_id: str, after: str, limit: int) -> list[dict[str, Any]]:
+def batch_page(
+    connection: Connection, batch_id: str, after: str, limit: int
+) -> list[dict[str, Any]]:
     """The next `limit` runs of a batch by request hash, an order that its unique index gives for nothing."""
     query = select(*RUN_COLUMNS).where(runs.c.batch_id == batch_id, runs.c.request_hash > after)
-    return [batch_run(row) for row in connection.execute(query.order_by(runs.c.request_hash).limit(limit)).mappings()]
+    return [
+        batch_run(row)
+        for row in connection.execute(query.order_by(runs.c.request_hash).limit(limit)).mappings()
+    ]
 
 
 def batch_run(row: RowMapping) -> dict[str, Any]:

@@ -19,7 +19,8 @@ class Heatmap(TypedDict):
     x_values: list[Any]
     y_values: list[Any]
     cells: list[list[float | None]]
-    runs_per_cell: int  # the most runs that one cell stands for: 1 for a plain two-parameter grid of one ticker
+    # the most runs that one cell stands for: 1 for a plain two-parameter grid of one ticker
+    runs_per_cell: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,15 @@ class Surface:
 
     def varying(self) -> list[str]:
         """The parameters that have more than one value, the one with the most values first."""
-        plain = {name: column for name, column in self.params.items() if not {list, dict} & set(map(type, column))}
+        plain = {
+            name: column
+            for name, column in self.params.items()
+            if not {list, dict} & set(map(type, column))
+        }
         counts = {name: len(set(column) - {None}) for name, column in plain.items()}
-        return sorted((name for name in counts if counts[name] > 1), key=lambda name: -counts[name])
+        return sorted(
+            (name for name in counts if counts[name] > 1), key=lambda name: -counts[name]
+        )
 
     def slices(self, name: str) -> list[Slice]:
         """The metric against one parameter, by its values in order; values without a measured run are left out."""
@@ -53,7 +60,9 @@ class Surface:
             if metric is not None and value is not None:
                 found[value].append(metric)
         measured = [(value, sorted(found[value])) for value in _ordered(set(found))]
-        return [Slice(value, metrics[0], median(metrics), metrics[-1]) for value, metrics in measured]
+        return [
+            Slice(value, metrics[0], median(metrics), metrics[-1]) for value, metrics in measured
+        ]
 
     def importance(self, name: str) -> float | None:
         """The share of the metric's variance that lies between a parameter's values, from 0 to 1 (eta squared).
@@ -69,14 +78,19 @@ class Surface:
         if len(metrics) < 2 or not (total := pvariance(metrics) * len(metrics)):
             return None
         middle = fmean(metrics)
-        return min(sum(len(group) * (fmean(group) - middle) ** 2 for group in found.values()) / total, 1.0)
+        return min(
+            sum(len(group) * (fmean(group) - middle) ** 2 for group in found.values()) / total,
+            1.0,
+        )
 
     def grid(self, x: str, y: str) -> "Grid":
         """The runs over two parameters."""
         absent = [None] * len(self.metrics)
         across, down = self.params.get(x, absent), self.params.get(y, absent)
         cells = defaultdict[Cell, list[tuple[float, str]]](list)
-        for cell, metric, run_id in zip(zip(across, down, strict=True), self.metrics, self.run_ids, strict=True):
+        for cell, metric, run_id in zip(
+            zip(across, down, strict=True), self.metrics, self.run_ids, strict=True
+        ):
             if metric is not None and None not in cell:
                 cells[cell].append((metric, run_id))
         return Grid(x, y, _ordered(set(across) - {None}), _ordered(set(down) - {None}), cells)
@@ -94,13 +108,18 @@ class Grid:
 
     def heatmap(self) -> Heatmap:
         """The median of each cell."""
-        medians = {cell: median([metric for metric, _ in measured]) for cell, measured in self.cells.items()}
+        medians = {
+            cell: median([metric for metric, _ in measured])
+            for cell, measured in self.cells.items()
+        }
         return {
             "x": self.x,
             "y": self.y,
             "x_values": self.x_values,
             "y_values": self.y_values,
-            "cells": [[medians.get((across, up)) for across in self.x_values] for up in self.y_values],
+            "cells": [
+                [medians.get((across, up)) for across in self.x_values] for up in self.y_values
+            ],
             "runs_per_cell": max(map(len, self.cells.values()), default=0),
         }
 

@@ -11,7 +11,9 @@ from adapters.tables import batch_titles
 
 def titles_of(connection: Connection, batch_ids: Sequence[str]) -> dict[str, str]:
     """Titles by batch_id, of those of these batches that people gave one."""
-    mine = select(*batch_titles.c["batch_id", "title"]).where(batch_titles.c.batch_id.in_(batch_ids))
+    mine = select(*batch_titles.c["batch_id", "title"]).where(
+        batch_titles.c.batch_id.in_(batch_ids)
+    )
     return {row.batch_id: row.title for row in connection.execute(mine)}
 
 

@@ -41,7 +41,9 @@ class ChartData:
     def orders(self) -> tuple[Numbers, Numbers]:
         """Buys and sells, each (2, fills), bars and prices: each trade's entry, and its exit unless still open."""
         trades = list(zip(self.trades, self.fill_bars, strict=True))
-        fills = [(entry, trade["entry_price"], trade["side"] == "BUY") for trade, (entry, _) in trades]
+        fills = [
+            (entry, trade["entry_price"], trade["side"] == "BUY") for trade, (entry, _) in trades
+        ]
         closed = [(trade, left) for trade, (_, left) in trades if not trade["is_open"]]
         fills += [(left, trade["exit_price"], trade["side"] == "SELL") for trade, left in closed]
         bars, prices, bought = np.array(fills, dtype=float).reshape(-1, 3).T

@@ -25,18 +25,28 @@ from PIL import Image
 from adapters.charts.data import ChartData, Numbers, Times
 
 WIDTH_PX, HEIGHT_PX = 1600, 640  # twice the 800 × 320 CSS pixels at which pages show a chart
-LEFT, BOTTOM, RIGHT, TOP = 28, 62, 1424, 516  # pixels of the axes; the labels of values stand to the right
+# pixels of the axes; the labels of values stand to the right
+LEFT, BOTTOM, RIGHT, TOP = 28, 62, 1424, 516
 EDGE = 1576  # right end of the header, pixels
-LOG_FROM = 8.0  # times the lowest value: from there on, a linear scale hides what happened at the low end
-DATE_FORMATS = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]  # ticks of years, months, … seconds
-DATE_ZEROS = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%d %b"]  # where a longer unit begins; last, a single tick
+# times the lowest value: from there on, a linear scale hides what happened at the low end
+LOG_FROM = 8.0
+# ticks of years, months, … seconds
+DATE_FORMATS = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
+# where a longer unit begins; last, a single tick
+DATE_ZEROS = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%d %b"]
 SUBJECT_CHARACTERS = 52  # leave room for the longest legend
 TAG_HEIGHT_PX = 34
 
 # Blue and vermilion of Okabe and Ito (2008), darkened: told apart in every colour blindness, 4.5 : 1 on white paper.
 UP, DOWN, TEXT, MUTED, GRID = "#0072b2", "#c04f00", "#1f2328", "#656d76", "#e4e7eb"
 # How much of each colour, the rest being paper: whole, on edges, in areas. So few take half a byte per pixel.
-STRENGTHS = {UP: (1, 0.5, 0.25), DOWN: (1, 0.5, 0.22), TEXT: (1, 0.45), MUTED: (1, 0.6, 0.3), GRID: (1, 0)}
+STRENGTHS = {
+    UP: (1, 0.5, 0.25),
+    DOWN: (1, 0.5, 0.22),
+    TEXT: (1, 0.45),
+    MUTED: (1, 0.6, 0.3),
+    GRID: (1, 0),
+}
 STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # comes with Matplotlib
     "font.size": 9,
@@ -73,7 +83,9 @@ STYLE: dict[Any, Any] = {
 def _palette() -> Image.Image:
     """The colours of all charts, as Pillow wants them."""
     blends = [
-        strength * np.array(to_rgb(color)) + 1 - strength for color, all_ in STRENGTHS.items() for strength in all_
+        strength * np.array(to_rgb(color)) + 1 - strength
+        for color, all_ in STRENGTHS.items()
+        for strength in all_
     ]
     palette = Image.new("P", (1, 1))
     palette.putpalette(np.rint(np.array(blends) * 255).astype(np.uint8).tobytes())
@@ -87,13 +99,19 @@ def png(figure: Figure) -> bytes:
     pixels = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     file = io.BytesIO()
     colours = pixels.quantize(palette=_palette(), dither=Image.Dither.NONE)
-    colours.save(file, "png", compress_level=9)  # a twentieth less to keep, for 30 ms that nobody waits for
+    # a twentieth less to keep, for 30 ms that nobody waits for
+    colours.save(file, "png", compress_level=9)
     return file.getvalue()
 
 
 def panel(figure: Figure, bars: int, bottom: int = BOTTOM, top: int = TOP) -> Axes:
     """Axes between two heights, pixels, from half a bar before the first bar to half a bar after the last."""
-    box = (LEFT / WIDTH_PX, bottom / HEIGHT_PX, (RIGHT - LEFT) / WIDTH_PX, (top - bottom) / HEIGHT_PX)
+    box = (
+        LEFT / WIDTH_PX,
+        bottom / HEIGHT_PX,
+        (RIGHT - LEFT) / WIDTH_PX,
+        (top - bottom) / HEIGHT_PX,
+    )
     axes = figure.add_axes(box)
     axes.set_xlim(-0.5, bars - 0.5)
     axes.use_sticky_edges = False
@@ -106,14 +124,20 @@ def chart(bars: int, bottom: int = BOTTOM) -> tuple[Figure, Axes]:
     return figure, panel(figure, bars, bottom)
 
 
-def line(axes: Axes, y: Numbers, color: str, label: str, width: float = 1.3) -> tuple[Numbers, Numbers]:
+def line(
+    axes: Axes, y: Numbers, color: str, label: str, width: float = 1.3
+) -> tuple[Numbers, Numbers]:
     """x and y of a line through one value per bar; of very many, the lowest and the highest of each pixel column."""
     x = np.arange(len(y), dtype=float)
     if len(y) > 4 * WIDTH_PX:
         starts = np.linspace(0, len(y), WIDTH_PX, endpoint=False).astype(int)
-        y = np.column_stack((np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts))).ravel()
+        y = np.column_stack(
+            (np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts))
+        ).ravel()
         x = np.repeat(starts.astype(float), 2)
-    axes.plot(x, y, color=color, label=label, linewidth=width, marker="o" if len(y) == 1 else None)
+    axes.plot(
+        x, y, color=color, label=label, linewidth=width, marker="o" if len(y) == 1 else None
+    )
     return x, y
 
 
@@ -123,12 +147,18 @@ def header(figure: Figure, data: ChartData, finding: str) -> None:
     figure.text(LEFT / WIDTH_PX, 592 / HEIGHT_PX, title, size=11, weight="bold")
     first, last = data.bars.timestamps[[0, -1]].astype("M8[D]")
     scale = " · log scale" if any(axes.get_yscale() == "log" for axes in figure.axes) else ""
-    figure.text(EDGE / WIDTH_PX, 592 / HEIGHT_PX, f"{first} to {last}{scale}", color=MUTED, ha="right")
+    figure.text(
+        EDGE / WIDTH_PX, 592 / HEIGHT_PX, f"{first} to {last}{scale}", color=MUTED, ha="right"
+    )
     subject = data.subject
-    shown = subject if len(subject) <= SUBJECT_CHARACTERS else subject[: SUBJECT_CHARACTERS - 1] + "…"
+    shown = (
+        subject if len(subject) <= SUBJECT_CHARACTERS else subject[: SUBJECT_CHARACTERS - 1] + "…"
+    )
     figure.text(LEFT / WIDTH_PX, 546 / HEIGHT_PX, shown, color=MUTED)
     entries = sum(len(axes.get_legend_handles_labels()[1]) for axes in figure.axes)
-    figure.legend(loc="lower right", bbox_to_anchor=(EDGE / WIDTH_PX, 543 / HEIGHT_PX), ncols=entries)
+    figure.legend(
+        loc="lower right", bbox_to_anchor=(EDGE / WIDTH_PX, 543 / HEIGHT_PX), ncols=entries
+    )
 
 
 def value_axis(axes: Axes, label: Callable[[float], str]) -> None:
@@ -154,7 +184,11 @@ def tag(axes: Axes, value: float, words: str, color: str) -> None:
 
     axes.yaxis.set_major_formatter(unless_covered)
     box = {"facecolor": color, "edgecolor": "none", "boxstyle": "square,pad=0.25"}
-    where: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "xytext": (4.5, 0)}
+    where: dict[str, Any] = {
+        "xycoords": ("axes fraction", "data"),
+        "textcoords": "offset points",
+        "xytext": (4.5, 0),
+    }
     axes.annotate(words, (1, value), color="white", weight="bold", va="center", bbox=box, **where)
 
 
@@ -162,7 +196,11 @@ def time_axis(axes: Axes, timestamps: Times) -> None:
     """Round dates, each at the first bar at or after it, since nights have no room; of few bars, their own dates."""
     numbers = date2num(timestamps)
     locator = AutoDateLocator(minticks=4, maxticks=14)
-    ticks = numbers if len(numbers) < 5 else locator.tick_values(timestamps[0].item(), timestamps[-1].item())
+    ticks = (
+        numbers
+        if len(numbers) < 5
+        else locator.tick_values(timestamps[0].item(), timestamps[-1].item())
+    )
     tick_of_bar: dict[int, float] = {}
     for tick in ticks[(ticks >= numbers[0]) & (ticks <= numbers[-1])]:
         bar = int(np.searchsorted(numbers, tick))

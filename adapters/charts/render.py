@@ -32,7 +32,8 @@ from adapters.prices.bars import Bars
 
 VOLUME_TOP = 138  # pixels from the bottom; prices begin above
 DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}
-TIP_UP, TIP_DOWN = 6, 7  # Matplotlib's carets, which touch the price with their tip instead of covering it
+# Matplotlib's carets, which touch the price with their tip instead of covering it
+TIP_UP, TIP_DOWN = 6, 7
 
 
 def render_charts(data: ChartData) -> dict[str, bytes]:
@@ -76,7 +77,10 @@ def drawdown_curve(axes: Axes, data: ChartData) -> str:
     deepest, day = drawdown[worst], data.bars.timestamps[worst].astype("M8[D]")
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.fill_between(
-        *line(axes, drawdown, DOWN, "below the highest equity so far"), color=DOWN, alpha=0.2, linewidth=0
+        *line(axes, drawdown, DOWN, "below the highest equity so far"),
+        color=DOWN,
+        alpha=0.2,
+        linewidth=0,
     )
     if deepest < 0:
         _mark(axes, np.array([[worst], [deepest]]), TIP_UP, TEXT, "deepest")
@@ -105,13 +109,26 @@ def trade_pnl(axes: Axes, data: ChartData) -> str:
     closed = np.array([not trade["is_open"] for trade in data.trades], dtype=bool)
     ended = pnl_pct[closed]
     axes.axhline(0, color=MUTED, linewidth=0.8)
-    for won, shape, color, label in ((pnl_pct > 0, "^", UP, "won"), (pnl_pct <= 0, "v", DOWN, "lost")):
+    for won, shape, color, label in (
+        (pnl_pct > 0, "^", UP, "won"),
+        (pnl_pct <= 0, "v", DOWN, "lost"),
+    ):
         axes.vlines(bars[won], 0, pnl_pct[won], color=color, linewidth=0.7, alpha=0.5)
         _mark(axes, points[:, won & closed], shape, color, label)
-    _mark(axes, points[:, ~closed], "D", TEXT, "still open", markerfacecolor="white", markeredgecolor=TEXT)
+    _mark(
+        axes,
+        points[:, ~closed],
+        "D",
+        TEXT,
+        "still open",
+        markerfacecolor="white",
+        markeredgecolor=TEXT,
+    )
     if len(ended):
         axes.axhline(ended.mean(), color=TEXT, label="average", **DASHED)
-        finding = f"{(ended > 0).sum():,} of {len(ended):,} closed won, average {ended.mean():+.2f}%"
+        finding = (
+            f"{(ended > 0).sum():,} of {len(ended):,} closed won, average {ended.mean():+.2f}%"
+        )
     else:
         finding = f"the only trade is still open, at {pnl_pct.sum():+.2f}%"
     value_axis(axes, _percent)
@@ -128,7 +145,10 @@ def cumulative_return(axes: Axes, data: ChartData) -> str:
     axes.fill_between(x, growth, held, growth > held, color=UP, label="ahead", **area)
     axes.fill_between(x, growth, held, growth < held, color=DOWN, label="behind", **area)
     value_axis(axes, lambda factor: f"{(factor - 1) * 100:+,.5g}%")
-    end, ahead = data.equity[-1], (data.equity - data.buy_hold_equity)[-1] / data.initial_capital * 100
+    end, ahead = (
+        data.equity[-1],
+        (data.equity - data.buy_hold_equity)[-1] / data.initial_capital * 100,
+    )
     tag(axes, end / data.initial_capital, f"{end / data.initial_capital - 1:+,.1%}", TEXT)
     words = f"{abs(ahead):,.1f} points {'ahead of' if ahead >= 0 else 'behind'} buy and hold"
     return f"Cumulative return: {words}"
@@ -168,14 +188,31 @@ def _draw_candles(axes: Axes, candles: Bars) -> None:
     for side, color, face, label in ((rising, UP, "white", "up"), (~rising, DOWN, DOWN, "down")):
         opened, change = opens[side], (closes - opens)[side]
         axes.vlines(x[side], lows[side], highs[side], color=color, linewidth=0.7)
-        axes.bar(x[side], change, 0.7, opened, facecolor=face, edgecolor=color, linewidth=0.6, label=label)
+        axes.bar(
+            x[side],
+            change,
+            0.7,
+            opened,
+            facecolor=face,
+            edgecolor=color,
+            linewidth=0.6,
+            label=label,
+        )
 
 
 def _mark(axes: Axes, points: Numbers, shape: Any, color: str, label: str, **style: Any) -> None:
     """Marks, smaller where there are many, with a white rim that keeps them apart where they overlap."""
     size_pt = float(np.interp(points.shape[1], [40, 400], [6.0, 3.5]))
     style = {"color": color, "markeredgecolor": "white"} | style
-    axes.plot(*points, linestyle="none", marker=shape, markersize=size_pt, label=label, clip_on=False, **style)
+    axes.plot(
+        *points,
+        linestyle="none",
+        marker=shape,
+        markersize=size_pt,
+        label=label,
+        clip_on=False,
+        **style,
+    )
 
 
 def _price_axis(axes: Axes, data: ChartData) -> None:

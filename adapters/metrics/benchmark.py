@@ -39,7 +39,12 @@ def tracking_error(run: Measured) -> float:
     return deviation(_active(run)) * math.sqrt(run.periods_per_year) * 100.0
 
 
-@metric("Information ratio", "ratio", "high", source="Goodwin (1998), Financial Analysts Journal 54(4)")
+@metric(
+    "Information ratio",
+    "ratio",
+    "high",
+    source="Goodwin (1998), Financial Analysts Journal 54(4)",
+)
 def information_ratio(run: Measured) -> float:
     """Mean / standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
     active = _active(run)

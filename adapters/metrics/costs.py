@@ -6,7 +6,8 @@ from functools import partial
 from adapters.metrics.entry import Metric
 from adapters.metrics.measured import Measured, average
 
-WITHOUT_SLIPPAGE = ("take_profit", "end_of_data")  # exits that fill at their level, or do not fill at all
+# exits that fill at their level, or do not fill at all
+WITHOUT_SLIPPAGE = ("take_profit", "end_of_data")
 
 metric = partial(Metric, "Costs")
 
@@ -21,7 +22,10 @@ def total_fees(run: Measured) -> float:
 def total_slippage(run: Measured) -> float:
     """Difference between the fills and the prices at which orders were due, times their sizes."""
     share = run.slippage_bps / 10_000.0
-    return math.fsum(price * size * share / (1.0 + side * share) for side, price, size in fills(run, WITHOUT_SLIPPAGE))
+    return math.fsum(
+        price * size * share / (1.0 + side * share)
+        for side, price, size in fills(run, WITHOUT_SLIPPAGE)
+    )
 
 
 @metric("Borrow fees paid", "money", "low")

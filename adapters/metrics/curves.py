@@ -10,7 +10,14 @@ from adapters.metrics.rates import Rates
 from adapters.prices.bar_times import CLOSE_OFFSET_S, bar_close_time, bar_open_time
 from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.prices.sessions import DAY_S
-from contracts.run_result import Candle, DrawdownPoint, EquityPoint, PortfolioPoint, SignalPoint, TradeRow
+from contracts.run_result import (
+    Candle,
+    DrawdownPoint,
+    EquityPoint,
+    PortfolioPoint,
+    SignalPoint,
+    TradeRow,
+)
 from contracts.timeframes import BY_DAY, Timeframe
 
 FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
@@ -28,12 +35,18 @@ def close_times(times: Whole, timeframe: Timeframe) -> Whole:
 
 def equity_points(dates: Sequence[str], equity: Column) -> list[EquityPoint]:
     """Equity after each bar's fills."""
-    return [{"date": date, "equity": value} for date, value in zip(dates, equity.tolist(), strict=True)]
+    return [
+        {"date": date, "equity": value}
+        for date, value in zip(dates, equity.tolist(), strict=True)
+    ]
 
 
 def drawdown_points(dates: Sequence[str], depths_pct: Column) -> list[DrawdownPoint]:
     """Percent below the running peak, per bar."""
-    return [{"date": date, "drawdown_pct": depth} for date, depth in zip(dates, depths_pct.tolist(), strict=True)]
+    return [
+        {"date": date, "drawdown_pct": depth}
+        for date, depth in zip(dates, depths_pct.tolist(), strict=True)
+    ]
 
 
 def drawdowns(path: Column) -> Column:
@@ -43,16 +56,24 @@ def drawdowns(path: Column) -> Column:
 
 
 def cash_curve(
-    times: Whole, equity: Column, trades: Sequence[Mapping[str, Any]], initial_capital: float, rates: Rates
+    times: Whole,
+    equity: Column,
+    trades: Sequence[Mapping[str, Any]],
+    initial_capital: float,
+    rates: Rates,
 ) -> Column:
     """Cash after each bar's fills: it follows from the trades, and with rates from equity, too."""
     changes = np.zeros(len(equity) + 1)
     changes[0] = initial_capital
     for trade in trades:
         sign = 1.0 if trade["side"] == "BUY" else -1.0
-        changes[trade["entry_bar"]] -= sign * trade["entry_price"] * trade["size"] + trade["entry_fees"]
+        changes[trade["entry_bar"]] -= (
+            sign * trade["entry_price"] * trade["size"] + trade["entry_fees"]
+        )
         if not trade["is_open"]:
-            changes[trade["exit_bar"]] += sign * trade["exit_price"] * trade["size"] - trade["exit_fees"]
+            changes[trade["exit_bar"]] += (
+                sign * trade["exit_price"] * trade["size"] - trade["exit_fees"]
+            )
     if not rates:
         return changes[:-1].cumsum()
     cash, worth, days = changes[:-1].tolist(), equity.tolist(), np.diff(times // DAY_S).tolist()
@@ -76,7 +97,12 @@ def shares_held(trades: Sequence[Mapping[str, Any]], bars: int) -> Column:
 def portfolio_points(dates: Sequence[str], equity: Column, cash: Column) -> list[PortfolioPoint]:
     """Cash and market value of the position after each bar's fills."""
     return [
-        {"date": date, "cash": round(money, 2), "position": round(total - money, 2) + 0.0, "total": total}
+        {
+            "date": date,
+            "cash": round(money, 2),
+            "position": round(total - money, 2) + 0.0,
+            "total": total,
+        }
         for date, money, total in zip(dates, cash.tolist(), equity.tolist(), strict=True)
     ]
 
@@ -86,14 +112,19 @@ def fill_bars(trades: Sequence[Mapping[str, Any]]) -> list[FillBars]:
     return [(trade["entry_bar"], trade["exit_bar"]) for trade in trades]
 
 
-def trade_rows(trades: Sequence[Mapping[str, Any]], times: Whole, timeframe: Timeframe) -> list[TradeRow]:
+def trade_rows(
+    trades: Sequence[Mapping[str, Any]], times: Whole, timeframe: Timeframe
+) -> list[TradeRow]:
     """Trades as the contract shows them: numbered and dated."""
     dates = bar_dates(times, timeframe)
     return [trade_row(number, trade, dates, timeframe) for number, trade in enumerate(trades)]
 
 
 def trade_row(
-    number: int, trade: Mapping[str, Any], dates: Sequence[str] | Mapping[int, str], timeframe: Timeframe
+    number: int,
+    trade: Mapping[str, Any],
+    dates: Sequence[str] | Mapping[int, str],
+    timeframe: Timeframe,
 ) -> TradeRow:
     """One trade as the contract shows it; dates: of all bars, or by the numbers of those on which it filled."""
     entry = _fill_time(dates[trade["entry_bar"]], trade["entry_at"], timeframe)

@@ -10,7 +10,12 @@ metric = partial(Metric, "Drawdown")
 
 
 @metric(
-    "Maximum drawdown", "percent", "low", headline="drawdown", holding="buy_hold_max_drawdown_pct", plain="Worst fall"
+    "Maximum drawdown",
+    "percent",
+    "low",
+    headline="drawdown",
+    holding="buy_hold_max_drawdown_pct",
+    plain="Worst fall",
 )
 def max_drawdown_pct(run: Measured) -> float:
     """Largest fall of equity from its running peak, in percent of the peak; the initial capital is the first peak."""
@@ -58,7 +63,9 @@ def longest_drawdown_days(run: Measured) -> float:
     peaks = (run.drawdowns == 0.0).nonzero()[0]
     begun, ended = peaks[:-1], peaks[1:]
     recovered = (run.seconds[ended] - run.seconds[begun])[ended - begun > 1]
-    return max(int(recovered.max(initial=0)), int(run.seconds[-1] - run.seconds[peaks[-1]])) / DAY_S
+    return (
+        max(int(recovered.max(initial=0)), int(run.seconds[-1] - run.seconds[peaks[-1]])) / DAY_S
+    )
 
 
 @metric("Time under water", "percent", "low")
@@ -67,7 +74,12 @@ def time_under_water_pct(run: Measured) -> float:
     return int((run.drawdowns[1:] > 0.0).sum()) / run.bars * 100.0
 
 
-@metric("Ulcer index", "percent", "low", source="Martin & McCann (1989), The Investor's Guide to Fidelity Funds")
+@metric(
+    "Ulcer index",
+    "percent",
+    "low",
+    source="Martin & McCann (1989), The Investor's Guide to Fidelity Funds",
+)
 def ulcer_index(run: Measured) -> float:
     """Square root of the mean squared drawdown of the bars. Quantstats divides by n - 1."""
     return math.sqrt(average(run.drawdowns[1:] ** 2)) * 100.0

@@ -165,7 +165,10 @@ class Measured:
         """Bars at whose close a position is held."""
         if self.shares is not None:
             return int(np.count_nonzero(self.shares))
-        return sum((self.bars if trade["is_open"] else trade["exit_bar"]) - trade["entry_bar"] for trade in self.trades)
+        return sum(
+            (self.bars if trade["is_open"] else trade["exit_bar"]) - trade["entry_bar"]
+            for trade in self.trades
+        )
 
     @cached_property
     def closed(self) -> list[Mapping[str, Any]]:

@@ -33,7 +33,8 @@ def performance(run: Measured, rates: Rates = NO_RATES) -> Performance:
     run = replace(run, held=replace(run, path=holding, trades=()))
     metrics: dict[str, float | int | None] = {}
     notes: dict[str, str] = {}
-    with np.errstate(over="ignore", invalid="ignore"):  # what overflows ends as a reason, not as a warning
+    # what overflows ends as a reason, not as a warning
+    with np.errstate(over="ignore", invalid="ignore"):
         run = with_timing(run, rates)
         for metric in METRICS:
             try:

@@ -37,11 +37,16 @@ def _changes(times: Whole, unit: str, equity: Column, initial_capital: float) ->
     periods = times.view("M8[s]").astype(f"M8[{unit}]").astype(int)
     lasts = np.append(np.flatnonzero(np.diff(periods)), len(periods) - 1)
     starts = np.append(initial_capital, equity[lasts[:-1]])
-    changes = [(end / start - 1) * 100 if start > 0 else 0.0 for start, end in zip(starts, equity[lasts], strict=True)]
+    changes = [
+        (end / start - 1) * 100 if start > 0 else 0.0
+        for start, end in zip(starts, equity[lasts], strict=True)
+    ]
     return dict(zip(periods[lasts].tolist(), map(float, changes), strict=True))
 
 
-def rolling_sharpe(path: Column, bars: int, periods_per_year: float, risk_free_rate: float) -> Column:
+def rolling_sharpe(
+    path: Column, bars: int, periods_per_year: float, risk_free_rate: float
+) -> Column:
     """Sharpe ratio of the last `bars` returns, per bar; NaN before there are so many, or while they do not vary.
 
     path: (bars + 1,) the initial capital, then equity. Simple returns above the risk-free one, ddof 1, times the square

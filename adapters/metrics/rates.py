@@ -24,7 +24,9 @@ class Rates:
         long or flat it is cash. Interest compounds to the yearly rate; the fee is simple.
         """
         borrowed, idle = max(cash - equity, 0.0), max(min(cash, equity), 0.0)
-        return idle * _growth(self.cash_rate, days), borrowed * self.borrow_rate * days / DAYS_PER_YEAR
+        return idle * _growth(
+            self.cash_rate, days
+        ), borrowed * self.borrow_rate * days / DAYS_PER_YEAR
 
 
 @lru_cache(maxsize=1024)

@@ -12,7 +12,13 @@ metric = partial(Metric, "Return")
 
 
 @metric(
-    "Total return", "percent", "high", signed=True, headline="return", holding="buy_hold_return_pct", plain="Return"
+    "Total return",
+    "percent",
+    "high",
+    signed=True,
+    headline="return",
+    holding="buy_hold_return_pct",
+    plain="Return",
 )
 def total_return_pct(run: Measured) -> float:
     """Final equity / initial capital - 1."""

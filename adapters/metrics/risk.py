@@ -8,7 +8,8 @@ from adapters.metrics.measured import STEADY, Array, Measured, NoValue, average,
 from adapters.metrics.returns import cagr
 
 TAIL = 0.05  # of the bars, on either side
-ROUNDING_NOISE = 1e-15  # standard deviation of returns; E1/E0 - 1 near 0 is itself only exact to about 2e-16
+# standard deviation of returns; E1/E0 - 1 near 0 is itself only exact to about 2e-16
+ROUNDING_NOISE = 1e-15
 
 metric = partial(Metric, "Risk")
 
@@ -40,7 +41,9 @@ def measured_sharpe(run: Measured) -> float:
     return average(run.excess_returns) / spread(run.returns) * math.sqrt(run.periods_per_year)
 
 
-@metric("Sortino ratio", "ratio", "high", source="Sortino & Price (1994), Journal of Investing 3(3)")
+@metric(
+    "Sortino ratio", "ratio", "high", source="Sortino & Price (1994), Journal of Investing 3(3)"
+)
 def sortino_ratio(run: Measured) -> float:
     """Mean excess return e times P, over sqrt(mean of min(e, 0) squared) times sqrt(P); e is a bar's return above the
     risk-free one.
@@ -137,7 +140,9 @@ def skewness_of(returns: Array) -> float:
         raise NoValue("fewer than three returns")
     centred = centred_of(returns)
     squares = centred * centred  # a product is the same on every CPU, a power need not be
-    return n * math.sqrt(n - 1) / (n - 2) * total(squares * centred) / math.pow(total(squares), 1.5)
+    return (
+        n * math.sqrt(n - 1) / (n - 2) * total(squares * centred) / math.pow(total(squares), 1.5)
+    )
 
 
 def kurtosis_of(returns: Array) -> float:
@@ -148,7 +153,9 @@ def kurtosis_of(returns: Array) -> float:
     centred = centred_of(returns)
     squares = centred * centred
     scale = (n - 1) / ((n - 2) * (n - 3))
-    return scale * (n * (n + 1) * total(squares * centred * centred) / total(squares) ** 2 - 3 * (n - 1))
+    return scale * (
+        n * (n + 1) * total(squares * centred * centred) / total(squares) ** 2 - 3 * (n - 1)
+    )
 
 
 def centred_of(returns: Array) -> Array:

@@ -11,7 +11,8 @@ from statistics import NormalDist
 
 from adapters.metrics.measured import NoValue
 
-LEAST_RETURNS = 30  # with fewer, the estimate's distribution is not the one that the formulas assume
+# with fewer, the estimate's distribution is not the one that the formulas assume
+LEAST_RETURNS = 30
 CONFIDENCE = 0.95  # from which on a result is taken for more than luck
 EULER_GAMMA = 0.5772156649015329
 
@@ -61,19 +62,25 @@ def sharpe_variance(ratios: Sequence[float]) -> float | None:
     return math.fsum((ratio - mean) ** 2 for ratio in ratios) / (len(ratios) - 1)
 
 
-def least_track_record(measured: MeasuredSharpe, benchmark: float = 0.0, confidence: float = CONFIDENCE) -> float:
+def least_track_record(
+    measured: MeasuredSharpe, benchmark: float = 0.0, confidence: float = CONFIDENCE
+) -> float:
     """How many returns it takes until this Sharpe ratio is above `benchmark` with `confidence`.
 
     Bailey & López de Prado (2012), equation 13.
     """
     if measured.sharpe <= benchmark:
         raise NoValue("the Sharpe ratio is not above what it is compared with")
-    return 1 + _spread(measured) * (_NORMAL.inv_cdf(confidence) / (measured.sharpe - benchmark)) ** 2
+    return (
+        1 + _spread(measured) * (_NORMAL.inv_cdf(confidence) / (measured.sharpe - benchmark)) ** 2
+    )
 
 
 def _spread(measured: MeasuredSharpe) -> float:
     """Variance of the estimated Sharpe ratio, times the number of returns less one (Mertens 2002)."""
-    spread = 1 - measured.skewness * measured.sharpe + (measured.kurtosis - 1) / 4 * measured.sharpe**2
+    spread = (
+        1 - measured.skewness * measured.sharpe + (measured.kurtosis - 1) / 4 * measured.sharpe**2
+    )
     if spread <= 0:
         raise NoValue("its skewness and kurtosis leave the Sharpe ratio without a variance")
     return spread
@@ -100,14 +107,18 @@ class Evidence:
     notes: dict[str, str]
 
 
-def evidence(best: MeasuredSharpe, variance: float | None, trials: int, bars_per_year: float) -> Evidence:
+def evidence(
+    best: MeasuredSharpe, variance: float | None, trials: int, bars_per_year: float
+) -> Evidence:
     """The best run against luck. variance: of the trials' Sharpe ratios per bar, None for too few; trials: of all."""
     notes: dict[str, str] = {}
     scale = math.sqrt(bars_per_year)
     spread = 0.0 if trials == 1 else variance
     luck = None if spread is None else luck_sharpe(spread, trials)
 
-    def known(name: str, benchmark: float | None, compute: Callable[[MeasuredSharpe, float], float]) -> float | None:
+    def known(
+        name: str, benchmark: float | None, compute: Callable[[MeasuredSharpe, float], float]
+    ) -> float | None:
         try:
             if benchmark is None:
                 raise NoValue("fewer than two trials have a Sharpe ratio")

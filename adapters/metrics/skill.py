@@ -20,7 +20,13 @@ def average_exposure_pct(run: Measured) -> float:
     return run.average_exposure * 100.0
 
 
-@metric("Timing, a year", "percent", "high", signed=True, source="Grinblatt & Titman (1993), Journal of Business 66(1)")
+@metric(
+    "Timing, a year",
+    "percent",
+    "high",
+    signed=True,
+    source="Grinblatt & Titman (1993), Journal of Business 66(1)",
+)
 def timing_return_pct(run: Measured) -> float:
     """Mean return, costs paid, above holding the same share of the asset all the time, times P."""
     return average(run.timing) * run.periods_per_year * 100.0

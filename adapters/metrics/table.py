@@ -6,5 +6,6 @@ from adapters.metrics.entry import DECLARED, SECTIONS
 METRICS = tuple(sorted(DECLARED, key=lambda metric: SECTIONS.index(metric.section)))
 METRICS_BY_NAME = {metric.name: metric for metric in METRICS}
 METRIC_NAMES = tuple(METRICS_BY_NAME)
-HEADLINES = {metric.headline: metric for metric in METRICS if metric.headline}  # by their short names
+# by their short names
+HEADLINES = {metric.headline: metric for metric in METRICS if metric.headline}
 HEADLINE_NAMES = tuple(metric.name for metric in HEADLINES.values())

@@ -14,9 +14,11 @@ from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import SAME_SHARE, Array, NoValue, average
 from adapters.metrics.rates import Rates
 
-SHADOW = 10  # one in so many bars, those after a bar, are left out of the exposure that it is compared with
+# one in so many bars, those after a bar, are left out of the exposure that it is compared with
+SHADOW = 10
 NO_RATES = Rates()
-LEAST_CHANGE = 1e-3  # of the deviation of the returns: timing that varies less is rounding of shares and cents
+# of the deviation of the returns: timing that varies less is rounding of shares and cents
+LEAST_CHANGE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,19 +76,27 @@ def timing_of(
     return timing_over(path, shares_held(trades, len(equity)), closes, times, rates)
 
 
-def timing_over(path: Array, shares: Array, closes: Array, times: Array, rates: Rates = NO_RATES) -> Timing:
+def timing_over(
+    path: Array, shares: Array, closes: Array, times: Array, rates: Rates = NO_RATES
+) -> Timing:
     """The same of an equity path (bars + 1,), the initial capital first, and signed shares after each bar's fills."""
     equity, before = path[1:], np.concatenate((path[:1], path[2:-1]))
-    with np.errstate(divide="ignore", invalid="ignore"):  # of an emptied account, which has no timing
+    # of an emptied account, which has no timing
+    with np.errstate(divide="ignore", invalid="ignore"):
         exposures = (shares * closes / equity)[:-1]
         returns = equity[1:] / before - 1.0
-    return Timing(returns, exposures, closes[1:] / closes[:-1] - 1.0, _carry(exposures, times, rates))
+    return Timing(
+        returns, exposures, closes[1:] / closes[:-1] - 1.0, _carry(exposures, times, rates)
+    )
 
 
 def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
     if not rates:
         return np.zeros(len(exposures))
-    idle, borrowed = float((1.0 - exposures).clip(0.0, 1.0).mean()), float((-exposures).clip(0.0).mean())
+    idle, borrowed = (
+        float((1.0 - exposures).clip(0.0, 1.0).mean()),
+        float((-exposures).clip(0.0).mean()),
+    )
     days = np.diff(times.astype("M8[D]")).astype(int)
     of_days = {
         each: rates.accrued(idle, idle, each)[0] - rates.accrued(1.0 + borrowed, 1.0, each)[1]
@@ -97,7 +107,9 @@ def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
 
 def joined(parts: Sequence[Timing]) -> Timing:
     """Runs one after the other as one."""
-    return Timing(*(np.concatenate([getattr(part, name) for part in parts]) for name in Timing.__slots__))
+    return Timing(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in Timing.__slots__)
+    )
 
 
 def usual_exposures(exposures: Array) -> Array:

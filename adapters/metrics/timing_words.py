@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from adapters.metrics.measured import NoValue
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, probabilistic_sharpe
 
-TIMING = ("timing_sharpe_ratio", "timing_skewness", "timing_kurtosis")  # of a run's metrics, as `measured_timing` takes
+# of a run's metrics, as `measured_timing` takes
+TIMING = ("timing_sharpe_ratio", "timing_skewness", "timing_kurtosis")
 
 
 def measured_timing(metrics: Mapping[str, float | int | None], bars: int) -> MeasuredSharpe:
@@ -25,12 +26,16 @@ def run_timing(metrics: Mapping[str, float | int | None], bars: int, ticker: str
         skill = probabilistic_sharpe(measured_timing(metrics, bars))
     except NoValue:
         return None
-    yearly_pct, exposure_pct = (float(metrics[name] or 0.0) for name in ("timing_return_pct", "average_exposure_pct"))
+    yearly_pct, exposure_pct = (
+        float(metrics[name] or 0.0) for name in ("timing_return_pct", "average_exposure_pct")
+    )
     brought = f"Choosing its times brought {than_holding(yearly_pct, exposure_pct, ticker)}"
     average = f"{abs(exposure_pct):.0f}% of the money on average"
     if yearly_pct <= 0:
         return f"{brought} ({average})."
-    chance = f"If this was the only try, chance alone does as well in {percent(1 - skill)} of cases"
+    chance = (
+        f"If this was the only try, chance alone does as well in {percent(1 - skill)} of cases"
+    )
     return f"{brought} ({average}). {chance}."
 
 
@@ -38,7 +43,9 @@ def than_holding(yearly_pct: float, exposure_pct: float, asset: str = "it") -> s
     """How much more or less than a share of the asset that never changes."""
     more = "more" if yearly_pct > 0 else "less"
     held = "being short" if exposure_pct < 0 else "holding"
-    return f"{abs(yearly_pct):.1f}% a year {more} than {held} the same share of {asset} all the time"
+    return (
+        f"{abs(yearly_pct):.1f}% a year {more} than {held} the same share of {asset} all the time"
+    )
 
 
 def percent(share: float) -> str:

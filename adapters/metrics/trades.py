@@ -43,14 +43,21 @@ def expectancy(run: Measured) -> float:
     return mean(run.profits)
 
 
-@metric("System quality (SQN)", "ratio", "high", source="Tharp (2008), Definitive Guide to Position Sizing Strategies")
+@metric(
+    "System quality (SQN)",
+    "ratio",
+    "high",
+    source="Tharp (2008), Definitive Guide to Position Sizing Strategies",
+)
 def sqn(run: Measured) -> float:
     """sqrt(N) times mean / standard deviation (ddof 1) of the profits of the N closed trades."""
     trades = len(run.profits)
     if trades < 2:
         raise NoValue("fewer than two closed trades")
     average = mean(run.profits)
-    spread = math.sqrt(math.fsum((profit - average) ** 2 for profit in run.profits) / (trades - 1))
+    spread = math.sqrt(
+        math.fsum((profit - average) ** 2 for profit in run.profits) / (trades - 1)
+    )
     if spread <= 1e-12 * abs(average):
         raise NoValue("all trades earned the same")
     return math.sqrt(trades) * average / spread
@@ -95,10 +102,17 @@ def losing_streak(run: Measured) -> float:
 @metric("Average holding", "days")
 def avg_holding_days(run: Measured) -> float:
     """Mean calendar days from the entry's bar to the exit's, closed trades."""
-    return mean([run.days_between(trade["entry_bar"] + 1, trade["exit_bar"] + 1) for trade in run.closed])
+    return mean(
+        [run.days_between(trade["entry_bar"] + 1, trade["exit_bar"] + 1) for trade in run.closed]
+    )
 
 
-@metric("Average adverse excursion", "percent", "low", source="Sweeney (1996), Maximum Adverse Excursion")
+@metric(
+    "Average adverse excursion",
+    "percent",
+    "low",
+    source="Sweeney (1996), Maximum Adverse Excursion",
+)
 def avg_mae_pct(run: Measured) -> float:
     """Mean over closed trades of the furthest that the price went against them, in percent of the entry price (MAE)."""
     return mean_of(run, "mae_pct")
@@ -168,7 +182,11 @@ def opened(run: Measured, side: str) -> int:
 
 def side_profits(run: Measured, side: str) -> list[float]:
     """Profits of the closed trades that began with a BUY, or a SELL; NoValue when there are none."""
-    profits = [float(trade["pnl_abs"]) for trade in run.trades if not trade["is_open"] and trade["side"] == side]
+    profits = [
+        float(trade["pnl_abs"])
+        for trade in run.trades
+        if not trade["is_open"] and trade["side"] == side
+    ]
     if not profits:
         raise NoValue(f"no closed {'long' if side == 'BUY' else 'short'} trades")
     return profits

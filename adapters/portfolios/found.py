@@ -9,12 +9,15 @@ import numpy as np
 from adapters.metrics.measured import Array
 
 SAMPLES = 120  # bars of which the weights are kept
-CORRELATED = 30  # legs of which the returns are correlated; of more those that earned or lost most
+# legs of which the returns are correlated; of more those that earned or lost most
+CORRELATED = 30
 
 
 def packed_found(found: dict[str, Any]) -> bytes:
     """As it lies in the database."""
-    return zlib.compress(json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode())
+    return zlib.compress(
+        json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    )
 
 
 def unpacked_found(packed: bytes) -> dict[str, Any]:

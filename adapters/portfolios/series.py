@@ -16,7 +16,8 @@ from contracts.portfolio_request import PortfolioRequest
 from contracts.run_result import TradeRow
 
 PRUNED = (
-    "Equity, trades and weights were deleted after the time that they are kept; submit the portfolio again to see them."
+    "Equity, trades and weights were deleted after the time that they are kept; "
+    "submit the portfolio again to see them."
 )
 
 
@@ -37,11 +38,15 @@ class PortfolioSeries:
         """What each leg is called: its ticker, with its number where a ticker has several."""
         counts = Counter(self.tickers)
         named = enumerate(self.tickers, start=1)
-        return [ticker if counts[ticker] == 1 else f"{ticker} #{number}" for number, ticker in named]
+        return [
+            ticker if counts[ticker] == 1 else f"{ticker} #{number}" for number, ticker in named
+        ]
 
     def dates_of(self, bars: Sequence[int]) -> list[str]:
         """The dates of the prices of these bars."""
-        return bar_dates(self.account.times[np.asarray(bars, dtype=np.int64)], self.account.timeframe)
+        return bar_dates(
+            self.account.times[np.asarray(bars, dtype=np.int64)], self.account.timeframe
+        )
 
     @cached_property
     def trades(self) -> list[TradeRow]:
@@ -50,24 +55,45 @@ class PortfolioSeries:
         rows = trade_rows(account.trades, account.times, account.timeframe)
         late = int(account.request["fill"] == "next_open")
         signalled = self.dates_of([trade["entry_bar"] - late for trade in account.trades])
-        for row, (leg, resized), date in zip(rows, self.found["of_trades"], signalled, strict=True):
-            row.update({"leg": leg, "ticker": self.tickers[leg], "resized": resized, "signal_date": date})  # type: ignore[misc]
+        for row, (leg, resized), date in zip(
+            rows, self.found["of_trades"], signalled, strict=True
+        ):
+            row.update(
+                {"leg": leg, "ticker": self.tickers[leg], "resized": resized, "signal_date": date}
+            )  # type: ignore[misc]
         return rows
 
     def left_out(self) -> dict[str, Any]:
         """Orders that opened nothing: how many by reason, and the first of them with their dates."""
         first = self.found["left_out"]["first"]
         orders = [
-            {"date": date, "leg": leg, "ticker": self.tickers[leg], "side": side, "reason": reason}
-            for date, (_, leg, side, reason) in zip(self.dates_of([bar for bar, *_ in first]), first, strict=True)
+            {
+                "date": date,
+                "leg": leg,
+                "ticker": self.tickers[leg],
+                "side": side,
+                "reason": reason,
+            }
+            for date, (_, leg, side, reason) in zip(
+                self.dates_of([bar for bar, *_ in first]), first, strict=True
+            )
         ]
         return {"counts": self.found["left_out"]["counts"], "orders": orders}
 
     def legs(self) -> list[dict[str, Any]]:
         """Of each leg when it could be traded, and what it contributed."""
         spans, contributions = self.found["legs"], self.found["contributions"]
-        firsts, lasts = (self.dates_of([span[end] for span in spans]) for end in ("first", "last"))
+        firsts, lasts = (
+            self.dates_of([span[end] for span in spans]) for end in ("first", "last")
+        )
         return [
-            {"contribution": contribution, "first_date": first, "last_date": last, "ends": span["ends"]}
-            for contribution, first, last, span in zip(contributions, firsts, lasts, spans, strict=True)
+            {
+                "contribution": contribution,
+                "first_date": first,
+                "last_date": last,
+                "ends": span["ends"],
+            }
+            for contribution, first, last, span in zip(
+                contributions, firsts, lasts, spans, strict=True
+            )
         ]

@@ -21,7 +21,9 @@ from contracts.status import RunStatus
 
 REASON_LENGTH = 1000  # characters, the width of the column
 _LISTED = (
-    *portfolios.c["id", "run_id", "name", "title", "mode", "status", "reason", "request_json", "created_at"],
+    *portfolios.c[
+        "id", "run_id", "name", "title", "mode", "status", "reason", "request_json", "created_at"
+    ],
     portfolios.c.completed_at.label("ended_at"),
     runs.c.status.label("job_status"),
     *runs.c[
@@ -85,7 +87,11 @@ def insert_portfolio(
 
 def portfolio_row(connection: Connection, portfolio_id: str) -> RowMapping:
     """All columns of a portfolio; UnknownPortfolio when there is none."""
-    row = connection.execute(select(portfolios).where(portfolios.c.run_id == portfolio_id)).mappings().one_or_none()
+    row = (
+        connection.execute(select(portfolios).where(portfolios.c.run_id == portfolio_id))
+        .mappings()
+        .one_or_none()
+    )
     if row is None:
         raise UnknownPortfolio(f"no portfolio has the id {portfolio_id[:40]}")
     return row
@@ -95,23 +101,39 @@ def portfolio_of(row: RowMapping) -> Portfolio:
     """A row as leader and Job work with it."""
     request = PortfolioRequest.from_json(json.loads(row["request_json"]))
     status, legs = PortfolioStatus(row["status"]), json.loads(row["legs_json"])
-    return Portfolio(row["run_id"], status, request, row["request_hash"], legs, row["submitted_by"])
+    return Portfolio(
+        row["run_id"], status, request, row["request_hash"], legs, row["submitted_by"]
+    )
 
 
-def list_portfolios(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
+def list_portfolios(
+    connection: Connection, after: int | None, limit: int
+) -> Sequence[RowMapping]:
     """Portfolios with the row of their Job, newest first; those before the one whose `id` is `after`."""
-    query = select(*_LISTED).join_from(portfolios, runs, runs.c.run_id == portfolios.c.run_id, isouter=True)
+    query = select(*_LISTED).join_from(
+        portfolios, runs, runs.c.run_id == portfolios.c.run_id, isouter=True
+    )
     query = query.order_by(portfolios.c.id.desc()).limit(limit)
-    return connection.execute(query if after is None else query.where(portfolios.c.id < after)).mappings().all()
+    return (
+        connection.execute(query if after is None else query.where(portfolios.c.id < after))
+        .mappings()
+        .all()
+    )
 
 
 def living_portfolios(connection: Connection) -> list[str]:
     """The ids of those whose legs have not all been seen to end, oldest first."""
-    query = select(portfolios.c.run_id).where(portfolios.c.status == PortfolioStatus.LEGS).order_by(portfolios.c.id)
+    query = (
+        select(portfolios.c.run_id)
+        .where(portfolios.c.status == PortfolioStatus.LEGS)
+        .order_by(portfolios.c.id)
+    )
     return list(connection.execute(query).scalars())
 
 
-def legs_of(connection: Connection, run_ids: Sequence[str], *columns: ColumnElement[Any]) -> dict[str, RowMapping]:
+def legs_of(
+    connection: Connection, run_ids: Sequence[str], *columns: ColumnElement[Any]
+) -> dict[str, RowMapping]:
     """run_id, status and these columns of the runs of legs, by run_id; those that were deleted are left out."""
     chosen = select(*runs.c["run_id", "status"], *columns)
     rows = (
@@ -123,7 +145,9 @@ def legs_of(connection: Connection, run_ids: Sequence[str], *columns: ColumnElem
 
 
 # what a leg may be linked to: a run that has what its portfolio needs of it, or may come to have it
-MAY_SERVE = or_(and_(runs.c.status == RunStatus.SUCCEEDED, runs.c.signals_json.is_not(None)), IS_LIVING)
+MAY_SERVE = or_(
+    and_(runs.c.status == RunStatus.SUCCEEDED, runs.c.signals_json.is_not(None)), IS_LIVING
+)
 
 
 def move(
@@ -138,16 +162,22 @@ def move(
     values |= {"status": after, "reason": reason and reason[:REASON_LENGTH]}
     has_ended = after in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
     values["completed_at"] = database_now() if has_ended else None
-    mine = update(portfolios).where(portfolios.c.run_id == portfolio_id, portfolios.c.status == before)
+    mine = update(portfolios).where(
+        portfolios.c.run_id == portfolio_id, portfolios.c.status == before
+    )
     return connection.execute(mine.values(**values)).rowcount == 1
 
 
 def set_title(connection: Connection, portfolio_id: str, title: str | None) -> None:
     """Call a portfolio so from now on, None: as its request says; UnknownPortfolio when there is none."""
     portfolio_row(connection, portfolio_id)
-    connection.execute(update(portfolios).where(portfolios.c.run_id == portfolio_id).values(title=title))
+    connection.execute(
+        update(portfolios).where(portfolios.c.run_id == portfolio_id).values(title=title)
+    )
 
 
 def keep_together(connection: Connection, portfolio_id: str, found: bytes) -> None:
     """Record what a Job found; its run was finished in the same transaction."""
-    connection.execute(update(portfolios).where(portfolios.c.run_id == portfolio_id).values(found=found))
+    connection.execute(
+        update(portfolios).where(portfolios.c.run_id == portfolio_id).values(found=found)
+    )

@@ -12,8 +12,14 @@ PERIODS_PER_YEAR: dict[Timeframe, int] = {**_INTRADAY, "1d": 252, "1w": 52}
 # it opens at 14:30 and closes at 21:00 UTC (the New York session in winter). A weekly one is dated by its Monday, and
 # closes with the Friday. An intraday bar is dated by its start.
 _OPEN_S, _CLOSE_S = 14 * 3600 + 30 * 60, 21 * 3600
-OPEN_OFFSET_S: dict[Timeframe, int] = {each: _OPEN_S if each in BY_DAY else 0 for each in TIMEFRAMES}
-CLOSE_OFFSET_S: dict[Timeframe, int] = {**LENGTH_S, "1d": _CLOSE_S, "1w": 4 * LENGTH_S["1d"] + _CLOSE_S}
+OPEN_OFFSET_S: dict[Timeframe, int] = {
+    each: _OPEN_S if each in BY_DAY else 0 for each in TIMEFRAMES
+}
+CLOSE_OFFSET_S: dict[Timeframe, int] = {
+    **LENGTH_S,
+    "1d": _CLOSE_S,
+    "1w": 4 * LENGTH_S["1d"] + _CLOSE_S,
+}
 
 
 def bar_open_time(bar_date: str, timeframe: Timeframe) -> str:

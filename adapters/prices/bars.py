@@ -18,7 +18,8 @@ CLOSES_ONLY = (
     "closes only: open, high and low are the close on every bar, so a stop or target is seen at a close alone, "
     "next_open fills at the next close, and ATR is of closes"
 )
-MOST_DIGITS = 15  # of a scaled number, so that dividing by a power of ten gives the very float that its text means
+# of a scaled number, so that dividing by a power of ten gives the very float that its text means
+MOST_DIGITS = 15
 
 Whole = np.ndarray[tuple[int], np.dtype[np.int64]]
 Column = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -60,7 +61,9 @@ class Bars:
         power of ten rounds once.
         """
         prices = [column / 10.0**self.price_decimals for column in self.prices]
-        return dict(zip(COLUMNS[1:], [*prices, self.volume / 10.0**self.volume_decimals], strict=True))
+        return dict(
+            zip(COLUMNS[1:], [*prices, self.volume / 10.0**self.volume_decimals], strict=True)
+        )
 
     def between(self, start_date: date, end_date: date) -> range:
         """The numbers of the bars from `start_date` to `end_date`, both inclusive."""
@@ -106,7 +109,11 @@ class Bars:
 def bar_date(seconds: int, timeframe: Timeframe) -> str:
     """YYYY-MM-DD of a daily or weekly bar, YYYY-MM-DDTHH:MM:SSZ of an intraday one."""
     moment = datetime.fromtimestamp(seconds, UTC)
-    return moment.strftime("%Y-%m-%d") if timeframe in BY_DAY else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        moment.strftime("%Y-%m-%d")
+        if timeframe in BY_DAY
+        else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    )
 
 
 def bar_dates(times: Whole, timeframe: Timeframe) -> list[str]:

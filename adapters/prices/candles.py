@@ -22,8 +22,15 @@ def joined(bars: Bars, starts: Whole) -> Bars:
     """A bar for each number of a bar in `starts`, of those from it up to the next one or the end."""
     open_, high, low, close = bars.prices
     lasts = np.append(starts[1:], len(bars)) - 1
-    prices = (open_[starts], np.maximum.reduceat(high, starts), np.minimum.reduceat(low, starts), close[lasts])
-    return replace(bars, times=bars.times[starts], prices=prices, volume=np.add.reduceat(bars.volume, starts))
+    prices = (
+        open_[starts],
+        np.maximum.reduceat(high, starts),
+        np.minimum.reduceat(low, starts),
+        close[lasts],
+    )
+    return replace(
+        bars, times=bars.times[starts], prices=prices, volume=np.add.reduceat(bars.volume, starts)
+    )
 
 
 def candle_columns(bars: Bars) -> dict[str, Any]:

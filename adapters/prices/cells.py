@@ -12,14 +12,28 @@ DateReader = Callable[[str], datetime | None]
 
 SAMPLE = 2_000  # rows from which the order of day and month is told, and how far bars are apart
 _SCALES = {"K": Decimal(10**3), "M": Decimal(10**6), "B": Decimal(10**9)}
-_DAYS = ("%m/%d/%Y", "%d/%m/%Y", "%Y/%m/%d", "%m-%d-%Y", "%d-%m-%Y", "%d.%m.%Y", "%b %d, %Y", "%d-%b-%Y", "%d %b %Y")
+_DAYS = (
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%Y/%m/%d",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%d.%m.%Y",
+    "%b %d, %Y",
+    "%d-%b-%Y",
+    "%d %b %Y",
+)
 _CLOCKS = ("", " %H:%M", " %H:%M:%S")
 _STAMPS = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by their digits, since strptime takes fewer
 
 
 def _numbers(decimal: str, thousands: str) -> re.Pattern[str]:
-    grouped = rf"[1-9]\d{{0,2}}({thousands}\d{{2,3}})*{thousands}\d{{3}}"  # India writes 12,34,567
-    return re.compile(rf"[+-]?(({grouped}|\d+)({decimal}\d*)?|{decimal}\d+)([eE][+-]?\d{{1,2}})?[KMBkmb]?", re.ASCII)
+    # India writes 12,34,567
+    grouped = rf"[1-9]\d{{0,2}}({thousands}\d{{2,3}})*{thousands}\d{{3}}"
+    return re.compile(
+        rf"[+-]?(({grouped}|\d+)({decimal}\d*)?|{decimal}\d+)([eE][+-]?\d{{1,2}})?[KMBkmb]?",
+        re.ASCII,
+    )
 
 
 _WITH_POINT, _WITH_COMMA = _numbers(r"\.", ","), _numbers(",", r"\.")
@@ -45,10 +59,14 @@ def writes_decimal_comma(columns: Mapping[str, Iterable[str]], delimiter: str) -
     if _some_only(_WITH_COMMA, _WITH_POINT, columns.values()):
         return True
     prices = [cells for name, cells in columns.items() if name != "volume"]
-    return delimiter != "," and {mark for cells in prices for cell in cells for mark in cell if mark in ",."} == {","}
+    return delimiter != "," and {
+        mark for cells in prices for cell in cells for mark in cell if mark in ",."
+    } == {","}
 
 
-def _some_only(fitting: re.Pattern[str], other: re.Pattern[str], columns: Iterable[Iterable[str]]) -> bool:
+def _some_only(
+    fitting: re.Pattern[str], other: re.Pattern[str], columns: Iterable[Iterable[str]]
+) -> bool:
     separated = (cell for cells in columns for cell in cells if not cell.isdigit())
     return any(fitting.fullmatch(cell) and not other.fullmatch(cell) for cell in separated)
 
@@ -56,7 +74,9 @@ def _some_only(fitting: re.Pattern[str], other: re.Pattern[str], columns: Iterab
 def ambiguous_cell(cells: Iterable[str], delimiter: str) -> str | None:
     """One of a column's cells with a separator, when it may be that of decimals or of thousands in all of them."""
     separated = [cell for cell in cells if "," in cell or ("." in cell and delimiter != ",")]
-    ambiguous = all(_WITH_POINT.fullmatch(cell) and _WITH_COMMA.fullmatch(cell) for cell in separated)
+    ambiguous = all(
+        _WITH_POINT.fullmatch(cell) and _WITH_COMMA.fullmatch(cell) for cell in separated
+    )
     return min(separated, default=None) if ambiguous else None
 
 
@@ -75,7 +95,9 @@ def _pattern_reader(sample: Sequence[str]) -> DateReader:
     for cell in sample:
         days = sorted({str(reader(cell))[:10] for reader in fitting})
         if len(days) > 1:
-            raise refuse(f"the dates, such as {cell!r}, may mean {' or '.join(days)}; write them as YYYY-MM-DD")
+            raise refuse(
+                f"the dates, such as {cell!r}, may mean {' or '.join(days)}; write them as YYYY-MM-DD"
+            )
     return next(iter(fitting), _iso)  # which names the first cell that is none, by its line
 
 

@@ -12,20 +12,30 @@ from adapters.prices.sessions import DAY_S, bars_per_year, is_at_weekend
 from contracts.timeframes import BY_DAY, LENGTH_S
 
 SPLITS = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 50, 100)
-SPLIT_TOLERANCE = 0.03  # of a jump's factor around a whole one: what a price moves on the day of a split
+# of a jump's factor around a whole one: what a price moves on the day of a split
+SPLIT_TOLERANCE = 0.03
 FRACTIONAL_SPLITS = (3 / 2, 4 / 3, 5 / 4)
 # Prices fall by a fifth to a third without a split, too, but rarely overnight: of 120,000 adjusted bars of 34 stocks,
 # 1995 to 2018, 5 opened this near to such a part of the close before, and 11 closed there.
 FRACTION_TOLERANCE = 0.02
 LONGEST_BREAK_DAYS = 7  # of an exchange: from 10 to 17 September 2001
-LARGEST_STEP = 0.5  # change of a close from bar to bar, as a fraction, above which it is worth a look
-LEAST_JUMP = 0.1  # of an open or close against the close before; below, nothing looks like a split
+# change of a close from bar to bar, as a fraction, above which it is worth a look
+LARGEST_STEP = 0.5
+# of an open or close against the close before; below, nothing looks like a split
+LEAST_JUMP = 0.1
 STALE_BARS = 10  # equal closes at the end: a delisted ticker, or a feed that stands still
 
 
 def oddities(bars: Bars) -> list[Finding]:
     """Warnings about a whole series, none of which refuses it."""
-    found = [*_spacing(bars), *_gaps(bars), *_jumps(bars), *_volumes(bars), *_stale_end(bars), *_lone_closes(bars)]
+    found = [
+        *_spacing(bars),
+        *_gaps(bars),
+        *_jumps(bars),
+        *_volumes(bars),
+        *_stale_end(bars),
+        *_lone_closes(bars),
+    ]
     return [Finding("warning", text) for text in found]
 
 
@@ -112,16 +122,25 @@ class Changes:
         texts = []
         if self.revised:
             by = f"by up to {self.largest_pct:.3g}% of the close"
-            texts.append(f"{len(self.revised):,} bars differ from the current version, {by}: {listed(self.revised)}")
+            texts.append(
+                f"{len(self.revised):,} bars differ from the current version, {by}: {listed(self.revised)}"
+            )
         if self.removed:
-            texts.append(f"{len(self.removed):,} bars of the current version are missing: {listed(self.removed)}")
+            texts.append(
+                f"{len(self.removed):,} bars of the current version are missing: {listed(self.removed)}"
+            )
         return [Finding("warning", text) for text in texts]
 
 
 def changes(bars: Bars, before: Bars) -> Changes:
     """What `bars` change of the version `before`."""
-    common, here, there = np.intersect1d(bars.times, before.times, assume_unique=True, return_indices=True)
-    now, then = np.stack([*bars.columns.values()])[:, here], np.stack([*before.columns.values()])[:, there]
+    common, here, there = np.intersect1d(
+        bars.times, before.times, assume_unique=True, return_indices=True
+    )
+    now, then = (
+        np.stack([*bars.columns.values()])[:, here],
+        np.stack([*before.columns.values()])[:, there],
+    )
     differs = (now != then).any(axis=0)
     largest = float(abs(now[3] / then[3] - 1)[differs].max(initial=0.0)) * 100
     removed = np.setdiff1d(before.times, bars.times, assume_unique=True)

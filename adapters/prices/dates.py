@@ -4,7 +4,13 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from adapters.prices.cells import SAMPLE, date_reader, seconds_of_day, seconds_of_time, seconds_of_week
+from adapters.prices.cells import (
+    SAMPLE,
+    date_reader,
+    seconds_of_day,
+    seconds_of_time,
+    seconds_of_week,
+)
 from adapters.prices.findings import Faults
 from adapters.prices.looks import Looks
 from adapters.prices.meaning import Meaning
@@ -20,7 +26,10 @@ class Dates:
     def __init__(self, table: Table) -> None:
         self._cells = table.column("date")
         if "clock" in table.columns:
-            self._cells = [f"{day}T{clock}" for day, clock in zip(self._cells, table.column("clock"), strict=True)]
+            self._cells = [
+                f"{day}T{clock}"
+                for day, clock in zip(self._cells, table.column("clock"), strict=True)
+            ]
         self._read = date_reader(self._cells)
         self.looks = Looks([*filter(None, map(self._read, self._cells[:SAMPLE]))])
 
@@ -31,11 +40,23 @@ class Dates:
         for cell, line in zip(self._cells, lines, strict=True):
             moment = self._read(cell)
             if moment is None:
-                faults.add(line, "Date {!r} is not a date; YYYY-MM-DD is understood everywhere", cell[:NAME])
+                faults.add(
+                    line,
+                    "Date {!r} is not a date; YYYY-MM-DD is understood everywhere",
+                    cell[:NAME],
+                )
             elif not FIRST_YEAR <= moment.year <= LAST_YEAR:
-                faults.add(line, f"Date {{!r}} is out of range: the years {FIRST_YEAR} to {LAST_YEAR}", cell[:NAME])
+                faults.add(
+                    line,
+                    f"Date {{!r}} is out of range: the years {FIRST_YEAR} to {LAST_YEAR}",
+                    cell[:NAME],
+                )
             elif (seconds := seconds_of(moment)) is None:
-                faults.add(line, "Date {!r} has no offset from UTC, as others have; name the time zone", cell[:NAME])
+                faults.add(
+                    line,
+                    "Date {!r} has no offset from UTC, as others have; name the time zone",
+                    cell[:NAME],
+                )
             else:
                 times.append(seconds)
         return times

@@ -45,17 +45,22 @@ class Faults:
 
     def __init__(self) -> None:
         self._found: dict[str, list[int]] = {}
-        self._first: dict[str, tuple[int, tuple[object, ...]]] = {}  # the first line of each kind, and its values
+        # the first line of each kind, and its values
+        self._first: dict[str, tuple[int, tuple[object, ...]]] = {}
 
     def add(self, line: int, kind: str, *values: object) -> None:
         """Note one fault: a sentence, with places for values in it, of which those of the first line are told."""
         self._found.setdefault(kind, []).append(line)
-        if kind not in self._first or line < self._first[kind][0]:  # a file with the newest first is read backwards
+        # a file with the newest first is read backwards
+        if kind not in self._first or line < self._first[kind][0]:
             self._first[kind] = line, values
 
     def check(self) -> None:
         """Refused with the faults of all kinds by their first lines, when there are any."""
-        told = [_together(kind.format(*self._first[kind][1]), sorted(lines)) for kind, lines in self._found.items()]
+        told = [
+            _together(kind.format(*self._first[kind][1]), sorted(lines))
+            for kind, lines in self._found.items()
+        ]
         if told:
             raise Refused(sorted(told, key=lambda finding: finding.line or 0))
 

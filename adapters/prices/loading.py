@@ -61,7 +61,10 @@ class Report:
             "revised": self.revised,
             "removed": self.removed,
             "done": self.reading.done,
-            "warnings": [{"level": each.level, "message": each.message, "line": each.line} for each in self.warnings],
+            "warnings": [
+                {"level": each.level, "message": each.message, "line": each.line}
+                for each in self.warnings
+            ],
         }
 
 
@@ -77,11 +80,18 @@ def examine(store: PriceStore, ticker: str, content: bytes, meaning: Meaning) ->
         return Report(ticker, "unchanged", reading, warnings, 0, 0, 0)
     found = changes(bars, store.bars(current.data_hash))
     warnings = warnings + found.findings()
-    return Report(ticker, "changed", reading, warnings, found.added, len(found.revised), len(found.removed))
+    return Report(
+        ticker, "changed", reading, warnings, found.added, len(found.revised), len(found.removed)
+    )
 
 
 def load(
-    engine: Engine, report: Report, *, source: str | None, note: str | None = None, loaded_by: str | None = None
+    engine: Engine,
+    report: Report,
+    *,
+    source: str | None,
+    note: str | None = None,
+    loaded_by: str | None = None,
 ) -> None:
     """Store what was examined as the current version of its series."""
     origin = Origin(source=source, note=note, report=report.as_json(), loaded_by=loaded_by)
@@ -105,7 +115,9 @@ def save_version(engine: Engine, ticker: str, bars: Bars, origin: Origin) -> Non
     """
     try:
         committed(engine, lambda connection: _save(connection, ticker, bars, origin))
-    except IntegrityError as error:  # somebody has just stored the same bars, or the first ones of this series
+    except (
+        IntegrityError
+    ) as error:  # somebody has just stored the same bars, or the first ones of this series
         if not is_duplicate_key(error):
             raise
         committed(engine, lambda connection: _save(connection, ticker, bars, origin))
@@ -117,15 +129,21 @@ def _save(connection: Connection, ticker: str, bars: Bars, origin: Origin) -> No
     if has_rows(connection, select(price_series.c.ticker).where(*series).with_for_update()):
         connection.execute(update(price_series).where(*series).values(**current))
     else:
-        connection.execute(insert(price_series).values(ticker=ticker, timeframe=bars.timeframe, **current))
+        connection.execute(
+            insert(price_series).values(ticker=ticker, timeframe=bars.timeframe, **current)
+        )
     known = price_parts.c.data_hash == bars.data_hash
     if not has_rows(connection, select(price_parts.c.part).where(known)):
         for number, (count, packed) in enumerate(pack(bars)):
-            connection.execute(insert(price_parts).values(**current, part=number, bars=count, packed=packed))
+            connection.execute(
+                insert(price_parts).values(**current, part=number, bars=count, packed=packed)
+            )
     same = (price_versions.c.ticker == ticker, price_versions.c.timeframe == bars.timeframe)
     kept = select(price_versions.c.id).where(*same, price_versions.c.data_hash == bars.data_hash)
     if not has_rows(connection, kept):
-        connection.execute(insert(price_versions).values(**_row(ticker, bars, origin), loaded_at=database_now()))
+        connection.execute(
+            insert(price_versions).values(**_row(ticker, bars, origin), loaded_at=database_now())
+        )
 
 
 def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:
@@ -165,7 +183,8 @@ def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
     sources = _sources(engine, *named)
     try:
         content = unpacked(path.read_bytes())
-        if hashlib.sha256(content).hexdigest() in sources:  # a canonical file, which need not be read
+        # a canonical file, which need not be read
+        if hashlib.sha256(content).hexdigest() in sources:
             return "known"
         report = examine(store, named[0], content, Meaning(timeframe=named[1]))
     except Refused as fault:
@@ -182,6 +201,8 @@ def _sources(engine: Engine, ticker: str, timeframe: Timeframe) -> dict[str, str
     """Where each version of a series is from, by its hash."""
     try:
         with reading(engine) as connection:
-            return {each.data_hash: each.source for each in versions_of(connection, ticker, timeframe)}
+            return {
+                each.data_hash: each.source for each in versions_of(connection, ticker, timeframe)
+            }
     except UnknownTicker:
         return {}

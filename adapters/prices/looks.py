@@ -11,7 +11,8 @@ import numpy as np
 from adapters.prices.bars import Whole
 from contracts.timeframes import BY_DAY, LENGTH_S, TIMEFRAMES, Timeframe
 
-LEAST_SPACED = 4  # bars that show how far apart they are; fewer may all have weekends and holidays between them
+# bars that show how far apart they are; fewer may all have weekends and holidays between them
+LEAST_SPACED = 4
 LEAST_DAYS = 0.5  # of the days, that begin and end alike, for them to be sessions
 
 
@@ -50,7 +51,11 @@ def usual_distance_s(times: Whole) -> int | None:
 
     times: ascending, none twice.
     """
-    return int(np.sort(np.diff(times))[(len(times) - 1) // 4]) if len(times) >= LEAST_SPACED else None
+    return (
+        int(np.sort(np.diff(times))[(len(times) - 1) // 4])
+        if len(times) >= LEAST_SPACED
+        else None
+    )
 
 
 def duration(seconds: int) -> str:
@@ -68,7 +73,8 @@ class Looks:
 
     @cached_property
     def _times(self) -> Whole:
-        walls = {each.replace(tzinfo=None) for each in self.moments}  # no hour more or less where the clock is put
+        # no hour more or less where the clock is put
+        walls = {each.replace(tzinfo=None) for each in self.moments}
         return np.array(sorted(walls), "M8[s]").astype(np.int64)
 
     @cached_property
@@ -100,7 +106,8 @@ class Looks:
         days: dict[date, list[time]] = {}
         for each in self.moments:
             days.setdefault(each.date(), []).append(each.time())
-        whole = [*days.values()][1:-1] or [*days.values()]  # the first and the last day may be parts
+        # the first and the last day may be parts
+        whole = [*days.values()][1:-1] or [*days.values()]
         hours, count = Counter((min(day), max(day)) for day in whole).most_common(1)[0]
         return hours if count >= LEAST_DAYS * len(whole) else None
 
@@ -118,20 +125,34 @@ class Looks:
     def _fits(self, session: Session) -> bool:
         first, last = self.hours or (time.max, time.min)
         end_s = _second(last) + (self.apart_s or 0)
-        paused = session.pause and any(session.pause[0] <= each.time() < session.pause[1] for each in self.moments)
-        return first == session.opens and _second(last) < _second(session.closes) <= end_s and not paused
+        paused = session.pause and any(
+            session.pause[0] <= each.time() < session.pause[1] for each in self.moments
+        )
+        return (
+            first == session.opens
+            and _second(last) < _second(session.closes) <= end_s
+            and not paused
+        )
 
     def in_words(self, timeframe: Timeframe) -> str:
         """What whoever says the timeframe, and the zone where one is lacking, is shown."""
         tells_hours = timeframe not in BY_DAY and self.lacks_offset
-        return f"{self.spacing_in_words}; {self.hours_in_words}" if tells_hours else self.spacing_in_words
+        return (
+            f"{self.spacing_in_words}; {self.hours_in_words}"
+            if tells_hours
+            else self.spacing_in_words
+        )
 
     @property
     def spacing_in_words(self) -> str:
         """How far apart the bars are, and whose timeframe that is."""
         if self.apart_s is None:
             return f"fewer than {LEAST_SPACED} bars do not show how far they are apart"
-        known = f"as those of {self.timeframe} are" if self.timeframe else f"which is none of {', '.join(TIMEFRAMES)}"
+        known = (
+            f"as those of {self.timeframe} are"
+            if self.timeframe
+            else f"which is none of {', '.join(TIMEFRAMES)}"
+        )
         return f"the bars are {duration(self.apart_s)} apart, {known}"
 
     @property

@@ -28,7 +28,10 @@ def settled(meaning: Meaning, looks: Looks) -> Meaning:
         meaning = replace(meaning, timeframe=looks.timeframe)
     asked = meaning.timeframe
     if looks.contradicts(asked):
-        raise refuse(f"{asked} ({IN_WORDS[asked]}) does not fit the file: {looks.spacing_in_words}", about="timeframe")
+        raise refuse(
+            f"{asked} ({IN_WORDS[asked]}) does not fit the file: {looks.spacing_in_words}",
+            about="timeframe",
+        )
     if asked in BY_DAY or not looks.lacks_offset or meaning.zone:
         return meaning
     if meaning.guesses and looks.zone:

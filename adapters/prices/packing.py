@@ -16,9 +16,11 @@ from adapters.prices.bars import Bars, Whole
 from contracts.errors import BadPrices
 from contracts.run_request import Timeframe
 
-BARS_PER_PART = 65_536  # six columns of at most eight bytes: below MySQL's smallest packet of 4 MB
+# six columns of at most eight bytes: below MySQL's smallest packet of 4 MB
+BARS_PER_PART = 65_536
 _TYPES = "bhiq"  # signed integers of 1, 2, 4 and 8 bytes
-_HEAD = struct.Struct("<cqI")  # of a column: type of the steps, first number, how many steps follow
+# of a column: type of the steps, first number, how many steps follow
+_HEAD = struct.Struct("<cqI")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,14 @@ def unpack(packed: PackedPrices) -> Bars:
     except (zlib.error, struct.error, ValueError) as error:
         named = f"{packed.ticker} {packed.timeframe} {packed.data_hash[:12]}"
         raise BadPrices(f"the stored prices of {named} are damaged: {error}") from error
-    return Bars(packed.timeframe, times, tuple(prices), volume, packed.price_decimals, packed.volume_decimals)
+    return Bars(
+        packed.timeframe,
+        times,
+        tuple(prices),
+        volume,
+        packed.price_decimals,
+        packed.volume_decimals,
+    )
 
 
 def packed_columns(columns: Iterable[Any]) -> bytes:
@@ -69,7 +78,9 @@ def _packed(column: Any) -> bytes:
     lowest_first = steps.astype(np.dtype(kind).newbyteorder("<"))
     # all lowest bytes, then all second ones …: alike beside alike compresses to half of what numbers do
     by_significance = lowest_first.view(np.uint8).reshape(len(steps), lowest_first.itemsize).T
-    return bytes(_HEAD.pack(kind.encode(), int(column[0]), len(steps)) + by_significance.tobytes())
+    return bytes(
+        _HEAD.pack(kind.encode(), int(column[0]), len(steps)) + by_significance.tobytes()
+    )
 
 
 def unpacked_columns(part: bytes) -> list[Whole]:
@@ -81,7 +92,9 @@ def unpacked_columns(part: bytes) -> list[Whole]:
         mixed = np.frombuffer(raw, np.uint8, count * size, at + _HEAD.size)
         column = np.empty(count + 1, np.int64)
         column[0] = first
-        np.cumsum(mixed.reshape(size, -1).T.copy().view(f"<{kind.decode()}").ravel(), out=column[1:])
+        np.cumsum(
+            mixed.reshape(size, -1).T.copy().view(f"<{kind.decode()}").ravel(), out=column[1:]
+        )
         column[1:] += first
         columns.append(column)
         at += _HEAD.size + count * size

@@ -15,29 +15,51 @@ from contracts.run_request import Timeframe
 READ_BY_RUNS = runs.c["data_hash", "benchmark_hash"]
 
 
-def delete_version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str) -> None:
+def delete_version(
+    connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str
+) -> None:
     """Delete a version; Conflict while it is current or a run refers to it."""
     found = version(connection, ticker, timeframe, data_hash)
     if found.is_current:
-        raise Conflict(f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first")
-    if any(has_rows(connection, select(runs.c.id).where(each == data_hash)) for each in READ_BY_RUNS):
-        raise Conflict(f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them")
+        raise Conflict(
+            f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first"
+        )
+    if any(
+        has_rows(connection, select(runs.c.id).where(each == data_hash)) for each in READ_BY_RUNS
+    ):
+        raise Conflict(
+            f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them"
+        )
     _delete(connection, [found])
 
 
 def unused_versions(connection: Connection) -> list[Version]:
     """Versions that are not current and that no run refers to, oldest first."""
     unused = [~exists().where(each == price_versions.c.data_hash) for each in READ_BY_RUNS]
-    query = select_versions().where(price_series.c.ticker.is_(None), *unused).order_by(price_versions.c.id)
+    query = (
+        select_versions()
+        .where(price_series.c.ticker.is_(None), *unused)
+        .order_by(price_versions.c.id)
+    )
     return [version_of(row) for row in connection.execute(query).mappings()]
 
 
 def _delete(connection: Connection, versions: Sequence[Version]) -> None:
     for each in versions:
-        same = (price_versions.c.ticker == each.ticker, price_versions.c.timeframe == each.timeframe)
-        connection.execute(delete(price_versions).where(*same, price_versions.c.data_hash == each.data_hash))
-        if not has_rows(connection, select(price_versions.c.id).where(price_versions.c.data_hash == each.data_hash)):
-            connection.execute(delete(price_parts).where(price_parts.c.data_hash == each.data_hash))
+        same = (
+            price_versions.c.ticker == each.ticker,
+            price_versions.c.timeframe == each.timeframe,
+        )
+        connection.execute(
+            delete(price_versions).where(*same, price_versions.c.data_hash == each.data_hash)
+        )
+        if not has_rows(
+            connection,
+            select(price_versions.c.id).where(price_versions.c.data_hash == each.data_hash),
+        ):
+            connection.execute(
+                delete(price_parts).where(price_parts.c.data_hash == each.data_hash)
+            )
 
 
 def delete_unused(engine: Engine, *, dry_run: bool) -> list[Version]:

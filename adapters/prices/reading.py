@@ -56,7 +56,9 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
     done: list[str] = []
     warnings: list[Finding] = []
     if table.ignored:
-        done.append(f"columns left out: {listed([name[:NAME] for name in table.ignored], MOST_NAMES)}")
+        done.append(
+            f"columns left out: {listed([name[:NAME] for name in table.ignored], MOST_NAMES)}"
+        )
     table = _without_nulls(table, warnings)
     dates = Dates(table)
     meaning = settled(meaning, dates.looks)
@@ -67,20 +69,32 @@ def read_prices(content: bytes, meaning: Meaning) -> Reading:
         done.append("newest first in the file: turned round")
     done += _adjust(rows, meaning)
     _check_rows(rows, meaning.timeframe)
-    return Reading(_bars(rows, meaning.timeframe), meaning, dates.looks.in_words(meaning.timeframe), done, warnings)
+    return Reading(
+        _bars(rows, meaning.timeframe),
+        meaning,
+        dates.looks.in_words(meaning.timeframe),
+        done,
+        warnings,
+    )
 
 
 def _without_nulls(table: Table, warnings: list[Finding]) -> Table:
     """The table without rows that have no prices at all, as Yahoo writes days without trading."""
     places = [table.columns[name] for name in PRICES if name in table.columns]
-    kept = [any(row[place].strip().lower() not in NULLS for place in places) for row in table.rows]
+    kept = [
+        any(row[place].strip().lower() not in NULLS for place in places) for row in table.rows
+    ]
     if all(kept):
         return table
     left_out = [line for line, keep in zip(table.lines, kept, strict=True) if not keep]
     if len(left_out) == len(kept):
         raise refuse("no row has a price", table.lines[0])
-    warnings.append(Finding("warning", f"rows without prices left out: {lines_in_words(left_out)}"))
-    return replace(table, rows=list(compress(table.rows, kept)), lines=list(compress(table.lines, kept)))
+    warnings.append(
+        Finding("warning", f"rows without prices left out: {lines_in_words(left_out)}")
+    )
+    return replace(
+        table, rows=list(compress(table.rows, kept)), lines=list(compress(table.lines, kept))
+    )
 
 
 def _columns(
@@ -92,11 +106,21 @@ def _columns(
     columns = _numbers(table, faults, warnings)
     faults.check()
     if missing := [name for name in PRICES if name not in columns]:
-        warnings.append(Finding("warning", f"no column for {listed([_TITLES[name] for name in missing])}: {_TAKEN}"))
+        warnings.append(
+            Finding(
+                "warning",
+                f"no column for {listed([_TITLES[name] for name in missing])}: {_TAKEN}",
+            )
+        )
         _fill(columns)
     if "volume" not in columns:
         columns["volume"] = [Decimal(0)] * len(times)
-        warnings.append(Finding("warning", "no column for Volume: taken as 0, so rules that read volume say nothing"))
+        warnings.append(
+            Finding(
+                "warning",
+                "no column for Volume: taken as 0, so rules that read volume say nothing",
+            )
+        )
     return times, columns
 
 
@@ -116,17 +140,28 @@ def _numbers(table: Table, faults: Faults, warnings: list[Finding]) -> dict[str,
     columns = {}
     for name in names:
         column = table.column(name)
-        meant = {cell: number(cell, comma) for cell in set(column)}  # prices repeat: one number for all of one text
+        # prices repeat: one number for all of one text
+        meant = {cell: number(cell, comma) for cell in set(column)}
         if cell := ambiguous_cell(meant, table.delimiter):
             unsure = "nothing in its column tells separators of thousands from those of decimals"
-            warnings.append(Finding("warning", f"{_TITLES[name]} {cell!r} is read as {meant[cell]:f}; {unsure}"))
-        columns[name] = _in_range(name, zip(column, map(meant.get, column), table.lines, strict=True), faults)
+            warnings.append(
+                Finding(
+                    "warning", f"{_TITLES[name]} {cell!r} is read as {meant[cell]:f}; {unsure}"
+                )
+            )
+        columns[name] = _in_range(
+            name, zip(column, map(meant.get, column), table.lines, strict=True), faults
+        )
     return columns
 
 
-def _in_range(name: str, cells: Iterable[tuple[str, Decimal | None, int]], faults: Faults) -> list[Decimal]:
+def _in_range(
+    name: str, cells: Iterable[tuple[str, Decimal | None, int]], faults: Faults
+) -> list[Decimal]:
     volume, title, found = name == "volume", _TITLES[name], []
-    least, wanted = (Decimal(0), "at least 0") if volume else (LEAST, f"above 0 (1e-{MOST_DIGITS} or more)")
+    least, wanted = (
+        (Decimal(0), "at least 0") if volume else (LEAST, f"above 0 (1e-{MOST_DIGITS} or more)")
+    )
     for cell, value, line in cells:
         if value is None and volume and cell.lower() in NULLS:
             found.append(least)
@@ -135,15 +170,26 @@ def _in_range(name: str, cells: Iterable[tuple[str, Decimal | None, int]], fault
         elif least <= value < MOST:
             found.append(value)
         else:
-            faults.add(line, f"{title} {{}} is out of range: {wanted} and below 1e{MOST_DIGITS}", cell[:NAME])
+            faults.add(
+                line,
+                f"{title} {{}} is out of range: {wanted} and below 1e{MOST_DIGITS}",
+                cell[:NAME],
+            )
     return found
 
 
-_TITLES = {name: name.capitalize() for name in PRICES} | {"adjusted": "Adj Close", "volume": "Volume"}
+_TITLES = {name: name.capitalize() for name in PRICES} | {
+    "adjusted": "Adj Close",
+    "volume": "Volume",
+}
 
 
 def _reversed(rows: _Rows) -> _Rows:
-    return _Rows(rows.lines[::-1], rows.times[::-1], {name: values[::-1] for name, values in rows.columns.items()})
+    return _Rows(
+        rows.lines[::-1],
+        rows.times[::-1],
+        {name: values[::-1] for name, values in rows.columns.items()},
+    )
 
 
 def _adjust(rows: _Rows, meaning: Meaning) -> list[str]:
@@ -153,15 +199,21 @@ def _adjust(rows: _Rows, meaning: Meaning) -> list[str]:
         return []
     if not meaning.adjust:
         return ["Adj Close left out, as asked: prices are as they were quoted"]
-    ratios = [after / before for after, before in zip(adjusted, rows.columns["close"], strict=True)]
+    ratios = [
+        after / before for after, before in zip(adjusted, rows.columns["close"], strict=True)
+    ]
     if all(ratio == 1 for ratio in ratios):
         return ["Adj Close is Close on every bar: nothing to adjust"]
     step = Decimal(1).scaleb(min(values.adjusted() for values in adjusted) - ADJUSTED_DIGITS + 1)
     for name in PRICES:  # rounding is monotonic: High stays the highest
         pairs = zip(rows.columns[name], ratios, strict=True)
-        rows.columns[name] = [(price * ratio).quantize(step, ROUND_HALF_EVEN, _EXACT) for price, ratio in pairs]
+        rows.columns[name] = [
+            (price * ratio).quantize(step, ROUND_HALF_EVEN, _EXACT) for price, ratio in pairs
+        ]
     least, most = min(ratios), max(ratios)
-    return [f"prices of whole bars multiplied by Adj Close / Close, {least:.4f} to {most:.4f}; volumes as they are"]
+    return [
+        f"prices of whole bars multiplied by Adj Close / Close, {least:.4f} to {most:.4f}; volumes as they are"
+    ]
 
 
 def _check_rows(rows: _Rows, timeframe: Timeframe) -> None:
@@ -172,16 +224,25 @@ def _check_rows(rows: _Rows, timeframe: Timeframe) -> None:
         if after == before:
             faults.add(line, f"Date appears twice: {named}")
         elif after < before:
-            faults.add(line, "Date is before that of the row above; the dates must ascend, or descend, throughout")
+            faults.add(
+                line,
+                "Date is before that of the row above; the dates must ascend, or descend, throughout",
+            )
     for bar in zip(rows.lines, *(rows.columns[name] for name in PRICES), strict=True):
         if fault := _bar_fault(*bar[1:]):
             faults.add(bar[0], *fault)
     faults.check()
 
 
-def _bar_fault(open_: Decimal, high: Decimal, low: Decimal, close: Decimal) -> tuple[str, Decimal, Decimal] | None:
+def _bar_fault(
+    open_: Decimal, high: Decimal, low: Decimal, close: Decimal
+) -> tuple[str, Decimal, Decimal] | None:
     if high < max(open_, close, low):
-        return "High {} is below the highest of Open, Low and Close ({})", high, max(open_, close, low)
+        return (
+            "High {} is below the highest of Open, Low and Close ({})",
+            high,
+            max(open_, close, low),
+        )
     if low > min(open_, close):
         return "Low {} is above the lowest of Open and Close ({})", low, min(open_, close)
     return None
@@ -196,9 +257,13 @@ def _bars(rows: _Rows, timeframe: Timeframe) -> Bars:
     volume_decimals = _decimals(set(rows.columns["volume"]), 0)
     scaled = tuple(_scaled(column, decimals) for column in prices)
     if min(column.min() for column in scaled) <= 0:
-        raise refuse(f"the lowest price is below 1e-{decimals}, the smallest that fits beside the highest")
+        raise refuse(
+            f"the lowest price is below 1e-{decimals}, the smallest that fits beside the highest"
+        )
     volume = _scaled(rows.columns["volume"], volume_decimals)
-    return Bars(timeframe, np.array(rows.times, np.int64), scaled, volume, decimals, volume_decimals)
+    return Bars(
+        timeframe, np.array(rows.times, np.int64), scaled, volume, decimals, volume_decimals
+    )
 
 
 def _decimals(values: Set[Decimal], least: int) -> int:
@@ -209,5 +274,8 @@ def _decimals(values: Set[Decimal], least: int) -> int:
 
 
 def _scaled(values: Sequence[Decimal], decimals: int) -> Whole:
-    whole = {value: int(value.scaleb(decimals).to_integral_value(ROUND_HALF_EVEN)) for value in set(values)}
+    whole = {
+        value: int(value.scaleb(decimals).to_integral_value(ROUND_HALF_EVEN))
+        for value in set(values)
+    }
     return np.fromiter(map(whole.__getitem__, values), np.int64, len(values))

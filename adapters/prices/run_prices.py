@@ -47,7 +47,9 @@ def benchmark_closes(packed: PackedPrices, times: Whole) -> Column | None:
     return closes_at(unpack(packed.benchmark), times) if packed.benchmark else None
 
 
-def run_prices(packed: PackedPrices, start_date: date, end_date: date, asked_per_year: int | None = None) -> RunPrices:
+def run_prices(
+    packed: PackedPrices, start_date: date, end_date: date, asked_per_year: int | None = None
+) -> RunPrices:
     """Bars from `start_date` to `end_date`, both inclusive, and all before them.
 
     asked_per_year: bars of a year where the one who asks knows better than the count of the whole series.
@@ -60,7 +62,13 @@ def run_prices(packed: PackedPrices, start_date: date, end_date: date, asked_per
         found = "only one bar, and a backtest needs two," if chosen else "no prices"
         raise NoPricesInRange(f"{found} between {start_date} and {end_date}: {held}")
     per_year = asked_per_year or packed.bars_per_year or bars_per_year(bars.times)
-    return RunPrices(bars[: chosen.stop], chosen.start, per_year, _clipped(held, bars, start_date, end_date), packed)
+    return RunPrices(
+        bars[: chosen.stop],
+        chosen.start,
+        per_year,
+        _clipped(held, bars, start_date, end_date),
+        packed,
+    )
 
 
 def _clipped(held: str, bars: Bars, start_date: date, end_date: date) -> str | None:

@@ -6,10 +6,13 @@ from adapters.prices.bars import Whole
 
 DAY_S = 86_400
 YEAR_DAYS = 365.25
-SESSIONS_PER_YEAR = (252, 260, 365)  # exchanges with holidays, currencies on all weekdays, what never closes
+# exchanges with holidays, currencies on all weekdays, what never closes
+SESSIONS_PER_YEAR = (252, 260, 365)
 LEAST_DAYS = 365  # of a series whose sessions can be counted; in fewer, holidays do not show
-GAPS, GAP_DAYS = 0.1, 8  # of days without sessions: a tenth, and holidays in a short series (September 2001)
-WEEKEND_SHARE = 0.2  # of the days of a shorter series; 2 of 7 where trading never closes, at most 1 of 6 elsewhere
+# of days without sessions: a tenth, and holidays in a short series (September 2001)
+GAPS, GAP_DAYS = 0.1, 8
+# of the days of a shorter series; 2 of 7 where trading never closes, at most 1 of 6 elsewhere
+WEEKEND_SHARE = 0.2
 
 
 def bars_per_year(times: Whole) -> int:

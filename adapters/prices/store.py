@@ -77,13 +77,21 @@ def select_versions() -> Select[Any]:
 
 
 def _versions_of(ticker: str, timeframe: str) -> Select[Any]:
-    return select_versions().where(price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe)
+    return select_versions().where(
+        price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe
+    )
 
 
 def version_of(row: RowMapping) -> Version:
     """A row of `select_versions`."""
-    values = {name: value for name, value in row.items() if name not in ("id", "report_json", "is_current")}
-    return Version(**values, report=json.loads(row["report_json"]), is_current=bool(row["is_current"]))
+    values = {
+        name: value
+        for name, value in row.items()
+        if name not in ("id", "report_json", "is_current")
+    }
+    return Version(
+        **values, report=json.loads(row["report_json"]), is_current=bool(row["is_current"])
+    )
 
 
 def current_versions(connection: Connection) -> list[Version]:
@@ -96,7 +104,10 @@ def current_versions(connection: Connection) -> list[Version]:
 def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> list[Version]:
     """All versions of one series, the latest first; UnknownTicker when there is none."""
     query = _versions_of(ticker, timeframe)
-    found = [version_of(row) for row in connection.execute(query.order_by(price_versions.c.id.desc())).mappings()]
+    found = [
+        version_of(row)
+        for row in connection.execute(query.order_by(price_versions.c.id.desc())).mappings()
+    ]
     if not found:
         raise UnknownTicker(f"no {timeframe} prices of ticker {ticker[:32]!r}")
     return found
@@ -109,12 +120,19 @@ def version_counts(connection: Connection) -> dict[tuple[str, str], int]:
     return {(ticker, timeframe): count for ticker, timeframe, count in rows}
 
 
-def version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None) -> Version:
+def version(
+    connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None
+) -> Version:
     """One version of a series, the current one for None; UnknownTicker says what there is instead."""
-    if not (is_ticker(ticker) and timeframe.isascii() and (data_hash or "").isascii()):  # nor can their columns be
+    # nor can their columns be
+    if not (is_ticker(ticker) and timeframe.isascii() and (data_hash or "").isascii()):
         raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
     query = _versions_of(ticker, timeframe)
-    wanted = price_series.c.ticker.is_not(None) if data_hash is None else price_versions.c.data_hash == data_hash
+    wanted = (
+        price_series.c.ticker.is_not(None)
+        if data_hash is None
+        else price_versions.c.data_hash == data_hash
+    )
     row = connection.execute(query.where(wanted)).mappings().one_or_none()
     if row is None:
         raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
@@ -122,7 +140,9 @@ def version(connection: Connection, ticker: str, timeframe: Timeframe, data_hash
 
 
 def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
-    rows = connection.execute(select(*price_series.c["ticker", "timeframe"]).order_by(price_series.c.ticker))
+    rows = connection.execute(
+        select(*price_series.c["ticker", "timeframe"]).order_by(price_series.c.ticker)
+    )
     held = [(row.ticker, row.timeframe) for row in rows]
     own = [frame for name, frame in held if name == ticker]
     if timeframe in own:
@@ -148,17 +168,25 @@ def prices_of(connection: Connection, request: RunRequest) -> PackedPrices | Unk
         own = packed_prices(connection, request.ticker, request.timeframe, request.data_hash)
         if request.benchmark is None:
             return own
-        other = packed_prices(connection, request.benchmark, request.timeframe, request.benchmark_hash)
+        other = packed_prices(
+            connection, request.benchmark, request.timeframe, request.benchmark_hash
+        )
         return replace(own, benchmark=other)
     except UnknownTicker as error:
         return error
 
 
 def _packed(connection: Connection, held: Version) -> PackedPrices:
-    query = select(price_parts.c.packed).where(price_parts.c.data_hash == held.data_hash).order_by(price_parts.c.part)
+    query = (
+        select(price_parts.c.packed)
+        .where(price_parts.c.data_hash == held.data_hash)
+        .order_by(price_parts.c.part)
+    )
     parts = list(connection.execute(query).scalars())
     decimals = (held.price_decimals, held.volume_decimals)
-    return PackedPrices(held.ticker, held.timeframe, held.data_hash, *decimals, parts, held.bars_per_year)
+    return PackedPrices(
+        held.ticker, held.timeframe, held.data_hash, *decimals, parts, held.bars_per_year
+    )
 
 
 class PriceStore:
@@ -177,7 +205,9 @@ class PriceStore:
                 found.setdefault(each.ticker, {})[each.timeframe] = each
         return found
 
-    def get(self, ticker: str, timeframe: Timeframe = "1d", data_hash: str | None = None) -> Version:
+    def get(
+        self, ticker: str, timeframe: Timeframe = "1d", data_hash: str | None = None
+    ) -> Version:
         """One version, the current one for None; UnknownTicker when there is none."""
         with reading(self._engine) as connection:
             return version(connection, ticker, timeframe, data_hash)
@@ -188,7 +218,9 @@ class PriceStore:
             query = select_versions().where(price_versions.c.data_hash == data_hash).limit(1)
             row = connection.execute(query).mappings().first()
             if row is None:
-                raise UnknownTicker(f"the prices with data_hash {data_hash[:12]} are not in the store")
+                raise UnknownTicker(
+                    f"the prices with data_hash {data_hash[:12]} are not in the store"
+                )
             return unpack(_packed(connection, version_of(row)))
 
     def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
@@ -210,5 +242,9 @@ class PriceStore:
 
 def run_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
     """How many runs read each of these versions."""
-    counted = select(runs.c.data_hash, func.count()).where(runs.c.data_hash.in_(hashes)).group_by(runs.c.data_hash)
+    counted = (
+        select(runs.c.data_hash, func.count())
+        .where(runs.c.data_hash.in_(hashes))
+        .group_by(runs.c.data_hash)
+    )
     return {row[0]: row[1] for row in connection.execute(counted)}

@@ -53,11 +53,15 @@ def unpacked(content: bytes, most_bytes: int | None = None) -> bytes:
     """The content, gunzipped when it is gzip; Refused above `most_bytes`, before more is unpacked."""
     if content.startswith(b"\x1f\x8b"):
         try:
-            content = gzip.GzipFile(fileobj=BytesIO(content)).read(-1 if most_bytes is None else most_bytes + 1)
+            content = gzip.GzipFile(fileobj=BytesIO(content)).read(
+                -1 if most_bytes is None else most_bytes + 1
+            )
         except (OSError, EOFError, zlib.error) as error:
             raise refuse(f"not a whole gzip file: {error}") from None
     if most_bytes is not None and len(content) > most_bytes:
-        raise refuse(f"the file has more than {most_bytes / 2**20:,.0f} MB, which is the limit (MAX_PRICES_MB)")
+        raise refuse(
+            f"the file has more than {most_bytes / 2**20:,.0f} MB, which is the limit (MAX_PRICES_MB)"
+        )
     return content
 
 
@@ -74,9 +78,14 @@ def read_table(content: bytes) -> Table:
     header = _cells(lines[first], first + 1, delimiter, ())
     start = first + 1
     if _names_tickers(lines[start : start + 2]):
-        header[0], start = "Date", start + 2  # yfinance writes a line of names, one of tickers, and one for the index
+        # yfinance writes a line of names, one of tickers, and one for the index
+        header[0], start = "Date", start + 2
     columns = _columns(header)
-    ignored = [name for place, name in enumerate(header) if place not in columns.values() and name.strip()]
+    ignored = [
+        name
+        for place, name in enumerate(header)
+        if place not in columns.values() and name.strip()
+    ]
     rows = dict(_rows(lines, start, delimiter, header))
     if not rows:
         raise refuse("no bars after the header", start + 1)
@@ -88,7 +97,9 @@ def _names_tickers(lines: Sequence[str]) -> bool:
     return len(lines) == 2 and lines[0].startswith("Ticker") and lines[1].startswith("Date")
 
 
-def _rows(lines: Sequence[str], start: int, delimiter: str, header: Sequence[str]) -> Iterator[tuple[int, list[str]]]:
+def _rows(
+    lines: Sequence[str], start: int, delimiter: str, header: Sequence[str]
+) -> Iterator[tuple[int, list[str]]]:
     """The cells of each line that has any, by its number."""
     for line, text in enumerate(lines[start:], start=start + 1):
         row = _cells(text, line, delimiter, header)
@@ -96,7 +107,9 @@ def _rows(lines: Sequence[str], start: int, delimiter: str, header: Sequence[str
             yield line, row
 
 
-def _check_widths(rows: Mapping[int, Sequence[str]], header: Sequence[str], columns: Mapping[str, int]) -> None:
+def _check_widths(
+    rows: Mapping[int, Sequence[str]], header: Sequence[str], columns: Mapping[str, int]
+) -> None:
     last = max(columns.values())
     for line, row in rows.items():
         if len(row) <= last:
@@ -142,7 +155,8 @@ def _columns(header: Sequence[str]) -> dict[str, int]:
         if known:
             columns[column] = places.pop(known[0])
     if len(header) == 2 and "date" in columns and not {*columns} - {"date", "adjusted"}:
-        columns = {"date": columns["date"], "close": 1 - columns["date"]}  # FRED and others call it by the ticker
+        # FRED and others call it by the ticker
+        columns = {"date": columns["date"], "close": 1 - columns["date"]}
     missing = [name.capitalize() for name in REQUIRED if name not in columns]
     if missing:
         named = listed([repr(name[:NAME]) for name in header], 12)

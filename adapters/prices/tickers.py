@@ -10,7 +10,9 @@ _UNNAMED: Timeframe = "1d"  # what a file holds whose name says nothing of it
 _NAMED = [each for each in TIMEFRAMES if each != _UNNAMED]
 TICKER = re.compile(r"[A-Z0-9.^=-]{1,15}", re.ASCII)
 FILE_NAMES = f"<TICKER>.csv, or <TICKER>_ and one of {', '.join(_NAMED)} before .csv"
-_FILE_NAME = re.compile(rf"([A-Z0-9.^=-]{{1,15}}?)(?:_({'|'.join(_NAMED)}))?\.csv(?:\.gz)?", re.ASCII)
+_FILE_NAME = re.compile(
+    rf"([A-Z0-9.^=-]{{1,15}}?)(?:_({'|'.join(_NAMED)}))?\.csv(?:\.gz)?", re.ASCII
+)
 
 
 def is_ticker(text: str) -> bool:

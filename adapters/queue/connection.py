@@ -33,7 +33,10 @@ def connect_redis(redis_url: str, timeout_s: float = 5.0) -> Redis:
 def queues_of(settings: Settings, timeout_s: float = 5.0) -> list[Queue]:
     """The queues in the order of `queue_names`; JSON, so that a message is readable and reading it runs nothing."""
     connection = connect_redis(settings.redis_url, timeout_s)
-    return [Queue(name, connection=connection, serializer=JSONSerializer) for name in settings.queue_names]
+    return [
+        Queue(name, connection=connection, serializer=JSONSerializer)
+        for name in settings.queue_names
+    ]
 
 
 @contextmanager

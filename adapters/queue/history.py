@@ -28,7 +28,9 @@ class steps_after(FunctionElement[int]):
     inherit_cache = True
 
     def __init__(self, moment: Any, start: datetime, step_s: int) -> None:
-        super().__init__(moment, literal(start.isoformat(" ", "microseconds")), literal(float(step_s)))
+        super().__init__(
+            moment, literal(start.isoformat(" ", "microseconds")), literal(float(step_s))
+        )
 
 
 @compiles(steps_after, "sqlite")
@@ -73,11 +75,15 @@ def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueStat
     # steps begin at round times, so that a page that is loaded again shows the same steps
     end = _floor(now, step_s) + timedelta(seconds=step_s)
     start = end - timedelta(seconds=window_s)
-    waiting, running = (counted(connection, state) for state in (RunStatus.PENDING, RunStatus.RUNNING))
+    waiting, running = (
+        counted(connection, state) for state in (RunStatus.PENDING, RunStatus.RUNNING)
+    )
     changes = _changes(connection, start, step_s)
     points = _points(changes, waiting, running, start, window_s // step_s, step_s)
     waits, durations = _times(connection, start)
-    return QueueState(now, waiting, running, _oldest_waiting(connection), waits, durations, points)
+    return QueueState(
+        now, waiting, running, _oldest_waiting(connection), waits, durations, points
+    )
 
 
 def _floor(moment: datetime, step_s: int) -> datetime:
@@ -107,17 +113,33 @@ def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, 
     timeline = events.where(run_events.c.at >= start).subquery()
     sums = (func.sum(timeline.c[name]).label(name) for name in ("waiting", "running", "ended"))
     peaks = (func.max(timeline.c[f"{name}_since"]).label(f"{name}_peak") for name in changes)
-    rows = connection.execute(select(timeline.c.step, *sums, *peaks).group_by(timeline.c.step)).mappings()
+    rows = connection.execute(
+        select(timeline.c.step, *sums, *peaks).group_by(timeline.c.step)
+    ).mappings()
     return {int(row["step"]): row for row in rows}
 
 
 def _points(
-    changes: dict[int, RowMapping], waiting: int, running: int, start: datetime, steps: int, step_s: int
+    changes: dict[int, RowMapping],
+    waiting: int,
+    running: int,
+    start: datetime,
+    steps: int,
+    step_s: int,
 ) -> list[QueuePoint]:
-    most = zip(_most(changes, "waiting", waiting, steps), _most(changes, "running", running, steps), strict=True)
+    most = zip(
+        _most(changes, "waiting", waiting, steps),
+        _most(changes, "running", running, steps),
+        strict=True,
+    )
     ended = {step: int(change["ended"]) for step, change in changes.items()}
     return [
-        QueuePoint(start + timedelta(seconds=step * step_s), most_waiting, most_running, ended.get(step, 0))
+        QueuePoint(
+            start + timedelta(seconds=step * step_s),
+            most_waiting,
+            most_running,
+            ended.get(step, 0),
+        )
         for step, (most_waiting, most_running) in enumerate(most)
     ]
 
@@ -148,10 +170,14 @@ def _times(connection: Connection, start: datetime) -> tuple[list[float], list[f
     )
     rows = connection.execute(latest).all()
     waits = [(row.started_at - row.waiting_since).total_seconds() for row in rows]
-    return waits, [(row.completed_at - row.started_at).total_seconds() for row in rows if row.completed_at]
+    return waits, [
+        (row.completed_at - row.started_at).total_seconds() for row in rows if row.completed_at
+    ]
 
 
 def _oldest_waiting(connection: Connection) -> RowMapping | None:
-    columns = runs.c["run_id", "title", "ticker", "rule_id", "rule_type", "params_json", "waiting_since"]
+    columns = runs.c[
+        "run_id", "title", "ticker", "rule_id", "rule_type", "params_json", "waiting_since"
+    ]
     pending = select(*columns).where(runs.c.status == RunStatus.PENDING)
     return connection.execute(pending.order_by(runs.c.id).limit(1)).mappings().one_or_none()

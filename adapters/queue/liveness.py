@@ -30,7 +30,9 @@ class Upkeep:
         """Seconds for which something waits and no Job has started; 0 while nothing waits."""
         if self.waiting_since is None:
             return 0.0
-        return (self.now - max(self.waiting_since, self.last_start or self.waiting_since)).total_seconds()
+        return (
+            self.now - max(self.waiting_since, self.last_start or self.waiting_since)
+        ).total_seconds()
 
     @property
     def reconciler_gone_s(self) -> float | None:
@@ -42,18 +44,29 @@ class Upkeep:
 
 def upkeep(connection: Connection) -> Upkeep:
     """The state of now."""
-    waiting, running = (counted(connection, status) for status in (RunStatus.PENDING, RunStatus.RUNNING))
-    oldest = select(runs.c.waiting_since).where(runs.c.status == RunStatus.PENDING).order_by(runs.c.id).limit(1)
+    waiting, running = (
+        counted(connection, status) for status in (RunStatus.PENDING, RunStatus.RUNNING)
+    )
+    oldest = (
+        select(runs.c.waiting_since)
+        .where(runs.c.status == RunStatus.PENDING)
+        .order_by(runs.c.id)
+        .limit(1)
+    )
     return Upkeep(
         now=time_of(connection),
         waiting=waiting,
         running=running,
         last_start=connection.execute(select(func.max(runs.c.started_at))).scalar(),
         waiting_since=connection.execute(oldest).scalar(),
-        reconciler_until=connection.execute(select(leases.c.until).where(leases.c.name == RECONCILER)).scalar(),
+        reconciler_until=connection.execute(
+            select(leases.c.until).where(leases.c.name == RECONCILER)
+        ).scalar(),
     )
 
 
 def counted(connection: Connection, status: RunStatus) -> int:
     """How many runs are in a state."""
-    return connection.execute(select(func.count()).select_from(runs).where(runs.c.status == status)).scalar_one()
+    return connection.execute(
+        select(func.count()).select_from(runs).where(runs.c.status == status)
+    ).scalar_one()

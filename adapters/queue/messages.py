@@ -8,10 +8,13 @@ from rq.serializers import JSONSerializer
 
 # The only function that may run; named, so that the web tier never imports it.
 RUN_FUNCTION = "consumer.task.run_backtest"
-KEPT_S = 3600  # finished and failed jobs stay visible in Redis for an hour; RQ's own default keeps failures for a year
+# finished and failed jobs stay visible in Redis for an hour; RQ's own default keeps failures for a year
+KEPT_S = 3600
 REFUSED_KEY = "rq:refused"  # a hash: how many popped messages nothing was done for, by cause
-REFUSED = FOREIGN, STALE = "foreign", "stale"  # nobody of ours has sent it; its attempt was not waiting
-BYTES_PER_MESSAGE = 1800  # of Redis' memory while it waits, with every field of a request; kept true by a test
+# nobody of ours has sent it; its attempt was not waiting
+REFUSED = FOREIGN, STALE = "foreign", "stale"
+# of Redis' memory while it waits, with every field of a request; kept true by a test
+BYTES_PER_MESSAGE = 1800
 _JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]{1,6})")
 
 
@@ -53,7 +56,10 @@ def own_fields(message: RunMessage) -> dict[str, Any]:
     """What tells a message of one push from the others: the call for RQ, and the request in words for people."""
     call: tuple[Any, ...] = (RUN_FUNCTION, None, [message.run_id, message.attempt], {})
     return {
-        "data": JSONSerializer.dumps(call),  # RQ reads it with and without zlib; without, redis-cli shows it
+        # RQ reads it with and without zlib; without, redis-cli shows it
+        "data": JSONSerializer.dumps(call),
         "description": describe(message.request),
-        "meta": JSONSerializer.dumps(message.request | {"run_id": message.run_id, "attempt": message.attempt}),
+        "meta": JSONSerializer.dumps(
+            message.request | {"run_id": message.run_id, "attempt": message.attempt}
+        ),
     }

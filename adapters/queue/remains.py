@@ -21,14 +21,18 @@ class QueueRemains:
     def __init__(self, settings: Settings) -> None:
         self._queues = queues_of(settings)
         self._redis = self._queues[0].connection
-        self._intermediates = [IntermediateQueue(queue.key, self._redis) for queue in self._queues]
+        self._intermediates = [
+            IntermediateQueue(queue.key, self._redis) for queue in self._queues
+        ]
 
     def popped_ids(self) -> set[str]:
         """Ids of all messages that are marked as being worked on, rightly or not."""
         popped: set[str] = set()
         with reachable():
             for queue, intermediate in zip(self._queues, self._intermediates, strict=True):
-                popped |= {as_words(job_id) for job_id in self._redis.lrange(intermediate.key, 0, -1)}
+                popped |= {
+                    as_words(job_id) for job_id in self._redis.lrange(intermediate.key, 0, -1)
+                }
                 popped |= {entry.rpartition(":")[0] for entry in self._executions(queue)}
         return popped
 
@@ -47,7 +51,9 @@ class QueueRemains:
                 self._forget(ordered[start : start + _CHUNK])
 
     def _forget_executions(self, queue: Queue, job_ids: set[str]) -> None:
-        executions = [entry for entry in self._executions(queue) if entry.rpartition(":")[0] in job_ids]
+        executions = [
+            entry for entry in self._executions(queue) if entry.rpartition(":")[0] in job_ids
+        ]
         for start in range(0, len(executions), _CHUNK):
             chunk = executions[start : start + _CHUNK]
             self._redis.delete(*(f"rq:execution:{entry}" for entry in chunk))
@@ -56,7 +62,9 @@ class QueueRemains:
     def _forget(self, job_ids: list[str]) -> None:
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
-                pipeline.delete(as_words(Job.key_for(job_id)), ExecutionRegistry.key_template.format(job_id))
+                pipeline.delete(
+                    as_words(Job.key_for(job_id)), ExecutionRegistry.key_template.format(job_id)
+                )
                 for intermediate in self._intermediates:
                     pipeline.lrem(intermediate.key, 0, job_id)
                     pipeline.delete(intermediate.get_first_seen_key(job_id))

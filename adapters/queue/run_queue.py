@@ -10,7 +10,15 @@ from rq import Queue
 from rq.job import JobStatus
 
 from adapters.queue.connection import as_words, queues_of, reachable
-from adapters.queue.messages import KEPT_S, REFUSED, REFUSED_KEY, RUN_FUNCTION, RunMessage, job_id_of, own_fields
+from adapters.queue.messages import (
+    KEPT_S,
+    REFUSED,
+    REFUSED_KEY,
+    RUN_FUNCTION,
+    RunMessage,
+    job_id_of,
+    own_fields,
+)
 from adapters.queue.scaler_state import IDLE_JOBS, ScalerState, tell, told
 from adapters.settings import Settings
 
@@ -51,7 +59,9 @@ class RunQueue:
         """Push messages to the back of their lists, in the order given."""
         with reachable():
             for queue in self._queues:
-                pushed = [message for message in messages if self._queues[message.is_bulk] is queue]
+                pushed = [
+                    message for message in messages if self._queues[message.is_bulk] is queue
+                ]
                 for start in range(0, len(pushed), CHUNK):
                     self._push(queue, pushed[start : start + CHUNK])
 
@@ -94,7 +104,8 @@ class RunQueue:
         """How many popped messages nothing was done for, by cause, since this Redis began."""
         with reachable():
             found = cast("list[bytes | None]", self._redis.hmget(REFUSED_KEY, REFUSED))
-        counts = (int(count) if count and count.isdigit() else 0 for count in found)  # a stranger may have written it
+        # a stranger may have written it
+        counts = (int(count) if count and count.isdigit() else 0 for count in found)
         return dict(zip(REFUSED, counts, strict=True))
 
     def idle_jobs(self) -> int:

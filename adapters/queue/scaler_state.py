@@ -9,7 +9,8 @@ from redis import Redis
 from adapters.queue.connection import reachable
 from adapters.settings import Settings
 
-IDLE_JOBS = "rq:idle"  # Jobs that wait for a message, each with the time until which that is believed
+# Jobs that wait for a message, each with the time until which that is believed
+IDLE_JOBS = "rq:idle"
 IDLE_TOLD_S = 20
 TOLD_S = 10  # a scaler that has said nothing for so long is gone
 

@@ -32,8 +32,13 @@ class DrawdownSpan:
 def worst_drawdowns(run: RunSeries) -> list[DrawdownSpan]:
     """The deepest drawdowns, deepest first; the initial capital is the first peak, on the first day."""
     path = run.path
-    tops = np.flatnonzero(path == np.maximum.accumulate(path))  # of falls, the last of them of a fall without an end
-    spans = [_span(run, start, end) for start, end in pairwise([*tops.tolist(), len(path)]) if end - start > 1]
+    # of falls, the last of them of a fall without an end
+    tops = np.flatnonzero(path == np.maximum.accumulate(path))
+    spans = [
+        _span(run, start, end)
+        for start, end in pairwise([*tops.tolist(), len(path)])
+        if end - start > 1
+    ]
     deep = (span for span in spans if span.depth_pct >= LEAST_PCT)
     return sorted(deep, key=lambda span: -span.depth_pct)[:WORST]
 
@@ -41,7 +46,9 @@ def worst_drawdowns(run: RunSeries) -> list[DrawdownSpan]:
 def _span(run: RunSeries, start: int, end: int) -> DrawdownSpan:
     """The fall between two points of the path; the first one is dated as the first bar."""
     lowest = start + int(run.path[start:end].argmin())
-    peak, bottom, last = (run.dates[max(point - 1, 0)] for point in (start, lowest, min(end, len(run.equity))))
+    peak, bottom, last = (
+        run.dates[max(point - 1, 0)] for point in (start, lowest, min(end, len(run.equity)))
+    )
     days = (date.fromisoformat(last[:10]) - date.fromisoformat(peak[:10])).days
     depth_pct = float((run.path[start] - run.path[lowest]) / run.path[start]) * 100
     return DrawdownSpan(depth_pct, peak, bottom, last if end <= len(run.equity) else None, days)
@@ -106,4 +113,11 @@ def trades_by(trades: Sequence[TradeRow], kind: Callable[[TradeRow], str]) -> li
 def _group(name: str, trades: Sequence[TradeRow]) -> TradeGroup:
     returns = [trade["pnl_pct"] for trade in trades]
     won = sum(trade["pnl_abs"] > 0 for trade in trades)
-    return TradeGroup(name, len(trades), won, sum(trade["pnl_abs"] for trade in trades), max(returns), min(returns))
+    return TradeGroup(
+        name,
+        len(trades),
+        won,
+        sum(trade["pnl_abs"] for trade in trades),
+        max(returns),
+        min(returns),
+    )

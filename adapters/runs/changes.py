@@ -20,18 +20,31 @@ from contracts.status import RunStatus
 AT_ONCE = 1000  # runs per transaction, so that nobody waits long for their locks
 
 
-def cancel_some(connection: Connection, among: ColumnElement[bool], after_id: int) -> Sequence[RowMapping]:
+def cancel_some(
+    connection: Connection, among: ColumnElement[bool], after_id: int
+) -> Sequence[RowMapping]:
     """FAIL up to AT_ONCE living runs as cancelled; id, run_id and attempt of each, [] at the end."""
     rows = _locked(connection, among, IS_LIVING, after_id)
-    _change(connection, IS_LIVING, rows, cancelled_values(), RunStatus.FAILED, "cancelled on request")
+    _change(
+        connection, IS_LIVING, rows, cancelled_values(), RunStatus.FAILED, "cancelled on request"
+    )
     return rows
 
 
-def retry_some(connection: Connection, among: ColumnElement[bool], after_id: int) -> Sequence[RowMapping]:
+def retry_some(
+    connection: Connection, among: ColumnElement[bool], after_id: int
+) -> Sequence[RowMapping]:
     """Make up to AT_ONCE failed runs wait again; id, run_id, batch_id, attempt, request of each, [] at the end."""
     failed = runs.c.status == RunStatus.FAILED
     rows = _locked(connection, among, failed, after_id)
-    _change(connection, failed, rows, retried_values(runs.c.attempt + 1), RunStatus.PENDING, "retried on request")
+    _change(
+        connection,
+        failed,
+        rows,
+        retried_values(runs.c.attempt + 1),
+        RunStatus.PENDING,
+        "retried on request",
+    )
     return rows
 
 
@@ -59,5 +72,7 @@ def _change(
     if changed != len(rows):
         raise RuntimeError(f"{changed} of {len(rows)} locked runs were changed")
     at = {"at": time_of(connection)}
-    events = (event(row["run_id"], row["attempt"], row["status"], to_status, reason) for row in rows)
+    events = (
+        event(row["run_id"], row["attempt"], row["status"], to_status, reason) for row in rows
+    )
     connection.execute(insert(run_events), [each | at for each in events])

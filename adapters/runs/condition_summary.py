@@ -10,7 +10,8 @@ from adapters.runs.lines import RunLines
 from adapters.runs.reasons import SIGNS, BarState, comparisons, wanted
 from contracts.run_result import ConditionSummary
 
-OPENING = {"longonly": ("buy",), "shortonly": ("sell",)}  # the side that opens positions; otherwise both do
+# the side that opens positions; otherwise both do
+OPENING = {"longonly": ("buy",), "shortonly": ("sell",)}
 Head = Mapping[str, Any]  # as adapters.runs.lines.decode_head reads it
 
 
@@ -39,7 +40,11 @@ def on_stretch(kept: RunLines, bars: range, line_values: Callable[[int], Column]
     numbers = np.arange(bars.start, bars.stop)
 
     def values(side: Mapping[str, Any]) -> Column:
-        return line_values(side["line"]) if "line" in side else np.full(len(bars), side.get("number", np.nan))
+        return (
+            line_values(side["line"])
+            if "line" in side
+            else np.full(len(bars), side.get("number", np.nan))
+        )
 
     def counted(condition: Mapping[str, Any]) -> Mapping[str, Any]:
         truth = kept.truths(condition["truth"], numbers)
@@ -49,18 +54,29 @@ def on_stretch(kept: RunLines, bars: range, line_values: Callable[[int], Column]
         left, right = map(values, condition["of"])
         gaps = np.where(truth < 0, np.abs(left - right), np.nan)
         if np.isnan(gaps).all():
-            return {**{name: each for name, each in condition.items() if name != "nearest"}, **counts}
+            return {
+                **{name: each for name, each in condition.items() if name != "nearest"},
+                **counts,
+            }
         nearest = int(np.nanargmin(gaps))
-        return {**condition, **counts, "nearest": [nearest, float(left[nearest]), float(right[nearest])]}
+        return {
+            **condition,
+            **counts,
+            "nearest": [nearest, float(left[nearest]), float(right[nearest])],
+        }
 
     return {**kept.head, **{side: counted(kept.head[side]) for side in ("buy", "sell")}}
 
 
-def _nearest(condition: Mapping[str, Any], head: Head, dates: Sequence[str]) -> dict[str, str | None]:
+def _nearest(
+    condition: Mapping[str, Any], head: Head, dates: Sequence[str]
+) -> dict[str, str | None]:
     if "nearest" not in condition:
         return {"nearest_date": None, "nearest": None}
     bar, *numbers = condition["nearest"]
-    values = {side.get("line"): number for side, number in zip(condition["of"], numbers, strict=True)}
+    values = {
+        side.get("line"): number for side, number in zip(condition["of"], numbers, strict=True)
+    }
     state = BarState(head["lines"], values.__getitem__, lambda _: False)
     return {"nearest_date": dates[bar], "nearest": state.said(condition)}
 

@@ -29,7 +29,12 @@ def event(
 
 
 def record_event(
-    connection: Connection, run_id: str, attempt: int, from_status: RunStatus, to_status: RunStatus, reason: str
+    connection: Connection,
+    run_id: str,
+    attempt: int,
+    from_status: RunStatus,
+    to_status: RunStatus,
+    reason: str,
 ) -> None:
     """Append one event at the database's time."""
     row = event(run_id, attempt, from_status, to_status, reason)

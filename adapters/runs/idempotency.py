@@ -17,6 +17,12 @@ def has_key(table: Table, key: str, actor: str | None) -> ColumnElement[bool]:
     return or_(table.c.idempotency_key == own_key(key, actor), as_sent)
 
 
-def row_with_key(connection: Connection, table: Table, key: str, actor: str | None) -> RowMapping | None:
+def row_with_key(
+    connection: Connection, table: Table, key: str, actor: str | None
+) -> RowMapping | None:
     """The row that this actor made with this key."""
-    return connection.execute(select(table).where(has_key(table, key, actor))).mappings().one_or_none()
+    return (
+        connection.execute(select(table).where(has_key(table, key, actor)))
+        .mappings()
+        .one_or_none()
+    )

@@ -20,7 +20,9 @@ BARS_PER_PART = 16_384  # a point of a million bars is then found by reading a s
 DIGITS = 6  # of the largest value of a line: a pixel of a chart is a thousandth of it
 
 
-def packed_lines(head: dict[str, Any], values: Sequence[Any], truths: Sequence[Any]) -> list[bytes]:
+def packed_lines(
+    head: dict[str, Any], values: Sequence[Any], truths: Sequence[Any]
+) -> list[bytes]:
     """Head and parts of an explanation (see rules.explanation); the lines of `head` get their decimals."""
     columns: list[Any] = []
     for line, each in zip(stored_lines(head), values, strict=True):
@@ -32,7 +34,10 @@ def packed_lines(head: dict[str, Any], values: Sequence[Any], truths: Sequence[A
         packed_columns([column[start : start + BARS_PER_PART] for column in columns])
         for start in range(0, len(columns[0]), BARS_PER_PART)
     ]
-    return [zlib.compress(json.dumps(head, separators=(",", ":"), allow_nan=False).encode()), *parts]
+    return [
+        zlib.compress(json.dumps(head, separators=(",", ":"), allow_nan=False).encode()),
+        *parts,
+    ]
 
 
 def _decimals(values: Any) -> int:

@@ -15,9 +15,11 @@ from contracts.status import RunStatus
 
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
 DISORDER = timedelta(minutes=5)
-FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)  # no run is older; a day later the calendar ends
+# no run is older; a day later the calendar ends
+FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)
 FEW = {*runs.c["data_hash", "rule_id", "batch_id"]}  # of which few runs have the same value
-FEW_RUNS = 120_000  # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
+# that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
+FEW_RUNS = 120_000
 _LISTED = (
     *runs.c[
         "id",
@@ -64,7 +66,8 @@ class RunFilter:
     label: str | None = None
     words: Sequence[Word] = ()
     status: RunStatus | None = None
-    cancelled: bool | None = None  # of the FAILED ones: only those that somebody cancelled, or only the others
+    # of the FAILED ones: only those that somebody cancelled, or only the others
+    cancelled: bool | None = None
     created_from: date | None = None
     created_to: date | None = None  # inclusive
     ranges: Mapping[str, tuple[float | None, float | None]] = field(default_factory=dict)
@@ -92,7 +95,9 @@ def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPag
     ids = connection.execute(page).scalars().all()
     query = select(*_LISTED, *map(runs.c.get, beside)).where(runs.c.id.in_(ids))
     found = connection.execute(query).mappings().all()
-    rows = sorted(found, key=lambda row: _place(row, wanted), reverse=wanted.descending != backwards)
+    rows = sorted(
+        found, key=lambda row: _place(row, wanted), reverse=wanted.descending != backwards
+    )
     more, rows = len(rows) > wanted.limit, rows[: wanted.limit]
     if backwards:
         rows = rows[::-1]
@@ -151,16 +156,22 @@ def _estimated_runs(connection: Connection, wanted: RunFilter, name: str) -> int
     """
     within = select(runs.c.id).where(*_bounds(wanted, name))
     query = within.compile(connection, compile_kwargs={"literal_binds": True})
-    return int(connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {query}").mappings().one()["rows"])
+    return int(
+        connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {query}").mappings().one()["rows"]
+    )
 
 
 def _bounds(wanted: RunFilter, name: str) -> list[ColumnElement[bool]]:
     least, most = wanted.ranges.get(name, (None, None))
     column = HEADLINE_COLUMNS[name]
-    return ([column >= least] if least is not None else []) + ([column <= most] if most is not None else [])
+    return ([column >= least] if least is not None else []) + (
+        [column <= most] if most is not None else []
+    )
 
 
-def _page_ids(wanted: RunFilter, conditions: list[ColumnElement[bool]], index: str | None) -> Select[Any]:
+def _page_ids(
+    wanted: RunFilter, conditions: list[ColumnElement[bool]], index: str | None
+) -> Select[Any]:
     """The ids of the page and of one run more, in the order in which they are met."""
     descending = wanted.descending != (wanted.before is not None)
     cursor = wanted.before or wanted.after
@@ -175,7 +186,9 @@ def _page_ids(wanted: RunFilter, conditions: list[ColumnElement[bool]], index: s
     return read_from(index, runs, page) if index else page
 
 
-def _beyond(cursor: Cursor, column: ColumnElement[Any] | None, descending: bool) -> ColumnElement[bool]:
+def _beyond(
+    cursor: Cursor, column: ColumnElement[Any] | None, descending: bool
+) -> ColumnElement[bool]:
     past_id = runs.c.id < cursor.id if descending else runs.c.id > cursor.id
     if column is None:
         return past_id
@@ -205,7 +218,9 @@ def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
 
 def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:
     """The wanted state; where metrics are asked for it is implied, since only succeeded runs have them."""
-    by_metrics = wanted.sort in HEADLINE_COLUMNS or any(_bounds(wanted, name) for name in HEADLINE_COLUMNS)
+    by_metrics = wanted.sort in HEADLINE_COLUMNS or any(
+        _bounds(wanted, name) for name in HEADLINE_COLUMNS
+    )
     if wanted.status is None or (by_metrics and wanted.status is RunStatus.SUCCEEDED):
         return []
     if by_metrics:
@@ -220,16 +235,26 @@ def _dates(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool
     conditions: list[ColumnElement[bool]] = []
     if wanted.created_from:
         start = datetime.combine(max(wanted.created_from, FIRST_DAY), datetime.min.time())
-        conditions += [runs.c.created_at >= start, runs.c.id >= _first_id(connection, start - DISORDER)]
+        conditions += [
+            runs.c.created_at >= start,
+            runs.c.id >= _first_id(connection, start - DISORDER),
+        ]
     if wanted.created_to:
-        end = datetime.combine(min(wanted.created_to, LAST_DAY) + timedelta(days=1), datetime.min.time())
+        end = datetime.combine(
+            min(wanted.created_to, LAST_DAY) + timedelta(days=1), datetime.min.time()
+        )
         conditions += [runs.c.created_at < end, runs.c.id <= _last_id(connection, end + DISORDER)]
     return conditions
 
 
 def _first_id(connection: Connection, moment: datetime) -> int:
     """The id of the first run created at that time or later; beyond every id when there is none."""
-    later = select(runs.c.id).where(runs.c.created_at >= moment).order_by(runs.c.created_at, runs.c.id).limit(1)
+    later = (
+        select(runs.c.id)
+        .where(runs.c.created_at >= moment)
+        .order_by(runs.c.created_at, runs.c.id)
+        .limit(1)
+    )
     found: int | None = connection.execute(later).scalar()
     return found if found is not None else 2**62
 

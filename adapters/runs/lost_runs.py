@@ -47,7 +47,9 @@ def overdue_attempts(
 
     Most of them simply wait in a long queue. The second value is the `after_id` of the next page, None at the end.
     """
-    never = and_(runs.c.enqueued_at.is_(None), _is_over(runs.c.waiting_since, min(grace_s, SUBMISSION_S)))
+    never = and_(
+        runs.c.enqueued_at.is_(None), _is_over(runs.c.waiting_since, min(grace_s, SUBMISSION_S))
+    )
     rows = connection.execute(
         select(*runs.c["id", "run_id", "attempt"])
         .where(runs.c.status == RunStatus.PENDING, runs.c.id > after_id)
@@ -55,7 +57,9 @@ def overdue_attempts(
         .order_by(runs.c.id)
         .limit(limit)
     ).all()
-    return [Attempt(row.run_id, row.attempt) for row in rows], rows[-1].id if len(rows) == limit else None
+    return [Attempt(row.run_id, row.attempt) for row in rows], rows[-1].id if len(
+        rows
+    ) == limit else None
 
 
 def _is_over(since: ColumnElement[Any], seconds: float) -> ColumnElement[bool]:
@@ -71,7 +75,12 @@ def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMess
         .order_by(runs.c.id)
     )
     return [
-        RunMessage(row.run_id, row.attempt, json.loads(row.request_json), is_bulk=row.batch_id is not None)
+        RunMessage(
+            row.run_id,
+            row.attempt,
+            json.loads(row.request_json),
+            is_bulk=row.batch_id is not None,
+        )
         for row in rows
     ]
 

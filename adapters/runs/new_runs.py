@@ -36,7 +36,9 @@ def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
     created_at = time_of(connection)
     connection.execute(insert(runs), [_row(new, created_at) for new in new_runs])
     events = [
-        event(str(new.request.run_id), 1, None, RunStatus.PENDING, "submitted") | {"at": created_at} for new in new_runs
+        event(str(new.request.run_id), 1, None, RunStatus.PENDING, "submitted")
+        | {"at": created_at}
+        for new in new_runs
     ]
     connection.execute(insert(run_events), events)
     _insert_tags(connection, {str(new.request.run_id): new.request.tags for new in new_runs})
@@ -55,7 +57,9 @@ def change_tags(connection: Connection, change: TagChange) -> int:
     Tags are part of a request, which says nothing else of a run once it is recorded: only they are written again.
     """
     mine = runs.c.run_id.in_(change.run_ids)
-    found = connection.execute(select(*runs.c["run_id", "request_json"]).where(mine).with_for_update()).all()
+    found = connection.execute(
+        select(*runs.c["run_id", "request_json"]).where(mine).with_for_update()
+    ).all()
     if missing := {*change.run_ids} - {row.run_id for row in found}:
         raise UnknownRun(f"no run has the id {min(missing)}")
     changed = {}
@@ -64,7 +68,9 @@ def change_tags(connection: Connection, change: TagChange) -> int:
         before = request.get("tags", [])
         tags = [tag for tag in dict.fromkeys([*before, *change.add]) if tag not in change.remove]
         if len(tags) > MOST_TAGS:
-            raise Conflict(f"run {run_id} would have {len(tags)} tags; at most {MOST_TAGS} are accepted")
+            raise Conflict(
+                f"run {run_id} would have {len(tags)} tags; at most {MOST_TAGS} are accepted"
+            )
         if tags != before:
             changed[run_id] = request | {"tags": tags}
     for run_id, request in changed.items():
@@ -103,7 +109,9 @@ def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
 
 def now_waiting(connection: Connection, run_ids: Sequence[str]) -> None:
     """Let runs that this transaction has inserted wait since now; for one whose inserts took their time."""
-    connection.execute(update(runs).where(runs.c.run_id.in_(run_ids)).values(waiting_since=database_now()))
+    connection.execute(
+        update(runs).where(runs.c.run_id.in_(run_ids)).values(waiting_since=database_now())
+    )
 
 
 def mark_enqueued(connection: Connection, messages: Sequence[RunMessage]) -> None:
@@ -115,6 +123,10 @@ def mark_enqueued(connection: Connection, messages: Sequence[RunMessage]) -> Non
     for message in messages:
         run_ids.setdefault(message.attempt, []).append(message.run_id)
     for attempt, sent in run_ids.items():  # nearly always one
-        waiting = (runs.c.run_id.in_(sent), runs.c.attempt == attempt, runs.c.status == RunStatus.PENDING)
+        waiting = (
+            runs.c.run_id.in_(sent),
+            runs.c.attempt == attempt,
+            runs.c.status == RunStatus.PENDING,
+        )
         connection.execute(update(runs).where(*waiting).values(enqueued_at=database_now()))
     announce(connection, [message.run_id for message in messages if message.is_bulk])

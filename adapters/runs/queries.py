@@ -44,7 +44,9 @@ def run_status(connection: Connection, run_id: str) -> RowMapping:
 def run_row(connection: Connection, run_id: str) -> RowMapping:
     """All columns of one run, and the head of its lines as lines_head; UnknownRun when there is none."""
     head = and_(run_lines.c.run_id == runs.c.run_id, run_lines.c.part == 0)
-    query = select(runs, run_lines.c.packed.label("lines_head")).select_from(runs.outerjoin(run_lines, head))
+    query = select(runs, run_lines.c.packed.label("lines_head")).select_from(
+        runs.outerjoin(run_lines, head)
+    )
     return _one(connection, query, run_id)
 
 
@@ -91,19 +93,30 @@ def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMappin
 
 def run_with_prefix(connection: Connection, prefix: str) -> str | None:
     """The id of the one run whose id begins with `prefix`; None when there is none, or more than one."""
-    query = select(runs.c.run_id).where(runs.c.run_id.startswith(prefix, autoescape=True)).limit(2)
+    query = (
+        select(runs.c.run_id).where(runs.c.run_id.startswith(prefix, autoescape=True)).limit(2)
+    )
     found = list(connection.execute(query).scalars())
     return found[0] if len(found) == 1 else None
 
 
 def has_tag(connection: Connection, tag: str) -> bool:
     """Whether any run has this tag."""
-    return connection.execute(select(run_tags.c.run_id).where(run_tags.c.tag == tag).limit(1)).first() is not None
+    return (
+        connection.execute(
+            select(run_tags.c.run_id).where(run_tags.c.tag == tag).limit(1)
+        ).first()
+        is not None
+    )
 
 
 def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
     """Which charts of a run were rendered."""
-    return frozenset(connection.execute(select(run_charts.c.name).where(run_charts.c.run_id == run_id)).scalars())
+    return frozenset(
+        connection.execute(
+            select(run_charts.c.name).where(run_charts.c.run_id == run_id)
+        ).scalars()
+    )
 
 
 def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines | None:
@@ -121,12 +134,16 @@ def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines |
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
     """All charts of a run by name."""
-    rows = connection.execute(select(*run_charts.c["name", "png"]).where(run_charts.c.run_id == run_id))
+    rows = connection.execute(
+        select(*run_charts.c["name", "png"]).where(run_charts.c.run_id == run_id)
+    )
     return {row.name: row.png for row in rows}
 
 
 def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
     """A run's whole story, oldest first."""
     columns = select(*run_events.c["attempt", "from_status", "to_status", "at", "reason", "host"])
-    rows = connection.execute(columns.where(run_events.c.run_id == run_id).order_by(run_events.c.id)).mappings()
+    rows = connection.execute(
+        columns.where(run_events.c.run_id == run_id).order_by(run_events.c.id)
+    ).mappings()
     return [{**row, "at": utc_text(row["at"])} for row in rows]

@@ -14,7 +14,8 @@ OPPOSITES = {"<": "≥", "<=": ">", ">": "≤", ">=": "<", "==": "≠", "!=": "=
     "crosses_above": "does not cross above",
     "crosses_below": "does not cross below",
 }
-LEAST_DIGITS, MOST_DIGITS = 4, 8  # significant ones of a number; more where two different numbers would look the same
+# significant ones of a number; more where two different numbers would look the same
+LEAST_DIGITS, MOST_DIGITS = 4, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,11 @@ def _said_latest(state: BarState, condition: Condition) -> str:
 def _said_above_for(state: BarState, condition: Condition) -> str:
     (inner,), bars = condition["of"], condition["bars"]
     words = f"{state.said(inner)} for {bars} bars" if state.met(condition) else state.said(inner)
-    return f"{words}, but not for {bars} bars" if state.met(inner) and not state.met(condition) else words
+    return (
+        f"{words}, but not for {bars} bars"
+        if state.met(inner) and not state.met(condition)
+        else words
+    )
 
 
 def _said_constant(state: BarState, condition: Condition) -> str:
@@ -133,7 +138,9 @@ _SAID: Mapping[str, Callable[[BarState, Condition], str]] = {
 }
 
 
-def comparisons(condition: Condition, member: str | None = None) -> Iterator[tuple[str | None, Condition]]:
+def comparisons(
+    condition: Condition, member: str | None = None
+) -> Iterator[tuple[str | None, Condition]]:
     """The comparisons that a condition is made of, each with the member of a vote that it belongs to."""
     if condition["op"] in SIGNS:
         yield member, condition

@@ -36,7 +36,9 @@ AS_STORED = (
     "result_hash",
     "attempt",
 )
-CURVES = frozenset({"equity_curve", "drawdown_curve", "portfolio_curve", "signals", "price_candles"})
+CURVES = frozenset(
+    {"equity_curve", "drawdown_curve", "portfolio_curve", "signals", "price_candles"}
+)
 
 
 def run_result(
@@ -65,12 +67,22 @@ def run_result(
     if row["status"] != RunStatus.SUCCEEDED:
         return RunResult(**known)
     if row["kind"] != Kind.RUN:
-        return RunResult(**known, notes=[f"This is a {row['kind']}, which has a result of its own kind"])
+        return RunResult(
+            **known, notes=[f"This is a {row['kind']}, which has a result of its own kind"]
+        )
     kept = _kept(row)
     if row["equity_curve_json"] is None:
-        return RunResult(**known, **kept, notes=[PRUNED], charts=dict(charts), chart_base64=charts.get("equity_curve"))
+        return RunResult(
+            **known,
+            **kept,
+            notes=[PRUNED],
+            charts=dict(charts),
+            chart_base64=charts.get("equity_curve"),
+        )
     derived = _derived(row, series or run_series(row), prices, curves)
-    return RunResult(**known, **kept, **derived, charts=dict(charts), chart_base64=charts.get("equity_curve"))
+    return RunResult(
+        **known, **kept, **derived, charts=dict(charts), chart_base64=charts.get("equity_curve")
+    )
 
 
 def _kept(row: RowMapping) -> dict[str, Any]:
@@ -79,8 +91,14 @@ def _kept(row: RowMapping) -> dict[str, Any]:
     return {"metrics": stored["values"], "metrics_notes": stored["notes"]}
 
 
-def _derived(row: RowMapping, series: RunSeries, prices: CandleSource, curves: frozenset[str]) -> dict[str, Any]:
-    dates, equity, candles = series.dates, series.equity, partial(_candles, row, series.request, prices)
+def _derived(
+    row: RowMapping, series: RunSeries, prices: CandleSource, curves: frozenset[str]
+) -> dict[str, Any]:
+    dates, equity, candles = (
+        series.dates,
+        series.equity,
+        partial(_candles, row, series.request, prices),
+    )
     derive: dict[str, Callable[[], Any]] = {
         "equity_curve": lambda: equity_points(dates, equity),
         "drawdown_curve": lambda: drawdown_points(dates, series.drawdown_pct),
@@ -107,7 +125,9 @@ def _explanation_summary(row: RowMapping, dates: Sequence[str]) -> list[Conditio
     return None if head is None else condition_summaries(decode_head(head), dates)
 
 
-def _candles(row: RowMapping, request: Mapping[str, Any], prices: CandleSource) -> list[Candle] | None:
+def _candles(
+    row: RowMapping, request: Mapping[str, Any], prices: CandleSource
+) -> list[Candle] | None:
     """The bars that the run read; None for a run of long ago whose prices were never stored."""
     start, end = (date.fromisoformat(request[name]) for name in ("start_date", "end_date"))
     return prices(row["data_hash"], start, end)

@@ -67,4 +67,6 @@ class RunSeries:
 def run_series(row: RowMapping) -> RunSeries:
     """The series of a completed run's row; Conflict where they were deleted."""
     times, equity = decode_equity(row["equity_curve_json"])
-    return RunSeries(json.loads(row["request_json"]), times, equity, *decode_trades(row["trades_json"]))
+    return RunSeries(
+        json.loads(row["request_json"]), times, equity, *decode_trades(row["trades_json"])
+    )

@@ -38,7 +38,9 @@ class Claim(Attempt):
     kind: Kind = Kind.RUN
 
 
-def claim(connection: Connection, waiting: Attempt, token: str, lease_s: float, worker: str) -> Claim:
+def claim(
+    connection: Connection, waiting: Attempt, token: str, lease_s: float, worker: str
+) -> Claim:
     """Move a PENDING attempt to RUNNING under `token`; StaleMessage unless exactly one row matched.
 
     Asked again under the same token, since the answer to a commit may get lost, it returns the same claim.
@@ -70,36 +72,59 @@ def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
     query = select(*runs.c["lease_token", "cancel_requested"]).where(runs.c.run_id == held.run_id)
     row = connection.execute(query).one()
     if row.lease_token != held.token:
-        raise LeaseLost("the run was cancelled" if row.cancel_requested else "another process owns the run")
+        raise LeaseLost(
+            "the run was cancelled" if row.cancel_requested else "another process owns the run"
+        )
 
 
-def finish(connection: Connection, held: Claim, result: Mapping[str, Any], lines: Sequence[bytes] = ()) -> None:
+def finish(
+    connection: Connection, held: Claim, result: Mapping[str, Any], lines: Sequence[bytes] = ()
+) -> None:
     """Record result, lines and SUCCEEDED together; LeaseLost, with nothing to keep, when the lease is gone."""
-    values = {**result, "status": RunStatus.SUCCEEDED, "completed_at": database_now(), "lease_until": None, **_NO_ERROR}
+    values = {
+        **result,
+        "status": RunStatus.SUCCEEDED,
+        "completed_at": database_now(),
+        "lease_until": None,
+        **_NO_ERROR,
+    }
     if not _move(connection, held, RunStatus.RUNNING, values, "finished", _held_by(held.token)):
         _check_ended(connection, held, RunStatus.SUCCEEDED)
     elif lines:
-        rows = [{"run_id": held.run_id, "part": part, "packed": packed} for part, packed in enumerate(lines)]
+        rows = [
+            {"run_id": held.run_id, "part": part, "packed": packed}
+            for part, packed in enumerate(lines)
+        ]
         connection.execute(insert(run_lines), rows)
 
 
 def save_charts(connection: Connection, run_id: str, charts: Mapping[str, bytes]) -> None:
     """Store the charts of a completed run; IntegrityError when somebody else has done so."""
     connection.execute(
-        insert(run_charts), [{"run_id": run_id, "name": name, "png": png} for name, png in charts.items()]
+        insert(run_charts),
+        [{"run_id": run_id, "name": name, "png": png} for name, png in charts.items()],
     )
 
 
 def fail(connection: Connection, held: Claim, error_type: ErrorType, message: str) -> None:
     """Record that the run cannot succeed, with the reason for people; LeaseLost when the lease is gone."""
     values = {**_failure(error_type, message), "lease_token": held.token}
-    if not _move(connection, held, RunStatus.RUNNING, values, f"{error_type}: {message}", _held_by(held.token)):
+    if not _move(
+        connection,
+        held,
+        RunStatus.RUNNING,
+        values,
+        f"{error_type}: {message}",
+        _held_by(held.token),
+    ):
         _check_ended(connection, held, RunStatus.FAILED)
 
 
 def _check_ended(connection: Connection, held: Claim, status: RunStatus) -> None:
     """Return when this very claim has ended the run so, its commit's answer having been lost; else LeaseLost."""
-    if not has_rows(connection, select(runs.c.id).where(_guard(held, status, _held_by(held.token)))):
+    if not has_rows(
+        connection, select(runs.c.id).where(_guard(held, status, _held_by(held.token)))
+    ):
         raise LeaseLost(f"run {held.run_id} attempt {held.attempt} belongs to another process")
 
 
@@ -109,24 +134,48 @@ def hand_back(connection: Connection, held: Claim, max_handbacks: int) -> RunSta
     values = {**_waiting_again(held.attempt + 1), "handbacks": runs.c.handbacks + 1}
     if _move(connection, held, RunStatus.RUNNING, values, "handed back", *may_go_on):
         return RunStatus.PENDING
-    fail(connection, held, ErrorType.HANDBACKS, f"the run was interrupted {max_handbacks} times by shutdowns")
+    fail(
+        connection,
+        held,
+        ErrorType.HANDBACKS,
+        f"the run was interrupted {max_handbacks} times by shutdowns",
+    )
     return RunStatus.FAILED
 
 
-def lose(connection: Connection, lost: Attempt, token: str, max_losses: int, reason: str) -> RunStatus:
+def lose(
+    connection: Connection, lost: Attempt, token: str, max_losses: int, reason: str
+) -> RunStatus:
     """Give a run whose process is dead its next attempt, or FAILED at the last loss; LeaseLost when it is not so."""
     losses = {"losses": runs.c.losses + 1}
     again = {**_waiting_again(lost.attempt + 1), **losses}
-    if _move(connection, lost, RunStatus.RUNNING, again, reason, _held_by(token), runs.c.losses < max_losses - 1):
+    if _move(
+        connection,
+        lost,
+        RunStatus.RUNNING,
+        again,
+        reason,
+        _held_by(token),
+        runs.c.losses < max_losses - 1,
+    ):
         return RunStatus.PENDING
     message = f"the process that ran it died {max_losses} times; last: {reason}"
     failed = {**_failure(ErrorType.WORKER_LOST, message), **losses}
-    if _move(connection, lost, RunStatus.RUNNING, failed, f"{ErrorType.WORKER_LOST}: {message}", _held_by(token)):
+    if _move(
+        connection,
+        lost,
+        RunStatus.RUNNING,
+        failed,
+        f"{ErrorType.WORKER_LOST}: {message}",
+        _held_by(token),
+    ):
         return RunStatus.FAILED
     raise LeaseLost(f"run {lost.run_id} attempt {lost.attempt} is not running under this lease")
 
 
-def give_up(connection: Connection, waiting: Attempt, error_type: ErrorType, message: str) -> None:
+def give_up(
+    connection: Connection, waiting: Attempt, error_type: ErrorType, message: str
+) -> None:
     """FAIL a run that waits; StaleMessage when it does not wait any more."""
     failed = _failure(error_type, message)
     if not _move(connection, waiting, RunStatus.PENDING, failed, f"{error_type}: {message}"):
@@ -136,7 +185,9 @@ def give_up(connection: Connection, waiting: Attempt, error_type: ErrorType, mes
 def cancel(connection: Connection, run_id: str) -> Attempt:
     """FAIL a waiting or running run as cancelled; its process notices at its next heartbeat. Conflict when it ended."""
     living, status = _locked(connection, run_id)
-    if status.is_terminal or not _move(connection, living, status, cancelled_values(), "cancelled on request"):
+    if status.is_terminal or not _move(
+        connection, living, status, cancelled_values(), "cancelled on request"
+    ):
         raise Conflict(f"run {run_id} has ended already, so there is nothing to cancel")
     return living
 
@@ -182,14 +233,21 @@ def _move(
     *also: ColumnElement[bool],
 ) -> bool:
     """Whether this attempt, in the state `before` and as `also` asks, was given these values, with the event of it."""
-    changed = connection.execute(update(runs).where(_guard(of, before, *also)).values(**values)).rowcount == 1
+    changed = (
+        connection.execute(
+            update(runs).where(_guard(of, before, *also)).values(**values)
+        ).rowcount
+        == 1
+    )
     if changed:
         record_event(connection, of.run_id, of.attempt, before, values["status"], reason)
     return changed
 
 
 def _guard(of: Attempt, status: RunStatus, *also: ColumnElement[bool]) -> ColumnElement[bool]:
-    return and_(runs.c.run_id == of.run_id, runs.c.attempt == of.attempt, runs.c.status == status, *also)
+    return and_(
+        runs.c.run_id == of.run_id, runs.c.attempt == of.attempt, runs.c.status == status, *also
+    )
 
 
 def _held_by(token: str) -> ColumnElement[bool]:

@@ -90,14 +90,23 @@ def _equity_decimals(largest: float) -> int:
 
 
 def encode_trades(
-    trades: Iterable[Mapping[str, Any]], rejected: Sequence[Mapping[str, Any]], notes: Sequence[str]
+    trades: Iterable[Mapping[str, Any]],
+    rejected: Sequence[Mapping[str, Any]],
+    notes: Sequence[str],
 ) -> str:
     """Trades as rows of TRADE_COLUMNS, rejected orders, and what a reader should know, in sentences."""
-    rows = [[*map(short, (trade[column] for column in TRADE_COLUMNS), TRADE_DIGITS)] for trade in trades]
-    return _compact({"columns": TRADE_COLUMNS, "rows": rows, "rejected": list(rejected), "notes": list(notes)})
+    rows = [
+        [*map(short, (trade[column] for column in TRADE_COLUMNS), TRADE_DIGITS)]
+        for trade in trades
+    ]
+    return _compact(
+        {"columns": TRADE_COLUMNS, "rows": rows, "rejected": list(rejected), "notes": list(notes)}
+    )
 
 
-def decode_trades(text: str | None) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+def decode_trades(
+    text: str | None,
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
     """The trades, rejected orders and notes that `encode_trades` wrote."""
     stored = _stored(text)
     trades = [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]
@@ -125,7 +134,9 @@ def decode_signals(text: str | None) -> list[tuple[int, int, float | None]]:
 
 def _prices(bars_or_decimals: int, *steps: int) -> list[float] | list[None]:
     """Of a span: none for each of its bars, or those of an older run, from their steps in the last decimal."""
-    return [price / 10**bars_or_decimals for price in accumulate(steps)] or [None] * bars_or_decimals
+    return [price / 10**bars_or_decimals for price in accumulate(steps)] or [
+        None
+    ] * bars_or_decimals
 
 
 def significant(value: float, digits: int = DIGITS) -> float:

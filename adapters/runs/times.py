@@ -23,7 +23,9 @@ def seconds_left(times: Sequence[RowMapping], living: int) -> float | None:
     earlier than those that run now, or between two than the last that ended: where some are retried a day later, the
     night between is no part of it.
     """
-    ended = sorted((row for row in times if row["completed_at"]), key=lambda row: row["completed_at"])
+    ended = sorted(
+        (row for row in times if row["completed_at"]), key=lambda row: row["completed_at"]
+    )
     latest = [row["waiting_since"] for row in times if not row["completed_at"]] or [
         row["waiting_since"] for row in ended[-LEAST_ENDS:]
     ]

@@ -43,10 +43,13 @@ def fold(connection: Connection) -> None:
     if row is None:
         connection.execute(insert(run_totals).values(name=NAME, until=settled, totals_json="{}"))
         return
-    until = max(row.until, min(settled, row.until + timedelta(seconds=MOST_S)))  # clocks are set back, too
+    # clocks are set back, too
+    until = max(row.until, min(settled, row.until + timedelta(seconds=MOST_S)))
     summed = Counter(json.loads(row.totals_json)) + _counted(connection, row.until, until)
     unchanged = (run_totals.c.name == NAME, run_totals.c.until == row.until)
-    connection.execute(update(run_totals).where(*unchanged).values(until=until, totals_json=json.dumps(summed)))
+    connection.execute(
+        update(run_totals).where(*unchanged).values(until=until, totals_json=json.dumps(summed))
+    )
 
 
 def histogram(counted: Totals, name: str) -> tuple[list[tuple[str, float]], float]:
@@ -58,7 +61,9 @@ def histogram(counted: Totals, name: str) -> tuple[list[tuple[str, float]], floa
 def _counted(connection: Connection, after: datetime, until: datetime) -> Totals:
     """The events of a span of time, each with how long its run was in the state before."""
     before = run_events.alias("before")
-    since = select(func.max(before.c.at)).where(before.c.run_id == run_events.c.run_id, before.c.id < run_events.c.id)
+    since = select(func.max(before.c.at)).where(
+        before.c.run_id == run_events.c.run_id, before.c.id < run_events.c.id
+    )
     columns = select(*run_events.c["from_status", "to_status", "reason", "at"])
     events = columns.add_columns(since.scalar_subquery().label("since"))
     found: Totals = Counter()
@@ -66,7 +71,9 @@ def _counted(connection: Connection, after: datetime, until: datetime) -> Totals
         events.where(run_events.c.at > after, run_events.c.at <= until)
     ):
         found[f"transition/{left or ''}/{arrived}/{_cause(left, arrived, reason)}"] += 1
-        name = WAIT if arrived == RunStatus.RUNNING else RUN if left == RunStatus.RUNNING else None
+        name = (
+            WAIT if arrived == RunStatus.RUNNING else RUN if left == RunStatus.RUNNING else None
+        )
         if name and begun:
             passed_s = max((at - begun).total_seconds(), 0.0)
             found[f"{name}/{BUCKETS[bisect_left(BOUNDS_S, passed_s)]}"] += 1

@@ -33,7 +33,8 @@ class Turn:
 
     attempt: Attempt
     ticket_waits: bool  # and goes back to its list, since another run is worked on
-    batch: Row[str, int] | None = None  # batch_id and first_id of whose turn it is; None: nobody's
+    # batch_id and first_id of whose turn it is; None: nobody's
+    batch: Row[str, int] | None = None
     id: int | None = None  # of its run, when no run of the batch before it waits
 
 
@@ -51,12 +52,16 @@ def announce(connection: Connection, run_ids: Sequence[str]) -> None:
 
 def _announce(connection: Connection, batch_id: str, actor: str, first_id: int) -> None:
     no_later = case((batch_turns.c.first_id <= first_id, batch_turns.c.first_id), else_=first_id)
-    known = update(batch_turns).where(batch_turns.c.batch_id == batch_id).values(first_id=no_later)
+    known = (
+        update(batch_turns).where(batch_turns.c.batch_id == batch_id).values(first_id=no_later)
+    )
     if connection.execute(known).rowcount:
         return
     try:
         with connection.begin_nested():
-            connection.execute(insert(batch_turns).values(batch_id=batch_id, actor=actor, first_id=first_id))
+            connection.execute(
+                insert(batch_turns).values(batch_id=batch_id, actor=actor, first_id=first_id)
+            )
     except IntegrityError as error:
         if not is_duplicate_key(error):
             raise
@@ -64,7 +69,12 @@ def _announce(connection: Connection, batch_id: str, actor: str, first_id: int) 
 
 
 def claim_turn(
-    connection: Connection, ticket: Attempt, chosen: Turn | None, token: str, lease_s: float, worker: str
+    connection: Connection,
+    ticket: Attempt,
+    chosen: Turn | None,
+    token: str,
+    lease_s: float,
+    worker: str,
 ) -> tuple[Turn, Claim]:
     """Claim the run that a ticket stands for; StaleMessage when none waits.
 
@@ -111,7 +121,8 @@ def _least_lately_served(connection: Connection, passed: Sequence[str]) -> Row[s
         select(*batch_turns.c["batch_id", "first_id"])
         .join(lately, lately.c.actor == batch_turns.c.actor)
         .where(_HAS_TURNS, batch_turns.c.batch_id.not_in(passed))
-        .order_by(lately.c.served_at, batch_turns.c.served_at, batch_turns.c.batch_id)  # never is before ever
+        # never is before ever
+        .order_by(lately.c.served_at, batch_turns.c.served_at, batch_turns.c.batch_id)
     )
     return connection.execute(in_turn.limit(1)).one_or_none()
 
@@ -120,7 +131,9 @@ def _waiting(batch: Row[str, int]) -> Select[Any]:
     """Runs of a batch that wait, read from the index of batches: they lie side by side there."""
     waiting = select(*runs.c["id", "run_id", "attempt"])
     return read_from(
-        BATCH_INDEX, runs, waiting.where(runs.c.batch_id == batch.batch_id, runs.c.id >= batch.first_id, _WAITS)
+        BATCH_INDEX,
+        runs,
+        waiting.where(runs.c.batch_id == batch.batch_id, runs.c.id >= batch.first_id, _WAITS),
     )
 
 
@@ -144,12 +157,16 @@ def mark_served(connection: Connection, turn: Turn) -> None:
     if turn.id:  # unless one was announced meanwhile that waits before it
         seen = batch_turns.c.first_id == turn.batch.first_id
         values["first_id"] = case((seen, turn.id), else_=batch_turns.c.first_id)
-    connection.execute(update(batch_turns).where(batch_turns.c.batch_id == turn.batch.batch_id).values(values))
+    connection.execute(
+        update(batch_turns).where(batch_turns.c.batch_id == turn.batch.batch_id).values(values)
+    )
 
 
 def forget_turns(connection: Connection) -> None:
     """Delete what is known of batches that wait no longer and had no turn lately."""
-    is_over = or_(batch_turns.c.served_at.is_(None), batch_turns.c.served_at < database_now(-REMEMBERED_S))
+    is_over = or_(
+        batch_turns.c.served_at.is_(None), batch_turns.c.served_at < database_now(-REMEMBERED_S)
+    )
     connection.execute(delete(batch_turns).where(~_HAS_TURNS, is_over))
 
 
@@ -164,7 +181,9 @@ def most_before(connection: Connection, run_id: str) -> int | None:
     if own is None:
         return None
     before = select(func.count()).select_from(_waiting(own).where(runs.c.id < own.id).subquery())
-    by_actor = select(batch_turns.c.actor, func.count()).where(_HAS_TURNS).group_by(batch_turns.c.actor)
+    by_actor = (
+        select(batch_turns.c.actor, func.count()).where(_HAS_TURNS).group_by(batch_turns.c.actor)
+    )
     batches: dict[str, int] = dict(connection.execute(by_actor).all())
     rounds: int = connection.execute(before).scalar_one() + 1
     return rounds * len(batches) * batches[own.actor] - 1

@@ -13,8 +13,10 @@ from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.metrics.measured import Array
 from adapters.prices.packing import packed_columns, unpacked_columns
 
-CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")  # equal to those of a run
-MEASURED = (*CORE, "timing_sharpe_ratio")  # of a screen; the last one tells how far the trials differ
+# equal to those of a run
+CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
+# of a screen; the last one tells how far the trials differ
+MEASURED = (*CORE, "timing_sharpe_ratio")
 MAX_COMBINATIONS = 100_000
 Member = dict[str, Any]  # of the swept parameters, those of a rule of one's own by dotted names
 
@@ -31,7 +33,10 @@ class Combinations:
         """Those of a sweep; None stands for a parameter that one of them does not have."""
         names = dict.fromkeys(name for member in members for name in member)
         columns = {name: [member.get(name) for member in members] for name in names}
-        values = {name: list({repr(value): value for value in column}.values()) for name, column in columns.items()}
+        values = {
+            name: list({repr(value): value for value in column}.values())
+            for name, column in columns.items()
+        }
         places = np.zeros((len(members), len(names)), dtype=np.int64)
         for number, (name, column) in enumerate(columns.items()):
             ranks = {repr(value): rank for rank, value in enumerate(values[name])}
@@ -44,7 +49,9 @@ class Combinations:
     def member(self, number: int) -> Member:
         """One combination."""
         given = zip(self.values.items(), self.places[number].tolist(), strict=True)
-        return {name: values[place] for (name, values), place in given if values[place] is not None}
+        return {
+            name: values[place] for (name, values), place in given if values[place] is not None
+        }
 
     def column(self, name: str) -> list[Any]:
         """The value that each combination has of a parameter."""
@@ -54,7 +61,9 @@ class Combinations:
     def hash_with(self, request_hash: str) -> str:
         """SHA-256 over a request and all that is tried of it."""
         packed = self.packed()
-        return sha256(f"{request_hash} {packed['values_json']}".encode() + packed["places"]).hexdigest()
+        return sha256(
+            f"{request_hash} {packed['values_json']}".encode() + packed["places"]
+        ).hexdigest()
 
     def packed(self) -> dict[str, Any]:
         """As it lies in the database."""
@@ -73,7 +82,9 @@ class Combinations:
 
 def packed_metrics(measured: Array, names: Sequence[str] = MEASURED) -> bytes:
     """measured: (combinations, names) float64, NaN where a metric has no value."""
-    return zlib.compress(" ".join(names).encode() + b"\n" + np.ascontiguousarray(measured.T, "<f8").tobytes())
+    return zlib.compress(
+        " ".join(names).encode() + b"\n" + np.ascontiguousarray(measured.T, "<f8").tobytes()
+    )
 
 
 def unpacked_metrics(packed: bytes) -> dict[str, Array]:
@@ -90,7 +101,11 @@ def ranked_places(metrics: Mapping[str, Array], ranking: Ranking) -> Array:
     """
     kept = (metrics["num_trades"] > 0) & ~(metrics["max_drawdown_pct"] >= RUIN_PCT)
     kept &= np.isfinite(metrics[ranking.metric])
-    known = {name: np.ma.masked_invalid(values) for name, values in metrics.items()} if ranking.constraints else {}
+    known = (
+        {name: np.ma.masked_invalid(values) for name, values in metrics.items()}
+        if ranking.constraints
+        else {}
+    )
     for each in ranking.constraints:
         for holds in each.over(known):  # unknown where a metric is, or where it divides by 0
             kept &= np.ma.filled(holds, False)

@@ -15,7 +15,13 @@ def tell_done(connection: Connection, run_id: str, done: int) -> None:
     connection.execute(update(screens).where(screens.c.run_id == run_id).values(done=done))
 
 
-def keep_found(connection: Connection, run_id: str, metrics: bytes, best: Mapping[str, Any] | None) -> None:
+def keep_found(
+    connection: Connection, run_id: str, metrics: bytes, best: Mapping[str, Any] | None
+) -> None:
     """Record what all combinations came to; its run was finished in the same transaction."""
-    found = {"metrics": metrics, "best_json": json.dumps(best, allow_nan=False), "done": screens.c.combinations}
+    found = {
+        "metrics": metrics,
+        "best_json": json.dumps(best, allow_nan=False),
+        "done": screens.c.combinations,
+    }
     connection.execute(update(screens).where(screens.c.run_id == run_id).values(**found))

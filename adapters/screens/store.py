@@ -66,9 +66,13 @@ def insert_screen(
     connection.execute(insert(screens).values(**values, **tried.packed()))
 
 
-def asked_of(connection: Connection, run_id: str) -> tuple[Combinations, Ranking, dict[str, int] | None]:
+def asked_of(
+    connection: Connection, run_id: str
+) -> tuple[Combinations, Ranking, dict[str, int] | None]:
     """What a Job is to try, by what that is ranked, and in which orders of the bars."""
-    columns = select(*screens.c["combinations", "values_json", "places", "ranking_json", "permuted_json"])
+    columns = select(
+        *screens.c["combinations", "values_json", "places", "ranking_json", "permuted_json"]
+    )
     row = connection.execute(columns.where(screens.c.run_id == run_id)).one()._asdict()
     permuted = json.loads(row["permuted_json"]) if row["permuted_json"] else None
     return Combinations.unpacked(row), stored_ranking(row), permuted
@@ -83,7 +87,11 @@ def stored_ranking(row: Mapping[str, Any]) -> Ranking:
 def found_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Array]]:
     """What Jobs have found, by run_id; those that have not ended well are left out."""
     query = select(*screens.c["run_id", "metrics"]).where(screens.c.metrics.is_not(None))
-    rows = (row for some in portions(run_ids) for row in connection.execute(query.where(screens.c.run_id.in_(some))))
+    rows = (
+        row
+        for some in portions(run_ids)
+        for row in connection.execute(query.where(screens.c.run_id.in_(some)))
+    )
     return {row.run_id: unpacked_metrics(row.metrics) for row in rows}
 
 
@@ -92,9 +100,16 @@ def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
 
     screen_id: its own, or that of one of its Jobs.
     """
-    named = select(screens.c.screen_id).where(or_(screens.c.run_id == screen_id, screens.c.screen_id == screen_id))
+    named = select(screens.c.screen_id).where(
+        or_(screens.c.run_id == screen_id, screens.c.screen_id == screen_id)
+    )
     whole = (screens.c.screen_id.in_(named), runs.c.kind == Kind.SCREEN)
-    query = select(*_OF_JOB).join(screens, screens.c.run_id == runs.c.run_id).where(*whole).order_by(runs.c.id)
+    query = (
+        select(*_OF_JOB)
+        .join(screens, screens.c.run_id == runs.c.run_id)
+        .where(*whole)
+        .order_by(runs.c.id)
+    )
     jobs = connection.execute(query).mappings().all()
     if not jobs:
         raise UnknownScreen(f"no screen has the id {screen_id}")

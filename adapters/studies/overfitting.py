@@ -50,8 +50,14 @@ def overfitting(sums: Array, block_bars: int) -> dict[str, Any]:
         first, second = halves[start:stop], halves[::-1][start:stop]  # complements, in this order
         pair = [_sharpe(ordered[each], bars) for each in (first, second)]
         for one, other in (pair, pair[::-1]):
-            below += int((_relative_ranks(other, one.argmax(axis=1)) <= 0.5).sum())  # a logit of 0 or less
-    return {"probability": below / len(halves), "splits": len(halves), "blocks": blocks, "combinations": len(moving)}
+            # a logit of 0 or less
+            below += int((_relative_ranks(other, one.argmax(axis=1)) <= 0.5).sum())
+    return {
+        "probability": below / len(halves),
+        "splits": len(halves),
+        "blocks": blocks,
+        "combinations": len(moving),
+    }
 
 
 def _sharpe(blocks: Array, bars: int) -> Array:

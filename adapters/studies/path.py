@@ -61,7 +61,9 @@ class RunData:
 
     def sharpe(self) -> MeasuredSharpe:
         """Its Sharpe ratio per bar; NoValue where it has none."""
-        ratio, skew, tails = (self.metrics[name] for name in ("sharpe_ratio", "skewness", "kurtosis"))
+        ratio, skew, tails = (
+            self.metrics[name] for name in ("sharpe_ratio", "skewness", "kurtosis")
+        )
         if ratio is None or skew is None or tails is None:
             raise NoValue("it has no Sharpe ratio")
         return MeasuredSharpe(ratio / self.bars_per_year**0.5, len(self.returns), skew, tails + 3)
@@ -72,13 +74,18 @@ def run_data(row: Mapping[str, Any] | RowMapping, capital: float, market: Market
     times, equity = decode_equity(row["equity_curve_json"])
     trades = decode_trades(row["trades_json"])[0]
     path = np.concatenate(([capital], equity))
-    with np.errstate(divide="ignore", invalid="ignore"):  # an account that was emptied is ruined, and so not chosen
+    # an account that was emptied is ruined, and so not chosen
+    with np.errstate(divide="ignore", invalid="ignore"):
         returns = path[1:] / path[:-1] - 1.0
     first = int(np.searchsorted(market.times, times[0]))
     bars = slice(first, first + len(times))
-    timing = timing_of(capital, path[1:], market.closes[bars], trades, times.view("M8[s]"), market.rates)
+    timing = timing_of(
+        capital, path[1:], market.closes[bars], trades, times.view("M8[s]"), market.rates
+    )
     profits = [trade["pnl_abs"] for trade in trades if not trade["is_open"]]
-    return RunData(json.loads(row["metrics_json"])["values"], times, returns, profits, capital, timing)
+    return RunData(
+        json.loads(row["metrics_json"])["values"], times, returns, profits, capital, timing
+    )
 
 
 def measured_sharpe(returns: Array, bar_rate: float = 0.0) -> MeasuredSharpe:
@@ -107,7 +114,11 @@ class Stitched:
         """Return, CAGR and maximum drawdown, in percent; NoValue when it is too short for a yearly rate."""
         growth = float(self.measured.path[-1] / self.measured.path[0])
         drawdown_pct = float(self.measured.drawdowns.max()) * 100
-        return {"total_return_pct": (growth - 1) * 100, "cagr": cagr(self.measured), "max_drawdown_pct": drawdown_pct}
+        return {
+            "total_return_pct": (growth - 1) * 100,
+            "cagr": cagr(self.measured),
+            "max_drawdown_pct": drawdown_pct,
+        }
 
     def encoded(self, timeframe: Timeframe) -> str:
         """Its equity as runs store theirs."""

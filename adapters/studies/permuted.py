@@ -29,7 +29,13 @@ class Permuted:
         """Permutations in which the search found as much or more."""
         if self.observed is None:
             return len(self.bests)
-        return int(((self.bests >= self.observed) if self.goal == "max" else (self.bests <= self.observed)).sum())
+        return int(
+            (
+                (self.bests >= self.observed)
+                if self.goal == "max"
+                else (self.bests <= self.observed)
+            ).sum()
+        )
 
     @property
     def p_value(self) -> float:

@@ -23,7 +23,9 @@ def mean_block(returns: int) -> int:
     return max(1, round(math.cbrt(returns)))
 
 
-def stationary_indices(rng: np.random.Generator, length: int, samples: int, block: float) -> Array:
+def stationary_indices(
+    rng: np.random.Generator, length: int, samples: int, block: float
+) -> Array:
     """Places (length, samples) of a stationary bootstrap: blocks of geometric length with this mean, wrapped around.
 
     Politis & Romano (1994), The Stationary Bootstrap, Journal of the American Statistical Association 89.
@@ -72,13 +74,16 @@ def bootstrap(
     }
 
 
-def _measured(resampled: Array, years: float, bars_per_year: float, bar_rate: float) -> tuple[Array, Array, Array]:
+def _measured(
+    resampled: Array, years: float, bars_per_year: float, bar_rate: float
+) -> tuple[Array, Array, Array]:
     """Sharpe ratio, CAGR and maximum drawdown of each column."""
     bars = len(resampled)
     mean = np.add.accumulate(resampled, axis=0)[-1] / bars
     centred = resampled - mean
     deviation = np.sqrt(np.add.accumulate(centred * centred, axis=0)[-1] / (bars - 1))
-    with np.errstate(divide="ignore", invalid="ignore"):  # a sample of bars without a position has no ratio
+    # a sample of bars without a position has no ratio
+    with np.errstate(divide="ignore", invalid="ignore"):
         sharpe = (mean - bar_rate) / deviation * math.sqrt(bars_per_year)
     path = np.multiply.accumulate(1.0 + resampled, axis=0)
     growth = np.array([(math.pow(each, 1 / years) - 1) * 100 for each in path[-1].tolist()])

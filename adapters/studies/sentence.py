@@ -33,7 +33,10 @@ def of_selection(fold: Json, trials: int, reason: str) -> Judged:
         return Judged("fails", f"{brought}.")
     ratio = f"timing with a Sharpe ratio of {_number(found['sharpe_ratio'])}"
     if found["deflated"] < CONFIDENCE:
-        return Judged("luck", f"{brought}, which is what luck gives: {chance} chance of {ratio} or more without skill.")
+        return Judged(
+            "luck",
+            f"{brought}, which is what luck gives: {chance} chance of {ratio} or more without skill.",
+        )
     luck = f", where luck alone gives {_number(found['luck_sharpe_ratio'])}" if trials > 1 else ""
     return Judged("holds", f"{brought}: {ratio}{luck}; {chance} chance of it without skill.")
 
@@ -55,8 +58,13 @@ def of_test_parts(folds: Sequence[Json], ahead: Json | None, reason: str) -> Jud
 def of_permutations(found: Permuted, title: str, reason: str) -> Judged:
     """Whether the search finds more than it does in the same bars in random order; `reason` as above."""
     if found.observed is None or found.failed:
-        return _nothing(f"{found.failed:,} of the permutations failed" if found.failed else reason)
-    best, searches = f"the best {title} of {_number(found.observed)}", f"{len(found.bests):,} searches"
+        return _nothing(
+            f"{found.failed:,} of the permutations failed" if found.failed else reason
+        )
+    best, searches = (
+        f"the best {title} of {_number(found.observed)}",
+        f"{len(found.bests):,} searches",
+    )
     reached = f"{found.above:,} of {searches} of the same bars in random order found as much (p = {found.p_value:.3g})"
     if found.p_value < 1 - CONFIDENCE:
         return Judged("holds", f"The search finds more than chance: beside {best}, {reached}.")
@@ -64,10 +72,17 @@ def of_permutations(found: Permuted, title: str, reason: str) -> Judged:
 
 
 def beside(
-    ticker: str, benchmark: str | None, return_pct: float, buy_hold_pct: float | None, benchmark_pct: float | None
+    ticker: str,
+    benchmark: str | None,
+    return_pct: float,
+    buy_hold_pct: float | None,
+    benchmark_pct: float | None,
 ) -> str:
     """Whether buying and holding all of it, and the benchmark, would have brought more."""
-    others = ((f"buying and holding {ticker}", buy_hold_pct), (f"the benchmark {benchmark}", benchmark_pct))
+    others = (
+        (f"buying and holding {ticker}", buy_hold_pct),
+        (f"the benchmark {benchmark}", benchmark_pct),
+    )
     said = [
         f"{name} brought {'more' if value > return_pct else 'less'} ({_signed(value)}%)"
         for name, value in others

@@ -68,7 +68,11 @@ def study_id_of(batch_id: str) -> str:
 
 
 def insert_study(
-    connection: Connection, study_id: str, plan: StudyPlan, idempotency_key: str | None, submitted_by: str | None
+    connection: Connection,
+    study_id: str,
+    plan: StudyPlan,
+    idempotency_key: str | None,
+    submitted_by: str | None,
 ) -> None:
     """Record a checked plan; IntegrityError when its submitter has used the key before."""
     request = plan.request
@@ -87,10 +91,14 @@ def insert_study(
     connection.execute(insert(studies).values(**values))
 
 
-def move(connection: Connection, study_id: str, before: StudyStatus, after: StudyStatus, **values: Any) -> bool:
+def move(
+    connection: Connection, study_id: str, before: StudyStatus, after: StudyStatus, **values: Any
+) -> bool:
     """Whether this call changed the state; False when somebody else did."""
     ended = {"completed_at": database_now()} if after.is_terminal else {}
-    return _changed(connection, study_id, studies.c.status == before, status=after, **ended, **values)
+    return _changed(
+        connection, study_id, studies.c.status == before, status=after, **ended, **values
+    )
 
 
 def count_judgement(connection: Connection, study: Study) -> bool:
@@ -115,7 +123,12 @@ def judge_again(connection: Connection, study: Study) -> bool:
 
     Conflict when a run that it would be judged by, or its series, was deleted since.
     """
-    chosen = {run_id for choice in study.choices or [] for each in choice["chosen"] for run_id in _runs_of(each)}
+    chosen = {
+        run_id
+        for choice in study.choices or []
+        for each in choice["chosen"]
+        for run_id in _runs_of(each)
+    }
     pruned = select(runs.c.id).where(
         runs.c.batch_id == study.batch_id,
         runs.c.kind == Kind.RUN,
@@ -123,9 +136,13 @@ def judge_again(connection: Connection, study: Study) -> bool:
         runs.c.equity_curve_json.is_(None),
     )
     if chosen - existing_runs(connection, list(chosen)) or has_rows(connection, pruned):
-        raise Conflict("runs that it would be judged by were deleted after the time that they are kept")
+        raise Conflict(
+            "runs that it would be judged by were deleted after the time that they are kept"
+        )
     values = {"status": StudyStatus.JUDGING, "judgements": 0, "completed_at": None}
-    return _changed(connection, study.study_id, studies.c.status == StudyStatus.COMPLETED, **values)
+    return _changed(
+        connection, study.study_id, studies.c.status == StudyStatus.COMPLETED, **values
+    )
 
 
 def _runs_of(chosen: Mapping[str, Any]) -> set[str]:
@@ -135,11 +152,17 @@ def _runs_of(chosen: Mapping[str, Any]) -> set[str]:
 def cancel_study(connection: Connection, study_id: str) -> bool:
     """Whether the study was alive and without a verdict, and is cancelled now."""
     unjudged = and_(studies.c.status.in_(_LIVING), studies.c.outcome.is_(None))
-    values = {"status": StudyStatus.CANCELLED, "completed_at": database_now(), "sentence": "cancelled on request"}
+    values = {
+        "status": StudyStatus.CANCELLED,
+        "completed_at": database_now(),
+        "sentence": "cancelled on request",
+    }
     return _changed(connection, study_id, unjudged, **values)
 
 
-def _changed(connection: Connection, study_id: str, guard: ColumnElement[bool], **values: Any) -> bool:
+def _changed(
+    connection: Connection, study_id: str, guard: ColumnElement[bool], **values: Any
+) -> bool:
     """Whether the study is as the guard asks, and has these values now."""
     mine = update(studies).where(studies.c.study_id == study_id, guard)
     return connection.execute(mine.values(**values)).rowcount == 1
@@ -153,7 +176,11 @@ def living_studies(connection: Connection) -> list[str]:
 
 def study_row(connection: Connection, study_id: str) -> RowMapping:
     """All columns of a study; UnknownStudy when there is none."""
-    row = connection.execute(select(studies).where(studies.c.study_id == study_id)).mappings().one_or_none()
+    row = (
+        connection.execute(select(studies).where(studies.c.study_id == study_id))
+        .mappings()
+        .one_or_none()
+    )
     if row is None:
         raise UnknownStudy(f"no study has the id {study_id[:40]}")
     return row
@@ -163,13 +190,24 @@ def study_of(row: RowMapping) -> Study:
     """A row as the leader works with it."""
     choices = json.loads(row["choices_json"]) if row["choices_json"] else None
     plan = StudyPlan.from_json(json.loads(row["plan_json"]))
-    return Study(row["study_id"], StudyStatus(row["status"]), plan, choices, row["judgements"], row["submitted_by"])
+    return Study(
+        row["study_id"],
+        StudyStatus(row["status"]),
+        plan,
+        choices,
+        row["judgements"],
+        row["submitted_by"],
+    )
 
 
 def list_studies(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
     """Studies, newest first; those before the one whose `id` is `after`."""
     query = select(*_LISTED).order_by(studies.c.id.desc()).limit(limit)
-    return connection.execute(query if after is None else query.where(studies.c.id < after)).mappings().all()
+    return (
+        connection.execute(query if after is None else query.where(studies.c.id < after))
+        .mappings()
+        .all()
+    )
 
 
 def has_living_runs(connection: Connection, batch_id: str) -> bool:
@@ -185,10 +223,14 @@ def existing_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
 
 def metrics_of(connection: Connection, run_ids: Sequence[str]) -> list[Metrics | None]:
     """The metrics of each run in this order; None for one that has not succeeded."""
-    columns = select(*runs.c["run_id", "metrics_json"]).where(runs.c.status == RunStatus.SUCCEEDED)
+    columns = select(*runs.c["run_id", "metrics_json"]).where(
+        runs.c.status == RunStatus.SUCCEEDED
+    )
     queries = (columns.where(runs.c.run_id.in_(some)) for some in portions(run_ids))
     rows = (row for query in queries for row in connection.execute(query))
-    found: dict[str, Metrics] = {row.run_id: json.loads(row.metrics_json)["values"] for row in rows}
+    found: dict[str, Metrics] = {
+        row.run_id: json.loads(row.metrics_json)["values"] for row in rows
+    }
     return [found.get(run_id) for run_id in run_ids]
 
 

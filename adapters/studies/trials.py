@@ -64,7 +64,9 @@ def tried_of(trials: Array) -> Tried:
 class TrainedByRuns:
     """Each combination was a run. training: run_ids of all combinations by window; load: a run by its id."""
 
-    def __init__(self, training: Sequence[Sequence[str]], load: Callable[[str], RunData | None]) -> None:
+    def __init__(
+        self, training: Sequence[Sequence[str]], load: Callable[[str], RunData | None]
+    ) -> None:
         self._training, self._load = training, load
 
     def tried(self, window: int) -> Tried:
@@ -81,7 +83,9 @@ class TrainedByRuns:
 class TrainedByScreens:
     """Each was a row of a screen. trials: (combinations, OF_TRIAL) by window; run: one of them by window and place."""
 
-    def __init__(self, trials: Sequence[Array], run: Callable[[int, int], RunData | None]) -> None:
+    def __init__(
+        self, trials: Sequence[Array], run: Callable[[int, int], RunData | None]
+    ) -> None:
         self._trials, self._run = trials, cache(run)
 
     def tried(self, window: int) -> Tried:

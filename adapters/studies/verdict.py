@@ -59,9 +59,13 @@ class _Verdict:
         subject = self._subject()
         ahead = self._ahead(subject) if subject and self._plan.windows[0].test else None
         reasons = ("folds.0", "folds.0.timing", "out_of_sample", "out_of_sample.timing")
-        reason = next((self._notes[name] for name in reasons if name in self._notes), "a number is missing")
+        reason = next(
+            (self._notes[name] for name in reasons if name in self._notes), "a number is missing"
+        )
         if self._permuted:
-            found = of_permutations(self._permuted, METRICS_BY_NAME[self._plan.request.metric].title, reason)
+            found = of_permutations(
+                self._permuted, METRICS_BY_NAME[self._plan.request.metric].title, reason
+            )
         elif self._plan.windows[0].test:
             found = of_test_parts(folds, ahead, reason)
         else:
@@ -130,14 +134,26 @@ class _Verdict:
         if best is None:
             raise NoValue("nothing was chosen")
         variance = sharpe_variance(tried.timing)
-        return _timed(best.timing, best.timing.excess(), variance, self._plan.trials, best.bars_per_year)
+        return _timed(
+            best.timing, best.timing.excess(), variance, self._plan.trials, best.bars_per_year
+        )
 
     def _chosen(self, each: Json, number: int) -> Json:
         """A combination that was chosen, with what it came to."""
         tested = self._load(each["test_run"]) if each["test_run"] else None
         parts = {"train": self._training.best(each, number), "test": tested}
-        shown = ("sharpe_ratio", "total_return_pct", "cagr", "max_drawdown_pct", "num_trades", "buy_hold_return_pct")
-        measured = {part: {name: run.metrics[name] for name in shown} if run else None for part, run in parts.items()}
+        shown = (
+            "sharpe_ratio",
+            "total_return_pct",
+            "cagr",
+            "max_drawdown_pct",
+            "num_trades",
+            "buy_hold_return_pct",
+        )
+        measured = {
+            part: {name: run.metrics[name] for name in shown} if run else None
+            for part, run in parts.items()
+        }
         return {**each, **measured}
 
     def _subject(self) -> Stitched | None:
@@ -149,7 +165,9 @@ class _Verdict:
             self._notes["out_of_sample"] = "no chosen combination has a run to be judged by"
             return None
         if len(sound) < len(self._choices):
-            self._notes["equity"] = f"{len(self._choices) - len(sound)} of {len(self._choices)} parts are missing"
+            self._notes["equity"] = (
+                f"{len(self._choices) - len(sound)} of {len(self._choices)} parts are missing"
+            )
         return stitched(sound, float(self._plan.request.base["risk_free_rate"]))
 
     def _ahead(self, subject: Stitched) -> Json:
@@ -159,7 +177,9 @@ class _Verdict:
         return {
             "bars": subject.measured.bars,
             "amounts": self._known("out_of_sample.amounts", subject.amounts),
-            "timing": self._known("out_of_sample.timing", lambda: _timed_ahead(subject.timing, bars_per_year)),
+            "timing": self._known(
+                "out_of_sample.timing", lambda: _timed_ahead(subject.timing, bars_per_year)
+            ),
             "evidence": asdict(evidence(ratio, None, 1, bars_per_year)) if ratio else None,
             "efficiency": self._known("out_of_sample.efficiency", self._efficiency),
         }
@@ -175,7 +195,9 @@ class _Verdict:
             "return_pct": return_pct,
             "buy_hold_pct": buy_hold_pct,
             "benchmark_pct": benchmark_pct,
-            "sentence": beside(base["ticker"], base["benchmark"], return_pct, buy_hold_pct, benchmark_pct),
+            "sentence": beside(
+                base["ticker"], base["benchmark"], return_pct, buy_hold_pct, benchmark_pct
+            ),
         }
 
     def _efficiency(self) -> float:
@@ -185,7 +207,10 @@ class _Verdict:
         Optimization of Trading Strategies, calls it walk-forward efficiency.
         """
         trained, tested = ([*self._growths(part)] for part in (self._trained, self._tested))
-        in_sample, ahead = (math.fsum(g for g, _ in each) / math.fsum(y for _, y in each) for each in (trained, tested))
+        in_sample, ahead = (
+            math.fsum(g for g, _ in each) / math.fsum(y for _, y in each)
+            for each in (trained, tested)
+        )
         if in_sample <= 0:
             raise NoValue("the choices did not grow in sample")
         return ahead / in_sample
@@ -197,14 +222,22 @@ class _Verdict:
             if run is None or not run.is_sound:
                 raise NoValue("a part is missing, or its account was emptied")
             first, last = run.times[[0, -1]] // DAY_S
-            yield math.fsum(map(math.log1p, run.returns.tolist())), float(last - first + 1) / 365.25
+            yield (
+                math.fsum(map(math.log1p, run.returns.tolist())),
+                float(last - first + 1) / 365.25,
+            )
 
     def _bootstrap(self, subject: Stitched | None) -> Json:
         if subject is None:
             raise NoValue("there is nothing to resample")
         run = subject.measured
         found = bootstrap(
-            subject.returns, run.years, run.periods_per_year, run.bar_rate, self._plan.request.seed, SAMPLES
+            subject.returns,
+            run.years,
+            run.periods_per_year,
+            run.bar_rate,
+            self._plan.request.seed,
+            SAMPLES,
         )
         if self._known("bootstrap.cagr", lambda: cagr(run)) is None:
             found["cagr"] = None
@@ -216,7 +249,9 @@ class _Verdict:
         return shuffled_trades(subject.trade_steps, self._plan.request.seed, SAMPLES)
 
 
-def _timed(timing: Timing, excess: Array, variance: float | None, trials: int, bars_per_year: float) -> Json:
+def _timed(
+    timing: Timing, excess: Array, variance: float | None, trials: int, bars_per_year: float
+) -> Json:
     """What choosing the times proves, as the best of so many trials; with its yearly return and usual exposure."""
     return {
         **asdict(evidence(measured_sharpe(excess), variance, trials, bars_per_year)),
@@ -227,7 +262,10 @@ def _timed(timing: Timing, excess: Array, variance: float | None, trials: int, b
 
 def _timed_ahead(timing: Timing, bars_per_year: float) -> Json:
     """The same of one path out of sample: above its exposure of all its time or of its past, whichever proves less."""
-    both = [_timed(timing, excess, None, 1, bars_per_year) for excess in (timing.excess(), timing.excess_over_past())]
+    both = [
+        _timed(timing, excess, None, 1, bars_per_year)
+        for excess in (timing.excess(), timing.excess_over_past())
+    ]
     return min(both, key=lambda each: float(each["sharpe_ratio"]))
 
 
@@ -243,4 +281,9 @@ def _parameters(folds: Sequence[Json]) -> Iterator[Json]:
     for name in dict.fromkeys(name for params in chosen for name in params):
         values = [params.get(name) for params in chosen]
         changes = sum(before != after for before, after in pairwise(values))
-        yield {"name": name, "values": values, "distinct": len(set(map(repr, values))), "changes": changes}
+        yield {
+            "name": name,
+            "values": values,
+            "distinct": len(set(map(repr, values))),
+            "changes": changes,
+        }

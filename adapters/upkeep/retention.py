@@ -46,7 +46,13 @@ DELETED = 500  # of them at most, so that nobody waits long for the locks
 DAY_S = 86_400
 _WHOLE = {"charts", "series", "events", "runs"}
 # What goes by which setting: KEEP_CHARTS_DAYS, KEEP_SERIES_DAYS and so on.
-GOES = {"charts": {"charts"}, "series": {"charts", "series"}, "events": {"events"}, "runs": _WHOLE, "batches": _WHOLE}
+GOES = {
+    "charts": {"charts"},
+    "series": {"charts", "series"},
+    "events": {"events"},
+    "runs": _WHOLE,
+    "batches": _WHOLE,
+}
 Removed = Counter[str]  # rows by part, and "bytes"
 
 
@@ -62,13 +68,19 @@ class Part:
 
     def removal(self) -> Delete | Update:
         """The statement that removes it of all runs."""
-        return update(self.table).values(dict.fromkeys(self.columns)) if self.is_cleared else delete(self.table)
+        return (
+            update(self.table).values(dict.fromkeys(self.columns))
+            if self.is_cleared
+            else delete(self.table)
+        )
 
 
 def parts() -> list[Part]:
     """What there is of a run: its own row, what of it is cleared earlier, and its rows in other tables."""
     tables = [runs, *(each for each in tables_of("run") if each is not runs)]
-    own, *others = (Part(rows_of(each).kind, rows_of(each).kept, each, bytes_of(each)) for each in tables)
+    own, *others = (
+        Part(rows_of(each).kind, rows_of(each).kept, each, bytes_of(each)) for each in tables
+    )
     return [own, *chain.from_iterable(map(_cleared, tables)), *others]
 
 
@@ -79,7 +91,10 @@ def _cleared(declared: Table) -> Iterator[Part]:
         if kept := column.info.get("kept"):
             columns.setdefault(kept, []).append(column)
     of = "" if declared is runs else f" of {rows_of(declared).kind}"
-    return (Part(f"{kept}{of}", kept, declared, mine, is_cleared=True) for kept, mine in columns.items())
+    return (
+        Part(f"{kept}{of}", kept, declared, mine, is_cleared=True)
+        for kept, mine in columns.items()
+    )
 
 
 def is_configured(settings: Settings) -> bool:
@@ -104,7 +119,9 @@ def prune_runs(engine: Engine, settings: Settings, *, dry_run: bool = False) -> 
 
 
 def _prune_audit(engine: Engine, days: int, dry_run: bool) -> Iterator[Removed]:
-    while deleted := committed(engine, lambda connection: delete_old_entries(connection, days, dry_run=dry_run)):
+    while deleted := committed(
+        engine, lambda connection: delete_old_entries(connection, days, dry_run=dry_run)
+    ):
         yield Counter({"audit": deleted})
         if dry_run:
             return
@@ -127,19 +144,31 @@ class _Walk:
 
     def portion(self, after_id: int, connection: Connection) -> tuple[int | None, Removed]:
         """Delete what is due of the next runs: the id after which to go on, None at the end, and what was removed."""
-        next_ids = select(runs.c.id).where(runs.c.id > after_id).order_by(runs.c.id).limit(LOOKED_AT).subquery()
+        next_ids = (
+            select(runs.c.id)
+            .where(runs.c.id > after_id)
+            .order_by(runs.c.id)
+            .limit(LOOKED_AT)
+            .subquery()
+        )
         last_id = connection.execute(select(func.max(next_ids.c.id))).scalar()
         if last_id is None:
             return None, Counter()
         here = and_(runs.c.id > after_id, runs.c.id <= last_id)
         due = self._due | {"batches": self._in_old_batch(connection, here)}
-        columns = select(*runs.c["id", "run_id"], *(each.label(setting) for setting, each in due.items()))
+        columns = select(
+            *runs.c["id", "run_id"], *(each.label(setting) for setting, each in due.items())
+        )
         found = columns.where(here, or_(*due.values())).order_by(runs.c.id).limit(DELETED)
         # a run that is being retried right now is left for the next walk; SQLite ignores that: there a writer is alone
-        rows = connection.execute(found if self._dry_run else found.with_for_update(skip_locked=True)).all()
+        rows = connection.execute(
+            found if self._dry_run else found.with_for_update(skip_locked=True)
+        ).all()
         return rows[-1].id if len(rows) == DELETED else last_id, self._remove(connection, rows)
 
-    def _in_old_batch(self, connection: Connection, here: ColumnElement[bool]) -> ColumnElement[bool]:
+    def _in_old_batch(
+        self, connection: Connection, here: ColumnElement[bool]
+    ) -> ColumnElement[bool]:
         """Of these runs: in a batch all of whose runs ended long ago, whose study is over, with no marked run."""
         if self._batch_days is None:
             return false()
@@ -148,7 +177,9 @@ class _Walk:
         if unknown := batch_ids - self._judged:
             self._old |= _old_batches(connection, self._batch_days, unknown)
             self._judged |= unknown
-        return and_(_ended(self._batch_days), runs.c.batch_id.in_(batch_ids & self._old), ~_is_marked())
+        return and_(
+            _ended(self._batch_days), runs.c.batch_id.in_(batch_ids & self._old), ~_is_marked()
+        )
 
     def _remove(self, connection: Connection, rows: Sequence[Row[Any]]) -> Removed:
         removed: Removed = Counter()
@@ -199,9 +230,16 @@ def _has(kept: str) -> ColumnElement[bool]:
     """Something is left that is kept as long as this."""
     mine = [part for part in parts() if part.kept == kept]
     columns = (
-        column.is_not(None) for part in mine if part.is_cleared and part.table is runs for column in part.columns
+        column.is_not(None)
+        for part in mine
+        if part.is_cleared and part.table is runs
+        for column in part.columns
     )
-    rows = (exists().where(part.table.c.run_id == runs.c.run_id) for part in mine if not part.is_cleared)
+    rows = (
+        exists().where(part.table.c.run_id == runs.c.run_id)
+        for part in mine
+        if not part.is_cleared
+    )
     return or_(*columns, *rows)
 
 
@@ -227,9 +265,13 @@ def _old_batches(connection: Connection, days: int, batch_ids: set[str]) -> set[
 def _delete_empty(connection: Connection, days: int) -> None:
     """Delete what belongs to batches, studies and portfolios that ended so many days ago, of which no run is left."""
     for table in tables_of("batch"):
-        connection.execute(delete(table).where(~exists().where(runs.c.batch_id == table.c.batch_id)))
+        connection.execute(
+            delete(table).where(~exists().where(runs.c.batch_id == table.c.batch_id))
+        )
     unstarted = ~exists().where(runs.c.run_id == portfolios.c.run_id)
-    connection.execute(delete(portfolios).where(portfolios.c.completed_at < _days_ago(days), unstarted))
+    connection.execute(
+        delete(portfolios).where(portfolios.c.completed_at < _days_ago(days), unstarted)
+    )
     has_runs = exists().where(runs.c.batch_id == literal(batch_of("")).concat(studies.c.study_id))
     connection.execute(delete(studies).where(studies.c.completed_at < _days_ago(days), ~has_runs))
 

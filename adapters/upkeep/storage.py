@@ -24,7 +24,8 @@ def bytes_by_kind(connection: Connection) -> dict[str, int]:
     if connection.dialect.name == "sqlite":
         return {"everything": connection.execute(text(_SQLITE)).scalar_one()}
     if not getattr(connection.dialect, "is_mariadb", False):
-        connection.execute(text("SET SESSION information_schema_stats_expiry = 0"))  # MySQL's are up to a day old
+        # MySQL's are up to a day old
+        connection.execute(text("SET SESSION information_schema_stats_expiry = 0"))
     kinds = {name: rows_of(table).kind for name, table in metadata.tables.items()}
     room: Counter[str] = Counter()
     for table, size in connection.execute(text(_MYSQL)):
@@ -36,7 +37,8 @@ def bytes_a_day(connection: Connection, taken: int) -> float:
     """What the runs of a day take, by the mean of a week: each its part of the `taken` bytes."""
     week = runs.c.created_at > database_now(-7 * 86_400)
     kept, recent = (
-        connection.execute(select(func.count(runs.c.id)).where(*which)).scalar_one() for which in ((), [week])
+        connection.execute(select(func.count(runs.c.id)).where(*which)).scalar_one()
+        for which in ((), [week])
     )
     return taken * recent / 7 / max(kept, 1)
 

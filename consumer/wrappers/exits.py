@@ -38,16 +38,25 @@ class EngineWithExits(BacktestEngine):
     def __post_init__(self) -> None:
         super().__post_init__()
         _check_optional(
-            "exit_after_bars", self.exit_after_bars, "of whole bars from 1, or None", lambda x: x >= 1 and x % 1 == 0
+            "exit_after_bars",
+            self.exit_after_bars,
+            "of whole bars from 1, or None",
+            lambda x: x >= 1 and x % 1 == 0,
         )
         _check_optional(
-            "atr_stop_multiple", self.atr_stop_multiple, "above 0 and at most 50, or None", lambda x: 0 < x <= 50
+            "atr_stop_multiple",
+            self.atr_stop_multiple,
+            "above 0 and at most 50, or None",
+            lambda x: 0 < x <= 50,
         )
         if self.short_only and self.direction != "longshort":
             raise ValueError(f"short_only: needs direction 'longshort', got {self.direction!r}")
 
     def _trade(
-        self, data: Mapping[str, Any] | Bars, strategy_func: Callable[[Any], Array], first_bar: int
+        self,
+        data: Mapping[str, Any] | Bars,
+        strategy_func: Callable[[Any], Array],
+        first_bar: int,
     ) -> tuple[Ledger, Bars, Array]:
         """The engine's steps, with other stops, and without the buys of a short-only run."""
         if self._is_plain:
@@ -81,7 +90,9 @@ class Exits(Stops):
     """Watches positions as the engine's stops do, each with an ATR stop and a bar at which it ends at the latest."""
 
     def __init__(self, engine: EngineWithExits, bars: Bars, signals: Array) -> None:
-        super().__init__(bars, engine.stop_loss_pct, engine.take_profit_pct, engine.trailing_stop_pct)
+        super().__init__(
+            bars, engine.stop_loss_pct, engine.take_profit_pct, engine.trailing_stop_pct
+        )
         self._delay = int(engine.fill == "next_open")
         self._fills = bars.open if self._delay else bars.close
         self._fixed_stop_pct = engine.stop_loss_pct or math.inf
@@ -91,11 +102,19 @@ class Exits(Stops):
         self._distance = np.full(len(bars), math.inf)
         if engine.atr_stop_multiple:
             prices = Prices(bars.source)  # the whole history
-            atr = prices.indicator("atr", ("High", "Low", "Close"), engine.atr_stop_period)[-len(bars) :]
+            atr = prices.indicator("atr", ("High", "Low", "Close"), engine.atr_stop_period)[
+                -len(bars) :
+            ]
             self._distance = np.where(np.isnan(atr), math.inf, engine.atr_stop_multiple * atr)
 
     def first_hit(
-        self, side: int, entry_price: float, entry_bar: int, start: int, stop: int, open_only: int | None
+        self,
+        side: int,
+        entry_price: float,
+        entry_bar: int,
+        start: int,
+        stop: int,
+        open_only: int | None,
     ) -> StopHit | None:
         """As the engine's; an ATR stop is a stop-loss whose percent is that of the entry's ATR, if it is the nearer."""
         atr_pct = self._distance.item(entry_bar - self._delay) / entry_price * 100.0

@@ -15,7 +15,9 @@ from engine.stops import StopHit
 ORDERS = frozenset({"signal", "time_exit"})  # reasons of hits that are no level of stop or target
 
 
-def with_liquidation(result: BacktestResult, engine: BacktestEngine, bars: Bars, below_pct: float) -> BacktestResult:
+def with_liquidation(
+    result: BacktestResult, engine: BacktestEngine, bars: Bars, below_pct: float
+) -> BacktestResult:
     """The result up to the first close at which equity is `below_pct` percent of the initial capital or less.
 
     engine and bars: those of the result, bars from its first_bar on. The position is closed as a signal of that bar
@@ -65,6 +67,10 @@ def _cut(whole: Ledger, bar: int) -> Ledger:
             ledger.enter(filled, price, shares)
         else:
             ledger.leave(filled, price)
-    ledger.hits.update((number, hit) for number, hit in whole.hits.items() if number < len(ledger.accounts))
-    ledger.rejected.extend((fill_bars[fill_bars <= bar], side, why) for fill_bars, side, why in whole.rejected)
+    ledger.hits.update(
+        (number, hit) for number, hit in whole.hits.items() if number < len(ledger.accounts)
+    )
+    ledger.rejected.extend(
+        (fill_bars[fill_bars <= bar], side, why) for fill_bars, side, why in whole.rejected
+    )
     return ledger

@@ -52,7 +52,9 @@ class EngineWithRates(EngineWithExits):
             return super()._simulation(bars, orders, stops)
         terms = self._terms
         moment = "open" if terms.next_open else "close"
-        ledger = LedgerWithRates(terms.initial_capital, terms.fee_rate, moment, self._rates, bars.close, _nights(bars))
+        ledger = LedgerWithRates(
+            terms.initial_capital, terms.fee_rate, moment, self._rates, bars.close, _nights(bars)
+        )
         return SimulationWithRates(bars, orders, terms, stops, ledger)
 
 
@@ -67,7 +69,13 @@ class LedgerWithRates(Ledger):
     """An account that is settled before each fill; close: (bars,). interest and borrow_fees are totals so far."""
 
     def __init__(
-        self, initial_capital: float, fee_rate: float, moment: str, rates: Rates, close: Array, nights: list[Night]
+        self,
+        initial_capital: float,
+        fee_rate: float,
+        moment: str,
+        rates: Rates,
+        close: Array,
+        nights: list[Night],
     ) -> None:
         super().__init__(initial_capital, fee_rate, moment)
         self._rates, self._close, self._nights, self._settled = rates, close, nights, 0
@@ -110,12 +118,18 @@ class LedgerWithRates(Ledger):
 
     def _columns(self) -> Booked:
         bars, shares, cash = zip(*self._changes, strict=True)
-        return Booked(np.array(bars[1:], dtype=np.intp), np.empty(0), np.array(shares), np.array(cash))
+        return Booked(
+            np.array(bars[1:], dtype=np.intp), np.empty(0), np.array(shares), np.array(cash)
+        )
 
 
 def carried(ledger: Ledger) -> tuple[float, float]:
     """Interest earned and borrow fees paid over a whole run, of whichever engine."""
-    return (ledger.interest, ledger.borrow_fees) if isinstance(ledger, LedgerWithRates) else (0.0, 0.0)
+    return (
+        (ledger.interest, ledger.borrow_fees)
+        if isinstance(ledger, LedgerWithRates)
+        else (0.0, 0.0)
+    )
 
 
 class SimulationWithRates(SimulationWithExits):
@@ -123,7 +137,9 @@ class SimulationWithRates(SimulationWithExits):
 
     ledger: LedgerWithRates
 
-    def __init__(self, bars: Bars, signals: Array, terms: Terms, stops: Exits, ledger: LedgerWithRates) -> None:
+    def __init__(
+        self, bars: Bars, signals: Array, terms: Terms, stops: Exits, ledger: LedgerWithRates
+    ) -> None:
         super().__init__(bars, signals, terms, stops)
         self.ledger = ledger
 

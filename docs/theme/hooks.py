@@ -20,9 +20,13 @@ log = logging.getLogger("mkdocs.hooks")  # a warning here fails the build
 def on_files(files: Files, config: Any) -> Files:
     """The files that are kept elsewhere, beside those of docs/."""
     for name in PAGES:
-        files.append(File.generated(config, name, content=(ROOT / name).read_text(encoding="utf-8")))
+        files.append(
+            File.generated(config, name, content=(ROOT / name).read_text(encoding="utf-8"))
+        )
     for name in OF_THE_DASHBOARD:
-        files.append(File.generated(config, name, abs_src_path=str(ROOT / "web" / "static" / name)))
+        files.append(
+            File.generated(config, name, abs_src_path=str(ROOT / "web" / "static" / name))
+        )
     cells = json.loads((ROOT / "docs" / NOTEBOOK).read_text(encoding="utf-8"))["cells"]
     files.append(File.generated(config, "notebook.md", content="\n\n".join(_parts(cells))))
     return files

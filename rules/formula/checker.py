@@ -12,7 +12,8 @@ from rules.formula.names import WORDS, near, word
 from rules.formula.signature import Argument, Function, Kind
 from rules.formula.text import FormulaError, parse, part_of
 
-Operator = tuple[str, Callable[[float, float], Any]]  # its sign, and what it makes of plain numbers
+# its sign, and what it makes of plain numbers
+Operator = tuple[str, Callable[[float, float], Any]]
 
 _OPERATORS: dict[type[ast.AST], Operator] = {
     ast.Add: ("+", operator.add),
@@ -58,15 +59,24 @@ class Checker(ast.NodeVisitor):
             raise _fault(last, f"the last line must be a {kind}, such as {example}")
         value = self._of_kind(kind, last.value, f"the last line must be a {kind}")
         if not isinstance(value, Node):
-            raise self._refused(last.value, f" is the same on every bar; write a {kind} of bars, such as {example}")
+            raise self._refused(
+                last.value,
+                f" is the same on every bar; write a {kind} of bars, such as {example}",
+            )
         return value
 
     def names(self) -> dict[Node, str]:
         """The nodes that were given a name, by the first one that each was given."""
-        return {node: name for name, node in reversed(self._values.items()) if isinstance(node, Node)}
+        return {
+            node: name for name, node in reversed(self._values.items()) if isinstance(node, Node)
+        }
 
     def _assign(self, line: ast.stmt) -> None:
-        if not isinstance(line, ast.Assign) or len(line.targets) != 1 or not isinstance(line.targets[0], ast.Name):
+        if (
+            not isinstance(line, ast.Assign)
+            or len(line.targets) != 1
+            or not isinstance(line.targets[0], ast.Name)
+        ):
             raise _fault(line, "lines before the last one read `name = expression`")
         name = line.targets[0].id
         if name in WORDS or name in self._values:
@@ -104,7 +114,9 @@ class Checker(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> float:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise _fault(node, f"`{node.value!r}` is no part of a formula; a comparison makes a condition")
+            raise _fault(
+                node, f"`{node.value!r}` is no part of a formula; a comparison makes a condition"
+            )
         try:
             return float(node.value)
         except OverflowError:
@@ -116,7 +128,11 @@ class Checker(ast.NodeVisitor):
         name = word(node.id)
         if name in SERIES:
             columns = tuple(map(self.graph.column, SERIES[name].columns))
-            return columns[0] if name == SERIES[name].columns[0].lower() else self.graph.node(name, columns, "number")
+            return (
+                columns[0]
+                if name == SERIES[name].columns[0].lower()
+                else self.graph.node(name, columns, "number")
+            )
         if name in FUNCTIONS:
             raise _fault(node, f"`{name}` is a function: {FUNCTIONS[name].signature}")
         meant = near(name, [*SERIES, *self._values, *FUNCTIONS])
@@ -131,11 +147,16 @@ class Checker(ast.NodeVisitor):
         value: Value = self._of_kind("number", node.operand, "a sign needs a number")
         if isinstance(node.op, ast.UAdd):
             return value
-        return -value if isinstance(value, float) else self.graph.node("-", (0.0, value), "number")
+        return (
+            -value if isinstance(value, float) else self.graph.node("-", (0.0, value), "number")
+        )
 
     def visit_BinOp(self, node: ast.BinOp) -> Value:
         sign, compute = self._operator(node, node.op, "arithmetic is + - * / only")
-        left, right = (self._of_kind("number", each, f"`{sign}` needs numbers") for each in (node.left, node.right))
+        left, right = (
+            self._of_kind("number", each, f"`{sign}` needs numbers")
+            for each in (node.left, node.right)
+        )
         if right == 0.0 and sign == "/":
             raise _fault(node.right, f"{self._quoted(node)} divides by zero")
         if isinstance(left, float) and isinstance(right, float):
@@ -145,15 +166,25 @@ class Checker(ast.NodeVisitor):
     def visit_BoolOp(self, node: ast.BoolOp) -> Node:
         word = "and" if isinstance(node.op, ast.And) else "or"
         return self._joined(
-            word, [self._of_kind("condition", each, f"`{word}` needs conditions") for each in node.values]
+            word,
+            [
+                self._of_kind("condition", each, f"`{word}` needs conditions")
+                for each in node.values
+            ],
         )
 
     def _joined(self, word: str, conditions: list[Node]) -> Node:
-        return self.graph.node(word, tuple(conditions), "condition") if len(conditions) > 1 else conditions[0]
+        return (
+            self.graph.node(word, tuple(conditions), "condition")
+            if len(conditions) > 1
+            else conditions[0]
+        )
 
     def visit_Compare(self, node: ast.Compare) -> Node:
         """The comparison; a chain is all of its comparisons, with what is between them read once."""
-        signs = [self._operator(node, op, "comparisons are < <= > >= == != only") for op in node.ops]
+        signs = [
+            self._operator(node, op, "comparisons are < <= > >= == != only") for op in node.ops
+        ]
         wanted = f"`{signs[0][0]}` compares numbers"
         sides = [self._of_kind("number", each, wanted) for each in (node.left, *node.comparators)]
         return self._joined("and", list(map(self._compared, signs, sides, sides[1:])))
@@ -178,17 +209,26 @@ class Checker(ast.NodeVisitor):
         left_out = len(function.arguments) - given
         if not 0 <= left_out <= len(defaults):
             raise _fault(node, f"{given} arguments given, but it is {function.signature}")
-        values = [self._argument(function, *pair) for pair in zip(function.arguments, node.args, strict=False)]
+        values = [
+            self._argument(function, *pair)
+            for pair in zip(function.arguments, node.args, strict=False)
+        ]
         return self._applied(function, node, [*values, *defaults[len(defaults) - left_out :]])
 
     def _function(self, node: ast.Call) -> Function:
         if not isinstance(node.func, ast.Name):
-            raise _fault(node, f"{self._quoted(node.func)} cannot be called; a function is called by its name")
+            raise _fault(
+                node,
+                f"{self._quoted(node.func)} cannot be called; a function is called by its name",
+            )
         name = word(node.func.id)
         if name in FUNCTIONS:
             return FUNCTIONS[name]
         if name in SERIES:
-            raise _fault(node, f"`{name}` is a series, no function; that of n bars before is prev({name}, n)")
+            raise _fault(
+                node,
+                f"`{name}` is a series, no function; that of n bars before is prev({name}, n)",
+            )
         if name in self._values:
             raise _fault(node, f"`{name}` is the name of a value, no function")
         raise _fault(node, f"there is no function `{name}`{near(name, FUNCTIONS)}", name)
@@ -202,14 +242,18 @@ class Checker(ast.NodeVisitor):
                 raise self._refused(node, f" changes from bar to bar; {needs} one number")
             return value
         if wanted.kind == "series":
-            raise self._refused(node, f" is the same on every bar; {function.signature} needs a series")
+            raise self._refused(
+                node, f" is the same on every bar; {function.signature} needs a series"
+            )
         return self._whole(node, value, wanted.least) if wanted.kind == "bars" else value
 
     def _whole(self, node: ast.expr, bars: float, least: int) -> int:
         if bars.is_integer() and least <= bars <= MAX_BARS:
             return int(bars)
         computed = "" if isinstance(node, ast.Constant) else f", which is {bars:,.10g},"
-        raise self._refused(node, f"{computed} is not a whole number of bars from {least} to {MAX_BARS:,}")
+        raise self._refused(
+            node, f"{computed} is not a whole number of bars from {least} to {MAX_BARS:,}"
+        )
 
     def _applied(self, function: Function, node: ast.Call, values: list[Value]) -> Value:
         if function.columns or any(isinstance(each, Node) for each in values):
@@ -219,7 +263,9 @@ class Checker(ast.NodeVisitor):
         return float(function.folded(*values))
 
     def _node_of(self, function: Function, node: ast.Call, values: list[Value]) -> Node:
-        fixed: list[Any] = [value for each, value in zip(function.arguments, values, strict=True) if each.is_fixed]
+        fixed: list[Any] = [
+            value for each, value in zip(function.arguments, values, strict=True) if each.is_fixed
+        ]
         if function.computed_by == "macd" and not fixed[0] < fixed[1]:
             raise _fault(node, f"fast is {fixed[0]}; must be less than slow, which is {fixed[1]}")
         operands = (*map(self.graph.column, function.columns), *values)
@@ -228,4 +274,6 @@ class Checker(ast.NodeVisitor):
         if function.output is None:
             return self.graph.node(op, operands, function.result, *own)
         # the arrays are computed together, and each begins where it does
-        return self.graph.node("output", (self.graph.node(op, operands, "number"), function.output), "number", *own)
+        return self.graph.node(
+            "output", (self.graph.node(op, operands, "number"), function.output), "number", *own
+        )

@@ -8,7 +8,9 @@ from rules.formula.graph import Formula
 from rules.formula.text import FormulaError
 
 
-def compile_formula(buy: str, sell: str, inputs: Mapping[str, float]) -> tuple[Formula | None, dict[str, FormulaError]]:
+def compile_formula(
+    buy: str, sell: str, inputs: Mapping[str, float]
+) -> tuple[Formula | None, dict[str, FormulaError]]:
     """The formula, or None with what is wrong by text. Both are shared: leave them alone."""
     return _compiled(buy, sell, tuple(inputs.items()))
 
@@ -22,7 +24,8 @@ def _compiled(
         try:
             conditions[name] = checker.condition(text)
         except FormulaError as error:
-            faults[name] = error.with_traceback(None)  # kept without the frames that it came through
+            # kept without the frames that it came through
+            faults[name] = error.with_traceback(None)
     if "buy" in faults and (after := faults.get("sell")) and after.unknown:
         del faults["sell"]  # the name may be one that `buy` would have given
     if faults:

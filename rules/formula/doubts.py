@@ -4,7 +4,9 @@ from collections.abc import Iterator
 
 from rules.formula.graph import Formula, Node
 
-OF_THIS_BAR = "highest and lowest look at this bar, too; prev(highest(…)) is that of the bars before it"
+OF_THIS_BAR = (
+    "highest and lowest look at this bar, too; prev(highest(…)) is that of the bars before it"
+)
 _PRICES = {"Open", "High", "Low", "Close"}
 
 
@@ -30,4 +32,6 @@ def _never_holds(condition: Node) -> bool:
 
 def _is_at_most(one: Node, other: Node) -> bool:
     """Whether it is no larger on any bar: it is the same, or a price beside that bar's highest or lowest one."""
-    return one is other or {one.op, other.op} <= _PRICES and (one.op == "Low" or other.op == "High")
+    return (
+        one is other or {one.op, other.op} <= _PRICES and (one.op == "Low" or other.op == "High")
+    )

@@ -57,7 +57,8 @@ def _computed(node: Node, held: Mapping[Node, Any], prices: Prices) -> Any:
     numbers: Any = node.operands[len(arrays) :]
     if arrays[0].operands:
         return _over_values(getattr(indicators, node.op), held[arrays[0]], numbers)
-    compute = OVER_COLUMNS.get(node.op, node.op)  # of columns, from which other rules may ask the same
+    # of columns, from which other rules may ask the same
+    compute = OVER_COLUMNS.get(node.op, node.op)
     return _finite(prices.indicator(compute, tuple(each.op for each in arrays), *numbers))
 
 
@@ -90,7 +91,9 @@ def _constant(close: Array, truth: float) -> Condition:
     return np.full(close.size, int(truth), dtype=np.int8)
 
 
-def _compared(true: Callable[..., Any], false: Callable[..., Any]) -> Callable[[Any, Any], Condition]:
+def _compared(
+    true: Callable[..., Any], false: Callable[..., Any]
+) -> Callable[[Any, Any], Condition]:
     """A comparison that is unknown where neither holds, since a number has no value."""
     return lambda a, b: levels(true(a, b), false(a, b))
 

@@ -18,7 +18,11 @@ class Example:
     @property
     def params(self) -> dict[str, Any]:
         """Params of FORMULA, as JSON values of their own."""
-        return {"buy": self.buy, "sell": self.sell, "inputs": {name: dict(each) for name, each in self.inputs.items()}}
+        return {
+            "buy": self.buy,
+            "sell": self.sell,
+            "inputs": {name: dict(each) for name, each in self.inputs.items()},
+        }
 
 
 def _input(value: float, least: float, most: float) -> Mapping[str, float]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 
 from rules.formula.signature import Argument, Function, Series
 
-WILDER_MEMORY = 14  # periods after which Wilder's smoothing keeps less than 1e-6 of its seed: (1 - 1/p)^(14 p) < e^-14
+# periods after which Wilder's smoothing keeps less than 1e-6 of its seed: (1 - 1/p)^(14 p) < e^-14
+WILDER_MEMORY = 14
 EMA_MEMORY = 7  # the same for an EMA, whose weight is 2 / (period + 1)
 HIGH_LOW_CLOSE = ("High", "Low", "Close")
 OHLC = ("Open", "High", "Low", "Close")
@@ -60,12 +61,26 @@ def _each_of(
 ) -> list[Function]:
     """The functions that give one array each of those that are computed together."""
     return [
-        Function(name, group, arguments, lookback, what, example, "number", columns, computed_by, output, fade)
+        Function(
+            name,
+            group,
+            arguments,
+            lookback,
+            what,
+            example,
+            "number",
+            columns,
+            computed_by,
+            output,
+            fade,
+        )
         for output, (name, what, example) in enumerate(named)
     ]
 
 
-def _directional(name: str, output: int, lookback: Callable[[int], int], turns: int, what: str) -> Function:
+def _directional(
+    name: str, output: int, lookback: Callable[[int], int], turns: int, what: str
+) -> Function:
     return Function(
         name, "trend", (_bars("n", 14),), lookback, what, f"{name}(14) > 25",
         "number", HIGH_LOW_CLOSE, "adx", output, lambda n: turns * _wilder_fade(n),

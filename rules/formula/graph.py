@@ -49,7 +49,9 @@ class Graph:
     def __init__(self) -> None:
         self._nodes: dict[tuple[str, tuple[Value, ...]], Node] = {}
 
-    def node(self, op: str, operands: tuple[Value, ...], kind: Kind, lookback: int = 0, fade: int = 0) -> Node:
+    def node(
+        self, op: str, operands: tuple[Value, ...], kind: Kind, lookback: int = 0, fade: int = 0
+    ) -> Node:
         """The node of this operation; the same one for equal operands. lookback, fade: its own part of them."""
         key = (op, operands)
         if key not in self._nodes:
@@ -69,4 +71,6 @@ class Graph:
         for node in reversed(self._nodes.values()):
             if node in needed:
                 needed.update(node.arrays)
-        return Formula(tuple(node for node in self._nodes.values() if node in needed), buy, sell, names)
+        return Formula(
+            tuple(node for node in self._nodes.values() if node in needed), buy, sell, names
+        )

@@ -32,7 +32,12 @@ class TextParam(ParamSpec):
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the text."""
-        return {"description": self.help, "type": "string", "maxLength": MAX_CHARACTERS, "default": self.default}
+        return {
+            "description": self.help,
+            "type": "string",
+            "maxLength": MAX_CHARACTERS,
+            "default": self.default,
+        }
 
 
 class InputsParam(ParamSpec):
@@ -45,7 +50,10 @@ class InputsParam(ParamSpec):
             return {field: f"{shown(value)} is not {wanted}"}
         if len(value) > (self.maximum or 0):
             return {field: f"{len(value)} inputs given; must be {wanted}"}
-        found = {f"{field}.{str(name)[:FIELD_CHARACTERS]}": _input_fault(name, given) for name, given in value.items()}
+        found = {
+            f"{field}.{str(name)[:FIELD_CHARACTERS]}": _input_fault(name, given)
+            for name, given in value.items()
+        }
         return {path: fault for path, fault in found.items() if fault}
 
     def complete(self, value: Any) -> dict[str, Any]:
@@ -65,7 +73,9 @@ class InputsParam(ParamSpec):
             "description": self.help,
             "type": "object",
             "maxProperties": self.maximum,
-            "propertyNames": {"pattern": f"^[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}$"},
+            "propertyNames": {
+                "pattern": f"^[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}$"
+            },
             "additionalProperties": {"anyOf": [number, bounded]},
             "default": {name: dict(given) for name, given in self.default.items()},
         }
@@ -90,7 +100,11 @@ def _input_fault(name: object, given: Any) -> str | None:
     if not {"value"} <= set(parts) <= {"value", "min", "max"}:
         return "an input is a number, or an object with value, min and max"
     for part in parts.values():
-        if isinstance(part, bool) or not isinstance(part, int | float) or not -LARGEST < part < LARGEST:
+        if (
+            isinstance(part, bool)
+            or not isinstance(part, int | float)
+            or not -LARGEST < part < LARGEST
+        ):
             return f"{shown(part)} is not a number between -1e15 and 1e15"
     least, value, most = parts.get("min", -LARGEST), parts["value"], parts.get("max", LARGEST)
     return (
@@ -114,11 +128,15 @@ class FormulaSpec(RuleSpec):
     def _faults_together(self, params: Mapping[str, Any]) -> Faults:
         """Faults of params each of which is in order by itself."""
         if missing := [name for name in TEXTS if name not in params]:
-            return dict.fromkeys(missing, "required: a condition, such as close > sma(close, 200)")
+            return dict.fromkeys(
+                missing, "required: a condition, such as close > sma(close, 200)"
+            )
         full = self.complete(params)
         if found := text_faults(full):
             return {name: error.shown(full[name]) for name, error in found.items()}
-        return {f"inputs.{name}": f"neither buy nor sell names {name}" for name in unused_inputs(full)}
+        return {
+            f"inputs.{name}": f"neither buy nor sell names {name}" for name in unused_inputs(full)
+        }
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """As RuleSpec.complete; where texts are given, the inputs are none unless they are given too."""
@@ -134,7 +152,10 @@ class FormulaSpec(RuleSpec):
         """JSON Schema of the params, with all that a text can name."""
         from rules.formula.functions import FUNCTIONS, SERIES
 
-        series, functions = ", ".join(SERIES), ", ".join(each.signature for each in FUNCTIONS.values())
+        series, functions = (
+            ", ".join(SERIES),
+            ", ".join(each.signature for each in FUNCTIONS.values()),
+        )
         language = f"Numbers, inputs, + - * /, comparisons, and, or, not; on each bar: {series}; functions: {functions}"
         required = {name: list(TEXTS) for name in (*TEXTS, "inputs")}
         return super().schema() | {"description": language, "dependentRequired": required}

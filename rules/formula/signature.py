@@ -66,7 +66,10 @@ class Function:
     @property
     def signature(self) -> str:
         """How it is written, such as rsi(x, n = 14)."""
-        shown = [each.name + ("" if each.default is None else f" = {each.default:g}") for each in self.arguments]
+        shown = [
+            each.name + ("" if each.default is None else f" = {each.default:g}")
+            for each in self.arguments
+        ]
         return f"{self.name}({', '.join(shown)})"
 
     @property

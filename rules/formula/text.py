@@ -14,7 +14,8 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 _CONNECTIVES = re.compile(r"\b(?:and|or|not)\b", re.IGNORECASE)
-_CALLED_NOT = re.compile(r"\bnot(?=\s*\()", re.IGNORECASE)  # nothing else of that name can be called
+# nothing else of that name can be called
+_CALLED_NOT = re.compile(r"\bnot(?=\s*\()", re.IGNORECASE)
 # What people write who know another language, and what it is called here.
 _HINTS = {
     "&": "write `and`", "|": "write `or`", "!": "write `not`", "~": "write `not`", ".": "nothing has parts here",
@@ -39,7 +40,10 @@ class FormulaError(ValueError):
         lines = text.split("\n")
         line = lines[min(self.line, len(lines)) - 1]
         start = max(0, self.column - SHOWN_CHARACTERS)
-        part = "".join(character if " " <= character <= "~" else " " for character in line[start : start + 80])
+        part = "".join(
+            character if " " <= character <= "~" else " "
+            for character in line[start : start + 80]
+        )
         where = f"line {self.line}, column {self.column}"
         return f"{where}: {self.message}\n{part}\n{' ' * (self.column - 1 - start)}^"
 
@@ -53,9 +57,13 @@ def parse(text: str) -> tuple[ast.stmt, ...]:
     body = _body(text)
     if not body:
         raise FormulaError("a condition is expected, such as close > sma(close, 200)", 1, 1)
-    lines = [node.lineno for line in body for node in ast.walk(line) if isinstance(node, ast.expr)]
+    lines = [
+        node.lineno for line in body for node in ast.walk(line) if isinstance(node, ast.expr)
+    ]
     if len(lines) > MAX_NODES:
-        raise FormulaError(f"{len(lines)} names, numbers and operations are more than {MAX_NODES}", max(lines), 1)
+        raise FormulaError(
+            f"{len(lines)} names, numbers and operations are more than {MAX_NODES}", max(lines), 1
+        )
     return tuple(body)
 
 
@@ -81,7 +89,11 @@ def _check_tokens(text: str) -> None:
             raise _at(text, place, _stranger(text[place]))
         place, kind = token.end(), token.lastgroup
         if kind == "number" and re.match(r"[\w.]", text[place : place + 1], re.ASCII):
-            raise _at(text, token.start(), "a number is written like 12, 0.5 or 1e6, and ends before a letter")
+            raise _at(
+                text,
+                token.start(),
+                "a number is written like 12, 0.5 or 1e6, and ends before a letter",
+            )
         if kind == "name" and len(token.group()) > MAX_NAME_CHARACTERS:
             raise _at(text, token.start(), f"a name has at most {MAX_NAME_CHARACTERS} characters")
         depth += {"(": 1, ")": -1}.get(token.group(), 0)
@@ -91,9 +103,13 @@ def _check_tokens(text: str) -> None:
 
 def _stranger(character: str) -> str:
     if not " " <= character <= "~" and character not in _HINTS:
-        return f"the character U+{ord(character):04X} is not accepted; formulas are plain ASCII text"
+        return (
+            f"the character U+{ord(character):04X} is not accepted; formulas are plain ASCII text"
+        )
     hint = f": {_HINTS[character]}" if character in _HINTS else ""
-    return f"`{character if character != chr(13) else 'carriage return'}` has no meaning here{hint}"
+    return (
+        f"`{character if character != chr(13) else 'carriage return'}` has no meaning here{hint}"
+    )
 
 
 def _at(text: str, place: int, message: str) -> FormulaError:
@@ -105,10 +121,14 @@ def _words(error: SyntaxError) -> str:
     """What Python says of the syntax, in the words of formulas."""
     said = str(error.msg)
     if said.startswith(("unexpected indent", "unindent", "expected an indented")):
-        return "a line begins without spaces; an expression of several lines is put in parentheses"
+        return (
+            "a line begins without spaces; an expression of several lines is put in parentheses"
+        )
     if "never closed" in said or "unmatched" in said or "does not match" in said:
         return said
-    return "this is not expected here: a line is `name = expression`, and the last one a condition"
+    return (
+        "this is not expected here: a line is `name = expression`, and the last one a condition"
+    )
 
 
 def part_of(text: str, node: ast.expr) -> str:
@@ -121,6 +141,10 @@ def filled_in(text: str, values: dict[str, str]) -> str:
     """The text with names replaced by their values; comments stay as they are."""
 
     def replaced(token: re.Match[str]) -> str:
-        return values.get(token.group(), token.group()) if token.lastgroup == "name" else token.group()
+        return (
+            values.get(token.group(), token.group())
+            if token.lastgroup == "name"
+            else token.group()
+        )
 
     return _TOKEN.sub(replaced, text)

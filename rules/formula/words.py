@@ -9,7 +9,10 @@ ARITHMETIC = ("+", "-", "*", "/")
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
 CROSSES = ("crosses_above", "crosses_below")
 # What people call them; everything else keeps its name in the language.
-_TITLES = {name: name.upper() for name in ("sma", "ema", "wma", "vwap", "rsi", "roc", "atr", "adx", "obv")} | {
+_TITLES = {
+    name: name.upper()
+    for name in ("sma", "ema", "wma", "vwap", "rsi", "roc", "atr", "adx", "obv")
+} | {
     "macd_line": "MACD",
     "macd_signal": "MACD signal",
     "macd_histogram": "MACD histogram",
@@ -21,10 +24,23 @@ _TITLES = {name: name.upper() for name in ("sma", "ema", "wma", "vwap", "rsi", "
     "plus_di": "+DI",
     "minus_di": "-DI",
 }
-_BINDING = {"or": 0, "and": 1, "not": 2, **dict.fromkeys(COMPARISONS, 3), "+": 4, "-": 4, "*": 5, "/": 5}
+_BINDING = {
+    "or": 0,
+    "and": 1,
+    "not": 2,
+    **dict.fromkeys(COMPARISONS, 3),
+    "+": 4,
+    "-": 4,
+    "*": 5,
+    "/": 5,
+}
 _UNCHANGED = {("*", (1.0,)), ("/", (1.0,)), ("prev", (0,))}  # what they are given
-_BY_OPERATION = {(each.computed_by or each.name, each.output): each for each in FUNCTIONS.values()}
-_SAME_UNIT = frozenset(("sma", "ema", "wma", "highest", "lowest", "prev", "min", "max", "abs", "bollinger_bands"))
+_BY_OPERATION = {
+    (each.computed_by or each.name, each.output): each for each in FUNCTIONS.values()
+}
+_SAME_UNIT = frozenset(
+    ("sma", "ema", "wma", "highest", "lowest", "prev", "min", "max", "abs", "bollinger_bands")
+)
 _PRICES = frozenset(("hl2", "hlc3", "ohlc4", "vwap"))
 _DIFFERENCES = frozenset(("change", "stdev", "atr"))
 
@@ -47,7 +63,12 @@ def name_of(value: Value, names: Mapping[Node, str]) -> str:
 def _inside(outer: Node, value: Value, names: Mapping[Node, str]) -> str:
     """A part as it stands inside an operation: in parentheses where that would bind stronger."""
     name = name_of(value, names)
-    if not isinstance(value, Node) or value.op not in _BINDING or " " not in name or name == names.get(value):
+    if (
+        not isinstance(value, Node)
+        or value.op not in _BINDING
+        or " " not in name
+        or name == names.get(value)
+    ):
         return name
     binds_as_well = _BINDING[value.op] == _BINDING[outer.op] and outer.op in "-/"
     return f"({name})" if _BINDING[value.op] < _BINDING[outer.op] or binds_as_well else name
@@ -87,5 +108,11 @@ def _unit_of_sum(sign: str, left: str, right: str) -> str:
     if sign == "-" and left == right == "price":
         return "change"
     if sign in "+-":
-        return left if right in (left, "change", "number") else right if left == "change" else "other"
+        return (
+            left
+            if right in (left, "change", "number")
+            else right
+            if left == "change"
+            else "other"
+        )
     return left if right == "number" else right if left == "number" and sign == "*" else "other"

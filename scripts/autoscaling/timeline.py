@@ -38,7 +38,9 @@ def _changes(run: dict[str, Any]) -> Iterable[tuple[str, tuple[int, int, int]]]:
         yield run["completed_at"], (0, -1, 1) if run["started_at"] else (-1, 0, 1)
 
 
-def summary(batch: dict[str, Any], runs: Sequence[dict[str, Any]], wave: Wave, limit: int) -> dict[str, Any]:
+def summary(
+    batch: dict[str, Any], runs: Sequence[dict[str, Any]], wave: Wave, limit: int
+) -> dict[str, Any]:
     """The wave in numbers: counts, peaks, the batch's latencies in seconds, Jobs against messages."""
     last = max(wave.seconds)
     return {
@@ -73,4 +75,9 @@ def in_words(numbers: dict[str, Any]) -> str:
 
 
 def _percentiles(spread_s: dict[str, float | None]) -> str:
-    return "  ".join(f"{name} {value:.2f} s" for name, value in spread_s.items() if value is not None) or "-"
+    return (
+        "  ".join(
+            f"{name} {value:.2f} s" for name, value in spread_s.items() if value is not None
+        )
+        or "-"
+    )

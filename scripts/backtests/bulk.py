@@ -66,15 +66,20 @@ def plan_all(transport: Transport, requests: Sequence[RunRequest], batch_id: str
     if refusals:
         errors = {place: fault for refused in refusals for place, fault in refused.errors.items()}
         raise Refused(refusals[0].code, "\n".join(each.message for each in refusals), errors)
-    return Plan(new, dict(existing), min(others, default=0))  # of the whole batch, whichever runs a call has
+    # of the whole batch, whichever runs a call has
+    return Plan(new, dict(existing), min(others, default=0))
 
 
-def _sent(transport: Transport, requests: Sequence[RunRequest], start: int, batch_id: str, **asked: str) -> Any:
+def _sent(
+    transport: Transport, requests: Sequence[RunRequest], start: int, batch_id: str, **asked: str
+) -> Any:
     """Send the requests of one call, which begin at `start`; faults are numbered from 1 over all of them."""
     query = urlencode({"batch_id": batch_id, **asked})
     body = "\n".join(map(as_json, requests[start : start + RUNS_PER_CALL])).encode()
     try:
-        return transport.json(f"/api/runs/bulk?{query}", body, {"Content-Type": "application/x-ndjson"})
+        return transport.json(
+            f"/api/runs/bulk?{query}", body, {"Content-Type": "application/x-ndjson"}
+        )
     except Refused as refused:
         errors = {_shifted(place, start): fault for place, fault in refused.errors.items()}
         raise Refused(refused.code, refused.message, errors) from None

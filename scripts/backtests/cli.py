@@ -51,14 +51,20 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit code is the outcome."""
     asked = parser().parse_args(arguments)
     room = plan_commands if hasattr(plan_commands, asked.command) else commands
-    return exit_code(getattr(room, asked.command), asked, "stopped; the same command again goes on where it was")
+    return exit_code(
+        getattr(room, asked.command),
+        asked,
+        "stopped; the same command again goes on where it was",
+    )
 
 
 def exit_code(work: Work, asked: argparse.Namespace, when_stopped: str) -> int:
     """What `work` ends with on the platform at `asked.url`, or the code of what went wrong, which is said."""
     progress = Progress()
     try:
-        return work(Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say), asked, progress)
+        return work(
+            Client(asked.url, os.environ.get("API_TOKEN"), say=progress.say), asked, progress
+        )
     except (BadInput, Refused) as error:
         progress.say(str(error))
         return EXIT_BAD_INPUT
@@ -83,18 +89,29 @@ def parser() -> argparse.ArgumentParser:
     whole.add_argument("--version", action="version", version=f"backtests {__version__}")
     commands_of = whole.add_subparsers(dest="command", required=True, metavar="command")
     common, ranked = _common(), _ranked()
-    file_help, either_help = "sweep file: .yaml, .json, .csv or .jsonl", "sweep file, or a batch id"
+    file_help, either_help = (
+        "sweep file: .yaml, .json, .csv or .jsonl",
+        "sweep file, or a batch id",
+    )
     planning = commands_of.add_parser("plan", parents=[common], help="say what submit would do")
     planning.add_argument("sweep", help=file_help)
     planning.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1,
                           help="Jobs at a time, for the estimate (default: this machine's cores)")  # fmt: skip
-    submitting = commands_of.add_parser("submit", parents=[common, ranked], help="submit a sweep, follow it, rank it")
+    submitting = commands_of.add_parser(
+        "submit", parents=[common, ranked], help="submit a sweep, follow it, rank it"
+    )
     submitting.add_argument("sweep", help=file_help)
-    submitting.add_argument("--detach", action="store_true", help="do not follow; print the batch id")
-    watching = commands_of.add_parser("status", parents=[common], help="counts and times of a batch")
+    submitting.add_argument(
+        "--detach", action="store_true", help="do not follow; print the batch id"
+    )
+    watching = commands_of.add_parser(
+        "status", parents=[common], help="counts and times of a batch"
+    )
     watching.add_argument("--watch", action="store_true", help="follow until all runs have ended")
     results = commands_of.add_parser("results", parents=[common, ranked], help="the leaderboard")
-    cancelling = commands_of.add_parser("cancel", parents=[common], help="cancel runs that have not ended")
+    cancelling = commands_of.add_parser(
+        "cancel", parents=[common], help="cancel runs that have not ended"
+    )
     retrying = commands_of.add_parser("retry", parents=[common], help="retry runs that failed")
     retrying.add_argument("--failed", action="store_true", help="the failed runs")
     retrying.add_argument("--cancelled", action="store_true", help="the cancelled runs, too")
@@ -105,17 +122,34 @@ def parser() -> argparse.ArgumentParser:
     )
     screening.add_argument("sweep", help="sweep file: .yaml or .json")
     _add_given(screening)
-    screening.add_argument("--run", type=_positive, metavar="N", help="run the best N afterwards, each as a Job")
-    studying = commands_of.add_parser("study", parents=[_address()], help="is the best of a sweep more than luck?")
+    screening.add_argument(
+        "--run", type=_positive, metavar="N", help="run the best N afterwards, each as a Job"
+    )
+    studying = commands_of.add_parser(
+        "study", parents=[_address()], help="is the best of a sweep more than luck?"
+    )
     studying.add_argument("sweep", help="sweep file: .yaml or .json with a section study")
     _add_given(studying)
-    studying.add_argument("--dry-run", action="store_true", help="say what it costs, and start nothing")
-    studying.add_argument("--detach", action="store_true", help="do not follow; print the study id")
-    together = commands_of.add_parser("portfolio", parents=[_address()], help="the runs of a sweep in one account")
-    together.add_argument("sweep", help="sweep file with a section portfolio, or a portfolio with legs: .yaml or .json")
+    studying.add_argument(
+        "--dry-run", action="store_true", help="say what it costs, and start nothing"
+    )
+    studying.add_argument(
+        "--detach", action="store_true", help="do not follow; print the study id"
+    )
+    together = commands_of.add_parser(
+        "portfolio", parents=[_address()], help="the runs of a sweep in one account"
+    )
+    together.add_argument(
+        "sweep",
+        help="sweep file with a section portfolio, or a portfolio with legs: .yaml or .json",
+    )
     _add_given(together)
-    together.add_argument("--detach", action="store_true", help="do not follow; print the portfolio id")
-    loading = commands_of.add_parser("load", parents=[_address()], help="load price files, or Yahoo's prices")
+    together.add_argument(
+        "--detach", action="store_true", help="do not follow; print the portfolio id"
+    )
+    loading = commands_of.add_parser(
+        "load", parents=[_address()], help="load price files, or Yahoo's prices"
+    )
     loading.description, loading.formatter_class = LOADING, argparse.RawDescriptionHelpFormatter
     _add_arguments_of_load(loading)
     return whole
@@ -123,12 +157,26 @@ def parser() -> argparse.ArgumentParser:
 
 def _add_arguments_of_load(loading: argparse.ArgumentParser) -> None:
     loading.add_argument("files", nargs="*", metavar="FILE", help="price files")
-    loading.add_argument("--folder", action="append", default=[], help="all *.csv of a folder; repeatable")
-    loading.add_argument("--yahoo", nargs="+", type=_ticker, metavar="TICKER", help="these tickers from Yahoo Finance")
-    loading.add_argument("--from", dest="since", type=_day, metavar="YYYY-MM-DD", help="first day, with --yahoo")
-    loading.add_argument("--ticker", type=_ticker, help="in place of what the name of the one file says")
+    loading.add_argument(
+        "--folder", action="append", default=[], help="all *.csv of a folder; repeatable"
+    )
+    loading.add_argument(
+        "--yahoo",
+        nargs="+",
+        type=_ticker,
+        metavar="TICKER",
+        help="these tickers from Yahoo Finance",
+    )
+    loading.add_argument(
+        "--from", dest="since", type=_day, metavar="YYYY-MM-DD", help="first day, with --yahoo"
+    )
+    loading.add_argument(
+        "--ticker", type=_ticker, help="in place of what the name of the one file says"
+    )
     loading.add_argument("--timeframe", choices=TIMEFRAMES, help="in place of what the names say")
-    loading.add_argument("--no-adjust", action="store_true", help="ignore Adj Close; else bars are adjusted by it")
+    loading.add_argument(
+        "--no-adjust", action="store_true", help="ignore Adj Close; else bars are adjusted by it"
+    )
     loading.add_argument("--timezone", help="of times without an offset: America/New_York")
     loading.add_argument("--note", help="stored with the versions")
     loading.add_argument("--dry-run", action="store_true", help="report only, and store nothing")
@@ -144,7 +192,9 @@ def _address() -> argparse.ArgumentParser:
 def _common() -> argparse.ArgumentParser:
     """What every command about batches takes."""
     common = argparse.ArgumentParser(add_help=False, parents=[_address()])
-    common.add_argument("--batch", help="a batch id; by default made from the sweep's name and content")
+    common.add_argument(
+        "--batch", help="a batch id; by default made from the sweep's name and content"
+    )
     _add_given(common)
     return common
 
@@ -160,7 +210,12 @@ def _ranked() -> argparse.ArgumentParser:
     ranked.add_argument("--top", type=_positive, default=20, help="ranks to print (default: 20)")
     ranked.add_argument("--format", choices=("table", "csv", "json"), default="table")
     ranked.add_argument("--metric", help="rank by this metric instead of the sweep's")
-    ranked.add_argument("--constraint", action="append", default=[], help='such as "max_drawdown_pct < 30"; repeatable')
+    ranked.add_argument(
+        "--constraint",
+        action="append",
+        default=[],
+        help='such as "max_drawdown_pct < 30"; repeatable',
+    )
     return ranked
 
 
@@ -187,4 +242,6 @@ def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a date of the form YYYY-MM-DD") from None
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a date of the form YYYY-MM-DD"
+        ) from None

@@ -35,7 +35,10 @@ class Client(Plans):
     def submit(self, requests: RunRequest, batch_id: str | None = None) -> str: ...
     @overload
     def submit(
-        self, requests: Sequence[RunRequest], batch_id: str | None = None, ranking: Mapping[str, str] | None = None
+        self,
+        requests: Sequence[RunRequest],
+        batch_id: str | None = None,
+        ranking: Mapping[str, str] | None = None,
     ) -> Submitted: ...
     def submit(
         self,
@@ -50,7 +53,9 @@ class Client(Plans):
         if isinstance(requests, Mapping):
             asked = requests if batch_id is None else {**requests, "batch_id": batch_id}
             return str(self._post("/run_backtest", asked, str(uuid4()))["run_id"])
-        return submit_all(self._transport, requests, batch_id or str(uuid4()), ranking or {}, self._say)
+        return submit_all(
+            self._transport, requests, batch_id or str(uuid4()), ranking or {}, self._say
+        )
 
     def plan(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Plan:
         """What submitting them would do; nothing is recorded. Refused with the faults of all requests."""
@@ -118,9 +123,17 @@ class Client(Plans):
         goal: max or min, of another metric than the batch's own what is better for it. constraint: what a run has to
         keep, such as "num_trades >= 5 and max_drawdown_pct < 30"; an empty one for none.
         """
-        return self.get(path_of("api", "batches", batch_id), metric=metric, goal=goal, constraint=constraint, top=top)
+        return self.get(
+            path_of("api", "batches", batch_id),
+            metric=metric,
+            goal=goal,
+            constraint=constraint,
+            top=top,
+        )
 
-    def wait_batch(self, batch_id: str, seen: Callable[[Json], None] = lambda batch: None) -> Json:
+    def wait_batch(
+        self, batch_id: str, seen: Callable[[Json], None] = lambda batch: None
+    ) -> Json:
         """The batch once all of its runs have ended, as `batch` gives it; `seen` is told of each look at it."""
         while True:
             batch = self.batch(batch_id)
@@ -143,7 +156,9 @@ class Client(Plans):
 
     def retry(self, batch_id: str, cancelled: bool = False) -> int:
         """Let the failed runs of a batch wait again, the cancelled ones only if asked for; how many there were."""
-        path = path_of("api", "batches", batch_id, "retry") + query_of(cancelled=str(cancelled).lower())
+        path = path_of("api", "batches", batch_id, "retry") + query_of(
+            cancelled=str(cancelled).lower()
+        )
         return int(self._post(path)["retried"])
 
     def rules(self) -> list[Json]:
@@ -176,12 +191,18 @@ class Client(Plans):
         such as America/New_York. Refused names each fault by `line <number>`, or `file`.
         """
         query = query_of(
-            dry_run=str(dry_run).lower(), adjust=str(adjust).lower(), timezone=timezone, source=source, note=note
+            dry_run=str(dry_run).lower(),
+            adjust=str(adjust).lower(),
+            timezone=timezone,
+            source=source,
+            note=note,
         )
         path = path_of("api", "prices", ticker, timeframe) + query
         packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)
         headers = {"Content-Type": "text/csv"}
-        report: Json = self._transport.json(path, packed, headers, method="PUT", timeout_s=LONG_TIMEOUT_S)
+        report: Json = self._transport.json(
+            path, packed, headers, method="PUT", timeout_s=LONG_TIMEOUT_S
+        )
         return report
 
     def prices(self) -> list[Json]:
@@ -198,4 +219,6 @@ class Client(Plans):
 
     def delete_prices(self, ticker: str, timeframe: str, data_hash: str) -> None:
         """Delete a version; Refused (409) while it is current or a run refers to it."""
-        self._transport.call(path_of("api", "prices", ticker, timeframe, data_hash), method="DELETE")
+        self._transport.call(
+            path_of("api", "prices", ticker, timeframe, data_hash), method="DELETE"
+        )

@@ -28,14 +28,24 @@ def plan(client: Client, asked: Namespace, progress: Progress) -> int:
     """Print how many runs there are, how many exist already, the first five, and an estimate; send nothing."""
     sweep = _sweep_of(client, asked)
     planned = sweep.plan(client, asked.batch)
-    existing, first, others = planned["existing"], planned["first_requests"], planned["on_other_prices"]
+    existing, first, others = (
+        planned["existing"],
+        planned["first_requests"],
+        planned["on_other_prices"],
+    )
     print(f"{sweep.name}: {planned['runs']} runs as batch {planned['batch_id']}")
     states = ", ".join(f"{count} {status}" for status, count in existing.items())
-    print(f"  new {planned['new']}, already there {sum(existing.values())}{f' ({states})' if states else ''}")
+    print(
+        f"  new {planned['new']}, already there {sum(existing.values())}{f' ({states})' if states else ''}"
+    )
     if others:
-        print(f"  {others} runs of the batch read older versions of the prices; they stay as they are")
+        print(
+            f"  {others} runs of the batch read older versions of the prices; they stay as they are"
+        )
     for values in first:
-        print(f"  {values.get('ticker')} {values.get('rule_type')} {json.dumps(values.get('params', {}))}")
+        print(
+            f"  {values.get('ticker')} {values.get('rule_type')} {json.dumps(values.get('params', {}))}"
+        )
     if more := planned["runs"] - len(first):
         print(f"  ... and {more} more")
     print(f"  {_estimate(client, planned, asked.jobs)}")
@@ -44,7 +54,8 @@ def plan(client: Client, asked: Namespace, progress: Progress) -> int:
 
 def _estimate(client: Client, planned: Mapping[str, Any], jobs: int) -> str:
     """How long the new runs will take, by the platform's latest batch of runs like these."""
-    charts = planned["first_requests"][0].get("charts", True)  # the runs of a sweep are alike in that
+    # the runs of a sweep are alike in that
+    charts = planned["first_requests"][0].get("charts", True)
     alike = f"with{'' if charts else 'out'} charts"
     batch = _latest_batch(client, charts)
     if batch is None:
@@ -72,7 +83,9 @@ def submit(client: Client, asked: Namespace, progress: Progress) -> int:
     sweep = _sweep_of(client, asked)
     planned = sweep.plan(client, asked.batch)
     batch_id, there = planned["batch_id"], sum(planned["existing"].values())
-    progress.say(f"{sweep.name}: {planned['runs']} runs as batch {batch_id}, {there} of them there already")
+    progress.say(
+        f"{sweep.name}: {planned['runs']} runs as batch {batch_id}, {there} of them there already"
+    )
     try:
         sweep.submit(client, batch_id)
         if asked.detach:
@@ -128,7 +141,11 @@ def status(client: Client, asked: Namespace, progress: Progress) -> int:
         return EXIT_DETACHED
     progress.end()
     left_out = ("leaderboard", "metric", "goal", "constraints", "note")
-    print(json.dumps({name: value for name, value in look.items() if name not in left_out}, indent=2))
+    print(
+        json.dumps(
+            {name: value for name, value in look.items() if name not in left_out}, indent=2
+        )
+    )
     return EXIT_SOME_FAILED if look["counts"]["failed"] else EXIT_OK
 
 
@@ -137,10 +154,15 @@ def results(client: Client, asked: Namespace, progress: Progress) -> int:
     return EXIT_OK
 
 
-def _print_results(client: Client, sweep: Mapping[str, Any], asked: Namespace, progress: Progress) -> None:
+def _print_results(
+    client: Client, sweep: Mapping[str, Any], asked: Namespace, progress: Progress
+) -> None:
     progress.end()
     ranking = sweep["ranking"] or {}
-    by = {"metric": asked.metric or ranking.get("metric"), "goal": None if asked.metric else ranking.get("goal")}
+    by = {
+        "metric": asked.metric or ranking.get("metric"),
+        "goal": None if asked.metric else ranking.get("goal"),
+    }
     constraint = " and ".join(asked.constraint or ranking.get("constraints", ())) or None
     batch = client.batch(sweep["batch_id"], top=asked.top, constraint=constraint, **by)
     print(FORMATS[asked.format](batch))
@@ -162,7 +184,11 @@ def retry(client: Client, asked: Namespace, progress: Progress) -> int:
     batch_id = _batch_of(client, asked)["batch_id"]
     retried = client.retry(batch_id, asked.cancelled)
     cancelled = client.batch(batch_id)["failures"].get("cancelled", 0)
-    left = f"; {cancelled} cancelled ones do not: --failed --cancelled retries them too" if cancelled else ""
+    left = (
+        f"; {cancelled} cancelled ones do not: --failed --cancelled retries them too"
+        if cancelled
+        else ""
+    )
     progress.say(f"{retried} runs of {batch_id} wait again{left}")
     return EXIT_OK
 

@@ -41,7 +41,11 @@ class Connection:
         """The bytes of any address, such as a page or a chart."""
         return self._transport.call(path)
 
-    def _post(self, path: str, sent: RunRequest | None = None, key: str | None = None, **more: float) -> Json:
+    def _post(
+        self, path: str, sent: RunRequest | None = None, key: str | None = None, **more: float
+    ) -> Json:
         headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
-        answer: Json = self._transport.json(path, b"" if sent is None else as_json(sent).encode(), headers, **more)
+        answer: Json = self._transport.json(
+            path, b"" if sent is None else as_json(sent).encode(), headers, **more
+        )
         return answer

@@ -23,7 +23,9 @@ class Refused(BacktestsError):
     """
 
     def __init__(self, code: int, message: str, errors: Mapping[str, str]) -> None:
-        super().__init__("\n".join(f"{field}: {fault}" for field, fault in errors.items()) or message)
+        super().__init__(
+            "\n".join(f"{field}: {fault}" for field, fault in errors.items()) or message
+        )
         self.code, self.message, self.errors = code, message, dict(errors)
 
 

@@ -40,7 +40,12 @@ class Outcome:
         if self.report is None:
             return [*named, "-", "-", "-", "refused", "-"]
         report = self.report
-        shown = (f"{report['bars']:,}", report["first_bar"], report["last_bar"], report["outcome"])
+        shown = (
+            f"{report['bars']:,}",
+            report["first_bar"],
+            report["last_bar"],
+            report["outcome"],
+        )
         return [*named, *shown, str(len(report["warnings"]))]
 
     def lines(self) -> Iterator[str]:
@@ -64,7 +69,10 @@ def sources_of(asked: Namespace) -> list[Source]:
     faults = list(filter(None, (_fault(*each) for each in named)))
     if faults := faults or _repeated(named):
         raise BadInput(faults)
-    return [Source(path.name, series.ticker, str(series.timeframe), path.read_bytes) for path, series in named]
+    return [
+        Source(path.name, series.ticker, str(series.timeframe), path.read_bytes)
+        for path, series in named
+    ]
 
 
 def _paths(asked: Namespace) -> list[Path]:
@@ -72,7 +80,9 @@ def _paths(asked: Namespace) -> list[Path]:
     for folder in asked.folder:
         paths += sorted([*Path(folder).glob("*.csv"), *Path(folder).glob("*.csv.gz")])
     if not paths:
-        raise BadInput(["no price files: name some, or a --folder that has *.csv files, or --yahoo TICKER"])
+        raise BadInput(
+            ["no price files: name some, or a --folder that has *.csv files, or --yahoo TICKER"]
+        )
     if asked.ticker and len(paths) > 1:
         raise BadInput([f"--ticker {asked.ticker} is for one file, and these are {len(paths)}"])
     return paths
@@ -80,11 +90,18 @@ def _paths(asked: Namespace) -> list[Path]:
 
 def _yahoo(asked: Namespace) -> list[Source]:
     if asked.files or asked.folder or asked.ticker or asked.since is None:
-        raise BadInput(["--yahoo takes the tickers and --from YYYY-MM-DD, and neither files nor --ticker"])
+        raise BadInput(
+            ["--yahoo takes the tickers and --from YYYY-MM-DD, and neither files nor --ticker"]
+        )
     require_yfinance()
     frame = asked.timeframe or "1d"
     return [
-        Source(f"Yahoo Finance {ticker}", ticker, frame, partial(yahoo_csv, ticker, frame, asked.since))
+        Source(
+            f"Yahoo Finance {ticker}",
+            ticker,
+            frame,
+            partial(yahoo_csv, ticker, frame, asked.since),
+        )
         for ticker in asked.yahoo
     ]
 

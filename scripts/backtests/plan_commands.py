@@ -16,7 +16,9 @@ def screen(client: Client, asked: Namespace, progress: Progress) -> int:
     """Try the combinations of a file in one Job for each ticker, and print the best; run those that are asked for."""
     sweep = spec_of(client, asked, "a screen")
     given = {"metric": asked.metric, "constraints": asked.constraint}
-    found = sweep.screen(client, asked.top, **{name: value for name, value in given.items() if value})
+    found = sweep.screen(
+        client, asked.top, **{name: value for name, value in given.items() if value}
+    )
     screen_id, tried = found["screen_id"], found["combinations"]
     progress.say(f"page: {client.url}/screens/{screen_id}")
     if found["status"] == "failed":
@@ -28,7 +30,9 @@ def screen(client: Client, asked: Namespace, progress: Progress) -> int:
     named = {"rule_type": found["rule_type"], "rule_id": None}
     rows = [row | named | {"run_id": row["run_id"] or "-"} for row in found["leaderboard"]]
     note = f"{tried:,} combinations were tried in a screen: the best of many looks better than it is (selection bias)"
-    print(FORMATS[asked.format](found | {"batch_id": screen_id, "leaderboard": rows, "note": note}))
+    print(
+        FORMATS[asked.format](found | {"batch_id": screen_id, "leaderboard": rows, "note": note})
+    )
     return EXIT_OK
 
 
@@ -45,9 +49,13 @@ def study(client: Client, asked: Namespace, progress: Progress) -> int:
         print(started["study_id"])
         return EXIT_OK
     try:
-        ended = client.wait_study(started["study_id"], lambda each: progress.show(each["counts"] or NOTHING_YET))
+        ended = client.wait_study(
+            started["study_id"], lambda each: progress.show(each["counts"] or NOTHING_YET)
+        )
     except KeyboardInterrupt:
-        progress.say("\nstopped watching; the study goes on, and the same command watches it again")
+        progress.say(
+            "\nstopped watching; the study goes on, and the same command watches it again"
+        )
         return EXIT_DETACHED
     progress.end()
     print(ended["sentence"])
@@ -59,7 +67,11 @@ def _cost_text(cost: Mapping[str, Any]) -> str:
     runs, parts = cost["runs"], len(cost["windows"])
     folds = f"{parts} folds" if parts > 1 else "1 training part"
     waiting = f", {cost['waiting']:,} waiting runs of others included" if cost["waiting"] else ""
-    pace = f"about {duration(cost['seconds'])} at the pace of the latest batch{waiting}" if cost["seconds"] else ""
+    pace = (
+        f"about {duration(cost['seconds'])} at the pace of the latest batch{waiting}"
+        if cost["seconds"]
+        else ""
+    )
     return (
         f"{runs['training'] + runs['test']:,} Jobs: {cost['combinations']:,} combinations x {folds}, and "
         f"{runs['test']:,} on test parts; {pace or 'no batch has run yet, so no estimate of the time'}"
@@ -74,7 +86,9 @@ def portfolio(client: Client, asked: Namespace, progress: Progress) -> int:
         print(started["portfolio_id"])
         return EXIT_OK
     try:
-        ended = client.wait_portfolio(started["portfolio_id"], lambda each: progress.show(_by_state(each["legs"])))
+        ended = client.wait_portfolio(
+            started["portfolio_id"], lambda each: progress.show(_by_state(each["legs"]))
+        )
     except KeyboardInterrupt:
         progress.say("\nstopped watching; the portfolio goes on, see its page")
         return EXIT_DETACHED

@@ -4,19 +4,30 @@ from collections.abc import Callable
 from uuid import uuid4
 
 from backtests.bulk import RunRequest
-from backtests.connection import BATCH_POLL_S, FIRST_LOOK_S, LIVING, LONG_TIMEOUT_S, Connection, Json
+from backtests.connection import (
+    BATCH_POLL_S,
+    FIRST_LOOK_S,
+    LIVING,
+    LONG_TIMEOUT_S,
+    Connection,
+    Json,
+)
 from backtests.transport import path_of, query_of
 
 
 class Plans(Connection):
     """Screens, studies and portfolios of one platform."""
 
-    def screen(self, sweep: RunRequest, top: int = 10, seen: Callable[[Json], None] = lambda screen: None) -> Json:
+    def screen(
+        self, sweep: RunRequest, top: int = 10, seen: Callable[[Json], None] = lambda screen: None
+    ) -> Json:
         """Try a sweep in one Job for each ticker, and wait: its `top` rows, by the sweep's ranking, in `leaderboard`.
 
         A row has params and metrics, no receipt; `run_screened` makes a run of it. `seen` is told of each look at it.
         """
-        screen_id = self._post("/api/screens", sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)["screen_id"]
+        screen_id = self._post("/api/screens", sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)[
+            "screen_id"
+        ]
         path, pause_s = path_of("api", "screens", screen_id), FIRST_LOOK_S
         while (found := self.get(path, top=top))["status"] in LIVING:
             seen(found)
@@ -26,7 +37,9 @@ class Plans(Connection):
 
     def run_screened(self, screen_id: str, row: Json) -> str:
         """The run_id of a run, with charts and receipt, of a row that `screen` has found."""
-        path = path_of("api", "screens", screen_id, "run") + query_of(number=row["number"], ticker=row["ticker"])
+        path = path_of("api", "screens", screen_id, "run") + query_of(
+            number=row["number"], ticker=row["ticker"]
+        )
         return str(self._post(path, key=str(uuid4()))["run_id"])
 
     def run_best_screened(self, screen_id: str, best: int | None = None) -> Json:
@@ -45,7 +58,9 @@ class Plans(Connection):
         """Everything about a study: its plan, its runs by state, what was chosen, and the verdict."""
         return self.get(path_of("api", "studies", study_id))
 
-    def wait_study(self, study_id: str, seen: Callable[[Json], None] = lambda study: None) -> Json:
+    def wait_study(
+        self, study_id: str, seen: Callable[[Json], None] = lambda study: None
+    ) -> Json:
         """The study once it has ended; `seen` is told of each look at it."""
         while (study := self.study(study_id))["completed_at"] is None:
             seen(study)
@@ -61,13 +76,17 @@ class Plans(Connection):
 
         portfolio: legs and what they share, a batch_id whose runs are the legs, or a sweep with a section portfolio.
         """
-        return self._post("/api/portfolios", portfolio, key or str(uuid4()), timeout_s=LONG_TIMEOUT_S)
+        return self._post(
+            "/api/portfolios", portfolio, key or str(uuid4()), timeout_s=LONG_TIMEOUT_S
+        )
 
     def portfolio(self, portfolio_id: str) -> Json:
         """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""
         return self.get(path_of("api", "portfolios", portfolio_id))
 
-    def wait_portfolio(self, portfolio_id: str, seen: Callable[[Json], None] = lambda portfolio: None) -> Json:
+    def wait_portfolio(
+        self, portfolio_id: str, seen: Callable[[Json], None] = lambda portfolio: None
+    ) -> Json:
         """The portfolio once it has completed or failed; `seen` is told of each look at it."""
         while (portfolio := self.portfolio(portfolio_id))["status"] in LIVING:
             seen(portfolio)

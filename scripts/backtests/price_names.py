@@ -4,7 +4,20 @@ import re
 from typing import NamedTuple
 
 # Names that exports have when nobody gave them one; none of them is a ticker that was meant.
-NAMELESS = frozenset({"chart", "data", "download", "export", "history", "ohlcv", "prices", "quotes", "stock", "table"})
+NAMELESS = frozenset(
+    {
+        "chart",
+        "data",
+        "download",
+        "export",
+        "history",
+        "ohlcv",
+        "prices",
+        "quotes",
+        "stock",
+        "table",
+    }
+)
 # how file names speak of each timeframe
 TIMEFRAMES = {
     "1m": ("1m", "1", "1min"),
@@ -39,7 +52,9 @@ def series_named(name: str) -> Series | None:
 
     A copy's number, as browsers add it, is not part of the name: `AAPL (1).csv`.
     """
-    stem = re.sub(r" ?\(\d+\)$", "", re.sub(r"\.(csv|txt)(\.gz)?$", "", name, flags=re.IGNORECASE))
+    stem = re.sub(
+        r" ?\(\d+\)$", "", re.sub(r"\.(csv|txt)(\.gz)?$", "", name, flags=re.IGNORECASE)
+    )
     for pattern in _PATTERNS:
         found = re.fullmatch(pattern, stem, re.IGNORECASE | re.ASCII)
         if found and found["ticker"].lower() not in NAMELESS:

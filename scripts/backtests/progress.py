@@ -15,7 +15,9 @@ BAR = 10  # characters
 class Progress:
     """Says how far a batch is; `now` is replaced in tests."""
 
-    def __init__(self, stream: TextIO = sys.stderr, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stream: TextIO = sys.stderr, now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stream, self._now = stream, now
         self._ended: deque[tuple[float, int]] = deque()
         self._on_terminal = stream.isatty()

@@ -19,7 +19,10 @@ def as_json(batch: Mapping[str, Any]) -> str:
 def _counted(batch: Mapping[str, Any]) -> dict[str, int]:
     if "combinations" in batch:  # of a screen
         return {"tried": batch["combinations"], "completed": batch["done"]}
-    return {"tried": batch["runs"] - batch["cancelled"], "completed": batch["counts"]["completed"]}
+    return {
+        "tried": batch["runs"] - batch["cancelled"],
+        "completed": batch["counts"]["completed"],
+    }
 
 
 def as_csv(batch: Mapping[str, Any]) -> str:
@@ -29,9 +32,20 @@ def as_csv(batch: Mapping[str, Any]) -> str:
     metrics = list(dict.fromkeys(name for run in batch["leaderboard"] for name in run["metrics"]))
     written = io.StringIO()
     writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(["rank", "run_id", "ticker", "rule_type", *(f"params.{name}" for name in params), *metrics])
+    writer.writerow(
+        [
+            "rank",
+            "run_id",
+            "ticker",
+            "rule_type",
+            *(f"params.{name}" for name in params),
+            *metrics,
+        ]
+    )
     for place, (run, own) in enumerate(zip(batch["leaderboard"], flat, strict=True), start=1):
-        known = [own.get(name) for name in params] + [run["metrics"].get(name) for name in metrics]
+        known = [own.get(name) for name in params] + [
+            run["metrics"].get(name) for name in metrics
+        ]
         writer.writerow([place, run["run_id"], run["ticker"], run["rule_type"], *known])
     return written.getvalue().rstrip("\n")
 
@@ -55,7 +69,9 @@ def as_table(batch: Mapping[str, Any]) -> str:
     rows = [["rank", "ticker", "rule", *metrics, "run_id"]]
     for place, run in enumerate(batch["leaderboard"], start=1):
         numbers = [_number(run["metrics"].get(name)) for name in metrics]
-        rows.append([str(place), run["ticker"], run["rule_id"] or _named(run), *numbers, run["run_id"]])
+        rows.append(
+            [str(place), run["ticker"], run["rule_id"] or _named(run), *numbers, run["run_id"]]
+        )
     return "\n".join([*aligned(rows), "", batch["note"]])
 
 
@@ -76,19 +92,33 @@ def as_account(portfolio: Mapping[str, Any]) -> str:
     own = [_number(metrics[name]) for name in ("total_return_pct", *names[1:])]
     held = [_number(metrics[f"buy_hold_{name}"]) for name in names]
     account = [["", *names], [portfolio["name"], *own], ["the same assets held equally", *held]]
-    legs = [[leg["ticker"], leg["rule_id"] or leg["rule_type"], leg["contribution"]] for leg in portfolio["legs"]]
-    carried = [["interest", "", portfolio["interest"]], ["borrow fees", "", -portfolio["borrow_fees"]]]
+    legs = [
+        [leg["ticker"], leg["rule_id"] or leg["rule_type"], leg["contribution"]]
+        for leg in portfolio["legs"]
+    ]
+    carried = [
+        ["interest", "", portfolio["interest"]],
+        ["borrow fees", "", -portfolio["borrow_fees"]],
+    ]
     rows = [*legs, *(row for row in carried if row[2])]
     rows.append(["profit", "", sum(row[2] for row in rows)])
     earned = [["leg", "rule", "contribution"], *([*row[:2], f"{row[2]:.2f}"] for row in rows)]
-    left_out = [f"{count} orders were left out: {reason}" for reason, count in portfolio["left_out"]["counts"].items()]
-    return "\n".join([*aligned(account), "", *aligned(earned), *([""] if left_out else []), *left_out])
+    left_out = [
+        f"{count} orders were left out: {reason}"
+        for reason, count in portfolio["left_out"]["counts"].items()
+    ]
+    return "\n".join(
+        [*aligned(account), "", *aligned(earned), *([""] if left_out else []), *left_out]
+    )
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines of a table whose columns are as wide as their widest cell."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
 
 
 FORMATS: Mapping[str, Any] = {"table": as_table, "csv": as_csv, "json": as_json}

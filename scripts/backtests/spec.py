@@ -51,13 +51,21 @@ class Spec:
     def plan_study(self, client: Client) -> dict[str, Any]:
         """What the study of this sweep would cost; BadInput as for `plan`."""
         if "study" not in self.values:
-            raise BadInput(["study: a section with kind: walk_forward, holdout, selection or permutation is expected"])
+            raise BadInput(
+                [
+                    "study: a section with kind: walk_forward, holdout, selection or permutation is expected"
+                ]
+            )
         return self._at_its_lines(client.plan_study)
 
     def start_portfolio(self, client: Client) -> dict[str, Any]:
         """As `Client.submit_portfolio`; the same file on the same prices goes on. BadInput as for `plan`."""
         if not {"portfolio", "legs", "batch_id"} & self.values.keys():
-            raise BadInput(["portfolio: a section of how runs share an account is expected; or legs, or a batch_id"])
+            raise BadInput(
+                [
+                    "portfolio: a section of how runs share an account is expected; or legs, or a batch_id"
+                ]
+            )
         if "batch_id" in self.values:  # it may have more runs by now
             return self._at_its_lines(client.submit_portfolio)
         prices = sorted(each["data_hash"] for each in client.prices())
@@ -73,7 +81,10 @@ class Spec:
         try:
             return send(self.values, *more)
         except Refused as refused:
-            told = [f"line {self._line(field)}: {field}: {fault}" for field, fault in refused.errors.items()]
+            told = [
+                f"line {self._line(field)}: {field}: {fault}"
+                for field, fault in refused.errors.items()
+            ]
             raise BadInput(told + unfolded(refused, told)) from None
 
     def _line(self, field: str) -> int:
@@ -109,14 +120,17 @@ def _read(path: Path) -> tuple[Any, yaml.Node | None]:
     """The values of a file, and where they are."""
     text = path.read_text(encoding="utf-8")
     try:
-        if path.suffix == ".json":  # all of it is YAML, too, but for its tabs, and numbers such as 1e-3
+        # all of it is YAML, too, but for its tabs, and numbers such as 1e-3
+        if path.suffix == ".json":
             return json.loads(text), yaml.compose(text.expandtabs(), Loader=yaml.SafeLoader)
         return yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
     except json.JSONDecodeError as error:
         raise BadInput([f"line {error.lineno}: not JSON: {error.msg}"]) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        raise BadInput([f"line {mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', error)}"]) from None
+        raise BadInput(
+            [f"line {mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', error)}"]
+        ) from None
 
 
 def _places(node: yaml.Node | None, inside: str = "") -> Iterator[tuple[str, int]]:

@@ -47,7 +47,11 @@ class Table:
             found = client.plan(self.requests, batch["batch_id"])
         except Refused as refused:
             raise BadInput(self.faults_in(refused)) from None
-        return batch | found._asdict() | {"runs": len(self.runs), "first_requests": self.requests[:FIRST_SHOWN]}
+        return (
+            batch
+            | found._asdict()
+            | {"runs": len(self.runs), "first_requests": self.requests[:FIRST_SHOWN]}
+        )
 
     def submit(self, client: Client, batch_id: str) -> None:
         """Send the runs that the batch does not have."""
@@ -59,7 +63,9 @@ class Table:
         for place, fault in refused.errors.items():
             number, _, name = place.partition(".")
             line = self.runs[int(number) - 1].place
-            alike.setdefault((name, _NUMBER.sub("0", fault)), []).append(f"{line}: {name}: {fault}")
+            alike.setdefault((name, _NUMBER.sub("0", fault)), []).append(
+                f"{line}: {name}: {fault}"
+            )
         told = []
         for first, *more in alike.values():
             others = f" (and {len(more)} more run{'s' if len(more) > 1 else ''})" if more else ""

@@ -11,10 +11,13 @@ from backtests.errors import BadInput
 from backtests.spec import Spec, read_spec
 from backtests.sweep import PlannedRun, Table
 
-Readers = Mapping[str, Callable[[str], Any]]  # of cells, by the field they are in; others are read as JSON
+# of cells, by the field they are in; others are read as JSON
+Readers = Mapping[str, Callable[[str], Any]]
 
 
-def read_sweep(path: Path, client: Client, given: Mapping[str, str] | None = None) -> Spec | Table:
+def read_sweep(
+    path: Path, client: Client, given: Mapping[str, str] | None = None
+) -> Spec | Table:
     """What a .yaml, .yml, .json, .csv, .jsonl or .ndjson file asks for; BadInput with all that is wrong with its form.
 
     given: cells, by column as a CSV names them, in place of what the file says of every run.
@@ -39,7 +42,9 @@ def read_sweep(path: Path, client: Client, given: Mapping[str, str] | None = Non
     raise BadInput([f"{path}: .yaml, .yml, .json, .csv, .jsonl or .ndjson is expected"])
 
 
-def _listed(path: Path, lines: Iterator[tuple[int, Any]], given: Mapping[str, str], readers: Readers) -> Table:
+def _listed(
+    path: Path, lines: Iterator[tuple[int, Any]], given: Mapping[str, str], readers: Readers
+) -> Table:
     """The runs of these lines, each an object, or the words that say why it is none."""
     runs, faults = [], []
     for line, values in lines:
@@ -47,7 +52,9 @@ def _listed(path: Path, lines: Iterator[tuple[int, Any]], given: Mapping[str, st
             _put_cells(values, given, readers)
             runs.append(PlannedRun({"charts": False, **values}, f"line {line}"))
         else:
-            faults.append(f"line {line}: {values if isinstance(values, str) else 'a JSON object is expected'}")
+            faults.append(
+                f"line {line}: {values if isinstance(values, str) else 'a JSON object is expected'}"
+            )
     if faults or not runs:
         raise BadInput(faults or [f"{path}: no runs"])
     return Table(path.stem, tuple(runs))
@@ -72,7 +79,10 @@ def _csv_runs(path: Path, readers: Readers) -> Iterator[tuple[int, Any]]:
             return
         for row in reader:
             if None in row or None in row.values():
-                yield reader.line_num, f"{len(reader.fieldnames or ())} cells are expected, as in the first line"
+                yield (
+                    reader.line_num,
+                    f"{len(reader.fieldnames or ())} cells are expected, as in the first line",
+                )
                 continue
             values: dict[str, Any] = {}
             _put_cells(values, row, readers)
@@ -103,9 +113,14 @@ def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
 def field_readers(client: Client) -> Readers:
     """How to read the cells of fields that hold text, also where it looks like a number, or words after commas."""
     fields = client.get("/api/openapi.json")["components"]["schemas"]["RunRequest"]["properties"]
-    kinds = {name: {kind.get("type") for kind in schema.get("anyOf", [schema])} for name, schema in fields.items()}
+    kinds = {
+        name: {kind.get("type") for kind in schema.get("anyOf", [schema])}
+        for name, schema in fields.items()
+    }
     texts = dict.fromkeys((name for name, kind in kinds.items() if "string" in kind), str)
-    return texts | dict.fromkeys((name for name, kind in kinds.items() if "array" in kind), _words)
+    return texts | dict.fromkeys(
+        (name for name, kind in kinds.items() if "array" in kind), _words
+    )
 
 
 def _words(cell: str) -> list[str]:

@@ -15,7 +15,8 @@ from backtests.errors import BadInput, Refused, Unreachable
 
 TIMEOUT_S = 60.0  # of one call
 PATIENCE_S = 30.0  # of pauses while a platform that is there does not answer
-FIRST_PATIENCE_S = 3.0  # the same where nothing has ever answered: a wrong address is likelier than a restart
+# the same where nothing has ever answered: a wrong address is likelier than a restart
+FIRST_PATIENCE_S = 3.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 5.0
 FULL_PAUSE_S = 30.0  # when a full queue does not say how long it will be full
 AWAY = (502, 503, 504)  # a proxy without its platform, or a platform without its database
@@ -52,7 +53,9 @@ class Transport:
 
         method: by default GET, and POST with a body. timeout_s: of silence.
         """
-        request = Request(self.url + path, body, self._headers | dict(headers or {}), method=method)
+        request = Request(
+            self.url + path, body, self._headers | dict(headers or {}), method=method
+        )
         waited_s, pause_s = 0.0, FIRST_PAUSE_S
         while True:
             try:
@@ -78,9 +81,15 @@ class Transport:
         try:
             with _answer(request, timeout_s) as answer:
                 code, headers, body = answer.status, answer.headers, bytes(answer.read())
-        except (URLError, OSError, HTTPException) as error:  # an answer cut off in the middle, too
+        except (
+            URLError,
+            OSError,
+            HTTPException,
+        ) as error:  # an answer cut off in the middle, too
             reason = getattr(error, "reason", error)
-            raise _Away(str(reason), nobody=isinstance(reason, ConnectionRefusedError | gaierror)) from None
+            raise _Away(
+                str(reason), nobody=isinstance(reason, ConnectionRefusedError | gaierror)
+            ) from None
         self._has_answered = True
         if code < 400:
             return body
@@ -108,7 +117,9 @@ class _Full(Exception):
 
     def __init__(self, retry_after: str | None) -> None:
         super().__init__(retry_after)
-        self.seconds = float(retry_after) if retry_after and retry_after.isdigit() else FULL_PAUSE_S
+        self.seconds = (
+            float(retry_after) if retry_after and retry_after.isdigit() else FULL_PAUSE_S
+        )
 
 
 class _Away(Exception):
@@ -123,7 +134,8 @@ class _Connection(HTTPConnection):
     """Reads the answer even when its request was not read to the end: that is how 413 comes for a large body."""
 
     def send(self, data: Any) -> None:
-        with suppress(BrokenPipeError, ConnectionResetError):  # without an answer, reading it raises
+        # without an answer, reading it raises
+        with suppress(BrokenPipeError, ConnectionResetError):
             super().send(data)
 
 
@@ -146,7 +158,9 @@ def _answer(request: Request, timeout_s: float) -> Any:
 
 def as_json(value: Any) -> str:
     """A request as JSON; of what JSON does not know a number of numpy's as Python's, a date as YYYY-MM-DD."""
-    return json.dumps(value, default=lambda each: each.item() if hasattr(each, "item") else str(each))
+    return json.dumps(
+        value, default=lambda each: each.item() if hasattr(each, "item") else str(each)
+    )
 
 
 def _refused(code: int, body: bytes) -> Refused:

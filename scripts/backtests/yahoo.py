@@ -12,7 +12,9 @@ def require_yfinance() -> None:
     try:
         import yfinance  # noqa: F401  # 1 s that only --yahoo pays
     except ImportError:
-        raise BadInput(["--yahoo needs yfinance: pip install -r requirements-yahoo.txt"]) from None
+        raise BadInput(
+            ["--yahoo needs yfinance: pip install -r requirements-yahoo.txt"]
+        ) from None
 
 
 def yahoo_csv(ticker: str, timeframe: str, since: date) -> bytes:
@@ -26,7 +28,11 @@ def yahoo_csv(ticker: str, timeframe: str, since: date) -> bytes:
     until = datetime.now(UTC).date()
     try:
         frame = yfinance.Ticker(ticker).history(
-            start=since, end=until, interval=INTERVALS.get(timeframe, timeframe), auto_adjust=False, actions=False
+            start=since,
+            end=until,
+            interval=INTERVALS.get(timeframe, timeframe),
+            auto_adjust=False,
+            actions=False,
         )
     except (YFException, OSError) as error:  # OSError: the network's
         raise BadInput([f"Yahoo Finance: {error or type(error).__name__}"]) from None

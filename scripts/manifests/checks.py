@@ -20,5 +20,7 @@ def faults_of(platform: Platform) -> list[str]:
         try:
             faults.extend(check(platform))
         except (LookupError, TypeError, AttributeError, ValueError, OSError) as error:
-            faults.append(f"{name}: the manifests lack what it reads: {type(error).__name__}: {error}")
+            faults.append(
+                f"{name}: the manifests lack what it reads: {type(error).__name__}: {error}"
+            )
     return faults

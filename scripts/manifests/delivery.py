@@ -6,7 +6,8 @@ from collections.abc import Iterator
 
 from scripts.manifests.documents import Platform
 
-_METRIC = re.compile(r"(?<![:\w])backtest_\w+?(?=(?:_total|_bucket|_sum|_count)?\b)")  # not rules, which have a colon
+# not rules, which have a colon
+_METRIC = re.compile(r"(?<![:\w])backtest_\w+?(?=(?:_total|_bucket|_sum|_count)?\b)")
 _EXPOSED = re.compile(r'(?:MetricFamily|Histogram|_gauges)\(\s*"(\w+)"')
 
 
@@ -18,16 +19,28 @@ def check_image(platform: Platform) -> Iterator[str]:
     for workload in platform.ours:
         user = workload.pod["securityContext"]["runAsUser"]
         lines = [f"USER {user}:{user}"]
-        lines += [f"EXPOSE {port['containerPort']}" for port in workload.container.get("ports", [])]
-        lines += [f"CMD {json.dumps(workload.container['command'])}"] if workload.document.name == "web" else []
-        yield from (workload.fault(f"the Dockerfile has no line {line}") for line in lines if line not in dockerfile)
+        lines += [
+            f"EXPOSE {port['containerPort']}" for port in workload.container.get("ports", [])
+        ]
+        lines += (
+            [f"CMD {json.dumps(workload.container['command'])}"]
+            if workload.document.name == "web"
+            else []
+        )
+        yield from (
+            workload.fault(f"the Dockerfile has no line {line}")
+            for line in lines
+            if line not in dockerfile
+        )
 
 
 def check_folders(platform: Platform) -> Iterator[str]:
     """Objects that kubectl apply -f k8s/ and Argo CD must not take along."""
     for document in platform.documents:
         if document.file.count("/") == 1 and document.kind in ("Secret", "Job", "Application"):
-            yield document.fault("must not be where kubectl apply -f k8s/ and Argo CD take it along")
+            yield document.fault(
+                "must not be where kubectl apply -f k8s/ and Argo CD take it along"
+            )
 
 
 def check_metrics(platform: Platform) -> Iterator[str]:
@@ -45,8 +58,14 @@ def check_scraping(platform: Platform) -> Iterator[str]:
     """A ServiceMonitor that finds no Service or port."""
     for monitor in platform.of_kind("ServiceMonitor"):
         wanted = monitor.spec["selector"]["matchLabels"].items()
-        services = [each for each in platform.of_kind("Service") if wanted <= each.body["metadata"]["labels"].items()]
+        services = [
+            each
+            for each in platform.of_kind("Service")
+            if wanted <= each.body["metadata"]["labels"].items()
+        ]
         ports = [port["name"] for service in services for port in service.spec["ports"]]
         for endpoint in monitor.spec["endpoints"]:
             if endpoint["port"] not in ports:
-                yield monitor.fault(f"no Service that it selects has the port {endpoint['port']!r}")
+                yield monitor.fault(
+                    f"no Service that it selects has the port {endpoint['port']!r}"
+                )

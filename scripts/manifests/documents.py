@@ -9,7 +9,8 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-SECRET_TEMPLATE = "secret.example.yaml"  # filled copies may lie beside it and are nobody's business
+# filled copies may lie beside it and are nobody's business
+SECRET_TEMPLATE = "secret.example.yaml"
 KUSTOMIZATION = "kustomization.yaml"  # names files, and is no object
 OUR_IMAGE = "/stock-backtest:"
 _MAKING_PODS = ("Deployment", "StatefulSet", "Job", "CronJob", "ScaledJob")
@@ -39,7 +40,11 @@ class Document:
     @property
     def pod_template(self) -> dict[str, Any] | None:
         """The template of the pods that this object makes; None for objects that make none."""
-        spec = self.spec.get("jobTargetRef") or self.spec.get("jobTemplate", {}).get("spec") or self.spec
+        spec = (
+            self.spec.get("jobTargetRef")
+            or self.spec.get("jobTemplate", {}).get("spec")
+            or self.spec
+        )
         return spec.get("template") if self.kind in _MAKING_PODS else None
 
     def fault(self, text: str) -> str:
@@ -102,8 +107,15 @@ class Platform:
         for document in self.documents:
             template = document.pod_template
             if template is not None:
-                for container in template["spec"].get("initContainers", []) + template["spec"]["containers"]:
-                    yield Workload(document, template["metadata"].get("labels", {}), template["spec"], container)
+                for container in (
+                    template["spec"].get("initContainers", []) + template["spec"]["containers"]
+                ):
+                    yield Workload(
+                        document,
+                        template["metadata"].get("labels", {}),
+                        template["spec"],
+                        container,
+                    )
 
     @property
     def ours(self) -> list[Workload]:
@@ -125,7 +137,11 @@ class Platform:
     @property
     def routes(self) -> set[str]:
         """The paths of all routes of web, read from its decorators without importing them."""
-        return {path for file in (self.root / "web").rglob("*.py") for path in _ROUTE.findall(file.read_text("utf-8"))}
+        return {
+            path
+            for file in (self.root / "web").rglob("*.py")
+            for path in _ROUTE.findall(file.read_text("utf-8"))
+        }
 
     def text(self, file: str) -> str:
         return (self.root / file).read_text(encoding="utf-8")
@@ -133,9 +149,13 @@ class Platform:
 
 def read_platform(root: Path) -> Platform:
     """Every object of every manifest below `root`; ValueError names a file that is not YAML, or has a key twice."""
-    files = [file for folder in ("k8s", "keda") for file in sorted((root / folder).rglob("*.y*ml"))]
+    files = [
+        file for folder in ("k8s", "keda") for file in sorted((root / folder).rglob("*.y*ml"))
+    ]
     files = [file for file in files if not file.is_symlink() and file.name != KUSTOMIZATION]
-    files = [file for file in files if file.parent.name != "secret" or file.name == SECRET_TEMPLATE]
+    files = [
+        file for file in files if file.parent.name != "secret" or file.name == SECRET_TEMPLATE
+    ]
     return Platform(root, [document for file in files for document in _read(root, file)])
 
 

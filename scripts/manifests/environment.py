@@ -12,7 +12,16 @@ from adapters.settings import Settings, load_settings
 from contracts.errors import InvalidSettings
 from scripts.manifests.documents import Platform, Workload
 
-_PARTS = ("DB_HOST", "DB_PORT", "DB_NAME", "DB_USER", "DB_PASSWORD", "DB_TLS_CA", "REDIS_USERNAME", "REDIS_PASSWORD")
+_PARTS = (
+    "DB_HOST",
+    "DB_PORT",
+    "DB_NAME",
+    "DB_USER",
+    "DB_PASSWORD",
+    "DB_TLS_CA",
+    "REDIS_USERNAME",
+    "REDIS_PASSWORD",
+)
 KNOWN_NAMES = frozenset([each.name.upper() for each in fields(Settings)]) | frozenset(_PARTS)
 DEFAULTS = {each.name.upper(): str(each.default) for each in fields(Settings)}
 STAND_IN = "a-stand-in-for-a-secret"  # long enough for every check of a secret
@@ -28,7 +37,11 @@ def environment_of(workload: Workload, config: dict[str, str]) -> dict[str, str]
 
 def check_settings(platform: Platform) -> Iterator[str]:
     """Settings that appear twice, repeat a default, or would not load."""
-    for name in [name for name, value in platform.config.items() if DEFAULTS.get(name) in (value, f"{value}.0")]:
+    for name in [
+        name
+        for name, value in platform.config.items()
+        if DEFAULTS.get(name) in (value, f"{value}.0")
+    ]:
         yield f"k8s/configmap.yaml: {name} repeats the default of adapters/settings.py"
     for workload in platform.workloads:
         if len(workload.own_env) < len(workload.container.get("env", [])):
@@ -55,7 +68,9 @@ def check_database_users(platform: Platform) -> Iterator[str]:
     for workload in platform.workloads:
         user = workload.own_env.get("DB_USER", {}).get("value")
         if user and made.get(user) != _key(workload, "DB_PASSWORD"):
-            yield workload.fault(f"users.sh does not make {user!r} with the password of DB_PASSWORD")
+            yield workload.fault(
+                f"users.sh does not make {user!r} with the password of DB_PASSWORD"
+            )
     for user in ROLES - made.keys():
         yield f"k8s/mysql.yaml: users.sh does not make {user!r}, to whom adapters/grants.py gives rights"
 
@@ -68,7 +83,10 @@ def _key(workload: Workload, name: str) -> str:
 def check_compose(platform: Platform) -> Iterator[str]:
     """A docker-compose.yml whose settings, images or commands differ from the cluster's."""
     compose = yaml.safe_load(platform.text("docker-compose.yml"))
-    services, users = compose["services"], platform.one("ConfigMap", "mysql-users").body["data"]["users.sh"]
+    services, users = (
+        compose["services"],
+        platform.one("ConfigMap", "mysql-users").body["data"]["users.sh"],
+    )
     if compose["configs"]["mysql-users"]["content"].replace("$$", "$") != users:
         yield "docker-compose.yml: mysql-users: another script than that of k8s/mysql.yaml"
     theirs = {workload.document.name: workload.container for workload in platform.workloads}
@@ -79,5 +97,9 @@ def check_compose(platform: Platform) -> Iterator[str]:
             continue
         for unknown in service["environment"].keys() - KNOWN_NAMES:
             yield f"docker-compose.yml: {name}: {unknown} is not a setting of adapters/settings.py"
-        if "command" in service and name in theirs and service["command"] != theirs[name]["command"]:
+        if (
+            "command" in service
+            and name in theirs
+            and service["command"] != theirs[name]["command"]
+        ):
             yield f"docker-compose.yml: {name}: its command differs from the cluster's"

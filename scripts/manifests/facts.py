@@ -9,12 +9,16 @@ from scripts.manifests.environment import DEFAULTS, KNOWN_NAMES, asked_keys
 
 LIBRARY_NAMES = frozenset({"OPENBLAS_NUM_THREADS"})
 SCHEDULING_S = 900  # how long a Job may wait for a node before it is given up
-HAND_BACK_S = 20  # consumer.settlement.PATIENCE_S: how long a terminated Job tries to hand its run back
+# consumer.settlement.PATIENCE_S: how long a terminated Job tries to hand its run back
+HAND_BACK_S = 20
 
 
 def facts_of(platform: Platform) -> dict[str, Any]:
     """The facts by the name that the rules have for them."""
-    lists = [f"rq:queue:{name}" for name in Settings(queue_name=_config(platform)["QUEUE_NAME"]).queue_names]
+    lists = [
+        f"rq:queue:{name}"
+        for name in Settings(queue_name=_config(platform)["QUEUE_NAME"]).queue_names
+    ]
     return {
         "priorities": platform.names("PriorityClass"),
         "accounts": platform.names("ServiceAccount"),

@@ -26,19 +26,29 @@ def check_memory(platform: Platform) -> Iterator[str]:
     job, redis = platform.workload("backtest"), platform.workload("redis")
     run_mb = int(platform.config["RUN_MEMORY_MB"]) + RUN_BASE_MB
     if run_mb > job.memory_limit_mb:
-        yield job.fault(f"RUN_MEMORY_MB + {RUN_BASE_MB} exceeds the memory limit of {job.memory_limit_mb:g} MiB")
+        yield job.fault(
+            f"RUN_MEMORY_MB + {RUN_BASE_MB} exceeds the memory limit of {job.memory_limit_mb:g} MiB"
+        )
     conf = platform.one("ConfigMap", "redis-config").body["data"]["redis.conf"]
     redis_mb = int(_MAXMEMORY.findall(conf)[0])
-    needed_mb = int(platform.config.get("MAX_QUEUE_DEPTH", Settings.max_queue_depth)) * BYTES_PER_MESSAGE // 2**20
+    needed_mb = (
+        int(platform.config.get("MAX_QUEUE_DEPTH", Settings.max_queue_depth))
+        * BYTES_PER_MESSAGE
+        // 2**20
+    )
     if redis_mb < needed_mb:
         yield f"k8s/redis.yaml: redis.conf: MAX_QUEUE_DEPTH messages need a maxmemory of {needed_mb}mb"
     if redis_mb * 2 > redis.memory_limit_mb:
-        yield redis.fault(f"maxmemory twice, while a rewrite forks, must fit into {redis.memory_limit_mb:g} MiB")
+        yield redis.fault(
+            f"maxmemory twice, while a rewrite forks, must fit into {redis.memory_limit_mb:g} MiB"
+        )
 
 
 def check_idle_time(platform: Platform) -> Iterator[str]:
     """Waiting Jobs (keda/warm) that would still wait, or work, when their deadline fails them."""
-    patched = _patched(platform.one("ScaledJob", "backtest").body, json.loads(platform.text(WARM)))
+    patched = _patched(
+        platform.one("ScaledJob", "backtest").body, json.loads(platform.text(WARM))
+    )
     target = patched["spec"]["jobTargetRef"]
     pod = target["template"]["spec"]
     env = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
@@ -72,7 +82,9 @@ def check_requests(platform: Platform) -> Iterator[str]:
         resources = workload.container["resources"]
         for kind, limit in resources["limits"].items():
             if amount(resources["requests"][kind]) > amount(limit):
-                yield workload.fault(f"{kind}: the request {resources['requests'][kind]} is above the limit {limit}")
+                yield workload.fault(
+                    f"{kind}: the request {resources['requests'][kind]} is above the limit {limit}"
+                )
 
 
 def check_connections(platform: Platform) -> Iterator[str]:
@@ -89,27 +101,44 @@ def check_backups(platform: Platform) -> Iterator[str]:
     mysql, backup = platform.workload("mysql"), platform.workload("backup")
     options = dict(arg.split("=", 1) for arg in mysql.container["args"])
     place = options.get("--log-bin", "").rpartition("/")[0]
-    claimed, written = _claims(mysql).get(place), _claims(backup).get(backup.container["workingDir"])
+    claimed, written = (
+        _claims(mysql).get(place),
+        _claims(backup).get(backup.container["workingDir"]),
+    )
     if claimed is None or claimed != written:
-        yield mysql.fault(f"expected --log-bin on the volume of the backups, {written!r}, not {place!r}")
+        yield mysql.fault(
+            f"expected --log-bin on the volume of the backups, {written!r}, not {place!r}"
+        )
     if int(options.get("--binlog-expire-logs-seconds", 0)) < 2 * BACKUP_INTERVAL_S:
-        yield mysql.fault(f"expected --binlog-expire-logs-seconds of at least {2 * BACKUP_INTERVAL_S}")
+        yield mysql.fault(
+            f"expected --binlog-expire-logs-seconds of at least {2 * BACKUP_INTERVAL_S}"
+        )
 
 
 def _claims(workload: Workload) -> dict[str, str | None]:
     """The claim behind each path; None where there is none."""
-    claims = {each["name"]: each.get("persistentVolumeClaim", {}).get("claimName") for each in workload.pod["volumes"]}
-    return {mount["mountPath"]: claims.get(mount["name"]) for mount in workload.container["volumeMounts"]}
+    claims = {
+        each["name"]: each.get("persistentVolumeClaim", {}).get("claimName")
+        for each in workload.pod["volumes"]
+    }
+    return {
+        mount["mountPath"]: claims.get(mount["name"])
+        for mount in workload.container["volumeMounts"]
+    }
 
 
 def connections(platform: Platform) -> dict[str, int]:
     """How many MySQL connections each role may hold at once, a rolling update's extra pods included."""
     web, reconciler = platform.workload("web"), platform.workload("reconciler")
     pool_size = int(_POOL_SIZE.findall(platform.text("web/platform.py"))[0])
-    pods = web.document.spec["replicas"] + web.document.spec["strategy"]["rollingUpdate"]["maxSurge"]
+    pods = (
+        web.document.spec["replicas"] + web.document.spec["strategy"]["rollingUpdate"]["maxSurge"]
+    )
     return {
-        "Jobs": platform.one("ScaledJob", "backtest").spec["maxReplicaCount"] * CONNECTIONS_PER_JOB,
-        "web": pods * int(web.own_env["WEB_CONCURRENCY"]["value"]) * (pool_size + 1),  # one for /ready
+        "Jobs": platform.one("ScaledJob", "backtest").spec["maxReplicaCount"]
+        * CONNECTIONS_PER_JOB,
+        # one for /ready
+        "web": pods * int(web.own_env["WEB_CONCURRENCY"]["value"]) * (pool_size + 1),
         "reconciler": (reconciler.document.spec["replicas"] + 1) * CONNECTIONS_PER_RECONCILER,
         "spare": SPARE_CONNECTIONS,
     }

@@ -12,9 +12,13 @@ from ruamel.yaml import YAML
 from scripts.manifests.documents import Document, Platform
 from scripts.manifests.facts import facts_of
 
-KUBERNETES_VERSIONS = ("1.32", "1.36")  # the oldest that the manifests are meant for, and the one they were run on
+# the oldest that the manifests are meant for, and the one they were run on
+KUBERNETES_VERSIONS = ("1.32", "1.36")
 _HERE = Path(__file__).parent
-_CUSTOM = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in (_HERE / "crds").glob("*.json")}
+_CUSTOM = {
+    file.stem: json.loads(file.read_text(encoding="utf-8"))
+    for file in (_HERE / "crds").glob("*.json")
+}
 _HOUSE = YAML(typ="safe", pure=True).load(_HERE / "house_rules.yaml")
 
 
@@ -29,7 +33,9 @@ def check_schemas(platform: Platform) -> Iterator[str]:
 
 def check_house_rules(platform: Platform) -> Iterator[str]:
     """Each value of an object, a pod or a container that house_rules.yaml expects otherwise."""
-    rules = {name: at_least(rule) for name, rule in _with_facts(_HOUSE, facts_of(platform)).items()}
+    rules = {
+        name: at_least(rule) for name, rule in _with_facts(_HOUSE, facts_of(platform)).items()
+    }
     for document in platform.documents:
         names = [document.kind, f"{document.kind}/{document.name}"]
         if document.kind not in ("Namespace", "PriorityClass", "Application"):
@@ -68,6 +74,9 @@ def _kubernetes_faults(document: Document) -> Iterator[str]:
     for version in KUBERNETES_VERSIONS:
         try:
             kubernetes_validate.validate(document.body, version, strict=True)
-        except (kubernetes_validate.ValidationError, kubernetes_validate.SchemaNotFoundError) as error:
+        except (
+            kubernetes_validate.ValidationError,
+            kubernetes_validate.SchemaNotFoundError,
+        ) as error:
             path = ".".join(str(part) for part in getattr(error, "path", ()))
             yield document.fault(f"Kubernetes {version}: {path}: {error.message}")

@@ -16,14 +16,23 @@ def check_services(platform: Platform) -> Iterator[str]:
         for port in service.spec["ports"]:
             if not pods or any(port["targetPort"] not in pod.ports for pod in pods):
                 names = ", ".join(pod.document.name for pod in pods)
-                yield service.fault(f"targetPort {port['targetPort']!r} is not a port of the pods it selects: {names}")
+                yield service.fault(
+                    f"targetPort {port['targetPort']!r} is not a port of the pods it selects: {names}"
+                )
 
 
 def check_addresses(platform: Platform) -> Iterator[str]:
     """Settings that name no Service."""
     config, redis = platform.config, urlsplit(platform.config["REDIS_URL"])
-    served = [(each.name, port["port"]) for each in platform.of_kind("Service") for port in each.spec["ports"]]
-    for host, number in ((config["DB_HOST"], int(config["DB_PORT"])), (redis.hostname, redis.port)):
+    served = [
+        (each.name, port["port"])
+        for each in platform.of_kind("Service")
+        for port in each.spec["ports"]
+    ]
+    for host, number in (
+        (config["DB_HOST"], int(config["DB_PORT"])),
+        (redis.hostname, redis.port),
+    ):
         if (host, number) not in served:
             yield f"k8s/configmap.yaml: no Service {host!r} has the port {number}"
 
@@ -32,20 +41,31 @@ def check_mounts(platform: Platform) -> Iterator[str]:
     """Mounted volumes that the pod does not have."""
     for workload in platform.workloads:
         claims = workload.document.spec.get("volumeClaimTemplates", [])
-        volumes = [each["name"] for each in (*workload.pod["volumes"], *(claim["metadata"] for claim in claims))]
+        volumes = [
+            each["name"]
+            for each in (*workload.pod["volumes"], *(claim["metadata"] for claim in claims))
+        ]
         for mount in workload.container["volumeMounts"]:
             if mount["name"] not in volumes:
-                yield workload.fault(f"mounts the volume {mount['name']!r}, which the pod does not have")
+                yield workload.fault(
+                    f"mounts the volume {mount['name']!r}, which the pod does not have"
+                )
 
 
 def check_arrows(platform: Platform) -> Iterator[str]:
     """Network policies that forbid what a role needs, or allow what nobody needs."""
     policies = {each.name: each for each in platform.of_kind("NetworkPolicy")}
     for target, login in (("mysql", "DB_PASSWORD"), ("redis", "REDIS_PASSWORD")):
-        roles = {workload.labels[_COMPONENT] for workload in platform.workloads if login in workload.own_env}
+        roles = {
+            workload.labels[_COMPONENT]
+            for workload in platform.workloads
+            if login in workload.own_env
+        }
         way_in = policies[target].spec["ingress"][0]["from"][0]["podSelector"]
         way_out = policies[f"to-{target}"].spec["podSelector"]
         for name, selector in ((target, way_in), (f"to-{target}", way_out)):
             allowed = set(selector["matchExpressions"][0]["values"])
             if allowed != roles:
-                yield policies[name].fault(f"allows {sorted(allowed)}, and {login} is with {sorted(roles)}")
+                yield policies[name].fault(
+                    f"allows {sorted(allowed)}, and {login} is with {sorted(roles)}"
+                )

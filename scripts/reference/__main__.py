@@ -20,7 +20,10 @@ from scripts.reference.pictures import draw_missing, stale_pictures
 from scripts.reference.settings import sections
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
-START, END = "<!-- written by scripts.reference: start -->\n", "<!-- written by scripts.reference: end -->\n"
+START, END = (
+    "<!-- written by scripts.reference: start -->\n",
+    "<!-- written by scripts.reference: end -->\n",
+)
 PAGES: dict[str, Callable[[], dict[str, Any]]] = {
     "rules.md": lambda: vars(catalog) | vars(language),
     "metrics.md": lambda: {"metrics": METRICS},
@@ -40,7 +43,10 @@ def main() -> int:
         freeze_new_fields()
     stale += stale_pictures(DOCS)
     for name in stale:
-        print(f"docs/{name} differs from the code; run: python -m scripts.reference", file=sys.stderr)
+        print(
+            f"docs/{name} differs from the code; run: python -m scripts.reference",
+            file=sys.stderr,
+        )
     return 1 if stale else 0
 
 

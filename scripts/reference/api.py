@@ -17,12 +17,21 @@ RUN = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_da
 BODIES: dict[str, Any] = {
     "POST /run_backtest": RUN,
     "POST /api/runs/bulk": [RUN | {"params": {"period": period}} for period in (7, 14)],
-    "POST /api/batches": {"name": "three", "base": RUN, "parameters": {"period": {"min": 7, "max": 21, "step": 7}}},
+    "POST /api/batches": {
+        "name": "three",
+        "base": RUN,
+        "parameters": {"period": {"min": 7, "max": 21, "step": 7}},
+    },
     "POST /api/screens": {"name": "two", "base": RUN, "parameters": {"period": [7, 14]}},
     "POST /api/runs/tags": {"run_ids": ["$RUN_ID"], "add": ["trend"]},
     **{
         f"PUT /api/{each}/title": {"title": "my best"}
-        for each in ("runs/{run_id}", "batches/{batch_id}", "studies/{study_id}", "portfolios/{portfolio_id}")
+        for each in (
+            "runs/{run_id}",
+            "batches/{batch_id}",
+            "studies/{study_id}",
+            "portfolios/{portfolio_id}",
+        )
     },
     **{f"POST /api/runs/{change}": {"run_ids": ["$RUN_ID"]} for change in ("cancel", "retry")},
     "POST /api/rules/check": {
@@ -46,7 +55,13 @@ BODIES: dict[str, Any] = {
     },
 }
 QUERIES = {"GET /api/curves": "?run=$RUN_ID", "POST /api/runs/bulk": "?batch_id=two"}
-SAMPLES = {"ticker": "AAPL", "timeframe": "1d", "name": "equity_curve", "batch_id": "two", "preset_id": "1"}
+SAMPLES = {
+    "ticker": "AAPL",
+    "timeframe": "1d",
+    "name": "equity_curve",
+    "batch_id": "two",
+    "preset_id": "1",
+}
 UPLOAD = "-T data/AAPL.csv "  # of PUT /api/prices
 UUID = "00000000-0000-4000-8000-000000000000"
 SCOPES = {None: "everybody", "read": "`read`", "submit": "`submit`", "admin": "`admin`"}
@@ -57,7 +72,11 @@ def operations() -> dict[str, Any]:
     """Every route and the schemas that they name, with what their template asks of them."""
     app = create_app(Settings(database_url="sqlite://"))
     document = description_of(app)
-    schemas = {name: schema for name, schema in document["components"]["schemas"].items() if _is_told(name)}
+    schemas = {
+        name: schema
+        for name, schema in document["components"]["schemas"].items()
+        if _is_told(name)
+    }
     routes = [
         _operation(app, method.upper(), path, each)
         for path, methods in document["paths"].items()
@@ -75,7 +94,12 @@ def _operation(app: Flask, method: str, path: str, each: dict[str, Any]) -> dict
     with app.test_request_context(path.format_map(ids), method=method):
         scope = SCOPES[needed_scope()]
     anchor = re.sub(r"[^\w -]", "", route).lower().replace(" ", "-")
-    return each | {"route": route, "anchor": anchor, "scope": scope, "command": _command(method, path)}
+    return each | {
+        "route": route,
+        "anchor": anchor,
+        "scope": scope,
+        "command": _command(method, path),
+    }
 
 
 def _command(method: str, path: str) -> str:
@@ -102,10 +126,16 @@ def type_of(schema: dict[str, Any]) -> str:
     if "enum" in schema:
         return _choices(schema["enum"])
     if schema.get("properties"):
-        return ", ".join(f"`{name}`: {type_of(each)}" for name, each in schema["properties"].items())
+        return ", ".join(
+            f"`{name}`: {type_of(each)}" for name, each in schema["properties"].items()
+        )
     bounds = [f" {sign} {schema[key]}" for key, sign in BOUNDS.items() if key in schema]
     return "".join([schema.get("type", "anything"), *bounds])
 
 
 def _choices(choices: list[str]) -> str:
-    return ", ".join(f"`{each}`" for each in choices) if len(choices) < 8 else f"one of {len(choices)} names"
+    return (
+        ", ".join(f"`{each}`" for each in choices)
+        if len(choices) < 8
+        else f"one of {len(choices)} names"
+    )

@@ -49,7 +49,10 @@ def _parsed(file: str) -> dict[str, Any]:
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             helps = {each.dest: each.help for each in action._choices_actions}
-            parts += [(name, helps.get(name) or "", _arguments(sub)) for name, sub in action.choices.items()]
+            parts += [
+                (name, helps.get(name) or "", _arguments(sub))
+                for name, sub in action.choices.items()
+            ]
     about = (parser.description or "").strip()
     return {"name": _name(file), "about": about, "arguments": _arguments(parser), "parts": parts}
 
@@ -76,12 +79,18 @@ def _parser(file: str) -> argparse.ArgumentParser:
 
 def _arguments(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
     """How each argument is written, and what it means."""
-    return [_argument(parser, action) for action in parser._actions if not isinstance(action, _UNTOLD)]
+    return [
+        _argument(parser, action) for action in parser._actions if not isinstance(action, _UNTOLD)
+    ]
 
 
 def _argument(parser: argparse.ArgumentParser, action: argparse.Action) -> tuple[str, str]:
     name = ", ".join(action.option_strings) or action.metavar or action.dest
-    value = f" {action.metavar or action.dest.upper()}" if action.option_strings and action.nargs != 0 else ""
+    value = (
+        f" {action.metavar or action.dest.upper()}"
+        if action.option_strings and action.nargs != 0
+        else ""
+    )
     words = argparse.HelpFormatter(parser.prog)._expand_help(action) if action.help else ""
     choices = f" ({', '.join(map(str, action.choices))})" if action.choices else ""
     return f"{name}{value}", f"{words}{choices}"

@@ -3,18 +3,29 @@
 import json
 from pathlib import Path
 
-from web.documents.contract_schemas import portfolio_schema, request_schema, result_schema, sweep_schema
+from web.documents.contract_schemas import (
+    portfolio_schema,
+    request_schema,
+    result_schema,
+    sweep_schema,
+)
 
 CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 
 
 def freeze_new_fields() -> None:
     """Add the fields of the contracts, and the parts of the result, that are not frozen yet."""
-    schemas = {"run_request": request_schema(), "run_result": result_schema(), "sweep": sweep_schema()}
+    schemas = {
+        "run_request": request_schema(),
+        "run_result": result_schema(),
+        "sweep": sweep_schema(),
+    }
     schemas["portfolio_request"] = portfolio_schema()
     for name, now in schemas.items():
         path = CONTRACTS / f"{name}.schema.json"
         frozen = json.loads(path.read_text(encoding="utf-8"))
         for group in frozen.keys() & {"properties", "$defs"}:
-            frozen[group] |= {each: now[group][each] for each in now[group] if each not in frozen[group]}
+            frozen[group] |= {
+                each: now[group][each] for each in now[group] if each not in frozen[group]
+            }
         path.write_text(json.dumps(frozen, indent=2) + "\n", encoding="utf-8")

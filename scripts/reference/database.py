@@ -15,7 +15,9 @@ from adapters.grants import rights_on
 
 def tables() -> list[dict[str, Any]]:
     """Every table with its columns, keys, owner and rights, by owner and name; what belongs to a run first."""
-    tables = (sorted(tables_of(subject), key=lambda each: each.name) for subject in get_args(Subject))
+    tables = (
+        sorted(tables_of(subject), key=lambda each: each.name) for subject in get_args(Subject)
+    )
     return [_table(each) for each in chain.from_iterable(tables)]
 
 

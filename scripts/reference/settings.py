@@ -21,7 +21,10 @@ ROLES = {  # who runs a file, by what its path begins with; the first that fits
 def sections() -> list[tuple[str, list[tuple[str, str, str, str]]]]:
     """The sections of .env.example: each setting's name, default, meaning and readers below a title."""
     _, *texts = (ROOT / ".env.example").read_text(encoding="utf-8").split("\n# --- ")
-    return [(text[0].upper() + text[1:].partition("\n")[0], list(_rows(text.splitlines()[1:]))) for text in texts]
+    return [
+        (text[0].upper() + text[1:].partition("\n")[0], list(_rows(text.splitlines()[1:])))
+        for text in texts
+    ]
 
 
 def _rows(lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
@@ -38,8 +41,18 @@ def _rows(lines: list[str]) -> Iterator[tuple[str, str, str, str]]:
 def _readers(name: str) -> str:
     """The roles whose code reads a setting; all of them where it is part of an address."""
     use = re.compile(rf"\.{name.lower()}\b")
-    files = [path for room in ("web", "consumer", "adapters") for path in sorted((ROOT / room).rglob("*.py"))]
-    read_in = {path.relative_to(ROOT).as_posix() for path in files if use.search(path.read_text(encoding="utf-8"))}
+    files = [
+        path
+        for room in ("web", "consumer", "adapters")
+        for path in sorted((ROOT / room).rglob("*.py"))
+    ]
+    read_in = {
+        path.relative_to(ROOT).as_posix()
+        for path in files
+        if use.search(path.read_text(encoding="utf-8"))
+    }
     read_in -= {"adapters/settings.py"}
-    roles = {next(role for start, role in ROLES.items() if path.startswith(start)) for path in read_in}
+    roles = {
+        next(role for start, role in ROLES.items() if path.startswith(start)) for path in read_in
+    }
     return "every role" if not roles or "every role" in roles else ", ".join(sorted(roles))

@@ -48,7 +48,10 @@ class Target:
 
     def is_up(self) -> bool:
         """Whether all of its workers, which have started no other process, are there, and one answers."""
-        return sum(not process.children() for process in self._processes()) == WORKERS and self.answers()
+        return (
+            sum(not process.children() for process in self._processes()) == WORKERS
+            and self.answers()
+        )
 
     def cpu_s(self) -> float:
         return sum(sum(process.cpu_times()[:2]) for process in self._processes())
@@ -63,14 +66,21 @@ class Target:
         """Ordinary calls while something else goes on; noted where ATTACK_REPORT names a file."""
         found = called(self.port, times)
         if path := os.environ.get("ATTACK_REPORT"):
-            figures = {"calls": times, "failed": found.failed, "slowest_s": found.slowest_s, "mb": self.memory_mb()}
+            figures = {
+                "calls": times,
+                "failed": found.failed,
+                "slowest_s": found.slowest_s,
+                "mb": self.memory_mb(),
+            }
             with Path(path).open("a", encoding="utf-8") as file:
                 print(json.dumps({"attack": what, **figures}), file=file)
         return found
 
     def large_download(self) -> str:
         """Path of a series of prices, which is written as text while it is sent."""
-        times = (datetime(2010, 1, 1, tzinfo=UTC) + timedelta(minutes=5 * bar) for bar in range(BARS))
+        times = (
+            datetime(2010, 1, 1, tzinfo=UTC) + timedelta(minutes=5 * bar) for bar in range(BARS)
+        )
         rows = "\n".join(f"{time.isoformat()},100.25,101.5,99.75,100.5,123456" for time in times)
         url = f"http://127.0.0.1:{self.port}/api/prices/LARGE/5m"
         body = f"Time,Open,High,Low,Close,Volume\n{rows}\n".encode()
@@ -80,11 +90,18 @@ class Target:
 
 
 @pytest.fixture(scope="module")
-def target(redis_process: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Target]:
+def target(
+    redis_process: RedisServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Target]:
     directory, port = tmp_path_factory.mktemp("attacked"), free_port()
     command = (PROJECT_ROOT / "Procfile").read_text().partition("web: ")[2].splitlines()[0]
     settings = settings_of(sqlite_url(directory), redis_process.url)
-    settings |= {"PORT": str(port), "WEB_HOST": "127.0.0.1", "API_TOKENS": TOKEN, "OPEN_READS": "true"}
+    settings |= {
+        "PORT": str(port),
+        "WEB_HOST": "127.0.0.1",
+        "API_TOKENS": TOKEN,
+        "OPEN_READS": "true",
+    }
     settings |= {"WEB_CONCURRENCY": str(WORKERS)}
     for starter in programs(directory, settings):
         program = starter.run(["sh", "-c", command.replace("python", sys.executable)])

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.attack
 
-SOON_S = 5.0  # until a call is answered beside them; one that waits for a thread that strangers hold waits for longer
+# until a call is answered beside them; one that waits for a thread that strangers hold waits for longer
+SOON_S = 5.0
 
 MOST_MB = 800  # of both processes; a pod has 1 GiB
 
@@ -38,7 +39,9 @@ def test_connections_that_wait(target: Target, what: str, sent: list[bytes]) -> 
         held(target, what)
 
 
-@pytest.mark.parametrize("text", [b"", HALF_HEAD, HALF_BODY], ids=["silent", "half a head", "half a body"])
+@pytest.mark.parametrize(
+    "text", [b"", HALF_HEAD, HALF_BODY], ids=["silent", "half a head", "half a body"]
+)
 def test_one_address_with_more_connections_than_it_may_have(
     target: Target, text: bytes, request: pytest.FixtureRequest
 ) -> None:
@@ -49,7 +52,9 @@ def test_one_address_with_more_connections_than_it_may_have(
 def test_answers_that_nobody_reads(target: Target) -> None:
     with ExitStack() as stack:
         for number in range(2, 7):
-            stack.enter_context(opened(target.port, *[FILE * 3] * 900, address=f"127.0.0.{number}"))
+            stack.enter_context(
+                opened(target.port, *[FILE * 3] * 900, address=f"127.0.0.{number}")
+            )
         held(target, "4,500 unread answers to 5 addresses")
 
 

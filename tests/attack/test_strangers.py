@@ -23,8 +23,13 @@ if TYPE_CHECKING:
 BODY = 63 * 2**20
 FOREIGN = b"POST /login HTTP/1.1\r\nHost: elsewhere.example\r\nContent-Type: text/plain\r\n"
 LARGE = b"POST /api/runs/bulk HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-LENGTH, CHUNKED = b"Content-Length: 15000000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\nF00000\r\n"
-BROKEN = b"POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n"
+LENGTH, CHUNKED = (
+    b"Content-Length: 15000000\r\n\r\n",
+    b"Transfer-Encoding: chunked\r\n\r\nF00000\r\n",
+)
+BROKEN = (
+    b"POST /login HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n"
+)
 
 SECOND = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 LINES = {
@@ -32,7 +37,11 @@ LINES = {
     "HTTP/1.0 in chunks": (b"1.0", b"Transfer-Encoding: chunked"),
     "both lengths": (b"1.1", b"Content-Length: 5", b"Transfer-Encoding: chunked"),
     "chunked twice": (b"1.1", b"Transfer-Encoding: chunked, chunked"),
-    "chunked in two lines": (b"1.1", b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked"),
+    "chunked in two lines": (
+        b"1.1",
+        b"Transfer-Encoding: chunked",
+        b"Transfer-Encoding: chunked",
+    ),
     "chunked by another name": (b"1.1", b"Transfer-Encoding: xchunked"),
     "two lengths": (b"1.1", b"Content-Length: 5", b"Content-Length: 6"),
     "a length of 5,000 digits": (b"1.1", b"Content-Length: " + b"9" * 5000),
@@ -44,9 +53,13 @@ LINES = {
 
 
 @pytest.mark.parametrize("name", LINES)
-def test_an_ambiguous_request_is_refused_and_its_connection_closed(target: Target, name: str) -> None:
+def test_an_ambiguous_request_is_refused_and_its_connection_closed(
+    target: Target, name: str
+) -> None:
     version, *lines = LINES[name]
-    head = b"\r\n".join([b"POST /login HTTP/" + version, b"Host: localhost", b"Connection: keep-alive", *lines])
+    head = b"\r\n".join(
+        [b"POST /login HTTP/" + version, b"Host: localhost", b"Connection: keep-alive", *lines]
+    )
 
     got = answer(target.port, head + b"\r\n\r\n0\r\n\r\n" + SECOND)
 
@@ -58,14 +71,23 @@ def test_an_ambiguous_request_is_refused_and_its_connection_closed(target: Targe
 def test_heads_have_a_bound(target: Target, line: bytes, times: int) -> None:
     before = target.memory_mb()
 
-    got = answer(target.port, b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: y\r\nX: " + line * times + b"\r\n\r\n")
+    got = answer(
+        target.port,
+        b"GET /health HTTP/1.1\r\nHost: localhost\r\nX: y\r\nX: " + line * times + b"\r\n\r\n",
+    )
 
-    assert got[9:12] in (b"431", b"400", b"")  # who has not read yet may find the connection reset
+    # who has not read yet may find the connection reset
+    assert got[9:12] in (b"431", b"400", b"")
     assert target.memory_mb() - before < 20
 
 
 def test_a_broken_request_whose_client_has_left_is_no_trace_in_the_log(target: Target) -> None:
-    for sent in (BROKEN, FILE * 5, POST + LENGTH, b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 8_000) * 10:
+    for sent in (
+        BROKEN,
+        FILE * 5,
+        POST + LENGTH,
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 8_000,
+    ) * 10:
         with opened(target.port, sent):
             pass
     called(target.port, 6)
@@ -73,7 +95,9 @@ def test_a_broken_request_whose_client_has_left_is_no_trace_in_the_log(target: T
     assert "Traceback" not in target.log
 
 
-@pytest.mark.parametrize("head", [FOREIGN + b"Content-Length: %d\r\n\r\n" % BODY, LARGE + LENGTH, LARGE + CHUNKED])
+@pytest.mark.parametrize(
+    "head", [FOREIGN + b"Content-Length: %d\r\n\r\n" % BODY, LARGE + LENGTH, LARGE + CHUNKED]
+)
 def test_bodies_of_strangers_are_neither_kept_nor_written(target: Target, head: bytes) -> None:
     written, memory = target.written_mb(), target.memory_mb()
 

@@ -11,7 +11,9 @@ from autoscaling.picture import draw
 from autoscaling.timeline import in_words, summary, wave_of
 
 
-def run(created: int, started: int | None, completed: int | None, attempt: int = 1) -> dict[str, Any]:
+def run(
+    created: int, started: int | None, completed: int | None, attempt: int = 1
+) -> dict[str, Any]:
     def at(second: int | None) -> str | None:
         return None if second is None else f"2026-01-01T00:00:{second:02d}.000000Z"
 
@@ -85,7 +87,9 @@ def test_a_wave_of_which_nothing_started_has_a_picture_too(tmp_path: Path) -> No
 
 
 def test_the_documented_result_adds_up() -> None:
-    shown = json.loads((Path(__file__).parents[2] / "docs" / "images" / "autoscaling.json").read_text())
+    shown = json.loads(
+        (Path(__file__).parents[2] / "docs" / "images" / "autoscaling.json").read_text()
+    )
 
     assert shown["completed"] == shown["runs"] == shown["wave"]["ended"][-1]
     assert max(shown["wave"]["running"]) == shown["peak_running"] <= shown["limit"]

@@ -22,7 +22,9 @@ QUEUE = "rq:queue:backtests-bulk"
 @pytest.fixture
 def batch(app: Flask, client: FlaskClient) -> list[str]:
     """Run ids of batch `b`: one completed, one failed, one running, 1,500 waiting."""
-    run_ids: list[str] = client.post("/api/runs/bulk?batch_id=b", json=sweep_values(1503)).json["run_ids"]
+    run_ids: list[str] = client.post("/api/runs/bulk?batch_id=b", json=sweep_values(1503)).json[
+        "run_ids"
+    ]
     engine = app.extensions["platform"].engine
     succeed(engine, run_ids[0], {"sharpe_ratio": 0.5})
     break_down(engine, run_ids[1])
@@ -39,11 +41,15 @@ def rows_of(app: Flask) -> dict[str, Any]:
 def events_of(app: Flask, run_id: str) -> list[tuple[Any, ...]]:
     query = select(run_events.c.attempt, run_events.c.from_status, run_events.c.to_status)
     with app.extensions["platform"].engine.connect() as connection:
-        found = connection.execute(query.where(run_events.c.run_id == run_id).order_by(run_events.c.id))
+        found = connection.execute(
+            query.where(run_events.c.run_id == run_id).order_by(run_events.c.id)
+        )
         return [tuple(row) for row in found]
 
 
-def test_cancelling_a_batch_ends_what_has_not_ended(app: Flask, client: FlaskClient, batch: list[str]) -> None:
+def test_cancelling_a_batch_ends_what_has_not_ended(
+    app: Flask, client: FlaskClient, batch: list[str]
+) -> None:
     answer = client.post("/api/batches/b/cancel")
 
     assert answer.json == {"batch_id": "b", "cancelled": 1501}
@@ -51,7 +57,11 @@ def test_cancelling_a_batch_ends_what_has_not_ended(app: Flask, client: FlaskCli
     assert counts["counts"] == {"pending": 0, "running": 0, "completed": 1, "failed": 1502}
     assert counts["failures"] == {"cancelled": 1501, "no_prices": 1}
     running = rows_of(app)[batch[2]]
-    assert (running.cancel_requested, running.lease_token, running.completed_at is None) == (1, None, False)
+    assert (running.cancel_requested, running.lease_token, running.completed_at is None) == (
+        1,
+        None,
+        False,
+    )
     assert events_of(app, batch[2])[-1] == (1, "RUNNING", "FAILED")
     assert events_of(app, batch[9])[-1] == (1, "PENDING", "FAILED")
 
@@ -80,7 +90,9 @@ def test_a_batch_at_the_end_of_a_long_queue_is_taken_off_from_there(
     assert redis_server.client().lrange(QUEUE, 0, -1) == [f"{run_id}-1" for run_id in first]
 
 
-def test_cancelling_works_while_redis_is_away(client: FlaskClient, batch: list[str], redis_server: RedisServer) -> None:
+def test_cancelling_works_while_redis_is_away(
+    client: FlaskClient, batch: list[str], redis_server: RedisServer
+) -> None:
     redis_server.stop()
 
     assert client.post("/api/batches/b/cancel").json["cancelled"] == 1501
@@ -95,7 +107,12 @@ def test_retrying_a_batch_makes_its_failed_runs_wait_again(
 
     assert (answer.status_code, answer.json) == (202, {"batch_id": "b", "retried": 1})
     row = rows_of(app)[batch[1]]
-    assert (row.status, row.attempt, row.error_type, row.completed_at) == ("PENDING", 2, None, None)
+    assert (row.status, row.attempt, row.error_type, row.completed_at) == (
+        "PENDING",
+        2,
+        None,
+        None,
+    )
     assert events_of(app, batch[1])[-1] == (1, "FAILED", "PENDING")
     assert redis_server.client().lrange(QUEUE, -1, -1) == [f"{batch[1]}-2"]
 
@@ -118,7 +135,12 @@ def test_a_run_that_fails_again_meanwhile_is_retried_once(
         enqueue(messages)
         first = Attempt(messages[0].run_id, messages[0].attempt)
         with platform.engine.begin() as connection:
-            fail(connection, claim(connection, first, str(uuid4()), 60, "test"), ErrorType.NO_PRICES, "again")
+            fail(
+                connection,
+                claim(connection, first, str(uuid4()), 60, "test"),
+                ErrorType.NO_PRICES,
+                "again",
+            )
 
     monkeypatch.setattr(platform.submission, "enqueue", enqueue_and_fail_the_first)
     answer = client.post("/api/batches/b/retry?cancelled=true")

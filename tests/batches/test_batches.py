@@ -19,11 +19,21 @@ from tests.services.web_app import run_values, sweep_values
 @pytest.fixture
 def batch(app: Flask, client: FlaskClient) -> list[str]:
     """Run ids of batch `b`: three completed, one failed, one waiting."""
-    run_ids: list[str] = client.post("/api/runs/bulk?batch_id=b", json=sweep_values(5)).json["run_ids"]
+    run_ids: list[str] = client.post("/api/runs/bulk?batch_id=b", json=sweep_values(5)).json[
+        "run_ids"
+    ]
     engine = app.extensions["platform"].engine
-    succeed(engine, run_ids[0], {"sharpe_ratio": 0.5, "sortino_ratio": 0.9, "max_drawdown_pct": 30.0})
-    succeed(engine, run_ids[1], {"sharpe_ratio": 1.5, "sortino_ratio": 0.7, "max_drawdown_pct": 10.0})
-    succeed(engine, run_ids[2], {"sharpe_ratio": None, "sortino_ratio": None, "max_drawdown_pct": 20.0})
+    succeed(
+        engine, run_ids[0], {"sharpe_ratio": 0.5, "sortino_ratio": 0.9, "max_drawdown_pct": 30.0}
+    )
+    succeed(
+        engine, run_ids[1], {"sharpe_ratio": 1.5, "sortino_ratio": 0.7, "max_drawdown_pct": 10.0}
+    )
+    succeed(
+        engine,
+        run_ids[2],
+        {"sharpe_ratio": None, "sortino_ratio": None, "max_drawdown_pct": 20.0},
+    )
     break_down(engine, run_ids[3])
     return run_ids
 
@@ -51,7 +61,9 @@ def test_once_all_runs_have_ended_the_completed_ones_are_those_that_were_tried(
     assert note.startswith("3 runs were tried")
 
 
-def test_the_time_left_is_at_the_pace_of_what_runs_now_not_of_before_a_retry(app: Flask, client: FlaskClient) -> None:
+def test_the_time_left_is_at_the_pace_of_what_runs_now_not_of_before_a_retry(
+    app: Flask, client: FlaskClient
+) -> None:
     run_ids = client.post("/api/runs/bulk?batch_id=b", json=sweep_values(20)).json["run_ids"]
     began = datetime(2026, 1, 2)
     with app.extensions["platform"].engine.begin() as connection:
@@ -60,7 +72,10 @@ def test_the_time_left_is_at_the_pace_of_what_runs_now_not_of_before_a_retry(app
         ):  # six ended the day before, six since, two seconds each, one runs
             day = timedelta(days=-1 if number < 6 else 0)
             times = {"waiting_since": began + day, "started_at": began + day}
-            ended = {"completed_at": began + day + timedelta(seconds=2 * number), "status": RunStatus.SUCCEEDED}
+            ended = {
+                "completed_at": began + day + timedelta(seconds=2 * number),
+                "status": RunStatus.SUCCEEDED,
+            }
             values = times | (ended if number < 12 else {"status": RunStatus.RUNNING})
             connection.execute(update(runs).where(runs.c.run_id == run_id).values(**values))
 
@@ -88,7 +103,9 @@ def test_the_leaderboard_is_ranked_by_the_asked_metric(
 ) -> None:
     answer = client.get(f"/api/batches/b?{query}").json
 
-    assert [run["run_id"] for run in answer["leaderboard"]] == [batch[number] for number in expected]
+    assert [run["run_id"] for run in answer["leaderboard"]] == [
+        batch[number] for number in expected
+    ]
 
 
 def test_all_runs_of_a_batch_are_paged_once_each(client: FlaskClient, batch: list[str]) -> None:
@@ -105,12 +122,20 @@ def test_all_runs_of_a_batch_are_paged_once_each(client: FlaskClient, batch: lis
 def test_a_run_that_once_had_nothing_left_or_never_traded_has_no_place_in_any_ranking(
     app: Flask, client: FlaskClient, metric: str
 ) -> None:
-    grid = [{"period": period, "oversold": low, "overbought": 70} for period in (5, 10) for low in (20, 30)]
-    run_ids = client.post("/api/runs/bulk?batch_id=r", json=[run_values(params=each) for each in grid]).json["run_ids"]
+    grid = [
+        {"period": period, "oversold": low, "overbought": 70}
+        for period in (5, 10)
+        for low in (20, 30)
+    ]
+    run_ids = client.post(
+        "/api/runs/bulk?batch_id=r", json=[run_values(params=each) for each in grid]
+    ).json["run_ids"]
     measured = [(900.0, 100.0, 1), (1.0, 99.9, 1), (3.0, None, None), (800.0, 0.0, 0)]
     for run_id, (value, drawdown, trades) in zip(run_ids, measured, strict=True):
         engine = app.extensions["platform"].engine
-        succeed(engine, run_id, {metric: value, "max_drawdown_pct": drawdown, "num_trades": trades})
+        succeed(
+            engine, run_id, {metric: value, "max_drawdown_pct": drawdown, "num_trades": trades}
+        )
 
     board = client.get(f"/api/batches/r?metric={metric}").json["leaderboard"]
     cells = client.get(f"/api/batches/r/heatmap?metric={metric}").json["heatmap"]["cells"]
@@ -123,8 +148,12 @@ def test_a_run_that_once_had_nothing_left_or_never_traded_has_no_place_in_any_ra
 
 def test_a_two_parameter_grid_is_a_heatmap(app: Flask, client: FlaskClient) -> None:
     grid = [(period, oversold) for oversold in (20, 30) for period in (5, 10, 15)]
-    params = [{"period": period, "oversold": oversold, "overbought": 70} for period, oversold in grid]
-    answer = client.post("/api/runs/bulk?batch_id=g", json=[run_values(params=each) for each in params])
+    params = [
+        {"period": period, "oversold": oversold, "overbought": 70} for period, oversold in grid
+    ]
+    answer = client.post(
+        "/api/runs/bulk?batch_id=g", json=[run_values(params=each) for each in params]
+    )
     for number, run_id in enumerate(answer.json["run_ids"][:-1]):
         succeed(app.extensions["platform"].engine, run_id, {"sharpe_ratio": float(number)})
 
@@ -158,7 +187,9 @@ def test_a_cell_of_many_runs_is_their_median(app: Flask, client: FlaskClient) ->
     assert (alone["cells"], alone["runs_per_cell"]) == ([[9.0, 9.0], [9.0, 9.0]], 1)
 
 
-def test_a_batch_without_two_varying_parameters_has_no_heatmap(client: FlaskClient, batch: list[str]) -> None:
+def test_a_batch_without_two_varying_parameters_has_no_heatmap(
+    client: FlaskClient, batch: list[str]
+) -> None:
     assert client.get("/api/batches/b/heatmap").json["heatmap"] is None
 
 
@@ -183,7 +214,9 @@ def test_a_file_is_named_after_its_batch_in_any_script(client: FlaskClient) -> N
     assert "filename*=UTF-8''%E6%97%A5%E6%9C%AC.csv" in named
 
 
-def test_words_outside_ascii_are_refused_where_the_column_has_none(client: FlaskClient, batch: list[str]) -> None:
+def test_words_outside_ascii_are_refused_where_the_column_has_none(
+    client: FlaskClient, batch: list[str]
+) -> None:
     for query in ("runs?after=日", "heatmap?ticker=日"):
         assert client.get(f"/api/batches/b/{query}").status_code == 400, query
 
@@ -206,12 +239,21 @@ def test_the_csv_export_is_read_while_it_is_sent(
 def test_an_unknown_batch_is_not_found(client: FlaskClient, path: str) -> None:
     answer = client.get(f"/api/batches/nowhere{path}")
 
-    assert (answer.status_code, answer.json) == (404, {"error": "no run belongs to batch 'nowhere'"})
+    assert (answer.status_code, answer.json) == (
+        404,
+        {"error": "no run belongs to batch 'nowhere'"},
+    )
 
 
 @pytest.mark.parametrize(
     ("query", "field"),
-    [("metric=luck", "metric"), ("goal=best", "goal"), ("top=5001", "top"), ("top=-1", "top"), ("top=x", "top")],
+    [
+        ("metric=luck", "metric"),
+        ("goal=best", "goal"),
+        ("top=5001", "top"),
+        ("top=-1", "top"),
+        ("top=x", "top"),
+    ],
 )
 def test_a_question_that_makes_no_sense_is_refused_by_name(
     client: FlaskClient, batch: list[str], query: str, field: str

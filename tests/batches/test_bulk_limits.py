@@ -21,7 +21,9 @@ def test_lines_are_counted_before_they_are_read(platform_settings: dict[str, str
     with web_app(platform_settings | {"MAX_BULK_RUNS": "5"}) as app:
         client = app.test_client()
         told = [
-            client.post("/api/runs/bulk", data=b"\n\r\n{\n" * lines, content_type="application/x-ndjson")
+            client.post(
+                "/api/runs/bulk", data=b"\n\r\n{\n" * lines, content_type="application/x-ndjson"
+            )
             for lines in (6, 5)
         ]
 
@@ -36,7 +38,10 @@ def test_one_run_of_many_may_be_no_larger_than_one_alone(client: FlaskClient, fi
     for path in ("/api/runs/bulk", "/api/runs/bulk?dry_run=true"):
         answer = client.post(path, json=[run_values(), values])
         assert list(answer.json["errors"]) == ["2.body"]
-        assert "characters of JSON for one run; at most 65,536 are accepted" in answer.json["errors"]["2.body"]
+        assert (
+            "characters of JSON for one run; at most 65,536 are accepted"
+            in answer.json["errors"]["2.body"]
+        )
 
 
 def test_an_answer_lists_a_bounded_number_of_faults(client: FlaskClient) -> None:
@@ -72,11 +77,15 @@ def test_a_batch_that_would_overfill_the_queue_is_told_when_to_come_back(
     assert redis_server.client().llen("rq:queue:backtests-bulk") == 10
 
 
-def test_the_largest_documented_call_fits_into_its_body(platform_settings: dict[str, str]) -> None:
+def test_the_largest_documented_call_fits_into_its_body(
+    platform_settings: dict[str, str],
+) -> None:
     values = {
         "ticker": "AAPL",
         "rule_type": "RSI_MACD",
-        "params": dict.fromkeys(("period", "oversold", "overbought", "fast", "slow", "signal"), 30.25),
+        "params": dict.fromkeys(
+            ("period", "oversold", "overbought", "fast", "slow", "signal"), 30.25
+        ),
         "start_date": "2004-01-01",
         "end_date": "2013-03-01",
         "initial_capital": 100000.0,
@@ -97,4 +106,6 @@ def test_the_largest_documented_call_fits_into_its_body(platform_settings: dict[
     with web_app(platform_settings) as app:
         settings = app.extensions["platform"].settings
 
-    assert (len(json.dumps(values)) + 1) * settings.max_bulk_runs <= settings.max_body_mb * 1024 * 1024
+    assert (
+        len(json.dumps(values)) + 1
+    ) * settings.max_bulk_runs <= settings.max_body_mb * 1024 * 1024

@@ -22,7 +22,9 @@ def raw_queue(redis_server: RedisServer, name: str = "backtests") -> Queue:
     return Queue(name, connection=Redis.from_url(redis_server.url), serializer=JSONSerializer)
 
 
-def test_a_message_is_the_one_that_rq_writes(client: FlaskClient, redis_server: RedisServer) -> None:
+def test_a_message_is_the_one_that_rq_writes(
+    client: FlaskClient, redis_server: RedisServer
+) -> None:
     run_id = client.post("/run_backtest", json=run_values()).json["run_id"]
     queue = raw_queue(redis_server)
     ours = queue.fetch_job(f"{run_id}-1")
@@ -41,11 +43,15 @@ def test_a_message_is_the_one_that_rq_writes(client: FlaskClient, redis_server: 
     assert set(fields) == set(written)
 
 
-def test_messages_of_one_push_keep_their_own_words(client: FlaskClient, redis_server: RedisServer) -> None:
+def test_messages_of_one_push_keep_their_own_words(
+    client: FlaskClient, redis_server: RedisServer
+) -> None:
     listed = [run_values(ticker=ticker, batch_id="b") for ticker in ("AAPL", "IBM")]
     run_ids = client.post("/api/runs/bulk", json=listed).json["run_ids"]
 
-    jobs = [raw_queue(redis_server, "backtests-bulk").fetch_job(f"{run_id}-1") for run_id in run_ids]
+    jobs = [
+        raw_queue(redis_server, "backtests-bulk").fetch_job(f"{run_id}-1") for run_id in run_ids
+    ]
 
     assert {job.origin for job in jobs} == {"backtests-bulk"}
     assert [job.args for job in jobs] == [[run_id, 1] for run_id in run_ids]
@@ -66,7 +72,9 @@ def test_rqs_classes_list_the_queue(client: FlaskClient, redis_server: RedisServ
     assert queue.jobs[0].get_status() == "queued"
     queues = Queue.all(connection=queue.connection, serializer=JSONSerializer)
     assert {each.name for each in queues} == {"backtests", "backtests-bulk"}
-    assert Job.fetch(f"{run_id}-1", connection=queue.connection, serializer=JSONSerializer).args == [run_id, 1]
+    assert Job.fetch(
+        f"{run_id}-1", connection=queue.connection, serializer=JSONSerializer
+    ).args == [run_id, 1]
 
 
 def test_rq_info_counts_the_queue(client: FlaskClient, redis_server: RedisServer) -> None:
@@ -74,7 +82,9 @@ def test_rq_info_counts_the_queue(client: FlaskClient, redis_server: RedisServer
     client.post("/api/runs/bulk", json=[run_values(batch_id="b")])
 
     program = Path(sys.executable).with_name("rq")
-    shown = subprocess.run([program, "info", "--url", redis_server.url], capture_output=True, text=True, timeout=60)
+    shown = subprocess.run(
+        [program, "info", "--url", redis_server.url], capture_output=True, text=True, timeout=60
+    )
 
     assert shown.returncode == 0, shown.stderr
     assert "backtests-bulk" in shown.stdout

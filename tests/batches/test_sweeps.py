@@ -11,8 +11,18 @@ from adapters.batches.axes import axis_values
 from adapters.tables import runs
 from tests.services.studies import WALK_FORWARD
 
-BASE = {"tickers": ["AAPL", "IBM"], "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2006-12-31"}
-SWEEP: dict[str, Any] = {"name": "Four", "base": BASE, "parameters": {"period": [7, 14]}, "constraints": "cagr > 0"}
+BASE = {
+    "tickers": ["AAPL", "IBM"],
+    "rule_type": "RSI",
+    "start_date": "2004-01-01",
+    "end_date": "2006-12-31",
+}
+SWEEP: dict[str, Any] = {
+    "name": "Four",
+    "base": BASE,
+    "parameters": {"period": [7, 14]},
+    "constraints": "cagr > 0",
+}
 
 
 def recorded(app: Flask) -> int:
@@ -27,7 +37,11 @@ def test_a_sweep_is_recorded_once_with_its_ranking(app: Flask, client: FlaskClie
     assert (first.status_code, again.status_code, recorded(app)) == (202, 200, 4)
     assert first.json["batch_id"].startswith("four-")
     assert again.json == first.json | {"new": 0, "existing": {"pending": 4}}
-    assert first.json["ranking"] == {"metric": "sharpe_ratio", "goal": "max", "constraints": ["cagr > 0"]}
+    assert first.json["ranking"] == {
+        "metric": "sharpe_ratio",
+        "goal": "max",
+        "constraints": ["cagr > 0"],
+    }
     assert [(each["ticker"], each["params"]) for each in first.json["first_requests"]] == [
         ("AAPL", {"period": 7}), ("AAPL", {"period": 14}), ("IBM", {"period": 7}), ("IBM", {"period": 14}),
     ]  # fmt: skip
@@ -38,22 +52,33 @@ def test_a_sweep_is_recorded_once_with_its_ranking(app: Flask, client: FlaskClie
 def test_a_dry_run_records_nothing(app: Flask, client: FlaskClient) -> None:
     planned = client.post("/api/batches?dry_run=true", json=SWEEP)
 
-    assert (planned.status_code, planned.json["new"], planned.json["run_ids"]) == (200, 4, [None] * 4)
+    assert (planned.status_code, planned.json["new"], planned.json["run_ids"]) == (
+        200,
+        4,
+        [None] * 4,
+    )
     assert recorded(app) == 0
 
 
-def test_a_sweep_without_a_name_is_a_new_batch_but_for_the_same_key(app: Flask, client: FlaskClient) -> None:
+def test_a_sweep_without_a_name_is_a_new_batch_but_for_the_same_key(
+    app: Flask, client: FlaskClient
+) -> None:
     nameless = {name: value for name, value in SWEEP.items() if name != "name"}
     headers = [{}, {}, {"Idempotency-Key": "k"}, {"Idempotency-Key": "k"}]
 
-    batches = [client.post("/api/batches", json=nameless, headers=each).json["batch_id"] for each in headers]
+    batches = [
+        client.post("/api/batches", json=nameless, headers=each).json["batch_id"]
+        for each in headers
+    ]
 
     assert (len(set(batches)), batches[2], recorded(app)) == (3, batches[3], 12)
 
 
 def test_a_sweep_can_join_a_batch(client: FlaskClient) -> None:
     client.post("/api/batches?batch_id=mine", json=SWEEP)
-    joined = client.post("/api/batches?batch_id=mine", json=SWEEP | {"parameters": {"period": [14, 21]}}).json
+    joined = client.post(
+        "/api/batches?batch_id=mine", json=SWEEP | {"parameters": {"period": [14, 21]}}
+    ).json
 
     assert (joined["batch_id"], joined["new"], joined["existing"]) == ("mine", 2, {"pending": 2})
 
@@ -109,20 +134,37 @@ def test_a_step_without_an_end_is_refused() -> None:
         axis_values({"min": 2, "max": 9, "step": 1e999})
 
 
-def test_more_runs_than_one_call_may_have_are_refused_before_they_are_made(app: Flask, client: FlaskClient) -> None:
-    many = {"period": {"min": 2, "max": 200, "step": 1}, "oversold": {"min": 1, "max": 50, "step": 0.1}}
+def test_more_runs_than_one_call_may_have_are_refused_before_they_are_made(
+    app: Flask, client: FlaskClient
+) -> None:
+    many = {
+        "period": {"min": 2, "max": 200, "step": 1},
+        "oversold": {"min": 1, "max": 50, "step": 0.1},
+    }
 
     grid, drawn = (client.post("/api/batches", json=SWEEP | {"parameters": many, "run_cap": 10**9, "method": method})
                    for method in ("grid", "random"))  # fmt: skip
 
-    assert grid.json["errors"] == {"run_cap": "97709 combinations x 2 tickers are more than 20000"}
-    assert drawn.json["errors"] == {"run_cap": "10001 combinations x 2 tickers are more than 20000"}
+    assert grid.json["errors"] == {
+        "run_cap": "97709 combinations x 2 tickers are more than 20000"
+    }
+    assert drawn.json["errors"] == {
+        "run_cap": "10001 combinations x 2 tickers are more than 20000"
+    }
 
 
 def test_a_study_of_a_sweep_is_the_study_of_its_combinations(client: FlaskClient) -> None:
     listed = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
-    terms = {name: value for name, value in WALK_FORWARD.items() if name not in ("base", "combinations")}
-    sweep = {"base": WALK_FORWARD["base"], "method": "list", "parameters": WALK_FORWARD["combinations"]}
+    terms = {
+        name: value
+        for name, value in WALK_FORWARD.items()
+        if name not in ("base", "combinations")
+    }
+    sweep = {
+        "base": WALK_FORWARD["base"],
+        "method": "list",
+        "parameters": WALK_FORWARD["combinations"],
+    }
     swept = client.post("/api/studies", json=sweep | {"study": terms}).json["study_id"]
 
     first, second = (client.get(f"/api/studies/{study_id}").json for study_id in (listed, swept))

@@ -55,7 +55,9 @@ def floor(running: Platform) -> float:
             insert_runs(connection, rows)
         with client.pipeline() as pipeline:
             for new in rows:
-                pipeline.hset(f"floor:{new.request.run_id}", mapping={"data": "x" * 100, "meta": "x" * 500})
+                pipeline.hset(
+                    f"floor:{new.request.run_id}", mapping={"data": "x" * 100, "meta": "x" * 500}
+                )
                 pipeline.rpush("floor", str(new.request.run_id))
             pipeline.execute()
     return CALLS * PER_CALL / (time.perf_counter() - start)
@@ -87,7 +89,9 @@ def body_of(call: int) -> bytes:
 
 def send(url: str, body: bytes) -> int:
     """How many new runs a call made."""
-    with urlopen(Request(url, body, {"Content-Type": "application/x-ndjson"}), timeout=120) as answer:
+    with urlopen(
+        Request(url, body, {"Content-Type": "application/x-ndjson"}), timeout=120
+    ) as answer:
         return int(json.load(answer)["new"])
 
 

@@ -17,8 +17,18 @@ from tests.services.prices import restore_seed
 
 VISITS = 20
 BUDGET_MS = 300.0
-DAILY = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2000-03-01", "end_date": "2013-03-01"}
-INTRADAY = {"ticker": "MANY", "timeframe": "5m", "rule_type": "MA_CROSS", "params": {"fast": 200, "slow": 400}}
+DAILY = {
+    "ticker": "AAPL",
+    "rule_type": "RSI",
+    "start_date": "2000-03-01",
+    "end_date": "2013-03-01",
+}
+INTRADAY = {
+    "ticker": "MANY",
+    "timeframe": "5m",
+    "rule_type": "MA_CROSS",
+    "params": {"fast": 200, "slow": 400},
+}
 DRAWN = """() => {
   const [drawn] = performance.getEntriesByName("chart-drawn");
   return drawn && drawn.startTime - performance.getEntriesByType("navigation")[0].domContentLoadedEventEnd;
@@ -31,8 +41,12 @@ def main() -> None:
         restore_seed(connect_database(running.database_url))
         running.programs.start("consumer.local_scaler")
         daily = completed(running, DAILY)
-        save_version(connect_database(running.database_url), "MANY", random_walk(MANY), Origin(report={}))
-        many = completed(running, {**INTRADAY, "start_date": "2000-01-01", "end_date": "2009-12-31"})
+        save_version(
+            connect_database(running.database_url), "MANY", random_walk(MANY), Origin(report={})
+        )
+        many = completed(
+            running, {**INTRADAY, "start_date": "2000-01-01", "end_date": "2009-12-31"}
+        )
         rows = [*painting(running, daily), *windows(running, many)]
     print(json.dumps(rows))
 
@@ -56,8 +70,17 @@ def painting(running: Platform, run_id: str) -> list[dict[str, Any]]:
     what = f"chart of a 3,270-bar run drawn after the page's DOM, median of {VISITS}"
     note = "against a fixed 300 ms"
     return [
-        row(f"{what}, first visit", statistics.median(first), "ms", BUDGET_MS, budget="<= 1", note=note),
-        row(f"{what}, again", statistics.median(again), "ms", BUDGET_MS, budget="<= 1", note=note),
+        row(
+            f"{what}, first visit",
+            statistics.median(first),
+            "ms",
+            BUDGET_MS,
+            budget="<= 1",
+            note=note,
+        ),
+        row(
+            f"{what}, again", statistics.median(again), "ms", BUDGET_MS, budget="<= 1", note=note
+        ),
     ]
 
 

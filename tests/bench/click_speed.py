@@ -22,12 +22,19 @@ def main() -> None:
         scaler = running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO")
         scaler.wait_for_line("template_ready")
         page = browser.new_page(base_url=running.base_url)
-        measured = [click_ms(page, period) for period in range(2, CLICKS + 3)][1:]  # the first one warms up
+        # the first one warms up
+        measured = [click_ms(page, period) for period in range(2, CLICKS + 3)][1:]
     what = "click to numbers in Chromium, RSI on 3,270 bars without charts"
     print(
         json.dumps(
             [
-                row(f"{what}: median of {CLICKS}", statistics.median(measured), "ms", BUDGET_MS, budget="<= 1"),
+                row(
+                    f"{what}: median of {CLICKS}",
+                    statistics.median(measured),
+                    "ms",
+                    BUDGET_MS,
+                    budget="<= 1",
+                ),
                 row(f"{what}: slowest", max(measured), "ms"),
             ]
         )

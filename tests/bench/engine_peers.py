@@ -14,7 +14,13 @@ from typing import Any
 
 warnings.simplefilter("ignore")
 PRICES = Path(__file__).resolve().parents[2] / "data" / "AAPL.csv"
-COMMON = {"init_cash": 100_000, "fees": 0.001, "size": 10_000, "size_type": "value", "size_granularity": 1}
+COMMON = {
+    "init_cash": 100_000,
+    "fees": 0.001,
+    "size": 10_000,
+    "size_type": "value",
+    "size_granularity": 1,
+}
 
 
 def main() -> None:
@@ -45,12 +51,19 @@ def vectorbt_rsi(close: Any) -> Any:
     import vectorbt as vbt
 
     rsi = vbt.RSI.run(close, 27, ewm=True)
-    return vbt.Portfolio.from_signals(close, rsi.rsi_below(30), rsi.rsi_above(70), freq="1D", **COMMON)
+    return vbt.Portfolio.from_signals(
+        close, rsi.rsi_below(30), rsi.rsi_above(70), freq="1D", **COMMON
+    )
 
 
 def with_metrics(portfolio: Any) -> tuple[Any, ...]:
     """The four core metrics."""
-    return portfolio.total_return(), portfolio.sharpe_ratio(), portfolio.max_drawdown(), portfolio.trades.count()
+    return (
+        portfolio.total_return(),
+        portfolio.sharpe_ratio(),
+        portfolio.max_drawdown(),
+        portfolio.trades.count(),
+    )
 
 
 def backtesting_rsi(frame: Any) -> Callable[[], Any]:
@@ -72,7 +85,9 @@ def backtesting_rsi(frame: Any) -> Callable[[], Any]:
             elif self.rsi[-1] > 70 and self.position:
                 self.position.close()
 
-    test = Backtest(frame, Rsi, cash=100_000, commission=0.001, trade_on_close=True, finalize_trades=True)
+    test = Backtest(
+        frame, Rsi, cash=100_000, commission=0.001, trade_on_close=True, finalize_trades=True
+    )
     return lambda: test.run()
 
 
@@ -117,7 +132,9 @@ def large() -> dict[str, float]:
     import numpy as np
     import pandas as pd
 
-    close = pd.Series(100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.001, 1_000_000))))
+    close = pd.Series(
+        100 * np.exp(np.cumsum(np.random.default_rng(1).normal(0, 0.001, 1_000_000)))
+    )
     return {
         "vectorbt": best(lambda: vectorbt_rsi(close).final_value(), 5),
         "vectorbt with metrics": best(lambda: with_metrics(vectorbt_rsi(close)), 5),
@@ -161,7 +178,9 @@ def sweep() -> dict[str, float]:
             elif self.above[-2] and not self.above[-1] and self.position:
                 self.position.close()
 
-    test = Backtest(frame, Cross, cash=100_000, commission=0.001, trade_on_close=True, finalize_trades=True)
+    test = Backtest(
+        frame, Cross, cash=100_000, commission=0.001, trade_on_close=True, finalize_trades=True
+    )
     start = time.perf_counter()
     for fast in range(2, 22):
         for slow in range(22, 72):

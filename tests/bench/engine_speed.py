@@ -54,11 +54,19 @@ def main() -> None:
         ours[name], peer[name] = side_by_side(name, task, repetitions)
     rows = [
         versus(
-            f"cold: process start to final equity, RSI on {small} from CSV", ours["cold"], peer["cold"], "vectorbt", 30
+            f"cold: process start to final equity, RSI on {small} from CSV",
+            ours["cold"],
+            peer["cold"],
+            "vectorbt",
+            30,
         ),
         versus("", ours["cold"], peer["cold"], "backtesting.py", 5),
         versus(
-            f"warm: RSI signals and backtest with core metrics, {small}", ours["warm"], peer["warm"], "vectorbt", 25
+            f"warm: RSI signals and backtest with core metrics, {small}",
+            ours["warm"],
+            peer["warm"],
+            "vectorbt",
+            25,
         ),
         versus("", ours["warm"], peer["warm"], "vectorbt with metrics", None),
         versus("", ours["warm"], peer["warm"], "backtesting.py", 75),
@@ -66,21 +74,29 @@ def main() -> None:
         versus("the same, 1,000,000 bars", ours["large"], peer["large"], "vectorbt", 3),
         versus("", ours["large"], peer["large"], "vectorbt with metrics", None),
         versus(
-            f"1,000 MA-cross combinations, core metrics of each, {small}", ours["grid"], peer["grid"], "vectorbt", 5
+            f"1,000 MA-cross combinations, core metrics of each, {small}",
+            ours["grid"],
+            peer["grid"],
+            "vectorbt",
+            5,
         ),
         *growth(),
     ]
     print(json.dumps(rows))
 
 
-def side_by_side(name: str, task: Callable[[], object], repetitions: int) -> tuple[float, dict[str, float]]:
+def side_by_side(
+    name: str, task: Callable[[], object], repetitions: int
+) -> tuple[float, dict[str, float]]:
     """Ours and the peers' in turn, the best of each, so that a busy minute of the machine does not hit one alone."""
     rounds = [(best(task, repetitions), peers(name)) for _ in range(ROUNDS)]
     theirs = {peer: min(times[peer] for _, times in rounds) for peer in rounds[0][1]}
     return min(ours for ours, _ in rounds), theirs
 
 
-def versus(what: str, ours: float, peers: dict[str, float], name: str, budget: float | None) -> dict[str, Any]:
+def versus(
+    what: str, ours: float, peers: dict[str, float], name: str, budget: float | None
+) -> dict[str, Any]:
     """One row: milliseconds of ours and of the peer, and how many times faster ours is."""
     return {
         "what": what, "ours": ours, "reference": peers[name], "ratio": peers[name] / ours,
@@ -95,13 +111,23 @@ def growth() -> list[dict[str, Any]]:
         prices = random_walk(bars)
         per_bar_ns = best(partial(rsi_backtest, prices), 15) / bars * 1e6
         rows.append(plain(f"time per bar, {bars:,} bars", per_bar_ns, "ns"))
-        rows.append(plain(f"peak memory per bar, {bars:,} bars", peak_bytes(prices) / bars, "bytes"))
+        rows.append(
+            plain(f"peak memory per bar, {bars:,} bars", peak_bytes(prices) / bars, "bytes")
+        )
     return rows
 
 
 def plain(what: str, value: float, unit: str) -> dict[str, Any]:
     """A row without a reference."""
-    return {"what": what, "ours": value, "reference": None, "ratio": None, "budget": None, "unit": unit, "note": ""}
+    return {
+        "what": what,
+        "ours": value,
+        "reference": None,
+        "ratio": None,
+        "budget": None,
+        "unit": unit,
+        "note": "",
+    }
 
 
 def peak_bytes(prices: Prices) -> int:
@@ -115,12 +141,18 @@ def peak_bytes(prices: Prices) -> int:
 
 def rsi_backtest(prices: Prices) -> float | None:
     """One run: signals, fills, equity, core metrics."""
-    return BacktestEngine().run(prices, build_rule("RSI", {}).generate_signals, "BENCH").metrics.sharpe_ratio
+    return (
+        BacktestEngine()
+        .run(prices, build_rule("RSI", {}).generate_signals, "BENCH")
+        .metrics.sharpe_ratio
+    )
 
 
 def grid(prices: Prices) -> object:
     """1,000 combinations: 20 fast by 50 slow periods."""
-    search = ParameterOptimizer("MA_CROSS", prices).search({"fast": range(2, 22), "slow": range(22, 72)})
+    search = ParameterOptimizer("MA_CROSS", prices).search(
+        {"fast": range(2, 22), "slow": range(22, 72)}
+    )
     return search.best()
 
 
@@ -150,7 +182,10 @@ def peers(task: str) -> dict[str, float]:
             "backtesting.py": best(lambda: run_process([*command, "cold-backtesting"]), 3),
         }
     finished = subprocess.run(
-        [str(PEERS_PYTHON), "tests/bench/engine_peers.py", task], cwd=ROOT, check=True, stdout=subprocess.PIPE
+        [str(PEERS_PYTHON), "tests/bench/engine_peers.py", task],
+        cwd=ROOT,
+        check=True,
+        stdout=subprocess.PIPE,
     )
     times: dict[str, float] = json.loads(finished.stdout.splitlines()[-1])
     return times
@@ -159,14 +194,23 @@ def peers(task: str) -> dict[str, float]:
 def read_csv(path: Path) -> Prices:
     """The columns of a price file."""
     table = np.genfromtxt(path, delimiter=",", names=True, usecols=range(1, 6))
-    return {name: np.ascontiguousarray(table[name]) for name in ("Open", "High", "Low", "Close", "Volume")}
+    return {
+        name: np.ascontiguousarray(table[name])
+        for name in ("Open", "High", "Low", "Close", "Volume")
+    }
 
 
 def random_walk(bars: int) -> Prices:
     """A seeded geometric walk, the same as the peers' environment draws."""
     rng = np.random.default_rng(1)
     close = 100 * np.exp(np.cumsum(rng.normal(0, 0.001, bars)))
-    return {"Open": close, "High": close * 1.001, "Low": close * 0.999, "Close": close, "Volume": np.ones(bars)}
+    return {
+        "Open": close,
+        "High": close * 1.001,
+        "Low": close * 0.999,
+        "Close": close,
+        "Volume": np.ones(bars),
+    }
 
 
 if __name__ == "__main__":

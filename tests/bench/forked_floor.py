@@ -26,7 +26,9 @@ WRITE = text("INSERT INTO floor (word) VALUES ('written')")
 
 def main(processes: int, runs: int) -> None:
     """Fork one process after the other, so many at a time."""
-    table = np.loadtxt(Path("data") / "AAPL.csv", delimiter=",", skiprows=1, usecols=range(1, 6), unpack=True)
+    table = np.loadtxt(
+        Path("data") / "AAPL.csv", delimiter=",", skiprows=1, usecols=range(1, 6), unpack=True
+    )
     prices = dict(zip(COLUMNS, table, strict=True))
     gc.disable()
     began, running = time.perf_counter(), 0

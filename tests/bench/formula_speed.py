@@ -30,20 +30,28 @@ def main() -> None:
     rule.generate_signals(prices)  # loads the evaluator
     assert np.array_equal(rule.generate_signals(prices), by_hand(Prices(prices)))
     what = f"ten indicators over {len(prices['Close']):,} bars"
-    ours, reference = side_by_side(lambda: rule.generate_signals(prices), lambda: by_hand(Prices(prices)), 40)
+    ours, reference = side_by_side(
+        lambda: rule.generate_signals(prices), lambda: by_hand(Prices(prices)), 40
+    )
     rows: list[dict[str, Any]] = [
         {"what": what, "ours": ours, "reference": reference, "ratio": ours / reference, "budget": "<= 1.5",
          "unit": "ms", "note": "against the same rule written by hand"},
     ]  # fmt: skip
     walks = [random_walk(bars) for bars in lengths]
-    per_bar = [best(partial(rule.generate_signals, walk), 5) / walk["Close"].size * 1e6 for walk in walks]
+    per_bar = [
+        best(partial(rule.generate_signals, walk), 5) / walk["Close"].size * 1e6 for walk in walks
+    ]
     rows += [
-        plain(f"the same, time per bar, {bars:,} bars", ns, "ns") for bars, ns in zip(lengths, per_bar, strict=True)
+        plain(f"the same, time per bar, {bars:,} bars", ns, "ns")
+        for bars, ns in zip(lengths, per_bar, strict=True)
     ]
     rows[-1] |= {"reference": per_bar[1], "ratio": per_bar[2] / per_bar[1], "budget": "<= 2",
                  "note": "against 100,000 bars: linear but for the caches"}  # fmt: skip
-    fresh = (TEXTS | {"sell": f"{TEXTS['sell']}  # {number}"} for number in count())  # none that is remembered
-    rows.append(plain("check of its texts", best(lambda: check_params("FORMULA", next(fresh)), 200), "ms"))
+    # none that is remembered
+    fresh = (TEXTS | {"sell": f"{TEXTS['sell']}  # {number}"} for number in count())
+    rows.append(
+        plain("check of its texts", best(lambda: check_params("FORMULA", next(fresh)), 200), "ms")
+    )
     print(json.dumps(rows))
 
 
@@ -68,7 +76,9 @@ def by_hand(prices: Prices) -> Any:
     return prices.levels(buy, sell)
 
 
-def side_by_side(ours: Callable[[], object], reference: Callable[[], object], repetitions: int) -> tuple[float, float]:
+def side_by_side(
+    ours: Callable[[], object], reference: Callable[[], object], repetitions: int
+) -> tuple[float, float]:
     """Both in turn, the best of each, so that a busy minute of the machine does not hit one alone."""
     rounds = [(best(ours, repetitions), best(reference, repetitions)) for _ in range(ROUNDS)]
     return min(one for one, _ in rounds), min(other for _, other in rounds)

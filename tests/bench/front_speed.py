@@ -35,7 +35,13 @@ def main() -> None:
                 all_have_come()
                 asked(running.base_url, beside)
     rows = [
-        row(f"{path} {when}: p99 of {len(calls[path])}", p99_ms(calls[path]), "ms", p99_ms(quiet[path]), budget=budget)
+        row(
+            f"{path} {when}: p99 of {len(calls[path])}",
+            p99_ms(calls[path]),
+            "ms",
+            p99_ms(quiet[path]),
+            budget=budget,
+        )
         for when, calls, budget in (
             (f"beside {HOSTILE:,} hostile connections, and without them", beside, BUDGET),
             ("while they come", coming, None),
@@ -48,8 +54,16 @@ def main() -> None:
 @contextmanager
 def hostile(url: str) -> Iterator[Callable[[], str]]:
     """They come while this block has begun, and leave at its end; what to call to wait for the last of them."""
-    command = [sys.executable, "-m", "tests.services.hostile", url.rpartition(":")[2], str(HOSTILE)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as crowd:
+    command = [
+        sys.executable,
+        "-m",
+        "tests.services.hostile",
+        url.rpartition(":")[2],
+        str(HOSTILE),
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as crowd:
         assert crowd.stdin and crowd.stdout
         yield crowd.stdout.readline
         crowd.stdin.close()

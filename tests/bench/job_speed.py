@@ -57,8 +57,20 @@ def main() -> None:
     print(
         json.dumps(
             [
-                row(what, best["job"], best["lean"], 1.25, "against the imports of numpy, rq, sqlalchemy, pymysql"),
-                row("", best["job"], best["heavy"], 0.6, "against the same with pandas, pydantic and the ORM"),
+                row(
+                    what,
+                    best["job"],
+                    best["lean"],
+                    1.25,
+                    "against the imports of numpy, rq, sqlalchemy, pymysql",
+                ),
+                row(
+                    "",
+                    best["job"],
+                    best["heavy"],
+                    0.6,
+                    "against the same with pandas, pydantic and the ORM",
+                ),
             ]
         )
     )
@@ -79,7 +91,11 @@ def measure(settings: dict[str, str]) -> dict[str, float]:
             submitter.submit()
             began = time.perf_counter()
             subprocess.run(
-                [sys.executable, *arguments], cwd=ROOT, env=environment, check=True, stderr=subprocess.DEVNULL
+                [sys.executable, *arguments],
+                cwd=ROOT,
+                env=environment,
+                check=True,
+                stderr=subprocess.DEVNULL,
             )
             best[name] = min(best[name], (time.perf_counter() - began) * 1000)
     return best

@@ -44,11 +44,15 @@ CHUNK = 100_000
 
 def fill(engine: Engine, rows: int) -> None:
     """Insert `rows` runs, oldest first; the last hundred of them wait. MariaDB and MySQL."""
-    statement = _ROWS.format(per_batch=max(rows // BATCHES, 1), labels=LABELS, tickers=TICKERS, waiting=rows - 100)
+    statement = _ROWS.format(
+        per_batch=max(rows // BATCHES, 1), labels=LABELS, tickers=TICKERS, waiting=rows - 100
+    )
     for first in range(1, rows + 1, CHUNK):
         numbers = [(number,) for number in range(first, min(first + CHUNK, rows + 1))]
         with engine.begin() as connection:
-            connection.exec_driver_sql("CREATE TEMPORARY TABLE bench_numbers (seq INT PRIMARY KEY)")
+            connection.exec_driver_sql(
+                "CREATE TEMPORARY TABLE bench_numbers (seq INT PRIMARY KEY)"
+            )
             connection.exec_driver_sql("INSERT INTO bench_numbers VALUES (%s)", numbers)
             connection.exec_driver_sql("SET SESSION unique_checks=0")
             connection.exec_driver_sql(statement)

@@ -90,7 +90,14 @@ def list_rows(client: FlaskClient) -> list[dict[str, Any]]:
     unknown_ms = p50(times_of(client, "q=nightly"))
     return [
         row(f"{what}, p95", p95(every), "ms", median, note="against their median"),
-        row("the slowest of these filters, median", p50(by_query[slowest]), "ms", median, budget="<= 3", note=slowest),
+        row(
+            "the slowest of these filters, median",
+            p50(by_query[slowest]),
+            "ms",
+            median,
+            budget="<= 3",
+            note=slowest,
+        ),
         row("a word that no run has, median", unknown_ms, "ms", median, note="against the same"),
     ]
 
@@ -109,15 +116,34 @@ def times_of(client: FlaskClient, query: str) -> list[float]:
 
 def page_rows(app: Flask, client: FlaskClient) -> list[dict[str, Any]]:
     """Each tab of a finished run of 3,270 bars without pictures, whose charts are drawn by the web tier."""
-    fields = {"start_date": "2000-03-01", "end_date": "2013-03-01", "rule_type": "MACD", "params": {}}
+    fields = {
+        "start_date": "2000-03-01",
+        "end_date": "2013-03-01",
+        "rule_type": "MACD",
+        "params": {},
+    }
     run_id = make(app, "completed", fields)
-    measured = {tab: [timed(client, f"/result/{run_id}?tab={tab}") for _ in range(SAMPLES)] for tab in TABS}
-    others = {"queue page": "/queue", "form": "/", "status of a run, as it is polled": f"/status/{run_id}"}
+    measured = {
+        tab: [timed(client, f"/result/{run_id}?tab={tab}") for _ in range(SAMPLES)]
+        for tab in TABS
+    }
+    others = {
+        "queue page": "/queue",
+        "form": "/",
+        "status of a run, as it is polled": f"/status/{run_id}",
+    }
     median = p50([each for times in measured.values() for each in times])
     note = "against the median of all tabs"
     return [
         *(
-            row(f"run page, {tab}, 3,270 bars, p95", p95(times), "ms", median, budget="<= 3", note=note)
+            row(
+                f"run page, {tab}, 3,270 bars, p95",
+                p95(times),
+                "ms",
+                median,
+                budget="<= 3",
+                note=note,
+            )
             for tab, times in measured.items()
         ),
         *(

@@ -22,7 +22,15 @@ CAPITAL, SIZE, FEE_RATE = 20_000_000.0, 10_000.0, 0.001  # portfolio_peers.py ha
 def main(book: Path) -> None:
     """Trade the book once."""
     result = traded(legs_of(book))
-    print(json.dumps({"orders": len(result.fills), "equity": result.equity_curve[-1].item(), "peak_mb": peak_mb()}))
+    print(
+        json.dumps(
+            {
+                "orders": len(result.fills),
+                "equity": result.equity_curve[-1].item(),
+                "peak_mb": peak_mb(),
+            }
+        )
+    )
 
 
 def legs_of(book: Path) -> list[Leg]:

@@ -14,7 +14,13 @@ import numpy as np
 
 warnings.simplefilter("ignore")
 # as in portfolio_alone.py, which this environment must not import
-COMMON = {"init_cash": 20_000_000, "size": 10_000, "size_type": "value", "size_granularity": 1, "fees": 0.001}
+COMMON = {
+    "init_cash": 20_000_000,
+    "size": 10_000,
+    "size_type": "value",
+    "size_granularity": 1,
+    "fees": 0.001,
+}
 SHARED = {"cash_sharing": True, "group_by": True, "call_seq": "auto"}
 
 
@@ -30,7 +36,9 @@ def main(book: str, repetitions: int) -> None:
     seconds, portfolio, equity = traded(closes, entries, exits)
     for _ in range(repetitions):
         seconds = min(traded(closes, entries, exits)[0], seconds)
-    print(json.dumps({"orders": len(portfolio.orders.values), "equity": equity, "seconds": seconds}))
+    print(
+        json.dumps({"orders": len(portfolio.orders.values), "equity": equity, "seconds": seconds})
+    )
 
 
 def traded(closes: Any, entries: Any, exits: Any) -> tuple[float, Any, float]:

@@ -30,10 +30,15 @@ CROSS = {"rule_type": "MA_CROSS", "params": {"fast": 20, "slow": 60}}
 def rows() -> Iterator[dict[str, Any]]:
     """The rows, in this order."""
     with platform(web_processes=2) as running, launched("chromium") as browser:
-        running.programs.start("consumer.reconciler", LOG_LEVEL="INFO").wait_for_line("reconciler_leads")
-        running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO").wait_for_line("template_ready")
+        running.programs.start("consumer.reconciler", LOG_LEVEL="INFO").wait_for_line(
+            "reconciler_leads"
+        )
+        running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO").wait_for_line(
+            "template_ready"
+        )
         page = browser.new_page(base_url=running.base_url)
-        clicks = [click_s(page, number) for number in range(CLICKS + 1)][1:]  # the first one warms up
+        # the first one warms up
+        clicks = [click_s(page, number) for number in range(CLICKS + 1)][1:]
         yield row(
             f"click to the figures of 10 assets x 3,270 bars in Chromium, median of {CLICKS}",
             statistics.median(clicks),
@@ -44,9 +49,20 @@ def rows() -> Iterator[dict[str, Any]]:
         yield row("slowest of them", max(clicks), "s")
         legs_ms, run_ms = page_ms(running)
         what = f"page of a portfolio of 100 legs, median of {LOADS}"
-        yield row(what, legs_ms, "ms", run_ms, budget=f"<= {PAGE_TIMES}", note="against a run's page, in turn")
+        yield row(
+            what,
+            legs_ms,
+            "ms",
+            run_ms,
+            budget=f"<= {PAGE_TIMES}",
+            note="against a run's page, in turn",
+        )
         seconds, most_mb = large(running)
-        yield row(f"portfolio of {ASSETS} assets x {BARS:,} days with its runs, submission to end", seconds, "s")
+        yield row(
+            f"portfolio of {ASSETS} assets x {BARS:,} days with its runs, submission to end",
+            seconds,
+            "s",
+        )
         yield row("memory of its Jobs, at most", most_mb, "MB", JOB_MB, budget="<= 1")
 
 
@@ -67,8 +83,14 @@ def click_s(page: Page, number: int) -> float:
 def page_ms(running: Platform) -> tuple[float, float]:
     """Milliseconds of the page of 100 legs, and of a run's, in turn."""
     slow = [60 + number for number in range(10)]
-    legs = [{"ticker": ticker, **CROSS, "params": {"fast": 20, "slow": each}} for ticker in TEN for each in slow]
-    found, _ = completed(running, {"legs": legs, **YEARS, "size_type": "percent", "position_size": 2})
+    legs = [
+        {"ticker": ticker, **CROSS, "params": {"fast": 20, "slow": each}}
+        for ticker in TEN
+        for each in slow
+    ]
+    found, _ = completed(
+        running, {"legs": legs, **YEARS, "size_type": "percent", "position_size": 2}
+    )
     paths = (f"/portfolios/{found['portfolio_id']}", f"/result/{found['legs'][0]['run_id']}")
     timed = [[loaded_ms(running, path) for path in paths] for _ in range(LOADS)]
     ours, runs = zip(*timed, strict=True)
@@ -84,7 +106,9 @@ def loaded_ms(running: Platform, path: str) -> float:
 
 def answered(running: Platform, path: str, csv: str | None = None) -> bytes:
     """What comes back of a page, or of prices that are loaded."""
-    asked = Request(running.base_url + path, csv.encode() if csv else None, {"Content-Type": "text/csv"})
+    asked = Request(
+        running.base_url + path, csv.encode() if csv else None, {"Content-Type": "text/csv"}
+    )
     asked.method = "PUT" if csv else "GET"
     with urlopen(asked, timeout=60) as answer:
         body: bytes = answer.read()
@@ -98,13 +122,20 @@ def large(running: Platform) -> tuple[float, float]:
     for number in range(ASSETS):
         closes = 100 * np.exp(draw.normal(0, 0.015, BARS).cumsum())
         lines = (
-            f"{day},{close:.2f},{close:.2f},{close:.2f},{close:.2f},1" for day, close in zip(days, closes, strict=True)
+            f"{day},{close:.2f},{close:.2f},{close:.2f},{close:.2f},1"
+            for day, close in zip(days, closes, strict=True)
         )
-        answered(running, f"/api/prices/A{number}/1d", "\n".join(("Date,Open,High,Low,Close,Volume", *lines)))
+        answered(
+            running,
+            f"/api/prices/A{number}/1d",
+            "\n".join(("Date,Open,High,Low,Close,Volume", *lines)),
+        )
     legs = [{"ticker": f"A{number}", **CROSS} for number in range(ASSETS)]
     dates = {"start_date": str(days[0]), "end_date": str(days[-1])}
     began = time.perf_counter()
-    found, most_mb = completed(running, {"legs": legs, **dates, "size_type": "percent", "position_size": 0.2})
+    found, most_mb = completed(
+        running, {"legs": legs, **dates, "size_type": "percent", "position_size": 0.2}
+    )
     assert len(found["trades"]) > 10_000
     return time.perf_counter() - began, most_mb
 
@@ -112,7 +143,10 @@ def large(running: Platform) -> tuple[float, float]:
 def completed(running: Platform, asked: dict[str, Any]) -> tuple[dict[str, Any], float]:
     """A portfolio that has ended well, and the most megabytes that a Job's process held meanwhile."""
     portfolio_id, most_mb = running.call("/api/portfolios", asked)["portfolio_id"], 0.0
-    while (found := running.call(f"/api/portfolios/{portfolio_id}"))["status"] in ("pending", "running"):
+    while (found := running.call(f"/api/portfolios/{portfolio_id}"))["status"] in (
+        "pending",
+        "running",
+    ):
         most_mb = max([most_mb, *(held_mb(each) for each in running.programs.survivors())])
         time.sleep(0.1)
     assert found["status"] == "completed", found["error_message"]

@@ -44,7 +44,8 @@ def measured(book: Path) -> list[dict[str, Any]]:
     legs = legs_of(book)
     alone = [sys.executable, "-m", "tests.bench.portfolio_alone", str(book)]
     peer = [str(PEERS_PYTHON), "tests/bench/portfolio_peers.py", str(book)]
-    check_equal(printed(alone), printed(peer))  # vectorbt compiles what its processes find ready from here on
+    # vectorbt compiles what its processes find ready from here on
+    check_equal(printed(alone), printed(peer))
     warm, peer_warm, cold, peer_cold = zip(
         *(
             (
@@ -57,14 +58,20 @@ def measured(book: Path) -> list[dict[str, Any]]:
         ),
         strict=True,
     )
-    return [*warm_rows(min(warm), min(peer_warm)), cold_row(min(cold), min(peer_cold)), memory_row(printed(alone))]
+    return [
+        *warm_rows(min(warm), min(peer_warm)),
+        cold_row(min(cold), min(peer_cold)),
+        memory_row(printed(alone)),
+    ]
 
 
 def warm_rows(ours_s: float, peer_s: float) -> list[dict[str, Any]]:
     """In a process that has everything loaded."""
     return [
         row(f"{WHAT}: signals to fills and equity", ours_s, "s", WARM_S, budget="<= 1"),
-        row("", ours_s, "s", peer_s, note='against vectorbt in a warm process, `call_seq="auto"`'),
+        row(
+            "", ours_s, "s", peer_s, note='against vectorbt in a warm process, `call_seq="auto"`'
+        ),
     ]
 
 
@@ -77,16 +84,22 @@ def cold_row(ours_s: float, peer_s: float) -> dict[str, Any]:
 
 def memory_row(alone: dict[str, float]) -> dict[str, Any]:
     """What such a process held at its peak."""
-    return row("memory of that process, at most", alone["peak_mb"], "MB", MEMORY_MB, budget="<= 1")
+    return row(
+        "memory of that process, at most", alone["peak_mb"], "MB", MEMORY_MB, budget="<= 1"
+    )
 
 
 def write_book(book: Path) -> None:
     """Walks and the crossings of their moving averages, 1, -1 or 0, (bars, assets)."""
-    closes = 100 * np.exp(np.random.default_rng(1).normal(0, 0.015, (BARS, ASSETS)).cumsum(axis=0))
+    closes = 100 * np.exp(
+        np.random.default_rng(1).normal(0, 0.015, (BARS, ASSETS)).cumsum(axis=0)
+    )
     above = mean(closes, FAST)[SLOW - FAST :] > mean(closes, SLOW)
     signals = np.zeros(closes.shape, dtype=np.int8)
     signals[SLOW:] = np.diff(above.astype(np.int8), axis=0)
-    np.savez(book, closes=closes, signals=signals, times=np.datetime64("2014-01-01") + np.arange(BARS))
+    np.savez(
+        book, closes=closes, signals=signals, times=np.datetime64("2014-01-01") + np.arange(BARS)
+    )
 
 
 def mean(closes: "np.ndarray[Any, np.dtype[np.float64]]", window: int) -> Any:

@@ -37,12 +37,20 @@ CSV = Path(__file__).resolve().parents[2] / "data" / "AAPL.csv"
 def main() -> None:
     """Print the rows as one line of JSON."""
     with mariadb() as engine:
-        save_version(engine, "FEW", read_prices(CSV.read_bytes(), Meaning(timeframe="1d")).bars, Origin(report={}))
+        save_version(
+            engine,
+            "FEW",
+            read_prices(CSV.read_bytes(), Meaning(timeframe="1d")).bars,
+            Origin(report={}),
+        )
         save_version(engine, "MANY", random_walk(MANY), Origin(report={}))
         with reading(engine) as connection:
             parts = packed_prices(connection, "MANY", "5m").parts
             few = best_of(lambda: read(connection, "FEW", "1d"), parse)
-            many = best_of(lambda: read(connection, "MANY", "5m"), lambda: [zlib.decompress(part) for part in parts])
+            many = best_of(
+                lambda: read(connection, "MANY", "5m"),
+                lambda: [zlib.decompress(part) for part in parts],
+            )
     stored = f"{sum(map(len, parts)) / 2**20:.1f} MB in the database, a random walk in cents"
     rows = [
         row("prices of a Job from MariaDB to arrays, 3,270 bars", few[0], "ms", few[1], budget="<= 1",
@@ -84,7 +92,9 @@ def random_walk(count: int) -> Bars:
     close = 100_000 + draw.integers(-20, 21, count).cumsum()
     low, high = close - draw.integers(0, 21, count), close + draw.integers(0, 21, count)
     prices = (draw.integers(low, high, endpoint=True), high, low, close)
-    return Bars("5m", 946_684_800 + 300 * np.arange(count), prices, draw.integers(0, 100_000, count), 2, 0)
+    return Bars(
+        "5m", 946_684_800 + 300 * np.arange(count), prices, draw.integers(0, 100_000, count), 2, 0
+    )
 
 
 def best_of(ours: Callable[[], Any], reference: Callable[[], Any]) -> tuple[float, float]:

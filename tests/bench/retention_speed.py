@@ -30,10 +30,19 @@ def main() -> None:
     with application() as app:
         settings, client = app.extensions["platform"].settings, app.test_client()
         engine = connect_database(settings.database_url, answer_s=ANSWER_S)
-        pages = {"list": "/runs", "a batch of 1,000 runs": "/batches/sweep-500", "batches": "/batches"}
+        pages = {
+            "list": "/runs",
+            "a batch of 1,000 runs": "/batches/sweep-500",
+            "batches": "/batches",
+        }
         rows = [
-            row(f"{ROWS:,} runs, rows without series, and their indexes", room(engine) / 1e6, "MB"),
-            *(row(f"{name}, median of 5", median(client, path), "ms") for name, path in pages.items()),
+            row(
+                f"{ROWS:,} runs, rows without series, and their indexes", room(engine) / 1e6, "MB"
+            ),
+            *(
+                row(f"{name}, median of 5", median(client, path), "ms")
+                for name, path in pages.items()
+            ),
             *backup_rows(settings.database_url),
             *pruning_rows(engine, settings),
         ]
@@ -54,16 +63,33 @@ def median(client: Any, path: str) -> float:
 def backup_rows(url: str) -> list[dict[str, Any]]:
     """mariadb-dump as k8s/mysql-backup.yaml calls it, compressed on the way."""
     login = make_url(url)
-    command = ["mariadb-dump", "--no-defaults", "--single-transaction", "--no-tablespaces", f"--host={login.host}"]
-    command += [f"--port={login.port}", f"--user={login.username}", f"--password={login.password}", str(login.database)]
-    with tempfile.NamedTemporaryFile() as file, subprocess.Popen(command, stdout=subprocess.PIPE) as dump:
+    command = [
+        "mariadb-dump",
+        "--no-defaults",
+        "--single-transaction",
+        "--no-tablespaces",
+        f"--host={login.host}",
+    ]
+    command += [
+        f"--port={login.port}",
+        f"--user={login.username}",
+        f"--password={login.password}",
+        str(login.database),
+    ]
+    with (
+        tempfile.NamedTemporaryFile() as file,
+        subprocess.Popen(command, stdout=subprocess.PIPE) as dump,
+    ):
         start = time.perf_counter()
         with gzip.open(file, "wb", compresslevel=1) as packed:
             assert dump.stdout is not None
             shutil.copyfileobj(dump.stdout, packed, 2**20)
         took_s = time.perf_counter() - start
         size = file.seek(0, 2)
-    return [row("backup with mariadb-dump", took_s, "s"), row("its size, compressed", size / 1e6, "MB")]
+    return [
+        row("backup with mariadb-dump", took_s, "s"),
+        row("its size, compressed", size / 1e6, "MB"),
+    ]
 
 
 def pruning_rows(engine: Engine, settings: Settings) -> list[dict[str, Any]]:
@@ -76,9 +102,15 @@ def pruning_rows(engine: Engine, settings: Settings) -> list[dict[str, Any]]:
         connection.execute(text("OPTIMIZE TABLE backtest_results"))
     return [
         row("dry run of the deletion", counting_s, "s"),
-        row(f"deletion of {removed['runs']:,} runs that are in no batch and have no label", pruning_s, "s"),
+        row(
+            f"deletion of {removed['runs']:,} runs that are in no batch and have no label",
+            pruning_s,
+            "s",
+        ),
         row("its longest transaction", longest_s * 1e3, "ms"),
-        row("a walk that finds nothing any more", walked(lambda: prune_runs(engine, keep))[0], "s"),
+        row(
+            "a walk that finds nothing any more", walked(lambda: prune_runs(engine, keep))[0], "s"
+        ),
         row("room afterwards, once OPTIMIZE TABLE has run", room(engine) / 1e6, "MB"),
     ]
 

@@ -26,9 +26,15 @@ PAGE = ROOT / "docs" / "benchmarks.md"
 
 def main() -> None:
     """Run the named subjects, or all, and write the page after each."""
-    subjects = sorted(path.name.removesuffix("_speed.py") for path in Path(__file__).parent.glob("*_speed.py"))
-    parser = argparse.ArgumentParser(description="run the benchmarks and write docs/benchmarks.md")
-    parser.add_argument("--subject", choices=subjects, help="only this one; the other sections stay")
+    subjects = sorted(
+        path.name.removesuffix("_speed.py") for path in Path(__file__).parent.glob("*_speed.py")
+    )
+    parser = argparse.ArgumentParser(
+        description="run the benchmarks and write docs/benchmarks.md"
+    )
+    parser.add_argument(
+        "--subject", choices=subjects, help="only this one; the other sections stay"
+    )
     chosen = parser.parse_args().subject
     exit_on_sigterm()
     for subject in [chosen] if chosen else subjects:
@@ -40,7 +46,11 @@ def main() -> None:
 def measure(subject: str) -> list[dict[str, Any]]:
     """The rows that the subject's program prints; its last line of output is the JSON."""
     command = [sys.executable, "-m", "tests.bench.subject", subject]
-    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}", "OPENBLAS_NUM_THREADS": "1"}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'scripts'}",
+        "OPENBLAS_NUM_THREADS": "1",
+    }
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE) as process:
         try:
             output, _ = process.communicate()
@@ -73,7 +83,11 @@ def machine() -> str:
 def processor() -> str:
     """The CPU's own name where the system tells it."""
     info = Path("/proc/cpuinfo")
-    names = re.findall(r"^model name\s*: (.*)$", info.read_text(), re.MULTILINE) if info.exists() else []
+    names = (
+        re.findall(r"^model name\s*: (.*)$", info.read_text(), re.MULTILINE)
+        if info.exists()
+        else []
+    )
     return names[0] if names else platform.processor() or platform.machine()
 
 

@@ -28,7 +28,11 @@ BASE = {
     "size_type": "percent",
     "position_size": 99,
 }
-LARGE = {"fast": {"min": 2, "max": 200, "step": 1}, "slow": {"min": 201, "max": 400, "step": 1}, "kind": ["sma", "ema"]}
+LARGE = {
+    "fast": {"min": 2, "max": 200, "step": 1},
+    "slow": {"min": 201, "max": 400, "step": 1},
+    "kind": ["sma", "ema"],
+}
 COMBINATIONS = 199 * 200 * 2
 GRID = {"fast": {"min": 5, "max": 50, "step": 5}, "slow": {"min": 60, "max": 240, "step": 20}}
 WALK_FORWARD = {"kind": "walk_forward", "train_days": 1000, "test_days": 400}
@@ -37,10 +41,15 @@ WALK_FORWARD = {"kind": "walk_forward", "train_days": 1000, "test_days": 400}
 def main() -> None:
     """Print the rows as one line of JSON."""
     with platform(web_processes=2) as running, launched("chromium") as browser:
-        running.programs.start("consumer.reconciler", LOG_LEVEL="INFO").wait_for_line("reconciler_leads")
-        running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO").wait_for_line("template_ready")
+        running.programs.start("consumer.reconciler", LOG_LEVEL="INFO").wait_for_line(
+            "reconciler_leads"
+        )
+        running.programs.start("consumer.local_scaler", LOG_LEVEL="INFO").wait_for_line(
+            "template_ready"
+        )
         page = browser.new_page(base_url=running.base_url)
-        clicks = [click_ms(page, fast) for fast in range(2, CLICKS + 3)][1:]  # the first one warms up
+        # the first one warms up
+        clicks = [click_ms(page, fast) for fast in range(2, CLICKS + 3)][1:]
         large_s, job_mb = large(running)
         walk_forward_s = study_s(running, **WALK_FORWARD)
         permutation_s = study_s(running, kind="permutation")
@@ -48,7 +57,14 @@ def main() -> None:
     what = f"click to the leaderboard of 1,000 pairs of averages over 3,270 bars in Chromium, median of {CLICKS}"
     budgets = [
         row(what, click, "ms", CLICK_MS, budget="<= 1"),
-        row("", click, "ms", 1.5 * peer_ms["vectorbt"], budget="<= 1", note="against 1.5 x vectorbt in a warm process"),
+        row(
+            "",
+            click,
+            "ms",
+            1.5 * peer_ms["vectorbt"],
+            budget="<= 1",
+            note="against 1.5 x vectorbt in a warm process",
+        ),
         *(row("", click, "ms", ms, note=f"against {name}") for name, ms in peer_ms.items()),
         row(
             f"screen of {COMBINATIONS:,} combinations, submission to end",
@@ -66,7 +82,13 @@ def main() -> None:
             WALK_FORWARD_S,
             budget="<= 1",
         ),
-        row(f"permutation study of 1,000 x 100, {cores()} cores", permutation_s, "s", PERMUTATION_S, budget="<= 1"),
+        row(
+            f"permutation study of 1,000 x 100, {cores()} cores",
+            permutation_s,
+            "s",
+            PERMUTATION_S,
+            budget="<= 1",
+        ),
     ]
     print(json.dumps(budgets))
 
@@ -110,7 +132,9 @@ def held_mb(process: psutil.Process) -> float:
 def study_s(running: Platform, **study: Any) -> float:
     """Seconds from the submission of a study to its verdict."""
     began = time.perf_counter()
-    study_id = running.call("/api/studies", {"base": BASE, "parameters": GRID, "study": study})["study_id"]
+    study_id = running.call("/api/studies", {"base": BASE, "parameters": GRID, "study": study})[
+        "study_id"
+    ]
     while (found := running.call(f"/api/studies/{study_id}"))["completed_at"] is None:
         time.sleep(0.05)
     assert found["status"] == "completed", found["sentence"]

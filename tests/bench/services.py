@@ -26,7 +26,9 @@ START_PATIENCE_S = 30.0
 class Platform:
     """A running platform: its address, its Redis, its database's URL, and a starter of more of its programs."""
 
-    def __init__(self, base_url: str, redis: RedisServer, database_url: str, starter: Programs) -> None:
+    def __init__(
+        self, base_url: str, redis: RedisServer, database_url: str, starter: Programs
+    ) -> None:
         self.base_url = base_url
         self.redis = redis
         self.database_url = database_url
@@ -42,7 +44,9 @@ class Platform:
 
 
 @contextmanager
-def platform(web_processes: int, database: str = "mariadb", **settings: str) -> Iterator[Platform]:
+def platform(
+    web_processes: int, database: str = "mariadb", **settings: str
+) -> Iterator[Platform]:
     """A platform with commits on the disk and Redis' append-only file, gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
         directory = Path(folder)
@@ -76,13 +80,24 @@ DATABASES = {"mariadb": _mariadb, "sqlite": _sqlite}
 
 
 def _running(
-    directory: Path, redis: RedisServer, database_url: str, web_processes: int, settings: dict[str, str]
+    directory: Path,
+    redis: RedisServer,
+    database_url: str,
+    web_processes: int,
+    settings: dict[str, str],
 ) -> Iterator[Platform]:
     port = free_port()
     environ = {"DATABASE_URL": database_url, "REDIS_URL": redis.url, "PORT": str(port)}
     environ |= {"WEB_CONCURRENCY": str(web_processes), "LOG_LEVEL": "WARNING", **settings}
     for starter in programs(directory / "logs", environ):
-        web = [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"]
+        web = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "web:create_app()",
+            "--config",
+            "web/gunicorn.conf.py",
+        ]
         starter.run([*web, "--log-level", "warning"])
         running = Platform(f"http://127.0.0.1:{port}", redis, database_url, starter)
         _wait_for(running)
@@ -101,10 +116,19 @@ def _wait_for(running: Platform) -> None:
             time.sleep(0.1)
 
 
-def row(what: str, ours: float, unit: str, reference: float | None = None, **more: Any) -> dict[str, Any]:
+def row(
+    what: str, ours: float, unit: str, reference: float | None = None, **more: Any
+) -> dict[str, Any]:
     """One row of docs/benchmarks.md; the ratio is ours over the reference."""
     ratio = None if reference is None else ours / reference
-    plain = {"what": what, "ours": ours, "reference": reference, "ratio": ratio, "budget": None, "unit": unit}
+    plain = {
+        "what": what,
+        "ours": ours,
+        "reference": reference,
+        "ratio": ratio,
+        "budget": None,
+        "unit": unit,
+    }
     return {**plain, "note": "", **more}
 
 

@@ -33,7 +33,14 @@ def main() -> None:
     what = f"single submission at {RATE} requests/s, {web_processes} web processes"
     p99 = measured[len(measured) * 99 // 100]
     rows = [
-        row(f"{what}: p99", p99, "ms", idle, budget="<= 3", note="against the median one after the other"),
+        row(
+            f"{what}: p99",
+            p99,
+            "ms",
+            idle,
+            budget="<= 3",
+            note="against the median one after the other",
+        ),
         row(f"{what}: median", measured[len(measured) // 2], "ms"),
     ]
     print(json.dumps(rows))
@@ -43,14 +50,18 @@ def latencies(base_url: str, seconds: int) -> list[float]:
     """Milliseconds from when each request was due to its answer."""
     start = time.perf_counter() + 0.5
     with ThreadPoolExecutor(CLIENTS) as pool:
-        return list(pool.map(lambda number: send(base_url, start + number / RATE), range(seconds * RATE)))
+        return list(
+            pool.map(lambda number: send(base_url, start + number / RATE), range(seconds * RATE))
+        )
 
 
 def send(base_url: str, due: float) -> float:
     """One submission at its time, over this thread's connection."""
     time.sleep(max(0.0, due - time.perf_counter()))
     connection = _connection(base_url)
-    connection.request("POST", "/run_backtest", json.dumps(values()), {"Content-Type": "application/json"})
+    connection.request(
+        "POST", "/run_backtest", json.dumps(values()), {"Content-Type": "application/json"}
+    )
     answer = connection.getresponse()
     body = answer.read()
     assert answer.status == 202, body
@@ -60,7 +71,9 @@ def send(base_url: str, due: float) -> float:
 def _connection(base_url: str) -> http.client.HTTPConnection:
     if not hasattr(_mine, "connection"):
         address = urlsplit(base_url)
-        _mine.connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=30)
+        _mine.connection = http.client.HTTPConnection(
+            address.hostname or "", address.port, timeout=30
+        )
     connection: http.client.HTTPConnection = _mine.connection
     return connection
 

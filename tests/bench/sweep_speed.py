@@ -29,14 +29,32 @@ parameters:
 def main() -> None:
     """Print the rows as one line of JSON."""
     seconds = {database: sweep_s(database) for database in DATABASES}
-    print(json.dumps([each for database in seconds for each in rows_of(database, seconds[database], peers("sweep"))]))
+    print(
+        json.dumps(
+            [
+                each
+                for database in seconds
+                for each in rows_of(database, seconds[database], peers("sweep"))
+            ]
+        )
+    )
 
 
 def rows_of(database: str, ours: float, peer_ms: dict[str, float]) -> list[dict[str, Any]]:
     """Seconds of the sweep, beside those of the peers and the budget."""
     what = f"sweep of 1,000 runs, {database}, {cores()} cores: submission to leaderboard"
-    budget = row(what, ours, "s", BUDGET_S * 2 / cores(), budget="<= 1", note="reference: the budget for these cores")
-    return [budget, *(row("", ours, "s", ms / 1e3, note=f"against {name}") for name, ms in peer_ms.items())]
+    budget = row(
+        what,
+        ours,
+        "s",
+        BUDGET_S * 2 / cores(),
+        budget="<= 1",
+        note="reference: the budget for these cores",
+    )
+    return [
+        budget,
+        *(row("", ours, "s", ms / 1e3, note=f"against {name}") for name, ms in peer_ms.items()),
+    ]
 
 
 def sweep_s(database: str) -> float:
@@ -47,9 +65,18 @@ def sweep_s(database: str) -> float:
         scaler.wait_for_line("template_ready")
         sweep = Path(running.programs.environ["TMPDIR"]) / "sweep.yaml"
         sweep.write_text(SWEEP)
-        command = [sys.executable, "scripts/bulk_submit.py", "submit", str(sweep), "--url", running.base_url]
+        command = [
+            sys.executable,
+            "scripts/bulk_submit.py",
+            "submit",
+            str(sweep),
+            "--url",
+            running.base_url,
+        ]
         began = time.perf_counter()
-        finished = subprocess.run(command, cwd=ROOT, env=dict(os.environ), check=True, stdout=subprocess.PIPE)
+        finished = subprocess.run(
+            command, cwd=ROOT, env=dict(os.environ), check=True, stdout=subprocess.PIPE
+        )
         seconds = time.perf_counter() - began
         assert finished.stdout.count(b"\n") > 20, finished.stdout
         return seconds

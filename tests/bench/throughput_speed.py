@@ -38,13 +38,32 @@ def rows_of(database: str) -> list[dict[str, Any]]:
             rates[processes], warm_ms = measured(running, "warm", processes)
         what = f"{database}, {processes} at a time"
         rows += [
-            row(f"runs from the template, {what}", rates[processes], "runs/s", floor_rate, note="against the floor"),
+            row(
+                f"runs from the template, {what}",
+                rates[processes],
+                "runs/s",
+                floor_rate,
+                note="against the floor",
+            ),
             row("the same, plain processes", cold_rate, "runs/s", floor_rate),
-            row("CPU of a run from the template", warm_ms, "ms", cold_ms, budget="<= 0.167", note="against plain ones"),
+            row(
+                "CPU of a run from the template",
+                warm_ms,
+                "ms",
+                cold_ms,
+                budget="<= 0.167",
+                note="against plain ones",
+            ),
             row("the same", warm_ms, "ms", floor_ms, note="against the floor"),
         ]
     linear = rates[1] * COUNTS[-1]
-    grown = row(f"growth to {COUNTS[-1]} at a time, {database}", rates[COUNTS[-1]], "runs/s", linear, budget=">= 0.8")
+    grown = row(
+        f"growth to {COUNTS[-1]} at a time, {database}",
+        rates[COUNTS[-1]],
+        "runs/s",
+        linear,
+        budget=">= 0.8",
+    )
     return [*rows, grown | {"note": "against linear"}]
 
 
@@ -68,7 +87,10 @@ def measured(running: Platform, way: str, processes: int) -> tuple[float, float]
     scaler = running.programs.start("consumer.local_scaler", **settings)
     scaler.wait_for_line("template_ready" if way == "warm" else "scaler_started")
     cpu_before, start = cpu_s(scaler.pid), time.perf_counter()
-    send(f"{running.base_url}/api/runs/bulk?batch_id={way}", b"\n".join(body_of(0).splitlines()[:runs]))
+    send(
+        f"{running.base_url}/api/runs/bulk?batch_id={way}",
+        b"\n".join(body_of(0).splitlines()[:runs]),
+    )
     while True:
         counts = running.call(f"/api/batches/{way}?top=0")["counts"]
         if counts["completed"] + counts["failed"] == runs:

@@ -26,7 +26,9 @@ def main() -> None:
     """Print the rows as one line of JSON."""
     logging.disable(logging.CRITICAL)
     with platform(web_processes=1) as running:
-        submitter = Submitter({"DATABASE_URL": running.database_url, "REDIS_URL": running.redis.url})
+        submitter = Submitter(
+            {"DATABASE_URL": running.database_url, "REDIS_URL": running.redis.url}
+        )
         quiet = claims(lambda: person(submitter))
         for number in range(BATCHES):
             submitter.submit(RUNS, batch_id=f"batch {number}", actor=f"actor {number % 10}")
@@ -43,7 +45,13 @@ def main() -> None:
                     p99(quiet),
                     budget="<= 1.5",
                 ),
-                row("the same: median", statistics.median(beside), "ms", statistics.median(quiet), budget="<= 1.5"),
+                row(
+                    "the same: median",
+                    statistics.median(beside),
+                    "ms",
+                    statistics.median(quiet),
+                    budget="<= 1.5",
+                ),
                 row(
                     "pop, claim and exchange of the run whose turn it is: median",
                     statistics.median(turns),

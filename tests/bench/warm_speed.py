@@ -29,10 +29,25 @@ def main() -> None:
     print(
         json.dumps(
             [
-                row(f"push to claim, {what}", statistics.median(claims), "ms", CLAIM_MS, budget="<= 1"),
-                row("push to result", statistics.median(results), "ms", cpu_ms, budget="<= 3", note=cpu),
+                row(
+                    f"push to claim, {what}",
+                    statistics.median(claims),
+                    "ms",
+                    CLAIM_MS,
+                    budget="<= 1",
+                ),
+                row(
+                    "push to result",
+                    statistics.median(results),
+                    "ms",
+                    cpu_ms,
+                    budget="<= 3",
+                    note=cpu,
+                ),
                 row("push to result, slowest", max(results), "ms"),
-                row("CPU of a Job that waits, of one core", idle, "%", IDLE_PERCENT, budget="<= 1"),
+                row(
+                    "CPU of a Job that waits, of one core", idle, "%", IDLE_PERCENT, budget="<= 1"
+                ),
             ]
         )
     )
@@ -41,7 +56,10 @@ def main() -> None:
 def waiting(running: Platform) -> Program:
     """A Job that waits, in a process of its own from its very start."""
     job = running.programs.run(
-        [sys.executable, "-m", "consumer"], IDLE_S="120", LOG_LEVEL="INFO", OPENBLAS_NUM_THREADS="1"
+        [sys.executable, "-m", "consumer"],
+        IDLE_S="120",
+        LOG_LEVEL="INFO",
+        OPENBLAS_NUM_THREADS="1",
     )
     job.wait_for_line("job_waits")
     time.sleep(PAUSE_S)

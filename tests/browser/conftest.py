@@ -58,7 +58,10 @@ def store_broken_prices(database_url: str) -> None:
     from tests.services.prices import DATA
 
     content = (DATA / "IBM.csv").read_bytes().replace(b"2013-03-01", b"2013-03-04")
-    bars, engine = read_prices(content, Meaning(timeframe="1d")).bars, connect_database(database_url)
+    bars, engine = (
+        read_prices(content, Meaning(timeframe="1d")).bars,
+        connect_database(database_url),
+    )
     save_version(engine, BROKEN, bars, Origin(report={}))
     with engine.begin() as connection:
         spoilt = update(price_parts).where(price_parts.c.data_hash == bars.data_hash)
@@ -67,7 +70,9 @@ def store_broken_prices(database_url: str) -> None:
 
 @pytest.fixture(scope="module")
 def site(
-    redis_process: RedisServer, mariadb_process: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
+    redis_process: RedisServer,
+    mariadb_process: MariaDBServer,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
     """The platform on Redis and MariaDB, with one scaler."""
     import sys
@@ -83,7 +88,16 @@ def site(
     store_broken_prices(settings["DATABASE_URL"])
     settings |= {"PORT": port, "WEB_HOST": "127.0.0.1", "WEB_CONCURRENCY": "1"}
     for starter in programs(tmp_path_factory.mktemp("site"), settings):
-        web = starter.run([sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"])
+        web = starter.run(
+            [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "web:create_app()",
+                "--config",
+                "web/gunicorn.conf.py",
+            ]
+        )
         scaler = starter.start("consumer.local_scaler")
         web.wait_for_line("Booting worker")
         scaler.wait_for_line("scaler_started")
@@ -99,7 +113,11 @@ def launched(name: str) -> Iterator[Browser]:
 
     # without windows Chromium takes a fifth less CPU
     program = {"chromium": "chromium-headless-shell", "firefox": "firefox-esr"}[name]
-    executable = shutil.which(program) or shutil.which(name) or service_missing(f"{program} is not installed")
+    executable = (
+        shutil.which(program)
+        or shutil.which(name)
+        or service_missing(f"{program} is not installed")
+    )
     from playwright.sync_api import expect, sync_playwright
 
     expect.set_options(timeout=15_000 * slowness())  # nothing waits longer than it must
@@ -133,7 +151,10 @@ def profile(browser: Browser, site: Site) -> Iterator[BrowserContext]:
 def visit(profile: BrowserContext, site: Site) -> Iterator[Visit]:
     """A page whose browser remembers nothing; any console error, failed script or CSP violation fails the test."""
     visiting = Visit(profile.new_page(), site)
-    visiting.page.on("console", lambda m: visiting.faults.append(m.text) if m.type in ("error", "warning") else None)
+    visiting.page.on(
+        "console",
+        lambda m: visiting.faults.append(m.text) if m.type in ("error", "warning") else None,
+    )
     visiting.page.on("pageerror", lambda error: visiting.faults.append(str(error)))
     yield visiting
     visiting.page.close()

@@ -26,7 +26,9 @@ def submit(visit: Visit, *, charts: bool = False, **fields: str) -> str:
 def reached(page: Page, name: str) -> Locator:
     """The control of a field or parameter, whose fold is opened first."""
     control = page.locator(f'[name="{name}"], [data-path="params.{name}"]').first
-    folded = page.locator("#run-form details:not([open])").filter(has=page.locator(f'[name="{name}"]'))
+    folded = page.locator("#run-form details:not([open])").filter(
+        has=page.locator(f'[name="{name}"]')
+    )
     if folded.count():
         folded.locator("summary").click()
     return control
@@ -59,4 +61,6 @@ def run_sweep(page: Page, count: int) -> None:
     page.get_by_label("Run each as a Job").check()
     page.get_by_role("button", name=f"Run {count} backtests").click()
     page.wait_for_url("**/batches/*")
-    expect(page.locator("#batch")).to_contain_text(f"{count} of {count} ended", timeout=2 * JOB_MS)
+    expect(page.locator("#batch")).to_contain_text(
+        f"{count} of {count} ended", timeout=2 * JOB_MS
+    )

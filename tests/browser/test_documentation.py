@@ -20,22 +20,40 @@ def database_url(sqlite_url: str) -> str:
 
 @pytest.mark.parametrize(("width", "theme"), [(1440, "light"), (390, "dark")])
 def test_pages_are_legible_and_searched_under_the_policy(
-    app: Flask, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, theme: str
+    app: Flask,
+    browser: Browser,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    width: int,
+    theme: str,
 ) -> None:
     build(tmp_path / "site")
     monkeypatch.setattr(pages, "SITE", tmp_path / "site")
     faults: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": 844})
-    page.on("console", lambda message: faults.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console",
+        lambda message: (
+            faults.append(message.text) if message.type in ("error", "warning") else None
+        ),
+    )
     page.on("pageerror", lambda error: faults.append(str(error)))
     with served(app) as url:
         page.context.add_cookies([{"name": "theme", "value": theme, "url": url}])
         for name in ("", "rules.html", "api-reference.html"):
             page.goto(f"{url}/docs/{name}")
             assert page.evaluate("document.documentElement.scrollWidth") <= width, name
-            faults += [str(each) for each in page.evaluate(MEASURE) if each["px"] < 14 or each["contrast"] < 4.5]
+            faults += [
+                str(each)
+                for each in page.evaluate(MEASURE)
+                if each["px"] < 14 or each["contrast"] < 4.5
+            ]
             found = page.evaluate(f"{AXE};{RUN_AXE}")["violations"]
-            faults += [f"{name}: {each['id']}" for each in found if each["impact"] in ("serious", "critical")]
+            faults += [
+                f"{name}: {each['id']}"
+                for each in found
+                if each["impact"] in ("serious", "critical")
+            ]
         page.get_by_role("searchbox").press_sequentially("chandelier")
         expect(page.locator("#mkdocs-search-results")).to_contain_text("Rules")
     page.close()

@@ -33,7 +33,8 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     box = axis.bounding_box()
     assert box is not None
 
-    left, top, bottom = box["x"] + 48, box["y"] + 30, box["y"] + box["height"] - 26  # the first axis, of period
+    # the first axis, of period
+    left, top, bottom = box["x"] + 48, box["y"] + 30, box["y"] + box["height"] - 26
     page.mouse.move(left, top - 5)
     page.mouse.down()
     page.mouse.move(left, (top + bottom) / 2 - 20, steps=4)
@@ -44,7 +45,8 @@ def test_runs_are_chosen_by_dragging_along_an_axis(visit: Visit) -> None:
     assert re.search(r"where=period\+%3E%3D\+1\d\+and\+period\+%3C%3D\+21$", page.url)
     page.reload()
     expect(rows).to_have_count(3)
-    expect(page.locator(".range-row")).not_to_have_count(0)  # what is dragged before the runs have come is lost
+    # what is dragged before the runs have come is lost
+    expect(page.locator(".range-row")).not_to_have_count(0)
     page.mouse.move(left, top)
     page.mouse.down()
     page.mouse.move(left, bottom, steps=4)
@@ -89,7 +91,9 @@ def test_a_point_names_its_run(visit: Visit) -> None:
     assert "where=" not in page.url
     named.get_by_role("link", name="Open this run").click()
 
-    expect(page.get_by_role("heading", name="AAPL RSI, period = 7, oversold = 35")).to_be_visible()
+    expect(
+        page.get_by_role("heading", name="AAPL RSI, period = 7, oversold = 35")
+    ).to_be_visible()
 
 
 def test_a_condition_that_cannot_be_meant_leaves_the_page_as_it_is(visit: Visit) -> None:

@@ -16,7 +16,9 @@ def test_a_filter_is_kept_by_name_and_forgotten(visit: Visit) -> None:
     visit.open("/runs")
     page.get_by_role("link", name="broken apples").click()
     page.wait_for_url("**/runs?ticker=AAPL&status=failed")
-    expect(page.get_by_role("link", name="broken apples")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("link", name="broken apples")).to_have_attribute(
+        "aria-current", "true"
+    )
     page.get_by_role("button", name="Forget the filter broken apples").click()
     expect(page.get_by_role("link", name="broken apples")).to_have_count(0)
 

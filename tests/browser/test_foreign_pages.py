@@ -65,11 +65,17 @@ def runs(page: Page, site: Site) -> int:
 
 
 def test_a_name_that_was_made_to_lead_here_shows_nothing(page: Page, site: Site) -> None:
-    rebound = site.url.replace("127.0.0.1", "rebound.localhost")  # browsers take every such name for this machine
+    # browsers take every such name for this machine
+    rebound = site.url.replace("127.0.0.1", "rebound.localhost")
 
     shown = page.goto(rebound)
-    assert shown is not None and (shown.status, "is not known here" in page.content()) == (400, True)
-    read = page.evaluate("async () => [(await fetch('/api/runs')).status, (await fetch('/api/openapi.json')).status]")
+    assert shown is not None and (shown.status, "is not known here" in page.content()) == (
+        400,
+        True,
+    )
+    read = page.evaluate(
+        "async () => [(await fetch('/api/runs')).status, (await fetch('/api/openapi.json')).status]"
+    )
     ran = page.evaluate(
         """async run => (await fetch('/run_backtest', {
             method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify(run)})).status""",
@@ -117,7 +123,9 @@ def test_no_other_site_shows_ours_in_a_frame(foreign: Page, site: Site) -> None:
 
 
 @pytest.mark.parametrize("directive", INJECTED)
-def test_what_gets_into_a_page_of_ours_runs_nothing_and_tells_nobody(page: Page, site: Site, directive: str) -> None:
+def test_what_gets_into_a_page_of_ours_runs_nothing_and_tells_nobody(
+    page: Page, site: Site, directive: str
+) -> None:
     reached: list[str] = []
 
     def note(route: Route) -> None:

@@ -23,13 +23,22 @@ def fill_own_rule(page: Page) -> None:
 
 
 @pytest.mark.parametrize("away", ["link", "result"])
-def test_going_back_shows_what_was_entered_and_a_fresh_visit_nothing_of_it(visit: Visit, away: str) -> None:
+def test_going_back_shows_what_was_entered_and_a_fresh_visit_nothing_of_it(
+    visit: Visit, away: str
+) -> None:
     page = visit.page
     visit.open("/")
     page.locator('[name="ticker"]').select_option("IBM")
     page.locator('[name="end_date"]').fill("2009-12-31")
     if away == "result":
-        submit(visit, rule_type="MA_CROSS", fast="7", fee_rate="0.002", stop_loss_pct="8", tags="kept, here")
+        submit(
+            visit,
+            rule_type="MA_CROSS",
+            fast="7",
+            fee_rate="0.002",
+            stop_loss_pct="8",
+            tags="kept, here",
+        )
     else:
         fill_own_rule(page)
         page.get_by_role("link", name="Batches").first.click()
@@ -104,7 +113,9 @@ def test_a_rule_that_cannot_signal_is_not_called_ready(visit: Visit) -> None:
 def test_a_fold_says_what_is_set_in_it_while_somebody_types(visit: Visit) -> None:
     page = visit.page
     visit.open("/")
-    money, stops, label = (page.locator("#run-form summary", has_text=name) for name in ("Money", "Stops", "Label"))
+    money, stops, label = (
+        page.locator("#run-form summary", has_text=name) for name in ("Money", "Stops", "Label")
+    )
     expect(page.locator("#request-json")).to_be_hidden()
     expect(money).to_contain_text(
         "initial capital 100,000 · fee rate 0.1 % · slippage 0 bps · position size 100 % of equity"
@@ -150,17 +161,23 @@ DROP = """(form, text) => {
 }"""
 
 
-def test_a_file_that_is_dropped_on_the_form_is_examined_where_prices_are_loaded(visit: Visit) -> None:
+def test_a_file_that_is_dropped_on_the_form_is_examined_where_prices_are_loaded(
+    visit: Visit,
+) -> None:
     page = visit.page
     visit.open("/")
-    expect(page.get_by_role("link", name="Use my own prices")).to_have_attribute("href", "/prices")
+    expect(page.get_by_role("link", name="Use my own prices")).to_have_attribute(
+        "href", "/prices"
+    )
     page.locator('[name="start_date"]').fill("2010-01-04")
 
     page.locator("#run-form").evaluate(DROP, (DATA / "IBM.csv").read_text())
 
     page.wait_for_url("**/prices")
     expect(page.locator("#price-reports")).to_contain_text("A new series")
-    expect(page.get_by_role("group", name="MINE.csv").get_by_label("Ticker")).to_have_value("MINE")
+    expect(page.get_by_role("group", name="MINE.csv").get_by_label("Ticker")).to_have_value(
+        "MINE"
+    )
     page.go_back()
     expect(page.locator('[name="start_date"]')).to_have_value("2010-01-04")
 
@@ -172,9 +189,13 @@ def test_a_fresh_form_begins_with_averages_over_five_years(visit: Visit) -> None
     wait_for_result(visit.page)
 
     expect(
-        visit.page.get_by_role("heading", name="AAPL MA crossover, fast = 20, slow = 50, kind = sma")
+        visit.page.get_by_role(
+            "heading", name="AAPL MA crossover, fast = 20, slow = 50, kind = sma"
+        )
     ).to_be_visible()
-    expect(visit.page.locator('[data-metric="sharpe_ratio"] .value')).to_have_text(re.compile(r"^1\.[012]"))
+    expect(visit.page.locator('[data-metric="sharpe_ratio"] .value')).to_have_text(
+        re.compile(r"^1\.[012]")
+    )
 
 
 def test_of_prices_shorter_than_every_range_all_are_chosen(visit: Visit) -> None:

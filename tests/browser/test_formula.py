@@ -8,7 +8,9 @@ from tests.browser.conftest import Visit
 from tests.browser.steps import fill_sweep, run_sweep, submit, wait_for_result
 
 BUY = "crosses_above(ema(close, fast), ema(close, slow)) and rsi(close, 14) < 70"
-SELL = "crosses_below(ema(close, fast), ema(close, slow)) or close < highest(high, 22) - 3 * atr(22)"
+SELL = (
+    "crosses_below(ema(close, fast), ema(close, slow)) or close < highest(high, 22) - 3 * atr(22)"
+)
 
 
 def open_editor(visit: Visit) -> Page:
@@ -39,7 +41,9 @@ def test_a_rule_is_written_run_and_cloned(visit: Visit) -> None:
     expect(page.locator("[data-input]")).to_have_count(2)
     page.locator('[data-path="params.inputs.fast"]').fill("12")
     page.get_by_label("fast to", exact=True).fill("90")
-    expect(page.locator("[data-formula-state]")).to_have_text("✓ Ready. It needs 26 bars before its first value.")
+    expect(page.locator("[data-formula-state]")).to_have_text(
+        "✓ Ready. It needs 26 bars before its first value."
+    )
     submit(visit, ticker="AAPL")
     wait_for_result(page)
 
@@ -53,7 +57,10 @@ def test_a_rule_is_written_run_and_cloned(visit: Visit) -> None:
     assert asked(page)["params"] == {
         "buy": BUY,
         "sell": SELL,
-        "inputs": {"fast": {"value": 12, "min": 2, "max": 90}, "slow": {"value": 26, "min": 3, "max": 300}},
+        "inputs": {
+            "fast": {"value": 12, "min": 2, "max": 90},
+            "slow": {"value": 26, "min": 3, "max": 300},
+        },
     }
 
 
@@ -107,7 +114,8 @@ def test_a_function_of_the_list_is_written_where_the_cursor_is(visit: Visit) -> 
     page = open_editor(visit)
     write(page, "open < ", "close < 1")
     page.locator('[data-path="params.buy"]').press("End")
-    expect(page.locator('[data-fault="params.buy"]')).not_to_be_empty()  # which moves what is below it
+    # which moves what is below it
+    expect(page.locator('[data-fault="params.buy"]')).not_to_be_empty()
 
     page.locator('[data-insert="highest(close, 20)"]').click()
 

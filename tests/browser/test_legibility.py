@@ -65,7 +65,9 @@ PICTURE_LETTERS = """() => [...document.querySelectorAll("main svg")]
 PICTURED = {"queue", "batch", "run stats"}  # pages that must have such a picture
 
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text()
-RUN_AXE = "axe.run({ resultTypes: ['violations'], rules: { 'color-contrast': { enabled: false } } })"
+RUN_AXE = (
+    "axe.run({ resultTypes: ['violations'], rules: { 'color-contrast': { enabled: false } } })"
+)
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +88,17 @@ def pages(visit: Visit, addresses: dict[str, str], database_url: str) -> dict[st
         one, other = listed[0]["run_id"], listed[1]["run_id"]
         tabs = ("stats", "trades", "numbers")
         addresses |= {f"run {tab}": f"/result/{one}?tab={tab}" for tab in tabs}
-        addresses |= {"compare": f"/compare?run={one}&run={other}", "batch": "/batches/legible", "form": "/"}
-        addresses |= {"runs": "/runs", "no runs": "/runs?label=none", "queue": "/queue", "login": "/login"}
+        addresses |= {
+            "compare": f"/compare?run={one}&run={other}",
+            "batch": "/batches/legible",
+            "form": "/",
+        }
+        addresses |= {
+            "runs": "/runs",
+            "no runs": "/runs?label=none",
+            "queue": "/queue",
+            "login": "/login",
+        }
         addresses |= {"batches": "/batches", "no batches": "/batches?after=1"}
         addresses |= {"prices": "/prices", "one series": "/prices/MSFT/1d"}
         addresses |= {"studies": "/studies", "audit": "/audit"}
@@ -95,9 +106,17 @@ def pages(visit: Visit, addresses: dict[str, str], database_url: str) -> dict[st
         asked = {"legs": legs, **dates, "max_positions": 1, "label": "legible"}
         together = visit.page.request.post("/api/portfolios", data=asked).json()["page_url"]
         trade_when_legs_have_run(connect_database(database_url))
-        addresses |= {f"portfolio {tab}": f"{together}?tab={tab}" for tab in ("legs", "stats", "trades")}
+        addresses |= {
+            f"portfolio {tab}": f"{together}?tab={tab}" for tab in ("legs", "stats", "trades")
+        }
         addresses |= {"portfolios": "/portfolios"}
-        both = {"ticker": "AAPL", "rule_type": "COMPOSITE", "params": {}, "charts": False, **dates}
+        both = {
+            "ticker": "AAPL",
+            "rule_type": "COMPOSITE",
+            "params": {},
+            "charts": False,
+            **dates,
+        }
         composite = visit.page.request.post("/run_backtest", data=both).json()["result_url"]
         visit.page.goto(composite)
         expect(visit.page.locator("#tab-panel")).to_be_visible(timeout=60_000)
@@ -131,7 +150,9 @@ def test_every_page_is_legible_and_accessible(
             faults.append(f"{name}: {wide} px wide")
         for each in page.evaluate(MEASURE):
             if each["px"] < 14 or each["contrast"] < 4.5:
-                faults.append(f"{name}: {each['text']!r} {each['px']} px, contrast {each['contrast']:.2f}")
+                faults.append(
+                    f"{name}: {each['text']!r} {each['px']} px, contrast {each['contrast']:.2f}"
+                )
         for fault in page.evaluate(f"{AXE};{RUN_AXE}")["violations"]:
             if fault["impact"] in ("serious", "critical"):
                 faults.append(f"{name}: {fault['id']}: {fault['nodes'][0]['html'][:120]}")
@@ -159,7 +180,9 @@ def test_nothing_scrolls_sideways_at_400_percent(
             visit.open(path)
             if (wide := visit.page.evaluate("document.documentElement.scrollWidth")) > width:
                 faults.append(f"{name}: {wide} px wide in {width}")
-            if visit.page.locator("#navigation").evaluate("bar => bar.scrollWidth > bar.clientWidth"):
+            if visit.page.locator("#navigation").evaluate(
+                "bar => bar.scrollWidth > bar.clientWidth"
+            ):
                 faults.append(f"{name}: the navigation scrolls")
 
     assert faults == []

@@ -21,10 +21,14 @@ def choose(page: Page) -> None:
 
 def shown_money(row: Locator) -> float:
     """The amount in a row of the contributions."""
-    return float(row.locator("td.number").inner_text().split()[-1].replace(",", "").replace("−", "-"))
+    return float(
+        row.locator("td.number").inner_text().split()[-1].replace(",", "").replace("−", "-")
+    )
 
 
-def test_tickers_with_an_own_rule_are_traded_in_one_account(visit: Visit, mariadb_process: MariaDBServer) -> None:
+def test_tickers_with_an_own_rule_are_traded_in_one_account(
+    visit: Visit, mariadb_process: MariaDBServer
+) -> None:
     page = visit.page
     visit.open("/")
     choose(page)
@@ -33,13 +37,17 @@ def test_tickers_with_an_own_rule_are_traded_in_one_account(visit: Visit, mariad
     expect(page.locator("[data-fit]")).to_be_hidden()
     reached(page, "position_size").fill("40")
     page.locator('#together [name="max_positions"]').fill("2")
-    expect(page.locator("[data-together]")).to_contain_text("3 tickers. Each position is 40 % of equity")
+    expect(page.locator("[data-together]")).to_contain_text(
+        "3 tickers. Each position is 40 % of equity"
+    )
     page.locator('#together [name="priority"]').fill("roc(close, 60)")
     page.get_by_role("button", name="Trade 3 legs together").click()
     page.wait_for_url("**/portfolios/*")
     trade_when_legs_have_run(connect_database(mariadb_process.url()))
 
-    expect(page.locator("#hero")).to_contain_text("than buying the same assets equally", timeout=JOB_MS)
+    expect(page.locator("#hero")).to_contain_text(
+        "than buying the same assets equally", timeout=JOB_MS
+    )
     rows = page.locator("#contributions tbody tr")
     expect(rows).to_have_count(3)
     money = [shown_money(row) for row in rows.all()]
@@ -47,7 +55,9 @@ def test_tickers_with_an_own_rule_are_traded_in_one_account(visit: Visit, mariad
     assert abs(sum(money) - profit) < 0.02
     expect(page.locator("#workspace .stage.drawn")).to_be_visible(timeout=JOB_MS)
     page.get_by_role("tab", name="Trades").click()
-    expect(page.get_by_role("region", name="Orders that were left out")).to_contain_text("as many positions as allowed")
+    expect(page.get_by_role("region", name="Orders that were left out")).to_contain_text(
+        "as many positions as allowed"
+    )
     page.locator("#trades tbody tr").first.get_by_role("link").click()
     page.wait_for_url("**/result/*?at=*")
     expect(page.locator(".explanation")).to_contain_text("crosses above", timeout=JOB_MS)
@@ -70,9 +80,16 @@ def test_faults_of_how_they_share_it_are_at_their_fields(visit: Visit) -> None:
     visit.expect_fault("status of 400")
 
 
-def test_the_runs_of_a_batch_are_traded_in_sleeves(visit: Visit, mariadb_process: MariaDBServer) -> None:
+def test_the_runs_of_a_batch_are_traded_in_sleeves(
+    visit: Visit, mariadb_process: MariaDBServer
+) -> None:
     page = visit.page
-    base = {"tickers": ["AAPL", "IBM"], "rule_type": "RSI", "start_date": "2005-01-03", "end_date": "2009-12-31"}
+    base = {
+        "tickers": ["AAPL", "IBM"],
+        "rule_type": "RSI",
+        "start_date": "2005-01-03",
+        "end_date": "2009-12-31",
+    }
     sweep = {"name": "sleeves", "base": base, "parameters": {"period": [7, 14]}}
     page.goto("/")
     batch_id = page.request.post("/api/batches", data=sweep).json()["batch_id"]

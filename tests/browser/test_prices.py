@@ -14,7 +14,10 @@ TICKER = "OWN"
 
 def exported(path: Path, bars: int, factor: float = 1.0) -> Path:
     """A daily file as Yahoo exports it: quoted dates, Adj Close, one `null` line."""
-    lines = ["Date,Open,High,Low,Close,Adj Close,Volume", "2000-02-29,null,null,null,null,null,null"]
+    lines = [
+        "Date,Open,High,Low,Close,Adj Close,Volume",
+        "2000-02-29,null,null,null,null,null,null",
+    ]
     for line in (DATA / "MSFT.csv").read_text().splitlines()[1 : bars + 1]:
         date, *prices, volume = line.split(",")
         opened, high, low, close = (f"{float(price) * factor:.4f}" for price in prices[:4])
@@ -29,7 +32,9 @@ def load(visit: Visit, file: Path, says: str) -> None:
     visit.page.locator("#price-files").set_input_files(str(file))
     expect(visit.page.locator("#price-reports")).to_contain_text(says)
     visit.page.get_by_role("button", name="Load").click()
-    expect(visit.page.locator("#price-reports")).to_contain_text(f"Loaded. Run a backtest on {TICKER}")
+    expect(visit.page.locator("#price-reports")).to_contain_text(
+        f"Loaded. Run a backtest on {TICKER}"
+    )
     expect(visit.page.locator("#price-series")).to_contain_text(TICKER)
 
 
@@ -37,13 +42,19 @@ def metrics(visit: Visit) -> list[str]:
     return visit.page.locator("[data-metric] .value").all_inner_texts()
 
 
-def test_a_dropped_export_is_run_and_run_again_the_same_after_newer_prices(visit: Visit, tmp_path: Path) -> None:
+def test_a_dropped_export_is_run_and_run_again_the_same_after_newer_prices(
+    visit: Visit, tmp_path: Path
+) -> None:
     page = visit.page
     load(visit, exported(tmp_path / f"{TICKER}.csv", 400), "A new series. 400 bars")
     address = new_run(visit, ticker=TICKER)
     first = metrics(visit)
 
-    load(visit, exported(tmp_path / f"{TICKER}.csv", 500, factor=1.5), "100 bars added, 400 revised, 0 removed")
+    load(
+        visit,
+        exported(tmp_path / f"{TICKER}.csv", 500, factor=1.5),
+        "100 bars added, 400 revised, 0 removed",
+    )
     versions = page.locator("#price-series thead th").all_inner_texts().index("Versions")
     row = page.locator("#price-series tbody tr", has_text=TICKER)
     expect(row.locator("th, td").nth(versions)).to_have_text("2")
@@ -59,7 +70,9 @@ def test_a_dropped_export_is_run_and_run_again_the_same_after_newer_prices(visit
     expect(page.locator("#newer-prices")).to_contain_text(f"The prices of {TICKER} are newer")
 
 
-def test_a_file_that_is_no_price_file_says_where_it_is_wrong(visit: Visit, tmp_path: Path) -> None:
+def test_a_file_that_is_no_price_file_says_where_it_is_wrong(
+    visit: Visit, tmp_path: Path
+) -> None:
     (tmp_path / "bad.csv").write_text("Date,Open\n2020-01-02,1\n")
     visit.open("/prices")
 
@@ -73,7 +86,11 @@ def test_a_file_that_is_no_price_file_says_where_it_is_wrong(visit: Visit, tmp_p
 def within_a_day(path: Path) -> Path:
     """Five minutes of four sessions of New York, by its clock."""
     clock = [f"{minute // 60:02}:{minute % 60:02}" for minute in range(9 * 60 + 30, 16 * 60, 5)]
-    bars = [(f"2024-01-0{day} {at}", 100 + (number % 7)) for day in (2, 3, 4, 5) for number, at in enumerate(clock)]
+    bars = [
+        (f"2024-01-0{day} {at}", 100 + (number % 7))
+        for day in (2, 3, 4, 5)
+        for number, at in enumerate(clock)
+    ]
     path.write_text("Date,Close\n" + "".join(f"{when},{close}\n" for when, close in bars))
     return path
 

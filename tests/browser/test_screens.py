@@ -13,13 +13,17 @@ def test_a_grid_is_screened_and_its_best_are_run(visit: Visit) -> None:
     fill_sweep(page, fast=("5", "20", "5"), slow=("30", "90", "20"))
     page.get_by_role("button", name="Screen 16 combinations").click()
     page.wait_for_url("**/screens/*")
-    expect(page.get_by_role("region", name="Best combinations")).to_contain_text("16 of 16 made a trade")
+    expect(page.get_by_role("region", name="Best combinations")).to_contain_text(
+        "16 of 16 made a trade"
+    )
     address = page.url
 
     rows = page.locator("table.leaders tbody tr")
     expect(rows).to_have_count(16)
     page.get_by_label("Metric").select_option("max_drawdown_pct")
-    expect(page.locator("table.leaders caption")).to_have_text("Best combinations by Maximum drawdown")
+    expect(page.locator("table.leaders caption")).to_have_text(
+        "Best combinations by Maximum drawdown"
+    )
     page.goto(address)
     rows.first.get_by_role("button", name="Run").click()
     wait_for_result(page)

@@ -14,13 +14,18 @@ HURRY = 100
 AWAY = {"status": 503, "content_type": "text/html", "body": "<main id='main'>away</main>"}
 OUTAGES = {
     "a 503": ("Connection lost", lambda route: route.fulfill(**AWAY)),
-    "no database": ("The database went away", lambda route: route.fulfill(**AWAY, headers={"Away": "The database"})),
+    "no database": (
+        "The database went away",
+        lambda route: route.fulfill(**AWAY, headers={"Away": "The database"}),
+    ),
     "no network": ("Connection lost", lambda route: route.abort()),
 }
 
 
 @pytest.mark.parametrize("outage", OUTAGES)
-def test_a_page_survives_an_outage_and_says_since_when_it_is_old(visit: Visit, outage: str) -> None:
+def test_a_page_survives_an_outage_and_says_since_when_it_is_old(
+    visit: Visit, outage: str
+) -> None:
     page = visit.page
     line = page.locator("#connection")
     visit.open("/queue")
@@ -36,12 +41,15 @@ def test_a_page_survives_an_outage_and_says_since_when_it_is_old(visit: Visit, o
     expect(page.get_by_text("Database answers")).to_be_hidden()
     expect(line).to_contain_text("s ago, trying again")
     expect(page.locator("#queue .wall")).to_be_visible()
-    page.get_by_role("link", name="Batches").first.evaluate("link => link.dataset.swap = 'navigation main'")
+    page.get_by_role("link", name="Batches").first.evaluate(
+        "link => link.dataset.swap = 'navigation main'"
+    )
     page.get_by_role("link", name="Batches").first.click()
     expect(page.locator("#queue .wall")).to_be_visible()
     page.unroute("**/*")
 
-    expect(page.get_by_role("heading", name="Batches")).to_be_visible()  # what was asked for comes by itself
+    # what was asked for comes by itself
+    expect(page.get_by_role("heading", name="Batches")).to_be_visible()
     expect(line).to_be_hidden()
     visit.faults.clear()  # Chromium prints each request that failed
 
@@ -52,7 +60,13 @@ def test_a_list_that_refreshes_itself_keeps_focus_scroll_ticks_and_order(visit: 
     visit.site.scaler.send(signal.SIGSTOP)
     try:
         grid = [
-            {"ticker": "IBM", "rule_type": "RSI", "params": {"period": period}, "charts": False, **DATES}
+            {
+                "ticker": "IBM",
+                "rule_type": "RSI",
+                "params": {"period": period},
+                "charts": False,
+                **DATES,
+            }
             for period in range(2, 9)
         ]
         page.request.post("/api/runs/bulk?batch_id=staying", data=grid)
@@ -64,7 +78,9 @@ def test_a_list_that_refreshes_itself_keeps_focus_scroll_ticks_and_order(visit: 
         row.get_by_role("link").first.focus()
         scroll = page.locator("#runs-list .scroll")
         scroll.evaluate("element => { element.scrollLeft = 40; element.dataset.same = 'yes'; }")
-        page.request.post(f"/api/runs/{row.get_by_role('checkbox').get_attribute('value')}/cancel")
+        page.request.post(
+            f"/api/runs/{row.get_by_role('checkbox').get_attribute('value')}/cancel"
+        )
 
         expect(row).to_contain_text("cancelled")  # the list has refreshed itself
         expect(row.get_by_role("link").first).to_be_focused()
@@ -76,7 +92,8 @@ def test_a_list_that_refreshes_itself_keeps_focus_scroll_ticks_and_order(visit: 
         assert "order=asc" in page.url
         expect(page.get_by_role("link", name="Clear")).to_be_visible()
 
-        expect(row.get_by_role("checkbox")).not_to_be_checked()  # it was ticked under another filter
+        # it was ticked under another filter
+        expect(row.get_by_role("checkbox")).not_to_be_checked()
         page.get_by_label("Tick all runs of this page").check()
         page.once("dialog", lambda dialog: dialog.accept())
         page.get_by_role("button", name="Cancel 6").click()
@@ -88,12 +105,20 @@ def test_a_list_that_refreshes_itself_keeps_focus_scroll_ticks_and_order(visit: 
         page.request.post("/api/batches/staying/cancel")
 
 
-def test_what_was_pressed_for_many_runs_is_done_also_when_the_page_is_left_at_once(visit: Visit) -> None:
+def test_what_was_pressed_for_many_runs_is_done_also_when_the_page_is_left_at_once(
+    visit: Visit,
+) -> None:
     page = visit.page
     visit.site.scaler.send(signal.SIGSTOP)
     try:
         grid = [
-            {"ticker": "IBM", "rule_type": "RSI", "params": {"period": period}, "charts": False, **DATES}
+            {
+                "ticker": "IBM",
+                "rule_type": "RSI",
+                "params": {"period": period},
+                "charts": False,
+                **DATES,
+            }
             for period in range(2, 52)
         ]
         page.request.post("/api/runs/bulk?batch_id=left", data=grid)
@@ -103,7 +128,9 @@ def test_what_was_pressed_for_many_runs_is_done_also_when_the_page_is_left_at_on
         page.once("dialog", lambda dialog: (asked.append(dialog.message), dialog.dismiss()))
         page.get_by_role("button", name="Cancel 50").click()
         page.once("dialog", lambda dialog: dialog.accept())
-        page.evaluate("document.querySelector('[data-word=Cancel]').click(); location.assign('/health')")
+        page.evaluate(
+            "document.querySelector('[data-word=Cancel]').click(); location.assign('/health')"
+        )
         page.wait_for_url("**/health")
 
         visit.open("/runs?batch=left")
@@ -137,7 +164,13 @@ def test_cancel_is_not_where_reproduce_comes_to_be(visit: Visit) -> None:
 def test_more_than_five_ticked_runs_are_named_and_can_be_unticked(visit: Visit) -> None:
     page = visit.page
     grid = [
-        {"ticker": "IBM", "rule_type": "RSI", "params": {"period": period}, "charts": False, **DATES}
+        {
+            "ticker": "IBM",
+            "rule_type": "RSI",
+            "params": {"period": period},
+            "charts": False,
+            **DATES,
+        }
         for period in range(2, 9)
     ]
     page.request.post("/api/runs/bulk?batch_id=ticked", data=grid)
@@ -145,10 +178,16 @@ def test_more_than_five_ticked_runs_are_named_and_can_be_unticked(visit: Visit) 
     expect(page.locator("#runs-list .state-completed")).to_have_count(7, timeout=30_000)
 
     page.get_by_label("Tick all runs of this page").check()
-    expect(page.locator("[data-hint]")).to_have_text("At most five runs can be compared; untick 2.")
-    expect(page.locator("[data-names]")).to_contain_text("IBM RSI, period = 8, oversold = 30, overbought = 70")
+    expect(page.locator("[data-hint]")).to_have_text(
+        "At most five runs can be compared; untick 2."
+    )
+    expect(page.locator("[data-names]")).to_contain_text(
+        "IBM RSI, period = 8, oversold = 30, overbought = 70"
+    )
     for period in (2, 3):
-        page.locator("#runs-list tbody tr", has_text=f"RSI_{period}_").get_by_role("checkbox").uncheck()
+        page.locator("#runs-list tbody tr", has_text=f"RSI_{period}_").get_by_role(
+            "checkbox"
+        ).uncheck()
     page.get_by_role("button", name="Compare 5").click()
 
     page.wait_for_url("**/compare?**")
@@ -160,7 +199,9 @@ def test_a_sweep_leaves_out_what_the_rule_does_not_allow(visit: Visit) -> None:
     visit.open("/")
     page.locator('[name="rule_type"]').select_option("MA_CROSS")
     fill_sweep(page, fast=("10", "40", "10"), slow=("10", "40", "10"))
-    expect(page.locator("[data-count]")).to_have_text("4 fast × 4 slow = 6 combinations with fast < slow")
+    expect(page.locator("[data-count]")).to_have_text(
+        "4 fast × 4 slow = 6 combinations with fast < slow"
+    )
 
     run_sweep(page, 6)
 
@@ -169,8 +210,12 @@ def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -
     page = visit.page
     visit.open("/?rule_type=RSI")
     page.locator('[name="start_date"]').fill("2010-01-04")
-    fill_sweep(page, period=("5", "15", "5"), oversold=("25", "30", "5"), overbought=("65", "70", "5"))
-    expect(page.locator("[data-count]")).to_have_text("3 period × 2 oversold × 2 overbought = 12 combinations")
+    fill_sweep(
+        page, period=("5", "15", "5"), oversold=("25", "30", "5"), overbought=("65", "70", "5")
+    )
+    expect(page.locator("[data-count]")).to_have_text(
+        "3 period × 2 oversold × 2 overbought = 12 combinations"
+    )
 
     run_sweep(page, 12)
     page.get_by_label("and down").select_option("overbought")
@@ -190,17 +235,25 @@ def test_a_sweep_is_submitted_from_the_form_and_read_on_its_page(visit: Visit) -
 def test_eight_hours_on_a_wall_leave_the_memory_of_the_browser_as_it_was(visit: Visit) -> None:
     """Its clock runs a hundred times as fast; by half time everything is on it that five minutes of a window show."""
     page = visit.page
-    page.add_init_script(f"const late = setTimeout; window.setTimeout = (then, ms) => late(then, ms / {HURRY})")
+    page.add_init_script(
+        f"const late = setTimeout; window.setTimeout = (then, ms) => late(then, ms / {HURRY})"
+    )
     session = page.context.new_cdp_session(page)
     session.send("Performance.enable")
     answers: list[str] = []
-    page.on("response", lambda response: answers.append(response.url) if "/queue" in response.url else None)
+    page.on(
+        "response",
+        lambda response: answers.append(response.url) if "/queue" in response.url else None,
+    )
     visit.open("/queue?window=5m")
 
     kept = []
     for refreshes in (REFRESHES_OF_EIGHT_HOURS // 2, REFRESHES_OF_EIGHT_HOURS):
         while len(answers) < refreshes:
-            page.request.post("/run_backtest", data={"ticker": "IBM", "rule_type": "RSI", "charts": False, **DATES})
+            page.request.post(
+                "/run_backtest",
+                data={"ticker": "IBM", "rule_type": "RSI", "charts": False, **DATES},
+            )
             page.wait_for_timeout(5000)
         kept.append(memory_of(session))
 
@@ -208,13 +261,16 @@ def test_eight_hours_on_a_wall_leave_the_memory_of_the_browser_as_it_was(visit: 
     half, whole = kept
     assert whole["JSHeapUsedSize"] <= 1.1 * half["JSHeapUsedSize"]
     assert whole["JSEventListeners"] == half["JSEventListeners"]
-    assert whole["Nodes"] <= 5 * half["Nodes"]  # the page's, and those of answers that are about to be collected
+    # the page's, and those of answers that are about to be collected
+    assert whole["Nodes"] <= 5 * half["Nodes"]
 
 
 def memory_of(session: CDPSession) -> dict[str, float]:
     """Bytes, nodes and listeners that the page holds after a collection of what it does not."""
     session.send("HeapProfiler.collectGarbage")
-    metrics = {each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]}
+    metrics = {
+        each["name"]: each["value"] for each in session.send("Performance.getMetrics")["metrics"]
+    }
     return {name: metrics[name] for name in ("JSHeapUsedSize", "Nodes", "JSEventListeners")}
 
 
@@ -274,4 +330,7 @@ def test_large_numbers_of_the_queue_stay_within_their_tiles_at_every_width(visit
         page.set_viewport_size({"width": width, "height": 900})
         for value, text in zip(page.locator(".wall .value").all(), texts, strict=True):
             value.evaluate("(element, text) => { element.textContent = text; }", text)
-            assert value.evaluate("element => element.scrollWidth <= element.clientWidth"), (width, text)
+            assert value.evaluate("element => element.scrollWidth <= element.clientWidth"), (
+                width,
+                text,
+            )

@@ -8,7 +8,9 @@ from tests.services.mariadb_server import MariaDBServer
 from tests.services.studies import work_through
 
 
-def test_a_study_is_priced_started_and_judged(visit: Visit, mariadb_process: MariaDBServer) -> None:
+def test_a_study_is_priced_started_and_judged(
+    visit: Visit, mariadb_process: MariaDBServer
+) -> None:
     page = visit.page
     visit.open("/studies")
     page.locator("#s-rule").select_option("MA_CROSS")
@@ -30,7 +32,9 @@ def test_a_study_is_priced_started_and_judged(visit: Visit, mariadb_process: Mar
     page.locator("#s-MA_CROSS-fast").fill("1:1000:1")
     page.locator("#s-MA_CROSS-slow").fill("1:1000:1")
     page.locator("#study-plan").click()
-    expect(page.locator("#study-cost")).to_contain_text("run_cap: 1000000 combinations x 1 tickers are more than")
+    expect(page.locator("#study-cost")).to_contain_text(
+        "run_cap: 1000000 combinations x 1 tickers are more than"
+    )
     visit.expect_fault("status of 400")
 
     page.locator("#s-MA_CROSS-fast").fill("5:15:5")
@@ -38,7 +42,9 @@ def test_a_study_is_priced_started_and_judged(visit: Visit, mariadb_process: Mar
     page.locator("#s-train").fill("1500")
     page.locator("#s-test").fill("1000")
     page.locator("#study-plan").click()
-    expect(page.locator("#study-cost")).to_contain_text("6 Jobs: 6 combinations × 3 folds, and 3 on test parts")
+    expect(page.locator("#study-cost")).to_contain_text(
+        "6 Jobs: 6 combinations × 3 folds, and 3 on test parts"
+    )
     start.click()
     expect(page.locator("h1")).to_contain_text("accepted")
     work_through(connect_database(mariadb_process.url()), page.url.rsplit("/", 1)[1])

@@ -26,7 +26,9 @@ def test_from_the_form_to_every_tab_without_a_reload(visit: Visit) -> None:
         page.keyboard.press("ArrowRight")
     expect(page.locator("#tab-stats")).to_have_attribute("aria-selected", "true")
     assert page.evaluate("window.neverReloaded") is True
-    expect(page).to_have_title("MSFT MACD, fast = 12, slow = 26, signal = 9 · completed · Backtests")
+    expect(page).to_have_title(
+        "MSFT MACD, fast = 12, slow = 26, signal = 9 · completed · Backtests"
+    )
     expect(page.locator('[data-metric="sharpe_ratio"] .value')).not_to_be_empty()
 
 
@@ -68,7 +70,9 @@ def test_a_fault_stands_at_its_field_and_the_entries_stay(visit: Visit) -> None:
 def test_a_click_cannot_meet_a_scroll_that_is_still_going_on(visit: Visit) -> None:
     visit.open("/")
 
-    assert visit.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+    assert (
+        visit.page.evaluate("getComputedStyle(document.documentElement).scrollBehavior") == "auto"
+    )
 
 
 def test_a_composite_rule_is_put_together_from_members(visit: Visit) -> None:
@@ -79,7 +83,9 @@ def test_a_composite_rule_is_put_together_from_members(visit: Visit) -> None:
     page.locator('[data-path="params.rules[2].rule_type"]').select_option("ATR")
     page.locator('[data-path="params.rules[2].params.period"]').fill("0")
     page.get_by_role("button", name="Run backtest").click()
-    expect(page.locator('[data-fault="params.rules[2].params.period"]')).to_contain_text("out of range")
+    expect(page.locator('[data-fault="params.rules[2].params.period"]')).to_contain_text(
+        "out of range"
+    )
     visit.expect_fault("status of 400")
 
     page.locator('[data-path="params.rules[2].params.period"]').fill("21")
@@ -195,7 +201,9 @@ def test_a_reproduction_is_found_identical_bit_for_bit(visit: Visit) -> None:
 
     page.get_by_role("button", name="Reproduce").click()
 
-    expect(page.locator("#reproduction")).to_have_attribute("data-verdict", "identical", timeout=JOB_MS)
+    expect(page.locator("#reproduction")).to_have_attribute(
+        "data-verdict", "identical", timeout=JOB_MS
+    )
 
 
 def test_keys_lead_to_the_search_and_to_a_new_run(visit: Visit) -> None:
@@ -231,7 +239,13 @@ def test_the_next_page_of_a_list_begins_at_its_top(visit: Visit) -> None:
     page = visit.page
     dates = {"start_date": "2005-01-03", "end_date": "2005-03-29"}
     grid = [
-        {"ticker": "IBM", "rule_type": "RSI", "params": {"period": period}, "charts": False, **dates}
+        {
+            "ticker": "IBM",
+            "rule_type": "RSI",
+            "params": {"period": period},
+            "charts": False,
+            **dates,
+        }
         for period in range(2, 26)
     ]
     page.request.post("/api/runs/bulk?batch_id=pages", data=grid)
@@ -250,7 +264,13 @@ def test_queue_and_batch_follow_a_batch_live(visit: Visit) -> None:
     page = visit.page
     dates = {"start_date": "2005-01-03", "end_date": "2006-12-29"}
     grid = [
-        {"ticker": "AAPL", "rule_type": "MA_CROSS", "params": {"fast": fast, "slow": slow}, "charts": False, **dates}
+        {
+            "ticker": "AAPL",
+            "rule_type": "MA_CROSS",
+            "params": {"fast": fast, "slow": slow},
+            "charts": False,
+            **dates,
+        }
         for fast in (5, 10)
         for slow in (30, 60)
     ]
@@ -275,7 +295,13 @@ def test_a_batch_is_found_in_the_list_and_its_map_is_read_by_ticker(visit: Visit
     page = visit.page
     dates = {"start_date": "2005-01-03", "end_date": "2006-12-29"}
     grid = [
-        {"ticker": ticker, "rule_type": "MA_CROSS", "params": {"fast": f, "slow": s}, "charts": False, **dates}
+        {
+            "ticker": ticker,
+            "rule_type": "MA_CROSS",
+            "params": {"fast": f, "slow": s},
+            "charts": False,
+            **dates,
+        }
         for ticker in ("AAPL", "IBM")
         for f in (5, 10)
         for s in (30, 60)
@@ -286,9 +312,12 @@ def test_a_batch_is_found_in_the_list_and_its_map_is_read_by_ticker(visit: Visit
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Batches").click()
     row = page.locator("#batches-list tr", has_text="two-tickers")
     expect(row).to_contain_text("100%", timeout=JOB_MS)  # the page follows the batch by itself
-    expect(row.get_by_role("img", name="8 completed, 0 failed, 0 cancelled, 0 running, 0 pending")).to_be_visible()
+    expect(
+        row.get_by_role("img", name="8 completed, 0 failed, 0 cancelled, 0 running, 0 pending")
+    ).to_be_visible()
     row.get_by_role("link", name="MA crossover on AAPL … IBM · fast, slow").click()
-    page.wait_for_url("**/batches/two-tickers")  # and for its scripts, without which a choice does nothing
+    # and for its scripts, without which a choice does nothing
+    page.wait_for_url("**/batches/two-tickers")
     expect(page.locator("#batch")).to_contain_text("a cell is the median of up to 2 runs")
     page.get_by_label("Ticker").select_option("IBM")
 
@@ -325,7 +354,9 @@ def test_a_run_is_renamed_by_its_pencil_and_keys(visit: Visit) -> None:
     expect(row).to_contain_text("RSI_21_30_70")
 
 
-@pytest.mark.parametrize("path", ["/result/not-a-run", "/runs?sharpe_min=x", "/batches/none", "/compare"])
+@pytest.mark.parametrize(
+    "path", ["/result/not-a-run", "/runs?sharpe_min=x", "/batches/none", "/compare"]
+)
 def test_a_wrong_address_is_a_page_with_a_way_on(visit: Visit, path: str) -> None:
     visit.open(path)
     missing = "run" in path and "?" not in path or "none" in path

@@ -20,14 +20,21 @@ if TYPE_CHECKING:
 # each way of drawing and leading in both browsers; at both widths in Chromium, whose engine is the faster to start
 WIDTHS = pytest.mark.parametrize(
     ("browser", "width"),
-    [("chromium", 1440), ("chromium", 390), ("firefox", 1440), pytest.param("firefox", 390, marks=pytest.mark.slow)],
+    [
+        ("chromium", 1440),
+        ("chromium", 390),
+        ("firefox", 1440),
+        pytest.param("firefox", 390, marks=pytest.mark.slow),
+    ],
     indirect=["browser"],
     scope="module",
 )
 AXIS_PX = 90  # the prices' axis on the right, at most
 
 
-@pytest.fixture(scope="module", params=["chromium", pytest.param("firefox", marks=pytest.mark.slow)])
+@pytest.fixture(
+    scope="module", params=["chromium", pytest.param("firefox", marks=pytest.mark.slow)]
+)
 def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
     """One after the other."""
     with launched(request.param) as started:
@@ -105,7 +112,12 @@ def test_the_chart_is_led_by_keys(visit: Visit, runs: dict[str, str], width: int
 
     page.locator(".stage").focus()
     page.keyboard.press("Home")
-    assert page.locator(".stage").evaluate("stage => getComputedStyle(stage, '::after').borderTopWidth") == "2px"
+    assert (
+        page.locator(".stage").evaluate(
+            "stage => getComputedStyle(stage, '::after').borderTopWidth"
+        )
+        == "2px"
+    )
     expect(legend(page)).to_contain_text(everything[0])
     page.keyboard.press("ArrowRight")
     expect(legend(page)).not_to_contain_text(everything[0])
@@ -114,14 +126,21 @@ def test_the_chart_is_led_by_keys(visit: Visit, runs: dict[str, str], width: int
     page.keyboard.press("End")
 
     expect(legend(page)).to_contain_text(everything[1])
-    expect(legend(page)).to_contain_text(re.compile(r"O\s[\d.]+ H\s[\d.]+ L\s[\d.]+ C\s[\d.]+ · (long|no position)"))
-    heights = page.locator(".pane-legend").evaluate_all("legends => legends.map((legend) => legend.clientHeight)")
+    expect(legend(page)).to_contain_text(
+        re.compile(r"O\s[\d.]+ H\s[\d.]+ L\s[\d.]+ C\s[\d.]+ · (long|no position)")
+    )
+    heights = page.locator(".pane-legend").evaluate_all(
+        "legends => legends.map((legend) => legend.clientHeight)"
+    )
     assert max(heights) <= 40  # two lines
     expect(page.locator("#announcer")).to_contain_text("Equity")
-    expect(page.locator("#tab-stats")).to_have_attribute("aria-selected", "true")  # the keys did not reach the tabs
+    # the keys did not reach the tabs
+    expect(page.locator("#tab-stats")).to_have_attribute("aria-selected", "true")
 
 
-def test_a_link_has_the_range_that_is_shown(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
+def test_a_link_has_the_range_that_is_shown(
+    visit: Visit, runs: dict[str, str], browser: Browser
+) -> None:
     page = chart_of(visit, runs)
     page.get_by_role("button", name="1Y", exact=True).click()
     expect(page.locator(".chart-range")).not_to_contain_text("2000")
@@ -145,8 +164,12 @@ def test_panes_and_scale_are_remembered(visit: Visit, runs: dict[str, str]) -> N
     page = chart_of(visit, runs)
 
     expect(page.locator(".pane-legend")).to_have_count(panes - 1)
-    expect(page.get_by_role("button", name="Drawdown", exact=True)).to_have_attribute("aria-pressed", "false")
-    expect(page.get_by_role("button", name="Log", exact=True)).to_have_attribute("aria-pressed", str(log))
+    expect(page.get_by_role("button", name="Drawdown", exact=True)).to_have_attribute(
+        "aria-pressed", "false"
+    )
+    expect(page.get_by_role("button", name="Log", exact=True)).to_have_attribute(
+        "aria-pressed", str(log)
+    )
 
 
 @WIDTHS
@@ -188,7 +211,9 @@ def click_arrow_of_trade(page: Page, name: str) -> None:
 
 
 @WIDTHS
-def test_a_bar_says_why_the_rule_traded_there_or_not(visit: Visit, runs: dict[str, str], width: int) -> None:
+def test_a_bar_says_why_the_rule_traded_there_or_not(
+    visit: Visit, runs: dict[str, str], width: int
+) -> None:
     visit.page.set_viewport_size({"width": width, "height": 900})
     page = chart_of(visit, runs)
     why = page.locator(".explanation")
@@ -202,7 +227,8 @@ def test_a_bar_says_why_the_rule_traded_there_or_not(visit: Visit, runs: dict[st
 
     expect(why.locator("h3")).not_to_have_text(clicked)
     expect(why.locator("li").first).to_contain_text(re.compile("[✓✗—] (buy|sell): "))
-    expect(page.locator(".pane-legend", has_text="RSI(14)")).to_be_visible()  # the rule's own line has its pane
+    # the rule's own line has its pane
+    expect(page.locator(".pane-legend", has_text="RSI(14)")).to_be_visible()
 
 
 @WIDTHS
@@ -216,7 +242,9 @@ def test_what_a_click_explains_is_in_view(visit: Visit, runs: dict[str, str], wi
     page.get_by_role("button", name="1Y", exact=True).click()
     expect(page.locator(".chart-range")).not_to_contain_text("2000")
     page.locator("[data-stretch]").click()
-    expect(page.locator(".explanation p")).to_contain_text(re.compile(r"trades? (was|were) opened on these 2\d\d bars"))
+    expect(page.locator(".explanation p")).to_contain_text(
+        re.compile(r"trades? (was|were) opened on these 2\d\d bars")
+    )
     expect(page.locator(".explanation li").first).to_contain_text("RSI(14)")
     page.keyboard.press("Escape")
 
@@ -248,12 +276,16 @@ def test_a_run_is_repeated_with_other_params_beside_itself(
     expect(page.locator("#beside")).to_contain_text("oversold 30 → 45", timeout=JOB_MS)
     expect(page.locator("#announcer")).to_contain_text("completed")
     expect(page.locator('[data-metric="num_trades"]')).to_contain_text(re.compile(r"before \d+"))
-    expect(page.locator(".pane-legend", has_text=re.compile(r"Before\s[\d,.]+Equity\s[\d,.]+"))).to_be_visible()
+    expect(
+        page.locator(".pane-legend", has_text=re.compile(r"Before\s[\d,.]+Equity\s[\d,.]+"))
+    ).to_be_visible()
     page.get_by_role("link", name="the run before").click()
     expect(page.locator("#beside")).to_have_count(0)
 
 
-def test_nothing_moves_when_the_chart_is_drawn(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
+def test_nothing_moves_when_the_chart_is_drawn(
+    visit: Visit, runs: dict[str, str], browser: Browser
+) -> None:
     if browser.browser_type.name != "chromium":  # no other measures it
         return
     chart_of(visit, runs)
@@ -266,12 +298,16 @@ def test_nothing_moves_when_the_chart_is_drawn(visit: Visit, runs: dict[str, str
         )
         page.goto(runs["traded"])
         expect(page.locator(".stage.drawn")).to_be_visible()
-        page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+        page.evaluate(
+            "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
         assert page.evaluate("window.moved") < 0.01
         page.close()
 
 
-def test_legends_stay_with_their_panes_when_the_window_grows(visit: Visit, runs: dict[str, str]) -> None:
+def test_legends_stay_with_their_panes_when_the_window_grows(
+    visit: Visit, runs: dict[str, str]
+) -> None:
     visit.page.set_viewport_size({"width": 1440, "height": 800})
     page = chart_of(visit, runs)
     last = page.locator(".pane-legend").last
@@ -282,7 +318,9 @@ def test_legends_stay_with_their_panes_when_the_window_grows(visit: Visit, runs:
     wait_until(lambda: last.evaluate("legend => legend.offsetTop") > before + 100)
 
 
-def test_a_system_that_forces_its_colours_gets_a_chart(visit: Visit, runs: dict[str, str], browser: Browser) -> None:
+def test_a_system_that_forces_its_colours_gets_a_chart(
+    visit: Visit, runs: dict[str, str], browser: Browser
+) -> None:
     if browser.browser_type.name != "chromium":  # no other can be told to
         return
     visit.page.emulate_media(forced_colors="active")
@@ -293,14 +331,19 @@ def test_a_system_that_forces_its_colours_gets_a_chart(visit: Visit, runs: dict[
       return new Set(new Uint32Array(data.buffer)).size;
     }"""
 
-    looks = """elements => elements.map((each) => getComputedStyle(each)).map((style) => style[%r])"""
+    looks = (
+        """elements => elements.map((each) => getComputedStyle(each)).map((style) => style[%r])"""
+    )
     drawn = page.evaluate(colours)
-    grounds = page.locator(".switches button, nav a, .tabs a").evaluate_all(looks % "backgroundColor")
+    grounds = page.locator(".switches button, nav a, .tabs a").evaluate_all(
+        looks % "backgroundColor"
+    )
     words = page.locator(".pane-legend span").evaluate_all(looks % "color")
     visit.page.emulate_media(forced_colors="none")
 
     assert drawn > 20
-    assert 0 < sum(ground.endswith(", 0)") for ground in grounds) < len(grounds)  # what is chosen has one
+    # what is chosen has one
+    assert 0 < sum(ground.endswith(", 0)") for ground in grounds) < len(grounds)
     assert len(set(words)) > 3
 
 
@@ -308,7 +351,9 @@ def test_a_finger_zooms_and_taps(visit: Visit, runs: dict[str, str], browser: Br
     if browser.browser_type.name != "chromium":  # no other lets a test put two fingers down
         return
     chart_of(visit, runs)
-    context = browser.new_context(viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True)
+    context = browser.new_context(
+        viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True
+    )
     page = context.new_page()
     page.goto(runs["traded"])
     expect(page.locator(".stage.drawn")).to_be_visible()
@@ -343,7 +388,13 @@ def test_colours_follow_the_theme(visit: Visit, runs: dict[str, str]) -> None:
 
 def test_a_run_of_a_batch_offers_to_be_run_again_with_its_lines(visit: Visit) -> None:
     page = visit.page
-    run = {"ticker": "IBM", "rule_type": "RSI", "charts": False, "start_date": "2005-01-03", "end_date": "2009-12-31"}
+    run = {
+        "ticker": "IBM",
+        "rule_type": "RSI",
+        "charts": False,
+        "start_date": "2005-01-03",
+        "end_date": "2009-12-31",
+    }
     [run_id] = page.request.post("/api/runs/bulk", data=[run]).json()["run_ids"]
     page.goto(f"/result/{run_id}")
     wait_for_result(page)
@@ -372,10 +423,18 @@ def test_a_long_run_is_refined_where_one_zooms_in(visit: Visit) -> None:
     page = visit.page
     start = datetime(2024, 2, 1, tzinfo=UTC)
     times = [(start + timedelta(minutes=5 * n)).isoformat() for n in range(28 * 24 * 12)]
-    rows = [f"{at},{10 + n % 7},{12 + n % 7},{9 + n % 7},{11 + n % 7},{n}" for n, at in enumerate(times)]
+    rows = [
+        f"{at},{10 + n % 7},{12 + n % 7},{9 + n % 7},{11 + n % 7},{n}"
+        for n, at in enumerate(times)
+    ]
     csv = "\n".join(["Date,Open,High,Low,Close,Volume", *rows])
     page.request.put("/api/prices/LONG/5m", data=csv, headers={"Content-Type": "text/csv"})
-    small = {"direction": "longshort", "position_size": 20, "start_date": "2024-02-01", "end_date": "2024-02-28"}
+    small = {
+        "direction": "longshort",
+        "position_size": 20,
+        "start_date": "2024-02-01",
+        "end_date": "2024-02-28",
+    }
     run = {"ticker": "LONG", "timeframe": "5m", "rule_type": "MACD", **small}
     page.goto(page.request.post("/run_backtest", data=run).json()["result_url"])
     wait_for_result(page)
@@ -402,11 +461,15 @@ def test_a_chart_whose_library_does_not_come_says_so(visit: Visit, runs: dict[st
 
     page.reload()
 
-    expect(page.locator(".chart-status")).to_have_text("The chart could not be loaded: reload the page.")
+    expect(page.locator(".chart-status")).to_have_text(
+        "The chart could not be loaded: reload the page."
+    )
     visit.faults.clear()  # the browser prints each request that failed
 
 
-def test_comparison_and_prices_are_drawn_in_the_same_kind_of_chart(visit: Visit, runs: dict[str, str]) -> None:
+def test_comparison_and_prices_are_drawn_in_the_same_kind_of_chart(
+    visit: Visit, runs: dict[str, str]
+) -> None:
     chart_of(visit, runs)
     runs.setdefault("other", new_run(visit, ticker="MSFT", rule_type="MACD"))
     one, other = (runs[name].rsplit("/", 1)[1] for name in ("traded", "other"))
@@ -430,7 +493,9 @@ def test_a_benchmark_is_beside_the_equity_in_comparisons_and_in_the_list(
 
     page.goto(runs["beside"])
     expect(
-        page.locator(".pane-legend", has_text=re.compile(r"Buy and hold\s[\d.,]+IBM held\s[\d.,]+Equity"))
+        page.locator(
+            ".pane-legend", has_text=re.compile(r"Buy and hold\s[\d.,]+IBM held\s[\d.,]+Equity")
+        )
     ).to_be_visible()
     one, other = (runs[name].rsplit("/", 1)[1] for name in ("traded", "beside"))
     visit.open(f"/compare?run={one}&run={other}")

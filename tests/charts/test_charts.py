@@ -26,7 +26,9 @@ from tests.services.prices import read_prices
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
-def trade(bars: Bars, number: int, side: str, entry: int, exit_: int, is_open: bool = False) -> TradeRow:
+def trade(
+    bars: Bars, number: int, side: str, entry: int, exit_: int, is_open: bool = False
+) -> TradeRow:
     """A trade of 100 shares, without costs, at the closes of two bars."""
     times = [bar_close_time(bar, bars.timeframe) for bar in bars.dates()]
     close = bars.columns["Close"]
@@ -49,7 +51,9 @@ def trade(bars: Bars, number: int, side: str, entry: int, exit_: int, is_open: b
     }
 
 
-def chart_data(ticker: str, start: date, end: date, *spans: tuple[str, int, int, bool]) -> ChartData:
+def chart_data(
+    ticker: str, start: date, end: date, *spans: tuple[str, int, int, bool]
+) -> ChartData:
     """Half in at the first bar of a range, and these trades: (side, bar of entry, bar of exit, still open)."""
     bars = read_prices(DATA, ticker, "1d", start, end).traded
     closes = bars.columns["Close"]
@@ -68,13 +72,17 @@ def chart_data(ticker: str, start: date, end: date, *spans: tuple[str, int, int,
 def bars_of(data: ChartData, chosen: np.ndarray | slice) -> ChartData:
     """The same run with other bars and without trades."""
     series = ("bars", "equity", "buy_hold_equity")
-    return dataclasses.replace(data, trades=[], fill_bars=[], **{name: getattr(data, name)[chosen] for name in series})
+    return dataclasses.replace(
+        data, trades=[], fill_bars=[], **{name: getattr(data, name)[chosen] for name in series}
+    )
 
 
 def constant(data: ChartData) -> ChartData:
     """Prices that never move, no volume, no trades."""
     money = dict.fromkeys(("equity", "buy_hold_equity"), np.full(len(data.bars), 1e5))
-    bars = dataclasses.replace(at_prices(data.bars, np.full(len(data.bars), 5.0)), volume=data.bars.volume * 0)
+    bars = dataclasses.replace(
+        at_prices(data.bars, np.full(len(data.bars), 5.0)), volume=data.bars.volume * 0
+    )
     return dataclasses.replace(data, bars=bars, **money, trades=[], fill_bars=[])
 
 
@@ -87,7 +95,9 @@ def at_prices(bars: Bars, closes: np.ndarray) -> Bars:
 def intraday(data: ChartData, bars_per_day: int = 78) -> ChartData:
     """The same numbers as five-minute bars of sessions that begin at 14:30."""
     days, bars = np.divmod(np.arange(len(data.close)), bars_per_day)
-    times = np.datetime64("2024-01-02T14:30:00", "s").astype(np.int64) + days * 86_400 + bars * 300
+    times = (
+        np.datetime64("2024-01-02T14:30:00", "s").astype(np.int64) + days * 86_400 + bars * 300
+    )
     return dataclasses.replace(data, bars=dataclasses.replace(data.bars, times=times))
 
 
@@ -113,7 +123,12 @@ def words(figure: Figure) -> dict[str, Text]:
         for axis in (axes.xaxis, axes.yaxis):
             low, high = axis.get_view_interval()
             inside = [tick for tick in axis.get_major_ticks() if low <= tick.get_loc() <= high]
-            texts += [label for tick in inside for label in (tick.label1, tick.label2) if label.get_visible()]
+            texts += [
+                label
+                for tick in inside
+                for label in (tick.label1, tick.label2)
+                if label.get_visible()
+            ]
     return {text.get_text(): text for text in texts if text.get_text()}
 
 
@@ -125,7 +140,9 @@ LONG = chart_data(
     ("SELL", 500, 600, False),
     ("BUY", 3000, 3269, True),
 )
-SHORT = chart_data("FB", date(2012, 5, 18), date(2013, 3, 1), ("BUY", 30, 60, False), ("SELL", 90, 120, False))
+SHORT = chart_data(
+    "FB", date(2012, 5, 18), date(2013, 3, 1), ("BUY", 30, 60, False), ("SELL", 90, 120, False)
+)
 NO_TRADES = dataclasses.replace(SHORT, trades=[], fill_bars=[], equity=np.full(196, 100_000.0))
 CASES = {
     "thirteen years": LONG,
@@ -164,7 +181,9 @@ def test_drawing_leaves_the_settings_of_matplotlib_as_they_were():
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_all_words_are_inside_the_picture_large_enough_and_apart_and_say_if_there_are_no_trades(case):
+def test_all_words_are_inside_the_picture_large_enough_and_apart_and_say_if_there_are_no_trades(
+    case,
+):
     for name in CHART_NAMES:
         figure = drawn(name, CASES[case])
         texts = words(figure)
@@ -172,7 +191,12 @@ def test_all_words_are_inside_the_picture_large_enough_and_apart_and_say_if_ther
 
         for word, box in boxes.items():
             assert texts[word].get_fontsize() >= 9
-            assert box.x0 >= 0 and box.y0 >= 0 and box.x1 <= frame.WIDTH_PX and box.y1 <= frame.HEIGHT_PX, (name, word)
+            assert (
+                box.x0 >= 0
+                and box.y0 >= 0
+                and box.x1 <= frame.WIDTH_PX
+                and box.y1 <= frame.HEIGHT_PX
+            ), (name, word)
         small = [(word, box.shrunk(0.98, 0.6)) for word, box in boxes.items()]
         pairs = [(one, other) for at, one in enumerate(small) for other in small[:at]]
         covered = [(one, other) for (one, box), (other, its) in pairs if box.overlaps(its)]
@@ -212,17 +236,28 @@ def test_trades_stand_at_their_exit_and_return_and_wins_are_those_of_trades_that
     assert {y for _, y in marks(figure, "average")} == {(first + second) / 2}
 
     only_open = dataclasses.replace(LONG, trades=LONG.trades[2:], fill_bars=LONG.fill_bars[2:])
-    assert f"Trade P&L: the only trade is still open, at {third:+.2f}%" in words(drawn("trade_pnl", only_open))
+    assert f"Trade P&L: the only trade is still open, at {third:+.2f}%" in words(
+        drawn("trade_pnl", only_open)
+    )
 
 
 def test_drawdown_is_drawn_downwards_from_the_initial_capital_and_names_its_deepest_day():
     def drawdown(*equity: float) -> Figure:
         data = bars_of(SHORT, slice(len(equity)))
-        return drawn("drawdown_curve", dataclasses.replace(data, equity=np.array(equity), trades=SHORT.trades[:1]))
+        return drawn(
+            "drawdown_curve",
+            dataclasses.replace(data, equity=np.array(equity), trades=SHORT.trades[:1]),
+        )
 
     figure = drawdown(100_000, 120_000, 90_000, 96_000, 130_000)
 
-    assert marks(figure, "below the highest equity so far") == [(0, 0), (1, 0), (2, -25), (3, -20), (4, 0)]
+    assert marks(figure, "below the highest equity so far") == [
+        (0, 0),
+        (1, 0),
+        (2, -25),
+        (3, -20),
+        (4, 0),
+    ]
     assert marks(figure, "deepest") == [(2, -25)]
     assert "Drawdown: deepest 25.0% on 2012-05-22" in words(figure)
     assert "Drawdown: deepest 30.0% on 2012-05-22" in words(drawdown(80_000, 90_000, 70_000))
@@ -236,7 +271,10 @@ def test_equity_and_return_state_the_values_of_the_last_bar():
     equity, returned = drawn("equity_curve", data), drawn("cumulative_return", data)
 
     assert {"Equity: 100,000 → 125,000 (+25.0%)", "125,000"} <= words(equity).keys()
-    assert {f"Cumulative return: {25 - held:.1f} points ahead of buy and hold", "+25.0%"} <= words(returned).keys()
+    assert {
+        f"Cumulative return: {25 - held:.1f} points ahead of buy and hold",
+        "+25.0%",
+    } <= words(returned).keys()
     assert marks(equity, "buy and hold")[-1] == (195, SHORT.buy_hold_equity[-1])
 
 
@@ -255,18 +293,32 @@ def test_positive_values_whose_highest_is_eight_times_the_lowest_stand_on_a_log_
 def test_dates_stand_at_their_bars_without_nights_and_weekends():
     def ticks(data: ChartData) -> dict[str, float]:
         axes = drawn("equity_curve", data).axes[0]
-        return {label.get_text(): at for label, at in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)}
+        return {
+            label.get_text(): at
+            for label, at in zip(axes.get_xticklabels(), axes.get_xticks(), strict=True)
+        }
 
     assert list(ticks(LONG)) == [str(year) for year in range(2001, 2014)]
     assert ticks(LONG)["2001"] == 212
-    assert ticks(SHORT)["2013"] == np.flatnonzero(SHORT.bars.timestamps >= np.datetime64("2013-01-01"))[0]
+    assert (
+        ticks(SHORT)["2013"]
+        == np.flatnonzero(SHORT.bars.timestamps >= np.datetime64("2013-01-01"))[0]
+    )
     assert ticks(intraday(SHORT))["03 Jan"] == 78
     assert ticks(CASES["four bars"]) == {"18 May": 0, "21 May": 1, "22 May": 2, "23 May": 3}
     assert ticks(CASES["one bar"]) == {"18 May": 0}
-    hourly = np.concatenate([day + np.arange(14, 21) * np.timedelta64(3600, "s") for day in SHORT.bars.timestamps[:8]])
+    hourly = np.concatenate(
+        [day + np.arange(14, 21) * np.timedelta64(3600, "s") for day in SHORT.bars.timestamps[:8]]
+    )
     week = bars_of(SHORT, slice(56))
-    week = dataclasses.replace(week, bars=dataclasses.replace(week.bars, times=hourly.astype(np.int64)))
-    days = {label: hourly[int(at)].item().strftime("%d %b") for label, at in ticks(week).items() if ":" not in label}
+    week = dataclasses.replace(
+        week, bars=dataclasses.replace(week.bars, times=hourly.astype(np.int64))
+    )
+    days = {
+        label: hourly[int(at)].item().strftime("%d %b")
+        for label, at in ticks(week).items()
+        if ":" not in label
+    }
     assert days and all(label == day for label, day in days.items())
 
 
@@ -278,7 +330,8 @@ def test_few_bars_are_their_own_candles_hollow_when_rising_over_their_volume():
     assert (len(rising), sum(rising)) == (196, (SHORT.close >= SHORT.bars.columns["Open"]).sum())
     assert [bar.get_height() for bar in volume.patches] == SHORT.bars.columns["Volume"].tolist()
     assert "Candles, one per bar: 2 bought, 2 sold" in words(figure)
-    assert len(drawn("candlestick", CASES["nothing moves"]).axes) == 1  # no volume, no room for it
+    # no volume, no room for it
+    assert len(drawn("candlestick", CASES["nothing moves"]).axes) == 1
 
 
 def test_many_bars_become_candles_of_a_period_that_is_named_with_marks_outside():
@@ -294,9 +347,9 @@ def test_many_bars_become_candles_of_a_period_that_is_named_with_marks_outside()
     assert "Candles, 157 monthly: 3 bought, 2 sold" in words(figure)
     for label, outside in (("buy", candles.columns["Low"]), ("sell", candles.columns["High"])):
         assert all(y == outside[int(x)] for x, y in marks(figure, label))
-    assert candles.timestamps[int(marks(figure, "buy")[0][0])].astype("M8[M]") == LONG.bars.timestamps[10].astype(
+    assert candles.timestamps[int(marks(figure, "buy")[0][0])].astype(
         "M8[M]"
-    )
+    ) == LONG.bars.timestamps[10].astype("M8[M]")
 
 
 def test_weeks_begin_on_monday():
@@ -336,4 +389,12 @@ def test_words_and_marks_stand_out_from_the_paper(name):
 def test_numbers_have_six_digits_at_most():
     numbers = (137_675.0, 1_250_000.0, 0.0025, 2.5, 11_512_600_000.0, 1e12, -0.5)
 
-    assert [frame.number(each) for each in numbers] == ["137,675", "1.25M", "0.0025", "2.5", "11.5126B", "1T", "-0.5"]
+    assert [frame.number(each) for each in numbers] == [
+        "137,675",
+        "1.25M",
+        "0.0025",
+        "2.5",
+        "11.5126B",
+        "1T",
+        "-0.5",
+    ]

@@ -47,9 +47,15 @@ def drawn(cache: Path, rounds: int, *preamble: str) -> dict:
 
     A fixed threshold makes the C library give every picture's pixels back as soon as they are free.
     """
-    own = {"MPLCONFIGDIR": str(cache), "PYTHONDONTWRITEBYTECODE": "1", "MALLOC_MMAP_THRESHOLD_": "65536"}
+    own = {
+        "MPLCONFIGDIR": str(cache),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "MALLOC_MMAP_THRESHOLD_": "65536",
+    }
     command = [sys.executable, "-W", "error", "-c", "\n".join([*preamble, DRAW]), str(rounds)]
-    answer = subprocess.run(command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False)
+    answer = subprocess.run(
+        command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False
+    )
     assert answer.returncode == 0, answer.stderr
     return json.loads(answer.stdout)
 
@@ -63,7 +69,8 @@ def test_charts_leave_no_figure_no_memory_and_no_file_behind(tmp_path):
     assert (first["figures"], last["figures"]) == (0, 0)
     assert last["objects"] - first["objects"] < rounds  # not even one per round
     assert last["files"] == first["files"]
-    assert last["resident_bytes"] - first["resident_bytes"] < rounds * 2**20  # one kept picture per round is 4 MB each
+    # one kept picture per round is 4 MB each
+    assert last["resident_bytes"] - first["resident_bytes"] < rounds * 2**20
     assert not {"matplotlib.pyplot", "pandas"} & set(process["modules"])
 
 

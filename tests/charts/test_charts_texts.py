@@ -21,7 +21,11 @@ def result(**changed) -> RunResult:
             "params": {},
             "initial_capital": 100_000.0,
         },
-        "metrics": {"total_return_pct": 34.56, "final_equity": 134_560.4, "buy_hold_return_pct": 512.3},
+        "metrics": {
+            "total_return_pct": 34.56,
+            "final_equity": 134_560.4,
+            "buy_hold_return_pct": 512.3,
+        },
         "trades": [
             {**row, "side": "BUY", "pnl_pct": 20.0, "is_open": False},
             {**row, "side": "BUY", "pnl_pct": -3.25, "is_open": True},
@@ -65,7 +69,10 @@ FALLING, RISING = (100_000.0, 76_550.0, 134_560.4), (100_000.0, 110_000.0, 134_5
             "cumulative_return",
             "AAPL with {rule} gained 34.6%, 477.7 percentage points behind buying and holding.",
         ),
-        ("candlestick", "Candles and volume of AAPL from 2004-01-02 to 2013-03-01, with 2 buys and 1 sell marked."),
+        (
+            "candlestick",
+            "Candles and volume of AAPL from 2004-01-02 to 2013-03-01, with 2 buys and 1 sell marked.",
+        ),
     ],
 )
 def test_the_sentence_states_the_finding(name, sentence):
@@ -117,7 +124,10 @@ def test_wins_are_counted_among_the_trades_that_have_ended(closed_pcts, open_pct
             "Closing price of AAPL with {rule} without orders, since there were no trades.",
         ),
         ("trade_pnl", "AAPL with {rule} made no trades."),
-        ("candlestick", "Candles and volume of AAPL from 2004-01-02 to 2013-03-01, with no trades to mark."),
+        (
+            "candlestick",
+            "Candles and volume of AAPL from 2004-01-02 to 2013-03-01, with no trades to mark.",
+        ),
     ],
 )
 def test_without_trades_the_sentence_says_so(name, sentence):
@@ -128,5 +138,6 @@ def test_a_short_trade_sells_first():
     short = result(trades=[{"side": "SELL", "pnl_pct": 1.0, "is_open": True}])
 
     assert (
-        sentence_of("portfolio_orders", short, *RISING) == f"Closing price of AAPL with {RULE} with 0 buys and 1 sell."
+        sentence_of("portfolio_orders", short, *RISING)
+        == f"Closing price of AAPL with {RULE} with 0 buys and 1 sell."
     )

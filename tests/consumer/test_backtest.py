@@ -35,9 +35,16 @@ from tests.rules.test_rules import random_params
 from tests.services.prices import packed_file, read_prices
 
 DATA = PROJECT_ROOT / "data"
-WHOLE = RunRequest(ticker="AAPL", rule_type="RSI", start_date=date(2000, 3, 1), end_date=date(2013, 3, 1), charts=False)
+WHOLE = RunRequest(
+    ticker="AAPL",
+    rule_type="RSI",
+    start_date=date(2000, 3, 1),
+    end_date=date(2013, 3, 1),
+    charts=False,
+)
 STORED = ("metrics_json", "equity_curve_json", "trades_json", "signals_json")
-LONG_MEMORY = {"MA_CROSS": {"fast": 50, "slow": 200, "kind": "ema"}}  # 250 bars were not enough for it
+# 250 bars were not enough for it
+LONG_MEMORY = {"MA_CROSS": {"fast": 50, "slow": 200, "kind": "ema"}}
 OTHER_TERMS: dict[str, Any] = {
     "initial_capital": 50_000.0,
     "fee_rate": 0.002,
@@ -77,13 +84,25 @@ def test_the_same_request_gives_the_same_hash() -> None:
 
 
 def test_the_job_acts_upon_every_field_of_orders_and_stops() -> None:
-    asked = replace(WHOLE, initial_capital=1_000.0, position_size=90.0, atr_stop_multiple=5.0, direction="longshort")
+    asked = replace(
+        WHOLE,
+        initial_capital=1_000.0,
+        position_size=90.0,
+        atr_stop_multiple=5.0,
+        direction="longshort",
+    )
     found = columns_of(asked)
 
-    unused = [name for name, value in OTHER_TERMS.items() if same(found, columns_of(replace(asked, **{name: value})))]
+    unused = [
+        name
+        for name, value in OTHER_TERMS.items()
+        if same(found, columns_of(replace(asked, **{name: value})))
+    ]
 
     of_prices = {"benchmark", "benchmark_hash"}  # come with the prices that the Job loads
-    terms = {each.name for each in fields(RunRequest) if about(each).section in ("orders", "stops")}
+    terms = {
+        each.name for each in fields(RunRequest) if about(each).section in ("orders", "stops")
+    }
     assert terms - of_prices == OTHER_TERMS.keys()
     assert unused == []
 
@@ -95,25 +114,33 @@ def same(one: dict[str, Any], other: dict[str, Any]) -> bool:
 def test_a_derived_metric_is_no_part_of_the_hash(monkeypatch: pytest.MonkeyPatch) -> None:
     before = columns_of(WHOLE)["result_hash"]
 
-    monkeypatch.setattr(performance, "METRICS", [each for each in performance.METRICS if each.name != "sqn"])
+    monkeypatch.setattr(
+        performance, "METRICS", [each for each in performance.METRICS if each.name != "sqn"]
+    )
 
     assert columns_of(WHOLE)["result_hash"] == before
 
 
 @pytest.mark.parametrize("rates", [Rates(), Rates(borrow_rate=0.03, cash_rate=0.04)])
 def test_equity_read_back_is_cash_plus_position_at_each_bar(rates: Rates) -> None:
-    columns = columns_of(replace(WHOLE, rule_type="MA_CROSS", direction="longshort", **asdict(rates)))
+    columns = columns_of(
+        replace(WHOLE, rule_type="MA_CROSS", direction="longshort", **asdict(rates))
+    )
 
     bars, equity = decode_equity(columns["equity_curve_json"])
     trades, _, _ = decode_trades(columns["trades_json"])
     points = portfolio_points(
-        bar_dates(bars, "1d"), equity, cash_curve(bars, equity, trades, WHOLE.initial_capital, rates)
+        bar_dates(bars, "1d"),
+        equity,
+        cash_curve(bars, equity, trades, WHOLE.initial_capital, rates),
     )
     closed_at = {trade["exit_bar"] for trade in trades} - {trade["entry_bar"] for trade in trades}
     flat = [points[bar] for bar in closed_at if bar < len(bars) - 1]
 
     assert len(bars) == 3270
-    assert all(abs(point["cash"] + point["position"] - point["total"]) < 0.011 for point in points)
+    assert all(
+        abs(point["cash"] + point["position"] - point["total"]) < 0.011 for point in points
+    )
     assert all(abs(point["position"]) < 0.02 for point in flat)
 
 
@@ -168,19 +195,28 @@ def test_dates_beyond_the_prices_are_clipped_and_said() -> None:
 
 
 @pytest.mark.parametrize("rule_type", RULES)
-def test_the_signals_of_a_run_are_those_of_the_whole_history_cut_at_its_dates(rule_type: str) -> None:
+def test_the_signals_of_a_run_are_those_of_the_whole_history_cut_at_its_dates(
+    rule_type: str,
+) -> None:
     params = LONG_MEMORY.get(rule_type, {})
     history = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
-    dates, signals = history.bars.dates(), build_rule(rule_type, params).generate_signals(history.bars.columns)
+    dates, signals = (
+        history.bars.dates(),
+        build_rule(rule_type, params).generate_signals(history.bars.columns),
+    )
     chance = Random(rule_type)
 
     for _ in range(12):
         first, last = sorted(chance.sample(range(len(dates)), 2))
         start, end = date.fromisoformat(dates[first]), date.fromisoformat(dates[last])
-        columns = columns_of(replace(WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=end))
+        columns = columns_of(
+            replace(WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=end)
+        )
         found = {bar: signal for bar, signal, _ in decode_signals(columns["signals_json"])}
 
-        expected = {bar: int(signal) for bar, signal in enumerate(signals[first : last + 1]) if signal}
+        expected = {
+            bar: int(signal) for bar, signal in enumerate(signals[first : last + 1]) if signal
+        }
         assert found == expected, (start, end)
 
 
@@ -202,11 +238,15 @@ def test_the_note_on_a_short_history_is_never_contradicted_by_a_signal(rule_type
 
     for seed, start in product(range(8), starts):
         params = random_params(rule_type, seed, spread=60)
-        asked = replace(WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=date(2003, 1, 2))
+        asked = replace(
+            WHOLE, rule_type=rule_type, params=params, start_date=start, end_date=date(2003, 1, 2)
+        )
         columns = columns_of(asked)
         signalled = [bar for bar, _, _ in decode_signals(columns["signals_json"])]
         for note in decode_trades(columns["trades_json"])[2]:
-            if found := re.search(r"(no signal|a part of it is unknown) on the first ([0-9,]+) of", note):
+            if found := re.search(
+                r"(no signal|a part of it is unknown) on the first ([0-9,]+) of", note
+            ):
                 early = any(bar < int(found[2].replace(",", "")) for bar in signalled)
                 assert early == (found[1] != "no signal"), (params, start, note)
                 noted += 1
@@ -219,7 +259,9 @@ def test_a_short_run_of_such_a_rule_is_silent_throughout_and_says_so() -> None:
     short = replace(WHOLE, start_date=date(2000, 3, 8), end_date=date(2000, 12, 29))
 
     _, _, (note,) = decode_trades(
-        columns_of(replace(short, rule_type="COMPOSITE", params={"rules": [*member]}))["trades_json"]
+        columns_of(replace(short, rule_type="COMPOSITE", params={"rules": [*member]}))[
+            "trades_json"
+        ]
     )
 
     assert note.startswith("VALUE needs 819 bars")
@@ -237,7 +279,9 @@ def test_idle_cash_that_earns_nothing_is_said_where_a_risk_free_rate_is_subtract
     bare, earning = columns_of(small), columns_of(replace(small, cash_rate=0.04))
 
     _, _, (note,) = decode_trades(bare["trades_json"])
-    assert note.startswith("Idle cash earned nothing (cash_rate is 0), while Sharpe and Sortino ratio are of returns")
+    assert note.startswith(
+        "Idle cash earned nothing (cash_rate is 0), while Sharpe and Sortino ratio are of returns"
+    )
     assert decode_trades(earning["trades_json"])[2] == []
     assert bare["sharpe_ratio"] < -10
     assert abs(earning["sharpe_ratio"]) < 1
@@ -248,8 +292,13 @@ def closes_only(tmp_path: Path) -> Path:
     """A folder with 500 days of BTC-USD, weekends included, of which there are closes only."""
     days = [date(2020, 1, 1) + timedelta(days=number) for number in range(500)]
     prices = [100 + 20 * math.sin(number / 9) for number in range(500)]
-    rows = [f"{day},{price},{price},{price},{price},1" for day, price in zip(days, prices, strict=True)]
-    (tmp_path / "BTC-USD.csv").write_text("\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""]))
+    rows = [
+        f"{day},{price},{price},{price},{price},1"
+        for day, price in zip(days, prices, strict=True)
+    ]
+    (tmp_path / "BTC-USD.csv").write_text(
+        "\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""])
+    )
     return tmp_path
 
 
@@ -269,14 +318,18 @@ def test_on_closes_only_a_stop_fills_at_a_close_and_the_run_says_so(closes_only:
 
 
 def test_a_market_that_never_closes_has_a_year_of_365_bars(closes_only: Path) -> None:
-    request = replace(WHOLE, ticker="BTC-USD", start_date=date(2020, 11, 2), end_date=date(2021, 5, 14))
+    request = replace(
+        WHOLE, ticker="BTC-USD", start_date=date(2020, 11, 2), end_date=date(2021, 5, 14)
+    )
 
     columns = backtest(request, packed_file(closes_only, request.ticker), "test").columns
 
     _, equity = decode_equity(columns["equity_curve_json"])
     path = np.array([request.initial_capital, *equity])
     assert json.loads(columns["metrics_json"])["values"]["bars_per_year"] == 365
-    assert columns["sharpe_ratio"] == pytest.approx(measure(path, 365.0, 0).sharpe_ratio, rel=1e-4)
+    assert columns["sharpe_ratio"] == pytest.approx(
+        measure(path, 365.0, 0).sharpe_ratio, rel=1e-4
+    )
 
 
 def test_who_knows_the_year_of_a_series_better_says_so_in_the_request() -> None:
@@ -285,7 +338,8 @@ def test_who_knows_the_year_of_a_series_better_says_so_in_the_request() -> None:
     values = json.loads(asked["metrics_json"])["values"]
     assert values["bars_per_year"] == 4 * 252
     assert asked["sharpe_ratio"] == pytest.approx(2 * counted["sharpe_ratio"])
-    assert values["cagr"] == json.loads(counted["metrics_json"])["values"]["cagr"]  # by the calendar
+    # by the calendar
+    assert values["cagr"] == json.loads(counted["metrics_json"])["values"]["cagr"]
 
 
 def test_the_count_recorded_with_the_prices_is_what_a_run_takes() -> None:
@@ -320,11 +374,17 @@ def test_whoever_runs_a_rule_is_told_how_its_signals_become_right(caller: str) -
     prices = read_prices(DATA, "AAPL", "1d", WHOLE.start_date, WHOLE.end_date)
     callers = {
         "job": lambda: Setup(WHOLE, prices).result_of(SaysFloats()),
-        "grid": lambda: ParameterOptimizer(SaysFloats, prices.bars.columns).search({"period": [14]}),
-        "notebook": lambda: BacktestEngine().run(prices.bars.columns, SaysFloats().generate_signals),
+        "grid": lambda: ParameterOptimizer(SaysFloats, prices.bars.columns).search(
+            {"period": [14]}
+        ),
+        "notebook": lambda: BacktestEngine().run(
+            prices.bars.columns, SaysFloats().generate_signals
+        ),
     }
 
-    with pytest.raises(ValueError, match=r"RSI: the signals are float64; .*signals.astype\(np.int8\)"):
+    with pytest.raises(
+        ValueError, match=r"RSI: the signals are float64; .*signals.astype\(np.int8\)"
+    ):
         callers[caller]()
 
 
@@ -334,8 +394,12 @@ def test_a_rule_cannot_write_into_the_prices_that_it_is_filled_at(caller: str) -
     close = prices.bars.columns["Close"].copy()
     callers = {
         "job": lambda: Setup(WHOLE, prices).result_of(KnowsPrices()),
-        "grid": lambda: ParameterOptimizer(KnowsPrices, prices.bars.columns).search({"period": [14]}),
-        "notebook": lambda: BacktestEngine().run(prices.bars.columns, lambda data: KnowsPrices().signals(Prices(data))),
+        "grid": lambda: ParameterOptimizer(KnowsPrices, prices.bars.columns).search(
+            {"period": [14]}
+        ),
+        "notebook": lambda: BacktestEngine().run(
+            prices.bars.columns, lambda data: KnowsPrices().signals(Prices(data))
+        ),
     }
 
     with pytest.raises(ValueError, match="read-only"):
@@ -380,7 +444,9 @@ def test_a_liquidated_account_says_when_and_trades_no_more() -> None:
 
 
 def test_an_account_that_is_not_liquidated_says_that_it_could_be() -> None:
-    ruined = replace(WHOLE, rule_type="VALUE", direction="shortonly", position_size=100_000.0, fill="next_open")
+    ruined = replace(
+        WHOLE, rule_type="VALUE", direction="shortonly", position_size=100_000.0, fill="next_open"
+    )
 
     _, _, notes = decode_trades(columns_of(ruined)["trades_json"])
 
@@ -388,7 +454,9 @@ def test_an_account_that_is_not_liquidated_says_that_it_could_be() -> None:
 
 
 def test_metrics_without_a_value_say_why() -> None:
-    quiet = replace(WHOLE, params={"oversold": 1.0, "overbought": 99.0}, start_date=date(2012, 1, 3))
+    quiet = replace(
+        WHOLE, params={"oversold": 1.0, "overbought": 99.0}, start_date=date(2012, 1, 3)
+    )
 
     stored = json.loads(columns_of(quiet)["metrics_json"])
 

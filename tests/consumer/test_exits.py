@@ -47,7 +47,9 @@ def test_every_run_equals_the_loop_over_bars(case, chosen):
         exit_after_bars=chosen["exit_after_bars"],
         atr_stop=None if multiple is None else (multiple * distance).tolist(),
     )
-    assert trade_rows(result, *EVENTS) == [tuple(trade[field] for field in EVENTS) for trade in expected.trades]
+    assert trade_rows(result, *EVENTS) == [
+        tuple(trade[field] for field in EVENTS) for trade in expected.trades
+    ]
     for ours, theirs in zip(trade_rows(result, *AMOUNTS), expected.trades, strict=True):
         assert ours == pytest.approx(tuple(theirs[field] for field in AMOUNTS), rel=1e-9)
     assert [(bar, side) for bar, side, _ in result.rejected_orders] == expected.rejected
@@ -62,7 +64,9 @@ def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, sha
     engine = EngineWithExits(**settled(options, chosen))
 
     whole = engine.run(prices, follow(signals), "TEST")
-    early = engine.run({name: column[:bars] for name, column in prices.items()}, follow(signals[:bars]), "TEST")
+    early = engine.run(
+        {name: column[:bars] for name, column in prices.items()}, follow(signals[:bars]), "TEST"
+    )
 
     assert early.fills == tuple(fill for fill in whole.fills if fill.bar < bars)
     np.testing.assert_array_equal(early.equity_curve, whole.equity_curve[:bars])
@@ -73,17 +77,22 @@ def test_a_position_is_closed_at_the_close_of_the_nth_bar_after_its_entry():
 
     result = engine.run(flat([100, 110, 125, 130, 140]), follow([1, 0, 0, 0, 0]))
 
-    assert trade_rows(result, "entry_bar", "exit_bar", "exit_at", "exit_price", "exit_reason") == [
-        (0, 2, "close", 125, "time_exit")
-    ]
+    assert trade_rows(
+        result, "entry_bar", "exit_bar", "exit_at", "exit_price", "exit_reason"
+    ) == [(0, 2, "close", 125, "time_exit")]
 
 
 def test_with_next_open_it_is_closed_at_the_open_of_the_nth_bar():
     engine = EngineWithExits(**ALL_IN, fill="next_open", exit_after_bars=2)
 
-    result = engine.run(ohlc([(9, 9, 9, 9), (10, 12, 9, 11), (12, 12, 12, 12), (14, 15, 14, 15)]), follow([1, 0, 0, 0]))
+    result = engine.run(
+        ohlc([(9, 9, 9, 9), (10, 12, 9, 11), (12, 12, 12, 12), (14, 15, 14, 15)]),
+        follow([1, 0, 0, 0]),
+    )
 
-    assert trade_rows(result, "entry_bar", "exit_bar", "exit_at", "exit_price") == [(1, 3, "open", 14)]
+    assert trade_rows(result, "entry_bar", "exit_bar", "exit_at", "exit_price") == [
+        (1, 3, "open", 14)
+    ]
 
 
 def test_a_lasting_signal_opens_again_on_the_bar_after_a_time_exit():
@@ -103,11 +112,16 @@ def test_the_opposite_signal_on_the_bar_of_a_time_exit_opens_the_other_side():
 
 
 def test_a_time_exit_pays_fee_and_slippage():
-    engine = EngineWithExits(**ALL_IN | {"fee_rate": 0.01, "position_size": 500}, slippage_bps=100, exit_after_bars=1)
+    engine = EngineWithExits(
+        **ALL_IN | {"fee_rate": 0.01, "position_size": 500}, slippage_bps=100, exit_after_bars=1
+    )
 
     (trade,) = engine.run(flat([100, 100, 100]), follow([1, 0, 0])).trades
 
-    assert (trade.exit_price, trade.exit_fees) == (pytest.approx(99), pytest.approx(0.01 * 99 * 4))
+    assert (trade.exit_price, trade.exit_fees) == (
+        pytest.approx(99),
+        pytest.approx(0.01 * 99 * 4),
+    )
 
 
 RANGES_OF_FOUR = [(100, 102, 98, 100)] * 4  # an ATR of 4
@@ -126,11 +140,15 @@ def test_an_atr_stop_fills_at_its_level_within_the_bar():
 
 def test_a_short_has_it_above_and_an_open_beyond_it_fills_at_the_open():
     bars = ohlc([*RANGES_OF_FOUR, (107, 108, 106, 107)])
-    engine = EngineWithExits(**ALL_IN, direction="longshort", atr_stop_multiple=1.5, atr_stop_period=2)
+    engine = EngineWithExits(
+        **ALL_IN, direction="longshort", atr_stop_multiple=1.5, atr_stop_period=2
+    )
 
     result = engine.run(bars, follow([0, 0, 0, -1, 0]))
 
-    assert trade_rows(result, "exit_bar", "exit_at", "exit_price", "exit_reason") == [(4, "open", 107, "atr_stop")]
+    assert trade_rows(result, "exit_bar", "exit_at", "exit_price", "exit_reason") == [
+        (4, "open", 107, "atr_stop")
+    ]
 
 
 def test_an_entry_at_the_open_knows_the_atr_of_the_bar_before_alone():
@@ -139,13 +157,19 @@ def test_an_entry_at_the_open_knows_the_atr_of_the_bar_before_alone():
 
     result = engine.run(bars, follow([0, 0, 0, 1, 0, 0]))
 
-    assert trade_rows(result, "entry_bar", "exit_bar", "exit_price") == [(4, 4, pytest.approx(96))]
+    assert trade_rows(result, "entry_bar", "exit_bar", "exit_price") == [
+        (4, 4, pytest.approx(96))
+    ]
 
 
-@pytest.mark.parametrize(("stop_loss_pct", "reason", "price"), [(5, "stop_loss", 95), (7, "atr_stop", 94)])
+@pytest.mark.parametrize(
+    ("stop_loss_pct", "reason", "price"), [(5, "stop_loss", 95), (7, "atr_stop", 94)]
+)
 def test_of_two_stops_the_nearer_one_fills(stop_loss_pct, reason, price):
     bars = ohlc([*RANGES_OF_FOUR, (100, 101, 90, 91)])
-    engine = EngineWithExits(**ALL_IN, stop_loss_pct=stop_loss_pct, atr_stop_multiple=1.5, atr_stop_period=2)
+    engine = EngineWithExits(
+        **ALL_IN, stop_loss_pct=stop_loss_pct, atr_stop_multiple=1.5, atr_stop_period=2
+    )
 
     result = engine.run(bars, follow([0, 0, 0, 1, 0]))
 
@@ -188,7 +212,9 @@ def test_shorts_alone_are_those_of_mirrored_buys():
     shorts = EngineWithExits(direction="longshort", short_only=True).run(prices, follow(signals))
     longs = BacktestEngine().run(prices, follow(-signals))
 
-    assert trade_rows(shorts, "entry_bar", "exit_bar") == trade_rows(longs, "entry_bar", "exit_bar")
+    assert trade_rows(shorts, "entry_bar", "exit_bar") == trade_rows(
+        longs, "entry_bar", "exit_bar"
+    )
     assert len(shorts.trades) > 10
 
 
@@ -211,9 +237,15 @@ def test_a_grid_takes_the_engine_with_exits():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"exit_after_bars": 0}, "exit_after_bars: must be a number of whole bars from 1, or None, got 0"),
+        (
+            {"exit_after_bars": 0},
+            "exit_after_bars: must be a number of whole bars from 1, or None, got 0",
+        ),
         ({"exit_after_bars": 1.5}, "exit_after_bars: .* got 1.5"),
-        ({"atr_stop_multiple": 51}, "atr_stop_multiple: must be a number above 0 and at most 50, or None, got 51"),
+        (
+            {"atr_stop_multiple": 51},
+            "atr_stop_multiple: must be a number above 0 and at most 50, or None, got 51",
+        ),
         ({"short_only": True}, "short_only: needs direction 'longshort', got 'longonly'"),
     ],
 )

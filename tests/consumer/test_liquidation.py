@@ -8,14 +8,24 @@ from hypothesis import given, settings
 
 from consumer.wrappers.liquidation import with_liquidation
 from engine.engine import BacktestEngine, check_bars
-from tests.engine.markets import cases, flat, follow, ohlc, random_signals, random_walk, trade_rows
+from tests.engine.markets import (
+    cases,
+    flat,
+    follow,
+    ohlc,
+    random_signals,
+    random_walk,
+    trade_rows,
+)
 
 ALL_IN = {"initial_capital": 1_000, "position_size": 1_000, "fee_rate": 0}
 
 
 def limited(engine, prices, signals, percent):
     """A run of `signals` that is liquidated at so many percent of its capital."""
-    return with_liquidation(engine.run(prices, follow(signals), "TEST"), engine, check_bars(prices), percent)
+    return with_liquidation(
+        engine.run(prices, follow(signals), "TEST"), engine, check_bars(prices), percent
+    )
 
 
 def test_it_is_closed_at_the_first_close_at_or_below_the_level_of_liquidation():
@@ -61,7 +71,9 @@ def test_with_next_open_the_last_bar_has_no_open_to_close_at():
     [(45, "stop_loss", 44.55), (130, "take_profit", 130), (90, "liquidation", 89.1)],
 )
 def test_a_level_that_the_next_open_is_beyond_fills_before_the_liquidation(opened, reason, price):
-    engine = BacktestEngine(**ALL_IN, fill="next_open", slippage_bps=100, stop_loss_pct=50, take_profit_pct=20)
+    engine = BacktestEngine(
+        **ALL_IN, fill="next_open", slippage_bps=100, stop_loss_pct=50, take_profit_pct=20
+    )
     bars = ohlc([(100, 100, 100, 100), (100, 100, 75, 75), (opened,) * 4, (90, 90, 90, 90)])
 
     result = limited(engine, bars, [1, 0, 1, 0], 80)
@@ -73,13 +85,19 @@ def test_a_level_that_the_next_open_is_beyond_fills_before_the_liquidation(opene
 
 def test_closing_a_short_pays_fee_and_slippage():
     engine = BacktestEngine(
-        **ALL_IN | {"fee_rate": 0.01, "position_size": 500}, slippage_bps=100, direction="longshort"
+        **ALL_IN | {"fee_rate": 0.01, "position_size": 500},
+        slippage_bps=100,
+        direction="longshort",
     )
 
     result = limited(engine, flat([100, 200, 50]), [-1, 0, 0], 70)
 
     (trade,) = result.trades
-    assert (trade.exit_bar, trade.exit_price, trade.exit_fees) == (1, pytest.approx(202), pytest.approx(10.1))
+    assert (trade.exit_bar, trade.exit_price, trade.exit_fees) == (
+        1,
+        pytest.approx(202),
+        pytest.approx(10.1),
+    )
     assert result.equity_curve[-1] == pytest.approx(1_000 + trade.pnl_abs)
 
 
@@ -101,7 +119,10 @@ def test_up_to_the_limit_nothing_differs_and_from_there_on_equity_stands_still(c
     plain = engine.run(prices, follow(signals), "TEST")
     result = limited(engine, prices, signals, 90)
 
-    passed = [*np.flatnonzero(plain.equity_curve <= options["initial_capital"] * 90 / 100), len(signals)][0]
+    passed = [
+        *np.flatnonzero(plain.equity_curve <= options["initial_capital"] * 90 / 100),
+        len(signals),
+    ][0]
     np.testing.assert_array_equal(result.equity_curve[:passed], plain.equity_curve[:passed])
     assert len(set(result.equity_curve[passed + 1 :].tolist())) <= 1
     total = sum(trade.pnl_abs for trade in result.trades)
@@ -126,7 +147,9 @@ def test_over_random_runs_a_gap_beyond_a_level_ends_the_account_as_the_engine_al
             assert (own == last) == before_orders == (last.reason != "liquidation"), seed
             reasons[last.reason] += 1
 
-    assert min(reasons[reason] for reason in ("liquidation", "stop_loss", "take_profit")) > 3, reasons
+    assert min(reasons[reason] for reason in ("liquidation", "stop_loss", "take_profit")) > 3, (
+        reasons
+    )
 
 
 def test_an_unreached_limit_changes_nothing():
@@ -140,5 +163,7 @@ def test_an_unreached_limit_changes_nothing():
 
 @pytest.mark.parametrize("percent", [-1, 100, float("nan")])
 def test_a_bad_limit_is_named(percent):
-    with pytest.raises(ValueError, match=f"below_pct: must be a number from 0 to below 100, got {percent!r}"):
+    with pytest.raises(
+        ValueError, match=f"below_pct: must be a number from 0 to below 100, got {percent!r}"
+    ):
         limited(BacktestEngine(), flat([1, 1]), [0, 0], percent)

@@ -12,7 +12,9 @@ from tests.services.runs import Submitter
 from tests.services.waiting import wait_until
 
 
-def test_three_runs_are_worked_in_the_order_of_their_submission(programs: Programs, submitter: Submitter) -> None:
+def test_three_runs_are_worked_in_the_order_of_their_submission(
+    programs: Programs, submitter: Submitter
+) -> None:
     run_ids = [submitter.submit()[0] for _ in range(3)]
 
     for _ in run_ids:
@@ -22,7 +24,9 @@ def test_three_runs_are_worked_in_the_order_of_their_submission(programs: Progra
     assert started == sorted(started)
 
 
-def test_a_person_s_run_is_worked_before_a_thousand_of_a_batch(programs: Programs, submitter: Submitter) -> None:
+def test_a_person_s_run_is_worked_before_a_thousand_of_a_batch(
+    programs: Programs, submitter: Submitter
+) -> None:
     batch = submitter.submit(1000, batch_id="b")
     (person,) = submitter.submit()
 

@@ -6,7 +6,9 @@ from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
 
 
-def test_a_message_becomes_a_result(programs: Programs, submitter: Submitter, redis_server: RedisServer) -> None:
+def test_a_message_becomes_a_result(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
     (run_id,) = submitter.submit()
 
     exit_code = programs.start("consumer").wait()

@@ -24,9 +24,14 @@ DAY = np.timedelta64(1, "D")
 FRIDAY = np.datetime64("2024-03-01")
 
 rates = st.fixed_dictionaries(
-    {"borrow_rate": st.sampled_from([0.0, 0.03, 0.9]), "cash_rate": st.sampled_from([0.0, 0.04, 0.9])}
+    {
+        "borrow_rate": st.sampled_from([0.0, 0.03, 0.9]),
+        "cash_rate": st.sampled_from([0.0, 0.04, 0.9]),
+    }
 )
-steps = st.sampled_from([("1d", [1, 1, 1, 1, 3]), ("1d", [7]), ("1h", [1] * 5 + [19]), ("1h", [1])])
+steps = st.sampled_from(
+    [("1d", [1, 1, 1, 1, 3]), ("1d", [7]), ("1h", [1] * 5 + [19]), ("1h", [1])]
+)
 
 
 def dated(prices, days):
@@ -37,8 +42,12 @@ def dated(prices, days):
 def timed(prices, step):
     """Prices with times by a pattern of steps in days or hours; the second is the dates of the bars."""
     unit, pattern = step
-    passed = np.resize(pattern, len(prices["Close"]) - 1).cumsum() * np.timedelta64(1, {"1d": "D", "1h": "h"}[unit])
-    times = (FRIDAY.astype("M8[s]") + np.timedelta64(14, "h")) + np.concatenate(([0], passed)).astype("m8[s]")
+    passed = np.resize(pattern, len(prices["Close"]) - 1).cumsum() * np.timedelta64(
+        1, {"1d": "D", "1h": "h"}[unit]
+    )
+    times = (FRIDAY.astype("M8[s]") + np.timedelta64(14, "h")) + np.concatenate(
+        ([0], passed)
+    ).astype("m8[s]")
     return prices | {"Time": times}, [f"{time}Z" for time in times.astype(str)]
 
 
@@ -50,7 +59,10 @@ def expected_of(prices, dates, signals, options, chosen, yearly, **limits):
     return backtest(
         {name.lower(): prices[name].tolist() for name in ("Open", "High", "Low", "Close")},
         signals,
-        **options | yearly | limits | ({"direction": "shortonly"} if chosen["short_only"] else {}),
+        **options
+        | yearly
+        | limits
+        | ({"direction": "shortonly"} if chosen["short_only"] else {}),
         exit_after_bars=chosen["exit_after_bars"],
         atr_stop=None if multiple is None else (multiple * distance).tolist(),
         days=days,
@@ -61,8 +73,12 @@ def assert_same(result, expected, capital):
     for ours, theirs in zip(trade_rows(result, *AMOUNTS), expected.trades, strict=True):
         assert ours == pytest.approx(tuple(theirs[field] for field in AMOUNTS), rel=1e-9)
     assert [(bar, side) for bar, side, _ in result.rejected_orders] == expected.rejected
-    np.testing.assert_allclose(result.equity_curve, expected.equity, rtol=1e-9, atol=1e-9 * capital)
-    assert carried(result.ledger) == pytest.approx((expected.interest, expected.borrow_fees), rel=1e-9, abs=1e-9)
+    np.testing.assert_allclose(
+        result.equity_curve, expected.equity, rtol=1e-9, atol=1e-9 * capital
+    )
+    assert carried(result.ledger) == pytest.approx(
+        (expected.interest, expected.borrow_fees), rel=1e-9, abs=1e-9
+    )
 
 
 @settings(max_examples=200, deadline=None)
@@ -71,23 +87,33 @@ def test_every_run_equals_the_loop_over_bars(case, chosen, yearly, step):
     prices, signals, options = case
     prices, dates = timed(prices, step)
 
-    result = EngineWithRates(**settled(options, chosen), **yearly).run(prices, follow(signals), "TEST")
+    result = EngineWithRates(**settled(options, chosen), **yearly).run(
+        prices, follow(signals), "TEST"
+    )
 
     expected = expected_of(prices, dates, signals, options, chosen, yearly)
-    assert trade_rows(result, *EVENTS) == [tuple(trade[field] for field in EVENTS) for trade in expected.trades]
+    assert trade_rows(result, *EVENTS) == [
+        tuple(trade[field] for field in EVENTS) for trade in expected.trades
+    ]
     assert_same(result, expected, options["initial_capital"])
 
 
 @settings(max_examples=150, deadline=None)
 @given(cases(), exits, rates, steps, st.sampled_from([0, 60, 95]))
-def test_a_liquidated_account_goes_on_earning_as_in_the_loop(case, chosen, yearly, step, below_pct):
+def test_a_liquidated_account_goes_on_earning_as_in_the_loop(
+    case, chosen, yearly, step, below_pct
+):
     prices, signals, options = case
     prices, dates = timed(prices, step)
     engine = EngineWithRates(**settled(options, chosen), **yearly)
 
-    result = with_liquidation(engine.run(prices, follow(signals)), engine, check_bars(prices), below_pct)
+    result = with_liquidation(
+        engine.run(prices, follow(signals)), engine, check_bars(prices), below_pct
+    )
 
-    expected = expected_of(prices, dates, signals, options, chosen, yearly, liquidate_below_pct=below_pct)
+    expected = expected_of(
+        prices, dates, signals, options, chosen, yearly, liquidate_below_pct=below_pct
+    )
     assert_same(result, expected, options["initial_capital"])
 
 
@@ -118,7 +144,9 @@ def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, yea
     engine = EngineWithRates(**settled(options, chosen), **yearly)
 
     whole = engine.run(prices, follow(signals), "TEST")
-    early = engine.run({name: column[:bars] for name, column in prices.items()}, follow(signals[:bars]), "TEST")
+    early = engine.run(
+        {name: column[:bars] for name, column in prices.items()}, follow(signals[:bars]), "TEST"
+    )
 
     assert early.fills == tuple(fill for fill in whole.fills if fill.bar < bars)
     np.testing.assert_array_equal(early.equity_curve, whole.equity_curve[:bars])
@@ -130,7 +158,8 @@ def test_without_rates_it_is_the_engine_with_exits_bit_for_bit(case, chosen):
     prices, signals, options = case
 
     result, plain = (
-        engine(**settled(options, chosen)).run(prices, follow(signals)) for engine in (EngineWithRates, EngineWithExits)
+        engine(**settled(options, chosen)).run(prices, follow(signals))
+        for engine in (EngineWithRates, EngineWithExits)
     )
 
     assert result.fills == plain.fills
@@ -159,7 +188,9 @@ def test_a_short_pays_for_its_value_at_the_close_before_the_days():
     result = engine.run(dated(flat([100, 80, 50]), [3, 1]), follow([-1, 0, 0]))
 
     fees = 1_000 * 0.001 * 3, 800 * 0.001 * 1
-    assert result.equity_curve.tolist() == pytest.approx([1_000, 1_200 - fees[0], 1_500 - sum(fees)])
+    assert result.equity_curve.tolist() == pytest.approx(
+        [1_000, 1_200 - fees[0], 1_500 - sum(fees)]
+    )
     assert carried(result.ledger) == (0, pytest.approx(sum(fees)))
 
 
@@ -173,7 +204,9 @@ def test_the_proceeds_of_a_short_and_its_gains_until_it_is_closed_are_collateral
 
 
 def test_a_position_opened_and_closed_within_a_date_pays_nothing():
-    prices = flat([100, 110, 120]) | {"Time": np.array(["2024-03-01T15", "2024-03-01T16", "2024-03-04T15"], "M8[s]")}
+    prices = flat([100, 110, 120]) | {
+        "Time": np.array(["2024-03-01T15", "2024-03-01T16", "2024-03-04T15"], "M8[s]")
+    }
     engine = EngineWithRates(**ALL_IN, direction="longshort", borrow_rate=0.365)
 
     within, over = (engine.run(prices, follow(signals)) for signals in ([-1, 1, 0], [0, -1, 1]))
@@ -183,7 +216,9 @@ def test_a_position_opened_and_closed_within_a_date_pays_nothing():
 
 
 def test_an_order_at_the_open_is_charged_from_that_bar_on():
-    engine = EngineWithRates(**ALL_IN, direction="longshort", short_only=True, fill="next_open", borrow_rate=0.365)
+    engine = EngineWithRates(
+        **ALL_IN, direction="longshort", short_only=True, fill="next_open", borrow_rate=0.365
+    )
 
     result = engine.run(dated(flat([100, 100, 100, 100]), [1, 3, 1]), follow([-1, 0, 1, 0]))
 
@@ -222,7 +257,9 @@ def test_a_debt_earns_nothing():
 def test_a_grid_takes_the_engine_with_rates():
     grid, prices = {"fast": [5], "slow": [20]}, dated(random_walk(8, 400), [1] * 399)
     plain, earning = (
-        ParameterOptimizer("MA_CROSS", prices, EngineWithRates(cash_rate=rate)).search(grid).values
+        ParameterOptimizer("MA_CROSS", prices, EngineWithRates(cash_rate=rate))
+        .search(grid)
+        .values
         for rate in (0.0, 0.04)
     )
 

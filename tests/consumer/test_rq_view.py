@@ -19,7 +19,9 @@ from tests.services.waiting import wait_until
 
 @pytest.fixture
 def queue(redis_server: RedisServer) -> Queue:
-    return Queue("backtests", connection=connect_redis(redis_server.url), serializer=JSONSerializer)
+    return Queue(
+        "backtests", connection=connect_redis(redis_server.url), serializer=JSONSerializer
+    )
 
 
 def fetch(queue: Queue, run_id: str) -> Job:
@@ -27,7 +29,11 @@ def fetch(queue: Queue, run_id: str) -> Job:
 
 
 def test_a_running_message_is_shown_with_its_worker(
-    programs: Programs, submitter: Submitter, queue: Queue, redis_server: RedisServer, tmp_path: Path
+    programs: Programs,
+    submitter: Submitter,
+    queue: Queue,
+    redis_server: RedisServer,
+    tmp_path: Path,
 ) -> None:
     (run_id,) = submitter.submit()
     pause = Fault(tmp_path, "during the engine", "pause")
@@ -38,14 +44,28 @@ def test_a_running_message_is_shown_with_its_worker(
     (worker,) = Worker.all(queue=queue)
     job = fetch(queue, run_id)
     (execution,) = job.get_executions()
-    shown = programs.run([str(Path(sys.executable).with_name("rq")), "info", "--url", redis_server.url, "--raw"])
+    shown = programs.run(
+        [str(Path(sys.executable).with_name("rq")), "info", "--url", redis_server.url, "--raw"]
+    )
 
-    assert (worker.get_state(), worker.get_current_job_id(), worker.pid) == ("busy", job.id, consumer.pid)
+    assert (worker.get_state(), worker.get_current_job_id(), worker.pid) == (
+        "busy",
+        job.id,
+        consumer.pid,
+    )
     assert worker.queue_names() == ["backtests", "backtests-bulk"]
-    assert (job.get_status(), job.worker_name, execution.worker_name) == ("started", worker.name, worker.name)
+    assert (job.get_status(), job.worker_name, execution.worker_name) == (
+        "started",
+        worker.name,
+        worker.name,
+    )
     assert queue.started_job_registry.get_job_ids() == [job.id]
     assert shown.wait() == 0 and f"worker {worker.name} " in shown.log
-    wait_until(lambda: job.get_executions()[0].last_heartbeat > execution.last_heartbeat, 10, "a heartbeat")
+    wait_until(
+        lambda: job.get_executions()[0].last_heartbeat > execution.last_heartbeat,
+        10,
+        "a heartbeat",
+    )
     pause.let_go()
     assert consumer.wait() == 0
 
@@ -68,7 +88,11 @@ def test_what_a_worker_works_on_is_shown_for_as_long_as_its_heart_beats(
 
 
 def test_a_worker_comes_back_into_an_emptied_redis(
-    programs: Programs, submitter: Submitter, queue: Queue, redis_server: RedisServer, tmp_path: Path
+    programs: Programs,
+    submitter: Submitter,
+    queue: Queue,
+    redis_server: RedisServer,
+    tmp_path: Path,
 ) -> None:
     submitter.submit()
     pause = Fault(tmp_path, "during the engine", "pause")
@@ -78,7 +102,9 @@ def test_a_worker_comes_back_into_an_emptied_redis(
 
     redis_server.client().flushall()
 
-    wait_until(lambda: [each.pid for each in Worker.all(queue=queue)] == [consumer.pid], 10, "the worker")
+    wait_until(
+        lambda: [each.pid for each in Worker.all(queue=queue)] == [consumer.pid], 10, "the worker"
+    )
     pause.let_go()
     assert consumer.wait() == 0
 
@@ -88,7 +114,12 @@ def test_a_worker_comes_back_into_an_emptied_redis(
     [("AAPL", "finished", "finished_job_registry"), ("NONE", "failed", "failed_job_registry")],
 )
 def test_an_ended_message_is_kept_for_an_hour_with_its_outcome(
-    ticker: str, status: str, registry: str, programs: Programs, submitter: Submitter, queue: Queue
+    ticker: str,
+    status: str,
+    registry: str,
+    programs: Programs,
+    submitter: Submitter,
+    queue: Queue,
 ) -> None:
     (run_id,) = submitter.submit(ticker=ticker)
 
@@ -100,6 +131,8 @@ def test_an_ended_message_is_kept_for_an_hour_with_its_outcome(
     assert getattr(queue, registry).get_job_ids() == [job.id]
     assert 0 < queue.connection.ttl(job.key) <= KEPT_S
     assert result is not None and 0 < queue.connection.ttl(f"rq:results:{job.id}") <= KEPT_S
-    assert (result.exc_string or "") == ("" if status == "finished" else "failed; the database has the reason")
+    assert (result.exc_string or "") == (
+        "" if status == "finished" else "failed; the database has the reason"
+    )
     assert Worker.all(queue=queue) == []
     assert queue.started_job_registry.count == 0

@@ -14,7 +14,14 @@ from adapters.batches.flat_params import with_params
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.metrics.sharpe_evidence import evidence, sharpe_variance
 from adapters.metrics.timing_words import measured_timing
-from adapters.screens.columns import CORE, MEASURED, Combinations, packed_metrics, ranked_places, unpacked_metrics
+from adapters.screens.columns import (
+    CORE,
+    MEASURED,
+    Combinations,
+    packed_metrics,
+    ranked_places,
+    unpacked_metrics,
+)
 from consumer.backtest import backtest
 from consumer.screen import screen
 from contracts.run_request import RunRequest
@@ -23,25 +30,39 @@ from tests.services.prices import packed_file
 
 AAPL = packed_file(DATA, "AAPL")
 YEARS = {"start_date": date(2004, 1, 1), "end_date": date(2006, 12, 31)}
-ASKED = replace(WHOLE, **YEARS, rule_type="MA_CROSS", params={"kind": "ema"}, position_size=90.0, size_type="percent")
+ASKED = replace(
+    WHOLE,
+    **YEARS,
+    rule_type="MA_CROSS",
+    params={"kind": "ema"},
+    position_size=90.0,
+    size_type="percent",
+)
 PAIRS = [{"fast": fast, "slow": slow} for fast, slow in product((2, 5, 20), (21, 55))]
 FORMULA = {
     "buy": "crosses_above(sma(close, fast), sma(close, slow))",
     "sell": "close < prev(lowest(low, fast), 1)",
     "inputs": {"fast": 5, "slow": {"value": 30, "min": 2, "max": 90}},
 }
-FORMULAS = [{"inputs.fast": fast, "inputs.slow": slow} for fast, slow in product((3, 8), (20, 60))]
+FORMULAS = [
+    {"inputs.fast": fast, "inputs.slow": slow} for fast, slow in product((3, 8), (20, 60))
+]
 RANKED = Ranking("sharpe_ratio", "max")
 
 
-def screened(request: RunRequest, members: list[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+def screened(
+    request: RunRequest, members: list[dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
     outcome = screen(request, AAPL, Combinations.of(members), "tag", lambda done: None)
     assert outcome.screened
     return unpacked_metrics(outcome.screened[0]), outcome.screened[1]
 
 
 def ran(request: RunRequest, members: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    each = (replace(request, params=with_params(request.params, member), batch_id="b") for member in members)
+    each = (
+        replace(request, params=with_params(request.params, member), batch_id="b")
+        for member in members
+    )
     return [backtest(one, AAPL, "tag").columns for one in each]
 
 
@@ -50,7 +71,11 @@ def ran(request: RunRequest, members: list[dict[str, Any]]) -> list[dict[str, An
     [
         {},
         OTHER_TERMS,
-        *({name: value} for name, value in OTHER_TERMS.items() if name not in ("atr_stop_period", "borrow_rate")),
+        *(
+            {name: value}
+            for name, value in OTHER_TERMS.items()
+            if name not in ("atr_stop_period", "borrow_rate")
+        ),
         {"direction": "longshort", "borrow_rate": 0.03},
         {"direction": "longshort", "position_size": 99.0, "liquidate_below_pct": 50.0},
         {"position_size": 1.0, "size_type": "value"},  # never buys
@@ -67,7 +92,8 @@ def test_every_row_is_equal_to_its_run_to_the_last_digit(terms: dict[str, Any]) 
         assert told == [row[name] for row in ran(request, PAIRS)], name
     told = metrics["timing_sharpe_ratio"].tolist()
     wanted = [
-        math.nan if row["timing_sharpe_ratio"] is None else row["timing_sharpe_ratio"] for row in ran(request, PAIRS)
+        math.nan if row["timing_sharpe_ratio"] is None else row["timing_sharpe_ratio"]
+        for row in ran(request, PAIRS)
     ]
     assert told == pytest.approx(wanted, rel=1e-9, nan_ok=True)
 
@@ -77,7 +103,9 @@ def test_inputs_of_a_rule_of_ones_own_are_axes() -> None:
 
     metrics, _ = screened(request, FORMULAS)
 
-    assert metrics["total_return_pct"].tolist() == [row["total_return_pct"] for row in ran(request, FORMULAS)]
+    assert metrics["total_return_pct"].tolist() == [
+        row["total_return_pct"] for row in ran(request, FORMULAS)
+    ]
     assert len({*metrics["total_return_pct"].tolist()}) == len(FORMULAS)
 
 
@@ -112,7 +140,12 @@ def test_it_tells_how_far_it_is() -> None:
 
 
 def test_combinations_come_out_of_the_database_as_they_went_in() -> None:
-    members = [{"a": 1, "b": "sma"}, {"a": 1.5, "b": "sma"}, {"b": "ema"}, {"a": 1, "c": [{"x": 1}]}]
+    members = [
+        {"a": 1, "b": "sma"},
+        {"a": 1.5, "b": "sma"},
+        {"b": "ema"},
+        {"a": 1, "c": [{"x": 1}]},
+    ]
 
     kept = Combinations.unpacked(Combinations.of(members).packed())
 
@@ -123,7 +156,9 @@ def test_combinations_come_out_of_the_database_as_they_went_in() -> None:
 
 def test_a_hundred_thousand_rows_are_small() -> None:
     rng = np.random.default_rng(1)
-    members = [{"fast": fast, "slow": slow} for fast in range(2, 102) for slow in range(200, 1200)]
+    members = [
+        {"fast": fast, "slow": slow} for fast in range(2, 102) for slow in range(200, 1200)
+    ]
 
     packed = Combinations.of(members).packed()
 
@@ -137,7 +172,11 @@ def test_a_hundred_thousand_rows_are_small() -> None:
 
 def measured(**columns: list[float]) -> dict[str, Any]:
     count = len(next(iter(columns.values())))
-    fixed = {"num_trades": [1.0] * count, "max_drawdown_pct": [1.0] * count, "total_return_pct": [0.0] * count}
+    fixed = {
+        "num_trades": [1.0] * count,
+        "max_drawdown_pct": [1.0] * count,
+        "total_return_pct": [0.0] * count,
+    }
     return {name: np.array(values) for name, values in (fixed | columns).items()}
 
 
@@ -149,7 +188,21 @@ def test_ranks_leave_out_what_has_no_place() -> None:
     )
 
     assert ranked_places(metrics, RANKED).tolist() == [1, 0, 4]
-    assert ranked_places(metrics, ranking_by("sharpe_ratio", "max", ["num_trades >= 4"])).tolist() == [1, 4]
-    assert ranked_places(metrics, ranking_by("max_drawdown_pct", None, [])).tolist() == [0, 1, 2, 4]
-    assert ranked_places(metrics, ranking_by("num_trades", "max", ["sharpe_ratio != 2"])).tolist() == [4, 0]
-    assert ranked_places(metrics, ranking_by("num_trades", "max", ["1 / total_return_pct > 0 "])).tolist() == []
+    assert ranked_places(
+        metrics, ranking_by("sharpe_ratio", "max", ["num_trades >= 4"])
+    ).tolist() == [1, 4]
+    assert ranked_places(metrics, ranking_by("max_drawdown_pct", None, [])).tolist() == [
+        0,
+        1,
+        2,
+        4,
+    ]
+    assert ranked_places(
+        metrics, ranking_by("num_trades", "max", ["sharpe_ratio != 2"])
+    ).tolist() == [4, 0]
+    assert (
+        ranked_places(
+            metrics, ranking_by("num_trades", "max", ["1 / total_return_pct > 0 "])
+        ).tolist()
+        == []
+    )

@@ -9,7 +9,12 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.services.web_app import run_values
-from web.documents.contract_schemas import portfolio_schema, request_schema, result_schema, sweep_schema
+from web.documents.contract_schemas import (
+    portfolio_schema,
+    request_schema,
+    result_schema,
+    sweep_schema,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = {
@@ -21,15 +26,21 @@ NOW = {
 
 
 def frozen(name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = json.loads((ROOT / "contracts" / f"{name}.schema.json").read_text(encoding="utf-8"))
+    schema: dict[str, Any] = json.loads(
+        (ROOT / "contracts" / f"{name}.schema.json").read_text(encoding="utf-8")
+    )
     return schema
 
 
 def breaks(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Each way in which `now` breaks a program that was written for `before`."""
-    found = [f"{field} is now required" for field in set(now.get("required", ())) - set(before.get("required", ()))]
+    found = [
+        f"{field} is now required"
+        for field in set(now.get("required", ())) - set(before.get("required", ()))
+    ]
     found += [
-        f"{field} is not required any more" for field in set(before.get("required", ())) - set(now.get("required", ()))
+        f"{field} is not required any more"
+        for field in set(before.get("required", ())) - set(now.get("required", ()))
     ]
     for field, schema in before["properties"].items():
         if field not in now["properties"]:
@@ -37,7 +48,10 @@ def breaks(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
         elif _meaning(now["properties"][field]) != _meaning(schema):
             found.append(f"{field} has changed")
     for part, schema in before.get("$defs", {}).items():
-        found += [f"{part}.{fault}" for fault in breaks(schema, now.get("$defs", {}).get(part, {"properties": {}}))]
+        found += [
+            f"{part}.{fault}"
+            for fault in breaks(schema, now.get("$defs", {}).get(part, {"properties": {}}))
+        ]
     return found
 
 
@@ -52,7 +66,9 @@ def test_the_contract_keeps_what_it_promised(name: str) -> None:
 
 @pytest.mark.parametrize("name", NOW)
 def test_a_new_field_has_been_frozen_too(name: str) -> None:
-    assert set(NOW[name]()["properties"]) == set(frozen(name)["properties"]), f"add it to contracts/{name}.schema.json"
+    assert set(NOW[name]()["properties"]) == set(frozen(name)["properties"]), (
+        f"add it to contracts/{name}.schema.json"
+    )
 
 
 def test_a_broken_promise_is_noticed() -> None:
@@ -62,12 +78,18 @@ def test_a_broken_promise_is_noticed() -> None:
     now["properties"]["colour"] = {"type": "string"}
     now["required"] = [*now["required"], "colour"]
 
-    assert sorted(breaks(before, now)) == ["colour is now required", "fee_rate is gone", "slippage_bps has changed"]
+    assert sorted(breaks(before, now)) == [
+        "colour is now required",
+        "fee_rate is gone",
+        "slippage_bps has changed",
+    ]
 
 
 def test_a_broken_part_of_the_result_is_noticed() -> None:
     now = copy.deepcopy(result_schema())
-    now["$defs"]["TradeRow"]["properties"]["profit"] = now["$defs"]["TradeRow"]["properties"].pop("pnl_abs")
+    now["$defs"]["TradeRow"]["properties"]["profit"] = now["$defs"]["TradeRow"]["properties"].pop(
+        "pnl_abs"
+    )
 
     assert "TradeRow.pnl_abs is gone" in breaks(frozen("run_result"), now)
 

@@ -9,9 +9,14 @@ from contracts.run_request import RunRequest, request_hash
 
 PARAMS = {"period": 14, "oversold": 30, "overbought": 70}
 REQUEST = RunRequest(
-    ticker="AAPL", rule_type="RSI", start_date=date(2004, 1, 1), end_date=date(2006, 12, 31), stop_loss_pct=5
+    ticker="AAPL",
+    rule_type="RSI",
+    start_date=date(2004, 1, 1),
+    end_date=date(2006, 12, 31),
+    stop_loss_pct=5,
 )
-RECORDED = "01b39a5d565bc89f636f8f1a8f04f6fa2ff11ea411e482cad3831b56127bc2a7"  # before there were exits by time and ATR
+# before there were exits by time and ATR
+RECORDED = "01b39a5d565bc89f636f8f1a8f04f6fa2ff11ea411e482cad3831b56127bc2a7"
 
 
 def test_a_request_keeps_its_hash_when_the_contract_grows() -> None:

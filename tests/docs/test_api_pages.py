@@ -25,7 +25,9 @@ def database_url(sqlite_url: str) -> str:
 
 
 def curls(page: str) -> list[str]:
-    blocks = re.findall(r"^```sh\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```$", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     return [block for block in blocks if block.startswith("curl")]
 
 
@@ -40,7 +42,10 @@ def curls(page: str) -> list[str]:
 def test_every_curl_of_the_page_answers(app: Flask, page: str, expected: list[str]) -> None:
     with served(app) as url:
         commands = [command.replace("http://127.0.0.1:5000", url) for command in curls(page)]
-        printed = [subprocess.run(["sh", "-c", each], capture_output=True, check=True) for each in commands]
+        printed = [
+            subprocess.run(["sh", "-c", each], capture_output=True, check=True)
+            for each in commands
+        ]
 
     answers = [json.loads(each.stdout) for each in printed]
     assert len(answers) == len(expected)
@@ -64,8 +69,12 @@ def test_every_command_of_the_reference_is_answered(app: Flask) -> None:
     client = app.test_client()
     known = {"RUN_ID": make(app, "completed", {"charts": True}, ErrorType.ENGINE_ERROR)}
     known["DATA_HASH"] = client.get("/api/prices").json["series"][0]["data_hash"]
-    known["STUDY_ID"] = client.post("/api/studies", json=BODIES["POST /api/studies"]).json["study_id"]
-    known["SCREEN_ID"] = client.post("/api/screens", json=BODIES["POST /api/screens"]).json["screen_id"]
+    known["STUDY_ID"] = client.post("/api/studies", json=BODIES["POST /api/studies"]).json[
+        "study_id"
+    ]
+    known["SCREEN_ID"] = client.post("/api/screens", json=BODIES["POST /api/screens"]).json[
+        "screen_id"
+    ]
     known["PORTFOLIO_ID"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
     client.post("/api/runs/bulk?batch_id=two", json=BODIES["POST /api/runs/bulk"])
     answered = {}
@@ -73,9 +82,17 @@ def test_every_command_of_the_reference_is_answered(app: Flask) -> None:
     page = (DOCS / "api-reference.md").read_text(encoding="utf-8")
     with served(app) as url:
         environ = os.environ | known | {"URL": url}
-        for method, command in re.findall(r"^## ([A-Z]+) /.*?^```sh\n(curl [^\n]*)", page, re.DOTALL | re.MULTILINE):
+        for method, command in re.findall(
+            r"^## ([A-Z]+) /.*?^```sh\n(curl [^\n]*)", page, re.DOTALL | re.MULTILINE
+        ):
             quiet = command.replace("curl -s", "curl -s -o /dev/null -w '%{http_code}'")
-            ran = subprocess.run(["sh", "-c", quiet], env=environ, cwd=PROJECT_ROOT, capture_output=True, check=True)
+            ran = subprocess.run(
+                ["sh", "-c", quiet],
+                env=environ,
+                cwd=PROJECT_ROOT,
+                capture_output=True,
+                check=True,
+            )
             path = command.rsplit("$URL", 1)[1].rstrip('"')
             answered[f"{method} {path}"] = int(ran.stdout)
 

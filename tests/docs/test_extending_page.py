@@ -13,18 +13,24 @@ PAGE = PROJECT_ROOT / "docs" / "extending.md"
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    return re.findall(
+        rf"^```{language}\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
 
 
 def run(folder: Path, *command: str, text: str | None = None) -> str:
-    finished = subprocess.run(command, cwd=folder, input=text, capture_output=True, text=True, check=False)
+    finished = subprocess.run(
+        command, cwd=folder, input=text, capture_output=True, text=True, check=False
+    )
     assert finished.returncode == 0, finished.stderr
     return finished.stdout
 
 
 def test_a_rule_is_added_as_the_page_says(tmp_path: Path) -> None:
     for room in (*ROOMS, "data", "docs"):
-        shutil.copytree(PROJECT_ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(
+            PROJECT_ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__")
+        )
     shutil.copy(PROJECT_ROOT / ".env.example", tmp_path)
     module, check = blocks("python")
     [change], [command], [printed] = blocks("diff"), blocks("sh"), blocks("output")
@@ -34,4 +40,6 @@ def test_a_rule_is_added_as_the_page_says(tmp_path: Path) -> None:
     run(tmp_path, sys.executable, *command.split()[1:])
 
     assert run(tmp_path, sys.executable, "-c", check) == printed
-    assert "### STREAK: Streak of closes" in (tmp_path / "docs" / "rules.md").read_text(encoding="utf-8")
+    assert "### STREAK: Streak of closes" in (tmp_path / "docs" / "rules.md").read_text(
+        encoding="utf-8"
+    )

@@ -21,8 +21,15 @@ README = (PROJECT_ROOT / "README.md").read_text(encoding="utf-8")
 
 def declared(*folders: str) -> list[dict]:
     """The objects of the manifests in these folders, as kubectl reads them: each file, and no folder within."""
-    paths = [path for folder in folders for path in sorted((PROJECT_ROOT / folder).glob("*.yaml"))]
-    return [each for path in paths for each in yaml.safe_load_all(path.read_text(encoding="utf-8")) if each]
+    paths = [
+        path for folder in folders for path in sorted((PROJECT_ROOT / folder).glob("*.yaml"))
+    ]
+    return [
+        each
+        for path in paths
+        for each in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+        if each
+    ]
 
 
 def plural(kind: str) -> str:
@@ -36,7 +43,9 @@ class ApiServer:
         self.kinds = {(each["apiVersion"], each["kind"]) for each in kinds}
         self.kept: dict[str, dict] = {}  # by path, in the order of their arrival
         self.app = Flask(__name__)
-        self.app.add_url_rule("/<path:path>", view_func=self.answer, methods=["GET", "POST", "PATCH"])
+        self.app.add_url_rule(
+            "/<path:path>", view_func=self.answer, methods=["GET", "POST", "PATCH"]
+        )
 
     def answer(self, path: str) -> Response | tuple[Response, int]:
         if path in ("api", "apis"):
@@ -50,7 +59,9 @@ class ApiServer:
             return jsonify(sent), 201
         if path in self.kept:
             return jsonify(self.kept[path])
-        return jsonify(kind="Status", apiVersion="v1", status="Failure", reason="NotFound", code=404), 404
+        return jsonify(
+            kind="Status", apiVersion="v1", status="Failure", reason="NotFound", code=404
+        ), 404
 
     def versions(self) -> dict:
         return {"kind": "APIVersions", "versions": ["v1"]}
@@ -59,7 +70,11 @@ class ApiServer:
         versions = sorted({version for version, _ in self.kinds if "/" in version})
         named = [{"groupVersion": each, "version": each.partition("/")[2]} for each in versions]
         groups = [
-            {"name": each["groupVersion"].partition("/")[0], "versions": [each], "preferredVersion": each}
+            {
+                "name": each["groupVersion"].partition("/")[0],
+                "versions": [each],
+                "preferredVersion": each,
+            }
             for each in named
         ]
         return {"kind": "APIGroupList", "apiVersion": "v1", "groups": groups}
@@ -77,7 +92,12 @@ class ApiServer:
             }
             for kind in kinds
         ]
-        return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": version, "resources": named}
+        return {
+            "kind": "APIResourceList",
+            "apiVersion": "v1",
+            "groupVersion": version,
+            "resources": named,
+        }
 
 
 @pytest.fixture
@@ -91,7 +111,9 @@ def kubectl(tmp_path: Path) -> dict[str, str]:
 
 def test_the_readme_s_way_to_a_cluster_applies_every_manifest(kubectl: dict[str, str]) -> None:
     [block] = [
-        each for each in re.findall(r"^```sh\n(.*?)^```$", README, re.DOTALL | re.MULTILINE) if "kubectl" in each
+        each
+        for each in re.findall(r"^```sh\n(.*?)^```$", README, re.DOTALL | re.MULTILINE)
+        if "kubectl" in each
     ]
     wanted = declared("k8s", "k8s/schema", "keda")
     server = ApiServer([*wanted, {"apiVersion": "v1", "kind": "Secret"}])
@@ -100,30 +122,45 @@ def test_the_readme_s_way_to_a_cluster_applies_every_manifest(kubectl: dict[str,
         # the schema that it would validate by is the cluster's own; tests/manifests validates by the projects' schemas
         alias = f'kubectl() {{ command kubectl "$@" --server={url} --validate=false; }}\n'
         done = subprocess.run(
-            ["bash", "-e", "-c", alias + block], cwd=PROJECT_ROOT, env=kubectl, capture_output=True, text=True
+            ["bash", "-e", "-c", alias + block],
+            cwd=PROJECT_ROOT,
+            env=kubectl,
+            capture_output=True,
+            text=True,
         )
 
     assert done.returncode == 0, done.stderr
     kept = [(each["kind"], each["metadata"]["name"]) for each in server.kept.values()]
     assert kept[:2] == [("Namespace", "stock-backtest"), ("Secret", "stock-backtest-secrets")]
-    assert sorted(kept) == sorted([*((each["kind"], each["metadata"]["name"]) for each in wanted), kept[1]])
+    assert sorted(kept) == sorted(
+        [*((each["kind"], each["metadata"]["name"]) for each in wanted), kept[1]]
+    )
 
 
-def test_the_variant_with_waiting_jobs_is_applied_in_place_of_the_plain_one(kubectl: dict[str, str]) -> None:
+def test_the_variant_with_waiting_jobs_is_applied_in_place_of_the_plain_one(
+    kubectl: dict[str, str],
+) -> None:
     wanted = declared("keda")
     server = ApiServer(wanted)
 
     with served(server.app) as url:
         command = ["kubectl", "apply", f"--server={url}", "--validate=false", "-k", "keda/warm"]
-        done = subprocess.run(command, cwd=PROJECT_ROOT, env=kubectl, capture_output=True, text=True)
+        done = subprocess.run(
+            command, cwd=PROJECT_ROOT, env=kubectl, capture_output=True, text=True
+        )
 
     assert done.returncode == 0, done.stderr
     kept = {each["kind"]: each["spec"] for each in server.kept.values()}
     plain = {each["kind"]: each["spec"] for each in wanted}
     assert kept["TriggerAuthentication"] == plain["TriggerAuthentication"]
-    assert (plain["ScaledJob"].pop("minReplicaCount"), kept["ScaledJob"].pop("minReplicaCount")) == (0, 2)
+    assert (
+        plain["ScaledJob"].pop("minReplicaCount"),
+        kept["ScaledJob"].pop("minReplicaCount"),
+    ) == (0, 2)
     [container], [warm] = (containers_of(each["ScaledJob"]) for each in (plain, kept))
-    assert [each for each in warm["env"] if each not in container["env"]] == [{"name": "IDLE_S", "value": "900"}]
+    assert [each for each in warm["env"] if each not in container["env"]] == [
+        {"name": "IDLE_S", "value": "900"}
+    ]
     for each in (container, warm):
         del each["env"], each["readinessProbe"]
     assert kept["ScaledJob"] == plain["ScaledJob"]

@@ -43,7 +43,9 @@ def test_every_link_of_the_readme_leads_somewhere() -> None:
     broken = []
     for target, anchor in LINK.findall(text_of("README.md")):
         path = PROJECT_ROOT / (target or "README.md")
-        if not path.exists() or (anchor and anchor not in anchors(path.read_text(encoding="utf-8"))):
+        if not path.exists() or (
+            anchor and anchor not in anchors(path.read_text(encoding="utf-8"))
+        ):
             broken.append(f"{target}#{anchor}")
 
     assert broken == []
@@ -73,18 +75,28 @@ def test_every_object_that_kubectl_is_asked_for_exists(page: str) -> None:
 def test_every_user_of_mysql_that_a_command_names_is_made() -> None:
     made = set(re.findall(r"^ *add (\w+) ", text_of("k8s/mysql.yaml"), re.MULTILINE)) | {"root"}
 
-    named = set(re.findall(r"--user=(\w+)", text_of("docs/operations.md") + text_of("scripts/demo.sh")))
+    named = set(
+        re.findall(r"--user=(\w+)", text_of("docs/operations.md") + text_of("scripts/demo.sh"))
+    )
 
     assert "inspect" in named
     assert sorted(named - made) == []
 
 
 def test_every_event_of_the_log_that_the_operations_page_names_is_logged() -> None:
-    sources = [path.read_text(encoding="utf-8") for room in LOGGING for path in (PROJECT_ROOT / room).rglob("*.py")]
+    sources = [
+        path.read_text(encoding="utf-8")
+        for room in LOGGING
+        for path in (PROJECT_ROOT / room).rglob("*.py")
+    ]
     logged = set(re.findall(r'log\.\w+\(\s*"([a-z_]+)', "".join(sources)))
     table = text_of("docs/operations.md").partition("## What you see")[2].partition("\n## ")[0]
 
-    named = {word for cell in re.findall(r"^\| (.*?) \|", table, re.MULTILINE) for word in EVENT.findall(cell)}
+    named = {
+        word
+        for cell in re.findall(r"^\| (.*?) \|", table, re.MULTILINE)
+        for word in EVENT.findall(cell)
+    }
 
     assert len(named) > 20
     assert sorted(named - logged) == []

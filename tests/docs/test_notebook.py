@@ -20,7 +20,12 @@ def shown(cell: NotebookNode) -> Iterator[str]:
     """What a cell has printed, which may come in pieces, and the kinds of its pictures."""
     outputs = cell.get("outputs", [])
     yield "".join(each.text for each in outputs if each.output_type == "stream")
-    yield from (kind for each in outputs if each.output_type == "display_data" for kind in sorted(each.data))
+    yield from (
+        kind
+        for each in outputs
+        if each.output_type == "display_data"
+        for kind in sorted(each.data)
+    )
 
 
 @pytest.mark.timeout(150)
@@ -38,4 +43,6 @@ def test_the_notebook_shows_what_its_cells_print(
         monkeypatch.setenv("BACKTEST_URL", url)
         NotebookClient(fresh, resources={"metadata": {"path": str(DOCS)}}).execute()
 
-    assert [list(shown(cell)) for cell in fresh.cells] == [list(shown(cell)) for cell in committed.cells]
+    assert [list(shown(cell)) for cell in fresh.cells] == [
+        list(shown(cell)) for cell in committed.cells
+    ]

@@ -32,7 +32,9 @@ def test_its_run_and_its_own_rule_give_results(app: Flask, programs: Programs) -
     printed = io.StringIO()
 
     with served(app) as url:
-        answered = subprocess.check_output(["sh", "-c", curl.replace("http://127.0.0.1:5000", url)])
+        answered = subprocess.check_output(
+            ["sh", "-c", curl.replace("http://127.0.0.1:5000", url)]
+        )
         with contextlib.chdir(PROJECT_ROOT), contextlib.redirect_stdout(printed):
             exec(code.replace("http://127.0.0.1:5000", url), {})  # noqa: S102 - our own page
 

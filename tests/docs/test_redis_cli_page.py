@@ -28,7 +28,9 @@ PLACEHOLDERS = {"<run_id>": _RUN_ID, "<id>": rf"{_RUN_ID}-\d+", "<n>": r"\d+", "
 
 def documented() -> list[tuple[str, str]]:
     """Each command of the page with the answer below it."""
-    blocks = re.findall(r"^```console\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        r"^```console\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
     commands: list[tuple[str, str]] = []
     for line in "".join(blocks).splitlines():
         if line.startswith("$ "):
@@ -62,7 +64,9 @@ def answers(commands: list[str], redis_server: RedisServer, folder: Path) -> lis
 def on_terminal(command: list[str], environ: dict[str, str]) -> str:
     """Everything that a command prints on a terminal of its own."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environ)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=theirs, stderr=theirs, env=environ
+    )
     os.close(theirs)
     printed = b""
     try:
@@ -105,16 +109,22 @@ def test_every_command_of_the_page_answers_as_the_page_shows(
 
     assert len(given) == len(commands)
     for (command, expected), answer in zip(commands, given, strict=True):
-        assert shape(expected).fullmatch(answer.rstrip("\n")), f"$ {command}\n{answer}\nis not like\n{expected}"
+        assert shape(expected).fullmatch(answer.rstrip("\n")), (
+            f"$ {command}\n{answer}\nis not like\n{expected}"
+        )
 
 
 def test_only_other_programs_are_left_out() -> None:
-    blocks = re.findall(r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
+    blocks = re.findall(
+        r"^```sh\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
 
     assert {line.split()[0] for line in "".join(blocks).splitlines()} == {"kubectl"}
 
 
-def test_a_dropped_message_comes_back(client: FlaskClient, redis_server: RedisServer, programs: Programs) -> None:
+def test_a_dropped_message_comes_back(
+    client: FlaskClient, redis_server: RedisServer, programs: Programs
+) -> None:
     run_id = client.post("/run_backtest", json=run_values()).json["run_id"]
     redis = redis_server.client()
     assert redis.lrem("rq:queue:backtests", 1, f"{run_id}-1") == 1
@@ -122,4 +132,6 @@ def test_a_dropped_message_comes_back(client: FlaskClient, redis_server: RedisSe
 
     programs.start("consumer.reconciler")
 
-    wait_until(lambda: redis.lrange("rq:queue:backtests", 0, -1) == [f"{run_id}-1"], 30, "the message")
+    wait_until(
+        lambda: redis.lrange("rq:queue:backtests", 0, -1) == [f"{run_id}-1"], 30, "the message"
+    )

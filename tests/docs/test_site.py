@@ -22,14 +22,24 @@ def build(folder: Path) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
 
 
-def test_every_page_is_served(client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_page_is_served(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     built = build(tmp_path / "site")
     assert built.returncode == 0, built.stderr
     monkeypatch.setattr(pages, "SITE", tmp_path / "site")
 
-    names = sorted(path.relative_to(tmp_path / "site").as_posix() for path in tmp_path.glob("site/**/*.*"))
-    refused = [name for name in ("", *names) if client.get(f"/docs/{name}", buffered=True).status_code != 200]
-    zipped = client.get("/docs/search/search_index.json", headers={"Accept-Encoding": "gzip"}, buffered=True)
+    names = sorted(
+        path.relative_to(tmp_path / "site").as_posix() for path in tmp_path.glob("site/**/*.*")
+    )
+    refused = [
+        name
+        for name in ("", *names)
+        if client.get(f"/docs/{name}", buffered=True).status_code != 200
+    ]
+    zipped = client.get(
+        "/docs/search/search_index.json", headers={"Accept-Encoding": "gzip"}, buffered=True
+    )
 
     assert "rules.html" in names
     assert refused == []

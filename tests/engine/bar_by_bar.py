@@ -55,7 +55,12 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         account.cash -= side * price * shares + fee(price, shares)
         account.shares = side * shares
         distance = math.nan if atr_stop is None else atr_stop[bar if at == "close" else bar - 1]
-        account.entry = {"bar": bar, "price": price, "at": at, "atr_stop": price - side * distance}
+        account.entry = {
+            "bar": bar,
+            "price": price,
+            "at": at,
+            "atr_stop": price - side * distance,
+        }
         account.best = price
 
     def close_position(bar, price, reason, at, slips=True):
@@ -87,7 +92,11 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
     def time_exit(bar, price, signal, at):
         """The signal that may still open: only one against the position that has just been closed."""
         side = math.copysign(1, account.shares)
-        if not account.shares or exit_after_bars is None or bar < account.entry["bar"] + exit_after_bars:
+        if (
+            not account.shares
+            or exit_after_bars is None
+            or bar < account.entry["bar"] + exit_after_bars
+        ):
             return signal
         close_position(bar, price, "time_exit", at)
         return signal if signal == -side else 0
@@ -117,7 +126,9 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         if trailing_stop_pct is not None:
             stops.append((account.best * (1 - side * trailing_stop_pct / 100), "trailing_stop"))
         nearest = max(stops, key=lambda stop: side * stop[0]) if stops else None
-        target = entry * (1 + side * take_profit_pct / 100) if take_profit_pct is not None else None
+        target = (
+            entry * (1 + side * take_profit_pct / 100) if take_profit_pct is not None else None
+        )
         return side, nearest, target
 
     def gap(bar):
@@ -130,7 +141,11 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
 
     def touch(bar):
         side, stop, target = levels()
-        worst, best = (bars["low"][bar], bars["high"][bar]) if side > 0 else (bars["high"][bar], bars["low"][bar])
+        worst, best = (
+            (bars["low"][bar], bars["high"][bar])
+            if side > 0
+            else (bars["high"][bar], bars["low"][bar])
+        )
         if stop and side * worst <= side * stop[0]:
             close_position(bar, stop[0], stop[1], "intrabar")
         elif target is not None and side * best >= side * target:
@@ -158,7 +173,12 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
         waiting = 0
         signal = int(signals[bar])
         if fill == "close":
-            order(bar, bars["close"][bar], time_exit(bar, bars["close"][bar], signal, "close"), "close")
+            order(
+                bar,
+                bars["close"][bar],
+                time_exit(bar, bars["close"][bar], signal, "close"),
+                "close",
+            )
         elif signal * account.shares <= 0:
             # An order is placed, or not, by the position held when its signal appears.
             waiting = signal
@@ -166,7 +186,10 @@ def backtest(bars: dict, signals, *, initial_capital=100_000.0, fee_rate=0.001, 
             nearer = max if account.shares > 0 else min
             account.best = nearer(account.best, bars["close"][bar])
         equity = account.cash + account.shares * bars["close"][bar]
-        account.passed = liquidate_below_pct is not None and equity <= initial_capital * liquidate_below_pct / 100
+        account.passed = (
+            liquidate_below_pct is not None
+            and equity <= initial_capital * liquidate_below_pct / 100
+        )
         if account.passed and fill == "close":
             liquidate(bar, bars["close"][bar], "close")
             equity = account.cash

@@ -24,13 +24,19 @@ def random_walk(seed: int, bars: int, volatility: float = 0.02) -> dict[str, np.
     close = 100 * np.cumprod(1 + rng.normal(0, volatility, bars).clip(-0.5, 0.5))
     opens = close * (1 + rng.normal(0, volatility, bars).clip(-0.5, 0.5))
     high = np.maximum(opens, close) * (1 + np.abs(rng.normal(0, volatility / 2, bars)))
-    low = np.minimum(opens, close) * (1 - np.abs(rng.normal(0, volatility / 2, bars)).clip(0, 0.5))
+    low = np.minimum(opens, close) * (
+        1 - np.abs(rng.normal(0, volatility / 2, bars)).clip(0, 0.5)
+    )
     return {"Open": opens, "High": high, "Low": low, "Close": close}
 
 
 def random_signals(seed: int, bars: int, share: float) -> np.ndarray:
     """int8 signals, `share` of the bars buy and as many sell."""
-    return np.random.default_rng(seed).choice([1, 0, -1], bars, p=[share, 1 - 2 * share, share]).astype(np.int8)
+    return (
+        np.random.default_rng(seed)
+        .choice([1, 0, -1], bars, p=[share, 1 - 2 * share, share])
+        .astype(np.int8)
+    )
 
 
 def follow(signals):
@@ -46,8 +52,12 @@ def trade_rows(result: BacktestResult, *fields: str) -> list[tuple]:
 
 seeds = st.integers(0, 2**32 - 1)
 sizings = st.one_of(
-    st.fixed_dictionaries({"size_type": st.just("value"), "position_size": st.floats(20, 300_000)}),
-    st.fixed_dictionaries({"size_type": st.just("percent"), "position_size": st.floats(0.1, 100)}),
+    st.fixed_dictionaries(
+        {"size_type": st.just("value"), "position_size": st.floats(20, 300_000)}
+    ),
+    st.fixed_dictionaries(
+        {"size_type": st.just("percent"), "position_size": st.floats(0.1, 100)}
+    ),
 )
 percents = st.one_of(st.none(), st.floats(0.2, 30))
 settings_of_engine = st.builds(

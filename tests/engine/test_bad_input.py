@@ -52,7 +52,10 @@ def frame(**changes) -> pd.DataFrame:
     ],
 )
 def test_a_bad_setting_is_named_with_its_value_and_range(argument, value, accepted):
-    with pytest.raises(ValueError, match=f"^{argument}: must be .*{re.escape(accepted)}.*got {re.escape(repr(value))}"):
+    with pytest.raises(
+        ValueError,
+        match=f"^{argument}: must be .*{re.escape(accepted)}.*got {re.escape(repr(value))}",
+    ):
         BacktestEngine(**{argument: value})
 
 
@@ -66,18 +69,50 @@ def test_percent_over_100_is_refused():
     [
         ("no bars", {name: [] for name in GOOD}, "at least 2 bars are needed, got 0"),
         ("one bar", {name: [100.0] for name in GOOD}, "at least 2 bars are needed, got 1"),
-        ("a missing column", {name: GOOD[name] for name in ("Open", "High", "Close")}, "column 'Low' is missing"),
+        (
+            "a missing column",
+            {name: GOOD[name] for name in ("Open", "High", "Close")},
+            "column 'Low' is missing",
+        ),
         ("a missing column of a frame", frame().drop(columns="High"), "column 'High' is missing"),
         ("not a table", 5, "column 'Open' is missing"),
         ("unequal lengths", GOOD | {"Low": [1.0, 2.0]}, r"one length, got \[2, 4\] bars"),
-        ("two dimensions", GOOD | {"Low": np.ones((4, 2))}, r"'Low' must have one dimension, .* got shape \(4, 2\)"),
+        (
+            "two dimensions",
+            GOOD | {"Low": np.ones((4, 2))},
+            r"'Low' must have one dimension, .* got shape \(4, 2\)",
+        ),
         ("words", GOOD | {"Low": ["a", "b", "c", "d"]}, "'Low' must hold numbers"),
-        ("NaN", GOOD | {"Close": [1, np.nan, 1, 1]}, "'Close' must hold finite prices above 0 .*, got nan at bar 1"),
-        ("infinity", GOOD | {"High": [1, 1, np.inf, 1]}, "'High' must hold finite prices above 0 .*, got inf at bar 2"),
-        ("zero", GOOD | {"Open": [0, 1, 1, 1]}, "'Open' must hold finite prices above 0 .*, got 0.0 at bar 0"),
-        ("negative", GOOD | {"Low": [1, 1, 1, -2]}, "'Low' must hold finite prices above 0 .*, got -2.0 at bar 3"),
-        ("next to nothing", GOOD | {"Low": [1, 1, 1, 1e-101]}, r"1e-100 to 1e\+100\), got 1e-101 at bar 3"),
-        ("next to infinity", GOOD | {"High": [1, 1, 1, 1e101]}, r"1e-100 to 1e\+100\), got 1e\+101 at bar 3"),
+        (
+            "NaN",
+            GOOD | {"Close": [1, np.nan, 1, 1]},
+            "'Close' must hold finite prices above 0 .*, got nan at bar 1",
+        ),
+        (
+            "infinity",
+            GOOD | {"High": [1, 1, np.inf, 1]},
+            "'High' must hold finite prices above 0 .*, got inf at bar 2",
+        ),
+        (
+            "zero",
+            GOOD | {"Open": [0, 1, 1, 1]},
+            "'Open' must hold finite prices above 0 .*, got 0.0 at bar 0",
+        ),
+        (
+            "negative",
+            GOOD | {"Low": [1, 1, 1, -2]},
+            "'Low' must hold finite prices above 0 .*, got -2.0 at bar 3",
+        ),
+        (
+            "next to nothing",
+            GOOD | {"Low": [1, 1, 1, 1e-101]},
+            r"1e-100 to 1e\+100\), got 1e-101 at bar 3",
+        ),
+        (
+            "next to infinity",
+            GOOD | {"High": [1, 1, 1, 1e101]},
+            r"1e-100 to 1e\+100\), got 1e\+101 at bar 3",
+        ),
         ("an unsorted index", frame().iloc[::-1], "index must rise strictly"),
         ("a bar twice", frame().iloc[[0, 1, 1, 2]], "index must rise strictly"),
     ],
@@ -108,7 +143,9 @@ def test_bad_signals_are_named(fault, signals, message):
 
 @pytest.mark.parametrize("first_bar", [-1, 3, 4, 1.0, True, None])
 def test_a_first_bar_outside_the_data_is_named(first_bar):
-    with pytest.raises(ValueError, match=f"^first_bar: must be an integer from 0 to 2 .*got {first_bar!r}"):
+    with pytest.raises(
+        ValueError, match=f"^first_bar: must be an integer from 0 to 2 .*got {first_bar!r}"
+    ):
         BacktestEngine().run(GOOD, NO_SIGNAL, "TEST", first_bar=first_bar)
 
 
@@ -138,7 +175,9 @@ def test_checked_bars_are_not_checked_again():
 
 @pytest.mark.parametrize("fractional", [False, True])
 def test_a_trade_from_the_lowest_to_the_highest_price_gives_finite_equity(fractional):
-    engine = BacktestEngine(initial_capital=1e12, position_size=1e308, fractional_shares=fractional)
+    engine = BacktestEngine(
+        initial_capital=1e12, position_size=1e308, fractional_shares=fractional
+    )
 
     result = engine.run(flat([1e-100, 1e100]), follow([1, 0]), "TEST")
 

@@ -18,7 +18,9 @@ def test_total_return_is_against_the_initial_capital():
 
 def test_sharpe_starts_from_the_initial_capital():
     """Returns 10 % and -10 % and 30 %: mean 10 %, deviation (ddof 1) 20 %."""
-    assert of(100, 110, 99, 128.7, periods_per_year=4).sharpe_ratio == pytest.approx(0.1 / 0.2 * math.sqrt(4))
+    assert of(100, 110, 99, 128.7, periods_per_year=4).sharpe_ratio == pytest.approx(
+        0.1 / 0.2 * math.sqrt(4)
+    )
 
 
 @pytest.mark.parametrize(

@@ -52,9 +52,18 @@ DISPATCHED = [name for name in umath.__cpu_dispatch__ if umath.__cpu_features__.
 
 def digest(**environment: str) -> str:
     """SHA-256 over signals, equity, trades and metrics of every rule, in a process of its own."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("NPY_", "OPENBLAS_"))}
+    clean = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("NPY_", "OPENBLAS_"))
+    }
     finished = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=ROOT, env=clean | environment, capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", PROGRAM],
+        cwd=ROOT,
+        env=clean | environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
     )
     assert finished.returncode == 0, finished.stderr
     return finished.stdout.strip()

@@ -6,8 +6,19 @@ import pytest
 from engine.engine import BacktestEngine
 from tests.engine.markets import flat, follow, ohlc, trade_rows
 
-PRICES = ohlc([(99, 111, 98, 100), (105, 112, 104, 110), (115, 121, 114, 120), (125, 131, 124, 130)])
-FILLS = ("side", "entry_bar", "entry_at", "entry_price", "exit_bar", "exit_at", "exit_price", "exit_reason")
+PRICES = ohlc(
+    [(99, 111, 98, 100), (105, 112, 104, 110), (115, 121, 114, 120), (125, 131, 124, 130)]
+)
+FILLS = (
+    "side",
+    "entry_bar",
+    "entry_at",
+    "entry_price",
+    "exit_bar",
+    "exit_at",
+    "exit_price",
+    "exit_reason",
+)
 
 BUY_AND_SELL = ("BUY", 0, "close", 100, 2, "close", 120, "signal")
 LONG_ONLY = {"direction": "longonly"}
@@ -73,7 +84,9 @@ def test_signals_fill_as_stated(rule, options, signals, expected):
 
 
 def test_a_closed_trade_pays_fee_and_slippage_on_both_sides():
-    engine = BacktestEngine(initial_capital=10_000, fee_rate=0.01, slippage_bps=100, position_size=1_010)
+    engine = BacktestEngine(
+        initial_capital=10_000, fee_rate=0.01, slippage_bps=100, position_size=1_010
+    )
 
     (trade,) = engine.run(PRICES, follow([1, 0, -1, 0]), "TEST").trades
 

@@ -18,9 +18,13 @@ def recorded_sums() -> dict[str, str]:
 
 def actual_sums() -> dict[str, str]:
     """SHA-256 by path of every file in engine/ but the sums themselves and compiled bytecode."""
-    files = (path for path in ENGINE.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    files = (
+        path for path in ENGINE.rglob("*") if path.is_file() and "__pycache__" not in path.parts
+    )
     return {
-        f"engine/{path.relative_to(ENGINE).as_posix()}": hashlib.sha256(path.read_bytes()).hexdigest()
+        f"engine/{path.relative_to(ENGINE).as_posix()}": hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
         for path in files
         if path.name != "SHA256SUMS"
     }

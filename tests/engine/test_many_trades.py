@@ -11,13 +11,19 @@ from engine.simulation import Simulation
 from tests.engine.markets import follow, random_signals, random_walk
 
 SETTINGS = [
-    {"direction": direction, "fill": fill, "fractional_shares": fractional, "slippage_bps": slippage}
+    {
+        "direction": direction,
+        "fill": fill,
+        "fractional_shares": fractional,
+        "slippage_bps": slippage,
+    }
     for direction, fill, fractional, slippage in itertools.product(
         ("longonly", "longshort"), ("close", "next_open"), (False, True), (0.0, 7.0)
     )
 ]
 OPEN_AT_THE_END = 1  # a seed
-SIZES = (150.0, 9_000.0, 100_000.0)  # of 100,000: below the dearest shares, well within the cash, and all of it
+# of 100,000: below the dearest shares, well within the cash, and all of it
+SIZES = (150.0, 9_000.0, 100_000.0)
 
 
 def run(settings: dict, seed: int) -> BacktestResult:

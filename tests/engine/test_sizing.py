@@ -29,7 +29,9 @@ FRACTIONS = {"fractional_shares": True}
 @pytest.mark.parametrize("side", [1, -1])
 def test_an_order_buys_as_stated(rule, options, shares, side):
     """Long and short alike; a short pays slippage downwards, so one more whole share fits into its budget."""
-    engine = BacktestEngine(**{"initial_capital": 1_000, "fee_rate": 0, "direction": "longshort"} | options)
+    engine = BacktestEngine(
+        **{"initial_capital": 1_000, "fee_rate": 0, "direction": "longshort"} | options
+    )
     if side < 0 and "slippage_bps" in options:
         shares = 10
 
@@ -48,7 +50,9 @@ def test_a_share_lost_to_rounding_alone_is_bought():
 
 
 def test_percent_grows_with_equity():
-    engine = BacktestEngine(initial_capital=1_000, fee_rate=0, position_size=50, size_type="percent")
+    engine = BacktestEngine(
+        initial_capital=1_000, fee_rate=0, position_size=50, size_type="percent"
+    )
 
     result = engine.run(flat([100, 200, 50]), follow([1, -1, 1]), "TEST")
 
@@ -71,7 +75,10 @@ def test_an_order_that_buys_nothing_is_rejected_with_its_reason(reason, options)
     result = engine.run(flat([100, 100, 100]), follow([1, 0, 1]), "TEST")
 
     assert result.trades == ()
-    assert result.rejected_orders == (RejectedOrder(0, "BUY", reason), RejectedOrder(2, "BUY", reason))
+    assert result.rejected_orders == (
+        RejectedOrder(0, "BUY", reason),
+        RejectedOrder(2, "BUY", reason),
+    )
     assert result.equity_curve.tolist() == [engine.initial_capital] * 3
 
 

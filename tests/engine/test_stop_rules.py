@@ -115,7 +115,9 @@ def test_stops_fill_as_stated(rule, options, signals, bars, expected):
     result = engine.run(ohlc(bars), follow(signals), "TEST")
 
     assert trade_rows(result, *EXITS) == [row[:5] for row in expected]
-    assert [trade.exit_price for trade in result.trades] == pytest.approx([row[5] for row in expected], rel=1e-12)
+    assert [trade.exit_price for trade in result.trades] == pytest.approx(
+        [row[5] for row in expected], rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("bars", [63, 64, 65, 319, 320, 321, 5_000])
@@ -123,7 +125,9 @@ def test_a_stop_is_found_however_late_it_comes(bars):
     """The search widens its window step by step: both sides of each step's edge."""
     rows = [ENTRY, (100, 120, 100, 120), *[(120, 121, 119, 120)] * bars, (119, 119, 100, 110)]
 
-    result = BacktestEngine(trailing_stop_pct=10).run(ohlc(rows), follow([1] + [0] * (bars + 2)), "TEST")
+    result = BacktestEngine(trailing_stop_pct=10).run(
+        ohlc(rows), follow([1] + [0] * (bars + 2)), "TEST"
+    )
 
     assert trade_rows(result, "exit_bar", "exit_reason") == [(bars + 2, "trailing_stop")]
     assert result.trades[0].exit_price == pytest.approx(108)

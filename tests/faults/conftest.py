@@ -26,8 +26,12 @@ WAYS = {
 }
 
 
-@pytest.fixture(params=["plain", *(pytest.param(way, marks=pytest.mark.slow) for way in ("warm", "waiting"))])
-def programs(request: pytest.FixtureRequest, platform_settings: dict[str, str], tmp_path: Path) -> Iterator[Programs]:
+@pytest.fixture(
+    params=["plain", *(pytest.param(way, marks=pytest.mark.slow) for way in ("warm", "waiting"))]
+)
+def programs(
+    request: pytest.FixtureRequest, platform_settings: dict[str, str], tmp_path: Path
+) -> Iterator[Programs]:
     """Starts `python -m …` processes; all of them are gone after the test.
 
     Jobs start plainly, from a template, or plainly and wait for a message with everything loaded.

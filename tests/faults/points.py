@@ -41,13 +41,18 @@ POINTS = {
     "between the runs and the commit": Point("consumer.studies:insert_runs", "after"),
     "between a portfolio's state and its Job": Point("consumer.portfolios:move", "after"),
     "between messages and their marking": Point("consumer.repairs:mark_enqueued"),
-    "between the count of a judge and its start": Point("consumer.studies:count_judgement", "after"),
+    "between the count of a judge and its start": Point(
+        "consumer.studies:count_judgement", "after"
+    ),
     "in the verdict's process": Point("adapters.studies.verdict:stitched"),
     # of the web tier
-    "between a submission's commit and its message": Point("web.runs.submission:Submission.enqueue"),
+    "between a submission's commit and its message": Point(
+        "web.runs.submission:Submission.enqueue"
+    ),
     "while readiness asks the database": Point("web.upkeep.readiness:Readiness.database"),
 }
-IN_PARENT = ("between pop and claim", "after the claim")  # of these of a Job; at the others its work horse is stopped
+# of these of a Job; at the others its work horse is stopped
+IN_PARENT = ("between pop and claim", "after the claim")
 
 LIMITS = {
     "seconds for writing a result": "consumer.worker:WRITING_S",

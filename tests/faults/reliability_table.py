@@ -62,15 +62,23 @@ def soak_table(soaks: list[dict[str, Any]]) -> str:
         column = f"{DATABASES[line['database']]}, {'warm' if line['ways']['warm'] else 'plain'}"
         groups[""][column].update({"runs": line["runs"], "minutes": line["took_s"] / 60})
         for group, label in (("ways", "Jobs started: "), ("faults", ""), ("statuses", "ended: ")):
-            counts = {label + name: count for name, count in sorted(line[group].items()) if "(none" not in name}
+            counts = {
+                label + name: count
+                for name, count in sorted(line[group].items())
+                if "(none" not in name
+            }
             groups[group][column].update(counts)
-        groups["mb"][column] |= Counter({f"{name}, at most [MB]": mb for name, mb in line["largest_mb"].items()})
+        groups["mb"][column] |= Counter(
+            {f"{name}, at most [MB]": mb for name, mb in line["largest_mb"].items()}
+        )
     columns = sorted(groups[""])
     rows = [("", columns), ("---", ["---"] * len(columns))]
     for figures in groups.values():
         names = dict.fromkeys(name for column in columns for name in figures[column])
         ordered = names if figures is groups[""] else sorted(names)
-        rows += [(name, [f"{figures[column][name]:,.0f}" for column in columns]) for name in ordered]
+        rows += [
+            (name, [f"{figures[column][name]:,.0f}" for column in columns]) for name in ordered
+        ]
     return "\n".join(f"| {name} | {' | '.join(cells)} |" for name, cells in rows)
 
 

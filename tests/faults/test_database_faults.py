@@ -23,7 +23,9 @@ from tests.services.web_app import run_values, sweep_values, web_app
 
 
 @pytest.fixture
-def behind_proxy(mariadb_proxy: TcpProxy, mariadb_server: MariaDBServer, redis_server: RedisServer) -> dict[str, str]:
+def behind_proxy(
+    mariadb_proxy: TcpProxy, mariadb_server: MariaDBServer, redis_server: RedisServer
+) -> dict[str, str]:
     """Settings of a process that reaches the database through the proxy only."""
     return settings_of(mariadb_server.url(port=mariadb_proxy.port), redis_server.url)
 
@@ -53,7 +55,9 @@ def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
 ) -> None:
     pause = fault(at, "pause")
     (run_id,) = submitter.submit()
-    consumer = programs.start("consumer", **behind_proxy | pause.environ | {"LEASE_S": "60", "HEARTBEAT_S": "0.5"})
+    consumer = programs.start(
+        "consumer", **behind_proxy | pause.environ | {"LEASE_S": "60", "HEARTBEAT_S": "0.5"}
+    )
     pause.wait()
 
     mariadb_proxy.cut() if away == "cut" else mariadb_proxy.freeze()
@@ -72,14 +76,20 @@ def test_a_database_that_is_away_for_a_moment_costs_no_attempt(
 
 
 def test_a_database_that_takes_a_tenth_of_a_second_for_each_statement_costs_no_attempt(
-    programs: Programs, submitter: Submitter, mariadb_proxy: TcpProxy, behind_proxy: dict[str, str]
+    programs: Programs,
+    submitter: Submitter,
+    mariadb_proxy: TcpProxy,
+    behind_proxy: dict[str, str],
 ) -> None:
     mariadb_proxy.delay(0.05)  # in each direction
     with web_app(behind_proxy) as app:
         accepted = app.test_client().post("/api/runs/bulk?batch_id=slow", json=sweep_values(6))
         ready = app.test_client().get("/ready")
 
-    scaler, reconciler = (programs.start(f"consumer.{each}", **behind_proxy) for each in ("local_scaler", "reconciler"))
+    scaler, reconciler = (
+        programs.start(f"consumer.{each}", **behind_proxy)
+        for each in ("local_scaler", "reconciler")
+    )
     wait_until(submitter.all_ended, 60)
 
     assert (accepted.status_code, ready.status_code) == (202, 200)
@@ -127,7 +137,12 @@ def test_a_commit_whose_answer_is_lost_is_not_made_twice(
 
     row = submitter.row(run_id)
     assert mariadb_proxy.lost_answers == 1
-    assert (row["status"], row["attempt"], row["losses"], row["handbacks"]) == ("SUCCEEDED", attempt, 0, attempt - 1)
+    assert (row["status"], row["attempt"], row["losses"], row["handbacks"]) == (
+        "SUCCEEDED",
+        attempt,
+        0,
+        attempt - 1,
+    )
     assert len(submitter.events(run_id)) == 1 + 2 * attempt
     check_tables(submitter.engine)
     check_queue_is_clean(redis_server.client())
@@ -163,40 +178,57 @@ def test_a_read_only_server_refuses_changes_alike_and_ready_says_so(
             ]
         finally:
             mariadb_server.execute("SET GLOBAL read_only = 0")
-        again = [client.get("/ready"), client.post("/api/runs/bulk", json=sweep_values(3, batch_id="x"))]
+        again = [
+            client.get("/ready"),
+            client.post("/api/runs/bulk", json=sweep_values(3, batch_id="x")),
+        ]
 
     assert (ready.status_code, ready.get_json()["database"].partition(";")[0]) == (
         503,
         "read-only, or without room on its disk",
     )
-    assert [(each.status_code, each.headers.get("Retry-After")) for each in refused] == [(503, "5")] * 3
+    assert [(each.status_code, each.headers.get("Retry-After")) for each in refused] == [
+        (503, "5")
+    ] * 3
     assert [each.status_code for each in again] == [200, 202]
 
 
 def test_a_result_outlives_a_server_that_has_no_connection_left_for_its_user(
-    programs: Programs, submitter: Submitter, mariadb_server: MariaDBServer, fault: Callable[..., Fault]
+    programs: Programs,
+    submitter: Submitter,
+    mariadb_server: MariaDBServer,
+    fault: Callable[..., Fault],
 ) -> None:
     pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
-    consumer = programs.start("consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"})
+    consumer = programs.start(
+        "consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"}
+    )
     pause.wait()
 
     mariadb_server.execute(f"ALTER USER '{mariadb_server.user}'@'%' WITH MAX_USER_CONNECTIONS 1")
     with submitter.engine.connect():
         pause.let_go()
         consumer.wait_for_line("max_user_connections")
-        mariadb_server.execute(f"ALTER USER '{mariadb_server.user}'@'%' WITH MAX_USER_CONNECTIONS 0")
+        mariadb_server.execute(
+            f"ALTER USER '{mariadb_server.user}'@'%' WITH MAX_USER_CONNECTIONS 0"
+        )
 
     assert consumer.wait() == 0
     assert (submitter.status(run_id), submitter.row(run_id)["attempt"]) == ("SUCCEEDED", 1)
 
 
 def test_a_result_whose_statement_is_killed_on_the_server_is_written_again(
-    programs: Programs, submitter: Submitter, mariadb_server: MariaDBServer, fault: Callable[..., Fault]
+    programs: Programs,
+    submitter: Submitter,
+    mariadb_server: MariaDBServer,
+    fault: Callable[..., Fault],
 ) -> None:
     pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
-    consumer = programs.start("consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"})
+    consumer = programs.start(
+        "consumer", **pause.environ | {"LEASE_S": "300", "HEARTBEAT_S": "100"}
+    )
     pause.wait()
 
     with submitter.locked(run_id):
@@ -250,7 +282,10 @@ def test_an_outage_longer_than_a_lease_loses_nothing(
 
 
 def test_a_reconciler_that_starts_after_an_outage_leaves_time_to_extend_leases(
-    programs: Programs, submitter: Submitter, mariadb_server: MariaDBServer, fault: Callable[..., Fault]
+    programs: Programs,
+    submitter: Submitter,
+    mariadb_server: MariaDBServer,
+    fault: Callable[..., Fault],
 ) -> None:
     pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()

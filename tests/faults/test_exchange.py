@@ -32,7 +32,10 @@ def check_the_rest(programs: Programs, submitter: Submitter, redis_server: Redis
 
 
 def test_a_job_killed_between_claim_and_exchange_loses_no_run(
-    programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
 ) -> None:
     assert job_at_the_exchange(programs, submitter, fault(POINT, "kill")).wait() == -9
 
@@ -41,7 +44,11 @@ def test_a_job_killed_between_claim_and_exchange_loses_no_run(
 
 @pytest.mark.parametrize("is_emptied", [False, True])
 def test_redis_may_be_away_at_the_exchange(
-    is_emptied: bool, programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+    is_emptied: bool,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
 ) -> None:
     pause = fault(POINT, "pause")
     job = job_at_the_exchange(programs, submitter, pause)

@@ -61,7 +61,9 @@ def reader(submitter: Submitter) -> Iterator[None]:
         yield
 
 
-def test_a_run_that_cannot_be_claimed_waits_for_room(programs: Programs, submitter: Submitter, disk: SmallDisk) -> None:
+def test_a_run_that_cannot_be_claimed_waits_for_room(
+    programs: Programs, submitter: Submitter, disk: SmallDisk
+) -> None:
     submitter.submit(3)
     disk.fill()
 
@@ -92,7 +94,9 @@ def test_a_result_waits_for_room(
     assert (submitter.row(run_id)["status"], submitter.row(run_id)["attempt"]) == ("SUCCEEDED", 1)
 
 
-def test_readiness_fails_while_nothing_can_be_written(platform_settings: dict[str, str], disk: SmallDisk) -> None:
+def test_readiness_fails_while_nothing_can_be_written(
+    platform_settings: dict[str, str], disk: SmallDisk
+) -> None:
     with web_app(platform_settings) as app:
         client = app.test_client()
         before = client.get("/ready")
@@ -101,11 +105,18 @@ def test_readiness_fails_while_nothing_can_be_written(platform_settings: dict[st
         disk.empty()
         after = client.get("/ready")
 
-    assert [answer.status_code for answer in (before, full, refused, after)] == [200, 503, 503, 200]
+    assert [answer.status_code for answer in (before, full, refused, after)] == [
+        200,
+        503,
+        503,
+        200,
+    ]
     assert "room" in full.get_json()["database"]
 
 
-def test_a_long_write_of_somebody_else_is_no_fault(platform_settings: dict[str, str], submitter: Submitter) -> None:
+def test_a_long_write_of_somebody_else_is_no_fault(
+    platform_settings: dict[str, str], submitter: Submitter
+) -> None:
     with web_app(platform_settings) as app, submitter.engine.begin():
         ready = app.test_client().get("/ready")
 

@@ -34,7 +34,8 @@ def test_a_killed_consumer_s_run_is_finished_by_the_next(
 ) -> None:
     pause = fault(point, "pause")
     (run_id,) = submitter.submit()
-    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")  # a paused writer locks all of SQLite
+    # a paused writer locks all of SQLite
+    programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
     victim = programs.start("consumer", **pause.environ)
     pause.wait()
     programs.start("consumer.local_scaler").wait_for_line("started")
@@ -72,7 +73,12 @@ def test_a_consumer_that_ends_before_its_charts_are_stored_leaves_a_run_that_has
 
     row = submitter.row(run_id)
     assert exit_code == (0 if signum == signal.SIGTERM else -signal.SIGKILL)
-    assert (row["status"], row["attempt"], row["losses"], row["handbacks"]) == ("SUCCEEDED", 1, 0, 0)
+    assert (row["status"], row["attempt"], row["losses"], row["handbacks"]) == (
+        "SUCCEEDED",
+        1,
+        0,
+        0,
+    )
     check_tables(submitter.engine)
 
 
@@ -85,7 +91,9 @@ QUICK = {"LEASE_S": "6", "HEARTBEAT_S": "2", "RECONCILE_S": "2", "ENQUEUE_GRACE_
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("settings", "within_s"), [(DEFAULTS, 60.0), (QUICK, 20.0)], ids=["with default settings", "with quick settings"]
+    ("settings", "within_s"),
+    [(DEFAULTS, 60.0), (QUICK, 20.0)],
+    ids=["with default settings", "with quick settings"],
 )
 def test_a_killed_consumer_is_replaced_within_its_lease_and_a_pass(
     settings: dict[str, str],
@@ -103,7 +111,9 @@ def test_a_killed_consumer_is_replaced_within_its_lease_and_a_pass(
     pause.wait()
     programs.start("consumer.local_scaler", **settings).wait_for_line("scaler_started")
 
-    with measured(f"consumer SIGKILLed {request.node.callspec.id.partition('-')[2]}", database_url):
+    with measured(
+        f"consumer SIGKILLed {request.node.callspec.id.partition('-')[2]}", database_url
+    ):
         victim.send(signal.SIGKILL)
         wait_until(submitter.all_ended, within_s)
 

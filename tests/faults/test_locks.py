@@ -26,7 +26,9 @@ def database_url(mariadb_url: str) -> str:
     return mariadb_url
 
 
-def test_a_locked_run_holds_no_other_lost_run_up(programs: Programs, submitter: Submitter) -> None:
+def test_a_locked_run_holds_no_other_lost_run_up(
+    programs: Programs, submitter: Submitter
+) -> None:
     locked, other = submitter.record(2)
     with submitter.engine.begin() as connection:
         claim(connection, Attempt(locked, 1), "dead", -20, "dead")
@@ -42,7 +44,9 @@ def test_a_locked_run_holds_no_other_lost_run_up(programs: Programs, submitter: 
     check_tables(submitter.engine)
 
 
-def test_a_session_sees_what_others_commit_and_ends_when_it_falls_silent(database_url: str) -> None:
+def test_a_session_sees_what_others_commit_and_ends_when_it_falls_silent(
+    database_url: str,
+) -> None:
     with connect_database(database_url).connect() as connection:
         allowed_s = connection.execute(text("SELECT @@wait_timeout")).scalar_one()
         isolation = connection.get_isolation_level()
@@ -53,7 +57,10 @@ def test_a_session_sees_what_others_commit_and_ends_when_it_falls_silent(databas
 
 @pytest.mark.parametrize("what", ["cancel", "retry"])
 def test_a_change_that_collides_with_another_is_made_again(
-    what: str, submitter: Submitter, platform_settings: dict[str, str], mariadb_server: MariaDBServer
+    what: str,
+    submitter: Submitter,
+    platform_settings: dict[str, str],
+    mariadb_server: MariaDBServer,
 ) -> None:
     (run_id,) = submitter.record()
     with submitter.engine.begin() as connection:
@@ -64,7 +71,9 @@ def test_a_change_that_collides_with_another_is_made_again(
         with submitter.locked(run_id):
             answer = pool.submit(app.test_client().post, f"/api/runs/{run_id}/{what}")
             # as a deadlock does it, but at a time of our choice
-            mariadb_server.execute(f"KILL QUERY {wait_until(lambda: _waiting_for_lock(submitter))}")
+            mariadb_server.execute(
+                f"KILL QUERY {wait_until(lambda: _waiting_for_lock(submitter))}"
+            )
 
         assert answer.result().status_code in (200, 202), answer.result().text
     assert submitter.status(run_id) == ("FAILED" if what == "cancel" else "PENDING")

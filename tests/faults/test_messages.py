@@ -30,7 +30,9 @@ def a_body_that_is_gone(queue: Queue) -> None:
 
 
 def a_body_that_is_no_json(queue: Queue) -> None:
-    queue.connection.hset(f"rq:job:{UNKNOWN}-1", mapping={"data": b"\x80\x04pickled", "created_at": "never"})
+    queue.connection.hset(
+        f"rq:job:{UNKNOWN}-1", mapping={"data": b"\x80\x04pickled", "created_at": "never"}
+    )
     queue.connection.lpush(queue.key, f"{UNKNOWN}-1")
 
 
@@ -43,10 +45,14 @@ def other_arguments(queue: Queue) -> None:
 
 
 @pytest.mark.parametrize(
-    "put", [garbage, a_body_that_is_gone, a_body_that_is_no_json, another_function, other_arguments]
+    "put",
+    [garbage, a_body_that_is_gone, a_body_that_is_no_json, another_function, other_arguments],
 )
 def test_a_foreign_message_is_refused_and_the_queue_goes_on(
-    put: Callable[[Queue], None], programs: Programs, submitter: Submitter, redis_server: RedisServer
+    put: Callable[[Queue], None],
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
 ) -> None:
     (run_id,) = submitter.submit()
     put(queues_of(submitter.settings)[0])
@@ -74,7 +80,9 @@ def test_a_refused_message_is_not_logged_as_the_run_of_the_one_before(
 def test_one_process_refuses_a_flood_of_foreign_messages(
     programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
-    redis_server.client().rpush("rq:queue:backtests", *(f"nonsense {number}" for number in range(900)))
+    redis_server.client().rpush(
+        "rq:queue:backtests", *(f"nonsense {number}" for number in range(900))
+    )
     (run_id,) = submitter.submit()
 
     assert programs.start("consumer").wait() == 0
@@ -107,7 +115,9 @@ def test_a_message_for_an_unknown_run_is_stale(programs: Programs, submitter: Su
     assert RunQueue(submitter.settings).refused() == {"foreign": 0, "stale": 1}
 
 
-def test_an_old_attempt_s_message_is_stale(programs: Programs, submitter: Submitter, redis_server: RedisServer) -> None:
+def test_an_old_attempt_s_message_is_stale(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
     (run_id,) = submitter.record()
     submitter.enqueue([run_id], attempt=7)
 
@@ -181,16 +191,28 @@ def test_a_failed_run_ends_with_exit_code_1_and_its_reason(
     row = submitter.row(run_id)
     assert (row["status"], row["error_type"]) == ("FAILED", "no_prices")
     assert "NONE" in row["error_message"]
-    assert all(f"run_id={run_id}" in line for line in consumer.log.splitlines() if "job_waits" not in line)
+    assert all(
+        f"run_id={run_id}" in line
+        for line in consumer.log.splitlines()
+        if "job_waits" not in line
+    )
     check_queue_is_clean(redis_server.client())
 
 
-def test_plain_rq_reads_the_queue(programs: Programs, submitter: Submitter, redis_server: RedisServer) -> None:
+def test_plain_rq_reads_the_queue(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
     run_ids = submitter.submit(3)
 
-    queue = Queue("backtests", connection=queues_of(submitter.settings)[0].connection, serializer=JSONSerializer)
+    queue = Queue(
+        "backtests",
+        connection=queues_of(submitter.settings)[0].connection,
+        serializer=JSONSerializer,
+    )
     jobs = queue.get_jobs()
-    shown = programs.run([str(Path(sys.executable).with_name("rq")), "info", "--url", redis_server.url, "--raw"])
+    shown = programs.run(
+        [str(Path(sys.executable).with_name("rq")), "info", "--url", redis_server.url, "--raw"]
+    )
 
     assert {job.args[0] for job in jobs} == set(run_ids)
     assert {job.description for job in jobs} == {"AAPL RSI_14_30_70 2000-03-01..2013-03-01"}

@@ -21,7 +21,11 @@ from tests.services.processes import Programs
 from tests.services.redis_server import RedisServer
 from tests.services.waiting import wait_until
 
-JOB = ("while legs are traded together", "at the hash of what they came to", "inside the result's transaction")
+JOB = (
+    "while legs are traded together",
+    "at the hash of what they came to",
+    "inside the result's transaction",
+)
 LEADER = ("between a portfolio's state and its Job", "between messages and their marking")
 
 
@@ -44,7 +48,15 @@ def jobs(engine: Engine) -> int:
 
 def assert_same(found: dict[str, Any], undisturbed: dict[str, Any]) -> None:
     assert found["status"] == "completed", found["error_message"]
-    for name in ("result_hash", "metrics", "equity_curve", "trades", "weights", "correlations", "left_out"):
+    for name in (
+        "result_hash",
+        "metrics",
+        "equity_curve",
+        "trades",
+        "weights",
+        "correlations",
+        "left_out",
+    ):
         assert found[name] == undisturbed[name], name
 
 
@@ -59,7 +71,8 @@ def test_a_killed_job_is_done_again_with_the_same_figures(
 ) -> None:
     undisturbed = complete(client, engine)
     redis_server.client().flushall()
-    portfolio_id = submit_portfolio(client, label="again")  # its legs have run, so its Job is all that is left
+    # its legs have run, so its Job is all that is left
+    portfolio_id = submit_portfolio(client, label="again")
     programs.start("consumer.reconciler").wait_for_line("portfolio_trading")
     killing = fault(point, "kill")
     programs.start("consumer", **killing.environ)
@@ -75,7 +88,11 @@ def test_a_killed_job_is_done_again_with_the_same_figures(
 
 @pytest.mark.parametrize("point", LEADER)
 def test_a_leader_that_is_killed_is_succeeded(
-    point: str, client: FlaskClient, engine: Engine, programs: Programs, fault: Callable[..., Fault]
+    point: str,
+    client: FlaskClient,
+    engine: Engine,
+    programs: Programs,
+    fault: Callable[..., Fault],
 ) -> None:
     undisturbed = complete(client, engine)
     killing = fault(point, "kill")

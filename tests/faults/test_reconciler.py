@@ -27,7 +27,9 @@ from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
 
 
-def test_a_run_that_was_never_enqueued_is_worked(programs: Programs, submitter: Submitter) -> None:
+def test_a_run_that_was_never_enqueued_is_worked(
+    programs: Programs, submitter: Submitter
+) -> None:
     submitter.record(3)
     programs.start("consumer.reconciler")
 
@@ -66,21 +68,30 @@ def test_a_run_between_its_pop_and_its_claim_is_sent_again_only_when_nobody_clai
     submitter: Submitter, redis_server: RedisServer
 ) -> None:
     [run_id] = submitter.submit()
-    repairs = Repairs(submitter.engine, replace(submitter.settings, enqueue_grace_s=0), lambda: None)
+    repairs = Repairs(
+        submitter.engine, replace(submitter.settings, enqueue_grace_s=0), lambda: None
+    )
     with submitter.engine.begin() as connection:
-        connection.execute(update(runs).values(enqueued_at=database_now(-60), waiting_since=database_now(-60)))
+        connection.execute(
+            update(runs).values(enqueued_at=database_now(-60), waiting_since=database_now(-60))
+        )
     key = "rq:queue:backtests"
-    redis_server.client().lmove(key, IntermediateQueue(key, redis_server.client()).key, "LEFT", "RIGHT")
+    redis_server.client().lmove(
+        key, IntermediateQueue(key, redis_server.client()).key, "LEFT", "RIGHT"
+    )
 
     waiting = []
     for _ in range(2):
         repairs.make(judge_leases=False)
         waiting.append(submitter.queue.waiting_ids())
 
-    assert waiting == [[], [job_id_of(run_id, 1)]]  # at the second pass whoever popped it is taken for dead
+    # at the second pass whoever popped it is taken for dead
+    assert waiting == [[], [job_id_of(run_id, 1)]]
 
 
-def test_an_expired_lease_becomes_the_next_attempt(programs: Programs, submitter: Submitter) -> None:
+def test_an_expired_lease_becomes_the_next_attempt(
+    programs: Programs, submitter: Submitter
+) -> None:
     (run_id,) = submitter.record()
     with submitter.engine.begin() as connection:
         claim(connection, Attempt(run_id, 1), "token-of-the-dead", 0.1, "a process that is gone")
@@ -105,7 +116,9 @@ def test_the_last_loss_fails_the_run(programs: Programs, submitter: Submitter) -
     check_tables(submitter.engine)
 
 
-def test_only_one_of_two_leads_and_the_other_succeeds_it(programs: Programs, submitter: Submitter) -> None:
+def test_only_one_of_two_leads_and_the_other_succeeds_it(
+    programs: Programs, submitter: Submitter
+) -> None:
     first = programs.start("consumer.reconciler")
     first.wait_for_line("reconciler_leads")
     second = programs.start("consumer.reconciler")
@@ -149,9 +162,13 @@ def test_a_long_wait_alone_gives_nothing_up(
     assert submitter.status(run_id) == "SUCCEEDED"
 
 
-def test_it_waits_for_a_database_that_comes_later(programs: Programs, submitter: Submitter) -> None:
+def test_it_waits_for_a_database_that_comes_later(
+    programs: Programs, submitter: Submitter
+) -> None:
     submitter.record()
-    reconciler = programs.start("consumer.reconciler", DATABASE_URL="mysql+pymysql://nobody:x@127.0.0.1:1/none")
+    reconciler = programs.start(
+        "consumer.reconciler", DATABASE_URL="mysql+pymysql://nobody:x@127.0.0.1:1/none"
+    )
 
     reconciler.wait_for_line("pass_failed")
 
@@ -173,7 +190,9 @@ def led_for_a_minute(submitter: Submitter) -> None:
         connection.execute(update(leases).values(since=database_now(-60)))
 
 
-def test_a_deadlock_delays_no_judgement(programs: Programs, submitter: Submitter, fault: Callable[..., Fault]) -> None:
+def test_a_deadlock_delays_no_judgement(
+    programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
+) -> None:
     (run_id,) = submitter.record()
     take_lead(submitter.engine, RECONCILER, "the one before", 0, 0)
     led_for_a_minute(submitter)
@@ -189,7 +208,11 @@ def test_a_deadlock_delays_no_judgement(programs: Programs, submitter: Submitter
 def test_a_leader_that_is_killed_leaves_its_lead_for_five_seconds_at_most(
     programs: Programs, submitter: Submitter
 ) -> None:
-    leader = programs.start("consumer.reconciler", LEASE_S=str(Settings.lease_s), HEARTBEAT_S=str(Settings.heartbeat_s))
+    leader = programs.start(
+        "consumer.reconciler",
+        LEASE_S=str(Settings.lease_s),
+        HEARTBEAT_S=str(Settings.heartbeat_s),
+    )
     leader.wait_for_line("reconciler_leads")
 
     leader.send(signal.SIGKILL)
@@ -239,7 +262,9 @@ def test_remains_of_dead_processes_are_removed(
     programs.start("consumer.reconciler")
 
     check_queue_is_clean(redis)
-    wait_until(lambda: not redis.scard("rq:workers") and not redis.scard("rq:workers:backtests"), 10)
+    wait_until(
+        lambda: not redis.scard("rq:workers") and not redis.scard("rq:workers:backtests"), 10
+    )
 
 
 def _spoil_registry(redis: Redis) -> None:
@@ -252,7 +277,10 @@ def _spoil_workers(redis: Redis) -> None:
 
 @pytest.mark.parametrize("spoil", [_spoil_registry, _spoil_workers])
 def test_a_queue_that_cannot_be_cleaned_costs_no_run(
-    spoil: Callable[[Redis], None], programs: Programs, submitter: Submitter, redis_server: RedisServer
+    spoil: Callable[[Redis], None],
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
 ) -> None:
     (on_queue,), (not_queued,) = submitter.submit(), submitter.record()
     spoil(redis_server.client())
@@ -262,4 +290,7 @@ def test_a_queue_that_cannot_be_cleaned_costs_no_run(
     reconciler.wait_for_line("queue_not_cleaned", 20, times=3)
 
     assert reconciler.is_running()
-    assert [submitter.status(run_id) for run_id in (on_queue, not_queued)] == ["PENDING", "PENDING"]
+    assert [submitter.status(run_id) for run_id in (on_queue, not_queued)] == [
+        "PENDING",
+        "PENDING",
+    ]

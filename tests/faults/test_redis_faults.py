@@ -24,15 +24,24 @@ def client(platform_settings: dict[str, str]) -> Iterator[FlaskClient]:
 
 def start_platform(programs: Programs) -> tuple[Program, Program]:
     """A reconciler and a scaler at work."""
-    reconciler, scaler = programs.start("consumer.reconciler"), programs.start("consumer.local_scaler")
+    reconciler, scaler = (
+        programs.start("consumer.reconciler"),
+        programs.start("consumer.local_scaler"),
+    )
     reconciler.wait_for_line("reconciler_started")
     scaler.wait_for_line("scaler_started")
     return reconciler, scaler
 
 
-@pytest.mark.parametrize("count", [8, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])])
+@pytest.mark.parametrize(
+    "count", [8, pytest.param(1000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+)
 def test_a_flushed_redis_loses_no_waiting_run(
-    count: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, database_url: str
+    count: int,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    database_url: str,
 ) -> None:
     submitter.submit(count)
     start_platform(programs)
@@ -48,7 +57,11 @@ def test_a_flushed_redis_loses_no_waiting_run(
 
 
 def test_a_submission_without_redis_is_accepted_and_finishes(
-    client: FlaskClient, programs: Programs, submitter: Submitter, redis_server: RedisServer, database_url: str
+    client: FlaskClient,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    database_url: str,
 ) -> None:
     redis_server.stop()
     programs.start("consumer.reconciler").wait_for_line("queue_unreachable")
@@ -66,7 +79,11 @@ def test_a_submission_without_redis_is_accepted_and_finishes(
 
 @pytest.mark.parametrize("away_s", [4, pytest.param(30, marks=pytest.mark.slow)])
 def test_a_redis_that_is_away_in_the_middle_of_a_batch_comes_back_empty(
-    away_s: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, database_url: str
+    away_s: int,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    database_url: str,
 ) -> None:
     submitter.submit(6)
     reconciler, scaler = start_platform(programs)
@@ -86,7 +103,11 @@ def test_a_redis_that_is_away_in_the_middle_of_a_batch_comes_back_empty(
 
 @pytest.mark.parametrize("slow_s", [6, pytest.param(20, marks=pytest.mark.slow)])
 def test_a_run_survives_a_redis_that_does_not_answer(
-    slow_s: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+    slow_s: int,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
 ) -> None:
     (run_id,) = submitter.submit()
     programs.start("consumer.reconciler").wait_for_line("reconciler_leads")
@@ -116,7 +137,9 @@ def test_a_redis_that_refuses_info_hurts_nothing(
     programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
     redis = redis_server.client()
-    redis.acl_setuser("worker", enabled=True, nopass=True, keys="*", categories=["+@all"], commands=["-info"])
+    redis.acl_setuser(
+        "worker", enabled=True, nopass=True, keys="*", categories=["+@all"], commands=["-info"]
+    )
     (run_id,) = submitter.submit()
 
     url = redis_server.url.replace("redis://", "redis://worker:any@")
@@ -140,7 +163,10 @@ def test_a_suspended_queue_is_worked_all_the_same(
 
 
 def test_the_pop_s_lost_answer_loses_no_run(
-    programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
 ) -> None:
     (run_id,) = submitter.submit()
     pause = fault("between pop and reading", "pause")

@@ -87,7 +87,10 @@ def test_a_cancelled_run_is_stopped_and_stores_no_result(
 
 
 def test_of_cancel_and_finish_exactly_one_wins(
-    programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
 ) -> None:
     outcomes = []
     for _ in range(4):
@@ -96,7 +99,13 @@ def test_of_cancel_and_finish_exactly_one_wins(
         consumer = programs.start("consumer", **pause.environ)
         pause.wait()
         pause.let_go()
-        outcomes.append((_try_to_cancel(submitter, run_id), consumer.wait() is not None, submitter.row(run_id)))
+        outcomes.append(
+            (
+                _try_to_cancel(submitter, run_id),
+                consumer.wait() is not None,
+                submitter.row(run_id),
+            )
+        )
 
     for cancelled, _, row in outcomes:
         assert (row["error_type"] == "cancelled") == cancelled
@@ -119,7 +128,8 @@ def test_a_cancel_just_before_the_result_wins(
 ) -> None:
     pause = fault("between engine and commit", "pause")
     (run_id,) = submitter.submit()
-    consumer = programs.start("consumer", LEASE_S="3600", HEARTBEAT_S="1800", **pause.environ)  # no beat comes between
+    # no beat comes between
+    consumer = programs.start("consumer", LEASE_S="3600", HEARTBEAT_S="1800", **pause.environ)
     pause.wait()
 
     assert _try_to_cancel(submitter, run_id)
@@ -153,7 +163,11 @@ def test_a_cancel_that_meets_the_result_s_open_transaction_waits_for_it_and_lose
 
 @pytest.mark.parametrize("off_s", [3600, -3600])
 def test_a_clock_that_is_an_hour_off_changes_nothing(
-    off_s: int, programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+    off_s: int,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
 ) -> None:
     pause = fault("during the engine", "pause")
     (run_id,) = submitter.submit()
@@ -177,7 +191,9 @@ def test_a_clock_that_is_an_hour_off_changes_nothing(
 
 def _lease_was_extended(submitter: Submitter, run_id: str) -> bool:
     row = submitter.row(run_id)
-    return bool((row["lease_until"] - row["started_at"]).total_seconds() > submitter.settings.lease_s + 2)
+    return bool(
+        (row["lease_until"] - row["started_at"]).total_seconds() > submitter.settings.lease_s + 2
+    )
 
 
 def test_a_web_process_that_dies_before_enqueueing_loses_no_run(
@@ -193,7 +209,16 @@ def test_a_web_process_that_dies_before_enqueueing_loses_no_run(
     pause = fault("between a submission's commit and its message", "pause")
     port = free_port()
     web = programs.run(
-        [sys.executable, "-m", "gunicorn", "web:create_app()", "--bind", f"127.0.0.1:{port}", "--threads", "2"],
+        [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "web:create_app()",
+            "--bind",
+            f"127.0.0.1:{port}",
+            "--threads",
+            "2",
+        ],
         **pause.environ,
     )
     web.wait_for_line("Listening at")

@@ -28,9 +28,15 @@ from tests.services.redis_server import RedisServer
 from tests.services.runs import Submitter
 from tests.services.waiting import wait_until
 
-BASE = {"ticker": "AAPL", "rule_type": "MA_CROSS", "start_date": "2000-03-01", "end_date": "2013-03-01"}
+BASE = {
+    "ticker": "AAPL",
+    "rule_type": "MA_CROSS",
+    "start_date": "2000-03-01",
+    "end_date": "2013-03-01",
+}
 SMALL = {"fast": {"min": 5, "max": 14, "step": 1}, "slow": {"min": 50, "max": 59, "step": 1}}
-LARGE = {"fast": {"min": 2, "max": 101, "step": 1}, "slow": {"min": 150, "max": 349, "step": 1}}  # seconds of work
+# seconds of work
+LARGE = {"fast": {"min": 2, "max": 101, "step": 1}, "slow": {"min": 150, "max": 349, "step": 1}}
 
 
 def submitted(client: FlaskClient, parameters: dict[str, Any]) -> str:
@@ -42,7 +48,9 @@ def submitted(client: FlaskClient, parameters: dict[str, Any]) -> str:
 def figures(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
     """What the database has of a completed screen."""
     with reading(submitter.engine) as connection:
-        packed = connection.execute(select(screens.c.metrics).where(screens.c.run_id == screen_id)).scalar_one()
+        packed = connection.execute(
+            select(screens.c.metrics).where(screens.c.run_id == screen_id)
+        ).scalar_one()
     return {name: column.tolist() for name, column in unpacked_metrics(packed).items()}
 
 
@@ -56,7 +64,12 @@ def undisturbed(submitter: Submitter, screen_id: str) -> dict[str, list[float]]:
     return {name: column.tolist() for name, column in unpacked_metrics(found[0]).items()}
 
 
-LOSSES = {"between pop and claim": 0, "after the claim": 1, "during a screen": 1, "inside the result's transaction": 1}
+LOSSES = {
+    "between pop and claim": 0,
+    "after the claim": 1,
+    "during a screen": 1,
+    "inside the result's transaction": 1,
+}
 
 
 @pytest.mark.parametrize("point", LOSSES)
@@ -90,7 +103,11 @@ def test_a_stopped_screen_is_handed_back_and_done_by_the_next(
 ) -> None:
     screen_id = submitted(client, LARGE)
     first = programs.start("consumer", HEARTBEAT_S="0.2")
-    wait_until(lambda: client.get(f"/api/screens/{screen_id}").json["done"] > 0, 60, "the first word of progress")
+    wait_until(
+        lambda: client.get(f"/api/screens/{screen_id}").json["done"] > 0,
+        60,
+        "the first word of progress",
+    )
 
     first.send(signal.SIGTERM)
     assert first.wait() == 0
@@ -100,7 +117,11 @@ def test_a_stopped_screen_is_handed_back_and_done_by_the_next(
 
     row, after = submitter.row(screen_id), client.get(f"/api/screens/{screen_id}").json
     assert (row["status"], row["handbacks"], row["attempt"]) == ("SUCCEEDED", 1, 2)
-    assert (after["done"], after["combinations"], len(after["leaderboard"])) == (20_000, 20_000, 10)
+    assert (after["done"], after["combinations"], len(after["leaderboard"])) == (
+        20_000,
+        20_000,
+        10,
+    )
     check_tables(submitter.engine)
 
 
@@ -112,7 +133,11 @@ def test_a_screen_that_takes_too_long_fails_and_shows_nothing(
     assert programs.start("consumer", RUN_TIMEOUT_S="1", LEASE_S="30").wait() == 1
 
     found = client.get(f"/api/screens/{screen_id}").json
-    assert (found["status"], found["error_type"], found["leaderboard"]) == ("failed", "timeout", [])
+    assert (found["status"], found["error_type"], found["leaderboard"]) == (
+        "failed",
+        "timeout",
+        [],
+    )
     assert "time limit of 1 s" in found["error_message"]
     check_tables(submitter.engine)
 
@@ -122,20 +147,32 @@ def test_a_cancelled_screen_ends_at_its_next_heartbeat(
 ) -> None:
     screen_id = submitted(client, LARGE)
     job = programs.start("consumer", HEARTBEAT_S="0.2")
-    wait_until(lambda: client.get(f"/api/screens/{screen_id}").json["done"] > 0, 60, "the first word of progress")
+    wait_until(
+        lambda: client.get(f"/api/screens/{screen_id}").json["done"] > 0,
+        60,
+        "the first word of progress",
+    )
 
     client.post(f"/api/screens/{screen_id}/cancel")
     job.wait()
 
     found = client.get(f"/api/screens/{screen_id}").json
-    assert (found["status"], found["error_type"], found["leaderboard"]) == ("failed", "cancelled", [])
+    assert (found["status"], found["error_type"], found["leaderboard"]) == (
+        "failed",
+        "cancelled",
+        [],
+    )
     check_tables(submitter.engine)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_screens_survive_the_death_of_everything(
-    app: Flask, client: FlaskClient, programs: Programs, submitter: Submitter, redis_server: RedisServer
+    app: Flask,
+    client: FlaskClient,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
 ) -> None:
     screen_ids = [submitted(client, LARGE) for _ in range(3)]
     killer, rng = Killer(programs), Random(7)

@@ -35,7 +35,8 @@ from tests.services.waiting import slowness
 SEED = 20_261_121
 PART = [pytest.mark.soak, pytest.mark.timeout(3600)]
 SCALER, RECONCILER = "consumer.local_scaler", "consumer.reconciler"
-JOB, TEMPLATE = "consumer", "consumer.template"  # a forked Job's command line is still that of its template
+# a forked Job's command line is still that of its template
+JOB, TEMPLATE = "consumer", "consumer.template"
 STRIKE_S = 2.0
 EXPIRED_S = 90.0  # longer than an entry stays that a heartbeat wrote after its run was forgotten
 FROZEN_S = 5.0  # longer than a lease, and than the scaler waits for its template
@@ -45,7 +46,11 @@ class Services:
     """Redis and the database, each behind a proxy that can lose an answer; SQLite is a file and has neither."""
 
     def __init__(
-        self, redis: RedisServer, redis_proxy: TcpProxy, database: MariaDBServer | None, database_proxy: TcpProxy | None
+        self,
+        redis: RedisServer,
+        redis_proxy: TcpProxy,
+        database: MariaDBServer | None,
+        database_proxy: TcpProxy | None,
     ) -> None:
         self.redis, self.redis_proxy = redis, redis_proxy
         self.database, self.database_proxy = database, database_proxy
@@ -88,7 +93,9 @@ class Trouble:
     def __init__(self, programs: Programs, services: Services, seed: str) -> None:
         self._programs = programs
         self._random = random.Random(seed)
-        self._steady: dict[str, Program] = {module: self._start(module) for module in (SCALER, RECONCILER)}
+        self._steady: dict[str, Program] = {
+            module: self._start(module) for module in (SCALER, RECONCILER)
+        }
         self._thaws: list[threading.Timer] = []
         self.faults: Counter[str] = Counter()
         self.largest_mb: dict[str, int] = {}
@@ -121,7 +128,10 @@ class Trouble:
     def weigh(self) -> None:
         """Note the memory of the scaler and of its template."""
         with suppress(psutil.NoSuchProcess):
-            weighed = {"scaler": [psutil.Process(self._steady[SCALER].pid)], "template": self._templates()}
+            weighed = {
+                "scaler": [psutil.Process(self._steady[SCALER].pid)],
+                "template": self._templates(),
+            }
             for name, processes in weighed.items():
                 sizes_mb = [process.memory_info().rss >> 20 for process in processes]
                 self.largest_mb[name] = max([*sizes_mb, self.largest_mb.get(name, 0)])
@@ -129,18 +139,28 @@ class Trouble:
     def ways(self) -> Counter[str]:
         """How many Jobs the scalers started in each way."""
         logs = [program.log for program in self._programs.started]
-        return Counter({way: sum(log.count(f" way={way} ") for log in logs) for way in ("warm", "plain")})
+        return Counter(
+            {way: sum(log.count(f" way={way} ") for log in logs) for way in ("warm", "plain")}
+        )
 
     def _templates(self) -> list[psutil.Process]:
         """The scaler's own child, unless there is none; a Job whose template has died may be another."""
         with suppress(psutil.NoSuchProcess):
-            return [each for each in psutil.Process(self._steady[SCALER].pid).children() if _runs(each, TEMPLATE)]
+            return [
+                each
+                for each in psutil.Process(self._steady[SCALER].pid).children()
+                if _runs(each, TEMPLATE)
+            ]
         return []
 
     def _jobs(self) -> list[psutil.Process]:
         """Jobs, forked ones too, and their work horses."""
         templates = self._templates()
-        return [each for each in self._programs.survivors() if _runs(each, JOB, TEMPLATE) and each not in templates]
+        return [
+            each
+            for each in self._programs.survivors()
+            if _runs(each, JOB, TEMPLATE) and each not in templates
+        ]
 
     def _signal(self, processes: list[psutil.Process]) -> str:
         """Kill, interrupt or freeze one of them."""
@@ -151,7 +171,9 @@ class Trouble:
         _send(process, signum)
         if signum == signal.SIGSTOP:
             # by a thread: with SQLite it may hold a lock that the test itself waits for
-            self._thaws.append(threading.Timer(FROZEN_S * slowness(), _send, (process, signal.SIGCONT)))
+            self._thaws.append(
+                threading.Timer(FROZEN_S * slowness(), _send, (process, signal.SIGCONT))
+            )
             self._thaws[-1].start()
         return signum.name
 
@@ -181,11 +203,16 @@ def _send(process: psutil.Process, signum: signal.Signals) -> None:
 
 @pytest.fixture
 def services(
-    redis_server: RedisServer, redis_proxy: TcpProxy, database_url: str, request: pytest.FixtureRequest
+    redis_server: RedisServer,
+    redis_proxy: TcpProxy,
+    database_url: str,
+    request: pytest.FixtureRequest,
 ) -> Services:
     if database_url.startswith("sqlite"):
         return Services(redis_server, redis_proxy, None, None)
-    mariadb, proxy = (request.getfixturevalue(name) for name in ("mariadb_server", "mariadb_proxy"))
+    mariadb, proxy = (
+        request.getfixturevalue(name) for name in ("mariadb_server", "mariadb_proxy")
+    )
     return Services(redis_server, redis_proxy, mariadb, proxy)
 
 
@@ -206,7 +233,8 @@ def test_every_run_ends_once_while_everything_breaks(
     request: pytest.FixtureRequest,
 ) -> None:
     began = time.monotonic()
-    programs.environ |= services.settings(database_url) | {"SCALER_MAX_PROCESSES": "4"}  # some stand frozen
+    # some stand frozen
+    programs.environ |= services.settings(database_url) | {"SCALER_MAX_PROCESSES": "4"}
     for start in range(0, count, 500):
         submitter.submit(min(500, count - start))
     trouble = Trouble(programs, services, f"{SEED} {request.node.name}")
@@ -214,7 +242,8 @@ def test_every_run_ends_once_while_everything_breaks(
     deadline = time.monotonic() + max(150, 1.5 * count) * slowness()
     while not submitter.all_ended():
         assert time.monotonic() < deadline, f"{submitter.statuses()} after {trouble.faults}"
-        time.sleep(STRIKE_S * slowness())  # else a slow machine would be hit faster than it starts
+        # else a slow machine would be hit faster than it starts
+        time.sleep(STRIKE_S * slowness())
         trouble.strike()
         trouble.weigh()
     trouble.let_go()
@@ -227,7 +256,8 @@ def test_every_run_ends_once_while_everything_breaks(
     # a run may fail here for one reason only: it was killed, or asked to stop, as often as it may be
     assert outcomes.keys() <= {"SUCCEEDED", ErrorType.WORKER_LOST, ErrorType.HANDBACKS}
     with reading(submitter.engine) as connection:
-        assert connection.execute(select(func.count(runs.c.result_hash.distinct()))).scalar() == 1  # of one request
+        # of one request
+        assert connection.execute(select(func.count(runs.c.result_hash.distinct()))).scalar() == 1
     _report(database_url, count, took_s, outcomes, trouble)
 
 
@@ -238,7 +268,9 @@ def _outcomes(submitter: Submitter) -> dict[str, int]:
     return dict(Counter(reason or "SUCCEEDED" for reason in reasons))
 
 
-def _report(database_url: str, count: int, took_s: float, outcomes: dict[str, int], trouble: Trouble) -> None:
+def _report(
+    database_url: str, count: int, took_s: float, outcomes: dict[str, int], trouble: Trouble
+) -> None:
     if path := os.environ.get("FAULT_SOAK"):
         line = {
             "database": database_url.partition(":")[0].partition("+")[0],

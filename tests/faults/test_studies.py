@@ -67,9 +67,16 @@ def has_come_to(client: FlaskClient, study_id: str, state: str, completed: int) 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1500)
-@pytest.mark.parametrize(("combinations", "train_by"), [(10, "runs"), (100, "runs"), (100, "screens")])
+@pytest.mark.parametrize(
+    ("combinations", "train_by"), [(10, "runs"), (100, "runs"), (100, "screens")]
+)
 def test_a_walk_forward_survives_the_death_of_everything(
-    combinations: int, train_by: str, app: Flask, client: FlaskClient, programs: Programs, redis_server: RedisServer
+    combinations: int,
+    train_by: str,
+    app: Flask,
+    client: FlaskClient,
+    programs: Programs,
+    redis_server: RedisServer,
 ) -> None:
     engine = app.extensions["platform"].engine
     terms = {
@@ -80,7 +87,12 @@ def test_a_walk_forward_survives_the_death_of_everything(
     study_id = submit_study(client, combinations=GRID[:combinations], train_by=train_by, **terms)
     killer, tried = Killer(programs), FOLDS * combinations if train_by == "runs" else FOLDS
 
-    for state, completed in (("training", 1), ("training", tried // 2), ("testing", tried), ("judging", tried + FOLDS)):
+    for state, completed in (
+        ("training", 1),
+        ("training", tried // 2),
+        ("testing", tried),
+        ("judging", tried + FOLDS),
+    ):
         wait_until(partial(has_come_to, client, study_id, state, completed), 600, state)
         assert killer.strike() >= len(STEADY)
         redis_server.client().flushall()
@@ -91,7 +103,9 @@ def test_a_walk_forward_survives_the_death_of_everything(
     assert study["status"] == "completed", study["sentence"]
     assert len(study["windows"]) == FOLDS
     assert study["counts"]["completed"] == made(engine) == tried + FOLDS
-    assert study["verdict"] == json.loads(json.dumps(judge_here(engine, study_id))) | {"earlier": []}
+    assert study["verdict"] == json.loads(json.dumps(judge_here(engine, study_id))) | {
+        "earlier": []
+    }
     check_tables(engine)
 
 
@@ -101,13 +115,22 @@ def test_a_permutation_study_survives_it_with_the_same_figures(
     app: Flask, client: FlaskClient, programs: Programs, redis_server: RedisServer
 ) -> None:
     engine = app.extensions["platform"].engine
-    wanted = {"kind": "permutation", "train_by": "screens", "permutations": 300, "combinations": GRID[:40]}
+    wanted = {
+        "kind": "permutation",
+        "train_by": "screens",
+        "permutations": 300,
+        "combinations": GRID[:40],
+    }
     undisturbed = complete(client, engine, **wanted)["verdict"]
     study_id = submit_study(client, **wanted)
     killer = Killer(programs)
 
     for completed in (1, 5, 9):
-        wait_until(partial(has_come_to, client, study_id, "training", completed), 300, f"{completed} Jobs")
+        wait_until(
+            partial(has_come_to, client, study_id, "training", completed),
+            300,
+            f"{completed} Jobs",
+        )
         assert killer.strike() >= len(STEADY)
         redis_server.client().flushall()
         killer.start()

@@ -25,10 +25,14 @@ def test_a_ready_file_that_cannot_be_written_costs_no_run(
 
 
 @pytest.mark.parametrize("streams", ["2>&1 | :", ">&- 2>&-"], ids=["no reader", "closed"])
-def test_a_log_that_nobody_takes_changes_no_outcome(streams: str, programs: Programs, submitter: Submitter) -> None:
+def test_a_log_that_nobody_takes_changes_no_outcome(
+    streams: str, programs: Programs, submitter: Submitter
+) -> None:
     (run_id,) = submitter.submit()
 
-    consumer = programs.run(["bash", "-c", f"set -o pipefail; {sys.executable} -m consumer {streams}"])
+    consumer = programs.run(
+        ["bash", "-c", f"set -o pipefail; {sys.executable} -m consumer {streams}"]
+    )
 
     assert consumer.wait() == 0
     assert submitter.status(run_id) == "SUCCEEDED"
@@ -39,7 +43,8 @@ def test_a_scaler_that_may_start_no_process_tries_again(
     programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
 ) -> None:
     (run_id,) = submitter.submit()
-    refusal = fault("at a process's start", "find_no_process", times=2)  # the first may be a template
+    # the first may be a template
+    refusal = fault("at a process's start", "find_no_process", times=2)
 
     scaler = programs.start("consumer.local_scaler", **refusal.environ)
 

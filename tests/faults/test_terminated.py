@@ -18,8 +18,12 @@ from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
 
 
-@pytest.mark.parametrize("signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("point", [*IN_PARENT, "during the engine", "inside the result's transaction"])
+@pytest.mark.parametrize(
+    "signum", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.slow)]
+)
+@pytest.mark.parametrize(
+    "point", [*IN_PARENT, "during the engine", "inside the result's transaction"]
+)
 def test_a_terminated_consumer_hands_its_run_back_at_once(
     point: str,
     signum: signal.Signals,

@@ -19,7 +19,8 @@ from tests.services.runs import Submitter
 from tests.services.scaler import work_off
 from tests.services.waiting import wait_until
 
-pytestmark = pytest.mark.parametrize("programs", ["plain"], indirect=True)  # each Job says itself that it waits
+# each Job says itself that it waits
+pytestmark = pytest.mark.parametrize("programs", ["plain"], indirect=True)
 MANIFEST = PROJECT_ROOT / "keda" / "scaledjob.yaml"
 
 
@@ -48,7 +49,9 @@ def test_each_takes_one_message_and_ends_the_others_go_on(
     check_queue_is_clean(redis_server.client())
 
 
-def test_people_are_served_first_and_a_message_that_is_there_at_once(programs: Programs, submitter: Submitter) -> None:
+def test_people_are_served_first_and_a_message_that_is_there_at_once(
+    programs: Programs, submitter: Submitter
+) -> None:
     [bulk], [single] = submitter.submit(batch_id="many"), submitter.submit()
 
     job = programs.start("consumer", IDLE_S="60")
@@ -76,8 +79,13 @@ def test_the_probe_of_the_manifest_waits_for_the_pop_and_ends_well_before_the_jo
     end: str, programs: Programs, submitter: Submitter, tmp_path: Path
 ) -> None:
     ready = tmp_path / "popped"
-    [worker] = YAML(typ="safe").load(MANIFEST)["spec"]["jobTargetRef"]["template"]["spec"]["containers"]
-    command = [word.replace("/tmp/popped", str(ready)) for word in worker["readinessProbe"]["exec"]["command"]]
+    [worker] = YAML(typ="safe").load(MANIFEST)["spec"]["jobTargetRef"]["template"]["spec"][
+        "containers"
+    ]
+    command = [
+        word.replace("/tmp/popped", str(ready))
+        for word in worker["readinessProbe"]["exec"]["command"]
+    ]
     probe = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     [job] = waiting(programs, READY_FILE=str(ready))
     children = wait_until(lambda: psutil.Process(probe.pid).children(), 5, "the probe's reader")
@@ -94,7 +102,9 @@ def test_the_probe_of_the_manifest_waits_for_the_pop_and_ends_well_before_the_jo
     assert end == "stop" or subprocess.run(command, stdout=subprocess.DEVNULL).returncode == 0
 
 
-def test_a_probe_that_comes_after_the_end_waits_for_no_pipe(programs: Programs, tmp_path: Path) -> None:
+def test_a_probe_that_comes_after_the_end_waits_for_no_pipe(
+    programs: Programs, tmp_path: Path
+) -> None:
     ready = tmp_path / "popped"
 
     [job] = waiting(programs, READY_FILE=str(ready))
@@ -115,7 +125,11 @@ def test_one_that_nothing_comes_for_ends_well(programs: Programs, tmp_path: Path
 
 @pytest.mark.parametrize(("signum", "code"), [(signal.SIGTERM, 0), (signal.SIGKILL, -9)])
 def test_one_that_is_ended_takes_nothing_with_it(
-    signum: signal.Signals, code: int, programs: Programs, submitter: Submitter, redis_server: RedisServer
+    signum: signal.Signals,
+    code: int,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
 ) -> None:
     [job] = waiting(programs)
 
@@ -151,7 +165,9 @@ def test_a_stop_at_any_moment_loses_no_run_and_makes_none_twice(
     check_queue_is_clean(redis_server.client())
 
 
-def test_redis_may_be_restarted_under_them(programs: Programs, submitter: Submitter, redis_server: RedisServer) -> None:
+def test_redis_may_be_restarted_under_them(
+    programs: Programs, submitter: Submitter, redis_server: RedisServer
+) -> None:
     [job] = waiting(programs)
     redis_server.stop()
     job.wait_for_line("redis_unreachable step=wait")
@@ -163,7 +179,9 @@ def test_redis_may_be_restarted_under_them(programs: Programs, submitter: Submit
     assert submitter.statuses() == {"SUCCEEDED": 1}
 
 
-def test_the_jobs_of_another_image_take_nothing_more(programs: Programs, submitter: Submitter) -> None:
+def test_the_jobs_of_another_image_take_nothing_more(
+    programs: Programs, submitter: Submitter
+) -> None:
     old, new = waiting(programs, IMAGE_TAG="old"), waiting(programs, IMAGE_TAG="new")
     take_lead(submitter.engine, RECONCILER, "the new reconciler", 60, 0, "new")
 
@@ -174,7 +192,9 @@ def test_the_jobs_of_another_image_take_nothing_more(programs: Programs, submitt
     assert "run_claimed" in new[0].log
 
 
-def test_jobs_of_a_new_image_work_before_its_reconciler_leads(programs: Programs, submitter: Submitter) -> None:
+def test_jobs_of_a_new_image_work_before_its_reconciler_leads(
+    programs: Programs, submitter: Submitter
+) -> None:
     take_lead(submitter.engine, RECONCILER, "the old reconciler", 60, 0, "old")
     [new] = waiting(programs, IMAGE_TAG="new")
 

@@ -38,7 +38,10 @@ def test_a_dead_work_horse_is_noticed_at_once(
 
 
 def test_a_run_that_always_dies_fails_and_holds_nobody_up(
-    programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
 ) -> None:
     (poison,) = submitter.submit()
     deadly = fault(ENGINE, "kill", times=99)
@@ -57,7 +60,11 @@ def test_a_run_that_always_dies_fails_and_holds_nobody_up(
 
 @pytest.mark.parametrize("hang", ["pause", "stick_in_c"])
 def test_a_run_over_its_time_limit_fails(
-    hang: str, programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+    hang: str,
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
 ) -> None:
     (run_id,) = submitter.submit()
 
@@ -72,12 +79,17 @@ def test_a_run_over_its_time_limit_fails(
 
 
 def test_a_work_horse_that_hangs_on_its_result_is_replaced(
-    programs: Programs, submitter: Submitter, redis_server: RedisServer, fault: Callable[..., Fault]
+    programs: Programs,
+    submitter: Submitter,
+    redis_server: RedisServer,
+    fault: Callable[..., Fault],
 ) -> None:
     (run_id,) = submitter.submit()
     hang = fault("between engine and commit", "pause")
 
-    consumer = programs.start("consumer", **hang.environ | limited("seconds for writing a result", 1))
+    consumer = programs.start(
+        "consumer", **hang.environ | limited("seconds for writing a result", 1)
+    )
 
     assert consumer.wait(timeout_s=20) == 1
     work_off(programs, submitter)
@@ -87,10 +99,14 @@ def test_a_work_horse_that_hangs_on_its_result_is_replaced(
     check_queue_is_clean(redis_server.client())
 
 
-def test_a_run_that_eats_memory_fails(programs: Programs, submitter: Submitter, fault: Callable[..., Fault]) -> None:
+def test_a_run_that_eats_memory_fails(
+    programs: Programs, submitter: Submitter, fault: Callable[..., Fault]
+) -> None:
     (run_id,) = submitter.submit()
 
-    consumer = programs.start("consumer", RUN_MEMORY_MB="400", **fault(ENGINE, "eat_memory").environ)
+    consumer = programs.start(
+        "consumer", RUN_MEMORY_MB="400", **fault(ENGINE, "eat_memory").environ
+    )
 
     assert consumer.wait() == 1
     row = submitter.row(run_id)
@@ -98,7 +114,9 @@ def test_a_run_that_eats_memory_fails(programs: Programs, submitter: Submitter, 
     check_tables(submitter.engine)
 
 
-def test_a_run_goes_without_the_limit_of_memory_that_macos_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_goes_without_the_limit_of_memory_that_macos_refuses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(sys, "platform", "darwin")
     unlimited = resource.getrlimit(resource.RLIMIT_AS)
 
@@ -127,7 +145,9 @@ def test_a_result_that_the_database_refuses_fails_the_run(
 ) -> None:
     (run_id,) = submitter.submit()
 
-    consumer = programs.start("consumer", **fault("at the result's hash", "return_a_dict").environ)
+    consumer = programs.start(
+        "consumer", **fault("at the result's hash", "return_a_dict").environ
+    )
 
     assert consumer.wait() == 1
     row = submitter.row(run_id)
@@ -140,7 +160,9 @@ def test_a_result_that_is_no_json_fails_the_run(
 ) -> None:
     (run_id,) = submitter.submit()
 
-    consumer = programs.start("consumer", **fault("at the result's encoding", "refuse_nan").environ)
+    consumer = programs.start(
+        "consumer", **fault("at the result's encoding", "refuse_nan").environ
+    )
 
     assert consumer.wait() == 1
     row = submitter.row(run_id)

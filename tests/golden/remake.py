@@ -30,7 +30,9 @@ def golden(ticker: str) -> dict[str, Any]:
     signals = {name: build_rule(name, {}).generate_signals(prices.bars.columns) for name in RULES}
     return {
         f"{name}, {label}": summary(
-            BacktestEngine(**settings).run(prices.bars.columns, lambda _, s=signals[name]: s, ticker)
+            BacktestEngine(**settings).run(
+                prices.bars.columns, lambda _, s=signals[name]: s, ticker
+            )
         )
         for name in RULES
         for label, settings in SETTINGS.items()
@@ -50,7 +52,12 @@ def summary(result: BacktestResult) -> dict[str, Any]:
         "sum_of_fees": sum(trade.entry_fees + trade.exit_fees for trade in trades),
         "sum_of_equity": float(result.equity_curve.sum()),
         "equity_samples": result.equity_curve[:: max(1, len(result.equity_curve) // 8)].tolist(),
-        "last_trade": [trades[-1].size, trades[-1].entry_bar, trades[-1].entry_price, trades[-1].exit_price]
+        "last_trade": [
+            trades[-1].size,
+            trades[-1].entry_bar,
+            trades[-1].entry_price,
+            trades[-1].exit_price,
+        ]
         if trades
         else None,
     }

@@ -20,15 +20,20 @@ from tests.services.waiting import service_missing, wait_until
 ROLES = ("web", "scaler", "reconciler")
 TAG = os.environ.get("IMAGE_TAG", "")  # of an image that is there already
 PROJECT, IMAGE = "stock-backtest-test", f"stock-backtest:{TAG or 'test'}"
-QUICK = {"LEASE_S": "10", "RECONCILE_S": "2", "ENQUEUE_GRACE_S": "4"}  # so that losses are noticed within seconds
+# so that losses are noticed within seconds
+QUICK = {"LEASE_S": "10", "RECONCILE_S": "2", "ENQUEUE_GRACE_S": "4"}
 STAND_INS = Path(__file__).with_name("stand_ins.sh")
 
 
 def docker(*arguments: str, check: bool = True, **options: Any) -> str:
     """What the docker command prints; AssertionError with its errors when it fails."""
     command = ["docker", *arguments]
-    done = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, **options)
-    assert not check or done.returncode == 0, f"{' '.join(command)}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+    done = subprocess.run(
+        command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False, **options
+    )
+    assert not check or done.returncode == 0, (
+        f"{' '.join(command)}:\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+    )
     return done.stdout.strip()
 
 
@@ -39,22 +44,42 @@ def docker_daemon(directory: Path) -> Iterator[None]:
         service_missing("docker is not installed")
     version = docker("compose", "version", "--short", check=False).lstrip("v")
     if tuple(map(int, re.findall(r"\d+", version)[:3])) < (2, 23, 1):
-        service_missing(f"docker compose is {version or 'not installed'}; docker-compose.yml needs 2.23.1")
+        service_missing(
+            f"docker compose is {version or 'not installed'}; docker-compose.yml needs 2.23.1"
+        )
     if docker("info", "--format", "{{.ServerVersion}}", check=False):
         yield
         return
     if os.geteuid() != 0 or not shutil.which("dockerd"):
-        service_missing("no docker daemon answers, and none can be started: not root, or no dockerd")
+        service_missing(
+            "no docker daemon answers, and none can be started: not root, or no dockerd"
+        )
     os.environ["DOCKER_HOST"] = host = f"unix://{directory}/docker.sock"
-    command = ["dockerd", "--host", host, "--pidfile", f"{directory}/pid", "--exec-root", f"{directory}/exec"]
-    with (directory / "dockerd.log").open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as daemon:
+    command = [
+        "dockerd",
+        "--host",
+        host,
+        "--pidfile",
+        f"{directory}/pid",
+        "--exec-root",
+        f"{directory}/exec",
+    ]
+    with (
+        (directory / "dockerd.log").open("wb") as log,
+        subprocess.Popen(command, stdout=log, stderr=log) as daemon,
+    ):
         try:
-            wait_until(lambda: docker("info", "--format", "{{.ServerVersion}}", check=False), 60, "the docker daemon")
+            wait_until(
+                lambda: docker("info", "--format", "{{.ServerVersion}}", check=False),
+                60,
+                "the docker daemon",
+            )
             yield
         finally:
             daemon.terminate()
             daemon.wait()
-            subprocess.run(["umount", f"{directory}/exec/netns/default"], check=False)  # which it leaves behind
+            # which it leaves behind
+            subprocess.run(["umount", f"{directory}/exec/netns/default"], check=False)
 
 
 def build_image() -> dict[str, str]:
@@ -65,13 +90,28 @@ def build_image() -> dict[str, str]:
     base = re.search(r"^FROM (\S+) AS base$", dockerfile, re.MULTILINE)
     assert base
     stand_ins = {}
-    if not any(docker(*look, base[1], check=False).strip("[]") for look in (("image", "inspect"), ("pull", "--quiet"))):
+    if not any(
+        docker(*look, base[1], check=False).strip("[]")
+        for look in (("image", "inspect"), ("pull", "--quiet"))
+    ):
         if os.geteuid() != 0 or not shutil.which("debootstrap"):
-            service_missing("no registry can be reached, and no stand-in be made: not root, or no debootstrap")
+            service_missing(
+                "no registry can be reached, and no stand-in be made: not root, or no debootstrap"
+            )
         subprocess.run(["sh", STAND_INS, Path(sys.executable).with_name("pip")], check=True)
         dockerfile = dockerfile.replace(base[1], "stock-backtest-python")
         stand_ins = {name: f"stock-backtest-{name}" for name in ("mysql", "redis")}
-    docker("build", "--tag", IMAGE, "--build-arg", "IMAGE_TAG=test", "--file", "-", ".", input=dockerfile)
+    docker(
+        "build",
+        "--tag",
+        IMAGE,
+        "--build-arg",
+        "IMAGE_TAG=test",
+        "--file",
+        "-",
+        ".",
+        input=dockerfile,
+    )
     return stand_ins
 
 
@@ -97,13 +137,26 @@ class Containers:
 
     def inspect(self, service: str) -> dict[str, Any]:
         """What docker knows of the service's container."""
-        found: list[dict[str, Any]] = json.loads(docker("inspect", self.compose("ps", "--all", "--quiet", service)))
+        found: list[dict[str, Any]] = json.loads(
+            docker("inspect", self.compose("ps", "--all", "--quiet", service))
+        )
         return found[0]
 
     def kill(self, service: str) -> None:
         """SIGKILL to its first process from outside, as a crash: `docker kill` would keep it from being restarted."""
         pid = self.inspect(service)["State"]["Pid"]
-        docker("run", "--rm", "--pid", "host", "--user", "0", IMAGE, "python", "-c", f"import os; os.kill({pid}, 9)")
+        docker(
+            "run",
+            "--rm",
+            "--pid",
+            "host",
+            "--user",
+            "0",
+            IMAGE,
+            "python",
+            "-c",
+            f"import os; os.kill({pid}, 9)",
+        )
 
     @contextmanager
     def cut_off(self, service: str) -> Iterator[None]:
@@ -119,7 +172,16 @@ class Containers:
         """Run one Job in a container of its own, as KEDA would, with the scaler's settings; returns how it ended."""
         scaler = self.inspect("scaler")
         settings = [f"--env={each}" for each in scaler["Config"]["Env"]]
-        ours = ["--network", f"{PROJECT}_default", "--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL", *settings]
+        ours = [
+            "--network",
+            f"{PROJECT}_default",
+            "--read-only",
+            "--tmpfs",
+            "/tmp",
+            "--cap-drop",
+            "ALL",
+            *settings,
+        ]
         job = docker("create", *ours, *options, IMAGE, "python", "-m", "consumer")
         try:
             docker("start", "--attach", job, check=False)

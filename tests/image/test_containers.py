@@ -38,7 +38,9 @@ EATING = (
 
 
 @pytest.fixture(scope="module")
-def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Containers]:
+def platform(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Containers]:
     """Everything of docker-compose.yml, running and empty; nothing of it is left but the logs of a failure."""
     directory = tmp_path_factory.mktemp("docker")
     with docker_daemon(directory):
@@ -48,7 +50,9 @@ def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
             containers.up()
             yield containers
         finally:
-            logs = containers.compose("logs", "--tail", "100") if request.session.testsfailed else ""
+            logs = (
+                containers.compose("logs", "--tail", "100") if request.session.testsfailed else ""
+            )
             containers.compose("down", "--volumes", "--timeout", "30")
         assert not logs, logs
 
@@ -57,7 +61,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRe
 def web(platform: Containers) -> Client:
     """A client of the platform once everything is up and connected."""
     client = Client(platform.url, patience_s=120)
-    wait_until(lambda: "ok" == client.get("/ready")["database"] == client.get("/ready")["redis"], 60, "readiness")
+    wait_until(
+        lambda: "ok" == client.get("/ready")["database"] == client.get("/ready")["redis"],
+        60,
+        "readiness",
+    )
     return client
 
 
@@ -72,7 +80,10 @@ def completed(web: Client, submitted: Submitted) -> dict[int, str]:
     """The result hash by period of a batch once all of its runs have succeeded."""
     counts = web.wait_batch(submitted.batch_id)["counts"]
     assert counts["completed"] == len(PERIODS), counts
-    return {period: web.run(run_id)["result_hash"] for period, run_id in zip(PERIODS, submitted.run_ids, strict=True)}
+    return {
+        period: web.run(run_id)["result_hash"]
+        for period, run_id in zip(PERIODS, submitted.run_ids, strict=True)
+    }
 
 
 def submit(web: Client) -> Submitted:
@@ -80,10 +91,18 @@ def submit(web: Client) -> Submitted:
     return web.submit(REQUESTS, str(uuid4()))
 
 
-def test_each_role_runs_as_nobody_on_a_root_that_cannot_be_written(platform: Containers, web: Client) -> None:
+def test_each_role_runs_as_nobody_on_a_root_that_cannot_be_written(
+    platform: Containers, web: Client
+) -> None:
     for role in ROLES:
         name = platform.inspect(role)["Name"]
-        written = docker("exec", name, "sh", "-c", "id -u; touch /app/x /opt/venv/x || touch /tmp/x && echo tmp")
+        written = docker(
+            "exec",
+            name,
+            "sh",
+            "-c",
+            "id -u; touch /app/x /opt/venv/x || touch /tmp/x && echo tmp",
+        )
 
         assert written == "10001\ntmp", role
     assert platform.inspect("schema")["State"]["ExitCode"] == 0
@@ -104,12 +123,17 @@ def test_the_documentation_is_served(platform: Containers, web: Client) -> None:
 def test_results_equal_those_of_plain_processes(
     hashes: dict[int, str], programs: Programs, submitter: Submitter
 ) -> None:
-    here = {period: submitter.submit(params={"period": period})[0] for period in (PERIODS[0], PERIODS[-1])}
+    here = {
+        period: submitter.submit(params={"period": period})[0]
+        for period in (PERIODS[0], PERIODS[-1])
+    }
 
     for _ in here:
         assert programs.start("consumer").wait() == 0
 
-    assert {period: submitter.row(run_id)["result_hash"] for period, run_id in here.items()}.items() <= hashes.items()
+    assert {
+        period: submitter.row(run_id)["result_hash"] for period, run_id in here.items()
+    }.items() <= hashes.items()
 
 
 def test_a_run_with_its_charts_is_whole(web: Client) -> None:
@@ -144,7 +168,8 @@ def state(web: Client, service: str) -> str:
     """What /ready says of the service, whether web is ready or not."""
     name = "database" if service == "mysql" else service
     try:
-        with urlopen(f"{web.url}/ready", timeout=90) as answer:  # a lost connection is given up after 30 s
+        # a lost connection is given up after 30 s
+        with urlopen(f"{web.url}/ready", timeout=90) as answer:
             return str(json.load(answer)[name])
     except HTTPError as refusal:
         return str(json.load(refusal)[name])
@@ -162,10 +187,15 @@ def test_a_run_that_the_kernel_kills_for_its_memory_is_lost_and_retried(
 
     assert ended == "1 true"
     assert (lost["to_status"], lost["reason"]) == ("PENDING", "its process died (signal 9)")
-    assert (web.wait(run_id, 120)["attempt"], web.run(run_id)["result_hash"]) == (2, hashes[PERIODS[0]])
+    assert (web.wait(run_id, 120)["attempt"], web.run(run_id)["result_hash"]) == (
+        2,
+        hashes[PERIODS[0]],
+    )
 
 
-def test_a_run_that_eats_memory_under_its_own_limit_fails_with_that_reason(platform: Containers, web: Client) -> None:
+def test_a_run_that_eats_memory_under_its_own_limit_fails_with_that_reason(
+    platform: Containers, web: Client
+) -> None:
     platform.compose("stop", "scaler")
     run_id = web.submit(REQUESTS[0])
 
@@ -176,14 +206,18 @@ def test_a_run_that_eats_memory_under_its_own_limit_fails_with_that_reason(platf
     assert (web.run(run_id)["status"], web.run(run_id)["error_type"]) == ("failed", "memory")
 
 
-def test_volumes_survive_down_and_up(platform: Containers, web: Client, hashes: dict[int, str]) -> None:
+def test_volumes_survive_down_and_up(
+    platform: Containers, web: Client, hashes: dict[int, str]
+) -> None:
     before = completed(web, submit(web))
     platform.compose("stop", "scaler", "reconciler")  # nobody takes the message, nor puts it back
     waiting = submit(web)
 
     platform.compose("down")
     platform.compose("up", "--detach", "--no-build", "--wait", "redis")
-    in_redis = platform.compose("exec", "-T", "redis", "redis-cli", "LLEN", "rq:queue:backtests-bulk")
+    in_redis = platform.compose(
+        "exec", "-T", "redis", "redis-cli", "LLEN", "rq:queue:backtests-bulk"
+    )
     platform.up()
 
     assert int(in_redis) == len(PERIODS)

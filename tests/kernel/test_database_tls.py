@@ -19,13 +19,19 @@ from tests.services.mariadb_server import DATABASE, PASSWORD, USER, MariaDBServe
 
 def make_certificate(directory: Path, name: str) -> Path:
     """A certificate for 127.0.0.1 that signs itself, with its key beside it."""
-    key, subject = ec.generate_private_key(ec.SECP256R1()), x509.Name.from_rfc4514_string(f"CN={name}")
+    key, subject = (
+        ec.generate_private_key(ec.SECP256R1()),
+        x509.Name.from_rfc4514_string(f"CN={name}"),
+    )
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=1))
         .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]),
+            critical=False,
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -40,7 +46,11 @@ def make_certificate(directory: Path, name: str) -> Path:
 @pytest.fixture
 def tls_server(tmp_path: Path, shared_directory: Path) -> Iterator[MariaDBServer]:
     certificate = make_certificate(tmp_path, "own")
-    own = (f"--ssl-cert={certificate}", f"--ssl-key={certificate.with_suffix('.key')}", "--skip-name-resolve")
+    own = (
+        f"--ssl-cert={certificate}",
+        f"--ssl-key={certificate.with_suffix('.key')}",
+        "--skip-name-resolve",
+    )
     server = MariaDBServer(tmp_path / "server", data_template(shared_directory), own)
     server.start()
     try:
@@ -52,10 +62,14 @@ def tls_server(tmp_path: Path, shared_directory: Path) -> Iterator[MariaDBServer
 
 def url_with(server: MariaDBServer, authority: Path, host: str = "127.0.0.1") -> str:
     parts = {"DB_HOST": host, "DB_PORT": str(server.port), "DB_NAME": DATABASE, "DB_USER": USER}
-    return load_settings(parts | {"DB_PASSWORD": PASSWORD, "DB_TLS_CA": str(authority)}).database_url
+    return load_settings(
+        parts | {"DB_PASSWORD": PASSWORD, "DB_TLS_CA": str(authority)}
+    ).database_url
 
 
-def test_a_connection_with_an_authority_is_encrypted(tls_server: MariaDBServer, tmp_path: Path) -> None:
+def test_a_connection_with_an_authority_is_encrypted(
+    tls_server: MariaDBServer, tmp_path: Path
+) -> None:
     engine = connect_database(url_with(tls_server, tmp_path / "own.pem"))
 
     with engine.connect() as connection:
@@ -66,7 +80,10 @@ def test_a_connection_with_an_authority_is_encrypted(tls_server: MariaDBServer, 
 
 @pytest.mark.parametrize(
     ("authority", "host", "said"),
-    [("other", "127.0.0.1", "CERTIFICATE_VERIFY_FAILED"), ("own", "localhost", "Hostname mismatch")],
+    [
+        ("other", "127.0.0.1", "CERTIFICATE_VERIFY_FAILED"),
+        ("own", "localhost", "Hostname mismatch"),
+    ],
 )
 def test_a_server_that_cannot_be_trusted_is_refused(
     authority: str, host: str, said: str, tls_server: MariaDBServer, tmp_path: Path
@@ -77,7 +94,9 @@ def test_a_server_that_cannot_be_trusted_is_refused(
         connect_database(url_with(tls_server, tmp_path / f"{authority}.pem", host)).connect()
 
 
-def test_a_server_without_our_certificate_is_refused(mariadb_server: MariaDBServer, tmp_path: Path) -> None:
+def test_a_server_without_our_certificate_is_refused(
+    mariadb_server: MariaDBServer, tmp_path: Path
+) -> None:
     make_certificate(tmp_path, "own")
 
     with pytest.raises(OperationalError, match="SSL is required|CERTIFICATE_VERIFY_FAILED"):

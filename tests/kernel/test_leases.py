@@ -23,7 +23,9 @@ def taken(engine: Engine, holder: str) -> float | None:
 
 def made_older(engine: Engine, since_s: float, until_s: float) -> None:
     with engine.begin() as connection:
-        connection.execute(update(leases).values(since=database_now(-since_s), until=database_now(-until_s)))
+        connection.execute(
+            update(leases).values(since=database_now(-since_s), until=database_now(-until_s))
+        )
 
 
 def test_one_leads_and_the_other_does_not(engine: Engine) -> None:
@@ -43,7 +45,9 @@ def test_a_lead_that_was_given_up_is_taken_over_and_goes_on(engine: Engine) -> N
 
 @pytest.mark.parametrize("holder", ["first", "second"])
 @pytest.mark.parametrize(("silent_s", "led_s"), [(GAP_S - 15, 100), (GAP_S + 1, 0)])
-def test_a_gap_begins_a_new_count(engine: Engine, holder: str, silent_s: float, led_s: float) -> None:
+def test_a_gap_begins_a_new_count(
+    engine: Engine, holder: str, silent_s: float, led_s: float
+) -> None:
     taken(engine, "first")
     made_older(engine, since_s=100, until_s=silent_s)
 

@@ -59,7 +59,8 @@ def test_lines_outside_of_a_run_carry_none(capsys: pytest.CaptureFixture[str]) -
             pass
         log.info("queue_empty")
 
-    Context().run(in_a_run_and_after_it)  # another test of this process may have become a run's own process
+    # another test of this process may have become a run's own process
+    Context().run(in_a_run_and_after_it)
 
     assert "run_id" not in capsys.readouterr().err
 
@@ -71,11 +72,18 @@ def test_a_json_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
         log_a_fault()
 
     line = json.loads(capsys.readouterr().err)
-    assert (line["level"], line["role"], line["message"], line["run_id"]) == ("ERROR", "test", "run_trace", RUN_ID)
+    assert (line["level"], line["role"], line["message"], line["run_id"]) == (
+        "ERROR",
+        "test",
+        "run_trace",
+        RUN_ID,
+    )
     assert "ValueError" in line["trace"]
 
 
-def test_a_job_s_json_lines_name_its_run_attempt_and_batch(programs: Programs, submitter: Submitter) -> None:
+def test_a_job_s_json_lines_name_its_run_attempt_and_batch(
+    programs: Programs, submitter: Submitter
+) -> None:
     (run_id,) = submitter.submit(batch_id="b")
 
     job = programs.start("consumer", LOG_FORMAT="json")
@@ -97,7 +105,11 @@ def test_a_submission_s_json_line_names_the_run_that_it_made(
 
     accepted = client.post("/run_backtest", json=run_values(batch_id="b")).get_json()
 
-    line = next(line for line in map(json.loads, capsys.readouterr().err.splitlines()) if "accepted" in line["message"])
+    line = next(
+        line
+        for line in map(json.loads, capsys.readouterr().err.splitlines())
+        if "accepted" in line["message"]
+    )
     assert (line["run_id"], line["batch_id"], line["attempt"]) == (accepted["run_id"], "b", "1")
 
 
@@ -109,18 +121,30 @@ def test_lines_below_the_level_are_dropped(capsys: pytest.CaptureFixture[str]) -
     assert capsys.readouterr().err == ""
 
 
-def test_a_batch_from_outside_writes_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_batch_from_outside_writes_no_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     configure_logging(Settings(), role="web")
 
     with log_context(batch_id="b\n2026-01-01 INFO web forged"):
         log.info("batch_cancelled")
 
-    assert capsys.readouterr().err.splitlines()[0].endswith(" batch_id=b\\x0a2026-01-01 INFO web forged")
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[0]
+        .endswith(" batch_id=b\\x0a2026-01-01 INFO web forged")
+    )
 
 
-def test_a_name_from_outside_writes_no_line_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_name_from_outside_writes_no_line_of_its_own(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     configure_logging(Settings(), role="web")
 
     logging.getLogger("test").info("path=%s", "/a\n2026-01-01 INFO web forged\r\x1b[2K")
 
-    assert capsys.readouterr().err.splitlines()[0].endswith("path=/a\\x0a2026-01-01 INFO web forged\\x0d\\x1b[2K")
+    assert (
+        capsys.readouterr()
+        .err.splitlines()[0]
+        .endswith("path=/a\\x0a2026-01-01 INFO web forged\\x0d\\x1b[2K")
+    )

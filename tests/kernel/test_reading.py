@@ -31,7 +31,8 @@ def test_all_queries_of_a_reader_see_the_same_runs(engine: Engine, submitter: Su
 
 
 @pytest.mark.parametrize("asks", [True, False])
-@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)  # in SQLite nobody else commits meanwhile
+# in SQLite nobody else commits meanwhile
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
 def test_a_writer_on_a_reader_s_connection_sees_what_others_commit(
     asks: bool, engine: Engine, submitter: Submitter
 ) -> None:
@@ -48,8 +49,11 @@ def test_a_writer_on_a_reader_s_connection_sees_what_others_commit(
     assert counts == [0, 1]
 
 
-@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)  # SQLite's begins with its own word, not by itself
-def test_what_was_not_committed_is_gone_with_its_connection(engine: Engine, submitter: Submitter) -> None:
+# SQLite's begins with its own word, not by itself
+@pytest.mark.parametrize("database_url", ["mariadb"], indirect=True)
+def test_what_was_not_committed_is_gone_with_its_connection(
+    engine: Engine, submitter: Submitter
+) -> None:
     (run_id,) = submitter.record()
     given_back = engine.raw_connection()
     given_back.cursor().execute("UPDATE backtest_results SET label = 'half'")

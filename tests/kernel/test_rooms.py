@@ -28,7 +28,8 @@ WRITTEN_FROM_WEB = (
     "scripts/reference/api.py",
     "scripts/reference/contract.py",
 )  # pages and schemas that follow from it
-NAMING = (ROOT / "web" / "__init__.py", ROOT / "scripts" / "backtests" / "__init__.py")  # what others import by name
+# what others import by name
+NAMING = (ROOT / "web" / "__init__.py", ROOT / "scripts" / "backtests" / "__init__.py")
 HEAVY = frozenset({"pandas", "matplotlib", "scipy"})
 
 
@@ -89,11 +90,21 @@ def forbidden(path: Path, imported: str) -> str | None:
             return "web loads neither pandas nor matplotlib"
     if room == "consumer" and target_room == "web":
         return "consumer does not know web"
-    if name.startswith("scripts/backtests/") and target not in STDLIB | {"backtests", "yaml", "yfinance"}:
+    if name.startswith("scripts/backtests/") and target not in STDLIB | {
+        "backtests",
+        "yaml",
+        "yfinance",
+    }:
         return "the client knows the platform by its HTTP API only"
-    if room == "scripts" and target_room in ("web", "consumer", "tests") and name not in WRITTEN_FROM_WEB:
+    if (
+        room == "scripts"
+        and target_room in ("web", "consumer", "tests")
+        and name not in WRITTEN_FROM_WEB
+    ):
         # that one writes the page of the application's routes
-        return "scripts import contracts, rules and adapters, and speak HTTP to a running platform"
+        return (
+            "scripts import contracts, rules and adapters, and speak HTTP to a running platform"
+        )
     return None
 
 
@@ -101,9 +112,13 @@ def python_files() -> list[Path]:
     return sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", python_files(), ids=lambda path: path.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "path", python_files(), ids=lambda path: path.relative_to(ROOT).as_posix()
+)
 def test_a_file_imports_only_what_its_room_may(path: Path) -> None:
-    faults = {imported: why for imported in imports_of(path) if (why := forbidden(path, imported))}
+    faults = {
+        imported: why for imported in imports_of(path) if (why := forbidden(path, imported))
+    }
 
     assert faults == {}
 
@@ -124,7 +139,9 @@ def test_a_forbidden_import_is_noticed() -> None:
 def loaded_by(statement: str) -> set[str]:
     """Top-level names in sys.modules after a statement, in a fresh process."""
     code = f"{statement}\nimport sys\nprint(' '.join({{name.split('.')[0] for name in sys.modules}}))"
-    output = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    output = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
     return set(output.split())
 
 
@@ -141,7 +158,9 @@ def test_the_reconciler_loads_no_pandas_and_no_engine() -> None:
 
 
 def test_a_job_loads_neither_pandas_nor_pydantic_nor_matplotlib_nor_the_orm() -> None:
-    loaded = loaded_by("import consumer.job, consumer.task, sys; assert 'sqlalchemy.orm' not in sys.modules")
+    loaded = loaded_by(
+        "import consumer.job, consumer.task, sys; assert 'sqlalchemy.orm' not in sys.modules"
+    )
 
     assert not loaded & {"pandas", "pydantic", "matplotlib", "flask", "web"}
 
@@ -159,4 +178,6 @@ def test_an_init_file_holds_a_docstring_at_most_but_two() -> None:
 
 def _is_docstring_at_most(path: Path) -> bool:
     body = ast.parse(path.read_text(encoding="utf-8")).body
-    return all(isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body)
+    return all(
+        isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) for node in body
+    )

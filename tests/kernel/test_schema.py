@@ -28,7 +28,9 @@ def test_a_complete_schema_stays_as_it_is(engine: Engine) -> None:
     assert create_schema(engine) == []
 
 
-def test_a_missing_column_is_added_to_a_table_with_rows(engine: Engine, submitter: Submitter) -> None:
+def test_a_missing_column_is_added_to_a_table_with_rows(
+    engine: Engine, submitter: Submitter
+) -> None:
     (run_id,) = submitter.record()
     drop(engine, "ALTER TABLE backtest_results DROP COLUMN worker")
 
@@ -38,7 +40,9 @@ def test_a_missing_column_is_added_to_a_table_with_rows(engine: Engine, submitte
     assert submitter.row(run_id)["worker"] is None
 
 
-def test_a_missing_column_that_may_not_be_null_gets_its_default(engine: Engine, submitter: Submitter) -> None:
+def test_a_missing_column_that_may_not_be_null_gets_its_default(
+    engine: Engine, submitter: Submitter
+) -> None:
     (run_id,) = submitter.record()
     drop(engine, "ALTER TABLE backtest_results DROP COLUMN losses")
 
@@ -59,14 +63,20 @@ def test_a_missing_index_is_added(engine: Engine) -> None:
 
 def test_an_index_over_other_columns_is_made_anew(engine: Engine) -> None:
     suffix = "" if engine.dialect.name == "sqlite" else " ON run_events"
-    drop(engine, f"DROP INDEX ix_events_at{suffix}", "CREATE INDEX ix_events_at ON run_events (at, to_status)")
+    drop(
+        engine,
+        f"DROP INDEX ix_events_at{suffix}",
+        "CREATE INDEX ix_events_at ON run_events (at, to_status)",
+    )
 
     assert create_schema(engine) == ["ix_events_at"]
     assert create_schema(engine) == []
 
 
 def test_a_change_may_take_longer_than_others_wait_for_an_answer(mariadb_url: str) -> None:
-    hasty, patient = (connect_database(mariadb_url, answer_s=seconds) for seconds in (1, ANSWER_S))
+    hasty, patient = (
+        connect_database(mariadb_url, answer_s=seconds) for seconds in (1, ANSWER_S)
+    )
 
     with pytest.raises(OperationalError, match="timed out"), hasty.connect() as connection:
         connection.execute(text("SELECT SLEEP(1.5)"))

@@ -15,7 +15,12 @@ def test_an_empty_environment_gives_the_defaults() -> None:
 
 
 def test_every_setting_can_be_set() -> None:
-    special = {"DATABASE_URL": "sqlite:///x", "REDIS_URL": "redis://x", "LOG_LEVEL": "INFO", "LOG_FORMAT": "json"}
+    special = {
+        "DATABASE_URL": "sqlite:///x",
+        "REDIS_URL": "redis://x",
+        "LOG_LEVEL": "INFO",
+        "LOG_FORMAT": "json",
+    }
     special |= {"SCALER_START": "plain"}
     names = {each.name.upper(): "120" for each in fields(Settings)} | special
     names |= {
@@ -29,7 +34,9 @@ def test_every_setting_can_be_set() -> None:
 
     values = load_settings(names)
 
-    defaults = {name: type(value) for name, value in asdict(Settings()).items() if value is not None}
+    defaults = {
+        name: type(value) for name, value in asdict(Settings()).items() if value is not None
+    }
     assert {name: type(asdict(values)[name]) for name in defaults} == defaults
     assert (values.max_losses, values.reconcile_s) == (120, 120.0)
     assert (values.ready_file, values.keep_runs_days) == (Path("120"), 120)
@@ -37,10 +44,20 @@ def test_every_setting_can_be_set() -> None:
 
 def test_all_faults_are_told_at_once() -> None:
     with pytest.raises(InvalidSettings) as told:
-        load_settings({"LEASE_S": "soon", "RUN_TIMEOUT_S": "-1", "REDIS_URL": "http://x", "LOG_FORMAT": "xml"})
+        load_settings(
+            {
+                "LEASE_S": "soon",
+                "RUN_TIMEOUT_S": "-1",
+                "REDIS_URL": "http://x",
+                "LOG_FORMAT": "xml",
+            }
+        )
 
     text = str(told.value)
-    assert all(name in text for name in ("LEASE_S='soon'", "RUN_TIMEOUT_S='-1'", "REDIS_URL", "LOG_FORMAT='xml'"))
+    assert all(
+        name in text
+        for name in ("LEASE_S='soon'", "RUN_TIMEOUT_S='-1'", "REDIS_URL", "LOG_FORMAT='xml'")
+    )
 
 
 @pytest.mark.parametrize("text", ["nan", "inf", "0", "-3", "1e13", "ten", "²"])
@@ -54,7 +71,9 @@ def test_a_duration_is_a_positive_number(text: str) -> None:
 def test_a_port_is_a_number_that_a_port_can_have(name: str, text: str) -> None:
     parts = {"DB_HOST": "db", "DB_NAME": "runs", "DB_USER": "u", "DB_PASSWORD": "p"}
 
-    with pytest.raises(InvalidSettings, match=f"  {name}='{text}': a number from 1 to 65535 is expected"):
+    with pytest.raises(
+        InvalidSettings, match=f"  {name}='{text}': a number from 1 to 65535 is expected"
+    ):
         load_settings({**parts, name: text})
 
 
@@ -98,7 +117,13 @@ def test_a_database_is_named_by_its_parts() -> None:
 def test_the_authority_of_a_database_goes_into_its_url(tmp_path: Path) -> None:
     authority = tmp_path / "our ca.pem"
     authority.touch()
-    parts = {"DB_HOST": "db", "DB_NAME": "runs", "DB_USER": "u", "DB_PASSWORD": "p", "DB_TLS_CA": str(authority)}
+    parts = {
+        "DB_HOST": "db",
+        "DB_NAME": "runs",
+        "DB_USER": "u",
+        "DB_PASSWORD": "p",
+        "DB_TLS_CA": str(authority),
+    }
 
     url = make_url(load_settings(parts).database_url)
 
@@ -116,7 +141,10 @@ def test_missing_parts_of_a_database_are_named() -> None:
 def test_a_secret_may_be_a_file(tmp_path: Path) -> None:
     (tmp_path / "url").write_text("redis://:hidden@redis:6379/0\n")
 
-    assert load_settings({"REDIS_URL_FILE": str(tmp_path / "url")}).redis_url == "redis://:hidden@redis:6379/0"
+    assert (
+        load_settings({"REDIS_URL_FILE": str(tmp_path / "url")}).redis_url
+        == "redis://:hidden@redis:6379/0"
+    )
 
 
 def test_a_secret_s_missing_file_is_named(tmp_path: Path) -> None:
@@ -125,7 +153,11 @@ def test_a_secret_s_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def test_redis_credentials_go_into_its_url() -> None:
-    environ = {"REDIS_URL": "redis://redis:6379/0", "REDIS_USERNAME": "worker", "REDIS_PASSWORD": "a/b"}
+    environ = {
+        "REDIS_URL": "redis://redis:6379/0",
+        "REDIS_USERNAME": "worker",
+        "REDIS_PASSWORD": "a/b",
+    }
 
     assert load_settings(environ).redis_url == "redis://worker:a%2Fb@redis:6379/0"
 

@@ -18,7 +18,9 @@ from tests.services.ports import free_port
 from tests.services.redis_server import installed
 from tests.services.waiting import wait_until
 
-PASSWORDS = {user: f"the {user}'s $ecret #1" for user in ("web", "worker", "reconciler", "keda", "inspect")}
+PASSWORDS = {
+    user: f"the {user}'s $ecret #1" for user in ("web", "worker", "reconciler", "keda", "inspect")
+}
 
 ADMIN = "test-admin"  # reads the log of refused commands; no user of the manifest may
 
@@ -55,11 +57,19 @@ class AclRedis:
     def start(self, **missing: None) -> None:
         """Run the manifest's script; returns when the probe's user is answered."""
         installed("redis-server")
-        environ = {f"{user.upper()}_PASSWORD": word for user, word in PASSWORDS.items() if user not in missing}
+        environ = {
+            f"{user.upper()}_PASSWORD": word
+            for user, word in PASSWORDS.items()
+            if user not in missing
+        }
         environ["PATH"] = os.environ["PATH"]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                ["sh", str(self._script)], env=environ, stdout=log, stderr=log, start_new_session=True
+                ["sh", str(self._script)],
+                env=environ,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         wait_until(self._answers, 20, "redis-server's answer")
 
@@ -95,7 +105,9 @@ class AclRedis:
 
     def client(self, user: str) -> Redis:
         """A client that is logged in as one of the manifest's users."""
-        return Redis(port=self.port, username=user, password=PASSWORDS[user], decode_responses=True)
+        return Redis(
+            port=self.port, username=user, password=PASSWORDS[user], decode_responses=True
+        )
 
     def settings(self, user: str) -> dict[str, str]:
         """What a role gets into its environment to log in as `user`."""
@@ -121,7 +133,9 @@ class AclRedis:
         """
         with self.administrator() as client:
             found = [
-                f"{entry['username']}: {entry['object']}" for entry in client.acl_log() if entry["object"] != "client"
+                f"{entry['username']}: {entry['object']}"
+                for entry in client.acl_log()
+                if entry["object"] != "client"
             ]
             client.acl_log_reset()
         return found

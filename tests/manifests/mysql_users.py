@@ -26,6 +26,13 @@ def make_users(server: MariaDBServer, database: str, password: str) -> None:
         *(f"DROP USER IF EXISTS '{user}'" for user in users),
     )
     own = {f"{user.upper()}_PASSWORD": password for user in users}
-    environ = {**server.client_environ, **own, "MYSQL_DATABASE": database, "MYSQL_ROOT_PASSWORD": ""}
-    made = subprocess.run(["bash", "-ec", script], env=environ, capture_output=True, text=True, check=False)
+    environ = {
+        **server.client_environ,
+        **own,
+        "MYSQL_DATABASE": database,
+        "MYSQL_ROOT_PASSWORD": "",
+    }
+    made = subprocess.run(
+        ["bash", "-ec", script], env=environ, capture_output=True, text=True, check=False
+    )
     assert made.returncode == 0, made.stderr

@@ -26,7 +26,9 @@ def image_tree(target: Path) -> Path:
     for line in (ROOT / ".dockerignore").read_text().splitlines():
         source = ROOT / line.removeprefix("!").rstrip("/")
         if line.startswith("!") and source.is_dir():
-            shutil.copytree(source, target / source.name, ignore=shutil.ignore_patterns("__pycache__"))
+            shutil.copytree(
+                source, target / source.name, ignore=shutil.ignore_patterns("__pycache__")
+            )
         elif line.startswith("!"):
             (target / source.relative_to(ROOT).parent).mkdir(parents=True, exist_ok=True)
             shutil.copy(source, target / source.relative_to(ROOT))
@@ -38,9 +40,18 @@ def image_tree(target: Path) -> Path:
 def image_environment() -> dict[str, str]:
     """The ENV of the Dockerfile's last stage."""
     last_stage = (ROOT / "Dockerfile").read_text().rpartition("\nFROM ")[2].replace("\\\n", " ")
-    pairs = [pair for line in re.findall(r"^ENV (.*)$", last_stage, re.MULTILINE) for pair in line.split()]
+    pairs = [
+        pair
+        for line in re.findall(r"^ENV (.*)$", last_stage, re.MULTILINE)
+        for pair in line.split()
+    ]
     environ = dict(pair.split("=", 1) for pair in pairs)
-    return {**environ, "IMAGE_TAG": "0123abc", "PATH": f"{PYTHON.parent}:/usr/bin:/bin", "HOME": "/"}
+    return {
+        **environ,
+        "IMAGE_TAG": "0123abc",
+        "PATH": f"{PYTHON.parent}:/usr/bin:/bin",
+        "HOME": "/",
+    }
 
 
 def as_user(uid: int) -> list[str]:
@@ -49,12 +60,16 @@ def as_user(uid: int) -> list[str]:
     Where Python lies in root's home, the right to read there stays; the right to write never does.
     """
     if os.geteuid() != 0 or not shutil.which("setpriv"):
-        service_missing("only root with setpriv can give the workloads the user of their manifests")
+        service_missing(
+            "only root with setpriv can give the workloads the user of their manifests"
+        )
     base = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--no-new-privs"]
     reading = ["--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"]
     for words in ([*base, "--inh-caps=-all", "--bounding-set=-all"], [*base, *reading]):
         if (
-            subprocess.run([*words, sys.executable, "-c", "import rq"], check=False, capture_output=True).returncode
+            subprocess.run(
+                [*words, sys.executable, "-c", "import rq"], check=False, capture_output=True
+            ).returncode
             == 0
         ):
             return words
@@ -64,14 +79,19 @@ def as_user(uid: int) -> list[str]:
 class Pod:
     """One started container."""
 
-    def __init__(self, workload: Workload, tree: Path, tmp: Path, environ: dict[str, str]) -> None:
+    def __init__(
+        self, workload: Workload, tree: Path, tmp: Path, environ: dict[str, str]
+    ) -> None:
         self._workload, self._tree, self._tmp = workload, tree, tmp
         user = workload.pod["securityContext"]["runAsUser"]
         self._as_user = as_user(user)
         tmp.mkdir()
         os.chown(tmp, user, user)
         # PATH is this machine's own, and the checkout itself may lie under /tmp
-        self._environ = {name: value if name == "PATH" else self._in_pod(value) for name, value in environ.items()}
+        self._environ = {
+            name: value if name == "PATH" else self._in_pod(value)
+            for name, value in environ.items()
+        }
         self._log = tmp.with_suffix(".log")
         self._process = self._run(workload.container["command"], self._log)
         self.pid = self._process.pid
@@ -126,8 +146,15 @@ class Pod:
 class Cluster:
     """Starts pods of the manifests; hosts, ports and patience are this machine's, all else is theirs."""
 
-    def __init__(self, platform: Platform, directory: Path, here: dict[str, str], redis: dict[str, str]) -> None:
-        self._platform, self._directory, self._here, self._passwords = platform, directory, here, redis
+    def __init__(
+        self, platform: Platform, directory: Path, here: dict[str, str], redis: dict[str, str]
+    ) -> None:
+        self._platform, self._directory, self._here, self._passwords = (
+            platform,
+            directory,
+            here,
+            redis,
+        )
         self.tree = image_tree(directory / "app")
         self.url = f"http://127.0.0.1:{here['PORT']}"
         self.pods: list[Pod] = []
@@ -135,7 +162,11 @@ class Cluster:
     def start(self, name: str) -> Pod:
         """The pod of the workload with this name."""
         workload = next(each for each in self._platform.workloads if each.document.name == name)
-        environ = {**image_environment(), **environment_of(workload, self._platform.config), **self._here}
+        environ = {
+            **image_environment(),
+            **environment_of(workload, self._platform.config),
+            **self._here,
+        }
         environ["REDIS_PASSWORD"] = self._passwords.get(environ.get("REDIS_USERNAME", ""), "")
         pod = Pod(workload, self.tree, self._directory / f"{name}-{len(self.pods)}", environ)
         self.pods.append(pod)
@@ -150,7 +181,9 @@ class Cluster:
         """What web's readiness probe is answered, within the patience of its manifest."""
         pod = next(each for each in self._platform.workloads if each.document.name == "web")
         probe = pod.container["readinessProbe"]
-        with urlopen(self.url + probe["httpGet"]["path"], timeout=probe["timeoutSeconds"]) as answer:
+        with urlopen(
+            self.url + probe["httpGet"]["path"], timeout=probe["timeoutSeconds"]
+        ) as answer:
             return json.loads(answer.read())
 
     def ask(self, path: str, body: object = None) -> Any:

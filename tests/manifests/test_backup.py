@@ -26,7 +26,14 @@ from scripts.manifests.documents import read_platform
 from tests.manifests.mysql_users import make_users
 from tests.manifests.pods import ROOT
 from tests.services.fixtures import settings_of
-from tests.services.mariadb_server import DATABASE, FAST, PASSWORD, TEST_MYSQL, MariaDBServer, data_template
+from tests.services.mariadb_server import (
+    DATABASE,
+    FAST,
+    PASSWORD,
+    TEST_MYSQL,
+    MariaDBServer,
+    data_template,
+)
 from tests.services.new_table import notes_of_runs
 from tests.services.prices import restore_seed
 from tests.services.runs import Submitter
@@ -54,9 +61,17 @@ def notes() -> Iterator[Table]:
 def mysql(directory: Path, template: Path, volume: Path) -> Iterator[MariaDBServer]:
     """A fresh server with the options and users of the manifests; options that MariaDB does not have are skipped."""
     args = read_platform(ROOT).workload("mysql").container["args"]
-    logged = [arg.replace("/backups", str(volume)).replace("--", "--loose-") for arg in args if "log" in arg]
+    logged = [
+        arg.replace("/backups", str(volume)).replace("--", "--loose-")
+        for arg in args
+        if "log" in arg
+    ]
     directory.mkdir()
-    options = (*(each for each in FAST if each != "--skip-log-bin"), "--binlog-format=ROW", *logged)
+    options = (
+        *(each for each in FAST if each != "--skip-log-bin"),
+        "--binlog-format=ROW",
+        *logged,
+    )
     server = MariaDBServer(directory, template, options)
     server.start()
     try:
@@ -67,7 +82,9 @@ def mysql(directory: Path, template: Path, volume: Path) -> Iterator[MariaDBServ
 
 
 def engine_of(server: MariaDBServer) -> Engine:
-    return connect_database(make_url(server.url()).set(username="schema").render_as_string(hide_password=False))
+    return connect_database(
+        make_url(server.url()).set(username="schema").render_as_string(hide_password=False)
+    )
 
 
 class Writer(threading.Thread):
@@ -76,7 +93,9 @@ class Writer(threading.Thread):
     def __init__(self, engine: Engine) -> None:
         super().__init__(daemon=True)
         self.run_ids: list[str] = []
-        self._platform = Submitter(settings_of(engine.url.render_as_string(hide_password=False), "redis://127.0.0.1"))
+        self._platform = Submitter(
+            settings_of(engine.url.render_as_string(hide_password=False), "redis://127.0.0.1")
+        )
         self._stopped = threading.Event()
 
     def run(self) -> None:
@@ -87,7 +106,9 @@ class Writer(threading.Thread):
     def write(self) -> str:
         """One run from its submission to its charts."""
         engine = self._platform.engine
-        (run_id,) = self._platform.record(label=None, params={"period": 5 + len(self.run_ids) % 90})
+        (run_id,) = self._platform.record(
+            label=None, params={"period": 5 + len(self.run_ids) % 90}
+        )
         run_all(engine)
         with engine.begin() as connection:
             save_charts(connection, run_id, {"equity_curve": AS_PICTURES_ARE})
@@ -111,9 +132,18 @@ def back_up(server: MariaDBServer, volume: Path) -> Path:
     container = read_platform(ROOT).workload("backup").container
     place = {"DB_HOST": "127.0.0.1", "DB_PORT": str(server.port), "DB_NAME": DATABASE}
     login = {"DB_USER": container["env"][0]["value"], "DB_PASSWORD": PASSWORD}
-    environ = server.client_environ if TEST_MYSQL else with_mysqldump(server.client_environ, volume.parent)
+    environ = (
+        server.client_environ
+        if TEST_MYSQL
+        else with_mysqldump(server.client_environ, volume.parent)
+    )
     dump = subprocess.run(
-        container["command"], cwd=volume, env=environ | place | login, stderr=subprocess.PIPE, check=True, text=True
+        container["command"],
+        cwd=volume,
+        env=environ | place | login,
+        stderr=subprocess.PIPE,
+        check=True,
+        text=True,
     )
     assert dump.stderr == ""
     return sorted(volume.glob("backtests-*.sql.gz"))[-1]
@@ -134,8 +164,12 @@ def restore(server: MariaDBServer, backup: Path, time: str) -> None:
     options = ["--host=127.0.0.1", f"--port={server.port}", "--user=backup"]
     script = ["sh", "scripts/restore_to.sh", str(backup), time, *options]
     environ = server.client_environ
-    with subprocess.Popen(script, cwd=ROOT, env=environ | {"MYSQL_PWD": PASSWORD}, stdout=subprocess.PIPE) as printed:
-        subprocess.run(["mysql", "--user=root", DATABASE], env=environ, stdin=printed.stdout, check=True)
+    with subprocess.Popen(
+        script, cwd=ROOT, env=environ | {"MYSQL_PWD": PASSWORD}, stdout=subprocess.PIPE
+    ) as printed:
+        subprocess.run(
+            ["mysql", "--user=root", DATABASE], env=environ, stdin=printed.stdout, check=True
+        )
     assert printed.returncode == 0
 
 
@@ -191,12 +225,16 @@ def test_a_lost_database_comes_back_as_it_was_at_any_second_after_a_backup(
 
     assert restored == as_it_was
     assert restored[notes.name] == [("of no run", "kept")]
-    assert {row.run_id for row in restored["backtest_results"] if row.result_hash} == set(writer.run_ids[-5:-1])
+    assert {row.run_id for row in restored["backtest_results"] if row.result_hash} == set(
+        writer.run_ids[-5:-1]
+    )
     assert writer.run_ids[-2].encode() not in gzip.decompress(backup.read_bytes())
     assert too_late in everything
 
 
-def test_four_backups_leave_the_latest_three(tmp_path: Path, shared_directory: Path, volume: Path) -> None:
+def test_four_backups_leave_the_latest_three(
+    tmp_path: Path, shared_directory: Path, volume: Path
+) -> None:
     older = [volume / f"backtests-2026-11-{day}T021700Z.sql.gz" for day in (18, 19, 20)]
     for each in (*older, volume / "backtests-2026-11-20T021700Z.sql.gz.part"):
         each.touch()
@@ -207,7 +245,9 @@ def test_four_backups_leave_the_latest_three(tmp_path: Path, shared_directory: P
     assert sorted(volume.glob("backtests-*")) == [*older[1:], made]
 
 
-def test_a_backup_that_fails_is_none_and_deletes_none(tmp_path: Path, shared_directory: Path, volume: Path) -> None:
+def test_a_backup_that_fails_is_none_and_deletes_none(
+    tmp_path: Path, shared_directory: Path, volume: Path
+) -> None:
     with mysql(tmp_path / "server", data_template(shared_directory), volume) as server:
         made = back_up(server, volume)
         server.execute("DROP USER backup")

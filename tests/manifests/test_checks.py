@@ -37,8 +37,11 @@ def test_bad_manifests_are_named(as_they_are: Platform, check: str) -> None:
     for where, value, fault in EXAMPLES[check]:
         platform = copy.deepcopy(as_they_are)
         spoil(platform, where, value)
-        if check == "check_schemas":  # it looks at each object alone, and takes a tenth of a second for each
-            platform.documents[:] = [each for each in platform.documents if each not in as_they_are.documents]
+        # it looks at each object alone, and takes a tenth of a second for each
+        if check == "check_schemas":
+            platform.documents[:] = [
+                each for each in platform.documents if each not in as_they_are.documents
+            ]
 
         found = list(CHECKS[check](platform))
 
@@ -86,7 +89,11 @@ def test_manifests_of_every_folder_are_read_but_filled_secrets(tmp_path: Path) -
 
 def test_a_key_that_appears_twice_is_named(tmp_path: Path) -> None:
     (tmp_path / "keda").mkdir()
-    (tmp_path / "keda/scaledjob.yaml").write_text("spec:\n  maxReplicaCount: 1\n  maxReplicaCount: 9\n")
+    (tmp_path / "keda/scaledjob.yaml").write_text(
+        "spec:\n  maxReplicaCount: 1\n  maxReplicaCount: 9\n"
+    )
 
-    with pytest.raises(ValueError, match=r'(?s)keda/scaledjob.yaml: not YAML: .*duplicate key "maxReplicaCount"'):
+    with pytest.raises(
+        ValueError, match=r'(?s)keda/scaledjob.yaml: not YAML: .*duplicate key "maxReplicaCount"'
+    ):
         read_platform(tmp_path)

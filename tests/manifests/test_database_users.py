@@ -42,7 +42,9 @@ def url(server: MariaDBServer, user: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def server(mariadb_process: MariaDBServer, tmp_path_factory: pytest.TempPathFactory) -> MariaDBServer:
+def server(
+    mariadb_process: MariaDBServer, tmp_path_factory: pytest.TempPathFactory
+) -> MariaDBServer:
     """A server with all users, after the schema command."""
     make_users(mariadb_process, DATABASE, PASSWORD)
     environ = {"DATABASE_URL": url(mariadb_process, "schema")}
@@ -53,8 +55,12 @@ def server(mariadb_process: MariaDBServer, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture
-def programs(server: MariaDBServer, redis_server: RedisServer, tmp_path: Path) -> Iterator[Programs]:
-    yield from started_programs(tmp_path / "logs", settings_of(url(server, "reconciler"), redis_server.url))
+def programs(
+    server: MariaDBServer, redis_server: RedisServer, tmp_path: Path
+) -> Iterator[Programs]:
+    yield from started_programs(
+        tmp_path / "logs", settings_of(url(server, "reconciler"), redis_server.url)
+    )
 
 
 @pytest.fixture
@@ -69,7 +75,9 @@ def prices(days: range) -> dict[str, Any]:
 
 
 def change_everything(
-    client: FlaskClient, complete_study: Callable[[str], None], complete_screen: Callable[[str], None]
+    client: FlaskClient,
+    complete_study: Callable[[str], None],
+    complete_screen: Callable[[str], None],
 ) -> None:
     """Ask web for each change that it offers."""
 
@@ -86,7 +94,11 @@ def change_everything(
     for change in ("add", "remove"):
         asked("POST", "/api/runs/tags", json={"run_ids": [run_id], change: ["trend"]})
     batch_id = asked("POST", "/api/runs/bulk?metric=cagr", json=sweep_values(3))["batch_id"]
-    asked("POST", "/api/batches", json={"base": run_values(params={}), "parameters": {"period": [7, 14]}})
+    asked(
+        "POST",
+        "/api/batches",
+        json={"base": run_values(params={}), "parameters": {"period": [7, 14]}},
+    )
     asked("POST", f"/api/batches/{batch_id}/cancel")
     asked("POST", f"/api/batches/{batch_id}/retry")
     grid = {"base": run_values(params={}), "parameters": {"period": [7, 14]}}
@@ -105,10 +117,17 @@ def change_everything(
     judged_id = asked("POST", "/api/studies", json=WALK_FORWARD)["study_id"]
     complete_study(judged_id)
     asked("POST", f"/api/studies/{judged_id}/judge")
-    for named in (f"runs/{run_id}", f"batches/{batch_id}", f"studies/{judged_id}", f"portfolios/{portfolio_id}"):
+    for named in (
+        f"runs/{run_id}",
+        f"batches/{batch_id}",
+        f"studies/{judged_id}",
+        f"portfolios/{portfolio_id}",
+    ):
         asked("PUT", f"/api/{named}/title", json={"title": "ours"})
         asked("PUT", f"/api/{named}/title", json={"title": ""})
-    preset_id = asked("POST", "/api/strategies", json={"name": "ours", "request": run_values()})["id"]
+    preset_id = asked("POST", "/api/strategies", json={"name": "ours", "request": run_values()})[
+        "id"
+    ]
     asked("PUT", f"/api/strategies/{preset_id}", json={"request": run_values(fee_rate=0)})
     asked("DELETE", f"/api/strategies/{preset_id}")
     older = asked("PUT", "/api/prices/NEW/1d", **prices(range(1, 20)))["data_hash"]
@@ -116,54 +135,103 @@ def change_everything(
     asked("DELETE", f"/api/prices/NEW/1d/{older}")
 
 
-def test_web_makes_each_change_that_it_offers_and_shows_each_page(app: Flask, server: MariaDBServer) -> None:
+def test_web_makes_each_change_that_it_offers_and_shows_each_page(
+    app: Flask, server: MariaDBServer
+) -> None:
     client = app.test_client()
 
     def complete_study(study_id: str) -> None:
         with connect_database(url(server, "reconciler")).begin() as connection:
             at_once = {"status": StudyStatus.COMPLETED, "outcome": "luck"}
-            connection.execute(update(studies).where(studies.c.study_id == study_id).values(**at_once))
+            connection.execute(
+                update(studies).where(studies.c.study_id == study_id).values(**at_once)
+            )
 
-    change_everything(client, complete_study, partial(run_one, connect_database(url(server, "worker"))))
-    pages = [str(rule) for rule in app.url_map.iter_rules() if "GET" in rule.methods and not rule.arguments]
+    change_everything(
+        client, complete_study, partial(run_one, connect_database(url(server, "worker")))
+    )
+    pages = [
+        str(rule)
+        for rule in app.url_map.iter_rules()
+        if "GET" in rule.methods and not rule.arguments
+    ]
     shown = {page: client.get(page, buffered=True).status_code for page in pages}
 
     with reading(connect_database(url(server, "inspect"))) as connection:
-        done = set(connection.execute(select(audit.c.action).where(audit.c.status < 300)).scalars())
-    offered = {rule.endpoint for rule in app.url_map.iter_rules() if rule.methods & {"POST", "PUT", "DELETE"}}
-    assert done >= offered - {"rule_api.check", "access.login", "access.logout"}  # they change nothing, or redirect
+        done = set(
+            connection.execute(select(audit.c.action).where(audit.c.status < 300)).scalars()
+        )
+    offered = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if rule.methods & {"POST", "PUT", "DELETE"}
+    }
+    # they change nothing, or redirect
+    assert done >= offered - {"rule_api.check", "access.login", "access.logout"}
     assert {page for page, status in shown.items() if status not in (200, 302, 400)} == set()
 
 
-def test_jobs_and_the_reconciler_do_their_work(app: Flask, server: MariaDBServer, programs: Programs) -> None:
+def test_jobs_and_the_reconciler_do_their_work(
+    app: Flask, server: MariaDBServer, programs: Programs
+) -> None:
     client = app.test_client()
     run_id = client.post("/run_backtest", json=run_values(charts=True)).json["run_id"]
-    study_id = client.post("/api/studies", json=WALK_FORWARD | {"train_by": "screens"}).json["study_id"]
+    study_id = client.post("/api/studies", json=WALK_FORWARD | {"train_by": "screens"}).json[
+        "study_id"
+    ]
 
-    programs.start("consumer.local_scaler", DATABASE_URL=url(server, "worker"), SCALER_MAX_PROCESSES="2")
-    programs.start("consumer.reconciler", KEEP_RUNS_DAYS="1", KEEP_BATCHES_DAYS="1", KEEP_EVENTS_DAYS="1")
-    wait_until(lambda: client.get(f"/api/studies/{study_id}").json["status"] == "completed", 120, "the study")
+    programs.start(
+        "consumer.local_scaler", DATABASE_URL=url(server, "worker"), SCALER_MAX_PROCESSES="2"
+    )
+    programs.start(
+        "consumer.reconciler", KEEP_RUNS_DAYS="1", KEEP_BATCHES_DAYS="1", KEEP_EVENTS_DAYS="1"
+    )
+    wait_until(
+        lambda: client.get(f"/api/studies/{study_id}").json["status"] == "completed",
+        120,
+        "the study",
+    )
     portfolio_id = client.post("/api/portfolios", json=ASKED).json["portfolio_id"]
-    wait_until(lambda: client.get(f"/api/portfolios/{portfolio_id}").json["status"] == "completed", 60, "the portfolio")
+    wait_until(
+        lambda: client.get(f"/api/portfolios/{portfolio_id}").json["status"] == "completed",
+        60,
+        "the portfolio",
+    )
     drawn = client.get(f"/result/{run_id}/charts/equity_curve.png")
     age_everything(server)
-    wait_until(lambda: client.get(f"/api/studies/{study_id}").status_code == 404, 60, "the end of the first walk")
+    wait_until(
+        lambda: client.get(f"/api/studies/{study_id}").status_code == 404,
+        60,
+        "the end of the first walk",
+    )
 
     assert drawn.status_code == 200
     assert client.get("/api/runs").json["runs"] == []
     assert client.get("/api/portfolios").json["portfolios"] == []
-    assert not [line for each in programs.started for line in each.log.splitlines() if "denied" in line]
+    assert not [
+        line for each in programs.started for line in each.log.splitlines() if "denied" in line
+    ]
 
 
-def test_a_reconciler_awaits_the_schema_without_a_warning(server: MariaDBServer, programs: Programs) -> None:
+def test_a_reconciler_awaits_the_schema_without_a_warning(
+    server: MariaDBServer, programs: Programs
+) -> None:
     def place(user: str) -> str:
-        return make_url(url(server, user)).set(database="unmade").render_as_string(hide_password=False)
+        return (
+            make_url(url(server, user))
+            .set(database="unmade")
+            .render_as_string(hide_password=False)
+        )
 
-    server.execute("CREATE DATABASE unmade", "GRANT ALL ON unmade.* TO 'schema' WITH GRANT OPTION")
+    server.execute(
+        "CREATE DATABASE unmade", "GRANT ALL ON unmade.* TO 'schema' WITH GRANT OPTION"
+    )
     try:
         reconciler = programs.start("consumer.reconciler", DATABASE_URL=place("reconciler"))
         reconciler.wait_for_line("schema_awaited")
-        assert programs.start("adapters.schema", "--grant", DATABASE_URL=place("schema")).wait() == 0
+        assert (
+            programs.start("adapters.schema", "--grant", DATABASE_URL=place("schema")).wait() == 0
+        )
         reconciler.wait_for_line("reconciler_leads")
         log = reconciler.log  # before it awaits the database that is dropped here
     finally:
@@ -177,14 +245,25 @@ def age_everything(server: MariaDBServer) -> None:
     """Let everything be two days older."""
     with connect_database(url(server, "schema")).begin() as connection:
         for table in (runs, studies):
-            connection.execute(update(table).values(completed_at=database_now(-2 * 86_400), **UNPINNED[table.name]))
+            connection.execute(
+                update(table).values(
+                    completed_at=database_now(-2 * 86_400), **UNPINNED[table.name]
+                )
+            )
 
 
 @pytest.mark.parametrize(
     "command",
-    ["adapters.prune runs", "adapters.prune prices", "adapters.tokens make ann", "adapters.tokens revoke ann"],
+    [
+        "adapters.prune runs",
+        "adapters.prune prices",
+        "adapters.tokens make ann",
+        "adapters.tokens revoke ann",
+    ],
 )
-def test_the_commands_of_the_reconciler_s_pod_work_with_its_rights(programs: Programs, command: str) -> None:
+def test_the_commands_of_the_reconciler_s_pod_work_with_its_rights(
+    programs: Programs, command: str
+) -> None:
     done = programs.start(*command.split(), KEEP_RUNS_DAYS="1")
 
     assert done.wait() == 0, done.log
@@ -211,7 +290,9 @@ def test_people_may_look_at_everything_but_tokens(server: MariaDBServer) -> None
         "schema": "SELECT user FROM mysql.user; CREATE USER x; DROP DATABASE mysql",
     }.items(),
 )
-def test_no_user_may_do_what_its_role_does_not(server: MariaDBServer, user: str, statements: str) -> None:
+def test_no_user_may_do_what_its_role_does_not(
+    server: MariaDBServer, user: str, statements: str
+) -> None:
     with connect_database(url(server, user)).connect() as connection:
         for statement in statements.split("; "):
             with pytest.raises(DBAPIError) as refused:
@@ -222,7 +303,10 @@ def test_no_user_may_do_what_its_role_does_not(server: MariaDBServer, user: str,
 
 # as docs/operations.md says: to two passwords at once, and to the new one alone
 CHANGES = (
-    ("ALTER USER inspect IDENTIFIED BY 'new' RETAIN CURRENT PASSWORD", "ALTER USER inspect DISCARD OLD PASSWORD")
+    (
+        "ALTER USER inspect IDENTIFIED BY 'new' RETAIN CURRENT PASSWORD",
+        "ALTER USER inspect DISCARD OLD PASSWORD",
+    )
     if TEST_MYSQL
     else (
         "ALTER USER inspect IDENTIFIED VIA mysql_native_password"
@@ -233,7 +317,11 @@ CHANGES = (
 
 
 def may_log_in(server: MariaDBServer, password: str) -> bool:
-    login = make_url(url(server, "inspect")).set(password=password).render_as_string(hide_password=False)
+    login = (
+        make_url(url(server, "inspect"))
+        .set(password=password)
+        .render_as_string(hide_password=False)
+    )
     try:
         connect_database(login).connect().close()
     except DBAPIError as refused:

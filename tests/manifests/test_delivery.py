@@ -34,8 +34,15 @@ def checkout(tmp_path: Path) -> Path:
 def test_promotion_changes_every_manifest_that_names_the_image(checkout: Path) -> None:
     changed = set_image(checkout, IMAGE)
 
-    assert changed == ["k8s/reconciler.yaml", "k8s/schema/job.yaml", "k8s/web.yaml", "keda/base/scaledjob.yaml"]
-    assert {each.container["image"] for each in read_platform(checkout).workloads if each.is_ours} == {IMAGE}
+    assert changed == [
+        "k8s/reconciler.yaml",
+        "k8s/schema/job.yaml",
+        "k8s/web.yaml",
+        "keda/base/scaledjob.yaml",
+    ]
+    assert {
+        each.container["image"] for each in read_platform(checkout).workloads if each.is_ours
+    } == {IMAGE}
     assert faults_of(read_platform(checkout)) == []
 
 
@@ -53,7 +60,9 @@ def test_the_command_says_each_fault_on_a_line_and_ends_with_1(
     )
 
 
-def test_the_command_names_a_file_that_is_not_yaml(checkout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_names_a_file_that_is_not_yaml(
+    checkout: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (checkout / "k8s/web.yaml").write_text("kind: [Deployment")
 
     assert main(checkout) == 1
@@ -68,7 +77,11 @@ def test_promotion_to_the_image_that_runs_already_changes_nothing(checkout: Path
 
 @pytest.mark.parametrize(
     "image",
-    ["ghcr.io/somebody/stock-backtest:latest", "stock-backtest:0123456", "ghcr.io/Somebody/stock-backtest:0123456"],
+    [
+        "ghcr.io/somebody/stock-backtest:latest",
+        "stock-backtest:0123456",
+        "ghcr.io/Somebody/stock-backtest:0123456",
+    ],
 )
 def test_a_tag_that_may_move_is_refused(checkout: Path, image: str) -> None:
     with pytest.raises(ValueError, match="git commit, 7 to 40 hex digits"):
@@ -88,9 +101,16 @@ def test_the_filled_secret_has_a_value_of_its_own_for_every_key() -> None:
 
 def test_the_secret_s_script_prints_what_kubectl_takes() -> None:
     printed = subprocess.run(
-        [sys.executable, "scripts/fill_secret.py"], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "scripts/fill_secret.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     token = printed.stderr.split()[-1]
-    assert yaml.safe_load(printed.stdout)["stringData"]["api-tokens"] == f"admin:sha256:{digest_of(token)}"
+    assert (
+        yaml.safe_load(printed.stdout)["stringData"]["api-tokens"]
+        == f"admin:sha256:{digest_of(token)}"
+    )
     assert token not in printed.stdout

@@ -10,7 +10,11 @@ FILE = ROOT / ".env.example"
 
 
 def example() -> dict[str, str]:
-    lines = [line for line in FILE.read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    lines = [
+        line
+        for line in FILE.read_text(encoding="utf-8").splitlines()
+        if line and not line.startswith("#")
+    ]
     return dict(line.split("=", 1) for line in lines)
 
 
@@ -36,6 +40,8 @@ def test_every_setting_in_the_example_has_a_comment() -> None:
 def test_every_name_is_read_by_the_code() -> None:
     settings = (ROOT / "adapters/settings.py").read_text(encoding="utf-8")
 
-    unread = [name for name in KNOWN_NAMES if name not in settings and name.lower() not in settings]
+    unread = [
+        name for name in KNOWN_NAMES if name not in settings and name.lower() not in settings
+    ]
 
     assert unread == []

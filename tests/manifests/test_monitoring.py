@@ -30,7 +30,9 @@ def rules_file(groups: list[dict[str, Any]], tmp_path: Path) -> Path:
 
 def promtool(*arguments: str) -> str:
     """What promtool says; the test is skipped where there is none."""
-    path = shutil.which("promtool") or service_missing("promtool is not installed; sh scripts/install_test_services.sh")
+    path = shutil.which("promtool") or service_missing(
+        "promtool is not installed; sh scripts/install_test_services.sh"
+    )
     done = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -50,7 +52,10 @@ def volume(available: str, capacity: str) -> list[dict[str, str]]:
     """MySQL's, as the kubelet reports it."""
     labels = "{namespace='stock-backtest',persistentvolumeclaim='data-mysql-0'}"
     values = {"available": available, "capacity": capacity}
-    return [series(f"kubelet_volume_stats_{what}_bytes{labels}", each) for what, each in values.items()]
+    return [
+        series(f"kubelet_volume_stats_{what}_bytes{labels}", each)
+        for what, each in values.items()
+    ]
 
 
 HEALTHY = (
@@ -60,7 +65,9 @@ HEALTHY = (
     series("backtest_age_seconds{of='reconciler',pod='a'}", "0x120"),
     series("backtest_age_seconds{of='oldest_waiting',pod='a'}", "0x120"),
     series("backtest_http_seconds_count{status='200',pod='a'}", "0+1000x120"),
-    series("backtest_transitions_total{from='running',to='succeeded',cause='',pod='a'}", "0+100x120"),
+    series(
+        "backtest_transitions_total{from='running',to='succeeded',cause='',pod='a'}", "0+100x120"
+    ),
     series("backtest_queue_wait_seconds_bucket{le='300.0',pod='a'}", "0+100x120"),
     series("backtest_queue_wait_seconds_count{pod='a'}", "0+100x120"),
     series("backtest_database_bytes{kind='runs',pod='a'}", "1000000x120"),
@@ -74,24 +81,41 @@ FAULTS = {
         series("backtest_queue_depth{queue='backtests',pod='a'}", "_x120"),
         series("backtest_runs{status='pending',pod='a'}", "2x120"),
     ],
-    "BacktestsWaitLong": [series("backtest_queue_wait_seconds_bucket{le='300.0',pod='a'}", "0+90x120")],
+    "BacktestsWaitLong": [
+        series("backtest_queue_wait_seconds_bucket{le='300.0',pod='a'}", "0+90x120")
+    ],
     "ManyBacktestsFail": [
-        series("backtest_transitions_total{from='running',to='failed',cause='timeout',pod='a'}", "0+50x120")
+        series(
+            "backtest_transitions_total{from='running',to='failed',cause='timeout',pod='a'}",
+            "0+50x120",
+        )
     ],
     "WorkersAreLost": [
-        series("backtest_transitions_total{from='running',to='pending',cause='lost',pod='a'}", "0+2x120")
+        series(
+            "backtest_transitions_total{from='running',to='pending',cause='lost',pod='a'}",
+            "0+2x120",
+        )
     ],
     "ReconcilerIsSilent": [series("backtest_age_seconds{of='reconciler',pod='a'}", "0+60x120")],
     "WebFails": [series("backtest_http_seconds_count{status='503',pod='b'}", "0+20x120")],
     "ManyLoginsRefused": [
-        series("backtest_http_seconds_count{route='/login',method='POST',status='401',pod='a'}", "0+10x120")
+        series(
+            "backtest_http_seconds_count{route='/login',method='POST',status='401',pod='a'}",
+            "0+10x120",
+        )
     ],
     "DatabaseVolumeFills": volume("500x120", "5000x120"),
     "BackupIsOld": [
-        series("kube_cronjob_status_last_successful_time{namespace='stock-backtest',cronjob='backup'}", "-130000x120")
+        series(
+            "kube_cronjob_status_last_successful_time{namespace='stock-backtest',cronjob='backup'}",
+            "-130000x120",
+        )
     ],
     "DataGrowsFast": [series("backtest_database_bytes{kind='charts',pod='a'}", "0+50000000x120")],
-    "WebIsDown": [series(f"backtest_runs{{status='{status}',pod='a'}}", "_x120") for status in ("pending", "running")],
+    "WebIsDown": [
+        series(f"backtest_runs{{status='{status}',pod='a'}}", "_x120")
+        for status in ("pending", "running")
+    ],
 }
 
 
@@ -102,13 +126,19 @@ def test_a_volume_is_told_to_fill_weeks_before_it_is_full(rules_file: Path) -> N
             "interval": "5m",  # two days, in which 10 of 800 GB are taken each day
             "input_series": volume(f"{days_left * 10 + 20}-{10 / 288}x576", "800x576"),
             "promql_expr_test": [
-                {"expr": firing, "eval_time": "2d", "exp_samples": [{"labels": "{}", "value": int(days_left < 21)}]}
+                {
+                    "expr": firing,
+                    "eval_time": "2d",
+                    "exp_samples": [{"labels": "{}", "value": int(days_left < 21)}],
+                }
             ],
         }
         for days_left in (18, 60)
     ]
     path = rules_file.with_name("weeks.yml")
-    path.write_text(json.dumps({"rule_files": [str(rules_file)], "evaluation_interval": "5m", "tests": cases}))
+    path.write_text(
+        json.dumps({"rule_files": [str(rules_file)], "evaluation_interval": "5m", "tests": cases})
+    )
 
     promtool("test", "rules", str(path))
 
@@ -126,12 +156,18 @@ def case(fault: str, changed: list[dict[str, str]], severities: dict[str, str]) 
     }
 
 
-def test_each_alert_fires_at_its_fault_and_at_no_other(rules_file: Path, groups: list[dict[str, Any]]) -> None:
+def test_each_alert_fires_at_its_fault_and_at_no_other(
+    rules_file: Path, groups: list[dict[str, Any]]
+) -> None:
     alerts = [rule for group in groups for rule in group["rules"] if "alert" in rule]
     severities = {rule["alert"]: rule["labels"]["severity"] for rule in alerts}
-    cases = [case(fault, changed, severities) for fault, changed in {"nothing": [], **FAULTS}.items()]
+    cases = [
+        case(fault, changed, severities) for fault, changed in {"nothing": [], **FAULTS}.items()
+    ]
     path = rules_file.with_name("tests.yml")
-    path.write_text(json.dumps({"rule_files": [str(rules_file)], "evaluation_interval": "1m", "tests": cases}))
+    path.write_text(
+        json.dumps({"rule_files": [str(rules_file)], "evaluation_interval": "1m", "tests": cases})
+    )
 
     promtool("test", "rules", str(path))
 
@@ -141,8 +177,16 @@ def test_each_alert_fires_at_its_fault_and_at_no_other(rules_file: Path, groups:
 def test_each_alert_leads_to_its_row_in_the_operations_page(groups: list[dict[str, Any]]) -> None:
     page = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
     anchors = {
-        re.sub(r"[^\w -]", "", title).lower().replace(" ", "-") for title in re.findall(r"^#+ (.+)$", page, re.M)
+        re.sub(r"[^\w -]", "", title).lower().replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", page, re.M)
     }
-    runbooks = [rule["annotations"]["runbook_url"] for group in groups for rule in group["rules"] if "alert" in rule]
+    runbooks = [
+        rule["annotations"]["runbook_url"]
+        for group in groups
+        for rule in group["rules"]
+        if "alert" in rule
+    ]
 
-    assert [url for url in runbooks if url.partition("docs/operations.md#")[2] not in anchors] == []
+    assert [
+        url for url in runbooks if url.partition("docs/operations.md#")[2] not in anchors
+    ] == []

@@ -40,7 +40,12 @@ KEDA_SCRIPT = """
     local cmd = {zset = 'zcard', set = 'scard', list = 'llen', hash = 'hlen', none = 'llen'}
     return redis.call(cmd[listType], listName)
 """
-REQUEST = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2012-12-31"}
+REQUEST = {
+    "ticker": "AAPL",
+    "rule_type": "RSI",
+    "start_date": "2004-01-01",
+    "end_date": "2012-12-31",
+}
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +86,12 @@ def test_web_counts_how_often_somebody_asks(server: AclRedis) -> None:
     assert (waits[0], 1 <= waits[1] <= 60, server.refusals()) == (0, True, [])
 
 
-@pytest.mark.parametrize("status", [HorseExit.SUCCEEDED, HorseExit.FAILED, HorseExit.NOT_PERSISTED])
-def test_a_worker_takes_shows_and_tidies_a_message_of_each_list(server: AclRedis, status: HorseExit) -> None:
+@pytest.mark.parametrize(
+    "status", [HorseExit.SUCCEEDED, HorseExit.FAILED, HorseExit.NOT_PERSISTED]
+)
+def test_a_worker_takes_shows_and_tidies_a_message_of_each_list(
+    server: AclRedis, status: HorseExit
+) -> None:
     waiting, bulk = message(), message(is_bulk=True)
     queue_as(server, "web").enqueue([bulk, waiting])
     settings = load_settings(server.settings("worker"))
@@ -111,7 +120,9 @@ def test_a_worker_may_wait_for_a_message_and_web_sees_it(server: AclRedis) -> No
             Timer(0.2, lambda: queue_as(server, "web").enqueue([waiting])).start()
         return True
 
-    job = wait_and_pop(MessageWorker(queues_of(settings), settings, "worker"), settings.idle_s, comes_later)
+    job = wait_and_pop(
+        MessageWorker(queues_of(settings), settings, "worker"), settings.idle_s, comes_later
+    )
 
     assert job and job.id == waiting.job_id
     assert seen == [0, 1]
@@ -125,7 +136,9 @@ def test_the_reconciler_removes_what_dead_processes_left(server: AclRedis) -> No
     queue_as(server, "web").enqueue(waiting)
     with server.administrator() as administrator:
         for each, name in zip(waiting, ("backtests", "backtests-bulk"), strict=True):
-            administrator.lmove(f"rq:queue:{name}", f"rq:queue:{name}:intermediate", "LEFT", "RIGHT")
+            administrator.lmove(
+                f"rq:queue:{name}", f"rq:queue:{name}:intermediate", "LEFT", "RIGHT"
+            )
             administrator.zadd(f"rq:wip:{name}", {f"{each.job_id}:execution": 9e9})
             administrator.hset(f"rq:execution:{each.job_id}:execution", "id", "execution")
             for registry in ("finished", "failed"):
@@ -144,12 +157,17 @@ def test_the_reconciler_removes_what_dead_processes_left(server: AclRedis) -> No
         assert administrator.keys("rq:*") == ["rq:queues"]
 
 
-def test_a_waiting_message_takes_the_memory_that_the_manifests_reckon_with(server: AclRedis) -> None:
+def test_a_waiting_message_takes_the_memory_that_the_manifests_reckon_with(
+    server: AclRedis,
+) -> None:
     fields = {
         "params": {"period": 14, "oversold": 30, "overbought": 70}, "stop_loss_pct": 2.5, "take_profit_pct": 10.5,
         "trailing_stop_pct": 3.5, "batch_id": "b" * 64, "label": "l" * 64, "ticker": "ABCDEFGHIJKLMNO",
     }  # fmt: skip
-    waiting = [RunMessage(str(uuid4()), 1, new_request(**fields).to_json(), is_bulk=True) for _ in range(5000)]
+    waiting = [
+        RunMessage(str(uuid4()), 1, new_request(**fields).to_json(), is_bulk=True)
+        for _ in range(5000)
+    ]
     with server.administrator() as administrator:
         before = administrator.info("memory")["used_memory"]
         queue_as(server, "web").enqueue(waiting)
@@ -188,7 +206,10 @@ def test_keda_may_do_nothing_else(server: AclRedis, command: list[str]) -> None:
 
 
 def test_a_script_of_keda_may_not_do_more_than_keda(server: AclRedis) -> None:
-    with server.client("keda") as keda, pytest.raises(Exception, match="(?i)permission|no permissions|can't run"):
+    with (
+        server.client("keda") as keda,
+        pytest.raises(Exception, match="(?i)permission|no permissions|can't run"),
+    ):
         keda.eval("return redis.call('del', KEYS[1])", 1, LIST)
 
 
@@ -199,7 +220,13 @@ def test_people_may_look_into_the_queue_and_touch_nothing(server: AclRedis) -> N
     with server.client("inspect") as people:
         seen = people.lrange(LIST, 0, -1)
         described = people.hget(f"rq:job:{waiting.job_id}", "description")
-        for refused in (["DEL", LIST], ["LPOP", LIST], ["KEYS", "*"], ["FLUSHALL"], ["CONFIG", "GET", "*"]):
+        for refused in (
+            ["DEL", LIST],
+            ["LPOP", LIST],
+            ["KEYS", "*"],
+            ["FLUSHALL"],
+            ["CONFIG", "GET", "*"],
+        ):
             with pytest.raises(NoPermissionError):
                 people.execute_command(*refused)
 
@@ -221,7 +248,9 @@ def test_people_log_in_with_redis_cli_and_no_password_in_argv(server: AclRedis) 
 
 
 def test_a_password_is_changed_while_both_are_valid(server: AclRedis) -> None:
-    [line] = re.findall(r"exec redis-0 -- sh -c '(.* ACL SETUSER .*)'", OPERATIONS.read_text(encoding="utf-8"))
+    [line] = re.findall(
+        r"exec redis-0 -- sh -c '(.* ACL SETUSER .*)'", OPERATIONS.read_text(encoding="utf-8")
+    )
     old, new = (sha256(word.encode()).hexdigest() for word in (PASSWORDS["keda"], "the new one"))
 
     def lengths_seen() -> list[object]:
@@ -245,7 +274,10 @@ def test_a_password_is_changed_while_both_are_valid(server: AclRedis) -> None:
 def test_whoever_changes_passwords_may_do_nothing_else(server: AclRedis) -> None:
     line = "REDISCLI_AUTH=$(cat /run/redis/admin) redis-cli --user admin "
 
-    answers = [server.run_inside(line + command) for command in ("GET rq:queues", "ACL LIST", "CONFIG GET dir")]
+    answers = [
+        server.run_inside(line + command)
+        for command in ("GET rq:queues", "ACL LIST", "CONFIG GET dir")
+    ]
 
     assert all("NOPERM" in answer for answer in answers)
 
@@ -263,7 +295,9 @@ def test_whoever_changes_passwords_may_do_nothing_else(server: AclRedis) -> None
     ],
     ids=lambda command: command[0],
 )
-def test_no_role_may_administrate_or_leave_its_keys(server: AclRedis, user: str, command: list[str]) -> None:
+def test_no_role_may_administrate_or_leave_its_keys(
+    server: AclRedis, user: str, command: list[str]
+) -> None:
     with server.client(user) as client, pytest.raises(NoPermissionError):
         client.execute_command(*command)
 
@@ -282,7 +316,9 @@ def test_nobody_gets_in_without_a_password(server: AclRedis) -> None:
 
 def test_other_hosts_are_asked_for_a_login_instead_of_being_turned_away(server: AclRedis) -> None:
     # protected mode refuses everyone but 127.0.0.1 while the default user has no password
-    with socket.create_connection(("127.0.0.1", server.port), timeout=5, source_address=("127.0.0.2", 0)) as stranger:
+    with socket.create_connection(
+        ("127.0.0.1", server.port), timeout=5, source_address=("127.0.0.2", 0)
+    ) as stranger:
         stranger.sendall(b"PING\r\n")
 
         assert stranger.recv(100).startswith(b"-NOAUTH")

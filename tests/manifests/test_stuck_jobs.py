@@ -19,12 +19,18 @@ echo "$@" >> "$(dirname "$0")/asked"
 
 def job(name: str, age_s: float = 600, **status: Any) -> dict[str, Any]:
     made = (datetime.now(UTC) - timedelta(seconds=age_s)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"metadata": {"name": name, "labels": {"a": "b"}, "creationTimestamp": made}, "status": status}
+    return {
+        "metadata": {"name": name, "labels": {"a": "b"}, "creationTimestamp": made},
+        "status": status,
+    }
 
 
 def pod(name: str, **state: Any) -> dict[str, Any]:
     labels = {"batch.kubernetes.io/job-name": name}
-    return {"metadata": {"name": f"{name}-x", "labels": labels}, "status": {"containerStatuses": [state]}}
+    return {
+        "metadata": {"name": f"{name}-x", "labels": labels},
+        "status": {"containerStatuses": [state]},
+    }
 
 
 @pytest.fixture
@@ -43,7 +49,10 @@ def cluster(tmp_path: Path) -> Path:
     ]
     pods = [
         {
-            "metadata": {"name": "unscheduled-x", "labels": {"batch.kubernetes.io/job-name": "unscheduled"}},
+            "metadata": {
+                "name": "unscheduled-x",
+                "labels": {"batch.kubernetes.io/job-name": "unscheduled"},
+            },
             "status": {},
         },
         pod("no-image", state={"waiting": {"reason": "ErrImagePull"}}),

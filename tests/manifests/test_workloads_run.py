@@ -121,13 +121,17 @@ def test_one_message_becomes_one_job_and_one_result(web: Cluster, redis: AclRedi
     assert redis.refusals() == []
 
 
-def test_a_job_that_finds_nothing_ends_well_and_becomes_ready(web: Cluster, redis: AclRedis) -> None:
+def test_a_job_that_finds_nothing_ends_well_and_becomes_ready(
+    web: Cluster, redis: AclRedis
+) -> None:
     job = web.start("backtest")
 
     assert (job.probe("readinessProbe"), job.wait()) == (0, 0), job.log
 
 
-def test_a_terminated_job_ends_within_its_grace_period_and_loses_nothing(web: Cluster, redis: AclRedis) -> None:
+def test_a_terminated_job_ends_within_its_grace_period_and_loses_nothing(
+    web: Cluster, redis: AclRedis
+) -> None:
     run_id = submit(web)
 
     job = web.start("backtest")
@@ -157,17 +161,23 @@ def script(web: Cluster, log_path: Path, *command: str) -> subprocess.Popen[byte
     """One of the scripts for people, pointed at web."""
     environ = {**os.environ, "API_TOKEN": STAND_IN, "PYTHON": sys.executable}
     with log_path.open("wb") as log:
-        return subprocess.Popen([*command, web.url], cwd=ROOT, stdout=log, stderr=log, env=environ)
+        return subprocess.Popen(
+            [*command, web.url], cwd=ROOT, stdout=log, stderr=log, env=environ
+        )
 
 
 def run_its_job(web: Cluster, redis: AclRedis, started: subprocess.Popen[bytes]) -> int:
     """Exit code of a script after the Job that its submission needs."""
-    wait_until(lambda: waiting(redis) == 1 or started.poll() is not None, 60, "the script's message")
+    wait_until(
+        lambda: waiting(redis) == 1 or started.poll() is not None, 60, "the script's message"
+    )
     web.start("backtest").wait()
     return started.wait(60)
 
 
-def test_the_demo_shows_a_result_and_how_to_trace_it(web: Cluster, redis: AclRedis, tmp_path: Path) -> None:
+def test_the_demo_shows_a_result_and_how_to_trace_it(
+    web: Cluster, redis: AclRedis, tmp_path: Path
+) -> None:
     log = tmp_path / "demo.log"
 
     exit_code = run_its_job(web, redis, script(web, log, "sh", "scripts/demo.sh"))
@@ -179,7 +189,9 @@ def test_the_demo_shows_a_result_and_how_to_trace_it(web: Cluster, redis: AclRed
     assert f"{web.url}/result/" in printed
 
 
-def test_the_smoke_check_finds_the_platform_whole(web: Cluster, redis: AclRedis, tmp_path: Path) -> None:
+def test_the_smoke_check_finds_the_platform_whole(
+    web: Cluster, redis: AclRedis, tmp_path: Path
+) -> None:
     log = tmp_path / "verify.log"
 
     exit_code = run_its_job(web, redis, script(web, log, sys.executable, "scripts/verify_mvp.py"))
@@ -188,10 +200,13 @@ def test_the_smoke_check_finds_the_platform_whole(web: Cluster, redis: AclRedis,
     assert "6 charts" in log.read_text()
 
 
-def test_the_smoke_check_says_what_is_wrong(web: Cluster, redis: AclRedis, tmp_path: Path) -> None:
+def test_the_smoke_check_says_what_is_wrong(
+    web: Cluster, redis: AclRedis, tmp_path: Path
+) -> None:
     log = tmp_path / "verify.log"
 
-    checked = script(web, log, sys.executable, "scripts/verify_mvp.py", "--wait-s", "0")  # no Job runs, so it stays
+    # no Job runs, so it stays
+    checked = script(web, log, sys.executable, "scripts/verify_mvp.py", "--wait-s", "0")
 
     assert checked.wait(60) == 1
     assert "NOT WHOLE: run" in log.read_text()
@@ -210,7 +225,9 @@ def test_no_workload_may_write_into_its_tree(web: Cluster) -> None:
 
 
 def test_no_password_stands_in_a_log_or_in_argv(web: Cluster) -> None:
-    commands = [Path(f"/proc/{pod.pid}/cmdline").read_text() for pod in web.pods if pod.is_running()]
+    commands = [
+        Path(f"/proc/{pod.pid}/cmdline").read_text() for pod in web.pods if pod.is_running()
+    ]
 
     spoken = "".join(pod.log for pod in web.pods) + "".join(commands)
 

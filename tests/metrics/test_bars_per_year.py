@@ -25,7 +25,9 @@ def test_daily_bars_of_new_york_are_252_over_any_range(ticker: str) -> None:
     chance = Random(ticker)
 
     ranges = [sorted(chance.sample(range(len(times)), 2)) for _ in range(300)]
-    ranges += [[first, first + length] for length in (1, 2, 5, 9) for first in range(len(times) - length)]
+    ranges += [
+        [first, first + length] for length in (1, 2, 5, 9) for first in range(len(times) - length)
+    ]
     for first, last in ranges:
         assert bars_per_year(times[first : last + 1]) == 252, (first, last)
 

@@ -8,10 +8,17 @@ from adapters.runs.stored_series import decode_equity, encode_equity
 from contracts.run_request import Timeframe
 
 DAILY = ["1999-12-30", "1999-12-31", "2000-01-03", "2000-02-29", "2000-03-01", "2013-03-01"]
-HOURLY = ["2012-01-03T14:30:00Z", "2012-01-03T15:30:00Z", "2012-01-04T14:30:00Z", "2012-12-31T20:30:00Z"]
+HOURLY = [
+    "2012-01-03T14:30:00Z",
+    "2012-01-03T15:30:00Z",
+    "2012-01-04T14:30:00Z",
+    "2012-12-31T20:30:00Z",
+]
 
 
-@pytest.mark.parametrize(("bars", "timeframe"), [(DAILY, "1d"), (HOURLY, "1h"), (DAILY[:1], "1d"), (HOURLY[:1], "1h")])
+@pytest.mark.parametrize(
+    ("bars", "timeframe"), [(DAILY, "1d"), (HOURLY, "1h"), (DAILY[:1], "1d"), (HOURLY[:1], "1h")]
+)
 def test_bars_come_back_as_they_were(bars: list[str], timeframe: Timeframe) -> None:
     equity = [100_000.0 + bar for bar in range(len(bars))]
 

@@ -83,7 +83,13 @@ def test_signals_come_back() -> None:
 def test_signals_of_an_older_run_come_back_with_the_prices_that_they_were_shown_with() -> None:
     stored = "[[4,1,2,3100,-5,12],[9,-1,4,9876],[10,-1,2,101]]"
 
-    assert decode_signals(stored) == [(4, 1, 31.0), (5, 1, 30.95), (6, 1, 31.07), (9, -1, 0.9876), (10, -1, 1.01)]
+    assert decode_signals(stored) == [
+        (4, 1, 31.0),
+        (5, 1, 30.95),
+        (6, 1, 31.07),
+        (9, -1, 0.9876),
+        (10, -1, 1.01),
+    ]
 
 
 def test_no_signals_come_back_as_none() -> None:
@@ -93,7 +99,9 @@ def test_no_signals_come_back_as_none() -> None:
 def test_trades_keep_ten_digits_and_of_prices_all_that_the_store_has() -> None:
     trade = dict.fromkeys(TRADE_COLUMNS, 1 / 3) | {"side": "BUY", "entry_bar": 4, "is_open": True}
 
-    (back,), rejected, notes = decode_trades(encode_trades([trade], [{"reason": "no cash", "count": 2}], ["clipped"]))
+    (back,), rejected, notes = decode_trades(
+        encode_trades([trade], [{"reason": "no cash", "count": 2}], ["clipped"])
+    )
 
     assert (back["pnl_abs"], back["entry_price"]) == (0.3333333333, 0.333333333333333)
     assert (back["side"], back["entry_bar"], back["is_open"]) == ("BUY", 4, True)
@@ -102,7 +110,9 @@ def test_trades_keep_ten_digits_and_of_prices_all_that_the_store_has() -> None:
 
 @pytest.mark.parametrize(("clipped", "notes"), [("clipped", ["clipped"]), (None, [])])
 def test_the_note_of_an_older_run_is_still_read(clipped: str | None, notes: list[str]) -> None:
-    stored = json.dumps({"columns": TRADE_COLUMNS, "rows": [], "rejected": [], "clipped": clipped})
+    stored = json.dumps(
+        {"columns": TRADE_COLUMNS, "rows": [], "rejected": [], "clipped": clipped}
+    )
 
     assert decode_trades(stored) == ([], [], notes)
 
@@ -116,7 +126,13 @@ def test_numbers_that_are_none_are_never_stored(bad: float) -> None:
 
 
 def test_drawdown_is_measured_from_the_capital_or_a_later_peak() -> None:
-    assert drawdowns(np.array([100.0, 90.0, 110.0, 55.0, 120.0])).tolist() == [0.0, 0.1, 0.0, 0.5, 0.0]
+    assert drawdowns(np.array([100.0, 90.0, 110.0, 55.0, 120.0])).tolist() == [
+        0.0,
+        0.1,
+        0.0,
+        0.5,
+        0.0,
+    ]
 
 
 def test_cash_follows_from_the_trades() -> None:
@@ -130,7 +146,11 @@ def test_cash_follows_from_the_trades() -> None:
     cash = cash_curve(bars, equity, [trade], 100.0, Rates())
 
     assert cash == pytest.approx([100.0, 49.5, 108.9])
-    assert [point["position"] for point in portfolio_points(["a", "b", "c"], equity, cash)] == [0.0, 50.0, 0.0]
+    assert [point["position"] for point in portfolio_points(["a", "b", "c"], equity, cash)] == [
+        0.0,
+        50.0,
+        0.0,
+    ]
 
 
 def test_cash_also_follows_from_equity_where_there_are_rates() -> None:
@@ -139,7 +159,13 @@ def test_cash_also_follows_from_equity_where_there_are_rates() -> None:
     }  # fmt: skip
     bars = seconds("2021-01-01", "2022-01-01", "2023-01-01")
 
-    cash = cash_curve(bars, np.array([100.0, 105.0, 85.0]), [short], 100.0, Rates(borrow_rate=0.02, cash_rate=0.05))
+    cash = cash_curve(
+        bars,
+        np.array([100.0, 105.0, 85.0]),
+        [short],
+        100.0,
+        Rates(borrow_rate=0.02, cash_rate=0.05),
+    )
 
     assert cash == pytest.approx([100.0, 155.0, 155.0 + 105 * 0.05 - 50 * 0.02])
 

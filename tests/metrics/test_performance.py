@@ -30,14 +30,31 @@ def trade(pnl_abs=1.0, pnl_pct=1.0, entry_bar=0, exit_bar=1, is_open=False, **fi
     return TRADE | bars | {"pnl_abs": pnl_abs, "pnl_pct": pnl_pct} | fields
 
 
-def of(equity, trades=(), capital=100.0, close=None, timestamps=None, core=CORE, rates=NO_RATES, **terms):
+def of(
+    equity,
+    trades=(),
+    capital=100.0,
+    close=None,
+    timestamps=None,
+    core=CORE,
+    rates=NO_RATES,
+    **terms,
+):
     equity = np.asarray(equity, dtype=float)
     if timestamps is None:
         timestamps = np.datetime64("2024-01-01") + np.arange(len(equity))
     close = np.full(len(equity), 50.0) if close is None else np.asarray(close, float)
-    fixed = {"core": core, "trades": list(trades), "fee_rate": 0.001, "rejected_orders": 3, "periods_per_year": 252.0}
+    fixed = {
+        "core": core,
+        "trades": list(trades),
+        "fee_rate": 0.001,
+        "rejected_orders": 3,
+        "periods_per_year": 252.0,
+    }
     path, timestamps = np.append(capital, equity), np.append(timestamps[0], timestamps)
-    return performance(Measured(path=path, close=close, timestamps=timestamps, **(fixed | terms)), rates)
+    return performance(
+        Measured(path=path, close=close, timestamps=timestamps, **(fixed | terms)), rates
+    )
 
 
 def test_every_metric_of_the_catalog_is_given_and_no_other():
@@ -45,13 +62,22 @@ def test_every_metric_of_the_catalog_is_given_and_no_other():
 
 
 def test_every_metric_has_a_value_that_was_not_computed_by_its_own_code():
-    tests = "".join(path.read_text() for path in Path(__file__).parent.glob("test_performance*.py"))
+    tests = "".join(
+        path.read_text() for path in Path(__file__).parent.glob("test_performance*.py")
+    )
 
-    assert [name for name in METRIC_NAMES if not re.search(rf'\w\["{name}"\]|"{name}": ', tests)] == []
+    assert [
+        name for name in METRIC_NAMES if not re.search(rf'\w\["{name}"\]|"{name}": ', tests)
+    ] == []
 
 
 @settings(max_examples=200, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(3, 800), st.sampled_from([252.0, 1638.0]), st.floats(0.001, 0.05))
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(3, 800),
+    st.sampled_from([252.0, 1638.0]),
+    st.floats(0.001, 0.05),
+)
 def test_series_metrics_equal_empyrical(seed, bars, periods_per_year, spread):
     returns = np.random.default_rng(seed).normal(0.0005, spread, bars).clip(-0.5, 0.5)
     equity = 100.0 * np.cumprod(1 + returns)
@@ -62,11 +88,19 @@ def test_series_metrics_equal_empyrical(seed, bars, periods_per_year, spread):
 
     def agrees(value, function, annualization=periods_per_year):
         expected = function(exact, annualization=annualization)
-        return value == pytest.approx(expected, rel=1e-9, abs=1e-9) if math.isfinite(expected) else value is None
+        return (
+            value == pytest.approx(expected, rel=1e-9, abs=1e-9)
+            if math.isfinite(expected)
+            else value is None
+        )
 
     assert agrees(core.sharpe_ratio, empyrical.sharpe_ratio)
-    assert core.total_return_pct / 100 == pytest.approx(empyrical.cum_returns_final(exact), rel=1e-9, abs=1e-9)
-    assert core.max_drawdown_pct / 100 == pytest.approx(-empyrical.max_drawdown(exact), rel=1e-9, abs=1e-9)
+    assert core.total_return_pct / 100 == pytest.approx(
+        empyrical.cum_returns_final(exact), rel=1e-9, abs=1e-9
+    )
+    assert core.max_drawdown_pct / 100 == pytest.approx(
+        -empyrical.max_drawdown(exact), rel=1e-9, abs=1e-9
+    )
     assert agrees(ours["sortino_ratio"], empyrical.sortino_ratio)
     assert agrees(ours["volatility"] / 100, empyrical.annual_volatility)
     if bars > 92:  # theirs counts bars, ours the days from the first to the last
@@ -80,14 +114,20 @@ def test_growth_is_annualised_over_calendar_time_whatever_the_bars(last):
     timestamps = np.array(["2024-01-01", "2024-01-02", last], "M8[D]")
     years = float((timestamps[-1] - timestamps[0]).astype(int)) / 365.25
 
-    assert of([105, 110, 121], timestamps=timestamps).metrics["cagr"] == pytest.approx((1.21 ** (1 / years) - 1) * 100)
+    assert of([105, 110, 121], timestamps=timestamps).metrics["cagr"] == pytest.approx(
+        (1.21 ** (1 / years) - 1) * 100
+    )
 
 
 @pytest.mark.parametrize(("days", "exists"), [(91, False), (92, True)])
 def test_growth_of_less_than_a_quarter_of_a_year_is_not_annualised(days, exists):
     result = of([101, 90, 102], timestamps=np.array([0, 1, days], "M8[D]"))
 
-    assert (result.metrics["cagr"] is not None) == (result.metrics["calmar_ratio"] is not None) == exists
+    assert (
+        (result.metrics["cagr"] is not None)
+        == (result.metrics["calmar_ratio"] is not None)
+        == exists
+    )
     assert result.notes.get("cagr") == (None if exists else "too short for a yearly rate")
 
 
@@ -95,7 +135,9 @@ def test_volatility_and_sortino_by_hand():
     metrics = of([110, 99], periods_per_year=4).metrics
 
     assert metrics["volatility"] == pytest.approx(math.sqrt(0.02) * 2 * 100)
-    assert metrics["sortino_ratio"] is None or metrics["sortino_ratio"] == pytest.approx(0.0, abs=1e-12)
+    assert metrics["sortino_ratio"] is None or metrics["sortino_ratio"] == pytest.approx(
+        0.0, abs=1e-12
+    )
 
 
 def test_sortino_divides_by_all_bars_not_by_losing_ones():
@@ -140,7 +182,8 @@ def test_buy_and_hold_has_the_risk_of_a_run_that_bought_at_once_and_held():
     held = 100 * close / (close[0] * 1.001 * 1.002)
     core = measure(np.concatenate(([100.0], held)), 252.0, 0)
 
-    metrics = of([100, -1] + [50] * 298, close=close, slippage_bps=20).metrics  # ruined, which is another matter
+    # ruined, which is another matter
+    metrics = of([100, -1] + [50] * 298, close=close, slippage_bps=20).metrics
 
     assert metrics["buy_hold_sharpe_ratio"] == pytest.approx(core.sharpe_ratio, rel=1e-9)
     assert metrics["buy_hold_max_drawdown_pct"] == pytest.approx(core.max_drawdown_pct, rel=1e-9)
@@ -159,10 +202,16 @@ def test_trade_metrics_by_hand():
     assert metrics["profit_factor"] == 5
     assert metrics["expectancy"] == 10
     assert metrics["avg_trade_return"] == 1
-    assert metrics["sqn"] == pytest.approx(math.sqrt(4) * 10 / math.sqrt((400 + 400 + 100 + 100) / 3))
+    assert metrics["sqn"] == pytest.approx(
+        math.sqrt(4) * 10 / math.sqrt((400 + 400 + 100 + 100) / 3)
+    )
     assert metrics["open_trades"] == 1
     assert metrics["exposure_pct"] == pytest.approx((2 + 1 + 0 + 1 + 3) / 10 * 100)
-    assert (metrics["final_equity"], metrics["rejected_orders"], metrics["bars_per_year"]) == (100, 3, 252)
+    assert (metrics["final_equity"], metrics["rejected_orders"], metrics["bars_per_year"]) == (
+        100,
+        3,
+        252,
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,21 +219,57 @@ def test_trade_metrics_by_hand():
     [
         ("no winning trades", ["largest_win"], [100, 100], [trade(-1)], 100),
         ("no losing trades", ["largest_loss"], [100, 100], [trade(5)], 100),
-        ("no closed short trades", ["short_win_rate", "short_profit"], [100, 100], [trade(5)], 100),
+        (
+            "no closed short trades",
+            ["short_win_rate", "short_profit"],
+            [100, 100],
+            [trade(5)],
+            100,
+        ),
         ("never invested", ["exposure_adjusted_return"], [100, 100], [], 100),
         ("fewer than four returns", ["kurtosis"], [101, 100, 99], [], 100),
         ("equity did not vary", ["skewness", "kurtosis"], [100] * 5, [], 100),
         ("the 5th percentile of the returns is zero", ["tail_ratio"], [100] * 5, [], 100),
-        ("equity fell to zero or below", ["var_95_pct", "best_day_pct", "worst_month_pct"], [-5, 50], [], 100),
-        ("no closed trades", ["win_rate", "profit_factor", "expectancy", "avg_trade_return"], [100, 100], [], 100),
+        (
+            "equity fell to zero or below",
+            ["var_95_pct", "best_day_pct", "worst_month_pct"],
+            [-5, 50],
+            [],
+            100,
+        ),
+        (
+            "no closed trades",
+            ["win_rate", "profit_factor", "expectancy", "avg_trade_return"],
+            [100, 100],
+            [],
+            100,
+        ),
         ("no losing trades", ["profit_factor"], [100, 100], [trade(5)], 100),
         ("fewer than two closed trades", ["sqn"], [100, 100], [trade(5)], 100),
         ("all trades earned the same", ["sqn"], [100, 100], [trade(5), trade(5)], 100),
         ("no bar with a loss", ["sortino_ratio"], [101, 102], [], 100),
         ("no drawdown", ["calmar_ratio"], [101, 102], [], 100),
-        ("equity fell to zero or below", ["cagr", "calmar_ratio", "volatility", "sortino_ratio"], [10, -5], [], 100),
-        ("equity fell to zero or below", ["cagr", "calmar_ratio", "sortino_ratio"], [0, 50], [], 100),
-        ("equity fell to zero or below", ["cagr", "calmar_ratio", "sortino_ratio"], [-1, 250], [], 100),
+        (
+            "equity fell to zero or below",
+            ["cagr", "calmar_ratio", "volatility", "sortino_ratio"],
+            [10, -5],
+            [],
+            100,
+        ),
+        (
+            "equity fell to zero or below",
+            ["cagr", "calmar_ratio", "sortino_ratio"],
+            [0, 50],
+            [],
+            100,
+        ),
+        (
+            "equity fell to zero or below",
+            ["cagr", "calmar_ratio", "sortino_ratio"],
+            [-1, 250],
+            [],
+            100,
+        ),
         ("fewer than two returns", ["volatility"], [101], [], 100),
         ("too short for a yearly rate", ["cagr", "calmar_ratio"], [101, 90], [], 100),
         ("too large for a number", ["cagr"], [1e12] * 93, [], 1e-80),
@@ -209,7 +294,12 @@ def test_a_sharpe_ratio_without_a_value_says_why(equity, reason):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.floats(-1e13, 1e13), min_size=1, max_size=20), st.floats(1e-6, 1e12))
 def test_nothing_but_finite_numbers_leaves(equity, capital):
-    result = of(equity, [trade(1e-300, exit_bar=0), trade(-1e-300, exit_bar=0)], capital, close=[1.0] * len(equity))
+    result = of(
+        equity,
+        [trade(1e-300, exit_bar=0), trade(-1e-300, exit_bar=0)],
+        capital,
+        close=[1.0] * len(equity),
+    )
 
     for name, value in result.metrics.items():
         assert (value is None) == (name in result.notes)

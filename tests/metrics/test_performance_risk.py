@@ -13,7 +13,9 @@ from tests.metrics.test_performance import CORE, of, trade
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.integers(0, 2**32 - 1), st.integers(5, 800), st.floats(0.0, 0.5), st.floats(0.001, 0.05))
+@given(
+    st.integers(0, 2**32 - 1), st.integers(5, 800), st.floats(0.0, 0.5), st.floats(0.001, 0.05)
+)
 def test_risk_metrics_equal_empyrical_and_pandas(seed, bars, risk_free_rate, spread):
     returns = np.random.default_rng(seed).normal(0.0005, spread, bars).clip(-0.5, 0.5)
     equity = 100.0 * np.cumprod(1 + returns)
@@ -51,11 +53,16 @@ def test_months_are_those_of_empyrical():
 
 
 def test_a_day_of_several_bars_is_one_day():
-    hours = np.array(["2024-01-05T14:30", "2024-01-05T20:30", "2024-01-08T14:30", "2024-01-08T20:30"], "M8[m]")
+    hours = np.array(
+        ["2024-01-05T14:30", "2024-01-05T20:30", "2024-01-08T14:30", "2024-01-08T20:30"], "M8[m]"
+    )
 
     metrics = of([90, 110, 55, 99], timestamps=hours).metrics
 
-    assert (metrics["best_day_pct"], metrics["worst_day_pct"]) == (pytest.approx(10), pytest.approx(-10))
+    assert (metrics["best_day_pct"], metrics["worst_day_pct"]) == (
+        pytest.approx(10),
+        pytest.approx(-10),
+    )
 
 
 @pytest.mark.parametrize(
@@ -68,7 +75,9 @@ def test_a_day_of_several_bars_is_one_day():
         ("a fall on the last bar", [100, 120, 119], 1, 1, 100 / 3),
     ],
 )
-def test_the_longest_drawdown_and_the_time_under_water(case, equity, deepest, longest, under_water):
+def test_the_longest_drawdown_and_the_time_under_water(
+    case, equity, deepest, longest, under_water
+):
     metrics = of(equity).metrics
 
     assert (metrics["max_drawdown_days"], metrics["longest_drawdown_days"]) == (deepest, longest)
@@ -76,7 +85,9 @@ def test_the_longest_drawdown_and_the_time_under_water(case, equity, deepest, lo
 
 
 def test_the_ulcer_index_by_hand():
-    assert of([110, 99, 55, 110]).metrics["ulcer_index"] == pytest.approx(math.sqrt((10**2 + 50**2) / 4))
+    assert of([110, 99, 55, 110]).metrics["ulcer_index"] == pytest.approx(
+        math.sqrt((10**2 + 50**2) / 4)
+    )
 
 
 def test_costs_by_hand():
@@ -92,20 +103,35 @@ def test_costs_by_hand():
     values = 10 * (100.5 + 109.45) + 10 * (100.5 + 120) + 4 * 49.75
 
     carried = {"interest": 7.0, "borrow_fees": 3.0}
-    metrics = of([1000, 1010, 1020, 1030], trades, capital=1000, slippage_bps=50, **carried).metrics
+    metrics = of(
+        [1000, 1010, 1020, 1030], trades, capital=1000, slippage_bps=50, **carried
+    ).metrics
 
     assert metrics["total_fees"] == pytest.approx(2.1)
     assert (metrics["total_interest"], metrics["total_borrow_fees"]) == (7, 3)
-    assert metrics["total_slippage"] == pytest.approx((10 * 100 + 10 * 110 + 10 * 100 + 4 * 50) * share)
-    assert metrics["gross_return_pct"] == pytest.approx((30 + 2.1 + 3 + metrics["total_slippage"]) / 1000 * 100)
-    assert metrics["turnover"] == pytest.approx(values / np.mean([1000, 1000, 1010, 1020, 1030]) / 4 * 252)
+    assert metrics["total_slippage"] == pytest.approx(
+        (10 * 100 + 10 * 110 + 10 * 100 + 4 * 50) * share
+    )
+    assert metrics["gross_return_pct"] == pytest.approx(
+        (30 + 2.1 + 3 + metrics["total_slippage"]) / 1000 * 100
+    )
+    assert metrics["turnover"] == pytest.approx(
+        values / np.mean([1000, 1000, 1010, 1020, 1030]) / 4 * 252
+    )
 
 
 def test_streaks_extremes_sides_and_holding_by_hand():
     profits = [5, 7, -1, 0, -2, 3]
     sides = ["BUY", "SELL", "BUY", "SELL", "BUY", "BUY"]
     trades = [
-        trade(profit, entry_bar=bar, exit_bar=bar + 1 + bar % 2, side=side, mae_pct=bar, mfe_pct=2 * bar)
+        trade(
+            profit,
+            entry_bar=bar,
+            exit_bar=bar + 1 + bar % 2,
+            side=side,
+            mae_pct=bar,
+            mfe_pct=2 * bar,
+        )
         for bar, (profit, side) in enumerate(zip(profits, sides, strict=True))
     ]
 
@@ -113,8 +139,16 @@ def test_streaks_extremes_sides_and_holding_by_hand():
 
     assert (metrics["winning_streak"], metrics["losing_streak"]) == (2, 3)
     assert (metrics["largest_win"], metrics["largest_loss"]) == (7, -2)
-    assert (metrics["long_trades"], metrics["long_win_rate"], metrics["long_profit"]) == (4, 50, 5)
-    assert (metrics["short_trades"], metrics["short_win_rate"], metrics["short_profit"]) == (2, 50, 7)
+    assert (metrics["long_trades"], metrics["long_win_rate"], metrics["long_profit"]) == (
+        4,
+        50,
+        5,
+    )
+    assert (metrics["short_trades"], metrics["short_win_rate"], metrics["short_profit"]) == (
+        2,
+        50,
+        7,
+    )
     assert (metrics["avg_mae_pct"], metrics["avg_mfe_pct"]) == (2.5, 5)
     assert metrics["avg_holding_days"] == 1.5
 

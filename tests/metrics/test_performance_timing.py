@@ -20,7 +20,8 @@ def bought(first, last, size=10.0, side="BUY", **fields):
 
 def test_a_run_that_is_in_the_market_before_its_rises_alone_has_timing():
     closes = [10.0, 11.0, 10.0, 12.0, 9.0]
-    equity = [1000.0, 1010.0, 1010.0, 1010.0, 1040.0]  # long 10 over the first rise, short 10 over the last fall
+    # long 10 over the first rise, short 10 over the last fall
+    equity = [1000.0, 1010.0, 1010.0, 1010.0, 1040.0]
     trades = [bought(0, 1), bought(3, 4, side="SELL", is_open=True)]
 
     metrics = of(equity, trades, CAPITAL, closes).metrics
@@ -36,7 +37,9 @@ def test_a_run_that_is_in_the_market_before_its_rises_alone_has_timing():
     values = pd.Series(excess)
     assert metrics["average_exposure_pct"] == pytest.approx(usual * 100)
     assert metrics["timing_return_pct"] == pytest.approx(values.mean() * 252 * 100)
-    assert metrics["timing_sharpe_ratio"] == pytest.approx(values.mean() / values.std() * math.sqrt(252))
+    assert metrics["timing_sharpe_ratio"] == pytest.approx(
+        values.mean() / values.std() * math.sqrt(252)
+    )
     assert metrics["timing_skewness"] == pytest.approx(values.skew())
     assert metrics["timing_kurtosis"] == pytest.approx(values.kurt())
 
@@ -73,7 +76,8 @@ def test_holding_the_same_share_all_the_time_has_no_timing():
 
 
 @pytest.mark.parametrize(
-    ("equity", "reason"), [([1001], "fewer than two returns"), ([10, -5, 3], "equity fell to zero or below")]
+    ("equity", "reason"),
+    [([1001], "fewer than two returns"), ([10, -5, 3], "equity fell to zero or below")],
 )
 def test_what_has_no_exposure_says_why(equity, reason):
     result = of(equity, [bought(0, 0)], CAPITAL)
@@ -87,9 +91,13 @@ def test_runs_one_after_the_other_are_compared_with_one_exposure():
     whole = joined(parts)
 
     assert len(whole.returns) == 80
-    assert whole.excess() == pytest.approx(whole.returns - usual_exposures(whole.exposures) * whole.moves - whole.carry)
+    assert whole.excess() == pytest.approx(
+        whole.returns - usual_exposures(whole.exposures) * whole.moves - whole.carry
+    )
     means = [whole.exposures[: bar + 1].mean() for bar in range(80)]
-    assert whole.excess_over_past() == pytest.approx(whole.returns - means * whole.moves - whole.carry)
+    assert whole.excess_over_past() == pytest.approx(
+        whole.returns - means * whole.moves - whole.carry
+    )
     still = Timing(np.zeros(40), np.zeros(40), np.ones(40), np.zeros(40))
     for excess in (still.excess, still.excess_over_past):
         with pytest.raises(NoValue):
@@ -100,8 +108,12 @@ def test_interest_and_borrow_fees_of_the_usual_share_are_no_timing():
     days = np.array(["2024-01-04", "2024-01-05", "2024-01-08", "2024-01-09"], "M8[D]")
     closes, rates = np.array([10.0, 11.0, 12.0, 10.0]), Rates(borrow_rate=0.05, cash_rate=0.03)
 
-    short = timing_of(CAPITAL, np.full(4, 1000.0), closes, [bought(1, 3, size=50.0, side="SELL")], days, rates)
-    flat = timing_of(CAPITAL, 1000 * 1.03 ** (np.array([0, 1, 4, 5]) / 365), closes, [], days, rates)
+    short = timing_of(
+        CAPITAL, np.full(4, 1000.0), closes, [bought(1, 3, size=50.0, side="SELL")], days, rates
+    )
+    flat = timing_of(
+        CAPITAL, 1000 * 1.03 ** (np.array([0, 1, 4, 5]) / 365), closes, [], days, rates
+    )
 
     borrowed = (50 * 11 + 50 * 12) / 3 / 1000
     paid = [1.03 ** (count / 365) - 1 - borrowed * 0.05 * count / 365 for count in (1, 3, 1)]

@@ -30,7 +30,9 @@ def test_each_month_starts_from_the_equity_before_it() -> None:
 
 
 def test_intraday_bars_fall_into_their_month() -> None:
-    [year] = monthly_returns(seconds("2012-01-03T14:30:00", "2012-01-03T15:30:00"), np.array([101.0, 102.0]), 100.0)
+    [year] = monthly_returns(
+        seconds("2012-01-03T14:30:00", "2012-01-03T15:30:00"), np.array([101.0, 102.0]), 100.0
+    )
 
     assert year.months[0] == pytest.approx(2)
 

@@ -27,13 +27,17 @@ def deflated(measured: MeasuredSharpe, sharpe_variance: float, trials: int) -> f
     return probabilistic_sharpe(measured, luck_sharpe(sharpe_variance, trials))
 
 
-def test_the_probabilistic_ratio_is_that_of_the_papers_example(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_probabilistic_ratio_is_that_of_the_papers_example(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("adapters.metrics.sharpe_evidence.LEAST_RETURNS", 24)
 
-    assert probabilistic_sharpe(MeasuredSharpe(**MONTHS, skewness=0, kurtosis=3)) == pytest.approx(0.982, abs=5e-4)
-    assert probabilistic_sharpe(MeasuredSharpe(**MONTHS, skewness=-2.448, kurtosis=10.164)) == pytest.approx(
-        0.913, abs=5e-4
-    )
+    assert probabilistic_sharpe(
+        MeasuredSharpe(**MONTHS, skewness=0, kurtosis=3)
+    ) == pytest.approx(0.982, abs=5e-4)
+    assert probabilistic_sharpe(
+        MeasuredSharpe(**MONTHS, skewness=-2.448, kurtosis=10.164)
+    ) == pytest.approx(0.913, abs=5e-4)
 
 
 def test_the_deflated_ratio_is_that_of_the_papers_example() -> None:
@@ -48,7 +52,9 @@ def test_the_deflated_ratio_is_that_of_the_papers_example() -> None:
 def test_the_least_track_record_is_that_of_the_papers_table(per_year: int, years: float) -> None:
     two = MeasuredSharpe(2 / math.sqrt(per_year), 100, 0, 3)
 
-    assert least_track_record(two, 1 / math.sqrt(per_year)) / per_year == pytest.approx(years, abs=5e-3)
+    assert least_track_record(two, 1 / math.sqrt(per_year)) / per_year == pytest.approx(
+        years, abs=5e-3
+    )
 
 
 def test_they_equal_an_independent_computation() -> None:
@@ -60,7 +66,10 @@ def test_they_equal_an_independent_computation() -> None:
         skew, tails = scipy.stats.skew(returns), scipy.stats.kurtosis(returns, fisher=False)
         spread = float(rng.uniform(1e-4, 1e-2))
 
-        best = scipy.stats.norm.ppf([1 - 1 / trials, 1 - 1 / (trials * math.e)]) @ [1 - np.euler_gamma, np.euler_gamma]
+        best = scipy.stats.norm.ppf([1 - 1 / trials, 1 - 1 / (trials * math.e)]) @ [
+            1 - np.euler_gamma,
+            np.euler_gamma,
+        ]
         error = np.sqrt((1 - skew * ratio + (tails - 1) / 4 * ratio**2) / (count - 1))
         expected = scipy.stats.norm.sf((math.sqrt(spread) * best - ratio) / error)
 

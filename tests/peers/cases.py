@@ -24,7 +24,9 @@ class Case:
     settings: dict = field(default_factory=dict)
 
     def run(self) -> BacktestResult:
-        return BacktestEngine(**self.settings).run(self.prices, lambda data: self.signals, self.name)
+        return BacktestEngine(**self.settings).run(
+            self.prices, lambda data: self.signals, self.name
+        )
 
 
 @cache
@@ -32,7 +34,10 @@ def real_prices(ticker: str) -> dict[str, np.ndarray]:
     """All bars of a shipped price file."""
     with (DATA / f"{ticker}.csv").open() as file:
         rows = list(csv.DictReader(file))
-    return {name: np.array([float(row[name]) for row in rows]) for name in ("Open", "High", "Low", "Close", "Volume")}
+    return {
+        name: np.array([float(row[name]) for row in rows])
+        for name in ("Open", "High", "Low", "Close", "Volume")
+    }
 
 
 def draw(seed: int, **settings) -> Case:
@@ -45,18 +50,30 @@ def draw(seed: int, **settings) -> Case:
     window = {name: column[first : first + bars].copy() for name, column in prices.items()}
     share = rng.choice([0.02, 0.1, 0.3])
     signals = rng.choice([1, 0, -1], bars, p=[share, 1 - 2 * share, share]).astype(np.int8)
-    return Case(f"{ticker} seed={seed} {settings}", window, signals, {"initial_capital": CAPITAL} | settings)
+    return Case(
+        f"{ticker} seed={seed} {settings}",
+        window,
+        signals,
+        {"initial_capital": CAPITAL} | settings,
+    )
 
 
 def crossings(ticker: str, fast: int, slow: int, **settings) -> Case:
     """All bars of a ticker, traded where two moving averages cross."""
     prices = real_prices(ticker)
     close = prices["Close"]
-    fast_average, slow_average = (np.convolve(close, np.ones(n) / n, "valid")[slow - n :] for n in (fast, slow))
+    fast_average, slow_average = (
+        np.convolve(close, np.ones(n) / n, "valid")[slow - n :] for n in (fast, slow)
+    )
     side = np.where(fast_average > slow_average, 1, -1).astype(np.int8)
     signals = np.zeros(len(close), dtype=np.int8)
     signals[slow:] = np.where(side[1:] != side[:-1], side[1:], 0)
-    return Case(f"{ticker} MA {fast}/{slow} {settings}", prices, signals, {"initial_capital": CAPITAL} | settings)
+    return Case(
+        f"{ticker} MA {fast}/{slow} {settings}",
+        prices,
+        signals,
+        {"initial_capital": CAPITAL} | settings,
+    )
 
 
 def without_signals_where_stops_leave(case: Case) -> Case:
@@ -65,7 +82,11 @@ def without_signals_where_stops_leave(case: Case) -> Case:
     A peer that gives one order per bar cannot open again on the bar of a stop.
     """
     while True:
-        stopped = [t.exit_bar for t in case.run().trades if t.exit_reason not in ("signal", "end_of_data")]
+        stopped = [
+            t.exit_bar
+            for t in case.run().trades
+            if t.exit_reason not in ("signal", "end_of_data")
+        ]
         if not case.signals[stopped].any():
             return case
         case.signals[stopped] = 0
@@ -79,7 +100,9 @@ def has_ambiguous_bar(case: Case) -> bool:
     stop_pct = case.settings.get("stop_loss_pct") or case.settings.get("trailing_stop_pct")
     if stop_pct is None:
         return False
-    gaps = [t for t in case.run().trades if t.exit_reason == "take_profit" and t.exit_at == "open"]
+    gaps = [
+        t for t in case.run().trades if t.exit_reason == "take_profit" and t.exit_at == "open"
+    ]
     return any(_touches(case, trade, stop_pct) for trade in gaps)
 
 

@@ -60,7 +60,11 @@ def days() -> np.ndarray:
 def run(**settings: object) -> BacktestResult:
     """The run, with half of the equity in each trade."""
     engine = BacktestEngine(
-        initial_capital=CAPITAL, fee_rate=FEE_RATE, position_size=50, size_type="percent", **settings
+        initial_capital=CAPITAL,
+        fee_rate=FEE_RATE,
+        position_size=50,
+        size_type="percent",
+        **settings,
     )
     return engine.run(real_prices("AAPL"), build_rule("MA_CROSS", {}).generate_signals, "AAPL")
 
@@ -102,7 +106,9 @@ def by_backtesting(result: BacktestResult) -> pd.Series:
             "Duration": dates[trades.exit_bar] - dates[trades.entry_bar],
         }
     )
-    return compute_stats(table, result.equity_curve, pd.DataFrame(real_prices("AAPL"), index=dates), None)
+    return compute_stats(
+        table, result.equity_curve, pd.DataFrame(real_prices("AAPL"), index=dates), None
+    )
 
 
 def by_tradingview(returns: pd.Series) -> float:
@@ -137,7 +143,9 @@ def _cell(number: float | None) -> str:
 def fill_table() -> str:
     """Where the same signals end, by how orders fill."""
     ends = [(words, run(**settings)) for words, settings in FILLS]
-    rows = [f"| {words} | {each.equity_curve[-1]:,.2f} | {len(each.trades)} |" for words, each in ends]
+    rows = [
+        f"| {words} | {each.equity_curve[-1]:,.2f} | {len(each.trades)} |" for words, each in ends
+    ]
     return "\n".join(["| how orders fill | final equity | trades |", "|---|---|---|", *rows])
 
 

@@ -8,7 +8,17 @@ from vectorbt.portfolio.enums import SizeType
 
 from engine.engine import BacktestEngine
 from portfolio.legs import Leg
-from tests.peers.portfolios import BOOKS, NO_COSTS, Book, by_bt, by_signals, by_targets, of_money, of_months, of_percent
+from tests.peers.portfolios import (
+    BOOKS,
+    NO_COSTS,
+    Book,
+    by_bt,
+    by_signals,
+    by_targets,
+    of_money,
+    of_months,
+    of_percent,
+)
 from tests.portfolios.books import together
 
 Peer = Callable[[BacktestEngine, list[Leg]], float]  # final equity
@@ -22,7 +32,9 @@ def portfolio_table() -> str:
     return "\n".join([HEAD, "|---|---|---|---|---|", *(_row(*row) for row in ROWS)])
 
 
-def _row(tool: str, words: str, sharing: dict[str, str], draw: Callable[[int], Book], peer: Peer) -> str:
+def _row(
+    tool: str, words: str, sharing: dict[str, str], draw: Callable[[int], Book], peer: Peer
+) -> str:
     off = np.abs(np.fromiter(_off(sharing, draw, peer), float))
     others = off[off > EQUAL] * 100
     numbers = (f"{np.median(others):.4f} %", f"{others.max():.4f} %") if len(others) else ("", "")
@@ -33,7 +45,9 @@ def _off(sharing: dict[str, str], draw: Callable[[int], Book], peer: Peer) -> It
     """By how much of the capital the tool's final equity is larger."""
     for seed in BOOKS:
         terms, legs = draw(seed)
-        yield (peer(terms, legs) - together(legs, terms, **sharing).equity_curve[-1]) / terms.initial_capital
+        yield (
+            peer(terms, legs) - together(legs, terms, **sharing).equity_curve[-1]
+        ) / terms.initial_capital
 
 
 def signals(terms: BacktestEngine, legs: list[Leg], **changed: object) -> float:
@@ -62,8 +76,20 @@ BOTH = {"direction": "longshort"}
 MONTHLY = {"mode": "sleeves", "rebalance": "monthly"}
 SMALL = {"initial_capital": 100_000.0, "position_size": 20_000}
 ROWS: tuple[tuple[str, str, dict[str, str], Callable[[int], Book], Peer], ...] = (
-    ("vectorbt", "money in each trade, `call_seq` with exits first", {}, partial(of_money, **LONGS, **COSTS), signals),
-    ("", 'the same, `call_seq="auto"`', {}, partial(of_money, **LONGS, **COSTS), partial(signals, call_seq="auto")),
+    (
+        "vectorbt",
+        "money in each trade, `call_seq` with exits first",
+        {},
+        partial(of_money, **LONGS, **COSTS),
+        signals,
+    ),
+    (
+        "",
+        'the same, `call_seq="auto"`',
+        {},
+        partial(of_money, **LONGS, **COSTS),
+        partial(signals, call_seq="auto"),
+    ),
     (
         "",
         "the same, its default `call_seq`",
@@ -71,12 +97,54 @@ ROWS: tuple[tuple[str, str, dict[str, str], Callable[[int], Book], Peer], ...] =
         partial(of_money, **LONGS, **COSTS),
         partial(signals, call_seq="default"),
     ),
-    ("", "money in each trade, longs and shorts", {}, partial(of_money, **BOTH, **COSTS), signals),
-    ("", "the same, 20 % of the capital in each trade", {}, partial(of_money, **BOTH, **COSTS, **SMALL), signals),
-    ("", "percent of equity by `from_orders`, no costs", {}, partial(of_percent, **LONGS, **NO_COSTS), targets),
-    ("", "the same, 0.1 % fees and 5 basis points", {}, partial(of_percent, **LONGS, **COSTS), targets),
-    ("", "percent by `from_signals`, no costs", {}, partial(of_percent, **LONGS, **NO_COSTS), free_cash),
-    ("bt", "sleeves rebalanced monthly, no costs", MONTHLY, partial(of_months, **NO_COSTS), months),
+    (
+        "",
+        "money in each trade, longs and shorts",
+        {},
+        partial(of_money, **BOTH, **COSTS),
+        signals,
+    ),
+    (
+        "",
+        "the same, 20 % of the capital in each trade",
+        {},
+        partial(of_money, **BOTH, **COSTS, **SMALL),
+        signals,
+    ),
+    (
+        "",
+        "percent of equity by `from_orders`, no costs",
+        {},
+        partial(of_percent, **LONGS, **NO_COSTS),
+        targets,
+    ),
+    (
+        "",
+        "the same, 0.1 % fees and 5 basis points",
+        {},
+        partial(of_percent, **LONGS, **COSTS),
+        targets,
+    ),
+    (
+        "",
+        "percent by `from_signals`, no costs",
+        {},
+        partial(of_percent, **LONGS, **NO_COSTS),
+        free_cash,
+    ),
+    (
+        "bt",
+        "sleeves rebalanced monthly, no costs",
+        MONTHLY,
+        partial(of_months, **NO_COSTS),
+        months,
+    ),
     ("", "the same, 0.1 % fees", MONTHLY, partial(of_months, **FEES), months),
-    ("", "the same, whole shares, no costs", MONTHLY, partial(of_months, **NO_COSTS, fractional_shares=False), months),
+    (
+        "",
+        "the same, whole shares, no costs",
+        MONTHLY,
+        partial(of_months, **NO_COSTS, fractional_shares=False),
+        months,
+    ),
 )

@@ -15,7 +15,8 @@ from tests.portfolios import books
 
 Book = tuple[BacktestEngine, list[Leg]]
 BOOKS = range(300)
-CAPITAL = {"longonly": 100_000.0, "longshort": 1_000_000.0}  # so large that no bound of ours binds a short
+# so large that no bound of ours binds a short
+CAPITAL = {"longonly": 100_000.0, "longshort": 1_000_000.0}
 MONEY = {"longonly": (3_000, 20_000, 70_000), "longshort": (500, 3_000, 10_000)}
 PERCENT = {"longonly": (10, 30, 50, 100), "longshort": (5, 10)}
 NO_STOPS = dict.fromkeys(("stop_loss_pct", "take_profit_pct", "trailing_stop_pct"))
@@ -31,13 +32,19 @@ def of_money(seed: int, direction: str, **fixed: object) -> Book:
 def of_percent(seed: int, direction: str, **fixed: object) -> Book:
     """The same percent of equity in each trade, at the close; no order repeats the one before it."""
     size = random.Random(-seed - 1).choice(PERCENT[direction])
-    terms, legs = _book(seed, direction, **{"size_type": "percent", "position_size": size, "fill": "close"} | fixed)
+    terms, legs = _book(
+        seed,
+        direction,
+        **{"size_type": "percent", "position_size": size, "fill": "close"} | fixed,
+    )
     return terms, [replace(leg, signals=_turns(leg.signals)) for leg in legs]
 
 
 def _book(seed: int, direction: str, **fixed: object) -> Book:
     """Terms without stops, and up to six legs on calendars of their own."""
-    terms, legs = books.book(seed, **NO_STOPS | {"direction": direction, "initial_capital": CAPITAL[direction]} | fixed)
+    terms, legs = books.book(
+        seed, **NO_STOPS | {"direction": direction, "initial_capital": CAPITAL[direction]} | fixed
+    )
     return terms, [replace(leg, stops=None) for leg in legs]
 
 
@@ -51,7 +58,12 @@ def _turns(signals: np.ndarray) -> np.ndarray:
 def of_months(seed: int, **fixed: object) -> Book:
     """Sleeves that hold what they bought on the first bar; some miss bars, but none on which all are rebalanced."""
     draw, rng = random.Random(-seed - 1), np.random.default_rng(seed)
-    hold = {"size_type": "percent", "position_size": 100, "direction": "longonly", "fill": "close"}
+    hold = {
+        "size_type": "percent",
+        "position_size": 100,
+        "direction": "longonly",
+        "fill": "close",
+    }
     hold |= {"initial_capital": CAPITAL["longonly"], "fractional_shares": True, "slippage_bps": 0}
     days = np.arange(draw.randint(40, 700))
     times = books.FIRST + days[rng.random(len(days)) < draw.choice([0.3, 0.7, 1.0])]
@@ -65,7 +77,9 @@ def _held(rng: np.random.Generator, times: np.ndarray, ticker: str) -> Leg:
     prices, weight = books.ohlc(rng, int(kept.sum())), rng.choice([1.0, rng.uniform(0.5, 2)])
     signals = np.zeros(len(prices), dtype=np.int8)
     signals[0] = 1
-    return Leg(ticker=ticker, times=times[kept], bars=prices, signals=signals, weight=float(weight))
+    return Leg(
+        ticker=ticker, times=times[kept], bars=prices, signals=signals, weight=float(weight)
+    )
 
 
 def _begins_month(times: np.ndarray) -> np.ndarray:
@@ -80,11 +94,14 @@ class Table:
 
     def __init__(self, terms: BacktestEngine, legs: list[Leg]) -> None:
         calendar, delay = Calendar(legs), int(terms.fill == "next_open")
-        self.closes, self.prices = (calendar.marks(legs, at_open) for at_open in (False, bool(delay)))
+        self.closes, self.prices = (
+            calendar.marks(legs, at_open) for at_open in (False, bool(delay))
+        )
         self.sides = np.zeros(self.closes.shape, dtype=np.int8)
         for number, (bars, leg) in enumerate(zip(calendar.bar_of, legs, strict=True)):
             self.sides[bars[delay:], number] = leg.signals[: len(bars) - delay]
-            for values in (self.closes, self.prices):  # 0 before the first bar, which vectorbt refuses
+            # 0 before the first bar, which vectorbt refuses
+            for values in (self.closes, self.prices):
                 values[: bars[0], number] = leg.bars.close[0]
 
     def sells_first(self) -> np.ndarray:
@@ -113,7 +130,10 @@ def by_targets(terms: BacktestEngine, legs: list[Leg]) -> vbt.Portfolio:
     sides = table.sides if terms.direction == "longshort" else np.maximum(table.sides, 0)
     targets = np.where(table.sides == 0, np.nan, sides * terms.position_size / 100)
     return vbt.Portfolio.from_orders(
-        pd.DataFrame(table.closes), size=targets, size_type=SizeType.TargetPercent, **_account(terms, table)
+        pd.DataFrame(table.closes),
+        size=targets,
+        size_type=SizeType.TargetPercent,
+        **_account(terms, table),
     )
 
 

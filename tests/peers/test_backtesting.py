@@ -53,7 +53,12 @@ def strategy_of(case: Case) -> type[Strategy]:
             bar = len(self.data) - 1
             self.move_stop(closes[bar])
             signal, position = signals[bar], self.position.size
-            if bar == last or not signal or signal * position > 0 or (signal < 0 and not position and not longshort):
+            if (
+                bar == last
+                or not signal
+                or signal * position > 0
+                or (signal < 0 and not position and not longshort)
+            ):
                 return
             price = opens[bar + 1] if next_open else closes[bar]
             cash = self.equity
@@ -70,7 +75,10 @@ def strategy_of(case: Case) -> type[Strategy]:
                 level = price * (1 + side * target / 100) if target else None
                 stop = stop_of(side, price, price)
                 last_close = self.data.Close[-1]
-                if any(end and side * end >= side * last_close for end in (stop, level and 2 * last_close - level)):
+                if any(
+                    end and side * end >= side * last_close
+                    for end in (stop, level and 2 * last_close - level)
+                ):
                     raise LevelsBeyondClose
                 place = self.buy if side > 0 else self.sell
                 place(size=units, sl=stop, tp=level)
@@ -88,9 +96,12 @@ def strategy_of(case: Case) -> type[Strategy]:
 
 def run_peer(case: Case):
     """Closed trades and equity of the case in backtesting.py."""
-    frame = pd.DataFrame(case.prices, index=pd.date_range("2000-01-01", periods=len(case.signals)))
+    frame = pd.DataFrame(
+        case.prices, index=pd.date_range("2000-01-01", periods=len(case.signals))
+    )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # trades left open at the end, and pandas' own deprecations
+        # trades left open at the end, and pandas' own deprecations
+        warnings.simplefilter("ignore")
         stats = Backtest(
             frame,
             strategy_of(case),
@@ -115,11 +126,15 @@ def assert_equal(case: Case) -> int:
     for trade, row in zip(closed, theirs.itertuples(), strict=True):
         assert (trade.entry_bar, trade.exit_bar) == (row.EntryBar, row.ExitBar), case.name
         assert (trade.size if trade.side == "BUY" else -trade.size) == row.Size, case.name
-        assert (trade.entry_price, trade.exit_price) == pytest.approx((row.EntryPrice, row.ExitPrice)), case.name
+        assert (trade.entry_price, trade.exit_price) == pytest.approx(
+            (row.EntryPrice, row.ExitPrice)
+        ), case.name
         assert trade.pnl_abs == pytest.approx(row.PnL, rel=1e-9, abs=1e-6), case.name
     booked_late = [fill.bar for fill in ours.fills if fill.at == "close"]
     same = np.setdiff1d(np.arange(len(equity)), booked_late)
-    np.testing.assert_allclose(ours.equity_curve[same], equity[same], rtol=1e-10, err_msg=case.name)
+    np.testing.assert_allclose(
+        ours.equity_curve[same], equity[same], rtol=1e-10, err_msg=case.name
+    )
     return len(closed)
 
 
@@ -132,21 +147,29 @@ def settings_of(seed: int) -> dict:
         "direction": str(rng.choice(["longonly", "longshort"])),
     }
     if rng.integers(2):
-        return settings | {"size_type": "percent", "position_size": float(rng.choice([10.0, 50.0]))}
+        return settings | {
+            "size_type": "percent",
+            "position_size": float(rng.choice([10.0, 50.0])),
+        }
     return settings | {"position_size": float(rng.choice([2_000.0, 20_000.0]))}
 
 
 @pytest.mark.parametrize("ticker", TICKERS)
 @pytest.mark.parametrize("fill", ["close", "next_open"])
 def test_moving_average_crosses_on_all_real_prices(ticker, fill):
-    case = crossings(ticker, 10, 30, fill=fill, direction="longshort", fee_rate=0.001, position_size=10_000.0)
+    case = crossings(
+        ticker, 10, 30, fill=fill, direction="longshort", fee_rate=0.001, position_size=10_000.0
+    )
 
     assert assert_equal(case) > 1
 
 
 @pytest.mark.parametrize("block", range(8))
 def test_random_signals(block):
-    compared = sum(assert_equal(draw(seed, **settings_of(seed))) for seed in range(block * 20, block * 20 + 20))
+    compared = sum(
+        assert_equal(draw(seed, **settings_of(seed)))
+        for seed in range(block * 20, block * 20 + 20)
+    )
 
     assert compared > 100
 

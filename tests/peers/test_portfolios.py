@@ -13,10 +13,21 @@ import pytest
 import vectorbt as vbt
 
 from portfolio.result import PortfolioResult
-from tests.peers.portfolios import BOOKS, NO_COSTS, Book, by_bt, by_signals, by_targets, of_money, of_months, of_percent
+from tests.peers.portfolios import (
+    BOOKS,
+    NO_COSTS,
+    Book,
+    by_bt,
+    by_signals,
+    by_targets,
+    of_money,
+    of_months,
+    of_percent,
+)
 from tests.portfolios.books import together
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(600)]  # numba compiles for half a minute on the first call
+# numba compiles for half a minute on the first call
+pytestmark = [pytest.mark.peers, pytest.mark.timeout(600)]
 
 DIRECTIONS = ("longonly", "longshort")
 close_to = partial(pytest.approx, rel=1e-9)
@@ -32,7 +43,9 @@ def test_percent_of_equity_in_each_trade_fills_as_in_vectorbt(direction):
     assert compared(partial(of_percent, **NO_COSTS), by_targets, direction) > 5_000
 
 
-def compared(draw: Callable[[int, str], Book], peer: Callable[..., vbt.Portfolio], direction: str) -> int:
+def compared(
+    draw: Callable[[int, str], Book], peer: Callable[..., vbt.Portfolio], direction: str
+) -> int:
     """Compare all books; the number of orders."""
     return sum(assert_equal(draw(seed, direction), peer, f"seed {seed}") for seed in BOOKS)
 
@@ -66,7 +79,10 @@ def test_sleeves_that_are_rebalanced_monthly_are_worth_what_bt_says():
     for seed in BOOKS:
         terms, legs = of_months(seed, **NO_COSTS)
 
-        ours, theirs = together(legs, terms, mode="sleeves", rebalance="monthly"), by_bt(terms, legs)
+        ours, theirs = (
+            together(legs, terms, mode="sleeves", rebalance="monthly"),
+            by_bt(terms, legs),
+        )
 
         np.testing.assert_allclose(ours.equity_curve, theirs, rtol=1e-9, err_msg=f"seed {seed}")
         resized += sum(fill.reason == "rebalance" for fill in ours.fills)

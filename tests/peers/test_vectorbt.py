@@ -11,9 +11,17 @@ import pytest
 import vectorbt as vbt
 from vectorbt.portfolio.enums import SizeType, StopEntryPrice, StopExitPrice, TradeStatus
 
-from tests.peers.cases import TICKERS, Case, crossings, draw, has_ambiguous_bar, without_signals_where_stops_leave
+from tests.peers.cases import (
+    TICKERS,
+    Case,
+    crossings,
+    draw,
+    has_ambiguous_bar,
+    without_signals_where_stops_leave,
+)
 
-pytestmark = [pytest.mark.peers, pytest.mark.timeout(600)]  # numba compiles for half a minute on the first call
+# numba compiles for half a minute on the first call
+pytestmark = [pytest.mark.peers, pytest.mark.timeout(600)]
 
 VALUE_SIZES = (5_000.0, 20_000.0, 250_000.0)
 PERCENT_SIZES = (10.0, 60.0, 99.0)
@@ -57,7 +65,10 @@ def _size(settings: dict, price: np.ndarray, signals: np.ndarray) -> dict:
         return {"size": min(with_fee, 1.0), "size_type": SizeType.Percent}
     fill = price * (1 + np.sign(signals) * settings.get("slippage_bps", 0) / 10_000)
     shares = settings["position_size"] / fill
-    return {"size": shares if settings.get("fractional_shares") else np.floor(shares), "size_type": SizeType.Amount}
+    return {
+        "size": shares if settings.get("fractional_shares") else np.floor(shares),
+        "size_type": SizeType.Amount,
+    }
 
 
 def assert_equal(case: Case) -> int:
@@ -66,7 +77,9 @@ def assert_equal(case: Case) -> int:
     records = theirs.trades.values
     assert len(ours.trades) == len(records), case.name
     for trade, record in zip(ours.trades, records, strict=True):
-        assert (trade.entry_bar, trade.exit_bar) == (record["entry_idx"], record["exit_idx"]), case.name
+        assert (trade.entry_bar, trade.exit_bar) == (record["entry_idx"], record["exit_idx"]), (
+            case.name
+        )
         assert trade.side == ("BUY" if record["direction"] == 0 else "SELL"), case.name
         assert trade.is_open == (record["status"] == TradeStatus.Open), case.name
         assert (trade.size, trade.entry_price, trade.exit_price, trade.entry_fees, trade.exit_fees) == pytest.approx(
@@ -74,8 +87,12 @@ def assert_equal(case: Case) -> int:
             rel=1e-9, abs=1e-9,
         ), case.name  # fmt: skip
         assert trade.pnl_abs == pytest.approx(record["pnl"], rel=1e-9, abs=1e-6), case.name
-        assert trade.pnl_pct == pytest.approx(record["return"] * 100, rel=1e-9, abs=1e-9), case.name
-    np.testing.assert_allclose(ours.equity_curve, theirs.value().to_numpy(), rtol=1e-10, err_msg=case.name)
+        assert trade.pnl_pct == pytest.approx(record["return"] * 100, rel=1e-9, abs=1e-9), (
+            case.name
+        )
+    np.testing.assert_allclose(
+        ours.equity_curve, theirs.value().to_numpy(), rtol=1e-10, err_msg=case.name
+    )
     return len(records)
 
 
@@ -92,7 +109,10 @@ def settings_of(seed: int, longshort: bool) -> dict:
         small = {"direction": "longshort", "position_size": float(rng.choice([3_000.0, 9_000.0]))}
         return settings | small | {"initial_capital": 1_000_000.0}
     if rng.integers(2):
-        return settings | {"size_type": "percent", "position_size": float(rng.choice(PERCENT_SIZES))}
+        return settings | {
+            "size_type": "percent",
+            "position_size": float(rng.choice(PERCENT_SIZES)),
+        }
     return settings | {"position_size": float(rng.choice(VALUE_SIZES))}
 
 
@@ -100,21 +120,29 @@ def settings_of(seed: int, longshort: bool) -> dict:
 @pytest.mark.parametrize("fill", ["close", "next_open"])
 @pytest.mark.parametrize("direction", ["longonly", "longshort"])
 def test_moving_average_crosses_on_all_real_prices(ticker, fill, direction):
-    case = crossings(ticker, 10, 30, fill=fill, direction=direction, fee_rate=0.001, position_size=10_000.0)
+    case = crossings(
+        ticker, 10, 30, fill=fill, direction=direction, fee_rate=0.001, position_size=10_000.0
+    )
 
     assert assert_equal(case) > 1
 
 
 @pytest.mark.parametrize("block", range(10))
 def test_random_signals_longonly(block):
-    compared = sum(assert_equal(draw(seed, **settings_of(seed, False))) for seed in range(block * 20, block * 20 + 20))
+    compared = sum(
+        assert_equal(draw(seed, **settings_of(seed, False)))
+        for seed in range(block * 20, block * 20 + 20)
+    )
 
     assert compared > 100
 
 
 @pytest.mark.parametrize("block", range(10, 20))
 def test_random_signals_longshort(block):
-    compared = sum(assert_equal(draw(seed, **settings_of(seed, True))) for seed in range(block * 20, block * 20 + 20))
+    compared = sum(
+        assert_equal(draw(seed, **settings_of(seed, True)))
+        for seed in range(block * 20, block * 20 + 20)
+    )
 
     assert compared > 100
 
@@ -129,7 +157,10 @@ def test_random_signals_with_stop_loss_and_target(block):
         if rng.integers(3):
             settings["stop_loss_pct"] = float(rng.choice([1.0, 4.0, 12.0]))
         if rng.integers(3):
-            settings |= {"take_profit_pct": float(rng.choice([1.0, 5.0, 20.0])), "slippage_bps": 0.0}
+            settings |= {
+                "take_profit_pct": float(rng.choice([1.0, 5.0, 20.0])),
+                "slippage_bps": 0.0,
+            }
         case = without_signals_where_stops_leave(draw(seed, **settings))
         compared += 0 if has_ambiguous_bar(case) else assert_equal(case)
 

@@ -38,7 +38,9 @@ def engine(draw, **fixed):
         "fee_rate": draw.choice([0, 0.001, 0.05]),
         "slippage_bps": draw.choice([0, 5, 100]),
         "size_type": size_type,
-        "position_size": draw.choice([10, 50, 99, 100] if size_type == "percent" else [50, 500, 10_000, 1e6]),
+        "position_size": draw.choice(
+            [10, 50, 99, 100] if size_type == "percent" else [50, 500, 10_000, 1e6]
+        ),
         "direction": draw.choice(["longonly", "longshort"]),
         "fill": draw.choice(["close", "next_open"]),
         "stop_loss_pct": draw.choice([None, 1, 5]),
@@ -87,10 +89,24 @@ def cut(one, days):
     bars = int((one.times < FIRST + days).sum())
     if bars < 2:
         return None
-    prices = check_bars({name: getattr(one.bars, name.lower())[:bars] for name in ("Open", "High", "Low", "Close")})
-    stops = Stops(prices, one.stops._stop_loss_pct, one.stops._take_profit_pct, one.stops._trailing_stop_pct)
+    prices = check_bars(
+        {
+            name: getattr(one.bars, name.lower())[:bars]
+            for name in ("Open", "High", "Low", "Close")
+        }
+    )
+    stops = Stops(
+        prices, one.stops._stop_loss_pct, one.stops._take_profit_pct, one.stops._trailing_stop_pct
+    )
     priority = None if one.priority is None else one.priority[:bars]
-    return replace(one, times=one.times[:bars], bars=prices, signals=one.signals[:bars], stops=stops, priority=priority)
+    return replace(
+        one,
+        times=one.times[:bars],
+        bars=prices,
+        signals=one.signals[:bars],
+        stops=stops,
+        priority=priority,
+    )
 
 
 def together(legs, terms, **sharing):

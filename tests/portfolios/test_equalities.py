@@ -37,7 +37,9 @@ def test_one_leg_with_the_whole_account_is_its_run_bit_for_bit():
             assert tuple(each.trade for each in found.trades) == run.trades, (seed, mode)
             assert np.array_equal(found.equity_curve, run.equity_curve), (seed, mode)
             assert np.array_equal(found.cash_curve, run.cash_curve), (seed, mode)
-            assert [(each.bar, each.side, each.reason) for each in found.left_out] == list(run.rejected_orders), seed
+            assert [(each.bar, each.side, each.reason) for each in found.left_out] == list(
+                run.rejected_orders
+            ), seed
             assert found.metrics == run.metrics, (seed, mode)
         traded += len(run.trades)
     assert traded > 5_000
@@ -47,7 +49,9 @@ def test_sleeves_that_are_never_rebalanced_are_the_sum_of_their_runs():
     for seed in BOOKS:
         terms, legs = book(seed)
         weights = np.random.default_rng(seed).uniform(0.5, 2, len(legs))
-        legs = [replace(one, weight=float(weight)) for one, weight in zip(legs, weights, strict=True)]
+        legs = [
+            replace(one, weight=float(weight)) for one, weight in zip(legs, weights, strict=True)
+        ]
 
         found = together(legs, terms, mode="sleeves")
 
@@ -62,7 +66,9 @@ def test_sleeves_that_are_never_rebalanced_are_the_sum_of_their_runs():
 
 def steps(found, number):
     """On each bar of the calendar, how many of a leg's own bars have been."""
-    return found.calendar.bar_of[number].searchsorted(np.arange(len(found.calendar)), side="right")
+    return found.calendar.bar_of[number].searchsorted(
+        np.arange(len(found.calendar)), side="right"
+    )
 
 
 def random_book(seed):
@@ -95,15 +101,21 @@ def test_cash_and_shares_are_equity_on_each_bar():
 
         found = together(legs, terms, **sharing)
 
-        closes = np.array([found.calendar.known(number, one.bars.close) for number, one in enumerate(legs)])
+        closes = np.array(
+            [found.calendar.known(number, one.bars.close) for number, one in enumerate(legs)]
+        )
         shares, cash = np.zeros(closes.shape), np.full(len(found.calendar), terms.initial_capital)
         for fill in found.fills:
             shares[fill.leg, fill.bar :] = fill.shares_after
             cash[fill.bar :] -= fill.price * fill.shares + fill.fee
         scale = max(terms.initial_capital, abs(found.equity_curve).max())
-        assert found.equity_curve == pytest.approx(cash + (shares * closes).sum(axis=0), abs=1e-9 * scale), seed
+        assert found.equity_curve == pytest.approx(
+            cash + (shares * closes).sum(axis=0), abs=1e-9 * scale
+        ), seed
         assert found.cash_curve == pytest.approx(cash, abs=1e-9 * scale), seed
-        assert found.gross_curve == pytest.approx(abs(shares * closes).sum(axis=0), abs=1e-9 * scale), seed
+        assert found.gross_curve == pytest.approx(
+            abs(shares * closes).sum(axis=0), abs=1e-9 * scale
+        ), seed
         assert (found.positions_curve == (shares != 0).sum(axis=0)).all(), seed
         assert sum(found.earned[:, -1]) == pytest.approx(
             found.equity_curve[-1] - terms.initial_capital, abs=1e-9 * scale
@@ -137,11 +149,14 @@ def test_bounds_hold_whenever_a_position_is_opened():
             worth[fill.leg] = abs(fill.shares) * fill.price
             signed = np.sign(shares) * worth
             equity, slack = cash + signed.sum(), 1e-9 * terms.initial_capital
-            slip = 3 * terms.slippage_bps / 10_000 * worth.sum()  # of others that were opened on the same bar
+            # of others that were opened on the same bar
+            slip = 3 * terms.slippage_bps / 10_000 * worth.sum()
             assert worth.sum() <= sharing["max_gross_pct"] / 100 * equity + slip + slack, seed
             assert (shares != 0).sum() <= (sharing["max_positions"] or len(legs)), seed
             if sharing["max_weight_pct"]:
-                assert worth[fill.leg] <= sharing["max_weight_pct"] / 100 * equity + slip + slack, seed
+                assert (
+                    worth[fill.leg] <= sharing["max_weight_pct"] / 100 * equity + slip + slack
+                ), seed
             if sharing["max_gross_pct"] <= 100:
                 assert cash >= -slack, seed
             bound += 1
@@ -162,35 +177,74 @@ def test_nothing_that_is_filled_knows_a_later_bar():
         bars = len(part.calendar)
         assert (whole.calendar.times[:bars] == part.calendar.times).all()
         assert [fill for fill in whole.fills if fill.bar < bars] == list(part.fills), seed
-        assert [order for order in whole.left_out if order.bar < bars] == list(part.left_out), seed
+        assert [order for order in whole.left_out if order.bar < bars] == list(part.left_out), (
+            seed
+        )
         assert np.array_equal(whole.equity_curve[:bars], part.equity_curve), seed
 
 
 def test_an_order_of_the_legs_decides_where_cash_does_not_suffice():
-    terms = engine(random.Random(1), size_type="percent", position_size=80, direction="longonly", fill="close")
-    terms = replace(terms, stop_loss_pct=None, take_profit_pct=None, trailing_stop_pct=None, fractional_shares=True)
+    terms = engine(
+        random.Random(1),
+        size_type="percent",
+        position_size=80,
+        direction="longonly",
+        fill="close",
+    )
+    terms = replace(
+        terms,
+        stop_loss_pct=None,
+        take_profit_pct=None,
+        trailing_stop_pct=None,
+        fractional_shares=True,
+    )
     buys = np.array([0, 1, 0, 0], np.int8)
-    first, second = (replace(leg(seed, terms, 4, gaps=False), signals=buys, stops=None) for seed in (1, 2))
+    first, second = (
+        replace(leg(seed, terms, 4, gaps=False), signals=buys, stops=None) for seed in (1, 2)
+    )
 
     plain = together([first, second], terms)
     ranked = together(
-        [replace(first, priority=np.array([9.0, 1, 9, 9])), replace(second, priority=np.array([0.0, 2, 0, 0]))], terms
+        [
+            replace(first, priority=np.array([9.0, 1, 9, 9])),
+            replace(second, priority=np.array([0.0, 2, 0, 0])),
+        ],
+        terms,
     )
     unknown = together(
-        [replace(first, priority=np.full(4, np.nan)), replace(second, priority=np.array([0.0, -9, 0, 0]))], terms
+        [
+            replace(first, priority=np.full(4, np.nan)),
+            replace(second, priority=np.array([0.0, -9, 0, 0])),
+        ],
+        terms,
     )
 
     assert [fill.leg for fill in plain.fills] == [0, 1]
-    assert plain.fills[0].price * plain.fills[0].shares == pytest.approx(0.8 * terms.initial_capital)
+    assert plain.fills[0].price * plain.fills[0].shares == pytest.approx(
+        0.8 * terms.initial_capital
+    )
     assert [fill.leg for fill in ranked.fills] == [1, 0]
     assert [fill.leg for fill in unknown.fills] == [1, 0]
 
 
 def test_places_are_given_to_those_who_come_first():
-    terms = engine(random.Random(1), size_type="percent", position_size=10, direction="longonly", fill="close")
-    terms = replace(terms, initial_capital=1e6, stop_loss_pct=None, take_profit_pct=None, trailing_stop_pct=None)
+    terms = engine(
+        random.Random(1),
+        size_type="percent",
+        position_size=10,
+        direction="longonly",
+        fill="close",
+    )
+    terms = replace(
+        terms,
+        initial_capital=1e6,
+        stop_loss_pct=None,
+        take_profit_pct=None,
+        trailing_stop_pct=None,
+    )
     legs = [
-        replace(leg(seed, terms, 6, gaps=False), signals=np.array([1, 0, -1, 1, 0, 0], np.int8)) for seed in range(3)
+        replace(leg(seed, terms, 6, gaps=False), signals=np.array([1, 0, -1, 1, 0, 0], np.int8))
+        for seed in range(3)
     ]
 
     found = together(legs, terms, max_positions=2)
@@ -203,7 +257,9 @@ def test_places_are_given_to_those_who_come_first():
 
 
 def test_a_leg_that_ends_is_sold_at_its_last_close_without_costs():
-    terms = engine(random.Random(1), fee_rate=0.01, slippage_bps=100, direction="longonly", fill="close")
+    terms = engine(
+        random.Random(1), fee_rate=0.01, slippage_bps=100, direction="longonly", fill="close"
+    )
     terms = replace(terms, initial_capital=1e6, size_type="value", position_size=5_000)
     held = np.array([1, 0, 0, 0], np.int8)
     short, long = leg(1, terms, 4, gaps=False), leg(2, terms, 8, gaps=False)
@@ -220,7 +276,14 @@ def test_a_leg_that_ends_is_sold_at_its_last_close_without_costs():
 
 
 def test_sleeves_come_back_to_their_weights_each_month():
-    terms = engine(random.Random(1), fee_rate=0.0, slippage_bps=0, size_type="percent", position_size=100, fill="close")
+    terms = engine(
+        random.Random(1),
+        fee_rate=0.0,
+        slippage_bps=0,
+        size_type="percent",
+        position_size=100,
+        fill="close",
+    )
     terms = replace(
         terms,
         initial_capital=1e6,
@@ -231,7 +294,9 @@ def test_sleeves_come_back_to_their_weights_each_month():
     )
     hold = np.zeros(90, np.int8)
     hold[0] = 1
-    legs = [replace(leg(seed, terms, 90, gaps=False), signals=hold, stops=None) for seed in range(4)]
+    legs = [
+        replace(leg(seed, terms, 90, gaps=False), signals=hold, stops=None) for seed in range(4)
+    ]
 
     found = together(legs, terms, mode="sleeves", rebalance="monthly")
 
@@ -250,24 +315,43 @@ def test_weights_by_volatility_use_what_was_known_then():
 
     found = together([calm, wild], terms, mode="sleeves", volatility_bars=20)
 
-    deviations = [np.std(each.before[-20:] / each.before[-21:-1] - 1, ddof=1) for each in (calm, wild)]
+    deviations = [
+        np.std(each.before[-20:] / each.before[-21:-1] - 1, ddof=1) for each in (calm, wild)
+    ]
     parts = (1 / np.array(deviations)) / (1 / np.array(deviations)).sum()
-    assert found.sleeves[:, 0] - found.earned[:, 0] == pytest.approx(parts * terms.initial_capital, rel=1e-12)
+    assert found.sleeves[:, 0] - found.earned[:, 0] == pytest.approx(
+        parts * terms.initial_capital, rel=1e-12
+    )
 
 
 @pytest.mark.parametrize("fill", ["close", "next_open"])
 def test_a_ticker_without_a_bar_is_not_traded_and_keeps_its_last_close(fill):
-    terms = engine(random.Random(1), direction="longonly", fill=fill, size_type="percent", position_size=50)
+    terms = engine(
+        random.Random(1), direction="longonly", fill=fill, size_type="percent", position_size=50
+    )
     whole = leg(1, terms, 10, gaps=False)
     kept = np.array([0, 1, 2, 6, 7, 8, 9])
-    prices = {name: getattr(whole.bars, name.lower())[kept] for name in ("Open", "High", "Low", "Close")}
+    prices = {
+        name: getattr(whole.bars, name.lower())[kept] for name in ("Open", "High", "Low", "Close")
+    }
     bars = check_bars(prices)
     gappy = replace(
-        whole, ticker="GAP", times=FIRST + kept, bars=bars, stops=None, signals=np.array([1, 0, 0, 0, 0, 0, 0], np.int8)
+        whole,
+        ticker="GAP",
+        times=FIRST + kept,
+        bars=bars,
+        stops=None,
+        signals=np.array([1, 0, 0, 0, 0, 0, 0], np.int8),
     )
 
     found = together(
-        [replace(whole, signals=np.zeros(10, np.int8), stops=Stops(whole.bars, None, None, None)), gappy], terms
+        [
+            replace(
+                whole, signals=np.zeros(10, np.int8), stops=Stops(whole.bars, None, None, None)
+            ),
+            gappy,
+        ],
+        terms,
     )
 
     held = found.values[1]

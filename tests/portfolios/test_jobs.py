@@ -20,7 +20,15 @@ from rules.catalog import RULES
 from tests.rules.test_rules import random_params
 from tests.services.prices import DATA, packed_file
 
-ALIKE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "volatility", "win_rate", "exposure_pct")
+ALIKE = (
+    "total_return_pct",
+    "sharpe_ratio",
+    "max_drawdown_pct",
+    "num_trades",
+    "volatility",
+    "win_rate",
+    "exposure_pct",
+)
 
 
 def random_request(seed: int) -> RunRequest:
@@ -39,7 +47,9 @@ def random_request(seed: int) -> RunRequest:
         fee_rate=draw.choice([0.0, 0.001, 0.03]),
         slippage_bps=draw.choice([0.0, 7.0]),
         size_type=size_type,  # type: ignore[arg-type]
-        position_size=draw.choice([30.0, 99.0, 100.0] if size_type == "percent" else [500.0, 20_000.0]),
+        position_size=draw.choice(
+            [30.0, 99.0, 100.0] if size_type == "percent" else [500.0, 20_000.0]
+        ),
         direction=draw.choice(["longonly", "longshort", "shortonly"]),  # type: ignore[arg-type]
         fill=draw.choice(["close", "next_open"]),  # type: ignore[arg-type]
         stop_loss_pct=draw.choice([None, 3.0]),
@@ -59,7 +69,11 @@ def alone(request: RunRequest) -> Traded:
     """The portfolio of this one run."""
     packed = packed_file(DATA, request.ticker)
     run = LegRun.of(request, packed, backtest(request, packed, "tag").columns["signals_json"])
-    terms = {name: value for name, value in request.to_json().items() if name not in ("ticker", "rule_type", "params")}
+    terms = {
+        name: value
+        for name, value in request.to_json().items()
+        if name not in ("ticker", "rule_type", "params")
+    }
     leg = LegRequest(ticker=request.ticker, rule_type=request.rule_type, params=request.params)
     return Traded(PortfolioRequest(legs=(leg,), sharing=Sharing(), terms=terms), [run], None)
 
@@ -73,7 +87,9 @@ def assert_same(request: RunRequest) -> int:
     assert tuple(each.trade for each in found.trades) == run.trades, request
     assert np.array_equal(found.equity_curve, run.equity_curve), request
     assert np.array_equal(found.cash_curve, run.cash_curve), request
-    assert [(each.bar, each.side, each.reason) for each in found.left_out] == list(run.rejected_orders), request
+    assert [(each.bar, each.side, each.reason) for each in found.left_out] == list(
+        run.rejected_orders
+    ), request
     assert found.metrics == run.metrics, request
     return len(run.trades)
 
@@ -99,7 +115,9 @@ def test_its_row_is_that_of_the_run() -> None:
         assert row["result_hash"] == run["result_hash"]
         assert row["data_hash"] == run["data_hash"]
         own, others = (json.loads(each["metrics_json"])["values"] for each in (row, run))
-        assert {name: own[name] for name in ALIKE} == pytest.approx({name: others[name] for name in ALIKE})
+        assert {name: own[name] for name in ALIKE} == pytest.approx(
+            {name: others[name] for name in ALIKE}
+        )
         assert decode_trades(row["trades_json"])[0] == decode_trades(run["trades_json"])[0]
 
 
@@ -110,7 +128,7 @@ def test_what_it_found_is_kept_whole() -> None:
     found: dict[str, Any] = unpacked_found(traded.packed())
 
     equity = decode_equity(traded.columns("tag")["equity_curve_json"])[1]
-    assert sum(found["contributions"]) + found["interest"] - found["borrow_fees"] == pytest.approx(
-        equity[-1] - request.initial_capital, abs=0.01
-    )
+    assert sum(found["contributions"]) + found["interest"] - found[
+        "borrow_fees"
+    ] == pytest.approx(equity[-1] - request.initial_capital, abs=0.01)
     assert len(found["held_equally"]) == len(equity)

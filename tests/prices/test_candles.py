@@ -45,7 +45,14 @@ def test_tickers_of_the_field_are_tickers_and_nothing_else_is():
 
 def test_candles_have_the_prices_as_they_are_stored():
     assert candles(bars(BAR)) == [
-        {"date": "2024-01-02", "open": 10.0, "high": 12.345, "low": 0.12344, "close": 11.0, "volume": 100.0}
+        {
+            "date": "2024-01-02",
+            "open": 10.0,
+            "high": 12.345,
+            "low": 0.12344,
+            "close": 11.0,
+            "volume": 100.0,
+        }
     ]
 
 
@@ -65,10 +72,15 @@ def test_candles_are_cut_to_the_dates_both_inclusive(first, last, days):
 
 
 def test_all_bars_within_the_last_day_are_included():
-    rows = "".join(f"2024-01-0{day}T{hour}:00:00Z,1,1,1,1,1\n" for day in (2, 3, 5) for hour in (14, 23))
+    rows = "".join(
+        f"2024-01-0{day}T{hour}:00:00Z,1,1,1,1,1\n" for day in (2, 3, 5) for hour in (14, 23)
+    )
     held = bars(HEADER + rows, "1h")
 
-    counts = [len(held.between(date(2024, 1, one), date(2024, 1, two))) for one, two in ((2, 3), (4, 4), (3, 9))]
+    counts = [
+        len(held.between(date(2024, 1, one), date(2024, 1, two)))
+        for one, two in ((2, 3), (4, 4), (3, 9))
+    ]
 
     assert counts == [4, 0, 4]
 
@@ -84,8 +96,13 @@ def test_the_price_checker_finds_no_fault_in_our_files():
 
     *found, summary = report.stdout.splitlines()
     assert report.returncode == 0
-    assert found[0] == "AAPL.csv: warning: a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"
-    assert [line.split(": ", 2)[2][:11] for line in found if line.startswith("KO.")] == ["closes only"]
+    assert (
+        found[0]
+        == "AAPL.csv: warning: a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"
+    )
+    assert [line.split(": ", 2)[2][:11] for line in found if line.startswith("KO.")] == [
+        "closes only"
+    ]
     assert summary == f"0 faults and {len(found)} warnings in 24 files"
 
 

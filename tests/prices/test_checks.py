@@ -19,8 +19,13 @@ def daily(closes: list[float], first: date = date(2012, 1, 3), volume: int = 10)
     """Bars on weekdays; New York was open on all of the first ten."""
     days = [first + timedelta(days=number) for number in range(3 * len(closes))]
     sessions = [day for day in days if day.weekday() < 5][: len(closes)]
-    rows = [f"{day},{close},{close + 1},{close},{close},{volume}" for day, close in zip(sessions, closes, strict=True)]
-    return read_prices("\n".join(["Date,Open,High,Low,Close,Volume", *rows]).encode(), Meaning(timeframe="1d")).bars
+    rows = [
+        f"{day},{close},{close + 1},{close},{close},{volume}"
+        for day, close in zip(sessions, closes, strict=True)
+    ]
+    return read_prices(
+        "\n".join(["Date,Open,High,Low,Close,Volume", *rows]).encode(), Meaning(timeframe="1d")
+    ).bars
 
 
 def words(bars: Bars) -> str:
@@ -37,7 +42,9 @@ def test_thirteen_years_of_real_prices_have_one_oddity_a_real_crash() -> None:
     assert found == ["a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"]
 
 
-def test_the_long_prices_of_stocks_are_closes_only_and_23_of_their_falls_look_like_splits() -> None:
+def test_the_long_prices_of_stocks_are_closes_only_and_23_of_their_falls_look_like_splits() -> (
+    None
+):
     splits, others = 0, []
     for path in sorted(DATA.glob("*.csv.gz")):
         bars = read_prices(unpacked(path.read_bytes()), Meaning(timeframe="1d")).bars
@@ -55,16 +62,28 @@ def test_the_long_prices_of_stocks_are_closes_only_and_23_of_their_falls_look_li
 
 
 def test_days_on_end_without_a_bar_are_named() -> None:
-    days = ("2011-12-19", "2011-12-20", "2011-12-21", "2011-12-23", "2012-01-02", "2012-01-03", "2012-01-10")
+    days = (
+        "2011-12-19",
+        "2011-12-20",
+        "2011-12-21",
+        "2011-12-23",
+        "2012-01-02",
+        "2012-01-03",
+        "2012-01-10",
+    )
     rows = "".join(f"{day},1,2,1,1,1\n" for day in days)
-    bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")).bars
+    bars = read_prices(
+        f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")
+    ).bars
 
     assert words(bars) == "there is no bar for more than 7 days, once: 2011-12-23 to 2012-01-02"
 
 
 def test_tickers_that_trade_at_weekends_are_expected_every_day() -> None:
     rows = "2012-01-06,1,2,1,1,1\n2012-01-07,1,2,1,1,1\n2012-01-09,1,2,1,1,1\n"
-    bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")).bars
+    bars = read_prices(
+        f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), Meaning(timeframe="1d")
+    ).bars
 
     assert words(bars) == "there is no bar for more than 1 day, once: 2012-01-07 to 2012-01-09"
 
@@ -76,7 +95,9 @@ def test_a_jump_by_a_whole_factor_looks_like_a_split() -> None:
 
 def test_a_split_of_three_to_two_four_to_three_or_five_to_four_is_told_from_a_fall() -> None:
     for factor in (2 / 3, 3 / 4, 4 / 5):
-        assert "looks like a split, once" in words(daily([100, 101, 101 * factor * 1.01, 101 * factor]))
+        assert "looks like a split, once" in words(
+            daily([100, 101, 101 * factor * 1.01, 101 * factor])
+        )
         assert words(daily([100, 101, 101 * factor * 0.97, 101 * factor])) == ""
 
 
@@ -99,7 +120,9 @@ def test_bars_that_no_timeframe_is_for_are_pointed_out() -> None:
         ("1h", timedelta(hours=3), "1h are 1 hour apart, and these 3 hours"),
         ("5m", timedelta(minutes=10), "5m are 5 minutes apart, and these 10 minutes"),
     ):
-        starts = [(datetime(2012, 1, 2, tzinfo=UTC) + number * step).isoformat() for number in range(4)]
+        starts = [
+            (datetime(2012, 1, 2, tzinfo=UTC) + number * step).isoformat() for number in range(4)
+        ]
         rows = "".join(f"{start},1,1,1,1,1\n" for start in starts)
         meaning = Meaning(timeframe=timeframe)
         bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{rows}".encode(), meaning).bars
@@ -112,14 +135,18 @@ def test_no_four_bars_of_2001_seem_to_be_of_another_timeframe() -> None:
 
     for first in range(200, 480):
         part = slice(first, first + 4)
-        shown = replace(bars, times=bars.times[part], prices=[column[part] for column in bars.prices])
+        shown = replace(
+            bars, times=bars.times[part], prices=[column[part] for column in bars.prices]
+        )
         assert words(shown) == "", shown.first
 
 
 def test_silent_bars_and_a_stale_end_are_named() -> None:
     assert "closes are equal" in words(daily([1.0, 1.1, *[1.2] * 10]))
     mixed = "2012-01-03,1,2,1,1,0\n2012-01-04,1,2,1,1,5\n"
-    bars = read_prices(f"Date,Open,High,Low,Close,Volume\n{mixed}".encode(), Meaning(timeframe="1d")).bars
+    bars = read_prices(
+        f"Date,Open,High,Low,Close,Volume\n{mixed}".encode(), Meaning(timeframe="1d")
+    ).bars
     assert words(bars) == "no volume in 1 of 2 bars"
 
 
@@ -130,7 +157,9 @@ def test_a_series_is_closes_only_until_one_bar_knows_more() -> None:
         bars = read_prices(text.encode(), Meaning(timeframe="1d")).bars
 
         assert bars.closes_only is closes_only
-        assert ("closes only: open, high and low are the close on every bar" in words(bars)) is closes_only
+        assert (
+            "closes only: open, high and low are the close on every bar" in words(bars)
+        ) is closes_only
 
 
 def test_a_new_version_says_what_it_adds_revises_and_drops() -> None:

@@ -20,7 +20,9 @@ from tests.services.prices import without_prices
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 CSV = "Date,Open,High,Low,Close,Volume\n2013-02-28,63,64,62,63,100\n2013-03-01,63,64,62,{close},100\n"
-INTRADAY = CSV.replace("02-28", "02-28T14:30:00Z").replace("03-01", "03-01T14:30:00Z").format(close=63)
+INTRADAY = (
+    CSV.replace("02-28", "02-28T14:30:00Z").replace("03-01", "03-01T14:30:00Z").format(close=63)
+)
 
 
 @pytest.fixture
@@ -34,7 +36,9 @@ def test_the_shipped_folder_fills_an_empty_store_and_is_known_afterwards(engine:
 
     assert first[0] == ("AAPL.csv", "new: 3,270 bars from 2000-03-01 to 2013-03-01")
     assert {outcome for _, outcome in again} == {"known"}
-    assert list(PriceStore(engine).all()) == sorted(path.name.partition(".csv")[0] for path in price_files(DATA))
+    assert list(PriceStore(engine).all()) == sorted(
+        path.name.partition(".csv")[0] for path in price_files(DATA)
+    )
 
 
 def test_an_added_and_a_changed_file_are_taken_in_and_an_older_one_does_not_come_back(
@@ -45,7 +49,10 @@ def test_an_added_and_a_changed_file_are_taken_in_and_an_older_one_does_not_come
 
     (tmp_path / "NEW.csv").write_text(CSV.format(close=63.6))
     (tmp_path / "BRK-B_5m.csv").write_text(INTRADAY)
-    assert [outcome.partition(":")[0] for _, outcome in load_folder(engine, tmp_path)] == ["new", "changed"]
+    assert [outcome.partition(":")[0] for _, outcome in load_folder(engine, tmp_path)] == [
+        "new",
+        "changed",
+    ]
     latest = PriceStore(engine).get("NEW").data_hash
 
     (tmp_path / "NEW.csv").write_text(CSV.format(close=63.5))
@@ -67,13 +74,18 @@ def test_a_packed_file_is_taken_in_as_a_plain_one_is(engine: Engine, tmp_path: P
 def test_a_file_that_is_added_to_the_folder_does_not_replace_what_was_loaded_from_elsewhere(
     engine: Engine, tmp_path: Path
 ) -> None:
-    loaded = examine(PriceStore(engine), "OWN", CSV.format(close=63.5).encode(), Meaning(timeframe="1d"))
+    loaded = examine(
+        PriceStore(engine), "OWN", CSV.format(close=63.5).encode(), Meaning(timeframe="1d")
+    )
     load(engine, loaded, source="from a friend")
     (tmp_path / "OWN.csv").write_text(CSV.format(close=63.6))
 
     outcomes = dict(load_folder(engine, tmp_path))
 
-    assert outcomes["OWN.csv"] == "left out: the prices of OWN 1d are from elsewhere; load the file to replace them"
+    assert (
+        outcomes["OWN.csv"]
+        == "left out: the prices of OWN 1d are from elsewhere; load the file to replace them"
+    )
     assert PriceStore(engine).get("OWN").data_hash == loaded.bars.data_hash
 
 

@@ -27,7 +27,9 @@ def starts(length_s: int, hours: list[tuple[str, str]]) -> Iterator[datetime]:
     """When bars begin in sessions of these hours."""
     for day in DAYS:
         for opens, closes in hours:
-            at, end = (datetime.combine(day, time.fromisoformat(each)) for each in (opens, closes))
+            at, end = (
+                datetime.combine(day, time.fromisoformat(each)) for each in (opens, closes)
+            )
             while at < end:
                 yield at
                 at += timedelta(seconds=length_s)
@@ -37,11 +39,15 @@ def file_of(dates: Iterator[datetime] | list[object]) -> bytes:
     return (HEADER + "".join(f"{each},1,2,1,1.5,9\n" for each in dates)).encode()
 
 
-def read(content: bytes, timeframe: Timeframe = "1d", zone: str | None = None, *, guesses: bool = True) -> Reading:
+def read(
+    content: bytes, timeframe: Timeframe = "1d", zone: str | None = None, *, guesses: bool = True
+) -> Reading:
     return read_prices(content, Meaning(timeframe=timeframe, zone=zone, guesses=guesses))
 
 
-def refused(content: bytes, timeframe: Timeframe, zone: str | None = None, *, guesses: bool = False) -> dict[str, str]:
+def refused(
+    content: bytes, timeframe: Timeframe, zone: str | None = None, *, guesses: bool = False
+) -> dict[str, str]:
     with pytest.raises(Refused) as fault:
         read(content, timeframe, zone, guesses=guesses)
     return {finding.place: finding.message for finding in fault.value.findings}
@@ -62,7 +68,9 @@ def test_bars_within_the_sessions_of_an_exchange_say_their_timeframe_and_zone(zo
 def test_each_timeframe_is_told_from_the_distance_of_its_bars() -> None:
     for timeframe in TIMEFRAMES:
         first = datetime(2024, 1, 1, tzinfo=ZoneInfo("UTC"))
-        content = file_of([first + timedelta(seconds=LENGTH_S[timeframe]) * number for number in range(60)])
+        content = file_of(
+            [first + timedelta(seconds=LENGTH_S[timeframe]) * number for number in range(60)]
+        )
 
         assert read(content, "1d").meaning.timeframe == timeframe
         for other in TIMEFRAMES:
@@ -79,7 +87,9 @@ def test_hours_that_tell_no_zone_or_several_are_asked_about() -> None:
 
         assert list(said) == ["timezone"]
         assert "which tells no time zone: name the zone of the file" in said["timezone"]
-        assert read(content, "1d", "UTC").meaning == Meaning(timeframe=timeframe, zone="UTC", guesses=True)
+        assert read(content, "1d", "UTC").meaning == Meaning(
+            timeframe=timeframe, zone="UTC", guesses=True
+        )
 
 
 def test_five_minutes_loaded_as_days_are_one_fault_before_anything_else_is_looked_at() -> None:
@@ -98,17 +108,29 @@ def test_a_zone_that_is_not_that_of_the_hours_is_taken_with_a_warning() -> None:
         "the times are taken as those of Asia/Tokyo, but its days have bars from 09:30 to 15:30, which looks like "
         "America/New_York"
     ]
-    assert not read(file_of(starts(3600, HOURS["America/New_York"])), "1h", "America/Toronto").warnings
+    assert not read(
+        file_of(starts(3600, HOURS["America/New_York"])), "1h", "America/Toronto"
+    ).warnings
 
 
 def test_some_bars_that_are_missing_or_late_say_no_other_timeframe() -> None:
-    times = [each for number, each in enumerate(starts(300, HOURS["America/New_York"])) if number % 3 != 1]
+    times = [
+        each
+        for number, each in enumerate(starts(300, HOURS["America/New_York"]))
+        if number % 3 != 1
+    ]
 
     assert read(file_of(times), "5m", "UTC", guesses=False).meaning.timeframe == "5m"
 
 
 def test_weeks_are_dated_by_their_monday_whoever_wrote_them_and_are_52_a_year() -> None:
-    for first in (date(2023, 12, 31), date(2024, 1, 1), date(2024, 1, 2), date(2024, 1, 5), date(2024, 1, 6)):
+    for first in (
+        date(2023, 12, 31),
+        date(2024, 1, 1),
+        date(2024, 1, 2),
+        date(2024, 1, 5),
+        date(2024, 1, 6),
+    ):
         reading = read(file_of([first + timedelta(weeks=number) for number in range(60)]))
 
         assert reading.bars.dates()[:2] == ["2024-01-01", "2024-01-08"], first
@@ -116,7 +138,13 @@ def test_weeks_are_dated_by_their_monday_whoever_wrote_them_and_are_52_a_year() 
 
 
 def test_dates_and_closes_are_enough_and_what_is_missing_is_said() -> None:
-    for header in ("Date,Close", "DATE,SP500", "date;Adj Close", "Date,Close,High", "Date,close,Open"):
+    for header in (
+        "Date,Close",
+        "DATE,SP500",
+        "date;Adj Close",
+        "Date,Close,High",
+        "Date,close,Open",
+    ):
         sep = ";" if ";" in header else ","
         more = f"{sep}2" if header.count(sep) > 1 else ""
         rows = "".join(f"2024-01-0{day}{sep}{1 + day / 10}{more}\n" for day in (2, 3, 4, 5))

@@ -18,7 +18,9 @@ from scripts.take_prices import ARCH, INDEXES, LEFT_OUT, SKFOLIO, STOCKS, price_
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
-TABLE_ROW = re.compile(r"^\| (\S+) \| ([\d-]{10}) \| ([\d-]{10}) \| (\d+) \| `([0-9a-f]{64})` \|$", re.MULTILINE)
+TABLE_ROW = re.compile(
+    r"^\| (\S+) \| ([\d-]{10}) \| ([\d-]{10}) \| (\d+) \| `([0-9a-f]{64})` \|$", re.MULTILINE
+)
 DESCRIBED = TABLE_ROW.findall(README)
 
 
@@ -65,7 +67,9 @@ def test_the_long_prices_are_written_as_canonical_files_from_what_the_wheels_hav
     quoted = "Date,Open,High,Low,Close,Adj Close,Volume\n1/4/1999,10.5,12,9.25,11,11,7000\n"
     closes = "Date,AAPL,KO,MSFT,RRC\n1990-01-02,1,2.235,3,4\n1990-01-03,1,2.203,3,4\n"
 
-    made = dict(price_files_of(wheel(dict.fromkeys(INDEXES.values(), quoted)), wheel({STOCKS: closes})))
+    made = dict(
+        price_files_of(wheel(dict.fromkeys(INDEXES.values(), quoted)), wheel({STOCKS: closes}))
+    )
 
     index = "Date,Open,High,Low,Close,Volume\n1999-01-04,10.500000,12.000000,9.250000,11.000000,7000\n"
     lone = "".join(f"{day},{price},{price},{price},{price},0\n"
@@ -76,7 +80,11 @@ def test_the_long_prices_are_written_as_canonical_files_from_what_the_wheels_hav
 
 
 def test_a_wheel_of_another_hash_is_refused_before_anything_is_written(monkeypatch, tmp_path):
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: (tmp_path / "arch-8.0.0-any.whl").write_bytes(b"other"))
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda *_, **__: (tmp_path / "arch-8.0.0-any.whl").write_bytes(b"other"),
+    )
 
     with pytest.raises(SystemExit, match=f"{ARCH.sha256} is expected; nothing was written"):
         ARCH.download(tmp_path)
@@ -84,7 +92,10 @@ def test_a_wheel_of_another_hash_is_refused_before_anything_is_written(monkeypat
 
 def test_the_readme_names_the_wheels_that_the_script_takes_and_what_it_leaves_out():
     for each in (ARCH, SKFOLIO):
-        assert f"`{each.package}` {each.version} on PyPI, its wheel with SHA-256\n  `{each.sha256}`" in README
+        assert (
+            f"`{each.package}` {each.version} on PyPI, its wheel with SHA-256\n  `{each.sha256}`"
+            in README
+        )
         licence = (ROOT / "data" / "licences" / f"{each.package}.txt").read_text(encoding="utf-8")
         assert "Redistributions of source code must retain the above copyright" in licence
     assert "**Left out** of the 20: AAPL and MSFT," in README
@@ -98,7 +109,10 @@ def test_splits_are_adjusted_and_real_crashes_are_kept():
 
     for ticker, series in prices.items():
         dates = list(series)
-        changes = ((day, series[day] / series[before] - 1) for before, day in zip(dates, dates[1:], strict=False))
+        changes = (
+            (day, series[day] / series[before] - 1)
+            for before, day in zip(dates, dates[1:], strict=False)
+        )
         falls += [(ticker, day, round(change, 3)) for day, change in changes if change < -0.3]
 
     assert falls == [("AAPL", "2000-09-29", -0.519)]

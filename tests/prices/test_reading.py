@@ -25,7 +25,9 @@ CANONICAL = (
 )
 
 
-def read(text: str, timeframe: Timeframe = "1d", *, adjust: bool = True, zone: str | None = None) -> Reading:
+def read(
+    text: str, timeframe: Timeframe = "1d", *, adjust: bool = True, zone: str | None = None
+) -> Reading:
     return read_prices(text.encode(), Meaning(timeframe=timeframe, adjust=adjust, zone=zone))
 
 
@@ -35,7 +37,9 @@ def canonical(reading: Reading) -> str:
 
 def refused(text: str | bytes, timeframe: Timeframe = "1d") -> list[str]:
     with pytest.raises(Refused) as fault:
-        read_prices(text.encode() if isinstance(text, str) else text, Meaning(timeframe=timeframe))
+        read_prices(
+            text.encode() if isinstance(text, str) else text, Meaning(timeframe=timeframe)
+        )
     return [in_words(finding) for finding in fault.value.findings]
 
 
@@ -65,15 +69,23 @@ def test_adjusting_multiplies_whole_bars_by_the_ratio_of_the_closes_and_says_so(
 
 
 def test_not_adjusting_is_said_too_and_so_is_nothing_to_adjust() -> None:
-    assert read(EXPORTS["Yahoo"], adjust=False).done == ["Adj Close left out, as asked: prices are as they were quoted"]
-    assert read(EXPORTS["a plain export"]).done == ["Adj Close is Close on every bar: nothing to adjust"]
+    assert read(EXPORTS["Yahoo"], adjust=False).done == [
+        "Adj Close left out, as asked: prices are as they were quoted"
+    ]
+    assert read(EXPORTS["a plain export"]).done == [
+        "Adj Close is Close on every bar: nothing to adjust"
+    ]
 
 
 def test_rows_without_prices_are_left_out_with_a_warning() -> None:
-    reading = read(f"{HEADER}{GOOD}2013-03-01,null,null,null,null,null\n2013-03-04,63,64,62,63,100\n")
+    reading = read(
+        f"{HEADER}{GOOD}2013-03-01,null,null,null,null,null\n2013-03-04,63,64,62,63,100\n"
+    )
 
     assert len(reading.bars) == 2
-    assert [in_words(each) for each in reading.warnings] == ["rows without prices left out: line 3"]
+    assert [in_words(each) for each in reading.warnings] == [
+        "rows without prices left out: line 3"
+    ]
 
 
 def test_intraday_times_need_an_offset_or_a_zone() -> None:
@@ -85,12 +97,14 @@ def test_intraday_times_need_an_offset_or_a_zone() -> None:
         "the zone of the file, such as America/New_York, or UTC"
     ]
     assert read(rows, "1h", zone="America/New_York").bars.first == "2013-03-01T14:30:00Z"
-    assert read(rows.replace(":00:00,", ":00:00+01:00,").replace(":30:00,", ":30:00+01:00,"), "1h").bars.first == (
-        "2013-03-01T08:30:00Z"
-    )
+    assert read(
+        rows.replace(":00:00,", ":00:00+01:00,").replace(":30:00,", ":30:00+01:00,"), "1h"
+    ).bars.first == ("2013-03-01T08:30:00Z")
 
 
-def test_stamps_of_twelve_and_fourteen_digits_are_times_and_other_digits_seconds_since_1970() -> None:
+def test_stamps_of_twelve_and_fourteen_digits_are_times_and_other_digits_seconds_since_1970() -> (
+    None
+):
     for stamps, first in (
         (("201302281430", "201303011430"), "2013-02-28T14:30:00Z"),
         (("20130228143001", "20130301143000"), "2013-02-28T14:30:01Z"),
@@ -101,18 +115,30 @@ def test_stamps_of_twelve_and_fourteen_digits_are_times_and_other_digits_seconds
         rows = "".join(f"{stamp},63,64,62,63,100\n" for stamp in stamps)
         zone = "UTC" if stamps[0].startswith("2013") else None
         assert read(HEADER + rows, "1h", zone=zone).bars.first == first, stamps
-    assert refused(HEADER + "20130228143000,63,64,62,63,100\n20131301143000,63,64,62,63,100\n") == [
+    assert refused(
+        HEADER + "20130228143000,63,64,62,63,100\n20131301143000,63,64,62,63,100\n"
+    ) == [
         "line 2: Date '20130228143000' is not a date; YYYY-MM-DD is understood everywhere "
         "(2 lines have this fault: 2, 3)"
     ]
 
 
 def test_an_order_of_day_and_month_that_cannot_be_told_is_refused() -> None:
-    assert "such as '02/03/2020', may mean" in refused(f"{HEADER}01/01/2020,1,1,1,1,1\n02/03/2020,1,1,1,1,1\n")[0]
+    assert (
+        "such as '02/03/2020', may mean"
+        in refused(f"{HEADER}01/01/2020,1,1,1,1,1\n02/03/2020,1,1,1,1,1\n")[0]
+    )
     assert read(f"{HEADER}01/01/2020,1,1,1,1,1\n02/02/2020,1,1,1,1,1\n").bars.last == "2020-02-02"
-    assert "may mean 2013-01-02 or 2013-02-01" in refused(f"{HEADER}01/02/2013,1,1,1,1,1\n01/03/2013,1,1,1,1,1\n")[0]
-    assert read(f"{HEADER}01/02/2013,1,1,1,1,1\n01/13/2013,1,1,1,1,1\n").bars.first == "2013-01-02"
-    assert read(f"{HEADER}01/02/2013,1,1,1,1,1\n13/02/2013,1,1,1,1,1\n").bars.first == "2013-02-01"
+    assert (
+        "may mean 2013-01-02 or 2013-02-01"
+        in refused(f"{HEADER}01/02/2013,1,1,1,1,1\n01/03/2013,1,1,1,1,1\n")[0]
+    )
+    assert (
+        read(f"{HEADER}01/02/2013,1,1,1,1,1\n01/13/2013,1,1,1,1,1\n").bars.first == "2013-01-02"
+    )
+    assert (
+        read(f"{HEADER}01/02/2013,1,1,1,1,1\n13/02/2013,1,1,1,1,1\n").bars.first == "2013-02-01"
+    )
 
 
 SEMICOLONS = HEADER.replace(",", ";")
@@ -138,7 +164,9 @@ SEMICOLONS = HEADER.replace(",", ";")
 def test_commas_and_points_are_read_as_the_whole_file_writes_them_and_doubts_are_told_by_column(
     row: str, close: float, volume: float, unsure: list[str]
 ) -> None:
-    reading = read((SEMICOLONS if ";" in row else HEADER) + f"2013-02-28{';' if ';' in row else ','}{row}\n")
+    reading = read(
+        (SEMICOLONS if ";" in row else HEADER) + f"2013-02-28{';' if ';' in row else ','}{row}\n"
+    )
 
     bars = reading.bars
     assert bars.prices[3][0] / 10**bars.price_decimals == close
@@ -175,26 +203,62 @@ def test_of_many_columns_that_are_left_out_twenty_are_named() -> None:
         ("Date,Volume\n2013-03-01,1\n", "no column for Close; the header has 'Date', 'Volume'"),
         (b"Date,Open\xff\n", "byte 0xff is not UTF-8"),
         (HEADER + "2013-02-28,63,64\n", "line 2: 3 columns, but the header has 6"),
-        (HEADER + GOOD + "2013-02-30,63,64,62,63,100\n", "line 3: Date '2013-02-30' is not a date"),
+        (
+            HEADER + GOOD + "2013-02-30,63,64,62,63,100\n",
+            "line 3: Date '2013-02-30' is not a date",
+        ),
         (HEADER + GOOD + "2013-03-01,x,64,62,63,100\n", "line 3: Open 'x' is not a number"),
-        (HEADER + GOOD + "2013-03-01,0,64,62,63,100\n", "line 3: Open 0 is out of range: above 0"),
-        (HEADER + GOOD + "2013-03-01,63,64,62,63,-1\n", "line 3: Volume -1 is out of range: at least 0"),
+        (
+            HEADER + GOOD + "2013-03-01,0,64,62,63,100\n",
+            "line 3: Open 0 is out of range: above 0",
+        ),
+        (
+            HEADER + GOOD + "2013-03-01,63,64,62,63,-1\n",
+            "line 3: Volume -1 is out of range: at least 0",
+        ),
         (HEADER + GOOD + "2013-03-01,63,1e99,62,63,1\n", "line 3: High 1e99 is out of range"),
         (HEADER + GOOD + "2013-03-01,63,62,61,60,1\n", "line 3: High 62 is below the highest"),
         (HEADER + GOOD + "2013-03-01,63,64,63,62,1\n", "line 3: Low 63 is above the lowest"),
         (HEADER + "2013-02-28," + "1" * 200_000 + ",64,62,63,1\n", "line 2: Open 111"),
         (HEADER + "2013-02-28," + "1" * 200_000 + "x,64,62,63,1\n", "line 2: Open '111"),
         (HEADER + "2013-02-28,63,64,62,63," + "x" * 200_000, "line 2: Volume 'xxx"),
-        (HEADER + '2013-02-28,63,"64,62,63,1\n' + GOOD, "line 2: the quote in column 'High' is not closed"),
-        (HEADER + '2013-02-28,63,64,62,63,"1\n' + GOOD * 9000, "line 2: the quote in column 'Volume' is not closed"),
-        (HEADER + GOOD + '2013-03-01,63,64,62,63,1,"', "line 3: the quote in column 7 is not closed"),
-        ('Date,Open,"High,Low,Close,Volume\n' + GOOD, "line 1: the quote in column 3 is not closed"),
-        (HEADER + "0001-02-28,63,64,62,63,100\n", "line 2: Date '0001-02-28' is out of range: the years 1600 to 2199"),
-        (HEADER + "9999-12-31T23:00:00-05:00,63,64,62,63,1\n", "line 2: Date '9999-12-31T23:00:00-05:00' is out of"),
-        (ADJUSTED + "2013-02-28,63,64,62,63,1e-50,1\n", "line 2: Adj Close 1e-50 is out of range: above 0 (1e-15 or"),
-        (ADJUSTED + "2013-02-28,1e14,1e14,1,1,10,1\n", "Adj Close / Close makes prices of 1e15 and more"),
+        (
+            HEADER + '2013-02-28,63,"64,62,63,1\n' + GOOD,
+            "line 2: the quote in column 'High' is not closed",
+        ),
+        (
+            HEADER + '2013-02-28,63,64,62,63,"1\n' + GOOD * 9000,
+            "line 2: the quote in column 'Volume' is not closed",
+        ),
+        (
+            HEADER + GOOD + '2013-03-01,63,64,62,63,1,"',
+            "line 3: the quote in column 7 is not closed",
+        ),
+        (
+            'Date,Open,"High,Low,Close,Volume\n' + GOOD,
+            "line 1: the quote in column 3 is not closed",
+        ),
+        (
+            HEADER + "0001-02-28,63,64,62,63,100\n",
+            "line 2: Date '0001-02-28' is out of range: the years 1600 to 2199",
+        ),
+        (
+            HEADER + "9999-12-31T23:00:00-05:00,63,64,62,63,1\n",
+            "line 2: Date '9999-12-31T23:00:00-05:00' is out of",
+        ),
+        (
+            ADJUSTED + "2013-02-28,63,64,62,63,1e-50,1\n",
+            "line 2: Adj Close 1e-50 is out of range: above 0 (1e-15 or",
+        ),
+        (
+            ADJUSTED + "2013-02-28,1e14,1e14,1,1,10,1\n",
+            "Adj Close / Close makes prices of 1e15 and more",
+        ),
         (HEADER + GOOD + GOOD, "line 3: Date appears twice"),
-        (HEADER + GOOD + "2013-02-27,63,64,62,63,100\n2013-03-01,63,64,62,63,1\n", "line 3: Date is before"),
+        (
+            HEADER + GOOD + "2013-02-27,63,64,62,63,100\n2013-03-01,63,64,62,63,1\n",
+            "line 3: Date is before",
+        ),
     ],
 )
 def test_bad_files_are_refused_in_words(text: str | bytes, says: str) -> None:
@@ -236,7 +300,12 @@ def test_gzip_is_read_whole_or_refused() -> None:
 
 
 def test_a_fault_of_a_file_with_the_newest_first_names_the_values_of_its_line() -> None:
-    rows = ["2013-03-06,5,6,7,5,9", "2013-03-05,5,9,4,5,9", "2013-03-04,5,0.5,4,5,9", "2013-03-01,5,9,4,5,9"]
+    rows = [
+        "2013-03-06,5,6,7,5,9",
+        "2013-03-05,5,9,4,5,9",
+        "2013-03-04,5,0.5,4,5,9",
+        "2013-03-01,5,9,4,5,9",
+    ]
 
     (told,) = refused(HEADER + "".join(f"{row}\n" for row in rows))
 

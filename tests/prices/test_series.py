@@ -57,7 +57,9 @@ def test_columns_are_contiguous_floats_of_one_length():
     assert all(each.flags.c_contiguous and len(each) == len(prices.bars) for each in arrays)
 
 
-@pytest.mark.parametrize(("start", "before"), [(date(2000, 3, 1), 0), (date(2000, 3, 8), 5), (date(2004, 1, 2), 964)])
+@pytest.mark.parametrize(
+    ("start", "before"), [(date(2000, 3, 1), 0), (date(2000, 3, 8), 5), (date(2004, 1, 2), 964)]
+)
 def test_all_earlier_bars_come_before_the_first_traded_one(start, before):
     prices = read_prices(DATA, "MSFT", "1d", start, date(2005, 1, 1))
 
@@ -68,7 +70,10 @@ def test_all_earlier_bars_come_before_the_first_traded_one(start, before):
 
 
 def test_data_hash_is_that_of_the_file():
-    assert packed_file(DATA, "FB").data_hash == hashlib.sha256((DATA / "FB.csv").read_bytes()).hexdigest()
+    assert (
+        packed_file(DATA, "FB").data_hash
+        == hashlib.sha256((DATA / "FB.csv").read_bytes()).hexdigest()
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,18 +92,29 @@ def test_a_range_beyond_the_prices_is_clipped_and_says_so(start, end, used):
 
 @pytest.mark.parametrize(
     ("start", "end"),
-    [(date(1990, 1, 1), date(2000, 2, 29)), (date(2013, 3, 2), date(2020, 1, 1)), (date(2004, 1, 3), date(2004, 1, 4))],
+    [
+        (date(1990, 1, 1), date(2000, 2, 29)),
+        (date(2013, 3, 2), date(2020, 1, 1)),
+        (date(2004, 1, 3), date(2004, 1, 4)),
+    ],
 )
 def test_a_range_without_bars_is_an_error_with_the_tickers_range(start, end):
-    with pytest.raises(NoPricesInRange, match=f"{start} and {end}: AAPL has 1d prices from 2000-03-01 to 2013-03-01"):
+    with pytest.raises(
+        NoPricesInRange,
+        match=f"{start} and {end}: AAPL has 1d prices from 2000-03-01 to 2013-03-01",
+    ):
         read_prices(DATA, "AAPL", "1d", start, end)
 
 
 @pytest.mark.parametrize(
-    ("start", "end"), [(date(2012, 12, 31), date(2013, 1, 1)), (date(2000, 1, 1), date(2000, 3, 1))]
+    ("start", "end"),
+    [(date(2012, 12, 31), date(2013, 1, 1)), (date(2000, 1, 1), date(2000, 3, 1))],
 )
 def test_one_bar_is_too_few_for_a_backtest_and_that_is_said(start, end):
-    with pytest.raises(NoPricesInRange, match=f"only one bar, and a backtest needs two, between {start} and {end}"):
+    with pytest.raises(
+        NoPricesInRange,
+        match=f"only one bar, and a backtest needs two, between {start} and {end}",
+    ):
         read_prices(DATA, "AAPL", "1d", start, end)
 
 

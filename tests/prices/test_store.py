@@ -70,7 +70,10 @@ def test_a_newer_version_becomes_current_and_the_older_stays(engine: Engine) -> 
     with engine.connect() as connection:
         found = versions_of(connection, "NEW", "1d")
 
-    assert [(each.data_hash, each.is_current) for each in found] == [(new.data_hash, True), (old.data_hash, False)]
+    assert [(each.data_hash, each.is_current) for each in found] == [
+        (new.data_hash, True),
+        (old.data_hash, False),
+    ]
     assert PriceStore(engine).bars(old.data_hash).data_hash == old.data_hash
 
 
@@ -81,7 +84,9 @@ def test_the_same_content_is_stored_once(engine: Engine) -> None:
     assert count(engine) == (2, 2, 1)
 
 
-def test_an_unknown_ticker_timeframe_or_version_is_named_with_what_there_is(engine: Engine) -> None:
+def test_an_unknown_ticker_timeframe_or_version_is_named_with_what_there_is(
+    engine: Engine,
+) -> None:
     save_version(engine, "NEW", bars(), ORIGIN)
     store = PriceStore(engine)
 
@@ -116,7 +121,9 @@ def test_two_loads_of_one_ticker_at_once_both_end_and_one_is_current(engine: Eng
     assert current(engine) in {each.data_hash for each in versions}
 
 
-def test_a_load_that_breaks_in_the_middle_leaves_nothing(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_load_that_breaks_in_the_middle_leaves_nothing(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     save_version(engine, "NEW", bars(63.5), ORIGIN)
     before = count(engine), current(engine)
 
@@ -175,7 +182,10 @@ def test_a_version_records_how_many_bars_make_a_year(engine: Engine) -> None:
 def bars_larger_than_a_packet() -> Bars:
     """Read once, for both databases."""
     header = "Date,Open,High,Low,Close,Volume\n"
-    rows = "".join(f"{1_000_000_000 + 300 * number},1,1,1,1,{number * 7919 % 100_003}\n" for number in range(140_000))
+    rows = "".join(
+        f"{1_000_000_000 + 300 * number},1,1,1,1,{number * 7919 % 100_003}\n"
+        for number in range(140_000)
+    )
     return read_prices((header + rows).encode(), Meaning(timeframe="5m")).bars
 
 

@@ -1,6 +1,12 @@
 """What follows from a timeframe's name, and what is named by timeframe once more."""
 
-from adapters.prices.bar_times import CLOSE_OFFSET_S, OPEN_OFFSET_S, PERIODS_PER_YEAR, bar_close_time, bar_open_time
+from adapters.prices.bar_times import (
+    CLOSE_OFFSET_S,
+    OPEN_OFFSET_S,
+    PERIODS_PER_YEAR,
+    bar_close_time,
+    bar_open_time,
+)
 from adapters.prices.looks import duration
 from adapters.tables import runs
 from backtests import price_names
@@ -20,7 +26,12 @@ def test_a_timeframe_s_name_says_how_long_its_bars_are() -> None:
     assert LENGTH_S == {
         "1m": 60, "5m": 300, "15m": 900, "30m": 1800, "1h": 3600, "4h": 14_400, "1d": 86_400, "1w": 604_800
     }  # fmt: skip
-    assert [IN_WORDS[each] for each in ("1m", "30m", "4h", "1d")] == ["1 minute", "30 minutes", "4 hours", "1 day"]
+    assert [IN_WORDS[each] for each in ("1m", "30m", "4h", "1d")] == [
+        "1 minute",
+        "30 minutes",
+        "4 hours",
+        "1 day",
+    ]
     assert {"1d", "1w"} == BY_DAY
     assert [duration(each) for each in (300, 86_400, 604_800, 12_600, 7)] == [
         "5 minutes", "1 day", "7 days", "210 minutes", "7 seconds"
@@ -32,7 +43,9 @@ def test_windows_of_rolling_numbers_are_those_that_new_york_s_bars_had() -> None
     assert [PERIODS_PER_YEAR[each] for each in ("1d", "1h", "5m")] == [252, 1638, 19_656]
 
 
-def test_daily_bars_open_and_close_with_new_york_and_intraday_ones_last_as_long_as_they_say() -> None:
+def test_daily_bars_open_and_close_with_new_york_and_intraday_ones_last_as_long_as_they_say() -> (
+    None
+):
     assert bar_open_time("2024-01-03", "1d") == "2024-01-03T14:30:00Z"
     assert bar_close_time("2024-01-03", "1d") == "2024-01-03T21:00:00Z"
     assert bar_open_time("2024-01-02T14:30:00Z", "5m") == "2024-01-02T14:30:00Z"

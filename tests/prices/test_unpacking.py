@@ -23,7 +23,10 @@ def test_every_number_of_the_shipped_prices_is_the_float_of_its_text() -> None:
 
         assert found.dates() == [row[0] for row in rows]
         for place, name in enumerate(("Open", "High", "Low", "Close", "Volume"), start=1):
-            assert found.columns[name].tolist() == [float(row[place]) for row in rows], (path.name, name)
+            assert found.columns[name].tolist() == [float(row[place]) for row in rows], (
+                path.name,
+                name,
+            )
 
 
 @settings(deadline=None)

@@ -29,7 +29,14 @@ def test_people_are_served_before_batches_and_each_in_order(queue: RunQueue) -> 
         queue.enqueue([message(number, is_bulk)])
 
     assert queue.waiting_ids() == [job_id_of(RUN_ID, attempt) for attempt in (1, 3, 5, 2, 4)]
-    assert [queue.position(RUN_ID, attempt) for attempt in (1, 3, 5, 2, 4, 6)] == [0, 1, 2, 3, 4, None]
+    assert [queue.position(RUN_ID, attempt) for attempt in (1, 3, 5, 2, 4, 6)] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+        None,
+    ]
     assert queue.depths() == {"backtests": 3, "backtests-bulk": 2}
     assert queue.depth() == 5
 
@@ -49,7 +56,9 @@ def test_a_person_s_position_never_rises(queue: RunQueue, redis_server: RedisSer
                 queue.remove(RUN_ID, chance.choice(list(places)))
 
         now = {attempt: queue.position(RUN_ID, attempt) for attempt in places}
-        assert all(place is None or place <= places[attempt] for attempt, place in now.items()), f"step {number}: {now}"
+        assert all(place is None or place <= places[attempt] for attempt, place in now.items()), (
+            f"step {number}: {now}"
+        )
         places = {attempt: place for attempt, place in now.items() if place is not None}
 
 
@@ -63,7 +72,9 @@ def test_a_message_says_in_words_what_it_is(queue: RunQueue, redis_server: Redis
 
 
 @pytest.mark.parametrize("is_bulk", [False, True])
-def test_a_removed_message_leaves_nothing(is_bulk: bool, queue: RunQueue, redis_server: RedisServer) -> None:
+def test_a_removed_message_leaves_nothing(
+    is_bulk: bool, queue: RunQueue, redis_server: RedisServer
+) -> None:
     queue.enqueue([message(is_bulk=is_bulk)])
 
     queue.remove(RUN_ID, 1)
@@ -73,9 +84,12 @@ def test_a_removed_message_leaves_nothing(is_bulk: bool, queue: RunQueue, redis_
     assert not redis_server.client().exists(f"rq:job:{RUN_ID}-1")
 
 
-def test_many_messages_are_removed_from_among_others(queue: RunQueue, redis_server: RedisServer) -> None:
+def test_many_messages_are_removed_from_among_others(
+    queue: RunQueue, redis_server: RedisServer
+) -> None:
     queue.enqueue([message(attempt, is_bulk=attempt > 1500) for attempt in range(1, 5001)])
-    removed = [*range(2, 5001, 2), 6000]  # every other one, across the chunks of a removal, and one that does not wait
+    # every other one, across the chunks of a removal, and one that does not wait
+    removed = [*range(2, 5001, 2), 6000]
 
     queue.remove_many([job_id_of(RUN_ID, attempt) for attempt in removed])
 
@@ -92,7 +106,9 @@ def test_a_redis_that_is_away_is_said_to_be(redis_server: RedisServer) -> None:
             ask()
 
 
-@pytest.mark.parametrize("job_id", ["", RUN_ID, f"{RUN_ID}-", f"{RUN_ID}-x", f"{RUN_ID}-1\n", f"{RUN_ID}-²", "-1"])
+@pytest.mark.parametrize(
+    "job_id", ["", RUN_ID, f"{RUN_ID}-", f"{RUN_ID}-x", f"{RUN_ID}-1\n", f"{RUN_ID}-²", "-1"]
+)
 def test_an_id_that_is_none_of_ours_is_refused(job_id: str) -> None:
     with pytest.raises(ValueError, match="<run_id>-<attempt>"):
         attempt_of(job_id)

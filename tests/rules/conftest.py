@@ -18,9 +18,18 @@ def _random_ohlcv(bars: int, seed: int, volatility: float = 0.02, start: float =
     """A seeded random walk with a range around each close."""
     rng = np.random.default_rng(seed)
     close = start * np.cumprod(1.0 + rng.normal(0.0, volatility, bars))
-    high, low = close * (1.0 + volatility * rng.random(bars)), close * (1.0 - volatility * rng.random(bars))
+    high, low = (
+        close * (1.0 + volatility * rng.random(bars)),
+        close * (1.0 - volatility * rng.random(bars)),
+    )
     opened = low + (high - low) * rng.random(bars)
-    return {"Open": opened, "High": high, "Low": low, "Close": close, "Volume": np.floor(rng.random(bars) * 1e6)}
+    return {
+        "Open": opened,
+        "High": high,
+        "Low": low,
+        "Close": close,
+        "Volume": np.floor(rng.random(bars) * 1e6),
+    }
 
 
 @pytest.fixture(scope="session")

@@ -35,11 +35,15 @@ class Writer:
         if kind == 0:
             return self._draw.choice([*SERIES])
         if kind == 1:
-            return f"({self.series(depth - 1)} {self._draw.choice('+-*/')} {self.series(depth - 1)})"
+            return (
+                f"({self.series(depth - 1)} {self._draw.choice('+-*/')} {self.series(depth - 1)})"
+            )
         return self._call("number", depth)
 
     def _call(self, result, depth):
-        function = self._draw.choice([each for each in FUNCTIONS.values() if each.result == result])
+        function = self._draw.choice(
+            [each for each in FUNCTIONS.values() if each.result == result]
+        )
         arguments = [self._argument(each, depth - 1) for each in function.arguments]
         if function.computed_by == "macd":
             arguments[1:] = ["3", "7", "4"]
@@ -50,4 +54,8 @@ class Writer:
             return self.condition(depth)
         if argument.kind == "bars":
             return str(self._draw.randint(argument.least, 12))
-        return f"{self._draw.uniform(0.5, 3):.2f}" if argument.kind == "value" else self.series(depth)
+        return (
+            f"{self._draw.uniform(0.5, 3):.2f}"
+            if argument.kind == "value"
+            else self.series(depth)
+        )

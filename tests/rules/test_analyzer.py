@@ -29,8 +29,18 @@ def test_no_bars_have_no_frequency():
 def test_runs_are_stretches_of_one_side():
     buys, sells = analyzer([1, 1, -1, 1, 0, 1]).clustering()
 
-    assert (buys.side, buys.runs, buys.longest_run, buys.mean_run) == ("BUY", 3, 2, pytest.approx(4 / 3))
-    assert (sells.side, sells.runs, sells.longest_run, sells.gap_variation) == ("SELL", 1, 1, None)
+    assert (buys.side, buys.runs, buys.longest_run, buys.mean_run) == (
+        "BUY",
+        3,
+        2,
+        pytest.approx(4 / 3),
+    )
+    assert (sells.side, sells.runs, sells.longest_run, sells.gap_variation) == (
+        "SELL",
+        1,
+        1,
+        None,
+    )
 
 
 def test_gaps_of_a_clock_do_not_vary_and_those_of_a_cluster_do():
@@ -41,7 +51,9 @@ def test_gaps_of_a_clock_do_not_vary_and_those_of_a_cluster_do():
 
     assert SignalAnalyzer(close, clock).clustering()[0].gap_variation == 0.0
     gaps = [1, 1, 28]
-    assert SignalAnalyzer(close, cluster).clustering()[0].gap_variation == pytest.approx(np.std(gaps) / np.mean(gaps))
+    assert SignalAnalyzer(close, cluster).clustering()[0].gap_variation == pytest.approx(
+        np.std(gaps) / np.mean(gaps)
+    )
 
 
 def test_forward_returns_are_those_after_the_signals():
@@ -51,7 +63,10 @@ def test_forward_returns_are_those_after_the_signals():
     assert (after_buys.side, after_buys.horizon, after_buys.signals) == ("BUY", 1, 2)
     assert after_buys.mean_pct == pytest.approx(15.0)
     assert after_buys.deviation_pct == pytest.approx(50**0.5)
-    assert (after_buys.lower_quartile_pct, after_buys.upper_quartile_pct) == (pytest.approx(12.5), pytest.approx(17.5))
+    assert (after_buys.lower_quartile_pct, after_buys.upper_quartile_pct) == (
+        pytest.approx(12.5),
+        pytest.approx(17.5),
+    )
     assert (after_buys.median_pct, after_buys.up_pct) == (pytest.approx(15.0), 100.0)
     assert after_buys.all_bars_pct == pytest.approx((10 - 10 + 0 + 20 + 0) / 5)
     assert (after_sells.signals, after_sells.mean_pct) == (1, pytest.approx(-10.0))

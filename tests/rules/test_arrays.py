@@ -39,13 +39,20 @@ def test_levels_cancel_where_both_hold():
 @pytest.mark.parametrize(
     ("signals", "stances", "changes", "reversed_on"),
     [
-        ([0, 1, 0, 0, -1, -1, 0, 1], [0, 1, 1, 1, -1, -1, -1, 1], [0, 1, 0, 0, -1, 0, 0, 1], [4, 7]),
+        (
+            [0, 1, 0, 0, -1, -1, 0, 1],
+            [0, 1, 1, 1, -1, -1, -1, 1],
+            [0, 1, 0, 0, -1, 0, 0, 1],
+            [4, 7],
+        ),
         ([1, 0], [1, 1], [0, 0], []),
         ([0, 0], [0, 0], [0, 0], []),
         ([], [], [], []),
     ],
 )
-def test_a_stance_is_held_until_the_next_signal_and_turns_with_it(signals, stances, changes, reversed_on):
+def test_a_stance_is_held_until_the_next_signal_and_turns_with_it(
+    signals, stances, changes, reversed_on
+):
     signals = np.array(signals, dtype=np.int8)
 
     assert held(signals).tolist() == stances
@@ -59,7 +66,8 @@ def test_a_stance_is_held_until_the_next_signal_and_turns_with_it(signals, stanc
     ("up", "down", "expected"),
     [
         ([0, 1, 0, 0, 0, 1], [0, 0, 0, 1, 0, 0], [0, 1, 1, -1, -1, 1]),
-        ([1, 0, 1, 1, 0], [0, 0, 1, 1, 0], [1, 1, -1, 1, 1]),  # both at once turn it round, each time
+        # both at once turn it round, each time
+        ([1, 0, 1, 1, 0], [0, 0, 1, 1, 0], [1, 1, -1, 1, 1]),
         ([1, 1, 0], [1, 0, 1], [0, 1, -1]),  # where there is no direction there is none to turn
         ([], [], []),
     ],
@@ -68,6 +76,8 @@ def test_a_direction_lasts_until_the_next_and_both_at_once_turn_it(up, down, exp
     assert directions(np.array(up, dtype=bool), np.array(down, dtype=bool)).tolist() == expected
 
 
-@pytest.mark.parametrize(("bars", "expected"), [(0, [1, 2, 3]), (1, [NAN, 1, 2]), (3, [NAN] * 3), (5, [NAN] * 3)])
+@pytest.mark.parametrize(
+    ("bars", "expected"), [(0, [1, 2, 3]), (1, [NAN, 1, 2]), (3, [NAN] * 3), (5, [NAN] * 3)]
+)
 def test_a_shifted_line_says_on_each_bar_what_it_said_before(bars, expected):
     np.testing.assert_array_equal(shift(np.array([1.0, 2.0, 3.0]), bars), expected)

@@ -11,20 +11,27 @@ from rules.catalog import RULES, check_params, checked_rule, complete_params, ru
 from rules.parameters import Category
 from tests.rules.loops import naming
 
-NUMBERS = [(rule.name, param) for rule in RULES.values() for param in rule.params if param.kind in ("int", "float")]
+NUMBERS = [
+    (rule.name, param)
+    for rule in RULES.values()
+    for param in rule.params
+    if param.kind in ("int", "float")
+]
 MEMBER = {"rule_type": "RSI", "params": {}}
 
 
 def test_rules_are_listed_by_category():
-    assert [category for category, _ in groupby(RULES.values(), key=lambda spec: spec.category)] == [
-        *get_args(Category)
-    ]
+    assert [
+        category for category, _ in groupby(RULES.values(), key=lambda spec: spec.category)
+    ] == [*get_args(Category)]
     assert all(name == spec.name for name, spec in RULES.items())
 
 
 def test_the_defaults_are_accepted_also_when_written_out():
     assert {name: check_params(name, {}) for name in RULES} == dict.fromkeys(RULES, {})
-    assert {name: check_params(name, complete_params(name, {})) for name in RULES} == dict.fromkeys(RULES, {})
+    assert {
+        name: check_params(name, complete_params(name, {})) for name in RULES
+    } == dict.fromkeys(RULES, {})
 
 
 def test_every_rule_explains_itself():
@@ -42,11 +49,23 @@ def test_a_number_is_accepted_up_to_its_bounds_and_refused_beyond():
             fault = check_params(rule_type, {param.name: value}).get(f"params.{param.name}", "")
             with naming(rule=rule_type, param=param.name, value=value):
                 assert (f"{value} is out of range" in fault) == (not least <= value <= most)
-                assert (f"from {param.minimum:g} to {param.maximum:g}" in fault) == (not least <= value <= most)
+                assert (f"from {param.minimum:g} to {param.maximum:g}" in fault) == (
+                    not least <= value <= most
+                )
 
 
 def test_what_is_no_finite_number_is_refused_for_a_number():
-    no_numbers = ("14", None, True, False, [14], {"a": 1}, float("nan"), float("inf"), -float("inf"))
+    no_numbers = (
+        "14",
+        None,
+        True,
+        False,
+        [14],
+        {"a": 1},
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+    )
     for (rule_type, param), value in product(NUMBERS, no_numbers):
         with naming(rule=rule_type, param=param.name, value=value):
             assert list(check_params(rule_type, {param.name: value})) == [f"params.{param.name}"]
@@ -54,7 +73,9 @@ def test_what_is_no_finite_number_is_refused_for_a_number():
 
 def test_an_int_is_fine_for_a_float_but_no_float_is_fine_for_an_int():
     assert check_params("RSI", {"oversold": 25}) == {}
-    assert check_params("RSI", {"period": 14.0}) == {"params.period": "14.0 is not a whole number from 2 to 200"}
+    assert check_params("RSI", {"period": 14.0}) == {
+        "params.period": "14.0 is not a whole number from 2 to 200"
+    }
 
 
 @pytest.mark.parametrize("name", ["period", "oversold"])
@@ -74,7 +95,10 @@ def test_all_faults_are_reported_together():
     faults = check_params("MACD", {"fast": 1, "slow": "a", "signal": 101, "window": 3})
 
     assert set(faults) == {"params.fast", "params.slow", "params.signal", "params.window"}
-    assert faults["params.window"] == "3 given, but MACD has no such parameter; it has: fast, slow, signal"
+    assert (
+        faults["params.window"]
+        == "3 given, but MACD has no such parameter; it has: fast, slow, signal"
+    )
 
 
 @pytest.mark.parametrize(
@@ -87,7 +111,9 @@ def test_all_faults_are_reported_together():
         ("MOMENTUM", {"lookback": 20, "skip": 20}, "params.skip"),
     ],
 )
-def test_what_must_be_less_is_refused_when_it_is_not_also_against_a_default(rule_type, params, field):
+def test_what_must_be_less_is_refused_when_it_is_not_also_against_a_default(
+    rule_type, params, field
+):
     faults = check_params(rule_type, params)
 
     assert list(faults) == [field]
@@ -101,7 +127,9 @@ def test_a_bound_is_reported_before_the_comparison_that_it_spoils():
 
 def test_a_choice_is_one_of_the_choices():
     for value in ("wma", "SMA", None, 1, ["sma"]):
-        assert check_params("MA_CROSS", {"kind": value})["params.kind"].endswith("is not one of: sma, ema")
+        assert check_params("MA_CROSS", {"kind": value})["params.kind"].endswith(
+            "is not one of: sma, ema"
+        )
 
 
 def test_an_unknown_rule_is_refused_by_name():
@@ -113,7 +141,12 @@ def test_an_unknown_rule_is_refused_by_name():
 
 @pytest.mark.parametrize(
     ("unknown", "meant"),
-    [("rsi", "RSI"), ("RSI_MACDD", "RSI_MACD or MACD"), ("bollinger bands", "BOLLINGER"), ("breakoff", "BREAKOUT")],
+    [
+        ("rsi", "RSI"),
+        ("RSI_MACDD", "RSI_MACD or MACD"),
+        ("bollinger bands", "BOLLINGER"),
+        ("breakoff", "BREAKOUT"),
+    ],
 )
 def test_an_unknown_rule_is_answered_with_the_nearest_names(unknown, meant):
     assert check_params(unknown, {})["rule_type"].endswith(f"FORMULA; did you mean {meant}?")
@@ -171,7 +204,10 @@ def test_a_label_is_short_and_speaks(rule_type, params, label):
 
 
 def test_a_long_label_is_cut_to_64_characters_and_still_tells_two_rules_apart():
-    members = [{"rule_type": "MEAN_REVERSION", "params": {"lookback": lookback}} for lookback in (5, 6, 7, 8, 9)]
+    members = [
+        {"rule_type": "MEAN_REVERSION", "params": {"lookback": lookback}}
+        for lookback in (5, 6, 7, 8, 9)
+    ]
     changed = [*members[:4], {"rule_type": "MEAN_REVERSION", "params": {"lookback": 10}}]
 
     labels = {checked_rule("COMPOSITE", {"rules": rules}).label for rules in (members, changed)}
@@ -181,7 +217,9 @@ def test_a_long_label_is_cut_to_64_characters_and_still_tells_two_rules_apart():
 
 
 def test_complete_params_fills_in_defaults_and_shares_nothing():
-    given = {"rules": [{"rule_type": "MA_CROSS", "params": {"fast": 5}}, {"rule_type": "BOLLINGER"}]}
+    given = {
+        "rules": [{"rule_type": "MA_CROSS", "params": {"fast": 5}}, {"rule_type": "BOLLINGER"}]
+    }
 
     full = complete_params("COMPOSITE", given)
     full["rules"][0]["params"]["fast"] = 6
@@ -197,10 +235,14 @@ def test_the_schema_accepts_the_defaults_and_is_json():
         schema = json.loads(json.dumps(rule_schema(rule_type)))
         with naming(rule=rule_type):
             jsonschema.Draft202012Validator.check_schema(schema)
-            jsonschema.validate(complete_params(rule_type, {}), schema, cls=jsonschema.Draft202012Validator)
+            jsonschema.validate(
+                complete_params(rule_type, {}), schema, cls=jsonschema.Draft202012Validator
+            )
 
 
-@pytest.mark.parametrize("params", [{"period": 1}, {"period": "14"}, {"x": 1}, {"oversold": 51}, {"oversold": True}])
+@pytest.mark.parametrize(
+    "params", [{"period": 1}, {"period": "14"}, {"x": 1}, {"oversold": 51}, {"oversold": True}]
+)
 def test_the_schema_refuses_what_the_catalog_refuses(params):
     assert check_params("RSI", params)
     with pytest.raises(jsonschema.ValidationError):

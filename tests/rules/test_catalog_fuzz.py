@@ -7,13 +7,30 @@ from rules.catalog import RULES, check_params, checked_rule, complete_params
 from rules.registry import build_rule
 
 # the same examples every time, and no clock: a busy machine must not fail a test
-unhurried = settings(max_examples=300, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(
+    max_examples=300,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 
-NAMES = sorted({param.name for rule in RULES.values() for param in rule.params} | {"rule_type", "params"})
-SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(sorted(RULES))
+NAMES = sorted(
+    {param.name for rule in RULES.values() for param in rule.params} | {"rule_type", "params"}
+)
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.sampled_from(sorted(RULES))
+)
 JSON = st.recursive(
     SCALARS,
-    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=6)
+        | st.dictionaries(st.sampled_from(NAMES) | st.text(), inner, max_size=5)
+    ),
     max_leaves=20,
 )
 
@@ -25,7 +42,9 @@ def likely(param):
     if param.kind == "text":
         return st.sampled_from(["close > n", "close > 1", "n = 2\nclose > n", "", "close >"])
     if param.kind == "inputs":
-        return st.dictionaries(st.sampled_from(["n", "m", "1"]), st.integers() | st.floats(), max_size=2)
+        return st.dictionaries(
+            st.sampled_from(["n", "m", "1"]), st.integers() | st.floats(), max_size=2
+        )
     if param.kind == "int":
         return st.integers(param.minimum - 1, param.maximum + 1)
     return st.floats(param.minimum - 0.5, param.maximum + 0.5)
@@ -33,7 +52,12 @@ def likely(param):
 
 def likely_params(rule_type):
     return st.fixed_dictionaries(
-        {}, optional={param.name: likely(param) for param in RULES[rule_type].params if param.kind != "rules"}
+        {},
+        optional={
+            param.name: likely(param)
+            for param in RULES[rule_type].params
+            if param.kind != "rules"
+        },
     )
 
 
@@ -48,8 +72,12 @@ def test_any_json_is_explained_or_usable(rule_type, params):
 def test_params_near_the_bounds_are_explained_or_usable(data, rule_type):
     params = data.draw(likely_params(rule_type))
     if rule_type == "COMPOSITE":
-        members = st.sampled_from([name for name in RULES if name not in ("COMPOSITE", "FORMULA")]).flatmap(
-            lambda name: st.fixed_dictionaries({"rule_type": st.just(name), "params": likely_params(name)})
+        members = st.sampled_from(
+            [name for name in RULES if name not in ("COMPOSITE", "FORMULA")]
+        ).flatmap(
+            lambda name: st.fixed_dictionaries(
+                {"rule_type": st.just(name), "params": likely_params(name)}
+            )
         )
         params["rules"] = data.draw(st.lists(members, min_size=1, max_size=6))
 
@@ -59,8 +87,12 @@ def test_params_near_the_bounds_are_explained_or_usable(data, rule_type):
 def assert_explained_or_usable(rule_type, params):
     faults = check_params(rule_type, params)
 
-    assert all(isinstance(field, str) and isinstance(message, str) and message for field, message in faults.items())
+    assert all(
+        isinstance(field, str) and isinstance(message, str) and message
+        for field, message in faults.items()
+    )
     if not faults:
         assert build_rule(rule_type, params).params == complete_params(rule_type, params)
         assert 0 < len(checked_rule(rule_type, params).label) <= 64
-        assert checked_rule(rule_type, params).warmup_bars() >= 0  # a formula of prices alone needs none
+        # a formula of prices alone needs none
+        assert checked_rule(rule_type, params).warmup_bars() >= 0

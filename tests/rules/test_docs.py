@@ -14,7 +14,10 @@ ROOT = Path(__file__).parents[2]
 
 def test_what_is_written_from_code_is_current():
     check = subprocess.run(
-        [sys.executable, "-m", "scripts.reference", "--check"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-m", "scripts.reference", "--check"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
 
     assert check.returncode == 0, check.stderr

@@ -26,7 +26,10 @@ def cases(rule_type):
         return VOTES
     if rule_type == "FORMULA":
         return [example.params for example in EXAMPLES if "month" not in example.buy]
-    return [complete_params(rule_type, {}), *(random_params(rule_type, seed) for seed in range(DRAWS))]
+    return [
+        complete_params(rule_type, {}),
+        *(random_params(rule_type, seed) for seed in range(DRAWS)),
+    ]
 
 
 def explained(rule_type, params, prices, first_bar=0):
@@ -60,7 +63,9 @@ def test_an_explanation_from_a_bar_on_is_the_rest_of_the_whole(rule_type, real_o
 
     whole, late = explained(rule_type, params, prices), explained(rule_type, params, prices, 1000)
 
-    for before, after in zip([*whole.values, *whole.truths], [*late.values, *late.truths], strict=True):
+    for before, after in zip(
+        [*whole.values, *whole.truths], [*late.values, *late.truths], strict=True
+    ):
         np.testing.assert_array_equal(before[1000:], after)
 
 
@@ -71,8 +76,14 @@ LINES = {
         ("MACD signal(12, 26, 9)", "below", "MACD(12, 26, 9)", []),
     ],
     "MA_CROSS": [("SMA(20)", "price", "price", []), ("SMA(50)", "price", "price", [])],
-    "BOLLINGER": [("lower band(20, 2)", "price", "price", []), ("upper band(20, 2)", "price", "price", [])],
-    "VOLUME": [("2 * prev(SMA(volume, 20))", "below", "volume", []), ("prev(close)", "price", "price", [])],
+    "BOLLINGER": [
+        ("lower band(20, 2)", "price", "price", []),
+        ("upper band(20, 2)", "price", "price", []),
+    ],
+    "VOLUME": [
+        ("2 * prev(SMA(volume, 20))", "below", "volume", []),
+        ("prev(close)", "price", "price", []),
+    ],
     "TREND": [
         ("ADX(14)", "below", "ADX(14)", [25]),
         ("+DI(14)", "below", "+DI(14)", []),
@@ -96,7 +107,9 @@ def test_a_rule_names_its_lines_their_panes_and_levels(rule_type, real_ohlcv):
     found = explained(rule_type, {}, real_ohlcv("IBM"))
 
     stored = [line for line in found.head["lines"] if "column" not in line]
-    assert [(line["name"], line["pane"], line["group"], line["levels"]) for line in stored] == LINES[rule_type]
+    assert [
+        (line["name"], line["pane"], line["group"], line["levels"]) for line in stored
+    ] == LINES[rule_type]
     assert len(found.values) == len(stored)
 
 
@@ -115,9 +128,13 @@ FORMULAS = {
 
 @pytest.mark.parametrize("text", FORMULAS)
 def test_lines_of_a_formula_are_what_it_compares_under_the_names_that_it_gives(text, real_ohlcv):
-    found = explained("FORMULA", {"buy": text, "sell": "close < 0", "inputs": {}}, real_ohlcv("IBM"))
+    found = explained(
+        "FORMULA", {"buy": text, "sell": "close < 0", "inputs": {}}, real_ohlcv("IBM")
+    )
 
-    stored = [(line["name"], line["pane"]) for line in found.head["lines"] if "column" not in line]
+    stored = [
+        (line["name"], line["pane"]) for line in found.head["lines"] if "column" not in line
+    ]
     assert stored == FORMULAS[text]
 
 
@@ -135,7 +152,9 @@ def test_a_condition_says_how_often_it_held_and_how_close_it_came(real_ohlcv):
 
 def test_a_formula_that_compares_too_much_keeps_the_names_of_the_rest(real_ohlcv):
     many = " and ".join(f"close > sma(close, {bars})" for bars in range(2, MAX_LINES + 6))
-    found = explained("FORMULA", {"buy": many, "sell": "close < 0", "inputs": {}}, real_ohlcv("IBM"))
+    found = explained(
+        "FORMULA", {"buy": many, "sell": "close < 0", "inputs": {}}, real_ohlcv("IBM")
+    )
 
     assert len(found.head["lines"]) == MAX_LINES
     assert found.head["buy"]["of"][-1]["of"] == [{"line": 0}, {"text": f"SMA({MAX_LINES + 5})"}]

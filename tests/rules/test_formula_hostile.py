@@ -14,9 +14,29 @@ from tests.rules.loops import naming
 
 FINE = "close > sma(close, 5)"
 LONGEST_S = 0.5  # for the slowest of them on a busy machine; they take a few milliseconds
-unhurried = settings(max_examples=400, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+unhurried = settings(
+    max_examples=400,
+    derandomize=True,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 SIGNS = list("()+-*/<>=,.:[]{}'\"#@%;_\\\n") + ["<=", ">=", "==", "!=", "**", "//", ":="]
-OTHERS = ["and", "or", "not", "if", "else", "for", "in", "is", "lambda", "import", "n", "1", "0.5", "1e999"]
+OTHERS = [
+    "and",
+    "or",
+    "not",
+    "if",
+    "else",
+    "for",
+    "in",
+    "is",
+    "lambda",
+    "import",
+    "n",
+    "1",
+    "0.5",
+    "1e999",
+]
 WORDS = [*SERIES, *FUNCTIONS, *SIGNS, *OTHERS]
 
 
@@ -67,7 +87,9 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["value", "min", "max", "n", "close"]) | st.text(max_size=3), inner, max_size=4
+            st.sampled_from(["value", "min", "max", "n", "close"]) | st.text(max_size=3),
+            inner,
+            max_size=4,
         )
     ),
     max_leaves=8,

@@ -27,14 +27,17 @@ def written():
 
 def test_a_later_bar_never_changes_an_earlier_signal(written, random_ohlcv):
     ohlcv, signalled = dated(random_ohlcv(320, seed=31)), 0
-    ohlcv["High"][40:50] = ohlcv["Low"][40:50] = ohlcv["Close"][40:50] = ohlcv["Open"][40:50]  # nothing divides there
+    # nothing divides there
+    ohlcv["High"][40:50] = ohlcv["Low"][40:50] = ohlcv["Close"][40:50] = ohlcv["Open"][40:50]
 
     for rule in written:
         whole = rule.generate_signals(ohlcv)
         signalled += bool(np.count_nonzero(whole))
         for bars in (1, 2, 7, 45, 46, 100, 255, 256, 257, 319):
             with naming(params=rule.params, bars=bars):
-                early = rule.generate_signals({name: column[:bars].copy() for name, column in ohlcv.items()})
+                early = rule.generate_signals(
+                    {name: column[:bars].copy() for name, column in ohlcv.items()}
+                )
                 np.testing.assert_array_equal(early, whole[:bars])
 
     assert signalled > FORMULAS / 2  # the property is not held by silence

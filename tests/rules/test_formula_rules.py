@@ -17,13 +17,22 @@ DRAWS = 12
 def as_formula(rule_type, params):
     """FORMULA with the conditions that the rule says are its own."""
     rule = build_rule(rule_type, params)
-    used = {name: value for name, value in rule.inputs().items() if name in free_names(*rule.conditions())}
+    used = {
+        name: value
+        for name, value in rule.inputs().items()
+        if name in free_names(*rule.conditions())
+    }
     return formula(*rule.conditions(), **used)
 
 
-@pytest.mark.parametrize("rule_type", [name for name in RULES if name not in ("COMPOSITE", "FORMULA")])
+@pytest.mark.parametrize(
+    "rule_type", [name for name in RULES if name not in ("COMPOSITE", "FORMULA")]
+)
 def test_a_rule_written_as_a_formula_gives_the_same_signals(rule_type, real_ohlcv):
-    params = [complete_params(rule_type, {}), *(random_params(rule_type, seed) for seed in range(DRAWS))]
+    params = [
+        complete_params(rule_type, {}),
+        *(random_params(rule_type, seed) for seed in range(DRAWS)),
+    ]
     tried = [(each, build_rule(rule_type, each), as_formula(rule_type, each)) for each in params]
     signalled = 0
 
@@ -38,9 +47,14 @@ def test_a_rule_written_as_a_formula_gives_the_same_signals(rule_type, real_ohlc
     assert signalled > 100
 
 
-@pytest.mark.parametrize("rule_type", [name for name in RULES if name not in ("COMPOSITE", "FORMULA")])
+@pytest.mark.parametrize(
+    "rule_type", [name for name in RULES if name not in ("COMPOSITE", "FORMULA")]
+)
 def test_a_rule_written_as_a_formula_looks_back_as_far(rule_type):
-    for params in (complete_params(rule_type, {}), *(random_params(rule_type, seed) for seed in range(DRAWS))):
+    for params in (
+        complete_params(rule_type, {}),
+        *(random_params(rule_type, seed) for seed in range(DRAWS)),
+    ):
         with naming(params=params):
             written = as_formula(rule_type, params)
             assert written.lookback() == build_rule(rule_type, params).lookback()

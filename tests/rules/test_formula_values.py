@@ -18,14 +18,25 @@ TRUE, FALSE, UNKNOWN = "T", "F", "."
 
 def bars_of(close, **columns):
     close = np.array(close, dtype=np.float64)
-    return {"Open": close, "High": close + 1, "Low": close - 1, "Close": close, "Volume": close * 0 + 1} | columns
+    return {
+        "Open": close,
+        "High": close + 1,
+        "Low": close - 1,
+        "Close": close,
+        "Volume": close * 0 + 1,
+    } | columns
 
 
 def truth(condition, ohlcv, **inputs):
     """The condition on each bar: T, F, or . where it is unknown."""
-    rule, prices = formula(condition, f"not ({condition.splitlines()[-1]})", **inputs), Prices(ohlcv)
+    rule, prices = (
+        formula(condition, f"not ({condition.splitlines()[-1]})", **inputs),
+        Prices(ohlcv),
+    )
     true, false = evaluate(rule.formula, prices)
-    return "".join(TRUE if t else FALSE if f else UNKNOWN for t, f in zip(true, false, strict=True))
+    return "".join(
+        TRUE if t else FALSE if f else UNKNOWN for t, f in zip(true, false, strict=True)
+    )
 
 
 CLOSE = [5, 3, 4, 4, 6, 2, 7]
@@ -102,11 +113,15 @@ def test_a_condition_is_true_false_or_unknown_on_each_bar(condition, expected):
 )
 def test_a_bar_without_a_value_makes_its_neighbours_unknown_and_no_more(condition, expected):
     """y is 1, -1, nothing, 1, -1, 1."""
-    assert truth(f"y = (close - 5) / abs(close - 5)\n{condition}", bars_of([6, 4, 5, 6, 4, 6])) == expected
+    assert (
+        truth(f"y = (close - 5) / abs(close - 5)\n{condition}", bars_of([6, 4, 5, 6, 4, 6]))
+        == expected
+    )
 
 
 def test_the_calendar_is_that_of_the_bars_own_dates():
-    days = np.arange(np.datetime64("2023-12-29"), np.datetime64("2024-01-05")).astype("M8[s]")  # from a Friday
+    # from a Friday
+    days = np.arange(np.datetime64("2023-12-29"), np.datetime64("2024-01-05")).astype("M8[s]")
     ohlcv = bars_of(range(1, 8), Time=days)
 
     assert truth("day_of_week == 5", ohlcv) == "TFFFFFF"
@@ -142,12 +157,16 @@ def test_a_rule_that_never_and_one_that_always_fires_are_accepted():
 
 def test_every_function_has_an_example_that_holds_on_some_bars_and_not_on_others(real_ohlcv):
     ohlcv = real_ohlcv("AAPL")
-    days = np.arange(np.datetime64("2000-01-01"), np.datetime64("2020-01-01"))[: ohlcv["Close"].size]
+    days = np.arange(np.datetime64("2000-01-01"), np.datetime64("2020-01-01"))[
+        : ohlcv["Close"].size
+    ]
 
     for function in FUNCTIONS.values():
         with naming(function=function.name):
             assert f"{function.name}(" in function.example
-            assert {TRUE, FALSE} <= set(truth(function.example, ohlcv | {"Time": days.astype("M8[s]")}))
+            assert {TRUE, FALSE} <= set(
+                truth(function.example, ohlcv | {"Time": days.astype("M8[s]")})
+            )
 
 
 def test_every_worked_example_buys_and_sells_on_shipped_prices(real_ohlcv):
@@ -164,7 +183,11 @@ def test_every_worked_example_buys_and_sells_on_shipped_prices(real_ohlcv):
 
 
 def test_equal_parts_are_computed_once_in_both_texts():
-    shared = formula("crosses_above(ema(close, n), sma(close, 5)) and ema(close, 9) > 1", "ema(close, 3 * 3) < 1", n=9)
+    shared = formula(
+        "crosses_above(ema(close, n), sma(close, 5)) and ema(close, 9) > 1",
+        "ema(close, 3 * 3) < 1",
+        n=9,
+    )
 
     assert [node.op for node in shared.formula.nodes].count("ema") == 1
 

@@ -81,7 +81,11 @@ def test_return_moments_are_those_of_the_last_returns():
 
 def test_atr_takes_gaps_into_the_range_and_averages_as_wilder_did():
     # true ranges 3 (gap up from 10 to a high of 13), 4 (down to 8 from a close of 12), 2
-    high, low, close = np.array([11.0, 13, 12, 10]), np.array([9.0, 11, 8, 8]), np.array([10.0, 12, 9, 9])
+    high, low, close = (
+        np.array([11.0, 13, 12, 10]),
+        np.array([9.0, 11, 8, 8]),
+        np.array([10.0, 12, 9, 9]),
+    )
 
     assert_values(atr(high, low, close, 2), [NAN, NAN, 3.5, (3.5 + 2) / 2])
 
@@ -139,11 +143,19 @@ def test_tiny_moves_count_in_rsi_like_large_ones():
     assert rsi(close * 1e-17, 14)[14:] == pytest.approx(rsi(close, 14)[14:])
 
 
-def test_no_recursive_indicator_has_a_number_after_a_missing_price_where_talibs_rsi_says_0(random_ohlcv):
+def test_no_recursive_indicator_has_a_number_after_a_missing_price_where_talibs_rsi_says_0(
+    random_ohlcv,
+):
     close = random_ohlcv(1000, seed=9)["Close"]
     close[500] = NAN
 
-    for line in (rsi(close, 14), ema(close, 14), *macd(close), atr(close, close, close, 14), *adx(close, close, close)):
+    for line in (
+        rsi(close, 14),
+        ema(close, 14),
+        *macd(close),
+        atr(close, close, close, 14),
+        *adx(close, close, close),
+    ):
         assert np.isfinite(line[60:500]).all()
         assert np.isnan(line[501:]).all()
     assert talib.RSI(close, 14)[-1] == 0.0
@@ -206,7 +218,12 @@ def test_the_input_is_left_as_it_was(random_ohlcv):
     high, low, close, volume = columns
 
     ema(close, 14), rsi(close, 14), macd(close), bollinger_bands(close), atr(high, low, close, 14)
-    adx(high, low, close), stochastic(high, low, close), obv(close, volume), vwap(high, low, close, volume)
+    (
+        adx(high, low, close),
+        stochastic(high, low, close),
+        obv(close, volume),
+        vwap(high, low, close, volume),
+    )
 
     for column, copy in zip(columns, before, strict=True):
         np.testing.assert_array_equal(column, copy)
@@ -215,7 +232,9 @@ def test_the_input_is_left_as_it_was(random_ohlcv):
 @pytest.mark.parametrize("call", [sma, ema, rsi, bollinger_bands, highest, lowest])
 @pytest.mark.parametrize("period", [1, 0, -3])
 def test_a_period_below_2_is_refused(call, period):
-    with pytest.raises(ValueError, match=f"period is {period}; must be a whole number of at least 2"):
+    with pytest.raises(
+        ValueError, match=f"period is {period}; must be a whole number of at least 2"
+    ):
         call(np.arange(1.0, 50.0), period)
 
 

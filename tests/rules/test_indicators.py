@@ -79,9 +79,12 @@ def test_bands_and_stochastic_equal_talib_for_every_length_around_the_period(ran
     for period, bars in product(PERIODS, LENGTHS):
         with naming(period=period, bars=bars):
             high, low, close, _ = series(bars, random_ohlcv)
-            assert_all_same(bollinger_bands(close, period, 2.5), talib.BBANDS(close, period, 2.5, 2.5))
             assert_all_same(
-                stochastic(high, low, close, period, 3, 4), talib.STOCH(high, low, close, period, 3, 0, 4, 0)
+                bollinger_bands(close, period, 2.5), talib.BBANDS(close, period, 2.5, 2.5)
+            )
+            assert_all_same(
+                stochastic(high, low, close, period, 3, 4),
+                talib.STOCH(high, low, close, period, 3, 0, 4, 0),
             )
 
 

@@ -35,7 +35,9 @@ def test_each_combination_has_the_metrics_of_a_run_of_its_own(optimizer, prices)
     assert len(result.combinations) == 7
     for params, values in zip(result.combinations, result.values, strict=True):
         rule = build_rule("MA_CROSS", params)
-        run = BacktestEngine(slippage_bps=5.0).run(prices, rule.generate_signals, "AAPL", first_bar=100)
+        run = BacktestEngine(slippage_bps=5.0).run(
+            prices, rule.generate_signals, "AAPL", first_bar=100
+        )
         assert values.tolist() == [getattr(run.metrics, name) for name in METRICS]
 
 
@@ -76,13 +78,17 @@ def test_runs_that_keep_refuses_are_left_out(optimizer, holds):
     everything = optimizer.search(GRID)
     results = [
         params | dict(zip(METRICS, values, strict=True))
-        for params, values in zip(everything.combinations, everything.values.tolist(), strict=True)
+        for params, values in zip(
+            everything.combinations, everything.values.tolist(), strict=True
+        )
     ]
 
     kept = optimizer.search(GRID, keep=holds)
 
     assert list(kept.combinations) == [
-        params for params, result in zip(everything.combinations, results, strict=True) if holds(result)
+        params
+        for params, result in zip(everything.combinations, results, strict=True)
+        if holds(result)
     ]
     assert kept.values.shape == (len(kept.combinations), len(METRICS))
     assert kept.best() in (*kept.combinations, None)
@@ -101,7 +107,9 @@ def test_the_top_is_ranked_by_the_metric(optimizer, metric):
     result = optimizer.search(GRID, metric=metric)
     top = result.top(4)
 
-    ranked = sorted(result.values[:, METRICS.index(metric)].tolist(), reverse=metric != "max_drawdown_pct")
+    ranked = sorted(
+        result.values[:, METRICS.index(metric)].tolist(), reverse=metric != "max_drawdown_pct"
+    )
     assert top[metric].tolist() == ranked[:4]
     assert list(top.columns) == ["fast", "slow", *METRICS]
     assert result.best()["fast"] == top["fast"][0]
@@ -230,7 +238,9 @@ def test_fixed_params_hold_for_every_combination(optimizer):
         ({"fast": [5]}, {"fast": 6}, "fast: appears in both grid and fixed"),
     ],
 )
-def test_a_value_that_the_catalog_refuses_is_refused_before_any_run(optimizer, grid, fixed, message):
+def test_a_value_that_the_catalog_refuses_is_refused_before_any_run(
+    optimizer, grid, fixed, message
+):
     with pytest.raises(ValueError, match=message):
         optimizer.search(grid, fixed=fixed)
 
@@ -247,7 +257,14 @@ def test_a_rule_of_ones_own_is_searched_like_one_of_the_catalog(prices):
         """Buys an open far below the close before, and sells one far above it."""
 
         spec = RuleSpec(
-            "GAP", "Gap", "Buys gaps down.", "technical", (number("gap", 1.0, 0.0, 9.0, 0.1, "Width", "%"),), "", "", ""
+            "GAP",
+            "Gap",
+            "Buys gaps down.",
+            "technical",
+            (number("gap", 1.0, 0.0, 9.0, 0.1, "Width", "%"),),
+            "",
+            "",
+            "",
         )
 
         def lookback(self):
@@ -256,7 +273,9 @@ def test_a_rule_of_ones_own_is_searched_like_one_of_the_catalog(prices):
         def signals(self, prices):
             before = prices.shift(prices["Close"], 1)
             change_pct = 100.0 * (prices["Open"] / before - 1.0)
-            return prices.levels(change_pct < -self.params["gap"], change_pct > self.params["gap"])
+            return prices.levels(
+                change_pct < -self.params["gap"], change_pct > self.params["gap"]
+            )
 
     optimizer = ParameterOptimizer(Gap, prices)
 
@@ -271,7 +290,9 @@ def test_a_rule_of_ones_own_is_searched_like_one_of_the_catalog(prices):
 def test_a_composite_can_be_searched_too(prices):
     members = [{"rule_type": "RSI"}, {"rule_type": "MACD"}, {"rule_type": "BOLLINGER"}]
 
-    result = ParameterOptimizer("COMPOSITE", prices).search({"mode": ["all", "majority"], "rules": [members]})
+    result = ParameterOptimizer("COMPOSITE", prices).search(
+        {"mode": ["all", "majority"], "rules": [members]}
+    )
 
     assert len(result.top()) == 2
     assert result.heatmap("mode", "rules").values.shape == (1, 2)
@@ -280,6 +301,8 @@ def test_a_composite_can_be_searched_too(prices):
 def test_pandas_is_loaded_for_the_table_only():
     code = "import sys, rules.optimizer; print('pandas' in sys.modules)"
 
-    answer = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    answer = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
 
     assert answer.stdout.strip() == "False"

@@ -27,12 +27,18 @@ ASKED = {
 def calls(monkeypatch):
     counted = Counter()
     faults, complete = RuleSpec.faults, RuleSpec.complete
-    monkeypatch.setattr(RuleSpec, "faults", lambda *args: counted.update(["faults"]) or faults(*args))
-    monkeypatch.setattr(RuleSpec, "complete", lambda *args: counted.update(["complete"]) or complete(*args))
+    monkeypatch.setattr(
+        RuleSpec, "faults", lambda *args: counted.update(["faults"]) or faults(*args)
+    )
+    monkeypatch.setattr(
+        RuleSpec, "complete", lambda *args: counted.update(["complete"]) or complete(*args)
+    )
     return counted
 
 
-def test_a_request_is_checked_and_completed_once_by_the_web_tier_and_once_by_the_job(calls, sqlite_url):
+def test_a_request_is_checked_and_completed_once_by_the_web_tier_and_once_by_the_job(
+    calls, sqlite_url
+):
     valid = validate_request(ASKED, PriceStore(connect_database(sqlite_url)))
 
     assert calls == {"faults": 1, "complete": 1}

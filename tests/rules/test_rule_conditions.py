@@ -26,7 +26,9 @@ def by_bar(bars, say):
 
 def expected_rsi(ohlcv, period=14, oversold=30.0, overbought=70.0):
     strength = talib.RSI(ohlcv["Close"], period)
-    return by_bar(strength.size, lambda bar: int(strength[bar] < oversold) - int(strength[bar] > overbought))
+    return by_bar(
+        strength.size, lambda bar: int(strength[bar] < oversold) - int(strength[bar] > overbought)
+    )
 
 
 def expected_macd(ohlcv, fast=12, slow=26, signal=9):
@@ -54,7 +56,9 @@ def expected_ma_cross(ohlcv, fast=20, slow=50, kind="sma"):
 def expected_bollinger(ohlcv, period=20, width=2.0):
     close = ohlcv["Close"]
     upper, _, lower = talib.BBANDS(close, period, width, width)
-    return by_bar(close.size, lambda bar: int(close[bar] < lower[bar]) - int(close[bar] > upper[bar]))
+    return by_bar(
+        close.size, lambda bar: int(close[bar] < lower[bar]) - int(close[bar] > upper[bar])
+    )
 
 
 def expected_volume(ohlcv, period=20, multiple=2.0):
@@ -70,16 +74,26 @@ def expected_volume(ohlcv, period=20, multiple=2.0):
 
 def expected_trend(ohlcv, period=14, threshold=25.0):
     columns = ohlcv["High"], ohlcv["Low"], ohlcv["Close"]
-    strength, plus, minus = (f(*columns, period) for f in (talib.ADX, talib.PLUS_DI, talib.MINUS_DI))
-    return by_bar(strength.size, lambda bar: crosses(plus, minus, bar) if strength[bar] > threshold else 0)
+    strength, plus, minus = (
+        f(*columns, period) for f in (talib.ADX, talib.PLUS_DI, talib.MINUS_DI)
+    )
+    return by_bar(
+        strength.size, lambda bar: crosses(plus, minus, bar) if strength[bar] > threshold else 0
+    )
 
 
 def expected_atr(ohlcv, period=14, multiple=3.0):
-    close, reach = ohlcv["Close"], multiple * talib.ATR(ohlcv["High"], ohlcv["Low"], ohlcv["Close"], period)
+    close, reach = (
+        ohlcv["Close"],
+        multiple * talib.ATR(ohlcv["High"], ohlcv["Low"], ohlcv["Close"], period),
+    )
     signals, direction = [0] * close.size, 0
     for bar in range(period, close.size):
         window = close[bar - period + 1 : bar + 1]
-        above, below = close[bar] > window.min() + reach[bar], close[bar] < window.max() - reach[bar]
+        above, below = (
+            close[bar] > window.min() + reach[bar],
+            close[bar] < window.max() - reach[bar],
+        )
         before = direction
         if above and below:
             direction = -direction
@@ -163,7 +177,11 @@ CASES = [
     ("VALUE", expected_value, {"lookback": 126, "average": 252, "threshold": 5.0}),
     ("VALUE", expected_value, {"lookback": 300, "average": 21, "threshold": 0.0}),
     ("MEAN_REVERSION", expected_mean_reversion, {}),
-    ("MEAN_REVERSION", expected_mean_reversion, {"lookback": 21, "window": 250, "threshold": 1.0}),
+    (
+        "MEAN_REVERSION",
+        expected_mean_reversion,
+        {"lookback": 21, "window": 250, "threshold": 1.0},
+    ),
     ("BREAKOUT", expected_breakout, {}),
     ("BREAKOUT", expected_breakout, {"lookback": 20, "band": 1.0}),
 ]
@@ -211,7 +229,9 @@ def test_a_composite_is_the_vote_of_its_members_stances(mode, real_ohlcv):
     members = [build_rule(name).generate_signals(ohlcv).tolist() for name in names]
 
     for size in (2, 3, 4, 5):
-        rule = build_rule("COMPOSITE", {"mode": mode, "rules": [{"rule_type": name} for name in names[:size]]})
+        rule = build_rule(
+            "COMPOSITE", {"mode": mode, "rules": [{"rule_type": name} for name in names[:size]]}
+        )
         signals = rule.generate_signals(ohlcv).tolist()
         with naming(size=size):
             assert signals == expected_vote(mode, members[:size])
@@ -219,7 +239,8 @@ def test_a_composite_is_the_vote_of_its_members_stances(mode, real_ohlcv):
 
 
 def test_the_first_direction_of_atr_is_no_signal_and_the_first_reversal_is():
-    close = np.array([10.0] * 6 + [20.0, 21.0, 10.0, 9.0])  # a rise begins on bar 6, and ends on bar 8
+    # a rise begins on bar 6, and ends on bar 8
+    close = np.array([10.0] * 6 + [20.0, 21.0, 10.0, 9.0])
     ohlc = {"High": close + 0.5, "Low": close - 0.5, "Close": close}
 
     signals = build_rule("ATR", {"period": 3, "multiple": 1.0}).generate_signals(ohlc)
@@ -237,7 +258,18 @@ def test_a_halted_stock_makes_no_average_cross():
 
 
 @pytest.mark.parametrize(
-    "rule_type", ["RSI", "MACD", "MA_CROSS", "BOLLINGER", "VOLUME", "TREND", "ATR", "MEAN_REVERSION", "BREAKOUT"]
+    "rule_type",
+    [
+        "RSI",
+        "MACD",
+        "MA_CROSS",
+        "BOLLINGER",
+        "VOLUME",
+        "TREND",
+        "ATR",
+        "MEAN_REVERSION",
+        "BREAKOUT",
+    ],
 )
 def test_flat_prices_give_no_signal(rule_type):
     flat = dict.fromkeys(("Open", "High", "Low", "Close", "Volume"), np.full(600, 0.1))

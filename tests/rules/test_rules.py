@@ -36,14 +36,19 @@ def random_params(rule_type, seed, spread=300):
         rules = [{"rule_type": name, "params": random_params(name, seed)} for name in members]
         return {"mode": draw.choice(["all", "any", "majority"]), "rules": rules}
     while True:
-        params = {param.name: random_value(draw, param, spread) for param in RULES[rule_type].params}
+        params = {
+            param.name: random_value(draw, param, spread) for param in RULES[rule_type].params
+        }
         if not check_params(rule_type, params):
             return params
 
 
 def variants(rule_type):
     """The rule with its defaults, and with random params."""
-    return [build_rule(rule_type), *(build_rule(rule_type, random_params(rule_type, seed)) for seed in range(DRAWS))]
+    return [
+        build_rule(rule_type),
+        *(build_rule(rule_type, random_params(rule_type, seed)) for seed in range(DRAWS)),
+    ]
 
 
 every_rule = pytest.mark.parametrize("rule_type", RULES)
@@ -61,7 +66,9 @@ def test_a_later_bar_never_changes_an_earlier_signal(rule_type, random_ohlcv):
         whole = rule.generate_signals(ohlcv)
         for bars in (*range(1, 60, 7), 126, 255, 256, 257, 512, 819, 1000, 1299):
             with naming(params=rule.params, bars=bars):
-                np.testing.assert_array_equal(rule.generate_signals(cut(ohlcv, bars)), whole[:bars])
+                np.testing.assert_array_equal(
+                    rule.generate_signals(cut(ohlcv, bars)), whole[:bars]
+                )
 
 
 @every_rule
@@ -78,11 +85,14 @@ def test_signals_are_int8_of_1_0_and_minus_1_one_per_bar(rule_type, random_ohlcv
 @every_rule
 def test_signals_do_not_depend_on_the_currency(rule_type, random_ohlcv):
     ohlcv = random_ohlcv(1000, seed=12)
-    scaled = {name: column * 4.0 for name, column in ohlcv.items()}  # a power of two scales without rounding
+    # a power of two scales without rounding
+    scaled = {name: column * 4.0 for name, column in ohlcv.items()}
 
     for rule in variants(rule_type):
         with naming(params=rule.params):
-            np.testing.assert_array_equal(rule.generate_signals(scaled), rule.generate_signals(ohlcv))
+            np.testing.assert_array_equal(
+                rule.generate_signals(scaled), rule.generate_signals(ohlcv)
+            )
 
 
 @every_rule
@@ -92,19 +102,25 @@ def test_asking_twice_gives_the_same_and_leaves_the_prices_alone(rule_type, rand
 
     for rule in variants(rule_type):
         with naming(params=rule.params):
-            np.testing.assert_array_equal(rule.generate_signals(ohlcv), rule.generate_signals(ohlcv))
+            np.testing.assert_array_equal(
+                rule.generate_signals(ohlcv), rule.generate_signals(ohlcv)
+            )
             for name, column in before.items():
                 np.testing.assert_array_equal(ohlcv[name], column)
 
 
-@pytest.mark.parametrize("rule_type", [name for name in RULES if name not in ("RSI_MACD", "COMPOSITE", "FORMULA")])
+@pytest.mark.parametrize(
+    "rule_type", [name for name in RULES if name not in ("RSI_MACD", "COMPOSITE", "FORMULA")]
+)
 def test_the_first_signal_comes_as_soon_as_the_longest_lookback_says(rule_type, random_ohlcv):
     waits = []
 
     for seed in range(300):
         params = random_params(rule_type, seed, spread=8)
         signals = build_rule(rule_type, params).generate_signals(random_ohlcv(160, seed))
-        waits.extend(np.flatnonzero(signals)[:1] - checked_rule(rule_type, params).longest_lookback()[1])
+        waits.extend(
+            np.flatnonzero(signals)[:1] - checked_rule(rule_type, params).longest_lookback()[1]
+        )
 
     assert min(waits) == 0
 
@@ -128,8 +144,12 @@ def test_a_built_rule_is_the_catalogs(rule_type):
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-@pytest.mark.parametrize(("rule_type", "column"), [("RSI", "Close"), ("ATR", "High"), ("VOLUME", "Volume")])
-def test_a_price_that_is_no_number_is_refused_by_column_and_bar(rule_type, column, bad, random_ohlcv):
+@pytest.mark.parametrize(
+    ("rule_type", "column"), [("RSI", "Close"), ("ATR", "High"), ("VOLUME", "Volume")]
+)
+def test_a_price_that_is_no_number_is_refused_by_column_and_bar(
+    rule_type, column, bad, random_ohlcv
+):
     ohlcv = random_ohlcv(100, seed=15)
     ohlcv[column][42] = bad
 
@@ -150,7 +170,9 @@ def test_a_column_that_is_missing_or_short_or_no_numbers_is_refused_by_name(rand
         rule.generate_signals({**ohlcv, "Close": ohlcv["Close"].reshape(10, 10)})
 
 
-def test_indicators_are_computed_once_while_there_is_room_and_again_when_there_is_not(random_ohlcv, monkeypatch):
+def test_indicators_are_computed_once_while_there_is_room_and_again_when_there_is_not(
+    random_ohlcv, monkeypatch
+):
     ohlcv, calls = random_ohlcv(100, seed=17), []
 
     def line(close, period):
@@ -164,12 +186,16 @@ def test_indicators_are_computed_once_while_there_is_room_and_again_when_there_i
 
     monkeypatch.setattr("rules.prices.MEMO_BYTES", 2 * 8 * 100)
     for period in (3, 2, 3, 1):
-        np.testing.assert_array_equal(prices.indicator(line, ("Close",), period), ohlcv["Close"] * period)
+        np.testing.assert_array_equal(
+            prices.indicator(line, ("Close",), period), ohlcv["Close"] * period
+        )
     assert calls == [1, 2, 3, 1]
 
 
 def test_bad_params_are_refused_together_when_a_rule_is_built():
-    with pytest.raises(ValueError, match="params.period: 1 is out of range.*params.oversold: 'x' is not a number"):
+    with pytest.raises(
+        ValueError, match="params.period: 1 is out of range.*params.oversold: 'x' is not a number"
+    ):
         build_rule("RSI", {"period": 1, "oversold": "x"})
 
 

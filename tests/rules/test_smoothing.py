@@ -17,9 +17,13 @@ SIZES = (0, 1, 2, 90, 91, 255, 256, 257, 512, 16_383, 16_384, 16_385, 40_000)
 def test_decayed_sums_are_the_recursion(decay):
     for size in SIZES:
         values = np.random.default_rng(size).normal(size=size)
-        expected = list(accumulate(values.tolist(), lambda total, value: decay * total + value, initial=0.7))[1:]
+        expected = list(
+            accumulate(values.tolist(), lambda total, value: decay * total + value, initial=0.7)
+        )[1:]
         with naming(size=size):
-            np.testing.assert_allclose(decayed_sums(values, decay, 0.7), expected, rtol=1e-12, atol=1e-12)
+            np.testing.assert_allclose(
+                decayed_sums(values, decay, 0.7), expected, rtol=1e-12, atol=1e-12
+            )
 
 
 @pytest.mark.parametrize("scale", [1e-290, 1e-9, 1e12, 1e250])
@@ -51,18 +55,23 @@ def test_a_ratio_of_nothing_to_nothing_is_no_number_until_something_comes():
 
 
 def test_windows_are_what_each_of_them_holds():
-    for size, period in product((1, 2, 5, 19, 20, 21, 400, 16_384 + 19, 16_384 + 20, 40_000), (2, 3, 20, 400)):
+    for size, period in product(
+        (1, 2, 5, 19, 20, 21, 400, 16_384 + 19, 16_384 + 20, 40_000), (2, 3, 20, 400)
+    ):
         values = np.random.default_rng(size).normal(100.0, 5.0, size)
         windows = sliding_window_view(values, period) if size >= period else np.empty((0, period))
         with naming(size=size, period=period):
-            np.testing.assert_allclose(window_sums(values, period), windows.sum(axis=1), rtol=1e-13)
+            np.testing.assert_allclose(
+                window_sums(values, period), windows.sum(axis=1), rtol=1e-13
+            )
             np.testing.assert_array_equal(window_max(values, period), windows.max(axis=1))
             np.testing.assert_array_equal(window_min(values, period), windows.min(axis=1))
 
 
 @pytest.mark.parametrize("period", [2, 3, 20])
 def test_means_and_deviations_are_exact_where_a_loop_is(period):
-    values = np.round(np.random.default_rng(1).normal(100.0, 0.01, 2000), 2)  # cents: many flat windows
+    # cents: many flat windows
+    values = np.round(np.random.default_rng(1).normal(100.0, 0.01, 2000), 2)
     windows = [values[end - period : end] for end in range(period, values.size + 1)]
     flat = np.array([(w == w[0]).all() for w in windows])
 

@@ -99,7 +99,11 @@ def test_a_broken_promise_is_found_and_named(broken, check, words, validator):
 
 @pytest.mark.parametrize(
     ("broken", "words"),
-    [(ReturnsFloats, r"RSI: .*signals.astype\(np.int8\)"), (ReturnsTooFew, "one per bar"), (ReturnsTwos, "must be 1")],
+    [
+        (ReturnsFloats, r"RSI: .*signals.astype\(np.int8\)"),
+        (ReturnsTooFew, "one per bar"),
+        (ReturnsTwos, "must be 1"),
+    ],
 )
 def test_signals_of_a_wrong_form_reach_no_engine(broken, words, real_ohlcv):
     with pytest.raises(ValueError, match=words):
@@ -127,7 +131,14 @@ class Quiet(BaseRule):
     """A rule that is in no catalog and never signals."""
 
     spec = RuleSpec(
-        "QUIET", "Quiet", "Says nothing.", "technical", (bars("period", 5, 2, 9, "None"),), "never", "never", ""
+        "QUIET",
+        "Quiet",
+        "Says nothing.",
+        "technical",
+        (bars("period", 5, 2, 9, "None"),),
+        "never",
+        "never",
+        "",
     )
 
     def lookback(self):
@@ -147,7 +158,9 @@ def test_a_rule_that_is_in_no_catalog_is_held_to_the_same_promises(validator):
 
 def test_a_rule_of_ones_own_is_built_with_its_params_checked():
     assert build_rule(Quiet).label == "QUIET_5"
-    with pytest.raises(ValueError, match="params.period: 10 is out of range: must be a whole number from 2 to 9"):
+    with pytest.raises(
+        ValueError, match="params.period: 10 is out of range: must be a whole number from 2 to 9"
+    ):
         build_rule(Quiet, {"period": 10})
 
 

@@ -32,7 +32,9 @@ def running(programs: Programs) -> str:
     return " ".join(lines)
 
 
-def test_a_stopped_benchmark_leaves_no_server_behind(programs: Programs, mariadb_process: MariaDBServer) -> None:
+def test_a_stopped_benchmark_leaves_no_server_behind(
+    programs: Programs, mariadb_process: MariaDBServer
+) -> None:
     written = PAGE.read_bytes()
     bench = programs.run([sys.executable, "-m", "tests.bench.run", "--subject", "job"])
     wait_until(lambda: all(server in running(programs) for server in SERVERS), 60, "the servers")

@@ -89,14 +89,18 @@ def test_one_command_gives_a_backtest_and_a_second_start_goes_on_with_added_pric
     second = make_run(PORT=str(port))
     second.wait_for_line("Backtests are ready", 60)
     kept = call(url)
-    resumed = wait_until(lambda: completed(url.replace(run["run_id"], waiting["run_id"])), 60, "the result")
+    resumed = wait_until(
+        lambda: completed(url.replace(run["run_id"], waiting["run_id"])), 60, "the result"
+    )
     second.send(signal.SIGTERM)
     second.wait(30)
 
     assert kept == run
     assert resumed is not None
     assert resumed["status"] == "completed", resumed["error_message"]
-    assert "prices_taken_in file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
+    assert (
+        "prices_taken_in file=NEW.csv new: 196 bars from 2012-05-18 to 2013-03-01" in second.log
+    )
 
 
 def test_a_first_start_computes_examples_and_no_later_one_does(make_run: Start) -> None:
@@ -106,7 +110,9 @@ def test_a_first_start_computes_examples_and_no_later_one_does(make_run: Start) 
     def ended() -> bool:
         batches = call(f"{url}/api/batches")["batches"]
         study = call(f"{url}/api/studies")["studies"][0]
-        return study["status"] == "completed" and all(each["counts"]["completed"] == each["runs"] for each in batches)
+        return study["status"] == "completed" and all(
+            each["counts"]["completed"] == each["runs"] for each in batches
+        )
 
     first = make_run(PORT=str(port), EXAMPLES="true")
     first.wait_for_line("a batch of 54 and a study are computed as examples", 60)
@@ -118,7 +124,10 @@ def test_a_first_start_computes_examples_and_no_later_one_does(make_run: Start) 
     second.wait_for_line("Backtests are ready", 60)
     run_to_its_end(port)
 
-    assert {run["label"] for run in examples} >= {"Example: averages on AAPL", "Example: pairs of averages"}
+    assert {run["label"] for run in examples} >= {
+        "Example: averages on AAPL",
+        "Example: pairs of averages",
+    }
     assert {run["status"] for run in examples} == {"completed"}
     assert call(f"{url}/api/runs?tag=example&limit=200")["runs"] == examples
     assert "examples" not in second.log
@@ -132,7 +141,9 @@ def test_an_installed_redis_gives_a_backtest_where_no_bundled_one_fits(
     platform = make_run(PORT=str(port), **without_bundled)
     platform.wait_for_line("Backtests are ready", 60)
     run_to_its_end(port)
-    seen = subprocess.check_output([client, "-s", "var/redis.sock", "EXISTS", "rq:queues"], cwd=checkout)
+    seen = subprocess.check_output(
+        [client, "-s", "var/redis.sock", "EXISTS", "rq:queues"], cwd=checkout
+    )
     platform.send(signal.SIGINT)
 
     assert seen == b"1\n"
@@ -141,7 +152,9 @@ def test_an_installed_redis_gives_a_backtest_where_no_bundled_one_fits(
     assert exposed(checkout / "var") == []
 
 
-def test_a_folder_that_an_older_release_left_open_is_closed_to_others(make_run: Start, checkout: Path) -> None:
+def test_a_folder_that_an_older_release_left_open_is_closed_to_others(
+    make_run: Start, checkout: Path
+) -> None:
     (checkout / "var").mkdir(mode=0o755)
 
     platform = make_run(PORT=str(free_port()))
@@ -162,7 +175,11 @@ def test_whatever_dies_is_started_again(programs: Programs, make_run: Start) -> 
         platform.wait_for_line(f"{name} ended with exit code -9; it is started again in 1 s")
     wait_until(lambda: answers(f"http://127.0.0.1:{port}/ready", redis="ok"), 60, "web and Redis")
     accepted = call(f"http://127.0.0.1:{port}/run_backtest", REQUEST | {"charts": False})
-    run = wait_until(lambda: completed(f"http://127.0.0.1:{port}/api/runs/{accepted['run_id']}"), 60, "the result")
+    run = wait_until(
+        lambda: completed(f"http://127.0.0.1:{port}/api/runs/{accepted['run_id']}"),
+        60,
+        "the result",
+    )
     platform.wait_for_line("reconciler_started", 60, times=2)
     platform.send(signal.SIGINT)
 
@@ -182,7 +199,11 @@ def test_an_interrupted_start_leaves_no_redis_behind(
     path = f"{silent.parent}:{programs.environ['PATH']}"
     platform = make_run(PORT=str(free_port()), PATH=path, **without_bundled)
     platform.wait_for_line("starting the installed Redis", 60)
-    wait_until(lambda: any(Process(pid).name() == "sleep" for pid in platform.children()), 30, "the silent Redis")
+    wait_until(
+        lambda: any(Process(pid).name() == "sleep" for pid in platform.children()),
+        30,
+        "the silent Redis",
+    )
 
     platform.send(signal.SIGTERM)
 
@@ -190,7 +211,9 @@ def test_an_interrupted_start_leaves_no_redis_behind(
     assert programs.survivors() == []
 
 
-def test_no_process_of_a_killed_start_is_lost_from_sight(programs: Programs, make_run: Start) -> None:
+def test_no_process_of_a_killed_start_is_lost_from_sight(
+    programs: Programs, make_run: Start
+) -> None:
     platform = make_run(PORT=str(free_port()))
     platform.wait_for_line("preparing the database", 60)
 

@@ -28,10 +28,15 @@ def test_a_machine_without_any_redis_is_told_what_to_install(
     assert "no Redis server found: install redis-server 6.2 or newer" in platform.log
 
 
-def test_a_path_too_long_for_a_socket_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_path_too_long_for_a_socket_is_said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setattr(script, "SOCKET", tmp_path / ("long" * 30) / "redis.sock")
 
-    with pytest.raises(script.CannotRun, match="longer than the 103 bytes of a socket's path; clone to a shorter path"):
+    with pytest.raises(
+        script.CannotRun,
+        match="longer than the 103 bytes of a socket's path; clone to a shorter path",
+    ):
         script._start_redis({})
 
 
@@ -43,7 +48,10 @@ def test_a_second_start_in_a_folder_names_the_first(make_run: Start) -> None:
     second = make_run(PORT=str(free_port()))
 
     assert second.wait(30) == 1
-    assert f"runs already, as process {first.pid} on port {port}; `kill {first.pid}` stops it" in second.log
+    assert (
+        f"runs already, as process {first.pid} on port {port}; `kill {first.pid}` stops it"
+        in second.log
+    )
 
 
 def test_a_port_in_use_is_said_with_the_way_out(make_run: Start, redis_server: Any) -> None:
@@ -63,7 +71,9 @@ def test_a_database_that_does_not_exist_is_said(make_run: Start) -> None:
     assert "DATABASE_URL=…: a URL that starts with sqlite://" in platform.log
 
 
-def test_a_value_of_the_env_file_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_value_of_the_env_file_is_taken_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     written = "# why\nKEY=b#c  # a comment\nHOSTS=a, b\nQUOTED='x # y'\nPRICE=$HOME\nPORT=5001\nEMPTY=\n"
     (tmp_path / ".env").write_text(written)
     monkeypatch.setattr(script, "ROOT", tmp_path)
@@ -72,5 +82,11 @@ def test_a_value_of_the_env_file_is_taken_as_it_is(monkeypatch: pytest.MonkeyPat
 
     read = script._environment()
 
-    expected = {"KEY": "b#c", "HOSTS": "a, b", "QUOTED": "x # y", "PRICE": "$HOME", "PORT": "5002"}
+    expected = {
+        "KEY": "b#c",
+        "HOSTS": "a, b",
+        "QUOTED": "x # y",
+        "PRICE": "$HOME",
+        "PORT": "5002",
+    }
     assert {name: read.get(name) for name in (*expected, "EMPTY")} == expected | {"EMPTY": None}

@@ -24,6 +24,17 @@ def test_pauses_grow_until_a_program_has_run_for_long(
         program.look_after()
 
     said = capsys.readouterr().out
-    assert re.findall(r"again in (\d+) s", said) == ["1", "2", "4", "8", "16", "32", "60", "60", "1", "2"]
+    assert re.findall(r"again in (\d+) s", said) == [
+        "1",
+        "2",
+        "4",
+        "8",
+        "16",
+        "32",
+        "60",
+        "60",
+        "1",
+        "2",
+    ]
     assert said.startswith("false ended with exit code 1;")
     program.wait_for_end()

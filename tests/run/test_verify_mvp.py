@@ -23,11 +23,15 @@ def test_a_page_in_the_place_of_an_answer_is_named() -> None:
         ended = verified(url)
 
     assert ended.returncode == 1
-    assert ended.stderr == "NOT WHOLE: /health does not answer with JSON but b'<h1>Welcome</h1>'\n"
+    assert (
+        ended.stderr == "NOT WHOLE: /health does not answer with JSON but b'<h1>Welcome</h1>'\n"
+    )
 
 
 def test_an_address_that_is_none_is_named() -> None:
     ended = verified("nowhere")
 
     assert ended.returncode == 1
-    assert ended.stderr.startswith("NOT WHOLE: url 'nowhere' does not begin with http:// or https://")
+    assert ended.stderr.startswith(
+        "NOT WHOLE: url 'nowhere' does not begin with http:// or https://"
+    )

@@ -2,14 +2,22 @@
 
 import numpy as np
 
-from adapters.runs.breakdown import ending_of, returns_histogram, side_of, trades_by, worst_drawdowns
+from adapters.runs.breakdown import (
+    ending_of,
+    returns_histogram,
+    side_of,
+    trades_by,
+    worst_drawdowns,
+)
 from adapters.runs.series import RunSeries
 from contracts.run_result import TradeRow
 
 
 def run_of(dates: list[str], equity: list[float]) -> RunSeries:
     times = np.array(dates, "M8[s]").astype(np.int64)
-    return RunSeries({"timeframe": "1d", "initial_capital": 100.0}, times, np.array(equity), [], [], [])
+    return RunSeries(
+        {"timeframe": "1d", "initial_capital": 100.0}, times, np.array(equity), [], [], []
+    )
 
 
 def test_drawdowns_are_found_with_their_peak_bottom_and_end() -> None:
@@ -18,8 +26,20 @@ def test_drawdowns_are_found_with_their_peak_bottom_and_end() -> None:
 
     deep, first, last = worst_drawdowns(run_of(dates, equity))
 
-    assert (deep.depth_pct, deep.start, deep.bottom, deep.end, deep.days) == (50, dates[2], dates[3], dates[5], 3)
-    assert (first.depth_pct, first.start, first.bottom, first.end, first.days) == (10, dates[0], dates[0], dates[1], 1)
+    assert (deep.depth_pct, deep.start, deep.bottom, deep.end, deep.days) == (
+        50,
+        dates[2],
+        dates[3],
+        dates[5],
+        3,
+    )
+    assert (first.depth_pct, first.start, first.bottom, first.end, first.days) == (
+        10,
+        dates[0],
+        dates[0],
+        dates[1],
+        1,
+    )
     assert (last.depth_pct, last.start, last.end, last.days) == (10, dates[6], None, 1)
 
 
@@ -42,7 +62,13 @@ def test_every_bar_that_moved_is_in_the_histogram_and_zero_divides_falls_from_ri
 
 
 def trade(**fields: object) -> TradeRow:
-    usual = {"side": "BUY", "exit_reason": "signal", "is_open": False, "pnl_abs": 1.0, "pnl_pct": 1.0}
+    usual = {
+        "side": "BUY",
+        "exit_reason": "signal",
+        "is_open": False,
+        "pnl_abs": 1.0,
+        "pnl_pct": 1.0,
+    }
     return usual | fields  # type: ignore[return-value]
 
 
@@ -61,4 +87,8 @@ def test_trades_are_grouped_by_side_and_by_how_they_ended() -> None:
         ("SELL", 1, 1, 1.0),
     ]
     assert (sides[0].best_pct, sides[0].worst_pct) == (1.0, -2.0)
-    assert [(each.name, each.trades) for each in reasons] == [("signal", 2), ("stop_loss", 1), ("open", 1)]
+    assert [(each.name, each.trades) for each in reasons] == [
+        ("signal", 2),
+        ("stop_loss", 1),
+        ("open", 1),
+    ]

@@ -25,13 +25,17 @@ def read_back(head, values, truths):
 
 @pytest.mark.parametrize("largest", [1e-9, 0.02, 1.0, 70.0, 5e3, 4e9, 1e40])
 @pytest.mark.parametrize("bars", [1, 2, 300, BARS_PER_PART + 7])
-def test_values_come_back_with_six_digits_of_the_largest_and_none_where_there_are_none(largest, bars):
+def test_values_come_back_with_six_digits_of_the_largest_and_none_where_there_are_none(
+    largest, bars
+):
     values = np.random.default_rng(bars).uniform(-largest, largest, bars)
     values[-1] = largest
     values[: bars // 3] = np.nan
     values[bars // 2 : bars // 2 + bars // 50] = np.nan
 
-    found = read_back({"lines": [{"name": "x"}]}, [values], [np.ones(bars, dtype=np.int8)]).values(0, np.arange(bars))
+    found = read_back(
+        {"lines": [{"name": "x"}]}, [values], [np.ones(bars, dtype=np.int8)]
+    ).values(0, np.arange(bars))
 
     assert (np.isnan(found) == np.isnan(values)).all()
     np.testing.assert_allclose(found, values, atol=largest * 1e-5)
@@ -48,7 +52,11 @@ def test_truths_come_back_with_what_is_unknown():
 
 @pytest.mark.parametrize("rule_type", RULES)
 def test_a_line_of_a_run_of_thirteen_years_takes_at_most_9_kb(rule_type):
-    outcome = backtest(RunRequest(rule_type=rule_type, **WHOLE), packed_file(PROJECT_ROOT / "data", "AAPL"), "test")
+    outcome = backtest(
+        RunRequest(rule_type=rule_type, **WHOLE),
+        packed_file(PROJECT_ROOT / "data", "AAPL"),
+        "test",
+    )
 
     count = len(stored_lines(decode_head(outcome.lines[0])))
     assert 500 < sum(map(len, outcome.lines)) <= count * LARGEST_LINE

@@ -9,7 +9,18 @@ from sqlalchemy.engine import Connection
 
 from adapters.database import committed, reading
 from adapters.runs import totals as run_totals
-from adapters.runs.states import Attempt, Claim, cancel, claim, fail, finish, give_up, hand_back, lose, retry
+from adapters.runs.states import (
+    Attempt,
+    Claim,
+    cancel,
+    claim,
+    fail,
+    finish,
+    give_up,
+    hand_back,
+    lose,
+    retry,
+)
 from adapters.runs.totals import RUN, WAIT, Totals, fold, histogram, totals
 from adapters.tables import run_events
 from adapters.tables import run_totals as table
@@ -66,7 +77,9 @@ def test_every_change_is_counted_once_whether_it_was_added_up_or_not(counting: S
     assert now(counting)[DONE] == 2
 
 
-def test_a_clock_that_is_set_back_counts_nothing_twice(counting: Submitter, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_clock_that_is_set_back_counts_nothing_twice(
+    counting: Submitter, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ended(counting, days=0)
     committed(counting.engine, fold)
 
@@ -102,7 +115,11 @@ def test_ends_repairs_and_attempts_are_counted_by_their_cause(counting: Submitte
         cancel(connection, cancelled)
         give_up(connection, Attempt(given_up, 1), ErrorType.SYSTEM_ERROR, "no queue")
 
-    counted = {key.removeprefix("transition/"): count for key, count in now(counting).items() if key[0] == "t"}
+    counted = {
+        key.removeprefix("transition/"): count
+        for key, count in now(counting).items()
+        if key[0] == "t"
+    }
     assert counted == {
         "/PENDING/": 5,
         "PENDING/RUNNING/": 4,
@@ -121,8 +138,11 @@ def test_waits_and_durations_fall_into_their_buckets(counting: Submitter) -> Non
     with counting.engine.begin() as connection:
         held = claim(connection, Attempt(run_id, 1), "token", 60, "test")
         finish(connection, held, {})
-        times = connection.execute(select(run_events.c.id, run_events.c.at).order_by(run_events.c.id)).all()
-        for row, earlier_s in zip(times, (47.0, 7.0, 0.0), strict=True):  # waited for 40 s, ran for 7 s
+        times = connection.execute(
+            select(run_events.c.id, run_events.c.at).order_by(run_events.c.id)
+        ).all()
+        # waited for 40 s, ran for 7 s
+        for row, earlier_s in zip(times, (47.0, 7.0, 0.0), strict=True):
             at = times[-1].at - timedelta(seconds=earlier_s)
             connection.execute(update(run_events).where(run_events.c.id == row.id).values(at=at))
         connection.execute(update(table).values(until=times[-1].at - timedelta(seconds=50)))
@@ -130,6 +150,14 @@ def test_waits_and_durations_fall_into_their_buckets(counting: Submitter) -> Non
     counted = now(counting)
 
     (waits, waited_s), (runs, ran_s) = (histogram(counted, name) for name in (WAIT, RUN))
-    assert [bound for bound, count in waits if count] == ["60.0", "120.0", "300.0", "600.0", "1800.0", "3600.0", "+Inf"]
+    assert [bound for bound, count in waits if count] == [
+        "60.0",
+        "120.0",
+        "300.0",
+        "600.0",
+        "1800.0",
+        "3600.0",
+        "+Inf",
+    ]
     assert next(bound for bound, count in runs if count) == "10.0"
     assert (waited_s, ran_s) == (pytest.approx(40), pytest.approx(7))

@@ -82,7 +82,9 @@ def test_of_many_claims_at_once_one_wins(database_url: str, waiting: Attempt) ->
     assert len(winners) == 1
 
 
-def test_a_claim_may_be_repeated_under_its_own_token(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+def test_a_claim_may_be_repeated_under_its_own_token(
+    engine: Engine, waiting: Attempt, submitter: Submitter
+) -> None:
     first = claimed(engine, waiting)
     again = claimed(engine, waiting)
 
@@ -95,12 +97,18 @@ def test_only_the_waiting_attempt_is_claimed(engine: Engine, waiting: Attempt) -
         claimed(engine, Attempt(waiting.run_id, 2))
 
 
-def test_the_claim_returns_the_request_as_it_was_recorded(engine: Engine, submitter: Submitter) -> None:
+def test_the_claim_returns_the_request_as_it_was_recorded(
+    engine: Engine, submitter: Submitter
+) -> None:
     (run_id,) = submitter.record(ticker="IBM", label="Grüße \N{SNOWMAN}", params={"period": 9})
 
     request = claimed(engine, Attempt(run_id, 1)).request
 
-    assert (request.ticker, request.label, request.params) == ("IBM", "Grüße \N{SNOWMAN}", {"period": 9})
+    assert (request.ticker, request.label, request.params) == (
+        "IBM",
+        "Grüße \N{SNOWMAN}",
+        {"period": 9},
+    )
 
 
 def test_a_finished_run_has_its_result_its_lines_and_no_lease(
@@ -121,7 +129,11 @@ def test_a_finish_may_be_repeated(engine: Engine, waiting: Attempt, submitter: S
     for _ in range(2):
         does(engine, lambda connection: finish(connection, held, RESULT, [b"head", b"part"]))
 
-    assert [event[2] for event in submitter.events(waiting.run_id)] == ["PENDING", "RUNNING", "SUCCEEDED"]
+    assert [event[2] for event in submitter.events(waiting.run_id)] == [
+        "PENDING",
+        "RUNNING",
+        "SUCCEEDED",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -129,13 +141,18 @@ def test_a_finish_may_be_repeated(engine: Engine, waiting: Attempt, submitter: S
     [
         lambda connection, held: cancel(connection, held.run_id),
         lambda connection, held: hand_back(connection, held, 20),
-        lambda connection, held: lose(connection, Attempt(held.run_id, held.attempt), held.token, 3, "silent"),
+        lambda connection, held: lose(
+            connection, Attempt(held.run_id, held.attempt), held.token, 3, "silent"
+        ),
         lambda connection, held: fail(connection, held, ErrorType.TIMEOUT, "too long"),
     ],
     ids=["cancel", "hand_back", "lose", "fail"],
 )
 def test_nothing_is_finished_under_a_lease_that_is_gone(
-    take_away: Callable[[Connection, Claim], object], engine: Engine, waiting: Attempt, submitter: Submitter
+    take_away: Callable[[Connection, Claim], object],
+    engine: Engine,
+    waiting: Attempt,
+    submitter: Submitter,
 ) -> None:
     held = claimed(engine, waiting)
     does(engine, lambda connection: take_away(connection, held))
@@ -146,7 +163,9 @@ def test_nothing_is_finished_under_a_lease_that_is_gone(
     assert submitter.row(waiting.run_id)["metrics_json"] is None
 
 
-def test_a_lease_is_extended_by_its_holder_only(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+def test_a_lease_is_extended_by_its_holder_only(
+    engine: Engine, waiting: Attempt, submitter: Submitter
+) -> None:
     held = claimed(engine, waiting, lease_s=1)
     before = submitter.row(waiting.run_id)["lease_until"]
 
@@ -158,7 +177,9 @@ def test_a_lease_is_extended_by_its_holder_only(engine: Engine, waiting: Attempt
     assert (submitter.row(waiting.run_id)["lease_until"] - before).total_seconds() > 50
 
 
-def test_a_beat_after_the_own_end_is_no_loss(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+def test_a_beat_after_the_own_end_is_no_loss(
+    engine: Engine, waiting: Attempt, submitter: Submitter
+) -> None:
     held = claimed(engine, waiting)
     does(engine, lambda connection: finish(connection, held, RESULT))
 
@@ -167,7 +188,9 @@ def test_a_beat_after_the_own_end_is_no_loss(engine: Engine, waiting: Attempt, s
     assert submitter.row(waiting.run_id)["lease_until"] is None
 
 
-def test_hand_backs_and_losses_are_counted_apart(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+def test_hand_backs_and_losses_are_counted_apart(
+    engine: Engine, waiting: Attempt, submitter: Submitter
+) -> None:
     first = claimed(engine, waiting)
     does(engine, lambda connection: hand_back(connection, first, 20))
     second = Attempt(waiting.run_id, 2)
@@ -176,21 +199,35 @@ def test_hand_backs_and_losses_are_counted_apart(engine: Engine, waiting: Attemp
 
     row = submitter.row(waiting.run_id)
 
-    assert (row["status"], row["attempt"], row["losses"], row["handbacks"]) == ("PENDING", 3, 1, 1)
+    assert (row["status"], row["attempt"], row["losses"], row["handbacks"]) == (
+        "PENDING",
+        3,
+        1,
+        1,
+    )
     assert (row["enqueued_at"], row["lease_token"], row["started_at"]) == (None, None, None)
 
 
-def test_the_last_loss_fails_the_run(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+def test_the_last_loss_fails_the_run(
+    engine: Engine, waiting: Attempt, submitter: Submitter
+) -> None:
     for number in (1, 2, 3):
         attempt = Attempt(waiting.run_id, number)
         claimed(engine, attempt, f"token {number}")
-        after = does(engine, lambda connection, a=attempt, n=number: lose(connection, a, f"token {n}", 3, "silent"))
+        after = does(
+            engine,
+            lambda connection, a=attempt, n=number: lose(
+                connection, a, f"token {n}", 3, "silent"
+            ),
+        )
 
     assert after is RunStatus.FAILED
     assert submitter.row(waiting.run_id)["error_type"] == ErrorType.WORKER_LOST
 
 
-def test_the_last_hand_back_fails_the_run(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+def test_the_last_hand_back_fails_the_run(
+    engine: Engine, waiting: Attempt, submitter: Submitter
+) -> None:
     held = claimed(engine, waiting)
 
     after = does(engine, lambda connection: hand_back(connection, held, 0))
@@ -213,7 +250,9 @@ def test_a_waiting_or_running_run_is_cancelled_once(
     assert submitter.row(waiting.run_id)["error_type"] == ErrorType.CANCELLED
 
 
-def test_a_run_that_has_finished_is_not_cancelled(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+def test_a_run_that_has_finished_is_not_cancelled(
+    engine: Engine, waiting: Attempt, submitter: Submitter
+) -> None:
     held = claimed(engine, waiting)
     does(engine, lambda connection: finish(connection, held, RESULT))
     finished = submitter.row(waiting.run_id)
@@ -224,7 +263,9 @@ def test_a_run_that_has_finished_is_not_cancelled(engine: Engine, waiting: Attem
     assert submitter.row(waiting.run_id) == finished
 
 
-def test_a_failed_run_is_retried_as_its_next_attempt(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+def test_a_failed_run_is_retried_as_its_next_attempt(
+    engine: Engine, waiting: Attempt, submitter: Submitter
+) -> None:
     held = claimed(engine, waiting)
     does(engine, lambda connection: fail(connection, held, ErrorType.ENGINE_ERROR, "x" * 5000))
 
@@ -241,7 +282,9 @@ def test_a_failed_run_is_retried_as_its_next_attempt(engine: Engine, waiting: At
 
 
 @pytest.mark.parametrize("claims", [0, 1])
-def test_a_run_that_has_not_failed_is_not_retried(claims: int, engine: Engine, waiting: Attempt) -> None:
+def test_a_run_that_has_not_failed_is_not_retried(
+    claims: int, engine: Engine, waiting: Attempt
+) -> None:
     if claims:
         claimed(engine, waiting)
 
@@ -250,7 +293,9 @@ def test_a_run_that_has_not_failed_is_not_retried(claims: int, engine: Engine, w
 
 
 @pytest.mark.parametrize("change", [cancel, retry])
-def test_an_unknown_run_is_named(change: Callable[[Connection, str], object], engine: Engine) -> None:
+def test_an_unknown_run_is_named(
+    change: Callable[[Connection, str], object], engine: Engine
+) -> None:
     with pytest.raises(UnknownRun, match="no run has the id nobody"):
         does(engine, lambda connection: change(connection, "nobody"))
 
@@ -259,20 +304,28 @@ def test_a_run_that_is_worked_on_is_not_given_up(engine: Engine, waiting: Attemp
     claimed(engine, waiting)
 
     with pytest.raises(StaleMessage):
-        does(engine, lambda connection: give_up(connection, waiting, ErrorType.SYSTEM_ERROR, "no queue"))
+        does(
+            engine,
+            lambda connection: give_up(connection, waiting, ErrorType.SYSTEM_ERROR, "no queue"),
+        )
 
 
 def test_only_waiting_runs_are_stamped(engine: Engine, submitter: Submitter) -> None:
     waits, works = submitter.record(2)
     claimed(engine, Attempt(works, 1))
 
-    does(engine, lambda connection: mark_enqueued(connection, [message(waits, 1), message(works, 1)]))
+    does(
+        engine,
+        lambda connection: mark_enqueued(connection, [message(waits, 1), message(works, 1)]),
+    )
 
     assert submitter.row(waits)["enqueued_at"] is not None
     assert submitter.row(works)["enqueued_at"] is None
 
 
-def test_a_message_of_an_earlier_attempt_stamps_nothing(engine: Engine, waiting: Attempt, submitter: Submitter) -> None:
+def test_a_message_of_an_earlier_attempt_stamps_nothing(
+    engine: Engine, waiting: Attempt, submitter: Submitter
+) -> None:
     does(engine, lambda connection: cancel(connection, waiting.run_id))
     does(engine, lambda connection: retry(connection, waiting.run_id))
 

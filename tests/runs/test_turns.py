@@ -26,7 +26,9 @@ def served(submitter: Submitter, ticket: str, attempt: int = 1) -> tuple[Turn, C
     """What a Job that has popped this run's message claims."""
 
     def take(connection: Connection) -> tuple[Turn, Claim]:
-        turn, held = claim_turn(connection, Attempt(ticket, attempt), None, str(uuid4()), 60.0, "test")
+        turn, held = claim_turn(
+            connection, Attempt(ticket, attempt), None, str(uuid4()), 60.0, "test"
+        )
         mark_served(connection, turn)
         return turn, held
 
@@ -86,7 +88,9 @@ def test_an_actor_with_many_batches_gets_no_more_than_one_with_one(submitter: Su
     assert line.serve(8) == "acbcacbc"
 
 
-def test_many_small_batches_one_after_the_other_are_no_way_to_the_front(submitter: Submitter) -> None:
+def test_many_small_batches_one_after_the_other_are_no_way_to_the_front(
+    submitter: Submitter,
+) -> None:
     line = Line(submitter, b=submitter.submit(6, batch_id="large", actor="ben"))
     shares = ""
     for number in range(4):
@@ -99,9 +103,17 @@ def test_many_small_batches_one_after_the_other_are_no_way_to_the_front(submitte
     assert shares in ("abababba", "babababa")
 
 
-@pytest.mark.parametrize(("large", "small"), [(500, 50), pytest.param(20_000, 100, marks=pytest.mark.slow)])
-def test_of_a_large_batch_and_a_small_one_each_has_half(large: int, small: int, submitter: Submitter) -> None:
-    line = Line(submitter, a=submitter.submit(large, batch_id="a"), b=submitter.submit(small, batch_id="b"))
+@pytest.mark.parametrize(
+    ("large", "small"), [(500, 50), pytest.param(20_000, 100, marks=pytest.mark.slow)]
+)
+def test_of_a_large_batch_and_a_small_one_each_has_half(
+    large: int, small: int, submitter: Submitter
+) -> None:
+    line = Line(
+        submitter,
+        a=submitter.submit(large, batch_id="a"),
+        b=submitter.submit(small, batch_id="b"),
+    )
 
     shares = line.serve(2 * small)
 
@@ -131,7 +143,9 @@ def test_a_run_that_waits_again_is_the_oldest_of_its_batch(submitter: Submitter)
     assert (held.run_id, held.attempt, turn.ticket_waits) == (first.run_id, 2, True)
 
 
-def test_a_batch_that_nobody_has_announced_is_served_by_its_own_tickets(submitter: Submitter) -> None:
+def test_a_batch_that_nobody_has_announced_is_served_by_its_own_tickets(
+    submitter: Submitter,
+) -> None:
     b = submitter.submit(2, batch_id="b")
     (a,) = submitter.record(1, batch_id="a")
 
@@ -158,7 +172,9 @@ def test_the_answer_to_a_claim_may_get_lost(submitter: Submitter) -> None:
     ticket = Attempt(a[1], 1)
 
     def take(chosen: Turn | None) -> tuple[Turn, Claim]:
-        return committed(submitter.engine, lambda each: claim_turn(each, ticket, chosen, "mine", 60.0, "test"))
+        return committed(
+            submitter.engine, lambda each: claim_turn(each, ticket, chosen, "mine", 60.0, "test")
+        )
 
     turn, held = take(None)
 
@@ -204,7 +220,11 @@ def test_a_place_counts_the_turns_before_it(submitter: Submitter) -> None:
 def test_jobs_change_places_so_that_the_list_says_what_waits(
     programs: Programs, submitter: Submitter, redis_server: RedisServer
 ) -> None:
-    redis, a, b = redis_server.client(), submitter.submit(3, batch_id="a"), submitter.submit(2, batch_id="b")
+    redis, a, b = (
+        redis_server.client(),
+        submitter.submit(3, batch_id="a"),
+        submitter.submit(2, batch_id="b"),
+    )
     redis.delete(f"rq:job:{job_id_of(b[0], 1)}")  # its body is lost, which its turn does not need
     lists = []
     for _ in range(5):
@@ -221,7 +241,11 @@ def test_jobs_change_places_so_that_the_list_says_what_waits(
 def test_a_run_that_waits_in_the_list_of_people_leaves_it_with_its_batch_s_turn(
     programs: Programs, submitter: Submitter, redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    redis, ticket, other = redis_server.client(), *submitter.submit(1, batch_id="z"), *submitter.submit(1, batch_id="a")
+    redis, ticket, other = (
+        redis_server.client(),
+        *submitter.submit(1, batch_id="z"),
+        *submitter.submit(1, batch_id="a"),
+    )
     pause = Fault(tmp_path, "between pop and claim", "pause")
     job = programs.start("consumer", **pause.environ)
     pause.wait()

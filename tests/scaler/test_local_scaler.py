@@ -21,7 +21,13 @@ from tests.services.processes import Program, Programs
 from tests.services.waiting import wait_until
 from web import create_app
 
-REQUEST = {"ticker": "AAPL", "rule_type": "RSI", "start_date": "2010-01-01", "end_date": "2013-03-01", "charts": False}
+REQUEST = {
+    "ticker": "AAPL",
+    "rule_type": "RSI",
+    "start_date": "2010-01-01",
+    "end_date": "2013-03-01",
+    "charts": False,
+}
 
 
 @pytest.fixture
@@ -59,7 +65,9 @@ def test_each_message_gets_a_process_of_its_own_and_none_too_many(
     wait_until(lambda: finished(platform_settings, 6), 60, "six results")
     wait_until(lambda: len(log_lines(scaler, "job_ended")) == 6, 20, "six exits")
 
-    running = [int(line.split("running=")[1].split()[0]) for line in log_lines(scaler, "job_started")]
+    running = [
+        int(line.split("running=")[1].split()[0]) for line in log_lines(scaler, "job_started")
+    ]
     assert len(running) == 6
     assert max(running) <= 3
     assert all("exit_code=0" in line for line in log_lines(scaler, "job_ended"))
@@ -75,14 +83,20 @@ def test_both_lists_are_scaled_for(programs: Programs, platform_settings: dict[s
     wait_until(lambda: finished(platform_settings, 2), 60, "a result of each list")
 
 
-def test_the_manifests_limit_holds_too(programs: Programs, platform_settings: dict[str, str], tmp_path: Path) -> None:
-    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+def test_the_manifests_limit_holds_too(
+    programs: Programs, platform_settings: dict[str, str], tmp_path: Path
+) -> None:
+    manifest: dict[str, Any] = yaml.safe_load(
+        (PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text()
+    )
     manifest["spec"]["maxReplicaCount"] = 1
     limited = tmp_path / "scaledjob.yaml"
     limited.write_text(yaml.safe_dump(manifest))
     submit(platform_settings, 3)
 
-    scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(limited), SCALER_MAX_PROCESSES="4")
+    scaler = programs.start(
+        "consumer.local_scaler", SCALER_MANIFEST=str(limited), SCALER_MAX_PROCESSES="4"
+    )
     wait_until(lambda: finished(platform_settings, 3), 60, "three results")
 
     assert all("running=1" in line for line in log_lines(scaler, "job_started"))
@@ -91,12 +105,16 @@ def test_the_manifests_limit_holds_too(programs: Programs, platform_settings: di
 def test_it_looks_as_often_as_the_manifest_says(
     programs: Programs, platform_settings: dict[str, str], tmp_path: Path
 ) -> None:
-    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+    manifest: dict[str, Any] = yaml.safe_load(
+        (PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text()
+    )
     manifest["spec"]["pollingInterval"] = 60 * LOOKS_PER_POLL
     rare = tmp_path / "scaledjob.yaml"
     rare.write_text(yaml.safe_dump(manifest))
     # without a template, which wakes it once it is ready
-    scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(rare), SCALER_START="plain")
+    scaler = programs.start(
+        "consumer.local_scaler", SCALER_MANIFEST=str(rare), SCALER_START="plain"
+    )
     queue = RunQueue(load_settings(platform_settings))
     wait_until(lambda: queue.scaler() is not None, 20, "its first look")
 
@@ -119,7 +137,11 @@ def test_a_paused_scaler_starts_nothing_until_it_is_resumed(
     scaler.wait_for_line("scaler_paused")
     started_while_paused = log_lines(scaler, "job_started")
     queue = RunQueue(load_settings(platform_settings))
-    wait_until(lambda: queue.scaler() == ScalerState(os.cpu_count() or 1, paused=True), 10, "what it says of itself")
+    wait_until(
+        lambda: queue.scaler() == ScalerState(os.cpu_count() or 1, paused=True),
+        10,
+        "what it says of itself",
+    )
     pause.unlink()
     wait_until(lambda: finished(platform_settings, 1), 60, "the result")
 
@@ -128,7 +150,9 @@ def test_a_paused_scaler_starts_nothing_until_it_is_resumed(
     assert queue.scaler() == ScalerState(os.cpu_count() or 1, paused=False)
 
 
-def test_sigterm_is_passed_on_and_no_process_is_left(programs: Programs, platform_settings: dict[str, str]) -> None:
+def test_sigterm_is_passed_on_and_no_process_is_left(
+    programs: Programs, platform_settings: dict[str, str]
+) -> None:
     submit(platform_settings, 4)
     scaler = programs.start("consumer.local_scaler", SCALER_MAX_PROCESSES="4")
     scaler.wait_for_line("job_started")
@@ -138,7 +162,11 @@ def test_sigterm_is_passed_on_and_no_process_is_left(programs: Programs, platfor
     exit_code = scaler.wait(40)
 
     assert exit_code == 0
-    assert not [process.pid for process in family if psutil.pid_exists(process.pid) and process.is_running()]
+    assert not [
+        process.pid
+        for process in family
+        if psutil.pid_exists(process.pid) and process.is_running()
+    ]
     assert not set(statuses(platform_settings)) & {"RUNNING", "FAILED"}
 
 
@@ -180,7 +208,9 @@ def test_a_missing_redis_is_said_once_and_waited_for(
 def test_processes_that_fail_at_their_start_do_not_follow_each_other_at_once(
     programs: Programs, platform_settings: dict[str, str], tmp_path: Path
 ) -> None:
-    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+    manifest: dict[str, Any] = yaml.safe_load(
+        (PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text()
+    )
     container = manifest["spec"]["jobTargetRef"]["template"]["spec"]["containers"][0]
     container["command"] = ["python", "-c", "raise SystemExit(1)"]
     broken = tmp_path / "scaledjob.yaml"
@@ -188,9 +218,13 @@ def test_processes_that_fail_at_their_start_do_not_follow_each_other_at_once(
     submit(platform_settings, 1)
 
     scaler = programs.start("consumer.local_scaler", SCALER_MANIFEST=str(broken))
-    wait_until(lambda: len(log_lines(scaler, "job_failed_at_start")) == 2, 20, "the second failure")
+    wait_until(
+        lambda: len(log_lines(scaler, "job_failed_at_start")) == 2, 20, "the second failure"
+    )
 
-    first, second = (datetime.fromisoformat(line.split()[0]) for line in log_lines(scaler, "job_started"))
+    first, second = (
+        datetime.fromisoformat(line.split()[0]) for line in log_lines(scaler, "job_started")
+    )
     assert (second - first).total_seconds() >= REST_S
     assert statuses(platform_settings) == ["PENDING"]
 

@@ -18,7 +18,8 @@ MANIFEST = PROJECT_ROOT / "keda" / "scaledjob.yaml"
         (0, 0, 0, 50, 0),
         (3, 0, 0, 50, 3),
         (3, 1, 0, 50, 3),  # a long run under way does not count: its message is popped already
-        (3, 3, 3, 50, 0),  # three started, none has popped: they are on their way to these very messages
+        # three started, none has popped: they are on their way to these very messages
+        (3, 3, 3, 50, 0),
         (5, 3, 3, 50, 2),
         (100, 0, 0, 4, 4),
         (100, 4, 4, 4, 0),

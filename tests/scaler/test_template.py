@@ -45,7 +45,11 @@ def started_with(programs: Programs, way: str = "warm", **settings: str) -> Prog
 
 
 def job_pids(scaler: Program, way: str) -> list[int]:
-    return [int(line.split("pid=")[1].split()[0]) for line in scaler.log.splitlines() if f" way={way} " in line]
+    return [
+        int(line.split("pid=")[1].split()[0])
+        for line in scaler.log.splitlines()
+        if f" way={way} " in line
+    ]
 
 
 def template_of(scaler: Program) -> psutil.Process:
@@ -75,7 +79,9 @@ def test_a_job_is_a_process_in_a_session_of_its_own_that_says_its_exit_code(
     scaler.wait_for_line("job_ended", times=2)
 
     assert set(sessions) <= set(job_pids(scaler, way)) and sessions
-    assert {"exit_code=0", "exit_code=1"} == {word for word in scaler.log.split() if word.startswith("exit_code")}
+    assert {"exit_code=0", "exit_code=1"} == {
+        word for word in scaler.log.split() if word.startswith("exit_code")
+    }
 
 
 @BOTH_WAYS
@@ -97,15 +103,23 @@ def test_a_job_that_is_killed_hurts_no_other(
 
 @BOTH_WAYS
 def test_stopped_jobs_are_killed_at_their_deadline_and_free_their_slots(
-    way: str, programs: Programs, submitter: Submitter, fault: Callable[..., Fault], tmp_path: Path
+    way: str,
+    programs: Programs,
+    submitter: Submitter,
+    fault: Callable[..., Fault],
+    tmp_path: Path,
 ) -> None:
-    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+    manifest: dict[str, Any] = yaml.safe_load(
+        (PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text()
+    )
     manifest["spec"]["jobTargetRef"]["activeDeadlineSeconds"] = round(5 * slowness())
     manifest["spec"]["jobTargetRef"]["template"]["spec"]["terminationGracePeriodSeconds"] = 1
     hurried = tmp_path / "scaledjob.yaml"
     hurried.write_text(yaml.safe_dump(manifest))
     pause = fault("during the engine", "pause", times=2)
-    scaler = started_with(programs, way, SCALER_MAX_PROCESSES="2", SCALER_MANIFEST=str(hurried), **pause.environ)
+    scaler = started_with(
+        programs, way, SCALER_MAX_PROCESSES="2", SCALER_MANIFEST=str(hurried), **pause.environ
+    )
     submitter.submit(2)
     pause.wait(times=2)
     stopped = [psutil.Process(pid) for pid in job_pids(scaler, way)]
@@ -140,7 +154,9 @@ def test_the_jobs_of_a_killed_template_go_on_and_the_next_one_takes_over(
     wait_until(lambda: len(job_pids(scaler, "warm")) == 2)
 
 
-def test_a_template_that_hangs_is_replaced_and_its_message_worked(programs: Programs, submitter: Submitter) -> None:
+def test_a_template_that_hangs_is_replaced_and_its_message_worked(
+    programs: Programs, submitter: Submitter
+) -> None:
     scaler = started_with(programs, **limited("seconds for a template's answer", 1))
     template_of(scaler).suspend()
 
@@ -169,7 +185,9 @@ def test_a_template_that_hangs_before_it_is_ready_is_told_and_replaced(
     assert (len(job_pids(scaler, "plain")), len(job_pids(scaler, "warm"))) == (1, 1)
 
 
-def test_a_template_is_replaced_after_so_many_forks(programs: Programs, submitter: Submitter) -> None:
+def test_a_template_is_replaced_after_so_many_forks(
+    programs: Programs, submitter: Submitter
+) -> None:
     scaler = started_with(programs, SCALER_MAX_PROCESSES="1", **limited("forks of a template", 2))
 
     for ended in (1, 2, 3):
@@ -180,11 +198,17 @@ def test_a_template_is_replaced_after_so_many_forks(programs: Programs, submitte
     assert len(job_pids(scaler, "warm")) >= 2
 
 
-def test_a_template_is_replaced_when_a_module_changes(programs: Programs, submitter: Submitter, tmp_path: Path) -> None:
+def test_a_template_is_replaced_when_a_module_changes(
+    programs: Programs, submitter: Submitter, tmp_path: Path
+) -> None:
     checkout = tmp_path / "checkout"
     for room in (*ROOMS, "keda"):
-        shutil.copytree(PROJECT_ROOT / room, checkout / room, ignore=shutil.ignore_patterns("__pycache__"))
-    scaler = programs.run(["env", "-C", str(checkout), sys.executable, "-m", "consumer.local_scaler"])
+        shutil.copytree(
+            PROJECT_ROOT / room, checkout / room, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    scaler = programs.run(
+        ["env", "-C", str(checkout), sys.executable, "-m", "consumer.local_scaler"]
+    )
     scaler.wait_for_line("template_ready")
 
     with (checkout / "engine" / "engine.py").open("a") as module:
@@ -199,7 +223,9 @@ def test_a_template_is_replaced_when_a_module_changes(programs: Programs, submit
 def test_a_template_is_replaced_when_the_manifest_changes(
     programs: Programs, submitter: Submitter, tmp_path: Path
 ) -> None:
-    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+    manifest: dict[str, Any] = yaml.safe_load(
+        (PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text()
+    )
     changed = tmp_path / "scaledjob.yaml"
     changed.write_text(yaml.safe_dump(manifest))
     scaler = started_with(programs, SCALER_MANIFEST=str(changed))
@@ -215,7 +241,9 @@ def test_a_template_is_replaced_when_the_manifest_changes(
     assert len(job_pids(scaler, "warm")) == 1
 
 
-def test_a_template_holds_no_connection_and_no_thread(programs: Programs, submitter: Submitter) -> None:
+def test_a_template_holds_no_connection_and_no_thread(
+    programs: Programs, submitter: Submitter
+) -> None:
     scaler = started_with(programs)
     submitter.submit(3)
     wait_until(submitter.all_ended)
@@ -250,11 +278,21 @@ for each in gc.get_objects():
 
 
 def test_nothing_that_a_template_imports_keeps_a_value_of_its_environment() -> None:
-    names = {each.name.upper() for each in fields(Settings)} | {"DB_HOST", "DB_USER", "DB_PASSWORD", "DB_NAME"}
+    names = {each.name.upper() for each in fields(Settings)} | {
+        "DB_HOST",
+        "DB_USER",
+        "DB_PASSWORD",
+        "DB_NAME",
+    }
     environ = {name: f"sentinel-{name}" for name in names}
 
     finished = subprocess.run(
-        [sys.executable, "-c", KEEPS], cwd=PROJECT_ROOT, env=environ, capture_output=True, text=True, check=True
+        [sys.executable, "-c", KEEPS],
+        cwd=PROJECT_ROOT,
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     assert finished.stdout == ""
@@ -282,14 +320,22 @@ print(*sorted(loaded))
 
 def test_a_job_imports_nothing_of_ours_that_its_template_has_not() -> None:
     finished = subprocess.run(
-        [sys.executable, "-c", IMPORTS_MORE], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", IMPORTS_MORE],
+        cwd=PROJECT_ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
 
     assert finished.stdout.split() == []
 
 
-def test_a_template_with_a_thread_is_not_used(programs: Programs, submitter: Submitter, tmp_path: Path) -> None:
-    manifest: dict[str, Any] = yaml.safe_load((PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text())
+def test_a_template_with_a_thread_is_not_used(
+    programs: Programs, submitter: Submitter, tmp_path: Path
+) -> None:
+    manifest: dict[str, Any] = yaml.safe_load(
+        (PROJECT_ROOT / "keda" / "scaledjob.yaml").read_text()
+    )
     container = manifest["spec"]["jobTargetRef"]["template"]["spec"]["containers"][0]
     container["env"] = [{"name": "OPENBLAS_NUM_THREADS", "value": "2"}]
     threaded = tmp_path / "scaledjob.yaml"

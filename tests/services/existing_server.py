@@ -32,7 +32,10 @@ class ExistingServer(MariaDBServer):
         """Run statements as the user of the caller's URL."""
         if any("GLOBAL" in statement for statement in statements):
             self.stop()
-        execute(pymysql.connect(host=self.host, port=self.port, autocommit=True, **self._login), statements)
+        execute(
+            pymysql.connect(host=self.host, port=self.port, autocommit=True, **self._login),
+            statements,
+        )
 
     def start(self) -> None:
         """It runs."""

@@ -12,9 +12,13 @@ from urllib.request import urlopen
 
 PATIENCE_S = 20.0
 MANY_FILES = 16_384
-FILE = b"GET /static/a/js/lightweight-charts.js HTTP/1.1\r\nHost: localhost\r\n\r\n"  # for anybody; of 200 KB
+# for anybody; of 200 KB
+FILE = b"GET /static/a/js/lightweight-charts.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = b"POST /run_backtest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-HALF_HEAD, HALF_BODY = b"GET / HTTP/1.1\r\nHost: local", POST + b'Content-Length: 5000\r\n\r\n{"ticker"'
+HALF_HEAD, HALF_BODY = (
+    b"GET / HTTP/1.1\r\nHost: local",
+    POST + b'Content-Length: 5000\r\n\r\n{"ticker"',
+)
 PATHS = ("/health", "/api/rules", "/runs")
 
 
@@ -44,7 +48,10 @@ def opened(port: int, *sent: bytes, address: str = "127.0.0.1") -> Iterator[list
 
 def answer(port: int, *sent: bytes) -> bytes:
     """All that comes back until the other side hangs up, or says nothing more for a second."""
-    with socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection, suppress(ConnectionError):
+    with (
+        socket.create_connection(("127.0.0.1", port), PATIENCE_S) as connection,
+        suppress(ConnectionError),
+    ):
         for text in sent:
             connection.sendall(text)
         return b"".join(iter(lambda: _heard(connection), b""))

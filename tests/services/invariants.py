@@ -20,7 +20,14 @@ _ALLOWED = {
     "FAILED": {"PENDING"},
     "SUCCEEDED": set(),
 }
-_RESULT_COLUMNS = ("metrics_json", "equity_curve_json", "trades_json", "signals_json", "result_hash", "data_hash")
+_RESULT_COLUMNS = (
+    "metrics_json",
+    "equity_curve_json",
+    "trades_json",
+    "signals_json",
+    "result_hash",
+    "data_hash",
+)
 
 
 def check_tables(engine: Engine) -> None:
@@ -29,14 +36,24 @@ def check_tables(engine: Engine) -> None:
         rows = connection.execute(select(runs)).mappings().all()
         events = connection.execute(select(run_events).order_by(run_events.c.id)).mappings().all()
         charted = set(connection.execute(select(run_charts.c.run_id)).scalars())
-        screened = set(connection.execute(select(screens.c.run_id).where(screens.c.metrics.is_not(None))).scalars())
-        together = set(connection.execute(select(portfolios.c.run_id).where(portfolios.c.found.is_not(None))).scalars())
+        screened = set(
+            connection.execute(
+                select(screens.c.run_id).where(screens.c.metrics.is_not(None))
+            ).scalars()
+        )
+        together = set(
+            connection.execute(
+                select(portfolios.c.run_id).where(portfolios.c.found.is_not(None))
+            ).scalars()
+        )
     stories: dict[str, list[Any]] = defaultdict(list)
     for event in events:
         stories[event["run_id"]].append(event)
     assert set(stories) == {row["run_id"] for row in rows}
     ended_well = [row for row in rows if row["status"] == "SUCCEEDED"]
-    assert screened == {row["run_id"] for row in ended_well if row["kind"] not in ("run", "portfolio")}
+    assert screened == {
+        row["run_id"] for row in ended_well if row["kind"] not in ("run", "portfolio")
+    }
     assert together == {row["run_id"] for row in ended_well if row["kind"] == "portfolio"}
     for row in rows:
         _check_row(row, row["run_id"] in charted)
@@ -47,9 +64,13 @@ def _check_row(row: Any, is_charted: bool) -> None:
     run_id, succeeded = row["run_id"], row["status"] == "SUCCEEDED"
     assert row["status"] in ("SUCCEEDED", "FAILED"), f"run {run_id} is left {row['status']}"
     for column in _RESULT_COLUMNS if row["kind"] == "run" else ("engine_version",):
-        assert (row[column] is not None) == succeeded, f"run {run_id} is {row['status']} and {column} is {row[column]}"
+        assert (row[column] is not None) == succeeded, (
+            f"run {run_id} is {row['status']} and {column} is {row[column]}"
+        )
     assert not is_charted or succeeded, f"run {run_id} has charts and is {row['status']}"
-    assert (row["error_type"] is None) == succeeded and (row["error_message"] is None) == succeeded, run_id
+    assert (row["error_type"] is None) == succeeded and (
+        row["error_message"] is None
+    ) == succeeded, run_id
     assert row["lease_until"] is None and row["completed_at"] is not None, run_id
 
 
@@ -58,7 +79,9 @@ def _check_story(row: Any, story: list[Any]) -> None:
     told = [(event["attempt"], event["from_status"], event["to_status"]) for event in story]
     before: str | None = None
     for attempt, from_status, to_status in told:
-        assert from_status == before and to_status in _ALLOWED[from_status], f"run {run_id}: {told}"
+        assert from_status == before and to_status in _ALLOWED[from_status], (
+            f"run {run_id}: {told}"
+        )
         assert attempt <= row["attempt"], f"run {run_id}: {told}"
         before = to_status
     attempts = [attempt for attempt, _, _ in told]
@@ -74,7 +97,9 @@ def check_queue_is_clean(redis: Redis, timeout_s: float = 30.0) -> None:
     try:
         wait_until(lambda: not left_in_redis(redis), timeout_s)
     except AssertionError:
-        raise AssertionError(f"{left_in_redis(redis)} left in Redis after {timeout_s:g} s") from None
+        raise AssertionError(
+            f"{left_in_redis(redis)} left in Redis after {timeout_s:g} s"
+        ) from None
 
 
 def left_in_redis(redis: Redis) -> dict[str, int]:

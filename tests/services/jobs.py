@@ -20,7 +20,11 @@ from tests.services.prices import run_prices
 def run_all(engine: Engine) -> int:
     """Do what every Job that waits is to do; how many there were."""
     with reading(engine) as connection:
-        waiting = connection.execute(select(runs.c.run_id).where(runs.c.status == RunStatus.PENDING)).scalars().all()
+        waiting = (
+            connection.execute(select(runs.c.run_id).where(runs.c.status == RunStatus.PENDING))
+            .scalars()
+            .all()
+        )
     for run_id in waiting:
         run_one(engine, run_id)
     return len(waiting)
@@ -38,7 +42,9 @@ def run_one(engine: Engine, run_id: str) -> None:
         else:
             tried, ranking, permuted = asked_of(connection, run_id)
             if permuted:
-                outcome = permute(held.request, prices, tried, ranking, permuted, "test", lambda done: None)
+                outcome = permute(
+                    held.request, prices, tried, ranking, permuted, "test", lambda done: None
+                )
             elif held.kind is Kind.SCREEN:
                 outcome = screen(held.request, prices, tried, "test", lambda done: None)
             else:

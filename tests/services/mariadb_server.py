@@ -25,7 +25,8 @@ _MYSQL_PATH = [str(Path(TEST_MYSQL, "bin").resolve())] if TEST_MYSQL else []
 _OF_MYSQL = ("--mysqlx=OFF", "--secure-file-priv=NULL") if TEST_MYSQL else ()
 # small and fast: nothing needs to reach the disk
 FAST = (
-    "--innodb-flush-log-at-trx-commit=2",  # a commit outlives the process, which tests kill, but not the machine
+    # a commit outlives the process, which tests kill, but not the machine
+    "--innodb-flush-log-at-trx-commit=2",
     "--innodb-flush-method=nosync",
     "--innodb-doublewrite=0",
     "--innodb-buffer-pool-size=64M",
@@ -56,7 +57,9 @@ def _binary(*names: str) -> str:
     for name in names:
         if found := shutil.which(name, path=_path()):
             return found
-    return service_missing(f"MariaDB is not installed ({names[0]} not found); sh scripts/install_test_services.sh")
+    return service_missing(
+        f"MariaDB is not installed ({names[0]} not found); sh scripts/install_test_services.sh"
+    )
 
 
 def _server() -> str:
@@ -82,7 +85,8 @@ def data_template(shared: Path) -> Path:
 
 def _install(directory: Path) -> None:
     command = [*_installer(), *_as_user(), f"--datadir={directory}"]
-    command += [f"--tmpdir={directory.parent}"]  # a server that starts removes every temporary table of its tmpdir
+    # a server that starts removes every temporary table of its tmpdir
+    command += [f"--tmpdir={directory.parent}"]
     made = subprocess.run(command, capture_output=True, text=True, check=False)
     assert made.returncode == 0, f"{' '.join(command)}\n{made.stdout}\n{made.stderr}"
 
@@ -91,7 +95,11 @@ def _installer() -> list[str]:
     if TEST_MYSQL:
         return [_server(), "--no-defaults", "--initialize-insecure", *_OF_MYSQL]
     binary = _binary("mariadb-install-db", "mysql_install_db")
-    options = ["--skip-test-db", "--auth-root-authentication-method=normal", "--innodb-log-file-size=16M"]
+    options = [
+        "--skip-test-db",
+        "--auth-root-authentication-method=normal",
+        "--innodb-log-file-size=16M",
+    ]
     return [binary, "--no-defaults", *options]
 
 
@@ -105,7 +113,8 @@ class MariaDBServer:
         self._options = options
         self._data = directory / "data"
         self.port = free_port()
-        self._socket = f"/tmp/mariadb-test-{self.port}.sock"  # short: a socket's path has 107 characters
+        # short: a socket's path has 107 characters
+        self._socket = f"/tmp/mariadb-test-{self.port}.sock"
         self._process: subprocess.Popen[bytes] | None = None
         shutil.copytree(template, self._data)
         (directory / ".my.cnf").write_text(f"[client]\nsocket={self._socket}\n")
@@ -125,17 +134,26 @@ class MariaDBServer:
         if self._process:
             return
         command = [_server(), "--no-defaults", *_OF_MYSQL, *_as_user(), f"--datadir={self._data}"]
-        command += [f"--socket={self._socket}", f"--pid-file={self._directory / 'pid'}", f"--port={self.port}"]
+        command += [
+            f"--socket={self._socket}",
+            f"--pid-file={self._directory / 'pid'}",
+            f"--port={self.port}",
+        ]
         command += [f"--tmpdir={self._directory}"]
         with (self._directory / "mariadb.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*command, "--bind-address=127.0.0.1", *self._options], stdout=log, stderr=log, start_new_session=True
+                [*command, "--bind-address=127.0.0.1", *self._options],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         try:
             wait_until(self._answers, 90, "mariadbd's answer")
         except AssertionError as error:
             log_tail = (self._directory / "mariadb.log").read_text(errors="replace")[-3000:]
-            raise AssertionError(f"{error}; exit code {self._process.poll()}; its log:\n{log_tail}") from None
+            raise AssertionError(
+                f"{error}; exit code {self._process.poll()}; its log:\n{log_tail}"
+            ) from None
 
     def create_database(self, name: str = DATABASE) -> None:
         """An empty database that the tests' user may do everything in; one that exists is dropped."""
@@ -166,10 +184,14 @@ class MariaDBServer:
 
     def execute(self, *statements: str) -> None:
         """Run statements as the server's root."""
-        execute(pymysql.connect(unix_socket=self._socket, user="root", autocommit=True), statements)
+        execute(
+            pymysql.connect(unix_socket=self._socket, user="root", autocommit=True), statements
+        )
 
     def _answers(self) -> bool:
-        assert self._process and self._process.poll() is None, (self._directory / "mariadb.log").read_text()
+        assert self._process and self._process.poll() is None, (
+            self._directory / "mariadb.log"
+        ).read_text()
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=5) as probe:
                 return bool(probe.recv(1))  # the server greets first

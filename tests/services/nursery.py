@@ -28,10 +28,17 @@ UNFIT = {"FAULT_CLOCK_S", "FAULT_CONSTANT"}
 class ForkedProcess:
     """What `subprocess.Popen` is to a child, to a process that the nursery has forked."""
 
-    def __init__(self, module: str, arguments: tuple[str, ...], environ: dict[str, str], log_path: Path) -> None:
+    def __init__(
+        self, module: str, arguments: tuple[str, ...], environ: dict[str, str], log_path: Path
+    ) -> None:
         self._exit_file = log_path.with_suffix(".exit")
         self.returncode: int | None = None
-        request = {"module": module, "arguments": arguments, "environ": environ, "log": str(log_path)}
+        request = {
+            "module": module,
+            "arguments": arguments,
+            "environ": environ,
+            "log": str(log_path),
+        }
         log_path.touch()
         requests, _ = _nursery()
         requests.send(json.dumps(request).encode())
@@ -82,7 +89,8 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, lambda signum, frame: _note_ended(exit_files))
     while request := requests.recv(1 << 20):
         asked = json.loads(request)
-        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])  # none is noted before it is known
+        # none is noted before it is known
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         pid = os.fork()
         if pid == 0:
             requests.close()
@@ -113,7 +121,8 @@ def _write(exit_file: Path | None, exit_code: int) -> None:
 def _be(asked: dict[str, Any]) -> None:
     """Run a module as `python -m` would, from a state as after its imports."""
     os.setsid()
-    os.open(os.devnull, os.O_RDONLY)  # takes the place of the socket, which was the standard input
+    # takes the place of the socket, which was the standard input
+    os.open(os.devnull, os.O_RDONLY)
     log = os.open(asked["log"], os.O_WRONLY)
     os.dup2(log, 1)
     os.dup2(log, 2)

@@ -11,7 +11,8 @@ FIRST_PORT, LAST_PORT = 15_000, 32_000
 
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody uses now, and that nobody else is likely to be given."""
-    chance = random.SystemRandom()  # of the operating system: test processes that share a seed must not share ports
+    # of the operating system: test processes that share a seed must not share ports
+    chance = random.SystemRandom()
     while True:
         port = chance.randint(FIRST_PORT, LAST_PORT)
         with socket.socket() as probe, suppress(OSError):

@@ -33,16 +33,22 @@ def packed_content(content: bytes, ticker: str, timeframe: Timeframe) -> PackedP
     """A price file as the store keeps it."""
     bars = read(content, Meaning(timeframe=timeframe)).bars
     parts = [part for _, part in pack(bars)]
-    return PackedPrices(ticker, timeframe, bars.data_hash, bars.price_decimals, bars.volume_decimals, parts)
+    return PackedPrices(
+        ticker, timeframe, bars.data_hash, bars.price_decimals, bars.volume_decimals, parts
+    )
 
 
 def packed_file(folder: Path, ticker: str, timeframe: Timeframe = "1d") -> PackedPrices:
     """The same of a file in a folder, named as those of data/ are."""
-    (path,) = (each for each in price_files(folder) if series_of_file(each.name) == (ticker, timeframe))
+    (path,) = (
+        each for each in price_files(folder) if series_of_file(each.name) == (ticker, timeframe)
+    )
     return packed_content(unpacked(path.read_bytes()), ticker, timeframe)
 
 
-def read_prices(folder: Path, ticker: str, timeframe: Timeframe, start: date, end: date) -> RunPrices:
+def read_prices(
+    folder: Path, ticker: str, timeframe: Timeframe, start: date, end: date
+) -> RunPrices:
     """What a Job reads of a file that was loaded into the store."""
     return prices_of_run(packed_file(folder, ticker, timeframe), start, end)
 
@@ -61,7 +67,8 @@ def restore_seed(engine: Engine) -> None:
         current = {row.ticker: row.data_hash for row in connection.execute(select(price_series))}
     if held == current == shipped_hashes():
         return
-    seed = _seed()  # before the transaction: on a busy machine the server would give up a client that reads files
+    # before the transaction: on a busy machine the server would give up a client that reads files
+    seed = _seed()
     with without_prices(engine).begin() as connection:
         for table, rows in seed:
             connection.execute(insert(table), rows)
@@ -70,7 +77,9 @@ def restore_seed(engine: Engine) -> None:
 @cache
 def shipped_hashes() -> dict[str, str]:
     """The data_hash of each shipped ticker, which is that of its canonical file."""
-    contents = {path.name.partition(".csv")[0]: unpacked(path.read_bytes()) for path in price_files(DATA)}
+    contents = {
+        path.name.partition(".csv")[0]: unpacked(path.read_bytes()) for path in price_files(DATA)
+    }
     return {ticker: hashlib.sha256(content).hexdigest() for ticker, content in contents.items()}
 
 
@@ -82,7 +91,9 @@ def _seed() -> list[tuple[Table, list[dict[str, Any]]]]:
         create_schema(engine)
         load_folder(engine, DATA)
         with reading(engine) as connection:
-            found = [(table, connection.execute(select(table)).mappings().all()) for table in TABLES]
+            found = [
+                (table, connection.execute(select(table)).mappings().all()) for table in TABLES
+            ]
         engine.dispose()
     return [(table, [dict(row) for row in rows]) for table, rows in found]
 

@@ -40,7 +40,9 @@ class Program:
             lines = [line for line in self.log.splitlines() if re.search(pattern, line)]
             if len(lines) >= times:
                 return lines[times - 1]
-            assert not ended, f"exit code {self._process.returncode} before {pattern!r} was logged:\n{self.log}"
+            assert not ended, (
+                f"exit code {self._process.returncode} before {pattern!r} was logged:\n{self.log}"
+            )
             return None
 
         return wait_until(found, timeout_s, f"{pattern!r} in the log", lambda: self.log) or ""
@@ -51,7 +53,9 @@ class Program:
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise AssertionError(f"pid {self.pid} did not end within {timeout_s:g} s:\n{self.log}") from None
+            raise AssertionError(
+                f"pid {self.pid} did not end within {timeout_s:g} s:\n{self.log}"
+            ) from None
 
     def is_running(self) -> bool:
         """True until it has exited."""
@@ -64,7 +68,11 @@ class Program:
     def children(self) -> list[int]:
         """Process ids of its living children."""
         try:
-            return [child.pid for child in psutil.Process(self.pid).children() if child.status() != "zombie"]
+            return [
+                child.pid
+                for child in psutil.Process(self.pid).children()
+                if child.status() != "zombie"
+            ]
         except psutil.NoSuchProcess:
             return []
 
@@ -85,7 +93,9 @@ class ForkedJob(Program):
             os.kill(self.pid, signum)
 
 
-def _started(command: list[str], environ: Mapping[str, str], log_path: Path) -> subprocess.Popen[bytes]:
+def _started(
+    command: list[str], environ: Mapping[str, str], log_path: Path
+) -> subprocess.Popen[bytes]:
     with log_path.open("wb") as log:
         return subprocess.Popen(
             command, cwd=PROJECT_ROOT, env=dict(environ), stdout=log, stderr=subprocess.STDOUT,
@@ -101,7 +111,12 @@ class Programs:
     def __init__(self, directory: Path, environ: Mapping[str, str]) -> None:
         self._directory = directory
         self._tag = uuid4().hex
-        self.environ = {**_own_environment(), "TMPDIR": str(directory), **environ, _TAG: self._tag}
+        self.environ = {
+            **_own_environment(),
+            "TMPDIR": str(directory),
+            **environ,
+            _TAG: self._tag,
+        }
         self.started: list[Program] = []
 
     def start(self, module: str, *arguments: str, **settings: str) -> Program:
@@ -116,7 +131,11 @@ class Programs:
 
     def run(self, command: list[str], **settings: str) -> Program:
         """Any command, watched and reaped like the platform's own programs."""
-        return self._note(Program(_started(command, self.environ | settings, self._log_path()), self._log_path()))
+        return self._note(
+            Program(
+                _started(command, self.environ | settings, self._log_path()), self._log_path()
+            )
+        )
 
     def _log_path(self) -> Path:
         return self._directory / f"{len(self.started)}.log"

@@ -45,9 +45,20 @@ class RedisServer:
         if self._process:
             return
         with (self._directory / "redis.log").open("ab") as log:
-            command = [redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._directory)]
-            command += ["--set-proc-title", "no"]  # a title is written over the environment and its tag
-            self._process = subprocess.Popen([*command, *self._options], stdout=log, stderr=log, start_new_session=True)
+            command = [
+                redis_binary(),
+                "--port",
+                str(self.port),
+                "--bind",
+                "127.0.0.1",
+                "--dir",
+                str(self._directory),
+            ]
+            # a title is written over the environment and its tag
+            command += ["--set-proc-title", "no"]
+            self._process = subprocess.Popen(
+                [*command, *self._options], stdout=log, stderr=log, start_new_session=True
+            )
         wait_until(self._answers, 20, "redis-server's answer")
 
     def stop(self) -> None:
@@ -80,7 +91,9 @@ class RedisServer:
         return Redis.from_url(self.url, socket_timeout=10, decode_responses=True)
 
     def _answers(self) -> bool:
-        assert self._process and self._process.poll() is None, (self._directory / "redis.log").read_text()
+        assert self._process and self._process.poll() is None, (
+            self._directory / "redis.log"
+        ).read_text()
         try:
             with self.client() as client:
                 return bool(client.ping())

@@ -45,8 +45,12 @@ class Submitter:
     def record(self, count: int = 1, actor: str | None = None, **fields: Any) -> list[str]:
         """Insert PENDING runs without telling the queue, as a web process does that dies in between."""
         requests = [new_request(**fields) for _ in range(count)]
-        hashes = [request_hash(each, {"run_id": each.run_id}) for each in requests]  # they tell runs of a batch apart
-        new = [NewRun(each, its, submitted_by=actor) for each, its in zip(requests, hashes, strict=True)]
+        # they tell runs of a batch apart
+        hashes = [request_hash(each, {"run_id": each.run_id}) for each in requests]
+        new = [
+            NewRun(each, its, submitted_by=actor)
+            for each, its in zip(requests, hashes, strict=True)
+        ]
         with self.engine.begin() as connection:
             insert_runs(connection, new)
         return [str(request.run_id) for request in requests]
@@ -76,7 +80,9 @@ class Submitter:
     def row(self, run_id: str) -> dict[str, Any]:
         """The run's row."""
         with reading(self.engine) as connection:
-            return dict(connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one())
+            return dict(
+                connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one()
+            )
 
     def status(self, run_id: str) -> str:
         """The run's state."""

@@ -8,7 +8,11 @@ from tests.services.waiting import slowness
 
 
 def work_off(
-    programs: Programs, submitter: Submitter, parallel: int = 4, timeout_s: float = 120.0, **settings: str
+    programs: Programs,
+    submitter: Submitter,
+    parallel: int = 4,
+    timeout_s: float = 120.0,
+    **settings: str,
 ) -> list[Program]:
     """Start consumers with `settings` until every run has ended and no message waits; returns those that it started.
 
@@ -18,7 +22,9 @@ def work_off(
     timeout_s *= slowness()
     deadline = time.monotonic() + timeout_s
     while submitter.queue.depth() or not submitter.all_ended():
-        assert time.monotonic() < deadline, f"not all runs ended within {timeout_s:g} s: {submitter.statuses()}"
+        assert time.monotonic() < deadline, (
+            f"not all runs ended within {timeout_s:g} s: {submitter.statuses()}"
+        )
         room = parallel - sum(program.is_running() for program in started)
         for _ in range(min(room, submitter.queue.depth())):
             started.append(programs.start("consumer", **settings))

@@ -76,7 +76,8 @@ class TcpProxy:
             self._loop.remove_reader(self._listener)
             self._listener.close()
             self._listener = None
-        await asyncio.sleep(0)  # who was just accepted begins to be served, and is closed with the others
+        # who was just accepted begins to be served, and is closed with the others
+        await asyncio.sleep(0)
         for writer in list(self._writers):
             writer.transport.abort()
         for task in self._serving:
@@ -93,7 +94,10 @@ class TcpProxy:
             return
         try:
             far_reader, far_writer = await asyncio.open_connection(*self._target)
-        except (OSError, asyncio.CancelledError):  # nobody there, or the proxy is closed meanwhile
+        except (
+            OSError,
+            asyncio.CancelledError,
+        ):  # nobody there, or the proxy is closed meanwhile
             writer.transport.abort()
             return
         self._writers |= {writer, far_writer}
@@ -121,7 +125,10 @@ class TcpProxy:
             raise ConnectionAbortedError("the answer gets lost")
 
     async def _pump(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, look_at: Callable[[bytes], None]
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        look_at: Callable[[bytes], None],
     ) -> None:
         while data := await reader.read(65536):
             look_at(data)

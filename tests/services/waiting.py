@@ -14,19 +14,27 @@ import pytest
 T = TypeVar("T")
 
 
-REFERENCE_S = 0.5  # to start Python and import the consumer, on two quiet cores; the tests' time limits are for those
+# to start Python and import the consumer, on two quiet cores; the tests' time limits are for those
+REFERENCE_S = 0.5
 
 
 @cache
 def slowness() -> float:
     """How many times longer this machine takes, measured once in each test process; 1 for a faster one."""
     began = time.monotonic()
-    subprocess.run([sys.executable, "-c", "import consumer.worker"], cwd=Path(__file__).parents[2], check=True)
+    subprocess.run(
+        [sys.executable, "-c", "import consumer.worker"],
+        cwd=Path(__file__).parents[2],
+        check=True,
+    )
     return max(1.0, (time.monotonic() - began) / REFERENCE_S)
 
 
 def wait_until(
-    condition: Callable[[], T], timeout_s: float = 20.0, what: str = "the condition", seen: Callable[[], object] = str
+    condition: Callable[[], T],
+    timeout_s: float = 20.0,
+    what: str = "the condition",
+    seen: Callable[[], object] = str,
 ) -> T:
     """What `condition` returns as soon as it is true; AssertionError after `timeout_s` of a quiet machine.
 
@@ -38,9 +46,12 @@ def wait_until(
         if value := condition():
             return value
         if time.monotonic() > began + timeout_s:
-            raise AssertionError(f"{what} did not come true within {timeout_s:g} s; it is {value!r}\n{seen()}")
+            raise AssertionError(
+                f"{what} did not come true within {timeout_s:g} s; it is {value!r}\n{seen()}"
+            )
         time.sleep(pause_s)
-        pause_s = min(1.2 * pause_s, 0.1)  # who waits long should not ask often: the other side needs the processor
+        # who waits long should not ask often: the other side needs the processor
+        pause_s = min(1.2 * pause_s, 0.1)
 
 
 def service_missing(reason: str) -> NoReturn:

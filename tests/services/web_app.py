@@ -17,7 +17,9 @@ from web.platform import build_platform
 @cache
 def _wired() -> Flask:
     """An application whose routes and templates all others share: to make them takes half the time of a page's test."""
-    return create_app(load_settings({"DATABASE_URL": "sqlite://", "REDIS_URL": "redis://127.0.0.1:9/0"}))
+    return create_app(
+        load_settings({"DATABASE_URL": "sqlite://", "REDIS_URL": "redis://127.0.0.1:9/0"})
+    )
 
 
 def application(settings: Settings) -> Flask:
@@ -25,7 +27,9 @@ def application(settings: Settings) -> Flask:
     configure_logging(settings, role="web")
     app = copy.copy(_wired())
     app.config, app.extensions = copy.copy(app.config), {"platform": build_platform(settings)}
-    app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = settings.secret_key or (secrets.token_hex(32),)
+    app.secret_key, *app.config["SECRET_KEY_FALLBACKS"] = settings.secret_key or (
+        secrets.token_hex(32),
+    )
     return app
 
 
@@ -55,6 +59,9 @@ def run_values(**changes: object) -> dict[str, object]:
 def sweep_values(runs: int, **changes: object) -> list[dict[str, object]]:
     """So many different valid requests, at most 3,000."""
     return [
-        run_values(params={"period": 2 + number % 100, "oversold": 20 + number // 100, "overbought": 70}, **changes)
+        run_values(
+            params={"period": 2 + number % 100, "oversold": 20 + number // 100, "overbought": 70},
+            **changes,
+        )
         for number in range(runs)
     ]

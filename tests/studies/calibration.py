@@ -39,7 +39,9 @@ KINDS = ("selection", "holdout", "walk_forward")
 DRIFTS = (-0.08, 0.0, 0.08, 0.20)  # a year
 DIRECTIONS = ("longonly", "shortonly", "longshort")
 GRIDS: dict[str, list[dict[str, Any]]] = {
-    "MA_CROSS": [{"fast": fast, "slow": slow} for fast in range(3, 24, 3) for slow in range(30, 121, 15)],
+    "MA_CROSS": [
+        {"fast": fast, "slow": slow} for fast in range(3, 24, 3) for slow in range(30, 121, 15)
+    ],
     "RSI": [
         {"period": period, "oversold": level, "overbought": 100 - level}
         for period in (5, 8, 11, 14, 20, 28, 40)
@@ -62,7 +64,9 @@ class Cell:
 
 def closes_of(cell: Cell, rng: np.random.Generator) -> np.ndarray:
     """A random walk; with an edge, a day's mean is higher or lower as the 20-bar average is above the 60-bar one."""
-    steps = rng.normal((cell.drift - VOLATILITY**2 / 2) / 252, VOLATILITY / math.sqrt(252), WARM_UP + BARS)
+    steps = rng.normal(
+        (cell.drift - VOLATILITY**2 / 2) / 252, VOLATILITY / math.sqrt(252), WARM_UP + BARS
+    )
     if not cell.edge:
         return 100 * np.exp(np.cumsum(steps))
     planted, logs = cell.edge * VOLATILITY / 252, [0.0]
@@ -78,15 +82,24 @@ class World:
 
     def __init__(self, cell: Cell, seed: int) -> None:
         self.cell, self.grid = cell, GRIDS[cell.rule_type]
-        closes = closes_of(cell, np.random.default_rng([seed, round(cell.drift * 100) + 100, round(cell.edge * 100)]))
+        closes = closes_of(
+            cell,
+            np.random.default_rng([seed, round(cell.drift * 100) + 100, round(cell.edge * 100)]),
+        )
         times = np.arange(len(closes)) * 86_400
         self.market = Market(times, closes)
         self.dates = bar_dates(times, "1d")
         opens = np.concatenate((closes[:1], closes[:-1]))
-        columns = {"Open": opens, "High": np.maximum(opens, closes), "Low": np.minimum(opens, closes)}
+        columns = {
+            "Open": opens,
+            "High": np.maximum(opens, closes),
+            "Low": np.minimum(opens, closes),
+        }
         self.columns = columns | {"Close": closes, "Volume": np.ones(len(closes))}
         prices = Prices(self.columns)
-        self.signals = [build_rule(cell.rule_type, params).generate_signals(prices) for params in self.grid]
+        self.signals = [
+            build_rule(cell.rule_type, params).generate_signals(prices) for params in self.grid
+        ]
         self.engine = EngineWithExits(
             fee_rate=0.0,
             position_size=100.0,
@@ -106,8 +119,12 @@ class World:
 
     def _run(self, place: int, first: int, end: int) -> RunData:
         if end not in self._bars:
-            self._bars[end] = check_bars({name: column[:end] for name, column in self.columns.items()})
-        result = self.engine.run(self._bars[end], lambda _: self.signals[place][:end], first_bar=first)
+            self._bars[end] = check_bars(
+                {name: column[:end] for name, column in self.columns.items()}
+            )
+        result = self.engine.run(
+            self._bars[end], lambda _: self.signals[place][:end], first_bar=first
+        )
         capital, equity = self.engine.initial_capital, result.equity_curve
         path = np.concatenate(([capital], equity))
         returns = path[1:] / path[:-1] - 1.0
@@ -116,21 +133,38 @@ class World:
             metrics |= {"skewness": skewness_of(returns), "kurtosis": kurtosis_of(returns)}
         except NoValue:
             metrics |= {"skewness": None, "kurtosis": None}
-        trades = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
+        trades = [
+            {name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades
+        ]
         times = self.market.times[first:end]
-        timing = timing_of(capital, equity, self.market.closes[first:end], trades, times.view("M8[s]"))
+        timing = timing_of(
+            capital, equity, self.market.closes[first:end], trades, times.view("M8[s]")
+        )
         return RunData(metrics, times, returns, [], capital, timing)
 
     def verdict(self, kind: str) -> dict[str, Any]:
         """The verdict of a study that chooses by the Sharpe ratio."""
-        base = {"ticker": "WALK", "timeframe": "1d", "risk_free_rate": 0.0, "benchmark": None, "initial_capital": 1e5}
+        base = {
+            "ticker": "WALK",
+            "timeframe": "1d",
+            "risk_free_rate": 0.0,
+            "benchmark": None,
+            "initial_capital": 1e5,
+        }
         windows = list(windows_of(kind))
         plan = StudyPlan(
             StudyRequest(kind=kind, base=base, combinations=self.grid),  # type: ignore[arg-type]
-            tuple(Window(self._days(train), self._days(test) if test else None) for train, test in windows),
+            tuple(
+                Window(self._days(train), self._days(test) if test else None)
+                for train, test in windows
+            ),
         )
-        training = [[f"{place}:{a}:{b}" for place in range(len(self.grid))] for (a, b), _ in windows]
-        choices = [self._choice(ids, test) for ids, (_, test) in zip(training, windows, strict=True)]
+        training = [
+            [f"{place}:{a}:{b}" for place in range(len(self.grid))] for (a, b), _ in windows
+        ]
+        choices = [
+            self._choice(ids, test) for ids, (_, test) in zip(training, windows, strict=True)
+        ]
         tried = trials.TrainedByRuns(training, self.load)
         return verdicts.verdict_of(plan, choices, tried, self.market, self.load)
 
@@ -138,7 +172,11 @@ class World:
         return self.dates[span[0]], self.dates[span[1] - 1]
 
     def _choice(self, run_ids: list[str], test: tuple[int, int] | None) -> dict[str, Any]:
-        places = ranked(self.grid, [self.load(each).metrics for each in run_ids], Ranking("sharpe_ratio", "max"))
+        places = ranked(
+            self.grid,
+            [self.load(each).metrics for each in run_ids],
+            Ranking("sharpe_ratio", "max"),
+        )
         chosen = [
             {
                 "params": self.grid[place],
@@ -176,7 +214,9 @@ def said(cell: Cell, seed: int) -> dict[str, tuple[bool, bool]]:
     for kind in KINDS:
         verdict = world.verdict(kind)
         part = verdict["folds"][0] if kind == "selection" else verdict["out_of_sample"] or {}
-        share = (part.get("evidence") or {}).get("deflated" if kind == "selection" else "probabilistic")
+        share = (part.get("evidence") or {}).get(
+            "deflated" if kind == "selection" else "probabilistic"
+        )
         found[kind] = (verdict["outcome"] == "holds", share is not None and share >= 0.95)
     return found
 
@@ -185,30 +225,52 @@ def shares(cell: Cell, worlds: int) -> dict[str, tuple[float, float]]:
     """The same as shares of so many markets."""
     all_said = [said(cell, seed) for seed in range(worlds)]
     return {
-        kind: (sum(each[kind][0] for each in all_said) / worlds, sum(each[kind][1] for each in all_said) / worlds)
+        kind: (
+            sum(each[kind][0] for each in all_said) / worlds,
+            sum(each[kind][1] for each in all_said) / worlds,
+        )
         for kind in KINDS
     }
 
 
 def cells() -> list[Cell]:
     """Markets without skill."""
-    return [Cell(rule_type, direction, drift) for rule_type in GRIDS for direction in DIRECTIONS for drift in DRIFTS]
+    return [
+        Cell(rule_type, direction, drift)
+        for rule_type in GRIDS
+        for direction in DIRECTIONS
+        for drift in DRIFTS
+    ]
 
 
 def planted() -> list[Cell]:
     """Markets with an edge that moving averages can find."""
-    return [Cell("MA_CROSS", direction, 0.08, edge) for direction in ("longonly", "longshort") for edge in EDGES]
+    return [
+        Cell("MA_CROSS", direction, 0.08, edge)
+        for direction in ("longonly", "longshort")
+        for edge in EDGES
+    ]
 
 
 def main(worlds: int, print_line: Callable[[str], object] = print) -> None:
     """Both tables, in Markdown."""
     for chosen, head in ((cells(), "no skill"), (planted(), "a planted edge")):
-        print_line(f"| {head} | drift | edge | " + " | ".join(f"{kind}: Sharpe > 0 → holds" for kind in KINDS) + " |")
+        print_line(
+            f"| {head} | drift | edge | "
+            + " | ".join(f"{kind}: Sharpe > 0 → holds" for kind in KINDS)
+            + " |"
+        )
         print_line("|---|---|---|---|---|---|")
         with ProcessPoolExecutor() as pool:
-            for cell, found in zip(chosen, pool.map(partial(shares, worlds=worlds), chosen), strict=True):
-                told = " | ".join(f"{found[kind][1]:.3f} → {found[kind][0]:.3f}" for kind in KINDS)
-                print_line(f"| {cell.rule_type} {cell.direction} | {cell.drift:+.0%} | {cell.edge:g} | {told} |")
+            for cell, found in zip(
+                chosen, pool.map(partial(shares, worlds=worlds), chosen), strict=True
+            ):
+                told = " | ".join(
+                    f"{found[kind][1]:.3f} → {found[kind][0]:.3f}" for kind in KINDS
+                )
+                print_line(
+                    f"| {cell.rule_type} {cell.direction} | {cell.drift:+.0%} | {cell.edge:g} | {told} |"
+                )
 
 
 if __name__ == "__main__":

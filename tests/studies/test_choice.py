@@ -9,7 +9,10 @@ PARAMS = [{"period": period} for period in (10, 20, 30, 40)]
 
 
 def tried(*ratios: float | None, **more: float) -> list[dict[str, float | None]]:
-    return [{"sharpe_ratio": ratio, "max_drawdown_pct": 10.0, "num_trades": 3, **more} for ratio in ratios]
+    return [
+        {"sharpe_ratio": ratio, "max_drawdown_pct": 10.0, "num_trades": 3, **more}
+        for ratio in ratios
+    ]
 
 
 def test_the_best_comes_first_and_of_equals_the_one_listed_first() -> None:
@@ -17,7 +20,12 @@ def test_the_best_comes_first_and_of_equals_the_one_listed_first() -> None:
 
 
 def test_the_lowest_is_best_for_the_other_goal() -> None:
-    assert ranked(PARAMS, tried(0.5, 0.9, 0.9, 0.7), Ranking("sharpe_ratio", "min")) == [0, 3, 1, 2]
+    assert ranked(PARAMS, tried(0.5, 0.9, 0.9, 0.7), Ranking("sharpe_ratio", "min")) == [
+        0,
+        3,
+        1,
+        2,
+    ]
 
 
 def test_failed_runs_ruined_ones_and_those_without_the_metric_are_left_out() -> None:
@@ -27,14 +35,23 @@ def test_failed_runs_ruined_ones_and_those_without_the_metric_are_left_out() -> 
 
 
 def test_a_run_that_did_not_trade_is_best_at_nothing() -> None:
-    runs = [*tried(None, max_drawdown_pct=0.0, num_trades=0), *tried(0.5), *tried(0.7, max_drawdown_pct=4.0)]
+    runs = [
+        *tried(None, max_drawdown_pct=0.0, num_trades=0),
+        *tried(0.5),
+        *tried(0.7, max_drawdown_pct=4.0),
+    ]
 
     assert ranked(PARAMS, runs, Ranking("max_drawdown_pct", "min")) == [2, 1]
 
 
 def test_a_constraint_that_is_broken_or_unknown_excludes() -> None:
     kept = {"cagr": 6.0, "num_trades": 5}
-    runs = [*tried(3.0, cagr=6.0, num_trades=4), *tried(2.0, **kept), *tried(1.0, num_trades=9), *tried(0.5, **kept)]
+    runs = [
+        *tried(3.0, cagr=6.0, num_trades=4),
+        *tried(2.0, **kept),
+        *tried(1.0, num_trades=9),
+        *tried(0.5, **kept),
+    ]
 
     assert ranked(
         PARAMS,
@@ -48,16 +65,25 @@ def test_a_lone_peak_loses_against_a_good_neighbourhood() -> None:
     ratios = [0.8, 0.9, 0.1, 0.8, 0.9, 0.1, 0.1, 0.1, 2.0]
 
     by_point = ranked(params, tried(*ratios), SHARPE)
-    by_neighbourhood = ranked(params, tried(*ratios), Ranking("sharpe_ratio", "max"), by_neighbourhood=True)
+    by_neighbourhood = ranked(
+        params, tried(*ratios), Ranking("sharpe_ratio", "max"), by_neighbourhood=True
+    )
 
     assert params[by_point[0]] == {"a": 3, "b": 20, "kind": "sma"}
-    assert params[by_neighbourhood[0]] == {"a": 1, "b": 5, "kind": "sma"}  # (0.8 + 0.9 + 0.8 + 0.9) / 4
+    # (0.8 + 0.9 + 0.8 + 0.9) / 4
+    assert params[by_neighbourhood[0]] == {"a": 1, "b": 5, "kind": "sma"}
 
 
 def test_neighbours_are_not_across_words() -> None:
-    params = [{"period": 1, "kind": "ema"}, {"period": 2, "kind": "ema"}, {"period": 1, "kind": "sma"}]
+    params = [
+        {"period": 1, "kind": "ema"},
+        {"period": 2, "kind": "ema"},
+        {"period": 1, "kind": "sma"},
+    ]
 
-    assert ranked(params, tried(1.0, 1.1, 9.0), Ranking("sharpe_ratio", "max"), by_neighbourhood=True) == [
+    assert ranked(
+        params, tried(1.0, 1.1, 9.0), Ranking("sharpe_ratio", "max"), by_neighbourhood=True
+    ) == [
         2,
         0,
         1,

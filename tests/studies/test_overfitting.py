@@ -24,9 +24,13 @@ def of_the_paper(returns: Matrix, blocks: int) -> float:
     logits = []
     for chosen in combinations(range(blocks), blocks // 2):
         inside = np.concatenate([parts[number] for number in chosen])
-        outside = np.concatenate([parts[number] for number in range(blocks) if number not in chosen])
+        outside = np.concatenate(
+            [parts[number] for number in range(blocks) if number not in chosen]
+        )
         best = (inside.mean(axis=0) / inside.std(axis=0, ddof=1)).argmax()
-        rank = scipy.stats.rankdata(outside.mean(axis=0) / outside.std(axis=0, ddof=1))[best] / (returns.shape[1] + 1)
+        rank = scipy.stats.rankdata(outside.mean(axis=0) / outside.std(axis=0, ddof=1))[best] / (
+            returns.shape[1] + 1
+        )
         logits.append(math.log(rank / (1 - rank)))
     return float(np.mean(np.array(logits) <= 0))
 
@@ -40,7 +44,10 @@ def test_it_equals_the_procedure_of_the_paper() -> None:
 
 
 def test_noise_is_overfitted_about_half_of_the_time() -> None:
-    found = [ours(np.random.default_rng(seed).normal(0, 0.01, (480, 40)), 10)["probability"] for seed in range(30)]
+    found = [
+        ours(np.random.default_rng(seed).normal(0, 0.01, (480, 40)), 10)["probability"]
+        for seed in range(30)
+    ]
 
     assert np.mean(found) == pytest.approx(0.5, abs=0.08)
 

@@ -68,7 +68,10 @@ def test_a_permutation_is_the_same_whoever_searches_it() -> None:
     tried = Combinations.of(PAIRS)
 
     whole = list(bests_of(setup(), tried, RANKED, 7, range(4)))
-    parts = [*bests_of(setup(), tried, RANKED, 7, range(2)), *bests_of(setup(), tried, RANKED, 7, range(2, 4))]
+    parts = [
+        *bests_of(setup(), tried, RANKED, 7, range(2)),
+        *bests_of(setup(), tried, RANKED, 7, range(2, 4)),
+    ]
 
     assert whole == parts
     assert len({*whole}) == 4
@@ -76,9 +79,12 @@ def test_a_permutation_is_the_same_whoever_searches_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("goal", "bests", "above", "p"), [("max", [1, 2, 3, -np.inf], 2, 3 / 5), ("min", [1, 2, 3, np.inf], 2, 3 / 5)]
+    ("goal", "bests", "above", "p"),
+    [("max", [1, 2, 3, -np.inf], 2, 3 / 5), ("min", [1, 2, 3, np.inf], 2, 3 / 5)],
 )
-def test_the_p_value_counts_the_real_order_as_one_of_all(goal: Any, bests: list[float], above: int, p: float) -> None:
+def test_the_p_value_counts_the_real_order_as_one_of_all(
+    goal: Any, bests: list[float], above: int, p: float
+) -> None:
     found = Permuted(2.0, np.array(bests, dtype=float), goal, 0)
 
     assert (found.above, found.p_value) == (above, p)
@@ -86,7 +92,9 @@ def test_the_p_value_counts_the_real_order_as_one_of_all(goal: Any, bests: list[
 
 
 @ON_SQLITE
-def test_a_study_searches_each_order_and_says_what_it_found(client: FlaskClient, engine: Engine) -> None:
+def test_a_study_searches_each_order_and_says_what_it_found(
+    client: FlaskClient, engine: Engine
+) -> None:
     study = complete(client, engine, **PERMUTED)
 
     verdict = study["verdict"]
@@ -100,7 +108,9 @@ def test_a_study_searches_each_order_and_says_what_it_found(client: FlaskClient,
     assert found["above"] == sum(best >= observed for best in found["bests"])
     assert found["p_value"] == (1 + found["above"]) / 61
     assert study["outcome"] == ("holds" if found["p_value"] < 0.05 else "luck")
-    assert f"{found['above']} of 60 searches of the same bars in random order" in study["sentence"]
+    assert (
+        f"{found['above']} of 60 searches of the same bars in random order" in study["sentence"]
+    )
     page = client.get(f"/studies/{study['study_id']}").get_data(as_text=True)
     with reading(engine) as connection:
         jobs = connection.execute(select(runs.c.run_id)).scalars().all()
@@ -113,7 +123,9 @@ def test_a_study_searches_each_order_and_says_what_it_found(client: FlaskClient,
 
 @ON_SQLITE
 def test_nothing_is_said_where_nothing_trades(client: FlaskClient, engine: Engine) -> None:
-    study = complete(client, engine, **PERMUTED, base=BASE | {"size_type": "value", "position_size": 0.01})
+    study = complete(
+        client, engine, **PERMUTED, base=BASE | {"size_type": "value", "position_size": 0.01}
+    )
 
     assert study["outcome"] == "none"
 
@@ -130,8 +142,12 @@ def test_nothing_is_said_where_nothing_trades(client: FlaskClient, engine: Engin
         ({"permutations": 10_000, "combinations": [{"fast": f, "slow": 99} for f in range(2, 9)] * 30}, "permutations"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_searched_so_is_refused(client: FlaskClient, changes: dict[str, Any], field: str) -> None:
-    answer = client.post("/api/studies", json={"base": BASE, "combinations": PAIRS} | PERMUTED | changes)
+def test_what_cannot_be_searched_so_is_refused(
+    client: FlaskClient, changes: dict[str, Any], field: str
+) -> None:
+    answer = client.post(
+        "/api/studies", json={"base": BASE, "combinations": PAIRS} | PERMUTED | changes
+    )
 
     assert (answer.status_code, {*answer.json["errors"]}) == (400, {field})
 
@@ -144,7 +160,10 @@ def walk(seed: int, bars: int, edge: float) -> bytes:
         moves[bar] += edge * np.sign(moves[bar - 1]) * 0.01
     closes = (100 * np.exp(moves.cumsum())).round(4)
     days = np.datetime64("2000-01-03") + np.arange(bars)
-    lines = [f"{day},{close},{close},{close},{close},1000" for day, close in zip(days, closes, strict=True)]
+    lines = [
+        f"{day},{close},{close},{close},{close},1000"
+        for day, close in zip(days, closes, strict=True)
+    ]
     return "\n".join(["Date,Open,High,Low,Close,Volume", *lines]).encode()
 
 
@@ -152,11 +171,20 @@ def p_of(content: bytes, permutations: int = 99) -> float:
     """The p-value of a small search in a price series."""
     packed = packed_content(content, "WALK", "1d")
     dates = {"start_date": WHOLE.start_date, "end_date": WHOLE.end_date}
-    terms: dict[str, Any] = {"position_size": 99.0, "size_type": "percent", "direction": "longshort", "fee_rate": 0.0}
+    terms: dict[str, Any] = {
+        "position_size": 99.0,
+        "size_type": "percent",
+        "direction": "longshort",
+        "fee_rate": 0.0,
+    }
     asked = RunRequest(ticker="WALK", rule_type="MA_CROSS", charts=False, **dates, **terms)
     of_walk = Setup.of(asked, packed)
-    tried = Combinations.of([{"fast": fast, "slow": slow} for fast in (2, 3, 5) for slow in (8, 13)])
-    real = core_of(of_walk, [of_walk.rule_of(tried.member(number)) for number in range(len(tried))])
+    tried = Combinations.of(
+        [{"fast": fast, "slow": slow} for fast in (2, 3, 5) for slow in (8, 13)]
+    )
+    real = core_of(
+        of_walk, [of_walk.rule_of(tried.member(number)) for number in range(len(tried))]
+    )
     bests = np.array(list(bests_of(of_walk, tried, RANKED, 0, range(permutations))))
     return Permuted(float(np.nanmax(real["sharpe_ratio"])), bests, "max", 0).p_value
 

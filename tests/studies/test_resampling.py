@@ -31,7 +31,10 @@ def test_the_places_are_those_of_the_stationary_bootstrap_walked_bar_by_bar() ->
     places = stationary_indices(np.random.default_rng(9), length, samples, block)
 
     rng = np.random.default_rng(9)
-    starts, begins = rng.integers(0, length, (length, samples)), rng.random((length, samples)) < 1 / block
+    starts, begins = (
+        rng.integers(0, length, (length, samples)),
+        rng.random((length, samples)) < 1 / block,
+    )
     for sample in range(samples):
         at = starts[0, sample]
         for bar in range(length):
@@ -68,16 +71,22 @@ def test_the_interval_is_of_the_ratio_above_the_risk_free_rate() -> None:
 def test_growth_and_drawdown_are_those_of_each_sample() -> None:
     found = resampled(samples=100)
 
-    places = stationary_indices(np.random.default_rng(1), len(RETURNS), 100, mean_block(len(RETURNS)))
+    places = stationary_indices(
+        np.random.default_rng(1), len(RETURNS), 100, mean_block(len(RETURNS))
+    )
     growths, falls = [], []
     for sample in places.T:
         path = [1.0]
         for bar in sample:
             path.append(path[-1] * (1 + RETURNS[bar]))
         growths.append((path[-1] ** (252 / len(RETURNS)) - 1) * 100)
-        falls.append(max(1 - after / max(path[: place + 1]) for place, after in enumerate(path)) * 100)
+        falls.append(
+            max(1 - after / max(path[: place + 1]) for place, after in enumerate(path)) * 100
+        )
     assert found["cagr"] == pytest.approx([sorted(growths)[5], sorted(growths)[94]], rel=1e-9)
-    assert found["max_drawdown_pct"] == pytest.approx([sorted(falls)[5], sorted(falls)[94]], rel=1e-9)
+    assert found["max_drawdown_pct"] == pytest.approx(
+        [sorted(falls)[5], sorted(falls)[94]], rel=1e-9
+    )
 
 
 PROGRAM = """
@@ -111,7 +120,8 @@ def test_another_seed_gives_other_numbers() -> None:
 
 
 @pytest.mark.parametrize(
-    ("returns", "reason"), [(RETURNS[:29], "fewer than 30 returns"), (np.zeros(100), "equity did not vary")]
+    ("returns", "reason"),
+    [(RETURNS[:29], "fewer than 30 returns"), (np.zeros(100), "equity did not vary")],
 )
 def test_what_cannot_be_resampled_has_a_reason(returns: np.ndarray, reason: str) -> None:
     with pytest.raises(NoValue, match=reason):
@@ -131,8 +141,13 @@ def test_trades_in_other_orders_end_with_the_same_money_and_fall_by_more_or_less
 
 @pytest.mark.parametrize(
     ("profits", "reason"),
-    [([1.0] * (LEAST_TRADES - 1), "fewer than 10 closed trades"), ([-60.0] * 10, "equity fell to zero")],
+    [
+        ([1.0] * (LEAST_TRADES - 1), "fewer than 10 closed trades"),
+        ([-60.0] * 10, "equity fell to zero"),
+    ],
 )
-def test_too_few_trades_and_an_empty_account_have_a_reason(profits: list[float], reason: str) -> None:
+def test_too_few_trades_and_an_empty_account_have_a_reason(
+    profits: list[float], reason: str
+) -> None:
     with pytest.raises(NoValue, match=reason):
         shuffled_trades(trade_steps(profits, 100), 1, 10)

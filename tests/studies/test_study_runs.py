@@ -24,5 +24,8 @@ def test_a_walk_forward_goes_through_by_itself(client: FlaskClient, programs: Pr
     study = wait_until(lambda: ended(client, study_id), 90, "the verdict")
 
     assert study is not None
-    assert (study["status"], study["outcome"] in ("holds", "luck", "fails")) == ("completed", True), study["sentence"]
+    assert (study["status"], study["outcome"] in ("holds", "luck", "fails")) == (
+        "completed",
+        True,
+    ), study["sentence"]
     assert study["counts"] == {"pending": 0, "running": 0, "completed": 2 * 2 + 2, "failed": 0}

@@ -84,15 +84,22 @@ def test_a_crash_between_state_and_runs_leaves_neither(
     assert (state_of(engine, study_id), len(recorded(engine))) == (StudyStatus.TRAINING, 4 * 6)
 
 
-def test_a_test_part_that_is_a_later_training_part_is_one_run(client: FlaskClient, engine: Engine) -> None:
+def test_a_test_part_that_is_a_later_training_part_is_one_run(
+    client: FlaskClient, engine: Engine
+) -> None:
     study = complete(client, engine, train_days=365, test_days=365, combinations=GRID[:1])
 
     assert study["runs"] == {"training": 5, "test": 5}
     assert study["counts"]["completed"] == 6  # four of the test parts were trained on, too
 
 
-def test_the_holdout_runs_only_what_was_chosen_and_only_after_the_choice(client: FlaskClient, engine: Engine) -> None:
-    study_id, leading = submit_study(client, kind="holdout", holdout_share=0.25, chosen=2), leader(engine)
+def test_the_holdout_runs_only_what_was_chosen_and_only_after_the_choice(
+    client: FlaskClient, engine: Engine
+) -> None:
+    study_id, leading = (
+        submit_study(client, kind="holdout", holdout_share=0.25, chosen=2),
+        leader(engine),
+    )
     leading.advance()
     split = client.get(f"/api/studies/{study_id}").json["windows"][0]["test"][0]
     with reading(engine) as connection:
@@ -126,7 +133,9 @@ def test_a_second_verdict_is_not_stored(client: FlaskClient, engine: Engine) -> 
     assert client.get(f"/api/studies/{study['study_id']}").json == study
 
 
-def test_a_cancelled_study_stays_so_and_its_runs_with_it(client: FlaskClient, engine: Engine) -> None:
+def test_a_cancelled_study_stays_so_and_its_runs_with_it(
+    client: FlaskClient, engine: Engine
+) -> None:
     study_id, leading = submit_study(client), leader(engine)
     leading.advance()
 
@@ -139,7 +148,9 @@ def test_a_cancelled_study_stays_so_and_its_runs_with_it(client: FlaskClient, en
     assert client.post(f"/api/studies/{study_id}/cancel").status_code == 409
 
 
-def test_a_fault_ends_its_study_alone(client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_ends_its_study_alone(
+    client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     bad, good = submit_study(client, name="bad"), submit_study(client, name="good")
     original = module.runs_over
 
@@ -168,7 +179,10 @@ class _Dead:
 def test_a_judge_that_always_dies_ends_the_study(
     client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    study_id, leading = submit_study(client, kind="selection", combinations=GRID[:1]), leader(engine)
+    study_id, leading = (
+        submit_study(client, kind="selection", combinations=GRID[:1]),
+        leader(engine),
+    )
     started: list[list[str]] = []
     monkeypatch.setattr(subprocess, "Popen", lambda command: started.append(command) or _Dead())
     for _ in range(15):

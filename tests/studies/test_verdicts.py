@@ -35,8 +35,14 @@ def deflated(returns: "pd.Series[float]", others: list[float], trials: int) -> f
     """Bailey & López de Prado (2014), equation 2, with pandas and scipy."""
     ratio = returns.mean() / returns.std()
     quantiles = scipy.stats.norm.ppf([1 - 1 / trials, 1 - 1 / trials / math.e])
-    best = np.std(others, ddof=1) * (quantiles @ [1 - np.euler_gamma, np.euler_gamma]) if trials > 1 else 0.0
-    error = math.sqrt((1 - returns.skew() * ratio + (returns.kurt() + 2) / 4 * ratio**2) / (len(returns) - 1))
+    best = (
+        np.std(others, ddof=1) * (quantiles @ [1 - np.euler_gamma, np.euler_gamma])
+        if trials > 1
+        else 0.0
+    )
+    error = math.sqrt(
+        (1 - returns.skew() * ratio + (returns.kurt() + 2) / 4 * ratio**2) / (len(returns) - 1)
+    )
     return float(scipy.stats.norm.cdf((ratio - best) / error))
 
 
@@ -63,7 +69,8 @@ def excess(timing: "pd.DataFrame") -> "pd.Series[float]":
     """Returns above the mean exposure of all bars but the tenth behind each."""
     behind, places = len(timing) // 10, np.arange(len(timing))
     usual = [
-        timing["exposure"].to_numpy()[(places <= bar) | (places > bar + behind)].mean() for bar in range(len(timing))
+        timing["exposure"].to_numpy()[(places <= bar) | (places > bar + behind)].mean()
+        for bar in range(len(timing))
     ]
     return timing["own"] - np.array(usual) * timing["move"]
 
@@ -81,9 +88,14 @@ def overfitted(returns: pd.DataFrame, blocks: int = 16) -> float:
     halves = list(combinations(range(blocks), blocks // 2))
     for half in halves:
         rest = [number for number in range(blocks) if number not in half]
-        inside, outside = (np.vstack([parts[number] for number in chosen]) for chosen in (half, rest))
+        inside, outside = (
+            np.vstack([parts[number] for number in chosen]) for chosen in (half, rest)
+        )
         with np.errstate(invalid="ignore"):
-            best, ratios = (np.nan_to_num(each.mean(axis=0) / each.std(axis=0, ddof=1)) for each in (inside, outside))
+            best, ratios = (
+                np.nan_to_num(each.mean(axis=0) / each.std(axis=0, ddof=1))
+                for each in (inside, outside)
+            )
         below += scipy.stats.rankdata(ratios)[best.argmax()] / (len(ratios) + 1) <= 0.5
     return below / len(halves)
 
@@ -94,16 +106,22 @@ def trained(client: FlaskClient, study: dict[str, Any], number: int) -> list[str
     listed = client.get(f"/api/batches/{study['batch_id']}/runs?limit=2000").json["runs"]
     runs = [client.get(f"/api/runs/{each['run_id']}").json for each in listed]
     return [
-        each["run_id"] for each in runs if (each["request"]["start_date"], each["request"]["end_date"]) == (first, last)
+        each["run_id"]
+        for each in runs
+        if (each["request"]["start_date"], each["request"]["end_date"]) == (first, last)
     ]
 
 
 def buy_and_hold(*runs: dict[str, Any]) -> float:
     """Return from the first close to the last, in percent."""
-    return (runs[-1]["price_candles"][-1]["close"] / runs[0]["price_candles"][0]["close"] - 1) * 100
+    return (
+        runs[-1]["price_candles"][-1]["close"] / runs[0]["price_candles"][0]["close"] - 1
+    ) * 100
 
 
-def test_a_selection_recomputed_from_its_runs_is_the_same(client: FlaskClient, engine: Engine, run: Get) -> None:
+def test_a_selection_recomputed_from_its_runs_is_the_same(
+    client: FlaskClient, engine: Engine, run: Get
+) -> None:
     study = complete(client, engine, kind="selection")
     verdict = study["verdict"]
 
@@ -115,22 +133,34 @@ def test_a_selection_recomputed_from_its_runs_is_the_same(client: FlaskClient, e
     found = verdict["folds"][0]
     assert len(returns) == found["evidence"]["trials"] == verdict["trials"] == len(GRID)
     assert found["chosen"][0]["train_run"] == best
-    assert found["evidence"]["sharpe_ratio"] == pytest.approx(ratios[best] * math.sqrt(252), rel=1e-5)
+    assert found["evidence"]["sharpe_ratio"] == pytest.approx(
+        ratios[best] * math.sqrt(252), rel=1e-5
+    )
     expected = deflated(returns[best], list(ratios.values()), len(GRID))
     assert found["evidence"]["deflated"] == pytest.approx(expected, rel=1e-4)
     assert found["overfitting"]["probability"] == overfitted(pd.DataFrame(returns))
     timed = {run_id: excess(timing_of(each)) for run_id, each in runs.items()}
-    skill = deflated(timed[best], [each.mean() / each.std() for each in timed.values()], len(GRID))
+    skill = deflated(
+        timed[best], [each.mean() / each.std() for each in timed.values()], len(GRID)
+    )
     assert found["timing"]["deflated"] == pytest.approx(skill, rel=1e-3)
-    assert found["timing"]["yearly_pct"] == pytest.approx(timed[best].mean() * 252 * 100, rel=1e-3)
-    assert study["outcome"] == ("fails" if timed[best].mean() <= 0 else "holds" if skill >= 0.95 else "luck")
+    assert found["timing"]["yearly_pct"] == pytest.approx(
+        timed[best].mean() * 252 * 100, rel=1e-3
+    )
+    assert study["outcome"] == (
+        "fails" if timed[best].mean() <= 0 else "holds" if skill >= 0.95 else "luck"
+    )
     held = buy_and_hold(runs[best])
     assert verdict["beside"]["buy_hold_pct"] == pytest.approx(held, rel=1e-6)
     more = "more" if held > verdict["beside"]["return_pct"] else "less"
-    assert f"buying and holding AAPL brought {more} ({held:+,.1f}%)" in verdict["beside"]["sentence"]
+    assert (
+        f"buying and holding AAPL brought {more} ({held:+,.1f}%)" in verdict["beside"]["sentence"]
+    )
 
 
-def test_a_walk_forward_recomputed_from_its_runs_is_the_same(client: FlaskClient, engine: Engine, run: Get) -> None:
+def test_a_walk_forward_recomputed_from_its_runs_is_the_same(
+    client: FlaskClient, engine: Engine, run: Get
+) -> None:
     study = complete(client, engine)
     verdict = study["verdict"]
 
@@ -139,10 +169,15 @@ def test_a_walk_forward_recomputed_from_its_runs_is_the_same(client: FlaskClient
         runs = [run(run_id) for run_id in trained(client, study, number)]
         best = max(runs, key=lambda each: each["metrics"]["sharpe_ratio"])
         chosen = fold["chosen"][0]
-        assert (chosen["train_run"], chosen["params"]) == (best["run_id"], best["request"]["params"])
+        assert (chosen["train_run"], chosen["params"]) == (
+            best["run_id"],
+            best["request"]["params"],
+        )
         tested = run(chosen["test_run"])
         assert tested["request"]["params"] == best["request"]["params"]
-        assert (tested["request"]["start_date"], tested["request"]["end_date"]) == tuple(fold["test"])
+        assert (tested["request"]["start_date"], tested["request"]["end_date"]) == tuple(
+            fold["test"]
+        )
         stitched.append(returns_of(tested))
         parts.append(tested)
         for part, each in (("train", best), ("test", tested)):
@@ -153,16 +188,24 @@ def test_a_walk_forward_recomputed_from_its_runs_is_the_same(client: FlaskClient
 
     ahead = verdict["out_of_sample"]
     assert ahead["bars"] == len(path)
-    assert ahead["amounts"]["total_return_pct"] == pytest.approx(((1 + path).prod() - 1) * 100, rel=1e-6)
+    assert ahead["amounts"]["total_return_pct"] == pytest.approx(
+        ((1 + path).prod() - 1) * 100, rel=1e-6
+    )
     equity = (1 + path).cumprod()
-    assert ahead["amounts"]["max_drawdown_pct"] == pytest.approx((1 - equity / equity.cummax().clip(1)).max() * 100)
-    assert ahead["evidence"]["sharpe_ratio"] == pytest.approx(path.mean() / path.std() * math.sqrt(252), rel=1e-6)
+    assert ahead["amounts"]["max_drawdown_pct"] == pytest.approx(
+        (1 - equity / equity.cummax().clip(1)).max() * 100
+    )
+    assert ahead["evidence"]["sharpe_ratio"] == pytest.approx(
+        path.mean() / path.std() * math.sqrt(252), rel=1e-6
+    )
     assert ahead["evidence"]["probabilistic"] == pytest.approx(deflated(path, [], 1), rel=1e-6)
     timed = excess_ahead(pd.concat([timing_of(each) for each in parts]))
     assert ahead["timing"]["probabilistic"] == pytest.approx(deflated(timed, [], 1), rel=1e-4)
     assert ahead["timing"]["yearly_pct"] == pytest.approx(timed.mean() * 252 * 100, rel=1e-4)
     assert verdict["beside"]["buy_hold_pct"] == pytest.approx(buy_and_hold(*parts), rel=1e-6)
-    assert study["outcome"] == ("fails" if timed.mean() <= 0 else "holds" if deflated(timed, [], 1) >= 0.95 else "luck")
+    assert study["outcome"] == (
+        "fails" if timed.mean() <= 0 else "holds" if deflated(timed, [], 1) >= 0.95 else "luck"
+    )
     rates = {part: gained / years for part, (gained, years) in growth.items()}
     assert ahead["efficiency"] == pytest.approx(rates["test"] / rates["train"], rel=1e-5)
     first, last = (each["values"] for each in verdict["parameters"])
@@ -174,11 +217,14 @@ def test_a_walk_forward_recomputed_from_its_runs_is_the_same(client: FlaskClient
 def noise(seed: int, days: int = 2600) -> str:
     """A random walk without drift, as a CSV."""
     rng = np.random.default_rng(seed)
-    closes = 100 * np.exp(np.cumsum(rng.normal(-0.00005, 0.01, days)))  # the mean of a day's return is 0
+    # the mean of a day's return is 0
+    closes = 100 * np.exp(np.cumsum(rng.normal(-0.00005, 0.01, days)))
     lines = ["Date,Open,High,Low,Close,Volume"]
     day = date(2000, 1, 3)
     for before, close in zip([100.0, *closes[:-1]], closes, strict=True):
-        lines.append(f"{day},{before:.4f},{max(before, close):.4f},{min(before, close):.4f},{close:.4f},1000")
+        lines.append(
+            f"{day},{before:.4f},{max(before, close):.4f},{min(before, close):.4f},{close:.4f},1000"
+        )
         day += timedelta(days=3 if day.weekday() == 4 else 1)
     return "\n".join(lines)
 
@@ -188,7 +234,9 @@ def test_noise_is_called_noise(client: FlaskClient, engine: Engine, kind: str) -
     loaded = client.put("/api/prices/NOISE/1d", data=noise(11), content_type="text/csv")
     assert loaded.status_code == 201, loaded.text
     base = BASE | {"ticker": "NOISE", "start_date": "2001-01-01", "end_date": "2009-12-31"}
-    grid = [{"fast": fast, "slow": slow} for fast in (3, 5, 8, 13, 21) for slow in (34, 55, 89, 144)]
+    grid = [
+        {"fast": fast, "slow": slow} for fast in (3, 5, 8, 13, 21) for slow in (34, 55, 89, 144)
+    ]
 
     study = complete(client, engine, kind=kind, base=base, combinations=grid)
 
@@ -205,7 +253,9 @@ def test_a_grid_of_one_is_judged_without_deflation(client: FlaskClient, engine: 
     assert notes["folds.0.overfitting"] == "fewer than two combinations with returns that vary"
 
 
-def test_folds_without_trades_and_constant_returns_have_reasons(client: FlaskClient, engine: Engine) -> None:
+def test_folds_without_trades_and_constant_returns_have_reasons(
+    client: FlaskClient, engine: Engine
+) -> None:
     still = [{"period": 14, "oversold": oversold, "overbought": 90} for oversold in (1, 2)]
     base = BASE | {"rule_type": "RSI"}
 
@@ -213,16 +263,31 @@ def test_folds_without_trades_and_constant_returns_have_reasons(client: FlaskCli
 
     verdict = study["verdict"]
     assert study["outcome"] == "none"
-    assert study["sentence"] == "Nothing can be said: no combination traded, has the metric and keeps the constraints."
-    assert (verdict["bootstrap"], verdict["shuffled_trades"], verdict["equity"]) == (None, None, None)
-    assert verdict["notes"]["folds.0.evidence"] == verdict["notes"]["folds.0.timing"] == "nothing was chosen"
+    assert (
+        study["sentence"]
+        == "Nothing can be said: no combination traded, has the metric and keeps the constraints."
+    )
+    assert (verdict["bootstrap"], verdict["shuffled_trades"], verdict["equity"]) == (
+        None,
+        None,
+        None,
+    )
+    assert (
+        verdict["notes"]["folds.0.evidence"]
+        == verdict["notes"]["folds.0.timing"]
+        == "nothing was chosen"
+    )
 
 
-def test_test_parts_on_which_nothing_moves_leave_no_number(client: FlaskClient, engine: Engine) -> None:
+def test_test_parts_on_which_nothing_moves_leave_no_number(
+    client: FlaskClient, engine: Engine
+) -> None:
     head, *moving = noise(3, 800).splitlines()
     days = [date(2003, 2, 3) + timedelta(days=number) for number in range(500)]
     still = [f"{day},100,100,100,100,1000" for day in days if day.weekday() < 5]
-    loaded = client.put("/api/prices/STILL/1d", data="\n".join([head, *moving, *still]), content_type="text/csv")
+    loaded = client.put(
+        "/api/prices/STILL/1d", data="\n".join([head, *moving, *still]), content_type="text/csv"
+    )
     assert loaded.status_code == 201, loaded.text
     base = BASE | {"ticker": "STILL", "start_date": "2000-01-03", "end_date": "2004-05-31"}
 
@@ -232,7 +297,12 @@ def test_test_parts_on_which_nothing_moves_leave_no_number(client: FlaskClient, 
     assert study["outcome"] == "none"
     assert study["sentence"] == "Nothing can be said: it held the same share all the time."
     assert [fold["chosen"][0]["test"]["num_trades"] for fold in verdict["folds"]] == [0, 0]
-    assert verdict["out_of_sample"]["evidence"] is verdict["bootstrap"] is verdict["shuffled_trades"] is None
+    assert (
+        verdict["out_of_sample"]["evidence"]
+        is verdict["bootstrap"]
+        is verdict["shuffled_trades"]
+        is None
+    )
     assert verdict["notes"]["bootstrap"] == "equity did not vary"
 
 
@@ -245,7 +315,9 @@ def test_a_short_test_part_has_no_yearly_growth(client: FlaskClient, engine: Eng
     assert "None" not in client.get(f"/studies/{study['study_id']}").text
 
 
-def test_a_constraint_that_nothing_keeps_leaves_no_verdict(client: FlaskClient, engine: Engine) -> None:
+def test_a_constraint_that_nothing_keeps_leaves_no_verdict(
+    client: FlaskClient, engine: Engine
+) -> None:
     study = complete(client, engine, constraints=["num_trades > 1000 and cagr > 0"])
 
     assert study["outcome"] == "none"
@@ -263,7 +335,9 @@ def test_a_holdout_says_what_was_chosen_before_it(client: FlaskClient, engine: E
     assert "→" in study["sentence"]
 
 
-def test_the_same_study_again_is_bit_for_bit_the_same(client: FlaskClient, engine: Engine) -> None:
+def test_the_same_study_again_is_bit_for_bit_the_same(
+    client: FlaskClient, engine: Engine
+) -> None:
     def stripped(study: dict[str, Any]) -> dict[str, Any]:
         verdict = study["verdict"]
         for fold in verdict["folds"]:
@@ -271,13 +345,17 @@ def test_the_same_study_again_is_bit_for_bit_the_same(client: FlaskClient, engin
                 del each["train_run"], each["test_run"]
         return dict(verdict)
 
-    first, again = (stripped(complete(client, engine, name=name, seed=7)) for name in ("one", "two"))
+    first, again = (
+        stripped(complete(client, engine, name=name, seed=7)) for name in ("one", "two")
+    )
 
     assert first == again
     assert first["bootstrap"]["seed"] == 7
 
 
-def test_intervals_are_of_the_ratio_above_the_risk_free_rate(client: FlaskClient, engine: Engine) -> None:
+def test_intervals_are_of_the_ratio_above_the_risk_free_rate(
+    client: FlaskClient, engine: Engine
+) -> None:
     study = complete(client, engine, kind="selection", base=BASE | {"risk_free_rate": 0.9})
 
     evidence, boot = study["verdict"]["folds"][0]["evidence"], study["verdict"]["bootstrap"]
@@ -285,7 +363,9 @@ def test_intervals_are_of_the_ratio_above_the_risk_free_rate(client: FlaskClient
     assert evidence["sharpe_ratio"] < 0  # which it is above the rate alone
 
 
-def test_the_benchmark_is_named_beside_buying_and_holding(client: FlaskClient, engine: Engine) -> None:
+def test_the_benchmark_is_named_beside_buying_and_holding(
+    client: FlaskClient, engine: Engine
+) -> None:
     study = complete(client, engine, kind="holdout", base=BASE | {"benchmark": "IBM"})
 
     beside = study["verdict"]["beside"]

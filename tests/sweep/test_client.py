@@ -39,7 +39,9 @@ def answers(*codes: int) -> Callable[[], Response]:
         code = left.pop(0) if left else 202
         sent = len(request.get_data().splitlines())
         body: dict[str, Any] = (
-            {"new": sent, "run_ids": ["id"] * sent, "existing": {}} if code == 202 else {"error": "not now"}
+            {"new": sent, "run_ids": ["id"] * sent, "existing": {}}
+            if code == 202
+            else {"error": "not now"}
         )
         return Response(json.dumps(body), code, {"Retry-After": "4"})
 
@@ -68,7 +70,10 @@ def test_a_server_that_comes_back_is_waited_for() -> None:
 
 
 def test_an_address_where_nobody_has_ever_answered_is_given_up_within_three_seconds() -> None:
-    for url, reason in ((f"http://127.0.0.1:{free_port()}", "refused"), ("http://nowhere.invalid", "")):
+    for url, reason in (
+        (f"http://127.0.0.1:{free_port()}", "refused"),
+        ("http://nowhere.invalid", ""),
+    ):
         pauses: list[float] = []
 
         with pytest.raises(Unreachable, match=f"{url} cannot be reached: .*{reason}"):
@@ -102,7 +107,10 @@ def test_a_server_that_stays_away_is_unreachable_after_the_patience_that_was_ask
 
 def test_a_page_in_the_place_of_an_answer_is_not_the_platform() -> None:
     said = "/api/metrics does not answer with JSON but b'<h1>Welcome"
-    with server_that(lambda: Response("<h1>Welcome</h1>")) as url, pytest.raises(Unreachable, match=said):
+    with (
+        server_that(lambda: Response("<h1>Welcome</h1>")) as url,
+        pytest.raises(Unreachable, match=said),
+    ):
         patient(url, []).metrics()
 
 
@@ -111,7 +119,11 @@ def test_an_answer_that_is_cut_off_is_asked_for_again() -> None:
     complete = answers()
 
     def view() -> Response:
-        return complete() if pauses else Response(iter([b'{"new": ']), 202, {"Content-Length": "100"})
+        return (
+            complete()
+            if pauses
+            else Response(iter([b'{"new": ']), 202, {"Content-Length": "100"})
+        )
 
     with server_that(view) as url:
         sent = patient(url, pauses).submit(RUNS, "b")
@@ -133,7 +145,9 @@ def refusing_unread() -> Iterator[str]:
         connection, _ = listener.accept()
         with connection:
             connection.recv(1000)
-            connection.sendall(b'HTTP/1.1 413 Too Large\r\nContent-Length: 22\r\n\r\n{"error": "too large"}')
+            connection.sendall(
+                b'HTTP/1.1 413 Too Large\r\nContent-Length: 22\r\n\r\n{"error": "too large"}'
+            )
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = Thread(target=refuse)
@@ -164,7 +178,10 @@ def test_faults_are_numbered_over_all_calls(monkeypatch: pytest.MonkeyPatch) -> 
     with server_that(view) as url, pytest.raises(Refused) as raised:
         Client(url).plan(RUNS, "b")
 
-    assert (raised.value.code, raised.value.errors) == (400, {"1.ticker": "unknown", "3.ticker": "unknown"})
+    assert (raised.value.code, raised.value.errors) == (
+        400,
+        {"1.ticker": "unknown", "3.ticker": "unknown"},
+    )
     assert str(raised.value) == "1.ticker: unknown\n3.ticker: unknown"
 
 
@@ -200,11 +217,16 @@ def test_a_run_that_takes_too_long_is_a_timeout() -> None:
     app = Flask(__name__)
     app.add_url_rule("/status/r", "status", lambda: {"status": "running"})
 
-    with served(app) as url, pytest.raises(TimeoutError, match=r"run r is still running after 0.01 s"):
+    with (
+        served(app) as url,
+        pytest.raises(TimeoutError, match=r"run r is still running after 0.01 s"),
+    ):
         Client(url, sleep=lambda seconds: None).wait("r", timeout_s=0.01)
 
 
-def test_a_refusal_that_is_not_about_the_runs_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_that_is_not_about_the_runs_is_told_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     asked: list[str] = []
 
     def view() -> Response:
@@ -220,7 +242,10 @@ def test_a_refusal_that_is_not_about_the_runs_is_told_once(monkeypatch: pytest.M
 
 def test_a_page_that_refuses_is_quoted() -> None:
     for page in ("<h1>Forbidden</h1>", '["no"]', '{"errors": ["no"]}'):
-        with server_that(lambda page=page: Response(page, 403)) as url, pytest.raises(Refused) as raised:
+        with (
+            server_that(lambda page=page: Response(page, 403)) as url,
+            pytest.raises(Refused) as raised,
+        ):
             Client(url).metrics()
 
         assert str(raised.value) == f"HTTP 403: {page}"
@@ -234,6 +259,8 @@ def test_dates_and_numbers_of_numpy_may_be_in_a_request() -> None:
         return Response('{"run_id": "r"}', 202)
 
     with server_that(view) as url:
-        Client(url).submit({"params": {"period": np.arange(14, 15)[0]}, "start_date": date(2005, 1, 3)})
+        Client(url).submit(
+            {"params": {"period": np.arange(14, 15)[0]}, "start_date": date(2005, 1, 3)}
+        )
 
     assert sent == [{"params": {"period": 14}, "start_date": "2005-01-03"}]

@@ -64,7 +64,9 @@ def test_a_plan_counts_and_sends_nothing(app: Flask, base_url: str, spec: Path) 
     assert run_ids(app) == []
 
 
-def test_the_same_submission_again_goes_on_and_makes_no_second_run(app: Flask, base_url: str, spec: Path) -> None:
+def test_the_same_submission_again_goes_on_and_makes_no_second_run(
+    app: Flask, base_url: str, spec: Path
+) -> None:
     first = run(base_url, "submit", spec, "--detach")
     again = run(base_url, "submit", spec, "--detach")
 
@@ -75,7 +77,9 @@ def test_the_same_submission_again_goes_on_and_makes_no_second_run(app: Flask, b
     assert "new 0, already there 6 (6 pending)" in run(base_url, "plan", spec).stdout
 
 
-def test_a_sweep_after_an_update_of_prices_is_new_and_plan_says_so(base_url: str, spec: Path) -> None:
+def test_a_sweep_after_an_update_of_prices_is_new_and_plan_says_so(
+    base_url: str, spec: Path
+) -> None:
     run(base_url, "submit", spec, "--detach", "--batch", "b")
     fewer = (PROJECT_ROOT / "data" / "IBM.csv").read_bytes().splitlines(keepends=True)[:-1]
     Client(base_url).load_prices("IBM", b"".join(fewer))
@@ -113,7 +117,9 @@ def test_a_finished_sweep_ends_in_its_leaderboard(app: Flask, base_url: str, spe
     assert len(run_ids(app)) == 6
 
 
-def test_failed_runs_end_in_exit_code_1_and_can_be_retried(app: Flask, base_url: str, spec: Path) -> None:
+def test_failed_runs_end_in_exit_code_1_and_can_be_retried(
+    app: Flask, base_url: str, spec: Path
+) -> None:
     run(base_url, "submit", spec, "--detach")
     finish(app, run_ids(app)[1:])
     break_down(app.extensions["platform"].engine, run_ids(app)[0])
@@ -129,14 +135,18 @@ def test_failed_runs_end_in_exit_code_1_and_can_be_retried(app: Flask, base_url:
 
 
 @pytest.mark.parametrize("form", ["csv", "json"])
-def test_results_are_data_on_stdout_and_the_warning_is_not(app: Flask, base_url: str, spec: Path, form: str) -> None:
+def test_results_are_data_on_stdout_and_the_warning_is_not(
+    app: Flask, base_url: str, spec: Path, form: str
+) -> None:
     run(base_url, "submit", spec, "--detach")
     finish(app, run_ids(app))
 
     shown = run(base_url, "results", spec, "--format", form, "--constraint", "num_trades < 4")
 
     rows: list[dict[str, Any]] = (
-        list(csv.DictReader(io.StringIO(shown.stdout))) if form == "csv" else json.loads(shown.stdout)["leaderboard"]
+        list(csv.DictReader(io.StringIO(shown.stdout)))
+        if form == "csv"
+        else json.loads(shown.stdout)["leaderboard"]
     )
     assert [str(row["rank"]) for row in rows] == ["1", "2", "3"]
     assert [row["run_id"] for row in rows] == run_ids(app)[3:0:-1]
@@ -165,21 +175,35 @@ def test_the_servers_faults_keep_all_runs_out(app: Flask, base_url: str, spec: P
     assert run_ids(app) == []
 
 
-def test_the_platforms_faults_are_told_once_with_line_field_and_a_run_that_has_them(base_url: str, spec: Path) -> None:
+def test_the_platforms_faults_are_told_once_with_line_field_and_a_run_that_has_them(
+    base_url: str, spec: Path
+) -> None:
     faulty = {
         "[7, 14, 21]": (
             "[1, 7, 500]",
             "line 4: parameters.period: 1 is out of range: must be a whole number from 2 to",
         ),
-        "{period:": ("{perod:", "line 4: parameters.perod: 7 given, but RSI has no such parameter; it has: period, "),
-        "rule_type: RSI": ("rule_type: RSI, fee: 1", "line 3: base.fee: unknown field; accepted: ticker, rule_type, "),
+        "{period:": (
+            "{perod:",
+            "line 4: parameters.perod: 7 given, but RSI has no such parameter; it has: period, ",
+        ),
+        "rule_type: RSI": (
+            "rule_type: RSI, fee: 1",
+            "line 3: base.fee: unknown field; accepted: ticker, rule_type, ",
+        ),
         ", end_date: 2006-12-31": ("", "line 3: base.end_date: required"),
-        "RSI}": ("RSI, params: {oversold: 0}}", "line 3: base.params.oversold: 0 is out of range"),
+        "RSI}": (
+            "RSI, params: {oversold: 0}}",
+            "line 3: base.params.oversold: 0 is out of range",
+        ),
         "parameters: {period: [7, 14, 21]}": (
             "method: list\nparameters: [{period: 2004-01-01}]",
             "line 5: parameters.period: '2004-01-01' is not a whole number",
         ),
-        "ticker: [AAPL, IBM]": ("tickers: [NOPE]", "line 3: base.tickers: no 1d prices of ticker 'NOPE'"),
+        "ticker: [AAPL, IBM]": (
+            "tickers: [NOPE]",
+            "line 3: base.tickers: no 1d prices of ticker 'NOPE'",
+        ),
     }
     for right, (wrong, said) in faulty.items():
         spec.write_text(SPEC.replace(right, wrong), encoding="utf-8")
@@ -192,7 +216,9 @@ def test_the_platforms_faults_are_told_once_with_line_field_and_a_run_that_has_t
         assert line.endswith(("and 1 more run)", "more runs)"))
 
 
-def test_the_platforms_faults_in_a_table_have_the_lines_that_are_its_own(base_url: str, tmp_path: Path) -> None:
+def test_the_platforms_faults_in_a_table_have_the_lines_that_are_its_own(
+    base_url: str, tmp_path: Path
+) -> None:
     table = tmp_path / "runs.csv"
     row = "AAPL,RSI,2004-01-01,2006-12-31"
     columns = "ticker,rule_type,start_date,end_date,fee_rate,params.period"
@@ -205,7 +231,9 @@ def test_the_platforms_faults_in_a_table_have_the_lines_that_are_its_own(base_ur
     ]  # fmt: skip
 
 
-def test_a_retry_that_finds_cancelled_runs_only_says_how_to_retry_them(base_url: str, spec: Path) -> None:
+def test_a_retry_that_finds_cancelled_runs_only_says_how_to_retry_them(
+    base_url: str, spec: Path
+) -> None:
     run(base_url, "submit", spec, "--detach")
     run(base_url, "cancel", spec)
 
@@ -218,7 +246,9 @@ def test_a_retry_that_finds_cancelled_runs_only_says_how_to_retry_them(base_url:
     assert "cancelled" not in retried.stderr
 
 
-def test_an_estimate_is_made_of_runs_that_are_as_much_work(app: Flask, base_url: str, spec: Path) -> None:
+def test_an_estimate_is_made_of_runs_that_are_as_much_work(
+    app: Flask, base_url: str, spec: Path
+) -> None:
     make(app, "completed", {"batch_id": "drawn", "charts": True})
 
     before = run(base_url, "plan", spec).stdout
@@ -237,8 +267,12 @@ def test_an_unknown_batch_is_a_wrong_question(base_url: str) -> None:
     assert (asked.returncode, "no run belongs to batch 'nowhere'" in asked.stderr) == (2, True)
 
 
-def test_an_interrupt_detaches_and_says_how_to_go_on(app: Flask, base_url: str, spec: Path, programs: Programs) -> None:
-    following = programs.run([sys.executable, str(PROGRAM), "submit", str(spec), "--url", base_url])
+def test_an_interrupt_detaches_and_says_how_to_go_on(
+    app: Flask, base_url: str, spec: Path, programs: Programs
+) -> None:
+    following = programs.run(
+        [sys.executable, str(PROGRAM), "submit", str(spec), "--url", base_url]
+    )
     following.wait_for_line("waiting 6")
 
     following.send(signal.SIGINT)

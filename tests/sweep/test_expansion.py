@@ -14,7 +14,9 @@ from rules.catalog import RULES
 from tests.sweep.sweep_files import TEXTS
 
 HELD = json.loads((Path(__file__).parent / "expansions.json").read_text(encoding="utf-8"))
-PARAMS = {name: {param.name: param.default for param in rule.params} for name, rule in RULES.items()}
+PARAMS = {
+    name: {param.name: param.default for param in rule.params} for name, rule in RULES.items()
+}
 
 
 def expansion_of(text: str, name: str) -> Expansion:
@@ -32,7 +34,9 @@ def summary(found: Expansion) -> dict[str, Any]:
         return shape | {"ranking": {}}
     kept = " and ".join(each.text for each in found.ranking.constraints)
     constraint = {"constraint": kept} if kept else {}
-    return shape | {"ranking": {"metric": found.ranking.metric, "goal": found.ranking.goal, **constraint}}
+    return shape | {
+        "ranking": {"metric": found.ranking.metric, "goal": found.ranking.goal, **constraint}
+    }
 
 
 @pytest.mark.parametrize("name", TEXTS)

@@ -38,17 +38,27 @@ def test_inputs_are_swept_by_their_dotted_names() -> None:
     swept = [run["params"] for run in expansion_of(SPEC, "inputs").requests]
 
     assert [flat_params(params) for params in swept] == [
-        {"buy": swept[0]["buy"], "sell": swept[0]["sell"], "inputs.fast": fast, "inputs.slow": slow}
+        {
+            "buy": swept[0]["buy"],
+            "sell": swept[0]["sell"],
+            "inputs.fast": fast,
+            "inputs.slow": slow,
+        }
         for fast, slow in ((5, 10), (5, 20), (10, 20), (15, 20))
     ]
-    assert swept[0]["inputs"] == {"fast": {"value": 5, "min": 2, "max": 100}, "slow": 10}  # bounds are kept
+    # bounds are kept
+    assert swept[0]["inputs"] == {"fast": {"value": 5, "min": 2, "max": 100}, "slow": 10}
     assert not any(check_params("FORMULA", params) for params in swept)
 
 
 def test_a_condition_on_an_input_that_is_not_swept_reads_its_value() -> None:
-    text = SPEC.replace("  inputs.slow: [10, 20]\n", "").replace("max: 15, step: 5", "max: 30, step: 5")
+    text = SPEC.replace("  inputs.slow: [10, 20]\n", "").replace(
+        "max: 15, step: 5", "max: 30, step: 5"
+    )
 
-    found = [run["params"]["inputs"]["fast"]["value"] for run in expansion_of(text, "inputs").requests]
+    found = [
+        run["params"]["inputs"]["fast"]["value"] for run in expansion_of(text, "inputs").requests
+    ]
 
     assert found == [5, 10, 15, 20, 25]
 
@@ -63,7 +73,9 @@ def test_an_unknown_name_in_a_condition_is_refused_by_its_whole_name() -> None:
 
 def test_a_fault_of_an_input_is_told_at_its_line(tmp_path: Path, base_url: str) -> None:
     path, platform = tmp_path / "sweep.yaml", Client(base_url)
-    path.write_text(SPEC.replace("min: 5, max: 15", "min: 0, max: 15").replace("sell: crosses", "sell: cross"))
+    path.write_text(
+        SPEC.replace("min: 5, max: 15", "min: 0, max: 15").replace("sell: crosses", "sell: cross")
+    )
 
     with pytest.raises(BadInput) as raised:
         read_sweep(path, platform).plan(platform, None)
@@ -87,18 +99,36 @@ def test_inputs_that_are_no_object_are_left_for_the_platform_to_refuse() -> None
 
 
 def test_a_map_has_inputs_for_axes() -> None:
-    params = [{"inputs": {"fast": {"value": fast}, "slow": slow}} for fast in (1, 2) for slow in (3, 4, 5)]
+    params = [
+        {"inputs": {"fast": {"value": fast}, "slow": slow}}
+        for fast in (1, 2)
+        for slow in (3, 4, 5)
+    ]
 
-    surface = surface_of([(float(place), "run", json.dumps(each)) for place, each in enumerate(params)])
+    surface = surface_of(
+        [(float(place), "run", json.dumps(each)) for place, each in enumerate(params)]
+    )
     x, y = surface.varying()
 
     found = surface.grid(x, y).heatmap()
-    assert (found["x"], found["y"], found["cells"]) == ("inputs.slow", "inputs.fast", [[0, 1, 2], [3, 4, 5]])
+    assert (found["x"], found["y"], found["cells"]) == (
+        "inputs.slow",
+        "inputs.fast",
+        [[0, 1, 2], [3, 4, 5]],
+    )
 
 
 def test_a_leaderboard_as_csv_has_a_column_for_each_input() -> None:
-    run = {"run_id": "1", "ticker": "AAPL", "rule_type": "FORMULA", "metrics": {"sharpe_ratio": 1.0}}
-    ranked = [run | {"params": {"buy": "close > n", "inputs": {"n": given}}} for given in (5, {"value": 6, "min": 1})]
+    run = {
+        "run_id": "1",
+        "ticker": "AAPL",
+        "rule_type": "FORMULA",
+        "metrics": {"sharpe_ratio": 1.0},
+    }
+    ranked = [
+        run | {"params": {"buy": "close > n", "inputs": {"n": given}}}
+        for given in (5, {"value": 6, "min": 1})
+    ]
 
     lines = list(csv.DictReader(as_csv({"leaderboard": ranked}).splitlines()))
 

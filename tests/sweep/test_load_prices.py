@@ -40,8 +40,14 @@ def load(base_url: str, *arguments: object) -> "subprocess.CompletedProcess[str]
 
 def daily(bars: int, close: float = 10.0) -> str:
     """A plain export of so many weekdays."""
-    days = (date(1988, 1, 4) + timedelta(days=7 * (number // 5) + number % 5) for number in range(bars))
-    rows = (f"{day},{close},{close + 1 + n % 7},{close - 1},{close},{close / 2},1000\n" for n, day in enumerate(days))
+    days = (
+        date(1988, 1, 4) + timedelta(days=7 * (number // 5) + number % 5)
+        for number in range(bars)
+    )
+    rows = (
+        f"{day},{close},{close + 1 + n % 7},{close - 1},{close},{close / 2},1000\n"
+        for n, day in enumerate(days)
+    )
     return HEADER + "".join(rows)
 
 
@@ -57,7 +63,9 @@ def rows_of(printed: str) -> list[list[str]]:
     return [line.split() for line in printed.partition("\n\n")[0].splitlines()[1:]]
 
 
-def test_plain_exports_of_26_years_load_with_one_command_and_again_change_nothing(base_url: str, folder: Path) -> None:
+def test_plain_exports_of_26_years_load_with_one_command_and_again_change_nothing(
+    base_url: str, folder: Path
+) -> None:
     tickers = [f"T{number}" for number in range(3)]
     for number, ticker in enumerate(tickers):
         (folder / f"{ticker}.csv").write_text(daily(6500, 10.0 + number))
@@ -66,15 +74,23 @@ def test_plain_exports_of_26_years_load_with_one_command_and_again_change_nothin
 
     assert (first.returncode, again.returncode) == (0, 0), first.stderr
     assert [row[:7] for row in rows_of(first.stdout)] == [
-        [f"{ticker}.csv", ticker, "1d", "6,500", "1988-01-04", "2012-11-30", "new"] for ticker in tickers
+        [f"{ticker}.csv", ticker, "1d", "6,500", "1988-01-04", "2012-11-30", "new"]
+        for ticker in tickers
     ]
     assert {row[6] for row in rows_of(again.stdout)} == {"unchanged"}
-    assert "T0.csv: prices of whole bars multiplied by Adj Close / Close, 0.5000 to 0.5000" in first.stdout
+    assert (
+        "T0.csv: prices of whole bars multiplied by Adj Close / Close, 0.5000 to 0.5000"
+        in first.stdout
+    )
     assert "3/3 T2.csv as T2 1d" in first.stderr
-    assert {series["bars"] for series in Client(base_url).prices() if series["ticker"] in tickers} == {6500}
+    assert {
+        series["bars"] for series in Client(base_url).prices() if series["ticker"] in tickers
+    } == {6500}
 
 
-def test_an_export_of_every_source_loads_under_the_name_that_it_has(base_url: str, folder: Path) -> None:
+def test_an_export_of_every_source_loads_under_the_name_that_it_has(
+    base_url: str, folder: Path
+) -> None:
     for source, content in EXPORTS.items():
         (folder / FILE_NAMES[source]).write_text(content, encoding="utf-8", newline="")
 
@@ -84,10 +100,16 @@ def test_an_export_of_every_source_loads_under_the_name_that_it_has(base_url: st
     assert len(rows_of(loaded.stdout)) == len(EXPORTS)
     for ticker in ("YHOO", "YFIN", "STQ", "TV", "TVI", "BT.PY", "AV", "INV", "SEMI-1", "PLAIN"):
         (held,) = Client(base_url).price_versions(ticker)
-        assert (held["first_bar"], held["last_bar"], held["note"]) == ("2013-02-28", "2013-03-01", "all sources")
+        assert (held["first_bar"], held["last_bar"], held["note"]) == (
+            "2013-02-28",
+            "2013-03-01",
+            "all sources",
+        )
 
 
-def test_a_packed_file_of_a_folder_is_loaded_as_the_plain_one_is(base_url: str, folder: Path) -> None:
+def test_a_packed_file_of_a_folder_is_loaded_as_the_plain_one_is(
+    base_url: str, folder: Path
+) -> None:
     (folder / "PLAIN.csv").write_text(daily(30))
     (folder / "PACKED.csv.gz").write_bytes(gzip.compress(daily(30).encode()))
 
@@ -96,11 +118,15 @@ def test_a_packed_file_of_a_folder_is_loaded_as_the_plain_one_is(base_url: str, 
     assert [row[:4] for row in rows_of(loaded.stdout)] == [
         ["PACKED.csv.gz", "PACKED", "1d", "30"], ["PLAIN.csv", "PLAIN", "1d", "30"]
     ]  # fmt: skip
-    (packed,), (plain,) = (Client(base_url).price_versions(ticker) for ticker in ("PACKED", "PLAIN"))
+    (packed,), (plain,) = (
+        Client(base_url).price_versions(ticker) for ticker in ("PACKED", "PLAIN")
+    )
     assert packed["data_hash"] == plain["data_hash"]
 
 
-def test_a_broken_file_is_refused_by_line_and_the_others_are_loaded(base_url: str, folder: Path) -> None:
+def test_a_broken_file_is_refused_by_line_and_the_others_are_loaded(
+    base_url: str, folder: Path
+) -> None:
     (folder / "BAD.csv").write_text(HEADER + "2013-02-28,1,x,1,1,1,1\n2013-02-29,1,1,1,1,1,1\n")
     (folder / "EMPTY.csv").write_text("")
     (folder / "GOOD.csv").write_text(daily(30).replace(",1000\n", ",0\n", 1))
@@ -124,14 +150,25 @@ def test_a_file_over_the_platforms_limit_is_refused_and_the_next_is_loaded(
 
     loaded = load(base_url, "--folder", folder)
 
-    assert (loaded.returncode, [row[-2] for row in rows_of(loaded.stdout)]) == (1, ["refused", "new"])
+    assert (loaded.returncode, [row[-2] for row in rows_of(loaded.stdout)]) == (
+        1,
+        ["refused", "new"],
+    )
     assert "more than 1 MB, which is the limit (MAX_PRICES_MB)" in loaded.stdout
 
 
 def test_a_dry_run_reports_and_the_options_are_sent(base_url: str, folder: Path) -> None:
     hourly = "time,open,high,low,close\n2013-03-01 10:00,1,1,1,1\n2013-03-01 11:00,1,1,1,1\n"
     (folder / "export.csv").write_text(hourly)
-    asked = [folder / "export.csv", "--ticker", "X", "--timeframe", "1h", "--timezone", "America/New_York"]
+    asked = [
+        folder / "export.csv",
+        "--ticker",
+        "X",
+        "--timeframe",
+        "1h",
+        "--timezone",
+        "America/New_York",
+    ]
 
     dry = load(base_url, *asked, "--dry-run")
     held_before = [series["ticker"] for series in Client(base_url).prices()]
@@ -160,11 +197,17 @@ def test_a_wrong_question_is_exit_code_2_and_nothing_is_sent(base_url: str, fold
         ((new, folder / "data.csv"), "data.csv: its name does not say which ticker it holds"),
         ((new, folder / "NEW_2h.csv"), "NEW_2h.csv: its name speaks of another timeframe"),
         ((new, folder / "new.us.csv"), "are both NEW 1d; load one of them"),
-        ((new, folder / "data.csv", "--ticker", "NEW"), "--ticker NEW is for one file, and these are 2"),
+        (
+            (new, folder / "data.csv", "--ticker", "NEW"),
+            "--ticker NEW is for one file, and these are 2",
+        ),
         ((new, "--ticker", "a/b"), "'a/b' is not a ticker: 1 to 15 of"),
         ((new, "--timezone", "Mars/Base"), "timezone: 'Mars/Base' is not accepted"),
         ((new, "--yahoo", "AAPL"), "--yahoo takes the tickers and --from"),
-        (("--yahoo", "AAPL", "--from", "last year"), "'last year' is not a date of the form YYYY-MM-DD"),
+        (
+            ("--yahoo", "AAPL", "--from", "last year"),
+            "'last year' is not a date of the form YYYY-MM-DD",
+        ),
     ):
         asked = load(base_url, *arguments)
         assert (asked.returncode, says in asked.stderr) == (2, True), (arguments, asked.stderr)
@@ -182,9 +225,14 @@ def test_a_platform_that_is_away_is_exit_code_3(folder: Path) -> None:
 @contextmanager
 def breaking_after_one() -> Iterator[str]:
     """A platform that takes one file and then has a fault of its own."""
-    app, report = Flask(__name__), {"bars": 5, "first_bar": "a", "last_bar": "b", "outcome": "new"}
+    app, report = (
+        Flask(__name__),
+        {"bars": 5, "first_bar": "a", "last_bar": "b", "outcome": "new"},
+    )
     left = [Response(status=500), report | {"warnings": [], "done": []}]
-    app.add_url_rule("/api/prices/<ticker>/<timeframe>", "put", lambda **_: left.pop(), methods=["PUT"])
+    app.add_url_rule(
+        "/api/prices/<ticker>/<timeframe>", "put", lambda **_: left.pop(), methods=["PUT"]
+    )
     with served(app) as url:
         yield url
 
@@ -221,8 +269,20 @@ def test_a_version_is_listed_given_back_and_deleted_by_the_client(base_url: str)
 
 def test_the_packaged_command_loads_too(base_url: str, folder: Path) -> None:
     (folder / "NEW.csv").write_text(daily(5))
-    command = [sys.executable, "scripts/bulk_submit.py", "load", str(folder / "NEW.csv"), "--url", base_url]
+    command = [
+        sys.executable,
+        "scripts/bulk_submit.py",
+        "load",
+        str(folder / "NEW.csv"),
+        "--url",
+        base_url,
+    ]
 
-    loaded = subprocess.run(command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False)
+    loaded = subprocess.run(
+        command, cwd=PROJECT_ROOT, capture_output=True, text=True, check=False
+    )
 
-    assert (loaded.returncode, rows_of(loaded.stdout)[0][:4]) == (0, ["NEW.csv", "NEW", "1d", "5"])
+    assert (loaded.returncode, rows_of(loaded.stdout)[0][:4]) == (
+        0,
+        ["NEW.csv", "NEW", "1d", "5"],
+    )

@@ -43,8 +43,17 @@ def environment(tmp_path: Path) -> Path:
     shutil.copy(PROJECT_ROOT / "pyproject.toml", checkout)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
     (packages,) = folder.glob("lib/python*/site-packages")
-    (packages / "shared.pth").write_text(sysconfig.get_path("purelib"))  # PyYAML, and setuptools for the build
-    pip = [sys.executable, "-m", "pip", "--python", folder / "bin" / "python", "install", "--no-build-isolation"]
+    # PyYAML, and setuptools for the build
+    (packages / "shared.pth").write_text(sysconfig.get_path("purelib"))
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        folder / "bin" / "python",
+        "install",
+        "--no-build-isolation",
+    ]
     subprocess.run([*pip, "--no-deps", "--no-index", "--quiet", checkout], check=True)
     return folder / "bin"
 
@@ -55,13 +64,22 @@ def test_the_installed_package_and_its_command_speak_to_a_platform(
     make(app, "completed", {"batch_id": "mine"})
 
     used = subprocess.run(
-        [environment / "python", "-c", PROGRAM, base_url], cwd=tmp_path, capture_output=True, text=True, check=False
+        [environment / "python", "-c", PROGRAM, base_url],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     ranked = subprocess.run(
-        [environment / "backtests", "results", "mine", "--url", base_url], cwd=tmp_path, capture_output=True, text=True
+        [environment / "backtests", "results", "mine", "--url", base_url],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
 
-    version = subprocess.run([environment / "backtests", "--version"], capture_output=True, text=True)
+    version = subprocess.run(
+        [environment / "backtests", "--version"], capture_output=True, text=True
+    )
     assert f"## [{version.stdout.split()[-1]}] - " in (PROJECT_ROOT / "CHANGELOG.md").read_text()
     assert used.returncode == 0, used.stderr
     assert used.stdout.splitlines() == [
@@ -76,5 +94,7 @@ def test_the_installed_package_and_its_command_speak_to_a_platform(
 def test_a_table_reads_those_fields_as_text_that_are_text_to_the_platform(base_url: str) -> None:
     readers = field_readers(Client(base_url))
 
-    assert {readers[name]("2024") for name in ("ticker", "start_date", "label", "size_type")} == {"2024"}
+    assert {readers[name]("2024") for name in ("ticker", "start_date", "label", "size_type")} == {
+        "2024"
+    }
     assert not {"fee_rate", "charts", "params", "stop_loss_pct"} & set(readers)

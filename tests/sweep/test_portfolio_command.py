@@ -52,11 +52,17 @@ def test_the_same_command_again_goes_on_and_prints_the_account(
     assert (first.stdout.strip(), again.returncode) == (listed["portfolio_id"], 0), again.stderr
     head, own, held, _, _, *legs, profit, _, left_out = again.stdout.splitlines()
     assert head.split() == ["return_pct", "sharpe_ratio", "max_drawdown_pct"]
-    assert own.split() == ["Three", *(f"{listed[f'{name}']:.3f}" for name in ("total_return_pct", *head.split()[1:]))]
+    assert own.split() == [
+        "Three",
+        *(f"{listed[f'{name}']:.3f}" for name in ("total_return_pct", *head.split()[1:])),
+    ]
     assert held.startswith("the same assets held equally")
-    assert held.split()[5:] == [f"{found['metrics'][f'buy_hold_{name}']:.3f}" for name in head.split()]
+    assert held.split()[5:] == [
+        f"{found['metrics'][f'buy_hold_{name}']:.3f}" for name in head.split()
+    ]
     assert [line.split() for line in legs] == [
-        [leg["ticker"], "MA_CROSS_10_30_sma", f"{leg['contribution']:.2f}"] for leg in found["legs"]
+        [leg["ticker"], "MA_CROSS_10_30_sma", f"{leg['contribution']:.2f}"]
+        for leg in found["legs"]
     ]
     assert profit.split() == ["profit", f"{found['metrics']['final_equity'] - 100_000:.2f}"]
     assert left_out == f"{found['left_out']['counts']['no_place']} orders were left out: no_place"
@@ -79,7 +85,9 @@ def test_legs_are_taken_from_a_list_whose_name_is_that_of_the_file(
     assert "\ninterest" in said.stdout
 
 
-def test_a_cancelled_portfolio_is_no_success(client: FlaskClient, base_url: str, sweep: Path) -> None:
+def test_a_cancelled_portfolio_is_no_success(
+    client: FlaskClient, base_url: str, sweep: Path
+) -> None:
     portfolio_id = run(base_url, "portfolio", sweep, "--detach").stdout.strip()
     Client(base_url).cancel_portfolio(portfolio_id)
 
@@ -92,9 +100,21 @@ def test_a_cancelled_portfolio_is_no_success(client: FlaskClient, base_url: str,
 @pytest.mark.parametrize(
     ("before", "after", "fault"),
     [
-        ("portfolio: {mode: shared, max_positions: 2}", "", "portfolio: a section of how runs share an account"),
-        ("max_positions: 2", "max_positions: 0", "line 9: portfolio.max_positions: 0 is not accepted"),
-        ("[AAPL, IBM, MSFT]", "[AAPL, NOPE]", "line 4: base.tickers: no 1d prices of ticker 'NOPE'"),
+        (
+            "portfolio: {mode: shared, max_positions: 2}",
+            "",
+            "portfolio: a section of how runs share an account",
+        ),
+        (
+            "max_positions: 2",
+            "max_positions: 0",
+            "line 9: portfolio.max_positions: 0 is not accepted",
+        ),
+        (
+            "[AAPL, IBM, MSFT]",
+            "[AAPL, NOPE]",
+            "line 4: base.tickers: no 1d prices of ticker 'NOPE'",
+        ),
         ("fast: 10", "fast: 0", "line 8: base.params.fast: 0"),
     ],
 )
@@ -111,9 +131,13 @@ def test_a_file_that_is_no_portfolio_is_refused_at_its_lines(
 
 def test_a_fault_of_a_leg_is_told_at_its_line(base_url: str, tmp_path: Path) -> None:
     path = tmp_path / "legs.json"
-    path.write_text('{"start_date": "2004-01-01", "end_date": "2006-12-31", "legs": [\n', encoding="utf-8")
+    path.write_text(
+        '{"start_date": "2004-01-01", "end_date": "2006-12-31", "legs": [\n', encoding="utf-8"
+    )
     with path.open("a", encoding="utf-8") as file:
-        file.write('\t{"ticker": "AAPL", "rule_type": "RSI"},\n\t{"ticker": "IBM", "rule_type": "RSI",\n')
+        file.write(
+            '\t{"ticker": "AAPL", "rule_type": "RSI"},\n\t{"ticker": "IBM", "rule_type": "RSI",\n'
+        )
         file.write('\t "params": {"period": 1}}]}')
     broken = tmp_path / "broken.json"
     broken.write_text('{"legs": [\n}', encoding="utf-8")

@@ -19,7 +19,12 @@ base: {ticker: AAPL, start_date: 2003-01-01, end_date: 2008-12-31, rule_type: MA
 parameters: {fast: [5, 10, 20], slow: [50, 100]}
 """
 VALUES = {
-    "base": {"ticker": "AAPL", "start_date": "2003-01-01", "end_date": "2008-12-31", "rule_type": "MA_CROSS"},
+    "base": {
+        "ticker": "AAPL",
+        "start_date": "2003-01-01",
+        "end_date": "2008-12-31",
+        "rule_type": "MA_CROSS",
+    },
     "parameters": {"fast": [5, 10, 20], "slow": [50, 100]},
 }
 
@@ -54,7 +59,9 @@ def test_it_prints_the_best_and_runs_those_that_are_asked_for(
     app: Flask, client: FlaskClient, base_url: str, spec: Path
 ) -> None:
     with jobs(app):
-        said = run(base_url, "screen", spec, "--top", "3", "--run", "2", "--constraint", "num_trades > 1")
+        said = run(
+            base_url, "screen", spec, "--top", "3", "--run", "2", "--constraint", "num_trades > 1"
+        )
 
     (batch,) = client.get("/api/batches").json["batches"]
     assert said.returncode == 0, said.stderr
@@ -69,7 +76,9 @@ def test_it_prints_the_best_and_runs_those_that_are_asked_for(
         "num_trades",
         "run_id",
     ]
-    assert [row.split()[:3] for row in rows] == [[f"{rank}", "AAPL", "MA_CROSS"] for rank in (1, 2, 3)]
+    assert [row.split()[:3] for row in rows] == [
+        [f"{rank}", "AAPL", "MA_CROSS"] for rank in (1, 2, 3)
+    ]
     assert all("fast=" in row and "slow=" in row for row in rows)
     assert "6 combinations were tried in a screen" in said.stdout
     assert f"2 of them run as batch {batch['batch_id']}" in said.stderr
@@ -77,24 +86,33 @@ def test_it_prints_the_best_and_runs_those_that_are_asked_for(
 
 
 @pytest.mark.parametrize("kind", ["csv", "json"])
-def test_its_rows_are_data_in_other_forms(app: Flask, base_url: str, spec: Path, kind: str) -> None:
+def test_its_rows_are_data_in_other_forms(
+    app: Flask, base_url: str, spec: Path, kind: str
+) -> None:
     with jobs(app):
         said = run(base_url, "screen", spec, "--format", kind)
 
     assert said.returncode == 0, said.stderr
-    assert said.stdout.startswith("rank,run_id,ticker,rule_type,params.fast" if kind == "csv" else "{")
+    assert said.stdout.startswith(
+        "rank,run_id,ticker,rule_type,params.fast" if kind == "csv" else "{"
+    )
 
 
 def test_a_fault_is_told_at_its_line(base_url: str, spec: Path) -> None:
     refused = run(base_url, "screen", spec, "--set", "fee_rate=2", "--metric", "cagr")
 
     assert refused.returncode == 2
-    assert "metric: 'cagr' is not accepted; accepted: a screen has total_return_pct" in refused.stderr
+    assert (
+        "metric: 'cagr' is not accepted; accepted: a screen has total_return_pct"
+        in refused.stderr
+    )
     assert "base.fee_rate" in refused.stderr
 
 
 def test_the_client_tries_a_sweep_and_runs_rows_of_it(app: Flask, base_url: str) -> None:
-    client = Client(base_url, sleep=lambda seconds: run_all(app.extensions["platform"].engine) and None)
+    client = Client(
+        base_url, sleep=lambda seconds: run_all(app.extensions["platform"].engine) and None
+    )
 
     screen = client.screen(VALUES, top=2)
     run_id = client.run_screened(screen["screen_id"], screen["leaderboard"][0])

@@ -26,11 +26,16 @@ def spec(tmp_path: Path) -> Path:
     return path
 
 
-def test_the_cost_comes_first_and_a_dry_run_ends_there(client: FlaskClient, base_url: str, spec: Path) -> None:
+def test_the_cost_comes_first_and_a_dry_run_ends_there(
+    client: FlaskClient, base_url: str, spec: Path
+) -> None:
     said = run(base_url, "study", spec, "--dry-run")
 
     assert said.returncode == 0, said.stderr
-    assert "2 Jobs: 6 combinations x 1 training part, and 1 on test parts; no batch has run yet" in said.stderr
+    assert (
+        "2 Jobs: 6 combinations x 1 training part, and 1 on test parts; no batch has run yet"
+        in said.stderr
+    )
     assert client.get("/api/studies").json["studies"] == []
 
 
@@ -66,10 +71,16 @@ def test_a_cancelled_study_is_no_success(client: FlaskClient, base_url: str, spe
         ),
         ("ticker: AAPL", "tickers: [AAPL, IBM]", "a study is about one ticker, not 2"),
         ("holdout_share: 0.25", "holdout_share: 2", "holdout_share: Input should be less than 1"),
-        ("num_trades >= 1", "num_trades == 'x'", "constraints.0: \"num_trades == 'x'\" is not accepted"),
+        (
+            "num_trades >= 1",
+            "num_trades == 'x'",
+            "constraints.0: \"num_trades == 'x'\" is not accepted",
+        ),
     ],
 )
-def test_a_file_that_is_no_study_is_refused(base_url: str, spec: Path, before: str, after: str, fault: str) -> None:
+def test_a_file_that_is_no_study_is_refused(
+    base_url: str, spec: Path, before: str, after: str, fault: str
+) -> None:
     spec.write_text(SPEC.replace(before, after), encoding="utf-8")
 
     refused = run(base_url, "study", spec)

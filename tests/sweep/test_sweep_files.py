@@ -65,7 +65,11 @@ def test_a_grid_is_crossed_with_the_tickers(tmp_path: Path, platform: Client) ->
         "rule_type": "MA_CROSS",
         "params": {"kind": "ema", "fast": 5, "slow": 10},
     }
-    assert found["ranking"] == {"metric": "calmar_ratio", "goal": "max", "constraints": ["num_trades >= 3"]}
+    assert found["ranking"] == {
+        "metric": "calmar_ratio",
+        "goal": "max",
+        "constraints": ["num_trades >= 3"],
+    }
 
 
 def test_the_batch_id_follows_the_content(tmp_path: Path, platform: Client) -> None:
@@ -78,12 +82,16 @@ def test_the_batch_id_follows_the_content(tmp_path: Path, platform: Client) -> N
     assert first["batch_id"].startswith("my-sweep-")
 
 
-def test_a_file_and_its_lines_as_a_table_name_the_same_batch(tmp_path: Path, app: Flask, platform: Client) -> None:
+def test_a_file_and_its_lines_as_a_table_name_the_same_batch(
+    tmp_path: Path, app: Flask, platform: Client
+) -> None:
     sweep = read_sweep(written(tmp_path, SPEC), platform)
     batch_id = sweep.batch(platform, None)["batch_id"]
     sweep.submit(platform, batch_id)
     with app.extensions["platform"].engine.connect() as connection:
-        requests = [json.loads(text) for text in connection.execute(runs.select()).scalars("request_json")]
+        requests = [
+            json.loads(text) for text in connection.execute(runs.select()).scalars("request_json")
+        ]
     names = ("charts", "ticker", "start_date", "end_date", "rule_type", "params")
     lines = "\n".join(json.dumps({name: each[name] for name in names}) for each in requests)
 
@@ -92,7 +100,9 @@ def test_a_file_and_its_lines_as_a_table_name_the_same_batch(tmp_path: Path, app
     assert table.batch(platform, None)["batch_id"] == batch_id
 
 
-def test_all_faults_of_a_spec_are_listed_with_their_lines(tmp_path: Path, platform: Client) -> None:
+def test_all_faults_of_a_spec_are_listed_with_their_lines(
+    tmp_path: Path, platform: Client
+) -> None:
     spec = (
         SPEC.replace("max: 15", "max: 1")
         .replace("fast < slow", "fast < luck")
@@ -116,12 +126,30 @@ def test_all_faults_of_a_spec_are_listed_with_their_lines(tmp_path: Path, platfo
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (("rule_type: MA_CROSS", "rule_type: LUCK"), "line 6: base.rule_type: 'LUCK' is not one of RSI"),
-        (("tickers: [AAPL, IBM]", "initial_capital: 5"), "base.ticker: one ticker or a list of tickers is required"),
-        (("where:", "run_cap: 3\nwhere:"), "line 11: run_cap: 4 combinations x 2 tickers are more than 3"),
-        (("fast < slow", "slow < fast - 10"), "line 8: parameters: no combination is left, see where"),
-        (("rule_type: MA_CROSS", "rule_type: [RSI]"), "line 6: base.rule_type: \"['RSI']\" is not one of RSI, "),
-        (("{kind: ema}", "[ema]"), "line 7: base.params: \"['ema']\" is not an object of parameter names"),
+        (
+            ("rule_type: MA_CROSS", "rule_type: LUCK"),
+            "line 6: base.rule_type: 'LUCK' is not one of RSI",
+        ),
+        (
+            ("tickers: [AAPL, IBM]", "initial_capital: 5"),
+            "base.ticker: one ticker or a list of tickers is required",
+        ),
+        (
+            ("where:", "run_cap: 3\nwhere:"),
+            "line 11: run_cap: 4 combinations x 2 tickers are more than 3",
+        ),
+        (
+            ("fast < slow", "slow < fast - 10"),
+            "line 8: parameters: no combination is left, see where",
+        ),
+        (
+            ("rule_type: MA_CROSS", "rule_type: [RSI]"),
+            "line 6: base.rule_type: \"['RSI']\" is not one of RSI, ",
+        ),
+        (
+            ("{kind: ema}", "[ema]"),
+            "line 7: base.params: \"['ema']\" is not an object of parameter names",
+        ),
         (
             ("{name: calmar_ratio}", "{goal: [max]}"),
             "line 12: metric: \"{'goal': ['max']}\" is not accepted",
@@ -132,9 +160,15 @@ def test_all_faults_of_a_spec_are_listed_with_their_lines(tmp_path: Path, platfo
             ("parameters:", "method: magic\nparameters:"),
             "line 8: method: 'magic' is not accepted; accepted: grid",
         ),
-        (("where:", "run_cap: 0\nwhere:"), "line 11: run_cap: 0 is not accepted; accepted: a whole number from 1"),
+        (
+            ("where:", "run_cap: 0\nwhere:"),
+            "line 11: run_cap: 0 is not accepted; accepted: a whole number from 1",
+        ),
         (("base:", "bases:"), "line 1: base: required: an object of what all runs share"),
-        (("where:", "method: list\nwhere:"), "line 8: parameters: with method list, a list of objects"),
+        (
+            ("where:", "method: list\nwhere:"),
+            "line 8: parameters: with method list, a list of objects",
+        ),
     ],
 )
 def test_a_fault_names_line_field_and_accepted_range(
@@ -145,7 +179,9 @@ def test_a_fault_names_line_field_and_accepted_range(
     assert any(said in fault for fault in found), found
 
 
-@pytest.mark.parametrize("text", ["a: [", "- 1", "just words", "", "a: b: c", "!!python/object/apply:os.system [true]"])
+@pytest.mark.parametrize(
+    "text", ["a: [", "- 1", "just words", "", "a: b: c", "!!python/object/apply:os.system [true]"]
+)
 def test_a_file_that_is_no_spec_is_refused(tmp_path: Path, platform: Client, text: str) -> None:
     assert faults_of(written(tmp_path, text), platform)[0].startswith("line ")
 
@@ -161,7 +197,9 @@ def test_a_list_gives_its_combinations_as_they_are(tmp_path: Path, platform: Cli
     assert [run["params"]["slow"] for run in found["first_requests"]] == [9, 30, 9, 30]
 
 
-def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(tmp_path: Path, platform: Client) -> None:
+def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(
+    tmp_path: Path, platform: Client
+) -> None:
     text = "ticker,rule_type,params.period,start_date,end_date,fee_rate\nAAPL,RSI,14,2004-01-01,2005-01-01,\n"
 
     sweep = read_sweep(written(tmp_path, text, "runs.csv"), platform)
@@ -177,9 +215,18 @@ def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(tmp_path: Path
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        ("runs.csv", "ticker,rule_type,start_date,end_date,fee_rate\nAAPL,RSI,2004-01-01,2005-01-01,0.5\n"),
-        ("runs.jsonl", '{"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2005-01-01"}'),
-        ("runs.yaml", "base: {ticker: AAPL, rule_type: RSI, start_date: 2004-01-01, end_date: 2005-01-01}"),
+        (
+            "runs.csv",
+            "ticker,rule_type,start_date,end_date,fee_rate\nAAPL,RSI,2004-01-01,2005-01-01,0.5\n",
+        ),
+        (
+            "runs.jsonl",
+            '{"ticker": "AAPL", "rule_type": "RSI", "start_date": "2004-01-01", "end_date": "2005-01-01"}',
+        ),
+        (
+            "runs.yaml",
+            "base: {ticker: AAPL, rule_type: RSI, start_date: 2004-01-01, end_date: 2005-01-01}",
+        ),
     ],
 )
 def test_a_field_that_is_given_beside_a_file_is_that_of_all_its_runs(
@@ -210,16 +257,24 @@ def test_a_missing_or_foreign_file_is_named(tmp_path: Path, platform: Client) ->
 @pytest.mark.parametrize(
     ("table", "said"),
     [
-        ("ticker,rule_type, ticker\nAAPL,RSI,IBM\n", "line 1: columns that appear twice: 'ticker'"),
+        (
+            "ticker,rule_type, ticker\nAAPL,RSI,IBM\n",
+            "line 1: columns that appear twice: 'ticker'",
+        ),
         (f"ticker,rule_type\n{'A' * 200_000},RSI\n", "not CSV: field larger than field limit"),
     ],
 )
-def test_a_table_that_cannot_be_meant_is_refused(tmp_path: Path, platform: Client, table: str, said: str) -> None:
-    csv.field_size_limit(131_072)  # Python's own, which the platform's reading of prices lifts in its own processes
+def test_a_table_that_cannot_be_meant_is_refused(
+    tmp_path: Path, platform: Client, table: str, said: str
+) -> None:
+    # Python's own, which the platform's reading of prices lifts in its own processes
+    csv.field_size_limit(131_072)
 
     assert said in faults_of(written(tmp_path, table, "runs.csv"), platform)[0]
 
 
-@pytest.mark.parametrize("path", sorted((PROJECT_ROOT / "docs" / "examples").iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path", sorted((PROJECT_ROOT / "docs" / "examples").iterdir()), ids=lambda path: path.name
+)
 def test_every_example_is_a_valid_sweep(path: Path, platform: Client) -> None:
     assert planned(path, platform)["runs"]

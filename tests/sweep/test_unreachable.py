@@ -21,7 +21,8 @@ def test_a_platform_that_is_away_is_exit_code_3_within_seconds() -> None:
 
     ended = run("plan", "docs/examples/runs.csv", "--url", url)
 
-    assert (ended.returncode, time.monotonic() - start < 20) == (3, True)  # of which 3 are the client's
+    # of which 3 are the client's
+    assert (ended.returncode, time.monotonic() - start < 20) == (3, True)
     assert "trying again" in ended.stderr
     assert f"{url} cannot be reached" in ended.stderr.splitlines()[-1]
 

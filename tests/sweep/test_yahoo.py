@@ -59,7 +59,9 @@ def fetch(stand_in: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], by
     return lambda ticker: yahoo_csv(ticker, "1d", date(2010, 1, 1))
 
 
-def test_prices_are_asked_for_as_they_were_quoted_and_up_to_yesterday(fetch: Callable[[str], bytes]) -> None:
+def test_prices_are_asked_for_as_they_were_quoted_and_up_to_yesterday(
+    fetch: Callable[[str], bytes],
+) -> None:
     lines = fetch("AAPL").decode().splitlines()
 
     import yfinance
@@ -90,7 +92,9 @@ def test_a_refusal_and_a_lost_network_are_told_in_words(
             fetch("AAPL")
 
 
-def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(base_url: str, stand_in: Path) -> None:
+def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(
+    base_url: str, stand_in: Path
+) -> None:
     loaded = load(base_url, stand_in, "--yahoo", "NEW", "BRK-B", "--from", "2010-01-01")
 
     assert loaded.returncode == 0, loaded.stderr
@@ -98,16 +102,24 @@ def test_tickers_of_yahoo_are_loaded_adjusted_by_one_command(base_url: str, stan
         ["Yahoo", "Finance", ticker, ticker, "1d", "2", "2013-02-28", "2013-03-01", "new", "0"]
         for ticker in ("NEW", "BRK-B")
     ]
-    assert "Yahoo Finance NEW: prices of whole bars multiplied by Adj Close / Close, 0.8722 to 0.8723" in loaded.stdout
+    assert (
+        "Yahoo Finance NEW: prices of whole bars multiplied by Adj Close / Close, 0.8722 to 0.8723"
+        in loaded.stdout
+    )
 
 
 def test_without_the_package_the_way_to_it_is_said(base_url: str, tmp_path: Path) -> None:
     loaded = load(base_url, tmp_path, "--yahoo", "AAPL", "--from", "2010-01-01")
 
-    assert (loaded.returncode, "pip install -r requirements-yahoo.txt" in loaded.stderr) == (2, True)
+    assert (loaded.returncode, "pip install -r requirements-yahoo.txt" in loaded.stderr) == (
+        2,
+        True,
+    )
 
 
 def load(base_url: str, packages: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     command = [sys.executable, "scripts/load_prices.py", *arguments, "--url", base_url]
     environment = {"PYTHONPATH": str(packages)}
-    return subprocess.run(command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=PROJECT_ROOT, env=environment, capture_output=True, text=True, check=False
+    )

@@ -33,7 +33,8 @@ def left(submitter: Submitter, run_id: str) -> tuple[int, ...]:
     """How many rows there are of a run: itself, its charts, its lines, its events."""
     with reading(submitter.engine) as connection:
         counts = (
-            select(func.count()).where(each.c.run_id == run_id) for each in (runs, run_charts, run_lines, run_events)
+            select(func.count()).where(each.c.run_id == run_id)
+            for each in (runs, run_charts, run_lines, run_events)
         )
         return tuple(connection.execute(count).scalar_one() for count in counts)
 
@@ -103,13 +104,19 @@ def test_a_batch_goes_as_a_whole_once_its_last_run_is_old_enough(submitter: Subm
 
     assert foreseen == removed
     assert removed["runs"] == 2
-    assert [left(submitter, run_id) for run_id in (*old, *mixed, single)] == [GONE] * 2 + [WHOLE] * 3
+    assert [left(submitter, run_id) for run_id in (*old, *mixed, single)] == [GONE] * 2 + [
+        WHOLE
+    ] * 3
     with reading(submitter.engine) as connection:
         assert connection.execute(select(batch_rankings.c.batch_id)).scalars().all() == ["later"]
 
 
-def test_a_batch_is_kept_whole_for_one_run_that_matters_or_has_not_ended(submitter: Submitter) -> None:
-    pinned, origin, waiting = (batch(submitter, 12, 11, batch_id=name) for name in ("pinned", "origin", "waiting"))
+def test_a_batch_is_kept_whole_for_one_run_that_matters_or_has_not_ended(
+    submitter: Submitter,
+) -> None:
+    pinned, origin, waiting = (
+        batch(submitter, 12, 11, batch_id=name) for name in ("pinned", "origin", "waiting")
+    )
     with submitter.engine.begin() as connection:
         set_pinned(connection, pinned[0], True)
     ended(submitter, 0, {"reproduces": origin[1]})
@@ -136,12 +143,25 @@ def test_a_batch_is_judged_once_and_a_run_that_is_pinned_while_it_goes_stays(
     assert [left(submitter, run_id) for run_id in run_ids] == [GONE] * 4 + [WHOLE, GONE]
 
 
-@pytest.mark.parametrize(("status", "remains"), [(StudyStatus.TESTING, 1), (StudyStatus.COMPLETED, 0)])
-def test_a_study_goes_with_its_runs_once_it_is_over(submitter: Submitter, status: StudyStatus, remains: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "remains"), [(StudyStatus.TESTING, 1), (StudyStatus.COMPLETED, 0)]
+)
+def test_a_study_goes_with_its_runs_once_it_is_over(
+    submitter: Submitter, status: StudyStatus, remains: int
+) -> None:
     over = {"completed_at": database_now(-11 * 86_400)} if status.is_terminal else {}
-    values = {"study_id": "s", "name": "s", "kind": "search", "ticker": "AAPL", "rule_type": "RSI", "plan_json": "{}"}
+    values = {
+        "study_id": "s",
+        "name": "s",
+        "kind": "search",
+        "ticker": "AAPL",
+        "rule_type": "RSI",
+        "plan_json": "{}",
+    }
     with submitter.engine.begin() as connection:
-        connection.execute(insert(studies).values(**values, status=status, created_at=database_now(), **over))
+        connection.execute(
+            insert(studies).values(**values, status=status, created_at=database_now(), **over)
+        )
     (run_id,) = batch(submitter, 11, batch_id=batch_of("s"))
 
     prune(submitter, keep_batches_days=10)
@@ -163,7 +183,9 @@ def test_runs_that_have_not_ended_are_kept(submitter: Submitter) -> None:
     assert left(submitter, failed) == GONE
 
 
-def test_of_too_many_runs_the_oldest_go_and_those_that_are_kept_anyway_do_not_count(submitter: Submitter) -> None:
+def test_of_too_many_runs_the_oldest_go_and_those_that_are_kept_anyway_do_not_count(
+    submitter: Submitter,
+) -> None:
     old = [ended(submitter, days=1) for _ in range(3)]
     marked = ended(submitter, days=1, columns={"label": "idea"})
     late = [ended(submitter, days=1) for _ in range(2)]
@@ -182,7 +204,12 @@ def test_a_dry_run_counts_what_would_go_and_deletes_nothing(submitter: Submitter
 
     assert [left(submitter, run_id) for run_id in run_ids] == [WHOLE] * 2
     assert foreseen == prune(submitter, **keep)
-    assert (foreseen["runs"], foreseen["series"], foreseen["charts"], foreseen["events"]) == (1, 2, 4, 3)
+    assert (foreseen["runs"], foreseen["series"], foreseen["charts"], foreseen["events"]) == (
+        1,
+        2,
+        4,
+        3,
+    )
     assert foreseen["bytes"] > 2 * 300 + 4 * 30
 
 
@@ -207,7 +234,9 @@ def test_each_part_of_a_run_is_counted_under_a_name_of_its_own() -> None:
     assert sorted(names) == sorted({*names})
 
 
-def test_the_command_says_what_went(submitter: Submitter, platform_settings: dict[str, str]) -> None:
+def test_the_command_says_what_went(
+    submitter: Submitter, platform_settings: dict[str, str]
+) -> None:
     ended(submitter, days=11)
 
     def command(*arguments: str, **keep: str) -> str:
@@ -218,7 +247,9 @@ def test_the_command_says_what_went(submitter: Submitter, platform_settings: dic
         ).stdout
 
     assert command() == "no KEEP_ setting is set, so everything is kept\n"
-    others = "0 series of portfolios, 0 portfolios, 1 lines, 0 screens, 0 tags, 2 charts, 3 events"
+    others = (
+        "0 series of portfolios, 0 portfolios, 1 lines, 0 screens, 0 tags, 2 charts, 3 events"
+    )
     said = f"1 runs, 1 series, {others} would be deleted, 0.0 MB\n"
     assert command("--dry-run", KEEP_RUNS_DAYS="10") == said
     assert command(KEEP_RUNS_DAYS="10") == said.replace("would be ", "")
@@ -229,7 +260,9 @@ def test_the_reconciler_deletes_a_portion_per_pass_where_a_setting_says_so(
 ) -> None:
     old, young = ended(submitter, days=11), ended(submitter, days=9)
 
-    programs.start("consumer.reconciler", KEEP_RUNS_DAYS="10").wait_for_line("runs_pruned .*runs=1")
+    programs.start("consumer.reconciler", KEEP_RUNS_DAYS="10").wait_for_line(
+        "runs_pruned .*runs=1"
+    )
 
     assert left(submitter, old) == GONE
     assert left(submitter, young) == WHOLE

@@ -26,7 +26,8 @@ def test_what_is_left_is_the_room_of_sqlites_disk_and_of_mysqls_volume_where_tha
 ) -> None:
     with reading(submitter.engine) as connection:
         unknown, known = (
-            bytes_left(replace(submitter.settings, database_gib=gib), connection, 2**29) for gib in (None, 1)
+            bytes_left(replace(submitter.settings, database_gib=gib), connection, 2**29)
+            for gib in (None, 1)
         )
 
     if submitter.engine.dialect.name == "sqlite":

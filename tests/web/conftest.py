@@ -55,7 +55,9 @@ def make_run(page_app: Flask, monkeypatch: pytest.MonkeyPatch) -> RunMaker:
     pictures = dict.fromkeys(CHART_NAMES, b"\x89PNG\r\n")  # to draw them takes half a second
     monkeypatch.setattr("consumer.draw_charts.render_charts", lambda data: pictures)
 
-    def run(state: str = "completed", error_type: ErrorType = ErrorType.ENGINE_ERROR, **fields: Any) -> str:
+    def run(
+        state: str = "completed", error_type: ErrorType = ErrorType.ENGINE_ERROR, **fields: Any
+    ) -> str:
         return make(page_app, state, fields, error_type)
 
     return run
@@ -69,7 +71,9 @@ def run_id(make_run: RunMaker) -> str:
 
 @pytest.fixture
 def run_command(
-    platform_settings: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    platform_settings: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> Callable[..., tuple[int, str]]:
     """`python -m adapters.tokens` with these words: its exit code, and what it said."""
     from adapters import tokens as command

@@ -21,7 +21,9 @@ REQUEST = {
 }
 
 
-def make(app: Flask, state: str, fields: dict[str, Any], error_type: ErrorType = ErrorType.ENGINE_ERROR) -> str:
+def make(
+    app: Flask, state: str, fields: dict[str, Any], error_type: ErrorType = ErrorType.ENGINE_ERROR
+) -> str:
     """The run_id of a run that is pending, running, completed, or failed because of `error_type`."""
     answer = app.test_client().post("/run_backtest", json=REQUEST | fields)
     assert answer.status_code == 202, answer.get_data(as_text=True)

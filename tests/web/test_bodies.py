@@ -30,7 +30,11 @@ def guarded(platform_settings: dict[str, str]) -> Iterator[Flask]:
 
 @pytest.mark.parametrize("kind", [FORM, "multipart/form-data; boundary=x", "text/plain"])
 def test_a_login_reads_no_more_than_a_token_needs(guarded: Flask, kind: str) -> None:
-    body = b"--x\r\nContent-Disposition: form-data; name=token\r\n\r\n" + b"x" * 100_000 + b"\r\n--x--\r\n"
+    body = (
+        b"--x\r\nContent-Disposition: form-data; name=token\r\n\r\n"
+        + b"x" * 100_000
+        + b"\r\n--x--\r\n"
+    )
 
     assert guarded.test_client().post("/login", data=body, content_type=kind).status_code == 413
 
@@ -39,19 +43,33 @@ def test_every_route_bounds_a_body_that_it_does_not_expect(client: FlaskClient) 
     assert client.application.config["MAX_CONTENT_LENGTH"] == 64 * 1024
 
 
-def test_chunks_that_break_their_format_or_the_bound_are_the_senders_fault(programs: Programs) -> None:
+def test_chunks_that_break_their_format_or_the_bound_are_the_senders_fault(
+    programs: Programs,
+) -> None:
     port = str(free_port())
     web = programs.run(
         [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"],
         PORT=port, WEB_HOST="127.0.0.1", WEB_CONCURRENCY="1", API_TOKENS=TOKEN,
     )  # fmt: skip
     web.wait_for_line("Booting worker")
-    routes = {"/login": FORM, "/run_backtest": "application/json", "/api/runs/bulk": "application/x-ndjson"}
+    routes = {
+        "/login": FORM,
+        "/run_backtest": "application/json",
+        "/api/runs/bulk": "application/x-ndjson",
+    }
 
-    malformed = {route: _chunked(port, route, kind, b"nonsense\r\n{}\r\n0\r\n\r\n") for route, kind in routes.items()}
-    unended = {route: _chunked(port, route, kind, b"2\r\n{}XX0\r\n\r\n") for route, kind in routes.items()}
+    malformed = {
+        route: _chunked(port, route, kind, b"nonsense\r\n{}\r\n0\r\n\r\n")
+        for route, kind in routes.items()
+    }
+    unended = {
+        route: _chunked(port, route, kind, b"2\r\n{}XX0\r\n\r\n")
+        for route, kind in routes.items()
+    }
     spaces = b"%x\r\n" % 70_000 + b" " * 70_000 + b"\r\n0\r\n\r\n"
-    too_large = {route: _chunked(port, route, kind, spaces) for route, kind in list(routes.items())[:2]}
+    too_large = {
+        route: _chunked(port, route, kind, spaces) for route, kind in list(routes.items())[:2]
+    }
 
     assert malformed == unended == dict.fromkeys(routes, b"400")
     assert too_large == {"/login": b"413", "/run_backtest": b"413"}
@@ -66,8 +84,18 @@ STUDY = {"kind": "selection", "combinations": COMBINATIONS, "base": BASE}
     ("method", "path", "kind", "text"),
     [
         ("POST", "/api/runs/bulk", "application/x-ndjson", f"{json.dumps(run_values())}\n" * 400),
-        ("POST", "/api/studies?dry_run=true", "application/json", json.dumps(STUDY) + " " * 70_000),
-        ("PUT", "/api/prices/NEW/1d?dry_run=true", "text/csv", (PROJECT_ROOT / "data" / "AAPL.csv").read_text()),
+        (
+            "POST",
+            "/api/studies?dry_run=true",
+            "application/json",
+            json.dumps(STUDY) + " " * 70_000,
+        ),
+        (
+            "PUT",
+            "/api/prices/NEW/1d?dry_run=true",
+            "text/csv",
+            (PROJECT_ROOT / "data" / "AAPL.csv").read_text(),
+        ),
     ],
 )
 def test_three_routes_take_more_from_who_may_send_it(
@@ -96,5 +124,7 @@ def _chunked(port: str, path: str, kind: str, chunks: bytes) -> bytes:
     """The status code of a POST with these bytes as its chunked body."""
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: {kind}\r\nAuthorization: Bearer {TOKEN}\r\n"
     with socket.create_connection(("127.0.0.1", int(port)), timeout=20) as connection:
-        connection.sendall(f"{head}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + chunks)
+        connection.sendall(
+            f"{head}Connection: close\r\nTransfer-Encoding: chunked\r\n\r\n".encode() + chunks
+        )
         return connection.makefile("rb").readline().split()[1]

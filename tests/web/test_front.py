@@ -56,7 +56,9 @@ def test_a_request_has_a_deadline_and_silence_is_allowed(programs: Programs) -> 
 
 
 def test_who_does_not_read_an_answer_is_hung_up_on(programs: Programs) -> None:
-    web, port = started(programs, WEB_CONCURRENCY="1", **limited("seconds that a connection may idle", 1))
+    web, port = started(
+        programs, WEB_CONCURRENCY="1", **limited("seconds that a connection may idle", 1)
+    )
 
     with opened(port, FILE * 100):
         wait_until(lambda: connected(web, port) == 1, 10)
@@ -65,8 +67,12 @@ def test_who_does_not_read_an_answer_is_hung_up_on(programs: Programs) -> None:
 
 def connected(web: Program, port: int) -> int:
     """Connections that its processes have on the port."""
-    found = [each for pid in web.children() for each in psutil.Process(pid).net_connections("tcp")]
-    return sum(each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port for each in found)
+    found = [
+        each for pid in web.children() for each in psutil.Process(pid).net_connections("tcp")
+    ]
+    return sum(
+        each.status == psutil.CONN_ESTABLISHED and each.laddr.port == port for each in found
+    )
 
 
 def test_an_address_that_opens_too_many_loses_those_silent_longest(programs: Programs) -> None:
@@ -75,13 +81,20 @@ def test_an_address_that_opens_too_many_loses_those_silent_longest(programs: Pro
     with opened(port, *[b""] * 60) as held:
         assert is_up(port)
         wait_until(lambda: [is_closed(each) for each in held].count(False) <= 20)
-        assert [is_closed(each) for each in held] == sorted((is_closed(each) for each in held), reverse=True)
+        assert [is_closed(each) for each in held] == sorted(
+            (is_closed(each) for each in held), reverse=True
+        )
 
 
-def test_where_a_process_has_too_many_the_address_with_most_loses_them(programs: Programs) -> None:
+def test_where_a_process_has_too_many_the_address_with_most_loses_them(
+    programs: Programs,
+) -> None:
     _, port = started(programs, WEB_CONCURRENCY="1", **limited("connections of a process", 20))
 
-    with opened(port, *[b""] * 15, address="127.0.0.2") as many, opened(port, *[b""] * 9, address="127.0.0.3") as few:
+    with (
+        opened(port, *[b""] * 15, address="127.0.0.2") as many,
+        opened(port, *[b""] * 9, address="127.0.0.3") as few,
+    ):
         wait_until(lambda: sum(map(is_closed, many)) >= 4)
         assert is_up(port)
         assert not any(map(is_closed, few))
@@ -92,7 +105,9 @@ def test_only_a_trusted_proxy_is_believed_and_nobody_s_script_name(programs: Pro
     ask = {"X-Forwarded-Proto": "https", "Script-Name": "/elsewhere", "SCRIPT_NAME": "/elsewhere"}
 
     def is_secure(port: int) -> bool:
-        with urlopen(Request(f"http://127.0.0.1:{port}/api/rules", headers=ask), timeout=20) as got:
+        with urlopen(
+            Request(f"http://127.0.0.1:{port}/api/rules", headers=ask), timeout=20
+        ) as got:
             return "Strict-Transport-Security" in got.headers
 
     assert is_secure(started(programs, WEB_CONCURRENCY="1", TRUSTED_PROXY="127.0.0.1")[1])
@@ -106,7 +121,10 @@ def test_all_processes_of_a_server_count_their_answers_together(programs: Progra
 
     scrapes = [urlopen(f"http://127.0.0.1:{port}/metrics").read().decode() for _ in range(6)]
 
-    counts = {re.findall(r'count\{method="GET",route="/health",status="200"\} (\S+)', text)[0] for text in scrapes}
+    counts = {
+        re.findall(r'count\{method="GET",route="/health",status="200"\} (\S+)', text)[0]
+        for text in scrapes
+    }
     assert len(counts) == 1
     assert float(counts.pop()) >= 30
 
@@ -162,19 +180,28 @@ def test_requests_that_come_together_are_answered_in_turn(programs: Programs) ->
     _, port = started(programs, WEB_CONCURRENCY="1")
     paths = ("/health", "/nowhere", "/api/rules", "/health")
 
-    got = answer(port, b"".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in paths))
+    got = answer(
+        port,
+        b"".join(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode() for path in paths),
+    )
 
     assert re.findall(rb"HTTP/1.1 (\d+) ", got) == [b"200", b"404", b"200", b"200"]
 
 
 @pytest.mark.parametrize("version", [11, 10])
-def test_a_file_that_is_written_while_it_is_sent_arrives_whole(programs: Programs, version: int) -> None:
+def test_a_file_that_is_written_while_it_is_sent_arrives_whole(
+    programs: Programs, version: int
+) -> None:
     _, port = started(programs, WEB_CONCURRENCY="1")
-    series = json.load(urlopen(f"http://127.0.0.1:{port}/api/prices/AAPL/1d"))["versions"][0]["data_hash"]
+    series = json.load(urlopen(f"http://127.0.0.1:{port}/api/prices/AAPL/1d"))["versions"][0][
+        "data_hash"
+    ]
 
     with closing(HTTPConnection("127.0.0.1", port)) as connection:
         connection._http_vsn, connection._http_vsn_str = version, f"HTTP/1.{version % 10}"
-        connection.request("GET", f"/api/prices/AAPL/1d/{series}.csv", headers={"Host": "localhost"})
+        connection.request(
+            "GET", f"/api/prices/AAPL/1d/{series}.csv", headers={"Host": "localhost"}
+        )
 
         assert hashlib.sha256(connection.getresponse().read()).hexdigest() == series
 

@@ -53,13 +53,21 @@ def test_every_route_for_programs_is_described(app: Flask, document: dict[str, A
         (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)), method.lower())
         for rule in app.url_map.iter_rules()
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
-        if str(rule).startswith(("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics"))
+        if str(rule).startswith(
+            ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics")
+        )
     }
 
-    described = {(path, method) for path, methods in document["paths"].items() for method in methods}
+    described = {
+        (path, method) for path, methods in document["paths"].items() for method in methods
+    }
 
     assert routes <= described
-    assert all(operation["summary"] for methods in document["paths"].values() for operation in methods.values())
+    assert all(
+        operation["summary"]
+        for methods in document["paths"].values()
+        for operation in methods.values()
+    )
 
 
 def test_requests_are_accepted_by_the_schema_exactly_when_the_platform_accepts_them(
@@ -79,7 +87,8 @@ def test_requests_are_accepted_by_the_schema_exactly_when_the_platform_accepts_t
     ]
 
     verdicts = [
-        (schema.is_valid(values), client.post("/run_backtest", json=values).status_code) for values in good + bad
+        (schema.is_valid(values), client.post("/run_backtest", json=values).status_code)
+        for values in good + bad
     ]
 
     assert verdicts == [(True, 202)] * len(good) + [(False, 400)] * len(bad)
@@ -91,16 +100,28 @@ def test_every_described_route_answers_as_it_is_described(
     batch_id = client.post("/api/runs/bulk", json=sweep_values(3)).json["batch_id"]
     run_id = client.post("/run_backtest", json=run_values()).json["run_id"]
     break_down(app.extensions["platform"].engine, run_id)
-    preset = client.post("/api/strategies", json={"name": "mine", "request": run_values()}).json["id"]
+    preset = client.post("/api/strategies", json={"name": "mine", "request": run_values()}).json[
+        "id"
+    ]
     study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
-    known = {"study_id": study_id, "run_id": run_id, "batch_id": batch_id, "preset_id": preset, "name": "equity_curve"}
+    known = {
+        "study_id": study_id,
+        "run_id": run_id,
+        "batch_id": batch_id,
+        "preset_id": preset,
+        "name": "equity_curve",
+    }
     grid = {"base": run_values(params={}), "parameters": {"period": [5, 7]}}
     known["portfolio_id"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
     known["screen_id"] = client.post("/api/screens", json=grid).json["screen_id"]
     run_one(app.extensions["platform"].engine, known["screen_id"])
     schemas = document["components"]["schemas"]
     schemas |= {name: exact(schemas[name]) for name in ANSWERS}
-    bodies = {"/run_backtest": run_values(fee_rate=0.002), "/api/runs/bulk": sweep_values(2), "/api/strategies": None}
+    bodies = {
+        "/run_backtest": run_values(fee_rate=0.002),
+        "/api/runs/bulk": sweep_values(2),
+        "/api/strategies": None,
+    }
     bodies |= {"/api/studies": WALK_FORWARD, "/api/portfolios": ASKED}
     bodies["/api/batches"] = bodies["/api/screens"] = grid
     bodies["/api/strategies"] = {"name": "other", "request": run_values()}
@@ -110,14 +131,20 @@ def test_every_described_route_answers_as_it_is_described(
             url = re.sub(r"{(\w+)}", lambda match: quote(str(known.get(match[1], "x"))), path)
             answer = client.open(url, method=method.upper(), json=bodies.get(path))
 
-            described = operation["responses"].get(str(answer.status_code), operation["responses"]["default"])
+            described = operation["responses"].get(
+                str(answer.status_code), operation["responses"]["default"]
+            )
             assert answer.status_code < 500, f"{method} {url}: {answer.text}"
-            assert str(answer.status_code) in operation["responses"] or answer.status_code >= 400, f"{method} {url}"
+            assert (
+                str(answer.status_code) in operation["responses"] or answer.status_code >= 400
+            ), f"{method} {url}"
             if schema := described.get("content", {}).get(JSON, {}).get("schema"):
                 validator(document, schema).validate(answer.json)
 
 
-def test_the_list_of_runs_describes_every_field_of_its_form(client: FlaskClient, document: dict[str, Any]) -> None:
+def test_the_list_of_runs_describes_every_field_of_its_form(
+    client: FlaskClient, document: dict[str, Any]
+) -> None:
     described = {each["name"] for each in document["paths"]["/api/runs"]["get"]["parameters"]}
     form = client.get("/runs").text.split('id="runs-filter"')[1].split("</form>")[0]
 
@@ -131,8 +158,15 @@ def test_a_completed_runs_result_is_as_described(document: dict[str, Any]) -> No
     schema = document["components"]["schemas"]["RunResult"]
 
     assert set(schema["required"]) == {"run_id", "status", "request"}
-    assert set(schema["properties"]["status"]["enum"]) == {"pending", "running", "completed", "failed"}
-    assert {"metrics", "equity_curve", "trades", "charts", "result_hash"} <= set(schema["properties"])
+    assert set(schema["properties"]["status"]["enum"]) == {
+        "pending",
+        "running",
+        "completed",
+        "failed",
+    }
+    assert {"metrics", "equity_curve", "trades", "charts", "result_hash"} <= set(
+        schema["properties"]
+    )
 
 
 def test_the_description_is_answered_304_while_it_is_the_same(client: FlaskClient) -> None:

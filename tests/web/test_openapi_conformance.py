@@ -13,12 +13,30 @@ from tests.services.web_app import run_values, sweep_values, web_app
 EXAMPLES = 3  # of each kind and operation, so that all of them take a minute at most
 # what no schema says of a run: the ticker is known, it has prices between the dates, a bulk call has one batch, the
 # fast average is faster than the slow one, and no tag has a comma in it
-SENSIBLE = {"ticker": "AAPL", "timeframe": "1d", "start_date": "2004-01-01", "end_date": "2005-01-01"}
+SENSIBLE = {
+    "ticker": "AAPL",
+    "timeframe": "1d",
+    "start_date": "2004-01-01",
+    "end_date": "2005-01-01",
+}
 SENSIBLE |= {"batch_id": None, "data_hash": None, "benchmark": None}
-SENSIBLE_IF_GIVEN = {"fast": 2, "slow": 300, "tags": ["trend"], "add": ["trend"], "remove": ["trend"]}
+SENSIBLE_IF_GIVEN = {
+    "fast": 2,
+    "slow": 300,
+    "tags": ["trend"],
+    "add": ["trend"],
+    "remove": ["trend"],
+}
 SENSIBLE_WORDS = {"batch_id": "c", "constraint": "sharpe_ratio > 0", "Idempotency-Key": "k"}
 # a cursor belongs to an order
-OF_RUNS = {"sort": "created", "after": "2", "before": "2", "name": "RSI_14", "label": "l", "batch": "b"}
+OF_RUNS = {
+    "sort": "created",
+    "after": "2",
+    "before": "2",
+    "name": "RSI_14",
+    "label": "l",
+    "batch": "b",
+}
 # bodies that a schema does not describe well enough: a CSV file, a plan whose windows must fit into the prices, legs
 # that must differ and overlap, and a sweep, whose base and parameters are checked as those of its runs
 UNDESCRIBED = {"PUT /api/prices/{ticker}/{timeframe}"}
@@ -28,7 +46,9 @@ UNDESCRIBED |= {f"POST /api/{plans}" for plans in ("studies", "batches", "screen
 @pytest.fixture
 def described_app(sqlite_url: str, redis_server: RedisServer) -> Iterator[Flask]:
     """A platform that answers whoever asks, with a few runs."""
-    with web_app({"DATABASE_URL": sqlite_url, "REDIS_URL": redis_server.url, "OPEN_ACCESS": "true"}) as app:
+    with web_app(
+        {"DATABASE_URL": sqlite_url, "REDIS_URL": redis_server.url, "OPEN_ACCESS": "true"}
+    ) as app:
         client = app.test_client()
         client.post("/run_backtest", json=run_values())
         client.post("/api/runs/bulk?batch_id=b", json=sweep_values(3))
@@ -37,11 +57,14 @@ def described_app(sqlite_url: str, redis_server: RedisServer) -> Iterator[Flask]
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_random_requests_are_answered_as_the_document_says(described_app: Flask) -> None:
-    import schemathesis  # here, since every test process collects this file and the import takes a second
+    # here, since every test process collects this file and the import takes a second
+    import schemathesis
     from schemathesis import GenerationMode
 
     faults: dict[str, str] = {}
-    for each in schemathesis.openapi.from_wsgi("/api/openapi.json", described_app).get_all_operations():
+    for each in schemathesis.openapi.from_wsgi(
+        "/api/openapi.json", described_app
+    ).get_all_operations():
         for mode in GenerationMode:
             is_sensible = mode is GenerationMode.POSITIVE
             if is_sensible or each.ok().body or each.ok().query:
@@ -62,7 +85,8 @@ def _ask(operation: Any, cases: Any, is_sensible: bool, faults: dict[str, str]) 
     )  # fmt: skip
     @given(case=cases)
     def ask(case: Case) -> None:
-        assume(all(value not in ({}, [], "") for value in (case.query or {}).values()))  # the same as no value
+        # the same as no value
+        assume(all(value not in ({}, [], "") for value in (case.query or {}).values()))
         if is_sensible:
             _make_sensible(case)
         checks = [not_a_server_error] if operation.label in UNDESCRIBED else None
@@ -72,7 +96,9 @@ def _ask(operation: Any, cases: Any, is_sensible: bool, faults: dict[str, str]) 
         except FailureGroup as group:
             for fault in group.exceptions:
                 kind = f"{operation.label} {'sensible' if is_sensible else 'any'} {type(fault).__name__}"
-                faults.setdefault(kind, f"{fault} {case.query} {case.body!r}: {answer.text[:500]}")
+                faults.setdefault(
+                    kind, f"{fault} {case.query} {case.body!r}: {answer.text[:500]}"
+                )
 
     ask()
 
@@ -93,7 +119,8 @@ def _sensible(value: Any) -> Any:
         given = {name: word for name, word in SENSIBLE_IF_GIVEN.items() if name in value}
         return {name: _sensible(each) for name, each in value.items()} | known | given
     if isinstance(value, float) and value.is_integer():
-        return int(value)  # JSON Schema does not tell 14.0 from 14; the platform does, as the document says
+        # JSON Schema does not tell 14.0 from 14; the platform does, as the document says
+        return int(value)
     if isinstance(value, str):
         return "".join(filter(str.isprintable, value)).strip() or "x"
     return value

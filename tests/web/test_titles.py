@@ -31,12 +31,27 @@ def run(rule_type: str, params: dict[str, Any], **more: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("asked", "title"),
     [
-        (run("RSI", {"overbought": 80, "period": 7}), "RSI, period = 7, oversold = 30, overbought = 80"),
-        (run("MA_CROSS", {}), "MA crossover, fast = 20, slow = 50, kind = sma"),
-        (run("FORMULA", TEXTS | {"inputs": {"n": {"value": 50}, "v": 1_000_000}}), "Own rule, n = 50, v = 1M"),
-        (run("FORMULA", TEXTS | {"inputs": {"v": -2.5e9, "n": 50}}), "Own rule, v = −2.5B, n = 50"),
         (
-            run("FORMULA", {"buy": "n = 20  # bars\nclose > prev(highest(high, n))\n# so", "sell": "close < 1"}),
+            run("RSI", {"overbought": 80, "period": 7}),
+            "RSI, period = 7, oversold = 30, overbought = 80",
+        ),
+        (run("MA_CROSS", {}), "MA crossover, fast = 20, slow = 50, kind = sma"),
+        (
+            run("FORMULA", TEXTS | {"inputs": {"n": {"value": 50}, "v": 1_000_000}}),
+            "Own rule, n = 50, v = 1M",
+        ),
+        (
+            run("FORMULA", TEXTS | {"inputs": {"v": -2.5e9, "n": 50}}),
+            "Own rule, v = −2.5B, n = 50",
+        ),
+        (
+            run(
+                "FORMULA",
+                {
+                    "buy": "n = 20  # bars\nclose > prev(highest(high, n))\n# so",
+                    "sell": "close < 1",
+                },
+            ),
             "Own rule, close > prev(highest(high, n))",
         ),
         (
@@ -45,34 +60,52 @@ def run(rule_type: str, params: dict[str, Any], **more: Any) -> dict[str, Any]:
         ),
         (run("COMPOSITE", {}), "Vote, mode = majority, RSI + MACD"),
         (run("RSI", {"period": 7}, rule_id="my rule"), "my rule"),
-        (run("RSI", {"period": 7}, rule_id="RSI_7_30_70"), "RSI, period = 7, oversold = 30, overbought = 70"),
+        (
+            run("RSI", {"period": 7}, rule_id="RSI_7_30_70"),
+            "RSI, period = 7, oversold = 30, overbought = 70",
+        ),
         (run("RSI", {}, rule_id="RSI x 1,000"), "RSI, 1,000 combinations"),
         (run("FORGOTTEN", {}, rule_id="FORGOTTEN_1"), "FORGOTTEN_1"),
     ],
 )
-def test_a_run_is_called_by_its_rule_and_parameters_in_their_order(asked: dict[str, Any], title: str) -> None:
+def test_a_run_is_called_by_its_rule_and_parameters_in_their_order(
+    asked: dict[str, Any], title: str
+) -> None:
     assert rule_title(asked) == title
     assert run_title(asked) == f"AAPL {title}"
     assert run_title(asked | {"title": "mine"}) == "mine"
 
 
 def test_large_round_numbers_are_short_and_no_digit_is_lost() -> None:
-    shown = {1_000_000: "1M", 1.5e6: "1.5M", 1_234_567: "1,234,567", 2e12: "2T", 999_999: "999,999", 0.001: "0.001"}
+    shown = {
+        1_000_000: "1M",
+        1.5e6: "1.5M",
+        1_234_567: "1,234,567",
+        2e12: "2T",
+        999_999: "999,999",
+        0.001: "0.001",
+    }
 
     assert {value: short(value) for value in shown} == shown
 
 
 def test_a_batch_is_called_by_what_its_ends_share() -> None:
-    first, last = run("RSI", {"period": 7}), run("RSI", {"period": 14, "oversold": 20}, ticker="MSFT")
+    first, last = (
+        run("RSI", {"period": 7}),
+        run("RSI", {"period": 14, "oversold": 20}, ticker="MSFT"),
+    )
     own = [run("FORMULA", TEXTS | {"inputs": {"n": n, "v": 5}}) for n in (1, 2)]
 
     assert batch_title(None, first, last) == "RSI on AAPL … MSFT · period, oversold"
     assert batch_title(None, first, first) == "RSI on AAPL"
     assert batch_title(None, *own) == "Own rule on AAPL · n"
     assert batch_title(None, first, run("MACD", {})) == "RSI … MACD on AAPL"
-    assert batch_title(None, first | {"label": "nightly"}, last | {"label": "nightly"}) == "nightly"
+    assert (
+        batch_title(None, first | {"label": "nightly"}, last | {"label": "nightly"}) == "nightly"
+    )
     assert batch_title("mine", first, last) == "mine"
-    assert batch_title(None, first | {"kind": "screen"}, last) == "RSI on AAPL … MSFT"  # of a study
+    # of a study
+    assert batch_title(None, first | {"kind": "screen"}, last) == "RSI on AAPL … MSFT"
 
 
 @ON_BOTH_DATABASES
@@ -80,7 +113,10 @@ def test_what_people_call_a_run_is_shown_everywhere_until_they_take_it_off(
     page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     client, run_id = page_app.test_client(), make_run(batch_id="b")
-    path, derived = f"/api/runs/{run_id}/title", "AAPL RSI, period = 14, oversold = 30, overbought = 70"
+    path, derived = (
+        f"/api/runs/{run_id}/title",
+        "AAPL RSI, period = 14, oversold = 30, overbought = 70",
+    )
     shown_at = ["/runs", f"/result/{run_id}", f"/result/{run_id}/report.html", "/batches/b"]
 
     given = client.put(path, json={"title": " best & only 100 % "})
@@ -112,7 +148,11 @@ def test_batches_studies_portfolios_and_screens_are_called_what_people_say(
     places = [
         ("/api/batches/b", "/batches/b", "/api/batches/b/title"),
         (f"/api/studies/{study_id}", f"/studies/{study_id}", f"/api/studies/{study_id}/title"),
-        (f"/api/portfolios/{portfolio}", f"/portfolios/{portfolio}", f"/api/portfolios/{portfolio}/title"),
+        (
+            f"/api/portfolios/{portfolio}",
+            f"/portfolios/{portfolio}",
+            f"/api/portfolios/{portfolio}/title",
+        ),
         (f"/api/screens/{screen_id}", f"/screens/{screen_id}", f"/api/runs/{screen_id}/title"),
     ]
     before = [client.get(api).json["title"] for api, _, _ in places]
@@ -131,18 +171,30 @@ def test_batches_studies_portfolios_and_screens_are_called_what_people_say(
     assert client.get("/api/batches").json["batches"][0]["title"] == "mine"
     assert client.get("/api/studies").json["studies"][0]["title"] == "mine"
     assert client.get("/api/portfolios").json["portfolios"][0]["title"] == "mine"
-    assert all("mine</a>" in browser_client.get(page).text for page in ("/batches", "/studies", "/portfolios", "/"))
+    assert all(
+        "mine</a>" in browser_client.get(page).text
+        for page in ("/batches", "/studies", "/portfolios", "/")
+    )
 
 
-def test_a_sweep_gives_its_name_to_its_batch_but_not_over_what_people_call_it(client: FlaskClient) -> None:
-    sweep = {"name": "Nightly RSI", "base": run_values(params={}), "parameters": {"period": [7, 14]}}
+def test_a_sweep_gives_its_name_to_its_batch_but_not_over_what_people_call_it(
+    client: FlaskClient,
+) -> None:
+    sweep = {
+        "name": "Nightly RSI",
+        "base": run_values(params={}),
+        "parameters": {"period": [7, 14]},
+    }
     batch_id = client.post("/api/batches", json=sweep).json["batch_id"]
     first = client.get(f"/api/batches/{batch_id}").json["title"]
 
     client.put(f"/api/batches/{batch_id}/title", json={"title": "ours"})
     client.post("/api/batches", json=sweep)
 
-    assert (first, client.get(f"/api/batches/{batch_id}").json["title"]) == ("Nightly RSI", "ours")
+    assert (first, client.get(f"/api/batches/{batch_id}").json["title"]) == (
+        "Nightly RSI",
+        "ours",
+    )
 
 
 def test_a_title_that_cannot_be_shown_is_refused(client: FlaskClient, make_run: RunMaker) -> None:

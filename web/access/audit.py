@@ -22,7 +22,10 @@ ENTRIES, MOST_ENTRIES = 100, 1000  # in one answer, by default and at most
 COUNTS = 50  # of strangers' requests on the page
 LENGTHS = {"actor": 80, "action": 64, "run_id": 36}  # of the columns
 FILTERS = (
-    *(Argument(name, ascii_words(length), "only of this one") for name, length in LENGTHS.items()),
+    *(
+        Argument(name, ascii_words(length), "only of this one")
+        for name, length in LENGTHS.items()
+    ),
     Argument("status", whole_number(100, 599), "of the answer"),
 )
 LIMIT = limit(MOST_ENTRIES, ENTRIES)
@@ -49,15 +52,28 @@ def page() -> str:
 
 
 @blueprint.get("/api/audit")
-@operation("200 Audit: changes, logins and refusals, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin")
+@operation(
+    "200 Audit: changes, logins and refusals, latest first",
+    NOT_ADMIN,
+    asks=LISTED,
+    strict=True,
+    needs="admin",
+)
 def listed() -> ResponseReturnValue:
     """Changes, logins and refusals, latest first, a page at a time: ?limit=100, then &after=<next_after>."""
     entries, next_after = _listed()
-    return jsonify({"audit": [{**each, "at": utc_text(each["at"])} for each in entries], "next_after": next_after})
+    return jsonify(
+        {
+            "audit": [{**each, "at": utc_text(each["at"])} for each in entries],
+            "next_after": next_after,
+        }
+    )
 
 
 @blueprint.get("/api/audit.csv")
-@operation("200 text/csv: all of them, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin")
+@operation(
+    "200 text/csv: all of them, latest first", NOT_ADMIN, asks=LISTED, strict=True, needs="admin"
+)
 def export() -> Response:
     """Everything that /api/audit lists, in one file, latest first, by the same filters."""
     after, _, equal = _asked()
@@ -67,7 +83,9 @@ def export() -> Response:
 
 
 @blueprint.get("/api/audit/strangers")
-@operation("200 Strangers: requests by hour, kind and status", NOT_ADMIN, asks=(LIMIT,), needs="admin")
+@operation(
+    "200 Strangers: requests by hour, kind and status", NOT_ADMIN, asks=(LIMIT,), needs="admin"
+)
 def counted() -> ResponseReturnValue:
     """What strangers did and were refused, by hour, kind and status, the latest hour first: ?limit=100."""
     counts = ask_database(list_strangers, arguments()["limit"])
@@ -76,7 +94,9 @@ def counted() -> ResponseReturnValue:
 
 def _listed() -> tuple[list[RowMapping], int | None]:
     after, limit, equal = _asked()
-    entries = list(ask_database(lambda connection: list_entries(connection, after, limit, **equal)))
+    entries = list(
+        ask_database(lambda connection: list_entries(connection, after, limit, **equal))
+    )
     return entries, entries[-1]["id"] if len(entries) == limit else None
 
 

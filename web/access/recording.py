@@ -37,7 +37,9 @@ def _note(response: Response) -> Response:
 def _is_strangers(status: int) -> bool:
     """Whether nobody with a name asked; where nobody needs one, what is changed is a entry none the less."""
     actor = g.get("actor")
-    return actor is None or (actor.name is None and (status >= 400 or current_operation().needs == "anybody"))
+    return actor is None or (
+        actor.name is None and (status >= 400 or current_operation().needs == "anybody")
+    )
 
 
 def _count(status: int) -> None:
@@ -45,7 +47,12 @@ def _count(status: int) -> None:
         return
     platform().strangers.count(kind_of_request(), status)
     if g.get("actor") is None and _is_told(request.remote_addr):
-        log.info("stranger_refused status=%d address=%s path=%s", status, request.remote_addr, request.path[:100])
+        log.info(
+            "stranger_refused status=%d address=%s path=%s",
+            status,
+            request.remote_addr,
+            request.path[:100],
+        )
 
 
 def _is_entered(status: int) -> bool:
@@ -63,13 +70,22 @@ def _record(status: int) -> None:
     try:
         with platform().engine.begin() as connection:
             record_entry(connection, **entry)
-    except SQLAlchemyError as error:  # what was done is done, and its answer must not say otherwise
-        log.error("audit_missed reason=%s %s", error, " ".join(f"{name}={value}" for name, value in entry.items()))
+    except (
+        SQLAlchemyError
+    ) as error:  # what was done is done, and its answer must not say otherwise
+        log.error(
+            "audit_missed reason=%s %s",
+            error,
+            " ".join(f"{name}={value}" for name, value in entry.items()),
+        )
 
 
 def _entry(status: int) -> dict[str, Any]:
     actor, named = g.get("actor"), request.view_args or {}
-    run_id, batch_id = g.get("run_id") or named.get("run_id"), g.get("batch_id") or named.get("batch_id")
+    run_id, batch_id = (
+        g.get("run_id") or named.get("run_id"),
+        g.get("batch_id") or named.get("batch_id"),
+    )
     return {
         "actor": actor and actor.name,
         "address": request.remote_addr or "",

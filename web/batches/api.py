@@ -54,7 +54,10 @@ TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
 AXES = tuple(Argument(name, any_text, "a parameter") for name in ("x", "y"))
 CANCELLED = Argument("cancelled", flag, "the cancelled runs too", False)
 RUN = {"$ref": "#/components/schemas/RunRequest"}
-MANY_RUNS = {"application/json": {"type": "array", "items": RUN, "minItems": 1}, "application/x-ndjson": RUN}
+MANY_RUNS = {
+    "application/json": {"type": "array", "items": RUN, "minItems": 1},
+    "application/x-ndjson": RUN,
+}
 
 
 @blueprint.before_app_request
@@ -81,7 +84,9 @@ def bulk() -> ResponseReturnValue:
     with reading(platform().engine) as connection:
         refuse_others(connection, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id, platform().prices)
-    ranking = asked_ranking(DEFAULT) if request.args.keys() & {each.name for each in RANKING} else None
+    ranking = (
+        asked_ranking(DEFAULT) if request.args.keys() & {each.name for each in RANKING} else None
+    )
     return _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, ranking)
 
 
@@ -104,9 +109,14 @@ def sweep() -> ResponseReturnValue:
         with reading(platform().engine) as connection:
             refuse_others(connection, "batch_id", batch_id)
     valid = validate_runs(found, batch_id, platform().prices)
-    body, code = _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, found.ranking)
+    body, code = (
+        _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, found.ranking)
+    )
     if (name := found.spec.name) and not dry_run:
-        committed(platform().engine, lambda connection: suggest_batch_title(connection, batch_id, name[:TITLE_LENGTH]))
+        committed(
+            platform().engine,
+            lambda connection: suggest_batch_title(connection, batch_id, name[:TITLE_LENGTH]),
+        )
     ranking = found.ranking.to_json() if found.ranking else None
     return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
 
@@ -115,10 +125,14 @@ def _planned(batch_id: str, valid: list[ValidRequest]) -> tuple[dict[str, Any], 
     return _answer(batch_id, plan_bulk(platform(), batch_id, valid)), 200
 
 
-def _submitted(batch_id: str, valid: list[ValidRequest], ranking: Ranking | None) -> tuple[dict[str, Any], int]:
+def _submitted(
+    batch_id: str, valid: list[ValidRequest], ranking: Ranking | None
+) -> tuple[dict[str, Any], int]:
     answer = submit_bulk(platform(), batch_id, valid)
     if ranking:
-        committed(platform().engine, lambda connection: keep_ranking(connection, batch_id, ranking))
+        committed(
+            platform().engine, lambda connection: keep_ranking(connection, batch_id, ranking)
+        )
     return _answer(batch_id, answer), 202 if answer.new else 200
 
 
@@ -137,7 +151,10 @@ def _issued_batch_id() -> str:
     if key is None:
         return str(uuid4())
     # before each actor had its own keys, a batch was named by the key as it was sent
-    older, own = (f"key-{hashlib.sha256(each.encode()).hexdigest()[:32]}" for each in (key, own_key(key, actor)))
+    older, own = (
+        f"key-{hashlib.sha256(each.encode()).hexdigest()[:32]}"
+        for each in (key, own_key(key, actor))
+    )
     with reading(platform().engine) as connection:
         return older if submitter(connection, "batch_id", older) == actor else own
 
@@ -154,7 +171,11 @@ def batch(batch_id: str) -> Response:
         best = leaders(connection, measured, ranking, top) if top else []
     completed = summary["counts"]["completed"]
     note = note_of(summary, completed, len(measured) if top else completed)
-    return conditional(shown_summary(summary) | ranking.to_json() | {"leaderboard": titled_runs(best), "note": note})
+    return conditional(
+        shown_summary(summary)
+        | ranking.to_json()
+        | {"leaderboard": titled_runs(best), "note": note}
+    )
 
 
 def shown_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
@@ -192,13 +213,18 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
     with reading(platform().engine) as connection:
         page = batch_page(connection, batch_id, asked["after"], asked["limit"])
         if not page:
-            require_batch(connection, batch_id)  # an unknown batch is a 404, a page behind the last one is not
+            # an unknown batch is a 404, a page behind the last one is not
+            require_batch(connection, batch_id)
     next_after = page[-1]["request_hash"] if len(page) == asked["limit"] else None
     return {"batch_id": batch_id, "runs": titled_runs(page), "next_after": next_after}
 
 
 @blueprint.get("/api/batches/<batch_id>/heatmap")
-@operation("200 Heatmap: the metric over two parameters", NO_BATCH, asks=(METRIC, CONSTRAINT, *AXES, TICKER))
+@operation(
+    "200 Heatmap: the metric over two parameters",
+    NO_BATCH,
+    asks=(METRIC, CONSTRAINT, *AXES, TICKER),
+)
 def batch_map(batch_id: str) -> Response:
     """A metric over two parameters: ?metric=sharpe_ratio&x=period&y=oversold&ticker=AAPL, the last three optional."""
     asked = arguments()

@@ -30,16 +30,24 @@ def read_lines(settings: Settings) -> list[Line]:
     is_array, most = request.mimetype in ARRAY_TYPES, settings.max_bulk_runs
     lines = list(islice(_array(body) if is_array else _texts(body), most + 1))
     if not lines:
-        raise InvalidRequest({"body": "no runs; an array of at least one, or one JSON object per line, is expected"})
+        raise InvalidRequest(
+            {
+                "body": "no runs; an array of at least one, or one JSON object per line, is expected"
+            }
+        )
     if len(lines) > most:
-        raise RequestEntityTooLarge(f"more than {most} runs in one call; at most {most} are accepted")
+        raise RequestEntityTooLarge(
+            f"more than {most} runs in one call; at most {most} are accepted"
+        )
     return lines if is_array else _read_each(lines, parse_json)
 
 
 def _array(body: bytes) -> Iterator[Line]:
     values = parse_json(body)
     if not isinstance(values, list):
-        raise InvalidRequest({"body": f"a JSON array of runs is expected, not a {type(values).__name__}"})
+        raise InvalidRequest(
+            {"body": f"a JSON array of runs is expected, not a {type(values).__name__}"}
+        )
     return enumerate(values, start=1)
 
 
@@ -67,7 +75,11 @@ def _read_each(lines: Sequence[Line], read: Callable[[Any], Any]) -> list[Line]:
                 break
     if faulty:
         told = f"{faulty} of {len(lines)} runs are not valid, so none was recorded"
-        more = "; these are listed, and the rest was not looked at" if len(faults) >= MAX_FAULTS else ""
+        more = (
+            "; these are listed, and the rest was not looked at"
+            if len(faults) >= MAX_FAULTS
+            else ""
+        )
         raise InvalidRequest(faults, told + more)
     return found
 
@@ -79,12 +91,16 @@ def batch_id_of(lines: Sequence[Line], asked: str | None, issued: str) -> str:
     return named if isinstance(named, str) and named else issued
 
 
-def validate_lines(lines: Sequence[Line], batch_id: str, prices: PriceStore) -> list[ValidRequest]:
+def validate_lines(
+    lines: Sequence[Line], batch_id: str, prices: PriceStore
+) -> list[ValidRequest]:
     """All runs of a call, as members of its batch; InvalidRequest with the faults of every line."""
     remembered = _Remembered(prices)
     return [
         valid
-        for _, valid in _read_each(lines, lambda values: validate_request(_in_batch(values, batch_id), remembered))
+        for _, valid in _read_each(
+            lines, lambda values: validate_request(_in_batch(values, batch_id), remembered)
+        )
     ]
 
 
@@ -93,7 +109,9 @@ def _in_batch(values: Any, batch_id: str) -> Any:
         return values
     own = values.get("batch_id")
     if own is not None and own != batch_id:
-        raise InvalidRequest({"batch_id": f"{str(own)[:64]!r} is not the call's batch {batch_id[:64]!r}"})
+        raise InvalidRequest(
+            {"batch_id": f"{str(own)[:64]!r} is not the call's batch {batch_id[:64]!r}"}
+        )
     return {**values, "batch_id": batch_id}
 
 

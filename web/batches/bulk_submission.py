@@ -24,7 +24,8 @@ from web.runs.validation import ValidRequest
 log = logging.getLogger(__name__)
 
 TRIES = 5  # when others submit to the same batch
-SLOW_S = 1.0  # inserts that took longer are stamped anew; it costs a tenth of them, and the reconciler waits for 5 s
+# inserts that took longer are stamped anew; it costs a tenth of them, and the reconciler waits for 5 s
+SLOW_S = 1.0
 INSERT_ROWS = 1000  # per statement: about 1 MB, far below every server's max_allowed_packet
 
 
@@ -34,7 +35,8 @@ class BulkAnswer:
 
     new: int
     existing: dict[str, int]  # runs that existed already, counted by the API's status words
-    on_other_prices: int  # runs of the batch that read other versions of the prices; counted in a dry run
+    # runs of the batch that read other versions of the prices; counted in a dry run
+    on_other_prices: int
     run_ids: list[str | None]  # None in a dry run, where a new run would get its id
 
 
@@ -42,7 +44,9 @@ def plan_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> Bul
     """What a submission would do; nothing is recorded."""
     with reading(on.engine) as connection:
         known = runs_by_hash(connection, batch_id, [each.request_hash for each in valid])
-        others = runs_on_other_prices(connection, batch_id, {str(each.request.data_hash) for each in valid})
+        others = runs_on_other_prices(
+            connection, batch_id, {str(each.request.data_hash) for each in valid}
+        )
     run_ids = {request_hash: run_id for request_hash, (run_id, _) in known.items()}
     return replace(_answer(valid, run_ids, known), on_other_prices=others)
 
@@ -55,13 +59,22 @@ def submit_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> B
             with log_context(batch_id=batch_id):
                 log.info("bulk_accepted new=%d existing=%d", answer.new, len(valid) - answer.new)
                 on.submission.enqueue(
-                    [RunMessage(str(each.request.run_id), 1, each.request.to_json(), is_bulk=True) for each in new]
+                    [
+                        RunMessage(
+                            str(each.request.run_id), 1, each.request.to_json(), is_bulk=True
+                        )
+                        for each in new
+                    ]
                 )
             return answer
-    raise Conflict(f"batch {batch_id} is being submitted by others at the same time; send the same call again")
+    raise Conflict(
+        f"batch {batch_id} is being submitted by others at the same time; send the same call again"
+    )
 
 
-def _record(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> tuple[BulkAnswer | None, list[NewRun]]:
+def _record(
+    on: Platform, batch_id: str, valid: Sequence[ValidRequest]
+) -> tuple[BulkAnswer | None, list[NewRun]]:
     """The answer and the runs that were recorded; None when somebody else recorded some of them meanwhile."""
     hashes = [each.request_hash for each in valid]
     with reading(on.engine) as connection:
@@ -76,7 +89,9 @@ def _record(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> tuple
         if not _insert(on, new):
             return None, []
     run_ids = {key: run_id for key, (run_id, _) in known.items()}
-    return _answer(valid, run_ids | {each.request_hash: str(each.request.run_id) for each in new}, known), new
+    return _answer(
+        valid, run_ids | {each.request_hash: str(each.request.run_id) for each in new}, known
+    ), new
 
 
 def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
@@ -101,7 +116,9 @@ def _insert_all(connection: Connection, new: Sequence[NewRun]) -> None:
 
 
 def _answer(
-    valid: Sequence[ValidRequest], run_ids: dict[str, str], known: dict[str, tuple[str, RunStatus]]
+    valid: Sequence[ValidRequest],
+    run_ids: dict[str, str],
+    known: dict[str, tuple[str, RunStatus]],
 ) -> BulkAnswer:
     counts: dict[str, int] = {}
     for _, status in known.values():

@@ -7,7 +7,14 @@ from sqlalchemy.engine import Connection
 
 from adapters.batches.conditions import Condition, Reader
 from adapters.batches.leaderboard import Ranking
-from adapters.batches.queries import Measurement, Point, measured_runs, points_of, require_batch, surface_of
+from adapters.batches.queries import (
+    Measurement,
+    Point,
+    measured_runs,
+    points_of,
+    require_batch,
+    surface_of,
+)
 from adapters.batches.rankings import ranking_of
 from adapters.database import reading
 from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
@@ -22,7 +29,11 @@ blueprint = Blueprint("exploring", __name__)
 
 MOST_POINTS = 3000  # in one picture, in which more could not be told apart
 MOST_AXES = 6  # parameters beside the metrics
-WHERE = Argument("where", Parser(str, TEXT), "which runs, by parameters and metrics: period >= 10 and num_trades > 20")
+WHERE = Argument(
+    "where",
+    Parser(str, TEXT),
+    "which runs, by parameters and metrics: period >= 10 and num_trades > 20",
+)
 TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
 
 
@@ -64,8 +75,12 @@ def points(batch_id: str) -> Response:
             "runs": len(found),
             "chosen": sum(where is None or where.holds(each.values) for each in found),
             "run_ids": [each.measured[1] for each in shown],
-            "params": {name: [each.params.get(name) for each in shown] for name in varying[:MOST_AXES]},
+            "params": {
+                name: [each.params.get(name) for each in shown] for name in varying[:MOST_AXES]
+            },
             "metrics": {name: [each.metrics[name] for each in shown] for name in metrics},
-            "about": {name: {"title": each.title, "better": each.better} for name, each in about.items()},
+            "about": {
+                name: {"title": each.title, "better": each.better} for name, each in about.items()
+            },
         }
     )

@@ -53,7 +53,10 @@ def listed() -> str:
     found = _asked_batches()
     return render_template(
         "batches/list.html",
-        batches=[(batch, separate_cancelled(_counts(batch), batch.cancelled)) for batch in found.batches],
+        batches=[
+            (batch, separate_cancelled(_counts(batch), batch.cancelled))
+            for batch in found.batches
+        ],
         title_of=listed_title,
         next_after=found.next_after,
         asked={name: request.args[name] for name in ("after", "limit") if request.args.get(name)},
@@ -66,7 +69,9 @@ def listed() -> str:
 def listed_api() -> Response:
     """All batches, newest first, a page at a time: ?limit=25, then &after=<next_after>."""
     found = _asked_batches()
-    return conditional({"batches": [_as_json(batch) for batch in found.batches], "next_after": found.next_after})
+    return conditional(
+        {"batches": [_as_json(batch) for batch in found.batches], "next_after": found.next_after}
+    )
 
 
 def _asked_batches() -> BatchPage:
@@ -99,7 +104,10 @@ def _as_json(batch: ListedBatch) -> dict[str, Any]:
         "progress_pct": round(batch.ended / batch.runs * 100, 2),
         "created_at": utc_text(batch.first["created_at"]),
         "last_activity_at": utc_text(batch.last_activity),
-        **{which: {name: run[name] for name in ("run_id", "ticker", "rule_type")} for which, run in ends.items()},
+        **{
+            which: {name: run[name] for name in ("run_id", "ticker", "rule_type")}
+            for which, run in ends.items()
+        },
     }
 
 
@@ -116,8 +124,16 @@ def page(batch_id: str) -> str:
         top = read_argument("top", whole_number(1, MOST_LEADERS), LEADERS)
         best = leaders(connection, chosen, ranking, top)
         is_live = living_of(summary["counts"]) > 0
-        evidence = None if is_live or origin_of(batch_id) else batch_evidence(connection, batch_id, ticker)
-        completed = completed_runs(connection, batch_id, ticker) if ticker else summary["counts"]["completed"]
+        evidence = (
+            None
+            if is_live or origin_of(batch_id)
+            else batch_evidence(connection, batch_id, ticker)
+        )
+        completed = (
+            completed_runs(connection, batch_id, ticker)
+            if ticker
+            else summary["counts"]["completed"]
+        )
     metric = METRICS_BY_NAME[ranking.metric]
     return render_template(
         "batches/batch.html",
@@ -132,7 +148,11 @@ def page(batch_id: str) -> str:
         headline=[each for each in HEADLINES.values() if each is not metric],
         tickers=tickers,
         ticker=ticker,
-        failures={name: count for name, count in summary["failures"].items() if name != ErrorType.CANCELLED},
+        failures={
+            name: count
+            for name, count in summary["failures"].items()
+            if name != ErrorType.CANCELLED
+        },
         is_live=is_live,
         constraints=[each.text for each in ranking.constraints],
         where=where,
@@ -158,7 +178,10 @@ def shown_parameters(surface: Surface, ranking: Ranking) -> dict[str, Any]:
     heatmap = grid.heatmap() if grid else None
     return {
         "varying": varying,
-        "slices": [(name, surface.importance(name), slices_svg(surface.slices(name))) for name in varying[:MAX_SLICED]],
+        "slices": [
+            (name, surface.importance(name), slices_svg(surface.slices(name)))
+            for name in varying[:MAX_SLICED]
+        ],
         "grid": heatmap,
         "rows": heat_rows(heatmap, grid.best_runs(ranking.goal)) if grid and heatmap else [],
         "scale": scale(heatmap) if heatmap else [],

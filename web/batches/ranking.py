@@ -11,16 +11,26 @@ from web.arguments import arguments
 from web.operation import Argument
 from web.parsers import TEXT, Parser, one_of
 
-METRIC = Argument("metric", one_of(*METRIC_NAMES), "to rank by; by default what the batch was submitted with")
+METRIC = Argument(
+    "metric", one_of(*METRIC_NAMES), "to rank by; by default what the batch was submitted with"
+)
 GOAL = Argument("goal", one_of("max", "min"), "follows from the metric")
-CONSTRAINT = Argument("constraint", Parser(parse_condition, TEXT), "what a ranked run keeps, such as num_trades >= 5")
+CONSTRAINT = Argument(
+    "constraint",
+    Parser(parse_condition, TEXT),
+    "what a ranked run keeps, such as num_trades >= 5",
+)
 RANKING = (METRIC, GOAL, CONSTRAINT)
 
 
 def given_ranking(*more: str) -> dict[str, str]:
     """What the query says of it and of `more`, for links that keep it; an empty constraint is one, too."""
     asked = {name: request.args.get(name) for name in ("metric", "goal", "constraint", *more)}
-    return {name: value for name, value in asked.items() if value or (name == "constraint" and value is not None)}
+    return {
+        name: value
+        for name, value in asked.items()
+        if value or (name == "constraint" and value is not None)
+    }
 
 
 def asked_ranking(own: Ranking, *narrowed: Argument) -> Ranking:

@@ -10,7 +10,8 @@ from web.formats import number
 from web.svg import line, picture, scale, text
 from web.titles import short
 
-WIDTH, HEIGHT = 320, 170  # no wider than the narrowest place for it, so that letters are never drawn smaller
+# no wider than the narrowest place for it, so that letters are never drawn smaller
+WIDTH, HEIGHT = 320, 170
 LEFT, RIGHT, TOP, BOTTOM = 62, 14, 10, 26
 LETTER = 9  # wide; labels along the bottom are as many as have room
 

@@ -15,17 +15,23 @@ from web.batches.bulk_body import validate_lines
 from web.runs.validation import ValidRequest, written
 
 MOST_FIELDS = 100  # of a sweep; it has 10
-RULE_PARAMS = {name: {param.name: param.default for param in rule.params} for name, rule in RULES.items()}
+RULE_PARAMS = {
+    name: {param.name: param.default for param in rule.params} for name, rule in RULES.items()
+}
 _adapter = cache(lambda: TypeAdapter(SweepSpec))  # of pydantic, made when it is needed first
 
 
 def read_sweep(values: Any, most: int) -> Expansion:
     """The sweep that `values` ask for, of at most so many runs; InvalidRequest with every fault by field."""
     if not isinstance(values, dict) or len(values) > MOST_FIELDS:
-        raise InvalidRequest({"body": f"a JSON object of at most {MOST_FIELDS} fields is expected"})
+        raise InvalidRequest(
+            {"body": f"a JSON object of at most {MOST_FIELDS} fields is expected"}
+        )
     written(values.get("base"))
     try:
-        return expanded(_adapter().validate_json(json.dumps(values), strict=True), RULE_PARAMS, most)
+        return expanded(
+            _adapter().validate_json(json.dumps(values), strict=True), RULE_PARAMS, most
+        )
     except ValidationError as error:
         faulty = dict.fromkeys(str(each["loc"][0]) for each in error.errors(include_url=False))
     errors = {field: _message(field, values) for field in faulty}

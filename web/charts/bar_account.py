@@ -14,7 +14,12 @@ Trade = Mapping[str, Any]
 
 
 def account_words(
-    bar: int, signal: int, last_bar: int, request: Mapping[str, Any], trades: Sequence[Trade], rejected: Sequence[Trade]
+    bar: int,
+    signal: int,
+    last_bar: int,
+    request: Mapping[str, Any],
+    trades: Sequence[Trade],
+    rejected: Sequence[Trade],
 ) -> list[str]:
     """What was done on a bar, in order: exits by themselves, then what became of its signal (1, -1, or 0 for none).
 
@@ -22,7 +27,9 @@ def account_words(
     """
     left = [trade for trade in trades if trade["exit_bar"] == bar and not trade["is_open"]]
     words = [_closed(trade) for trade in left if trade["exit_reason"] != "signal"]
-    return words + (_of_signal(bar, signal, last_bar, request, trades, rejected) if signal else [])
+    return words + (
+        _of_signal(bar, signal, last_bar, request, trades, rejected) if signal else []
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,11 @@ def stretch_account(bars: range, trades: Sequence[Trade], signals: Sequence[int]
     """signals: of the rule on these bars, 1 or -1 each."""
     opened = sum(trade["entry_bar"] in bars for trade in trades)
     held = sum(
-        max(min(trade["exit_bar"] + trade["is_open"], bars.stop) - max(trade["entry_bar"], bars.start), 0)
+        max(
+            min(trade["exit_bar"] + trade["is_open"], bars.stop)
+            - max(trade["entry_bar"], bars.start),
+            0,
+        )
         for trade in trades
     )
     words = [
@@ -61,7 +72,11 @@ def _share(part: int, whole: int) -> str:
 
 
 def _closed(trade: Trade, when: str = "") -> str:
-    by = "" if trade["exit_reason"] == "signal" else f" by its {trade['exit_reason'].replace('_', ' ')}"
+    by = (
+        ""
+        if trade["exit_reason"] == "signal"
+        else f" by its {trade['exit_reason'].replace('_', ' ')}"
+    )
     return f"the {POSITIONS[trade['side']]} position was closed{by}{when} at {_price(trade['exit_price'])}"
 
 
@@ -70,18 +85,29 @@ def _price(price: float) -> str:
 
 
 def _of_signal(
-    bar: int, signal: int, last_bar: int, request: Mapping[str, Any], trades: Sequence[Trade], rejected: Sequence[Trade]
+    bar: int,
+    signal: int,
+    last_bar: int,
+    request: Mapping[str, Any],
+    trades: Sequence[Trade],
+    rejected: Sequence[Trade],
 ) -> list[str]:
     late = request["fill"] == "next_open"
     filled, when = bar + late, " at the next open" if late else ""
     if filled > last_bar:
         return ["there is no next bar to fill at"]
-    refused = [f"the order was rejected: {order['reason']}" for order in rejected if order["bar"] == filled]
+    refused = [
+        f"the order was rejected: {order['reason']}"
+        for order in rejected
+        if order["bar"] == filled
+    ]
     done = [*_fills(SIDES[signal], filled, when, late, trades), *refused]
     return done or [_why_nothing(bar, signal, request, trades)]
 
 
-def _fills(side: str, filled: int, when: str, late: bool, trades: Sequence[Trade]) -> Iterator[str]:
+def _fills(
+    side: str, filled: int, when: str, late: bool, trades: Sequence[Trade]
+) -> Iterator[str]:
     """What an order of this side closed and opened on the bar that it filled on."""
     for trade in trades:
         if trade["side"] != side and _is_closed_at(trade, filled, late):
@@ -95,12 +121,22 @@ def _fills(side: str, filled: int, when: str, late: bool, trades: Sequence[Trade
 def _is_closed_at(trade: Trade, filled: int, late: bool) -> bool:
     """Whether an order met the exit there: its own, or with next_open one at the same open that came before it."""
     own = trade["exit_reason"] == "signal"
-    return trade["exit_bar"] == filled and not trade["is_open"] and (own or (late and trade["exit_at"] == "open"))
+    return (
+        trade["exit_bar"] == filled
+        and not trade["is_open"]
+        and (own or (late and trade["exit_at"] == "open"))
+    )
 
 
-def _why_nothing(bar: int, signal: int, request: Mapping[str, Any], trades: Sequence[Trade]) -> str:
+def _why_nothing(
+    bar: int, signal: int, request: Mapping[str, Any], trades: Sequence[Trade]
+) -> str:
     # a position that left before the close had left before the signal
-    held = [each for each in trades if each["entry_bar"] <= bar <= each["exit_bar"] - (each["exit_at"] != "close")]
+    held = [
+        each
+        for each in trades
+        if each["entry_bar"] <= bar <= each["exit_bar"] - (each["exit_at"] != "close")
+    ]
     if any(each["exit_bar"] == bar and not each["is_open"] for each in held):
         return "nothing more was done"
     if held:

@@ -29,8 +29,10 @@ from web.platform import ask_database, platform
 
 blueprint = Blueprint("bars_api", __name__)
 
-ROLLING_YEARS = {"m": 5 / 252, "h": 1 / 6, "d": 1 / 2, "w": 2}  # by a timeframe's unit: one week, two months, …
-MOST_TRADES = 1000  # in one answer; where there are more, no marker can be told from its neighbours
+# by a timeframe's unit: one week, two months, …
+ROLLING_YEARS = {"m": 5 / 252, "h": 1 / 6, "d": 1 / 2, "w": 2}
+# in one answer; where there are more, no marker can be told from its neighbours
+MOST_TRADES = 1000
 CACHED_RUNS = 4  # decoded; a million bars are 48 MB beside their prices, 3,270 bars 160 KB
 
 
@@ -53,7 +55,9 @@ class RunBars:
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/bars")
-@operation("200 RunBars: the bars", "404 no such run, or its prices are gone", UNFINISHED, asks=WINDOW)
+@operation(
+    "200 RunBars: the bars", "404 no such run, or its prices are gone", UNFINISHED, asks=WINDOW
+)
 def bars(run_id: UUID) -> Response:
     """Bars of a completed run as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
     found = run_bars(str(run_id))
@@ -106,9 +110,15 @@ def _decoded(row: RowMapping, series: Bars) -> RunBars:
         bars=traded,
         holding=kept * closes / closes[-1],
         position=shares_held(run.trades, len(traded)),
-        rolling_sharpe=rolling_sharpe(run.path, rolling_bars(asked.timeframe), per_year, asked.risk_free_rate),
-        benchmark_equity=benchmark_equity(run, asked.initial_capital) if asked.benchmark else None,
-        trailing_stop=_trailing_stop(run, closes, asked.trailing_stop_pct) if asked.trailing_stop_pct else None,
+        rolling_sharpe=rolling_sharpe(
+            run.path, rolling_bars(asked.timeframe), per_year, asked.risk_free_rate
+        ),
+        benchmark_equity=benchmark_equity(run, asked.initial_capital)
+        if asked.benchmark
+        else None,
+        trailing_stop=_trailing_stop(run, closes, asked.trailing_stop_pct)
+        if asked.trailing_stop_pct
+        else None,
     )
 
 
@@ -126,11 +136,19 @@ def _trailing_stop(run: RunSeries, closes: Column, percent: float) -> Column:
     """The engine's level of each bar: `percent` behind the best of the entry price and the closes before the bar."""
     levels = np.full(len(closes), np.nan)
     for trade in run.trades:
-        best, factor = (np.maximum, 1 - percent / 100) if trade["side"] == "BUY" else (np.minimum, 1 + percent / 100)
-        during = slice(trade["entry_bar"], len(closes) if trade["is_open"] else trade["exit_bar"] + 1)
+        best, factor = (
+            (np.maximum, 1 - percent / 100)
+            if trade["side"] == "BUY"
+            else (np.minimum, 1 + percent / 100)
+        )
+        during = slice(
+            trade["entry_bar"], len(closes) if trade["is_open"] else trade["exit_bar"] + 1
+        )
         known = np.concatenate(([trade["entry_price"]], closes[during][:-1]))
         # where one position was left and the next one entered on the same bar, it is the first one's
-        levels[during] = np.where(np.isnan(levels[during]), best.accumulate(known) * factor, levels[during])
+        levels[during] = np.where(
+            np.isnan(levels[during]), best.accumulate(known) * factor, levels[during]
+        )
     return levels
 
 
@@ -144,10 +162,16 @@ def columns(found: RunBars, shown: Window) -> dict[str, Any]:
         "equity": found.run.equity[lasts].tolist(),
         "holding": known(found.holding[lasts], 2),
         "benchmark_equity": None if beside is None else known(beside[lasts], 4),
-        "drawdown_pct": np.maximum.reduceat(found.run.drawdown_pct[shown.first : shown.stop], starts).tolist(),
+        "drawdown_pct": np.maximum.reduceat(
+            found.run.drawdown_pct[shown.first : shown.stop], starts
+        ).tolist(),
         "position": found.position[lasts].tolist(),
         "rolling_sharpe": known(found.rolling_sharpe[lasts], 4),
-        **({} if stop is None else {"trailing_stop": [value and significant(value) for value in known(stop[lasts])]}),
+        **(
+            {}
+            if stop is None
+            else {"trailing_stop": [value and significant(value) for value in known(stop[lasts])]}
+        ),
     }
 
 
@@ -159,7 +183,10 @@ def known(values: Column, decimals: int | None = None) -> list[float | None]:
 
 def _trade_rows(run: RunSeries, trades: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
     """These trades, by their numbers, with the numbers of the bars that they filled on."""
-    filled = [{"entry_bar": trade["entry_bar"], "exit_bar": trade["exit_bar"]} for trade in trades.values()]
+    filled = [
+        {"entry_bar": trade["entry_bar"], "exit_bar": trade["exit_bar"]}
+        for trade in trades.values()
+    ]
     bars = sorted({bar for each in filled for bar in each.values()})
     dates = dict(zip(bars, bar_dates(run.times[bars], run.timeframe), strict=True))
     rows = (trade_row(number, trade, dates, run.timeframe) for number, trade in trades.items())

@@ -5,13 +5,21 @@ from typing import Any
 
 from markupsafe import Markup
 
-from adapters.runs.breakdown import Bin, ending_of, returns_histogram, side_of, trades_by, worst_drawdowns
+from adapters.runs.breakdown import (
+    Bin,
+    ending_of,
+    returns_histogram,
+    side_of,
+    trades_by,
+    worst_drawdowns,
+)
 from adapters.runs.series import RunSeries
 from contracts.run_result import TradeRow
 from web.formats import number
 from web.svg import bar, picture, scale, text
 
-WIDTH, HEIGHT, TOP, BOTTOM = 320, 150, 8, 26  # no wider than a phone, so that letters are never drawn smaller
+# no wider than a phone, so that letters are never drawn smaller
+WIDTH, HEIGHT, TOP, BOTTOM = 320, 150, 8, 26
 LABEL_EVERY = 5  # bins
 
 

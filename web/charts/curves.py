@@ -32,7 +32,10 @@ def curves() -> Response:
     """Equity in percent of the initial capital, and drawdown, of completed runs: ?run=<run_id>&run=…&max=4000."""
     most = arguments()["max"]
     rows = asked_rows(1, MOST_RUNS)
-    body = {"curves": [_curve(row, most) for row in rows], "benchmarks": list(_benchmarks(rows, most))}
+    body = {
+        "curves": [_curve(row, most) for row in rows],
+        "benchmarks": list(_benchmarks(rows, most)),
+    }
     return lasting(jsonify(body))
 
 
@@ -58,7 +61,10 @@ def _benchmarks(rows: Sequence[RowMapping], most: int) -> Iterator[dict[str, Any
             continue
         seen.add(key)
         lasts = whole_window(len(run.times), most).lasts
-        shown = {"time": run.times[lasts].tolist(), "growth_pct": known(benchmark_equity(run, 100.0)[lasts], 4)}
+        shown = {
+            "time": run.times[lasts].tolist(),
+            "growth_pct": known(benchmark_equity(run, 100.0)[lasts], 4),
+        }
         yield {"name": run.request["benchmark"], **shown}
 
 
@@ -66,7 +72,9 @@ def asked_rows(least: int, most: int) -> list[RowMapping]:
     """The completed runs that ?run=<run_id>&run=<run_id>… names; InvalidRequest, or UnknownRun, for others."""
     run_ids = list(dict.fromkeys(request.args.getlist("run")))
     if not least <= len(run_ids) <= most:
-        raise InvalidRequest({"run": f"{len(run_ids)} are named; from {least} to {most} runs can be compared"})
+        raise InvalidRequest(
+            {"run": f"{len(run_ids)} are named; from {least} to {most} runs can be compared"}
+        )
     for text in run_ids:
         _check_id(text)
     rows = ask_database(runs_by_id, run_ids)
@@ -88,4 +96,6 @@ def _check_states(run_ids: Sequence[str], rows: Sequence[RowMapping]) -> None:
             raise UnknownRun(f"no run has the id {each}")
         if known[each] != RunStatus.SUCCEEDED:
             state = RunStatus(known[each]).public
-            raise InvalidRequest({"run": f"{each} is {state}; only completed runs can be compared"})
+            raise InvalidRequest(
+                {"run": f"{each} is {state}; only completed runs can be compared"}
+            )

@@ -70,7 +70,11 @@ def explanation(run_id: UUID) -> ResponseReturnValue:
     account = account_words(bar, signal, last, json.loads(row["request_json"]), trades, rejected)
     when = bar_date(int(series.times[traded[bar]]), series.timeframe)
     body = {"bar": bar, "date": when, "signal": SIGNALS[signal]}
-    rule = _rule(kept, series, traded[bar], bar) if kept else {"sides": None, "conditions": [], "note": NO_LINES}
+    rule = (
+        _rule(kept, series, traded[bar], bar)
+        if kept
+        else {"sides": None, "conditions": [], "note": NO_LINES}
+    )
     sentence = "; ".join([*_outcome(SIGNALS[signal], rule["sides"]), *account])
     return jsonify(body | rule | {"account": account, "sentence": sentence})
 
@@ -85,7 +89,9 @@ def stretch(run_id: UUID) -> ResponseReturnValue:
     bars = range(shown.first, shown.stop)
     trades, _, _ = decode_trades(row["trades_json"])
     signals = [signal for at, signal, _ in decode_signals(row["signals_json"]) if at in bars]
-    dates = bar_dates(series.times[traded.start + bars.start : traded.start + bars.stop], series.timeframe)
+    dates = bar_dates(
+        series.times[traded.start + bars.start : traded.start + bars.stop], series.timeframe
+    )
     body = {"from": bars.start, "to": bars.stop, "first": dates[0], "last": dates[-1]}
     said = stretch_account(bars, trades, signals)
     kept = ask_database(lines_of, row, bars)
@@ -95,7 +101,10 @@ def stretch(run_id: UUID) -> ResponseReturnValue:
     head = kept.head if len(bars) == len(traded) else on_stretch(kept, bars, values)
     summaries = condition_summaries(head, dates)
     sides = said.awaited(json.loads(row["request_json"])["direction"])
-    return jsonify(body | {"sentence": said.words, "held_back": [held_back(summaries, side) for side in sides]})
+    return jsonify(
+        body
+        | {"sentence": said.words, "held_back": [held_back(summaries, side) for side in sides]}
+    )
 
 
 def _line_values(kept: RunLines, series: Bars, start: int, bars: Whole, line: int) -> Column:
@@ -110,7 +119,9 @@ def _line_values(kept: RunLines, series: Bars, start: int, bars: Whole, line: in
 def _traded(row: RowMapping) -> tuple[Bars, range]:
     """The bars that a run read, and the numbers of those that it traded."""
     asked, series = json.loads(row["request_json"]), platform().prices.bars(row["data_hash"])
-    return series, series.between(*(date.fromisoformat(asked[name]) for name in ("start_date", "end_date")))
+    return series, series.between(
+        *(date.fromisoformat(asked[name]) for name in ("start_date", "end_date"))
+    )
 
 
 def _rule(kept: RunLines, series: Bars, place: int, bar: int) -> dict[str, Any]:
@@ -118,9 +129,13 @@ def _rule(kept: RunLines, series: Bars, place: int, bar: int) -> dict[str, Any]:
     state = _bar_state(kept, series, place, bar)
     sides = {side: kept.head[side] for side in ("buy", "sell")}
     return {
-        "sides": {side: {"met": state.met(each), "words": state.said(each)} for side, each in sides.items()},
+        "sides": {
+            side: {"met": state.met(each), "words": state.said(each)}
+            for side, each in sides.items()
+        },
         "conditions": [
-            {"side": side, "words": state.wanted(each), "met": state.met(each)} | ({"member": member} if member else {})
+            {"side": side, "words": state.wanted(each), "met": state.met(each)}
+            | ({"member": member} if member else {})
             for side, condition in sides.items()
             for member, each in comparisons(condition)
         ],

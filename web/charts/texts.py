@@ -65,8 +65,12 @@ def cumulative_return(result: RunResult, _: RunSeries) -> str:
 def candlestick(result: RunResult, run: RunSeries) -> str:
     first, last = (run.dates[place][:10] for place in (0, -1))
     bought, sold = _order_counts(result.trades or [])
-    marked = f"with {_orders_of(bought, sold)} marked" if bought + sold else "with no trades to mark"
-    return f"Candles and volume of {result.request.get('ticker')} from {first} to {last}, {marked}"
+    marked = (
+        f"with {_orders_of(bought, sold)} marked" if bought + sold else "with no trades to mark"
+    )
+    return (
+        f"Candles and volume of {result.request.get('ticker')} from {first} to {last}, {marked}"
+    )
 
 
 def _subject(result: RunResult) -> str:
@@ -100,4 +104,6 @@ CHARTS: dict[str, tuple[str, Callable[[RunResult, RunSeries], str]]] = {
 
 def chart_texts(result: RunResult, run: RunSeries) -> dict[str, tuple[str, str]]:
     """Title of each chart of a completed run, and one sentence with its finding, by name."""
-    return {name: (title, f"{finding(result, run)}.") for name, (title, finding) in CHARTS.items()}
+    return {
+        name: (title, f"{finding(result, run)}.") for name, (title, finding) in CHARTS.items()
+    }

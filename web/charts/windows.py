@@ -12,8 +12,12 @@ from web.parsers import whole_number
 
 DEFAULT_POINTS, MOST_POINTS = 4_000, 20_000
 FROM = Argument("from", whole_number(0), "number of the first bar, from 0", 0)
-TO = Argument("to", whole_number(1), "number of the bar after the last; the number of bars by default")
-POINTS = Argument("max", whole_number(1, MOST_POINTS), f"points; {DEFAULT_POINTS} by default", DEFAULT_POINTS)
+TO = Argument(
+    "to", whole_number(1), "number of the bar after the last; the number of bars by default"
+)
+POINTS = Argument(
+    "max", whole_number(1, MOST_POINTS), f"points; {DEFAULT_POINTS} by default", DEFAULT_POINTS
+)
 WINDOW = (FROM, TO, POINTS)
 
 

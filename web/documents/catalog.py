@@ -24,7 +24,8 @@ def rules() -> Response:
             "rule_type": name,
             **{each: getattr(rule, each) for each in TOLD},
             "params": [
-                {each.name: _plain(getattr(param, each.name)) for each in fields(param)} for param in rule.params
+                {each.name: _plain(getattr(param, each.name)) for each in fields(param)}
+                for param in rule.params
             ],
             "schema": _plain(rule_schema(name)),
         }
@@ -38,8 +39,13 @@ def _language() -> dict[str, Any]:
     of_function = ("name", "group", "signature", "result", "help", "example")
     return {
         "series": [{"name": each.name, "help": each.help} for each in SERIES.values()],
-        "functions": [{name: getattr(each, name) for name in of_function} for each in FUNCTIONS.values()],
-        "examples": [{"title": each.title, "source": each.source, "params": each.params} for each in EXAMPLES],
+        "functions": [
+            {name: getattr(each, name) for name in of_function} for each in FUNCTIONS.values()
+        ],
+        "examples": [
+            {"title": each.title, "source": each.source, "params": each.params}
+            for each in EXAMPLES
+        ],
     }
 
 
@@ -54,4 +60,6 @@ def _plain(value: Any) -> Any:
 def metrics() -> Response:
     """Every metric of a run: its unit, its formula, and whether more or less of it is better."""
     shown = ("name", "title", "unit", "better", "formula")
-    return conditional({"metrics": [{name: getattr(metric, name) for name in shown} for metric in METRICS]})
+    return conditional(
+        {"metrics": [{name: getattr(metric, name) for name in shown} for metric in METRICS]}
+    )

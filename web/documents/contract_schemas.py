@@ -71,8 +71,12 @@ def sweep_schema() -> dict[str, Any]:
 @cache
 def result_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
     """JSON Schema of RunResult; its parts are in `$defs`."""
-    members: Any = {each.name: (_described(each.type), _default(each)) for each in fields(RunResult)}
-    described: type[BaseModel] = create_model(RunResult.__name__, __doc__=RunResult.__doc__, **members)
+    members: Any = {
+        each.name: (_described(each.type), _default(each)) for each in fields(RunResult)
+    }
+    described: type[BaseModel] = create_model(
+        RunResult.__name__, __doc__=RunResult.__doc__, **members
+    )
     return described.model_json_schema(ref_template=reference)
 
 

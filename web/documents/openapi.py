@@ -13,7 +13,12 @@ from contracts.study import StudyRequest
 from contracts.timeframes import TIMEFRAMES
 from rules.catalog import RULES, rule_schema
 from web.answers import conditional
-from web.documents.contract_schemas import portfolio_schema, request_schema, result_schema, sweep_schema
+from web.documents.contract_schemas import (
+    portfolio_schema,
+    request_schema,
+    result_schema,
+    sweep_schema,
+)
 from web.documents.openapi_schemas import ANSWERS, PORTFOLIO_TRADE
 from web.documents.schema_parts import COUNT, TEXT, array, json_object, ref
 from web.operation import Argument, operation_at
@@ -24,7 +29,15 @@ blueprint = Blueprint("openapi", __name__)
 VERSION = "1"
 DEFAULT = "default what was wrong"  # the answer that every operation has
 _ANSWER = re.compile(r"(?P<code>\w+) (?:(?P<kind>[A-Z]\w+|\w+/\w+): )?(?P<words>.*)")
-_PREFIXES = ("/api/", "/status/", "/run_backtest", "/health", "/ready", "/metrics", "/result/<uuid:run_id>/charts/")
+_PREFIXES = (
+    "/api/",
+    "/status/",
+    "/run_backtest",
+    "/health",
+    "/ready",
+    "/metrics",
+    "/result/<uuid:run_id>/charts/",
+)
 _REFERENCE = "#/components/schemas/{model}"
 _IN_PATHS: dict[str, dict[str, Any]] = {
     "run_id": run_id.schema,
@@ -139,8 +152,14 @@ def _schemas() -> dict[str, Any]:
     for one_rule in (request["RunRequest"], portfolio["LegRequest"]):
         _name_rules(one_rule)
     for terms in (request["RunRequest"], portfolio["PortfolioRequest"]):
-        terms["if"] = {"properties": {"size_type": {"const": "percent"}}, "required": ["size_type"]}
-        terms["then"] = {"properties": {"position_size": {"maximum": 100}}, "required": ["position_size"]}
+        terms["if"] = {
+            "properties": {"size_type": {"const": "percent"}},
+            "required": ["size_type"],
+        }
+        terms["then"] = {
+            "properties": {"position_size": {"maximum": 100}},
+            "required": ["position_size"],
+        }
     params = {f"{name}Params": rule_schema(name) for name in RULES}
     results = _by_name("RunResult", result_schema(_REFERENCE))
     together = {"PortfolioTrade": _with(results["TradeRow"], PORTFOLIO_TRADE)}
@@ -154,7 +173,12 @@ def _name_rules(one_rule: dict[str, Any]) -> None:
     one_rule["properties"]["rule_type"]["enum"] = list(RULES)
     one_rule["properties"]["ticker"]["pattern"] = "^[A-Z0-9.^=-]{1,15}$"
     one_rule["oneOf"] = [
-        {"properties": {"rule_type": {"const": name}, "params": {"$ref": f"#/components/schemas/{name}Params"}}}
+        {
+            "properties": {
+                "rule_type": {"const": name},
+                "params": {"$ref": f"#/components/schemas/{name}Params"},
+            }
+        }
         for name in RULES
     ]
 
@@ -170,7 +194,9 @@ def _of_batch(portfolio: dict[str, Any]) -> dict[str, Any]:
     terms = {name: dict(each) for name, each in portfolio["properties"].items() if name != "legs"}
     for each in terms.values():
         each.pop("default", None)
-    batch = TEXT | {"description": "its completed runs are the legs, and what they share the terms"}
+    batch = TEXT | {
+        "description": "its completed runs are the legs, and what they share the terms"
+    }
     return json_object({"batch_id": batch}, **terms) | {"additionalProperties": False}
 
 

@@ -14,7 +14,10 @@ SITE = Path(__file__).resolve().parents[1] / "site"
 def page(name: str = "index.html") -> Response:
     """A file of the documentation; 404 says how it is built where it was not."""
     if not SITE.is_dir():
-        abort(404, "The documentation was not built here: run `make docs`, and load this page again.")
+        abort(
+            404,
+            "The documentation was not built here: run `make docs`, and load this page again.",
+        )
     file = send_from_directory(SITE, name)
     file.direct_passthrough = False
     file.make_sequence()  # in memory, so that it is compressed as other pages are

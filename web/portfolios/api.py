@@ -49,7 +49,12 @@ def submit() -> ResponseReturnValue:
     portfolio_id, is_new = submit_portfolio(platform(), asked, idempotency_key())
     where = {"status_url": url_for("portfolio_api.portfolio", portfolio_id=portfolio_id)}
     page = {"page_url": url_for("portfolios.page", portfolio_id=portfolio_id)}
-    return {"portfolio_id": portfolio_id, "legs": len(asked.runs), **where, **page}, 202 if is_new else 200
+    return {
+        "portfolio_id": portfolio_id,
+        "legs": len(asked.runs),
+        **where,
+        **page,
+    }, 202 if is_new else 200
 
 
 @blueprint.get("/api/portfolios")
@@ -65,7 +70,9 @@ def asked_portfolios() -> tuple[list[tuple[RowMapping, dict[str, Any]]], int | N
     asked = arguments()
     most = asked["limit"]
     rows = list(ask_database(list_portfolios, asked["after"], most + 1))
-    return [(row, row_shown(row)) for row in rows[:most]], rows[most - 1]["id"] if len(rows) > most else None
+    return [(row, row_shown(row)) for row in rows[:most]], rows[most - 1]["id"] if len(
+        rows
+    ) > most else None
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>")
@@ -83,7 +90,9 @@ def curves(portfolio_id: UUID) -> Response:
     account, benchmark = series.account, series.account.request["benchmark"]
     shown = whole_window(len(account.times), arguments()["max"])
     lasts = shown.lasts
-    gross, held, positions = (np.array(series.found[name])[lasts] for name in ("gross", "held_equally", "positions"))
+    gross, held, positions = (
+        np.array(series.found[name])[lasts] for name in ("gross", "held_equally", "positions")
+    )
     equity = account.equity[lasts]
     invested = np.divide(gross * 100, equity, out=np.full(len(lasts), np.nan), where=equity > 0)
     beside = known(benchmark_equity(account, account.capital)[lasts], 2) if benchmark else None
@@ -104,7 +113,9 @@ def curves(portfolio_id: UUID) -> Response:
 def title(portfolio_id: UUID) -> ResponseReturnValue:
     """Call a portfolio what people are to read; an empty title gives way to its label, or its rules and tickers."""
     asked = asked_title()
-    committed(platform().engine, lambda connection: set_title(connection, str(portfolio_id), asked))
+    committed(
+        platform().engine, lambda connection: set_title(connection, str(portfolio_id), asked)
+    )
     return titled(Shown(str(portfolio_id)).title)
 
 
@@ -117,9 +128,15 @@ def cancel(portfolio_id: UUID) -> ResponseReturnValue:
         operations.cancel_run(str(portfolio_id))
         return _after(portfolio_id), 200
     with platform().engine.begin() as connection:
-        if not move(connection, str(portfolio_id), PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
-            raise Conflict(f"portfolio {portfolio_id} has ended already, so there is nothing to cancel")
-    _of_own_legs(shown, lambda leg: not RunStatus(leg["status"]).is_terminal, operations.cancel_run)
+        if not move(
+            connection, str(portfolio_id), PortfolioStatus.LEGS, PortfolioStatus.CANCELLED
+        ):
+            raise Conflict(
+                f"portfolio {portfolio_id} has ended already, so there is nothing to cancel"
+            )
+    _of_own_legs(
+        shown, lambda leg: not RunStatus(leg["status"]).is_terminal, operations.cancel_run
+    )
     return _after(portfolio_id), 200
 
 
@@ -134,17 +151,25 @@ def retry(portfolio_id: UUID) -> ResponseReturnValue:
     if shown.plan.status is PortfolioStatus.LEGS:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
     _of_own_legs(shown, lambda leg: leg["status"] == RunStatus.FAILED, operations.retry_run)
-    renew_legs(platform(), shown.plan, [n for n, run_id in enumerate(shown.plan.legs) if _is_lost(shown, run_id)])
+    renew_legs(
+        platform(),
+        shown.plan,
+        [n for n, run_id in enumerate(shown.plan.legs) if _is_lost(shown, run_id)],
+    )
     return _after(portfolio_id), 202
 
 
 def _is_lost(shown: Shown, run_id: str) -> bool:
     """Whether a leg's run was deleted, or has failed and is not its own to retry."""
     leg = shown.legs.get(run_id)
-    return leg is None or (leg["status"] == RunStatus.FAILED and leg["batch_id"] != batch_of(shown.plan.portfolio_id))
+    return leg is None or (
+        leg["status"] == RunStatus.FAILED and leg["batch_id"] != batch_of(shown.plan.portfolio_id)
+    )
 
 
-def _of_own_legs(shown: Shown, which: Callable[[RowMapping], bool], change: Callable[[str], None]) -> None:
+def _of_own_legs(
+    shown: Shown, which: Callable[[RowMapping], bool], change: Callable[[str], None]
+) -> None:
     """A change of those runs that were made for its legs and allow it."""
     for run_id, leg in shown.legs.items():
         if leg["batch_id"] == batch_of(shown.plan.portfolio_id) and which(leg):

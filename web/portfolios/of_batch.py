@@ -18,14 +18,25 @@ LEG_FIELDS = ("ticker", "rule_type", "params")
 def portfolio_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
     """The legs and terms of a batch's completed runs. UnknownBatch, or InvalidRequest when they differ in terms."""
     with reading(engine) as connection:
-        requests = [asked_again(each) for each in batch_requests(connection, batch_id, RunStatus.SUCCEEDED)]
+        requests = [
+            asked_again(each)
+            for each in batch_requests(connection, batch_id, RunStatus.SUCCEEDED)
+        ]
     if not 1 <= len(requests) <= MAX_LEGS:
         raise InvalidRequest(
-            {"batch_id": f"{len(requests):,} of its runs have completed; 1 to {MAX_LEGS} are accepted"}
+            {
+                "batch_id": f"{len(requests):,} of its runs have completed; 1 to {MAX_LEGS} are accepted"
+            }
         )
     first = requests[0]
     if found := differing(requests, (*LEG_FIELDS, *LABEL_FIELDS)):
-        raise InvalidRequest({"batch_id": f"its runs differ in {', '.join(found)}, which legs share"})
-    terms = {name: first[name] for name in TERMS if first.get(name) is not None and name not in LABEL_FIELDS}
+        raise InvalidRequest(
+            {"batch_id": f"its runs differ in {', '.join(found)}, which legs share"}
+        )
+    terms = {
+        name: first[name]
+        for name in TERMS
+        if first.get(name) is not None and name not in LABEL_FIELDS
+    }
     legs = [{name: each[name] for name in LEG_FIELDS} for each in requests]
     return {**terms, "legs": list({canonical_json(leg): leg for leg in legs}.values())}

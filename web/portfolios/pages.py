@@ -33,7 +33,10 @@ REASONS = {
     "max_gross": "as much of equity as allowed was invested",
     "max_weight": "as much as allowed of the ticker was held",
 }
-TRADE_COLUMNS = {"ticker": "Ticker", **{name: title for name, title in COLUMNS.items() if name != "trade_no"}}
+TRADE_COLUMNS = {
+    "ticker": "Ticker",
+    **{name: title for name, title in COLUMNS.items() if name != "trade_no"},
+}
 
 
 @blueprint.get("/portfolios")
@@ -42,7 +45,9 @@ def listed() -> str:
     """All portfolios, newest first: ?after=<next_after>&limit=25."""
     shown, next_after = asked_portfolios()
     is_live = any(each["completed_at"] is None for _, each in shown)
-    return render_template("portfolios/list.html", portfolios=shown, next_after=next_after, is_live=is_live)
+    return render_template(
+        "portfolios/list.html", portfolios=shown, next_after=next_after, is_live=is_live
+    )
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>")
@@ -52,7 +57,13 @@ def page(portfolio_id: UUID) -> str:
     if tab not in TABS:
         abort(404, f"a portfolio has no tab {tab[:40]!r}; there are {', '.join(TABS)}")
     shown = Shown(str(portfolio_id))
-    return render_template("portfolios/portfolio.html", tab=tab, tabs=TABS, **_shared(shown), **_completed(shown, tab))
+    return render_template(
+        "portfolios/portfolio.html",
+        tab=tab,
+        tabs=TABS,
+        **_shared(shown),
+        **_completed(shown, tab),
+    )
 
 
 def _shared(shown: Shown) -> dict[str, Any]:
@@ -112,7 +123,10 @@ def _of_series(series: PortfolioSeries, view: RunResult, tab: str) -> dict[str, 
     if tab == "trades":
         return known | _trades(series)
     if tab == "stats":
-        return known | {"months": run_view.months(account), "parts": breakdown(account, view.trades or [])}
+        return known | {
+            "months": run_view.months(account),
+            "parts": breakdown(account, view.trades or []),
+        }
     return known | _legs(series)
 
 
@@ -121,7 +135,9 @@ def _legs(series: PortfolioSeries) -> dict[str, Any]:
     weights, account = series.found["weights"], series.account
     bars = weights["bars"]
     names = series.names
-    spread, areas = weights_picture(series.dates_of(bars), weights["money"], account.equity[bars].tolist(), names)
+    spread, areas = weights_picture(
+        series.dates_of(bars), weights["money"], account.equity[bars].tolist(), names
+    )
     together = series.found["correlations"]
     largest = max((abs(value) for value in series.found["contributions"]), default=0.0)
     return {
@@ -141,7 +157,11 @@ def _trades(series: PortfolioSeries) -> dict[str, Any]:
         "trade_columns": TRADE_COLUMNS,
         "tickers": sorted({*series.tickers}),
         "exits": sorted({trade["exit_reason"] for trade in series.trades}),
-        "given": {name: value for name, value in request.args.items() if value and name not in ("tab", "page")},
+        "given": {
+            name: value
+            for name, value in request.args.items()
+            if value and name not in ("tab", "page")
+        },
     }
 
 
@@ -163,4 +183,9 @@ def report(portfolio_id: UUID) -> Response:
         ("Equity", equity_picture(account.dates, account.equity.tolist())),
         ("How it was spread", legs["spread"]),
     ]
-    return report_page("portfolios/report.html", **_shared(shown), **_completed(shown, "stats"), pictures=pictures)
+    return report_page(
+        "portfolios/report.html",
+        **_shared(shown),
+        **_completed(shown, "stats"),
+        pictures=pictures,
+    )

@@ -13,14 +13,19 @@ MOST_AREAS = 7  # each with a colour of its own; the others share one, and cash 
 
 
 def weights_picture(
-    dates: Sequence[str], money: Sequence[Sequence[float]], equity: Sequence[float], names: Sequence[str]
+    dates: Sequence[str],
+    money: Sequence[Sequence[float]],
+    equity: Sequence[float],
+    names: Sequence[str],
 ) -> tuple[Markup, list[str]]:
     """Each leg's part of equity over time, the largest ones by themselves; and what the areas are, from below.
 
     money: by leg, its value at each date; shorts count by their size. equity: at each date.
     """
     worth = np.array(equity)
-    parts = np.divide(np.abs(np.array(money)), worth, out=np.zeros((len(money), len(worth))), where=worth > 0)
+    parts = np.divide(
+        np.abs(np.array(money)), worth, out=np.zeros((len(money), len(worth))), where=worth > 0
+    )
     largest = np.argsort(-parts.sum(axis=1), kind="stable").tolist()
     areas = {names[leg]: parts[leg] for leg in largest[:MOST_AREAS]}
     if rest := largest[MOST_AREAS:]:
@@ -31,9 +36,14 @@ def weights_picture(
     lines = [_steps([y(share) for share in edge], x) for edge in edges.tolist()]
     shapes = [
         f"<g><title>{escape(name)}</title>{polygon(f'area-{number}', [*above, *reversed(below)])}</g>"
-        for number, (name, (below, above)) in enumerate(zip(areas, pairwise(lines), strict=True), start=1)
+        for number, (name, (below, above)) in enumerate(
+            zip(areas, pairwise(lines), strict=True), start=1
+        )
     ]
-    shapes += [text(2, HEIGHT - 6, dates[0][:10], "start"), text(WIDTH - 2, HEIGHT - 6, dates[-1][:10], "end")]
+    shapes += [
+        text(2, HEIGHT - 6, dates[0][:10], "start"),
+        text(WIDTH - 2, HEIGHT - 6, dates[-1][:10], "end"),
+    ]
     shapes += [text(2, EDGE - 8, f"{top * 100:.0f}% of equity", "start")]
     alt = f"Shares of equity from {dates[0][:10]} to {dates[-1][:10]}: {', '.join(areas)}"
     frame = f'class="study-picture" viewBox="0 0 {WIDTH} {HEIGHT}"'
@@ -42,4 +52,8 @@ def weights_picture(
 
 def _steps(heights: Sequence[float], x: Callable[[float], float]) -> list[tuple[float, float]]:
     """The corners of a line that keeps each height until the next one."""
-    return [(x(place), y) for at, y in enumerate(heights) for place in (at, min(at + 1, len(heights) - 1))]
+    return [
+        (x(place), y)
+        for at, y in enumerate(heights)
+        for place in (at, min(at + 1, len(heights) - 1))
+    ]

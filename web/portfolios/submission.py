@@ -32,7 +32,9 @@ def submit_portfolio(on: Platform, asked: ValidPortfolio, key: str | None) -> tu
     portfolio_id = str(uuid4())
     with reading(on.engine) as connection:
         served = runs_alike(connection, [valid.request_hash for valid in asked.runs], MAY_SERVE)
-    new = {v.request_hash: _run(v, portfolio_id) for v in asked.runs if v.request_hash not in served}
+    new = {
+        v.request_hash: _run(v, portfolio_id) for v in asked.runs if v.request_hash not in served
+    }
     on.submission.refuse_when_full(len(new) + 1)
     run_ids = {run.request_hash: str(run.request.run_id) for run in new.values()}
     run_ids |= {request_hash: row["run_id"] for request_hash, row in served.items()}
@@ -40,7 +42,15 @@ def submit_portfolio(on: Platform, asked: ValidPortfolio, key: str | None) -> tu
 
     def record(connection: Connection) -> None:
         _insert(connection, portfolio_id, list(new.values()))
-        insert_portfolio(connection, portfolio_id, asked.request, asked.request_hash, legs, key, current_actor())
+        insert_portfolio(
+            connection,
+            portfolio_id,
+            asked.request,
+            asked.request_hash,
+            legs,
+            key,
+            current_actor(),
+        )
 
     try:
         committed(on.engine, record)
@@ -64,7 +74,13 @@ def renew_legs(on: Platform, plan: Portfolio, numbers: Sequence[int]) -> None:
         legs[number] = str(run.request.run_id)
 
     def record(connection: Connection) -> None:
-        if not move(connection, plan.portfolio_id, plan.status, PortfolioStatus.LEGS, legs_json=json.dumps(legs)):
+        if not move(
+            connection,
+            plan.portfolio_id,
+            plan.status,
+            PortfolioStatus.LEGS,
+            legs_json=json.dumps(legs),
+        ):
             raise Conflict(f"portfolio {plan.portfolio_id} was retried a moment ago")
         _insert(connection, plan.portfolio_id, new)
 
@@ -79,7 +95,12 @@ def _insert(connection: Connection, portfolio_id: str, new: Sequence[NewRun]) ->
 
 
 def _enqueue(on: Platform, new: Sequence[NewRun]) -> None:
-    on.submission.enqueue([RunMessage(str(run.request.run_id), 1, run.request.to_json(), is_bulk=True) for run in new])
+    on.submission.enqueue(
+        [
+            RunMessage(str(run.request.run_id), 1, run.request.to_json(), is_bulk=True)
+            for run in new
+        ]
+    )
 
 
 def _run(valid: ValidRequest, portfolio_id: str) -> NewRun:

@@ -52,7 +52,11 @@ def checked_portfolio(body: bytes, on: Platform) -> ValidPortfolio:
     InvalidRequest with faults by field; UnknownBatch.
     """
     values, prices = parse_json(body), on.prices
-    if isinstance(values, dict) and isinstance(values.get("batch_id"), str) and "legs" not in values:
+    if (
+        isinstance(values, dict)
+        and isinstance(values.get("batch_id"), str)
+        and "legs" not in values
+    ):
         given = {name: value for name, value in values.items() if name != "batch_id"}
         return _checked(portfolio_of_batch(on.engine, values["batch_id"]) | given, prices)
     if not isinstance(values, dict) or "portfolio" not in values:
@@ -61,13 +65,17 @@ def checked_portfolio(body: bytes, on: Platform) -> ValidPortfolio:
     try:
         return _checked(_asked_by(sweep), prices)
     except InvalidRequest as error:
-        raise InvalidRequest(sweep.told({_place(field): fault for field, fault in error.errors.items()})) from None
+        raise InvalidRequest(
+            sweep.told({_place(field): fault for field, fault in error.errors.items()})
+        ) from None
 
 
 def _asked_by(sweep: Expansion) -> dict[str, Any]:
     """The portfolio that a sweep asks for: each of its runs is a leg."""
     legs = [{name: run[name] for name in _OF_LEG if name in run} for run in sweep.requests]
-    terms = {name: value for name, value in sweep.base.items() if name not in (*_OF_LEG, "charts")}
+    terms = {
+        name: value for name, value in sweep.base.items() if name not in (*_OF_LEG, "charts")
+    }
     label = {"label": sweep.spec.name[:64]} if sweep.spec.name else {}
     return {**label, **terms, **(sweep.spec.portfolio or {}), "legs": legs}
 
@@ -103,7 +111,11 @@ def _object(values: Any) -> dict[str, Any]:
 
 def _unknown(values: Mapping[str, Any]) -> Faults:
     known = ("legs", *TERMS, *SHARING_FIELDS)
-    return {name[:60]: f"unknown field; accepted: {', '.join(known)}" for name in values if name not in known}
+    return {
+        name[:60]: f"unknown field; accepted: {', '.join(known)}"
+        for name in values
+        if name not in known
+    }
 
 
 def _sharing(values: Mapping[str, Any], faults: Faults) -> Sharing:
@@ -120,21 +132,30 @@ def _sharing(values: Mapping[str, Any], faults: Faults) -> Sharing:
     other = "sleeves" if asked.mode == "shared" else "shared"
     for name in of_other_mode:
         if getattr(asked, name) != getattr(Sharing(), name):
-            faults[name] = f"{given[name]!r} is not accepted with mode {asked.mode}; it is for mode {other}"
+            faults[name] = (
+                f"{given[name]!r} is not accepted with mode {asked.mode}; it is for mode {other}"
+            )
     return asked
 
 
 def _legs(values: Any, faults: Faults) -> dict[int, LegRequest]:
     """The legs whose fields have their types, by number."""
     if not isinstance(values, list) or not 1 <= len(values) <= MAX_LEGS:
-        faults["legs"] = f"a list of 1 to {MAX_LEGS} objects of ticker, rule_type, params and weight is expected"
+        faults["legs"] = (
+            f"a list of 1 to {MAX_LEGS} objects of ticker, rule_type, params and weight is expected"
+        )
         return {}
     found: dict[int, LegRequest] = {}
     for number, leg in enumerate(values):
         try:
             found[number] = checked(LegRequest, leg)
         except InvalidRequest as error:
-            faults.update({_at(number, "" if field == "body" else field): each for field, each in error.errors.items()})
+            faults.update(
+                {
+                    _at(number, "" if field == "body" else field): each
+                    for field, each in error.errors.items()
+                }
+            )
         if len(faults) >= MAX_FAULTS:
             break
     return found
@@ -144,7 +165,9 @@ def _at(number: int, field: str) -> str:
     return f"legs[{number}].{field}" if field else f"legs[{number}]"
 
 
-def _runs(asked: PortfolioRequest, numbers: Sequence[int], prices: PriceSource, faults: Faults) -> list[ValidRequest]:
+def _runs(
+    asked: PortfolioRequest, numbers: Sequence[int], prices: PriceSource, faults: Faults
+) -> list[ValidRequest]:
     """The run of each leg, by these numbers. A fault that all have in a field that they share is told once."""
     found, of_legs = list[ValidRequest](), list[tuple[int, Faults]]()
     for place, number in enumerate(numbers):
@@ -162,7 +185,9 @@ def _runs(asked: PortfolioRequest, numbers: Sequence[int], prices: PriceSource, 
     return found
 
 
-def _faults_together(asked: PortfolioRequest, runs: Sequence[ValidRequest], prices: PriceSource) -> Faults:
+def _faults_together(
+    asked: PortfolioRequest, runs: Sequence[ValidRequest], prices: PriceSource
+) -> Faults:
     """What is wrong with legs beside each other."""
     return {**_repeated(runs), **_weights(asked), **_apart(runs, prices)}
 
@@ -196,11 +221,20 @@ def _apart(runs: Sequence[ValidRequest], prices: PriceSource) -> Faults:
     spans = [_span(valid, prices) for valid in runs]
     first, last = max(start for start, _ in spans), min(end for _, end in spans)
     if first > last:
-        each = dict.fromkeys(f"{run.request.ticker} {a} to {b}" for run, (a, b) in zip(runs, spans, strict=True))
-        return {"legs": f"there is no day on which all have prices: {'; '.join(list(each)[:MAX_FAULTS])}"}
-    bars = max(len(prices.bars(str(v.request.data_hash)).between(*span)) for v, span in zip(runs, spans, strict=True))
+        each = dict.fromkeys(
+            f"{run.request.ticker} {a} to {b}" for run, (a, b) in zip(runs, spans, strict=True)
+        )
+        return {
+            "legs": f"there is no day on which all have prices: {'; '.join(list(each)[:MAX_FAULTS])}"
+        }
+    bars = max(
+        len(prices.bars(str(v.request.data_hash)).between(*span))
+        for v, span in zip(runs, spans, strict=True)
+    )
     if (cells := bars * len(runs)) > MAX_CELLS:
-        return {"legs": f"{len(runs)} legs x {bars:,} bars are {cells:,}; at most {MAX_CELLS:,} are accepted"}
+        return {
+            "legs": f"{len(runs)} legs x {bars:,} bars are {cells:,}; at most {MAX_CELLS:,} are accepted"
+        }
     return {}
 
 
@@ -212,8 +246,12 @@ def _span(valid: ValidRequest, prices: PriceSource) -> tuple[date, date]:
 
 def _complete(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> PortfolioRequest:
     """The request with all its terms, and the versions of the prices that its runs read."""
-    legs = [replace(leg, data_hash=valid.request.data_hash) for leg, valid in zip(asked.legs, runs, strict=True)]
+    legs = [
+        replace(leg, data_hash=valid.request.data_hash)
+        for leg, valid in zip(asked.legs, runs, strict=True)
+    ]
     shared = runs[0].request.to_json()
     terms = {name: shared[name] for name in TERMS if shared[name] is not None}
-    capital = asked.terms.get("initial_capital", DEFAULT_CAPITAL)  # of which a sleeve's run has a part
+    # of which a sleeve's run has a part
+    capital = asked.terms.get("initial_capital", DEFAULT_CAPITAL)
     return replace(asked, legs=tuple(legs), terms=terms | {"initial_capital": capital})

@@ -20,7 +20,17 @@ from web.platform import platform
 from web.titles import portfolio_title
 
 RECEIPT = ("data_hash", "result_hash", "engine_version", "analysis_version", "image_tag")
-_OF_LEGS = (*runs.c["batch_id", "rule_id", "error_type", "error_message", "total_return_pct", "num_trades", "attempt"],)
+_OF_LEGS = (
+    *runs.c[
+        "batch_id",
+        "rule_id",
+        "error_type",
+        "error_message",
+        "total_return_pct",
+        "num_trades",
+        "attempt",
+    ],
+)
 
 
 class Shown:
@@ -54,7 +64,11 @@ class Shown:
     @cached_property
     def series(self) -> PortfolioSeries | None:
         """What came of it; None until it has completed, and once it was deleted."""
-        if self.job is None or None in (self.job["equity_curve_json"], self.job["trades_json"], self.row["found"]):
+        if self.job is None or None in (
+            self.job["equity_curve_json"],
+            self.job["trades_json"],
+            self.row["found"],
+        ):
             return None
         return PortfolioSeries(self.job, self.row["found"], self.plan.request)
 
@@ -69,7 +83,11 @@ class Shown:
         if self.plan.status is PortfolioStatus.CANCELLED:
             return ErrorType.CANCELLED, "cancelled on request"
         if self.plan.status is PortfolioStatus.FAILED:
-            failed = (leg["error_type"] for leg in self.legs.values() if leg["status"] == RunStatus.FAILED)
+            failed = (
+                leg["error_type"]
+                for leg in self.legs.values()
+                if leg["status"] == RunStatus.FAILED
+            )
             return next(failed, ErrorType.SYSTEM_ERROR), self.row["reason"]
         return (self.job["error_type"], self.job["error_message"]) if self.job else (None, None)
 
@@ -79,11 +97,18 @@ def row_shown(row: RowMapping) -> dict[str, Any]:
     asked = json.loads(row["request_json"])
     legs = asked["legs"]
     ended = row["job_status"] and RunStatus(row["job_status"]).is_terminal
-    state = "failed" if row["status"] in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED) else "running"
+    state = (
+        "failed"
+        if row["status"] in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
+        else "running"
+    )
     return {
         "portfolio_id": row["run_id"],
         "title": portfolio_title(row["title"], asked),
-        **{name: row[name] for name in ("name", "mode", "total_return_pct", "sharpe_ratio", "max_drawdown_pct")},
+        **{
+            name: row[name]
+            for name in ("name", "mode", "total_return_pct", "sharpe_ratio", "max_drawdown_pct")
+        },
         "status": RunStatus(row["job_status"]).public if ended else state,
         "tickers": list(dict.fromkeys(leg["ticker"] for leg in legs)),
         "legs": len(legs),
@@ -96,7 +121,11 @@ def described(shown: Shown) -> dict[str, Any]:
     """A portfolio as the API shows it."""
     row, job, series = shown.row, shown.job, shown.series
     error_type, error_message = shown.fault
-    stored = json.loads(job["metrics_json"]) if job and job["metrics_json"] else {"values": None, "notes": {}}
+    stored = (
+        json.loads(job["metrics_json"])
+        if job and job["metrics_json"]
+        else {"values": None, "notes": {}}
+    )
     return {
         "portfolio_id": row["run_id"],
         "title": shown.title,
@@ -140,7 +169,9 @@ def legs_shown(shown: Shown, series: PortfolioSeries | None) -> list[dict[str, A
         {
             **leg,
             "run_id": run_id,
-            "status": RunStatus(run["status"]).public if (run := shown.legs.get(run_id)) else "deleted",
+            "status": RunStatus(run["status"]).public
+            if (run := shown.legs.get(run_id))
+            else "deleted",
             "rule_id": run and run["rule_id"],
             "error_message": run and run["error_message"],
             **of_leg,
@@ -157,4 +188,6 @@ def completed_series(shown: Shown) -> PortfolioSeries:
         return series
     if shown.is_pruned:
         raise Conflict(PRUNED)
-    raise Conflict(f"portfolio {shown.row['run_id']} is {shown.status}; only a completed one has results")
+    raise Conflict(
+        f"portfolio {shown.row['run_id']} is {shown.status}; only a completed one has results"
+    )

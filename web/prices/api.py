@@ -32,7 +32,12 @@ LOADING = (
     replace(DRY_RUN, about="report on the file, store nothing"),
     Argument("adjust", flag, "multiply whole bars by Adj Close / Close; true by default", True),
     Argument("timezone", time_zone, "of times without an offset, such as America/New_York"),
-    Argument("guess", flag, "take the timeframe, and a zone that is lacking, from what the dates look like", False),
+    Argument(
+        "guess",
+        flag,
+        "take the timeframe, and a zone that is lacking, from what the dates look like",
+        False,
+    ),
     Argument("source", words(255), "where the file is from; kept with the version"),
     Argument("note", words(255), "kept with the version"),
 )
@@ -42,7 +47,9 @@ FILE = {"type": "string", "format": "binary"}
 @blueprint.get("/api/tickers")
 def tickers() -> Response:
     """Tickers with their timeframes and date ranges."""
-    listed = [{"ticker": ticker, "timeframes": ranges} for ticker, ranges in ticker_ranges().items()]
+    listed = [
+        {"ticker": ticker, "timeframes": ranges} for ticker, ranges in ticker_ranges().items()
+    ]
     return conditional({"tickers": listed})
 
 
@@ -68,7 +75,9 @@ def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
 @operation("200 PriceSeries: the current version of every series")
 def series() -> Response:
     """The current version of every series."""
-    listed = [_as_json(held) for ranges in platform().prices.all().values() for held in ranges.values()]
+    listed = [
+        _as_json(held) for ranges in platform().prices.all().values() for held in ranges.values()
+    ]
     return conditional({"series": listed})
 
 
@@ -79,14 +88,28 @@ def versions(ticker: str, timeframe: str) -> Response:
     with reading(platform().engine) as connection:
         found = versions_of(connection, *named_series(ticker, timeframe))
         counts = run_counts(connection, [each.data_hash for each in found])
-    listed = [_as_json(each) | {"runs": counts.get(each.data_hash, 0), "report": each.report} for each in found]
+    listed = [
+        _as_json(each) | {"runs": counts.get(each.data_hash, 0), "report": each.report}
+        for each in found
+    ]
     return conditional({"ticker": ticker, "timeframe": timeframe, "versions": listed})
 
 
 def _as_json(held: Version) -> dict[str, Any]:
-    bars = ("ticker", "timeframe", "data_hash", "first_bar", "last_bar", "bars", "bars_per_year", "closes_only")
+    bars = (
+        "ticker",
+        "timeframe",
+        "data_hash",
+        "first_bar",
+        "last_bar",
+        "bars",
+        "bars_per_year",
+        "closes_only",
+    )
     loaded = {"loaded_by": held.loaded_by, "loaded_at": utc_text(held.loaded_at)}
-    return {name: getattr(held, name) for name in (*bars, "is_current", "source", "note")} | loaded
+    return {
+        name: getattr(held, name) for name in (*bars, "is_current", "source", "note")
+    } | loaded
 
 
 @blueprint.put("/api/prices/<ticker>/<timeframe>")
@@ -127,7 +150,9 @@ def _examined(ticker: str, meaning: Meaning) -> Report:
         for finding in refused.findings:
             known = f"{errors[finding.place]}; " if finding.place in errors else ""
             errors[finding.place] = known + finding.message
-        raise InvalidRequest(errors, f"the file cannot be loaded: {in_words(refused.findings[0])}") from None
+        raise InvalidRequest(
+            errors, f"the file cannot be loaded: {in_words(refused.findings[0])}"
+        ) from None
 
 
 @blueprint.get("/api/prices/<ticker>/<timeframe>/<data_hash>.csv")
@@ -137,7 +162,9 @@ def file(ticker: str, timeframe: str, data_hash: str) -> Response:
     held = ask_database(version, *named_series(ticker, timeframe), data_hash)
     response = Response(csv_chunks(platform().prices.bars(held.data_hash)), mimetype="text/csv")
     response.headers.set(
-        "Content-Disposition", "attachment", filename=f"{held.ticker}_{timeframe}_{data_hash[:12]}.csv"
+        "Content-Disposition",
+        "attachment",
+        filename=f"{held.ticker}_{timeframe}_{data_hash[:12]}.csv",
     )
     return response
 
@@ -149,13 +176,20 @@ def bars(ticker: str, timeframe: str) -> Response:
     held = platform().prices.get(*named_series(ticker, timeframe))
     shown = asked_window(held.bars)
     series = platform().prices.bars(held.data_hash)
-    body = {"total": held.bars, "first": shown.first, "bars_per_point": shown.group, "price_decimals": series.decimals}
+    body = {
+        "total": held.bars,
+        "first": shown.first,
+        "bars_per_point": shown.group,
+        "price_decimals": series.decimals,
+    }
     candles = joined(series[shown.first : shown.stop], shown.starts - shown.first)
     return conditional(body | candle_columns(candles))
 
 
 @blueprint.delete("/api/prices/<ticker>/<timeframe>/<data_hash>")
-@operation("204 deleted", NO_VERSION, "409 it is the current one, or runs refer to it", needs="admin")
+@operation(
+    "204 deleted", NO_VERSION, "409 it is the current one, or runs refer to it", needs="admin"
+)
 def delete(ticker: str, timeframe: str, data_hash: str) -> ResponseReturnValue:
     """Delete a version; 409 while it is current or a run refers to it."""
     with platform().engine.begin() as connection:

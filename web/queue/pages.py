@@ -20,8 +20,15 @@ from web.upkeep.storage import storage
 blueprint = Blueprint("queue", __name__)
 
 # Seconds of a window and of its steps: 150 or 180 steps each.
-WINDOWS = {"5m": (300, 2), "15m": (900, 5), "1h": (3600, 20), "6h": (21_600, 120), "24h": (86_400, 480)}
-REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}  # a long window changes slowly and costs more
+WINDOWS = {
+    "5m": (300, 2),
+    "15m": (900, 5),
+    "1h": (3600, 20),
+    "6h": (21_600, 120),
+    "24h": (86_400, 480),
+}
+# a long window changes slowly and costs more
+REFRESH_S = {"5m": 1, "15m": 1, "1h": 5, "6h": 30, "24h": 60}
 
 
 @blueprint.get("/queue")
@@ -48,7 +55,10 @@ def page() -> str:
         storage=storage(),
         waiting_svg=history_svg(moments, [point.waiting for point in state.points], "waiting"),
         running_svg=history_svg(
-            moments, [point.running for point in state.points], "running", scaler.capacity if scaler else None
+            moments,
+            [point.running for point in state.points],
+            "running",
+            scaler.capacity if scaler else None,
         ),
     )
 
@@ -64,7 +74,9 @@ def numbers() -> ResponseReturnValue:
         "running": state.running,
         "messages": None if depths is None else sum(depths.values()),
         "queues": depths,
-        "oldest_waiting": {"run_id": oldest["run_id"], "since": utc_text(oldest["waiting_since"])} if oldest else None,
+        "oldest_waiting": {"run_id": oldest["run_id"], "since": utc_text(oldest["waiting_since"])}
+        if oldest
+        else None,
         "queue_wait_s": spread(state.waits_s),
         "run_s": spread(state.durations_s),
         "window": window,
@@ -73,7 +85,12 @@ def numbers() -> ResponseReturnValue:
         "scaler": asdict(scaler) if (scaler := scaler_state()) else None,
         "troubles": describe(seen, scaler, platform().glance.answers),
         "points": [
-            {"at": utc_text(point.at), "waiting": point.waiting, "running": point.running, "ended": point.ended}
+            {
+                "at": utc_text(point.at),
+                "waiting": point.waiting,
+                "running": point.running,
+                "ended": point.ended,
+            }
             for point in state.points
         ],
     }
@@ -98,7 +115,11 @@ def _seconds_to_empty(state: QueueState) -> float | None:
     """How long what waits takes at the pace of the last minute, since there was work in it; None when none ended."""
     busy = [*dropwhile(lambda point: not (point.waiting or point.running), _last_minute(state))]
     ended = sum(point.ended for point in busy)
-    return (state.now - busy[0].at).total_seconds() / ended * state.waiting if ended and state.waiting else None
+    return (
+        (state.now - busy[0].at).total_seconds() / ended * state.waiting
+        if ended and state.waiting
+        else None
+    )
 
 
 def _last_minute(state: QueueState) -> list[QueuePoint]:

@@ -14,7 +14,9 @@ HEADROOM = 1.2  # of the picture's top to its highest step, above which is a lab
 FLOOR_PCT = 88  # of the height; the labels are below
 
 
-def history_svg(moments: Sequence[datetime], values: Sequence[int], kind: str, limit: int | None = None) -> Markup:
+def history_svg(
+    moments: Sequence[datetime], values: Sequence[int], kind: str, limit: int | None = None
+) -> Markup:
     """A filled staircase of `kind` (waiting, running) over time from zero; `limit` as a line across it.
 
     Only the staircase is stretched: a picture within the picture, so that letters keep their size and shape.
@@ -55,6 +57,8 @@ def labelled(moments: Sequence[datetime]) -> list[tuple[datetime, float]]:
     step_s = next(step for step in LABEL_STEPS_S if span_s / step <= MOST_LABELS)
     midnight = datetime(start.year, start.month, start.day)
     first = -(-(start - midnight).total_seconds() // step_s)
-    times = [midnight + timedelta(seconds=(first + count) * step_s) for count in range(MOST_LABELS + 1)]
+    times = [
+        midnight + timedelta(seconds=(first + count) * step_s) for count in range(MOST_LABELS + 1)
+    ]
     placed = [(moment, (moment - start).total_seconds() / span_s) for moment in times]
     return [(moment, share) for moment, share in placed if MARGIN <= share <= 1 - MARGIN]

@@ -41,5 +41,7 @@ def describe(seen: Upkeep, scaler: ScalerState | None, queue_answers: bool = Tru
     gone_s = seen.reconciler_gone_s
     if gone_s is None or gone_s >= RECONCILER_GONE_S:
         since = "has never run" if gone_s is None else f"has been gone for {duration(gone_s)}"
-        found.append(f"The reconciler {since}: what a crash or an outage leaves behind is not repaired.")
+        found.append(
+            f"The reconciler {since}: what a crash or an outage leaves behind is not repaired."
+        )
     return found

@@ -23,12 +23,21 @@ ASKED = {
     "required": ["rule_type"],
     "additionalProperties": False,
 }
-NOT_DESCRIBED: dict[str, Any] = {"label": None, "lookback_bars": None, "warmup_bars": None, "warnings": []}
+NOT_DESCRIBED: dict[str, Any] = {
+    "label": None,
+    "lookback_bars": None,
+    "warmup_bars": None,
+    "warnings": [],
+}
 TEXTS = {"params.buy": "buy", "params.sell": "sell"}
 
 
 @blueprint.post("/api/rules/check")
-@operation("200 RuleCheck: whether a rule can be built so, or why not", body={"application/json": ASKED}, needs="read")
+@operation(
+    "200 RuleCheck: whether a rule can be built so, or why not",
+    body={"application/json": ASKED},
+    needs="read",
+)
 def check() -> ResponseReturnValue:
     """Whether {rule_type, params} make a rule: its faults by field, or its label and the bars that it needs.
 
@@ -37,7 +46,9 @@ def check() -> ResponseReturnValue:
     body = json_body()
     if not isinstance(body, dict) or not {"rule_type"} <= set(body) <= KNOWN:
         raise InvalidRequest(
-            {"body": f"an object with rule_type and params is expected, and may have {', '.join(MARKET)}"}
+            {
+                "body": f"an object with rule_type and params is expected, and may have {', '.join(MARKET)}"
+            }
         )
     rule_type, params = body["rule_type"], body.get("params", {})
     errors = check_params(rule_type, params)
@@ -51,7 +62,9 @@ def check() -> ResponseReturnValue:
     }
 
 
-def _described(rule_type: str, params: Mapping[str, Any], market: Mapping[str, Any]) -> dict[str, Any]:
+def _described(
+    rule_type: str, params: Mapping[str, Any], market: Mapping[str, Any]
+) -> dict[str, Any]:
     rule = checked_rule(rule_type, params)
     return {
         "label": rule.label,
@@ -63,15 +76,22 @@ def _described(rule_type: str, params: Mapping[str, Any], market: Mapping[str, A
 
 def _places(params: Mapping[str, Any], errors: Mapping[str, str]) -> dict[str, dict[str, int]]:
     """Line and column of the faults in the texts, when nothing else is at fault."""
-    if not set(errors) <= set(TEXTS) or not all(isinstance(params.get(name), str) for name in TEXTS.values()):
+    if not set(errors) <= set(TEXTS) or not all(
+        isinstance(params.get(name), str) for name in TEXTS.values()
+    ):
         return {}
     faults = text_faults(complete_params("FORMULA", params))
-    return {f"params.{name}": {"line": error.line, "column": error.column} for name, error in faults.items()}
+    return {
+        f"params.{name}": {"line": error.line, "column": error.column}
+        for name, error in faults.items()
+    }
 
 
 def _open_names(params: Mapping[str, Any]) -> list[str] | None:
     """The names that are to be inputs; None while a text cannot be read."""
-    texts = [text for text in map(params.get, TEXTS.values()) if isinstance(text, str) and text.strip()]
+    texts = [
+        text for text in map(params.get, TEXTS.values()) if isinstance(text, str) and text.strip()
+    ]
     try:
         return free_names(*texts)
     except FormulaError:

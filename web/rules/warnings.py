@@ -12,7 +12,9 @@ from web.platform import platform
 MARKET = ("ticker", "timeframe", "end_date")  # of a request: the prices that a rule would read
 
 
-def warnings_about(rule_type: str, params: Mapping[str, Any], market: Mapping[str, Any]) -> Iterator[str]:
+def warnings_about(
+    rule_type: str, params: Mapping[str, Any], market: Mapping[str, Any]
+) -> Iterator[str]:
     """Doubts about the conditions, and that the prices end before the rule has values; `market` may be anything."""
     rule = checked_rule(rule_type, params)
     if rule_type == "FORMULA":

@@ -24,7 +24,8 @@ class Tunable:
 
     path: str
     value: Any
-    spec: ParamSpec | None = None  # None of an input of a rule of one's own, whose bounds its request has
+    # None of an input of a rule of one's own, whose bounds its request has
+    spec: ParamSpec | None = None
 
     @property
     def title(self) -> str:
@@ -34,9 +35,15 @@ class Tunable:
 
 def tunables(rule_type: str, params: Mapping[str, Any]) -> list[Tunable]:
     """What of complete params one line can change; members of a composite rule cannot."""
-    known = {spec.name: spec for spec in RULES[rule_type].params if spec.kind in ("int", "float", "choice")}
+    known = {
+        spec.name: spec
+        for spec in RULES[rule_type].params
+        if spec.kind in ("int", "float", "choice")
+    }
     own = [Tunable(name, params[name], spec) for name, spec in known.items()]
-    return own + [Tunable(f"{INPUTS}.{name}", value) for name, value in params.get(INPUTS, {}).items()]
+    return own + [
+        Tunable(f"{INPUTS}.{name}", value) for name, value in params.get(INPUTS, {}).items()
+    ]
 
 
 def asked_before(connection: Connection) -> RowMapping | None:
@@ -46,7 +53,11 @@ def asked_before(connection: Connection) -> RowMapping | None:
     except (ValueError, UnknownRun):
         return None
     return (
-        row if row["kind"] == Kind.RUN and row["status"] == RunStatus.SUCCEEDED and row["equity_curve_json"] else None
+        row
+        if row["kind"] == Kind.RUN
+        and row["status"] == RunStatus.SUCCEEDED
+        and row["equity_curve_json"]
+        else None
     )
 
 

@@ -78,7 +78,10 @@ def status(run_id: UUID) -> Response:
         "queue_answers": platform().glance.answers if state is RunStatus.PENDING else None,
         "error_type": row["error_type"],
         "error_message": row["error_message"],
-        **{name: utc_text(row[name]) for name in ("created_at", "waiting_since", "started_at", "completed_at")},
+        **{
+            name: utc_text(row[name])
+            for name in ("created_at", "waiting_since", "started_at", "completed_at")
+        },
         "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
         "run_s": seconds_between(row["started_at"], row["completed_at"]),
         "result_url": url_for("run.page", run_id=run_id),
@@ -114,7 +117,10 @@ def chart(run_id: UUID, name: str) -> Response:
     row = ask_database(run_row, str(run_id))
     png = pictures(row).get(name)
     if png is None:
-        abort(404, "this run has no such chart: it has not completed, or its prices are not in the store any more")
+        abort(
+            404,
+            "this run has no such chart: it has not completed, or its prices are not in the store any more",
+        )
     response = Response(png, mimetype="image/png")
     response.headers["Cache-Control"] = "private, max-age=3600"
     return response
@@ -137,7 +143,12 @@ def retry(run_id: UUID) -> ResponseReturnValue:
 
 
 @blueprint.post("/api/runs/cancel")
-@operation("200 RunsChanged: ended as failed (cancelled)", FAULTS, NO_RUN, body={"application/json": ChosenRuns})
+@operation(
+    "200 RunsChanged: ended as failed (cancelled)",
+    FAULTS,
+    NO_RUN,
+    body={"application/json": ChosenRuns},
+)
 def cancel_many() -> ResponseReturnValue:
     """Cancel those of these runs that wait or run; those that have ended stay as they are."""
     return _changed(operations.cancel_among)

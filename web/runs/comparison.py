@@ -18,7 +18,8 @@ from web.titles import full_params
 blueprint = Blueprint("comparison", __name__)
 
 LEAST, MOST = 2, 5
-NOT_COMPARED = LABEL_FIELDS | {"params", "data_hash", "benchmark_hash"}  # the receipt tells versions of prices apart
+# the receipt tells versions of prices apart
+NOT_COMPARED = LABEL_FIELDS | {"params", "data_hash", "benchmark_hash"}
 # What a run says of how it came about; shown where it is not the same in all runs.
 RECEIPT = {"data_hash": "prices", "engine_version": "engine", "result_hash": "result"}
 
@@ -46,14 +47,17 @@ def page() -> str:
     """The runs named by ?run=<run_id>&run=<run_id>…"""
     rows = asked_rows(LEAST, MOST)
     compared = [
-        Compared(row, json.loads(row["request_json"]), json.loads(row["metrics_json"])["values"]) for row in rows
+        Compared(row, json.loads(row["request_json"]), json.loads(row["metrics_json"])["values"])
+        for row in rows
     ]
     return render_template(
         "runs/compare.html",
         runs=compared,
         metrics=metric_rows(compared),
         differences=differences([each.request for each in compared]),
-        receipts=_unequal([{words: each[name] for name, words in RECEIPT.items()} for each in rows]),
+        receipts=_unequal(
+            [{words: each[name] for name, words in RECEIPT.items()} for each in rows]
+        ),
         prices_differ=_prices_differ(rows),
     )
 
@@ -61,11 +65,19 @@ def page() -> str:
 def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:
     """Each metric that one of the runs has. The best is one that traded and was not ruined."""
     rows = []
-    rivals = [each.metrics for each in compared if each.metrics.get("num_trades") and not is_ruined(each.metrics)]
+    rivals = [
+        each.metrics
+        for each in compared
+        if each.metrics.get("num_trades") and not is_ruined(each.metrics)
+    ]
     for metric in METRICS:
         values = [each.metrics.get(metric.name) for each in compared]
         if any(value is not None for value in values):
-            rows.append(MetricRow(metric, values, _best(metric, [each.get(metric.name) for each in rivals])))
+            rows.append(
+                MetricRow(
+                    metric, values, _best(metric, [each.get(metric.name) for each in rivals])
+                )
+            )
     return rows
 
 
@@ -91,7 +103,9 @@ def _unequal(runs: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
     """The names whose values are not the same in all runs, with those values."""
     names = dict.fromkeys(name for each in runs for name in each)
     rows = [(name, [each.get(name) for each in runs]) for name in names]
-    return [(name, values) for name, values in rows if any(value != values[0] for value in values)]
+    return [
+        (name, values) for name, values in rows if any(value != values[0] for value in values)
+    ]
 
 
 def _prices_differ(rows: Sequence[RowMapping]) -> list[str]:

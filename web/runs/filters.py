@@ -15,10 +15,22 @@ from contracts.status import ErrorType, RunStatus
 from rules.catalog import RULES
 from web.arguments import arguments, limit
 from web.operation import Argument
-from web.parsers import MAX_DIGITS, TEXT, Parser, day, is_digits, number, one_of, sha256, ticker_symbol, words
+from web.parsers import (
+    MAX_DIGITS,
+    TEXT,
+    Parser,
+    day,
+    is_digits,
+    number,
+    one_of,
+    sha256,
+    ticker_symbol,
+    words,
+)
 from web.platform import platform
 
-CANCELLED = ErrorType.CANCELLED.value  # asked for as a state of its own, and then not among the failed
+# asked for as a state of its own, and then not among the failed
+CANCELLED = ErrorType.CANCELLED.value
 STATES = (*(status.public for status in RunStatus), CANCELLED)
 SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
 
@@ -54,13 +66,21 @@ FILTERS = (
     ),
     TICKER,
     Filter("rule", one_of(*RULES), "rule_type", column=runs.c.rule_type, title="Rule"),
-    Filter("name", words(64), "rule_id, such as RSI_14_30_70", column=runs.c.rule_id, title="Name"),
+    Filter(
+        "name", words(64), "rule_id, such as RSI_14_30_70", column=runs.c.rule_id, title="Name"
+    ),
     STATUS,
     Filter("label", words(64), "part of it, in any case", title="Label"),
     Filter("tag", words(TAG_LENGTH), "one of the run's tags", column=run_tags.c.tag, title="Tag"),
-    Filter("batch", words(64), "the whole of it", column=runs.c.batch_id, title="Batch", folded=True),
     Filter(
-        "prices", sha256, "data_hash, the version of the prices that was read", column=runs.c.data_hash, folded=True
+        "batch", words(64), "the whole of it", column=runs.c.batch_id, title="Batch", folded=True
+    ),
+    Filter(
+        "prices",
+        sha256,
+        "data_hash, the version of the prices that was read",
+        column=runs.c.data_hash,
+        folded=True,
     ),
     FROM,
     TO,
@@ -71,10 +91,14 @@ FILTERS = (
     ),
 )
 SORT = Argument(
-    "sort", one_of(*SORTS), "created by default; by a metric, runs without it are left out", default="created"
+    "sort",
+    one_of(*SORTS),
+    "created by default; by a metric, runs without it are left out",
+    default="created",
 )
 ORDER = Argument("order", one_of("desc", "asc"), "desc by default", default="desc")
-_CURSOR = TEXT | {"pattern": rf"^[0-9]{{1,{MAX_DIGITS}}}(~-?[0-9][0-9.e+-]*)?$"}  # with ~ in an order by a metric
+# with ~ in an order by a metric
+_CURSOR = TEXT | {"pattern": rf"^[0-9]{{1,{MAX_DIGITS}}}(~-?[0-9][0-9.e+-]*)?$"}
 
 
 def _cursor(by_metric: bool | None = None) -> Parser[Cursor]:
@@ -105,7 +129,10 @@ def asked_filter() -> RunFilter:
         **_state(asked["status"]),
         created_from=asked["from"],
         created_to=asked["to"],
-        ranges={metric.name: (asked[f"{short}_min"], asked[f"{short}_max"]) for short, metric in HEADLINES.items()},
+        ranges={
+            metric.name: (asked[f"{short}_min"], asked[f"{short}_max"])
+            for short, metric in HEADLINES.items()
+        },
         sort=SORTS[asked["sort"]],
         descending=asked["order"] == "desc",
         **{name: asked[name] for name in ("after", "before", "limit")},
@@ -115,7 +142,9 @@ def asked_filter() -> RunFilter:
 def _word(text: str) -> Word:
     """A word of a search, with the tickers and the rules whose name or title contains it."""
     folded, tickers = text.lower(), platform().prices.all()
-    called = {name: f"{name} {rule.title} {rule.short_title}".lower() for name, rule in RULES.items()}
+    called = {
+        name: f"{name} {rule.title} {rule.short_title}".lower() for name, rule in RULES.items()
+    }
     rules = [name for name, words in called.items() if folded in words]
     return Word(text, [ticker for ticker in tickers if folded in ticker.lower()], rules)
 
@@ -124,7 +153,10 @@ def _state(word: str | None) -> Mapping[str, Any]:
     if word is None:
         return {}
     status = RunStatus.FAILED if word == CANCELLED else RunStatus.from_public(word)
-    return {"status": status, "cancelled": word == CANCELLED if status is RunStatus.FAILED else None}
+    return {
+        "status": status,
+        "cancelled": word == CANCELLED if status is RunStatus.FAILED else None,
+    }
 
 
 def cursor_text(cursor: Cursor | None) -> str | None:

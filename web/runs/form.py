@@ -41,7 +41,9 @@ def page() -> str:
     origin = request.args.get("clone")
     tickers = ticker_ranges()
     known = {name: value for name, value in FIRST.items() if name != "ticker" or value in tickers}
-    values: dict[str, Any] = known | {name: request.args[name] for name in PREFILLED if request.args.get(name)}
+    values: dict[str, Any] = known | {
+        name: request.args[name] for name in PREFILLED if request.args.get(name)
+    }
     unknown = values["ticker"] if tickers and values.get("ticker") not in tickers else None
     if unknown:
         values["ticker"] = known.get("ticker")
@@ -49,7 +51,8 @@ def page() -> str:
     with reading(platform().engine) as connection:
         if origin:
             row = _run(connection, origin)
-            cloned = RunRequest.from_json(json.loads(row["request_json"]))  # with all fields, also younger ones
+            # with all fields, also younger ones
+            cloned = RunRequest.from_json(json.loads(row["request_json"]))
             values, newer = asked_again(cloned.to_json()), _newer_prices(connection, row)
         latest = _latest(connection)
     return render_template(
@@ -93,7 +96,9 @@ def _newer_prices(connection: Connection, row: RowMapping) -> Version | None:
 
 def _latest(connection: Connection) -> list[RowMapping | ListedBatch]:
     """What was submitted latest, newest first; a batch is one line, however many runs it has."""
-    alone = select(*STATUS_COLUMNS, *runs.c["title", "rule_type", "params_json"]).where(runs.c.batch_id.is_(None))
+    alone = select(*STATUS_COLUMNS, *runs.c["title", "rule_type", "params_json"]).where(
+        runs.c.batch_id.is_(None)
+    )
     found: list[RowMapping | ListedBatch] = list(
         connection.execute(alone.order_by(runs.c.id.desc()).limit(LATEST)).mappings()
     )
@@ -107,7 +112,11 @@ def _submitted_at(line: RowMapping | ListedBatch) -> datetime:
 
 
 def _is_living(line: RowMapping | ListedBatch) -> bool:
-    return line.is_live if isinstance(line, ListedBatch) else not RunStatus(line["status"]).is_terminal
+    return (
+        line.is_live
+        if isinstance(line, ListedBatch)
+        else not RunStatus(line["status"]).is_terminal
+    )
 
 
 def default_members(param: ParamSpec) -> list[dict[str, Any]]:

@@ -39,25 +39,38 @@ COLUMNS = {
     "batch": "Batch",
     "created": "Submitted",
 }
-RECENT = {"Today": 0, "Last 7 days": 6, "Last 30 days": 29}  # filters that are one click, with the days before today
+# filters that are one click, with the days before today
+RECENT = {"Today": 0, "Last 7 days": 6, "Last 30 days": 29}
 # What a reader may show beside it.
-MORE_COLUMNS = {"benchmark": "Benchmark", **{name: metric.title for name, metric in BENCHMARK_METRICS.items()}}
+MORE_COLUMNS = {
+    "benchmark": "Benchmark",
+    **{name: metric.title for name, metric in BENCHMARK_METRICS.items()},
+}
 
 
 @blueprint.get("/runs")
 @operation(asks=ASKED, strict=True)
 def page() -> str:
     """All runs by filter and order, a page at a time."""
-    columns = request.cookies.get("columns", ".".join(COLUMNS)).split(".")  # see js/runs/columns.js
+    # see js/runs/columns.js
+    columns = request.cookies.get("columns", ".".join(COLUMNS)).split(".")
     benchmark_metrics = [metric for name, metric in BENCHMARK_METRICS.items() if name in columns]
     wanted = asked_filter()
-    page = ask_database(list_runs, wanted, "request_json", *(["metrics_json"] if benchmark_metrics else []))
-    given = {name: value for name, value in request.args.items() if value and name not in ("after", "before")}
+    page = ask_database(
+        list_runs, wanted, "request_json", *(["metrics_json"] if benchmark_metrics else [])
+    )
+    given = {
+        name: value
+        for name, value in request.args.items()
+        if value and name not in ("after", "before")
+    }
     return render_template(
         "runs/history.html",
         runs=page.rows,
         asked=_decoded(page, "request_json"),
-        batch_names=ask_database(titles_of, [row["batch_id"] for row in page.rows if row["batch_id"]]),
+        batch_names=ask_database(
+            titles_of, [row["batch_id"] for row in page.rows if row["batch_id"]]
+        ),
         metrics=_decoded(page, "metrics_json"),
         columns=columns,
         offered=COLUMNS | MORE_COLUMNS,
@@ -68,7 +81,9 @@ def page() -> str:
         unmatched=[] if page.rows else ask_database(unmatched, wanted.words),
         filters=FILTERS,
         narrowing=[each for each in FILTERS if each.name in given],
-        recent={text: str(datetime.now(UTC).date() - timedelta(days)) for text, days in RECENT.items()},
+        recent={
+            text: str(datetime.now(UTC).date() - timedelta(days)) for text, days in RECENT.items()
+        },
         headlines=HEADLINES,
         tickers=list(platform().prices.all()),
         is_live=any(row["status"] in (RunStatus.PENDING, RunStatus.RUNNING) for row in page.rows),
@@ -100,7 +115,9 @@ def _listed_run(row: Any) -> dict[str, Any]:
         "title": run_title(row),
         **{name: row[name] for name in same},
         "status": RunStatus(row["status"]).public,
-        "metrics": {name: row[name] for name in HEADLINE_NAMES} if row["status"] == RunStatus.SUCCEEDED else None,
+        "metrics": {name: row[name] for name in HEADLINE_NAMES}
+        if row["status"] == RunStatus.SUCCEEDED
+        else None,
         **{name: utc_text(row[name]) for name in ("created_at", "started_at", "completed_at")},
         "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
         "run_s": seconds_between(row["started_at"], row["completed_at"]),

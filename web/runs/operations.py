@@ -62,11 +62,15 @@ def cancel_among(among: ColumnElement[bool]) -> list[str]:
 
     def take_off(rows: Sequence[RowMapping]) -> None:
         try:
-            platform().queue.remove_many([job_id_of(row["run_id"], row["attempt"]) for row in rows])
+            platform().queue.remove_many(
+                [job_id_of(row["run_id"], row["attempt"]) for row in rows]
+            )
         except QueueUnavailable as error:  # the messages are stale; their Jobs find that out
             log.warning("messages_left count=%d reason=%s", len(rows), error)
 
-    cancelled = _in_portions(lambda connection, after_id: cancel_some(connection, among, after_id), take_off)
+    cancelled = _in_portions(
+        lambda connection, after_id: cancel_some(connection, among, after_id), take_off
+    )
     log.info("runs_cancelled runs=%d", len(cancelled))
     return cancelled
 
@@ -83,18 +87,23 @@ def retry_among(among: ColumnElement[bool]) -> list[str]:
         submission.refuse_when_full(len(rows))  # and so takes back what this portion has changed
         return rows
 
-    retried = _in_portions(change, lambda rows: submission.enqueue([_next_attempt(row) for row in rows]))
+    retried = _in_portions(
+        change, lambda rows: submission.enqueue([_next_attempt(row) for row in rows])
+    )
     log.info("runs_retried runs=%d", len(retried))
     return retried
 
 
 def _next_attempt(row: RowMapping) -> RunMessage:
     is_bulk = row["batch_id"] is not None
-    return RunMessage(row["run_id"], row["attempt"] + 1, json.loads(row["request_json"]), is_bulk=is_bulk)
+    return RunMessage(
+        row["run_id"], row["attempt"] + 1, json.loads(row["request_json"]), is_bulk=is_bulk
+    )
 
 
 def _in_portions(
-    change: Callable[[Connection, int], Sequence[RowMapping]], afterwards: Callable[[Sequence[RowMapping]], None]
+    change: Callable[[Connection, int], Sequence[RowMapping]],
+    afterwards: Callable[[Sequence[RowMapping]], None],
 ) -> list[str]:
     """Change runs a portion at a time, each once, and tell the queue after each commit; the ids of all of them."""
     changed: list[str] = []
@@ -114,8 +123,12 @@ def reproduce_run(run_id: str, key: str | None) -> Accepted:
     """The same request as a new run that knows which one it repeats; once per Idempotency-Key."""
     row = ask_database(run_row, run_id)
     if row["kind"] != Kind.RUN:
-        raise Conflict(f"{run_id} is a {row['kind']}, which has no receipt to compare with; submit it again")
+        raise Conflict(
+            f"{run_id} is a {row['kind']}, which has no receipt to compare with; submit it again"
+        )
     asked = RunRequest.from_json(json.loads(row["request_json"]))
     # its own prices, whatever has been loaded since, and outside of any batch
     request = replace(asked, data_hash=row["data_hash"], run_id=None, batch_id=None)
-    return platform().submission.submit(ValidRequest(request, row["request_hash"]), key, reproduces=run_id)
+    return platform().submission.submit(
+        ValidRequest(request, row["request_hash"]), key, reproduces=run_id
+    )

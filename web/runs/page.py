@@ -28,10 +28,13 @@ from web.runs.trade_table import COLUMNS, PAGE_SIZE, POSITION_WORDS, trade_page
 
 blueprint = Blueprint("run", __name__)
 
-ENDING_S = 0.5  # a single run with warm processes ends within it, and needs no page that says that it waits
+# a single run with warm processes ends within it, and needs no page that says that it waits
+ENDING_S = 0.5
 LOOK_S = 0.015
-_held = threading.BoundedSemaphore(2)  # threads of this process that wait so; everybody else is answered at once
-FORMER_TABS = frozenset({"equity", "drawdown", "portfolio", "candles"})  # of addresses that people have kept
+# threads of this process that wait so; everybody else is answered at once
+_held = threading.BoundedSemaphore(2)
+# of addresses that people have kept
+FORMER_TABS = frozenset({"equity", "drawdown", "portfolio", "candles"})
 
 
 @blueprint.get("/result/<uuid:run_id>")
@@ -100,21 +103,36 @@ def _reproductions(connection: Connection, row: RowMapping) -> dict[str, Any]:
     }
 
 
-def _completed(view: RunResult, run: RunSeries | None, tab: str, before: RowMapping | None) -> dict[str, Any]:
+def _completed(
+    view: RunResult, run: RunSeries | None, tab: str, before: RowMapping | None
+) -> dict[str, Any]:
     """What only a completed run has; before: the run that it is shown beside."""
     if view.status != "completed":
         return {"failure": run_view.failure(view.error_type)}
     kpis = run_view.kpis(view, json.loads(before["metrics_json"])["values"] if before else None)
-    shared: dict[str, Any] = {"headline": kpis.pop("Headline"), "kpis": kpis, "page_size": PAGE_SIZE}
+    shared: dict[str, Any] = {
+        "headline": kpis.pop("Headline"),
+        "kpis": kpis,
+        "page_size": PAGE_SIZE,
+    }
     if before:
         asked = json.loads(before["request_json"])
         same_rule = asked["rule_type"] == view.request["rule_type"]
-        changed = changed_params(asked["rule_type"], view.request["params"], asked["params"]) if same_rule else ""
+        changed = (
+            changed_params(asked["rule_type"], view.request["params"], asked["params"])
+            if same_rule
+            else ""
+        )
         shared |= {"before": before, "changed": changed}
-    shared["market"] = run_view.market(view.metrics or {}, f"buying and holding {view.request['ticker']}")
+    shared["market"] = run_view.market(
+        view.metrics or {}, f"buying and holding {view.request['ticker']}"
+    )
     if run is None:  # pruned
         return shared
-    shared |= {"no_trades": run_view.why_no_trades(view, run), "timing": run_view.timing(view, run)}
+    shared |= {
+        "no_trades": run_view.why_no_trades(view, run),
+        "timing": run_view.timing(view, run),
+    }
     if tab == "trades":
         return shared | _trades(view)
     if tab == "numbers":

@@ -10,7 +10,13 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy.exc import IntegrityError
 
 from adapters.database_errors import is_duplicate_key
-from adapters.runs.presets import change_preset, count_presets, delete_preset, list_presets, save_preset
+from adapters.runs.presets import (
+    change_preset,
+    count_presets,
+    delete_preset,
+    list_presets,
+    save_preset,
+)
 from contracts.errors import Conflict, InvalidRequest
 from web.arguments import json_body
 from web.operation import FAULTS, operation
@@ -28,7 +34,12 @@ NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "print
 
 
 def _object(**properties: Any) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties, "required": [*properties], "additionalProperties": False}
+    schema = {
+        "type": "object",
+        "properties": properties,
+        "required": [*properties],
+        "additionalProperties": False,
+    }
     return {"application/json": schema}
 
 
@@ -37,7 +48,9 @@ def presets() -> ResponseReturnValue:
     """All presets by name; a field that was added to the contract later has its default."""
     saved = ask_database(list_presets)
     defaults = {name: FIELDS[name].default for name in PRESET_FIELDS}
-    return jsonify({"strategies": [preset | {"form": defaults | preset["form"]} for preset in saved]})
+    return jsonify(
+        {"strategies": [preset | {"form": defaults | preset["form"]} for preset in saved]}
+    )
 
 
 @blueprint.post("/api/strategies")
@@ -55,7 +68,9 @@ def save() -> ResponseReturnValue:
     except IntegrityError as error:
         if not is_duplicate_key(error):
             raise
-        raise Conflict(f"a preset is called {name!r} already; choose another name, or delete that one first") from None
+        raise Conflict(
+            f"a preset is called {name!r} already; choose another name, or delete that one first"
+        ) from None
     return {"id": preset_id, "name": name, "rule_type": form["rule_type"], "form": form}, 201
 
 

@@ -43,7 +43,11 @@ def page(run_id: UUID) -> Response:
         kpis=run_view.kpis(view),
         no_trades=run_view.why_no_trades(view, run),
         timing=run_view.timing(view, run),
-        charts=[(texts[name][1], base64.b64encode(drawn[name]).decode()) for name in CHART_NAMES if name in drawn],
+        charts=[
+            (texts[name][1], base64.b64encode(drawn[name]).decode())
+            for name in CHART_NAMES
+            if name in drawn
+        ],
         position_words=POSITION_WORDS,
         price_decimals=platform().prices.decimals(row["data_hash"]),
         **run_view.shown_request(view),
@@ -52,12 +56,17 @@ def page(run_id: UUID) -> Response:
 
 def report_page(template: str, **known: Any) -> Response:
     """A page that holds all that it shows."""
-    return Response(render_template(template, css=_css(), **known), headers={"Content-Security-Policy": _policy()})
+    return Response(
+        render_template(template, css=_css(), **known),
+        headers={"Content-Security-Policy": _policy()},
+    )
 
 
 @cache
 def _css() -> str:
-    return (Path(__file__).parents[1] / "static" / "css" / "report.css").read_text(encoding="utf-8")
+    return (Path(__file__).parents[1] / "static" / "css" / "report.css").read_text(
+        encoding="utf-8"
+    )
 
 
 def _policy() -> str:

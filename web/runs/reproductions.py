@@ -39,13 +39,22 @@ def origin_of(connection: Connection, row: RowMapping) -> Reproduction | None:
     """How this run compares with the one that it repeats; None when it repeats none, or that one is gone."""
     if not row["reproduces"]:
         return None
-    origin = connection.execute(select(runs).where(runs.c.run_id == row["reproduces"])).mappings().one_or_none()
+    origin = (
+        connection.execute(select(runs).where(runs.c.run_id == row["reproduces"]))
+        .mappings()
+        .one_or_none()
+    )
     return None if origin is None else _judged(origin, row, other=origin)
 
 
 def repetitions_of(connection: Connection, row: RowMapping) -> list[Reproduction]:
     """The latest runs that repeat this one."""
-    query = select(runs).where(runs.c.reproduces == row["run_id"]).order_by(runs.c.id.desc()).limit(MAX_SHOWN)
+    query = (
+        select(runs)
+        .where(runs.c.reproduces == row["run_id"])
+        .order_by(runs.c.id.desc())
+        .limit(MAX_SHOWN)
+    )
     return [_judged(row, again, other=again) for again in connection.execute(query).mappings()]
 
 
@@ -56,9 +65,17 @@ def _judged(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reprodu
         return Reproduction(other, verdict, [], [], [])
     one, two = _stored(origin), _stored(again)
     differing = [name for name in one if name in two and one[name] != two[name]]
-    causes = [words for column, words in CAUSES.items() if origin[column] != again[column]] if differing else []
+    causes = (
+        [words for column, words in CAUSES.items() if origin[column] != again[column]]
+        if differing
+        else []
+    )
     return Reproduction(
-        other, "different" if differing else "identical", differing, sorted(one.keys() ^ two.keys()), causes
+        other,
+        "different" if differing else "identical",
+        differing,
+        sorted(one.keys() ^ two.keys()),
+        causes,
     )
 
 
@@ -71,17 +88,25 @@ def _stored(row: RowMapping) -> dict[str, Any]:
     if row["trades_json"] is None:  # pruned
         return metrics
     trades = json.loads(row["trades_json"])
-    columns = zip(*trades["rows"], strict=True) if trades["rows"] else [()] * len(trades["columns"])
+    columns = (
+        zip(*trades["rows"], strict=True) if trades["rows"] else [()] * len(trades["columns"])
+    )
     return {
         "equity": row["equity_curve_json"],
         "signals": [signal[:2] for signal in decode_signals(row["signals_json"])],
         "rejected orders": trades["rejected"],
-        **{f"{name} of trades": [*map(short, each)] for name, each in zip(trades["columns"], columns, strict=True)},
+        **{
+            f"{name} of trades": [*map(short, each)]
+            for name, each in zip(trades["columns"], columns, strict=True)
+        },
         **metrics,
     }
 
 
 def summary(repetitions: Sequence[Reproduction]) -> str:
     """How the repetitions came out, in a few words."""
-    counted = {verdict: sum(each.verdict == verdict for each in repetitions) for verdict in ("identical", "different")}
+    counted = {
+        verdict: sum(each.verdict == verdict for each in repetitions)
+        for verdict in ("identical", "different")
+    }
     return ", ".join(f"{count} {verdict}" for verdict, count in counted.items() if count)

@@ -42,7 +42,9 @@ class Accepted:
 class Submission:
     """What every way of submitting shares."""
 
-    def __init__(self, engine: Engine, queue: RunQueue, glance: Glance, settings: Settings) -> None:
+    def __init__(
+        self, engine: Engine, queue: RunQueue, glance: Glance, settings: Settings
+    ) -> None:
         self._engine = engine
         self._queue = queue
         self._glance = glance
@@ -79,7 +81,16 @@ class Submission:
             return self._existing(error, valid, idempotency_key)
         with log_context(run_id=request.run_id, batch_id=request.batch_id, attempt=1):
             log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
-            self.enqueue([RunMessage(str(request.run_id), 1, request.to_json(), is_bulk=request.batch_id is not None)])
+            self.enqueue(
+                [
+                    RunMessage(
+                        str(request.run_id),
+                        1,
+                        request.to_json(),
+                        is_bulk=request.batch_id is not None,
+                    )
+                ]
+            )
         return Accepted(str(request.run_id), RunStatus.PENDING, existed=False)
 
     def refuse_when_full(self, new_runs: int) -> None:
@@ -90,12 +101,18 @@ class Submission:
             with reading(self._engine) as connection:
                 depth = counted(connection, RunStatus.PENDING)
         if depth + new_runs > limit:
-            raise QueueFull(f"{depth} runs wait already, and at most {limit} may; try again later", RETRY_AFTER_S)
+            raise QueueFull(
+                f"{depth} runs wait already, and at most {limit} may; try again later",
+                RETRY_AFTER_S,
+            )
 
     def enqueue(self, messages: Sequence[RunMessage]) -> None:
         """Push messages of recorded runs; when that fails the reconciler does it later."""
         if not self._glance.answers:
-            log.warning("enqueue_postponed runs=%d reason=Redis did not answer a moment ago", len(messages))
+            log.warning(
+                "enqueue_postponed runs=%d reason=Redis did not answer a moment ago",
+                len(messages),
+            )
             return
         try:
             self._queue.enqueue(messages)
@@ -112,13 +129,17 @@ class Submission:
             raise Conflict("this Idempotency-Key was used for a different request")
         return Accepted(row.run_id, RunStatus(row.status), existed=True)
 
-    def _existing(self, error: IntegrityError, valid: ValidRequest, idempotency_key: str | None) -> Accepted:
+    def _existing(
+        self, error: IntegrityError, valid: ValidRequest, idempotency_key: str | None
+    ) -> Accepted:
         """The run that made an insert fail: somebody sent the same key, or the same request in the batch."""
         if not is_duplicate_key(error):
             raise error
         if idempotency_key and (known := self._by_key(idempotency_key, valid)):
             return known
-        row = self._row(runs.c.batch_id == valid.request.batch_id, runs.c.request_hash == valid.request_hash)
+        row = self._row(
+            runs.c.batch_id == valid.request.batch_id, runs.c.request_hash == valid.request_hash
+        )
         if row is None:
             raise error
         return Accepted(row.run_id, RunStatus(row.status), existed=True)

@@ -58,7 +58,10 @@ def bar_page(run_id: UUID) -> ResponseReturnValue:
         "runs/table.html",
         run_id=run_id,
         columns=[*table],
-        decimals=[found.bars.decimals if column in PRICES else 2 * (column != "volume") for column in table],
+        decimals=[
+            found.bars.decimals if column in PRICES else 2 * (column != "volume")
+            for column in table
+        ],
         rows=latest_first[(page - 1) * ROWS_PER_PAGE : page * ROWS_PER_PAGE],
         count=len(found.bars),
         page=page,

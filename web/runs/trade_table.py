@@ -26,7 +26,8 @@ COLUMNS = {
     "holding_period": "Days",
     "exit_reason": "Closed by",
 }
-POSITION_WORDS = {"BUY": "long", "SELL": "short"}  # what a page calls the position that an entry opens
+# what a page calls the position that an entry opens
+POSITION_WORDS = {"BUY": "long", "SELL": "short"}
 OUTCOMES = ("won", "lost", "open")
 PAGE_SIZE = 50
 
@@ -77,9 +78,15 @@ def trade_page(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> Trad
     return TradePage(shown, len(chosen), page, pages, sum(trade["pnl_abs"] for trade in chosen))
 
 
-def trade_rows(trades: Sequence[TradeRow], names: Sequence[str] = (*COLUMNS, "is_open")) -> Iterator[Sequence[object]]:
+def trade_rows(
+    trades: Sequence[TradeRow], names: Sequence[str] = (*COLUMNS, "is_open")
+) -> Iterator[Sequence[object]]:
     """The trades as rows of a file, the contract's names in the first; counted and called as on the page."""
     yield names
     for trade in trades:
-        as_on_page = {**trade, "trade_no": trade["trade_no"] + 1, "side": POSITION_WORDS[trade["side"]]}
+        as_on_page = {
+            **trade,
+            "trade_no": trade["trade_no"] + 1,
+            "side": POSITION_WORDS[trade["side"]],
+        }
         yield [as_on_page.get(name) for name in names]

@@ -30,13 +30,17 @@ SHOWN_CHARACTERS = 60  # of a refused value in its message
 _adapter = cache(TypeAdapter)  # of pydantic, made when it is needed first
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
-_LABELS = tuple(name for name, each in FIELDS.items() if each.about.section == "label" and each.kind == "text")
+_LABELS = tuple(
+    name for name, each in FIELDS.items() if each.about.section == "label" and each.kind == "text"
+)
 
 
 class PriceSource(Protocol):
     """Where requests find their prices: the store, or what one call remembers of it."""
 
-    def get(self, ticker: str, timeframe: Timeframe = "1d", data_hash: str | None = None) -> Version:
+    def get(
+        self, ticker: str, timeframe: Timeframe = "1d", data_hash: str | None = None
+    ) -> Version:
         """One version, the current one for None; UnknownTicker when there is none."""
 
     @property
@@ -83,7 +87,8 @@ def _typed(values: Values, errors: Faults) -> RunRequest | None:
     given = {name: value for name, value in values.items() if name != "run_id"}
     text = written(given)
     for name in _DATE_FIELDS:
-        if isinstance(day := given.get(name), str) and not _DATE.fullmatch(day):  # pydantic also takes "1072915200"
+        # pydantic also takes "1072915200"
+        if isinstance(day := given.get(name), str) and not _DATE.fullmatch(day):
             errors[name] = _refusal(FIELDS[name], day)
     request = _as(RunRequest, values, text, errors)
     return None if errors else request
@@ -108,7 +113,8 @@ def _as(contract: type[C], values: Values, text: str, errors: Faults) -> C | Non
     """The contract's object of these values, which `text` has as JSON; None with the faults in `errors`."""
     kind: Any = contract
     fields = read_fields(kind)
-    try:  # from JSON, since pydantic's strict mode takes dates and floats as JSON writes them there
+    # from JSON, since pydantic's strict mode takes dates and floats as JSON writes them there
+    try:
         found: C = _adapter(kind).validate_json(text, strict=True)
     except ValidationError as faults:
         for fault in faults.errors(include_url=False):
@@ -127,12 +133,16 @@ def written(values: Any) -> str:
     return text
 
 
-def _message(fault: ErrorDetails, fields: Mapping[str, RequestField], name: str, value: Any) -> str:
+def _message(
+    fault: ErrorDetails, fields: Mapping[str, RequestField], name: str, value: Any
+) -> str:
     kind = fault["type"]
     if kind in ("missing", "missing_argument"):
         return "required"
     if kind in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"unknown field; accepted: {', '.join(each for each in fields if each != 'run_id')}"
+        return (
+            f"unknown field; accepted: {', '.join(each for each in fields if each != 'run_id')}"
+        )
     return _refusal(fields[name], value)
 
 
@@ -143,13 +153,19 @@ def _refusal(field: RequestField, value: Any) -> str:
 def _span(values: Values) -> Span | None:
     """The first and the last day, where both are days."""
     try:
-        start, end = (date.fromisoformat(values[name]) for name in _DATE_FIELDS if _DATE.fullmatch(values[name]))
+        start, end = (
+            date.fromisoformat(values[name])
+            for name in _DATE_FIELDS
+            if _DATE.fullmatch(values[name])
+        )
     except (KeyError, TypeError, ValueError):
         return None
     return start, end
 
 
-def _own_prices(values: Values, errors: Faults, prices: PriceSource, span: Span | None) -> Version | None:
+def _own_prices(
+    values: Values, errors: Faults, prices: PriceSource, span: Span | None
+) -> Version | None:
     """The version that the run would read; None with the fault in `errors`."""
     held = _version(values, errors, prices, "ticker", "data_hash")
     if held is None or span is None or span[0] >= span[1]:
@@ -158,11 +174,15 @@ def _own_prices(values: Values, errors: Faults, prices: PriceSource, span: Span 
     if (bars := _bars_between(held, start, end, prices)) < LEAST_BARS:
         found = f"only {bars} bar, and a backtest needs {LEAST_BARS}," if bars else "no prices"
         late = start > held.last_date
-        errors["start_date" if late else "end_date"] = f"{found} between {start} and {end}: {_extent(held)}"
+        errors["start_date" if late else "end_date"] = (
+            f"{found} between {start} and {end}: {_extent(held)}"
+        )
     return held
 
 
-def _benchmark(values: Values, errors: Faults, prices: PriceSource, span: Span | None) -> Version | None:
+def _benchmark(
+    values: Values, errors: Faults, prices: PriceSource, span: Span | None
+) -> Version | None:
     """The version that the run is held against; None without a benchmark, or with the fault in `errors`."""
     held = _version(values, errors, prices, "benchmark", "benchmark_hash")
     if held and span and (span[0] > held.last_date or span[1] < held.first_date):
@@ -170,7 +190,9 @@ def _benchmark(values: Values, errors: Faults, prices: PriceSource, span: Span |
     return held
 
 
-def _version(values: Values, errors: Faults, prices: PriceSource, ticker_field: str, hash_field: str) -> Version | None:
+def _version(
+    values: Values, errors: Faults, prices: PriceSource, ticker_field: str, hash_field: str
+) -> Version | None:
     """The version that two fields and the timeframe name; None without a ticker, or with the fault in `errors`."""
     if {ticker_field, hash_field, "timeframe"} & errors.keys():
         return None

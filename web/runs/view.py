@@ -35,9 +35,13 @@ class Failure:
 
 FAILURES: dict[str, Failure] = {
     ErrorType.NO_PRICES: Failure(
-        "There are no prices between these dates.", "Clone the run and choose dates with prices.", False
+        "There are no prices between these dates.",
+        "Clone the run and choose dates with prices.",
+        False,
     ),
-    ErrorType.BAD_PRICES: Failure("The prices cannot be read.", "Load them again on the page Prices, then retry."),
+    ErrorType.BAD_PRICES: Failure(
+        "The prices cannot be read.", "Load them again on the page Prices, then retry."
+    ),
     ErrorType.BAD_PARAMS: Failure(
         "The rule refused its parameters.", "Clone the run and change the parameters.", False
     ),
@@ -50,15 +54,21 @@ FAILURES: dict[str, Failure] = {
         "The run took longer than its time limit.", "Clone it with fewer bars or members.", False
     ),
     ErrorType.MEMORY: Failure(
-        "The run needed more memory than it may use.", "Clone it with fewer bars or members.", False
+        "The run needed more memory than it may use.",
+        "Clone it with fewer bars or members.",
+        False,
     ),
     ErrorType.CANCELLED: Failure("The run was cancelled.", "Retry it to let it run after all."),
     ErrorType.WORKER_LOST: Failure(
         "The process that ran it died more than once.",
         "Retry it; if it is lost again, look for killed or evicted pods.",
     ),
-    ErrorType.HANDBACKS: Failure("It was interrupted by shutdowns too often.", "Retry it when the cluster is quiet."),
-    ErrorType.SYSTEM_ERROR: Failure("Something around the run failed, not the run itself.", "Retry it."),
+    ErrorType.HANDBACKS: Failure(
+        "It was interrupted by shutdowns too often.", "Retry it when the cluster is quiet."
+    ),
+    ErrorType.SYSTEM_ERROR: Failure(
+        "Something around the run failed, not the run itself.", "Retry it."
+    ),
 }
 
 
@@ -131,7 +141,11 @@ def market(metrics: Mapping[str, Any], holding: str) -> Market:
     if not metrics.get("num_trades"):
         return Market(None, f"It made no trade, while {holding} {_earned(held)}.")
     beat = (own > held) - (own < held)
-    behind = f"{abs(own - held):,.1f} points {'better' if beat > 0 else 'worse'} than" if beat else "as"
+    behind = (
+        f"{abs(own - held):,.1f} points {'better' if beat > 0 else 'worse'} than"
+        if beat
+        else "as"
+    )
     return Market(beat, f"It {_earned(own)}, {behind} {holding}, which {_earned(held)}.")
 
 
@@ -173,7 +187,9 @@ def why_no_trades(result: RunResult, run: RunSeries) -> str | None:
         return f"{len(rejected):,} orders were rejected; the first on {rejected[0]['date']}: {rejected[0]['reason']}."
     signals = result.signals or []
     if not signals:
-        return f"The rule gave no signal on any of the {len(run.times):,} bars. {_held_back(result)}"
+        return (
+            f"The rule gave no signal on any of the {len(run.times):,} bars. {_held_back(result)}"
+        )
     actions = {signal["action"] for signal in signals}
     if actions == {"SELL"} and result.request["direction"] == "longonly":
         given = f"The rule gave {len(signals):,} sell signals and no buy signal, and a long-only run opens with a buy."

@@ -28,7 +28,14 @@ from web.parsers import TEXT, Parser, one_of, ticker_symbol, whole_number
 from web.platform import ask_database, platform
 from web.runs import operations
 from web.runs.api import accepted_answer
-from web.screens.rows import Row, Screened, leaderboard, note_differing, ranked_rows, screened_jobs
+from web.screens.rows import (
+    Row,
+    Screened,
+    leaderboard,
+    note_differing,
+    ranked_rows,
+    screened_jobs,
+)
 from web.screens.submission import checked_jobs, submit_screen
 from web.titles import screen_title
 
@@ -37,7 +44,11 @@ blueprint = Blueprint("screen_api", __name__)
 MAX_TOP = 1000  # rows in one leaderboard
 NO_SCREEN = "404 no such screen"
 RANKING = (
-    replace(METRIC, parse=one_of(*CORE), about="to rank by; by default what the screen was submitted with"),
+    replace(
+        METRIC,
+        parse=one_of(*CORE),
+        about="to rank by; by default what the screen was submitted with",
+    ),
     GOAL,
     replace(CONSTRAINT, parse=Parser(Reader("metrics of a screen", CORE).parse, TEXT)),
 )
@@ -104,7 +115,9 @@ def described(jobs: Sequence[RowMapping]) -> dict[str, Any]:
     ends = [job["completed_at"] for job in jobs]
     return {
         "screen_id": first["screen_id"],
-        "title": screen_title(first, [job["ticker"] for job in jobs], json.loads(first["values_json"])),
+        "title": screen_title(
+            first, [job["ticker"] for job in jobs], json.loads(first["values_json"])
+        ),
         "name": first["label"],
         "status": next(state for state in by_weight if state in states).public,
         "rule_type": first["rule_type"],
@@ -117,7 +130,14 @@ def described(jobs: Sequence[RowMapping]) -> dict[str, Any]:
         "receipts": [
             {
                 name: job[name]
-                for name in ("ticker", "run_id", "data_hash", "engine_version", "analysis_version", "image_tag")
+                for name in (
+                    "ticker",
+                    "run_id",
+                    "data_hash",
+                    "engine_version",
+                    "analysis_version",
+                    "image_tag",
+                )
             }
             for job in jobs
         ],
@@ -125,13 +145,23 @@ def described(jobs: Sequence[RowMapping]) -> dict[str, Any]:
 
 
 @blueprint.post("/api/screens/<uuid:screen_id>/run")
-@operation("202 Accepted: recorded", NO_SCREEN, "409 it has not completed", *REFUSED, asks=(KEY, NUMBER, TICKER))
+@operation(
+    "202 Accepted: recorded",
+    NO_SCREEN,
+    "409 it has not completed",
+    *REFUSED,
+    asks=(KEY, NUMBER, TICKER),
+)
 def run(screen_id: UUID) -> ResponseReturnValue:
     """Run one combination of a screen as a backtest of its own, with charts and receipt: ?number=17&ticker=AAPL."""
     asked = arguments()
     found = _completed(ask_database(screen_jobs, str(screen_id)), asked["ticker"])[0]
     if asked["number"] >= len(found.tried):
-        raise InvalidRequest({"number": f"{asked['number']} is not accepted; accepted: 0 to {len(found.tried) - 1}"})
+        raise InvalidRequest(
+            {
+                "number": f"{asked['number']} is not accepted; accepted: 0 to {len(found.tried) - 1}"
+            }
+        )
     valid = found.run_of(found.tried.member(asked["number"]), charts=True)
     accepted = platform().submission.submit(valid, idempotency_key())
     return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
@@ -151,21 +181,33 @@ def batch(screen_id: UUID) -> ResponseReturnValue:
     jobs = ask_database(screen_jobs, str(screen_id))
     rows = ranked_rows(_completed(jobs), ranking_of(jobs), arguments()["best"])
     if not 0 < len(rows) <= (most := platform().settings.max_bulk_runs):
-        raise InvalidRequest({"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"})
+        raise InvalidRequest(
+            {"best": f"{len(rows):,} combinations have a place; 1 to {most:,} runs are accepted"}
+        )
     batch_id = f"screen-{jobs[0]['screen_id']}"
-    answer = submit_bulk(platform(), batch_id, [row.of.run_of(row.member, batch_id=batch_id) for row in rows])
+    answer = submit_bulk(
+        platform(), batch_id, [row.of.run_of(row.member, batch_id=batch_id) for row in rows]
+    )
     where = {
         "status_url": url_for("batch_api.batch", batch_id=batch_id),
         "result_url": url_for("batches.page", batch_id=batch_id),
     }
-    body = {"batch_id": batch_id, "runs": len(rows), "new": answer.new, "run_ids": answer.run_ids, **where}
+    body = {
+        "batch_id": batch_id,
+        "runs": len(rows),
+        "new": answer.new,
+        "run_ids": answer.run_ids,
+        **where,
+    }
     return body, 202 if answer.new else 200
 
 
 def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Screened]:
     if found := screened_jobs(jobs, ticker):
         return found
-    raise Conflict(f"screen {jobs[0]['screen_id']} has not completed{f' on {ticker}' if ticker else ''}")
+    raise Conflict(
+        f"screen {jobs[0]['screen_id']} has not completed{f' on {ticker}' if ticker else ''}"
+    )
 
 
 @blueprint.post("/api/screens/<uuid:screen_id>/cancel")

@@ -88,7 +88,9 @@ def _spread(found: list[Screened], ranking: Ranking) -> dict[str, Any]:
     for each in found:
         values += each.metrics[ranking.metric][ranked_places(each.metrics, ranking)].tolist()
     best = (max if ranking.goal == "max" else min)(values, default=None)
-    picture = histogram_picture(values, best, f"best {metric.title}:") if best is not None else None
+    picture = (
+        histogram_picture(values, best, f"best {metric.title}:") if best is not None else None
+    )
     return {"placed": len(values), "histogram": picture}
 
 
@@ -100,4 +102,6 @@ def _evidence(found: list[Screened]) -> Any:
         return None
     of, best = max(proven, key=lambda each: float(each[1]["metrics"]["sharpe_ratio"]))
     run = of.run_of(of.tried.member(best["number"])).request
-    return SimpleNamespace(run=run.to_json(), found=Evidence(**best["evidence"]), metrics=best["metrics"])
+    return SimpleNamespace(
+        run=run.to_json(), found=Evidence(**best["evidence"]), metrics=best["metrics"]
+    )

@@ -92,7 +92,10 @@ def leaderboard(connection: Connection, rows: Sequence[Row]) -> list[Json]:
     """Rows as the API shows them; is_equal says whether their run came to the same metrics, null without one."""
     hashes = [row.of.run_of(row.member).request_hash for row in rows]
     known = runs_alike(connection, hashes)
-    return [_shown(row, known.get(request_hash)) for row, request_hash in zip(rows, hashes, strict=True)]
+    return [
+        _shown(row, known.get(request_hash))
+        for row, request_hash in zip(rows, hashes, strict=True)
+    ]
 
 
 def _shown(row: Row, run: RowMapping | None) -> Json:
@@ -104,14 +107,20 @@ def _shown(row: Row, run: RowMapping | None) -> Json:
         "params": row.member,
         "metrics": metrics,
         "run_id": run["run_id"] if run else None,
-        "is_equal": all(run[name] == value for name, value in metrics.items()) if run and has_ended else None,
+        "is_equal": all(run[name] == value for name, value in metrics.items())
+        if run and has_ended
+        else None,
     }
 
 
-def note_differing(connection: Connection, jobs: Sequence[RowMapping], shown: Sequence[Json]) -> None:
+def note_differing(
+    connection: Connection, jobs: Sequence[RowMapping], shown: Sequence[Json]
+) -> None:
     """Record, for /metrics, how many rows have a run that came to other numbers; they never should."""
     for job in jobs:
-        if differing := sum(row["is_equal"] is False and row["ticker"] == job["ticker"] for row in shown):
+        if differing := sum(
+            row["is_equal"] is False and row["ticker"] == job["ticker"] for row in shown
+        ):
             count_differing(connection, job["run_id"], differing)
 
 
@@ -120,7 +129,11 @@ def surface_of(found: Sequence[Screened], ranking: Ranking) -> Surface:
     rows = [(each, ranked_places(each.metrics, ranking)) for each in found]
     names = found[0].tried.values if found else ()
     return Surface(
-        [value for each, places in rows for value in each.metrics[ranking.metric][places].tolist()],
+        [
+            value
+            for each, places in rows
+            for value in each.metrics[ranking.metric][places].tolist()
+        ],
         [str(place) for _, places in rows for place in places.tolist()],
         {name: list(_column(rows, name)) for name in names},
     )

@@ -34,10 +34,16 @@ def checked_jobs(sweep: Expansion, prices: PriceSource, settings: Settings) -> l
 def _ranking_faults(sweep: Expansion) -> dict[str, str]:
     """Faults of what a screen is ranked by, which is measured of every combination."""
     ranking, accepted = sweep.ranking or DEFAULT, f"a screen has {', '.join(CORE)}"
-    faults = {} if ranking.metric in CORE else {"metric": f"{ranking.metric!r} is not accepted; accepted: {accepted}"}
+    faults = (
+        {}
+        if ranking.metric in CORE
+        else {"metric": f"{ranking.metric!r} is not accepted; accepted: {accepted}"}
+    )
     for number, each in enumerate(ranking.constraints):
         if not each.names <= set(CORE):
-            faults[f"constraints.{number}"] = f"{each.text[:60]!r} is not accepted; accepted: {accepted}"
+            faults[f"constraints.{number}"] = (
+                f"{each.text[:60]!r} is not accepted; accepted: {accepted}"
+            )
     return faults
 
 
@@ -57,12 +63,16 @@ def _job(sweep: Expansion, ticker: str, prices: PriceSource, settings: Settings)
     try:
         valid = validate_request(sweep.request(ticker, sweep.members[0]), prices)
     except InvalidRequest as error:
-        raise InvalidRequest(sweep.told({f"{first}.{field}": fault for field, fault in error.errors.items()})) from None
+        raise InvalidRequest(
+            sweep.told({f"{first}.{field}": fault for field, fault in error.errors.items()})
+        ) from None
     request, combinations = valid.request, len(sweep.members)
     bars = len(prices.bars(str(request.data_hash)).between(request.start_date, request.end_date))
     if (cells := combinations * bars) > settings.max_screen_bars:
         most = f"at most {settings.max_screen_bars:,} (MAX_SCREEN_BARS) are accepted"
-        raise InvalidRequest({"parameters": f"{combinations:,} combinations x {bars:,} bars are {cells:,}; {most}"})
+        raise InvalidRequest(
+            {"parameters": f"{combinations:,} combinations x {bars:,} bars are {cells:,}; {most}"}
+        )
     named = replace(
         request,
         params=sweep.base.get("params") or {},
@@ -72,13 +82,17 @@ def _job(sweep: Expansion, ticker: str, prices: PriceSource, settings: Settings)
     return ValidRequest(named, Combinations.of(sweep.members).hash_with(valid.request_hash))
 
 
-def submit_screen(on: Platform, sweep: Expansion, jobs: list[ValidRequest], key: str | None) -> tuple[str, Accepted]:
+def submit_screen(
+    on: Platform, sweep: Expansion, jobs: list[ValidRequest], key: str | None
+) -> tuple[str, Accepted]:
     """Record and enqueue the Jobs; the screen's id, and what became of its first Job. Conflict, QueueFull."""
     on.submission.refuse_when_full(len(jobs))
     tried, ranking = Combinations.of(sweep.members), sweep.ranking or DEFAULT
     first: Accepted | None = None
     for number, job in enumerate(jobs):
-        beside = partial(insert_screen, screen_id=first.run_id if first else None, tried=tried, ranking=ranking)
+        beside = partial(
+            insert_screen, screen_id=first.run_id if first else None, tried=tried, ranking=ranking
+        )
         own_key = key and (key if first is None else f"{number} {key}"[:128])
         accepted = on.submission.submit(job, own_key, kind=Kind.SCREEN, beside=beside)
         first = first or accepted

@@ -68,7 +68,12 @@ def submit() -> ResponseReturnValue:
     study_id, is_new = _recorded(plan, idempotency_key())
     where = {"status_url": url_for("study_api.study", study_id=study_id)}
     page = {"page_url": url_for("studies.page", study_id=study_id)}
-    return {"study_id": study_id, "batch_id": batch_of(study_id), **where, **page}, 202 if is_new else 200
+    return {
+        "study_id": study_id,
+        "batch_id": batch_of(study_id),
+        **where,
+        **page,
+    }, 202 if is_new else 200
 
 
 def _recorded(plan: StudyPlan, key: str | None) -> tuple[str, bool]:
@@ -77,7 +82,10 @@ def _recorded(plan: StudyPlan, key: str | None) -> tuple[str, bool]:
     if known := _with_key(plan, key, by):
         return known, False
     try:
-        committed(platform().engine, lambda connection: insert_study(connection, study_id, plan, key, by))
+        committed(
+            platform().engine,
+            lambda connection: insert_study(connection, study_id, plan, key, by),
+        )
     except IntegrityError as error:  # the same call has come twice at the same time
         if not is_duplicate_key(error) or not (known := _with_key(plan, key, by)):
             raise
@@ -138,7 +146,9 @@ def asked_studies() -> tuple[list[tuple[RowMapping, dict[str, Any]]], int | None
     with reading(platform().engine) as connection:
         rows = list(list_studies(connection, asked["after"], most + 1))
         titles = titles_of(connection, [batch_of(row["study_id"]) for row in rows])
-    shown = [(row, listed_study(row, titles.get(batch_of(row["study_id"])))) for row in rows[:most]]
+    shown = [
+        (row, listed_study(row, titles.get(batch_of(row["study_id"])))) for row in rows[:most]
+    ]
     return shown, rows[most - 1]["id"] if len(rows) > most else None
 
 
@@ -147,7 +157,12 @@ def listed_study(row: RowMapping, title: str | None) -> dict[str, Any]:
     shown = ("name", "kind", "ticker", "rule_type", "outcome", "sentence")
     times = {name: utc_text(row[name]) for name in ("created_at", "completed_at")}
     own = {"study_id": row["study_id"], "title": study_title(title, row)}
-    return {**own, **{name: row[name] for name in shown}, "status": StudyStatus(row["status"]).public, **times}
+    return {
+        **own,
+        **{name: row[name] for name in shown},
+        "status": StudyStatus(row["status"]).public,
+        **times,
+    }
 
 
 @blueprint.get("/api/studies/<uuid:study_id>")
@@ -163,7 +178,11 @@ def described(study_id: str) -> dict[str, Any]:
         row = study_row(connection, study_id)
         found = study_of(row)
         written = titles_of(connection, [found.batch_id]).get(found.batch_id)
-        summary = batch_summary(connection, found.batch_id) if is_batch(connection, found.batch_id) else None
+        summary = (
+            batch_summary(connection, found.batch_id)
+            if is_batch(connection, found.batch_id)
+            else None
+        )
     return {
         **listed_study(row, written),
         "batch_id": found.batch_id,
@@ -180,7 +199,11 @@ def _seconds_left(summary: dict[str, Any], plan: StudyPlan) -> float | None:
     """Until all Jobs of a plan have ended, also those that are not submitted yet; None before that can be said."""
     living, all_ = living_of(summary["counts"]), plan.training_jobs + plan.test_runs
     pace_s: float | None = summary["seconds_left"]
-    return round(pace_s * (all_ - summary["runs"] + living) / living, 1) if pace_s and living else None
+    return (
+        round(pace_s * (all_ - summary["runs"] + living) / living, 1)
+        if pace_s and living
+        else None
+    )
 
 
 @blueprint.put("/api/studies/<uuid:study_id>/title")
@@ -189,7 +212,10 @@ def title(study_id: UUID) -> ResponseReturnValue:
     """Call a study what people are to read; an empty title gives way to its name."""
     asked = asked_title()
     row = ask_database(study_row, str(study_id))
-    committed(platform().engine, lambda connection: set_batch_title(connection, batch_of(str(study_id)), asked))
+    committed(
+        platform().engine,
+        lambda connection: set_batch_title(connection, batch_of(str(study_id)), asked),
+    )
     return titled(study_title(asked, row))
 
 
@@ -205,7 +231,10 @@ def judge(study_id: UUID) -> ResponseReturnValue:
     with platform().engine.begin() as connection:
         if not judge_again(connection, study_of(study_row(connection, str(study_id)))):
             raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
-    return {"study_id": str(study_id), "status_url": url_for("study_api.study", study_id=study_id)}, 202
+    return {
+        "study_id": str(study_id),
+        "status_url": url_for("study_api.study", study_id=study_id),
+    }, 202
 
 
 @blueprint.post("/api/studies/<uuid:study_id>/cancel")

@@ -20,9 +20,16 @@ def study_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
     with reading(engine) as connection:
         requests = [asked_again(each) for each in batch_requests(connection, batch_id)]
     first = requests[0]
-    shared = [name for name, value in first.items() if name not in DECIDED_BY_STUDY and value is not None]
+    shared = [
+        name
+        for name, value in first.items()
+        if name not in DECIDED_BY_STUDY and value is not None
+    ]
     if found := differing(requests, (*DECIDED_BY_STUDY, "ticker")):
         fault = f"its runs differ in {', '.join(found)}; a study tries the parameters of one rule"
         raise InvalidRequest({"batch": fault}, f"batch {batch_id!r} cannot be studied: {fault}")
     combinations = {canonical_json(each["params"]): each["params"] for each in requests}
-    return {"base": {name: first[name] for name in shared}, "combinations": list(combinations.values())}
+    return {
+        "base": {name: first[name] for name in shared},
+        "combinations": list(combinations.values()),
+    }

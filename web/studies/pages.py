@@ -16,7 +16,13 @@ from web.parsers import any_text
 from web.platform import platform
 from web.studies.api import LISTED, asked_studies, described
 from web.studies.of_batch import study_of_batch
-from web.studies.pictures import equity_picture, folds_picture, histogram_picture, luck_of_best, luck_of_one
+from web.studies.pictures import (
+    equity_picture,
+    folds_picture,
+    histogram_picture,
+    luck_of_best,
+    luck_of_one,
+)
 from web.titles import PART, full_params
 
 blueprint = Blueprint("studies", __name__)
@@ -40,7 +46,11 @@ def listed() -> str:
         batch=batch,
         batch_id=batch_id,
         timeframe=batch["base"]["timeframe"] if batch else "1d",
-        rules=[rule for rule in RULES.values() if all(param.kind in AXIS_KINDS for param in rule.params)],
+        rules=[
+            rule
+            for rule in RULES.values()
+            if all(param.kind in AXIS_KINDS for param in rule.params)
+        ],
         tickers=platform().prices.all(),
         metrics=METRICS,
     )
@@ -69,27 +79,45 @@ def _tried(study: dict[str, Any]) -> dict[str, Any]:
     varying = [name for name in first if any(each.get(name) != first[name] for each in others)]
     shared = {name: value for name, value in first.items() if name not in varying}
     names = {name: name.removeprefix(PART) for name in first}
-    texts = [name for name in shared if study["rule_type"] == "FORMULA" and name in ("buy", "sell")]
-    return {"complete": complete, "varying": varying, "shared": shared, "names": names, "texts": texts}
+    texts = [
+        name for name in shared if study["rule_type"] == "FORMULA" and name in ("buy", "sell")
+    ]
+    return {
+        "complete": complete,
+        "varying": varying,
+        "shared": shared,
+        "names": names,
+        "texts": texts,
+    }
 
 
 def _pictures(verdict: dict[str, Any]) -> Any:
     """(title, picture) of what a verdict has."""
     folds = verdict["folds"]
     if verdict["out_of_sample"]:
-        yield "Sharpe ratio by fold: left in sample, right out of sample", folds_picture(list(map(_ratios, folds)))
+        yield (
+            "Sharpe ratio by fold: left in sample, right out of sample",
+            folds_picture(list(map(_ratios, folds))),
+        )
     if permuted := verdict.get("permutation"):
         bests = [value for value in permuted["bests"] if value is not None]
         if bests and permuted["observed"] is not None:
             what = "The best of the search in each other order of the bars, and in the real one"
             yield what, histogram_picture(bests, permuted["observed"], "real")
     if verdict["equity"]:
-        what = "Out-of-sample equity, test parts one after the other" if verdict["out_of_sample"] else "Its equity"
+        what = (
+            "Out-of-sample equity, test parts one after the other"
+            if verdict["out_of_sample"]
+            else "Its equity"
+        )
         times, equity = decode_equity(verdict["equity"])
         yield what, equity_picture(bar_dates(times, "1d"), equity.tolist())
     ahead, first = verdict["out_of_sample"], _proof(folds[0])
     if ahead and (found := _proof(ahead)) and (picture := luck_of_one(found)):
-        yield "The Sharpe ratio of timing that a path without skill gives out of sample, and the observed one", picture
+        yield (
+            "The Sharpe ratio of timing that a path without skill gives out of sample, and the observed one",
+            picture,
+        )
     if not ahead and first and (picture := luck_of_best(first)):
         yield (
             f"The Sharpe ratio of timing that luck gives as the best of {first['trials']:,}, and the observed",

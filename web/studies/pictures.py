@@ -13,7 +13,8 @@ from web.svg import bar, line, picture, polyline, scale, text
 
 WIDTH, HEIGHT, EDGE = 440, 220, 36  # EDGE: room above, and below for words; three stand in a row
 LEFT = 62  # room for the numbers of the axis
-FLOOR, BELOW, ABOVE = HEIGHT - EDGE, HEIGHT - 6, 27  # where the shapes end, and where the words are
+# where the shapes end, and where the words are
+FLOOR, BELOW, ABOVE = HEIGHT - EDGE, HEIGHT - 6, 27
 STEPS = 120  # points of a curve
 BINS = 60  # of a histogram
 _NORMAL = NormalDist()
@@ -23,10 +24,19 @@ def _framed(shapes: Iterable[str], alt: str) -> Markup:
     return picture(shapes, f'class="study-picture" viewBox="0 0 {WIDTH} {HEIGHT}"', alt)
 
 
-def _axis(y: Callable[[float], float], values: Iterable[float], written: Callable[[float], str]) -> list[str]:
+def _axis(
+    y: Callable[[float], float], values: Iterable[float], written: Callable[[float], str]
+) -> list[str]:
     """A line across, with its number on the left, for each value."""
-    shapes = ((line("s-rule", LEFT, y(each), WIDTH, y(each)), y(each), written(each)) for each in dict.fromkeys(values))
-    return [part for rule, at, words in shapes for part in (rule, text(LEFT - 6, at, words, "end", dy=5))]
+    shapes = (
+        (line("s-rule", LEFT, y(each), WIDTH, y(each)), y(each), written(each))
+        for each in dict.fromkeys(values)
+    )
+    return [
+        part
+        for rule, at, words in shapes
+        for part in (rule, text(LEFT - 6, at, words, "end", dy=5))
+    ]
 
 
 def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup:
@@ -38,12 +48,16 @@ def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup
     shapes = _axis(y, (low, 0.0, high), number)
     for fold, pair in enumerate(ratios):
         middle = x(fold + 0.5)
-        for ratio, css, left in zip(pair, ("f-done", "f-strategy"), (middle - width, middle), strict=True):
+        for ratio, css, left in zip(
+            pair, ("f-done", "f-strategy"), (middle - width, middle), strict=True
+        ):
             if ratio is not None:
                 shape = bar(css, left, width, y(ratio), y(0))
                 shapes.append(f"<g><title>{number(ratio)}</title>{shape}</g>")
         shapes.append(text(middle, BELOW, f"{fold + 1}"))
-    words = "; ".join(f"fold {fold}: {_said(a)} to {_said(b)}" for fold, (a, b) in enumerate(ratios, start=1))
+    words = "; ".join(
+        f"fold {fold}: {_said(a)} to {_said(b)}" for fold, (a, b) in enumerate(ratios, start=1)
+    )
     return _framed(shapes, f"Sharpe ratio in sample and out of sample. {words}")
 
 
@@ -67,7 +81,8 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
         text(WIDTH - 2, BELOW, last_day, "end"),
     ]
     return _framed(
-        shapes, f"Equity from {number(equity[0], 0)} on {first_day} to {number(equity[-1], 0)} on {last_day}"
+        shapes,
+        f"Equity from {number(equity[0], 0)} on {first_day} to {number(equity[-1], 0)} on {last_day}",
     )
 
 
@@ -87,20 +102,30 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
     x, y = scale(0, BINS, LEFT, WIDTH), scale(0, most, FLOOR, EDGE)
     mark = x((marked - low) / width)
     shapes = _axis(y, (0, most), _short)
-    shapes += [bar("f-luck", x(place), x(1) - x(0) - 1, y(count), FLOOR) for place, count in sorted(counts.items())]
+    shapes += [
+        bar("f-luck", x(place), x(1) - x(0) - 1, y(count), FLOOR)
+        for place, count in sorted(counts.items())
+    ]
     shapes += [
         line("s-strategy", mark, EDGE, mark, FLOOR),
         text(WIDTH - 2, ABOVE, f"{what} {number(marked)}", "end"),
         text(LEFT, BELOW, number(low), "start"),
         text(WIDTH - 2, BELOW, number(high), "end"),
     ]
-    return _framed(shapes, f"{len(values):,} values from {number(low)} to {number(high)}; {what} {number(marked)}")
+    return _framed(
+        shapes,
+        f"{len(values):,} values from {number(low)} to {number(high)}; {what} {number(marked)}",
+    )
 
 
 def luck_of_best(evidence: dict[str, Any]) -> Markup | None:
     """The best of the trials without skill against the best that was observed; None where the trials do not spread."""
     luck, trials = evidence["luck_sharpe_ratio"], evidence["trials"]
-    return luck_picture(evidence["sharpe_ratio"], luck, luck / luck_sharpe(1.0, trials), trials) if luck else None
+    return (
+        luck_picture(evidence["sharpe_ratio"], luck, luck / luck_sharpe(1.0, trials), trials)
+        if luck
+        else None
+    )
 
 
 def luck_of_one(evidence: dict[str, Any]) -> Markup | None:

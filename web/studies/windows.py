@@ -13,7 +13,9 @@ def windows_of(request: StudyRequest, start: date, end: date) -> list[Window]:
     if request.kind in ("selection", "permutation"):
         return [Window(_span(start, end), None)]
     if request.kind == "holdout":
-        split = start + timedelta(days=round(((end - start).days + 1) * (1 - request.holdout_share)))
+        split = start + timedelta(
+            days=round(((end - start).days + 1) * (1 - request.holdout_share))
+        )
         return [Window(_span(start, split - DAY), _span(split, end))]
     return list(_folds(request, start, end))
 
@@ -23,7 +25,10 @@ def _folds(request: StudyRequest, start: date, end: date) -> Iterator[Window]:
     train, test = timedelta(days=request.train_days), timedelta(days=request.test_days)
     split = start + train
     while split + test - DAY <= end:
-        yield Window(_span(start if request.anchored else split - train, split - DAY), _span(split, split + test - DAY))
+        yield Window(
+            _span(start if request.anchored else split - train, split - DAY),
+            _span(split, split + test - DAY),
+        )
         split += test
 
 

@@ -5,7 +5,12 @@ from collections.abc import Iterator, Mapping
 from flask import Blueprint, Response
 from flask.typing import ResponseReturnValue
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from adapters.database import reading
@@ -29,11 +34,20 @@ def health() -> ResponseReturnValue:
 
 
 @blueprint.get("/ready")
-@operation("200 runs are accepted", "503 application/json: the database is away", unguarded=True, any_host=True)
+@operation(
+    "200 runs are accepted",
+    "503 application/json: the database is away",
+    unguarded=True,
+    any_host=True,
+)
 def ready() -> ResponseReturnValue:
     """Whether runs can be accepted: the database must take changes; without Redis they are enqueued later."""
     database, redis = platform().readiness.database(), platform().readiness.redis()
-    body = {"status": "ready" if database == "ok" else "not ready", "database": database, "redis": redis}
+    body = {
+        "status": "ready" if database == "ok" else "not ready",
+        "database": database,
+        "redis": redis,
+    }
     return body, 200 if database == "ok" else 503
 
 
@@ -42,19 +56,37 @@ class _RunNumbers:
 
     def collect(self) -> Iterator[Metric]:
         with reading(platform().engine) as connection:
-            seen, room, counted = upkeep(connection), bytes_by_kind(connection), totals(connection)
+            seen, room, counted = (
+                upkeep(connection),
+                bytes_by_kind(connection),
+                totals(connection),
+            )
             differing = all_differing(connection)
         states = {"pending": seen.waiting, "running": seen.running}
         yield _gauges("backtest_runs", "Runs that have not ended", "status", states)
-        yield _gauges("backtest_database_bytes", "Room that data takes, with indexes", "kind", room)
-        yield _gauges("backtest_age_seconds", "Time since something that should be recent", "of", _ages_s(seen))
-        yield GaugeMetricFamily("backtest_screen_rows_differing", "Runs that differ from their screen", differing)
+        yield _gauges(
+            "backtest_database_bytes", "Room that data takes, with indexes", "kind", room
+        )
+        yield _gauges(
+            "backtest_age_seconds",
+            "Time since something that should be recent",
+            "of",
+            _ages_s(seen),
+        )
+        yield GaugeMetricFamily(
+            "backtest_screen_rows_differing", "Runs that differ from their screen", differing
+        )
         yield from _counters(counted) if counted else ()
-        depths, refused = ask_queue(lambda queue: queue.depths()), ask_queue(lambda queue: queue.refused())
+        depths, refused = (
+            ask_queue(lambda queue: queue.depths()),
+            ask_queue(lambda queue: queue.refused()),
+        )
         if depths is None or refused is None:
             return  # no number is better than a wrong one
         yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
-        messages = CounterMetricFamily("backtest_messages_refused", "Messages put away unworked", labels=["cause"])
+        messages = CounterMetricFamily(
+            "backtest_messages_refused", "Messages put away unworked", labels=["cause"]
+        )
         for cause, count in refused.items():
             messages.add_metric([cause], count)
         yield messages
@@ -63,8 +95,13 @@ class _RunNumbers:
 def _ages_s(seen: Upkeep) -> dict[str, float]:
     """Of the oldest waiting run, 0 where none waits; of the last start; of the reconciler's word, 0 while one leads."""
     oldest_s = seconds_between(seen.waiting_since, seen.now) or 0.0
-    known = {"last_claim": seconds_between(seen.last_start, seen.now), "reconciler": seen.reconciler_gone_s}
-    return {"oldest_waiting": oldest_s} | {name: age_s for name, age_s in known.items() if age_s is not None}
+    known = {
+        "last_claim": seconds_between(seen.last_start, seen.now),
+        "reconciler": seen.reconciler_gone_s,
+    }
+    return {"oldest_waiting": oldest_s} | {
+        name: age_s for name, age_s in known.items() if age_s is not None
+    }
 
 
 def _gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
@@ -76,12 +113,16 @@ def _gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> M
 
 def _counters(counted: Totals) -> Iterator[Metric]:
     """What only grows, over all that ever happened."""
-    changes = CounterMetricFamily("backtest_transitions", "Changes of state", labels=["from", "to", "cause"])
+    changes = CounterMetricFamily(
+        "backtest_transitions", "Changes of state", labels=["from", "to", "cause"]
+    )
     for key, count in counted.items():
         if key.startswith("transition/"):
             changes.add_metric(key.lower().split("/")[1:], count)
     yield changes
-    wait = HistogramMetricFamily("backtest_queue_wait_seconds", "From waiting to running, of each attempt")
+    wait = HistogramMetricFamily(
+        "backtest_queue_wait_seconds", "From waiting to running, of each attempt"
+    )
     wait.add_metric([], *histogram(counted, WAIT))
     run = HistogramMetricFamily("backtest_run_seconds", "From running to the end of each attempt")
     run.add_metric([], *histogram(counted, RUN))

@@ -28,8 +28,11 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    route = request.url_rule.rule if request.url_rule else ""  # an address that is none would be a label of its own
-    LATENCY.labels(request.method, route, response.status_code).observe(time.perf_counter() - g.began)
+    # an address that is none would be a label of its own
+    route = request.url_rule.rule if request.url_rule else ""
+    LATENCY.labels(request.method, route, response.status_code).observe(
+        time.perf_counter() - g.began
+    )
     return response
 
 

@@ -32,7 +32,9 @@ class Readiness:
             with reading(self._engine) as connection:
                 connection.execute(select(runs.c.id).limit(1))
             with self._engine.begin() as connection:
-                connection.execute(_SQLITE_CHANGE if self._engine.dialect.name == "sqlite" else _CHANGE)
+                connection.execute(
+                    _SQLITE_CHANGE if self._engine.dialect.name == "sqlite" else _CHANGE
+                )
         except SQLAlchemyError as error:
             if is_locked(error):
                 return "ok"  # for whoever is writing

@@ -27,7 +27,11 @@ FRESH_S = 60  # the page asks every second, and a database takes long to say wha
 def storage() -> dict[str, Any]:
     """Bytes by kind, largest first, what a day adds, what is left, and the settings of retention."""
     at = platform()
-    kept = [_kept(at.settings, each.name) for each in fields(Settings) if each.name.startswith("keep_")]
+    kept = [
+        _kept(at.settings, each.name)
+        for each in fields(Settings)
+        if each.name.startswith("keep_")
+    ]
     return _figures(at.engine, at.settings, int(monotonic() / FRESH_S)) | {"kept": kept}
 
 
@@ -35,7 +39,13 @@ def _kept(settings: Settings, name: str) -> dict[str, Any]:
     """A setting of retention, and in words what it is about."""
     unit, without = ("runs", "all") if name.endswith("_count") else ("days", "forever")
     value = getattr(settings, name)
-    return {"words": KEPT[name], "setting": name.upper(), "value": value, "unit": unit, "without": without}
+    return {
+        "words": KEPT[name],
+        "setting": name.upper(),
+        "value": value,
+        "unit": unit,
+        "without": without,
+    }
 
 
 @lru_cache(maxsize=1)

@@ -16,7 +16,10 @@ from tests.web.conftest import TokenMaker
 
 ANYBODY = {"GET /health", "GET /ready", "GET /metrics", "GET /login", "POST /logout"}
 ANYBODY |= {"GET /static/<given_version>/<path:filename>"}
-ADMINS = {"PUT /api/prices/<ticker>/<timeframe>", "DELETE /api/prices/<ticker>/<timeframe>/<data_hash>"}
+ADMINS = {
+    "PUT /api/prices/<ticker>/<timeframe>",
+    "DELETE /api/prices/<ticker>/<timeframe>/<data_hash>",
+}
 ADMINS |= {"GET /audit", "GET /api/audit", "GET /api/audit.csv", "GET /api/audit/strangers"}
 READING = {"POST /api/rules/check"}
 LEFT_OUT = {"POST /login"}  # it refuses a wrong token itself
@@ -31,7 +34,9 @@ def needed(asked: str) -> str | None:
     return "read" if asked.startswith("GET ") or asked in READING else "submit"
 
 
-def may(scope: str | None, asker: str, has_tokens: bool, open_reads: bool, open_access: bool) -> bool:
+def may(
+    scope: str | None, asker: str, has_tokens: bool, open_reads: bool, open_access: bool
+) -> bool:
     """What docs/api.md says: tokens decide once there are any, and before that where the request is from."""
     if scope is None:
         return True
@@ -44,7 +49,11 @@ def may(scope: str | None, asker: str, has_tokens: bool, open_reads: bool, open_
 
 def routes(app: Flask) -> list[tuple[str, Rule]]:
     """Every route with each of its methods."""
-    listed = ((f"{each} {rule}", rule) for rule in app.url_map.iter_rules() for each in rule.methods or ())
+    listed = (
+        (f"{each} {rule}", rule)
+        for rule in app.url_map.iter_rules()
+        for each in rule.methods or ()
+    )
     return [(asked, rule) for asked, rule in listed if not asked.startswith(("HEAD", "OPTIONS"))]
 
 
@@ -65,12 +74,18 @@ def test_every_route_answers_those_whom_the_settings_let_in(
             for (asked, rule), asker in product(routes(app), shown):
                 if asked in LEFT_OUT or (asker in SCOPES and not has_tokens):
                     continue
-                path = re.sub(r"<uuid:\w+>", UNKNOWN, re.sub(r"<int:\w+>|<(?:path:)?\w+>", "1", str(rule)))
+                path = re.sub(
+                    r"<uuid:\w+>", UNKNOWN, re.sub(r"<int:\w+>|<(?:path:)?\w+>", "1", str(rule))
+                )
                 at = {"REMOTE_ADDR": asker if asker == HERE else ELSEWHERE}
                 sent = {"headers": shown[asker], "environ_base": at, "json": {}}
-                code = client.open(path, method=asked.split()[0], buffered=True, **sent).status_code
+                code = client.open(
+                    path, method=asked.split()[0], buffered=True, **sent
+                ).status_code
                 asked_for += 1
-                if (code not in (401, 403)) != may(needed(asked), asker, has_tokens, open_reads, open_access):
+                if (code not in (401, 403)) != may(
+                    needed(asked), asker, has_tokens, open_reads, open_access
+                ):
                     wrong.append(f"{code} {asked} for {asker} with {opened}")
 
     assert not wrong, "\n".join(wrong)

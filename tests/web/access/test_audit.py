@@ -44,7 +44,9 @@ def audit(client: FlaskClient, query: str = "") -> list[dict[str, Any]]:
 @ON_BOTH_DATABASES
 def test_who_changed_what_from_where_and_what_was_refused(client: FlaskClient) -> None:
     at = {"REMOTE_ADDR": "192.0.2.7"}
-    run_id = client.post("/run_backtest", json=run_values(), headers=SHOWN, environ_base=at).json["run_id"]
+    run_id = client.post("/run_backtest", json=run_values(), headers=SHOWN, environ_base=at).json[
+        "run_id"
+    ]
     client.post(f"/api/runs/{run_id}/cancel", headers=SHOWN)
     batch_id = client.post("/api/runs/bulk", json=sweep_values(2), headers=SHOWN).json["batch_id"]
     client.post("/run_backtest", json={}, headers=SHOWN)
@@ -90,7 +92,9 @@ def strangers(client: FlaskClient) -> dict[tuple[str, int], int]:
 
 
 @ON_BOTH_DATABASES
-def test_strangers_are_counted_and_leave_no_row(client: FlaskClient, caplog: pytest.LogCaptureFixture) -> None:
+def test_strangers_are_counted_and_leave_no_row(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level("INFO")
     elsewhere = {"Host": "evil.example"}
     for _ in range(30):
@@ -100,9 +104,16 @@ def test_strangers_are_counted_and_leave_no_row(client: FlaskClient, caplog: pyt
         client.post("/login", data={"token": "wrong"}, headers={"Origin": "http://evil.example"})
         client.post("/logout")
 
-    expected = {("reads", 401): 30, ("reads", 400): 30, ("changes", 400): 30, ("changes", 302): 30}
+    expected = {
+        ("reads", 401): 30,
+        ("reads", 400): 30,
+        ("changes", 400): 30,
+        ("changes", 302): 30,
+    }
     expected |= {("logins", 403): 20, ("logins", 429): 10}
-    wait_until(lambda: strangers(client) == expected, what="all of them", seen=lambda: strangers(client))
+    wait_until(
+        lambda: strangers(client) == expected, what="all of them", seen=lambda: strangers(client)
+    )
     assert audit(client) == []
     assert "Requests of strangers" in client.get("/audit", headers=SHOWN).text
     assert caplog.text.count("stranger_refused") == 60
@@ -111,23 +122,35 @@ def test_strangers_are_counted_and_leave_no_row(client: FlaskClient, caplog: pyt
 def test_a_foreign_host_is_limited_as_any_stranger(platform_settings: dict[str, str]) -> None:
     with web_app(platform_settings | {"API_TOKENS": TOKEN, "READS_PER_MINUTE": "2"}) as app:
         client = app.test_client()
-        codes = [client.get("/runs", headers={"Host": "evil.example"}).status_code for _ in range(3)]
+        codes = [
+            client.get("/runs", headers={"Host": "evil.example"}).status_code for _ in range(3)
+        ]
 
-        assert (codes, client.get("/health", headers={"Host": "10.1.2.3"}).status_code) == ([400, 400, 429], 200)
+        assert (codes, client.get("/health", headers={"Host": "10.1.2.3"}).status_code) == (
+            [400, 400, 429],
+            200,
+        )
 
 
-def test_where_nobody_needs_a_name_changes_are_deeds_and_faults_are_counted(platform_settings: dict[str, str]) -> None:
+def test_where_nobody_needs_a_name_changes_are_deeds_and_faults_are_counted(
+    platform_settings: dict[str, str],
+) -> None:
     with web_app(platform_settings | {"OPEN_ACCESS": "true"}) as app:
         client = app.test_client()
         for values in ({}, run_values()):
             client.post("/run_backtest", json=values)
         client.post("/logout")
 
-        wait_until(lambda: strangers(client) == {("changes", 400): 1, ("changes", 302): 1}, what="two requests")
+        wait_until(
+            lambda: strangers(client) == {("changes", 400): 1, ("changes", 302): 1},
+            what="two requests",
+        )
         assert [row["status"] for row in audit(client)] == [202]
 
 
-def test_what_one_name_is_refused_is_told_sixty_times_a_minute(platform_settings: dict[str, str]) -> None:
+def test_what_one_name_is_refused_is_told_sixty_times_a_minute(
+    platform_settings: dict[str, str],
+) -> None:
     proxied = {"AUTH_PROXY_HEADER": "X-User", "TRUSTED_PROXY": "127.0.0.1", "API_TOKENS": TOKEN}
     with web_app(platform_settings | proxied) as app:
         client = app.test_client()
@@ -135,11 +158,16 @@ def test_what_one_name_is_refused_is_told_sixty_times_a_minute(platform_settings
             for _ in range(70):
                 client.get("/api/audit", headers={"X-User": user})
 
-        assert Counter(row["actor"] for row in audit(client, "?limit=1000")) == {"proxy:ann": 60, "proxy:bob": 60}
+        assert Counter(row["actor"] for row in audit(client, "?limit=1000")) == {
+            "proxy:ann": 60,
+            "proxy:bob": 60,
+        }
 
 
 @ON_BOTH_DATABASES
-def test_the_audit_is_a_file_by_the_same_filters(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_audit_is_a_file_by_the_same_filters(
+    client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("adapters.access.audit.PORTION", 2)
     for fee_rate in (0.001, 0.002, 0.5, 0.003, 0.004):
         client.post("/run_backtest", json=run_values(fee_rate=fee_rate), headers=SHOWN)
@@ -148,7 +176,10 @@ def test_the_audit_is_a_file_by_the_same_filters(client: FlaskClient, monkeypatc
     rows = list(csv.DictReader(io.StringIO(answer.text)))
     listed = client.get("/api/audit?status=202", headers=SHOWN).json["audit"]
     assert (len(rows), answer.mimetype) == (4, "text/csv")
-    assert rows == [{name: "" if value is None else str(value) for name, value in row.items()} for row in listed]
+    assert rows == [
+        {name: "" if value is None else str(value) for name, value in row.items()}
+        for row in listed
+    ]
 
 
 @ON_BOTH_DATABASES
@@ -202,15 +233,24 @@ def test_the_log_says_who_asked_and_no_secret(programs: Programs, log_format: st
     )  # fmt: skip
     web.wait_for_line("Booting worker")
     with requests.Session() as browser:
-        browser.post(f"http://127.0.0.1:{port}/login", data={"token": planted["token"]}, allow_redirects=False)
+        browser.post(
+            f"http://127.0.0.1:{port}/login",
+            data={"token": planted["token"]},
+            allow_redirects=False,
+        )
         browser.post(f"http://127.0.0.1:{port}/login", data={"token": planted["wrong"]})
-        shown = {"Authorization": f"Bearer {planted['token']}"}  # whether a session has ended, the database knows
-        failed = browser.post(f"http://127.0.0.1:{port}/run_backtest", json=run_values(), headers=shown)
+        # whether a session has ended, the database knows
+        shown = {"Authorization": f"Bearer {planted['token']}"}
+        failed = browser.post(
+            f"http://127.0.0.1:{port}/run_backtest", json=run_values(), headers=shown
+        )
         planted["cookie"] = browser.cookies["session"]
 
     assert (failed.status_code, len(planted["cookie"]) > 40) == (503, True)
     assert {name for name, secret in planted.items() if secret in web.log} == set()
-    faults = [line for line in web.log.splitlines() if "internal_error path=/run_backtest" in line]
+    faults = [
+        line for line in web.log.splitlines() if "internal_error path=/run_backtest" in line
+    ]
     assert faults
     told = [json.loads(line).get("actor") if log_format == "json" else line for line in faults]
     assert all("environment:1" in each for each in told)
@@ -219,7 +259,10 @@ def test_the_log_says_who_asked_and_no_secret(programs: Programs, log_format: st
 def test_a_line_does_not_name_who_asked_before(client: FlaskClient) -> None:
     client.get("/api/runs", headers=SHOWN)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("web.guard.asking", lambda: (_ for _ in ()).throw(RuntimeError("the database is away")))
+        patched.setattr(
+            "web.guard.asking",
+            lambda: (_ for _ in ()).throw(RuntimeError("the database is away")),
+        )
         client.get("/api/runs", headers=SHOWN)
 
     assert current_actor() is None

@@ -21,7 +21,9 @@ pytestmark = ON_BOTH_DATABASES
 @pytest.fixture
 def others_batch(anybody: FlaskClient, made: TokenMaker) -> str:
     """A batch of two runs that somebody else has submitted."""
-    anybody.post("/api/runs/bulk?batch_id=theirs", json=sweep_values(2), headers=made("submit", "them"))
+    anybody.post(
+        "/api/runs/bulk?batch_id=theirs", json=sweep_values(2), headers=made("submit", "them")
+    )
     return "theirs"
 
 
@@ -31,14 +33,21 @@ def test_nobody_adds_to_others_batches_or_changes_what_they_are_ranked_by(
     mine, admin = made("submit", "mine"), made("admin")
     bulk = f"/api/runs/bulk?batch_id={others_batch}"
     more, same = sweep_values(3)[2:], sweep_values(2)
-    asked = [(bulk, more), (bulk, same), (f"{bulk}&metric=cagr", same), (f"{bulk}&dry_run=true", more)]
+    asked = [
+        (bulk, more),
+        (bulk, same),
+        (f"{bulk}&metric=cagr", same),
+        (f"{bulk}&dry_run=true", more),
+    ]
     asked += [
         ("/run_backtest", more[0] | {"batch_id": others_batch}),
         ("/api/runs/bulk", [more[0] | {"batch_id": others_batch}]),
     ]
 
     before = anybody.get(f"/api/batches/{others_batch}", headers=admin).json
-    assert [anybody.post(path, json=body, headers=mine).status_code for path, body in asked] == [403] * 6
+    assert [anybody.post(path, json=body, headers=mine).status_code for path, body in asked] == [
+        403
+    ] * 6
     assert anybody.get(f"/api/batches/{others_batch}", headers=admin).json == before
     assert [anybody.post(path, json=body, headers=admin).status_code for path, body in asked] == [
         202,
@@ -51,12 +60,18 @@ def test_nobody_adds_to_others_batches_or_changes_what_they_are_ranked_by(
     assert anybody.get(f"/api/batches/{others_batch}", headers=admin).json["metric"] == "cagr"
 
 
-def test_nobody_pins_others_runs(anybody: FlaskClient, made: TokenMaker, others_batch: str) -> None:
+def test_nobody_pins_others_runs(
+    anybody: FlaskClient, made: TokenMaker, others_batch: str
+) -> None:
     mine, admin = made("submit", "mine"), made("admin")
-    run_id = anybody.get(f"/api/batches/{others_batch}/runs", headers=mine).json["runs"][0]["run_id"]
+    run_id = anybody.get(f"/api/batches/{others_batch}/runs", headers=mine).json["runs"][0][
+        "run_id"
+    ]
 
     asked = [
-        anybody.post(f"/api/runs/{run_id}/{each}", headers=who) for each in ("pin", "unpin") for who in (mine, admin)
+        anybody.post(f"/api/runs/{run_id}/{each}", headers=who)
+        for each in ("pin", "unpin")
+        for who in (mine, admin)
     ]
     assert [answer.status_code for answer in asked] == [403, 200] * 2
 
@@ -74,9 +89,13 @@ def test_nobody_cancels_or_retries_others_screens(anybody: FlaskClient, made: To
     assert [answer.status_code for answer in asked] == [403, 200, 403, 202]
 
 
-def test_nobody_cancels_or_retries_others_portfolios(anybody: FlaskClient, made: TokenMaker) -> None:
+def test_nobody_cancels_or_retries_others_portfolios(
+    anybody: FlaskClient, made: TokenMaker
+) -> None:
     mine, theirs = made("submit", "mine"), made("submit", "them")
-    portfolio_id = anybody.post("/api/portfolios", json=ASKED, headers=theirs).json["portfolio_id"]
+    portfolio_id = anybody.post("/api/portfolios", json=ASKED, headers=theirs).json[
+        "portfolio_id"
+    ]
 
     asked = [
         anybody.post(f"/api/portfolios/{portfolio_id}/{change}", headers=who)
@@ -86,10 +105,16 @@ def test_nobody_cancels_or_retries_others_portfolios(anybody: FlaskClient, made:
     assert [answer.status_code for answer in asked] == [403, 200, 403, 202]
 
 
-def test_the_batch_of_a_study_is_its_submitters_before_it_has_runs(anybody: FlaskClient, made: TokenMaker) -> None:
-    theirs = anybody.post("/api/studies", json=WALK_FORWARD, headers=made("submit", "them")).json["batch_id"]
+def test_the_batch_of_a_study_is_its_submitters_before_it_has_runs(
+    anybody: FlaskClient, made: TokenMaker
+) -> None:
+    theirs = anybody.post("/api/studies", json=WALK_FORWARD, headers=made("submit", "them")).json[
+        "batch_id"
+    ]
 
-    answer = anybody.post(f"/api/runs/bulk?batch_id={theirs}", json=sweep_values(1), headers=made("submit", "mine"))
+    answer = anybody.post(
+        f"/api/runs/bulk?batch_id={theirs}", json=sweep_values(1), headers=made("submit", "mine")
+    )
     assert answer.status_code == 403
 
 
@@ -105,12 +130,18 @@ def test_a_batch_whose_submitter_nobody_knows_is_open(app: Flask, made: TokenMak
     assert [answer.status_code for answer in added] == [202, 202]
 
 
-def test_of_many_who_begin_a_batch_at_the_same_time_one_has_it(app: Flask, made: TokenMaker) -> None:
+def test_of_many_who_begin_a_batch_at_the_same_time_one_has_it(
+    app: Flask, made: TokenMaker
+) -> None:
     headers = [made("submit", f"user-{number}") for number in range(6)]
 
     def begin(number: int) -> int:
         body = run_values(batch_id="raced", fee_rate=number / 1000)
-        return int(app.test_client().post("/run_backtest", json=body, headers=headers[number]).status_code)
+        return int(
+            app.test_client()
+            .post("/run_backtest", json=body, headers=headers[number])
+            .status_code
+        )
 
     with ThreadPoolExecutor(6) as threads:
         codes = sorted(threads.map(begin, range(6)))
@@ -119,11 +150,19 @@ def test_of_many_who_begin_a_batch_at_the_same_time_one_has_it(app: Flask, made:
 
 def test_keys_are_the_actors_own(anybody: FlaskClient, made: TokenMaker) -> None:
     mine, other = ({**made("submit", name), "Idempotency-Key": "k"} for name in ("mine", "other"))
-    calls = [("/run_backtest", run_values(), "run_id"), ("/api/runs/bulk", sweep_values(2), "batch_id")]
-    calls += [("/api/studies", WALK_FORWARD, "study_id"), ("/api/portfolios", ASKED, "portfolio_id")]
+    calls = [
+        ("/run_backtest", run_values(), "run_id"),
+        ("/api/runs/bulk", sweep_values(2), "batch_id"),
+    ]
+    calls += [
+        ("/api/studies", WALK_FORWARD, "study_id"),
+        ("/api/portfolios", ASKED, "portfolio_id"),
+    ]
 
     for path, body, name in calls:
-        answers = [anybody.post(path, json=body, headers=who) for who in (mine, other, mine, other)]
+        answers = [
+            anybody.post(path, json=body, headers=who) for who in (mine, other, mine, other)
+        ]
         assert [answer.status_code for answer in answers] == [202, 202, 200, 200], path
         ids = [answer.json[name] for answer in answers]
         assert (ids[:2], len(set(ids))) == (ids[2:], 2), path
@@ -134,17 +173,25 @@ def test_a_key_of_before_keys_were_the_actors_own_is_still_known(
 ) -> None:
     mine, other = ({**made("submit", name), "Idempotency-Key": "k"} for name in ("mine", "other"))
     old_batch = f"key-{hashlib.sha256(b'k').hexdigest()[:32]}"
-    calls = [("/run_backtest", run_values(), "run_id"), ("/api/studies", WALK_FORWARD, "study_id")]
+    calls = [
+        ("/run_backtest", run_values(), "run_id"),
+        ("/api/studies", WALK_FORWARD, "study_id"),
+    ]
     first = [anybody.post(path, json=body, headers=mine).json[name] for path, body, name in calls]
     anybody.post(f"/api/runs/bulk?batch_id={old_batch}", json=sweep_values(2), headers=mine)
     with connect_database(database_url).begin() as connection:
         for table in (tables.runs, study_tables.studies):
-            connection.execute(update(table).where(table.c.idempotency_key.is_not(None)).values(idempotency_key="k"))
+            connection.execute(
+                update(table)
+                .where(table.c.idempotency_key.is_not(None))
+                .values(idempotency_key="k")
+            )
 
     again = [anybody.post(path, json=body, headers=mine).json[name] for path, body, name in calls]
     others = [anybody.post(path, json=body, headers=other).status_code for path, body, _ in calls]
     batches = [
-        anybody.post("/api/runs/bulk", json=sweep_values(2), headers=who).json["batch_id"] for who in (mine, other)
+        anybody.post("/api/runs/bulk", json=sweep_values(2), headers=who).json["batch_id"]
+        for who in (mine, other)
     ]
     assert (again, others) == (first, [202, 202])
     assert (batches[0], batches[1] == old_batch) == (old_batch, False)

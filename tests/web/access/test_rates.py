@@ -13,18 +13,25 @@ TOKENS = [{"Authorization": f"Bearer token-{number}-of-16-or-more"} for number i
 
 def submissions(client: FlaskClient, headers: dict[str, str], times: int) -> list[int]:
     """What so many different submissions are answered."""
-    answers = [client.post("/run_backtest", json=run_values(), headers=headers) for _ in range(times)]
+    answers = [
+        client.post("/run_backtest", json=run_values(), headers=headers) for _ in range(times)
+    ]
     return [answer.status_code for answer in answers]
 
 
-def test_who_changes_too_much_is_told_when_to_come_back(platform_settings: dict[str, str]) -> None:
+def test_who_changes_too_much_is_told_when_to_come_back(
+    platform_settings: dict[str, str],
+) -> None:
     tokens = ",".join(each["Authorization"].split()[1] for each in TOKENS)
     with web_app(platform_settings | {"API_TOKENS": tokens, "CHANGES_PER_MINUTE": "2"}) as app:
         client = app.test_client()
 
         assert submissions(client, TOKENS[0], 3) == [202, 202, 429]
         refused = client.post("/run_backtest", json=run_values(), headers=TOKENS[0])
-        assert (1 <= int(refused.headers["Retry-After"]) <= 60, "changes" in refused.json["error"]) == (True, True)
+        assert (
+            1 <= int(refused.headers["Retry-After"]) <= 60,
+            "changes" in refused.json["error"],
+        ) == (True, True)
         assert submissions(client, TOKENS[1], 1) == [202]
         assert client.get("/api/runs", headers=TOKENS[0]).status_code == 200
 

@@ -14,7 +14,13 @@ from tests.services.processes import Program, Programs
 from tests.services.waiting import wait_until
 from tests.services.web_app import run_values
 
-SECRETS = ("database-Zq7 /@:x", "redis-Wm4-planted", "signing-key-Kx9", "token-Pv3-of-16-or-more", "guess-Bn5-planted")
+SECRETS = (
+    "database-Zq7 /@:x",
+    "redis-Wm4-planted",
+    "signing-key-Kx9",
+    "token-Pv3-of-16-or-more",
+    "guess-Bn5-planted",
+)
 DATABASE, REDIS, SIGNING_KEY, TOKEN, GUESS = SECRETS
 
 
@@ -44,7 +50,14 @@ def asked(url: str, body: bytes | None, headers: Mapping[str, str]) -> str:
 
 
 def started_web(programs: Programs, port: int, **settings: str) -> Program:
-    command = [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "web:create_app()",
+        "--config",
+        "web/gunicorn.conf.py",
+    ]
     web = programs.run(command, PORT=str(port), **settings)
     web.wait_for_line("Booting worker")
     wait_until(lambda: "ok" in asked(f"http://127.0.0.1:{port}/health", None, {}), 20)
@@ -60,8 +73,13 @@ def test_no_secret_is_logged_or_answered(programs: Programs, log_format: str) ->
     url = f"http://127.0.0.1:{port}"
     body = json.dumps(run_values()).encode()
     answers = [asked(f"{url}/run_backtest", body, {"Content-Type": "application/json"} | bearer)]
-    answers += [asked(url + path, None, bearer) for path in ("/runs", "/api/runs", "/ready", "/metrics", "/queue")]
-    answers += [asked(f"{url}/login", urlencode({"token": each}).encode(), {}) for each in (TOKEN, GUESS)]
+    answers += [
+        asked(url + path, None, bearer)
+        for path in ("/runs", "/api/runs", "/ready", "/metrics", "/queue")
+    ]
+    answers += [
+        asked(f"{url}/login", urlencode({"token": each}).encode(), {}) for each in (TOKEN, GUESS)
+    ]
     web.wait_for_line("internal_error")
     workers[0].wait_for_line("unreachable")
     workers[1].wait_for_line("pass_failed")
@@ -70,4 +88,6 @@ def test_no_secret_is_logged_or_answered(programs: Programs, log_format: str) ->
     told = "".join([*answers, *(program.log for program in (web, *workers))])
 
     assert "Traceback" in told  # a fault was logged with all that it had
-    assert [secret for secret in SECRETS if secret in told or secret.partition(" ")[0] in told] == []
+    assert [
+        secret for secret in SECRETS if secret in told or secret.partition(" ")[0] in told
+    ] == []

@@ -19,7 +19,9 @@ pytestmark = ON_BOTH_DATABASES
 
 def submit(client: FlaskClient, batch_id: str, count: int, **changes: object) -> list[str]:
     """The run_ids of so many new runs of a batch."""
-    answer = client.post(f"/api/runs/bulk?batch_id={batch_id}", json=sweep_values(count, **changes))
+    answer = client.post(
+        f"/api/runs/bulk?batch_id={batch_id}", json=sweep_values(count, **changes)
+    )
     assert answer.status_code == 202, answer.get_data(as_text=True)
     run_ids: list[str] = answer.get_json()["run_ids"]
     return run_ids
@@ -36,7 +38,9 @@ def engine(app: Flask) -> Engine:
     return found
 
 
-def test_batches_are_listed_newest_first_with_their_counts(client: FlaskClient, engine: Engine) -> None:
+def test_batches_are_listed_newest_first_with_their_counts(
+    client: FlaskClient, engine: Engine
+) -> None:
     old = submit(client, "old", 3)
     submit(client, "new", 2, ticker="IBM")
     client.post("/run_backtest", json=run_values())  # belongs to no batch
@@ -63,7 +67,9 @@ def test_a_batch_that_grows_keeps_its_place(client: FlaskClient) -> None:
     assert batches[1]["last_run"]["run_id"] == grown[2]
 
 
-def test_the_last_activity_is_the_latest_submission_start_or_end(client: FlaskClient, engine: Engine) -> None:
+def test_the_last_activity_is_the_latest_submission_start_or_end(
+    client: FlaskClient, engine: Engine
+) -> None:
     run_ids = submit(client, "b", 2)
     seen = [listed(client)[0]["last_activity_at"]]
 
@@ -102,19 +108,25 @@ def test_there_is_no_page_behind_the_last_batch(client: FlaskClient) -> None:
 
 @pytest.mark.parametrize(("query", "field"), [("limit=0", "limit"), ("limit=101", "limit"), ("after=-1", "after"),
                                               ("after=x", "after"), ("after=" + "9" * 19, "after")])  # fmt: skip
-def test_a_page_that_cannot_be_meant_is_refused_by_field(client: FlaskClient, query: str, field: str) -> None:
+def test_a_page_that_cannot_be_meant_is_refused_by_field(
+    client: FlaskClient, query: str, field: str
+) -> None:
     answer = client.get(f"/api/batches?{query}")
 
     assert answer.status_code == 400
     assert list(answer.get_json()["errors"]) == [field]
 
 
-def test_the_page_shows_progress_and_leads_to_each_batch(client: FlaskClient, engine: Engine) -> None:
+def test_the_page_shows_progress_and_leads_to_each_batch(
+    client: FlaskClient, engine: Engine
+) -> None:
     submit(client, "done <1>", 1)
     succeed(engine, submit(client, "done <1>", 1, ticker="IBM")[0], {})
     with engine.begin() as connection:
         connection.execute(
-            update(runs).where(runs.c.ticker == "AAPL").values(status="FAILED", completed_at=database_now())
+            update(runs)
+            .where(runs.c.ticker == "AAPL")
+            .values(status="FAILED", completed_at=database_now())
         )
 
     page = client.get("/batches", headers={"Accept": "text/html"}).get_data(as_text=True)
@@ -131,9 +143,10 @@ def test_the_page_shows_progress_and_leads_to_each_batch(client: FlaskClient, en
 def test_a_page_with_a_living_batch_follows_it(client: FlaskClient) -> None:
     submit(client, "b", 1)
 
-    assert 'id="batches-list" class="panel" aria-label="Batches" data-refresh-s="5"' in client.get(
-        "/batches", headers={"Accept": "text/html"}
-    ).get_data(as_text=True)
+    assert (
+        'id="batches-list" class="panel" aria-label="Batches" data-refresh-s="5"'
+        in client.get("/batches", headers={"Accept": "text/html"}).get_data(as_text=True)
+    )
 
 
 def test_without_batches_the_page_says_how_to_submit_one(client: FlaskClient) -> None:

@@ -20,42 +20,61 @@ from web.titles import run_title
 
 
 def crossing(make_run: RunMaker, state: str, fast: int, slow: int) -> str:
-    return make_run(state, batch_id="grid <1>", rule_type="MA_CROSS", params={"fast": fast, "slow": slow})
+    return make_run(
+        state, batch_id="grid <1>", rule_type="MA_CROSS", params={"fast": fast, "slow": slow}
+    )
 
 
 def crossing_of(make_run: RunMaker, ticker: str) -> list[str]:
     """Four completed runs of one ticker."""
     return [
-        make_run(batch_id="both", ticker=ticker, rule_type="MA_CROSS", params={"fast": fast, "slow": slow})
+        make_run(
+            batch_id="both",
+            ticker=ticker,
+            rule_type="MA_CROSS",
+            params={"fast": fast, "slow": slow},
+        )
         for fast in (5, 10)
         for slow in (50, 100)
     ]
 
 
-def test_a_batch_of_several_tickers_is_read_for_one_of_them(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_batch_of_several_tickers_is_read_for_one_of_them(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     apple, ibm = crossing_of(make_run, "AAPL"), crossing_of(make_run, "IBM")
-    grid = browser_client.get("/api/batches/both/heatmap?ticker=IBM&x=fast&y=slow").get_json()["heatmap"]
+    grid = browser_client.get("/api/batches/both/heatmap?ticker=IBM&x=fast&y=slow").get_json()[
+        "heatmap"
+    ]
 
     every = browser_client.get("/batches/both").get_data(as_text=True)
     page = browser_client.get("/batches/both?ticker=IBM").get_data(as_text=True)
 
-    assert '<option value="">all 2 tickers</option><option value="AAPL">AAPL · 4 runs</option>' in every
+    assert (
+        '<option value="">all 2 tickers</option><option value="AAPL">AAPL · 4 runs</option>'
+        in every
+    )
     assert "a cell is the median of up to 2 runs" in every
     assert '<option value="IBM" selected>' in page
     assert not any(run_id in page for run_id in apple)
-    assert all(page.count(f"/result/{run_id}") == 2 for run_id in ibm)  # in the leaderboard and in the map
+    # in the leaderboard and in the map
+    assert all(page.count(f"/result/{run_id}") == 2 for run_id in ibm)
     assert f'/result/{ibm[0]}">{number(grid["cells"][0][0])}</a>' in page
     assert "a cell is the median" not in page
     assert "4 runs were tried" in page
 
 
-def test_a_batch_of_one_ticker_offers_no_choice(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_batch_of_one_ticker_offers_no_choice(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     crossing(make_run, "pending", 5, 50)
 
     assert 'name="ticker"' not in browser_client.get("/batches/grid <1>").get_data(as_text=True)
 
 
-def test_a_ticker_that_the_batch_does_not_have_is_refused(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_ticker_that_the_batch_does_not_have_is_refused(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     crossing(make_run, "pending", 5, 50)
 
     answer = browser_client.get("/batches/grid <1>?ticker=IBM")
@@ -77,7 +96,9 @@ def test_no_column_of_the_leaderboard_stands_there_twice(
     assert len(heads) == len(set(heads))
 
 
-def test_a_batch_shows_its_progress_and_leads_to_its_best_runs(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_batch_shows_its_progress_and_leads_to_its_best_runs(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     done = [crossing(make_run, "completed", fast, slow) for fast in (5, 10) for slow in (50, 100)]
     crossing(make_run, "failed", 20, 50)
     crossing(make_run, "pending", 20, 100)
@@ -88,14 +109,19 @@ def test_a_batch_shows_its_progress_and_leads_to_its_best_runs(browser_client: F
     assert "4 completed, 1 failed, 0 cancelled, 0 running, 1 pending" in page
     assert "grid &lt;1&gt;" in page
     assert 'data-refresh-s="2"' in page
-    assert all(page.count(f"/result/{run_id}") == 2 for run_id in done)  # in the leaderboard and in the map
+    # in the leaderboard and in the map
+    assert all(page.count(f"/result/{run_id}") == 2 for run_id in done)
     assert "Sharpe ratio over" in page
 
 
-def test_a_batch_is_ranked_by_the_chosen_metric(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_batch_is_ranked_by_the_chosen_metric(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     for slow in (50, 100, 150):
         crossing(make_run, "completed", 10, slow)
-    best = browser_client.get("/api/batches/grid <1>?metric=num_trades").get_json()["leaderboard"][0]["run_id"]
+    best = browser_client.get("/api/batches/grid <1>?metric=num_trades").get_json()[
+        "leaderboard"
+    ][0]["run_id"]
 
     page = browser_client.get("/batches/grid <1>?metric=num_trades").get_data(as_text=True)
 
@@ -103,13 +129,21 @@ def test_a_batch_is_ranked_by_the_chosen_metric(browser_client: FlaskClient, mak
     assert "data-refresh-s" not in page
 
 
-def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(browser_client: FlaskClient, page_app: Flask) -> None:
+def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(
+    browser_client: FlaskClient, page_app: Flask
+) -> None:
     grid = [
         {"ticker": "AAPL", "rule_type": "MA_CROSS", "params": {"fast": fast, "slow": slow}, "charts": False,
          "start_date": "2005-01-03", "end_date": "2009-12-31"} for fast in (5, 9) for slow in (30, 60)
     ]  # fmt: skip
-    ranking = {"metric": "calmar_ratio", "goal": "min", "constraint": "num_trades >= 5 and calmar_ratio < 9"}
-    run_ids = browser_client.post("/api/runs/bulk", query_string={"batch_id": "b"} | ranking, json=grid).json["run_ids"]
+    ranking = {
+        "metric": "calmar_ratio",
+        "goal": "min",
+        "constraint": "num_trades >= 5 and calmar_ratio < 9",
+    }
+    run_ids = browser_client.post(
+        "/api/runs/bulk", query_string={"batch_id": "b"} | ranking, json=grid
+    ).json["run_ids"]
     for run_id, trades, ratio in zip(run_ids, (5, 1, 8, 30), (0.5, 0.1, 0.2, 9.5), strict=True):
         metrics = {"num_trades": trades, "calmar_ratio": ratio, "sharpe_ratio": ratio}
         metrics |= {"total_return_pct": 1.0, "max_drawdown_pct": 2.0}
@@ -121,7 +155,11 @@ def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(browser_client: FlaskC
     page = browser_client.get("/batches/b").get_data(as_text=True)
 
     assert [run["run_id"] for run in batch["leaderboard"]] == [run_ids[2], run_ids[0]]
-    assert (batch["metric"], batch["goal"], batch["constraints"]) == ("calmar_ratio", "min", [ranking["constraint"]])
+    assert (batch["metric"], batch["goal"], batch["constraints"]) == (
+        "calmar_ratio",
+        "min",
+        [ranking["constraint"]],
+    )
     assert "2 of them break a constraint" in batch["note"]
     assert [run["run_id"] for run in other["leaderboard"]][0] == run_ids[3]
     assert heatmap["cells"] == [[0.5, 0.2]]
@@ -144,7 +182,9 @@ def test_cancelled_runs_were_not_tried(browser_client: FlaskClient, make_run: Ru
     assert "1 run was tried" in page and "Failures" not in page
 
 
-def test_nothing_is_said_of_luck_while_runs_are_to_come(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_nothing_is_said_of_luck_while_runs_are_to_come(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     for slow in (50, 100):
         crossing(make_run, "completed", 10, slow)
     crossing(make_run, "failed", 10, 150)
@@ -153,13 +193,21 @@ def test_nothing_is_said_of_luck_while_runs_are_to_come(browser_client: FlaskCli
     browser_client.post("/api/batches/grid <1>/cancel")
     after = browser_client.get("/batches/grid <1>").text
 
-    assert "still to come: 1" in before and "tried" not in before and "Is the best more than luck?" not in before
+    assert (
+        "still to come: 1" in before
+        and "tried" not in before
+        and "Is the best more than luck?" not in before
+    )
     assert "2 runs were tried" in after and "Is the best more than luck?" in after
     assert "Failures: engine error 1<" in after
 
 
-@pytest.mark.parametrize("query", ["metric=evil", "goal=up", "constraint=evil > 1", "constraint=1 < 2"])
-def test_an_unknown_ranking_is_refused(browser_client: FlaskClient, make_run: RunMaker, query: str) -> None:
+@pytest.mark.parametrize(
+    "query", ["metric=evil", "goal=up", "constraint=evil > 1", "constraint=1 < 2"]
+)
+def test_an_unknown_ranking_is_refused(
+    browser_client: FlaskClient, make_run: RunMaker, query: str
+) -> None:
     crossing(make_run, "pending", 5, 50)
 
     assert browser_client.get(f"/batches/grid <1>?{query}").status_code == 400
@@ -173,7 +221,9 @@ def test_an_unknown_batch_is_not_found(browser_client: FlaskClient) -> None:
 
 
 @ON_BOTH_DATABASES
-@pytest.mark.parametrize("path", ["/batches/ours%20", "/api/batches/ours%20", "/api/batches/ours%20%20/runs"])
+@pytest.mark.parametrize(
+    "path", ["/batches/ours%20", "/api/batches/ours%20", "/api/batches/ours%20%20/runs"]
+)
 def test_a_batch_is_not_found_under_its_name_and_a_space(
     browser_client: FlaskClient, make_run: RunMaker, path: str
 ) -> None:
@@ -201,7 +251,10 @@ def test_a_cell_without_run_leads_nowhere() -> None:
 
     [row] = heat_rows(grid, {(5, 50): "the run"})
 
-    assert [(value, run_id) for value, _, run_id in row["cells"]] == [(1.0, "the run"), (None, None)]
+    assert [(value, run_id) for value, _, run_id in row["cells"]] == [
+        (1.0, "the run"),
+        (None, None),
+    ]
 
 
 @ON_BOTH_DATABASES
@@ -209,7 +262,10 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     crossing_of(make_run, "IBM")
-    runs = [browser_client.get(f"/api/runs/{run_id}").get_json() for run_id in crossing_of(make_run, "AAPL")]
+    runs = [
+        browser_client.get(f"/api/runs/{run_id}").get_json()
+        for run_id in crossing_of(make_run, "AAPL")
+    ]
     make_run("failed", batch_id="both", rule_type="MA_CROSS", params={"fast": 7, "slow": 50})
 
     page = browser_client.get("/batches/both?ticker=AAPL").get_data(as_text=True)
@@ -218,9 +274,13 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
 
     best = max(runs, key=lambda run: run["metrics"]["sharpe_ratio"])["metrics"]
     per_bar = [run["metrics"]["timing_sharpe_ratio"] / math.sqrt(252) for run in runs]
-    ratio, moments = best["timing_sharpe_ratio"], (best["timing_skewness"], best["timing_kurtosis"] + 3)
+    ratio, moments = (
+        best["timing_sharpe_ratio"],
+        (best["timing_skewness"], best["timing_kurtosis"] + 3),
+    )
     measured = MeasuredSharpe(ratio / math.sqrt(252), len(runs[0]["equity_curve"]) - 1, *moments)
-    expected = probabilistic_sharpe(measured, luck_sharpe(statistics.variance(per_bar), 4))  # a fifth one failed
+    # a fifth one failed
+    expected = probabilistic_sharpe(measured, luck_sharpe(statistics.variance(per_bar), 4))
     assert known is not None
     assert known.found.sharpe_variance == pytest.approx(statistics.variance(per_bar), rel=1e-9)
     assert f"{expected * 100:.1f}%" in page
@@ -229,7 +289,9 @@ def test_the_best_run_is_held_against_luck_without_being_asked(
     assert f"It came to {best['total_return_pct']:+.1f}%" in page.replace("−", "-")
 
 
-def test_a_batch_without_a_ratio_says_nothing_about_luck(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_batch_without_a_ratio_says_nothing_about_luck(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     crossing(make_run, "pending", 5, 50)
 
     assert "more than luck" not in browser_client.get("/batches/grid <1>").get_data(as_text=True)

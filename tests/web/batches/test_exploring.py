@@ -17,14 +17,18 @@ from tests.web.conftest import RunMaker
 def grid(make_run: RunMaker) -> dict[tuple[int, int], str]:
     """Six completed runs of a batch called grid, by their parameters."""
     return {
-        (fast, slow): make_run(batch_id="grid", rule_type="MA_CROSS", params={"fast": fast, "slow": slow})
+        (fast, slow): make_run(
+            batch_id="grid", rule_type="MA_CROSS", params={"fast": fast, "slow": slow}
+        )
         for fast in (5, 10, 20)
         for slow in (50, 100)
     }
 
 
 def ranked(page: str) -> list[str]:
-    table = page[page.index('id="best-runs"') : page.index("</table>", page.index('id="best-runs"'))]
+    table = page[
+        page.index('id="best-runs"') : page.index("</table>", page.index('id="best-runs"'))
+    ]
     return re.findall(r'/result/([0-9a-f-]{36})">', table)
 
 
@@ -34,7 +38,9 @@ def test_points_are_columns_in_the_order_of_submission(
     found = browser_client.get("/api/batches/grid/points").json
 
     schemas = browser_client.get("/api/openapi.json").json["components"]
-    Draft202012Validator({"$ref": "#/components/schemas/Points", "components": schemas}).validate(found)
+    Draft202012Validator({"$ref": "#/components/schemas/Points", "components": schemas}).validate(
+        found
+    )
     assert [*zip(found["params"]["fast"], found["params"]["slow"], strict=True)] == [*grid]
     assert (found["runs"], found["chosen"]) == (6, 6)
     assert found["run_ids"] == [*grid.values()]
@@ -45,7 +51,9 @@ def test_points_are_columns_in_the_order_of_submission(
         }
 
 
-def test_a_choice_ranks_the_chosen_runs_alone(browser_client: FlaskClient, grid: dict[tuple[int, int], str]) -> None:
+def test_a_choice_ranks_the_chosen_runs_alone(
+    browser_client: FlaskClient, grid: dict[tuple[int, int], str]
+) -> None:
     query = {"where": "fast >= 10 and slow < 100 and num_trades > 0"}
     chosen = {grid[10, 50], grid[20, 50]}
 
@@ -76,7 +84,9 @@ def test_a_choice_that_cannot_be_meant_is_refused_by_field(
     browser_client: FlaskClient, grid: dict[tuple[int, int], str], where: str
 ) -> None:
     for path in ("/batches/grid", "/api/batches/grid/points"):
-        answer = browser_client.get(path, query_string={"where": where}, headers={"Accept": "application/json"})
+        answer = browser_client.get(
+            path, query_string={"where": where}, headers={"Accept": "application/json"}
+        )
 
         assert (answer.status_code, [*answer.json["errors"]]) == (400, ["where"])
 
@@ -91,5 +101,6 @@ def test_a_parameter_explains_what_lies_between_its_values() -> None:
 
     assert surface.importance("all") == 1.0
     assert surface.importance("none") == 0.0
-    assert surface.importance("half") == pytest.approx(1 / 3)  # the means 1 and 7/3, of variance 1 around 2
+    # the means 1 and 7/3, of variance 1 around 2
+    assert surface.importance("half") == pytest.approx(1 / 3)
     assert Surface([1.0, 1.0], ["a", "b"], {"all": [1, 2]}).importance("all") is None

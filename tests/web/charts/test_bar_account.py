@@ -25,7 +25,11 @@ TERMS: dict[str, dict[str, Any]] = {
 
 
 def random_run(seed: int, terms: str, direction: str, fill: str) -> BacktestResult:
-    one_way = {"direction": "longshort", "short_only": True} if direction == "shortonly" else {"direction": direction}
+    one_way = (
+        {"direction": "longshort", "short_only": True}
+        if direction == "shortonly"
+        else {"direction": direction}
+    )
     engine = EngineWithExits(fill=fill, **one_way, **TERMS[terms])
     prices = random_walk(seed, BARS, 0.03)
     result = engine.run(prices, follow(random_signals(seed, BARS, 0.3)))
@@ -37,7 +41,11 @@ def recorded(result: BacktestResult, bar: int, direction: str, late: bool) -> li
     signal, filled, moment = int(result.signals[bar]), bar + late, "open" if late else "close"
     if filled == BARS:
         return ["there is no next bar to fill at"]
-    before = [each for each in result.fills if each.bar < filled or (each.bar == bar and each.at != "close")]
+    before = [
+        each
+        for each in result.fills
+        if each.bar < filled or (each.bar == bar and each.at != "close")
+    ]
     held = int(np.sign(before[-1].shares_after)) if before else 0
     at_once = [fill for fill in result.fills if (fill.bar, fill.at) == (filled, moment)]
     found = []
@@ -50,11 +58,15 @@ def recorded(result: BacktestResult, bar: int, direction: str, late: bool) -> li
 
 
 def closed(fill: Fill) -> str:
-    return "closed" if fill.reason == "signal" else f"closed by its {fill.reason.replace('_', ' ')}"
+    return (
+        "closed" if fill.reason == "signal" else f"closed by its {fill.reason.replace('_', ' ')}"
+    )
 
 
 def nothing(result: BacktestResult, bar: int, signal: int, held: int, direction: str) -> str:
-    if held and any((fill.bar, fill.at, fill.shares_after) == (bar, "close", 0) for fill in result.fills):
+    if held and any(
+        (fill.bar, fill.at, fill.shares_after) == (bar, "close", 0) for fill in result.fills
+    ):
         return "nothing more was done"
     if held:
         assert held == signal
@@ -75,13 +87,17 @@ def said(words: str) -> str:
 
 @pytest.mark.parametrize("fill", ["close", "next_open"])
 @pytest.mark.parametrize("direction", ["longonly", "longshort", "shortonly"])
-def test_what_is_said_of_each_signal_is_what_the_engine_recorded(direction: str, fill: str) -> None:
+def test_what_is_said_of_each_signal_is_what_the_engine_recorded(
+    direction: str, fill: str
+) -> None:
     seen = Counter[str]()
 
     for seed in range(25):
         for terms in TERMS:
             result = random_run(seed, terms, direction, fill)
-            rows = [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
+            rows = [
+                {name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades
+            ]
             text = encode_trades(
                 [row | {"mae_pct": 0.0, "mfe_pct": 0.0} for row in rows],
                 [order._asdict() for order in result.rejected_orders],
@@ -91,11 +107,22 @@ def test_what_is_said_of_each_signal_is_what_the_engine_recorded(direction: str,
             request = {"fill": fill, "direction": direction}
             for bar in np.flatnonzero(result.signals).tolist():
                 own = account_words(bar, 0, BARS - 1, request, trades, rejected)
-                words = account_words(bar, int(result.signals[bar]), BARS - 1, request, trades, rejected)
-                by_itself = [each for each in result.fills if each.bar == bar and each.reason != "signal"]
+                words = account_words(
+                    bar, int(result.signals[bar]), BARS - 1, request, trades, rejected
+                )
+                by_itself = [
+                    each for each in result.fills if each.bar == bar and each.reason != "signal"
+                ]
                 found = [said(each) for each in words[len(own) :]]
-                assert [said(each) for each in own] == [closed(each) for each in by_itself if not each.shares_after]
-                assert found == recorded(result, bar, direction, fill == "next_open"), (seed, terms, bar, words)
+                assert [said(each) for each in own] == [
+                    closed(each) for each in by_itself if not each.shares_after
+                ]
+                assert found == recorded(result, bar, direction, fill == "next_open"), (
+                    seed,
+                    terms,
+                    bar,
+                    words,
+                )
                 seen.update(found)
 
     assert len(seen) >= 6, seen

@@ -22,7 +22,9 @@ def column(rows: list[dict[str, Any]], name: str) -> list[Any]:
     return [row[name] for row in rows]
 
 
-def test_bars_are_those_of_the_result_and_the_account_is_beside_them(browser_client: FlaskClient, run_id: str) -> None:
+def test_bars_are_those_of_the_result_and_the_account_is_beside_them(
+    browser_client: FlaskClient, run_id: str
+) -> None:
     result = answer(browser_client, f"/api/runs/{run_id}")
 
     bars = answer(browser_client, f"/api/runs/{run_id}/bars")
@@ -34,7 +36,9 @@ def test_bars_are_those_of_the_result_and_the_account_is_beside_them(browser_cli
     assert bars["drawdown_pct"] == column(result["drawdown_curve"], "drawdown_pct")
     cash = column(result["portfolio_curve"], "cash")
     worth = [held * close for held, close in zip(bars["position"], bars["close"], strict=True)]
-    assert [a + b for a, b in zip(cash, worth, strict=True)] == pytest.approx(bars["equity"], abs=0.02)
+    assert [a + b for a, b in zip(cash, worth, strict=True)] == pytest.approx(
+        bars["equity"], abs=0.02
+    )
     assert min(bars["position"]) < 0 < max(bars["position"])
     held = (bars["holding"][-1] / result["request"]["initial_capital"] - 1) * 100
     assert held == pytest.approx(result["metrics"]["buy_hold_return_pct"], abs=1e-4)
@@ -48,7 +52,11 @@ def test_bars_are_joined_truly(browser_client: FlaskClient, run_id: str) -> None
 
     assert (joined["first"], joined["bars_per_point"], len(joined["time"])) == (10, 4, 25)
     for point, start in enumerate(range(10, 110, 4)):
-        part = {name: single[name][start : start + 4] for name in joined if isinstance(single[name], list)}
+        part = {
+            name: single[name][start : start + 4]
+            for name in joined
+            if isinstance(single[name], list)
+        }
         assert joined["time"][point] == part["time"][0]
         assert joined["open"][point] == part["open"][0]
         assert joined["high"][point] == max(part["high"])
@@ -60,45 +68,65 @@ def test_bars_are_joined_truly(browser_client: FlaskClient, run_id: str) -> None
             assert joined[name][point] == part[name][-1]
 
 
-def test_the_benchmark_begins_with_the_run_s_money(browser_client: FlaskClient, make_run: RunMaker) -> None:
-    run_id = make_run(ticker="MSFT", benchmark="GOOG", start_date="2004-01-02", initial_capital=5000)
+def test_the_benchmark_begins_with_the_run_s_money(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run(
+        ticker="MSFT", benchmark="GOOG", start_date="2004-01-02", initial_capital=5000
+    )
     candles = answer(browser_client, "/api/prices/GOOG/1d/bars?max=20000")
     closes = dict(zip(candles["time"], candles["close"], strict=True))
 
     bars = answer(browser_client, f"/api/runs/{run_id}/bars?max=20000")
     joined = answer(browser_client, f"/api/runs/{run_id}/bars?max=100")
 
-    known = [(closes[time], money) for time, money in zip(bars["time"], bars["benchmark_equity"], strict=True) if money]
+    known = [
+        (closes[time], money)
+        for time, money in zip(bars["time"], bars["benchmark_equity"], strict=True)
+        if money
+    ]
     assert bars["benchmark"] == "GOOG"
     assert bars["time"][-len(known)] == candles["time"][0]  # nothing before its first bar
-    assert [money for _, money in known] == pytest.approx([5000 * close / known[0][0] for close, _ in known], abs=1e-4)
+    assert [money for _, money in known] == pytest.approx(
+        [5000 * close / known[0][0] for close, _ in known], abs=1e-4
+    )
     assert joined["benchmark_equity"][0] is None
     assert joined["benchmark_equity"][-1] == bars["benchmark_equity"][-1]
 
 
-def test_trades_of_a_window_are_those_open_in_it(browser_client: FlaskClient, run_id: str) -> None:
+def test_trades_of_a_window_are_those_open_in_it(
+    browser_client: FlaskClient, run_id: str
+) -> None:
     trades = answer(browser_client, f"/api/runs/{run_id}")["trades"]
     everything = answer(browser_client, f"/api/runs/{run_id}/bars")["trades"]
     middle = everything[len(everything) // 2]
 
     [found] = answer(
-        browser_client, f"/api/runs/{run_id}/bars?from={middle['entry_bar'] + 1}&to={middle['entry_bar'] + 2}"
+        browser_client,
+        f"/api/runs/{run_id}/bars?from={middle['entry_bar'] + 1}&to={middle['entry_bar'] + 2}",
     )["trades"]
 
     assert found == middle
     assert [{name: trade[name] for name in trades[0]} for trade in everything] == trades
 
 
-def test_the_trailing_stop_is_where_the_engine_left(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_the_trailing_stop_is_where_the_engine_left(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(rule_type="MACD", params={}, direction="longshort", trailing_stop_pct=6)
 
     bars = answer(browser_client, f"/api/runs/{run_id}/bars")
 
     levels, stopped = bars["trailing_stop"], 0
     for trade in bars["trades"]:
-        side, first, last = 1 if trade["side"] == "BUY" else -1, trade["entry_bar"] + 1, trade["exit_bar"]
+        side, first, last = (
+            1 if trade["side"] == "BUY" else -1,
+            trade["entry_bar"] + 1,
+            trade["exit_bar"],
+        )
         worst = bars["low" if side > 0 else "high"]
-        assert all(side * worst[bar] > side * levels[bar] for bar in range(first, last))  # else it had left before
+        # else it had left before
+        assert all(side * worst[bar] > side * levels[bar] for bar in range(first, last))
         if trade["exit_reason"] == "trailing_stop":
             stopped += 1
             opened = side * min(side * bars["open"][last], side * levels[last])
@@ -107,11 +135,15 @@ def test_the_trailing_stop_is_where_the_engine_left(browser_client: FlaskClient,
     assert None in levels
 
 
-def test_a_run_without_trailing_stop_has_no_level_of_it(browser_client: FlaskClient, run_id: str) -> None:
+def test_a_run_without_trailing_stop_has_no_level_of_it(
+    browser_client: FlaskClient, run_id: str
+) -> None:
     assert "trailing_stop" not in answer(browser_client, f"/api/runs/{run_id}/bars?max=2")
 
 
-def test_the_rolling_sharpe_ratio_begins_after_half_a_year(browser_client: FlaskClient, run_id: str) -> None:
+def test_the_rolling_sharpe_ratio_begins_after_half_a_year(
+    browser_client: FlaskClient, run_id: str
+) -> None:
     ratios = answer(browser_client, f"/api/runs/{run_id}/bars")["rolling_sharpe"]
 
     assert ratios[:125] == [None] * 125
@@ -119,11 +151,15 @@ def test_the_rolling_sharpe_ratio_begins_after_half_a_year(browser_client: Flask
 
 
 @pytest.mark.parametrize("query", ["from=x", "from=-1", "from=20&to=20", "to=999999", "max=0"])
-def test_a_window_that_cannot_be_meant_is_refused(browser_client: FlaskClient, run_id: str, query: str) -> None:
+def test_a_window_that_cannot_be_meant_is_refused(
+    browser_client: FlaskClient, run_id: str, query: str
+) -> None:
     assert browser_client.get(f"/api/runs/{run_id}/bars?{query}").status_code == 400
 
 
-def test_a_run_without_result_has_no_bars(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_run_without_result_has_no_bars(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     waiting = make_run("pending")
 
     assert browser_client.get(f"/api/runs/{waiting}/bars").status_code == 409
@@ -146,7 +182,10 @@ def test_curves_of_several_runs_are_in_percent_of_their_own_capital(
     other = make_run(initial_capital=5000, benchmark="IBM")
     results = [answer(browser_client, f"/api/runs/{each}") for each in (run_id, other)]
 
-    found = answer(browser_client, f"/api/curves?run={run_id}&run={other}&run={make_run(benchmark='IBM')}&max=100")
+    found = answer(
+        browser_client,
+        f"/api/curves?run={run_id}&run={other}&run={make_run(benchmark='IBM')}&max=100",
+    )
 
     [held], curves = found["benchmarks"], found["curves"][:2]
     alone = answer(browser_client, f"/api/runs/{other}/bars?max=100")["benchmark_equity"]
@@ -155,8 +194,12 @@ def test_curves_of_several_runs_are_in_percent_of_their_own_capital(
     assert column(curves, "run_id") == [run_id, other]
     for curve, result in zip(curves, results, strict=True):
         assert len(curve["time"]) == len(curve["growth_pct"]) == len(curve["drawdown_pct"]) <= 100
-        assert curve["growth_pct"][-1] == pytest.approx(100 + result["metrics"]["total_return_pct"], abs=0.01)
-        assert max(curve["drawdown_pct"]) == pytest.approx(result["metrics"]["max_drawdown_pct"], abs=1e-3)
+        assert curve["growth_pct"][-1] == pytest.approx(
+            100 + result["metrics"]["total_return_pct"], abs=0.01
+        )
+        assert max(curve["drawdown_pct"]) == pytest.approx(
+            result["metrics"]["max_drawdown_pct"], abs=1e-3
+        )
 
 
 @pytest.mark.parametrize("query", ["", "run=x", "max=0", "&".join(f"run={n}" for n in range(11))])

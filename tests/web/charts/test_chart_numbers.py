@@ -26,14 +26,18 @@ def numbers(values: list[str]) -> list[float]:
 
 
 def lines(axes: Axes) -> dict[str, Any]:
-    return {str(each.get_label()): np.asarray(each.get_ydata(), dtype=float) for each in axes.lines}
+    return {
+        str(each.get_label()): np.asarray(each.get_ydata(), dtype=float) for each in axes.lines
+    }
 
 
 @pytest.fixture
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[ChartData]:
     """What each picture of the runs to come is drawn from."""
     seen: list[ChartData] = []
-    monkeypatch.setattr(draw_charts, "render_charts", lambda data: seen.append(data) or {"equity_curve": b"png"})
+    monkeypatch.setattr(
+        draw_charts, "render_charts", lambda data: seen.append(data) or {"equity_curve": b"png"}
+    )
     return seen
 
 
@@ -43,7 +47,8 @@ def test_lines_of_the_pictures_are_the_numbers_of_the_page(
     run_id = make_run(charts=True, benchmark="IBM")
     (data,) = drawn
     equity, drawdown, growth = (
-        lines(draw(data).axes[0]) for draw in (render.equity_curve, render.drawdown_curve, render.cumulative_return)
+        lines(draw(data).axes[0])
+        for draw in (render.equity_curve, render.drawdown_curve, render.cumulative_return)
     )
 
     page = columns(browser_client, run_id, "bars")
@@ -67,13 +72,20 @@ def test_marks_of_the_pictures_are_the_orders_and_trades_of_the_page(
     listed = sorted(
         (sides[end][side == "SELL"], float(price))
         for end in sides
-        for side, price, is_open in zip(page["side"], page[f"{end}_price"], page["is_open"], strict=True)
+        for side, price, is_open in zip(
+            page["side"], page[f"{end}_price"], page["is_open"], strict=True
+        )
         if end == "entry" or is_open == "False"
     )
     marks = lines(render.portfolio_orders(data).axes[0])
-    assert sorted((side, float(price)) for side in ("buy", "sell") for price in marks[side]) == listed
+    assert (
+        sorted((side, float(price)) for side in ("buy", "sell") for price in marks[side])
+        == listed
+    )
     shown = lines(render.trade_pnl(data).axes[0])
-    points = np.concatenate([shown[label] for label in ("won", "lost", "still open") if label in shown])
+    points = np.concatenate(
+        [shown[label] for label in ("won", "lost", "still open") if label in shown]
+    )
     assert sorted(points) == pytest.approx(sorted(numbers(page["pnl_pct"])))
     bars = columns(browser_client, run_id, "bars")
     for name, drawn_from in data.bars.columns.items():

@@ -24,17 +24,25 @@ PNG = b"\x89PNG\r\n"
 
 
 def chart(client: FlaskClient, run_id: str, name: str = "equity_curve"):
-    return client.get(f"/result/{run_id}/charts/{name}.png", headers={"Accept": "application/json"})
+    return client.get(
+        f"/result/{run_id}/charts/{name}.png", headers={"Accept": "application/json"}
+    )
 
 
 def stored(app: Flask, run_id: str) -> set[str]:
     with app.extensions["platform"].engine.connect() as connection:
-        return set(connection.execute(select(run_charts.c.name).where(run_charts.c.run_id == run_id)).scalars())
+        return set(
+            connection.execute(
+                select(run_charts.c.name).where(run_charts.c.run_id == run_id)
+            ).scalars()
+        )
 
 
 def lose(app: Flask, run_id: str, names: tuple[str, ...] = CHART_NAMES) -> None:
     with app.extensions["platform"].engine.begin() as connection:
-        connection.execute(delete(run_charts).where(run_charts.c.run_id == run_id, run_charts.c.name.in_(names)))
+        connection.execute(
+            delete(run_charts).where(run_charts.c.run_id == run_id, run_charts.c.name.in_(names))
+        )
 
 
 @pytest.fixture
@@ -46,7 +54,10 @@ def no_process(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 
 def test_a_chart_that_a_run_did_not_ask_for_is_drawn_on_request_and_kept(
-    page_app: Flask, browser_client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch
+    page_app: Flask,
+    browser_client: FlaskClient,
+    make_run: RunMaker,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_id = make_run(batch_id="sweep")
     assert stored(page_app, run_id) == set()
@@ -116,7 +127,10 @@ def test_a_run_that_has_just_ended_is_left_to_its_job(
 def test_a_run_that_has_not_completed_has_no_charts(
     browser_client: FlaskClient, make_run: RunMaker, no_process: list[Any]
 ) -> None:
-    answers = [chart(browser_client, make_run(state)).status_code for state in ("pending", "running", "failed")]
+    answers = [
+        chart(browser_client, make_run(state)).status_code
+        for state in ("pending", "running", "failed")
+    ]
 
     assert answers == [404, 404, 404]
     assert no_process == []
@@ -133,7 +147,10 @@ def test_a_drawing_that_takes_too_long_is_ended(
 
 
 def test_only_so_many_charts_are_drawn_at_once(
-    browser_client: FlaskClient, make_run: RunMaker, monkeypatch: pytest.MonkeyPatch, no_process: list[Any]
+    browser_client: FlaskClient,
+    make_run: RunMaker,
+    monkeypatch: pytest.MonkeyPatch,
+    no_process: list[Any],
 ) -> None:
     monkeypatch.setattr(drawing, "DRAWING_S", 0.1)
     monkeypatch.setattr(drawing, "_drawers", threading.BoundedSemaphore(1))

@@ -25,7 +25,9 @@ def bar_of(client: FlaskClient, run_id: str, bar: int):
     return answer.json
 
 
-def test_the_lines_of_a_run_are_those_that_its_rule_looks_at(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_the_lines_of_a_run_are_those_that_its_rule_looks_at(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     found = lines_of(browser_client, make_run())
 
     (line,) = found.pop("lines")
@@ -40,14 +42,18 @@ def test_the_lines_of_a_run_are_those_that_its_rule_looks_at(browser_client: Fla
     assert all(0 <= value <= 100 for value in line["values"])
 
 
-def test_a_line_without_a_value_yet_is_null(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_line_without_a_value_yet_is_null(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     dates = {"ticker": "IBM", "start_date": "2000-03-01", "end_date": "2001-03-01"}
     (line,) = lines_of(browser_client, make_run(**dates), "?to=20")["lines"]
 
     assert [value is None for value in line["values"]] == [True] * 14 + [False] * 6
 
 
-def test_a_window_has_the_last_value_of_each_group(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_window_has_the_last_value_of_each_group(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run()
     (whole,) = lines_of(browser_client, run_id)["lines"]
 
@@ -57,15 +63,29 @@ def test_a_window_has_the_last_value_of_each_group(browser_client: FlaskClient, 
     assert part["lines"][0]["values"] == [whole["values"][bar] for bar in (102, 105, 108, 110)]
 
 
-def test_a_window_that_is_none_is_refused_by_field(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_window_that_is_none_is_refused_by_field(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run()
-    for query in ("?from=-1", "?from=1259", "?to=0", "?to=1260", "?from=9&to=9", "?max=0", "?max=x"):
-        answer = browser_client.get(f"/api/runs/{run_id}/lines{query}", headers={"Accept": "application/json"})
+    for query in (
+        "?from=-1",
+        "?from=1259",
+        "?to=0",
+        "?to=1260",
+        "?from=9&to=9",
+        "?max=0",
+        "?max=x",
+    ):
+        answer = browser_client.get(
+            f"/api/runs/{run_id}/lines{query}", headers={"Accept": "application/json"}
+        )
 
         assert (query, answer.status_code, len(answer.json["errors"])) == (query, 400, 1)
 
 
-def test_a_bar_with_a_signal_says_why_and_what_was_done(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_bar_with_a_signal_says_why_and_what_was_done(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run()
     result = browser_client.get(f"/api/runs/{run_id}").json
     dates = [point["date"] for point in result["equity_curve"]]
@@ -82,7 +102,9 @@ def test_a_bar_with_a_signal_says_why_and_what_was_done(browser_client: FlaskCli
     assert found["sentence"].startswith(f"{words} → buy; a long position of ")
 
 
-def test_a_bar_without_a_signal_says_what_held_it_back(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_bar_without_a_signal_says_what_held_it_back(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(rule_type="RSI_MACD", params={"overbought": 55.0})
     found = [bar_of(browser_client, run_id, bar) for bar in range(200)]
 
@@ -108,8 +130,14 @@ ACCOUNTS = {
     "was opened at the next open at ": ("BUY", {"fill": "next_open"}),
     "the order was rejected: ": ("BUY", {"position_size": 0.01}),
     "no position was open, so there was nothing to buy back": ("BUY", {"direction": "shortonly"}),
-    "closed by its time exit at the next open at ": ("SELL", MACD_RUN | {"fill": "next_open", "exit_after_bars": 7}),
-    "closed by its take profit at the next open at ": ("SELL", OFTEN | {"fill": "next_open", "take_profit_pct": 2.0}),
+    "closed by its time exit at the next open at ": (
+        "SELL",
+        MACD_RUN | {"fill": "next_open", "exit_after_bars": 7},
+    ),
+    "closed by its take profit at the next open at ": (
+        "SELL",
+        OFTEN | {"fill": "next_open", "take_profit_pct": 2.0},
+    ),
     "nothing more was done": ("SELL", MACD_RUN | {"exit_after_bars": 7}),
 }
 
@@ -128,7 +156,9 @@ def test_the_account_says_what_it_did_with_a_signal(
     assert all(each["account"] for each in found)
 
 
-def test_an_exit_without_a_signal_is_said_on_its_bar(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_an_exit_without_a_signal_is_said_on_its_bar(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(stop_loss_pct=5.0)
     result = browser_client.get(f"/api/runs/{run_id}").json
     stopped = next(trade for trade in result["trades"] if trade["exit_reason"] == "stop_loss")
@@ -136,7 +166,10 @@ def test_an_exit_without_a_signal_is_said_on_its_bar(browser_client: FlaskClient
 
     found = bar_of(browser_client, run_id, dates.index(stopped["exit_timestamp"][:10]))
 
-    assert found["account"][0] == f"the long position was closed by its stop loss at {stopped['exit_price']}"
+    assert (
+        found["account"][0]
+        == f"the long position was closed by its stop loss at {stopped['exit_price']}"
+    )
 
 
 def test_a_vote_names_the_members_that_agree_and_their_conditions(
@@ -164,13 +197,17 @@ WORDS = {
 
 
 @pytest.mark.parametrize("text", WORDS)
-def test_a_condition_that_does_not_hold_says_why(text: str, browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_condition_that_does_not_hold_says_why(
+    text: str, browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(rule_type="FORMULA", params={"buy": text, "sell": "close < 0"})
 
     assert bar_of(browser_client, run_id, 0)["sides"]["buy"]["words"] == WORDS[text]
 
 
-def test_a_run_of_a_batch_says_that_it_has_no_lines(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_run_of_a_batch_says_that_it_has_no_lines(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(batch_id="sweep")
 
     found, bar = lines_of(browser_client, run_id), bar_of(browser_client, run_id, 5)
@@ -181,7 +218,9 @@ def test_a_run_of_a_batch_says_that_it_has_no_lines(browser_client: FlaskClient,
     assert bar["sentence"] == "no signal"
 
 
-@pytest.mark.parametrize("fields", [{}, {"batch_id": "sweep"}, {"rule_type": "COMPOSITE", "params": {}}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"batch_id": "sweep"}, {"rule_type": "COMPOSITE", "params": {}}]
+)
 def test_answers_are_as_the_api_is_described(
     fields: dict[str, str], browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
@@ -190,7 +229,9 @@ def test_answers_are_as_the_api_is_described(
 
     for name, schema in (("lines", "Lines"), ("explanation", "Explanation")):
         answer = browser_client.get(f"/api/runs/{run_id}/{name}").json
-        Draft202012Validator(validator | {"$ref": f"#/components/schemas/{schema}"}).validate(answer)
+        Draft202012Validator(validator | {"$ref": f"#/components/schemas/{schema}"}).validate(
+            answer
+        )
 
 
 def test_a_result_says_how_often_each_part_held_and_how_close_it_came(
@@ -217,7 +258,9 @@ def test_a_result_says_how_often_each_part_held_and_how_close_it_came(
 
 
 HELD_BACK = {
-    "To buy: RSI(14) &lt; 1 held on none of 1,259 bars; it came closest on 2008-": {"params": {"oversold": 1.0}},
+    "To buy: RSI(14) &lt; 1 held on none of 1,259 bars; it came closest on 2008-": {
+        "params": {"oversold": 1.0}
+    },
     "To sell: RSI(14) &gt; 99 held on none of": {
         "params": {"oversold": 1.0, "overbought": 99.0},
         "direction": "longshort",
@@ -239,15 +282,21 @@ def test_a_run_without_trades_says_what_held_it_back(
     assert "Loosen its parameters" not in page
 
 
-def test_a_run_of_a_batch_without_trades_says_what_to_try(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_run_of_a_batch_without_trades_says_what_to_try(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(batch_id="sweep", params={"oversold": 1.0, "overbought": 99.0})
 
     assert "Loosen its parameters" in browser_client.get(f"/result/{run_id}").text
 
 
-def test_a_run_that_has_not_completed_has_no_lines(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_run_that_has_not_completed_has_no_lines(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run("pending")
 
-    answers = [browser_client.get(f"/api/runs/{run_id}/{name}") for name in ("lines", "explanation")]
+    answers = [
+        browser_client.get(f"/api/runs/{run_id}/{name}") for name in ("lines", "explanation")
+    ]
 
     assert [answer.status_code for answer in answers] == [409, 409]

@@ -12,7 +12,8 @@ from flask.testing import FlaskClient
 from tests.web.conftest import RunMaker
 
 START = date(2023, 1, 2)
-CLOSES = [1.03456 + (bar % 9 - 4) ** 2 / 10_000 + bar / 50_000 for bar in range(120)]  # up and down within a cent
+# up and down within a cent
+CLOSES = [1.03456 + (bar % 9 - 4) ** 2 / 10_000 + bar / 50_000 for bar in range(120)]
 RUN: dict[str, Any] = {
     "ticker": "EURUSD=X", "params": {"period": 2, "oversold": 20, "overbought": 80}, "start_date": "2023-01-02",
     "end_date": "2023-05-01", "position_size": 50_000, "fee_rate": 0, "fractional_shares": True,
@@ -22,7 +23,10 @@ RUN: dict[str, Any] = {
 @pytest.fixture
 def run_id(browser_client: FlaskClient, make_run: RunMaker) -> str:
     """A completed run on 120 daily rates of a currency."""
-    rows = [f"{START + timedelta(days=bar)},{f'{close:.5f},' * 4}0" for bar, close in enumerate(CLOSES)]
+    rows = [
+        f"{START + timedelta(days=bar)},{f'{close:.5f},' * 4}0"
+        for bar, close in enumerate(CLOSES)
+    ]
     text = "\n".join(["Date,Open,High,Low,Close,Volume", *rows, ""])
     answer = browser_client.put("/api/prices/EURUSD=X/1d", data=text, content_type="text/csv")
     assert answer.status_code == 201, answer.text
@@ -41,14 +45,23 @@ def test_trades_signals_and_explanations_have_the_closes_that_they_filled_at(
     for trade, row in zip(result["trades"], rows, strict=True):
         opened, left = (trade[f"{end}_timestamp"][:10] for end in ("entry", "exit"))
         assert (trade["entry_price"], trade["exit_price"]) == (closes[opened], closes[left])
-        assert (float(row["entry_price"]), float(row["exit_price"])) == (closes[opened], closes[left])
-        assert trade["pnl_abs"] == pytest.approx((closes[left] - closes[opened]) * trade["size"], abs=0.006)
-        said = browser_client.get(f"/api/runs/{run_id}/explanation?bar={days.index(opened)}").get_json()
+        assert (float(row["entry_price"]), float(row["exit_price"])) == (
+            closes[opened],
+            closes[left],
+        )
+        assert trade["pnl_abs"] == pytest.approx(
+            (closes[left] - closes[opened]) * trade["size"], abs=0.006
+        )
+        said = browser_client.get(
+            f"/api/runs/{run_id}/explanation?bar={days.index(opened)}"
+        ).get_json()
         assert said["account"][-1].endswith(f" at {closes[opened]}")
     assert all(signal["price"] == closes[signal["date"]] for signal in result["signals"])
 
 
-def test_pages_show_as_many_decimals_as_the_series_has(browser_client: FlaskClient, run_id: str) -> None:
+def test_pages_show_as_many_decimals_as_the_series_has(
+    browser_client: FlaskClient, run_id: str
+) -> None:
     (trade, *_) = browser_client.get(f"/api/runs/{run_id}").get_json()["trades"]
     shown = f">{trade['entry_price']:.5f}</td>"
 
@@ -59,7 +72,9 @@ def test_pages_show_as_many_decimals_as_the_series_has(browser_client: FlaskClie
     assert re.search(r">\d+\.\d\d</td>", browser_client.get(f"/result/{run_id}/bars").text)
 
 
-def test_a_trailing_stop_has_the_decimals_at_which_it_fills(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_trailing_stop_has_the_decimals_at_which_it_fills(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(trailing_stop_pct=0.5)
 
     bars = browser_client.get(f"/api/runs/{run_id}/bars").get_json()

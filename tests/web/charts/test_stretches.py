@@ -27,7 +27,9 @@ def test_a_stretch_without_a_trade_says_what_held_the_rule_back(
     found = stretch_of(browser_client, run_id, f"?to={bar}")
 
     assert lowest >= 30
-    assert found["sentence"].startswith(f"No trades were opened on these {bar} bars; a position was held at none")
+    assert found["sentence"].startswith(
+        f"No trades were opened on these {bar} bars; a position was held at none"
+    )
     (words,) = found["held_back"]
     assert f"RSI(14) < 30 held on none of {bar} bars; it came closest on " in words
     assert f"RSI(14) {lowest:.4g} ≥ 30" in words
@@ -39,13 +41,17 @@ def test_while_a_position_is_held_the_other_side_is_what_did_not_come(
     run_id = make_run()
     trade = browser_client.get(f"/api/runs/{run_id}/bars").json["trades"][0]
 
-    found = stretch_of(browser_client, run_id, f"?from={trade['entry_bar'] + 1}&to={trade['exit_bar']}")
+    found = stretch_of(
+        browser_client, run_id, f"?from={trade['entry_bar'] + 1}&to={trade['exit_bar']}"
+    )
 
     assert "a position was held at all of their closes" in found["sentence"]
     assert [words.partition(":")[0] for words in found["held_back"]] == ["To sell"]
 
 
-def test_the_whole_run_is_counted_as_its_summary_says(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_the_whole_run_is_counted_as_its_summary_says(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(rule_type="RSI_MACD", params={"overbought": 55.0}, direction="longshort")
     summary = browser_client.get(f"/api/runs/{run_id}").json["explanation_summary"]
 
@@ -53,12 +59,15 @@ def test_the_whole_run_is_counted_as_its_summary_says(browser_client: FlaskClien
 
     assert len(found["held_back"]) == 2
     for part in summary:
-        assert f"{part['words']} held on {part['true'] or 'none'} of {part['bars']:,} bars" in " ".join(
-            found["held_back"]
+        assert (
+            f"{part['words']} held on {part['true'] or 'none'} of {part['bars']:,} bars"
+            in " ".join(found["held_back"])
         )
 
 
-def test_without_lines_the_account_is_told_alone(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_without_lines_the_account_is_told_alone(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     found = stretch_of(browser_client, make_run(batch_id="many"), "?from=3&to=9")
 
     assert (found["from"], found["to"], found["held_back"]) == (3, 9, [])
@@ -66,18 +75,24 @@ def test_without_lines_the_account_is_told_alone(browser_client: FlaskClient, ma
 
 
 @pytest.mark.parametrize("query", ["?from=9&to=9", "?from=1259", "?to=1260", "?from=x"])
-def test_a_stretch_that_is_none_is_refused(browser_client: FlaskClient, make_run: RunMaker, query: str) -> None:
-    answer = browser_client.get(f"/api/runs/{make_run()}/stretch{query}", headers={"Accept": "application/json"})
+def test_a_stretch_that_is_none_is_refused(
+    browser_client: FlaskClient, make_run: RunMaker, query: str
+) -> None:
+    answer = browser_client.get(
+        f"/api/runs/{make_run()}/stretch{query}", headers={"Accept": "application/json"}
+    )
 
     assert (answer.status_code, len(answer.json["errors"])) == (400, 1)
 
 
-def test_the_answer_is_as_the_description_says(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_the_answer_is_as_the_description_says(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     schemas = browser_client.get("/api/openapi.json").json["components"]
 
-    Draft202012Validator({"$ref": "#/components/schemas/Stretch", "components": schemas}).validate(
-        stretch_of(browser_client, make_run(), "?to=50")
-    )
+    Draft202012Validator(
+        {"$ref": "#/components/schemas/Stretch", "components": schemas}
+    ).validate(stretch_of(browser_client, make_run(), "?to=50"))
 
 
 def test_held_closes_are_counted_until_the_exit_and_through_the_end_of_an_open_trade() -> None:
@@ -85,5 +100,8 @@ def test_held_closes_are_counted_until_the_exit_and_through_the_end_of_an_open_t
     still = {"entry_bar": 7, "exit_bar": 9, "is_open": True}
 
     assert stretch_account(range(10), [closed, still], [1, -1, 1]).held == 3 + 3
-    assert "buy on 2 of them and sell on 1" in stretch_account(range(10), [closed, still], [1, -1, 1]).words
+    assert (
+        "buy on 2 of them and sell on 1"
+        in stretch_account(range(10), [closed, still], [1, -1, 1]).words
+    )
     assert stretch_account(range(4, 8), [closed, still], []).held == 1 + 1

@@ -73,7 +73,9 @@ def test_what_came_of_it(finish: Finish, client: FlaskClient) -> None:
     profit = found["equity_curve"][-1]["equity"] - 50_000
     assert found["status"] == "completed"
     assert sum(leg["contribution"] for leg in found["legs"]) == pytest.approx(profit, abs=0.01)
-    assert sum(trade["pnl_abs"] for trade in found["trades"]) == pytest.approx(profit, abs=0.01 * len(found["trades"]))
+    assert sum(trade["pnl_abs"] for trade in found["trades"]) == pytest.approx(
+        profit, abs=0.01 * len(found["trades"])
+    )
     assert {trade["ticker"] for trade in found["trades"]} == {"AAPL", "IBM", "MSFT"}
     assert found["metrics"]["num_trades"] == len(found["trades"])
     assert found["metrics"]["total_return_pct"] == pytest.approx(profit / 500, abs=1e-4)
@@ -85,25 +87,36 @@ def test_what_came_of_it(finish: Finish, client: FlaskClient) -> None:
     assert (matrix == matrix.T).all()
     for leg, asked in zip(found["legs"], LEGS, strict=True):
         run = client.get(f"/api/runs/{leg['run_id']}").json
-        assert (run["request"]["ticker"], run["request"]["batch_id"]) == (asked["ticker"], found["batch_id"])
+        assert (run["request"]["ticker"], run["request"]["batch_id"]) == (
+            asked["ticker"],
+            found["batch_id"],
+        )
 
 
-def test_runs_that_exist_are_linked_and_not_run_again(finish: Finish, client: FlaskClient, engine: Engine) -> None:
+def test_runs_that_exist_are_linked_and_not_run_again(
+    finish: Finish, client: FlaskClient, engine: Engine
+) -> None:
     first = finish()
 
     portfolio_id = submit_portfolio(client, max_positions=1)
 
-    assert [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]] == [leg["run_id"] for leg in first["legs"]]
+    assert [leg["run_id"] for leg in shown(client, portfolio_id)["legs"]] == [
+        leg["run_id"] for leg in first["legs"]
+    ]
     leader(engine).advance()
     assert run_all(engine) == 1
     assert shown(client, portfolio_id)["left_out"]["counts"]["no_place"] > 0
 
 
-def test_a_run_whose_series_were_deleted_is_run_again(finish: Finish, client: FlaskClient, engine: Engine) -> None:
+def test_a_run_whose_series_were_deleted_is_run_again(
+    finish: Finish, client: FlaskClient, engine: Engine
+) -> None:
     first = finish()
     with engine.begin() as connection:
         pruned = runs.c.run_id == first["legs"][1]["run_id"]
-        connection.execute(update(runs).where(pruned).values(signals_json=None, equity_curve_json=None))
+        connection.execute(
+            update(runs).where(pruned).values(signals_json=None, equity_curve_json=None)
+        )
 
     again = shown(client, submit_portfolio(client))
 
@@ -112,8 +125,13 @@ def test_a_run_whose_series_were_deleted_is_run_again(finish: Finish, client: Fl
 
 
 def test_the_same_key_makes_no_second_one(client: FlaskClient) -> None:
-    answers = [client.post("/api/portfolios", json=ASKED, headers={"Idempotency-Key": "once"}) for _ in range(2)]
-    other = client.post("/api/portfolios", json=ASKED | {"max_positions": 2}, headers={"Idempotency-Key": "once"})
+    answers = [
+        client.post("/api/portfolios", json=ASKED, headers={"Idempotency-Key": "once"})
+        for _ in range(2)
+    ]
+    other = client.post(
+        "/api/portfolios", json=ASKED | {"max_positions": 2}, headers={"Idempotency-Key": "once"}
+    )
 
     assert [answer.status_code for answer in answers] == [202, 200]
     assert answers[0].json["portfolio_id"] == answers[1].json["portfolio_id"]
@@ -128,8 +146,13 @@ def test_the_same_request_comes_to_the_same_hash(finish: Finish) -> None:
     assert (first["name"], second["name"]) == ("a", "b")
 
 
-def test_sleeves_that_are_never_rebalanced_are_the_sum_of_their_runs(finish: Finish, client: FlaskClient) -> None:
-    found = finish(mode="sleeves", legs=[leg | {"weight": weight} for leg, weight in zip(LEGS, (1, 2, 5), strict=True)])
+def test_sleeves_that_are_never_rebalanced_are_the_sum_of_their_runs(
+    finish: Finish, client: FlaskClient
+) -> None:
+    found = finish(
+        mode="sleeves",
+        legs=[leg | {"weight": weight} for leg, weight in zip(LEGS, (1, 2, 5), strict=True)],
+    )
 
     own = [client.get(f"/api/runs/{leg['run_id']}").json for leg in found["legs"]]
     total = sum(np.array([point["equity"] for point in run["equity_curve"]]) for run in own)
@@ -155,7 +178,9 @@ def test_a_sweep_asks_for_a_leg_of_each_of_its_runs(client: FlaskClient) -> None
     }
 
     accepted = client.post("/api/portfolios", json=sweep)
-    refused = client.post("/api/portfolios", json=sweep | {"portfolio": {"max_positions": 0, "what": 1}})
+    refused = client.post(
+        "/api/portfolios", json=sweep | {"portfolio": {"max_positions": 0, "what": 1}}
+    )
     faulty = client.post("/api/portfolios", json=sweep | {"parameters": {"fast": [10, 0]}})
 
     found = shown(client, accepted.json["portfolio_id"])
@@ -176,11 +201,17 @@ def test_the_runs_of_a_batch_are_legs(client: FlaskClient, engine: Engine) -> No
     early = client.post("/api/portfolios", json={"batch_id": batch_id})
     run_all(engine)
 
-    own = {leg["run_id"] for leg in shown(client, _accepted(client, {"batch_id": batch_id}))["legs"]}
-    resized = shown(client, _accepted(client, {"batch_id": batch_id, "position_size": 10, "max_positions": 1}))
+    own = {
+        leg["run_id"] for leg in shown(client, _accepted(client, {"batch_id": batch_id}))["legs"]
+    }
+    resized = shown(
+        client, _accepted(client, {"batch_id": batch_id, "position_size": 10, "max_positions": 1})
+    )
 
     assert "0 of its runs have completed" in early.json["errors"]["batch_id"]
-    assert own == {run["run_id"] for run in client.get(f"/api/batches/{batch_id}/runs").json["runs"]}
+    assert own == {
+        run["run_id"] for run in client.get(f"/api/batches/{batch_id}/runs").json["runs"]
+    }
     assert resized["request"]["position_size"] == 10
     assert own.isdisjoint(leg["run_id"] for leg in resized["legs"])
     assert client.post("/api/portfolios", json={"batch_id": "none"}).status_code == 404
@@ -231,18 +262,34 @@ def leg(**more: Any) -> dict[str, Any]:
         ({"legs": [leg(weight=-1)], "mode": "sleeves"}, {"legs[0].weight"}),
         ({"legs": [leg(weight=1), leg(ticker="IBM")], "mode": "sleeves"}, {"legs[1].weight"}),
         ({"legs": [leg(size=1)]}, {"legs[0].size"}),
-        ({"fee_rate": 2, "max_positions": 0, "initial_capital": -1}, {"fee_rate", "max_positions", "initial_capital"}),
+        (
+            {"fee_rate": 2, "max_positions": 0, "initial_capital": -1},
+            {"fee_rate", "max_positions", "initial_capital"},
+        ),
         ({"charts": True, "what": 1}, {"charts", "what"}),
         ({"end_date": "2003-01-01"}, {"end_date"}),
-        *(({"mode": "sleeves", "initial_capital": odd}, {"initial_capital"}) for odd in ("x", True, [], None, 10**400)),
-        ({"mode": "sleeves", "max_positions": 3, "priority": "close"}, {"max_positions", "priority"}),
+        *(
+            ({"mode": "sleeves", "initial_capital": odd}, {"initial_capital"})
+            for odd in ("x", True, [], None, 10**400)
+        ),
+        (
+            {"mode": "sleeves", "max_positions": 3, "priority": "close"},
+            {"max_positions", "priority"},
+        ),
         ({"rebalance": "monthly", "volatility_bars": 20}, {"rebalance", "volatility_bars"}),
         ({"rebalance": "daily"}, {"rebalance"}),
         ({"priority": "roc(close"}, {"priority"}),
         ({"priority": "close > 5"}, {"priority"}),
         ({"priority": "5"}, {"priority"}),
         ({"size_type": "percent", "position_size": 101}, {"position_size"}),
-        ({"start_date": "2012-06-01", "end_date": "2013-02-01", "legs": [leg(), leg(ticker="FB")] * 251}, {"legs"}),
+        (
+            {
+                "start_date": "2012-06-01",
+                "end_date": "2013-02-01",
+                "legs": [leg(), leg(ticker="FB")] * 251,
+            },
+            {"legs"},
+        ),
     ],
 )
 def test_faults_are_named_by_their_place_all_at_once(
@@ -254,12 +301,17 @@ def test_faults_are_named_by_their_place_all_at_once(
     assert answer.json["errors"].keys() == fields
 
 
-def test_legs_that_never_have_prices_together_are_refused_with_their_ranges(client: FlaskClient) -> None:
-    csv = "Date,Open,High,Low,Close,Volume\n" + "".join(f"1999-01-{day:02},1,2,1,2,9\n" for day in range(1, 30))
+def test_legs_that_never_have_prices_together_are_refused_with_their_ranges(
+    client: FlaskClient,
+) -> None:
+    csv = "Date,Open,High,Low,Close,Volume\n" + "".join(
+        f"1999-01-{day:02},1,2,1,2,9\n" for day in range(1, 30)
+    )
     client.put("/api/prices/OLD/1d", data=csv, content_type="text/csv")
 
     answer = client.post(
-        "/api/portfolios", json=ASKED | {"legs": [leg(), leg(ticker="OLD")], "start_date": "1998-01-01"}
+        "/api/portfolios",
+        json=ASKED | {"legs": [leg(), leg(ticker="OLD")], "start_date": "1998-01-01"},
     )
 
     assert answer.json["errors"] == {
@@ -267,7 +319,9 @@ def test_legs_that_never_have_prices_together_are_refused_with_their_ranges(clie
     }
 
 
-def test_a_leg_that_fails_fails_it_with_its_reason_and_may_be_retried(client: FlaskClient, engine: Engine) -> None:
+def test_a_leg_that_fails_fails_it_with_its_reason_and_may_be_retried(
+    client: FlaskClient, engine: Engine
+) -> None:
     portfolio_id = submit_portfolio(client)
     legs = shown(client, portfolio_id)["legs"]
     client.post(f"/api/runs/{legs[1]['run_id']}/cancel")
@@ -285,7 +339,9 @@ def test_a_leg_that_fails_fails_it_with_its_reason_and_may_be_retried(client: Fl
     assert shown(client, portfolio_id)["status"] in ("pending", "running")
 
 
-def test_a_linked_run_that_failed_is_run_anew_by_a_retry(client: FlaskClient, engine: Engine) -> None:
+def test_a_linked_run_that_failed_is_run_anew_by_a_retry(
+    client: FlaskClient, engine: Engine
+) -> None:
     terms = {name: value for name, value in ASKED.items() if name != "legs"}
     other = client.post("/run_backtest", json={**terms, **LEGS[1]}).json["run_id"]
     portfolio_id = submit_portfolio(client, label="mine", tags=["trend"])
@@ -307,7 +363,9 @@ def test_a_linked_run_that_failed_is_run_anew_by_a_retry(client: FlaskClient, en
     assert (of_job["label"], of_job["tags"]) == ("mine", ["trend"])
 
 
-def test_of_two_retries_at_once_one_is_made(app: Flask, client: FlaskClient, engine: Engine) -> None:
+def test_of_two_retries_at_once_one_is_made(
+    app: Flask, client: FlaskClient, engine: Engine
+) -> None:
     terms = {name: value for name, value in ASKED.items() if name != "legs"}
     other = client.post("/run_backtest", json={**terms, **LEGS[1]}).json["run_id"]
     portfolio_id = submit_portfolio(client)
@@ -329,17 +387,25 @@ def test_of_two_retries_at_once_one_is_made(app: Flask, client: FlaskClient, eng
 
 def test_a_key_knows_its_portfolio_whatever_it_is_called(client: FlaskClient) -> None:
     key = {"Idempotency-Key": "k"}
-    bodies = (ASKED, ASKED | {"label": "other", "max_gross_pct": 100, "fee_rate": 0.001}, ASKED | {"fee_rate": 0.002})
+    bodies = (
+        ASKED,
+        ASKED | {"label": "other", "max_gross_pct": 100, "fee_rate": 0.001},
+        ASKED | {"fee_rate": 0.002},
+    )
 
-    answers = [client.post("/api/portfolios", json=body, headers=key).status_code for body in bodies]
+    answers = [
+        client.post("/api/portfolios", json=body, headers=key).status_code for body in bodies
+    ]
 
     assert answers == [202, 200, 409]
 
 
-def test_one_that_is_cancelled_ends_its_own_legs_alone(finish: Finish, client: FlaskClient, engine: Engine) -> None:
-    other = client.post("/run_backtest", json={**{n: v for n, v in ASKED.items() if n != "legs"}, **LEGS[0]}).json[
-        "run_id"
-    ]
+def test_one_that_is_cancelled_ends_its_own_legs_alone(
+    finish: Finish, client: FlaskClient, engine: Engine
+) -> None:
+    other = client.post(
+        "/run_backtest", json={**{n: v for n, v in ASKED.items() if n != "legs"}, **LEGS[0]}
+    ).json["run_id"]
     portfolio_id = submit_portfolio(client)
 
     assert client.post(f"/api/portfolios/{portfolio_id}/cancel").status_code == 200
@@ -354,7 +420,9 @@ def test_one_that_is_cancelled_ends_its_own_legs_alone(finish: Finish, client: F
 
 
 def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> None:
-    portfolio_id = submit_portfolio(client, label="three crosses", benchmark="GOOG", max_positions=1)
+    portfolio_id = submit_portfolio(
+        client, label="three crosses", benchmark="GOOG", max_positions=1
+    )
     page = f"/portfolios/{portfolio_id}"
 
     assert "0 of 3 legs have run" in client.get(page).text
@@ -363,7 +431,9 @@ def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> No
     assert "are traded together" in client.get(page).text
     run_all(engine)
 
-    legs, stats, trades = (client.get(f"{page}?tab={tab}").text for tab in ("legs", "stats", "trades"))
+    legs, stats, trades = (
+        client.get(f"{page}?tab={tab}").text for tab in ("legs", "stats", "trades")
+    )
     report = client.get(f"{page}/report.html")
     assert "three crosses" in client.get("/portfolios").text
     assert "How the legs' profits go together" in legs
@@ -381,7 +451,9 @@ def test_pages_show_it_in_every_state(client: FlaskClient, engine: Engine) -> No
     assert client.get(f"{page}?tab=none").status_code == 404
 
 
-def test_one_whose_series_were_deleted_keeps_its_metrics(finish: Finish, client: FlaskClient, engine: Engine) -> None:
+def test_one_whose_series_were_deleted_keeps_its_metrics(
+    finish: Finish, client: FlaskClient, engine: Engine
+) -> None:
     portfolio_id = finish()["portfolio_id"]
     settings = client.application.extensions["platform"].settings
     with engine.begin() as connection:
@@ -400,7 +472,9 @@ def test_one_whose_series_were_deleted_keeps_its_metrics(finish: Finish, client:
     assert client.get(f"/portfolios/{portfolio_id}/report.html").status_code == 409
 
 
-def test_one_that_ended_without_a_job_is_deleted_in_time(client: FlaskClient, engine: Engine) -> None:
+def test_one_that_ended_without_a_job_is_deleted_in_time(
+    client: FlaskClient, engine: Engine
+) -> None:
     portfolio_id = submit_portfolio(client)
     client.post(f"/api/portfolios/{portfolio_id}/cancel")
     settings = replace(client.application.extensions["platform"].settings, keep_batches_days=10)
@@ -428,7 +502,9 @@ def test_lists_are_paged(client: FlaskClient) -> None:
     first = client.get("/api/portfolios?limit=2").json
     rest = client.get(f"/api/portfolios?limit=2&after={first['next_after']}").json
 
-    assert [each["portfolio_id"] for each in first["portfolios"] + rest["portfolios"]] == ids[::-1]
+    assert [each["portfolio_id"] for each in first["portfolios"] + rest["portfolios"]] == ids[
+        ::-1
+    ]
     assert rest["next_after"] is None
 
 

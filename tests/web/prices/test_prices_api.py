@@ -23,18 +23,26 @@ TIMES = [f"{10 + minute // 60}:{minute % 60:02}" for minute in range(0, 60, 5)]
 INTRADAY = HEADER + "".join(
     f"2013-01-{day:02} {at},{day},{day},{day},{day},{day},1\n" for day in (2, 3) for at in TIMES
 )
-ROWS = "".join(f"2013-01-{day:02},{day}0,{day}1,{day}0,{day}1,{day}0.5,100\n" for day in range(1, 29))
+ROWS = "".join(
+    f"2013-01-{day:02},{day}0,{day}1,{day}0,{day}1,{day}0.5,100\n" for day in range(1, 29)
+)
 
 
 def put(client: FlaskClient, text: str | bytes, address: str = "NEW/1d", **query: str):
-    return client.put(f"/api/prices/{address}", data=text, query_string=query, content_type="text/csv")
+    return client.put(
+        f"/api/prices/{address}", data=text, query_string=query, content_type="text/csv"
+    )
 
 
 def test_a_dry_run_reports_and_stores_nothing(client: FlaskClient) -> None:
     answer = put(client, HEADER + ROWS, dry_run="true")
 
     assert answer.status_code == 200
-    assert (answer.json["outcome"], answer.json["stored"], answer.json["bars"]) == ("new", False, 28)
+    assert (answer.json["outcome"], answer.json["stored"], answer.json["bars"]) == (
+        "new",
+        False,
+        28,
+    )
     assert "multiplied by Adj Close / Close" in answer.json["done"][0]
     assert client.get("/api/prices/NEW/1d").status_code == 404
 
@@ -52,11 +60,18 @@ def test_a_guess_says_what_it_took_and_what_it_cannot_tell(client: FlaskClient) 
 
 
 def test_a_loaded_file_is_listed_given_back_and_runnable(client: FlaskClient) -> None:
-    answer = put(client, gzip.compress((HEADER + ROWS).encode()), source="new.csv", note="from a friend")
+    answer = put(
+        client, gzip.compress((HEADER + ROWS).encode()), source="new.csv", note="from a friend"
+    )
 
     assert (answer.status_code, answer.json["stored"]) == (201, True)
     (held,) = client.get("/api/prices/new/1d").json["versions"]
-    assert (held["is_current"], held["bars"], held["source"], held["note"]) == (True, 28, "new.csv", "from a friend")
+    assert (held["is_current"], held["bars"], held["source"], held["note"]) == (
+        True,
+        28,
+        "new.csv",
+        "from a friend",
+    )
     csv = client.get(f"/api/prices/NEW/1d/{held['data_hash']}.csv").data
     assert hashlib.sha256(csv).hexdigest() == held["data_hash"]
     assert "NEW" in [each["ticker"] for each in client.get("/api/tickers").json["tickers"]]
@@ -64,8 +79,12 @@ def test_a_loaded_file_is_listed_given_back_and_runnable(client: FlaskClient) ->
     assert client.post("/run_backtest", json=run_values(ticker="NEW", **dates)).status_code == 202
 
 
-def test_a_series_of_closes_only_is_marked_as_such_wherever_it_is_shown(client: FlaskClient) -> None:
-    lone = HEADER + "".join(f"2013-01-{day:02},{day},{day},{day},{day},{day},100\n" for day in range(1, 29))
+def test_a_series_of_closes_only_is_marked_as_such_wherever_it_is_shown(
+    client: FlaskClient,
+) -> None:
+    lone = HEADER + "".join(
+        f"2013-01-{day:02},{day},{day},{day},{day},{day},100\n" for day in range(1, 29)
+    )
     put(client, HEADER + ROWS, "FULL/1d")
 
     report = put(client, lone, "LONE/1d").json
@@ -74,9 +93,14 @@ def test_a_series_of_closes_only_is_marked_as_such_wherever_it_is_shown(client: 
         return {each["ticker"]: each for each in listed}
 
     assert report["closes_only"] and "closes only: " in report["warnings"][-1]["message"]
-    series, tickers = of(client.get("/api/prices").json["series"]), of(client.get("/api/tickers").json["tickers"])
+    series, tickers = (
+        of(client.get("/api/prices").json["series"]),
+        of(client.get("/api/tickers").json["tickers"]),
+    )
     assert [series[ticker]["closes_only"] for ticker in ("LONE", "FULL")] == [True, False]
-    assert [tickers[ticker]["timeframes"]["1d"]["closes_only"] for ticker in ("LONE", "FULL")] == [True, False]
+    assert [
+        tickers[ticker]["timeframes"]["1d"]["closes_only"] for ticker in ("LONE", "FULL")
+    ] == [True, False]
     pages = [client.get(f"/prices{path}").text for path in ("/LONE/1d", "/FULL/1d", "")]
     assert ["closes only" in page for page in pages] == [True, False, True]
 
@@ -86,15 +110,26 @@ def test_the_same_file_again_changes_nothing_and_says_so(client: FlaskClient) ->
 
     again = put(client, HEADER + ROWS)
 
-    assert (again.status_code, again.json["outcome"], again.json["stored"]) == (200, "unchanged", False)
+    assert (again.status_code, again.json["outcome"], again.json["stored"]) == (
+        200,
+        "unchanged",
+        False,
+    )
 
 
 def test_a_new_version_says_what_it_revises(client: FlaskClient) -> None:
     put(client, HEADER + ROWS, adjust="false")
 
-    changed = put(client, HEADER + ROWS.replace("280,281,280,281", "280,285,280,285"), adjust="false").json
+    changed = put(
+        client, HEADER + ROWS.replace("280,281,280,281", "280,285,280,285"), adjust="false"
+    ).json
 
-    assert (changed["outcome"], changed["added"], changed["revised"], changed["removed"]) == ("changed", 0, 1, 0)
+    assert (changed["outcome"], changed["added"], changed["revised"], changed["removed"]) == (
+        "changed",
+        0,
+        1,
+        0,
+    )
     assert "1 bars differ from the current version" in changed["warnings"][-1]["message"]
 
 
@@ -105,13 +140,27 @@ def test_bad_files_and_bad_addresses_are_refused_in_words(client: FlaskClient) -
         (HEADER + "2013-01-28,1,x,1,1,1,1\n", "line 2", "High 'x' is not a number"),
         (b"\x89PNG\r\n\x1a\n", "file", "a PNG picture"),
         (HEADER + "2013-01-28,1," + "1" * 200_000 + ",1,1,1,1\n", "line 2", "High 111"),
-        (HEADER + ROWS + '2013-01-29,1,1,1,1,1,"1\n', "line 30", "the quote in column 'Volume' is not closed"),
+        (
+            HEADER + ROWS + '2013-01-29,1,1,1,1,1,"1\n',
+            "line 30",
+            "the quote in column 'Volume' is not closed",
+        ),
         (gzip.compress((HEADER + ROWS).encode())[:-9], "file", "not a whole gzip file"),
-        (INTRADAY, "timeframe", "1d (1 day) does not fit the file: the bars are 5 minutes apart, as those of 5m are"),
-        (HEADER + "0001-01-03,1,1,1,1,1,1\n", "line 2", "Date '0001-01-03' is out of range: the years 1600 to 2199"),
+        (
+            INTRADAY,
+            "timeframe",
+            "1d (1 day) does not fit the file: the bars are 5 minutes apart, as those of 5m are",
+        ),
+        (
+            HEADER + "0001-01-03,1,1,1,1,1,1\n",
+            "line 2",
+            "Date '0001-01-03' is out of range: the years 1600 to 2199",
+        ),
     ):
         answer = put(client, text)
-        assert (answer.status_code, says in answer.json["errors"][place]) == (400, True), answer.json
+        assert (answer.status_code, says in answer.json["errors"][place]) == (400, True), (
+            answer.json
+        )
     for address in ("A..B/1d", "NEW/2h", "日/1d", "A_B/1d"):
         assert put(client, HEADER + ROWS, address).status_code == 400, address
     for query in ({"dry_run": "yes"}, {"timezone": "Mars/Base"}, {"colour": "red"}):
@@ -127,19 +176,28 @@ def test_a_file_over_the_limit_is_refused_packed_or_not(app: Flask, client: Flas
     assert "more than 1 MB" in put(client, gzip.compress(large)).json["error"]
 
 
-def test_a_run_keeps_its_version_and_reproduces_it_after_newer_prices(app: Flask, client: FlaskClient) -> None:
+def test_a_run_keeps_its_version_and_reproduces_it_after_newer_prices(
+    app: Flask, client: FlaskClient
+) -> None:
     dates = {"start_date": "2013-01-01", "end_date": "2013-01-28"}
     old = put(client, HEADER + ROWS).json["data_hash"]
     run_id = client.post("/run_backtest", json=run_values(ticker="NEW", **dates)).json["run_id"]
 
-    new = put(client, HEADER + ROWS.replace("280,281,280,281", "280,285,280,285")).json["data_hash"]
+    new = put(client, HEADER + ROWS.replace("280,281,280,281", "280,285,280,285")).json[
+        "data_hash"
+    ]
     again = client.post(f"/api/runs/{run_id}/reproduce").json["run_id"]
     fresh = client.post("/run_backtest", json=run_values(ticker="NEW", **dates)).json["run_id"]
 
-    read = {name: work(app, client, each) for name, each in (("first", run_id), ("again", again), ("fresh", fresh))}
+    read = {
+        name: work(app, client, each)
+        for name, each in (("first", run_id), ("again", again), ("fresh", fresh))
+    }
     assert [read[name]["data_hash"] for name in ("first", "again", "fresh")] == [old, old, new]
     assert read["first"]["result_hash"] == read["again"]["result_hash"]
-    assert read["first"]["price_candles"][-1]["open"] != read["fresh"]["price_candles"][-1]["open"]
+    assert (
+        read["first"]["price_candles"][-1]["open"] != read["fresh"]["price_candles"][-1]["open"]
+    )
     kept = client.delete(f"/api/prices/NEW/1d/{old}")
     assert (kept.status_code, "runs refer to" in kept.json["error"]) == (409, True)
 
@@ -165,7 +223,9 @@ def test_a_named_version_is_run_and_an_unknown_one_is_refused(client: FlaskClien
     assert (refused.status_code, list(refused.json["errors"])) == (400, ["data_hash"])
 
 
-def test_the_same_sweep_after_an_update_is_a_new_set_of_runs_and_says_so(client: FlaskClient) -> None:
+def test_the_same_sweep_after_an_update_is_a_new_set_of_runs_and_says_so(
+    client: FlaskClient,
+) -> None:
     asked = [run_values(ticker="NEW", start_date="2013-01-01", end_date="2013-01-28", params={"period": 2 + n})
              for n in range(3)]  # fmt: skip
     put(client, HEADER + ROWS)
@@ -178,10 +238,15 @@ def test_the_same_sweep_after_an_update_is_a_new_set_of_runs_and_says_so(client:
 
 
 @pytest.mark.parametrize("used", [False, True])
-def test_a_version_is_forgotten_only_when_it_is_neither_current_nor_used(client: FlaskClient, used: bool) -> None:
+def test_a_version_is_forgotten_only_when_it_is_neither_current_nor_used(
+    client: FlaskClient, used: bool
+) -> None:
     first = put(client, HEADER + ROWS).json["data_hash"]
     if used:
-        client.post("/run_backtest", json=run_values(ticker="NEW", start_date="2013-01-01", end_date="2013-01-28"))
+        client.post(
+            "/run_backtest",
+            json=run_values(ticker="NEW", start_date="2013-01-01", end_date="2013-01-28"),
+        )
     assert client.delete(f"/api/prices/NEW/1d/{first}").status_code == 409
     put(client, HEADER + ROWS + "2013-01-29,1,1,1,1,1,1\n")
 

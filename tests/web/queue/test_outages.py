@@ -19,7 +19,8 @@ def test_a_redis_that_does_not_answer_is_waited_for_once_by_all_that_ask(
     redis_server.pause()
     try:
         answers = [
-            glance.ask(lambda queue, number=number: asked.append(number) or queue.depth()) for number in range(3)
+            glance.ask(lambda queue, number=number: asked.append(number) or queue.depth())
+            for number in range(3)
         ]
     finally:
         redis_server.resume()
@@ -41,10 +42,16 @@ def test_a_run_that_is_submitted_without_redis_is_told_that_it_is_recorded_and_w
     assert "recorded in the database and waits for the queue to come back" in page
     assert "recorded and queued" not in page and "being fetched" not in page
     assert "Redis, which holds the queue, does not answer" in page
-    assert (status["status"], status["position"], status["queue_answers"]) == ("pending", None, False)
+    assert (status["status"], status["position"], status["queue_answers"]) == (
+        "pending",
+        None,
+        False,
+    )
 
 
-def test_a_waiting_run_says_that_the_queue_answers(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_waiting_run_says_that_the_queue_answers(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run("pending")
 
     status = browser_client.get(f"/status/{run_id}").get_json()
@@ -57,13 +64,18 @@ def test_a_database_file_that_is_away_is_named_and_no_empty_one_takes_its_place(
     browser_client: FlaskClient, page_app: Flask, tmp_path: Path
 ) -> None:
     file = Path(str(make_url(page_app.extensions["platform"].settings.database_url).database))
-    moved = [each.rename(tmp_path / f"away-{each.name}") for each in file.parent.glob(f"{file.name}*")]
+    moved = [
+        each.rename(tmp_path / f"away-{each.name}") for each in file.parent.glob(f"{file.name}*")
+    ]
 
     page, answer = browser_client.get("/queue"), browser_client.get("/api/queue")
 
     assert (page.status_code, answer.status_code) == (503, 503)
     assert "The database does not answer" in page.get_data(as_text=True)
-    assert "DATABASE_URL" in answer.get_json()["error"] and str(file) not in answer.get_json()["error"]
+    assert (
+        "DATABASE_URL" in answer.get_json()["error"]
+        and str(file) not in answer.get_json()["error"]
+    )
     assert answer.headers["Away"] == "The database"
     assert not file.exists()
     for each in moved:

@@ -34,7 +34,11 @@ def story(chance: random.Random, begins: datetime, now: datetime) -> list[Event]
         at += timedelta(seconds=chance.uniform(0.1, 90))
         if at >= now:
             break
-        choices = ["RUNNING"] * 5 + ["FAILED"] if state == "PENDING" else ["SUCCEEDED"] * 4 + ["PENDING", "FAILED"]
+        choices = (
+            ["RUNNING"] * 5 + ["FAILED"]
+            if state == "PENDING"
+            else ["SUCCEEDED"] * 4 + ["PENDING", "FAILED"]
+        )
         arrived = chance.choice(choices)
         events.append((run_id, state, arrived, at))
         state = arrived
@@ -63,7 +67,9 @@ def record(app: Flask, stories: list[list[Event]]) -> None:
 
 def most_at_a_time(stories: list[list[Event]], state: str, start: datetime, end: datetime) -> int:
     """How many runs were in a state at the moment between `start` and `end` when most were."""
-    events = sorted((at, left == state, arrived == state) for each in stories for _, left, arrived, at in each)
+    events = sorted(
+        (at, left == state, arrived == state) for each in stories for _, left, arrived, at in each
+    )
     level = most = sum(arrived - left for at, left, arrived in events if at < start)
     for at, left, arrived in events:
         if start <= at < end:
@@ -77,7 +83,9 @@ def test_every_step_says_the_most_that_waited_and_ran_at_a_time(page_app: Flask)
     chance = random.Random(11)
     with reading(page_app.extensions["platform"].engine) as connection:
         now = connection.execute(select(database_now())).scalar_one()
-    stories = [story(chance, now - timedelta(seconds=chance.uniform(1, 1500)), now) for _ in range(120)]
+    stories = [
+        story(chance, now - timedelta(seconds=chance.uniform(1, 1500)), now) for _ in range(120)
+    ]
     record(page_app, stories)
 
     with reading(page_app.extensions["platform"].engine) as connection:
@@ -86,31 +94,47 @@ def test_every_step_says_the_most_that_waited_and_ran_at_a_time(page_app: Flask)
     assert len(state.points) == 180
     for point in state.points:
         end = point.at + timedelta(seconds=5)
-        expected = tuple(most_at_a_time(stories, name, point.at, end) for name in ("PENDING", "RUNNING"))
+        expected = tuple(
+            most_at_a_time(stories, name, point.at, end) for name in ("PENDING", "RUNNING")
+        )
         assert (point.waiting, point.running) == expected, point
-    ended = [at for each in stories for _, _, arrived, at in each if arrived in ("SUCCEEDED", "FAILED")]
-    assert sum(point.ended for point in state.points) == sum(at >= state.points[0].at for at in ended)
+    ended = [
+        at for each in stories for _, _, arrived, at in each if arrived in ("SUCCEEDED", "FAILED")
+    ]
+    assert sum(point.ended for point in state.points) == sum(
+        at >= state.points[0].at for at in ended
+    )
 
 
 @ON_BOTH_DATABASES
-def test_now_is_counted_and_the_oldest_is_named(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_now_is_counted_and_the_oldest_is_named(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     oldest, _, _ = make_run("pending"), make_run("pending", batch_id="b"), make_run("running")
 
     answer = browser_client.get("/api/queue").get_json()
 
-    assert (answer["waiting"], answer["running"], answer["messages"]) == (2, 1, 3)  # nobody popped the third message
+    # nobody popped the third message
+    assert (answer["waiting"], answer["running"], answer["messages"]) == (2, 1, 3)
     assert answer["queues"] == {"backtests": 2, "backtests-bulk": 1}
     assert answer["oldest_waiting"]["run_id"] == oldest
     assert answer["points"][-1]["running"] == 1
     assert answer["queue_wait_s"]["p50"] >= 0
 
 
-def test_the_depth_of_each_queue_is_shown_and_scraped(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_the_depth_of_each_queue_is_shown_and_scraped(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     make_run("pending"), make_run("pending", batch_id="b")
 
-    page, metrics = (browser_client.get(path).get_data(as_text=True) for path in ("/queue", "/metrics"))
+    page, metrics = (
+        browser_client.get(path).get_data(as_text=True) for path in ("/queue", "/metrics")
+    )
 
-    assert re.search("1 of people <code[^>]*>backtests</code>, 1 of batches <code[^>]*>backtests-bulk</code>", page)
+    assert re.search(
+        "1 of people <code[^>]*>backtests</code>, 1 of batches <code[^>]*>backtests-bulk</code>",
+        page,
+    )
     assert 'backtest_queue_depth{queue="backtests"} 1.0' in metrics
     assert 'backtest_queue_depth{queue="backtests-bulk"} 1.0' in metrics
 
@@ -124,7 +148,9 @@ def test_without_redis_the_page_says_that_nothing_is_lost(
     page = browser_client.get("/queue")
 
     assert page.status_code == 200
-    assert "Redis, which holds the queue, does not answer: runs are recorded" in page.get_data(as_text=True)
+    assert "Redis, which holds the queue, does not answer: runs are recorded" in page.get_data(
+        as_text=True
+    )
     redis_server.start()
 
 
@@ -143,7 +169,9 @@ def test_each_line_across_the_picture_is_drawn_where_the_number_on_it_is() -> No
         ([0, 5, 1], None, ["2", "5"]),
         ([0, 1, 1], 1, ["1", "limit 1"]),
     ):
-        picture = history_svg([start + timedelta(minutes=5 * n) for n in range(3)], values, "waiting", limit)
+        picture = history_svg(
+            [start + timedelta(minutes=5 * n) for n in range(3)], values, "waiting", limit
+        )
 
         heights = [(1 - float(y) / 88) for y in re.findall(r'y1="([\d.]+)%"', picture)]
         shown = re.findall(r'dy="-4"[^>]*>([^<]+)<', picture)
@@ -151,7 +179,9 @@ def test_each_line_across_the_picture_is_drawn_where_the_number_on_it_is() -> No
         per_run = max(steps) / max(values)
         assert shown == numbers
         for height, label in zip(heights, shown, strict=True):
-            assert height / per_run == pytest.approx(int(label.removeprefix("limit ").replace(",", "")), rel=1e-3)
+            assert height / per_run == pytest.approx(
+                int(label.removeprefix("limit ").replace(",", "")), rel=1e-3
+            )
 
 
 def test_an_unknown_window_is_refused(browser_client: FlaskClient) -> None:
@@ -160,9 +190,12 @@ def test_an_unknown_window_is_refused(browser_client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("values", "percent", "expected"), [([], 95, None), ([3.0], 50, 3.0), ([1.0, 2.0, 3.0, 4.0], 50, 2.0)]
+    ("values", "percent", "expected"),
+    [([], 95, None), ([3.0], 50, 3.0), ([1.0, 2.0, 3.0, 4.0], 50, 2.0)],
 )
-def test_a_percentile_is_the_nearest_rank(values: list[float], percent: int, expected: float | None) -> None:
+def test_a_percentile_is_the_nearest_rank(
+    values: list[float], percent: int, expected: float | None
+) -> None:
     assert percentile(values, percent) == expected
 
 
@@ -174,7 +207,9 @@ def test_events_are_counted_by_the_index(page_app: Flask) -> None:
 
 
 @pytest.mark.parametrize("window", [300, 900, 3600, 21_600, 86_400])
-@pytest.mark.parametrize("ends", [datetime(2026, 11, 21, 0, 7, 3), datetime(2026, 11, 21, 16, 33)])
+@pytest.mark.parametrize(
+    "ends", [datetime(2026, 11, 21, 0, 7, 3), datetime(2026, 11, 21, 16, 33)]
+)
 def test_labels_of_the_time_axis_are_round_apart_and_short(window: int, ends: datetime) -> None:
     moments = [ends - timedelta(seconds=window), ends]
 
@@ -190,7 +225,11 @@ def test_labels_of_the_time_axis_are_round_apart_and_short(window: int, ends: da
 def seen(**changes: object) -> Upkeep:
     """Two runs wait and none runs; a Job started a minute ago, and a reconciler works."""
     now = datetime(2026, 11, 21, 12, 0, 0)
-    usual = {"last_start": now - timedelta(seconds=60), "waiting_since": now - timedelta(seconds=45), "waiting": 2}
+    usual = {
+        "last_start": now - timedelta(seconds=60),
+        "waiting_since": now - timedelta(seconds=45),
+        "waiting": 2,
+    }
     return Upkeep(**({"now": now, "running": 0, "reconciler_until": now} | usual | changes))  # type: ignore[arg-type]
 
 
@@ -205,10 +244,16 @@ def seen(**changes: object) -> Upkeep:
         (seen(), ScalerState(2, True), "paused"),
         (seen(waiting=1), None, "No Job has started for 45.0 s; 1 run waits."),
         (seen(running=1, reconciler_until=None), None, "The reconciler has never run"),
-        (seen(running=1, reconciler_until=datetime(2026, 11, 21, 11, 58)), None, "has been gone for 2 min 00 s"),
+        (
+            seen(running=1, reconciler_until=datetime(2026, 11, 21, 11, 58)),
+            None,
+            "has been gone for 2 min 00 s",
+        ),
     ],
 )
-def test_what_hinders_runs_is_said(state: Upkeep, scaler: ScalerState | None, words: str | None) -> None:
+def test_what_hinders_runs_is_said(
+    state: Upkeep, scaler: ScalerState | None, words: str | None
+) -> None:
     found = describe(state, scaler)
 
     assert len(found) == (0 if words is None else 1)
@@ -223,7 +268,10 @@ def test_a_paused_scaler_is_told_on_the_queue_page_and_to_the_run_that_waits(
 
     for path in ("/queue", f"/result/{make_run('pending')}"):
         assert "The scaler is paused" in browser_client.get(path).get_data(as_text=True)
-    assert browser_client.get("/api/queue").get_json()["scaler"] == {"capacity": 7, "paused": True}
+    assert browser_client.get("/api/queue").get_json()["scaler"] == {
+        "capacity": 7,
+        "paused": True,
+    }
     assert "limit 7" in browser_client.get("/queue").get_data(as_text=True)
 
 
@@ -231,6 +279,9 @@ def test_the_lines_across_the_picture_say_the_most_and_half_of_it() -> None:
     moments = [datetime(2024, 3, 1, 13) + timedelta(seconds=5 * step) for step in range(180)]
     drawn = history_svg(moments, [0] * 179 + [1200], "waiting", limit=1200)
 
-    heights = {words: y for y, words in re.findall(r'<text [^>]*y="([\d.]+)%" dy="-4"[^>]*>([^<]+)<', drawn)}
+    heights = {
+        words: y
+        for y, words in re.findall(r'<text [^>]*y="([\d.]+)%" dy="-4"[^>]*>([^<]+)<', drawn)
+    }
     assert heights["1,200"] == heights["limit 1,200"]
     assert float(heights["600"]) == pytest.approx((88 + float(heights["1,200"])) / 2, abs=0.01)

@@ -24,23 +24,31 @@ def paths_of(page: str) -> dict[str, str]:
     return dict(re.findall(r'data-path="([\w.]+)" value="([^"]*)"', page))
 
 
-def test_numbers_and_choices_of_the_rule_can_be_changed(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_numbers_and_choices_of_the_rule_can_be_changed(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     page = browser_client.get(f"/result/{make_run(params={'period': 21})}").text
 
     assert paths_of(page) == {"period": "21", "oversold": "30", "overbought": "70"}
 
 
-def test_of_a_rule_of_one_s_own_it_is_the_inputs(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_of_a_rule_of_one_s_own_it_is_the_inputs(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     page = browser_client.get(f"/result/{make_run(rule_type='FORMULA', params=FORMULA)}").text
 
     assert paths_of(page) == {"inputs.n": "10", "inputs.k": "0.9"}
 
 
 def test_members_of_a_vote_cannot() -> None:
-    assert "rules" not in {each.path for each in tunables("COMPOSITE", {"rules": [], "mode": "any"})}
+    assert "rules" not in {
+        each.path for each in tunables("COMPOSITE", {"rules": [], "mode": "any"})
+    }
 
 
-def test_beside_another_run_the_numbers_of_both_are_shown(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_beside_another_run_the_numbers_of_both_are_shown(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     one, other = make_run(), make_run(params={"oversold": 45.0})
     before = browser_client.get(f"/api/runs/{one}").json["metrics"]["num_trades"]
 
@@ -51,10 +59,14 @@ def test_beside_another_run_the_numbers_of_both_are_shown(browser_client: FlaskC
     assert f'data-before="/api/runs/{one}/bars"' in page
 
 
-def test_it_stays_beside_it_through_its_trades(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_it_stays_beside_it_through_its_trades(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     one, other = make_run(), make_run()
 
-    page = browser_client.get(f"/result/{other}?beside={one}&tab=trades&side=BUY&sort=pnl_abs").text
+    page = browser_client.get(
+        f"/result/{other}?beside={one}&tab=trades&side=BUY&sort=pnl_abs"
+    ).text
 
     heads = re.findall(rf'href="(/result/{other}\?[^"]*sort=[^"]*)"', page)
     assert heads
@@ -65,7 +77,9 @@ def test_it_stays_beside_it_through_its_trades(browser_client: FlaskClient, make
     assert browser_client.get(file.replace("&amp;", "&")).status_code == 200
 
 
-def test_beside_a_portfolio_a_run_is_alone(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_beside_a_portfolio_a_run_is_alone(
+    page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     other = make_run()
     with page_app.extensions["platform"].engine.begin() as connection:
         portfolio = {"kind": Kind.PORTFOLIO, "request_json": '{"legs": []}'}

@@ -21,13 +21,16 @@ def nothing_is_left_behind(app: Flask, redis_server: RedisServer) -> Any:
     yield
     with app.extensions["platform"].engine.connect() as connection:
         rows = [
-            connection.execute(select(func.count()).select_from(table)).scalar_one() for table in (runs, run_events)
+            connection.execute(select(func.count()).select_from(table)).scalar_one()
+            for table in (runs, run_events)
         ]
     assert (rows, redis_server.client().keys("rq:*")) == ([0, 0], [])
 
 
 def faults(client: FlaskClient, values: Any) -> dict[str, str]:
-    answer = client.post("/run_backtest", data=json.dumps(values), content_type="application/json")
+    answer = client.post(
+        "/run_backtest", data=json.dumps(values), content_type="application/json"
+    )
     assert answer.status_code == 400, answer.text
     assert answer.json["error"]
     errors: dict[str, str] = answer.json["errors"]
@@ -60,16 +63,37 @@ def test_a_missing_field_is_required(client: FlaskClient, field: str) -> None:
         ({"params": {"period": True}}, "params.period", "whole number from 2 to 200"),
         ({"params": {"period": 10**400}}, "params.period", "whole number from 2 to 200"),
         ({"params": [14]}, "params", "object"),
-        ({"rule_type": "MA_CROSS", "params": {"fast": 50, "slow": 20}}, "params.fast", "less than slow"),
-        ({"start_date": "2006-12-31", "end_date": "2004-01-01"}, "end_date", "the end must be after the start"),
+        (
+            {"rule_type": "MA_CROSS", "params": {"fast": 50, "slow": 20}},
+            "params.fast",
+            "less than slow",
+        ),
+        (
+            {"start_date": "2006-12-31", "end_date": "2004-01-01"},
+            "end_date",
+            "the end must be after the start",
+        ),
         ({"end_date": "2004-01-01"}, "end_date", "the end must be after the start"),
         ({"start_date": "01/02/2004"}, "start_date", "YYYY-MM-DD"),
         ({"start_date": "2004-02-30"}, "start_date", "YYYY-MM-DD"),
         ({"start_date": 1072915200}, "start_date", "YYYY-MM-DD"),
-        ({"start_date": "2014-01-01", "end_date": "2015-01-01"}, "start_date", "2000-03-01 to 2013-03-01"),
-        ({"start_date": "1990-01-01", "end_date": "1991-01-01"}, "end_date", "2000-03-01 to 2013-03-01"),
-        ({"start_date": "2004-01-03", "end_date": "2004-01-04"}, "end_date", "no prices between"),  # a weekend
-        ({"start_date": "2004-01-02", "end_date": "2004-01-04"}, "end_date", "only 1 bar, and a backtest needs 2"),
+        (
+            {"start_date": "2014-01-01", "end_date": "2015-01-01"},
+            "start_date",
+            "2000-03-01 to 2013-03-01",
+        ),
+        (
+            {"start_date": "1990-01-01", "end_date": "1991-01-01"},
+            "end_date",
+            "2000-03-01 to 2013-03-01",
+        ),
+        # a weekend
+        ({"start_date": "2004-01-03", "end_date": "2004-01-04"}, "end_date", "no prices between"),
+        (
+            {"start_date": "2004-01-02", "end_date": "2004-01-04"},
+            "end_date",
+            "only 1 bar, and a backtest needs 2",
+        ),
         ({"initial_capital": -5}, "initial_capital", "above 0"),
         ({"initial_capital": 0}, "initial_capital", "above 0"),
         ({"initial_capital": "100000"}, "initial_capital", "above 0"),
@@ -125,7 +149,12 @@ def test_a_bad_value_is_refused_by_field_with_what_is_accepted(
 
 def test_all_faults_of_a_request_are_told_together(client: FlaskClient) -> None:
     values = run_values(
-        ticker="NOPE", params={"period": 1, "luck": 2}, fee_rate=-1, start_date="soon", fill="never", colour="red"
+        ticker="NOPE",
+        params={"period": 1, "luck": 2},
+        fee_rate=-1,
+        start_date="soon",
+        fill="never",
+        colour="red",
     )
 
     assert set(faults(client, values)) == {
@@ -135,10 +164,21 @@ def test_all_faults_of_a_request_are_told_together(client: FlaskClient) -> None:
 
 def test_faults_between_fields_are_told_beside_those_of_other_fields(client: FlaskClient) -> None:
     values = run_values(
-        fee_rate=2, start_date="2010-01-02", end_date="2010-01-01", size_type="percent", batch_id="a/b", label="\u0007"
+        fee_rate=2,
+        start_date="2010-01-02",
+        end_date="2010-01-01",
+        size_type="percent",
+        batch_id="a/b",
+        label="\u0007",
     )
 
-    assert set(faults(client, values)) == {"fee_rate", "end_date", "position_size", "batch_id", "label"}
+    assert set(faults(client, values)) == {
+        "fee_rate",
+        "end_date",
+        "position_size",
+        "batch_id",
+        "label",
+    }
 
 
 @pytest.mark.parametrize("number", [NaN, INFINITY, -INFINITY])
@@ -158,7 +198,9 @@ def test_a_body_that_is_no_json_object_is_refused(client: FlaskClient, body: byt
     assert list(answer.json["errors"]) == ["body"]
 
 
-@pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"]
+)
 def test_another_content_type_is_415(client: FlaskClient, kind: str) -> None:
     answer = client.post("/run_backtest", data=json.dumps(run_values()), content_type=kind)
 
@@ -178,4 +220,7 @@ def test_a_refused_value_is_cut_in_the_answer(client: FlaskClient) -> None:
 
 
 def test_an_unknown_benchmark_is_told_beside_other_faults(client: FlaskClient) -> None:
-    assert set(faults(client, run_values(benchmark="NOPE", fee_rate=2))) == {"benchmark", "fee_rate"}
+    assert set(faults(client, run_values(benchmark="NOPE", fee_rate=2))) == {
+        "benchmark",
+        "fee_rate",
+    }

@@ -34,7 +34,9 @@ def submitted(client: FlaskClient, **changes: object) -> str:
     return run_id
 
 
-def test_a_run_is_accepted_with_where_to_watch_it(client: FlaskClient, redis_server: RedisServer) -> None:
+def test_a_run_is_accepted_with_where_to_watch_it(
+    client: FlaskClient, redis_server: RedisServer
+) -> None:
     answer = client.post("/run_backtest", json=run_values(label="déjà vu 📈"))
 
     run_id = answer.json["run_id"]
@@ -52,18 +54,24 @@ def test_params_are_stored_exactly_as_they_were_sent(client: FlaskClient) -> Non
     assert (request["params"], request["rule_id"]) == ({"oversold": 25}, "RSI_14_25_70")
 
 
-def test_a_repeated_idempotency_key_is_answered_with_the_same_run(app: Flask, client: FlaskClient) -> None:
+def test_a_repeated_idempotency_key_is_answered_with_the_same_run(
+    app: Flask, client: FlaskClient
+) -> None:
     headers = {"Idempotency-Key": "once"}
     first = client.post("/run_backtest", json=run_values(), headers=headers)
 
-    again = client.post("/run_backtest", json=run_values(label="only a label differs"), headers=headers)
+    again = client.post(
+        "/run_backtest", json=run_values(label="only a label differs"), headers=headers
+    )
 
     assert (first.status_code, again.status_code) == (202, 200)
     assert again.json["run_id"] == first.json["run_id"]
     assert count_runs(app) == 1
 
 
-def test_a_key_that_was_used_for_something_else_is_a_conflict(app: Flask, client: FlaskClient) -> None:
+def test_a_key_that_was_used_for_something_else_is_a_conflict(
+    app: Flask, client: FlaskClient
+) -> None:
     headers = {"Idempotency-Key": "once"}
     client.post("/run_backtest", json=run_values(), headers=headers)
 
@@ -82,7 +90,9 @@ def test_a_key_out_of_shape_is_refused(client: FlaskClient, key: str) -> None:
 
 def test_the_same_key_at_the_same_time_makes_one_run(app: Flask) -> None:
     def send(_: int) -> str:
-        answer = app.test_client().post("/run_backtest", json=run_values(), headers={"Idempotency-Key": "race"})
+        answer = app.test_client().post(
+            "/run_backtest", json=run_values(), headers={"Idempotency-Key": "race"}
+        )
         return str(answer.json["run_id"])
 
     with ThreadPoolExecutor(8) as pool:
@@ -140,12 +150,17 @@ def test_a_failed_run_is_retried_as_its_next_attempt(
     ]  # fmt: skip
 
 
-def test_a_run_is_reproduced_as_a_new_one_outside_its_batch(app: Flask, client: FlaskClient) -> None:
+def test_a_run_is_reproduced_as_a_new_one_outside_its_batch(
+    app: Flask, client: FlaskClient
+) -> None:
     run_id = submitted(client, batch_id="b")
 
     answer = client.post(f"/api/runs/{run_id}/reproduce")
 
-    first, second = (client.get(f"/api/runs/{each}").json["request"] for each in (run_id, answer.json["run_id"]))
+    first, second = (
+        client.get(f"/api/runs/{each}").json["request"]
+        for each in (run_id, answer.json["run_id"])
+    )
     assert answer.status_code == 202
     assert second == first | {"run_id": answer.json["run_id"], "batch_id": None}
 
@@ -170,7 +185,9 @@ def test_a_completed_run_cannot_be_cancelled_or_retried(app: Flask, client: Flas
     run_id = submitted(client)
     succeed(app.extensions["platform"].engine, run_id, {"sharpe_ratio": 1.0})
 
-    codes = [client.post(f"/api/runs/{run_id}/{action}").status_code for action in ("cancel", "retry")]
+    codes = [
+        client.post(f"/api/runs/{run_id}/{action}").status_code for action in ("cancel", "retry")
+    ]
 
     assert codes == [409, 409]
     assert client.get(f"/status/{run_id}").json["status"] == "completed"
@@ -207,20 +224,32 @@ def test_a_retry_is_refused_when_the_queue_is_full(platform_settings: dict[str, 
         for _ in range(2):
             client.post("/run_backtest", json=run_values())
 
-        one, batch = client.post(f"/api/runs/{run_ids[0]}/retry"), client.post("/api/batches/b/retry?cancelled=true")
+        one, batch = (
+            client.post(f"/api/runs/{run_ids[0]}/retry"),
+            client.post("/api/batches/b/retry?cancelled=true"),
+        )
 
         assert (one.status_code, batch.status_code) == (429, 429)
         assert client.get("/api/batches/b").json["counts"]["pending"] == 0
 
 
-def test_without_redis_the_runs_in_the_database_fill_the_queue(platform_settings: dict[str, str]) -> None:
-    with web_app(platform_settings | {"MAX_QUEUE_DEPTH": "2", "REDIS_URL": "redis://127.0.0.1:9/0"}) as app:
-        codes = [app.test_client().post("/run_backtest", json=run_values()).status_code for _ in range(3)]
+def test_without_redis_the_runs_in_the_database_fill_the_queue(
+    platform_settings: dict[str, str],
+) -> None:
+    with web_app(
+        platform_settings | {"MAX_QUEUE_DEPTH": "2", "REDIS_URL": "redis://127.0.0.1:9/0"}
+    ) as app:
+        codes = [
+            app.test_client().post("/run_backtest", json=run_values()).status_code
+            for _ in range(3)
+        ]
 
     assert codes == [202, 202, 429]
 
 
-def test_a_known_key_is_answered_although_the_queue_is_full(platform_settings: dict[str, str]) -> None:
+def test_a_known_key_is_answered_although_the_queue_is_full(
+    platform_settings: dict[str, str],
+) -> None:
     with web_app(platform_settings | {"MAX_QUEUE_DEPTH": "1"}) as app:
         send = {"json": run_values(), "headers": {"Idempotency-Key": "k"}}
         first, again = (app.test_client().post("/run_backtest", **send) for _ in range(2))
@@ -228,7 +257,9 @@ def test_a_known_key_is_answered_although_the_queue_is_full(platform_settings: d
     assert (first.status_code, again.status_code) == (202, 200)
 
 
-def test_a_statement_that_the_database_refuses_is_no_absent_database(app: Flask, client: FlaskClient) -> None:
+def test_a_statement_that_the_database_refuses_is_no_absent_database(
+    app: Flask, client: FlaskClient
+) -> None:
     refused = IntegrityError("INSERT …", {}, Exception("UNIQUE constraint failed"))
     app.extensions["platform"].prices.get = Mock(side_effect=refused)
 
@@ -244,6 +275,8 @@ def test_an_absent_database_is_503_without_the_trace(platform_settings: dict[str
         answer = app.test_client().post("/run_backtest", json=run_values())
 
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
-    assert answer.json["error"].startswith("The database does not answer: nothing can be read or recorded until it is")
+    assert answer.json["error"].startswith(
+        "The database does not answer: nothing can be read or recorded until it is"
+    )
     assert (answer.json["run_id"], answer.headers["Away"]) == (None, "The database")
     assert "secret-word" not in json.dumps(answer.json)

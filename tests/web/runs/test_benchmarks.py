@@ -24,7 +24,10 @@ def test_its_version_is_pinned_when_the_run_is_accepted(app: Flask, client: Flas
 
 
 def test_a_run_is_held_against_it(browser_client: FlaskClient, make_run: RunMaker) -> None:
-    own, other = (browser_client.get(f"/api/runs/{make_run(**fields)}").json for fields in ({}, {"benchmark": "IBM"}))
+    own, other = (
+        browser_client.get(f"/api/runs/{make_run(**fields)}").json
+        for fields in ({}, {"benchmark": "IBM"})
+    )
 
     assert own["result_hash"] == other["result_hash"]
     assert own["metrics"]["beta"] != other["metrics"]["beta"]
@@ -36,7 +39,12 @@ def test_the_prices_that_a_run_is_held_against_are_kept_for_it(client: FlaskClie
     (old,) = client.get("/api/prices/IBM/1d").json["versions"]
     client.post("/run_backtest", json=run_values(benchmark="IBM"))
     newer = (DATA / "IBM.csv").read_bytes().splitlines(keepends=True)[:-1]
-    assert client.put("/api/prices/IBM/1d", data=b"".join(newer), content_type="text/csv").status_code == 201
+    assert (
+        client.put(
+            "/api/prices/IBM/1d", data=b"".join(newer), content_type="text/csv"
+        ).status_code
+        == 201
+    )
 
     answer = client.delete(f"/api/prices/IBM/1d/{old['data_hash']}")
 
@@ -48,9 +56,17 @@ def test_the_prices_that_a_run_is_held_against_are_kept_for_it(client: FlaskClie
     ("changes", "field", "fault"),
     [
         ({"benchmark": "NONE"}, "benchmark", "no 1d prices of ticker 'NONE'"),
-        ({"benchmark": "IBM", "benchmark_hash": "0" * 64}, "benchmark_hash", "IBM has no 1d prices with data_hash"),
+        (
+            {"benchmark": "IBM", "benchmark_hash": "0" * 64},
+            "benchmark_hash",
+            "IBM has no 1d prices with data_hash",
+        ),
         ({"benchmark_hash": "0" * 64}, "benchmark_hash", "given without a benchmark"),
-        ({"benchmark": "FB"}, "benchmark", "FB has 1d prices from 2012-05-18 to 2013-03-01, none of them between"),
+        (
+            {"benchmark": "FB"},
+            "benchmark",
+            "FB has 1d prices from 2012-05-18 to 2013-03-01, none of them between",
+        ),
         ({"benchmark": ""}, "benchmark", '"" is not accepted'),
     ],
 )

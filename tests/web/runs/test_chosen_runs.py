@@ -15,8 +15,12 @@ pytestmark = ON_BOTH_DATABASES
 ACTIONS = ("cancel", "retry")
 
 
-def test_chosen_runs_are_changed_and_the_others_counted_by_their_state(app: Flask, client: FlaskClient) -> None:
-    ids: list[str] = client.post("/api/runs/bulk?batch_id=b", json=sweep_values(6)).json["run_ids"]
+def test_chosen_runs_are_changed_and_the_others_counted_by_their_state(
+    app: Flask, client: FlaskClient
+) -> None:
+    ids: list[str] = client.post("/api/runs/bulk?batch_id=b", json=sweep_values(6)).json[
+        "run_ids"
+    ]
     engine, chosen = app.extensions["platform"].engine, {"run_ids": ids[:5]}
     succeed(engine, ids[0], {"sharpe_ratio": 0.5})
     break_down(engine, ids[1])
@@ -49,20 +53,32 @@ def test_a_retried_run_of_a_batch_waits_among_batches_and_another_one_among_peop
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_one_run_that_is_not_there_leaves_all_as_they_were(page_app: Flask, make_run: RunMaker, action: str) -> None:
+def test_one_run_that_is_not_there_leaves_all_as_they_were(
+    page_app: Flask, make_run: RunMaker, action: str
+) -> None:
     client, run_id, other = page_app.test_client(), make_run("pending"), str(uuid4())
 
     answer = client.post(f"/api/runs/{action}", json={"run_ids": [run_id, other]})
 
-    assert (answer.status_code, client.get(f"/status/{run_id}").json["status"]) == (404, "pending")
+    assert (answer.status_code, client.get(f"/status/{run_id}").json["status"]) == (
+        404,
+        "pending",
+    )
     assert other in answer.json["error"]
     for run_ids in ([], [other] * 201, ["x"]):
-        assert list(client.post(f"/api/runs/{action}", json={"run_ids": run_ids}).json["errors"]) == ["run_ids"]
+        assert list(
+            client.post(f"/api/runs/{action}", json={"run_ids": run_ids}).json["errors"]
+        ) == ["run_ids"]
 
 
-def test_nobody_cancels_or_retries_others_runs_among_own_ones(anybody: FlaskClient, made: TokenMaker) -> None:
+def test_nobody_cancels_or_retries_others_runs_among_own_ones(
+    anybody: FlaskClient, made: TokenMaker
+) -> None:
     mine, theirs = made("submit", "mine"), made("submit", "theirs")
-    ids = [anybody.post("/run_backtest", json=run_values(), headers=who).json["run_id"] for who in (mine, theirs)]
+    ids = [
+        anybody.post("/run_backtest", json=run_values(), headers=who).json["run_id"]
+        for who in (mine, theirs)
+    ]
 
     codes = [
         anybody.post(f"/api/runs/{action}", json={"run_ids": chosen}, headers=mine).status_code

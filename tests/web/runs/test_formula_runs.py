@@ -40,7 +40,9 @@ def test_a_valid_rule_is_described(browser_client: FlaskClient) -> None:
 
 
 def test_a_fault_has_its_field_its_place_and_a_caret(browser_client: FlaskClient) -> None:
-    found = check(browser_client, "FORMULA", {"buy": "close > 1", "sell": "x = 1\nclose < higest(high, 5)"})
+    found = check(
+        browser_client, "FORMULA", {"buy": "close > 1", "sell": "x = 1\nclose < higest(high, 5)"}
+    )
 
     assert not found["valid"]
     assert found["places"] == {"params.sell": {"line": 2, "column": 9}}
@@ -48,7 +50,9 @@ def test_a_fault_has_its_field_its_place_and_a_caret(browser_client: FlaskClient
     assert found["label"] is None
 
 
-def test_names_that_are_to_be_inputs_are_told_before_they_have_values(browser_client: FlaskClient) -> None:
+def test_names_that_are_to_be_inputs_are_told_before_they_have_values(
+    browser_client: FlaskClient,
+) -> None:
     texts = {"buy": "ema(close, fast) > 1", "sell": "close < limit"}
 
     assert check(browser_client, "FORMULA", texts)["inputs"] == ["fast", "limit"]
@@ -56,22 +60,36 @@ def test_names_that_are_to_be_inputs_are_told_before_they_have_values(browser_cl
     assert check(browser_client, "FORMULA", {"buy": "close > n"})["inputs"] == ["n"]
 
 
-def test_a_hostile_formula_is_refused_by_every_way_in_and_makes_no_run(browser_client: FlaskClient) -> None:
+def test_a_hostile_formula_is_refused_by_every_way_in_and_makes_no_run(
+    browser_client: FlaskClient,
+) -> None:
     dates = {"ticker": "AAPL", "start_date": "2005-01-03", "end_date": "2009-12-31"}
 
     for text in (each for each in HOSTILE if len(each) < 10_000 and "\ud800" not in each):
         params = {"buy": text, "sell": "close < 1"}
         assert not check(browser_client, "FORMULA", params)["valid"], text
-        answer = browser_client.post("/run_backtest", json=dates | {"rule_type": "FORMULA", "params": params})
-        assert (answer.status_code, list(answer.get_json()["errors"])) == (400, ["params.buy"]), text
+        answer = browser_client.post(
+            "/run_backtest", json=dates | {"rule_type": "FORMULA", "params": params}
+        )
+        assert (answer.status_code, list(answer.get_json()["errors"])) == (400, ["params.buy"]), (
+            text
+        )
 
     assert browser_client.get("/api/runs").get_json()["runs"] == []
 
 
 def test_what_cannot_have_been_meant_is_a_warning(browser_client: FlaskClient) -> None:
     def warned(params: dict[str, Any], rule_type: str = "FORMULA", **market: Any) -> list[str]:
-        body = {"rule_type": rule_type, "params": params, "ticker": "AAPL", "timeframe": "1d", **market}
-        found: list[str] = browser_client.post("/api/rules/check", json=body).get_json()["warnings"]
+        body = {
+            "rule_type": rule_type,
+            "params": params,
+            "ticker": "AAPL",
+            "timeframe": "1d",
+            **market,
+        }
+        found: list[str] = browser_client.post("/api/rules/check", json=body).get_json()[
+            "warnings"
+        ]
         return found
 
     far = {"buy": "close > sma(close, 5000)", "sell": "close < 1"}
@@ -84,9 +102,20 @@ def test_what_cannot_have_been_meant_is_a_warning(browser_client: FlaskClient) -
     ]
     assert "the same condition" in warned(same)[0]
     never = {"buy": "close > highest(high, 20)", "sell": "volume > 5 and lowest(low, 10) > open"}
-    assert [each.split(":")[0] for each in warned(never)] == ["buy can never hold", "sell can never hold"]
-    for can in ("close > highest(low, 20)", "close > prev(highest(high, 20))", "high > highest(close, 5)", "close > 5"):
-        assert warned({"buy": can, "sell": "close >= highest(close, 9) or low < lowest(close, 2)"}) == []
+    assert [each.split(":")[0] for each in warned(never)] == [
+        "buy can never hold",
+        "sell can never hold",
+    ]
+    for can in (
+        "close > highest(low, 20)",
+        "close > prev(highest(high, 20))",
+        "high > highest(close, 5)",
+        "close > 5",
+    ):
+        assert (
+            warned({"buy": can, "sell": "close >= highest(close, 9) or low < lowest(close, 2)"})
+            == []
+        )
     assert "until 2001-06-01 AAPL has 317" in warned(slow, "MA_CROSS", end_date="2001-06-01")[0]
     assert warned(slow, "MA_CROSS", end_date="2013-03-01") == []
     assert warned(slow, "MA_CROSS", end_date="1999-01-01")
@@ -101,7 +130,9 @@ def test_a_check_of_something_else_is_refused(browser_client: FlaskClient, body:
 
 @pytest.mark.parametrize("rule_type", [None, 5, ["FORMULA"], "nope"])
 @pytest.mark.parametrize("params", [None, [], {"buy": 5, "sell": None}, {"inputs": {"n": 1}}])
-def test_a_check_of_nonsense_says_what_is_wrong(browser_client: FlaskClient, rule_type: Any, params: Any) -> None:
+def test_a_check_of_nonsense_says_what_is_wrong(
+    browser_client: FlaskClient, rule_type: Any, params: Any
+) -> None:
     assert check(browser_client, rule_type, params)["errors"]
     assert check(browser_client, "FORMULA", params)["errors"]
 
@@ -119,14 +150,18 @@ def test_a_run_shows_the_formula_with_its_values_and_clones_as_it_was_sent(
     assert values["params"] == FORMULA
 
 
-def test_a_batch_maps_two_inputs_and_exports_them(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_batch_maps_two_inputs_and_exports_them(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     for fast in (8, 12):
         for slow in (26, 40):
             own(make_run, {"fast": {"value": fast, "max": 50}, "slow": slow}, batch_id="own")
 
     found = browser_client.get("/api/batches/own/heatmap").get_json()["heatmap"]
     page = browser_client.get("/batches/own").get_data(as_text=True)
-    lines = list(csv.DictReader(io.StringIO(browser_client.get("/api/batches/own/runs.csv").text)))
+    lines = list(
+        csv.DictReader(io.StringIO(browser_client.get("/api/batches/own/runs.csv").text))
+    )
 
     assert {found["x"], found["y"]} == {"inputs.fast", "inputs.slow"}
     assert "inputs.fast" in page
@@ -134,16 +169,27 @@ def test_a_batch_maps_two_inputs_and_exports_them(browser_client: FlaskClient, m
     assert {line["params.inputs.fast"] for line in lines} == {"8", "12"}
 
 
-def test_a_rule_that_always_buys_is_explained(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_rule_that_always_buys_is_explained(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(rule_type="FORMULA", params={"buy": "close > 0", "sell": "close < 0"})
 
-    assert "The rule says buy on every one of the" in browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+    assert "The rule says buy on every one of the" in browser_client.get(
+        f"/result/{run_id}"
+    ).get_data(as_text=True)
 
 
-def test_a_formula_may_ask_for_the_calendar(browser_client: FlaskClient, make_run: RunMaker) -> None:
-    run_id = make_run(rule_type="FORMULA", params={"buy": "day_of_week == 1", "sell": "day_of_week == 5"})
+def test_a_formula_may_ask_for_the_calendar(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    run_id = make_run(
+        rule_type="FORMULA", params={"buy": "day_of_week == 1", "sell": "day_of_week == 5"}
+    )
 
-    bought = [trade["entry_timestamp"][:10] for trade in browser_client.get(f"/api/runs/{run_id}").get_json()["trades"]]
+    bought = [
+        trade["entry_timestamp"][:10]
+        for trade in browser_client.get(f"/api/runs/{run_id}").get_json()["trades"]
+    ]
 
     assert "2005-01-10" in bought  # a Monday
 
@@ -153,4 +199,6 @@ def test_the_language_is_in_the_catalog(browser_client: FlaskClient) -> None:
 
     assert {"name": "close", "help": "the bar's last price"} in language["series"]
     assert "rsi(x, n = 14)" in [each["signature"] for each in language["functions"]]
-    assert all(check(browser_client, "FORMULA", each["params"])["valid"] for each in language["examples"])
+    assert all(
+        check(browser_client, "FORMULA", each["params"])["valid"] for each in language["examples"]
+    )

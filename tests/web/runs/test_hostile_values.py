@@ -20,9 +20,17 @@ from tests.services.web_app import run_values, sweep_values
 from tests.web.hostile_values import BODIES, KEYS, TEXTS, VALUES
 
 JSON = "application/json"
-KINDS = (JSON, "application/x-ndjson", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x")
+KINDS = (
+    JSON,
+    "application/x-ndjson",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+)
 HERE = "here"
-RULE = {"params": {"buy": "close > n", "sell": "close < n", "inputs": {"n": {"value": 1}}}, "rule_type": "FORMULA"}
+RULE = {
+    "params": {"buy": "close > n", "sell": "close < n", "inputs": {"n": {"value": 1}}},
+    "rule_type": "FORMULA",
+}
 MEMBERS = [{"rule_type": "RSI", "params": {"period": 3}}, {"rule_type": "MACD"}]
 VOTE = {"rule_type": "COMPOSITE", "params": {"mode": "all", "rules": MEMBERS}}
 RUN = run_values(batch_id="b", label="l", data_hash=None, benchmark="MSFT", stop_loss_pct=2)
@@ -34,7 +42,12 @@ SWEEP = {
     "metric": {"name": "cagr", "goal": "max"},
     "constraints": ["num_trades > 5"],
 }
-SLEEVES = ASKED | {"mode": "sleeves", "volatility_bars": 20, "rebalance": "monthly", "rebalance_off_pct": 5}
+SLEEVES = ASKED | {
+    "mode": "sleeves",
+    "volatility_bars": 20,
+    "rebalance": "monthly",
+    "rebalance_off_pct": 5,
+}
 BODIES_OF = {  # bodies that are right, by route
     "POST /run_backtest": [RUN, RUN | RULE, RUN | VOTE],
     "POST /api/runs/bulk": [[RUN]],
@@ -46,12 +59,19 @@ BODIES_OF = {  # bodies that are right, by route
         SWEEP | {"portfolio": {"max_positions": 2}},
         {"batch_id": "c"},
     ],
-    "POST /api/rules/check": [RULE | {"ticker": "AAPL", "timeframe": "1d", "end_date": "2009-12-31"}, VOTE],
+    "POST /api/rules/check": [
+        RULE | {"ticker": "AAPL", "timeframe": "1d", "end_date": "2009-12-31"},
+        VOTE,
+    ],
     "POST /api/strategies": [{"name": "other", "request": run_values()}],
     "PUT /api/strategies/<int:preset_id>": [{"request": run_values()}],
-    "POST /api/studies": [WALK_FORWARD | {"constraints": ["num_trades > 5"]}, SWEEP | {"study": {"kind": "selection"}}],
+    "POST /api/studies": [
+        WALK_FORWARD | {"constraints": ["num_trades > 5"]},
+        SWEEP | {"study": {"kind": "selection"}},
+    ],
 }
-PAGES = ("q", "tab", "run", "batch", "study", "sort", "after", "metric", "ticker", "x", "y")  # what pages are asked
+# what pages are asked
+PAGES = ("q", "tab", "run", "batch", "study", "sort", "after", "metric", "ticker", "x", "y")
 
 
 def places(value: Any) -> Iterator[str]:
@@ -59,8 +79,14 @@ def places(value: Any) -> Iterator[str]:
     yield HERE
     if isinstance(value, dict):
         for name in value:
-            head, others = json.dumps(name), json.dumps({each: value[each] for each in value if each != name})
-            yield from (f"{{{head}: {inner}, {others[1:]}".replace(", }", "}") for inner in places(value[name]))
+            head, others = (
+                json.dumps(name),
+                json.dumps({each: value[each] for each in value if each != name}),
+            )
+            yield from (
+                f"{{{head}: {inner}, {others[1:]}".replace(", }", "}")
+                for inner in places(value[name])
+            )
         yield from (f'{{"{key}": 1, {json.dumps(value)[1:]}' for key in KEYS)
     elif isinstance(value, list) and value:
         yield from (f"[{inner}]" for inner in places(value[0]))
@@ -73,14 +99,24 @@ class Asking:
         self.client, self.known, self.asked = client, known, 0
         self.faults: list[str] = []
 
-    def ask(self, rule: Rule, method: str, hostile: str | bytes, query: str = "", **sent: Any) -> None:
+    def ask(
+        self, rule: Rule, method: str, hostile: str | bytes, query: str = "", **sent: Any
+    ) -> None:
         address = self.known | sent.pop("address", {})
-        path = re.sub(r"<(?:\w+:)?(\w+)>", lambda name: quote(address[name[1]], safe="", errors="replace"), str(rule))
+        path = re.sub(
+            r"<(?:\w+:)?(\w+)>",
+            lambda name: quote(address[name[1]], safe="", errors="replace"),
+            str(rule),
+        )
         answer = self.client.open(f"{path}?{query}", method=method, buffered=True, **sent)
         self.asked += 1
         told = (answer.json or {}).get("errors", {}) if answer.is_json else {}
-        if answer.status_code >= 500 or (sent.get("content_type") == JSON and answer.status_code == 400 and not told):
-            self.faults.append(f"{answer.status_code} {method} {rule} {query[:60]} {hostile[:200]!r}")
+        if answer.status_code >= 500 or (
+            sent.get("content_type") == JSON and answer.status_code == 400 and not told
+        ):
+            self.faults.append(
+                f"{answer.status_code} {method} {rule} {query[:60]} {hostile[:200]!r}"
+            )
 
 
 @pytest.fixture
@@ -90,11 +126,21 @@ def asking(app: Flask, client: FlaskClient) -> Asking:
     run_id = client.post("/run_backtest", json=run_values()).json["run_id"]
     break_down(app.extensions["platform"].engine, run_id)
     client.post("/api/runs/bulk?batch_id=c", json=sweep_values(3))
-    preset = client.post("/api/strategies", json={"name": "mine", "request": run_values()}).json["id"]
+    preset = client.post("/api/strategies", json={"name": "mine", "request": run_values()}).json[
+        "id"
+    ]
     study_id = client.post("/api/studies", json=WALK_FORWARD).json["study_id"]
-    screen_id = client.post("/api/screens", json=SWEEP | {"metric": "sharpe_ratio"}).json["screen_id"]
+    screen_id = client.post("/api/screens", json=SWEEP | {"metric": "sharpe_ratio"}).json[
+        "screen_id"
+    ]
     run_one(app.extensions["platform"].engine, screen_id)
-    known = {"run_id": run_id, "batch_id": "c", "preset_id": str(preset), "study_id": study_id, "name": "equity_curve"}
+    known = {
+        "run_id": run_id,
+        "batch_id": "c",
+        "preset_id": str(preset),
+        "study_id": study_id,
+        "name": "equity_curve",
+    }
     known["screen_id"] = screen_id
     known["portfolio_id"] = complete(client, app.extensions["platform"].engine)["portfolio_id"]
     prices = {"ticker": "AAPL", "timeframe": "1d", "data_hash": "0" * 64}
@@ -116,8 +162,12 @@ def test_no_value_in_any_place_is_a_fault_of_ours(asking: Asking, app: Flask, sh
             for kind in KINDS if method != "GET" else ():
                 for raw in islice(bodies, max(1, len(BODIES) // share)):
                     asking.ask(rule, method, raw, data=raw, content_type=kind)
-            operation = described.get(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)), {}).get(method.lower(), {})
-            asked = [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"]
+            operation = described.get(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule)), {}).get(
+                method.lower(), {}
+            )
+            asked = [
+                each["name"] for each in operation.get("parameters", []) if each["in"] == "query"
+            ]
             for name in asked or PAGES if method == "GET" else asked:
                 for text in islice(texts, max(1, len(TEXTS) // share)):
                     query = urlencode({name: text}, errors="surrogatepass")

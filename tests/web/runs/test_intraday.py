@@ -11,8 +11,13 @@ from adapters.prices.loading import load_folder
 from tests.web.conftest import RunMaker
 
 START = datetime(2024, 1, 2, 14)
-CLOSES = [100 - abs(bar % 16 - 8) + bar / 10 for bar in range(60)]  # up and down every sixteen hours
-HOURLY = {"ticker": "WAVE", "timeframe": "1h", "params": {"period": 2, "oversold": 20, "overbought": 80}}
+# up and down every sixteen hours
+CLOSES = [100 - abs(bar % 16 - 8) + bar / 10 for bar in range(60)]
+HOURLY = {
+    "ticker": "WAVE",
+    "timeframe": "1h",
+    "params": {"period": 2, "oversold": 20, "overbought": 80},
+}
 DATES = {"start_date": "2024-01-02", "end_date": "2024-01-31"}
 
 
@@ -57,7 +62,9 @@ def test_the_trades_say_the_hour(browser_client: FlaskClient, make_run: RunMaker
     assert f">{trade['holding_period']:.2f}</td>" in page
 
 
-def test_equity_is_dated_by_the_close_at_which_trades_are(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_equity_is_dated_by_the_close_at_which_trades_are(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(**HOURLY, **DATES)
 
     result = browser_client.get(f"/api/runs/{run_id}").get_json()

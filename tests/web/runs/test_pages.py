@@ -16,7 +16,9 @@ from web import create_app
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
-def test_the_form_has_every_rule_of_the_catalog_with_its_bounds(browser_client: FlaskClient) -> None:
+def test_the_form_has_every_rule_of_the_catalog_with_its_bounds(
+    browser_client: FlaskClient,
+) -> None:
     page = browser_client.get("/").get_data(as_text=True)
 
     for name, rule in RULES.items():
@@ -32,14 +34,18 @@ def test_without_runs_the_form_says_how_the_first_one_starts(browser_client: Fla
     assert "No runs yet" in page
 
 
-def test_a_ticker_without_prices_is_named_and_another_one_chosen(browser_client: FlaskClient) -> None:
+def test_a_ticker_without_prices_is_named_and_another_one_chosen(
+    browser_client: FlaskClient,
+) -> None:
     page = browser_client.get("/?ticker=%3CNOPE%3E").text
 
     assert "There are no prices of &lt;NOPE&gt;." in page
     assert '"ticker": "AAPL"' in page
 
 
-def test_the_form_is_filled_from_the_run_that_is_cloned(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_the_form_is_filled_from_the_run_that_is_cloned(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run("pending", label="an <b>odd</b> label")
 
     page = browser_client.get(f"/?clone={run_id}").get_data(as_text=True)
@@ -55,7 +61,9 @@ def test_a_clone_of_what_is_no_run_is_not_found(browser_client: FlaskClient, ori
 
 
 @pytest.mark.parametrize("state", ["pending", "running"])
-def test_a_waiting_run_says_what_it_waits_for(browser_client: FlaskClient, make_run: RunMaker, state: str) -> None:
+def test_a_waiting_run_says_what_it_waits_for(
+    browser_client: FlaskClient, make_run: RunMaker, state: str
+) -> None:
     run_id = make_run(state)
 
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
@@ -64,7 +72,9 @@ def test_a_waiting_run_says_what_it_waits_for(browser_client: FlaskClient, make_
     assert "Cancel run" in page
 
 
-def test_every_metric_of_a_run_is_on_its_page_with_its_value(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_every_metric_of_a_run_is_on_its_page_with_its_value(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run(rule_type="MACD", params={}, direction="longshort")
     metrics = browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"]
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
@@ -73,12 +83,16 @@ def test_every_metric_of_a_run_is_on_its_page_with_its_value(browser_client: Fla
     for metric in METRICS:
         number = re.sub(r"[^\d.−]", "", shown[metric.name]).replace("−", "-")
         decimals = 1 if metric.unit == "days" else 2
-        assert float(number) == pytest.approx(metrics[metric.name], abs=0.501 * 10**-decimals), metric.name
+        assert float(number) == pytest.approx(metrics[metric.name], abs=0.501 * 10**-decimals), (
+            metric.name
+        )
         assert escape(metric.formula) in page
 
 
 @pytest.mark.parametrize("tab", ["stats", "trades", "numbers"])
-def test_each_tab_of_a_completed_run_has_an_address(browser_client: FlaskClient, make_run: RunMaker, tab: str) -> None:
+def test_each_tab_of_a_completed_run_has_an_address(
+    browser_client: FlaskClient, make_run: RunMaker, tab: str
+) -> None:
     run_id = make_run("completed")
 
     answer = browser_client.get(f"/result/{run_id}?tab={tab}")
@@ -87,7 +101,9 @@ def test_each_tab_of_a_completed_run_has_an_address(browser_client: FlaskClient,
     assert f'id="tab-{tab}" aria-selected="true"' in answer.get_data(as_text=True)
 
 
-def test_a_failed_run_says_what_happened_and_what_to_do(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_failed_run_says_what_happened_and_what_to_do(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run("failed")
 
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
@@ -97,7 +113,8 @@ def test_a_failed_run_says_what_happened_and_what_to_do(browser_client: FlaskCli
 
 
 @pytest.mark.parametrize(
-    ("error_type", "retry", "clone"), [(ErrorType.WORKER_LOST, 1, "btn-quiet"), (ErrorType.NO_PRICES, 0, "btn-accent")]
+    ("error_type", "retry", "clone"),
+    [(ErrorType.WORKER_LOST, 1, "btn-quiet"), (ErrorType.NO_PRICES, 0, "btn-accent")],
 )
 def test_a_retry_is_offered_where_the_same_request_may_end_better(
     browser_client: FlaskClient, make_run: RunMaker, error_type: ErrorType, retry: int, clone: str
@@ -110,13 +127,21 @@ def test_a_retry_is_offered_where_the_same_request_may_end_better(
     assert f'class="btn {clone}" href="/?clone={run_id}"' in page
 
 
-def test_a_cancelled_run_is_called_so_and_not_failed(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_cancelled_run_is_called_so_and_not_failed(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     cancelled, failed = make_run("pending", label="c"), make_run("failed", label="c")
     browser_client.post(f"/api/runs/{cancelled}/cancel")
 
-    pages = [browser_client.get(path).get_data(as_text=True) for path in ("/", "/runs", f"/result/{cancelled}")]
+    pages = [
+        browser_client.get(path).get_data(as_text=True)
+        for path in ("/", "/runs", f"/result/{cancelled}")
+    ]
     lists = {
-        word: [run["run_id"] for run in browser_client.get(f"/api/runs?status={word}").get_json()["runs"]]
+        word: [
+            run["run_id"]
+            for run in browser_client.get(f"/api/runs?status={word}").get_json()["runs"]
+        ]
         for word in ("cancelled", "failed")
     }
 
@@ -125,7 +150,9 @@ def test_a_cancelled_run_is_called_so_and_not_failed(browser_client: FlaskClient
     assert lists == {"cancelled": [cancelled], "failed": [failed]}
 
 
-def test_a_batch_is_one_of_the_latest_lines_beside_the_form(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_batch_is_one_of_the_latest_lines_beside_the_form(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     alone = make_run("pending")
     for period in range(5, 15):
         make_run("pending", batch_id="many", params={"period": period})
@@ -138,7 +165,9 @@ def test_a_batch_is_one_of_the_latest_lines_beside_the_form(browser_client: Flas
 
 
 @pytest.mark.parametrize("tab", ["equity", "drawdown", "portfolio", "candles"])
-def test_an_address_of_a_former_tab_leads_to_the_run(browser_client: FlaskClient, tab: str) -> None:
+def test_an_address_of_a_former_tab_leads_to_the_run(
+    browser_client: FlaskClient, tab: str
+) -> None:
     answer = browser_client.get(f"/result/{UNKNOWN}?tab={tab}")
 
     assert (answer.status_code, answer.headers["Location"]) == (301, f"/result/{UNKNOWN}")
@@ -157,8 +186,15 @@ def test_a_completed_run_has_its_chart_and_a_picture_without_scripts(
     assert "https://www.tradingview.com/" in page  # as the licence of the charts' library asks
 
 
-def test_a_run_that_lost_more_than_it_had_says_so(browser_client: FlaskClient, make_run: RunMaker) -> None:
-    shorts = {"direction": "longshort", "position_size": 90, "size_type": "percent", "rule_type": "COMPOSITE"}
+def test_a_run_that_lost_more_than_it_had_says_so(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
+    shorts = {
+        "direction": "longshort",
+        "position_size": 90,
+        "size_type": "percent",
+        "rule_type": "COMPOSITE",
+    }
     dates = {"start_date": "2003-01-02", "end_date": "2013-03-01"}
     ruined, sound = make_run(**shorts, params={}, **dates), make_run()
     points = browser_client.get(f"/api/runs/{ruined}").get_json()["equity_curve"]
@@ -167,7 +203,9 @@ def test_a_run_that_lost_more_than_it_had_says_so(browser_client: FlaskClient, m
 
     first = next(point["date"] for point in points if point["equity"] <= 0)
     assert f"On {first} the position had lost all there was, or more" in page
-    assert "the position had lost" not in browser_client.get(f"/result/{sound}").get_data(as_text=True)
+    assert "the position had lost" not in browser_client.get(f"/result/{sound}").get_data(
+        as_text=True
+    )
 
 
 def test_a_run_without_trades_says_why(browser_client: FlaskClient, make_run: RunMaker) -> None:
@@ -182,9 +220,18 @@ def test_a_run_without_trades_says_why(browser_client: FlaskClient, make_run: Ru
 
 
 @pytest.mark.parametrize(
-    "path", [f"/result/{UNKNOWN}", "/result/not-a-uuid", "/result/%F0%9F%98%80", "/nowhere", f"/result/{UNKNOWN}?tab=x"]
+    "path",
+    [
+        f"/result/{UNKNOWN}",
+        "/result/not-a-uuid",
+        "/result/%F0%9F%98%80",
+        "/nowhere",
+        f"/result/{UNKNOWN}?tab=x",
+    ],
 )
-def test_what_does_not_exist_is_a_page_for_people_and_json_for_programs(browser_client: FlaskClient, path: str) -> None:
+def test_what_does_not_exist_is_a_page_for_people_and_json_for_programs(
+    browser_client: FlaskClient, path: str
+) -> None:
     page = browser_client.get(path)
     answer = browser_client.get(path, headers={"Accept": "application/json"})
 
@@ -193,7 +240,9 @@ def test_what_does_not_exist_is_a_page_for_people_and_json_for_programs(browser_
     assert answer.get_json()["error"]
 
 
-def test_no_page_has_inline_script_or_style(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_no_page_has_inline_script_or_style(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     run_id = make_run("completed")
 
     for path in ("/", "/login", "/nowhere", f"/result/{run_id}?tab=numbers"):
@@ -205,7 +254,9 @@ def test_no_page_has_inline_script_or_style(browser_client: FlaskClient, make_ru
         assert "onclick" not in page, path
 
 
-def test_where_tokens_are_asked_for_the_page_leads_to_the_login(platform_settings: dict[str, str]) -> None:
+def test_where_tokens_are_asked_for_the_page_leads_to_the_login(
+    platform_settings: dict[str, str],
+) -> None:
     token = "a-token-of-enough-length"
     client = create_app(load_settings(platform_settings | {"API_TOKENS": token})).test_client()
     html = {"Accept": "text/html"}

@@ -43,10 +43,14 @@ def test_a_preset_keeps_the_strategy_and_not_the_run(browser_client: FlaskClient
     assert not {"ticker", "start_date", "end_date", "label", "run_id"} & set(preset["form"])
 
 
-def test_fields_younger_than_a_preset_have_their_default_in_it(page_app: Flask, browser_client: FlaskClient) -> None:
+def test_fields_younger_than_a_preset_have_their_default_in_it(
+    page_app: Flask, browser_client: FlaskClient
+) -> None:
     save(browser_client, "older")
     with page_app.extensions["platform"].engine.begin() as connection:
-        connection.execute(update(presets).values(form_json=json.dumps({"rule_type": "RSI", "stop_loss_pct": 5})))
+        connection.execute(
+            update(presets).values(form_json=json.dumps({"rule_type": "RSI", "stop_loss_pct": 5}))
+        )
 
     [preset] = browser_client.get("/api/strategies").get_json()["strategies"]
     assert preset["form"]["stop_loss_pct"] == 5
@@ -65,7 +69,10 @@ def test_a_name_is_given_once(browser_client: FlaskClient) -> None:
 
 
 def test_names_that_differ_in_case_are_two(browser_client: FlaskClient) -> None:
-    assert (save(browser_client, "a").status_code, save(browser_client, "A").status_code) == (201, 201)
+    assert (save(browser_client, "a").status_code, save(browser_client, "A").status_code) == (
+        201,
+        201,
+    )
 
 
 def test_a_deleted_preset_is_gone_and_its_name_free(browser_client: FlaskClient) -> None:
@@ -123,18 +130,31 @@ def test_a_changed_preset_has_its_name_and_another_form(browser_client: FlaskCli
 def test_a_change_is_checked_as_a_run_would_be(browser_client: FlaskClient) -> None:
     preset_id = save(browser_client, "mine").get_json()["id"]
 
-    assert "params.period" in change(browser_client, preset_id, params={"period": 1}).get_json()["errors"]
-    assert [change(browser_client, missing).status_code for missing in (999999, 2**40)] == [404, 404]
-    assert browser_client.put(f"/api/strategies/{preset_id}", json={"name": "x"}).status_code == 400
+    assert (
+        "params.period"
+        in change(browser_client, preset_id, params={"period": 1}).get_json()["errors"]
+    )
+    assert [change(browser_client, missing).status_code for missing in (999999, 2**40)] == [
+        404,
+        404,
+    ]
+    assert (
+        browser_client.put(f"/api/strategies/{preset_id}", json={"name": "x"}).status_code == 400
+    )
 
 
 def test_a_change_of_a_preset_leaves_runs_alone(browser_client: FlaskClient) -> None:
     params = {"buy": "close > sma(close, n)", "sell": "close < 1", "inputs": {"n": 5}}
     preset_id = save(browser_client, "own", rule_type="FORMULA", params=params).get_json()["id"]
-    run_id = browser_client.post("/run_backtest", json=REQUEST | {"rule_type": "FORMULA", "params": params}).get_json()[
-        "run_id"
-    ]
+    run_id = browser_client.post(
+        "/run_backtest", json=REQUEST | {"rule_type": "FORMULA", "params": params}
+    ).get_json()["run_id"]
 
-    change(browser_client, preset_id, rule_type="FORMULA", params=params | {"buy": "close > ema(close, n)"})
+    change(
+        browser_client,
+        preset_id,
+        rule_type="FORMULA",
+        params=params | {"buy": "close > ema(close, n)"},
+    )
 
     assert browser_client.get(f"/api/runs/{run_id}").get_json()["request"]["params"] == params

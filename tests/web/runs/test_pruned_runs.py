@@ -33,7 +33,9 @@ def prune_everything(app: Flask) -> list[Removed]:
     return list(prune_runs(platform.engine, replace(platform.settings, keep_series_days=1)))
 
 
-def test_its_page_shows_the_metrics_and_says_what_is_gone(browser_client: FlaskClient, pruned: str) -> None:
+def test_its_page_shows_the_metrics_and_says_what_is_gone(
+    browser_client: FlaskClient, pruned: str
+) -> None:
     pages = [browser_client.get(f"/result/{pruned}?tab={tab}") for tab in ("stats", "trades")]
 
     for page in pages:
@@ -46,7 +48,9 @@ def test_its_page_shows_the_metrics_and_says_what_is_gone(browser_client: FlaskC
         assert "report.html" not in text
 
 
-def test_its_result_has_metrics_and_receipt_but_no_curves(browser_client: FlaskClient, pruned: str) -> None:
+def test_its_result_has_metrics_and_receipt_but_no_curves(
+    browser_client: FlaskClient, pruned: str
+) -> None:
     result = browser_client.get(f"/api/runs/{pruned}").get_json()
 
     assert (result["status"], result["equity_curve"], result["trades"], result["charts"]) == (
@@ -59,7 +63,9 @@ def test_its_result_has_metrics_and_receipt_but_no_curves(browser_client: FlaskC
     assert result["result_hash"]
 
 
-def test_what_needs_the_series_says_that_they_are_gone(browser_client: FlaskClient, pruned: str) -> None:
+def test_what_needs_the_series_says_that_they_are_gone(
+    browser_client: FlaskClient, pruned: str
+) -> None:
     for path in (
         f"/result/{pruned}/report.html",
         f"/result/{pruned}/bars.csv",
@@ -104,4 +110,7 @@ def test_a_pinned_run_keeps_its_series_until_it_is_unpinned(
 
 
 def test_a_run_that_is_not_there_cannot_be_pinned(browser_client: FlaskClient) -> None:
-    assert browser_client.post("/api/runs/00000000-0000-4000-8000-000000000000/pin").status_code == 404
+    assert (
+        browser_client.post("/api/runs/00000000-0000-4000-8000-000000000000/pin").status_code
+        == 404
+    )

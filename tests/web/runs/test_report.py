@@ -47,9 +47,14 @@ def test_a_report_needs_no_other_file_and_no_script(report: TestResponse) -> Non
     assert not {tag for tag, _ in tags} & {"script", "link", "iframe", "a", "object", "form"}
     sources = [attributes["src"] or "" for _, attributes in tags if "src" in attributes]
     assert len(sources) == 6
-    assert all(base64.b64decode(source.removeprefix("data:image/png;base64,"))[1:4] == b"PNG" for source in sources)
+    assert all(
+        base64.b64decode(source.removeprefix("data:image/png;base64,"))[1:4] == b"PNG"
+        for source in sources
+    )
     assert not [
-        attributes for _, attributes in tags if "style" in attributes or any(n.startswith("on") for n in attributes)
+        attributes
+        for _, attributes in tags
+        if "style" in attributes or any(n.startswith("on") for n in attributes)
     ]
     assert "url(" not in report.text
 
@@ -69,18 +74,27 @@ def test_a_report_has_request_metrics_trades_receipt_and_how_to_reproduce_it(
 
     assert "for &lt;you&gt;" in page
     assert page.count("<tr>") == len(result["trades"]) + 1
-    for value in (result["data_hash"], result["result_hash"], f"/api/runs/{run_id}/reproduce", "Sharpe ratio"):
+    for value in (
+        result["data_hash"],
+        result["result_hash"],
+        f"/api/runs/{run_id}/reproduce",
+        "Sharpe ratio",
+    ):
         assert value in page
     for value in ('"oversold": 30', result["trades"][0]["entry_timestamp"].replace("T", " ")):
         assert value in page.replace("&#34;", '"')
 
 
-def test_a_report_of_a_run_without_pictures_has_them_drawn(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_report_of_a_run_without_pictures_has_them_drawn(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     page = browser_client.get(f"/result/{make_run(batch_id='sweep')}/report.html").text
 
     assert page.count("data:image/png;base64,") == 6
 
 
 @pytest.mark.parametrize("state", ["pending", "failed"])
-def test_a_run_without_a_result_has_no_report(state: str, browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_run_without_a_result_has_no_report(
+    state: str, browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     assert browser_client.get(f"/result/{make_run(state)}/report.html").status_code == 409

@@ -28,11 +28,15 @@ def repeated(page_app: Flask, browser_client: FlaskClient, make_run: RunMaker) -
     return origin, again
 
 
-def test_a_repetition_that_waits_says_what_will_be_compared(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_repetition_that_waits_says_what_will_be_compared(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     origin = make_run()
     again = browser_client.post(f"/api/runs/{origin}/reproduce").get_json()["run_id"]
 
-    assert 'data-verdict="waiting"' in browser_client.get(f"/result/{again}").get_data(as_text=True)
+    assert 'data-verdict="waiting"' in browser_client.get(f"/result/{again}").get_data(
+        as_text=True
+    )
 
 
 def test_equal_results_are_called_identical_on_both_pages(
@@ -40,8 +44,12 @@ def test_equal_results_are_called_identical_on_both_pages(
 ) -> None:
     origin, again = repeated
 
-    assert 'data-verdict="identical"' in browser_client.get(f"/result/{again}").get_data(as_text=True)
-    assert "Reproduced 1 time: 1 identical" in browser_client.get(f"/result/{origin}").get_data(as_text=True)
+    assert 'data-verdict="identical"' in browser_client.get(f"/result/{again}").get_data(
+        as_text=True
+    )
+    assert "Reproduced 1 time: 1 identical" in browser_client.get(f"/result/{origin}").get_data(
+        as_text=True
+    )
 
 
 def test_one_changed_character_is_a_difference_with_its_cause(
@@ -68,16 +76,24 @@ def test_prices_as_older_runs_stored_them_are_no_difference(
     with page_app.extensions["platform"].engine.begin() as connection:
         text, signals = connection.execute(select(*columns).where(runs.c.run_id == origin)).one()
         stored = json.loads(text)
-        whole = [[float(f"{each:.10g}") if isinstance(each, float) else each for each in row] for row in stored["rows"]]
+        whole = [
+            [float(f"{each:.10g}") if isinstance(each, float) else each for each in row]
+            for row in stored["rows"]
+        ]
         spans = [[bar, signal, 2, 410] for bar, signal, _ in decode_signals(signals)]
-        older = {"trades_json": json.dumps(stored | {"rows": whole}), "signals_json": json.dumps(spans)}
+        older = {
+            "trades_json": json.dumps(stored | {"rows": whole}),
+            "signals_json": json.dumps(spans),
+        }
         connection.execute(update(runs).where(runs.c.run_id == origin).values(**older))
 
     page = browser_client.get(f"/result/{again}").get_data(as_text=True)
 
     assert whole != stored["rows"]
     assert 'data-verdict="identical"' in page
-    assert {each["price"] for each in browser_client.get(f"/api/runs/{origin}").get_json()["signals"]} == {4.1}
+    assert {
+        each["price"] for each in browser_client.get(f"/api/runs/{origin}").get_json()["signals"]
+    } == {4.1}
 
 
 def test_a_metric_that_only_the_later_run_has_is_named_and_no_difference(
@@ -85,7 +101,9 @@ def test_a_metric_that_only_the_later_run_has_is_named_and_no_difference(
 ) -> None:
     origin, again = repeated
     with page_app.extensions["platform"].engine.begin() as connection:
-        text = connection.execute(select(runs.c.metrics_json).where(runs.c.run_id == origin)).scalar_one()
+        text = connection.execute(
+            select(runs.c.metrics_json).where(runs.c.run_id == origin)
+        ).scalar_one()
         stored = json.loads(text)
         del stored["values"]["sqn"]
         older = {"metrics_json": json.dumps(stored), "analysis_version": None}
@@ -102,7 +120,9 @@ def test_a_changed_metric_is_named_with_the_version_that_changed_it(
 ) -> None:
     origin, again = repeated
     with page_app.extensions["platform"].engine.begin() as connection:
-        text = connection.execute(select(runs.c.metrics_json).where(runs.c.run_id == origin)).scalar_one()
+        text = connection.execute(
+            select(runs.c.metrics_json).where(runs.c.run_id == origin)
+        ).scalar_one()
         stored = json.loads(text)
         stored["values"]["cagr"] += 1.0
         older = {"metrics_json": json.dumps(stored), "analysis_version": None}

@@ -22,17 +22,26 @@ from web.request_fields import FIELDS, PRESET_FIELDS, read_fields
 class MadeUp:
     """A contract with a field that the real one does not have."""
 
-    leverage: Annotated[Annotated[float, Ge(1), Lt(5)] | None, About("Leverage", "orders", "of equity", "times")] = None
+    leverage: Annotated[
+        Annotated[float, Ge(1), Lt(5)] | None, About("Leverage", "orders", "of equity", "times")
+    ] = None
     hedged: Annotated[bool, About("Hedge", "orders", "hedge the market")] = True
     themes: Annotated[
-        Annotated[list[Annotated[str, MinLen(1), MaxLen(20)]], MaxLen(4)], About("Themes", "orders", "of the trade")
+        Annotated[list[Annotated[str, MinLen(1), MaxLen(20)]], MaxLen(4)],
+        About("Themes", "orders", "of the trade"),
     ] = dataclasses.field(default_factory=list)
-    floor_pct: Annotated[Annotated[float, Ge(0), Lt(100)] | None, About("Floor", "orders", suggested=0)] = None
+    floor_pct: Annotated[
+        Annotated[float, Ge(0), Lt(100)] | None, About("Floor", "orders", suggested=0)
+    ] = None
 
 
-def test_every_field_of_the_contract_is_in_form_messages_and_description(client: FlaskClient) -> None:
+def test_every_field_of_the_contract_is_in_form_messages_and_description(
+    client: FlaskClient,
+) -> None:
     form = client.get("/").text
-    described = client.get("/api/openapi.json").json["components"]["schemas"]["RunRequest"]["properties"]
+    described = client.get("/api/openapi.json").json["components"]["schemas"]["RunRequest"][
+        "properties"
+    ]
 
     for name, field in FIELDS.items():
         if field.about.asked and name != "params":
@@ -41,7 +50,9 @@ def test_every_field_of_the_contract_is_in_form_messages_and_description(client:
             assert str(escape(field.about.title)) in form
             assert str(escape(field.about.help)) in form or name in ("ticker", "rule_type")
         if name != "run_id":
-            refused = client.post("/run_backtest", json=run_values(**{name: [1]})).json["errors"][name]
+            refused = client.post("/run_backtest", json=run_values(**{name: [1]})).json["errors"][
+                name
+            ]
             assert refused == f"[1] is not accepted; accepted: {field.accepts}"
             assert described[name]["description"] == field.accepts
 
@@ -49,14 +60,21 @@ def test_every_field_of_the_contract_is_in_form_messages_and_description(client:
 def test_a_new_field_needs_no_other_line(app: Flask) -> None:
     fields = read_fields(MadeUp)
     with app.test_request_context():
-        form = app.jinja_env.get_template("runs/_fields.html").make_module({"fields": fields}).section("orders")  # type: ignore[attr-defined]
+        form = (
+            app.jinja_env.get_template("runs/_fields.html")
+            .make_module({"fields": fields})
+            .section("orders")
+        )  # type: ignore[attr-defined]
 
     assert fields["leverage"].accepts == "times from 1 to below 5 (of equity), or null"
     assert re.search(
         r'type="number"[^>]* min="1" max="5"[^>]* placeholder="none" [^>]*name="leverage" data-field data-optional',
         form,
     )
-    assert fields["themes"].accepts == "a list of at most 4, each of 1 to 20 characters (of the trade)"
+    assert (
+        fields["themes"].accepts
+        == "a list of at most 4, each of 1 to 20 characters (of the trade)"
+    )
     assert fields["themes"].said(["gold", "oil"]) == "gold, oil"
     assert re.search(r'name="themes" data-field data-optional data-words', form)
     assert re.search(r'placeholder="none" value="0" [^>]*name="floor_pct"', form)
@@ -67,10 +85,16 @@ def test_a_run_from_before_a_field_was_added_keeps_its_page(
     page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     run_id = make_run()
-    older = {name: value for name, value in run_values().items() if name not in ("charts", "fill")}
+    older = {
+        name: value for name, value in run_values().items() if name not in ("charts", "fill")
+    }
     with page_app.extensions["platform"].engine.begin() as connection:
-        stored = json.dumps({"initial_capital": 100_000.0, "timeframe": "1d", "direction": "longonly", **older})
-        connection.execute(update(runs).where(runs.c.run_id == run_id).values(request_json=stored))
+        stored = json.dumps(
+            {"initial_capital": 100_000.0, "timeframe": "1d", "direction": "longonly", **older}
+        )
+        connection.execute(
+            update(runs).where(runs.c.run_id == run_id).values(request_json=stored)
+        )
 
     page = browser_client.get(f"/result/{run_id}")
 

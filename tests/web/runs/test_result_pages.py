@@ -42,15 +42,21 @@ def test_trades_fill_pages_and_the_second_goes_on_where_the_first_ended(
 
 
 @pytest.mark.parametrize("name", COLUMNS)
-def test_trades_are_sorted_by_any_column(browser_client: FlaskClient, run_id: str, name: str) -> None:
-    listed = browser_client.get(f"/result/{run_id}/trades.json?sort={name}&order=desc").get_json()["trades"]
+def test_trades_are_sorted_by_any_column(
+    browser_client: FlaskClient, run_id: str, name: str
+) -> None:
+    listed = browser_client.get(
+        f"/result/{run_id}/trades.json?sort={name}&order=desc"
+    ).get_json()["trades"]
 
     values = [trade[name] for trade in listed]
     assert values == sorted(values, reverse=True)
     assert len(values) == len(trades(browser_client, run_id))
 
 
-def test_trades_are_filtered_by_side_outcome_and_reason(browser_client: FlaskClient, run_id: str) -> None:
+def test_trades_are_filtered_by_side_outcome_and_reason(
+    browser_client: FlaskClient, run_id: str
+) -> None:
     query = "side=SELL&outcome=lost&reason=stop_loss"
 
     listed = browser_client.get(f"/result/{run_id}/trades.json?{query}").get_json()["trades"]
@@ -58,7 +64,9 @@ def test_trades_are_filtered_by_side_outcome_and_reason(browser_client: FlaskCli
     expected = [
         trade
         for trade in trades(browser_client, run_id)
-        if trade["side"] == "SELL" and trade["pnl_abs"] <= 0 and trade["exit_reason"] == "stop_loss"
+        if trade["side"] == "SELL"
+        and trade["pnl_abs"] <= 0
+        and trade["exit_reason"] == "stop_loss"
     ]
     assert listed == expected != []
 
@@ -85,7 +93,11 @@ def test_a_trade_that_is_still_open_has_no_exit_on_the_page_and_the_last_close_i
     assert last["exit_timestamp"][:10] not in re.search(r"<tbody>.*</tbody>", page, re.DOTALL)[0]  # type: ignore[index]
     row = list(csv.DictReader(io.StringIO(file)))[-1]
     assert row == {name: str(each) for name, each in as_on_page(last).items() if name in row}
-    assert (row["exit_reason"], row["is_open"], float(row["exit_fees"])) == ("end_of_data", "True", 0.0)
+    assert (row["exit_reason"], row["is_open"], float(row["exit_fees"])) == (
+        "end_of_data",
+        "True",
+        0.0,
+    )
 
 
 def test_the_csv_holds_what_the_api_says(browser_client: FlaskClient, run_id: str) -> None:
@@ -100,44 +112,68 @@ def test_the_csv_holds_what_the_api_says(browser_client: FlaskClient, run_id: st
 
 def as_on_page(trade: dict[str, Any]) -> dict[str, Any]:
     """Counted from 1, and called by the position, as the page has it."""
-    return {**trade, "trade_no": trade["trade_no"] + 1, "side": {"BUY": "long", "SELL": "short"}[trade["side"]]}
+    return {
+        **trade,
+        "trade_no": trade["trade_no"] + 1,
+        "side": {"BUY": "long", "SELL": "short"}[trade["side"]],
+    }
 
 
-@pytest.mark.parametrize("query", ["sort=evil", "order=up", "side=LONG", "outcome=x", "reason=x", "page=0", "page=99"])
-def test_a_view_of_trades_that_cannot_be_meant_is_refused(browser_client: FlaskClient, run_id: str, query: str) -> None:
+@pytest.mark.parametrize(
+    "query", ["sort=evil", "order=up", "side=LONG", "outcome=x", "reason=x", "page=0", "page=99"]
+)
+def test_a_view_of_trades_that_cannot_be_meant_is_refused(
+    browser_client: FlaskClient, run_id: str, query: str
+) -> None:
     assert browser_client.get(f"/result/{run_id}?tab=trades&{query}").status_code == 400
 
 
 def test_the_bars_are_a_table_and_a_csv(browser_client: FlaskClient, run_id: str) -> None:
     page = browser_client.get(f"/result/{run_id}/bars").get_data(as_text=True)
-    rows = list(csv.reader(io.StringIO(browser_client.get(f"/result/{run_id}/bars.csv").get_data(as_text=True))))
+    rows = list(
+        csv.reader(
+            io.StringIO(browser_client.get(f"/result/{run_id}/bars.csv").get_data(as_text=True))
+        )
+    )
     candle = browser_client.get(f"/api/runs/{run_id}").get_json()["price_candles"][-1]
 
     assert rows[-1][0] in page  # the latest row comes first on the page
-    assert rows[-1][:6] == [str(candle[name]) for name in ("date", "open", "high", "low", "close", "volume")]
+    assert rows[-1][:6] == [
+        str(candle[name]) for name in ("date", "open", "high", "low", "close", "volume")
+    ]
     assert len(rows) > 50
 
 
-def test_equity_is_cash_and_position_in_its_table(browser_client: FlaskClient, run_id: str) -> None:
+def test_equity_is_cash_and_position_in_its_table(
+    browser_client: FlaskClient, run_id: str
+) -> None:
     text = browser_client.get(f"/result/{run_id}/bars.csv").get_data(as_text=True)
 
     for row in csv.DictReader(io.StringIO(text)):
-        assert float(row["equity"]) == pytest.approx(float(row["cash"]) + float(row["position"]), abs=0.011)
+        assert float(row["equity"]) == pytest.approx(
+            float(row["cash"]) + float(row["position"]), abs=0.011
+        )
 
 
 @pytest.mark.parametrize("path", ["tables/evil", "bars?page=0", "bars?page=x"])
-def test_tables_that_do_not_exist_are_refused(browser_client: FlaskClient, run_id: str, path: str) -> None:
+def test_tables_that_do_not_exist_are_refused(
+    browser_client: FlaskClient, run_id: str, path: str
+) -> None:
     assert browser_client.get(f"/result/{run_id}/{path}").status_code in (400, 404)
 
 
-def test_a_run_without_result_has_no_tables(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_run_without_result_has_no_tables(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     waiting = make_run("pending")
 
     assert browser_client.get(f"/result/{waiting}/trades.csv").status_code == 409
     assert browser_client.get(f"/result/{UNKNOWN}/bars").status_code == 404
 
 
-def test_the_stats_show_returns_of_months_and_years(browser_client: FlaskClient, run_id: str) -> None:
+def test_the_stats_show_returns_of_months_and_years(
+    browser_client: FlaskClient, run_id: str
+) -> None:
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
 
     assert "Monthly returns" in page
@@ -150,7 +186,9 @@ def test_a_result_without_trades_is_derived_once_and_says_why(
     run_id = make_run(params={"period": 14, "oversold": 1, "overbought": 99})
     decoded: list[str] = []
     decode = run_series.decode_equity
-    monkeypatch.setattr(run_series, "decode_equity", lambda text: decoded.append(text) or decode(text))
+    monkeypatch.setattr(
+        run_series, "decode_equity", lambda text: decoded.append(text) or decode(text)
+    )
 
     page = browser_client.get(f"/result/{run_id}").get_data(as_text=True)
 
@@ -166,17 +204,24 @@ def test_buy_and_hold_is_one_number_in_metrics_charts_and_tables(
 
     file = browser_client.get(f"/result/{run_id}/bars.csv").get_data(as_text=True)
 
-    returns = [float(row["buy and hold"]) / 1000 - 100 for row in csv.DictReader(io.StringIO(file))]
+    returns = [
+        float(row["buy and hold"]) / 1000 - 100 for row in csv.DictReader(io.StringIO(file))
+    ]
     first, last = result["price_candles"][0]["close"], result["price_candles"][-1]["close"]
     assert returns[-1] == pytest.approx(result["metrics"]["buy_hold_return_pct"], abs=1e-5)
     assert returns[-1] == pytest.approx((last / first / 1.02 / 1.01 - 1) * 100, rel=2e-3)
     assert returns[0] == pytest.approx((1 / 1.02 / 1.01 - 1) * 100, abs=0.2)
 
 
-def test_a_risk_free_rate_lowers_the_sharpe_ratio_and_is_shown(browser_client: FlaskClient, make_run: RunMaker) -> None:
+def test_a_risk_free_rate_lowers_the_sharpe_ratio_and_is_shown(
+    browser_client: FlaskClient, make_run: RunMaker
+) -> None:
     plain, asked = (make_run(**fields) for fields in ({}, {"risk_free_rate": 0.04}))
 
-    ratios = [browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"] for run_id in (plain, asked)]
+    ratios = [
+        browser_client.get(f"/api/runs/{run_id}").get_json()["metrics"]
+        for run_id in (plain, asked)
+    ]
     page = browser_client.get(f"/result/{asked}").get_data(as_text=True)
 
     assert ratios[1]["sharpe_ratio"] < ratios[0]["sharpe_ratio"]
@@ -196,11 +241,15 @@ def test_what_cash_earned_and_shorts_paid_is_in_the_account_and_shown(
 
     metrics, cash = result["metrics"], [point["cash"] for point in result["portfolio_curve"]]
     worth = [held * close for held, close in zip(bars["position"], bars["close"], strict=True)]
-    assert [a + b for a, b in zip(cash, worth, strict=True)] == pytest.approx(bars["equity"], abs=0.02)
+    assert [a + b for a, b in zip(cash, worth, strict=True)] == pytest.approx(
+        bars["equity"], abs=0.02
+    )
     assert min(metrics["total_interest"], metrics["total_borrow_fees"]) > 0
     carried = metrics["total_interest"] - metrics["total_borrow_fees"]
     earned = sum(trade["pnl_abs"] for trade in result["trades"]) + carried
-    assert metrics["final_equity"] == pytest.approx(100_000 + earned, abs=0.01 * len(result["trades"]))
+    assert metrics["final_equity"] == pytest.approx(
+        100_000 + earned, abs=0.01 * len(result["trades"])
+    )
     assert "<dt>Borrow fee</dt><dd>3 %</dd>" in page
     assert "Interest earned" in page
 
@@ -209,7 +258,11 @@ def test_trades_of_an_older_run_have_no_excursions_and_are_shown_and_sorted(
     page_app: Flask, browser_client: FlaskClient, run_id: str
 ) -> None:
     with page_app.extensions["platform"].engine.begin() as connection:
-        stored = json.loads(connection.execute(select(runs.c.trades_json).where(runs.c.run_id == run_id)).scalar_one())
+        stored = json.loads(
+            connection.execute(
+                select(runs.c.trades_json).where(runs.c.run_id == run_id)
+            ).scalar_one()
+        )
         older = {"columns": stored["columns"][:-2], "rows": [row[:-2] for row in stored["rows"]]}
         text = json.dumps(stored | older)
         connection.execute(update(runs).where(runs.c.run_id == run_id).values(trades_json=text))
@@ -227,14 +280,22 @@ def test_the_rolling_sharpe_ratio_has_the_run_s_own_bars_per_year(
 ) -> None:
     def last() -> float:
         run_bars.cache_clear()
-        ratio: float = browser_client.get(f"/api/runs/{run_id}/bars").get_json()["rolling_sharpe"][-1]
+        ratio: float = browser_client.get(f"/api/runs/{run_id}/bars").get_json()[
+            "rolling_sharpe"
+        ][-1]
         return ratio
 
     daily = last()
     with page_app.extensions["platform"].engine.begin() as connection:
-        stored = json.loads(connection.execute(select(runs.c.metrics_json).where(runs.c.run_id == run_id)).scalar_one())
+        stored = json.loads(
+            connection.execute(
+                select(runs.c.metrics_json).where(runs.c.run_id == run_id)
+            ).scalar_one()
+        )
         stored["values"]["bars_per_year"] = 4 * 252
-        connection.execute(update(runs).where(runs.c.run_id == run_id).values(metrics_json=json.dumps(stored)))
+        connection.execute(
+            update(runs).where(runs.c.run_id == run_id).values(metrics_json=json.dumps(stored))
+        )
 
     assert last() == pytest.approx(2 * daily, abs=0.001)
 
@@ -242,7 +303,12 @@ def test_the_rolling_sharpe_ratio_has_the_run_s_own_bars_per_year(
 def test_the_rolling_sharpe_ratio_subtracts_the_risk_free_rate_as_the_metric_does(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
-    halfyear = {"start_date": "2005-01-03", "end_date": "2005-07-01", "risk_free_rate": 0.04, "direction": "longshort"}
+    halfyear = {
+        "start_date": "2005-01-03",
+        "end_date": "2005-07-01",
+        "risk_free_rate": 0.04,
+        "direction": "longshort",
+    }
     run_id = make_run(**halfyear)
 
     bars = browser_client.get(f"/api/runs/{run_id}/bars").get_json()
@@ -262,10 +328,14 @@ def test_a_page_that_prefers_to_wait_shows_the_run_that_ends_meanwhile(
         assert browser_client.post(f"/api/runs/{run_id}/cancel").status_code == 200
 
     monkeypatch.setattr(page.time, "sleep", cancel)
-    assert 'data-status="pending"' in browser_client.get(f"/result/{run_id}").get_data(as_text=True)
+    assert 'data-status="pending"' in browser_client.get(f"/result/{run_id}").get_data(
+        as_text=True
+    )
     assert not slept
 
-    shown = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(as_text=True)
+    shown = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(
+        as_text=True
+    )
 
     assert len(slept) == 1
     assert "cancelled" in shown
@@ -280,6 +350,8 @@ def test_no_more_than_two_pages_of_a_process_are_held(
 
     with page._held:
         monkeypatch.setattr(page.time, "sleep", lambda seconds: pytest.fail("held"))
-        shown = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(as_text=True)
+        shown = browser_client.get(f"/result/{run_id}", headers={"Prefer": "wait"}).get_data(
+            as_text=True
+        )
 
     assert 'data-status="pending"' in shown

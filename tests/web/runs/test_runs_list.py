@@ -47,7 +47,8 @@ def row(number: int, chance: random.Random) -> dict[str, Any]:
         "waiting_since": created,
         "created_at": created,
         "total_return_pct": round(chance.uniform(-50, 50), 1) if done else None,
-        "sharpe_ratio": chance.choice([None, -0.5, 0.0, 0.5, 1.0, 1.25]) if done else None,  # many ties
+        # many ties
+        "sharpe_ratio": chance.choice([None, -0.5, 0.0, 0.5, 1.0, 1.25]) if done else None,
         "max_drawdown_pct": chance.uniform(0, 60) if done else None,
         "num_trades": chance.randrange(40) if done else None,
         "sparkline": "0aZ_" if done else None,
@@ -62,7 +63,10 @@ def rows(page_app: Flask) -> list[dict[str, Any]]:
     platform: Platform = page_app.extensions["platform"]
     with platform.engine.begin() as connection:
         connection.execute(insert(runs), made)
-        connection.execute(insert(run_tags), [{"run_id": each["run_id"], "tag": "50%_Off"} for each in made[::10]])
+        connection.execute(
+            insert(run_tags),
+            [{"run_id": each["run_id"], "tag": "50%_Off"} for each in made[::10]],
+        )
     return made
 
 
@@ -99,16 +103,24 @@ def test_pages_by_a_metric_hold_every_run_that_has_it_once(
         found = all_pages(browser_client, f"sort={sort}&order={order}")
 
         # equal values are in the order of submission, or against it
-        having = [each for each in (rows if order == "asc" else rows[::-1]) if each[metric] is not None]
+        having = [
+            each for each in (rows if order == "asc" else rows[::-1]) if each[metric] is not None
+        ]
         assert found == ids(sorted(having, key=lambda each: sign * each[metric])), sort
 
 
-@pytest.mark.parametrize("few_runs", [0, 1000])  # searched for in the wanted order, and sorted at once
+# searched for in the wanted order, and sorted at once
+@pytest.mark.parametrize("few_runs", [0, 1000])
 def test_bounds_on_one_metric_and_an_order_by_another_go_together(
-    browser_client: FlaskClient, rows: list[dict[str, Any]], few_runs: int, monkeypatch: pytest.MonkeyPatch
+    browser_client: FlaskClient,
+    rows: list[dict[str, Any]],
+    few_runs: int,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("adapters.runs.lists.FEW_RUNS", few_runs)
-    within = [each for each in rows[::-1] if each["num_trades"] and each["max_drawdown_pct"] <= 30]
+    within = [
+        each for each in rows[::-1] if each["num_trades"] and each["max_drawdown_pct"] <= 30
+    ]
     within = [each for each in within if each["num_trades"] >= 5]
 
     for sort, metric in SORTS:
@@ -119,13 +131,23 @@ def test_bounds_on_one_metric_and_an_order_by_another_go_together(
 
 
 @pytest.mark.parametrize("sort", ["created", "sharpe"])
-def test_going_back_shows_the_page_before(browser_client: FlaskClient, rows: list[dict[str, Any]], sort: str) -> None:
+def test_going_back_shows_the_page_before(
+    browser_client: FlaskClient, rows: list[dict[str, Any]], sort: str
+) -> None:
     first = browser_client.get(f"/api/runs?limit=20&sort={sort}").get_json()
-    second = browser_client.get(f"/api/runs?limit=20&sort={sort}&after={first['next']}").get_json()
-    third = browser_client.get(f"/api/runs?limit=20&sort={sort}&after={second['next']}").get_json()
+    second = browser_client.get(
+        f"/api/runs?limit=20&sort={sort}&after={first['next']}"
+    ).get_json()
+    third = browser_client.get(
+        f"/api/runs?limit=20&sort={sort}&after={second['next']}"
+    ).get_json()
 
-    back = browser_client.get(f"/api/runs?limit=20&sort={sort}&before={third['previous']}").get_json()
-    front = browser_client.get(f"/api/runs?limit=20&sort={sort}&before={back['previous']}").get_json()
+    back = browser_client.get(
+        f"/api/runs?limit=20&sort={sort}&before={third['previous']}"
+    ).get_json()
+    front = browser_client.get(
+        f"/api/runs?limit=20&sort={sort}&before={back['previous']}"
+    ).get_json()
 
     assert back["runs"] == second["runs"]
     assert front["runs"] == first["runs"]
@@ -136,7 +158,9 @@ FILTERS = {
     "ticker=MSFT": lambda each: each["ticker"] == "MSFT",
     "rule=ATR&ticker=IBM": lambda each: each["rule_type"] == "ATR" and each["ticker"] == "IBM",
     "status=failed": lambda each: each["status"] == "FAILED",
-    "status=completed&batch=sweep": lambda each: each["status"] == "SUCCEEDED" and each["batch_id"] == "sweep",
+    "status=completed&batch=sweep": lambda each: (
+        each["status"] == "SUCCEEDED" and each["batch_id"] == "sweep"
+    ),
     "label=idea": lambda each: each["label"] == "idea",
     "label=DE": lambda each: each["label"] == "idea",
     "label=de&sort=sharpe&trades_min=0&order=asc&ticker=nowhere": lambda _: False,
@@ -144,29 +168,39 @@ FILTERS = {
     "q=IDE": lambda each: each["label"] == "idea",
     "q=msf": lambda each: each["ticker"] == "MSFT",
     "q=trailing": lambda each: each["rule_type"] == "ATR",  # from its title
-    "q=atr+ibm+ide": lambda each: (each["rule_type"], each["ticker"], each["label"]) == ("ATR", "IBM", "idea"),
+    "q=atr+ibm+ide": lambda each: (
+        (each["rule_type"], each["ticker"], each["label"]) == ("ATR", "IBM", "idea")
+    ),
     "q=%25_o": lambda each: int(each["rule_id"][2:]) % 10 == 0,  # of a tag, and no pattern
     "q=nightly&ticker=IBM": lambda each: each["title"] is not None and each["ticker"] == "IBM",
     "q=nowhere": lambda _: False,
     "ticker=msft": lambda each: each["ticker"] == "MSFT",
     "name=R_17": lambda each: each["rule_id"] == "R_17",
     "name=%E6%97%A5": lambda _: False,
-    "from=2026-03-05&to=2026-03-06": lambda each: datetime(2026, 3, 5) <= each["created_at"] < datetime(2026, 3, 7),
+    "from=2026-03-05&to=2026-03-06": lambda each: (
+        datetime(2026, 3, 5) <= each["created_at"] < datetime(2026, 3, 7)
+    ),
     "from=2031-01-01": lambda _: False,
     "from=0001-01-01&to=9999-12-31": lambda _: True,
     "to=0001-01-01": lambda _: False,
-    "sharpe_min=0.5": lambda each: each["sharpe_ratio"] is not None and each["sharpe_ratio"] >= 0.5,
+    "sharpe_min=0.5": lambda each: (
+        each["sharpe_ratio"] is not None and each["sharpe_ratio"] >= 0.5
+    ),
     "return_min=-10&return_max=10": lambda each: (
         each["total_return_pct"] is not None and -10 <= each["total_return_pct"] <= 10
     ),
     "drawdown_max=20&trades_min=30&status=completed": lambda each: (
-        each["num_trades"] is not None and each["max_drawdown_pct"] <= 20 and each["num_trades"] >= 30
+        each["num_trades"] is not None
+        and each["max_drawdown_pct"] <= 20
+        and each["num_trades"] >= 30
     ),
     "status=failed&sharpe_min=-9": lambda _: False,
 }
 
 
-def test_a_filter_shows_the_runs_that_it_names(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+def test_a_filter_shows_the_runs_that_it_names(
+    browser_client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
     for query, fits in FILTERS.items():
         found = all_pages(browser_client, query)
 
@@ -189,14 +223,18 @@ def test_a_filter_that_cannot_be_meant_is_refused_by_name(browser_client: FlaskC
         assert query.rpartition("&")[2].partition("=")[0] in answer.get_json()["errors"]
 
 
-def test_the_page_shows_foreign_words_as_words(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+def test_the_page_shows_foreign_words_as_words(
+    browser_client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
     page = browser_client.get("/runs").get_data(as_text=True)
 
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script>alert" not in page
 
 
-def test_the_page_keeps_filter_and_order_in_its_links(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+def test_the_page_keeps_filter_and_order_in_its_links(
+    browser_client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
     page = browser_client.get("/runs?ticker=IBM&sort=return&limit=5").get_data(as_text=True)
 
     link = page.split('rel="next"')[1].split('href="')[1].split('"')[0].replace("&amp;", "&")
@@ -206,10 +244,14 @@ def test_the_page_keeps_filter_and_order_in_its_links(browser_client: FlaskClien
 
 def test_no_fitting_run_says_how_to_see_others(browser_client: FlaskClient) -> None:
     assert "No runs yet" in browser_client.get("/runs").get_data(as_text=True)
-    assert "No run fits this filter" in browser_client.get("/runs?ticker=IBM").get_data(as_text=True)
+    assert "No run fits this filter" in browser_client.get("/runs?ticker=IBM").get_data(
+        as_text=True
+    )
 
 
-def test_a_word_finds_the_runs_of_a_batch_by_its_name_and_title(browser_client: FlaskClient) -> None:
+def test_a_word_finds_the_runs_of_a_batch_by_its_name_and_title(
+    browser_client: FlaskClient,
+) -> None:
     for batch_id in ("nightly-rsi-1", "weekly"):
         browser_client.post(f"/api/runs/bulk?batch_id={batch_id}", json=sweep_values(2))
     browser_client.put("/api/batches/weekly/title", json={"title": "All of Europe"})
@@ -223,7 +265,9 @@ def test_a_word_finds_the_runs_of_a_batch_by_its_name_and_title(browser_client: 
     assert found("europe nightly") == []
 
 
-def test_a_word_that_no_run_has_is_named(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+def test_a_word_that_no_run_has_is_named(
+    browser_client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
     page = browser_client.get("/runs?q=idea+<x>+aapl").text
 
     assert "No run’s label, title, ticker, rule, tag or batch contains “&lt;x&gt;”" in page
@@ -239,14 +283,19 @@ def test_a_search_leads_to_the_filtered_list(browser_client: FlaskClient) -> Non
         "": "/runs",
         "deadbeef": "/runs?q=deadbeef",
     }.items():
-        assert browser_client.get("/search", query_string={"q": words}).headers["Location"] == target
+        assert (
+            browser_client.get("/search", query_string={"q": words}).headers["Location"] == target
+        )
 
 
-def test_a_search_for_the_name_of_a_batch_leads_to_it(browser_client: FlaskClient, rows: list[dict[str, Any]]) -> None:
+def test_a_search_for_the_name_of_a_batch_leads_to_it(
+    browser_client: FlaskClient, rows: list[dict[str, Any]]
+) -> None:
     name = next(row["batch_id"] for row in rows if row["batch_id"])
 
     assert (
-        browser_client.get("/search", query_string={"q": f" {name} "}).headers["Location"] == f"/batches/{quote(name)}"
+        browser_client.get("/search", query_string={"q": f" {name} "}).headers["Location"]
+        == f"/batches/{quote(name)}"
     )
 
 
@@ -255,7 +304,9 @@ def test_a_search_for_the_start_of_an_id_leads_to_the_run(
 ) -> None:
     run_id = rows[3]["run_id"]
 
-    assert browser_client.get(f"/search?q={run_id[:9]}").headers["Location"] == f"/result/{run_id}"
+    assert (
+        browser_client.get(f"/search?q={run_id[:9]}").headers["Location"] == f"/result/{run_id}"
+    )
 
 
 @pytest.mark.parametrize(
@@ -263,11 +314,17 @@ def test_a_search_for_the_start_of_an_id_leads_to_the_run(
     [("sharpe_min=x", "'x' is not accepted; accepted: a number from -1e15 to 1e15"),
      ("order=up", "'up' is not accepted; accepted: desc, asc")],
 )  # fmt: skip
-def test_a_refused_filter_says_what_is_accepted_and_leads_on(client: FlaskClient, query: str, words: str) -> None:
+def test_a_refused_filter_says_what_is_accepted_and_leads_on(
+    client: FlaskClient, query: str, words: str
+) -> None:
     answer = client.get(f"/runs?{query}", headers={"Accept": "text/html"})
 
     page = answer.get_data(as_text=True).replace("&#39;", "'")
-    assert (answer.status_code, words in page, 'href="/runs">All runs' in page) == (400, True, True)
+    assert (answer.status_code, words in page, 'href="/runs">All runs' in page) == (
+        400,
+        True,
+        True,
+    )
 
 
 def test_a_list_of_one_page_ends_with_its_last_run(client: FlaskClient) -> None:
@@ -286,7 +343,10 @@ def test_what_a_run_holds_is_read_where_the_list_shows_it(
     def read(path: str) -> tuple[bool, bool]:
         statements.clear()
         assert browser_client.get(path).status_code == 200
-        return tuple(any(column in each for each in statements) for column in ("request_json", "metrics_json"))  # type: ignore[return-value]
+        return tuple(
+            any(column in each for each in statements)
+            for column in ("request_json", "metrics_json")
+        )  # type: ignore[return-value]
 
     assert read("/api/runs") == (False, False)
     assert read("/runs") == (True, False)

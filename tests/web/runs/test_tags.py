@@ -18,7 +18,9 @@ pytestmark = ON_BOTH_DATABASES
 
 
 def listed(client: FlaskClient, tag: str) -> set[str]:
-    return {run["run_id"] for run in client.get("/api/runs", query_string={"tag": tag}).json["runs"]}
+    return {
+        run["run_id"] for run in client.get("/api/runs", query_string={"tag": tag}).json["runs"]
+    }
 
 
 def tags_of(client: FlaskClient, run_id: str) -> list[str]:
@@ -34,7 +36,11 @@ def test_runs_are_listed_by_each_of_their_tags(
     page_app: Flask, browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     client = page_app.test_client()
-    both, one, none = make_run(tags=["trend", "Idee 7 ✓"]), make_run("pending", tags=["trend"]), make_run("pending")
+    both, one, none = (
+        make_run(tags=["trend", "Idee 7 ✓"]),
+        make_run("pending", tags=["trend"]),
+        make_run("pending"),
+    )
 
     assert (listed(client, "trend"), listed(client, "Idee 7 ✓"), listed(client, "Trend")) == (
         {both, one},
@@ -48,7 +54,9 @@ def test_runs_are_listed_by_each_of_their_tags(
     assert "#trend" in browser_client.get("/runs").text
 
 
-def test_tags_are_part_of_no_result_and_go_along_when_a_run_is_repeated(page_app: Flask, make_run: RunMaker) -> None:
+def test_tags_are_part_of_no_result_and_go_along_when_a_run_is_repeated(
+    page_app: Flask, make_run: RunMaker
+) -> None:
     client = page_app.test_client()
     run_id = make_run(tags=["trend"])
     again = client.post(f"/api/runs/{run_id}/reproduce").json["run_id"]
@@ -56,7 +64,9 @@ def test_tags_are_part_of_no_result_and_go_along_when_a_run_is_repeated(page_app
 
     assert listed(client, "trend") == {run_id, again}
     with page_app.extensions["platform"].engine.connect() as connection:
-        hashes = connection.execute(select(runs.c.request_hash).where(runs.c.run_id.in_([run_id, plain]))).scalars()
+        hashes = connection.execute(
+            select(runs.c.request_hash).where(runs.c.run_id.in_([run_id, plain]))
+        ).scalars()
         assert len({*hashes}) == 1
 
 
@@ -69,10 +79,20 @@ def test_tags_of_many_runs_are_changed_at_once(page_app: Flask) -> None:
 
     assert changed(client, *ids, add=["seen", "raw"]).json == {"changed": 3}
     assert changed(client, *ids, add=["seen"]).json == {"changed": 0}
-    assert changed(client, *ids[:2], add=["kept"], remove=["raw", "unknown"]).json == {"changed": 2}
+    assert changed(client, *ids[:2], add=["kept"], remove=["raw", "unknown"]).json == {
+        "changed": 2
+    }
 
-    assert [listed(client, tag) for tag in ("raw", "seen", "kept")] == [{ids[2]}, {*ids}, {*ids[:2]}]
-    assert [tags_of(client, each) for each in ids] == [["seen", "kept"], ["seen", "kept"], ["raw", "seen"]]
+    assert [listed(client, tag) for tag in ("raw", "seen", "kept")] == [
+        {ids[2]},
+        {*ids},
+        {*ids[:2]},
+    ]
+    assert [tags_of(client, each) for each in ids] == [
+        ["seen", "kept"],
+        ["seen", "kept"],
+        ["raw", "seen"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -101,10 +121,15 @@ def test_what_tags_cannot_be_is_said_by_field_and_changes_nothing(
     assert fault is None or list(answer.json["errors"]) == [fault]
     if "add" in words and status == 400:
         refused = client.post("/run_backtest", json=run_values(tags=words["add"]))
-        assert "accepted: a list of at most 10, each of 1 to 32 characters" in refused.json["errors"]["tags"]
+        assert (
+            "accepted: a list of at most 10, each of 1 to 32 characters"
+            in refused.json["errors"]["tags"]
+        )
 
 
-def test_one_run_that_is_not_there_leaves_all_as_they_were(page_app: Flask, make_run: RunMaker) -> None:
+def test_one_run_that_is_not_there_leaves_all_as_they_were(
+    page_app: Flask, make_run: RunMaker
+) -> None:
     client, run_id, other = page_app.test_client(), make_run("pending"), str(uuid4())
 
     answer = changed(client, run_id, other, add=["seen"])
@@ -118,11 +143,16 @@ def test_one_run_that_is_not_there_leaves_all_as_they_were(page_app: Flask, make
 def test_nobody_tags_others_runs(anybody: FlaskClient, made: TokenMaker) -> None:
     mine, theirs = made("submit", "mine"), made("submit", "theirs")
     values = {
-        "run_ids": [anybody.post("/run_backtest", json=run_values(), headers=theirs).json["run_id"]],
+        "run_ids": [
+            anybody.post("/run_backtest", json=run_values(), headers=theirs).json["run_id"]
+        ],
         "add": ["x"],
     }
 
-    answers = [anybody.post("/api/runs/tags", json=values, headers=who).status_code for who in (mine, theirs)]
+    answers = [
+        anybody.post("/api/runs/tags", json=values, headers=who).status_code
+        for who in (mine, theirs)
+    ]
 
     assert answers == [403, 200]
 
@@ -132,7 +162,9 @@ def test_a_run_from_before_there_were_tags_gets_some(page_app: Flask, make_run: 
     platform: Platform = page_app.extensions["platform"]
     with platform.engine.begin() as connection:
         older = {name: value for name, value in run_values().items() if name != "tags"}
-        connection.execute(runs.update().where(runs.c.run_id == run_id).values(request_json=json.dumps(older)))
+        connection.execute(
+            runs.update().where(runs.c.run_id == run_id).values(request_json=json.dumps(older))
+        )
 
     assert changed(page_app.test_client(), run_id, add=["late"]).json == {"changed": 1}
     with platform.engine.connect() as connection:

@@ -14,7 +14,12 @@ from adapters.tables import runs, screens
 from tests.services.jobs import run_all
 from tests.services.web_app import web_app
 
-BASE = {"ticker": "AAPL", "rule_type": "MA_CROSS", "start_date": "2004-01-01", "end_date": "2006-12-31"}
+BASE = {
+    "ticker": "AAPL",
+    "rule_type": "MA_CROSS",
+    "start_date": "2004-01-01",
+    "end_date": "2006-12-31",
+}
 AXES = {"fast": [5, 10, 20], "slow": {"min": 50, "max": 90, "step": 20}}
 SPEC: dict[str, Any] = {"name": "Averages", "base": BASE, "parameters": AXES}
 Work = Callable[[], int]
@@ -58,7 +63,9 @@ def test_its_rows_are_ranked_and_bounded_by_core_metrics(client: FlaskClient, wo
     ratios = [row["metrics"]["sharpe_ratio"] for row in rows]
     assert (found["status"], found["done"], len(rows)) == ("completed", 9, 9)
     assert ratios == sorted(ratios, reverse=True)
-    assert {(row["params"]["fast"], row["params"]["slow"]) for row in rows} == {*product([5, 10, 20], [50, 70, 90])}
+    assert {(row["params"]["fast"], row["params"]["slow"]) for row in rows} == {
+        *product([5, 10, 20], [50, 70, 90])
+    }
     assert [set(row["metrics"]) for row in rows] == [set(CORE)] * 9
     assert [row["run_id"] for row in rows] == [None] * 9
     least = shown(client, screen_id, "?metric=max_drawdown_pct&top=1")
@@ -72,7 +79,9 @@ def test_its_rows_are_ranked_and_bounded_by_core_metrics(client: FlaskClient, wo
     assert 0 < len(few) < 9
 
 
-def test_a_screen_of_several_tickers_is_a_job_for_each_and_one_ranking(client: FlaskClient, work: Work) -> None:
+def test_a_screen_of_several_tickers_is_a_job_for_each_and_one_ranking(
+    client: FlaskClient, work: Work
+) -> None:
     screen_id = submitted(client, base={**BASE, "ticker": None, "tickers": ["AAPL", "IBM"]})
     assert shown(client, screen_id)["combinations"] == 18
     work()
@@ -87,7 +96,9 @@ def test_a_screen_of_several_tickers_is_a_job_for_each_and_one_ranking(client: F
     assert "Best combinations on IBM" in page
 
 
-def test_a_row_that_was_run_shows_its_run_and_that_it_is_equal(client: FlaskClient, work: Work) -> None:
+def test_a_row_that_was_run_shows_its_run_and_that_it_is_equal(
+    client: FlaskClient, work: Work
+) -> None:
     screen_id = submitted(client)
     work()
     best = shown(client, screen_id)["leaderboard"][0]
@@ -105,13 +116,19 @@ def test_a_row_that_was_run_shows_its_run_and_that_it_is_equal(client: FlaskClie
     assert "✓ equal" in client.get(f"/screens/{screen_id}").get_data(as_text=True)
 
 
-def test_a_run_that_differs_is_said_and_counted(app: Flask, client: FlaskClient, work: Work) -> None:
+def test_a_run_that_differs_is_said_and_counted(
+    app: Flask, client: FlaskClient, work: Work
+) -> None:
     screen_id = submitted(client)
     work()
     client.post(f"/api/screens/{screen_id}/batch?best=2")
     work()
     with app.extensions["platform"].engine.begin() as connection:
-        connection.execute(update(runs).where(runs.c.kind == "run").values(sharpe_ratio=runs.c.sharpe_ratio + 1e-9))
+        connection.execute(
+            update(runs)
+            .where(runs.c.kind == "run")
+            .values(sharpe_ratio=runs.c.sharpe_ratio + 1e-9)
+        )
 
     rows = shown(client, screen_id)["leaderboard"]
 
@@ -129,7 +146,12 @@ def test_the_best_or_all_are_run_as_one_batch(client: FlaskClient, work: Work) -
     whole = client.post(f"/api/screens/{screen_id}/batch")
     work()
 
-    assert (two.status_code, two.json["new"], whole.json["new"], whole.json["runs"]) == (202, 2, 7, 9)
+    assert (two.status_code, two.json["new"], whole.json["new"], whole.json["runs"]) == (
+        202,
+        2,
+        7,
+        9,
+    )
     rows = shown(client, screen_id, "?top=100")["leaderboard"]
     assert [row["is_equal"] for row in rows] == [True] * 9
     batch = client.get(two.json["status_url"]).json
@@ -150,14 +172,21 @@ def test_the_best_or_all_are_run_as_one_batch(client: FlaskClient, work: Work) -
         ({"base": {**BASE, "ticker": "NONE"}}, {"base.ticker"}),
         ({"base": {**BASE, "fee_rate": 2}}, {"base.fee_rate"}),
         (
-            {"parameters": {"fast": {"min": 1, "max": 400, "step": 1}, "slow": {"min": 1, "max": 400, "step": 1}}},
+            {
+                "parameters": {
+                    "fast": {"min": 1, "max": 400, "step": 1},
+                    "slow": {"min": 1, "max": 400, "step": 1},
+                }
+            },
             {"run_cap"},
         ),
         ({"method": "list", "parameters": []}, {"parameters"}),
         ({"unknown": 1}, {"unknown"}),
     ],
 )
-def test_what_is_not_accepted_is_said_by_field(client: FlaskClient, changes: dict[str, Any], fields: set[str]) -> None:
+def test_what_is_not_accepted_is_said_by_field(
+    client: FlaskClient, changes: dict[str, Any], fields: set[str]
+) -> None:
     answer = client.post("/api/screens", json=SPEC | changes)
 
     assert answer.status_code == 400
@@ -177,7 +206,9 @@ def test_the_same_key_is_the_same_screen(client: FlaskClient) -> None:
 
     first = client.post("/api/screens", json=SPEC | both, headers=key)
     again = client.post("/api/screens", json=SPEC | both, headers=key)
-    other = client.post("/api/screens", json=SPEC | both | {"parameters": {"fast": [7]}}, headers=key)
+    other = client.post(
+        "/api/screens", json=SPEC | both | {"parameters": {"fast": [7]}}, headers=key
+    )
 
     assert (first.status_code, again.status_code, other.status_code) == (202, 200, 409)
     assert again.json == first.json
@@ -196,10 +227,16 @@ def test_it_is_cancelled_and_retried_like_a_run(client: FlaskClient, work: Work)
         "failed",
         "cancelled",
     )
-    assert (ended.status_code, retried.status_code, retried.json["status"]) == (409, 202, "pending")
+    assert (ended.status_code, retried.status_code, retried.json["status"]) == (
+        409,
+        202,
+        "pending",
+    )
 
 
-def test_a_screen_among_runs_leads_to_its_page_and_cannot_be_reproduced(client: FlaskClient, work: Work) -> None:
+def test_a_screen_among_runs_leads_to_its_page_and_cannot_be_reproduced(
+    client: FlaskClient, work: Work
+) -> None:
     screen_id = submitted(client)
     work()
 
@@ -210,7 +247,12 @@ def test_a_screen_among_runs_leads_to_its_page_and_cannot_be_reproduced(client: 
     assert (result["status"], result["metrics"]) == ("completed", None)
     assert client.post(f"/api/runs/{screen_id}/reproduce").status_code == 409
     assert "MA_CROSS x 9" in client.get("/runs").get_data(as_text=True)
-    for page in ("/", "/queue", f"/?clone={screen_id}", f"/compare?run={screen_id}&run={screen_id}"):
+    for page in (
+        "/",
+        "/queue",
+        f"/?clone={screen_id}",
+        f"/compare?run={screen_id}&run={screen_id}",
+    ):
         assert client.get(page).status_code in (200, 400), page
     for path in ("bars", "explanation?bar=1"):
         assert client.get(f"/api/runs/{screen_id}/{path}").status_code in (404, 409), path
@@ -231,7 +273,9 @@ def test_nothing_of_it_is_run_before_it_has_completed(client: FlaskClient) -> No
     assert client.post(f"/api/screens/{screen_id}/batch").status_code == 409
 
 
-def test_its_page_shows_rows_map_spread_and_luck(browser_client: FlaskClient, client: FlaskClient, work: Work) -> None:
+def test_its_page_shows_rows_map_spread_and_luck(
+    browser_client: FlaskClient, client: FlaskClient, work: Work
+) -> None:
     screen_id = submitted(client)
     waiting = browser_client.get(f"/screens/{screen_id}").get_data(as_text=True)
     work()

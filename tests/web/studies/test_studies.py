@@ -16,7 +16,16 @@ from adapters.study_tables import studies
 from adapters.tables import runs
 from contracts.study import StudyStatus
 from tests.services.finished_runs import succeed
-from tests.services.studies import BASE, GRID, WALK_FORWARD, complete, judge_here, leader, submit_study, work_through
+from tests.services.studies import (
+    BASE,
+    GRID,
+    WALK_FORWARD,
+    complete,
+    judge_here,
+    leader,
+    submit_study,
+    work_through,
+)
 from tests.services.web_app import sweep_values
 from web.studies.pages import _tried
 
@@ -26,22 +35,46 @@ MANY = [{"fast": 2 + number % 150, "slow": 200 + number // 150} for number in ra
 @pytest.mark.parametrize(
     ("changes", "field", "fault"),
     [
-        ({"kind": "luck"}, "kind", "Input should be 'selection', 'holdout', 'walk_forward' or 'permutation'"),
+        (
+            {"kind": "luck"},
+            "kind",
+            "Input should be 'selection', 'holdout', 'walk_forward' or 'permutation'",
+        ),
         ({"colour": "red"}, "colour", "Unexpected keyword argument"),
         ({"combinations": []}, "combinations", "at least 1 item"),
         ({"combinations": [*GRID, {"fast": 1}]}, "combinations.6.fast", "1 is out of range"),
-        ({"combinations": [{"fast": 60, "slow": 50}]}, "combinations.0.fast", "60 must be less than slow"),
+        (
+            {"combinations": [{"fast": 60, "slow": 50}]},
+            "combinations.0.fast",
+            "60 must be less than slow",
+        ),
         ({"metric": "luck"}, "metric", "'luck' is not accepted; accepted: total_return_pct"),
-        ({"constraints": ["num_trades > 3", "luck > 3"]}, "constraints.1", "'luck > 3' is not accepted"),
+        (
+            {"constraints": ["num_trades > 3", "luck > 3"]},
+            "constraints.1",
+            "'luck > 3' is not accepted",
+        ),
         ({"base": BASE | {"ticker": "NONE"}}, "base.ticker", "no 1d prices of ticker 'NONE'"),
         ({"base": BASE | {"fee_rate": 2}}, "base.fee_rate", "2 is not accepted"),
         ({"base": BASE | {"rule_type": "LUCK"}}, "base.rule_type", "'LUCK' is not one of"),
         ({"base": BASE | {"params": {}}}, "base.params", "decided by the study"),
-        ({"train_days": 3000}, "train_days", "3,365 days of train_days and test_days are longer than the 2,192 days"),
-        ({"test_days": 20}, "test_days", "only 13 bars from 2004-12-31 to 2005-01-19; a part needs at least 30"),
+        (
+            {"train_days": 3000},
+            "train_days",
+            "3,365 days of train_days and test_days are longer than the 2,192 days",
+        ),
+        (
+            {"test_days": 20},
+            "test_days",
+            "only 13 bars from 2004-12-31 to 2005-01-19; a part needs at least 30",
+        ),
         ({"kind": "holdout", "holdout_share": 0.01}, "holdout_share", "a part needs at least 30"),
         ({"kind": "holdout", "holdout_share": 1.0}, "holdout_share", "less than 1"),
-        ({"combinations": MANY}, "combinations", "20,004 runs in all; at most 20,000 are accepted"),
+        (
+            {"combinations": MANY},
+            "combinations",
+            "20,004 runs in all; at most 20,000 are accepted",
+        ),
         ({"seed": -1}, "seed", "greater than or equal to 0"),
     ],
 )
@@ -62,7 +95,9 @@ def test_what_is_not_json_is_refused(client: FlaskClient) -> None:
     assert client.post("/api/studies", data="x").status_code == 415
 
 
-def test_a_dry_run_says_what_it_costs_and_records_nothing(app: Flask, client: FlaskClient) -> None:
+def test_a_dry_run_says_what_it_costs_and_records_nothing(
+    app: Flask, client: FlaskClient
+) -> None:
     unknown = client.post("/api/studies?dry_run=true", json=WALK_FORWARD).json
     bulk = client.post("/api/runs/bulk", json=sweep_values(20)).json
     for run_id in bulk["run_ids"]:
@@ -70,7 +105,10 @@ def test_a_dry_run_says_what_it_costs_and_records_nothing(app: Flask, client: Fl
     cost = client.post("/api/studies?dry_run=true", json=WALK_FORWARD).json
 
     assert (unknown["runs"], unknown["seconds"]) == ({"training": 24, "test": 4}, None)
-    assert cost["windows"][0] == {"train": ["2003-01-01", "2004-12-30"], "test": ["2004-12-31", "2005-12-30"]}
+    assert cost["windows"][0] == {
+        "train": ["2003-01-01", "2004-12-30"],
+        "test": ["2004-12-31", "2005-12-30"],
+    }
     assert len(cost["windows"]) == 4
     assert cost["seconds"] == pytest.approx((28 + cost["waiting"]) / cost["runs_per_s"], abs=0.1)
     assert client.get("/api/studies").json["studies"] == []
@@ -80,14 +118,24 @@ def test_anchored_windows_begin_with_the_study(client: FlaskClient) -> None:
     cost = client.post("/api/studies?dry_run=true", json=WALK_FORWARD | {"anchored": True}).json
 
     assert {window["train"][0] for window in cost["windows"]} == {"2003-01-01"}
-    ends, starts = ([window[part][at] for window in cost["windows"]] for part, at in (("train", 1), ("test", 0)))
+    ends, starts = (
+        [window[part][at] for window in cost["windows"]]
+        for part, at in (("train", 1), ("test", 0))
+    )
     assert all(end < start for end, start in zip(ends, starts, strict=True))
 
 
 def test_combinations_that_mean_the_same_count_once(client: FlaskClient) -> None:
-    same = [{"fast": 20, "slow": 50}, {}, {"fast": 20, "slow": 50, "kind": "sma"}, {"fast": 10, "slow": 50}]
+    same = [
+        {"fast": 20, "slow": 50},
+        {},
+        {"fast": 20, "slow": 50, "kind": "sma"},
+        {"fast": 10, "slow": 50},
+    ]
 
-    cost = client.post("/api/studies?dry_run=true", json=WALK_FORWARD | {"combinations": same}).json
+    cost = client.post(
+        "/api/studies?dry_run=true", json=WALK_FORWARD | {"combinations": same}
+    ).json
 
     assert cost["combinations"] == 2
 
@@ -120,7 +168,9 @@ def test_the_list_goes_on_where_a_page_ended(client: FlaskClient) -> None:
     assert rest["next_after"] is None
 
 
-def test_the_batch_of_a_study_ranks_its_runs_alone_and_leads_to_its_verdict(app: Flask, client: FlaskClient) -> None:
+def test_the_batch_of_a_study_ranks_its_runs_alone_and_leads_to_its_verdict(
+    app: Flask, client: FlaskClient
+) -> None:
     study_id = submit_study(client, train_by="screens")
     work_through(app.extensions["platform"].engine, study_id)
 
@@ -136,7 +186,9 @@ def test_the_batch_of_a_study_ranks_its_runs_alone_and_leads_to_its_verdict(app:
         assert f'of a <a href="/studies/{study_id}">study</a>' in page
 
 
-def test_the_page_of_a_living_study_shows_how_far_it_is_and_no_result(app: Flask, client: FlaskClient) -> None:
+def test_the_page_of_a_living_study_shows_how_far_it_is_and_no_result(
+    app: Flask, client: FlaskClient
+) -> None:
     study_id = submit_study(client, name="<b>Mine</b>")
     leader(app.extensions["platform"].engine).advance()
 
@@ -149,7 +201,9 @@ def test_the_page_of_a_living_study_shows_how_far_it_is_and_no_result(app: Flask
 
 
 @pytest.mark.parametrize("kind", ["selection", "holdout", "walk_forward"])
-def test_the_page_of_a_judged_study_says_the_verdict_first(app: Flask, client: FlaskClient, kind: str) -> None:
+def test_the_page_of_a_judged_study_says_the_verdict_first(
+    app: Flask, client: FlaskClient, kind: str
+) -> None:
     study = complete(client, app.extensions["platform"].engine, kind=kind)
 
     page = client.get(f"/studies/{study['study_id']}").text
@@ -164,9 +218,15 @@ def test_the_page_of_a_judged_study_says_the_verdict_first(app: Flask, client: F
     assert "What all combinations share" in page and "<dt>kind</dt><dd>sma</dd>" in page
 
 
-def test_a_study_of_an_own_rule_shows_its_texts_once_and_a_column_for_each_input_that_varies() -> None:
+def test_a_study_of_an_own_rule_shows_its_texts_once_and_a_column_for_each_input_that_varies() -> (
+    None
+):
     texts = {"buy": "close > sma(close, n) and volume > v", "sell": "close < sma(close, n) * k"}
-    grid = [texts | {"inputs": {"k": 2, "n": n, "v": {"value": v}}} for n in (10, 20) for v in (1e6, 2e6)]
+    grid = [
+        texts | {"inputs": {"k": 2, "n": n, "v": {"value": v}}}
+        for n in (10, 20)
+        for v in (1e6, 2e6)
+    ]
 
     tried = _tried({"rule_type": "FORMULA", "request": {"combinations": grid}})
 
@@ -176,7 +236,9 @@ def test_a_study_of_an_own_rule_shows_its_texts_once_and_a_column_for_each_input
     assert tried["complete"](grid[1])["inputs.v"] == 2e6
 
 
-def test_a_judged_study_without_a_number_has_a_page_with_the_reasons(app: Flask, client: FlaskClient) -> None:
+def test_a_judged_study_without_a_number_has_a_page_with_the_reasons(
+    app: Flask, client: FlaskClient
+) -> None:
     study = complete(client, app.extensions["platform"].engine, constraints=["num_trades > 1000"])
 
     page = client.get(f"/studies/{study['study_id']}").text
@@ -194,17 +256,28 @@ def test_the_form_has_a_field_for_each_parameter(client: FlaskClient) -> None:
 
 def formula_run(fast: int, **more: Any) -> dict[str, Any]:
     texts = {"buy": "close > ema(close, fast)", "sell": "close < ema(close, fast)"}
-    run = {"ticker": "IBM", "rule_type": "FORMULA", "params": {**texts, "inputs": {"fast": fast}}, "fee_rate": 0.002}
+    run = {
+        "ticker": "IBM",
+        "rule_type": "FORMULA",
+        "params": {**texts, "inputs": {"fast": fast}},
+        "fee_rate": 0.002,
+    }
     return run | {"start_date": "2003-01-02", "end_date": "2008-12-31"} | more
 
 
 def test_a_batch_s_combinations_of_an_own_rule_are_studied(client: FlaskClient) -> None:
-    swept = [formula_run(fast, ticker=ticker, label=ticker) for ticker in ("IBM", "AAPL") for fast in (5, 10, 20)]
+    swept = [
+        formula_run(fast, ticker=ticker, label=ticker)
+        for ticker in ("IBM", "AAPL")
+        for fast in (5, 10, 20)
+    ]
     batch_id = client.post("/api/runs/bulk", json=swept).json["batch_id"]
 
     page = client.get(f"/studies?batch={batch_id}").get_data(as_text=True)
     given = json.loads(unescape(re.search(r"data-given='([^']*)'", page)[1]))
-    cost = client.post("/api/studies?dry_run=true", json={**given, "kind": "walk_forward", "train_days": 1000})
+    cost = client.post(
+        "/api/studies?dry_run=true", json={**given, "kind": "walk_forward", "train_days": 1000}
+    )
 
     assert "3 combinations of FORMULA" in page
     assert [each["inputs"]["fast"] for each in given["combinations"]] == [5, 10, 20]
@@ -212,7 +285,9 @@ def test_a_batch_s_combinations_of_an_own_rule_are_studied(client: FlaskClient) 
     assert cost.json["combinations"] == 3, cost.text
 
 
-def test_a_batch_whose_runs_differ_in_more_than_parameters_is_not_studied(client: FlaskClient) -> None:
+def test_a_batch_whose_runs_differ_in_more_than_parameters_is_not_studied(
+    client: FlaskClient,
+) -> None:
     swept = [formula_run(5), formula_run(5, fee_rate=0.003, stop_loss_pct=4)]
     batch_id = client.post("/api/runs/bulk", json=swept).json["batch_id"]
 
@@ -236,7 +311,9 @@ def as_of_method_1(engine: Engine, study_id: str) -> None:
         connection.execute(changed.values(verdict_json=json.dumps(verdict), **said))
 
 
-def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(app: Flask, client: FlaskClient) -> None:
+def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(
+    app: Flask, client: FlaskClient
+) -> None:
     engine = app.extensions["platform"].engine
     study_id = complete(client, engine)["study_id"]
     new = client.get(f"/api/studies/{study_id}").json["verdict"]
@@ -254,20 +331,29 @@ def test_an_old_verdict_stays_until_it_is_judged_again_and_beside_the_new_one(ap
     assert asked.status_code == 202, asked.text
     assert (meanwhile["status"], meanwhile["sentence"]) == ("judging", "Holds as it did.")
     assert twice.status_code == 409
-    assert again["verdict"]["earlier"] == [{"method": 1, "outcome": "holds", "sentence": "Holds as it did."}]
+    assert again["verdict"]["earlier"] == [
+        {"method": 1, "outcome": "holds", "sentence": "Holds as it did."}
+    ]
     assert again["verdict"] | {"earlier": []} == new
     assert (again["status"], again["sentence"]) == ("completed", new["sentence"])
     assert "By the method before (1): Holds as it did." in client.get(f"/studies/{study_id}").text
 
 
-def test_a_study_whose_new_judgement_fails_or_is_cancelled_keeps_its_verdict(app: Flask, client: FlaskClient) -> None:
+def test_a_study_whose_new_judgement_fails_or_is_cancelled_keeps_its_verdict(
+    app: Flask, client: FlaskClient
+) -> None:
     engine = app.extensions["platform"].engine
     study = complete(client, engine)
     client.post(f"/api/studies/{study['study_id']}/judge")
 
     cancelled = client.post(f"/api/studies/{study['study_id']}/cancel")
     with engine.begin() as connection:
-        fail_study(connection, study["study_id"], StudyStatus.JUDGING, "the process that judges it died 5 times")
+        fail_study(
+            connection,
+            study["study_id"],
+            StudyStatus.JUDGING,
+            "the process that judges it died 5 times",
+        )
     after = client.get(f"/api/studies/{study['study_id']}").json
 
     assert cancelled.status_code == 409
@@ -276,12 +362,16 @@ def test_a_study_whose_new_judgement_fails_or_is_cancelled_keeps_its_verdict(app
     ]
 
 
-def test_a_study_whose_runs_were_deleted_is_not_judged_again(app: Flask, client: FlaskClient) -> None:
+def test_a_study_whose_runs_were_deleted_is_not_judged_again(
+    app: Flask, client: FlaskClient
+) -> None:
     engine = app.extensions["platform"].engine
     study = complete(client, engine)
     run_id = study["choices"][0]["chosen"][0]["test_run"]
     with engine.begin() as connection:
-        connection.execute(update(runs).where(runs.c.run_id == run_id).values(equity_curve_json=None))
+        connection.execute(
+            update(runs).where(runs.c.run_id == run_id).values(equity_curve_json=None)
+        )
 
     refused = client.post(f"/api/studies/{study['study_id']}/judge")
 

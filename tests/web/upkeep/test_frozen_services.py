@@ -25,13 +25,28 @@ CLIENTS = 24  # three times as many as threads
 
 @pytest.fixture
 def url(
-    programs: Programs, mariadb_url: str, mariadb_server: MariaDBServer, mariadb_proxy: TcpProxy, redis_proxy: TcpProxy
+    programs: Programs,
+    mariadb_url: str,
+    mariadb_server: MariaDBServer,
+    mariadb_proxy: TcpProxy,
+    redis_proxy: TcpProxy,
 ) -> str:
     """One web process of eight threads, whose pool is full of connections."""
-    settings = settings_of(mariadb_server.url(port=mariadb_proxy.port), f"redis://127.0.0.1:{redis_proxy.port}/0")
+    settings = settings_of(
+        mariadb_server.url(port=mariadb_proxy.port), f"redis://127.0.0.1:{redis_proxy.port}/0"
+    )
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "web:create_app()", "--config", "web/gunicorn.conf.py"]
-    programs.run(command, PORT=str(port), WEB_CONCURRENCY="1", **settings).wait_for_line("Booting worker")
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "web:create_app()",
+        "--config",
+        "web/gunicorn.conf.py",
+    ]
+    programs.run(command, PORT=str(port), WEB_CONCURRENCY="1", **settings).wait_for_line(
+        "Booting worker"
+    )
     url = f"http://127.0.0.1:{port}"
     wait_until(lambda: asked(f"{url}/ready").code == 200)
     assert {answer.code for answer in at_once(url)} == {200}
@@ -62,7 +77,9 @@ def at_once(url: str) -> list[Answer]:
         return list(threads.map(asked, [f"{url}/runs"] * CLIENTS))
 
 
-def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(url: str, mariadb_proxy: TcpProxy) -> None:
+def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(
+    url: str, mariadb_proxy: TcpProxy
+) -> None:
     mariadb_proxy.freeze()
     probes: dict[str, list[Answer]] = {"/health": [], "/ready": []}
     with ThreadPoolExecutor(1) as thread:
@@ -80,11 +97,14 @@ def test_a_frozen_database_holds_up_neither_probes_nor_pages_for_long(url: str, 
     assert max(answer.seconds for answer in probes["/ready"]) < 4 * slowness()
     assert {answer.code for answer in (*pages.result(), *later)} == {503}
     assert max(answer.seconds for answer in pages.result()) < 20 * slowness()
-    assert median(answer.seconds for answer in later) < 2 * slowness()  # one of them tries, the others do not wait
+    # one of them tries, the others do not wait
+    assert median(answer.seconds for answer in later) < 2 * slowness()
     wait_until(lambda: asked(f"{url}/runs").code == 200)
 
 
-def test_a_frozen_redis_is_named_soon_and_web_stays_ready(url: str, redis_proxy: TcpProxy) -> None:
+def test_a_frozen_redis_is_named_soon_and_web_stays_ready(
+    url: str, redis_proxy: TcpProxy
+) -> None:
     redis_proxy.freeze()
 
     ready, page = asked(f"{url}/ready"), asked(f"{url}/runs")
@@ -94,7 +114,9 @@ def test_a_frozen_redis_is_named_soon_and_web_stays_ready(url: str, redis_proxy:
     assert max(ready.seconds, page.seconds) < 4 * slowness()
 
 
-def test_a_statement_on_a_shared_connection_may_take_longer_than_its_ping(mariadb_url: str) -> None:
+def test_a_statement_on_a_shared_connection_may_take_longer_than_its_ping(
+    mariadb_url: str,
+) -> None:
     engine = connect_database(mariadb_url, pool_size=1)
 
     for _ in ("a new connection", "a used one"):

@@ -34,13 +34,17 @@ def scraped(client: FlaskClient) -> str:
 
 @ON_BOTH_DATABASES
 @pytest.mark.usefixtures("counting")
-def test_runs_are_counted_by_their_ends_with_waits_and_durations(client: FlaskClient, make_run: RunMaker) -> None:
+def test_runs_are_counted_by_their_ends_with_waits_and_durations(
+    client: FlaskClient, make_run: RunMaker
+) -> None:
     make_run(), make_run("failed", label="b"), make_run("pending", label="c")
 
     text = scraped(client)
 
     assert 'backtest_transitions_total{cause="",from="running",to="succeeded"} 1.0' in text
-    assert 'backtest_transitions_total{cause="engine_error",from="running",to="failed"} 1.0' in text
+    assert (
+        'backtest_transitions_total{cause="engine_error",from="running",to="failed"} 1.0' in text
+    )
     assert 'backtest_queue_wait_seconds_bucket{le="+Inf"} 2.0' in text
     assert 'backtest_run_seconds_bucket{le="+Inf"} 2.0' in text
     assert 'backtest_runs{status="pending"} 1.0' in text
@@ -54,16 +58,24 @@ def test_runs_are_counted_by_their_ends_with_waits_and_durations(client: FlaskCl
 def test_promtool_finds_no_fault_in_the_names(client: FlaskClient, make_run: RunMaker) -> None:
     make_run()
     client.get("/runs")
-    path = shutil.which("promtool") or service_missing("promtool is not installed; sh scripts/install_test_services.sh")
+    path = shutil.which("promtool") or service_missing(
+        "promtool is not installed; sh scripts/install_test_services.sh"
+    )
 
     checked = subprocess.run(
-        [path, "check", "metrics"], input=scraped(client), capture_output=True, text=True, check=False
+        [path, "check", "metrics"],
+        input=scraped(client),
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
     assert (checked.returncode, checked.stdout, checked.stderr) == (0, "", "")
 
 
-def test_answers_are_timed_by_route_and_status_and_unknown_addresses_are_one(client: FlaskClient) -> None:
+def test_answers_are_timed_by_route_and_status_and_unknown_addresses_are_one(
+    client: FlaskClient,
+) -> None:
     client.get("/api/runs"), client.get("/nowhere/1"), client.get("/nowhere/2")
 
     text = scraped(client)
@@ -73,8 +85,12 @@ def test_answers_are_timed_by_route_and_status_and_unknown_addresses_are_one(cli
     assert "nowhere" not in text
 
 
-def test_refused_messages_are_counted_by_cause(client: FlaskClient, redis_server: RedisServer) -> None:
-    redis_server.client().hset(REFUSED_KEY, mapping={FOREIGN: 3, STALE: "a stranger's", "more": 1})
+def test_refused_messages_are_counted_by_cause(
+    client: FlaskClient, redis_server: RedisServer
+) -> None:
+    redis_server.client().hset(
+        REFUSED_KEY, mapping={FOREIGN: 3, STALE: "a stranger's", "more": 1}
+    )
 
     text = scraped(client)
 
@@ -83,7 +99,9 @@ def test_refused_messages_are_counted_by_cause(client: FlaskClient, redis_server
     assert '"more"' not in text
 
 
-def test_without_redis_there_is_no_depth_but_everything_else(client: FlaskClient, redis_server: RedisServer) -> None:
+def test_without_redis_there_is_no_depth_but_everything_else(
+    client: FlaskClient, redis_server: RedisServer
+) -> None:
     redis_server.stop()
 
     text = scraped(client)
@@ -106,21 +124,27 @@ def test_the_section_storage_says_once_a_minute_what_a_day_takes_and_for_how_lon
     assert "No run was submitted in the last week" in before
     assert "No run was submitted in the last week" in soon
     assert re.search(
-        r"The runs of a day take [\d.]+ MB.*\n.* GB are left: if nothing is deleted, for [\d,]+ days", after
+        r"The runs of a day take [\d.]+ MB.*\n.* GB are left: if nothing is deleted, for [\d,]+ days",
+        after,
     )
 
 
 def test_every_page_leads_to_the_section_storage(client: FlaskClient) -> None:
-    assert 'href="/queue#storage"' in client.get("/docs/nowhere", headers={"Accept": "text/html"}).get_data(
-        as_text=True
-    )
+    assert 'href="/queue#storage"' in client.get(
+        "/docs/nowhere", headers={"Accept": "text/html"}
+    ).get_data(as_text=True)
     assert 'id="storage"' in client.get("/queue").get_data(as_text=True)
 
 
-def test_the_section_storage_shows_the_room_and_what_is_kept(platform_settings: dict[str, str]) -> None:
+def test_the_section_storage_shows_the_room_and_what_is_kept(
+    platform_settings: dict[str, str],
+) -> None:
     with web_app(platform_settings | {"KEEP_CHARTS_DAYS": "30"}) as app:
         text = app.test_client().get("/queue").get_data(as_text=True)
 
     assert re.search(r"<th scope=\"row\">(runs|everything)</th>", text)
-    assert re.search(r"Pictures of a run <code[^>]*>KEEP_CHARTS_DAYS</code></th><td class=\"number\">30 days", text)
+    assert re.search(
+        r"Pictures of a run <code[^>]*>KEEP_CHARTS_DAYS</code></th><td class=\"number\">30 days",
+        text,
+    )
     assert re.search(r"KEEP_RUNS_COUNT</code></th><td class=\"number\">all", text)
