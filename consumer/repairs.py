@@ -13,7 +13,6 @@ from adapters.queue.messages import attempt_of, job_id_of
 from adapters.queue.remains import QueueRemains
 from adapters.queue.run_queue import RunQueue
 from adapters.runs.lost_runs import (
-    ExpiredLease,
     expired_leases,
     live_attempts,
     messages_for,
@@ -21,7 +20,7 @@ from adapters.runs.lost_runs import (
     unqueueable,
 )
 from adapters.runs.new_runs import mark_enqueued
-from adapters.runs.states import Attempt, give_up, lose
+from adapters.runs.states import Attempt, Lease, give_up, lose
 from adapters.settings import Settings
 from contracts.errors import QueueOutOfMemory, QueueUnavailable, StaleMessage
 from contracts.status import ErrorType, RunStatus
@@ -72,17 +71,15 @@ class Repairs:
         while True:
             with self._engine.begin() as connection:
                 expired = expired_leases(connection, _WRITES)
-                after = [(each.lost.run_id, self._lose(connection, each)) for each in expired]
+                after = [(each.run_id, self._lose(connection, each)) for each in expired]
             again += [run_id for run_id, status in after if status is RunStatus.PENDING]
             if len(expired) < _WRITES:
                 return again
 
-    def _lose(self, connection: Connection, expired: ExpiredLease) -> RunStatus:
-        lost, limit = expired.lost, self._settings.max_losses
-        with log_context(run_id=lost.run_id, attempt=lost.attempt):
-            status = lose(
-                connection, lost, expired.token, limit, "its process was not heard of in time"
-            )
+    def _lose(self, connection: Connection, expired: Lease) -> RunStatus:
+        reason = "its process was not heard of in time"
+        with log_context(run_id=expired.run_id, attempt=expired.attempt):
+            status = lose(connection, expired, self._settings.max_losses, reason)
             log.warning("lease_expired status=%s", status)
             return status
 

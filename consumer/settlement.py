@@ -10,7 +10,7 @@ from adapters.logs import log_context
 from adapters.queue.messages import RunMessage
 from adapters.queue.run_queue import RunQueue
 from adapters.runs.new_runs import mark_enqueued
-from adapters.runs.states import Attempt, Claim, fail, hand_back, lose
+from adapters.runs.states import Claim, fail, hand_back, lose
 from adapters.settings import Settings
 from consumer.horse import HorseExit
 from consumer.persistence import persist
@@ -74,14 +74,10 @@ class Settlement:
     def _lose(self, status: int) -> Verdict:
         cause = f"signal {-status}" if status < 0 else f"exit code {status}"
         reason = f"its process died ({cause})"
-        lost, token, limit = (
-            Attempt(self._held.run_id, self._held.attempt),
-            self._held.token,
-            self._settings.max_losses,
-        )
+        limit = self._settings.max_losses
         after = persist(
             self._engine,
-            lambda connection: lose(connection, lost, token, limit, reason),
+            lambda connection: lose(connection, self._held, limit, reason),
             PATIENCE_S,
         )
         log.warning("run_lost cause=%s status=%s", cause, after)

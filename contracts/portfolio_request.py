@@ -140,9 +140,9 @@ TERMS = tuple(
     and (about(each).asked or each.name == "benchmark_hash")
 )
 
-DEFAULT_CAPITAL = float(
-    next(each.default for each in fields(RunRequest) if each.name == "initial_capital")
-)  # type: ignore[arg-type]
+DEFAULT_CAPITAL: Any = next(
+    each.default for each in fields(RunRequest) if each.name == "initial_capital"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -126,11 +126,8 @@ def _read(each: Field[Any]) -> RequestField:
 
 
 def _bounds(parts: Iterable[Any]) -> dict[str, Any]:
-    return dict(
-        chain.from_iterable(
-            asdict(part).items() for part in parts if isinstance(part, BaseMetadata)
-        )
-    )  # type: ignore[call-overload]
+    bounds: list[Any] = [part for part in parts if isinstance(part, BaseMetadata)]
+    return dict(chain.from_iterable(asdict(part).items() for part in bounds))
 
 
 def _parts(kind: Any) -> Iterator[Any]:

@@ -58,9 +58,9 @@ class PortfolioSeries:
         for row, (leg, resized), date in zip(
             rows, self.found["of_trades"], signalled, strict=True
         ):
-            row.update(
-                {"leg": leg, "ticker": self.tickers[leg], "resized": resized, "signal_date": date}
-            )  # type: ignore[misc]
+            ticker = self.tickers[leg]
+            beside: Any = {"leg": leg, "ticker": ticker, "resized": resized, "signal_date": date}
+            row.update(beside)
         return rows
 
     def left_out(self) -> dict[str, Any]:

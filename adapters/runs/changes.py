@@ -1,11 +1,11 @@
-"""Changes of many runs at once: the transitions and events of single runs, a thousand in a transaction.
+"""Cancelling and retrying runs on request: the transitions and events of single runs, a thousand in a transaction.
 
 among: which runs are meant, such as those of a batch.
 
 The caller owns the transaction, and repeats the call with the last row's id until it answers with nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, insert, select, update
@@ -13,66 +13,70 @@ from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.database import time_of
 from adapters.runs.events import event
-from adapters.runs.states import cancelled_values, retried_values
+from adapters.runs.queries import run_status
+from adapters.runs.states import RETRIED, failed_values
 from adapters.tables import IS_LIVING, run_events, runs
-from contracts.status import RunStatus
+from contracts.errors import Conflict
+from contracts.status import ErrorType, RunStatus
 
 AT_ONCE = 1000  # runs per transaction, so that nobody waits long for their locks
 
 
+def cancel(connection: Connection, run_id: str) -> RowMapping:
+    """FAIL a waiting or running run as cancelled; its process notices at its next heartbeat. Conflict when it ended."""
+    if rows := cancel_some(connection, runs.c.run_id == run_id):
+        return rows[0]
+    run_status(connection, run_id)
+    raise Conflict(f"run {run_id} has ended already, so there is nothing to cancel")
+
+
+def retry(connection: Connection, run_id: str) -> RowMapping:
+    """Make a FAILED run wait again as its next attempt; Conflict when it has not failed."""
+    if rows := retry_some(connection, runs.c.run_id == run_id):
+        return rows[0]
+    run_status(connection, run_id)
+    raise Conflict(f"run {run_id} has not failed, so there is nothing to retry")
+
+
 def cancel_some(
-    connection: Connection, among: ColumnElement[bool], after_id: int
+    connection: Connection, among: ColumnElement[bool], after_id: int = 0
 ) -> Sequence[RowMapping]:
-    """FAIL up to AT_ONCE living runs as cancelled; id, run_id and attempt of each, [] at the end."""
-    rows = _locked(connection, among, IS_LIVING, after_id)
-    _change(
-        connection, IS_LIVING, rows, cancelled_values(), RunStatus.FAILED, "cancelled on request"
-    )
-    return rows
+    """FAIL up to AT_ONCE living runs as cancelled; these as they were, [] at the end."""
+    reason = "cancelled on request"
+    values = {**failed_values(ErrorType.CANCELLED, reason), "cancel_requested": 1}
+    return _changed(connection, among & IS_LIVING, after_id, values, reason)
 
 
 def retry_some(
-    connection: Connection, among: ColumnElement[bool], after_id: int
+    connection: Connection, among: ColumnElement[bool], after_id: int = 0
 ) -> Sequence[RowMapping]:
-    """Make up to AT_ONCE failed runs wait again; id, run_id, batch_id, attempt, request of each, [] at the end."""
+    """Make up to AT_ONCE failed runs wait again; these as they were, [] at the end."""
     failed = runs.c.status == RunStatus.FAILED
-    rows = _locked(connection, among, failed, after_id)
-    _change(
-        connection,
-        failed,
-        rows,
-        retried_values(runs.c.attempt + 1),
-        RunStatus.PENDING,
-        "retried on request",
-    )
-    return rows
+    return _changed(connection, among & failed, after_id, RETRIED, "retried on request")
 
 
-def _locked(
-    connection: Connection, among: ColumnElement[bool], which: ColumnElement[bool], after_id: int
-) -> Sequence[RowMapping]:
-    """Rows that nobody else changes before this transaction ends; SQLite's writers are alone anyway."""
-    columns = select(*runs.c["id", "run_id", "batch_id", "attempt", "status", "request_json"])
-    query = columns.where(among, runs.c.id > after_id, which).order_by(runs.c.id).limit(AT_ONCE)
-    return connection.execute(query.with_for_update()).mappings().all()
-
-
-def _change(
+def _changed(
     connection: Connection,
-    guard: ColumnElement[bool],
-    rows: Sequence[RowMapping],
-    values: dict[str, Any],
-    to_status: RunStatus,
+    which: ColumnElement[bool],
+    after_id: int,
+    values: Mapping[str, Any],
     reason: str,
-) -> None:
+) -> Sequence[RowMapping]:
+    """id, run_id, batch_id, attempt, status and request of runs that got these values, as they were before."""
+    columns = select(*runs.c["id", "run_id", "batch_id", "attempt", "status", "request_json"])
+    query = columns.where(which, runs.c.id > after_id).order_by(runs.c.id).limit(AT_ONCE)
+    # nobody else changes these before this transaction ends; SQLite's writers are alone anyway
+    rows = connection.execute(query.with_for_update()).mappings().all()
     if not rows:
-        return
+        return rows
     locked = runs.c.run_id.in_([row["run_id"] for row in rows])
-    changed = connection.execute(update(runs).where(locked, guard).values(**values)).rowcount
+    changed = connection.execute(update(runs).where(locked, which).values(**values)).rowcount
     if changed != len(rows):
         raise RuntimeError(f"{changed} of {len(rows)} locked runs were changed")
     at = {"at": time_of(connection)}
     events = (
-        event(row["run_id"], row["attempt"], row["status"], to_status, reason) for row in rows
+        event(row["run_id"], row["attempt"], row["status"], values["status"], reason) | at
+        for row in rows
     )
-    connection.execute(insert(run_events), [each | at for each in events])
+    connection.execute(insert(run_events), [*events])
+    return rows

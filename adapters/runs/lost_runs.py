@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, or_, select
@@ -10,22 +9,14 @@ from sqlalchemy.engine import Connection
 
 from adapters.database import database_now
 from adapters.queue.messages import RunMessage
-from adapters.runs.states import Attempt
+from adapters.runs.states import Attempt, Lease
 from adapters.tables import IS_LIVING, runs
 from contracts.status import RunStatus
 
 SUBMISSION_S = 5.0  # a submission may take so long from its rows to its messages
 
 
-@dataclass(frozen=True, slots=True)
-class ExpiredLease:
-    """A RUNNING attempt whose process has not been heard of in time."""
-
-    lost: Attempt
-    token: str
-
-
-def expired_leases(connection: Connection, limit: int) -> list[ExpiredLease]:
+def expired_leases(connection: Connection, limit: int) -> list[Lease]:
     """Up to `limit` running attempts whose lease has run out, the longest dead first, locked for this transaction.
 
     Those that somebody else has locked are left out, so that they hold nobody up; a later call finds them.
@@ -37,7 +28,7 @@ def expired_leases(connection: Connection, limit: int) -> list[ExpiredLease]:
         .limit(limit)
         .with_for_update(skip_locked=True)  # SQLite ignores that: there a writer is alone
     )
-    return [ExpiredLease(Attempt(row.run_id, row.attempt), row.lease_token) for row in rows]
+    return [Lease(*row) for row in rows]
 
 
 def overdue_attempts(
@@ -57,9 +48,8 @@ def overdue_attempts(
         .order_by(runs.c.id)
         .limit(limit)
     ).all()
-    return [Attempt(row.run_id, row.attempt) for row in rows], rows[-1].id if len(
-        rows
-    ) == limit else None
+    attempts = [Attempt(row.run_id, row.attempt) for row in rows]
+    return attempts, rows[-1].id if len(rows) == limit else None
 
 
 def _is_over(since: ColumnElement[Any], seconds: float) -> ColumnElement[bool]:
@@ -98,4 +88,4 @@ def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Att
 def live_attempts(connection: Connection, run_ids: Sequence[str]) -> set[tuple[str, int]]:
     """Those (run_id, attempt) that still wait or run."""
     query = select(*runs.c["run_id", "attempt"]).where(runs.c.run_id.in_(run_ids), IS_LIVING)
-    return {(row.run_id, row.attempt) for row in connection.execute(query)}
+    return {(run_id, attempt) for run_id, attempt in connection.execute(query)}

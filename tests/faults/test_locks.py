@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from adapters.database import connect_database, reading
-from adapters.runs.states import Attempt, cancel, claim
+from adapters.runs.changes import cancel
+from adapters.runs.states import Attempt, claim
 from tests.faults.injection_point import Fault
 from tests.services.invariants import check_tables
 from tests.services.mariadb_server import MariaDBServer

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from adapters.runs.states import cancel
+from adapters.runs.changes import cancel
 from contracts.errors import Conflict
 from tests.faults.injection_point import INJECTION, Fault
 from tests.faults.recovery import measured

@@ -9,17 +9,16 @@ from sqlalchemy.engine import Connection
 
 from adapters.database import committed, reading
 from adapters.runs import totals as run_totals
+from adapters.runs.changes import cancel, retry
 from adapters.runs.states import (
     Attempt,
     Claim,
-    cancel,
     claim,
     fail,
     finish,
     give_up,
     hand_back,
     lose,
-    retry,
 )
 from adapters.runs.totals import RUN, WAIT, Totals, fold, histogram, totals
 from adapters.tables import run_events
@@ -109,8 +108,7 @@ def test_ends_repairs_and_attempts_are_counted_by_their_cause(counting: Submitte
         fail(connection, again(connection, failed, 1), ErrorType.TIMEOUT, "too long")
         retry(connection, failed)
         for attempt in (1, 2):
-            held = again(connection, lost, attempt)
-            lose(connection, Attempt(lost, attempt), held.token, 2, "silent")
+            lose(connection, again(connection, lost, attempt), 2, "silent")
         hand_back(connection, again(connection, back, 1), 20)
         cancel(connection, cancelled)
         give_up(connection, Attempt(given_up, 1), ErrorType.SYSTEM_ERROR, "no queue")

@@ -9,11 +9,11 @@ from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database
 from adapters.queue.messages import RunMessage
+from adapters.runs.changes import cancel, retry
 from adapters.runs.new_runs import mark_enqueued
 from adapters.runs.states import (
     Attempt,
     Claim,
-    cancel,
     claim,
     extend_lease,
     fail,
@@ -21,7 +21,6 @@ from adapters.runs.states import (
     give_up,
     hand_back,
     lose,
-    retry,
 )
 from contracts.errors import Conflict, LeaseLost, StaleMessage, UnknownRun
 from contracts.status import ErrorType, RunStatus
@@ -141,9 +140,7 @@ def test_a_finish_may_be_repeated(engine: Engine, waiting: Attempt, submitter: S
     [
         lambda connection, held: cancel(connection, held.run_id),
         lambda connection, held: hand_back(connection, held, 20),
-        lambda connection, held: lose(
-            connection, Attempt(held.run_id, held.attempt), held.token, 3, "silent"
-        ),
+        lambda connection, held: lose(connection, held, 3, "silent"),
         lambda connection, held: fail(connection, held, ErrorType.TIMEOUT, "too long"),
     ],
     ids=["cancel", "hand_back", "lose", "fail"],
@@ -193,9 +190,8 @@ def test_hand_backs_and_losses_are_counted_apart(
 ) -> None:
     first = claimed(engine, waiting)
     does(engine, lambda connection: hand_back(connection, first, 20))
-    second = Attempt(waiting.run_id, 2)
-    claimed(engine, second, "other")
-    does(engine, lambda connection: lose(connection, second, "other", 3, "silent"))
+    second = claimed(engine, Attempt(waiting.run_id, 2), "other")
+    does(engine, lambda connection: lose(connection, second, 3, "silent"))
 
     row = submitter.row(waiting.run_id)
 
@@ -212,14 +208,8 @@ def test_the_last_loss_fails_the_run(
     engine: Engine, waiting: Attempt, submitter: Submitter
 ) -> None:
     for number in (1, 2, 3):
-        attempt = Attempt(waiting.run_id, number)
-        claimed(engine, attempt, f"token {number}")
-        after = does(
-            engine,
-            lambda connection, a=attempt, n=number: lose(
-                connection, a, f"token {n}", 3, "silent"
-            ),
-        )
+        held = claimed(engine, Attempt(waiting.run_id, number), f"token {number}")
+        after = does(engine, lambda connection, held=held: lose(connection, held, 3, "silent"))
 
     assert after is RunStatus.FAILED
     assert submitter.row(waiting.run_id)["error_type"] == ErrorType.WORKER_LOST
@@ -269,16 +259,11 @@ def test_a_failed_run_is_retried_as_its_next_attempt(
     held = claimed(engine, waiting)
     does(engine, lambda connection: fail(connection, held, ErrorType.ENGINE_ERROR, "x" * 5000))
 
-    after = does(engine, lambda connection: retry(connection, waiting.run_id))
+    does(engine, lambda connection: retry(connection, waiting.run_id))
 
     row = submitter.row(waiting.run_id)
-    assert after == Attempt(waiting.run_id, 2)
-    assert (row["status"], row["error_type"], row["error_message"], row["completed_at"]) == (
-        "PENDING",
-        None,
-        None,
-        None,
-    )
+    assert (row["status"], row["attempt"]) == ("PENDING", 2)
+    assert (row["error_type"], row["error_message"], row["completed_at"]) == (None, None, None)
 
 
 @pytest.mark.parametrize("claims", [0, 1])

@@ -11,7 +11,8 @@ from sqlalchemy.engine import Connection
 from adapters.database import committed
 from adapters.queue.messages import job_id_of
 from adapters.queue_tables import batch_turns
-from adapters.runs.states import Attempt, Claim, cancel, hand_back
+from adapters.runs.changes import cancel
+from adapters.runs.states import Attempt, Claim, hand_back
 from adapters.runs.turns import Turn, claim_turn, forget_turns, mark_served, most_before
 from contracts.errors import StaleMessage
 from tests.faults.injection_point import Fault

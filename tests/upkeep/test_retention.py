@@ -12,7 +12,7 @@ from sqlalchemy import func, insert, select
 
 from adapters.batches.rankings import DEFAULT, keep_ranking
 from adapters.database import database_now, reading
-from adapters.runs.states import set_pinned
+from adapters.runs.states import set_beside
 from adapters.settings import PROJECT_ROOT
 from adapters.studies.store import batch_of
 from adapters.study_tables import studies
@@ -118,7 +118,7 @@ def test_a_batch_is_kept_whole_for_one_run_that_matters_or_has_not_ended(
         batch(submitter, 12, 11, batch_id=name) for name in ("pinned", "origin", "waiting")
     )
     with submitter.engine.begin() as connection:
-        set_pinned(connection, pinned[0], True)
+        set_beside(connection, pinned[0], pinned=1)
     ended(submitter, 0, {"reproduces": origin[1]})
     submitter.record(batch_id="waiting")
 
@@ -137,7 +137,7 @@ def test_a_batch_is_judged_once_and_a_run_that_is_pinned_while_it_goes_stays(
 
     next(walk)
     with submitter.engine.begin() as connection:
-        set_pinned(connection, run_ids[4], True)
+        set_beside(connection, run_ids[4], pinned=1)
     list(walk)
 
     assert [left(submitter, run_id) for run_id in run_ids] == [GONE] * 4 + [WHOLE, GONE]

@@ -16,7 +16,7 @@ from adapters.database import committed, reading
 from adapters.runs.new_runs import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import run_result
-from adapters.runs.states import set_pinned, set_title
+from adapters.runs.states import set_beside
 from adapters.runs.times import seconds_between, utc_text
 from adapters.tables import runs
 from contracts.run_request import ChosenRuns, TagChange, Titled
@@ -182,7 +182,7 @@ def _changed(change: Callable[[ColumnElement[bool]], Sequence[str]]) -> Response
 @operation("200 whether it is pinned", NO_RUN, owned=True)
 def pin(run_id: UUID) -> ResponseReturnValue:
     """Keep a run with its series, however old it gets."""
-    committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), True))
+    _change(run_id, pinned=1)
     return {"run_id": str(run_id), "pinned": True}
 
 
@@ -190,16 +190,19 @@ def pin(run_id: UUID) -> ResponseReturnValue:
 @operation("200 whether it is pinned", NO_RUN, owned=True)
 def unpin(run_id: UUID) -> ResponseReturnValue:
     """Take the pin off a run, so that it is deleted when the settings say so."""
-    committed(platform().engine, lambda connection: set_pinned(connection, str(run_id), False))
+    _change(run_id, pinned=None)
     return {"run_id": str(run_id), "pinned": False}
+
+
+def _change(run_id: UUID, **values: object) -> None:
+    committed(platform().engine, lambda connection: set_beside(connection, str(run_id), **values))
 
 
 @blueprint.put("/api/runs/<uuid:run_id>/title")
 @operation(TITLED, FAULTS, NO_RUN, body={"application/json": Titled}, owned=True)
 def title(run_id: UUID) -> ResponseReturnValue:
     """Call a run, a screen included, what people are to read; an empty title gives way to what its request says."""
-    asked = asked_title()
-    committed(platform().engine, lambda connection: set_title(connection, str(run_id), asked))
+    _change(run_id, title=asked_title())
     return titled(run_title(ask_database(run_row, str(run_id))))
 
 

@@ -11,9 +11,8 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.database import committed
 from adapters.logs import log_context
 from adapters.queue.messages import RunMessage, job_id_of
-from adapters.runs.changes import cancel_some, retry_some
+from adapters.runs.changes import cancel, cancel_some, retry, retry_some
 from adapters.runs.queries import run_row
-from adapters.runs.states import cancel, retry
 from adapters.runs.turns import most_before
 from contracts.errors import Conflict, QueueUnavailable
 from contracts.run_request import RunRequest
@@ -41,7 +40,7 @@ def cancel_run(run_id: str) -> None:
     cancelled = committed(platform().engine, lambda connection: cancel(connection, run_id))
     log.info("run_cancelled")
     try:
-        platform().queue.remove(run_id, cancelled.attempt)
+        platform().queue.remove(run_id, cancelled["attempt"])
     except QueueUnavailable as error:
         log.warning("message_left reason=%s", error)  # it is stale; its Job finds that out
 
@@ -50,11 +49,11 @@ def retry_run(run_id: str) -> None:
     """Make a failed run wait again as its next attempt; Conflict when it has not failed, QueueFull."""
     submission = platform().submission
     submission.refuse_when_full(1)
-    waiting = committed(platform().engine, lambda connection: retry(connection, run_id))
-    request = json.loads(ask_database(run_row, run_id)["request_json"])
-    with log_context(attempt=waiting.attempt):
+    failed = committed(platform().engine, lambda connection: retry(connection, run_id))
+    message = _next_attempt(failed, is_bulk=False)
+    with log_context(attempt=message.attempt):
         log.info("run_retried")
-        submission.enqueue([RunMessage(run_id, waiting.attempt, request, is_bulk=False)])
+        submission.enqueue([message])
 
 
 def cancel_among(among: ColumnElement[bool]) -> list[str]:
@@ -88,17 +87,18 @@ def retry_among(among: ColumnElement[bool]) -> list[str]:
         return rows
 
     retried = _in_portions(
-        change, lambda rows: submission.enqueue([_next_attempt(row) for row in rows])
+        change,
+        lambda rows: submission.enqueue(
+            [_next_attempt(row, is_bulk=row["batch_id"] is not None) for row in rows]
+        ),
     )
     log.info("runs_retried runs=%d", len(retried))
     return retried
 
 
-def _next_attempt(row: RowMapping) -> RunMessage:
-    is_bulk = row["batch_id"] is not None
-    return RunMessage(
-        row["run_id"], row["attempt"] + 1, json.loads(row["request_json"]), is_bulk=is_bulk
-    )
+def _next_attempt(failed: RowMapping, is_bulk: bool) -> RunMessage:
+    request = json.loads(failed["request_json"])
+    return RunMessage(failed["run_id"], failed["attempt"] + 1, request, is_bulk)
 
 
 def _in_portions(
