@@ -3,9 +3,9 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cached_property, partial
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -30,6 +30,7 @@ from consumer.setup import Setup
 from consumer.wrappers.exits import Exits
 from contracts.errors import BadParams
 from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioRequest
+from contracts.portfolio_request import Sharing as Asked
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
 from engine.bars import check_bars
@@ -41,6 +42,15 @@ from portfolio.sharing import Sharing
 from rules.formula.evaluation import series_of
 
 MAX_LEFT_OUT = 1000  # orders that are listed; all are counted
+# terms of a run by which its positions may end before a signal
+EXITS = (
+    "stop_loss_pct",
+    "take_profit_pct",
+    "trailing_stop_pct",
+    "exit_after_bars",
+    "atr_stop_multiple",
+    "short_only",
+)
 
 
 @dataclass(frozen=True)
@@ -59,33 +69,23 @@ class LegRun:
             signals[bar] = signal
         return cls(setup, signals)
 
-    def leg(
-        self,
-        last_time: Any,
-        weight: float | None,
-        priority: str | None,
-        volatility_bars: int | None,
-    ) -> Leg:
+    def leg(self, last_time: Any, weight: float | None, asked: Asked) -> Leg:
         """The leg of a portfolio whose last bar is at `last_time`."""
-        setup, prices = self.setup, self.setup.prices
+        setup, prices, engine = self.setup, self.setup.prices, self.setup.engine
         bars, first_bar = check_bars(setup.read), prices.first_bar  # type: ignore[arg-type]
-        traded, engine = bars.since(first_bar), setup.engine
-        is_short_only = setup.request.direction == "shortonly"
-        has_exits = engine.stop_loss_pct or engine.take_profit_pct or engine.trailing_stop_pct
-        has_exits = (
-            has_exits or engine.exit_after_bars or engine.atr_stop_multiple or is_short_only
-        )
+        traded, window = bars.since(first_bar), (asked.volatility_bars or -1) + 1
+        has_exits = any(getattr(engine, name) for name in EXITS)
         return Leg(
             ticker=setup.request.ticker,
             times=prices.traded.timestamps,
             bars=traded,
-            signals=np.minimum(self.signals, np.int8(0)) if is_short_only else self.signals,
+            signals=np.minimum(self.signals, np.int8(0)) if engine.short_only else self.signals,
             stops=Exits(engine, traded, self.signals) if has_exits else None,
-            priority=series_of(priority, setup.read)[first_bar:] if priority else None,
-            weight=weight or 1.0,
-            before=bars.close[max(first_bar - volatility_bars - 1, 0) : first_bar]
-            if volatility_bars
+            priority=series_of(asked.priority, setup.read)[first_bar:]
+            if asked.priority
             else None,
+            weight=weight or 1.0,
+            before=bars.close[max(first_bar - window, 0) : first_bar],
             ends=bool(unpack(prices.packed).timestamps[-1] < last_time),
         )
 
@@ -100,7 +100,7 @@ def portfolio(connection: Connection, portfolio_id: str, image_tag: str) -> Outc
 def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], PackedPrices | None]:
     """The run of each leg, prices being read once for all that share them, and those of the benchmark."""
     rows = legs_of(connection, plan.legs, runs.c.request_json, runs.c.signals_json)
-    packed: dict[str, PackedPrices] = {}
+    read = cache(partial(packed_prices, connection))
     found = []
     for number, run_id in enumerate(plan.legs):
         row = rows.get(run_id)
@@ -109,16 +109,11 @@ def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], Packed
                 f"legs[{number}]: its run {run_id} has no signals any more; submit the portfolio again"
             )
         request = RunRequest.from_json(json.loads(row["request_json"]))
-        key = str(request.data_hash)
-        packed[key] = packed.get(key) or packed_prices(
-            connection, request.ticker, request.timeframe, key
-        )
-        found.append(LegRun.of(request, packed[key], row["signals_json"]))
+        packed = read(request.ticker, request.timeframe, request.data_hash)
+        found.append(LegRun.of(request, packed, row["signals_json"]))
     if request.benchmark is None:
         return found, None
-    return found, packed_prices(
-        connection, request.benchmark, request.timeframe, request.benchmark_hash
-    )
+    return found, read(request.benchmark, request.timeframe, request.benchmark_hash)
 
 
 class Traded:
@@ -133,9 +128,8 @@ class Traded:
         self._capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
         self._run = replace(first.request, initial_capital=self._capital)
         last_time = max(run.setup.prices.traded.timestamps[-1] for run in runs)
-        asked = request.sharing
         self.legs = [
-            run.leg(last_time, leg.weight, asked.priority, asked.volatility_bars)
+            run.leg(last_time, leg.weight, request.sharing)
             for run, leg in zip(runs, request.legs, strict=True)
         ]
         self.result = self._traded(
@@ -147,19 +141,12 @@ class Traded:
         )
 
     def _traded(self, terms: BacktestEngine) -> PortfolioResult:
-        own = {
-            name: value
-            for name, value in asdict(self._request.sharing).items()
-            if name != "priority"
-        }
-        accrual = (
-            partial(_accrued, self._rates, self._request.sharing.max_gross_pct > 100.0)
-            if self._rates
-            else None
-        )
-        return trade_together(
-            Sharing(terms=terms, accrual=accrual, **own), self.legs, self._run.liquidate_below_pct
-        )
+        asked = asdict(self._request.sharing)
+        asked.pop("priority")
+        has_loans = asked["max_gross_pct"] > 100.0
+        accrual = partial(_accrued, self._rates, has_loans) if self._rates else None
+        sharing = Sharing(terms=terms, accrual=accrual, **asked)
+        return trade_together(sharing, self.legs, self._run.liquidate_below_pct)
 
     @cached_property
     def held_equally(self) -> Array:
@@ -181,21 +168,18 @@ class Traded:
 
     def _trade(self, trade: LegTrade) -> dict[str, Any]:
         values = {name: getattr(trade.trade, name) for name in TRADE_FIELDS}
-        bar_of, columns = (
-            self.result.calendar.bar_of[trade.leg],
-            self._runs[trade.leg].setup.prices.traded.columns,
-        )
-        own = values | {
-            name: int(bar_of.searchsorted(values[name])) for name in ("entry_bar", "exit_bar")
-        }
-        found = excursions(own, columns["High"], columns["Low"])
-        return values | found
+        columns = self._runs[trade.leg].setup.prices.traded.columns
+        bars = {name: values[name] for name in ("entry_bar", "exit_bar")}
+        own = self.result.calendar.bar_of[trade.leg].searchsorted([*bars.values()]).tolist()
+        on_its_bars = values | dict(zip(bars, own, strict=True))
+        return values | excursions(on_its_bars, columns["High"], columns["Low"])
 
     def columns(self, image_tag: str) -> dict[str, Any]:
         """The columns of the row of its Job."""
         result, measured = self.result, self._performance()
         equity = result.equity_curve.tolist()
         hashes = [str(run.setup.prices.packed.data_hash) for run in self._runs]
+        of_all = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
         return {
             **{name: measured.metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
             "metrics_json": json.dumps(
@@ -207,9 +191,7 @@ class Traded:
             "trades_json": encode_trades(self.trades, [], self._notes()),
             "sparkline": encode_sparkline(equity),
             **self._runs[0].setup.versions(image_tag),
-            "data_hash": hashlib.sha256(" ".join(hashes).encode()).hexdigest()
-            if len({*hashes}) > 1
-            else hashes[0],
+            "data_hash": of_all if len({*hashes}) > 1 else hashes[0],
             "result_hash": result_hash(
                 asdict(result.metrics), [asdict(each.trade) for each in result.trades], equity
             ),
@@ -239,15 +221,11 @@ class Traded:
         )
 
     def packed(self) -> bytes:
-        """What is kept beside the row, as it lies in the database."""
-        return packed_found(self._found())
-
-    def _found(self) -> dict[str, Any]:
-        """What is kept beside them; bars are numbers of the joined calendar, money is in cents."""
+        """What is kept beside the row; bars are numbers of the joined calendar, money is in cents."""
         result = self.result
         chosen = sampled(len(result.equity_curve))
         parts = result.values if result.sleeves is None else result.sleeves
-        return {
+        found = {
             "gross": cents(result.gross_curve),
             "positions": result.positions_curve.tolist(),
             "held_equally": (self.held_equally * self._capital).round(2).tolist(),
@@ -264,20 +242,24 @@ class Traded:
                 "counts": Counter(order.reason for order in result.left_out),
                 "first": [list(order) for order in result.left_out[:MAX_LEFT_OUT]],
             },
-            "legs": [self._span(number) for number in range(len(self.legs))],
+            "legs": [
+                {"first": bars.item(0), "last": bars.item(-1), "ends": leg.ends}
+                for leg, bars in self._spans
+            ],
         }
+        return packed_found(found)
 
-    def _span(self, number: int) -> dict[str, Any]:
-        """Between which bars a leg could be traded."""
-        bars = self.result.calendar.bar_of[number]
-        return {"first": bars.item(0), "last": bars.item(-1), "ends": self.legs[number].ends}
+    @property
+    def _spans(self) -> Iterator[tuple[Leg, Array]]:
+        """Each leg with the bars on which it could be traded."""
+        return zip(self.legs, self.result.calendar.bar_of, strict=True)
 
     def _notes(self) -> list[str]:
         """Sentences on dates that were clipped, and on legs that join late or end early."""
         dates = bar_dates(self._times, self._run.timeframe)
         clipped = dict.fromkeys(run.setup.prices.clipped for run in self._runs)
         notes = [note for note in clipped if note]
-        for leg, bars in zip(self.legs, self.result.calendar.bar_of, strict=True):
+        for leg, bars in self._spans:
             if bars.item(0):
                 notes.append(f"{leg.ticker} joins on {dates[bars.item(0)]}, with its first bar")
             if leg.ends:

@@ -6,7 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from portfolio.legs import Array, Calendar, Leg
+from portfolio.room import Room
 from portfolio.sharing import Sharing
+
+PAID_OUT = "end_of_prices"  # the reason of what is free of fees
 
 
 class LegFill(NamedTuple):
@@ -43,53 +46,46 @@ class Account:
     """One pool of cash for all legs, or one for each.
 
     capital: of each pool at first. cash: of each pool. shares: signed, by leg. changes: of each pool's cash, as (bar,
-    cash after it) in order. marks: (bars, legs), what a share is worth when orders fill.
+    cash after it) in order. marks: (bars, legs), what a share is worth when orders fill. looks: the bars on which money
+    may move between pools.
     """
 
+    looks: Sequence[int] = ()
+
     def __init__(
-        self, sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, capital: Sequence[float]
+        self,
+        sharing: Sharing,
+        legs: Sequence[Leg],
+        calendar: Calendar,
+        parts: Sequence[float] = (1.0,),
     ) -> None:
-        self.capital, self.cash = tuple(capital), list(capital)
-        self.pools = range(len(legs)) if len(capital) == len(legs) else [0] * len(legs)
+        self.sharing, self.legs, self.calendar = sharing, legs, calendar
+        self.capital = [float(sharing.terms.initial_capital) * part for part in parts]
+        self.cash = list(self.capital)
+        self.pools = range(len(legs)) if len(parts) == len(legs) else [0] * len(legs)
         self.shares = np.zeros(len(legs))
-        self.positions = 0
         self.fills: list[LegFill] = []
         self.left_out: list[LeftOut] = []
-        self.changes: list[list[tuple[int, float]]] = [[] for _ in capital]
+        self.changes: list[list[tuple[int, float]]] = [[] for _ in parts]
         self.interest = self.borrow_fees = 0.0
-        self.marks = calendar.marks(legs, sharing.next_open)
-        self._accrual, self._fee_rate = sharing.accrual, float(sharing.terms.fee_rate)
-        self._closes = (
-            calendar.marks(legs, False) if sharing.accrual and sharing.next_open else self.marks
-        )
+        self.marks = self._closes = calendar.marks(legs, sharing.next_open)
+        if sharing.accrual and sharing.next_open:
+            self._closes = calendar.marks(legs, False)
 
     def trade(
         self, leg: int, bar: int, at: str, reason: str, price: float, shares: float
     ) -> None:
         """Buy or sell signed `shares`: cash pays for them and the fee of their value."""
-        self._book(leg, bar, at, reason, price, shares, self._fee_rate)
+        pool, value = self.pools[leg], price * shares
+        fee = 0.0 if reason == PAID_OUT else float(self.sharing.terms.fee_rate) * abs(value)
+        self.set_cash(bar, pool, self.cash[pool] - value - fee)
+        self.shares[leg] = after = self.shares.item(leg) + shares
+        self.fills.append(LegFill(bar, leg, at, reason, price, shares, after, fee))
 
-    def pay_out(self, leg: int, bar: int, price: float) -> None:
+    def pay_out(self, leg: int, bar: int) -> None:
         """What a leg holds becomes cash, free of fee and slippage, since its prices end."""
         if shares := self.shares.item(leg):
-            self._book(leg, bar, "close", "end_of_prices", price, -shares, 0.0)
-
-    def _book(
-        self,
-        leg: int,
-        bar: int,
-        at: str,
-        reason: str,
-        price: float,
-        shares: float,
-        fee_rate: float,
-    ) -> None:
-        pool, before, value = self.pools[leg], self.shares.item(leg), price * shares
-        fee = fee_rate * abs(value)
-        self.set_cash(bar, pool, self.cash[pool] - value - fee)
-        self.shares[leg] = after = before + shares
-        self.positions += (after != 0.0) - (before != 0.0)
-        self.fills.append(LegFill(bar, leg, at, reason, price, shares, after, fee))
+            self.trade(leg, bar, "close", PAID_OUT, self.legs[leg].bars.close.item(-1), -shares)
 
     def set_cash(self, bar: int, pool: int, cash: float) -> None:
         """Note the cash that a pool has from now on."""
@@ -101,45 +97,45 @@ class Account:
         values: Array = self.shares * self.marks[bar]
         return values
 
+    def rebalance(self, bar: int) -> None:
+        """Nothing moves within one pool."""
+
+    def rooms(self, bar: int, legs: Sequence[int]) -> list[Room]:
+        """What an order of each of these legs may use, which they share."""
+        values = self.held(bar)
+        return [Room(self.sharing, self.cash[0], total(values), total(np.abs(values)))] * len(
+            legs
+        )
+
     def accrue(self, bar: int, days: int) -> None:
         """Book what each pool has earned and paid since the bar before."""
-        assert self._accrual is not None
+        assert self.sharing.accrual is not None
         shorts = np.maximum(-self.shares, 0.0) * self._closes[bar - 1]
         borrowed = shorts.tolist() if len(self.cash) > 1 else [total(shorts)]
         for pool, cash in enumerate(self.cash):
-            interest, fee = self._accrual(cash, borrowed[pool], days)
+            interest, fee = self.sharing.accrual(cash, borrowed[pool], days)
             self.interest += interest
             self.borrow_fees += fee
             self.set_cash(bar, pool, cash + (interest - fee))
 
-    def cash_curves(self, bars: int) -> list[Array]:
+    def cash_curves(self) -> list[Array]:
         """The cash of each pool after each bar's fills, (bars,)."""
         return [
-            _curve(changes, first, bars)
-            for changes, first in zip(self.changes, self.capital, strict=True)
+            self._curve(first, changes)
+            for first, changes in zip(self.capital, self.changes, strict=True)
         ]
 
-    def shares_curves(self, bars: int) -> Array:
-        """The signed shares of each leg after each bar's fills, (legs, bars)."""
-        legs, fills = len(self.shares), len(self.fills)
-        firsts = np.arange(legs) * bars  # where each leg's curve begins, one after the other
-        at = np.append(
-            firsts,
-            np.fromiter((fill.leg * bars + fill.bar for fill in self.fills), np.int64, fills),
-        )
-        after = np.append(
-            np.zeros(legs),
-            np.fromiter((fill.shares_after for fill in self.fills), np.float64, fills),
-        )
-        order = at.argsort(kind="stable")
-        return after[order].repeat(np.diff(at[order], append=legs * bars)).reshape(legs, bars)
+    def shares_curves(self) -> list[Array]:
+        """The signed shares of each leg after each bar's fills, (bars,)."""
+        changes: list[list[tuple[int, float]]] = [[] for _ in self.legs]
+        for fill in self.fills:
+            changes[fill.leg].append((fill.bar, fill.shares_after))
+        return [self._curve(0.0, each) for each in changes]
 
-
-def _curve(changes: Sequence[tuple[int, float]], first: float, bars: int) -> Array:
-    """A value that lasts from one change to the next."""
-    edges = [0, *(bar for bar, _ in changes), bars]
-    values = np.array([first, *(value for _, value in changes)])
-    return values.repeat(np.diff(edges))
+    def _curve(self, first: float, changes: Sequence[tuple[int, float]]) -> Array:
+        """A value that lasts from one change to the next."""
+        edges = [0, *(bar for bar, _ in changes), len(self.calendar)]
+        return np.repeat([first, *(value for _, value in changes)], np.diff(edges))
 
 
 def total(values: Array) -> float:

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from engine.bars import Bars, check_signals
+from engine.bars import Bars
 from engine.stops import Stops
+from portfolio.sharing import Sharing
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -34,21 +35,11 @@ class Leg:
     before: Array | None = None
     ends: bool = False
 
-    def __post_init__(self) -> None:
-        check_signals(self.signals, len(self.bars))
-        if len(self.times) != len(self.bars):
-            raise ValueError(
-                f"times: one for each of {len(self.bars)} bars is needed, got {len(self.times)}"
-            )
-
     @cached_property
     def closes(self) -> Array:
         """All closes that are known at its last bar."""
-        return (
-            self.bars.close
-            if self.before is None
-            else np.concatenate((self.before, self.bars.close))
-        )
+        before = () if self.before is None else self.before
+        return np.concatenate((before, self.bars.close))
 
 
 class Orders:
@@ -58,30 +49,26 @@ class Orders:
     on that may open a position; both len(bars) where there is none.
     """
 
-    __slots__ = ("bars", "entries", "exits", "prices", "sides")
-
-    def __init__(self, leg: Leg, next_open: bool, slippage: float, longshort: bool) -> None:
-        delay = int(next_open)
+    def __init__(self, leg: Leg, sharing: Sharing) -> None:
+        delay = int(sharing.next_open)
         bars = np.flatnonzero(leg.signals[: len(leg.signals) - delay])
         sides = leg.signals[bars]
         bars += delay
-        prices = (leg.bars.open if next_open else leg.bars.close)[bars]
-        if slippage:
-            prices *= np.where(sides > 0, 1.0 + slippage, 1.0 - slippage)
-        numbers = np.arange(len(bars) + 1)
+        prices = (leg.bars.open if delay else leg.bars.close)[bars]
+        prices *= np.where(sides > 0, sharing.slipped(1.0, True), sharing.slipped(1.0, False))
         turns = np.flatnonzero(sides[1:] != sides[:-1]) + 1
-        opens = numbers[:-1] if longshort else np.flatnonzero(sides > 0)
+        opens = np.flatnonzero((sides > 0) | (sharing.terms.direction == "longshort"))
+        numbers = np.arange(len(bars) + 1)
         self.bars: list[int] = bars.tolist()
         self.sides: list[int] = sides.tolist()
         self.prices: list[float] = prices.tolist()
-        self.exits: list[int] = _first_after(turns, numbers, "right")
-        self.entries: list[int] = _first_after(opens, numbers, "left")
+        self.exits = _first_after(turns, numbers, "right")
+        self.entries = _first_after(opens, numbers, "left")
 
 
 def _first_after(places: Array, numbers: Array, side: Any) -> list[int]:
-    found: list[int] = np.append(places, len(numbers) - 1)[
-        places.searchsorted(numbers, side)
-    ].tolist()
+    after = np.append(places, numbers[-1])
+    found: list[int] = after[places.searchsorted(numbers, side)].tolist()
     return found
 
 

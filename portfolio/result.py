@@ -1,17 +1,13 @@
 """What a portfolio hands back: curves of the joined calendar, fills, trades of all legs and what each leg earned."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from engine.metrics import PerformanceMetrics, measure
+from engine.metrics import measure
 from engine.result import Trade
-from portfolio.account import Account, LeftOut, LegFill
-from portfolio.legs import Array, Calendar, Leg
-from portfolio.sharing import Sharing
+from portfolio.account import Account, LegFill
 
 
 class LegTrade(NamedTuple):
@@ -26,9 +22,8 @@ class LegTrade(NamedTuple):
     resized: int
 
 
-@dataclass(frozen=True, eq=False)
 class PortfolioResult:
-    """The outcome; bars are those of the calendar, on which any leg has one.
+    """The outcome of an account; bars are those of the calendar, on which any leg has one.
 
     equity_curve, cash_curve, held_curve (signed values of all positions), gross_curve (shorts positive) and
     positions_curve (how many are open): (bars,), after each bar's fills. values: (legs, bars), signed, of what each leg
@@ -37,104 +32,65 @@ class PortfolioResult:
     the portfolio's profit. fills, left_out: in order.
     """
 
-    calendar: Calendar
-    equity_curve: Array
-    cash_curve: Array
-    held_curve: Array
-    gross_curve: Array
-    positions_curve: Array
-    values: Array
-    sleeves: Array | None
-    earned: Array
-    interest: float
-    borrow_fees: float
-    fills: tuple[LegFill, ...]
-    left_out: tuple[LeftOut, ...]
-    metrics: PerformanceMetrics
-    _last: tuple[tuple[int, float], ...]
+    def __init__(self, account: Account) -> None:
+        terms, self._legs, self.calendar = account.sharing.terms, account.legs, account.calendar
+        self.fills, self.left_out = account.fills, account.left_out
+        self.interest, self.borrow_fees = account.interest, account.borrow_fees
+        bars, cash_curves = len(self.calendar), account.cash_curves()
+        self.values, self.earned = np.zeros((2, len(self._legs), bars))
+        self.cash_curve, self.held_curve, self.gross_curve, positions = np.zeros((4, bars))
+        for cash in cash_curves:
+            self.cash_curve += cash
+        for number, shares in enumerate(account.shares_curves()):
+            closes = self.calendar.known(number, self._legs[number].bars.close)
+            value = np.multiply(shares, closes, out=self.values[number])
+            self.held_curve += value
+            self.gross_curve += np.abs(value)
+            positions += shares != 0
+        self.positions_curve = positions.astype(int)
+        for fill in self.fills:
+            self.earned[fill.leg, fill.bar] -= fill.price * fill.shares + fill.fee
+        np.add.accumulate(self.earned, axis=1, out=self.earned)
+        self.earned += self.values
+        is_shared = account.sharing.mode == "shared"
+        self.sleeves = None if is_shared else self.values + np.array(cash_curves)
+        path = np.append(float(terms.initial_capital), self.held_curve + self.cash_curve)
+        self.equity_curve = path[1:]
+        opened = sum(fill.shares == fill.shares_after for fill in self.fills)
+        self.metrics = measure(path, terms.periods_per_year, opened)
 
     @cached_property
-    def trades(self) -> tuple[LegTrade, ...]:
+    def trades(self) -> list[LegTrade]:
         """All trades in order of entry, the open ones included, numbered through."""
-        open_fills: dict[int, list[LegFill]] = {}
         found: list[list[LegFill]] = []
+        still_open: dict[int, list[LegFill]] = {}
         for fill in self.fills:
-            if fill.leg not in open_fills:
-                open_fills[fill.leg] = [fill]
-                found.append(open_fills[fill.leg])
-            else:
-                open_fills[fill.leg].append(fill)
+            if fill.leg not in still_open:
+                still_open[fill.leg] = []
+                found.append(still_open[fill.leg])
+            still_open[fill.leg].append(fill)
             if fill.shares_after == 0.0:
-                del open_fills[fill.leg]
-        return tuple(
-            _trade(number, fills, self._last[fills[0].leg]) for number, fills in enumerate(found)
-        )
+                del still_open[fill.leg]
+        for leg, fills in still_open.items():
+            fills.append(self._marked(leg, fills[-1].shares_after))
+        return [_trade(number, fills) for number, fills in enumerate(found)]
+
+    def _marked(self, leg: int, shares: float) -> LegFill:
+        """What stands for the exit of an open position: its leg's last close."""
+        bar = self.calendar.bar_of[leg].item(-1)
+        price = self._legs[leg].bars.close.item(-1)
+        return LegFill(bar, leg, "close", "end_of_data", price, -shares, 0.0, 0.0)
 
 
-def result_of(
-    sharing: Sharing, legs: Sequence[Leg], calendar: Calendar, account: Account
-) -> PortfolioResult:
-    """The curves of an account that was walked to its end."""
-    bars = len(calendar)
-    cash_curves = account.cash_curves(bars)
-    values, earned = np.empty((len(legs), bars)), np.zeros((len(legs), bars))
-    for fill in account.fills:
-        earned[fill.leg, fill.bar] -= fill.price * fill.shares + fill.fee
-    np.add.accumulate(earned, axis=1, out=earned)
-    cash, held, gross, positions = np.zeros((4, bars))
-    for each in cash_curves:
-        cash += each
-    for number, shares in enumerate(account.shares_curves(bars)):
-        value = np.multiply(
-            shares, calendar.known(number, legs[number].bars.close), out=values[number]
-        )
-        held += value
-        gross += np.abs(value)
-        positions += shares != 0
-    earned += values
-    path = np.empty(bars + 1)
-    path[0] = sharing.terms.initial_capital
-    np.add(held, cash, out=path[1:])
-    opened = sum(1 for fill in account.fills if fill.shares == fill.shares_after)
-    return PortfolioResult(
-        calendar=calendar,
-        equity_curve=path[1:],
-        cash_curve=cash,
-        held_curve=held,
-        gross_curve=gross,
-        positions_curve=positions.astype(int),
-        values=values,
-        sleeves=values + np.array(cash_curves) if sharing.mode == "sleeves" else None,
-        earned=earned,
-        interest=account.interest,
-        borrow_fees=account.borrow_fees,
-        fills=tuple(account.fills),
-        left_out=tuple(account.left_out),
-        metrics=measure(path, sharing.terms.periods_per_year, opened),
-        _last=tuple(
-            (of.item(-1), leg.bars.close.item(-1))
-            for of, leg in zip(calendar.bar_of, legs, strict=True)
-        ),
-    )
-
-
-def _trade(number: int, fills: list[LegFill], last: tuple[int, float]) -> LegTrade:
-    """One position from its first fill to its last; an open one is marked to the leg's last close."""
-    first, is_open = fills[0], fills[-1].shares_after != 0.0
-    if is_open:
-        bar, price = last
-        fills = [
-            *fills,
-            LegFill(
-                bar, first.leg, "close", "end_of_data", price, -fills[-1].shares_after, 0.0, 0.0
-            ),
-        ]
+def _trade(number: int, fills: list[LegFill]) -> LegTrade:
+    """One position from its first fill to its last."""
+    first, last = fills[0], fills[-1]
     side = 1.0 if first.shares > 0 else -1.0
     opened = [fill for fill in fills if fill.shares * side > 0]
     closed = [fill for fill in fills if fill.shares * side < 0]
     size = sum(abs(fill.shares) for fill in opened)
     entry_price, exit_price = _mean_price(opened, size), _mean_price(closed, size)
-    entry_fees, exit_fees = sum(fill.fee for fill in opened), sum(fill.fee for fill in closed)
+    entry_fees, exit_fees = (sum(fill.fee for fill in part) for part in (opened, closed))
     pnl_abs = side * (exit_price - entry_price) * size - entry_fees - exit_fees
     trade = Trade(
         trade_no=number,
@@ -144,14 +100,14 @@ def _trade(number: int, fills: list[LegFill], last: tuple[int, float]) -> LegTra
         entry_at=first.at,
         entry_price=entry_price,
         entry_fees=entry_fees,
-        exit_bar=fills[-1].bar,
-        exit_at=fills[-1].at,
+        exit_bar=last.bar,
+        exit_at=last.at,
         exit_price=exit_price,
         exit_fees=exit_fees,
         pnl_abs=pnl_abs,
         pnl_pct=pnl_abs / (entry_price * size) * 100.0,
-        exit_reason=fills[-1].reason,
-        is_open=is_open,
+        exit_reason=last.reason,
+        is_open=last.reason == "end_of_data",
     )
     return LegTrade(first.leg, trade, len(fills) - 2)
 

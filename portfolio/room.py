@@ -15,29 +15,14 @@ class Room:
     held, gross: the values of what is held, signed and unsigned.
     """
 
-    __slots__ = (
-        "_cost_factor",
-        "_fee_rate",
-        "_gross_factor",
-        "_limit",
-        "_terms",
-        "budget",
-        "cash",
-        "equity",
-        "gross",
-    )
-
     def __init__(self, sharing: Sharing, cash: float, held: float, gross: float) -> None:
-        terms = sharing.terms
-        self.cash, self.equity, self.gross = cash, cash + held, gross
-        percent = terms.size_type == "percent"
-        self.budget = (
-            self.equity * terms.position_size / 100.0 if percent else float(terms.position_size)
-        )
-        self._terms, self._fee_rate = terms, float(terms.fee_rate)
+        self._terms = terms = sharing.terms
+        self._fee_rate = float(terms.fee_rate)
         self._limit = sharing.max_gross_pct / 100.0
-        self._cost_factor = 1.0 + self._fee_rate
-        self._gross_factor = 1.0 + self._limit * self._fee_rate
+        self.cash, self.equity, self.gross = cash, cash + held, gross
+        self.budget = float(terms.position_size)
+        if terms.size_type == "percent":
+            self.budget = self.equity * terms.position_size / 100.0
 
     def affordable(
         self, price: float, limit: float = inf, in_ticker: float = 0.0
@@ -48,23 +33,22 @@ class Room:
         """
         shares, reason = self.budget / price, "budget_below_one_share"
         if self._limit <= 1.0:
-            cap = self.cash / (price * self._cost_factor)
+            cap = self.cash / (price * (1.0 + self._fee_rate))
             if self.cash <= 0.0:
                 return 0.0, "no_cash"
             if cap <= shares:
                 shares, reason = cap, "cash_below_one_share"
-        cap = (self._limit * self.equity - self.gross) / (price * self._gross_factor)
-        if cap < shares:
+        if (cap := self._cap(price, self._limit, self.gross)) < shares:
             shares, reason = cap, "max_gross"
-        if limit < inf:
-            cap = (limit * self.equity - in_ticker) / (price * (1.0 + limit * self._fee_rate))
-            if cap < shares:
-                shares, reason = cap, "max_weight"
-        least = (
-            0.0 if reason == "budget_below_one_share" else max(DUST * self.equity / price, 0.0)
-        )
+        if limit < inf and (cap := self._cap(price, limit, in_ticker)) < shares:
+            shares, reason = cap, "max_weight"
+        dust = 0.0 if reason == "budget_below_one_share" else DUST * self.equity / price
         shares = whole(shares, self._terms)
-        return (shares if shares > least else 0.0), reason
+        return (shares if shares > max(dust, 0.0) else 0.0), reason
+
+    def _cap(self, price: float, limit: float, used: float) -> float:
+        """The shares that a bound leaves, as a fraction of equity after their fee."""
+        return (limit * self.equity - used) / (price * (1.0 + limit * self._fee_rate))
 
     def take(self, value: float, cash: float) -> None:
         """A position of this value was opened, which left this cash."""

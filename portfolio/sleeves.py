@@ -1,136 +1,134 @@
 """Sleeves: each leg trades its own part of the capital, and money moves between them when they are rebalanced."""
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from math import inf
 
 import numpy as np
 
 from portfolio.account import Account, total
 from portfolio.legs import Array, Calendar, Leg
-from portfolio.room import whole
+from portfolio.room import Room, whole
 from portfolio.sharing import Sharing
 
+MONTHS = {"never": 0, "monthly": 1, "quarterly": 3, "yearly": 12}
 
-class Sleeves:
-    """The parts of the capital. weights: (legs,), of each in the whole, as they were last set; looks: the bars on
-    which they may be rebalanced."""
+
+class Sleeves(Account):
+    """An account of which each leg has a part. weights: (legs,), of each in the whole, as they were last set."""
 
     def __init__(self, sharing: Sharing, legs: Sequence[Leg], calendar: Calendar) -> None:
-        self._sharing, self._legs = sharing, legs
-        self._bar_of: list[list[int]] = [bars.tolist() for bars in calendar.bar_of]
-        self._bars = set(sharing.rebalancing_bars(calendar.times))
-        self.looks = (
-            range(len(calendar)) if sharing.rebalance_off_pct is not None else sorted(self._bars)
-        )
-        self._has_bar = calendar.has_bar()
         self._ended = np.zeros(len(legs), dtype=np.bool_)
-        self.weights = self._weights(0, before=True)
+        self._has_bar = calendar.has_bar()
+        self._periodic = set(_first_bars(calendar.times, MONTHS[sharing.rebalance]))
+        self._most_off_pct = sharing.rebalance_off_pct or inf
+        self.looks = sorted(self._periodic) if self._most_off_pct == inf else range(len(calendar))
+        self.weights = _weights(sharing, legs, self._has_bar[:0], self._ended)
+        super().__init__(sharing, legs, calendar, self.weights.tolist())
 
-    def end(self, leg: int) -> None:
+    def pay_out(self, leg: int, bar: int) -> None:
         """A leg's prices end: at the next rebalancing its money goes to the others."""
+        super().pay_out(leg, bar)
         self._ended[leg] = True
 
-    def _weights(self, bar: int, before: bool) -> Array:
-        """The part of each sleeve, by what is known on a bar, or before it; those that have ended have none."""
-        given = np.array([leg.weight for leg in self._legs])
-        if self._sharing.volatility_bars is not None:
-            given = self._inverse_volatilities(bar, self._sharing.volatility_bars, before)
-        given[self._ended] = 0.0
-        return given / total(given) if given.any() else given
+    def rooms(self, bar: int, legs: Sequence[int]) -> list[Room]:
+        """What an order of each of these legs may use: the cash of its sleeve, which is flat."""
+        return [Room(self.sharing, self.cash[leg], 0.0, 0.0) for leg in legs]
 
-    def _inverse_volatilities(self, bar: int, window: int, before: bool) -> Array:
-        """1 / standard deviation of the last returns; of a leg with fewer of them the mean of the others."""
-        find = bisect_left if before else bisect_right
-        known = np.array(
-            [
-                _volatility(leg, find(of, bar), window)
-                for leg, of in zip(self._legs, self._bar_of, strict=True)
-            ]
-        )
-        inverse: Array = np.divide(1.0, known, out=np.zeros(len(known)), where=known > 0)
-        proven = inverse[inverse > 0]
-        inverse[inverse == 0] = total(proven) / len(proven) if len(proven) else 1.0
-        return inverse
-
-    def rebalance(self, bar: int, account: Account) -> None:
+    def rebalance(self, bar: int) -> None:
         """Move money between the sleeves, if it is time for it; each keeps the share of its money that is invested.
 
         One that cannot be traded on this bar, or has nothing left, stays as it is.
         """
-        held = account.held(bar)
-        equity = np.array(account.cash) + held
-        if bar not in self._bars and not self._is_off(equity):
+        held = self.held(bar)
+        equity = np.array(self.cash) + held
+        if bar not in self._periodic and not self._is_off(equity):
             return
-        self.weights = self._weights(bar, before=self._sharing.next_open)
-        moves = (self._has_bar[bar] | (held == 0)) & ((equity > 0) | (held == 0))
+        known = self._has_bar[: bar if self.sharing.next_open else bar + 1]
+        self.weights = _weights(self.sharing, self.legs, known, self._ended)
+        moves = (self._has_bar[bar] & (equity > 0)) | (held == 0)
         parts = np.where(moves, self.weights, 0.0)
         if not parts.any():
             return
         target = parts / total(parts) * total(np.where(moves, equity, 0.0))
         gains = np.where(moves, target - equity, 0.0)
         freed = sum(
-            self._reduce(leg, bar, account, gains, equity)
+            self._reduce(leg, bar, -gains.item(leg), equity.item(leg))
             for leg in np.flatnonzero(gains < 0).tolist()
         )
         wanted = np.maximum(gains, 0.0)
-        if freed > 0 and (all_wanted := total(wanted)) > 0:
-            for leg in np.flatnonzero(wanted).tolist():
-                self._increase(leg, bar, account, freed * (wanted.item(leg) / all_wanted), equity)
+        all_wanted = total(wanted)
+        for leg in np.flatnonzero(wanted).tolist() if freed > 0 else ():
+            money = freed * (wanted.item(leg) / all_wanted)
+            self._increase(leg, bar, money, equity.item(leg))
 
     def _is_off(self, equity: Array) -> bool:
-        limit_pct, whole = self._sharing.rebalance_off_pct, total(equity)
-        return (
-            limit_pct is not None
-            and whole > 0
-            and bool((np.abs(equity / whole - self.weights) * 100.0 > limit_pct).any())
+        whole = total(equity)
+        return whole > 0 and bool(
+            (np.abs(equity / whole - self.weights) * 100.0 > self._most_off_pct).any()
         )
 
-    def _reduce(self, leg: int, bar: int, account: Account, gains: Array, equity: Array) -> float:
+    def _reduce(self, leg: int, bar: int, surplus: float, equity: float) -> float:
         """Take money out of a sleeve, selling its part of the position; what came free after costs."""
-        surplus = -gains.item(leg)
-        self._scale(leg, bar, account, -surplus / equity.item(leg))
-        freed: float = min(surplus, account.cash[leg])
-        account.set_cash(bar, leg, account.cash[leg] - freed)
+        self._scale(leg, bar, -surplus / equity)
+        freed = min(surplus, self.cash[leg])
+        self.set_cash(bar, leg, self.cash[leg] - freed)
         return freed
 
-    def _increase(
-        self, leg: int, bar: int, account: Account, money: float, equity: Array
-    ) -> None:
+    def _increase(self, leg: int, bar: int, money: float, equity: float) -> None:
         """Give money to a sleeve, adding to its position in the proportion that is invested."""
-        account.set_cash(bar, leg, account.cash[leg] + money)
-        self._scale(leg, bar, account, money / equity.item(leg) if equity.item(leg) > 0 else 0.0)
+        self.set_cash(bar, leg, self.cash[leg] + money)
+        self._scale(leg, bar, money / equity if equity > 0 else 0.0)
 
-    def _scale(self, leg: int, bar: int, account: Account, factor: float) -> None:
+    def _scale(self, leg: int, bar: int, factor: float) -> None:
         """Change a position by a fraction of itself, as far as cash pays for it; at least one share stays."""
-        shares = account.shares.item(leg)
+        shares = self.shares.item(leg)
         if not shares or not factor:
             return
-        terms, adds = self._sharing.terms, factor > 0
+        terms, adds = self.sharing.terms, factor > 0
         buys = (shares > 0) == adds
-        price = account.marks.item(bar, leg) * (
-            1.0 + self._sharing.slippage if buys else 1.0 - self._sharing.slippage
-        )
-        size = abs(shares) * abs(factor)
+        price = self.sharing.slipped(self.marks.item(bar, leg), buys)
+        size = abs(shares * factor)
         if adds and buys:
-            size = min(size, account.cash[leg] / (price * (1.0 + float(terms.fee_rate))))
+            size = min(size, self.cash[leg] / (price * (1.0 + float(terms.fee_rate))))
         size = whole(size, terms)
         if not adds and not terms.fractional_shares:
             size = min(size, abs(shares) - 1.0)
         if size > 0.0:
-            account.trade(
-                leg,
-                bar,
-                "open" if self._sharing.next_open else "close",
-                "rebalance",
-                price,
-                size if buys else -size,
-            )
+            signed = size if buys else -size
+            self.trade(leg, bar, self.sharing.moment, "rebalance", price, signed)
+
+
+def _first_bars(times: Array, months: int) -> list[int]:
+    """The first bar of each period of so many months but the first; times: datetime64, (bars,)."""
+    if not months:
+        return []
+    periods = times.astype("datetime64[M]").astype(int) // months
+    found: list[int] = (np.flatnonzero(np.diff(periods)) + 1).tolist()
+    return found
+
+
+def _weights(sharing: Sharing, legs: Sequence[Leg], known: Array, ended: Array) -> Array:
+    """The part of each sleeve, by the known bars, (bars, legs) of which each leg has some; none of one that ended."""
+    given = np.array([leg.weight for leg in legs])
+    if sharing.volatility_bars is not None:
+        given = _inverse_volatilities(legs, known.sum(axis=0).tolist(), sharing.volatility_bars)
+    given[ended] = 0.0
+    return given / total(given) if given.any() else given
+
+
+def _inverse_volatilities(legs: Sequence[Leg], known: Sequence[int], window: int) -> Array:
+    """1 / standard deviation of the last returns; of a leg with fewer of them the mean of the others."""
+    found = np.array([_volatility(*each, window) for each in zip(legs, known, strict=True)])
+    inverse: Array = np.divide(1.0, found, out=np.zeros(len(found)), where=found > 0)
+    proven = inverse[inverse > 0]
+    inverse[inverse == 0] = total(proven) / len(proven) if len(proven) else 1.0
+    return inverse
 
 
 def _volatility(leg: Leg, known: int, window: int) -> float:
     """Standard deviation (ddof 1) of the last `window` returns of a leg after `known` of its bars; 0 if fewer."""
-    earlier = 0 if leg.before is None else len(leg.before)
-    closes = leg.closes[max(earlier + known - window - 1, 0) : earlier + known]
+    stop = len(leg.closes) - len(leg.bars) + known
+    closes = leg.closes[max(stop - window - 1, 0) : stop]
     if len(closes) <= window:
         return 0.0
     returns = closes[1:] / closes[:-1] - 1.0
