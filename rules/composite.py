@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from rules import papers, technical, trend
@@ -54,7 +53,7 @@ class MembersParam(ParamSpec):
             "minItems": self.minimum,
             "maxItems": self.maximum,
             "items": {"oneOf": [_member_schema(rule.spec) for rule in MEMBERS.values()]},
-            "default": [dict(member) for member in self.default],
+            "default": list(self.default),
         }
 
 
@@ -106,7 +105,7 @@ class CompositeRule(BaseRule):
             MembersParam(
                 "rules",
                 "rules",
-                (MappingProxyType({"rule_type": "RSI"}), MappingProxyType({"rule_type": "MACD"})),
+                ({"rule_type": "RSI"}, {"rule_type": "MACD"}),
                 2,
                 5,
                 1,

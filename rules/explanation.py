@@ -55,7 +55,7 @@ class _Found:
         self._prices, self._traded = prices, slice(first_bar, None)
         # those of the formula that is read, and the arrays of its nodes
         self._names: Mapping[Node, str] = {}
-        self._held: Mapping[Node, Any] = {}
+        self._held: Mapping[Any, Any] = {}
 
     def rule(self, rule: BaseRule) -> dict[str, Any]:
         """Both conditions of a rule, with their lines."""
@@ -63,10 +63,8 @@ class _Found:
         conditions = [node for node in formula.nodes if node.kind == "condition"]
         compared = [node for node in conditions if _compares(node)]
         sides = [side for node in compared for side in node.arrays]
-        self._names, self._held = (
-            formula.names,
-            values_of(formula, self._prices, {*conditions, *sides}),
-        )
+        self._names = formula.names
+        self._held = values_of(formula, self._prices, {*conditions, *sides})
         both = {"buy": self._read(formula.buy), "sell": self._read(formula.sell)}
         for node in compared:  # also those inside numbers, such as bars_since(a > b)
             self._compared(node)
@@ -121,13 +119,10 @@ class _Found:
         return sides
 
     def _put_beside(self, line: dict[str, Any], other: dict[str, Any]) -> None:
-        joining = [
-            each
-            for each in self.lines
-            if each["group"] == other["group"] and other["pane"] == line["pane"]
-        ]
-        for each in joining:
-            each["group"] = line["group"]
+        leaving = other["group"]
+        for each in self.lines:
+            if each["group"] == leaving and other["pane"] == line["pane"]:
+                each["group"] = line["group"]
 
     def _side(self, value: Value) -> dict[str, Any]:
         """A number, or a line, which is kept unless there are too many."""
@@ -148,20 +143,17 @@ class _Found:
         [false] = np.nonzero(self._held[node][self._traded] < 0)
         if not false.size:
             return {}
-        sides = (self._held[each] if isinstance(each, Node) else each for each in node.operands)
-        left, right = (
-            np.broadcast_to(side, self._held[node].shape)[self._traded][false] for side in sides
-        )
+        sides = np.broadcast_arrays(*(self._held.get(each, each) for each in node.operands))
+        left, right = (side[self._traded][false] for side in sides)
         at = int(np.abs(left - right).argmin())
         return {"nearest": [int(false[at]), float(left[at]), float(right[at])]}
 
 
 def _line(node: Node, name: str) -> dict[str, Any]:
-    unit, column = unit_of(node), {} if node.operands else {"column": node.op.lower()}
-    pane, group = (
-        "price" if unit == "price" else "below",
-        unit if unit in ("price", "volume") else name,
-    )
+    unit = unit_of(node)
+    column = {} if node.operands else {"column": node.op.lower()}
+    pane = "price" if unit == "price" else "below"
+    group = unit if unit in ("price", "volume") else name
     return {"name": name, "pane": pane, "group": group, "levels": [], **column}
 
 

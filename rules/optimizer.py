@@ -13,7 +13,7 @@ import numpy as np
 from engine.engine import BacktestEngine, PerformanceMetrics, check_bars
 from rules.arrays import Array, Column
 from rules.base import BaseRule
-from rules.parameters import RuleSpec, shown
+from rules.parameters import ParamSpec, RuleSpec, shown
 from rules.prices import Prices
 from rules.registry import rule_class
 
@@ -121,42 +121,35 @@ class ParameterOptimizer:
         where: Condition = lambda params: True,
         keep: Condition = lambda result: True,
         metric: str = "sharpe_ratio",
-        fixed: Mapping[str, Any] | None = None,
         progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> GridResult:
         """Backtest every combination of `grid` and keep those that the conditions allow; deterministic.
 
-        grid: values to try by parameter; the last parameter varies fastest. fixed: values of other parameters, else the
-        rule's defaults. where: which params are tried, on top of the rule's own constraints. keep: which runs are in
-        the result, by their metrics and params, NaN for a metric that has no value. metric: one of METRICS. progress:
-        called with (done, total) after each run.
+        grid: values to try by parameter, else the rule's default; the last parameter varies fastest. where: which
+        params are tried, on top of the rule's own constraints. keep: which runs are in the result, by their metrics and
+        params, NaN for a metric that has no value. metric: one of METRICS. progress: called with (done, total) after
+        each run.
         ValueError names unknown or refused parameters, or an unknown metric.
         """
         if metric not in METRICS:
             raise ValueError(f"metric is {metric!r}; must be one of {', '.join(METRICS)}")
-        axes = _complete_axes(self._rule.spec, grid, fixed or {})
-        rules = list(self._allowed(axes, fixed or {}, where))
-        values = np.empty((len(rules), len(METRICS)))
-        kept = []
-        for place, rule in enumerate(rules):
+        axes = _axes(self._rule.spec, grid)
+        rules = list(self._allowed(axes, where))
+        combinations, values = [], []
+        for done, rule in enumerate(rules, 1):
             result = self._measure(rule)
-            values[place] = tuple(result.values())
             if keep(result | rule.params):
-                kept.append(place)
-            progress(place + 1, len(rules))
-        return GridResult(
-            axes, tuple(rules[place].params for place in kept), values[kept], metric
-        )
+                combinations.append(rule.params)
+                values.append(tuple(result.values()))
+            progress(done, len(rules))
+        table = np.array(values, dtype=np.float64).reshape(-1, len(METRICS))
+        return GridResult(axes, tuple(combinations), table, metric)
 
-    def _allowed(
-        self, axes: Grid, fixed: Mapping[str, Any], where: Condition
-    ) -> Iterator[BaseRule]:
+    def _allowed(self, axes: Grid, where: Condition) -> Iterator[BaseRule]:
         """The rule with each combination that its own constraints and `where` accept."""
-        own = [constraint.split(" < ") for constraint in self._rule.spec.constraints]
         for values in product(*axes.values()):
-            rule = self._rule({**fixed, **dict(zip(axes, values, strict=True))})
-            params = rule.params
-            if all(params[left] < params[right] for left, right in own) and where(params):
+            rule = self._rule(dict(zip(axes, values, strict=True)))
+            if not rule.spec.broken(rule.params) and where(rule.params):
                 yield rule
 
     def _measure(self, rule: BaseRule) -> dict[str, float]:
@@ -170,36 +163,26 @@ class ParameterOptimizer:
         }
 
 
-def _complete_axes(spec: RuleSpec, grid: Grid, fixed: Mapping[str, Any]) -> Grid:
+def _axes(spec: RuleSpec, grid: Grid) -> Grid:
     """The axes with plain numbers (np.arange gives others), each value once; ValueError as for `search`."""
-    axes = {name: _plain(values) for name, values in grid.items() if _is_listed(values)}
-    single = {name: [value] for name, value in fixed.items()}
-    if (
-        faults := _grid_faults(grid, fixed)
-        + _axes_faults(spec, single)
-        + _axes_faults(spec, axes)
-    ):
-        raise ValueError("; ".join(faults))
+    axes = {name: _plain(values) for name, values in grid.items()}
     params = {param.name: param for param in spec.params}
+    if faults := [
+        fault
+        for name, values in axes.items()
+        for fault in _axis_faults(spec, params.get(name), name, values)
+    ]:
+        raise ValueError("; ".join(faults))
     return {
         name: _distinct([params[name].complete(value) for value in values])
         for name, values in axes.items()
     }
 
 
-def _grid_faults(grid: Grid, fixed: Mapping[str, Any]) -> list[str]:
-    faults = [f"{name}: appears in both grid and fixed" for name in grid if name in fixed]
-    unlisted = [name for name, values in grid.items() if not _is_listed(values)]
-    return faults + [
-        f"{name}: {shown(grid[name])} is not a list of values to try" for name in unlisted
-    ]
-
-
-def _is_listed(values: object) -> bool:
-    return isinstance(values, Iterable) and not isinstance(values, (str, Mapping))
-
-
-def _plain(values: Iterable[Any]) -> list[Any]:
+def _plain(values: Any) -> Any:
+    """The values as a list of Python's own; what is no list as it is."""
+    if isinstance(values, (str, Mapping)) or not isinstance(values, Iterable):
+        return values
     return [value.item() if isinstance(value, np.generic) else value for value in values]
 
 
@@ -208,14 +191,15 @@ def _distinct(values: list[Any]) -> list[Any]:
     return [value for place, value in enumerate(values) if values.index(value) == place]
 
 
-def _axes_faults(spec: RuleSpec, axes: Grid) -> list[str]:
-    """Every axis without values, unknown parameter and value out of bounds."""
-    faults = [f"{name}: no values to try" for name, values in axes.items() if not values]
-    known = {param.name: param for param in spec.params}
-    for name, values in axes.items():
+def _axis_faults(
+    spec: RuleSpec, param: ParamSpec | None, name: str, values: object
+) -> Iterator[str]:
+    """That there is no list or nothing in it, an unknown parameter, and every value out of bounds."""
+    if not isinstance(values, list):
+        yield f"{name}: {shown(values)} is not a list of values to try"
+    elif not values:
+        yield f"{name}: no values to try"
+    else:
         for value in values:
-            found = (
-                known[name].faults(value, name) if name in known else spec.faults({name: value})
-            )
-            faults += [f"{field}: {message}" for field, message in found.items()]
-    return faults
+            found = param.faults(value, name) if param else spec.faults({name: value})
+            yield from (f"{field}: {message}" for field, message in found.items())

@@ -66,11 +66,9 @@ class MomentumRule(BaseRule):
         return int(self.params["lookback"])
 
     def signals(self, prices: Prices) -> Signals:
-        close, threshold = prices["Close"], self.params["threshold"] / 100.0
-        before, after = (
-            prices.shift(close, self.params["lookback"]),
-            prices.shift(close, self.params["skip"]),
-        )
+        lookback, skip, threshold_pct = self.params.values()
+        threshold = threshold_pct / 100.0
+        before, after = (prices.shift(prices["Close"], each) for each in (lookback, skip))
         return prices.levels(
             after > before * (1.0 + threshold), after < before * (1.0 - threshold)
         )
@@ -136,11 +134,8 @@ class ValueRule(BaseRule):
         return int(self.params["lookback"] + self.params["average"] // 2)
 
     def signals(self, prices: Prices) -> Signals:
-        close, average, threshold = (
-            prices["Close"],
-            self.params["average"],
-            self.params["threshold"] / 100.0,
-        )
+        _, average, threshold_pct = self.params.values()
+        close, threshold = prices["Close"], threshold_pct / 100.0
         old = prices.shift(prices.indicator("sma", CLOSE, average), self._delay)
         return prices.levels(old > close * (1.0 + threshold), old < close * (1.0 - threshold))
 
@@ -191,9 +186,9 @@ class MeanReversionRule(BaseRule):
         return int(self.params["lookback"] + self.params["window"] - 1)
 
     def signals(self, prices: Prices) -> Signals:
-        lookback, window = self.params["lookback"], self.params["window"]
-        last, usual, deviation = prices.indicator("return_moments", CLOSE, lookback, window)
-        reach = self.params["threshold"] * deviation
+        *lengths, threshold = self.params.values()
+        last, usual, deviation = prices.indicator("return_moments", CLOSE, *lengths)
+        reach = threshold * deviation
         return prices.levels(last < usual - reach, last > usual + reach)
 
 
@@ -230,13 +225,12 @@ class BreakoutRule(BaseRule):
         return int(self.params["lookback"])
 
     def signals(self, prices: Prices) -> Signals:
-        close, lookback, band = (
-            prices["Close"],
-            self.params["lookback"],
-            self.params["band"] / 100.0,
+        lookback, band_pct = self.params.values()
+        close, band = prices["Close"], band_pct / 100.0
+        highest, lowest = (
+            prices.shift(prices.indicator(each, CLOSE, lookback), 1)
+            for each in ("highest", "lowest")
         )
-        highest = prices.shift(prices.indicator("highest", CLOSE, lookback), 1)
-        lowest = prices.shift(prices.indicator("lowest", CLOSE, lookback), 1)
         return prices.levels(close > highest * (1.0 + band), close < lowest * (1.0 - band))
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from math import nan
 from typing import Any, Literal
 
 ParamKind = Literal["int", "float", "choice", "rules", "text", "inputs"]
@@ -70,20 +71,12 @@ class ParamSpec:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema (2020-12) of the value."""
-        common = {"description": self.help + (f" ({self.unit})" if self.unit else "")}
-        if self.kind == "choice":
-            return common | {
-                "type": "string",
-                "enum": list(self.choices),
-                "default": self.default,
-            }
-        kind = "integer" if self.kind == "int" else "number"
-        return common | {
-            "type": kind,
-            "minimum": self.minimum,
-            "maximum": self.maximum,
-            "default": self.default,
-        }
+        accepted: dict[str, Any] = {"type": "string", "enum": list(self.choices)}
+        if self.kind != "choice":
+            kind = "integer" if self.kind == "int" else "number"
+            accepted = {"type": kind, "minimum": self.minimum, "maximum": self.maximum}
+        about = self.help + (f" ({self.unit})" if self.unit else "")
+        return {"description": about, **accepted, "default": self.default}
 
 
 def bars(name: str, default: int, minimum: int, maximum: int, text: str) -> ParamSpec:
@@ -149,16 +142,18 @@ class RuleSpec:
     ) -> Faults:
         """Faults of the constraints whose both sides are in order by themselves; a value not given is its default."""
         values = {
-            p.name: params.get(p.name, p.default)
+            p.name: nan if f"{path}.{p.name}" in faults else params.get(p.name, p.default)
             for p in self.params
-            if f"{path}.{p.name}" not in faults
         }
-        found: Faults = {}
-        for left, right in (constraint.split(" < ") for constraint in self.constraints):
-            if left in values and right in values and not values[left] < values[right]:
-                too_large = f"{shown(values[left])} must be less than {right}, which is {shown(values[right])}"
-                found[f"{path}.{left}"] = too_large
-        return found
+        return {
+            f"{path}.{left}": f"{shown(values[left])} must be less than {right}, which is {shown(values[right])}"
+            for left, right in self.broken(values)
+        }
+
+    def broken(self, values: Mapping[str, Any]) -> list[list[str]]:
+        """The constraints that values of all params break, each as the names on its two sides; none by a NaN."""
+        pairs = (constraint.split(" < ") for constraint in self.constraints)
+        return [[left, right] for left, right in pairs if values[left] >= values[right]]
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """`params` in the spec's order, defaults filled in and numbers in their kind; shares nothing with either.
@@ -175,14 +170,13 @@ class RuleSpec:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema (2020-12) of the params; constraints between them are in its description."""
-        schema = {
+        about = {"description": f"with {', '.join(self.constraints)}"} if self.constraints else {}
+        return {
             "type": "object",
             "properties": {param.name: param.schema() for param in self.params},
             "additionalProperties": False,
+            **about,
         }
-        return schema | (
-            {"description": f"with {', '.join(self.constraints)}"} if self.constraints else {}
-        )
 
 
 def shown(value: object) -> str:

@@ -73,21 +73,14 @@ class Prices:
 
 
 def _column(data: Mapping[str, Column], name: str) -> Column:
+    """A column as it is; of times, which may be a DataFrame's index, the seconds since 1970 (UTC)."""
     try:
-        return data[name] if name != TIME else _seconds(data[name])
+        column = data[name]
     except KeyError:
-        if (
-            name == TIME
-            and getattr(index := getattr(data, "index", None), "dtype", np.dtype(bool)).kind
-            == "M"
-        ):
-            return _seconds(index)
-        raise ValueError(f"data has no column {name}") from None
-
-
-def _seconds(times: Column) -> Column:
-    """Seconds since 1970 (UTC) of datetime64 values, such as a DataFrame's index of times."""
-    return np.asarray(times, dtype="M8[s]").astype(np.float64)
+        column = getattr(data, "index", np.empty(0))
+        if name != TIME or column.dtype.kind != "M":
+            raise ValueError(f"data has no column {name}") from None
+    return column if name != TIME else np.asarray(column, dtype="M8[s]").astype(np.float64)
 
 
 def _checked(name: str, values: Column) -> Array:

@@ -46,10 +46,9 @@ class RsiRule(BaseRule):
         return int(self.params["period"])
 
     def signals(self, prices: Prices) -> Signals:
-        strength = prices.indicator("rsi", CLOSE, self.params["period"])
-        return prices.levels(
-            strength < self.params["oversold"], strength > self.params["overbought"]
-        )
+        period, oversold, overbought = self.params.values()
+        strength = prices.indicator("rsi", CLOSE, period)
+        return prices.levels(strength < oversold, strength > overbought)
 
 
 class MacdRule(BaseRule):
@@ -71,12 +70,11 @@ class MacdRule(BaseRule):
         return int(self.params["slow"] + self.params["signal"] - 1)
 
     def signals(self, prices: Prices) -> Signals:
-        fast, slow, signal = self.params["fast"], self.params["slow"], self.params["signal"]
-        line, signal_line, _ = prices.indicator("macd", CLOSE, fast, slow, signal)
-        return prices.crossings(line, signal_line)
+        line, signal, _ = prices.indicator("macd", CLOSE, *self.params.values())
+        return prices.crossings(line, signal)
 
 
-class RsiMacdRule(MacdRule):
+class RsiMacdRule(BaseRule):
     spec = RuleSpec(
         "RSI_MACD",
         "MACD filtered by RSI",
@@ -102,14 +100,13 @@ class RsiMacdRule(MacdRule):
     )
 
     def lookback(self) -> int:
-        return max(int(self.params["period"]), super().lookback())
+        period, _, _, _, slow, signal = self.params.values()
+        return int(max(period, slow + signal - 1))
 
     def signals(self, prices: Prices) -> Signals:
-        crosses = super().signals(prices)
-        strength, overbought = (
-            prices.indicator("rsi", CLOSE, self.params["period"]),
-            self.params["overbought"],
-        )
+        period, _, overbought, *of_macd = self.params.values()
+        line, signal, _ = prices.indicator("macd", CLOSE, *of_macd)
+        crosses, strength = prices.crossings(line, signal), prices.indicator("rsi", CLOSE, period)
         return prices.levels(
             (crosses > 0) & (strength < overbought), (crosses < 0) | (strength > overbought)
         )
@@ -147,10 +144,10 @@ class MaCrossRule(BaseRule):
         return int(self.params["slow"])
 
     def signals(self, prices: Prices) -> Signals:
-        average = self.params["kind"]
-        fast = prices.indicator(average, CLOSE, self.params["fast"])
-        slow = prices.indicator(average, CLOSE, self.params["slow"])
-        return prices.crossings(fast, slow)
+        fast, slow, average = self.params.values()
+        return prices.crossings(
+            prices.indicator(average, CLOSE, fast), prices.indicator(average, CLOSE, slow)
+        )
 
 
 class BollingerRule(BaseRule):
@@ -176,9 +173,7 @@ class BollingerRule(BaseRule):
         return int(self.params["period"] - 1)
 
     def signals(self, prices: Prices) -> Signals:
-        upper, _, lower = prices.indicator(
-            "bollinger_bands", CLOSE, self.params["period"], self.params["width"]
-        )
+        upper, _, lower = prices.indicator("bollinger_bands", CLOSE, *self.params.values())
         close = prices["Close"]
         return prices.levels(close < lower, close > upper)
 
@@ -214,9 +209,10 @@ class VolumeRule(BaseRule):
         return int(self.params["period"])
 
     def signals(self, prices: Prices) -> Signals:
+        period, multiple = self.params.values()
         close, before = prices["Close"], prices.shift(prices["Close"], 1)
-        usual = prices.shift(prices.indicator("sma", ("Volume",), self.params["period"]), 1)
-        spike = prices["Volume"] > self.params["multiple"] * usual
+        usual = prices.shift(prices.indicator("sma", ("Volume",), period), 1)
+        spike = prices["Volume"] > multiple * usual
         return prices.levels(spike & (close > before), spike & (close < before))
 
 

@@ -38,8 +38,9 @@ class TrendRule(BaseRule):
         return int(2 * self.params["period"] - 1)
 
     def signals(self, prices: Prices) -> Signals:
-        strength, plus, minus = prices.indicator("adx", HIGH_LOW_CLOSE, self.params["period"])
-        crosses, trending = prices.crossings(plus, minus), strength > self.params["threshold"]
+        period, threshold = self.params.values()
+        strength, plus, minus = prices.indicator("adx", HIGH_LOW_CLOSE, period)
+        crosses, trending = prices.crossings(plus, minus), strength > threshold
         return prices.levels((crosses > 0) & trending, (crosses < 0) & trending)
 
 
@@ -88,8 +89,8 @@ class AtrRule(BaseRule):
         return int(self.params["period"] + 1)
 
     def signals(self, prices: Prices) -> Signals:
-        close, period = prices["Close"], self.params["period"]
-        reach = self.params["multiple"] * prices.indicator("atr", HIGH_LOW_CLOSE, period)
+        period, multiple = self.params.values()
+        close, reach = prices["Close"], multiple * prices.indicator("atr", HIGH_LOW_CLOSE, period)
         above = close > prices.indicator("lowest", CLOSE, period) + reach
         below = close < prices.indicator("highest", CLOSE, period) - reach
         return prices.reversals(prices.directions(above, below))
