@@ -94,7 +94,7 @@ class BaseRule:
         # a Job that explains nothing does without it
         from rules.formula.compiling import compile_formula
 
-        formula, faults = compile_formula(*self.conditions(), self.inputs())
+        formula, faults = compile_formula(*self.conditions(), tuple(self.inputs().items()))
         if formula is None:
             raise next(iter(faults.values()))
         return formula

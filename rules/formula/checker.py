@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from rules.formula.functions import FUNCTIONS, SERIES
-from rules.formula.graph import Graph, Node, Value
+from rules.formula.graph import Formula, Graph, Node, Value
 from rules.formula.limits import LARGEST, MAX_BARS, MAX_DEPTH, MAX_NAMES
 from rules.formula.names import WORDS, near, word
 from rules.formula.signature import Argument, Function, Kind
@@ -27,6 +27,7 @@ _OPERATORS: dict[type[ast.AST], Operator] = {
     ast.Eq: ("==", operator.eq),
     ast.NotEq: ("!=", operator.ne),
 }
+_EXAMPLES: dict[Kind, str] = {"condition": "close > sma(close, 200)", "number": "roc(close, 20)"}
 _PARTS = "numbers, names, + - * /, comparisons, and, or, not, and functions of the list"
 
 
@@ -42,16 +43,10 @@ class Checker(ast.NodeVisitor):
         self._values: dict[str, Value] = {name: float(value) for name, value in inputs.items()}
         self._text, self._depth = "", 0
 
-    def condition(self, text: str) -> Node:
-        """The condition on the last line, after the names of the lines before; FormulaError."""
-        return self._last_line(text, "condition", "close > sma(close, 200)")
-
-    def series(self, text: str) -> Node:
-        """The same of a number that has a value for each bar."""
-        return self._last_line(text, "number", "roc(close, 20)")
-
-    def _last_line(self, text: str, kind: Kind, example: str) -> Node:
+    def last_line(self, text: str, kind: Kind) -> Node:
+        """The condition, or number of each bar, on the last line, after the names of the lines before; FormulaError."""
         self._text, self._depth = text, 0
+        example = _EXAMPLES[kind]
         *lines, last = parse(text)
         for line in lines:
             self._assign(line)
@@ -65,11 +60,11 @@ class Checker(ast.NodeVisitor):
             )
         return value
 
-    def names(self) -> dict[Node, str]:
-        """The nodes that were given a name, by the first one that each was given."""
-        return {
-            node: name for name, node in reversed(self._values.items()) if isinstance(node, Node)
-        }
+    def formula(self, buy: Node, sell: Node) -> Formula:
+        """Both parts with the nodes that they need, and the first name that each node was given."""
+        named = reversed(self._values.items())
+        names = {node: name for name, node in named if isinstance(node, Node)}
+        return self.graph.formula(buy, sell, names)
 
     def _assign(self, line: ast.stmt) -> None:
         if (
@@ -114,25 +109,17 @@ class Checker(ast.NodeVisitor):
 
     def visit_Constant(self, node: ast.Constant) -> float:
         if isinstance(node.value, bool) or not isinstance(node.value, int | float):
-            raise _fault(
-                node, f"`{node.value!r}` is no part of a formula; a comparison makes a condition"
-            )
-        try:
-            return float(node.value)
-        except OverflowError:
-            return float("inf")
+            raise self._refused(node, " is no part of a formula; a comparison makes a condition")
+        return float(min(node.value, LARGEST))  # which is too large already
 
     def visit_Name(self, node: ast.Name) -> Value:
         if node.id in self._values:
             return self._values[node.id]
         name = word(node.id)
         if name in SERIES:
-            columns = tuple(map(self.graph.column, SERIES[name].columns))
-            return (
-                columns[0]
-                if name == SERIES[name].columns[0].lower()
-                else self.graph.node(name, columns, "number")
-            )
+            columns = tuple(map(self.graph.node, SERIES[name].columns))
+            is_column = name == columns[0].op.lower()
+            return columns[0] if is_column else self.graph.node(name, columns)
         if name in FUNCTIONS:
             raise _fault(node, f"`{name}` is a function: {FUNCTIONS[name].signature}")
         meant = near(name, [*SERIES, *self._values, *FUNCTIONS])
@@ -142,14 +129,10 @@ class Checker(ast.NodeVisitor):
         if isinstance(node.op, ast.Not):
             negated = self._of_kind("condition", node.operand, "`not` needs a condition")
             return self.graph.node("not", (negated,), "condition")
-        if isinstance(node.op, ast.Invert):
-            raise _fault(node, "`~` has no meaning here: write `not`")
         value: Value = self._of_kind("number", node.operand, "a sign needs a number")
         if isinstance(node.op, ast.UAdd):
             return value
-        return (
-            -value if isinstance(value, float) else self.graph.node("-", (0.0, value), "number")
-        )
+        return -value if isinstance(value, float) else self.graph.node("-", (0.0, value))
 
     def visit_BinOp(self, node: ast.BinOp) -> Value:
         sign, compute = self._operator(node, node.op, "arithmetic is + - * / only")
@@ -161,24 +144,13 @@ class Checker(ast.NodeVisitor):
             raise _fault(node.right, f"{self._quoted(node)} divides by zero")
         if isinstance(left, float) and isinstance(right, float):
             return float(compute(left, right))
-        return self.graph.node(sign, (left, right), "number")
+        return self.graph.node(sign, (left, right))
 
     def visit_BoolOp(self, node: ast.BoolOp) -> Node:
         word = "and" if isinstance(node.op, ast.And) else "or"
-        return self._joined(
-            word,
-            [
-                self._of_kind("condition", each, f"`{word}` needs conditions")
-                for each in node.values
-            ],
-        )
-
-    def _joined(self, word: str, conditions: list[Node]) -> Node:
-        return (
-            self.graph.node(word, tuple(conditions), "condition")
-            if len(conditions) > 1
-            else conditions[0]
-        )
+        wanted = f"`{word}` needs conditions"
+        conditions = [self._of_kind("condition", each, wanted) for each in node.values]
+        return self.graph.node(word, tuple(conditions), "condition")
 
     def visit_Compare(self, node: ast.Compare) -> Node:
         """The comparison; a chain is all of its comparisons, with what is between them read once."""
@@ -187,7 +159,8 @@ class Checker(ast.NodeVisitor):
         ]
         wanted = f"`{signs[0][0]}` compares numbers"
         sides = [self._of_kind("number", each, wanted) for each in (node.left, *node.comparators)]
-        return self._joined("and", list(map(self._compared, signs, sides, sides[1:])))
+        compared = tuple(map(self._compared, signs, sides, sides[1:]))
+        return self.graph.node("and", compared, "condition") if compared[1:] else compared[0]
 
     def _operator(self, node: ast.expr, op: ast.AST, known: str) -> Operator:
         if type(op) not in _OPERATORS:
@@ -198,37 +171,31 @@ class Checker(ast.NodeVisitor):
         sign, holds = comparison
         if isinstance(left, float) and isinstance(right, float):
             truth = 1.0 if holds(left, right) else -1.0
-            return self.graph.node("constant", (self.graph.column("Close"), truth), "condition")
+            return self.graph.node("constant", (self.graph.node("Close"), truth), "condition")
         return self.graph.node(sign, (left, right), "condition")
 
     def visit_Call(self, node: ast.Call) -> Value:
         function = self._function(node)
         if node.keywords or any(isinstance(each, ast.Starred) for each in node.args):
             raise _fault(node, f"arguments are given by their place: {function.signature}")
-        given, defaults = len(node.args), function.defaults
-        left_out = len(function.arguments) - given
-        if not 0 <= left_out <= len(defaults):
+        given, most = len(node.args), len(function.arguments)
+        least = most - len(function.defaults)
+        if not least <= given <= most:
             raise _fault(node, f"{given} arguments given, but it is {function.signature}")
-        values = [
-            self._argument(function, *pair)
-            for pair in zip(function.arguments, node.args, strict=False)
-        ]
-        return self._applied(function, node, [*values, *defaults[len(defaults) - left_out :]])
+        pairs = zip(function.arguments, node.args, strict=False)
+        values = [self._argument(function, *pair) for pair in pairs]
+        return self._applied(function, node, [*values, *function.defaults[given - least :]])
 
     def _function(self, node: ast.Call) -> Function:
         if not isinstance(node.func, ast.Name):
-            raise _fault(
-                node,
-                f"{self._quoted(node.func)} cannot be called; a function is called by its name",
-            )
+            called = self._quoted(node.func)
+            raise _fault(node, f"{called} cannot be called; a function is called by its name")
         name = word(node.func.id)
         if name in FUNCTIONS:
             return FUNCTIONS[name]
         if name in SERIES:
-            raise _fault(
-                node,
-                f"`{name}` is a series, no function; that of n bars before is prev({name}, n)",
-            )
+            back = f"that of n bars before is prev({name}, n)"
+            raise _fault(node, f"`{name}` is a series, no function; {back}")
         if name in self._values:
             raise _fault(node, f"`{name}` is the name of a value, no function")
         raise _fault(node, f"there is no function `{name}`{near(name, FUNCTIONS)}", name)
@@ -268,12 +235,11 @@ class Checker(ast.NodeVisitor):
         ]
         if function.computed_by == "macd" and not fixed[0] < fixed[1]:
             raise _fault(node, f"fast is {fixed[0]}; must be less than slow, which is {fixed[1]}")
-        operands = (*map(self.graph.column, function.columns), *values)
+        operands = (*map(self.graph.node, function.columns), *values)
         own = function.lookback(*fixed), function.fade(*fixed)
         op = function.computed_by or function.name
         if function.output is None:
             return self.graph.node(op, operands, function.result, *own)
         # the arrays are computed together, and each begins where it does
-        return self.graph.node(
-            "output", (self.graph.node(op, operands, "number"), function.output), "number", *own
-        )
+        together = self.graph.node(op, operands)
+        return self.graph.node("output", (together, function.output), "number", *own)

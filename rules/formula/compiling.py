@@ -1,6 +1,5 @@
 """From the texts of a rule, or of one number, to the graph that is evaluated."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 from rules.formula.checker import Checker
@@ -8,21 +7,15 @@ from rules.formula.graph import Formula
 from rules.formula.text import FormulaError
 
 
-def compile_formula(
-    buy: str, sell: str, inputs: Mapping[str, float]
-) -> tuple[Formula | None, dict[str, FormulaError]]:
-    """The formula, or None with what is wrong by text. Both are shared: leave them alone."""
-    return _compiled(buy, sell, tuple(inputs.items()))
-
-
 @lru_cache(maxsize=64)  # a rule is checked first, and then built
-def _compiled(
+def compile_formula(
     buy: str, sell: str, inputs: tuple[tuple[str, float], ...]
 ) -> tuple[Formula | None, dict[str, FormulaError]]:
+    """The formula, or None with what is wrong by text. Both are shared: leave them alone. inputs: name and value."""
     checker, conditions, faults = Checker(dict(inputs)), {}, {}
     for name, text in (("buy", buy), ("sell", sell)):
         try:
-            conditions[name] = checker.condition(text)
+            conditions[name] = checker.last_line(text, "condition")
         except FormulaError as error:
             # kept without the frames that it came through
             faults[name] = error.with_traceback(None)
@@ -30,11 +23,11 @@ def _compiled(
         del faults["sell"]  # the name may be one that `buy` would have given
     if faults:
         return None, faults
-    return checker.graph.formula(conditions["buy"], conditions["sell"], checker.names()), {}
+    return checker.formula(**conditions), {}
 
 
 def compile_series(text: str) -> Formula:
     """A number over bars, as both parts of a formula; FormulaError."""
     checker = Checker({})
-    line = checker.series(text)
-    return checker.graph.formula(line, line, checker.names())
+    line = checker.last_line(text, "number")
+    return checker.formula(line, line)

@@ -15,6 +15,7 @@ from rules.arrays import Array, Flags, Signals, directions, levels, shift
 from rules.formula.compiling import compile_series
 from rules.formula.graph import Formula, Node
 from rules.prices import Prices
+from rules.windows import window_sums
 
 Condition = Signals
 SECONDS_PER_DAY = 86_400.0
@@ -47,13 +48,12 @@ def values_of(formula: Formula, prices: Prices, wanted: Iterable[Node]) -> dict[
     return held
 
 
-def _computed(node: Node, held: Mapping[Node, Any], prices: Prices) -> Any:
+def _computed(node: Node, held: Mapping[Any, Any], prices: Prices) -> Any:
     if not node.operands:
         return prices[node.op]
     arrays = node.arrays
     if node.op in BAR_BY_BAR:
-        given = (held[each] if isinstance(each, Node) else each for each in node.operands)
-        return _finite(BAR_BY_BAR[node.op](*given))
+        return _finite(BAR_BY_BAR[node.op](*(held.get(each, each) for each in node.operands)))
     numbers: Any = node.operands[len(arrays) :]
     if arrays[0].operands:
         return _over_values(getattr(indicators, node.op), held[arrays[0]], numbers)
@@ -91,28 +91,23 @@ def _constant(close: Array, truth: float) -> Condition:
     return np.full(close.size, int(truth), dtype=np.int8)
 
 
-def _compared(
-    true: Callable[..., Any], false: Callable[..., Any]
-) -> Callable[[Any, Any], Condition]:
-    """A comparison that is unknown where neither holds, since a number has no value."""
-    return lambda a, b: levels(true(a, b), false(a, b))
+# Comparisons are unknown where neither they nor their opposite hold, since a number has no value.
+def _above(a: Any, b: Any) -> Condition:
+    return levels(a > b, a <= b)
 
 
-_ABOVE, _BELOW = _compared(np.greater, np.less_equal), _compared(np.less, np.greater_equal)
-_EQUAL = _compared(np.equal, lambda a, b: (a < b) | (a > b))
+def _below(a: Any, b: Any) -> Condition:
+    return levels(a < b, a >= b)
 
 
-def _held_count(flags: Flags, bars: int) -> Any:
-    """On how many of the last `bars` bars the flag is set, from bar `bars` - 1 on."""
-    total = np.concatenate(([0], np.add.accumulate(flags, dtype=np.int64)))
-    return total[bars:] - total[:-bars] if bars < total.size else total[:0]
+def _equal(a: Any, b: Any) -> Condition:
+    return levels(a == b, (a < b) | (a > b))
 
 
 def _count(condition: Condition, bars: int) -> Array:
-    counted = np.full(condition.size, np.nan)
-    unknown = _held_count(condition == 0, bars)
-    counted[bars - 1 :] = np.where(unknown == 0, _held_count(condition > 0, bars), np.nan)
-    return counted
+    """On how many of the last `bars` bars it is true, unknown where one of them is."""
+    known = np.where(condition == 0, np.nan, condition > 0)
+    return _placed(window_sums(known, bars), slice(bars - 1, None), condition.size)
 
 
 def _last(flags: Flags) -> Any:
@@ -147,7 +142,7 @@ def _days(time: Array) -> Any:
 
 
 def _day_of_week(time: Array) -> Any:
-    return (np.floor(time / SECONDS_PER_DAY) + 3.0) % 7.0 + 1.0  # 1970 began on a Thursday
+    return (_days(time).astype(np.float64) + 3.0) % 7.0 + 1.0  # 1970 began on a Thursday
 
 
 def _day_of_month(time: Array) -> Any:
@@ -165,12 +160,12 @@ BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
     "-": np.subtract,
     "*": np.multiply,
     "/": np.divide,
-    "<": _BELOW,
-    "<=": lambda a, b: -_ABOVE(a, b),
-    ">": _ABOVE,
-    ">=": lambda a, b: -_BELOW(a, b),
-    "==": _EQUAL,
-    "!=": lambda a, b: -_EQUAL(a, b),
+    "<": _below,
+    "<=": lambda a, b: -_above(a, b),
+    ">": _above,
+    ">=": lambda a, b: -_below(a, b),
+    "==": _equal,
+    "!=": lambda a, b: -_equal(a, b),
     "and": lambda *conditions: np.minimum.reduce(conditions),
     "or": lambda *conditions: np.maximum.reduce(conditions),
     "not": np.negative,
@@ -182,9 +177,9 @@ BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
     "abs": np.abs,
     "min": np.minimum,
     "max": np.maximum,
-    "crosses_above": lambda a, b: _becomes(_ABOVE(a, b)),
-    "crosses_below": lambda a, b: _becomes(_BELOW(a, b)),
-    "above_for": lambda condition, bars: _EQUAL(_count(condition, bars), bars),
+    "crosses_above": lambda a, b: _becomes(_above(a, b)),
+    "crosses_below": lambda a, b: _becomes(_below(a, b)),
+    "above_for": lambda condition, bars: _equal(_count(condition, bars), bars),
     "count": _count,
     "bars_since": _bars_since,
     "latest": _latest,

@@ -4,6 +4,7 @@ The checker, the evaluator, the editor's list, the API's description and docs/ru
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from rules.formula.signature import Argument, Function, Series
 
@@ -16,10 +17,6 @@ OHLC = ("Open", "High", "Low", "Close")
 
 def _bars(name: str = "n", default: int | None = None, least: int = 2) -> Argument:
     return Argument(name, "bars", default, least)
-
-
-def _none(*_: float) -> int:
-    return 0
 
 
 def _one(*_: float) -> int:
@@ -50,40 +47,20 @@ BANDS = (X, _bars("n", 20), Argument("width", "value", 2.0))
 PLACE = (_bars("n", 14), _bars("smooth", 3), _bars("signal", 3))
 
 
-def _each_of(
-    computed_by: str,
-    group: str,
-    arguments: tuple[Argument, ...],
-    lookback: Callable[..., int],
-    *named: tuple[str, str, str],  # name, help, example
-    columns: tuple[str, ...] = (),
-    fade: Callable[..., int] = _none,
-) -> list[Function]:
-    """The functions that give one array each of those that are computed together."""
+def _each_of(together: Function, *named: tuple[str, str, str]) -> list[Function]:
+    """The functions, by name, help and example, that give one array each of those that are computed together."""
     return [
-        Function(
-            name,
-            group,
-            arguments,
-            lookback,
-            what,
-            example,
-            "number",
-            columns,
-            computed_by,
-            output,
-            fade,
-        )
+        replace(together, name=name, help=what, example=example, computed_by=together.name, output=output)
         for output, (name, what, example) in enumerate(named)
-    ]
+    ]  # fmt: skip
 
 
 def _directional(
     name: str, output: int, lookback: Callable[[int], int], turns: int, what: str
 ) -> Function:
     return Function(
-        name, "trend", (_bars("n", 14),), lookback, what, f"{name}(14) > 25",
-        "number", HIGH_LOW_CLOSE, "adx", output, lambda n: turns * _wilder_fade(n),
+        name, "trend", (_bars("n", 14),), what, f"{name}(14) > 25", lookback, lambda n: turns * _wilder_fade(n),
+        HIGH_LOW_CLOSE, computed_by="adx", output=output,
     )  # fmt: skip
 
 
@@ -105,109 +82,112 @@ SERIES: Mapping[str, Series] = {
 }
 
 _TABLE = (
-    Function("sma", "averages", (X, _bars()), _window, "mean of the last n values", "close > sma(close, 200)"),
+    Function("sma", "averages", (X, _bars()), "mean of the last n values", "close > sma(close, 200)", _window),
     Function(
-        "ema", "averages", (X, _bars()), _window, "exponential average of weight 2 / (n + 1)",
-        "close > ema(close, 50)", fade=_ema_fade,
+        "ema", "averages", (X, _bars()), "exponential average of weight 2 / (n + 1)", "close > ema(close, 50)",
+        _window, _ema_fade,
     ),
     Function(
-        "wma", "averages", (X, _bars()), _window, "average of the last n values with weights 1 to n, the "
-        "latest counting most", "close > wma(close, 20)",
+        "wma", "averages", (X, _bars()), "average of the last n values with weights 1 to n, the latest counting most",
+        "close > wma(close, 20)", _window,
     ),
     Function(
-        "vwap", "averages", (), _none, "average price weighted by volume since the first bar",
-        "close > vwap()", columns=(*HIGH_LOW_CLOSE, "Volume"),
+        "vwap", "averages", (), "average price weighted by volume since the first bar", "close > vwap()",
+        columns=(*HIGH_LOW_CLOSE, "Volume"),
     ),
     Function(
-        "rsi", "oscillators", (X, _bars("n", 14)), _back, "Wilder's relative strength index, 0 to 100",
-        "rsi(close, 14) < 30", fade=_wilder_fade,
+        "rsi", "oscillators", (X, _bars("n", 14)), "Wilder's relative strength index, 0 to 100",
+        "rsi(close, 14) < 30", _back, _wilder_fade,
     ),
     *_each_of(
-        "macd", "oscillators", MACD, lambda fast, slow, signal: slow + signal - 2,
+        Function(
+            "macd", "oscillators", MACD, "", "", lambda fast, slow, signal: slow + signal - 2,
+            lambda fast, slow, signal: _ema_fade(slow) + _ema_fade(signal),
+        ),
         ("macd_line", "EMA of fast bars less EMA of slow bars (Appel)", "macd_line(close, 12, 26, 9) > 0"),
         ("macd_signal", "EMA of the MACD line (Appel)", "crosses_above(macd_line(close), macd_signal(close))"),
         ("macd_histogram", "MACD line less its signal (Appel)", "macd_histogram(close) > 0"),
-        fade=lambda fast, slow, signal: _ema_fade(slow) + _ema_fade(signal),
     ),
     *_each_of(
-        "stochastic", "oscillators", PLACE, lambda n, smooth, signal: n + smooth + signal - 3,
+        Function(
+            "stochastic", "oscillators", PLACE, "", "", lambda n, smooth, signal: n + smooth + signal - 3,
+            columns=HIGH_LOW_CLOSE,
+        ),
         ("stochastic_k", "%K: place of the close in the range of n bars, 0 to 100", "stochastic_k(14) < 20"),
         ("stochastic_d", "%D: average of %K", "crosses_above(stochastic_k(), stochastic_d())"),
-        columns=HIGH_LOW_CLOSE,
     ),
     Function(
-        "roc", "oscillators", (X, _bars("n", 10, 1)), _back, "change over n bars in percent",
-        "roc(close, 126) > 5",
+        "roc", "oscillators", (X, _bars("n", 10, 1)), "change over n bars in percent", "roc(close, 126) > 5", _back,
     ),
     *_each_of(
-        "bollinger_bands", "bands", BANDS, _window,
+        Function("bollinger_bands", "bands", BANDS, "", "", _window),
         ("bollinger_upper", "average plus width standard deviations", "close > bollinger_upper(close, 20, 2)"),
         ("bollinger_middle", "average of the bands", "close > bollinger_middle(close, 20)"),
         ("bollinger_lower", "average less width standard deviations", "close < bollinger_lower(close, 20, 2)"),
     ),
     Function(
-        "highest", "bands", (X, _bars()), _window, "largest of the last n values, this bar's included",
-        "close > prev(highest(high, 20))",
+        "highest", "bands", (X, _bars()), "largest of the last n values, this bar's included",
+        "close > prev(highest(high, 20))", _window,
     ),
     Function(
-        "lowest", "bands", (X, _bars()), _window, "smallest of the last n values, this bar's included",
-        "close < prev(lowest(low, 10))",
+        "lowest", "bands", (X, _bars()), "smallest of the last n values, this bar's included",
+        "close < prev(lowest(low, 10))", _window,
     ),
     Function(
-        "atr", "bands", (_bars("n", 14),), _back, "Wilder's average true range",
-        "close < highest(high, 22) - 3 * atr(22)", columns=HIGH_LOW_CLOSE, fade=_wilder_fade,
+        "atr", "bands", (_bars("n", 14),), "Wilder's average true range", "close < highest(high, 22) - 3 * atr(22)",
+        _back, _wilder_fade, HIGH_LOW_CLOSE,
     ),
     Function(
-        "stdev", "bands", (X, _bars()), _window, "population standard deviation of the last n values",
-        "close < sma(close, 20) - 2 * stdev(close, 20)",
+        "stdev", "bands", (X, _bars()), "population standard deviation of the last n values",
+        "close < sma(close, 20) - 2 * stdev(close, 20)", _window,
     ),
     _directional("adx", 0, lambda n: 2 * n - 1, 2, "Wilder's average directional index, 0 to 100"),
     _directional("plus_di", 1, _back, 1, "Wilder's +DI, 0 to 100"),
     _directional("minus_di", 2, _back, 1, "Wilder's -DI, 0 to 100"),
     Function(
-        "obv", "trend", (), _none, "on-balance volume since the first bar", "obv() > sma(obv(), 20)",
+        "obv", "trend", (), "on-balance volume since the first bar", "obv() > sma(obv(), 20)",
         columns=("Close", "Volume"),
     ),
-    Function("prev", "bars", (X, _bars("n", 1, 0)), _back, "value n bars before", "close > prev(close, 5)"),
+    Function("prev", "bars", (X, _bars("n", 1, 0)), "value n bars before", "close > prev(close, 5)", _back),
     Function(
-        "change", "bars", (X, _bars("n", 1, 1)), _back, "value less that of n bars before",
-        "change(close) > 0",
+        "change", "bars", (X, _bars("n", 1, 1)), "value less that of n bars before", "change(close) > 0", _back,
     ),
     Function(
-        "sum", "bars", (X, _bars()), _window, "sum of the last n values",
-        "volume > 0.1 * sum(volume, 20)", computed_by="total",
+        "sum", "bars", (X, _bars()), "sum of the last n values", "volume > 0.1 * sum(volume, 20)", _window,
+        computed_by="total",
     ),
-    Function("abs", "bars", (A,), _none, "value without its sign", "abs(change(close)) > 2 * atr(14)", folded=abs),
-    Function("min", "bars", (A, B), _none, "the smaller of two", "close < min(open, prev(close))", folded=min),
-    Function("max", "bars", (A, B), _none, "the larger of two", "close > max(open, prev(close))", folded=max),
+    Function("abs", "bars", (A,), "value without its sign", "abs(change(close)) > 2 * atr(14)", folded=abs),
+    Function("min", "bars", (A, B), "the smaller of two", "close < min(open, prev(close))", folded=min),
+    Function("max", "bars", (A, B), "the larger of two", "close > max(open, prev(close))", folded=max),
     Function(
-        "crosses_above", "conditions", (A, B), _one, "a is above b, and on the bar before it was not",
-        "crosses_above(ema(close, 12), ema(close, 26))", result="condition",
-    ),
-    Function(
-        "crosses_below", "conditions", (A, B), _one, "a is below b, and on the bar before it was not",
-        "crosses_below(rsi(close, 14), 70)", result="condition",
+        "crosses_above", "conditions", (A, B), "a is above b, and on the bar before it was not",
+        "crosses_above(ema(close, 12), ema(close, 26))", _one, result="condition",
     ),
     Function(
-        "above_for", "conditions", (CONDITION, _bars("n", None, 1)), _window,
-        "the condition has held on each of the last n bars", "above_for(close > sma(close, 50), 5)", result="condition",
+        "crosses_below", "conditions", (A, B), "a is below b, and on the bar before it was not",
+        "crosses_below(rsi(close, 14), 70)", _one, result="condition",
     ),
     Function(
-        "becomes", "conditions", (CONDITION,), _one,
-        "the condition holds, and on the bar before it did not", "becomes(rsi(close, 14) < 30)", result="condition",
+        "above_for", "conditions", (CONDITION, _bars("n", None, 1)),
+        "the condition has held on each of the last n bars", "above_for(close > sma(close, 50), 5)",
+        _window, result="condition",
     ),
     Function(
-        "latest", "conditions", (Argument("a", "condition"), Argument("b", "condition")), _none,
+        "becomes", "conditions", (CONDITION,), "the condition holds, and on the bar before it did not",
+        "becomes(rsi(close, 14) < 30)", _one, result="condition",
+    ),
+    Function(
+        "latest", "conditions", (Argument("a", "condition"), Argument("b", "condition")),
         "true since a held last, false since b did; a bar with both turns it",
         "latest(close > prev(highest(close, 50)), close < prev(lowest(close, 50)))", result="condition",
     ),
     Function(
-        "bars_since", "conditions", (CONDITION,), _none,
-        "bars since the condition last held, 0 on a bar where it does", "bars_since(month != prev(month)) < 3",
+        "bars_since", "conditions", (CONDITION,), "bars since the condition last held, 0 on a bar where it does",
+        "bars_since(month != prev(month)) < 3",
     ),
     Function(
-        "count", "conditions", (CONDITION, _bars("n", None, 1)), _window,
-        "on how many of the last n bars the condition held", "count(close > prev(close), 10) >= 7",
+        "count", "conditions", (CONDITION, _bars("n", None, 1)),
+        "on how many of the last n bars the condition held", "count(close > prev(close), 10) >= 7", _window,
     ),
 )  # fmt: skip
 

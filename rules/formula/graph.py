@@ -50,9 +50,14 @@ class Graph:
         self._nodes: dict[tuple[str, tuple[Value, ...]], Node] = {}
 
     def node(
-        self, op: str, operands: tuple[Value, ...], kind: Kind, lookback: int = 0, fade: int = 0
+        self,
+        op: str,
+        operands: tuple[Value, ...] = (),
+        kind: Kind = "number",
+        lookback: int = 0,
+        fade: int = 0,
     ) -> Node:
-        """The node of this operation; the same one for equal operands. lookback, fade: its own part of them."""
+        """The node of an operation, or of a column; the same one for equal operands. lookback, fade: its own part."""
         key = (op, operands)
         if key not in self._nodes:
             before = [each for each in operands if isinstance(each, Node)]
@@ -61,16 +66,11 @@ class Graph:
             self._nodes[key] = Node(op, operands, kind, first, settled)
         return self._nodes[key]
 
-    def column(self, name: str) -> Node:
-        """The node of a price column."""
-        return self.node(name, (), "number")
-
     def formula(self, buy: Node, sell: Node, names: Mapping[Node, str]) -> Formula:
         """Both conditions with the nodes that they need."""
         needed = {buy, sell}
         for node in reversed(self._nodes.values()):
             if node in needed:
                 needed.update(node.arrays)
-        return Formula(
-            tuple(node for node in self._nodes.values() if node in needed), buy, sell, names
-        )
+        nodes = tuple(node for node in self._nodes.values() if node in needed)
+        return Formula(nodes, buy, sell, names)

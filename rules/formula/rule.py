@@ -6,7 +6,6 @@ The language is imported where it is needed: a Job of another rule does without 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
@@ -58,7 +57,10 @@ class InputsParam(ParamSpec):
 
     def complete(self, value: Any) -> dict[str, Any]:
         """Each input's number by its name."""
-        return {name: plain_number(given) for name, given in value.items()}
+        return {
+            name: given["value"] if isinstance(given, Mapping) else given
+            for name, given in value.items()
+        }
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema of the object."""
@@ -77,13 +79,8 @@ class InputsParam(ParamSpec):
                 "pattern": f"^[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}$"
             },
             "additionalProperties": {"anyOf": [number, bounded]},
-            "default": {name: dict(given) for name, given in self.default.items()},
+            "default": self.default,
         }
-
-
-def plain_number(given: Any) -> Any:
-    """An input's number, with or without bounds around it."""
-    return given["value"] if isinstance(given, Mapping) else given
 
 
 def _is_name(name: object) -> bool:
@@ -100,18 +97,13 @@ def _input_fault(name: object, given: Any) -> str | None:
     if not {"value"} <= set(parts) <= {"value", "min", "max"}:
         return "an input is a number, or an object with value, min and max"
     for part in parts.values():
-        if (
-            isinstance(part, bool)
-            or not isinstance(part, int | float)
-            or not -LARGEST < part < LARGEST
-        ):
+        is_number = isinstance(part, int | float) and not isinstance(part, bool)
+        if not is_number or not -LARGEST < part < LARGEST:
             return f"{shown(part)} is not a number between -1e15 and 1e15"
     least, value, most = parts.get("min", -LARGEST), parts["value"], parts.get("max", LARGEST)
-    return (
-        None
-        if least <= value <= most
-        else f"{shown(value)} is out of range: must be from {least:,.10g} to {most:,.10g}"
-    )
+    if least <= value <= most:
+        return None
+    return f"{shown(value)} is out of range: must be from {least:,.10g} to {most:,.10g}"
 
 
 class FormulaSpec(RuleSpec):
@@ -134,9 +126,12 @@ class FormulaSpec(RuleSpec):
         full = self.complete(params)
         if found := text_faults(full):
             return {name: error.shown(full[name]) for name, error in found.items()}
-        return {
-            f"inputs.{name}": f"neither buy nor sell names {name}" for name in unused_inputs(full)
-        }
+        from rules.formula.names import open_names
+
+        named = open_names(*(full[name] for name in TEXTS))
+        # sweeping one that no text names would repeat the same run
+        unused = [name for name in full["inputs"] if name not in named]
+        return {f"inputs.{name}": f"neither buy nor sell names {name}" for name in unused}
 
     def complete(self, params: Mapping[str, Any]) -> dict[str, Any]:
         """As RuleSpec.complete; where texts are given, the inputs are none unless they are given too."""
@@ -152,10 +147,8 @@ class FormulaSpec(RuleSpec):
         """JSON Schema of the params, with all that a text can name."""
         from rules.formula.functions import FUNCTIONS, SERIES
 
-        series, functions = (
-            ", ".join(SERIES),
-            ", ".join(each.signature for each in FUNCTIONS.values()),
-        )
+        series = ", ".join(SERIES)
+        functions = ", ".join(each.signature for each in FUNCTIONS.values())
         language = f"Numbers, inputs, + - * /, comparisons, and, or, not; on each bar: {series}; functions: {functions}"
         required = {name: list(TEXTS) for name in (*TEXTS, "inputs")}
         return super().schema() | {"description": language, "dependentRequired": required}
@@ -165,7 +158,7 @@ def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:
     """What is wrong with the texts of complete params, by buy and sell."""
     from rules.formula.compiling import compile_formula
 
-    return compile_formula(full["buy"], full["sell"], full["inputs"])[1]
+    return compile_formula(full["buy"], full["sell"], tuple(full["inputs"].items()))[1]
 
 
 def series_fault(text: str) -> FormulaError | None:
@@ -178,14 +171,6 @@ def series_fault(text: str) -> FormulaError | None:
     except FormulaError as error:
         return error.with_traceback(None)
     return None
-
-
-def unused_inputs(full: Mapping[str, Any]) -> list[str]:
-    """Inputs that no text names: sweeping one would repeat the same run. Texts: free of faults."""
-    from rules.formula.names import open_names
-
-    named = open_names(*(full[name] for name in TEXTS))
-    return [name for name in full["inputs"] if name not in named]
 
 
 class FormulaRule(BaseRule):
@@ -212,12 +197,10 @@ class FormulaRule(BaseRule):
             InputsParam(
                 "inputs",
                 "inputs",
-                MappingProxyType(
-                    {
-                        "fast": MappingProxyType({"value": 12, "min": 2, "max": 100}),
-                        "slow": MappingProxyType({"value": 26, "min": 3, "max": 300}),
-                    }
-                ),
+                {
+                    "fast": {"value": 12, "min": 2, "max": 100},
+                    "slow": {"value": 26, "min": 3, "max": 300},
+                },
                 0,
                 12,
                 help="Numbers that the texts name, each a number or {value, min, max}; swept as inputs.name",

@@ -35,6 +35,11 @@ class Argument:
         return self.kind in ("bars", "value")
 
 
+def none(*_: float) -> int:
+    """No bars, whatever the arguments are."""
+    return 0
+
+
 @dataclass(frozen=True, slots=True)
 class Function:
     """A function of a formula.
@@ -48,14 +53,14 @@ class Function:
     name: str
     group: str
     arguments: tuple[Argument, ...]
-    lookback: Callable[..., int]
     help: str
     example: str  # a condition
-    result: Kind = "number"
+    lookback: Callable[..., int] = none
+    fade: Callable[..., int] = none
     columns: tuple[str, ...] = ()
+    result: Kind = "number"
     computed_by: str = ""
     output: int | None = None
-    fade: Callable[..., int] = lambda *_: 0
     folded: Callable[..., Any] | None = None
 
     @property

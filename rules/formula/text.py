@@ -21,7 +21,7 @@ _HINTS = {
     "&": "write `and`", "|": "write `or`", "!": "write `not`", "~": "write `not`", ".": "nothing has parts here",
     "[": "the value n bars before is prev(x, n)", ":": "a name is given with `=`",
     '"': "a formula holds no text", "'": "a formula holds no text", "%": "write 0.05 for 5 %",
-    "^": "write x * x", ";": "begin a new line", "\r": "end lines with a newline alone",
+    "^": "write x * x", ";": "begin a new line",
 }  # fmt: skip
 
 
@@ -40,10 +40,7 @@ class FormulaError(ValueError):
         lines = text.split("\n")
         line = lines[min(self.line, len(lines)) - 1]
         start = max(0, self.column - SHOWN_CHARACTERS)
-        part = "".join(
-            character if " " <= character <= "~" else " "
-            for character in line[start : start + 80]
-        )
+        part = re.sub("[^ -~]", " ", line[start : start + 80])
         where = f"line {self.line}, column {self.column}"
         return f"{where}: {self.message}\n{part}\n{' ' * (self.column - 1 - start)}^"
 
@@ -89,11 +86,8 @@ def _check_tokens(text: str) -> None:
             raise _at(text, place, _stranger(text[place]))
         place, kind = token.end(), token.lastgroup
         if kind == "number" and re.match(r"[\w.]", text[place : place + 1], re.ASCII):
-            raise _at(
-                text,
-                token.start(),
-                "a number is written like 12, 0.5 or 1e6, and ends before a letter",
-            )
+            wanted = "a number is written like 12, 0.5 or 1e6, and ends before a letter"
+            raise _at(text, token.start(), wanted)
         if kind == "name" and len(token.group()) > MAX_NAME_CHARACTERS:
             raise _at(text, token.start(), f"a name has at most {MAX_NAME_CHARACTERS} characters")
         depth += {"(": 1, ")": -1}.get(token.group(), 0)
@@ -102,19 +96,18 @@ def _check_tokens(text: str) -> None:
 
 
 def _stranger(character: str) -> str:
-    if not " " <= character <= "~" and character not in _HINTS:
-        return (
-            f"the character U+{ord(character):04X} is not accepted; formulas are plain ASCII text"
-        )
+    if character == "\r":
+        return "`carriage return` has no meaning here: end lines with a newline alone"
+    if not " " <= character <= "~":
+        code = f"U+{ord(character):04X}"
+        return f"the character {code} is not accepted; formulas are plain ASCII text"
     hint = f": {_HINTS[character]}" if character in _HINTS else ""
-    return (
-        f"`{character if character != chr(13) else 'carriage return'}` has no meaning here{hint}"
-    )
+    return f"`{character}` has no meaning here{hint}"
 
 
 def _at(text: str, place: int, message: str) -> FormulaError:
     before = text[:place]
-    return FormulaError(message, before.count("\n") + 1, place - (before.rfind("\n") + 1) + 1)
+    return FormulaError(message, before.count("\n") + 1, place - before.rfind("\n"))
 
 
 def _words(error: SyntaxError) -> str:
@@ -141,10 +134,7 @@ def filled_in(text: str, values: dict[str, str]) -> str:
     """The text with names replaced by their values; comments stay as they are."""
 
     def replaced(token: re.Match[str]) -> str:
-        return (
-            values.get(token.group(), token.group())
-            if token.lastgroup == "name"
-            else token.group()
-        )
+        found = token.group()
+        return values.get(found, found) if token.lastgroup == "name" else found
 
     return _TOKEN.sub(replaced, text)

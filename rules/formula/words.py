@@ -24,16 +24,9 @@ _TITLES = {
     "plus_di": "+DI",
     "minus_di": "-DI",
 }
-_BINDING = {
-    "or": 0,
-    "and": 1,
-    "not": 2,
-    **dict.fromkeys(COMPARISONS, 3),
-    "+": 4,
-    "-": 4,
-    "*": 5,
-    "/": 5,
-}
+_TIERS = (("or",), ("and",), ("not",), COMPARISONS, ("+", "-"), ("*", "/"))
+_BINDING = {op: tier for tier, ops in enumerate(_TIERS) for op in ops}
+_CALL = len(_TIERS)  # how a call binds: stronger than all of them
 _UNCHANGED = {("*", (1.0,)), ("/", (1.0,)), ("prev", (0,))}  # what they are given
 _BY_OPERATION = {
     (each.computed_by or each.name, each.output): each for each in FUNCTIONS.values()
@@ -63,15 +56,11 @@ def name_of(value: Value, names: Mapping[Node, str]) -> str:
 def _inside(outer: Node, value: Value, names: Mapping[Node, str]) -> str:
     """A part as it stands inside an operation: in parentheses where that would bind stronger."""
     name = name_of(value, names)
-    if (
-        not isinstance(value, Node)
-        or value.op not in _BINDING
-        or " " not in name
-        or name == names.get(value)
-    ):
+    if not isinstance(value, Node) or " " not in name or name == names.get(value):
         return name
-    binds_as_well = _BINDING[value.op] == _BINDING[outer.op] and outer.op in "-/"
-    return f"({name})" if _BINDING[value.op] < _BINDING[outer.op] or binds_as_well else name
+    binding, outside = _BINDING.get(value.op, _CALL), _BINDING[outer.op]
+    is_loose = binding < outside or (binding == outside and outer.op in "-/")
+    return f"({name})" if is_loose else name
 
 
 def _call(node: Node, names: Mapping[Node, str]) -> str:
@@ -107,12 +96,7 @@ def unit_of(value: Value) -> str:
 def _unit_of_sum(sign: str, left: str, right: str) -> str:
     if sign == "-" and left == right == "price":
         return "change"
-    if sign in "+-":
-        return (
-            left
-            if right in (left, "change", "number")
-            else right
-            if left == "change"
-            else "other"
-        )
-    return left if right == "number" else right if left == "number" and sign == "*" else "other"
+    if right == "number" or (sign in "+-" and right in (left, "change")):
+        return left
+    is_right = left == "change" if sign in "+-" else left == "number" and sign == "*"
+    return right if is_right else "other"
