@@ -85,3 +85,10 @@ def shift(line: Array, bars: int) -> Array:
     shifted[:bars] = np.nan
     shifted[bars:] = line[: max(0, line.size - bars)]
     return shifted
+
+
+def in_rows(values: Array, length: int, dtype: Any = np.float64) -> Any:
+    """The values in rows of `length`; the last row is filled up with zeros."""
+    padded = np.zeros(-(-values.size // length) * length, dtype)
+    padded[: values.size] = values
+    return padded.reshape(-1, length)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from rules.arrays import Array
+from rules.arrays import Array, in_rows
 
 BLOCK = 256  # bars that one scaled cumulative sum covers
 # blocks worked on together: 128 KB, so that the passes over them stay in the second-level cache
@@ -53,24 +53,14 @@ def decayed_sums(values: Array, decay: float, start: float) -> Array:
     Equal to the recursion within a few units of the last digit.
     """
     length, up, down = _powers(decay)
-    whole = values.size // length * length
-    for first in range(0, whole, length * ROWS):
-        rows = values[first : min(first + length * ROWS, whole)].reshape(-1, length)
-        start = _decay_rows(rows, up, down, decay, start)
-    rest = values[whole:].reshape(1, -1)
-    if rest.size:
-        _decay_rows(rest, up[: rest.size], down[: rest.size], decay, start)
+    for first in range(0, values.size, length * ROWS):
+        chunk = values[first : first + length * ROWS]
+        rows = in_rows(chunk, length) if chunk.size % length else chunk.reshape(-1, length)
+        np.multiply(rows, up, out=rows)
+        start = _accumulate(rows, start, decay, down[-1])
+        np.multiply(rows, down, out=rows)
+        chunk[:] = rows.reshape(-1)[: chunk.size]
     return values
-
-
-def _decay_rows(rows: Array, up: Array, down: Array, decay: float, start: float) -> float:
-    """Turn rows of consecutive values into their decayed sums; the last of them."""
-    np.multiply(rows, up, out=rows)
-    np.add.accumulate(rows, axis=1, out=rows)
-    carries, last = _carries(rows[:, -1].tolist(), start, decay, float(down[-1]))
-    np.add(rows, carries[:, None], out=rows)
-    np.multiply(rows, down, out=rows)
-    return float(last)
 
 
 def decayed_ratio(part: Array, whole: Array, decay: float, start: complex, out: Array) -> None:
@@ -81,35 +71,28 @@ def decayed_ratio(part: Array, whole: Array, decay: float, start: complex, out: 
     Both carry the same power of the decay, so the ratio needs none.
     """
     length, up, down = _powers(decay)
-    twice, fade = np.repeat(up, 2), float(down[-1])
+    twice = np.repeat(up, 2)
     for first in range(0, part.size, length * ROWS):
         chunk = slice(first, first + length * ROWS)
-        sums = _pairs(part[chunk], whole[chunk], length)
+        sums = in_rows(part[chunk], length, np.complex128)
+        sums.reshape(-1).imag[: whole[chunk].size] = whole[chunk]
         scaled = sums.view(np.float64)
         np.multiply(scaled, twice, out=scaled)
-        np.add.accumulate(sums, axis=1, out=sums)
-        carries, start = _carries(sums[:, -1].tolist(), start, decay, fade)
-        np.add(sums, carries[:, None], out=sums)
+        start = _accumulate(sums, start, decay, down[-1])
         ratio = sums.reshape(-1)[: part[chunk].size]
         with np.errstate(invalid="ignore"):
             np.divide(ratio.real, ratio.imag, out=out[chunk])
 
 
-def _pairs(part: Array, whole: Array, length: int) -> Any:
-    """part + i * whole in rows of `length`, the last one filled up with zeros."""
-    rows = np.zeros((-(-part.size // length), length), dtype=np.complex128)
-    pairs = rows.reshape(-1)[: part.size]
-    pairs.real, pairs.imag = part, whole
-    return rows
-
-
-def _carries(totals: list[Any], start: Any, decay: float, fade: float) -> tuple[Any, Any]:
-    """What each row takes over from the rows before it, as an array, and the decayed sum at the end of the last one."""
+def _accumulate(rows: Any, start: Any, decay: float, fade: float) -> Any:
+    """Turn scaled values into sums that each row takes over from the row before; the decayed sum at the end."""
+    np.add.accumulate(rows, axis=1, out=rows)
     carries = []
-    for total in totals:
+    for total in rows[:, -1].tolist():
         carries.append(start * decay)
-        start = (carries[-1] + total) * fade
-    return np.array(carries), start
+        start = (carries[-1] + total) * float(fade)
+    np.add(rows, np.array(carries)[:, None], out=rows)
+    return start
 
 
 @lru_cache(maxsize=1024)

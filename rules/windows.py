@@ -6,11 +6,12 @@ element by element, so the bits are the same on every CPU.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from rules.arrays import Array
+from rules.arrays import Array, in_rows
 
 # windows worked on together, so that the passes over them stay in the second-level cache
 CHUNK = 16_384
@@ -18,17 +19,17 @@ CHUNK = 16_384
 
 def window_sums(values: Array, period: int) -> Array:
     """The sum of the last `period` values, from bar `period` - 1 on; shape (bars - period + 1,), or (0,)."""
-    return _over_chunks(_reduced(np.add), values, period)
+    return _over_chunks(partial(_reduced, np.add), values, period)
 
 
 def window_max(values: Array, period: int) -> Array:
     """The largest of the last `period` values, from bar `period` - 1 on; shape (bars - period + 1,), or (0,)."""
-    return _over_chunks(_reduced(np.maximum), values, period)
+    return _over_chunks(partial(_reduced, np.maximum), values, period)
 
 
 def window_min(values: Array, period: int) -> Array:
     """The smallest of the last `period` values, from bar `period` - 1 on; shape (bars - period + 1,), or (0,)."""
-    return _over_chunks(_reduced(np.minimum), values, period)
+    return _over_chunks(partial(_reduced, np.minimum), values, period)
 
 
 def window_means(values: Array, period: int) -> Array:
@@ -83,19 +84,9 @@ def _over_chunks(compute: Callable[[Array, int], Array], values: Array, period: 
     return windows
 
 
-def _blocks(values: Array, period: int) -> Array:
-    """The values in rows of `period`; the last row is filled up with zeros, which no window reads."""
-    padded = np.zeros(-(-values.size // period) * period)
-    padded[: values.size] = values
-    return padded.reshape(-1, period)
-
-
-def _reduced(ufunc: Any) -> Callable[[Array, int], Array]:
-    def reduce(values: Array, period: int) -> Array:
-        rows = _blocks(values, period)
-        return _put_together(ufunc, rows, rows, values.size)
-
-    return reduce
+def _reduced(ufunc: Any, values: Array, period: int) -> Array:
+    rows = in_rows(values, period)  # the zeros at the end are in no window
+    return _put_together(ufunc, rows, rows, values.size)
 
 
 def _put_together(ufunc: Any, tails: Any, heads: Any, bars: int) -> Array:
@@ -114,28 +105,26 @@ def _put_together(ufunc: Any, tails: Any, heads: Any, bars: int) -> Array:
 
 def _weighted_sums(values: Array, period: int) -> Array:
     """Sums with weights 1 to `period`: sums of a tail's sums, then a head with the weights that the tail leaves it."""
-    count, rows = values.size - period + 1, _blocks(values, period)
-    tails = np.add.accumulate(np.add.accumulate(rows[:, ::-1], axis=1), axis=1)[:, ::-1].reshape(
-        -1
-    )
+    count, rows = values.size - period + 1, in_rows(values, period)
+    twice = np.add.accumulate(np.add.accumulate(rows[:, ::-1], axis=1), axis=1)
+    tails = twice[:, ::-1].reshape(-1)[:count]
     # bars of the window in the tail
     before = np.tile(np.arange(period, 0.0, -1.0), len(rows))[:count]
-    heads = np.add.accumulate(rows, axis=1)
+    sums = np.add.accumulate(rows, axis=1)
     weighted = np.add.accumulate(rows * np.arange(1.0, period + 1.0), axis=1)
-    heads[:, -1] = weighted[:, -1] = 0.0  # a window that is one whole block is all tail
-    ends = slice(period - 1, period - 1 + count)
-    sums: Array = tails[:count] + (weighted.reshape(-1)[ends] + before * heads.reshape(-1)[ends])
-    return sums
+    sums[:, -1] = weighted[:, -1] = 0.0  # a window that is one whole block is all tail
+    heads, weighted_heads = (each.reshape(-1)[period - 1 :][:count] for each in (sums, weighted))
+    windows: Array = tails + (weighted_heads + before * heads)
+    return windows
 
 
 def _deviations(values: Array, period: int) -> Array:
     """As window_deviations; each window is measured from the last value of the block that it starts in."""
-    rows = _blocks(values, period)
+    rows = in_rows(values, period)
     ahead = rows.copy()
     ahead[1:] -= rows[:-1, -1:]
-    means: Any = _put_together(
-        np.add, _with_squares(rows - rows[:, -1:]), _with_squares(ahead), values.size
-    )
+    tails, heads = _with_squares(rows - rows[:, -1:]), _with_squares(ahead)
+    means: Any = _put_together(np.add, tails, heads, values.size)
     means /= period
     deviations: Array = np.sqrt(np.maximum(means.imag - means.real * means.real, 0.0))
     return deviations
@@ -143,7 +132,6 @@ def _deviations(values: Array, period: int) -> Array:
 
 def _with_squares(values: Array) -> Any:
     """values + i * values^2: one complex sum gives both in the time of one, by the additions of two real ones."""
-    pairs = np.empty(values.shape, dtype=np.complex128)
-    pairs.real = values
+    pairs = values.astype(np.complex128)
     np.multiply(values, values, out=pairs.imag)
     return pairs

@@ -15,7 +15,7 @@ HIGH_LOW_CLOSE = ("High", "Low", "Close")
 OHLC = ("Open", "High", "Low", "Close")
 
 
-def _bars(name: str = "n", default: int | None = None, least: int = 2) -> Argument:
+def _bars(default: int | None = None, name: str = "n", least: int = 2) -> Argument:
     return Argument(name, "bars", default, least)
 
 
@@ -42,9 +42,12 @@ def _wilder_fade(n: int) -> int:
 X = Argument("x", "series")
 A, B = Argument("a", "number"), Argument("b", "number")
 CONDITION = Argument("condition", "condition")
-MACD = (X, _bars("fast", 12), _bars("slow", 26, 3), _bars("signal", 9))
-BANDS = (X, _bars("n", 20), Argument("width", "value", 2.0))
-PLACE = (_bars("n", 14), _bars("smooth", 3), _bars("signal", 3))
+WINDOW = (X, _bars())
+SMOOTHED = (_bars(14),)
+COUNTED = (CONDITION, _bars(least=1))
+MACD = (X, _bars(12, "fast"), _bars(26, "slow", 3), _bars(9, "signal"))
+BANDS = (X, _bars(20), Argument("width", "value", 2.0))
+PLACE = (*SMOOTHED, _bars(3, "smooth"), _bars(3, "signal"))
 
 
 def _each_of(together: Function, *named: tuple[str, str, str]) -> list[Function]:
@@ -59,8 +62,8 @@ def _directional(
     name: str, output: int, lookback: Callable[[int], int], turns: int, what: str
 ) -> Function:
     return Function(
-        name, "trend", (_bars("n", 14),), what, f"{name}(14) > 25", lookback, lambda n: turns * _wilder_fade(n),
-        HIGH_LOW_CLOSE, computed_by="adx", output=output,
+        name, SMOOTHED, what, f"{name}(14) > 25", lookback, lambda n: turns * _wilder_fade(n), HIGH_LOW_CLOSE,
+        computed_by="adx", output=output,
     )  # fmt: skip
 
 
@@ -81,114 +84,119 @@ SERIES: Mapping[str, Series] = {
     )
 }
 
-_TABLE = (
-    Function("sma", "averages", (X, _bars()), "mean of the last n values", "close > sma(close, 200)", _window),
-    Function(
-        "ema", "averages", (X, _bars()), "exponential average of weight 2 / (n + 1)", "close > ema(close, 50)",
-        _window, _ema_fade,
-    ),
-    Function(
-        "wma", "averages", (X, _bars()), "average of the last n values with weights 1 to n, the latest counting most",
-        "close > wma(close, 20)", _window,
-    ),
-    Function(
-        "vwap", "averages", (), "average price weighted by volume since the first bar", "close > vwap()",
-        columns=(*HIGH_LOW_CLOSE, "Volume"),
-    ),
-    Function(
-        "rsi", "oscillators", (X, _bars("n", 14)), "Wilder's relative strength index, 0 to 100",
-        "rsi(close, 14) < 30", _back, _wilder_fade,
-    ),
-    *_each_of(
+_TABLE: dict[str, tuple[Function, ...]] = {
+    "averages": (
+        Function("sma", WINDOW, "mean of the last n values", "close > sma(close, 200)", _window),
         Function(
-            "macd", "oscillators", MACD, "", "", lambda fast, slow, signal: slow + signal - 2,
-            lambda fast, slow, signal: _ema_fade(slow) + _ema_fade(signal),
+            "ema", WINDOW, "exponential average of weight 2 / (n + 1)", "close > ema(close, 50)", _window, _ema_fade,
         ),
-        ("macd_line", "EMA of fast bars less EMA of slow bars (Appel)", "macd_line(close, 12, 26, 9) > 0"),
-        ("macd_signal", "EMA of the MACD line (Appel)", "crosses_above(macd_line(close), macd_signal(close))"),
-        ("macd_histogram", "MACD line less its signal (Appel)", "macd_histogram(close) > 0"),
-    ),
-    *_each_of(
         Function(
-            "stochastic", "oscillators", PLACE, "", "", lambda n, smooth, signal: n + smooth + signal - 3,
-            columns=HIGH_LOW_CLOSE,
+            "wma", WINDOW, "average of the last n values with weights 1 to n, the latest counting most",
+            "close > wma(close, 20)", _window,
         ),
-        ("stochastic_k", "%K: place of the close in the range of n bars, 0 to 100", "stochastic_k(14) < 20"),
-        ("stochastic_d", "%D: average of %K", "crosses_above(stochastic_k(), stochastic_d())"),
+        Function(
+            "vwap", (), "average price weighted by volume since the first bar", "close > vwap()",
+            columns=(*HIGH_LOW_CLOSE, "Volume"),
+        ),
     ),
-    Function(
-        "roc", "oscillators", (X, _bars("n", 10, 1)), "change over n bars in percent", "roc(close, 126) > 5", _back,
+    "oscillators": (
+        Function(
+            "rsi", (X, *SMOOTHED), "Wilder's relative strength index, 0 to 100", "rsi(close, 14) < 30",
+            _back, _wilder_fade,
+        ),
+        *_each_of(
+            Function(
+                "macd", MACD, "", "", lambda fast, slow, signal: slow + signal - 2,
+                lambda fast, slow, signal: _ema_fade(slow) + _ema_fade(signal),
+            ),
+            ("macd_line", "EMA of fast bars less EMA of slow bars (Appel)", "macd_line(close, 12, 26, 9) > 0"),
+            ("macd_signal", "EMA of the MACD line (Appel)", "crosses_above(macd_line(close), macd_signal(close))"),
+            ("macd_histogram", "MACD line less its signal (Appel)", "macd_histogram(close) > 0"),
+        ),
+        *_each_of(
+            Function(
+                "stochastic", PLACE, "", "", lambda n, smooth, signal: n + smooth + signal - 3, columns=HIGH_LOW_CLOSE,
+            ),
+            ("stochastic_k", "%K: place of the close in the range of n bars, 0 to 100", "stochastic_k(14) < 20"),
+            ("stochastic_d", "%D: average of %K", "crosses_above(stochastic_k(), stochastic_d())"),
+        ),
+        Function("roc", (X, _bars(10, least=1)), "change over n bars in percent", "roc(close, 126) > 5", _back),
     ),
-    *_each_of(
-        Function("bollinger_bands", "bands", BANDS, "", "", _window),
-        ("bollinger_upper", "average plus width standard deviations", "close > bollinger_upper(close, 20, 2)"),
-        ("bollinger_middle", "average of the bands", "close > bollinger_middle(close, 20)"),
-        ("bollinger_lower", "average less width standard deviations", "close < bollinger_lower(close, 20, 2)"),
+    "bands": (
+        *_each_of(
+            Function("bollinger_bands", BANDS, "", "", _window),
+            ("bollinger_upper", "average plus width standard deviations", "close > bollinger_upper(close, 20, 2)"),
+            ("bollinger_middle", "average of the bands", "close > bollinger_middle(close, 20)"),
+            ("bollinger_lower", "average less width standard deviations", "close < bollinger_lower(close, 20, 2)"),
+        ),
+        Function(
+            "highest", WINDOW, "largest of the last n values, this bar's included", "close > prev(highest(high, 20))",
+            _window,
+        ),
+        Function(
+            "lowest", WINDOW, "smallest of the last n values, this bar's included", "close < prev(lowest(low, 10))",
+            _window,
+        ),
+        Function(
+            "atr", SMOOTHED, "Wilder's average true range", "close < highest(high, 22) - 3 * atr(22)",
+            _back, _wilder_fade, HIGH_LOW_CLOSE,
+        ),
+        Function(
+            "stdev", WINDOW, "population standard deviation of the last n values",
+            "close < sma(close, 20) - 2 * stdev(close, 20)", _window,
+        ),
     ),
-    Function(
-        "highest", "bands", (X, _bars()), "largest of the last n values, this bar's included",
-        "close > prev(highest(high, 20))", _window,
+    "trend": (
+        _directional("adx", 0, lambda n: 2 * n - 1, 2, "Wilder's average directional index, 0 to 100"),
+        _directional("plus_di", 1, _back, 1, "Wilder's +DI, 0 to 100"),
+        _directional("minus_di", 2, _back, 1, "Wilder's -DI, 0 to 100"),
+        Function(
+            "obv", (), "on-balance volume since the first bar", "obv() > sma(obv(), 20)", columns=("Close", "Volume"),
+        ),
     ),
-    Function(
-        "lowest", "bands", (X, _bars()), "smallest of the last n values, this bar's included",
-        "close < prev(lowest(low, 10))", _window,
+    "bars": (
+        Function("prev", (X, _bars(1, least=0)), "value n bars before", "close > prev(close, 5)", _back),
+        Function("change", (X, _bars(1, least=1)), "value less that of n bars before", "change(close) > 0", _back),
+        Function(
+            "sum", WINDOW, "sum of the last n values", "volume > 0.1 * sum(volume, 20)", _window, computed_by="total",
+        ),
+        Function("abs", (A,), "value without its sign", "abs(change(close)) > 2 * atr(14)", folded=abs),
+        Function("min", (A, B), "the smaller of two", "close < min(open, prev(close))", folded=min),
+        Function("max", (A, B), "the larger of two", "close > max(open, prev(close))", folded=max),
     ),
-    Function(
-        "atr", "bands", (_bars("n", 14),), "Wilder's average true range", "close < highest(high, 22) - 3 * atr(22)",
-        _back, _wilder_fade, HIGH_LOW_CLOSE,
+    "conditions": (
+        Function(
+            "crosses_above", (A, B), "a is above b, and on the bar before it was not",
+            "crosses_above(ema(close, 12), ema(close, 26))", _one, result="condition",
+        ),
+        Function(
+            "crosses_below", (A, B), "a is below b, and on the bar before it was not",
+            "crosses_below(rsi(close, 14), 70)", _one, result="condition",
+        ),
+        Function(
+            "above_for", COUNTED, "the condition has held on each of the last n bars",
+            "above_for(close > sma(close, 50), 5)", _window, result="condition",
+        ),
+        Function(
+            "becomes", (CONDITION,), "the condition holds, and on the bar before it did not",
+            "becomes(rsi(close, 14) < 30)", _one, result="condition",
+        ),
+        Function(
+            "latest", (Argument("a", "condition"), Argument("b", "condition")),
+            "true since a held last, false since b did; a bar with both turns it",
+            "latest(close > prev(highest(close, 50)), close < prev(lowest(close, 50)))", result="condition",
+        ),
+        Function(
+            "bars_since", (CONDITION,), "bars since the condition last held, 0 on a bar where it does",
+            "bars_since(month != prev(month)) < 3",
+        ),
+        Function(
+            "count", COUNTED, "on how many of the last n bars the condition held",
+            "count(close > prev(close), 10) >= 7", _window,
+        ),
     ),
-    Function(
-        "stdev", "bands", (X, _bars()), "population standard deviation of the last n values",
-        "close < sma(close, 20) - 2 * stdev(close, 20)", _window,
-    ),
-    _directional("adx", 0, lambda n: 2 * n - 1, 2, "Wilder's average directional index, 0 to 100"),
-    _directional("plus_di", 1, _back, 1, "Wilder's +DI, 0 to 100"),
-    _directional("minus_di", 2, _back, 1, "Wilder's -DI, 0 to 100"),
-    Function(
-        "obv", "trend", (), "on-balance volume since the first bar", "obv() > sma(obv(), 20)",
-        columns=("Close", "Volume"),
-    ),
-    Function("prev", "bars", (X, _bars("n", 1, 0)), "value n bars before", "close > prev(close, 5)", _back),
-    Function(
-        "change", "bars", (X, _bars("n", 1, 1)), "value less that of n bars before", "change(close) > 0", _back,
-    ),
-    Function(
-        "sum", "bars", (X, _bars()), "sum of the last n values", "volume > 0.1 * sum(volume, 20)", _window,
-        computed_by="total",
-    ),
-    Function("abs", "bars", (A,), "value without its sign", "abs(change(close)) > 2 * atr(14)", folded=abs),
-    Function("min", "bars", (A, B), "the smaller of two", "close < min(open, prev(close))", folded=min),
-    Function("max", "bars", (A, B), "the larger of two", "close > max(open, prev(close))", folded=max),
-    Function(
-        "crosses_above", "conditions", (A, B), "a is above b, and on the bar before it was not",
-        "crosses_above(ema(close, 12), ema(close, 26))", _one, result="condition",
-    ),
-    Function(
-        "crosses_below", "conditions", (A, B), "a is below b, and on the bar before it was not",
-        "crosses_below(rsi(close, 14), 70)", _one, result="condition",
-    ),
-    Function(
-        "above_for", "conditions", (CONDITION, _bars("n", None, 1)),
-        "the condition has held on each of the last n bars", "above_for(close > sma(close, 50), 5)",
-        _window, result="condition",
-    ),
-    Function(
-        "becomes", "conditions", (CONDITION,), "the condition holds, and on the bar before it did not",
-        "becomes(rsi(close, 14) < 30)", _one, result="condition",
-    ),
-    Function(
-        "latest", "conditions", (Argument("a", "condition"), Argument("b", "condition")),
-        "true since a held last, false since b did; a bar with both turns it",
-        "latest(close > prev(highest(close, 50)), close < prev(lowest(close, 50)))", result="condition",
-    ),
-    Function(
-        "bars_since", "conditions", (CONDITION,), "bars since the condition last held, 0 on a bar where it does",
-        "bars_since(month != prev(month)) < 3",
-    ),
-    Function(
-        "count", "conditions", (CONDITION, _bars("n", None, 1)),
-        "on how many of the last n bars the condition held", "count(close > prev(close), 10) >= 7", _window,
-    ),
-)  # fmt: skip
+}  # fmt: skip
 
-FUNCTIONS: Mapping[str, Function] = {function.name: function for function in _TABLE}
+FUNCTIONS: Mapping[str, Function] = {
+    each.name: replace(each, group=group) for group, functions in _TABLE.items() for each in functions
+}  # fmt: skip

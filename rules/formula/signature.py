@@ -51,7 +51,6 @@ class Function:
     """
 
     name: str
-    group: str
     arguments: tuple[Argument, ...]
     help: str
     example: str  # a condition
@@ -62,6 +61,7 @@ class Function:
     computed_by: str = ""
     output: int | None = None
     folded: Callable[..., Any] | None = None
+    group: str = ""  # in lists for people
 
     @property
     def defaults(self) -> list[float]:
