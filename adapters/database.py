@@ -10,15 +10,20 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Select, create_engine, event, literal, select
+from sqlalchemy import DateTime, Select, Table, create_engine, event, insert, literal, select
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
 
-from adapters.database_errors import MYSQL_CONNECTING, is_transient, is_unreachable
+from adapters.database_errors import (
+    MYSQL_CONNECTING,
+    is_duplicate_key,
+    is_transient,
+    is_unreachable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +34,8 @@ TRIES = 5  # of a transaction that collides with others
 # for so long client and server of MySQL wait for each other's next word, and SQLite's writers as well
 SILENCE_S = 30
 REACH_S = 5  # so long a shared connection may take to show that it works, before any statement
+_POOL = {"max_overflow": 0, "pool_timeout": 10, "pool_recycle": 1800, "pool_pre_ping": True}
+_NO_POOL = {"poolclass": NullPool}
 _MYSQL_IN_TRANSACTION = 1  # SERVER_STATUS_IN_TRANS, of the status that comes with each answer
 # UTC without an offset, microseconds
 Timestamp = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
@@ -68,17 +75,9 @@ def connect_database(
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         return _connect_sqlite(url, answer_s)
-    pooled: dict[str, Any] = {"poolclass": NullPool}
-    if pool_size:
-        pooled = {
-            "pool_size": pool_size,
-            "max_overflow": 0,
-            "pool_timeout": 10,
-            "pool_recycle": 1800,
-        }
-        pooled["pool_pre_ping"] = True
+    pool: dict[str, Any] = _POOL | {"pool_size": pool_size} if pool_size else _NO_POOL
     arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
-    engine = create_engine(url, connect_args=arguments, pool_reset_on_return=None, **pooled)
+    engine = create_engine(url, connect_args=arguments, pool_reset_on_return=None, **pool)
     event.listen(engine, "reset", _reset_mysql)
     event.listen(engine, "connect", _prepare_mysql)
     event.listen(engine, "begin", _begin_mysql)
@@ -251,6 +250,18 @@ def time_of(connection: Connection) -> datetime:
 def has_rows(connection: Connection, query: Select[Any]) -> bool:
     """Whether there is a row of such a query."""
     return connection.execute(query.limit(1)).first() is not None
+
+
+def inserted(connection: Connection, table: Table, **values: Any) -> bool:
+    """Whether a row was inserted; False, in a transaction that can go on, when there is one with its key."""
+    try:
+        with connection.begin_nested():
+            connection.execute(insert(table).values(**values))
+    except IntegrityError as error:
+        if not is_duplicate_key(error):
+            raise
+        return False
+    return True
 
 
 def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:

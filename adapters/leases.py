@@ -1,11 +1,9 @@
 """Which of several equal processes does the work: the one that holds a named row, for as long as it renews it."""
 
-from sqlalchemy import case, insert, or_, select, update
+from sqlalchemy import case, or_, select, update
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError
 
-from adapters.database import database_now
-from adapters.database_errors import is_duplicate_key
+from adapters.database import database_now, inserted
 from adapters.queue_tables import leases
 
 
@@ -22,32 +20,19 @@ def take_lead(
     A lead that ended more than `gap_s` seconds before the next one began was a gap: the seconds count anew. So they do
     when the clock was set back, for which nobody waits.
     """
-    set_back = leases.c.until > database_now(lead_s)
-    free = or_(leases.c.holder == holder, leases.c.until < database_now(), set_back)
-    had_gap = or_(leases.c.since.is_(None), leases.c.until < database_now(-gap_s), set_back)
-    since = case((had_gap, database_now()), else_=leases.c.since)
-    values = {
-        "since": since,
-        "holder": holder,
-        "until": database_now(lead_s),
-        "image_tag": image_tag,
-    }
-    # MySQL would compare the new `until`
-    in_order = [(leases.c[column], value) for column, value in values.items()]
+    since, until = leases.c["since", "until"]
+    set_back = until > database_now(lead_s)
+    free = or_(leases.c.holder == holder, until < database_now(), set_back)
+    had_gap = or_(since.is_(None), until < database_now(-gap_s), set_back)
+    values = {"holder": holder, "until": database_now(lead_s), "image_tag": image_tag}
+    # before the others: MySQL would compare the new `until`
+    led_since = (since, case((had_gap, database_now()), else_=since))
     with engine.begin() as connection:
-        taken = update(leases).where(leases.c.name == name, free).ordered_values(*in_order)
-        if connection.execute(taken).rowcount == 1:
+        taken = update(leases).where(leases.c.name == name, free)
+        if connection.execute(taken.ordered_values(led_since, *values.items())).rowcount == 1:
             return _led_s(connection, name)
-    try:
-        with engine.begin() as connection:
-            connection.execute(
-                insert(leases).values(name=name, **values | {"since": database_now()})
-            )
-    except IntegrityError as error:
-        if is_duplicate_key(error):
-            return None
-        raise
-    return 0.0
+        is_first = inserted(connection, leases, name=name, since=database_now(), **values)
+        return 0.0 if is_first else None
 
 
 def _led_s(connection: Connection, name: str) -> float:

@@ -4,17 +4,19 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from contracts.run_request import (
     About,
+    Closed,
     DataHash,
     Params,
     RuleType,
     RunRequest,
     Ticker,
+    WidePercent,
     about,
     canonical_json,
 )
@@ -34,10 +36,8 @@ class PortfolioStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LegRequest:
+class LegRequest(Closed):
     """One rule on one ticker."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     ticker: Ticker
     rule_type: RuleType
@@ -54,10 +54,8 @@ class LegRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sharing:
+class Sharing(Closed):
     """How legs share an account: the fields of a portfolio that a run does not have."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     mode: Annotated[
         Mode,
@@ -76,7 +74,7 @@ class Sharing:
         ),
     ] = None
     max_weight_pct: Annotated[
-        Annotated[float, Gt(0), Le(1000)] | None,
+        WidePercent | None,
         About(
             "Largest position",
             "orders",
@@ -85,9 +83,7 @@ class Sharing:
         ),
     ] = None
     max_gross_pct: Annotated[
-        float,
-        Gt(0),
-        Le(1000),
+        WidePercent,
         About(
             "Invested at most",
             "orders",
@@ -182,10 +178,7 @@ class PortfolioRequest:
         """The request of a leg's run, as JSON values: a sleeve trades its part of the capital, by the legs' weights."""
         leg = self.legs[number]
         own = {
-            "ticker": leg.ticker,
-            "rule_type": leg.rule_type,
-            "params": leg.params,
-            "data_hash": leg.data_hash,
+            name: getattr(leg, name) for name in ("ticker", "rule_type", "params", "data_hash")
         }
         run = {**self.terms, **own, "charts": False}
         if self.sharing.mode == "sleeves":

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from datetime import date
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Predicate
@@ -34,11 +35,24 @@ class About:
     choices: tuple[str, ...] = ()  # what a form calls the values of a Literal, in their order
     asked: bool = True  # False: not a person's to fill in
     suggested: Any = None  # what a form begins with where that is not the default
-    # after hashes of requests were recorded: at its default it is no part of them
-    added_later: bool = False
+    added_later: bool = False  # see Newer
+
+
+# of a field that came after hashes of requests were recorded: at its default it is no part of them
+Newer = partial(About, added_later=True)
+
+
+class Closed:
+    """What a request is made of: a field that it does not have is refused."""
+
+    __slots__ = ()
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
 
 Percent = Annotated[float, Gt(0), Lt(100)]
+WidePercent = Annotated[float, Gt(0), Le(1000)]  # percent, of which there may be more than 100
+Money = Annotated[float, Gt(0), Le(1e12)]
+Rate = Annotated[float, Ge(0), Lt(1)]  # per year
 Text = Annotated[str, MaxLen(64)]
 
 
@@ -71,17 +85,16 @@ RuleType = Annotated[
 Params = Annotated[
     dict[str, Any], About("Parameters", "rule", "the rule catalog knows the bounds")
 ]
+Sha256 = Annotated[str, MinLen(64), MaxLen(64)]
 DataHash = Annotated[
-    Annotated[str, MinLen(64), MaxLen(64)] | None,
-    About("Prices", "market", "a version of the ticker's prices", asked=False, added_later=True),
+    Sha256 | None,
+    Newer("Prices", "market", "a version of the ticker's prices", asked=False),
 ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunRequest:
+class RunRequest(Closed):
     """One backtest, as the web tier accepted it and as the Job runs it."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     ticker: Ticker
     rule_type: RuleType
@@ -95,9 +108,9 @@ class RunRequest:
     rule_id: Annotated[
         Text | None, About("Name", "label", "a label only; never drives execution", asked=False)
     ] = None
-    initial_capital: Annotated[
-        float, Gt(0), Le(1e12), About("Initial capital", "orders", unit="money")
-    ] = 100_000.0
+    initial_capital: Annotated[Money, About("Initial capital", "orders", unit="money")] = (
+        100_000.0
+    )
     fee_rate: Annotated[
         float,
         Ge(0),
@@ -111,9 +124,7 @@ class RunRequest:
         About("Slippage", "orders", "against the trade, each side", "basis points"),
     ] = 0.0
     position_size: Annotated[
-        float,
-        Gt(0),
-        Le(1e12),
+        Money,
         About(
             "Position size",
             "orders",
@@ -145,7 +156,7 @@ class RunRequest:
         Percent | None, About("Stop loss", "stops", "of the entry price", "percent")
     ] = None
     take_profit_pct: Annotated[
-        Annotated[float, Gt(0), Le(1000)] | None,
+        WidePercent | None,
         About("Take profit", "stops", "of the entry price", "percent"),
     ] = None
     trailing_stop_pct: Annotated[
@@ -154,100 +165,56 @@ class RunRequest:
     ] = None
     exit_after_bars: Annotated[
         Annotated[int, Ge(1), Le(100_000)] | None,
-        About(
-            "Time exit",
-            "stops",
-            "whole number, after the bar of the entry",
-            "bars",
-            added_later=True,
-        ),
+        Newer("Time exit", "stops", "whole number, after the bar of the entry", "bars"),
     ] = None
     atr_stop_multiple: Annotated[
         Annotated[float, Gt(0), Le(50)] | None,
-        About(
-            "ATR stop",
-            "stops",
-            "of the ATR at the entry, from the entry price",
-            "times ATR",
-            added_later=True,
-        ),
+        Newer("ATR stop", "stops", "of the ATR at the entry, from the entry price", "times ATR"),
     ] = None
     atr_stop_period: Annotated[
         int,
         Ge(2),
         Le(200),
-        About("ATR period", "stops", "whole number, of the ATR stop", "bars", added_later=True),
+        Newer("ATR period", "stops", "whole number, of the ATR stop", "bars"),
     ] = 14
     liquidate_below_pct: Annotated[
         Annotated[float, Ge(0), Lt(100)] | None,
-        About(
+        Newer(
             "Liquidation",
             "stops",
             "of the initial capital: with that or less the account is closed for good",
             "percent",
             suggested=0,
-            added_later=True,
         ),
     ] = None
     fractional_shares: Annotated[bool, About("Shares", "orders", "fractional shares")] = False
     risk_free_rate: Annotated[
-        float,
-        Ge(0),
-        Lt(1),
+        Rate,
         About("Risk-free rate", "orders", "per year, for Sharpe and Sortino", "fraction"),
     ] = 0.0
     borrow_rate: Annotated[
-        float,
-        Ge(0),
-        Lt(1),
-        About(
-            "Borrow fee",
-            "orders",
-            "per year, of their value; with 0 shorts pay none",
-            "fraction",
-            added_later=True,
+        Rate,
+        Newer(
+            "Borrow fee", "orders", "per year, of their value; with 0 shorts pay none", "fraction"
         ),
     ] = 0.0
     cash_rate: Annotated[
-        float,
-        Ge(0),
-        Lt(1),
-        About(
-            "Interest on cash",
-            "orders",
-            "per year; with 0 idle cash earns none",
-            "fraction",
-            added_later=True,
-        ),
+        Rate,
+        Newer("Interest on cash", "orders", "per year; with 0 idle cash earns none", "fraction"),
     ] = 0.0
     bars_per_year: Annotated[
         Annotated[int, Ge(1), Le(200_000)] | None,
-        About(
-            "Bars per year",
-            "market",
-            "whole number, instead of the count of the prices",
-            "bars",
-            added_later=True,
+        Newer(
+            "Bars per year", "market", "whole number, instead of the count of the prices", "bars"
         ),
     ] = None
     benchmark: Annotated[
         Annotated[str, MinLen(1), MaxLen(15)] | None,
-        About(
-            "Benchmark",
-            "orders",
-            "a ticker, for alpha and beta; by default the same",
-            added_later=True,
-        ),
+        Newer("Benchmark", "orders", "a ticker, for alpha and beta; by default the same"),
     ] = None
     benchmark_hash: Annotated[
-        Annotated[str, MinLen(64), MaxLen(64)] | None,
-        About(
-            "Benchmark's prices",
-            "market",
-            "a version of its prices",
-            asked=False,
-            added_later=True,
-        ),
+        Sha256 | None,
+        Newer("Benchmark's prices", "market", "a version of its prices", asked=False),
     ] = None
     charts: Annotated[bool, About("Charts", "label", "render pictures")] = True
     batch_id: Annotated[
@@ -275,10 +242,8 @@ class RunRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChosenRuns:
+class ChosenRuns(Closed):
     """Some runs, by their ids."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     run_ids: Annotated[
         Annotated[
@@ -302,10 +267,8 @@ TITLE_LENGTH = 120  # characters of what people call a run, a batch or a study
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Titled:
+class Titled(Closed):
     """What somebody calls a run, a batch, a study or a portfolio from now on."""
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     title: Annotated[
         str,

@@ -3,9 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
+
+from contracts.run_request import Closed
 
 # of what a verdict is about: 1, a Sharpe ratio above 0; 2, better than holding the same share
 VERDICT_METHOD = 2
@@ -43,7 +45,7 @@ class StudyStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class StudyRequest:
+class StudyRequest(Closed):
     """What is to be studied.
 
     base: a run's request without run_id, params, batch_id, label and charts; its dates are those of the whole study.
@@ -54,8 +56,6 @@ class StudyRequest:
     whether each combination is a run on a training part, or a row of a screen, of which no receipt is kept.
     permutations: in how many orders of the bars the search is repeated, of kind permutation.
     """
-
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
 
     kind: Kind
     base: dict[str, Any]

@@ -13,8 +13,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import IntegrityError
 
 from adapters.access_tables import ended_sessions, tokens
-from adapters.database import database_now, has_rows, reading
-from adapters.database_errors import is_duplicate_key
+from adapters.database import database_now, has_rows, inserted, reading
 from contracts.errors import Conflict, InvalidRequest
 
 SCOPES = ("read", "submit", "admin")  # each may what those before it may
@@ -55,24 +54,16 @@ def make_token(connection: Connection, name: str, scope: str, days: int | None =
     token = secrets.token_urlsafe(32)
     expires_at = None if days is None else database_now(days * _DAY_S)
     row = {"name": name, "scope": scope, "digest": digest_of(token), "made_at": database_now()}
-    try:
-        connection.execute(insert(tokens).values(**row, expires_at=expires_at))
-    except IntegrityError as error:
-        if not is_duplicate_key(error):
-            raise
-        raise Conflict(f"a token was called {name!r} already; names are not used again") from None
+    if not inserted(connection, tokens, **row, expires_at=expires_at):
+        raise Conflict(f"a token was called {name!r} already; names are not used again")
     return token
 
 
 def revoke_token(connection: Connection, name: str) -> None:
     """End a token, and with it the sessions that were begun by it; Conflict when none such is valid."""
     valid = (tokens.c.name == name, tokens.c.revoked_at.is_(None))
-    if (
-        connection.execute(
-            update(tokens).where(*valid).values(revoked_at=database_now())
-        ).rowcount
-        != 1
-    ):
+    revoked = update(tokens).where(*valid).values(revoked_at=database_now())
+    if connection.execute(revoked).rowcount != 1:
         raise Conflict(f"no token that could be revoked is called {name!r}")
 
 

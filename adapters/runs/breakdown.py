@@ -34,11 +34,8 @@ def worst_drawdowns(run: RunSeries) -> list[DrawdownSpan]:
     path = run.path
     # of falls, the last of them of a fall without an end
     tops = np.flatnonzero(path == np.maximum.accumulate(path))
-    spans = [
-        _span(run, start, end)
-        for start, end in pairwise([*tops.tolist(), len(path)])
-        if end - start > 1
-    ]
+    ends = pairwise([*tops.tolist(), len(path)])
+    spans = (_span(run, start, end) for start, end in ends if end - start > 1)
     deep = (span for span in spans if span.depth_pct >= LEAST_PCT)
     return sorted(deep, key=lambda span: -span.depth_pct)[:WORST]
 
@@ -65,8 +62,9 @@ class Bin:
 
 def returns_histogram(path: Column) -> list[Bin]:
     """Bars by their return, those without any left out; [] where nothing was ever held. Zero is a bin's edge."""
-    moved = path[1:] != path[:-1]
-    returns = np.sort(path[1:][moved] / path[:-1][moved] - 1) * 100
+    before, after = path[:-1], path[1:]
+    moved = after != before
+    returns = np.sort(after[moved] / before[moved] - 1) * 100
     if not len(returns):
         return []
     cut = floor(len(returns) * EXTREME_SHARE)
@@ -112,12 +110,6 @@ def trades_by(trades: Sequence[TradeRow], kind: Callable[[TradeRow], str]) -> li
 
 def _group(name: str, trades: Sequence[TradeRow]) -> TradeGroup:
     returns = [trade["pnl_pct"] for trade in trades]
-    won = sum(trade["pnl_abs"] > 0 for trade in trades)
-    return TradeGroup(
-        name,
-        len(trades),
-        won,
-        sum(trade["pnl_abs"] for trade in trades),
-        max(returns),
-        min(returns),
-    )
+    earned = [trade["pnl_abs"] for trade in trades]
+    won = sum(each > 0 for each in earned)
+    return TradeGroup(name, len(trades), won, sum(earned), max(returns), min(returns))

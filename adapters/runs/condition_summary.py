@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from adapters.prices.bars import Column
+from adapters.prices.bars import Column, Whole
 from adapters.runs.lines import RunLines
-from adapters.runs.reasons import SIGNS, BarState, comparisons, wanted
+from adapters.runs.reasons import SIGNS, BarState, Condition, comparisons, wanted
 from contracts.run_result import ConditionSummary
 
 # the side that opens positions; otherwise both do
@@ -40,43 +40,36 @@ def on_stretch(kept: RunLines, bars: range, line_values: Callable[[int], Column]
     numbers = np.arange(bars.start, bars.stop)
 
     def values(side: Mapping[str, Any]) -> Column:
-        return (
-            line_values(side["line"])
-            if "line" in side
-            else np.full(len(bars), side.get("number", np.nan))
-        )
+        if "line" in side:
+            return line_values(side["line"])
+        return np.full(len(bars), side.get("number", np.nan))
 
-    def counted(condition: Mapping[str, Any]) -> Mapping[str, Any]:
+    def counted(condition: Condition) -> Condition:
         truth = kept.truths(condition["truth"], numbers)
         counts = {"true": int((truth > 0).sum()), "unknown": int((truth == 0).sum())}
         if condition["op"] not in SIGNS:
             return {**condition, "of": [counted(each) for each in condition["of"]], **counts}
         left, right = map(values, condition["of"])
-        gaps = np.where(truth < 0, np.abs(left - right), np.nan)
-        if np.isnan(gaps).all():
-            return {
-                **{name: each for name, each in condition.items() if name != "nearest"},
-                **counts,
-            }
-        nearest = int(np.nanargmin(gaps))
-        return {
-            **condition,
-            **counts,
-            "nearest": [nearest, float(left[nearest]), float(right[nearest])],
-        }
+        return {**condition, **counts, "nearest": _nearest_bar(truth, left, right)}
 
     return {**kept.head, **{side: counted(kept.head[side]) for side in ("buy", "sell")}}
 
 
-def _nearest(
-    condition: Mapping[str, Any], head: Head, dates: Sequence[str]
-) -> dict[str, str | None]:
-    if "nearest" not in condition:
+def _nearest_bar(truth: Whole, left: Column, right: Column) -> list[float] | None:
+    """The bar on which a comparison came closest, and both sides there; None where it was never false."""
+    gaps = np.where(truth < 0, np.abs(left - right), np.nan)
+    if np.isnan(gaps).all():
+        return None
+    nearest = int(np.nanargmin(gaps))
+    return [nearest, float(left[nearest]), float(right[nearest])]
+
+
+def _nearest(condition: Condition, head: Head, dates: Sequence[str]) -> dict[str, str | None]:
+    if not condition.get("nearest"):
         return {"nearest_date": None, "nearest": None}
     bar, *numbers = condition["nearest"]
-    values = {
-        side.get("line"): number for side, number in zip(condition["of"], numbers, strict=True)
-    }
+    sides = (side.get("line") for side in condition["of"])
+    values = dict(zip(sides, numbers, strict=True))
     state = BarState(head["lines"], values.__getitem__, lambda _: False)
     return {"nearest_date": dates[bar], "nearest": state.said(condition)}
 

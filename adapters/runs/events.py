@@ -3,11 +3,6 @@
 import socket
 from typing import Any
 
-from sqlalchemy import insert
-from sqlalchemy.engine import Connection
-
-from adapters.database import database_now
-from adapters.tables import run_events
 from contracts.status import RunStatus
 
 HOST = socket.gethostname()[:128]
@@ -26,16 +21,3 @@ def event(
         "reason": reason[:REASON_LENGTH],
         "host": HOST,
     }
-
-
-def record_event(
-    connection: Connection,
-    run_id: str,
-    attempt: int,
-    from_status: RunStatus,
-    to_status: RunStatus,
-    reason: str,
-) -> None:
-    """Append one event at the database's time."""
-    row = event(run_id, attempt, from_status, to_status, reason)
-    connection.execute(insert(run_events).values(**row, at=database_now()))

@@ -2,7 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from itertools import chain
+from operator import ge, gt, le, lt
 from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select
@@ -42,6 +44,8 @@ _LISTED = (
     *HEADLINE_COLUMNS.values(),
     runs.c.sparkline,
 )
+Conditions = list[ColumnElement[bool]]
+Bounds = dict[str, Conditions]  # by metric
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +93,24 @@ class RunPage:
 
 def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPage:
     """One page of runs; `beside` names further columns to read."""
-    backwards = wanted.before is not None
-    page = _page_ids(wanted, _conditions(connection, wanted), _index(connection, wanted))
+    bounds = _bounds(wanted)
+    conditions = _conditions(connection, wanted, bounds)
     # two steps: the ids come from an index alone, and only the page's rows are read
-    ids = connection.execute(page).scalars().all()
+    page = _page_ids(wanted, conditions, _index(connection, wanted, bounds))
+    met = connection.execute(page).scalars().all()
+    ids = met[: wanted.limit]
     query = select(*_LISTED, *map(runs.c.get, beside)).where(runs.c.id.in_(ids))
-    found = connection.execute(query).mappings().all()
-    rows = sorted(
-        found, key=lambda row: _place(row, wanted), reverse=wanted.descending != backwards
-    )
-    more, rows = len(rows) > wanted.limit, rows[: wanted.limit]
-    if backwards:
-        rows = rows[::-1]
-    return _page(rows, wanted, more, backwards)
+    found = {row["id"]: row for row in connection.execute(query).mappings()}
+    rows = [found[each] for each in (reversed(ids) if wanted.before else ids)]
+    return _page(rows, wanted, more=len(met) > len(ids))
 
 
-def _page(rows: Sequence[RowMapping], wanted: RunFilter, more: bool, backwards: bool) -> RunPage:
+def _page(rows: Sequence[RowMapping], wanted: RunFilter, more: bool) -> RunPage:
     if not rows:
         return RunPage(rows, None, None)
-    first, last = _cursor(rows[0], wanted), _cursor(rows[-1], wanted)
-    has_next = backwards or more
-    has_previous = more if backwards else wanted.after is not None
+    first, last = (_cursor(row, wanted) for row in (rows[0], rows[-1]))
+    has_next = more or wanted.before
+    has_previous = more if wanted.before else wanted.after
     return RunPage(rows, last if has_next else None, first if has_previous else None)
 
 
@@ -117,11 +118,7 @@ def _cursor(row: RowMapping, wanted: RunFilter) -> Cursor:
     return Cursor(row["id"], None if wanted.sort == "created" else float(row[wanted.sort]))
 
 
-def _place(row: RowMapping, wanted: RunFilter) -> tuple[float, int]:
-    return (0.0 if wanted.sort == "created" else row[wanted.sort], row["id"])
-
-
-def _index(connection: Connection, wanted: RunFilter) -> str | None:
+def _index(connection: Connection, wanted: RunFilter, bounds: Bounds) -> str | None:
     """The index to read bounded metrics from; None leaves the choice to the database.
 
     MySQL takes bounds for independent of each other and of the order. Where high returns go with few trades, or no run
@@ -130,10 +127,11 @@ def _index(connection: Connection, wanted: RunFilter) -> str | None:
     """
     if connection.dialect.name not in MYSQL or any(map(_is_of_few, wanted.equal)):
         return None
-    bounded = [name for name in HEADLINE_COLUMNS if _bounds(wanted, name)]
-    if not bounded:
+    if not bounds:
         return _index_of_order(wanted) if wanted.words else None
-    fewest, narrowest = min((_estimated_runs(connection, wanted, name), name) for name in bounded)
+    fewest, narrowest = min(
+        (_estimated_runs(connection, within), name) for name, within in bounds.items()
+    )
     return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(wanted)
 
 
@@ -148,65 +146,66 @@ def _index_of_order(wanted: RunFilter) -> str | None:
     return None if by_others else METRIC_INDEXES[wanted.sort]
 
 
-def _estimated_runs(connection: Connection, wanted: RunFilter, name: str) -> int:
+def _estimated_runs(connection: Connection, within: Conditions) -> int:
     """How many runs the bounds of one metric leave, as the database estimates it from a few pages of the index.
 
     Without FORCE INDEX, under which MySQL looks into no page and estimates one run. Among 1,000,000 runs the slowest
     bounds took 12.4 s on MariaDB and 7.7 s on MySQL by an index of their own choice, and 0.03 s and 0.2 s by this one.
     """
-    within = select(runs.c.id).where(*_bounds(wanted, name))
-    query = within.compile(connection, compile_kwargs={"literal_binds": True})
-    return int(
-        connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {query}").mappings().one()["rows"]
-    )
+    query = select(runs.c.id).where(*within)
+    text = query.compile(connection, compile_kwargs={"literal_binds": True})
+    plan = connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {text}").mappings().one()
+    return int(plan["rows"])
 
 
-def _bounds(wanted: RunFilter, name: str) -> list[ColumnElement[bool]]:
-    least, most = wanted.ranges.get(name, (None, None))
-    column = HEADLINE_COLUMNS[name]
-    return ([column >= least] if least is not None else []) + (
-        [column <= most] if most is not None else []
-    )
+def _bounds(wanted: RunFilter) -> Bounds:
+    """The conditions on each metric that has bounds."""
+    bounds: Bounds = {}
+    for name, (least, most) in wanted.ranges.items():
+        if least is not None:
+            bounds.setdefault(name, []).append(HEADLINE_COLUMNS[name] >= least)
+        if most is not None:
+            bounds.setdefault(name, []).append(HEADLINE_COLUMNS[name] <= most)
+    return bounds
 
 
-def _page_ids(
-    wanted: RunFilter, conditions: list[ColumnElement[bool]], index: str | None
-) -> Select[Any]:
+def _page_ids(wanted: RunFilter, conditions: Conditions, index: str | None) -> Select[Any]:
     """The ids of the page and of one run more, in the order in which they are met."""
     descending = wanted.descending != (wanted.before is not None)
     cursor = wanted.before or wanted.after
     column = HEADLINE_COLUMNS.get(wanted.sort)
-    if column is not None:
-        conditions = [*conditions, column.is_not(None)]
-    if cursor is not None:
-        conditions = [*conditions, _beyond(cursor, column, descending)]
     order = [runs.c.id] if column is None else [column, runs.c.id]
-    ordered = [each.desc() if descending else each.asc() for each in order]
-    page = select(runs.c.id).where(*conditions).order_by(*ordered).limit(wanted.limit + 1)
+    page = select(runs.c.id).where(*conditions).limit(wanted.limit + 1)
+    page = page.order_by(*(each.desc() if descending else each.asc() for each in order))
+    if column is not None:
+        page = page.where(column.is_not(None))
+    if cursor is not None:
+        page = page.where(_beyond(cursor, column, descending))
     return read_from(index, runs, page) if index else page
 
 
 def _beyond(
     cursor: Cursor, column: ColumnElement[Any] | None, descending: bool
 ) -> ColumnElement[bool]:
-    past_id = runs.c.id < cursor.id if descending else runs.c.id > cursor.id
+    past, up_to = (lt, le) if descending else (gt, ge)
+    past_id: ColumnElement[bool] = past(runs.c.id, cursor.id)
     if column is None:
         return past_id
-    past, up_to = column > cursor.value, column >= cursor.value
-    if descending:
-        past, up_to = column < cursor.value, column <= cursor.value
-    return and_(up_to, or_(past, past_id))  # the first half is a range that an index can begin at
+    value: Any = cursor.value
+    # the first half is a range that an index can begin at
+    return and_(up_to(column, value), or_(past(column, value), past_id))
 
 
-def _conditions(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
-    equal = [_has(column, value) for column, value in wanted.equal.items()]
-    bounds = [bound for name in HEADLINE_COLUMNS for bound in _bounds(wanted, name)]
+def _conditions(connection: Connection, wanted: RunFilter, bounds: Bounds) -> Conditions:
+    conditions = [_has(column, value) for column, value in wanted.equal.items()]
     if wanted.label:
         # DISTINCT: or MariaDB would read the label of each run that it walks by from the table
         labelled = ids_with("label", wanted.label).distinct().subquery()
-        equal.append(runs.c.id.in_(select(labelled.c.id)))
-    equal += map(is_found, wanted.words)
-    return equal + _state(wanted) + bounds + _dates(connection, wanted)
+        conditions.append(runs.c.id.in_(select(labelled.c.id)))
+    conditions += map(is_found, wanted.words)
+    conditions += _state(wanted, by_metrics=wanted.sort != "created" or bool(bounds))
+    conditions += chain.from_iterable(bounds.values())
+    return conditions + _dates(connection, wanted)
 
 
 def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
@@ -216,11 +215,8 @@ def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
     return runs.c.run_id.in_(select(column.table.c.run_id).where(column == value))
 
 
-def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:
+def _state(wanted: RunFilter, by_metrics: bool) -> Conditions:
     """The wanted state; where metrics are asked for it is implied, since only succeeded runs have them."""
-    by_metrics = wanted.sort in HEADLINE_COLUMNS or any(
-        _bounds(wanted, name) for name in HEADLINE_COLUMNS
-    )
     if wanted.status is None or (by_metrics and wanted.status is RunStatus.SUCCEEDED):
         return []
     if by_metrics:
@@ -230,37 +226,24 @@ def _state(wanted: RunFilter) -> list[ColumnElement[bool]]:
     return [runs.c.status == wanted.status, *why]
 
 
-def _dates(connection: Connection, wanted: RunFilter) -> list[ColumnElement[bool]]:
+def _dates(connection: Connection, wanted: RunFilter) -> Conditions:
     """Days as a range of ids, which every index ends with, beside the exact times."""
-    conditions: list[ColumnElement[bool]] = []
+    conditions: Conditions = []
+    created, by_time = runs.c.created_at, (runs.c.created_at, runs.c.id)
     if wanted.created_from:
-        start = datetime.combine(max(wanted.created_from, FIRST_DAY), datetime.min.time())
-        conditions += [
-            runs.c.created_at >= start,
-            runs.c.id >= _first_id(connection, start - DISORDER),
-        ]
+        start = datetime.combine(max(wanted.created_from, FIRST_DAY), time.min)
+        first = _first_id(connection, created >= start - DISORDER, *by_time)
+        conditions += [created >= start, runs.c.id >= (first or 2**62)]
     if wanted.created_to:
-        end = datetime.combine(
-            min(wanted.created_to, LAST_DAY) + timedelta(days=1), datetime.min.time()
-        )
-        conditions += [runs.c.created_at < end, runs.c.id <= _last_id(connection, end + DISORDER)]
+        end = datetime.combine(min(wanted.created_to, LAST_DAY), time.min) + timedelta(days=1)
+        latest_first = (each.desc() for each in by_time)
+        last = _first_id(connection, created < end + DISORDER, *latest_first)
+        conditions += [created < end, runs.c.id <= (last or 0)]
     return conditions
 
 
-def _first_id(connection: Connection, moment: datetime) -> int:
-    """The id of the first run created at that time or later; beyond every id when there is none."""
-    later = (
-        select(runs.c.id)
-        .where(runs.c.created_at >= moment)
-        .order_by(runs.c.created_at, runs.c.id)
-        .limit(1)
-    )
-    found: int | None = connection.execute(later).scalar()
-    return found if found is not None else 2**62
-
-
-def _last_id(connection: Connection, moment: datetime) -> int:
-    """The id of the last run created before that time; 0 when there is none."""
-    order = (runs.c.created_at.desc(), runs.c.id.desc())
-    earlier = select(runs.c.id).where(runs.c.created_at < moment).order_by(*order).limit(1)
-    return connection.execute(earlier).scalar() or 0
+def _first_id(
+    connection: Connection, when: ColumnElement[bool], *order: ColumnElement[Any]
+) -> int | None:
+    query = select(runs.c.id).where(when).order_by(*order).limit(1)
+    return connection.execute(query).scalar()

@@ -88,4 +88,4 @@ def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Att
 def live_attempts(connection: Connection, run_ids: Sequence[str]) -> set[tuple[str, int]]:
     """Those (run_id, attempt) that still wait or run."""
     query = select(*runs.c["run_id", "attempt"]).where(runs.c.run_id.in_(run_ids), IS_LIVING)
-    return {(run_id, attempt) for run_id, attempt in connection.execute(query)}
+    return {(row.run_id, row.attempt) for row in connection.execute(query)}

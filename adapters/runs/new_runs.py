@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -31,17 +31,29 @@ class NewRun:
     kind: Kind = Kind.RUN
 
 
+# columns beside the whole request, by which runs are found
+OF_REQUEST = (
+    "run_id",
+    "batch_id",
+    "label",
+    "ticker",
+    "timeframe",
+    "rule_type",
+    "rule_id",
+    "data_hash",
+    "benchmark_hash",
+)
+OF_SUBMISSION = tuple(each.name for each in fields(NewRun) if each.name != "request")
+
+
 def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
     """Record requests as PENDING; returns the database's time of it. IntegrityError when one exists already."""
     created_at = time_of(connection)
     connection.execute(insert(runs), [_row(new, created_at) for new in new_runs])
-    events = [
-        event(str(new.request.run_id), 1, None, RunStatus.PENDING, "submitted")
-        | {"at": created_at}
-        for new in new_runs
-    ]
-    connection.execute(insert(run_events), events)
-    _insert_tags(connection, {str(new.request.run_id): new.request.tags for new in new_runs})
+    tags = {str(new.request.run_id): new.request.tags for new in new_runs}
+    events = (event(run_id, 1, None, RunStatus.PENDING, "submitted") for run_id in tags)
+    connection.execute(insert(run_events), [each | {"at": created_at} for each in events])
+    _insert_tags(connection, tags)
     return created_at
 
 
@@ -57,51 +69,42 @@ def change_tags(connection: Connection, change: TagChange) -> int:
     Tags are part of a request, which says nothing else of a run once it is recorded: only they are written again.
     """
     mine = runs.c.run_id.in_(change.run_ids)
-    found = connection.execute(
-        select(*runs.c["run_id", "request_json"]).where(mine).with_for_update()
-    ).all()
-    if missing := {*change.run_ids} - {row.run_id for row in found}:
+    query = select(*runs.c["run_id", "request_json"]).where(mine).with_for_update()
+    found = {run_id: json.loads(text) for run_id, text in connection.execute(query)}
+    if missing := {*change.run_ids} - found.keys():
         raise UnknownRun(f"no run has the id {min(missing)}")
     changed = {}
-    for run_id, text in found:
-        request = json.loads(text)
-        before = request.get("tags", [])
-        tags = [tag for tag in dict.fromkeys([*before, *change.add]) if tag not in change.remove]
-        if len(tags) > MOST_TAGS:
-            raise Conflict(
-                f"run {run_id} would have {len(tags)} tags; at most {MOST_TAGS} are accepted"
-            )
-        if tags != before:
-            changed[run_id] = request | {"tags": tags}
-    for run_id, request in changed.items():
-        text = json.dumps(request, ensure_ascii=False)
-        connection.execute(update(runs).where(runs.c.run_id == run_id).values(request_json=text))
+    for run_id, request in found.items():
+        tags = _changed_tags(run_id, request, change)
+        if tags != request.get("tags", []):
+            changed[run_id] = tags
+            text = json.dumps(request | {"tags": tags}, ensure_ascii=False)
+            own = update(runs).where(runs.c.run_id == run_id)
+            connection.execute(own.values(request_json=text))
     connection.execute(delete(run_tags).where(run_tags.c.run_id.in_(list(changed))))
-    _insert_tags(connection, {run_id: request["tags"] for run_id, request in changed.items()})
+    _insert_tags(connection, changed)
     return len(changed)
 
 
+def _changed_tags(run_id: str, request: Mapping[str, Any], change: TagChange) -> list[str]:
+    every = dict.fromkeys([*request.get("tags", []), *change.add])
+    tags = [tag for tag in every if tag not in change.remove]
+    if len(tags) > MOST_TAGS:
+        raise Conflict(
+            f"run {run_id} would have {len(tags)} tags; at most {MOST_TAGS} are accepted"
+        )
+    return tags
+
+
 def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
-    request = new.request
+    request = new.request.to_json()
     return {
-        "run_id": request.run_id,
-        "kind": new.kind,
-        "batch_id": request.batch_id,
-        "label": request.label,
-        "idempotency_key": new.idempotency_key,
-        "ticker": request.ticker,
-        "timeframe": request.timeframe,
-        "rule_type": request.rule_type,
-        "rule_id": request.rule_id,
-        "params_json": json.dumps(request.params, ensure_ascii=False),
-        "request_json": json.dumps(request.to_json(), ensure_ascii=False),
-        "request_hash": new.request_hash,
-        "data_hash": request.data_hash,
-        "benchmark_hash": request.benchmark_hash,
+        **{name: request[name] for name in OF_REQUEST},
+        **{name: getattr(new, name) for name in OF_SUBMISSION},
+        "params_json": json.dumps(request["params"], ensure_ascii=False),
+        "request_json": json.dumps(request, ensure_ascii=False),
         "status": RunStatus.PENDING,
         "attempt": 1,
-        "reproduces": new.reproduces,
-        "submitted_by": new.submitted_by,
         "waiting_since": created_at,
         "created_at": created_at,
     }
@@ -109,9 +112,8 @@ def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
 
 def now_waiting(connection: Connection, run_ids: Sequence[str]) -> None:
     """Let runs that this transaction has inserted wait since now; for one whose inserts took their time."""
-    connection.execute(
-        update(runs).where(runs.c.run_id.in_(run_ids)).values(waiting_since=database_now())
-    )
+    mine = update(runs).where(runs.c.run_id.in_(run_ids))
+    connection.execute(mine.values(waiting_since=database_now()))
 
 
 def mark_enqueued(connection: Connection, messages: Sequence[RunMessage]) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.database import portions
+from adapters.database import has_rows, portions
 from adapters.prices.packing import unpacked_columns
 from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head
 from adapters.runs.times import utc_text
@@ -44,10 +44,8 @@ def run_status(connection: Connection, run_id: str) -> RowMapping:
 def run_row(connection: Connection, run_id: str) -> RowMapping:
     """All columns of one run, and the head of its lines as lines_head; UnknownRun when there is none."""
     head = and_(run_lines.c.run_id == runs.c.run_id, run_lines.c.part == 0)
-    query = select(runs, run_lines.c.packed.label("lines_head")).select_from(
-        runs.outerjoin(run_lines, head)
-    )
-    return _one(connection, query, run_id)
+    columns = select(runs, run_lines.c.packed.label("lines_head"))
+    return _one(connection, columns.outerjoin_from(runs, run_lines, head), run_id)
 
 
 def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
@@ -75,48 +73,36 @@ def runs_alike(
     """
     columns = select(*runs.c["request_hash", "run_id", "status"], *HEADLINE_COLUMNS.values())
     query = columns.where(runs.c.kind == Kind.RUN, *conditions).order_by(runs.c.id)
-    rows = [
-        row
-        for some in portions(hashes)
-        for row in connection.execute(query.where(runs.c.request_hash.in_(some))).mappings()
-    ]
+    rows: list[RowMapping] = []
+    for some in portions(hashes):
+        rows += connection.execute(query.where(runs.c.request_hash.in_(some))).mappings()
     rows.sort(key=lambda row: row["status"] == RunStatus.SUCCEEDED)
     return {row["request_hash"]: row for row in rows}
 
 
 def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMapping]:
     """The runs with these ids, all columns, in the order of the ids; unknown ones are left out."""
-    found = connection.execute(select(runs).where(runs.c.run_id.in_(run_ids))).mappings().all()
-    by_id = {row["run_id"]: row for row in found}
+    query = select(runs).where(runs.c.run_id.in_(run_ids))
+    by_id = {row["run_id"]: row for row in connection.execute(query).mappings()}
     return [by_id[run_id] for run_id in run_ids if run_id in by_id]
 
 
 def run_with_prefix(connection: Connection, prefix: str) -> str | None:
     """The id of the one run whose id begins with `prefix`; None when there is none, or more than one."""
-    query = (
-        select(runs.c.run_id).where(runs.c.run_id.startswith(prefix, autoescape=True)).limit(2)
-    )
-    found = list(connection.execute(query).scalars())
+    begins = runs.c.run_id.startswith(prefix, autoescape=True)
+    found = connection.execute(select(runs.c.run_id).where(begins).limit(2)).scalars().all()
     return found[0] if len(found) == 1 else None
 
 
 def has_tag(connection: Connection, tag: str) -> bool:
     """Whether any run has this tag."""
-    return (
-        connection.execute(
-            select(run_tags.c.run_id).where(run_tags.c.tag == tag).limit(1)
-        ).first()
-        is not None
-    )
+    return has_rows(connection, select(run_tags.c.run_id).where(run_tags.c.tag == tag))
 
 
 def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
     """Which charts of a run were rendered."""
-    return frozenset(
-        connection.execute(
-            select(run_charts.c.name).where(run_charts.c.run_id == run_id)
-        ).scalars()
-    )
+    names = select(run_charts.c.name).where(run_charts.c.run_id == run_id)
+    return frozenset(connection.execute(names).scalars())
 
 
 def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines | None:
@@ -134,10 +120,9 @@ def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines |
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
     """All charts of a run by name."""
-    rows = connection.execute(
-        select(*run_charts.c["name", "png"]).where(run_charts.c.run_id == run_id)
-    )
-    return {row.name: row.png for row in rows}
+    query = select(*run_charts.c["name", "png"]).where(run_charts.c.run_id == run_id)
+    charts: dict[str, bytes] = dict(connection.execute(query).all())
+    return charts
 
 
 def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:

@@ -1,7 +1,7 @@
 """One run as the contract shows it, from its row: what is stored, and the curves that follow from it."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import date
 from functools import partial
 from typing import Any
@@ -21,7 +21,7 @@ from adapters.runs.lines import decode_head
 from adapters.runs.series import RunSeries, run_series
 from adapters.runs.stored_series import PRUNED, decode_signals
 from adapters.runs.times import seconds_between, utc_text
-from contracts.run_result import Candle, ConditionSummary, RunResult
+from contracts.run_result import Candle, RunResult
 from contracts.status import Kind, RunStatus
 
 CandleSource = Callable[[str, date, date], list[Candle] | None]  # of a data_hash, from day to day
@@ -52,53 +52,50 @@ def run_result(
 
     series: of a completed run, where they are decoded already.
     """
-    request = json.loads(row["request_json"])
     started, completed = row["started_at"], row["completed_at"]
     known: dict[str, Any] = {
         **{name: row[name] for name in AS_STORED},
         "status": RunStatus(row["status"]).public,
-        "request": request,
-        "created_at": utc_text(row["created_at"]),
-        "started_at": utc_text(started),
-        "completed_at": utc_text(completed),
+        "request": json.loads(row["request_json"]),
+        **{name: utc_text(row[name]) for name in ("created_at", "started_at", "completed_at")},
         "queue_wait_s": seconds_between(row["waiting_since"], started),
         "run_s": seconds_between(started, completed),
     }
+    return RunResult(**known, **_found(row, charts, prices, curves, series))
+
+
+def _found(
+    row: RowMapping,
+    charts: Mapping[str, str],
+    prices: CandleSource,
+    curves: frozenset[str],
+    series: RunSeries | None,
+) -> dict[str, Any]:
+    """What a run came to: nothing before it has completed, metrics and charts once its series are deleted."""
     if row["status"] != RunStatus.SUCCEEDED:
-        return RunResult(**known)
+        return {}
     if row["kind"] != Kind.RUN:
-        return RunResult(
-            **known, notes=[f"This is a {row['kind']}, which has a result of its own kind"]
-        )
-    kept = _kept(row)
-    if row["equity_curve_json"] is None:
-        return RunResult(
-            **known,
-            **kept,
-            notes=[PRUNED],
-            charts=dict(charts),
-            chart_base64=charts.get("equity_curve"),
-        )
-    derived = _derived(row, series or run_series(row), prices, curves)
-    return RunResult(
-        **known, **kept, **derived, charts=dict(charts), chart_base64=charts.get("equity_curve")
-    )
-
-
-def _kept(row: RowMapping) -> dict[str, Any]:
-    """What stays of a result when its series are deleted."""
+        return {"notes": [f"This is a {row['kind']}, which has a result of its own kind"]}
     stored = json.loads(row["metrics_json"])
-    return {"metrics": stored["values"], "metrics_notes": stored["notes"]}
+    kept = {
+        "metrics": stored["values"],
+        "metrics_notes": stored["notes"],
+        "charts": dict(charts),
+        "chart_base64": charts.get("equity_curve"),
+    }
+    if row["equity_curve_json"] is None:
+        return kept | {"notes": [PRUNED]}
+    return kept | _derived(row, series or run_series(row), prices, curves)
 
 
 def _derived(
     row: RowMapping, series: RunSeries, prices: CandleSource, curves: frozenset[str]
 ) -> dict[str, Any]:
-    dates, equity, candles = (
-        series.dates,
-        series.equity,
-        partial(_candles, row, series.request, prices),
-    )
+    dates, equity = series.dates, series.equity
+    start, end = (date.fromisoformat(series.request[name]) for name in ("start_date", "end_date"))
+    # the bars that the run read; none of long ago, whose prices were never stored
+    candles = partial(prices, row["data_hash"], start, end)
+    head = row["lines_head"]
     derive: dict[str, Callable[[], Any]] = {
         "equity_curve": lambda: equity_points(dates, equity),
         "drawdown_curve": lambda: drawdown_points(dates, series.drawdown_pct),
@@ -110,7 +107,7 @@ def _derived(
         "notes": list(series.notes),
         "trades": trade_rows(series.trades, series.times, series.timeframe),
         "rejected_orders": _rejected(series),
-        "explanation_summary": _explanation_summary(row, dates),
+        "explanation_summary": head and condition_summaries(decode_head(head), dates),
         **{name: curve() for name, curve in derive.items() if name in curves},
     }
 
@@ -118,16 +115,3 @@ def _derived(
 def _rejected(series: RunSeries) -> list[dict[str, Any]]:
     bars = bar_dates(series.times, series.timeframe)
     return [{**order, "date": bars[order["bar"]]} for order in series.rejected]
-
-
-def _explanation_summary(row: RowMapping, dates: Sequence[str]) -> list[ConditionSummary] | None:
-    head = row["lines_head"]
-    return None if head is None else condition_summaries(decode_head(head), dates)
-
-
-def _candles(
-    row: RowMapping, request: Mapping[str, Any], prices: CandleSource
-) -> list[Candle] | None:
-    """The bars that the run read; None for a run of long ago whose prices were never stored."""
-    start, end = (date.fromisoformat(request[name]) for name in ("start_date", "end_date"))
-    return prices(row["data_hash"], start, end)

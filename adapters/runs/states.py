@@ -12,8 +12,8 @@ from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.engine import Connection
 
 from adapters.database import database_now, has_rows
-from adapters.runs.events import record_event
-from adapters.tables import run_charts, run_lines, runs
+from adapters.runs.events import event
+from adapters.tables import run_charts, run_events, run_lines, runs
 from contracts.errors import LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, Kind, RunStatus
@@ -211,7 +211,8 @@ def _move(
     change = update(runs).where(_is(of, before), *also).values(**values)
     if connection.execute(change).rowcount != 1:
         return False
-    record_event(connection, of.run_id, of.attempt, before, values["status"], reason)
+    row = event(of.run_id, of.attempt, before, values["status"], reason)
+    connection.execute(insert(run_events).values(**row, at=database_now()))
     return True
 
 

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, insert, or_, select, update
+from sqlalchemy import Select, case, delete, func, or_, select, update
 from sqlalchemy.engine import Connection, Row
-from sqlalchemy.exc import IntegrityError
 
-from adapters.database import database_now, portions
-from adapters.database_errors import is_duplicate_key
+from adapters.database import database_now, inserted, portions
 from adapters.declarations import read_from
 from adapters.queue_tables import batch_turns
 from adapters.runs.states import Attempt, Claim, claim
@@ -55,16 +53,8 @@ def _announce(connection: Connection, batch_id: str, actor: str, first_id: int) 
     known = (
         update(batch_turns).where(batch_turns.c.batch_id == batch_id).values(first_id=no_later)
     )
-    if connection.execute(known).rowcount:
-        return
-    try:
-        with connection.begin_nested():
-            connection.execute(
-                insert(batch_turns).values(batch_id=batch_id, actor=actor, first_id=first_id)
-            )
-    except IntegrityError as error:
-        if not is_duplicate_key(error):
-            raise
+    values = {"batch_id": batch_id, "actor": actor, "first_id": first_id}
+    if not connection.execute(known).rowcount and not inserted(connection, batch_turns, **values):
         connection.execute(known)
 
 

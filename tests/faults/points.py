@@ -19,7 +19,7 @@ POINTS = {
     # of a Job, from its pop to its charts
     "between pop and reading": Point("consumer.messages:MessageWorker._accepted"),
     "between pop and claim": Point("consumer.worker:RunWorker.execute_job"),
-    "inside the claim's transaction": Point("adapters.runs.states:record_event"),
+    "inside the claim's transaction": Point("adapters.runs.states:event"),
     "between claim and exchange": Point("consumer.messages:MessageWorker.exchange"),
     "after the claim": Point("consumer.worker:RunWorker._work"),
     "during the engine": Point("consumer.task:backtest"),
