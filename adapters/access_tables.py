@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Column, Index, SmallInteger
 
 from adapters.database import Timestamp
-from adapters.declarations import Id, Rows, identifier, required, table, words
+from adapters.declarations import Id, Rows, Sha256, Uuid, identifier, key, required, table, words
 
 ACTOR_LENGTH = 80  # characters of a token's name, or of a user's whom a proxy has logged in
 
@@ -15,11 +15,11 @@ tokens = table(
         reconciler="INSERT UPDATE",  # by `adapters.tokens`, which is run in its pod
         is_secret=True,
     ),
-    Column("name", identifier(ACTOR_LENGTH), primary_key=True),
+    key("name", identifier(ACTOR_LENGTH)),
     required("scope", identifier(8)),
     required(
         "digest",
-        identifier(64),
+        Sha256,
         unique=True,
         doc="SHA-256 of the token, which itself is not stored",
     ),
@@ -31,7 +31,7 @@ tokens = table(
 ended_sessions = table(
     "ended_sessions",
     Rows("Sessions of browsers that have logged out.", of="access", web="INSERT DELETE"),
-    Column("session_id", identifier(32), primary_key=True),
+    key("session_id", identifier(32)),
     required("at", Timestamp),
 )
 
@@ -44,14 +44,14 @@ audit = table(
         web="INSERT",  # nobody changes a row
         reconciler="INSERT",
     ),
-    Column("id", Id, primary_key=True, autoincrement=True),
+    key("id", Id),
     required("at", Timestamp),
     Column("actor", identifier(ACTOR_LENGTH), doc="name of the token or user; null: unknown"),
     required("address", identifier(45)),
-    required("action", identifier(64), doc="the endpoint, or the command"),
+    required("action", Sha256, doc="the endpoint, or the command"),
     required("subject", words(255), doc="the path, or what the command was given"),
     required("status", SmallInteger, doc="of the answer"),
-    Column("run_id", identifier(36)),
+    Column("run_id", Uuid),
     Column("batch_id", words(64)),
     Index("ix_audit_actor", "actor", "id"),
     Index("ix_audit_action", "action", "id"),
@@ -67,8 +67,8 @@ strangers = table(
         kept="audit",
         web="INSERT UPDATE",
     ),
-    Column("hour", Timestamp, primary_key=True),
-    Column("kind", identifier(8), primary_key=True, doc="logins, changes or reads"),
-    Column("status", SmallInteger, primary_key=True, autoincrement=False, doc="of the answer"),
+    key("hour", Timestamp),
+    key("kind", identifier(8), doc="logins, changes or reads"),
+    key("status", SmallInteger, doc="of the answer"),
     required("requests", BigInteger),
 )

@@ -97,6 +97,11 @@ def required(name: str, kind: Any, **options: Any) -> Column[Any]:
     return Column(name, kind, nullable=False, **options)
 
 
+def key(name: str, kind: Any, **options: Any) -> Column[Any]:
+    """A column of the primary key; a whole number that is all of it is given by the database."""
+    return Column(name, kind, primary_key=True, **options)
+
+
 def series(name: str, kind: Any = None) -> Column[Any]:
     """A column of a run, text by default, that is cleared once its series are kept no longer."""
     return Column(
@@ -104,26 +109,27 @@ def series(name: str, kind: Any = None) -> Column[Any]:
     )
 
 
-def _on_mysql(generic: TypeEngine[Any], special: TypeEngine[Any]) -> TypeEngine[Any]:
-    return generic.with_variant(special, *MYSQL)
+def _text(length: int, charset: str) -> TypeEngine[Any]:
+    special = mysql.VARCHAR(length, charset=charset, collation=f"{charset}_bin")
+    return String(length).with_variant(special, *MYSQL)
 
 
 def identifier(length: int) -> TypeEngine[Any]:
     """Compared byte by byte, one byte a character in an index."""
-    return _on_mysql(
-        String(length), mysql.VARCHAR(length, charset="ascii", collation="ascii_bin")
-    )
+    return _text(length, "ascii")
 
 
 def words(length: int) -> TypeEngine[Any]:
     """Words of people: any script, but 'a' and 'A' differ, as they do in SQLite."""
-    return _on_mysql(
-        String(length), mysql.VARCHAR(length, charset="utf8mb4", collation="utf8mb4_bin")
-    )
+    return _text(length, "utf8mb4")
 
 
+Uuid = identifier(36)
+Sha256 = identifier(64)
 # TEXT holds 64 KB only
-LongText = _on_mysql(Text(), mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"))
-LongBlob = _on_mysql(LargeBinary(), mysql.MEDIUMBLOB())
+LongText = Text().with_variant(
+    mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"), *MYSQL
+)
+LongBlob = LargeBinary().with_variant(mysql.MEDIUMBLOB(), *MYSQL)
 # SQLite numbers rows by itself for INTEGER only
 Id = BigInteger().with_variant(Integer(), "sqlite")

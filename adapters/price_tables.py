@@ -3,7 +3,18 @@
 from sqlalchemy import Column, Index, Integer, SmallInteger, UniqueConstraint
 
 from adapters.database import Timestamp
-from adapters.declarations import Id, LongBlob, LongText, Rows, identifier, required, table, words
+from adapters.declarations import (
+    Id,
+    LongBlob,
+    LongText,
+    Rows,
+    Sha256,
+    identifier,
+    key,
+    required,
+    table,
+    words,
+)
 
 price_parts = table(
     "price_parts",
@@ -15,8 +26,8 @@ price_parts = table(
         web="INSERT DELETE",
         worker="SELECT",
     ),
-    Column("data_hash", identifier(64), primary_key=True),
-    Column("part", Integer, primary_key=True, autoincrement=False),
+    key("data_hash", Sha256),
+    key("part", Integer),
     required("bars", Integer),
     required("packed", LongBlob, doc="see adapters.prices.packing"),
 )
@@ -30,10 +41,10 @@ price_versions = table(
         web="INSERT DELETE",
         worker="SELECT",
     ),
-    Column("id", Id, primary_key=True, autoincrement=True),
+    key("id", Id),
     required("ticker", identifier(15)),
     required("timeframe", identifier(4)),
-    required("data_hash", identifier(64)),
+    required("data_hash", Sha256),
     required("first_bar", identifier(20), doc="Date as the canonical CSV writes it"),
     required("last_bar", identifier(20)),
     required("bars", Integer),
@@ -62,7 +73,7 @@ price_series = table(
         web="INSERT UPDATE",
         worker="SELECT",
     ),
-    Column("ticker", identifier(15), primary_key=True),
-    Column("timeframe", identifier(4), primary_key=True),
-    required("data_hash", identifier(64), doc="of the current version"),
+    key("ticker", identifier(15)),
+    key("timeframe", identifier(4)),
+    required("data_hash", Sha256, doc="of the current version"),
 )

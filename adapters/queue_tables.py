@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, Column, Index
 
 from adapters.access_tables import ACTOR_LENGTH
 from adapters.database import Timestamp
-from adapters.declarations import Rows, identifier, required, table, words
+from adapters.declarations import Rows, identifier, key, required, table, words
 
 batch_turns = table(
     "batch_turns",
@@ -16,7 +16,7 @@ batch_turns = table(
         worker="SELECT INSERT UPDATE",
         reconciler="INSERT UPDATE",
     ),
-    Column("batch_id", words(64), primary_key=True),
+    key("batch_id", words(64)),
     required(
         "actor",
         identifier(ACTOR_LENGTH),
@@ -32,7 +32,7 @@ batch_turns = table(
 leases = table(
     "leases",
     Rows("Which reconciler leads.", of="platform", worker="SELECT", reconciler="INSERT UPDATE"),
-    Column("name", identifier(32), primary_key=True),
+    key("name", identifier(32)),
     required("holder", identifier(64)),
     required("until", Timestamp),
     Column("since", Timestamp, doc="since when there was a holder at every moment"),

@@ -4,7 +4,17 @@ from sqlalchemy import Column, Index, SmallInteger
 
 from adapters.access_tables import ACTOR_LENGTH
 from adapters.database import Timestamp
-from adapters.declarations import Id, LongText, Rows, identifier, required, table, words
+from adapters.declarations import (
+    Id,
+    LongText,
+    Rows,
+    Uuid,
+    identifier,
+    key,
+    required,
+    table,
+    words,
+)
 
 studies = table(
     "studies",
@@ -15,8 +25,8 @@ studies = table(
         web="INSERT UPDATE",
         reconciler="UPDATE",
     ),
-    Column("id", Id, primary_key=True, autoincrement=True),
-    required("study_id", identifier(36), unique=True),
+    key("id", Id),
+    required("study_id", Uuid, unique=True),
     Column("idempotency_key", words(128), unique=True),
     required("name", words(64)),
     required("kind", identifier(16)),
