@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, inspect, text
+from sqlalchemy import Column, Table, inspect, text
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.schema import CreateColumn
@@ -41,26 +41,24 @@ def create_schema(engine: Engine) -> list[str]:
     metadata.create_all(engine)
     for table in metadata.sorted_tables:
         if table.name not in created:
-            created += _add_missing(engine, table.name)
+            created += _add_missing(engine, table)
     return created
 
 
-def _add_missing(engine: Engine, table_name: str) -> list[str]:
-    table, inspector = metadata.tables[table_name], inspect(engine)
-    columns = {column["name"] for column in inspector.get_columns(table_name)}
-    indexes = {
-        index["name"]: index["column_names"] for index in inspector.get_indexes(table_name)
-    }
+def _add_missing(engine: Engine, table: Table) -> list[str]:
+    inspector = inspect(engine)
+    columns = {column["name"] for column in inspector.get_columns(table.name)}
+    known = inspector.get_indexes(table.name)
+    indexes = {index["name"]: index["column_names"] for index in known}
     added = []
     with engine.begin() as connection:
         for column in table.columns:
             if column.name not in columns:
-                connection.execute(
-                    text(f"ALTER TABLE {table_name} ADD COLUMN {_definition(column, engine)}")
-                )
-                added.append(f"{table_name}.{column.name}")
+                definition = _definition(column, engine)
+                connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
+                added.append(str(column))
         for index in table.indexes:
-            if indexes.get(index.name) == list(index.columns.keys()):
+            if indexes.get(index.name) == index.columns.keys():
                 continue
             if index.name in indexes:
                 index.drop(connection)

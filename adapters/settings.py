@@ -161,9 +161,10 @@ def _complete(values: dict[str, Any], source: Mapping[str, str], faults: list[st
     if "database_url" not in values and source.get("DB_HOST"):
         values["database_url"] = _mysql_url(source, faults)
     if source.get("REDIS_PASSWORD"):
-        values["redis_url"] = _with_credentials(
-            values.get("redis_url", Settings.redis_url), source
-        )
+        url = values.get("redis_url", Settings.redis_url)
+        scheme, _, address = url.partition("://")
+        login = _login(source, "REDIS_USERNAME", "REDIS_PASSWORD")
+        values["redis_url"] = f"{scheme}://{login}@{address.rpartition('@')[2]}"
 
 
 def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
@@ -174,9 +175,13 @@ def _mysql_url(source: Mapping[str, str], faults: list[str]) -> str:
         port_number(port)
     except ValueError as error:
         faults.append(f"DB_PORT={port!r}: {error}")
-    user, password = (quote(source.get(name, ""), safe="") for name in ("DB_USER", "DB_PASSWORD"))
+    login = _login(source, "DB_USER", "DB_PASSWORD")
     address = f"{source['DB_HOST']}:{port}/{source.get('DB_NAME', '')}"
-    return f"mysql+pymysql://{user}:{password}@{address}?charset=utf8mb4{_tls(source, faults)}"
+    return f"mysql+pymysql://{login}@{address}?charset=utf8mb4{_tls(source, faults)}"
+
+
+def _login(source: Mapping[str, str], *names: str) -> str:
+    return ":".join(quote(source.get(name, ""), safe="") for name in names)
 
 
 def _tls(source: Mapping[str, str], faults: list[str]) -> str:
@@ -187,14 +192,6 @@ def _tls(source: Mapping[str, str], faults: list[str]) -> str:
     if not Path(path).is_file():
         faults.append(f"DB_TLS_CA={path!r}: there is no such file")
     return f"&ssl_ca={quote(path, safe='')}"
-
-
-def _with_credentials(url: str, source: Mapping[str, str]) -> str:
-    scheme, _, address = url.partition("://")
-    user, password = (
-        quote(source.get(name, ""), safe="") for name in ("REDIS_USERNAME", "REDIS_PASSWORD")
-    )
-    return f"{scheme}://{user}:{password}@{address.rpartition('@')[2]}"
 
 
 def _check(values: Mapping[str, Any], faults: list[str]) -> None:

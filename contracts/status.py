@@ -21,15 +21,6 @@ class RunStatus(StrEnum):
         """The word that the HTTP API uses for this state."""
         return "completed" if self is RunStatus.SUCCEEDED else self.value.lower()
 
-    @classmethod
-    def from_public(cls, word: str) -> "RunStatus":
-        """The state that the HTTP API calls `word`; ValueError names the accepted words."""
-        for status in cls:
-            if status.public == word:
-                return status
-        accepted = ", ".join(status.public for status in cls)
-        raise ValueError(f"{word!r} is not a status; accepted: {accepted}")
-
 
 class Kind(StrEnum):
     """What a Job does between claim and finish."""

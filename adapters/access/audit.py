@@ -35,11 +35,9 @@ def list_entries(
     """Rows before the one numbered `after`, latest first, whose named columns have these values."""
     query = select(audit).order_by(audit.c.id.desc()).limit(limit)
     query = query.where(*(audit.c[name] == value for name, value in equal.items()))
-    return (
-        connection.execute(query if after is None else query.where(audit.c.id < after))
-        .mappings()
-        .all()
-    )
+    if after is not None:
+        query = query.where(audit.c.id < after)
+    return connection.execute(query).mappings().all()
 
 
 def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMapping]:
@@ -60,19 +58,15 @@ def count_strangers(connection: Connection, requests: Mapping[tuple[str, int], i
         same = (strangers.c.hour == hour, strangers.c.kind == kind, strangers.c.status == status)
         added = update(strangers).where(*same).values(requests=strangers.c.requests + count)
         if not connection.execute(added).rowcount:
-            connection.execute(
-                insert(strangers).values(hour=hour, kind=kind, status=status, requests=count)
-            )
+            row = {"hour": hour, "kind": kind, "status": status, "requests": count}
+            connection.execute(insert(strangers).values(row))
 
 
 def list_strangers(connection: Connection, limit: int) -> Sequence[RowMapping]:
     """What strangers did by hour, kind and status, the latest hour first."""
     latest_first = (strangers.c.hour.desc(), strangers.c.kind, strangers.c.status)
-    return (
-        connection.execute(select(strangers).order_by(*latest_first).limit(limit))
-        .mappings()
-        .all()
-    )
+    query = select(strangers).order_by(*latest_first).limit(limit)
+    return connection.execute(query).mappings().all()
 
 
 def delete_old_entries(connection: Connection, days: float, *, dry_run: bool) -> int:
@@ -83,7 +77,6 @@ def delete_old_entries(connection: Connection, days: float, *, dry_run: bool) ->
     connection.execute(delete(strangers).where(strangers.c.hour < too_old))
     # ids grow with time
     oldest = select(*audit.c["id", "at"]).order_by(audit.c.id).limit(PORTION).subquery()
-    last_id = connection.execute(
-        select(func.max(oldest.c.id)).where(oldest.c.at < too_old)
-    ).scalar()
+    last = select(func.max(oldest.c.id)).where(oldest.c.at < too_old)
+    last_id = connection.execute(last).scalar()
     return connection.execute(delete(audit).where(audit.c.id <= (last_id or 0))).rowcount

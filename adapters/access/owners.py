@@ -10,6 +10,14 @@ from adapters.studies.store import study_id_of
 from adapters.study_tables import studies
 from adapters.tables import runs
 
+_NAMED = {
+    "run_id": runs.c.run_id,
+    "batch_id": runs.c.batch_id,
+    "study_id": studies.c.study_id,
+    "screen_id": runs.c.run_id,
+    "portfolio_id": portfolios.c.run_id,
+}
+
 
 def submitter(connection: Connection, kind: str, name: str) -> str | None:
     """Who submitted what has this run_id or study_id, or the first run of this batch_id; None when nobody knows.
@@ -17,25 +25,16 @@ def submitter(connection: Connection, kind: str, name: str) -> str | None:
     A screen is the run of its first ticker. The batch of a study is its submitter's, also while it has no runs yet.
     """
     of_study = study_id_of(name)
-    if (
-        kind == "batch_id"
-        and of_study != name
-        and (by := submitter(connection, "study_id", of_study))
-    ):
+    by_study = kind == "batch_id" and of_study != name
+    if by_study and (by := submitter(connection, "study_id", of_study)):
         return by
-    table = {"study_id": studies, "portfolio_id": portfolios}.get(kind, runs)
-    query = (
-        select(table.c.submitted_by)
-        .where(table.c["run_id" if kind in ("screen_id", "portfolio_id") else kind] == name)
-        .order_by(table.c.id)
-    )
+    column = _NAMED[kind]
+    table = column.table
+    query = select(table.c.submitted_by).where(column == name).order_by(table.c.id)
     return connection.execute(query.limit(1)).scalar()
 
 
 def submitters(connection: Connection, run_ids: Sequence[str]) -> set[str | None]:
     """Who submitted these runs, those that exist."""
-    return set(
-        connection.execute(
-            select(runs.c.submitted_by).where(runs.c.run_id.in_(run_ids)).distinct()
-        ).scalars()
-    )
+    query = select(runs.c.submitted_by).where(runs.c.run_id.in_(run_ids)).distinct()
+    return set(connection.execute(query).scalars())

@@ -73,10 +73,10 @@ def _changed(
     changed = connection.execute(update(runs).where(locked, which).values(**values)).rowcount
     if changed != len(rows):
         raise RuntimeError(f"{changed} of {len(rows)} locked runs were changed")
-    at = {"at": time_of(connection)}
-    events = (
-        event(row["run_id"], row["attempt"], row["status"], values["status"], reason) | at
+    at = time_of(connection)
+    events = [
+        event(row["run_id"], row["attempt"], row["status"], values["status"], reason, at)
         for row in rows
-    )
-    connection.execute(insert(run_events), [*events])
+    ]
+    connection.execute(insert(run_events), events)
     return rows

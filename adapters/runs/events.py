@@ -1,7 +1,10 @@
 """The history of a run: one row for each change of its state, written in the same transaction as the change."""
 
 import socket
+from datetime import datetime
 from typing import Any
+
+from sqlalchemy.sql.functions import FunctionElement
 
 from contracts.status import RunStatus
 
@@ -10,9 +13,14 @@ REASON_LENGTH = 255  # characters, the width of the column
 
 
 def event(
-    run_id: str, attempt: int, from_status: RunStatus | None, to_status: RunStatus, reason: str
+    run_id: str,
+    attempt: int,
+    from_status: RunStatus | None,
+    to_status: RunStatus,
+    reason: str,
+    at: datetime | FunctionElement[datetime],
 ) -> dict[str, Any]:
-    """One event as a row, still without its time."""
+    """One event as a row."""
     return {
         "run_id": run_id,
         "attempt": attempt,
@@ -20,4 +28,5 @@ def event(
         "to_status": to_status,
         "reason": reason[:REASON_LENGTH],
         "host": HOST,
+        "at": at,
     }

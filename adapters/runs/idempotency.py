@@ -21,8 +21,5 @@ def row_with_key(
     connection: Connection, table: Table, key: str, actor: str | None
 ) -> RowMapping | None:
     """The row that this actor made with this key."""
-    return (
-        connection.execute(select(table).where(has_key(table, key, actor)))
-        .mappings()
-        .one_or_none()
-    )
+    mine = select(table).where(has_key(table, key, actor))
+    return connection.execute(mine).mappings().one_or_none()

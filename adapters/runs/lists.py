@@ -11,6 +11,7 @@ from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.declarations import MYSQL, read_from
+from adapters.runs.queries import STATUS_COLUMNS
 from adapters.runs.words import Word, ids_with, is_found
 from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, runs
 from contracts.status import RunStatus
@@ -23,26 +24,8 @@ FEW = {*runs.c["data_hash", "rule_id", "batch_id"]}  # of which few runs have th
 # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
 FEW_RUNS = 120_000
 _LISTED = (
-    *runs.c[
-        "id",
-        "run_id",
-        "status",
-        "batch_id",
-        "label",
-        "title",
-        "ticker",
-        "timeframe",
-        "rule_type",
-        "rule_id",
-        "params_json",
-        "error_type",
-        "created_at",
-        "waiting_since",
-        "started_at",
-        "completed_at",
-    ],
-    *HEADLINE_COLUMNS.values(),
-    runs.c.sparkline,
+    *STATUS_COLUMNS,
+    *runs.c["id", "title", "timeframe", "rule_type", "params_json", "sparkline"],
 )
 Conditions = list[ColumnElement[bool]]
 Bounds = dict[str, Conditions]  # by metric
@@ -125,7 +108,8 @@ def _index(connection: Connection, wanted: RunFilter, bounds: Bounds) -> str | N
     keeps all bounds, it searches the whole table for a page that it expects at the start. So what is bounded to few
     runs is sorted, and all else is searched for in an index that holds all metrics.
     """
-    if connection.dialect.name not in MYSQL or any(map(_is_of_few, wanted.equal)):
+    of_few = any(column in FEW or column.table is not runs for column in wanted.equal)
+    if connection.dialect.name not in MYSQL or of_few:
         return None
     if not bounds:
         return _index_of_order(wanted) if wanted.words else None
@@ -133,10 +117,6 @@ def _index(connection: Connection, wanted: RunFilter, bounds: Bounds) -> str | N
         (_estimated_runs(connection, within), name) for name, within in bounds.items()
     )
     return METRIC_INDEXES[narrowest] if fewest < FEW_RUNS else _index_of_order(wanted)
-
-
-def _is_of_few(column: Column[Any]) -> bool:
-    return column in FEW or column.table is not runs
 
 
 def _index_of_order(wanted: RunFilter) -> str | None:

@@ -21,14 +21,14 @@ def expired_leases(connection: Connection, limit: int) -> list[Lease]:
 
     Those that somebody else has locked are left out, so that they hold nobody up; a later call finds them.
     """
-    rows = connection.execute(
+    query = (
         select(*runs.c["run_id", "attempt", "lease_token"])
         .where(runs.c.status == RunStatus.RUNNING, runs.c.lease_until < database_now())
         .order_by(runs.c.lease_until)
         .limit(limit)
         .with_for_update(skip_locked=True)  # SQLite ignores that: there a writer is alone
     )
-    return [Lease(*row) for row in rows]
+    return [Lease(*row) for row in connection.execute(query)]
 
 
 def overdue_attempts(
@@ -60,29 +60,21 @@ def _is_over(since: ColumnElement[Any], seconds: float) -> ColumnElement[bool]:
 def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMessage]:
     """The messages of those runs that are waiting now, oldest run first."""
     rows = connection.execute(
-        select(*runs.c["run_id", "attempt", "batch_id", "request_json"])
+        select(*runs.c["run_id", "attempt", "request_json", "batch_id"])
         .where(runs.c.run_id.in_(run_ids), runs.c.status == RunStatus.PENDING)
         .order_by(runs.c.id)
     )
     return [
-        RunMessage(
-            row.run_id,
-            row.attempt,
-            json.loads(row.request_json),
-            is_bulk=row.batch_id is not None,
-        )
-        for row in rows
+        RunMessage(run_id, attempt, json.loads(request), is_bulk=batch_id is not None)
+        for run_id, attempt, request, batch_id in rows
     ]
 
 
 def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Attempt]:
     """Up to `limit` attempts that have been waiting for longer than `waited_s`."""
-    rows = connection.execute(
-        select(*runs.c["run_id", "attempt"])
-        .where(runs.c.status == RunStatus.PENDING, runs.c.waiting_since < database_now(-waited_s))
-        .limit(limit)
-    )
-    return [Attempt(*row) for row in rows]
+    waits = (runs.c.status == RunStatus.PENDING, runs.c.waiting_since < database_now(-waited_s))
+    query = select(*runs.c["run_id", "attempt"]).where(*waits).limit(limit)
+    return [Attempt(*row) for row in connection.execute(query)]
 
 
 def live_attempts(connection: Connection, run_ids: Sequence[str]) -> set[tuple[str, int]]:

@@ -51,8 +51,10 @@ def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
     created_at = time_of(connection)
     connection.execute(insert(runs), [_row(new, created_at) for new in new_runs])
     tags = {str(new.request.run_id): new.request.tags for new in new_runs}
-    events = (event(run_id, 1, None, RunStatus.PENDING, "submitted") for run_id in tags)
-    connection.execute(insert(run_events), [each | {"at": created_at} for each in events])
+    events = [
+        event(run_id, 1, None, RunStatus.PENDING, "submitted", created_at) for run_id in tags
+    ]
+    connection.execute(insert(run_events), events)
     _insert_tags(connection, tags)
     return created_at
 

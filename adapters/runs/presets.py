@@ -35,8 +35,8 @@ def count_presets(connection: Connection) -> int:
 def save_preset(connection: Connection, name: str, form: Mapping[str, Any]) -> int:
     """Record a preset and return its id; IntegrityError when the name is taken."""
     saved = connection.execute(insert(presets).values(name=name, **_values(form)))
-    key = saved.inserted_primary_key
-    return int(key[0]) if key else 0
+    key: Any = saved.inserted_primary_key
+    return int(key[0])
 
 
 def _values(form: Mapping[str, Any]) -> dict[str, Any]:

@@ -66,8 +66,8 @@ class BarState:
 
 def _said_comparison(state: BarState, condition: Condition) -> str:
     signs = OPPOSITES if state.met(condition) is False else SIGNS
-    words = state._compared(condition, signs[condition["op"]])
-    return words if state.met(condition) is not None else f"{words} (unknown)"
+    unknown = " (unknown)" if state.met(condition) is None else ""
+    return state._compared(condition, signs[condition["op"]]) + unknown
 
 
 def _said_and(state: BarState, condition: Condition) -> str:
@@ -99,13 +99,11 @@ def _said_latest(state: BarState, condition: Condition) -> str:
 
 
 def _said_above_for(state: BarState, condition: Condition) -> str:
-    (inner,), bars = condition["of"], condition["bars"]
-    words = f"{state.said(inner)} for {bars} bars" if state.met(condition) else state.said(inner)
-    return (
-        f"{words}, but not for {bars} bars"
-        if state.met(inner) and not state.met(condition)
-        else words
-    )
+    (inner,), length = condition["of"], f"for {condition['bars']} bars"
+    words = state.said(inner)
+    if state.met(condition):
+        return f"{words} {length}"
+    return f"{words}, but not {length}" if state.met(inner) else words
 
 
 def _said_constant(state: BarState, condition: Condition) -> str:

@@ -6,7 +6,7 @@ The caller owns the transaction. Every function says what it raises when another
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, and_, insert, select, update
 from sqlalchemy.engine import Connection
@@ -43,7 +43,9 @@ RETRIED = {
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt of a run."""
+    """One attempt of a run, which waits."""
+
+    status: ClassVar = RunStatus.PENDING
 
     run_id: str
     attempt: int
@@ -55,6 +57,8 @@ class Attempt:
 @dataclass(frozen=True, slots=True)
 class Lease(Attempt):
     """An attempt that runs, for as long as its lease is extended; every change of it asks for this token."""
+
+    status: ClassVar = RunStatus.RUNNING
 
     token: str
 
@@ -81,7 +85,7 @@ def claim(
         "started_at": database_now(),
         "worker": worker[:128],
     }
-    _move(connection, waiting, RunStatus.PENDING, values, f"claimed by {worker}")
+    _move(connection, waiting, values, f"claimed by {worker}")
     mine = (runs.c.run_id == waiting.run_id, runs.c.lease_token == token)
     row = connection.execute(select(*runs.c["request_json", "kind"]).where(*mine)).one_or_none()
     if row is None:
@@ -95,7 +99,7 @@ def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
 
     Nothing happens when this very claim has just ended the run.
     """
-    extended = update(runs).where(_is(held, RunStatus.RUNNING))
+    extended = update(runs).where(_is(held))
     if connection.execute(extended.values(lease_until=database_now(lease_s))).rowcount == 1:
         return
     query = select(*runs.c["lease_token", "cancel_requested"]).where(runs.c.run_id == held.run_id)
@@ -117,7 +121,7 @@ def finish(
         "lease_until": None,
         **_NO_ERROR,
     }
-    if not _move(connection, held, RunStatus.RUNNING, values, "finished"):
+    if not _move(connection, held, values, "finished"):
         _check_ended(connection, held, RunStatus.SUCCEEDED)
     elif lines:
         rows = [
@@ -135,9 +139,7 @@ def save_charts(connection: Connection, run_id: str, charts: Mapping[str, bytes]
 
 def fail(connection: Connection, held: Claim, error_type: ErrorType, message: str) -> None:
     """Record that the run cannot succeed, with the reason for people; LeaseLost when the lease is gone."""
-    if not _fail(
-        connection, held, RunStatus.RUNNING, error_type, message, lease_token=held.token
-    ):
+    if not _fail(connection, held, error_type, message, lease_token=held.token):
         _check_ended(connection, held, RunStatus.FAILED)
 
 
@@ -151,7 +153,7 @@ def hand_back(connection: Connection, held: Claim, max_handbacks: int) -> RunSta
     """Give the run back as its next attempt, or FAILED after too many; LeaseLost when the lease is gone already."""
     again = {**_WAITING_AGAIN, "handbacks": runs.c.handbacks + 1}
     may_go_on = runs.c.handbacks < max_handbacks
-    if _move(connection, held, RunStatus.RUNNING, again, "handed back", may_go_on):
+    if _move(connection, held, again, "handed back", may_go_on):
         return RunStatus.PENDING
     message = f"the run was interrupted {max_handbacks} times by shutdowns"
     fail(connection, held, ErrorType.HANDBACKS, message)
@@ -163,10 +165,10 @@ def lose(connection: Connection, lost: Lease, max_losses: int, reason: str) -> R
     losses = runs.c.losses + 1
     again = {**_WAITING_AGAIN, "losses": losses}
     may_go_on = runs.c.losses < max_losses - 1
-    if _move(connection, lost, RunStatus.RUNNING, again, reason, may_go_on):
+    if _move(connection, lost, again, reason, may_go_on):
         return RunStatus.PENDING
     message = f"the process that ran it died {max_losses} times; last: {reason}"
-    if _fail(connection, lost, RunStatus.RUNNING, ErrorType.WORKER_LOST, message, losses=losses):
+    if _fail(connection, lost, ErrorType.WORKER_LOST, message, losses=losses):
         return RunStatus.FAILED
     raise LeaseLost(f"{lost} is not running under this lease")
 
@@ -175,7 +177,7 @@ def give_up(
     connection: Connection, waiting: Attempt, error_type: ErrorType, message: str
 ) -> None:
     """FAIL a run that waits; StaleMessage when it does not wait any more."""
-    if not _fail(connection, waiting, RunStatus.PENDING, error_type, message):
+    if not _fail(connection, waiting, error_type, message):
         raise StaleMessage(f"{waiting} is not waiting")
 
 
@@ -187,40 +189,34 @@ def set_beside(connection: Connection, run_id: str, **values: Any) -> None:
 
 
 def _fail(
-    connection: Connection,
-    of: Attempt,
-    before: RunStatus,
-    error_type: ErrorType,
-    message: str,
-    **also: Any,
+    connection: Connection, of: Attempt, error_type: ErrorType, message: str, **also: Any
 ) -> bool:
-    """Whether this attempt, in the state `before`, was FAILED with the reason for people, and with these values."""
+    """Whether this attempt, as it was, is FAILED now with the reason for people, and with these values."""
     values = {**failed_values(error_type, message), **also}
-    return _move(connection, of, before, values, f"{error_type}: {message}")
+    return _move(connection, of, values, f"{error_type}: {message}")
 
 
 def _move(
     connection: Connection,
     of: Attempt,
-    before: RunStatus,
     values: Mapping[str, Any],
     reason: str,
     *also: ColumnElement[bool],
 ) -> bool:
-    """Whether this attempt, in the state `before` and as `also` asks, was given these values, with the event of it."""
-    change = update(runs).where(_is(of, before), *also).values(**values)
+    """Whether this attempt, as it was and as `also` asks, has these values now, with the event of it."""
+    change = update(runs).where(_is(of), *also).values(**values)
     if connection.execute(change).rowcount != 1:
         return False
-    row = event(of.run_id, of.attempt, before, values["status"], reason)
-    connection.execute(insert(run_events).values(**row, at=database_now()))
+    row = event(of.run_id, of.attempt, of.status, values["status"], reason, database_now())
+    connection.execute(insert(run_events).values(row))
     return True
 
 
-def _is(of: Attempt, status: RunStatus) -> ColumnElement[bool]:
-    """Of a run: this is its attempt, in this state, under its lease if it is one that runs."""
+def _is(of: Attempt, status: RunStatus | None = None) -> ColumnElement[bool]:
+    """Of a run: this is its attempt, in its own state or that one, and under its lease if it has one."""
     held = [runs.c.lease_token == of.token] if isinstance(of, Lease) else []
     mine = (runs.c.run_id == of.run_id, runs.c.attempt == of.attempt)
-    return and_(*mine, runs.c.status == status, *held)
+    return and_(*mine, runs.c.status == (status or of.status), *held)
 
 
 def failed_values(error_type: ErrorType, message: str) -> dict[str, Any]:

@@ -47,9 +47,8 @@ def fold(connection: Connection) -> None:
     until = max(row.until, min(settled, row.until + timedelta(seconds=MOST_S)))
     summed = Counter(json.loads(row.totals_json)) + _counted(connection, row.until, until)
     unchanged = (run_totals.c.name == NAME, run_totals.c.until == row.until)
-    connection.execute(
-        update(run_totals).where(*unchanged).values(until=until, totals_json=json.dumps(summed))
-    )
+    change = update(run_totals).where(*unchanged)
+    connection.execute(change.values(until=until, totals_json=json.dumps(summed)))
 
 
 def histogram(counted: Totals, name: str) -> tuple[list[tuple[str, float]], float]:
@@ -61,14 +60,13 @@ def histogram(counted: Totals, name: str) -> tuple[list[tuple[str, float]], floa
 def _counted(connection: Connection, after: datetime, until: datetime) -> Totals:
     """The events of a span of time, each with how long its run was in the state before."""
     before = run_events.alias("before")
-    since = select(func.max(before.c.at)).where(
-        before.c.run_id == run_events.c.run_id, before.c.id < run_events.c.id
-    )
-    columns = select(*run_events.c["from_status", "to_status", "reason", "at"])
-    events = columns.add_columns(since.scalar_subquery().label("since"))
+    earlier = (before.c.run_id == run_events.c.run_id, before.c.id < run_events.c.id)
+    since = select(func.max(before.c.at)).where(*earlier).scalar_subquery()
+    columns = run_events.c["from_status", "to_status", "reason", "at"]
+    span = (run_events.c.at > after, run_events.c.at <= until)
     found: Totals = Counter()
     for left, arrived, reason, at, begun in connection.execute(
-        events.where(run_events.c.at > after, run_events.c.at <= until)
+        select(*columns).add_columns(since).where(*span)
     ):
         found[f"transition/{left or ''}/{arrived}/{_cause(left, arrived, reason)}"] += 1
         name = (

@@ -83,22 +83,22 @@ def claim_turn(
 
 def next_in_turn(connection: Connection, ticket: Attempt) -> Turn:
     """The attempt that a ticket stands for; its own when the turn is its batch's, or nobody's."""
-    asked = (
-        select(*runs.c["batch_id", "status", "attempt"], batch_turns.c.first_id)
-        .join(batch_turns, batch_turns.c.batch_id == runs.c.batch_id, isouter=True)
-        .where(runs.c.run_id == ticket.run_id)
-    )
-    own = connection.execute(asked).one_or_none()
-    waits = own is not None and (own.status, own.attempt) == (RunStatus.PENDING, ticket.attempt)
-    own_batch = own.batch_id if own and waits else None
-    if own and own_batch and own.first_id is None:
+    waiting = (runs.c.run_id == ticket.run_id, runs.c.attempt == ticket.attempt, _WAITS)
+    asked = select(runs.c.batch_id, batch_turns.c.first_id).where(*waiting)
+    own = connection.execute(
+        asked.outerjoin_from(runs, batch_turns, batch_turns.c.batch_id == runs.c.batch_id)
+    ).one_or_none()
+    if own and own.batch_id and own.first_id is None:
         announce(connection, [ticket.run_id])
     passed: list[str] = []
     while batch := _least_lately_served(connection, passed):
-        if batch.batch_id == own_batch:
+        if own and batch.batch_id == own.batch_id:
             return Turn(ticket, False, batch)
-        if oldest := connection.execute(_oldest_waiting(batch)).one_or_none():
-            return Turn(Attempt(oldest.run_id, oldest.attempt), waits, batch, oldest.id)
+        # that no other Job is just about to claim
+        oldest = _waiting(batch).order_by(runs.c.id).limit(1).with_for_update(skip_locked=True)
+        if found := connection.execute(oldest).one_or_none():
+            attempt = Attempt(found.run_id, found.attempt)
+            return Turn(attempt, own is not None, batch, found.id)
         _rest(connection, batch)
         passed.append(batch.batch_id)
     return Turn(ticket, False)
@@ -119,17 +119,8 @@ def _least_lately_served(connection: Connection, passed: Sequence[str]) -> Row[s
 
 def _waiting(batch: Row[str, int]) -> Select[Any]:
     """Runs of a batch that wait, read from the index of batches: they lie side by side there."""
-    waiting = select(*runs.c["id", "run_id", "attempt"])
-    return read_from(
-        BATCH_INDEX,
-        runs,
-        waiting.where(runs.c.batch_id == batch.batch_id, runs.c.id >= batch.first_id, _WAITS),
-    )
-
-
-def _oldest_waiting(batch: Row[str, int]) -> Select[Any]:
-    """The oldest one that no other Job is just about to claim."""
-    return _waiting(batch).order_by(runs.c.id).limit(1).with_for_update(skip_locked=True)
+    mine = (runs.c.batch_id == batch.batch_id, runs.c.id >= batch.first_id, _WAITS)
+    return read_from(BATCH_INDEX, runs, select(*runs.c["id", "run_id", "attempt"]).where(*mine))
 
 
 def _rest(connection: Connection, batch: Row[str, int]) -> None:
@@ -147,16 +138,14 @@ def mark_served(connection: Connection, turn: Turn) -> None:
     if turn.id:  # unless one was announced meanwhile that waits before it
         seen = batch_turns.c.first_id == turn.batch.first_id
         values["first_id"] = case((seen, turn.id), else_=batch_turns.c.first_id)
-    connection.execute(
-        update(batch_turns).where(batch_turns.c.batch_id == turn.batch.batch_id).values(values)
-    )
+    mine = update(batch_turns).where(batch_turns.c.batch_id == turn.batch.batch_id)
+    connection.execute(mine.values(values))
 
 
 def forget_turns(connection: Connection) -> None:
     """Delete what is known of batches that wait no longer and had no turn lately."""
-    is_over = or_(
-        batch_turns.c.served_at.is_(None), batch_turns.c.served_at < database_now(-REMEMBERED_S)
-    )
+    served_at = batch_turns.c.served_at
+    is_over = or_(served_at.is_(None), served_at < database_now(-REMEMBERED_S))
     connection.execute(delete(batch_turns).where(~_HAS_TURNS, is_over))
 
 
@@ -171,9 +160,8 @@ def most_before(connection: Connection, run_id: str) -> int | None:
     if own is None:
         return None
     before = select(func.count()).select_from(_waiting(own).where(runs.c.id < own.id).subquery())
-    by_actor = (
-        select(batch_turns.c.actor, func.count()).where(_HAS_TURNS).group_by(batch_turns.c.actor)
-    )
-    batches: dict[str, int] = dict(connection.execute(by_actor).all())
     rounds: int = connection.execute(before).scalar_one() + 1
+    actor = batch_turns.c.actor
+    by_actor = select(actor, func.count()).where(_HAS_TURNS).group_by(actor)
+    batches: dict[str, int] = dict(connection.execute(by_actor).all())
     return rounds * len(batches) * batches[own.actor] - 1

@@ -50,16 +50,12 @@ def _batches_with(text: str) -> Select[Any]:
     """Batches whose name or title contains it; the names from one jump of the index for each batch."""
     named = select(_OTHER.c.batch_id).distinct().subquery()
     by_name = select(named.c.batch_id).where(named.c.batch_id.icontains(text, autoescape=True))
-    by_title = select(batch_titles.c.batch_id).where(
-        batch_titles.c.title.icontains(text, autoescape=True)
-    )
+    titled = batch_titles.c.title.icontains(text, autoescape=True)
+    by_title = select(batch_titles.c.batch_id).where(titled)
     return select(union_all(by_name, by_title).subquery().c.batch_id)
 
 
 def unmatched(connection: Connection, words: Sequence[Word]) -> list[str]:
     """Those of the words that are found in no run at all."""
-    return [
-        word.text
-        for word in words
-        if not has_rows(connection, select(runs.c.id).where(is_found(word)))
-    ]
+    queries = {word.text: select(runs.c.id).where(is_found(word)) for word in words}
+    return [text for text, query in queries.items() if not has_rows(connection, query)]

@@ -31,7 +31,7 @@ from web.platform import platform
 
 # asked for as a state of its own, and then not among the failed
 CANCELLED = ErrorType.CANCELLED.value
-STATES = (*(status.public for status in RunStatus), CANCELLED)
+STATES = {status.public: status for status in RunStatus} | {CANCELLED: RunStatus.FAILED}
 SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
 
 
@@ -152,11 +152,9 @@ def _word(text: str) -> Word:
 def _state(word: str | None) -> Mapping[str, Any]:
     if word is None:
         return {}
-    status = RunStatus.FAILED if word == CANCELLED else RunStatus.from_public(word)
-    return {
-        "status": status,
-        "cancelled": word == CANCELLED if status is RunStatus.FAILED else None,
-    }
+    status = STATES[word]
+    cancelled = word == CANCELLED if status is RunStatus.FAILED else None
+    return {"status": status, "cancelled": cancelled}
 
 
 def cursor_text(cursor: Cursor | None) -> str | None:
