@@ -148,11 +148,13 @@ runs = table(
     Index("ix_runs_benchmark", "benchmark_hash"),
 )
 
-IS_LIVING = runs.c.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
+RUN = runs.c  # the columns of a run
+IS_WAITING = RUN.status == RunStatus.PENDING
+IS_LIVING = RUN.status.in_([RunStatus.PENDING, RunStatus.RUNNING])
 # FAILED to the database, a word of its own to people
-IS_CANCELLED = runs.c.error_type == ErrorType.CANCELLED
+IS_CANCELLED = RUN.error_type == ErrorType.CANCELLED
 # the metrics that no JSON has to be read for
-HEADLINE_COLUMNS = {name: runs.c[name] for name in METRIC_INDEXES}
+HEADLINE_COLUMNS = {name: RUN[name] for name in METRIC_INDEXES}
 
 batch_rankings = table(
     "batch_rankings",

@@ -15,7 +15,7 @@ from adapters.database import time_of
 from adapters.runs.events import event
 from adapters.runs.queries import run_status
 from adapters.runs.states import RETRIED, failed_values
-from adapters.tables import IS_LIVING, run_events, runs
+from adapters.tables import IS_LIVING, RUN, run_events, runs
 from contracts.errors import Conflict
 from contracts.status import ErrorType, RunStatus
 
@@ -24,7 +24,7 @@ AT_ONCE = 1000  # runs per transaction, so that nobody waits long for their lock
 
 def cancel(connection: Connection, run_id: str) -> RowMapping:
     """FAIL a waiting or running run as cancelled; its process notices at its next heartbeat. Conflict when it ended."""
-    if rows := cancel_some(connection, runs.c.run_id == run_id):
+    if rows := cancel_some(connection, RUN.run_id == run_id):
         return rows[0]
     run_status(connection, run_id)
     raise Conflict(f"run {run_id} has ended already, so there is nothing to cancel")
@@ -32,7 +32,7 @@ def cancel(connection: Connection, run_id: str) -> RowMapping:
 
 def retry(connection: Connection, run_id: str) -> RowMapping:
     """Make a FAILED run wait again as its next attempt; Conflict when it has not failed."""
-    if rows := retry_some(connection, runs.c.run_id == run_id):
+    if rows := retry_some(connection, RUN.run_id == run_id):
         return rows[0]
     run_status(connection, run_id)
     raise Conflict(f"run {run_id} has not failed, so there is nothing to retry")
@@ -51,7 +51,7 @@ def retry_some(
     connection: Connection, among: ColumnElement[bool], after_id: int = 0
 ) -> Sequence[RowMapping]:
     """Make up to AT_ONCE failed runs wait again; these as they were, [] at the end."""
-    failed = runs.c.status == RunStatus.FAILED
+    failed = RUN.status == RunStatus.FAILED
     return _changed(connection, among & failed, after_id, RETRIED, "retried on request")
 
 
@@ -63,13 +63,13 @@ def _changed(
     reason: str,
 ) -> Sequence[RowMapping]:
     """id, run_id, batch_id, attempt, status and request of runs that got these values, as they were before."""
-    columns = select(*runs.c["id", "run_id", "batch_id", "attempt", "status", "request_json"])
-    query = columns.where(which, runs.c.id > after_id).order_by(runs.c.id).limit(AT_ONCE)
+    columns = select(*RUN["id", "run_id", "batch_id", "attempt", "status", "request_json"])
+    query = columns.where(which, RUN.id > after_id).order_by(RUN.id).limit(AT_ONCE)
     # nobody else changes these before this transaction ends; SQLite's writers are alone anyway
     rows = connection.execute(query.with_for_update()).mappings().all()
     if not rows:
         return rows
-    locked = runs.c.run_id.in_([row["run_id"] for row in rows])
+    locked = RUN.run_id.in_([row["run_id"] for row in rows])
     changed = connection.execute(update(runs).where(locked, which).values(**values)).rowcount
     if changed != len(rows):
         raise RuntimeError(f"{changed} of {len(rows)} locked runs were changed")

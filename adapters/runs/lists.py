@@ -13,19 +13,26 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.declarations import MYSQL, read_from
 from adapters.runs.queries import STATUS_COLUMNS
 from adapters.runs.words import Word, ids_with, is_found
-from adapters.tables import HEADLINE_COLUMNS, IS_CANCELLED, LISTED_INDEX, METRIC_INDEXES, runs
+from adapters.tables import (
+    HEADLINE_COLUMNS,
+    IS_CANCELLED,
+    LISTED_INDEX,
+    METRIC_INDEXES,
+    RUN,
+    runs,
+)
 from contracts.status import RunStatus
 
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
 DISORDER = timedelta(minutes=5)
 # no run is older; a day later the calendar ends
 FIRST_DAY, LAST_DAY = date(2000, 1, 1), date(9999, 12, 30)
-FEW = {*runs.c["data_hash", "rule_id", "batch_id"]}  # of which few runs have the same value
+FEW = {*RUN["data_hash", "rule_id", "batch_id"]}  # of which few runs have the same value
 # that are sorted at once, in 40 ms, instead of looked for in the wanted order, for up to 400
 FEW_RUNS = 120_000
 _LISTED = (
     *STATUS_COLUMNS,
-    *runs.c["id", "title", "timeframe", "rule_type", "params_json", "sparkline"],
+    *RUN["id", "title", "timeframe", "rule_type", "params_json", "sparkline"],
 )
 Conditions = list[ColumnElement[bool]]
 Bounds = dict[str, Conditions]  # by metric
@@ -82,7 +89,7 @@ def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPag
     page = _page_ids(wanted, conditions, _index(connection, wanted, bounds))
     met = connection.execute(page).scalars().all()
     ids = met[: wanted.limit]
-    query = select(*_LISTED, *map(runs.c.get, beside)).where(runs.c.id.in_(ids))
+    query = select(*_LISTED, *map(RUN.get, beside)).where(RUN.id.in_(ids))
     found = {row["id"]: row for row in connection.execute(query).mappings()}
     rows = [found[each] for each in (reversed(ids) if wanted.before else ids)]
     return _page(rows, wanted, more=len(met) > len(ids))
@@ -122,7 +129,7 @@ def _index(connection: Connection, wanted: RunFilter, bounds: Bounds) -> str | N
 def _index_of_order(wanted: RunFilter) -> str | None:
     if wanted.sort == "created":
         return LISTED_INDEX
-    by_others = runs.c.ticker in wanted.equal or wanted.created_from or wanted.created_to
+    by_others = RUN.ticker in wanted.equal or wanted.created_from or wanted.created_to
     return None if by_others else METRIC_INDEXES[wanted.sort]
 
 
@@ -132,7 +139,7 @@ def _estimated_runs(connection: Connection, within: Conditions) -> int:
     Without FORCE INDEX, under which MySQL looks into no page and estimates one run. Among 1,000,000 runs the slowest
     bounds took 12.4 s on MariaDB and 7.7 s on MySQL by an index of their own choice, and 0.03 s and 0.2 s by this one.
     """
-    query = select(runs.c.id).where(*within)
+    query = select(RUN.id).where(*within)
     text = query.compile(connection, compile_kwargs={"literal_binds": True})
     plan = connection.exec_driver_sql(f"EXPLAIN FORMAT=TRADITIONAL {text}").mappings().one()
     return int(plan["rows"])
@@ -154,8 +161,8 @@ def _page_ids(wanted: RunFilter, conditions: Conditions, index: str | None) -> S
     descending = wanted.descending != (wanted.before is not None)
     cursor = wanted.before or wanted.after
     column = HEADLINE_COLUMNS.get(wanted.sort)
-    order = [runs.c.id] if column is None else [column, runs.c.id]
-    page = select(runs.c.id).where(*conditions).limit(wanted.limit + 1)
+    order = [RUN.id] if column is None else [column, RUN.id]
+    page = select(RUN.id).where(*conditions).limit(wanted.limit + 1)
     page = page.order_by(*(each.desc() if descending else each.asc() for each in order))
     if column is not None:
         page = page.where(column.is_not(None))
@@ -168,7 +175,7 @@ def _beyond(
     cursor: Cursor, column: ColumnElement[Any] | None, descending: bool
 ) -> ColumnElement[bool]:
     past, up_to = (lt, le) if descending else (gt, ge)
-    past_id: ColumnElement[bool] = past(runs.c.id, cursor.id)
+    past_id: ColumnElement[bool] = past(RUN.id, cursor.id)
     if column is None:
         return past_id
     value: Any = cursor.value
@@ -181,7 +188,7 @@ def _conditions(connection: Connection, wanted: RunFilter, bounds: Bounds) -> Co
     if wanted.label:
         # DISTINCT: or MariaDB would read the label of each run that it walks by from the table
         labelled = ids_with("label", wanted.label).distinct().subquery()
-        conditions.append(runs.c.id.in_(select(labelled.c.id)))
+        conditions.append(RUN.id.in_(select(labelled.c.id)))
     conditions += map(is_found, wanted.words)
     conditions += _state(wanted, by_metrics=wanted.sort != "created" or bool(bounds))
     conditions += chain.from_iterable(bounds.values())
@@ -192,7 +199,7 @@ def _has(column: Column[Any], value: str) -> ColumnElement[bool]:
     """Of a run: it has the value, or a row of the column's table does that belongs to it."""
     if column.table is runs:
         return column == value
-    return runs.c.run_id.in_(select(column.table.c.run_id).where(column == value))
+    return RUN.run_id.in_(select(column.table.c.run_id).where(column == value))
 
 
 def _state(wanted: RunFilter, by_metrics: bool) -> Conditions:
@@ -201,29 +208,29 @@ def _state(wanted: RunFilter, by_metrics: bool) -> Conditions:
         return []
     if by_metrics:
         return [false()]
-    others = or_(runs.c.error_type.is_(None), ~IS_CANCELLED)
+    others = or_(RUN.error_type.is_(None), ~IS_CANCELLED)
     why = [] if wanted.cancelled is None else [IS_CANCELLED if wanted.cancelled else others]
-    return [runs.c.status == wanted.status, *why]
+    return [RUN.status == wanted.status, *why]
 
 
 def _dates(connection: Connection, wanted: RunFilter) -> Conditions:
     """Days as a range of ids, which every index ends with, beside the exact times."""
     conditions: Conditions = []
-    created, by_time = runs.c.created_at, (runs.c.created_at, runs.c.id)
+    created, by_time = RUN.created_at, (RUN.created_at, RUN.id)
     if wanted.created_from:
         start = datetime.combine(max(wanted.created_from, FIRST_DAY), time.min)
         first = _first_id(connection, created >= start - DISORDER, *by_time)
-        conditions += [created >= start, runs.c.id >= (first or 2**62)]
+        conditions += [created >= start, RUN.id >= (first or 2**62)]
     if wanted.created_to:
         end = datetime.combine(min(wanted.created_to, LAST_DAY), time.min) + timedelta(days=1)
         latest_first = (each.desc() for each in by_time)
         last = _first_id(connection, created < end + DISORDER, *latest_first)
-        conditions += [created < end, runs.c.id <= (last or 0)]
+        conditions += [created < end, RUN.id <= (last or 0)]
     return conditions
 
 
 def _first_id(
     connection: Connection, when: ColumnElement[bool], *order: ColumnElement[Any]
 ) -> int | None:
-    query = select(runs.c.id).where(when).order_by(*order).limit(1)
+    query = select(RUN.id).where(when).order_by(*order).limit(1)
     return connection.execute(query).scalar()

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from adapters.database import database_now
 from adapters.queue.messages import RunMessage
 from adapters.runs.states import Attempt, Lease
-from adapters.tables import IS_LIVING, runs
+from adapters.tables import IS_LIVING, IS_WAITING, RUN
 from contracts.status import RunStatus
 
 SUBMISSION_S = 5.0  # a submission may take so long from its rows to its messages
@@ -22,9 +22,9 @@ def expired_leases(connection: Connection, limit: int) -> list[Lease]:
     Those that somebody else has locked are left out, so that they hold nobody up; a later call finds them.
     """
     query = (
-        select(*runs.c["run_id", "attempt", "lease_token"])
-        .where(runs.c.status == RunStatus.RUNNING, runs.c.lease_until < database_now())
-        .order_by(runs.c.lease_until)
+        select(*RUN["run_id", "attempt", "lease_token"])
+        .where(RUN.status == RunStatus.RUNNING, RUN.lease_until < database_now())
+        .order_by(RUN.lease_until)
         .limit(limit)
         .with_for_update(skip_locked=True)  # SQLite ignores that: there a writer is alone
     )
@@ -39,13 +39,13 @@ def overdue_attempts(
     Most of them simply wait in a long queue. The second value is the `after_id` of the next page, None at the end.
     """
     never = and_(
-        runs.c.enqueued_at.is_(None), _is_over(runs.c.waiting_since, min(grace_s, SUBMISSION_S))
+        RUN.enqueued_at.is_(None), _is_over(RUN.waiting_since, min(grace_s, SUBMISSION_S))
     )
     rows = connection.execute(
-        select(*runs.c["id", "run_id", "attempt"])
-        .where(runs.c.status == RunStatus.PENDING, runs.c.id > after_id)
-        .where(or_(never, _is_over(runs.c.enqueued_at, grace_s)))
-        .order_by(runs.c.id)
+        select(*RUN["id", "run_id", "attempt"])
+        .where(IS_WAITING, RUN.id > after_id)
+        .where(or_(never, _is_over(RUN.enqueued_at, grace_s)))
+        .order_by(RUN.id)
         .limit(limit)
     ).all()
     attempts = [Attempt(row.run_id, row.attempt) for row in rows]
@@ -60,9 +60,9 @@ def _is_over(since: ColumnElement[Any], seconds: float) -> ColumnElement[bool]:
 def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMessage]:
     """The messages of those runs that are waiting now, oldest run first."""
     rows = connection.execute(
-        select(*runs.c["run_id", "attempt", "request_json", "batch_id"])
-        .where(runs.c.run_id.in_(run_ids), runs.c.status == RunStatus.PENDING)
-        .order_by(runs.c.id)
+        select(*RUN["run_id", "attempt", "request_json", "batch_id"])
+        .where(RUN.run_id.in_(run_ids), IS_WAITING)
+        .order_by(RUN.id)
     )
     return [
         RunMessage(run_id, attempt, json.loads(request), is_bulk=batch_id is not None)
@@ -72,12 +72,12 @@ def messages_for(connection: Connection, run_ids: Sequence[str]) -> list[RunMess
 
 def unqueueable(connection: Connection, waited_s: float, limit: int) -> list[Attempt]:
     """Up to `limit` attempts that have been waiting for longer than `waited_s`."""
-    waits = (runs.c.status == RunStatus.PENDING, runs.c.waiting_since < database_now(-waited_s))
-    query = select(*runs.c["run_id", "attempt"]).where(*waits).limit(limit)
+    waits = (IS_WAITING, RUN.waiting_since < database_now(-waited_s))
+    query = select(*RUN["run_id", "attempt"]).where(*waits).limit(limit)
     return [Attempt(*row) for row in connection.execute(query)]
 
 
 def live_attempts(connection: Connection, run_ids: Sequence[str]) -> set[tuple[str, int]]:
     """Those (run_id, attempt) that still wait or run."""
-    query = select(*runs.c["run_id", "attempt"]).where(runs.c.run_id.in_(run_ids), IS_LIVING)
+    query = select(*RUN["run_id", "attempt"]).where(RUN.run_id.in_(run_ids), IS_LIVING)
     return {(row.run_id, row.attempt) for row in connection.execute(query)}

@@ -13,7 +13,7 @@ from adapters.database import database_now, time_of
 from adapters.queue.messages import RunMessage
 from adapters.runs.events import event
 from adapters.runs.turns import announce
-from adapters.tables import run_events, run_tags, runs
+from adapters.tables import IS_WAITING, RUN, run_events, run_tags, runs
 from contracts.errors import Conflict, UnknownRun
 from contracts.run_request import MOST_TAGS, RunRequest, TagChange
 from contracts.status import Kind, RunStatus
@@ -70,8 +70,8 @@ def change_tags(connection: Connection, change: TagChange) -> int:
 
     Tags are part of a request, which says nothing else of a run once it is recorded: only they are written again.
     """
-    mine = runs.c.run_id.in_(change.run_ids)
-    query = select(*runs.c["run_id", "request_json"]).where(mine).with_for_update()
+    mine = RUN.run_id.in_(change.run_ids)
+    query = select(*RUN["run_id", "request_json"]).where(mine).with_for_update()
     found = {run_id: json.loads(text) for run_id, text in connection.execute(query)}
     if missing := {*change.run_ids} - found.keys():
         raise UnknownRun(f"no run has the id {min(missing)}")
@@ -81,7 +81,7 @@ def change_tags(connection: Connection, change: TagChange) -> int:
         if tags != request.get("tags", []):
             changed[run_id] = tags
             text = json.dumps(request | {"tags": tags}, ensure_ascii=False)
-            own = update(runs).where(runs.c.run_id == run_id)
+            own = update(runs).where(RUN.run_id == run_id)
             connection.execute(own.values(request_json=text))
     connection.execute(delete(run_tags).where(run_tags.c.run_id.in_(list(changed))))
     _insert_tags(connection, changed)
@@ -114,7 +114,7 @@ def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
 
 def now_waiting(connection: Connection, run_ids: Sequence[str]) -> None:
     """Let runs that this transaction has inserted wait since now; for one whose inserts took their time."""
-    mine = update(runs).where(runs.c.run_id.in_(run_ids))
+    mine = update(runs).where(RUN.run_id.in_(run_ids))
     connection.execute(mine.values(waiting_since=database_now()))
 
 
@@ -128,9 +128,9 @@ def mark_enqueued(connection: Connection, messages: Sequence[RunMessage]) -> Non
         run_ids.setdefault(message.attempt, []).append(message.run_id)
     for attempt, sent in run_ids.items():  # nearly always one
         waiting = (
-            runs.c.run_id.in_(sent),
-            runs.c.attempt == attempt,
-            runs.c.status == RunStatus.PENDING,
+            RUN.run_id.in_(sent),
+            RUN.attempt == attempt,
+            IS_WAITING,
         )
         connection.execute(update(runs).where(*waiting).values(enqueued_at=database_now()))
     announce(connection, [message.run_id for message in messages if message.is_bulk])

@@ -11,12 +11,20 @@ from adapters.database import has_rows, portions
 from adapters.prices.packing import unpacked_columns
 from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head
 from adapters.runs.times import utc_text
-from adapters.tables import HEADLINE_COLUMNS, run_charts, run_events, run_lines, run_tags, runs
+from adapters.tables import (
+    HEADLINE_COLUMNS,
+    RUN,
+    run_charts,
+    run_events,
+    run_lines,
+    run_tags,
+    runs,
+)
 from contracts.errors import UnknownRun
 from contracts.status import Kind, RunStatus
 
 STATUS_COLUMNS = (
-    *runs.c[
+    *RUN[
         "run_id",
         "status",
         "attempt",
@@ -43,13 +51,13 @@ def run_status(connection: Connection, run_id: str) -> RowMapping:
 
 def run_row(connection: Connection, run_id: str) -> RowMapping:
     """All columns of one run, and the head of its lines as lines_head; UnknownRun when there is none."""
-    head = and_(run_lines.c.run_id == runs.c.run_id, run_lines.c.part == 0)
+    head = and_(run_lines.c.run_id == RUN.run_id, run_lines.c.part == 0)
     columns = select(runs, run_lines.c.packed.label("lines_head"))
     return _one(connection, columns.outerjoin_from(runs, run_lines, head), run_id)
 
 
 def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
-    row = connection.execute(query.where(runs.c.run_id == run_id)).mappings().one_or_none()
+    row = connection.execute(query.where(RUN.run_id == run_id)).mappings().one_or_none()
     if row is None:
         raise UnknownRun(f"no run has the id {run_id}")
     return row
@@ -57,7 +65,7 @@ def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
 
 def states_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
     """status and error_type of these runs by run_id; UnknownRun when one is not there."""
-    query = select(*runs.c["run_id", "status", "error_type"]).where(runs.c.run_id.in_(run_ids))
+    query = select(*RUN["run_id", "status", "error_type"]).where(RUN.run_id.in_(run_ids))
     found = {row["run_id"]: {**row} for row in connection.execute(query).mappings()}
     if missing := {*run_ids} - found.keys():
         raise UnknownRun(f"no run has the id {min(missing)}")
@@ -71,26 +79,26 @@ def runs_alike(
 
     run_id, status and metrics of lists, by request_hash; conditions: which runs are looked at.
     """
-    columns = select(*runs.c["request_hash", "run_id", "status"], *HEADLINE_COLUMNS.values())
-    query = columns.where(runs.c.kind == Kind.RUN, *conditions).order_by(runs.c.id)
+    columns = select(*RUN["request_hash", "run_id", "status"], *HEADLINE_COLUMNS.values())
+    query = columns.where(RUN.kind == Kind.RUN, *conditions).order_by(RUN.id)
     rows: list[RowMapping] = []
     for some in portions(hashes):
-        rows += connection.execute(query.where(runs.c.request_hash.in_(some))).mappings()
+        rows += connection.execute(query.where(RUN.request_hash.in_(some))).mappings()
     rows.sort(key=lambda row: row["status"] == RunStatus.SUCCEEDED)
     return {row["request_hash"]: row for row in rows}
 
 
 def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMapping]:
     """The runs with these ids, all columns, in the order of the ids; unknown ones are left out."""
-    query = select(runs).where(runs.c.run_id.in_(run_ids))
+    query = select(runs).where(RUN.run_id.in_(run_ids))
     by_id = {row["run_id"]: row for row in connection.execute(query).mappings()}
     return [by_id[run_id] for run_id in run_ids if run_id in by_id]
 
 
 def run_with_prefix(connection: Connection, prefix: str) -> str | None:
     """The id of the one run whose id begins with `prefix`; None when there is none, or more than one."""
-    begins = runs.c.run_id.startswith(prefix, autoescape=True)
-    found = connection.execute(select(runs.c.run_id).where(begins).limit(2)).scalars().all()
+    begins = RUN.run_id.startswith(prefix, autoescape=True)
+    found = connection.execute(select(RUN.run_id).where(begins).limit(2)).scalars().all()
     return found[0] if len(found) == 1 else None
 
 

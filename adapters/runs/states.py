@@ -13,7 +13,7 @@ from sqlalchemy.engine import Connection
 
 from adapters.database import database_now, has_rows
 from adapters.runs.events import event
-from adapters.tables import run_charts, run_events, run_lines, runs
+from adapters.tables import RUN, run_charts, run_events, run_lines, runs
 from contracts.errors import LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, Kind, RunStatus
@@ -24,7 +24,7 @@ _NO_LEASE = {"lease_token": None, "lease_until": None}
 _NO_ERROR = {"error_type": None, "error_message": None}
 _WAITING_AGAIN = {
     "status": RunStatus.PENDING,
-    "attempt": runs.c.attempt + 1,
+    "attempt": RUN.attempt + 1,
     "waiting_since": database_now(),
     "enqueued_at": None,
     "started_at": None,
@@ -86,8 +86,8 @@ def claim(
         "worker": worker[:128],
     }
     _move(connection, waiting, values, f"claimed by {worker}")
-    mine = (runs.c.run_id == waiting.run_id, runs.c.lease_token == token)
-    row = connection.execute(select(*runs.c["request_json", "kind"]).where(*mine)).one_or_none()
+    mine = (RUN.run_id == waiting.run_id, RUN.lease_token == token)
+    row = connection.execute(select(*RUN["request_json", "kind"]).where(*mine)).one_or_none()
     if row is None:
         raise StaleMessage(f"{waiting} is not waiting")
     request = RunRequest.from_json(json.loads(row.request_json))
@@ -102,7 +102,7 @@ def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
     extended = update(runs).where(_is(held))
     if connection.execute(extended.values(lease_until=database_now(lease_s))).rowcount == 1:
         return
-    query = select(*runs.c["lease_token", "cancel_requested"]).where(runs.c.run_id == held.run_id)
+    query = select(*RUN["lease_token", "cancel_requested"]).where(RUN.run_id == held.run_id)
     row = connection.execute(query).one()
     if row.lease_token != held.token:
         raise LeaseLost(
@@ -145,14 +145,14 @@ def fail(connection: Connection, held: Claim, error_type: ErrorType, message: st
 
 def _check_ended(connection: Connection, held: Claim, status: RunStatus) -> None:
     """Return when this very claim has ended the run so, its commit's answer having been lost; else LeaseLost."""
-    if not has_rows(connection, select(runs.c.id).where(_is(held, status))):
+    if not has_rows(connection, select(RUN.id).where(_is(held, status))):
         raise LeaseLost(f"{held} belongs to another process")
 
 
 def hand_back(connection: Connection, held: Claim, max_handbacks: int) -> RunStatus:
     """Give the run back as its next attempt, or FAILED after too many; LeaseLost when the lease is gone already."""
-    again = {**_WAITING_AGAIN, "handbacks": runs.c.handbacks + 1}
-    may_go_on = runs.c.handbacks < max_handbacks
+    again = {**_WAITING_AGAIN, "handbacks": RUN.handbacks + 1}
+    may_go_on = RUN.handbacks < max_handbacks
     if _move(connection, held, again, "handed back", may_go_on):
         return RunStatus.PENDING
     message = f"the run was interrupted {max_handbacks} times by shutdowns"
@@ -162,9 +162,9 @@ def hand_back(connection: Connection, held: Claim, max_handbacks: int) -> RunSta
 
 def lose(connection: Connection, lost: Lease, max_losses: int, reason: str) -> RunStatus:
     """Give a run whose process is dead its next attempt, or FAILED at the last loss; LeaseLost when it is not so."""
-    losses = runs.c.losses + 1
+    losses = RUN.losses + 1
     again = {**_WAITING_AGAIN, "losses": losses}
-    may_go_on = runs.c.losses < max_losses - 1
+    may_go_on = RUN.losses < max_losses - 1
     if _move(connection, lost, again, reason, may_go_on):
         return RunStatus.PENDING
     message = f"the process that ran it died {max_losses} times; last: {reason}"
@@ -183,7 +183,7 @@ def give_up(
 
 def set_beside(connection: Connection, run_id: str, **values: Any) -> None:
     """Change what people say of a run beside its request: title, or pinned; UnknownRun when there is none."""
-    changed = update(runs).where(runs.c.run_id == run_id).values(**values)
+    changed = update(runs).where(RUN.run_id == run_id).values(**values)
     if connection.execute(changed).rowcount != 1:
         raise UnknownRun(f"no run has the id {run_id}")
 
@@ -214,9 +214,9 @@ def _move(
 
 def _is(of: Attempt, status: RunStatus | None = None) -> ColumnElement[bool]:
     """Of a run: this is its attempt, in its own state or that one, and under its lease if it has one."""
-    held = [runs.c.lease_token == of.token] if isinstance(of, Lease) else []
-    mine = (runs.c.run_id == of.run_id, runs.c.attempt == of.attempt)
-    return and_(*mine, runs.c.status == (status or of.status), *held)
+    held = [RUN.lease_token == of.token] if isinstance(of, Lease) else []
+    mine = (RUN.run_id == of.run_id, RUN.attempt == of.attempt)
+    return and_(*mine, RUN.status == (status or of.status), *held)
 
 
 def failed_values(error_type: ErrorType, message: str) -> dict[str, Any]:

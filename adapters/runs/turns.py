@@ -16,13 +16,12 @@ from adapters.database import database_now, inserted, portions
 from adapters.declarations import read_from
 from adapters.queue_tables import batch_turns
 from adapters.runs.states import Attempt, Claim, claim
-from adapters.tables import BATCH_INDEX, runs
+from adapters.tables import BATCH_INDEX, IS_WAITING, RUN, runs
 from contracts.errors import StaleMessage
-from contracts.status import RunStatus
 
 REMEMBERED_S = 3600.0  # after its last turn, so that many small batches are no way to the front
-_WAITS = runs.c.status == RunStatus.PENDING
-_HAS_TURNS = batch_turns.c.first_id.is_not(None)
+TURN = batch_turns.c
+_HAS_TURNS = TURN.first_id.is_not(None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +39,17 @@ def announce(connection: Connection, run_ids: Sequence[str]) -> None:
     """Let the batches of these waiting runs take their turns."""
     for portion in portions(run_ids):
         batches = (
-            select(runs.c.batch_id, func.max(runs.c.submitted_by), func.min(runs.c.id))
-            .where(runs.c.run_id.in_(portion), runs.c.batch_id.is_not(None))
-            .group_by(runs.c.batch_id)
+            select(RUN.batch_id, func.max(RUN.submitted_by), func.min(RUN.id))
+            .where(RUN.run_id.in_(portion), RUN.batch_id.is_not(None))
+            .group_by(RUN.batch_id)
         )
         for batch_id, actor, first_id in connection.execute(batches).all():
             _announce(connection, batch_id, actor or "", first_id)
 
 
 def _announce(connection: Connection, batch_id: str, actor: str, first_id: int) -> None:
-    no_later = case((batch_turns.c.first_id <= first_id, batch_turns.c.first_id), else_=first_id)
-    known = (
-        update(batch_turns).where(batch_turns.c.batch_id == batch_id).values(first_id=no_later)
-    )
+    no_later = case((TURN.first_id <= first_id, TURN.first_id), else_=first_id)
+    known = update(batch_turns).where(TURN.batch_id == batch_id).values(first_id=no_later)
     values = {"batch_id": batch_id, "actor": actor, "first_id": first_id}
     if not connection.execute(known).rowcount and not inserted(connection, batch_turns, **values):
         connection.execute(known)
@@ -83,10 +80,10 @@ def claim_turn(
 
 def next_in_turn(connection: Connection, ticket: Attempt) -> Turn:
     """The attempt that a ticket stands for; its own when the turn is its batch's, or nobody's."""
-    waiting = (runs.c.run_id == ticket.run_id, runs.c.attempt == ticket.attempt, _WAITS)
-    asked = select(runs.c.batch_id, batch_turns.c.first_id).where(*waiting)
+    waiting = (RUN.run_id == ticket.run_id, RUN.attempt == ticket.attempt, IS_WAITING)
+    asked = select(RUN.batch_id, TURN.first_id).where(*waiting)
     own = connection.execute(
-        asked.outerjoin_from(runs, batch_turns, batch_turns.c.batch_id == runs.c.batch_id)
+        asked.outerjoin_from(runs, batch_turns, TURN.batch_id == RUN.batch_id)
     ).one_or_none()
     if own and own.batch_id and own.first_id is None:
         announce(connection, [ticket.run_id])
@@ -95,7 +92,7 @@ def next_in_turn(connection: Connection, ticket: Attempt) -> Turn:
         if own and batch.batch_id == own.batch_id:
             return Turn(ticket, False, batch)
         # that no other Job is just about to claim
-        oldest = _waiting(batch).order_by(runs.c.id).limit(1).with_for_update(skip_locked=True)
+        oldest = _waiting(batch).order_by(RUN.id).limit(1).with_for_update(skip_locked=True)
         if found := connection.execute(oldest).one_or_none():
             attempt = Attempt(found.run_id, found.attempt)
             return Turn(attempt, own is not None, batch, found.id)
@@ -105,27 +102,27 @@ def next_in_turn(connection: Connection, ticket: Attempt) -> Turn:
 
 
 def _least_lately_served(connection: Connection, passed: Sequence[str]) -> Row[str, int] | None:
-    of_actor = select(batch_turns.c.actor, func.max(batch_turns.c.served_at).label("served_at"))
-    lately = of_actor.group_by(batch_turns.c.actor).subquery()
+    of_actor = select(TURN.actor, func.max(TURN.served_at).label("served_at"))
+    lately = of_actor.group_by(TURN.actor).subquery()
     in_turn = (
-        select(*batch_turns.c["batch_id", "first_id"])
-        .join(lately, lately.c.actor == batch_turns.c.actor)
-        .where(_HAS_TURNS, batch_turns.c.batch_id.not_in(passed))
+        select(*TURN["batch_id", "first_id"])
+        .join(lately, lately.c.actor == TURN.actor)
+        .where(_HAS_TURNS, TURN.batch_id.not_in(passed))
         # never is before ever
-        .order_by(lately.c.served_at, batch_turns.c.served_at, batch_turns.c.batch_id)
+        .order_by(lately.c.served_at, TURN.served_at, TURN.batch_id)
     )
     return connection.execute(in_turn.limit(1)).one_or_none()
 
 
 def _waiting(batch: Row[str, int]) -> Select[Any]:
     """Runs of a batch that wait, read from the index of batches: they lie side by side there."""
-    mine = (runs.c.batch_id == batch.batch_id, runs.c.id >= batch.first_id, _WAITS)
-    return read_from(BATCH_INDEX, runs, select(*runs.c["id", "run_id", "attempt"]).where(*mine))
+    mine = (RUN.batch_id == batch.batch_id, RUN.id >= batch.first_id, IS_WAITING)
+    return read_from(BATCH_INDEX, runs, select(*RUN["id", "run_id", "attempt"]).where(*mine))
 
 
 def _rest(connection: Connection, batch: Row[str, int]) -> None:
     """Pass a batch over from now on, if nothing of it waits."""
-    seen = (batch_turns.c.batch_id == batch.batch_id, batch_turns.c.first_id == batch.first_id)
+    seen = (TURN.batch_id == batch.batch_id, TURN.first_id == batch.first_id)
     nothing = update(batch_turns).where(*seen, ~_waiting(batch).exists())
     connection.execute(nothing.values(first_id=None))
 
@@ -136,15 +133,15 @@ def mark_served(connection: Connection, turn: Turn) -> None:
         return
     values: dict[str, Any] = {"served_at": database_now()}
     if turn.id:  # unless one was announced meanwhile that waits before it
-        seen = batch_turns.c.first_id == turn.batch.first_id
-        values["first_id"] = case((seen, turn.id), else_=batch_turns.c.first_id)
-    mine = update(batch_turns).where(batch_turns.c.batch_id == turn.batch.batch_id)
+        seen = TURN.first_id == turn.batch.first_id
+        values["first_id"] = case((seen, turn.id), else_=TURN.first_id)
+    mine = update(batch_turns).where(TURN.batch_id == turn.batch.batch_id)
     connection.execute(mine.values(values))
 
 
 def forget_turns(connection: Connection) -> None:
     """Delete what is known of batches that wait no longer and had no turn lately."""
-    served_at = batch_turns.c.served_at
+    served_at = TURN.served_at
     is_over = or_(served_at.is_(None), served_at < database_now(-REMEMBERED_S))
     connection.execute(delete(batch_turns).where(~_HAS_TURNS, is_over))
 
@@ -152,16 +149,16 @@ def forget_turns(connection: Connection) -> None:
 def most_before(connection: Connection, run_id: str) -> int | None:
     """How many turns come before a waiting run's at most, if no batch joins; None for a run without a batch in turn."""
     mine = (
-        select(runs.c.id, *batch_turns.c["batch_id", "actor", "first_id"])
-        .join(batch_turns, batch_turns.c.batch_id == runs.c.batch_id)
-        .where(runs.c.run_id == run_id, _HAS_TURNS)
+        select(RUN.id, *TURN["batch_id", "actor", "first_id"])
+        .join(batch_turns, TURN.batch_id == RUN.batch_id)
+        .where(RUN.run_id == run_id, _HAS_TURNS)
     )
     own = connection.execute(mine).one_or_none()
     if own is None:
         return None
-    before = select(func.count()).select_from(_waiting(own).where(runs.c.id < own.id).subquery())
+    before = select(func.count()).select_from(_waiting(own).where(RUN.id < own.id).subquery())
     rounds: int = connection.execute(before).scalar_one() + 1
-    actor = batch_turns.c.actor
+    actor = TURN.actor
     by_actor = select(actor, func.count()).where(_HAS_TURNS).group_by(actor)
     batches: dict[str, int] = dict(connection.execute(by_actor).all())
     return rounds * len(batches) * batches[own.actor] - 1

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from adapters.database import has_rows
 from adapters.tables import batch_titles, run_tags, runs
 
-_OTHER = runs.alias("other")
+_OTHER = runs.alias("other").c
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,12 @@ def is_found(word: Word) -> ColumnElement[bool]:
 
     Beside it, many runs have the ticker or rule, so that a page of them is found soon by walking through all.
     """
-    tagged = select(_OTHER.c.id).join(run_tags, run_tags.c.run_id == _OTHER.c.run_id)
+    tagged = select(_OTHER.id).join(run_tags, run_tags.c.run_id == _OTHER.run_id)
     texts = (
         ids_with("label", word.text),
         ids_with("title", word.text),
         tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True)),
-        select(_OTHER.c.id).where(_OTHER.c.batch_id.in_(_batches_with(word.text))),
+        select(_OTHER.id).where(_OTHER.batch_id.in_(_batches_with(word.text))),
     )
     found = [runs.c.id.in_(select(union_all(*texts).subquery().c.id))]
     found += [runs.c.ticker.in_(word.tickers)] if word.tickers else []
@@ -42,13 +42,13 @@ def is_found(word: Word) -> ColumnElement[bool]:
 
 def ids_with(column: str, text: str) -> Select[Any]:
     """Runs whose label or title contains it, from the index of that alone."""
-    told = _OTHER.c[column]
-    return select(_OTHER.c.id).where(told.is_not(None), told.icontains(text, autoescape=True))
+    told = _OTHER[column]
+    return select(_OTHER.id).where(told.is_not(None), told.icontains(text, autoescape=True))
 
 
 def _batches_with(text: str) -> Select[Any]:
     """Batches whose name or title contains it; the names from one jump of the index for each batch."""
-    named = select(_OTHER.c.batch_id).distinct().subquery()
+    named = select(_OTHER.batch_id).distinct().subquery()
     by_name = select(named.c.batch_id).where(named.c.batch_id.icontains(text, autoescape=True))
     titled = batch_titles.c.title.icontains(text, autoescape=True)
     by_title = select(batch_titles.c.batch_id).where(titled)
