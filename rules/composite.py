@@ -53,7 +53,7 @@ class MembersParam(ParamSpec):
             "minItems": self.minimum,
             "maxItems": self.maximum,
             "items": {"oneOf": [_member_schema(rule.spec) for rule in MEMBERS.values()]},
-            "default": list(self.default),
+            "default": [dict(member) for member in self.default],
         }
 
 

@@ -79,7 +79,7 @@ class InputsParam(ParamSpec):
                 "pattern": f"^[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}$"
             },
             "additionalProperties": {"anyOf": [number, bounded]},
-            "default": self.default,
+            "default": {name: dict(given) for name, given in self.default.items()},
         }
 
 
