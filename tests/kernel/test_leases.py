@@ -62,6 +62,13 @@ def test_a_clock_that_was_set_back_keeps_nobody_from_leading(engine: Engine, hol
     assert taken(engine, holder) == pytest.approx(0, abs=15)
 
 
+def test_a_statement_that_began_before_the_holders_does_not_take_the_lead(engine: Engine) -> None:
+    taken(engine, "first")
+    made_older(engine, since_s=100, until_s=-LEAD_S - 1)
+
+    assert taken(engine, "second") is None
+
+
 def test_a_row_of_an_older_version_counts_from_now(engine: Engine) -> None:
     taken(engine, "first")
     with engine.begin() as connection:
