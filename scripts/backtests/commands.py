@@ -26,26 +26,19 @@ LOOKED_AT = 10  # latest batches, for an estimate
 
 def plan(client: Client, asked: Namespace, progress: Progress) -> int:
     """Print how many runs there are, how many exist already, the first five, and an estimate; send nothing."""
-    sweep = _sweep_of(client, asked)
+    sweep = _sweep_of(client, asked.file, asked)
     planned = sweep.plan(client, asked.batch)
-    existing, first, others = (
-        planned["existing"],
-        planned["first_requests"],
-        planned["on_other_prices"],
-    )
+    existing, first = planned["existing"], planned["first_requests"]
     print(f"{sweep.name}: {planned['runs']} runs as batch {planned['batch_id']}")
     states = ", ".join(f"{count} {status}" for status, count in existing.items())
-    print(
-        f"  new {planned['new']}, already there {sum(existing.values())}{f' ({states})' if states else ''}"
-    )
-    if others:
+    there = f"{sum(existing.values())} ({states})" if states else "0"
+    print(f"  new {planned['new']}, already there {there}")
+    if others := planned["on_other_prices"]:
         print(
             f"  {others} runs of the batch read older versions of the prices; they stay as they are"
         )
-    for values in first:
-        print(
-            f"  {values.get('ticker')} {values.get('rule_type')} {json.dumps(values.get('params', {}))}"
-        )
+    for run in first:
+        print(f"  {run.get('ticker')} {run.get('rule_type')} {json.dumps(run.get('params', {}))}")
     if more := planned["runs"] - len(first):
         print(f"  ... and {more} more")
     print(f"  {_estimate(client, planned, asked.jobs)}")
@@ -56,7 +49,7 @@ def _estimate(client: Client, planned: Mapping[str, Any], jobs: int) -> str:
     """How long the new runs will take, by the platform's latest batch of runs like these."""
     # the runs of a sweep are alike in that
     charts = planned["first_requests"][0].get("charts", True)
-    alike = f"with{'' if charts else 'out'} charts"
+    alike = "with charts" if charts else "without charts"
     batch = _latest_batch(client, charts)
     if batch is None:
         return f"no estimate: none of the last {LOOKED_AT} batches has completed runs {alike}"
@@ -80,37 +73,35 @@ def _latest_batch(client: Client, charts: bool) -> dict[str, Any] | None:
 
 def submit(client: Client, asked: Namespace, progress: Progress) -> int:
     """Check all runs, send those that the batch does not have, follow them, print the leaderboard."""
-    sweep = _sweep_of(client, asked)
+    sweep = _sweep_of(client, asked.file, asked)
     planned = sweep.plan(client, asked.batch)
     batch_id, there = planned["batch_id"], sum(planned["existing"].values())
     progress.say(
         f"{sweep.name}: {planned['runs']} runs as batch {batch_id}, {there} of them there already"
     )
-    try:
-        sweep.submit(client, batch_id)
-        if asked.detach:
-            print(batch_id)
-            return EXIT_OK
-        batch = _followed(client, batch_id, progress)
-    except KeyboardInterrupt:
-        return _detached(progress, batch_id, asked)
+    progress.when_stopped = _detached(batch_id, asked.url)
+    sweep.submit(client, batch_id)
+    if asked.detach:
+        print(batch_id)
+        return EXIT_OK
+    batch = client.wait_batch(batch_id, progress.show_batch)
     _print_results(client, planned, asked, progress)
-    return _outcome(client, batch, progress)
+    progress.say(f"page: {client.url}/batches/{batch_id}")
+    if not batch["counts"]["failed"]:
+        return EXIT_OK
+    reasons = ", ".join(f"{count} {reason}" for reason, count in batch["failures"].items())
+    progress.say(f"{batch['counts']['failed']} runs failed: {reasons}")
+    return EXIT_SOME_FAILED
 
 
-def _followed(client: Client, batch_id: str, progress: Progress) -> dict[str, Any]:
-    return client.wait_batch(batch_id, lambda batch: progress.show(batch["counts"]))
-
-
-def _detached(progress: Progress, batch_id: str, asked: Namespace) -> int:
-    program, there = shlex.join(called()), shlex.join([batch_id, "--url", asked.url])
-    progress.say(
-        f"\ndetached; what was submitted goes on without this program.\n"
+def _detached(batch_id: str, url: str) -> str:
+    program, there = shlex.join(called()), shlex.join([batch_id, "--url", url])
+    return (
+        f"detached; what was submitted goes on without this program.\n"
         f"  go on:      {shlex.join([*called(), *sys.argv[1:]])}\n"
         f"  watch:      {program} status {there} --watch\n"
         f"  call off:   {program} cancel {there}"
     )
-    return EXIT_DETACHED
 
 
 def called() -> list[str]:
@@ -122,34 +113,24 @@ def called() -> list[str]:
     return [name if shutil.which(name) == script else script]
 
 
-def _outcome(client: Client, batch: dict[str, Any], progress: Progress) -> int:
-    progress.say(f"page: {client.url}/batches/{batch['batch_id']}")
-    if not batch["counts"]["failed"]:
-        return EXIT_OK
-    reasons = ", ".join(f"{count} {reason}" for reason, count in batch["failures"].items())
-    progress.say(f"{batch['counts']['failed']} runs failed: {reasons}")
-    return EXIT_SOME_FAILED
-
-
 def status(client: Client, asked: Namespace, progress: Progress) -> int:
     """Print a batch's counts and times as JSON; with --watch follow it to its end first."""
     batch_id = _batch_of(client, asked)["batch_id"]
-    try:
-        look = _followed(client, batch_id, progress) if asked.watch else client.batch(batch_id)
-    except KeyboardInterrupt:
-        progress.say("\nstopped watching; the batch goes on")
-        return EXIT_DETACHED
-    progress.end()
-    left_out = ("leaderboard", "metric", "goal", "constraints", "note")
-    print(
-        json.dumps(
-            {name: value for name, value in look.items() if name not in left_out}, indent=2
-        )
+    progress.when_stopped = "stopped watching; the batch goes on"
+    batch = (
+        client.wait_batch(batch_id, progress.show_batch)
+        if asked.watch
+        else client.batch(batch_id)
     )
-    return EXIT_SOME_FAILED if look["counts"]["failed"] else EXIT_OK
+    progress.end()
+    left_out = {"leaderboard", "metric", "goal", "constraints", "note"}
+    told = {name: value for name, value in batch.items() if name not in left_out}
+    print(json.dumps(told, indent=2))
+    return EXIT_SOME_FAILED if batch["counts"]["failed"] else EXIT_OK
 
 
 def results(client: Client, asked: Namespace, progress: Progress) -> int:
+    """Print the leaderboard of a batch."""
     _print_results(client, _batch_of(client, asked), asked, progress)
     return EXIT_OK
 
@@ -159,12 +140,13 @@ def _print_results(
 ) -> None:
     progress.end()
     ranking = sweep["ranking"] or {}
-    by = {
-        "metric": asked.metric or ranking.get("metric"),
-        "goal": None if asked.metric else ranking.get("goal"),
-    }
-    constraint = " and ".join(asked.constraint or ranking.get("constraints", ())) or None
-    batch = client.batch(sweep["batch_id"], top=asked.top, constraint=constraint, **by)
+    batch = client.batch(
+        sweep["batch_id"],
+        asked.metric or ranking.get("metric"),
+        None if asked.metric else ranking.get("goal"),
+        asked.top,
+        " and ".join(asked.constraint or ranking.get("constraints", [])) or None,
+    )
     print(FORMATS[asked.format](batch))
     if asked.format != "table":
         progress.say(batch["note"])
@@ -184,44 +166,42 @@ def retry(client: Client, asked: Namespace, progress: Progress) -> int:
     batch_id = _batch_of(client, asked)["batch_id"]
     retried = client.retry(batch_id, asked.cancelled)
     cancelled = client.batch(batch_id)["failures"].get("cancelled", 0)
-    left = (
-        f"; {cancelled} cancelled ones do not: --failed --cancelled retries them too"
-        if cancelled
-        else ""
-    )
-    progress.say(f"{retried} runs of {batch_id} wait again{left}")
+    said = f"{retried} runs of {batch_id} wait again"
+    if cancelled:
+        said += f"; {cancelled} cancelled ones do not: --failed --cancelled retries them too"
+    progress.say(said)
     return EXIT_OK
 
 
 def load(client: Client, asked: Namespace, progress: Progress) -> int:
-    """Load prices; print a table of what became of them, also of those before a platform went away."""
+    """Load price files, or Yahoo's prices; print a table of what became of them."""
     sources, outcomes = sources_of(asked), list[Outcome]()
     try:
         for number, each in enumerate(sources, start=1):
             progress.say(f"{number}/{len(sources)} {each.name} as {each.ticker} {each.timeframe}")
             outcomes.append(load_source(client, each, asked))
-    finally:
+    finally:  # also when the platform went away
         if outcomes:
             print(as_table(outcomes))
     return EXIT_SOME_FAILED if any(outcome.faults for outcome in outcomes) else EXIT_OK
 
 
-def _sweep_of(client: Client, asked: Namespace) -> Spec | Table:
-    return read_sweep(Path(asked.sweep), client, dict(asked.given))
+def _sweep_of(client: Client, file: str, asked: Namespace) -> Spec | Table:
+    return read_sweep(Path(file), client, dict(asked.set))
 
 
 def spec_of(client: Client, asked: Namespace, what: str) -> Spec:
     """What the file that was given says of `what`; BadInput for a table of runs."""
-    sweep = _sweep_of(client, asked)
+    sweep = _sweep_of(client, asked.spec, asked)
     if not isinstance(sweep, Spec):
-        raise BadInput([f"{asked.sweep}: {what} is told in YAML or JSON"])
+        raise BadInput([f"{asked.spec}: {what} is told in YAML or JSON"])
     return sweep
 
 
 def _batch_of(client: Client, asked: Namespace) -> dict[str, Any]:
     """The batch_id that was given, or the one of the file that was given; and the ranking that the file asks for."""
     if Path(asked.sweep).is_file():
-        return _sweep_of(client, asked).batch(client, asked.batch)
+        return _sweep_of(client, asked.sweep, asked).batch(client, asked.batch)
     if re.search(r"\.(ya?ml|json|csv|jsonl|ndjson)$", asked.sweep):
         raise BadInput([f"{asked.sweep}: no such file"])
     return {"batch_id": asked.sweep, "ranking": None}

@@ -1,15 +1,14 @@
 """What the command line does with many runs at once: screen, study, portfolio."""
 
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any
 
 from backtests.client import Client
-from backtests.commands import EXIT_DETACHED, EXIT_OK, EXIT_SOME_FAILED, spec_of
+from backtests.commands import EXIT_OK, EXIT_SOME_FAILED, spec_of
 from backtests.progress import Progress, duration
 from backtests.results import FORMATS, as_account
-
-NOTHING_YET = dict.fromkeys(("pending", "running", "completed", "failed"), 0)
 
 
 def screen(client: Client, asked: Namespace, progress: Progress) -> int:
@@ -37,7 +36,7 @@ def screen(client: Client, asked: Namespace, progress: Progress) -> int:
 
 
 def study(client: Client, asked: Namespace, progress: Progress) -> int:
-    """Say what the study of a file costs, start it, follow it, and print its verdict."""
+    """Say what the study of a file, its section study, costs; start it, follow it, and print its verdict."""
     sweep = spec_of(client, asked, "a study")
     cost = sweep.plan_study(client)
     progress.say(_cost_text(cost))
@@ -48,15 +47,10 @@ def study(client: Client, asked: Namespace, progress: Progress) -> int:
     if asked.detach:
         print(started["study_id"])
         return EXIT_OK
-    try:
-        ended = client.wait_study(
-            started["study_id"], lambda each: progress.show(each["counts"] or NOTHING_YET)
-        )
-    except KeyboardInterrupt:
-        progress.say(
-            "\nstopped watching; the study goes on, and the same command watches it again"
-        )
-        return EXIT_DETACHED
+    progress.when_stopped = (
+        "stopped watching; the study goes on, and the same command watches it again"
+    )
+    ended = client.wait_study(started["study_id"], progress.show_batch)
     progress.end()
     print(ended["sentence"])
     return EXIT_OK if ended["status"] == "completed" else EXIT_SOME_FAILED
@@ -67,38 +61,30 @@ def _cost_text(cost: Mapping[str, Any]) -> str:
     runs, parts = cost["runs"], len(cost["windows"])
     folds = f"{parts} folds" if parts > 1 else "1 training part"
     waiting = f", {cost['waiting']:,} waiting runs of others included" if cost["waiting"] else ""
-    pace = (
-        f"about {duration(cost['seconds'])} at the pace of the latest batch{waiting}"
-        if cost["seconds"]
-        else ""
-    )
+    pace = "no batch has run yet, so no estimate of the time"
+    if cost["seconds"]:
+        pace = f"about {duration(cost['seconds'])} at the pace of the latest batch{waiting}"
     return (
         f"{runs['training'] + runs['test']:,} Jobs: {cost['combinations']:,} combinations x {folds}, and "
-        f"{runs['test']:,} on test parts; {pace or 'no batch has run yet, so no estimate of the time'}"
+        f"{runs['test']:,} on test parts; {pace}"
     )
 
 
 def portfolio(client: Client, asked: Namespace, progress: Progress) -> int:
-    """Start the portfolio of a file, follow the runs of its legs, and print what they came to in one account."""
+    """Start the portfolio of a file, its legs or its section portfolio; follow its runs, print what they came to."""
     started = spec_of(client, asked, "a portfolio").start_portfolio(client)
     progress.say(f"page: {client.url}{started['page_url']}")
     if asked.detach:
         print(started["portfolio_id"])
         return EXIT_OK
-    try:
-        ended = client.wait_portfolio(
-            started["portfolio_id"], lambda each: progress.show(_by_state(each["legs"]))
-        )
-    except KeyboardInterrupt:
-        progress.say("\nstopped watching; the portfolio goes on, see its page")
-        return EXIT_DETACHED
+    progress.when_stopped = "stopped watching; the portfolio goes on, see its page"
+    ended = client.wait_portfolio(
+        started["portfolio_id"],
+        lambda each: progress.show(Counter(leg["status"] for leg in each["legs"])),
+    )
     progress.end()
     if ended["status"] == "failed":
         progress.say(f"it failed: {ended['error_message']}")
         return EXIT_SOME_FAILED
     print(as_account(ended))
     return EXIT_OK
-
-
-def _by_state(legs: Sequence[Mapping[str, Any]]) -> dict[str, int]:
-    return {state: sum(leg["status"] == state for leg in legs) for state in NOTHING_YET}

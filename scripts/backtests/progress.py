@@ -3,9 +3,9 @@
 import shutil
 import sys
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping
-from typing import TextIO
+from typing import Any, TextIO
 
 WINDOW_S = 30.0  # over which the rate is taken
 LINE_EVERY_S = 10.0  # without a terminal
@@ -13,7 +13,9 @@ BAR = 10  # characters
 
 
 class Progress:
-    """Says how far a batch is; `now` is replaced in tests."""
+    """Says how far a batch is; `now` is replaced in tests. when_stopped: what Ctrl-C leaves behind."""
+
+    when_stopped = "stopped; the same command again goes on where it was"
 
     def __init__(
         self, stream: TextIO = sys.stderr, now: Callable[[], float] = time.monotonic
@@ -35,6 +37,10 @@ class Progress:
             self._last_line = self._now()
             self._stream.write(text + "\n")
         self._stream.flush()
+
+    def show_batch(self, batch: Mapping[str, Any]) -> None:
+        """Show the counts of a batch or a study, which has none before its first runs."""
+        self.show(Counter(batch["counts"]))
 
     def say(self, text: str) -> None:
         """A line of its own."""
