@@ -1,41 +1,26 @@
 """The web tier: pages, API, validation, submission. It knows no engine."""
 
 import secrets
+from importlib import import_module
 
 from flask import Flask
 
 from adapters.logs import configure_logging
 from adapters.settings import Settings, load_settings
 from web import assets, errors, formats, guard, navigation, titles
-from web.access import audit, recording
-from web.batches import api as batches_api
-from web.batches import exploring
-from web.batches import pages as batches_pages
-from web.charts import bars, curves, explanations
-from web.documents import catalog, openapi
-from web.documents import pages as documents_pages
+from web.access import recording
+from web.parsers import IdConverter
 from web.platform import build_platform
-from web.portfolios import api as portfolios_api
-from web.portfolios import pages as portfolios_pages
-from web.prices import api as prices_api
-from web.prices import pages as prices_pages
-from web.queue import pages as queue_pages
-from web.rules import api as rules_api
-from web.runs import api as runs_api
-from web.runs import comparison, form, history, page, report, tables
-from web.runs import presets as presets_api
-from web.screens import api as screens_api
-from web.screens import pages as screens_pages
-from web.studies import api as studies_api
-from web.studies import pages as studies_pages
-from web.upkeep import health, latency
+from web.upkeep import latency
 
 # fmt: off
-MODULES = (
-    guard, audit, health, catalog, rules_api, openapi, documents_pages, runs_api, explanations, form, history,
-    page, report, bars, curves, tables, comparison, batches_api, batches_pages, exploring, screens_api, screens_pages,
-    studies_api, studies_pages, portfolios_api, portfolios_pages, prices_api, prices_pages, presets_api, queue_pages,
-)
+VIEWS = [import_module(f"web.{name}").blueprint for name in (
+    "guard", "access.audit", "upkeep.health", "documents.catalog", "rules.api", "documents.openapi", "documents.pages",
+    "runs.api", "charts.explanations", "runs.form", "runs.history", "runs.page", "runs.report", "charts.bars",
+    "charts.curves", "runs.tables", "runs.comparison", "batches.api", "batches.pages", "batches.exploring",
+    "screens.api", "screens.pages", "studies.api", "studies.pages", "portfolios.api", "portfolios.pages", "prices.api",
+    "prices.pages", "runs.presets", "queue.pages",
+)]
 # fmt: on
 
 
@@ -49,6 +34,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the contract's order is the readable one
     app.extensions["platform"] = build_platform(settings)
+    app.url_map.converters["uuid"] = IdConverter
     latency.measure(app)
     guard.protect(app)
     recording.follow(app)
@@ -57,6 +43,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     titles.register(app)
     navigation.register(app)
     assets.register(app)
-    for module in MODULES:
-        app.register_blueprint(module.blueprint)
+    for views in VIEWS:
+        app.register_blueprint(views)
     return app

@@ -80,11 +80,11 @@ def _http_error(error: HTTPException) -> ResponseReturnValue:
 
 
 def _internal_error(error: Exception) -> ResponseReturnValue:
-    run_id = getattr(g, "run_id", None) or (request.view_args or {}).get("run_id")
+    run_id = g.get("run_id") or (request.view_args or {}).get("run_id")
     log.error("internal_error path=%s", request.path, exc_info=error)
     body: dict[str, object] = {
         "error": "Internal server error",
-        "run_id": str(run_id) if run_id else None,
+        "run_id": run_id,
     }
     if not _is_away(error):
         return _answer(500, body, {})

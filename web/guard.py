@@ -159,7 +159,7 @@ def _check_scope() -> None:
     if current_operation().owned:
         [(kind, name)] = (request.view_args or {}).items()
         with reading(platform().engine) as connection:
-            refuse_others(connection, kind, str(name))
+            refuse_others(connection, kind, name)
 
 
 def is_welcome(app: Flask, environ: WSGIEnvironment) -> bool:

@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from werkzeug.routing import BaseConverter, UUIDConverter
+
 from adapters.prices.tickers import is_ticker
 
 T = TypeVar("T")
@@ -144,3 +146,13 @@ day = Parser(_day, TEXT | {"format": "date"})
 time_zone = Parser(_time_zone, TEXT)
 number = Parser(_number, {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER})
 run_id = Parser(_run_id, TEXT | {"format": "uuid"})
+
+
+class IdConverter(BaseConverter):
+    """The ids in paths, `<uuid:run_id>`, as the texts that the database has."""
+
+    regex = UUIDConverter.regex
+
+    def to_python(self, value: str) -> str:
+        """In small letters."""
+        return value.lower()

@@ -82,16 +82,13 @@ def _record(status: int) -> None:
 
 def _entry(status: int) -> dict[str, Any]:
     actor, named = g.get("actor"), request.view_args or {}
-    run_id, batch_id = (
-        g.get("run_id") or named.get("run_id"),
-        g.get("batch_id") or named.get("batch_id"),
-    )
+    batch_id = g.get("batch_id") or named.get("batch_id")
     return {
         "actor": actor and actor.name,
         "address": request.remote_addr or "",
         "action": request.endpoint or request.method,
         "subject": request.path,
         "status": status,
-        "run_id": str(run_id) if run_id else None,
+        "run_id": g.get("run_id") or named.get("run_id"),
         "batch_id": batch_id and batch_id[:64],
     }

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from flask import Blueprint, Response, jsonify
@@ -58,9 +57,9 @@ class RunBars:
 @operation(
     "200 RunBars: the bars", "404 no such run, or its prices are gone", UNFINISHED, asks=WINDOW
 )
-def bars(run_id: UUID) -> Response:
+def bars(run_id: str) -> Response:
     """Bars of a completed run as columns: ?from=0&to=3270&max=4000, bar numbers and the most points."""
-    found = run_bars(str(run_id))
+    found = run_bars(run_id)
     shown = asked_window(len(found.bars))
     trades = _open_on(found.run, shown)
     body = {

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from flask import Blueprint, jsonify
@@ -36,9 +35,9 @@ SIGNALS = {1: "buy", -1: "sell", 0: "none"}
 
 @blueprint.get("/api/runs/<uuid:run_id>/lines")
 @operation("200 Lines: the lines", NO_RUN, UNFINISHED, asks=WINDOW)
-def lines(run_id: UUID) -> ResponseReturnValue:
+def lines(run_id: str) -> ResponseReturnValue:
     """The lines that a run's rule looks at, on a window of its bars; null where none were kept."""
-    row = completed_row(str(run_id))
+    row = completed_row(run_id)
     total = len(_traded(row)[1])
     shown = asked_window(total)
     kept = ask_database(lines_of, row, range(shown.first, shown.stop))
@@ -58,9 +57,9 @@ def _drawn(kept: RunLines, points: Whole) -> list[dict[str, Any]]:
 
 @blueprint.get("/api/runs/<uuid:run_id>/explanation")
 @operation("200 Explanation: the bar in words", NO_RUN, UNFINISHED, asks=(BAR,))
-def explanation(run_id: UUID) -> ResponseReturnValue:
+def explanation(run_id: str) -> ResponseReturnValue:
     """What the rule and the account did on one bar of a run, in words with numbers: ?bar=0."""
-    row = completed_row(str(run_id))
+    row = completed_row(run_id)
     series, traded = _traded(row)
     last = len(traded) - 1
     bar = arguments(replace(BAR, parse=whole_number(0, last), default=last))["bar"]
@@ -81,9 +80,9 @@ def explanation(run_id: UUID) -> ResponseReturnValue:
 
 @blueprint.get("/api/runs/<uuid:run_id>/stretch")
 @operation("200 Stretch: the bars in words", NO_RUN, UNFINISHED, asks=(FROM, TO))
-def stretch(run_id: UUID) -> ResponseReturnValue:
+def stretch(run_id: str) -> ResponseReturnValue:
     """What kept a run's rule from trading on a stretch of its bars, or how often it did: ?from=0&to=250."""
-    row = completed_row(str(run_id))
+    row = completed_row(run_id)
     series, traded = _traded(row)
     shown = asked_window(len(traded))
     bars = range(shown.first, shown.stop)

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from flask import Blueprint, Response, jsonify, url_for
@@ -77,16 +76,16 @@ def asked_portfolios() -> tuple[list[tuple[RowMapping, dict[str, Any]]], int | N
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>")
 @operation("200 Portfolio: how far it is, and what came of it", NO_PORTFOLIO)
-def portfolio(portfolio_id: UUID) -> Response:
+def portfolio(portfolio_id: str) -> Response:
     """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""
-    return conditional(described(Shown(str(portfolio_id))))
+    return conditional(described(Shown(portfolio_id)))
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>/curves")
 @operation("200 PortfolioCurves: a column of each", NO_PORTFOLIO, UNFINISHED, asks=(POINTS,))
-def curves(portfolio_id: UUID) -> Response:
+def curves(portfolio_id: str) -> Response:
     """Equity beside holding the same assets equally, drawdown, invested share and positions: ?max=4000."""
-    series = completed_series(Shown(str(portfolio_id)))
+    series = completed_series(Shown(portfolio_id))
     account, benchmark = series.account, series.account.request["benchmark"]
     shown = whole_window(len(account.times), arguments()["max"])
     lasts = shown.lasts
@@ -110,27 +109,23 @@ def curves(portfolio_id: UUID) -> Response:
 
 @blueprint.put("/api/portfolios/<uuid:portfolio_id>/title")
 @operation(TITLED, FAULTS, NO_PORTFOLIO, body={"application/json": Titled}, owned=True)
-def title(portfolio_id: UUID) -> ResponseReturnValue:
+def title(portfolio_id: str) -> ResponseReturnValue:
     """Call a portfolio what people are to read; an empty title gives way to its label, or its rules and tickers."""
     asked = asked_title()
-    committed(
-        platform().engine, lambda connection: set_title(connection, str(portfolio_id), asked)
-    )
-    return titled(Shown(str(portfolio_id)).title)
+    committed(platform().engine, lambda connection: set_title(connection, portfolio_id, asked))
+    return titled(Shown(portfolio_id).title)
 
 
 @blueprint.post("/api/portfolios/<uuid:portfolio_id>/cancel")
 @operation("200 ended as failed (cancelled)", NO_PORTFOLIO, ENDED, owned=True)
-def cancel(portfolio_id: UUID) -> ResponseReturnValue:
+def cancel(portfolio_id: str) -> ResponseReturnValue:
     """End a portfolio and those of its legs' runs that were made for it; runs that it was linked to go on."""
-    shown = Shown(str(portfolio_id))
+    shown = Shown(portfolio_id)
     if shown.plan.status is PortfolioStatus.TRADING:
-        operations.cancel_run(str(portfolio_id))
+        operations.cancel_run(portfolio_id)
         return _after(portfolio_id), 200
     with platform().engine.begin() as connection:
-        if not move(
-            connection, str(portfolio_id), PortfolioStatus.LEGS, PortfolioStatus.CANCELLED
-        ):
+        if not move(connection, portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.CANCELLED):
             raise Conflict(
                 f"portfolio {portfolio_id} has ended already, so there is nothing to cancel"
             )
@@ -142,11 +137,11 @@ def cancel(portfolio_id: UUID) -> ResponseReturnValue:
 
 @blueprint.post("/api/portfolios/<uuid:portfolio_id>/retry")
 @operation("202 waits again", NO_PORTFOLIO, "409 nothing of it has failed", owned=True)
-def retry(portfolio_id: UUID) -> ResponseReturnValue:
+def retry(portfolio_id: str) -> ResponseReturnValue:
     """Let the legs that have failed, or the Job that has, run again; 409 when nothing has failed."""
-    shown = Shown(str(portfolio_id))
+    shown = Shown(portfolio_id)
     if shown.plan.status is PortfolioStatus.TRADING:
-        operations.retry_run(str(portfolio_id))
+        operations.retry_run(portfolio_id)
         return _after(portfolio_id), 202
     if shown.plan.status is PortfolioStatus.LEGS:
         raise Conflict(f"portfolio {portfolio_id} has not ended, so there is nothing to retry")
@@ -179,5 +174,5 @@ def _of_own_legs(
                 continue
 
 
-def _after(portfolio_id: UUID) -> dict[str, Any]:
-    return {"portfolio_id": str(portfolio_id), "status": Shown(str(portfolio_id)).status}
+def _after(portfolio_id: str) -> dict[str, Any]:
+    return {"portfolio_id": portfolio_id, "status": Shown(portfolio_id).status}

@@ -2,7 +2,6 @@
 
 import json
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, Response, abort, render_template, request
 
@@ -51,12 +50,12 @@ def listed() -> str:
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>")
-def page(portfolio_id: UUID) -> str:
+def page(portfolio_id: str) -> str:
     """One portfolio, a permalink from the first second: ?tab=trades."""
     tab = request.args.get("tab", "legs")
     if tab not in TABS:
         abort(404, f"a portfolio has no tab {tab[:40]!r}; there are {', '.join(TABS)}")
-    shown = Shown(str(portfolio_id))
+    shown = Shown(portfolio_id)
     return render_template(
         "portfolios/portfolio.html",
         tab=tab,
@@ -166,17 +165,17 @@ def _trades(series: PortfolioSeries) -> dict[str, Any]:
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>/trades.csv")
-def trades_file(portfolio_id: UUID) -> Response:
+def trades_file(portfolio_id: str) -> Response:
     """The trades of all legs as CSV."""
-    trades = chosen_trades(completed_series(Shown(str(portfolio_id))).trades, {})
+    trades = chosen_trades(completed_series(Shown(portfolio_id)).trades, {})
     names = ("trade_no", "leg", *TRADE_COLUMNS, "is_open", "resized")
     return csv_file(trade_rows(trades, names), f"trades-{portfolio_id}.csv")
 
 
 @blueprint.get("/portfolios/<uuid:portfolio_id>/report.html")
-def report(portfolio_id: UUID) -> Response:
+def report(portfolio_id: str) -> Response:
     """A completed portfolio as one file to share; it needs no script and no other file."""
-    shown = Shown(str(portfolio_id))
+    shown = Shown(portfolio_id)
     series = completed_series(shown)
     account, legs = series.account, _legs(series)
     pictures = [

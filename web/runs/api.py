@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from uuid import UUID
 
 from flask import Blueprint, Response, abort, g, url_for
 from flask.typing import ResponseReturnValue
@@ -66,9 +65,9 @@ def accepted_answer(run_id: str, status: RunStatus, existed: bool = False) -> Re
 
 @blueprint.get("/status/<uuid:run_id>")
 @operation("200 Status: state and times; 304 while nothing has changed", NO_RUN)
-def status(run_id: UUID) -> Response:
+def status(run_id: str) -> Response:
     """State, position and times of one run; small, and 304 while nothing has changed."""
-    row = ask_database(run_status, str(run_id))
+    row = ask_database(run_status, run_id)
     state = RunStatus(row["status"])
     body = {
         "run_id": row["run_id"],
@@ -91,9 +90,9 @@ def status(run_id: UUID) -> Response:
 
 @blueprint.get("/api/runs/<uuid:run_id>")
 @operation("200 RunResult: everything about the run", NO_RUN)
-def run(run_id: UUID) -> Response:
+def run(run_id: str) -> Response:
     """Everything about one run: request, state, result, receipt."""
-    row = ask_database(run_row, str(run_id))
+    row = ask_database(run_row, run_id)
     pngs = pictures(row) if json.loads(row["request_json"])["charts"] else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
     result = run_result(row, charts, platform().prices.candles)
@@ -101,20 +100,20 @@ def run(run_id: UUID) -> Response:
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/events")
-def events(run_id: UUID) -> ResponseReturnValue:
+def events(run_id: str) -> ResponseReturnValue:
     """The history of a run: every change of its state with time, reason and host."""
     with reading(platform().engine) as connection:
-        run_status(connection, str(run_id))
-        return {"run_id": str(run_id), "events": events_of(connection, str(run_id))}
+        run_status(connection, run_id)
+        return {"run_id": run_id, "events": events_of(connection, run_id)}
 
 
 @blueprint.get("/result/<uuid:run_id>/charts/<name>.png")
 @operation("200 image/png: the picture", "404 no such run or chart")
-def chart(run_id: UUID, name: str) -> Response:
+def chart(run_id: str, name: str) -> Response:
     """One chart as a picture; a finished run's never changes."""
     if name not in CHART_NAMES:
         abort(404, f"no chart is called {name[:40]!r}; there are {', '.join(CHART_NAMES)}")
-    row = ask_database(run_row, str(run_id))
+    row = ask_database(run_row, run_id)
     png = pictures(row).get(name)
     if png is None:
         abort(
@@ -128,18 +127,18 @@ def chart(run_id: UUID, name: str) -> Response:
 
 @blueprint.post("/api/runs/<uuid:run_id>/cancel")
 @operation("200 ended as failed (cancelled)", NO_RUN, ENDED, owned=True)
-def cancel(run_id: UUID) -> ResponseReturnValue:
+def cancel(run_id: str) -> ResponseReturnValue:
     """Cancel a waiting or running run: failed, with the error_type cancelled; 409 when it has ended."""
-    operations.cancel_run(str(run_id))
-    return {"run_id": str(run_id), "status": RunStatus.FAILED.public}
+    operations.cancel_run(run_id)
+    return {"run_id": run_id, "status": RunStatus.FAILED.public}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/retry")
 @operation("202 Accepted: waits again", NO_RUN, "409 it has not failed", owned=True)
-def retry(run_id: UUID) -> ResponseReturnValue:
+def retry(run_id: str) -> ResponseReturnValue:
     """Retry a failed run as its next attempt; 409 when it has not failed."""
-    operations.retry_run(str(run_id))
-    return accepted_answer(str(run_id), RunStatus.PENDING)
+    operations.retry_run(run_id)
+    return accepted_answer(run_id, RunStatus.PENDING)
 
 
 @blueprint.post("/api/runs/cancel")
@@ -180,30 +179,30 @@ def _changed(change: Callable[[ColumnElement[bool]], Sequence[str]]) -> Response
 
 @blueprint.post("/api/runs/<uuid:run_id>/pin")
 @operation("200 whether it is pinned", NO_RUN, owned=True)
-def pin(run_id: UUID) -> ResponseReturnValue:
+def pin(run_id: str) -> ResponseReturnValue:
     """Keep a run with its series, however old it gets."""
     _change(run_id, pinned=1)
-    return {"run_id": str(run_id), "pinned": True}
+    return {"run_id": run_id, "pinned": True}
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/unpin")
 @operation("200 whether it is pinned", NO_RUN, owned=True)
-def unpin(run_id: UUID) -> ResponseReturnValue:
+def unpin(run_id: str) -> ResponseReturnValue:
     """Take the pin off a run, so that it is deleted when the settings say so."""
     _change(run_id, pinned=None)
-    return {"run_id": str(run_id), "pinned": False}
+    return {"run_id": run_id, "pinned": False}
 
 
-def _change(run_id: UUID, **values: object) -> None:
-    committed(platform().engine, lambda connection: set_beside(connection, str(run_id), **values))
+def _change(run_id: str, **values: object) -> None:
+    committed(platform().engine, lambda connection: set_beside(connection, run_id, **values))
 
 
 @blueprint.put("/api/runs/<uuid:run_id>/title")
 @operation(TITLED, FAULTS, NO_RUN, body={"application/json": Titled}, owned=True)
-def title(run_id: UUID) -> ResponseReturnValue:
+def title(run_id: str) -> ResponseReturnValue:
     """Call a run, a screen included, what people are to read; an empty title gives way to what its request says."""
     _change(run_id, title=asked_title())
-    return titled(run_title(ask_database(run_row, str(run_id))))
+    return titled(run_title(ask_database(run_row, run_id)))
 
 
 @blueprint.post("/api/runs/tags")
@@ -227,7 +226,7 @@ def tag() -> ResponseReturnValue:
     "429 the queue is full",
     asks=(KEY,),
 )
-def reproduce(run_id: UUID) -> ResponseReturnValue:
+def reproduce(run_id: str) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
-    accepted = operations.reproduce_run(str(run_id), idempotency_key())
+    accepted = operations.reproduce_run(run_id, idempotency_key())
     return accepted_answer(accepted.run_id, accepted.status, accepted.existed)

@@ -4,7 +4,6 @@ import json
 import threading
 import time
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -38,7 +37,7 @@ FORMER_TABS = frozenset({"equity", "drawdown", "portfolio", "candles"})
 
 
 @blueprint.get("/result/<uuid:run_id>")
-def page(run_id: UUID) -> ResponseReturnValue:
+def page(run_id: str) -> ResponseReturnValue:
     """One run, a permalink from the first second."""
     tab = request.args.get("tab", "stats")
     if tab in FORMER_TABS:
@@ -46,16 +45,16 @@ def page(run_id: UUID) -> ResponseReturnValue:
     if tab not in run_view.TABS:
         abort(404, f"a run has no tab {tab[:40]!r}; there are {', '.join(run_view.TABS)}")
     if request.headers.get("Prefer") == "wait":
-        await_end(str(run_id))
+        await_end(run_id)
     with reading(platform().engine) as connection:
-        row = run_row(connection, str(run_id))
+        row = run_row(connection, run_id)
         if row["kind"] == Kind.SCREEN:
             return redirect(url_for("screens.page", screen_id=run_id))
         if row["kind"] == Kind.PORTFOLIO:
             return redirect(url_for("portfolios.page", portfolio_id=run_id))
         if row["kind"] != Kind.RUN:  # a part of a study
             return redirect(url_for("studies.page", study_id=study_id_of(row["batch_id"])))
-        events = events_of(connection, str(run_id))
+        events = events_of(connection, run_id)
         reproduced = _reproductions(connection, row)
         hindered = troubles(connection) if row["status"] == RunStatus.PENDING else []
         before = asked_before(connection)

@@ -5,7 +5,6 @@ import hashlib
 from functools import cache
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, Response, render_template
 
@@ -25,12 +24,12 @@ blueprint = Blueprint("report", __name__)
 
 
 @blueprint.get("/result/<uuid:run_id>/report.html")
-def page(run_id: UUID) -> Response:
+def page(run_id: str) -> Response:
     """A completed run as one file; its charts are drawn now where they are missing."""
-    row = completed_row(str(run_id))
+    row = completed_row(run_id)
     if row["equity_curve_json"] is None:
         raise Conflict(PRUNED)
-    events = ask_database(events_of, str(run_id))
+    events = ask_database(events_of, run_id)
     run = run_series(row)
     view = run_view.page_result(row, run, platform().prices.candles)
     texts = chart_texts(view, run)

@@ -1,7 +1,6 @@
 """What belongs to a run's page beside its tabs: its trades and its bars, as tables and files."""
 
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -21,35 +20,35 @@ ROWS_PER_PAGE = 100
 PRICES = frozenset({"open", "high", "low", "close"})  # columns
 
 
-def _trades(run_id: UUID) -> list[TradeRow]:
+def _trades(run_id: str) -> list[TradeRow]:
     """Those that the address asks for; Conflict before there is a result, and after its series were deleted."""
-    run = run_series(completed_row(str(run_id)))
+    run = run_series(completed_row(run_id))
     return chosen_trades(dated_trades(run.trades, run.times, run.timeframe), request.args)
 
 
 @blueprint.get("/result/<uuid:run_id>/trades.csv")
-def trades_file(run_id: UUID) -> Response:
+def trades_file(run_id: str) -> Response:
     """The trades as CSV, filtered and sorted as on the page."""
     return csv_file(trade_rows(_trades(run_id)), f"trades-{run_id}.csv")
 
 
 @blueprint.get("/result/<uuid:run_id>/trades.json")
-def trades_json(run_id: UUID) -> Response:
+def trades_json(run_id: str) -> Response:
     """The trades as JSON, filtered and sorted as on the page."""
-    return jsonify({"run_id": str(run_id), "trades": _trades(run_id)})
+    return jsonify({"run_id": run_id, "trades": _trades(run_id)})
 
 
 @blueprint.get("/result/<uuid:run_id>/bars.csv")
-def bars_file(run_id: UUID) -> Response:
+def bars_file(run_id: str) -> Response:
     """Prices, equity and drawdown bar by bar as CSV: the numbers behind the charts."""
-    table = _bar_table(run_bars(str(run_id)))
+    table = _bar_table(run_bars(run_id))
     return csv_file([[*table], *zip(*table.values(), strict=True)], f"bars-{run_id}.csv")
 
 
 @blueprint.get("/result/<uuid:run_id>/bars")
-def bar_page(run_id: UUID) -> ResponseReturnValue:
+def bar_page(run_id: str) -> ResponseReturnValue:
     """The same, a page at a time; the last bars first, which are the latest."""
-    found = run_bars(str(run_id))
+    found = run_bars(run_id)
     table = _bar_table(found)
     pages = -(-len(found.bars) // ROWS_PER_PAGE)
     page = read_argument("page", whole_number(1, pages), 1)

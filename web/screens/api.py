@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
@@ -85,9 +84,9 @@ def submit() -> ResponseReturnValue:
 
 @blueprint.get("/api/screens/<uuid:screen_id>")
 @operation("200 Screen: how far it is, and its best rows", NO_SCREEN, asks=(*RANKING, TOP))
-def screen(screen_id: UUID) -> Response:
+def screen(screen_id: str) -> Response:
     """How far a screen is, and its best rows: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
-    jobs = ask_database(screen_jobs, str(screen_id))
+    jobs = ask_database(screen_jobs, screen_id)
     ranking = ranking_of(jobs)
     shown = shown_rows(jobs, ranked_rows(screened_jobs(jobs), ranking, arguments()["top"]))
     return conditional(described(jobs) | ranking.to_json() | {"leaderboard": shown})
@@ -152,10 +151,10 @@ def described(jobs: Sequence[RowMapping]) -> dict[str, Any]:
     *REFUSED,
     asks=(KEY, NUMBER, TICKER),
 )
-def run(screen_id: UUID) -> ResponseReturnValue:
+def run(screen_id: str) -> ResponseReturnValue:
     """Run one combination of a screen as a backtest of its own, with charts and receipt: ?number=17&ticker=AAPL."""
     asked = arguments()
-    found = _completed(ask_database(screen_jobs, str(screen_id)), asked["ticker"])[0]
+    found = _completed(ask_database(screen_jobs, screen_id), asked["ticker"])[0]
     if asked["number"] >= len(found.tried):
         raise InvalidRequest(
             {
@@ -176,9 +175,9 @@ def run(screen_id: UUID) -> ResponseReturnValue:
     *REFUSED,
     asks=(*RANKING, BEST),
 )
-def batch(screen_id: UUID) -> ResponseReturnValue:
+def batch(screen_id: str) -> ResponseReturnValue:
     """Run the best combinations of a screen, or all, as Jobs of one batch: ?best=10&metric=sharpe_ratio."""
-    jobs = ask_database(screen_jobs, str(screen_id))
+    jobs = ask_database(screen_jobs, screen_id)
     rows = ranked_rows(_completed(jobs), ranking_of(jobs), arguments()["best"])
     if not 0 < len(rows) <= (most := platform().settings.max_bulk_runs):
         raise InvalidRequest(
@@ -212,22 +211,22 @@ def _completed(jobs: Sequence[RowMapping], ticker: str | None = None) -> list[Sc
 
 @blueprint.post("/api/screens/<uuid:screen_id>/cancel")
 @operation("200 ended as failed (cancelled)", NO_SCREEN, ENDED, owned=True)
-def cancel(screen_id: UUID) -> ResponseReturnValue:
+def cancel(screen_id: str) -> ResponseReturnValue:
     """Cancel what has not ended of a screen; 409 when all of it has."""
     return _changed(screen_id, operations.cancel_run), 200
 
 
 @blueprint.post("/api/screens/<uuid:screen_id>/retry")
 @operation("202 waits again", NO_SCREEN, "409 nothing of it has failed", owned=True)
-def retry(screen_id: UUID) -> ResponseReturnValue:
+def retry(screen_id: str) -> ResponseReturnValue:
     """Let what has failed of a screen wait again; 409 when nothing has."""
     return _changed(screen_id, operations.retry_run), 202
 
 
-def _changed(screen_id: UUID, change: Callable[[str], None]) -> dict[str, Any]:
+def _changed(screen_id: str, change: Callable[[str], None]) -> dict[str, Any]:
     """The screen after a change of each of its Jobs that allows it; Conflict when none does."""
     refused = list[Conflict]()
-    jobs = ask_database(screen_jobs, str(screen_id))
+    jobs = ask_database(screen_jobs, screen_id)
     for job in jobs:
         try:
             change(job["run_id"])
@@ -235,4 +234,4 @@ def _changed(screen_id: UUID, change: Callable[[str], None]) -> dict[str, Any]:
             refused.append(error)
     if len(refused) == len(jobs):
         raise refused[0]
-    return described(ask_database(screen_jobs, str(screen_id)))
+    return described(ask_database(screen_jobs, screen_id))

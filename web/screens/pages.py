@@ -4,7 +4,6 @@ import json
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, render_template, request
 from sqlalchemy.engine import RowMapping
@@ -37,11 +36,11 @@ TOP = Argument("top", whole_number(1, MAX_TOP), "rows; 20 by default", SHOWN)
 
 @blueprint.get("/screens/<uuid:screen_id>")
 @operation(asks=(*RANKING, TOP))
-def page(screen_id: UUID) -> str:
+def page(screen_id: str) -> str:
     """A screen, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=20&ticker=AAPL&x=fast&top=1000."""
     if request.headers.get("Prefer") == "wait":
-        await_end(str(screen_id))
-    jobs = ask_database(screen_jobs, str(screen_id))
+        await_end(screen_id)
+    jobs = ask_database(screen_jobs, screen_id)
     ranking, top = ranking_of(jobs), arguments()["top"]
     tickers = {job["ticker"]: job["combinations"] for job in jobs}
     ticker: str | None = read_argument("ticker", one_of(*tickers), None)

@@ -3,7 +3,7 @@
 import json
 from dataclasses import replace
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
@@ -167,9 +167,9 @@ def listed_study(row: RowMapping, title: str | None) -> dict[str, Any]:
 
 @blueprint.get("/api/studies/<uuid:study_id>")
 @operation("200 Study: plan, progress, choices, verdict", NO_STUDY)
-def study(study_id: UUID) -> Response:
+def study(study_id: str) -> Response:
     """Everything about a study: its plan, how far its runs are, what was chosen, the verdict."""
-    return conditional(described(str(study_id)))
+    return conditional(described(study_id))
 
 
 def described(study_id: str) -> dict[str, Any]:
@@ -208,13 +208,13 @@ def _seconds_left(summary: dict[str, Any], plan: StudyPlan) -> float | None:
 
 @blueprint.put("/api/studies/<uuid:study_id>/title")
 @operation(TITLED, FAULTS, NO_STUDY, body={"application/json": Titled}, owned=True)
-def title(study_id: UUID) -> ResponseReturnValue:
+def title(study_id: str) -> ResponseReturnValue:
     """Call a study what people are to read; an empty title gives way to its name."""
     asked = asked_title()
-    row = ask_database(study_row, str(study_id))
+    row = ask_database(study_row, study_id)
     committed(
         platform().engine,
-        lambda connection: set_batch_title(connection, batch_of(str(study_id)), asked),
+        lambda connection: set_batch_title(connection, batch_of(study_id), asked),
     )
     return titled(study_title(asked, row))
 
@@ -226,28 +226,28 @@ def title(study_id: UUID) -> ResponseReturnValue:
     "409 not completed, or its runs were deleted",
     owned=True,
 )
-def judge(study_id: UUID) -> ResponseReturnValue:
+def judge(study_id: str) -> ResponseReturnValue:
     """Have a completed study judged again, from the same runs by today's method; the old verdict is kept beside it."""
     with platform().engine.begin() as connection:
-        if not judge_again(connection, study_of(study_row(connection, str(study_id)))):
+        if not judge_again(connection, study_of(study_row(connection, study_id))):
             raise Conflict(f"study {study_id} is not completed, so there is no verdict to renew")
     return {
-        "study_id": str(study_id),
+        "study_id": study_id,
         "status_url": url_for("study_api.study", study_id=study_id),
     }, 202
 
 
 @blueprint.post("/api/studies/<uuid:study_id>/cancel")
 @operation("200 ended without a verdict, its runs with it", NO_STUDY, ENDED, owned=True)
-def cancel(study_id: UUID) -> ResponseReturnValue:
+def cancel(study_id: str) -> ResponseReturnValue:
     """End a study without a verdict, and its waiting and running runs with it."""
     with platform().engine.begin() as connection:
-        study_row(connection, str(study_id))
-        if not cancel_study(connection, str(study_id)):
+        study_row(connection, study_id)
+        if not cancel_study(connection, study_id):
             raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
     with reading(platform().engine) as connection:
-        has_runs = is_batch(connection, batch_of(str(study_id)))
+        has_runs = is_batch(connection, batch_of(study_id))
     return {
-        "study_id": str(study_id),
-        "cancelled": cancel_batch(batch_of(str(study_id))) if has_runs else 0,
+        "study_id": study_id,
+        "cancelled": cancel_batch(batch_of(study_id)) if has_runs else 0,
     }

@@ -2,7 +2,6 @@
 
 from functools import partial
 from typing import Any
-from uuid import UUID
 
 from flask import Blueprint, render_template
 
@@ -57,9 +56,9 @@ def listed() -> str:
 
 
 @blueprint.get("/studies/<uuid:study_id>")
-def page(study_id: UUID) -> str:
+def page(study_id: str) -> str:
     """One study: the verdict in a sentence, then the pictures, then the tables; live while it goes on."""
-    study = described(str(study_id))
+    study = described(study_id)
     verdict = study["verdict"]
     return render_template(
         "studies/study.html",
