@@ -3,7 +3,6 @@
 Grants, retention, sizes by kind and docs/database.md follow from that; backups are of the whole database.
 """
 
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import (
@@ -21,6 +20,8 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
+from contracts.values import frozen
+
 MYSQL = ("mysql", "mariadb")
 
 metadata = MetaData()
@@ -33,7 +34,7 @@ Subject = Literal["run", "batch", "study", "prices", "access", "platform"]
 Kept = Literal["charts", "series", "events", "runs", "batches", "audit", "prices"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rows:
     """What the rows of a table are for, what they belong to, who writes them and when they are deleted.
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from typing import Any
 
 from adapters.metrics.excursions import excursions
@@ -17,6 +17,7 @@ from adapters.runs.stored_series import encode_equity, encode_signals, encode_tr
 from adapters.sparkline import encode_sparkline
 from consumer.setup import Setup
 from contracts.run_request import RunRequest, canonical_json
+from contracts.values import frozen
 from engine.engine import BacktestResult, Trade
 from rules.base import BaseRule
 from rules.prices import Prices
@@ -27,7 +28,7 @@ TRADE_FIELDS = tuple(each.name for each in fields(Trade))
 WORTH_SAYING = 0.01  # of the bars, that a rule had no values on
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """What a finished Job leaves behind: columns of its row, what its rule looked at, and what its screen found."""
 

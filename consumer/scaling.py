@@ -1,18 +1,18 @@
 """How many Jobs to start: KEDA's `accurate` strategy with the numbers of the ScaledJob manifest."""
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from contracts.errors import InvalidSettings
+from contracts.values import frozen
 
 PAUSED_ANNOTATION = "autoscaling.keda.sh/paused"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScaledJob:
     """What the manifest says to a scaler."""
 

@@ -1,7 +1,6 @@
 """What becomes of a run when its work horse is gone: recorded in the database, and its next attempt enqueued."""
 
 import logging
-from dataclasses import dataclass
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError
@@ -16,6 +15,7 @@ from consumer.horse import HorseExit
 from consumer.persistence import persist
 from contracts.errors import LeaseLost, QueueUnavailable
 from contracts.status import ErrorType, RunStatus
+from contracts.values import frozen
 
 log = logging.getLogger(__name__)
 
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 PATIENCE_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """How a Job's process ended, and why."""
 

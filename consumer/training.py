@@ -1,6 +1,6 @@
 """The training parts of a study that are tried by screens: their Jobs, and what leader and verdict read of them."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -19,6 +19,7 @@ from consumer.study_runs import run_id_of
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import Kind
 from contracts.study import StudyRequest, Window
+from contracts.values import frozen
 
 BEST = "best_of_permutation"
 
@@ -40,7 +41,7 @@ def ranking_of(asked: StudyRequest) -> Ranking:
     return ranking_by(asked.metric, asked.goal, asked.constraints)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GridJob:
     """A Job of a study that tries many combinations, and in which orders of the bars."""
 

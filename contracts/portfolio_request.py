@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, field, fields
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
@@ -20,6 +20,7 @@ from contracts.run_request import (
     about,
     canonical_json,
 )
+from contracts.values import frozen_by_name
 
 MAX_LEGS = 500
 Mode = Literal["shared", "sleeves"]
@@ -35,7 +36,7 @@ class PortfolioStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class LegRequest(Closed):
     """One rule on one ticker."""
 
@@ -53,7 +54,7 @@ class LegRequest(Closed):
     data_hash: DataHash = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class Sharing(Closed):
     """How legs share an account: the fields of a portfolio that a run does not have."""
 
@@ -141,7 +142,7 @@ DEFAULT_CAPITAL: Any = next(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class PortfolioRequest:
     """Several legs in one account. terms: the fields of a run in TERMS, as JSON values, beside the others in JSON."""
 

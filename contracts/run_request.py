@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, field, fields
 from datetime import date
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
@@ -12,6 +12,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Predicate
 
 from contracts.timeframes import IN_WORDS
 from contracts.timeframes import Timeframe as Timeframe
+from contracts.values import frozen, frozen_by_name
 
 SizeType = Literal["value", "percent"]
 Direction = Literal["longonly", "longshort", "shortonly"]
@@ -20,7 +21,7 @@ Fill = Literal["close", "next_open"]
 Section = Literal["market", "rule", "orders", "stops", "label"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class About:
     """What people read of a field: forms, messages, presets and the API's description take it from here.
 
@@ -92,7 +93,7 @@ DataHash = Annotated[
 ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class RunRequest(Closed):
     """One backtest, as the web tier accepted it and as the Job runs it."""
 
@@ -241,7 +242,7 @@ class RunRequest(Closed):
         return cls(**known)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class ChosenRuns(Closed):
     """Some runs, by their ids."""
 
@@ -255,7 +256,7 @@ class ChosenRuns(Closed):
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class TagChange(ChosenRuns):
     """Tags that some runs get, and tags that are taken off them."""
 
@@ -266,7 +267,7 @@ class TagChange(ChosenRuns):
 TITLE_LENGTH = 120  # characters of what people call a run, a batch or a study
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class Titled(Closed):
     """What somebody calls a run, a batch, a study or a portfolio from now on."""
 

@@ -1,7 +1,9 @@
 """What the platform answers about one run. Frozen: fields are never removed or renamed, a new field has a default."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, NotRequired, TypedDict
+
+from contracts.values import frozen_by_name
 
 PublicStatus = Literal["pending", "running", "completed", "failed"]
 ExitReason = Literal[
@@ -102,7 +104,7 @@ class ConditionSummary(TypedDict):
     nearest: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class RunResult:
     """One run as `GET /api/runs/<run_id>` shows it; curves are null until it has completed."""
 

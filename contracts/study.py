@@ -1,13 +1,14 @@
 """A study: a plan of many backtests that ends in a verdict. A new field has a default; none is removed or renamed."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from enum import StrEnum
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from contracts.run_request import Closed
+from contracts.values import frozen, frozen_by_name
 
 # of what a verdict is about: 1, a Sharpe ratio above 0; 2, better than holding the same share
 VERDICT_METHOD = 2
@@ -44,7 +45,7 @@ class StudyStatus(StrEnum):
         return self in (StudyStatus.COMPLETED, StudyStatus.FAILED, StudyStatus.CANCELLED)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class StudyRequest(Closed):
     """What is to be studied.
 
@@ -84,7 +85,7 @@ class StudyRequest(Closed):
         return cls(**({"train_by": "runs"} | dict(values)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """A training part and the test part behind it, each as first and last day, both included."""
 
@@ -92,7 +93,7 @@ class Window:
     test: tuple[str, str] | None  # None in a study of kind selection or permutation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StudyPlan:
     """A checked request with all that follows from it: what the leader works from.
 

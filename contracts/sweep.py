@@ -1,16 +1,17 @@
 """A sweep: many backtests in one request. A new field has a default; none is removed or renamed."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, MaxLen, MinLen
 
 from contracts.run_request import Closed
+from contracts.values import frozen_by_name
 
 Conditions = Annotated[list[str], MaxLen(20)] | str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class SweepSpec(Closed):
     """What a sweep file says: one run for each ticker and each combination of parameters.
 

@@ -4,11 +4,11 @@ import asyncio
 import math
 from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any, TypeVar
 from wsgiref.types import WSGIEnvironment
 
+from contracts.values import frozen
 from web.connections import BYTES_PER_S, IDLE_S, UNSENT_BYTES, Connection
 from web.wsgi import Answer
 
@@ -17,7 +17,7 @@ LINGER_S = 5.0  # in which who was refused may go on sending, and so comes to re
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Exchange:
     """A connection's present request, by the two sides of ASGI, and the threads that work on it.
 

@@ -5,11 +5,12 @@ Access, the check of queries and bodies, and the description for programs follow
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal, TypeVar
 
 from flask import Flask, current_app, request
 
+from contracts.values import frozen, frozen_by_name
 from web.parsers import Parser
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -18,7 +19,7 @@ Who = Literal["anybody", "read", "submit", "admin"]
 MAX_BODY_BYTES = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Argument:
     """A value beside the path: what is accepted, what it means, and what it is where it is absent or empty.
 
@@ -33,7 +34,7 @@ class Argument:
     many: tuple[int, int] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class Operation:
     """What one view says of itself.
 

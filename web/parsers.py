@@ -1,7 +1,6 @@
 """How the values of a query are read: each parser says what it accepts, in words and as a schema."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import date
 from math import isfinite
 from typing import Any, Generic, TypeVar
@@ -11,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from werkzeug.routing import BaseConverter, UUIDConverter
 
 from adapters.prices.tickers import is_ticker
+from contracts.values import frozen
 
 T = TypeVar("T")
 MAX_DIGITS = 18  # of a whole number: the ids of 64 bits
@@ -19,7 +19,7 @@ MOST_NUMBER = 1e15
 TEXT = {"type": "string"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parser(Generic[T]):
     """Converts a text; ValueError with what is accepted for every other. `schema` is the same as JSON Schema."""
 

@@ -1,7 +1,6 @@
 """What the views work with: one set of connections per web process."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from flask import current_app
@@ -12,6 +11,7 @@ from adapters.database import connect_database, reading
 from adapters.prices.store import PriceStore
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
+from contracts.values import frozen
 from web.access.strangers import Strangers
 from web.queue.glance import Glance
 from web.rates import Rates
@@ -25,7 +25,7 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Platform:
     """Database, queue, prices, the way in, who may go it how often, whether it is open, and who stood before it."""
 

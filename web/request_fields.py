@@ -1,7 +1,7 @@
 """The fields of a request as the contract lists them: what forms, messages, presets and the API's description share."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, dataclass, fields
+from dataclasses import MISSING, Field, asdict, fields
 from datetime import date
 from functools import cache
 from itertools import chain
@@ -12,6 +12,7 @@ from annotated_types import BaseMetadata
 
 from contracts.portfolio_request import ONLY_SHARED, ONLY_SLEEVES, Sharing
 from contracts.run_request import About, RunRequest, Section, about
+from contracts.values import frozen
 from web.formats import plain
 
 Kind = Literal["number", "choice", "flag", "date", "text", "words", "object"]
@@ -28,7 +29,7 @@ _KINDS: dict[Any, Kind] = {
 _SIGNS = {"money": "", "percent": "%", "basis points": "bps"}  # of units, behind a value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RequestField:
     """One field; bounds are those of annotated_types by name (ge, gt, le, lt, min_length, max_length)."""
 

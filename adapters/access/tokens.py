@@ -6,7 +6,6 @@ import secrets
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from sqlalchemy import delete, insert, or_, select, update
 from sqlalchemy.engine import Connection, Engine, RowMapping
@@ -15,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from adapters.access_tables import ended_sessions, tokens
 from adapters.database import database_now, has_rows, inserted, reading
 from contracts.errors import Conflict, InvalidRequest
+from contracts.values import frozen
 
 SCOPES = ("read", "submit", "admin")  # each may what those before it may
 NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")  # without the colon of names from elsewhere
@@ -24,7 +24,7 @@ SESSION_DAYS = 31  # Flask takes no older cookie
 _DAY_S = 86_400.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Actor:
     """Who asks, by the name of a token or of a user, and what that allows; no name where nobody needs one."""
 

@@ -6,11 +6,11 @@ Python's grammar, a few of its nodes, and no eval. The same tree is worked out o
 import ast
 import operator
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from adapters.metrics.table import METRIC_NAMES
+from contracts.values import frozen
 
 MAX_CHARACTERS = 1000
 MAX_NODES = 200  # of one comparison, whose tree is walked by recursion
@@ -30,7 +30,7 @@ _OPERATORS: dict[type[ast.AST], Callable[[Any, Any], Any]] = {
 _ARITHMETIC = (ast.BinOp, ast.UnaryOp, ast.USub, ast.Name, ast.Load)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Condition:
     """A parsed condition, and what it names."""
 
@@ -61,7 +61,7 @@ class Condition:
                 yield _OPERATORS[type(op)](left, right)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reader:
     """Reads conditions on these names. kinds: of the constants that they may be compared with."""
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlalchemy import case, func, select
 from sqlalchemy.engine import Connection, RowMapping
@@ -14,9 +13,10 @@ from adapters.runs.stored_series import decode_equity
 from adapters.tables import runs
 from contracts.errors import Conflict
 from contracts.status import RunStatus
+from contracts.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchEvidence:
     """The run with the highest Sharpe ratio, and what its timing proves after all that was tried on its ticker."""
 

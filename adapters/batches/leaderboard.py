@@ -1,18 +1,18 @@
 """Runs of a batch against each other: what is better, who has no place, and what to bear in mind."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from adapters.batches.conditions import METRIC_CONDITIONS, Condition
 from adapters.metrics.table import METRICS_BY_NAME
+from contracts.values import frozen
 
 Goal = Literal["max", "min"]
 
 RUIN_PCT = 100.0  # maximum drawdown at which equity was 0 or less
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ranking:
     """The metric, whether more or less of it is better, and what a run has to keep to have a place at all."""
 

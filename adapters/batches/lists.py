@@ -5,7 +5,6 @@ their counts from one entry per run of the page's batches.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,9 +14,10 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.batches.titles import titles_of
 from adapters.tables import IS_CANCELLED, runs
 from contracts.status import RunStatus
+from contracts.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListedBatch:
     """One batch in a list; `first` and `last` are the runs that were submitted first and last."""
 
@@ -45,7 +45,7 @@ class ListedBatch:
         return self.ended < self.runs
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BatchPage:
     """Some batches, newest first, and the id of a run before whose batch the next page begins; None at the end."""
 

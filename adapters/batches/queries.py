@@ -3,7 +3,6 @@
 import heapq
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from itertools import chain
@@ -26,6 +25,7 @@ from adapters.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, Kind, RunStatus
+from contracts.values import frozen
 
 # the metric of a run, its run_id, its parameters as they are stored
 Measurement = tuple[float | None, str, str]
@@ -262,7 +262,7 @@ def _is_in_columns(constraint: Condition) -> bool:
     return constraint.names <= HEADLINE_COLUMNS.keys()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Point:
     """A measured run: its parameters, and its metrics that have columns, with the one that it is ranked by."""
 

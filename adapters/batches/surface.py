@@ -2,11 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean, median, pvariance
 from typing import Any, TypedDict
 
 from adapters.batches.leaderboard import Goal
+from contracts.values import frozen
 
 Cell = tuple[Any, Any]  # the values of two parameters
 
@@ -23,7 +23,7 @@ class Heatmap(TypedDict):
     runs_per_cell: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Slice:
     """The lowest, median and highest metric of the runs with one value of a parameter."""
 
@@ -33,7 +33,7 @@ class Slice:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surface:
     """Runs side by side: the metric of each, None where it has none, its run_id, and its parameters by name."""
 
@@ -96,7 +96,7 @@ class Surface:
         return Grid(x, y, _ordered(set(across) - {None}), _ordered(set(down) - {None}), cells)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Grid:
     """Completed runs of a batch by the values of two parameters: metric and run_id of each that has the metric."""
 

@@ -1,7 +1,7 @@
 """All metrics of a run: what was measured, put into the table of `adapters.metrics`."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,13 +12,14 @@ from adapters.metrics.rates import Rates
 from adapters.metrics.returns import price_paid
 from adapters.metrics.table import METRICS
 from adapters.metrics.timing import NO_RATES, timing_over
+from contracts.values import frozen
 
 # Of all that lies around the engine: the bars that a rule sees, and the derived metrics. A run reproduced under another
 # version may come to other numbers. None in a row: 250 bars of warm-up, before versions were recorded.
 ANALYSIS_VERSION = "2.1.0"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Performance:
     """All metrics of a run by name, and for each one without a value the reason; NaN and infinity never leave."""
 

@@ -1,16 +1,15 @@
 """Returns by month and over rolling windows, from a run's stored equity."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from adapters.metrics.measured import bar_rate
 from adapters.prices.bars import Column, Whole
+from contracts.values import frozen
 
 FLAT_VARIANCE = 1e-18  # of returns; sums of squares are not more exact than that
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class YearReturns:
     """A calendar year's returns in percent: of each month (None where the run has no bar), and of the whole year."""
 

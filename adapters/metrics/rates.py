@@ -1,13 +1,14 @@
 """What an account earns on idle cash and pays for borrowed shares: for the engine's wrapper, and when a run is read."""
 
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+
+from contracts.values import frozen
 
 DAYS_PER_YEAR = 365
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rates:
     """Fractions per year: of the value of shorts, and on idle cash; 0 is off."""
 

@@ -6,10 +6,10 @@ nothing raises NoValue with the reason.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 from adapters.metrics.measured import NoValue
+from contracts.values import frozen
 
 # with fewer, the estimate's distribution is not the one that the formulas assume
 LEAST_RETURNS = 30
@@ -19,7 +19,7 @@ EULER_GAMMA = 0.5772156649015329
 _NORMAL = NormalDist()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MeasuredSharpe:
     """A Sharpe ratio per bar of so many returns, whose skewness and kurtosis decide how sure it is."""
 
@@ -86,7 +86,7 @@ def _spread(measured: MeasuredSharpe) -> float:
     return spread
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """The best of many trials against luck, with all that goes into it; a number that does not exist has its reason.
 

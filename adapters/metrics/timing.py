@@ -5,7 +5,7 @@ Performance Measurement without Benchmarks, Journal of Business 66(1): 0 without
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import SAME_SHARE, Array, NoValue, average
 from adapters.metrics.rates import Rates
+from contracts.values import frozen
 
 # one in so many bars, those after a bar, are left out of the exposure that it is compared with
 SHADOW = 10
@@ -21,7 +22,7 @@ NO_RATES = Rates()
 LEAST_CHANGE = 1e-3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Timing:
     """A run from its first close on; each array has one value for each later bar.
 
@@ -108,7 +109,7 @@ def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
 def joined(parts: Sequence[Timing]) -> Timing:
     """Runs one after the other as one."""
     return Timing(
-        *(np.concatenate([getattr(part, name) for part in parts]) for name in Timing.__slots__)
+        *(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(Timing))
     )
 
 

@@ -5,7 +5,6 @@ Each change of state is one UPDATE guarded by the old state; the caller owns the
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, update
@@ -18,6 +17,7 @@ from adapters.tables import IS_LIVING, runs
 from contracts.errors import UnknownPortfolio
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.status import RunStatus
+from contracts.values import frozen
 
 REASON_LENGTH = 1000  # characters, the width of the column
 _LISTED = (
@@ -38,7 +38,7 @@ _LISTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Portfolio:
     """A portfolio as the leader and its Job work with it; legs: the run_id of each leg's run."""
 

@@ -1,7 +1,6 @@
 """What is odd about bars that are sound one by one: gaps, jumps, stale ends; and what a new version changes."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from adapters.prices.findings import Finding, listed
 from adapters.prices.looks import duration, usual_distance_s
 from adapters.prices.sessions import DAY_S, bars_per_year, is_at_weekend
 from contracts.timeframes import BY_DAY, LENGTH_S
+from contracts.values import frozen
 
 SPLITS = (2, 3, 4, 5, 7, 8, 10, 15, 20, 25, 30, 50, 100)
 # of a jump's factor around a whole one: what a price moves on the day of a split
@@ -108,7 +108,7 @@ def _stale_end(bars: Bars) -> Iterator[str]:
         yield f"the last {equal:,} closes are equal: is the series still alive?"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changes:
     """How a version differs from the one before: bars by date, and the largest revision of a close, in percent."""
 

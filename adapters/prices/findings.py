@@ -1,13 +1,14 @@
 """What there is to say about a price file: faults that refuse it, warnings that do not, each with its lines."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from contracts.values import frozen
 
 SHOWN = 5  # of the lines, dates or names that a finding concerns, in its sentence
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One sentence about a file: about a line of it, counted from 1, or about what was asked for it."""
 

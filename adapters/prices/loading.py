@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,9 +24,10 @@ from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from contracts.errors import UnknownTicker
 from contracts.run_request import Timeframe
+from contracts.values import frozen, frozen_by_name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """What a file holds and what its loading does, or did: new, changed, or unchanged against the current version."""
 
@@ -98,7 +98,7 @@ def load(
     save_version(engine, report.ticker, report.bars, origin)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class Origin:
     """Where bars come from, for those who look at the version later."""
 

@@ -10,13 +10,14 @@ import numpy as np
 
 from adapters.prices.bars import Whole
 from contracts.timeframes import BY_DAY, LENGTH_S, TIMEFRAMES, Timeframe
+from contracts.values import frozen
 
 # bars that show how far apart they are; fewer may all have weekends and holidays between them
 LEAST_SPACED = 4
 LEAST_DAYS = 0.5  # of the days, that begin and end alike, for them to be sessions
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """Hours of an exchange by its own clock, and its break, if any."""
 

@@ -1,15 +1,16 @@
 """What a price file does not say itself, and whether that can be."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 from adapters.prices.findings import refuse
 from adapters.prices.looks import Looks
 from contracts.timeframes import BY_DAY, IN_WORDS, Timeframe
+from contracts.values import frozen_by_name
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class Meaning:
     """What the file itself does not say.
 

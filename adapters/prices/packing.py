@@ -7,7 +7,6 @@ by significance: 3,270 daily bars take about 60 KB, a million intraday ones abou
 import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import numpy as np
 from adapters.prices.bars import Bars, Whole
 from contracts.errors import BadPrices
 from contracts.run_request import Timeframe
+from contracts.values import frozen
 
 # six columns of at most eight bytes: below MySQL's smallest packet of 4 MB
 BARS_PER_PART = 65_536
@@ -23,7 +23,7 @@ _TYPES = "bhiq"  # signed integers of 1, 2, 4 and 8 bytes
 _HEAD = struct.Struct("<cqI")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PackedPrices:
     """All bars of one version of a ticker's prices, as they lie in the database.
 

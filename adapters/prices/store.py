@@ -5,7 +5,7 @@ What has a data_hash never changes, so bars once read may be kept; which version
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 from typing import Any
@@ -23,12 +23,13 @@ from adapters.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest, Timeframe
 from contracts.run_result import Candle
+from contracts.values import frozen
 
 CACHED_SERIES = 8  # unpacked; a million intraday bars are 48 MB, 3,270 daily ones 160 KB
 CACHED_RANGES = 16  # results looked at in a row; 3,270 candles are about 2 MB
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Version:
     """One version of a series; `is_current` is the one that new runs get."""
 

@@ -5,10 +5,10 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from io import BytesIO
 
 from adapters.prices.findings import listed, refuse
+from contracts.values import frozen
 
 DELIMITERS = ",;\t|"
 NAME = 40  # characters of a cell or a column's name in a sentence
@@ -33,7 +33,7 @@ _MAGIC = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """Cells by row; `columns` says in which cell each known column is, `lines` in which line of the file a row is."""
 

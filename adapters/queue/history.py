@@ -4,7 +4,6 @@ The numbers of now are counted, and the events say how they came about. So nothi
 to run to record it.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from adapters.database import time_of
 from adapters.queue.liveness import counted
 from adapters.tables import run_events, runs
 from contracts.status import RunStatus
+from contracts.values import frozen
 
 LATEST_TIMES = 1000  # runs over which waits and durations are taken
 
@@ -46,7 +46,7 @@ def _mysql_steps(element: steps_after, compiler: Any, **options: Any) -> str:
     return f"FLOOR(TIMESTAMPDIFF(MICROSECOND, CAST({start} AS DATETIME(6)), {moment}) / 1000000 / {step_s})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueuePoint:
     """The most that waited and ran at a time during one step, and how many runs ended in it."""
 
@@ -56,7 +56,7 @@ class QueuePoint:
     ended: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class QueueState:
     """The queue now, and how it came to this; times in seconds, oldest first, None where nothing is known."""
 

@@ -1,6 +1,5 @@
 """What the database knows of those who keep runs going: when a Job last started, and whether a reconciler works."""
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import func, select
@@ -10,11 +9,12 @@ from adapters.database import time_of
 from adapters.queue_tables import leases
 from adapters.tables import runs
 from contracts.status import RunStatus
+from contracts.values import frozen
 
 RECONCILER = "reconciler"  # the name of its lease
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Upkeep:
     """Times by the database's clock, None where nothing is known, and how many runs wait and run."""
 

@@ -1,10 +1,11 @@
 """What a message is: ids for the Job, which reads the request from the database, and words for people."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from rq.serializers import JSONSerializer
+
+from contracts.values import frozen
 
 # The only function that may run; named, so that the web tier never imports it.
 RUN_FUNCTION = "consumer.task.run_backtest"
@@ -18,7 +19,7 @@ BYTES_PER_MESSAGE = 1800
 _JOB_ID = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]{1,6})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunMessage:
     """One attempt of a run, as it is pushed."""
 

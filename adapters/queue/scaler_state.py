@@ -2,12 +2,13 @@
 
 import json
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 from redis import Redis
 
 from adapters.queue.connection import reachable
 from adapters.settings import Settings
+from contracts.values import frozen
 
 # Jobs that wait for a message, each with the time until which that is believed
 IDLE_JOBS = "rq:idle"
@@ -15,7 +16,7 @@ IDLE_TOLD_S = 20
 TOLD_S = 10  # a scaler that has said nothing for so long is gone
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ScalerState:
     """How many Jobs it runs at most, and whether it is paused."""
 

@@ -1,7 +1,6 @@
 """A result taken apart: its worst drawdowns, its returns by size, its trades by kind."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from itertools import pairwise
 from math import floor
@@ -11,6 +10,7 @@ import numpy as np
 from adapters.prices.bars import Column
 from adapters.runs.series import RunSeries
 from contracts.run_result import TradeRow
+from contracts.values import frozen
 
 WORST = 5  # drawdowns that are listed
 LEAST_PCT = 0.005  # a shallower one would be shown as 0.00
@@ -18,7 +18,7 @@ BINS = 20  # of the histogram, between the lowest and the highest return that ar
 EXTREME_SHARE = 0.005  # of the returns on either side go into the outermost bins
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DrawdownSpan:
     """From a peak of the equity to the day on which it was reached again; `end` is None while it is not."""
 
@@ -51,7 +51,7 @@ def _span(run: RunSeries, start: int, end: int) -> DrawdownSpan:
     return DrawdownSpan(depth_pct, peak, bottom, last if end <= len(run.equity) else None, days)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bin:
     """How many bars returned from `low` to below `high` percent; the outermost bins hold all that lies beyond them."""
 
@@ -77,7 +77,7 @@ def returns_histogram(path: Column) -> list[Bin]:
     return [Bin(*each) for each in zip(edges, edges[1:], counts.tolist(), strict=False)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TradeGroup:
     """Trades of one kind."""
 

@@ -8,13 +8,13 @@ import json
 import math
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from adapters.prices.bars import Column, Whole
 from adapters.prices.packing import packed_columns
+from contracts.values import frozen
 
 BARS_PER_PART = 16_384  # a point of a million bars is then found by reading a sixtieth of them
 DIGITS = 6  # of the largest value of a line: a pixel of a chart is a thousandth of it
@@ -63,7 +63,7 @@ def stored_lines(head: dict[str, Any]) -> list[dict[str, Any]]:
     return [line for line in head["lines"] if "column" not in line]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunLines:
     """The columns of a run from the bar `first` on."""
 

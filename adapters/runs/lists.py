@@ -1,7 +1,7 @@
 """Pages of runs by filter and order; each page begins where the one before ended, so that none is counted through."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import date, datetime, time, timedelta
 from itertools import chain
 from operator import ge, gt, le, lt
@@ -22,6 +22,7 @@ from adapters.tables import (
     runs,
 )
 from contracts.status import RunStatus
+from contracts.values import frozen, frozen_by_name
 
 # Ids are given in the order of submission, but two submissions at once may swap; nothing is swapped by more than this.
 DISORDER = timedelta(minutes=5)
@@ -38,7 +39,7 @@ Conditions = list[ColumnElement[bool]]
 Bounds = dict[str, Conditions]  # by metric
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cursor:
     """The run beside which a page begins: its id, and its value in the order unless that is the id."""
 
@@ -46,7 +47,7 @@ class Cursor:
     value: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class RunFilter:
     """Which runs are wanted, in which order.
 
@@ -72,7 +73,7 @@ class RunFilter:
     limit: int = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunPage:
     """Some runs in order, and the cursors of the pages around them; None where there is no such page."""
 

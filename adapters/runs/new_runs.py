@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +17,10 @@ from adapters.tables import IS_WAITING, RUN, run_events, run_tags, runs
 from contracts.errors import Conflict, UnknownRun
 from contracts.run_request import MOST_TAGS, RunRequest, TagChange
 from contracts.status import Kind, RunStatus
+from contracts.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NewRun:
     """A validated request that is about to be recorded."""
 

@@ -1,9 +1,10 @@
 """The conditions of a rule in words with numbers: what held on a bar, and what held it back."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import floor, log10
 from typing import Any
+
+from contracts.values import frozen
 
 Condition = Mapping[str, Any]  # as rules.explanation.Explanation.head says
 SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "=", "!=": "≠"} | {
@@ -18,7 +19,7 @@ OPPOSITES = {"<": "≥", "<=": ">", ">": "≤", ">=": "<", "==": "≠", "!=": "=
 LEAST_DIGITS, MOST_DIGITS = 4, 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BarState:
     """What a rule saw on one bar: the lines by their places in its head, and the truths of its conditions."""
 

@@ -5,7 +5,6 @@ The caller owns the transaction. Every function says what it raises when another
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, and_, insert, select, update
@@ -17,6 +16,7 @@ from adapters.tables import RUN, run_charts, run_events, run_lines, runs
 from contracts.errors import LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, Kind, RunStatus
+from contracts.values import frozen
 
 ERROR_MESSAGE_LENGTH = 1000  # characters, the width of the column
 
@@ -41,7 +41,7 @@ RETRIED = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attempt:
     """One attempt of a run, which waits."""
 
@@ -54,7 +54,7 @@ class Attempt:
         return f"run {self.run_id} attempt {self.attempt}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lease(Attempt):
     """An attempt that runs, for as long as its lease is extended; every change of it asks for this token."""
 
@@ -63,7 +63,7 @@ class Lease(Attempt):
     token: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim(Lease):
     """The right to work on one attempt of a run."""
 

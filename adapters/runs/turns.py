@@ -6,7 +6,6 @@ A batch without a row here waits until its own tickets are taken, so that nothin
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Select, case, delete, func, or_, select, update
@@ -18,13 +17,14 @@ from adapters.queue_tables import batch_turns
 from adapters.runs.states import Attempt, Claim, claim
 from adapters.tables import BATCH_INDEX, IS_WAITING, RUN, runs
 from contracts.errors import StaleMessage
+from contracts.values import frozen
 
 REMEMBERED_S = 3600.0  # after its last turn, so that many small batches are no way to the front
 TURN = batch_turns.c
 _HAS_TURNS = TURN.first_id.is_not(None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Turn:
     """What a ticket entitles to."""
 

@@ -1,7 +1,6 @@
 """Words that people search runs for: where each may stand, and which are found nowhere."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, or_, select, union_all
@@ -9,11 +8,12 @@ from sqlalchemy.engine import Connection
 
 from adapters.database import has_rows
 from adapters.tables import batch_titles, run_tags, runs
+from contracts.values import frozen
 
 _OTHER = runs.alias("other").c
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Word:
     """What somebody searches for: part of a text, in any case, and the tickers and rules whose names it is part of."""
 

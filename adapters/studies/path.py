@@ -3,7 +3,6 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,10 @@ from adapters.metrics.timing import NO_RATES, Timing, joined, timing_of
 from adapters.runs.stored_series import decode_equity, decode_trades, encode_equity
 from adapters.studies.resampling import trade_steps
 from contracts.run_request import Timeframe
+from contracts.values import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Market:
     """What a study's runs have read. times: (bars,) seconds since 1970; closes: of the asset, and of its benchmark."""
 
@@ -38,7 +38,7 @@ class Market:
         return None if math.isnan(first) else (last / first - 1.0) * 100.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunData:
     """One run: its metrics, and each bar's time, simple return and closed trades; equity is stored to the cent."""
 
@@ -96,7 +96,7 @@ def measured_sharpe(returns: Array, bar_rate: float = 0.0) -> MeasuredSharpe:
     return MeasuredSharpe(per_bar, len(returns), skewness_of(returns), kurtosis_of(returns) + 3)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stitched:
     """Runs one after the other, each with the money that the one before has left."""
 

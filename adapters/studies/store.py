@@ -6,7 +6,6 @@ one; the caller owns it.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, insert, select, update
@@ -20,6 +19,7 @@ from adapters.tables import IS_LIVING, runs
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind, RunStatus
 from contracts.study import StudyPlan, StudyStatus
+from contracts.values import frozen
 
 SENTENCE_LENGTH = 255  # characters, the width of the column
 _LIVING = (StudyStatus.ACCEPTED, StudyStatus.TRAINING, StudyStatus.TESTING, StudyStatus.JUDGING)
@@ -40,7 +40,7 @@ _LISTED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Study:
     """A study as it is recorded; choices by window once they are made."""
 

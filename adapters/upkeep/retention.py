@@ -8,7 +8,6 @@ What there is of a run or batch is declared by the tables.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -40,6 +39,7 @@ from adapters.studies.store import batch_of, living_studies
 from adapters.study_tables import studies
 from adapters.tables import runs
 from contracts.status import RunStatus
+from contracts.values import frozen
 
 LOOKED_AT = 10_000  # runs per transaction
 DELETED = 500  # of them at most, so that nobody waits long for the locks
@@ -56,7 +56,7 @@ GOES = {
 Removed = Counter[str]  # rows by part, and "bytes"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """What is deleted together of a run: its rows in a table, or columns of its own row, which are cleared."""
 

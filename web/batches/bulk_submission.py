@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import uuid4
 
 from sqlalchemy.engine import Connection
@@ -17,6 +17,7 @@ from adapters.queue.messages import RunMessage
 from adapters.runs.new_runs import NewRun, insert_runs, now_waiting
 from contracts.errors import Conflict
 from contracts.status import RunStatus
+from contracts.values import frozen
 from web.ownership import join_batch
 from web.platform import Platform
 from web.runs.validation import ValidRequest
@@ -29,7 +30,7 @@ SLOW_S = 1.0
 INSERT_ROWS = 1000  # per statement: about 1 MB, far below every server's max_allowed_packet
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BulkAnswer:
     """The run of each line, in the call's order, and how many of them are new."""
 

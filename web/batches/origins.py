@@ -1,10 +1,11 @@
 """Batches that something else has made: of a study, a screen or a portfolio, whose page says what they are worth."""
 
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from flask import url_for
+
+from contracts.values import frozen
 
 _NOTES = {
     "study": "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict.",
@@ -13,7 +14,7 @@ _NOTES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """What has made a batch: study, screen or portfolio, and its id."""
 

@@ -1,12 +1,12 @@
 """What the account did with the rule's signal of a bar, and what else happened to it there."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from adapters.prices.bars import MOST_DIGITS
 from adapters.runs.condition_summary import OPENING
 from adapters.runs.reasons import number_text
+from contracts.values import frozen
 
 SIDES = {1: "BUY", -1: "SELL"}
 POSITIONS = {"BUY": "long", "SELL": "short"}
@@ -32,7 +32,7 @@ def account_words(
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stretch:
     """What a run's account did on a stretch of bars, in words, and on how many of their closes it held a position."""
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -22,6 +21,7 @@ from contracts.errors import Conflict
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
 from contracts.timeframes import Timeframe
+from contracts.values import frozen
 from web.charts.windows import WINDOW, Window, asked_window
 from web.operation import UNFINISHED, operation
 from web.platform import ask_database, platform
@@ -35,7 +35,7 @@ MOST_TRADES = 1000
 CACHED_RUNS = 4  # decoded; a million bars are 48 MB beside their prices, 3,270 bars 160 KB
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunBars:
     """A completed run with the bars that it traded; each column has one value per bar, NaN where there is none.
 

@@ -1,11 +1,12 @@
 """Which bars of a run are asked for, and how many of them one point of the answer stands for."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
 from adapters.prices.bars import Whole
 from contracts.errors import InvalidRequest
+from contracts.values import frozen
 from web.arguments import arguments
 from web.operation import Argument
 from web.parsers import whole_number
@@ -21,7 +22,7 @@ POINTS = Argument(
 WINDOW = (FROM, TO, POINTS)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Window:
     """Bars `first` to `stop`, exclusive, in groups of `group`: a point begins at each bar of `starts`."""
 

@@ -1,7 +1,6 @@
 """A run once more with other params, from its own page: what may be changed there, and what the change brought."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.runs.queries import run_row
 from contracts.errors import UnknownRun
 from contracts.status import Kind, RunStatus
+from contracts.values import frozen
 from rules.catalog import RULES, ParamSpec
 from web.formats import plain
 from web.titles import PART, full_params
@@ -18,7 +18,7 @@ from web.titles import PART, full_params
 INPUTS = "inputs"  # the params of a rule of one's own that are numbers by name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tunable:
     """A number or choice among a run's params; path: its names in them, with points between."""
 

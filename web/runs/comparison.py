@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -12,6 +11,7 @@ from adapters.batches.leaderboard import is_ruined
 from adapters.metrics.entry import Metric
 from adapters.metrics.table import METRICS
 from contracts.run_request import LABEL_FIELDS
+from contracts.values import frozen
 from web.charts.curves import asked_rows
 from web.titles import full_params
 
@@ -24,7 +24,7 @@ NOT_COMPARED = LABEL_FIELDS | {"params", "data_hash", "benchmark_hash"}
 RECEIPT = {"data_hash": "prices", "engine_version": "engine", "result_hash": "result"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Compared:
     """One run of a comparison, decoded."""
 
@@ -33,7 +33,7 @@ class Compared:
     metrics: dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MetricRow:
     """One metric of all runs, and which of them has the best value; None when none is better."""
 

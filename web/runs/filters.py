@@ -1,7 +1,7 @@
 """The filters of the runs list: each is declared once, for addresses, the form, the query and the API's description."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Column
@@ -12,6 +12,7 @@ from adapters.runs.words import Word
 from adapters.tables import run_tags, runs
 from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, RunStatus
+from contracts.values import frozen_by_name
 from rules.catalog import RULES
 from web.arguments import arguments, limit
 from web.operation import Argument
@@ -35,7 +36,7 @@ STATES = {status.public: status for status in RunStatus} | {CANCELLED: RunStatus
 SORTS = {"created": "created", **{short: metric.name for short, metric in HEADLINES.items()}}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@frozen_by_name
 class Filter(Argument):
     """An argument that narrows the list.
 

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from sqlalchemy import select
@@ -11,6 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.runs.stored_series import decode_signals, short
 from adapters.tables import runs
 from contracts.status import RunStatus
+from contracts.values import frozen
 
 Verdict = Literal["identical", "different", "waiting", "failed"]
 CAUSES = {
@@ -22,7 +22,7 @@ CAUSES = {
 MAX_SHOWN = 20
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reproduction:
     """One repetition: the run on the other side, the verdict, what differs of all that both have, what only one has,
     and what was not the same around it.

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from uuid import uuid4
 
 from sqlalchemy import ColumnElement, Row, select
@@ -21,6 +21,7 @@ from adapters.settings import Settings
 from adapters.tables import runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.status import Kind, RunStatus
+from contracts.values import frozen
 from web.ownership import join_batch
 from web.queue.glance import Glance
 from web.runs.validation import ValidRequest
@@ -30,7 +31,7 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S = 30  # what a client is told to wait when the queue is full
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """The run of a request, and whether it existed before."""
 

@@ -1,11 +1,11 @@
 """A run's trades as a table: filtered, sorted by any column, a page at a time, or whole as CSV."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from math import ceil
 from typing import Any, cast
 
 from contracts.run_result import TradeRow
+from contracts.values import frozen
 from web.arguments import reading_arguments
 from web.parsers import one_of, whole_number
 
@@ -32,7 +32,7 @@ OUTCOMES = ("won", "lost", "open")
 PAGE_SIZE = 50
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TradePage:
     """One page of trades, and what the filter left of them."""
 

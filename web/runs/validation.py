@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from itertools import chain
@@ -16,6 +16,7 @@ from adapters.prices.bars import Bars
 from adapters.prices.store import Version
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, Timeframe, request_hash
+from contracts.values import frozen
 from rules.catalog import check_params, checked_rule
 from web.operation import MAX_BODY_BYTES
 from web.request_fields import FIELDS, RequestField, read_fields
@@ -48,7 +49,7 @@ class PriceSource(Protocol):
         """The bars of a data_hash."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ValidRequest:
     """A request that may be recorded, and the hash of what decides its result."""
 

@@ -1,7 +1,7 @@
 """One run as its page shows it: metrics in order, texts of its charts, why there were no trades, what failed."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy.engine import RowMapping
@@ -16,6 +16,7 @@ from adapters.runs.result import CandleSource, run_result
 from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
+from contracts.values import frozen
 from rules.catalog import complete_params
 from rules.language import filled_texts
 from web.request_fields import asked_again, terms_said
@@ -24,7 +25,7 @@ from web.runs.again import tunables
 TABS = {"stats": "Stats", "trades": "Trades", "numbers": "Numbers and pictures"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """What happened to a failed run, what to do next, and whether the same request could end better."""
 
@@ -72,7 +73,7 @@ FAILURES: dict[str, Failure] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kpi:
     """One metric ready to be shown."""
 
@@ -125,7 +126,7 @@ def _kpi(result: RunResult, metric: Metric) -> Kpi:
     return Kpi(metric, metrics[metric.name], result.metrics_notes.get(metric.name), holding)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Market:
     """Whether a result beat doing nothing, in words; beat is 1, -1, 0 for neither, None where nobody can say."""
 
@@ -153,7 +154,7 @@ def _earned(percent: float) -> str:
     return f"{'gained' if percent >= 0 else 'lost'} {abs(percent):,.1f}%"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Months:
     """Returns by month, and the largest of them without its sign."""
 

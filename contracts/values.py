@@ -1,0 +1,18 @@
+"""How small objects that never change are declared."""
+
+from dataclasses import dataclass, field
+from typing import TypeVar, dataclass_transform
+
+T = TypeVar("T")
+
+
+@dataclass_transform(frozen_default=True, field_specifiers=(field,))
+def frozen(kind: type[T]) -> type[T]:
+    """The class as a dataclass whose fields are set once, with room for no others."""
+    return dataclass(frozen=True, slots=True)(kind)
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
+def frozen_by_name(kind: type[T]) -> type[T]:
+    """The same; whoever makes one names each field."""
+    return dataclass(frozen=True, slots=True, kw_only=True)(kind)
