@@ -17,27 +17,31 @@ class InvalidRequest(PlatformError):
         self.errors = dict(errors)
 
 
-class UnknownRun(PlatformError):
+class Unknown(PlatformError):
+    """There is nothing by this name."""
+
+
+class UnknownRun(Unknown):
     """No run has this run_id."""
 
 
-class UnknownBatch(PlatformError):
+class UnknownBatch(Unknown):
     """No run belongs to this batch_id."""
 
 
-class UnknownStudy(PlatformError):
+class UnknownStudy(Unknown):
     """No study has this study_id."""
 
 
-class UnknownScreen(PlatformError):
+class UnknownScreen(Unknown):
     """No screen has this screen_id."""
 
 
-class UnknownPortfolio(PlatformError):
+class UnknownPortfolio(Unknown):
     """No portfolio has this portfolio_id."""
 
 
-class UnknownTicker(PlatformError):
+class UnknownTicker(Unknown):
     """There are no prices of this ticker and timeframe, or none with this data_hash."""
 
 

@@ -17,7 +17,7 @@ MAX_KEY_LENGTH = 128  # of an Idempotency-Key, the width of its column
 T = TypeVar("T")
 D = TypeVar("D")
 
-_KEY = Parser(words(MAX_KEY_LENGTH), words(MAX_KEY_LENGTH).schema | {"minLength": 1})
+_KEY = Parser(str, words(MAX_KEY_LENGTH).schema | {"minLength": 1})
 KEY = Argument(
     "Idempotency-Key", _KEY, "printable; the same key makes no second run", in_header=True
 )

@@ -23,19 +23,14 @@ from contracts.errors import (
     PlatformError,
     QueueFull,
     QueueUnavailable,
-    UnknownBatch,
-    UnknownPortfolio,
-    UnknownRun,
-    UnknownScreen,
-    UnknownStudy,
-    UnknownTicker,
+    Unknown,
 )
 
 log = logging.getLogger(__name__)
 
 _STATUS_CODES: dict[int, tuple[type[PlatformError], ...]] = {
     400: (InvalidRequest,),
-    404: (UnknownRun, UnknownBatch, UnknownPortfolio, UnknownScreen, UnknownStudy, UnknownTicker),
+    404: (Unknown,),
     409: (Conflict,),
     429: (QueueFull,),
     503: (QueueUnavailable, DrawingUnavailable),

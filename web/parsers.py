@@ -1,8 +1,8 @@
 """How the values of a query are read: each parser says what it accepts, in words and as a schema."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import date
-from math import isfinite
 from typing import Any, Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -31,17 +31,18 @@ class Parser(Generic[T]):
 
 
 def accepting(
-    holds: Callable[[str], bool],
     accepted: str,
-    convert: Callable[[str], T],
     schema: dict[str, Any],
+    convert: Callable[[str], T],
+    holds: Callable[[str], object] = bool,
 ) -> Parser[T]:
-    """A parser that converts a text of which `holds` is true."""
+    """A parser of texts for which `holds` is true and that `convert` can read; others are told what is accepted."""
 
     def parse(text: str) -> T:
-        if not holds(text):
-            raise ValueError(accepted)
-        return convert(text)
+        with suppress(ValueError, OSError, ZoneInfoNotFoundError):
+            if holds(text):
+                return convert(text)
+        raise ValueError(accepted)
 
     return Parser(parse, schema)
 
@@ -49,15 +50,16 @@ def accepting(
 def one_of(*accepted: str) -> Parser[str]:
     """A parser of a word among others."""
     words = ", ".join(accepted) or "nothing"
-    return accepting(lambda text: text in accepted, words, str, {"enum": list(accepted)})
+    return accepting(words, {"enum": list(accepted)}, str, accepted.__contains__)
 
 
 def whole_number(least: int, most: int = MOST_WHOLE) -> Parser[int]:
     """A parser of a whole number between two bounds, both included."""
-    words = f"a whole number from {least} to {most}"
-    schema = {"type": "integer", "minimum": least, "maximum": most}
     return accepting(
-        lambda text: is_digits(text) and least <= int(text) <= most, words, int, schema
+        f"a whole number from {least} to {most}",
+        {"type": "integer", "minimum": least, "maximum": most},
+        int,
+        lambda text: is_digits(text) and least <= int(text) <= most,
     )
 
 
@@ -68,84 +70,56 @@ def is_digits(text: str) -> bool:
 
 def words(length: int) -> Parser[str]:
     """A parser of printable text up to a length."""
-    accepted = f"at most {length} printable characters"
-    schema = TEXT | {"maxLength": length}
     return accepting(
-        lambda text: len(text) <= length and text.isprintable(), accepted, str, schema
+        f"at most {length} printable characters",
+        TEXT | {"maxLength": length},
+        str,
+        lambda text: len(text) <= length and text.isprintable(),
     )
 
 
 def ascii_words(length: int) -> Parser[str]:
     """A parser of printable ASCII up to a length, for columns that hold nothing else."""
-    accepted = f"at most {length} printable characters of ASCII"
-    schema = TEXT | {"maxLength": length, "pattern": "^[ -~]*$"}
     return accepting(
-        lambda text: text.isascii() and len(text) <= length and text.isprintable(),
-        accepted,
+        f"at most {length} printable characters of ASCII",
+        TEXT | {"maxLength": length, "pattern": "^[ -~]*$"},
         str,
-        schema,
+        lambda text: text.isascii() and len(text) <= length and text.isprintable(),
     )
 
 
 # what may name a ticker, in capitals; the column behind it holds nothing outside ASCII
 ticker_symbol = accepting(
-    lambda text: is_ticker(text.upper()),
     "1 to 15 of A-Z 0-9 . ^ = -",
-    str.upper,
     TEXT | {"pattern": "^[A-Za-z0-9.^=-]{1,15}$"},
+    str.upper,
+    lambda text: is_ticker(text.upper()),
 )
 # a hash, such as that which a page of a batch ended with
 sha256 = accepting(
-    lambda text: text.isascii() and text.isalnum() and len(text) <= 64,
     "a SHA-256 in hexadecimal digits",
-    str,
     TEXT | {"pattern": "^[0-9A-Za-z]{0,64}$"},
+    str,
+    lambda text: text.isascii() and text.isalnum() and len(text) <= 64,
 )
 flag = accepting(
-    lambda text: text in ("true", "false"),
     "true, false",
-    lambda text: text == "true",
     {"enum": ["true", "false"]},
+    lambda text: text == "true",
+    lambda text: text in ("true", "false"),
 )
 any_text = Parser(str, TEXT)
-
-
-def _day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise ValueError("a date of the form YYYY-MM-DD") from None
-
-
-def _time_zone(text: str) -> str:
-    try:
-        return ZoneInfo(text).key
-    except (ValueError, OSError, ZoneInfoNotFoundError):
-        raise ValueError("a time zone such as America/New_York") from None
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = float("nan")
-    if not isfinite(value) or abs(value) > MOST_NUMBER:
-        raise ValueError("a number from -1e15 to 1e15")
-    return value
-
-
-def _run_id(text: str) -> str:
-    try:
-        UUID(text)
-    except ValueError:
-        raise ValueError("the id of a run") from None
-    return text
-
-
-day = Parser(_day, TEXT | {"format": "date"})
-time_zone = Parser(_time_zone, TEXT)
-number = Parser(_number, {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER})
-run_id = Parser(_run_id, TEXT | {"format": "uuid"})
+day = accepting("a date of the form YYYY-MM-DD", TEXT | {"format": "date"}, date.fromisoformat)
+time_zone = accepting(
+    "a time zone such as America/New_York", TEXT, lambda text: ZoneInfo(text).key
+)
+number = accepting(
+    "a number from -1e15 to 1e15",
+    {"type": "number", "minimum": -MOST_NUMBER, "maximum": MOST_NUMBER},
+    float,
+    lambda text: abs(float(text)) <= MOST_NUMBER,  # NaN is not
+)
+run_id = accepting("the id of a run", TEXT | {"format": "uuid"}, str, UUID)
 
 
 class IdConverter(BaseConverter):
