@@ -2,30 +2,27 @@
 
 import argparse
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from adapters.prices.checks import oddities
-from adapters.prices.findings import Finding, Refused, in_words
+from adapters.prices.findings import Refused, in_words
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.table import unpacked
 from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 
 
-def findings(path: Path) -> Iterator[Finding]:
-    """What there is to say about one price file."""
+def findings(path: Path) -> list[str]:
+    """What there is to say about one price file: faults, or warnings."""
     named = series_of_file(path.name)
     if named is None:
-        yield Finding("error", f"not named {FILE_NAMES} (A-Z 0-9 . ^ = -)")
-        return
+        return [f"error: not named {FILE_NAMES} (A-Z 0-9 . ^ = -)"]
     try:
         reading = read_prices(unpacked(path.read_bytes()), Meaning(timeframe=named[1]))
     except Refused as fault:
-        yield from fault.findings
-    else:
-        yield from reading.warnings + oddities(reading.bars)
+        return [f"error: {in_words(each)}" for each in fault.findings]
+    return [f"warning: {each}" for each in reading.warnings + oddities(reading.bars)]
 
 
 def main() -> int:
@@ -43,9 +40,9 @@ def main() -> int:
     if not paths:
         print(f"{folder}: no *.csv or *.csv.gz files")
         return 1
-    found = [(path.name, finding) for path in paths for finding in findings(path)]
-    print(*(f"{name}: {finding.level}: {in_words(finding)}" for name, finding in found), sep="\n")
-    faults = sum(finding.level == "error" for _, finding in found)
+    found = [(path.name, said) for path in paths for said in findings(path)]
+    print(*map(": ".join, found), sep="\n")
+    faults = sum(said.startswith("error") for _, said in found)
     print(f"{faults} faults and {len(found) - faults} warnings in {len(paths)} files")
     return 1 if faults else 0
 

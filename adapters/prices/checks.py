@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from adapters.prices.bars import CLOSES_ONLY, Bars, bar_date, bar_dates
-from adapters.prices.findings import Finding, listed
+from adapters.prices.findings import listed
 from adapters.prices.looks import duration, usual_distance_s
 from adapters.prices.sessions import DAY_S, bars_per_year, is_at_weekend
 from contracts.timeframes import BY_DAY, LENGTH_S
@@ -26,9 +26,9 @@ LEAST_JUMP = 0.1
 STALE_BARS = 10  # equal closes at the end: a delisted ticker, or a feed that stands still
 
 
-def oddities(bars: Bars) -> list[Finding]:
+def oddities(bars: Bars) -> list[str]:
     """Warnings about a whole series, none of which refuses it."""
-    found = [
+    return [
         *_spacing(bars),
         *_gaps(bars),
         *_jumps(bars),
@@ -36,7 +36,6 @@ def oddities(bars: Bars) -> list[Finding]:
         *_stale_end(bars),
         *_lone_closes(bars),
     ]
-    return [Finding("warning", text) for text in found]
 
 
 def _spacing(bars: Bars) -> Iterator[str]:
@@ -117,8 +116,8 @@ class Changes:
     removed: list[str]
     largest_pct: float
 
-    def findings(self) -> list[Finding]:
-        """Warnings: history that is rewritten, or shortened."""
+    def warnings(self) -> list[str]:
+        """History that is rewritten, or shortened."""
         texts = []
         if self.revised:
             by = f"by up to {self.largest_pct:.3g}% of the close"
@@ -129,7 +128,7 @@ class Changes:
             texts.append(
                 f"{len(self.removed):,} bars of the current version are missing: {listed(self.removed)}"
             )
-        return [Finding("warning", text) for text in texts]
+        return texts
 
 
 def changes(bars: Bars, before: Bars) -> Changes:

@@ -1,69 +1,153 @@
-"""The dates of a price file: what they look like, and when its bars are."""
+"""The dates of a price file: how they are written, what they look like, and when its bars are."""
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from zoneinfo import ZoneInfo
 
-from adapters.prices.cells import (
-    SAMPLE,
-    date_reader,
-    seconds_of_day,
-    seconds_of_time,
-    seconds_of_week,
-)
-from adapters.prices.findings import Faults
+from adapters.prices.findings import refuse
 from adapters.prices.looks import Looks
-from adapters.prices.meaning import Meaning
-from adapters.prices.table import NAME, Table
-from contracts.timeframes import BY_DAY
+from contracts.timeframes import BY_DAY, IN_WORDS, Timeframe
+from contracts.values import frozen_by_name
 
+DateReader = Callable[[str], datetime | None]
+
+SAMPLE = 2_000  # rows from which the order of day and month is told, and how far bars are apart
 FIRST_YEAR, LAST_YEAR = 1600, 2199  # of a bar; the oldest exchange opened in 1602
+_DAYS = (
+    "%m/%d/%Y",
+    "%d/%m/%Y",
+    "%Y/%m/%d",
+    "%m-%d-%Y",
+    "%d-%m-%Y",
+    "%d.%m.%Y",
+    "%b %d, %Y",
+    "%d-%b-%Y",
+    "%d %b %Y",
+)
+_CLOCKS = ("", " %H:%M", " %H:%M:%S")
+_STAMPS = {12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # by their digits, since strptime takes fewer
+
+
+@frozen_by_name
+class Meaning:
+    """What the file itself does not say.
+
+    guesses: its timeframe, and the zone of times without an offset, are what they look like, where that can be told.
+    """
+
+    timeframe: Timeframe
+    adjust: bool = True  # multiply the whole bar by Adj Close / Close, where the file has both
+    zone: str | None = None  # of times without an offset, such as America/New_York
+    guesses: bool = False
 
 
 class Dates:
-    """The dates of a table, and what the first of them look like."""
+    """The cells of a file's dates, what they look like, and what they mean, with what was asked for.
 
-    def __init__(self, table: Table) -> None:
-        self._cells = table.column("date")
-        if "clock" in table.columns:
-            self._cells = [
-                f"{day}T{clock}"
-                for day, clock in zip(self._cells, table.column("clock"), strict=True)
-            ]
-        self._read = date_reader(self._cells)
-        self.looks = Looks([*filter(None, map(self._read, self._cells[:SAMPLE]))])
+    Refused when no way, or more than one, to read them fits, or they contradict what was asked for.
+    """
 
-    def times(self, lines: Sequence[int], meaning: Meaning, faults: Faults) -> list[int]:
-        """Seconds since 1970, UTC, of each bar."""
-        seconds_of = _reader_of_times(meaning)
-        times = []
-        for cell, line in zip(self._cells, lines, strict=True):
-            moment = self._read(cell)
-            if moment is None:
-                faults.add(
-                    line,
-                    "Date {!r} is not a date; YYYY-MM-DD is understood everywhere",
-                    cell[:NAME],
-                )
-            elif not FIRST_YEAR <= moment.year <= LAST_YEAR:
-                faults.add(
-                    line,
-                    f"Date {{!r}} is out of range: the years {FIRST_YEAR} to {LAST_YEAR}",
-                    cell[:NAME],
-                )
-            elif (seconds := seconds_of(moment)) is None:
-                faults.add(
-                    line,
-                    "Date {!r} has no offset from UTC, as others have; name the time zone",
-                    cell[:NAME],
-                )
-            else:
-                times.append(seconds)
-        return times
+    def __init__(self, cells: Sequence[str], meaning: Meaning) -> None:
+        self._read = _reader(cells[:: max(len(cells) // SAMPLE, 1)])
+        self.looks = Looks([*filter(None, map(self._read, cells[:SAMPLE]))])
+        self.meaning = _settled(meaning, self.looks)
+        self._zone = ZoneInfo(self.meaning.zone) if self.meaning.zone else None
+
+    def doubts(self) -> Iterator[str]:
+        """What was asked for and is taken, though the file looks like something else."""
+        looks, zone = self.looks, self._zone
+        if self.meaning.timeframe in BY_DAY or not (looks.lacks_offset and looks.zone and zone):
+            return
+        at = looks.moments[0].replace(tzinfo=None)
+        if zone.utcoffset(at) != ZoneInfo(looks.zone).utcoffset(at):
+            yield f"the times are taken as those of {zone}, but {looks.hours_in_words}"
+
+    def seconds(self, cell: str) -> int | str:
+        """Seconds since 1970, UTC, of the bar with this date, or what is wrong with it."""
+        moment = self._read(cell)
+        if moment is None:
+            return "{!r} is not a date; YYYY-MM-DD is understood everywhere"
+        if not FIRST_YEAR <= moment.year <= LAST_YEAR:
+            return f"{{!r}} is out of range: the years {FIRST_YEAR} to {LAST_YEAR}"
+        if self.meaning.timeframe in BY_DAY:
+            # whatever offset it is written with
+            moment = datetime(moment.year, moment.month, moment.day, tzinfo=UTC)
+            if self.meaning.timeframe == "1w":
+                # its Monday; that of a Sunday is the next one, as weeks are written in the US
+                moment += timedelta(days=1 - (moment.weekday() + 1) % 7)
+        elif moment.tzinfo is None:
+            if self._zone is None:
+                return "{!r} has no offset from UTC, as others have; name the time zone"
+            moment = moment.replace(tzinfo=self._zone)
+        return int(moment.timestamp())
 
 
-def _reader_of_times(meaning: Meaning) -> Callable[[datetime], int | None]:
-    if meaning.timeframe in BY_DAY:
-        return seconds_of_week if meaning.timeframe == "1w" else seconds_of_day
-    zone = ZoneInfo(meaning.zone) if meaning.zone else None
-    return lambda moment: seconds_of_time(moment, zone)
+def _settled(meaning: Meaning, looks: Looks) -> Meaning:
+    """The meaning, with what the file looks like where that is asked for; Refused where it contradicts the file."""
+    if meaning.guesses and looks.timeframe:
+        meaning = replace(meaning, timeframe=looks.timeframe)
+    asked = meaning.timeframe
+    if looks.contradicts(asked):
+        raise refuse(
+            f"{asked} ({IN_WORDS[asked]}) does not fit the file: {looks.spacing_in_words}",
+            about="timeframe",
+        )
+    if asked in BY_DAY or not looks.lacks_offset or meaning.zone:
+        return meaning
+    if meaning.guesses and looks.zone:
+        return replace(meaning, zone=looks.zone)
+    example = next(each for each in looks.moments if each.tzinfo is None)
+    raise refuse(
+        f"not given, and the times, such as {example}, have no offset from UTC; {looks.in_words(asked)}: name the "
+        "zone of the file, such as America/New_York, or UTC",
+        about="timezone",
+    )
+
+
+def _reader(sample: Sequence[str]) -> DateReader:
+    """How these dates are read; Refused when more than one way fits."""
+    if all(_is_count(cell) and 9 <= len(cell) <= 14 for cell in sample):
+        return _stamp if all(map(_stamp, sample)) else _epoch
+    if all(map(_iso, sample)):
+        return _iso
+    fitting = [reader for reader in _READERS if all(map(reader, sample))]
+    for cell in sample:
+        days = sorted({str(reader(cell))[:10] for reader in fitting})
+        if len(days) > 1:
+            raise refuse(
+                f"the dates, such as {cell!r}, may mean {' or '.join(days)}; write them as YYYY-MM-DD"
+            )
+    return next(iter(fitting), _iso)  # which names the first cell that is none, by its line
+
+
+def _is_count(cell: str) -> bool:
+    return cell.isascii() and cell.isdigit()
+
+
+def _epoch(cell: str) -> datetime | None:
+    if not _is_count(cell) or len(cell) > 13:
+        return None
+    return datetime.fromtimestamp(int(cell) / (1000 if len(cell) > 11 else 1), UTC)
+
+
+def _iso(cell: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(cell)
+    except ValueError:
+        return None
+
+
+def _parsed(cell: str, pattern: str) -> datetime | None:
+    try:
+        return datetime.strptime(cell, pattern)
+    except ValueError:
+        return None
+
+
+def _stamp(cell: str) -> datetime | None:
+    return _parsed(cell, _STAMPS.get(len(cell), ""))
+
+
+_READERS = [partial(_parsed, pattern=f"{day}{clock}") for day in _DAYS for clock in _CLOCKS]

@@ -1,8 +1,9 @@
-"""What there is to say about a price file: faults that refuse it, warnings that do not, each with its lines."""
+"""Why a price file cannot be loaded: its faults, each with the lines that have it."""
 
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any
 
+from adapters.prices.bars import Whole
 from contracts.values import frozen
 
 SHOWN = 5  # of the lines, dates or names that a finding concerns, in its sentence
@@ -12,7 +13,6 @@ SHOWN = 5  # of the lines, dates or names that a finding concerns, in its senten
 class Finding:
     """One sentence about a file: about a line of it, counted from 1, or about what was asked for it."""
 
-    level: Literal["error", "warning"]
     message: str
     line: int | None = None
     about: str = "file"
@@ -38,44 +38,32 @@ def in_words(finding: Finding) -> str:
 
 def refuse(message: str, line: int | None = None, about: str = "file") -> Refused:
     """The error for a file with this one fault."""
-    return Refused([Finding("error", message, line, about)])
+    return Refused([Finding(message, line, about)])
 
 
 class Faults:
-    """Faults by line as they are found, those of one kind together; `check` raises them."""
+    """Faults by line as they are found; `check` raises them."""
 
     def __init__(self) -> None:
-        self._found: dict[str, list[int]] = {}
-        # the first line of each kind, and its values
-        self._first: dict[str, tuple[int, tuple[object, ...]]] = {}
+        self._found: list[Finding] = []
 
-    def add(self, line: int, kind: str, *values: object) -> None:
-        """Note one fault: a sentence, with places for values in it, of which those of the first line are told."""
-        self._found.setdefault(kind, []).append(line)
-        # a file with the newest first is read backwards
-        if kind not in self._first or line < self._first[kind][0]:
-            self._first[kind] = line, values
+    def add(self, kind: str, lines: Whole, *values: Any) -> None:
+        """One fault of all these lines: a sentence, with places for the values of the first of them."""
+        if len(lines):
+            # a file with the newest first is read backwards
+            first = int(lines.argmin())
+            more = (
+                f" ({len(lines):,} lines have this fault: {listed(sorted(lines.tolist()))})"
+                if len(lines) > 1
+                else ""
+            )
+            told = kind.format(*(each[first] for each in values))
+            self._found.append(Finding(told + more, int(lines[first])))
 
     def check(self) -> None:
-        """Refused with the faults of all kinds by their first lines, when there are any."""
-        told = [
-            _together(kind.format(*self._first[kind][1]), sorted(lines))
-            for kind, lines in self._found.items()
-        ]
-        if told:
-            raise Refused(sorted(told, key=lambda finding: finding.line or 0))
-
-
-def _together(message: str, lines: Sequence[int]) -> Finding:
-    """One fault for all lines that have it."""
-    more = f" ({len(lines):,} lines have this fault: {listed(lines)})" if len(lines) > 1 else ""
-    return Finding("error", message + more, lines[0])
-
-
-def lines_in_words(lines: Iterable[int]) -> str:
-    """`line 4`, `lines 4, 9, 12 and 310 more`."""
-    every = list(lines)
-    return f"line{'s' if len(every) > 1 else ''} {listed(every)}"
+        """Refused with the faults by their first lines, when there are any."""
+        if self._found:
+            raise Refused(sorted(self._found, key=lambda finding: finding.line or 0))
 
 
 def listed(every: Sequence[object], shown: int = SHOWN) -> str:

@@ -14,7 +14,7 @@ from adapters.database_errors import is_duplicate_key
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
 from adapters.prices.checks import changes, oddities
-from adapters.prices.findings import Finding, Refused
+from adapters.prices.findings import Refused
 from adapters.prices.packing import pack
 from adapters.prices.reading import Meaning, Reading, read_prices
 from adapters.prices.sessions import bars_per_year
@@ -34,7 +34,7 @@ class Report:
     ticker: str
     outcome: Literal["new", "changed", "unchanged"]
     reading: Reading
-    warnings: list[Finding]
+    warnings: list[str]
     added: int
     revised: int
     removed: int
@@ -62,8 +62,7 @@ class Report:
             "removed": self.removed,
             "done": self.reading.done,
             "warnings": [
-                {"level": each.level, "message": each.message, "line": each.line}
-                for each in self.warnings
+                {"level": "warning", "message": each, "line": None} for each in self.warnings
             ],
         }
 
@@ -79,7 +78,7 @@ def examine(store: PriceStore, ticker: str, content: bytes, meaning: Meaning) ->
     if current.data_hash == bars.data_hash:
         return Report(ticker, "unchanged", reading, warnings, 0, 0, 0)
     found = changes(bars, store.bars(current.data_hash))
-    warnings = warnings + found.findings()
+    warnings = warnings + found.warnings()
     return Report(
         ticker, "changed", reading, warnings, found.added, len(found.revised), len(found.removed)
     )

@@ -5,10 +5,17 @@ import gzip
 import sys
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from io import BytesIO
+from typing import Any
 
+import numpy as np
+
+from adapters.prices.bars import Whole
 from adapters.prices.findings import listed, refuse
 from contracts.values import frozen
+
+Objects = np.ndarray[tuple[int], np.dtype[np.object_]]
 
 DELIMITERS = ",;\t|"
 NAME = 40  # characters of a cell or a column's name in a sentence
@@ -35,18 +42,17 @@ _MAGIC = (
 
 @frozen
 class Table:
-    """Cells by row; `columns` says in which cell each known column is, `lines` in which line of the file a row is."""
+    """Known columns with their cells, and the line of the file that each row is in."""
 
-    rows: Sequence[Sequence[str]]
-    lines: Sequence[int]
-    columns: Mapping[str, int]
+    lines: Whole
+    columns: dict[str, Objects]
     ignored: Sequence[str]
     delimiter: str
 
-    def column(self, name: str) -> list[str]:
-        """The cells of a known column."""
-        place = self.columns[name]
-        return [row[place].strip() for row in self.rows]
+    def part(self, rows: Any) -> "Table":
+        """Those rows alone, by a mask or a slice."""
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        return replace(self, lines=self.lines[rows], columns=columns)
 
 
 def unpacked(content: bytes, most_bytes: int | None = None) -> bytes:
@@ -80,17 +86,21 @@ def read_table(content: bytes) -> Table:
     if _names_tickers(lines[start : start + 2]):
         # yfinance writes a line of names, one of tickers, and one for the index
         header[0], start = "Date", start + 2
-    columns = _columns(header)
+    places = _places(header)
     ignored = [
-        name
-        for place, name in enumerate(header)
-        if place not in columns.values() and name.strip()
+        name for place, name in enumerate(header) if place not in places.values() and name.strip()
     ]
     rows = dict(_rows(lines, start, delimiter, header))
     if not rows:
         raise refuse("no bars after the header", start + 1)
-    _check_widths(rows, header, columns)
-    return Table([*rows.values()], [*rows], columns, ignored, delimiter)
+    _check_widths(rows, header, max(places.values()))
+    columns = {
+        name: np.array([row[place].strip() for row in rows.values()], object)
+        for name, place in places.items()
+    }
+    if "clock" in columns:
+        columns["date"] = columns["date"] + "T" + columns.pop("clock")
+    return Table(np.array([*rows]), columns, ignored, delimiter)
 
 
 def _names_tickers(lines: Sequence[str]) -> bool:
@@ -107,10 +117,7 @@ def _rows(
             yield line, row
 
 
-def _check_widths(
-    rows: Mapping[int, Sequence[str]], header: Sequence[str], columns: Mapping[str, int]
-) -> None:
-    last = max(columns.values())
+def _check_widths(rows: Mapping[int, Sequence[str]], header: Sequence[str], last: int) -> None:
     for line, row in rows.items():
         if len(row) <= last:
             raise refuse(f"{len(row)} columns, but the header has {len(header)}", line)
@@ -141,24 +148,20 @@ def _text(content: bytes) -> str:
     return text
 
 
-def _plain(name: str) -> str:
-    return name.lower().translate(_LEFT_OUT)
-
-
-def _columns(header: Sequence[str]) -> dict[str, int]:
+def _places(header: Sequence[str]) -> dict[str, int]:
     """The place of each known column."""
-    plain = [*map(_plain, header)]
-    places = {name: plain.index(name) for name in plain}
-    columns: dict[str, int] = {}
+    plain = [name.lower().translate(_LEFT_OUT) for name in header]
+    free = {name: plain.index(name) for name in plain}
+    places: dict[str, int] = {}
     for column, names in NAMES.items():
-        known = [name for name in names if name in places]
+        known = [name for name in names if name in free]
         if known:
-            columns[column] = places.pop(known[0])
-    if len(header) == 2 and "date" in columns and not {*columns} - {"date", "adjusted"}:
+            places[column] = free.pop(known[0])
+    if len(header) == 2 and "date" in places and not {*places} - {"date", "adjusted"}:
         # FRED and others call it by the ticker
-        columns = {"date": columns["date"], "close": 1 - columns["date"]}
-    missing = [name.capitalize() for name in REQUIRED if name not in columns]
+        places = {"date": places["date"], "close": 1 - places["date"]}
+    missing = [name.capitalize() for name in REQUIRED if name not in places]
     if missing:
         named = listed([repr(name[:NAME]) for name in header], 12)
         raise refuse(f"no column for {', '.join(missing)}; the header has {named}", 1)
-    return columns
+    return places

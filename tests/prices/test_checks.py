@@ -29,14 +29,14 @@ def daily(closes: list[float], first: date = date(2012, 1, 3), volume: int = 10)
 
 
 def words(bars: Bars) -> str:
-    return "\n".join(finding.message for finding in oddities(bars))
+    return "\n".join(oddities(bars))
 
 
 def test_thirteen_years_of_real_prices_have_one_oddity_a_real_crash() -> None:
     found = [
-        finding.message
+        warning
         for path in sorted(DATA.glob("*.csv"))
-        for finding in oddities(read_prices(path.read_bytes(), Meaning(timeframe="1d")).bars)
+        for warning in oddities(read_prices(path.read_bytes(), Meaning(timeframe="1d")).bars)
     ]
 
     assert found == ["a close moved by over 50% in one bar, once: 2000-09-29 (-52%)"]
@@ -171,7 +171,7 @@ def test_a_new_version_says_what_it_adds_revises_and_drops() -> None:
     assert round(found.largest_pct, 3) == 0.909
     assert (
         "1 bars differ from the current version, by up to 0.909% of the close: 2012-01-04"
-        in found.findings()[0].message
+        in found.warnings()[0]
     )
     assert changes(before, after).removed == ["2012-01-06"]
-    assert changes(before, before).findings() == []
+    assert changes(before, before).warnings() == []

@@ -104,7 +104,7 @@ def test_a_zone_that_is_not_that_of_the_hours_is_taken_with_a_warning() -> None:
     reading = read(file_of(starts(3600, HOURS["America/New_York"])), "1h", "Asia/Tokyo")
 
     assert reading.meaning.zone == "Asia/Tokyo"
-    assert [each.message for each in reading.warnings] == [
+    assert reading.warnings == [
         "the times are taken as those of Asia/Tokyo, but its days have bars from 09:30 to 15:30, which looks like "
         "America/New_York"
     ]
@@ -153,5 +153,5 @@ def test_dates_and_closes_are_enough_and_what_is_missing_is_said() -> None:
 
         assert reading.bars.closes_only == (not more)
         assert reading.bars.columns["Close"].tolist() == [1.2, 1.3, 1.4, 1.5]
-        assert reading.warnings[0].message.startswith("no column for ")
+        assert reading.warnings[0].startswith("no column for ")
         assert (reading.bars.columns["High"] >= reading.bars.columns["Close"]).all()
