@@ -33,8 +33,7 @@ def list_entries(
     connection: Connection, after: int | None, limit: int, **equal: Any
 ) -> Sequence[RowMapping]:
     """Rows before the one numbered `after`, latest first, whose named columns have these values."""
-    query = select(audit).order_by(audit.c.id.desc()).limit(limit)
-    query = query.where(*(audit.c[name] == value for name, value in equal.items()))
+    query = select(audit).filter_by(**equal).order_by(audit.c.id.desc()).limit(limit)
     if after is not None:
         query = query.where(audit.c.id < after)
     return connection.execute(query).mappings().all()
@@ -55,11 +54,10 @@ def count_strangers(connection: Connection, requests: Mapping[tuple[str, int], i
     """Add requests by kind and status to those of this hour; IntegrityError when somebody else begins it just now."""
     hour = time_of(connection).replace(minute=0, second=0, microsecond=0)
     for (kind, status), count in sorted(requests.items()):
-        same = (strangers.c.hour == hour, strangers.c.kind == kind, strangers.c.status == status)
-        added = update(strangers).where(*same).values(requests=strangers.c.requests + count)
+        same = {"hour": hour, "kind": kind, "status": status}
+        added = update(strangers).filter_by(**same).values(requests=strangers.c.requests + count)
         if not connection.execute(added).rowcount:
-            row = {"hour": hour, "kind": kind, "status": status, "requests": count}
-            connection.execute(insert(strangers).values(row))
+            connection.execute(insert(strangers).values(**same, requests=count))
 
 
 def list_strangers(connection: Connection, limit: int) -> Sequence[RowMapping]:
@@ -78,5 +76,5 @@ def delete_old_entries(connection: Connection, days: float, *, dry_run: bool) ->
     # ids grow with time
     oldest = select(*audit.c["id", "at"]).order_by(audit.c.id).limit(PORTION).subquery()
     last = select(func.max(oldest.c.id)).where(oldest.c.at < too_old)
-    last_id = connection.execute(last).scalar()
-    return connection.execute(delete(audit).where(audit.c.id <= (last_id or 0))).rowcount
+    last_id = connection.scalar(last) or 0
+    return connection.execute(delete(audit).where(audit.c.id <= last_id)).rowcount

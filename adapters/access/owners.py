@@ -31,10 +31,10 @@ def submitter(connection: Connection, kind: str, name: str) -> str | None:
     column = _NAMED[kind]
     table = column.table
     query = select(table.c.submitted_by).where(column == name).order_by(table.c.id)
-    return connection.execute(query.limit(1)).scalar()
+    return connection.scalar(query.limit(1))
 
 
 def submitters(connection: Connection, run_ids: Sequence[str]) -> set[str | None]:
     """Who submitted these runs, those that exist."""
     query = select(runs.c.submitted_by).where(runs.c.run_id.in_(run_ids)).distinct()
-    return set(connection.execute(query).scalars())
+    return {*connection.scalars(query)}

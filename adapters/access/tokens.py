@@ -61,8 +61,8 @@ def make_token(connection: Connection, name: str, scope: str, days: int | None =
 
 def revoke_token(connection: Connection, name: str) -> None:
     """End a token, and with it the sessions that were begun by it; Conflict when none such is valid."""
-    valid = (tokens.c.name == name, tokens.c.revoked_at.is_(None))
-    revoked = update(tokens).where(*valid).values(revoked_at=database_now())
+    valid = update(tokens).filter_by(name=name, revoked_at=None)
+    revoked = valid.values(revoked_at=database_now())
     if connection.execute(revoked).rowcount != 1:
         raise Conflict(f"no token that could be revoked is called {name!r}")
 
@@ -91,7 +91,7 @@ class TokenStore:
 
     def holder_in(self, session_id: str, digest: str) -> Actor | None:
         """The same in a session that was begun with the token; None once the session has ended."""
-        ended = select(ended_sessions.c.at).where(ended_sessions.c.session_id == session_id)
+        ended = select(ended_sessions.c.at).filter_by(session_id=session_id)
         with reading(self._engine) as connection:
             if has_rows(connection, ended):
                 return None
@@ -117,8 +117,8 @@ class TokenStore:
 
 def _holder(connection: Connection, digest: str) -> Actor | None:
     has_time = or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > database_now())
-    valid = (tokens.c.digest == digest, tokens.c.revoked_at.is_(None), has_time)
-    row = connection.execute(select(*tokens.c["name", "scope"]).where(*valid)).one_or_none()
+    valid = select(*tokens.c["name", "scope"]).filter_by(digest=digest, revoked_at=None)
+    row = connection.execute(valid.where(has_time)).one_or_none()
     return Actor(row.name, row.scope) if row else None
 
 

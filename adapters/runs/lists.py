@@ -88,7 +88,7 @@ def list_runs(connection: Connection, wanted: RunFilter, *beside: str) -> RunPag
     conditions = _conditions(connection, wanted, bounds)
     # two steps: the ids come from an index alone, and only the page's rows are read
     page = _page_ids(wanted, conditions, _index(connection, wanted, bounds))
-    met = connection.execute(page).scalars().all()
+    met = connection.scalars(page).all()
     ids = met[: wanted.limit]
     query = select(*_LISTED, *map(RUN.get, beside)).where(RUN.id.in_(ids))
     found = {row["id"]: row for row in connection.execute(query).mappings()}
@@ -233,5 +233,4 @@ def _dates(connection: Connection, wanted: RunFilter) -> Conditions:
 def _first_id(
     connection: Connection, when: ColumnElement[bool], *order: ColumnElement[Any]
 ) -> int | None:
-    query = select(RUN.id).where(when).order_by(*order).limit(1)
-    return connection.execute(query).scalar()
+    return connection.scalar(select(RUN.id).where(when).order_by(*order).limit(1))

@@ -82,7 +82,7 @@ def change_tags(connection: Connection, change: TagChange) -> int:
         if tags != request.get("tags", []):
             changed[run_id] = tags
             text = json.dumps(request | {"tags": tags}, ensure_ascii=False)
-            own = update(runs).where(RUN.run_id == run_id)
+            own = update(runs).filter_by(run_id=run_id)
             connection.execute(own.values(request_json=text))
     connection.execute(delete(run_tags).where(run_tags.c.run_id.in_(list(changed))))
     _insert_tags(connection, changed)
@@ -128,10 +128,6 @@ def mark_enqueued(connection: Connection, messages: Sequence[RunMessage]) -> Non
     for message in messages:
         run_ids.setdefault(message.attempt, []).append(message.run_id)
     for attempt, sent in run_ids.items():  # nearly always one
-        waiting = (
-            RUN.run_id.in_(sent),
-            RUN.attempt == attempt,
-            IS_WAITING,
-        )
-        connection.execute(update(runs).where(*waiting).values(enqueued_at=database_now()))
+        waiting = update(runs).where(RUN.run_id.in_(sent), RUN.attempt == attempt, IS_WAITING)
+        connection.execute(waiting.values(enqueued_at=database_now()))
     announce(connection, [message.run_id for message in messages if message.is_bulk])

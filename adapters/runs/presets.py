@@ -46,10 +46,10 @@ def _values(form: Mapping[str, Any]) -> dict[str, Any]:
 
 def change_preset(connection: Connection, preset_id: int, form: Mapping[str, Any]) -> bool:
     """Give a preset another form; False when there is none with this id."""
-    changed = update(presets).where(presets.c.id == preset_id).values(**_values(form))
+    changed = update(presets).filter_by(id=preset_id).values(**_values(form))
     return connection.execute(changed).rowcount == 1
 
 
 def delete_preset(connection: Connection, preset_id: int) -> bool:
     """Remove a preset; False when there is none with this id."""
-    return connection.execute(delete(presets).where(presets.c.id == preset_id)).rowcount == 1
+    return connection.execute(delete(presets).filter_by(id=preset_id)).rowcount == 1

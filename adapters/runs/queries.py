@@ -80,7 +80,7 @@ def runs_alike(
     run_id, status and metrics of lists, by request_hash; conditions: which runs are looked at.
     """
     columns = select(*RUN["request_hash", "run_id", "status"], *HEADLINE_COLUMNS.values())
-    query = columns.where(RUN.kind == Kind.RUN, *conditions).order_by(RUN.id)
+    query = columns.filter_by(kind=Kind.RUN).where(*conditions).order_by(RUN.id)
     rows: list[RowMapping] = []
     for some in portions(hashes):
         rows += connection.execute(query.where(RUN.request_hash.in_(some))).mappings()
@@ -98,19 +98,18 @@ def runs_by_id(connection: Connection, run_ids: Sequence[str]) -> list[RowMappin
 def run_with_prefix(connection: Connection, prefix: str) -> str | None:
     """The id of the one run whose id begins with `prefix`; None when there is none, or more than one."""
     begins = RUN.run_id.startswith(prefix, autoescape=True)
-    found = connection.execute(select(RUN.run_id).where(begins).limit(2)).scalars().all()
+    found = connection.scalars(select(RUN.run_id).where(begins).limit(2)).all()
     return found[0] if len(found) == 1 else None
 
 
 def has_tag(connection: Connection, tag: str) -> bool:
     """Whether any run has this tag."""
-    return has_rows(connection, select(run_tags.c.run_id).where(run_tags.c.tag == tag))
+    return has_rows(connection, select(run_tags.c.run_id).filter_by(tag=tag))
 
 
 def chart_names(connection: Connection, run_id: str) -> frozenset[str]:
     """Which charts of a run were rendered."""
-    names = select(run_charts.c.name).where(run_charts.c.run_id == run_id)
-    return frozenset(connection.execute(names).scalars())
+    return frozenset(connection.scalars(select(run_charts.c.name).filter_by(run_id=run_id)))
 
 
 def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines | None:
@@ -119,16 +118,15 @@ def lines_of(connection: Connection, row: RowMapping, bars: range) -> RunLines |
         return None
     first, last = (bar // BARS_PER_PART for bar in (bars.start, max(bars.stop - 1, bars.start)))
     between = run_lines.c.part.between(first + 1, last + 1)
-    mine = run_lines.c.run_id == row["run_id"]
-    query = select(run_lines.c.packed).where(mine, between).order_by(run_lines.c.part)
-    parts = map(unpacked_columns, connection.execute(query).scalars())
-    columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
+    mine = select(run_lines.c.packed).filter_by(run_id=row["run_id"])
+    parts = connection.scalars(mine.where(between).order_by(run_lines.c.part))
+    columns = [*map(np.concatenate, zip(*map(unpacked_columns, parts), strict=True))]
     return RunLines(decode_head(row["lines_head"]), first * BARS_PER_PART, columns)
 
 
 def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
     """All charts of a run by name."""
-    query = select(*run_charts.c["name", "png"]).where(run_charts.c.run_id == run_id)
+    query = select(*run_charts.c["name", "png"]).filter_by(run_id=run_id)
     charts: dict[str, bytes] = dict(connection.execute(query).all())
     return charts
 
@@ -136,7 +134,5 @@ def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
 def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
     """A run's whole story, oldest first."""
     columns = select(*run_events.c["attempt", "from_status", "to_status", "at", "reason", "host"])
-    rows = connection.execute(
-        columns.where(run_events.c.run_id == run_id).order_by(run_events.c.id)
-    ).mappings()
-    return [{**row, "at": utc_text(row["at"])} for row in rows]
+    mine = columns.filter_by(run_id=run_id).order_by(run_events.c.id)
+    return [{**row, "at": utc_text(row["at"])} for row in connection.execute(mine).mappings()]

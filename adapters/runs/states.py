@@ -86,8 +86,10 @@ def claim(
         "worker": worker[:128],
     }
     _move(connection, waiting, values, f"claimed by {worker}")
-    mine = (RUN.run_id == waiting.run_id, RUN.lease_token == token)
-    row = connection.execute(select(*RUN["request_json", "kind"]).where(*mine)).one_or_none()
+    mine = select(*RUN["request_json", "kind"]).filter_by(
+        run_id=waiting.run_id, lease_token=token
+    )
+    row = connection.execute(mine).one_or_none()
     if row is None:
         raise StaleMessage(f"{waiting} is not waiting")
     request = RunRequest.from_json(json.loads(row.request_json))
@@ -102,7 +104,7 @@ def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
     extended = update(runs).where(_is(held))
     if connection.execute(extended.values(lease_until=database_now(lease_s))).rowcount == 1:
         return
-    query = select(*RUN["lease_token", "cancel_requested"]).where(RUN.run_id == held.run_id)
+    query = select(*RUN["lease_token", "cancel_requested"]).filter_by(run_id=held.run_id)
     row = connection.execute(query).one()
     if row.lease_token != held.token:
         raise LeaseLost(
@@ -183,7 +185,7 @@ def give_up(
 
 def set_beside(connection: Connection, run_id: str, **values: Any) -> None:
     """Change what people say of a run beside its request: title, or pinned; UnknownRun when there is none."""
-    changed = update(runs).where(RUN.run_id == run_id).values(**values)
+    changed = update(runs).filter_by(run_id=run_id).values(**values)
     if connection.execute(changed).rowcount != 1:
         raise UnknownRun(f"no run has the id {run_id}")
 

@@ -46,8 +46,7 @@ def fold(connection: Connection) -> None:
     # clocks are set back, too
     until = max(row.until, min(settled, row.until + timedelta(seconds=MOST_S)))
     summed = Counter(json.loads(row.totals_json)) + _counted(connection, row.until, until)
-    unchanged = (run_totals.c.name == NAME, run_totals.c.until == row.until)
-    change = update(run_totals).where(*unchanged)
+    change = update(run_totals).filter_by(name=NAME, until=row.until)
     connection.execute(change.values(until=until, totals_json=json.dumps(summed)))
 
 

@@ -49,7 +49,7 @@ def announce(connection: Connection, run_ids: Sequence[str]) -> None:
 
 def _announce(connection: Connection, batch_id: str, actor: str, first_id: int) -> None:
     no_later = case((TURN.first_id <= first_id, TURN.first_id), else_=first_id)
-    known = update(batch_turns).where(TURN.batch_id == batch_id).values(first_id=no_later)
+    known = update(batch_turns).filter_by(batch_id=batch_id).values(first_id=no_later)
     values = {"batch_id": batch_id, "actor": actor, "first_id": first_id}
     if not connection.execute(known).rowcount and not inserted(connection, batch_turns, **values):
         connection.execute(known)
@@ -122,9 +122,8 @@ def _waiting(batch: Row[str, int]) -> Select[Any]:
 
 def _rest(connection: Connection, batch: Row[str, int]) -> None:
     """Pass a batch over from now on, if nothing of it waits."""
-    seen = (TURN.batch_id == batch.batch_id, TURN.first_id == batch.first_id)
-    nothing = update(batch_turns).where(*seen, ~_waiting(batch).exists())
-    connection.execute(nothing.values(first_id=None))
+    seen = update(batch_turns).filter_by(batch_id=batch.batch_id, first_id=batch.first_id)
+    connection.execute(seen.where(~_waiting(batch).exists()).values(first_id=None))
 
 
 def mark_served(connection: Connection, turn: Turn) -> None:
@@ -135,7 +134,7 @@ def mark_served(connection: Connection, turn: Turn) -> None:
     if turn.id:  # unless one was announced meanwhile that waits before it
         seen = TURN.first_id == turn.batch.first_id
         values["first_id"] = case((seen, turn.id), else_=TURN.first_id)
-    mine = update(batch_turns).where(TURN.batch_id == turn.batch.batch_id)
+    mine = update(batch_turns).filter_by(batch_id=turn.batch.batch_id)
     connection.execute(mine.values(values))
 
 
