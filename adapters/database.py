@@ -24,6 +24,7 @@ from adapters.database_errors import (
     is_transient,
     is_unreachable,
 )
+from contracts.values import Json
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def connect_database(
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
         return _connect_sqlite(url, answer_s)
-    pool: dict[str, Any] = _POOL | {"pool_size": pool_size} if pool_size else _NO_POOL
+    pool: Json = _POOL | {"pool_size": pool_size} if pool_size else _NO_POOL
     arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
     engine = create_engine(url, connect_args=arguments, pool_reset_on_return=None, **pool)
     event.listen(engine, "reset", _reset_mysql)
@@ -128,10 +129,10 @@ class _Reach:
                 self._first.release()
 
 
-def _mysql_arguments(url: URL, answer_s: int) -> dict[str, Any]:
+def _mysql_arguments(url: URL, answer_s: int) -> Json:
     # READ COMMITTED: a guarded UPDATE must see what others have committed, and gap locks would only cause deadlocks
     isolation = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-    arguments: dict[str, Any] = {
+    arguments: Json = {
         "connect_timeout": min(REACH_S, answer_s),
         "read_timeout": answer_s,
         "write_timeout": SILENCE_S,

@@ -20,13 +20,13 @@ from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
 from sqlalchemy.types import TypeEngine
 
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 MYSQL = ("mysql", "mariadb")
 
 metadata = MetaData()
 _ENGINE = {"engine": "InnoDB", "charset": "utf8mb4"}
-_OPTIONS: dict[str, Any] = {
+_OPTIONS: Json = {
     f"{dialect}_{name}": value for dialect in MYSQL for name, value in _ENGINE.items()
 }
 

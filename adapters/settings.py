@@ -17,6 +17,7 @@ from adapters.setting_parsers import (
     word_list,
 )
 from contracts.errors import InvalidSettings
+from contracts.values import Json, Values
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
@@ -140,9 +141,9 @@ def _read_secret_files(source: dict[str, str], faults: list[str]) -> None:
             faults.append(f"{name}_FILE={path!r}: not UTF-8 text")
 
 
-def _parse(source: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
+def _parse(source: Mapping[str, str], faults: list[str]) -> Json:
     """The values that are given."""
-    values: dict[str, Any] = {}
+    values: Json = {}
     for each in fields(Settings):
         if text := source.get(each.name.upper()):
             parse = _PARSERS.get(each.name) or _PARSERS_BY_TYPE[each.type]
@@ -154,7 +155,7 @@ def _parse(source: Mapping[str, str], faults: list[str]) -> dict[str, Any]:
     return values
 
 
-def _complete(values: dict[str, Any], source: Mapping[str, str], faults: list[str]) -> None:
+def _complete(values: Json, source: Mapping[str, str], faults: list[str]) -> None:
     """Add what follows from other settings, and from those that are only parts of one."""
     if "lease_s" in values and not source.get("HEARTBEAT_S"):
         values["heartbeat_s"] = values["lease_s"] / 4  # as the defaults are to each other
@@ -194,7 +195,7 @@ def _tls(source: Mapping[str, str], faults: list[str]) -> str:
     return f"&ssl_ca={quote(path, safe='')}"
 
 
-def _check(values: Mapping[str, Any], faults: list[str]) -> None:
+def _check(values: Values, faults: list[str]) -> None:
     lease_s = values.get("lease_s", Settings.lease_s)
     heartbeat_s = values.get("heartbeat_s", Settings.heartbeat_s)
     if heartbeat_s * 2 > lease_s:

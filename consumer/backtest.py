@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, field, fields
-from typing import Any
 
 from adapters.metrics.excursions import excursions
 from adapters.metrics.table import HEADLINE_NAMES
@@ -17,7 +16,7 @@ from adapters.runs.stored_series import encode_equity, encode_signals, encode_tr
 from adapters.sparkline import encode_sparkline
 from consumer.setup import Setup
 from contracts.run_request import RunRequest, canonical_json
-from contracts.values import frozen
+from contracts.values import Json, frozen
 from engine.engine import BacktestResult, Trade
 from rules.base import BaseRule
 from rules.prices import Prices
@@ -32,10 +31,10 @@ WORTH_SAYING = 0.01  # of the bars, that a rule had no values on
 class Outcome:
     """What a finished Job leaves behind: columns of its row, what its rule looked at, and what its screen found."""
 
-    columns: dict[str, Any]
+    columns: Json
     lines: list[bytes] = field(default_factory=list)
     # the metrics of all combinations, and of the best one
-    screened: tuple[bytes, dict[str, Any] | None] | None = None
+    screened: tuple[bytes, Json | None] | None = None
     together: bytes | None = None  # what a portfolio found beside its metrics
 
 
@@ -76,12 +75,12 @@ def keeps_lines(request: RunRequest) -> bool:
     return request.batch_id is None or is_of_portfolio(request.batch_id)
 
 
-def plain_trades(result: BacktestResult) -> list[dict[str, Any]]:
+def plain_trades(result: BacktestResult) -> list[Json]:
     """The engine's trades, by the names of their fields."""
     return [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
 
 
-def with_excursions(trades: Sequence[dict[str, Any]], traded: Bars) -> list[dict[str, Any]]:
+def with_excursions(trades: Sequence[Json], traded: Bars) -> list[Json]:
     """Trades with how far the price went against and for each."""
     return [
         trade | excursions(trade, traded.columns["High"], traded.columns["Low"])
@@ -142,7 +141,7 @@ def account_notes(request: RunRequest, prices: RunPrices, result: BacktestResult
     ]
 
 
-def result_hash(core: dict[str, Any], trades: list[dict[str, Any]], equity: list[float]) -> str:
+def result_hash(core: Json, trades: list[Json], equity: list[float]) -> str:
     """SHA-256 over the engine's own metrics, trades and equity as canonical JSON at 10 significant digits."""
     values = {
         "metrics": _rounded(core),
@@ -152,7 +151,7 @@ def result_hash(core: dict[str, Any], trades: list[dict[str, Any]], equity: list
     return hashlib.sha256(canonical_json(values).encode()).hexdigest()
 
 
-def _rounded(values: dict[str, Any]) -> dict[str, Any]:
+def _rounded(values: Json) -> Json:
     return {
         name: significant(value) if isinstance(value, float) else value
         for name, value in values.items()

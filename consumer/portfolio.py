@@ -33,6 +33,7 @@ from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioRequest
 from contracts.portfolio_request import Sharing as Asked
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
+from contracts.values import Json
 from engine.bars import check_bars
 from engine.engine import BacktestEngine
 from portfolio.legs import Leg
@@ -162,11 +163,11 @@ class Traded:
         return mean
 
     @cached_property
-    def trades(self) -> list[dict[str, Any]]:
+    def trades(self) -> list[Json]:
         """All trades by the names of their fields, with excursions."""
         return [self._trade(trade) for trade in self.result.trades]
 
-    def _trade(self, trade: LegTrade) -> dict[str, Any]:
+    def _trade(self, trade: LegTrade) -> Json:
         values = {name: getattr(trade.trade, name) for name in TRADE_FIELDS}
         columns = self._runs[trade.leg].setup.prices.traded.columns
         bars = {name: values[name] for name in ("entry_bar", "exit_bar")}
@@ -174,7 +175,7 @@ class Traded:
         on_its_bars = values | dict(zip(bars, own, strict=True))
         return values | excursions(on_its_bars, columns["High"], columns["Low"])
 
-    def columns(self, image_tag: str) -> dict[str, Any]:
+    def columns(self, image_tag: str) -> Json:
         """The columns of the row of its Job."""
         result, measured = self.result, self._performance()
         equity = result.equity_curve.tolist()

@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy.engine import Connection, Engine, RowMapping
 from sqlalchemy.exc import DBAPIError
@@ -29,9 +28,10 @@ from contracts.errors import QueueUnavailable
 from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioStatus
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
+from contracts.values import Json
 
 # what the request of the Job has in common with none of its legs: a run that was linked may be called otherwise
-OWN_TERMS: dict[str, Any] = {"initial_capital": DEFAULT_CAPITAL, "label": None, "tags": []}
+OWN_TERMS: Json = {"initial_capital": DEFAULT_CAPITAL, "label": None, "tags": []}
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ def _started(connection: Connection, plan: Portfolio) -> bool:
     """Whether this transaction has started the Job; to the queue it is a run of the first leg's request."""
     if not move(connection, plan.portfolio_id, PortfolioStatus.LEGS, PortfolioStatus.TRADING):
         return False
-    own: dict[str, Any] = {
+    own: Json = {
         "run_id": plan.portfolio_id,
         "batch_id": None,
         "charts": False,

@@ -2,12 +2,11 @@
 
 import math
 from pathlib import Path
-from typing import Any
 
 import yaml
 
 from contracts.errors import InvalidSettings
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 PAUSED_ANNOTATION = "autoscaling.keda.sh/paused"
 
@@ -41,7 +40,7 @@ def read_scaled_job(path: Path) -> ScaledJob:
         ) from None
 
 
-def _parse(manifest: dict[str, Any]) -> ScaledJob:
+def _parse(manifest: Json) -> ScaledJob:
     spec = manifest["spec"]
     triggers = [each["metadata"] for each in spec["triggers"] if each["type"] == "redis"]
     job = spec["jobTargetRef"]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
@@ -17,6 +16,7 @@ from consumer.wrappers.liquidation import with_liquidation
 from consumer.wrappers.rates import EngineWithRates, carried
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest
+from contracts.values import Json, Values
 from engine.engine import ENGINE_VERSION, BacktestResult, Bars, check_bars
 from rules.base import BaseRule
 from rules.prices import TIME, Prices
@@ -48,11 +48,11 @@ class Setup:
         """The same on other prices of the same bars."""
         return replace(self, columns=columns)
 
-    def rule_of(self, member: Mapping[str, Any]) -> BaseRule:
+    def rule_of(self, member: Values) -> BaseRule:
         """The request's rule with a combination of swept params; BadParams when it refuses them."""
         return self.rule(with_params(self.request.params, member))
 
-    def rule(self, params: Mapping[str, Any] | None = None) -> BaseRule:
+    def rule(self, params: Values | None = None) -> BaseRule:
         """The request's rule, with these params in place of its own; BadParams when it refuses them."""
         try:
             return build_rule(
@@ -99,20 +99,16 @@ class Setup:
     @cached_property
     def engine(self) -> EngineWithRates:
         """The engine under the request's terms, which have the same names here and there."""
-        terms: dict[str, Any] = {name: getattr(self.request, name) for name in ENGINE_TERMS}
+        terms: Json = {name: getattr(self.request, name) for name in ENGINE_TERMS}
         if self.request.direction == "shortonly":
             terms |= {"direction": "longshort", "short_only": True}
         return EngineWithRates(**terms, periods_per_year=self.prices.bars_per_year)
 
-    def performance_of(
-        self, result: BacktestResult, trades: Sequence[Mapping[str, Any]]
-    ) -> Performance:
+    def performance_of(self, result: BacktestResult, trades: Sequence[Values]) -> Performance:
         """The engine's metrics and those derived from its equity and trades, which have their excursions."""
         return performance(self.measured(result, trades), self.rates)
 
-    def measured(
-        self, result: BacktestResult, trades: Sequence[Mapping[str, Any]] = ()
-    ) -> Measured:
+    def measured(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
         """What metrics are computed from; without trades those of the equity alone."""
         interest, borrow_fees = carried(result.ledger)
         times = self.prices.traded.timestamps

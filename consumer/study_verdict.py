@@ -8,7 +8,6 @@ import json
 import logging
 import sys
 from functools import partial
-from typing import Any
 
 import numpy as np
 from sqlalchemy.engine import Connection, Engine
@@ -32,6 +31,7 @@ from consumer.training import permuted_bests, ranking_of, trained
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.study import StudyStatus
+from contracts.values import Json
 
 log = logging.getLogger("consumer.study_verdict")
 
@@ -51,7 +51,7 @@ def main() -> int:
     return 0
 
 
-def judge(engine: Engine, study: Study) -> dict[str, Any]:
+def judge(engine: Engine, study: Study) -> Json:
     """The verdict of a study whose choices are made and whose runs have ended."""
     request = RunRequest.from_json(study.plan.request.base)
     with reading(engine) as connection:
@@ -113,7 +113,7 @@ def _loaded(engine: Engine, capital: float, market: Market, run_id: str) -> RunD
     return run_data(row, capital, market) if row else None
 
 
-def store(engine: Engine, study: Study, verdict: dict[str, Any]) -> None:
+def store(engine: Engine, study: Study, verdict: Json) -> None:
     """Complete the study with its verdict, unless somebody else has; what earlier ones said is kept in it."""
     columns = {"outcome": verdict["outcome"], "sentence": verdict["sentence"]}
 
@@ -134,7 +134,7 @@ def store(engine: Engine, study: Study, verdict: dict[str, Any]) -> None:
     )
 
 
-def _earlier(text: str | None) -> list[dict[str, Any]]:
+def _earlier(text: str | None) -> list[Json]:
     """What the verdicts before this one said, the first one first; the oldest ones name no method."""
     if text is None:
         return []

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import date
-from typing import Any
 
 import numpy as np
 from sqlalchemy.engine import Connection
@@ -19,7 +18,7 @@ from consumer.study_runs import run_id_of
 from contracts.run_request import RunRequest, request_hash
 from contracts.status import Kind
 from contracts.study import StudyRequest, Window
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 BEST = "best_of_permutation"
 
@@ -85,7 +84,7 @@ def _job(
     asked = study.plan.request
     start_date, end_date = map(date.fromisoformat, window.train)
     times = f" x {permuted['last'] - permuted['first']} orders" if permuted else ""
-    own: dict[str, Any] = {
+    own: Json = {
         "rule_id": f"{asked.base['rule_type']} x {len(tried)}{times}",
         "label": asked.name,
     }

@@ -1,7 +1,7 @@
 """What a user asks for of several assets: one account for many runs. Frozen, as the request of a run is."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, field, fields
 from enum import StrEnum
 from typing import Annotated, Any, Literal
@@ -20,7 +20,7 @@ from contracts.run_request import (
     about,
     canonical_json,
 )
-from contracts.values import frozen_by_name
+from contracts.values import Json, Values, frozen_by_name
 
 MAX_LEGS = 500
 Mode = Literal["shared", "sleeves"]
@@ -148,14 +148,14 @@ class PortfolioRequest:
 
     legs: tuple[LegRequest, ...]
     sharing: Sharing
-    terms: Mapping[str, Any]
+    terms: Values
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """This request as plain JSON values, all fields beside each other."""
         return {"legs": [asdict(leg) for leg in self.legs], **self.terms, **asdict(self.sharing)}
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "PortfolioRequest":
+    def from_json(cls, values: Values) -> "PortfolioRequest":
         """The request that `to_json` wrote; trusted, since it was validated at the border."""
         return cls(
             legs=tuple(LegRequest(**leg) for leg in values["legs"]),
@@ -175,7 +175,7 @@ class PortfolioRequest:
         values = [sharing, [leg.weight for leg in self.legs], list(of_runs)]
         return hashlib.sha256(canonical_json(values).encode()).hexdigest()
 
-    def run_of(self, number: int) -> dict[str, Any]:
+    def run_of(self, number: int) -> Json:
         """The request of a leg's run, as JSON values: a sleeve trades its part of the capital, by the legs' weights."""
         leg = self.legs[number]
         own = {

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import Field, field, fields
 from datetime import date
 from functools import partial
@@ -12,7 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Predicate
 
 from contracts.timeframes import IN_WORDS
 from contracts.timeframes import Timeframe as Timeframe
-from contracts.values import frozen, frozen_by_name
+from contracts.values import Json, Values, frozen, frozen_by_name
 
 SizeType = Literal["value", "percent"]
 Direction = Literal["longonly", "longshort", "shortonly"]
@@ -47,7 +46,7 @@ class Closed:
     """What a request is made of: a field that it does not have is refused."""
 
     __slots__ = ()
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    __pydantic_config__: ClassVar[Json] = {"extra": "forbid"}
 
 
 Percent = Annotated[float, Gt(0), Lt(100)]
@@ -83,9 +82,7 @@ Ticker = Annotated[str, MinLen(1), MaxLen(15), About("Ticker", "market", "A-Z 0-
 RuleType = Annotated[
     str, MinLen(1), MaxLen(32), About("Trading rule", "rule", "a name in the catalog, /api/rules")
 ]
-Params = Annotated[
-    dict[str, Any], About("Parameters", "rule", "the rule catalog knows the bounds")
-]
+Params = Annotated[Json, About("Parameters", "rule", "the rule catalog knows the bounds")]
 Sha256 = Annotated[str, MinLen(64), MaxLen(64)]
 DataHash = Annotated[
     Sha256 | None,
@@ -225,7 +222,7 @@ class RunRequest(Closed):
     label: Annotated[Text | None, About("Label", "label", "to find the run again")] = None
     tags: Annotated[Tags, About("Tags", "label", TAG_HELP)] = field(default_factory=list)
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """This request as plain JSON values; dates as YYYY-MM-DD. `params` is this request's own: do not change it."""
         # asdict copies each value, at ten times the cost
         values = {name: getattr(self, name) for name in FIELD_NAMES}
@@ -234,7 +231,7 @@ class RunRequest(Closed):
         return values
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "RunRequest":
+    def from_json(cls, values: Values) -> "RunRequest":
         """The request that `to_json` wrote; trusted, since it was validated at the border."""
         known = {name: values[name] for name in FIELD_NAMES if name in values}
         known["start_date"] = date.fromisoformat(known["start_date"])
@@ -294,7 +291,7 @@ def canonical_json(values: Any) -> str:
     )
 
 
-def request_hash(request: RunRequest, full_params: Mapping[str, Any]) -> str:
+def request_hash(request: RunRequest, full_params: Values) -> str:
     """SHA-256 over everything that decides the result; `full_params` are the params with their defaults filled in.
 
     A field added later counts only when it is not at its default, so that older requests keep their hash.

@@ -1,9 +1,9 @@
 """What the platform answers about one run. Frozen: fields are never removed or renamed, a new field has a default."""
 
 from dataclasses import field
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
-from contracts.values import frozen_by_name
+from contracts.values import Json, frozen_by_name
 
 PublicStatus = Literal["pending", "running", "completed", "failed"]
 ExitReason = Literal[
@@ -110,7 +110,7 @@ class RunResult:
 
     run_id: str
     status: PublicStatus
-    request: dict[str, Any]
+    request: Json
     error_type: str | None = None
     error_message: str | None = None
     metrics: dict[str, float | int | None] | None = None
@@ -122,7 +122,7 @@ class RunResult:
     trades: list[TradeRow] | None = None
     signals: list[SignalPoint] | None = None
     price_candles: list[Candle] | None = None
-    rejected_orders: list[dict[str, Any]] | None = None
+    rejected_orders: list[Json] | None = None
     explanation_summary: list[ConditionSummary] | None = None
     charts: dict[str, str] | None = None
     chart_base64: str | None = None

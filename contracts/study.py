@@ -1,14 +1,13 @@
 """A study: a plan of many backtests that ends in a verdict. A new field has a default; none is removed or renamed."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, field
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen
 
 from contracts.run_request import Closed
-from contracts.values import frozen, frozen_by_name
+from contracts.values import Json, Values, frozen, frozen_by_name
 
 # of what a verdict is about: 1, a Sharpe ratio above 0; 2, better than holding the same share
 VERDICT_METHOD = 2
@@ -59,8 +58,8 @@ class StudyRequest(Closed):
     """
 
     kind: Kind
-    base: dict[str, Any]
-    combinations: Annotated[list[dict[str, Any]], MinLen(1)]
+    base: Json
+    combinations: Annotated[list[Json], MinLen(1)]
     name: Annotated[str, MinLen(1), MaxLen(64)] = "Study"
     metric: str = "sharpe_ratio"
     goal: Literal["max", "min"] | None = None
@@ -75,12 +74,12 @@ class StudyRequest(Closed):
     train_by: Literal["screens", "runs"] = "screens"
     permutations: Annotated[int, Ge(19), Le(10_000)] = 1000
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """This request as plain JSON values."""
         return asdict(self)
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "StudyRequest":
+    def from_json(cls, values: Values) -> "StudyRequest":
         """The request that `to_json` wrote; before there were screens each combination was a run."""
         return cls(**({"train_by": "runs"} | dict(values)))
 
@@ -103,7 +102,7 @@ class StudyPlan:
     request: StudyRequest
     windows: tuple[Window, ...]
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """This plan as plain JSON values."""
         return {
             "request": self.request.to_json(),
@@ -111,7 +110,7 @@ class StudyPlan:
         }
 
     @classmethod
-    def from_json(cls, values: Mapping[str, Any]) -> "StudyPlan":
+    def from_json(cls, values: Values) -> "StudyPlan":
         """The plan that `to_json` wrote."""
         windows = (
             Window(tuple(w["train"]), tuple(w["test"]) if w["test"] else None)

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, MaxLen, MinLen
 
 from contracts.run_request import Closed
-from contracts.values import frozen_by_name
+from contracts.values import Json, frozen_by_name
 
 Conditions = Annotated[list[str], MaxLen(20)] | str
 
@@ -20,20 +20,20 @@ class SweepSpec(Closed):
     """
 
     base: Annotated[
-        dict[str, Any],
+        Json,
         "an object of what all runs share: ticker or tickers, rule_type, start_date, end_date, ...",
     ]
     name: Annotated[Annotated[str, MinLen(1), MaxLen(255)] | None, "1 to 255 characters"] = None
     method: Annotated[Literal["grid", "random", "list"], "grid, random, list"] = "grid"
     parameters: Annotated[
-        dict[str, Any] | list[Any],
+        Json | list[Any],
         "an object of parameter names and their values; with method list, a list of objects",
     ] = field(default_factory=dict)
     where: Annotated[
         Conditions, "at most 20 conditions on parameters: which combinations are tried"
     ] = field(default_factory=list)
     metric: Annotated[
-        str | dict[str, Any] | None,
+        str | Json | None,
         "a metric, or an object of its name and goal: how results are ranked",
     ] = None
     constraints: Annotated[
@@ -46,11 +46,11 @@ class SweepSpec(Closed):
     ] = 20_000
     seed: Annotated[int, Ge(0), "a whole number from 0: the same one draws the same runs"] = 0
     study: Annotated[
-        dict[str, Any] | None,
+        Json | None,
         "an object with kind: walk_forward, holdout, selection or permutation; of a study only",
     ] = None
     portfolio: Annotated[
-        dict[str, Any] | None,
+        Json | None,
         "an object of how its runs share one account: mode, max_positions, ...; of a portfolio only",
     ] = None
 

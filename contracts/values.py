@@ -1,9 +1,12 @@
-"""How small objects that never change are declared."""
+"""How small objects that never change are declared, and what values by name are called."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar, dataclass_transform
+from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
+Json = dict[str, Any]  # an object of JSON, or what is to become one
+Values = Mapping[str, Any]  # by name, to be read only
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(field,))

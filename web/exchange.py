@@ -8,7 +8,7 @@ from io import BytesIO
 from typing import Any, TypeVar
 from wsgiref.types import WSGIEnvironment
 
-from contracts.values import frozen
+from contracts.values import Json, frozen
 from web.connections import BYTES_PER_S, IDLE_S, UNSENT_BYTES, Connection
 from web.wsgi import Answer
 
@@ -25,8 +25,8 @@ class Exchange:
     """
 
     connection: Connection
-    receive: Callable[[], Awaitable[dict[str, Any]]]
-    send: Callable[[dict[str, Any]], Awaitable[None]]
+    receive: Callable[[], Awaitable[Json]]
+    send: Callable[[Json], Awaitable[None]]
     threads: Executor
 
     async def in_turn(self, work: Callable[..., T], *given: Any) -> T:

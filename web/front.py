@@ -18,6 +18,7 @@ from gunicorn.workers import gasgi  # type: ignore[import-untyped]
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from contracts.values import Json
 from web.actors import PEER
 from web.connections import CONNECTIONS, Connection, Connections
 from web.exchange import Exchange
@@ -82,7 +83,7 @@ class Front:
         self._probing = {path: ThreadPoolExecutor(1) for path in PROBES}
 
     async def __call__(
-        self, connection: Connection, scope: dict[str, Any], receive: Any, send: Any
+        self, connection: Connection, scope: Json, receive: Any, send: Any
     ) -> None:
         """Answer one request."""
         connection.allow(math.inf)
@@ -96,7 +97,7 @@ class Front:
         finally:
             connection.rest()
 
-    async def _answer(self, exchange: Exchange, scope: dict[str, Any]) -> None:
+    async def _answer(self, exchange: Exchange, scope: Json) -> None:
         environ = environ_of(scope)
         if self._proxy in ("*", environ[PEER]):
             _believe(environ, None)  # type: ignore[arg-type]
@@ -110,7 +111,7 @@ class Front:
         if not is_taken:
             await exchange.linger()
 
-    def _most_bytes(self, scope: dict[str, Any]) -> int:
+    def _most_bytes(self, scope: Json) -> int:
         """How large a body may be here."""
         try:
             endpoint, _ = self._routes.match(scope["path"], scope["method"])

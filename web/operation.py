@@ -4,13 +4,13 @@ Access, the check of queries and bodies, and the description for programs follow
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import field
 from typing import Any, Literal, TypeVar
 
 from flask import Flask, current_app, request
 
-from contracts.values import frozen, frozen_by_name
+from contracts.values import Json, Values, frozen, frozen_by_name
 from web.parsers import Parser
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -47,7 +47,7 @@ class Operation:
 
     answers: tuple[str, ...] = ("200 the answer",)
     asks: tuple[Argument, ...] = ()
-    body: Mapping[str, Any] = field(default_factory=dict)
+    body: Values = field(default_factory=dict)
     body_setting: str | None = None
     needs: Who | None = None
     owned: bool = False
@@ -72,7 +72,7 @@ TITLED = "200 Titled: what it is called now"
 REFUSED = (FAULTS, "413 too large", "415 not JSON", "429 the queue is full, see Retry-After")
 
 
-def json_of(*models: str) -> dict[str, Any]:
+def json_of(*models: str) -> Json:
     """A body that is one of the document's named schemas."""
     schemas = [{"$ref": f"#/components/schemas/{model}"} for model in models]
     return {"application/json": schemas[0] if len(schemas) == 1 else {"anyOf": schemas}}

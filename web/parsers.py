@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import date
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from werkzeug.routing import BaseConverter, UUIDConverter
 
 from adapters.prices.tickers import is_ticker
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 T = TypeVar("T")
 MAX_DIGITS = 18  # of a whole number: the ids of 64 bits
@@ -24,7 +24,7 @@ class Parser(Generic[T]):
     """Converts a text; ValueError with what is accepted for every other. `schema` is the same as JSON Schema."""
 
     convert: Callable[[str], T]
-    schema: dict[str, Any]
+    schema: Json
 
     def __call__(self, text: str) -> T:
         return self.convert(text)
@@ -32,7 +32,7 @@ class Parser(Generic[T]):
 
 def accepting(
     accepted: str,
-    schema: dict[str, Any],
+    schema: Json,
     convert: Callable[[str], T],
     holds: Callable[[str], object] = bool,
 ) -> Parser[T]:

@@ -12,7 +12,7 @@ from annotated_types import BaseMetadata
 
 from contracts.portfolio_request import ONLY_SHARED, ONLY_SLEEVES, Sharing
 from contracts.run_request import About, RunRequest, Section, about
-from contracts.values import frozen
+from contracts.values import Json, Values, frozen
 from web.formats import plain
 
 Kind = Literal["number", "choice", "flag", "date", "text", "words", "object"]
@@ -36,8 +36,8 @@ class RequestField:
     name: str
     about: About
     kind: Kind
-    bounds: dict[str, Any]
-    each_bounds: dict[str, Any]  # of words, those of each one
+    bounds: Json
+    each_bounds: Json  # of words, those of each one
     choices: dict[str, str]  # what a form calls each value
     optional: bool  # null is accepted
     default: Any  # None also where there is none
@@ -126,7 +126,7 @@ def _read(each: Field[Any]) -> RequestField:
     )
 
 
-def _bounds(parts: Iterable[Any]) -> dict[str, Any]:
+def _bounds(parts: Iterable[Any]) -> Json:
     bounds: list[Any] = [part for part in parts if isinstance(part, BaseMetadata)]
     return dict(chain.from_iterable(asdict(part).items() for part in bounds))
 
@@ -152,14 +152,14 @@ PRESET_FIELDS = tuple(
 )
 
 
-def asked_again(values: dict[str, Any]) -> dict[str, Any]:
+def asked_again(values: Json) -> Json:
     """A request without what belongs to its run, or to its batch, alone."""
     return {
         name: values[name] for name, each in FIELDS.items() if each.about.asked and name in values
     }
 
 
-def differing(requests: Sequence[Mapping[str, Any]], decided: Collection[str]) -> list[str]:
+def differing(requests: Sequence[Values], decided: Collection[str]) -> list[str]:
     """Which fields of `asked_again`, but those that are decided elsewhere, are not the same in all requests."""
     first, *others = requests
     return [
@@ -170,7 +170,7 @@ def differing(requests: Sequence[Mapping[str, Any]], decided: Collection[str]) -
 
 
 def terms_said(
-    values: Mapping[str, Any], *sections: Section, fields: Mapping[str, RequestField] = FIELDS
+    values: Values, *sections: Section, fields: Mapping[str, RequestField] = FIELDS
 ) -> dict[str, str]:
     """What people asked for in these sections, by title, as pages show it; what is not set is left out."""
     asked = (

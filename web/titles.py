@@ -13,6 +13,7 @@ from adapters.batches.flat_params import flat_params
 from contracts.run_request import Titled
 from contracts.status import Kind
 from contracts.study import StudyRequest
+from contracts.values import Json, Values
 from rules.catalog import RULES, checked_rule, complete_params
 from web.arguments import json_body
 from web.formats import plain
@@ -62,13 +63,13 @@ def rule_title(run: Row) -> str:
     return ", ".join(filter(None, [rule_name(rule_type), *said]))
 
 
-def _condition(params: Mapping[str, Any]) -> str:
+def _condition(params: Values) -> str:
     """When a rule of one's own buys, where it has no parameters by which it could be told from others."""
     lines = [line.partition("#")[0].strip() for line in str(params.get("buy", "")).splitlines()]
     return shorten(next(filter(None, reversed(lines)), ""), CONDITION_LENGTH, placeholder=" …")
 
 
-def params_said(rule_type: str, params: Mapping[str, Any]) -> Iterator[str]:
+def params_said(rule_type: str, params: Values) -> Iterator[str]:
     """Complete parameters as `n = 50`, in the rule's order; without the texts of a rule of one's own."""
     kinds = {param.name: param.kind for param in RULES[rule_type].params}
     for name, value in flat_params(params).items():
@@ -144,13 +145,11 @@ def _varying(first: Row, last: Row) -> list[str]:
     return [name for name, value in one.items() if other.get(name) != value]
 
 
-def full_params(rule_type: str, params: Mapping[str, Any]) -> dict[str, Any]:
+def full_params(rule_type: str, params: Values) -> Json:
     """Params with the defaults of those that were not given, side by side by their names."""
     return flat_params(complete_params(rule_type, params))
 
 
-def _params(run: Row) -> dict[str, Any]:
-    found: dict[str, Any] = (
-        json.loads(run["params_json"]) if "params_json" in run else run["params"]
-    )
+def _params(run: Row) -> Json:
+    found: Json = json.loads(run["params_json"]) if "params_json" in run else run["params"]
     return found

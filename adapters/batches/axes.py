@@ -1,13 +1,14 @@
 """The values of a parameter and their combinations: a whole grid, or distinct random members of it."""
 
 import random
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import islice, product
 from math import prod
 from typing import Any
 
 from adapters.batches.conditions import Condition
+from contracts.values import Json, Values
 
 # combinations that are looked at, before `where` has chosen among them
 MAX_ENUMERATED = 2_000_000
@@ -18,7 +19,7 @@ MAX_VALUES = 10_000  # of one parameter
 MOST_COMBINATIONS = 10**18
 
 Axes = dict[str, list[Any]]
-Member = dict[str, Any]
+Member = Json
 
 
 def axis_values(axis: Any) -> list[Any]:
@@ -68,7 +69,7 @@ def _count(least: Decimal, most: Decimal, step: Decimal) -> int:
         return 0
 
 
-def grid(axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any]) -> Iterator[Member]:
+def grid(axes: Axes, where: Sequence[Condition], fixed: Values) -> Iterator[Member]:
     """All combinations that `where` accepts, the last axis fastest; ValueError above MAX_ENUMERATED."""
     if size(axes) > MAX_ENUMERATED:
         raise ValueError(
@@ -80,7 +81,7 @@ def grid(axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any]) -> It
 
 
 def drawn(
-    axes: Axes, where: Sequence[Condition], fixed: Mapping[str, Any], count: int, seed: int
+    axes: Axes, where: Sequence[Condition], fixed: Values, count: int, seed: int
 ) -> Iterator[Member]:
     """At most `count` distinct combinations that `where` accepts, in the order that `seed` draws them."""
     total = size(axes)
@@ -119,7 +120,7 @@ def _member(axes: Axes, number: int) -> Member:
 
 
 def _accepted(
-    members: Iterator[Member], where: Sequence[Condition], fixed: Mapping[str, Any]
+    members: Iterator[Member], where: Sequence[Condition], fixed: Values
 ) -> Iterator[Member]:
     for member in members:
         values = {**fixed, **member}

@@ -8,12 +8,13 @@ from typing import Any
 
 from adapters.batches.flat_params import flat_params
 from adapters.batches.leaderboard import Ranking, is_ruined
+from contracts.values import Values
 
 Metrics = Mapping[str, float | int | None]
 
 
 def ranked(
-    params: Sequence[Mapping[str, Any]],
+    params: Sequence[Values],
     tried: Sequence[Metrics | None],
     ranking: Ranking,
     *,
@@ -48,9 +49,7 @@ def _value(metrics: Metrics | None, name: str) -> float | None:
     return value if value is not None and isfinite(value) else None
 
 
-def _smoothed(
-    params: Sequence[Mapping[str, Any]], values: Sequence[float | None]
-) -> list[float | None]:
+def _smoothed(params: Sequence[Values], values: Sequence[float | None]) -> list[float | None]:
     """Each value as the mean of its neighbourhood; words and flags of the params are not walked across."""
     cells = _cells([flat_params(each) for each in params])
     by_cell = dict(zip(cells, values, strict=True))
@@ -65,7 +64,7 @@ def _smoothed(
     return smoothed
 
 
-def _cells(params: Sequence[Mapping[str, Any]]) -> list[tuple[Any, ...]]:
+def _cells(params: Sequence[Values]) -> list[tuple[Any, ...]]:
     """Each combination as places on its axes.
 
     A parameter that never changes is no axis, so that the neighbourhood has as few members as it can.

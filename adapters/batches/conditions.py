@@ -5,12 +5,12 @@ Python's grammar, a few of its nodes, and no eval. The same tree is worked out o
 
 import ast
 import operator
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import pairwise
 from typing import Any
 
 from adapters.metrics.table import METRIC_NAMES
-from contracts.values import frozen
+from contracts.values import Values, frozen
 
 MAX_CHARACTERS = 1000
 MAX_NODES = 200  # of one comparison, whose tree is walked by recursion
@@ -38,7 +38,7 @@ class Condition:
     names: frozenset[str]
     comparisons: tuple[ast.Compare, ...]
 
-    def holds(self, values: Mapping[str, Any]) -> bool:
+    def holds(self, values: Values) -> bool:
         """Whether it is true of these values; False where one is missing, null, or of another kind."""
         try:
             return all(self.over(values))
@@ -53,7 +53,7 @@ class Condition:
             isinstance(node, ast.Name | ast.Constant | ast.BinOp | ast.UnaryOp) for node in nodes
         )
 
-    def over(self, values: Mapping[str, Any]) -> Iterator[Any]:
+    def over(self, values: Values) -> Iterator[Any]:
         """Each comparison, worked out over values, or as clauses over columns."""
         for each in self.comparisons:
             sides = [_value(node, values) for node in (each.left, *each.comparators)]
@@ -133,7 +133,7 @@ METRIC_CONDITIONS = Reader("metrics", METRIC_NAMES)
 parse_condition = METRIC_CONDITIONS.parse
 
 
-def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
+def _value(node: ast.expr, values: Values) -> Any:
     match node:
         case ast.Constant(value=constant):
             return constant
@@ -147,7 +147,7 @@ def _value(node: ast.expr, values: Mapping[str, Any]) -> Any:
     return known
 
 
-def _number(node: ast.expr, values: Mapping[str, Any]) -> Any:
+def _number(node: ast.expr, values: Values) -> Any:
     number = _value(node, values)
     if isinstance(number, Sequence):
         raise TypeError("arithmetic is for numbers")  # a text times a number would be a long text

@@ -16,6 +16,7 @@ from adapters.batches.leaderboard import Goal, Ranking, default_goal
 from adapters.metrics.table import METRIC_NAMES
 from contracts.errors import InvalidRequest
 from contracts.sweep import SweepSpec
+from contracts.values import Json, Values
 
 GOALS: Mapping[Any, Goal] = {"max": "max", "min": "min", "maximize": "max", "minimize": "min"}
 MAX_NAME = 40  # characters of the name that go into the batch id
@@ -32,23 +33,23 @@ class Expansion:
     """
 
     spec: SweepSpec
-    base: dict[str, Any]
+    base: Json
     tickers: list[str]
     members: list[Member]
     ranking: Ranking | None
 
     @cached_property
-    def requests(self) -> list[dict[str, Any]]:
+    def requests(self) -> list[Json]:
         """The runs, all combinations of the first ticker first."""
         return [
             self.request(ticker, member) for ticker in self.tickers for member in self.members
         ]
 
-    def request(self, ticker: str, member: Member) -> dict[str, Any]:
+    def request(self, ticker: str, member: Member) -> Json:
         """One of the runs."""
         return {"charts": False, **self.base, "ticker": ticker, "params": self.params(member)}
 
-    def params(self, member: Member) -> dict[str, Any]:
+    def params(self, member: Member) -> Json:
         """The whole params of a combination."""
         return with_params(self.base.get("params") or {}, member)
 
@@ -109,7 +110,7 @@ class Expansion:
 
 def expanded(
     spec: SweepSpec,
-    rules: Mapping[str, Mapping[str, Any]],
+    rules: Mapping[str, Values],
     most: int,
     errors: Mapping[str, str] | None = None,
 ) -> Expansion:
@@ -136,7 +137,7 @@ def expanded(
     return Expansion(spec, base, tickers, members, ranking)
 
 
-def _tickers(base: dict[str, Any], errors: Faults) -> list[str]:
+def _tickers(base: Json, errors: Faults) -> list[str]:
     """The tickers, which are taken out of the base."""
     given = base.pop("tickers", None) or base.pop("ticker", None)
     tickers = given if isinstance(given, list) else [given]
@@ -146,9 +147,7 @@ def _tickers(base: dict[str, Any], errors: Faults) -> list[str]:
     return list(dict.fromkeys(tickers))
 
 
-def _fixed_params(
-    base: Mapping[str, Any], rules: Mapping[str, Mapping[str, Any]], errors: Faults
-) -> dict[str, Any] | None:
+def _fixed_params(base: Values, rules: Mapping[str, Values], errors: Faults) -> Json | None:
     """The rule's parameters as they are where they are not swept; None without a known rule."""
     rule_type, params = base.get("rule_type"), base.get("params") or {}
     if not isinstance(rule_type, str) or rule_type not in rules:
@@ -206,7 +205,7 @@ def _members(
     spec: SweepSpec,
     axes: Axes,
     where: list[Condition],
-    fixed: Mapping[str, Any],
+    fixed: Values,
     tickers: int,
     most: int,
     errors: Faults,

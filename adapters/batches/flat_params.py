@@ -3,13 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from contracts.values import Json, Values
 
-def flat_params(params: Mapping[str, Any]) -> dict[str, Any]:
+
+def flat_params(params: Values) -> Json:
     """Params by name, those inside another one by a dotted name: {"inputs": {"fast": 5}} has inputs.fast.
 
     Of an input with bounds, {value, min, max}, it is the value.
     """
-    flat: dict[str, Any] = {}
+    flat: Json = {}
     for name, value in params.items():
         # twice as quick as Mapping, and 20,000 runs are read for one page
         if isinstance(value, dict):
@@ -23,7 +25,7 @@ def _plain(given: Any) -> Any:
     return given.get("value") if isinstance(given, Mapping) else given
 
 
-def with_params(fixed: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
+def with_params(fixed: Values, given: Values) -> Json:
     """`fixed` with `given` on top, in which inputs.fast is the input `fast`; one that has bounds keeps them."""
     params = dict(fixed)
     for name, value in given.items():

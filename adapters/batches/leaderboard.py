@@ -1,11 +1,11 @@
 """Runs of a batch against each other: what is better, who has no place, and what to bear in mind."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Literal
 
 from adapters.batches.conditions import METRIC_CONDITIONS, Condition
 from adapters.metrics.table import METRICS_BY_NAME
-from contracts.values import frozen
+from contracts.values import Json, Values, frozen
 
 Goal = Literal["max", "min"]
 
@@ -20,7 +20,7 @@ class Ranking:
     goal: Goal
     constraints: Sequence[Condition] = ()
 
-    def to_json(self) -> dict[str, Any]:
+    def to_json(self) -> Json:
         """This ranking as the API shows and takes it."""
         return {
             "metric": self.metric,
@@ -41,7 +41,7 @@ def default_goal(metric: str) -> Goal:
     return "min" if METRICS_BY_NAME[metric].better == "low" else "max"
 
 
-def is_ruined(metrics: Mapping[str, Any]) -> bool:
+def is_ruined(metrics: Values) -> bool:
     """Whether a run once had nothing left: whatever it came to afterwards, no broker would have let it go on."""
     return (metrics.get("max_drawdown_pct") or 0.0) >= RUIN_PCT
 

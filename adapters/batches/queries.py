@@ -25,7 +25,7 @@ from adapters.tables import HEADLINE_COLUMNS, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, Kind, RunStatus
-from contracts.values import frozen
+from contracts.values import Json, Values, frozen
 
 # the metric of a run, its run_id, its parameters as they are stored
 Measurement = tuple[float | None, str, str]
@@ -85,7 +85,7 @@ def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collecti
     return connection.execute(select(func.count()).select_from(runs).where(*others)).scalar_one()
 
 
-def batch_summary(connection: Connection, batch_id: str) -> dict[str, Any]:
+def batch_summary(connection: Connection, batch_id: str) -> Json:
     """Counts, failures and times of a batch; UnknownBatch when no run belongs to it.
 
     title: what people call it, None: nothing. ends: its first and its last run, from which a name of its own follows.
@@ -141,7 +141,7 @@ def _unknown(batch_id: str) -> UnknownBatch:
 
 def batch_requests(
     connection: Connection, batch_id: str, status: RunStatus | None = None
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """The requests of its runs, all or those in a state, in the order of their submission, with all fields.
 
     UnknownBatch when no run belongs to it.
@@ -229,7 +229,7 @@ def measured_runs(
 
 def leaders(
     connection: Connection, measured: Sequence[Measurement], ranking: Ranking, top: int
-) -> list[dict[str, Any]]:
+) -> list[Json]:
     """The `top` runs among the measured ones, best first; those without the metric are left out."""
     choose = heapq.nlargest if ranking.goal == "max" else heapq.nsmallest
     best = choose(top, (each for each in measured if each[0] is not None), key=itemgetter(0))
@@ -267,11 +267,11 @@ class Point:
     """A measured run: its parameters, and its metrics that have columns, with the one that it is ranked by."""
 
     measured: Measurement
-    params: Mapping[str, Any]
+    params: Values
     metrics: Mapping[str, float | None]
 
     @property
-    def values(self) -> dict[str, Any]:
+    def values(self) -> Json:
         """Both by name, as conditions name them."""
         return {**self.params, **self.metrics}
 
@@ -295,13 +295,11 @@ def surface_of(measured: Sequence[Measurement]) -> Surface:
 
 
 @lru_cache(maxsize=MAX_PARSED)
-def _flat(params_json: str) -> Mapping[str, Any]:
+def _flat(params_json: str) -> Values:
     return flat_params(json.loads(params_json))
 
 
-def batch_page(
-    connection: Connection, batch_id: str, after: str, limit: int
-) -> list[dict[str, Any]]:
+def batch_page(connection: Connection, batch_id: str, after: str, limit: int) -> list[Json]:
     """The next `limit` runs of a batch by request hash, an order that its unique index gives for nothing."""
     query = select(*RUN_COLUMNS).where(runs.c.batch_id == batch_id, runs.c.request_hash > after)
     return [
@@ -310,7 +308,7 @@ def batch_page(
     ]
 
 
-def batch_run(row: RowMapping) -> dict[str, Any]:
+def batch_run(row: RowMapping) -> Json:
     """One run of a batch as the API shows it."""
     stored = json.loads(row["metrics_json"]) if row["metrics_json"] else None
     return {

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from contracts.run_result import (
     TradeRow,
 )
 from contracts.timeframes import BY_DAY, Timeframe
+from contracts.values import Values
 
 FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
 DAY = timedelta(days=1)
@@ -58,7 +58,7 @@ def drawdowns(path: Column) -> Column:
 def cash_curve(
     times: Whole,
     equity: Column,
-    trades: Sequence[Mapping[str, Any]],
+    trades: Sequence[Values],
     initial_capital: float,
     rates: Rates,
 ) -> Column:
@@ -83,7 +83,7 @@ def cash_curve(
     return np.array(cash)
 
 
-def shares_held(trades: Sequence[Mapping[str, Any]], bars: int) -> Column:
+def shares_held(trades: Sequence[Values], bars: int) -> Column:
     """(bars,) shares after each bar's fills, below 0 when short."""
     changes = np.zeros(bars)
     for trade in trades:
@@ -107,14 +107,12 @@ def portfolio_points(dates: Sequence[str], equity: Column, cash: Column) -> list
     ]
 
 
-def fill_bars(trades: Sequence[Mapping[str, Any]]) -> list[FillBars]:
+def fill_bars(trades: Sequence[Values]) -> list[FillBars]:
     """Bars of each trade's entry and exit. Times do not tell them: within a day a bar closes as the next one opens."""
     return [(trade["entry_bar"], trade["exit_bar"]) for trade in trades]
 
 
-def trade_rows(
-    trades: Sequence[Mapping[str, Any]], times: Whole, timeframe: Timeframe
-) -> list[TradeRow]:
+def trade_rows(trades: Sequence[Values], times: Whole, timeframe: Timeframe) -> list[TradeRow]:
     """Trades as the contract shows them: numbered and dated."""
     dates = bar_dates(times, timeframe)
     return [trade_row(number, trade, dates, timeframe) for number, trade in enumerate(trades)]
@@ -122,7 +120,7 @@ def trade_rows(
 
 def trade_row(
     number: int,
-    trade: Mapping[str, Any],
+    trade: Values,
     dates: Sequence[str] | Mapping[int, str],
     timeframe: Timeframe,
 ) -> TradeRow:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from adapters.metrics.curves import drawdowns
+from contracts.values import Values
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -47,7 +48,7 @@ class Measured:
     timestamps: Array
     periods_per_year: float
     core: Mapping[str, float | int | None] = field(default_factory=dict)
-    trades: Sequence[Mapping[str, Any]] = ()
+    trades: Sequence[Values] = ()
     fee_rate: float = 0.0
     slippage_bps: float = 0.0
     risk_free_rate: float = 0.0
@@ -171,7 +172,7 @@ class Measured:
         )
 
     @cached_property
-    def closed(self) -> list[Mapping[str, Any]]:
+    def closed(self) -> list[Values]:
         """The trades that have ended; NoValue when there are none."""
         closed = [trade for trade in self.trades if not trade["is_open"]]
         if not closed:

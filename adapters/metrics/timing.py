@@ -4,16 +4,15 @@ The mean of these returns is the covariance of the position with the asset's nex
 Performance Measurement without Benchmarks, Journal of Business 66(1): 0 without skill, however the market drifts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any
 
 import numpy as np
 
 from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import SAME_SHARE, Array, NoValue, average
 from adapters.metrics.rates import Rates
-from contracts.values import frozen
+from contracts.values import Values, frozen
 
 # one in so many bars, those after a bar, are left out of the exposure that it is compared with
 SHADOW = 10
@@ -65,7 +64,7 @@ def timing_of(
     initial_capital: float,
     equity: Array,
     closes: Array,
-    trades: Sequence[Mapping[str, Any]],
+    trades: Sequence[Values],
     times: Array,
     rates: Rates = NO_RATES,
 ) -> Timing:

@@ -2,27 +2,27 @@
 
 import json
 import zlib
-from typing import Any
 
 import numpy as np
 
 from adapters.metrics.measured import Array
+from contracts.values import Json
 
 SAMPLES = 120  # bars of which the weights are kept
 # legs of which the returns are correlated; of more those that earned or lost most
 CORRELATED = 30
 
 
-def packed_found(found: dict[str, Any]) -> bytes:
+def packed_found(found: Json) -> bytes:
     """As it lies in the database."""
     return zlib.compress(
         json.dumps(found, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
     )
 
 
-def unpacked_found(packed: bytes) -> dict[str, Any]:
+def unpacked_found(packed: bytes) -> Json:
     """As `packed_found` has packed it."""
-    found: dict[str, Any] = json.loads(zlib.decompress(packed))
+    found: Json = json.loads(zlib.decompress(packed))
     return found
 
 
@@ -31,7 +31,7 @@ def sampled(bars: int) -> Array:
     return np.unique(np.linspace(0, bars - 1, min(bars, SAMPLES)).round().astype(int))
 
 
-def correlated(earned: Array) -> dict[str, Any]:
+def correlated(earned: Array) -> Json:
     """How the legs' profits of each bar go together.
 
     earned: (legs, bars), money up to each bar. legs: their numbers. of: rows of correlations, None for a leg without

@@ -14,6 +14,7 @@ from adapters.prices.bars import bar_dates
 from adapters.runs.series import run_series
 from contracts.portfolio_request import PortfolioRequest
 from contracts.run_result import TradeRow
+from contracts.values import Json
 
 PRUNED = (
     "Equity, trades and weights were deleted after the time that they are kept; "
@@ -63,7 +64,7 @@ class PortfolioSeries:
             row.update(beside)
         return rows
 
-    def left_out(self) -> dict[str, Any]:
+    def left_out(self) -> Json:
         """Orders that opened nothing: how many by reason, and the first of them with their dates."""
         first = self.found["left_out"]["first"]
         orders = [
@@ -80,7 +81,7 @@ class PortfolioSeries:
         ]
         return {"counts": self.found["left_out"]["counts"], "orders": orders}
 
-    def legs(self) -> list[dict[str, Any]]:
+    def legs(self) -> list[Json]:
         """Of each leg when it could be traded, and what it contributed."""
         spans, contributions = self.found["legs"], self.found["contributions"]
         firsts, lasts = (

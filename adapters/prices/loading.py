@@ -3,7 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.engine import Connection, Engine
@@ -24,7 +24,7 @@ from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from contracts.errors import UnknownTicker
 from contracts.run_request import Timeframe
-from contracts.values import frozen, frozen_by_name
+from contracts.values import Json, frozen, frozen_by_name
 
 
 @frozen
@@ -44,7 +44,7 @@ class Report:
         """What the file holds."""
         return self.reading.bars
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> Json:
         """The report as the API answers it and as it is kept with the version."""
         return {
             "ticker": self.ticker,
@@ -103,7 +103,7 @@ class Origin:
 
     source: str | None = None
     note: str | None = None
-    report: dict[str, Any]
+    report: Json
     loaded_by: str | None = None
 
 
@@ -145,7 +145,7 @@ def _save(connection: Connection, ticker: str, bars: Bars, origin: Origin) -> No
         )
 
 
-def _row(ticker: str, bars: Bars, origin: Origin) -> dict[str, Any]:
+def _row(ticker: str, bars: Bars, origin: Origin) -> Json:
     return {
         "ticker": ticker,
         "timeframe": bars.timeframe,

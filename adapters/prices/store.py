@@ -23,7 +23,7 @@ from adapters.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest, Timeframe
 from contracts.run_result import Candle
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 CACHED_SERIES = 8  # unpacked; a million intraday bars are 48 MB, 3,270 daily ones 160 KB
 CACHED_RANGES = 16  # results looked at in a row; 3,270 candles are about 2 MB
@@ -44,7 +44,7 @@ class Version:
     bars_per_year: int | None  # None in versions from before it was recorded
     source: str | None
     note: str | None
-    report: dict[str, Any]
+    report: Json
     sparkline: str
     loaded_by: str | None
     loaded_at: datetime

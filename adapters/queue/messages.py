@@ -5,7 +5,7 @@ from typing import Any
 
 from rq.serializers import JSONSerializer
 
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 # The only function that may run; named, so that the web tier never imports it.
 RUN_FUNCTION = "consumer.task.run_backtest"
@@ -25,7 +25,7 @@ class RunMessage:
 
     run_id: str
     attempt: int
-    request: dict[str, Any]
+    request: Json
     is_bulk: bool  # waits in the list of batches, which is popped when that of people is empty
 
     @property
@@ -47,7 +47,7 @@ def attempt_of(job_id: str) -> tuple[str, int]:
     return named[1], int(named[2])
 
 
-def describe(request: dict[str, Any]) -> str:
+def describe(request: Json) -> str:
     """One line for people who look into the queue: `AAPL RSI_14_30_70 2004-01-01..2013-03-01`."""
     rule = request.get("rule_id") or request["rule_type"]
     return f"{request['ticker']} {rule} {request['start_date']}..{request['end_date']}"

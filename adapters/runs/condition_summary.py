@@ -1,7 +1,6 @@
 """How the conditions of a rule fared in a run: how often each part was true, and how close it came where it was not."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -9,10 +8,11 @@ from adapters.prices.bars import Column, Whole
 from adapters.runs.lines import RunLines
 from adapters.runs.reasons import SIGNS, BarState, Condition, comparisons, wanted
 from contracts.run_result import ConditionSummary
+from contracts.values import Values
 
 # the side that opens positions; otherwise both do
 OPENING = {"longonly": ("buy",), "shortonly": ("sell",)}
-Head = Mapping[str, Any]  # as adapters.runs.lines.decode_head reads it
+Head = Values  # as adapters.runs.lines.decode_head reads it
 
 
 def condition_summaries(head: Head, dates: Sequence[str]) -> list[ConditionSummary]:
@@ -39,7 +39,7 @@ def on_stretch(kept: RunLines, bars: range, line_values: Callable[[int], Column]
     """
     numbers = np.arange(bars.start, bars.stop)
 
-    def values(side: Mapping[str, Any]) -> Column:
+    def values(side: Values) -> Column:
         if "line" in side:
             return line_values(side["line"])
         return np.full(len(bars), side.get("number", np.nan))

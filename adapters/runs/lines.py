@@ -14,15 +14,13 @@ import numpy as np
 
 from adapters.prices.bars import Column, Whole
 from adapters.prices.packing import packed_columns
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 BARS_PER_PART = 16_384  # a point of a million bars is then found by reading a sixtieth of them
 DIGITS = 6  # of the largest value of a line: a pixel of a chart is a thousandth of it
 
 
-def packed_lines(
-    head: dict[str, Any], values: Sequence[Any], truths: Sequence[Any]
-) -> list[bytes]:
+def packed_lines(head: Json, values: Sequence[Any], truths: Sequence[Any]) -> list[bytes]:
     """Head and parts of an explanation (see rules.explanation); the lines of `head` get their decimals."""
     columns: list[Any] = []
     for line, each in zip(stored_lines(head), values, strict=True):
@@ -52,13 +50,13 @@ def _without_gaps(values: Any, known: Any, decimals: int) -> Whole:
     return whole
 
 
-def decode_head(packed: bytes) -> dict[str, Any]:
+def decode_head(packed: bytes) -> Json:
     """The lines, and the conditions of both sides, as rules.explanation.Explanation.head says."""
-    head: dict[str, Any] = json.loads(zlib.decompress(packed))
+    head: Json = json.loads(zlib.decompress(packed))
     return head
 
 
-def stored_lines(head: dict[str, Any]) -> list[dict[str, Any]]:
+def stored_lines(head: Json) -> list[Json]:
     """The lines that are stored; the others are columns of the prices."""
     return [line for line in head["lines"] if "column" not in line]
 
@@ -67,7 +65,7 @@ def stored_lines(head: dict[str, Any]) -> list[dict[str, Any]]:
 class RunLines:
     """The columns of a run from the bar `first` on."""
 
-    head: dict[str, Any]
+    head: Json
     first: int
     columns: Sequence[Whole]
 

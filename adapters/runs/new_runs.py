@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
@@ -17,7 +16,7 @@ from adapters.tables import IS_WAITING, RUN, run_events, run_tags, runs
 from contracts.errors import Conflict, UnknownRun
 from contracts.run_request import MOST_TAGS, RunRequest, TagChange
 from contracts.status import Kind, RunStatus
-from contracts.values import frozen
+from contracts.values import Json, Values, frozen
 
 
 @frozen
@@ -89,7 +88,7 @@ def change_tags(connection: Connection, change: TagChange) -> int:
     return len(changed)
 
 
-def _changed_tags(run_id: str, request: Mapping[str, Any], change: TagChange) -> list[str]:
+def _changed_tags(run_id: str, request: Values, change: TagChange) -> list[str]:
     every = dict.fromkeys([*request.get("tags", []), *change.add])
     tags = [tag for tag in every if tag not in change.remove]
     if len(tags) > MOST_TAGS:
@@ -99,7 +98,7 @@ def _changed_tags(run_id: str, request: Mapping[str, Any], change: TagChange) ->
     return tags
 
 
-def _row(new: NewRun, created_at: datetime) -> dict[str, Any]:
+def _row(new: NewRun, created_at: datetime) -> Json:
     request = new.request.to_json()
     return {
         **{name: request[name] for name in OF_REQUEST},

@@ -1,7 +1,6 @@
 """Presets: named form parameters. They define no trading logic; the rule catalog does."""
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
@@ -10,9 +9,10 @@ from sqlalchemy.engine import Connection
 from adapters.database import database_now
 from adapters.runs.times import utc_text
 from adapters.tables import presets
+from contracts.values import Json, Values
 
 
-def list_presets(connection: Connection) -> list[dict[str, Any]]:
+def list_presets(connection: Connection) -> list[Json]:
     """All presets by name."""
     rows = connection.execute(select(presets).order_by(presets.c.name))
     return [
@@ -32,19 +32,19 @@ def count_presets(connection: Connection) -> int:
     return connection.execute(select(func.count()).select_from(presets)).scalar_one()
 
 
-def save_preset(connection: Connection, name: str, form: Mapping[str, Any]) -> int:
+def save_preset(connection: Connection, name: str, form: Values) -> int:
     """Record a preset and return its id; IntegrityError when the name is taken."""
     saved = connection.execute(insert(presets).values(name=name, **_values(form)))
     key: Any = saved.inserted_primary_key
     return int(key[0])
 
 
-def _values(form: Mapping[str, Any]) -> dict[str, Any]:
+def _values(form: Values) -> Json:
     form_json = json.dumps(form, ensure_ascii=False)
     return {"rule_type": form["rule_type"], "form_json": form_json, "created_at": database_now()}
 
 
-def change_preset(connection: Connection, preset_id: int, form: Mapping[str, Any]) -> bool:
+def change_preset(connection: Connection, preset_id: int, form: Values) -> bool:
     """Give a preset another form; False when there is none with this id."""
     changed = update(presets).filter_by(id=preset_id).values(**_values(form))
     return connection.execute(changed).rowcount == 1

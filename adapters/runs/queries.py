@@ -22,6 +22,7 @@ from adapters.tables import (
 )
 from contracts.errors import UnknownRun
 from contracts.status import Kind, RunStatus
+from contracts.values import Json
 
 STATUS_COLUMNS = (
     *RUN[
@@ -63,7 +64,7 @@ def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
     return row
 
 
-def states_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+def states_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, Json]:
     """status and error_type of these runs by run_id; UnknownRun when one is not there."""
     query = select(*RUN["run_id", "status", "error_type"]).where(RUN.run_id.in_(run_ids))
     found = {row["run_id"]: {**row} for row in connection.execute(query).mappings()}
@@ -131,7 +132,7 @@ def chart_pngs(connection: Connection, run_id: str) -> dict[str, bytes]:
     return charts
 
 
-def events_of(connection: Connection, run_id: str) -> list[dict[str, Any]]:
+def events_of(connection: Connection, run_id: str) -> list[Json]:
     """A run's whole story, oldest first."""
     columns = select(*run_events.c["attempt", "from_status", "to_status", "at", "reason", "host"])
     mine = columns.filter_by(run_id=run_id).order_by(run_events.c.id)

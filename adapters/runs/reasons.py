@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from math import floor, log10
-from typing import Any
 
-from contracts.values import frozen
+from contracts.values import Values, frozen
 
-Condition = Mapping[str, Any]  # as rules.explanation.Explanation.head says
+Condition = Values  # as rules.explanation.Explanation.head says
 SIGNS = {"<": "<", "<=": "≤", ">": ">", ">=": "≥", "==": "=", "!=": "≠"} | {
     "crosses_above": "crosses above",
     "crosses_below": "crosses below",
@@ -23,7 +22,7 @@ LEAST_DIGITS, MOST_DIGITS = 4, 8
 class BarState:
     """What a rule saw on one bar: the lines by their places in its head, and the truths of its conditions."""
 
-    lines: Sequence[Mapping[str, Any]]
+    lines: Sequence[Values]
     value: Callable[[int], float | None]
     truth: Callable[[int], bool | None]
 
@@ -49,14 +48,14 @@ class BarState:
             digits += 1
         return f" {sign} ".join(self._text(side, digits) for side in (left, right))
 
-    def _number(self, side: Mapping[str, Any]) -> float | None:
+    def _number(self, side: Values) -> float | None:
         return self.value(side["line"]) if "line" in side else side.get("number")
 
-    def _rounded(self, side: Mapping[str, Any], digits: int) -> float | None:
+    def _rounded(self, side: Values, digits: int) -> float | None:
         value = self._number(side)
         return value if value is None or "number" in side else float(f"{value:.{digits}g}")
 
-    def _text(self, side: Mapping[str, Any], digits: int) -> str:
+    def _text(self, side: Values, digits: int) -> str:
         """A number as the rule has it, or a name and its number: RSI(14) 28.4, close * 0.8 = 3.25."""
         name = name_of(side, self.lines)
         if "number" in side:
@@ -148,14 +147,14 @@ def comparisons(
         yield from comparisons(each, condition.get("name", member))
 
 
-def wanted(condition: Condition, lines: Sequence[Mapping[str, Any]]) -> str:
+def wanted(condition: Condition, lines: Sequence[Values]) -> str:
     """A comparison as the rule wants it, or all that a condition is made of, without the numbers of a bar."""
     if condition["op"] not in SIGNS:
         return f" {condition['op']} ".join(wanted(each, lines) for each in condition["of"])
     return f" {SIGNS[condition['op']]} ".join(name_of(side, lines) for side in condition["of"])
 
 
-def name_of(side: Mapping[str, Any], lines: Sequence[Mapping[str, Any]]) -> str:
+def name_of(side: Values, lines: Sequence[Values]) -> str:
     """What one side of a comparison is called."""
     if "number" in side:
         return f"{side['number']:,.10g}".replace("-", "−")

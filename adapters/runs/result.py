@@ -23,6 +23,7 @@ from adapters.runs.stored_series import PRUNED, decode_signals
 from adapters.runs.times import seconds_between, utc_text
 from contracts.run_result import Candle, RunResult
 from contracts.status import Kind, RunStatus
+from contracts.values import Json
 
 CandleSource = Callable[[str, date, date], list[Candle] | None]  # of a data_hash, from day to day
 AS_STORED = (
@@ -53,7 +54,7 @@ def run_result(
     series: of a completed run, where they are decoded already.
     """
     started, completed = row["started_at"], row["completed_at"]
-    known: dict[str, Any] = {
+    known: Json = {
         **{name: row[name] for name in AS_STORED},
         "status": RunStatus(row["status"]).public,
         "request": json.loads(row["request_json"]),
@@ -70,7 +71,7 @@ def _found(
     prices: CandleSource,
     curves: frozenset[str],
     series: RunSeries | None,
-) -> dict[str, Any]:
+) -> Json:
     """What a run came to: nothing before it has completed, metrics and charts once its series are deleted."""
     if row["status"] != RunStatus.SUCCEEDED:
         return {}
@@ -90,7 +91,7 @@ def _found(
 
 def _derived(
     row: RowMapping, series: RunSeries, prices: CandleSource, curves: frozenset[str]
-) -> dict[str, Any]:
+) -> Json:
     dates, equity = series.dates, series.equity
     start, end = (date.fromisoformat(series.request[name]) for name in ("start_date", "end_date"))
     # the bars that the run read; none of long ago, whose prices were never stored
@@ -112,6 +113,6 @@ def _derived(
     }
 
 
-def _rejected(series: RunSeries) -> list[dict[str, Any]]:
+def _rejected(series: RunSeries) -> list[Json]:
     bars = bar_dates(series.times, series.timeframe)
     return [{**order, "date": bars[order["bar"]]} for order in series.rejected]

@@ -1,10 +1,9 @@
 """A completed run's series, decoded: what its curves, tables and pages are made from."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from sqlalchemy.engine import RowMapping
@@ -14,6 +13,7 @@ from adapters.metrics.rates import Rates
 from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.runs.stored_series import decode_equity, decode_trades
 from contracts.run_request import Timeframe
+from contracts.values import Values
 
 DEPTH_DECIMALS = 6  # of drawdowns, in percent
 
@@ -22,11 +22,11 @@ DEPTH_DECIMALS = 6  # of drawdowns, in percent
 class RunSeries:
     """Times, seconds since 1970, and equity of the traded bars; trades and rejected orders with numbers of bars."""
 
-    request: Mapping[str, Any]
+    request: Values
     times: Whole
     equity: Column
-    trades: Sequence[Mapping[str, Any]]
-    rejected: Sequence[Mapping[str, Any]]
+    trades: Sequence[Values]
+    rejected: Sequence[Values]
     notes: Sequence[str]
 
     @property

@@ -16,7 +16,7 @@ from adapters.tables import RUN, run_charts, run_events, run_lines, runs
 from contracts.errors import LeaseLost, StaleMessage, UnknownRun
 from contracts.run_request import RunRequest
 from contracts.status import ErrorType, Kind, RunStatus
-from contracts.values import frozen
+from contracts.values import Json, Values, frozen
 
 ERROR_MESSAGE_LENGTH = 1000  # characters, the width of the column
 
@@ -113,7 +113,7 @@ def extend_lease(connection: Connection, held: Claim, lease_s: float) -> None:
 
 
 def finish(
-    connection: Connection, held: Claim, result: Mapping[str, Any], lines: Sequence[bytes] = ()
+    connection: Connection, held: Claim, result: Values, lines: Sequence[bytes] = ()
 ) -> None:
     """Record result, lines and SUCCEEDED together; LeaseLost, with nothing to keep, when the lease is gone."""
     values = {
@@ -201,7 +201,7 @@ def _fail(
 def _move(
     connection: Connection,
     of: Attempt,
-    values: Mapping[str, Any],
+    values: Values,
     reason: str,
     *also: ColumnElement[bool],
 ) -> bool:
@@ -221,7 +221,7 @@ def _is(of: Attempt, status: RunStatus | None = None) -> ColumnElement[bool]:
     return and_(*mine, RUN.status == (status or of.status), *held)
 
 
-def failed_values(error_type: ErrorType, message: str) -> dict[str, Any]:
+def failed_values(error_type: ErrorType, message: str) -> Json:
     """Columns of a run that ends without a result."""
     return {
         "status": RunStatus.FAILED,

@@ -6,7 +6,7 @@ keep 15 significant digits, which is all that a stored price has, their other nu
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 from operator import sub
 from typing import Any
@@ -17,6 +17,7 @@ from adapters.prices.bars import MOST_DIGITS, Column, Whole, bar_date
 from adapters.prices.sessions import DAY_S
 from contracts.errors import Conflict
 from contracts.run_request import Timeframe
+from contracts.values import Json, Values
 
 PRUNED = "Equity, trades and signals were deleted after the time that they are kept; reproduce the run to see them."
 
@@ -90,8 +91,8 @@ def _equity_decimals(largest: float) -> int:
 
 
 def encode_trades(
-    trades: Iterable[Mapping[str, Any]],
-    rejected: Sequence[Mapping[str, Any]],
+    trades: Iterable[Values],
+    rejected: Sequence[Values],
     notes: Sequence[str],
 ) -> str:
     """Trades as rows of TRADE_COLUMNS, rejected orders, and what a reader should know, in sentences."""
@@ -106,7 +107,7 @@ def encode_trades(
 
 def decode_trades(
     text: str | None,
-) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[str]]:
+) -> tuple[list[Json], list[Json], list[str]]:
     """The trades, rejected orders and notes that `encode_trades` wrote."""
     stored = _stored(text)
     trades = [dict(zip(stored["columns"], row, strict=True)) for row in stored["rows"]]

@@ -17,7 +17,7 @@ from adapters.queue_tables import batch_turns
 from adapters.runs.states import Attempt, Claim, claim
 from adapters.tables import BATCH_INDEX, IS_WAITING, RUN, runs
 from contracts.errors import StaleMessage
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 REMEMBERED_S = 3600.0  # after its last turn, so that many small batches are no way to the front
 TURN = batch_turns.c
@@ -130,7 +130,7 @@ def mark_served(connection: Connection, turn: Turn) -> None:
     """Let the others come first now; the last statement of a claim, since all claims write the same few rows."""
     if turn.batch is None:
         return
-    values: dict[str, Any] = {"served_at": database_now()}
+    values: Json = {"served_at": database_now()}
     if turn.id:  # unless one was announced meanwhile that waits before it
         seen = TURN.first_id == turn.batch.first_id
         values["first_id"] = case((seen, turn.id), else_=TURN.first_id)

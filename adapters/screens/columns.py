@@ -12,13 +12,14 @@ import numpy as np
 from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.metrics.measured import Array
 from adapters.prices.packing import packed_columns, unpacked_columns
+from contracts.values import Json, Values
 
 # equal to those of a run
 CORE = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades")
 # of a screen; the last one tells how far the trials differ
 MEASURED = (*CORE, "timing_sharpe_ratio")
 MAX_COMBINATIONS = 100_000
-Member = dict[str, Any]  # of the swept parameters, those of a rule of one's own by dotted names
+Member = Json  # of the swept parameters, those of a rule of one's own by dotted names
 
 
 @dataclass(frozen=True)
@@ -65,7 +66,7 @@ class Combinations:
             f"{request_hash} {packed['values_json']}".encode() + packed["places"]
         ).hexdigest()
 
-    def packed(self) -> dict[str, Any]:
+    def packed(self) -> Json:
         """As it lies in the database."""
         return {
             "combinations": len(self),
@@ -74,7 +75,7 @@ class Combinations:
         }
 
     @classmethod
-    def unpacked(cls, row: Mapping[str, Any]) -> "Combinations":
+    def unpacked(cls, row: Values) -> "Combinations":
         """As `packed` has packed it."""
         places = np.array(unpacked_columns(row["places"]), dtype=np.int64)
         return cls(json.loads(row["values_json"]), places.reshape(-1, row["combinations"]).T)

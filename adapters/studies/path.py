@@ -2,8 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 from sqlalchemy.engine import RowMapping
@@ -18,7 +17,7 @@ from adapters.metrics.timing import NO_RATES, Timing, joined, timing_of
 from adapters.runs.stored_series import decode_equity, decode_trades, encode_equity
 from adapters.studies.resampling import trade_steps
 from contracts.run_request import Timeframe
-from contracts.values import frozen
+from contracts.values import Values, frozen
 
 
 @frozen
@@ -69,7 +68,7 @@ class RunData:
         return MeasuredSharpe(ratio / self.bars_per_year**0.5, len(self.returns), skew, tails + 3)
 
 
-def run_data(row: Mapping[str, Any] | RowMapping, capital: float, market: Market) -> RunData:
+def run_data(row: Values | RowMapping, capital: float, market: Market) -> RunData:
     """A run from its stored metrics, equity and trades, on the market's prices."""
     times, equity = decode_equity(row["equity_curve_json"])
     trades = decode_trades(row["trades_json"])[0]

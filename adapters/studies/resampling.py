@@ -6,12 +6,12 @@ Sums and products run in the order of the bars, without BLAS; numpy's own sums g
 import math
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
-from typing import Any
 
 import numpy as np
 
 from adapters.metrics.measured import Array, NoValue
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS
+from contracts.values import Json
 
 LEVEL = 0.90  # of the intervals: 5% of the samples are below, 5% above
 LEAST_TRADES = 10  # fewer have too few orders to be told apart
@@ -41,7 +41,7 @@ def stationary_indices(
 
 def bootstrap(
     returns: Array, years: float, bars_per_year: float, bar_rate: float, seed: int, samples: int
-) -> dict[str, Any]:
+) -> Json:
     """Intervals of Sharpe ratio, CAGR and maximum drawdown, the last two in percent, with all that makes them again.
 
     returns: (bars,) simple. years: calendar time that they cover. bar_rate: the risk-free return of one bar, which the
@@ -115,7 +115,7 @@ def trade_steps(profits: Sequence[float], capital: float) -> list[float]:
     return [after / before for before, after in pairwise(equity)]
 
 
-def shuffled_trades(steps: Sequence[float], seed: int, samples: int) -> dict[str, Any]:
+def shuffled_trades(steps: Sequence[float], seed: int, samples: int) -> Json:
     """Maximum drawdown, in percent, of the same trades in other orders, seen at the trades' ends alone.
 
     steps: of `trade_steps`, so that each order ends with the same equity. NoValue for fewer than LEAST_TRADES.

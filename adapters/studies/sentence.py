@@ -1,14 +1,13 @@
 """The verdict in one sentence, and as one of four words: holds, luck, fails, none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from statistics import fmean
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from adapters.metrics.sharpe_evidence import CONFIDENCE
 from adapters.metrics.timing_words import percent, than_holding
 from adapters.studies.permuted import Permuted
-
-Json = Mapping[str, Any]
+from contracts.values import Values
 
 
 class Judged(NamedTuple):
@@ -21,7 +20,7 @@ class Judged(NamedTuple):
     sentence: str
 
 
-def of_selection(fold: Json, trials: int, reason: str) -> Judged:
+def of_selection(fold: Values, trials: int, reason: str) -> Judged:
     """Whether the best of many is better than luck; `reason` is why there is no number, if there is none."""
     found = fold["timing"]
     if found is None or found["deflated"] is None:
@@ -41,7 +40,7 @@ def of_selection(fold: Json, trials: int, reason: str) -> Judged:
     return Judged("holds", f"{brought}: {ratio}{luck}; {chance} chance of it without skill.")
 
 
-def of_test_parts(folds: Sequence[Json], ahead: Json | None, reason: str) -> Judged:
+def of_test_parts(folds: Sequence[Values], ahead: Values | None, reason: str) -> Judged:
     """Whether what was chosen in sample holds out of sample; `reason` as above."""
     found = ahead["timing"] if ahead else None
     if ahead is None or found is None or found["probabilistic"] is None:
@@ -91,11 +90,11 @@ def beside(
     return f"It came to {_signed(return_pct)}%; before costs {' and '.join(said)}."
 
 
-def _brought(found: Json) -> str:
+def _brought(found: Values) -> str:
     return than_holding(found["yearly_pct"], found["average_exposure_pct"])
 
 
-def _sharpes(folds: Sequence[Json], found: Json | None) -> str:
+def _sharpes(folds: Sequence[Values], found: Values | None) -> str:
     """The mean ratio of the choices in sample, and what became of it."""
     before = [fold["chosen"][0]["train"]["sharpe_ratio"] for fold in folds if fold["chosen"]]
     known = [ratio for ratio in before if ratio is not None]
@@ -104,7 +103,7 @@ def _sharpes(folds: Sequence[Json], found: Json | None) -> str:
     return f" (Sharpe {_number(fmean(known))} → {_number(found['sharpe_ratio'])})"
 
 
-def _in_folds(folds: Sequence[Json]) -> str:
+def _in_folds(folds: Sequence[Values]) -> str:
     if len(folds) == 1:
         return ""
     tested = [fold["chosen"][0]["test"] for fold in folds if fold["chosen"]]

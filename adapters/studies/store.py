@@ -5,7 +5,7 @@ one; the caller owns it.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, insert, select, update
@@ -19,7 +19,7 @@ from adapters.tables import IS_LIVING, runs
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind, RunStatus
 from contracts.study import StudyPlan, StudyStatus
-from contracts.values import frozen
+from contracts.values import Json, Values, frozen
 
 SENTENCE_LENGTH = 255  # characters, the width of the column
 _LIVING = (StudyStatus.ACCEPTED, StudyStatus.TRAINING, StudyStatus.TESTING, StudyStatus.JUDGING)
@@ -47,7 +47,7 @@ class Study:
     study_id: str
     status: StudyStatus
     plan: StudyPlan
-    choices: list[dict[str, Any]] | None
+    choices: list[Json] | None
     judgements: int
     submitted_by: str | None
 
@@ -145,7 +145,7 @@ def judge_again(connection: Connection, study: Study) -> bool:
     )
 
 
-def _runs_of(chosen: Mapping[str, Any]) -> set[str]:
+def _runs_of(chosen: Values) -> set[str]:
     return {chosen["train_run"], chosen["test_run"]} - {None}
 
 

@@ -1,6 +1,6 @@
 """What a verdict needs of every combination that was tried on a training part: a few numbers, however it was tried."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ import numpy as np
 from adapters.metrics.measured import Array, NoValue
 from adapters.studies.overfitting import BLOCKS, block_sums
 from adapters.studies.path import RunData, measured_sharpe
+from contracts.values import Values
 
 SHARPE, TIMING, BARS = "trial_sharpe", "trial_timing", "trial_bars"
 SUMS = tuple(f"trial_sum_{number}" for number in range(2 * BLOCKS))
@@ -33,7 +34,7 @@ class Training(Protocol):
     def tried(self, window: int) -> Tried:
         """All that was tried on the training part of a window."""
 
-    def best(self, chosen: Mapping[str, Any], window: int) -> RunData | None:
+    def best(self, chosen: Values, window: int) -> RunData | None:
         """What a chosen combination came to on the training part of a window; None where it has failed."""
 
 
@@ -75,7 +76,7 @@ class TrainedByRuns:
         failed = (np.nan,) * len(OF_TRIAL)
         return tried_of(np.array([trial(run) if run else failed for run in runs]))
 
-    def best(self, chosen: Mapping[str, Any], window: int) -> RunData | None:
+    def best(self, chosen: Values, window: int) -> RunData | None:
         """Its run."""
         return self._load(chosen["train_run"])
 
@@ -92,6 +93,6 @@ class TrainedByScreens:
         """What the screens have kept."""
         return tried_of(self._trials[window])
 
-    def best(self, chosen: Mapping[str, Any], window: int) -> RunData | None:
+    def best(self, chosen: Values, window: int) -> RunData | None:
         """The same backtest again, of which a screen keeps no series."""
         return self._run(window, chosen["place"])

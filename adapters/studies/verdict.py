@@ -22,11 +22,11 @@ from adapters.studies.resampling import bootstrap, shuffled_trades
 from adapters.studies.sentence import beside, of_permutations, of_selection, of_test_parts
 from adapters.studies.trials import Training, Tried
 from contracts.study import VERDICT_METHOD, StudyPlan
+from contracts.values import Json
 
 SAMPLES = 2000  # of the bootstrap and of the orders of trades
 
 Load = Callable[[str], RunData | None]  # of a run_id; None for a run that has not succeeded
-Json = dict[str, Any]
 
 
 def verdict_of(

@@ -3,7 +3,6 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any
 from uuid import uuid4
 
 from flask import Blueprint, Response, g, request, url_for
@@ -27,6 +26,7 @@ from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
 from contracts.errors import UnknownBatch
 from contracts.run_request import TITLE_LENGTH, Titled
+from contracts.values import Json, Values
 from web.answers import conditional, csv_file
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
@@ -121,13 +121,13 @@ def sweep() -> ResponseReturnValue:
     return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
 
 
-def _planned(batch_id: str, valid: list[ValidRequest]) -> tuple[dict[str, Any], int]:
+def _planned(batch_id: str, valid: list[ValidRequest]) -> tuple[Json, int]:
     return _answer(batch_id, plan_bulk(platform(), batch_id, valid)), 200
 
 
 def _submitted(
     batch_id: str, valid: list[ValidRequest], ranking: Ranking | None
-) -> tuple[dict[str, Any], int]:
+) -> tuple[Json, int]:
     answer = submit_bulk(platform(), batch_id, valid)
     if ranking:
         committed(
@@ -136,7 +136,7 @@ def _submitted(
     return _answer(batch_id, answer), 202 if answer.new else 200
 
 
-def _answer(batch_id: str, answer: BulkAnswer) -> dict[str, Any]:
+def _answer(batch_id: str, answer: BulkAnswer) -> Json:
     return {
         "batch_id": batch_id,
         "runs": len(answer.run_ids),
@@ -178,18 +178,18 @@ def batch(batch_id: str) -> Response:
     )
 
 
-def shown_summary(summary: Mapping[str, Any]) -> dict[str, Any]:
+def shown_summary(summary: Values) -> Json:
     """What the database says of a batch, with what it is called."""
     known = {name: value for name, value in summary.items() if name != "ends"}
     return known | {"title": batch_title(summary["title"], *summary["ends"])}
 
 
-def titled_runs(listed: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def titled_runs(listed: Sequence[Json]) -> list[Json]:
     """Runs of a batch, each with what it is called."""
     return [run | {"title": run_title(run)} for run in listed]
 
 
-def note_of(summary: dict[str, Any], completed: int, kept: int) -> str:
+def note_of(summary: Json, completed: int, kept: int) -> str:
     """What to bear in mind when reading the best of so many completed runs of a batch, `kept` of which are ranked."""
     if origin := origin_of(summary["batch_id"]):
         return origin.note

@@ -1,11 +1,10 @@
 """Batches that something else has made: of a study, a screen or a portfolio, whose page says what they are worth."""
 
-from typing import Any
 from uuid import UUID
 
 from flask import url_for
 
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 _NOTES = {
     "study": "These are Jobs of a study: most of what it tried is no run of its own, and its page has the verdict.",
@@ -30,7 +29,7 @@ class Origin:
     def page(self) -> str:
         """The address of its page."""
         pages = "studies" if self.kind == "study" else f"{self.kind}s"
-        by_id: dict[str, Any] = {f"{self.kind}_id": self.id}
+        by_id: Json = {f"{self.kind}_id": self.id}
         return url_for(f"{pages}.page", **by_id)
 
 

@@ -1,7 +1,6 @@
 """Batches as pages: all of them with their progress; one with its times, its best runs and a map of parameters."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from flask import Blueprint, Response, render_template, request
 
@@ -23,6 +22,7 @@ from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
 from contracts.status import ErrorType
+from contracts.values import Json
 from web.answers import conditional
 from web.arguments import AFTER, arguments, limit, read_argument
 from web.batches.api import living_of, note_of, shown_summary
@@ -93,7 +93,7 @@ def separate_cancelled(counts: Mapping[str, int], cancelled: int) -> dict[str, i
     return {**counts, "failed": counts["failed"] - cancelled, "cancelled": cancelled}
 
 
-def _as_json(batch: ListedBatch) -> dict[str, Any]:
+def _as_json(batch: ListedBatch) -> Json:
     ends = {"first_run": batch.first, "last_run": batch.last}
     return {
         "batch_id": batch.batch_id,
@@ -169,7 +169,7 @@ def page(batch_id: str) -> str:
     )
 
 
-def shown_parameters(surface: Surface, ranking: Ranking) -> dict[str, Any]:
+def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
     """The metric against each parameter that varies, and the map over two of them unless it has too many cells."""
     varying = surface.varying()
     grid = surface.grid(*_axes(varying)) if len(varying) > 1 else None
@@ -209,7 +209,7 @@ def scale(grid: Heatmap) -> list[tuple[str, float]]:
     return [(shade(value, low, high), value) for value in values]
 
 
-def heat_rows(grid: Heatmap, cells: Mapping[Cell, str]) -> list[dict[str, Any]]:
+def heat_rows(grid: Heatmap, cells: Mapping[Cell, str]) -> list[Json]:
     """Rows of the map, each with its cells as (value, shade, run_id): tuples, since a map has thousands of them."""
     low, high = _bounds(grid)
     return [

@@ -1,23 +1,22 @@
 """What the account did with the rule's signal of a bar, and what else happened to it there."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 from adapters.prices.bars import MOST_DIGITS
 from adapters.runs.condition_summary import OPENING
 from adapters.runs.reasons import number_text
-from contracts.values import frozen
+from contracts.values import Values, frozen
 
 SIDES = {1: "BUY", -1: "SELL"}
 POSITIONS = {"BUY": "long", "SELL": "short"}
-Trade = Mapping[str, Any]
+Trade = Values
 
 
 def account_words(
     bar: int,
     signal: int,
     last_bar: int,
-    request: Mapping[str, Any],
+    request: Values,
     trades: Sequence[Trade],
     rejected: Sequence[Trade],
 ) -> list[str]:
@@ -88,7 +87,7 @@ def _of_signal(
     bar: int,
     signal: int,
     last_bar: int,
-    request: Mapping[str, Any],
+    request: Values,
     trades: Sequence[Trade],
     rejected: Sequence[Trade],
 ) -> list[str]:
@@ -128,9 +127,7 @@ def _is_closed_at(trade: Trade, filled: int, late: bool) -> bool:
     )
 
 
-def _why_nothing(
-    bar: int, signal: int, request: Mapping[str, Any], trades: Sequence[Trade]
-) -> str:
+def _why_nothing(bar: int, signal: int, request: Values, trades: Sequence[Trade]) -> str:
     # a position that left before the close had left before the signal
     held = [
         each

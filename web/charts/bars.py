@@ -21,7 +21,7 @@ from contracts.errors import Conflict
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
 from contracts.timeframes import Timeframe
-from contracts.values import frozen
+from contracts.values import Json, frozen
 from web.charts.windows import WINDOW, Window, asked_window
 from web.operation import UNFINISHED, operation
 from web.platform import ask_database, platform
@@ -151,7 +151,7 @@ def _trailing_stop(run: RunSeries, closes: Column, percent: float) -> Column:
     return levels
 
 
-def columns(found: RunBars, shown: Window) -> dict[str, Any]:
+def columns(found: RunBars, shown: Window) -> Json:
     """One value per point: candles joined truly, the deepest drawdown, of everything else the last value."""
     starts, lasts = shown.starts - shown.first, shown.lasts
     candles = joined(found.bars[shown.first : shown.stop], starts)
@@ -180,7 +180,7 @@ def known(values: Column, decimals: int | None = None) -> list[float | None]:
     return [value if value == value else None for value in rounded.tolist()]
 
 
-def _trade_rows(run: RunSeries, trades: Mapping[int, Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _trade_rows(run: RunSeries, trades: Mapping[int, Mapping[str, Any]]) -> list[Json]:
     """These trades, by their numbers, with the numbers of the bars that they filled on."""
     filled = [
         {"entry_bar": trade["entry_bar"], "exit_bar": trade["exit_bar"]}

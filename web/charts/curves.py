@@ -1,7 +1,6 @@
 """How several runs grew, side by side: what the charts of a comparison and of a batch are drawn from."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -12,6 +11,7 @@ from adapters.runs.queries import runs_by_id
 from adapters.runs.series import run_series
 from contracts.errors import InvalidRequest, UnknownRun
 from contracts.status import RunStatus
+from contracts.values import Json
 from web.arguments import arguments
 from web.charts.bars import benchmark_equity, known, lasting
 from web.charts.windows import POINTS, whole_window
@@ -39,7 +39,7 @@ def curves() -> Response:
     return lasting(jsonify(body))
 
 
-def _curve(row: RowMapping, most: int) -> dict[str, Any]:
+def _curve(row: RowMapping, most: int) -> Json:
     run = run_series(row)
     shown = whole_window(len(run.times), most)
     return {
@@ -52,7 +52,7 @@ def _curve(row: RowMapping, most: int) -> dict[str, Any]:
     }
 
 
-def _benchmarks(rows: Sequence[RowMapping], most: int) -> Iterator[dict[str, Any]]:
+def _benchmarks(rows: Sequence[RowMapping], most: int) -> Iterator[Json]:
     """What the runs are held against, over the time of each; the same over the same time once."""
     seen = set()
     for run in map(run_series, rows):

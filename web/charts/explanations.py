@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import date
 from functools import partial
-from typing import Any
 
 import numpy as np
 from flask import Blueprint, jsonify
@@ -18,6 +17,7 @@ from adapters.runs.lines import RunLines, stored_lines
 from adapters.runs.queries import lines_of
 from adapters.runs.reasons import BarState, comparisons
 from adapters.runs.stored_series import decode_signals, decode_trades
+from contracts.values import Json, Values
 from web.arguments import arguments
 from web.charts.bar_account import account_words, stretch_account
 from web.charts.bars import completed_row, known
@@ -47,7 +47,7 @@ def lines(run_id: str) -> ResponseReturnValue:
     return jsonify(body | {"lines": _drawn(kept, shown.lasts)})
 
 
-def _drawn(kept: RunLines, points: Whole) -> list[dict[str, Any]]:
+def _drawn(kept: RunLines, points: Whole) -> list[Json]:
     return [
         {name: line[name] for name in ("name", "pane", "group", "levels")}
         | {"values": known(kept.values(place, points))}
@@ -123,7 +123,7 @@ def _traded(row: RowMapping) -> tuple[Bars, range]:
     )
 
 
-def _rule(kept: RunLines, series: Bars, place: int, bar: int) -> dict[str, Any]:
+def _rule(kept: RunLines, series: Bars, place: int, bar: int) -> Json:
     """Both sides of the rule on a bar, and the comparisons that they are made of."""
     state = _bar_state(kept, series, place, bar)
     sides = {side: kept.head[side] for side in ("buy", "sell")}
@@ -151,7 +151,7 @@ def _bar_state(kept: RunLines, series: Bars, place: int, bar: int) -> BarState:
     return BarState(kept.head["lines"], value, lambda truth: kept.truth(truth, bar))
 
 
-def _outcome(signal: str, sides: Mapping[str, Mapping[str, Any]] | None) -> list[str]:
+def _outcome(signal: str, sides: Mapping[str, Values] | None) -> list[str]:
     """The rule's part of the sentence."""
     if sides is None:
         return [f"{signal} signal" if signal != "none" else "no signal"]

@@ -21,11 +21,12 @@ from contracts.portfolio_request import (
 from contracts.run_request import RunRequest
 from contracts.run_result import RunResult
 from contracts.sweep import ACCEPTED, SweepSpec
+from contracts.values import Json
 from web.request_fields import read_fields
 
 
 @cache
-def request_schema(contract: Any = RunRequest) -> dict[str, Any]:
+def request_schema(contract: Any = RunRequest) -> Json:
     """JSON Schema of RunRequest, or of another contract whose fields are Annotated with About."""
     schema = TypeAdapter(contract).json_schema()
     for name, each in read_fields(contract).items():
@@ -34,7 +35,7 @@ def request_schema(contract: Any = RunRequest) -> dict[str, Any]:
 
 
 @cache
-def portfolio_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
+def portfolio_schema(reference: str = "#/$defs/{model}") -> Json:
     """JSON Schema of PortfolioRequest: its legs, what they share of a run's fields, how they share the account."""
     run, leg = request_schema(), {"$ref": reference.format(model=LegRequest.__name__)}
     legs = {"type": "array", "items": leg, "minItems": 1, "maxItems": MAX_LEGS, "title": "Legs"}
@@ -50,7 +51,7 @@ def portfolio_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
     }
 
 
-def _sharing() -> dict[str, Any]:
+def _sharing() -> Json:
     """The fields of Sharing, each with the mode that it is of."""
     found = {name: dict(each) for name, each in request_schema(Sharing)["properties"].items()}
     for mode, names in (("shared", ONLY_SHARED), ("sleeves", ONLY_SLEEVES)):
@@ -60,7 +61,7 @@ def _sharing() -> dict[str, Any]:
 
 
 @cache
-def sweep_schema() -> dict[str, Any]:
+def sweep_schema() -> Json:
     """JSON Schema of SweepSpec."""
     schema = TypeAdapter(SweepSpec).json_schema()
     for name, accepted in ACCEPTED.items():
@@ -69,7 +70,7 @@ def sweep_schema() -> dict[str, Any]:
 
 
 @cache
-def result_schema(reference: str = "#/$defs/{model}") -> dict[str, Any]:
+def result_schema(reference: str = "#/$defs/{model}") -> Json:
     """JSON Schema of RunResult; its parts are in `$defs`."""
     members: Any = {
         each.name: (_described(each.type), _default(each)) for each in fields(RunResult)

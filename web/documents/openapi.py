@@ -11,6 +11,7 @@ from werkzeug.routing import Rule
 from contracts.run_result import CHART_NAMES
 from contracts.study import StudyRequest
 from contracts.timeframes import TIMEFRAMES
+from contracts.values import Json
 from rules.catalog import RULES, rule_schema
 from web.answers import conditional
 from web.documents.contract_schemas import (
@@ -39,7 +40,7 @@ _PREFIXES = (
     "/result/<uuid:run_id>/charts/",
 )
 _REFERENCE = "#/components/schemas/{model}"
-_IN_PATHS: dict[str, dict[str, Any]] = {
+_IN_PATHS: dict[str, Json] = {
     "run_id": run_id.schema,
     "batch_id": TEXT,
     "study_id": run_id.schema,
@@ -59,9 +60,9 @@ def openapi() -> Response:
     return conditional(description_of(current_app))
 
 
-def description_of(app: Flask) -> dict[str, Any]:
+def description_of(app: Flask) -> Json:
     """The OpenAPI document of everything that the application answers to programs."""
-    paths: dict[str, dict[str, Any]] = {}
+    paths: dict[str, Json] = {}
     for rule in sorted(app.url_map.iter_rules(), key=str):
         if str(rule).startswith(_PREFIXES):
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
@@ -87,10 +88,10 @@ def _path(rule: Rule) -> str:
     return re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", str(rule))
 
 
-def _operation(app: Flask, rule: Rule, method: str) -> dict[str, Any]:
+def _operation(app: Flask, rule: Rule, method: str) -> Json:
     """One operation: its words are the view's docstring, what is special about it the view declares."""
     view, declared = app.view_functions[rule.endpoint], operation_at(app, rule.endpoint)
-    told: dict[str, Any] = {
+    told: Json = {
         "operationId": f"{rule.endpoint.replace('.', '_')}_{method.lower()}",
         "summary": (view.__doc__ or rule.endpoint).strip().split("\n")[0],
         "parameters": [
@@ -111,11 +112,11 @@ def _schema(body: Any) -> Any:
     return request_schema(body) if isinstance(body, type) else body
 
 
-def _path_parameter(name: str) -> dict[str, Any]:
+def _path_parameter(name: str) -> Json:
     return {"name": name, "in": "path", "required": True, "schema": _IN_PATHS[name]}
 
 
-def _parameter(argument: Argument) -> dict[str, Any]:
+def _parameter(argument: Argument) -> Json:
     schema, many = argument.parse.schema, argument.many
     if many:
         schema = array(schema) | {"minItems": many[0], "maxItems": many[1]}
@@ -128,7 +129,7 @@ def _parameter(argument: Argument) -> dict[str, Any]:
     }
 
 
-def _answers(*declared: str) -> dict[str, Any]:
+def _answers(*declared: str) -> Json:
     """Responses by code; the kind is a schema or a media type, of faults Error."""
     found = {}
     for code, kind, words in (_ANSWER.fullmatch(each).groups() for each in (*declared, DEFAULT)):  # type: ignore[union-attr]
@@ -137,13 +138,13 @@ def _answers(*declared: str) -> dict[str, Any]:
     return found
 
 
-def _content(kind: str) -> dict[str, Any]:
+def _content(kind: str) -> Json:
     if "/" in kind:
         return {kind: {"schema": TEXT} if kind.startswith("text/") else {}}
     return {"application/json": {"schema": ref(kind)}}
 
 
-def _schemas() -> dict[str, Any]:
+def _schemas() -> Json:
     """Every named schema."""
     request = _by_name("RunRequest", request_schema())
     issued = {"type": "null", "description": "issued by the server; leave it out"}
@@ -168,7 +169,7 @@ def _schemas() -> dict[str, Any]:
     return {**request, **results, **asked, **portfolio, **params, **together, **ANSWERS}
 
 
-def _name_rules(one_rule: dict[str, Any]) -> None:
+def _name_rules(one_rule: Json) -> None:
     """Tell which rules there are, and each one's params."""
     one_rule["properties"]["rule_type"]["enum"] = list(RULES)
     one_rule["properties"]["ticker"]["pattern"] = "^[A-Z0-9.^=-]{1,15}$"
@@ -183,13 +184,13 @@ def _name_rules(one_rule: dict[str, Any]) -> None:
     ]
 
 
-def _with(described: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+def _with(described: Json, fields: Json) -> Json:
     """The same object with these fields, too, all of which it has."""
     required = list(dict.fromkeys([*described["required"], *fields]))
     return described | {"properties": described["properties"] | fields, "required": required}
 
 
-def _of_batch(portfolio: dict[str, Any]) -> dict[str, Any]:
+def _of_batch(portfolio: Json) -> Json:
     """A portfolio whose legs and terms are those of a batch's runs, unless it says otherwise."""
     terms = {name: dict(each) for name, each in portfolio["properties"].items() if name != "legs"}
     for each in terms.values():
@@ -200,7 +201,7 @@ def _of_batch(portfolio: dict[str, Any]) -> dict[str, Any]:
     return json_object({"batch_id": batch}, **terms) | {"additionalProperties": False}
 
 
-def _by_name(name: str, schema: dict[str, Any]) -> dict[str, Any]:
+def _by_name(name: str, schema: Json) -> Json:
     """A schema and what it is made of, each under its own name."""
     parts = {part: value for part, value in schema.items() if part != "$defs"}
     return copy.deepcopy({**schema.get("$defs", {}), name: parts})

@@ -6,6 +6,7 @@ from contracts.portfolio_request import Mode
 from contracts.run_result import ExitReason
 from contracts.status import RunStatus
 from contracts.study import StudyStatus
+from contracts.values import Json
 from web.documents.schema_parts import (
     COUNT,
     FLAG,
@@ -13,7 +14,6 @@ from web.documents.schema_parts import (
     OBJECT,
     TEXT,
     WHOLE,
-    Json,
     alike,
     array,
     json_object,

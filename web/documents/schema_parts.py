@@ -2,7 +2,8 @@
 
 from typing import Any
 
-Json = dict[str, Any]
+from contracts.values import Json
+
 TEXT: Json = {"type": "string"}
 NUMBER: Json = {"type": "number"}
 WHOLE: Json = {"type": "integer"}

@@ -1,7 +1,6 @@
 """The HTTP API of portfolios: submission, how far one is, what came of it, and the curves of its chart."""
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from flask import Blueprint, Response, jsonify, url_for
@@ -14,6 +13,7 @@ from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
 from contracts.run_request import Titled
 from contracts.status import RunStatus
+from contracts.values import Json
 from web.answers import conditional
 from web.arguments import AFTER, KEY, arguments, idempotency_key, limit, typed_body
 from web.charts.bars import benchmark_equity, known, lasting
@@ -64,7 +64,7 @@ def listed() -> Response:
     return conditional({"portfolios": [each for _, each in shown], "next_after": next_after})
 
 
-def asked_portfolios() -> tuple[list[tuple[RowMapping, dict[str, Any]]], int | None]:
+def asked_portfolios() -> tuple[list[tuple[RowMapping, Json]], int | None]:
     """The portfolios that the query asks for, as stored and as shown, and where the next page begins."""
     asked = arguments()
     most = asked["limit"]
@@ -174,5 +174,5 @@ def _of_own_legs(
                 continue
 
 
-def _after(portfolio_id: str) -> dict[str, Any]:
+def _after(portfolio_id: str) -> Json:
     return {"portfolio_id": portfolio_id, "status": Shown(portfolio_id).status}

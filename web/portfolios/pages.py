@@ -1,7 +1,6 @@
 """Portfolios as pages: all of them; one with its account, what each leg contributed, and its trades; its report."""
 
 import json
-from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request
 
@@ -9,6 +8,7 @@ from adapters.portfolios.series import PRUNED, PortfolioSeries
 from contracts.portfolio_request import Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
+from contracts.values import Json
 from web.answers import csv_file
 from web.charts.breakdown import breakdown
 from web.operation import operation
@@ -65,7 +65,7 @@ def page(portfolio_id: str) -> str:
     )
 
 
-def _shared(shown: Shown) -> dict[str, Any]:
+def _shared(shown: Shown) -> Json:
     """What a page says of a portfolio in any state."""
     asked = json.loads(shown.row["request_json"])
     error_type, error_message = shown.fault
@@ -88,7 +88,7 @@ def _shared(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _completed(shown: Shown, tab: str) -> dict[str, Any]:
+def _completed(shown: Shown, tab: str) -> Json:
     """What only a completed portfolio has."""
     if shown.job is None or shown.job["metrics_json"] is None:
         return {}
@@ -107,7 +107,7 @@ def _completed(shown: Shown, tab: str) -> dict[str, Any]:
     return known | ({"notes": [PRUNED]} if series is None else _of_series(series, view, tab))
 
 
-def _of_series(series: PortfolioSeries, view: RunResult, tab: str) -> dict[str, Any]:
+def _of_series(series: PortfolioSeries, view: RunResult, tab: str) -> Json:
     """What it has until its series are deleted."""
     account = series.account
     known = {
@@ -129,7 +129,7 @@ def _of_series(series: PortfolioSeries, view: RunResult, tab: str) -> dict[str, 
     return known | _legs(series)
 
 
-def _legs(series: PortfolioSeries) -> dict[str, Any]:
+def _legs(series: PortfolioSeries) -> Json:
     """What each leg contributed, how the money was spread, and how the legs' profits go together."""
     weights, account = series.found["weights"], series.account
     bars = weights["bars"]
@@ -148,7 +148,7 @@ def _legs(series: PortfolioSeries) -> dict[str, Any]:
     }
 
 
-def _trades(series: PortfolioSeries) -> dict[str, Any]:
+def _trades(series: PortfolioSeries) -> Json:
     ticker = request.args.get("ticker") or None
     chosen = [trade for trade in series.trades if ticker in (None, trade["ticker"])]  # type: ignore[typeddict-item]
     return {

@@ -1,6 +1,6 @@
 """A portfolio is checked here, once, at the border: all faults of all its legs together, each at its place."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
@@ -20,6 +20,7 @@ from contracts.portfolio_request import (
     Sharing,
 )
 from contracts.run_request import canonical_json
+from contracts.values import Json, Values
 from rules.language import series_fault
 from web.arguments import parse_json
 from web.batches.bulk_body import MAX_FAULTS
@@ -70,7 +71,7 @@ def checked_portfolio(body: bytes, on: Platform) -> ValidPortfolio:
         ) from None
 
 
-def _asked_by(sweep: Expansion) -> dict[str, Any]:
+def _asked_by(sweep: Expansion) -> Json:
     """The portfolio that a sweep asks for: each of its runs is a leg."""
     legs = [{name: run[name] for name in _OF_LEG if name in run} for run in sweep.requests]
     terms = {
@@ -103,13 +104,13 @@ def _checked(values: Any, prices: PriceSource) -> ValidPortfolio:
     return ValidPortfolio(_complete(asked, runs), runs)
 
 
-def _object(values: Any) -> dict[str, Any]:
+def _object(values: Any) -> Json:
     if not isinstance(values, dict) or len(values) > 100:
         raise InvalidRequest({"body": "a JSON object of legs and what they share is expected"})
     return values
 
 
-def _unknown(values: Mapping[str, Any]) -> Faults:
+def _unknown(values: Values) -> Faults:
     known = ("legs", *TERMS, *SHARING_FIELDS)
     return {
         name[:60]: f"unknown field; accepted: {', '.join(known)}"
@@ -118,7 +119,7 @@ def _unknown(values: Mapping[str, Any]) -> Faults:
     }
 
 
-def _sharing(values: Mapping[str, Any], faults: Faults) -> Sharing:
+def _sharing(values: Values, faults: Faults) -> Sharing:
     """How the account is shared; as by default where there are faults."""
     given = {name: values[name] for name in SHARING_FIELDS if name in values}
     if isinstance(text := given.get("priority"), str) and text and (fault := series_fault(text)):

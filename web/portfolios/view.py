@@ -2,7 +2,6 @@
 
 import json
 from functools import cached_property
-from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
@@ -16,6 +15,7 @@ from adapters.tables import runs
 from contracts.errors import Conflict, UnknownRun
 from contracts.portfolio_request import PortfolioStatus
 from contracts.status import ErrorType, RunStatus
+from contracts.values import Json
 from web.platform import platform
 from web.titles import portfolio_title
 
@@ -92,7 +92,7 @@ class Shown:
         return (self.job["error_type"], self.job["error_message"]) if self.job else (None, None)
 
 
-def row_shown(row: RowMapping) -> dict[str, Any]:
+def row_shown(row: RowMapping) -> Json:
     """A portfolio as lists show it."""
     asked = json.loads(row["request_json"])
     legs = asked["legs"]
@@ -117,7 +117,7 @@ def row_shown(row: RowMapping) -> dict[str, Any]:
     }
 
 
-def described(shown: Shown) -> dict[str, Any]:
+def described(shown: Shown) -> Json:
     """A portfolio as the API shows it."""
     row, job, series = shown.row, shown.job, shown.series
     error_type, error_message = shown.fault
@@ -146,7 +146,7 @@ def described(shown: Shown) -> dict[str, Any]:
     }
 
 
-def _of_series(series: PortfolioSeries) -> dict[str, Any]:
+def _of_series(series: PortfolioSeries) -> Json:
     account, found = series.account, series.found
     weights = found["weights"]
     return {
@@ -162,7 +162,7 @@ def _of_series(series: PortfolioSeries) -> dict[str, Any]:
     }
 
 
-def legs_shown(shown: Shown, series: PortfolioSeries | None) -> list[dict[str, Any]]:
+def legs_shown(shown: Shown, series: PortfolioSeries | None) -> list[Json]:
     """Each leg with its run, and once it has completed what it contributed."""
     earned = series.legs() if series else [{"contribution": None}] * len(shown.plan.legs)
     return [

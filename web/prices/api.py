@@ -1,7 +1,7 @@
 """The HTTP API of prices: series, their versions, and loading."""
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
@@ -18,6 +18,7 @@ from adapters.prices.table import unpacked
 from adapters.runs.times import utc_text
 from contracts.errors import InvalidRequest
 from contracts.timeframes import TIMEFRAMES, Timeframe
+from contracts.values import Json
 from web.answers import conditional
 from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
 from web.charts.windows import WINDOW, asked_window
@@ -53,7 +54,7 @@ def tickers() -> Response:
     return conditional({"tickers": listed})
 
 
-def ticker_ranges() -> dict[str, dict[str, dict[str, Any]]]:
+def ticker_ranges() -> dict[str, dict[str, Json]]:
     """First day, last day, bars, whether these are closes only, version, and shape of each ticker and timeframe."""
     return {
         ticker: {
@@ -95,7 +96,7 @@ def versions(ticker: str, timeframe: str) -> Response:
     return conditional({"ticker": ticker, "timeframe": timeframe, "versions": listed})
 
 
-def _as_json(held: Version) -> dict[str, Any]:
+def _as_json(held: Version) -> Json:
     bars = (
         "ticker",
         "timeframe",

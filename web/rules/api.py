@@ -1,12 +1,12 @@
 """The check of a rule and its params: what the editor asks while somebody types."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from contracts.errors import InvalidRequest
+from contracts.values import Json, Values
 from rules.catalog import check_params, checked_rule, complete_params
 from rules.language import FormulaError, free_names, text_faults
 from web.arguments import json_body
@@ -23,7 +23,7 @@ ASKED = {
     "required": ["rule_type"],
     "additionalProperties": False,
 }
-NOT_DESCRIBED: dict[str, Any] = {
+NOT_DESCRIBED: Json = {
     "label": None,
     "lookback_bars": None,
     "warmup_bars": None,
@@ -62,9 +62,7 @@ def check() -> ResponseReturnValue:
     }
 
 
-def _described(
-    rule_type: str, params: Mapping[str, Any], market: Mapping[str, Any]
-) -> dict[str, Any]:
+def _described(rule_type: str, params: Values, market: Values) -> Json:
     rule = checked_rule(rule_type, params)
     return {
         "label": rule.label,
@@ -74,7 +72,7 @@ def _described(
     }
 
 
-def _places(params: Mapping[str, Any], errors: Mapping[str, str]) -> dict[str, dict[str, int]]:
+def _places(params: Values, errors: Mapping[str, str]) -> dict[str, dict[str, int]]:
     """Line and column of the faults in the texts, when nothing else is at fault."""
     if not set(errors) <= set(TEXTS) or not all(
         isinstance(params.get(name), str) for name in TEXTS.values()
@@ -87,7 +85,7 @@ def _places(params: Mapping[str, Any], errors: Mapping[str, str]) -> dict[str, d
     }
 
 
-def _open_names(params: Mapping[str, Any]) -> list[str] | None:
+def _open_names(params: Values) -> list[str] | None:
     """The names that are to be inputs; None while a text cannot be read."""
     texts = [
         text for text in map(params.get, TEXTS.values()) if isinstance(text, str) and text.strip()

@@ -1,10 +1,11 @@
 """What a rule without faults is nevertheless unlikely to have been meant to be, in sentences."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import date
 from typing import Any
 
 from contracts.errors import UnknownTicker
+from contracts.values import Values
 from rules.catalog import checked_rule
 from rules.language import doubts
 from web.platform import platform
@@ -12,9 +13,7 @@ from web.platform import platform
 MARKET = ("ticker", "timeframe", "end_date")  # of a request: the prices that a rule would read
 
 
-def warnings_about(
-    rule_type: str, params: Mapping[str, Any], market: Mapping[str, Any]
-) -> Iterator[str]:
+def warnings_about(rule_type: str, params: Values, market: Values) -> Iterator[str]:
     """Doubts about the conditions, and that the prices end before the rule has values; `market` may be anything."""
     rule = checked_rule(rule_type, params)
     if rule_type == "FORMULA":

@@ -1,6 +1,5 @@
 """A run once more with other params, from its own page: what may be changed there, and what the change brought."""
 
-from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.runs.queries import run_row
 from contracts.errors import UnknownRun
 from contracts.status import Kind, RunStatus
-from contracts.values import frozen
+from contracts.values import Values, frozen
 from rules.catalog import RULES, ParamSpec
 from web.formats import plain
 from web.titles import PART, full_params
@@ -33,7 +32,7 @@ class Tunable:
         return self.path.rpartition(".")[2]
 
 
-def tunables(rule_type: str, params: Mapping[str, Any]) -> list[Tunable]:
+def tunables(rule_type: str, params: Values) -> list[Tunable]:
     """What of complete params one line can change; members of a composite rule cannot."""
     known = {
         spec.name: spec
@@ -61,7 +60,7 @@ def asked_before(connection: Connection) -> RowMapping | None:
     )
 
 
-def changed_params(rule_type: str, now: Mapping[str, Any], before: Mapping[str, Any]) -> str:
+def changed_params(rule_type: str, now: Values, before: Values) -> str:
     """What differs between the params of two runs of a rule, in words: period 14 → 20."""
     new, old = (full_params(rule_type, params) for params in (now, before))
     return ", ".join(

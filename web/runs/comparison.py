@@ -11,7 +11,7 @@ from adapters.batches.leaderboard import is_ruined
 from adapters.metrics.entry import Metric
 from adapters.metrics.table import METRICS
 from contracts.run_request import LABEL_FIELDS
-from contracts.values import frozen
+from contracts.values import Json, frozen
 from web.charts.curves import asked_rows
 from web.titles import full_params
 
@@ -29,8 +29,8 @@ class Compared:
     """One run of a comparison, decoded."""
 
     row: RowMapping
-    request: dict[str, Any]
-    metrics: dict[str, Any]
+    request: Json
+    metrics: Json
 
 
 @frozen
@@ -88,18 +88,18 @@ def _best(metric: Metric, values: Sequence[float | int | None]) -> float | int |
     return max(known) if metric.better == "high" else min(known)
 
 
-def differences(requests: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
+def differences(requests: Sequence[Json]) -> list[tuple[str, list[Any]]]:
     """Fields and params, defaults included, whose values are not the same in all requests."""
     return _unequal([_flat(asked) for asked in requests])
 
 
-def _flat(asked: dict[str, Any]) -> dict[str, Any]:
+def _flat(asked: Json) -> Json:
     params = full_params(asked["rule_type"], asked["params"])
     fields = {name: value for name, value in asked.items() if name not in NOT_COMPARED}
     return fields | {f"params.{name}": value for name, value in params.items()}
 
 
-def _unequal(runs: Sequence[dict[str, Any]]) -> list[tuple[str, list[Any]]]:
+def _unequal(runs: Sequence[Json]) -> list[tuple[str, list[Any]]]:
     """The names whose values are not the same in all runs, with those values."""
     names = dict.fromkeys(name for each in runs for name in each)
     rows = [(name, [each.get(name) for each in runs]) for name in names]

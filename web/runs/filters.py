@@ -1,6 +1,5 @@
 """The filters of the runs list: each is declared once, for addresses, the form, the query and the API's description."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,7 @@ from adapters.runs.words import Word
 from adapters.tables import run_tags, runs
 from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, RunStatus
-from contracts.values import frozen_by_name
+from contracts.values import Values, frozen_by_name
 from rules.catalog import RULES
 from web.arguments import arguments, limit
 from web.operation import Argument
@@ -150,7 +149,7 @@ def _word(text: str) -> Word:
     return Word(text, [ticker for ticker in tickers if folded in ticker.lower()], rules)
 
 
-def _state(word: str | None) -> Mapping[str, Any]:
+def _state(word: str | None) -> Values:
     if word is None:
         return {}
     status = STATES[word]

@@ -2,7 +2,6 @@
 
 import json
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from flask import Blueprint, abort, render_template, request
@@ -18,6 +17,7 @@ from adapters.tables import runs
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
+from contracts.values import Json
 from rules.catalog import RULES, ParamSpec
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.batches.pages import listed_title
@@ -41,7 +41,7 @@ def page() -> str:
     origin = request.args.get("clone")
     tickers = ticker_ranges()
     known = {name: value for name, value in FIRST.items() if name != "ticker" or value in tickers}
-    values: dict[str, Any] = known | {
+    values: Json = known | {
         name: request.args[name] for name in PREFILLED if request.args.get(name)
     }
     unknown = values["ticker"] if tickers and values.get("ticker") not in tickers else None
@@ -119,6 +119,6 @@ def _is_living(line: RowMapping | ListedBatch) -> bool:
     )
 
 
-def default_members(param: ParamSpec) -> list[dict[str, Any]]:
+def default_members(param: ParamSpec) -> list[Json]:
     """The members that a composite rule begins with, as plain JSON values."""
     return [dict(member) for member in param.default]

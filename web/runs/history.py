@@ -17,6 +17,7 @@ from adapters.runs.queries import run_with_prefix
 from adapters.runs.times import seconds_between, utc_text
 from adapters.runs.words import unmatched
 from contracts.status import RunStatus
+from contracts.values import Json
 from rules.catalog import RULES
 from web.operation import operation
 from web.platform import ask_database, platform
@@ -90,7 +91,7 @@ def page() -> str:
     )
 
 
-def _decoded(page: RunPage, column: str) -> dict[str, Any]:
+def _decoded(page: RunPage, column: str) -> Json:
     """What a column of JSON holds, by run_id; nothing of rows that have none."""
     return {row["run_id"]: json.loads(row.get(column) or "{}") for row in page.rows}
 
@@ -108,7 +109,7 @@ def listed() -> Response:
     return jsonify(body)
 
 
-def _listed_run(row: Any) -> dict[str, Any]:
+def _listed_run(row: Any) -> Json:
     same = ("ticker", "timeframe", "rule_type", "rule_id", "label", "batch_id", "error_type")
     return {
         "run_id": row["run_id"],
@@ -138,10 +139,10 @@ def search() -> ResponseReturnValue:
     return redirect(url_for("runs.page", **_filters_of(words)))
 
 
-def _filters_of(words: list[str]) -> dict[str, Any]:
+def _filters_of(words: list[str]) -> Json:
     """Known tickers, rules, states and names such as RSI_14_30_70 as such, everything else as words to be found."""
     tickers = platform().prices.all()
-    found: dict[str, Any] = {}
+    found: Json = {}
     rest = []
     for word in words:
         new = {name: value for name, value in _meanings(word, tickers) if name not in found}

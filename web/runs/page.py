@@ -3,7 +3,6 @@
 import json
 import threading
 import time
-from typing import Any
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -16,6 +15,7 @@ from adapters.runs.series import RunSeries, run_series
 from adapters.studies.store import study_id_of
 from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
+from contracts.values import Json
 from web.charts.breakdown import breakdown
 from web.charts.texts import chart_texts
 from web.platform import ask_database, platform
@@ -93,7 +93,7 @@ def await_end(run_id: str) -> None:
         _held.release()
 
 
-def _reproductions(connection: Connection, row: RowMapping) -> dict[str, Any]:
+def _reproductions(connection: Connection, row: RowMapping) -> Json:
     repetitions = reproductions.repetitions_of(connection, row)
     return {
         "origin": reproductions.origin_of(connection, row),
@@ -104,12 +104,12 @@ def _reproductions(connection: Connection, row: RowMapping) -> dict[str, Any]:
 
 def _completed(
     view: RunResult, run: RunSeries | None, tab: str, before: RowMapping | None
-) -> dict[str, Any]:
+) -> Json:
     """What only a completed run has; before: the run that it is shown beside."""
     if view.status != "completed":
         return {"failure": run_view.failure(view.error_type)}
     kpis = run_view.kpis(view, json.loads(before["metrics_json"])["values"] if before else None)
-    shared: dict[str, Any] = {
+    shared: Json = {
         "headline": kpis.pop("Headline"),
         "kpis": kpis,
         "page_size": PAGE_SIZE,
@@ -139,7 +139,7 @@ def _completed(
     return shared | {"months": run_view.months(run), "parts": breakdown(run, view.trades or [])}
 
 
-def _trades(view: RunResult) -> dict[str, Any]:
+def _trades(view: RunResult) -> Json:
     names = ("side", "outcome", "reason", "sort", "order")
     return {
         "trade_page": trade_page(view.trades or [], request.args),

@@ -18,6 +18,7 @@ from adapters.runs.presets import (
     save_preset,
 )
 from contracts.errors import Conflict, InvalidRequest
+from contracts.values import Json
 from web.arguments import json_body
 from web.operation import FAULTS, operation
 from web.platform import ask_database, platform
@@ -33,7 +34,7 @@ REQUEST = {"$ref": "#/components/schemas/RunRequest"}
 NAME = {"type": "string", "minLength": 1, "maxLength": 64, "description": "printable"}
 
 
-def _object(**properties: Any) -> dict[str, Any]:
+def _object(**properties: Any) -> Json:
     schema = {
         "type": "object",
         "properties": properties,
@@ -92,14 +93,14 @@ def _check_body(body: Any, *names: str) -> None:
         raise InvalidRequest({"body": f"an object with {' and '.join(names)} is expected"})
 
 
-def _name(body: dict[str, Any]) -> str:
+def _name(body: Json) -> str:
     name = body["name"].strip() if isinstance(body.get("name"), str) else ""
     if not 0 < len(name) <= 64 or not name.isprintable():
         raise InvalidRequest({"name": "1 to 64 printable characters are accepted"})
     return name
 
 
-def _form(body: dict[str, Any]) -> dict[str, Any]:
+def _form(body: Json) -> Json:
     """The form of a preset; its request is checked as a run's would be."""
     values = validate_request(body.get("request"), platform().prices).request.to_json()
     return {field: values[field] for field in PRESET_FIELDS}

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 from sqlalchemy import select
 from sqlalchemy.engine import Connection, RowMapping
@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from adapters.runs.stored_series import decode_signals, short
 from adapters.tables import runs
 from contracts.status import RunStatus
-from contracts.values import frozen
+from contracts.values import Json, frozen
 
 Verdict = Literal["identical", "different", "waiting", "failed"]
 CAUSES = {
@@ -79,12 +79,12 @@ def _judged(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reprodu
     )
 
 
-def _stored(row: RowMapping) -> dict[str, Any]:
+def _stored(row: RowMapping) -> Json:
     """All numbers that a run left behind, by name: metrics and columns of trades apart, since later ones have more.
 
     Prices as older runs have them: those of trades at ten digits, those of signals in the candles.
     """
-    metrics: dict[str, Any] = json.loads(row["metrics_json"])["values"]
+    metrics: Json = json.loads(row["metrics_json"])["values"]
     if row["trades_json"] is None:  # pruned
         return metrics
     trades = json.loads(row["trades_json"])

@@ -16,7 +16,7 @@ from adapters.prices.bars import Bars
 from adapters.prices.store import Version
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, Timeframe, request_hash
-from contracts.values import frozen
+from contracts.values import Json, frozen
 from rules.catalog import check_params, checked_rule
 from web.operation import MAX_BODY_BYTES
 from web.request_fields import FIELDS, RequestField, read_fields
@@ -104,7 +104,7 @@ def checked(contract: type[C], values: Any) -> C:
     return asked
 
 
-def _object(values: Any) -> dict[str, Any]:
+def _object(values: Any) -> Json:
     if not isinstance(values, dict):
         raise InvalidRequest({"body": f"a JSON object is expected, not {_shown(values)}"})
     return values

@@ -1,8 +1,6 @@
 """One run as its page shows it: metrics in order, texts of its charts, why there were no trades, what failed."""
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
 
 from sqlalchemy.engine import RowMapping
 
@@ -16,7 +14,7 @@ from adapters.runs.result import CandleSource, run_result
 from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
-from contracts.values import frozen
+from contracts.values import Json, Values, frozen
 from rules.catalog import complete_params
 from rules.language import filled_texts
 from web.request_fields import asked_again, terms_said
@@ -90,7 +88,7 @@ def page_result(row: RowMapping, series: RunSeries | None, prices: CandleSource)
     return run_result(row, {}, prices, curves, series)
 
 
-def shown_request(result: RunResult) -> dict[str, Any]:
+def shown_request(result: RunResult) -> Json:
     """What pages say of the request: its terms by title, all params, the texts of a FORMULA, how it is sent again."""
     rule_type = result.request["rule_type"]
     params = complete_params(rule_type, result.request["params"])
@@ -105,7 +103,7 @@ def shown_request(result: RunResult) -> dict[str, Any]:
     }
 
 
-def kpis(result: RunResult, before: Mapping[str, Any] | None = None) -> dict[str, list[Kpi]]:
+def kpis(result: RunResult, before: Values | None = None) -> dict[str, list[Kpi]]:
     """The metrics that this run has, by section, with the reason where one has no value; those in plain words first.
 
     before: the metrics of a run that this one is shown beside.
@@ -134,7 +132,7 @@ class Market:
     words: str
 
 
-def market(metrics: Mapping[str, Any], holding: str) -> Market:
+def market(metrics: Values, holding: str) -> Market:
     """A result beside buying and holding; holding: what that is called, such as `buying and holding AAPL`."""
     own, held = metrics.get("total_return_pct"), metrics.get("buy_hold_return_pct")
     if own is None or held is None:

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
 
 from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
@@ -17,6 +16,7 @@ from adapters.screens.columns import CORE, MAX_COMBINATIONS
 from adapters.screens.store import screen_jobs, stored_ranking
 from contracts.errors import Conflict, InvalidRequest
 from contracts.status import RunStatus
+from contracts.values import Json
 from web.answers import conditional
 from web.arguments import KEY, arguments, idempotency_key, json_body
 from web.batches.bulk_submission import submit_bulk
@@ -97,7 +97,7 @@ def ranking_of(jobs: Sequence[RowMapping]) -> Ranking:
     return asked_ranking(stored_ranking(dict(jobs[0])), *RANKING)
 
 
-def shown_rows(jobs: Sequence[RowMapping], rows: Sequence[Row]) -> list[dict[str, Any]]:
+def shown_rows(jobs: Sequence[RowMapping], rows: Sequence[Row]) -> list[Json]:
     """Rows with their runs; a run that came to other numbers is recorded."""
     with reading(platform().engine) as connection:
         shown = leaderboard(connection, rows)
@@ -106,7 +106,7 @@ def shown_rows(jobs: Sequence[RowMapping], rows: Sequence[Row]) -> list[dict[str
     return shown
 
 
-def described(jobs: Sequence[RowMapping]) -> dict[str, Any]:
+def described(jobs: Sequence[RowMapping]) -> Json:
     """What a screen is, and how far; one of several tickers has completed when all of them have."""
     first, states = jobs[0], [RunStatus(job["status"]) for job in jobs]
     by_weight = (RunStatus.RUNNING, RunStatus.PENDING, RunStatus.FAILED, RunStatus.SUCCEEDED)
@@ -223,7 +223,7 @@ def retry(screen_id: str) -> ResponseReturnValue:
     return _changed(screen_id, operations.retry_run), 202
 
 
-def _changed(screen_id: str, change: Callable[[str], None]) -> dict[str, Any]:
+def _changed(screen_id: str, change: Callable[[str], None]) -> Json:
     """The screen after a change of each of its Jobs that allows it; Conflict when none does."""
     refused = list[Conflict]()
     jobs = ask_database(screen_jobs, screen_id)

@@ -2,7 +2,6 @@
 
 import json
 from dataclasses import replace
-from typing import Any
 from uuid import uuid4
 
 from flask import Blueprint, Response, url_for
@@ -31,6 +30,7 @@ from adapters.study_tables import studies
 from contracts.errors import Conflict
 from contracts.run_request import Titled
 from contracts.study import StudyPlan, StudyStatus
+from contracts.values import Json
 from web.answers import conditional
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, limit, typed_body
 from web.batches.api import living_of
@@ -103,7 +103,7 @@ def _with_key(plan: StudyPlan, key: str | None, by: str | None) -> str | None:
     return known["study_id"] if known else None
 
 
-def _cost(plan: StudyPlan) -> dict[str, Any]:
+def _cost(plan: StudyPlan) -> Json:
     """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
     with reading(platform().engine) as connection:
         pace = _runs_per_s(connection)
@@ -139,7 +139,7 @@ def listed() -> Response:
     return conditional({"studies": [study for _, study in shown], "next_after": next_after})
 
 
-def asked_studies() -> tuple[list[tuple[RowMapping, dict[str, Any]]], int | None]:
+def asked_studies() -> tuple[list[tuple[RowMapping, Json]], int | None]:
     """The studies that the query asks for, as stored and as shown, and where the next page begins; None at the end."""
     asked = arguments()
     most = asked["limit"]
@@ -152,7 +152,7 @@ def asked_studies() -> tuple[list[tuple[RowMapping, dict[str, Any]]], int | None
     return shown, rows[most - 1]["id"] if len(rows) > most else None
 
 
-def listed_study(row: RowMapping, title: str | None) -> dict[str, Any]:
+def listed_study(row: RowMapping, title: str | None) -> Json:
     """A study as lists show it, which people call `title`."""
     shown = ("name", "kind", "ticker", "rule_type", "outcome", "sentence")
     times = {name: utc_text(row[name]) for name in ("created_at", "completed_at")}
@@ -172,7 +172,7 @@ def study(study_id: str) -> Response:
     return conditional(described(study_id))
 
 
-def described(study_id: str) -> dict[str, Any]:
+def described(study_id: str) -> Json:
     """A study as the API and its page show it; UnknownStudy when there is none."""
     with reading(platform().engine) as connection:
         row = study_row(connection, study_id)
@@ -195,7 +195,7 @@ def described(study_id: str) -> dict[str, Any]:
     }
 
 
-def _seconds_left(summary: dict[str, Any], plan: StudyPlan) -> float | None:
+def _seconds_left(summary: Json, plan: StudyPlan) -> float | None:
     """Until all Jobs of a plan have ended, also those that are not submitted yet; None before that can be said."""
     living, all_ = living_of(summary["counts"]), plan.training_jobs + plan.test_runs
     pace_s: float | None = summary["seconds_left"]

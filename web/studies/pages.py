@@ -8,6 +8,7 @@ from flask import Blueprint, render_template
 from adapters.metrics.table import METRICS
 from adapters.prices.bars import bar_dates
 from adapters.runs.stored_series import decode_equity
+from contracts.values import Json
 from rules.catalog import RULES
 from web.arguments import arguments
 from web.operation import Argument, operation
@@ -71,7 +72,7 @@ def page(study_id: str) -> str:
     )
 
 
-def _tried(study: dict[str, Any]) -> dict[str, Any]:
+def _tried(study: Json) -> Json:
     """Which parameters vary over the combinations, by their short names, and what all of them share."""
     complete = partial(full_params, study["rule_type"])
     first, *others = map(complete, study["request"]["combinations"])
@@ -90,7 +91,7 @@ def _tried(study: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _pictures(verdict: dict[str, Any]) -> Any:
+def _pictures(verdict: Json) -> Any:
     """(title, picture) of what a verdict has."""
     folds = verdict["folds"]
     if verdict["out_of_sample"]:
@@ -124,13 +125,13 @@ def _pictures(verdict: dict[str, Any]) -> Any:
         )
 
 
-def _proof(part: dict[str, Any]) -> dict[str, Any] | None:
+def _proof(part: Json) -> Json | None:
     """What a part's verdict is about: its timing, or, by the first method, its Sharpe ratio."""
-    found: dict[str, Any] | None = part["timing"] if "timing" in part else part["evidence"]
+    found: Json | None = part["timing"] if "timing" in part else part["evidence"]
     return found
 
 
-def _ratios(fold: dict[str, Any]) -> tuple[float | None, float | None]:
+def _ratios(fold: Json) -> tuple[float | None, float | None]:
     first = fold["chosen"][0] if fold["chosen"] else {}
     train, test = (first.get(part) or {} for part in ("train", "test"))
     return train.get("sharpe_ratio"), test.get("sharpe_ratio")

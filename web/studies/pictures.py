@@ -3,11 +3,11 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from statistics import NormalDist
-from typing import Any
 
 from markupsafe import Markup
 
 from adapters.metrics.sharpe_evidence import luck_sharpe
+from contracts.values import Json
 from web.formats import number
 from web.svg import bar, line, picture, polyline, scale, text
 
@@ -118,7 +118,7 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
     )
 
 
-def luck_of_best(evidence: dict[str, Any]) -> Markup | None:
+def luck_of_best(evidence: Json) -> Markup | None:
     """The best of the trials without skill against the best that was observed; None where the trials do not spread."""
     luck, trials = evidence["luck_sharpe_ratio"], evidence["trials"]
     return (
@@ -128,7 +128,7 @@ def luck_of_best(evidence: dict[str, Any]) -> Markup | None:
     )
 
 
-def luck_of_one(evidence: dict[str, Any]) -> Markup | None:
+def luck_of_one(evidence: Json) -> Markup | None:
     """One path without skill against the one that was observed; None where its probability says nothing."""
     share, observed = evidence["probabilistic"], evidence["sharpe_ratio"]
     if share is None or not 0 < share < 1 or share == 0.5:

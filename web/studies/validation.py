@@ -18,6 +18,7 @@ from adapters.screens.columns import CORE
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, Window
+from contracts.values import Json
 from rules.catalog import check_params, complete_params
 from web.arguments import parse_json
 from web.batches.sweep_body import read_sweep
@@ -54,7 +55,7 @@ def _of_run(combination: re.Match[str]) -> str:
     return f"{int(combination[1]) + 1}.params"
 
 
-def _asked_by(sweep: Expansion) -> dict[str, Any]:
+def _asked_by(sweep: Expansion) -> Json:
     """The study that a sweep asks for."""
     tickers = {run["ticker"] for run in sweep.requests}
     if len(tickers) > 1:
@@ -172,7 +173,7 @@ def _checked_base(request: StudyRequest, prices: PriceStore, errors: Faults) -> 
     return replace(valid, params={}, rule_id=None, start_date=start, end_date=end)
 
 
-def _distinct(request: StudyRequest) -> list[dict[str, Any]]:
+def _distinct(request: StudyRequest) -> list[Json]:
     """The combinations without those that mean the same as one before them."""
     rule_type = request.base["rule_type"]
     by_meaning = {

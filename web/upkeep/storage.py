@@ -3,13 +3,13 @@
 from dataclasses import fields
 from functools import lru_cache
 from time import monotonic
-from typing import Any
 
 from sqlalchemy.engine import Engine
 
 from adapters.database import reading
 from adapters.settings import Settings
 from adapters.upkeep.storage import bytes_a_day, bytes_by_kind, bytes_left
+from contracts.values import Json
 from web.platform import platform
 
 KEPT = {  # what each setting of retention keeps, for people
@@ -24,7 +24,7 @@ KEPT = {  # what each setting of retention keeps, for people
 FRESH_S = 60  # the page asks every second, and a database takes long to say what its tables take
 
 
-def storage() -> dict[str, Any]:
+def storage() -> Json:
     """Bytes by kind, largest first, what a day adds, what is left, and the settings of retention."""
     at = platform()
     kept = [
@@ -35,7 +35,7 @@ def storage() -> dict[str, Any]:
     return _figures(at.engine, at.settings, int(monotonic() / FRESH_S)) | {"kept": kept}
 
 
-def _kept(settings: Settings, name: str) -> dict[str, Any]:
+def _kept(settings: Settings, name: str) -> Json:
     """A setting of retention, and in words what it is about."""
     unit, without = ("runs", "all") if name.endswith("_count") else ("days", "forever")
     value = getattr(settings, name)
@@ -49,7 +49,7 @@ def _kept(settings: Settings, name: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1)
-def _figures(engine: Engine, settings: Settings, _period: int) -> dict[str, Any]:
+def _figures(engine: Engine, settings: Settings, _period: int) -> Json:
     """What the database is asked for, once in each period of FRESH_S."""
     with reading(engine) as connection:
         room = bytes_by_kind(connection)
