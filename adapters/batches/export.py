@@ -2,16 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy.engine import Connection, Engine
 
 from adapters.batches.flat_params import flat_params
 from adapters.batches.queries import RUN_COLUMNS, batch_run
 from adapters.database import reading
 from adapters.metrics.table import METRIC_NAMES
-from adapters.tables import runs
+from adapters.tables import RUN
+from contracts.values import Json, Values
 
 PORTION = 1000  # runs per query
 _FIXED = (
@@ -29,42 +31,38 @@ _FIXED = (
 
 
 def export_rows(
-    engine: Engine, batch_id: str, title_of: Callable[[RowMapping], str]
+    engine: Engine, batch_id: str, title_of: Callable[[Values], str]
 ) -> Iterator[list[Any]]:
     """A header and one row per run in the order of submission; empty where a run has no such parameter or metric."""
     with reading(engine) as connection:
         params = _param_names(connection, batch_id)
     yield [*_FIXED, *(f"params.{name}" for name in params), *METRIC_NAMES]
     query = (
-        select(runs.c.id, *RUN_COLUMNS)
-        .where(runs.c.batch_id == batch_id)
-        .order_by(runs.c.id)
+        select(RUN.id, *RUN_COLUMNS)
+        .where(RUN.batch_id == batch_id)
+        .order_by(RUN.id)
         .limit(PORTION)
     )
     last_id = 0
     while True:
         with reading(engine) as connection:
-            rows = connection.execute(query.where(runs.c.id > last_id)).mappings().all()
+            rows = connection.execute(query.where(RUN.id > last_id)).mappings().all()
         if not rows:
             return
-        yield from (_row(batch_run(row) | {"title": title_of(row)}, params) for row in rows)
+        listed = map(batch_run, rows)
+        yield from (_row(run | {"title": title_of(run)}, params) for run in listed)
         last_id = rows[-1]["id"]
 
 
 def _param_names(connection: Connection, batch_id: str) -> list[str]:
     texts = connection.execute(
-        select(runs.c.params_json).where(runs.c.batch_id == batch_id).order_by(runs.c.id)
+        select(RUN.params_json).where(RUN.batch_id == batch_id).order_by(RUN.id)
     )
-    return list(
-        dict.fromkeys(
-            name
-            for text in dict.fromkeys(texts.scalars())
-            for name in flat_params(json.loads(text))
-        )
-    )
+    flat = (flat_params(json.loads(text)) for text in dict.fromkeys(texts.scalars()))
+    return list(dict.fromkeys(chain.from_iterable(flat)))
 
 
-def _row(run: dict[str, Any], params: Sequence[str]) -> list[Any]:
+def _row(run: Json, params: Sequence[str]) -> list[Any]:
     metrics, own = run["metrics"] or {}, flat_params(run["params"])
     values = [run[name] for name in _FIXED]
     values += [own.get(name) for name in params] + [metrics.get(name) for name in METRIC_NAMES]

@@ -6,25 +6,28 @@ their counts from one entry per run of the page's batches.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import case, func, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.batches.titles import titles_of
-from adapters.tables import IS_CANCELLED, runs
+from adapters.tables import IS_CANCELLED, RUN
 from contracts.status import RunStatus
 from contracts.values import frozen
+
+States = dict[str, list[Any]]  # rows by batch_id, one for each state that its runs have
 
 
 @frozen
 class ListedBatch:
-    """One batch in a list; `first` and `last` are the runs that were submitted first and last."""
+    """One batch; `first` and `last` are the runs that were submitted first and last."""
 
     batch_id: str
-    counts: Mapping[RunStatus, int]
+    counts: Mapping[str, int]  # by the API's status words
     cancelled: int  # of the failed ones
-    last_activity: datetime
+    last_activity: datetime  # the last end, of one that has ended
     first: RowMapping
     last: RowMapping
     title: str | None  # what people call it
@@ -37,7 +40,7 @@ class ListedBatch:
     @property
     def ended(self) -> int:
         """Runs that have ended, one way or the other."""
-        return self.counts[RunStatus.SUCCEEDED] + self.counts[RunStatus.FAILED]
+        return self.counts["completed"] + self.counts["failed"]
 
     @property
     def is_live(self) -> bool:
@@ -55,57 +58,30 @@ class BatchPage:
 
 def list_batches(connection: Connection, after: int | None, limit: int) -> BatchPage:
     """The next `limit` batches whose first run has an id below `after`; the newest ones for None."""
-    found = _first_ids(connection, after, limit + 1)
-    shown = dict(list(found.items())[:limit])
-    if not shown:
-        return BatchPage([], None)
-    next_after = list(shown.values())[-1] if len(found) > limit else None
-    return BatchPage(_described(connection, shown), next_after)
-
-
-def _first_ids(connection: Connection, after: int | None, limit: int) -> dict[str, int]:
-    """The id of the first run by batch, newest batch first."""
-    first_id = func.min(runs.c.id)
-    query = (
-        select(runs.c.batch_id, first_id)
-        .where(runs.c.batch_id.is_not(None))
-        .group_by(runs.c.batch_id)
-    )
+    first_id = func.min(RUN.id)
+    named = select(RUN.batch_id, first_id).where(RUN.batch_id.is_not(None))
+    query = named.group_by(RUN.batch_id)
     if after is not None:
         query = query.having(first_id < after)
-    rows = connection.execute(query.order_by(first_id.desc()).limit(limit))
-    return {row[0]: row[1] for row in rows}
+    query = query.order_by(first_id.desc()).limit(limit + 1)
+    found = connection.execute(query).scalars().all()
+    batches = batches_of(connection, found[:limit])
+    return BatchPage(batches, batches[-1].first["id"] if len(found) > limit else None)
 
 
-def _described(connection: Connection, first_ids: Mapping[str, int]) -> list[ListedBatch]:
-    states = batch_states(connection, list(first_ids))
-    last_ids = {batch_id: max(row.last_id for row in rows) for batch_id, rows in states.items()}
-    ends = _runs_by_id(connection, [*first_ids.values(), *last_ids.values()])
-    started = _last_starts(
-        connection, [name for name, rows in states.items() if _is_running(rows)]
-    )
-    titles = titles_of(connection, list(first_ids))
+def batches_of(connection: Connection, batch_ids: Sequence[str]) -> list[ListedBatch]:
+    """Those of these batches that there are, in this order."""
+    states = _states(connection, batch_ids)
+    ends, started = _ends(connection, states), _last_starts(connection, states)
+    titles = titles_of(connection, batch_ids)
     return [
-        _listed(
-            name,
-            states[name],
-            started.get(name),
-            (ends[first_id], ends[last_ids[name]]),
-            titles.get(name),
-        )
-        for name, first_id in first_ids.items()
+        _listed(states[name], started.get(name), ends[name], titles.get(name))
+        for name in batch_ids
+        if name in states
     ]
 
 
-def batch_ends(connection: Connection, states: Sequence[Any]) -> tuple[RowMapping, RowMapping]:
-    """The runs of a batch that were submitted first and last."""
-    ids = min(row.first_id for row in states), max(row.last_id for row in states)
-    first, last = map(_runs_by_id(connection, ids).__getitem__, ids)
-    return first, last
-
-
 def _listed(
-    batch_id: str,
     states: Sequence[Any],
     started: datetime | None,
     ends: tuple[RowMapping, RowMapping],
@@ -113,64 +89,56 @@ def _listed(
 ) -> ListedBatch:
     first, last = ends
     moments = [last["created_at"], started, *(row.last_end for row in states)]
-    latest = max(moment for moment in moments if moment is not None)
+    counted = {row.status: row.runs for row in states}
     return ListedBatch(
-        batch_id,
-        counts(states),
+        states[0].batch_id,
+        {status.public: counted.get(status, 0) for status in RunStatus},
         sum(int(row.cancelled) for row in states),
-        latest,
+        max(moment for moment in moments if moment is not None),
         first,
         last,
         title,
     )
 
 
-def counts(states: Sequence[Any]) -> dict[RunStatus, int]:
-    """Runs of a batch by state, of which there may be none."""
-    counted = {row.status: row.runs for row in states}
-    return {status: counted.get(status, 0) for status in RunStatus}
-
-
-def batch_states(connection: Connection, batch_ids: Sequence[str]) -> dict[str, list[Any]]:
+def _states(connection: Connection, batch_ids: Sequence[str]) -> States:
     """Runs, first and last id and last end by state, of those of these batches that there are; all from the index."""
     columns = (
-        *runs.c["batch_id", "status"],
+        *RUN["batch_id", "status"],
         func.count().label("runs"),
-        func.min(runs.c.id).label("first_id"),
+        func.min(RUN.id).label("first_id"),
         func.sum(case((IS_CANCELLED, 1), else_=0)).label("cancelled"),
-        func.max(runs.c.id).label("last_id"),
-        func.max(runs.c.completed_at).label("last_end"),
+        func.max(RUN.id).label("last_id"),
+        func.max(RUN.completed_at).label("last_end"),
     )
     grouped = (
-        select(*columns)
-        .where(runs.c.batch_id.in_(batch_ids))
-        .group_by(runs.c.batch_id, runs.c.status)
+        select(*columns).where(RUN.batch_id.in_(batch_ids)).group_by(RUN.batch_id, RUN.status)
     )
-    states: dict[str, list[Any]] = {}
+    states: States = {}
     for row in connection.execute(grouped):
         states.setdefault(row.batch_id, []).append(row)
     return states
 
 
-def _is_running(states: Sequence[Any]) -> bool:
-    return any(row.status == RunStatus.RUNNING for row in states)
-
-
-def _last_starts(connection: Connection, batch_ids: Sequence[str]) -> dict[str, datetime]:
+def _last_starts(connection: Connection, states: States) -> dict[str, datetime]:
     """When the latest of the running runs began, by batch; few run at a time, so their rows are few."""
-    if not batch_ids:
-        return {}
-    running = (runs.c.status == RunStatus.RUNNING, runs.c.batch_id.in_(batch_ids))
-    query = (
-        select(runs.c.batch_id, func.max(runs.c.started_at))
-        .where(*running)
-        .group_by(runs.c.batch_id)
-    )
+    batch_ids = [
+        batch_id
+        for batch_id, rows in states.items()
+        if any(row.status == RunStatus.RUNNING for row in rows)
+    ]
+    running = (RUN.status == RunStatus.RUNNING, RUN.batch_id.in_(batch_ids))
+    query = select(RUN.batch_id, func.max(RUN.started_at)).where(*running).group_by(RUN.batch_id)
     return {row[0]: row[1] for row in connection.execute(query)}
 
 
-def _runs_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapping]:
-    columns = runs.c[
+def _ends(connection: Connection, states: States) -> dict[str, tuple[RowMapping, RowMapping]]:
+    """The runs of each batch that were submitted first and last."""
+    ids = {
+        batch_id: (min(row.first_id for row in rows), max(row.last_id for row in rows))
+        for batch_id, rows in states.items()
+    }
+    columns = RUN[
         "id",
         "run_id",
         "kind",
@@ -181,5 +149,6 @@ def _runs_by_id(connection: Connection, ids: Sequence[int]) -> dict[int, RowMapp
         "params_json",
         "created_at",
     ]
-    rows = connection.execute(select(*columns).where(runs.c.id.in_(ids))).mappings()
-    return {row["id"]: row for row in rows}
+    query = select(*columns).where(RUN.id.in_([*chain.from_iterable(ids.values())]))
+    by_id = {row["id"]: row for row in connection.execute(query).mappings()}
+    return {batch_id: (by_id[first], by_id[last]) for batch_id, (first, last) in ids.items()}

@@ -1,6 +1,8 @@
 """The runs of a batch among each other: points for pictures that lead to a choice, and the choice, `?where=`."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from itertools import chain
+from typing import Any
 
 from flask import Blueprint, Response, request
 from sqlalchemy.engine import Connection
@@ -9,15 +11,15 @@ from adapters.batches.conditions import Condition, Reader
 from adapters.batches.leaderboard import Ranking
 from adapters.batches.queries import (
     Measurement,
-    Point,
     measured_runs,
-    points_of,
     require_batch,
     surface_of,
+    values_of,
 )
 from adapters.batches.rankings import ranking_of
 from adapters.database import reading
 from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
+from contracts.values import Values
 from web.answers import conditional
 from web.arguments import arguments, read_argument
 from web.batches.ranking import RANKING, asked_ranking
@@ -37,10 +39,10 @@ WHERE = Argument(
 TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
 
 
-def asked_where(points: Sequence[Point]) -> Condition | None:
+def asked_where(found: Sequence[Values]) -> Condition | None:
     """The condition of the address; None without one, InvalidRequest for one that names what these runs do not have."""
-    names = dict.fromkeys(name for each in points for name in each.values)
-    reader = Reader("parameters and metrics of these runs", [*names], (int, float, str))
+    names = [*dict.fromkeys(chain.from_iterable(found))]
+    reader = Reader("parameters and metrics of these runs", names, (int, float, str))
     return read_argument("where", Parser(reader.parse, TEXT), None)
 
 
@@ -50,9 +52,10 @@ def chosen_runs(
     """What `?where=` leaves of the measured runs of a batch, and what it says."""
     if not request.args.get("where"):
         return measured, None
-    points = points_of(connection, batch_id, measured, ranking.metric)
-    where = asked_where(points)
-    return [each.measured for each in points if where is None or where.holds(each.values)], where
+    found = values_of(connection, batch_id, measured, ranking.metric)
+    where = asked_where(found)
+    pairs = zip(measured, found, strict=True)
+    return [each for each, values in pairs if where is None or where.holds(values)], where
 
 
 @blueprint.get("/api/batches/<batch_id>/points")
@@ -64,23 +67,23 @@ def points(batch_id: str) -> Response:
         require_batch(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking, ticker)
-        found = points_of(connection, batch_id, measured, ranking.metric)
+        found = values_of(connection, batch_id, measured, ranking.metric)
     where, varying = asked_where(found), surface_of(measured).varying()
-    shown = found[:: max(1, -(-len(found) // MOST_POINTS))]
-    metrics = [*dict.fromkeys([ranking.metric, *HEADLINE_NAMES])]
-    about = {name: METRICS_BY_NAME[name] for name in metrics}
+    every = max(1, -(-len(found) // MOST_POINTS))
+    metrics = dict.fromkeys([ranking.metric, *HEADLINE_NAMES])
+    about = ((name, METRICS_BY_NAME[name]) for name in metrics)
+
+    def columns(names: Iterable[str]) -> dict[str, list[Any]]:
+        return {name: [values.get(name) for values in found[::every]] for name in names}
+
     return conditional(
         {
             "batch_id": batch_id,
             "runs": len(found),
-            "chosen": sum(where is None or where.holds(each.values) for each in found),
-            "run_ids": [each.measured[1] for each in shown],
-            "params": {
-                name: [each.params.get(name) for each in shown] for name in varying[:MOST_AXES]
-            },
-            "metrics": {name: [each.metrics[name] for each in shown] for name in metrics},
-            "about": {
-                name: {"title": each.title, "better": each.better} for name, each in about.items()
-            },
+            "chosen": sum(where is None or where.holds(values) for values in found),
+            "run_ids": [run_id for _, run_id, _ in measured[::every]],
+            "params": columns(varying[:MOST_AXES]),
+            "metrics": columns(metrics),
+            "about": {name: {"title": each.title, "better": each.better} for name, each in about},
         }
     )

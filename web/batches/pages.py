@@ -54,8 +54,7 @@ def listed() -> str:
     return render_template(
         "batches/list.html",
         batches=[
-            (batch, separate_cancelled(_counts(batch), batch.cancelled))
-            for batch in found.batches
+            (batch, separate_cancelled(batch.counts, batch.cancelled)) for batch in found.batches
         ],
         title_of=listed_title,
         next_after=found.next_after,
@@ -84,10 +83,6 @@ def listed_title(batch: ListedBatch) -> str:
     return batch_title(batch.title, batch.first, batch.last)
 
 
-def _counts(batch: ListedBatch) -> dict[str, int]:
-    return {status.public: runs for status, runs in batch.counts.items()}
-
-
 def separate_cancelled(counts: Mapping[str, int], cancelled: int) -> dict[str, int]:
     """Counts with a word of its own for the cancelled runs, which the API counts as failed."""
     return {**counts, "failed": counts["failed"] - cancelled, "cancelled": cancelled}
@@ -99,7 +94,7 @@ def _as_json(batch: ListedBatch) -> Json:
         "batch_id": batch.batch_id,
         "title": listed_title(batch),
         "runs": batch.runs,
-        "counts": _counts(batch),
+        "counts": batch.counts,
         "cancelled": batch.cancelled,
         "progress_pct": round(batch.ended / batch.runs * 100, 2),
         "created_at": utc_text(batch.first["created_at"]),
