@@ -26,8 +26,8 @@ from adapters.runs.stored_series import decode_signals, encode_equity, encode_tr
 from adapters.sparkline import encode_sparkline
 from adapters.tables import runs
 from consumer.backtest import TRADE_FIELDS, Outcome, result_hash
+from consumer.run_engine import Exits
 from consumer.setup import Setup
-from consumer.wrappers.exits import Exits
 from contracts.errors import BadParams
 from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioRequest
 from contracts.portfolio_request import Sharing as Asked
@@ -124,7 +124,7 @@ class Traded:
         self, request: PortfolioRequest, runs: Sequence[LegRun], benchmark: PackedPrices | None
     ) -> None:
         first = runs[0].setup
-        self._request, self._runs, self._rates = request, runs, first.rates
+        self._request, self._runs, self._rates = request, runs, first.engine.rates
         self._per_year = max(run.setup.prices.bars_per_year for run in runs)
         self._capital = float(request.terms.get("initial_capital", DEFAULT_CAPITAL))
         self._run = replace(first.request, initial_capital=self._capital)

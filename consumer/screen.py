@@ -84,7 +84,7 @@ def _timing_ratio(setup: Setup, result: BacktestResult) -> float:
     traded = setup.prices.traded
     path = np.concatenate(([setup.request.initial_capital], result.equity_curve))
     found = timing_over(
-        path, result.shares_curve, traded.columns["Close"], traded.timestamps, setup.rates
+        path, result.shares_curve, traded.columns["Close"], traded.timestamps, setup.engine.rates
     )
     try:
         excess = found.excess()
@@ -129,7 +129,7 @@ def train(
     comes to the same either way; one that fails has no numbers, as a run that fails has no result."""
     setup, names = Setup.of(request, packed), columns_of(ranking)
     bars = setup.prices.bars
-    market = Market(bars.times, bars.columns["Close"], rates=setup.rates)
+    market = Market(bars.times, bars.columns["Close"], rates=setup.engine.rates)
     measured = np.full((len(tried), len(names)), np.nan)
     for number in range(len(tried)):
         try:

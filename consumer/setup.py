@@ -9,11 +9,9 @@ import numpy as np
 from adapters.batches.flat_params import with_params
 from adapters.metrics.measured import Array, Measured
 from adapters.metrics.performance import ANALYSIS_VERSION, Performance, performance
-from adapters.metrics.rates import Rates
 from adapters.prices.packing import PackedPrices
 from adapters.prices.run_prices import RunPrices, run_prices
-from consumer.wrappers.liquidation import with_liquidation
-from consumer.wrappers.rates import EngineWithRates, carried
+from consumer.run_engine import RunEngine, carried
 from contracts.errors import BadParams
 from contracts.run_request import RunRequest
 from contracts.values import Json, Values
@@ -22,7 +20,7 @@ from rules.base import BaseRule
 from rules.prices import TIME, Prices
 from rules.registry import build_rule
 
-ENGINE_TERMS = {each.name for each in fields(EngineWithRates)} & {
+ENGINE_TERMS = {each.name for each in fields(RunEngine)} & {
     each.name for each in fields(RunRequest)
 }
 
@@ -77,36 +75,26 @@ class Setup:
             {**(self.columns or self.prices.bars.columns), TIME: self.prices.bars.timestamps}
         )
 
-    @cached_property
-    def rates(self) -> Rates:
-        """What idle cash earns and borrowed shares cost."""
-        return Rates(self.request.borrow_rate, self.request.cash_rate)
-
     def result_of(self, rule: BaseRule) -> BacktestResult:
-        """The engine's result of a rule's signals, cut where the account is liquidated."""
-        request, first_bar = self.request, self.prices.first_bar
-        result = self.engine.run(self._bars, rule.generate_signals, request.ticker, first_bar)
-        if request.liquidate_below_pct is None:
-            return result
-        return with_liquidation(
-            result, self.engine, self._bars.since(first_bar), request.liquidate_below_pct
-        )
+        """The engine's result of a rule's signals."""
+        first_bar, ticker = self.prices.first_bar, self.request.ticker
+        return self.engine.run(self._bars, rule.generate_signals, ticker, first_bar)
 
     @cached_property
     def _bars(self) -> Bars:
         return check_bars(self.read)  # type: ignore[arg-type]  # columns by name are all that it asks for
 
     @cached_property
-    def engine(self) -> EngineWithRates:
+    def engine(self) -> RunEngine:
         """The engine under the request's terms, which have the same names here and there."""
         terms: Json = {name: getattr(self.request, name) for name in ENGINE_TERMS}
         if self.request.direction == "shortonly":
             terms |= {"direction": "longshort", "short_only": True}
-        return EngineWithRates(**terms, periods_per_year=self.prices.bars_per_year)
+        return RunEngine(**terms, periods_per_year=self.prices.bars_per_year)
 
     def performance_of(self, result: BacktestResult, trades: Sequence[Values]) -> Performance:
         """The engine's metrics and those derived from its equity and trades, which have their excursions."""
-        return performance(self.measured(result, trades), self.rates)
+        return performance(self.measured(result, trades), self.engine.rates)
 
     def measured(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
         """What metrics are computed from; without trades those of the equity alone."""

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from consumer.wrappers.exits import EngineWithExits
+from consumer.run_engine import RunEngine
 from engine.engine import BacktestEngine
 from rules.indicators import atr
 from rules.optimizer import ParameterOptimizer
@@ -36,7 +36,7 @@ def settled(options, chosen):
 def test_every_run_equals_the_loop_over_bars(case, chosen):
     prices, signals, options = case
 
-    result = EngineWithExits(**settled(options, chosen)).run(prices, follow(signals), "TEST")
+    result = RunEngine(**settled(options, chosen)).run(prices, follow(signals), "TEST")
 
     distance = atr(prices["High"], prices["Low"], prices["Close"], chosen["atr_stop_period"])
     multiple = chosen["atr_stop_multiple"]
@@ -61,7 +61,7 @@ def test_every_run_equals_the_loop_over_bars(case, chosen):
 def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, share):
     prices, signals, options = case
     bars = max(2, int(share * len(signals)))
-    engine = EngineWithExits(**settled(options, chosen))
+    engine = RunEngine(**settled(options, chosen))
 
     whole = engine.run(prices, follow(signals), "TEST")
     early = engine.run(
@@ -73,7 +73,7 @@ def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, sha
 
 
 def test_a_position_is_closed_at_the_close_of_the_nth_bar_after_its_entry():
-    engine = EngineWithExits(**ALL_IN, exit_after_bars=2)
+    engine = RunEngine(**ALL_IN, exit_after_bars=2)
 
     result = engine.run(flat([100, 110, 125, 130, 140]), follow([1, 0, 0, 0, 0]))
 
@@ -83,7 +83,7 @@ def test_a_position_is_closed_at_the_close_of_the_nth_bar_after_its_entry():
 
 
 def test_with_next_open_it_is_closed_at_the_open_of_the_nth_bar():
-    engine = EngineWithExits(**ALL_IN, fill="next_open", exit_after_bars=2)
+    engine = RunEngine(**ALL_IN, fill="next_open", exit_after_bars=2)
 
     result = engine.run(
         ohlc([(9, 9, 9, 9), (10, 12, 9, 11), (12, 12, 12, 12), (14, 15, 14, 15)]),
@@ -96,7 +96,7 @@ def test_with_next_open_it_is_closed_at_the_open_of_the_nth_bar():
 
 
 def test_a_lasting_signal_opens_again_on_the_bar_after_a_time_exit():
-    engine = EngineWithExits(**ALL_IN, exit_after_bars=2)
+    engine = RunEngine(**ALL_IN, exit_after_bars=2)
 
     result = engine.run(flat([100, 100, 100, 100, 100]), follow([1, 1, 1, 1, 1]))
 
@@ -104,7 +104,7 @@ def test_a_lasting_signal_opens_again_on_the_bar_after_a_time_exit():
 
 
 def test_the_opposite_signal_on_the_bar_of_a_time_exit_opens_the_other_side():
-    engine = EngineWithExits(**ALL_IN, direction="longshort", exit_after_bars=2)
+    engine = RunEngine(**ALL_IN, direction="longshort", exit_after_bars=2)
 
     result = engine.run(flat([100, 100, 100, 100]), follow([1, 0, -1, 0]))
 
@@ -112,7 +112,7 @@ def test_the_opposite_signal_on_the_bar_of_a_time_exit_opens_the_other_side():
 
 
 def test_a_time_exit_pays_fee_and_slippage():
-    engine = EngineWithExits(
+    engine = RunEngine(
         **ALL_IN | {"fee_rate": 0.01, "position_size": 500}, slippage_bps=100, exit_after_bars=1
     )
 
@@ -129,7 +129,7 @@ RANGES_OF_FOUR = [(100, 102, 98, 100)] * 4  # an ATR of 4
 
 def test_an_atr_stop_fills_at_its_level_within_the_bar():
     bars = ohlc([*RANGES_OF_FOUR, (100, 101, 95, 96), (96, 97, 93, 95)])
-    engine = EngineWithExits(**ALL_IN, atr_stop_multiple=1.5, atr_stop_period=2)
+    engine = RunEngine(**ALL_IN, atr_stop_multiple=1.5, atr_stop_period=2)
 
     result = engine.run(bars, follow([0, 0, 0, 1, 0, 0]))
 
@@ -140,9 +140,7 @@ def test_an_atr_stop_fills_at_its_level_within_the_bar():
 
 def test_a_short_has_it_above_and_an_open_beyond_it_fills_at_the_open():
     bars = ohlc([*RANGES_OF_FOUR, (107, 108, 106, 107)])
-    engine = EngineWithExits(
-        **ALL_IN, direction="longshort", atr_stop_multiple=1.5, atr_stop_period=2
-    )
+    engine = RunEngine(**ALL_IN, direction="longshort", atr_stop_multiple=1.5, atr_stop_period=2)
 
     result = engine.run(bars, follow([0, 0, 0, -1, 0]))
 
@@ -153,7 +151,7 @@ def test_a_short_has_it_above_and_an_open_beyond_it_fills_at_the_open():
 
 def test_an_entry_at_the_open_knows_the_atr_of_the_bar_before_alone():
     bars = ohlc([*RANGES_OF_FOUR, (100, 100, 95, 95), (95, 95, 93, 93)])
-    engine = EngineWithExits(**ALL_IN, fill="next_open", atr_stop_multiple=1, atr_stop_period=2)
+    engine = RunEngine(**ALL_IN, fill="next_open", atr_stop_multiple=1, atr_stop_period=2)
 
     result = engine.run(bars, follow([0, 0, 0, 1, 0, 0]))
 
@@ -167,7 +165,7 @@ def test_an_entry_at_the_open_knows_the_atr_of_the_bar_before_alone():
 )
 def test_of_two_stops_the_nearer_one_fills(stop_loss_pct, reason, price):
     bars = ohlc([*RANGES_OF_FOUR, (100, 101, 90, 91)])
-    engine = EngineWithExits(
+    engine = RunEngine(
         **ALL_IN, stop_loss_pct=stop_loss_pct, atr_stop_multiple=1.5, atr_stop_period=2
     )
 
@@ -178,7 +176,7 @@ def test_of_two_stops_the_nearer_one_fills(stop_loss_pct, reason, price):
 
 def test_bars_before_the_first_traded_one_count_for_the_atr():
     bars = ohlc([*RANGES_OF_FOUR, (100, 101, 90, 91)])
-    engine = EngineWithExits(**ALL_IN, atr_stop_multiple=1.5, atr_stop_period=2)
+    engine = RunEngine(**ALL_IN, atr_stop_multiple=1.5, atr_stop_period=2)
 
     result = engine.run(bars, follow([0, 0, 0, 1, 0]), first_bar=3)
 
@@ -186,7 +184,7 @@ def test_bars_before_the_first_traded_one_count_for_the_atr():
 
 
 def test_an_entry_before_the_first_value_of_the_atr_has_no_such_stop():
-    engine = EngineWithExits(**ALL_IN, atr_stop_multiple=0.1, atr_stop_period=5)
+    engine = RunEngine(**ALL_IN, atr_stop_multiple=0.1, atr_stop_period=5)
 
     result = engine.run(flat([100, 50, 25, 10]), follow([1, 0, 0, 0]))
 
@@ -194,7 +192,7 @@ def test_an_entry_before_the_first_value_of_the_atr_has_no_such_stop():
 
 
 def test_buys_only_close_what_is_short():
-    engine = EngineWithExits(**ALL_IN, direction="longshort", short_only=True)
+    engine = RunEngine(**ALL_IN, direction="longshort", short_only=True)
 
     result = engine.run(flat([100, 90, 80, 90, 100, 90]), follow([1, -1, 1, 1, -1, 0]))
 
@@ -209,7 +207,7 @@ def test_shorts_alone_are_those_of_mirrored_buys():
     signals = np.random.default_rng(5).choice([1, 0, -1], 300, p=[0.1, 0.8, 0.1]).astype(np.int8)
     prices = random_walk(5, 300)
 
-    shorts = EngineWithExits(direction="longshort", short_only=True).run(prices, follow(signals))
+    shorts = RunEngine(direction="longshort", short_only=True).run(prices, follow(signals))
     longs = BacktestEngine().run(prices, follow(-signals))
 
     assert trade_rows(shorts, "entry_bar", "exit_bar") == trade_rows(
@@ -221,14 +219,14 @@ def test_shorts_alone_are_those_of_mirrored_buys():
 def test_without_exits_it_is_the_engine():
     arguments = random_walk(3, 200), follow(np.resize([1, 0, -1, 0], 200)), "TEST"
 
-    assert EngineWithExits().run(*arguments).trades == BacktestEngine().run(*arguments).trades
+    assert RunEngine().run(*arguments).trades == BacktestEngine().run(*arguments).trades
 
 
 def test_a_grid_takes_the_engine_with_exits():
     grid, prices = {"fast": [5], "slow": [20]}, random_walk(8, 400)
     plain, limited = (
         ParameterOptimizer("MA_CROSS", prices, engine).search(grid).values
-        for engine in (BacktestEngine(), EngineWithExits(exit_after_bars=1))
+        for engine in (BacktestEngine(), RunEngine(exit_after_bars=1))
     )
 
     assert plain[0].tolist() != limited[0].tolist()
@@ -251,4 +249,4 @@ def test_a_grid_takes_the_engine_with_exits():
 )
 def test_bad_exits_are_named(options, message):
     with pytest.raises(ValueError, match=message):
-        EngineWithExits(**options)
+        RunEngine(**options)

@@ -1,13 +1,13 @@
 """Liquidation, which leaves the engine closed."""
 
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from consumer.wrappers.liquidation import with_liquidation
-from engine.engine import BacktestEngine, check_bars
+from consumer.run_engine import RunEngine
 from tests.engine.markets import (
     cases,
     flat,
@@ -23,13 +23,11 @@ ALL_IN = {"initial_capital": 1_000, "position_size": 1_000, "fee_rate": 0}
 
 def limited(engine, prices, signals, percent):
     """A run of `signals` that is liquidated at so many percent of its capital."""
-    return with_liquidation(
-        engine.run(prices, follow(signals), "TEST"), engine, check_bars(prices), percent
-    )
+    return replace(engine, liquidate_below_pct=percent).run(prices, follow(signals), "TEST")
 
 
 def test_it_is_closed_at_the_first_close_at_or_below_the_level_of_liquidation():
-    engine = BacktestEngine(**ALL_IN)
+    engine = RunEngine(**ALL_IN)
 
     result = limited(engine, flat([100, 120, 95, 60, 50, 200]), [1, 0, 0, 0, 0, 0], 60)
 
@@ -38,7 +36,7 @@ def test_it_is_closed_at_the_first_close_at_or_below_the_level_of_liquidation():
 
 
 def test_a_short_that_lost_everything_is_closed_and_stays_closed():
-    engine = BacktestEngine(**ALL_IN, direction="longshort")
+    engine = RunEngine(**ALL_IN, direction="longshort")
     prices, signals = flat([100, 150, 210, 50, 60]), [-1, 0, 0, 0, 1]
 
     plain, result = engine.run(prices, follow(signals)), limited(engine, prices, signals, 0)
@@ -49,7 +47,7 @@ def test_a_short_that_lost_everything_is_closed_and_stays_closed():
 
 
 def test_with_next_open_it_is_closed_at_the_next_open():
-    engine = BacktestEngine(**ALL_IN, fill="next_open")
+    engine = RunEngine(**ALL_IN, fill="next_open")
     bars = ohlc([(100, 100, 100, 100), (100, 100, 70, 70), (60, 60, 50, 50), (90, 90, 90, 90)])
 
     result = limited(engine, bars, [1, 0, 0, 0], 80)
@@ -59,7 +57,7 @@ def test_with_next_open_it_is_closed_at_the_next_open():
 
 
 def test_with_next_open_the_last_bar_has_no_open_to_close_at():
-    engine = BacktestEngine(**ALL_IN, fill="next_open")
+    engine = RunEngine(**ALL_IN, fill="next_open")
 
     result = limited(engine, flat([100, 100, 10]), [1, 0, 0], 50)
 
@@ -71,7 +69,7 @@ def test_with_next_open_the_last_bar_has_no_open_to_close_at():
     [(45, "stop_loss", 44.55), (130, "take_profit", 130), (90, "liquidation", 89.1)],
 )
 def test_a_level_that_the_next_open_is_beyond_fills_before_the_liquidation(opened, reason, price):
-    engine = BacktestEngine(
+    engine = RunEngine(
         **ALL_IN, fill="next_open", slippage_bps=100, stop_loss_pct=50, take_profit_pct=20
     )
     bars = ohlc([(100, 100, 100, 100), (100, 100, 75, 75), (opened,) * 4, (90, 90, 90, 90)])
@@ -84,7 +82,7 @@ def test_a_level_that_the_next_open_is_beyond_fills_before_the_liquidation(opene
 
 
 def test_closing_a_short_pays_fee_and_slippage():
-    engine = BacktestEngine(
+    engine = RunEngine(
         **ALL_IN | {"fee_rate": 0.01, "position_size": 500},
         slippage_bps=100,
         direction="longshort",
@@ -102,7 +100,7 @@ def test_closing_a_short_pays_fee_and_slippage():
 
 
 def test_nothing_is_opened_after_the_limit():
-    engine = BacktestEngine(**ALL_IN)
+    engine = RunEngine(**ALL_IN)
 
     result = limited(engine, flat([100, 50, 60, 90]), [1, -1, 1, 0], 80)
 
@@ -114,7 +112,7 @@ def test_nothing_is_opened_after_the_limit():
 @given(cases())
 def test_up_to_the_limit_nothing_differs_and_from_there_on_equity_stands_still(case):
     prices, signals, options = case
-    engine = BacktestEngine(**options)
+    engine = RunEngine(**options)
 
     plain = engine.run(prices, follow(signals), "TEST")
     result = limited(engine, prices, signals, 90)
@@ -130,7 +128,7 @@ def test_up_to_the_limit_nothing_differs_and_from_there_on_equity_stands_still(c
 
 
 def test_over_random_runs_a_gap_beyond_a_level_ends_the_account_as_the_engine_alone_would():
-    engine = BacktestEngine(
+    engine = RunEngine(
         position_size=100_000, direction="longshort", fill="next_open", slippage_bps=20, stop_loss_pct=8,
         take_profit_pct=4,
     )  # fmt: skip
@@ -153,7 +151,7 @@ def test_over_random_runs_a_gap_beyond_a_level_ends_the_account_as_the_engine_al
 
 
 def test_an_unreached_limit_changes_nothing():
-    engine = BacktestEngine(**ALL_IN)
+    engine = RunEngine(**ALL_IN)
     prices, signals = flat([100, 99, 98, 97]), [1, 0, 0, 0]
 
     result = limited(engine, prices, signals, 50)
@@ -164,6 +162,7 @@ def test_an_unreached_limit_changes_nothing():
 @pytest.mark.parametrize("percent", [-1, 100, float("nan")])
 def test_a_bad_limit_is_named(percent):
     with pytest.raises(
-        ValueError, match=f"below_pct: must be a number from 0 to below 100, got {percent!r}"
+        ValueError,
+        match=f"liquidate_below_pct: must be a number from 0 to below 100, or None, got {percent!r}",
     ):
-        limited(BacktestEngine(), flat([1, 1]), [0, 0], percent)
+        limited(RunEngine(), flat([1, 1]), [0, 0], percent)

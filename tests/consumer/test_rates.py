@@ -9,10 +9,7 @@ from hypothesis import strategies as st
 
 from adapters.metrics.curves import cash_curve
 from adapters.metrics.rates import Rates
-from consumer.wrappers.exits import EngineWithExits
-from consumer.wrappers.liquidation import with_liquidation
-from consumer.wrappers.rates import EngineWithRates, carried
-from engine.engine import check_bars
+from consumer.run_engine import RunEngine, carried
 from rules.indicators import atr
 from rules.optimizer import ParameterOptimizer
 from tests.consumer.test_exits import AMOUNTS, EVENTS, exits, settled
@@ -87,9 +84,7 @@ def test_every_run_equals_the_loop_over_bars(case, chosen, yearly, step):
     prices, signals, options = case
     prices, dates = timed(prices, step)
 
-    result = EngineWithRates(**settled(options, chosen), **yearly).run(
-        prices, follow(signals), "TEST"
-    )
+    result = RunEngine(**settled(options, chosen), **yearly).run(prices, follow(signals), "TEST")
 
     expected = expected_of(prices, dates, signals, options, chosen, yearly)
     assert trade_rows(result, *EVENTS) == [
@@ -105,11 +100,9 @@ def test_a_liquidated_account_goes_on_earning_as_in_the_loop(
 ):
     prices, signals, options = case
     prices, dates = timed(prices, step)
-    engine = EngineWithRates(**settled(options, chosen), **yearly)
+    engine = RunEngine(**settled(options, chosen), **yearly, liquidate_below_pct=below_pct)
 
-    result = with_liquidation(
-        engine.run(prices, follow(signals)), engine, check_bars(prices), below_pct
-    )
+    result = engine.run(prices, follow(signals))
 
     expected = expected_of(
         prices, dates, signals, options, chosen, yearly, liquidate_below_pct=below_pct
@@ -124,7 +117,7 @@ def test_equity_is_the_capital_the_trades_and_what_was_carried(case, chosen, yea
     prices, dates = timed(prices, step)
     capital = options["initial_capital"]
 
-    result = EngineWithRates(**settled(options, chosen), **yearly).run(prices, follow(signals))
+    result = RunEngine(**settled(options, chosen), **yearly).run(prices, follow(signals))
 
     interest, borrow_fees = carried(result.ledger)
     trades = [asdict(trade) for trade in result.trades]
@@ -141,7 +134,7 @@ def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, yea
     prices, signals, options = case
     prices, _ = timed(prices, step)
     bars = max(2, int(share * len(signals)))
-    engine = EngineWithRates(**settled(options, chosen), **yearly)
+    engine = RunEngine(**settled(options, chosen), **yearly)
 
     whole = engine.run(prices, follow(signals), "TEST")
     early = engine.run(
@@ -152,22 +145,8 @@ def test_cutting_later_bars_never_changes_what_happened_before(case, chosen, yea
     np.testing.assert_array_equal(early.equity_curve, whole.equity_curve[:bars])
 
 
-@settings(max_examples=60, deadline=None)
-@given(cases(), exits)
-def test_without_rates_it_is_the_engine_with_exits_bit_for_bit(case, chosen):
-    prices, signals, options = case
-
-    result, plain = (
-        engine(**settled(options, chosen)).run(prices, follow(signals))
-        for engine in (EngineWithRates, EngineWithExits)
-    )
-
-    assert result.fills == plain.fills
-    np.testing.assert_array_equal(result.equity_curve, plain.equity_curve)
-
-
 def test_a_year_of_idle_cash_earns_the_yearly_rate():
-    engine = EngineWithRates(**ALL_IN, cash_rate=0.05)
+    engine = RunEngine(**ALL_IN, cash_rate=0.05)
 
     result = engine.run(dated(flat([100, 90, 80]), [365, 365]), follow([0, 0, 0]))
 
@@ -175,7 +154,7 @@ def test_a_year_of_idle_cash_earns_the_yearly_rate():
 
 
 def test_what_is_in_a_position_earns_nothing():
-    engine = EngineWithRates(**ALL_IN | {"position_size": 400}, cash_rate=0.05)
+    engine = RunEngine(**ALL_IN | {"position_size": 400}, cash_rate=0.05)
 
     result = engine.run(dated(flat([100, 100]), [365]), follow([1, 0]))
 
@@ -183,7 +162,7 @@ def test_what_is_in_a_position_earns_nothing():
 
 
 def test_a_short_pays_for_its_value_at_the_close_before_the_days():
-    engine = EngineWithRates(**ALL_IN, direction="longshort", borrow_rate=0.365)
+    engine = RunEngine(**ALL_IN, direction="longshort", borrow_rate=0.365)
 
     result = engine.run(dated(flat([100, 80, 50]), [3, 1]), follow([-1, 0, 0]))
 
@@ -195,7 +174,7 @@ def test_a_short_pays_for_its_value_at_the_close_before_the_days():
 
 
 def test_the_proceeds_of_a_short_and_its_gains_until_it_is_closed_are_collateral():
-    engine = EngineWithRates(**ALL_IN, direction="longshort", cash_rate=0.05)
+    engine = RunEngine(**ALL_IN, direction="longshort", cash_rate=0.05)
 
     result = engine.run(dated(flat([100, 150, 150]), [365, 365]), follow([-1, 0, 0]))
 
@@ -207,7 +186,7 @@ def test_a_position_opened_and_closed_within_a_date_pays_nothing():
     prices = flat([100, 110, 120]) | {
         "Time": np.array(["2024-03-01T15", "2024-03-01T16", "2024-03-04T15"], "M8[s]")
     }
-    engine = EngineWithRates(**ALL_IN, direction="longshort", borrow_rate=0.365)
+    engine = RunEngine(**ALL_IN, direction="longshort", borrow_rate=0.365)
 
     within, over = (engine.run(prices, follow(signals)) for signals in ([-1, 1, 0], [0, -1, 1]))
 
@@ -216,7 +195,7 @@ def test_a_position_opened_and_closed_within_a_date_pays_nothing():
 
 
 def test_an_order_at_the_open_is_charged_from_that_bar_on():
-    engine = EngineWithRates(
+    engine = RunEngine(
         **ALL_IN, direction="longshort", short_only=True, fill="next_open", borrow_rate=0.365
     )
 
@@ -227,7 +206,7 @@ def test_an_order_at_the_open_is_charged_from_that_bar_on():
 
 
 def test_sizes_follow_what_was_earned():
-    engine = EngineWithRates(**ALL_IN | {"position_size": 50}, size_type="percent", cash_rate=0.1)
+    engine = RunEngine(**ALL_IN | {"position_size": 50}, size_type="percent", cash_rate=0.1)
 
     (trade,) = engine.run(dated(flat([100, 110, 110]), [365, 1]), follow([0, 1, 0])).trades
 
@@ -235,7 +214,7 @@ def test_sizes_follow_what_was_earned():
 
 
 def test_an_order_that_cash_did_not_cover_is_filled_once_interest_does():
-    engine = EngineWithRates(**ALL_IN | {"position_size": 5_000}, cash_rate=0.1)
+    engine = RunEngine(**ALL_IN | {"position_size": 5_000}, cash_rate=0.1)
 
     result = engine.run(dated(flat([1_001, 1_001, 1_050]), [1, 365]), follow([1, 1, 1]))
 
@@ -247,7 +226,7 @@ def test_an_order_that_cash_did_not_cover_is_filled_once_interest_does():
 
 
 def test_a_debt_earns_nothing():
-    engine = EngineWithRates(**ALL_IN, direction="longshort", cash_rate=0.5)
+    engine = RunEngine(**ALL_IN, direction="longshort", cash_rate=0.5)
 
     result = engine.run(dated(flat([100, 300, 300]), [1, 365]), follow([-1, 1, 0]))
 
@@ -257,9 +236,7 @@ def test_a_debt_earns_nothing():
 def test_a_grid_takes_the_engine_with_rates():
     grid, prices = {"fast": [5], "slow": [20]}, dated(random_walk(8, 400), [1] * 399)
     plain, earning = (
-        ParameterOptimizer("MA_CROSS", prices, EngineWithRates(cash_rate=rate))
-        .search(grid)
-        .values
+        ParameterOptimizer("MA_CROSS", prices, RunEngine(cash_rate=rate)).search(grid).values
         for rate in (0.0, 0.04)
     )
 
@@ -268,10 +245,10 @@ def test_a_grid_takes_the_engine_with_rates():
 
 def test_rates_need_the_bars_times():
     with pytest.raises(ValueError, match="data has no column Time"):
-        EngineWithRates(cash_rate=0.04).run(flat([1, 2]), follow([0, 0]))
+        RunEngine(cash_rate=0.04).run(flat([1, 2]), follow([0, 0]))
 
 
 @pytest.mark.parametrize("name", ["borrow_rate", "cash_rate"])
 def test_bad_rates_are_named(name):
     with pytest.raises(ValueError, match=f"{name}: must be a number from 0 to below 1, got 3"):
-        EngineWithRates(**{name: 3})
+        RunEngine(**{name: 3})

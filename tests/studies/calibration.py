@@ -26,7 +26,7 @@ from adapters.studies import trials
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData
 from consumer.backtest import TRADE_FIELDS
-from consumer.wrappers.exits import EngineWithExits
+from consumer.run_engine import RunEngine
 from contracts.study import StudyPlan, StudyRequest, Window
 from engine.bars import Bars, check_bars
 from rules.prices import Prices
@@ -100,7 +100,7 @@ class World:
         self.signals = [
             build_rule(cell.rule_type, params).generate_signals(prices) for params in self.grid
         ]
-        self.engine = EngineWithExits(
+        self.engine = RunEngine(
             fee_rate=0.0,
             position_size=100.0,
             size_type="percent",

@@ -8,9 +8,8 @@ import pytest
 
 from adapters.runs.stored_series import decode_trades, encode_trades
 from consumer.backtest import TRADE_FIELDS
-from consumer.wrappers.exits import EngineWithExits
-from consumer.wrappers.liquidation import with_liquidation
-from engine.engine import BacktestResult, Fill, check_bars
+from consumer.run_engine import RunEngine
+from engine.engine import BacktestResult, Fill
 from tests.engine.markets import follow, random_signals, random_walk
 from web.charts.bar_account import account_words
 
@@ -30,10 +29,9 @@ def random_run(seed: int, terms: str, direction: str, fill: str) -> BacktestResu
         if direction == "shortonly"
         else {"direction": direction}
     )
-    engine = EngineWithExits(fill=fill, **one_way, **TERMS[terms])
+    engine = RunEngine(fill=fill, liquidate_below_pct=90.0, **one_way, **TERMS[terms])
     prices = random_walk(seed, BARS, 0.03)
-    result = engine.run(prices, follow(random_signals(seed, BARS, 0.3)))
-    return with_liquidation(result, engine, check_bars(prices), 90.0)
+    return engine.run(prices, follow(random_signals(seed, BARS, 0.3)))
 
 
 def recorded(result: BacktestResult, bar: int, direction: str, late: bool) -> list[str]:
