@@ -22,7 +22,10 @@ from matplotlib.figure import Figure as Figure
 from matplotlib.ticker import LogLocator, MaxNLocator
 from PIL import Image
 
-from adapters.charts.data import ChartData, Numbers, Times
+from adapters.prices.bars import Timestamps
+from adapters.runs.run_bars import RunBars
+
+Numbers = np.ndarray[Any, np.dtype[np.float64]]
 
 WIDTH_PX, HEIGHT_PX = 1600, 640  # twice the 800 × 320 CSS pixels at which pages show a chart
 # pixels of the axes; the labels of values stand to the right
@@ -141,24 +144,21 @@ def line(
     return x, y
 
 
-def header(figure: Figure, data: ChartData, finding: str) -> None:
+def header(figure: Figure, found: RunBars, finding: str) -> None:
     """The finding, what it was found on, and a legend of everything that is labelled."""
-    title = finding if data.trades else f"{finding.partition(':')[0]}: no trades"
-    figure.text(LEFT / WIDTH_PX, 592 / HEIGHT_PX, title, size=11, weight="bold")
-    first, last = data.bars.timestamps[[0, -1]].astype("M8[D]")
+    title = finding if found.run.trades else f"{finding.partition(':')[0]}: no trades"
+    first, last = found.bars.timestamps[[0, -1]].astype("M8[D]")
     scale = " · log scale" if any(axes.get_yscale() == "log" for axes in figure.axes) else ""
-    figure.text(
-        EDGE / WIDTH_PX, 592 / HEIGHT_PX, f"{first} to {last}{scale}", color=MUTED, ha="right"
-    )
-    subject = data.subject
-    shown = (
-        subject if len(subject) <= SUBJECT_CHARACTERS else subject[: SUBJECT_CHARACTERS - 1] + "…"
-    )
-    figure.text(LEFT / WIDTH_PX, 546 / HEIGHT_PX, shown, color=MUTED)
+    asked = found.run.request
+    subject = f"{asked['ticker']} {asked.get('rule_id') or asked['rule_type']}"
+    if len(subject) > SUBJECT_CHARACTERS:
+        subject = subject[: SUBJECT_CHARACTERS - 1] + "…"
+    left, right, upper = LEFT / WIDTH_PX, EDGE / WIDTH_PX, 592 / HEIGHT_PX
+    figure.text(left, upper, title, size=11, weight="bold")
+    figure.text(right, upper, f"{first} to {last}{scale}", color=MUTED, ha="right")
+    figure.text(left, 546 / HEIGHT_PX, subject, color=MUTED)
     entries = sum(len(axes.get_legend_handles_labels()[1]) for axes in figure.axes)
-    figure.legend(
-        loc="lower right", bbox_to_anchor=(EDGE / WIDTH_PX, 543 / HEIGHT_PX), ncols=entries
-    )
+    figure.legend(loc="lower right", bbox_to_anchor=(right, 543 / HEIGHT_PX), ncols=entries)
 
 
 def value_axis(axes: Axes, label: Callable[[float], str]) -> None:
@@ -192,7 +192,7 @@ def tag(axes: Axes, value: float, words: str, color: str) -> None:
     axes.annotate(words, (1, value), color="white", weight="bold", va="center", bbox=box, **where)
 
 
-def time_axis(axes: Axes, timestamps: Times) -> None:
+def time_axis(axes: Axes, timestamps: Timestamps) -> None:
     """Round dates, each at the first bar at or after it, since nights have no room; of few bars, their own dates."""
     numbers = date2num(timestamps)
     locator = AutoDateLocator(minticks=4, maxticks=14)

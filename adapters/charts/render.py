@@ -7,7 +7,6 @@ import matplotlib
 import numpy as np
 
 from adapters.charts.candles import legible_candles
-from adapters.charts.data import ChartData, Numbers
 from adapters.charts.frame import (
     BOTTOM,
     DOWN,
@@ -17,6 +16,7 @@ from adapters.charts.frame import (
     UP,
     Axes,
     Figure,
+    Numbers,
     chart,
     header,
     line,
@@ -27,8 +27,8 @@ from adapters.charts.frame import (
     time_axis,
     value_axis,
 )
-from adapters.metrics.curves import drawdowns
 from adapters.prices.bars import Bars
+from adapters.runs.run_bars import RunBars
 
 VOLUME_TOP = 138  # pixels from the bottom; prices begin above
 DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}
@@ -36,45 +36,46 @@ DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}
 TIP_UP, TIP_DOWN = 6, 7
 
 
-def render_charts(data: ChartData) -> dict[str, bytes]:
+def render_charts(found: RunBars) -> dict[str, bytes]:
     """PNG of each chart, by its name in the contract; 1600 × 640 pixels, 10 to 30 KB each."""
     with matplotlib.rc_context(STYLE):
-        return {name: png(draw(data)) for name, draw in CHARTS.items()}
+        return {name: png(draw(found)) for name, draw in CHARTS.items()}
 
 
-def drawn(draw: Callable[[Axes, ChartData], str]) -> Callable[[ChartData], Figure]:
+def drawn(draw: Callable[[Axes, RunBars], str]) -> Callable[[RunBars], Figure]:
     """A chart of all bars by their dates; `draw` draws on its axes and says what is found there."""
 
-    def figure_of(data: ChartData) -> Figure:
-        figure, axes = chart(len(data.close))
-        finding = draw(axes, data)
-        time_axis(axes, data.bars.timestamps)
-        header(figure, data, finding)
+    def figure_of(found: RunBars) -> Figure:
+        figure, axes = chart(len(found.bars))
+        finding = draw(axes, found)
+        time_axis(axes, found.bars.timestamps)
+        header(figure, found, finding)
         return figure
 
     return figure_of
 
 
 @drawn
-def equity_curve(axes: Axes, data: ChartData) -> str:
+def equity_curve(axes: Axes, found: RunBars) -> str:
     """Equity against buying and holding."""
-    start, end = data.initial_capital, float(data.equity[-1])
+    start, end = found.run.capital, float(found.run.equity[-1])
     axes.axhline(start, color=MUTED, label="initial capital", **DASHED)
-    line(axes, data.buy_hold_equity, MUTED, "buy and hold", 0.9)
-    if data.benchmark_equity is not None:
-        line(axes, data.benchmark_equity, TEXT, f"{data.benchmark} held", 0.9)
-    line(axes, data.equity, UP, "strategy")
+    line(axes, found.columns["holding"], MUTED, "buy and hold", 0.9)
+    if "benchmark_equity" in found.columns:
+        name = found.run.request["benchmark"]
+        line(axes, found.columns["benchmark_equity"], TEXT, f"{name} held", 0.9)
+    line(axes, found.run.equity, UP, "strategy")
     value_axis(axes, number)
     tag(axes, end, _money(end), UP)
     return f"Equity: {_money(start)} → {_money(end)} ({end / start - 1:+,.1%})"
 
 
 @drawn
-def drawdown_curve(axes: Axes, data: ChartData) -> str:
+def drawdown_curve(axes: Axes, found: RunBars) -> str:
     """How far equity is below its peak so far, drawn downwards, percent."""
-    drawdown = -drawdowns(np.append(data.initial_capital, data.equity))[1:] * 100
+    drawdown = -found.run.drawdown_pct
     worst = int(drawdown.argmin())
-    deepest, day = drawdown[worst], data.bars.timestamps[worst].astype("M8[D]")
+    deepest, day = drawdown[worst], found.bars.timestamps[worst].astype("M8[D]")
     axes.axhline(0, color=MUTED, linewidth=0.8)
     axes.fill_between(
         *line(axes, drawdown, DOWN, "below the highest equity so far"),
@@ -90,45 +91,39 @@ def drawdown_curve(axes: Axes, data: ChartData) -> str:
 
 
 @drawn
-def portfolio_orders(axes: Axes, data: ChartData) -> str:
+def portfolio_orders(axes: Axes, found: RunBars) -> str:
     """Fills on the closing price."""
-    line(axes, data.close, MUTED, "close", 1.0)
-    buys, sells = data.orders()
+    line(axes, found.bars.columns["Close"], MUTED, "close", 1.0)
+    buys, sells = _orders(found)
     _mark(axes, buys, TIP_UP, UP, "buy")
     _mark(axes, sells, TIP_DOWN, DOWN, "sell")
-    _price_axis(axes, data)
-    return f"Orders: {_order_counts(data)}"
+    _price_axis(axes, found)
+    return f"Orders: {_order_counts(found)}"
 
 
 @drawn
-def trade_pnl(axes: Axes, data: ChartData) -> str:
+def trade_pnl(axes: Axes, found: RunBars) -> str:
     """Gain or loss of each trade, percent of what it cost, at the bar on which it ended."""
-    pnl_pct = np.array([trade["pnl_pct"] for trade in data.trades], dtype=float)
-    bars = np.array([left for _, left in data.fill_bars], dtype=float)
-    points = np.stack((bars, pnl_pct))
-    closed = np.array([not trade["is_open"] for trade in data.trades], dtype=bool)
-    ended = pnl_pct[closed]
+    trades = [
+        (trade["exit_bar"], round(trade["pnl_pct"], 4), not trade["is_open"])
+        for trade in found.run.trades
+    ]
+    points = np.array(trades, dtype=float).reshape(-1, 3).T
+    bars, pnl_pct, closed = points
+    ended = pnl_pct[closed == 1]
     axes.axhline(0, color=MUTED, linewidth=0.8)
-    for won, shape, color, label in (
+    for side, shape, color, label in (
         (pnl_pct > 0, "^", UP, "won"),
         (pnl_pct <= 0, "v", DOWN, "lost"),
     ):
-        axes.vlines(bars[won], 0, pnl_pct[won], color=color, linewidth=0.7, alpha=0.5)
-        _mark(axes, points[:, won & closed], shape, color, label)
-    _mark(
-        axes,
-        points[:, ~closed],
-        "D",
-        TEXT,
-        "still open",
-        markerfacecolor="white",
-        markeredgecolor=TEXT,
-    )
+        axes.vlines(bars[side], 0, pnl_pct[side], color=color, linewidth=0.7, alpha=0.5)
+        _mark(axes, points[:2, side & (closed == 1)], shape, color, label)
+    rim = {"markerfacecolor": "white", "markeredgecolor": TEXT}
+    _mark(axes, points[:2, closed == 0], "D", TEXT, "still open", **rim)
     if len(ended):
         axes.axhline(ended.mean(), color=TEXT, label="average", **DASHED)
-        finding = (
-            f"{(ended > 0).sum():,} of {len(ended):,} closed won, average {ended.mean():+.2f}%"
-        )
+        won = f"{(ended > 0).sum():,} of {len(ended):,} closed won"
+        finding = f"{won}, average {ended.mean():+.2f}%"
     else:
         finding = f"the only trade is still open, at {pnl_pct.sum():+.2f}%"
     value_axis(axes, _percent)
@@ -136,37 +131,40 @@ def trade_pnl(axes: Axes, data: ChartData) -> str:
 
 
 @drawn
-def cumulative_return(axes: Axes, data: ChartData) -> str:
+def cumulative_return(axes: Axes, found: RunBars) -> str:
     """Return since the start against buying and holding; drawn as growth, so that it can stand on a log scale."""
+    grown, held = (found.columns[name] / found.run.capital for name in ("equity", "holding"))
     axes.axhline(1, color=MUTED, **DASHED)
-    x, held = line(axes, data.buy_hold_equity / data.initial_capital, MUTED, "buy and hold", 0.9)
-    _, growth = line(axes, data.equity / data.initial_capital, TEXT, "strategy")
+    x, below = line(axes, held, MUTED, "buy and hold", 0.9)
+    _, growth = line(axes, grown, TEXT, "strategy")
     area: Any = {"interpolate": True, "alpha": 0.25, "linewidth": 0}
-    axes.fill_between(x, growth, held, growth > held, color=UP, label="ahead", **area)
-    axes.fill_between(x, growth, held, growth < held, color=DOWN, label="behind", **area)
+    axes.fill_between(x, growth, below, growth > below, color=UP, label="ahead", **area)
+    axes.fill_between(x, growth, below, growth < below, color=DOWN, label="behind", **area)
     value_axis(axes, lambda factor: f"{(factor - 1) * 100:+,.5g}%")
-    end, ahead = (
-        data.equity[-1],
-        (data.equity - data.buy_hold_equity)[-1] / data.initial_capital * 100,
-    )
-    tag(axes, end / data.initial_capital, f"{end / data.initial_capital - 1:+,.1%}", TEXT)
+    tag(axes, grown[-1], f"{grown[-1] - 1:+,.1%}", TEXT)
+    ahead = (grown - held)[-1] * 100
     words = f"{abs(ahead):,.1f} points {'ahead of' if ahead >= 0 else 'behind'} buy and hold"
     return f"Cumulative return: {words}"
 
 
-def candlestick(data: ChartData) -> Figure:
+def candlestick(found: RunBars) -> Figure:
     """Candles, volume below them, and a mark at each candle that had orders: below it bought, above it sold."""
-    candles, starts, period = legible_candles(data.bars)
+    candles, starts, period = legible_candles(found.bars)
     _, highs, lows, _, volume = candles.columns.values()
     has_volume, count = volume.any(), len(candles)
     figure, axes = chart(count, VOLUME_TOP if has_volume else BOTTOM)
     _draw_candles(axes, candles)
     for orders, outside, shape, color, label in zip(
-        data.orders(), (lows, highs), (TIP_UP, TIP_DOWN), (UP, DOWN), ("buy", "sell"), strict=True
+        _orders(found),
+        (lows, highs),
+        (TIP_UP, TIP_DOWN),
+        (UP, DOWN),
+        ("buy", "sell"),
+        strict=True,
     ):
         marked = np.unique(np.searchsorted(starts, orders[0], side="right") - 1)
         _mark(axes, np.stack((marked, outside[marked])), shape, color, label)
-    _price_axis(axes, data)
+    _price_axis(axes, found)
     time_axis(axes, candles.timestamps)
     if has_volume:
         axes.tick_params(labelbottom=False)
@@ -176,7 +174,7 @@ def candlestick(data: ChartData) -> Figure:
         below.set_ylim(0)
         time_axis(below, candles.timestamps)
     each = f"{count:,} {period}" if period else "one per bar"
-    header(figure, data, f"Candles, {each}: {_order_counts(data)}")
+    header(figure, found, f"Candles, {each}: {_order_counts(found)}")
     return figure
 
 
@@ -215,14 +213,26 @@ def _mark(axes: Axes, points: Numbers, shape: Any, color: str, label: str, **sty
     )
 
 
-def _price_axis(axes: Axes, data: ChartData) -> None:
-    close = float(data.close[-1])
+def _price_axis(axes: Axes, found: RunBars) -> None:
+    close = float(found.bars.columns["Close"][-1])
     value_axis(axes, number)
     tag(axes, close, f"{close:,.2f}" if close >= 1 else f"{close:.4g}", MUTED)
 
 
-def _order_counts(data: ChartData) -> str:
-    buys, sells = data.orders()
+def _orders(found: RunBars) -> tuple[Numbers, Numbers]:
+    """Buys and sells, each (2, fills), bars and prices: each trade's entry, and its exit unless still open."""
+    fills = [
+        (trade[f"{end}_bar"], trade[f"{end}_price"], trade["side"] == buying)
+        for end, buying in (("entry", "BUY"), ("exit", "SELL"))
+        for trade in found.run.trades
+        if end == "entry" or not trade["is_open"]
+    ]
+    points = np.array(fills, dtype=float).reshape(-1, 3).T
+    return points[:2, points[2] == 1], points[:2, points[2] == 0]
+
+
+def _order_counts(found: RunBars) -> str:
+    buys, sells = _orders(found)
     return f"{buys.shape[1]:,} bought, {sells.shape[1]:,} sold"
 
 
@@ -234,7 +244,7 @@ def _percent(value: float) -> str:
     return f"{value:,.4g}%"
 
 
-CHARTS: dict[str, Callable[[ChartData], Figure]] = {
+CHARTS: dict[str, Callable[[RunBars], Figure]] = {
     "equity_curve": equity_curve,
     "drawdown_curve": drawdown_curve,
     "portfolio_orders": portfolio_orders,

@@ -20,7 +20,6 @@ from contracts.run_result import (
 from contracts.timeframes import BY_DAY, Timeframe
 from contracts.values import Values
 
-FillBars = tuple[int, int]  # numbers of the bars, from 0, on which a trade began and ended
 DAY = timedelta(days=1)
 
 
@@ -105,11 +104,6 @@ def portfolio_points(dates: Sequence[str], equity: Column, cash: Column) -> list
         }
         for date, money, total in zip(dates, cash.tolist(), equity.tolist(), strict=True)
     ]
-
-
-def fill_bars(trades: Sequence[Values]) -> list[FillBars]:
-    """Bars of each trade's entry and exit. Times do not tell them: within a day a bar closes as the next one opens."""
-    return [(trade["entry_bar"], trade["exit_bar"]) for trade in trades]
 
 
 def trade_rows(trades: Sequence[Values], times: Whole, timeframe: Timeframe) -> list[TradeRow]:

@@ -5,6 +5,7 @@ import io
 import time
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -16,74 +17,66 @@ from PIL import Image
 
 from adapters.charts import frame
 from adapters.charts.candles import legible_candles
-from adapters.charts.data import ChartData
 from adapters.charts.render import CHARTS, TIP_DOWN, TIP_UP, render_charts
-from adapters.prices.bar_times import bar_close_time
 from adapters.prices.bars import Bars
-from contracts.run_result import CHART_NAMES, TradeRow
+from adapters.runs.run_bars import RunBars
+from adapters.runs.series import RunSeries
+from contracts.run_result import CHART_NAMES
 from tests.services.prices import read_prices
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 
 
-def trade(
-    bars: Bars, number: int, side: str, entry: int, exit_: int, is_open: bool = False
-) -> TradeRow:
-    """A trade of 100 shares, without costs, at the closes of two bars."""
-    times = [bar_close_time(bar, bars.timeframe) for bar in bars.dates()]
+def trade(bars: Bars, side: str, entry: int, exit_: int, is_open: bool = False) -> dict[str, Any]:
+    """A trade of 100 shares, without costs, at the closes of two bars, as it is stored."""
     close = bars.columns["Close"]
     gain = (close[exit_] / close[entry] - 1) * (100 if side == "BUY" else -100)
     return {
-        "trade_no": number,
         "side": side,
-        "size": 100.0,
-        "entry_timestamp": times[entry],
+        "entry_bar": entry,
         "entry_price": float(close[entry]),
-        "entry_fees": 0.0,
-        "exit_timestamp": times[exit_],
+        "exit_bar": exit_,
         "exit_price": float(close[exit_]),
-        "exit_fees": 0.0,
-        "pnl_abs": float(gain * close[entry]),
-        "pnl_pct": float(gain),
-        "holding_period": 1.0,
-        "exit_reason": "signal",
+        "pnl_pct": round(float(gain), 4),
         "is_open": is_open,
     }
 
 
 def chart_data(
     ticker: str, start: date, end: date, *spans: tuple[str, int, int, bool]
-) -> ChartData:
+) -> RunBars:
     """Half in at the first bar of a range, and these trades: (side, bar of entry, bar of exit, still open)."""
     bars = read_prices(DATA, ticker, "1d", start, end).traded
     closes = bars.columns["Close"]
     held = 100_000 * closes / closes[0]
-    return ChartData(
-        subject=f"{ticker} RSI_14_30_70",
-        bars=bars,
-        equity=(held + 100_000) / 2,
-        buy_hold_equity=held,
-        initial_capital=100_000.0,
-        trades=[trade(bars, number, *span) for number, span in enumerate(spans)],
-        fill_bars=[(entry, left) for _, entry, left, _ in spans],
-    )
+    request = {"ticker": ticker, "rule_id": "RSI_14_30_70", "initial_capital": 100_000.0}
+    trades = [trade(bars, *span) for span in spans]
+    run = RunSeries(request, bars.times, (held + 100_000) / 2, trades, [], [])
+    return RunBars(run, bars, {"equity": run.equity, "holding": held})
 
 
-def bars_of(data: ChartData, chosen: np.ndarray | slice) -> ChartData:
+def changed(data: RunBars, bars: Bars | None = None, **of_run: Any) -> RunBars:
+    """The same run with other bars, or with another equity, other trades or another request."""
+    run = dataclasses.replace(data.run, **of_run)
+    columns = {**data.columns, "equity": run.equity}
+    return dataclasses.replace(data, run=run, bars=bars or data.bars, columns=columns)
+
+
+def bars_of(data: RunBars, chosen: np.ndarray | slice) -> RunBars:
     """The same run with other bars and without trades."""
-    series = ("bars", "equity", "buy_hold_equity")
-    return dataclasses.replace(
-        data, trades=[], fill_bars=[], **{name: getattr(data, name)[chosen] for name in series}
-    )
+    columns = {name: column[chosen] for name, column in data.columns.items()}
+    run = dataclasses.replace(data.run, equity=columns["equity"], trades=[])
+    return RunBars(run, data.bars[chosen], columns)
 
 
-def constant(data: ChartData) -> ChartData:
+def constant(data: RunBars) -> RunBars:
     """Prices that never move, no volume, no trades."""
-    money = dict.fromkeys(("equity", "buy_hold_equity"), np.full(len(data.bars), 1e5))
+    money = np.full(len(data.bars), 1e5)
     bars = dataclasses.replace(
         at_prices(data.bars, np.full(len(data.bars), 5.0)), volume=data.bars.volume * 0
     )
-    return dataclasses.replace(data, bars=bars, **money, trades=[], fill_bars=[])
+    still = changed(data, bars, equity=money, trades=[])
+    return dataclasses.replace(still, columns={"equity": money, "holding": money})
 
 
 def at_prices(bars: Bars, closes: np.ndarray) -> Bars:
@@ -92,16 +85,16 @@ def at_prices(bars: Bars, closes: np.ndarray) -> Bars:
     return dataclasses.replace(bars, prices=(scaled,) * 4)
 
 
-def intraday(data: ChartData, bars_per_day: int = 78) -> ChartData:
+def intraday(data: RunBars, bars_per_day: int = 78) -> RunBars:
     """The same numbers as five-minute bars of sessions that begin at 14:30."""
-    days, bars = np.divmod(np.arange(len(data.close)), bars_per_day)
+    days, bars = np.divmod(np.arange(len(data.bars)), bars_per_day)
     times = (
         np.datetime64("2024-01-02T14:30:00", "s").astype(np.int64) + days * 86_400 + bars * 300
     )
-    return dataclasses.replace(data, bars=dataclasses.replace(data.bars, times=times))
+    return changed(data, dataclasses.replace(data.bars, times=times))
 
 
-def drawn(name: str, data: ChartData) -> Figure:
+def drawn(name: str, data: RunBars) -> Figure:
     """A chart as it is before it becomes pixels."""
     with matplotlib.rc_context(frame.STYLE):
         figure = CHARTS[name](data)
@@ -143,7 +136,7 @@ LONG = chart_data(
 SHORT = chart_data(
     "FB", date(2012, 5, 18), date(2013, 3, 1), ("BUY", 30, 60, False), ("SELL", 90, 120, False)
 )
-NO_TRADES = dataclasses.replace(SHORT, trades=[], fill_bars=[], equity=np.full(196, 100_000.0))
+NO_TRADES = changed(SHORT, trades=[], equity=np.full(196, 100_000.0))
 CASES = {
     "thirteen years": LONG,
     "ten months": SHORT,
@@ -153,9 +146,13 @@ CASES = {
     "nothing moves": constant(SHORT),
     "five minutes": intraday(LONG),
     "three sessions": intraday(SHORT),
-    "ruined": dataclasses.replace(SHORT, equity=np.linspace(100_000, -50_000, 196)),
-    "long name": dataclasses.replace(LONG, subject="AAPL " + "COMPOSITE_" * 7),
-    "a trillion": dataclasses.replace(SHORT, equity=SHORT.equity * 1e7, initial_capital=1e12),
+    "ruined": changed(SHORT, equity=np.linspace(100_000, -50_000, 196)),
+    "long name": changed(LONG, request=LONG.run.request | {"rule_id": "COMPOSITE_" * 7}),
+    "a trillion": changed(
+        SHORT,
+        equity=SHORT.run.equity * 1e7,
+        request=SHORT.run.request | {"initial_capital": 1e12},
+    ),
 }
 
 
@@ -167,8 +164,8 @@ def test_there_is_one_small_picture_per_chart_of_the_contract_and_its_bytes_depe
         picture = Image.open(io.BytesIO(png))
         assert (picture.format, picture.size, picture.mode) == ("PNG", (1600, 640), "P")
         assert len(png) < 32_000
-    changed = render_charts(dataclasses.replace(LONG, equity=LONG.equity * 1.1))
-    differing = [name for name in CHART_NAMES if changed[name] != pictures[name]]
+    others = render_charts(changed(LONG, equity=LONG.run.equity * 1.1))
+    differing = [name for name in CHART_NAMES if others[name] != pictures[name]]
     assert differing == ["equity_curve", "cumulative_return"]
 
 
@@ -201,14 +198,16 @@ def test_all_words_are_inside_the_picture_large_enough_and_apart_and_say_if_ther
         pairs = [(one, other) for at, one in enumerate(small) for other in small[:at]]
         covered = [(one, other) for (one, box), (other, its) in pairs if box.overlaps(its)]
         assert not covered, name
-        assert any("no trades" in word for word in texts) is (not CASES[case].trades), name
+        assert any("no trades" in word for word in texts) is (not CASES[case].run.trades), name
 
 
 def test_orders_stand_at_their_bar_and_price_and_an_open_trade_has_no_exit():
     figure = drawn("portfolio_orders", LONG)
 
-    assert marks(figure, "buy") == [(bar, LONG.close[bar]) for bar in (10, 3000, 600)]
-    assert marks(figure, "sell") == [(bar, LONG.close[bar]) for bar in (500, 400)]
+    assert marks(figure, "buy") == [
+        (bar, LONG.bars.columns["Close"][bar]) for bar in (10, 3000, 600)
+    ]
+    assert marks(figure, "sell") == [(bar, LONG.bars.columns["Close"][bar]) for bar in (500, 400)]
     assert "Orders: 3 bought, 2 sold" in words(figure)
     shapes = {line.get_label(): line.get_marker() for line in figure.axes[0].lines}
     assert (shapes["buy"], shapes["sell"]) == (TIP_UP, TIP_DOWN)
@@ -216,11 +215,7 @@ def test_orders_stand_at_their_bar_and_price_and_an_open_trade_has_no_exit():
 
 def test_an_order_at_the_close_of_a_bar_within_the_day_stands_at_that_bar_not_at_the_next():
     data = intraday(SHORT)
-    ends = [f"{time + np.timedelta64(300, 's')}Z" for time in data.bars.timestamps]
-    closing = [row | {"entry_timestamp": ends[entry], "exit_timestamp": ends[left]}
-               for row, (entry, left) in zip(data.trades, data.fill_bars, strict=True)]  # fmt: skip
-
-    figure = drawn("candlestick", dataclasses.replace(data, trades=closing))
+    figure = drawn("candlestick", data)
 
     assert marks(figure, "buy") == [(bar, data.bars.columns["Low"][bar]) for bar in (30, 120)]
     assert marks(figure, "sell") == [(bar, data.bars.columns["High"][bar]) for bar in (60, 90)]
@@ -228,14 +223,14 @@ def test_an_order_at_the_close_of_a_bar_within_the_day_stands_at_that_bar_not_at
 
 def test_trades_stand_at_their_exit_and_return_and_wins_are_those_of_trades_that_have_ended():
     figure = drawn("trade_pnl", LONG)
-    first, second, third = (row["pnl_pct"] for row in LONG.trades)
+    first, second, third = (row["pnl_pct"] for row in LONG.run.trades)
 
     assert sorted(marks(figure, "won") + marks(figure, "lost")) == [(400, first), (600, second)]
     assert marks(figure, "still open") == [(3269, third)]
     assert f"Trade P&L: 1 of 2 closed won, average {(first + second) / 2:+.2f}%" in words(figure)
     assert {y for _, y in marks(figure, "average")} == {(first + second) / 2}
 
-    only_open = dataclasses.replace(LONG, trades=LONG.trades[2:], fill_bars=LONG.fill_bars[2:])
+    only_open = changed(LONG, trades=LONG.run.trades[2:])
     assert f"Trade P&L: the only trade is still open, at {third:+.2f}%" in words(
         drawn("trade_pnl", only_open)
     )
@@ -246,7 +241,7 @@ def test_drawdown_is_drawn_downwards_from_the_initial_capital_and_names_its_deep
         data = bars_of(SHORT, slice(len(equity)))
         return drawn(
             "drawdown_curve",
-            dataclasses.replace(data, equity=np.array(equity), trades=SHORT.trades[:1]),
+            changed(data, equity=np.array(equity), trades=SHORT.run.trades[:1]),
         )
 
     figure = drawdown(100_000, 120_000, 90_000, 96_000, 130_000)
@@ -265,8 +260,8 @@ def test_drawdown_is_drawn_downwards_from_the_initial_capital_and_names_its_deep
 
 
 def test_equity_and_return_state_the_values_of_the_last_bar():
-    data = dataclasses.replace(SHORT, equity=SHORT.equity * 1.25 / SHORT.equity[-1] * 100_000)
-    held = (SHORT.buy_hold_equity[-1] / 100_000 - 1) * 100
+    data = changed(SHORT, equity=SHORT.run.equity * 1.25 / SHORT.run.equity[-1] * 100_000)
+    held = (SHORT.columns["holding"][-1] / 100_000 - 1) * 100
 
     equity, returned = drawn("equity_curve", data), drawn("cumulative_return", data)
 
@@ -275,13 +270,13 @@ def test_equity_and_return_state_the_values_of_the_last_bar():
         f"Cumulative return: {25 - held:.1f} points ahead of buy and hold",
         "+25.0%",
     } <= words(returned).keys()
-    assert marks(equity, "buy and hold")[-1] == (195, SHORT.buy_hold_equity[-1])
+    assert marks(equity, "buy and hold")[-1] == (195, SHORT.columns["holding"][-1])
 
 
 def test_positive_values_whose_highest_is_eight_times_the_lowest_stand_on_a_log_scale_that_is_named():
     def scale(lowest: float, highest: float) -> tuple[str, bool]:
         bars = at_prices(NO_TRADES.bars, np.linspace(lowest, highest, 196))
-        data = dataclasses.replace(NO_TRADES, bars=bars)
+        data = changed(NO_TRADES, bars)
         figure = drawn("portfolio_orders", data)
         return figure.axes[0].get_yscale(), any("log scale" in word for word in words(figure))
 
@@ -291,7 +286,7 @@ def test_positive_values_whose_highest_is_eight_times_the_lowest_stand_on_a_log_
 
 
 def test_dates_stand_at_their_bars_without_nights_and_weekends():
-    def ticks(data: ChartData) -> dict[str, float]:
+    def ticks(data: RunBars) -> dict[str, float]:
         axes = drawn("equity_curve", data).axes[0]
         return {
             label.get_text(): at
@@ -311,9 +306,7 @@ def test_dates_stand_at_their_bars_without_nights_and_weekends():
         [day + np.arange(14, 21) * np.timedelta64(3600, "s") for day in SHORT.bars.timestamps[:8]]
     )
     week = bars_of(SHORT, slice(56))
-    week = dataclasses.replace(
-        week, bars=dataclasses.replace(week.bars, times=hourly.astype(np.int64))
-    )
+    week = changed(week, dataclasses.replace(week.bars, times=hourly.astype(np.int64)))
     days = {
         label: hourly[int(at)].item().strftime("%d %b")
         for label, at in ticks(week).items()
@@ -327,7 +320,10 @@ def test_few_bars_are_their_own_candles_hollow_when_rising_over_their_volume():
     prices, volume = figure.axes
 
     rising = [bar.get_facecolor() == (1, 1, 1, 1) for bar in prices.patches]
-    assert (len(rising), sum(rising)) == (196, (SHORT.close >= SHORT.bars.columns["Open"]).sum())
+    assert (len(rising), sum(rising)) == (
+        196,
+        (SHORT.bars.columns["Close"] >= SHORT.bars.columns["Open"]).sum(),
+    )
     assert [bar.get_height() for bar in volume.patches] == SHORT.bars.columns["Volume"].tolist()
     assert "Candles, one per bar: 2 bought, 2 sold" in words(figure)
     # no volume, no room for it
@@ -365,7 +361,7 @@ def test_weeks_begin_on_monday():
 
 def test_a_million_bars_keep_their_extremes_and_take_a_moment():
     many = intraday(bars_of(LONG, np.arange(1_000_000) % 3270))
-    many.equity[[123_456, 400_001]] = 9e6, 1.0
+    many.run.equity[[123_456, 400_001]] = 9e6, 1.0
     started = time.process_time()
 
     figure = drawn("equity_curve", many)

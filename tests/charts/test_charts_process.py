@@ -17,15 +17,17 @@ from pathlib import Path
 
 import psutil
 
-from adapters.charts.data import ChartData
 from adapters.charts.frame import Figure
 from adapters.charts.render import render_charts
+from adapters.runs.run_bars import RunBars
+from adapters.runs.series import RunSeries
 from tests.services.prices import read_prices
 
 prices = read_prices(Path("data"), "FB", "1d", date(2012, 5, 18), date(2013, 3, 1)).traded
 held = 100_000 * prices.columns["Close"] / prices.columns["Close"][0]
-run = ChartData(subject="FB", bars=prices, equity=held, buy_hold_equity=held,
-                initial_capital=100_000.0, trades=[], fill_bars=[])
+request = {"ticker": "FB", "rule_type": "RSI", "initial_capital": 100_000.0}
+series = RunSeries(request, prices.times, held, [], [], [])
+run = RunBars(series, prices, {"equity": held, "holding": held})
 process = psutil.Process()
 
 def draw(rounds):

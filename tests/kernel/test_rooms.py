@@ -14,7 +14,7 @@ STDLIB = frozenset(sys.stdlib_module_names)
 ADAPTERS = {
     "prices": frozenset[str](),
     "metrics": frozenset({"prices"}),
-    "charts": frozenset({"metrics", "prices"}),
+    "charts": frozenset({"metrics", "prices", "runs"}),
     "queue": frozenset[str](),
     "runs": frozenset({"metrics", "prices", "queue"}),
     "batches": frozenset({"metrics", "runs"}),

@@ -8,10 +8,10 @@ from adapters.prices.bar_times import (
     bar_open_time,
 )
 from adapters.prices.looks import duration
+from adapters.runs.run_bars import rolling_bars
 from adapters.tables import runs
 from backtests import price_names
 from contracts.timeframes import BY_DAY, IN_WORDS, LENGTH_S, TIMEFRAMES
-from web.charts.bars import rolling_bars
 
 
 def test_every_timeframe_has_its_times_its_window_its_room_in_the_tables_and_its_names() -> None:

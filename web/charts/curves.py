@@ -8,16 +8,17 @@ from flask import Blueprint, Response, jsonify, request
 from sqlalchemy.engine import RowMapping
 
 from adapters.runs.queries import runs_by_id
+from adapters.runs.run_bars import benchmark_equity
 from adapters.runs.series import run_series
 from contracts.errors import InvalidRequest, UnknownRun
 from contracts.status import RunStatus
 from contracts.values import Json
 from web.arguments import arguments
-from web.charts.bars import benchmark_equity, known, lasting
+from web.charts.bars import known, lasting
 from web.charts.windows import POINTS, whole_window
 from web.operation import NO_RUN, Argument, operation
 from web.parsers import run_id
-from web.platform import ask_database
+from web.platform import ask_database, platform
 from web.titles import run_title
 
 blueprint = Blueprint("curves_api", __name__)
@@ -63,7 +64,7 @@ def _benchmarks(rows: Sequence[RowMapping], most: int) -> Iterator[Json]:
         lasts = whole_window(len(run.times), most).lasts
         shown = {
             "time": run.times[lasts].tolist(),
-            "growth_pct": known(benchmark_equity(run, 100.0)[lasts], 4),
+            "growth_pct": known(benchmark_equity(run, platform().prices.bars, 100.0)[lasts], 4),
         }
         yield {"name": run.request["benchmark"], **shown}
 

@@ -9,6 +9,7 @@ from sqlalchemy.engine import RowMapping
 
 from adapters.database import committed
 from adapters.portfolios.store import batch_of, list_portfolios, move, set_title
+from adapters.runs.run_bars import benchmark_equity
 from contracts.errors import Conflict
 from contracts.portfolio_request import PortfolioStatus
 from contracts.run_request import Titled
@@ -16,7 +17,7 @@ from contracts.status import RunStatus
 from contracts.values import Json
 from web.answers import conditional
 from web.arguments import AFTER, KEY, arguments, idempotency_key, limit, typed_body
-from web.charts.bars import benchmark_equity, known, lasting
+from web.charts.bars import known, lasting
 from web.charts.windows import POINTS, whole_window
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, json_of, operation
 from web.platform import ask_database, platform
@@ -94,7 +95,10 @@ def curves(portfolio_id: str) -> Response:
     )
     equity = account.equity[lasts]
     invested = np.divide(gross * 100, equity, out=np.full(len(lasts), np.nan), where=equity > 0)
-    beside = known(benchmark_equity(account, account.capital)[lasts], 2) if benchmark else None
+    beside = None
+    if benchmark:
+        every = benchmark_equity(account, platform().prices.bars, account.capital)
+        beside = known(every[lasts], 2)
     body = {
         "time": account.times[lasts].tolist(),
         "equity": equity.tolist(),

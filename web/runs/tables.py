@@ -6,11 +6,12 @@ from flask import Blueprint, Response, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
 from adapters.metrics.curves import trade_rows as dated_trades
+from adapters.runs.run_bars import RunBars
 from adapters.runs.series import run_series
 from contracts.run_result import TradeRow
 from web.answers import csv_file
 from web.arguments import read_argument
-from web.charts.bars import RunBars, completed_row, known, run_bars
+from web.charts.bars import bars_of, completed_row, known
 from web.parsers import whole_number
 from web.runs.trade_table import chosen_trades, trade_rows
 
@@ -41,14 +42,14 @@ def trades_json(run_id: str) -> Response:
 @blueprint.get("/result/<uuid:run_id>/bars.csv")
 def bars_file(run_id: str) -> Response:
     """Prices, equity and drawdown bar by bar as CSV: the numbers behind the charts."""
-    table = _bar_table(run_bars(run_id))
+    table = _bar_table(bars_of(run_id))
     return csv_file([[*table], *zip(*table.values(), strict=True)], f"bars-{run_id}.csv")
 
 
 @blueprint.get("/result/<uuid:run_id>/bars")
 def bar_page(run_id: str) -> ResponseReturnValue:
     """The same, a page at a time; the last bars first, which are the latest."""
-    found = run_bars(run_id)
+    found = bars_of(run_id)
     table = _bar_table(found)
     pages = -(-len(found.bars) // ROWS_PER_PAGE)
     page = read_argument("page", whole_number(1, pages), 1)
@@ -72,7 +73,7 @@ def _bar_table(found: RunBars) -> dict[str, list[Any]]:
     """Columns by their title; prices as they are stored, money to the cent."""
     run = found.run
     prices = {name.lower(): column.tolist() for name, column in found.bars.columns.items()}
-    beside = found.benchmark_equity
+    held = {"buy and hold": "holding", f"{run.request.get('benchmark')} held": "benchmark_equity"}
     return {
         "date": run.dates,
         **prices,
@@ -80,6 +81,9 @@ def _bar_table(found: RunBars) -> dict[str, list[Any]]:
         "cash": known(run.cash, 2),
         "position": known(run.equity - run.cash, 2),
         "drawdown %": known(run.drawdown_pct),
-        "buy and hold": known(found.holding, 2),
-        **({} if beside is None else {f"{run.request['benchmark']} held": known(beside, 2)}),
+        **{
+            title: known(found.columns[name], 2)
+            for title, name in held.items()
+            if name in found.columns
+        },
     }

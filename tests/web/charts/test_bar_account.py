@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from adapters.runs.series import RunSeries
 from adapters.runs.stored_series import decode_trades, encode_trades
 from consumer.backtest import TRADE_FIELDS
 from consumer.run_engine import RunEngine
@@ -103,11 +104,10 @@ def test_what_is_said_of_each_signal_is_what_the_engine_recorded(
             )
             trades, rejected, _ = decode_trades(text)
             request = {"fill": fill, "direction": direction}
+            run = RunSeries(request, np.arange(BARS), np.zeros(BARS), trades, rejected, [])
             for bar in np.flatnonzero(result.signals).tolist():
-                own = account_words(bar, 0, BARS - 1, request, trades, rejected)
-                words = account_words(
-                    bar, int(result.signals[bar]), BARS - 1, request, trades, rejected
-                )
+                own = account_words(run, bar, 0)
+                words = account_words(run, bar, int(result.signals[bar]))
                 by_itself = [
                     each for each in result.fills if each.bar == bar and each.reason != "signal"
                 ]

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from matplotlib.axes import Axes
 
 from adapters.charts import render
-from adapters.charts.data import ChartData
+from adapters.runs.run_bars import RunBars
 from consumer import draw_charts
 from tests.web.conftest import RunMaker
 
@@ -32,9 +32,9 @@ def lines(axes: Axes) -> dict[str, Any]:
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[ChartData]:
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[RunBars]:
     """What each picture of the runs to come is drawn from."""
-    seen: list[ChartData] = []
+    seen: list[RunBars] = []
     monkeypatch.setattr(
         draw_charts, "render_charts", lambda data: seen.append(data) or {"equity_curve": b"png"}
     )
@@ -42,7 +42,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[ChartData]:
 
 
 def test_lines_of_the_pictures_are_the_numbers_of_the_page(
-    browser_client: FlaskClient, make_run: RunMaker, drawn: list[ChartData]
+    browser_client: FlaskClient, make_run: RunMaker, drawn: list[RunBars]
 ) -> None:
     run_id = make_run(charts=True, benchmark="IBM")
     (data,) = drawn
@@ -62,7 +62,7 @@ def test_lines_of_the_pictures_are_the_numbers_of_the_page(
 
 
 def test_marks_of_the_pictures_are_the_orders_and_trades_of_the_page(
-    browser_client: FlaskClient, make_run: RunMaker, drawn: list[ChartData]
+    browser_client: FlaskClient, make_run: RunMaker, drawn: list[RunBars]
 ) -> None:
     run_id = make_run(charts=True)
     (data,) = drawn

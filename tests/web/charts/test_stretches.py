@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 
+from adapters.runs.series import RunSeries
 from tests.web.conftest import RunMaker
 from web.charts.bar_account import stretch_account
 
@@ -98,10 +100,14 @@ def test_the_answer_is_as_the_description_says(
 def test_held_closes_are_counted_until_the_exit_and_through_the_end_of_an_open_trade() -> None:
     closed = {"entry_bar": 2, "exit_bar": 5, "is_open": False}
     still = {"entry_bar": 7, "exit_bar": 9, "is_open": True}
+    none = np.zeros(10)
+    run = RunSeries({"direction": "longonly"}, none, none, [closed, still], [], [])
 
-    assert stretch_account(range(10), [closed, still], [1, -1, 1]).held == 3 + 3
-    assert (
-        "buy on 2 of them and sell on 1"
-        in stretch_account(range(10), [closed, still], [1, -1, 1]).words
-    )
-    assert stretch_account(range(4, 8), [closed, still], []).held == 1 + 1
+    words, awaited = stretch_account(run, range(10), [1, -1, 1])
+    assert f"held at {3 + 3} of their closes" in words
+    assert "buy on 2 of them and sell on 1" in words
+    assert awaited == ["buy", "sell"]
+    words, _ = stretch_account(run, range(4, 8), [])
+    assert f"held at {1 + 1} of their closes" in words
+    assert stretch_account(run, range(2, 5), [])[1] == ["sell"]
+    assert stretch_account(run, range(2), [])[1] == ["buy"]

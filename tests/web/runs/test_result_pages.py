@@ -13,9 +13,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from adapters.runs import series as run_series
+from adapters.runs.run_bars import rolling_bars
 from adapters.tables import runs
 from tests.web.conftest import RunMaker
-from web.charts.bars import rolling_bars, run_bars
+from web.charts.bars import bars_of
 from web.runs import page
 from web.runs.trade_table import COLUMNS
 
@@ -279,7 +280,7 @@ def test_the_rolling_sharpe_ratio_has_the_run_s_own_bars_per_year(
     page_app: Flask, browser_client: FlaskClient, run_id: str
 ) -> None:
     def last() -> float:
-        run_bars.cache_clear()
+        bars_of.cache_clear()
         ratio: float = browser_client.get(f"/api/runs/{run_id}/bars").get_json()[
             "rolling_sharpe"
         ][-1]
