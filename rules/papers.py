@@ -62,9 +62,6 @@ class MomentumRule(BaseRule):
         ),
     )
 
-    def lookback(self) -> int:
-        return int(self.params["lookback"])
-
     def signals(self, prices: Prices) -> Signals:
         lookback, skip, threshold_pct = self.params.values()
         threshold = threshold_pct / 100.0
@@ -130,9 +127,6 @@ class ValueRule(BaseRule):
     def inputs(self) -> dict[str, float]:
         return super().inputs() | {"delay": self._delay}
 
-    def lookback(self) -> int:
-        return int(self.params["lookback"] + self.params["average"] // 2)
-
     def signals(self, prices: Prices) -> Signals:
         _, average, threshold_pct = self.params.values()
         close, threshold = prices["Close"], threshold_pct / 100.0
@@ -182,9 +176,6 @@ class MeanReversionRule(BaseRule):
         ),
     )
 
-    def lookback(self) -> int:
-        return int(self.params["lookback"] + self.params["window"] - 1)
-
     def signals(self, prices: Prices) -> Signals:
         *lengths, threshold = self.params.values()
         last, usual, deviation = prices.indicator("return_moments", CLOSE, *lengths)
@@ -220,9 +211,6 @@ class BreakoutRule(BaseRule):
             "close < prev(lowest(close, lookback)) * (1 - band / 100)",
         ),
     )
-
-    def lookback(self) -> int:
-        return int(self.params["lookback"])
 
     def signals(self, prices: Prices) -> Signals:
         lookback, band_pct = self.params.values()

@@ -42,9 +42,6 @@ class RsiRule(BaseRule):
         short="RSI",
     )
 
-    def lookback(self) -> int:
-        return int(self.params["period"])
-
     def signals(self, prices: Prices) -> Signals:
         period, oversold, overbought = self.params.values()
         strength = prices.indicator("rsi", CLOSE, period)
@@ -65,9 +62,6 @@ class MacdRule(BaseRule):
         (f"crosses_above({MACD_LINES})", f"crosses_below({MACD_LINES})"),
         short="MACD",
     )
-
-    def lookback(self) -> int:
-        return int(self.params["slow"] + self.params["signal"] - 1)
 
     def signals(self, prices: Prices) -> Signals:
         line, signal, _ = prices.indicator("macd", CLOSE, *self.params.values())
@@ -98,10 +92,6 @@ class RsiMacdRule(BaseRule):
             f"crosses_below({MACD_LINES}) or rsi(close, period) > overbought",
         ),
     )
-
-    def lookback(self) -> int:
-        period, _, _, _, slow, signal = self.params.values()
-        return int(max(period, slow + signal - 1))
 
     def signals(self, prices: Prices) -> Signals:
         period, _, overbought, *of_macd = self.params.values()
@@ -140,9 +130,6 @@ class MaCrossRule(BaseRule):
         short="MA crossover",
     )
 
-    def lookback(self) -> int:
-        return int(self.params["slow"])
-
     def signals(self, prices: Prices) -> Signals:
         fast, slow, average = self.params.values()
         return prices.crossings(
@@ -168,9 +155,6 @@ class BollingerRule(BaseRule):
             "close > bollinger_upper(close, period, width)",
         ),
     )
-
-    def lookback(self) -> int:
-        return int(self.params["period"] - 1)
 
     def signals(self, prices: Prices) -> Signals:
         upper, _, lower = prices.indicator("bollinger_bands", CLOSE, *self.params.values())
@@ -204,9 +188,6 @@ class VolumeRule(BaseRule):
             "volume > multiple * prev(sma(volume, period)) and close < prev(close)",
         ),
     )
-
-    def lookback(self) -> int:
-        return int(self.params["period"])
 
     def signals(self, prices: Prices) -> Signals:
         period, multiple = self.params.values()

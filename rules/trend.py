@@ -34,9 +34,6 @@ class TrendRule(BaseRule):
         ),
     )
 
-    def lookback(self) -> int:
-        return int(2 * self.params["period"] - 1)
-
     def signals(self, prices: Prices) -> Signals:
         period, threshold = self.params.values()
         strength, plus, minus = prices.indicator("adx", HIGH_LOW_CLOSE, period)
@@ -84,9 +81,6 @@ class AtrRule(BaseRule):
             "becomes(not rises)",
         ),
     )
-
-    def lookback(self) -> int:
-        return int(self.params["period"] + 1)
 
     def signals(self, prices: Prices) -> Signals:
         period, multiple = self.params.values()
