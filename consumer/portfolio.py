@@ -217,8 +217,8 @@ class Traded:
                 benchmark=self._benchmark,
                 interest=result.interest,
                 borrow_fees=result.borrow_fees,
-            ),
-            self._rates,
+                rates=self._rates,
+            )
         )
 
     def packed(self) -> bytes:

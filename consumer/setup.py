@@ -94,7 +94,7 @@ class Setup:
 
     def performance_of(self, result: BacktestResult, trades: Sequence[Values]) -> Performance:
         """The engine's metrics and those derived from its equity and trades, which have their excursions."""
-        return performance(self.measured(result, trades), self.engine.rates)
+        return performance(self.measured(result, trades))
 
     def measured(self, result: BacktestResult, trades: Sequence[Values] = ()) -> Measured:
         """What metrics are computed from; without trades those of the equity alone."""
@@ -110,6 +110,7 @@ class Setup:
             slippage_bps=self.request.slippage_bps,
             risk_free_rate=self.request.risk_free_rate,
             periods_per_year=self.prices.bars_per_year,
+            rates=self.engine.rates,
             rejected_orders=len(result.rejected_orders),
             benchmark=self.prices.benchmark,
             interest=interest,

@@ -1,45 +1,53 @@
 """How a run compares with its benchmark: the request's, or buy and hold of the same; bar by bar, close to close."""
 
 import math
-from functools import partial
 
-from adapters.metrics.entry import Metric
-from adapters.metrics.measured import STEADY, Array, Measured, NoValue, average, deviation, total
+from adapters.metrics.entry import BENCHMARK
+from adapters.metrics.measured import (
+    STEADY,
+    Array,
+    Measured,
+    NoValue,
+    average,
+    centred,
+    deviation,
+    total,
+)
 from adapters.metrics.risk import ROUNDING_NOISE
 
-metric = partial(Metric, "Benchmark")
 
-
-@metric("Alpha", "percent", "high", signed=True, source="Jensen (1968), Journal of Finance 23(2)")
+@BENCHMARK(
+    "Alpha", "percent", "high", signed=True, source="Jensen (1968), Journal of Finance 23(2)"
+)
 def alpha(run: Measured) -> float:
     """Mean excess return - beta times the benchmark's, per bar, compounded over P bars."""
     ours, theirs = (average(each) - run.bar_rate for each in run.beside_benchmark)
     return _yearly(1.0 + ours - beta(run) * theirs, run.periods_per_year)
 
 
-@metric("Beta", "ratio")
+@BENCHMARK("Beta", "ratio")
 def beta(run: Measured) -> float:
     """Covariance of the returns with the benchmark's / variance of the benchmark's."""
-    ours, theirs = map(_centred, run.beside_benchmark)
+    ours, theirs = map(centred, run.beside_benchmark)
     return total(ours * theirs) / total(theirs * theirs)
 
 
-@metric("Correlation", "ratio")
+@BENCHMARK("Correlation", "ratio")
 def correlation(run: Measured) -> float:
     """Pearson's correlation of the returns with the benchmark's."""
-    ours, theirs = map(_centred, run.beside_benchmark)
+    ours, theirs = map(centred, run.beside_benchmark)
     if math.sqrt(average(ours * ours)) <= ROUNDING_NOISE:
         raise NoValue(STEADY)
     return total(ours * theirs) / math.sqrt(total(ours * ours) * total(theirs * theirs))
 
 
-@metric("Tracking error", "percent")
+@BENCHMARK("Tracking error", "percent")
 def tracking_error(run: Measured) -> float:
     """Standard deviation (ddof 1) of the returns above the benchmark's, times sqrt(P)."""
     return deviation(_active(run)) * math.sqrt(run.periods_per_year) * 100.0
 
 
-@metric(
+@BENCHMARK(
     "Information ratio",
     "ratio",
     "high",
@@ -54,14 +62,14 @@ def information_ratio(run: Measured) -> float:
     return average(active) / spread * math.sqrt(run.periods_per_year)
 
 
-@metric("Up capture", "percent", "high")
+@BENCHMARK("Up capture", "percent", "high")
 def up_capture(run: Measured) -> float:
     """Yearly growth on the bars on which the benchmark rose / the benchmark's on them."""
     ours, theirs = run.beside_benchmark
     return _capture(run, ours[theirs > 0], theirs[theirs > 0])
 
 
-@metric("Down capture", "percent", "low")
+@BENCHMARK("Down capture", "percent", "low")
 def down_capture(run: Measured) -> float:
     """Yearly growth on the bars on which the benchmark fell / the benchmark's on them."""
     ours, theirs = run.beside_benchmark
@@ -90,7 +98,3 @@ def _yearly(growth: float, times: float) -> float:
         raise NoValue("it leaves nothing to compound")
     compounded: float = growth**times
     return (compounded - 1.0) * 100.0
-
-
-def _centred(values: Array) -> Array:
-    return values - average(values)

@@ -1,7 +1,8 @@
 """The curves and tables of a run as the contract shows them, from its series."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,6 +55,31 @@ def drawdowns(path: Column) -> Column:
     return (peaks - path) / peaks
 
 
+class Fill(NamedTuple):
+    """Shares bought, or below 0 sold, on a bar; reason: of an exit."""
+
+    bar: int
+    shares: float
+    price: float
+    fees: float
+    reason: str | None = None
+
+
+def fills(trades: Sequence[Values]) -> Iterator[Fill]:
+    """The entry of each trade, and the exit of those that have ended."""
+    for trade in trades:
+        shares = trade["size"] if trade["side"] == "BUY" else -trade["size"]
+        yield Fill(trade["entry_bar"], shares, trade["entry_price"], trade["entry_fees"])
+        if not trade["is_open"]:
+            yield Fill(
+                trade["exit_bar"],
+                -shares,
+                trade["exit_price"],
+                trade["exit_fees"],
+                trade["exit_reason"],
+            )
+
+
 def cash_curve(
     times: Whole,
     equity: Column,
@@ -62,20 +88,13 @@ def cash_curve(
     rates: Rates,
 ) -> Column:
     """Cash after each bar's fills: it follows from the trades, and with rates from equity, too."""
-    changes = np.zeros(len(equity) + 1)
+    changes = np.zeros(len(equity))
     changes[0] = initial_capital
-    for trade in trades:
-        sign = 1.0 if trade["side"] == "BUY" else -1.0
-        changes[trade["entry_bar"]] -= (
-            sign * trade["entry_price"] * trade["size"] + trade["entry_fees"]
-        )
-        if not trade["is_open"]:
-            changes[trade["exit_bar"]] += (
-                sign * trade["exit_price"] * trade["size"] - trade["exit_fees"]
-            )
+    for fill in fills(trades):
+        changes[fill.bar] -= fill.shares * fill.price + fill.fees
     if not rates:
-        return changes[:-1].cumsum()
-    cash, worth, days = changes[:-1].tolist(), equity.tolist(), np.diff(times // DAY_S).tolist()
+        return changes.cumsum()
+    cash, worth, days = changes.tolist(), equity.tolist(), np.diff(times // DAY_S).tolist()
     for bar, passed in enumerate(days, start=1):
         interest, fee = rates.accrued(cash[bar - 1], worth[bar - 1], passed)
         cash[bar] += cash[bar - 1] + interest - fee
@@ -85,11 +104,8 @@ def cash_curve(
 def shares_held(trades: Sequence[Values], bars: int) -> Column:
     """(bars,) shares after each bar's fills, below 0 when short."""
     changes = np.zeros(bars)
-    for trade in trades:
-        size = trade["size"] if trade["side"] == "BUY" else -trade["size"]
-        changes[trade["entry_bar"]] += size
-        if not trade["is_open"]:
-            changes[trade["exit_bar"]] -= size
+    for fill in fills(trades):
+        changes[fill.bar] += fill.shares
     return changes.cumsum()
 
 

@@ -1,15 +1,12 @@
 """How far equity fell below its peak, and for how long."""
 
 import math
-from functools import partial
 
-from adapters.metrics.entry import Metric
+from adapters.metrics.entry import DRAWDOWN
 from adapters.metrics.measured import DAY_S, Measured, average
 
-metric = partial(Metric, "Drawdown")
 
-
-@metric(
+@DRAWDOWN(
     "Maximum drawdown",
     "percent",
     "low",
@@ -22,19 +19,19 @@ def max_drawdown_pct(run: Measured) -> float:
     return run.core_value("max_drawdown_pct")
 
 
-@metric("Maximum drawdown of buy and hold", "percent")
+@DRAWDOWN("Maximum drawdown of buy and hold", "percent")
 def buy_hold_max_drawdown_pct(run: Measured) -> float:
     """The largest fall of buying and holding from its running peak; the initial capital is the first peak."""
     return float(run.holding.drawdowns.max()) * 100.0
 
 
-@metric("Deepest drawdown lasted", "days", "low")
+@DRAWDOWN("Deepest drawdown lasted", "days", "low")
 def max_drawdown_days(run: Measured) -> float:
     """Calendar days from the peak before the maximum drawdown until equity is back at it, or to the last bar."""
     return run.days_between(*deepest_span(run))
 
 
-@metric("Deepest drawdown in bars", "bars", "low")
+@DRAWDOWN("Deepest drawdown in bars", "bars", "low")
 def max_drawdown_bars(run: Measured) -> float:
     """The same duration, counted in bars."""
     peak, recovery = deepest_span(run)
@@ -55,7 +52,7 @@ def deepest_span(run: Measured) -> tuple[int, int]:
     return peak, bottom + int(recovered[0]) if len(recovered) else run.bars
 
 
-@metric("Longest drawdown", "days", "low")
+@DRAWDOWN("Longest drawdown", "days", "low")
 def longest_drawdown_days(run: Measured) -> float:
     """Calendar days of the longest stretch from a peak until equity is back at it, or to the last bar; it need not be
     the deepest.
@@ -68,13 +65,13 @@ def longest_drawdown_days(run: Measured) -> float:
     )
 
 
-@metric("Time under water", "percent", "low")
+@DRAWDOWN("Time under water", "percent", "low")
 def time_under_water_pct(run: Measured) -> float:
     """Share of the bars at whose close equity is below an earlier peak."""
     return int((run.drawdowns[1:] > 0.0).sum()) / run.bars * 100.0
 
 
-@metric(
+@DRAWDOWN(
     "Ulcer index",
     "percent",
     "low",

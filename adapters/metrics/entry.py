@@ -2,15 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from functools import partial
+from typing import Literal
 
 from adapters.metrics.measured import Measured
 
 Unit = Literal["percent", "ratio", "money", "days", "bars", "count"]
-Section = Literal["Return", "Risk", "Drawdown", "Timing", "Benchmark", "Trades", "Costs"]
 Compute = Callable[[Measured], float]
 
-SECTIONS: tuple[Section, ...] = get_args(Section)  # in the order in which they are shown
+# in the order in which they are shown
+SECTIONS = ("Return", "Risk", "Drawdown", "Timing", "Benchmark", "Trades", "Costs")
 DECLARED: list["Metric"] = []
 
 
@@ -25,7 +26,7 @@ class Metric:
     with it. plain: what people call one of the few that are shown first. source: where the definition comes from.
     """
 
-    section: Section
+    section: str
     title: str
     unit: Unit
     better: Literal["high", "low"] | None = None
@@ -51,3 +52,9 @@ class Metric:
     def formula(self) -> str:
         """The definition in a sentence or two, for documents and pages."""
         return " ".join(str(self.compute.__doc__).split())
+
+
+# a metric of one section each
+RETURN, RISK, DRAWDOWN, TIMING, BENCHMARK, TRADES, COSTS = (
+    partial(Metric, section) for section in SECTIONS
+)

@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from adapters.metrics.curves import drawdowns
+from adapters.metrics.curves import drawdowns, shares_held
+from adapters.metrics.rates import Rates
 from contracts.values import Values
+
+if TYPE_CHECKING:
+    from adapters.metrics.timing import Timing
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -38,9 +42,6 @@ class Measured:
     periods_per_year: bars in a year. interest, borrow_fees: money, earned on idle cash and paid for shorts. benchmark:
     (bars,) float64, closes of what the run is held against, NaN before its first one; None for the run's own prices.
     shares: (bars,) signed, of `close`, after each bar's fills; None where trades, which do not overlap then, say so.
-    held: buying and holding with the same capital and costs, as a run. timed: (bars - 1,) returns above holding the
-    same share all the time; None where it did so. exposure: mean of the position's signed value over equity, at each
-    close but the last. Both are None for a ruined run and a single bar.
     """
 
     path: Array
@@ -52,39 +53,38 @@ class Measured:
     fee_rate: float = 0.0
     slippage_bps: float = 0.0
     risk_free_rate: float = 0.0
+    rates: Rates = Rates()
     rejected_orders: int = 0
     shares: Array | None = None
     interest: float = 0.0
     borrow_fees: float = 0.0
     benchmark: Array | None = None
-    held: "Measured | None" = None
-    timed: Array | None = None
-    exposure: float | None = None
 
-    @property
+    @cached_property
     def holding(self) -> "Measured":
-        """Buying and holding as a run; NoValue where it was not measured."""
-        if self.held is None:
-            raise NoValue("buying and holding was not measured")
-        return self.held
+        """Buying and holding with the same capital and costs, as a run."""
+        held = self.path[0] / self.price_paid * self.close
+        return replace(self, path=np.concatenate((self.path[:1], held)), trades=())
 
     @property
-    def timing(self) -> Array:
-        """Returns above holding the same share all the time; NoValue where there are none."""
-        if self.timed is None:
-            raise NoValue(SAME_SHARE if self.exposure is not None else self._unmeasured)
-        return self.timed
+    def price_paid(self) -> float:
+        """What a share costs who buys at the first close: fee and slippage included."""
+        return float(self.close[0]) * (1.0 + self.slippage_bps / 10_000.0) * (1.0 + self.fee_rate)
 
-    @property
-    def average_exposure(self) -> float:
-        """Mean of the position's signed value over equity; NoValue for a ruined run, and for a single bar."""
-        if self.exposure is None:
-            raise NoValue(self._unmeasured)
-        return self.exposure
+    @cached_property
+    def timing(self) -> "Timing":
+        """What it did by choosing its times; NoValue for a ruined run, and for a single bar."""
+        from adapters.metrics.timing import timing_over  # which needs what is here
 
-    @property
-    def _unmeasured(self) -> str:
-        return RUINED if self.is_ruined else TOO_FEW_BARS
+        if self.is_ruined or self.bars < 2:
+            raise NoValue(RUINED if self.is_ruined else TOO_FEW_BARS)
+        shares = shares_held(self.trades, self.bars) if self.shares is None else self.shares
+        return timing_over(self.path, shares, self.close, self.timestamps[1:], self.rates)
+
+    @cached_property
+    def timed(self) -> Array:
+        """(bars - 1,) returns above holding the same share all the time; NoValue where there are none."""
+        return self.timing.excess()
 
     def core_value(self, name: str) -> float:
         """A metric of the engine's own; NoValue where the engine has none."""
@@ -201,12 +201,17 @@ def average(values: Array) -> float:
     return total(values) / len(values)
 
 
+def centred(values: Array) -> Array:
+    """An array's distances to its mean."""
+    return values - average(values)
+
+
 def deviation(values: Array) -> float:
     """Standard deviation (ddof 1) of an array; NoValue for fewer than two values."""
     if len(values) < 2:
         raise NoValue(TOO_FEW_BARS)
-    centred = values - average(values)
-    return math.sqrt(total(centred * centred) / (len(values) - 1))
+    distances = centred(values)
+    return math.sqrt(total(distances * distances) / (len(values) - 1))
 
 
 def mean(values: Sequence[float]) -> float:

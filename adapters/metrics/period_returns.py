@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from adapters.metrics.measured import bar_rate
+from adapters.metrics.measured import Array, bar_rate
 from adapters.prices.bars import Column, Whole
 from contracts.values import frozen
 
@@ -24,23 +24,26 @@ def monthly_returns(times: Whole, equity: Column, initial_capital: float) -> lis
     times: seconds since 1970, ascending. The first month starts from the initial capital. A month that begins with
     nothing left has a return of 0.
     """
-    months, years = (_changes(times, unit, equity, initial_capital) for unit in "MY")
+    path = np.append(initial_capital, equity)
+    months, years = (returns_by(times.view("M8[s]"), unit, path) for unit in "MY")
     return [
         YearReturns(1970 + year, [months.get(12 * year + month) for month in range(12)], total)
         for year, total in years.items()
     ]
 
 
-def _changes(times: Whole, unit: str, equity: Column, initial_capital: float) -> dict[int, float]:
-    """Percent by period, which is counted from 1970."""
-    periods = times.view("M8[s]").astype(f"M8[{unit}]").astype(int)
+def returns_by(times: Array, unit: str, path: Array) -> dict[int, float]:
+    """Return in percent of each calendar day ("D"), month ("M") or year ("Y"), by its number since 1970.
+
+    times: (bars,) datetime64 in UTC; path: (bars + 1,) the initial capital, then equity. A return is from the last
+    equity before the period to the last one in it, and 0 where nothing was left before.
+    """
+    periods = times.astype(f"M8[{unit}]").astype(int)
     lasts = np.append(np.flatnonzero(np.diff(periods)), len(periods) - 1)
-    starts = np.append(initial_capital, equity[lasts[:-1]])
-    changes = [
-        (end / start - 1) * 100 if start > 0 else 0.0
-        for start, end in zip(starts, equity[lasts], strict=True)
-    ]
-    return dict(zip(periods[lasts].tolist(), map(float, changes), strict=True))
+    levels = path[np.append(0, lasts + 1)]
+    growth = np.ones(len(lasts))
+    np.divide(levels[1:], levels[:-1], out=growth, where=levels[:-1] > 0)
+    return dict(zip(periods[lasts].tolist(), ((growth - 1) * 100).tolist(), strict=True))
 
 
 def rolling_sharpe(

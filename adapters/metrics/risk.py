@@ -1,20 +1,26 @@
 """How evenly a run earned it."""
 
 import math
-from functools import partial
 
-from adapters.metrics.entry import Metric
-from adapters.metrics.measured import STEADY, Array, Measured, NoValue, average, deviation, total
+from adapters.metrics.entry import RISK
+from adapters.metrics.measured import (
+    STEADY,
+    Array,
+    Measured,
+    NoValue,
+    average,
+    centred,
+    deviation,
+    total,
+)
 from adapters.metrics.returns import cagr
 
 TAIL = 0.05  # of the bars, on either side
 # standard deviation of returns; E1/E0 - 1 near 0 is itself only exact to about 2e-16
 ROUNDING_NOISE = 1e-15
 
-metric = partial(Metric, "Risk")
 
-
-@metric(
+@RISK(
     "Sharpe ratio",
     "ratio",
     "high",
@@ -30,7 +36,7 @@ def sharpe_ratio(run: Measured) -> float:
     return measured_sharpe(run) if run.risk_free_rate else run.core_value("sharpe_ratio")
 
 
-@metric("Sharpe ratio of buy and hold", "ratio")
+@RISK("Sharpe ratio of buy and hold", "ratio")
 def buy_hold_sharpe_ratio(run: Measured) -> float:
     """The Sharpe ratio of buying and holding, costs paid, from the same capital on the same bars."""
     return measured_sharpe(run.holding)
@@ -41,7 +47,7 @@ def measured_sharpe(run: Measured) -> float:
     return average(run.excess_returns) / spread(run.returns) * math.sqrt(run.periods_per_year)
 
 
-@metric(
+@RISK(
     "Sortino ratio", "ratio", "high", source="Sortino & Price (1994), Journal of Investing 3(3)"
 )
 def sortino_ratio(run: Measured) -> float:
@@ -55,7 +61,7 @@ def sortino_ratio(run: Measured) -> float:
     return average(run.excess_returns) / downside * math.sqrt(run.periods_per_year)
 
 
-@metric("Calmar ratio", "ratio", "high", source="Young (1991), Futures 20(1)")
+@RISK("Calmar ratio", "ratio", "high", source="Young (1991), Futures 20(1)")
 def calmar_ratio(run: Measured) -> float:
     """Annual growth / maximum drawdown."""
     drawdown_pct = float(run.drawdowns.max()) * 100.0
@@ -64,37 +70,37 @@ def calmar_ratio(run: Measured) -> float:
     return cagr(run) / drawdown_pct
 
 
-@metric("Volatility", "percent", "low")
+@RISK("Volatility", "percent", "low")
 def volatility(run: Measured) -> float:
     """Standard deviation (ddof 1) of the bars' returns, times sqrt(P)."""
     return deviation(run.returns) * math.sqrt(run.periods_per_year) * 100.0
 
 
-@metric("Value at risk, 95%", "percent", "high", signed=True)
+@RISK("Value at risk, 95%", "percent", "high", signed=True)
 def var_95_pct(run: Measured) -> float:
     """The 5th percentile of the bars' returns: one bar in twenty was worse."""
     return quantile(run, TAIL) * 100.0
 
 
-@metric("Expected shortfall, 95%", "percent", "high", signed=True)
+@RISK("Expected shortfall, 95%", "percent", "high", signed=True)
 def cvar_95_pct(run: Measured) -> float:
     """Mean of the lowest 5% of the bars' returns (CVaR)."""
     return average(run.ordered_returns[: int((run.bars - 1) * TAIL) + 1]) * 100.0
 
 
-@metric("Skewness", "ratio", "high")
+@RISK("Skewness", "ratio", "high")
 def skewness(run: Measured) -> float:
     """Of the bars' returns, adjusted Fisher-Pearson: below 0 when losses reach further than gains."""
     return skewness_of(run.returns)
 
 
-@metric("Excess kurtosis", "ratio")
+@RISK("Excess kurtosis", "ratio")
 def kurtosis(run: Measured) -> float:
     """Of the bars' returns, without bias: above 0 when extremes are more frequent than in a normal distribution."""
     return kurtosis_of(run.returns)
 
 
-@metric("Tail ratio", "ratio", "high")
+@RISK("Tail ratio", "ratio", "high")
 def tail_ratio(run: Measured) -> float:
     """The 95th percentile of the bars' returns over the 5th, both without sign."""
     lowest = abs(quantile(run, TAIL))
@@ -103,13 +109,13 @@ def tail_ratio(run: Measured) -> float:
     return abs(quantile(run, 1.0 - TAIL)) / lowest
 
 
-@metric("Exposure", "percent", plain="Time invested")
+@RISK("Exposure", "percent", plain="Time invested")
 def exposure_pct(run: Measured) -> float:
     """Share of the bars at whose close a position is held."""
     return run.bars_held / run.bars * 100.0
 
 
-@metric("Growth per exposure", "percent", "high", signed=True)
+@RISK("Growth per exposure", "percent", "high", signed=True)
 def exposure_adjusted_return(run: Measured) -> float:
     """Annual growth / share of the bars with a position."""
     if run.bars_held == 0:
@@ -117,7 +123,7 @@ def exposure_adjusted_return(run: Measured) -> float:
     return cagr(run) / (run.bars_held / run.bars)
 
 
-@metric("Bars per year", "count")
+@RISK("Bars per year", "count")
 def bars_per_year(run: Measured) -> float:
     """P: sessions per year (the nearest of 252, 260, 365) times the median of bars per session; the count of bars where
     none of the three is near.
@@ -135,33 +141,35 @@ def spread(returns: Array) -> float:
 
 def skewness_of(returns: Array) -> float:
     """Adjusted Fisher-Pearson skewness, as pandas has it."""
-    n = len(returns)
-    if n < 3:
+    if len(returns) < 3:
         raise NoValue("fewer than three returns")
-    centred = centred_of(returns)
-    squares = centred * centred  # a product is the same on every CPU, a power need not be
+    n, distances, squares = _moments(returns)
     return (
-        n * math.sqrt(n - 1) / (n - 2) * total(squares * centred) / math.pow(total(squares), 1.5)
+        n
+        * math.sqrt(n - 1)
+        / (n - 2)
+        * total(squares * distances)
+        / math.pow(total(squares), 1.5)
     )
 
 
 def kurtosis_of(returns: Array) -> float:
     """Excess kurtosis without bias, as pandas has it: 0 for a normal distribution."""
-    n = len(returns)
-    if n < 4:
+    if len(returns) < 4:
         raise NoValue("fewer than four returns")
-    centred = centred_of(returns)
-    squares = centred * centred
+    n, distances, squares = _moments(returns)
     scale = (n - 1) / ((n - 2) * (n - 3))
     return scale * (
-        n * (n + 1) * total(squares * centred * centred) / total(squares) ** 2 - 3 * (n - 1)
+        n * (n + 1) * total(squares * distances * distances) / total(squares) ** 2 - 3 * (n - 1)
     )
 
 
-def centred_of(returns: Array) -> Array:
-    """The returns' distances to their mean; NoValue when they do not vary."""
+def _moments(returns: Array) -> tuple[int, Array, Array]:
+    """How many there are, their distances to their mean, and these squared; NoValue when they do not vary."""
     spread(returns)
-    return returns - average(returns)
+    distances = centred(returns)
+    # a product is the same on every CPU, a power need not be
+    return len(returns), distances, distances * distances
 
 
 def quantile(run: Measured, share: float) -> float:

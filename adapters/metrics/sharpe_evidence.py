@@ -5,7 +5,7 @@ nothing raises NoValue with the reason.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from statistics import NormalDist
 
 from adapters.metrics.measured import NoValue
@@ -62,17 +62,15 @@ def sharpe_variance(ratios: Sequence[float]) -> float | None:
     return math.fsum((ratio - mean) ** 2 for ratio in ratios) / (len(ratios) - 1)
 
 
-def least_track_record(
-    measured: MeasuredSharpe, benchmark: float = 0.0, confidence: float = CONFIDENCE
-) -> float:
-    """How many returns it takes until this Sharpe ratio is above `benchmark` with `confidence`.
+def least_track_record(measured: MeasuredSharpe, benchmark: float = 0.0) -> float:
+    """How many returns it takes until this Sharpe ratio is above `benchmark` with CONFIDENCE.
 
     Bailey & López de Prado (2012), equation 13.
     """
     if measured.sharpe <= benchmark:
         raise NoValue("the Sharpe ratio is not above what it is compared with")
     return (
-        1 + _spread(measured) * (_NORMAL.inv_cdf(confidence) / (measured.sharpe - benchmark)) ** 2
+        1 + _spread(measured) * (_NORMAL.inv_cdf(CONFIDENCE) / (measured.sharpe - benchmark)) ** 2
     )
 
 
@@ -111,22 +109,22 @@ def evidence(
     best: MeasuredSharpe, variance: float | None, trials: int, bars_per_year: float
 ) -> Evidence:
     """The best run against luck. variance: of the trials' Sharpe ratios per bar, None for too few; trials: of all."""
-    notes: dict[str, str] = {}
     scale = math.sqrt(bars_per_year)
     spread = 0.0 if trials == 1 else variance
     luck = None if spread is None else luck_sharpe(spread, trials)
-
-    def known(
-        name: str, benchmark: float | None, compute: Callable[[MeasuredSharpe, float], float]
-    ) -> float | None:
+    known: dict[str, float | None] = {}
+    notes: dict[str, str] = {}
+    for name, benchmark, compute in (
+        ("probabilistic", 0.0, probabilistic_sharpe),
+        ("deflated", luck, probabilistic_sharpe),
+        ("least_returns", 0.0, least_track_record),
+    ):
         try:
             if benchmark is None:
                 raise NoValue("fewer than two trials have a Sharpe ratio")
-            return compute(best, benchmark)
+            known[name] = compute(best, benchmark)
         except NoValue as reason:
-            notes[name] = str(reason)
-            return None
-
+            known[name], notes[name] = None, str(reason)
     return Evidence(
         sharpe_ratio=best.sharpe * scale,
         returns=best.returns,
@@ -135,8 +133,6 @@ def evidence(
         trials=trials,
         sharpe_variance=spread,
         luck_sharpe_ratio=None if luck is None else luck * scale,
-        probabilistic=known("probabilistic", 0.0, probabilistic_sharpe),
-        deflated=known("deflated", luck, probabilistic_sharpe),
-        least_returns=known("least_returns", 0.0, least_track_record),
         notes=notes,
+        **known,
     )

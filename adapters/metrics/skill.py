@@ -5,22 +5,19 @@ exposures at all closes but those of the tenth of the bars that follows (adapter
 """
 
 import math
-from functools import partial
 
-from adapters.metrics.entry import Metric
+from adapters.metrics.entry import TIMING
 from adapters.metrics.measured import Measured, average
 from adapters.metrics.risk import kurtosis_of, skewness_of, spread
 
-metric = partial(Metric, "Timing")
 
-
-@metric("Average exposure", "percent")
+@TIMING("Average exposure", "percent")
 def average_exposure_pct(run: Measured) -> float:
     """Mean of the position's value over equity, at each close but the last; shorts count below 0."""
-    return run.average_exposure * 100.0
+    return run.timing.average_exposure() * 100.0
 
 
-@metric(
+@TIMING(
     "Timing, a year",
     "percent",
     "high",
@@ -29,22 +26,22 @@ def average_exposure_pct(run: Measured) -> float:
 )
 def timing_return_pct(run: Measured) -> float:
     """Mean return, costs paid, above holding the same share of the asset all the time, times P."""
-    return average(run.timing) * run.periods_per_year * 100.0
+    return average(run.timed) * run.periods_per_year * 100.0
 
 
-@metric("Sharpe ratio of timing", "ratio", "high")
+@TIMING("Sharpe ratio of timing", "ratio", "high")
 def timing_sharpe_ratio(run: Measured) -> float:
     """Mean / standard deviation (ddof 1) of the returns above holding the same share all the time, times sqrt(P)."""
-    return average(run.timing) / spread(run.timing) * math.sqrt(run.periods_per_year)
+    return average(run.timed) / spread(run.timed) * math.sqrt(run.periods_per_year)
 
 
-@metric("Skewness of timing", "ratio", "high")
+@TIMING("Skewness of timing", "ratio", "high")
 def timing_skewness(run: Measured) -> float:
     """Of the same returns, adjusted Fisher-Pearson."""
-    return skewness_of(run.timing)
+    return skewness_of(run.timed)
 
 
-@metric("Excess kurtosis of timing", "ratio")
+@TIMING("Excess kurtosis of timing", "ratio")
 def timing_kurtosis(run: Measured) -> float:
     """Of the same returns, without bias."""
-    return kurtosis_of(run.timing)
+    return kurtosis_of(run.timed)

@@ -9,14 +9,12 @@ from dataclasses import fields
 
 import numpy as np
 
-from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import SAME_SHARE, Array, NoValue, average
 from adapters.metrics.rates import Rates
-from contracts.values import Values, frozen
+from contracts.values import frozen
 
 # one in so many bars, those after a bar, are left out of the exposure that it is compared with
 SHADOW = 10
-NO_RATES = Rates()
 # of the deviation of the returns: timing that varies less is rounding of shares and cents
 LEAST_CHANGE = 1e-3
 
@@ -60,26 +58,12 @@ class Timing:
         return found
 
 
-def timing_of(
-    initial_capital: float,
-    equity: Array,
-    closes: Array,
-    trades: Sequence[Values],
-    times: Array,
-    rates: Rates = NO_RATES,
-) -> Timing:
+def timing_over(path: Array, shares: Array, closes: Array, times: Array, rates: Rates) -> Timing:
     """The timing of one run.
 
-    equity, closes: (bars,) float64; times: (bars,) datetime64; trades: as stored, with the numbers of their bars.
+    path: (bars + 1,) the initial capital, then equity; shares: (bars,) signed, after each bar's fills; closes: (bars,)
+    float64; times: (bars,) datetime64.
     """
-    path = np.concatenate(([initial_capital], equity))
-    return timing_over(path, shares_held(trades, len(equity)), closes, times, rates)
-
-
-def timing_over(
-    path: Array, shares: Array, closes: Array, times: Array, rates: Rates = NO_RATES
-) -> Timing:
-    """The same of an equity path (bars + 1,), the initial capital first, and signed shares after each bar's fills."""
     equity, before = path[1:], np.concatenate((path[:1], path[2:-1]))
     # of an emptied account, which has no timing
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,34 +1,31 @@
 """How the trades of a run went; those that have ended, unless it says otherwise."""
 
 import math
-from functools import partial
 from itertools import groupby
 
-from adapters.metrics.entry import Metric
+from adapters.metrics.entry import TRADES
 from adapters.metrics.measured import Measured, NoValue, mean
 
-metric = partial(Metric, "Trades")
 
-
-@metric("Trades", "count", headline="trades", plain="Trades")
+@TRADES("Trades", "count", headline="trades", plain="Trades")
 def num_trades(run: Measured) -> float:
     """Positions opened, the one still open included."""
     return run.core_value("num_trades")
 
 
-@metric("Win rate", "percent", "high", plain="Trades won")
+@TRADES("Win rate", "percent", "high", plain="Trades won")
 def win_rate(run: Measured) -> float:
     """Closed trades that earned more than their fees / all closed trades."""
     return share_won(run.profits)
 
 
-@metric("Average trade", "percent", "high", signed=True)
+@TRADES("Average trade", "percent", "high", signed=True)
 def avg_trade_return(run: Measured) -> float:
     """Arithmetic mean of the closed trades' returns, fees included."""
     return mean_of(run, "pnl_pct")
 
 
-@metric("Profit factor", "ratio", "high", plain="Won per lost")
+@TRADES("Profit factor", "ratio", "high", plain="Won per lost")
 def profit_factor(run: Measured) -> float:
     """Money won by the winning / money lost by the losing closed trades."""
     lost = -math.fsum(profit for profit in run.profits if profit < 0)
@@ -37,13 +34,13 @@ def profit_factor(run: Measured) -> float:
     return math.fsum(profit for profit in run.profits if profit > 0) / lost
 
 
-@metric("Expectancy", "money", "high", signed=True)
+@TRADES("Expectancy", "money", "high", signed=True)
 def expectancy(run: Measured) -> float:
     """Mean profit of a closed trade."""
     return mean(run.profits)
 
 
-@metric(
+@TRADES(
     "System quality (SQN)",
     "ratio",
     "high",
@@ -63,13 +60,13 @@ def sqn(run: Measured) -> float:
     return math.sqrt(trades) * average / spread
 
 
-@metric("Open trades", "count")
+@TRADES("Open trades", "count")
 def open_trades(run: Measured) -> float:
     """Positions still open at the last bar: 0 or 1."""
     return sum(bool(trade["is_open"]) for trade in run.trades)
 
 
-@metric("Largest win", "money", "high", signed=True)
+@TRADES("Largest win", "money", "high", signed=True)
 def largest_win(run: Measured) -> float:
     """Profit of the best closed trade, if it won."""
     best = max(run.profits)
@@ -78,7 +75,7 @@ def largest_win(run: Measured) -> float:
     return best
 
 
-@metric("Largest loss", "money", "high", signed=True)
+@TRADES("Largest loss", "money", "high", signed=True)
 def largest_loss(run: Measured) -> float:
     """Profit, below 0, of the worst closed trade, if it lost."""
     worst = min(run.profits)
@@ -87,19 +84,19 @@ def largest_loss(run: Measured) -> float:
     return worst
 
 
-@metric("Winning streak", "count", "high")
+@TRADES("Winning streak", "count", "high")
 def winning_streak(run: Measured) -> float:
     """Most closed trades in a row that won."""
     return longest_streak([profit > 0 for profit in run.profits])
 
 
-@metric("Losing streak", "count", "low")
+@TRADES("Losing streak", "count", "low")
 def losing_streak(run: Measured) -> float:
     """Most closed trades in a row that did not win."""
     return longest_streak([profit <= 0 for profit in run.profits])
 
 
-@metric("Average holding", "days")
+@TRADES("Average holding", "days")
 def avg_holding_days(run: Measured) -> float:
     """Mean calendar days from the entry's bar to the exit's, closed trades."""
     return mean(
@@ -107,7 +104,7 @@ def avg_holding_days(run: Measured) -> float:
     )
 
 
-@metric(
+@TRADES(
     "Average adverse excursion",
     "percent",
     "low",
@@ -118,43 +115,43 @@ def avg_mae_pct(run: Measured) -> float:
     return mean_of(run, "mae_pct")
 
 
-@metric("Average favourable excursion", "percent", "high")
+@TRADES("Average favourable excursion", "percent", "high")
 def avg_mfe_pct(run: Measured) -> float:
     """Mean over closed trades of the furthest that the price went for them, in percent of the entry price (MFE)."""
     return mean_of(run, "mfe_pct")
 
 
-@metric("Long trades", "count")
+@TRADES("Long trades", "count")
 def long_trades(run: Measured) -> float:
     """Positions opened long, the one still open included."""
     return opened(run, "BUY")
 
 
-@metric("Long win rate", "percent", "high")
+@TRADES("Long win rate", "percent", "high")
 def long_win_rate(run: Measured) -> float:
     """Win rate of the closed long trades."""
     return share_won(side_profits(run, "BUY"))
 
 
-@metric("Long profit", "money", "high", signed=True)
+@TRADES("Long profit", "money", "high", signed=True)
 def long_profit(run: Measured) -> float:
     """Profit of the closed long trades together."""
     return math.fsum(side_profits(run, "BUY"))
 
 
-@metric("Short trades", "count")
+@TRADES("Short trades", "count")
 def short_trades(run: Measured) -> float:
     """Positions opened short, the one still open included."""
     return opened(run, "SELL")
 
 
-@metric("Short win rate", "percent", "high")
+@TRADES("Short win rate", "percent", "high")
 def short_win_rate(run: Measured) -> float:
     """Win rate of the closed short trades."""
     return share_won(side_profits(run, "SELL"))
 
 
-@metric("Short profit", "money", "high", signed=True)
+@TRADES("Short profit", "money", "high", signed=True)
 def short_profit(run: Measured) -> float:
     """Profit of the closed short trades together."""
     return math.fsum(side_profits(run, "SELL"))

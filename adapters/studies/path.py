@@ -8,12 +8,13 @@ import numpy as np
 from sqlalchemy.engine import RowMapping
 
 from adapters.batches.choice import Metrics
+from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import Array, Measured, NoValue, average
 from adapters.metrics.rates import Rates
 from adapters.metrics.returns import cagr
 from adapters.metrics.risk import kurtosis_of, skewness_of, spread
 from adapters.metrics.sharpe_evidence import LEAST_RETURNS, MeasuredSharpe
-from adapters.metrics.timing import NO_RATES, Timing, joined, timing_of
+from adapters.metrics.timing import Timing, joined, timing_over
 from adapters.runs.stored_series import decode_equity, decode_trades, encode_equity
 from adapters.studies.resampling import trade_steps
 from contracts.run_request import Timeframe
@@ -27,7 +28,7 @@ class Market:
     times: Array
     closes: Array
     benchmark: Array | None = None
-    rates: Rates = NO_RATES
+    rates: Rates = Rates()
 
     def growth_pct(self, times: Array, closes: Array | None) -> float | None:
         """Return of `closes` from the first to the last of these times, in percent; None where there is no price."""
@@ -78,9 +79,8 @@ def run_data(row: Values | RowMapping, capital: float, market: Market) -> RunDat
         returns = path[1:] / path[:-1] - 1.0
     first = int(np.searchsorted(market.times, times[0]))
     bars = slice(first, first + len(times))
-    timing = timing_of(
-        capital, path[1:], market.closes[bars], trades, times.view("M8[s]"), market.rates
-    )
+    shares = shares_held(trades, len(times))
+    timing = timing_over(path, shares, market.closes[bars], times.view("M8[s]"), market.rates)
     profits = [trade["pnl_abs"] for trade in trades if not trade["is_open"]]
     return RunData(
         json.loads(row["metrics_json"])["values"], times, returns, profits, capital, timing

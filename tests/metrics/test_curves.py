@@ -138,7 +138,7 @@ def test_drawdown_is_measured_from_the_capital_or_a_later_peak() -> None:
 def test_cash_follows_from_the_trades() -> None:
     trade = {
         "side": "BUY", "size": 10, "entry_bar": 1, "entry_price": 5.0, "entry_fees": 0.5,
-        "exit_bar": 2, "exit_price": 6.0, "exit_fees": 0.6, "is_open": False,
+        "exit_bar": 2, "exit_price": 6.0, "exit_fees": 0.6, "exit_reason": "signal", "is_open": False,
     }  # fmt: skip
 
     bars, equity = daily(3), np.array([100.0, 99.5, 108.9])

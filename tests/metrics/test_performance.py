@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from adapters.metrics.measured import Measured
 from adapters.metrics.performance import performance
 from adapters.metrics.table import METRIC_NAMES
-from adapters.metrics.timing import NO_RATES
 from engine.metrics import measure
 
 CORE = {"total_return_pct": 1.0, "sharpe_ratio": 1.0, "max_drawdown_pct": 1.0, "num_trades": 1}
@@ -37,7 +36,6 @@ def of(
     close=None,
     timestamps=None,
     core=CORE,
-    rates=NO_RATES,
     **terms,
 ):
     equity = np.asarray(equity, dtype=float)
@@ -52,9 +50,7 @@ def of(
         "periods_per_year": 252.0,
     }
     path, timestamps = np.append(capital, equity), np.append(timestamps[0], timestamps)
-    return performance(
-        Measured(path=path, close=close, timestamps=timestamps, **(fixed | terms)), rates
-    )
+    return performance(Measured(path=path, close=close, timestamps=timestamps, **(fixed | terms)))
 
 
 def test_every_metric_of_the_catalog_is_given_and_no_other():

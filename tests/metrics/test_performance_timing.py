@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from adapters.metrics.measured import NoValue
+from adapters.metrics.measured import Measured, NoValue
 from adapters.metrics.rates import Rates
-from adapters.metrics.timing import Timing, joined, timing_of, usual_exposures
+from adapters.metrics.timing import Timing, joined, usual_exposures
 from tests.metrics.test_performance import of, trade
 
 CAPITAL = 1000.0
@@ -16,6 +16,14 @@ CAPITAL = 1000.0
 
 def bought(first, last, size=10.0, side="BUY", **fields):
     return trade(entry_bar=first, exit_bar=last, size=size, side=side, **fields)
+
+
+def timing_of(equity, closes, trades, days, **terms):
+    path, times = np.append(CAPITAL, equity), np.append(days[0], days)
+    run = Measured(
+        path=path, close=closes, timestamps=times, trades=trades, periods_per_year=252.0, **terms
+    )
+    return run.timing
 
 
 def test_a_run_that_is_in_the_market_before_its_rises_alone_has_timing():
@@ -47,7 +55,7 @@ def test_a_run_that_is_in_the_market_before_its_rises_alone_has_timing():
 def test_costs_of_the_first_bar_count_to_the_second():
     closes, days = np.array([10.0, 10.1, 10.1]), np.datetime64("2024-01-01") + np.arange(3)
 
-    timing = timing_of(CAPITAL, np.array([990.0, 1000.0, 1000.0]), closes, [bought(0, 1)], days)
+    timing = timing_of(np.array([990.0, 1000.0, 1000.0]), closes, [bought(0, 1)], days)
 
     assert timing.returns == pytest.approx([0.0, 0.0])
     assert timing.exposures == pytest.approx([100 / 990, 0.0])
@@ -109,11 +117,9 @@ def test_interest_and_borrow_fees_of_the_usual_share_are_no_timing():
     closes, rates = np.array([10.0, 11.0, 12.0, 10.0]), Rates(borrow_rate=0.05, cash_rate=0.03)
 
     short = timing_of(
-        CAPITAL, np.full(4, 1000.0), closes, [bought(1, 3, size=50.0, side="SELL")], days, rates
+        np.full(4, 1000.0), closes, [bought(1, 3, size=50.0, side="SELL")], days, rates=rates
     )
-    flat = timing_of(
-        CAPITAL, 1000 * 1.03 ** (np.array([0, 1, 4, 5]) / 365), closes, [], days, rates
-    )
+    flat = timing_of(1000 * 1.03 ** (np.array([0, 1, 4, 5]) / 365), closes, [], days, rates=rates)
 
     borrowed = (50 * 11 + 50 * 12) / 3 / 1000
     paid = [1.03 ** (count / 365) - 1 - borrowed * 0.05 * count / 365 for count in (1, 3, 1)]

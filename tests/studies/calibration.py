@@ -18,9 +18,10 @@ import numpy as np
 
 from adapters.batches.choice import ranked
 from adapters.batches.leaderboard import Ranking
+from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import NoValue
 from adapters.metrics.risk import kurtosis_of, skewness_of
-from adapters.metrics.timing import timing_of
+from adapters.metrics.timing import timing_over
 from adapters.prices.bars import bar_dates
 from adapters.studies import trials
 from adapters.studies import verdict as verdicts
@@ -137,9 +138,8 @@ class World:
             {name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades
         ]
         times = self.market.times[first:end]
-        timing = timing_of(
-            capital, equity, self.market.closes[first:end], trades, times.view("M8[s]")
-        )
+        shares, closes = shares_held(trades, len(equity)), self.market.closes[first:end]
+        timing = timing_over(path, shares, closes, times.view("M8[s]"), self.market.rates)
         return RunData(metrics, times, returns, [], capital, timing)
 
     def verdict(self, kind: str) -> dict[str, Any]:
