@@ -1,15 +1,15 @@
 """Many runs as one batch, sent in as many calls as that takes."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
-from urllib.parse import urlencode
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
+from uuid import uuid4
 
 from backtests.errors import Refused
-from backtests.transport import Transport, as_json
+from backtests.transport import Json, RunRequest, Transport, as_json, query_of
 
 RUNS_PER_CALL = 2000
-RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them
 
 
 class Submitted(NamedTuple):
@@ -31,58 +31,51 @@ class Plan(NamedTuple):
     on_other_prices: int
 
 
-def submit_all(
-    transport: Transport,
-    requests: Sequence[RunRequest],
-    batch_id: str,
-    ranking: Mapping[str, str],
-    say: Callable[[str], None],
-) -> Submitted:
-    """Record the requests that the batch does not have yet."""
-    run_ids, new = list[str](), 0
-    for start in range(0, len(requests), RUNS_PER_CALL):
-        answer = _sent(transport, requests, start, batch_id, dry_run="false", **ranking)
-        run_ids += answer["run_ids"]
-        new += answer["new"]
-        if len(requests) > RUNS_PER_CALL:
-            say(f"submitted {len(run_ids)} of {len(requests)}")
-    return Submitted(batch_id, run_ids, new)
+class Bulk(Transport):
+    """Submissions of any number of runs."""
 
+    def _submit_all(
+        self, requests: Sequence[RunRequest], batch_id: str, ranking: Mapping[str, str]
+    ) -> Submitted:
+        """Record the requests that the batch does not have yet."""
+        run_ids, new = list[str](), 0
+        for start in range(0, len(requests), RUNS_PER_CALL):
+            answer = self._sent(requests, start, batch_id, dry_run=False, **ranking)
+            run_ids += answer["run_ids"]
+            new += answer["new"]
+            if len(requests) > RUNS_PER_CALL:
+                self._say(f"submitted {len(run_ids)} of {len(requests)}")
+        return Submitted(batch_id, run_ids, new)
 
-def plan_all(transport: Transport, requests: Sequence[RunRequest], batch_id: str) -> Plan:
-    """What `submit_all` would do; Refused with the faults of all requests."""
-    new, existing, others, refusals = 0, Counter[str](), set[int](), list[Refused]()
-    for start in range(0, len(requests), RUNS_PER_CALL):
+    def plan(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Plan:
+        """What submitting them would do; nothing is recorded. Refused with the faults of all requests."""
+        answers, refusals, batch_id = list[Json](), list[Refused](), batch_id or str(uuid4())
+        for start in range(0, len(requests), RUNS_PER_CALL):
+            try:
+                answers.append(self._sent(requests, start, batch_id, dry_run=True))
+            except Refused as refused:
+                if not refused.errors:  # not about these requests
+                    raise
+                refusals.append(refused)
+        if refusals:
+            faults = dict(chain.from_iterable(each.errors.items() for each in refusals))
+            raise Refused(refusals[0].code, "\n".join(each.message for each in refusals), faults)
+        existing = sum((Counter(each["existing"]) for each in answers), Counter[str]())
+        # of the whole batch, whichever runs a call has
+        others = min((each["on_other_prices"] for each in answers), default=0)
+        return Plan(sum(each["new"] for each in answers), dict(existing), others)
+
+    def _sent(
+        self, requests: Sequence[RunRequest], start: int, batch_id: str, **asked: object
+    ) -> Json:
+        """Send the requests of one call, which begin at `start`; faults are numbered from 1 over all of them."""
+        path = "/api/runs/bulk" + query_of(batch_id=batch_id, **asked)
+        body = "\n".join(map(as_json, requests[start : start + RUNS_PER_CALL])).encode()
         try:
-            answer = _sent(transport, requests, start, batch_id, dry_run="true")
+            return self._json(path, body, {"Content-Type": "application/x-ndjson"})
         except Refused as refused:
-            if not refused.errors:  # not about these requests
-                raise
-            refusals.append(refused)
-            continue
-        new += answer["new"]
-        existing.update(answer["existing"])
-        others.add(answer["on_other_prices"])
-    if refusals:
-        errors = {place: fault for refused in refusals for place, fault in refused.errors.items()}
-        raise Refused(refusals[0].code, "\n".join(each.message for each in refusals), errors)
-    # of the whole batch, whichever runs a call has
-    return Plan(new, dict(existing), min(others, default=0))
-
-
-def _sent(
-    transport: Transport, requests: Sequence[RunRequest], start: int, batch_id: str, **asked: str
-) -> Any:
-    """Send the requests of one call, which begin at `start`; faults are numbered from 1 over all of them."""
-    query = urlencode({"batch_id": batch_id, **asked})
-    body = "\n".join(map(as_json, requests[start : start + RUNS_PER_CALL])).encode()
-    try:
-        return transport.json(
-            f"/api/runs/bulk?{query}", body, {"Content-Type": "application/x-ndjson"}
-        )
-    except Refused as refused:
-        errors = {_shifted(place, start): fault for place, fault in refused.errors.items()}
-        raise Refused(refused.code, refused.message, errors) from None
+            errors = {_shifted(place, start): fault for place, fault in refused.errors.items()}
+            raise Refused(refused.code, refused.message, errors) from None
 
 
 def _shifted(place: str, start: int) -> str:

@@ -7,17 +7,16 @@ from math import inf
 from typing import overload
 from uuid import uuid4
 
-from backtests.bulk import Plan, RunRequest, Submitted, plan_all, submit_all
-from backtests.connection import BATCH_POLL_S, LIVING, LONG_TIMEOUT_S, Json
-from backtests.connection import DEFAULT_URL as DEFAULT_URL
-from backtests.plans import Plans
-from backtests.transport import path_of, query_of
+from backtests.bulk import Bulk, Submitted
+from backtests.plans import BATCH_POLL_S, LIVING, Plans
+from backtests.transport import DEFAULT_URL as DEFAULT_URL
+from backtests.transport import LONG_TIMEOUT_S, Json, RunRequest, path_of, query_of
 
 PAGE = 2000  # runs in one answer
 RUN_POLL_S = 0.5
 
 
-class Client(Plans):
+class Client(Bulk, Plans):
     """One platform.
 
         client = Client("http://127.0.0.1:5000")
@@ -53,23 +52,17 @@ class Client(Plans):
         if isinstance(requests, Mapping):
             asked = requests if batch_id is None else {**requests, "batch_id": batch_id}
             return str(self._post("/run_backtest", asked, str(uuid4()))["run_id"])
-        return submit_all(
-            self._transport, requests, batch_id or str(uuid4()), ranking or {}, self._say
-        )
-
-    def plan(self, requests: Sequence[RunRequest], batch_id: str | None = None) -> Plan:
-        """What submitting them would do; nothing is recorded. Refused with the faults of all requests."""
-        return plan_all(self._transport, requests, batch_id or str(uuid4()))
+        return self._submit_all(requests, batch_id or str(uuid4()), ranking or {})
 
     def plan_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
         """What submitting a sweep, the JSON of a sweep file, would do: its batch_id, runs, new; nothing is recorded."""
-        return self._sweep(sweep, batch_id, dry_run="true")
+        return self._sweep(sweep, batch_id, dry_run=True)
 
     def submit_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
         """Record the runs of a sweep that its batch does not have yet: its batch_id, run_ids, new."""
-        return self._sweep(sweep, batch_id, dry_run="false")
+        return self._sweep(sweep, batch_id, dry_run=False)
 
-    def _sweep(self, sweep: RunRequest, batch_id: str | None, dry_run: str) -> Json:
+    def _sweep(self, sweep: RunRequest, batch_id: str | None, dry_run: bool) -> Json:
         path = "/api/batches" + query_of(batch_id=batch_id, dry_run=dry_run)
         return self._post(path, sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)
 
@@ -156,9 +149,7 @@ class Client(Plans):
 
     def retry(self, batch_id: str, cancelled: bool = False) -> int:
         """Let the failed runs of a batch wait again, the cancelled ones only if asked for; how many there were."""
-        path = path_of("api", "batches", batch_id, "retry") + query_of(
-            cancelled=str(cancelled).lower()
-        )
+        path = path_of("api", "batches", batch_id, "retry") + query_of(cancelled=cancelled)
         return int(self._post(path)["retried"])
 
     def rules(self) -> list[Json]:
@@ -191,19 +182,12 @@ class Client(Plans):
         such as America/New_York. Refused names each fault by `line <number>`, or `file`.
         """
         query = query_of(
-            dry_run=str(dry_run).lower(),
-            adjust=str(adjust).lower(),
-            timezone=timezone,
-            source=source,
-            note=note,
+            dry_run=dry_run, adjust=adjust, timezone=timezone, source=source, note=note
         )
         path = path_of("api", "prices", ticker, timeframe) + query
         packed = content if content.startswith(b"\x1f\x8b") else gzip.compress(content, mtime=0)
         headers = {"Content-Type": "text/csv"}
-        report: Json = self._transport.json(
-            path, packed, headers, method="PUT", timeout_s=LONG_TIMEOUT_S
-        )
-        return report
+        return self._json(path, packed, headers, method="PUT", timeout_s=LONG_TIMEOUT_S)
 
     def prices(self) -> list[Json]:
         """The current version of every ticker and timeframe."""
@@ -219,6 +203,4 @@ class Client(Plans):
 
     def delete_prices(self, ticker: str, timeframe: str, data_hash: str) -> None:
         """Delete a version; Refused (409) while it is current or a run refers to it."""
-        self._transport.call(
-            path_of("api", "prices", ticker, timeframe, data_hash), method="DELETE"
-        )
+        self._call(path_of("api", "prices", ticker, timeframe, data_hash), method="DELETE")

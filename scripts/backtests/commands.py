@@ -85,7 +85,7 @@ def submit(client: Client, asked: Namespace, progress: Progress) -> int:
         print(batch_id)
         return EXIT_OK
     batch = client.wait_batch(batch_id, progress.show_batch)
-    _print_results(client, planned, asked, progress)
+    _print_results(client, batch_id, asked, progress)
     progress.say(f"page: {client.url}/batches/{batch_id}")
     if not batch["counts"]["failed"]:
         return EXIT_OK
@@ -115,7 +115,7 @@ def called() -> list[str]:
 
 def status(client: Client, asked: Namespace, progress: Progress) -> int:
     """Print a batch's counts and times as JSON; with --watch follow it to its end first."""
-    batch_id = _batch_of(client, asked)["batch_id"]
+    batch_id = _batch_of(client, asked)
     progress.when_stopped = "stopped watching; the batch goes on"
     batch = (
         client.wait_batch(batch_id, progress.show_batch)
@@ -135,18 +135,10 @@ def results(client: Client, asked: Namespace, progress: Progress) -> int:
     return EXIT_OK
 
 
-def _print_results(
-    client: Client, sweep: Mapping[str, Any], asked: Namespace, progress: Progress
-) -> None:
+def _print_results(client: Client, batch_id: str, asked: Namespace, progress: Progress) -> None:
     progress.end()
-    ranking = sweep["ranking"] or {}
-    batch = client.batch(
-        sweep["batch_id"],
-        asked.metric or ranking.get("metric"),
-        None if asked.metric else ranking.get("goal"),
-        asked.top,
-        " and ".join(asked.constraint or ranking.get("constraints", [])) or None,
-    )
+    constraint = " and ".join(asked.constraint) or None
+    batch = client.batch(batch_id, asked.metric, top=asked.top, constraint=constraint)
     print(FORMATS[asked.format](batch))
     if asked.format != "table":
         progress.say(batch["note"])
@@ -154,7 +146,7 @@ def _print_results(
 
 def cancel(client: Client, asked: Namespace, progress: Progress) -> int:
     """End all waiting and running runs of a batch."""
-    batch_id = _batch_of(client, asked)["batch_id"]
+    batch_id = _batch_of(client, asked)
     progress.say(f"{client.cancel(batch_id)} runs of {batch_id} cancelled")
     return EXIT_OK
 
@@ -163,7 +155,7 @@ def retry(client: Client, asked: Namespace, progress: Progress) -> int:
     """Make the failed runs of a batch wait again."""
     if not asked.failed:
         raise BadInput(["retry: say --failed, and --cancelled too for the cancelled runs"])
-    batch_id = _batch_of(client, asked)["batch_id"]
+    batch_id = _batch_of(client, asked)
     retried = client.retry(batch_id, asked.cancelled)
     cancelled = client.batch(batch_id)["failures"].get("cancelled", 0)
     said = f"{retried} runs of {batch_id} wait again"
@@ -183,7 +175,7 @@ def load(client: Client, asked: Namespace, progress: Progress) -> int:
     finally:  # also when the platform went away
         if outcomes:
             print(as_table(outcomes))
-    return EXIT_SOME_FAILED if any(outcome.faults for outcome in outcomes) else EXIT_OK
+    return EXIT_SOME_FAILED if any(outcome.is_refused for outcome in outcomes) else EXIT_OK
 
 
 def _sweep_of(client: Client, file: str, asked: Namespace) -> Spec | Table:
@@ -198,10 +190,10 @@ def spec_of(client: Client, asked: Namespace, what: str) -> Spec:
     return sweep
 
 
-def _batch_of(client: Client, asked: Namespace) -> dict[str, Any]:
-    """The batch_id that was given, or the one of the file that was given; and the ranking that the file asks for."""
+def _batch_of(client: Client, asked: Namespace) -> str:
+    """The batch_id that was given, or the one of the file that was given."""
     if Path(asked.sweep).is_file():
-        return _sweep_of(client, asked.sweep, asked).batch(client, asked.batch)
+        return asked.batch or _sweep_of(client, asked.sweep, asked).batch_id(client)
     if re.search(r"\.(ya?ml|json|csv|jsonl|ndjson)$", asked.sweep):
         raise BadInput([f"{asked.sweep}: no such file"])
-    return {"batch_id": asked.sweep, "ranking": None}
+    return str(asked.sweep)

@@ -1,11 +1,10 @@
 """Price files, or Yahoo's prices, sent to the platform one after another, and what became of each."""
 
 from argparse import Namespace
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 from backtests.client import Client
 from backtests.errors import BadInput, Refused
@@ -17,8 +16,7 @@ TOO_LARGE = 413
 COLUMNS = ("file", "ticker", "timeframe", "bars", "from", "to", "outcome", "warnings")
 
 
-@dataclass(frozen=True)
-class Source:
+class Source(NamedTuple):
     """A price file, or what stands for one."""
 
     name: str
@@ -27,37 +25,13 @@ class Source:
     read: Callable[[], bytes]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a source: the platform's report, or its faults by place."""
+class Outcome(NamedTuple):
+    """What became of a source."""
 
     source: Source
-    report: dict[str, Any] | None
-    faults: dict[str, str]
-
-    def cells(self) -> list[str]:
-        named = [self.source.name, self.source.ticker, self.source.timeframe]
-        if self.report is None:
-            return [*named, "-", "-", "-", "refused", "-"]
-        report = self.report
-        shown = (
-            f"{report['bars']:,}",
-            report["first_bar"],
-            report["last_bar"],
-            report["outcome"],
-        )
-        return [*named, *shown, str(len(report["warnings"]))]
-
-    def lines(self) -> Iterator[str]:
-        """All that there is to say about it, a sentence each."""
-        for place, fault in self.faults.items():
-            yield f"{self.source.name}: {place}: {fault}"
-        if self.report is not None:
-            for sentence in self.report["done"]:
-                yield f"{self.source.name}: {sentence}"
-            for warning in self.report["warnings"]:
-                place = f"line {warning['line']}: " if warning["line"] else ""
-                yield f"{self.source.name}: warning: {place}{warning['message']}"
+    cells: list[str]  # of the table, behind those of the source
+    said: list[str]  # all else that there is to say about it, a sentence each
+    is_refused: bool
 
 
 def sources_of(asked: Namespace) -> list[Source]:
@@ -96,13 +70,8 @@ def _yahoo(asked: Namespace) -> list[Source]:
     require_yfinance()
     frame = asked.timeframe or "1d"
     return [
-        Source(
-            f"Yahoo Finance {ticker}",
-            ticker,
-            frame,
-            partial(yahoo_csv, ticker, frame, asked.since),
-        )
-        for ticker in asked.yahoo
+        Source(f"Yahoo Finance {each}", each, frame, partial(yahoo_csv, each, frame, asked.since))
+        for each in asked.yahoo
     ]
 
 
@@ -135,15 +104,37 @@ def _repeated(named: Sequence[tuple[Path, Series]]) -> list[str]:
 def load_source(client: Client, source: Source, asked: Namespace) -> Outcome:
     """Send one source. Refused when the question is wrong, or who asks, so that no other would be taken either."""
     try:
-        content = source.read()
+        report = client.load_prices(
+            source.ticker,
+            source.read(),
+            source.timeframe,
+            dry_run=asked.dry_run,
+            adjust=not asked.no_adjust,
+            timezone=asked.timezone,
+            source=source.name,
+            note=asked.note,
+        )
     except (BadInput, OSError) as error:
-        return Outcome(source, None, {"file": str(error)})
-    try:
-        return Outcome(source, _sent(client, source, content, asked), {})
+        return _refused(source, {"file": str(error)})
     except Refused as refused:
         if not _is_about_the_file(refused, asked) and refused.code != TOO_LARGE:
             raise
-        return Outcome(source, None, refused.errors or {"file": refused.message})
+        return _refused(source, refused.errors or {"file": refused.message})
+    cells = [f"{report['bars']:,}", report["first_bar"], report["last_bar"], report["outcome"]]
+    warnings = [
+        f"warning: line {each['line']}: {each['message']}"
+        if each["line"]
+        else f"warning: {each['message']}"
+        for each in report["warnings"]
+    ]
+    return Outcome(
+        source, [*cells, str(len(warnings))], [*report["done"], *warnings], is_refused=False
+    )
+
+
+def _refused(source: Source, faults: Mapping[str, str]) -> Outcome:
+    said = [f"{place}: {fault}" for place, fault in faults.items()]
+    return Outcome(source, ["-", "-", "-", "refused", "-"], said, is_refused=True)
 
 
 def _is_about_the_file(refused: Refused, asked: Namespace) -> bool:
@@ -152,21 +143,11 @@ def _is_about_the_file(refused: Refused, asked: Namespace) -> bool:
     return any(place in of_file or place.startswith("line ") for place in refused.errors)
 
 
-def _sent(client: Client, source: Source, content: bytes, asked: Namespace) -> dict[str, Any]:
-    return client.load_prices(
-        source.ticker,
-        content,
-        source.timeframe,
-        dry_run=asked.dry_run,
-        adjust=not asked.no_adjust,
-        timezone=asked.timezone,
-        source=source.name,
-        note=asked.note,
-    )
-
-
 def as_table(outcomes: Sequence[Outcome]) -> str:
     """A row for each source, and below it all that was done, warned of, and wrong."""
-    rows = aligned([COLUMNS, *(outcome.cells() for outcome in outcomes)])
-    said = [line for outcome in outcomes for line in outcome.lines()]
-    return "\n".join([*rows, *([""] if said else []), *said])
+    rows = [
+        [each.source.name, each.source.ticker, each.source.timeframe, *each.cells]
+        for each in outcomes
+    ]
+    said = [f"{each.source.name}: {line}" for each in outcomes for line in each.said]
+    return "\n".join([*aligned([COLUMNS, *rows]), *([""] if said else []), *said])

@@ -3,19 +3,20 @@
 from collections.abc import Callable
 from uuid import uuid4
 
-from backtests.bulk import RunRequest
-from backtests.connection import (
-    BATCH_POLL_S,
-    FIRST_LOOK_S,
-    LIVING,
+from backtests.transport import (
     LONG_TIMEOUT_S,
-    Connection,
     Json,
+    RunRequest,
+    Transport,
+    path_of,
+    query_of,
 )
-from backtests.transport import path_of, query_of
+
+BATCH_POLL_S, FIRST_LOOK_S = 1.0, 0.1
+LIVING = ("pending", "running")
 
 
-class Plans(Connection):
+class Plans(Transport):
     """Screens, studies and portfolios of one platform."""
 
     def screen(

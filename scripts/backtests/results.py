@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 SHOWN_METRICS = ("total_return_pct", "sharpe_ratio", "max_drawdown_pct", "num_trades", "win_rate")
@@ -27,26 +28,19 @@ def _counted(batch: Mapping[str, Any]) -> dict[str, int]:
 
 def as_csv(batch: Mapping[str, Any]) -> str:
     """A header and one line per rank, all params and metrics in columns of their own."""
-    flat = [_columns(run["params"]) for run in batch["leaderboard"]]
-    params = list(dict.fromkeys(name for each in flat for name in each))
-    metrics = list(dict.fromkeys(name for run in batch["leaderboard"] for name in run["metrics"]))
+    ranks, head = batch["leaderboard"], ("run_id", "ticker", "rule_type")
+    params = [
+        {f"params.{name}": value for name, value in _columns(run["params"]).items()}
+        for run in ranks
+    ]
+    names = dict.fromkeys(chain(["rank"], head, *params, *(run["metrics"] for run in ranks)))
     written = io.StringIO()
-    writer = csv.writer(written, lineterminator="\n")
-    writer.writerow(
-        [
-            "rank",
-            "run_id",
-            "ticker",
-            "rule_type",
-            *(f"params.{name}" for name in params),
-            *metrics,
-        ]
-    )
-    for place, (run, own) in enumerate(zip(batch["leaderboard"], flat, strict=True), start=1):
-        known = [own.get(name) for name in params] + [
-            run["metrics"].get(name) for name in metrics
-        ]
-        writer.writerow([place, run["run_id"], run["ticker"], run["rule_type"], *known])
+    writer = csv.DictWriter(written, names, lineterminator="\n")
+    writer.writeheader()
+    for place, (run, own) in enumerate(zip(ranks, params, strict=True), start=1):
+        writer.writerow(
+            {"rank": place, **{name: run[name] for name in head}, **own, **run["metrics"]}
+        )
     return written.getvalue().rstrip("\n")
 
 
@@ -92,24 +86,19 @@ def as_account(portfolio: Mapping[str, Any]) -> str:
     own = [_number(metrics[name]) for name in ("total_return_pct", *names[1:])]
     held = [_number(metrics[f"buy_hold_{name}"]) for name in names]
     account = [["", *names], [portfolio["name"], *own], ["the same assets held equally", *held]]
-    legs = [
-        [leg["ticker"], leg["rule_id"] or leg["rule_type"], leg["contribution"]]
+    rows = [
+        (leg["ticker"], leg["rule_id"] or leg["rule_type"], leg["contribution"])
         for leg in portfolio["legs"]
     ]
-    carried = [
-        ["interest", "", portfolio["interest"]],
-        ["borrow fees", "", -portfolio["borrow_fees"]],
-    ]
-    rows = [*legs, *(row for row in carried if row[2])]
-    rows.append(["profit", "", sum(row[2] for row in rows)])
-    earned = [["leg", "rule", "contribution"], *([*row[:2], f"{row[2]:.2f}"] for row in rows)]
-    left_out = [
-        f"{count} orders were left out: {reason}"
-        for reason, count in portfolio["left_out"]["counts"].items()
-    ]
-    return "\n".join(
-        [*aligned(account), "", *aligned(earned), *([""] if left_out else []), *left_out]
-    )
+    carried = {"interest": portfolio["interest"], "borrow fees": -portfolio["borrow_fees"]}
+    rows += [(name, "", earned) for name, earned in carried.items() if earned]
+    rows.append(("profit", "", sum(row[2] for row in rows)))
+    earned = [("leg", "rule", "contribution"), *((*row[:2], f"{row[2]:.2f}") for row in rows)]
+    lines = [*aligned(account), "", *aligned(earned)]
+    if left_out := portfolio["left_out"]["counts"]:
+        lines.append("")
+    lines += [f"{count} orders were left out: {reason}" for reason, count in left_out.items()]
+    return "\n".join(lines)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

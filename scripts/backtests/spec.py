@@ -38,7 +38,9 @@ class Spec:
         """As `Client.plan_sweep`; BadInput with all that the platform finds wrong, at its place in the file."""
         return self._at_its_lines(client.plan_sweep, batch_id)
 
-    batch = plan  # the platform alone knows the runs, which name the batch
+    def batch_id(self, client: Client) -> str:
+        """The platform's, which alone knows the runs that name the batch."""
+        return str(self.plan(client, None)["batch_id"])
 
     def submit(self, client: Client, batch_id: str) -> None:
         """Send the runs that the batch does not have."""
@@ -51,21 +53,15 @@ class Spec:
     def plan_study(self, client: Client) -> dict[str, Any]:
         """What the study of this sweep would cost; BadInput as for `plan`."""
         if "study" not in self.values:
-            raise BadInput(
-                [
-                    "study: a section with kind: walk_forward, holdout, selection or permutation is expected"
-                ]
-            )
+            kinds = "walk_forward, holdout, selection or permutation"
+            raise BadInput([f"study: a section with kind: {kinds} is expected"])
         return self._at_its_lines(client.plan_study)
 
     def start_portfolio(self, client: Client) -> dict[str, Any]:
         """As `Client.submit_portfolio`; the same file on the same prices goes on. BadInput as for `plan`."""
         if not {"portfolio", "legs", "batch_id"} & self.values.keys():
-            raise BadInput(
-                [
-                    "portfolio: a section of how runs share an account is expected; or legs, or a batch_id"
-                ]
-            )
+            section = "portfolio: a section of how runs share an account"
+            raise BadInput([f"{section} is expected; or legs, or a batch_id"])
         if "batch_id" in self.values:  # it may have more runs by now
             return self._at_its_lines(client.submit_portfolio)
         prices = sorted(each["data_hash"] for each in client.prices())

@@ -9,7 +9,7 @@ from typing import Any
 from backtests.client import Client
 from backtests.errors import BadInput
 from backtests.spec import Spec, read_spec
-from backtests.sweep import PlannedRun, Table
+from backtests.sweep import Table
 
 # of cells, by the field they are in; others are read as JSON
 Readers = Mapping[str, Callable[[str], Any]]
@@ -46,18 +46,17 @@ def _listed(
     path: Path, lines: Iterator[tuple[int, Any]], given: Mapping[str, str], readers: Readers
 ) -> Table:
     """The runs of these lines, each an object, or the words that say why it is none."""
-    runs, faults = [], []
+    runs, faults = dict[int, dict[str, Any]](), list[str]()
     for line, values in lines:
         if isinstance(values, dict):
             _put_cells(values, given, readers)
-            runs.append(PlannedRun({"charts": False, **values}, f"line {line}"))
+            runs[line] = {"charts": False, **values}
         else:
-            faults.append(
-                f"line {line}: {values if isinstance(values, str) else 'a JSON object is expected'}"
-            )
+            fault = values if isinstance(values, str) else "a JSON object is expected"
+            faults.append(f"line {line}: {fault}")
     if faults or not runs:
         raise BadInput(faults or [f"{path}: no runs"])
-    return Table(path.stem, tuple(runs))
+    return Table(path.stem, runs)
 
 
 def _json_runs(path: Path) -> Iterator[tuple[int, Any]]:
@@ -78,49 +77,37 @@ def _csv_runs(path: Path, readers: Readers) -> Iterator[tuple[int, Any]]:
             yield 1, f"columns that appear twice: {', '.join(map(repr, repeated))}"
             return
         for row in reader:
-            if None in row or None in row.values():
-                yield (
-                    reader.line_num,
-                    f"{len(reader.fieldnames or ())} cells are expected, as in the first line",
-                )
-                continue
             values: dict[str, Any] = {}
-            _put_cells(values, row, readers)
-            yield reader.line_num, values
+            if None in row or None in row.values():
+                yield reader.line_num, f"{len(names)} cells are expected, as in the first line"
+            else:
+                _put_cells(values, row, readers)
+                yield reader.line_num, values
 
 
 def _put_cells(values: dict[str, Any], row: Mapping[str, str], readers: Readers) -> None:
+    """Put each cell where its column, such as params.inputs.fast, says; into objects that are made on the way."""
     for name, cell in ((name.strip(), cell.strip()) for name, cell in row.items()):
         if not cell:
             continue
-        if name.startswith("params."):
-            _put(values, name.split(".", 2), _typed(cell))
-        else:
-            values[name] = readers.get(name, _typed)(cell)
-
-
-def _put(values: dict[str, Any], path: list[str], value: Any) -> None:
-    """Put a value where params.inputs.fast says, into objects that are made on the way."""
-    name, *inside = path
-    if not inside:
-        values[name] = value
-        return
-    if not isinstance(values.get(name), dict):
-        values[name] = {}
-    _put(values[name], inside, value)
+        *inside, last = name.split(".", 2) if name.startswith("params.") else [name]
+        place = values
+        for each in inside:
+            if not isinstance(place.get(each), dict):
+                place[each] = {}
+            place = place[each]
+        place[last] = readers.get(name, _typed)(cell)
 
 
 def field_readers(client: Client) -> Readers:
     """How to read the cells of fields that hold text, also where it looks like a number, or words after commas."""
     fields = client.get("/api/openapi.json")["components"]["schemas"]["RunRequest"]["properties"]
-    kinds = {
-        name: {kind.get("type") for kind in schema.get("anyOf", [schema])}
-        for name, schema in fields.items()
-    }
-    texts = dict.fromkeys((name for name, kind in kinds.items() if "string" in kind), str)
-    return texts | dict.fromkeys(
-        (name for name, kind in kinds.items() if "array" in kind), _words
-    )
+    readers: dict[str, Callable[[str], Any]] = {}
+    for name, schema in fields.items():
+        kinds = {kind.get("type") for kind in schema.get("anyOf", [schema])}
+        if kinds & {"string", "array"}:
+            readers[name] = _words if "array" in kinds else str
+    return readers
 
 
 def _words(cell: str) -> list[str]:

@@ -1,19 +1,23 @@
 """HTTP to one address: patient with a platform that is busy or restarts, quick to say that nobody is there."""
 
 import json
+import random
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from socket import gaierror
 from typing import Any
-from urllib.error import HTTPError, URLError
+from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import HTTPHandler, OpenerDirector, Request, build_opener
 
 from backtests.errors import BadInput, Refused, Unreachable
 
+DEFAULT_URL = "http://127.0.0.1:5000"
 TIMEOUT_S = 60.0  # of one call
+LONG_TIMEOUT_S = 600.0  # checking a million bars took 33 s on a busy machine
 PATIENCE_S = 30.0  # of pauses while a platform that is there does not answer
 # the same where nothing has ever answered: a wrong address is likelier than a restart
 FIRST_PATIENCE_S = 3.0
@@ -21,18 +25,21 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 5.0
 FULL_PAUSE_S = 30.0  # when a full queue does not say how long it will be full
 AWAY = (502, 503, 504)  # a proxy without its platform, or a platform without its database
 
+Json = dict[str, Any]
+RunRequest = Mapping[str, Any]  # the fields of one run, as POST /run_backtest takes them
+
 
 class Transport:
-    """One address. patience_s: replaces both PATIENCE_S and FIRST_PATIENCE_S."""
+    """Speaks to the platform at `url`. patience_s: replaces both PATIENCE_S and FIRST_PATIENCE_S."""
 
     def __init__(
         self,
-        url: str,
-        token: str | None,
-        patience_s: float | None,
-        say: Callable[[str], None],
-        sleep: Callable[[float], None],
-        jitter: Callable[[], float],
+        url: str = DEFAULT_URL,
+        token: str | None = None,
+        patience_s: float | None = None,
+        say: Callable[[str], None] = lambda text: None,
+        sleep: Callable[[float], None] = time.sleep,
+        jitter: Callable[[], float] = random.random,
     ) -> None:
         if not url.startswith(("http://", "https://")):
             raise BadInput([f"url {url!r} does not begin with http:// or https://"])
@@ -41,7 +48,30 @@ class Transport:
         self._patience_s, self._say, self._sleep, self._jitter = patience_s, say, sleep, jitter
         self._has_answered = False
 
-    def call(
+    def get(self, path: str, **query: object) -> Json:
+        """The JSON object of any address of the API; None is left out of the query."""
+        return self._json(path + query_of(**query))
+
+    def read(self, path: str) -> bytes:
+        """The bytes of any address, such as a page or a chart."""
+        return self._call(path)
+
+    def _post(
+        self, path: str, sent: RunRequest | None = None, key: str | None = None, **more: float
+    ) -> Json:
+        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        return self._json(path, b"" if sent is None else as_json(sent).encode(), headers, **more)
+
+    def _json(self, path: str, *sent: Any, **more: Any) -> Json:
+        """The JSON of an answer to what `_call` takes; Unreachable when it is none, so not the platform's."""
+        body = self._call(path, *sent, **more)
+        try:
+            answer: Json = json.loads(body)
+        except ValueError:
+            raise Unreachable(f"{path} does not answer with JSON but {body[:60]!r}") from None
+        return answer
+
+    def _call(
         self,
         path: str,
         body: bytes | None = None,
@@ -69,43 +99,32 @@ class Transport:
                 self._wait(now_s, f"{self.url} cannot be reached ({away})")
                 waited_s, pause_s = waited_s + now_s, min(pause_s * 2, LONGEST_PAUSE_S)
 
-    def json(self, path: str, *sent: Any, **more: Any) -> Any:
-        """The JSON of an answer to what `call` takes; Unreachable when it is none, so not the platform's."""
-        answer = self.call(path, *sent, **more)
-        try:
-            return json.loads(answer)
-        except ValueError:
-            raise Unreachable(f"{path} does not answer with JSON but {answer[:60]!r}") from None
-
     def _once(self, request: Request, timeout_s: float) -> bytes:
         try:
             with _answer(request, timeout_s) as answer:
                 code, headers, body = answer.status, answer.headers, bytes(answer.read())
-        except (
-            URLError,
-            OSError,
-            HTTPException,
-        ) as error:  # an answer cut off in the middle, too
+        # an answer cut off in the middle, too
+        except (OSError, HTTPException) as error:
             reason = getattr(error, "reason", error)
-            raise _Away(
-                str(reason), nobody=isinstance(reason, ConnectionRefusedError | gaierror)
-            ) from None
+            nobody = isinstance(reason, ConnectionRefusedError | gaierror)
+            raise (_Nobody if nobody else _Away)(str(reason)) from None
         self._has_answered = True
         if code < 400:
             return body
         if code == 429:
-            raise _Full(headers.get("Retry-After"))
+            raise _Full(headers.get("Retry-After", ""))
         said = f"HTTP {code}: {body[:200].decode(errors='replace')}"
         if code in AWAY:
-            raise _Away(said, nobody=False)
+            raise _Away(said)
         if code >= 500:
             raise Unreachable(f"{request.full_url} answers {said}")
-        raise _refused(code, body)
+        raise _refused(code, body, said)
 
     def _patience_with(self, away: "_Away") -> float:
         if self._patience_s is not None:
             return self._patience_s
-        return FIRST_PATIENCE_S if away.nobody and not self._has_answered else PATIENCE_S
+        is_first = isinstance(away, _Nobody) and not self._has_answered
+        return FIRST_PATIENCE_S if is_first else PATIENCE_S
 
     def _wait(self, seconds: float, why: str) -> None:
         self._say(f"{why}; trying again in {seconds:.0f} s")
@@ -115,19 +134,16 @@ class Transport:
 class _Full(Exception):
     """The queue is full for so many seconds."""
 
-    def __init__(self, retry_after: str | None) -> None:
-        super().__init__(retry_after)
-        self.seconds = (
-            float(retry_after) if retry_after and retry_after.isdigit() else FULL_PAUSE_S
-        )
+    def __init__(self, retry_after: str) -> None:
+        self.seconds = float(retry_after) if retry_after.isdigit() else FULL_PAUSE_S
 
 
 class _Away(Exception):
-    """No answer of the platform this time. nobody: the address does not exist, or nothing listens there."""
+    """No answer of the platform this time."""
 
-    def __init__(self, reason: str, *, nobody: bool) -> None:
-        super().__init__(reason)
-        self.nobody = nobody
+
+class _Nobody(_Away):
+    """The address does not exist, or nothing listens there."""
 
 
 class _Connection(HTTPConnection):
@@ -163,16 +179,12 @@ def as_json(value: Any) -> str:
     )
 
 
-def _refused(code: int, body: bytes) -> Refused:
-    """What the platform says is wrong; a proxy in front of it may say it in a page of its own."""
-    said = body[:200].decode(errors="replace")
-    try:
+def _refused(code: int, body: bytes, said: str) -> Refused:
+    """What the platform says is wrong; a proxy in front of it may say it in a page of its own, `said`."""
+    with suppress(ValueError, TypeError, KeyError):
         answer = json.loads(body)
-    except ValueError:
-        answer = None
-    if not isinstance(answer, dict) or "error" not in answer:
-        answer = {"error": f"HTTP {code}: {said}"}
-    return Refused(code, str(answer["error"]), answer.get("errors", {}))
+        return Refused(code, str(answer["error"]), answer.get("errors", {}))
+    return Refused(code, said, {})
 
 
 def path_of(*parts: str) -> str:
@@ -181,6 +193,12 @@ def path_of(*parts: str) -> str:
 
 
 def query_of(**values: object) -> str:
-    """A query behind a path; None is left out of it."""
-    asked = urlencode({name: value for name, value in values.items() if value is not None})
+    """A query behind a path, true and false as the platform has them; None is left out of it."""
+    asked = urlencode(
+        {
+            name: str(value).lower() if isinstance(value, bool) else value
+            for name, value in values.items()
+            if value is not None
+        }
+    )
     return f"?{asked}" if asked else ""

@@ -86,7 +86,7 @@ def test_a_file_and_its_lines_as_a_table_name_the_same_batch(
     tmp_path: Path, app: Flask, platform: Client
 ) -> None:
     sweep = read_sweep(written(tmp_path, SPEC), platform)
-    batch_id = sweep.batch(platform, None)["batch_id"]
+    batch_id = sweep.batch_id(platform)
     sweep.submit(platform, batch_id)
     with app.extensions["platform"].engine.connect() as connection:
         requests = [
@@ -97,7 +97,7 @@ def test_a_file_and_its_lines_as_a_table_name_the_same_batch(
 
     table = read_sweep(written(tmp_path, lines, "My sweep.jsonl"), platform)
 
-    assert table.batch(platform, None)["batch_id"] == batch_id
+    assert table.batch_id(platform) == batch_id
 
 
 def test_all_faults_of_a_spec_are_listed_with_their_lines(
@@ -205,11 +205,11 @@ def test_a_csv_line_is_a_run_and_an_empty_cell_leaves_the_default(
     sweep = read_sweep(written(tmp_path, text, "runs.csv"), platform)
 
     assert isinstance(sweep, Table)
-    assert sweep.runs[0].place == "line 2"
-    assert sweep.runs[0].values == {
+    run = {
         "charts": False, "ticker": "AAPL", "rule_type": "RSI", "params": {"period": 14},
         "start_date": "2004-01-01", "end_date": "2005-01-01",
     }  # fmt: skip
+    assert sweep.runs == {2: run}
 
 
 @pytest.mark.parametrize(
