@@ -9,7 +9,7 @@ import argparse
 import json
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,36 +17,20 @@ JOBS_OF_KEDA = "scaledjob.keda.sh/name=backtest"
 YOUNG_S = 120  # a younger Job may only be about to start
 
 
-def never_ran(
-    jobs: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]], now: datetime
-) -> Iterator[str]:
-    """Names of the Jobs that have not ended, are not young, and none of whose pods has had a running container."""
-    ran = _those_that_ran(pods)
-    for job in filter(_is_unfinished, jobs):
-        age = now - datetime.fromisoformat(job["metadata"]["creationTimestamp"])
-        if age.total_seconds() > YOUNG_S and job["metadata"]["name"] not in ran:
-            yield job["metadata"]["name"]
+def never_ran(job: Mapping[str, Any], ran: Collection[str]) -> bool:
+    """Whether an unfinished Job is not young, and none of its pods has had a running container."""
+    age = datetime.now(UTC) - datetime.fromisoformat(job["metadata"]["creationTimestamp"])
+    return age.total_seconds() > YOUNG_S and job["metadata"]["name"] not in ran
 
 
-def idle(jobs: Iterable[Mapping[str, Any]], pods: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    """Names of the Jobs that run and have taken no message: their pods are not Ready."""
-    ran = _those_that_ran(pods)
-    for job in filter(_is_unfinished, jobs):
-        if job["metadata"]["name"] in ran and not job["status"].get("ready"):
-            yield job["metadata"]["name"]
+def is_idle(job: Mapping[str, Any], ran: Collection[str]) -> bool:
+    """Whether an unfinished Job runs and has taken no message: its pod is not Ready."""
+    return job["metadata"]["name"] in ran and not job["status"].get("ready")
 
 
 def _is_unfinished(job: Mapping[str, Any]) -> bool:
     status = job.get("status", {})
     return not (status.get("succeeded") or status.get("failed") or status.get("conditions"))
-
-
-def _those_that_ran(pods: Iterable[Mapping[str, Any]]) -> set[str]:
-    return {
-        pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-name")
-        for pod in pods
-        if _has_run(pod)
-    }
 
 
 def _has_run(pod: Mapping[str, Any]) -> bool:
@@ -57,6 +41,18 @@ def _has_run(pod: Mapping[str, Any]) -> bool:
 
 def _listed(*what: str) -> Any:
     return json.loads(_kubectl("get", *what, "-o", "json"))["items"]
+
+
+def _found(asks: Callable[[Mapping[str, Any], Collection[str]], bool]) -> list[str]:
+    """Names of the unfinished Jobs that are as asked."""
+    # Jobs first: a pod that starts between the two questions is seen
+    jobs = filter(_is_unfinished, _listed("jobs", "-l", JOBS_OF_KEDA))
+    ran = {
+        pod["metadata"].get("labels", {}).get("batch.kubernetes.io/job-name")
+        for pod in _listed("pods")
+        if _has_run(pod)
+    }
+    return [job["metadata"]["name"] for job in jobs if asks(job, ran)]
 
 
 def _kubectl(*arguments: str) -> str:
@@ -78,10 +74,7 @@ def main() -> int:
     )
     asked = parser.parse_args()
     try:
-        # Jobs first: a pod that starts between the two questions is seen
-        jobs = _listed("jobs", "-l", JOBS_OF_KEDA)
-        pods = _listed("pods")
-        found = list(idle(jobs, pods) if asked.idle else never_ran(jobs, pods, datetime.now(UTC)))
+        found = _found(is_idle if asked.idle else never_ran)
         print("\n".join(found) if found else f"no Job is {'idle' if asked.idle else 'stuck'}")
         if asked.delete and found:
             _kubectl("delete", "jobs", *found)

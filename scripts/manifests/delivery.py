@@ -18,20 +18,14 @@ def check_image(platform: Platform) -> Iterator[str]:
     dockerfile = platform.text("Dockerfile").splitlines()
     for workload in platform.ours:
         user = workload.pod["securityContext"]["runAsUser"]
-        lines = [f"USER {user}:{user}"]
-        lines += [
+        lines = {f"USER {user}:{user}"}
+        lines |= {
             f"EXPOSE {port['containerPort']}" for port in workload.container.get("ports", [])
-        ]
-        lines += (
-            [f"CMD {json.dumps(workload.container['command'])}"]
-            if workload.document.name == "web"
-            else []
-        )
-        yield from (
-            workload.fault(f"the Dockerfile has no line {line}")
-            for line in lines
-            if line not in dockerfile
-        )
+        }
+        if workload.document.name == "web":
+            lines.add(f"CMD {json.dumps(workload.container['command'])}")
+        for line in lines.difference(dockerfile):
+            yield workload.fault(f"the Dockerfile has no line {line}")
 
 
 def check_folders(platform: Platform) -> Iterator[str]:
@@ -58,12 +52,12 @@ def check_scraping(platform: Platform) -> Iterator[str]:
     """A ServiceMonitor that finds no Service or port."""
     for monitor in platform.of_kind("ServiceMonitor"):
         wanted = monitor.spec["selector"]["matchLabels"].items()
-        services = [
-            each
-            for each in platform.of_kind("Service")
-            if wanted <= each.body["metadata"]["labels"].items()
+        ports = [
+            port["name"]
+            for service in platform.of_kind("Service")
+            if wanted <= service.body["metadata"]["labels"].items()
+            for port in service.spec["ports"]
         ]
-        ports = [port["name"] for service in services for port in service.spec["ports"]]
         for endpoint in monitor.spec["endpoints"]:
             if endpoint["port"] not in ports:
                 yield monitor.fault(

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,7 @@ from ruamel.yaml.error import YAMLError
 SECRET_TEMPLATE = "secret.example.yaml"
 KUSTOMIZATION = "kustomization.yaml"  # names files, and is no object
 OUR_IMAGE = "/stock-backtest:"
-_MAKING_PODS = ("Deployment", "StatefulSet", "Job", "CronJob", "ScaledJob")
-_UNITS = {"": 1.0, "m": 1e-3, "Ki": 2.0**10, "Mi": 2.0**20, "Gi": 2.0**30}
+_MIB = {"Mi": 1, "Gi": 1024}
 _ROUTE = re.compile(r'^@\w+\.(?:get|post|delete|put|route)\(\s*"([^"]+)"', re.MULTILINE)
 
 
@@ -40,12 +40,9 @@ class Document:
     @property
     def pod_template(self) -> dict[str, Any] | None:
         """The template of the pods that this object makes; None for objects that make none."""
-        spec = (
-            self.spec.get("jobTargetRef")
-            or self.spec.get("jobTemplate", {}).get("spec")
-            or self.spec
-        )
-        return spec.get("template") if self.kind in _MAKING_PODS else None
+        spec = self.spec.get("jobTemplate", self.body).get("spec") or {}
+        template: dict[str, Any] | None = spec.get("jobTargetRef", spec).get("template")
+        return template
 
     def fault(self, text: str) -> str:
         return f"{self.file}: {self.kind}/{self.name}: {text}"
@@ -78,7 +75,8 @@ class Workload:
     @property
     def memory_limit_mb(self) -> float:
         """MiB that it may hold before it is killed."""
-        return amount(self.container["resources"]["limits"]["memory"]) / 2**20
+        limit = self.container["resources"]["limits"]["memory"]
+        return float(limit[:-2]) * _MIB[limit[-2:]]
 
     def fault(self, text: str) -> str:
         return self.document.fault(text)
@@ -97,25 +95,15 @@ class Platform:
 
     def one(self, kind: str, name: str) -> Document:
         """The object of this kind and name; LookupError when there is none."""
-        for each in self.of_kind(kind):
-            if each.name == name:
-                return each
-        raise LookupError(f"{kind}/{name}")
+        return {each.name: each for each in self.of_kind(kind)}[name]
 
     @property
     def workloads(self) -> Iterator[Workload]:
         for document in self.documents:
-            template = document.pod_template
-            if template is not None:
-                for container in (
-                    template["spec"].get("initContainers", []) + template["spec"]["containers"]
-                ):
-                    yield Workload(
-                        document,
-                        template["metadata"].get("labels", {}),
-                        template["spec"],
-                        container,
-                    )
+            if template := document.pod_template:
+                pod, labels = template["spec"], template["metadata"].get("labels", {})
+                for container in pod.get("initContainers", []) + pod["containers"]:
+                    yield Workload(document, labels, pod, container)
 
     @property
     def ours(self) -> list[Workload]:
@@ -124,10 +112,7 @@ class Platform:
 
     def workload(self, name: str) -> Workload:
         """The first container of the workload with this name; LookupError when there is none."""
-        for each in self.workloads:
-            if each.document.name == name:
-                return each
-        raise LookupError(f"no workload is named {name}")
+        return {each.document.name: each for each in reversed([*self.workloads])}[name]
 
     @property
     def config(self) -> dict[str, str]:
@@ -149,26 +134,18 @@ class Platform:
 
 def read_platform(root: Path) -> Platform:
     """Every object of every manifest below `root`; ValueError names a file that is not YAML, or has a key twice."""
-    files = [
-        file for folder in ("k8s", "keda") for file in sorted((root / folder).rglob("*.y*ml"))
-    ]
-    files = [file for file in files if not file.is_symlink() and file.name != KUSTOMIZATION]
-    files = [
-        file for file in files if file.parent.name != "secret" or file.name == SECRET_TEMPLATE
-    ]
+    files = chain.from_iterable(sorted((root / each).rglob("*.y*ml")) for each in ("k8s", "keda"))
     return Platform(root, [document for file in files for document in _read(root, file)])
 
 
 def _read(root: Path, file: Path) -> list[Document]:
+    if file.is_symlink() or file.name == KUSTOMIZATION:
+        return []
+    if file.parent.name == "secret" and file.name != SECRET_TEMPLATE:
+        return []
     shown = str(file.relative_to(root))
     try:
         bodies = list(YAML(typ="safe", pure=True).load_all(file.read_text(encoding="utf-8")))
     except YAMLError as error:
         raise ValueError(f"{shown}: not YAML: {error}") from error
     return [Document(shown, body) for body in bodies if body]
-
-
-def amount(quantity: str) -> float:
-    """Cores or bytes of a Kubernetes quantity: "200m" is 0.2; LookupError for units that nobody here means."""
-    number = quantity.rstrip("mKMGi")
-    return float(number) * _UNITS[quantity[len(number) :]]

@@ -37,12 +37,9 @@ def environment_of(workload: Workload, config: dict[str, str]) -> dict[str, str]
 
 def check_settings(platform: Platform) -> Iterator[str]:
     """Settings that appear twice, repeat a default, or would not load."""
-    for name in [
-        name
-        for name, value in platform.config.items()
-        if DEFAULTS.get(name) in (value, f"{value}.0")
-    ]:
-        yield f"k8s/configmap.yaml: {name} repeats the default of adapters/settings.py"
+    for name, value in platform.config.items():
+        if DEFAULTS.get(name) in (value, f"{value}.0"):
+            yield f"k8s/configmap.yaml: {name} repeats the default of adapters/settings.py"
     for workload in platform.workloads:
         if len(workload.own_env) < len(workload.container.get("env", [])):
             yield workload.fault("a setting appears twice")
@@ -83,23 +80,17 @@ def _key(workload: Workload, name: str) -> str:
 def check_compose(platform: Platform) -> Iterator[str]:
     """A docker-compose.yml whose settings, images or commands differ from the cluster's."""
     compose = yaml.safe_load(platform.text("docker-compose.yml"))
-    services, users = (
-        compose["services"],
-        platform.one("ConfigMap", "mysql-users").body["data"]["users.sh"],
-    )
+    users = platform.one("ConfigMap", "mysql-users").body["data"]["users.sh"]
     if compose["configs"]["mysql-users"]["content"].replace("$$", "$") != users:
         yield "docker-compose.yml: mysql-users: another script than that of k8s/mysql.yaml"
     theirs = {workload.document.name: workload.container for workload in platform.workloads}
-    for name, service in services.items():
+    for name, service in compose["services"].items():
+        at, same = f"docker-compose.yml: {name}", theirs.get(name, service)
         if not service["image"].startswith("stock-backtest:"):
-            if service["image"] != theirs[name]["image"]:
-                yield f"docker-compose.yml: {name}: {service['image']} here, {theirs[name]['image']} in the cluster"
+            if service["image"] != same["image"]:
+                yield f"{at}: {service['image']} here, {same['image']} in the cluster"
             continue
         for unknown in service["environment"].keys() - KNOWN_NAMES:
-            yield f"docker-compose.yml: {name}: {unknown} is not a setting of adapters/settings.py"
-        if (
-            "command" in service
-            and name in theirs
-            and service["command"] != theirs[name]["command"]
-        ):
-            yield f"docker-compose.yml: {name}: its command differs from the cluster's"
+            yield f"{at}: {unknown} is not a setting of adapters/settings.py"
+        if service.get("command", same.get("command")) != same.get("command"):
+            yield f"{at}: its command differs from the cluster's"

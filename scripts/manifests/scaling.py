@@ -1,14 +1,12 @@
 """Does everything that the ScaledJob may start fit into the databases, and what they write onto their volumes?"""
 
-import copy
 import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
 from adapters.queue.messages import BYTES_PER_MESSAGE
 from adapters.settings import Settings
-from scripts.manifests.documents import Platform, Workload, amount
+from scripts.manifests.documents import Platform, Workload
 
 WARM = "keda/warm/patch.json"
 CONNECTIONS_PER_JOB = 2  # the parent's heartbeat and the work horse's result
@@ -31,11 +29,8 @@ def check_memory(platform: Platform) -> Iterator[str]:
         )
     conf = platform.one("ConfigMap", "redis-config").body["data"]["redis.conf"]
     redis_mb = int(_MAXMEMORY.findall(conf)[0])
-    needed_mb = (
-        int(platform.config.get("MAX_QUEUE_DEPTH", Settings.max_queue_depth))
-        * BYTES_PER_MESSAGE
-        // 2**20
-    )
+    depth = int(platform.config.get("MAX_QUEUE_DEPTH", Settings.max_queue_depth))
+    needed_mb = depth * BYTES_PER_MESSAGE // 2**20
     if redis_mb < needed_mb:
         yield f"k8s/redis.yaml: redis.conf: MAX_QUEUE_DEPTH messages need a maxmemory of {needed_mb}mb"
     if redis_mb * 2 > redis.memory_limit_mb:
@@ -46,45 +41,19 @@ def check_memory(platform: Platform) -> Iterator[str]:
 
 def check_idle_time(platform: Platform) -> Iterator[str]:
     """Waiting Jobs (keda/warm) that would still wait, or work, when their deadline fails them."""
-    patched = _patched(
-        platform.one("ScaledJob", "backtest").body, json.loads(platform.text(WARM))
-    )
-    target = patched["spec"]["jobTargetRef"]
-    pod = target["template"]["spec"]
-    env = {each["name"]: each.get("value") for each in pod["containers"][0]["env"]}
+    target = platform.one("ScaledJob", "backtest").spec["jobTargetRef"]
+    grace_s = target["template"]["spec"]["terminationGracePeriodSeconds"]
     run_s = int(platform.config.get("RUN_TIMEOUT_S", Settings.run_timeout_s))
-    most_s = target["activeDeadlineSeconds"] - run_s - pod["terminationGracePeriodSeconds"]
-    if int(env["IDLE_S"]) > most_s:
-        yield f"{WARM}: IDLE_S is {env['IDLE_S']}; deadline, run limit and grace leave {most_s} s"
-    probe = pod["containers"][0]["readinessProbe"]
-    if not int(env["IDLE_S"]) < int(probe["exec"]["command"][1]) < probe["timeoutSeconds"]:
+    most_s = target["activeDeadlineSeconds"] - run_s - grace_s
+    patch = {
+        step["path"].partition("/containers/0/")[2]: step["value"]
+        for step in json.loads(platform.text(WARM))
+    }
+    idle_s, exec_s = int(patch["env/-"]["value"]), int(patch["readinessProbe/exec/command/1"])
+    if idle_s > most_s:
+        yield f"{WARM}: IDLE_S is {idle_s}; deadline, run limit and grace leave {most_s} s"
+    if not idle_s < exec_s < patch["readinessProbe/timeoutSeconds"]:
         yield f"{WARM}: the readiness probe has to outlast IDLE_S, and its exec to end before the probe does"
-
-
-def _patched(body: dict[str, Any], patch: list[dict[str, Any]]) -> dict[str, Any]:
-    """A copy of an object with a JSON patch of RFC 6902, of which `replace` and `add` to a list's end are known."""
-    body = copy.deepcopy(body)
-    for step in patch:
-        *path, last = step["path"].split("/")[1:]
-        place: Any = body
-        for name in path:
-            place = place[int(name) if isinstance(place, list) else name]
-        if step["op"] == "add":
-            place.append(step["value"])
-        else:
-            place[int(last) if isinstance(place, list) else last] = step["value"]
-    return body
-
-
-def check_requests(platform: Platform) -> Iterator[str]:
-    """Requests above their limits, with which the API server refuses every pod."""
-    for workload in platform.workloads:
-        resources = workload.container["resources"]
-        for kind, limit in resources["limits"].items():
-            if amount(resources["requests"][kind]) > amount(limit):
-                yield workload.fault(
-                    f"{kind}: the request {resources['requests'][kind]} is above the limit {limit}"
-                )
 
 
 def check_connections(platform: Platform) -> Iterator[str]:
@@ -101,11 +70,8 @@ def check_backups(platform: Platform) -> Iterator[str]:
     mysql, backup = platform.workload("mysql"), platform.workload("backup")
     options = dict(arg.split("=", 1) for arg in mysql.container["args"])
     place = options.get("--log-bin", "").rpartition("/")[0]
-    claimed, written = (
-        _claims(mysql).get(place),
-        _claims(backup).get(backup.container["workingDir"]),
-    )
-    if claimed is None or claimed != written:
+    written = _claims(backup).get(backup.container["workingDir"])
+    if written is None or _claims(mysql).get(place) != written:
         yield mysql.fault(
             f"expected --log-bin on the volume of the backups, {written!r}, not {place!r}"
         )
@@ -131,12 +97,10 @@ def connections(platform: Platform) -> dict[str, int]:
     """How many MySQL connections each role may hold at once, a rolling update's extra pods included."""
     web, reconciler = platform.workload("web"), platform.workload("reconciler")
     pool_size = int(_POOL_SIZE.findall(platform.text("web/platform.py"))[0])
-    pods = (
-        web.document.spec["replicas"] + web.document.spec["strategy"]["rollingUpdate"]["maxSurge"]
-    )
+    spec, jobs = web.document.spec, platform.one("ScaledJob", "backtest").spec["maxReplicaCount"]
+    pods = spec["replicas"] + spec["strategy"]["rollingUpdate"]["maxSurge"]
     return {
-        "Jobs": platform.one("ScaledJob", "backtest").spec["maxReplicaCount"]
-        * CONNECTIONS_PER_JOB,
+        "Jobs": jobs * CONNECTIONS_PER_JOB,
         # one for /ready
         "web": pods * int(web.own_env["WEB_CONCURRENCY"]["value"]) * (pool_size + 1),
         "reconciler": (reconciler.document.spec["replicas"] + 1) * CONNECTIONS_PER_RECONCILER,

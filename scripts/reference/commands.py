@@ -24,10 +24,6 @@ TOLD = (
 _UNTOLD = (argparse._HelpAction, argparse._SubParsersAction)
 
 
-class _Found(Exception):
-    """Ends a command as soon as its parser is known."""
-
-
 def commands() -> list[dict[str, Any]]:
     """Each command by name: what it is about, its arguments, its parts with theirs."""
     return [*map(_parsed, PARSED), *map(_told, TOLD)]
@@ -45,36 +41,32 @@ def _told(file: str) -> dict[str, Any]:
 
 
 def _parsed(file: str) -> dict[str, Any]:
-    parser, parts = _parser(file), []
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            helps = {each.dest: each.help for each in action._choices_actions}
-            parts += [
-                (name, helps.get(name) or "", _arguments(sub))
-                for name, sub in action.choices.items()
-            ]
+    parser = _parser(file)
+    parts = [
+        (told.dest, told.help, _arguments(action.choices[told.dest]))
+        for action in parser._actions
+        if isinstance(action, argparse._SubParsersAction)
+        for told in action._choices_actions
+    ]
     about = (parser.description or "").strip()
     return {"name": _name(file), "about": about, "arguments": _arguments(parser), "parts": parts}
 
 
 def _parser(file: str) -> argparse.ArgumentParser:
     """The parser that a command makes, which then does nothing else."""
-    parsers: list[argparse.ArgumentParser] = []
-
-    def found(self: argparse.ArgumentParser, *_: object) -> None:
-        parsers.append(self)
-        raise _Found
-
     path = [str(ROOT / "scripts"), *sys.path]
     with (
-        patch("argparse.ArgumentParser.parse_args", found),
+        patch(
+            "argparse.ArgumentParser.parse_args", autospec=True, side_effect=SystemExit
+        ) as asked,
         patch("sys.argv", [file]),
         patch("sys.path", path),
         patch.dict("os.environ", clear=True),  # some defaults are taken from it
-        suppress(_Found),
+        suppress(SystemExit),
     ):
         runpy.run_path(str(ROOT / file), run_name="__main__")
-    return parsers[0]
+    parser: argparse.ArgumentParser = asked.call_args.args[0]
+    return parser
 
 
 def _arguments(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
@@ -86,11 +78,8 @@ def _arguments(parser: argparse.ArgumentParser) -> list[tuple[str, str]]:
 
 def _argument(parser: argparse.ArgumentParser, action: argparse.Action) -> tuple[str, str]:
     name = ", ".join(action.option_strings) or action.metavar or action.dest
-    value = (
-        f" {action.metavar or action.dest.upper()}"
-        if action.option_strings and action.nargs != 0
-        else ""
-    )
+    if action.option_strings and action.nargs != 0:
+        name = f"{name} {action.metavar or action.dest.upper()}"
     words = argparse.HelpFormatter(parser.prog)._expand_help(action) if action.help else ""
     choices = f" ({', '.join(map(str, action.choices))})" if action.choices else ""
-    return f"{name}{value}", f"{words}{choices}"
+    return str(name), f"{words}{choices}"

@@ -279,9 +279,6 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
         (f"{CONFIG} DB_HOST", "database", "no Service 'database' has the port 3306"),
         (f"{CONFIG} REDIS_URL", "redis://redis:6380/0", "no Service 'redis' has the port 6380"),
     ],
-    "check_mounts": [
-        ("pod:redis volumes 0", GONE, "mounts the volume 'config', which the pod does not have"),
-    ],
     "check_arrows": [
         ("NetworkPolicy/to-mysql spec podSelector matchExpressions 0 values 1", GONE, "'worker'"),
         (
@@ -342,9 +339,6 @@ EXAMPLES: dict[str, list[tuple[str, Any, str]]] = {
             1200,
             "IDLE_S is 900; deadline, run limit and grace leave 870 s",
         ),
-    ],
-    "check_requests": [
-        ("container:web resources requests cpu", "2", "the request 2 is above the limit 1")
     ],
     "check_backups": [
         (
