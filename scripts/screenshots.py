@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 from backtests import Client
 
@@ -36,6 +36,10 @@ OTHERS: list[dict[str, Any]] = [
     {"ticker": "MSFT", "rule_type": "BOLLINGER", **DATES, **SIZE},
 ]
 FORMULA = {"ticker": "AAPL", "rule_type": "FORMULA", **DATES, **SIZE}
+GRID = {
+    "base": {"tickers": ["AAPL", "IBM"], "rule_type": "MA_CROSS", "charts": False, **DATES},
+    "parameters": {"fast": [5, 10, 15, 20, 30, 40], "slow": [50, 80, 100, 150, 200]},
+}
 PATIENCE_S = 180.0
 
 
@@ -58,21 +62,11 @@ def main() -> None:
 
 def submitted(client: Client) -> dict[str, str]:
     """The pages by the name of their picture, after everything on them has ended."""
-    grid = [
-        {
-            "ticker": ticker,
-            "rule_type": "MA_CROSS",
-            "params": {"fast": fast, "slow": slow},
-            "charts": False,
-            **DATES,
-        }
-        for ticker in ("AAPL", "IBM")
-        for fast in (5, 10, 15, 20, 30, 40)
-        for slow in (50, 80, 100, 150, 200)
-    ]
-    batch = client.submit(grid, f"ma-cross-{int(time.time())}")
+    batch_id = f"ma-cross-{int(time.time())}"
+    client.submit_sweep(GRID, batch_id)
     one, formula, *others = [client.submit(each) for each in [RUN, FORMULA, *OTHERS]]
-    for run_id in [*batch.run_ids, one, formula, *others]:
+    client.wait_batch(batch_id)
+    for run_id in [one, formula, *others]:
         client.wait(run_id, PATIENCE_S)
     compared = "&".join(f"run={run_id}" for run_id in [one, *others])
     return {
@@ -81,7 +75,7 @@ def submitted(client: Client) -> dict[str, str]:
         "run-stats": f"/result/{one}",
         "runs": "/runs",
         "compare": f"/compare?{compared}",
-        "batch": f"/batches/{batch.batch_id}",
+        "batch": f"/batches/{batch_id}",
         "prices": "/prices",
         "queue": "/queue?window=5m",
     }
@@ -93,11 +87,11 @@ def photograph(browser: Browser, url: str, pages: dict[str, str]) -> None:
     for name, path in pages.items():
         page.set_viewport_size({"width": WIDTH, "height": 900})
         page.goto(url + path, wait_until="networkidle")
+        height = min(page.evaluate("document.documentElement.scrollHeight"), 2700)
         # a bar at the foot is drawn there
-        page.set_viewport_size({"width": WIDTH, "height": top_of(page)["height"]})
-        save(page.screenshot(full_page=True, clip=top_of(page)), IMAGES / f"{name}.png")
+        page.set_viewport_size({"width": WIDTH, "height": height})
+        save(page.screenshot(), IMAGES / f"{name}.png")
         print(f"docs/images/{name}.png")
-    page.close()
 
 
 def save(png: bytes, path: Path) -> None:
@@ -106,12 +100,6 @@ def save(png: bytes, path: Path) -> None:
     picture.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(
         path, optimize=True
     )
-
-
-def top_of(page: Page) -> Any:
-    """The upper part of the page."""
-    height = page.evaluate("document.documentElement.scrollHeight")
-    return {"x": 0, "y": 0, "width": WIDTH, "height": min(height, 2700)}
 
 
 if __name__ == "__main__":

@@ -38,20 +38,15 @@ def look_at(result: dict[str, Any], client: Client) -> None:
     run_id = result["run_id"]
     expect(result["status"] == "completed", f"run {run_id} failed: {result['error_message']}")
     for name in METRICS:
-        expect(
-            isinstance(result["metrics"].get(name), int | float), f"the metric {name} is missing"
-        )
+        is_told = isinstance(result["metrics"].get(name), int | float)
+        expect(is_told, f"the metric {name} is missing")
     for name in ("equity_curve", "trades", "signals", "charts", "result_hash", "data_hash"):
         expect(bool(result[name]), f"{name} is empty")
     for name in (key.removesuffix("_base64") for key in result["charts"]):
-        expect(
-            client.read(f"/result/{run_id}/charts/{name}.png").startswith(PNG),
-            f"the chart {name} is no PNG",
-        )
-    expect(
-        run_id.encode() in client.read(f"/result/{run_id}"),
-        "the result page does not name its run",
-    )
+        chart = client.read(f"/result/{run_id}/charts/{name}.png")
+        expect(chart.startswith(PNG), f"the chart {name} is no PNG")
+    page = client.read(f"/result/{run_id}")
+    expect(run_id.encode() in page, "the result page does not name its run")
     story = [event["to_status"] for event in client.get(f"/api/runs/{run_id}/events")["events"]]
     expect(story[0] == "PENDING" and story[-1] == "SUCCEEDED", f"the run's story reads {story}")
 
@@ -85,11 +80,9 @@ def main() -> int:
         help="seconds for readiness and for the run (%(default)s)",
     )
     arguments = parser.parse_args()
+    token, wait_s = os.environ.get("API_TOKEN"), arguments.wait_s
     try:
-        client = Client(
-            arguments.base_url, os.environ.get("API_TOKEN"), patience_s=arguments.wait_s
-        )
-        verify(client, arguments.wait_s)
+        verify(Client(arguments.base_url, token, wait_s), wait_s)
     except (NotWhole, BacktestsError, TimeoutError) as fault:
         print(f"NOT WHOLE: {fault}", file=sys.stderr)
         return 1

@@ -51,7 +51,7 @@ class Client(Bulk, Plans):
         """
         if isinstance(requests, Mapping):
             asked = requests if batch_id is None else {**requests, "batch_id": batch_id}
-            return str(self._post("/run_backtest", asked, str(uuid4()))["run_id"])
+            return str(self._post("/run_backtest", asked)["run_id"])
         return self._submit_all(requests, batch_id or str(uuid4()), ranking or {})
 
     def plan_sweep(self, sweep: RunRequest, batch_id: str | None = None) -> Json:
@@ -64,7 +64,7 @@ class Client(Bulk, Plans):
 
     def _sweep(self, sweep: RunRequest, batch_id: str | None, dry_run: bool) -> Json:
         path = "/api/batches" + query_of(batch_id=batch_id, dry_run=dry_run)
-        return self._post(path, sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)
+        return self._post(path, sweep, timeout_s=LONG_TIMEOUT_S)
 
     def status(self, run_id: str) -> Json:
         """State and times of a run, a small answer."""

@@ -154,7 +154,7 @@ def cancel(client: Client, asked: Namespace, progress: Progress) -> int:
 def retry(client: Client, asked: Namespace, progress: Progress) -> int:
     """Make the failed runs of a batch wait again."""
     if not asked.failed:
-        raise BadInput(["retry: say --failed, and --cancelled too for the cancelled runs"])
+        raise BadInput("retry: say --failed, and --cancelled too for the cancelled runs")
     batch_id = _batch_of(client, asked)
     retried = client.retry(batch_id, asked.cancelled)
     cancelled = client.batch(batch_id)["failures"].get("cancelled", 0)
@@ -186,7 +186,7 @@ def spec_of(client: Client, asked: Namespace, what: str) -> Spec:
     """What the file that was given says of `what`; BadInput for a table of runs."""
     sweep = _sweep_of(client, asked.spec, asked)
     if not isinstance(sweep, Spec):
-        raise BadInput([f"{asked.spec}: {what} is told in YAML or JSON"])
+        raise BadInput(f"{asked.spec}: {what} is told in YAML or JSON")
     return sweep
 
 
@@ -195,5 +195,5 @@ def _batch_of(client: Client, asked: Namespace) -> str:
     if Path(asked.sweep).is_file():
         return asked.batch or _sweep_of(client, asked.sweep, asked).batch_id(client)
     if re.search(r"\.(ya?ml|json|csv|jsonl|ndjson)$", asked.sweep):
-        raise BadInput([f"{asked.sweep}: no such file"])
+        raise BadInput(f"{asked.sweep}: no such file")
     return str(asked.sweep)

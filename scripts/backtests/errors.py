@@ -1,6 +1,6 @@
 """What can go wrong between a program and the platform."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 
 class BacktestsError(Exception):
@@ -10,7 +10,7 @@ class BacktestsError(Exception):
 class BadInput(BacktestsError):
     """What was given is wrong, and nothing was sent; `faults` has one line for each fault."""
 
-    def __init__(self, faults: Sequence[str]) -> None:
+    def __init__(self, *faults: str) -> None:
         super().__init__("\n".join(faults))
         self.faults = list(faults)
 

@@ -42,7 +42,7 @@ def sources_of(asked: Namespace) -> list[Source]:
     named = [(path, _series(path, asked)) for path in paths]
     faults = list(filter(None, (_fault(*each) for each in named)))
     if faults := faults or _repeated(named):
-        raise BadInput(faults)
+        raise BadInput(*faults)
     return [
         Source(path.name, series.ticker, str(series.timeframe), path.read_bytes)
         for path, series in named
@@ -55,17 +55,17 @@ def _paths(asked: Namespace) -> list[Path]:
         paths += sorted([*Path(folder).glob("*.csv"), *Path(folder).glob("*.csv.gz")])
     if not paths:
         raise BadInput(
-            ["no price files: name some, or a --folder that has *.csv files, or --yahoo TICKER"]
+            "no price files: name some, or a --folder that has *.csv files, or --yahoo TICKER"
         )
     if asked.ticker and len(paths) > 1:
-        raise BadInput([f"--ticker {asked.ticker} is for one file, and these are {len(paths)}"])
+        raise BadInput(f"--ticker {asked.ticker} is for one file, and these are {len(paths)}")
     return paths
 
 
 def _yahoo(asked: Namespace) -> list[Source]:
     if asked.files or asked.folder or asked.ticker or asked.since is None:
         raise BadInput(
-            ["--yahoo takes the tickers and --from YYYY-MM-DD, and neither files nor --ticker"]
+            "--yahoo takes the tickers and --from YYYY-MM-DD, and neither files nor --ticker"
         )
     require_yfinance()
     frame = asked.timeframe or "1d"

@@ -1,7 +1,6 @@
 """What is made of many runs at once: screens, studies and portfolios."""
 
 from collections.abc import Callable
-from uuid import uuid4
 
 from backtests.transport import (
     LONG_TIMEOUT_S,
@@ -26,10 +25,8 @@ class Plans(Transport):
 
         A row has params and metrics, no receipt; `run_screened` makes a run of it. `seen` is told of each look at it.
         """
-        screen_id = self._post("/api/screens", sweep, str(uuid4()), timeout_s=LONG_TIMEOUT_S)[
-            "screen_id"
-        ]
-        path, pause_s = path_of("api", "screens", screen_id), FIRST_LOOK_S
+        started = self._post("/api/screens", sweep, timeout_s=LONG_TIMEOUT_S)
+        path, pause_s = path_of("api", "screens", started["screen_id"]), FIRST_LOOK_S
         while (found := self.get(path, top=top))["status"] in LIVING:
             seen(found)
             self._sleep(pause_s)
@@ -41,7 +38,7 @@ class Plans(Transport):
         path = path_of("api", "screens", screen_id, "run") + query_of(
             number=row["number"], ticker=row["ticker"]
         )
-        return str(self._post(path, key=str(uuid4()))["run_id"])
+        return str(self._post(path)["run_id"])
 
     def run_best_screened(self, screen_id: str, best: int | None = None) -> Json:
         """Run the best rows of a screen, or all, as one batch: its batch_id, run_ids, new."""
@@ -53,7 +50,7 @@ class Plans(Transport):
 
     def submit_study(self, study: RunRequest, key: str | None = None) -> Json:
         """Start a study: its study_id, batch_id and page_url; the same key makes no second one."""
-        return self._post("/api/studies", study, key or str(uuid4()))
+        return self._post("/api/studies", study, key)
 
     def study(self, study_id: str) -> Json:
         """Everything about a study: its plan, its runs by state, what was chosen, and the verdict."""
@@ -77,9 +74,7 @@ class Plans(Transport):
 
         portfolio: legs and what they share, a batch_id whose runs are the legs, or a sweep with a section portfolio.
         """
-        return self._post(
-            "/api/portfolios", portfolio, key or str(uuid4()), timeout_s=LONG_TIMEOUT_S
-        )
+        return self._post("/api/portfolios", portfolio, key, timeout_s=LONG_TIMEOUT_S)
 
     def portfolio(self, portfolio_id: str) -> Json:
         """Everything about a portfolio: its legs with their runs and contributions, metrics, equity, trades."""

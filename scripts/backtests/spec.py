@@ -54,14 +54,14 @@ class Spec:
         """What the study of this sweep would cost; BadInput as for `plan`."""
         if "study" not in self.values:
             kinds = "walk_forward, holdout, selection or permutation"
-            raise BadInput([f"study: a section with kind: {kinds} is expected"])
+            raise BadInput(f"study: a section with kind: {kinds} is expected")
         return self._at_its_lines(client.plan_study)
 
     def start_portfolio(self, client: Client) -> dict[str, Any]:
         """As `Client.submit_portfolio`; the same file on the same prices goes on. BadInput as for `plan`."""
         if not {"portfolio", "legs", "batch_id"} & self.values.keys():
             section = "portfolio: a section of how runs share an account"
-            raise BadInput([f"{section} is expected; or legs, or a batch_id"])
+            raise BadInput(f"{section} is expected; or legs, or a batch_id")
         if "batch_id" in self.values:  # it may have more runs by now
             return self._at_its_lines(client.submit_portfolio)
         prices = sorted(each["data_hash"] for each in client.prices())
@@ -81,7 +81,7 @@ class Spec:
                 f"line {self._line(field)}: {field}: {fault}"
                 for field, fault in refused.errors.items()
             ]
-            raise BadInput(told + unfolded(refused, told)) from None
+            raise BadInput(*told, *unfolded(refused, told)) from None
 
     def _line(self, field: str) -> int:
         """The line of `base.fee_rate` or `legs[1].params.fast`, or of as much of it as the file has.
@@ -99,14 +99,14 @@ def read_spec(path: Path) -> Spec:
     """What a YAML or JSON file describes; BadInput when it describes nothing, or says something twice."""
     values, document = _read(path)
     if not isinstance(values, dict):
-        raise BadInput(["line 1: a mapping is expected: name, base, parameters, ..."])
+        raise BadInput("line 1: a mapping is expected: name, base, parameters, ...")
     lines, faults = dict[str, int](), list[str]()
     for path_in_file, line in _places(document):
         if path_in_file in lines:  # YAML's reader takes the last and says nothing
             faults.append(f"line {line}: {path_in_file}: appears twice")
         lines[path_in_file] = line
     if faults:
-        raise BadInput(faults)
+        raise BadInput(*faults)
     if {"legs", "batch_id"} & values.keys():  # a portfolio that is no sweep
         return Spec({"label": path.stem[:MAX_LABEL], **values}, lines)
     return Spec({**values, "name": str(values.get("name") or path.stem)}, lines)
@@ -121,11 +121,11 @@ def _read(path: Path) -> tuple[Any, yaml.Node | None]:
             return json.loads(text), yaml.compose(text.expandtabs(), Loader=yaml.SafeLoader)
         return yaml.safe_load(text), yaml.compose(text, Loader=yaml.SafeLoader)
     except json.JSONDecodeError as error:
-        raise BadInput([f"line {error.lineno}: not JSON: {error.msg}"]) from None
+        raise BadInput(f"line {error.lineno}: not JSON: {error.msg}") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         raise BadInput(
-            [f"line {mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', error)}"]
+            f"line {mark.line + 1 if mark else 1}: not YAML: {getattr(error, 'problem', error)}"
         ) from None
 
 

@@ -39,7 +39,7 @@ class Table:
         try:
             found = client.plan(requests, batch_id)._asdict()
         except Refused as refused:
-            raise BadInput(self.faults_in(refused)) from None
+            raise BadInput(*self._faults_in(refused)) from None
         first = requests[:FIRST_SHOWN]
         return found | {"batch_id": batch_id, "runs": len(requests), "first_requests": first}
 
@@ -47,7 +47,7 @@ class Table:
         """Send the runs that the batch does not have."""
         client.submit(self.requests, batch_id)
 
-    def faults_in(self, refused: Refused) -> list[str]:
+    def _faults_in(self, refused: Refused) -> list[str]:
         """What the platform refused, at its line; what differs in numbers only is told once."""
         lines, alike = list(self.runs), defaultdict[tuple[str, str], list[str]](list)
         for place, fault in refused.errors.items():
@@ -58,7 +58,7 @@ class Table:
         for first, *more in alike.values():
             others = f" (and {len(more)} more run{'s' if len(more) > 1 else ''})" if more else ""
             told.append(first + others)
-        return told + unfolded(refused, told)
+        return [*told, *unfolded(refused, told)]
 
 
 def unfolded(refused: Refused, told: list[str]) -> list[str]:

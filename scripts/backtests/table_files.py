@@ -34,12 +34,12 @@ def read_sweep(
         if path.suffix in (".jsonl", ".ndjson"):
             return _listed(path, _json_runs(path), given or {}, readers)
     except OSError as error:
-        raise BadInput([f"{path}: {error.strerror}"]) from None
+        raise BadInput(f"{path}: {error.strerror}") from None
     except UnicodeDecodeError:
-        raise BadInput([f"{path}: not UTF-8 text"]) from None
+        raise BadInput(f"{path}: not UTF-8 text") from None
     except csv.Error as error:
-        raise BadInput([f"{path}: not CSV: {error}"]) from None
-    raise BadInput([f"{path}: .yaml, .yml, .json, .csv, .jsonl or .ndjson is expected"])
+        raise BadInput(f"{path}: not CSV: {error}") from None
+    raise BadInput(f"{path}: .yaml, .yml, .json, .csv, .jsonl or .ndjson is expected")
 
 
 def _listed(
@@ -55,7 +55,7 @@ def _listed(
             fault = values if isinstance(values, str) else "a JSON object is expected"
             faults.append(f"line {line}: {fault}")
     if faults or not runs:
-        raise BadInput(faults or [f"{path}: no runs"])
+        raise BadInput(*(faults or [f"{path}: no runs"]))
     return Table(path.stem, runs)
 
 

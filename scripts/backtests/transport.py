@@ -12,6 +12,7 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import HTTPHandler, OpenerDirector, Request, build_opener
+from uuid import uuid4
 
 from backtests.errors import BadInput, Refused, Unreachable
 
@@ -42,7 +43,7 @@ class Transport:
         jitter: Callable[[], float] = random.random,
     ) -> None:
         if not url.startswith(("http://", "https://")):
-            raise BadInput([f"url {url!r} does not begin with http:// or https://"])
+            raise BadInput(f"url {url!r} does not begin with http:// or https://")
         self.url = url.rstrip("/")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self._patience_s, self._say, self._sleep, self._jitter = patience_s, say, sleep, jitter
@@ -59,7 +60,8 @@ class Transport:
     def _post(
         self, path: str, sent: RunRequest | None = None, key: str | None = None, **more: float
     ) -> Json:
-        headers = {"Content-Type": "application/json"} | ({"Idempotency-Key": key} if key else {})
+        """What comes of it; sent again with the same key, by default a new one, it makes no second run."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": key or str(uuid4())}
         return self._json(path, b"" if sent is None else as_json(sent).encode(), headers, **more)
 
     def _json(self, path: str, *sent: Any, **more: Any) -> Json:

@@ -12,9 +12,7 @@ def require_yfinance() -> None:
     try:
         import yfinance  # noqa: F401  # 1 s that only --yahoo pays
     except ImportError:
-        raise BadInput(
-            ["--yahoo needs yfinance: pip install -r requirements-yahoo.txt"]
-        ) from None
+        raise BadInput("--yahoo needs yfinance: pip install -r requirements-yahoo.txt") from None
 
 
 def yahoo_csv(ticker: str, timeframe: str, since: date) -> bytes:
@@ -35,7 +33,7 @@ def yahoo_csv(ticker: str, timeframe: str, since: date) -> bytes:
             actions=False,
         )
     except (YFException, OSError) as error:  # OSError: the network's
-        raise BadInput([f"Yahoo Finance: {error or type(error).__name__}"]) from None
+        raise BadInput(f"Yahoo Finance: {error or type(error).__name__}") from None
     if not len(frame):
-        raise BadInput([f"Yahoo Finance: no {timeframe} prices from {since} to {until}"])
+        raise BadInput(f"Yahoo Finance: no {timeframe} prices from {since} to {until}")
     return bytes(frame.to_csv().encode())

@@ -64,7 +64,6 @@ SAMPLES = {
 }
 UPLOAD = "-T data/AAPL.csv "  # of PUT /api/prices
 UUID = "00000000-0000-4000-8000-000000000000"
-SCOPES = {None: "everybody", "read": "`read`", "submit": "`submit`", "admin": "`admin`"}
 BOUNDS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 
 
@@ -72,17 +71,14 @@ def operations() -> dict[str, Any]:
     """Every route and the schemas that they name, with what their template asks of them."""
     app = create_app(Settings(database_url="sqlite://"))
     document = description_of(app)
-    schemas = {
-        name: schema
-        for name, schema in document["components"]["schemas"].items()
-        if _is_told(name)
-    }
+    schemas = document["components"]["schemas"]
     routes = [
         _operation(app, method.upper(), path, each)
         for path, methods in document["paths"].items()
         for method, each in methods.items()
     ]
-    return {"routes": routes, "schemas": schemas, "type_of": type_of}
+    told = {name: schema for name, schema in schemas.items() if _is_told(name)}
+    return {"routes": routes, "schemas": told, "type_of": type_of}
 
 
 def _is_told(name: str) -> bool:
@@ -92,26 +88,22 @@ def _is_told(name: str) -> bool:
 def _operation(app: Flask, method: str, path: str, each: dict[str, Any]) -> dict[str, Any]:
     route, ids = f"{method} {path}", defaultdict(lambda: UUID, SAMPLES | {"data_hash": "0" * 64})
     with app.test_request_context(path.format_map(ids), method=method):
-        scope = SCOPES[needed_scope()]
+        scope = needed_scope()
     anchor = re.sub(r"[^\w -]", "", route).lower().replace(" ", "-")
-    return each | {
-        "route": route,
-        "anchor": anchor,
-        "scope": scope,
-        "command": _command(method, path),
-    }
+    told = {"route": route, "anchor": anchor, "command": _command(route)}
+    return each | told | {"scope": f"`{scope}`" if scope else "everybody"}
 
 
-def _command(method: str, path: str) -> str:
+def _command(route: str) -> str:
     """A command that asks for it, with ids from the variables that the page sets first."""
-    label = f"{method} {path}"
+    method, path = route.split()
     address = re.sub(r"{(\w+)}", lambda name: SAMPLES.get(name[1], f"${name[1].upper()}"), path)
     sent = UPLOAD if method == "PUT" else f"-X {method} " if method != "GET" else ""
-    if label in BODIES:
+    if route in BODIES:
         sent = f"-X {method} " if method == "PUT" else ""
-        body = shlex.quote(json.dumps(BODIES[label])).replace("$RUN_ID", "'$RUN_ID'")
+        body = shlex.quote(json.dumps(BODIES[route])).replace("$RUN_ID", "'$RUN_ID'")
         sent += f"-H 'Content-Type: application/json' -d {body} "
-    return f'curl -s {sent}"$URL{address}{QUERIES.get(label, "")}"'
+    return f'curl -s {sent}"$URL{address}{QUERIES.get(route, "")}"'
 
 
 def type_of(schema: dict[str, Any]) -> str:
@@ -123,19 +115,10 @@ def type_of(schema: dict[str, Any]) -> str:
         return " or ".join(map(type_of, schema["anyOf"]))
     if "items" in schema:
         return f"list of {type_of(schema['items'])}"
-    if "enum" in schema:
-        return _choices(schema["enum"])
-    if schema.get("properties"):
-        return ", ".join(
-            f"`{name}`: {type_of(each)}" for name, each in schema["properties"].items()
-        )
+    if choices := schema.get("enum"):
+        many = f"one of {len(choices)} names"
+        return many if len(choices) > 7 else ", ".join(f"`{each}`" for each in choices)
+    if parts := schema.get("properties"):
+        return ", ".join(f"`{name}`: {type_of(each)}" for name, each in parts.items())
     bounds = [f" {sign} {schema[key]}" for key, sign in BOUNDS.items() if key in schema]
     return "".join([schema.get("type", "anything"), *bounds])
-
-
-def _choices(choices: list[str]) -> str:
-    return (
-        ", ".join(f"`{each}`" for each in choices)
-        if len(choices) < 8
-        else f"one of {len(choices)} names"
-    )

@@ -19,13 +19,12 @@ def freeze_new_fields() -> None:
         "run_request": request_schema(),
         "run_result": result_schema(),
         "sweep": sweep_schema(),
+        "portfolio_request": portfolio_schema(),
     }
-    schemas["portfolio_request"] = portfolio_schema()
     for name, now in schemas.items():
         path = CONTRACTS / f"{name}.schema.json"
         frozen = json.loads(path.read_text(encoding="utf-8"))
         for group in frozen.keys() & {"properties", "$defs"}:
-            frozen[group] |= {
-                each: now[group][each] for each in now[group] if each not in frozen[group]
-            }
+            # new ones behind, what is there as it is
+            frozen[group] = frozen[group] | now[group] | frozen[group]
         path.write_text(json.dumps(frozen, indent=2) + "\n", encoding="utf-8")
