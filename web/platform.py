@@ -7,7 +7,7 @@ from flask import current_app
 from sqlalchemy.engine import Connection, Engine
 
 from adapters.access.tokens import TokenStore
-from adapters.database import connect_database, reading
+from adapters.database import committed, connect_database, reading
 from adapters.prices.store import PriceStore
 from adapters.queue.run_queue import RunQueue
 from adapters.settings import Settings
@@ -73,6 +73,13 @@ def ask_database(
     """What one query finds, over a connection of its own."""
     with reading(platform().engine) as connection:
         return query(connection, *given, **named)
+
+
+def change_database(
+    change: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs
+) -> T:
+    """What `change` returns from a committed transaction of its own; retried when that collides with another one."""
+    return committed(platform().engine, lambda connection: change(connection, *given, **named))
 
 
 def ask_queue(ask: Callable[[RunQueue], T]) -> T | None:

@@ -8,7 +8,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.batches.conditions import Condition
@@ -154,25 +154,12 @@ def _times(connection: Connection, batch_id: str) -> Sequence[RowMapping]:
     )
 
 
-def batch_tickers(connection: Connection, batch_id: str) -> dict[str, int]:
-    """Runs of a batch by ticker, in the order of the alphabet; UnknownBatch when no run belongs to it."""
-    grouped = (
-        select(RUN.ticker, func.count()).where(RUN.batch_id == batch_id).group_by(RUN.ticker)
-    )
-    counted = {row[0]: row[1] for row in connection.execute(grouped.order_by(RUN.ticker))}
-    if not counted:
-        require_batch(connection, batch_id)
-    return counted
-
-
-def completed_runs(connection: Connection, batch_id: str, ticker: str) -> int:
-    """How many runs of a batch on this ticker have completed."""
-    mine = (
-        RUN.batch_id == batch_id,
-        RUN.ticker == ticker,
-        RUN.status == RunStatus.SUCCEEDED,
-    )
-    return connection.execute(select(func.count()).select_from(runs).where(*mine)).scalar_one()
+def batch_tickers(connection: Connection, batch_id: str) -> dict[str, Any]:
+    """`runs` of a batch and those that have `completed` by ticker, in the order of the alphabet."""
+    completed = func.count(case((RUN.status == RunStatus.SUCCEEDED, 1)))
+    counts = select(RUN.ticker, func.count().label("runs"), completed.label("completed"))
+    grouped = counts.filter_by(batch_id=batch_id).group_by(RUN.ticker).order_by(RUN.ticker)
+    return {row.ticker: row for row in connection.execute(grouped)}
 
 
 def measured_runs(

@@ -1,26 +1,15 @@
 """A metric over the parameters of many runs, in columns, since Python is quick with those. Standard library only."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
 from statistics import fmean, median, pvariance
-from typing import Any, TypedDict
+from typing import Any
 
 from adapters.batches.leaderboard import Goal
 from contracts.values import frozen
 
 Cell = tuple[Any, Any]  # the values of two parameters
-
-
-class Heatmap(TypedDict):
-    """cells[y][x] is the median metric of the runs with these two values; None where no run has completed."""
-
-    x: str
-    y: str
-    x_values: list[Any]
-    y_values: list[Any]
-    cells: list[list[float | None]]
-    # the most runs that one cell stands for: 1 for a plain two-parameter grid of one ticker
-    runs_per_cell: int
 
 
 @frozen
@@ -43,25 +32,20 @@ class Surface:
 
     def varying(self) -> list[str]:
         """The parameters that have more than one value, the one with the most values first."""
-        plain = {
-            name: column
+        counts = {
+            name: len({*column} - {None})
             for name, column in self.params.items()
-            if not {list, dict} & set(map(type, column))
+            if not {list, dict} & {*map(type, column)}
         }
-        counts = {name: len(set(column) - {None}) for name, column in plain.items()}
-        return sorted(
-            (name for name in counts if counts[name] > 1), key=lambda name: -counts[name]
-        )
+        several = (name for name in counts if counts[name] > 1)
+        return sorted(several, key=counts.__getitem__, reverse=True)
 
     def slices(self, name: str) -> list[Slice]:
         """The metric against one parameter, by its values in order; values without a measured run are left out."""
-        found = defaultdict[Any, list[float]](list)
-        for value, metric in zip(self.params[name], self.metrics, strict=True):
-            if metric is not None and value is not None:
-                found[value].append(metric)
-        measured = [(value, sorted(found[value])) for value in _ordered(set(found))]
+        groups = self._groups(name)
         return [
-            Slice(value, metrics[0], median(metrics), metrics[-1]) for value, metrics in measured
+            Slice(value, min(groups[value]), median(groups[value]), max(groups[value]))
+            for value in _ordered(groups)
         ]
 
     def importance(self, name: str) -> float | None:
@@ -70,30 +54,31 @@ class Surface:
         Each parameter by itself: of two that only matter together neither has a large share. None where the metric is
         the same everywhere.
         """
+        groups = self._groups(name).values()
+        metrics = list(chain.from_iterable(groups))
+        if len(metrics) < 2 or not (total := pvariance(metrics) * len(metrics)):
+            return None
+        middle = fmean(metrics)
+        return min(sum(len(each) * (fmean(each) - middle) ** 2 for each in groups) / total, 1.0)
+
+    def _groups(self, name: str) -> dict[Any, list[float]]:
+        """The metrics that there are by a parameter's values; None for runs without the parameter."""
         found = defaultdict[Any, list[float]](list)
         for value, metric in zip(self.params[name], self.metrics, strict=True):
             if metric is not None:
                 found[value].append(metric)
-        metrics = [metric for group in found.values() for metric in group]
-        if len(metrics) < 2 or not (total := pvariance(metrics) * len(metrics)):
-            return None
-        middle = fmean(metrics)
-        return min(
-            sum(len(group) * (fmean(group) - middle) ** 2 for group in found.values()) / total,
-            1.0,
-        )
+        return found
 
     def grid(self, x: str, y: str) -> "Grid":
         """The runs over two parameters."""
-        absent = [None] * len(self.metrics)
-        across, down = self.params.get(x, absent), self.params.get(y, absent)
+        across, down = self.params[x], self.params[y]
         cells = defaultdict[Cell, list[tuple[float, str]]](list)
         for cell, metric, run_id in zip(
             zip(across, down, strict=True), self.metrics, self.run_ids, strict=True
         ):
             if metric is not None and None not in cell:
                 cells[cell].append((metric, run_id))
-        return Grid(x, y, _ordered(set(across) - {None}), _ordered(set(down) - {None}), cells)
+        return Grid(x, y, _ordered(across), _ordered(down), cells)
 
 
 @frozen
@@ -106,21 +91,16 @@ class Grid:
     y_values: list[Any]
     cells: Mapping[Cell, Sequence[tuple[float, str]]]
 
-    def heatmap(self) -> Heatmap:
-        """The median of each cell."""
-        medians = {
+    @property
+    def runs_per_cell(self) -> int:
+        """The most runs that one cell stands for: 1 for a plain two-parameter grid of one ticker."""
+        return max(map(len, self.cells.values()), default=0)
+
+    def medians(self) -> dict[Cell, float]:
+        """The median metric of each cell that has a run."""
+        return {
             cell: median([metric for metric, _ in measured])
             for cell, measured in self.cells.items()
-        }
-        return {
-            "x": self.x,
-            "y": self.y,
-            "x_values": self.x_values,
-            "y_values": self.y_values,
-            "cells": [
-                [medians.get((across, up)) for across in self.x_values] for up in self.y_values
-            ],
-            "runs_per_cell": max(map(len, self.cells.values()), default=0),
         }
 
     def best_runs(self, goal: Goal) -> dict[Cell, str]:
@@ -129,5 +109,6 @@ class Grid:
         return {cell: choose(measured)[1] for cell, measured in self.cells.items()}
 
 
-def _ordered(values: set[Any]) -> list[Any]:
-    return sorted(values, key=lambda value: (isinstance(value, str), value))
+def _ordered(values: Iterable[Any]) -> list[Any]:
+    """Each value once, without None, numbers before words."""
+    return sorted({*values} - {None}, key=lambda value: (isinstance(value, str), value))

@@ -1,8 +1,10 @@
-"""GET /api/batches/<id> and what hangs below it: counts, times, ranks, pages, heatmap, CSV."""
+"""GET /api/batches/<id> and what hangs below it: counts, times, ranks, pages, map, CSV."""
 
 import csv
 import io
+import re
 from datetime import datetime, timedelta
+from itertools import chain
 
 import pytest
 from flask import Flask
@@ -10,6 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from adapters.batches import export as batch_export
+from adapters.metrics.table import HEADLINE_NAMES
 from adapters.tables import runs
 from contracts.status import RunStatus
 from tests.services.finished_runs import break_down, succeed
@@ -118,6 +121,18 @@ def test_all_runs_of_a_batch_are_paged_once_each(client: FlaskClient, batch: lis
     assert sorted(seen) == sorted(batch)
 
 
+NONE = dict.fromkeys(HEADLINE_NAMES)
+
+
+def shown_map(page: str) -> tuple[list[str], list[list[str]]]:
+    """The heads of the map's columns and rows, and the texts of its cells by row."""
+    table = page[page.index("heatmap") :].partition("</table>")[0]
+    heads = re.findall(r'<th scope="(?:col|row)" class="number">([^<]*)<', table)
+    rows = re.findall(r"<tr><th scope=\"row\".*?</tr>", table, re.DOTALL)
+    cells = (re.findall(r"<td[^>]*><\w+[^>]*>([^<]*)<", row) for row in rows)
+    return heads, list(cells)
+
+
 @pytest.mark.parametrize("metric", ["total_return_pct", "expectancy"])
 def test_a_run_that_once_had_nothing_left_or_never_traded_has_no_place_in_any_ranking(
     app: Flask, client: FlaskClient, metric: str
@@ -134,15 +149,16 @@ def test_a_run_that_once_had_nothing_left_or_never_traded_has_no_place_in_any_ra
     for run_id, (value, drawdown, trades) in zip(run_ids, measured, strict=True):
         engine = app.extensions["platform"].engine
         succeed(
-            engine, run_id, {metric: value, "max_drawdown_pct": drawdown, "num_trades": trades}
+            engine,
+            run_id,
+            NONE | {metric: value, "max_drawdown_pct": drawdown, "num_trades": trades},
         )
 
     board = client.get(f"/api/batches/r?metric={metric}").json["leaderboard"]
-    cells = client.get(f"/api/batches/r/heatmap?metric={metric}").json["heatmap"]["cells"]
+    page = client.get(f"/batches/r?metric={metric}").text
 
     assert [run["metrics"][metric] for run in board] == [3.0, 1.0]
-    assert not {900.0, 800.0} & {value for row in cells for value in row}
-    page = client.get(f"/batches/r?metric={metric}").text
+    assert sorted(chain.from_iterable(shown_map(page)[1])) == ["1.00", "3.00", "—", "—"]
     assert not [run_id for run_id in (run_ids[0], run_ids[3]) if run_id in page]
 
 
@@ -155,18 +171,15 @@ def test_a_two_parameter_grid_is_a_heatmap(app: Flask, client: FlaskClient) -> N
         "/api/runs/bulk?batch_id=g", json=[run_values(params=each) for each in params]
     )
     for number, run_id in enumerate(answer.json["run_ids"][:-1]):
-        succeed(app.extensions["platform"].engine, run_id, {"sharpe_ratio": float(number)})
+        succeed(app.extensions["platform"].engine, run_id, NONE | {"sharpe_ratio": float(number)})
 
-    shown = client.get("/api/batches/g/heatmap").json["heatmap"]
+    page = client.get("/batches/g").text
 
-    assert (shown["x"], shown["y"], shown["x_values"], shown["y_values"]) == (
-        "period",
-        "oversold",
-        [5, 10, 15],
-        [20, 30],
-    )
-    assert shown["cells"] == [[0.0, 1.0, 2.0], [3.0, 4.0, None]]
-    assert shown["runs_per_cell"] == 1
+    heads, cells = shown_map(page)
+    assert "oversold ↓ period →" in page
+    assert heads == ["5", "10", "15", "20", "30"]
+    assert cells == [["0.00", "1.00", "2.00"], ["3.00", "4.00", "—"]]
+    assert "a cell is the median" not in page
 
 
 def test_a_cell_of_many_runs_is_their_median(app: Flask, client: FlaskClient) -> None:
@@ -178,19 +191,21 @@ def test_a_cell_of_many_runs_is_their_median(app: Flask, client: FlaskClient) ->
     ]
     run_ids = client.post("/api/runs/bulk?batch_id=g", json=listed).json["run_ids"]
     for run_id, sharpe in zip(run_ids, [1.0] * 4 + [2.0] * 4 + [9.0] * 4, strict=True):
-        succeed(app.extensions["platform"].engine, run_id, {"sharpe_ratio": sharpe})
+        succeed(app.extensions["platform"].engine, run_id, NONE | {"sharpe_ratio": sharpe})
 
-    overall = client.get("/api/batches/g/heatmap?x=oversold&y=period").json["heatmap"]
-    alone = client.get("/api/batches/g/heatmap?x=oversold&y=period&ticker=MSFT").json["heatmap"]
+    overall = client.get("/batches/g?x=oversold&y=period").text
+    alone = client.get("/batches/g?x=oversold&y=period&ticker=MSFT").text
 
-    assert (overall["cells"], overall["runs_per_cell"]) == ([[2.0, 2.0], [2.0, 2.0]], 3)
-    assert (alone["cells"], alone["runs_per_cell"]) == ([[9.0, 9.0], [9.0, 9.0]], 1)
+    assert shown_map(overall)[1] == [["2.00", "2.00"], ["2.00", "2.00"]]
+    assert "a cell is the median of up to 3 runs" in overall
+    assert shown_map(alone) == (["20", "30", "5", "10"], [["9.00", "9.00"], ["9.00", "9.00"]])
+    assert "a cell is the median" not in alone
 
 
 def test_a_batch_without_two_varying_parameters_has_no_heatmap(
     client: FlaskClient, batch: list[str]
 ) -> None:
-    assert client.get("/api/batches/b/heatmap").json["heatmap"] is None
+    assert "heatmap" not in client.get("/batches/b").text
 
 
 def test_the_csv_export_has_a_line_for_each_run(client: FlaskClient, batch: list[str]) -> None:
@@ -217,7 +232,7 @@ def test_a_file_is_named_after_its_batch_in_any_script(client: FlaskClient) -> N
 def test_words_outside_ascii_are_refused_where_the_column_has_none(
     client: FlaskClient, batch: list[str]
 ) -> None:
-    for query in ("runs?after=日", "heatmap?ticker=日"):
+    for query in ("runs?after=日", "points?ticker=日"):
         assert client.get(f"/api/batches/b/{query}").status_code == 400, query
 
 
@@ -235,7 +250,7 @@ def test_the_csv_export_is_read_while_it_is_sent(
     assert len(list(lines)) == 6
 
 
-@pytest.mark.parametrize("path", ["", "/runs", "/runs.csv", "/heatmap"])
+@pytest.mark.parametrize("path", ["", "/runs", "/runs.csv", "/points"])
 def test_an_unknown_batch_is_not_found(client: FlaskClient, path: str) -> None:
     answer = client.get(f"/api/batches/nowhere{path}")
 

@@ -110,12 +110,15 @@ def test_a_map_has_inputs_for_axes() -> None:
     )
     x, y = surface.varying()
 
-    found = surface.grid(x, y).heatmap()
-    assert (found["x"], found["y"], found["cells"]) == (
+    found = surface.grid(x, y)
+    assert (x, found.x_values, y, found.y_values) == (
         "inputs.slow",
+        [3, 4, 5],
         "inputs.fast",
-        [[0, 1, 2], [3, 4, 5]],
+        [1, 2],
     )
+    cells = ((3, 1), (4, 1), (5, 1), (3, 2), (4, 2), (5, 2))
+    assert found.medians() == {cell: place for place, cell in enumerate(cells)}
 
 
 def test_a_leaderboard_as_csv_has_a_column_for_each_input() -> None:

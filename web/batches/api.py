@@ -17,11 +17,10 @@ from adapters.batches.queries import (
     leaders,
     measured_runs,
     require_batch,
-    surface_of,
 )
 from adapters.batches.rankings import DEFAULT, keep_ranking, ranking_of
 from adapters.batches.titles import set_batch_title, suggest_batch_title
-from adapters.database import committed, reading
+from adapters.database import reading
 from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
 from contracts.errors import UnknownBatch
@@ -30,15 +29,15 @@ from contracts.values import Json, Values
 from web.answers import conditional, csv_file
 from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, json_body, limit
 from web.batches.bulk_body import batch_id_of, read_lines, validate_lines
-from web.batches.bulk_submission import BulkAnswer, plan_bulk, submit_bulk
+from web.batches.bulk_submission import plan_bulk, submit_bulk
 from web.batches.operations import cancel_batch, retry_batch
 from web.batches.origins import origin_of
-from web.batches.ranking import CONSTRAINT, METRIC, RANKING, asked_ranking
+from web.batches.ranking import RANKING, asked_ranking
 from web.batches.sweep_body import read_sweep, validate_runs
 from web.operation import FAULTS, REFUSED, TITLED, Argument, json_of, operation
 from web.ownership import refuse_others
-from web.parsers import any_text, flag, sha256, ticker_symbol, whole_number, words
-from web.platform import ask_database, platform
+from web.parsers import flag, sha256, whole_number, words
+from web.platform import ask_database, change_database, platform
 from web.runs.validation import ValidRequest
 from web.titles import asked_title, batch_title, run_title, titled
 
@@ -50,8 +49,6 @@ FIRST_SHOWN = 5  # requests of a sweep, so that one can see what it stands for
 NO_BATCH = "404 no such batch"
 TOP = Argument("top", whole_number(0, MAX_TOP), "ranks; 10 by default", 10)
 BATCH = Argument("batch_id", words(64), "the batch of all runs of this call")
-TICKER = Argument("ticker", ticker_symbol, "of this ticker only")
-AXES = tuple(Argument(name, any_text, "a parameter") for name in ("x", "y"))
 CANCELLED = Argument("cancelled", flag, "the cancelled runs too", False)
 RUN = {"$ref": "#/components/schemas/RunRequest"}
 MANY_RUNS = {
@@ -78,16 +75,12 @@ def refuse_padding() -> None:
 )
 def bulk() -> ResponseReturnValue:
     """Record and enqueue many runs, all or none; with ?dry_run=true only say what would happen."""
-    dry_run = arguments()["dry_run"]
     lines = read_lines(platform().settings)
     g.batch_id = batch_id = batch_id_of(lines, request.args.get("batch_id"), _issued_batch_id())
-    with reading(platform().engine) as connection:
-        refuse_others(connection, "batch_id", batch_id)
+    ask_database(refuse_others, "batch_id", batch_id)
     valid = validate_lines(lines, batch_id, platform().prices)
-    ranking = (
-        asked_ranking(DEFAULT) if request.args.keys() & {each.name for each in RANKING} else None
-    )
-    return _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, ranking)
+    asks_ranking = request.args.keys() & {each.name for each in RANKING}
+    return _submitted(batch_id, valid, asked_ranking(DEFAULT) if asks_ranking else None)
 
 
 @blueprint.post("/api/batches")
@@ -102,47 +95,33 @@ def bulk() -> ResponseReturnValue:
 def sweep() -> ResponseReturnValue:
     """Record and enqueue all runs of a sweep, or none; with ?dry_run=true only say what would happen."""
     asked = arguments()
-    dry_run = asked["dry_run"]
     found = read_sweep(json_body(), platform().settings.max_bulk_runs)
     g.batch_id = batch_id = asked["batch_id"] or found.batch_id or _issued_batch_id()
-    if not dry_run:
-        with reading(platform().engine) as connection:
-            refuse_others(connection, "batch_id", batch_id)
+    if not asked["dry_run"]:
+        ask_database(refuse_others, "batch_id", batch_id)
     valid = validate_runs(found, batch_id, platform().prices)
-    body, code = (
-        _planned(batch_id, valid) if dry_run else _submitted(batch_id, valid, found.ranking)
-    )
-    if (name := found.spec.name) and not dry_run:
-        committed(
-            platform().engine,
-            lambda connection: suggest_batch_title(connection, batch_id, name[:TITLE_LENGTH]),
-        )
+    body, code = _submitted(batch_id, valid, found.ranking)
+    if (name := found.spec.name) and not asked["dry_run"]:
+        change_database(suggest_batch_title, batch_id, name[:TITLE_LENGTH])
     ranking = found.ranking.to_json() if found.ranking else None
     return body | {"first_requests": found.requests[:FIRST_SHOWN], "ranking": ranking}, code
-
-
-def _planned(batch_id: str, valid: list[ValidRequest]) -> tuple[Json, int]:
-    return _answer(batch_id, plan_bulk(platform(), batch_id, valid)), 200
 
 
 def _submitted(
     batch_id: str, valid: list[ValidRequest], ranking: Ranking | None
 ) -> tuple[Json, int]:
-    answer = submit_bulk(platform(), batch_id, valid)
-    if ranking:
-        committed(
-            platform().engine, lambda connection: keep_ranking(connection, batch_id, ranking)
-        )
-    return _answer(batch_id, answer), 202 if answer.new else 200
-
-
-def _answer(batch_id: str, answer: BulkAnswer) -> Json:
-    return {
+    """What has become of the runs of a call, or would, if it is a dry run."""
+    dry_run = arguments()["dry_run"]
+    answer = (plan_bulk if dry_run else submit_bulk)(platform(), batch_id, valid)
+    if ranking and not dry_run:
+        change_database(keep_ranking, batch_id, ranking)
+    body = {
         "batch_id": batch_id,
         "runs": len(answer.run_ids),
         **asdict(answer),
         "status_url": url_for("batch_api.batch", batch_id=batch_id),
     }
+    return body, 202 if answer.new and not dry_run else 200
 
 
 def _issued_batch_id() -> str:
@@ -155,8 +134,7 @@ def _issued_batch_id() -> str:
         f"key-{hashlib.sha256(each.encode()).hexdigest()[:32]}"
         for each in (key, own_key(key, actor))
     )
-    with reading(platform().engine) as connection:
-        return older if submitter(connection, "batch_id", older) == actor else own
+    return older if ask_database(submitter, "batch_id", older) == actor else own
 
 
 @blueprint.get("/api/batches/<batch_id>")
@@ -219,32 +197,11 @@ def batch_members(batch_id: str) -> ResponseReturnValue:
     return {"batch_id": batch_id, "runs": titled_runs(page), "next_after": next_after}
 
 
-@blueprint.get("/api/batches/<batch_id>/heatmap")
-@operation(
-    "200 Heatmap: the metric over two parameters",
-    NO_BATCH,
-    asks=(METRIC, CONSTRAINT, *AXES, TICKER),
-)
-def batch_map(batch_id: str) -> Response:
-    """A metric over two parameters: ?metric=sharpe_ratio&x=period&y=oversold&ticker=AAPL, the last three optional."""
-    asked = arguments()
-    with reading(platform().engine) as connection:
-        require_batch(connection, batch_id)
-        ranking = asked_ranking(ranking_of(connection, batch_id))
-        measured = measured_runs(connection, batch_id, ranking, asked["ticker"])
-    surface = surface_of(measured)
-    axes = [asked["x"], asked["y"]]
-    x, y = axes if all(axes) else [*surface.varying()[:2], None, None][:2]
-    shown = surface.grid(x, y).heatmap() if x and y else None
-    return conditional({"batch_id": batch_id, "metric": ranking.metric, "heatmap": shown})
-
-
 @blueprint.get("/api/batches/<batch_id>/runs.csv")
 @operation("200 text/csv: the runs", NO_BATCH)
 def batch_csv(batch_id: str) -> Response:
     """All runs of a batch as CSV, one per line."""
-    with reading(platform().engine) as connection:
-        require_batch(connection, batch_id)
+    ask_database(require_batch, batch_id)
     return csv_file(export_rows(platform().engine, batch_id, run_title), f"{batch_id}.csv")
 
 
@@ -253,9 +210,8 @@ def batch_csv(batch_id: str) -> Response:
 def title(batch_id: str) -> ResponseReturnValue:
     """Call a batch what people are to read; an empty title gives way to what its runs say."""
     asked = asked_title()
-    with reading(platform().engine) as connection:
-        require_batch(connection, batch_id)
-    committed(platform().engine, lambda connection: set_batch_title(connection, batch_id, asked))
+    ask_database(require_batch, batch_id)
+    change_database(set_batch_title, batch_id, asked)
     return titled(shown_summary(ask_database(batch_summary, batch_id))["title"])
 
 

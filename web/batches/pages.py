@@ -5,18 +5,17 @@ from collections.abc import Mapping, Sequence
 from flask import Blueprint, Response, render_template, request
 
 from adapters.batches.evidence import batch_evidence
-from adapters.batches.leaderboard import Ranking
+from adapters.batches.leaderboard import Goal, Ranking
 from adapters.batches.lists import BatchPage, ListedBatch, list_batches
 from adapters.batches.queries import (
     batch_summary,
     batch_tickers,
-    completed_runs,
     leaders,
     measured_runs,
     surface_of,
 )
 from adapters.batches.rankings import ranking_of
-from adapters.batches.surface import Cell, Heatmap, Surface
+from adapters.batches.surface import Grid, Surface
 from adapters.database import reading
 from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
@@ -111,37 +110,30 @@ def page(batch_id: str) -> str:
     """A batch, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=5&ticker=AAPL&x=period&top=500."""
     with reading(platform().engine) as connection:
         ranking = asked_ranking(ranking_of(connection, batch_id))
+        summary = batch_summary(connection, batch_id)
         tickers = batch_tickers(connection, batch_id)
         ticker: str | None = read_argument("ticker", one_of(*tickers), None)
-        summary = batch_summary(connection, batch_id)
         measured = measured_runs(connection, batch_id, ranking, ticker)
         chosen, where = chosen_runs(connection, batch_id, measured, ranking)
         top = read_argument("top", whole_number(1, MOST_LEADERS), LEADERS)
         best = leaders(connection, chosen, ranking, top)
         is_live = living_of(summary["counts"]) > 0
-        evidence = (
-            None
-            if is_live or origin_of(batch_id)
-            else batch_evidence(connection, batch_id, ticker)
-        )
-        completed = (
-            completed_runs(connection, batch_id, ticker)
-            if ticker
-            else summary["counts"]["completed"]
-        )
+        origin = origin_of(batch_id)
+        evidence = None if is_live or origin else batch_evidence(connection, batch_id, ticker)
     metric = METRICS_BY_NAME[ranking.metric]
+    completed = tickers[ticker].completed if ticker else summary["counts"]["completed"]
     return render_template(
         "batches/batch.html",
         batch=shown_summary(summary),
         written=summary["title"],
-        origin=origin_of(batch_id),
+        origin=origin,
         counts=separate_cancelled(summary["counts"], summary["cancelled"]),
         leaders=best,
         evidence=evidence,
         metric=metric,
         metrics=METRICS,
         headline=[each for each in HEADLINES.values() if each is not metric],
-        tickers=tickers,
+        tickers={name: row.runs for name, row in tickers.items()},
         ticker=ticker,
         failures={
             name: count
@@ -170,16 +162,16 @@ def shown_parameters(surface: Surface, ranking: Ranking) -> Json:
     grid = surface.grid(*_axes(varying)) if len(varying) > 1 else None
     if grid and len(grid.x_values) * len(grid.y_values) > MOST_CELLS:
         grid = None
-    heatmap = grid.heatmap() if grid else None
+    rows, legend = heat_rows(grid, ranking.goal) if grid else ([], [])
     return {
         "varying": varying,
         "slices": [
             (name, surface.importance(name), slices_svg(surface.slices(name)))
             for name in varying[:MAX_SLICED]
         ],
-        "grid": heatmap,
-        "rows": heat_rows(heatmap, grid.best_runs(ranking.goal)) if grid and heatmap else [],
-        "scale": scale(heatmap) if heatmap else [],
+        "grid": grid,
+        "rows": rows,
+        "scale": legend,
     }
 
 
@@ -191,32 +183,26 @@ def _axes(varying: Sequence[str]) -> tuple[str, str]:
     return x, others[0] if y == x else y
 
 
-def _bounds(grid: Heatmap) -> tuple[float, float]:
-    """The lowest and the highest value of a map."""
-    known = [value for row in grid["cells"] for value in row if value is not None]
-    return min(known, default=0.0), max(known, default=0.0)
+def heat_rows(grid: Grid, goal: Goal) -> tuple[list[Json], list[tuple[str, float]]]:
+    """Rows of the map, and its legend: values from the lowest to the highest, each with its shade.
 
-
-def scale(grid: Heatmap) -> list[tuple[str, float]]:
-    """The legend of a map: values from its lowest to its highest, each with its shade."""
-    low, high = _bounds(grid)
-    values = [low + (high - low) * step / SCALE_STEPS for step in range(SCALE_STEPS + 1)]
-    return [(shade(value, low, high), value) for value in values]
-
-
-def heat_rows(grid: Heatmap, cells: Mapping[Cell, str]) -> list[Json]:
-    """Rows of the map, each with its cells as (value, shade, run_id): tuples, since a map has thousands of them."""
-    low, high = _bounds(grid)
-    return [
+    A cell is (median, shade, run_id of the best run): tuples, since a map has thousands of them.
+    """
+    medians, best = grid.medians(), grid.best_runs(goal)
+    low, high = min(medians.values(), default=0.0), max(medians.values(), default=0.0)
+    values = (low + (high - low) * step / SCALE_STEPS for step in range(SCALE_STEPS + 1))
+    rows = [
         {
             "y": y,
             "cells": [
-                (value, shade(value, low, high), cells.get((x, y)))
-                for x, value in zip(grid["x_values"], row, strict=True)
+                (value, shade(value, low, high), best.get((x, y)))
+                for x in grid.x_values
+                for value in [medians.get((x, y))]
             ],
         }
-        for y, row in zip(grid["y_values"], grid["cells"], strict=True)
+        for y in grid.y_values
     ]
+    return rows, [(shade(value, low, high), value) for value in values]
 
 
 def shade(value: float | None, low: float, high: float) -> str:

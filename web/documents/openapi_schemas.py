@@ -272,7 +272,6 @@ ANSWERS: dict[str, Json] = {
             **alike("params metrics about", OBJECT),
         }
     ),
-    "Heatmap": json_object({**alike("batch_id metric", TEXT), "heatmap": _OBJECT_OR_NULL}),
     "ScreenAccepted": json_object(
         {
             "screen_id": TEXT,

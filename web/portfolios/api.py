@@ -7,7 +7,6 @@ from flask import Blueprint, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import RowMapping
 
-from adapters.database import committed
 from adapters.portfolios.store import batch_of, list_portfolios, move, set_title
 from adapters.runs.run_bars import benchmark_equity
 from contracts.errors import Conflict
@@ -20,7 +19,7 @@ from web.arguments import AFTER, KEY, arguments, idempotency_key, limit, typed_b
 from web.charts.bars import known, lasting
 from web.charts.windows import POINTS, whole_window
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, json_of, operation
-from web.platform import ask_database, platform
+from web.platform import ask_database, change_database, platform
 from web.portfolios.submission import renew_legs, submit_portfolio
 from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import Shown, completed_series, described, row_shown
@@ -116,7 +115,7 @@ def curves(portfolio_id: str) -> Response:
 def title(portfolio_id: str) -> ResponseReturnValue:
     """Call a portfolio what people are to read; an empty title gives way to its label, or its rules and tickers."""
     asked = asked_title()
-    committed(platform().engine, lambda connection: set_title(connection, portfolio_id, asked))
+    change_database(set_title, portfolio_id, asked)
     return titled(Shown(portfolio_id).title)
 
 

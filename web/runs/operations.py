@@ -17,7 +17,7 @@ from adapters.runs.turns import most_before
 from contracts.errors import Conflict, QueueUnavailable
 from contracts.run_request import RunRequest
 from contracts.status import Kind
-from web.platform import ask_database, ask_queue, platform
+from web.platform import ask_database, ask_queue, change_database, platform
 from web.runs.submission import Accepted
 from web.runs.validation import ValidRequest
 
@@ -37,7 +37,7 @@ def queue_position(row: RowMapping) -> int | None:
 
 def cancel_run(run_id: str) -> None:
     """End a waiting or running run as cancelled and take its message off the queue; Conflict when it has ended."""
-    cancelled = committed(platform().engine, lambda connection: cancel(connection, run_id))
+    cancelled = change_database(cancel, run_id)
     log.info("run_cancelled")
     try:
         platform().queue.remove(run_id, cancelled["attempt"])
@@ -49,7 +49,7 @@ def retry_run(run_id: str) -> None:
     """Make a failed run wait again as its next attempt; Conflict when it has not failed, QueueFull."""
     submission = platform().submission
     submission.refuse_when_full(1)
-    failed = committed(platform().engine, lambda connection: retry(connection, run_id))
+    failed = change_database(retry, run_id)
     message = _next_attempt(failed, is_bulk=False)
     with log_context(attempt=message.attempt):
         log.info("run_retried")

@@ -10,7 +10,7 @@ from sqlalchemy.engine import RowMapping
 
 from adapters.batches.conditions import Reader
 from adapters.batches.leaderboard import Ranking
-from adapters.database import committed, reading
+from adapters.database import reading
 from adapters.runs.times import utc_text
 from adapters.screens.columns import CORE, MAX_COMBINATIONS
 from adapters.screens.store import screen_jobs, stored_ranking
@@ -24,7 +24,7 @@ from web.batches.ranking import CONSTRAINT, GOAL, METRIC, asked_ranking
 from web.batches.sweep_body import read_sweep
 from web.operation import ENDED, REFUSED, Argument, json_of, operation
 from web.parsers import TEXT, Parser, one_of, ticker_symbol, whole_number
-from web.platform import ask_database, platform
+from web.platform import ask_database, change_database, platform
 from web.runs import operations
 from web.runs.api import accepted_answer
 from web.screens.rows import (
@@ -102,7 +102,7 @@ def shown_rows(jobs: Sequence[RowMapping], rows: Sequence[Row]) -> list[Json]:
     with reading(platform().engine) as connection:
         shown = leaderboard(connection, rows)
     if any(row["is_equal"] is False for row in shown):
-        committed(platform().engine, lambda connection: note_differing(connection, jobs, shown))
+        change_database(note_differing, jobs, shown)
     return shown
 
 

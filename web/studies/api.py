@@ -36,7 +36,7 @@ from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, limit
 from web.batches.api import living_of
 from web.batches.operations import cancel_batch
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, json_of, operation
-from web.platform import ask_database, ask_queue, platform
+from web.platform import ask_database, ask_queue, change_database, platform
 from web.studies.validation import checked_plan
 from web.titles import asked_title, study_title, titled
 
@@ -212,10 +212,7 @@ def title(study_id: str) -> ResponseReturnValue:
     """Call a study what people are to read; an empty title gives way to its name."""
     asked = asked_title()
     row = ask_database(study_row, study_id)
-    committed(
-        platform().engine,
-        lambda connection: set_batch_title(connection, batch_of(study_id), asked),
-    )
+    change_database(set_batch_title, batch_of(study_id), asked)
     return titled(study_title(asked, row))
 
 

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from adapters.batches.evidence import batch_evidence
-from adapters.batches.surface import Heatmap
+from adapters.batches.surface import Grid
 from adapters.database import reading
 from adapters.metrics.sharpe_evidence import MeasuredSharpe, luck_sharpe, probabilistic_sharpe
 from tests.services.finished_runs import succeed
@@ -43,9 +43,7 @@ def test_a_batch_of_several_tickers_is_read_for_one_of_them(
     browser_client: FlaskClient, make_run: RunMaker
 ) -> None:
     apple, ibm = crossing_of(make_run, "AAPL"), crossing_of(make_run, "IBM")
-    grid = browser_client.get("/api/batches/both/heatmap?ticker=IBM&x=fast&y=slow").get_json()[
-        "heatmap"
-    ]
+    first = browser_client.get(f"/api/runs/{ibm[0]}").get_json()["metrics"]["sharpe_ratio"]
 
     every = browser_client.get("/batches/both").get_data(as_text=True)
     page = browser_client.get("/batches/both?ticker=IBM").get_data(as_text=True)
@@ -59,7 +57,7 @@ def test_a_batch_of_several_tickers_is_read_for_one_of_them(
     assert not any(run_id in page for run_id in apple)
     # in the leaderboard and in the map
     assert all(page.count(f"/result/{run_id}") == 2 for run_id in ibm)
-    assert f'/result/{ibm[0]}">{number(grid["cells"][0][0])}</a>' in page
+    assert f'/result/{ibm[0]}">{number(first)}</a>' in page
     assert "a cell is the median" not in page
     assert "4 runs were tried" in page
 
@@ -151,7 +149,7 @@ def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(
 
     batch = browser_client.get("/api/batches/b").get_json()
     other = browser_client.get("/api/batches/b?metric=sharpe_ratio&constraint=").get_json()
-    heatmap = browser_client.get("/api/batches/b/heatmap?x=fast&y=slow").get_json()["heatmap"]
+    points = browser_client.get("/api/batches/b/points").get_json()
     page = browser_client.get("/batches/b").get_data(as_text=True)
 
     assert [run["run_id"] for run in batch["leaderboard"]] == [run_ids[2], run_ids[0]]
@@ -162,7 +160,7 @@ def test_a_batch_is_ranked_and_mapped_as_it_was_submitted(
     )
     assert "2 of them break a constraint" in batch["note"]
     assert [run["run_id"] for run in other["leaderboard"]][0] == run_ids[3]
-    assert heatmap["cells"] == [[0.5, 0.2]]
+    assert (points["params"], points["metrics"]["calmar_ratio"]) == ({"fast": [5, 9]}, [0.5, 0.2])
     assert page.index(f'href="/result/{run_ids[2]}') == page.index('href="/result/')
     assert "num_trades &gt;= 5 and calmar_ratio &lt; 9" in page
     assert run_ids[1] not in page and run_ids[3] not in page
@@ -245,16 +243,12 @@ def test_shades_go_from_the_lowest_to_the_highest_value(
 
 
 def test_a_cell_without_run_leads_nowhere() -> None:
-    grid: Heatmap = {
-        "x": "fast", "y": "slow", "x_values": [5, 10], "y_values": [50], "cells": [[1.0, None]], "runs_per_cell": 1,
-    }  # fmt: skip
+    grid = Grid("fast", "slow", [5, 10], [50], {(5, 50): [(1.0, "the run")]})
 
-    [row] = heat_rows(grid, {(5, 50): "the run"})
+    [row], legend = heat_rows(grid, "max")
 
-    assert [(value, run_id) for value, _, run_id in row["cells"]] == [
-        (1.0, "the run"),
-        (None, None),
-    ]
+    assert row["cells"] == [(1.0, "up-5", "the run"), (None, "none", None)]
+    assert {*legend} == {("up-5", 1.0)}
 
 
 @ON_BOTH_DATABASES

@@ -157,14 +157,12 @@ def test_a_batch_maps_two_inputs_and_exports_them(
         for slow in (26, 40):
             own(make_run, {"fast": {"value": fast, "max": 50}, "slow": slow}, batch_id="own")
 
-    found = browser_client.get("/api/batches/own/heatmap").get_json()["heatmap"]
     page = browser_client.get("/batches/own").get_data(as_text=True)
     lines = list(
         csv.DictReader(io.StringIO(browser_client.get("/api/batches/own/runs.csv").text))
     )
 
-    assert {found["x"], found["y"]} == {"inputs.fast", "inputs.slow"}
-    assert "inputs.fast" in page
+    assert "over inputs.fast and inputs.slow" in page
     assert page.count('href="/result/') == 8  # four in the leaderboard, four in the map
     assert {line["params.inputs.fast"] for line in lines} == {"8", "12"}
 
