@@ -8,8 +8,7 @@ import json
 import logging
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Connection, Engine
@@ -31,7 +30,7 @@ from adapters.studies.store import (
     study_of,
     study_row,
 )
-from consumer.study_runs import run_of, runs_over, training_runs
+from consumer.study_runs import run_of, training_runs
 from consumer.training import GridJob, grid_jobs, metrics_by_place, ranking_of, trained
 from contracts.errors import QueueUnavailable
 from contracts.study import StudyStatus, Window
@@ -39,7 +38,6 @@ from contracts.study import StudyStatus, Window
 log = logging.getLogger(__name__)
 
 MAX_JUDGEMENTS = 5  # starts of the verdict's process, which may be killed with the machine
-_INSERT_ROWS = 1000  # per statement, as in a bulk submission
 
 
 class Studies:
@@ -78,16 +76,9 @@ class Studies:
     def _train(self, study: Study) -> None:
         """Start every combination on every training part."""
         if study.plan.request.train_by == "screens":
-            jobs = {job.run_id: job for job in grid_jobs(study)}
-            return self._start(
-                study, StudyStatus.TRAINING, [job.run for job in jobs.values()], jobs
-            )
-        combinations = range(len(study.plan.request.combinations))
-        new = [
-            run
-            for window in study.plan.windows
-            for run in runs_over(study, window.train, combinations)
-        ]
+            return self._start(study, StudyStatus.TRAINING, [], grid_jobs(study))
+        windows = study.plan.windows
+        new = [run for window in windows for run in training_runs(study, window.train)]
         return self._start(study, StudyStatus.TRAINING, new)
 
     def _choose(self, study: Study) -> None:
@@ -109,38 +100,34 @@ class Studies:
         study: Study,
         after: StudyStatus,
         new: Iterable[NewRun],
-        grids: Mapping[str, GridJob] = MappingProxyType({}),
+        grids: Sequence[GridJob] = (),
         **values: Any,
     ) -> None:
         """Record the Jobs of the next state with the change to it, then send their messages.
 
-        grids: by run_id, those of them that try many combinations.
+        new: those that are runs; grids: those that try many combinations.
         """
         # a training part may be an earlier fold's test part
-        by_id = {str(run.request.run_id): run for run in new}
+        by_id = {run.run_id: run for run in (*new, *(grid.run for grid in grids))}
         with self._engine.begin() as connection:
             if not move(connection, study.study_id, study.status, after, **values):
                 return
             known = existing_runs(connection, list(by_id))
             missing = [run for run_id, run in by_id.items() if run_id not in known]
-            for start in range(0, len(missing), _INSERT_ROWS):
-                insert_runs(connection, missing[start : start + _INSERT_ROWS])
-            for job in [
-                grids[str(run.request.run_id)]
-                for run in missing
-                if str(run.request.run_id) in grids
-            ]:
-                insert_screen(
-                    connection,
-                    job.run_id,
-                    None,
-                    job.tried,
-                    ranking_of(study.plan.request),
-                    job.permuted,
-                )
+            insert_runs(connection, missing)
+            for grid in grids:
+                if grid.run.run_id not in known:
+                    insert_screen(
+                        connection,
+                        grid.run.run_id,
+                        None,
+                        grid.tried,
+                        ranking_of(study.plan.request),
+                        grid.permuted,
+                    )
         log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
         try:
-            self._enqueue([str(run.request.run_id) for run in missing])
+            self._enqueue([run.run_id for run in missing])
         except QueueUnavailable as error:
             log.warning("enqueue_postponed study_id=%s reason=%s", study.study_id, error)
 
@@ -183,7 +170,7 @@ def _choice(connection: Connection, study: Study, window: Window) -> dict[str, A
     """What is chosen on a training part, the best first, and out of how many that could have been."""
     request, run_ids = study.plan.request, list[str]()
     if request.train_by == "runs":
-        run_ids = training_runs(study, window.train)
+        run_ids = [run.run_id for run in training_runs(study, window.train)]
         tried = metrics_of(connection, run_ids)
     else:
         tried = metrics_by_place(trained(connection, study, window))
@@ -198,9 +185,7 @@ def _choice(connection: Connection, study: Study, window: Window) -> dict[str, A
             "place": place,
             "params": request.combinations[place],
             "train_run": run_ids[place] if run_ids else None,
-            "test_run": str(run_of(study, window.test, place).request.run_id)
-            if window.test
-            else None,
+            "test_run": run_of(study, window.test, place).run_id if window.test else None,
         }
         for place in places[: study.plan.chosen]
     ]

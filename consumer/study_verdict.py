@@ -7,7 +7,8 @@ runs and the study's seed, and only the first verdict is kept. 0 when there is o
 import json
 import logging
 import sys
-from functools import partial
+from collections.abc import Callable
+from functools import cache, partial
 
 import numpy as np
 from sqlalchemy.engine import Connection, Engine
@@ -22,16 +23,16 @@ from adapters.settings import load_settings
 from adapters.studies.path import Market, RunData, run_data
 from adapters.studies.permuted import Permuted
 from adapters.studies.store import Study, move, result_of, study_of, study_row
-from adapters.studies.trials import OF_TRIAL, TrainedByRuns, TrainedByScreens, Training
-from adapters.studies.verdict import Load, verdict_of
+from adapters.studies.trials import OF_TRIAL, Tried, tried_by, tried_of
+from adapters.studies.verdict import Part, Verdict
 from consumer.backtest import backtest
 from consumer.persistence import persist
 from consumer.study_runs import run_of, training_runs
 from consumer.training import permuted_bests, ranking_of, trained
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
-from contracts.study import StudyStatus
-from contracts.values import Json
+from contracts.study import StudyStatus, Window
+from contracts.values import Json, Values
 
 log = logging.getLogger("consumer.study_verdict")
 
@@ -59,11 +60,28 @@ def judge(engine: Engine, study: Study) -> Json:
     if isinstance(packed, UnknownTicker):
         raise packed
     market = _market(packed, Rates(request.borrow_rate, request.cash_rate))
-    load = partial(_loaded, engine, request.initial_capital, market)
-    training = _training(engine, study, packed, market, load)
-    return verdict_of(
-        study.plan, study.choices or [], training, market, load, _permuted(engine, study)
-    )
+    data = partial(run_data, capital=request.initial_capital, market=market)
+
+    def recorded(run_id: str) -> RunData | None:
+        # not one connection for all: a server drops those that are silent during the statistics
+        with reading(engine) as connection:
+            row = result_of(connection, run_id)
+        return data(row) if row else None
+
+    @cache
+    def screened(number: int, place: int) -> RunData:
+        # the same backtest again, of which a screen keeps no series
+        asked = run_of(study, study.plan.windows[number].train, place).request
+        return data(backtest(asked, packed, "").columns)
+
+    def load(part: Part, number: int, chosen: Values) -> RunData | None:
+        if run_id := chosen[f"{part}_run"]:
+            return recorded(run_id)
+        return screened(number, chosen["place"]) if part == "train" else None
+
+    tried = [_tried(engine, study, window, recorded) for window in study.plan.windows]
+    permuted = _permuted(engine, study)
+    return Verdict(study.plan, study.choices or [], tried, market, load, permuted).told()
 
 
 def _market(packed: PackedPrices, rates: Rates) -> Market:
@@ -85,32 +103,15 @@ def _permuted(engine: Engine, study: Study) -> Permuted | None:
     return Permuted(observed, bests, ranking_of(asked).goal, asked.seed)
 
 
-def _training(
-    engine: Engine, study: Study, packed: PackedPrices, market: Market, load: Load
-) -> Training:
-    """What was tried on the training parts, whichever way it was tried."""
-    plan = study.plan
-    if plan.request.train_by == "runs":
-        return TrainedByRuns(
-            [training_runs(study, window.train) for window in plan.windows], load
-        )
-
-    def run(window: int, place: int) -> RunData:
-        request = run_of(study, plan.windows[window].train, place).request
-        return run_data(backtest(request, packed, "").columns, request.initial_capital, market)
-
+def _tried(
+    engine: Engine, study: Study, window: Window, load: Callable[[str], RunData | None]
+) -> Tried:
+    """What was tried on a training part, whichever way it was tried."""
+    if study.plan.request.train_by == "runs":
+        return tried_by(load(run.run_id) for run in training_runs(study, window.train))
     with reading(engine) as connection:
-        found = [trained(connection, study, window) for window in plan.windows]
-    return TrainedByScreens(
-        [np.array([each[name] for name in OF_TRIAL]).T for each in found], run
-    )
-
-
-def _loaded(engine: Engine, capital: float, market: Market, run_id: str) -> RunData | None:
-    # not one for all: a server drops those that are silent during the statistics
-    with reading(engine) as connection:
-        row = result_of(connection, run_id)
-    return run_data(row, capital, market) if row else None
+        found = trained(connection, study, window)
+    return tried_of(np.array([found[name] for name in OF_TRIAL]).T)
 
 
 def store(engine: Engine, study: Study, verdict: Json) -> None:

@@ -1,8 +1,5 @@
 """The training parts of a study that are tried by screens: their Jobs, and what leader and verdict read of them."""
 
-from dataclasses import replace
-from datetime import date
-
 import numpy as np
 from sqlalchemy.engine import Connection
 
@@ -14,11 +11,11 @@ from adapters.screens.columns import CORE, Combinations
 from adapters.screens.store import found_by
 from adapters.studies.store import Study
 from adapters.studies.trials import OF_TRIAL
-from consumer.study_runs import run_id_of
-from contracts.run_request import RunRequest, request_hash
+from consumer.study_runs import job_of
+from contracts.run_request import request_hash
 from contracts.status import Kind
 from contracts.study import StudyRequest, Window
-from contracts.values import Json, frozen
+from contracts.values import frozen
 
 BEST = "best_of_permutation"
 
@@ -48,11 +45,6 @@ class GridJob:
     tried: Combinations
     permuted: dict[str, int] | None = None
 
-    @property
-    def run_id(self) -> str:
-        """The id that the same plan always gives it."""
-        return str(self.run.request.run_id)
-
 
 def grid_jobs(study: Study) -> list[GridJob]:
     """All Jobs of a study before it chooses."""
@@ -81,32 +73,24 @@ def permutation_jobs(study: Study) -> list[GridJob]:
 def _job(
     study: Study, window: Window, tried: Combinations, permuted: dict[str, int] | None = None
 ) -> GridJob:
-    asked = study.plan.request
-    start_date, end_date = map(date.fromisoformat, window.train)
     times = f" x {permuted['last'] - permuted['first']} orders" if permuted else ""
-    own: Json = {
-        "rule_id": f"{asked.base['rule_type']} x {len(tried)}{times}",
-        "label": asked.name,
-    }
-    base = RunRequest.from_json(asked.base)
-    request = replace(
-        base, start_date=start_date, end_date=end_date, batch_id=study.batch_id, **own
+    run = job_of(
+        study,
+        window.train,
+        Kind.PERMUTATION if permuted else Kind.TRAINING,
+        {"rule_id": f"{study.plan.request.base['rule_type']} x {len(tried)}{times}"},
+        lambda request: tried.hash_with(f"{request_hash(request, {})} {permuted or ''}"),
     )
-    key = tried.hash_with(f"{request_hash(request, {})} {permuted or ''}")
-    named = replace(request, run_id=run_id_of(study.study_id, key))
-    kind = Kind.PERMUTATION if permuted else Kind.TRAINING
-    return GridJob(
-        NewRun(named, key, submitted_by=study.submitted_by, kind=kind), tried, permuted
-    )
+    return GridJob(run, tried, permuted)
 
 
 def trained(connection: Connection, study: Study, window: Window) -> dict[str, Array]:
     """What all combinations came to on a training part, in the order of the plan; NaN where a Job has failed."""
     names = columns_of(ranking_of(study.plan.request))
     jobs = training_jobs(study, window)
-    found = found_by(connection, [job.run_id for job in jobs])
+    found = found_by(connection, [job.run.run_id for job in jobs])
     parts = [
-        found.get(job.run_id) or dict.fromkeys(names, np.full(len(job.tried), np.nan))
+        found.get(job.run.run_id) or dict.fromkeys(names, np.full(len(job.tried), np.nan))
         for job in jobs
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
@@ -130,9 +114,9 @@ def metrics_by_place(columns: dict[str, Array]) -> list[Metrics | None]:
 def permuted_bests(connection: Connection, study: Study) -> Array:
     """The best of each permutation, in their order; NaN where a Job has failed."""
     jobs = permutation_jobs(study)
-    found = found_by(connection, [job.run_id for job in jobs])
+    found = found_by(connection, [job.run.run_id for job in jobs])
     bests = np.full(study.plan.request.permutations, np.nan)
     for job, places in zip(jobs, study.plan.permuted_groups, strict=True):
-        if job.run_id in found:
-            bests[places.start : places.stop] = found[job.run_id][BEST]
+        if job.run.run_id in found:
+            bests[places.start : places.stop] = found[job.run.run_id][BEST]
     return bests

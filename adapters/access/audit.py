@@ -8,6 +8,7 @@ from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.access_tables import audit, strangers
 from adapters.database import database_now, reading, time_of
+from adapters.rows import latest_rows
 
 ADDRESS_LENGTH, SUBJECT_LENGTH = 45, 255  # characters, the widths of the columns
 PORTION = 1000  # rows per query of an export, and per transaction that deletes
@@ -33,10 +34,7 @@ def list_entries(
     connection: Connection, after: int | None, limit: int, **equal: Any
 ) -> Sequence[RowMapping]:
     """Rows before the one numbered `after`, latest first, whose named columns have these values."""
-    query = select(audit).filter_by(**equal).order_by(audit.c.id.desc()).limit(limit)
-    if after is not None:
-        query = query.where(audit.c.id < after)
-    return connection.execute(query).mappings().all()
+    return latest_rows(connection, select(audit).filter_by(**equal), audit, after, limit)
 
 
 def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[RowMapping]:

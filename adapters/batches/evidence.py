@@ -10,9 +10,8 @@ from adapters.metrics.measured import NoValue
 from adapters.metrics.sharpe_evidence import Evidence, evidence
 from adapters.metrics.timing_words import measured_timing
 from adapters.runs.stored_series import decode_equity
-from adapters.tables import runs
+from adapters.tables import IS_SUCCEEDED, runs
 from contracts.errors import Conflict
-from contracts.status import RunStatus
 from contracts.values import frozen
 
 
@@ -55,7 +54,7 @@ def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[in
     sums = select(
         func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance)
     )
-    completed = runs.c.status == RunStatus.SUCCEEDED
+    completed = IS_SUCCEEDED
     own = (runs.c.batch_id == batch_id, runs.c.ticker == best["ticker"], completed)
     trials, ratios, total, squares = connection.execute(sums.where(*own)).one()
     return trials, (squares - total**2 / ratios) / (ratios - 1) if ratios > 1 else None

@@ -16,10 +16,11 @@ from adapters.batches.flat_params import flat_params
 from adapters.batches.leaderboard import RUIN_PCT, Ranking
 from adapters.batches.lists import batches_of
 from adapters.batches.surface import Surface
-from adapters.database import has_rows, portions
+from adapters.database import has_rows
 from adapters.price_tables import price_series
+from adapters.rows import rows_with
 from adapters.runs.times import seconds_between, seconds_left, spread, throughput, utc_text
-from adapters.tables import HEADLINE_COLUMNS, RUN, runs
+from adapters.tables import HEADLINE_COLUMNS, IS_SUCCEEDED, RUN, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
 from contracts.status import Kind, RunStatus
@@ -49,12 +50,8 @@ def runs_by_hash(
     columns = select(*RUN["request_hash", "run_id", "status"]).where(RUN.batch_id == batch_id)
     if not is_batch(connection, batch_id):
         return {}  # a new one, which is the usual case
-    queries = (columns.where(RUN.request_hash.in_(some)) for some in portions(hashes))
-    return {
-        row[0]: (row[1], RunStatus(row[2]))
-        for query in queries
-        for row in connection.execute(query)
-    }
+    rows = rows_with(connection, columns, RUN.request_hash, hashes)
+    return {row["request_hash"]: (row["run_id"], RunStatus(row["status"])) for row in rows}
 
 
 def runs_on_other_prices(connection: Connection, batch_id: str, hashes: Collection[str]) -> int:
@@ -172,7 +169,7 @@ def measured_runs(
     drawdown, trades = RUN.max_drawdown_pct, RUN.num_trades
     kept = [
         RUN.batch_id == batch_id,
-        RUN.status == RunStatus.SUCCEEDED,
+        IS_SUCCEEDED,
         RUN.kind == Kind.RUN,
         or_(drawdown.is_(None), drawdown < RUIN_PCT),
         or_(trades.is_(None), trades > 0),

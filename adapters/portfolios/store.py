@@ -10,13 +10,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, update
 from sqlalchemy.engine import Connection
 
-from adapters.database import database_now, portions
+from adapters.database import database_now
 from adapters.portfolio_tables import portfolios
+from adapters.rows import found_row, latest_rows, rows_with
 from adapters.runs.idempotency import own_key
-from adapters.tables import IS_LIVING, runs
+from adapters.tables import IS_LIVING, IS_SUCCEEDED, runs
 from contracts.errors import UnknownPortfolio
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
-from contracts.status import RunStatus
 from contracts.values import frozen
 
 REASON_LENGTH = 1000  # characters, the width of the column
@@ -62,17 +62,17 @@ def is_of_portfolio(batch_id: str) -> bool:
 
 def insert_portfolio(
     connection: Connection,
-    portfolio_id: str,
     request: PortfolioRequest,
     request_hash: str,
     legs: Sequence[str],
+    portfolio_id: str,
     key: str | None,
     submitted_by: str | None,
 ) -> None:
     """Record a portfolio; the runs of its legs are recorded in the same transaction. IntegrityError for a known key."""
     values = {
         "run_id": portfolio_id,
-        "idempotency_key": own_key(key, submitted_by) if key else None,
+        "idempotency_key": key and own_key(key, submitted_by),
         "name": request.terms.get("label") or f"{len(request.legs)} legs",
         "mode": request.sharing.mode,
         "request_json": json.dumps(request.to_json(), ensure_ascii=False),
@@ -87,14 +87,9 @@ def insert_portfolio(
 
 def portfolio_row(connection: Connection, portfolio_id: str) -> RowMapping:
     """All columns of a portfolio; UnknownPortfolio when there is none."""
-    row = (
-        connection.execute(select(portfolios).where(portfolios.c.run_id == portfolio_id))
-        .mappings()
-        .one_or_none()
-    )
-    if row is None:
-        raise UnknownPortfolio(f"no portfolio has the id {portfolio_id[:40]}")
-    return row
+    query = select(portfolios).where(portfolios.c.run_id == portfolio_id)
+    missing = UnknownPortfolio(f"no portfolio has the id {portfolio_id[:40]}")
+    return found_row(connection, query, missing)
 
 
 def portfolio_of(row: RowMapping) -> Portfolio:
@@ -113,12 +108,7 @@ def list_portfolios(
     query = select(*_LISTED).join_from(
         portfolios, runs, runs.c.run_id == portfolios.c.run_id, isouter=True
     )
-    query = query.order_by(portfolios.c.id.desc()).limit(limit)
-    return (
-        connection.execute(query if after is None else query.where(portfolios.c.id < after))
-        .mappings()
-        .all()
-    )
+    return latest_rows(connection, query, portfolios, after, limit)
 
 
 def living_portfolios(connection: Connection) -> list[str]:
@@ -136,18 +126,12 @@ def legs_of(
 ) -> dict[str, RowMapping]:
     """run_id, status and these columns of the runs of legs, by run_id; those that were deleted are left out."""
     chosen = select(*runs.c["run_id", "status"], *columns)
-    rows = (
-        row
-        for some in portions(list(dict.fromkeys(run_ids)))
-        for row in connection.execute(chosen.where(runs.c.run_id.in_(some))).mappings()
-    )
+    rows = rows_with(connection, chosen, runs.c.run_id, run_ids)
     return {row["run_id"]: row for row in rows}
 
 
 # what a leg may be linked to: a run that has what its portfolio needs of it, or may come to have it
-MAY_SERVE = or_(
-    and_(runs.c.status == RunStatus.SUCCEEDED, runs.c.signals_json.is_not(None)), IS_LIVING
-)
+MAY_SERVE = or_(and_(IS_SUCCEEDED, runs.c.signals_json.is_not(None)), IS_LIVING)
 
 
 def move(
@@ -162,22 +146,22 @@ def move(
     values |= {"status": after, "reason": reason and reason[:REASON_LENGTH]}
     has_ended = after in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
     values["completed_at"] = database_now() if has_ended else None
-    mine = update(portfolios).where(
-        portfolios.c.run_id == portfolio_id, portfolios.c.status == before
-    )
-    return connection.execute(mine.values(**values)).rowcount == 1
+    return _update(connection, portfolio_id, portfolios.c.status == before, **values)
 
 
 def set_title(connection: Connection, portfolio_id: str, title: str | None) -> None:
     """Call a portfolio so from now on, None: as its request says; UnknownPortfolio when there is none."""
     portfolio_row(connection, portfolio_id)
-    connection.execute(
-        update(portfolios).where(portfolios.c.run_id == portfolio_id).values(title=title)
-    )
+    _update(connection, portfolio_id, title=title)
 
 
 def keep_together(connection: Connection, portfolio_id: str, found: bytes) -> None:
     """Record what a Job found; its run was finished in the same transaction."""
-    connection.execute(
-        update(portfolios).where(portfolios.c.run_id == portfolio_id).values(found=found)
-    )
+    _update(connection, portfolio_id, found=found)
+
+
+def _update(
+    connection: Connection, portfolio_id: str, *guards: ColumnElement[bool], **values: Any
+) -> bool:
+    mine = update(portfolios).where(portfolios.c.run_id == portfolio_id, *guards)
+    return connection.execute(mine.values(**values)).rowcount == 1

@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.engine import Connection
 
-from adapters.database import database_now, time_of
+from adapters.database import database_now, portions, time_of
 from adapters.queue.messages import RunMessage
 from adapters.runs.events import event
 from adapters.runs.turns import announce
@@ -30,6 +30,17 @@ class NewRun:
     submitted_by: str | None = None
     kind: Kind = Kind.RUN
 
+    @property
+    def run_id(self) -> str:
+        """The id that it was given."""
+        return str(self.request.run_id)
+
+    @property
+    def message(self) -> RunMessage:
+        """Of its first attempt."""
+        is_bulk = self.request.batch_id is not None
+        return RunMessage(self.run_id, 1, self.request.to_json(), is_bulk=is_bulk)
+
 
 # columns beside the whole request, by which runs are found
 OF_REQUEST = (
@@ -46,17 +57,18 @@ OF_REQUEST = (
 OF_SUBMISSION = tuple(each.name for each in fields(NewRun) if each.name != "request")
 
 
-def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> datetime:
-    """Record requests as PENDING; returns the database's time of it. IntegrityError when one exists already."""
+def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> None:
+    """Record requests as PENDING; IntegrityError when one exists already."""
     created_at = time_of(connection)
-    connection.execute(insert(runs), [_row(new, created_at) for new in new_runs])
-    tags = {str(new.request.run_id): new.request.tags for new in new_runs}
-    events = [
-        event(run_id, 1, None, RunStatus.PENDING, "submitted", created_at) for run_id in tags
-    ]
-    connection.execute(insert(run_events), events)
-    _insert_tags(connection, tags)
-    return created_at
+    # a statement has about 1 MB, far below every server's max_allowed_packet
+    for some in portions(new_runs):
+        connection.execute(insert(runs), [_row(new, created_at) for new in some])
+        tags = {new.run_id: new.request.tags for new in some}
+        events = [
+            event(run_id, 1, None, RunStatus.PENDING, "submitted", created_at) for run_id in tags
+        ]
+        connection.execute(insert(run_events), events)
+        _insert_tags(connection, tags)
 
 
 def _insert_tags(connection: Connection, tags: Mapping[str, Sequence[str]]) -> None:

@@ -7,8 +7,9 @@ import numpy as np
 from sqlalchemy import ColumnElement, Select, and_, select
 from sqlalchemy.engine import Connection, RowMapping
 
-from adapters.database import has_rows, portions
+from adapters.database import has_rows
 from adapters.prices.packing import unpacked_columns
+from adapters.rows import found_row, rows_with
 from adapters.runs.lines import BARS_PER_PART, RunLines, decode_head
 from adapters.runs.times import utc_text
 from adapters.tables import (
@@ -58,10 +59,8 @@ def run_row(connection: Connection, run_id: str) -> RowMapping:
 
 
 def _one(connection: Connection, query: Select[Any], run_id: str) -> RowMapping:
-    row = connection.execute(query.where(RUN.run_id == run_id)).mappings().one_or_none()
-    if row is None:
-        raise UnknownRun(f"no run has the id {run_id}")
-    return row
+    missing = UnknownRun(f"no run has the id {run_id}")
+    return found_row(connection, query.where(RUN.run_id == run_id), missing)
 
 
 def states_of(connection: Connection, run_ids: Sequence[str]) -> dict[str, Json]:
@@ -82,10 +81,8 @@ def runs_alike(
     """
     columns = select(*RUN["request_hash", "run_id", "status"], *HEADLINE_COLUMNS.values())
     query = columns.filter_by(kind=Kind.RUN).where(*conditions).order_by(RUN.id)
-    rows: list[RowMapping] = []
-    for some in portions(hashes):
-        rows += connection.execute(query.where(RUN.request_hash.in_(some))).mappings()
-    rows.sort(key=lambda row: row["status"] == RunStatus.SUCCEEDED)
+    found = rows_with(connection, query, RUN.request_hash, hashes)
+    rows = sorted(found, key=lambda row: row["status"] == RunStatus.SUCCEEDED)
     return {row["request_hash"]: row for row in rows}
 
 

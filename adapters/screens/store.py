@@ -8,8 +8,8 @@ from sqlalchemy import func, insert, or_, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.batches.leaderboard import Ranking, ranking_by
-from adapters.database import portions
 from adapters.metrics.measured import Array
+from adapters.rows import rows_with
 from adapters.screens.columns import Combinations, unpacked_metrics
 from adapters.tables import runs, screens
 from contracts.errors import UnknownScreen
@@ -87,12 +87,8 @@ def stored_ranking(row: Mapping[str, Any]) -> Ranking:
 def found_by(connection: Connection, run_ids: Sequence[str]) -> dict[str, dict[str, Array]]:
     """What Jobs have found, by run_id; those that have not ended well are left out."""
     query = select(*screens.c["run_id", "metrics"]).where(screens.c.metrics.is_not(None))
-    rows = (
-        row
-        for some in portions(run_ids)
-        for row in connection.execute(query.where(screens.c.run_id.in_(some)))
-    )
-    return {row.run_id: unpacked_metrics(row.metrics) for row in rows}
+    rows = rows_with(connection, query, screens.c.run_id, run_ids)
+    return {row["run_id"]: unpacked_metrics(row["metrics"]) for row in rows}
 
 
 def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:

@@ -12,12 +12,13 @@ from sqlalchemy import ColumnElement, and_, case, insert, select, update
 from sqlalchemy.engine import Connection, RowMapping
 
 from adapters.batches.choice import Metrics
-from adapters.database import database_now, has_rows, portions
+from adapters.database import database_now, has_rows
+from adapters.rows import found_row, latest_rows, rows_with
 from adapters.runs.idempotency import own_key
 from adapters.study_tables import studies
-from adapters.tables import IS_LIVING, runs
+from adapters.tables import IS_LIVING, IS_SUCCEEDED, runs
 from contracts.errors import Conflict, UnknownStudy
-from contracts.status import Kind, RunStatus
+from contracts.status import Kind
 from contracts.study import StudyPlan, StudyStatus
 from contracts.values import Json, Values, frozen
 
@@ -69,16 +70,16 @@ def study_id_of(batch_id: str) -> str:
 
 def insert_study(
     connection: Connection,
-    study_id: str,
     plan: StudyPlan,
-    idempotency_key: str | None,
+    study_id: str,
+    key: str | None,
     submitted_by: str | None,
 ) -> None:
     """Record a checked plan; IntegrityError when its submitter has used the key before."""
     request = plan.request
     values = {
         "study_id": study_id,
-        "idempotency_key": own_key(idempotency_key, submitted_by) if idempotency_key else None,
+        "idempotency_key": key and own_key(key, submitted_by),
         "name": request.name,
         "kind": request.kind,
         "ticker": request.base["ticker"],
@@ -132,7 +133,7 @@ def judge_again(connection: Connection, study: Study) -> bool:
     pruned = select(runs.c.id).where(
         runs.c.batch_id == study.batch_id,
         runs.c.kind == Kind.RUN,
-        runs.c.status == RunStatus.SUCCEEDED,
+        IS_SUCCEEDED,
         runs.c.equity_curve_json.is_(None),
     )
     if chosen - existing_runs(connection, list(chosen)) or has_rows(connection, pruned):
@@ -176,14 +177,8 @@ def living_studies(connection: Connection) -> list[str]:
 
 def study_row(connection: Connection, study_id: str) -> RowMapping:
     """All columns of a study; UnknownStudy when there is none."""
-    row = (
-        connection.execute(select(studies).where(studies.c.study_id == study_id))
-        .mappings()
-        .one_or_none()
-    )
-    if row is None:
-        raise UnknownStudy(f"no study has the id {study_id[:40]}")
-    return row
+    query = select(studies).where(studies.c.study_id == study_id)
+    return found_row(connection, query, UnknownStudy(f"no study has the id {study_id[:40]}"))
 
 
 def study_of(row: RowMapping) -> Study:
@@ -202,12 +197,7 @@ def study_of(row: RowMapping) -> Study:
 
 def list_studies(connection: Connection, after: int | None, limit: int) -> Sequence[RowMapping]:
     """Studies, newest first; those before the one whose `id` is `after`."""
-    query = select(*_LISTED).order_by(studies.c.id.desc()).limit(limit)
-    return (
-        connection.execute(query if after is None else query.where(studies.c.id < after))
-        .mappings()
-        .all()
-    )
+    return latest_rows(connection, select(*_LISTED), studies, after, limit)
 
 
 def has_living_runs(connection: Connection, batch_id: str) -> bool:
@@ -217,25 +207,20 @@ def has_living_runs(connection: Connection, batch_id: str) -> bool:
 
 def existing_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
     """Those of the runs that are recorded."""
-    queries = (select(runs.c.run_id).where(runs.c.run_id.in_(some)) for some in portions(run_ids))
-    return {run_id for query in queries for run_id in connection.execute(query).scalars()}
+    rows = rows_with(connection, select(runs.c.run_id), runs.c.run_id, run_ids)
+    return {row["run_id"] for row in rows}
 
 
 def metrics_of(connection: Connection, run_ids: Sequence[str]) -> list[Metrics | None]:
     """The metrics of each run in this order; None for one that has not succeeded."""
-    columns = select(*runs.c["run_id", "metrics_json"]).where(
-        runs.c.status == RunStatus.SUCCEEDED
-    )
-    queries = (columns.where(runs.c.run_id.in_(some)) for some in portions(run_ids))
-    rows = (row for query in queries for row in connection.execute(query))
-    found: dict[str, Metrics] = {
-        row.run_id: json.loads(row.metrics_json)["values"] for row in rows
-    }
+    succeeded = select(*runs.c["run_id", "metrics_json"]).where(IS_SUCCEEDED)
+    rows = rows_with(connection, succeeded, runs.c.run_id, run_ids)
+    found = {row["run_id"]: json.loads(row["metrics_json"])["values"] for row in rows}
     return [found.get(run_id) for run_id in run_ids]
 
 
 def result_of(connection: Connection, run_id: str) -> RowMapping | None:
     """Metrics, equity and trades of a run as they are stored; None for one that has not succeeded."""
     columns = select(*runs.c["metrics_json", "equity_curve_json", "trades_json"])
-    succeeded = (runs.c.run_id == run_id, runs.c.status == RunStatus.SUCCEEDED)
+    succeeded = (runs.c.run_id == run_id, IS_SUCCEEDED)
     return connection.execute(columns.where(*succeeded)).mappings().one_or_none()

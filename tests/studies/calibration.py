@@ -165,8 +165,12 @@ class World:
         choices = [
             self._choice(ids, test) for ids, (_, test) in zip(training, windows, strict=True)
         ]
-        tried = trials.TrainedByRuns(training, self.load)
-        return verdicts.verdict_of(plan, choices, tried, self.market, self.load)
+        tried = [trials.tried_by(map(self.load, run_ids)) for run_ids in training]
+        return verdicts.Verdict(plan, choices, tried, self.market, self._part).told()
+
+    def _part(self, part: str, number: int, chosen: dict[str, Any]) -> RunData | None:
+        run_id = chosen[f"{part}_run"]
+        return self.load(run_id) if run_id else None
 
     def _days(self, span: tuple[int, int]) -> tuple[str, str]:
         return self.dates[span[0]], self.dates[span[1] - 1]

@@ -152,14 +152,14 @@ def test_a_fault_ends_its_study_alone(
     client: FlaskClient, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad, good = submit_study(client, name="bad"), submit_study(client, name="good")
-    original = module.runs_over
+    original = module.training_runs
 
     def failing(study: Any, *arguments: Any) -> Any:
         if study.plan.request.name == "bad":
             raise KeyError("a fault")
         return original(study, *arguments)
 
-    monkeypatch.setattr(module, "runs_over", failing)
+    monkeypatch.setattr(module, "training_runs", failing)
     leader(engine).advance()
 
     assert state_of(engine, bad) is StudyStatus.FAILED

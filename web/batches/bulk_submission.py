@@ -13,7 +13,6 @@ from adapters.batches.queries import runs_by_hash, runs_on_other_prices
 from adapters.database import committed, reading
 from adapters.database_errors import is_duplicate_key
 from adapters.logs import current_actor, log_context
-from adapters.queue.messages import RunMessage
 from adapters.runs.new_runs import NewRun, insert_runs, now_waiting
 from contracts.errors import Conflict
 from contracts.status import RunStatus
@@ -27,7 +26,6 @@ log = logging.getLogger(__name__)
 TRIES = 5  # when others submit to the same batch
 # inserts that took longer are stamped anew; it costs a tenth of them, and the reconciler waits for 5 s
 SLOW_S = 1.0
-INSERT_ROWS = 1000  # per statement: about 1 MB, far below every server's max_allowed_packet
 
 
 @frozen
@@ -59,14 +57,7 @@ def submit_bulk(on: Platform, batch_id: str, valid: Sequence[ValidRequest]) -> B
         if answer is not None:
             with log_context(batch_id=batch_id):
                 log.info("bulk_accepted new=%d existing=%d", answer.new, len(valid) - answer.new)
-                on.submission.enqueue(
-                    [
-                        RunMessage(
-                            str(each.request.run_id), 1, each.request.to_json(), is_bulk=True
-                        )
-                        for each in new
-                    ]
-                )
+                on.submission.enqueue([each.message for each in new])
             return answer
     raise Conflict(
         f"batch {batch_id} is being submitted by others at the same time; send the same call again"
@@ -90,9 +81,7 @@ def _record(
         if not _insert(on, new):
             return None, []
     run_ids = {key: run_id for key, (run_id, _) in known.items()}
-    return _answer(
-        valid, run_ids | {each.request_hash: str(each.request.run_id) for each in new}, known
-    ), new
+    return _answer(valid, run_ids | {each.request_hash: each.run_id for each in new}, known), new
 
 
 def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
@@ -109,11 +98,10 @@ def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
 def _insert_all(connection: Connection, new: Sequence[NewRun]) -> None:
     began = time.monotonic()
     join_batch(connection, str(new[0].request.batch_id))
-    for start in range(0, len(new), INSERT_ROWS):
-        insert_runs(connection, new[start : start + INSERT_ROWS])
+    insert_runs(connection, new)
     # nobody sees the rows before the commit, when the reconciler would take them for forgotten
     if time.monotonic() - began > SLOW_S:
-        now_waiting(connection, [str(each.request.run_id) for each in new])
+        now_waiting(connection, [each.run_id for each in new])
 
 
 def _answer(

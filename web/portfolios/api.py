@@ -15,20 +15,20 @@ from contracts.run_request import Titled
 from contracts.status import RunStatus
 from contracts.values import Json
 from web.answers import conditional
-from web.arguments import AFTER, KEY, arguments, idempotency_key, limit, typed_body
+from web.arguments import KEY, arguments, typed_body
 from web.charts.bars import known, lasting
 from web.charts.windows import POINTS, whole_window
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, json_of, operation
-from web.platform import ask_database, change_database, platform
+from web.platform import change_database, platform
 from web.portfolios.submission import renew_legs, submit_portfolio
 from web.portfolios.validation import checked_portfolio
 from web.portfolios.view import Shown, completed_series, described, row_shown
+from web.recorded import LISTED, asked_page
 from web.runs import operations
 from web.titles import asked_title, titled
 
 blueprint = Blueprint("portfolio_api", __name__)
 
-LISTED = (AFTER, limit(most=100, default=25))
 NO_PORTFOLIO = "404 no such portfolio"
 
 
@@ -45,15 +45,14 @@ NO_PORTFOLIO = "404 no such portfolio"
 def submit() -> ResponseReturnValue:
     """Record a portfolio with the runs of its legs; once they have ended a Job trades them in one account."""
     asked = checked_portfolio(typed_body("application/json"), platform())
-    portfolio_id, is_new = submit_portfolio(platform(), asked, idempotency_key())
-    where = {"status_url": url_for("portfolio_api.portfolio", portfolio_id=portfolio_id)}
-    page = {"page_url": url_for("portfolios.page", portfolio_id=portfolio_id)}
-    return {
+    portfolio_id, is_new = submit_portfolio(platform(), asked)
+    accepted = {
         "portfolio_id": portfolio_id,
         "legs": len(asked.runs),
-        **where,
-        **page,
-    }, 202 if is_new else 200
+        "status_url": url_for("portfolio_api.portfolio", portfolio_id=portfolio_id),
+        "page_url": url_for("portfolios.page", portfolio_id=portfolio_id),
+    }
+    return accepted, 202 if is_new else 200
 
 
 @blueprint.get("/api/portfolios")
@@ -66,12 +65,8 @@ def listed() -> Response:
 
 def asked_portfolios() -> tuple[list[tuple[RowMapping, Json]], int | None]:
     """The portfolios that the query asks for, as stored and as shown, and where the next page begins."""
-    asked = arguments()
-    most = asked["limit"]
-    rows = list(ask_database(list_portfolios, asked["after"], most + 1))
-    return [(row, row_shown(row)) for row in rows[:most]], rows[most - 1]["id"] if len(
-        rows
-    ) > most else None
+    rows, next_after = asked_page(list_portfolios)
+    return [(row, row_shown(row)) for row in rows], next_after
 
 
 @blueprint.get("/api/portfolios/<uuid:portfolio_id>")

@@ -12,9 +12,10 @@ from contracts.values import Json
 from web.answers import csv_file
 from web.charts.breakdown import breakdown
 from web.operation import operation
-from web.portfolios.api import LISTED, asked_portfolios
+from web.portfolios.api import asked_portfolios
 from web.portfolios.pictures import weights_picture
 from web.portfolios.view import Shown, completed_series, legs_shown
+from web.recorded import LISTED
 from web.request_fields import read_fields, terms_said
 from web.runs import view as run_view
 from web.runs.report import report_page

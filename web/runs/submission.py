@@ -74,7 +74,7 @@ class Submission:
 
         def record(connection: Connection) -> None:
             _insert(connection, new)
-            beside(connection, str(request.run_id))
+            beside(connection, new.run_id)
 
         try:
             committed(self._engine, record)
@@ -82,17 +82,8 @@ class Submission:
             return self._existing(error, valid, idempotency_key)
         with log_context(run_id=request.run_id, batch_id=request.batch_id, attempt=1):
             log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
-            self.enqueue(
-                [
-                    RunMessage(
-                        str(request.run_id),
-                        1,
-                        request.to_json(),
-                        is_bulk=request.batch_id is not None,
-                    )
-                ]
-            )
-        return Accepted(str(request.run_id), RunStatus.PENDING, existed=False)
+            self.enqueue([new.message])
+        return Accepted(new.run_id, RunStatus.PENDING, existed=False)
 
     def refuse_when_full(self, new_runs: int) -> None:
         """QueueFull when so many more runs would wait than are allowed; without Redis those in the database count."""

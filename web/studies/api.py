@@ -2,20 +2,15 @@
 
 import json
 from dataclasses import replace
-from uuid import uuid4
 
 from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy.engine import Connection, RowMapping
-from sqlalchemy.exc import IntegrityError
 
 from adapters.batches.lists import list_batches
 from adapters.batches.queries import batch_summary, is_batch
 from adapters.batches.titles import set_batch_title, titles_of
 from adapters.database import committed, reading
-from adapters.database_errors import is_duplicate_key
-from adapters.logs import current_actor
-from adapters.runs.idempotency import row_with_key
 from adapters.runs.times import utc_text
 from adapters.studies.store import (
     batch_of,
@@ -32,11 +27,12 @@ from contracts.run_request import Titled
 from contracts.study import StudyPlan, StudyStatus
 from contracts.values import Json
 from web.answers import conditional
-from web.arguments import AFTER, DRY_RUN, KEY, arguments, idempotency_key, limit, typed_body
+from web.arguments import DRY_RUN, KEY, arguments, typed_body
 from web.batches.api import living_of
 from web.batches.operations import cancel_batch
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, json_of, operation
 from web.platform import ask_database, ask_queue, change_database, platform
+from web.recorded import LISTED, asked_page, recorded_once
 from web.studies.validation import checked_plan
 from web.titles import asked_title, study_title, titled
 
@@ -45,7 +41,6 @@ blueprint = Blueprint("study_api", __name__)
 LOOKED_AT = 10  # latest batches, for how fast runs end
 LEAST_RUNS = 20  # of a batch that says it
 TRIALS_PER_RUN = 10  # combinations that a screen tries in the time of a run
-LISTED = (AFTER, limit(most=100, default=25))
 NO_STUDY = "404 no such study"
 
 
@@ -65,42 +60,29 @@ def submit() -> ResponseReturnValue:
     if arguments()["dry_run"]:
         return _cost(plan)
     platform().submission.refuse_when_full(plan.training_jobs)
-    study_id, is_new = _recorded(plan, idempotency_key())
-    where = {"status_url": url_for("study_api.study", study_id=study_id)}
-    page = {"page_url": url_for("studies.page", study_id=study_id)}
-    return {
+    study_id, is_new = _recorded(plan)
+    accepted = {
         "study_id": study_id,
         "batch_id": batch_of(study_id),
-        **where,
-        **page,
-    }, 202 if is_new else 200
+        "status_url": url_for("study_api.study", study_id=study_id),
+        "page_url": url_for("studies.page", study_id=study_id),
+    }
+    return accepted, 202 if is_new else 200
 
 
-def _recorded(plan: StudyPlan, key: str | None) -> tuple[str, bool]:
+def _recorded(plan: StudyPlan) -> tuple[str, bool]:
     """The study's id, and whether it is new; Conflict when the key was used for another plan."""
-    study_id, by = str(uuid4()), current_actor()
-    if known := _with_key(plan, key, by):
-        return known, False
-    try:
+
+    def is_same(row: RowMapping) -> bool:
+        return bool(json.loads(row["plan_json"]) == json.loads(json.dumps(plan.to_json())))
+
+    def record(study_id: str, key: str | None, actor: str | None) -> None:
         committed(
             platform().engine,
-            lambda connection: insert_study(connection, study_id, plan, key, by),
+            lambda connection: insert_study(connection, plan, study_id, key, actor),
         )
-    except IntegrityError as error:  # the same call has come twice at the same time
-        if not is_duplicate_key(error) or not (known := _with_key(plan, key, by)):
-            raise
-        return known, False
-    return study_id, True
 
-
-def _with_key(plan: StudyPlan, key: str | None, by: str | None) -> str | None:
-    if key is None:
-        return None
-    with reading(platform().engine) as connection:
-        known = row_with_key(connection, studies, key, by)
-    if known and json.loads(known["plan_json"]) != json.loads(json.dumps(plan.to_json())):
-        raise Conflict("this Idempotency-Key was used for a different study")
-    return known["study_id"] if known else None
+    return recorded_once("study", studies.c.study_id, is_same, record)
 
 
 def _cost(plan: StudyPlan) -> Json:
@@ -141,15 +123,10 @@ def listed() -> Response:
 
 def asked_studies() -> tuple[list[tuple[RowMapping, Json]], int | None]:
     """The studies that the query asks for, as stored and as shown, and where the next page begins; None at the end."""
-    asked = arguments()
-    most = asked["limit"]
-    with reading(platform().engine) as connection:
-        rows = list(list_studies(connection, asked["after"], most + 1))
-        titles = titles_of(connection, [batch_of(row["study_id"]) for row in rows])
-    shown = [
-        (row, listed_study(row, titles.get(batch_of(row["study_id"])))) for row in rows[:most]
-    ]
-    return shown, rows[most - 1]["id"] if len(rows) > most else None
+    rows, next_after = asked_page(list_studies)
+    titles = ask_database(titles_of, [batch_of(row["study_id"]) for row in rows])
+    shown = [(row, listed_study(row, titles.get(batch_of(row["study_id"])))) for row in rows]
+    return shown, next_after
 
 
 def listed_study(row: RowMapping, title: str | None) -> Json:

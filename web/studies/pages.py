@@ -14,7 +14,8 @@ from web.arguments import arguments
 from web.operation import Argument, operation
 from web.parsers import any_text
 from web.platform import platform
-from web.studies.api import LISTED, asked_studies, described
+from web.recorded import LISTED
+from web.studies.api import asked_studies, described
 from web.studies.of_batch import study_of_batch
 from web.studies.pictures import (
     equity_picture,

@@ -1,0 +1,34 @@
+"""What many tables are asked in the same way: one row, the latest ones, those with one of many values."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, Table
+from sqlalchemy.engine import Connection, RowMapping
+
+from adapters.database import portions
+from contracts.errors import PlatformError
+
+
+def found_row(connection: Connection, query: Select[Any], missing: PlatformError) -> RowMapping:
+    """The one row of a query; `missing` is raised when there is none."""
+    row = connection.execute(query).mappings().one_or_none()
+    if row is None:
+        raise missing
+    return row
+
+
+def latest_rows(
+    connection: Connection, query: Select[Any], table: Table, after: int | None, limit: int
+) -> Sequence[RowMapping]:
+    """The rows of a query, newest of the table first; those before the one whose `id` is `after`."""
+    older = query if after is None else query.where(table.c.id < after)
+    return connection.execute(older.order_by(table.c.id.desc()).limit(limit)).mappings().all()
+
+
+def rows_with(
+    connection: Connection, query: Select[Any], column: ColumnElement[Any], values: Sequence[str]
+) -> Iterator[RowMapping]:
+    """The rows of a query that have one of these values in a column, however many values there are."""
+    for some in portions(values):
+        yield from connection.execute(query.where(column.in_(some))).mappings()
