@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
-from adapters.database import connect_database
-from adapters.prices.pruning import delete_unused
+from adapters.database import connect_database, reading
+from adapters.prices.pruning import delete_unused, unused_versions
 from adapters.prices.store import Version
 from adapters.settings import Settings, load_settings
 from adapters.upkeep.retention import Removed, is_configured, parts, prune_runs
@@ -60,7 +60,11 @@ def _runs(engine: Engine, settings: Settings, dry_run: bool) -> Iterator[str]:
 
 
 def _prices(engine: Engine, dry_run: bool) -> Iterator[str]:
-    unused = delete_unused(engine, dry_run=dry_run)
+    if dry_run:
+        with reading(engine) as connection:
+            unused = unused_versions(connection)
+    else:
+        unused = delete_unused(engine)
     yield from map(_line, unused)
     yield f"{len(unused)} versions {'would be ' if dry_run else ''}forgotten"
 

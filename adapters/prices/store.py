@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
-from typing import Any
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.engine import Connection, Engine, RowMapping
 
 from adapters.database import reading
@@ -25,6 +24,7 @@ from contracts.run_request import RunRequest, Timeframe
 from contracts.run_result import Candle
 from contracts.values import Json, frozen
 
+IS_CURRENT = price_series.c.ticker.is_not(None)  # in the join of `found_versions`
 CACHED_SERIES = 8  # unpacked; a million intraday bars are 48 MB, 3,270 daily ones 160 KB
 CACHED_RANGES = 16  # results looked at in a row; 3,270 candles are about 2 MB
 
@@ -66,52 +66,45 @@ class Version:
         return date.fromisoformat(self.last_bar[:10])
 
 
-def select_versions() -> Select[Any]:
-    """Rows for `version_of`, of all versions."""
+def found_versions(connection: Connection, *which: ColumnElement[bool]) -> list[Version]:
+    """Versions in the order of their loading; of price_series only what is current has a row here."""
     current = and_(
         price_series.c.ticker == price_versions.c.ticker,
         price_series.c.timeframe == price_versions.c.timeframe,
         price_series.c.data_hash == price_versions.c.data_hash,
     )
-    columns = select(price_versions, price_series.c.ticker.is_not(None).label("is_current"))
-    return columns.select_from(price_versions.outerjoin(price_series, current))
-
-
-def _versions_of(ticker: str, timeframe: str) -> Select[Any]:
-    return select_versions().where(
-        price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe
+    query = (
+        select(price_versions, IS_CURRENT.label("is_current"))
+        .select_from(price_versions.outerjoin(price_series, current))
+        .where(*which)
+        .order_by(price_versions.c.id)
     )
+    return [_version_of(row) for row in connection.execute(query).mappings()]
 
 
-def version_of(row: RowMapping) -> Version:
-    """A row of `select_versions`."""
-    values = {
-        name: value
-        for name, value in row.items()
-        if name not in ("id", "report_json", "is_current")
-    }
-    return Version(
-        **values, report=json.loads(row["report_json"]), is_current=bool(row["is_current"])
-    )
+def _version_of(row: RowMapping) -> Version:
+    values = dict(row) | {"is_current": bool(row["is_current"])}
+    del values["id"]
+    return Version(report=json.loads(values.pop("report_json")), **values)
 
 
 def current_versions(connection: Connection) -> list[Version]:
     """The current version of every series, by ticker and timeframe."""
-    query = select_versions().where(price_series.c.ticker.is_not(None))
-    ordered = query.order_by(price_versions.c.ticker, price_versions.c.timeframe)
-    return [version_of(row) for row in connection.execute(ordered).mappings()]
+    found = found_versions(connection, IS_CURRENT)
+    return sorted(found, key=lambda each: (each.ticker, each.timeframe))
 
 
 def versions_of(connection: Connection, ticker: str, timeframe: Timeframe) -> list[Version]:
     """All versions of one series, the latest first; UnknownTicker when there is none."""
-    query = _versions_of(ticker, timeframe)
-    found = [
-        version_of(row)
-        for row in connection.execute(query.order_by(price_versions.c.id.desc())).mappings()
-    ]
+    found = found_versions(connection, *of_series(ticker, timeframe))
     if not found:
         raise UnknownTicker(f"no {timeframe} prices of ticker {ticker[:32]!r}")
-    return found
+    return found[::-1]
+
+
+def of_series(ticker: str, timeframe: str) -> tuple[ColumnElement[bool], ...]:
+    """What is asked of the versions of one series."""
+    return price_versions.c.ticker == ticker, price_versions.c.timeframe == timeframe
 
 
 def version_counts(connection: Connection) -> dict[tuple[str, str], int]:
@@ -125,19 +118,13 @@ def version(
     connection: Connection, ticker: str, timeframe: Timeframe, data_hash: str | None = None
 ) -> Version:
     """One version of a series, the current one for None; UnknownTicker says what there is instead."""
+    wanted = IS_CURRENT if data_hash is None else price_versions.c.data_hash == data_hash
     # nor can their columns be
-    if not (is_ticker(ticker) and timeframe.isascii() and (data_hash or "").isascii()):
+    may_be = is_ticker(ticker) and f"{timeframe}{data_hash}".isascii()
+    found = may_be and found_versions(connection, *of_series(ticker, timeframe), wanted)
+    if not found:
         raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
-    query = _versions_of(ticker, timeframe)
-    wanted = (
-        price_series.c.ticker.is_not(None)
-        if data_hash is None
-        else price_versions.c.data_hash == data_hash
-    )
-    row = connection.execute(query.where(wanted)).mappings().one_or_none()
-    if row is None:
-        raise UnknownTicker(_unknown(connection, ticker, timeframe, data_hash))
-    return version_of(row)
+    return found[0]
 
 
 def _unknown(connection: Connection, ticker: str, timeframe: str, data_hash: str | None) -> str:
@@ -216,13 +203,12 @@ class PriceStore:
     def _bars(self, data_hash: str) -> Bars:
         """The bars of one content; UnknownTicker when they have been pruned."""
         with reading(self._engine) as connection:
-            query = select_versions().where(price_versions.c.data_hash == data_hash).limit(1)
-            row = connection.execute(query).mappings().first()
-            if row is None:
+            found = found_versions(connection, price_versions.c.data_hash == data_hash)
+            if not found:
                 raise UnknownTicker(
                     f"the prices with data_hash {data_hash[:12]} are not in the store"
                 )
-            return unpack(_packed(connection, version_of(row)))
+            return unpack(_packed(connection, found[0]))
 
     def _candles(self, data_hash: str, start_date: date, end_date: date) -> list[Candle] | None:
         """Candles of a version, both days included; None where it is not in the store. Shared: not to be changed."""

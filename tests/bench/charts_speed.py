@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 from adapters.database import connect_database
-from adapters.prices.loading import Origin, save_version
+from adapters.prices.loading import save_version
 from tests.bench.prices_speed import MANY, random_walk
 from tests.bench.services import Platform, platform, row
 from tests.browser.conftest import launched
@@ -41,9 +41,7 @@ def main() -> None:
         restore_seed(connect_database(running.database_url))
         running.programs.start("consumer.local_scaler")
         daily = completed(running, DAILY)
-        save_version(
-            connect_database(running.database_url), "MANY", random_walk(MANY), Origin(report={})
-        )
+        save_version(connect_database(running.database_url), "MANY", random_walk(MANY), {})
         many = completed(
             running, {**INTRADAY, "start_date": "2000-01-01", "end_date": "2009-12-31"}
         )

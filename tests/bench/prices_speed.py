@@ -20,7 +20,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from adapters.database import connect_database, reading
 from adapters.prices.bars import Bars
-from adapters.prices.loading import Origin, save_version
+from adapters.prices.loading import save_version
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.run_prices import run_prices
 from adapters.prices.store import packed_prices
@@ -41,9 +41,9 @@ def main() -> None:
             engine,
             "FEW",
             read_prices(CSV.read_bytes(), Meaning(timeframe="1d")).bars,
-            Origin(report={}),
+            {},
         )
-        save_version(engine, "MANY", random_walk(MANY), Origin(report={}))
+        save_version(engine, "MANY", random_walk(MANY), {})
         with reading(engine) as connection:
             parts = packed_prices(connection, "MANY", "5m").parts
             few = best_of(lambda: read(connection, "FEW", "1d"), parse)

@@ -53,7 +53,7 @@ def store_broken_prices(database_url: str) -> None:
 
     from adapters.database import connect_database
     from adapters.price_tables import price_parts
-    from adapters.prices.loading import Origin, save_version
+    from adapters.prices.loading import save_version
     from adapters.prices.reading import Meaning, read_prices
     from tests.services.prices import DATA
 
@@ -62,7 +62,7 @@ def store_broken_prices(database_url: str) -> None:
         read_prices(content, Meaning(timeframe="1d")).bars,
         connect_database(database_url),
     )
-    save_version(engine, BROKEN, bars, Origin(report={}))
+    save_version(engine, BROKEN, bars, {})
     with engine.begin() as connection:
         spoilt = update(price_parts).where(price_parts.c.data_hash == bars.data_hash)
         connection.execute(spoilt.values(packed=b"not what was stored"))

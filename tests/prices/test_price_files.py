@@ -14,7 +14,15 @@ import pytest
 
 from adapters.prices.table import unpacked
 from adapters.prices.tickers import price_files
-from scripts.take_prices import ARCH, INDEXES, LEFT_OUT, SKFOLIO, STOCKS, price_files_of
+from scripts.download_prices import (
+    ARCH,
+    INDEXES,
+    LEFT_OUT,
+    SKFOLIO,
+    STOCKS,
+    long_prices,
+    write_prices,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 README = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
@@ -63,13 +71,17 @@ def wheel(members: dict[str, str]) -> ZipFile:
     return archive
 
 
-def test_the_long_prices_are_written_as_canonical_files_from_what_the_wheels_have():
+def test_the_long_prices_are_written_as_canonical_files_from_what_the_wheels_have(tmp_path):
     quoted = "Date,Open,High,Low,Close,Adj Close,Volume\n1/4/1999,10.5,12,9.25,11,11,7000\n"
     closes = "Date,AAPL,KO,MSFT,RRC\n1990-01-02,1,2.235,3,4\n1990-01-03,1,2.203,3,4\n"
 
-    made = dict(
-        price_files_of(wheel(dict.fromkeys(INDEXES.values(), quoted)), wheel({STOCKS: closes}))
-    )
+    wheels = wheel(dict.fromkeys(INDEXES.values(), quoted)), wheel({STOCKS: closes})
+    for ticker, rows in long_prices(*wheels):
+        write_prices(tmp_path / f"{ticker}.csv.gz", rows)
+    made = {
+        path.name.removesuffix(".csv.gz"): gzip.decompress(path.read_bytes())
+        for path in tmp_path.iterdir()
+    }
 
     index = "Date,Open,High,Low,Close,Volume\n1999-01-04,10.500000,12.000000,9.250000,11.000000,7000\n"
     lone = "".join(f"{day},{price},{price},{price},{price},0\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from adapters.database import connect_database
-from adapters.prices.loading import Origin, save_version
+from adapters.prices.loading import save_version
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import PriceStore
 from adapters.settings import PROJECT_ROOT
@@ -32,7 +32,7 @@ def test_unused_versions_are_listed_by_a_dry_run_and_then_forgotten(database_url
         for close in (63, 64)
     )
     for bars in (old, new):
-        save_version(engine, "NEW", bars, Origin(report={}))
+        save_version(engine, "NEW", bars, {})
 
     listed, forgotten, again = (
         prune(database_url, "--dry-run"),

@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 from threading import Barrier, Thread
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select
@@ -11,7 +12,7 @@ from sqlalchemy.engine import Engine
 from adapters.database import connect_database, reading
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
-from adapters.prices.loading import Origin, examine, load, save_version
+from adapters.prices.loading import examine, load, save_version
 from adapters.prices.pruning import delete_unused, delete_version
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import PriceStore, packed_prices, version, versions_of
@@ -23,7 +24,7 @@ from tests.services.runs import new_request
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 CSV = "Date,Open,High,Low,Close,Volume\n2013-02-28,63,64,62,63,100\n2013-03-01,63,64,62,{close},100\n"
-ORIGIN = Origin(source="test", report={})
+REPORT: dict[str, Any] = {}
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ def test_real_prices_come_back_as_they_were_loaded(engine: Engine) -> None:
 def test_a_newer_version_becomes_current_and_the_older_stays(engine: Engine) -> None:
     old, new = bars(63.5), bars(63.6)
     for each in (old, new, old, new):
-        save_version(engine, "NEW", each, ORIGIN)
+        save_version(engine, "NEW", each, REPORT)
 
     with engine.connect() as connection:
         found = versions_of(connection, "NEW", "1d")
@@ -78,8 +79,8 @@ def test_a_newer_version_becomes_current_and_the_older_stays(engine: Engine) -> 
 
 
 def test_the_same_content_is_stored_once(engine: Engine) -> None:
-    save_version(engine, "ONE", bars(), ORIGIN)
-    save_version(engine, "TWO", bars(), ORIGIN)
+    save_version(engine, "ONE", bars(), REPORT)
+    save_version(engine, "TWO", bars(), REPORT)
 
     assert count(engine) == (2, 2, 1)
 
@@ -87,7 +88,7 @@ def test_the_same_content_is_stored_once(engine: Engine) -> None:
 def test_an_unknown_ticker_timeframe_or_version_is_named_with_what_there_is(
     engine: Engine,
 ) -> None:
-    save_version(engine, "NEW", bars(), ORIGIN)
+    save_version(engine, "NEW", bars(), REPORT)
     store = PriceStore(engine)
 
     for arguments, says in (
@@ -106,7 +107,7 @@ def test_two_loads_of_one_ticker_at_once_both_end_and_one_is_current(engine: Eng
     def load_one(each: Bars) -> None:
         barrier.wait()
         try:
-            save_version(engine, "NEW", each, ORIGIN)
+            save_version(engine, "NEW", each, REPORT)
         except BaseException as error:
             faults.append(error)
 
@@ -124,7 +125,7 @@ def test_two_loads_of_one_ticker_at_once_both_end_and_one_is_current(engine: Eng
 def test_a_load_that_breaks_in_the_middle_leaves_nothing(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    save_version(engine, "NEW", bars(63.5), ORIGIN)
+    save_version(engine, "NEW", bars(63.5), REPORT)
     before = count(engine), current(engine)
 
     def broken(_: Bars) -> None:
@@ -132,15 +133,15 @@ def test_a_load_that_breaks_in_the_middle_leaves_nothing(
 
     monkeypatch.setattr("adapters.prices.loading.pack", broken)
     with pytest.raises(ConnectionError):
-        save_version(engine, "NEW", bars(63.6), ORIGIN)
+        save_version(engine, "NEW", bars(63.6), REPORT)
 
     assert (count(engine), current(engine)) == before
 
 
 def test_what_runs_refer_to_and_what_is_current_cannot_be_deleted(engine: Engine) -> None:
     old, new = bars(63.5), bars(63.6)
-    save_version(engine, "NEW", old, ORIGIN)
-    save_version(engine, "NEW", new, ORIGIN)
+    save_version(engine, "NEW", old, REPORT)
+    save_version(engine, "NEW", new, REPORT)
 
     with engine.begin() as connection:
         with pytest.raises(Conflict, match="current version"):
@@ -157,9 +158,9 @@ def test_what_runs_refer_to_and_what_is_current_cannot_be_deleted(engine: Engine
 
 def test_pruning_forgets_unused_versions_and_a_dry_run_only_lists_them(engine: Engine) -> None:
     old, new = bars(63.5), bars(63.6)
-    save_version(engine, "NEW", old, ORIGIN)
-    save_version(engine, "OTHER", old, ORIGIN)
-    save_version(engine, "NEW", new, ORIGIN)
+    save_version(engine, "NEW", old, REPORT)
+    save_version(engine, "OTHER", old, REPORT)
+    save_version(engine, "NEW", new, REPORT)
 
     assert [each.ticker for each in delete_unused(engine, dry_run=True)] == ["NEW"]
     assert count(engine) == (2, 3, 2)
@@ -171,7 +172,7 @@ def test_pruning_forgets_unused_versions_and_a_dry_run_only_lists_them(engine: E
 def test_a_version_records_how_many_bars_make_a_year(engine: Engine) -> None:
     bars = read_prices((DATA / "AAPL.csv").read_bytes(), Meaning(timeframe="1d")).bars
 
-    save_version(engine, "AAPL", bars, ORIGIN)
+    save_version(engine, "AAPL", bars, REPORT)
 
     with reading(engine) as connection:
         assert version(connection, "AAPL", "1d").bars_per_year == 252
@@ -192,7 +193,7 @@ def bars_larger_than_a_packet() -> Bars:
 def test_a_series_larger_than_a_packet_is_stored_in_parts(engine: Engine) -> None:
     many = bars_larger_than_a_packet()
 
-    save_version(engine, "MANY", many, ORIGIN)
+    save_version(engine, "MANY", many, REPORT)
 
     assert count(engine) == (1, 1, 3)
     assert PriceStore(engine).bars(many.data_hash).data_hash == many.data_hash

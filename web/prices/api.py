@@ -13,7 +13,7 @@ from adapters.prices.findings import Refused, in_words
 from adapters.prices.loading import Report, examine, load
 from adapters.prices.pruning import delete_version
 from adapters.prices.reading import Meaning
-from adapters.prices.store import Version, run_counts, version, versions_of
+from adapters.prices.store import Version, run_counts, versions_of
 from adapters.prices.table import unpacked
 from adapters.runs.times import utc_text
 from contracts.errors import InvalidRequest
@@ -24,7 +24,7 @@ from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
 from web.charts.windows import WINDOW, asked_window
 from web.operation import Argument, most_bytes, operation
 from web.parsers import flag, one_of, ticker_symbol, time_zone, words
-from web.platform import ask_database, platform
+from web.platform import platform
 
 blueprint = Blueprint("prices", __name__)
 
@@ -160,7 +160,7 @@ def _examined(ticker: str, meaning: Meaning) -> Report:
 @operation("200 text/csv: the bars", NO_VERSION)
 def file(ticker: str, timeframe: str, data_hash: str) -> Response:
     """The bars of a version as the CSV whose SHA-256 is its data_hash."""
-    held = ask_database(version, *named_series(ticker, timeframe), data_hash)
+    held = platform().prices.get(*named_series(ticker, timeframe), data_hash)
     response = Response(csv_chunks(platform().prices.bars(held.data_hash)), mimetype="text/csv")
     response.headers.set(
         "Content-Disposition",
