@@ -76,16 +76,6 @@ def tables_of(subject: Subject) -> list[Table]:
     return [each for each in metadata.tables.values() if rows_of(each).of == subject]
 
 
-def bytes_of(declared: Table) -> list[Column[Any]]:
-    """The columns that hold the bytes of a table's rows: those of any length, or else all texts."""
-    texts = [
-        each
-        for each in declared.c
-        if isinstance(each.type, String | LargeBinary) and "kept" not in each.info
-    ]
-    return [each for each in texts if isinstance(each.type, Text | LargeBinary)] or texts
-
-
 def read_from(index: str, declared: Table, query: Select[Any]) -> Select[Any]:
     """A query that reads a table by this index, whatever MySQL would prefer."""
     for dialect in MYSQL:

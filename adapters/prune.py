@@ -56,7 +56,7 @@ def _runs(engine: Engine, settings: Settings, dry_run: bool) -> Iterator[str]:
         removed += portion
     counted = ", ".join(f"{removed[part.name]:,} {part.name}" for part in parts())
     counted += f", {removed['audit']:,} rows of the audit" if settings.keep_audit_days else ""
-    yield f"{counted} {'would be ' if dry_run else ''}deleted, {removed['bytes'] / 1e6:,.1f} MB"
+    yield f"{counted} {'would be ' if dry_run else ''}deleted"
 
 
 def _prices(engine: Engine, dry_run: bool) -> Iterator[str]:

@@ -4,6 +4,7 @@ The numbers of now are counted, and the events say how they came about. So nothi
 to run to record it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,8 +13,7 @@ from sqlalchemy.engine import Connection, RowMapping
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
 
-from adapters.database import time_of
-from adapters.queue.liveness import counted
+from adapters.queue.liveness import Upkeep, upkeep
 from adapters.tables import run_events, runs
 from contracts.status import RunStatus
 from contracts.values import frozen
@@ -60,29 +60,24 @@ class QueuePoint:
 class QueueState:
     """The queue now, and how it came to this; times in seconds, oldest first, None where nothing is known."""
 
-    now: datetime
-    waiting: int
-    running: int
+    seen: Upkeep
     oldest_waiting: RowMapping | None
     waits_s: list[float]
     durations_s: list[float]
     points: list[QueuePoint]
+    step_s: int
 
 
 def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueState:
     """Now and the last `window_s` seconds in steps of `step_s`."""
-    now = time_of(connection)
+    seen = upkeep(connection)
     # steps begin at round times, so that a page that is loaded again shows the same steps
-    end = _floor(now, step_s) + timedelta(seconds=step_s)
+    end = _floor(seen.now, step_s) + timedelta(seconds=step_s)
     start = end - timedelta(seconds=window_s)
-    waiting, running = (
-        counted(connection, state) for state in (RunStatus.PENDING, RunStatus.RUNNING)
-    )
-    changes = _changes(connection, start, step_s)
-    points = _points(changes, waiting, running, start, window_s // step_s, step_s)
-    waits, durations = _times(connection, start)
+    moments = [start + timedelta(seconds=passed_s) for passed_s in range(0, window_s, step_s)]
+    points = _points(_changes(connection, start, step_s), seen, moments)
     return QueueState(
-        now, waiting, running, _oldest_waiting(connection), waits, durations, points
+        seen, _oldest_waiting(connection), *_times(connection, start), points, step_s
     )
 
 
@@ -120,44 +115,25 @@ def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, 
 
 
 def _points(
-    changes: dict[int, RowMapping],
-    waiting: int,
-    running: int,
-    start: datetime,
-    steps: int,
-    step_s: int,
+    changes: dict[int, RowMapping], seen: Upkeep, moments: Sequence[datetime]
 ) -> list[QueuePoint]:
-    most = zip(
-        _most(changes, "waiting", waiting, steps),
-        _most(changes, "running", running, steps),
-        strict=True,
-    )
-    ended = {step: int(change["ended"]) for step, change in changes.items()}
-    return [
-        QueuePoint(
-            start + timedelta(seconds=step * step_s),
-            most_waiting,
-            most_running,
-            ended.get(step, 0),
-        )
-        for step, (most_waiting, most_running) in enumerate(most)
-    ]
-
-
-def _most(changes: dict[int, RowMapping], state: str, now: int, steps: int) -> list[int]:
-    """The most runs in a state at a time in each step: what a step begins with, or a peak inside it.
+    """The most in each state at a time in each step: what it begins with, or a peak inside it.
 
     Those at the start are the present ones less everything that has changed since.
     """
-    first = count = now - sum(int(change[state]) for change in changes.values())
-    most = []
-    for step in range(steps):
-        highest = count
+    first = {"waiting": seen.waiting, "running": seen.running}
+    for past in changes.values():
+        first = {state: count - int(past[state]) for state, count in first.items()}
+    level, points = first, []
+    for step, at in enumerate(moments):
+        most, ended = level, 0
         if change := changes.get(step):
-            highest = max(count, first + int(change[f"{state}_peak"]))
-            count += int(change[state])
-        most.append(highest)
-    return most
+            peaks = {state: first[state] + int(change[f"{state}_peak"]) for state in first}
+            most = {state: max(level[state], peak) for state, peak in peaks.items()}
+            level = {state: count + int(change[state]) for state, count in level.items()}
+            ended = int(change["ended"])
+        points.append(QueuePoint(at, **most, ended=ended))
+    return points
 
 
 def _times(connection: Connection, start: datetime) -> tuple[list[float], list[float]]:

@@ -32,7 +32,7 @@ from sqlalchemy.engine import Connection, Engine, Row
 
 from adapters.access.audit import delete_old_entries
 from adapters.database import committed, database_now, reading
-from adapters.declarations import bytes_of, rows_of, tables_of
+from adapters.declarations import rows_of, tables_of
 from adapters.portfolio_tables import portfolios
 from adapters.settings import Settings
 from adapters.studies.store import batch_of, living_studies
@@ -53,34 +53,29 @@ GOES = {
     "runs": _WHOLE,
     "batches": _WHOLE,
 }
-Removed = Counter[str]  # rows by part, and "bytes"
+Removed = Counter[str]  # rows by part
 
 
 @frozen
 class Part:
-    """What is deleted together of a run: its rows in a table, or columns of its own row, which are cleared."""
+    """What is deleted together of a run: its rows in a table, or columns of its own row there, which are cleared."""
 
     name: str
     kept: str | None
     table: Table
-    columns: Sequence[Column[Any]]  # that hold its bytes
-    is_cleared: bool = False
+    cleared: Sequence[Column[Any]] = ()
 
     def removal(self) -> Delete | Update:
         """The statement that removes it of all runs."""
-        return (
-            update(self.table).values(dict.fromkeys(self.columns))
-            if self.is_cleared
-            else delete(self.table)
-        )
+        if self.cleared:
+            return update(self.table).values(dict.fromkeys(self.cleared))
+        return delete(self.table)
 
 
 def parts() -> list[Part]:
     """What there is of a run: its own row, what of it is cleared earlier, and its rows in other tables."""
     tables = [runs, *(each for each in tables_of("run") if each is not runs)]
-    own, *others = (
-        Part(rows_of(each).kind, rows_of(each).kept, each, bytes_of(each)) for each in tables
-    )
+    own, *others = (Part(rows_of(each).kind, rows_of(each).kept, each) for each in tables)
     return [own, *chain.from_iterable(map(_cleared, tables)), *others]
 
 
@@ -91,10 +86,7 @@ def _cleared(declared: Table) -> Iterator[Part]:
         if kept := column.info.get("kept"):
             columns.setdefault(kept, []).append(column)
     of = "" if declared is runs else f" of {rows_of(declared).kind}"
-    return (
-        Part(f"{kept}{of}", kept, declared, mine, is_cleared=True)
-        for kept, mine in columns.items()
-    )
+    return (Part(f"{kept}{of}", kept, declared, mine) for kept, mine in columns.items())
 
 
 def is_configured(settings: Settings) -> bool:
@@ -188,9 +180,8 @@ class _Walk:
             if not run_ids:
                 continue
             mine = part.table.c.run_id.in_(run_ids)
-            sizes = (func.coalesce(func.sum(func.length(column)), 0) for column in part.columns)
-            count, *bytes_ = connection.execute(select(func.count(), *sizes).where(mine)).one()
-            removed += Counter({part.name: count, "bytes": int(sum(bytes_))})
+            counted = select(func.count()).select_from(part.table).where(mine)
+            removed += Counter({part.name: connection.execute(counted).scalar_one()})
             if not self._dry_run:
                 connection.execute(part.removal().where(mine))
         return removed
@@ -230,15 +221,10 @@ def _has(kept: str) -> ColumnElement[bool]:
     """Something is left that is kept as long as this."""
     mine = [part for part in parts() if part.kept == kept]
     columns = (
-        column.is_not(None)
-        for part in mine
-        if part.is_cleared and part.table is runs
-        for column in part.columns
+        column.is_not(None) for part in mine if part.table is runs for column in part.cleared
     )
     rows = (
-        exists().where(part.table.c.run_id == runs.c.run_id)
-        for part in mine
-        if not part.is_cleared
+        exists().where(part.table.c.run_id == runs.c.run_id) for part in mine if not part.cleared
     )
     return or_(*columns, *rows)
 

@@ -55,7 +55,6 @@ def test_its_rows_are_deleted_with_what_they_are_kept_as_long_as(
     with reading(submitter.engine) as connection:
         assert connection.execute(select(notes.c.run_id)).scalars().all() == [young]
     assert removed["notes"] == 1
-    assert removed["bytes"] >= 100
 
 
 def test_its_rows_alone_are_reason_enough_to_delete(submitter: Submitter, notes: Table) -> None:

@@ -210,7 +210,6 @@ def test_a_dry_run_counts_what_would_go_and_deletes_nothing(submitter: Submitter
         4,
         3,
     )
-    assert foreseen["bytes"] > 2 * 300 + 4 * 30
 
 
 def test_a_walk_that_ends_in_the_middle_has_deleted_whole_portions_and_the_next_one_goes_on(
@@ -250,7 +249,7 @@ def test_the_command_says_what_went(
     others = (
         "0 series of portfolios, 0 portfolios, 1 lines, 0 screens, 0 tags, 2 charts, 3 events"
     )
-    said = f"1 runs, 1 series, {others} would be deleted, 0.0 MB\n"
+    said = f"1 runs, 1 series, {others} would be deleted\n"
     assert command("--dry-run", KEEP_RUNS_DAYS="10") == said
     assert command(KEEP_RUNS_DAYS="10") == said.replace("would be ", "")
 

@@ -56,31 +56,21 @@ class _RunNumbers:
 
     def collect(self) -> Iterator[Metric]:
         with reading(platform().engine) as connection:
-            seen, room, counted = (
-                upkeep(connection),
-                bytes_by_kind(connection),
-                totals(connection),
-            )
-            differing = all_differing(connection)
+            seen, room = upkeep(connection), bytes_by_kind(connection)
+            counted, differing = totals(connection), all_differing(connection)
         states = {"pending": seen.waiting, "running": seen.running}
         yield _gauges("backtest_runs", "Runs that have not ended", "status", states)
         yield _gauges(
             "backtest_database_bytes", "Room that data takes, with indexes", "kind", room
         )
-        yield _gauges(
-            "backtest_age_seconds",
-            "Time since something that should be recent",
-            "of",
-            _ages_s(seen),
-        )
+        recent = "Time since something that should be recent"
+        yield _gauges("backtest_age_seconds", recent, "of", _ages_s(seen))
         yield GaugeMetricFamily(
             "backtest_screen_rows_differing", "Runs that differ from their screen", differing
         )
         yield from _counters(counted) if counted else ()
-        depths, refused = (
-            ask_queue(lambda queue: queue.depths()),
-            ask_queue(lambda queue: queue.refused()),
-        )
+        depths = ask_queue(lambda queue: queue.depths())
+        refused = ask_queue(lambda queue: queue.refused())
         if depths is None or refused is None:
             return  # no number is better than a wrong one
         yield _gauges("backtest_queue_depth", "Messages that wait in each queue", "queue", depths)
@@ -94,14 +84,12 @@ class _RunNumbers:
 
 def _ages_s(seen: Upkeep) -> dict[str, float]:
     """Of the oldest waiting run, 0 where none waits; of the last start; of the reconciler's word, 0 while one leads."""
-    oldest_s = seconds_between(seen.waiting_since, seen.now) or 0.0
-    known = {
+    ages_s = {
+        "oldest_waiting": seconds_between(seen.waiting_since, seen.now) or 0.0,
         "last_claim": seconds_between(seen.last_start, seen.now),
         "reconciler": seen.reconciler_gone_s,
     }
-    return {"oldest_waiting": oldest_s} | {
-        name: age_s for name, age_s in known.items() if age_s is not None
-    }
+    return {name: age_s for name, age_s in ages_s.items() if age_s is not None}
 
 
 def _gauges(name: str, words: str, label: str, values: Mapping[str, float]) -> Metric:
@@ -120,13 +108,12 @@ def _counters(counted: Totals) -> Iterator[Metric]:
         if key.startswith("transition/"):
             changes.add_metric(key.lower().split("/")[1:], count)
     yield changes
-    wait = HistogramMetricFamily(
-        "backtest_queue_wait_seconds", "From waiting to running, of each attempt"
+    waited, ran = (
+        "From waiting to running, of each attempt",
+        "From running to the end of each attempt",
     )
-    wait.add_metric([], *histogram(counted, WAIT))
-    run = HistogramMetricFamily("backtest_run_seconds", "From running to the end of each attempt")
-    run.add_metric([], *histogram(counted, RUN))
-    yield from (wait, run)
+    yield HistogramMetricFamily("backtest_queue_wait_seconds", waited, *histogram(counted, WAIT))
+    yield HistogramMetricFamily("backtest_run_seconds", ran, *histogram(counted, RUN))
 
 
 @blueprint.get("/metrics")

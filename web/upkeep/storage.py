@@ -1,6 +1,5 @@
 """How much room the data takes, and what is deleted when: a section of the queue's page."""
 
-from dataclasses import fields
 from functools import lru_cache
 from time import monotonic
 
@@ -27,11 +26,7 @@ FRESH_S = 60  # the page asks every second, and a database takes long to say wha
 def storage() -> Json:
     """Bytes by kind, largest first, what a day adds, what is left, and the settings of retention."""
     at = platform()
-    kept = [
-        _kept(at.settings, each.name)
-        for each in fields(Settings)
-        if each.name.startswith("keep_")
-    ]
+    kept = [_kept(at.settings, name) for name in KEPT]
     return _figures(at.engine, at.settings, int(monotonic() / FRESH_S)) | {"kept": kept}
 
 
@@ -39,13 +34,8 @@ def _kept(settings: Settings, name: str) -> Json:
     """A setting of retention, and in words what it is about."""
     unit, without = ("runs", "all") if name.endswith("_count") else ("days", "forever")
     value = getattr(settings, name)
-    return {
-        "words": KEPT[name],
-        "setting": name.upper(),
-        "value": value,
-        "unit": unit,
-        "without": without,
-    }
+    about = {"words": KEPT[name], "setting": name.upper(), "value": value}
+    return about | {"unit": unit, "without": without}
 
 
 @lru_cache(maxsize=1)
