@@ -1,10 +1,11 @@
 """What is odd about bars that are sound one by one: gaps, jumps, stale ends; and what a new version changes."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
-from adapters.prices.bars import CLOSES_ONLY, Bars, bar_date, bar_dates
+from adapters.prices.bars import CLOSES_ONLY, Bars, Column, bar_dates
 from adapters.prices.findings import listed
 from adapters.prices.looks import duration, usual_distance_s
 from adapters.prices.sessions import DAY_S, bars_per_year, is_at_weekend
@@ -58,19 +59,28 @@ def _gaps(bars: Bars) -> Iterator[str]:
 
 
 def _jumps(bars: Bars) -> Iterator[str]:
-    splits, large = list[str](), list[str]()
     opens, closes = bars.columns["Open"], bars.columns["Close"]
     factors, falls = closes[1:] / closes[:-1], closes[:-1] / opens[1:]
-    for place in np.flatnonzero((abs(factors - 1) > LEAST_JUMP) | (abs(falls - 1) > LEAST_JUMP)):
-        factor, day = float(factors[place]), bar_date(int(bars.times[place + 1]), bars.timeframe)
-        if _is_split(factor) or _is_fractional_split(float(falls[place])):
-            splits.append(f"{day} (×{factor:.3g})")
-        elif abs(factor - 1) > LARGEST_STEP:
-            large.append(f"{day} ({(factor - 1) * 100:+.0f}%)")
-    if splits:
+    places = np.flatnonzero((abs(factors - 1) > LEAST_JUMP) | (abs(falls - 1) > LEAST_JUMP))
+    factors, falls = factors[places], falls[places]
+    is_split = _are_near(np.maximum(factors, 1 / factors), SPLITS, SPLIT_TOLERANCE)
+    # it opens at 2/3, 3/4 or 4/5 of the close before
+    is_split |= _are_near(falls, FRACTIONAL_SPLITS, FRACTION_TOLERANCE)
+    days = bar_dates(bars.times[places + 1], bars.timeframe)
+    jumps = [*zip(days, factors, is_split, strict=True)]
+    if splits := [f"{day} (×{factor:.3g})" for day, factor, split in jumps if split]:
         yield f"a jump looks like a split, {_times(len(splits))}, so the prices may not be adjusted: {listed(splits)}"
-    if large:
+    if large := [
+        f"{day} ({(factor - 1) * 100:+.0f}%)"
+        for day, factor, split in jumps
+        if not split and abs(factor - 1) > LARGEST_STEP
+    ]:
         yield f"a close moved by over {LARGEST_STEP:.0%} in one bar, {_times(len(large))}: {listed(large)}"
+
+
+def _are_near(ratios: Column, wanted: Sequence[float], tolerance: float) -> Any:
+    """(ratios,) whether each is one of those."""
+    return (abs(ratios[:, np.newaxis] / np.array(wanted) - 1) < tolerance).any(axis=1)
 
 
 def _lone_closes(bars: Bars) -> Iterator[str]:
@@ -80,17 +90,6 @@ def _lone_closes(bars: Bars) -> Iterator[str]:
 
 def _times(count: int) -> str:
     return "once" if count == 1 else f"{count:,} times"
-
-
-def _is_split(factor: float) -> bool:
-    """Whether a close changed by a whole factor, up or down."""
-    ratio = max(factor, 1 / factor)
-    return any(abs(ratio / whole - 1) < SPLIT_TOLERANCE for whole in SPLITS)
-
-
-def _is_fractional_split(fall: float) -> bool:
-    """Whether a bar opened at 2/3, 3/4 or 4/5 of the close before."""
-    return any(abs(fall / part - 1) < FRACTION_TOLERANCE for part in FRACTIONAL_SPLITS)
 
 
 def _volumes(bars: Bars) -> Iterator[str]:

@@ -6,12 +6,9 @@ to run to record it.
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, case, func, literal, select
+from sqlalchemy import ColumnElement, Integer, case, cast, func, select, text
 from sqlalchemy.engine import Connection, RowMapping
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.functions import FunctionElement
 
 from adapters.queue.liveness import Upkeep, upkeep
 from adapters.tables import run_events, runs
@@ -19,31 +16,6 @@ from contracts.status import RunStatus
 from contracts.values import frozen
 
 LATEST_TIMES = 1000  # runs over which waits and durations are taken
-
-
-class steps_after(FunctionElement[int]):
-    """In which step of `step_s` seconds after `start` a time lies: 0, 1, 2 …"""
-
-    type = Integer()
-    inherit_cache = True
-
-    def __init__(self, moment: Any, start: datetime, step_s: int) -> None:
-        super().__init__(
-            moment, literal(start.isoformat(" ", "microseconds")), literal(float(step_s))
-        )
-
-
-@compiles(steps_after, "sqlite")
-def _sqlite_steps(element: steps_after, compiler: Any, **options: Any) -> str:
-    moment, start, step_s = (compiler.process(each, **options) for each in element.clauses)
-    return f"CAST((julianday({moment}) - julianday({start})) * 86400.0 / {step_s} AS INTEGER)"
-
-
-@compiles(steps_after, "mysql")
-@compiles(steps_after, "mariadb")
-def _mysql_steps(element: steps_after, compiler: Any, **options: Any) -> str:
-    moment, start, step_s = (compiler.process(each, **options) for each in element.clauses)
-    return f"FLOOR(TIMESTAMPDIFF(MICROSECOND, CAST({start} AS DATETIME(6)), {moment}) / 1000000 / {step_s})"
 
 
 @frozen
@@ -87,6 +59,15 @@ def _floor(moment: datetime, step_s: int) -> datetime:
     return midnight + timedelta(seconds=seconds // step_s * step_s)
 
 
+def _step(connection: Connection, start: datetime, step_s: int) -> ColumnElement[int]:
+    """In which step after `start` an event lies: 0, 1, 2 …"""
+    if connection.dialect.name == "sqlite":
+        days = func.julianday(run_events.c.at) - func.julianday(str(start))
+        return cast(days * 86_400.0 / step_s, Integer)
+    passed_us = func.timestampdiff(text("MICROSECOND"), start, run_events.c.at)
+    return func.floor(passed_us / 1_000_000 / step_s)
+
+
 def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, RowMapping]:
     """Per step: by how much waiting and running changed, their peaks since `start`, and how many runs ended."""
     arrived, left = run_events.c.to_status, run_events.c.from_status
@@ -97,7 +78,7 @@ def _changes(connection: Connection, start: datetime, step_s: int) -> dict[int, 
     changes = {"waiting": change(RunStatus.PENDING), "running": change(RunStatus.RUNNING)}
     in_order = (run_events.c.at, run_events.c.id)
     events = select(
-        steps_after(run_events.c.at, start, step_s).label("step"),
+        _step(connection, start, step_s).label("step"),
         *(each.label(name) for name, each in changes.items()),
         *(
             func.sum(each).over(order_by=in_order, rows=(None, 0)).label(f"{name}_since")

@@ -13,7 +13,7 @@ from adapters.database import connect_database, reading
 from adapters.price_tables import price_parts, price_series, price_versions
 from adapters.prices.bars import Bars
 from adapters.prices.loading import examine, load, save_version
-from adapters.prices.pruning import delete_unused, delete_version
+from adapters.prices.pruning import delete_unused, delete_version, unused_versions
 from adapters.prices.reading import Meaning, read_prices
 from adapters.prices.store import PriceStore, packed_prices, version, versions_of
 from adapters.runs.new_runs import NewRun, insert_runs
@@ -156,15 +156,16 @@ def test_what_runs_refer_to_and_what_is_current_cannot_be_deleted(engine: Engine
     assert count(engine) == (1, 1, 1)
 
 
-def test_pruning_forgets_unused_versions_and_a_dry_run_only_lists_them(engine: Engine) -> None:
+def test_pruning_forgets_unused_versions_that_can_be_listed_before(engine: Engine) -> None:
     old, new = bars(63.5), bars(63.6)
     save_version(engine, "NEW", old, REPORT)
     save_version(engine, "OTHER", old, REPORT)
     save_version(engine, "NEW", new, REPORT)
 
-    assert [each.ticker for each in delete_unused(engine, dry_run=True)] == ["NEW"]
+    with reading(engine) as connection:
+        assert [each.ticker for each in unused_versions(connection)] == ["NEW"]
     assert count(engine) == (2, 3, 2)
-    delete_unused(engine, dry_run=False)
+    delete_unused(engine)
     assert count(engine) == (2, 2, 2)
     assert PriceStore(engine).bars(old.data_hash).data_hash == old.data_hash  # OTHER still has it
 
