@@ -2,382 +2,262 @@
 
 from typing import get_args
 
-from contracts.portfolio_request import Mode
 from contracts.run_result import ExitReason
-from contracts.status import RunStatus
-from contracts.study import StudyStatus
 from contracts.values import Json
 from web.documents.schema_parts import (
-    COUNT,
-    FLAG,
-    NUMBER,
-    OBJECT,
-    TEXT,
-    WHOLE,
-    alike,
     array,
+    fields,
+    having,
     json_object,
     keyed,
     or_null,
     page,
-    ref,
+    schema,
 )
 
-_SIDE = {"enum": ["buy", "sell"]}
-_GOAL = {"enum": ["max", "min"]}
-_STATUS_WORD = {"enum": [status.public for status in RunStatus]}
-_COUNTS = json_object({status.public: COUNT for status in RunStatus})
-_NAMED_RUN = json_object(alike("run_id ticker rule_type", TEXT))
-_SECONDS, _TEXT_OR_NULL, _COUNT_OR_NULL, _OBJECT_OR_NULL = map(
-    or_null, (NUMBER, TEXT, COUNT, OBJECT)
+_NAMED_RUN = having("run_id ticker rule_type: text")
+_SPREAD = having("average p50 p95 p99 max: number?")
+_RUN_TIMES = fields("created_at started_at completed_at: moment?, queue_wait_s run_s: number?")
+_ERROR = fields("error_type error_message: text?")
+_VERSION = fields(
+    "ticker timeframe data_hash first_bar last_bar: text, bars: count, bars_per_year: count?, "
+    "closes_only is_current: flag, source note loaded_by: text?, loaded_at: moment?"
 )
-_TRUTH = or_null(FLAG)  # null: a number in it has no value yet
-_SPREAD = json_object(alike("average p50 p95 p99 max", _SECONDS))
-_MOMENT = or_null(TEXT | {"format": "date-time"})
-_RUN_TIMES = alike("created_at started_at completed_at", _MOMENT) | alike(
-    "queue_wait_s run_s", _SECONDS
+_STUDY = fields(
+    "study_id title name kind ticker rule_type: text, status: study_state, "
+    "outcome: holds|luck|fails|none?, sentence: text?, created_at completed_at: moment?"
 )
-_ERROR = alike("error_type error_message", _TEXT_OR_NULL)
-_NUMBERS, _KNOWN = array(NUMBER), array(or_null(NUMBER))
-_TIMES = array(WHOLE) | {"description": "seconds since 1970, UTC"}
-_VERSION = (
-    alike("ticker timeframe data_hash first_bar last_bar", TEXT)
-    | {"bars": COUNT, "bars_per_year": _COUNT_OR_NULL, "closes_only": FLAG, "is_current": FLAG}
-    | alike("source note loaded_by", _TEXT_OR_NULL)
-    | {"loaded_at": _MOMENT}
+_BARS = fields(
+    "total first bars_per_point price_decimals: count, time: times, "
+    "open high low close volume: number[]"
 )
-_STUDY = (
-    alike("study_id title name kind ticker rule_type", TEXT)
-    | {"status": {"enum": [status.public for status in StudyStatus]}}
-    | {
-        "outcome": or_null({"enum": ["holds", "luck", "fails", "none"]}),
-        "sentence": _TEXT_OR_NULL,
-    }
-    | alike("created_at completed_at", _MOMENT)
-)
-_WINDOW = alike("total first bars_per_point", COUNT)
-_BARS = (
-    _WINDOW
-    | {"price_decimals": COUNT, "time": _TIMES}
-    | alike("open high low close volume", _NUMBERS)
-)
-_ACCOUNT = alike("equity holding drawdown_pct position", _NUMBERS) | {
-    "rolling_sharpe": _KNOWN,
-    "benchmark": or_null(TEXT | {"description": "the ticker that the run is held against"}),
-    "benchmark_equity": or_null(
-        _KNOWN | {"description": "of holding it; null before its first bar"}
-    ),
-    "trade_count": COUNT | {"description": "trades that were open on these bars"},
-    "trades": array(OBJECT) | {"description": "they, or none of too many"},
+_ACCOUNT = fields("equity holding drawdown_pct position: number[], rolling_sharpe: number?[]") | {
+    "benchmark": or_null(schema("text", "the ticker that the run is held against")),
+    "benchmark_equity": or_null(schema("number?[]", "of holding it; null before its first bar")),
+    "trade_count": schema("count", "trades that were open on these bars"),
+    "trades": schema("object[]", "they, or none of too many"),
 }
-_CURVE = (
-    alike("run_id name", TEXT)
-    | {"bars_per_point": COUNT, "time": _TIMES}
-    | alike("growth_pct drawdown_pct", _NUMBERS)
+_LINE = (
+    fields("name: text, pane: price|below")
+    | {"group": schema("text", "lines of one group share a pane")}
+    | fields("levels: number[], values: number?[]")
 )
-_LINE = {
-    "name": TEXT,
-    "pane": {"enum": ["price", "below"]},
-    "group": TEXT | {"description": "lines of one group share a pane"},
-    "levels": _NUMBERS,
-    "values": _KNOWN,
-}
-_HEADLINES = alike("total_return_pct sharpe_ratio max_drawdown_pct", _SECONDS)
-_PORTFOLIO = (
-    alike("portfolio_id title name", TEXT)
-    | {"status": _STATUS_WORD}
-    | alike("created_at completed_at", _MOMENT)
+_PORTFOLIO = fields(
+    "portfolio_id title name: text, status: state, created_at completed_at: moment?"
 )
-_LEG = (
-    alike("ticker rule_type run_id", TEXT)
-    | {
-        "params": OBJECT,
-        "weight": _SECONDS,
-        **alike("data_hash rule_id error_message", _TEXT_OR_NULL),
-    }
-    | {"status": {"enum": [*_STATUS_WORD["enum"], "deleted"]}}
-    | {
-        "contribution": _SECONDS
-        | {"description": "money, to the profit; null until it has completed"}
-    }
-)
-_ORDER = alike("date ticker reason", TEXT) | {"leg": COUNT, "side": {"enum": ["BUY", "SELL"]}}
+_LEG = fields(
+    "ticker rule_type run_id: text, params: object, weight: number?, "
+    "data_hash rule_id error_message: text?, status: pending|running|completed|failed|deleted"
+) | {"contribution": schema("number?", "money, to the profit; null until it has completed")}
 PORTFOLIO_TRADE: Json = {  # beside the fields of a run's trade
     "exit_reason": {"enum": [*get_args(ExitReason), "end_of_prices"]},
-    "leg": COUNT | {"description": "its number, from 0"},
-    "ticker": TEXT,
-    "resized": COUNT | {"description": "how often rebalancing changed it"},
-    "signal_date": TEXT | {"description": "of the bar whose signal opened it"},
-}
-_DEED = {
-    "id": COUNT,
-    "at": _MOMENT,
-    "actor": _TEXT_OR_NULL,
-    **alike("address action subject", TEXT),
-    "status": COUNT,
+    "leg": schema("count", "its number, from 0"),
+    "ticker": schema("text"),
+    "resized": schema("count", "how often rebalancing changed it"),
+    "signal_date": schema("text", "of the bar whose signal opened it"),
 }
 
 ANSWERS: dict[str, Json] = {
     "Bars": json_object(_BARS),
     "RunBars": json_object(
         _BARS | _ACCOUNT,
-        trailing_stop=_KNOWN
-        | {"description": "its level during the bar, of runs that asked for one"},
+        trailing_stop=schema("number?[]", "its level during the bar, of runs that asked for one"),
     ),
     "Curves": json_object(
         {
-            "curves": array(json_object(_CURVE)),
-            "benchmarks": array(
-                json_object({"name": TEXT, "time": _TIMES, "growth_pct": _KNOWN})
+            "curves": array(
+                having(
+                    "run_id name: text, bars_per_point: count, time: times, "
+                    "growth_pct drawdown_pct: number[]"
+                )
             ),
+            "benchmarks": array(having("name: text, time: times, growth_pct: number?[]")),
         }
     ),
     "Error": json_object(
-        {"error": TEXT},
-        errors=keyed(TEXT, "by field; of a bulk call by line.field"),
-        run_id=_TEXT_OR_NULL,
+        fields("error: text"),
+        errors=schema("text{}", "by field; of a bulk call by line.field"),
+        run_id=schema("text?"),
     ),
-    "RuleCheck": json_object(
-        {
-            "valid": FLAG,
-            "errors": keyed(TEXT, "by field; empty when valid"),
-            "places": keyed(
-                json_object(alike("line column", COUNT)),
-                "of the faults in the texts of FORMULA, from 1",
-            ),
-            "inputs": or_null(
-                array(TEXT) | {"description": "names that the texts leave open; null: unreadable"}
-            ),
-            "label": _TEXT_OR_NULL,
-            **alike("lookback_bars warmup_bars", _COUNT_OR_NULL),
-            "warnings": array(TEXT)
-            | {"description": "of a valid rule, what cannot have been meant"},
-        }
+    "RuleCheck": having(
+        "valid: flag",
+        errors=schema("text{}", "by field; empty when valid"),
+        places=keyed(having("line column: count"))
+        | {"description": "of the faults in the texts of FORMULA, from 1"},
+        inputs=or_null(schema("text[]", "names that the texts leave open; null: unreadable")),
+        **fields("label: text?, lookback_bars warmup_bars: count?"),
+        warnings=schema("text[]", "of a valid rule, what cannot have been meant"),
     ),
-    "Accepted": json_object(
-        {"run_id": TEXT, "status": _STATUS_WORD, **alike("status_url result_url", TEXT)}
-    ),
-    "Titled": json_object({"title": TEXT}),
-    "RunsChanged": json_object(
-        {"changed": COUNT, "left": keyed(COUNT, "as they were, by state; cancelled is one")}
+    "Accepted": having("run_id: text, status: state, status_url result_url: text"),
+    "Titled": having("title: text"),
+    "RunsChanged": having(
+        "changed: count", left=schema("count{}", "as they were, by state; cancelled is one")
     ),
     "Status": json_object(
-        {"run_id": TEXT, "status": _STATUS_WORD, "attempt": WHOLE, **_RUN_TIMES},
-        position=_COUNT_OR_NULL,
+        fields("run_id: text, status: state, attempt: whole") | _RUN_TIMES,
+        position=schema("count?"),
         queue_answers=or_null(
-            FLAG
-            | {"description": "of a waiting run: whether Redis is there to tell the position"}
+            schema("flag", "of a waiting run: whether Redis is there to tell the position")
         ),
         **_ERROR,
-        waiting_since=_MOMENT,
-        result_url=TEXT,
+        **fields("waiting_since: moment?, result_url: text"),
     ),
     "Lines": json_object(
-        _WINDOW | {"lines": or_null(array(json_object(_LINE)))},
-        note=TEXT | {"description": "why there are none"},
+        fields("total first bars_per_point: count")
+        | {"lines": or_null(array(json_object(_LINE)))},
+        note=schema("text", "why there are none"),
     ),
     "Explanation": json_object(
-        {
-            "bar": COUNT,
-            "date": TEXT,
-            "signal": {"enum": ["buy", "sell", "none"]},
+        fields("bar: count, date: text, signal: buy|sell|none")
+        | {
             "sides": or_null(
-                json_object(alike("buy sell", json_object({"met": _TRUTH, "words": TEXT})))
+                json_object(dict.fromkeys(("buy", "sell"), having("met: flag?, words: text")))
             ),
             "conditions": array(
-                json_object({"side": _SIDE, "words": TEXT, "met": _TRUTH}, member=TEXT)
+                json_object(
+                    fields("side: buy|sell, words: text, met: flag?"), member=schema("text")
+                )
             ),
-            "account": array(TEXT),
-            "sentence": TEXT,
-        },
-        note=TEXT | {"description": "why there are no sides"},
+        }
+        | fields("account: text[], sentence: text"),
+        note=schema("text", "why there are no sides"),
     ),
     "Stretch": json_object(
-        {
-            **alike("from to", COUNT),
-            **alike("first last sentence", TEXT),
-            "held_back": array(TEXT),
-        },
-        note=TEXT | {"description": "why nothing is said of the rule's conditions"},
+        fields("from to: count, first last sentence: text, held_back: text[]"),
+        note=schema("text", "why nothing is said of the rule's conditions"),
     ),
-    "Audit": page("audit", json_object(_DEED | alike("run_id batch_id", _TEXT_OR_NULL))),
+    "Audit": page(
+        "audit",
+        having(
+            "id: count, at: moment?, actor: text?, address action subject: text, status: count, "
+            "run_id batch_id: text?"
+        ),
+    ),
     "Strangers": json_object(
-        {
-            "strangers": array(
-                json_object({"hour": TEXT, "kind": TEXT, "status": COUNT, "requests": COUNT})
-            )
-        }
+        {"strangers": array(having("hour kind: text, status requests: count"))}
     ),
     "BatchRun": json_object(
-        _NAMED_RUN["properties"]
-        | {"params": OBJECT, "status": _STATUS_WORD, "attempt": WHOLE, "metrics": _OBJECT_OR_NULL}
-        | {"request_hash": TEXT, **_RUN_TIMES},
-        title=TEXT,
-        **alike("rule_id label", _TEXT_OR_NULL),
+        fields(
+            "run_id ticker rule_type: text, params: object, status: state, attempt: whole, "
+            "metrics: object?, request_hash: text"
+        )
+        | _RUN_TIMES,
+        **fields("title: text, rule_id label: text?"),
         **_ERROR,
     ),
-    "Bulk": json_object(
-        {"batch_id": TEXT, **alike("runs new", COUNT), "status_url": TEXT}
-        | {"existing": keyed(COUNT), "run_ids": array(_TEXT_OR_NULL)}
-        | {
-            "on_other_prices": COUNT
-            | {"description": "runs that the batch had already, of other versions of prices"}
-        }
+    "Bulk": having(
+        "batch_id: text, runs new: count, status_url: text, existing: count{}, run_ids: text?[]",
+        on_other_prices=schema(
+            "count", "runs that the batch had already, of other versions of prices"
+        ),
     ),
-    "SweepAccepted": json_object(
-        {"batch_id": TEXT, **alike("runs new on_other_prices", COUNT), "status_url": TEXT}
-        | {"existing": keyed(COUNT), "run_ids": array(_TEXT_OR_NULL)}
-        | {"first_requests": array(OBJECT), "ranking": _OBJECT_OR_NULL}
+    "SweepAccepted": having(
+        "batch_id: text, runs new on_other_prices: count, status_url: text, existing: count{}, "
+        "run_ids: text?[], first_requests: object[], ranking: object?"
     ),
-    "Batch": json_object(
-        alike("batch_id title", TEXT)
-        | {"runs": COUNT, **alike("created_at completed_at", _MOMENT)}
-        | {
-            "counts": _COUNTS,
-            "cancelled": COUNT,
-            "failures": keyed(COUNT),
-            "throughput_per_s": _SECONDS,
-        }
-        | {
-            "seconds_left": _SECONDS
-            | {"description": "a guess by the runs so far; null before there is one"}
-        }
-        | {**alike("queue_wait_s run_s", _SPREAD), **alike("metric note", TEXT), "goal": _GOAL}
-        | {"constraints": array(TEXT), "leaderboard": array(ref("BatchRun"))}
+    "Batch": having(
+        "batch_id title: text, runs: count, created_at completed_at: moment?, "
+        "counts: state_counts, cancelled: count, failures: count{}, throughput_per_s: number?",
+        seconds_left=schema("number?", "a guess by the runs so far; null before there is one"),
+        queue_wait_s=_SPREAD,
+        run_s=_SPREAD,
+        **fields(
+            "metric note: text, goal: max|min, constraints: text[], leaderboard: BatchRun[]"
+        ),
     ),
-    "Runs": json_object(
-        {"runs": array(ref("ListedRun")), **alike("next previous", _TEXT_OR_NULL)}
+    "Runs": having("runs: ListedRun[], next previous: text?"),
+    "ListedRun": having(
+        "run_id title ticker timeframe rule_type: text, rule_id label batch_id error_type: text?, "
+        "status: state, metrics: number?{}?",
+        **_RUN_TIMES,
     ),
-    "ListedRun": json_object(
-        alike("run_id title ticker timeframe rule_type", TEXT)
-        | alike("rule_id label batch_id error_type", _TEXT_OR_NULL)
-        | {"status": _STATUS_WORD, "metrics": or_null(keyed(_SECONDS)), **_RUN_TIMES}
+    "Batches": page("batches", schema("ListedBatch")),
+    "ListedBatch": having(
+        "batch_id title: text, runs: count, counts: state_counts, cancelled: count",
+        progress_pct=schema("number") | {"minimum": 0, "maximum": 100},
+        **fields("created_at last_activity_at: moment?"),
+        first_run=_NAMED_RUN,
+        last_run=_NAMED_RUN,
     ),
-    "Batches": page("batches", ref("ListedBatch")),
-    "ListedBatch": json_object(
-        alike("batch_id title", TEXT)
-        | {"runs": COUNT, "counts": _COUNTS, "cancelled": COUNT}
-        | {"progress_pct": NUMBER | {"minimum": 0, "maximum": 100}}
-        | alike("created_at last_activity_at", _MOMENT)
-        | alike("first_run last_run", _NAMED_RUN)
+    "BatchPage": having("batch_id: text, runs: BatchRun[], next_after: text?"),
+    "Points": having(
+        "batch_id: text, run_ids: text[], runs chosen: count, params metrics about: object"
     ),
-    "BatchPage": json_object(
-        {"batch_id": TEXT} | page("runs", ref("BatchRun"), TEXT)["properties"]
+    "ScreenAccepted": having(
+        "screen_id: text, combinations jobs: count, status_url result_url: text"
     ),
-    "Points": json_object(
-        {
-            "batch_id": TEXT,
-            "run_ids": array(TEXT),
-            **alike("runs chosen", COUNT),
-            **alike("params metrics about", OBJECT),
-        }
+    "Screen": having(
+        "screen_id title: text, name: text?, status: state, rule_type: text, tickers: text[], "
+        "combinations done: count, error_type error_message: text?, "
+        "created_at completed_at: moment?, metric: text, goal: max|min, constraints: text[], "
+        "receipts: object[], leaderboard: ScreenRow[]"
     ),
-    "ScreenAccepted": json_object(
-        {
-            "screen_id": TEXT,
-            **alike("combinations jobs", COUNT),
-            **alike("status_url result_url", TEXT),
-        }
+    "ScreenBatch": having(
+        "batch_id: text, runs new: count, run_ids: text[], status_url result_url: text"
     ),
-    "Screen": json_object(
-        alike("screen_id title", TEXT)
-        | {
-            "name": _TEXT_OR_NULL,
-            "status": _STATUS_WORD,
-            "rule_type": TEXT,
-            "tickers": array(TEXT),
-        }
-        | alike("combinations done", COUNT)
-        | _ERROR
-        | alike("created_at completed_at", _MOMENT)
-        | {"metric": TEXT, "goal": _GOAL, "constraints": array(TEXT), "receipts": array(OBJECT)}
-        | {"leaderboard": array(ref("ScreenRow"))}
+    "ScreenRow": having(
+        "number: count, ticker: text, params: object, metrics: number?{}, run_id: text?",
+        is_equal=or_null(schema("flag", "whether its run came to the same metrics")),
     ),
-    "ScreenBatch": json_object(
-        {"batch_id": TEXT, **alike("runs new", COUNT), "run_ids": array(TEXT)}
-        | alike("status_url result_url", TEXT)
-    ),
-    "ScreenRow": json_object(
-        {
-            "number": COUNT,
-            "ticker": TEXT,
-            "params": OBJECT,
-            "metrics": keyed(_SECONDS),
-            "run_id": _TEXT_OR_NULL,
-        }
-        | {
-            "is_equal": or_null(
-                FLAG | {"description": "whether its run came to the same metrics"}
-            )
-        }
-    ),
-    "StudyAccepted": json_object(alike("study_id batch_id status_url page_url", TEXT)),
+    "StudyAccepted": having("study_id batch_id status_url page_url: text"),
     "Studies": page("studies", json_object(_STUDY)),
     "Study": json_object(
         _STUDY
-        | {"batch_id": TEXT, "request": ref("StudyRequest"), "windows": array(OBJECT)}
-        | {"runs": json_object(alike("training test", COUNT)), "counts": or_null(_COUNTS)}
+        | fields("batch_id: text, request: StudyRequest, windows: object[]")
+        | {"runs": having("training test: count"), "counts": schema("state_counts?")}
         | {
-            "seconds_left": _SECONDS
-            | {"description": "until all its Jobs have ended, a guess; null before there is one"}
+            "seconds_left": schema(
+                "number?", "until all its Jobs have ended, a guess; null before there is one"
+            )
         }
-        | {"choices": or_null(array(OBJECT)), "verdict": _OBJECT_OR_NULL}
+        | fields("choices: object[]?, verdict: object?")
     ),
-    "PortfolioAccepted": json_object(
-        {"legs": COUNT} | alike("portfolio_id status_url page_url", TEXT)
-    ),
+    "PortfolioAccepted": having("legs: count, portfolio_id status_url page_url: text"),
     "Portfolios": page(
         "portfolios",
         json_object(
             _PORTFOLIO
-            | {"mode": {"enum": [*get_args(Mode)]}, "tickers": array(TEXT), "legs": COUNT}
-            | _HEADLINES
+            | fields(
+                "mode: mode, tickers: text[], legs: count, "
+                "total_return_pct sharpe_ratio max_drawdown_pct: number?"
+            )
         ),
     ),
     "Portfolio": json_object(
         _PORTFOLIO
-        | {"batch_id": TEXT, "request": ref("PortfolioRequest"), **_ERROR}
-        | {"legs": array(json_object(_LEG, **alike("first_date last_date", TEXT), ends=FLAG))}
-        | alike("data_hash result_hash engine_version analysis_version image_tag", _TEXT_OR_NULL)
-        | {"metrics": or_null(keyed(_SECONDS)), "metrics_notes": keyed(TEXT)},
-        equity_curve=array(ref("EquityPoint")),
-        drawdown_curve=array(ref("DrawdownPoint")),
-        trades=array(ref("PortfolioTrade")),
+        | fields("batch_id: text, request: PortfolioRequest, error_type error_message: text?")
+        | {"legs": array(json_object(_LEG, **fields("first_date last_date: text, ends: flag")))}
+        | fields(
+            "data_hash result_hash engine_version analysis_version image_tag: text?, "
+            "metrics: number?{}?, metrics_notes: text{}"
+        ),
+        **fields(
+            "equity_curve: EquityPoint[], drawdown_curve: DrawdownPoint[], trades: PortfolioTrade[]"
+        ),
         left_out=json_object(
-            {"counts": keyed(COUNT, "by reason"), "orders": array(json_object(_ORDER))}
+            {
+                "counts": schema("count{}", "by reason"),
+                "orders": array(having("date ticker reason: text, leg: count, side: BUY|SELL")),
+            }
         ),
-        **alike("interest borrow_fees", NUMBER),
-        weights=json_object(
-            {"dates": array(TEXT), "money": array(_NUMBERS | {"description": "by leg"})}
-        ),
-        correlations=json_object({"legs": array(COUNT), "of": array(_KNOWN)}),
-        notes=array(TEXT),
+        **fields("interest borrow_fees: number"),
+        weights=having("dates: text[]", money=array(schema("number[]", "by leg"))),
+        correlations=json_object({"legs": schema("count[]"), "of": schema("number?[][]")}),
+        notes=schema("text[]"),
     ),
-    "PortfolioCurves": json_object(
-        {
-            "time": _TIMES,
-            **alike("equity held_equally drawdown_pct positions", _NUMBERS),
-            "invested_pct": _KNOWN,
-        }
-        | {"benchmark": or_null(json_object({"name": TEXT, "equity": _KNOWN}))}
+    "PortfolioCurves": having(
+        "time: times, equity held_equally drawdown_pct positions: number[], "
+        "invested_pct: number?[]",
+        benchmark=or_null(having("name: text, equity: number?[]")),
     ),
     "PriceSeries": json_object({"series": array(json_object(_VERSION))}),
-    "PriceVersions": json_object(
-        alike("ticker timeframe", TEXT)
-        | {"versions": array(json_object(_VERSION | {"runs": COUNT, "report": _OBJECT_OR_NULL}))}
+    "PriceVersions": having(
+        "ticker timeframe: text",
+        versions=array(json_object(_VERSION | fields("runs: count, report: object?"))),
     ),
-    "PriceReport": json_object(
-        alike("ticker timeframe looks", TEXT)
-        | {
-            "timezone": _TEXT_OR_NULL,
-            "outcome": {"enum": ["new", "changed", "unchanged"]},
-            "stored": FLAG,
-            "data_hash": TEXT,
-            "bars": COUNT,
-        }
-        | alike("first_bar last_bar", TEXT)
-        | {"closes_only": FLAG}
-        | alike("added revised removed", COUNT)
-        | {"done": array(TEXT), "warnings": array(OBJECT)}
+    "PriceReport": having(
+        "ticker timeframe looks: text, timezone: text?, outcome: new|changed|unchanged, "
+        "stored: flag, data_hash: text, bars: count, first_bar last_bar: text, closes_only: flag, "
+        "added revised removed: count, done: text[], warnings: object[]"
     ),
 }
