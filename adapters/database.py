@@ -10,17 +10,30 @@ from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
 
-from sqlalchemy import DateTime, Select, Table, create_engine, event, insert, literal, select
+from sqlalchemy import (
+    URL,
+    Connection,
+    DateTime,
+    Engine,
+    Select,
+    Table,
+    create_engine,
+    event,
+    insert,
+    literal,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects import mysql
-from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.pool import NullPool
 from sqlalchemy.sql.functions import FunctionElement
 
 from adapters.database_errors import (
     MYSQL_CONNECTING,
-    is_duplicate_key,
+    DuplicateKey,
+    duplicate_key,
     is_transient,
     is_unreachable,
 )
@@ -79,6 +92,7 @@ def connect_database(
     pool: Json = _POOL | {"pool_size": pool_size} if pool_size else _NO_POOL
     arguments = _mysql_arguments(url, REACH_S if pool_size else answer_s)
     engine = create_engine(url, connect_args=arguments, pool_reset_on_return=None, **pool)
+    event.listen(engine, "handle_error", duplicate_key)
     event.listen(engine, "reset", _reset_mysql)
     event.listen(engine, "connect", _prepare_mysql)
     event.listen(engine, "begin", _begin_mysql)
@@ -168,6 +182,7 @@ def _connect_sqlite(url: URL, busy_s: int) -> Engine:
     engine = create_engine(
         url, connect_args={"timeout": min(busy_s, SILENCE_S)}, poolclass=NullPool
     )
+    event.listen(engine, "handle_error", duplicate_key)
     event.listen(engine, "do_connect", _require_file)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -258,9 +273,7 @@ def inserted(connection: Connection, table: Table, **values: Any) -> bool:
     try:
         with connection.begin_nested():
             connection.execute(insert(table).values(**values))
-    except IntegrityError as error:
-        if not is_duplicate_key(error):
-            raise
+    except DuplicateKey:
         return False
     return True
 

@@ -2,6 +2,7 @@
 
 import sqlite3
 
+from sqlalchemy import ExceptionContext
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError, SQLAlchemyError
 
 MYSQL_CONNECTING = frozenset({2003, 2013})  # nobody there, or no answer
@@ -22,8 +23,19 @@ _TRANSIENT |= {
 }
 
 
-def is_duplicate_key(error: IntegrityError) -> bool:
-    """True when a unique index refused the row, as opposed to a fault of the statement."""
+class DuplicateKey(IntegrityError):
+    """A unique index refused the row, as opposed to a fault of the statement."""
+
+
+def duplicate_key(context: ExceptionContext) -> DuplicateKey | None:
+    """What the error of a statement is raised as instead, if a unique index has refused the row."""
+    error = context.sqlalchemy_exception
+    if not isinstance(error, IntegrityError) or not _is_duplicate(error):
+        return None
+    return DuplicateKey(error.statement, error.params, error.orig)  # type: ignore[arg-type]
+
+
+def _is_duplicate(error: IntegrityError) -> bool:
     if isinstance(error.orig, sqlite3.IntegrityError):
         return "UNIQUE constraint failed" in str(error.orig)
     return _error_number(error) == _MYSQL_DUPLICATE_KEY

@@ -5,8 +5,7 @@ The users are made, without any rights, by an administrator of the server: k8s/m
 
 from collections.abc import Iterator
 
-from sqlalchemy import Table
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, Table
 
 from adapters.declarations import rows_of
 from adapters.tables import metadata, runs

@@ -1,7 +1,6 @@
 """Which of several equal processes does the work: the one that holds a named row, for as long as it renews it."""
 
-from sqlalchemy import case, or_, select, update
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Connection, Engine, case, or_, select, update
 
 from adapters.database import database_now, inserted
 from adapters.queue_tables import leases
@@ -45,7 +44,7 @@ def _led_s(connection: Connection, name: str) -> float:
 
 def leading_image(connection: Connection, name: str) -> str | None:
     """The image of whoever leads, or led last; None when that is not known."""
-    return connection.execute(select(leases.c.image_tag).where(leases.c.name == name)).scalar()
+    return connection.scalar(select(leases.c.image_tag).where(leases.c.name == name))
 
 
 def give_up_lead(engine: Engine, name: str, holder: str) -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Table
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, Table
 
 from adapters.database import portions
 from contracts.errors import PlatformError

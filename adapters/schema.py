@@ -10,8 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Column, Table, inspect, text
-from sqlalchemy.engine import Engine
+from sqlalchemy import Column, Engine, Table, inspect, text
 from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.schema import CreateColumn
 from sqlalchemy.sql.schema import ScalarElementColumnDefault

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from adapters.access.audit import record_entry

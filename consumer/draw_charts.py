@@ -5,13 +5,13 @@ Exit code 0: they are there. 1: the run or its prices are not, or it has not com
 
 import logging
 import sys
+from contextlib import suppress
 
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Engine
 
 from adapters.charts.render import render_charts
 from adapters.database import committed, connect_database, reading
-from adapters.database_errors import is_duplicate_key
+from adapters.database_errors import DuplicateKey
 from adapters.prices.store import PriceStore
 from adapters.runs.queries import chart_names, run_row
 from adapters.runs.run_bars import run_bars
@@ -36,11 +36,8 @@ def draw_charts(engine: Engine, run_id: str) -> None:
         return
     drawn = render_charts(run_bars(row, PriceStore(engine).bars))
     charts = {name: png for name, png in drawn.items() if name not in stored}
-    try:
+    with suppress(DuplicateKey):  # somebody else has drawn the same
         committed(engine, lambda connection: save_charts(connection, run_id, charts))
-    except IntegrityError as error:
-        if not is_duplicate_key(error):  # somebody else has drawn the same
-            raise
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Connection, Engine
 
 from adapters.database import retried
 from adapters.database_errors import is_transient

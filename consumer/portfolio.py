@@ -9,7 +9,7 @@ from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection
 
 from adapters.metrics.excursions import excursions
 from adapters.metrics.measured import Array, Measured
@@ -24,7 +24,7 @@ from adapters.prices.run_prices import benchmark_closes
 from adapters.prices.store import packed_prices
 from adapters.runs.stored_series import decode_signals, encode_equity, encode_trades
 from adapters.sparkline import encode_sparkline
-from adapters.tables import runs
+from adapters.tables import RUN
 from consumer.backtest import TRADE_FIELDS, Outcome, result_hash
 from consumer.run_engine import Exits
 from consumer.setup import Setup
@@ -100,7 +100,7 @@ def portfolio(connection: Connection, portfolio_id: str, image_tag: str) -> Outc
 
 def _legs(connection: Connection, plan: Portfolio) -> tuple[list[LegRun], PackedPrices | None]:
     """The run of each leg, prices being read once for all that share them, and those of the benchmark."""
-    rows = legs_of(connection, plan.legs, runs.c.request_json, runs.c.signals_json)
+    rows = legs_of(connection, plan.legs, RUN.request_json, RUN.signals_json)
     read = cache(partial(packed_prices, connection))
     found = []
     for number, run_id in enumerate(plan.legs):

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping
 from sqlalchemy.exc import DBAPIError
 
 from adapters.database import reading
@@ -23,7 +23,7 @@ from adapters.portfolios.store import (
 )
 from adapters.runs.new_runs import NewRun, insert_runs
 from adapters.runs.queries import run_row
-from adapters.tables import runs
+from adapters.tables import RUN
 from contracts.errors import QueueUnavailable
 from contracts.portfolio_request import DEFAULT_CAPITAL, PortfolioStatus
 from contracts.run_request import RunRequest
@@ -72,7 +72,7 @@ class Portfolios:
     def _advance(self, portfolio_id: str) -> None:
         with reading(self._engine) as connection:
             plan = portfolio_of(portfolio_row(connection, portfolio_id))
-            legs = legs_of(connection, plan.legs, *runs.c["error_message", "rule_id", "ticker"])
+            legs = legs_of(connection, plan.legs, *RUN["error_message", "rule_id", "ticker"])
         if any(not RunStatus(leg["status"]).is_terminal for leg in legs.values()):
             return
         if reason := _fault(plan, legs):

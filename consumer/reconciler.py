@@ -19,7 +19,7 @@ from contextlib import suppress  # noqa: E402
 from typing import NoReturn  # noqa: E402
 from uuid import uuid4  # noqa: E402
 
-from sqlalchemy.engine import Engine  # noqa: E402
+from sqlalchemy import Engine  # noqa: E402
 from sqlalchemy.exc import DBAPIError  # noqa: E402
 
 from adapters.database import committed, connect_database  # noqa: E402

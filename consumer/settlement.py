@@ -2,7 +2,7 @@
 
 import logging
 
-from sqlalchemy.engine import Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from adapters.logs import log_context
@@ -97,10 +97,7 @@ class Settlement:
     def _enqueue_next(self, status: RunStatus) -> None:
         if status is not RunStatus.PENDING:
             return
-        request, attempt = self._held.request, self._held.attempt + 1
-        message = RunMessage(
-            self._held.run_id, attempt, request.to_json(), is_bulk=request.batch_id is not None
-        )
+        message = RunMessage.of(self._held.request, self._held.attempt + 1)
         try:
             RunQueue(self._settings).enqueue([message])
             persist(

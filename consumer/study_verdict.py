@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Connection, Engine
 
 from adapters.database import connect_database, reading
 from adapters.logs import configure_logging

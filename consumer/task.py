@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from rq.timeouts import JobTimeoutException, UnixSignalDeathPenalty
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, ProgrammingError
 
 from adapters.database import reading

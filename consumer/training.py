@@ -1,7 +1,7 @@
 """The training parts of a study that are tried by screens: their Jobs, and what leader and verdict read of them."""
 
 import numpy as np
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection
 
 from adapters.batches.choice import Metrics
 from adapters.batches.leaderboard import Ranking, ranking_by

@@ -6,7 +6,7 @@ from datetime import datetime
 import pymysql  # noqa: F401
 import sqlalchemy.dialects.mysql.pymysql
 import sqlalchemy.dialects.sqlite  # noqa: F401
-from sqlalchemy.engine import make_url
+from sqlalchemy import make_url
 
 import consumer.draw_charts
 import consumer.permutation

@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from redis.exceptions import RedisError
 from rq.job import Job
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from adapters.database import reading

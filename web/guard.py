@@ -27,13 +27,12 @@ from werkzeug.exceptions import (
 )
 
 from adapters.access.tokens import digest_of
-from adapters.database import reading
 from adapters.logs import set_log_context
 from web.actors import are_tokens_asked_for, asking, holder_of
 from web.arguments import read_body
 from web.operation import MAX_BODY_BYTES, current_operation, operation
 from web.ownership import refuse_others
-from web.platform import platform
+from web.platform import platform, reading_database
 
 blueprint = Blueprint("access", __name__)
 
@@ -158,7 +157,7 @@ def _check_scope() -> None:
         raise Forbidden(f"{g.actor.name} may {g.actor.scope}; the scope {needed} is needed here")
     if current_operation().owned:
         [(kind, name)] = (request.view_args or {}).items()
-        with reading(platform().engine) as connection:
+        with reading_database() as connection:
             refuse_others(connection, kind, name)
 
 

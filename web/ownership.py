@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from flask import g
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection
 from werkzeug.exceptions import Forbidden
 
 from adapters.access.owners import submitter, submitters

@@ -1,10 +1,11 @@
 """What the views work with: one set of connections per web process."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import Concatenate, ParamSpec, TypeVar, cast
 
 from flask import current_app
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Connection, Engine
 
 from adapters.access.tokens import TokenStore
 from adapters.database import committed, connect_database, reading
@@ -45,19 +46,16 @@ def build_platform(settings: Settings) -> Platform:
     """Connect lazily to everything that the settings name."""
     engine = connect_database(settings.database_url, pool_size=POOL_SIZE)
     queue, glance = RunQueue(settings), Glance(settings)
-    submission = Submission(engine, queue, glance, settings)
-    tokens = TokenStore(engine, settings.api_tokens)
-    prices, rates, readiness = PriceStore(engine), Rates(settings), Readiness(settings)
     return Platform(
         settings,
         engine,
         queue,
         glance,
-        prices,
-        submission,
-        tokens,
-        rates,
-        readiness,
+        PriceStore(engine),
+        Submission(engine, queue, glance, settings),
+        TokenStore(engine, settings.api_tokens),
+        Rates(settings),
+        Readiness(settings),
         Strangers(engine),
     )
 
@@ -67,11 +65,16 @@ def platform() -> Platform:
     return cast(Platform, current_app.extensions[_KEY])
 
 
+def reading_database() -> AbstractContextManager[Connection]:
+    """A connection for queries that all see one state."""
+    return reading(platform().engine)
+
+
 def ask_database(
     query: Callable[Concatenate[Connection, P], T], *given: P.args, **named: P.kwargs
 ) -> T:
     """What one query finds, over a connection of its own."""
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         return query(connection, *given, **named)
 
 

@@ -3,11 +3,9 @@
 from collections.abc import Callable, Sequence
 from uuid import uuid4
 
-from sqlalchemy import Column, RowMapping
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Column, Connection, RowMapping
 
-from adapters.database_errors import is_duplicate_key
+from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor
 from adapters.runs.idempotency import row_with_key
 from contracts.errors import Conflict
@@ -39,8 +37,8 @@ def recorded_once(
         return row_id, False
     try:
         record(new_id, key, actor)
-    except IntegrityError as error:  # the same call has come twice at the same time
-        if not is_duplicate_key(error) or not (row_id := known()):
+    except DuplicateKey:  # the same call has come twice at the same time
+        if not (row_id := known()):
             raise
         return row_id, False
     return new_id, True

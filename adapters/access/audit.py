@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping, delete, func, insert, select, update
 
 from adapters.access_tables import audit, strangers
 from adapters.database import database_now, reading, time_of

@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import select
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, select
 
 from adapters.portfolio_tables import portfolios
 from adapters.studies.store import study_id_of
 from adapters.study_tables import studies
-from adapters.tables import runs
+from adapters.tables import RUN
 
 _NAMED = {
-    "run_id": runs.c.run_id,
-    "batch_id": runs.c.batch_id,
+    "run_id": RUN.run_id,
+    "batch_id": RUN.batch_id,
     "study_id": studies.c.study_id,
-    "screen_id": runs.c.run_id,
+    "screen_id": RUN.run_id,
     "portfolio_id": portfolios.c.run_id,
 }
 
@@ -36,5 +35,5 @@ def submitter(connection: Connection, kind: str, name: str) -> str | None:
 
 def submitters(connection: Connection, run_ids: Sequence[str]) -> set[str | None]:
     """Who submitted these runs, those that exist."""
-    query = select(runs.c.submitted_by).where(runs.c.run_id.in_(run_ids)).distinct()
+    query = select(RUN.submitted_by).where(RUN.run_id.in_(run_ids)).distinct()
     return {*connection.scalars(query)}

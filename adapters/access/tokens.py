@@ -7,8 +7,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sqlalchemy import delete, insert, or_, select, update
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy import Connection, Engine, RowMapping, delete, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from adapters.access_tables import ended_sessions, tokens

@@ -3,14 +3,13 @@
 import json
 from collections.abc import Mapping
 
-from sqlalchemy import case, func, select
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping, case, func, select
 
 from adapters.metrics.measured import NoValue
 from adapters.metrics.sharpe_evidence import Evidence, evidence
 from adapters.metrics.timing_words import measured_timing
 from adapters.runs.stored_series import decode_equity
-from adapters.tables import IS_SUCCEEDED, runs
+from adapters.tables import IS_SUCCEEDED, RUN, runs
 from contracts.errors import Conflict
 from contracts.values import frozen
 
@@ -49,28 +48,21 @@ def _trials(connection: Connection, batch_id: str, best: RowMapping) -> tuple[in
     The database adds up, by distances from the best one so that no digits are lost: ten thousands of ratios would take
     longer to be sent. None for fewer than two.
     """
-    ratio = runs.c.timing_sharpe_ratio
-    distance = case((runs.c.timeframe == best["timeframe"], ratio)) - best["timing_sharpe_ratio"]
+    ratio = RUN.timing_sharpe_ratio
+    distance = case((RUN.timeframe == best["timeframe"], ratio)) - best["timing_sharpe_ratio"]
     sums = select(
         func.count(), func.count(distance), func.sum(distance), func.sum(distance * distance)
     )
     completed = IS_SUCCEEDED
-    own = (runs.c.batch_id == batch_id, runs.c.ticker == best["ticker"], completed)
+    own = (RUN.batch_id == batch_id, RUN.ticker == best["ticker"], completed)
     trials, ratios, total, squares = connection.execute(sums.where(*own)).one()
     return trials, (squares - total**2 / ratios) / (ratios - 1) if ratios > 1 else None
 
 
 def _best(connection: Connection, batch_id: str, ticker: str | None) -> RowMapping | None:
     """The row of the run with the highest Sharpe ratio; a ruined one has none."""
-    measured = [runs.c.batch_id == batch_id, runs.c.sharpe_ratio.is_not(None)]
-    named = measured + ([runs.c.ticker == ticker] if ticker else [])
-    first = (
-        select(runs.c.run_id)
-        .where(*named)
-        .order_by(runs.c.sharpe_ratio.desc(), runs.c.id)
-        .limit(1)
-    )
+    measured = [RUN.batch_id == batch_id, RUN.sharpe_ratio.is_not(None)]
+    named = measured + ([RUN.ticker == ticker] if ticker else [])
+    first = select(RUN.run_id).where(*named).order_by(RUN.sharpe_ratio.desc(), RUN.id).limit(1)
     run_id = connection.execute(first).scalar_one_or_none()
-    return (
-        connection.execute(select(runs).where(runs.c.run_id == run_id)).mappings().one_or_none()
-    )
+    return connection.execute(select(runs).where(RUN.run_id == run_id)).mappings().one_or_none()

@@ -5,8 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import select
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
 from adapters.batches.flat_params import flat_params
 from adapters.batches.queries import RUN_COLUMNS, batch_run

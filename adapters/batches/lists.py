@@ -9,8 +9,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import case, func, select
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping, case, func, select
 
 from adapters.batches.titles import titles_of
 from adapters.tables import IS_CANCELLED, RUN
@@ -64,7 +63,7 @@ def list_batches(connection: Connection, after: int | None, limit: int) -> Batch
     if after is not None:
         query = query.having(first_id < after)
     query = query.order_by(first_id.desc()).limit(limit + 1)
-    found = connection.execute(query).scalars().all()
+    found = connection.scalars(query).all()
     batches = batches_of(connection, found[:limit])
     return BatchPage(batches, batches[-1].first["id"] if len(found) > limit else None)
 

@@ -8,8 +8,7 @@ from itertools import chain
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import case, func, or_, select
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping, case, func, or_, select
 
 from adapters.batches.conditions import Condition
 from adapters.batches.flat_params import flat_params
@@ -130,8 +129,7 @@ def batch_requests(
     )
     query = query if status is None else query.where(RUN.status == status)
     return [
-        RunRequest.from_json(json.loads(text)).to_json()
-        for text in connection.execute(query).scalars()
+        RunRequest.from_json(json.loads(text)).to_json() for text in connection.scalars(query)
     ]
 
 

@@ -2,12 +2,10 @@
 
 import json
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, delete, insert, select
 
 from adapters.batches.leaderboard import Ranking, ranking_by
-from adapters.database_errors import is_duplicate_key
+from adapters.database_errors import DuplicateKey
 from adapters.tables import batch_rankings
 
 DEFAULT = Ranking("sharpe_ratio", "max")
@@ -24,9 +22,7 @@ def hold_batch(connection: Connection, batch_id: str) -> None:
         return
     try:
         _insert(connection, batch_id, DEFAULT)
-    except IntegrityError as error:  # somebody else has begun it, and has committed by now
-        if not is_duplicate_key(error):
-            raise
+    except DuplicateKey:  # somebody else has begun it, and has committed by now
         connection.execute(known)
 
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, insert, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, delete, insert, select
 
 from adapters.batches.rankings import hold_batch
 from adapters.tables import batch_titles

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import trade_rows
 from adapters.portfolios.found import unpacked_found

@@ -7,14 +7,13 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, RowMapping, and_, insert, or_, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, insert, or_, select, update
 
 from adapters.database import database_now
 from adapters.portfolio_tables import portfolios
 from adapters.rows import found_row, latest_rows, rows_with
 from adapters.runs.idempotency import own_key
-from adapters.tables import IS_LIVING, IS_SUCCEEDED, runs
+from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN, runs
 from contracts.errors import UnknownPortfolio
 from contracts.portfolio_request import PortfolioRequest, PortfolioStatus
 from contracts.values import frozen
@@ -25,8 +24,8 @@ _LISTED = (
         "id", "run_id", "name", "title", "mode", "status", "reason", "request_json", "created_at"
     ],
     portfolios.c.completed_at.label("ended_at"),
-    runs.c.status.label("job_status"),
-    *runs.c[
+    RUN.status.label("job_status"),
+    *RUN[
         "error_type",
         "error_message",
         "completed_at",
@@ -69,7 +68,7 @@ def insert_portfolio(
     key: str | None,
     submitted_by: str | None,
 ) -> None:
-    """Record a portfolio; the runs of its legs are recorded in the same transaction. IntegrityError for a known key."""
+    """Record a portfolio; the runs of its legs are recorded in the same transaction. DuplicateKey for a known key."""
     values = {
         "run_id": portfolio_id,
         "idempotency_key": key and own_key(key, submitted_by),
@@ -106,7 +105,7 @@ def list_portfolios(
 ) -> Sequence[RowMapping]:
     """Portfolios with the row of their Job, newest first; those before the one whose `id` is `after`."""
     query = select(*_LISTED).join_from(
-        portfolios, runs, runs.c.run_id == portfolios.c.run_id, isouter=True
+        portfolios, runs, RUN.run_id == portfolios.c.run_id, isouter=True
     )
     return latest_rows(connection, query, portfolios, after, limit)
 
@@ -118,20 +117,20 @@ def living_portfolios(connection: Connection) -> list[str]:
         .where(portfolios.c.status == PortfolioStatus.LEGS)
         .order_by(portfolios.c.id)
     )
-    return list(connection.execute(query).scalars())
+    return list(connection.scalars(query))
 
 
 def legs_of(
     connection: Connection, run_ids: Sequence[str], *columns: ColumnElement[Any]
 ) -> dict[str, RowMapping]:
     """run_id, status and these columns of the runs of legs, by run_id; those that were deleted are left out."""
-    chosen = select(*runs.c["run_id", "status"], *columns)
-    rows = rows_with(connection, chosen, runs.c.run_id, run_ids)
+    chosen = select(*RUN["run_id", "status"], *columns)
+    rows = rows_with(connection, chosen, RUN.run_id, run_ids)
     return {row["run_id"]: row for row in rows}
 
 
 # what a leg may be linked to: a run that has what its portfolio needs of it, or may come to have it
-MAY_SERVE = or_(and_(IS_SUCCEEDED, runs.c.signals_json.is_not(None)), IS_LIVING)
+MAY_SERVE = or_(and_(IS_SUCCEEDED, RUN.signals_json.is_not(None)), IS_LIVING)
 
 
 def move(

@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, func, select
 
 from adapters.database import time_of
 from adapters.queue_tables import leases
-from adapters.tables import runs
+from adapters.tables import RUN, runs
 from contracts.status import RunStatus
 from contracts.values import frozen
 
@@ -48,25 +47,22 @@ def upkeep(connection: Connection) -> Upkeep:
         counted(connection, status) for status in (RunStatus.PENDING, RunStatus.RUNNING)
     )
     oldest = (
-        select(runs.c.waiting_since)
-        .where(runs.c.status == RunStatus.PENDING)
-        .order_by(runs.c.id)
-        .limit(1)
+        select(RUN.waiting_since).where(RUN.status == RunStatus.PENDING).order_by(RUN.id).limit(1)
     )
     return Upkeep(
         now=time_of(connection),
         waiting=waiting,
         running=running,
-        last_start=connection.execute(select(func.max(runs.c.started_at))).scalar(),
-        waiting_since=connection.execute(oldest).scalar(),
-        reconciler_until=connection.execute(
+        last_start=connection.scalar(select(func.max(RUN.started_at))),
+        waiting_since=connection.scalar(oldest),
+        reconciler_until=connection.scalar(
             select(leases.c.until).where(leases.c.name == RECONCILER)
-        ).scalar(),
+        ),
     )
 
 
 def counted(connection: Connection, status: RunStatus) -> int:
     """How many runs are in a state."""
     return connection.execute(
-        select(func.count()).select_from(runs).where(runs.c.status == status)
+        select(func.count()).select_from(runs).where(RUN.status == status)
     ).scalar_one()

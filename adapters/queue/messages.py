@@ -5,6 +5,7 @@ from typing import Any
 
 from rq.serializers import JSONSerializer
 
+from contracts.run_request import RunRequest
 from contracts.values import Json, frozen
 
 # The only function that may run; named, so that the web tier never imports it.
@@ -27,6 +28,11 @@ class RunMessage:
     attempt: int
     request: Json
     is_bulk: bool  # waits in the list of batches, which is popped when that of people is empty
+
+    @classmethod
+    def of(cls, request: RunRequest, attempt: int = 1) -> "RunMessage":
+        """That of a run as it was asked for."""
+        return cls(str(request.run_id), attempt, request.to_json(), request.batch_id is not None)
 
     @property
     def job_id(self) -> str:

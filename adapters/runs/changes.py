@@ -8,8 +8,7 @@ The caller owns the transaction, and repeats the call with the last row's id unt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, insert, select, update
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import ColumnElement, Connection, RowMapping, insert, select, update
 
 from adapters.database import time_of
 from adapters.runs.events import event

@@ -2,8 +2,7 @@
 
 import hashlib
 
-from sqlalchemy import ColumnElement, RowMapping, Table, and_, or_, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import ColumnElement, Connection, RowMapping, Table, and_, or_, select
 
 
 def own_key(key: str, actor: str | None) -> str:

@@ -7,8 +7,17 @@ from itertools import chain
 from operator import ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, Select, and_, false, or_, select
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Connection,
+    RowMapping,
+    Select,
+    and_,
+    false,
+    or_,
+    select,
+)
 
 from adapters.declarations import MYSQL, read_from
 from adapters.runs.queries import STATUS_COLUMNS

@@ -4,8 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, or_, select
-from sqlalchemy.engine import Connection
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from adapters.database import database_now
 from adapters.queue.messages import RunMessage

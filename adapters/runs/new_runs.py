@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 
-from sqlalchemy import delete, insert, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, delete, insert, select, update
 
 from adapters.database import database_now, portions, time_of
 from adapters.queue.messages import RunMessage
@@ -38,8 +37,7 @@ class NewRun:
     @property
     def message(self) -> RunMessage:
         """Of its first attempt."""
-        is_bulk = self.request.batch_id is not None
-        return RunMessage(self.run_id, 1, self.request.to_json(), is_bulk=is_bulk)
+        return RunMessage.of(self.request)
 
 
 # columns beside the whole request, by which runs are found
@@ -58,7 +56,7 @@ OF_SUBMISSION = tuple(each.name for each in fields(NewRun) if each.name != "requ
 
 
 def insert_runs(connection: Connection, new_runs: Sequence[NewRun]) -> None:
-    """Record requests as PENDING; IntegrityError when one exists already."""
+    """Record requests as PENDING; DuplicateKey when one exists already."""
     created_at = time_of(connection)
     # a statement has about 1 MB, far below every server's max_allowed_packet
     for some in portions(new_runs):

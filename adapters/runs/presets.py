@@ -3,8 +3,7 @@
 import json
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from adapters.database import database_now
 from adapters.runs.times import utc_text
@@ -33,7 +32,7 @@ def count_presets(connection: Connection) -> int:
 
 
 def save_preset(connection: Connection, name: str, form: Values) -> int:
-    """Record a preset and return its id; IntegrityError when the name is taken."""
+    """Record a preset and return its id; DuplicateKey when the name is taken."""
     saved = connection.execute(insert(presets).values(name=name, **_values(form)))
     key: Any = saved.inserted_primary_key
     return int(key[0])

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from sqlalchemy import ColumnElement, Select, and_, select
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import ColumnElement, Connection, RowMapping, Select, and_, select
 
 from adapters.database import has_rows
 from adapters.prices.packing import unpacked_columns

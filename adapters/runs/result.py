@@ -6,7 +6,7 @@ from datetime import date
 from functools import partial
 from typing import Any
 
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import (
     drawdown_points,
@@ -20,7 +20,7 @@ from adapters.runs.condition_summary import condition_summaries
 from adapters.runs.lines import decode_head
 from adapters.runs.series import RunSeries, run_series
 from adapters.runs.stored_series import PRUNED, decode_signals
-from adapters.runs.times import seconds_between, utc_text
+from adapters.runs.times import times_of
 from contracts.run_result import Candle, RunResult
 from contracts.status import Kind, RunStatus
 from contracts.values import Json
@@ -53,14 +53,11 @@ def run_result(
 
     series: of a completed run, where they are decoded already.
     """
-    started, completed = row["started_at"], row["completed_at"]
     known: Json = {
         **{name: row[name] for name in AS_STORED},
         "status": RunStatus(row["status"]).public,
         "request": json.loads(row["request_json"]),
-        **{name: utc_text(row[name]) for name in ("created_at", "started_at", "completed_at")},
-        "queue_wait_s": seconds_between(row["waiting_since"], started),
-        "run_s": seconds_between(started, completed),
+        **times_of(row),
     }
     return RunResult(**known, **_found(row, charts, prices, curves, series))
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 
 import numpy as np
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import shares_held
 from adapters.metrics.period_returns import rolling_sharpe

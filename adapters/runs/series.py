@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import cash_curve, close_times, drawdowns
 from adapters.metrics.rates import Rates

@@ -7,8 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import ColumnElement, Connection, and_, insert, select, update
 
 from adapters.database import database_now, has_rows
 from adapters.runs.events import event
@@ -134,7 +133,7 @@ def finish(
 
 
 def save_charts(connection: Connection, run_id: str, charts: Mapping[str, bytes]) -> None:
-    """Store the charts of a completed run; IntegrityError when somebody else has done so."""
+    """Store the charts of a completed run; DuplicateKey when somebody else has done so."""
     rows = [{"run_id": run_id, "name": name, "png": png} for name, png in charts.items()]
     connection.execute(insert(run_charts), rows)
 
@@ -183,7 +182,7 @@ def give_up(
         raise StaleMessage(f"{waiting} is not waiting")
 
 
-def set_beside(connection: Connection, run_id: str, **values: Any) -> None:
+def set_beside(connection: Connection, run_id: str, /, **values: Any) -> None:
     """Change what people say of a run beside its request: title, or pinned; UnknownRun when there is none."""
     changed = update(runs).filter_by(run_id=run_id).values(**values)
     if connection.execute(changed).rowcount != 1:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
+
+from contracts.values import Json
 
 LEAST_ENDS = 5  # that say how fast runs end
 
@@ -55,6 +57,16 @@ def seconds_between(earlier: datetime | None, later: datetime | None) -> float |
     if earlier is None or later is None:
         return None
     return round((later - earlier).total_seconds(), 6)
+
+
+def times_of(run: RowMapping) -> Json:
+    """When a run was submitted, started and ended, and how long it waited and ran, as the API shows it."""
+    started, completed = run["started_at"], run["completed_at"]
+    return {
+        **{name: utc_text(run[name]) for name in ("created_at", "started_at", "completed_at")},
+        "queue_wait_s": seconds_between(run["waiting_since"], started),
+        "run_s": seconds_between(started, completed),
+    }
 
 
 def utc_text(moment: datetime | None) -> str | None:

@@ -10,8 +10,7 @@ from collections import Counter
 from datetime import datetime, timedelta
 from itertools import accumulate
 
-from sqlalchemy import func, insert, select, update
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, func, insert, select, update
 
 from adapters.database import database_now
 from adapters.tables import run_events, run_totals

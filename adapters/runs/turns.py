@@ -8,8 +8,7 @@ A batch without a row here waits until its own tickets are taken, so that nothin
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Select, case, delete, func, or_, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy import Connection, Row, Select, case, delete, func, or_, select, update
 
 from adapters.database import database_now, inserted, portions
 from adapters.declarations import read_from

@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select, union_all
-from sqlalchemy.engine import Connection
+from sqlalchemy import ColumnElement, Connection, Select, or_, select, union_all
 
 from adapters.database import has_rows
-from adapters.tables import batch_titles, run_tags, runs
+from adapters.tables import RUN, batch_titles, run_tags, runs
 from contracts.values import frozen
 
 _OTHER = runs.alias("other").c
@@ -34,9 +33,9 @@ def is_found(word: Word) -> ColumnElement[bool]:
         tagged.where(run_tags.c.tag.icontains(word.text, autoescape=True)),
         select(_OTHER.id).where(_OTHER.batch_id.in_(_batches_with(word.text))),
     )
-    found = [runs.c.id.in_(select(union_all(*texts).subquery().c.id))]
-    found += [runs.c.ticker.in_(word.tickers)] if word.tickers else []
-    found += [runs.c.rule_type.in_(word.rules)] if word.rules else []
+    found = [RUN.id.in_(select(union_all(*texts).subquery().c.id))]
+    found += [RUN.ticker.in_(word.tickers)] if word.tickers else []
+    found += [RUN.rule_type.in_(word.rules)] if word.rules else []
     return or_(*found)
 
 
@@ -57,5 +56,5 @@ def _batches_with(text: str) -> Select[Any]:
 
 def unmatched(connection: Connection, words: Sequence[Word]) -> list[str]:
     """Those of the words that are found in no run at all."""
-    queries = {word.text: select(runs.c.id).where(is_found(word)) for word in words}
+    queries = {word.text: select(RUN.id).where(is_found(word)) for word in words}
     return [text for text, query in queries.items() if not has_rows(connection, query)]

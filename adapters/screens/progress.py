@@ -4,8 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import update
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, update
 
 from adapters.tables import screens
 

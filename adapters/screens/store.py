@@ -4,19 +4,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping, func, insert, or_, select, update
 
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.metrics.measured import Array
 from adapters.rows import rows_with
 from adapters.screens.columns import Combinations, unpacked_metrics
-from adapters.tables import runs, screens
+from adapters.tables import RUN, screens
 from contracts.errors import UnknownScreen
 from contracts.status import Kind
 
 _OF_JOB = (
-    *runs.c[
+    *RUN[
         "run_id",
         "status",
         "attempt",
@@ -99,12 +98,12 @@ def screen_jobs(connection: Connection, screen_id: str) -> Sequence[RowMapping]:
     named = select(screens.c.screen_id).where(
         or_(screens.c.run_id == screen_id, screens.c.screen_id == screen_id)
     )
-    whole = (screens.c.screen_id.in_(named), runs.c.kind == Kind.SCREEN)
+    whole = (screens.c.screen_id.in_(named), RUN.kind == Kind.SCREEN)
     query = (
         select(*_OF_JOB)
-        .join(screens, screens.c.run_id == runs.c.run_id)
+        .join(screens, screens.c.run_id == RUN.run_id)
         .where(*whole)
-        .order_by(runs.c.id)
+        .order_by(RUN.id)
     )
     jobs = connection.execute(query).mappings().all()
     if not jobs:

@@ -5,7 +5,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.batches.choice import Metrics
 from adapters.metrics.curves import shares_held

@@ -8,15 +8,14 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, insert, select, update
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, insert, select, update
 
 from adapters.batches.choice import Metrics
 from adapters.database import database_now, has_rows
 from adapters.rows import found_row, latest_rows, rows_with
 from adapters.runs.idempotency import own_key
 from adapters.study_tables import studies
-from adapters.tables import IS_LIVING, IS_SUCCEEDED, runs
+from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind
 from contracts.study import StudyPlan, StudyStatus
@@ -75,7 +74,7 @@ def insert_study(
     key: str | None,
     submitted_by: str | None,
 ) -> None:
-    """Record a checked plan; IntegrityError when its submitter has used the key before."""
+    """Record a checked plan; DuplicateKey when its submitter has used the key before."""
     request = plan.request
     values = {
         "study_id": study_id,
@@ -130,11 +129,11 @@ def judge_again(connection: Connection, study: Study) -> bool:
         for each in choice["chosen"]
         for run_id in _runs_of(each)
     }
-    pruned = select(runs.c.id).where(
-        runs.c.batch_id == study.batch_id,
-        runs.c.kind == Kind.RUN,
+    pruned = select(RUN.id).where(
+        RUN.batch_id == study.batch_id,
+        RUN.kind == Kind.RUN,
         IS_SUCCEEDED,
-        runs.c.equity_curve_json.is_(None),
+        RUN.equity_curve_json.is_(None),
     )
     if chosen - existing_runs(connection, list(chosen)) or has_rows(connection, pruned):
         raise Conflict(
@@ -172,7 +171,7 @@ def _changed(
 def living_studies(connection: Connection) -> list[str]:
     """The ids of all studies that are not over, oldest first."""
     query = select(studies.c.study_id).where(studies.c.status.in_(_LIVING)).order_by(studies.c.id)
-    return list(connection.execute(query).scalars())
+    return list(connection.scalars(query))
 
 
 def study_row(connection: Connection, study_id: str) -> RowMapping:
@@ -202,25 +201,25 @@ def list_studies(connection: Connection, after: int | None, limit: int) -> Seque
 
 def has_living_runs(connection: Connection, batch_id: str) -> bool:
     """Whether a run of the batch still waits or runs."""
-    return has_rows(connection, select(runs.c.id).where(runs.c.batch_id == batch_id, IS_LIVING))
+    return has_rows(connection, select(RUN.id).where(RUN.batch_id == batch_id, IS_LIVING))
 
 
 def existing_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
     """Those of the runs that are recorded."""
-    rows = rows_with(connection, select(runs.c.run_id), runs.c.run_id, run_ids)
+    rows = rows_with(connection, select(RUN.run_id), RUN.run_id, run_ids)
     return {row["run_id"] for row in rows}
 
 
 def metrics_of(connection: Connection, run_ids: Sequence[str]) -> list[Metrics | None]:
     """The metrics of each run in this order; None for one that has not succeeded."""
-    succeeded = select(*runs.c["run_id", "metrics_json"]).where(IS_SUCCEEDED)
-    rows = rows_with(connection, succeeded, runs.c.run_id, run_ids)
+    succeeded = select(*RUN["run_id", "metrics_json"]).where(IS_SUCCEEDED)
+    rows = rows_with(connection, succeeded, RUN.run_id, run_ids)
     found = {row["run_id"]: json.loads(row["metrics_json"])["values"] for row in rows}
     return [found.get(run_id) for run_id in run_ids]
 
 
 def result_of(connection: Connection, run_id: str) -> RowMapping | None:
     """Metrics, equity and trades of a run as they are stored; None for one that has not succeeded."""
-    columns = select(*runs.c["metrics_json", "equity_curve_json", "trades_json"])
-    succeeded = (runs.c.run_id == run_id, IS_SUCCEEDED)
+    columns = select(*RUN["metrics_json", "equity_curve_json", "trades_json"])
+    succeeded = (RUN.run_id == run_id, IS_SUCCEEDED)
     return connection.execute(columns.where(*succeeded)).mappings().one_or_none()

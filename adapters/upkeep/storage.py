@@ -4,13 +4,12 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
-from sqlalchemy import func, select, text
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection, func, select, text
 
 from adapters.database import database_now
 from adapters.declarations import rows_of
 from adapters.settings import Settings
-from adapters.tables import metadata, runs
+from adapters.tables import RUN, metadata
 
 _SQLITE = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
 _MYSQL = (
@@ -35,9 +34,9 @@ def bytes_by_kind(connection: Connection) -> dict[str, int]:
 
 def bytes_a_day(connection: Connection, taken: int) -> float:
     """What the runs of a day take, by the mean of a week: each its part of the `taken` bytes."""
-    week = runs.c.created_at > database_now(-7 * 86_400)
+    week = RUN.created_at > database_now(-7 * 86_400)
     kept, recent = (
-        connection.execute(select(func.count(runs.c.id)).where(*which)).scalar_one()
+        connection.execute(select(func.count(RUN.id)).where(*which)).scalar_one()
         for which in ((), [week])
     )
     return taken * recent / 7 / max(kept, 1)

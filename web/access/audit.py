@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.access.audit import all_entries, list_entries, list_strangers
 from adapters.access_tables import audit

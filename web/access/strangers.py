@@ -5,7 +5,7 @@ import time
 from collections import Counter
 from threading import Lock
 
-from sqlalchemy.engine import Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from adapters.access.audit import count_strangers

@@ -20,7 +20,6 @@ from adapters.batches.queries import (
 )
 from adapters.batches.rankings import DEFAULT, keep_ranking, ranking_of
 from adapters.batches.titles import set_batch_title, suggest_batch_title
-from adapters.database import reading
 from adapters.logs import current_actor
 from adapters.runs.idempotency import own_key
 from contracts.errors import UnknownBatch
@@ -37,7 +36,7 @@ from web.batches.sweep_body import read_sweep, validate_runs
 from web.operation import FAULTS, REFUSED, TITLED, Argument, json_of, operation
 from web.ownership import refuse_others
 from web.parsers import flag, sha256, whole_number, words
-from web.platform import ask_database, change_database, platform
+from web.platform import ask_database, change_database, platform, reading_database
 from web.runs.validation import ValidRequest
 from web.titles import asked_title, batch_title, run_title, titled
 
@@ -142,7 +141,7 @@ def _issued_batch_id() -> str:
 def batch(batch_id: str) -> Response:
     """Counts, times and the leaderboard of a batch: ?metric=sharpe_ratio&goal=max&constraint=num_trades>=5&top=10."""
     top = arguments()["top"]
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         summary = batch_summary(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking) if top else []
@@ -188,7 +187,7 @@ def living_of(counts: Mapping[str, int]) -> int:
 def batch_members(batch_id: str) -> ResponseReturnValue:
     """The runs of a batch, a page at a time: ?after=<next_after of the page before>&limit=1000."""
     asked = arguments()
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         page = batch_page(connection, batch_id, asked["after"], asked["limit"])
         if not page:
             # an unknown batch is a 404, a page behind the last one is not

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from sqlalchemy.engine import Connection
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection
 
 from adapters.batches.queries import runs_by_hash, runs_on_other_prices
 from adapters.database import committed, reading
-from adapters.database_errors import is_duplicate_key
+from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor, log_context
 from adapters.runs.new_runs import NewRun, insert_runs, now_waiting
 from contracts.errors import Conflict
@@ -88,9 +87,7 @@ def _insert(on: Platform, new: Sequence[NewRun]) -> bool:
     """Whether all rows were recorded; False, with none of them, when others have recorded some meanwhile."""
     try:
         committed(on.engine, lambda connection: _insert_all(connection, new))
-    except IntegrityError as error:
-        if not is_duplicate_key(error):
-            raise
+    except DuplicateKey:
         return False
     return True
 

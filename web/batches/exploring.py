@@ -5,7 +5,7 @@ from itertools import chain
 from typing import Any
 
 from flask import Blueprint, Response, request
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection
 
 from adapters.batches.conditions import Condition, Reader
 from adapters.batches.leaderboard import Ranking
@@ -17,7 +17,6 @@ from adapters.batches.queries import (
     values_of,
 )
 from adapters.batches.rankings import ranking_of
-from adapters.database import reading
 from adapters.metrics.table import HEADLINE_NAMES, METRICS_BY_NAME
 from contracts.values import Values
 from web.answers import conditional
@@ -25,7 +24,7 @@ from web.arguments import arguments, read_argument
 from web.batches.ranking import RANKING, asked_ranking
 from web.operation import Argument, operation
 from web.parsers import TEXT, Parser, ticker_symbol
-from web.platform import platform
+from web.platform import reading_database
 
 blueprint = Blueprint("exploring", __name__)
 
@@ -63,7 +62,7 @@ def chosen_runs(
 def points(batch_id: str) -> Response:
     """The completed runs of a batch as columns: their varying parameters and their metrics; at most 3,000, evenly."""
     ticker = arguments()["ticker"]
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         require_batch(connection, batch_id)
         ranking = asked_ranking(ranking_of(connection, batch_id))
         measured = measured_runs(connection, batch_id, ranking, ticker)

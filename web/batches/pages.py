@@ -16,7 +16,6 @@ from adapters.batches.queries import (
 )
 from adapters.batches.rankings import ranking_of
 from adapters.batches.surface import Grid, Surface
-from adapters.database import reading
 from adapters.metrics.table import HEADLINES, METRICS, METRICS_BY_NAME
 from adapters.runs.times import utc_text
 from contracts.portfolio_request import MAX_LEGS
@@ -31,7 +30,7 @@ from web.batches.ranking import asked_ranking, given_ranking
 from web.batches.slices import slices_svg
 from web.operation import operation
 from web.parsers import one_of, whole_number
-from web.platform import ask_database, platform
+from web.platform import ask_database, reading_database
 from web.request_fields import FIELDS, SHARING
 from web.titles import batch_title
 
@@ -108,7 +107,7 @@ def _as_json(batch: ListedBatch) -> Json:
 @blueprint.get("/batches/<batch_id>")
 def page(batch_id: str) -> str:
     """A batch, ranked and mapped: ?metric=sharpe_ratio&constraint=num_trades>=5&ticker=AAPL&x=period&top=500."""
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         ranking = asked_ranking(ranking_of(connection, batch_id))
         summary = batch_summary(connection, batch_id)
         tickers = batch_tickers(connection, batch_id)

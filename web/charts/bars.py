@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import numpy as np
 from flask import Blueprint, Response, jsonify
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import trade_row
 from adapters.prices.bars import Column, bar_dates

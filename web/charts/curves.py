@@ -5,7 +5,7 @@ from uuid import UUID
 
 import numpy as np
 from flask import Blueprint, Response, jsonify, request
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.runs.queries import runs_by_id
 from adapters.runs.run_bars import benchmark_equity

@@ -11,7 +11,7 @@ import time
 from datetime import UTC, datetime
 from threading import BoundedSemaphore
 
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.runs.queries import chart_pngs
 from adapters.settings import PROJECT_ROOT, environment_with

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from flask import Blueprint, Response, jsonify, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.portfolios.store import batch_of, list_portfolios, move, set_title
 from adapters.runs.run_bars import benchmark_equity

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from adapters.database import committed
 from adapters.logs import current_actor

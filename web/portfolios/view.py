@@ -3,25 +3,24 @@
 import json
 from functools import cached_property
 
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
-from adapters.database import reading
 from adapters.metrics.curves import drawdown_points, equity_points
 from adapters.portfolios.series import PRUNED, PortfolioSeries
 from adapters.portfolios.store import Portfolio, batch_of, legs_of, portfolio_of, portfolio_row
 from adapters.runs.queries import run_row
 from adapters.runs.times import utc_text
-from adapters.tables import runs
+from adapters.tables import RUN
 from contracts.errors import Conflict, UnknownRun
 from contracts.portfolio_request import PortfolioStatus
 from contracts.status import ErrorType, RunStatus
 from contracts.values import Json
-from web.platform import platform
+from web.platform import reading_database
 from web.titles import portfolio_title
 
 RECEIPT = ("data_hash", "result_hash", "engine_version", "analysis_version", "image_tag")
 _OF_LEGS = (
-    *runs.c[
+    *RUN[
         "batch_id",
         "rule_id",
         "error_type",
@@ -37,7 +36,7 @@ class Shown:
     """A portfolio with the row of its Job, once there is one, and those of its legs."""
 
     def __init__(self, portfolio_id: str) -> None:
-        with reading(platform().engine) as connection:
+        with reading_database() as connection:
             self.row = portfolio_row(connection, portfolio_id)
             self.plan: Portfolio = portfolio_of(self.row)
             self.legs = legs_of(connection, self.plan.legs, *_OF_LEGS)

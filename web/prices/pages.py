@@ -2,10 +2,9 @@
 
 from flask import Blueprint, render_template
 
-from adapters.database import reading
 from adapters.prices.looks import ZONES
 from adapters.prices.store import run_counts, version_counts, versions_of
-from web.platform import ask_database, platform
+from web.platform import ask_database, platform, reading_database
 from web.prices.api import named_series
 from web.request_fields import FIELDS
 
@@ -25,7 +24,7 @@ def listed() -> str:
 @blueprint.get("/prices/<ticker>/<timeframe>")
 def page(ticker: str, timeframe: str) -> str:
     """One series: its latest bars, and its versions with what each changed and how many runs read it."""
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         versions = versions_of(connection, *named_series(ticker, timeframe))
         counts = run_counts(connection, [each.data_hash for each in versions])
     current = next(each for each in versions if each.is_current)

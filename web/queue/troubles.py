@@ -1,6 +1,6 @@
 """Why runs may wait for longer than they should, in sentences for the pages that people wait on."""
 
-from sqlalchemy.engine import Connection
+from sqlalchemy import Connection
 
 from adapters.queue.liveness import Upkeep, upkeep
 from adapters.queue.scaler_state import ScalerState

@@ -4,7 +4,7 @@ from typing import Any
 from uuid import UUID
 
 from flask import request
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from adapters.runs.queries import run_row
 from contracts.errors import UnknownRun

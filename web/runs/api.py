@@ -8,16 +8,15 @@ from dataclasses import fields
 
 from flask import Blueprint, Response, abort, g, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import ColumnElement
-from sqlalchemy.engine import Connection
+from sqlalchemy import ColumnElement, Connection
 
-from adapters.database import committed, reading
+from adapters.database import committed
 from adapters.runs.new_runs import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
 from adapters.runs.result import run_result
 from adapters.runs.states import set_beside
-from adapters.runs.times import seconds_between, utc_text
-from adapters.tables import runs
+from adapters.runs.times import times_of, utc_text
+from adapters.tables import RUN
 from contracts.run_request import ChosenRuns, TagChange, Titled
 from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
@@ -27,7 +26,7 @@ from web.charts.drawing import pictures
 from web.formats import run_word
 from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, json_of, operation
 from web.ownership import refuse_runs_of_others
-from web.platform import ask_database, platform
+from web.platform import ask_database, change_database, platform, reading_database
 from web.runs import operations
 from web.runs.validation import checked, validate_request
 from web.titles import asked_title, run_title, titled
@@ -77,12 +76,8 @@ def status(run_id: str) -> Response:
         "queue_answers": platform().glance.answers if state is RunStatus.PENDING else None,
         "error_type": row["error_type"],
         "error_message": row["error_message"],
-        **{
-            name: utc_text(row[name])
-            for name in ("created_at", "waiting_since", "started_at", "completed_at")
-        },
-        "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
-        "run_s": seconds_between(row["started_at"], row["completed_at"]),
+        "waiting_since": utc_text(row["waiting_since"]),
+        **times_of(row),
         "result_url": url_for("run.page", run_id=run_id),
     }
     return conditional(body)
@@ -102,7 +97,7 @@ def run(run_id: str) -> Response:
 @blueprint.get("/api/runs/<uuid:run_id>/events")
 def events(run_id: str) -> ResponseReturnValue:
     """The history of a run: every change of its state with time, reason and host."""
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         run_status(connection, run_id)
         return {"run_id": run_id, "events": events_of(connection, run_id)}
 
@@ -169,9 +164,9 @@ def retry_many() -> ResponseReturnValue:
 def _changed(change: Callable[[ColumnElement[bool]], Sequence[str]]) -> ResponseReturnValue:
     """How many of the runs that the body names were changed, and how many were left in which state."""
     run_ids = checked(ChosenRuns, json_body()).run_ids
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         refuse_runs_of_others(connection, [*states_of(connection, run_ids)])
-    changed = change(runs.c.run_id.in_(run_ids))
+    changed = change(RUN.run_id.in_(run_ids))
     states = ask_database(states_of, run_ids)
     left = Counter(run_word(row) for run_id, row in states.items() if run_id not in changed)
     return {"changed": len(changed), "left": left}
@@ -181,7 +176,7 @@ def _changed(change: Callable[[ColumnElement[bool]], Sequence[str]]) -> Response
 @operation("200 whether it is pinned", NO_RUN, owned=True)
 def pin(run_id: str) -> ResponseReturnValue:
     """Keep a run with its series, however old it gets."""
-    _change(run_id, pinned=1)
+    change_database(set_beside, run_id, pinned=1)
     return {"run_id": run_id, "pinned": True}
 
 
@@ -189,19 +184,15 @@ def pin(run_id: str) -> ResponseReturnValue:
 @operation("200 whether it is pinned", NO_RUN, owned=True)
 def unpin(run_id: str) -> ResponseReturnValue:
     """Take the pin off a run, so that it is deleted when the settings say so."""
-    _change(run_id, pinned=None)
+    change_database(set_beside, run_id, pinned=None)
     return {"run_id": run_id, "pinned": False}
-
-
-def _change(run_id: str, **values: object) -> None:
-    committed(platform().engine, lambda connection: set_beside(connection, run_id, **values))
 
 
 @blueprint.put("/api/runs/<uuid:run_id>/title")
 @operation(TITLED, FAULTS, NO_RUN, body={"application/json": Titled}, owned=True)
 def title(run_id: str) -> ResponseReturnValue:
     """Call a run, a screen included, what people are to read; an empty title gives way to what its request says."""
-    _change(run_id, title=asked_title())
+    change_database(set_beside, run_id, title=asked_title())
     return titled(run_title(ask_database(run_row, run_id)))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, render_template
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.batches.leaderboard import is_ruined
 from adapters.metrics.entry import Metric

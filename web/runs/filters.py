@@ -8,7 +8,7 @@ from sqlalchemy import Column
 from adapters.metrics.table import HEADLINES
 from adapters.runs.lists import Cursor, RunFilter
 from adapters.runs.words import Word
-from adapters.tables import run_tags, runs
+from adapters.tables import RUN, run_tags
 from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, RunStatus
 from contracts.values import Values, frozen_by_name
@@ -53,7 +53,7 @@ def _bound(short: str, side: str, title: str) -> Filter:
     return Filter(f"{short}_{side}", number, "bound on a metric", title=title + unit, folded=True)
 
 
-TICKER = Filter("ticker", ticker_symbol, "in any case", column=runs.c.ticker, title="Ticker")
+TICKER = Filter("ticker", ticker_symbol, "in any case", column=RUN.ticker, title="Ticker")
 STATUS = Filter("status", one_of(*STATES), "failed without the cancelled ones", title="State")
 FROM = Filter("from", day, "submitted, both days included", title="Submitted from", folded=True)
 TO = replace(FROM, name="to", title="Submitted to")
@@ -65,21 +65,19 @@ FILTERS = (
         title="Words",
     ),
     TICKER,
-    Filter("rule", one_of(*RULES), "rule_type", column=runs.c.rule_type, title="Rule"),
-    Filter(
-        "name", words(64), "rule_id, such as RSI_14_30_70", column=runs.c.rule_id, title="Name"
-    ),
+    Filter("rule", one_of(*RULES), "rule_type", column=RUN.rule_type, title="Rule"),
+    Filter("name", words(64), "rule_id, such as RSI_14_30_70", column=RUN.rule_id, title="Name"),
     STATUS,
     Filter("label", words(64), "part of it, in any case", title="Label"),
     Filter("tag", words(TAG_LENGTH), "one of the run's tags", column=run_tags.c.tag, title="Tag"),
     Filter(
-        "batch", words(64), "the whole of it", column=runs.c.batch_id, title="Batch", folded=True
+        "batch", words(64), "the whole of it", column=RUN.batch_id, title="Batch", folded=True
     ),
     Filter(
         "prices",
         sha256,
         "data_hash, the version of the prices that was read",
-        column=runs.c.data_hash,
+        column=RUN.data_hash,
         folded=True,
     ),
     FROM,

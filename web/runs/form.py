@@ -5,15 +5,13 @@ from datetime import datetime
 from uuid import UUID
 
 from flask import Blueprint, abort, render_template, request
-from sqlalchemy import select
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping, select
 
 from adapters.batches.lists import ListedBatch, list_batches
-from adapters.database import reading
 from adapters.prices.store import Version, version
 from adapters.runs.queries import STATUS_COLUMNS, run_row
 from adapters.sparkline import LEVELS
-from adapters.tables import runs
+from adapters.tables import RUN
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
@@ -21,7 +19,7 @@ from contracts.values import Json
 from rules.catalog import RULES, ParamSpec
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.batches.pages import listed_title
-from web.platform import platform
+from web.platform import reading_database
 from web.prices.api import ticker_ranges
 from web.request_fields import FIELDS, SHARING, asked_again
 
@@ -48,7 +46,7 @@ def page() -> str:
     if unknown:
         values["ticker"] = known.get("ticker")
     newer: Version | None = None
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         if origin:
             row = _run(connection, origin)
             # with all fields, also younger ones
@@ -96,11 +94,11 @@ def _newer_prices(connection: Connection, row: RowMapping) -> Version | None:
 
 def _latest(connection: Connection) -> list[RowMapping | ListedBatch]:
     """What was submitted latest, newest first; a batch is one line, however many runs it has."""
-    alone = select(*STATUS_COLUMNS, *runs.c["title", "rule_type", "params_json"]).where(
-        runs.c.batch_id.is_(None)
+    alone = select(*STATUS_COLUMNS, *RUN["title", "rule_type", "params_json"]).where(
+        RUN.batch_id.is_(None)
     )
     found: list[RowMapping | ListedBatch] = list(
-        connection.execute(alone.order_by(runs.c.id.desc()).limit(LATEST)).mappings()
+        connection.execute(alone.order_by(RUN.id.desc()).limit(LATEST)).mappings()
     )
     found += list_batches(connection, None, LATEST_BATCHES).batches
     return sorted(found, key=_submitted_at, reverse=True)[:LATEST]

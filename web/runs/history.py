@@ -14,7 +14,7 @@ from adapters.batches.titles import titles_of
 from adapters.metrics.table import HEADLINE_NAMES, HEADLINES, METRICS
 from adapters.runs.lists import RunPage, list_runs
 from adapters.runs.queries import run_with_prefix
-from adapters.runs.times import seconds_between, utc_text
+from adapters.runs.times import times_of
 from adapters.runs.words import unmatched
 from contracts.status import RunStatus
 from contracts.values import Json
@@ -119,9 +119,7 @@ def _listed_run(row: Any) -> Json:
         "metrics": {name: row[name] for name in HEADLINE_NAMES}
         if row["status"] == RunStatus.SUCCEEDED
         else None,
-        **{name: utc_text(row[name]) for name in ("created_at", "started_at", "completed_at")},
-        "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
-        "run_s": seconds_between(row["started_at"], row["completed_at"]),
+        **times_of(row),
     }
 
 

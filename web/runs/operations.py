@@ -5,8 +5,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import ColumnElement
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import ColumnElement, Connection, RowMapping
 
 from adapters.database import committed
 from adapters.logs import log_context

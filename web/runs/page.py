@@ -6,10 +6,9 @@ import time
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from adapters.batches.titles import titles_of
-from adapters.database import reading
 from adapters.runs.queries import events_of, run_row, run_status
 from adapters.runs.series import RunSeries, run_series
 from adapters.studies.store import study_id_of
@@ -18,7 +17,7 @@ from contracts.status import Kind, RunStatus
 from contracts.values import Json
 from web.charts.breakdown import breakdown
 from web.charts.texts import chart_texts
-from web.platform import ask_database, platform
+from web.platform import ask_database, platform, reading_database
 from web.queue.troubles import troubles
 from web.runs import operations, reproductions
 from web.runs import view as run_view
@@ -46,7 +45,7 @@ def page(run_id: str) -> ResponseReturnValue:
         abort(404, f"a run has no tab {tab[:40]!r}; there are {', '.join(run_view.TABS)}")
     if request.headers.get("Prefer") == "wait":
         await_end(run_id)
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         row = run_row(connection, run_id)
         if row["kind"] == Kind.SCREEN:
             return redirect(url_for("screens.page", screen_id=run_id))

@@ -7,9 +7,8 @@ from typing import Any
 
 from flask import Blueprint, abort, jsonify
 from flask.typing import ResponseReturnValue
-from sqlalchemy.exc import IntegrityError
 
-from adapters.database_errors import is_duplicate_key
+from adapters.database_errors import DuplicateKey
 from adapters.runs.presets import (
     change_preset,
     count_presets,
@@ -66,9 +65,7 @@ def save() -> ResponseReturnValue:
             if count_presets(connection) >= MAX_PRESETS:
                 raise Conflict(f"there are {MAX_PRESETS} presets already; delete one first")
             preset_id = save_preset(connection, name, form)
-    except IntegrityError as error:
-        if not is_duplicate_key(error):
-            raise
+    except DuplicateKey:
         raise Conflict(
             f"a preset is called {name!r} already; choose another name, or delete that one first"
         ) from None

@@ -4,11 +4,10 @@ import json
 from collections.abc import Sequence
 from typing import Literal
 
-from sqlalchemy import select
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping, select
 
 from adapters.runs.stored_series import decode_signals, short
-from adapters.tables import runs
+from adapters.tables import RUN, runs
 from contracts.status import RunStatus
 from contracts.values import Json, frozen
 
@@ -40,7 +39,7 @@ def origin_of(connection: Connection, row: RowMapping) -> Reproduction | None:
     if not row["reproduces"]:
         return None
     origin = (
-        connection.execute(select(runs).where(runs.c.run_id == row["reproduces"]))
+        connection.execute(select(runs).where(RUN.run_id == row["reproduces"]))
         .mappings()
         .one_or_none()
     )
@@ -51,8 +50,8 @@ def repetitions_of(connection: Connection, row: RowMapping) -> list[Reproduction
     """The latest runs that repeat this one."""
     query = (
         select(runs)
-        .where(runs.c.reproduces == row["run_id"])
-        .order_by(runs.c.id.desc())
+        .where(RUN.reproduces == row["run_id"])
+        .order_by(RUN.id.desc())
         .limit(MAX_SHOWN)
     )
     return [_judged(row, again, other=again) for again in connection.execute(query).mappings()]

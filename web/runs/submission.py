@@ -5,12 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from uuid import uuid4
 
-from sqlalchemy import ColumnElement, Row, select
-from sqlalchemy.engine import Connection, Engine
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy import ColumnElement, Connection, Engine, Row, select
+from sqlalchemy.exc import DBAPIError
 
 from adapters.database import committed, reading
-from adapters.database_errors import is_duplicate_key
+from adapters.database_errors import DuplicateKey
 from adapters.logs import current_actor, log_context
 from adapters.queue.liveness import counted
 from adapters.queue.messages import RunMessage
@@ -18,7 +17,7 @@ from adapters.queue.run_queue import RunQueue
 from adapters.runs.idempotency import has_key, own_key
 from adapters.runs.new_runs import NewRun, insert_runs, mark_enqueued
 from adapters.settings import Settings
-from adapters.tables import runs
+from adapters.tables import RUN, runs
 from contracts.errors import Conflict, QueueFull, QueueUnavailable
 from contracts.status import Kind, RunStatus
 from contracts.values import frozen
@@ -40,16 +39,14 @@ class Accepted:
     existed: bool
 
 
+@frozen
 class Submission:
     """What every way of submitting shares."""
 
-    def __init__(
-        self, engine: Engine, queue: RunQueue, glance: Glance, settings: Settings
-    ) -> None:
-        self._engine = engine
-        self._queue = queue
-        self._glance = glance
-        self._settings = settings
+    _engine: Engine
+    _queue: RunQueue
+    _glance: Glance
+    _settings: Settings
 
     def submit(
         self,
@@ -69,7 +66,7 @@ class Submission:
         self.refuse_when_full(1)
         request = replace(valid.request, run_id=str(uuid4()))
         actor = current_actor()
-        key = own_key(idempotency_key, actor) if idempotency_key else None
+        key = idempotency_key and own_key(idempotency_key, actor)
         new = NewRun(request, valid.request_hash, key, reproduces, actor, kind)
 
         def record(connection: Connection) -> None:
@@ -78,7 +75,7 @@ class Submission:
 
         try:
             committed(self._engine, record)
-        except IntegrityError as error:
+        except DuplicateKey as error:
             return self._existing(error, valid, idempotency_key)
         with log_context(run_id=request.run_id, batch_id=request.batch_id, attempt=1):
             log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
@@ -122,22 +119,20 @@ class Submission:
         return Accepted(row.run_id, RunStatus(row.status), existed=True)
 
     def _existing(
-        self, error: IntegrityError, valid: ValidRequest, idempotency_key: str | None
+        self, error: DuplicateKey, valid: ValidRequest, idempotency_key: str | None
     ) -> Accepted:
         """The run that made an insert fail: somebody sent the same key, or the same request in the batch."""
-        if not is_duplicate_key(error):
-            raise error
         if idempotency_key and (known := self._by_key(idempotency_key, valid)):
             return known
         row = self._row(
-            runs.c.batch_id == valid.request.batch_id, runs.c.request_hash == valid.request_hash
+            RUN.batch_id == valid.request.batch_id, RUN.request_hash == valid.request_hash
         )
         if row is None:
             raise error
         return Accepted(row.run_id, RunStatus(row.status), existed=True)
 
     def _row(self, *conditions: ColumnElement[bool]) -> Row[str, str, str] | None:
-        query = select(runs.c.run_id, runs.c.status, runs.c.request_hash).where(*conditions)
+        query = select(RUN.run_id, RUN.status, RUN.request_hash).where(*conditions)
         with reading(self._engine) as connection:
             return connection.execute(query).one_or_none()
 

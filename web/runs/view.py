@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import close_times
 from adapters.metrics.entry import Metric

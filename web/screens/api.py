@@ -6,11 +6,10 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.batches.conditions import Reader
 from adapters.batches.leaderboard import Ranking
-from adapters.database import reading
 from adapters.runs.times import utc_text
 from adapters.screens.columns import CORE, MAX_COMBINATIONS
 from adapters.screens.store import screen_jobs, stored_ranking
@@ -24,7 +23,7 @@ from web.batches.ranking import CONSTRAINT, GOAL, METRIC, asked_ranking
 from web.batches.sweep_body import read_sweep
 from web.operation import ENDED, REFUSED, Argument, json_of, operation
 from web.parsers import TEXT, Parser, one_of, ticker_symbol, whole_number
-from web.platform import ask_database, change_database, platform
+from web.platform import ask_database, change_database, platform, reading_database
 from web.runs import operations
 from web.runs.api import accepted_answer
 from web.screens.rows import (
@@ -99,7 +98,7 @@ def ranking_of(jobs: Sequence[RowMapping]) -> Ranking:
 
 def shown_rows(jobs: Sequence[RowMapping], rows: Sequence[Row]) -> list[Json]:
     """Rows with their runs; a run that came to other numbers is recorded."""
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         shown = leaderboard(connection, rows)
     if any(row["is_equal"] is False for row in shown):
         change_database(note_differing, jobs, shown)

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from flask import Blueprint, render_template, request
-from sqlalchemy.engine import RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.batches.leaderboard import Ranking, tried_note
 from adapters.metrics.sharpe_evidence import Evidence

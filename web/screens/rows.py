@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from adapters.batches.flat_params import with_params
 from adapters.batches.leaderboard import Ranking

@@ -5,12 +5,11 @@ from dataclasses import replace
 
 from flask import Blueprint, Response, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from adapters.batches.lists import list_batches
 from adapters.batches.queries import batch_summary, is_batch
 from adapters.batches.titles import set_batch_title, titles_of
-from adapters.database import committed, reading
 from adapters.runs.times import utc_text
 from adapters.studies.store import (
     batch_of,
@@ -31,7 +30,7 @@ from web.arguments import DRY_RUN, KEY, arguments, typed_body
 from web.batches.api import living_of
 from web.batches.operations import cancel_batch
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, json_of, operation
-from web.platform import ask_database, ask_queue, change_database, platform
+from web.platform import ask_database, ask_queue, change_database, platform, reading_database
 from web.recorded import LISTED, asked_page, recorded_once
 from web.studies.validation import checked_plan
 from web.titles import asked_title, study_title, titled
@@ -77,17 +76,14 @@ def _recorded(plan: StudyPlan) -> tuple[str, bool]:
         return bool(json.loads(row["plan_json"]) == json.loads(json.dumps(plan.to_json())))
 
     def record(study_id: str, key: str | None, actor: str | None) -> None:
-        committed(
-            platform().engine,
-            lambda connection: insert_study(connection, plan, study_id, key, actor),
-        )
+        change_database(insert_study, plan, study_id, key, actor)
 
     return recorded_once("study", studies.c.study_id, is_same, record)
 
 
 def _cost(plan: StudyPlan) -> Json:
     """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         pace = _runs_per_s(connection)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
     tried = plan.trials + plan.searched
@@ -151,7 +147,7 @@ def study(study_id: str) -> Response:
 
 def described(study_id: str) -> Json:
     """A study as the API and its page show it; UnknownStudy when there is none."""
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         row = study_row(connection, study_id)
         found = study_of(row)
         written = titles_of(connection, [found.batch_id]).get(found.batch_id)
@@ -219,7 +215,7 @@ def cancel(study_id: str) -> ResponseReturnValue:
         study_row(connection, study_id)
         if not cancel_study(connection, study_id):
             raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         has_runs = is_batch(connection, batch_of(study_id))
     return {
         "study_id": study_id,

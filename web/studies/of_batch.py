@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy.engine import Engine
+from sqlalchemy import Engine
 
 from adapters.batches.queries import batch_requests
 from adapters.database import reading

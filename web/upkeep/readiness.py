@@ -9,7 +9,7 @@ from adapters.database import connect_database, reading
 from adapters.database_errors import is_locked, takes_no_changes
 from adapters.queue.connection import connect_redis, reachable
 from adapters.settings import Settings
-from adapters.tables import runs
+from adapters.tables import RUN, runs
 from contracts.errors import QueueUnavailable
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,7 @@ class Readiness:
         """Either ok, since it takes changes, or what is wrong."""
         try:
             with reading(self._engine) as connection:
-                connection.execute(select(runs.c.id).limit(1))
+                connection.execute(select(RUN.id).limit(1))
             with self._engine.begin() as connection:
                 connection.execute(
                     _SQLITE_CHANGE if self._engine.dialect.name == "sqlite" else _CHANGE

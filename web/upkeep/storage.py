@@ -3,7 +3,7 @@
 from functools import lru_cache
 from time import monotonic
 
-from sqlalchemy.engine import Engine
+from sqlalchemy import Engine
 
 from adapters.database import reading
 from adapters.settings import Settings
