@@ -1,7 +1,8 @@
 """The audit for admins, as a page, as JSON and as a CSV file."""
 
+from collections.abc import Sequence
+from functools import partial
 from itertools import chain
-from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
@@ -10,11 +11,13 @@ from sqlalchemy import RowMapping
 from adapters.access.audit import all_entries, list_entries, list_strangers
 from adapters.access_tables import audit
 from adapters.runs.times import utc_text
+from contracts.values import Json
 from web.answers import csv_file
 from web.arguments import AFTER, arguments, limit
 from web.operation import Argument, deed_at, operation
 from web.parsers import ascii_words, whole_number
 from web.platform import ask_database, platform
+from web.recorded import asked_page
 
 blueprint = Blueprint("audit", __name__)
 
@@ -76,8 +79,7 @@ def listed() -> ResponseReturnValue:
 )
 def export() -> Response:
     """Everything that /api/audit lists, in one file, latest first, by the same filters."""
-    after, _, equal = _asked()
-    entries = all_entries(platform().engine, after, **equal)
+    entries = all_entries(platform().engine, arguments()["after"], **_equal())
     rows = ([*({**each, "at": utc_text(each["at"])}.values())] for each in entries)
     return csv_file(chain([audit.columns.keys()], rows), "audit.csv")
 
@@ -92,16 +94,11 @@ def counted() -> ResponseReturnValue:
     return jsonify({"strangers": [{**each, "hour": utc_text(each["hour"])} for each in counts]})
 
 
-def _listed() -> tuple[list[RowMapping], int | None]:
-    after, limit, equal = _asked()
-    entries = list(
-        ask_database(lambda connection: list_entries(connection, after, limit, **equal))
-    )
-    return entries, entries[-1]["id"] if len(entries) == limit else None
+def _listed() -> tuple[Sequence[RowMapping], int | None]:
+    return asked_page(partial(list_entries, **_equal()))
 
 
-def _asked() -> tuple[int | None, int, dict[str, Any]]:
-    """Where to begin, how many rows, and the values that they have."""
+def _equal() -> Json:
+    """The values that the listed rows have."""
     asked = arguments()
-    equal = {each.name: asked[each.name] for each in FILTERS if asked[each.name] is not None}
-    return asked["after"], asked["limit"], equal
+    return {each.name: asked[each.name] for each in FILTERS if asked[each.name] is not None}
