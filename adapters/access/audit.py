@@ -48,7 +48,7 @@ def all_entries(engine: Engine, after: int | None, **equal: Any) -> Iterator[Row
 
 
 def count_strangers(connection: Connection, requests: Mapping[tuple[str, int], int]) -> None:
-    """Add requests by kind and status to those of this hour; IntegrityError when somebody else begins it just now."""
+    """Add requests by kind and status to those of this hour; DuplicateKey when somebody else begins it just now."""
     hour = time_of(connection).replace(minute=0, second=0, microsecond=0)
     for (kind, status), count in sorted(requests.items()):
         same = {"hour": hour, "kind": kind, "status": status}

@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import update
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Connection, Engine, update
 
 from adapters.database import committed, database_now, inserted, reading
 from adapters.price_tables import price_parts, price_series, price_versions

@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, exists, select
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy import Connection, Engine, delete, exists, select
 
 from adapters.database import committed, has_rows
 from adapters.price_tables import price_parts, price_versions
 from adapters.prices.store import IS_CURRENT, Version, found_versions, version
-from adapters.tables import runs
+from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.run_request import Timeframe
 
-READ_BY_RUNS = runs.c["data_hash", "benchmark_hash"]
+READ_BY_RUNS = RUN["data_hash", "benchmark_hash"]
 
 
 def delete_version(
@@ -25,7 +24,7 @@ def delete_version(
             f"{ticker} {timeframe} {data_hash[:12]} is the current version; load another one first"
         )
     if any(
-        has_rows(connection, select(runs.c.id).where(each == data_hash)) for each in READ_BY_RUNS
+        has_rows(connection, select(RUN.id).where(each == data_hash)) for each in READ_BY_RUNS
     ):
         raise Conflict(
             f"runs refer to {ticker} {timeframe} {data_hash[:12]}, so it is kept for them"

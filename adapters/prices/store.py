@@ -9,8 +9,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from functools import lru_cache
 
-from sqlalchemy import ColumnElement, and_, func, select
-from sqlalchemy.engine import Connection, Engine, RowMapping
+from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, func, select
 
 from adapters.database import reading
 from adapters.price_tables import price_parts, price_series, price_versions
@@ -18,7 +17,7 @@ from adapters.prices.bars import SHOWN_DECIMALS, Bars
 from adapters.prices.candles import candles
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.tickers import is_ticker
-from adapters.tables import runs
+from adapters.tables import RUN
 from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest, Timeframe
 from contracts.run_result import Candle
@@ -170,7 +169,7 @@ def _packed(connection: Connection, held: Version) -> PackedPrices:
         .where(price_parts.c.data_hash == held.data_hash)
         .order_by(price_parts.c.part)
     )
-    parts = list(connection.execute(query).scalars())
+    parts = list(connection.scalars(query))
     decimals = (held.price_decimals, held.volume_decimals)
     return PackedPrices(
         held.ticker, held.timeframe, held.data_hash, *decimals, parts, held.bars_per_year
@@ -230,8 +229,8 @@ class PriceStore:
 def run_counts(connection: Connection, hashes: Sequence[str]) -> dict[str, int]:
     """How many runs read each of these versions."""
     counted = (
-        select(runs.c.data_hash, func.count())
-        .where(runs.c.data_hash.in_(hashes))
-        .group_by(runs.c.data_hash)
+        select(RUN.data_hash, func.count())
+        .where(RUN.data_hash.in_(hashes))
+        .group_by(RUN.data_hash)
     )
     return {row[0]: row[1] for row in connection.execute(counted)}

@@ -7,11 +7,20 @@ to run to record it.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Integer, case, cast, func, select, text
-from sqlalchemy.engine import Connection, RowMapping
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    RowMapping,
+    case,
+    cast,
+    func,
+    select,
+    text,
+)
 
 from adapters.queue.liveness import Upkeep, upkeep
-from adapters.tables import run_events, runs
+from adapters.tables import RUN, run_events
 from contracts.status import RunStatus
 from contracts.values import frozen
 
@@ -120,9 +129,9 @@ def _points(
 def _times(connection: Connection, start: datetime) -> tuple[list[float], list[float]]:
     """Waits of the latest runs that started since, and durations of those of them that ended."""
     latest = (
-        select(*runs.c["waiting_since", "started_at", "completed_at"])
-        .where(runs.c.started_at >= start)
-        .order_by(runs.c.started_at.desc())
+        select(*RUN["waiting_since", "started_at", "completed_at"])
+        .where(RUN.started_at >= start)
+        .order_by(RUN.started_at.desc())
         .limit(LATEST_TIMES)
     )
     rows = connection.execute(latest).all()
@@ -133,8 +142,8 @@ def _times(connection: Connection, start: datetime) -> tuple[list[float], list[f
 
 
 def _oldest_waiting(connection: Connection) -> RowMapping | None:
-    columns = runs.c[
+    columns = RUN[
         "run_id", "title", "ticker", "rule_id", "rule_type", "params_json", "waiting_since"
     ]
-    pending = select(*columns).where(runs.c.status == RunStatus.PENDING)
-    return connection.execute(pending.order_by(runs.c.id).limit(1)).mappings().one_or_none()
+    pending = select(*columns).where(RUN.status == RunStatus.PENDING)
+    return connection.execute(pending.order_by(RUN.id).limit(1)).mappings().one_or_none()

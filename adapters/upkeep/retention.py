@@ -15,7 +15,10 @@ from typing import Any
 from sqlalchemy import (
     Column,
     ColumnElement,
+    Connection,
     Delete,
+    Engine,
+    Row,
     Table,
     Update,
     and_,
@@ -28,7 +31,6 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import Connection, Engine, Row
 
 from adapters.access.audit import delete_old_entries
 from adapters.database import committed, database_now, reading
@@ -37,7 +39,7 @@ from adapters.portfolio_tables import portfolios
 from adapters.settings import Settings
 from adapters.studies.store import batch_of, living_studies
 from adapters.study_tables import studies
-from adapters.tables import runs
+from adapters.tables import RUN, runs
 from contracts.status import RunStatus
 from contracts.values import frozen
 
@@ -137,21 +139,17 @@ class _Walk:
     def portion(self, after_id: int, connection: Connection) -> tuple[int | None, Removed]:
         """Delete what is due of the next runs: the id after which to go on, None at the end, and what was removed."""
         next_ids = (
-            select(runs.c.id)
-            .where(runs.c.id > after_id)
-            .order_by(runs.c.id)
-            .limit(LOOKED_AT)
-            .subquery()
+            select(RUN.id).where(RUN.id > after_id).order_by(RUN.id).limit(LOOKED_AT).subquery()
         )
-        last_id = connection.execute(select(func.max(next_ids.c.id))).scalar()
+        last_id = connection.scalar(select(func.max(next_ids.c.id)))
         if last_id is None:
             return None, Counter()
-        here = and_(runs.c.id > after_id, runs.c.id <= last_id)
+        here = and_(RUN.id > after_id, RUN.id <= last_id)
         due = self._due | {"batches": self._in_old_batch(connection, here)}
         columns = select(
-            *runs.c["id", "run_id"], *(each.label(setting) for setting, each in due.items())
+            *RUN["id", "run_id"], *(each.label(setting) for setting, each in due.items())
         )
-        found = columns.where(here, or_(*due.values())).order_by(runs.c.id).limit(DELETED)
+        found = columns.where(here, or_(*due.values())).order_by(RUN.id).limit(DELETED)
         # a run that is being retried right now is left for the next walk; SQLite ignores that: there a writer is alone
         rows = connection.execute(
             found if self._dry_run else found.with_for_update(skip_locked=True)
@@ -164,13 +162,13 @@ class _Walk:
         """Of these runs: in a batch all of whose runs ended long ago, whose study is over, with no marked run."""
         if self._batch_days is None:
             return false()
-        query = select(runs.c.batch_id).where(here, runs.c.batch_id.is_not(None)).distinct()
-        batch_ids = set(connection.execute(query).scalars())
+        query = select(RUN.batch_id).where(here, RUN.batch_id.is_not(None)).distinct()
+        batch_ids = set(connection.scalars(query))
         if unknown := batch_ids - self._judged:
             self._old |= _old_batches(connection, self._batch_days, unknown)
             self._judged |= unknown
         return and_(
-            _ended(self._batch_days), runs.c.batch_id.in_(batch_ids & self._old), ~_is_marked()
+            _ended(self._batch_days), RUN.batch_id.in_(batch_ids & self._old), ~_is_marked()
         )
 
     def _remove(self, connection: Connection, rows: Sequence[Row[Any]]) -> Removed:
@@ -196,7 +194,7 @@ def _due(connection: Connection, settings: Settings) -> dict[str, ColumnElement[
     """Which runs are due by each setting but that of batches; none by one that is not set."""
     unkept = _ended(settings.keep_runs_days) if settings.keep_runs_days else false()
     if settings.keep_runs_count:
-        unkept = or_(unkept, runs.c.id <= _last_too_many(connection, settings.keep_runs_count))
+        unkept = or_(unkept, RUN.id <= _last_too_many(connection, settings.keep_runs_count))
     return {
         "charts": and_(_ended(settings.keep_charts_days), _has("charts")),
         "series": and_(_ended(settings.keep_series_days), _has("series"), ~_is_kept()),
@@ -209,8 +207,8 @@ def _ended(days: int | None) -> ColumnElement[bool]:
     """Ended so many days ago; None: never."""
     if days is None:
         return false()
-    ended = runs.c.status.in_([RunStatus.SUCCEEDED, RunStatus.FAILED])
-    return and_(ended, runs.c.completed_at < _days_ago(days))
+    ended = RUN.status.in_([RunStatus.SUCCEEDED, RunStatus.FAILED])
+    return and_(ended, RUN.completed_at < _days_ago(days))
 
 
 def _days_ago(days: int) -> database_now:
@@ -224,45 +222,43 @@ def _has(kept: str) -> ColumnElement[bool]:
         column.is_not(None) for part in mine if part.table is runs for column in part.cleared
     )
     rows = (
-        exists().where(part.table.c.run_id == runs.c.run_id) for part in mine if not part.cleared
+        exists().where(part.table.c.run_id == RUN.run_id) for part in mine if not part.cleared
     )
     return or_(*columns, *rows)
 
 
 def _is_kept() -> ColumnElement[bool]:
     """Part of a batch (studies are batches), labelled, called something, or marked."""
-    named = (runs.c[name].is_not(None) for name in ("batch_id", "label", "title"))
+    named = (RUN[name].is_not(None) for name in ("batch_id", "label", "title"))
     return or_(*named, _is_marked())
 
 
 def _is_marked() -> ColumnElement[bool]:
     """Pinned, or what another run reproduces."""
     again = runs.alias("again")
-    return or_(runs.c.pinned.is_not(None), exists().where(again.c.reproduces == runs.c.run_id))
+    return or_(RUN.pinned.is_not(None), exists().where(again.c.reproduces == RUN.run_id))
 
 
 def _old_batches(connection: Connection, days: int, batch_ids: set[str]) -> set[str]:
     kept = {batch_of(study_id) for study_id in living_studies(connection)}
     unkept = or_(~_ended(days), _is_marked())
-    query = select(runs.c.batch_id).where(runs.c.batch_id.in_(batch_ids), unkept).distinct()
-    return batch_ids - kept - set(connection.execute(query).scalars())
+    query = select(RUN.batch_id).where(RUN.batch_id.in_(batch_ids), unkept).distinct()
+    return batch_ids - kept - set(connection.scalars(query))
 
 
 def _delete_empty(connection: Connection, days: int) -> None:
     """Delete what belongs to batches, studies and portfolios that ended so many days ago, of which no run is left."""
     for table in tables_of("batch"):
-        connection.execute(
-            delete(table).where(~exists().where(runs.c.batch_id == table.c.batch_id))
-        )
-    unstarted = ~exists().where(runs.c.run_id == portfolios.c.run_id)
+        connection.execute(delete(table).where(~exists().where(RUN.batch_id == table.c.batch_id)))
+    unstarted = ~exists().where(RUN.run_id == portfolios.c.run_id)
     connection.execute(
         delete(portfolios).where(portfolios.c.completed_at < _days_ago(days), unstarted)
     )
-    has_runs = exists().where(runs.c.batch_id == literal(batch_of("")).concat(studies.c.study_id))
+    has_runs = exists().where(RUN.batch_id == literal(batch_of("")).concat(studies.c.study_id))
     connection.execute(delete(studies).where(studies.c.completed_at < _days_ago(days), ~has_runs))
 
 
 def _last_too_many(connection: Connection, count: int) -> int:
     """The id of the latest run that is one too many; 0 when there are not so many."""
-    may_go = select(runs.c.id).where(_ended(0), ~_is_kept()).order_by(runs.c.id.desc())
-    return connection.execute(may_go.offset(count).limit(1)).scalar() or 0
+    may_go = select(RUN.id).where(_ended(0), ~_is_kept()).order_by(RUN.id.desc())
+    return connection.scalar(may_go.offset(count).limit(1)) or 0

@@ -6,7 +6,6 @@ from typing import cast
 from flask import Blueprint, Response, current_app, request
 from flask.typing import ResponseReturnValue
 
-from adapters.database import reading
 from adapters.prices.bars import csv_chunks
 from adapters.prices.candles import candle_columns, joined
 from adapters.prices.findings import Refused, in_words
@@ -24,7 +23,7 @@ from web.arguments import DRY_RUN, arguments, read_body, reading_arguments
 from web.charts.windows import WINDOW, asked_window
 from web.operation import Argument, most_bytes, operation
 from web.parsers import flag, one_of, ticker_symbol, time_zone, words
-from web.platform import platform
+from web.platform import platform, reading_database
 
 blueprint = Blueprint("prices", __name__)
 
@@ -86,7 +85,7 @@ def series() -> Response:
 @operation("200 PriceVersions: the versions, latest first", NO_SERIES)
 def versions(ticker: str, timeframe: str) -> Response:
     """All versions of one series, the latest first, and how many runs read each."""
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         found = versions_of(connection, *named_series(ticker, timeframe))
         counts = run_counts(connection, [each.data_hash for each in found])
     listed = [

@@ -6,13 +6,12 @@ from itertools import dropwhile
 from flask import Blueprint, jsonify, render_template
 from flask.typing import ResponseReturnValue
 
-from adapters.database import reading
 from adapters.queue.history import QueuePoint, QueueState, queue_state
 from adapters.runs.times import spread, utc_text
 from contracts.values import Json
 from web.arguments import read_argument
 from web.parsers import one_of
-from web.platform import ask_queue, platform
+from web.platform import ask_queue, platform, reading_database
 from web.queue.picture import history_svg
 from web.queue.troubles import describe, scaler_state
 from web.upkeep.storage import storage
@@ -81,7 +80,7 @@ def numbers() -> ResponseReturnValue:
 def _asked() -> tuple[str, QueueState, Json]:
     """The window that is asked for, the queue in it, and what is said of Redis and the scaler."""
     window = read_argument("window", one_of(*WINDOWS), "15m")
-    with reading(platform().engine) as connection:
+    with reading_database() as connection:
         state = queue_state(connection, *WINDOWS[window])
     scaler = scaler_state()
     told = {

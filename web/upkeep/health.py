@@ -13,14 +13,13 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
-from adapters.database import reading
 from adapters.queue.liveness import Upkeep, upkeep
 from adapters.runs.times import seconds_between
 from adapters.runs.totals import RUN, WAIT, Totals, histogram, totals
 from adapters.screens.store import all_differing
 from adapters.upkeep.storage import bytes_by_kind
 from web.operation import operation
-from web.platform import ask_queue, platform
+from web.platform import ask_queue, platform, reading_database
 from web.upkeep.latency import register_latency
 
 blueprint = Blueprint("health", __name__)
@@ -55,7 +54,7 @@ class _RunNumbers:
     """Numbers of runs, read from the database and the queue at each scrape: exact, and the same from every pod."""
 
     def collect(self) -> Iterator[Metric]:
-        with reading(platform().engine) as connection:
+        with reading_database() as connection:
             seen, room = upkeep(connection), bytes_by_kind(connection)
             counted, differing = totals(connection), all_differing(connection)
         states = {"pending": seen.waiting, "running": seen.running}
