@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -31,9 +32,10 @@ from adapters.studies.store import (
     study_row,
 )
 from consumer.study_runs import run_of, training_runs
-from consumer.training import GridJob, grid_jobs, metrics_by_place, ranking_of, trained
+from consumer.training import GridJob, grid_jobs, names_in, ranking_of, trained
 from contracts.errors import QueueUnavailable
 from contracts.study import StudyStatus, Window
+from contracts.values import Json
 
 log = logging.getLogger(__name__)
 
@@ -166,27 +168,25 @@ _STEPS: dict[StudyStatus, Callable[[Studies, Study], None]] = {
 }
 
 
-def _choice(connection: Connection, study: Study, window: Window) -> dict[str, Any]:
+def _choice(connection: Connection, study: Study, window: Window) -> Json:
     """What is chosen on a training part, the best first, and out of how many that could have been."""
-    request, run_ids = study.plan.request, list[str]()
-    if request.train_by == "runs":
+    asked, ranking, run_ids = study.plan.request, ranking_of(study.plan.request), list[str]()
+    if asked.train_by == "runs":
         run_ids = [run.run_id for run in training_runs(study, window.train)]
-        tried = metrics_of(connection, run_ids)
+        tried = metrics_of(connection, run_ids, names_in(ranking))
     else:
-        tried = metrics_by_place(trained(connection, study, window))
+        tried = trained(connection, study, window)
     places = ranked(
-        request.combinations,
-        tried,
-        ranking_of(request),
-        by_neighbourhood=request.by_neighbourhood,
-    )
+        asked.combinations, tried, ranking, by_neighbourhood=asked.by_neighbourhood
+    ).tolist()
     chosen = [
         {
             "place": place,
-            "params": request.combinations[place],
+            "params": asked.combinations[place],
             "train_run": run_ids[place] if run_ids else None,
             "test_run": run_of(study, window.test, place).run_id if window.test else None,
         }
         for place in places[: study.plan.chosen]
     ]
-    return {"eligible": len(places), "failed": tried.count(None), "chosen": chosen}
+    failed = int(np.isnan(tried["num_trades"]).sum())
+    return {"eligible": len(places), "failed": failed, "chosen": chosen}

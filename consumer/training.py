@@ -3,7 +3,6 @@
 import numpy as np
 from sqlalchemy import Connection
 
-from adapters.batches.choice import Metrics
 from adapters.batches.leaderboard import Ranking, ranking_by
 from adapters.metrics.measured import Array
 from adapters.runs.new_runs import NewRun
@@ -22,14 +21,13 @@ BEST = "best_of_permutation"
 
 def columns_of(ranking: Ranking) -> tuple[str, ...]:
     """What is kept of each combination: what it is ranked by, and its numbers as a trial."""
-    names = dict.fromkeys(
-        (
-            *CORE,
-            ranking.metric,
-            *sorted(name for each in ranking.constraints for name in each.names),
-        )
-    )
-    return (*names, *OF_TRIAL)
+    return (*names_in(ranking), *OF_TRIAL)
+
+
+def names_in(ranking: Ranking) -> tuple[str, ...]:
+    """The metrics that a ranking looks at."""
+    of_constraints = sorted(name for each in ranking.constraints for name in each.names)
+    return (*dict.fromkeys((*CORE, ranking.metric, *of_constraints)),)
 
 
 def ranking_of(asked: StudyRequest) -> Ranking:
@@ -94,21 +92,6 @@ def trained(connection: Connection, study: Study, window: Window) -> dict[str, A
         for job in jobs
     ]
     return {name: np.concatenate([part[name] for part in parts]) for name in names}
-
-
-def metrics_by_place(columns: dict[str, Array]) -> list[Metrics | None]:
-    """The metrics of each combination as those of a run; None for one that has failed."""
-    names = [name for name in columns if name not in OF_TRIAL]
-    rows = np.array([columns[name] for name in names]).T
-    return [
-        {
-            name: None if np.isnan(value) else value
-            for name, value in zip(names, row.tolist(), strict=True)
-        }
-        if not np.isnan(trades)
-        else None
-        for row, trades in zip(rows, columns["num_trades"], strict=True)
-    ]
 
 
 def permuted_bests(connection: Connection, study: Study) -> Array:

@@ -2,66 +2,49 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from math import isfinite
 from statistics import fmean
 from typing import Any
 
-from adapters.batches.flat_params import flat_params
-from adapters.batches.leaderboard import Ranking, is_ruined
-from contracts.values import Values
+import numpy as np
 
-Metrics = Mapping[str, float | int | None]
+from adapters.batches.flat_params import flat_params
+from adapters.batches.leaderboard import Ranking
+from adapters.metrics.measured import Array
+from adapters.screens.columns import may_rank, ranked_places
+from contracts.values import Values
 
 
 def ranked(
     params: Sequence[Values],
-    tried: Sequence[Metrics | None],
+    tried: Mapping[str, Array],
     ranking: Ranking,
     *,
     by_neighbourhood: bool = False,
-) -> list[int]:
+) -> Array:
     """Places of the combinations that may be chosen, the best first; of equal ones the one listed first.
 
-    tried: metrics by place, None for a run that failed. Left out are runs without trades, which are best at nothing,
-    ruined ones, those without the metric, and those that break a constraint. by_neighbourhood: a score is the mean over
-    the combination and those tried that are at most one step away in each of the parameters, so that a lone peak
-    between bad neighbours is not chosen.
+    tried: each metric by place, NaN where it has no value. by_neighbourhood: a score is the mean over the combination
+    and those tried that are at most one step away in each of the parameters, so that a lone peak between bad neighbours
+    is not chosen.
     """
-    values = [_value(metrics, ranking.metric) for metrics in tried]
-    scores = _smoothed(params, values) if by_neighbourhood else values
-    sign = -1.0 if ranking.goal == "max" else 1.0
-    open_to = [
-        (sign * score, place)
-        for place, (metrics, score) in enumerate(zip(tried, scores, strict=True))
-        if metrics
-        and score is not None
-        and all(each.holds(metrics) for each in ranking.constraints)
-    ]
-    return [place for _, place in sorted(open_to)]
+    scores = tried[ranking.metric]
+    if by_neighbourhood:
+        scores = _smoothed(params, np.where(may_rank(tried, ranking), scores, np.nan))
+    return ranked_places(tried, ranking, scores)
 
 
-def _value(metrics: Metrics | None, name: str) -> float | None:
-    value = (
-        metrics.get(name)
-        if metrics and metrics["num_trades"] and not is_ruined(metrics)
-        else None
-    )
-    return value if value is not None and isfinite(value) else None
-
-
-def _smoothed(params: Sequence[Values], values: Sequence[float | None]) -> list[float | None]:
+def _smoothed(params: Sequence[Values], values: Array) -> Array:
     """Each value as the mean of its neighbourhood; words and flags of the params are not walked across."""
     cells = _cells([flat_params(each) for each in params])
-    by_cell = dict(zip(cells, values, strict=True))
-    smoothed: list[float | None] = []
-    for cell, value in zip(cells, values, strict=True):
-        steps = (
-            (place - 1, place, place + 1) if isinstance(place, int) else (place,)
-            for place in cell
-        )
-        around = [found for near in product(*steps) if (found := by_cell.get(near)) is not None]
-        smoothed.append(None if value is None else fmean(around))
-    return smoothed
+    known = {
+        cell: value for cell, value in zip(cells, values.tolist(), strict=True) if value == value
+    }
+
+    def mean_around(cell: tuple[Any, ...]) -> float:
+        steps = ((at - 1, at, at + 1) if isinstance(at, int) else (at,) for at in cell)
+        return fmean(known[near] for near in product(*steps) if near in known)
+
+    return np.array([mean_around(cell) if cell in known else np.nan for cell in cells])
 
 
 def _cells(params: Sequence[Values]) -> list[tuple[Any, ...]]:

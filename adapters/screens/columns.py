@@ -95,13 +95,21 @@ def unpacked_metrics(packed: bytes) -> dict[str, Array]:
     return dict(zip(names.decode().split(), columns, strict=True))
 
 
-def ranked_places(metrics: Mapping[str, Array], ranking: Ranking) -> Array:
+def may_rank(metrics: Mapping[str, Array], ranking: Ranking) -> Array:
+    """Which have made a trade, have not lost everything, and have a value of the metric."""
+    kept = (metrics["num_trades"] > 0) & ~(metrics["max_drawdown_pct"] >= RUIN_PCT)
+    return kept & np.isfinite(metrics[ranking.metric])
+
+
+def ranked_places(
+    metrics: Mapping[str, Array], ranking: Ranking, scores: Array | None = None
+) -> Array:
     """The numbers of those that have a place, the best first, equals in their order.
 
     None has one that made no trade, lost everything, or has no value of a metric that it is ranked or bounded by.
+    scores: what is compared, where that is not the metric itself.
     """
-    kept = (metrics["num_trades"] > 0) & ~(metrics["max_drawdown_pct"] >= RUIN_PCT)
-    kept &= np.isfinite(metrics[ranking.metric])
+    kept = may_rank(metrics, ranking)
     known = (
         {name: np.ma.masked_invalid(values) for name, values in metrics.items()}
         if ranking.constraints
@@ -111,5 +119,5 @@ def ranked_places(metrics: Mapping[str, Array], ranking: Ranking) -> Array:
         for holds in each.over(known):  # unknown where a metric is, or where it divides by 0
             kept &= np.ma.filled(holds, False)
     numbers = np.flatnonzero(kept)
-    values = metrics[ranking.metric][numbers]
+    values = (metrics[ranking.metric] if scores is None else scores)[numbers]
     return numbers[np.argsort(-values if ranking.goal == "max" else values, kind="stable")]

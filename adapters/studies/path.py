@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 from sqlalchemy import RowMapping
 
-from adapters.batches.choice import Metrics
 from adapters.metrics.curves import shares_held
 from adapters.metrics.measured import Array, Measured, NoValue, average
 from adapters.metrics.rates import Rates
@@ -42,7 +41,7 @@ class Market:
 class RunData:
     """One run: its metrics, and each bar's time, simple return and closed trades; equity is stored to the cent."""
 
-    metrics: Metrics
+    metrics: Values
     times: Array
     returns: Array
     profits: list[float]

@@ -8,10 +8,11 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, case, insert, select, update
 
-from adapters.batches.choice import Metrics
 from adapters.database import database_now, has_rows
+from adapters.metrics.measured import Array
 from adapters.rows import found_row, latest_rows, rows_with
 from adapters.runs.idempotency import own_key
 from adapters.study_tables import studies
@@ -210,12 +211,17 @@ def existing_runs(connection: Connection, run_ids: Sequence[str]) -> set[str]:
     return {row["run_id"] for row in rows}
 
 
-def metrics_of(connection: Connection, run_ids: Sequence[str]) -> list[Metrics | None]:
-    """The metrics of each run in this order; None for one that has not succeeded."""
+def metrics_of(
+    connection: Connection, run_ids: Sequence[str], names: Sequence[str]
+) -> dict[str, Array]:
+    """Each of these metrics by run, in their order; NaN where there is none, as of a run that has not succeeded."""
     succeeded = select(*RUN["run_id", "metrics_json"]).where(IS_SUCCEEDED)
-    rows = rows_with(connection, succeeded, RUN.run_id, run_ids)
-    found = {row["run_id"]: json.loads(row["metrics_json"])["values"] for row in rows}
-    return [found.get(run_id) for run_id in run_ids]
+    found = dict.fromkeys(run_ids, [np.nan] * len(names))
+    for row in rows_with(connection, succeeded, RUN.run_id, run_ids):
+        values = json.loads(row["metrics_json"])["values"]
+        found[row["run_id"]] = [values.get(name) for name in names]
+    columns = np.array([found[run_id] for run_id in run_ids], dtype=float).T
+    return dict(zip(names, columns, strict=True))
 
 
 def result_of(connection: Connection, run_id: str) -> RowMapping | None:

@@ -23,6 +23,7 @@ from adapters.metrics.measured import NoValue
 from adapters.metrics.risk import kurtosis_of, skewness_of
 from adapters.metrics.timing import timing_over
 from adapters.prices.bars import bar_dates
+from adapters.screens.columns import CORE
 from adapters.studies import trials
 from adapters.studies import verdict as verdicts
 from adapters.studies.path import Market, RunData
@@ -178,9 +179,12 @@ class World:
     def _choice(self, run_ids: list[str], test: tuple[int, int] | None) -> dict[str, Any]:
         places = ranked(
             self.grid,
-            [self.load(each).metrics for each in run_ids],
+            {
+                name: np.array([self.load(each).metrics[name] for each in run_ids], dtype=float)
+                for name in CORE
+            },
             Ranking("sharpe_ratio", "max"),
-        )
+        ).tolist()
         chosen = [
             {
                 "params": self.grid[place],

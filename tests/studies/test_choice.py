@@ -1,6 +1,11 @@
 """What is chosen of many combinations: by metric, goal and constraints, always the same one of equals."""
 
-from adapters.batches.choice import ranked
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from adapters.batches import choice
 from adapters.batches.conditions import parse_condition
 from adapters.batches.leaderboard import Ranking
 
@@ -13,6 +18,20 @@ def tried(*ratios: float | None, **more: float) -> list[dict[str, float | None]]
         {"sharpe_ratio": ratio, "max_drawdown_pct": 10.0, "num_trades": 3, **more}
         for ratio in ratios
     ]
+
+
+def ranked(
+    params: Sequence[Mapping[str, Any]],
+    runs: Sequence[Mapping[str, float | None] | None],
+    ranking: Ranking,
+    **how: bool,
+) -> list[int]:
+    names = {name for run in runs for name in run or ()}
+    columns = {
+        name: np.array([(run or {}).get(name) for run in runs], dtype=float) for name in names
+    }
+    places: list[int] = choice.ranked(params, columns, ranking, **how).tolist()
+    return places
 
 
 def test_the_best_comes_first_and_of_equals_the_one_listed_first() -> None:
