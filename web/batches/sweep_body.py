@@ -1,36 +1,44 @@
 """A sweep as it arrives: its fields are checked here, the runs that it stands for are made in adapters."""
 
 import json
-from functools import cache
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from adapters.batches.expansion import Expansion, expanded
 from adapters.prices.store import PriceStore
 from contracts.errors import InvalidRequest
 from contracts.sweep import ACCEPTED, SweepSpec
+from contracts.values import Json
 from rules.catalog import RULES
 from web.batches.bulk_body import validate_lines
-from web.runs.validation import ValidRequest, written
+from web.runs.validation import ValidRequest, adapter_of, written
 
-MOST_FIELDS = 100  # of a sweep; it has 10
+T = TypeVar("T")
+MOST_FIELDS = 100  # of a sweep, which has 10, or a study, which has 17
 RULE_PARAMS = {
     name: {param.name: param.default for param in rule.params} for name, rule in RULES.items()
 }
-_adapter = cache(lambda: TypeAdapter(SweepSpec))  # of pydantic, made when it is needed first
 
 
-def read_sweep(values: Any, most: int) -> Expansion:
-    """The sweep that `values` ask for, of at most so many runs; InvalidRequest with every fault by field."""
+def few_fields(values: Any) -> Json:
+    """The values of a JSON object; InvalidRequest for anything else, and for masses of fields."""
     if not isinstance(values, dict) or len(values) > MOST_FIELDS:
         raise InvalidRequest(
             {"body": f"a JSON object of at most {MOST_FIELDS} fields is expected"}
         )
-    written(values.get("base"))
+    return values
+
+
+def read_sweep(values: Any, most: int) -> Expansion:
+    """The sweep that `values` ask for, of at most so many runs; InvalidRequest with every fault by field."""
+    written(few_fields(values).get("base"))
     try:
         return expanded(
-            _adapter().validate_json(json.dumps(values), strict=True), RULE_PARAMS, most
+            adapter_of(SweepSpec).validate_json(json.dumps(values), strict=True),
+            RULE_PARAMS,
+            most,
         )
     except ValidationError as error:
         faulty = dict.fromkeys(str(each["loc"][0]) for each in error.errors(include_url=False))
@@ -46,6 +54,21 @@ def _message(field: str, values: dict[str, Any]) -> str:
         return f"unknown; accepted: {', '.join(ACCEPTED)}"
     given = f"{values[field]!r:.60} is not accepted; accepted" if field in values else "required"
     return f"{given}: {ACCEPTED[field]}"
+
+
+def checked_by_sweep(
+    values: Any, most: int, check: Callable[[Expansion], T], place: Callable[[str], str]
+) -> T:
+    """What `check` makes of a sweep; InvalidRequest with the faults at their places in the sweep.
+
+    place: where a field that is faulty belongs, by `<number>.<field>` of its run.
+    """
+    sweep = read_sweep(values, most)
+    try:
+        return check(sweep)
+    except InvalidRequest as error:
+        errors = {place(field): fault for field, fault in error.errors.items()}
+        raise InvalidRequest(sweep.told(errors)) from None
 
 
 def validate_runs(sweep: Expansion, batch_id: str, prices: PriceStore) -> list[ValidRequest]:

@@ -6,9 +6,10 @@ from itertools import pairwise
 import numpy as np
 from markupsafe import Markup, escape
 
-from web.svg import picture, polygon, scale, text
+from web.studies.pictures import HEIGHT, WIDTH, ends, framed
+from web.svg import polygon, scale, text
 
-WIDTH, HEIGHT, EDGE = 440, 220, 26
+EDGE = 26  # room above, and below for words
 MOST_AREAS = 7  # each with a colour of its own; the others share one, and cash has the ground
 
 
@@ -40,14 +41,11 @@ def weights_picture(
             zip(areas, pairwise(lines), strict=True), start=1
         )
     ]
-    shapes += [
-        text(2, HEIGHT - 6, dates[0][:10], "start"),
-        text(WIDTH - 2, HEIGHT - 6, dates[-1][:10], "end"),
-    ]
-    shapes += [text(2, EDGE - 8, f"{top * 100:.0f}% of equity", "start")]
-    alt = f"Shares of equity from {dates[0][:10]} to {dates[-1][:10]}: {', '.join(areas)}"
-    frame = f'class="study-picture" viewBox="0 0 {WIDTH} {HEIGHT}"'
-    return picture(shapes, frame, alt), list(areas)
+    first_day, last_day = dates[0][:10], dates[-1][:10]
+    shapes += ends(2, first_day, last_day)
+    shapes.append(text(2, EDGE - 8, f"{top * 100:.0f}% of equity", "start"))
+    alt = f"Shares of equity from {first_day} to {last_day}: {', '.join(areas)}"
+    return framed(shapes, alt), list(areas)
 
 
 def _steps(heights: Sequence[float], x: Callable[[float], float]) -> list[tuple[float, float]]:

@@ -24,7 +24,7 @@ from contracts.values import Json, Values
 from rules.language import series_fault
 from web.arguments import parse_json
 from web.batches.bulk_body import MAX_FAULTS
-from web.batches.sweep_body import read_sweep
+from web.batches.sweep_body import checked_by_sweep
 from web.platform import Platform
 from web.portfolios.of_batch import portfolio_of_batch
 from web.runs.validation import PriceSource, ValidRequest, checked, validate_request
@@ -62,13 +62,9 @@ def checked_portfolio(body: bytes, on: Platform) -> ValidPortfolio:
         return _checked(portfolio_of_batch(on.engine, values["batch_id"]) | given, prices)
     if not isinstance(values, dict) or "portfolio" not in values:
         return _checked(values, prices)
-    sweep = read_sweep(values, MAX_LEGS)
-    try:
-        return _checked(_asked_by(sweep), prices)
-    except InvalidRequest as error:
-        raise InvalidRequest(
-            sweep.told({_place(field): fault for field, fault in error.errors.items()})
-        ) from None
+    return checked_by_sweep(
+        values, MAX_LEGS, lambda sweep: _checked(_asked_by(sweep), prices), _place
+    )
 
 
 def _asked_by(sweep: Expansion) -> Json:

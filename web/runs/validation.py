@@ -28,7 +28,7 @@ Span = tuple[date, date]  # first and last day
 SURE_DAYS = 40  # no market is closed for so long
 LEAST_BARS = 2  # of a backtest; with fewer its Job would end as failed (no_prices)
 SHOWN_CHARACTERS = 60  # of a refused value in its message
-_adapter = cache(TypeAdapter)  # of pydantic, made when it is needed first
+adapter_of = cache(TypeAdapter)  # of pydantic, made when it is needed first
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DATE_FIELDS = ("start_date", "end_date")
 _LABELS = tuple(
@@ -116,7 +116,7 @@ def _as(contract: type[C], values: Values, text: str, errors: Faults) -> C | Non
     fields = read_fields(kind)
     # from JSON, since pydantic's strict mode takes dates and floats as JSON writes them there
     try:
-        found: C = _adapter(kind).validate_json(text, strict=True)
+        found: C = adapter_of(kind).validate_json(text, strict=True)
     except ValidationError as faults:
         for fault in faults.errors(include_url=False):
             name = str(fault["loc"][0])

@@ -20,22 +20,24 @@ BINS = 60  # of a histogram
 _NORMAL = NormalDist()
 
 
-def _framed(shapes: Iterable[str], alt: str) -> Markup:
+def framed(shapes: Iterable[str], alt: str) -> Markup:
+    """A picture of its own, which `alt` says in words."""
     return picture(shapes, f'class="study-picture" viewBox="0 0 {WIDTH} {HEIGHT}"', alt)
+
+
+def ends(left: float, low: str, high: str) -> list[str]:
+    """What is below at both ends."""
+    return [text(left, BELOW, low, "start"), text(WIDTH - 2, BELOW, high, "end")]
 
 
 def _axis(
     y: Callable[[float], float], values: Iterable[float], written: Callable[[float], str]
 ) -> list[str]:
     """A line across, with its number on the left, for each value."""
-    shapes = (
-        (line("s-rule", LEFT, y(each), WIDTH, y(each)), y(each), written(each))
-        for each in dict.fromkeys(values)
-    )
     return [
-        part
-        for rule, at, words in shapes
-        for part in (rule, text(LEFT - 6, at, words, "end", dy=5))
+        line("s-rule", LEFT, y(each), WIDTH, y(each))
+        + text(LEFT - 6, y(each), written(each), "end", dy=5)
+        for each in dict.fromkeys(values)
     ]
 
 
@@ -58,7 +60,7 @@ def folds_picture(ratios: Sequence[tuple[float | None, float | None]]) -> Markup
     words = "; ".join(
         f"fold {fold}: {_said(a)} to {_said(b)}" for fold, (a, b) in enumerate(ratios, start=1)
     )
-    return _framed(shapes, f"Sharpe ratio in sample and out of sample. {words}")
+    return framed(shapes, f"Sharpe ratio in sample and out of sample. {words}")
 
 
 def _said(ratio: float | None) -> str:
@@ -77,10 +79,9 @@ def equity_picture(dates: Sequence[str], equity: Sequence[float]) -> Markup:
     shapes = [
         *_axis(y, (low, (low + high) / 2, high), _short),
         polyline("s-strategy", [(x(at), y(equity[at])) for at in shown]),
-        text(LEFT, BELOW, first_day, "start"),
-        text(WIDTH - 2, BELOW, last_day, "end"),
+        *ends(LEFT, first_day, last_day),
     ]
-    return _framed(
+    return framed(
         shapes,
         f"Equity from {number(equity[0], 0)} on {first_day} to {number(equity[-1], 0)} on {last_day}",
     )
@@ -101,18 +102,15 @@ def histogram_picture(values: Sequence[float], marked: float, what: str) -> Mark
     most = max(counts.values())
     x, y = scale(0, BINS, LEFT, WIDTH), scale(0, most, FLOOR, EDGE)
     mark = x((marked - low) / width)
-    shapes = _axis(y, (0, most), _short)
-    shapes += [
-        bar("f-luck", x(place), x(1) - x(0) - 1, y(count), FLOOR)
-        for place, count in sorted(counts.items())
-    ]
-    shapes += [
+    wide = x(1) - x(0) - 1
+    shapes = [
+        *_axis(y, (0, most), _short),
+        *(bar("f-luck", x(at), wide, y(count), FLOOR) for at, count in sorted(counts.items())),
         line("s-strategy", mark, EDGE, mark, FLOOR),
         text(WIDTH - 2, ABOVE, f"{what} {number(marked)}", "end"),
-        text(LEFT, BELOW, number(low), "start"),
-        text(WIDTH - 2, BELOW, number(high), "end"),
+        *ends(LEFT, number(low), number(high)),
     ]
-    return _framed(
+    return framed(
         shapes,
         f"{len(values):,} values from {number(low)} to {number(high)}; {what} {number(marked)}",
     )
@@ -155,7 +153,7 @@ def luck_picture(observed: float, luck: float, one: float, trials: int) -> Marku
         text(x(luck), BELOW, f"luck gives {number(luck)}"),
     ]
     best = f"The best of {trials} without skill has a Sharpe ratio of about {number(luck)}"
-    return _framed(shapes, f"{best}; seen: {number(observed)}")
+    return framed(shapes, f"{best}; seen: {number(observed)}")
 
 
 def _best_density(value: float, trials: int) -> float:

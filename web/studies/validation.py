@@ -4,10 +4,9 @@ import json
 import re
 from dataclasses import replace
 from datetime import date
-from functools import cache
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from adapters.batches.conditions import METRIC_CONDITIONS, Reader
 from adapters.batches.expansion import Expansion
@@ -21,18 +20,16 @@ from contracts.study import StudyPlan, StudyRequest, Window
 from contracts.values import Json
 from rules.catalog import check_params, complete_params
 from web.arguments import parse_json
-from web.batches.sweep_body import read_sweep
-from web.runs.validation import validate_request, written
+from web.batches.sweep_body import checked_by_sweep, few_fields
+from web.runs.validation import adapter_of, validate_request, written
 from web.studies.windows import windows_of
 
 # what the study itself decides
 DECIDED_BY_STUDY = ("run_id", "params", "rule_id", "batch_id", "label", "charts")
-MOST_FIELDS = 100  # of a plan; it has 13
 MAX_SEARCHED = 2_000_000  # combinations times permutations
 MAX_LISTED = 100  # faulty combinations that an answer lists
 _COMBINATION = re.compile(r"^combinations\.(\d+)")
 Faults = dict[str, str]
-_adapter = cache(lambda: TypeAdapter(StudyRequest))  # of pydantic, made when it is needed first
 
 
 def checked_plan(body: bytes, prices: PriceStore, max_runs: int) -> StudyPlan:
@@ -40,19 +37,14 @@ def checked_plan(body: bytes, prices: PriceStore, max_runs: int) -> StudyPlan:
     values = parse_json(body)
     if not isinstance(values, dict) or "study" not in values:
         return _checked(values, prices, max_runs)
-    sweep = read_sweep(values, max_runs)
-    try:
-        return _checked(_asked_by(sweep), prices, max_runs)
-    except InvalidRequest as error:
-        numbered = {
-            _COMBINATION.sub(_of_run, field): fault for field, fault in error.errors.items()
-        }
-        raise InvalidRequest(sweep.told(numbered)) from None
+    return checked_by_sweep(
+        values, max_runs, lambda sweep: _checked(_asked_by(sweep), prices, max_runs), _place
+    )
 
 
-def _of_run(combination: re.Match[str]) -> str:
-    """The params of a combination, counted from 0, as those of a run, counted from 1."""
-    return f"{int(combination[1]) + 1}.params"
+def _place(field: str) -> str:
+    """The place of a fault of a combination, counted from 0, as that of a run, counted from 1."""
+    return _COMBINATION.sub(lambda found: f"{int(found[1]) + 1}.params", field)
 
 
 def _asked_by(sweep: Expansion) -> Json:
@@ -74,9 +66,13 @@ def _asked_by(sweep: Expansion) -> Json:
 
 
 def _checked(values: Any, prices: PriceStore, max_runs: int) -> StudyPlan:
-    _refuse_masses(values, max_runs)
+    given = few_fields(values).get("combinations")
+    if isinstance(given, list) and len(given) > max_runs:
+        raise InvalidRequest(
+            {"combinations": f"{len(given):,} are given; at most {max_runs:,} are accepted"}
+        )
     try:
-        request = _adapter().validate_json(json.dumps(values), strict=True)
+        request = adapter_of(StudyRequest).validate_json(json.dumps(values), strict=True)
     except ValidationError as error:
         faults = error.errors(include_url=False)
         raise InvalidRequest(
@@ -89,43 +85,28 @@ def _checked(values: Any, prices: PriceStore, max_runs: int) -> StudyPlan:
     return _plan(replace(request, combinations=_distinct(request)), base, prices, max_runs)
 
 
-def _refuse_masses(values: Any, max_runs: int) -> None:
-    """InvalidRequest for what could have a fault in each of a million places."""
-    if not isinstance(values, dict) or len(values) > MOST_FIELDS:
-        raise InvalidRequest(
-            {"body": f"a JSON object of at most {MOST_FIELDS} fields is expected"}
-        )
-    given = values.get("combinations")
-    if isinstance(given, list) and len(given) > max_runs:
-        raise InvalidRequest(
-            {"combinations": f"{len(given):,} are given; at most {max_runs:,} are accepted"}
-        )
-
-
 def _choice_faults(request: StudyRequest) -> Faults:
-    errors: Faults = {}
-    if request.metric not in METRIC_NAMES:
+    """What it cannot choose by: a search of another order of the bars measures what a screen does."""
+    is_permutation = request.kind == "permutation"
+    names = CORE if is_permutation else METRIC_NAMES
+    conditions = Reader("metrics of a screen", CORE) if is_permutation else METRIC_CONDITIONS
+    errors = _permutation_faults(request) if is_permutation else {}
+    if request.metric not in names:
         errors["metric"] = (
-            f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(METRIC_NAMES)}"
+            f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(names)}"
         )
-    if request.kind == "permutation":
-        errors |= _permutation_faults(request)
     if not request.name.isprintable():
         errors["name"] = "it has characters that cannot be shown"
-    METRIC_CONDITIONS.parse_all(request.constraints, "constraints", errors)
+    conditions.parse_all(request.constraints, "constraints", errors)
     return errors
 
 
 def _permutation_faults(request: StudyRequest) -> Faults:
-    """What a search of another order of the bars cannot be chosen by: it measures what a screen does."""
     errors: Faults = {}
-    if request.metric not in CORE:
-        errors["metric"] = f"{request.metric[:60]!r} is not accepted; accepted: {', '.join(CORE)}"
     if request.by_neighbourhood:
         errors["by_neighbourhood"] = "true is not accepted with kind permutation"
     if request.train_by != "screens":
         errors["train_by"] = "'runs' is not accepted with kind permutation"
-    Reader("metrics of a screen", CORE).parse_all(request.constraints, "constraints", errors)
     if (searched := request.permutations * len(request.combinations)) > MAX_SEARCHED:
         errors["permutations"] = (
             f"{searched:,} backtests in all; at most {MAX_SEARCHED:,} are accepted"
@@ -139,12 +120,9 @@ def _combination_faults(request: StudyRequest) -> Faults:
     for number, params in enumerate(request.combinations):
         written(params)
         for field, fault in check_params(request.base.get("rule_type"), params).items():
-            place = (
-                "base.rule_type"
-                if field == "rule_type"
-                else f"combinations.{number}{field.removeprefix('params')}"
-            )
-            errors.setdefault(place, fault)
+            is_type = field == "rule_type"
+            own = f"combinations.{number}{field.removeprefix('params')}"
+            errors.setdefault("base.rule_type" if is_type else own, fault)
         if len(errors) >= MAX_LISTED:
             break
     return errors
@@ -152,21 +130,21 @@ def _combination_faults(request: StudyRequest) -> Faults:
 
 def _checked_base(request: StudyRequest, prices: PriceStore, errors: Faults) -> RunRequest | None:
     """The request that all runs share, clipped to its prices; None with the faults in `errors`."""
-    for name in DECIDED_BY_STUDY:
-        if name in request.base:
-            errors[f"base.{name}"] = "decided by the study; leave it out"
+    errors |= {
+        f"base.{name}": "decided by the study; leave it out"
+        for name in DECIDED_BY_STUDY
+        if name in request.base
+    }
     given = {name: value for name, value in request.base.items() if name not in DECIDED_BY_STUDY}
     try:
-        valid = validate_request(
-            {**given, "params": request.combinations[0], "charts": False}, prices
-        ).request
+        own = {"params": request.combinations[0], "charts": False}
+        valid = validate_request(given | own, prices).request
     except InvalidRequest as error:
-        found = {
+        errors |= {
             f"base.{field}": fault
             for field, fault in error.errors.items()
             if not field.startswith("params")
         }
-        errors.update(found)
         return None
     held = prices.get(valid.ticker, valid.timeframe, valid.data_hash)
     start, end = max(valid.start_date, held.first_date), min(valid.end_date, held.last_date)
@@ -176,11 +154,10 @@ def _checked_base(request: StudyRequest, prices: PriceStore, errors: Faults) -> 
 def _distinct(request: StudyRequest) -> list[Json]:
     """The combinations without those that mean the same as one before them."""
     rule_type = request.base["rule_type"]
-    by_meaning = {
-        canonical_json(complete_params(rule_type, each)): each
-        for each in reversed(request.combinations)
-    }
-    return list(reversed(by_meaning.values()))
+    by_meaning = dict[str, Json]()
+    for each in request.combinations:
+        by_meaning.setdefault(canonical_json(complete_params(rule_type, each)), each)
+    return list(by_meaning.values())
 
 
 def _plan(
