@@ -19,6 +19,8 @@ def study_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
     """
     with reading(engine) as connection:
         requests = [asked_again(each) for each in batch_requests(connection, batch_id)]
+    if not requests:  # its Jobs are those of a screen, a study or a portfolio
+        raise _cannot_be_studied(batch_id, "none of its Jobs is a run")
     first = requests[0]
     shared = [
         name
@@ -26,10 +28,14 @@ def study_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
         if name not in DECIDED_BY_STUDY and value is not None
     ]
     if found := differing(requests, (*DECIDED_BY_STUDY, "ticker")):
-        fault = f"its runs differ in {', '.join(found)}; a study tries the parameters of one rule"
-        raise InvalidRequest({"batch": fault}, f"batch {batch_id!r} cannot be studied: {fault}")
+        differ = f"its runs differ in {', '.join(found)}"
+        raise _cannot_be_studied(batch_id, f"{differ}; a study tries the parameters of one rule")
     combinations = {canonical_json(each["params"]): each["params"] for each in requests}
     return {
         "base": {name: first[name] for name in shared},
         "combinations": list(combinations.values()),
     }
+
+
+def _cannot_be_studied(batch_id: str, fault: str) -> InvalidRequest:
+    return InvalidRequest({"batch": fault}, f"batch {batch_id!r} cannot be studied: {fault}")

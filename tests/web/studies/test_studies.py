@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.engine import Engine
 
 from adapters.studies.store import fail_study, study_row
@@ -296,6 +296,18 @@ def test_a_batch_whose_runs_differ_in_more_than_parameters_is_not_studied(
     assert refused.status_code == 400
     assert "its runs differ in fee_rate, stop_loss_pct; a study tries" in refused.text
     assert client.get("/studies?batch=none").status_code == 404
+
+
+def test_jobs_that_are_no_runs_are_not_studied(app: Flask, client: FlaskClient) -> None:
+    engine = app.extensions["platform"].engine
+    complete(client, engine, kind="selection", train_by="screens")
+    with engine.begin() as connection:
+        batch_id = connection.scalar(select(runs.c.batch_id).where(runs.c.kind != "run"))
+
+    refused = client.get(f"/studies?batch={batch_id}")
+
+    assert refused.status_code == 400
+    assert "cannot be studied: none of its Jobs is a run" in refused.text
 
 
 def as_of_method_1(engine: Engine, study_id: str) -> None:
