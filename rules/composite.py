@@ -37,28 +37,29 @@ class MembersParam(ParamSpec):
     def complete(self, value: Any) -> list[dict[str, Any]]:
         """Each member with complete params."""
         return [
-            {"rule_type": name, "params": MEMBERS[name].spec.complete(params)}
-            for name, params in map(_named, value)
+            {
+                "rule_type": member["rule_type"],
+                "params": _spec_of(member).complete(member.get("params", {})),
+            }
+            for member in value
         ]
 
     def label(self, value: Any) -> str:
         """The members' own labels, such as RSI_14_30_70+MACD_12_26_9."""
-        return "+".join(MEMBERS[name].spec.label(params) for name, params in map(_named, value))
+        return "+".join(_spec_of(member).label(member["params"]) for member in value)
 
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema of the list."""
+    def accepted(self) -> dict[str, Any]:
+        """Any list of so many members."""
         return {
-            "description": f"{self.help} ({self.unit})",
             "type": "array",
             "minItems": self.minimum,
             "maxItems": self.maximum,
             "items": {"oneOf": [_member_schema(rule.spec) for rule in MEMBERS.values()]},
-            "default": [dict(member) for member in self.default],
         }
 
 
-def _named(member: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
-    return member["rule_type"], member.get("params", {})
+def _spec_of(member: Mapping[str, Any]) -> RuleSpec:
+    return MEMBERS[member["rule_type"]].spec
 
 
 def _member_faults(member: object, path: str) -> Faults:
@@ -105,7 +106,7 @@ class CompositeRule(BaseRule):
             MembersParam(
                 "rules",
                 "rules",
-                ({"rule_type": "RSI"}, {"rule_type": "MACD"}),
+                [{"rule_type": "RSI"}, {"rule_type": "MACD"}],
                 2,
                 5,
                 1,
@@ -123,7 +124,7 @@ class CompositeRule(BaseRule):
     def __init__(self, params: Mapping[str, Any] | None = None) -> None:
         super().__init__(params)
         self.members = [
-            MEMBERS[name](params) for name, params in map(_named, self.params["rules"])
+            MEMBERS[member["rule_type"]](member["params"]) for member in self.params["rules"]
         ]
 
     def lookback(self) -> int:

@@ -37,9 +37,10 @@ def _ending_in(values: Array, bars: int) -> Array:
     return line
 
 
-def _check_period(name: str, period: int) -> None:
-    if period < 2:
-        raise ValueError(f"{name} is {period}; must be a whole number of at least 2")
+def _check(**periods: int) -> None:
+    for name, period in periods.items():
+        if period < 2:
+            raise ValueError(f"{name} is {period}; must be a whole number of at least 2")
 
 
 def _floats(*columns: Array) -> list[Array]:
@@ -49,7 +50,7 @@ def _floats(*columns: Array) -> list[Array]:
 
 def _over_windows(of_windows: Callable[[Array, int], Array], values: Array, period: int) -> Array:
     (values,) = _floats(values)
-    _check_period("period", period)
+    _check(period=period)
     return _ending_in(of_windows(values, period), values.size)
 
 
@@ -84,7 +85,7 @@ def ema(close: Array, period: int) -> Array:
     TA-Lib's EMA (equal to 1e-9); pandas' ewm starts from the first close instead. ValueError if period < 2.
     """
     (close,) = _floats(close)
-    _check_period("period", period)
+    _check(period=period)
     average = _blank(close.size)
     if close.size >= period:
         seed, decay = ordered_mean(close[:period]), 1.0 - 2.0 / (period + 1)
@@ -108,7 +109,7 @@ def rsi(close: Array, period: int = 14) -> Array:
     neither gain nor loss is NaN, not 0 or 100. ValueError if period < 2.
     """
     (close,) = _floats(close)
-    _check_period("period", period)
+    _check(period=period)
     strength, change = _blank(close.size), close[1:] - close[:-1]
     gain = wilder_seeded(np.maximum(change, 0.0), period)
     move = wilder_seeded(np.abs(change, out=change), period)
@@ -127,8 +128,7 @@ def macd(
     ValueError if fast or signal is under 2, or fast >= slow (TA-Lib would swap them).
     """
     (close,) = _floats(close)
-    _check_period("fast", fast)
-    _check_period("signal", signal)
+    _check(fast=fast, signal=signal)
     if fast >= slow:
         raise ValueError(f"fast is {fast}; must be less than slow, which is {slow}")
     gap = ema(close[slow - fast :], fast)[fast - 1 :] - ema(close, slow)[slow - 1 :]
@@ -155,7 +155,7 @@ def bollinger_bands(
 def true_range(high: Array, low: Array, close: Array) -> Array:
     """The bar's range with the close before it taken in, from the second bar on; shape (bars - 1,) (Wilder 1978)."""
     before = close[:-1]
-    return np.subtract(np.maximum(high[1:], before), np.minimum(low[1:], before))
+    return np.maximum(high[1:], before) - np.minimum(low[1:], before)
 
 
 def atr(high: Array, low: Array, close: Array, period: int = 14) -> Array:
@@ -165,7 +165,7 @@ def atr(high: Array, low: Array, close: Array, period: int = 14) -> Array:
     true ranges, which start at the second bar (Wilder 1978; equal to TA-Lib's ATR to 1e-9). ValueError if period < 2.
     """
     high, low, close = _floats(high, low, close)
-    _check_period("period", period)
+    _check(period=period)
     return _ending_in(wilder_sums(true_range(high, low, close), period) / period, close.size)
 
 
@@ -180,8 +180,7 @@ def stochastic(
     high, low, close: (bars,) float64, oldest first, no NaN. ValueError if any of the three lengths is under 2.
     """
     high, low, close = _floats(high, low, close)
-    for name, bars in (("period", period), ("smooth", smooth), ("signal", signal)):
-        _check_period(name, bars)
+    _check(period=period, smooth=smooth, signal=signal)
     lowest = window_min(low, period)
     with np.errstate(invalid="ignore"):
         place = 100.0 * ((close[period - 1 :] - lowest) / (window_max(high, period) - lowest))
@@ -199,7 +198,7 @@ def adx(high: Array, low: Array, close: Array, period: int = 14) -> tuple[Array,
     as there; with neither DI the directional index is 0. ValueError if period < 2.
     """
     high, low, close = _floats(high, low, close)
-    _check_period("period", period)
+    _check(period=period)
     up, down, ranges = high[1:] - high[:-1], low[:-1] - low[1:], true_range(high, low, close)
     plus = _directional_indicator(np.where((up > down) & (up > 0.0), up, 0.0), ranges, period)
     minus = _directional_indicator(
@@ -275,7 +274,7 @@ def return_moments(close: Array, lookback: int, window: int) -> tuple[Array, Arr
     `lookback` bars, their moments for the first `lookback` + `window` - 1. ValueError if window < 2.
     """
     (close,) = _floats(close)
-    _check_period("window", window)
+    _check(window=window)
     returns = close[lookback:] / close[:-lookback] - 1.0
     lines = returns, window_means(returns, window), window_deviations(returns, window)
     returns, mean, deviation = (_ending_in(line, close.size) for line in lines)

@@ -1,6 +1,7 @@
 """What a rule and its parameters are, and the faults of given values; standard library only, for the web tier."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from math import nan
 from typing import Any, Literal
@@ -71,12 +72,15 @@ class ParamSpec:
 
     def schema(self) -> dict[str, Any]:
         """JSON Schema (2020-12) of the value."""
-        accepted: dict[str, Any] = {"type": "string", "enum": list(self.choices)}
-        if self.kind != "choice":
-            kind = "integer" if self.kind == "int" else "number"
-            accepted = {"type": kind, "minimum": self.minimum, "maximum": self.maximum}
         about = self.help + (f" ({self.unit})" if self.unit else "")
-        return {"description": about, **accepted, "default": self.default}
+        return {"description": about, **self.accepted(), "default": deepcopy(self.default)}
+
+    def accepted(self) -> dict[str, Any]:
+        """The part of the schema that says which values there are."""
+        if self.kind == "choice":
+            return {"type": "string", "enum": list(self.choices)}
+        kind = "integer" if self.kind == "int" else "number"
+        return {"type": kind, "minimum": self.minimum, "maximum": self.maximum}
 
 
 def bars(name: str, default: int, minimum: int, maximum: int, text: str) -> ParamSpec:

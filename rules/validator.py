@@ -40,15 +40,19 @@ class RuleValidator:
 
         Whatever the rule raises passes through. If the signals have a wrong form, nothing further is asked of them.
         """
-        described = [*_metadata_findings(rule), *_params_findings(rule)]
+        return [Finding(check, message) for check, message in self._broken(rule)]
+
+    def _broken(self, rule: BaseRule) -> Iterator[tuple[str, str]]:
+        """Each check that found something, and what."""
+        yield from (("metadata", fault) for fault in _metadata_faults(rule))
+        for field, message in rule.spec.faults(rule.params).items():
+            yield "params", f"{field}: {message}"
         signals = self._signals(rule, self._bars)
         if malformed := form_fault(signals, self._bars):
-            return [*described, Finding("signals", malformed)]
-        return [
-            *described,
-            *self._determinism_findings(rule, signals),
-            *self._look_ahead_findings(rule, signals),
-        ]
+            yield "signals", malformed
+            return
+        yield from (("determinism", fault) for fault in self._differences(rule, signals))
+        yield from self._look_ahead(rule, signals)
 
     def _signals(self, rule: BaseRule, bars: int) -> Signals:
         """The rule's own signals of the first `bars` bars, whatever their form."""
@@ -56,7 +60,7 @@ class RuleValidator:
             Prices({name: column[:bars].copy() for name, column in self._data.items()})
         )
 
-    def _determinism_findings(self, rule: BaseRule, signals: Column) -> Iterator[Finding]:
+    def _differences(self, rule: BaseRule, signals: Column) -> Iterator[str]:
         """The same rule again, and a fresh one of its class and params, must repeat the signals."""
         for who, other in (
             ("the rule asked again", rule),
@@ -64,24 +68,19 @@ class RuleValidator:
         ):
             bars = np.flatnonzero(self._signals(other, self._bars) != signals)
             if bars.size:
-                yield Finding(
-                    "determinism",
-                    f"{who} signals otherwise on {bars.size} bars, first on bar {bars[0]}",
-                )
+                yield f"{who} signals otherwise on {bars.size} bars, first on bar {bars[0]}"
 
-    def _look_ahead_findings(self, rule: BaseRule, signals: Column) -> Iterator[Finding]:
+    def _look_ahead(self, rule: BaseRule, signals: Column) -> Iterator[tuple[str, str]]:
         """The first cut whose signals differ from those with all bars; one is enough."""
         for bars in self._cuts(signals):
             early = self._signals(rule, bars)
             if malformed := form_fault(early, bars):
-                yield Finding("signals", malformed)
+                yield "signals", malformed
                 return
-            if not np.array_equal(early, signals[:bars]):
-                bar = int(np.flatnonzero(early != signals[:bars])[0])
-                yield Finding(
-                    "look_ahead",
-                    f"the signal of bar {bar} changes when the bars after {bars - 1} are cut off",
-                )
+            changed = np.flatnonzero(early != signals[:bars])
+            if changed.size:
+                cut = f"changes when the bars after {bars - 1} are cut off"
+                yield "look_ahead", f"the signal of bar {changed[0]} {cut}"
                 return
 
     def _cuts(self, signals: Column) -> list[int]:
@@ -94,17 +93,10 @@ class RuleValidator:
         return sorted({*spread.tolist(), *behind.tolist()})
 
 
-def _metadata_findings(rule: BaseRule) -> Iterator[Finding]:
+def _metadata_faults(rule: BaseRule) -> Iterator[str]:
     for name in ("name", "title", "description", "buy", "sell", "source"):
         if not getattr(rule.spec, name):
-            yield Finding("metadata", f"{name} is empty")
+            yield f"{name} is empty"
     known = CLASSES.get(rule.spec.name)
     if known and not isinstance(rule, known):
-        yield Finding(
-            "metadata", f"{type(rule).__name__} has the name of another rule, {rule.spec.name}"
-        )
-
-
-def _params_findings(rule: BaseRule) -> Iterator[Finding]:
-    for field, message in rule.spec.faults(rule.params).items():
-        yield Finding("params", f"{field}: {message}")
+        yield f"{type(rule).__name__} has the name of another rule, {rule.spec.name}"

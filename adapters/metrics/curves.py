@@ -12,14 +12,12 @@ from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.prices.sessions import DAY_S
 from contracts.run_result import (
     Candle,
-    DrawdownPoint,
-    EquityPoint,
     PortfolioPoint,
     SignalPoint,
     TradeRow,
 )
 from contracts.timeframes import BY_DAY, Timeframe
-from contracts.values import Values
+from contracts.values import Json, Values
 
 DAY = timedelta(days=1)
 
@@ -33,19 +31,10 @@ def close_times(times: Whole, timeframe: Timeframe) -> Whole:
     return times + (offset_s - offset_s % DAY_S if timeframe in BY_DAY else offset_s)
 
 
-def equity_points(dates: Sequence[str], equity: Column) -> list[EquityPoint]:
-    """Equity after each bar's fills."""
+def points(dates: Sequence[str], name: str, column: Column) -> list[Json]:
+    """A number of each bar, dated, by its name."""
     return [
-        {"date": date, "equity": value}
-        for date, value in zip(dates, equity.tolist(), strict=True)
-    ]
-
-
-def drawdown_points(dates: Sequence[str], depths_pct: Column) -> list[DrawdownPoint]:
-    """Percent below the running peak, per bar."""
-    return [
-        {"date": date, "drawdown_pct": depth}
-        for date, depth in zip(dates, depths_pct.tolist(), strict=True)
+        {"date": date, name: value} for date, value in zip(dates, column.tolist(), strict=True)
     ]
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -214,6 +215,7 @@ def deviation(values: Array) -> float:
     return math.sqrt(total(distances * distances) / (len(values) - 1))
 
 
-def mean(values: Sequence[float]) -> float:
-    """Arithmetic mean of a list with at least one value."""
-    return math.fsum(values) / len(values)
+def variance(values: Sequence[float]) -> float:
+    """Variance (ddof 1) of at least two values, the same on every CPU."""
+    mean = fmean(values)
+    return math.fsum((value - mean) ** 2 for value in values) / (len(values) - 1)

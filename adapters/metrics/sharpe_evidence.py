@@ -8,7 +8,7 @@ import math
 from collections.abc import Sequence
 from statistics import NormalDist
 
-from adapters.metrics.measured import NoValue
+from adapters.metrics.measured import NoValue, variance
 from contracts.values import frozen
 
 # with fewer, the estimate's distribution is not the one that the formulas assume
@@ -56,10 +56,7 @@ def luck_sharpe(variance: float, trials: int) -> float:
 
 def sharpe_variance(ratios: Sequence[float]) -> float | None:
     """Variance (ddof 1) of the Sharpe ratios of trials; None for fewer than two."""
-    if len(ratios) < 2:
-        return None
-    mean = math.fsum(ratios) / len(ratios)
-    return math.fsum((ratio - mean) ** 2 for ratio in ratios) / (len(ratios) - 1)
+    return variance(ratios) if len(ratios) > 1 else None
 
 
 def least_track_record(measured: MeasuredSharpe, benchmark: float = 0.0) -> float:

@@ -2,9 +2,10 @@
 
 import math
 from itertools import groupby
+from statistics import fmean
 
 from adapters.metrics.entry import TRADES
-from adapters.metrics.measured import Measured, NoValue, mean
+from adapters.metrics.measured import Measured, NoValue, variance
 
 
 @TRADES("Trades", "count", headline="trades", plain="Trades")
@@ -37,7 +38,7 @@ def profit_factor(run: Measured) -> float:
 @TRADES("Expectancy", "money", "high", signed=True)
 def expectancy(run: Measured) -> float:
     """Mean profit of a closed trade."""
-    return mean(run.profits)
+    return fmean(run.profits)
 
 
 @TRADES(
@@ -51,10 +52,7 @@ def sqn(run: Measured) -> float:
     trades = len(run.profits)
     if trades < 2:
         raise NoValue("fewer than two closed trades")
-    average = mean(run.profits)
-    spread = math.sqrt(
-        math.fsum((profit - average) ** 2 for profit in run.profits) / (trades - 1)
-    )
+    average, spread = fmean(run.profits), math.sqrt(variance(run.profits))
     if spread <= 1e-12 * abs(average):
         raise NoValue("all trades earned the same")
     return math.sqrt(trades) * average / spread
@@ -99,8 +97,8 @@ def losing_streak(run: Measured) -> float:
 @TRADES("Average holding", "days")
 def avg_holding_days(run: Measured) -> float:
     """Mean calendar days from the entry's bar to the exit's, closed trades."""
-    return mean(
-        [run.days_between(trade["entry_bar"] + 1, trade["exit_bar"] + 1) for trade in run.closed]
+    return fmean(
+        run.days_between(trade["entry_bar"] + 1, trade["exit_bar"] + 1) for trade in run.closed
     )
 
 
@@ -164,7 +162,7 @@ def share_won(profits: list[float]) -> float:
 
 def mean_of(run: Measured, name: str) -> float:
     """Mean of a number of the closed trades."""
-    return mean([float(trade[name]) for trade in run.closed])
+    return fmean(trade[name] for trade in run.closed)
 
 
 def longest_streak(flags: list[bool]) -> int:

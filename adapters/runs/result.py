@@ -9,8 +9,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import (
-    drawdown_points,
-    equity_points,
+    points,
     portfolio_points,
     signal_points,
     trade_rows,
@@ -95,8 +94,8 @@ def _derived(
     candles = partial(prices, row["data_hash"], start, end)
     head = row["lines_head"]
     derive: dict[str, Callable[[], Any]] = {
-        "equity_curve": lambda: equity_points(dates, equity),
-        "drawdown_curve": lambda: drawdown_points(dates, series.drawdown_pct),
+        "equity_curve": lambda: points(dates, "equity", equity),
+        "drawdown_curve": lambda: points(dates, "drawdown_pct", series.drawdown_pct),
         "portfolio_curve": lambda: portfolio_points(dates, equity, series.cash),
         "signals": lambda: signal_points(dates, decode_signals(row["signals_json"]), candles),
         "price_candles": candles,

@@ -96,10 +96,6 @@ def _above(a: Any, b: Any) -> Condition:
     return levels(a > b, a <= b)
 
 
-def _below(a: Any, b: Any) -> Condition:
-    return levels(a < b, a >= b)
-
-
 def _equal(a: Any, b: Any) -> Condition:
     return levels(a == b, (a < b) | (a > b))
 
@@ -160,10 +156,10 @@ BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
     "-": np.subtract,
     "*": np.multiply,
     "/": np.divide,
-    "<": _below,
+    "<": lambda a, b: _above(b, a),
     "<=": lambda a, b: -_above(a, b),
     ">": _above,
-    ">=": lambda a, b: -_below(a, b),
+    ">=": lambda a, b: -_above(b, a),
     "==": _equal,
     "!=": lambda a, b: -_equal(a, b),
     "and": lambda *conditions: np.minimum.reduce(conditions),
@@ -178,7 +174,7 @@ BAR_BY_BAR: Mapping[str, Callable[..., Any]] = {
     "min": np.minimum,
     "max": np.maximum,
     "crosses_above": lambda a, b: _becomes(_above(a, b)),
-    "crosses_below": lambda a, b: _becomes(_below(a, b)),
+    "crosses_below": lambda a, b: _becomes(_above(b, a)),
     "above_for": lambda condition, bars: _equal(_count(condition, bars), bars),
     "count": _count,
     "bars_since": _bars_since,

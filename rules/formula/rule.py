@@ -29,14 +29,9 @@ class TextParam(ParamSpec):
         given = f"a text of {len(value):,} characters" if isinstance(value, str) else shown(value)
         return {field: f"{given} is not a text of at most {MAX_CHARACTERS:,} characters"}
 
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema of the text."""
-        return {
-            "description": self.help,
-            "type": "string",
-            "maxLength": MAX_CHARACTERS,
-            "default": self.default,
-        }
+    def accepted(self) -> dict[str, Any]:
+        """Any text that is not too long."""
+        return {"type": "string", "maxLength": MAX_CHARACTERS}
 
 
 class InputsParam(ParamSpec):
@@ -62,8 +57,8 @@ class InputsParam(ParamSpec):
             for name, given in value.items()
         }
 
-    def schema(self) -> dict[str, Any]:
-        """JSON Schema of the object."""
+    def accepted(self) -> dict[str, Any]:
+        """Any object of so many names and numbers."""
         number = {"type": "number", "exclusiveMinimum": -LARGEST, "exclusiveMaximum": LARGEST}
         bounded = {
             "type": "object",
@@ -72,14 +67,12 @@ class InputsParam(ParamSpec):
             "additionalProperties": False,
         }
         return {
-            "description": self.help,
             "type": "object",
             "maxProperties": self.maximum,
             "propertyNames": {
                 "pattern": f"^[A-Za-z][A-Za-z0-9_]{{0,{MAX_NAME_CHARACTERS - 1}}}$"
             },
             "additionalProperties": {"anyOf": [number, bounded]},
-            "default": {name: dict(given) for name, given in self.default.items()},
         }
 
 

@@ -5,7 +5,7 @@ from functools import cached_property
 
 from sqlalchemy import RowMapping
 
-from adapters.metrics.curves import drawdown_points, equity_points
+from adapters.metrics.curves import points
 from adapters.portfolios.series import PRUNED, PortfolioSeries
 from adapters.portfolios.store import Portfolio, batch_of, legs_of, portfolio_of, portfolio_row
 from adapters.runs.queries import run_row
@@ -149,8 +149,8 @@ def _of_series(series: PortfolioSeries) -> Json:
     account, found = series.account, series.found
     weights = found["weights"]
     return {
-        "equity_curve": equity_points(account.dates, account.equity),
-        "drawdown_curve": drawdown_points(account.dates, account.drawdown_pct),
+        "equity_curve": points(account.dates, "equity", account.equity),
+        "drawdown_curve": points(account.dates, "drawdown_pct", account.drawdown_pct),
         "trades": series.trades,
         "left_out": series.left_out(),
         "interest": found["interest"],
