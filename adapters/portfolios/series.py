@@ -1,12 +1,11 @@
 """A completed portfolio's series, decoded: what its curves, tables and pages are made from."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
-from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import trade_rows
 from adapters.portfolios.found import unpacked_found
@@ -25,7 +24,7 @@ PRUNED = (
 class PortfolioSeries:
     """account: times, equity and trades as of a run. found: what else its Job kept, see consumer.portfolio."""
 
-    def __init__(self, job: RowMapping, packed: bytes, asked: PortfolioRequest) -> None:
+    def __init__(self, job: Mapping[Any, Any], packed: bytes, asked: PortfolioRequest) -> None:
         self.asked, self.found = asked, unpacked_found(packed)
         self.account = run_series(job)
 

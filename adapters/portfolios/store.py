@@ -21,19 +21,11 @@ from contracts.values import frozen
 REASON_LENGTH = 1000  # characters, the width of the column
 _LISTED = (
     *portfolios.c[
-        "id", "run_id", "name", "title", "mode", "status", "reason", "request_json", "created_at"
+        "id", "run_id", "name", "title", "mode", "status", "request_json", "created_at"
     ],
     portfolios.c.completed_at.label("ended_at"),
     RUN.status.label("job_status"),
-    *RUN[
-        "error_type",
-        "error_message",
-        "completed_at",
-        "total_return_pct",
-        "sharpe_ratio",
-        "max_drawdown_pct",
-        "sparkline",
-    ],
+    *RUN["completed_at", "total_return_pct", "sharpe_ratio", "max_drawdown_pct", "sparkline"],
 )
 
 

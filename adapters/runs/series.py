@@ -1,12 +1,12 @@
 """A completed run's series, decoded: what its curves, tables and pages are made from."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
-from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import cash_curve, close_times, drawdowns
 from adapters.metrics.rates import Rates
@@ -64,7 +64,7 @@ class RunSeries:
         return np.round(drawdowns(self.path)[1:] * 100, DEPTH_DECIMALS)
 
 
-def run_series(row: RowMapping) -> RunSeries:
+def run_series(row: Mapping[Any, Any]) -> RunSeries:
     """The series of a completed run's row; Conflict where they were deleted."""
     times, equity = decode_equity(row["equity_curve_json"])
     return RunSeries(

@@ -68,11 +68,8 @@ def page(portfolio_id: str) -> str:
 
 def _shared(shown: Shown) -> Json:
     """What a page says of a portfolio in any state."""
-    asked = json.loads(shown.row["request_json"])
-    error_type, error_message = shown.fault
-    counts = dict.fromkeys((state.public for state in RunStatus), 0)
-    for leg in shown.legs.values():
-        counts[RunStatus(leg["status"]).public] += 1
+    asked, (error_type, error_message) = shown.asked, shown.fault
+    states = [leg["status"] for leg in shown.legs.values()]
     return {
         "id": shown.row["run_id"],
         "row": shown.row,
@@ -82,7 +79,7 @@ def _shared(shown: Shown) -> Json:
         "asked": asked,
         "terms": terms_said(asked, "orders", "stops", "label")
         | terms_said(asked, "orders", fields=read_fields(Sharing)),
-        "counts": counts,
+        "counts": {state.public: states.count(state) for state in RunStatus},
         "error_message": error_message,
         "failure": run_view.failure(error_type),
         "legs": legs_shown(shown, shown.series),
@@ -91,9 +88,9 @@ def _shared(shown: Shown) -> Json:
 
 def _completed(shown: Shown, tab: str) -> Json:
     """What only a completed portfolio has."""
-    if shown.job is None or shown.job["metrics_json"] is None:
+    if not (metrics := shown.job.get("metrics_json")):
         return {}
-    stored, series = json.loads(shown.job["metrics_json"]), shown.series
+    stored, series = json.loads(metrics), shown.series
     view = RunResult(
         run_id=shown.row["run_id"],
         status="completed",
@@ -132,35 +129,31 @@ def _of_series(series: PortfolioSeries, view: RunResult, tab: str) -> Json:
 
 def _legs(series: PortfolioSeries) -> Json:
     """What each leg contributed, how the money was spread, and how the legs' profits go together."""
-    weights, account = series.found["weights"], series.account
-    bars = weights["bars"]
-    names = series.names
+    weights, together = series.found["weights"], series.found["correlations"]
+    bars, names = weights["bars"], series.names
     spread, areas = weights_picture(
-        series.dates_of(bars), weights["money"], account.equity[bars].tolist(), names
+        series.dates_of(bars), weights["money"], series.account.equity[bars], names
     )
-    together = series.found["correlations"]
-    largest = max((abs(value) for value in series.found["contributions"]), default=0.0)
     return {
         "spread": spread,
         "areas": areas,
         "correlated": [names[leg] for leg in together["legs"]],
         "correlations": together["of"],
-        "largest": largest,
+        "largest": max(map(abs, series.found["contributions"]), default=0.0),
     }
 
 
 def _trades(series: PortfolioSeries) -> Json:
-    ticker = request.args.get("ticker") or None
+    given = request.args
+    ticker = given.get("ticker") or None
     chosen = [trade for trade in series.trades if ticker in (None, trade["ticker"])]  # type: ignore[typeddict-item]
     return {
-        "trade_page": trade_page(chosen, request.args),
+        "trade_page": trade_page(chosen, given),
         "trade_columns": TRADE_COLUMNS,
         "tickers": sorted({*series.tickers}),
         "exits": sorted({trade["exit_reason"] for trade in series.trades}),
         "given": {
-            name: value
-            for name, value in request.args.items()
-            if value and name not in ("tab", "page")
+            name: value for name, value in given.items() if value and name not in ("tab", "page")
         },
     }
 
@@ -178,10 +171,9 @@ def report(portfolio_id: str) -> Response:
     """A completed portfolio as one file to share; it needs no script and no other file."""
     shown = Shown(portfolio_id)
     series = completed_series(shown)
-    account, legs = series.account, _legs(series)
     pictures = [
-        ("Equity", equity_picture(account.dates, account.equity.tolist())),
-        ("How it was spread", legs["spread"]),
+        ("Equity", equity_picture(series.account.dates, series.account.equity.tolist())),
+        ("How it was spread", _legs(series)["spread"]),
     ]
     return report_page(
         "portfolios/report.html",

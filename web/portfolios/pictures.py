@@ -6,6 +6,7 @@ from itertools import pairwise
 import numpy as np
 from markupsafe import Markup, escape
 
+from adapters.metrics.measured import Array
 from web.studies.pictures import HEIGHT, WIDTH, ends, framed
 from web.svg import polygon, scale, text
 
@@ -16,17 +17,14 @@ MOST_AREAS = 7  # each with a colour of its own; the others share one, and cash 
 def weights_picture(
     dates: Sequence[str],
     money: Sequence[Sequence[float]],
-    equity: Sequence[float],
+    worth: Array,
     names: Sequence[str],
 ) -> tuple[Markup, list[str]]:
     """Each leg's part of equity over time, the largest ones by themselves; and what the areas are, from below.
 
-    money: by leg, its value at each date; shorts count by their size. equity: at each date.
+    money: by leg, its value at each date; shorts count by their size. worth: equity at each date.
     """
-    worth = np.array(equity)
-    parts = np.divide(
-        np.abs(np.array(money)), worth, out=np.zeros((len(money), len(worth))), where=worth > 0
-    )
+    parts = np.where(worth > 0, np.abs(money), 0.0) / np.where(worth > 0, worth, 1.0)
     largest = np.argsort(-parts.sum(axis=1), kind="stable").tolist()
     areas = {names[leg]: parts[leg] for leg in largest[:MOST_AREAS]}
     if rest := largest[MOST_AREAS:]:
@@ -35,13 +33,11 @@ def weights_picture(
     top = max(1.0, float(edges[-1].max()))
     x, y = scale(0, max(len(worth) - 1, 1), 0, WIDTH), scale(0, top, HEIGHT - EDGE, EDGE)
     lines = [_steps([y(share) for share in edge], x) for edge in edges.tolist()]
-    shapes = [
-        f"<g><title>{escape(name)}</title>{polygon(f'area-{number}', [*above, *reversed(below)])}</g>"
-        for number, (name, (below, above)) in enumerate(
-            zip(areas, pairwise(lines), strict=True), start=1
-        )
-    ]
     first_day, last_day = dates[0][:10], dates[-1][:10]
+    shapes = list[str]()
+    for number, (name, (below, above)) in enumerate(zip(areas, pairwise(lines), strict=True), 1):
+        area = polygon(f"area-{number}", [*above, *reversed(below)])
+        shapes.append(f"<g><title>{escape(name)}</title>{area}</g>")
     shapes += ends(2, first_day, last_day)
     shapes.append(text(2, EDGE - 8, f"{top * 100:.0f}% of equity", "start"))
     alt = f"Shares of equity from {first_day} to {last_day}: {', '.join(areas)}"

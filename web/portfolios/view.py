@@ -1,7 +1,9 @@
 """A portfolio as API and pages show it: its state, its legs with their runs, and what came of it."""
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import RowMapping
 
@@ -19,17 +21,9 @@ from web.platform import reading_database
 from web.titles import portfolio_title
 
 RECEIPT = ("data_hash", "result_hash", "engine_version", "analysis_version", "image_tag")
-_OF_LEGS = (
-    *RUN[
-        "batch_id",
-        "rule_id",
-        "error_type",
-        "error_message",
-        "total_return_pct",
-        "num_trades",
-        "attempt",
-    ],
-)
+_OF_LEGS = (*RUN["batch_id", "rule_id", "error_type", "error_message"],)
+_LISTED = ("name", "mode", "total_return_pct", "sharpe_ratio", "max_drawdown_pct")
+_NOT_TRADED = (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
 
 
 class Shown:
@@ -41,35 +35,26 @@ class Shown:
             self.plan: Portfolio = portfolio_of(self.row)
             self.legs = legs_of(connection, self.plan.legs, *_OF_LEGS)
             try:
-                self.job: RowMapping | None = run_row(connection, portfolio_id)
+                self.job: Mapping[Any, Any] = run_row(connection, portfolio_id)
             except UnknownRun:
-                self.job = None
-
-    @property
-    def title(self) -> str:
-        """What it is called."""
-        return portfolio_title(self.row["title"], json.loads(self.row["request_json"]))
+                self.job = {}
+        self.asked: Json = json.loads(self.row["request_json"])
+        self.title = portfolio_title(self.row["title"], self.asked)
 
     @property
     def status(self) -> str:
         """The word of its state; it is pending until the first leg was started."""
-        if self.plan.status in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED):
-            return RunStatus.FAILED.public
-        if self.job is not None and RunStatus(self.job["status"]).is_terminal:
-            return RunStatus(self.job["status"]).public
         waits = all(leg["status"] == RunStatus.PENDING for leg in self.legs.values())
-        return (RunStatus.PENDING if waits else RunStatus.RUNNING).public
+        ended = _end_of(self.plan.status, self.job.get("status"))
+        return (ended or (RunStatus.PENDING if waits else RunStatus.RUNNING)).public
 
     @cached_property
     def series(self) -> PortfolioSeries | None:
         """What came of it; None until it has completed, and once it was deleted."""
-        if self.job is None or None in (
-            self.job["equity_curve_json"],
-            self.job["trades_json"],
-            self.row["found"],
-        ):
+        job, found = self.job, self.row["found"]
+        if None in (job.get("equity_curve_json"), job.get("trades_json"), found):
             return None
-        return PortfolioSeries(self.job, self.row["found"], self.plan.request)
+        return PortfolioSeries(job, found, self.plan.request)
 
     @property
     def is_pruned(self) -> bool:
@@ -82,35 +67,29 @@ class Shown:
         if self.plan.status is PortfolioStatus.CANCELLED:
             return ErrorType.CANCELLED, "cancelled on request"
         if self.plan.status is PortfolioStatus.FAILED:
-            failed = (
-                leg["error_type"]
-                for leg in self.legs.values()
-                if leg["status"] == RunStatus.FAILED
-            )
+            legs = self.legs.values()
+            failed = (leg["error_type"] for leg in legs if leg["status"] == RunStatus.FAILED)
             return next(failed, ErrorType.SYSTEM_ERROR), self.row["reason"]
-        return (self.job["error_type"], self.job["error_message"]) if self.job else (None, None)
+        return self.job.get("error_type"), self.job.get("error_message")
+
+
+def _end_of(status: PortfolioStatus, job_status: str | None) -> RunStatus | None:
+    """In which state it has ended, if it has."""
+    if status in _NOT_TRADED:
+        return RunStatus.FAILED
+    return RunStatus(job_status) if job_status and RunStatus(job_status).is_terminal else None
 
 
 def row_shown(row: RowMapping) -> Json:
     """A portfolio as lists show it."""
     asked = json.loads(row["request_json"])
-    legs = asked["legs"]
-    ended = row["job_status"] and RunStatus(row["job_status"]).is_terminal
-    state = (
-        "failed"
-        if row["status"] in (PortfolioStatus.FAILED, PortfolioStatus.CANCELLED)
-        else "running"
-    )
     return {
         "portfolio_id": row["run_id"],
         "title": portfolio_title(row["title"], asked),
-        **{
-            name: row[name]
-            for name in ("name", "mode", "total_return_pct", "sharpe_ratio", "max_drawdown_pct")
-        },
-        "status": RunStatus(row["job_status"]).public if ended else state,
-        "tickers": list(dict.fromkeys(leg["ticker"] for leg in legs)),
-        "legs": len(legs),
+        **{name: row[name] for name in _LISTED},
+        "status": (_end_of(row["status"], row["job_status"]) or RunStatus.RUNNING).public,
+        "tickers": list(dict.fromkeys(leg["ticker"] for leg in asked["legs"])),
+        "legs": len(asked["legs"]),
         "created_at": utc_text(row["created_at"]),
         "completed_at": utc_text(row["completed_at"] or row["ended_at"]),
     }
@@ -120,11 +99,7 @@ def described(shown: Shown) -> Json:
     """A portfolio as the API shows it."""
     row, job, series = shown.row, shown.job, shown.series
     error_type, error_message = shown.fault
-    stored = (
-        json.loads(job["metrics_json"])
-        if job and job["metrics_json"]
-        else {"values": None, "notes": {}}
-    )
+    stored = json.loads(job.get("metrics_json") or '{"values": null, "notes": {}}')
     return {
         "portfolio_id": row["run_id"],
         "title": shown.title,
@@ -132,12 +107,12 @@ def described(shown: Shown) -> Json:
         "status": shown.status,
         "error_type": error_type,
         "error_message": error_message,
-        "request": json.loads(row["request_json"]),
+        "request": shown.asked,
         "batch_id": batch_of(row["run_id"]),
         "legs": legs_shown(shown, series),
         "created_at": utc_text(row["created_at"]),
-        "completed_at": utc_text(row["completed_at"] or (job["completed_at"] if job else None)),
-        **{name: job[name] if job else None for name in RECEIPT},
+        "completed_at": utc_text(row["completed_at"] or job.get("completed_at")),
+        **{name: job.get(name) for name in RECEIPT},
         "metrics": stored["values"],
         "metrics_notes": stored["notes"],
         "notes": [PRUNED] if shown.is_pruned else [],
@@ -163,22 +138,20 @@ def _of_series(series: PortfolioSeries) -> Json:
 
 def legs_shown(shown: Shown, series: PortfolioSeries | None) -> list[Json]:
     """Each leg with its run, and once it has completed what it contributed."""
-    earned = series.legs() if series else [{"contribution": None}] * len(shown.plan.legs)
+    run_ids = shown.plan.legs
+    earned = series.legs() if series else [{"contribution": None}] * len(run_ids)
+    legs = zip(shown.asked["legs"], run_ids, earned, strict=True)
     return [
-        {
-            **leg,
-            "run_id": run_id,
-            "status": RunStatus(run["status"]).public
-            if (run := shown.legs.get(run_id))
-            else "deleted",
-            "rule_id": run and run["rule_id"],
-            "error_message": run and run["error_message"],
-            **of_leg,
-        }
-        for leg, run_id, of_leg in zip(
-            json.loads(shown.row["request_json"])["legs"], shown.plan.legs, earned, strict=True
-        )
+        {**leg, "run_id": run_id, **_of_run(shown.legs.get(run_id)), **of_leg}
+        for leg, run_id, of_leg in legs
     ]
+
+
+def _of_run(run: RowMapping | None) -> Json:
+    if run is None:
+        return {"status": "deleted", "rule_id": None, "error_message": None}
+    status = RunStatus(run["status"]).public
+    return {"status": status, "rule_id": run["rule_id"], "error_message": run["error_message"]}
 
 
 def completed_series(shown: Shown) -> PortfolioSeries:
