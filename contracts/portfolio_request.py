@@ -20,7 +20,7 @@ from contracts.run_request import (
     about,
     canonical_json,
 )
-from contracts.values import Json, Values, frozen_by_name
+from contracts.values import Json, Values, frozen_by_name, picked
 
 MAX_LEGS = 500
 Mode = Literal["shared", "sleeves"]
@@ -126,8 +126,11 @@ class Sharing(Closed):
     ] = None
 
 
-ONLY_SHARED = ("max_positions", "max_weight_pct", "max_gross_pct", "priority")
-ONLY_SLEEVES = ("volatility_bars", "rebalance", "rebalance_off_pct")
+# in which mode alone a field of Sharing means anything
+MODE_OF: dict[str, Mode] = {
+    **dict.fromkeys(("max_positions", "max_weight_pct", "max_gross_pct", "priority"), "shared"),
+    **dict.fromkeys(("volatility_bars", "rebalance", "rebalance_off_pct"), "sleeves"),
+}
 SHARING_FIELDS = tuple(each.name for each in fields(Sharing))
 # of a run: those that all legs share; what is not among them belongs to a leg, or to its run
 TERMS = tuple(
@@ -159,8 +162,8 @@ class PortfolioRequest:
         """The request that `to_json` wrote; trusted, since it was validated at the border."""
         return cls(
             legs=tuple(LegRequest(**leg) for leg in values["legs"]),
-            sharing=Sharing(**{name: values[name] for name in SHARING_FIELDS if name in values}),
-            terms={name: values[name] for name in TERMS if name in values},
+            sharing=Sharing(**picked(values, SHARING_FIELDS)),
+            terms=picked(values, TERMS),
         )
 
     def request_hash(self, of_runs: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, Predicate
 
 from contracts.timeframes import IN_WORDS
 from contracts.timeframes import Timeframe as Timeframe
-from contracts.values import Json, Values, frozen, frozen_by_name
+from contracts.values import Json, Values, frozen, frozen_by_name, picked, without
 
 SizeType = Literal["value", "percent"]
 Direction = Literal["longonly", "longshort", "shortonly"]
@@ -233,7 +233,7 @@ class RunRequest(Closed):
     @classmethod
     def from_json(cls, values: Values) -> "RunRequest":
         """The request that `to_json` wrote; trusted, since it was validated at the border."""
-        known = {name: values[name] for name in FIELD_NAMES if name in values}
+        known = picked(values, FIELD_NAMES)
         known["start_date"] = date.fromisoformat(known["start_date"])
         known["end_date"] = date.fromisoformat(known["end_date"])
         return cls(**known)
@@ -299,8 +299,7 @@ def request_hash(request: RunRequest, full_params: Values) -> str:
     unchanged = {
         name for name, default in _ADDED_LATER.items() if getattr(request, name) == default
     }
-    left_out = LABEL_FIELDS | unchanged
-    values = {name: value for name, value in request.to_json().items() if name not in left_out}
+    values = without(request.to_json(), LABEL_FIELDS | unchanged)
     values["params"] = dict(full_params)
     return hashlib.sha256(canonical_json(_floats(values)).encode()).hexdigest()
 

@@ -1,10 +1,12 @@
-"""How small objects that never change are declared, and what values by name are called."""
+"""How small objects that never change are declared; what values by name are called, and some of them taken."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar, dataclass_transform
 
 T = TypeVar("T")
+K = TypeVar("K")
+V = TypeVar("V")
 Json = dict[str, Any]  # an object of JSON, or what is to become one
 Values = Mapping[str, Any]  # by name, to be read only
 
@@ -19,3 +21,13 @@ def frozen(kind: type[T]) -> type[T]:
 def frozen_by_name(kind: type[T]) -> type[T]:
     """The same; whoever makes one names each field."""
     return dataclass(frozen=True, slots=True, kw_only=True)(kind)
+
+
+def picked(values: Mapping[K, V], names: Iterable[K]) -> dict[K, V]:
+    """The values of these names, where they have one."""
+    return {name: values[name] for name in names if name in values}
+
+
+def without(values: Mapping[K, V], names: Container[K]) -> dict[K, V]:
+    """The values of all other names."""
+    return {name: value for name, value in values.items() if name not in names}

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from annotated_types import BaseMetadata
 
-from contracts.portfolio_request import ONLY_SHARED, ONLY_SLEEVES, Sharing
+from contracts.portfolio_request import MODE_OF, Sharing
 from contracts.run_request import About, RunRequest, Section, about
 from contracts.values import Json, Values, frozen
 from web.formats import plain
@@ -143,9 +143,8 @@ def _parts(kind: Any) -> Iterator[Any]:
 
 
 FIELDS = read_fields(RunRequest)
-_ONLY = {**dict.fromkeys(ONLY_SHARED, "shared"), **dict.fromkeys(ONLY_SLEEVES, "sleeves")}
 # what a form asks of a portfolio, and in which mode
-SHARING = {"sharing": read_fields(Sharing), "only": _ONLY}
+SHARING = {"sharing": read_fields(Sharing), "only": MODE_OF}
 _UNSET: tuple[Any, ...] = (None, "", [])
 PRESET_FIELDS = tuple(
     name for name, each in FIELDS.items() if each.about.section in ("rule", "orders", "stops")

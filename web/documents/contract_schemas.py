@@ -11,8 +11,7 @@ from typing_extensions import TypedDict
 
 from contracts.portfolio_request import (
     MAX_LEGS,
-    ONLY_SHARED,
-    ONLY_SLEEVES,
+    MODE_OF,
     TERMS,
     LegRequest,
     PortfolioRequest,
@@ -54,9 +53,8 @@ def portfolio_schema(reference: str = "#/$defs/{model}") -> Json:
 def _sharing() -> Json:
     """The fields of Sharing, each with the mode that it is of."""
     found = {name: dict(each) for name, each in request_schema(Sharing)["properties"].items()}
-    for mode, names in (("shared", ONLY_SHARED), ("sleeves", ONLY_SLEEVES)):
-        for name in names:
-            found[name]["description"] += f"; with mode {mode} only"
+    for name, mode in MODE_OF.items():
+        found[name]["description"] += f"; with mode {mode} only"
     return found
 
 

@@ -1,7 +1,5 @@
 """A portfolio of a batch's runs: each that has completed is a leg, under the terms that they share."""
 
-from typing import Any
-
 from sqlalchemy import Engine
 
 from adapters.batches.queries import batch_requests
@@ -10,12 +8,13 @@ from contracts.errors import InvalidRequest
 from contracts.portfolio_request import MAX_LEGS, TERMS
 from contracts.run_request import LABEL_FIELDS, canonical_json
 from contracts.status import RunStatus
+from contracts.values import Json
 from web.request_fields import asked_again, differing
 
 LEG_FIELDS = ("ticker", "rule_type", "params")
 
 
-def portfolio_of_batch(engine: Engine, batch_id: str) -> dict[str, Any]:
+def portfolio_of_batch(engine: Engine, batch_id: str) -> Json:
     """The legs and terms of a batch's completed runs. UnknownBatch, or InvalidRequest when they differ in terms."""
     with reading(engine) as connection:
         requests = [

@@ -8,7 +8,7 @@ from adapters.portfolios.series import PRUNED, PortfolioSeries
 from contracts.portfolio_request import Sharing
 from contracts.run_result import RunResult
 from contracts.status import RunStatus
-from contracts.values import Json
+from contracts.values import Json, without
 from web.answers import csv_file
 from web.charts.breakdown import breakdown
 from web.operation import operation
@@ -33,10 +33,7 @@ REASONS = {
     "max_gross": "as much of equity as allowed was invested",
     "max_weight": "as much as allowed of the ticker was held",
 }
-TRADE_COLUMNS = {
-    "ticker": "Ticker",
-    **{name: title for name, title in COLUMNS.items() if name != "trade_no"},
-}
+TRADE_COLUMNS = {"ticker": "Ticker"} | without(COLUMNS, ("trade_no",))
 
 
 @blueprint.get("/portfolios")

@@ -2,17 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import Any
 
 from adapters.batches.expansion import Expansion
-from adapters.prices.store import Version
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
     DEFAULT_CAPITAL,
     MAX_LEGS,
-    ONLY_SHARED,
-    ONLY_SLEEVES,
+    MODE_OF,
     SHARING_FIELDS,
     TERMS,
     LegRequest,
@@ -20,14 +17,14 @@ from contracts.portfolio_request import (
     Sharing,
 )
 from contracts.run_request import canonical_json
-from contracts.values import Json, Values
+from contracts.values import Json, Values, picked, without
 from rules.language import series_fault
 from web.arguments import parse_json
 from web.batches.bulk_body import MAX_FAULTS
 from web.batches.sweep_body import checked_by_sweep
 from web.platform import Platform
 from web.portfolios.of_batch import portfolio_of_batch
-from web.runs.validation import PriceSource, ValidRequest, checked, validate_request
+from web.runs.validation import PriceSource, ValidRequest, checked, held_days, validate_request
 
 MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each
 _OF_LEG = ("ticker", "rule_type", "params", "data_hash")
@@ -53,14 +50,12 @@ def checked_portfolio(body: bytes, on: Platform) -> ValidPortfolio:
     InvalidRequest with faults by field; UnknownBatch.
     """
     values, prices = parse_json(body), on.prices
-    if (
-        isinstance(values, dict)
-        and isinstance(values.get("batch_id"), str)
-        and "legs" not in values
-    ):
-        given = {name: value for name, value in values.items() if name != "batch_id"}
-        return _checked(portfolio_of_batch(on.engine, values["batch_id"]) | given, prices)
-    if not isinstance(values, dict) or "portfolio" not in values:
+    given = values if isinstance(values, dict) else {}
+    batch_id = given.get("batch_id")
+    if isinstance(batch_id, str) and "legs" not in given:
+        of_batch = portfolio_of_batch(on.engine, batch_id)
+        return _checked(of_batch | without(given, ("batch_id",)), prices)
+    if "portfolio" not in given:
         return _checked(values, prices)
     return checked_by_sweep(
         values, MAX_LEGS, lambda sweep: _checked(_asked_by(sweep), prices), _place
@@ -69,10 +64,8 @@ def checked_portfolio(body: bytes, on: Platform) -> ValidPortfolio:
 
 def _asked_by(sweep: Expansion) -> Json:
     """The portfolio that a sweep asks for: each of its runs is a leg."""
-    legs = [{name: run[name] for name in _OF_LEG if name in run} for run in sweep.requests]
-    terms = {
-        name: value for name, value in sweep.base.items() if name not in (*_OF_LEG, "charts")
-    }
+    legs = [picked(run, _OF_LEG) for run in sweep.requests]
+    terms = without(sweep.base, (*_OF_LEG, "charts"))
     label = {"label": sweep.spec.name[:64]} if sweep.spec.name else {}
     return {**label, **terms, **(sweep.spec.portfolio or {}), "legs": legs}
 
@@ -90,8 +83,9 @@ def _checked(values: Any, prices: PriceSource) -> ValidPortfolio:
     faults = _unknown(given)
     sharing = _sharing(given, faults)
     legs = _legs(given.get("legs"), faults)
-    terms = {name: given[name] for name in TERMS if name in given}
-    asked = PortfolioRequest(legs=tuple(legs.values()), sharing=sharing, terms=terms)
+    asked = PortfolioRequest(
+        legs=tuple(legs.values()), sharing=sharing, terms=picked(given, TERMS)
+    )
     runs = _runs(asked, list(legs), prices, faults)
     if not faults:
         faults |= _faults_together(asked, runs, prices)
@@ -117,21 +111,19 @@ def _unknown(values: Values) -> Faults:
 
 def _sharing(values: Values, faults: Faults) -> Sharing:
     """How the account is shared; as by default where there are faults."""
-    given = {name: values[name] for name in SHARING_FIELDS if name in values}
+    given = picked(values, SHARING_FIELDS)
     if isinstance(text := given.get("priority"), str) and text and (fault := series_fault(text)):
         faults["priority"] = fault.shown(text)
     try:
         asked = checked(Sharing, given)
     except InvalidRequest as error:
-        faults.update(error.errors)
+        faults |= error.errors
         return Sharing()
-    of_other_mode = ONLY_SLEEVES if asked.mode == "shared" else ONLY_SHARED
-    other = "sleeves" if asked.mode == "shared" else "shared"
-    for name in of_other_mode:
-        if getattr(asked, name) != getattr(Sharing(), name):
-            faults[name] = (
-                f"{given[name]!r} is not accepted with mode {asked.mode}; it is for mode {other}"
-            )
+    faults |= {
+        name: f"{given[name]!r} is not accepted with mode {asked.mode}; it is for mode {mode}"
+        for name, mode in MODE_OF.items()
+        if mode != asked.mode and getattr(asked, name) != getattr(Sharing(), name)
+    }
     return asked
 
 
@@ -147,12 +139,10 @@ def _legs(values: Any, faults: Faults) -> dict[int, LegRequest]:
         try:
             found[number] = checked(LegRequest, leg)
         except InvalidRequest as error:
-            faults.update(
-                {
-                    _at(number, "" if field == "body" else field): each
-                    for field, each in error.errors.items()
-                }
-            )
+            faults |= {
+                _at(number, "" if field == "body" else field): each
+                for field, each in error.errors.items()
+            }
         if len(faults) >= MAX_FAULTS:
             break
     return found
@@ -186,7 +176,7 @@ def _faults_together(
     asked: PortfolioRequest, runs: Sequence[ValidRequest], prices: PriceSource
 ) -> Faults:
     """What is wrong with legs beside each other."""
-    return {**_repeated(runs), **_weights(asked), **_apart(runs, prices)}
+    return _repeated(runs) | _weights(asked) | _apart(runs, prices)
 
 
 def _repeated(runs: Sequence[ValidRequest]) -> Faults:
@@ -215,30 +205,20 @@ def _weights(asked: PortfolioRequest) -> Faults:
 
 def _apart(runs: Sequence[ValidRequest], prices: PriceSource) -> Faults:
     """No day on which all legs have prices, or more bars than one Job takes."""
-    spans = [_span(valid, prices) for valid in runs]
-    first, last = max(start for start, _ in spans), min(end for _, end in spans)
-    if first > last:
-        each = dict.fromkeys(
-            f"{run.request.ticker} {a} to {b}" for run, (a, b) in zip(runs, spans, strict=True)
-        )
+    spans = [(valid.request, *held_days(valid.request, prices)) for valid in runs]
+    if max(first for _, first, _ in spans) > min(last for _, _, last in spans):
+        each = dict.fromkeys(f"{run.ticker} {first} to {last}" for run, first, last in spans)
         return {
             "legs": f"there is no day on which all have prices: {'; '.join(list(each)[:MAX_FAULTS])}"
         }
     bars = max(
-        len(prices.bars(str(v.request.data_hash)).between(*span))
-        for v, span in zip(runs, spans, strict=True)
+        len(prices.bars(str(run.data_hash)).between(first, last)) for run, first, last in spans
     )
     if (cells := bars * len(runs)) > MAX_CELLS:
         return {
             "legs": f"{len(runs)} legs x {bars:,} bars are {cells:,}; at most {MAX_CELLS:,} are accepted"
         }
     return {}
-
-
-def _span(valid: ValidRequest, prices: PriceSource) -> tuple[date, date]:
-    request = valid.request
-    held: Version = prices.get(request.ticker, request.timeframe, request.data_hash)
-    return max(request.start_date, held.first_date), min(request.end_date, held.last_date)
 
 
 def _complete(asked: PortfolioRequest, runs: Sequence[ValidRequest]) -> PortfolioRequest:

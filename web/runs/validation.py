@@ -16,7 +16,7 @@ from adapters.prices.bars import Bars
 from adapters.prices.store import Version
 from contracts.errors import InvalidRequest, UnknownTicker
 from contracts.run_request import RunRequest, Timeframe, request_hash
-from contracts.values import Json, frozen
+from contracts.values import Json, frozen, without
 from rules.catalog import check_params, checked_rule
 from web.operation import MAX_BODY_BYTES
 from web.request_fields import FIELDS, RequestField, read_fields
@@ -57,6 +57,12 @@ class ValidRequest:
     request_hash: str
 
 
+def held_days(request: RunRequest, prices: PriceSource) -> Span:
+    """The first and the last day of a request for which there may be prices."""
+    held = prices.get(request.ticker, request.timeframe, request.data_hash)
+    return max(request.start_date, held.first_date), min(request.end_date, held.last_date)
+
+
 def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
     """The request that `values` ask for; InvalidRequest with every fault by field."""
     values = _object(values)
@@ -85,7 +91,7 @@ def _typed(values: Values, errors: Faults) -> RunRequest | None:
     """The request as the contract types it, or None with the faults in `errors`."""
     if values.get("run_id") is not None:
         errors["run_id"] = "issued by the server; leave it out"
-    given = {name: value for name, value in values.items() if name != "run_id"}
+    given = without(values, ("run_id",))
     text = written(given)
     for name in _DATE_FIELDS:
         # pydantic also takes "1072915200"

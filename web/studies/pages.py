@@ -8,7 +8,7 @@ from flask import Blueprint, render_template
 from adapters.metrics.table import METRICS
 from adapters.prices.bars import bar_dates
 from adapters.runs.stored_series import decode_equity
-from contracts.values import Json
+from contracts.values import Json, without
 from rules.catalog import RULES
 from web.arguments import arguments
 from web.operation import Argument, operation
@@ -78,7 +78,7 @@ def _tried(study: Json) -> Json:
     complete = partial(full_params, study["rule_type"])
     first, *others = map(complete, study["request"]["combinations"])
     varying = [name for name in first if any(each.get(name) != first[name] for each in others)]
-    shared = {name: value for name, value in first.items() if name not in varying}
+    shared = without(first, varying)
     names = {name: name.removeprefix(PART) for name in first}
     texts = [
         name for name in shared if study["rule_type"] == "FORMULA" and name in ("buy", "sell")

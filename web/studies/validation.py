@@ -17,11 +17,11 @@ from adapters.screens.columns import CORE
 from contracts.errors import InvalidRequest
 from contracts.run_request import RunRequest, canonical_json
 from contracts.study import StudyPlan, StudyRequest, Window
-from contracts.values import Json
+from contracts.values import Json, without
 from rules.catalog import check_params, complete_params
 from web.arguments import parse_json
 from web.batches.sweep_body import checked_by_sweep, few_fields
-from web.runs.validation import adapter_of, validate_request, written
+from web.runs.validation import adapter_of, held_days, validate_request, written
 from web.studies.windows import windows_of
 
 # what the study itself decides
@@ -52,11 +52,7 @@ def _asked_by(sweep: Expansion) -> Json:
     tickers = {run["ticker"] for run in sweep.requests}
     if len(tickers) > 1:
         raise InvalidRequest({"base.tickers": f"a study is about one ticker, not {len(tickers)}"})
-    base = {
-        name: value
-        for name, value in sweep.requests[0].items()
-        if name not in ("params", "charts")
-    }
+    base = without(sweep.requests[0], ("params", "charts"))
     combinations = [run["params"] for run in sweep.requests]
     name = {"name": sweep.spec.name} if sweep.spec.name else {}
     ranking = sweep.ranking.to_json() if sweep.ranking else {}
@@ -135,7 +131,7 @@ def _checked_base(request: StudyRequest, prices: PriceStore, errors: Faults) -> 
         for name in DECIDED_BY_STUDY
         if name in request.base
     }
-    given = {name: value for name, value in request.base.items() if name not in DECIDED_BY_STUDY}
+    given = without(request.base, DECIDED_BY_STUDY)
     try:
         own = {"params": request.combinations[0], "charts": False}
         valid = validate_request(given | own, prices).request
@@ -146,8 +142,7 @@ def _checked_base(request: StudyRequest, prices: PriceStore, errors: Faults) -> 
             if not field.startswith("params")
         }
         return None
-    held = prices.get(valid.ticker, valid.timeframe, valid.data_hash)
-    start, end = max(valid.start_date, held.first_date), min(valid.end_date, held.last_date)
+    start, end = held_days(valid, prices)
     return replace(valid, params={}, rule_id=None, start_date=start, end_date=end)
 
 
