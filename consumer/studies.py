@@ -48,7 +48,7 @@ class Studies:
     def __init__(self, engine: Engine, enqueue: Callable[[list[str]], None]) -> None:
         self._engine = engine
         self._enqueue = enqueue
-        self._judges: dict[str, subprocess.Popen[bytes]] = {}
+        self._judge_process: subprocess.Popen[bytes] | None = None
 
     def advance(self) -> bool:
         """Take each living study one step further, if it is time for it; whether there is any."""
@@ -111,6 +111,7 @@ class Studies:
         """
         # a training part may be an earlier fold's test part
         by_id = {run.run_id: run for run in (*new, *(grid.run for grid in grids))}
+        ranking = ranking_of(study.plan.request)
         with self._engine.begin() as connection:
             if not move(connection, study.study_id, study.status, after, **values):
                 return
@@ -118,15 +119,8 @@ class Studies:
             missing = [run for run_id, run in by_id.items() if run_id not in known]
             insert_runs(connection, missing)
             for grid in grids:
-                if grid.run.run_id not in known:
-                    insert_screen(
-                        connection,
-                        grid.run.run_id,
-                        None,
-                        grid.tried,
-                        ranking_of(study.plan.request),
-                        grid.permuted,
-                    )
+                if (run_id := grid.run.run_id) not in known:
+                    insert_screen(connection, run_id, None, grid.tried, ranking, grid.permuted)
         log.info("study_%s study_id=%s runs=%d", after.public, study.study_id, len(missing))
         try:
             self._enqueue([run.run_id for run in missing])
@@ -141,10 +135,7 @@ class Studies:
 
     def _judge(self, study: Study) -> None:
         """Start the verdict's process, one at a time in all, unless it has died too often."""
-        self._judges = {
-            study_id: judge for study_id, judge in self._judges.items() if judge.poll() is None
-        }
-        if self._judges:
+        if self._judge_process and self._judge_process.poll() is None:
             return
         with self._engine.begin() as connection:
             if study.judgements >= MAX_JUDGEMENTS:
@@ -154,10 +145,8 @@ class Studies:
             if not count_judgement(connection, study):
                 return
         command = [sys.executable, "-m", "consumer.study_verdict", study.study_id]
-        self._judges[study.study_id] = subprocess.Popen(command)
-        log.info(
-            "study_judged_by study_id=%s pid=%d", study.study_id, self._judges[study.study_id].pid
-        )
+        self._judge_process = subprocess.Popen(command)
+        log.info("study_judged_by study_id=%s pid=%d", study.study_id, self._judge_process.pid)
 
 
 _STEPS: dict[StudyStatus, Callable[[Studies, Study], None]] = {

@@ -29,13 +29,8 @@ class Permuted:
         """Permutations in which the search found as much or more."""
         if self.observed is None:
             return len(self.bests)
-        return int(
-            (
-                (self.bests >= self.observed)
-                if self.goal == "max"
-                else (self.bests <= self.observed)
-            ).sum()
-        )
+        sign = 1 if self.goal == "max" else -1
+        return int((self.bests * sign >= self.observed * sign).sum())
 
     @property
     def p_value(self) -> float:

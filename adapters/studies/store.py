@@ -20,7 +20,7 @@ from adapters.tables import IS_LIVING, IS_SUCCEEDED, RUN
 from contracts.errors import Conflict, UnknownStudy
 from contracts.status import Kind
 from contracts.study import StudyPlan, StudyStatus
-from contracts.values import Json, Values, frozen
+from contracts.values import Json, frozen
 
 SENTENCE_LENGTH = 255  # characters, the width of the column
 _LIVING = (StudyStatus.ACCEPTED, StudyStatus.TRAINING, StudyStatus.TESTING, StudyStatus.JUDGING)
@@ -128,7 +128,8 @@ def judge_again(connection: Connection, study: Study) -> bool:
         run_id
         for choice in study.choices or []
         for each in choice["chosen"]
-        for run_id in _runs_of(each)
+        for run_id in (each["train_run"], each["test_run"])
+        if run_id
     }
     pruned = select(RUN.id).where(
         RUN.batch_id == study.batch_id,
@@ -144,10 +145,6 @@ def judge_again(connection: Connection, study: Study) -> bool:
     return _changed(
         connection, study.study_id, studies.c.status == StudyStatus.COMPLETED, **values
     )
-
-
-def _runs_of(chosen: Values) -> set[str]:
-    return {chosen["train_run"], chosen["test_run"]} - {None}
 
 
 def cancel_study(connection: Connection, study_id: str) -> bool:

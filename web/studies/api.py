@@ -21,6 +21,7 @@ from adapters.studies.store import (
     study_row,
 )
 from adapters.study_tables import studies
+from adapters.tables import RUN
 from contracts.errors import Conflict
 from contracts.run_request import Titled
 from contracts.study import StudyPlan, StudyStatus
@@ -28,10 +29,10 @@ from contracts.values import Json
 from web.answers import conditional
 from web.arguments import DRY_RUN, KEY, arguments, typed_body
 from web.batches.api import living_of
-from web.batches.operations import cancel_batch
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, json_of, operation
 from web.platform import ask_database, ask_queue, change_database, platform, reading_database
 from web.recorded import LISTED, asked_page, recorded_once
+from web.runs.operations import cancel_among
 from web.studies.validation import checked_plan
 from web.titles import asked_title, study_title, titled
 
@@ -83,8 +84,7 @@ def _recorded(plan: StudyPlan) -> tuple[str, bool]:
 
 def _cost(plan: StudyPlan) -> Json:
     """Runs of a plan, its parts, and about how long it takes at the pace of the latest large batch; null if unknown."""
-    with reading_database() as connection:
-        pace = _runs_per_s(connection)
+    pace = ask_database(_runs_per_s)
     waiting = ask_queue(lambda queue: queue.depth()) or 0
     tried = plan.trials + plan.searched
     by_screens = tried // TRIALS_PER_RUN if plan.request.train_by == "screens" else 0
@@ -102,11 +102,10 @@ def _cost(plan: StudyPlan) -> Json:
 
 
 def _runs_per_s(connection: Connection) -> float | None:
-    for batch in list_batches(connection, None, LOOKED_AT).batches:
-        if batch.ended >= LEAST_RUNS:
-            pace: float | None = batch_summary(connection, batch.batch_id)["throughput_per_s"]
-            return pace
-    return None
+    latest = list_batches(connection, None, LOOKED_AT).batches
+    large = (batch.batch_id for batch in latest if batch.ended >= LEAST_RUNS)
+    paces = (batch_summary(connection, batch_id)["throughput_per_s"] for batch_id in large)
+    return next(paces, None)
 
 
 @blueprint.get("/api/studies")
@@ -128,13 +127,12 @@ def asked_studies() -> tuple[list[tuple[RowMapping, Json]], int | None]:
 def listed_study(row: RowMapping, title: str | None) -> Json:
     """A study as lists show it, which people call `title`."""
     shown = ("name", "kind", "ticker", "rule_type", "outcome", "sentence")
-    times = {name: utc_text(row[name]) for name in ("created_at", "completed_at")}
-    own = {"study_id": row["study_id"], "title": study_title(title, row)}
     return {
-        **own,
+        "study_id": row["study_id"],
+        "title": study_title(title, row),
         **{name: row[name] for name in shown},
         "status": StudyStatus(row["status"]).public,
-        **times,
+        **{name: utc_text(row[name]) for name in ("created_at", "completed_at")},
     }
 
 
@@ -151,11 +149,8 @@ def described(study_id: str) -> Json:
         row = study_row(connection, study_id)
         found = study_of(row)
         written = titles_of(connection, [found.batch_id]).get(found.batch_id)
-        summary = (
-            batch_summary(connection, found.batch_id)
-            if is_batch(connection, found.batch_id)
-            else None
-        )
+        has_runs = is_batch(connection, found.batch_id)
+        summary = batch_summary(connection, found.batch_id) if has_runs else None
     return {
         **listed_study(row, written),
         "batch_id": found.batch_id,
@@ -170,13 +165,9 @@ def described(study_id: str) -> Json:
 
 def _seconds_left(summary: Json, plan: StudyPlan) -> float | None:
     """Until all Jobs of a plan have ended, also those that are not submitted yet; None before that can be said."""
-    living, all_ = living_of(summary["counts"]), plan.training_jobs + plan.test_runs
-    pace_s: float | None = summary["seconds_left"]
-    return (
-        round(pace_s * (all_ - summary["runs"] + living) / living, 1)
-        if pace_s and living
-        else None
-    )
+    living, left_s = living_of(summary["counts"]), summary["seconds_left"]
+    to_come = plan.training_jobs + plan.test_runs - summary["runs"]
+    return round(left_s * (to_come + living) / living, 1) if left_s and living else None
 
 
 @blueprint.put("/api/studies/<uuid:study_id>/title")
@@ -215,9 +206,5 @@ def cancel(study_id: str) -> ResponseReturnValue:
         study_row(connection, study_id)
         if not cancel_study(connection, study_id):
             raise Conflict(f"study {study_id} has ended already, so there is nothing to cancel")
-    with reading_database() as connection:
-        has_runs = is_batch(connection, batch_of(study_id))
-    return {
-        "study_id": study_id,
-        "cancelled": cancel_batch(batch_of(study_id)) if has_runs else 0,
-    }
+    cancelled = cancel_among(RUN.batch_id == batch_of(study_id))
+    return {"study_id": study_id, "cancelled": len(cancelled)}
