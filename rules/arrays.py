@@ -37,7 +37,7 @@ def crossings(line: Array, other: Array) -> Signals:
     signals = np.zeros(line.size, dtype=np.int8)
     upward = (line > other)[1:] & (line <= other)[:-1]
     downward = (line < other)[1:] & (line >= other)[:-1]
-    np.subtract(upward.view(np.int8), downward.view(np.int8), out=signals[1:])
+    signals[1:] = levels(upward, downward)
     return signals
 
 
@@ -63,7 +63,7 @@ def reversals(stances: Signals) -> Signals:
 def _where(changed: Flags, stances: Signals) -> Signals:
     """The stance on the bars that `changed`, which are told from the second on."""
     changes = np.zeros(stances.size, dtype=np.int8)
-    np.multiply(stances[1:], changed, out=changes[1:], casting="unsafe")
+    changes[1:] = stances[1:] * changed
     return changes
 
 

@@ -47,8 +47,3 @@ def checked_rule(rule_type: str, params: Mapping[str, Any]) -> BaseRule:
 def complete_params(rule_type: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """As RuleSpec.complete, for params that have no faults (see check_params)."""
     return RULES[rule_type].complete(params)
-
-
-def rule_schema(rule_type: str) -> dict[str, Any]:
-    """JSON Schema (2020-12) of the rule's params; constraints between params are in its description."""
-    return RULES[rule_type].schema()

@@ -19,7 +19,7 @@ from rules.prices import Prices
 MAX_LINES = 24  # further parts of a large formula keep their names, but not their values
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Explanation:
     """A rule's lines and the truth of its conditions on the traded bars.
 

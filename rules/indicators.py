@@ -96,8 +96,8 @@ def ema(close: Array, period: int) -> Array:
             decay,
             (float(close[period - 1]) - seed) / decay,
         )
-        np.multiply(lead, decay, out=lead)
-        np.subtract(close[period:], lead, out=average[period:])
+        lead *= decay
+        average[period:] = close[period:] - lead
     return average
 
 
@@ -148,7 +148,7 @@ def bollinger_bands(
     their moves. ValueError if period < 2.
     """
     middle, distance = sma(close, period), stdev(close, period)
-    np.multiply(distance, width, out=distance)
+    distance *= width
     return middle + distance, middle, middle - distance
 
 

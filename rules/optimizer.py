@@ -55,8 +55,9 @@ class GridResult:
     def order(self) -> list[int]:
         """The combinations from best to worst; those without trades or value last, equals in the order of the grid."""
         column = self._ranked()
-        ranks = np.argsort(column if self.metric in SMALLER_IS_BETTER else -column, kind="stable")
-        return [int(row) for row in ranks]
+        scores = column if self.metric in SMALLER_IS_BETTER else -column
+        order: list[int] = np.argsort(scores, kind="stable").tolist()
+        return order
 
     def _ranked(self) -> Array:
         """The metric by combination, NaN where nothing was traded: that has no drawdown, and is best at nothing."""

@@ -39,11 +39,11 @@ class Prices:
         column = self._columns.get(name)
         if column is None:
             column = _checked(name, _column(self._data, name))
-            for other, known in self._columns.items():
-                if known.size != column.size:
-                    raise ValueError(
-                        f"{name} has {column.size} bars and {other} {known.size}; must have one length"
-                    )
+            if self.bars not in (None, column.size):
+                first = next(iter(self._columns))
+                raise ValueError(
+                    f"{name} has {column.size} bars and {first} {self.bars}; must have one length"
+                )
             self._columns[name] = column = column.view()
             column.flags.writeable = False
         return column

@@ -14,10 +14,8 @@ from rules.arrays import Array, in_rows
 BLOCK = 256  # bars that one scaled cumulative sum covers
 # blocks worked on together: 128 KB, so that the passes over them stay in the second-level cache
 ROWS = 64
-LARGEST_SCALE = (
-    # natural logarithm of the largest factor within a block, e^100: values up to 1e260 do not overflow
-    100.0
-)
+# natural logarithm of the largest factor within a block, e^100: values up to 1e260 do not overflow
+LARGEST_SCALE = 100.0
 
 
 def ordered_sum(values: Array) -> float:
@@ -56,9 +54,9 @@ def decayed_sums(values: Array, decay: float, start: float) -> Array:
     for first in range(0, values.size, length * ROWS):
         chunk = values[first : first + length * ROWS]
         rows = in_rows(chunk, length) if chunk.size % length else chunk.reshape(-1, length)
-        np.multiply(rows, up, out=rows)
+        rows *= up
         start = _accumulate(rows, start, decay, down[-1])
-        np.multiply(rows, down, out=rows)
+        rows *= down
         chunk[:] = rows.reshape(-1)[: chunk.size]
     return values
 
@@ -77,7 +75,7 @@ def decayed_ratio(part: Array, whole: Array, decay: float, start: complex, out: 
         sums = in_rows(part[chunk], length, np.complex128)
         sums.reshape(-1).imag[: whole[chunk].size] = whole[chunk]
         scaled = sums.view(np.float64)
-        np.multiply(scaled, twice, out=scaled)
+        scaled *= twice
         start = _accumulate(sums, start, decay, down[-1])
         ratio = sums.reshape(-1)[: part[chunk].size]
         with np.errstate(invalid="ignore"):
@@ -91,7 +89,7 @@ def _accumulate(rows: Any, start: Any, decay: float, fade: float) -> Any:
     for total in rows[:, -1].tolist():
         carries.append(start * decay)
         start = (carries[-1] + total) * float(fade)
-    np.add(rows, np.array(carries)[:, None], out=rows)
+    rows += np.array(carries)[:, None]
     return start
 
 

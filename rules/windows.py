@@ -46,7 +46,7 @@ def window_weighted_means(values: Array, period: int) -> Array:
 
 def _means(sums: Array, values: Array, period: int, weight: float) -> Array:
     """The sums divided by the weight in them, written into `sums`; the value itself where a window is flat."""
-    np.divide(sums, weight, out=sums)
+    sums /= weight
     flat = flat_windows(values, period)
     if flat is not None:
         sums[flat] = values[period - 1 :][flat]

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+
 from adapters.metrics.entry import DRAWDOWN
 from adapters.metrics.measured import DAY_S, Measured, average
 
@@ -58,8 +60,7 @@ def longest_drawdown_days(run: Measured) -> float:
     the deepest.
     """
     peaks = (run.drawdowns == 0.0).nonzero()[0]
-    begun, ended = peaks[:-1], peaks[1:]
-    recovered = (run.seconds[ended] - run.seconds[begun])[ended - begun > 1]
+    recovered = np.diff(run.seconds[peaks])[np.diff(peaks) > 1]
     return (
         max(int(recovered.max(initial=0)), int(run.seconds[-1] - run.seconds[peaks[-1]])) / DAY_S
     )

@@ -142,7 +142,7 @@ class Measured:
         NoValue for fewer than LEAST_PAIRS of them, and where the benchmark did not vary.
         """
         closes = self.close if self.benchmark is None else self.benchmark
-        first = int((closes != closes).sum())  # NaN alone differs from itself
+        first = int(np.isnan(closes).sum())
         theirs = closes[first + 1 :] / closes[first:-1] - 1.0
         if len(theirs) < LEAST_PAIRS:
             raise NoValue(f"fewer than {LEAST_PAIRS} returns beside the benchmark")
@@ -153,9 +153,7 @@ class Measured:
     @cached_property
     def ordered_returns(self) -> Array:
         """The returns, lowest first."""
-        ordered = self.returns.copy()
-        ordered.sort()
-        return ordered
+        return np.sort(self.returns)
 
     @cached_property
     def drawdowns(self) -> Array:

@@ -81,12 +81,12 @@ def _carry(exposures: Array, times: Array, rates: Rates) -> Array:
         float((1.0 - exposures).clip(0.0, 1.0).mean()),
         float((-exposures).clip(0.0).mean()),
     )
-    days = np.diff(times.astype("M8[D]")).astype(int)
-    of_days = {
-        each: rates.accrued(idle, idle, each)[0] - rates.accrued(1.0 + borrowed, 1.0, each)[1]
-        for each in set(days.tolist())
-    }
-    return np.array([of_days[each] for each in days.tolist()])
+    days, place = np.unique(np.diff(times.astype("M8[D]")).astype(int), return_inverse=True)
+    carried = [
+        rates.accrued(idle, idle, each)[0] - rates.accrued(1.0 + borrowed, 1.0, each)[1]
+        for each in days.tolist()
+    ]
+    return np.array(carried)[place]
 
 
 def joined(parts: Sequence[Timing]) -> Timing:

@@ -67,18 +67,15 @@ class Checker(ast.NodeVisitor):
         return self.graph.formula(buy, sell, names)
 
     def _assign(self, line: ast.stmt) -> None:
-        if (
-            not isinstance(line, ast.Assign)
-            or len(line.targets) != 1
-            or not isinstance(line.targets[0], ast.Name)
-        ):
-            raise _fault(line, "lines before the last one read `name = expression`")
-        name = line.targets[0].id
-        if name in WORDS or name in self._values:
-            raise _fault(line, f"`{name}` has a meaning already; choose another name")
-        if len(self._values) >= MAX_NAMES:
-            raise _fault(line, f"more than {MAX_NAMES} names, inputs included")
-        self._values[name] = self._value(line.value)
+        match line:
+            case ast.Assign([ast.Name(name)], expression):
+                if name in WORDS or name in self._values:
+                    raise _fault(line, f"`{name}` has a meaning already; choose another name")
+                if len(self._values) >= MAX_NAMES:
+                    raise _fault(line, f"more than {MAX_NAMES} names, inputs included")
+                self._values[name] = self._value(expression)
+            case _:
+                raise _fault(line, "lines before the last one read `name = expression`")
 
     def _value(self, node: ast.expr) -> Value:
         """What an expression stands for, by the method that is called after its kind in Python's syntax tree."""

@@ -1,6 +1,8 @@
 """From the texts of a rule, or of one number, to the graph that is evaluated."""
 
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from rules.formula.checker import Checker
 from rules.formula.graph import Formula
@@ -31,3 +33,17 @@ def compile_series(text: str) -> Formula:
     checker = Checker({})
     line = checker.last_line(text, "number")
     return checker.formula(line, line)
+
+
+def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:
+    """What is wrong with the texts of complete params, by buy and sell."""
+    return compile_formula(full["buy"], full["sell"], tuple(full["inputs"].items()))[1]
+
+
+def series_fault(text: str) -> FormulaError | None:
+    """What is wrong with a text that should be a number over bars."""
+    try:
+        compile_series(text)
+    except FormulaError as error:
+        return error.with_traceback(None)
+    return None

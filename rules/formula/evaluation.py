@@ -129,7 +129,7 @@ def _becomes(condition: Condition) -> Condition:
     """As `condition and not` the one before it, but unknown where one of them is."""
     turned = np.zeros(condition.size, dtype=np.int8)
     now, before = condition[1:], condition[:-1]
-    np.multiply(np.minimum(now, -before), np.abs(now * before), out=turned[1:])
+    turned[1:] = np.minimum(now, -before) * np.abs(now * before)
     return turned
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Example:
     """One idea: what it is called, who wrote of it, and the params of its rule; inputs: value, least and most."""
 

@@ -30,7 +30,7 @@ class Node:
 Value = Node | float  # of a part of a formula: an array, or a plain number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Formula:
     """Two conditions over shared nodes, which are in an order in which they can be computed.
 

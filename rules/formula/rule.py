@@ -6,15 +6,12 @@ The language is imported where it is needed: a Job of another rule does without 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zlib import crc32
 
 from rules.base import BaseRule
 from rules.formula.limits import LARGEST, MAX_CHARACTERS, MAX_NAME_CHARACTERS
 from rules.parameters import FIELD_CHARACTERS, Faults, ParamSpec, RuleSpec, shown
-
-if TYPE_CHECKING:
-    from rules.formula.text import FormulaError
 
 TEXTS = ("buy", "sell")
 
@@ -116,6 +113,8 @@ class FormulaSpec(RuleSpec):
             return dict.fromkeys(
                 missing, "required: a condition, such as close > sma(close, 200)"
             )
+        from rules.formula.compiling import text_faults
+
         full = self.complete(params)
         if found := text_faults(full):
             return {name: error.shown(full[name]) for name, error in found.items()}
@@ -145,25 +144,6 @@ class FormulaSpec(RuleSpec):
         language = f"Numbers, inputs, + - * /, comparisons, and, or, not; on each bar: {series}; functions: {functions}"
         required = {name: list(TEXTS) for name in (*TEXTS, "inputs")}
         return super().schema() | {"description": language, "dependentRequired": required}
-
-
-def text_faults(full: Mapping[str, Any]) -> dict[str, FormulaError]:
-    """What is wrong with the texts of complete params, by buy and sell."""
-    from rules.formula.compiling import compile_formula
-
-    return compile_formula(full["buy"], full["sell"], tuple(full["inputs"].items()))[1]
-
-
-def series_fault(text: str) -> FormulaError | None:
-    """What is wrong with a text that should be a number over bars."""
-    from rules.formula.compiling import compile_series
-    from rules.formula.text import FormulaError
-
-    try:
-        compile_series(text)
-    except FormulaError as error:
-        return error.with_traceback(None)
-    return None
 
 
 class FormulaRule(BaseRule):
@@ -210,14 +190,6 @@ class FormulaRule(BaseRule):
 
     def inputs(self) -> dict[str, float]:
         return dict(self.params["inputs"])
-
-
-def filled_texts(params: Mapping[str, Any]) -> dict[str, str]:
-    """The texts of complete params with the values of their inputs in place of the names."""
-    from rules.formula.text import filled_in
-
-    values = {name: f"{number:.10g}" for name, number in params["inputs"].items()}
-    return {name: filled_in(params[name], values) for name in TEXTS}
 
 
 RULES = (FormulaRule,)

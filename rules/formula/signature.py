@@ -8,7 +8,7 @@ Kind = Literal["number", "condition"]  # of what a formula has on each bar
 ArgumentKind = Literal["series", "number", "bars", "value", "condition"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Series:
     """A number on each bar that has a name: a column, or what `name` on the numpy side makes of `columns`."""
 
@@ -17,7 +17,7 @@ class Series:
     help: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Argument:
     """One argument. A series changes from bar to bar, a number may; bars and value are the same on every bar.
 
@@ -40,7 +40,7 @@ def none(*_: float) -> int:
     return 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Function:
     """A function of a formula.
 

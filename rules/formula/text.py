@@ -2,7 +2,9 @@
 
 import ast
 import re
+from collections.abc import Mapping
 from functools import lru_cache
+from typing import Any
 
 from rules.formula.limits import MAX_CHARACTERS, MAX_DEPTH, MAX_NAME_CHARACTERS, MAX_NODES
 
@@ -130,11 +132,12 @@ def part_of(text: str, node: ast.expr) -> str:
     return part if len(part) <= SHOWN_CHARACTERS else part[: SHOWN_CHARACTERS - 1] + "…"
 
 
-def filled_in(text: str, values: dict[str, str]) -> str:
-    """The text with names replaced by their values; comments stay as they are."""
+def filled_texts(params: Mapping[str, Any]) -> dict[str, str]:
+    """The texts of complete params with the values of their inputs in place of the names; comments stay as they are."""
 
-    def replaced(token: re.Match[str]) -> str:
+    def filled(token: re.Match[str]) -> str:
         found = token.group()
-        return values.get(found, found) if token.lastgroup == "name" else found
+        is_input = token.lastgroup == "name" and found in params["inputs"]
+        return f"{params['inputs'][found]:.10g}" if is_input else found
 
-    return _TOKEN.sub(replaced, text)
+    return {name: _TOKEN.sub(filled, params[name]) for name in ("buy", "sell")}

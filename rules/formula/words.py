@@ -31,11 +31,20 @@ _UNCHANGED = {("*", (1.0,)), ("/", (1.0,)), ("prev", (0,))}  # what they are giv
 _BY_OPERATION = {
     (each.computed_by or each.name, each.output): each for each in FUNCTIONS.values()
 }
-_SAME_UNIT = frozenset(
-    ("sma", "ema", "wma", "highest", "lowest", "prev", "min", "max", "abs", "bollinger_bands")
-)
-_PRICES = frozenset(("hl2", "hlc3", "ohlc4", "vwap"))
-_DIFFERENCES = frozenset(("change", "stdev", "atr"))
+_SAME_UNIT = {
+    "sma",
+    "ema",
+    "wma",
+    "highest",
+    "lowest",
+    "prev",
+    "min",
+    "max",
+    "abs",
+    "bollinger_bands",
+}
+_PRICES = {"hl2", "hlc3", "ohlc4", "vwap"}
+_DIFFERENCES = {"change", "stdev", "atr"}
 
 
 def name_of(value: Value, names: Mapping[Node, str]) -> str:

@@ -7,7 +7,7 @@ from typing import get_args
 import jsonschema
 import pytest
 
-from rules.catalog import RULES, check_params, checked_rule, complete_params, rule_schema
+from rules.catalog import RULES, check_params, checked_rule, complete_params
 from rules.parameters import Category
 from tests.rules.loops import naming
 
@@ -232,7 +232,7 @@ def test_complete_params_fills_in_defaults_and_shares_nothing():
 
 def test_the_schema_accepts_the_defaults_and_is_json():
     for rule_type in RULES:
-        schema = json.loads(json.dumps(rule_schema(rule_type)))
+        schema = json.loads(json.dumps(RULES[rule_type].schema()))
         with naming(rule=rule_type):
             jsonschema.Draft202012Validator.check_schema(schema)
             jsonschema.validate(
@@ -246,7 +246,7 @@ def test_the_schema_accepts_the_defaults_and_is_json():
 def test_the_schema_refuses_what_the_catalog_refuses(params):
     assert check_params("RSI", params)
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate(params, rule_schema("RSI"), cls=jsonschema.Draft202012Validator)
+        jsonschema.validate(params, RULES["RSI"].schema(), cls=jsonschema.Draft202012Validator)
 
 
 def test_the_catalog_cannot_be_changed():

@@ -5,7 +5,7 @@ import pytest
 from rules.catalog import RULES, check_params, checked_rule, complete_params
 from rules.formula.examples import EXAMPLES
 from rules.formula.names import free_names
-from rules.formula.rule import filled_texts
+from rules.formula.text import filled_texts
 
 FINE = "close > 1"
 TEXTS = {"buy": "close > sma(close, n)", "sell": "close < sma(close, n)"}

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response
 
 from adapters.metrics.table import METRICS
-from rules.catalog import RULES, rule_schema
+from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.answers import conditional
 
@@ -27,7 +27,7 @@ def rules() -> Response:
                 {each.name: _plain(getattr(param, each.name)) for each in fields(param)}
                 for param in rule.params
             ],
-            "schema": _plain(rule_schema(name)),
+            "schema": _plain(rule.schema()),
         }
         for name, rule in RULES.items()
     ]

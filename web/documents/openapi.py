@@ -12,7 +12,7 @@ from contracts.run_result import CHART_NAMES
 from contracts.study import StudyRequest
 from contracts.timeframes import TIMEFRAMES
 from contracts.values import Json
-from rules.catalog import RULES, rule_schema
+from rules.catalog import RULES
 from web.answers import conditional
 from web.documents.contract_schemas import (
     portfolio_schema,
@@ -161,7 +161,7 @@ def _schemas() -> Json:
             "properties": {"position_size": {"maximum": 100}},
             "required": ["position_size"],
         }
-    params = {f"{name}Params": rule_schema(name) for name in RULES}
+    params = {f"{name}Params": rule.schema() for name, rule in RULES.items()}
     results = _by_name("RunResult", result_schema(_REFERENCE))
     together = {"PortfolioTrade": _with(results["TradeRow"], PORTFOLIO_TRADE)}
     together["PortfolioOfBatch"] = _of_batch(portfolio["PortfolioRequest"])
