@@ -42,10 +42,12 @@ def titled(title: str) -> ResponseReturnValue:
 
 def run_title(run: Row) -> str:
     """What a run is called: AAPL Own rule, n = 50, v = 1M; of a portfolio's Job, how many legs it has."""
+    if run.get("title"):
+        return str(run["title"])
     name, of, legs = (run["rule_id"] or "").partition(" x ")
-    if run.get("title") or not of or name != Kind.PORTFOLIO:
-        return run.get("title") or f"{run['ticker']} {rule_title(run)}"
-    return f"Portfolio of {legs} legs"
+    if of and name == Kind.PORTFOLIO:
+        return f"Portfolio of {legs} legs"
+    return f"{run['ticker']} {rule_title(run)}"
 
 
 def rule_title(run: Row) -> str:

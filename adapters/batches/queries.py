@@ -18,7 +18,14 @@ from adapters.batches.surface import Surface
 from adapters.database import has_rows
 from adapters.price_tables import price_series
 from adapters.rows import rows_with
-from adapters.runs.times import seconds_between, seconds_left, spread, throughput, utc_text
+from adapters.runs.times import (
+    seconds_between,
+    seconds_left,
+    spread,
+    throughput,
+    times_of,
+    utc_text,
+)
 from adapters.tables import HEADLINE_COLUMNS, IS_SUCCEEDED, RUN, runs
 from contracts.errors import UnknownBatch
 from contracts.run_request import RunRequest
@@ -244,15 +251,12 @@ def batch_page(connection: Connection, batch_id: str, after: str, limit: int) ->
 
 def batch_run(row: RowMapping) -> Json:
     """One run of a batch as the API shows it."""
-    times = {name: utc_text(row[name]) for name in ("created_at", "started_at", "completed_at")}
     run = {
         **row,
         "params": json.loads(row["params"]),
         "status": RunStatus(row["status"]).public,
         "metrics": row["metrics"] and json.loads(row["metrics"])["values"],
-        **times,
-        "queue_wait_s": seconds_between(row["waiting_since"], row["started_at"]),
-        "run_s": seconds_between(row["started_at"], row["completed_at"]),
+        **times_of(row),
     }
     del run["waiting_since"]
     return run

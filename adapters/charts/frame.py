@@ -39,6 +39,7 @@ DATE_FORMATS = ["%Y", "%b", "%d %b", "%H:%M", "%H:%M", "%H:%M:%S"]
 DATE_ZEROS = ["", "%Y", "%d %b", "%d %b", "%H:%M", "%d %b"]
 SUBJECT_CHARACTERS = 52  # leave room for the longest legend
 TAG_HEIGHT_PX = 34
+LEGEND_COLUMNS = 9  # at most, so that everything stands on one line
 
 # Blue and vermilion of Okabe and Ito (2008), darkened: told apart in every colour blindness, 4.5 : 1 on white paper.
 UP, DOWN, TEXT, MUTED, GRID = "#0072b2", "#c04f00", "#1f2328", "#656d76", "#e4e7eb"
@@ -157,8 +158,9 @@ def header(figure: Figure, found: RunBars, finding: str) -> None:
     figure.text(left, upper, title, size=11, weight="bold")
     figure.text(right, upper, f"{first} to {last}{scale}", color=MUTED, ha="right")
     figure.text(left, 546 / HEIGHT_PX, subject, color=MUTED)
-    entries = sum(len(axes.get_legend_handles_labels()[1]) for axes in figure.axes)
-    figure.legend(loc="lower right", bbox_to_anchor=(right, 543 / HEIGHT_PX), ncols=entries)
+    figure.legend(
+        loc="lower right", bbox_to_anchor=(right, 543 / HEIGHT_PX), ncols=LEGEND_COLUMNS
+    )
 
 
 def value_axis(axes: Axes, label: Callable[[float], str]) -> None:

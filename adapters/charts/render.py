@@ -34,6 +34,7 @@ VOLUME_TOP = 138  # pixels from the bottom; prices begin above
 DASHED: Any = {"linewidth": 0.8, "linestyle": (0, (4, 4))}
 # Matplotlib's carets, which touch the price with their tip instead of covering it
 TIP_UP, TIP_DOWN = 6, 7
+BUY, SELL = (TIP_UP, UP, "buy"), (TIP_DOWN, DOWN, "sell")
 
 
 def render_charts(found: RunBars) -> dict[str, bytes]:
@@ -95,8 +96,8 @@ def portfolio_orders(axes: Axes, found: RunBars) -> str:
     """Fills on the closing price."""
     line(axes, found.bars.columns["Close"], MUTED, "close", 1.0)
     buys, sells = _orders(found)
-    _mark(axes, buys, TIP_UP, UP, "buy")
-    _mark(axes, sells, TIP_DOWN, DOWN, "sell")
+    _mark(axes, buys, *BUY)
+    _mark(axes, sells, *SELL)
     _price_axis(axes, found)
     return f"Orders: {_order_counts(found)}"
 
@@ -105,21 +106,22 @@ def portfolio_orders(axes: Axes, found: RunBars) -> str:
 def trade_pnl(axes: Axes, found: RunBars) -> str:
     """Gain or loss of each trade, percent of what it cost, at the bar on which it ended."""
     trades = [
-        (trade["exit_bar"], round(trade["pnl_pct"], 4), not trade["is_open"])
+        (trade["exit_bar"], round(trade["pnl_pct"], 4), trade["is_open"])
         for trade in found.run.trades
     ]
     points = np.array(trades, dtype=float).reshape(-1, 3).T
-    bars, pnl_pct, closed = points
-    ended = pnl_pct[closed == 1]
+    bars, pnl_pct, is_open = points
+    closed = is_open == 0
+    ended = pnl_pct[closed]
     axes.axhline(0, color=MUTED, linewidth=0.8)
     for side, shape, color, label in (
         (pnl_pct > 0, "^", UP, "won"),
         (pnl_pct <= 0, "v", DOWN, "lost"),
     ):
         axes.vlines(bars[side], 0, pnl_pct[side], color=color, linewidth=0.7, alpha=0.5)
-        _mark(axes, points[:2, side & (closed == 1)], shape, color, label)
+        _mark(axes, points[:2, side & closed], shape, color, label)
     rim = {"markerfacecolor": "white", "markeredgecolor": TEXT}
-    _mark(axes, points[:2, closed == 0], "D", TEXT, "still open", **rim)
+    _mark(axes, points[:2, ~closed], "D", TEXT, "still open", **rim)
     if len(ended):
         axes.axhline(ended.mean(), color=TEXT, label="average", **DASHED)
         won = f"{(ended > 0).sum():,} of {len(ended):,} closed won"
@@ -154,16 +156,10 @@ def candlestick(found: RunBars) -> Figure:
     has_volume, count = volume.any(), len(candles)
     figure, axes = chart(count, VOLUME_TOP if has_volume else BOTTOM)
     _draw_candles(axes, candles)
-    for orders, outside, shape, color, label in zip(
-        _orders(found),
-        (lows, highs),
-        (TIP_UP, TIP_DOWN),
-        (UP, DOWN),
-        ("buy", "sell"),
-        strict=True,
-    ):
+    buys, sells = _orders(found)
+    for orders, outside, mark in ((buys, lows, BUY), (sells, highs, SELL)):
         marked = np.unique(np.searchsorted(starts, orders[0], side="right") - 1)
-        _mark(axes, np.stack((marked, outside[marked])), shape, color, label)
+        _mark(axes, np.stack((marked, outside[marked])), *mark)
     _price_axis(axes, found)
     time_axis(axes, candles.timestamps)
     if has_volume:

@@ -5,9 +5,10 @@ What has a data_hash never changes, so bars once read may be kept; which version
 
 import json
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import date, datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 
 from sqlalchemy import ColumnElement, Connection, Engine, RowMapping, and_, func, select
 
@@ -198,6 +199,12 @@ class PriceStore:
         """One version, the current one for None; UnknownTicker when there is none."""
         with reading(self._engine) as connection:
             return version(connection, ticker, timeframe, data_hash)
+
+    def remembered(self) -> "PriceStore":
+        """These prices as they are during one call: each version is looked up once, not once per run."""
+        found = copy(self)
+        found.get = cache(self.get)  # type: ignore[method-assign]
+        return found
 
     def _bars(self, data_hash: str) -> Bars:
         """The bars of one content; UnknownTicker when they have been pruned."""

@@ -70,11 +70,10 @@ def returns_histogram(path: Column) -> list[Bin]:
     cut = floor(len(returns) * EXTREME_SHARE)
     low, high = min(float(returns[cut]), 0.0), max(float(returns[-1 - cut]), 0.0)
     width = (high - low) / BINS
-    first, last = floor(low / width), floor(high / width)
-    places = np.clip(np.floor(returns / width).astype(int), first, last)
-    counts = np.bincount(places - first, minlength=last - first + 1)
-    edges = [place * width for place in range(first, last + 2)]
-    return [Bin(*each) for each in zip(edges, edges[1:], counts.tolist(), strict=False)]
+    edges = np.arange(floor(low / width), floor(high / width) + 2) * width
+    counts, _ = np.histogram(returns.clip(edges[0], edges[-1]), edges)
+    sides = edges.tolist()
+    return [Bin(*each) for each in zip(sides, sides[1:], counts.tolist(), strict=False)]
 
 
 @frozen
@@ -87,11 +86,6 @@ class TradeGroup:
     pnl_abs: float
     best_pct: float
     worst_pct: float
-
-
-def side_of(trade: TradeRow) -> str:
-    """BUY or SELL, the side of the entry."""
-    return trade["side"]
 
 
 def ending_of(trade: TradeRow) -> str:

@@ -13,6 +13,7 @@ from adapters.metrics.rates import Rates
 from adapters.prices.bars import Column, Whole, bar_dates
 from adapters.runs.stored_series import decode_equity, decode_trades
 from contracts.run_request import Timeframe
+from contracts.status import Kind
 from contracts.values import Values
 
 DEPTH_DECIMALS = 6  # of drawdowns, in percent
@@ -70,3 +71,9 @@ def run_series(row: Mapping[Any, Any]) -> RunSeries:
     return RunSeries(
         json.loads(row["request_json"]), times, equity, *decode_trades(row["trades_json"])
     )
+
+
+def series_of(row: Mapping[Any, Any]) -> RunSeries | None:
+    """The same of any Job's row: None where it is no run, has not completed, or its series were deleted."""
+    is_there = row["kind"] == Kind.RUN and row["equity_curve_json"] is not None
+    return run_series(row) if is_there else None

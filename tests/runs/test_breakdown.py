@@ -1,11 +1,12 @@
 """A result taken apart, against worked values."""
 
+from operator import itemgetter
+
 import numpy as np
 
 from adapters.runs.breakdown import (
     ending_of,
     returns_histogram,
-    side_of,
     trades_by,
     worst_drawdowns,
 )
@@ -80,7 +81,7 @@ def test_trades_are_grouped_by_side_and_by_how_they_ended() -> None:
         trade(is_open=True),
     ]
 
-    sides, reasons = trades_by(trades, side_of), trades_by(trades, ending_of)
+    sides, reasons = trades_by(trades, itemgetter("side")), trades_by(trades, ending_of)
 
     assert [(each.name, each.trades, each.won, each.pnl_abs) for each in sides] == [
         ("BUY", 3, 2, -1.0),

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from functools import cache
 from itertools import islice
 from typing import Any
 
@@ -95,7 +94,7 @@ def validate_lines(
     lines: Sequence[Line], batch_id: str, prices: PriceStore
 ) -> list[ValidRequest]:
     """All runs of a call, as members of its batch; InvalidRequest with the faults of every line."""
-    remembered = _Remembered(prices)
+    remembered = prices.remembered()
     return [
         valid
         for _, valid in _read_each(
@@ -113,11 +112,3 @@ def _in_batch(values: Any, batch_id: str) -> Any:
             {"batch_id": f"{str(own)[:64]!r} is not the call's batch {batch_id[:64]!r}"}
         )
     return {**values, "batch_id": batch_id}
-
-
-class _Remembered:
-    """The prices as they are during one call: each series is looked up once, not once per run."""
-
-    def __init__(self, prices: PriceStore) -> None:
-        self.get = cache(prices.get)
-        self.bars = prices.bars

@@ -1,6 +1,7 @@
 """A result taken apart, the last part of its stats: drawdowns, returns by size, trades by side and by their end."""
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import Any
 
 from markupsafe import Markup
@@ -9,7 +10,6 @@ from adapters.runs.breakdown import (
     Bin,
     ending_of,
     returns_histogram,
-    side_of,
     trades_by,
     worst_drawdowns,
 )
@@ -29,7 +29,7 @@ def breakdown(run: RunSeries, trades: Sequence[TradeRow]) -> dict[str, Any]:
         "drawdowns": worst_drawdowns(run),
         "histogram": histogram_svg(returns_histogram(run.path)),
         "groups": [
-            *trades_by([each for each in trades if not each["is_open"]], side_of),
+            *trades_by([each for each in trades if not each["is_open"]], itemgetter("side")),
             *trades_by(trades, ending_of),
         ],
     }

@@ -1,6 +1,5 @@
 """How several runs grew, side by side: what the charts of a comparison and of a batch are drawn from."""
 
-from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -9,13 +8,13 @@ from sqlalchemy import RowMapping
 
 from adapters.runs.queries import runs_by_id
 from adapters.runs.run_bars import benchmark_equity
-from adapters.runs.series import run_series
+from adapters.runs.series import RunSeries, run_series
 from contracts.errors import InvalidRequest, UnknownRun
 from contracts.status import RunStatus
 from contracts.values import Json
 from web.arguments import arguments
 from web.charts.bars import known, lasting
-from web.charts.windows import POINTS, whole_window
+from web.charts.windows import POINTS, Window
 from web.operation import NO_RUN, Argument, operation
 from web.parsers import run_id
 from web.platform import ask_database, platform
@@ -31,18 +30,22 @@ RUNS = Argument("run", run_id, "run_id, once for each", many=(1, MOST_RUNS))
 @operation("200 Curves: the curves", "400 not 1 to 10 completed", NO_RUN, asks=(RUNS, POINTS))
 def curves() -> Response:
     """Equity in percent of the initial capital, and drawdown, of completed runs: ?run=<run_id>&run=…&max=4000."""
-    most = arguments()["max"]
-    rows = asked_rows(1, MOST_RUNS)
+    most, rows = arguments()["max"], asked_rows(1, MOST_RUNS)
+    named = [(row, run_series(row)) for row in rows]
+    # what they are held against, over the time of each; the same over the same time once
+    held: dict[tuple[str, int, int], RunSeries] = {}
+    for _, run in named:
+        if run.request.get("benchmark"):
+            held.setdefault((run.request["benchmark_hash"], *run.times[[0, -1]].tolist()), run)
     body = {
-        "curves": [_curve(row, most) for row in rows],
-        "benchmarks": list(_benchmarks(rows, most)),
+        "curves": [_curve(row, run, most) for row, run in named],
+        "benchmarks": [_benchmark(run, most) for run in held.values()],
     }
     return lasting(jsonify(body))
 
 
-def _curve(row: RowMapping, most: int) -> Json:
-    run = run_series(row)
-    shown = whole_window(len(run.times), most)
+def _curve(row: RowMapping, run: RunSeries, most: int) -> Json:
+    shown = Window(0, len(run.times), most)
     return {
         "run_id": row["run_id"],
         "name": run_title(row),
@@ -53,20 +56,14 @@ def _curve(row: RowMapping, most: int) -> Json:
     }
 
 
-def _benchmarks(rows: Sequence[RowMapping], most: int) -> Iterator[Json]:
-    """What the runs are held against, over the time of each; the same over the same time once."""
-    seen = set()
-    for run in map(run_series, rows):
-        key = (run.request.get("benchmark_hash"), *run.times[[0, -1]].tolist())
-        if run.request.get("benchmark") is None or key in seen:
-            continue
-        seen.add(key)
-        lasts = whole_window(len(run.times), most).lasts
-        shown = {
-            "time": run.times[lasts].tolist(),
-            "growth_pct": known(benchmark_equity(run, platform().prices.bars, 100.0)[lasts], 4),
-        }
-        yield {"name": run.request["benchmark"], **shown}
+def _benchmark(run: RunSeries, most: int) -> Json:
+    lasts = Window(0, len(run.times), most).lasts
+    growth_pct = benchmark_equity(run, platform().prices.bars, 100.0)[lasts]
+    return {
+        "name": run.request["benchmark"],
+        "time": run.times[lasts].tolist(),
+        "growth_pct": known(growth_pct, 4),
+    }
 
 
 def asked_rows(least: int, most: int) -> list[RowMapping]:
@@ -76,10 +73,16 @@ def asked_rows(least: int, most: int) -> list[RowMapping]:
         raise InvalidRequest(
             {"run": f"{len(run_ids)} are named; from {least} to {most} runs can be compared"}
         )
-    for text in run_ids:
-        _check_id(text)
+    for each in run_ids:
+        _check_id(each)
     rows = ask_database(runs_by_id, run_ids)
-    _check_states(run_ids, rows)
+    states = {row["run_id"]: RunStatus(row["status"]) for row in rows}
+    for each in run_ids:
+        if each not in states:
+            raise UnknownRun(f"no run has the id {each}")
+        if states[each] is not RunStatus.SUCCEEDED:
+            fault = f"{each} is {states[each].public}; only completed runs can be compared"
+            raise InvalidRequest({"run": fault})
     return rows
 
 
@@ -88,15 +91,3 @@ def _check_id(text: str) -> None:
         UUID(text)
     except ValueError:
         raise InvalidRequest({"run": f"{text[:60]!r} is not the id of a run"}) from None
-
-
-def _check_states(run_ids: Sequence[str], rows: Sequence[RowMapping]) -> None:
-    known = {row["run_id"]: row["status"] for row in rows}
-    for each in run_ids:
-        if each not in known:
-            raise UnknownRun(f"no run has the id {each}")
-        if known[each] != RunStatus.SUCCEEDED:
-            state = RunStatus(known[each]).public
-            raise InvalidRequest(
-                {"run": f"{each} is {state}; only completed runs can be compared"}
-            )

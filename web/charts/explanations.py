@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import numpy as np
-from flask import Blueprint, jsonify
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from adapters.prices.bars import Bars, Column, Whole, bar_date
@@ -41,7 +41,7 @@ def lines(run_id: str) -> ResponseReturnValue:
     kept = ask_database(lines_of, row, range(shown.first, shown.stop))
     body = {"total": total, "first": shown.first, "bars_per_point": shown.group}
     said = {"lines": _drawn(kept, shown.lasts)} if kept else {"lines": None, "note": NO_LINES}
-    return jsonify(body | said)
+    return body | said
 
 
 def _drawn(kept: RunLines, points: Whole) -> list[Json]:
@@ -70,7 +70,7 @@ def explanation(run_id: str) -> ResponseReturnValue:
         else {"sides": None, "conditions": [], "note": NO_LINES}
     )
     sentence = "; ".join([*_outcome(SIGNALS[signal], rule["sides"]), *account])
-    return jsonify(body | rule | {"account": account, "sentence": sentence})
+    return body | rule | {"account": account, "sentence": sentence}
 
 
 @blueprint.get("/api/runs/<uuid:run_id>/stretch")
@@ -82,17 +82,16 @@ def stretch(run_id: str) -> ResponseReturnValue:
     bars = range(shown.first, shown.stop)
     signals = [signal for at, signal, _ in decode_signals(row["signals_json"]) if at in bars]
     dates = found.bars[bars.start : bars.stop].dates()
-    body = {"from": bars.start, "to": bars.stop, "first": dates[0], "last": dates[-1]}
     words, awaited = stretch_account(found.run, bars, signals)
+    body = {"from": bars.start, "to": bars.stop, "first": dates[0], "last": dates[-1]}
+    body["sentence"] = words
     kept = ask_database(lines_of, row, bars)
     if kept is None:
-        return jsonify(body | {"sentence": words, "held_back": [], "note": NO_LINES})
+        return body | {"held_back": [], "note": NO_LINES}
     values = partial(_line_values, kept, found.bars, np.arange(bars.start, bars.stop))
     head = kept.head if len(bars) == len(found.bars) else on_stretch(kept, bars, values)
     summaries = condition_summaries(head, dates)
-    return jsonify(
-        body | {"sentence": words, "held_back": [held_back(summaries, side) for side in awaited]}
-    )
+    return body | {"held_back": [held_back(summaries, side) for side in awaited]}
 
 
 def _line_values(kept: RunLines, traded: Bars, bars: Whole, line: int) -> Column:

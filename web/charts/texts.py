@@ -5,16 +5,15 @@ from collections.abc import Callable, Sequence
 from adapters.runs.series import RunSeries
 from contracts.run_result import RunResult, TradeRow
 from web.formats import number, signed
+from web.runs.view import earned
 from web.titles import rule_title
 
 
 def equity(result: RunResult, _: RunSeries) -> str:
     metrics = result.metrics or {}
-    start = float(result.request.get("initial_capital", 0))
-    end, holding = metrics.get("final_equity"), metrics.get("buy_hold_return_pct")
-    if end is None:
-        return f"Equity of {_subject(result)}"
-    held = "" if holding is None else f", while buying and holding {_changed(holding)}"
+    start, end = float(result.request["initial_capital"]), metrics["final_equity"]
+    holding = metrics.get("buy_hold_return_pct")
+    held = "" if holding is None else f", while buying and holding {earned(holding)}"
     return f"Equity of {_subject(result)} went from {number(start, 0)} to {number(end, 0)}{held}"
 
 
@@ -52,14 +51,12 @@ def trade_pnl(result: RunResult, _: RunSeries) -> str:
 
 def cumulative_return(result: RunResult, _: RunSeries) -> str:
     metrics = result.metrics or {}
-    strategy, holding = metrics.get("total_return_pct"), metrics.get("buy_hold_return_pct")
-    if strategy is None:
-        return f"Cumulative return of {_subject(result)}"
+    strategy, holding = metrics["total_return_pct"] or 0.0, metrics.get("buy_hold_return_pct")
+    own = f"{_subject(result)} {earned(strategy)}"
     if holding is None:
-        return f"{_subject(result)} {_changed(strategy)}"
+        return own
     side = "ahead of" if strategy >= holding else "behind"
-    distance = f"{abs(strategy - holding):,.1f} percentage points {side} buying and holding"
-    return f"{_subject(result)} {_changed(strategy)}, {distance}"
+    return f"{own}, {abs(strategy - holding):,.1f} percentage points {side} buying and holding"
 
 
 def candlestick(result: RunResult, run: RunSeries) -> str:
@@ -75,10 +72,6 @@ def candlestick(result: RunResult, run: RunSeries) -> str:
 
 def _subject(result: RunResult) -> str:
     return f"{result.request['ticker']} with {rule_title(result.request)}"
-
-
-def _changed(percent: float) -> str:
-    return f"{'gained' if percent >= 0 else 'lost'} {abs(percent):,.1f}%"
 
 
 def _order_counts(trades: Sequence[TradeRow]) -> tuple[int, int]:

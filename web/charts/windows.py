@@ -24,11 +24,16 @@ WINDOW = (FROM, TO, POINTS)
 
 @frozen
 class Window:
-    """Bars `first` to `stop`, exclusive, in groups of `group`: a point begins at each bar of `starts`."""
+    """Bars `first` to `stop`, exclusive, in at most `most` groups: a point begins at each bar of `starts`."""
 
     first: int
     stop: int
-    group: int
+    most: int
+
+    @property
+    def group(self) -> int:
+        """How many bars one point stands for."""
+        return max(1, -(-(self.stop - self.first) // self.most))
 
     @property
     def starts(self) -> Whole:
@@ -41,11 +46,6 @@ class Window:
         return np.minimum(self.starts + self.group, self.stop) - 1
 
 
-def whole_window(bars: int, most: int) -> Window:
-    """All of so many bars in at most so many points."""
-    return Window(0, bars, max(1, -(-bars // most)))
-
-
 def asked_window(bars: int) -> Window:
     """The window that an operation's WINDOW asks for among so many bars; InvalidRequest when it is none."""
     asked = arguments(
@@ -55,4 +55,4 @@ def asked_window(bars: int) -> Window:
     first, stop = asked["from"], asked["to"]
     if stop <= first < bars:
         raise InvalidRequest({"to": f"{stop} is not after from, which is {first}"})
-    return Window(first, stop, max(1, -(-(stop - first) // asked.get("max", MOST_POINTS))))
+    return Window(first, stop, asked.get("max", MOST_POINTS))

@@ -17,7 +17,7 @@ from contracts.values import Json
 from web.answers import conditional
 from web.arguments import KEY, arguments, typed_body
 from web.charts.bars import known, lasting
-from web.charts.windows import POINTS, whole_window
+from web.charts.windows import POINTS, Window
 from web.operation import ENDED, FAULTS, REFUSED, TITLED, UNFINISHED, json_of, operation
 from web.platform import change_database, platform
 from web.portfolios.submission import renew_legs, submit_portfolio
@@ -82,7 +82,7 @@ def curves(portfolio_id: str) -> Response:
     """Equity beside holding the same assets equally, drawdown, invested share and positions: ?max=4000."""
     series = completed_series(Shown(portfolio_id))
     account, benchmark = series.account, series.account.request["benchmark"]
-    shown = whole_window(len(account.times), arguments()["max"])
+    shown = Window(0, len(account.times), arguments()["max"])
     lasts = shown.lasts
     gross, held, positions = (
         np.array(series.found[name])[lasts] for name in ("gross", "held_equally", "positions")

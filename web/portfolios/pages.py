@@ -145,7 +145,7 @@ def _trades(series: PortfolioSeries) -> Json:
     ticker = given.get("ticker") or None
     chosen = [trade for trade in series.trades if ticker in (None, trade["ticker"])]  # type: ignore[typeddict-item]
     return {
-        "trade_page": trade_page(chosen, given),
+        "trade_page": trade_page(chosen),
         "trade_columns": TRADE_COLUMNS,
         "tickers": sorted({*series.tickers}),
         "exits": sorted({trade["exit_reason"] for trade in series.trades}),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from adapters.batches.expansion import Expansion
+from adapters.prices.store import PriceStore
 from contracts.errors import InvalidRequest
 from contracts.portfolio_request import (
     DEFAULT_CAPITAL,
@@ -24,7 +25,7 @@ from web.batches.bulk_body import MAX_FAULTS
 from web.batches.sweep_body import checked_by_sweep
 from web.platform import Platform
 from web.portfolios.of_batch import portfolio_of_batch
-from web.runs.validation import PriceSource, ValidRequest, checked, held_days, validate_request
+from web.runs.validation import ValidRequest, checked, held_days, validate_request
 
 MAX_CELLS = 5_000_000  # legs times bars; its Job takes about 30 bytes for each
 _OF_LEG = ("ticker", "rule_type", "params", "data_hash")
@@ -78,7 +79,7 @@ def _place(field: str) -> str:
     return f"portfolio.{field}" if field in SHARING_FIELDS else f"base.{field}"
 
 
-def _checked(values: Any, prices: PriceSource) -> ValidPortfolio:
+def _checked(values: Any, prices: PriceStore) -> ValidPortfolio:
     given = _object(values)
     faults = _unknown(given)
     sharing = _sharing(given, faults)
@@ -153,7 +154,7 @@ def _at(number: int, field: str) -> str:
 
 
 def _runs(
-    asked: PortfolioRequest, numbers: Sequence[int], prices: PriceSource, faults: Faults
+    asked: PortfolioRequest, numbers: Sequence[int], prices: PriceStore, faults: Faults
 ) -> list[ValidRequest]:
     """The run of each leg, by these numbers. A fault that all have in a field that they share is told once."""
     found, of_legs = list[ValidRequest](), list[tuple[int, Faults]]()
@@ -173,7 +174,7 @@ def _runs(
 
 
 def _faults_together(
-    asked: PortfolioRequest, runs: Sequence[ValidRequest], prices: PriceSource
+    asked: PortfolioRequest, runs: Sequence[ValidRequest], prices: PriceStore
 ) -> Faults:
     """What is wrong with legs beside each other."""
     return _repeated(runs) | _weights(asked) | _apart(runs, prices)
@@ -203,7 +204,7 @@ def _weights(asked: PortfolioRequest) -> Faults:
     return {_at(without[0], "weight"): "required, since other legs have one"} if without else {}
 
 
-def _apart(runs: Sequence[ValidRequest], prices: PriceSource) -> Faults:
+def _apart(runs: Sequence[ValidRequest], prices: PriceStore) -> Faults:
     """No day on which all legs have prices, or more bars than one Job takes."""
     spans = [(valid.request, *held_days(valid.request, prices)) for valid in runs]
     if max(first for _, first, _ in spans) > min(last for _, _, last in spans):

@@ -34,12 +34,11 @@ class Tunable:
 
 def tunables(rule_type: str, params: Values) -> list[Tunable]:
     """What of complete params one line can change; members of a composite rule cannot."""
-    known = {
-        spec.name: spec
+    own = [
+        Tunable(spec.name, params[spec.name], spec)
         for spec in RULES[rule_type].params
         if spec.kind in ("int", "float", "choice")
-    }
-    own = [Tunable(name, params[name], spec) for name, spec in known.items()]
+    ]
     return own + [
         Tunable(f"{INPUTS}.{name}", value) for name, value in params.get(INPUTS, {}).items()
     ]
@@ -60,11 +59,13 @@ def asked_before(connection: Connection) -> RowMapping | None:
     )
 
 
-def changed_params(rule_type: str, now: Values, before: Values) -> str:
-    """What differs between the params of two runs of a rule, in words: period 14 → 20."""
-    new, old = (full_params(rule_type, params) for params in (now, before))
+def changed_params(now: Values, before: Values) -> str:
+    """What differs between the params that two requests give to a rule, in words: period 14 → 20."""
+    if now["rule_type"] != before["rule_type"]:
+        return ""
+    new, old = (full_params(each["rule_type"], each["params"]) for each in (now, before))
     return ", ".join(
-        f"{name.removeprefix(PART)} {plain(old.get(name))} → {plain(new[name])}"
-        for name in new
-        if old.get(name) != new[name]
+        f"{name.removeprefix(PART)} {plain(old.get(name))} → {plain(value)}"
+        for name, value in new.items()
+        if old.get(name) != value
     )

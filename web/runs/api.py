@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection
 from adapters.database import committed
 from adapters.runs.new_runs import change_tags
 from adapters.runs.queries import events_of, run_row, run_status, states_of
-from adapters.runs.result import run_result
+from adapters.runs.result import whole_result
 from adapters.runs.states import set_beside
 from adapters.runs.times import times_of, utc_text
 from adapters.tables import RUN
@@ -22,12 +22,14 @@ from contracts.run_result import CHART_NAMES
 from contracts.status import RunStatus
 from web.answers import conditional
 from web.arguments import KEY, idempotency_key, json_body
+from web.charts.bars import lasting
 from web.charts.drawing import pictures
 from web.formats import run_word
 from web.operation import ENDED, FAULTS, NO_RUN, REFUSED, TITLED, json_of, operation
 from web.ownership import refuse_runs_of_others
 from web.platform import ask_database, change_database, platform, reading_database
 from web.runs import operations
+from web.runs.submission import Accepted
 from web.runs.validation import checked, validate_request
 from web.titles import asked_title, run_title, titled
 
@@ -46,20 +48,19 @@ blueprint = Blueprint("run_api", __name__)
 def run_backtest() -> ResponseReturnValue:
     """Record and enqueue one run; answer 202 with where to watch it."""
     valid = validate_request(json_body(), platform().prices)
-    accepted = platform().submission.submit(valid, idempotency_key())
-    return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
+    return accepted_answer(platform().submission.submit(valid, idempotency_key()))
 
 
-def accepted_answer(run_id: str, status: RunStatus, existed: bool = False) -> ResponseReturnValue:
+def accepted_answer(accepted: Accepted) -> ResponseReturnValue:
     """202, or 200 for a run that existed already, with where to watch it."""
-    g.run_id = run_id
+    g.run_id = accepted.run_id
     body = {
-        "run_id": run_id,
-        "status": status.public,
-        "status_url": url_for("run_api.status", run_id=run_id),
-        "result_url": url_for("run.page", run_id=run_id),
+        "run_id": accepted.run_id,
+        "status": accepted.status.public,
+        "status_url": url_for("run_api.status", run_id=accepted.run_id),
+        "result_url": url_for("run.page", run_id=accepted.run_id),
     }
-    return body, 200 if existed else 202
+    return body, 200 if accepted.existed else 202
 
 
 @blueprint.get("/status/<uuid:run_id>")
@@ -90,7 +91,7 @@ def run(run_id: str) -> Response:
     row = ask_database(run_row, run_id)
     pngs = pictures(row) if json.loads(row["request_json"])["charts"] else {}
     charts = {f"{name}_base64": base64.b64encode(png).decode() for name, png in pngs.items()}
-    result = run_result(row, charts, platform().prices.candles)
+    result = whole_result(row, charts, platform().prices.candles)
     return conditional({each.name: getattr(result, each.name) for each in fields(result)})
 
 
@@ -115,9 +116,7 @@ def chart(run_id: str, name: str) -> Response:
             404,
             "this run has no such chart: it has not completed, or its prices are not in the store any more",
         )
-    response = Response(png, mimetype="image/png")
-    response.headers["Cache-Control"] = "private, max-age=3600"
-    return response
+    return lasting(Response(png, mimetype="image/png"))
 
 
 @blueprint.post("/api/runs/<uuid:run_id>/cancel")
@@ -133,7 +132,7 @@ def cancel(run_id: str) -> ResponseReturnValue:
 def retry(run_id: str) -> ResponseReturnValue:
     """Retry a failed run as its next attempt; 409 when it has not failed."""
     operations.retry_run(run_id)
-    return accepted_answer(run_id, RunStatus.PENDING)
+    return accepted_answer(Accepted(run_id, RunStatus.PENDING, existed=False))
 
 
 @blueprint.post("/api/runs/cancel")
@@ -219,5 +218,4 @@ def tag() -> ResponseReturnValue:
 )
 def reproduce(run_id: str) -> ResponseReturnValue:
     """Run the same request again as a new run, to compare the results bit for bit."""
-    accepted = operations.reproduce_run(run_id, idempotency_key())
-    return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
+    return accepted_answer(operations.reproduce_run(run_id, idempotency_key()))

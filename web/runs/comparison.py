@@ -64,26 +64,25 @@ def page() -> str:
 
 def metric_rows(compared: Sequence[Compared]) -> list[MetricRow]:
     """Each metric that one of the runs has. The best is one that traded and was not ruined."""
-    rows = []
     rivals = [
         each.metrics
         for each in compared
         if each.metrics.get("num_trades") and not is_ruined(each.metrics)
     ]
-    for metric in METRICS:
-        values = [each.metrics.get(metric.name) for each in compared]
-        if any(value is not None for value in values):
-            rows.append(
-                MetricRow(
-                    metric, values, _best(metric, [each.get(metric.name) for each in rivals])
-                )
-            )
-    return rows
+    rows = [
+        MetricRow(
+            metric,
+            [each.metrics.get(metric.name) for each in compared],
+            _best(metric, [each.get(metric.name) for each in rivals]),
+        )
+        for metric in METRICS
+    ]
+    return [row for row in rows if any(value is not None for value in row.values)]
 
 
 def _best(metric: Metric, values: Sequence[float | int | None]) -> float | int | None:
-    known = [value for value in values if value is not None]
-    if metric.better is None or len(set(known)) < 2:
+    known = {value for value in values if value is not None}
+    if metric.better is None or len(known) < 2:
         return None
     return max(known) if metric.better == "high" else min(known)
 

@@ -11,7 +11,7 @@ from adapters.runs.words import Word
 from adapters.tables import RUN, run_tags
 from contracts.run_request import TAG_LENGTH
 from contracts.status import ErrorType, RunStatus
-from contracts.values import Values, frozen_by_name
+from contracts.values import frozen_by_name
 from rules.catalog import RULES
 from web.arguments import arguments, limit
 from web.operation import Argument
@@ -119,12 +119,14 @@ def asked_filter() -> RunFilter:
     asked = arguments()
     by_metric = asked["sort"] != "created"
     asked |= arguments(*(replace(each, parse=_cursor(by_metric)) for each in (AFTER, BEFORE)))
+    status = STATES.get(asked["status"])
     by_column = {each.column: asked[each.name] for each in FILTERS if each.column is not None}
     return RunFilter(
         equal={column: value for column, value in by_column.items() if value is not None},
         label=asked["label"],
         words=[_word(text) for text in (asked["q"] or "").split()],
-        **_state(asked["status"]),
+        status=status,
+        cancelled=asked["status"] == CANCELLED if status is RunStatus.FAILED else None,
         created_from=asked["from"],
         created_to=asked["to"],
         ranges={
@@ -145,14 +147,6 @@ def _word(text: str) -> Word:
     }
     rules = [name for name, words in called.items() if folded in words]
     return Word(text, [ticker for ticker in tickers if folded in ticker.lower()], rules)
-
-
-def _state(word: str | None) -> Values:
-    if word is None:
-        return {}
-    status = STATES[word]
-    cancelled = word == CANCELLED if status is RunStatus.FAILED else None
-    return {"status": status, "cancelled": cancelled}
 
 
 def cursor_text(cursor: Cursor | None) -> str | None:

@@ -2,6 +2,7 @@
 
 import json
 from datetime import datetime
+from operator import itemgetter
 from uuid import UUID
 
 from flask import Blueprint, abort, render_template, request
@@ -16,7 +17,7 @@ from contracts.errors import UnknownTicker
 from contracts.run_request import RunRequest
 from contracts.status import RunStatus
 from contracts.values import Json
-from rules.catalog import RULES, ParamSpec
+from rules.catalog import RULES
 from rules.language import EXAMPLES, FUNCTIONS, SERIES
 from web.batches.pages import listed_title
 from web.platform import reading_database
@@ -36,15 +37,13 @@ LATEST_BATCHES = 3  # of them at most, since counting a batch takes time
 @blueprint.get("/")
 def page() -> str:
     """The form for a new run, filled from another run with ?clone=<run_id>, or with ?ticker=AAPL&rule_type=RSI."""
-    origin = request.args.get("clone")
-    tickers = ticker_ranges()
-    known = {name: value for name, value in FIRST.items() if name != "ticker" or value in tickers}
-    values: Json = known | {
-        name: request.args[name] for name in PREFILLED if request.args.get(name)
-    }
-    unknown = values["ticker"] if tickers and values.get("ticker") not in tickers else None
-    if unknown:
-        values["ticker"] = known.get("ticker")
+    origin, tickers = request.args.get("clone"), ticker_ranges()
+    asked = {name: request.args[name] for name in PREFILLED if request.args.get(name)}
+    values: Json = FIRST | asked
+    unknown = None
+    if values["ticker"] not in tickers:
+        unknown = asked.get("ticker") if tickers else None
+        values["ticker"] = FIRST["ticker"] if FIRST["ticker"] in tickers else None
     newer: Version | None = None
     with reading_database() as connection:
         if origin:
@@ -67,10 +66,9 @@ def page() -> str:
         values=values,
         origin=origin,
         newer_prices=newer,
-        latest=latest,
+        latest=[line for _, _, line in latest],
         title_of=listed_title,
-        latest_lives=any(map(_is_living, latest)),
-        default_members=default_members,
+        latest_lives=any(is_living for _, is_living, _ in latest),
     )
 
 
@@ -92,31 +90,16 @@ def _newer_prices(connection: Connection, row: RowMapping) -> Version | None:
     return None if row["data_hash"] in (None, current.data_hash) else current
 
 
-def _latest(connection: Connection) -> list[RowMapping | ListedBatch]:
-    """What was submitted latest, newest first; a batch is one line, however many runs it has."""
-    alone = select(*STATUS_COLUMNS, *RUN["title", "rule_type", "params_json"]).where(
-        RUN.batch_id.is_(None)
-    )
-    found: list[RowMapping | ListedBatch] = list(
-        connection.execute(alone.order_by(RUN.id.desc()).limit(LATEST)).mappings()
-    )
-    found += list_batches(connection, None, LATEST_BATCHES).batches
-    return sorted(found, key=_submitted_at, reverse=True)[:LATEST]
-
-
-def _submitted_at(line: RowMapping | ListedBatch) -> datetime:
-    moment: datetime = (line.first if isinstance(line, ListedBatch) else line)["created_at"]
-    return moment
-
-
-def _is_living(line: RowMapping | ListedBatch) -> bool:
-    return (
-        line.is_live
-        if isinstance(line, ListedBatch)
-        else not RunStatus(line["status"]).is_terminal
-    )
-
-
-def default_members(param: ParamSpec) -> list[Json]:
-    """The members that a composite rule begins with, as plain JSON values."""
-    return [dict(member) for member in param.default]
+def _latest(connection: Connection) -> list[tuple[datetime, bool, RowMapping | ListedBatch]]:
+    """What was submitted latest, newest first: when, and whether it still waits or runs; a batch is one line."""
+    columns = select(*STATUS_COLUMNS, *RUN["title", "rule_type", "params_json"])
+    alone = columns.where(RUN.batch_id.is_(None)).order_by(RUN.id.desc()).limit(LATEST)
+    found: list[tuple[datetime, bool, RowMapping | ListedBatch]] = [
+        (row["created_at"], not RunStatus(row["status"]).is_terminal, row)
+        for row in connection.execute(alone).mappings()
+    ]
+    found += [
+        (batch.first["created_at"], batch.is_live, batch)
+        for batch in list_batches(connection, None, LATEST_BATCHES).batches
+    ]
+    return sorted(found, key=itemgetter(0), reverse=True)[:LATEST]

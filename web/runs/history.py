@@ -6,7 +6,7 @@ from collections.abc import Container, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from adapters.batches.queries import is_batch
@@ -98,15 +98,14 @@ def _decoded(page: RunPage, column: str) -> Json:
 
 @blueprint.get("/api/runs")
 @operation("200 Runs: runs by filter and order, a page at a time", asks=ASKED, strict=True)
-def listed() -> Response:
+def listed() -> ResponseReturnValue:
     """All runs by filter and order, as JSON; `next` and `previous` are values for `after` and `before`."""
     page = ask_database(list_runs, asked_filter())
-    body = {
+    return {
         "runs": [_listed_run(row) for row in page.rows],
         "next": cursor_text(page.next),
         "previous": cursor_text(page.previous),
     }
-    return jsonify(body)
 
 
 def _listed_run(row: Any) -> Json:
@@ -143,10 +142,9 @@ def _filters_of(words: list[str]) -> Json:
     found: Json = {}
     rest = []
     for word in words:
-        new = {name: value for name, value in _meanings(word, tickers) if name not in found}
+        new = [each for each in _meanings(word, tickers) if each[0] not in found]
         if new:
-            name = next(iter(new))
-            found[name] = new[name]
+            found |= new[:1]
         else:
             rest.append(word)
     return found | ({"q": " ".join(rest)} if rest else {})

@@ -6,11 +6,12 @@ import time
 
 from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import Connection, RowMapping
+from sqlalchemy import RowMapping
 
 from adapters.batches.titles import titles_of
+from adapters.metrics.timing_words import run_timing
 from adapters.runs.queries import events_of, run_row, run_status
-from adapters.runs.series import RunSeries, run_series
+from adapters.runs.series import RunSeries, series_of
 from adapters.studies.store import study_id_of
 from contracts.run_result import RunResult
 from contracts.status import Kind, RunStatus
@@ -47,35 +48,44 @@ def page(run_id: str) -> ResponseReturnValue:
         await_end(run_id)
     with reading_database() as connection:
         row = run_row(connection, run_id)
-        if row["kind"] == Kind.SCREEN:
-            return redirect(url_for("screens.page", screen_id=run_id))
-        if row["kind"] == Kind.PORTFOLIO:
-            return redirect(url_for("portfolios.page", portfolio_id=run_id))
-        if row["kind"] != Kind.RUN:  # a part of a study
-            return redirect(url_for("studies.page", study_id=study_id_of(row["batch_id"])))
-        events = events_of(connection, run_id)
-        reproduced = _reproductions(connection, row)
-        hindered = troubles(connection) if row["status"] == RunStatus.PENDING else []
-        before = asked_before(connection)
-        batch_names = titles_of(connection, [row["batch_id"]]) if row["batch_id"] else {}
-    position = operations.queue_position(row) if row["status"] == RunStatus.PENDING else None
-    series = None if row["equity_curve_json"] is None else run_series(row)
-    view = run_view.page_result(row, series, platform().prices.candles)
-    return render_template(
-        "runs/run.html",
-        run=row,
-        view=view,
-        tab=tab,
-        tabs=run_view.TABS,
-        events=events,
-        batch_name=batch_names.get(row["batch_id"], row["batch_id"]),
-        position=position,
-        queue_answers=platform().glance.answers,
-        troubles=hindered,
-        **run_view.shown_request(view),
-        **reproduced,
-        **_completed(view, series, tab, before),
+        if row["kind"] != Kind.RUN:
+            return redirect(_page_of(row))
+        found = {
+            "events": events_of(connection, run_id),
+            "before": asked_before(connection),
+            "batch_names": titles_of(connection, [row["batch_id"]]) if row["batch_id"] else {},
+            **reproductions.compared(connection, row),
+        }
+    series = series_of(row)
+    told = run_view.told(row, series)
+    of_state = (
+        _completed(told["view"], series, tab, found["before"])
+        if row["status"] == RunStatus.SUCCEEDED
+        else {"failure": run_view.failure(row["error_type"]), **_waiting(row)}
     )
+    return render_template(
+        "runs/run.html", tab=tab, tabs=run_view.TABS, **found, **told, **of_state
+    )
+
+
+def _page_of(row: RowMapping) -> str:
+    """Where a Job of another kind is shown."""
+    if row["kind"] == Kind.SCREEN:
+        return url_for("screens.page", screen_id=row["run_id"])
+    if row["kind"] == Kind.PORTFOLIO:
+        return url_for("portfolios.page", portfolio_id=row["run_id"])
+    return url_for("studies.page", study_id=study_id_of(row["batch_id"]))  # a part of it
+
+
+def _waiting(row: RowMapping) -> Json:
+    """What holds up a run that waits."""
+    if row["status"] != RunStatus.PENDING:
+        return {}
+    return {
+        "troubles": ask_database(troubles),
+        "position": operations.queue_position(row),
+        "queue_answers": platform().glance.answers,
+    }
 
 
 def await_end(run_id: str) -> None:
@@ -92,45 +102,22 @@ def await_end(run_id: str) -> None:
         _held.release()
 
 
-def _reproductions(connection: Connection, row: RowMapping) -> Json:
-    repetitions = reproductions.repetitions_of(connection, row)
-    return {
-        "origin": reproductions.origin_of(connection, row),
-        "repetitions": repetitions,
-        "repetition_summary": reproductions.summary(repetitions),
-    }
-
-
 def _completed(
     view: RunResult, run: RunSeries | None, tab: str, before: RowMapping | None
 ) -> Json:
     """What only a completed run has; before: the run that it is shown beside."""
-    if view.status != "completed":
-        return {"failure": run_view.failure(view.error_type)}
-    kpis = run_view.kpis(view, json.loads(before["metrics_json"])["values"] if before else None)
+    kpis = run_view.kpis(view, json.loads(before["metrics_json"])["values"] if before else {})
+    held = f"buying and holding {view.request['ticker']}"
     shared: Json = {
         "headline": kpis.pop("Headline"),
         "kpis": kpis,
         "page_size": PAGE_SIZE,
+        "changed": before and changed_params(view.request, json.loads(before["request_json"])),
+        "market": run_view.market(view.metrics or {}, held),
     }
-    if before:
-        asked = json.loads(before["request_json"])
-        same_rule = asked["rule_type"] == view.request["rule_type"]
-        changed = (
-            changed_params(asked["rule_type"], view.request["params"], asked["params"])
-            if same_rule
-            else ""
-        )
-        shared |= {"before": before, "changed": changed}
-    shared["market"] = run_view.market(
-        view.metrics or {}, f"buying and holding {view.request['ticker']}"
-    )
     if run is None:  # pruned
         return shared
-    shared |= {
-        "no_trades": run_view.why_no_trades(view, run),
-        "timing": run_view.timing(view, run),
-    }
+    shared["timing"] = run_timing(view.metrics or {}, len(run.times), view.request["ticker"])
     if tab == "trades":
         return shared | _trades(view)
     if tab == "numbers":
@@ -141,7 +128,7 @@ def _completed(
 def _trades(view: RunResult) -> Json:
     names = ("side", "outcome", "reason", "sort", "order")
     return {
-        "trade_page": trade_page(view.trades or [], request.args),
+        "trade_page": trade_page(view.trades or []),
         "price_decimals": platform().prices.decimals(view.data_hash),
         "trade_columns": COLUMNS,
         "position_words": POSITION_WORDS,

@@ -5,7 +5,7 @@ Its address and the name of its list keep an older word, strategies, on which pr
 
 from typing import Any
 
-from flask import Blueprint, abort, jsonify
+from flask import Blueprint, abort
 from flask.typing import ResponseReturnValue
 
 from adapters.database_errors import DuplicateKey
@@ -48,9 +48,7 @@ def presets() -> ResponseReturnValue:
     """All presets by name; a field that was added to the contract later has its default."""
     saved = ask_database(list_presets)
     defaults = {name: FIELDS[name].default for name in PRESET_FIELDS}
-    return jsonify(
-        {"strategies": [preset | {"form": defaults | preset["form"]} for preset in saved]}
-    )
+    return {"strategies": [preset | {"form": defaults | preset["form"]} for preset in saved]}
 
 
 @blueprint.post("/api/strategies")

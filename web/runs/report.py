@@ -29,19 +29,13 @@ def page(run_id: str) -> Response:
     row = completed_row(run_id)
     if row["equity_curve_json"] is None:
         raise Conflict(PRUNED)
-    events = ask_database(events_of, run_id)
     run = run_series(row)
-    view = run_view.page_result(row, run, platform().prices.candles)
-    texts = chart_texts(view, run)
-    drawn = pictures(row)
+    told = run_view.told(row, run)
+    texts, drawn = chart_texts(told["view"], run), pictures(row)
     return report_page(
         "runs/report.html",
-        run=row,
-        view=view,
-        events=events,
-        kpis=run_view.kpis(view),
-        no_trades=run_view.why_no_trades(view, run),
-        timing=run_view.timing(view, run),
+        events=ask_database(events_of, run_id),
+        kpis=run_view.kpis(told["view"]),
         charts=[
             (texts[name][1], base64.b64encode(drawn[name]).decode())
             for name in CHART_NAMES
@@ -49,7 +43,7 @@ def page(run_id: str) -> Response:
         ],
         position_words=POSITION_WORDS,
         price_decimals=platform().prices.decimals(row["data_hash"]),
-        **run_view.shown_request(view),
+        **told,
     )
 
 

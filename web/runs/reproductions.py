@@ -1,6 +1,7 @@
 """Whether a reproduced run came to the same result, bit for bit."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from typing import Literal
 
@@ -29,53 +30,38 @@ class Reproduction:
 
     other: RowMapping
     verdict: Verdict
-    differing: list[str]
-    only_one: list[str]
-    causes: list[str]
+    differing: Sequence[str] = ()
+    only_one: Sequence[str] = ()
+    causes: Sequence[str] = ()
 
 
-def origin_of(connection: Connection, row: RowMapping) -> Reproduction | None:
-    """How this run compares with the one that it repeats; None when it repeats none, or that one is gone."""
-    if not row["reproduces"]:
-        return None
-    origin = (
-        connection.execute(select(runs).where(RUN.run_id == row["reproduces"]))
-        .mappings()
-        .one_or_none()
-    )
-    return None if origin is None else _judged(origin, row, other=origin)
-
-
-def repetitions_of(connection: Connection, row: RowMapping) -> list[Reproduction]:
-    """The latest runs that repeat this one."""
-    query = (
-        select(runs)
-        .where(RUN.reproduces == row["run_id"])
-        .order_by(RUN.id.desc())
-        .limit(MAX_SHOWN)
-    )
-    return [_judged(row, again, other=again) for again in connection.execute(query).mappings()]
+def compared(connection: Connection, row: RowMapping) -> Json:
+    """How a run compares with the one that it repeats, where that is still there, and with the latest of its own."""
+    mine = select(runs).filter_by(reproduces=row["run_id"])
+    latest = mine.order_by(RUN.id.desc()).limit(MAX_SHOWN)
+    repetitions = [_judged(row, each, each) for each in connection.execute(latest).mappings()]
+    origin = None
+    if row["reproduces"]:
+        repeated = select(runs).filter_by(run_id=row["reproduces"])
+        origin = connection.execute(repeated).mappings().one_or_none()
+    return {
+        "origin": origin and _judged(origin, row, origin),
+        "repetitions": repetitions,
+        "repetition_summary": _summary(repetitions),
+    }
 
 
 def _judged(origin: RowMapping, again: RowMapping, other: RowMapping) -> Reproduction:
     states = {origin["status"], again["status"]}
     if states != {RunStatus.SUCCEEDED}:
-        verdict: Verdict = "failed" if RunStatus.FAILED in states else "waiting"
-        return Reproduction(other, verdict, [], [], [])
+        return Reproduction(other, "failed" if RunStatus.FAILED in states else "waiting")
     one, two = _stored(origin), _stored(again)
     differing = [name for name in one if name in two and one[name] != two[name]]
-    causes = (
-        [words for column, words in CAUSES.items() if origin[column] != again[column]]
-        if differing
-        else []
-    )
-    return Reproduction(
-        other,
-        "different" if differing else "identical",
-        differing,
-        sorted(one.keys() ^ two.keys()),
-        causes,
-    )
+    only_one = sorted(one.keys() ^ two.keys())
+    if not differing:
+        return Reproduction(other, "identical", only_one=only_one)
+    causes = [words for column, words in CAUSES.items() if origin[column] != again[column]]
+    return Reproduction(other, "different", differing, only_one, causes)
 
 
 def _stored(row: RowMapping) -> Json:
@@ -87,25 +73,20 @@ def _stored(row: RowMapping) -> Json:
     if row["trades_json"] is None:  # pruned
         return metrics
     trades = json.loads(row["trades_json"])
-    columns = (
-        zip(*trades["rows"], strict=True) if trades["rows"] else [()] * len(trades["columns"])
-    )
     return {
         "equity": row["equity_curve_json"],
         "signals": [signal[:2] for signal in decode_signals(row["signals_json"])],
         "rejected orders": trades["rejected"],
         **{
-            f"{name} of trades": [*map(short, each)]
-            for name, each in zip(trades["columns"], columns, strict=True)
+            f"{name} of trades": [short(each[place]) for each in trades["rows"]]
+            for place, name in enumerate(trades["columns"])
         },
         **metrics,
     }
 
 
-def summary(repetitions: Sequence[Reproduction]) -> str:
+def _summary(repetitions: Sequence[Reproduction]) -> str:
     """How the repetitions came out, in a few words."""
-    counted = {
-        verdict: sum(each.verdict == verdict for each in repetitions)
-        for verdict in ("identical", "different")
-    }
-    return ", ".join(f"{count} {verdict}" for verdict, count in counted.items() if count)
+    counted = Counter(each.verdict for each in repetitions)
+    verdicts: tuple[Verdict, ...] = ("identical", "different")
+    return ", ".join(f"{counted[each]} {each}" for each in verdicts if counted[each])

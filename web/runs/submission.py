@@ -70,14 +70,16 @@ class Submission:
         new = NewRun(request, valid.request_hash, key, reproduces, actor, kind)
 
         def record(connection: Connection) -> None:
-            _insert(connection, new)
+            if request.batch_id:
+                join_batch(connection, request.batch_id)
+            insert_runs(connection, [new])
             beside(connection, new.run_id)
 
         try:
             committed(self._engine, record)
         except DuplicateKey as error:
             return self._existing(error, valid, idempotency_key)
-        with log_context(run_id=request.run_id, batch_id=request.batch_id, attempt=1):
+        with log_context(run_id=new.run_id, batch_id=request.batch_id, attempt=1):
             log.info("run_accepted rule=%s ticker=%s", request.rule_id, request.ticker)
             self.enqueue([new.message])
         return Accepted(new.run_id, RunStatus.PENDING, existed=False)
@@ -135,9 +137,3 @@ class Submission:
         query = select(RUN.run_id, RUN.status, RUN.request_hash).where(*conditions)
         with reading(self._engine) as connection:
             return connection.execute(query).one_or_none()
-
-
-def _insert(connection: Connection, new: NewRun) -> None:
-    if new.request.batch_id:
-        join_batch(connection, new.request.batch_id)
-    insert_runs(connection, [new])

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from adapters.metrics.curves import trade_rows as dated_trades
@@ -34,9 +34,9 @@ def trades_file(run_id: str) -> Response:
 
 
 @blueprint.get("/result/<uuid:run_id>/trades.json")
-def trades_json(run_id: str) -> Response:
+def trades_json(run_id: str) -> ResponseReturnValue:
     """The trades as JSON, filtered and sorted as on the page."""
-    return jsonify({"run_id": run_id, "trades": _trades(run_id)})
+    return {"run_id": run_id, "trades": _trades(run_id)}
 
 
 @blueprint.get("/result/<uuid:run_id>/bars.csv")
@@ -53,7 +53,7 @@ def bar_page(run_id: str) -> ResponseReturnValue:
     table = _bar_table(found)
     pages = -(-len(found.bars) // ROWS_PER_PAGE)
     page = read_argument("page", whole_number(1, pages), 1)
-    latest_first = [[*row] for row in zip(*table.values(), strict=True)][::-1]
+    latest_first = list(zip(*table.values(), strict=True))[::-1]
     return render_template(
         "runs/table.html",
         run_id=run_id,

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import ceil
 from typing import Any, cast
 
+from flask import request
+
 from contracts.run_result import TradeRow
 from contracts.values import frozen
-from web.arguments import reading_arguments
+from web.arguments import read_argument, reading_arguments
 from web.parsers import one_of, whole_number
 
 COLUMNS = {
@@ -45,35 +47,35 @@ class TradePage:
 
 def chosen_trades(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> list[TradeRow]:
     """The trades that the arguments ask for, in their order: side, outcome, reason, sort, order."""
-    reasons = {trade["exit_reason"] for trade in trades}
+    accepted = {
+        "side": POSITION_WORDS,
+        "outcome": OUTCOMES,
+        "reason": sorted({trade["exit_reason"] for trade in trades}),
+    }
     with reading_arguments(arguments) as read:
-        side: str | None = read("side", one_of(*POSITION_WORDS), None)
-        outcome: str | None = read("outcome", one_of(*OUTCOMES), None)
-        reason: str | None = read("reason", one_of(*sorted(reasons)), None)
+        wanted = [read(name, one_of(*words), None) for name, words in accepted.items()]
         sort = read("sort", one_of(*COLUMNS), "trade_no")
         descending = read("order", one_of("asc", "desc"), "asc") == "desc"
     chosen = [
         trade
         for trade in trades
-        if side in (None, trade["side"])
-        and outcome in (None, outcome_of(trade))
-        and (reason is None or trade["exit_reason"] == reason)
+        if all(word in (None, fact) for word, fact in zip(wanted, _facts(trade), strict=True))
     ]
     # an older run, whose trades have no excursions, keeps its order
     return sorted(chosen, key=lambda trade: cast(Any, trade.get(sort, 0.0)), reverse=descending)
 
 
-def outcome_of(trade: TradeRow) -> str:
-    """won, lost, or open while it has not ended."""
-    return "open" if trade["is_open"] else "won" if trade["pnl_abs"] > 0 else "lost"
+def _facts(trade: TradeRow) -> tuple[str, str, str]:
+    """Its side, its outcome, and why it ended."""
+    outcome = "open" if trade["is_open"] else "won" if trade["pnl_abs"] > 0 else "lost"
+    return trade["side"], outcome, trade["exit_reason"]
 
 
-def trade_page(trades: Sequence[TradeRow], arguments: Mapping[str, str]) -> TradePage:
-    """The page of the chosen trades that `page` names, from 1; InvalidRequest when there is none."""
-    chosen = chosen_trades(trades, arguments)
+def trade_page(trades: Sequence[TradeRow]) -> TradePage:
+    """The page of the trades that the address asks for, from 1; InvalidRequest when there is none."""
+    chosen = chosen_trades(trades, request.args)
     pages = max(ceil(len(chosen) / PAGE_SIZE), 1)
-    with reading_arguments(arguments) as read:
-        page = read("page", whole_number(1, pages), 1)
+    page = read_argument("page", whole_number(1, pages), 1)
     shown = chosen[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     return TradePage(shown, len(chosen), page, pages, sum(trade["pnl_abs"] for trade in chosen))
 
@@ -84,9 +86,5 @@ def trade_rows(
     """The trades as rows of a file, the contract's names in the first; counted and called as on the page."""
     yield names
     for trade in trades:
-        as_on_page = {
-            **trade,
-            "trade_no": trade["trade_no"] + 1,
-            "side": POSITION_WORDS[trade["side"]],
-        }
-        yield [as_on_page.get(name) for name in names]
+        said = {"trade_no": trade["trade_no"] + 1, "side": POSITION_WORDS[trade["side"]]}
+        yield [({**trade, **said}).get(name) for name in names]

@@ -2,27 +2,25 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cache
 from itertools import chain
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from adapters.prices.bars import Bars
-from adapters.prices.store import Version
+from adapters.prices.store import PriceStore, Version
 from contracts.errors import InvalidRequest, UnknownTicker
-from contracts.run_request import RunRequest, Timeframe, request_hash
-from contracts.values import Json, frozen, without
+from contracts.run_request import RunRequest, request_hash
+from contracts.values import Json, Values, frozen, without
 from rules.catalog import check_params, checked_rule
 from web.operation import MAX_BODY_BYTES
 from web.request_fields import FIELDS, RequestField, read_fields
 
 C = TypeVar("C")
-Values = Mapping[str, Any]  # of a request, by field
 Faults = dict[str, str]
 Span = tuple[date, date]  # first and last day
 SURE_DAYS = 40  # no market is closed for so long
@@ -36,19 +34,6 @@ _LABELS = tuple(
 )
 
 
-class PriceSource(Protocol):
-    """Where requests find their prices: the store, or what one call remembers of it."""
-
-    def get(
-        self, ticker: str, timeframe: Timeframe = "1d", data_hash: str | None = None
-    ) -> Version:
-        """One version, the current one for None; UnknownTicker when there is none."""
-
-    @property
-    def bars(self) -> Callable[[str], Bars]:
-        """The bars of a data_hash."""
-
-
 @frozen
 class ValidRequest:
     """A request that may be recorded, and the hash of what decides its result."""
@@ -57,13 +42,13 @@ class ValidRequest:
     request_hash: str
 
 
-def held_days(request: RunRequest, prices: PriceSource) -> Span:
+def held_days(request: RunRequest, prices: PriceStore) -> Span:
     """The first and the last day of a request for which there may be prices."""
     held = prices.get(request.ticker, request.timeframe, request.data_hash)
     return max(request.start_date, held.first_date), min(request.end_date, held.last_date)
 
 
-def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
+def validate_request(values: Any, prices: PriceStore) -> ValidRequest:
     """The request that `values` ask for; InvalidRequest with every fault by field."""
     values = _object(values)
     errors: Faults = {}
@@ -71,9 +56,13 @@ def validate_request(values: Any, prices: PriceSource) -> ValidRequest:
     if "params" not in errors and isinstance(values.get("rule_type"), str):
         errors.update(check_params(values["rule_type"], values.get("params", {})))
     span = _span(values)
-    held = _own_prices(values, errors, prices, span)
-    beside = _benchmark(values, errors, prices, span)
-    for field, fault in chain(_combination_faults(values, span), _label_faults(values)):
+    held = _version(values, errors, prices, "ticker", "data_hash")
+    beside = _version(values, errors, prices, "benchmark", "benchmark_hash")
+    for field, fault in chain(
+        _range_faults(held, beside, span, prices) if span else (),
+        _combination_faults(values, span),
+        _label_faults(values),
+    ):
         errors.setdefault(field, fault)
     if request is None or held is None or errors:
         raise InvalidRequest(errors)
@@ -170,35 +159,8 @@ def _span(values: Values) -> Span | None:
     return start, end
 
 
-def _own_prices(
-    values: Values, errors: Faults, prices: PriceSource, span: Span | None
-) -> Version | None:
-    """The version that the run would read; None with the fault in `errors`."""
-    held = _version(values, errors, prices, "ticker", "data_hash")
-    if held is None or span is None or span[0] >= span[1]:
-        return held
-    start, end = span
-    if (bars := _bars_between(held, start, end, prices)) < LEAST_BARS:
-        found = f"only {bars} bar, and a backtest needs {LEAST_BARS}," if bars else "no prices"
-        late = start > held.last_date
-        errors["start_date" if late else "end_date"] = (
-            f"{found} between {start} and {end}: {_extent(held)}"
-        )
-    return held
-
-
-def _benchmark(
-    values: Values, errors: Faults, prices: PriceSource, span: Span | None
-) -> Version | None:
-    """The version that the run is held against; None without a benchmark, or with the fault in `errors`."""
-    held = _version(values, errors, prices, "benchmark", "benchmark_hash")
-    if held and span and (span[0] > held.last_date or span[1] < held.first_date):
-        errors["benchmark"] = f"{_extent(held)}, none of them between {span[0]} and {span[1]}"
-    return held
-
-
 def _version(
-    values: Values, errors: Faults, prices: PriceSource, ticker_field: str, hash_field: str
+    values: Values, errors: Faults, prices: PriceStore, ticker_field: str, hash_field: str
 ) -> Version | None:
     """The version that two fields and the timeframe name; None without a ticker, or with the fault in `errors`."""
     if {ticker_field, hash_field, "timeframe"} & errors.keys():
@@ -215,11 +177,24 @@ def _version(
         return None
 
 
+def _range_faults(
+    held: Version | None, beside: Version | None, span: Span, prices: PriceStore
+) -> Iterator[tuple[str, str]]:
+    """What versions lack between two days: `held`, which the run would read, and `beside`, which it is held against."""
+    start, end = span
+    if held and start < end and (bars := _bars_between(held, start, end, prices)) < LEAST_BARS:
+        found = f"only {bars} bar, and a backtest needs {LEAST_BARS}," if bars else "no prices"
+        field = "start_date" if start > held.last_date else "end_date"
+        yield field, f"{found} between {start} and {end}: {_extent(held)}"
+    if beside and (start > beside.last_date or end < beside.first_date):
+        yield "benchmark", f"{_extent(beside)}, none of them between {start} and {end}"
+
+
 def _extent(held: Version) -> str:
     return f"{held.ticker} has {held.timeframe} prices from {held.first_date} to {held.last_date}"
 
 
-def _bars_between(held: Version, start: date, end: date, prices: PriceSource) -> int:
+def _bars_between(held: Version, start: date, end: date, prices: PriceStore) -> int:
     """How many bars a range has; over SURE_DAYS that lie within the prices they are not counted, just enough."""
     if (min(end, held.last_date) - max(start, held.first_date)).days > SURE_DAYS:
         return LEAST_BARS

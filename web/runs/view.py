@@ -1,17 +1,17 @@
 """One run as its page shows it: metrics in order, texts of its charts, why there were no trades, what failed."""
 
-from dataclasses import replace
+from types import MappingProxyType
 
 from sqlalchemy import RowMapping
 
 from adapters.metrics.curves import close_times
 from adapters.metrics.entry import Metric
-from adapters.metrics.period_returns import YearReturns, monthly_returns
+from adapters.metrics.period_returns import monthly_returns
 from adapters.metrics.table import METRICS, METRICS_BY_NAME
-from adapters.metrics.timing_words import run_timing
 from adapters.runs.condition_summary import OPENING, held_back
-from adapters.runs.result import CandleSource, run_result
+from adapters.runs.result import run_result
 from adapters.runs.series import RunSeries
+from adapters.runs.stored_series import decode_signals
 from contracts.run_result import RunResult
 from contracts.status import ErrorType
 from contracts.values import Json, Values, frozen
@@ -82,28 +82,24 @@ class Kpi:
     before: float | int | None = None  # the same of the run that this one is shown beside
 
 
-def page_result(row: RowMapping, series: RunSeries | None, prices: CandleSource) -> RunResult:
-    """The run as its page shows it; without trades also its signals, among which the reason may lie."""
-    curves = frozenset({"signals"} if row["num_trades"] == 0 else ())
-    return run_result(row, {}, prices, curves, series)
-
-
-def shown_request(result: RunResult) -> Json:
-    """What pages say of the request: its terms by title, all params, the texts of a FORMULA, how it is sent again."""
+def told(row: RowMapping, run: RunSeries | None) -> Json:
+    """What page and report say of a run and of its request, all params and the texts of a FORMULA included."""
+    result = run_result(row, run)
     rule_type = result.request["rule_type"]
     params = complete_params(rule_type, result.request["params"])
-    texts = filled_texts(params) if rule_type == "FORMULA" else {}
-    terms = terms_said(result.request, "orders", "stops", "label")
     return {
-        "terms": terms,
+        "run": row,
+        "view": result,
+        "no_trades": run and why_no_trades(result, row, len(run.times)),
+        "terms": terms_said(result.request, "orders", "stops", "label"),
         "full_params": params,
-        "texts": texts,
+        "texts": filled_texts(params) if rule_type == "FORMULA" else {},
         "asked_again": asked_again(result.request),
         "tunables": tunables(rule_type, params),
     }
 
 
-def kpis(result: RunResult, before: Values | None = None) -> dict[str, list[Kpi]]:
+def kpis(result: RunResult, before: Values = MappingProxyType({})) -> dict[str, list[Kpi]]:
     """The metrics that this run has, by section, with the reason where one has no value; those in plain words first.
 
     before: the metrics of a run that this one is shown beside.
@@ -111,17 +107,17 @@ def kpis(result: RunResult, before: Values | None = None) -> dict[str, list[Kpi]
     sections: dict[str, list[Kpi]] = {"Headline": []}
     for metric in METRICS:
         if metric.name in (result.metrics or {}):
-            kpi = _kpi(result, metric)
-            if before:
-                kpi = replace(kpi, before=before.get(metric.name))
-            sections.setdefault("Headline" if metric.plain else metric.section, []).append(kpi)
+            section = "Headline" if metric.plain else metric.section
+            sections.setdefault(section, []).append(_kpi(result, metric, before))
     return sections
 
 
-def _kpi(result: RunResult, metric: Metric) -> Kpi:
-    metrics = result.metrics or {}
-    holding = _kpi(result, METRICS_BY_NAME[metric.holding]) if metric.holding in metrics else None
-    return Kpi(metric, metrics[metric.name], result.metrics_notes.get(metric.name), holding)
+def _kpi(result: RunResult, metric: Metric, before: Values) -> Kpi:
+    metrics, name = result.metrics or {}, metric.name
+    held = (
+        _kpi(result, METRICS_BY_NAME[metric.holding], {}) if metric.holding in metrics else None
+    )
+    return Kpi(metric, metrics[name], result.metrics_notes.get(name), held, before.get(name))
 
 
 @frozen
@@ -138,33 +134,26 @@ def market(metrics: Values, holding: str) -> Market:
     if own is None or held is None:
         return Market(None, f"It has no return that could be held against that of {holding}.")
     if not metrics.get("num_trades"):
-        return Market(None, f"It made no trade, while {holding} {_earned(held)}.")
+        return Market(None, f"It made no trade, while {holding} {earned(held)}.")
     beat = (own > held) - (own < held)
     behind = (
         f"{abs(own - held):,.1f} points {'better' if beat > 0 else 'worse'} than"
         if beat
         else "as"
     )
-    return Market(beat, f"It {_earned(own)}, {behind} {holding}, which {_earned(held)}.")
+    return Market(beat, f"It {earned(own)}, {behind} {holding}, which {earned(held)}.")
 
 
-def _earned(percent: float) -> str:
+def earned(percent: float) -> str:
+    """gained 12.3%."""
     return f"{'gained' if percent >= 0 else 'lost'} {abs(percent):,.1f}%"
 
 
-@frozen
-class Months:
-    """Returns by month, and the largest of them without its sign."""
-
-    years: list[YearReturns]
-    largest: float
-
-
-def months(run: RunSeries) -> Months:
-    """Returns of the months and years of a completed run."""
+def months(run: RunSeries) -> Json:
+    """Returns of the months and years of a completed run, and the largest of a month without its sign."""
     years = monthly_returns(close_times(run.times, run.timeframe), run.equity, run.capital)
     returns = [abs(value) for year in years for value in year.months if value is not None]
-    return Months(years, max(returns, default=0.0))
+    return {"years": years, "largest": max(returns, default=0.0)}
 
 
 def failure(error_type: str | None) -> Failure:
@@ -172,25 +161,17 @@ def failure(error_type: str | None) -> Failure:
     return FAILURES.get(error_type or "", Failure("The run failed.", "Retry it."))
 
 
-def timing(result: RunResult, run: RunSeries) -> str | None:
-    """What choosing the times was worth; None for a run without trades, and for older ones."""
-    return run_timing(result.metrics or {}, len(run.times), result.request["ticker"])
-
-
-def why_no_trades(result: RunResult, run: RunSeries) -> str | None:
+def why_no_trades(result: RunResult, row: RowMapping, bars: int) -> str | None:
     """Why a completed run made no trades; None when it made some."""
-    if result.trades is None or result.trades:
+    if result.trades:
         return None
-    rejected = result.rejected_orders or []
-    if rejected:
-        return f"{len(rejected):,} orders were rejected; the first on {rejected[0]['date']}: {rejected[0]['reason']}."
-    signals = result.signals or []
+    if result.rejected_orders:
+        count, first = len(result.rejected_orders), result.rejected_orders[0]
+        return f"{count:,} orders were rejected; the first on {first['date']}: {first['reason']}."
+    signals = [signal for _, signal, _ in decode_signals(row["signals_json"])]
     if not signals:
-        return (
-            f"The rule gave no signal on any of the {len(run.times):,} bars. {_held_back(result)}"
-        )
-    actions = {signal["action"] for signal in signals}
-    if actions == {"SELL"} and result.request["direction"] == "longonly":
+        return f"The rule gave no signal on any of the {bars:,} bars. {_held_back(result)}"
+    if {*signals} == {-1} and result.request["direction"] == "longonly":
         given = f"The rule gave {len(signals):,} sell signals and no buy signal, and a long-only run opens with a buy."
         return f"{given} {_held_back(result)}"
     return f"The rule gave {len(signals):,} signals, and none of them could open a position."

@@ -161,8 +161,7 @@ def run(screen_id: str) -> ResponseReturnValue:
             }
         )
     valid = found.run_of(found.tried.member(asked["number"]), charts=True)
-    accepted = platform().submission.submit(valid, idempotency_key())
-    return accepted_answer(accepted.run_id, accepted.status, accepted.existed)
+    return accepted_answer(platform().submission.submit(valid, idempotency_key()))
 
 
 @blueprint.post("/api/screens/<uuid:screen_id>/batch")

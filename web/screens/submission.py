@@ -5,6 +5,7 @@ from functools import partial
 
 from adapters.batches.expansion import Expansion
 from adapters.batches.rankings import DEFAULT
+from adapters.prices.store import PriceStore
 from adapters.screens.columns import CORE, Combinations
 from adapters.screens.store import insert_screen
 from adapters.settings import Settings
@@ -14,10 +15,10 @@ from rules.catalog import check_params
 from web.batches.bulk_body import MAX_FAULTS
 from web.platform import Platform
 from web.runs.submission import Accepted
-from web.runs.validation import PriceSource, ValidRequest, validate_request
+from web.runs.validation import ValidRequest, validate_request
 
 
-def checked_jobs(sweep: Expansion, prices: PriceSource, settings: Settings) -> list[ValidRequest]:
+def checked_jobs(sweep: Expansion, prices: PriceStore, settings: Settings) -> list[ValidRequest]:
     """One request for each ticker; InvalidRequest with the faults of every combination at their places in the sweep."""
     faults = _ranking_faults(sweep) | _params_faults(sweep)
     found = []
@@ -57,7 +58,7 @@ def _params_faults(sweep: Expansion) -> dict[str, str]:
     return sweep.told(faults)
 
 
-def _job(sweep: Expansion, ticker: str, prices: PriceSource, settings: Settings) -> ValidRequest:
+def _job(sweep: Expansion, ticker: str, prices: PriceStore, settings: Settings) -> ValidRequest:
     """The request of one ticker, with the params that all combinations share; its hash is of all of them."""
     first = (sweep.tickers.index(ticker) * len(sweep.members)) + 1
     try:
