@@ -278,6 +278,6 @@ def inserted(connection: Connection, table: Table, **values: Any) -> bool:
     return True
 
 
-def portions(values: Sequence[T]) -> Iterator[Sequence[T]]:
-    """The values in as many parts as queries need that name each of them."""
-    return (values[start : start + NAMED] for start in range(0, len(values), NAMED))
+def portions(values: Sequence[T], most: int = NAMED) -> Iterator[Sequence[T]]:
+    """The values in parts of so many at most, by itself as many as queries need that name each of them."""
+    return (values[start : start + most] for start in range(0, len(values), most))

@@ -2,10 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, field, fields
+from typing import TYPE_CHECKING
 
 from adapters.metrics.excursions import excursions
+from adapters.metrics.measured import Array
+from adapters.metrics.performance import Performance
 from adapters.metrics.table import HEADLINE_NAMES
 from adapters.portfolios.store import is_of_portfolio
 from adapters.prices.bars import Bars
@@ -16,10 +19,13 @@ from adapters.runs.stored_series import encode_equity, encode_signals, encode_tr
 from adapters.sparkline import encode_sparkline
 from consumer.setup import Setup
 from contracts.run_request import RunRequest, canonical_json
-from contracts.values import Json, frozen
+from contracts.values import Json, Values, frozen
 from engine.engine import BacktestResult, Trade
 from rules.base import BaseRule
 from rules.prices import Prices
+
+if TYPE_CHECKING:
+    from portfolio.result import PortfolioResult  # a run does without it
 
 # asdict would copy each value, at five times the cost
 TRADE_FIELDS = tuple(each.name for each in fields(Trade))
@@ -48,26 +54,37 @@ def outcome_of(setup: Setup, rule: BaseRule, image_tag: str) -> Outcome:
     """What a rule comes to on a request's prices."""
     request, prices, traded = setup.request, setup.prices, setup.prices.traded
     result = setup.result_of(rule)
-    equity = result.equity_curve.tolist()
-    filled = plain_trades(result)
-    trades = with_excursions(filled, traded)
+    trades = trades_of(result, traded)
     measured = setup.performance_of(result, trades)
-    metrics = measured.metrics
     columns = {
-        **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
-        "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
-        "equity_curve_json": encode_equity(traded.times, result.equity_curve, request.timeframe),
+        **columns_of(measured, result, trades, traded.times, request),
         "trades_json": encode_trades(
             trades,
             [order._asdict() for order in result.rejected_orders],
             notes_on(request, rule, prices, result),
         ),
-        "sparkline": encode_sparkline(equity),
         "signals_json": encode_signals(result.signals),
         **setup.versions(image_tag),
-        "result_hash": result_hash(asdict(result.metrics), filled, equity),
     }
     return Outcome(columns, lines_of(rule, prices, setup.read) if keeps_lines(request) else [])
+
+
+def columns_of(
+    measured: Performance,
+    result: "BacktestResult | PortfolioResult",
+    trades: Sequence[Values],
+    times: Array,
+    request: RunRequest,
+) -> Json:
+    """What is stored of a result but for its trades and signals; times: of its bars."""
+    metrics, equity = measured.metrics, result.equity_curve.tolist()
+    return {
+        **{name: metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
+        "metrics_json": json.dumps({"values": metrics, "notes": measured.notes}, allow_nan=False),
+        "equity_curve_json": encode_equity(times, result.equity_curve, request.timeframe),
+        "sparkline": encode_sparkline(equity),
+        "result_hash": result_hash(asdict(result.metrics), trades, equity),
+    }
 
 
 def keeps_lines(request: RunRequest) -> bool:
@@ -75,17 +92,11 @@ def keeps_lines(request: RunRequest) -> bool:
     return request.batch_id is None or is_of_portfolio(request.batch_id)
 
 
-def plain_trades(result: BacktestResult) -> list[Json]:
-    """The engine's trades, by the names of their fields."""
-    return [{name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades]
-
-
-def with_excursions(trades: Sequence[Json], traded: Bars) -> list[Json]:
-    """Trades with how far the price went against and for each."""
-    return [
-        trade | excursions(trade, traded.columns["High"], traded.columns["Low"])
-        for trade in trades
-    ]
+def trades_of(result: BacktestResult, traded: Bars) -> list[Json]:
+    """The engine's trades by the names of their fields, with how far the price went against and for each."""
+    high, low = traded.columns["High"], traded.columns["Low"]
+    trades = ({name: getattr(trade, name) for name in TRADE_FIELDS} for trade in result.trades)
+    return [trade | excursions(trade, high, low) for trade in trades]
 
 
 def lines_of(rule: BaseRule, prices: RunPrices, read: Prices) -> list[bytes]:
@@ -141,18 +152,18 @@ def account_notes(request: RunRequest, prices: RunPrices, result: BacktestResult
     ]
 
 
-def result_hash(core: Json, trades: list[Json], equity: list[float]) -> str:
+def result_hash(core: Values, trades: Sequence[Values], equity: list[float]) -> str:
     """SHA-256 over the engine's own metrics, trades and equity as canonical JSON at 10 significant digits."""
     values = {
-        "metrics": _rounded(core),
-        "trades": [*map(_rounded, trades)],
+        "metrics": _rounded(core, core),
+        "trades": [_rounded(trade, TRADE_FIELDS) for trade in trades],
         "equity": [float(f"{value:.10g}") for value in equity],
     }
     return hashlib.sha256(canonical_json(values).encode()).hexdigest()
 
 
-def _rounded(values: Json) -> Json:
+def _rounded(values: Values, names: Iterable[str]) -> Json:
     return {
-        name: significant(value) if isinstance(value, float) else value
-        for name, value in values.items()
+        name: significant(value) if isinstance(value := values[name], float) else value
+        for name in names
     }

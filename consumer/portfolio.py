@@ -15,17 +15,15 @@ from adapters.metrics.excursions import excursions
 from adapters.metrics.measured import Array, Measured
 from adapters.metrics.performance import Performance, performance
 from adapters.metrics.rates import Rates
-from adapters.metrics.table import HEADLINE_NAMES
 from adapters.portfolios.found import correlated, packed_found, sampled
 from adapters.portfolios.store import Portfolio, legs_of, portfolio_of, portfolio_row
 from adapters.prices.bars import bar_dates
 from adapters.prices.packing import PackedPrices, unpack
 from adapters.prices.run_prices import benchmark_closes
 from adapters.prices.store import packed_prices
-from adapters.runs.stored_series import decode_signals, encode_equity, encode_trades
-from adapters.sparkline import encode_sparkline
+from adapters.runs.stored_series import decode_signals, encode_trades
 from adapters.tables import RUN
-from consumer.backtest import TRADE_FIELDS, Outcome, result_hash
+from consumer.backtest import TRADE_FIELDS, Outcome, columns_of
 from consumer.run_engine import Exits
 from consumer.setup import Setup
 from contracts.errors import BadParams
@@ -177,25 +175,14 @@ class Traded:
 
     def columns(self, image_tag: str) -> Json:
         """The columns of the row of its Job."""
-        result, measured = self.result, self._performance()
-        equity = result.equity_curve.tolist()
         hashes = [str(run.setup.prices.packed.data_hash) for run in self._runs]
         of_all = hashlib.sha256(" ".join(hashes).encode()).hexdigest()
+        measured = self._performance()
         return {
-            **{name: measured.metrics[name] for name in (*HEADLINE_NAMES, "timing_sharpe_ratio")},
-            "metrics_json": json.dumps(
-                {"values": measured.metrics, "notes": measured.notes}, allow_nan=False
-            ),
-            "equity_curve_json": encode_equity(
-                self._times, result.equity_curve, self._run.timeframe
-            ),
+            **columns_of(measured, self.result, self.trades, self._times, self._run),
             "trades_json": encode_trades(self.trades, [], self._notes()),
-            "sparkline": encode_sparkline(equity),
             **self._runs[0].setup.versions(image_tag),
             "data_hash": of_all if len({*hashes}) > 1 else hashes[0],
-            "result_hash": result_hash(
-                asdict(result.metrics), [asdict(each.trade) for each in result.trades], equity
-            ),
         }
 
     def _performance(self) -> Performance:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
 
-from adapters.database import reading
+from adapters.database import portions, reading
 from adapters.logs import log_context
 from adapters.queue.messages import attempt_of, job_id_of
 from adapters.queue.remains import QueueRemains
@@ -121,9 +121,9 @@ class Repairs:
 
     def enqueue(self, run_ids: list[str]) -> None:
         """Put those of the runs on the queue that are waiting; QueueUnavailable while Redis is away."""
-        for start in range(0, len(run_ids), _BATCH):
+        for some in portions(run_ids, _BATCH):
             with reading(self._engine) as connection:
-                messages = messages_for(connection, run_ids[start : start + _BATCH])
+                messages = messages_for(connection, some)
             self._keep_lead()
             if not messages:
                 continue
@@ -149,8 +149,7 @@ class Repairs:
     def _over_ids(self) -> set[str]:
         popped = sorted(self._remains.popped_ids())
         over = set()
-        for start in range(0, len(popped), _BATCH):
-            chunk = popped[start : start + _BATCH]
+        for chunk in portions(popped, _BATCH):
             named = {job_id: attempt for job_id in chunk if (attempt := _attempt_of(job_id))}
             with reading(self._engine) as connection:
                 live = live_attempts(connection, [run_id for run_id, _ in named.values()])

@@ -20,7 +20,7 @@ from adapters.prices.packing import PackedPrices
 from adapters.screens.columns import CORE, MEASURED, Combinations, packed_metrics, ranked_places
 from adapters.studies.path import Market, run_data
 from adapters.studies.trials import OF_TRIAL, trial
-from consumer.backtest import Outcome, outcome_of, plain_trades, with_excursions
+from consumer.backtest import Outcome, outcome_of, trades_of
 from consumer.setup import Setup
 from consumer.training import columns_of
 from contracts.run_request import RunRequest
@@ -104,9 +104,7 @@ def _best(setup: Setup, tried: Combinations, measured: Array) -> dict[str, Any] 
         setup.result_of(setup.rule_of(tried.member(number))),
         setup.prices.bars_per_year,
     )
-    found = setup.performance_of(
-        result, with_excursions(plain_trades(result), setup.prices.traded)
-    )
+    found = setup.performance_of(result, trades_of(result, setup.prices.traded))
     ratios = metrics["timing_sharpe_ratio"]
     variance = sharpe_variance((ratios[np.isfinite(ratios)] / per_year**0.5).tolist())
     best = {"number": number, "metrics": found.metrics, "evidence": None}

@@ -64,8 +64,7 @@ def queue_state(connection: Connection, window_s: int, step_s: int) -> QueueStat
 
 def _floor(moment: datetime, step_s: int) -> datetime:
     midnight = datetime(moment.year, moment.month, moment.day)
-    seconds = int((moment - midnight).total_seconds())
-    return midnight + timedelta(seconds=seconds // step_s * step_s)
+    return moment - (moment - midnight) % timedelta(seconds=step_s)
 
 
 def _step(connection: Connection, start: datetime, step_s: int) -> ColumnElement[int]:

@@ -1,18 +1,17 @@
 """What dead processes leave behind in Redis, and its removal; RQ's own workers would do it, but none runs for long."""
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import cast
 
 from rq import Queue
 from rq.executions import ExecutionRegistry
-from rq.intermediate_queue import IntermediateQueue
-from rq.job import Job
 from rq.worker_registration import clean_worker_registry
 
+from adapters.database import portions
 from adapters.queue.connection import as_words, queues_of, reachable
 from adapters.settings import Settings
 
-_CHUNK = 500  # messages per round trip
+CHUNK = 500  # messages per round trip
 
 
 class QueueRemains:
@@ -21,51 +20,39 @@ class QueueRemains:
     def __init__(self, settings: Settings) -> None:
         self._queues = queues_of(settings)
         self._redis = self._queues[0].connection
-        self._intermediates = [
-            IntermediateQueue(queue.key, self._redis) for queue in self._queues
-        ]
 
     def popped_ids(self) -> set[str]:
         """Ids of all messages that are marked as being worked on, rightly or not."""
-        popped: set[str] = set()
-        with reachable():
-            for queue, intermediate in zip(self._queues, self._intermediates, strict=True):
-                popped |= {
-                    as_words(job_id) for job_id in self._redis.lrange(intermediate.key, 0, -1)
-                }
-                popped |= {entry.rpartition(":")[0] for entry in self._executions(queue)}
-        return popped
-
-    def _executions(self, queue: Queue) -> list[str]:
-        """Entries of a queue's registry of started messages: <job_id>:<execution_id>."""
-        entries = cast("list[bytes]", self._redis.zrange(queue.started_job_registry.key, 0, -1))
-        return [as_words(entry) for entry in entries]
-
-    def forget(self, job_ids: Collection[str]) -> None:
-        """Remove every trace of popped messages."""
-        wanted, ordered = set(job_ids), sorted(job_ids)
+        popped = set[str]()
         with reachable():
             for queue in self._queues:
-                self._forget_executions(queue, wanted)
-            for start in range(0, len(ordered), _CHUNK):
-                self._forget(ordered[start : start + _CHUNK])
+                popped.update(
+                    map(as_words, self._redis.lrange(queue.intermediate_queue_key, 0, -1))
+                )
+                popped.update(job_id for job_id, _ in self._executions(queue))
+        return popped
 
-    def _forget_executions(self, queue: Queue, job_ids: set[str]) -> None:
-        executions = [
-            entry for entry in self._executions(queue) if entry.rpartition(":")[0] in job_ids
-        ]
-        for start in range(0, len(executions), _CHUNK):
-            chunk = executions[start : start + _CHUNK]
-            self._redis.delete(*(f"rq:execution:{entry}" for entry in chunk))
-            self._redis.zrem(queue.started_job_registry.key, *chunk)
+    def _executions(self, queue: Queue) -> list[tuple[str, str]]:
+        """Entries of a queue's registry of started messages, <job_id>:<execution_id>, each after its job_id."""
+        entries = cast("list[bytes]", self._redis.zrange(queue.started_job_registry.key, 0, -1))
+        return [(entry.rpartition(":")[0], entry) for entry in map(as_words, entries)]
 
-    def _forget(self, job_ids: list[str]) -> None:
+    def forget(self, job_ids: set[str]) -> None:
+        """Remove every trace of popped messages."""
+        with reachable():
+            for queue in self._queues:
+                started = [entry for of, entry in self._executions(queue) if of in job_ids]
+                for chunk in portions(started, CHUNK):
+                    self._redis.delete(*(f"rq:execution:{entry}" for entry in chunk))
+                    self._redis.zrem(queue.started_job_registry.key, *chunk)
+            for chunk in portions(sorted(job_ids), CHUNK):
+                self._forget(chunk)
+
+    def _forget(self, job_ids: Sequence[str]) -> None:
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
-                pipeline.delete(
-                    as_words(Job.key_for(job_id)), ExecutionRegistry.key_template.format(job_id)
-                )
-                for intermediate in self._intermediates:
+                pipeline.delete(f"rq:job:{job_id}", ExecutionRegistry.key_template.format(job_id))
+                for intermediate in (queue.intermediate_queue for queue in self._queues):
                     pipeline.lrem(intermediate.key, 0, job_id)
                     pipeline.delete(intermediate.get_first_seen_key(job_id))
             pipeline.execute()

@@ -3,12 +3,15 @@
 Jobs take from the list of people, and from that of batches when it is empty. Redis can be lost at any moment.
 """
 
+import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 from rq import Queue
 from rq.job import JobStatus
 
+from adapters.database import portions
 from adapters.queue.connection import as_words, queues_of, reachable
 from adapters.queue.messages import (
     KEPT_S,
@@ -19,7 +22,7 @@ from adapters.queue.messages import (
     job_id_of,
     own_fields,
 )
-from adapters.queue.scaler_state import IDLE_JOBS, ScalerState, tell, told
+from adapters.queue.scaler_state import IDLE_JOBS, TOLD_S, ScalerState
 from adapters.settings import Settings
 
 CHUNK = 500  # messages per round trip; more do not make it faster
@@ -54,6 +57,7 @@ class RunQueue:
         self._redis = self._queues[0].connection
         self._settings = settings
         self._timeout_s = settings.run_timeout_s
+        self._scaler_key = f"rq:scaler:{settings.queue_names[0]}"
 
     def enqueue(self, messages: Sequence[RunMessage]) -> None:
         """Push messages to the back of their lists, in the order given."""
@@ -62,8 +66,8 @@ class RunQueue:
                 pushed = [
                     message for message in messages if self._queues[message.is_bulk] is queue
                 ]
-                for start in range(0, len(pushed), CHUNK):
-                    self._push(queue, pushed[start : start + CHUNK])
+                for chunk in portions(pushed, CHUNK):
+                    self._push(queue, chunk)
 
     def _push(self, queue: Queue, messages: Sequence[RunMessage]) -> None:
         """One round trip, as RQ's enqueue_many makes it, at a fifth of its cost: RQ writes the first message only."""
@@ -146,15 +150,17 @@ class RunQueue:
     def remove_many(self, job_ids: Sequence[str]) -> None:
         """Take messages off their lists, the waiting and the missing alike."""
         with reachable():
-            for start in range(0, len(job_ids), REMOVED_AT_ONCE):
-                chunk = job_ids[start : start + REMOVED_AT_ONCE]
+            for chunk in portions(job_ids, REMOVED_AT_ONCE):
                 self._redis.eval(_REMOVE, len(self._lists), *self._lists, *chunk)
                 self._redis.delete(*(f"rq:job:{job_id}" for job_id in chunk))
 
     def scaler(self) -> ScalerState | None:
         """What the local scaler has told of itself; None when none runs."""
-        return told(self._redis, self._settings)
+        with reachable():
+            text = self._redis.get(self._scaler_key)
+        return ScalerState(**json.loads(text)) if isinstance(text, bytes) else None
 
     def tell_of_scaler(self, state: ScalerState) -> None:
-        """Keep what the local scaler says of itself for some seconds."""
-        tell(self._redis, self._settings, state)
+        """Keep what the local scaler says of itself for TOLD_S seconds."""
+        with reachable():
+            self._redis.set(self._scaler_key, json.dumps(asdict(state)), ex=TOLD_S)

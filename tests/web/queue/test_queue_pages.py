@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import insert, select
 
 from adapters.database import database_now, reading
-from adapters.queue.connection import connect_redis
 from adapters.queue.history import queue_state
 from adapters.queue.liveness import Upkeep
-from adapters.queue.scaler_state import ScalerState, tell
+from adapters.queue.run_queue import RunQueue
+from adapters.queue.scaler_state import ScalerState
 from adapters.runs.times import percentile
 from adapters.tables import run_events, runs
 from tests.services.redis_server import RedisServer
@@ -264,7 +264,7 @@ def test_a_paused_scaler_is_told_on_the_queue_page_and_to_the_run_that_waits(
     browser_client: FlaskClient, make_run: RunMaker, page_app: Flask
 ) -> None:
     settings = page_app.extensions["platform"].settings
-    tell(connect_redis(settings.redis_url), settings, ScalerState(capacity=7, paused=True))
+    RunQueue(settings).tell_of_scaler(ScalerState(capacity=7, paused=True))
 
     for path in ("/queue", f"/result/{make_run('pending')}"):
         assert "The scaler is paused" in browser_client.get(path).get_data(as_text=True)
