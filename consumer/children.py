@@ -174,7 +174,7 @@ class Children:
     def reap(self) -> Iterator[tuple[Child, int]]:
         """Each Job that has ended since the last call, with its exit code; negative when a signal killed it."""
         # first: the template tells the code before
-        gone = [pid for pid in self._children if not _is_alive(pid)]
+        gone = [pid for pid in self._children if not _send(pid, 0)]
         self._codes |= dict(_own_ended())
         if self._template:
             self._codes |= self._template.ended()
@@ -228,14 +228,9 @@ def _own_ended() -> Iterator[tuple[int, int]]:
             yield ended[0], os.waitstatus_to_exitcode(ended[1])
 
 
-def _send(pid: int, signum: signal.Signals) -> None:
+def _send(pid: int, signum: int) -> bool:
+    """Whether there is such a process, which then gets the signal; 0 is none."""
     with suppress(ProcessLookupError):
         os.kill(pid, signum)
-
-
-def _is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        return True
+    return False

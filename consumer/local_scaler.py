@@ -14,8 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
-from adapters.queue.run_queue import RunQueue
-from adapters.queue.scaler_state import TOLD_S, ScalerState
+from adapters.queue.run_queue import TOLD_S, RunQueue, ScalerState
 from adapters.settings import Settings
 from consumer.children import Children
 from consumer.program import run_program
@@ -57,18 +56,11 @@ class LocalScaler:
         self._manifest_stamp = path.stat().st_mtime
         log.info("manifest_read path=%s max_jobs=%d", path, scaled_job.max_jobs)
         if set(scaled_job.list_names) != set(self._lists):
-            log.warning(
-                "manifest_differs its_lists=%s used=%s",
-                ",".join(scaled_job.list_names),
-                ",".join(self._lists),
-            )
-        limit_s = self._settings.run_timeout_s
-        if scaled_job.deadline_s < limit_s:
-            log.warning(
-                "manifest_differs its_deadline_s=%g run_timeout_s=%d",
-                scaled_job.deadline_s,
-                limit_s,
-            )
+            both = map(",".join, (scaled_job.list_names, self._lists))
+            log.warning("manifest_differs its_lists=%s used=%s", *both)
+        limits_s = scaled_job.deadline_s, self._settings.run_timeout_s
+        if limits_s[0] < limits_s[1]:
+            log.warning("manifest_differs its_deadline_s=%g run_timeout_s=%d", *limits_s)
         return scaled_job
 
     @property
@@ -98,10 +90,10 @@ class LocalScaler:
 
     def _pause(self) -> None:
         """Until the next look, or until a Job has ended."""
-        if (
-            self._wakeup
-            in select.select([self._wakeup, *self._children.speaking], [], [], self.look_s)[0]
-        ):
+        spoken, _, _ = select.select(
+            [self._wakeup, *self._children.speaking], [], [], self.look_s
+        )
+        if self._wakeup in spoken:
             os.read(self._wakeup, 4096)
 
     def _install_signals(self) -> None:
@@ -120,13 +112,12 @@ class LocalScaler:
             if child.is_pending and exit_code > 0:
                 self._rest("job_failed_at_start", f"exit code {exit_code}")
             child.ready_file.unlink(missing_ok=True)
-            seconds, running = time.monotonic() - child.started_at, len(self._children)
             log.info(
                 "job_ended pid=%d exit_code=%d seconds=%.2f running=%d",
                 child.pid,
                 exit_code,
-                seconds,
-                running,
+                time.monotonic() - child.started_at,
+                len(self._children),
             )
 
     def _rest(self, event: str, reason: object) -> None:
@@ -140,13 +131,18 @@ class LocalScaler:
         self._tell(ScalerState(self.capacity, paused))
         if paused or not waiting or time.monotonic() < self._rest_until:
             return
-        running, pending = len(self._children), self._children.pending
         wanted = jobs_to_start(
-            waiting, running, pending, self.scaled_job.list_length, self.capacity
+            waiting,
+            len(self._children),
+            self._children.pending,
+            self.scaled_job.list_length,
+            self.capacity,
         )
         try:
             for _ in range(wanted):
-                self._start()
+                self._started += 1
+                ready_file = Path(self._scratch.name) / str(self._started)
+                self._children.start(self.scaled_job, ready_file)
         except (
             OSError
         ) as error:  # the machine has no process, memory or file descriptor left for it
@@ -174,12 +170,10 @@ class LocalScaler:
         return waiting
 
     def _is_paused(self) -> bool:
-        paused = self.scaled_job.paused or self._settings.scaler_pause_file.exists()
+        paused = self._settings.scaler_pause_file.exists()
         if paused != self._was_paused:
-            log.info(
-                "scaler_paused running=%d" if paused else "scaler_resumed running=%d",
-                len(self._children),
-            )
+            word = "paused" if paused else "resumed"
+            log.info("scaler_%s running=%d", word, len(self._children))
         self._was_paused = paused
         return paused
 
@@ -190,10 +184,6 @@ class LocalScaler:
         with suppress(QueueUnavailable):  # noticed when the lists were looked at
             self._queue.tell_of_scaler(state)
             self._told, self._tell_at = state, time.monotonic() + TOLD_S / 3
-
-    def _start(self) -> None:
-        self._started += 1
-        self._children.start(self.scaled_job, Path(self._scratch.name) / str(self._started))
 
     def _stop_children(self) -> None:
         log.info("scaler_stopping running=%d", len(self._children))

@@ -8,8 +8,6 @@ import yaml
 from contracts.errors import InvalidSettings
 from contracts.values import Json, frozen
 
-PAUSED_ANNOTATION = "autoscaling.keda.sh/paused"
-
 
 @frozen
 class ScaledJob:
@@ -19,7 +17,6 @@ class ScaledJob:
     polling_s: float  # from one look of KEDA at the lists to the next
     list_length: int  # messages per Job
     max_jobs: int
-    paused: bool
     deadline_s: float  # for a Job, from its start
     grace_s: float  # to end by itself at its deadline
     command: tuple[str, ...]
@@ -30,8 +27,7 @@ class ScaledJob:
 def read_scaled_job(path: Path) -> ScaledJob:
     """The ScaledJob of a manifest; InvalidSettings says what is missing in which file."""
     try:
-        manifest = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return _parse(manifest)
+        return _parse(yaml.safe_load(path.read_text(encoding="utf-8"))["spec"])
     except OSError as error:
         raise InvalidSettings(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, KeyError, TypeError, ValueError, IndexError) as error:
@@ -40,19 +36,16 @@ def read_scaled_job(path: Path) -> ScaledJob:
         ) from None
 
 
-def _parse(manifest: Json) -> ScaledJob:
-    spec = manifest["spec"]
+def _parse(spec: Json) -> ScaledJob:
     triggers = [each["metadata"] for each in spec["triggers"] if each["type"] == "redis"]
     job = spec["jobTargetRef"]
     pod = job["template"]["spec"]
     container = pod["containers"][0]
-    annotations = manifest["metadata"].get("annotations") or {}
     return ScaledJob(
         list_names=tuple(each["listName"] for each in triggers),
         polling_s=float(spec.get("pollingInterval", 30)),  # KEDA's default
         list_length=int(triggers[0].get("listLength", 5)),  # KEDA's default
         max_jobs=int(spec.get("maxReplicaCount", 100)),  # KEDA's default
-        paused=str(annotations.get(PAUSED_ANNOTATION, "false")).lower() == "true",
         deadline_s=float(job.get("activeDeadlineSeconds", math.inf)),
         grace_s=float(pod.get("terminationGracePeriodSeconds", 30)),  # Kubernetes' default
         command=tuple(container["command"]),

@@ -1,8 +1,10 @@
 """What becomes of a run when its work horse is gone: recorded in the database, and its next attempt enqueued."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import OperationalError
 
 from adapters.logs import log_context
@@ -38,71 +40,65 @@ SETTLED: dict[int, Verdict] = {  # by the work horse itself
 }
 
 
-class Settlement:
-    """The parent's last writes about the run that it holds."""
+def settle(
+    engine: Engine,
+    settings: Settings,
+    held: Claim,
+    status: int,
+    *,
+    stopped: bool,
+    timed_out: bool,
+) -> Verdict:
+    """Record what the work horse could not: a stop, a time limit, a death; a next attempt is enqueued at once."""
+    if verdict := SETTLED.get(status):
+        return verdict
+    event, reason, write = _outcome(settings, held, status, stopped, timed_out)
+    try:
+        after = persist(engine, write, PATIENCE_S)
+    except LeaseLost as error:
+        log.info("run_overtaken reason=%s", error)
+        return Verdict(True, str(error))
+    except OperationalError as error:
+        log.error("outcome_not_persisted reason=%s", error.orig)
+        return Verdict(False, "the database does not answer")
+    log.log(
+        logging.INFO if stopped else logging.WARNING,
+        "%s reason=%s status=%s",
+        event,
+        reason,
+        after,
+    )
+    waits = after is RunStatus.PENDING
+    if waits:
+        _enqueue_next(engine, settings, held)
+    return Verdict(stopped and waits, reason)
 
-    def __init__(self, engine: Engine, settings: Settings, held: Claim) -> None:
-        self._engine = engine
-        self._settings = settings
-        self._held = held
 
-    def settle(self, status: int, *, stopped: bool, timed_out: bool) -> Verdict:
-        """Record what the work horse could not: a stop, a time limit, a death."""
-        if verdict := SETTLED.get(status):
-            return verdict
-        try:
-            if stopped:
-                return self._hand_back()
-            return self._time_out() if timed_out else self._lose(status)
-        except LeaseLost as error:
-            log.info("run_overtaken reason=%s", error)
-            return Verdict(True, str(error))
-        except OperationalError as error:
-            log.error("outcome_not_persisted reason=%s", error.orig)
-            return Verdict(False, "the database does not answer")
+def _outcome(
+    settings: Settings, held: Claim, status: int, stopped: bool, timed_out: bool
+) -> tuple[str, str, Callable[[Connection], RunStatus | None]]:
+    """What has happened, as a word of the log and for people, and the write that records it."""
+    if stopped:
+        give_back = partial(hand_back, held=held, max_handbacks=settings.max_handbacks)
+        return "run_handed_back", "handed back", give_back
+    if timed_out:
+        reason = f"the run took longer than its time limit of {settings.run_timeout_s} s and was killed"
+        end = partial(fail, held=held, error_type=ErrorType.TIMEOUT, message=reason)
+        return "run_timed_out", reason, end
+    cause = f"signal {-status}" if status < 0 else f"exit code {status}"
+    reason = f"its process died ({cause})"
+    return (
+        "run_lost",
+        reason,
+        partial(lose, lost=held, max_losses=settings.max_losses, reason=reason),
+    )
 
-    def _hand_back(self) -> Verdict:
-        """Give the run back as its next attempt, and enqueue that at once."""
-        limit = self._settings.max_handbacks
-        status = persist(
-            self._engine, lambda connection: hand_back(connection, self._held, limit), PATIENCE_S
-        )
-        log.info("run_handed_back status=%s", status)
-        self._enqueue_next(status)
-        return Verdict(status is RunStatus.PENDING, "handed back")
 
-    def _lose(self, status: int) -> Verdict:
-        cause = f"signal {-status}" if status < 0 else f"exit code {status}"
-        reason = f"its process died ({cause})"
-        limit = self._settings.max_losses
-        after = persist(
-            self._engine,
-            lambda connection: lose(connection, self._held, limit, reason),
-            PATIENCE_S,
-        )
-        log.warning("run_lost cause=%s status=%s", cause, after)
-        self._enqueue_next(after)
-        return Verdict(False, reason)
-
-    def _time_out(self) -> Verdict:
-        reason = f"the run took longer than its time limit of {self._settings.run_timeout_s} s and was killed"
-        persist(
-            self._engine,
-            lambda connection: fail(connection, self._held, ErrorType.TIMEOUT, reason),
-            PATIENCE_S,
-        )
-        log.warning("run_timed_out")
-        return Verdict(False, reason)
-
-    def _enqueue_next(self, status: RunStatus) -> None:
-        if status is not RunStatus.PENDING:
-            return
-        message = RunMessage.of(self._held.request, self._held.attempt + 1)
-        try:
-            RunQueue(self._settings).enqueue([message])
-            persist(
-                self._engine, lambda connection: mark_enqueued(connection, [message]), PATIENCE_S
-            )
-        except (QueueUnavailable, OperationalError) as error:
-            with log_context(attempt=message.attempt):
-                log.warning("enqueue_postponed reason=%s", error)
+def _enqueue_next(engine: Engine, settings: Settings, held: Claim) -> None:
+    messages = [RunMessage.of(held.request, held.attempt + 1)]
+    try:
+        RunQueue(settings).enqueue(messages)
+        persist(engine, partial(mark_enqueued, messages=messages), PATIENCE_S)
+    except (QueueUnavailable, OperationalError) as error:
+        with log_context(attempt=held.attempt + 1):
+            log.warning("enqueue_postponed reason=%s", error)

@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 from rq import Queue
 from rq.job import Job
 
-from adapters.queue.scaler_state import IDLE_TOLD_S, tell_idle
+from adapters.queue.run_queue import IDLE_TOLD_S, tell_idle
 from consumer.messages import MessageWorker, redis_may_fail
 from consumer.termination import termination
 

@@ -30,7 +30,7 @@ from adapters.settings import Settings
 from consumer.horse import HorseExit, Lifeline, die_with
 from consumer.messages import MessageWorker
 from consumer.persistence import persist
-from consumer.settlement import Settlement
+from consumer.settlement import settle
 from consumer.termination import termination
 from consumer.waiting import wait_and_pop
 from contracts.errors import LeaseLost, StaleMessage, UnknownTicker
@@ -126,9 +126,13 @@ class RunWorker:
         status = (
             HorseExit.NOT_PERSISTED if termination.requested else self._work(job, held, prices)
         )
-        settlement = Settlement(self._engine, self._settings, held)
-        verdict = settlement.settle(
-            status, stopped=termination.requested, timed_out=self._timed_out
+        verdict = settle(
+            self._engine,
+            self._settings,
+            held,
+            status,
+            stopped=termination.requested,
+            timed_out=self._timed_out,
         )
         self._messages.tidy(job, status, verdict.reason)
         return verdict.is_good

@@ -4,10 +4,12 @@ Jobs take from the list of people, and from that of batches when it is empty. Re
 """
 
 import json
+import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, cast
 
+from redis import Redis
 from rq import Queue
 from rq.job import JobStatus
 
@@ -22,9 +24,13 @@ from adapters.queue.messages import (
     job_id_of,
     own_fields,
 )
-from adapters.queue.scaler_state import IDLE_JOBS, TOLD_S, ScalerState
 from adapters.settings import Settings
+from contracts.values import frozen
 
+# Jobs that wait for a message, each with the time until which that is believed
+IDLE_JOBS = "rq:idle"
+IDLE_TOLD_S = 20
+TOLD_S = 10  # a scaler that has said nothing for so long is gone
 CHUNK = 500  # messages per round trip; more do not make it faster
 REMOVED_AT_ONCE = 1000  # messages per script, for which Redis serves nobody else
 # Blanks the named messages in one walk along each list and takes the blanks out in another. A command for each of them
@@ -46,6 +52,14 @@ for _, list in ipairs(KEYS) do
   if blanks > 0 then redis.call('LREM', list, blanks, '') end
 end
 """
+
+
+@frozen
+class ScalerState:
+    """How many Jobs it runs at most, and whether it is paused."""
+
+    capacity: int
+    paused: bool
 
 
 class RunQueue:
@@ -138,16 +152,7 @@ class RunQueue:
             before += length
         return None
 
-    def remove(self, run_id: str, attempt: int) -> None:
-        """Take a message off its list; nothing happens when it is gone already."""
-        job_id = job_id_of(run_id, attempt)
-        with reachable(), self._redis.pipeline(transaction=False) as pipeline:
-            for waiting in self._lists:
-                pipeline.lrem(waiting, 1, job_id)
-            pipeline.delete(f"rq:job:{job_id}")
-            pipeline.execute()
-
-    def remove_many(self, job_ids: Sequence[str]) -> None:
+    def remove(self, job_ids: Sequence[str]) -> None:
         """Take messages off their lists, the waiting and the missing alike."""
         with reachable():
             for chunk in portions(job_ids, REMOVED_AT_ONCE):
@@ -164,3 +169,13 @@ class RunQueue:
         """Keep what the local scaler says of itself for TOLD_S seconds."""
         with reachable():
             self._redis.set(self._scaler_key, json.dumps(asdict(state)), ex=TOLD_S)
+
+
+def tell_idle(redis: Redis, name: str, is_idle: bool) -> None:
+    """Count a Job among those that wait, for IDLE_TOLD_S, or no longer; RedisError while Redis is away."""
+    now = time.time()
+    with redis.pipeline() as pipeline:
+        pipeline.zadd(IDLE_JOBS, {name: now + IDLE_TOLD_S if is_idle else 0})
+        pipeline.zremrangebyscore(IDLE_JOBS, "-inf", now)  # those that were killed, too
+        pipeline.expire(IDLE_JOBS, IDLE_TOLD_S)
+        pipeline.execute()

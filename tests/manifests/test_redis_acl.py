@@ -70,8 +70,7 @@ def test_those_who_enqueue_may_use_the_whole_queue(server: AclRedis, user: str) 
 
     queue.enqueue([waiting, bulk])
     seen = (queue.depths(), queue.position(bulk.run_id, 1), queue.waiting_ids())
-    queue.remove(waiting.run_id, 1)
-    queue.remove_many([bulk.job_id])
+    queue.remove([waiting.job_id, bulk.job_id])
     connect_redis(load_settings(server.settings(user)).redis_url).ping()
 
     assert seen == ({"backtests": 1, "backtests-bulk": 1}, 1, [waiting.job_id, bulk.job_id])
@@ -172,7 +171,7 @@ def test_a_waiting_message_takes_the_memory_that_the_manifests_reckon_with(
         before = administrator.info("memory")["used_memory"]
         queue_as(server, "web").enqueue(waiting)
         used = administrator.info("memory")["used_memory"] - before
-        queue_as(server, "web").remove_many([each.job_id for each in waiting])
+        queue_as(server, "web").remove([each.job_id for each in waiting])
 
     assert 0.75 * BYTES_PER_MESSAGE < used / len(waiting) < BYTES_PER_MESSAGE
 
@@ -184,7 +183,7 @@ def test_keda_counts_the_waiting_messages_of_each_list(server: AclRedis) -> None
     with server.client("keda") as keda:
         counted = [keda.eval(KEDA_SCRIPT, 1, each) for each in LISTS]
 
-    queue_as(server, "web").remove_many([each.job_id for each in waiting])
+    queue_as(server, "web").remove([each.job_id for each in waiting])
     assert counted == [1, 2]
 
 
@@ -230,7 +229,7 @@ def test_people_may_look_into_the_queue_and_touch_nothing(server: AclRedis) -> N
             with pytest.raises(NoPermissionError):
                 people.execute_command(*refused)
 
-    queue_as(server, "web").remove(waiting.run_id, 1)
+    queue_as(server, "web").remove([waiting.job_id])
     assert seen == [waiting.job_id]
     assert described == "AAPL RSI 2004-01-01..2012-12-31"
 

@@ -53,7 +53,7 @@ def test_a_person_s_position_never_rises(queue: RunQueue, redis_server: RedisSer
             case "pop":
                 redis.lpop("rq:queue:backtests")
             case "cancel" if places:
-                queue.remove(RUN_ID, chance.choice(list(places)))
+                queue.remove([job_id_of(RUN_ID, chance.choice(list(places)))])
 
         now = {attempt: queue.position(RUN_ID, attempt) for attempt in places}
         assert all(place is None or place <= places[attempt] for attempt, place in now.items()), (
@@ -77,8 +77,8 @@ def test_a_removed_message_leaves_nothing(
 ) -> None:
     queue.enqueue([message(is_bulk=is_bulk)])
 
-    queue.remove(RUN_ID, 1)
-    queue.remove(RUN_ID, 1)
+    queue.remove([job_id_of(RUN_ID, 1)])
+    queue.remove([job_id_of(RUN_ID, 1)])
 
     assert queue.depth() == 0
     assert not redis_server.client().exists(f"rq:job:{RUN_ID}-1")
@@ -91,7 +91,7 @@ def test_many_messages_are_removed_from_among_others(
     # every other one, across the chunks of a removal, and one that does not wait
     removed = [*range(2, 5001, 2), 6000]
 
-    queue.remove_many([job_id_of(RUN_ID, attempt) for attempt in removed])
+    queue.remove([job_id_of(RUN_ID, attempt) for attempt in removed])
 
     assert queue.waiting_ids() == [job_id_of(RUN_ID, attempt) for attempt in range(1, 5001, 2)]
     bodies = set(redis_server.client().scan_iter("rq:job:*", count=1000))

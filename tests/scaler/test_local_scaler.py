@@ -12,8 +12,7 @@ import yaml
 from sqlalchemy import select
 
 from adapters.database import connect_database, reading
-from adapters.queue.run_queue import RunQueue
-from adapters.queue.scaler_state import ScalerState
+from adapters.queue.run_queue import RunQueue, ScalerState
 from adapters.settings import PROJECT_ROOT, load_settings
 from adapters.tables import runs
 from consumer.local_scaler import LOOKS_PER_POLL, REST_S

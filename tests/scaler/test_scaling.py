@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import pytest
-import yaml
 
 from adapters.settings import PROJECT_ROOT
 from consumer.scaling import jobs_to_start, read_scaled_job
@@ -45,16 +44,6 @@ def test_the_shipped_manifest_is_understood() -> None:
     assert (scaled_job.polling_s, scaled_job.list_length) == (1, 1)
     assert (scaled_job.deadline_s, scaled_job.grace_s) == (1230, 30)
     assert scaled_job.command == ("python", "-m", "consumer")
-    assert not scaled_job.paused
-
-
-def test_kedas_annotation_pauses(tmp_path: Path) -> None:
-    manifest = yaml.safe_load(MANIFEST.read_text())
-    manifest["metadata"]["annotations"] = {"autoscaling.keda.sh/paused": "true"}
-    paused = tmp_path / "scaledjob.yaml"
-    paused.write_text(yaml.safe_dump(manifest))
-
-    assert read_scaled_job(paused).paused
 
 
 @pytest.mark.parametrize("content", ["", "kind: ScaledJob\n", "a: [", "spec: {triggers: []}\n"])

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from adapters.queue.liveness import Upkeep, upkeep
-from adapters.queue.scaler_state import ScalerState
+from adapters.queue.run_queue import ScalerState
 from web.formats import duration
 from web.platform import ask_queue, platform
 

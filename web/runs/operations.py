@@ -39,7 +39,7 @@ def cancel_run(run_id: str) -> None:
     cancelled = change_database(cancel, run_id)
     log.info("run_cancelled")
     try:
-        platform().queue.remove(run_id, cancelled["attempt"])
+        platform().queue.remove([job_id_of(run_id, cancelled["attempt"])])
     except QueueUnavailable as error:
         log.warning("message_left reason=%s", error)  # it is stale; its Job finds that out
 
@@ -60,9 +60,7 @@ def cancel_among(among: ColumnElement[bool]) -> list[str]:
 
     def take_off(rows: Sequence[RowMapping]) -> None:
         try:
-            platform().queue.remove_many(
-                [job_id_of(row["run_id"], row["attempt"]) for row in rows]
-            )
+            platform().queue.remove([job_id_of(row["run_id"], row["attempt"]) for row in rows])
         except QueueUnavailable as error:  # the messages are stale; their Jobs find that out
             log.warning("messages_left count=%d reason=%s", len(rows), error)
 

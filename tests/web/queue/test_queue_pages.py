@@ -14,8 +14,7 @@ from sqlalchemy import insert, select
 from adapters.database import database_now, reading
 from adapters.queue.history import queue_state
 from adapters.queue.liveness import Upkeep
-from adapters.queue.run_queue import RunQueue
-from adapters.queue.scaler_state import ScalerState
+from adapters.queue.run_queue import RunQueue, ScalerState
 from adapters.runs.times import percentile
 from adapters.tables import run_events, runs
 from tests.services.redis_server import RedisServer
